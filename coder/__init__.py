@@ -1,0 +1,1 @@
+"""The loop: a task goes in, code comes out that passed its tests."""

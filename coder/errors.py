@@ -1,0 +1,73 @@
+"""What ends a run other than its result. Each class carries the exit code of DESIGN 6.
+
+CoderError
+├── UsageError          2  a flag, a file or a name that can't be used; nothing was called
+├── ModelError          4  the model, its key or its endpoint
+│   ├── ModelAuthError     key missing or refused
+│   ├── ModelNotFound      the endpoint doesn't know the model
+│   ├── ModelRefused       the request itself was refused (400, 413, 422): never retried
+│   └── ModelUnavailable   refused connection, timeouts, 429 and 5xx after all retries
+├── MachineError        5  disk, data folder, log, sandbox
+│   ├── LogDamaged         the log can't be read
+│   ├── LogNewer           written by a newer version
+│   └── LeaseHeld          another process works on this run
+└── Refused             7  the human said no
+"""
+
+from typing import ClassVar
+
+
+class CoderError(Exception):
+    """Something that the user can act on; the message says what happened, why, and what to do."""
+
+    exit_code: ClassVar[int] = 2
+
+
+class UsageError(CoderError):
+    """A flag, a file or a name that can't be used; no call was made."""
+
+
+class ModelError(CoderError):
+    """The model, its key or its endpoint failed for good."""
+
+    exit_code = 4
+
+
+class ModelAuthError(ModelError):
+    """The key is missing or was refused; the message names the variable, never the value."""
+
+
+class ModelNotFound(ModelError):
+    """The endpoint doesn't know the model."""
+
+
+class ModelRefused(ModelError):
+    """The endpoint refused the request itself; sending it again would not help."""
+
+
+class ModelUnavailable(ModelError):
+    """The endpoint could not be reached or kept failing until the retries were spent."""
+
+
+class MachineError(CoderError):
+    """The machine failed: disk, data folder, log or sandbox."""
+
+    exit_code = 5
+
+
+class LogDamaged(MachineError):
+    """The event log can't be read."""
+
+
+class LogNewer(MachineError):
+    """The event log was written by a newer version than this one."""
+
+
+class LeaseHeld(MachineError):
+    """Another process works on this run."""
+
+
+class Refused(CoderError):
+    """The human said no."""
+
+    exit_code = 7

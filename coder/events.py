@@ -1,0 +1,61 @@
+"""Events: the only state. An envelope that never changes, and a body per type that is versioned.
+
+Summary, resume, costs, reports and traces are folds over these. Types that this version doesn't know are kept and
+skipped; a body of an older version is lifted by a pure function in `UPCASTS`; a newer envelope is shown, not resumed.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from pydantic import BaseModel, ConfigDict
+
+ENVELOPE = 1
+"""Version of the envelope itself."""
+
+
+class Event(BaseModel):
+    """One thing that happened."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    run: str
+    seq: int
+    """1, 2, 3, … within the run, without gaps."""
+    time: float
+    """Seconds since the epoch."""
+    type: str
+    version: int = 1
+    body: dict[str, Any]
+
+
+class Draft(BaseModel):
+    """An event that the log has not numbered yet."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    type: str
+    version: int = 1
+    body: dict[str, Any]
+
+
+class EventLog(Protocol):
+    """Where events live. Two methods, so that another store is a small thing to write."""
+
+    async def append(self, run: str, drafts: Sequence[Draft], *, after: int, token: int) -> list[Event]:
+        """Append durably behind event number `after`, all or none, and return the numbered events.
+
+        Args:
+            after: seq of the last event the writer has seen; 0 for a new run.
+            token: the fencing token of the writer's lease.
+
+        Raises:
+            LeaseHeld: the token is stale, or someone else has appended.
+            MachineError: the disk is full or the log can't be written.
+        """
+
+    async def read(self, run: str, *, after: int = 0) -> list[Event]:
+        """Events of a run with seq > after, in order; empty for a run that isn't there.
+
+        Raises:
+            LogDamaged: an event can't be read or a number is missing.
+        """

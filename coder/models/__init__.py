@@ -1,0 +1,1 @@
+"""Who answers: endpoints, recordings, the embedded model."""

@@ -1,0 +1,90 @@
+"""The seam: what every backend promises. tests/contracts holds the suite that checks a backend against it."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Literal, Protocol
+
+from pydantic import BaseModel, ConfigDict
+
+from sandbox.policy import Limits
+from sandbox.program import Program
+from sandbox.result import Result
+
+OnOutput = Callable[[Literal["stdout", "stderr"], bytes], None]
+
+
+class Capability(BaseModel):
+    """One guarantee and the mechanism that keeps it here, or None when nothing does."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    guarantee: str
+    mechanism: str | None
+
+
+class Running(Protocol):
+    """A trusted entry of `sandbox.inner` at work in a child of its own, with a channel of bounded frames to it."""
+
+    async def send(self, frame: bytes) -> None:
+        """Send one frame.
+
+        Raises:
+            SandboxBroken: the child is gone.
+        """
+
+    async def receive(self) -> bytes | None:
+        """Next frame, or None once the child has closed its end or was killed by a limit."""
+
+    async def finish(self) -> Result:
+        """Kill what is left of the child and say how it ended."""
+
+
+class Sandbox(Protocol):
+    """A place where a program can do no harm. Open one with `sandbox.open_sandbox`."""
+
+    def capabilities(self) -> Sequence[Capability]:
+        """Each guarantee with the mechanism that keeps it on this machine."""
+
+    async def run(
+        self,
+        program: Program,
+        *,
+        limits: Limits | None = None,
+        stdin: bytes = b"",
+        on_output: OnOutput | None = None,
+    ) -> Result:
+        """Run one program to its end or to a limit; every process of it is dead when this returns.
+
+        Raises:
+            SandboxBroken: the sandbox itself stopped working.
+        """
+
+    async def start(
+        self, entry: str, arguments: Mapping[str, object], *, limits: Limits | None = None
+    ) -> Running:
+        """Start `sandbox/inner/<entry>.py`'s `main(channel, arguments)` in a child that is isolated like any program.
+
+        The entry may load code that nobody has read; what comes over its channel is to be trusted as little.
+        """
+
+    async def write(self, path: str, content: bytes, *, executable: bool = False) -> None:
+        """Write one file of the workspace; folders on the way are made.
+
+        Raises:
+            FileRefused: the path leaves the workspace or goes over a link, or the disk limit is reached.
+        """
+
+    async def read(self, path: str, *, limit: int = 16 << 20) -> bytes:
+        """Read one regular file of the workspace.
+
+        Raises:
+            FileRefused: it isn't there, isn't a regular file, goes over a link, or holds more than limit bytes.
+        """
+
+    async def manifest(self) -> dict[str, str]:
+        """SHA-256 (hex) of each regular file of the workspace by its relative path."""
+
+    async def remove(self, path: str) -> None:
+        """Remove one file or folder of the workspace; what isn't there is no error."""
+
+    async def close(self) -> None:
+        """End every process, and give back whatever the sandbox held. Idempotent."""

@@ -1,0 +1,28 @@
+"""What can go wrong with a sandbox itself.
+
+SandboxError
+├── BackendMissing      no way to make a sandbox on this machine; the message names the command that helps
+├── PolicyUnmet         the policy asks for what can't be kept here
+├── SandboxBroken       it was open and stopped working
+└── FileRefused         a path, kind or size of file that isn't let in or out
+"""
+
+
+class SandboxError(Exception):
+    """The sandbox failed, not the program in it."""
+
+
+class BackendMissing(SandboxError):
+    """No backend works on this machine; the message says what to install or set."""
+
+
+class PolicyUnmet(SandboxError):
+    """The policy asks for a guarantee that has no mechanism here."""
+
+
+class SandboxBroken(SandboxError):
+    """The sandbox was open and its server or walls stopped working."""
+
+
+class FileRefused(SandboxError):
+    """A file that isn't let in or out: a path that leaves the workspace, a link, a device, too large."""

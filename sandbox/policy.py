@@ -1,0 +1,39 @@
+"""What a program in a sandbox may use: one frozen Policy for the sandbox, Limits for one run."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Limits(BaseModel):
+    """What one run may use. A field left None takes the policy's value."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    wall_s: float | None = Field(default=None, gt=0, le=86_400)
+    cpu_s: float | None = Field(default=None, gt=0, le=86_400)
+    memory_mb: int | None = Field(default=None, ge=16, le=1 << 20)
+    processes: int | None = Field(default=None, ge=1, le=1 << 16)
+    output_bytes: int | None = Field(default=None, ge=1, le=1 << 30)
+
+
+class Policy(BaseModel):
+    """What every program of one sandbox may use. The default is meant for code that nobody has read."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    network: Literal["none"] = "none"
+    memory_mb: int = Field(default=512, ge=16, le=1 << 20)
+    processes: int = Field(default=128, ge=1, le=1 << 16)
+    wall_s: float = Field(default=10.0, gt=0, le=86_400)
+    cpu_s: float = Field(default=10.0, gt=0, le=86_400)
+    output_bytes: int = Field(default=1 << 20, ge=1, le=1 << 30)
+    disk_mb: int = Field(default=256, ge=1, le=1 << 20)
+    files: int = Field(default=16_384, ge=16, le=1 << 24)
+    open_files: int = Field(default=256, ge=16, le=1 << 16)
+    environment: dict[str, str] = Field(default_factory=dict)
+    python: Path | None = None
+    """The interpreter that the program gets; None is the base interpreter of the running one."""
+    strict: bool = False
+    """Refuse to open where a guarantee has no mechanism on this machine."""

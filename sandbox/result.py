@@ -1,0 +1,32 @@
+"""What one program did. A failing program is a Result; only a broken sandbox is an error."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+Status = Literal["ok", "error", "timeout", "oom", "killed", "output_limit"]
+KilledBy = Literal["wall", "cpu", "memory", "output", "cancel"]
+
+
+class Result(BaseModel):
+    """How a program ended, and what it wrote. Bytes that aren't UTF-8 are shown as U+FFFD."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    status: Status
+    exit_code: int | None
+    """The program's own code; None when a signal ended it."""
+    signal: int | None = None
+    stdout: str = ""
+    stderr: str = ""
+    truncated: bool = False
+    """The middle of stdout or stderr was dropped: head and tail were kept."""
+    wall_s: float = 0.0
+    cpu_s: float = 0.0
+    max_rss_mb: float = 0.0
+    killed_by: KilledBy | None = None
+
+    @property
+    def ok(self) -> bool:
+        """True when the program ended by itself with exit code 0."""
+        return self.status == "ok"
