@@ -1,7 +1,7 @@
 """Events: the only state. An envelope that never changes, and a body per type that is versioned.
 
-Summary, resume, costs, reports and traces are folds over these. Types that this version doesn't know are kept and
-skipped; a body of an older version is lifted by a pure function in `UPCASTS`; a newer envelope is shown, not resumed.
+Summary, resume, costs, reports and traces are folds over these. Types that this version doesn't know are
+kept and skipped; a newer envelope is shown, not resumed.
 """
 
 from collections.abc import Sequence

@@ -22,7 +22,7 @@ class Capability(BaseModel):
 
 
 class Running(Protocol):
-    """A trusted entry of `sandbox.inner` at work in a child of its own, with a channel of bounded frames to it."""
+    """A trusted entry of `sandbox.inner` at work in a child of its own, with a channel of bounded frames."""
 
     async def send(self, frame: bytes) -> None:
         """Send one frame.
@@ -61,7 +61,7 @@ class Sandbox(Protocol):
     async def start(
         self, entry: str, arguments: Mapping[str, object], *, limits: Limits | None = None
     ) -> Running:
-        """Start `sandbox/inner/<entry>.py`'s `main(channel, arguments)` in a child that is isolated like any program.
+        """Start `main(channel, arguments)` of `sandbox/inner/<entry>.py` in a child of its own.
 
         The entry may load code that nobody has read; what comes over its channel is to be trusted as little.
         """
@@ -77,7 +77,7 @@ class Sandbox(Protocol):
         """Read one regular file of the workspace.
 
         Raises:
-            FileRefused: it isn't there, isn't a regular file, goes over a link, or holds more than limit bytes.
+            FileRefused: it isn't there, isn't a regular file, goes over a link, or is too large.
         """
 
     async def manifest(self) -> dict[str, str]:
