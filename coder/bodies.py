@@ -1,0 +1,226 @@
+"""The bodies of the loop's events, one class per type; types that this version does not know give None."""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from coder.events import Draft, Event
+from coder.message import Message, Verified
+from coder.models.model import ChatMessage, Sampling, Usage
+from coder.settings import Budget, Settings
+from coder.task import Task
+
+Status = Literal["solved", "unsolved", "unverified", "limit", "stuck", "refused", "error", "interrupted"]
+
+
+class Body(BaseModel):
+    """What an event says."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    type: ClassVar[str]
+    version: ClassVar[int] = 1
+
+    def draft(self) -> Draft:
+        """This body as an event that waits for its number."""
+        return Draft(type=self.type, version=self.version, body=self.model_dump(mode="json"))
+
+
+class StoredFile(BaseModel):
+    """One file of the user's folder as the run read it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    text: str | None = None
+    base64: str | None = None
+    """Content that isn't UTF-8; exactly one of text and base64 is set."""
+    mode: int = 0o644
+
+
+class RunStarted(Body):
+    """A run began: all that a resume on another day needs."""
+
+    type = "run.started"
+
+    task: Task
+    settings: Settings
+    model: str
+    base_url: str | None = None
+    files: dict[str, StoredFile] = Field(default_factory=dict)
+
+
+class RunResumed(Body):
+    """A stopped run goes on, under these limits."""
+
+    type = "run.resumed"
+
+    budget: Budget
+    model: str
+
+
+class CallIntended(Body):
+    """A model call is about to be made; committed before, so that a crash leaves the reservation spent."""
+
+    type = "model.requested"
+
+    call: int
+    participant: str
+    key: str
+    """SHA-256 of the redacted request."""
+    messages: tuple[ChatMessage, ...]
+    sampling: Sampling
+    reserved_tokens: int
+    reserved_usd: Decimal | None
+
+
+class CallRetried(Body):
+    """The endpoint failed in a way that can heal; the call is made again after wait_s."""
+
+    type = "model.retried"
+
+    call: int
+    attempt: int
+    wait_s: float
+    reason: str
+
+
+class CallAnswered(Body):
+    """A model call's answer; it replaces the reservation by what was used."""
+
+    type = "model.answered"
+
+    call: int
+    key: str
+    model: str
+    text: str
+    finish: str
+    usage: Usage
+    cost_usd: Decimal | None
+    seconds: float
+
+
+class CallFailed(Body):
+    """A model call failed for good."""
+
+    type = "model.failed"
+
+    call: int
+    error: str
+    message: str
+
+
+class Spoken(Body):
+    """A participant's turn is over."""
+
+    type = "message.spoken"
+
+    message: Message
+
+
+class ProgramStarted(Body):
+    """A program is about to run in the sandbox, on a workspace of exactly these files."""
+
+    type = "program.started"
+
+    what: str
+    before: dict[str, str]
+    """SHA-256 of each file by path."""
+
+
+class ProgramFinished(Body):
+    """How the program ended."""
+
+    type = "program.finished"
+
+    what: str
+    status: str
+    exit_code: int | None
+    seconds: float
+    after: dict[str, str]
+
+
+class BudgetReached(Body):
+    """A limit of the user's stopped the next step."""
+
+    type = "budget.reached"
+
+    limit: Literal["calls", "tokens", "cost", "time"]
+    text: str
+
+
+class PlannedFile(BaseModel):
+    """One file that is about to land: hashes (SHA-256) before and after; None: not there."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    path: str
+    before: str | None
+    after: str | None
+
+
+class LandingPlanned(Body):
+    """Files are about to land in the user's folder."""
+
+    type = "landing.planned"
+
+    files: tuple[PlannedFile, ...]
+    patch: str
+
+
+class FileLanded(Body):
+    """One file has landed."""
+
+    type = "file.landed"
+
+    path: str
+
+
+class LandingRefused(Body):
+    """Nothing (more) landed, and why."""
+
+    type = "landing.refused"
+
+    reason: str
+    by_human: bool = False
+
+
+class FileUndone(Body):
+    """One file was put back by `undo`; or left, with the reason."""
+
+    type = "file.undone"
+
+    path: str
+    left: str | None = None
+
+
+class RunStopped(Body):
+    """A run ended, and why."""
+
+    type = "run.stopped"
+
+    status: Status
+    reason: str
+    verified: Verified = "none"
+    exit_code: int
+    error: str | None = None
+
+
+_ALL: tuple[type[Body], ...] = (
+    RunStarted, RunResumed, CallIntended, CallRetried, CallAnswered, CallFailed, Spoken, ProgramStarted,
+    ProgramFinished, BudgetReached, LandingPlanned, FileLanded, LandingRefused, FileUndone, RunStopped,
+)  # fmt: skip
+TYPES: Mapping[str, type[Body]] = {body.type: body for body in _ALL}
+
+
+def parse(event: Event) -> Body | None:
+    """The typed body of an event; None where this version doesn't know the type, or its version is newer.
+
+    Raises:
+        ValidationError: a known type of a known version with a body that doesn't fit.
+    """
+    known = TYPES.get(event.type)
+    if known is None or event.version > known.version:
+        return None
+    return known.model_validate(event.body)

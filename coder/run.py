@@ -1,0 +1,59 @@
+"""Run: what a caller gets. Status and why, diff, tests, usage, cost; resumable by its id."""
+
+from pydantic import BaseModel, ConfigDict
+
+from coder.bodies import Status
+from coder.message import CheckLine, Verified
+from coder.settings import Budget
+
+EXIT_CODES: dict[Status, int] = {
+    "solved": 0,
+    "unsolved": 1,
+    "limit": 3,
+    "stuck": 6,
+    "refused": 7,
+    "unverified": 8,
+    "interrupted": 130,
+}
+"""DESIGN 6. `error` has no single code: the error itself carries it."""
+
+
+class Tokens(BaseModel):
+    """Tokens of all calls of a run."""
+
+    model_config = ConfigDict(frozen=True)
+
+    input: int
+    output: int
+    cached: int = 0
+
+
+class Run(BaseModel):
+    """The result of `solve` and `resume`, and the document that `--json` prints."""
+
+    model_config = ConfigDict(frozen=True)
+
+    run_id: str
+    status: Status
+    reason: str
+    verified: Verified
+    strength: str
+    """outside, inside or none: see Outcome."""
+    model: str
+    samples: int
+    attempts: int
+    """Answers that were tried, over all samples."""
+    tests: tuple[CheckLine, ...]
+    files: dict[str, str]
+    """The best code so far, whole files by relative path; the solution where status is `solved`."""
+    patch: str
+    landed: tuple[str, ...]
+    """Paths that were written into the user's folder."""
+    calls: int
+    tokens: Tokens
+    cost: float | None
+    """US dollars; None where the price is unknown."""
+    seconds: float
+    limits: Budget
+    error: str | None
+    exit_code: int

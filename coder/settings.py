@@ -1,0 +1,47 @@
+"""Settings: how a run goes about its task, and the limits it keeps. Recorded in the run's first event."""
+
+from decimal import Decimal
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Budget(BaseModel):
+    """The limits of one run. Reaching one ends the run with status `limit`; `resume` may raise them."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    samples: int = Field(default=2, ge=1, le=1000)
+    """Fresh starts. One that only repeats an earlier answer isn't counted."""
+    repairs: int = Field(default=3, ge=0, le=100)
+    """Repairs in one sample, after its first attempt."""
+    calls: int = Field(default=8, ge=1, le=100_000)
+    tokens: int | None = Field(default=None, ge=1)
+    cost_usd: Decimal = Field(default=Decimal("1"), ge=0)
+    seconds: float = Field(default=600.0, gt=0, le=7 * 86_400)
+    """Wall time of the run's own work; time between a stop and a resume isn't counted."""
+
+
+class Settings(BaseModel):
+    """How a run goes about its task."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    budget: Budget = Budget()
+    plan: bool | None = None
+    """True: plan first; False: never; None: when the task has steps."""
+    temperature: float | None = Field(default=None, ge=0, le=2)
+    """None: 0 for the first sample, 0.8 for fresh starts."""
+    top_p: float | None = Field(default=None, gt=0, le=1)
+    seed: int = 0
+    max_answer_tokens: int = Field(default=4096, ge=16)
+    program_timeout_s: float = Field(default=10.0, gt=0, le=86_400)
+    test_timeout_s: float = Field(default=300.0, gt=0, le=86_400)
+    memory_mb: int = Field(default=512, ge=16)
+    processes: int = Field(default=128, ge=1)
+    backend: str = "auto"
+    python: Path | None = None
+    keep: bool = False
+    """Land the best files also when the run was not solved."""
+    allow: tuple[str, ...] = ()
+    """Paths that run by themselves later (.envrc, workflows, …) which the user has allowed by name."""

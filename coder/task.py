@@ -1,0 +1,37 @@
+"""Task: what is to be done, and how we know that it is done."""
+
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field
+
+MAX_PROMPT = 256 * 1024
+"""Characters of a prompt; more than any model of today reads to its end."""
+
+
+class TestSource(BaseModel):
+    """A test file that was given. It decides in the checker's sandbox, away from the candidate."""
+
+    __test__ = False  # so that pytest does not take it for a test class
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    path: str
+    """Relative name, `/` between folders."""
+    text: str
+
+
+class Task(BaseModel):
+    """A task in words, the files it is about, and what decides that it is done.
+
+    All of test_command, test_files and checks that were given must pass. With none of them the examples found
+    in the prompt decide; with no examples the run can only end `unverified`.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    prompt: str = Field(min_length=1, max_length=MAX_PROMPT)
+    workspace: Path | None = None
+    """Folder (or one file) of the user that the task is about; it may not exist yet."""
+    test_command: tuple[str, ...] | None = None
+    test_files: tuple[TestSource, ...] = ()
+    checks: tuple[str, ...] = ()
+    """Python statements such as `assert add(2, 3) == 5`."""
