@@ -1,0 +1,215 @@
+"""Configuration in layers: defaults < the user's file < `CODER_*` < flags.
+
+A repository's `[tool.coder]` may only tighten: smaller budgets and limits than the user's own file and variables
+allow. Whatever else it asks for is refused, said, and ignored. Flags come last: they are the user's word for this run.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from coder.configfile import read_repository_table, read_user_file
+from coder.errors import UsageError
+from coder.nearest import or_nearest
+from coder.settings import Budget, Settings
+
+BUDGET_KEYS = {
+    "samples": "samples",
+    "repairs": "repairs",
+    "max_calls": "calls",
+    "max_tokens": "tokens",
+    "max_cost": "cost_usd",
+    "timeout": "seconds",
+}
+SETTING_KEYS = {
+    "plan": "plan",
+    "temperature": "temperature",
+    "top_p": "top_p",
+    "seed": "seed",
+    "program_timeout": "program_timeout_s",
+    "test_timeout": "test_timeout_s",
+    "memory": "memory_mb",
+    "pids": "processes",
+    "sandbox": "backend",
+    "python": "python",
+}
+TIGHTENING = (*BUDGET_KEYS, "program_timeout", "test_timeout", "memory", "pids")
+"""What a repository may make smaller."""
+
+
+class Config(BaseModel):
+    """What the layers say together. A field left None takes the default of `Settings`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    model: str | None = None
+    base_url: str | None = None
+    record: Path | None = None
+    sandbox: str | None = None
+    python: Path | None = None
+    plan: bool | None = None
+    samples: int | None = None
+    repairs: int | None = None
+    max_calls: int | None = None
+    max_tokens: int | None = None
+    max_cost: Decimal | None = None
+    """US dollars."""
+    timeout: float | None = None
+    """Seconds for the whole run; the two below are for one program and for one test command."""
+    program_timeout: float | None = None
+    test_timeout: float | None = None
+    temperature: float | None = None
+    top_p: float | None = None
+    seed: int | None = None
+    memory: int | None = None
+    """MiB for one program."""
+    pids: int | None = None
+
+    def budget(self, base: Budget) -> Budget:
+        """`base` with the limits that were set here."""
+        return base.model_copy(update=_named(self, BUDGET_KEYS))
+
+    def settings(self, *, keep: bool = False, allow: tuple[str, ...] = ()) -> Settings:
+        """The settings of a run."""
+        return Settings(budget=self.budget(Budget()), keep=keep, allow=allow, **_named(self, SETTING_KEYS))
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """The configuration of one start of the program."""
+
+    config: Config
+    notes: tuple[str, ...]
+    """What was ignored and why, a line each, for the screen."""
+    cost_was_asked: bool
+    """The user, not a default and not the repository, set a limit of cost."""
+
+
+def load(
+    flags: Mapping[str, object],
+    *,
+    environ: Mapping[str, str],
+    user_file: Path,
+    workspace: Path | None,
+) -> Loaded:
+    """Read every layer and join them.
+
+    Args:
+        flags: key → value of the flags that were given; a value of None is one that was not.
+        workspace: the user's folder or file; its `pyproject.toml` is the repository's word.
+
+    Raises:
+        UsageError: a value that can't be used, named with the layer that it stands in.
+    """
+    values, notes = read_user_file(user_file)
+    own, more = _known(values, str(user_file))
+    config = checked(own, str(user_file))
+    variables, from_environment = _variables(environ)
+    config = _over(config, checked(variables, "CODER_* variables"))
+    given = checked({key: value for key, value in flags.items() if value is not None}, "flags")
+    tightened, refused = _tighten(config, workspace)
+    return Loaded(
+        config=_over(tightened, given),
+        notes=(*notes, *more, *from_environment, *refused),
+        cost_was_asked=_over(config, given).max_cost is not None,
+    )
+
+
+def checked(values: Mapping[str, object], source: str) -> Config:
+    """Values of one layer, checked against every bound of `Settings`.
+
+    Raises:
+        UsageError: names the source, the key and what is wrong with it.
+    """
+    try:
+        config = Config.model_validate(dict(values))
+        Budget.model_validate(_named(config, BUDGET_KEYS))
+        Settings.model_validate(_named(config, SETTING_KEYS))
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise UsageError(
+            f"{source}: {_key(str(first['loc'][0]))}: {first['msg']}, not {first['input']!r}"
+        ) from error
+    return config
+
+
+def _key(field: str) -> str:
+    names = {setting: key for key, setting in (BUDGET_KEYS | SETTING_KEYS).items()}
+    return names.get(field, field)
+
+
+def _named(config: Config, names: Mapping[str, str]) -> dict[str, Any]:
+    values = {setting: getattr(config, key) for key, setting in names.items()}
+    return {setting: value for setting, value in values.items() if value is not None}
+
+
+def _over(below: Config, above: Config) -> Config:
+    return below.model_copy(update=above.model_dump(exclude_none=True))
+
+
+def _known(values: Mapping[str, object], source: str) -> tuple[dict[str, object], list[str]]:
+    known = {key: value for key, value in values.items() if key in Config.model_fields}
+    notes = [
+        f"{source}: unknown key {key!r} is ignored{or_nearest(key, Config.model_fields)}"
+        for key in values
+        if key not in known
+    ]
+    return known, notes
+
+
+def _variables(environ: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
+    values: dict[str, str] = {}
+    notes: list[str] = []
+    for name, value in environ.items():
+        key = name.removeprefix("CODER_").lower()
+        if not name.startswith("CODER_") or not value:
+            continue
+        if key in Config.model_fields:
+            values[key] = value
+        # Other programs use the prefix too, so only a name that is nearly one of ours is worth a line.
+        elif hint := or_nearest(key, Config.model_fields, cutoff=0.8):
+            notes.append(f"{name} is not a setting and is ignored{hint}")
+    return values, notes
+
+
+def _tighten(config: Config, workspace: Path | None) -> tuple[Config, list[str]]:
+    if workspace is None:
+        return config, []
+    path = (workspace if workspace.is_dir() else workspace.parent) / "pyproject.toml"
+    table, notes = read_repository_table(path)
+    for key, value in table.items():
+        refusal = _refusal(key, value, config)
+        if refusal is not None:
+            notes.append(f"{path}: [tool.coder] {key} is ignored: {refusal}")
+        elif key in Config.model_fields:
+            config = _over(config, checked({key: value}, str(path)))
+    return config, notes
+
+
+def _refusal(key: str, value: object, config: Config) -> str | None:
+    """Why a repository's wish isn't granted; None where it only tightens."""
+    if key == "network" and value == "none":
+        return None
+    if key not in TIGHTENING:
+        known = key in Config.model_fields or key in ("network", "api_key", "key")
+        return "a repository can't set it" if known else f"it is unknown{or_nearest(key, TIGHTENING)}"
+    try:
+        wish = getattr(checked({key: value}, key), key)
+    except UsageError as error:
+        return str(error)
+    limit = getattr(config, key)
+    if limit is None:
+        limit = _default(key)
+    if limit is not None and wish > limit:
+        return f"{wish} is more than {limit}, and a repository may only tighten"
+    return None
+
+
+def _default(key: str) -> object:
+    if key in BUDGET_KEYS:
+        return getattr(Budget(), BUDGET_KEYS[key])
+    return getattr(Settings(), SETTING_KEYS[key])
