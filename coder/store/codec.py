@@ -1,0 +1,74 @@
+"""Bodies of events as JSON text, and the long strings in them apart.
+
+A string over 64 KiB becomes a blob: its place in the body is kept in a list beside the body, so that no
+body, whatever it holds, can be mistaken for a reference. JSON is ASCII: lone surrogates and NUL survive.
+"""
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+BLOB_BYTES = 64 * 1024
+"""Strings longer than this in UTF-8 are stored apart."""
+
+Place = list[str | int]
+"""Keys and indices that lead to a string of a body."""
+
+
+def encode(body: dict[str, Any], store: Callable[[bytes], str]) -> tuple[str, str]:
+    """Body and places of its blobs, both as JSON; `store` keeps a blob and returns its name.
+
+    Raises:
+        TypeError, ValueError: the body isn't plain JSON: a fault in the program that made it.
+    """
+    text = json.dumps(body, allow_nan=False, separators=(",", ":"))
+    if len(text) <= BLOB_BYTES:
+        return text, "[]"
+    plain = json.loads(text)
+    blobs: list[tuple[Place, str]] = []
+    for place, value in list(_strings(plain, [])):
+        content = value.encode("utf-8", "surrogatepass")
+        if len(content) > BLOB_BYTES:
+            blobs.append((place, store(content)))
+            _put(plain, place, "")
+    return json.dumps(plain, separators=(",", ":")), json.dumps(blobs, separators=(",", ":"))
+
+
+def decode(body: str, blobs: str, load: Callable[[str], bytes]) -> dict[str, Any]:
+    """The body as it was given to `encode`; `load` returns a blob by its name.
+
+    Raises:
+        ValueError: not what `encode` writes.
+    """
+    plain = json.loads(body)
+    if not isinstance(plain, dict):
+        raise ValueError("the body is not an object")
+    try:
+        for place, name in json.loads(blobs):
+            _put(plain, place, load(name).decode("utf-8", "surrogatepass"))
+    except (TypeError, KeyError, IndexError) as error:
+        raise ValueError("a blob's place is not in the body") from error
+    return plain
+
+
+def copy(body: dict[str, Any]) -> dict[str, Any]:
+    """The body as it comes back from JSON: a tuple is a list, a key is a string, nothing is shared."""
+    return decode(json.dumps(body, allow_nan=False), "[]", lambda name: b"")
+
+
+def _strings(value: object, place: Place) -> Iterator[tuple[Place, str]]:
+    if isinstance(value, str):
+        yield place, value
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            yield from _strings(item, [*place, key])
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _strings(item, [*place, index])
+
+
+def _put(plain: Any, place: Place, text: str) -> None:  # noqa: ANN401 - a body is any JSON
+    *way, last = place
+    for step in way:
+        plain = plain[step]
+    plain[last] = text

@@ -1,0 +1,140 @@
+"""The database file under the event log: opened, checked, and its faults said in our words.
+
+`synchronous=FULL`: a commit is on the disk before it returns. With NORMAL a power cut loses the newest
+commits, and with them the note that a user's file was changed or that a paid call was answered. Measured:
+0.17 ms a commit instead of 0.01 ms, beside model calls that take seconds.
+"""
+
+import os
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from coder.errors import CoderError, LogDamaged, LogNewer, MachineError
+from coder.store.folder import private_folder, unwritable
+
+SCHEMA = 1
+"""Version of the tables, in the file's user_version."""
+
+_TABLES = """
+CREATE TABLE run (
+    run TEXT PRIMARY KEY, last INTEGER NOT NULL, token INTEGER NOT NULL, expires REAL NOT NULL,
+    host TEXT NOT NULL, namespace TEXT NOT NULL, pid INTEGER NOT NULL, started TEXT NOT NULL
+);
+CREATE TABLE event (
+    run TEXT NOT NULL, seq INTEGER NOT NULL, time REAL NOT NULL, type TEXT NOT NULL, version INTEGER NOT NULL,
+    body TEXT NOT NULL, blobs TEXT NOT NULL, UNIQUE (run, seq)
+);
+"""
+
+_BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+_MACHINE = (
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_READONLY,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_PERM,
+    sqlite3.SQLITE_NOMEM,
+)
+
+
+class Database:
+    """One connection, used by one caller at a time.
+
+    Raises:
+        LogNewer: a newer version of this product wrote it.
+        LogDamaged: it isn't a database, or not a whole one; it is left as it is.
+        MachineError: it can't be made, opened or written.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.path = private_folder(folder) / "events.sqlite"
+        self._lock = threading.RLock()
+        try:
+            # The files that SQLite puts beside it take their mode from this one.
+            os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))
+        except OSError as error:
+            raise unwritable(self.path, error.strerror or str(error)) from error
+        with self._explained():
+            self._connection = sqlite3.connect(
+                self.path, timeout=10, isolation_level=None, check_same_thread=False
+            )
+        try:
+            self._prepare()
+        except CoderError:
+            self._connection.close()
+            raise
+
+    def close(self) -> None:
+        """Close the file. Idempotent."""
+        self._connection.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """Write in one transaction that is on the disk when the block ends, or not at all when it raises."""
+        with self._lock, self._explained():
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._connection
+                self._connection.execute("COMMIT")
+            finally:
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+
+    @contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """Read from one state of the file, whatever others write meanwhile."""
+        with self._lock, self._explained():
+            self._connection.execute("BEGIN")
+            try:
+                yield self._connection
+            finally:
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+
+    def damaged(self, what: str) -> LogDamaged:
+        """The error for content that can't be read."""
+        folder = self.path.parent
+        return LogDamaged(
+            f"The event log {self.path} is damaged: {what}. Nothing in it was changed. "
+            f"Move it aside to start a new one: mv {folder} {folder}.damaged"
+        )
+
+    def _prepare(self) -> None:
+        if self._version() == 0:
+            with self._explained():
+                self._connection.execute("PRAGMA journal_mode=WAL")
+            with self.transaction() as connection:
+                if self._version() == 0:
+                    for statement in _TABLES.split(";"):
+                        connection.execute(statement)
+                    connection.execute(f"PRAGMA user_version={SCHEMA}")
+        with self._explained():
+            self._connection.execute("PRAGMA synchronous=FULL")
+
+    def _version(self) -> int:
+        with self._explained():
+            (version,) = self._connection.execute("PRAGMA user_version").fetchone()
+        if version > SCHEMA:
+            raise LogNewer(
+                f"The event log {self.path} was written by a newer version (format {version}; this version "
+                f"knows {SCHEMA}). Update coder, or set CODER_HOME to another folder."
+            )
+        return int(version)
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.ProgrammingError:
+            raise  # a fault in this program, not in the file
+        except sqlite3.DatabaseError as error:
+            # The low byte is the kind, the rest the detail; none where the text isn't UTF-8.
+            kind = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF
+            if kind in _BUSY:
+                raise MachineError(f"The event log {self.path} was busy for 10 s. Try again.") from error
+            if kind in _MACHINE:
+                raise unwritable(self.path, str(error)) from error
+            raise self.damaged(str(error)) from error

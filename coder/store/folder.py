@@ -1,0 +1,37 @@
+"""Where this product keeps its data: CODER_HOME, else the platform's folder for a user's data."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import platformdirs
+
+from coder.errors import MachineError
+
+
+def data_folder(environ: Mapping[str, str] = os.environ) -> Path:
+    """Folder of all that this product keeps for one user. It need not exist."""
+    named = environ.get("CODER_HOME")
+    return Path(named).expanduser().absolute() if named else Path(platformdirs.user_data_dir("coder"))
+
+
+def private_folder(path: Path) -> Path:
+    """Make a folder that only its user can enter, with those above it; one that exists is left as it is.
+
+    Raises:
+        MachineError: it can't be made: the message names the path and what to set.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.mkdir(mode=0o700, exist_ok=True)
+    except OSError as error:
+        raise unwritable(path, error.strerror or str(error)) from error
+    return path
+
+
+def unwritable(path: Path, reason: str) -> MachineError:
+    """The error for a place of ours that can't be written."""
+    return MachineError(
+        f"Can't write {path}: {reason}. Make room or give yourself the right to write there, "
+        f"or set CODER_HOME to a folder that you can write."
+    )

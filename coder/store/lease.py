@@ -1,0 +1,104 @@
+"""A lease: one process at a time works on a run, and one that lost it can't write any more.
+
+The token grows with each holder and every append names it, so a process that was asleep while another took
+over is refused. A dead holder on this machine is replaced at once, any other when its time is over.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Protocol
+
+from coder.errors import LeaseHeld, MachineError
+from coder.events import EventLog
+from coder.store.database import Database
+from coder.store.owner import Owner
+
+LEASE_S = 30.0
+"""How long a holder that gives no sign of life, and can't be asked for one, is waited for."""
+
+
+class LeasedLog(EventLog, Protocol):
+    """An event log that also says who may write a run."""
+
+    def lease(self, run: str) -> AbstractAsyncContextManager[int]:
+        """Hold a run while the block lasts; gives the token for `append`.
+
+        Raises:
+            LeaseHeld: on entry: another process works on the run; the message says which.
+        """
+
+
+@asynccontextmanager
+async def held(database: Database, run: str) -> AsyncIterator[int]:
+    """Hold the lease of a run while the block lasts, renewed in the background; gives its token.
+
+    Raises:
+        LeaseHeld: another process works on the run; the message says which.
+        MachineError: the log can't be written.
+    """
+    token = _take(database, run)
+    group = asyncio.TaskGroup()
+    await group.__aenter__()
+    heartbeat = group.create_task(_renew_until_lost(database, run, token))
+    try:
+        yield token
+    finally:
+        heartbeat.cancel()
+        # Not `async with`: a group would wrap what the block raised.
+        await group.__aexit__(None, None, None)
+        _give_back(database, run, token)
+
+
+def _take(database: Database, run: str) -> int:
+    owner, now = Owner.current(), time.time()
+    with database.transaction() as connection:
+        row = connection.execute(
+            "SELECT token, expires, host, namespace, pid, started FROM run WHERE run = ?", (run,)
+        ).fetchone()
+        token, expires = row[:2] if row else (0, 0.0)
+        # A clock that was set back must not make a lease last longer than it was given for.
+        if row and now < expires <= now + LEASE_S and not (holder := Owner(*row[2:])).died():
+            raise LeaseHeld(
+                f"Process {holder.pid} on {holder.host} works on {run}. "
+                f"Wait until it ends, or stop it there with: kill {holder.pid}"
+            )
+        connection.execute(
+            "INSERT INTO run VALUES (:run, 0, :token, :expires, :host, :namespace, :pid, :started) "
+            "ON CONFLICT (run) DO UPDATE SET token = :token, expires = :expires, host = :host, "
+            "namespace = :namespace, pid = :pid, started = :started",
+            {
+                "run": run,
+                "token": token + 1,
+                "expires": now + LEASE_S,
+                "host": owner.host,
+                "namespace": owner.namespace,
+                "pid": owner.pid,
+                "started": owner.started,
+            },
+        )
+    return int(token) + 1
+
+
+async def _renew_until_lost(database: Database, run: str, token: int) -> None:
+    while True:
+        await asyncio.sleep(LEASE_S / 3)
+        try:
+            renewed = _set_expiry(database, run, token, time.time() + LEASE_S)
+        except MachineError:
+            return  # the next append meets the same fault, and raises it where someone can act
+        if not renewed:
+            return
+
+
+def _give_back(database: Database, run: str, token: int) -> None:
+    _set_expiry(database, run, token, 0.0)
+
+
+def _set_expiry(database: Database, run: str, token: int, expires: float) -> bool:
+    with database.transaction() as connection:
+        changed = connection.execute(
+            "UPDATE run SET expires = ? WHERE run = ? AND token = ?", (expires, run, token)
+        )
+    return changed.rowcount == 1

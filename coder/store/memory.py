@@ -1,0 +1,85 @@
+"""The event log in memory: for tests, and for callers who want nothing kept."""
+
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+
+from coder.errors import LeaseHeld
+from coder.events import Draft, Event
+from coder.store import codec, runs
+from coder.store.runs import RunSummary
+
+
+class MemoryLog:
+    """An EventLog that ends with its process. Bodies cross as JSON, as they do in the other logs."""
+
+    def __init__(self, *, clock: Callable[[], float] = time.time) -> None:
+        self._clock = clock
+        self._events: dict[str, list[Event]] = {}
+        self._tokens: dict[str, int] = {}
+        self._held: set[str] = set()
+
+    def lease(self, run: str) -> AbstractAsyncContextManager[int]:
+        """Hold a run while the block lasts; gives the token for `append`.
+
+        Raises:
+            LeaseHeld: on entry: someone else in this process works on the run.
+        """
+        return self._hold(run)
+
+    async def append(self, run: str, drafts: Sequence[Draft], *, after: int, token: int) -> list[Event]:
+        """Append behind event number `after`, all or none, and return the numbered events.
+
+        Raises:
+            LeaseHeld: the token is stale, or someone else has appended.
+        """
+        events = self._events.get(run, [])
+        if token != self._tokens.get(run) or after != len(events):
+            raise LeaseHeld(f"Someone else has taken over {run}.")
+        now = self._clock()
+        new = [
+            Event(
+                run=run,
+                seq=seq,
+                time=now,
+                type=draft.type,
+                version=draft.version,
+                body=codec.copy(draft.body),
+            )
+            for seq, draft in enumerate(drafts, start=after + 1)
+        ]
+        self._events[run] = [*events, *new]
+        return [_copy(event) for event in new]
+
+    async def read(self, run: str, *, after: int = 0) -> list[Event]:
+        """Events of a run with seq > after, in order; empty for a run that isn't there."""
+        return [_copy(event) for event in self._events.get(run, [])[after:]]
+
+    async def runs(self) -> list[RunSummary]:
+        """Every run that has events, newest first."""
+        ends = [(run, events) for run, events in self._events.items() if events]
+        summaries = [RunSummary(run, _copy(events[0]), _copy(events[-1])) for run, events in ends]
+        return sorted(summaries, key=lambda summary: (summary.first.time, summary.run), reverse=True)
+
+    async def resolve(self, prefix: str) -> str:
+        """The one run whose id starts with this; the leading `run_` may be left out.
+
+        Raises:
+            UsageError: none or several do; the message names the nearest.
+        """
+        return runs.resolve(prefix, sorted(run for run, events in self._events.items() if events))
+
+    @asynccontextmanager
+    async def _hold(self, run: str) -> AsyncIterator[int]:
+        if run in self._held:
+            raise LeaseHeld(f"Someone else in this process works on {run}.")
+        self._held.add(run)
+        self._tokens[run] = self._tokens.get(run, 0) + 1
+        try:
+            yield self._tokens[run]
+        finally:
+            self._held.discard(run)
+
+
+def _copy(event: Event) -> Event:
+    return event.model_copy(update={"body": codec.copy(event.body)})

@@ -1,0 +1,55 @@
+"""Runs by name: their ids, and what a list of them shows."""
+
+import difflib
+import secrets
+import time
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from coder.errors import UsageError
+from coder.events import Event
+
+_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32: no i, l, o, u
+_EPOCH = 1_735_689_600  # 2025-01-01: 30 bits of seconds reach to 2059
+
+
+class RunSummary(NamedTuple):
+    """What a list of runs shows of one: its first and last event hold the task and the outcome."""
+
+    run: str
+    first: Event
+    last: Event
+
+
+def new_run_id() -> str:
+    """A new id: `run_`, six characters of time, so that ids sort by second, and four of chance."""
+    return f"run_{_base32(int(time.time()) - _EPOCH, 6)}{_base32(secrets.randbits(20), 4)}"
+
+
+def resolve(prefix: str, runs: Sequence[str]) -> str:
+    """The one run whose id starts with this; the leading `run_` may be left out.
+
+    Raises:
+        UsageError: none or several do; the message names the nearest.
+    """
+    if prefix in runs:
+        return prefix
+    wanted = prefix if prefix.startswith("run_") else f"run_{prefix}"
+    matches = [run for run in runs if run.startswith(wanted)]
+    if len(matches) == 1 and prefix:
+        return matches[0]
+    if matches:
+        raise UsageError(
+            f"{prefix!r} is the start of {len(matches)} runs: {_listed(matches)}. Give more of it."
+        )
+    near = difflib.get_close_matches(wanted, runs, n=3, cutoff=0.0)
+    hint = f"The nearest: {_listed(near)}." if near else "There are no runs yet."
+    raise UsageError(f"There is no run {prefix!r}. {hint} See them all with: coder ls")
+
+
+def _listed(runs: Sequence[str]) -> str:
+    return ", ".join(runs[:3]) + (", …" if len(runs) > 3 else "")
+
+
+def _base32(number: int, digits: int) -> str:
+    return "".join(_ALPHABET[number >> 5 * place & 31] for place in reversed(range(digits)))
