@@ -1,0 +1,142 @@
+"""Take secrets out of text before a model, the log or a screen sees it.
+
+Two kinds are known: exact values (keys that were given, variables of the environment whose names say that
+they are secret), and the shapes of well-known keys. All found places are joined before any is replaced, so
+that no half of a secret is left where two overlap.
+"""
+
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
+from urllib.parse import quote
+
+REPLACEMENT = "[redacted]"
+
+SHORTEST = 8
+"""Values of the environment with fewer characters than this are words, not secrets."""
+
+_SECRET_NAME = re.compile(r"(KEY|TOKEN|SECRET|PASSWORD|PASSWD|PASSPHRASE)S?(_|$)", re.IGNORECASE)
+
+# Group 1 is the secret where there is one, else the whole match. Only PEM and Bearer hold blanks. A shape
+# that can fail after a long scan starts only where no scan has passed: hostile text costs linear time.
+_SHAPES = [
+    re.compile(shape)
+    for shape in (
+        r"(?<![A-Za-z0-9])sk-[A-Za-z0-9_-]{16,}",  # OpenAI, Anthropic, OpenRouter, DeepSeek
+        r"(?<![A-Za-z0-9])(?:gh[pousr]_[A-Za-z0-9]{20,}|github_pat_[A-Za-z0-9_]{20,}|glpat-[\w-]{20,})",
+        r"(?<![A-Za-z0-9])(?:AKIA|ASIA)[0-9A-Z]{16}(?![A-Za-z0-9])",
+        r"(?<![A-Za-z0-9])(?:AIza[\w-]{30,}|hf_[A-Za-z0-9]{30,}|gsk_[A-Za-z0-9]{30,}|xox[abprs]-[\w-]{10,})",
+        r"(?<![\w-])eyJ[\w-]{8,}\.eyJ[\w-]{8,}(?:\.[\w-]*)?",  # JSON Web Token
+        r"(?i:\bbearer\s+)((?=[A-Za-z._~+/=-]*\d)[\w.~+/=-]{8,})",  # a digit: not the word after "bearer"
+        r"://[^\s/:@]*:([^\s/]+)@",  # the password of a URL
+        r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----[\w\s\\+/=:,-]*?"  # cut off: as far as it may be a key
+        r"(?:-----END [A-Z0-9 ]*PRIVATE KEY-----|(?=[^\w\s\\+/=:,-])|\Z)",
+    )
+]
+_UNFINISHED = re.compile(r"(?:(?i:\bbearer\s+)|-----BEGIN [A-Z0-9 ]*)\Z")
+"""The start of a shape that holds blanks, at the end of what has come so far."""
+
+
+class Redactor:
+    """Replaces known secrets and the shapes of keys; use one for everything that leaves a run."""
+
+    def __init__(self, secrets: Iterable[str] = ()) -> None:
+        """Know these exact values, and each as it stands in a URL; empty ones are left out."""
+        given = {secret for secret in secrets if secret.strip()}
+        self._secrets = sorted(given | {quote(secret, safe="") for secret in given})
+        self._spaced = [secret for secret in self._secrets if re.search(r"\s", secret)]
+
+    @classmethod
+    def from_environment(
+        cls, environ: Mapping[str, str] = os.environ, secrets: Iterable[str] = ()
+    ) -> "Redactor":
+        """Know the values of variables named like …KEY, …TOKEN, …SECRET, …PASSWORD, and these."""
+        values = (environ[name].strip() for name in environ if _SECRET_NAME.search(name))
+        return cls(chain(secrets, (value for value in values if len(value) >= SHORTEST)))
+
+    def redact(self, text: str) -> str:
+        """The text with each secret replaced by `[redacted]`."""
+        parts: list[str] = []
+        end = 0
+        for start, stop in self.spans(text):
+            parts += [text[end:start], REPLACEMENT]
+            end = stop
+        return "".join([*parts, text[end:]])
+
+    def stream(self) -> "RedactingStream":
+        """The same for a text that comes in chunks."""
+        return RedactingStream(self)
+
+    def spans(self, text: str) -> list[tuple[int, int]]:
+        """Start and end of each stretch to replace, in order, apart from each other."""
+        joined: list[tuple[int, int]] = []
+        for start, stop in sorted(chain(self._values(text), _shapes(text))):
+            if joined and start <= joined[-1][1]:
+                joined[-1] = (joined[-1][0], max(joined[-1][1], stop))
+            else:
+                joined.append((start, stop))
+        return joined
+
+    def opens_before(self, text: str, cut: int) -> int | None:
+        """Where something begins before `cut` that reaches it, or may when more text comes; else None."""
+        starts = [start for start, stop in self.spans(text) if start < cut <= stop]
+        starts += [match.start() for match in [_UNFINISHED.search(text, 0, cut)] if match]
+        for secret in self._spaced:
+            tails = range(max(0, len(text) - len(secret) + 1), cut)
+            starts += [at for at in tails if secret.startswith(text[at:])][:1]
+        return min(starts, default=None)
+
+    def _values(self, text: str) -> Iterator[tuple[int, int]]:
+        for secret in self._secrets:
+            at = text.find(secret)
+            while at >= 0:
+                yield at, at + len(secret)
+                at = text.find(secret, at + 1)
+
+
+class RedactingStream:
+    """Redacts a text that comes in chunks: together the parts are what `redact` makes of the whole.
+
+    A chunk is held back to its last blank, or further where a secret with blanks may have begun.
+    """
+
+    def __init__(self, redactor: Redactor) -> None:
+        self._redactor = redactor
+        self._pending = ""
+
+    def feed(self, chunk: str) -> str:
+        """Take a chunk and return what is certain by now, redacted; often empty."""
+        blank = _last_blank(chunk)
+        cut = len(self._pending) + blank + 1
+        self._pending += chunk
+        if blank < 0:
+            return ""
+        while (start := self._redactor.opens_before(self._pending, cut)) is not None:
+            cut = _last_blank(self._pending[:start]) + 1
+        ready, self._pending = self._pending[:cut], self._pending[cut:]
+        return self._redactor.redact(ready)
+
+    def finish(self) -> str:
+        """What was held back, redacted."""
+        rest, self._pending = self._pending, ""
+        return self._redactor.redact(rest)
+
+
+def redact(text: str) -> str:
+    """The text without what has the shape of a key; for exact values use a Redactor."""
+    return Redactor().redact(text)
+
+
+def _shapes(text: str) -> Iterator[tuple[int, int]]:
+    for shape in _SHAPES:
+        for match in shape.finditer(text):
+            yield match.span(match.lastindex or 0)
+
+
+def _last_blank(text: str) -> int:
+    """Index of the last blank, -1 where there is none."""
+    words = text.rsplit(maxsplit=1)
+    if not words or text[-1].isspace():
+        return len(text) - 1
+    return len(text) - len(words[-1]) - 1
