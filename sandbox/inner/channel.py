@@ -1,0 +1,60 @@
+"""Frames between the host and a child in a sandbox: u32 length (little-endian), then that many bytes."""
+
+from __future__ import annotations
+
+import struct
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from socket import socket
+
+MAX_FRAME = 16 << 20
+"""Bytes. One frame is held in memory whole, on the host too, so this bounds what a hostile sender costs."""
+
+_LENGTH = struct.Struct("<I")
+
+
+class FrameTooLarge(ValueError):
+    """A frame over MAX_FRAME was to be sent, or was announced by the other side."""
+
+
+class Channel:
+    """One end of a stream socket that carries whole frames. Not to be shared between threads."""
+
+    def __init__(self, sock: socket) -> None:
+        self._socket = sock
+
+    def send(self, frame: bytes) -> None:
+        """Send one frame; blocks until the other side takes it.
+
+        Raises:
+            FrameTooLarge: over MAX_FRAME; nothing was sent.
+            OSError: the other side is gone.
+        """
+        if len(frame) > MAX_FRAME:
+            raise FrameTooLarge(f"a frame of {len(frame):,} bytes; {MAX_FRAME:,} is the limit")
+        self._socket.sendall(_LENGTH.pack(len(frame)) + frame)
+
+    def receive(self) -> bytes | None:
+        """Next frame, or None when the other side closed, in the middle of a frame too.
+
+        Raises:
+            FrameTooLarge: the announced length is over MAX_FRAME; nothing of it was read.
+            OSError: the connection broke.
+        """
+        header = self._exactly(_LENGTH.size)
+        if header is None:
+            return None
+        (length,) = _LENGTH.unpack(header)
+        if length > MAX_FRAME:
+            raise FrameTooLarge(f"a frame of {length:,} bytes was announced; {MAX_FRAME:,} is the limit")
+        return self._exactly(length)
+
+    def _exactly(self, count: int) -> bytes | None:
+        parts = bytearray()
+        while len(parts) < count:
+            part = self._socket.recv(min(count - len(parts), 1 << 18))
+            if not part:
+                return None
+            parts += part
+        return bytes(parts)

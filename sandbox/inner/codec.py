@@ -1,0 +1,266 @@
+"""Plain data as bytes and back, by value: what may cross from one sandbox to another.
+
+Exact types only (`type(x) is list`), so that nothing with a mind of its own about class, equality or
+hash crosses. What isn't plain data crosses as an extension, whose meaning the caller gives. Nothing is
+ever looked up, imported or called because bytes said so. Encoder and decoder are loops with the same caps.
+"""
+
+from __future__ import annotations
+
+import struct
+from itertools import chain
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+MAX_BYTES = (16 << 20) - 4096
+"""One value in one frame, with room for what surrounds it."""
+MAX_NODES = 1 << 20
+"""About a second of work; a graph of shared references that unfolds without end stops here."""
+MAX_DEPTH = 200
+"""Well under the interpreter's recursion limit, so that repr and == of a decoded value work."""
+MAX_BITS = 1 << 18
+"""79,000 digits: over that, arithmetic and printing get slow enough to be an attack."""
+MAX_ALIKE = 32
+"""Keys of one set or dict with the same hash: each new one is compared with all of them."""
+
+_NONE, _TRUE, _FALSE, _INT, _FLOAT, _COMPLEX, _STR, _BYTES = b"NTFifcsb"
+_LIST, _TUPLE, _SET, _FROZENSET, _DICT, _EXTENSION = b"ltSzdx"
+_CONTAINERS: dict[type, int] = {list: _LIST, tuple: _TUPLE, set: _SET, frozenset: _FROZENSET}
+
+_COUNT = struct.Struct("<BI")
+_FLOAT_AT = struct.Struct("<d")
+_COMPLEX_AT = struct.Struct("<dd")
+_U32 = struct.Struct("<I")
+
+
+class CodecError(ValueError):
+    """The value isn't plain data or is over a cap, or the bytes aren't a value; the message says which."""
+
+
+def encode(
+    value: object,
+    *,
+    refer: Callable[[object], object] | None = None,
+    known: Mapping[int, object] | None = None,
+) -> bytes:
+    """Bytes of `value`.
+
+    Args:
+        refer: called with what isn't plain data; gives the plain payload of an extension in its place.
+        known: payloads of extensions that stand for these containers, by their id().
+
+    Raises:
+        CodecError: not plain data and no `refer`, or over a cap.
+    """
+    out = bytearray()
+    nodes = 0
+    stack = [iter((value,))]
+    while stack:
+        for item in stack[-1]:
+            nodes += 1
+            if nodes > MAX_NODES or len(out) > MAX_BYTES:
+                raise CodecError(f"more than {MAX_NODES:,} values or {MAX_BYTES:,} bytes")
+            scalar = _SCALARS.get(type(item))
+            if scalar is not None:
+                scalar(out, item)
+                continue
+            if len(stack) > MAX_DEPTH:
+                raise CodecError(f"nested deeper than {MAX_DEPTH}")
+            stack.append(iter(_open(out, item, refer, known)))
+            break
+        else:
+            stack.pop()
+    if len(out) > MAX_BYTES:
+        raise CodecError(f"more than {MAX_BYTES:,} bytes")
+    return bytes(out)
+
+
+def _open(
+    out: bytearray,
+    item: Any,  # noqa: ANN401 - its exact type is looked at below
+    refer: Callable[[object], object] | None,
+    known: Mapping[int, object] | None,
+) -> Sequence[object]:
+    """Write the head of a container or an extension; gives what is to be written inside of it."""
+    kind = type(item)
+    if known is not None and id(item) in known:
+        out.append(_EXTENSION)
+        return (known[id(item)],)
+    if kind in _CONTAINERS:
+        inside = tuple(item)  # a copy: the count below must hold, whoever changes the container meanwhile
+        out += _COUNT.pack(_CONTAINERS[kind], len(inside))
+        return inside
+    if kind is dict:
+        inside = tuple(chain.from_iterable(item.items()))
+        out += _COUNT.pack(_DICT, len(inside) // 2)
+        return inside
+    if refer is None:
+        raise CodecError(f"a value of type {kind.__name__} isn't plain data")
+    out.append(_EXTENSION)
+    return (refer(item),)
+
+
+def _write_none(out: bytearray, _: None) -> None:
+    out.append(_NONE)
+
+
+def _write_bool(out: bytearray, value: bool) -> None:
+    out.append(_TRUE if value else _FALSE)
+
+
+def _write_int(out: bytearray, value: int) -> None:
+    bits = value.bit_length()
+    if bits > MAX_BITS:
+        raise CodecError(f"an int of {bits:,} bits; {MAX_BITS:,} is the limit")
+    _write_bytes(out, value.to_bytes(bits // 8 + 1, "little", signed=True), _INT)
+
+
+def _write_float(out: bytearray, value: float) -> None:
+    out.append(_FLOAT)
+    out += _FLOAT_AT.pack(value)
+
+
+def _write_complex(out: bytearray, value: complex) -> None:
+    out.append(_COMPLEX)
+    out += _COMPLEX_AT.pack(value.real, value.imag)
+
+
+def _write_str(out: bytearray, value: str) -> None:
+    if len(value) > MAX_BYTES:
+        raise CodecError(f"a str of {len(value):,} characters; {MAX_BYTES:,} bytes is the limit")
+    _write_bytes(out, value.encode("utf-8", "surrogatepass"), _STR)
+
+
+def _write_bytes(out: bytearray, value: bytes, tag: int = _BYTES) -> None:
+    if len(value) > MAX_BYTES:
+        raise CodecError(f"{len(value):,} bytes in one value; {MAX_BYTES:,} is the limit")
+    out += _COUNT.pack(tag, len(value))
+    out += value
+
+
+_SCALARS: dict[type, Callable[[bytearray, Any], None]] = {
+    type(None): _write_none,
+    bool: _write_bool,
+    int: _write_int,
+    float: _write_float,
+    complex: _write_complex,
+    str: _write_str,
+    bytes: _write_bytes,
+}
+
+
+def decode(data: bytes, *, resolve: Callable[[Any], object] | None = None) -> Any:  # noqa: ANN401 - any plain value
+    """The value that `data` holds.
+
+    Args:
+        resolve: called with the payload of an extension; gives the value that stands in its place.
+
+    Raises:
+        CodecError: damaged, over a cap, or with an extension and no `resolve`.
+    """
+    if len(data) > MAX_BYTES:
+        raise CodecError(f"{len(data):,} bytes; {MAX_BYTES:,} is the limit")
+    try:
+        return _decode(data, resolve)
+    except (struct.error, IndexError, UnicodeDecodeError) as error:
+        raise CodecError("the bytes end early or aren't a value") from error
+
+
+def _decode(data: bytes, resolve: Callable[[Any], object] | None) -> object:
+    at = nodes = 0
+    stack: list[tuple[int, int, list[Any]]] = []
+    while True:
+        nodes += 1
+        if nodes > MAX_NODES:
+            raise CodecError(f"more than {MAX_NODES:,} values")
+        tag = data[at]
+        if tag in _SIZES:
+            (count,) = _U32.unpack_from(data, at + 1) if tag != _EXTENSION else (1,)
+            at += _SIZES[tag]
+            want = count * 2 if tag == _DICT else count
+            if want > len(data) - at:  # every value takes a byte at least
+                raise CodecError("a container announces more than there is")
+            if len(stack) >= MAX_DEPTH:
+                raise CodecError(f"nested deeper than {MAX_DEPTH}")
+            stack.append((tag, want, []))
+        else:
+            value, at = _read_scalar(data, at, tag)
+            if not stack:
+                return _whole(data, at, value)
+            stack[-1][2].append(value)
+        while len(stack[-1][2]) == stack[-1][1]:
+            tag, _, items = stack.pop()
+            value = _build(tag, items, resolve)
+            if not stack:
+                return _whole(data, at, value)
+            stack[-1][2].append(value)
+
+
+_SIZES = {_LIST: 5, _TUPLE: 5, _SET: 5, _FROZENSET: 5, _DICT: 5, _EXTENSION: 1}
+_CONSTANTS = {_NONE: None, _TRUE: True, _FALSE: False}
+
+
+def _whole(data: bytes, at: int, value: object) -> object:
+    if at != len(data):
+        raise CodecError("there are bytes after the value")
+    return value
+
+
+def _read_scalar(data: bytes, at: int, tag: int) -> tuple[object, int]:
+    if tag in _CONSTANTS:
+        return _CONSTANTS[tag], at + 1
+    if tag == _FLOAT:
+        return _FLOAT_AT.unpack_from(data, at + 1)[0], at + 9
+    if tag == _COMPLEX:
+        return complex(*_COMPLEX_AT.unpack_from(data, at + 1)), at + 17
+    if tag not in (_INT, _STR, _BYTES):
+        raise CodecError(f"no value begins with byte {tag}")
+    (length,) = _U32.unpack_from(data, at + 1)
+    start, end = at + 5, at + 5 + length
+    if end > len(data):
+        raise CodecError("a value announces more bytes than there are")
+    raw = data[start:end]
+    if tag == _BYTES:
+        return raw, end
+    if tag == _STR:
+        return raw.decode("utf-8", "surrogatepass"), end
+    if length > MAX_BITS // 8 + 1:
+        raise CodecError(f"an int of {length * 8:,} bits; {MAX_BITS:,} is the limit")
+    return int.from_bytes(raw, "little", signed=True), end
+
+
+def _build(tag: int, items: list[Any], resolve: Callable[[Any], object] | None) -> object:
+    if tag == _LIST:
+        return items
+    if tag == _TUPLE:
+        return tuple(items)
+    if tag == _EXTENSION:
+        if resolve is None:
+            raise CodecError("it holds a value that isn't plain data")
+        return resolve(items[0])
+    keys = items[0::2] if tag == _DICT else items
+    _check_keys(keys)
+    if tag == _DICT:
+        built: Any = dict(zip(keys, items[1::2]))  # noqa: B905 - no `strict` before 3.10; they are as long
+    elif tag == _SET:
+        built = set(keys)
+    else:
+        built = frozenset(keys)
+    if len(built) != len(keys):
+        raise CodecError("a set or dict with two equal keys")
+    return built
+
+
+def _check_keys(keys: list[Any]) -> None:
+    """Refuse keys that can't be hashed, and those chosen so that one bucket takes them all."""
+    seen: dict[int, int] = {}
+    try:
+        for key in keys:
+            value = hash(key)
+            alike = seen[value] = seen.get(value, 0) + 1
+            if alike > MAX_ALIKE:
+                raise CodecError(f"more than {MAX_ALIKE} keys of a set or dict with the same hash")
+    except TypeError as error:
+        raise CodecError("a key of a set or dict that can't be hashed") from error
