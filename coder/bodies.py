@@ -47,7 +47,6 @@ class RunStarted(Body):
     task: Task
     settings: Settings
     model: str
-    base_url: str | None = None
     files: dict[str, StoredFile] = Field(default_factory=dict)
 
 

@@ -28,6 +28,8 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     budget: Budget = Budget()
+    base_url: str | None = None
+    """Where the model answers, when the user named it, so that a resume asks the same one."""
     plan: bool | None = None
     """True: plan first; False: never; None: when the task has steps."""
     temperature: float | None = Field(default=None, ge=0, le=2)

@@ -1,6 +1,6 @@
 """The seam to whoever answers: Model, and the plain data that crosses it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from decimal import Decimal
 from typing import Literal, Protocol
 
@@ -62,6 +62,10 @@ class Retry(BaseModel):
     reason: str
 
 
+OnRetry = Callable[[Retry], Awaitable[None]]
+"""Called, and awaited, before each wait: the retry is in the log before it happens."""
+
+
 class Model(Protocol):
     """Who answers. Implementations hold connections: use them as `async with`, or call close()."""
 
@@ -75,7 +79,7 @@ class Model(Protocol):
         *,
         sampling: Sampling,
         on_token: Callable[[str], None] | None = None,
-        on_retry: Callable[[Retry], None] | None = None,
+        on_retry: OnRetry | None = None,
     ) -> Answer:
         """Answer one conversation.
 

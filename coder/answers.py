@@ -1,0 +1,167 @@
+"""Find the files in a model's answer. Lenient: a slip of form should not cost an attempt.
+
+What is understood: fenced blocks (``` or ~~~, closed or cut off), a file's name in the fence line, in the
+line above or in a first comment, prose inside a block, transcripts, and an answer that is all code.
+"""
+
+import ast
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from coder.names import defined_names
+
+MAX_ANSWER = 2 << 20
+"""Characters of an answer that are looked at."""
+_TRIMS = 12
+"""Lines dropped from either end of a block while looking for code in it."""
+
+_FENCE = re.compile(r"^[ ]{0,3}(?P<mark>`{3,}|~{3,})[ \t]*(?P<info>[^`\n]*)$")
+_NAME = r"(?P<name>(?:[\w.-]+/)*[\w.-]+\.[A-Za-z]\w{0,9})"
+_ABOVE = re.compile(rf"^\W{{0,6}}(?:(?:file(?:name)?|path)\s*:?\W{{0,4}})?{_NAME}\W{{0,4}}$", re.IGNORECASE)
+_COMMENT = re.compile(rf"^(?:#|//)\s*(?:(?:file(?:name)?|path)\s*:?\s*)?{_NAME}\s*$", re.IGNORECASE)
+_INFO_NAME = re.compile(rf"(?:^|[\s:=\"'])({_NAME.replace('?P<name>', '?:')})[\"']?\s*$")
+_PYTHON = {"", "python", "py", "python3", "py3"}
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """One fenced block: its language, the file that it names (or None) and its text."""
+
+    language: str
+    name: str | None
+    text: str
+
+    @property
+    def is_python(self) -> bool:
+        """Meant as Python, by its language or its file's name."""
+        return self.name.endswith(".py") if self.name else self.language in _PYTHON
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """The files of an answer, and what to tell the model when there is something to ask for again."""
+
+    files: dict[str, str]
+    problem: str | None = None
+
+
+def parse_answer(text: str, *, default: str, expected: Sequence[str] = ()) -> Parsed:
+    """Read the files out of an answer.
+
+    Args:
+        text: the answer.
+        default: path of the file that code without a name belongs to.
+        expected: names that the default file must define, so far as they are known.
+    """
+    blocks = find_blocks(text[:MAX_ANSWER])
+    files = {block.name: block.text for block in blocks if block.name}
+    unnamed = [block.text for block in blocks if not block.name and block.is_python]
+    if not blocks and (code := _all_code(text[:MAX_ANSWER])):
+        unnamed = [code]
+    if unnamed and default not in files:
+        files[default] = _choose([_tidy(code) for code in unnamed], expected)
+    files = {
+        path: _tidy(code) if path.endswith(".py") else code for path, code in files.items() if code.strip()
+    }
+    return Parsed(files, _problem(files, default, expected))
+
+
+def find_blocks(text: str) -> list[Block]:
+    """Every fenced block in order; one that is never closed goes to the end of the text."""
+    blocks: list[Block] = []
+    lines = text.splitlines()
+    i = 0
+    while i < len(lines):
+        opening = _FENCE.match(lines[i])
+        if opening is None:
+            i += 1
+            continue
+        end = _closing(lines, i + 1, opening["mark"])
+        body = lines[i + 1 : end]
+        above = next((line for line in reversed(lines[max(0, i - 2) : i]) if line.strip()), "")
+        blocks.append(_block(opening["info"].strip(), above, body))
+        i = end + 1
+    return blocks
+
+
+def _closing(lines: list[str], start: int, mark: str) -> int:
+    for i in range(start, len(lines)):
+        line = lines[i].strip()
+        if line.startswith(mark) and not line.strip(mark[0]):
+            return i
+    return len(lines)
+
+
+def _block(info: str, above: str, body: list[str]) -> Block:
+    named = _INFO_NAME.search(info)
+    language = re.split(r"[\s:{]", info, maxsplit=1)[0].lower()
+    name = named[1] if named else None
+    if name is None and (match := _ABOVE.match(above.strip())):
+        name = match["name"]
+    if name is None and body and (match := _COMMENT.match(body[0].strip())):
+        name = match["name"]
+    if name == language:  # "```foo.py" names a file, not a language
+        language = name.rsplit(".", 1)[-1]
+    return Block(language, name, "\n".join(body) + "\n" if body else "")
+
+
+def _tidy(code: str) -> str:
+    """The code of a block without transcript prompts, common indent, or prose around it."""
+    lines = code.splitlines()
+    if any(line.startswith(">>> ") for line in lines) and not _parses(code):
+        lines = [line[4:] for line in lines if line.startswith((">>> ", "... "))]
+    indents = [len(line) - len(line.lstrip()) for line in lines if line.strip()]
+    shift = min(indents, default=0)
+    lines = [line[shift:] for line in lines]
+    text = "\n".join(lines).strip("\n") + "\n"
+    if _parses(text):
+        return text
+    most = min(_TRIMS, len(lines))
+    cuts = sorted(((a, b) for a in range(most) for b in range(most)), key=sum)
+    for head, tail in cuts:
+        shorter = "\n".join(lines[head : len(lines) - tail]).strip("\n") + "\n"
+        if defined_names(shorter):
+            return shorter
+    return text
+
+
+def _choose(codes: list[str], expected: Sequence[str]) -> str:
+    """Of several blocks: the first that defines all expected names, else all that belong together."""
+    wanted = set(expected)
+    if wanted:
+        for code in codes:
+            if wanted <= defined_names(code):
+                return code
+    together = "\n\n".join(codes)
+    if len(codes) == 1 or (wanted and wanted <= defined_names(together)):
+        return together
+    return max(
+        codes, key=lambda code: (len(defined_names(code) & wanted), len(defined_names(code)), len(code))
+    )
+
+
+def _all_code(text: str) -> str | None:
+    """An answer without any fence that is code from its first line to its last."""
+    code = _tidy(text)
+    return code if defined_names(code) else None
+
+
+def _problem(files: dict[str, str], default: str, expected: Iterable[str]) -> str | None:
+    if not files:
+        return "Your answer holds no code. Answer with the complete code in one ```python block."
+    if default not in files or not _parses(files[default]):
+        return None  # a syntax error shows up, with its line, when the file runs
+    missing = sorted(set(expected) - defined_names(files[default]))
+    if missing:
+        names = ", ".join(f"`{name}`" for name in missing)
+        return f"Your code doesn't define {names}. Answer with the complete code, with exactly that name."
+    return None
+
+
+def _parses(code: str) -> bool:
+    try:
+        ast.parse(code)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return False
+    return True

@@ -1,0 +1,53 @@
+"""Feedback: the first failure, shortened to what a repair needs: expected, actual, traceback, output."""
+
+from collections.abc import Sequence
+
+from coder.message import CheckLine
+from sandbox import Result
+
+_MESSAGE = 1500
+_OUTPUT = 600
+
+
+def shorten(text: str, limit: int) -> str:
+    """Head and tail of a long text, at most about `limit` characters."""
+    text = text.strip()
+    if len(text) <= limit:
+        return text
+    head, tail = limit // 3, limit - limit // 3
+    return f"{text[:head].rstrip()}\n…\n{text[-tail:].lstrip()}"
+
+
+def feedback(lines: Sequence[CheckLine], result: Result | None, *, note: str = "") -> str:
+    """What the next prompt quotes of a failed run."""
+    parts: list[str] = [note] if note else []
+    failed = next((line for line in lines if not line.passed), None)
+    if failed is not None:
+        parts.append(f"This check fails: {failed.name}")
+        if failed.expected is not None or failed.actual is not None:
+            parts.append(f"expected: {failed.expected}\nactual: {failed.actual}")
+        if failed.message:
+            parts.append(shorten(failed.message, _MESSAGE))
+    if result is not None:
+        parts += _of_result(result, said=failed is not None and bool(failed.message))
+    return "\n".join(parts) or "It failed without saying why."
+
+
+def _of_result(result: Result, *, said: bool) -> list[str]:
+    parts: list[str] = []
+    match result.status:
+        case "timeout":
+            parts.append(f"It was stopped after {result.wall_s:.0f} s: it does not end, or is far too slow.")
+        case "oom":
+            parts.append("It was stopped because it used too much memory.")
+        case "output_limit":
+            parts.append("It was stopped because it printed without end.")
+        case "killed":
+            parts.append("It was killed.")
+        case _:
+            pass
+    if not said and result.stderr.strip():
+        parts.append("stderr:\n" + shorten(result.stderr, _MESSAGE))
+    if not said and result.stdout.strip():
+        parts.append("stdout:\n" + shorten(result.stdout, _OUTPUT))
+    return parts

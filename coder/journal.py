@@ -1,0 +1,60 @@
+"""Journal: the one writer of a run. Appends to the log, folds what was appended, tells whoever watches."""
+
+from coder.bodies import Body
+from coder.events import EventLog
+from coder.state import State, begin, fold
+from coder.watch import Watch
+
+
+class Journal:
+    """A run's log under a lease, with the state after its last event."""
+
+    def __init__(self, run: str, log: EventLog, *, token: int, watch: Watch) -> None:
+        self.run = run
+        self.watch = watch
+        self._log = log
+        self._token = token
+        self._state: State | None = None
+
+    @property
+    def state(self) -> State:
+        """The state after the last event.
+
+        Raises:
+            RuntimeError: nothing was appended or loaded yet.
+        """
+        if self._state is None:
+            raise RuntimeError("a journal has no state before its first event")
+        return self._state
+
+    async def load(self) -> State:
+        """Fold what the log holds of this run, and go on from there.
+
+        Raises:
+            LogDamaged: an event can't be read.
+            ValueError: the run has no events, or begins with something else than run.started.
+        """
+        events = await self._log.read(self.run)
+        if not events:
+            raise ValueError(f"the log holds no run {self.run}")
+        state = begin(events[0])
+        for event in events[1:]:
+            state = fold(state, event)
+        self._state = state
+        return state
+
+    async def append(self, *bodies: Body) -> State:
+        """Append durably, in order, and return the state after the last.
+
+        Raises:
+            LeaseHeld: another process has taken this run.
+            MachineError: the log can't be written.
+        """
+        after = self._state.seq if self._state is not None else 0
+        events = await self._log.append(
+            self.run, [body.draft() for body in bodies], after=after, token=self._token
+        )
+        for event in events:
+            self._state = begin(event) if self._state is None else fold(self._state, event)
+            self.watch.event(event)
+        return self.state

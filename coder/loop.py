@@ -1,0 +1,119 @@
+"""The loop: a pure function from state to command, and the one place that carries commands out."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from coder.bodies import BudgetReached, RunStopped, Spoken
+from coder.errors import Refused
+from coder.journal import Journal
+from coder.message import Verified
+from coder.participants.participant import Participant
+from coder.run import EXIT_CODES
+from coder.state import State
+from coder.stops import Reason, Stop
+from coder.turn import BudgetSpent, Turn
+
+
+class Team(Protocol):
+    """Whose turn it is."""
+
+    def next(self, state: State) -> Participant:
+        """The participant that speaks in this state; the same state gives the same one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Speak:
+    """Let a participant take its turn."""
+
+    participant: str
+
+
+@dataclass(frozen=True, slots=True)
+class Land:
+    """Write the files into the user's folder."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """End the run."""
+
+    reason: Reason
+
+
+Command = Speak | Land | Finish
+
+
+def decide(state: State, team: Team, stop: Stop) -> Command:
+    """What comes next. Pure: the same state gives the same command, on this day and on a resume."""
+    reason = stop(state)
+    if reason is None:
+        return Speak(team.next(state).name)
+    if _should_land(state, reason):
+        return Land()
+    return Finish(reason)
+
+
+def _should_land(state: State, reason: Reason) -> bool:
+    if state.task.workspace is None or state.refused is not None:
+        return False
+    if reason.status != "solved" and not state.settings.keep:
+        return False
+    planned = state.landing.files if state.landing is not None else None
+    return planned is None or len(state.landed) < len(planned)
+
+
+async def advance(
+    journal: Journal,
+    *,
+    team: Team,
+    stop: Stop,
+    turn: Callable[[str], Turn],
+    land: Callable[[Journal], Awaitable[None]],
+) -> None:
+    """Carry out commands until the run has stopped.
+
+    Raises:
+        ModelError: the model failed for good.
+        SandboxError: the sandbox itself failed.
+        MachineError: the log or the user's folder can't be written.
+    """
+    while journal.state.stopped is None:
+        match decide(journal.state, team, stop):
+            case Speak():
+                await _speak(journal, team, turn)
+            case Land():
+                await land(journal)
+            case Finish(reason):
+                await journal.append(_stopped(journal.state, reason))
+
+
+async def _speak(journal: Journal, team: Team, turn: Callable[[str], Turn]) -> None:
+    participant = team.next(journal.state)
+    budget = journal.state.budget.seconds
+    try:
+        async with asyncio.timeout(max(0.0, budget - journal.state.seconds)):
+            message = await participant.speak(turn(participant.name))
+    except BudgetSpent:
+        return
+    except TimeoutError:
+        text = f"the time limit of {budget:g} s was reached"
+        await journal.append(BudgetReached(limit="time", text=text))
+        return
+    await journal.append(Spoken(message=message))
+
+
+def _stopped(state: State, reason: Reason) -> RunStopped:
+    outcome = state.outcome
+    verified: Verified = outcome.verified if outcome is not None and outcome.passed else "none"
+    if state.refused is not None and reason.status in ("solved", "unverified"):
+        status = "refused" if state.refused.by_human else "error"
+        code = Refused.exit_code if state.refused.by_human else 5
+        return RunStopped(
+            status=status, reason=state.refused.reason, verified=verified, exit_code=code,
+            error=state.refused.reason,
+        )  # fmt: skip
+    return RunStopped(
+        status=reason.status, reason=reason.text, verified=verified, exit_code=EXIT_CODES[reason.status]
+    )

@@ -1,0 +1,65 @@
+"""Coder: asks the model for code, and asks again (at most twice) when the answer's form is off."""
+
+from coder.answers import Parsed, parse_answer
+from coder.message import Message
+from coder.models.model import ChatMessage, Sampling
+from coder.rounds import Round, is_repeat, next_round
+from coder.settings import Settings
+from coder.target import Target, decides, find_target
+from coder.turn import Turn
+from coder.view import coder_view
+
+MAX_REASKS = 2
+"""Questions about form in one turn; they cost calls but no repair."""
+_FRESH_TEMPERATURE = 0.8
+
+
+class Coder:
+    """Writes code: a first attempt, a repair of what failed, or a fresh start."""
+
+    name = "coder"
+
+    async def speak(self, turn: Turn) -> Message:
+        """Ask for code until its form is right, and hand on whole files."""
+        state = turn.state
+        target = find_target(state.task, state.files)
+        upcoming = next_round(state)
+        view = coder_view(state, target, upcoming)
+        parsed, text = await self._ask(turn, view, target, upcoming)
+        files = {path: code for path, code in parsed.files.items() if not decides(path, state.task, target)}
+        return Message(
+            author=self.name,
+            kind="code",
+            sample=upcoming.sample,
+            attempt=upcoming.attempt,
+            text=text,
+            files=files,
+            repeats=is_repeat(state, files, text),
+        )
+
+    async def _ask(
+        self, turn: Turn, view: list[ChatMessage], target: Target, upcoming: Round
+    ) -> tuple[Parsed, str]:
+        for reask in range(MAX_REASKS + 1):
+            sampling = _sampling(turn.state.settings, upcoming, reask)
+            text = await turn.ask(view, sampling=sampling)
+            parsed = parse_answer(text, default=target.path, expected=target.names)
+            if parsed.problem is None:
+                break
+            view = [
+                *view,
+                ChatMessage(role="assistant", content=text or "(empty answer)"),
+                ChatMessage(role="user", content=parsed.problem),
+            ]
+        return parsed, text
+
+
+def _sampling(settings: Settings, upcoming: Round, reask: int) -> Sampling:
+    """Greedy first, then drawn: a fresh start that can't differ would be no fresh start."""
+    default = 0.0 if upcoming.sample == 1 else _FRESH_TEMPERATURE
+    return Sampling(
+        temperature=settings.temperature if settings.temperature is not None else default,
+        top_p=settings.top_p,
+        seed=settings.seed + 1000 * (upcoming.sample - 1) + 10 * (upcoming.attempt - 1) + reask,
+        max_tokens=settings.max_answer_tokens,
+    )

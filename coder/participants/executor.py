@@ -1,0 +1,64 @@
+"""Executor: runs what the Coder wrote, by the strongest means that the task gives, and says what it saw."""
+
+import base64
+import hashlib
+from collections.abc import Mapping
+
+from coder.bodies import ProgramFinished, ProgramStarted, StoredFile
+from coder.message import Message, Outcome
+from coder.state import State
+from coder.target import Target, find_target
+from coder.turn import Turn
+from coder.verify import verify
+from coder.workbench import lay
+
+
+class Executor:
+    """Lays the answer over the user's files and the pristine tests over both, then verifies."""
+
+    name = "executor"
+
+    async def speak(self, turn: Turn) -> Message:
+        """Try the latest code."""
+        state = turn.state
+        code = state.codes[-1]
+        if code.files:
+            target = find_target(state.task, state.files)
+            outcome = await self._try(turn, state, code.files, target)
+        else:
+            outcome = Outcome(passed=False, verified="none", feedback="The answer held no code.")
+        return Message(
+            author=self.name, kind="outcome", sample=code.sample, attempt=code.attempt, outcome=outcome
+        )
+
+    async def _try(self, turn: Turn, state: State, code: Mapping[str, str], target: Target) -> Outcome:
+        files = workspace_files(state, code)
+        hashes = {path: hashlib.sha256(content).hexdigest() for path, content in files.items()}
+        await lay(await turn.bench.candidate(), files, hashes=hashes)
+        await turn.journal.append(ProgramStarted(what="verify", before=hashes))
+        outcome, result = await verify(turn.bench, state, target, files)
+        finished = ProgramFinished(
+            what="verify",
+            status=result.status if result is not None else "ok",
+            exit_code=result.exit_code if result is not None else None,
+            seconds=outcome.seconds,
+            after=await (await turn.bench.candidate()).manifest(),
+        )
+        await turn.journal.append(finished)
+        return outcome
+
+
+def workspace_files(state: State, code: Mapping[str, str]) -> dict[str, bytes]:
+    """The user's files, the answer over them, and the given tests, pristine, over both."""
+    files = {path: content(stored) for path, stored in state.files.items()}
+    files |= {path: text.encode("utf-8", "surrogateescape") for path, text in code.items()}
+    if state.task.test_command:
+        files |= {test.path: test.text.encode() for test in state.task.test_files}
+    return files
+
+
+def content(stored: StoredFile) -> bytes:
+    """The bytes of a stored file."""
+    if stored.base64 is not None:
+        return base64.b64decode(stored.base64)
+    return (stored.text or "").encode("utf-8")

@@ -1,0 +1,23 @@
+"""The seam: who takes a turn."""
+
+from typing import Protocol
+
+from coder.message import Message
+from coder.turn import Turn
+
+
+class Participant(Protocol):
+    """Speaks once when it has the turn. All that it knows is in the turn's state, so that runs resume."""
+
+    @property
+    def name(self) -> str:
+        """Who speaks, as it stands in messages."""
+
+    async def speak(self, turn: Turn) -> Message:
+        """Take one turn.
+
+        Raises:
+            BudgetSpent: a limit forbids the call it needs.
+            ModelError: the model failed for good.
+            SandboxError: the sandbox itself failed.
+        """

@@ -1,0 +1,40 @@
+"""Planner: speaks first where a task has steps, and says in which order to take them."""
+
+import re
+
+from coder.message import Message
+from coder.models.model import Sampling
+from coder.state import State
+from coder.target import find_target
+from coder.turn import Turn
+from coder.view import planner_view
+
+_PLAN_TOKENS = 600
+_STEP = re.compile(r"^\s*(?:\d+[.)]|[-*•])\s+\S", re.MULTILINE)
+_FILE = re.compile(r"\b[\w/-]+\.(?:py|js|ts|json|toml|ya?ml|txt|md|csv|sql|html|css|sh)\b")
+
+
+class Planner:
+    """One model call that gives numbered steps; the Coder's prompt quotes them."""
+
+    name = "planner"
+
+    async def speak(self, turn: Turn) -> Message:
+        """Ask for a plan."""
+        state = turn.state
+        sampling = Sampling(
+            temperature=state.settings.temperature if state.settings.temperature is not None else 0.0,
+            top_p=state.settings.top_p,
+            seed=state.settings.seed,
+            max_tokens=min(_PLAN_TOKENS, state.settings.max_answer_tokens),
+        )
+        text = await turn.ask(planner_view(state, find_target(state.task, state.files)), sampling=sampling)
+        return Message(author=self.name, kind="plan", sample=1, attempt=1, text=text)
+
+
+def wants_plan(state: State) -> bool:
+    """Whether a plan comes first: the user's word, else three listed steps or two files in the prompt."""
+    if state.settings.plan is not None:
+        return state.settings.plan
+    prompt = state.task.prompt
+    return len(_STEP.findall(prompt)) >= 3 or len(set(_FILE.findall(prompt))) >= 2

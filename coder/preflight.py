@@ -1,0 +1,76 @@
+"""Preflight: what must be there before any model is called: sandboxes, the test command, the tests."""
+
+import asyncio
+from collections.abc import Mapping
+
+from coder.bodies import StoredFile
+from coder.errors import UsageError
+from coder.names import imported_modules
+from coder.target import is_test
+from coder.task import Task
+from coder.testcommand import reported, uses_pytest
+from coder.workbench import Workbench
+from sandbox import Command, PythonCode, Sandbox
+
+
+async def prepare(bench: Workbench, task: Task, files: Mapping[str, StoredFile]) -> None:
+    """Open what the task needs and see that its tests can run.
+
+    Raises:
+        UsageError: a test command, a test file or pytest is missing; nothing was called.
+        SandboxError: no sandbox can be had.
+    """
+    by_call = bool(task.checks or task.test_files)
+    try:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(bench.candidate())
+            if by_call:
+                group.create_task(bench.checker())
+    except BaseExceptionGroup as errors:
+        raise errors.exceptions[0] from None
+    if task.test_command:
+        await _see_command(await bench.candidate(), task, files)
+    if any("pytest" in imported_modules(test.text) for test in task.test_files):
+        await _see_pytest(await bench.candidate())
+
+
+async def _see_command(sandbox: Sandbox, task: Task, files: Mapping[str, StoredFile]) -> None:
+    assert task.test_command is not None
+    argv = task.test_command
+    if uses_pytest(argv):
+        await _see_pytest(sandbox)
+        if not any(is_test(path) for path in [*files, *(test.path for test in task.test_files)]):
+            raise UsageError(
+                f"The test command {' '.join(argv)!r} has no tests to run: {task.workspace or 'the task'} holds no "
+                "test_*.py or *_test.py. Write one, or give it with --test-file."
+            )
+        return
+    inner = reported(argv)
+    if inner is not None and inner[0] != "-m":
+        if inner[0] not in files and inner[0] not in {test.path for test in task.test_files}:
+            raise UsageError(
+                f"The test command runs {inner[0]}, and there is no such file in {task.workspace}."
+            )
+        return
+    if "/" in argv[0]:
+        if argv[0].removeprefix("./") not in files and not argv[0].startswith("/"):
+            raise UsageError(
+                f"The test command runs {argv[0]}, and there is no such file in {task.workspace}."
+            )
+        return
+    found = await sandbox.run(Command(argv=("sh", "-c", 'command -v "$0"', argv[0])))
+    if not found.ok:
+        raise UsageError(
+            f"The test command {argv[0]!r} is not in the sandbox. A sandbox has /usr and the task's interpreter "
+            "only. Install it on this machine below /usr, or into the virtual environment that --python names."
+        )
+
+
+async def _see_pytest(sandbox: Sandbox) -> None:
+    code = "import sys, importlib.util; sys.exit(importlib.util.find_spec('pytest') is None)"
+    if not (await sandbox.run(PythonCode(source=code))).ok:
+        raise UsageError(
+            "The tests need pytest, and the task's interpreter has none. Install it into a virtual environment "
+            "beside the code (python3 -m venv .venv && .venv/bin/pip install pytest), or name another "
+            "interpreter with --python."
+        )

@@ -1,0 +1,79 @@
+"""Rounds: which sample and attempt comes next. Pure functions of the state.
+
+A sample is a fresh start: one attempt and up to `budget.repairs` repairs. An answer identical to an earlier
+one ends the repairs and starts a fresh sample.
+"""
+
+from collections import Counter
+from dataclasses import dataclass
+
+from coder.message import Message
+from coder.state import State
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """Where the next attempt stands."""
+
+    sample: int
+    attempt: int
+    previous: Message | None = None
+    """The code that failed, when this is a repair of it."""
+
+    @property
+    def fresh(self) -> bool:
+        """A fresh start, not a repair."""
+        return self.attempt == 1
+
+
+def next_round(state: State) -> Round:
+    """The round that the next answer belongs to."""
+    codes = state.codes
+    if not codes:
+        return Round(sample=1, attempt=1)
+    last = codes[-1]
+    if last.repeats or not last.files or last.attempt > state.budget.repairs:
+        return Round(sample=last.sample + 1, attempt=1)
+    return Round(sample=last.sample, attempt=last.attempt + 1, previous=last)
+
+
+def samples_used(state: State) -> int:
+    """Samples that brought something new; one that only repeated an earlier answer isn't counted."""
+    return len({message.sample for message in state.codes if not message.repeats})
+
+
+def most_repeated(state: State) -> int:
+    """How often the most frequent answer was given."""
+    counts = Counter(_identity(message) for message in state.codes)
+    return max(counts.values(), default=0)
+
+
+def is_repeat(state: State, files: dict[str, str], text: str) -> bool:
+    """Whether the same code, or without code the same words, was answered before."""
+    identity = _same(files, text)
+    return any(_identity(message) == identity for message in state.codes)
+
+
+def best_code(state: State) -> Message | None:
+    """The code whose outcome was best: passed first, then most checks passed, then the latest."""
+    best: tuple[tuple[bool, int], Message] | None = None
+    for code, following in zip(state.messages, state.messages[1:], strict=False):
+        if code.kind != "code" or not code.files or following.outcome is None:
+            continue
+        outcome = following.outcome
+        rank = (outcome.passed, sum(line.passed for line in outcome.checks))
+        if best is None or rank >= best[0]:
+            best = (rank, code)
+    if best is not None:
+        return best[1]
+    return next((message for message in reversed(state.codes) if message.files), None)
+
+
+def _identity(message: Message) -> str:
+    return _same(message.files, message.text)
+
+
+def _same(files: dict[str, str], text: str) -> str:
+    if not files:
+        return "text:" + text.strip()
+    return "\0".join(f"{path}\0{files[path].strip()}" for path in sorted(files))

@@ -1,0 +1,170 @@
+"""The doors: solve a task, or go on with a run that stopped."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from coder.bodies import RunResumed, RunStarted, RunStopped
+from coder.delivery import deliver, read_workspace
+from coder.errors import CoderError, MachineError, UsageError
+from coder.journal import Journal
+from coder.loop import Team, advance
+from coder.models.choice import resolve
+from coder.models.model import Model
+from coder.models.opening import open_model
+from coder.preflight import prepare
+from coder.redact import Redactor
+from coder.run import Run
+from coder.settings import Budget, Settings
+from coder.state import State
+from coder.stops import Stop, default_stop
+from coder.store import LeasedLog, SqliteLog, data_folder, new_run_id
+from coder.summary import summarize
+from coder.task import Task
+from coder.teams.round_robin import default_team
+from coder.turn import Turn
+from coder.watch import Unwatched, Watch
+from coder.workbench import OpenSandbox, Workbench, open_for
+from sandbox import SandboxError
+
+
+async def solve(
+    task: Task,
+    *,
+    settings: Settings | None = None,
+    model: Model | None = None,
+    team: Team | None = None,
+    sandbox: OpenSandbox | None = None,
+    stop: Stop | None = None,
+    log: LeasedLog | None = None,
+    watch: Watch | None = None,
+) -> Run:
+    """Write code for a task, run it in a sandbox, repair it, and stop when its tests pass or a limit says so.
+
+    Args:
+        model: None is a key's provider, a model server on this machine, or the embedded model, in this order.
+        sandbox: opens a sandbox for a policy; None is the strongest that this machine has.
+        log: None is the user's own log, so that `coder show` and `coder resume` know the run.
+
+    Raises:
+        UsageError: the task can't be worked on as it is; nothing was called.
+        SandboxError: no sandbox can be had here, before any call.
+        LogDamaged, LogNewer, MachineError: the log can't be used.
+    """
+    settings = settings or Settings()
+    async with AsyncExitStack() as stack:
+        log = log or stack.enter_context(SqliteLog(data_folder(os.environ)))
+        files = read_workspace(task)
+        bench = await stack.enter_async_context(_bench(task, settings, sandbox))
+        await prepare(bench, task, files)
+        model = model or await stack.enter_async_context(_default_model(settings))
+        run = new_run_id()
+        token = await stack.enter_async_context(log.lease(run))
+        journal = Journal(run, log, token=token, watch=watch or Unwatched())
+        await journal.append(RunStarted(task=task, settings=settings, model=model.name, files=dict(files)))
+        return await _work(journal, model, bench, team or default_team(), stop or default_stop())
+
+
+async def resume(
+    run: str,
+    *,
+    log: LeasedLog | None = None,
+    budget: Budget | None = None,
+    model: Model | None = None,
+    team: Team | None = None,
+    sandbox: OpenSandbox | None = None,
+    stop: Stop | None = None,
+    watch: Watch | None = None,
+) -> Run:
+    """Go on with a run that stopped or was cut off. No model call that has an answer is made again.
+
+    Args:
+        run: its id.
+        budget: new limits, in all and not on top; None keeps the old ones.
+        model: None is the model that the run began with.
+
+    Raises:
+        UsageError: the log holds no such run.
+        LeaseHeld: another process works on it.
+        LogDamaged, LogNewer, MachineError: the log can't be used.
+        SandboxError: no sandbox can be had here.
+    """
+    async with AsyncExitStack() as stack:
+        log = log or stack.enter_context(SqliteLog(data_folder(os.environ)))
+        token = await stack.enter_async_context(log.lease(run))
+        journal = Journal(run, log, token=token, watch=watch or Unwatched())
+        state = await _loaded(journal)
+        bench = await stack.enter_async_context(_bench(state.task, state.settings, sandbox))
+        await prepare(bench, state.task, state.files)
+        if model is None:
+            choice = await resolve(_asked_name(state), base_url=state.settings.base_url, environ=os.environ)
+            model = await stack.enter_async_context(open_model(choice))
+        await journal.append(RunResumed(budget=budget or state.budget, model=model.name))
+        return await _work(journal, model, bench, team or default_team(), stop or default_stop())
+
+
+def solve_sync(
+    task: Task,
+    *,
+    settings: Settings | None = None,
+    model: Model | None = None,
+    team: Team | None = None,
+    sandbox: OpenSandbox | None = None,
+    stop: Stop | None = None,
+    log: LeasedLog | None = None,
+    watch: Watch | None = None,
+) -> Run:
+    """`solve` for callers without an event loop. Same arguments, same errors."""
+    return asyncio.run(
+        solve(
+            task, settings=settings, model=model, team=team, sandbox=sandbox, stop=stop, log=log, watch=watch
+        )
+    )
+
+
+async def _work(journal: Journal, model: Model, bench: Workbench, team: Team, stop: Stop) -> Run:
+    """Advance until the run has stopped, and put whatever ended it into the log."""
+    try:
+        await advance(
+            journal,
+            team=team,
+            stop=stop,
+            turn=lambda name: Turn(name, journal=journal, model=model, bench=bench),
+            land=deliver,
+        )
+    except asyncio.CancelledError:
+        await journal.append(RunStopped(status="interrupted", reason="interrupted", exit_code=130))
+        raise
+    except MachineError:
+        raise  # the log itself may be what failed: what it holds is enough to resume from
+    except (CoderError, SandboxError) as error:
+        code = error.exit_code if isinstance(error, CoderError) else MachineError.exit_code
+        await journal.append(RunStopped(status="error", reason=str(error), exit_code=code, error=str(error)))
+    return summarize(journal.state)
+
+
+@asynccontextmanager
+async def _bench(task: Task, settings: Settings, sandbox: OpenSandbox | None) -> AsyncIterator[Workbench]:
+    policy, opener = open_for(task, settings)
+    async with Workbench(policy, sandbox or opener, redactor=Redactor.from_environment()) as bench:
+        yield bench
+
+
+@asynccontextmanager
+async def _default_model(settings: Settings) -> AsyncIterator[Model]:
+    choice = await resolve(None, base_url=settings.base_url, environ=os.environ)
+    async with open_model(choice) as model:
+        yield model
+
+
+async def _loaded(journal: Journal) -> State:
+    try:
+        return await journal.load()
+    except ValueError as error:
+        raise UsageError(f"Can't resume {journal.run}: {error}. See the runs with: coder ls") from error
+
+
+def _asked_name(state: State) -> str:
+    """The model's name as the user would give it: behind a base URL, without the host in front."""
+    return state.model.partition("/")[2] if state.settings.base_url else state.model

@@ -1,0 +1,187 @@
+"""State: the fold of a run's events. Nothing else remembers anything."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+
+from coder.bodies import (
+    Body,
+    BudgetReached,
+    CallAnswered,
+    CallFailed,
+    CallIntended,
+    FileLanded,
+    FileUndone,
+    LandingPlanned,
+    LandingRefused,
+    RunResumed,
+    RunStarted,
+    RunStopped,
+    Spoken,
+    StoredFile,
+    parse,
+)
+from coder.events import Event
+from coder.message import Message, Outcome
+from coder.settings import Budget, Settings
+from coder.task import Task
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """All that is known of a run after some event of it."""
+
+    run: str
+    task: Task
+    settings: Settings
+    budget: Budget
+    model: str
+    files: Mapping[str, StoredFile] = field(default_factory=dict)
+    """The user's files as the run read them."""
+    seq: int = 0
+    time: float = 0.0
+    """When the last event happened, seconds since the epoch."""
+    seconds: float = 0.0
+    """Wall time of the run's own work."""
+    messages: tuple[Message, ...] = ()
+    pending: tuple[CallAnswered, ...] = ()
+    """Answers of the turn that is not over yet: a resumed turn takes these before it calls."""
+    open_calls: Mapping[int, CallIntended] = field(default_factory=dict)
+    calls: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cached_tokens: int = 0
+    cost_usd: Decimal = Decimal(0)
+    cost_known: bool = True
+    exhausted: BudgetReached | None = None
+    landing: LandingPlanned | None = None
+    landed: tuple[str, ...] = ()
+    undone: tuple[str, ...] = ()
+    refused: LandingRefused | None = None
+    stopped: RunStopped | None = None
+
+    @property
+    def last(self) -> Message | None:
+        """The latest message, or None before the first turn."""
+        return self.messages[-1] if self.messages else None
+
+    @property
+    def codes(self) -> tuple[Message, ...]:
+        """Every answer with code, in order."""
+        return tuple(message for message in self.messages if message.kind == "code")
+
+    @property
+    def awaits_execution(self) -> bool:
+        """The latest answer has not been tried yet."""
+        return self.last is not None and self.last.kind == "code" and not self.last.repeats
+
+    @property
+    def outcome(self) -> Outcome | None:
+        """The outcome of the latest turn, when that was the Executor's."""
+        return self.last.outcome if self.last is not None else None
+
+    @property
+    def spent_tokens(self) -> int:
+        """Tokens used, with the reservations of calls that have no answer."""
+        return (
+            self.input_tokens + self.output_tokens + sum(c.reserved_tokens for c in self.open_calls.values())
+        )
+
+    @property
+    def spent_usd(self) -> Decimal:
+        """Cost so far, with the reservations of calls that have no answer."""
+        return self.cost_usd + sum(
+            (c.reserved_usd or Decimal(0) for c in self.open_calls.values()), Decimal(0)
+        )
+
+
+def begin(event: Event) -> State:
+    """The state after a run's first event.
+
+    Raises:
+        ValueError: it isn't a run.started that this version knows.
+    """
+    body = parse(event)
+    if not isinstance(body, RunStarted):
+        raise ValueError(f"run {event.run} does not begin with a run.started event that this version knows")
+    return State(
+        run=event.run,
+        task=body.task,
+        settings=body.settings,
+        budget=body.settings.budget,
+        model=body.model,
+        files=body.files,
+        seq=event.seq,
+        time=event.time,
+    )
+
+
+def fold(state: State, event: Event) -> State:
+    """The state after one more event; an event of an unknown type only moves the clock."""
+    body = parse(event)
+    worked = 0.0 if isinstance(body, RunResumed) else max(0.0, event.time - state.time)
+    moved = replace(state, seq=event.seq, time=event.time, seconds=state.seconds + worked)
+    return moved if body is None else _after(moved, body)
+
+
+def fold_all(events: Iterable[Event]) -> State:
+    """The state after all events of a run, the first of which began it.
+
+    Raises:
+        ValueError: there are none, or the first isn't a run.started.
+    """
+    iterator = iter(events)
+    first = next(iterator, None)
+    if first is None:
+        raise ValueError("a run without events has no state")
+    state = begin(first)
+    for event in iterator:
+        state = fold(state, event)
+    return state
+
+
+def _after(state: State, body: Body) -> State:
+    match body:
+        case CallIntended():
+            return replace(state, calls=state.calls + 1, open_calls={**state.open_calls, body.call: body})
+        case CallAnswered():
+            return _answered(state, body)
+        case CallFailed():
+            return replace(state, open_calls=_without(state.open_calls, body.call))
+        case Spoken():
+            return replace(state, messages=(*state.messages, body.message), pending=())
+        case BudgetReached():
+            return replace(state, exhausted=body)
+        case LandingPlanned():
+            return replace(state, landing=body, landed=(), refused=None)
+        case FileLanded():
+            return replace(state, landed=(*state.landed, body.path))
+        case LandingRefused():
+            return replace(state, refused=body)
+        case FileUndone():
+            return state if body.left else replace(state, undone=(*state.undone, body.path))
+        case RunStopped():
+            return replace(state, stopped=body)
+        case RunResumed():
+            return replace(
+                state, budget=body.budget, model=body.model, stopped=None, exhausted=None, refused=None
+            )
+        case _:
+            return state
+
+
+def _answered(state: State, body: CallAnswered) -> State:
+    return replace(
+        state,
+        open_calls=_without(state.open_calls, body.call),
+        pending=(*state.pending, body),
+        input_tokens=state.input_tokens + body.usage.input_tokens,
+        output_tokens=state.output_tokens + body.usage.output_tokens,
+        cached_tokens=state.cached_tokens + body.usage.cached_tokens,
+        cost_usd=state.cost_usd + (body.cost_usd or Decimal(0)),
+        cost_known=state.cost_known and body.cost_usd is not None,
+    )
+
+
+def _without(calls: Mapping[int, CallIntended], number: int) -> dict[int, CallIntended]:
+    return {call: intent for call, intent in calls.items() if call != number}

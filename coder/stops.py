@@ -1,0 +1,105 @@
+"""Stop: when a run ends. Pure functions of the state, joined by `&` and `|`; each says its reason."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from coder.bodies import Status
+from coder.rounds import most_repeated, next_round, samples_used
+from coder.state import State
+
+STUCK_AFTER = 4
+"""Identical answers, across samples, that mean the model has nothing else to say."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why a run ends."""
+
+    status: Status
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """A rule: (state) -> reason or None. `a | b` stops with the first that speaks, `a & b` when both do."""
+
+    rule: Callable[[State], Reason | None]
+
+    def __call__(self, state: State) -> Reason | None:
+        """The reason to stop here, or None."""
+        return self.rule(state)
+
+    def __or__(self, other: "Stop") -> "Stop":
+        return Stop(lambda state: self(state) or other(state))
+
+    def __and__(self, other: "Stop") -> "Stop":
+        def both(state: State) -> Reason | None:
+            mine, theirs = self(state), other(state)
+            if mine is None or theirs is None:
+                return None
+            return Reason(mine.status, f"{mine.text}, and {theirs.text}")
+
+        return Stop(both)
+
+
+def tests_pass() -> Stop:
+    """Solved: all that was given to check it by has passed; unverified where nothing was given."""
+
+    def rule(state: State) -> Reason | None:
+        outcome = state.outcome
+        if outcome is None or not outcome.passed:
+            return None
+        match outcome.verified:
+            case "self":
+                return Reason("unverified", "the code ran and its own checks passed; the task gave none")
+            case "none":
+                return Reason("unverified", "the code ran; the task gave nothing to check it by")
+            case given:
+                return Reason("solved", f"{given} pass")
+
+    return Stop(rule)
+
+
+def stuck(answers: int = STUCK_AFTER) -> Stop:
+    """The model gave the same answer so many times."""
+
+    def rule(state: State) -> Reason | None:
+        if state.awaits_execution or most_repeated(state) < answers:
+            return None
+        return Reason("stuck", f"the model gave the same answer {answers} times")
+
+    return Stop(rule)
+
+
+def samples_spent() -> Stop:
+    """Every sample and its repairs have been tried."""
+
+    def rule(state: State) -> Reason | None:
+        if not state.codes or state.awaits_execution or not next_round(state).fresh:
+            return None
+        used = samples_used(state)
+        if used < state.budget.samples:
+            return None
+        return Reason("unsolved", f"{used} samples and their repairs were tried, and none passed")
+
+    return Stop(rule)
+
+
+def budget_reached() -> Stop:
+    """A limit of the user's: calls, tokens, cost or time. What was answered is still tried."""
+
+    def rule(state: State) -> Reason | None:
+        if state.exhausted is not None:
+            return Reason("limit", state.exhausted.text)
+        if state.seconds >= state.budget.seconds:
+            return Reason("limit", f"the time limit of {state.budget.seconds:g} s was reached")
+        if state.awaits_execution or state.calls < state.budget.calls or state.pending:
+            return None
+        return Reason("limit", f"the limit of {state.budget.calls} model calls was reached")
+
+    return Stop(rule)
+
+
+def default_stop() -> Stop:
+    """Passing first, so that a last call that solves the task counts."""
+    return tests_pass() | stuck() | samples_spent() | budget_reached()

@@ -1,0 +1,34 @@
+"""Summary: the Run that a caller gets, folded from the state."""
+
+from coder.bodies import RunStopped
+from coder.rounds import best_code, samples_used
+from coder.run import Run, Tokens
+from coder.state import State
+
+
+def summarize(state: State) -> Run:
+    """What is known of a run; one that has not stopped is said to be interrupted."""
+    stopped = state.stopped or RunStopped(status="interrupted", reason="it has not ended yet", exit_code=130)
+    best = best_code(state)
+    outcome = next((m.outcome for m in reversed(state.messages) if m.outcome is not None), None)
+    return Run(
+        run_id=state.run,
+        status=stopped.status,
+        reason=stopped.reason,
+        verified=stopped.verified,
+        strength=outcome.strength if outcome is not None and outcome.passed else "none",
+        model=state.model,
+        samples=samples_used(state),
+        attempts=sum(1 for message in state.codes if not message.repeats),
+        tests=outcome.checks if outcome is not None else (),
+        files=dict(best.files) if best is not None else {},
+        patch=state.landing.patch if state.landing is not None else "",
+        landed=state.landed,
+        calls=state.calls,
+        tokens=Tokens(input=state.input_tokens, output=state.output_tokens, cached=state.cached_tokens),
+        cost=float(state.cost_usd) if state.cost_known else None,
+        seconds=round(state.seconds, 3),
+        limits=state.budget,
+        error=stopped.error,
+        exit_code=stopped.exit_code,
+    )

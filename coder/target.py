@@ -1,0 +1,109 @@
+"""Target: which file the answer's code belongs to, and which names it must define."""
+
+import re
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from coder.bodies import StoredFile
+from coder.examples import find_examples
+from coder.names import called_free_names, defined_names, free_names, names_in_prompt, unknown_modules
+from coder.task import Task
+
+DEFAULT_PATH = "solution.py"
+_TEST_SETTINGS = {"pytest.ini", ".pytest.ini", "tox.ini", "setup.cfg", "pyproject.toml", "pytest.toml"}
+_STARTS_BY_ITSELF = {"sitecustomize.py", "usercustomize.py"}
+_TEST_NAME = re.compile(r"^(test_.*|.*_test|conftest)\.py$")
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What the code of an answer is for."""
+
+    path: str
+    """Relative path of the file that code without a name belongs to."""
+    names: tuple[str, ...]
+    """Names that this file must define, so far as the task says."""
+    tests: tuple[str, ...]
+    """Paths that hold tests: given, pristine before every run, never written by an answer."""
+
+    @property
+    def module(self) -> str:
+        """The path as a dotted module name."""
+        parts = PurePosixPath(self.path).with_suffix("").parts
+        return ".".join(parts[:-1] if parts[-1] == "__init__" and len(parts) > 1 else parts)
+
+
+def find_target(task: Task, files: Mapping[str, StoredFile]) -> Target:
+    """Read the target off the tests, checks, examples, the user's files and the prompt, in that order."""
+    tests = tuple(sorted({path for path in files if is_test(path)} | {test.path for test in task.test_files}))
+    sources = {test.path: test.text for test in task.test_files}
+    if not sources and task.test_command:
+        sources = {path: files[path].text or "" for path in tests}
+    wanted = _imports_missing(sources, files)
+    names = _names(task, wanted)
+    return Target(path=_path(task, files, wanted, names), names=tuple(names), tests=tests)
+
+
+def is_test(path: str) -> bool:
+    """Whether a path of the user's folder holds tests, by pytest's own conventions."""
+    parts = PurePosixPath(path)
+    return bool(_TEST_NAME.match(parts.name)) or "tests" in parts.parts[:-1]
+
+
+def decides(path: str, task: Task, target: Target) -> bool:
+    """Whether a path has a say in what passes, so that an answer may not write it.
+
+    Given tests, always; with a test command also new tests, pytest's settings and what starts with Python.
+    """
+    if path in target.tests:
+        return True
+    name = PurePosixPath(path).name
+    settings = name in _TEST_SETTINGS | _STARTS_BY_ITSELF or name.endswith(".pth")
+    return task.test_command is not None and (is_test(path) or settings)
+
+
+def _imports_missing(sources: Mapping[str, str], files: Mapping[str, StoredFile]) -> dict[str, list[str]]:
+    """Modules that the tests import and nothing provides, with the names taken from them."""
+    present = {PurePosixPath(path).parts[0].removesuffix(".py") for path in files}
+    beside = {PurePosixPath(path).stem for path in sources}
+    wanted: dict[str, list[str]] = {}
+    for source in sources.values():
+        for module, names in unknown_modules(source, present | beside).items():
+            wanted.setdefault(module, []).extend(names)
+    return wanted
+
+
+def _names(task: Task, wanted: Mapping[str, list[str]]) -> list[str]:
+    if wanted:
+        return list(dict.fromkeys(next(iter(wanted.values()))))
+    checked = [n for check in task.checks for n in free_names(check) if n not in sys.stdlib_module_names]
+    shown = [name for example in find_examples(task.prompt) for name in called_free_names(example.source)]
+    bare = [name for test in task.test_files for name in _bare_names(test.text)]
+    return list(dict.fromkeys([*checked, *bare, *shown])) or names_in_prompt(task.prompt)[:1]
+
+
+def _bare_names(source: str) -> list[str]:
+    """Names that a test file calls without importing them."""
+    return [name for name in called_free_names(source) if not name.startswith("test")]
+
+
+def _path(
+    task: Task, files: Mapping[str, StoredFile], wanted: Mapping[str, list[str]], names: list[str]
+) -> str:
+    if task.workspace is not None and task.workspace.suffix and not task.workspace.is_dir():
+        return task.workspace.name
+    if wanted:
+        module = next(iter(wanted))
+        return module.replace(".", "/") + ".py"
+    sources = {p: f.text for p, f in files.items() if p.endswith(".py") and not is_test(p) and f.text}
+    for path, text in sources.items():
+        if names and set(names) <= defined_names(text):
+            return path
+    return _named(task.prompt, sources) or DEFAULT_PATH
+
+
+def _named(prompt: str, sources: Mapping[str, str | None]) -> str | None:
+    """The user's file that the prompt names."""
+    return next((path for path in sources if re.search(rf"(?<![\w/]){re.escape(path)}\b", prompt)), None)

@@ -1,0 +1,49 @@
+"""RoundRobin: planner once if the task has steps, then coder and executor in turn."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from coder.message import Message
+from coder.participants.coder import Coder
+from coder.participants.executor import Executor
+from coder.participants.participant import Participant
+from coder.participants.planner import Planner, wants_plan
+from coder.state import State
+from coder.turn import Turn
+
+
+@dataclass(frozen=True, slots=True)
+class RoundRobin:
+    """Takes its members in order, again and again. A team is a participant too, so teams nest.
+
+    `skip` says who has nothing to do in a state; who is left speaks.
+    """
+
+    members: tuple[Participant, ...]
+    skip: Callable[[Participant, State], bool] = lambda member, state: False
+    name: str = "team"
+
+    def next(self, state: State) -> Participant:
+        """Whose turn it is: the first member after the last speaker that has something to do."""
+        names = [member.name for member in self.members]
+        last = state.last
+        start = names.index(last.author) + 1 if last is not None and last.author in names else 0
+        order = [*self.members[start:], *self.members[:start]]
+        return next((member for member in order if not self.skip(member, state)), order[0])
+
+    async def speak(self, turn: Turn) -> Message:
+        """Let the member whose turn it is speak."""
+        return await self.next(turn.state).speak(turn)
+
+
+def default_team() -> RoundRobin:
+    """Planner, Coder, Executor: a plan only where it is wanted, no second run of the same code."""
+    return RoundRobin((Planner(), Coder(), Executor()), skip=_has_nothing_to_do)
+
+
+def _has_nothing_to_do(member: Participant, state: State) -> bool:
+    if isinstance(member, Planner):
+        return bool(state.messages) or not wants_plan(state)
+    if isinstance(member, Executor):
+        return not state.awaits_execution
+    return False

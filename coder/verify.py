@@ -1,0 +1,162 @@
+"""Verify: how a run knows that it is done. Strongest first, and all that was given must pass.
+
+Test files, checks and examples are decided in the checker's sandbox, on values that come out of the candidate's
+by `sandbox.call`. A test command shares its process with the code under test, so its exit code alone proves
+nothing (see testcommand), and what it says is labelled `inside`.
+"""
+
+import ast
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from coder.examples import find_examples
+from coder.feedback import feedback, shorten
+from coder.message import CheckLine, Outcome, Verified
+from coder.state import State
+from coder.target import Target
+from coder.testcommand import run_tests
+from coder.workbench import Workbench
+from sandbox import Command, Limits, Result
+from sandbox.check import Assertion, Check, Example, TestFile, check
+
+_OUTPUT = 4000
+_NEEDS_INPUT = "EOFError: EOF when reading a line"
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What one means of verifying showed."""
+
+    verified: Verified
+    passed: bool
+    lines: tuple[CheckLine, ...] = ()
+    result: Result | None = None
+    note: str = ""
+    strength: Literal["outside", "inside", "none"] = "outside"
+
+
+async def verify(
+    bench: Workbench, state: State, target: Target, files: Mapping[str, bytes]
+) -> tuple[Outcome, Result | None]:
+    """Decide on what stands in the candidate's workspace.
+
+    Raises:
+        SandboxError: a sandbox itself failed.
+    """
+    began = time.monotonic()
+    seen = await _verify(bench, state, target, files)
+    lines = tuple(line for part in seen for line in part.lines)
+    failed = next((part for part in seen if not part.passed), None)
+    shown = failed or seen[-1]
+    result = shown.result
+    strengths = {part.strength for part in seen}
+    outcome = Outcome(
+        passed=failed is None,
+        verified=seen[0].verified if failed is None else failed.verified,
+        strength="none" if "none" in strengths else "inside" if "inside" in strengths else "outside",
+        checks=lines,
+        feedback="" if failed is None else feedback(failed.lines, failed.result, note=failed.note),
+        stdout=shorten(result.stdout, _OUTPUT) if result is not None else "",
+        stderr=shorten(result.stderr, _OUTPUT) if result is not None else "",
+        seconds=time.monotonic() - began,
+    )
+    return outcome, result
+
+
+async def _verify(bench: Workbench, state: State, target: Target, files: Mapping[str, bytes]) -> list[_Seen]:
+    """Each means that the task gives, until one fails; running it where there is none."""
+    seen: list[_Seen] = []
+    if state.task.test_command:
+        seen.append(await _by_command(bench, state, target))
+    given: list[tuple[Verified, Sequence[Check], float]] = [
+        ("tests", [TestFile(path=t.path, source=t.text) for t in state.task.test_files], _test_time(state)),
+        ("checks", [Assertion(source=source) for source in state.task.checks], _program_time(state)),
+    ]
+    if not seen and not given[0][1] and not given[1][1]:
+        given.append(("examples", _examples(state.task.prompt), _program_time(state)))
+    for verified, checks, seconds in given:
+        if checks and all(part.passed for part in seen):
+            if verified == "tests" and state.task.test_command:
+                continue  # the command runs these files
+            seen.append(await _by_checks(bench, target, verified, checks, seconds))
+    return seen or [await _by_running(bench, state, target, files)]
+
+
+async def _by_command(bench: Workbench, state: State, target: Target) -> _Seen:
+    assert state.task.test_command is not None
+    seconds = _test_time(state)
+    run = await run_tests(
+        await bench.candidate(),
+        state.task.test_command,
+        ours=target.tests,
+        limits=Limits(wall_s=seconds, cpu_s=seconds),
+    )
+    note = ""
+    if run.result.ok and not run.passed and all(line.passed for line in run.lines):
+        note = "The test command ended early: it did not report that its tests ran to the end."
+    return _Seen("tests", run.passed, run.lines, run.result, note, strength="inside")
+
+
+async def _by_checks(
+    bench: Workbench, target: Target, verified: Verified, checks: Sequence[Check], seconds: float
+) -> _Seen:
+    report = await check(
+        await bench.candidate(),
+        await bench.checker(),
+        checks,
+        module=target.module,
+        limits=Limits(wall_s=seconds, cpu_s=seconds),
+    )
+    lines = tuple(
+        CheckLine(name=r.name, passed=r.passed, message=r.message, expected=r.expected, actual=r.actual)
+        for r in report.results
+    )
+    return _Seen(verified, report.passed, lines, report.candidate, report.note)
+
+
+async def _by_running(bench: Workbench, state: State, target: Target, files: Mapping[str, bytes]) -> _Seen:
+    """With nothing to check it by, the code must at least run, with whatever it checks of itself."""
+    seconds = _program_time(state)
+    sandbox = await bench.candidate()
+    if not target.path.endswith(".py") or target.path not in files:
+        return _Seen("none", True, strength="none")
+    result = await sandbox.run(
+        Command(argv=("python3", target.path)), limits=Limits(wall_s=seconds, cpu_s=seconds)
+    )
+    waited = result.status == "error" and result.stderr.rstrip().endswith(_NEEDS_INPUT)
+    checks_itself = _checks_itself(files[target.path])
+    passed = result.ok or waited
+    if waited:
+        result = result.model_copy(update={"stderr": ""})
+    line = CheckLine(name=f"python3 {target.path}", passed=passed, message="" if passed else result.stderr)
+    verified: Verified = "self" if checks_itself and not waited else "none"
+    return _Seen(verified, passed, (line,), result, strength="none")
+
+
+def _examples(prompt: str) -> list[Check]:
+    found: list[Check] = []
+    for example in find_examples(prompt):
+        if example.want is None:
+            found.append(Assertion(source=example.source))
+        else:
+            found.append(Example(source=example.source, want=example.want))
+    return found
+
+
+def _checks_itself(source: bytes) -> bool:
+    """Whether a file asserts something when it runs."""
+    try:
+        tree = ast.parse(source)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return False
+    return any(isinstance(node, ast.Assert) for node in ast.walk(tree))
+
+
+def _program_time(state: State) -> float:
+    return state.settings.program_timeout_s
+
+
+def _test_time(state: State) -> float:
+    return state.settings.test_timeout_s

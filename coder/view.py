@@ -1,0 +1,88 @@
+"""View: what a model is shown of a run. Small on purpose: the task, the latest code, the first failure."""
+
+from collections.abc import Mapping
+
+from coder.bodies import StoredFile
+from coder.message import Message
+from coder.models.model import ChatMessage
+from coder.prompts import prompt
+from coder.rounds import Round
+from coder.state import State
+from coder.target import Target
+
+_FILE_BUDGET = 24_000
+"""Characters of the user's files that are quoted; more drowns a small model and costs a large one."""
+
+
+def coder_view(state: State, target: Target, turn: Round) -> list[ChatMessage]:
+    """The conversation that asks for code: a first attempt, or a repair of the code that failed."""
+    messages = [
+        ChatMessage(role="system", content=prompt("coder")),
+        ChatMessage(role="user", content=_task(state, target)),
+    ]
+    if turn.previous is not None and state.outcome is not None:
+        messages += [
+            ChatMessage(role="assistant", content=_fenced(turn.previous.files, target)),
+            ChatMessage(role="user", content=prompt("repair").format(feedback=state.outcome.feedback)),
+        ]
+    return messages
+
+
+def planner_view(state: State, target: Target) -> list[ChatMessage]:
+    """The conversation that asks for a plan."""
+    return [
+        ChatMessage(role="system", content=prompt("planner")),
+        ChatMessage(role="user", content=_task(state, target)),
+    ]
+
+
+def _task(state: State, target: Target) -> str:
+    plan = next((message for message in reversed(state.messages) if message.kind == "plan"), None)
+    names = ", ".join(f"`{name}`" for name in target.names)
+    return prompt("task").format(
+        task=state.task.prompt.strip(),
+        plan=_plan(plan),
+        files=_files(state.files, target),
+        tests=_tests(state),
+        path=target.path,
+        names=f" It must define {names}." if names else "",
+    )
+
+
+def _plan(message: Message | None) -> str:
+    return f"\nFollow this plan:\n{message.text.strip()}\n" if message else ""
+
+
+def _tests(state: State) -> str:
+    parts = [f"\nIt must pass `{test.path}`:\n```python\n{test.text}```\n" for test in state.task.test_files]
+    if state.task.checks:
+        checks = "\n".join(check.strip() for check in state.task.checks)
+        parts.append(f"\nIt must pass:\n```python\n{checks}\n```\n")
+    return "".join(parts)
+
+
+def _files(files: Mapping[str, StoredFile], target: Target) -> str:
+    """The user's text files, those that the task depends on first, as far as the budget goes."""
+    order = sorted(files, key=lambda path: (path != target.path, path not in target.tests, path))
+    parts: list[str] = []
+    left = _FILE_BUDGET
+    for path in order:
+        text = files[path].text
+        if text is None:
+            continue
+        if len(text) <= left:
+            parts.append(f"\n`{path}`:\n```\n{text.rstrip()}\n```\n")
+            left -= len(text)
+        else:
+            parts.append(f"\n`{path}` is there too ({len(text)} characters, not shown).\n")
+            left -= 100
+        if left <= 0:
+            break
+    return "".join(parts)
+
+
+def _fenced(files: Mapping[str, str], target: Target) -> str:
+    return "\n".join(
+        f"```python\n{text.rstrip()}\n```" if path == target.path else f"`{path}`\n```\n{text.rstrip()}\n```"
+        for path, text in files.items()
+    )

@@ -1,0 +1,93 @@
+"""Workbench: the sandboxes of one run, the candidate's and the checker's; opened when first used."""
+
+import asyncio
+import os
+from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from types import TracebackType
+from typing import Self
+
+from coder.errors import UsageError
+from coder.redact import Redactor
+from coder.settings import Settings
+from coder.task import Task
+from sandbox import Policy, Sandbox, open_sandbox
+from sandbox.interpreter import find_interpreter
+
+OpenSandbox = Callable[[Policy], AbstractAsyncContextManager[Sandbox]]
+
+
+class Workbench:
+    """Hands out the sandboxes of one run, and closes them."""
+
+    def __init__(self, policy: Policy, open_sandbox: OpenSandbox, *, redactor: Redactor) -> None:
+        self.policy = policy
+        self.redactor = redactor
+        self._open = open_sandbox
+        self._stack = AsyncExitStack()
+        self._sandboxes: dict[str, Sandbox] = {}
+        self._lock = asyncio.Lock()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._stack.aclose()
+
+    async def candidate(self) -> Sandbox:
+        """Where the candidate's code runs.
+
+        Raises:
+            SandboxError: it can't be opened.
+        """
+        return await self._sandbox("candidate")
+
+    async def checker(self) -> Sandbox:
+        """Where the checks run; the candidate's code is never in it.
+
+        Raises:
+            SandboxError: it can't be opened.
+        """
+        return await self._sandbox("checker")
+
+    async def _sandbox(self, name: str) -> Sandbox:
+        async with self._lock:
+            if name not in self._sandboxes:
+                self._sandboxes[name] = await self._stack.enter_async_context(self._open(self.policy))
+            return self._sandboxes[name]
+
+
+def open_for(task: Task, settings: Settings) -> tuple[Policy, OpenSandbox]:
+    """The policy of a run, and what opens its sandboxes.
+
+    Raises:
+        UsageError: the interpreter that was named can't be used, or there is no such backend.
+    """
+    try:
+        interpreter = find_interpreter(settings.python, workspace=task.workspace, environ=os.environ)
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+    policy = Policy(
+        memory_mb=settings.memory_mb,
+        processes=settings.processes,
+        wall_s=settings.program_timeout_s,
+        cpu_s=settings.program_timeout_s,
+        python=interpreter.path,
+    )
+    return policy, lambda policy: open_sandbox(policy, backend=settings.backend)
+
+
+async def lay(sandbox: Sandbox, files: Mapping[str, bytes], *, hashes: Mapping[str, str]) -> None:
+    """Make the workspace hold exactly these files; what already fits is left alone.
+
+    Raises:
+        FileRefused: a path leaves the workspace, or it is full.
+    """
+    present = await sandbox.manifest()
+    for path in present.keys() - files.keys():
+        await sandbox.remove(path)
+    for path, content in files.items():
+        if present.get(path) != hashes[path]:
+            await sandbox.write(path, content)
