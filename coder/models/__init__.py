@@ -1,1 +1,61 @@
-"""Who answers: endpoints, recordings, the embedded model."""
+"""Who answers: endpoints, recordings, the embedded model.
+
+`resolve` turns what the user named into a Choice, `open_model` opens it. Each name below loads its own module
+when it is first used; the openai SDK is loaded by the first call, or earlier in a thread by `warm`.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from coder.models.chat import ChatModel
+    from coder.models.choice import Choice, resolve
+    from coder.models.endpoint import Endpoint, Patience
+    from coder.models.local import LocalModel
+    from coder.models.model import Answer, ChatMessage, Model, OnRetry, Retry, Sampling, Usage
+    from coder.models.opening import open_model, warm
+    from coder.models.providers import Provider, found_endpoints
+    from coder.models.recorded import Recorded, Recorder
+    from coder.models.scripted import Scripted
+
+__all__ = [
+    "Answer",
+    "ChatMessage",
+    "ChatModel",
+    "Choice",
+    "Endpoint",
+    "LocalModel",
+    "Model",
+    "OnRetry",
+    "Patience",
+    "Provider",
+    "Recorded",
+    "Recorder",
+    "Retry",
+    "Sampling",
+    "Scripted",
+    "Usage",
+    "found_endpoints",
+    "open_model",
+    "resolve",
+    "warm",
+]
+
+_HOMES = {
+    "chat": ("ChatModel",),
+    "choice": ("Choice", "resolve"),
+    "endpoint": ("Endpoint", "Patience"),
+    "local": ("LocalModel",),
+    "model": ("Answer", "ChatMessage", "Model", "OnRetry", "Retry", "Sampling", "Usage"),
+    "opening": ("open_model", "warm"),
+    "providers": ("Provider", "found_endpoints"),
+    "recorded": ("Recorded", "Recorder"),
+    "scripted": ("Scripted",),
+}
+
+
+def __getattr__(name: str) -> object:
+    for module, names in _HOMES.items():
+        if name in names:
+            return getattr(import_module(f"{__name__}.{module}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

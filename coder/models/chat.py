@@ -1,0 +1,193 @@
+"""ChatModel: any OpenAI-compatible endpoint, through the openai SDK, always streaming.
+
+The SDK's own retries are off: ours are few, shown, and under one deadline.
+Cancelling an answer closes its connection.
+"""
+
+import asyncio
+import difflib
+import json
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import aclosing
+from decimal import Decimal
+from time import monotonic
+from typing import TYPE_CHECKING, Any, Self
+
+from coder.errors import ModelNotFound
+from coder.models.connection import Connection
+from coder.models.endpoint import Endpoint, Patience
+from coder.models.faults import connection_fault, given_up, said_by, status_fault
+from coder.models.model import Answer, ChatMessage, OnRetry, Sampling, Usage
+from coder.models.prices import cost
+from coder.models.requests import Manners
+from coder.models.retries import Clock, Passing, retrying
+from coder.models.stream import Unfinished, estimated_usage
+
+if TYPE_CHECKING:
+    from openai import APIStatusError, AsyncStream
+    from openai.types.chat import ChatCompletionChunk
+
+OnToken = Callable[[str], None]
+
+USAGE_S = 5.0
+"""Longest wait for the count of tokens behind an answer that is complete."""
+
+
+class ChatModel:
+    """One model behind one endpoint. Use it as `async with`, or call `close()`."""
+
+    def __init__(self, endpoint: Endpoint, *, patience: Patience | None = None) -> None:
+        self._endpoint = endpoint
+        self._patience = patience or Patience()
+        self._manners = Manners(endpoint)
+        self._connection = Connection(endpoint)
+
+    def __repr__(self) -> str:
+        return f"ChatModel({self.name!r}, {self._endpoint.shown_url!r})"
+
+    @property
+    def name(self) -> str:
+        """`provider/model`."""
+        return self._endpoint.name
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close every connection. Idempotent."""
+        await self._connection.close()
+
+    def price(self, input_tokens: int, output_tokens: int) -> Decimal | None:
+        """US dollars for so many tokens; None where no price is known; 0 for a model on this machine."""
+        return cost(self._endpoint, Usage(input_tokens=input_tokens, output_tokens=output_tokens))
+
+    async def answer(
+        self,
+        messages: Sequence[ChatMessage],
+        *,
+        sampling: Sampling,
+        on_token: OnToken | None = None,
+        on_retry: OnRetry | None = None,
+    ) -> Answer:
+        """Answer one conversation. After `on_retry`, `on_token` starts again with the answer's first word.
+
+        Raises:
+            ModelAuthError: the key is missing or refused.
+            ModelNotFound: the endpoint has no such model.
+            ModelRefused: the endpoint refused the request itself.
+            ModelUnavailable: no answer, after all retries.
+        """
+        started = monotonic()
+        clock = Clock(self._patience.deadline_s)
+        retries = retrying(self._patience, clock, on_retry=on_retry)
+        try:
+            unfinished: Unfinished = await retries(self._ask, messages, sampling, clock, on_token)
+        except Passing as fault:
+            attempts = retries.statistics["attempt_number"]
+            raise given_up(fault, self._endpoint, attempts=attempts) from None
+        text = unfinished.text()
+        usage = unfinished.usage or estimated_usage(messages, text)
+        return Answer(
+            text=text,
+            model=unfinished.model or self._endpoint.model,
+            finish=unfinished.finish or "other",
+            usage=usage,
+            cost_usd=cost(self._endpoint, usage),
+            seconds=monotonic() - started,
+        )
+
+    async def _ask(
+        self, messages: Sequence[ChatMessage], sampling: Sampling, clock: Clock, on_token: OnToken | None
+    ) -> Unfinished:
+        """One request; again at once where a parameter was refused that can be left out."""
+        await self._connection.client()
+        from openai import APIConnectionError, APIError, APIStatusError
+
+        while True:
+            body = self._manners.body(messages, sampling)
+            try:
+                return await self._stream(body, clock, on_token)
+            except APIStatusError as error:
+                fault = await self._fault(error, body)
+            except APIConnectionError as error:
+                fault = connection_fault(error, self._endpoint)
+            except APIError as error:
+                fault = Passing(f"an error in the middle of the answer{said_by(error, self._endpoint)}")
+            if fault is not None:
+                # Outside of the handlers above: the SDK's exception may quote the key, so it isn't chained.
+                raise fault
+
+    async def _fault(self, error: "APIStatusError", body: dict[str, Any]) -> Exception | None:
+        """The meaning of an HTTP error; None where the request has changed and is worth sending again."""
+        if error.status_code == 404 or error.code == "model_not_found":
+            return ModelNotFound(await self._not_found(error))
+        if error.status_code in (400, 422) and self._manners.learn(str(error.body), body):
+            return None
+        return status_fault(error, self._endpoint)
+
+    async def _not_found(self, error: "APIStatusError") -> str:
+        endpoint, listed = self._endpoint, await self._connection.models()
+        unknown = f"{endpoint.shown_url} knows no model {endpoint.model!r}"
+        if not listed:
+            said = said_by(error, endpoint)
+            return f"{unknown}, or isn't a base URL{said}. A base URL often ends in /v1."
+        nearest = difflib.get_close_matches(endpoint.model, listed, n=5, cutoff=0.3) or listed[:5]
+        return f"{unknown}. Nearest of those it lists: {', '.join(nearest)}."
+
+    async def _stream(self, body: dict[str, Any], clock: Clock, on_token: OnToken | None) -> Unfinished:
+        client = await self._connection.client()
+        patience, unfinished = self._patience, Unfinished()
+        wait_s = min(patience.headers_s, clock.left_s)
+        try:
+            async with (
+                asyncio.timeout(wait_s) as limit,
+                await client.chat.completions.create(**body) as stream,
+                aclosing(_chunks(stream, unfinished)) as chunks,
+            ):
+                async for chunk in chunks:
+                    clock.alive()
+                    token = unfinished.take(chunk)
+                    if token and on_token is not None:
+                        on_token(token)
+                    if unfinished.too_long:
+                        break
+                    wait_s = USAGE_S if unfinished.finish else patience.idle_s
+                    limit.reschedule(asyncio.get_running_loop().time() + wait_s)
+        except TimeoutError:
+            # Anyone's TimeoutError but ours is a programming error; an answer that is complete stays one.
+            if not limit.expired():
+                raise
+            if unfinished.finish is None:
+                raise Passing(f"no sign of life for {wait_s:.3g} s") from None
+        unfinished.text()
+        return unfinished
+
+
+async def _chunks(
+    stream: "AsyncStream[ChatCompletionChunk]", unfinished: Unfinished
+) -> AsyncGenerator[object, None]:
+    """The stream's chunks; a whole answer in one JSON document counts as one chunk.
+
+    Raises:
+        Passing: what came is not JSON: cut in two, or a page of a proxy.
+    """
+    from openai import APIConnectionError
+    from openai.types.chat import ChatCompletion
+
+    try:
+        if stream.response.headers.get("content-type", "").startswith("application/json"):
+            document = json.loads(await stream.response.aread())
+            yield ChatCompletion.construct(**document) if isinstance(document, dict) else document
+            return
+        async for chunk in stream:
+            yield chunk
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        if unfinished.finish is None:
+            raise Passing(f"the answer is not valid JSON ({error})") from None
+    except APIConnectionError:
+        # Dropped behind the last word: the answer is complete, only its token count is missing.
+        if unfinished.finish is None:
+            raise

@@ -1,0 +1,61 @@
+"""An OpenAI-compatible endpoint, and how long to be patient with it: plain values."""
+
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+
+
+class Endpoint(BaseModel):
+    """One model behind one address. The key, and credentials inside the address, never show in its `repr`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    """`provider/model`, as it stands in events and on screen."""
+    model: str
+    """The model's name as the endpoint knows it."""
+    url: SecretStr
+    """Base URL, such as https://api.openai.com/v1: secret because people put credentials into it."""
+    key: SecretStr | None = None
+    key_variables: tuple[str, ...] = ()
+    """Environment variables that can hold the key; the one in use comes first."""
+    is_local: bool = False
+    """Its address is this machine: no proxy is used, and it may load its weights for a while."""
+    is_free: bool = False
+    """It is known to cost nothing. An unknown server on this machine may well pass on to one that does."""
+    limit_field: str = "max_tokens"
+    """What the endpoint calls the largest number of tokens to answer with."""
+
+    @property
+    def shown_url(self) -> str:
+        """The base URL without credentials or query, fit for messages."""
+        return without_credentials(self.url.get_secret_value())
+
+
+class Patience(BaseModel):
+    """How long an endpoint may take. An endpoint that answers may take as long as its caller lets it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    deadline_s: float = Field(default=30.0, gt=0)
+    """Longest time without a sign of life, over all retries and the waits between them."""
+    headers_s: float = Field(default=20.0, gt=0)
+    """Longest wait for the first sign of life of one request."""
+    idle_s: float = Field(default=120.0, gt=0)
+    """Longest silence in the middle of an answer."""
+    attempts: int = Field(default=5, ge=1)
+    """Requests in all, the first one included."""
+    first_wait_s: float = Field(default=0.5, ge=0)
+    """Wait before the first retry; it doubles with each, with jitter."""
+
+
+# A server on this machine may be loading its weights, or reading a long prompt on a slow processor.
+LOCAL_PATIENCE = Patience(headers_s=300.0, idle_s=300.0)
+
+
+def without_credentials(url: str) -> str:
+    """`url` with `user:password@` shown as `***@`, and without query or fragment."""
+    parts = urlsplit(url)
+    host = parts.netloc.rpartition("@")[2]
+    shown = f"***@{host}" if "@" in parts.netloc else host
+    return parts._replace(netloc=shown, query="", fragment="").geturl()

@@ -1,0 +1,105 @@
+"""What an endpoint's failure means: a fault that may pass, or an error with a name and a way out.
+
+Nothing here is raised `from` the SDK's exception: its text holds what the endpoint echoed, be it the key.
+"""
+
+import ssl
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from coder.errors import ModelAuthError, ModelError, ModelRefused, ModelUnavailable
+from coder.models.endpoint import Endpoint
+from coder.models.retries import Passing, retry_after_s
+from coder.redact import redact
+
+if TYPE_CHECKING:
+    from openai import APIStatusError, OpenAIError
+
+PASSING = frozenset({408, 409, 425, 429})
+EXCERPT = 300
+"""Characters of an endpoint's own words in a message."""
+
+
+def status_fault(error: "APIStatusError", endpoint: Endpoint) -> Exception:
+    """The fault or error for an HTTP status of 3xx, 4xx or 5xx; 404 is left to who can list models."""
+    status = error.status_code
+    said = said_by(error, endpoint)
+    if status in (401, 403):
+        return ModelAuthError(f"{_refused_key(endpoint, status)}{said}. {_key_advice(endpoint)}")
+    if status == 429 and error.code == "insufficient_quota":
+        return ModelUnavailable(f"The account behind {endpoint.name} has no credit left{said}.")
+    if status in PASSING or status >= 500:
+        return Passing(f"HTTP {status}{said}", after_s=retry_after_s(error.response.headers))
+    if status < 400:
+        return ModelRefused(
+            f"{endpoint.shown_url} redirects (HTTP {status}), and a key does not follow a redirect. "
+            "Give the final address with --base-url."
+        )
+    return ModelRefused(f"{endpoint.name} refused the request (HTTP {status}){said}.")
+
+
+def connection_fault(error: "OpenAIError", endpoint: Endpoint) -> Exception:
+    """The fault for a connection that failed; a certificate that isn't trusted will not heal."""
+    for cause in _causes(error):
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return ModelUnavailable(
+                f"The certificate of {endpoint.shown_url} is not trusted ({cause.verify_message}). "
+                "Behind a proxy with its own authority, set SSL_CERT_FILE to its certificate."
+            )
+    causes = [str(cause) for cause in _causes(error) if isinstance(cause, OSError) and str(cause)]
+    detail = f" ({causes[-1]})" if causes else ""
+    return Passing(f"no connection to {endpoint.shown_url}{detail}")
+
+
+def given_up(fault: Passing, endpoint: Endpoint, *, attempts: int) -> ModelError:
+    """The error for a fault that did not pass."""
+    times = "once" if attempts == 1 else f"{attempts} times"
+    asked = f" It asks to wait {fault.after_s:.0f} s." if fault.after_s else ""
+    advice = f"Is the server at {endpoint.shown_url} running?"
+    if not endpoint.is_local:
+        advice = "Try again later, or name another --model."
+    return ModelUnavailable(f"{endpoint.name} gave no answer, asked {times}: {fault.reason}.{asked} {advice}")
+
+
+def said_by(error: "OpenAIError", endpoint: Endpoint) -> str:
+    """The endpoint's own words, short and without secrets, led by a colon; empty where it said nothing."""
+    text = " ".join(_words(error).split())
+    key = endpoint.key.get_secret_value() if endpoint.key else ""
+    if key:
+        text = text.replace(key, "***")
+    text = redact(text)
+    if len(text) > EXCERPT:
+        text = text[:EXCERPT] + " …"
+    return f": {text.rstrip('.')}" if text else ""
+
+
+def _words(error: "OpenAIError") -> str:
+    body = getattr(error, "body", None)
+    if isinstance(body, dict):
+        nested = body.get("error", body)
+        message = nested.get("message") if isinstance(nested, dict) else nested
+        return str(message or body.get("detail") or body)
+    if isinstance(body, str) and body.lstrip()[:1] == "<":
+        return "(an HTML page)"
+    return str(body or "")
+
+
+def _refused_key(endpoint: Endpoint, status: int) -> str:
+    if endpoint.key is None:
+        return f"{endpoint.name} wants a key (HTTP {status})"
+    if endpoint.key_variables:
+        return f"{endpoint.name} refused the key in {endpoint.key_variables[0]} (HTTP {status})"
+    return f"{endpoint.name} refused the key (HTTP {status})"
+
+
+def _key_advice(endpoint: Endpoint) -> str:
+    if not endpoint.key_variables:
+        return "Check the endpoint's key."
+    return f"Set {' or '.join(endpoint.key_variables)} to a valid key."
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    cause = error.__cause__ or error.__context__
+    while cause is not None:
+        yield cause
+        cause = cause.__cause__ or cause.__context__

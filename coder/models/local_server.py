@@ -1,0 +1,54 @@
+"""The child process of LocalModel: llama.cpp's OpenAI-compatible server on a loopback port of its own.
+
+Started as a file, not as a module, so that nothing of the product is loaded twice. The first line of stdin
+is a JSON object with the settings (a key on a command line could be read by other users); the first line of
+stdout is the address once the weights are loaded. The server ends when stdin does: its owner is gone.
+"""
+
+import json
+import os
+import sys
+from typing import Any, TextIO
+
+
+def main() -> None:
+    """Serve until stdin ends."""
+    settings = json.loads(sys.stdin.readline())
+    # llama.cpp logs to whatever descriptor 1 is, too: the address gets a descriptor of its own.
+    answer = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    server = _start(settings)
+    _tell(answer, {"url": server.listening_address})
+    while sys.stdin.buffer.read(4096):
+        pass
+    # An answer that is being written has no reader any more, so there is nothing to wait for.
+    os._exit(0)
+
+
+def _start(settings: dict[str, Any]) -> Any:  # noqa: ANN401  (xllamacpp has no types)
+    import xllamacpp
+
+    parameters = xllamacpp.CommonParams()
+    parameters.model.path = settings["path"]
+    parameters.n_ctx = settings["context"]
+    parameters.n_parallel = 1
+    parameters.cpuparams.n_threads = settings["threads"]
+    parameters.cpuparams_batch.n_threads = settings["threads"]
+    parameters.hostnames = ["127.0.0.1"]
+    parameters.port = 0
+    parameters.api_keys = [settings["key"]]
+    parameters.ui = False
+    parameters.endpoint_slots = False
+    # The same prompt must give the same answer, whatever was asked before.
+    parameters.cache_prompt = False
+    parameters.cache_ram_mib = 0
+    return xllamacpp.Server(parameters)
+
+
+def _tell(stream: TextIO, message: dict[str, str]) -> None:
+    stream.write(json.dumps(message) + "\n")
+    stream.close()
+
+
+if __name__ == "__main__":
+    main()

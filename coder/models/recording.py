@@ -1,0 +1,128 @@
+"""The file of a recording: one readable JSONL.
+
+First line: Header (which model, when, recorded or scripted). Each further line: Entry, keyed by its request.
+Requests and answers are redacted on their way in.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from decimal import Decimal
+from pathlib import Path
+from typing import Literal, TextIO, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from coder.errors import UsageError
+from coder.models.model import Answer, ChatMessage, Sampling
+
+Redact = Callable[[str], str]
+Line = TypeVar("Line", bound=BaseModel)
+
+FORMAT = 1
+
+
+class Header(BaseModel):
+    """The first line of a recording."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    coder_recording: int = FORMAT
+    kind: Literal["recorded", "scripted"]
+    """Scripted: a person wrote the answers. It shows what we do with them, not what a model can."""
+    model: str
+    date: str
+    """UTC, ISO 8601."""
+    usd_per_million: tuple[Decimal, Decimal] | None = None
+    """Price of tokens in and out, so that a replay reserves what the original did; None: unknown."""
+
+
+class Request(BaseModel):
+    """What was asked, redacted."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    messages: tuple[ChatMessage, ...]
+    sampling: Sampling
+
+    @property
+    def key(self) -> str:
+        """SHA-256 (hex) of the canonical JSON."""
+        canonical = json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+class Entry(BaseModel):
+    """One further line of a recording."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    key: str
+    request: Request
+    answer: Answer
+
+
+def redacted(messages: Sequence[ChatMessage], sampling: Sampling, *, redact: Redact) -> Request:
+    """The request as it is written down and looked up."""
+    return Request(
+        messages=tuple(
+            message.model_copy(update={"content": redact(message.content)}) for message in messages
+        ),
+        sampling=sampling,
+    )
+
+
+def read_recording(path: Path) -> tuple[Header, list[Entry]]:
+    """Header and entries of a recording.
+
+    Raises:
+        UsageError: it can't be read, is none, or a line of it is damaged; the message has the line's number.
+    """
+    try:
+        lines = path.read_bytes().splitlines()
+    except OSError as error:
+        raise UsageError(f"The recording {path} can't be read: {error.strerror}.") from error
+    if not lines:
+        raise UsageError(f"{path} is empty: a recording begins with its header.")
+    header = _parsed(Header, path, 1, lines[0])
+    if header.coder_recording > FORMAT:
+        raise UsageError(
+            f"{path} has format {header.coder_recording}, newer than this version reads ({FORMAT})."
+        )
+    entries = [_parsed(Entry, path, number, line) for number, line in enumerate(lines[1:], start=2)]
+    for number, entry in enumerate(entries, start=2):
+        if entry.key != entry.request.key:
+            raise UsageError(f"Line {number} of {path}: its key doesn't belong to its request.")
+    return header, entries
+
+
+def open_recording(path: Path, header: Header) -> TextIO:
+    """A file to append entries to: a new one with this header, or one that holds the same model's recording.
+
+    Raises:
+        UsageError: it can't be written, or holds something else.
+    """
+    try:
+        if path.exists() and path.stat().st_size:
+            found, _ = read_recording(path)
+            if (found.model, found.kind) != (header.model, header.kind):
+                raise UsageError(
+                    f"{path} holds answers of {found.model}, not of {header.model}. Name another file."
+                )
+            return path.open("a", encoding="utf-8")
+        file = path.open("w", encoding="utf-8")
+        file.write(header.model_dump_json() + "\n")
+        file.flush()
+        return file
+    except OSError as error:
+        raise UsageError(f"The recording {path} can't be written: {error.strerror}.") from error
+
+
+def _parsed(kind: type[Line], path: Path, number: int, line: bytes) -> Line:
+    try:
+        return kind.model_validate_json(line)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(map(str, first["loc"]))
+        detail = f"{where}: {first['msg']}" if where else first["msg"]
+        raise UsageError(f"Line {number} of {path} is damaged ({detail}).") from error

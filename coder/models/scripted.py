@@ -1,0 +1,60 @@
+"""Scripted: a dialogue that a person wrote. It shows what we do with answers, not what a model can."""
+
+from collections.abc import Callable, Sequence
+from decimal import Decimal
+from typing import Self
+
+from coder.errors import ModelError
+from coder.models.model import Answer, ChatMessage, OnRetry, Sampling
+from coder.models.recording import Request
+from coder.models.stream import estimated_usage
+
+
+class Scripted:
+    """A model whose answers a person wrote, given in order whatever is asked. It proves no model's skill."""
+
+    def __init__(self, answers: Sequence[str], *, name: str = "scripted/dialogue") -> None:
+        self._answers = tuple(answers)
+        self._name = name
+        self.requests: list[Request] = []
+        """What was asked so far."""
+
+    @property
+    def name(self) -> str:
+        """Begins with `scripted/`, unless it was given."""
+        return self._name
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    def price(self, input_tokens: int, output_tokens: int) -> Decimal | None:
+        """Nothing."""
+        return Decimal(0)
+
+    async def answer(
+        self,
+        messages: Sequence[ChatMessage],
+        *,
+        sampling: Sampling,
+        on_token: Callable[[str], None] | None = None,
+        on_retry: OnRetry | None = None,
+    ) -> Answer:
+        """The next answer.
+
+        Raises:
+            ModelError: the script has come to its end.
+        """
+        if len(self.requests) == len(self._answers):
+            raise ModelError(f"The script has {len(self._answers)} answers, and one more was asked for.")
+        text = self._answers[len(self.requests)]
+        self.requests.append(Request(messages=tuple(messages), sampling=sampling))
+        if on_token is not None:
+            on_token(text)
+        usage = estimated_usage(messages, text)
+        return Answer(text=text, model=self._name, usage=usage, cost_usd=Decimal(0))
+
+    async def close(self) -> None:
+        """Nothing is open."""

