@@ -41,8 +41,8 @@ async def _see_command(sandbox: Sandbox, task: Task, files: Mapping[str, StoredF
         await _see_pytest(sandbox)
         if not any(is_test(path) for path in [*files, *(test.path for test in task.test_files)]):
             raise UsageError(
-                f"The test command {' '.join(argv)!r} has no tests to run: {task.workspace or 'the task'} holds no "
-                "test_*.py or *_test.py. Write one, or give it with --test-file."
+                f"The test command {' '.join(argv)!r} has no tests to run: {task.workspace or 'the task'} "
+                "holds no test_*.py or *_test.py. Write one, or give it with --test-file."
             )
         return
     inner = reported(argv)
@@ -61,8 +61,8 @@ async def _see_command(sandbox: Sandbox, task: Task, files: Mapping[str, StoredF
     found = await sandbox.run(Command(argv=("sh", "-c", 'command -v "$0"', argv[0])))
     if not found.ok:
         raise UsageError(
-            f"The test command {argv[0]!r} is not in the sandbox. A sandbox has /usr and the task's interpreter "
-            "only. Install it on this machine below /usr, or into the virtual environment that --python names."
+            f"The test command {argv[0]!r} is not in the sandbox, which has /usr and the task's interpreter "
+            "only. Install it below /usr, or into the virtual environment that --python names."
         )
 
 
@@ -70,7 +70,12 @@ async def _see_pytest(sandbox: Sandbox) -> None:
     code = "import sys, importlib.util; sys.exit(importlib.util.find_spec('pytest') is None)"
     if not (await sandbox.run(PythonCode(source=code))).ok:
         raise UsageError(
-            "The tests need pytest, and the task's interpreter has none. Install it into a virtual environment "
-            "beside the code (python3 -m venv .venv && .venv/bin/pip install pytest), or name another "
-            "interpreter with --python."
+            "The tests need pytest, and the task's interpreter has none. Install it into a virtual "
+            "environment beside the code (python3 -m venv .venv && .venv/bin/pip install pytest), or name "
+            "another interpreter with --python."
         )
+
+
+def _no_file(path: str, task: Task) -> str:
+    where = task.workspace or "the task (give the folder as PATH)"
+    return f"The test command runs {path}, and there is no such file in {where}."

@@ -1,8 +1,8 @@
 """Verify: how a run knows that it is done. Strongest first, and all that was given must pass.
 
-Test files, checks and examples are decided in the checker's sandbox, on values that come out of the candidate's
-by `sandbox.call`. A test command shares its process with the code under test, so its exit code alone proves
-nothing (see testcommand), and what it says is labelled `inside`.
+Test files, checks and examples are decided in the checker's sandbox, on values that come out of the
+candidate's by `sandbox.call`. A test command shares its process with the code under test, so its exit code alone
+proves nothing (see testcommand), and what it says is labelled `inside`.
 """
 
 import ast
@@ -10,6 +10,8 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
+
+from sandbox.check import Assertion, Check, Example, TestFile, check
 
 from coder.examples import find_examples
 from coder.feedback import feedback, shorten
@@ -19,7 +21,6 @@ from coder.target import Target
 from coder.testcommand import run_tests
 from coder.workbench import Workbench
 from sandbox import Command, Limits, Result
-from sandbox.check import Assertion, Check, Example, TestFile, check
 
 _OUTPUT = 4000
 _NEEDS_INPUT = "EOFError: EOF when reading a line"

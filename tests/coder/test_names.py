@@ -1,0 +1,108 @@
+"""Names read out of source, tests and prompts; and the target that they give."""
+
+from pathlib import Path
+
+import pytest
+
+from coder.bodies import StoredFile
+from coder.examples import find_examples
+from coder.names import called_free_names, defined_names, free_names, names_in_prompt, unknown_modules
+from coder.target import decides, find_target
+from coder.task import Task, TestSource
+
+
+def test_top_level_names_are_found_below_if_and_try_too() -> None:
+    source = (
+        "import os\nx: int = 1\nif x:\n    def f(): pass\ntry:\n    class C: pass\nexcept E:\n    y = 2\n"
+    )
+
+    assert defined_names(source) == {"os", "x", "f", "C", "y"}
+
+
+def test_a_source_that_does_not_parse_defines_nothing() -> None:
+    assert defined_names("def f(:") == set()
+
+
+def test_free_names_leave_out_builtins_and_what_the_code_binds() -> None:
+    source = "xs = [add(i, 1) for i in range(3)]\nassert sorted(xs) == expected"
+
+    assert free_names(source) == ["add", "expected"]
+    assert called_free_names(source) == ["add"]
+
+
+def test_modules_of_the_standard_library_are_known() -> None:
+    source = "import math, json\nfrom solution import add, sub\nimport pytest\nfrom . import near"
+
+    assert unknown_modules(source) == {"solution": ["add", "sub"]}
+
+
+def test_a_prompt_names_its_function() -> None:
+    assert names_in_prompt("Write a Python function is_even(n) that returns True for even integers") == [
+        "is_even"
+    ]
+
+
+def test_examples_are_doctests_and_assert_lines() -> None:
+    prompt = 'def f(x):\n    """Twice.\n    >>> f(2)\n    4\n    """\n\nIt holds:\nassert f(0) == 0\n'
+
+    found = find_examples(prompt)
+
+    assert [(e.source.strip(), e.want) for e in found] == [("f(2)", "4\n"), ("assert f(0) == 0", None)]
+
+
+def test_a_prompt_without_examples_has_none() -> None:
+    assert find_examples("Write a >> b and assert yourself.") == []
+
+
+def test_the_tests_say_which_module_is_missing(tmp_path: Path) -> None:
+    files = {
+        "test_cart.py": StoredFile(
+            text="from cart import total\n\ndef test_it():\n    assert total([]) == 0\n"
+        )
+    }
+    task = Task(prompt="make it pass", workspace=tmp_path, test_command=("pytest", "-q"))
+
+    target = find_target(task, files)
+
+    assert (target.path, target.names, target.tests) == ("cart.py", ("total",), ("test_cart.py",))
+
+
+def test_a_given_test_file_names_the_module_and_its_names() -> None:
+    source = "from pkg.mathy import add\nassert add(1, 1) == 2\n"
+    task = Task(prompt="add", test_files=(TestSource(path="test_it.py", text=source),))
+
+    target = find_target(task, {})
+
+    assert (target.path, target.module, target.names) == ("pkg/mathy.py", "pkg.mathy", ("add",))
+
+
+def test_checks_name_what_must_be_defined() -> None:
+    task = Task(prompt="do it", checks=("assert math.isclose(area(1), 3.14, abs_tol=0.01)",))
+
+    assert find_target(task, {}).names == ("area",)
+
+
+def test_the_file_that_defines_the_names_is_the_target() -> None:
+    files = {
+        "util.py": StoredFile(text="def add(a, b):\n    return 0\n"),
+        "main.py": StoredFile(text="x = 1\n"),
+    }
+    task = Task(prompt="fix add", checks=("assert add(1, 1) == 2",))
+
+    assert find_target(task, files).path == "util.py"
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["test_cart.py", "tests/util.py", "conftest.py", "pytest.ini", "pyproject.toml", "sitecustomize.py"],
+)
+def test_an_answer_may_not_write_what_decides(path: str) -> None:
+    task = Task(prompt="p", test_command=("pytest",))
+
+    assert decides(path, task, find_target(task, {}))
+
+
+def test_an_answer_may_write_code() -> None:
+    task = Task(prompt="p", test_command=("pytest",))
+
+    assert not decides("cart.py", task, find_target(task, {}))
