@@ -22,7 +22,7 @@ MAX_FILE_BYTES = 8 << 20
 _MAX_DEPTH = 64
 _SKIPPED_FOLDERS = {".git", ".hg", ".svn", "node_modules", "__pycache__", "__pypackages__", ".venv", "venv"}
 _SKIPPED_FOLDERS |= {".tox", ".nox", ".eggs", ".hypothesis", ".ipynb_checkpoints", ".cache"}
-_SKIPPED_ENDINGS = (".pyc", ".pyo", ".swp", "~")
+_SKIPPED_ENDINGS = (".pyc", ".pyo", ".swp", "~", ".coder-tmp")
 _CACHE_MARKS = ("pyvenv.cfg", "CACHEDIR.TAG")
 """A folder with one of these was made by a tool, whatever its name is: a virtual environment, a cache."""
 

@@ -1,0 +1,217 @@
+"""Put a run's files into the user's folder, whole or not at all, each only over what the run has read.
+
+A plan says for each file what was there before and what will be there after. Applying it is safe to repeat:
+a file that is as before is replaced, one that is as after is done, anything else stops it. So is undoing.
+Killed at any moment, either can be run again. The check and the rename are two steps: an editor that saves in
+the microseconds between them loses; nothing on the system can join them for a file that exists.
+"""
+
+import hashlib
+import os
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path, PurePosixPath
+
+from pydantic import BaseModel, ConfigDict
+
+from coder.beneath import NotRegular, open_folder, read_regular
+from coder.durable import sync_folder
+from coder.errors import MachineError, UsageError
+from coder.replace import clean_up, put_in_place, remove, write_beside
+from coder.workspace import Snapshot
+
+_MOST_BYTES = 1 << 28
+"""More than the disk of a sandbox holds: a larger file is never one of ours."""
+
+
+class LandingRefused(UsageError):
+    """A path that a run may not write; nothing was changed."""
+
+
+class FileChanged(LandingRefused):
+    """A file isn't what the run has read, or what it wrote."""
+
+
+class Change(BaseModel):
+    """One file of a plan: SHA-256 before and after, None where there is no file."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    path: str
+    before: str | None
+    after: str | None
+    mode: int | None = None
+    """Permission bits of the file that was read; a new file gets what the user's umask leaves."""
+
+
+class Plan(BaseModel):
+    """What will change beneath one folder; it goes into the log before anything is changed."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    root: str
+    changes: tuple[Change, ...]
+    made: tuple[str, ...] = ()
+    """Folders that aren't there yet, outermost first; "." is the root."""
+
+
+def plan(snapshot: Snapshot, files: Mapping[str, bytes | None]) -> Plan:
+    """Plan to write these contents (None: remove the file) beneath the snapshot's root; changes nothing.
+
+    Raises:
+        LandingRefused: a path is absolute, leaves the root, is in .git, goes over a link, or is a folder.
+        FileChanged: a file is there that the run hasn't read, or isn't as the run has read it.
+    """
+    changes = []
+    for path, content in sorted(files.items()):
+        parts = _parts(path)
+        if any(str(parent) in files for parent in PurePosixPath(path).parents):
+            raise LandingRefused(f"{path} can't be written: the run made a file of a folder above it.")
+        read = snapshot.files.get(path)
+        now = _state(snapshot.root, parts)
+        if now is not None and read is None:
+            raise FileChanged(f"{path} is there already, and this run has not read it. It was left as it is.")
+        if now != (read.sha256 if read else None):
+            raise FileChanged(f"{path} has changed since this run read it. It was left as it is.")
+        after = None if content is None else _sha256(content)
+        if after != now:
+            changes.append(Change(path=path, before=now, after=after, mode=read.mode if read else None))
+    return Plan(root=str(snapshot.root), changes=tuple(changes), made=_missing(snapshot.root, changes))
+
+
+async def apply(plan: Plan, contents: Mapping[str, bytes], record: Callable[[str], Awaitable[None]]) -> None:
+    """Make every change of a plan that isn't made yet; `record` is told each path that is as it should be.
+
+    Args:
+        contents: what to write, by path; its hashes are those of the plan.
+
+    Raises:
+        FileChanged: a file is neither as before nor as after; those before it in the plan stay changed.
+        MachineError: the disk is full or a folder can't be written; the file named is as it was.
+        ValueError: a content isn't the planned one.
+    """
+    root = Path(plan.root)
+    for change in plan.changes:
+        _apply_one(root, change, contents.get(change.path) if change.after else None)
+        await record(change.path)
+
+
+async def undo(
+    plan: Plan, contents: Mapping[str, bytes], record: Callable[[str, str | None], Awaitable[None]]
+) -> None:
+    """Put back what was there before, file by file; `record` is told each path, and why it was left if so.
+
+    Args:
+        contents: what was there before, by path; its hashes are those of the plan.
+
+    Raises:
+        MachineError: the disk is full or a folder can't be written; the file named is as it was.
+        ValueError: a content isn't the planned one.
+    """
+    root = Path(plan.root)
+    for change in reversed(plan.changes):
+        back = change.model_copy(update={"before": change.after, "after": change.before})
+        try:
+            _apply_one(root, back, contents.get(change.path) if back.after else None)
+        except LandingRefused as error:
+            await record(change.path, str(error))
+        else:
+            await record(change.path, None)
+    for folder in reversed(plan.made):
+        _remove_empty(root, folder)
+
+
+def _apply_one(root: Path, change: Change, content: bytes | None) -> None:
+    if change.after != (None if content is None else _sha256(content)):
+        raise ValueError(f"the content of {change.path} is not the planned one")
+    parts = _parts(change.path)
+    now = _state(root, parts)
+    if now not in (change.before, change.after):
+        raise FileChanged(f"{root / change.path} has changed since. It was left as it is.")
+    temporary = (_temporary(change.path, change.before), _temporary(change.path, change.after))
+    try:
+        if content is not None:
+            root.mkdir(exist_ok=True)
+        with open_folder(root, parts[:-1], make=content is not None) as folder:
+            clean_up(folder, temporary)
+            if now == change.after:
+                sync_folder(folder)  # whoever made the change may have been killed before it was on the disk
+            elif content is None:
+                remove(folder, parts[-1])
+            else:
+                write_beside(folder, parts[-1], content, mode=change.mode, temporary=temporary[1])
+                if _state(root, parts) != change.before:
+                    clean_up(folder, temporary)
+                    raise FileChanged(f"{root / change.path} has changed just now. It was left as it is.")
+                put_in_place(folder, temporary[1], parts[-1])
+    except FileNotFoundError as error:
+        if now == change.after:
+            return  # nothing is to be there, not even its folder is
+        raise FileChanged(f"{root / change.path} went away meanwhile.") from error
+    except OSError as error:
+        raise MachineError(
+            f"Can't write {root / change.path}: {error.strerror}. The file is as it was. "
+            f"Make room, or give yourself the right to write there, and try again."
+        ) from error
+
+
+def _remove_empty(root: Path, folder: str) -> None:
+    path = PurePosixPath(folder)
+    try:
+        if folder == ".":
+            root.rmdir()
+            return
+        with open_folder(root, path.parts[:-1]) as above:
+            os.rmdir(path.name, dir_fd=above)
+    except OSError:
+        return  # the user has put something there, or has removed it already
+
+
+def _parts(path: str) -> tuple[str, ...]:
+    """The steps of a path that stays beneath its root.
+
+    Raises:
+        LandingRefused: it doesn't, or it is no plain path.
+    """
+    parts = PurePosixPath(path).parts
+    if not parts or path.startswith("/") or ".." in parts or "/".join(parts) != path:
+        raise LandingRefused(f"{path!r} is not a path inside of the folder.")
+    if not path.isprintable() or "\\" in path:
+        raise LandingRefused(f"{path!r} has characters that file names should not have.")
+    if any(part.lower() in (".git", "git~1") for part in parts):
+        raise LandingRefused(f"{path} belongs to git: a run never writes there.")
+    return parts
+
+
+def _state(root: Path, parts: tuple[str, ...]) -> str | None:
+    """SHA-256 of the file that is there, None where nothing is.
+
+    Raises:
+        LandingRefused: a link, a folder or a device is there, or a link or a file is on the way.
+    """
+    path = "/".join(parts)
+    try:
+        with open_folder(root, parts[:-1]) as folder:
+            content, _ = read_regular(folder, parts[-1], limit=_MOST_BYTES)
+    except FileNotFoundError:
+        return None
+    except NotADirectoryError as error:
+        raise LandingRefused(f"{path} leads over a link or a file: a run writes in folders only.") from error
+    except NotRegular as error:
+        raise LandingRefused(f"{path} is a link, a folder or a device: a run replaces files only.") from error
+    except OSError as error:
+        raise MachineError(f"Can't read {root / path}: {error.strerror}.") from error
+    return _sha256(content)
+
+
+def _missing(root: Path, changes: list[Change]) -> tuple[str, ...]:
+    folders = {str(parent) for change in changes for parent in PurePosixPath(change.path).parents}
+    return tuple(sorted(folder for folder in folders if not (root / folder).exists()))
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def _temporary(path: str, digest: str | None) -> str:
+    """Always the same for one change, so that the next try removes what a killed one left."""
+    return f".{_sha256(f'{path} {digest}'.encode())[:16]}.coder-tmp"
