@@ -1,7 +1,8 @@
 """Configuration in layers: defaults < the user's file < `CODER_*` < flags.
 
-A repository's `[tool.coder]` may only tighten: smaller budgets and limits than the user's own file and variables
-allow. Whatever else it asks for is refused, said, and ignored. Flags come last: they are the user's word for this run.
+A repository's `[tool.coder]` may only tighten: smaller budgets and limits than the user's own file and
+variables allow. Whatever else it asks for is refused, said, and ignored. Flags come last: they are the user's
+word for this run.
 """
 
 from collections.abc import Mapping
@@ -9,6 +10,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -36,6 +38,7 @@ SETTING_KEYS = {
     "pids": "processes",
     "sandbox": "backend",
     "python": "python",
+    "base_url": "base_url",
 }
 TIGHTENING = (*BUDGET_KEYS, "program_timeout", "test_timeout", "memory", "pids")
 """What a repository may make smaller."""
@@ -74,8 +77,11 @@ class Config(BaseModel):
         return base.model_copy(update=_named(self, BUDGET_KEYS))
 
     def settings(self, *, keep: bool = False, allow: tuple[str, ...] = ()) -> Settings:
-        """The settings of a run."""
-        return Settings(budget=self.budget(Budget()), keep=keep, allow=allow, **_named(self, SETTING_KEYS))
+        """The settings of a run. They go into the log: no password in the base URL."""
+        named = _named(self, SETTING_KEYS)
+        if self.base_url is not None:
+            named["base_url"] = _without_password(self.base_url)
+        return Settings(budget=self.budget(Budget()), keep=keep, allow=allow, **named)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +141,11 @@ def checked(values: Mapping[str, object], source: str) -> Config:
             f"{source}: {_key(str(first['loc'][0]))}: {first['msg']}, not {first['input']!r}"
         ) from error
     return config
+
+
+def _without_password(url: str) -> str:
+    parts = urlsplit(url)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
 
 
 def _key(field: str) -> str:

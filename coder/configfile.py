@@ -1,4 +1,4 @@
-"""Read the two files that configure: the user's own, which must be right, and a repository's, which is only data."""
+"""Read the files that configure: the user's own, which must be right, and a repository's, which is data."""
 
 import os
 import stat
@@ -36,7 +36,7 @@ def read_user_file(path: Path) -> tuple[dict[str, object], list[str]]:
 
 
 def read_repository_table(path: Path) -> tuple[dict[str, object], list[str]]:
-    """The `[tool.coder]` table of a repository's pyproject.toml, and what to say of a file that can't be read.
+    """The `[tool.coder]` table of a pyproject.toml, and what to say of a file that can't be read.
 
     A broken file may be the very task, so that it never ends a run.
     """

@@ -1,6 +1,7 @@
 """Read a task: from an argument, from stdin (`-`), or from a file of Markdown, YAML or JSON.
 
-A YAML or JSON file holds `prompt`, and may hold `test` (a command), `test_files` (paths beside the file) and `checks`.
+A YAML or JSON file holds `prompt`, and may hold `test` (a command), `test_files` (paths beside the file) and
+`checks`.
 """
 
 import json
@@ -130,7 +131,7 @@ def _prompt(text: str) -> str:
 
 def _too_long(length: int | None) -> str:
     size = f"{length:,} characters" if length is not None else "More"
-    return f"The task is too long: {size}; at most {MAX_PROMPT:,} characters are read. Name files with PATH instead."
+    return f"The task is too long: {size}; at most {MAX_PROMPT:,} characters are read. Name files by PATH."
 
 
 def _command(test: str | tuple[str, ...] | None) -> tuple[str, ...] | None:

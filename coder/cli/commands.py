@@ -1,4 +1,4 @@
-"""The commands of `coder`, found by name in the entry point group `coder.commands` and loaded only when called.
+"""The commands of `coder`: found by name in the entry point group `coder.commands`, loaded only when called.
 
 An entry point names a function with typer's annotations, or a `typer.Typer` for a group of commands.
 """

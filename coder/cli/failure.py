@@ -1,4 +1,4 @@
-"""What a person sees when something fails: words and an exit code, never a traceback that wasn't asked for."""
+"""What a person sees when something fails: words and an exit code, not a traceback that nobody asked for."""
 
 import os
 import sys

@@ -1,4 +1,4 @@
-"""The entry of `coder`: finds the command by its name, runs it, and turns every failure into words and an exit code.
+"""The entry of `coder`: finds the command by name, runs it, turns every failure into words and an exit code.
 
 Nothing that costs time is imported here: `coder --help` loads no command.
 """
@@ -13,11 +13,14 @@ from typer.main import get_command
 
 from coder.cli.commands import Commands
 from coder.cli.failure import report
+from coder.cli.signals import interrupt_on_sigterm
 
-HELP = (
-    "Give it a task in words: a model writes the code, a sandbox runs it, and it stops when the tests pass."
+HELP = "Give it a task in words: a model writes code, a sandbox runs it, and it stops when the tests pass."
+EPILOG = (
+    "Exit codes: 0 solved, 1 not solved, 2 usage, 3 limit, 4 model, 5 sandbox or machine, 6 stuck, "
+    "7 refused, 8 unverified, 130 interrupted."
 )
-EPILOG = "Exit codes: 0 solved, 1 not solved, 2 usage, 3 limit, 4 model, 5 sandbox or machine, 6 stuck, 7 refused, 8 unverified, 130 interrupted."
+INTERRUPTED = 130
 
 app = typer.Typer(
     name="coder",
@@ -51,8 +54,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         # Names of files and text of programs need not be valid in the terminal's encoding.
         getattr(stream, "reconfigure", lambda **_: None)(encoding="utf-8", errors="backslashreplace")
+    interrupt_on_sigterm()
     try:
         get_command(app).main(args=arguments, prog_name="coder")
+    except KeyboardInterrupt:
+        return INTERRUPTED
     except SystemExit as ended:
         return _flushed(ended.code if isinstance(ended.code, int) else 0)
     except Exception as error:  # noqa: BLE001 - the outermost frame: everything becomes words and an exit code

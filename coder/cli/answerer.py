@@ -1,0 +1,72 @@
+"""Who answers in this run: the model that the user named, recorded or replayed, at a known price."""
+
+import os
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+
+from coder.cli.priced import Priced
+from coder.errors import UsageError
+from coder.models import Model, Recorded, Recorder, open_model, resolve, warm
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answerer:
+    """What the user said about the model."""
+
+    name: str | None
+    base_url: str | None
+    record: Path | None
+    replay: Path | None
+    price: str | None
+    """`IN,OUT` in US dollars per million tokens."""
+    must_know_price: bool
+    """The user has set a limit of cost, which can't be kept where the price is unknown."""
+
+
+@asynccontextmanager
+async def opened(answerer: Answerer, note: Callable[[str], None]) -> AsyncIterator[Model]:
+    """The model, ready to answer; it is closed with the context.
+
+    Raises:
+        UsageError: a name, a price or a file that can't be used, or a limit of cost with no price known.
+        ModelAuthError: no key is set for the provider that was named.
+    """
+    price = _price(answerer.price)
+    async with _source(answerer, note) as source:
+        model: Model = source if price is None else Priced(source, *price)
+        if answerer.must_know_price and model.price(1, 1) is None:
+            raise UsageError(
+                f"The price of {model.name} is unknown, so that --max-cost can't be kept.\n"
+                "Give its price in US dollars per million tokens: --price IN,OUT"
+            )
+        yield model if answerer.record is None else Recorder(model, answerer.record)
+
+
+@asynccontextmanager
+async def _source(answerer: Answerer, note: Callable[[str], None]) -> AsyncIterator[Model]:
+    if answerer.replay is not None:
+        if answerer.record is not None:
+            raise UsageError("--record and --replay exclude each other: a replay makes no call.")
+        yield Recorded(answerer.replay)
+        return
+    warm()
+    choice = await resolve(answerer.name, base_url=answerer.base_url, environ=os.environ)
+    for text in choice.notes:
+        note(f"{choice.name}: {text}")
+    async with open_model(choice) as model:
+        yield model
+
+
+def _price(text: str | None) -> tuple[Decimal, Decimal] | None:
+    if text is None:
+        return None
+    try:
+        into, out = (Decimal(part.strip()) for part in text.split(","))
+    except (ValueError, InvalidOperation) as error:
+        raise UsageError(f"--price {text!r} isn't two numbers such as 0.25,2.00") from error
+    if not (into.is_finite() and out.is_finite() and into >= 0 and out >= 0):
+        raise UsageError(f"--price {text!r} isn't two numbers of at least 0.")
+    return into, out

@@ -1,0 +1,153 @@
+"""The words of the screen: a line for an event worth telling, a few for the verdict. Functions of data."""
+
+import shlex
+from collections import Counter
+from collections.abc import Iterable
+
+from coder.bodies import (
+    Body,
+    BudgetReached,
+    CallRetried,
+    FileUndone,
+    LandingRefused,
+    RunResumed,
+    Spoken,
+    Status,
+)
+from coder.cli.plain import one_line
+from coder.message import CheckLine, Message, Outcome
+from coder.run import Run
+
+SIGNS: dict[Status, str] = {"solved": "✓", "unverified": "?", "interrupted": "!"}
+FAILED = "✗"
+
+
+def progress(body: Body) -> str | None:
+    """The line of one event; None for one that isn't worth a line."""
+    match body:
+        case Spoken(message=Message(kind="outcome", outcome=Outcome() as outcome) as message):
+            return _attempt(message, outcome)
+        case Spoken(message=Message(kind="code", repeats=True) as message):
+            return f"  {FAILED} {_round(message)}  the same answer as before"
+        case Spoken(message=Message(kind="plan") as message):
+            steps = [line for line in message.text.splitlines() if line.strip()]
+            return f"  · plan  {len(steps)} lines: {one_line(steps[0]) if steps else 'empty'}"
+        case CallRetried():
+            return (
+                f"  · {one_line(body.reason)}; asking again in {body.wait_s:.1f} s (try {body.attempt + 1})"
+            )
+        case BudgetReached():
+            return f"  · {one_line(body.text)}"
+        case LandingRefused():
+            return f"  ! not written: {one_line(body.reason)}"
+        case FileUndone(left=None):
+            return f"  ✓ {one_line(body.path)}"
+        case FileUndone():
+            return f"  ! {one_line(body.path)} is left as it is: {one_line(body.left or '')}"
+        case RunResumed():
+            return "  · goes on"
+        case _:
+            return None
+
+
+def verdict(run: Run, *, attempts: Iterable[str] = ()) -> list[str]:
+    """The lines that end a run: the answer first, then the details, last the next step.
+
+    Args:
+        attempts: lines that `progress` made and that nobody has seen yet; they stand among the details.
+    """
+    lines = [f"{SIGNS.get(run.status, FAILED)} {run.status}  {_why(run)}  {_spent(run)}"]
+    if run.error is not None:
+        lines += [f"  {one_line(line)}" for line in run.error.splitlines()[:3]]
+    if run.status not in ("solved", "unverified") and (failed := _first_failed(run.tests)):
+        lines.append(f"  failed   {failed}")
+    if run.landed:
+        lines.append(f"  changed  {diff_stat(run.patch)}")
+    lines += attempts
+    return [*lines, f"  next     {_next(run)}"]
+
+
+def diff_stat(patch: str) -> str:
+    """`client.py +14 -2  test.py +3 -0` of a git-style patch."""
+    counts: dict[str, Counter[str]] = {}
+    for line in patch.splitlines():
+        if line.startswith("diff --git ") and (words := _words(line)):
+            name = words[-1].removeprefix("b/")
+            counts[name] = Counter()
+        elif counts and line[:1] in ("+", "-") and not line.startswith(("+++ ", "--- ")):
+            counts[list(counts)[-1]][line[0]] += 1
+    return "  ".join(f"{one_line(name)} +{count['+']} -{count['-']}" for name, count in counts.items())
+
+
+def _words(line: str) -> list[str]:
+    try:
+        return shlex.split(line)
+    except ValueError:
+        return line.split()
+
+
+def _attempt(message: Message, outcome: Outcome) -> str:
+    if outcome.passed:
+        return f"  ✓ {_round(message)}  {_passed(outcome.checks) or 'ran'}"
+    said = _first_failed(outcome.checks) or one_line(_last_line(outcome.feedback)) or "failed"
+    return f"  {FAILED} {_round(message)}  {said}"
+
+
+def _round(message: Message) -> str:
+    return f"attempt {message.sample}.{message.attempt}"
+
+
+def _passed(checks: tuple[CheckLine, ...]) -> str:
+    return f"{len(checks)} of {len(checks)} passed" if checks else ""
+
+
+def _first_failed(checks: tuple[CheckLine, ...]) -> str:
+    line = next((check for check in checks if not check.passed), None)
+    if line is None:
+        return ""
+    if line.expected is not None and line.actual is not None:
+        return one_line(f"{line.name}: expected {line.expected}, got {line.actual}")
+    return one_line(f"{line.name}: {line.message}" if line.message else line.name)
+
+
+def _last_line(text: str) -> str:
+    return next((line for line in reversed(text.splitlines()) if line.strip()), "")
+
+
+def _why(run: Run) -> str:
+    return _passed(run.tests) if run.status == "solved" and run.tests else one_line(run.reason)
+
+
+def _spent(run: Run) -> str:
+    tokens = run.tokens.input + run.tokens.output
+    return (
+        f"{run.attempts} attempt{_s(run.attempts)}  {run.calls} call{_s(run.calls)}  "
+        f"{tokens:,} tokens  {money(run.cost)}  {run.seconds:.1f} s"
+    )
+
+
+def money(cost: float | None) -> str:
+    """US dollars with as many digits as say something."""
+    if cost is None:
+        return "cost unknown"
+    return f"${cost:.2f}" if cost == 0 or cost >= 1 else f"${cost:.2g}"
+
+
+def _s(count: int) -> str:
+    return "" if count == 1 else "s"
+
+
+def _next(run: Run) -> str:
+    steps = [f"coder show {run.run_id}"]
+    match run.status:
+        case "interrupted" | "error":
+            steps.append(f"coder resume {run.run_id}")
+        case "limit":
+            steps.append(f"coder resume {run.run_id} --max-calls {run.limits.calls * 2}")
+        case "unsolved" | "stuck":
+            steps.append("try a stronger --model")
+        case "unverified":
+            steps.append('give it something to check: --check "assert …" or --test CMD')
+    if run.landed:
+        steps.append(f"coder undo {run.run_id}")
+    return "   ".join(steps)

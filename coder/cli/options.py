@@ -1,0 +1,68 @@
+"""The flags, each with one meaning in every command that has it. Their names are keys of configuration."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from coder.config import Config
+
+ModelName = Annotated[
+    str | None,
+    typer.Option("--model", "-m", metavar="PROVIDER/MODEL", help="Who answers.", show_default=False),
+]
+BaseUrl = Annotated[
+    str | None, typer.Option("--base-url", metavar="URL", help="An OpenAI-compatible endpoint.")
+]
+Price = Annotated[
+    str | None,
+    typer.Option(
+        "--price", metavar="IN,OUT", help="The model's price: US dollars per million tokens in and out."
+    ),
+]
+Record = Annotated[
+    Path | None, typer.Option("--record", metavar="FILE", help="Write every model call to a file.")
+]
+Replay = Annotated[
+    Path | None, typer.Option("--replay", metavar="FILE", help="Take every answer from a recorded file.")
+]
+SandboxName = Annotated[
+    str | None, typer.Option("--sandbox", metavar="NAME", help="Where programs run: auto, bubblewrap.")
+]
+Python = Annotated[
+    Path | None, typer.Option("--python", metavar="FILE", help="The interpreter that programs get.")
+]
+Plan = Annotated[
+    bool | None, typer.Option("--plan/--no-plan", help="Plan first; by default when the task has steps.")
+]
+Samples = Annotated[int | None, typer.Option("--samples", metavar="N", help="Fresh starts (2).")]
+Repairs = Annotated[int | None, typer.Option("--repairs", metavar="N", help="Repairs of each start (3).")]
+MaxCalls = Annotated[int | None, typer.Option("--max-calls", metavar="N", help="Model calls (8).")]
+MaxTokens = Annotated[int | None, typer.Option("--max-tokens", metavar="N", help="Tokens of all calls.")]
+MaxCost = Annotated[float | None, typer.Option("--max-cost", metavar="USD", help="Cost of all calls ($1).")]
+Timeout = Annotated[
+    float | None, typer.Option("--timeout", metavar="SECONDS", help="Time of the whole run (600).")
+]
+ProgramTimeout = Annotated[
+    float | None, typer.Option("--program-timeout", metavar="SECONDS", help="Time of one program (10).")
+]
+TestTimeout = Annotated[
+    float | None, typer.Option("--test-timeout", metavar="SECONDS", help="Time of one test command (300).")
+]
+Temperature = Annotated[
+    float | None, typer.Option("--temperature", metavar="T", help="Of the model, 0 to 2.")
+]
+TopP = Annotated[float | None, typer.Option("--top-p", metavar="P", help="Of the model, above 0 up to 1.")]
+Seed = Annotated[int | None, typer.Option("--seed", metavar="N", help="Of the model (0).")]
+Memory = Annotated[int | None, typer.Option("--memory", metavar="MIB", help="Memory of one program (512).")]
+Pids = Annotated[int | None, typer.Option("--pids", metavar="N", help="Processes of one program (128).")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
+Jsonl = Annotated[bool, typer.Option("--jsonl", help="Print every event as a line of JSON, as it happens.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Only results and errors.")]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show answers and output as they come.")]
+
+
+def given_flags(context: typer.Context) -> dict[str, object]:
+    """The flags of this call that are keys of the configuration; None where one wasn't given."""
+    return {key: context.params[key] for key in Config.model_fields if key in context.params}

@@ -1,0 +1,48 @@
+"""A model at a price that the user gave."""
+
+from collections.abc import Callable, Sequence
+from decimal import Decimal
+
+from coder.models import Answer, ChatMessage, Model, OnRetry, Sampling
+
+MILLION = Decimal(1_000_000)
+
+
+class Priced:
+    """Answers as the model inside does; what it costs is computed from the price that was given."""
+
+    def __init__(self, model: Model, into: Decimal, out: Decimal) -> None:
+        """Take US dollars per million tokens, into the model and out of it."""
+        self._model = model
+        self._into = into
+        self._out = out
+
+    @property
+    def name(self) -> str:
+        """`provider/model` of the model inside."""
+        return self._model.name
+
+    async def answer(
+        self,
+        messages: Sequence[ChatMessage],
+        *,
+        sampling: Sampling,
+        on_token: Callable[[str], None] | None = None,
+        on_retry: OnRetry | None = None,
+    ) -> Answer:
+        """Answer one conversation.
+
+        Raises:
+            ModelError: as the model inside does.
+        """
+        answer = await self._model.answer(messages, sampling=sampling, on_token=on_token, on_retry=on_retry)
+        cost = self.price(answer.usage.input_tokens, answer.usage.output_tokens)
+        return answer.model_copy(update={"cost_usd": cost})
+
+    def price(self, input_tokens: int, output_tokens: int) -> Decimal:
+        """US dollars for so many tokens."""
+        return (input_tokens * self._into + output_tokens * self._out) / MILLION
+
+    async def close(self) -> None:
+        """Close the model inside. Idempotent."""
+        await self._model.close()

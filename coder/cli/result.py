@@ -1,0 +1,61 @@
+"""What a command leaves on stdout, and its exit code: the code, the diff, one JSON document, or nothing."""
+
+import json
+from collections.abc import Callable
+
+from coder.cli.failure import report, single
+from coder.cli.screen import Screen
+from coder.errors import CoderError
+from coder.run import Run
+
+INTERRUPTED = 130
+
+
+def ended(
+    start: Callable[[], Run], screen: Screen, *, as_json: bool, jsonl: bool, accept_unverified: bool = False
+) -> int:
+    """Do the work of `start`, print what came of it, and return the exit code."""
+    try:
+        run = start()
+    except Exception as error:  # noqa: BLE001 - whoever asked for a document gets one whatever happens
+        screen.tell_waiting()
+        exit_code = report(error)
+        if as_json:
+            print(_failure(single(error), exit_code, screen.run_id))
+        return exit_code
+    screen.verdict(run)
+    if as_json:
+        print(run.model_dump_json(indent=2))
+    elif not jsonl:
+        print(_shown(run, screen), end="")
+    return 0 if accept_unverified and run.status == "unverified" else run.exit_code
+
+
+def _failure(error: BaseException, exit_code: int, run_id: str | None) -> str:
+    """The document of a run that gave no Run: the same keys, and null for what isn't known."""
+    words = str(error) if isinstance(error, CoderError) else f"{type(error).__name__}: {error}"
+    known = {
+        "run_id": run_id,
+        "status": "interrupted" if exit_code == INTERRUPTED else "error",
+        "reason": words.partition("\n")[0],
+        "verified": "none",
+        "error": words,
+        "exit_code": exit_code,
+    }
+    return json.dumps(dict.fromkeys(Run.model_fields) | known, indent=2)
+
+
+def _shown(run: Run, screen: Screen) -> str:
+    """The diff of what landed, unless the screen has shown it; the code, of a run without a folder."""
+    if screen.has_folder:
+        return run.patch if run.landed and not screen.showed_diff else ""
+    if run.status not in ("solved", "unverified"):
+        return ""
+    if len(run.files) == 1:
+        (text,) = run.files.values()
+        return _closed(text)
+    return "".join(f"# {path}\n{_closed(text)}" for path, text in sorted(run.files.items()))
+
+
+def _closed(text: str) -> str:
+    return text if text.endswith("\n") else text + "\n"

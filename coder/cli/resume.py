@@ -1,0 +1,87 @@
+"""`coder resume`: go on with a run that stopped, under the same limits or raised ones."""
+
+import os
+from pathlib import Path
+
+import typer
+
+from coder.cli import options
+from coder.cli.answerer import Answerer, opened
+from coder.cli.interrupt import run_until_interrupted
+from coder.cli.options import given_flags
+from coder.cli.result import ended
+from coder.cli.screen import Screen
+from coder.cli.show import RunId
+from coder.config import Config, checked
+from coder.errors import LogNewer
+from coder.run import Run
+from coder.solve import resume as resume_run
+from coder.state import State, fold_all
+from coder.store import SqliteLog, data_folder
+
+
+def resume(
+    context: typer.Context,
+    run: RunId,
+    model: options.ModelName = None,
+    base_url: options.BaseUrl = None,
+    price: options.Price = None,
+    record: options.Record = None,
+    replay: options.Replay = None,
+    samples: options.Samples = None,
+    repairs: options.Repairs = None,
+    max_calls: options.MaxCalls = None,
+    max_tokens: options.MaxTokens = None,
+    max_cost: options.MaxCost = None,
+    timeout: options.Timeout = None,
+    yes: options.Yes = False,
+    json: options.Json = False,
+    jsonl: options.Jsonl = False,
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
+) -> None:
+    """Go on with a run that stopped. No finished model call is made again.
+
+    The limits of the run stay as they were; a flag that is given replaces one.
+    """
+    screen = Screen(verbose=verbose, quiet=quiet, yes=yes, jsonl=jsonl)
+
+    def start() -> Run:
+        flags = {key: value for key, value in given_flags(context).items() if value is not None}
+        work = _resume(run, config=checked(flags, "flags"), price=price, replay=replay, screen=screen)
+        return run_until_interrupted(screen.spinning(work), run_id=lambda: screen.run_id)
+
+    raise typer.Exit(ended(start, screen, as_json=json, jsonl=jsonl))
+
+
+async def _resume(
+    prefix: str, *, config: Config, price: str | None, replay: Path | None, screen: Screen
+) -> Run:
+    with SqliteLog(data_folder(os.environ)) as log:
+        run = await log.resolve(prefix)
+        state = await _state(log, run)
+        screen.watch_model(state.model, has_folder=state.task.workspace is not None)
+        answerer = Answerer(
+            name=config.model or _asked_name(state),
+            base_url=config.base_url or (None if config.model else state.settings.base_url),
+            record=config.record,
+            replay=replay,
+            price=price,
+            must_know_price=config.max_cost is not None,
+        )
+        async with opened(answerer, screen.note) as model:
+            return await resume_run(
+                run, log=log, model=model, budget=config.budget(state.budget), watch=screen
+            )
+
+
+def _asked_name(state: State) -> str:
+    """The model as the user named it: behind a base URL it has the host in front."""
+    return state.model.partition("/")[2] if state.settings.base_url else state.model
+
+
+async def _state(log: SqliteLog, run: str) -> State:
+    try:
+        return fold_all(await log.read(run))
+    except ValueError as error:
+        raise LogNewer(f"{run} was written by a newer version of coder: {error}. Update coder.") from error

@@ -1,0 +1,96 @@
+"""`coder ls`: the runs in the log, newest first."""
+
+import asyncio
+import os
+import time
+from typing import Annotated
+
+import typer
+from pydantic import BaseModel, ConfigDict
+
+from coder.cli.lines import money
+from coder.cli.options import Json
+from coder.cli.plain import one_line
+from coder.errors import CoderError
+from coder.events import Event
+from coder.state import fold_all
+from coder.store import SqliteLog, data_folder
+
+SHOWN = 20
+
+
+class ListedRun(BaseModel):
+    """One row of the list."""
+
+    model_config = ConfigDict(frozen=True)
+
+    run_id: str
+    status: str
+    """Of the run; `unfinished` before its end, `unreadable` where this version can't read it."""
+    started: float
+    """Seconds since the epoch."""
+    task: str
+    model: str | None
+    cost: float | None
+    """US dollars; None where the price is unknown."""
+
+
+def ls(
+    limit: Annotated[
+        int, typer.Option("--limit", "-n", metavar="N", min=0, help="The newest N; 0 is all.")
+    ] = SHOWN,
+    json: Json = False,
+) -> None:
+    """List the runs, newest first."""
+    rows = asyncio.run(_listed(limit))
+    if json:
+        typer.echo(f"[{', '.join(row.model_dump_json() for row in rows)}]")
+        return
+    for row in rows:
+        typer.echo(_line(row))
+    if not rows:
+        typer.echo('No runs yet. Start one with: coder solve "…"', err=True)
+
+
+async def _listed(limit: int) -> list[ListedRun]:
+    with SqliteLog(data_folder(os.environ)) as log:
+        found = await log.runs()
+        wanted = found[:limit] if limit else found
+        return [await _row(log, summary.run, summary.first) for summary in wanted]
+
+
+async def _row(log: SqliteLog, run: str, first: Event) -> ListedRun:
+    try:
+        state = fold_all(await log.read(run))
+    except (
+        ValueError,
+        CoderError,
+    ):  # a newer version wrote it, or it is damaged: the others are shown all the same
+        return ListedRun(run_id=run, status="unreadable", started=first.time, task="", model=None, cost=None)
+    return ListedRun(
+        run_id=run,
+        status=state.stopped.status if state.stopped else "unfinished",
+        started=first.time,
+        task=next((line for line in state.task.prompt.splitlines() if line.strip()), ""),
+        model=state.model,
+        cost=float(state.cost_usd) if state.cost_known else None,
+    )
+
+
+def _line(row: ListedRun) -> str:
+    columns = (
+        row.run_id,
+        f"{row.status:<11}",
+        f"{_age(time.time() - row.started):>6}",
+        f"{money(row.cost):>12}",
+        f"{one_line(row.model or '', width=28):<28}",
+        one_line(row.task, width=60),
+    )
+    return "  ".join(columns).rstrip()
+
+
+def _age(seconds: float) -> str:
+    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"{seconds // size:.0f} {unit}"
+    return f"{max(0.0, seconds):.0f} s"

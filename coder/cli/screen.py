@@ -1,0 +1,165 @@
+"""The screen: what a person sees of a run. Progress and the verdict go to stderr, results to stdout.
+
+On a terminal the lines appear as things happen, above a spinner. In a pipe they wait, so that the verdict is
+the first line; with -v they don't.
+"""
+
+import asyncio
+import os
+import sys
+import time
+from collections.abc import Awaitable
+from typing import Literal, TextIO, TypeVar
+
+from coder.bodies import CallIntended, LandingPlanned, ProgramStarted, RunStarted, parse
+from coder.cli import lines
+from coder.cli.ask import ask_human
+from coder.cli.plain import one_line
+from coder.events import Event
+from coder.printable import printable
+from coder.run import Run
+
+T = TypeVar("T")
+FRAMES = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
+TICK_S = 0.1
+GREEN, RED, YELLOW, DIM, PLAIN = "\x1b[32m", "\x1b[31m", "\x1b[33m", "\x1b[2m", "\x1b[0m"
+COLOURS = {"✓": GREEN, "✗": RED, "!": YELLOW, "?": YELLOW}
+
+
+class Screen:
+    """A Watch for people."""
+
+    def __init__(
+        self, *, verbose: bool = False, quiet: bool = False, yes: bool = False, jsonl: bool = False
+    ) -> None:
+        self._errors: TextIO = sys.stderr
+        self._jsonl = jsonl
+        self._terminal = self._errors.isatty() and os.environ.get("TERM") != "dumb"
+        self._colour = self._terminal and not os.environ.get("NO_COLOR")
+        self._verbose, self._quiet, self._yes = verbose, quiet, yes
+        self._waiting: list[str] = []
+        self._doing = ""
+        self._mid_line = False
+        self._started = time.monotonic()
+        self._model = ""
+        self.showed_diff = False
+        self.has_folder = False
+        self.run_id: str | None = None
+        """Of the run that is watched, once it has begun."""
+
+    def event(self, event: Event) -> None:
+        """Tell what happened."""
+        self.run_id = event.run
+        if self._jsonl:
+            print(event.model_dump_json(), flush=True)
+        body = parse(event)
+        match body:
+            case None:
+                return
+            case RunStarted():
+                self.watch_model(body.model, has_folder=body.task.workspace is not None)
+            case CallIntended():
+                self._doing = f"{self._model} is writing (call {body.call})"
+            case ProgramStarted():
+                self._doing = f"running {one_line(body.what, width=50)}"
+            case LandingPlanned() if self._terminal and not self._quiet:
+                self._show_diff(body.patch)
+        if (line := lines.progress(body)) is not None:
+            self._tell(line)
+
+    def watch_model(self, name: str, *, has_folder: bool) -> None:
+        """Know who answers, and whether the run works on a folder of the user's."""
+        self._model = name
+        self.has_folder = has_folder
+
+    def token(self, text: str) -> None:
+        """Show a piece of an answer, when everything is to be seen."""
+        self._stream(text)
+
+    def output(self, stream: Literal["stdout", "stderr"], data: bytes) -> None:
+        """Show what a program wrote, when everything is to be seen."""
+        self._stream(data.decode("utf-8", "replace"))
+
+    async def confirm(self, question: str, diff: str) -> bool:
+        """Ask on the terminal; without one, or with --yes, the person has said yes by starting the run."""
+        if self._yes or not self._terminal:
+            return True
+        self._clear()
+        self._doing = ""
+        return await ask_human(question)
+
+    async def spinning(self, work: Awaitable[T]) -> T:
+        """Wait for `work` with a spinner on a terminal."""
+        if not self._terminal or self._verbose or self._quiet:
+            return await work
+        async with asyncio.TaskGroup() as group:
+            spinner = group.create_task(self._spin())
+            try:
+                return await work
+            finally:
+                spinner.cancel()
+                self._clear()
+
+    def verdict(self, run: Run) -> None:
+        """End a run: the answer, the details, the next step."""
+        waiting, self._waiting = self._waiting, []
+        if self._quiet and run.exit_code == 0:
+            return
+        for line in lines.verdict(run, attempts=waiting):
+            self._print(line)
+
+    def note(self, text: str) -> None:
+        """One line that isn't about an event."""
+        self._tell(f"  · {one_line(text, width=300)}")
+
+    def tell_waiting(self) -> None:
+        """Print the lines that wait for a verdict that will not come."""
+        waiting, self._waiting = self._waiting, []
+        for line in waiting:
+            self._print(line)
+
+    def _tell(self, line: str) -> None:
+        if self._quiet:
+            return
+        if self._terminal or self._verbose:
+            self._print(line)
+        else:
+            self._waiting.append(line)
+
+    def _show_diff(self, patch: str) -> None:
+        self.showed_diff = True
+        self._print(printable(patch).rstrip("\n"))
+
+    def _stream(self, text: str) -> None:
+        if not self._verbose or self._quiet or not text:
+            return
+        shown = printable(text)
+        self._errors.write(shown)
+        self._errors.flush()
+        self._mid_line = not shown.endswith("\n")
+
+    def _print(self, line: str) -> None:
+        self._clear()
+        sign = line.lstrip()[:1]
+        if self._colour and sign in COLOURS:
+            line = line.replace(sign, f"{COLOURS[sign]}{sign}{PLAIN}", 1)
+        print(line, file=self._errors, flush=True)
+
+    def _clear(self) -> None:
+        if self._mid_line:
+            self._errors.write("\n")
+        elif self._terminal:
+            self._errors.write("\r\x1b[K")
+        self._mid_line = False
+
+    async def _spin(self) -> None:
+        turn = 0
+        while True:
+            await asyncio.sleep(TICK_S)
+            if not self._doing:
+                continue
+            turn += 1
+            elapsed = time.monotonic() - self._started
+            text = f"\r\x1b[K{FRAMES[turn % len(FRAMES)]} {elapsed:.0f} s  {self._doing}"
+            self._errors.write(text)
+            self._errors.flush()

@@ -1,0 +1,101 @@
+"""`coder show`: each turn of a run, as the log holds it."""
+
+import asyncio
+import os
+from collections.abc import Iterator
+from typing import Annotated
+
+import typer
+from pydantic import ValidationError
+
+from coder.bodies import (
+    Body,
+    CallAnswered,
+    CallFailed,
+    CallIntended,
+    LandingPlanned,
+    RunStarted,
+    RunStopped,
+    Spoken,
+    parse,
+)
+from coder.cli import lines
+from coder.cli.options import Json
+from coder.events import Event
+from coder.message import Message, Outcome
+from coder.printable import printable
+from coder.store import SqliteLog, data_folder
+
+RunId = Annotated[str, typer.Argument(metavar="RUN", help="Its id, or the start of it.")]
+
+
+def show(run: RunId, json: Json = False) -> None:
+    """Show each turn of a run: prompt, answer, code, output."""
+    events = asyncio.run(_events(run))
+    if json:
+        typer.echo(f"[{', '.join(event.model_dump_json() for event in events)}]")
+        return
+    for event in events:
+        for line in _told(event):
+            typer.echo(printable(line))
+
+
+async def _events(prefix: str) -> list[Event]:
+    with SqliteLog(data_folder(os.environ)) as log:
+        return await log.read(await log.resolve(prefix))
+
+
+def _told(event: Event) -> Iterator[str]:
+    try:
+        body = parse(event)
+    except ValidationError:
+        body = None
+    if body is None:
+        yield f"{event.seq}  {event.type} (version {event.version}): this version of coder can't read it"
+        return
+    yield from _paragraphs(event, body)
+
+
+def _paragraphs(event: Event, body: Body) -> Iterator[str]:
+    match body:
+        case RunStarted():
+            yield f"{event.run}  {body.model}"
+            yield from _indented("task", body.task.prompt)
+        case CallIntended():
+            yield f"\ncall {body.call}  {body.participant}"
+            for message in body.messages:
+                yield from _indented(message.role, message.content)
+        case CallAnswered():
+            used = f"{body.usage.input_tokens} + {body.usage.output_tokens} tokens  {body.seconds:.1f} s"
+            yield f"answer {body.call}  {body.model}  {used}"
+            yield from _indented("text", body.text)
+        case CallFailed():
+            yield f"answer {body.call}  failed"
+            yield from _indented(body.error, body.message)
+        case Spoken(message=Message(kind="code") as message):
+            again = "  the same as before" if message.repeats else ""
+            yield f"code {message.sample}.{message.attempt}{again}"
+            for path, text in message.files.items():
+                yield from _indented(path, text)
+        case Spoken(message=Message(outcome=Outcome() as outcome)):
+            yield lines.progress(body) or ""
+            for name, text in (
+                ("stdout", outcome.stdout),
+                ("stderr", outcome.stderr),
+                ("feedback", outcome.feedback),
+            ):
+                yield from _indented(name, text)
+        case LandingPlanned():
+            yield from _indented("patch", body.patch)
+        case RunStopped():
+            yield f"\n{body.status}  {body.reason}"
+            yield from _indented("error", body.error or "")
+        case other:
+            if line := lines.progress(other):
+                yield line
+
+
+def _indented(title: str, text: str) -> Iterator[str]:
+    if text.strip():
+        yield f"  {title}"
+        yield from (f"    {line}" for line in text.rstrip().splitlines())

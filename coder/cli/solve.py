@@ -1,0 +1,120 @@
+"""`coder solve`: from the words on the command line to a run, and from the run to an exit code."""
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from coder.cli import options
+from coder.cli.answerer import Answerer, opened
+from coder.cli.interrupt import run_until_interrupted
+from coder.cli.options import given_flags
+from coder.cli.result import ended
+from coder.cli.screen import Screen
+from coder.config import load
+from coder.configfile import user_file
+from coder.run import Run
+from coder.settings import Settings
+from coder.solve import solve as solve_task
+from coder.store import SqliteLog, data_folder
+from coder.task import Task
+from coder.taskfile import read_task
+
+
+def solve(
+    context: typer.Context,
+    words: Annotated[
+        str | None, typer.Argument(metavar='"TASK"', help='The task in words; "-" reads standard input.')
+    ] = None,
+    path: Annotated[
+        Path | None, typer.Argument(metavar="[PATH]", help="Folder or file that the task is about.")
+    ] = None,
+    file: Annotated[
+        Path | None, typer.Option("--file", metavar="FILE", help="Read the task from .md, .yaml or .json.")
+    ] = None,
+    test: Annotated[
+        str | None, typer.Option("--test", metavar="CMD", help='Solved when it passes: "pytest -q".')
+    ] = None,
+    test_file: Annotated[
+        list[Path] | None, typer.Option("--test-file", metavar="FILE", help="Tests to pass. Repeatable.")
+    ] = None,
+    check: Annotated[
+        list[str] | None, typer.Option("--check", metavar="CODE", help='"assert f(2) == 4". Repeatable.')
+    ] = None,
+    keep: Annotated[bool, typer.Option("--keep", help="Write the best files also when unsolved.")] = False,
+    allow: Annotated[
+        list[str] | None,
+        typer.Option("--allow", metavar="PATH", help="Let a file land that runs by itself. Repeatable."),
+    ] = None,
+    accept_unverified: Annotated[
+        bool, typer.Option("--accept-unverified", help="Exit 0 when nothing could check the code.")
+    ] = False,
+    model: options.ModelName = None,
+    base_url: options.BaseUrl = None,
+    price: options.Price = None,
+    record: options.Record = None,
+    replay: options.Replay = None,
+    sandbox: options.SandboxName = None,
+    python: options.Python = None,
+    plan: options.Plan = None,
+    samples: options.Samples = None,
+    repairs: options.Repairs = None,
+    max_calls: options.MaxCalls = None,
+    max_tokens: options.MaxTokens = None,
+    max_cost: options.MaxCost = None,
+    timeout: options.Timeout = None,
+    program_timeout: options.ProgramTimeout = None,
+    test_timeout: options.TestTimeout = None,
+    temperature: options.Temperature = None,
+    top_p: options.TopP = None,
+    seed: options.Seed = None,
+    memory: options.Memory = None,
+    pids: options.Pids = None,
+    yes: options.Yes = False,
+    json: options.Json = False,
+    jsonl: options.Jsonl = False,
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
+) -> None:
+    """Write code for a task, run it in a sandbox, and stop when the tests pass.
+
+    Without PATH the code goes to stdout and nothing is written. Tests, checks and examples in the task decide
+    when it is done; with none of them the code must at least run, and the run ends unverified.
+    """
+    if file is not None and words is not None and path is None:
+        path, words = Path(words), None
+    screen = Screen(verbose=verbose, quiet=quiet, yes=yes, jsonl=jsonl)
+
+    def start() -> Run:
+        loaded = load(given_flags(context), environ=os.environ, user_file=user_file(), workspace=path)
+        for note in loaded.notes:
+            screen.note(note)
+        task = read_task(
+            words,
+            file=file,
+            workspace=path,
+            test=test,
+            test_files=tuple(test_file or ()),
+            checks=tuple(check or ()),
+        )
+        config = loaded.config
+        answerer = Answerer(
+            name=config.model,
+            base_url=config.base_url,
+            record=config.record,
+            replay=replay,
+            price=price,
+            must_know_price=loaded.cost_was_asked,
+        )
+        settings = config.settings(keep=keep, allow=tuple(allow or ()))
+        work = _solve(task, settings=settings, answerer=answerer, screen=screen)
+        return run_until_interrupted(screen.spinning(work), run_id=lambda: screen.run_id)
+
+    raise typer.Exit(ended(start, screen, as_json=json, jsonl=jsonl, accept_unverified=accept_unverified))
+
+
+async def _solve(task: Task, *, settings: Settings, answerer: Answerer, screen: Screen) -> Run:
+    with SqliteLog(data_folder(os.environ)) as log:
+        async with opened(answerer, screen.note) as model:
+            return await solve_task(task, settings=settings, model=model, log=log, watch=screen)

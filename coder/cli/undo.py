@@ -1,0 +1,35 @@
+"""`coder undo`: take back the files that a run wrote, one by one, where nobody has changed them since."""
+
+import os
+
+import typer
+
+from coder.bodies import FileUndone
+from coder.cli.interrupt import run_until_interrupted
+from coder.cli.lines import progress
+from coder.cli.options import Json
+from coder.cli.show import RunId
+from coder.store import SqliteLog, data_folder
+from coder.undo import undo as undo_run
+
+LEFT = 1
+
+
+def undo(run: RunId, json: Json = False) -> None:
+    """Take back the files that a run wrote, where nobody has changed them since.
+
+    Exit code 1 says that a file was left as it is, and the line beside it why.
+    """
+    files = run_until_interrupted(_undo(run), run_id=lambda: None)
+    if json:
+        typer.echo(f"[{', '.join(file.model_dump_json() for file in files)}]")
+    for file in files:
+        typer.echo(progress(file), err=True)
+    if not files:
+        typer.echo(f"{run} has written no files.", err=True)
+    raise typer.Exit(LEFT if any(file.left for file in files) else 0)
+
+
+async def _undo(prefix: str) -> list[FileUndone]:
+    with SqliteLog(data_folder(os.environ)) as log:
+        return await undo_run(await log.resolve(prefix), log=log)

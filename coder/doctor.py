@@ -1,0 +1,134 @@
+"""Doctor: what `coder solve` needs, whether it is here, and what to do about the rest. Found out by doing."""
+
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict
+
+from coder.errors import CoderError
+from coder.models import found_endpoints, resolve
+from coder.models.probe import first_that_answers
+from coder.models.providers import providers
+from coder.models.weights import embedded_weights
+from coder.store import data_folder
+from sandbox import probe_backends
+
+OLDEST_PYTHON = (3, 11)
+LEAST_FREE_MB = 100
+PROBE_S = 0.3
+
+
+class Finding(BaseModel):
+    """One line of the doctor's."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    works: bool
+    needed: bool
+    """`coder solve` can't work without it."""
+    text: str
+
+
+async def examine(environ: Mapping[str, str] = os.environ) -> list[Finding]:
+    """Everything that matters to `coder solve` on this machine. Keys are named by variable, never shown."""
+    sandboxes = await _sandboxes()
+    models = await _models(environ)
+    return [_python(), *sandboxes, *models, *_folder(data_folder(environ))]
+
+
+def can_solve(findings: list[Finding]) -> bool:
+    """Whether nothing that is needed is missing."""
+    return all(finding.works for finding in findings if finding.needed)
+
+
+def _python() -> Finding:
+    found = ".".join(map(str, sys.version_info[:3]))
+    works = sys.version_info >= OLDEST_PYTHON
+    wanted = "" if works else f"; {'.'.join(map(str, OLDEST_PYTHON))} or newer is needed"
+    return Finding(name="python", works=works, needed=True, text=f"{found} at {sys.executable}{wanted}")
+
+
+async def _sandboxes() -> list[Finding]:
+    reports = await probe_backends()
+    rows = [
+        Finding(
+            name=f"sandbox {report.name}",
+            works=report.works,
+            needed=False,
+            text=_advised(report.detail, report.fix),
+        )
+        for report in reports
+    ]
+    working = [report.name for report in reports if report.works]
+    text = (
+        f"{working[0]} is used"
+        if working
+        else "none works: programs can't run, and never run on the host itself"
+    )
+    return [*rows, Finding(name="sandbox", works=bool(working), needed=True, text=text)]
+
+
+def _advised(detail: str, fix: str | None) -> str:
+    return f"{detail}. Try: {fix}" if fix else detail
+
+
+async def _models(environ: Mapping[str, str]) -> list[Finding]:
+    rows = [
+        Finding(
+            name=f"model {found.provider.name}", works=True, needed=False, text=f"{found.variable} is set"
+        )
+        for found in found_endpoints(environ)
+    ]
+    local = [provider for provider in providers() if provider.name in ("ollama", "lmstudio")]
+    here = await first_that_answers(local, timeout_s=PROBE_S)
+    if here is not None:
+        provider, models = here
+        rows.append(
+            Finding(name=f"model {provider.name}", works=True, needed=False, text=f"{models[0]} answers")
+        )
+    return [*rows, _embedded(), await _chosen(environ)]
+
+
+def _embedded() -> Finding:
+    try:
+        weights = embedded_weights()
+    except CoderError as error:
+        return Finding(name="model embedded", works=False, needed=False, text=str(error))
+    return Finding(name="model embedded", works=True, needed=False, text=f"{weights.name}, {_engine()}; weak")
+
+
+def _engine() -> str:
+    try:
+        return f"xllamacpp {version('xllamacpp')}"
+    except PackageNotFoundError:
+        return "no xllamacpp"
+
+
+async def _chosen(environ: Mapping[str, str]) -> Finding:
+    try:
+        choice = await resolve(None, environ=environ)
+    except CoderError as error:
+        return Finding(name="model", works=False, needed=True, text=str(error))
+    return Finding(name="model", works=True, needed=True, text=f"{choice.name} answers when none is named")
+
+
+def _folder(folder: Path) -> list[Finding]:
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(b"x")
+        free_mb = shutil.disk_usage(folder).free >> 20
+    except OSError as error:
+        text = f"{folder} can't be written: {error.strerror}; set CODER_HOME to a folder that can"
+        return [Finding(name="data folder", works=False, needed=True, text=text)]
+    enough = free_mb >= LEAST_FREE_MB
+    return [
+        Finding(name="data folder", works=True, needed=True, text=str(folder)),
+        Finding(name="disk", works=enough, needed=True, text=f"{free_mb:,} MiB free for the data folder"),
+    ]

