@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 _ESCAPES = {"\t": "\\t", "\n": "\\n", "\r": "\\r", '"': '\\"', "\\": "\\\\"}
 
 
-def unified_diff(before: Mapping[str, bytes], after: Mapping[str, bytes]) -> str:
-    """Patch that turns `before` into `after`, by path; a path that only one of them holds is new or deleted.
+def unified_diff(before: Mapping[str, bytes | None], after: Mapping[str, bytes | None]) -> str:
+    """Patch that turns `before` into `after`, by path; None is a file that is not there.
 
     A file that isn't UTF-8 text is named as binary; the patch doesn't hold its content.
     """

@@ -8,7 +8,8 @@ from coder.risk import risky
 @pytest.mark.parametrize(
     "path",
     [
-        ".envrc", "sub/.envrc", "conftest.py", "tests/conftest.py", "sitecustomize.py", "lib/usercustomize.py",
+        ".envrc", "sub/.envrc", "conftest.py", "tests/conftest.py", "sitecustomize.py",
+        "lib/usercustomize.py",
         "lib/evil.pth", ".github/workflows/ci.yml", "a/.github/workflows/ci.yml", ".GitHub/Workflows/ci.yml",
         ".gitlab-ci.yml", ".vscode/tasks.json", ".idea/workspace.xml", ".pre-commit-config.yaml", ".bashrc",
         ".husky/pre-commit", ".devcontainer/devcontainer.json", ".pdbrc", "Jenkinsfile",
