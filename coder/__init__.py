@@ -1,1 +1,50 @@
-"""The loop: a task goes in, code comes out that passed its tests."""
+"""The loop: a task goes in, a model writes code, it runs in a sandbox, and it stops when the tests pass.
+
+from coder import Task, solve_sync
+
+run = solve_sync(Task(prompt="Write add(a, b).", checks=("assert add(2, 3) == 5",)))
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from coder.errors import CoderError
+    from coder.run import Run
+    from coder.settings import Budget, Settings
+    from coder.doors import resume, solve, solve_sync
+    from coder.task import Task, TestSource
+    from coder.undoing import undo
+
+__all__ = [
+    "Budget",
+    "CoderError",
+    "Run",
+    "Settings",
+    "Task",
+    "TestSource",
+    "resume",
+    "solve",
+    "solve_sync",
+    "undo",
+]
+
+_HOMES = {
+    "Budget": "coder.settings",
+    "CoderError": "coder.errors",
+    "Run": "coder.run",
+    "Settings": "coder.settings",
+    "Task": "coder.task",
+    "TestSource": "coder.task",
+    "resume": "coder.doors",
+    "solve": "coder.doors",
+    "solve_sync": "coder.doors",
+    "undo": "coder.undoing",
+}
+
+
+def __getattr__(name: str) -> object:
+    """Load a public name when it is first used: `coder --help` must not pay for the whole loop (PEP 562)."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'coder' has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)

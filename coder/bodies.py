@@ -7,6 +7,7 @@ from typing import ClassVar, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from coder.events import Draft, Event
+from coder.landing import Plan
 from coder.message import Message, Verified
 from coder.models.model import ChatMessage, Sampling, Usage
 from coder.settings import Budget, Settings
@@ -48,6 +49,8 @@ class RunStarted(Body):
     settings: Settings
     model: str
     files: dict[str, StoredFile] = Field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    """What of the user's folder was left out, a line each."""
 
 
 class RunResumed(Body):
@@ -149,22 +152,12 @@ class BudgetReached(Body):
     text: str
 
 
-class PlannedFile(BaseModel):
-    """One file that is about to land: hashes (SHA-256) before and after; None: not there."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    path: str
-    before: str | None
-    after: str | None
-
-
 class LandingPlanned(Body):
     """Files are about to land in the user's folder."""
 
     type = "landing.planned"
 
-    files: tuple[PlannedFile, ...]
+    plan: Plan
     patch: str
 
 

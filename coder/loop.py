@@ -5,8 +5,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from coder.bodies import BudgetReached, RunStopped, Spoken
-from coder.errors import Refused
+from coder.bodies import BudgetReached, RunStopped, Spoken, Status
+from coder.errors import Refused, UsageError
 from coder.journal import Journal
 from coder.message import Verified
 from coder.participants.participant import Participant
@@ -60,8 +60,7 @@ def _should_land(state: State, reason: Reason) -> bool:
         return False
     if reason.status != "solved" and not state.settings.keep:
         return False
-    planned = state.landing.files if state.landing is not None else None
-    return planned is None or len(state.landed) < len(planned)
+    return state.landing is None or len(state.landed) < len(state.landing.plan.changes)
 
 
 async def advance(
@@ -108,8 +107,8 @@ def _stopped(state: State, reason: Reason) -> RunStopped:
     outcome = state.outcome
     verified: Verified = outcome.verified if outcome is not None and outcome.passed else "none"
     if state.refused is not None and reason.status in ("solved", "unverified"):
-        status = "refused" if state.refused.by_human else "error"
-        code = Refused.exit_code if state.refused.by_human else 5
+        status: Status = "refused" if state.refused.by_human else "error"
+        code = Refused.exit_code if state.refused.by_human else UsageError.exit_code
         return RunStopped(
             status=status, reason=state.refused.reason, verified=verified, exit_code=code,
             error=state.refused.reason,

@@ -86,7 +86,7 @@ def run_unittest(report: Report, args: list[str]) -> int:
             if err is not None:
                 report.test(subtest.id(), False, "".join(traceback.format_exception(*err)))
 
-    runner = unittest.TextTestRunner(resultclass=Result)
+    runner = unittest.TextTestRunner(resultclass=Result)  # type: ignore[arg-type]  # a class is that callable
     program = unittest.main(module=None, argv=["unittest", *args], exit=False, testRunner=runner)
     return 0 if program.result.wasSuccessful() and program.result.testsRun else 1
 

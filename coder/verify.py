@@ -1,8 +1,8 @@
 """Verify: how a run knows that it is done. Strongest first, and all that was given must pass.
 
 Test files, checks and examples are decided in the checker's sandbox, on values that come out of the
-candidate's by `sandbox.call`. A test command shares its process with the code under test, so its exit code alone
-proves nothing (see testcommand), and what it says is labelled `inside`.
+candidate's by `sandbox.call`. A test command shares its process with the code under test, so its exit
+code alone proves nothing (see testcommand), and what it says is labelled `inside`.
 """
 
 import ast

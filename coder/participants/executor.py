@@ -1,11 +1,11 @@
 """Executor: runs what the Coder wrote, by the strongest means that the task gives, and says what it saw."""
 
-import base64
 import hashlib
 from collections.abc import Mapping
 
-from coder.bodies import ProgramFinished, ProgramStarted, StoredFile
+from coder.bodies import ProgramFinished, ProgramStarted
 from coder.message import Message, Outcome
+from coder.reading import content
 from coder.state import State
 from coder.target import Target, find_target
 from coder.turn import Turn
@@ -56,9 +56,3 @@ def workspace_files(state: State, code: Mapping[str, str]) -> dict[str, bytes]:
         files |= {test.path: test.text.encode() for test in state.task.test_files}
     return files
 
-
-def content(stored: StoredFile) -> bytes:
-    """The bytes of a stored file."""
-    if stored.base64 is not None:
-        return base64.b64decode(stored.base64)
-    return (stored.text or "").encode("utf-8")

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from coder.bodies import RunResumed, RunStarted, RunStopped
-from coder.delivery import deliver, read_workspace
+from coder.delivery import deliver
 from coder.errors import CoderError, MachineError, UsageError
 from coder.journal import Journal
 from coder.loop import Team, advance
@@ -14,6 +14,7 @@ from coder.models.choice import resolve
 from coder.models.model import Model
 from coder.models.opening import open_model
 from coder.preflight import prepare
+from coder.reading import read_workspace
 from coder.redact import Redactor
 from coder.run import Run
 from coder.settings import Budget, Settings
@@ -53,16 +54,21 @@ async def solve(
         LogDamaged, LogNewer, MachineError: the log can't be used.
     """
     settings = settings or Settings()
+    if task.workspace is not None:  # a resume may happen in another folder
+        task = task.model_copy(update={"workspace": task.workspace.absolute()})
     async with AsyncExitStack() as stack:
         log = log or stack.enter_context(SqliteLog(data_folder(os.environ)))
-        files = read_workspace(task)
+        files, notes = read_workspace(task)
         bench = await stack.enter_async_context(_bench(task, settings, sandbox))
         await prepare(bench, task, files)
-        model = model or await stack.enter_async_context(_default_model(settings))
+        if model is None:
+            model = await stack.enter_async_context(_default_model(settings))
         run = new_run_id()
         token = await stack.enter_async_context(log.lease(run))
         journal = Journal(run, log, token=token, watch=watch or Unwatched())
-        await journal.append(RunStarted(task=task, settings=settings, model=model.name, files=dict(files)))
+        await journal.append(
+            RunStarted(task=task, settings=settings, model=model.name, files=files, notes=notes)
+        )
         return await _work(journal, model, bench, team or default_team(), stop or default_stop())
 
 

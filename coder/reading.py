@@ -1,0 +1,58 @@
+"""Reading: the user's files as the log keeps them, and back as the snapshot that landing compares with."""
+
+import base64
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from coder.bodies import StoredFile
+from coder.errors import MachineError
+from coder.task import Task
+from coder.workspace import Snapshot, SnapshotFile, take_snapshot
+
+
+def read_workspace(task: Task) -> tuple[dict[str, StoredFile], tuple[str, ...]]:
+    """The files of the task's workspace by relative path, and a line for each thing that was left out.
+
+    Raises:
+        UsageError: it can't be read, or holds more than a run reads.
+        MachineError: it can't be written to: said now, before a model is paid for code that can't land.
+    """
+    if task.workspace is None:
+        return {}, ()
+    snapshot = take_snapshot(task.workspace)
+    _see_writable(snapshot.root)
+    return {path: _store(file) for path, file in snapshot.files.items()}, snapshot.notes
+
+
+def snapshot_of(workspace: Path, files: Mapping[str, StoredFile]) -> Snapshot:
+    """The snapshot that these files were taken from."""
+    one_file = workspace.is_file() or (not workspace.exists() and bool(workspace.suffix))
+    root = workspace.parent if one_file else workspace
+    return Snapshot(
+        root.resolve(),
+        {path: SnapshotFile.of(content(stored), mode=stored.mode) for path, stored in files.items()},
+    )
+
+
+def content(stored: StoredFile) -> bytes:
+    """The bytes of a stored file."""
+    if stored.base64 is not None:
+        return base64.b64decode(stored.base64)
+    return (stored.text or "").encode("utf-8")
+
+
+def _store(file: SnapshotFile) -> StoredFile:
+    try:
+        return StoredFile(text=file.content.decode("utf-8"), mode=file.mode)
+    except UnicodeDecodeError:
+        return StoredFile(base64=base64.b64encode(file.content).decode("ascii"), mode=file.mode)
+
+
+def _see_writable(root: Path) -> None:
+    place = root if root.exists() else root.parent
+    if not os.access(place, os.W_OK | os.X_OK):
+        raise MachineError(
+            f"Can't write into {place}: it is read-only for you. Name another PATH, or leave it out: "
+            "the code then goes to stdout."
+        )

@@ -1,0 +1,45 @@
+"""Undo: take a run's files back, one by one, where nobody has changed them since."""
+
+import os
+from contextlib import AsyncExitStack
+
+from coder.bodies import FileUndone
+from coder.errors import UsageError
+from coder.journal import Journal
+from coder.landing import undo as put_back
+from coder.reading import content
+from coder.store import LeasedLog, SqliteLog, data_folder
+from coder.watch import Unwatched, Watch
+
+
+async def undo(run: str, *, log: LeasedLog | None = None, watch: Watch | None = None) -> list[FileUndone]:
+    """Put back what was there before the run's files landed; what was changed since is left, and why.
+
+    Args:
+        run: its id.
+
+    Raises:
+        UsageError: the log holds no such run, or it landed nothing.
+        LeaseHeld: another process works on it.
+        MachineError: the folder or the log can't be written; undo can be called again.
+    """
+    async with AsyncExitStack() as stack:
+        log = log or stack.enter_context(SqliteLog(data_folder(os.environ)))
+        token = await stack.enter_async_context(log.lease(run))
+        journal = Journal(run, log, token=token, watch=watch or Unwatched())
+        try:
+            state = await journal.load()
+        except ValueError as error:
+            raise UsageError(f"Can't undo {run}: {error}. See the runs with: coder ls") from error
+        if state.landing is None:
+            raise UsageError(f"{run} has written no files, so there is nothing to undo.")
+        plan = state.landing.plan
+        before = {c.path: content(state.files[c.path]) for c in plan.changes if c.before is not None}
+        rows: list[FileUndone] = []
+
+        async def record(path: str, left: str | None) -> None:
+            rows.append(FileUndone(path=path, left=left))
+            await journal.append(rows[-1])
+
+        await put_back(plan, before, record)
+        return rows
