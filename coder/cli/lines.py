@@ -1,7 +1,6 @@
 """The words of the screen: a line for an event worth telling, a few for the verdict. Functions of data."""
 
-import shlex
-from collections import Counter
+import re
 from collections.abc import Iterable
 
 from coder.bodies import (
@@ -15,6 +14,7 @@ from coder.bodies import (
     Status,
 )
 from coder.cli.plain import one_line
+from coder.diff import count_lines
 from coder.message import CheckLine, Message, Outcome
 from coder.run import Run
 
@@ -68,22 +68,17 @@ def verdict(run: Run, *, attempts: Iterable[str] = ()) -> list[str]:
 
 
 def diff_stat(patch: str) -> str:
-    """`client.py +14 -2  test.py +3 -0` of a git-style patch."""
-    counts: dict[str, Counter[str]] = {}
-    for line in patch.splitlines():
-        if line.startswith("diff --git ") and (words := _words(line)):
-            name = words[-1].removeprefix("b/")
-            counts[name] = Counter()
-        elif counts and line[:1] in ("+", "-") and not line.startswith(("+++ ", "--- ")):
-            counts[list(counts)[-1]][line[0]] += 1
-    return "  ".join(f"{one_line(name)} +{count['+']} -{count['-']}" for name, count in counts.items())
+    """`client.py +14 -2  test.py +3 -0` of a patch that `unified_diff` made."""
+    files = [part for part in re.split(r"^(?=diff --git )", patch, flags=re.MULTILINE) if part]
+    return "  ".join(
+        f"{_name(file)} +{added} -{removed}" for file in files for added, removed in [count_lines(file)]
+    )
 
 
-def _words(line: str) -> list[str]:
-    try:
-        return shlex.split(line)
-    except ValueError:
-        return line.split()
+def _name(file: str) -> str:
+    """The path in `diff --git a/PATH b/PATH`: both halves are as long, so that blanks don't matter."""
+    header = file.partition("\n")[0].removeprefix("diff --git ")
+    return one_line(header[: (len(header) - 1) // 2].strip('"').removeprefix("a/"))
 
 
 def _attempt(message: Message, outcome: Outcome) -> str:

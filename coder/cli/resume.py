@@ -13,9 +13,9 @@ from coder.cli.result import ended
 from coder.cli.screen import Screen
 from coder.cli.show import RunId
 from coder.config import Config, checked
+from coder.doors import resume as resume_run
 from coder.errors import LogNewer
 from coder.run import Run
-from coder.solve import resume as resume_run
 from coder.state import State, fold_all
 from coder.store import SqliteLog, data_folder
 

@@ -62,7 +62,7 @@ class Screen:
                 self._doing = f"{self._model} is writing (call {body.call})"
             case ProgramStarted():
                 self._doing = f"running {one_line(body.what, width=50)}"
-            case LandingPlanned() if self._terminal and not self._quiet:
+            case LandingPlanned():
                 self._show_diff(body.patch)
         if (line := lines.progress(body)) is not None:
             self._tell(line)
@@ -84,8 +84,8 @@ class Screen:
         """Ask on the terminal; without one, or with --yes, the person has said yes by starting the run."""
         if self._yes or not self._terminal:
             return True
-        self._clear()
         self._doing = ""
+        self._show_diff(diff)
         return await ask_human(question)
 
     async def spinning(self, work: Awaitable[T]) -> T:
@@ -127,8 +127,9 @@ class Screen:
             self._waiting.append(line)
 
     def _show_diff(self, patch: str) -> None:
-        self.showed_diff = True
-        self._print(printable(patch).rstrip("\n"))
+        if self._terminal and not self._quiet and not self.showed_diff:
+            self.showed_diff = True
+            self._print(printable(patch).rstrip("\n"))
 
     def _stream(self, text: str) -> None:
         if not self._verbose or self._quiet or not text:

@@ -14,9 +14,9 @@ from coder.cli.result import ended
 from coder.cli.screen import Screen
 from coder.config import load
 from coder.configfile import user_file
+from coder.doors import solve as solve_task
 from coder.run import Run
 from coder.settings import Settings
-from coder.solve import solve as solve_task
 from coder.store import SqliteLog, data_folder
 from coder.task import Task
 from coder.taskfile import read_task

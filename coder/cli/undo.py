@@ -10,7 +10,7 @@ from coder.cli.lines import progress
 from coder.cli.options import Json
 from coder.cli.show import RunId
 from coder.store import SqliteLog, data_folder
-from coder.undo import undo as undo_run
+from coder.undoing import undo as undo_run
 
 LEFT = 1
 
