@@ -14,7 +14,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any, Self
 
 from coder.errors import ModelNotFound
-from coder.models.connection import Connection
+from coder.models.connection import Connection, read_body
 from coder.models.endpoint import Endpoint, Patience
 from coder.models.faults import connection_fault, given_up, said_by, status_fault
 from coder.models.model import Answer, ChatMessage, OnRetry, Sampling, Usage
@@ -179,7 +179,7 @@ async def _chunks(
 
     try:
         if stream.response.headers.get("content-type", "").startswith("application/json"):
-            document = json.loads(await stream.response.aread())
+            document = json.loads(await read_body(stream.response))
             yield ChatCompletion.construct(**document) if isinstance(document, dict) else document
             return
         async for chunk in stream:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from coder.models.endpoint import Endpoint
 
 if TYPE_CHECKING:
+    from httpx2 import Response
     from openai import AsyncOpenAI
 
 CONNECT_S = 10.0
@@ -49,6 +50,22 @@ class Connection:
         rows = getattr(page, "data", None)
         names = [getattr(row, "id", None) for row in rows] if isinstance(rows, list) else []
         return [name for name in names if isinstance(name, str)]
+
+
+async def read_body(response: "Response") -> bytes:
+    """The whole body of a response that the SDK would have streamed.
+
+    Raises:
+        openai.APIConnectionError: it broke off; the SDK says so itself only while it streams.
+    """
+    from openai import APIConnectionError
+
+    # httpx2, or httpx below version 3 of the SDK.
+    library = import_module(type(response).__module__.partition(".")[0])
+    try:
+        return await response.aread()
+    except library.RequestError as error:
+        raise APIConnectionError(request=response.request) from error
 
 
 def _client(endpoint: Endpoint) -> "AsyncOpenAI":

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from random import uniform
 from time import monotonic
 
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type
-from tenacity.wait import wait_exponential_jitter
 
 from coder.models.endpoint import Patience
 from coder.models.model import OnRetry, Retry
@@ -48,17 +48,17 @@ class Clock:
 
 def retrying(patience: Patience, clock: Clock, *, on_retry: OnRetry | None) -> AsyncRetrying:
     """tenacity, told to retry `Passing` alone; when it gives up, the last Passing is raised."""
-    jittered = wait_exponential_jitter(
-        initial=patience.first_wait_s, max=LONGEST_WAIT_S, jitter=patience.first_wait_s
-    )
 
     def wait(state: RetryCallState) -> float:
         asked = _fault(state).after_s
-        return jittered(state) if asked is None else asked
+        if asked is not None:
+            return asked
+        doubled = patience.first_wait_s * 2.0 ** (state.attempt_number - 1)
+        return min(LONGEST_WAIT_S, doubled) * uniform(0.5, 1.0)
 
     def spent(state: RetryCallState) -> bool:
         # A wait that would end behind the deadline is not worth starting.
-        return state.attempt_number >= patience.attempts or state.upcoming_sleep > clock.left_s
+        return state.attempt_number >= patience.attempts or state.upcoming_sleep >= clock.left_s
 
     async def tell(state: RetryCallState) -> None:
         if on_retry is not None:

@@ -1,0 +1,235 @@
+"""An OpenAI-compatible endpoint on loopback that answers as its script says, faults included.
+
+It runs in a thread with an event loop of its own, so that it serves the test as well as child processes.
+"""
+
+import asyncio
+import json
+import socket
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from time import monotonic
+from typing import Any, Literal
+
+Ending = Literal["end", "reset", "hang"]
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What is sent for one request: bytes in pieces, and what happens to the connection behind them."""
+
+    pieces: tuple[bytes, ...] = ()
+    ending: Ending = "end"
+    pause_s: float = 0.0
+    """Between two pieces."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a client sent."""
+
+    path: str
+    headers: dict[str, str]
+    body: dict[str, Any]
+
+
+def says(*tokens: str, usage: bool = True, finish: str = "stop") -> Reply:
+    """A stream with these tokens, its token count, and [DONE]."""
+    chunks = [_chunk({"role": "assistant", "content": None})]
+    chunks += [_chunk({"content": token}) for token in tokens]
+    chunks.append(_chunk({}, finish=finish))
+    if usage:
+        counted = {"prompt_tokens": 7, "completion_tokens": len(tokens), "total_tokens": 7 + len(tokens)}
+        chunks.append({**_chunk({}), "choices": [], "usage": counted})
+    return streams(*chunks, "[DONE]")
+
+
+def streams(*events: object, ending: Ending = "end", pause_s: float = 0.0) -> Reply:
+    """A stream of these events: a str as it stands, anything else as JSON."""
+    texts = [event if isinstance(event, str) else json.dumps(event) for event in events]
+    pieces = [_head(200, {"content-type": "text/event-stream", "transfer-encoding": "chunked"})]
+    pieces += [_chunked(f"data: {text}\n\n".encode()) for text in texts]
+    if ending == "end":
+        pieces.append(b"0\r\n\r\n")
+    return Reply(tuple(pieces), ending=ending, pause_s=pause_s)
+
+
+def begins(*tokens: str, ending: Ending) -> Reply:
+    """A stream that starts with these tokens and does not finish."""
+    return streams(*(_chunk({"content": token}) for token in tokens), ending=ending)
+
+
+def whole(document: object) -> Reply:
+    """One JSON document with status 200, from an endpoint that doesn't stream."""
+    return status(200, document)
+
+
+def completion(text: str | None) -> dict[str, Any]:
+    """A chat completion that was not streamed."""
+    choice = {"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"}
+    counted = {"prompt_tokens": 7, "completion_tokens": 3, "total_tokens": 10}
+    return {"id": "c", "object": "chat.completion", "model": "toy", "choices": [choice], "usage": counted}
+
+
+def status(code: int, body: object = None, headers: dict[str, str] | None = None) -> Reply:
+    """A response with this status; a str body is HTML, anything else JSON."""
+    text = body if isinstance(body, str) else json.dumps(body)
+    kind = "text/html" if isinstance(body, str) else "application/json"
+    content = text.encode()
+    fields = {"content-type": kind, "content-length": str(len(content)), **(headers or {})}
+    return Reply((_head(code, fields) + content,))
+
+
+def error(http: int, message: str, headers: dict[str, str] | None = None, **more: object) -> Reply:
+    """An error as OpenAI words it."""
+    return status(http, {"error": {"message": message, **more}}, headers)
+
+
+def hangs() -> Reply:
+    """Nothing at all, until the client goes away."""
+    return Reply(ending="hang")
+
+
+def resets() -> Reply:
+    """A connection reset before any answer."""
+    return Reply(ending="reset")
+
+
+def chunk(delta: dict[str, object], *, finish: str | None = None) -> dict[str, Any]:
+    """One event of a stream."""
+    return _chunk(delta, finish=finish)
+
+
+def unused_port() -> int:
+    """A loopback port where nothing listens."""
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        port: int = sock.getsockname()[1]
+        return port
+
+
+@dataclass(slots=True)
+class FaultyEndpoint:
+    """The endpoint. The last reply of the script is repeated; GET …/models lists `models`."""
+
+    script: Sequence[Reply]
+    models: Sequence[str] = ("toy", "toy-large")
+    requests: list[Request] = field(default_factory=list)
+    """Chat completions that were asked for, in order."""
+    connections: int = 0
+    """Opened so far."""
+    open: int = 0
+    """Open now."""
+    port: int = 0
+    stop: asyncio.Event = field(default_factory=asyncio.Event)
+    _changed: threading.Condition = field(default_factory=threading.Condition)
+
+    @property
+    def url(self) -> str:
+        """Base URL."""
+        return f"http://127.0.0.1:{self.port}/v1"
+
+    def wait_until(self, claim: Callable[["FaultyEndpoint"], bool], *, timeout_s: float = 10.0) -> bool:
+        """Wait until the claim holds of this endpoint; False when it does not within the time."""
+        deadline = monotonic() + timeout_s
+        with self._changed:
+            while not claim(self):
+                if not self._changed.wait(deadline - monotonic()):
+                    return claim(self)
+        return True
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Answer one connection until it ends."""
+        self._count(connections=1, open=1)
+        try:
+            while await self._answer(reader, writer):
+                pass
+        except (ConnectionError, asyncio.IncompleteReadError):
+            # The client went away, as many tests want it to.
+            return
+        finally:
+            writer.close()
+            self._count(open=-1)
+
+    async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+        line, *fields = (await reader.readuntil(b"\r\n\r\n")).decode().rstrip().split("\r\n")
+        headers = {name.lower(): value for name, _, value in (item.partition(": ") for item in fields)}
+        content = await reader.readexactly(int(headers.get("content-length", "0")))
+        if line.split()[1].endswith("/models"):
+            listing = {"object": "list", "data": [{"id": name, "object": "model"} for name in self.models]}
+            reply = status(200 if self.models else 404, listing)
+        else:
+            request = Request(line.split()[1], headers, json.loads(content))
+            reply = self.script[min(len(self.requests), len(self.script) - 1)]
+            with self._changed:
+                self.requests.append(request)
+                self._changed.notify_all()
+        return await _send(reply, reader, writer) and not line.endswith("HTTP/1.0")
+
+    def _count(self, *, connections: int = 0, open: int = 0) -> None:
+        with self._changed:
+            self.connections += connections
+            self.open += open
+            self._changed.notify_all()
+
+
+@contextmanager
+def faulty_endpoint(*script: Reply, models: Sequence[str] = ("toy", "toy-large")) -> Iterator[FaultyEndpoint]:
+    """An endpoint that gives these replies, one for each request, listening until the context ends."""
+    endpoint = FaultyEndpoint(script=script or (says("hello"),), models=models)
+    loop = asyncio.new_event_loop()
+    ready: Future[None] = Future()
+    thread = threading.Thread(target=loop.run_until_complete, args=(_listen(endpoint, ready),))
+    thread.start()
+    try:
+        ready.result()
+        yield endpoint
+    finally:
+        loop.call_soon_threadsafe(endpoint.stop.set)
+        thread.join()
+        loop.close()
+
+
+async def _listen(endpoint: FaultyEndpoint, ready: "Future[None]") -> None:
+    server = await asyncio.start_server(endpoint.serve, "127.0.0.1", 0)
+    endpoint.port = server.sockets[0].getsockname()[1]
+    ready.set_result(None)
+    await endpoint.stop.wait()
+    server.close()
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in others:
+        task.cancel()
+    await asyncio.gather(*others, return_exceptions=True)
+
+
+async def _send(reply: Reply, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+    """Send a reply; True when the connection can be used again."""
+    for piece in reply.pieces:
+        writer.write(piece)
+        await writer.drain()
+        if reply.pause_s:
+            await asyncio.sleep(reply.pause_s)
+    if reply.ending == "hang":
+        await reader.read()
+    if reply.ending == "reset":
+        sock = writer.get_extra_info("socket")
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+        writer.transport.abort()
+    return reply.ending == "end"
+
+
+def _chunk(delta: dict[str, object], *, finish: str | None = None) -> dict[str, Any]:
+    choice = {"index": 0, "delta": delta, "finish_reason": finish}
+    return {"id": "c", "object": "chat.completion.chunk", "created": 1, "model": "toy", "choices": [choice]}
+
+
+def _chunked(content: bytes) -> bytes:
+    return f"{len(content):x}\r\n".encode() + content + b"\r\n"
+
+
+def _head(code: int, headers: dict[str, str]) -> bytes:
+    fields = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    return f"HTTP/1.1 {code} Status\r\n{fields}\r\n".encode()
