@@ -5,7 +5,7 @@ variables allow. Whatever else it asks for is refused, said, and ignored. Flags 
 word for this run.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -113,10 +113,10 @@ def load(
     """
     values, notes = read_user_file(user_file)
     own, more = _known(values, str(user_file))
-    config = checked(own, str(user_file))
+    config = checked(own, lambda key: f"{user_file}: {key}")
     variables, from_environment = _variables(environ)
-    config = _over(config, checked(variables, "CODER_* variables"))
-    given = checked({key: value for key, value in flags.items() if value is not None}, "flags")
+    config = _over(config, checked(variables, lambda key: f"CODER_{key.upper()}"))
+    given = checked(flags, flag)
     tightened, refused = _tighten(config, workspace)
     return Loaded(
         config=_over(tightened, given),
@@ -125,21 +125,28 @@ def load(
     )
 
 
-def checked(values: Mapping[str, object], source: str) -> Config:
-    """Values of one layer, checked against every bound of `Settings`.
+def flag(key: str) -> str:
+    """The flag that sets a key of the configuration."""
+    return f"--{key.replace('_', '-')}"
+
+
+def checked(values: Mapping[str, object], called: Callable[[str], str]) -> Config:
+    """Values of one layer, checked against every bound of `Settings`; a value of None isn't one.
+
+    Args:
+        called: what the layer calls a key, for the message.
 
     Raises:
-        UsageError: names the source, the key and what is wrong with it.
+        UsageError: names the key as the layer does, and what is wrong with its value.
     """
     try:
-        config = Config.model_validate(dict(values))
+        config = Config.model_validate({key: value for key, value in values.items() if value is not None})
         Budget.model_validate(_named(config, BUDGET_KEYS))
         Settings.model_validate(_named(config, SETTING_KEYS))
     except ValidationError as error:
         first = error.errors()[0]
-        raise UsageError(
-            f"{source}: {_key(str(first['loc'][0]))}: {first['msg']}, not {first['input']!r}"
-        ) from error
+        name = called(_key(str(first["loc"][0])))
+        raise UsageError(f"{name}: {first['msg']}, not {first['input']!r}.") from error
     return config
 
 
@@ -197,7 +204,7 @@ def _tighten(config: Config, workspace: Path | None) -> tuple[Config, list[str]]
         if refusal is not None:
             notes.append(f"{path}: [tool.coder] {key} is ignored: {refusal}")
         elif key in Config.model_fields:
-            config = _over(config, checked({key: value}, str(path)))
+            config = _over(config, checked({key: value}, str))
     return config, notes
 
 
@@ -209,7 +216,7 @@ def _refusal(key: str, value: object, config: Config) -> str | None:
         known = key in Config.model_fields or key in ("network", "api_key", "key")
         return "a repository can't set it" if known else f"it is unknown{or_nearest(key, TIGHTENING)}"
     try:
-        wish = getattr(checked({key: value}, key), key)
+        wish = getattr(checked({key: value}, str), key)
     except UsageError as error:
         return str(error)
     limit = getattr(config, key)

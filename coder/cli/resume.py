@@ -12,7 +12,7 @@ from coder.cli.options import given_flags
 from coder.cli.result import ended
 from coder.cli.screen import Screen
 from coder.cli.show import RunId
-from coder.config import Config, checked
+from coder.config import Config, checked, flag
 from coder.doors import resume as resume_run
 from coder.errors import LogNewer
 from coder.run import Run
@@ -47,8 +47,8 @@ def resume(
     screen = Screen(verbose=verbose, quiet=quiet, yes=yes, jsonl=jsonl)
 
     def start() -> Run:
-        flags = {key: value for key, value in given_flags(context).items() if value is not None}
-        work = _resume(run, config=checked(flags, "flags"), price=price, replay=replay, screen=screen)
+        config = checked(given_flags(context), flag)
+        work = _resume(run, config=config, price=price, replay=replay, screen=screen)
         return run_until_interrupted(screen.spinning(work), run_id=lambda: screen.run_id)
 
     raise typer.Exit(ended(start, screen, as_json=json, jsonl=jsonl))
