@@ -111,6 +111,11 @@ def test_a_value_out_of_bounds_is_named_with_its_key_and_file(user_file: Path, t
         loaded(user_file)
 
 
+def test_a_flag_out_of_bounds_is_named_as_a_flag(user_file: Path) -> None:
+    with pytest.raises(UsageError, match=r"--max-calls: .*not 0"):
+        loaded(user_file, flags={"max_calls": 0})
+
+
 def test_a_variable_out_of_bounds_is_named_as_a_variable(user_file: Path) -> None:
     with pytest.raises(UsageError, match="CODER_SAMPLES"):
         loaded(user_file, environ={"CODER_SAMPLES": "many"})
@@ -123,7 +128,7 @@ def test_an_unknown_key_is_ignored_with_a_warning_that_names_the_nearest(user_fi
 
     assert result.config.max_calls is None
     assert result.notes == (
-        f"{user_file}: unknown key 'max_call' is ignored; did you mean max_calls, max_tokens, samples?",
+        f"{user_file}: unknown key 'max_call' is ignored; did you mean max_calls, max_cost?",
     )
 
 
