@@ -1,0 +1,76 @@
+"""Do something in a forked child: to kill it, to limit it, or to be somebody else there."""
+
+import os
+import resource
+import signal
+import sys
+from collections.abc import Callable
+from typing import NoReturn
+
+NOBODY = 65534
+_TOUCHES = {"open", "os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.chmod", "os.chown"}
+
+
+def said_by_child(act: Callable[[], object], *, prepare: Callable[[], object] = lambda: None) -> str:
+    """What `act` returned, or the name and message of what it raised, in a child after `prepare`."""
+    reading, writing = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        _speak(writing, act, prepare)
+    os.close(writing)
+    with open(reading, encoding="utf-8") as pipe:
+        said = pipe.read()
+    os.waitpid(pid, 0)
+    return said
+
+
+def killed_at(moment: int, act: Callable[[], object]) -> bool:
+    """Do `act` in a child that is killed at its nth touch of a file; False when it ended before that.
+
+    SIGKILL comes from within, just before the nth call that opens, makes, renames or removes a file.
+    """
+    pid = os.fork()
+    if pid == 0:
+        touches = 0
+
+        def count(event: str, arguments: object) -> None:
+            nonlocal touches
+            touches += event in _TOUCHES
+            if event in _TOUCHES and touches == moment:  # os.kill is an event itself
+                os.kill(os.getpid(), signal.SIGKILL)
+
+        sys.addaudithook(count)
+        try:
+            act()
+        finally:
+            os._exit(0 if sys.exc_info()[0] is None else 1)
+    _, status = os.waitpid(pid, 0)
+    if os.WIFSIGNALED(status):
+        return True
+    assert os.WEXITSTATUS(status) == 0
+    return False
+
+
+def become_nobody() -> None:
+    """Give up root; an ordinary user stays who it is."""
+    if os.geteuid() == 0:
+        os.setgroups([])
+        os.setresgid(NOBODY, NOBODY, NOBODY)
+        os.setresuid(NOBODY, NOBODY, NOBODY)
+
+
+def limit_files(size: int) -> Callable[[], None]:
+    """No file may grow beyond so many bytes: writes fail as on a full disk."""
+    return lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+
+
+def _speak(writing: int, act: Callable[[], object], prepare: Callable[[], object]) -> NoReturn:
+    said = "the child could not be prepared"
+    try:
+        prepare()
+        said = str(act())
+    except BaseException as error:  # noqa: BLE001 - whatever it was, the parent is to hear it
+        said = f"{type(error).__name__}: {error}"
+    finally:
+        os.write(writing, said.encode())
+        os._exit(0)
