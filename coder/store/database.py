@@ -5,8 +5,10 @@ commits, and with them the note that a user's file was changed or that a paid ca
 0.17 ms a commit instead of 0.01 ms, beside model calls that take seconds.
 """
 
+import contextlib
 import os
 import sqlite3
+import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -52,17 +54,16 @@ class Database:
     def __init__(self, folder: Path) -> None:
         self.path = private_folder(folder) / "events.sqlite"
         self._lock = threading.RLock()
-        try:
-            # The files that SQLite puts beside it take their mode from this one.
-            os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))
-        except OSError as error:
-            raise unwritable(self.path, error.strerror or str(error)) from error
         with self._explained():
+            if not self.path.exists():
+                _make(self.path)
             self._connection = sqlite3.connect(
                 self.path, timeout=10, isolation_level=None, check_same_thread=False
             )
         try:
-            self._prepare()
+            self._check_version()
+            with self._explained():
+                self._connection.execute("PRAGMA synchronous=FULL")
         except CoderError:
             self._connection.close()
             raise
@@ -102,19 +103,7 @@ class Database:
             f"Move it aside to start a new one: mv {folder} {folder}.damaged"
         )
 
-    def _prepare(self) -> None:
-        if self._version() == 0:
-            with self._explained():
-                self._connection.execute("PRAGMA journal_mode=WAL")
-            with self.transaction() as connection:
-                if self._version() == 0:
-                    for statement in _TABLES.split(";"):
-                        connection.execute(statement)
-                    connection.execute(f"PRAGMA user_version={SCHEMA}")
-        with self._explained():
-            self._connection.execute("PRAGMA synchronous=FULL")
-
-    def _version(self) -> int:
+    def _check_version(self) -> None:
         with self._explained():
             (version,) = self._connection.execute("PRAGMA user_version").fetchone()
         if version > SCHEMA:
@@ -122,7 +111,8 @@ class Database:
                 f"The event log {self.path} was written by a newer version (format {version}; this version "
                 f"knows {SCHEMA}). Update coder, or set CODER_HOME to another folder."
             )
-        return int(version)
+        if version < 1:
+            raise self.damaged("it is empty, or not a log of ours")
 
     @contextmanager
     def _explained(self) -> Iterator[None]:
@@ -138,3 +128,23 @@ class Database:
             if kind in _MACHINE:
                 raise unwritable(self.path, str(error)) from error
             raise self.damaged(str(error)) from error
+        except OSError as error:
+            raise unwritable(self.path, error.strerror or str(error)) from error
+
+
+def _make(path: Path) -> None:
+    """Make the file elsewhere and give it its name at once: no process ever sees half of a log."""
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=".events-")
+    os.close(descriptor)
+    try:
+        connection = sqlite3.connect(temporary, isolation_level=None)
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+            connection.executescript(f"BEGIN; {_TABLES} PRAGMA user_version={SCHEMA}; COMMIT;")
+        finally:
+            connection.close()
+        with contextlib.suppress(FileExistsError):  # another process was first
+            os.link(temporary, path)
+    finally:
+        for ending in ("", "-wal", "-shm"):
+            Path(f"{temporary}{ending}").unlink(missing_ok=True)

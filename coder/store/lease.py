@@ -31,17 +31,17 @@ class LeasedLog(EventLog, Protocol):
 
 
 @asynccontextmanager
-async def held(database: Database, run: str) -> AsyncIterator[int]:
+async def held(database: Database, run: str, *, lease_s: float = LEASE_S) -> AsyncIterator[int]:
     """Hold the lease of a run while the block lasts, renewed in the background; gives its token.
 
     Raises:
         LeaseHeld: another process works on the run; the message says which.
         MachineError: the log can't be written.
     """
-    token = _take(database, run)
+    token = _take(database, run, lease_s)
     group = asyncio.TaskGroup()
     await group.__aenter__()
-    heartbeat = group.create_task(_renew_until_lost(database, run, token))
+    heartbeat = group.create_task(_renew_until_lost(database, run, token, lease_s))
     try:
         yield token
     finally:
@@ -51,7 +51,7 @@ async def held(database: Database, run: str) -> AsyncIterator[int]:
         _give_back(database, run, token)
 
 
-def _take(database: Database, run: str) -> int:
+def _take(database: Database, run: str, lease_s: float) -> int:
     owner, now = Owner.current(), time.time()
     with database.transaction() as connection:
         row = connection.execute(
@@ -59,7 +59,7 @@ def _take(database: Database, run: str) -> int:
         ).fetchone()
         token, expires = row[:2] if row else (0, 0.0)
         # A clock that was set back must not make a lease last longer than it was given for.
-        if row and now < expires <= now + LEASE_S and not (holder := Owner(*row[2:])).died():
+        if row and now < expires <= now + lease_s and not (holder := Owner(*row[2:])).died():
             raise LeaseHeld(
                 f"Process {holder.pid} on {holder.host} works on {run}. "
                 f"Wait until it ends, or stop it there with: kill {holder.pid}"
@@ -71,7 +71,7 @@ def _take(database: Database, run: str) -> int:
             {
                 "run": run,
                 "token": token + 1,
-                "expires": now + LEASE_S,
+                "expires": now + lease_s,
                 "host": owner.host,
                 "namespace": owner.namespace,
                 "pid": owner.pid,
@@ -81,11 +81,11 @@ def _take(database: Database, run: str) -> int:
     return int(token) + 1
 
 
-async def _renew_until_lost(database: Database, run: str, token: int) -> None:
+async def _renew_until_lost(database: Database, run: str, token: int, lease_s: float) -> None:
     while True:
-        await asyncio.sleep(LEASE_S / 3)
+        await asyncio.sleep(lease_s / 3)
         try:
-            renewed = _set_expiry(database, run, token, time.time() + LEASE_S)
+            renewed = _set_expiry(database, run, token, time.time() + lease_s)
         except MachineError:
             return  # the next append meets the same fault, and raises it where someone can act
         if not renewed:

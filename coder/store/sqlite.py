@@ -16,6 +16,7 @@ from coder.events import Draft, Event
 from coder.store import codec, runs
 from coder.store.blobs import Blobs
 from coder.store.database import Database
+from coder.store.folder import private_folder
 from coder.store.lease import LEASE_S, held
 from coder.store.runs import RunSummary
 
@@ -29,10 +30,13 @@ class SqliteLog:
         LogNewer, LogDamaged, MachineError: on opening; the message names the path and what to do.
     """
 
-    def __init__(self, folder: Path, *, clock: Callable[[], float] = time.time) -> None:
-        self._database = Database(folder / "events")
+    def __init__(
+        self, folder: Path, *, clock: Callable[[], float] = time.time, lease_s: float = LEASE_S
+    ) -> None:
+        self._database = Database(private_folder(folder) / "events")
         self._blobs = Blobs(folder / "events" / "blobs")
         self._clock = clock
+        self._lease_s = lease_s
 
     def __enter__(self) -> "SqliteLog":
         return self
@@ -57,7 +61,7 @@ class SqliteLog:
         Raises:
             LeaseHeld: on entry: another process works on the run; the message says which.
         """
-        return held(self._database, run)
+        return held(self._database, run, lease_s=self._lease_s)
 
     async def append(self, run: str, drafts: Sequence[Draft], *, after: int, token: int) -> list[Event]:
         """Append durably behind event number `after`, all or none, and return the numbered events.
@@ -74,7 +78,7 @@ class SqliteLog:
         with self._database.transaction() as connection:
             moved = connection.execute(
                 "UPDATE run SET last = ?, expires = ? WHERE run = ? AND last = ? AND token = ?",
-                (after + len(rows), time.time() + LEASE_S, run, after, token),
+                (after + len(rows), time.time() + self._lease_s, run, after, token),
             )
             if moved.rowcount != 1:
                 raise LeaseHeld(

@@ -1,0 +1,189 @@
+"""One process at a time works on a run; a dead one is replaced at once, a stale one is refused."""
+
+import asyncio
+import os
+import signal
+import socket
+import sqlite3
+import subprocess
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from coder.errors import LeaseHeld
+from coder.events import Draft
+from coder.store import SqliteLog
+from coder.store.owner import Owner
+from tests.forked import said_by_child
+
+HELLO = Draft(type="hello", body={})
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Iterator[SqliteLog]:
+    with SqliteLog(tmp_path) as log:
+        yield log
+
+
+async def test_another_process_is_refused_and_told_who_works_on_the_run(
+    log: SqliteLog, tmp_path: Path
+) -> None:
+    async with log.lease("run_a"):
+        said = await asyncio.to_thread(said_by_child, lambda: asyncio.run(_take(tmp_path)))
+
+    assert said.startswith(f"LeaseHeld: Process {os.getpid()} on {socket.gethostname()} works on run_a.")
+
+
+async def test_of_two_processes_that_append_to_one_run_one_is_refused(log: SqliteLog, tmp_path: Path) -> None:
+    async with log.lease("run_a") as token:
+        await log.append("run_a", [HELLO], after=0, token=token)
+        said = await asyncio.to_thread(said_by_child, lambda: asyncio.run(_take(tmp_path, append=token)))
+        await log.append("run_a", [HELLO], after=1, token=token)
+
+    assert said.startswith("LeaseHeld")
+    assert len(await log.read("run_a")) == 2
+
+
+async def test_a_holder_that_was_killed_is_replaced_at_once(log: SqliteLog, tmp_path: Path) -> None:
+    await asyncio.to_thread(said_by_child, lambda: asyncio.run(_take(tmp_path, then_die=True)))
+
+    async with log.lease("run_a") as token:
+        assert token == 2
+        assert await log.append("run_a", [HELLO], after=1, token=token)
+
+
+async def test_a_holder_elsewhere_is_waited_for_until_its_time_is_over(log: SqliteLog) -> None:
+    async with log.lease("run_a"):
+        pass
+    _set(log, host="elsewhere", expires=time.time() + 20)
+
+    with pytest.raises(LeaseHeld, match="on elsewhere works on run_a"):
+        async with log.lease("run_a"):
+            pass
+    _set(log, expires=time.time() - 1)
+    async with log.lease("run_a") as token:
+        assert token == 2
+
+
+async def test_a_lease_from_a_clock_that_ran_ahead_does_not_last_for_ever(log: SqliteLog) -> None:
+    async with log.lease("run_a"):
+        pass
+    _set(log, host="elsewhere", expires=time.time() + 1e6)
+
+    async with log.lease("run_a") as token:
+        assert token == 2
+
+
+async def test_who_was_asleep_while_another_took_over_cannot_write_any_more(log: SqliteLog) -> None:
+    async with log.lease("run_a") as stale:
+        _set(log, expires=0.0)
+        async with log.lease("run_a") as token:
+            with pytest.raises(LeaseHeld, match="taken over"):
+                await log.append("run_a", [HELLO], after=0, token=stale)
+            assert await log.append("run_a", [HELLO], after=0, token=token)
+
+
+async def test_a_stale_holder_that_ends_does_not_end_the_lease_of_the_next(log: SqliteLog) -> None:
+    async with log.lease("run_a"):
+        _set(log, expires=0.0)
+        second = log.lease("run_a")
+        await second.__aenter__()
+    try:
+        with pytest.raises(LeaseHeld):
+            async with log.lease("run_a"):
+                pass
+    finally:
+        await second.__aexit__(None, None, None)
+
+
+async def test_a_lease_is_renewed_while_its_block_lasts(tmp_path: Path) -> None:
+    with SqliteLog(tmp_path, lease_s=0.3) as log:
+        async with log.lease("run_a"):
+            first = _expires(log)
+            async with asyncio.timeout(10):
+                # Until it is renewed beyond the time that it was given for; a database has no event.
+                while _expires(log) <= first + 0.3:  # noqa: ASYNC110
+                    await asyncio.sleep(0.02)
+
+
+async def test_an_append_renews_the_lease(log: SqliteLog) -> None:
+    async with log.lease("run_a") as token:
+        _set(log, expires=1.0)
+        await log.append("run_a", [HELLO], after=0, token=token)
+
+        assert _expires(log) > time.time()
+
+
+async def test_a_cancelled_holder_gives_the_lease_back(log: SqliteLog) -> None:
+    held = asyncio.Event()
+
+    async def hold() -> None:
+        async with log.lease("run_a"):
+            held.set()
+            await asyncio.Event().wait()
+
+    task = asyncio.create_task(hold())
+    await held.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+    async with log.lease("run_a") as token:
+        assert token == 2
+
+
+def test_the_running_process_is_alive() -> None:
+    assert not Owner.current().died()
+
+
+def test_a_process_that_took_over_the_number_of_a_dead_one_is_not_taken_for_it() -> None:
+    assert replace(Owner.current(), started="1").died()
+
+
+def test_a_killed_process_that_nobody_has_waited_for_is_dead() -> None:
+    child = subprocess.Popen(["sleep", "60"])
+    owner = replace(Owner.current(), pid=child.pid, started=_started(child.pid))
+    assert not owner.died()
+
+    child.send_signal(signal.SIGKILL)
+    os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)  # it has ended, and stays a zombie
+
+    assert owner.died()
+    child.wait()
+    assert owner.died()
+
+
+@pytest.mark.parametrize("change", [{"host": "elsewhere"}, {"namespace": "another boot"}])
+def test_a_process_that_cannot_be_asked_for_counts_as_alive(change: dict[str, str]) -> None:
+    assert not replace(Owner.current(), started="1", **change).died()
+
+
+async def _take(folder: Path, *, append: int | None = None, then_die: bool = False) -> None:
+    with SqliteLog(folder) as log:
+        if append is not None:
+            await log.append("run_a", [HELLO], after=0, token=append)
+        async with log.lease("run_a") as token:
+            if then_die:
+                await log.append("run_a", [HELLO], after=0, token=token)
+                os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _set(log: SqliteLog, **values: object) -> None:
+    connection = sqlite3.connect(log.path, isolation_level=None)
+    for name, value in values.items():
+        connection.execute(f"UPDATE run SET {name} = ?", (value,))
+    connection.close()
+
+
+def _expires(log: SqliteLog) -> float:
+    connection = sqlite3.connect(log.path)
+    (expires,) = connection.execute("SELECT expires FROM run").fetchone()
+    connection.close()
+    return float(expires)
+
+
+def _started(pid: int) -> str:
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
