@@ -2,6 +2,7 @@
 
 from sandbox.contract import Capability, Running, Sandbox
 from sandbox.errors import BackendMissing, FileRefused, PolicyUnmet, SandboxBroken, SandboxError
+from sandbox.open import open_sandbox
 from sandbox.policy import Limits, Policy
 from sandbox.program import Command, Program, PythonCode
 from sandbox.result import Result
@@ -21,4 +22,5 @@ __all__ = [
     "Sandbox",
     "SandboxBroken",
     "SandboxError",
+    "open_sandbox",
 ]

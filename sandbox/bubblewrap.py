@@ -1,0 +1,177 @@
+"""The bubblewrap backend: an outer wall that lives as long as its workspace, an inner wall for every run."""
+
+import asyncio
+import contextlib
+import os
+import socket
+from collections.abc import AsyncIterator, Mapping, Sequence
+
+from sandbox.capabilities import capabilities_of
+from sandbox.child import Child
+from sandbox.contract import Capability, OnOutput, Running
+from sandbox.errors import PolicyUnmet, SandboxBroken
+from sandbox.execution import Execution
+from sandbox.limits import RunLimits, resolve
+from sandbox.policy import Limits, Policy
+from sandbox.pool import Pool
+from sandbox.program import Command, Program
+from sandbox.result import Result
+from sandbox.running import RunningEntry
+from sandbox.server import Server, start_server
+from sandbox.wall import environment
+from sandbox.workspace import Workspace
+
+_IN_FLIGHT = 32
+"""Runs at once in one sandbox; more wait, and their clocks don't run meanwhile."""
+
+
+class BubblewrapSandbox:
+    """A sandbox on this machine. Made by `open_bubblewrap`."""
+
+    def __init__(self, server: Server, policy: Policy, *, without: frozenset[str]) -> None:
+        self._server, self._policy, self._without = server, policy, without
+        self._environment = environment(server.interpreter, policy.environment)
+        self._workspace = Workspace(server.workspace, server.uid)
+        self._places = asyncio.Semaphore(_IN_FLIGHT)
+        self._closed = False
+        self._pool = Pool(
+            server.control,
+            server=server.pid,
+            usual=resolve(policy, None),
+            groups=server.groups,
+            without=without,
+        )
+        server.on_end(self._pool.break_down)
+        self._pool.fill()
+
+    def capabilities(self) -> Sequence[Capability]:
+        """Each guarantee with the mechanism that keeps it on this machine."""
+        return self._server.capabilities()
+
+    async def run(
+        self,
+        program: Program,
+        *,
+        limits: Limits | None = None,
+        stdin: bytes = b"",
+        on_output: OnOutput | None = None,
+    ) -> Result:
+        """Run one program to its end or to a limit; every process of it is dead when this returns.
+
+        Raises:
+            SandboxBroken: the sandbox itself stopped working, or was closed.
+        """
+        allowed = resolve(self._policy, limits)
+        async with self._places:
+            child = await self._pool.lend(allowed)
+            execution = Execution(child, allowed, on_output=on_output, without=self._without)
+            try:
+                await execution.begin(self._job(program, allowed), stdin=stdin, extra=[])
+                result = await execution.result()
+            finally:
+                execution.close()
+                self._pool.give_back(child)
+            self._see_that_it_lives(result)
+            return result
+
+    async def start(
+        self, entry: str, arguments: Mapping[str, object], *, limits: Limits | None = None
+    ) -> Running:
+        """Start `main(channel, arguments)` of `sandbox/inner/<entry>.py` in a child of its own.
+
+        Raises:
+            SandboxBroken: the sandbox itself stopped working, or was closed.
+            ValueError: there is no such entry.
+        """
+        if not entry.isidentifier():
+            raise ValueError(f"{entry!r} isn't the name of an entry.")
+        allowed = resolve(self._policy, limits)
+        child = await self._pool.lend(allowed)
+        execution = Execution(child, allowed, on_output=None, without=self._without)
+        ours, inside = socket.socketpair()
+        ours.setblocking(False)
+        job = {"kind": "entry", "entry": entry, "arguments": dict(arguments), **self._shared(allowed, {})}
+        try:
+            await execution.begin(job, stdin=b"", extra=[inside.detach()])
+        except BaseException:
+            execution.close()
+            ours.close()
+            self._pool.give_back(child)
+            raise
+        return RunningEntry(execution, child, ours, done=self._pool.give_back)
+
+    async def write(self, path: str, content: bytes, *, executable: bool = False) -> None:
+        """Write one file of the workspace; folders on the way are made.
+
+        Raises:
+            FileRefused: the path leaves the workspace or goes over a link, or the disk limit is reached.
+        """
+        await asyncio.to_thread(self._workspace.write, path, content, executable=executable)
+
+    async def read(self, path: str, *, limit: int = 16 << 20) -> bytes:
+        """Read one regular file of the workspace.
+
+        Raises:
+            FileRefused: it isn't there, isn't a regular file, goes over a link, or is too large.
+        """
+        return await asyncio.to_thread(self._workspace.read, path, limit=limit)
+
+    async def manifest(self) -> dict[str, str]:
+        """SHA-256 (hex) of each regular file of the workspace by its relative path."""
+        return await asyncio.to_thread(self._workspace.manifest)
+
+    async def remove(self, path: str) -> None:
+        """Remove one file or folder of the workspace; what isn't there is no error."""
+        await asyncio.to_thread(self._workspace.remove, path)
+
+    async def close(self) -> None:
+        """End every process, and give back whatever the sandbox held. Idempotent."""
+        if not self._closed:
+            self._closed = True
+            self._pool.break_down(SandboxBroken("The sandbox is closed."))
+            self._workspace.close()
+        await self._server.close()
+
+    def _job(self, program: Program, limits: RunLimits) -> dict[str, object]:
+        if isinstance(program, Command):
+            return {"kind": "command", "argv": program.argv, **self._shared(limits, program.environment)}
+        named = {"source": program.source, "filename": program.filename, "arguments": program.arguments}
+        return {"kind": "python", **named, **self._shared(limits, {})}
+
+    def _shared(self, limits: RunLimits, more: Mapping[str, str]) -> dict[str, object]:
+        rlimits = limits.rlimits(counted=self._server.groups is not None)
+        return {"environment": {**self._environment, **more}, "rlimits": rlimits, "stdin": False}
+
+    def _see_that_it_lives(self, result: Result) -> None:
+        if result.status == "killed" and self._server.ended is not None:
+            raise self._server.ended
+
+
+@contextlib.asynccontextmanager
+async def open_bubblewrap(
+    policy: Policy, *, without: frozenset[str] = frozenset(), landlock: int = 99
+) -> AsyncIterator[BubblewrapSandbox]:
+    """Open a sandbox for as long as the block lasts.
+
+    Args:
+        policy: what its programs may use.
+        without: mechanisms to leave off, by name; only tests do, to see a probe escape.
+        landlock: the highest ABI to use; tests lower it to be an older kernel.
+
+    Raises:
+        BackendMissing: bubblewrap can't be used here; the message says what helps.
+        PolicyUnmet: the policy is strict and a guarantee has no mechanism here.
+        SandboxBroken: it could not be started for another reason.
+    """
+    server = await start_server(policy, without=without, landlock=landlock)
+    try:
+        unkept = [item.guarantee for item in server.capabilities() if item.mechanism is None]
+        if policy.strict and unkept:
+            raise PolicyUnmet(f"Nothing on this machine keeps the limits on {', '.join(unkept)}.")
+        sandbox = BubblewrapSandbox(server, policy, without=without)
+        try:
+            yield sandbox
+        finally:
+            await sandbox.close()
+    finally:
+        await server.close()

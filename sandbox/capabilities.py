@@ -1,0 +1,37 @@
+"""Which mechanism keeps each guarantee on this machine."""
+
+from collections.abc import Sequence
+
+from sandbox.contract import Capability
+
+
+def capabilities_of(*, cgroup_version: int | None, landlock: int, own_uid: bool) -> Sequence[Capability]:
+    """The guarantees of the bubblewrap backend with what keeps each here.
+
+    Args:
+        cgroup_version: 1 or 2 where groups can be made, else None.
+        landlock: the ABI in use, 0 for none.
+        own_uid: the sandbox has a uid that nothing else on the machine has.
+    """
+    cgroup = f"cgroup v{cgroup_version}" if cgroup_version else None
+    second = f" and Landlock (ABI {landlock})" if landlock >= 2 else ""
+    kept = {
+        "memory": cgroup or "RLIMIT_DATA per process, memfd refused, the run's total sampled every 20 ms",
+        "processes": f"RLIMIT_NPROC per run{f' and {cgroup}' if cgroup else ''}",
+        "cpu time": "RLIMIT_CPU per process, and the wall time of the run",
+        "wall time": "the host ends the run's pid namespace",
+        "output": "the host reads a bounded part and ends a flood",
+        "disk": "tmpfs with a size",
+        "files": "tmpfs with a number of inodes",
+        "network": "a network namespace per run without any route",
+        "host files": f"mount namespace of bubblewrap{second}",
+        "environment": "empty environment at the server's start",
+        "other runs": f"user, pid, mount, ipc, net and uts namespaces per run{second}",
+        "nothing left": "the run's pid namespace ends with it; a keeper ends the sandbox with its owner",
+        "privileges": "no capabilities, no_new_privs, "
+        + ("a uid of its own" if own_uid else "the uid of the caller"),
+        "system calls": "seccomp allow-list",
+    }
+    return tuple(
+        Capability(guarantee=guarantee, mechanism=mechanism) for guarantee, mechanism in kept.items()
+    )

@@ -1,0 +1,196 @@
+"""One isolated child of the server, seen from the host: verified, then given one job, watched until it is gone.
+
+All of it hangs on the event loop's readers, no task of its own: nothing is left running when a caller is cancelled.
+"""
+
+import array
+import asyncio
+import json
+import os
+import signal
+import socket
+import struct
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+from sandbox.cgroups import Group
+from sandbox.errors import SandboxBroken
+from sandbox.inner.wire import ENDING, FAILED, GO, HEADER
+
+_CREDENTIALS = struct.Struct("iII")
+_MESSAGE = 1024
+_AGAIN_S = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """What the reaper said of its program."""
+
+    wait_status: int
+    cpu_s: float
+    max_rss_mb: float
+
+
+class Child:
+    """A reaper and a program-to-be. `admit` is called once with both pids, and raises to refuse the child."""
+
+    def __init__(self, *, admit: Callable[["Child"], None], on_ready: Callable[["Child"], None]) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._admit, self._on_ready = admit, on_ready
+        self._status, self.status_inside = _pair(socket.SOCK_SEQPACKET)
+        self._work, self.work_inside = _pair(socket.SOCK_STREAM)
+        self._pidfd: int | None = None
+        self._kills = 0
+        self.reaper: int | None = None
+        self.program: int | None = None
+        self.group: Group | None = None
+        self.failure: SandboxBroken | None = None
+        """Why this child can't be lent."""
+        self.ended: asyncio.Future[Ending | None] = self._loop.create_future()
+        """Set when every process of the run is dead; None when nobody could say how the program ended."""
+        self.gone = asyncio.Event()
+        """Set when the reaper is dead too and the cgroup is removed."""
+        self._loop.add_reader(self._status, self._read_status)
+        self._loop.add_reader(self._work, self._read_work)
+
+    def sent(self) -> None:
+        """The server has its ends of the sockets; ours of them are closed."""
+        self.status_inside.close()
+        self.work_inside.close()
+
+    async def assign(self, job: Mapping[str, object], descriptors: Sequence[int]) -> None:
+        """Give the child its one job."""
+        content = json.dumps(job).encode()
+        rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", descriptors))]
+        try:
+            self._work.sendmsg([HEADER.pack(len(content))], rights)
+            await self._loop.sock_sendall(self._work, content)
+        except OSError:
+            return  # it died before it read its job: `ended` tells
+        self._work.close()
+
+    def kill(self, *, outright: bool) -> None:
+        """End the run: by its reaper, which still reports, or outright."""
+        if self._pidfd is not None:
+            try:
+                signal.pidfd_send_signal(self._pidfd, signal.SIGKILL if outright else signal.SIGTERM)
+            except ProcessLookupError:
+                return  # gone already, which is what was wanted
+
+    def memory_kills(self) -> int:
+        """Processes of the run that the kernel killed for want of memory."""
+        return self._kills if self.group is None else self.group.kills()
+
+    def discard(self) -> None:
+        """Let go of a child that got no job; it ends by itself, and at once where it doesn't listen."""
+        self.kill(outright=True)
+        self._work.close()
+        if self._pidfd is None:
+            self._leave()
+
+    def _read_status(self) -> None:
+        message, pid = _receive(self._status)
+        if message.startswith(FAILED):
+            self.failure = SandboxBroken(
+                f"A child of the sandbox could not be isolated: {message[1:].decode()}"
+            )
+            self._leave()
+        elif not message:
+            self._loop.remove_reader(self._status)
+            if self._pidfd is None:
+                self.failure = SandboxBroken("A child of the sandbox ended while it was being isolated.")
+                self._leave()
+        elif self.reaper is None:
+            self.reaper = pid
+            self._look()
+        elif not self.ended.done():
+            how, user, system, resident = ENDING.unpack(message)
+            self.ended.set_result(Ending(how, (user + system) / 1e6, resident / 1024))
+
+    def _read_work(self) -> None:
+        self._loop.remove_reader(self._work)
+        message, pid = _receive(self._work)
+        if message:
+            self.program = pid
+            self._look()
+
+    def _look(self) -> None:
+        """Once both have shown themselves: look at them from outside, and let the child go on."""
+        if self.reaper is None or self.program is None:
+            return
+        try:
+            self._pidfd = os.pidfd_open(self.reaper)
+            self._loop.add_reader(self._pidfd, self._leave)
+            self._admit(self)
+            self._work.send(GO)
+        except (OSError, SandboxBroken) as error:
+            self.failure = SandboxBroken(f"A child of the sandbox was refused: {error}")
+            self.failure.__cause__ = error
+            self.kill(outright=True)
+        self._on_ready(self)
+
+    def _leave(self) -> None:
+        """The reaper is dead, and with it the whole namespace."""
+        if self.gone.is_set():
+            return
+        self._loop.remove_reader(self._status)
+        if self._pidfd is not None:
+            self._read_last_words()
+            self._loop.remove_reader(self._pidfd)
+            os.close(self._pidfd)
+            self._pidfd = None
+        if self._work.fileno() >= 0:
+            self._loop.remove_reader(self._work)
+            self._work.close()
+        self._status.close()
+        self._remove_group()
+        if not self.ended.done():
+            self.ended.set_result(None)
+        self.gone.set()
+        if self.program is None:
+            self._on_ready(self)
+
+    def _remove_group(self) -> None:
+        if self.group is not None:
+            group, self._kills, self.group = self.group, self.group.kills(), None
+            try:
+                group.remove()
+            except OSError:  # busy for a moment more; what stays, the keeper removes at the end
+                self._loop.call_later(_AGAIN_S, _remove_later, group)
+
+    def _read_last_words(self) -> None:
+        try:
+            while not self.ended.done():
+                message, _ = _receive(self._status)
+                if len(message) != ENDING.size:
+                    return
+                how, user, system, resident = ENDING.unpack(message)
+                self.ended.set_result(Ending(how, (user + system) / 1e6, resident / 1024))
+        except BlockingIOError:
+            return
+
+
+def _remove_later(group: Group) -> None:
+    with suppress(OSError):  # then the keeper removes it with the sandbox's folder
+        group.remove()
+
+
+def _pair(kind: socket.SocketKind) -> tuple[socket.socket, socket.socket]:
+    """Our end, which the kernel tells who writes to it, and the child's."""
+    ours, inside = socket.socketpair(socket.AF_UNIX, kind)
+    ours.setblocking(False)
+    ours.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
+    return ours, inside
+
+
+def _receive(connection: socket.socket) -> tuple[bytes, int]:
+    """One message and the host's pid of the process that sent it; (b"", 0) at the end."""
+    try:
+        message, ancillary, _, _ = connection.recvmsg(_MESSAGE, socket.CMSG_SPACE(_CREDENTIALS.size))
+    except ConnectionResetError:
+        return b"", 0
+    for level, kind, content in ancillary:
+        if level == socket.SOL_SOCKET and kind == socket.SCM_CREDENTIALS:
+            return message, _CREDENTIALS.unpack(content[: _CREDENTIALS.size])[0]
+    return message, 0

@@ -1,0 +1,130 @@
+"""The server inside the outer wall: clones children that are isolated in advance, and nothing else.
+
+It is exec'd with an empty environment, has one thread, and never holds a program or a secret: the host talks to
+each child over that child's own sockets, which pass through here once.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import resource
+import signal
+import site
+import socket
+import sys
+from typing import Any
+
+from sandbox.inner import landlock, reaper, wire
+from sandbox.inner.execute import execute
+from sandbox.inner.seccomp import Filter, filter_file
+from sandbox.inner.syscalls import NEWNS, NEWUSER, clone, unshare
+from sandbox.inner.walls import (
+    NAMESPACES,
+    WORKSPACE,
+    Rlimits,
+    Walls,
+    confine,
+    enclose,
+    lower,
+    map_own_user,
+    mount_workspace,
+    tighten,
+)
+
+_MESSAGE = 1 << 16
+"""Bytes; a request of the host is far smaller."""
+
+
+def main(descriptor: int) -> int:
+    """Serve the host on a SEQPACKET socket. Returns only in a child, with the exit code of its program."""
+    control = socket.socket(fileno=descriptor)
+    walls = _open(control, json.loads(control.recv(_MESSAGE)))
+    uid, gid = os.getuid(), os.getgid()
+    flags = sum(flag for name, flag in NAMESPACES.items() if name not in walls.without)
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # children are reaped by the kernel; the host watches them
+    gc.collect()
+    gc.freeze()
+    while True:
+        request, descriptors = wire.receive_with_fds(control, _MESSAGE, 2)
+        if not request:
+            os._exit(0)
+        try:
+            child = clone(flags)
+        except OSError as error:
+            _complain(descriptors[0], error)
+            child = -1
+        if child == 0:
+            control.close()
+            return _serve_one(walls, Rlimits(**json.loads(request)), descriptors, (uid, gid))
+        for inherited in descriptors:
+            os.close(inherited)
+
+
+def _open(control: socket.socket, settings: dict[str, Any]) -> Walls:
+    """Make the workspace and hand it to the host, along with what this kernel can do."""
+    uid, gid = os.getuid(), os.getgid()
+    walls = Walls(
+        disk_bytes=settings["disk_bytes"],
+        shared_memory_bytes=settings["shared_memory_bytes"],
+        files=settings["files"],
+        open_files=settings["open_files"],
+        filter=Filter(filter_file(os.path.dirname(os.path.abspath(__file__)), memfd=settings["memfd"])),
+        landlock=min(landlock.abi(), settings["landlock"]),
+        without=frozenset(settings["without"]),
+    )
+    lower(resource.RLIMIT_NOFILE, max(walls.open_files, 64))
+    unshare(NEWUSER | NEWNS)
+    map_own_user(uid, gid)
+    mount_workspace(walls)
+    os.chdir(WORKSPACE)
+    workspace = os.open(WORKSPACE, os.O_PATH | os.O_DIRECTORY)
+    hello = {"landlock": walls.landlock, "prefix": sys.prefix, "version": list(sys.version_info[:3])}
+    wire.send_with_fds(control, json.dumps(hello).encode(), [workspace])
+    os.close(workspace)
+    return walls
+
+
+def _serve_one(walls: Walls, rlimits: Rlimits, descriptors: list[int], owner: tuple[int, int]) -> int:
+    """As a fresh clone: isolate, then split into the reaper, which never returns, and the program, which does."""
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    status, work = (socket.socket(fileno=descriptor) for descriptor in descriptors)
+    try:
+        if "user" in walls.without:
+            raise OSError(
+                "the user namespace of a run can't be left off: it gives the right to make the others"
+            )
+        enclose(walls, *owner)
+        reaper.block_signals()
+        program = os.fork()
+        if program:
+            work.close()
+            reaper.reap(program, status)
+        reaper.unblock_signals()
+        confine(walls, rlimits)
+    except OSError as error:
+        _complain(status.fileno(), error)
+        os._exit(1)
+    status.close()
+    return _wait_for_job(walls, work)
+
+
+def _wait_for_job(walls: Walls, work: socket.socket) -> int:
+    """Let the host look at this process first; only then may code of the task's interpreter run in it."""
+    work.sendall(wire.READY)
+    if work.recv(1) != wire.GO:
+        return 0
+    site.main()
+    received = wire.receive_job(work)
+    if received is None:
+        return 0
+    job, descriptors = received
+    work.close()
+    tighten(walls, Rlimits(**job["rlimits"]))
+    return execute(job, descriptors)
+
+
+def _complain(status: int, error: OSError) -> None:
+    """Tell the host why this child can't be lent."""
+    os.write(status, wire.FAILED + str(error).encode("utf-8", "replace")[:500])

@@ -1,0 +1,118 @@
+"""The system calls that Python has no function for, each with its return value checked.
+
+Standard library only, any Python from 3.8 on: this runs inside the sandbox.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+
+NEWNS = 0x00020000
+NEWUTS = 0x04000000
+NEWIPC = 0x08000000
+NEWUSER = 0x10000000
+NEWPID = 0x20000000
+NEWNET = 0x40000000
+
+MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_REMOUNT = 1, 2, 4, 8, 32
+MS_BIND, MS_REC, MS_PRIVATE = 0x1000, 0x4000, 0x40000
+MNT_DETACH = 2
+
+PR_SET_DUMPABLE, PR_SET_SECCOMP, PR_CAPBSET_DROP, PR_SET_NO_NEW_PRIVS, PR_CAP_AMBIENT = 4, 22, 24, 38, 47
+PR_CAP_AMBIENT_CLEAR_ALL = 4
+SECCOMP_MODE_FILTER = 2
+LINUX_CAPABILITY_VERSION_3 = 0x20080522
+
+_NUMBERS = {"x86_64": {"clone": 56, "pivot_root": 155}, "aarch64": {"clone": 220, "pivot_root": 41}}
+"""Numbers of the calls that libc has no wrapper for, where they differ between the architectures."""
+
+libc = ctypes.CDLL(None, use_errno=True)
+
+
+def checked(result: int, what: str) -> int:
+    """The result of a call, once it is known that it worked.
+
+    Raises:
+        OSError: the call returned -1; the message begins with `what`.
+    """
+    if result < 0:
+        number = ctypes.get_errno()
+        raise OSError(number, f"{what}: {os.strerror(number)}")
+    return result
+
+
+def number_of(call: str) -> int:
+    """Number of a system call on this machine's architecture."""
+    return _NUMBERS[os.uname().machine][call]
+
+
+def clone(flags: int) -> int:
+    """fork() into new namespaces: the child's pid, 0 in the child. The caller has one thread."""
+    ctypes.pythonapi.PyOS_BeforeFork()
+    pid: int = libc.syscall(number_of("clone"), ctypes.c_ulong(flags | signal.SIGCHLD), 0, 0, 0, 0)
+    if pid == 0:
+        ctypes.pythonapi.PyOS_AfterFork_Child()
+        return 0
+    number = ctypes.get_errno()
+    ctypes.pythonapi.PyOS_AfterFork_Parent()
+    ctypes.set_errno(number)
+    return checked(pid, "clone into new namespaces")
+
+
+def unshare(flags: int) -> None:
+    """Leave some namespaces for new ones."""
+    checked(libc.unshare(flags), "unshare")
+
+
+def mount(source: str, target: str, kind: str | None, flags: int, options: str | None = None) -> None:
+    """mount(2)."""
+    checked(
+        libc.mount(
+            os.fsencode(source),
+            os.fsencode(target),
+            kind and kind.encode(),
+            ctypes.c_ulong(flags),
+            options and os.fsencode(options),
+        ),
+        f"mount {kind or ''} on {target}",
+    )
+
+
+def prctl(option: int, *arguments: int) -> int:
+    """prctl(2) with up to four arguments, the missing ones 0."""
+    filled = [ctypes.c_ulong(value) for value in (*arguments, 0, 0, 0, 0)[:4]]
+    result: int = libc.prctl(option, *filled)
+    return result
+
+
+class _CapHeader(ctypes.Structure):
+    _fields_ = [("version", ctypes.c_uint32), ("pid", ctypes.c_int)]  # noqa: RUF012
+
+
+class _CapData(ctypes.Structure):
+    _fields_ = [  # noqa: RUF012
+        ("effective", ctypes.c_uint32),
+        ("permitted", ctypes.c_uint32),
+        ("inheritable", ctypes.c_uint32),
+    ]
+
+
+def drop_capabilities() -> None:
+    """Give up every capability: bounding, ambient, and the three sets of the process."""
+    for capability in range(64):
+        if prctl(PR_CAPBSET_DROP, capability) < 0:
+            break  # EINVAL: the kernel knows no capability of this number
+    checked(prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL), "clear ambient capabilities")
+    header = _CapHeader(LINUX_CAPABILITY_VERSION_3, 0)
+    checked(libc.capset(ctypes.byref(header), (_CapData * 2)()), "capset")
+
+
+def write_file(path: str, text: str) -> None:
+    """Write to a file of /proc in a single write(2), as it asks for."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+    try:
+        os.write(descriptor, text.encode())
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,159 @@
+"""The inner wall: what parts one run from the server, from other runs and from the kernel.
+
+`enclose` makes the namespaces' contents as pid 1 of the run; `confine` is the program's last step before it may
+run code that nobody has read. `without` names mechanisms to leave off: only tests pass it, to see a probe escape.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import resource
+import socket
+import struct
+from dataclasses import dataclass
+
+from sandbox.inner import landlock
+from sandbox.inner.landlock import DEVICE, EVERYTHING, LIST, READ, READ_EXECUTE
+from sandbox.inner.seccomp import Filter
+from sandbox.inner.syscalls import (
+    MS_NODEV,
+    MS_NOEXEC,
+    MS_NOSUID,
+    MS_PRIVATE,
+    MS_REC,
+    NEWIPC,
+    NEWNET,
+    NEWNS,
+    NEWPID,
+    NEWUSER,
+    NEWUTS,
+    PR_SET_NO_NEW_PRIVS,
+    checked,
+    drop_capabilities,
+    mount,
+    prctl,
+    write_file,
+)
+
+NAMESPACES = {"user": NEWUSER, "pid": NEWPID, "mnt": NEWNS, "ipc": NEWIPC, "net": NEWNET, "uts": NEWUTS}
+WORKSPACE = "/w"
+_SIOCGIFFLAGS, _SIOCSIFFLAGS, _IFF_UP = 0x8913, 0x8914, 1
+
+_RULES = (
+    ("/", LIST),
+    ("/usr", READ_EXECUTE),
+    ("/opt", READ_EXECUTE),
+    ("/etc", READ_EXECUTE),
+    ("/proc", READ),
+    ("/dev", DEVICE),
+    (WORKSPACE, EVERYTHING),
+    ("/tmp", EVERYTHING),
+    ("/dev/shm", EVERYTHING),
+)
+
+
+@dataclass(frozen=True)
+class Walls:
+    """What every run of this sandbox is held by."""
+
+    disk_bytes: int
+    shared_memory_bytes: int
+    files: int
+    open_files: int
+    filter: Filter
+    landlock: int
+    without: frozenset[str]
+
+
+@dataclass(frozen=True)
+class Rlimits:
+    """What the kernel itself holds a process of one run to; None leaves a limit as it is."""
+
+    cpu_s: int
+    processes: int
+    data_bytes: int | None
+    address_bytes: int | None
+
+
+def map_own_user(uid: int, gid: int) -> None:
+    """Inside a new user namespace: be who we were, with all capabilities there and none outside."""
+    write_file("/proc/self/setgroups", "deny")
+    write_file("/proc/self/uid_map", f"{uid} {uid} 1")
+    write_file("/proc/self/gid_map", f"{gid} {gid} 1")
+
+
+def mount_workspace(walls: Walls) -> None:
+    """The tmpfs that lasts from run to run, with a size and a number of files that the kernel keeps."""
+    options = [] if "disk" in walls.without else [f"size={walls.disk_bytes}"]
+    options += [] if "files" in walls.without else [f"nr_inodes={walls.files}"]
+    mount("none", "/", None, MS_REC | MS_PRIVATE)
+    mount("tmpfs", WORKSPACE, "tmpfs", MS_NOSUID | MS_NODEV, ",".join([*options, "mode=700"]))
+
+
+def enclose(walls: Walls, uid: int, gid: int) -> None:
+    """As pid 1 of a run, in new namespaces: own /proc, /tmp, /dev/shm, terminals, and a loopback that is up."""
+    map_own_user(uid, gid)
+    mount("none", "/", None, MS_REC | MS_PRIVATE)
+    plain = MS_NOSUID | MS_NODEV
+    if "pid" not in walls.without:
+        mount("proc", "/proc", "proc", plain | MS_NOEXEC)
+    mount("tmpfs", "/tmp", "tmpfs", plain, f"size={walls.disk_bytes},nr_inodes={walls.files},mode=1777")
+    mount("tmpfs", "/dev/shm", "tmpfs", plain, f"size={walls.shared_memory_bytes},nr_inodes=4096,mode=1777")
+    mount("devpts", "/dev/pts", "devpts", MS_NOSUID | MS_NOEXEC, "newinstance,ptmxmode=0666,mode=600,max=64")
+    if "net" not in walls.without:
+        _raise_loopback()
+    os.chdir(WORKSPACE)
+
+
+def confine(walls: Walls, rlimits: Rlimits) -> None:
+    """Take from this process all that a program must not have, for good."""
+    _limit(walls, rlimits)
+    os.setsid()
+    if "capabilities" not in walls.without:
+        drop_capabilities()
+    if "no_new_privs" not in walls.without:
+        checked(prctl(PR_SET_NO_NEW_PRIVS, 1), "no_new_privs")
+    if "landlock" not in walls.without:
+        landlock.restrict(_RULES, version=walls.landlock)
+    if "seccomp" not in walls.without:
+        walls.filter.load()
+
+
+def _raise_loopback() -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        request = struct.pack("16sh14x", b"lo", 0)
+        (flags,) = struct.unpack_from("h", fcntl.ioctl(probe, _SIOCGIFFLAGS, request), 16)
+        fcntl.ioctl(probe, _SIOCSIFFLAGS, struct.pack("16sh14x", b"lo", flags | _IFF_UP))
+
+
+def _limit(walls: Walls, rlimits: Rlimits) -> None:
+    pairs = {
+        resource.RLIMIT_CORE: 0,
+        resource.RLIMIT_FSIZE: walls.disk_bytes,
+        resource.RLIMIT_NOFILE: walls.open_files,
+        resource.RLIMIT_MEMLOCK: 64 << 10,
+        resource.RLIMIT_MSGQUEUE: 819_200,
+    }
+    for which, value in pairs.items():
+        lower(which, value)
+    tighten(walls, rlimits)
+
+
+def tighten(walls: Walls, rlimits: Rlimits) -> None:
+    """Bring the limits of one run down to what its caller asked for; they never go up again."""
+    if "cpu" not in walls.without:
+        lower(resource.RLIMIT_CPU, rlimits.cpu_s, grace=1)
+    if "processes" not in walls.without:
+        lower(resource.RLIMIT_NPROC, rlimits.processes + 1)  # the reaper counts too
+    if rlimits.data_bytes is not None and "memory" not in walls.without:
+        lower(resource.RLIMIT_DATA, rlimits.data_bytes)
+    if rlimits.address_bytes is not None and "memory" not in walls.without:
+        lower(resource.RLIMIT_AS, rlimits.address_bytes)
+
+
+def lower(which: int, value: int, *, grace: int = 0) -> None:
+    """Set one rlimit, soft and hard (hard is `grace` above), never above what it was."""
+    _, hard = resource.getrlimit(which)
+    ceiling = value + grace if hard == resource.RLIM_INFINITY else min(hard, value + grace)
+    resource.setrlimit(which, (min(value, ceiling), ceiling))

@@ -1,0 +1,65 @@
+"""How the host and the children of the server talk: messages with descriptors, over sockets of their own."""
+
+from __future__ import annotations
+
+import array
+import json
+import os
+import socket
+import struct
+
+HEADER = struct.Struct("<I")
+ENDING = struct.Struct("<iQQQ")
+"""What the reaper says at the end: wait status, user and system microseconds, largest resident KiB."""
+READY, GO, FAILED = b"R", b"G", b"E"
+
+
+def receive_with_fds(connection: socket.socket, size: int, most: int) -> tuple[bytes, list[int]]:
+    """One message and the descriptors that came with it, close-on-exec; (b"", []) at its end."""
+    received = array.array("i")
+    flags = socket.MSG_CMSG_CLOEXEC
+    message, ancillary, _, _ = connection.recvmsg(size, socket.CMSG_SPACE(most * received.itemsize), flags)
+    for level, kind, content in ancillary:
+        if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
+            received.frombytes(content[: len(content) - len(content) % received.itemsize])
+    return message, list(received)
+
+
+def send_with_fds(connection: socket.socket, message: bytes, descriptors: list[int]) -> None:
+    """Send one message along with copies of descriptors."""
+    rights = (socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", descriptors))
+    connection.sendmsg([message], [rights] if descriptors else [])
+
+
+def receive_job(connection: socket.socket) -> tuple[dict[str, object], list[int]] | None:
+    """The one job of a child and its descriptors; None when the host has let it go."""
+    header, descriptors = receive_with_fds(connection, HEADER.size, 8)
+    if not header:
+        return None
+    header += read_exactly(connection, HEADER.size - len(header))
+    (size,) = HEADER.unpack(header)
+    return json.loads(read_exactly(connection, size)), descriptors
+
+
+def read_exactly(connection: socket.socket, size: int) -> bytes:
+    """Exactly so many bytes.
+
+    Raises:
+        EOFError: the other end closed before.
+    """
+    content = bytearray()
+    while len(content) < size:
+        piece = connection.recv(min(size - len(content), 1 << 20))
+        if not piece:
+            raise EOFError("the host closed the socket in the middle of a job")
+        content += piece
+    return bytes(content)
+
+
+def close_all_but(*kept: int) -> None:
+    """Close every descriptor of this process except some."""
+    start = 0
+    for descriptor in sorted(kept):
+        os.closerange(start, descriptor)
+        start = descriptor + 1
+    os.closerange(start, max(start, os.sysconf("SC_OPEN_MAX")))

@@ -1,0 +1,99 @@
+"""The keeper: one small process per sandbox that starts the outer wall and takes everything down with its owner.
+
+Run as `python -I -S launch.py SPECIFICATION` with the read end of a lifeline pipe: when that says EOF, the owner
+is gone, however it went, and the keeper ends the sandbox, removes its cgroups and goes too. Started as root, it
+keeps root for that only: the wall itself is built by a uid of its own, from a private view of the few folders it
+needs, so that an interpreter below a home of mode 700 can be reached.
+"""
+
+import ctypes
+import json
+import os
+import select
+import signal
+import sys
+import time
+
+NEWNS = 0x00020000
+MS_NOSUID, MS_NODEV, MS_BIND, MS_REC, MS_PRIVATE = 2, 4, 0x1000, 0x4000, 0x40000
+CLEANING_S = 5.0
+
+
+def main() -> None:
+    """Keep one sandbox until its owner or the sandbox ends."""
+    specification = json.loads(sys.argv[1])
+    lifeline: int = specification["lifeline"]
+    os.setsid()
+    os.chdir("/")
+    for held in specification["held"]:
+        os.set_inheritable(held, False)  # the lifeline and the lock of the uid are ours alone
+    wall = os.fork()
+    if wall == 0:
+        _build(specification)
+    for descriptor in specification["descriptors"]:
+        os.close(descriptor)
+    watched = [lifeline, os.pidfd_open(wall)]
+    select.select(watched, [], [])
+    os.kill(wall, signal.SIGKILL)  # its inside dies with it: bubblewrap was told so, and we have one thread
+    os.waitpid(wall, 0)
+    for group in specification["cgroups"]:
+        _remove_group(group)
+
+
+def _build(specification: dict) -> None:
+    """Become bubblewrap."""
+    uid = specification["uid"]
+    if os.getuid() == 0:
+        folders = _bind_privately(specification["folders"])
+        os.setgroups([])
+        os.setresgid(uid, uid, uid)
+        os.setresuid(uid, uid, uid)
+    else:
+        folders = specification["folders"]
+    os.umask(0o022)
+    command = ["bwrap", *specification["before"]]
+    for source, target in folders.items():
+        command += ["--ro-bind", source, target]
+    command += specification["after"]
+    os.execve(specification["bwrap"], command, {})
+
+
+def _bind_privately(folders: dict) -> dict:
+    """Show each folder at a path that anyone can reach, in a mount namespace that only we have."""
+    libc = ctypes.CDLL(None, use_errno=True)
+
+    def mount(source: "bytes | None", target: bytes, kind: "bytes | None", flags: int) -> None:
+        if libc.mount(source, target, kind, ctypes.c_ulong(flags), b"mode=755" if kind else None) != 0:
+            raise OSError(ctypes.get_errno(), f"mount on {target!r}: {os.strerror(ctypes.get_errno())}")
+
+    if libc.unshare(NEWNS) != 0:
+        raise OSError(ctypes.get_errno(), "unshare of the mount namespace")
+    mount(None, b"/", None, MS_REC | MS_PRIVATE)
+    sources = {target: os.open(source, os.O_PATH | os.O_CLOEXEC) for source, target in folders.items()}
+    mount(b"tmpfs", b"/tmp", b"tmpfs", MS_NOSUID | MS_NODEV)
+    shown = {}
+    for number, (target, descriptor) in enumerate(sources.items()):
+        place = f"/tmp/{number}"
+        os.mkdir(place, 0o755)
+        mount(b"/proc/self/fd/%d" % descriptor, place.encode(), None, MS_BIND | MS_REC)
+        shown[place] = target
+    return shown
+
+
+def _remove_group(folder: str) -> None:
+    """Remove a cgroup with those in it; the kernel refuses while a process is not quite gone."""
+    deadline = time.monotonic() + CLEANING_S
+    while os.path.isdir(folder):
+        try:
+            for child in os.scandir(folder):
+                if child.is_dir():
+                    os.rmdir(child.path)
+            os.rmdir(folder)
+        except OSError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.02)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,51 @@
+"""The limits of one run, with the policy's values where the caller gave none."""
+
+import math
+from dataclasses import dataclass
+
+from sandbox.policy import Limits, Policy
+
+
+@dataclass(frozen=True, slots=True)
+class RunLimits:
+    """What one run may use, every field known."""
+
+    wall_s: float
+    cpu_s: float
+    memory_mb: int
+    processes: int
+    output_bytes: int
+
+    def within(self, other: "RunLimits") -> bool:
+        """True when a child made for `other` can be tightened to these: the kernel never loosens a limit."""
+        return (
+            self.cpu_s <= other.cpu_s
+            and self.memory_mb <= other.memory_mb
+            and self.processes <= other.processes
+        )
+
+    def rlimits(self, *, counted: bool) -> dict[str, int | None]:
+        """What the kernel holds each process to.
+
+        Args:
+            counted: a cgroup counts the memory of the run, so that no process needs a limit of its own.
+        """
+        memory = self.memory_mb << 20
+        return {
+            "cpu_s": math.ceil(self.cpu_s),
+            "processes": self.processes,
+            "data_bytes": None if counted else memory,
+            "address_bytes": None if counted else 2 * memory + (1 << 30),
+        }
+
+
+def resolve(policy: Policy, limits: Limits | None) -> RunLimits:
+    """The caller's limits over the policy's."""
+    given = limits or Limits()
+    return RunLimits(
+        wall_s=given.wall_s or policy.wall_s,
+        cpu_s=given.cpu_s or policy.cpu_s,
+        memory_mb=given.memory_mb or policy.memory_mb,
+        processes=given.processes or policy.processes,
+        output_bytes=given.output_bytes or policy.output_bytes,
+    )

@@ -1,0 +1,67 @@
+"""What a program wrote, bounded: the head and the tail of both streams together, whatever came between counted."""
+
+from collections import deque
+from typing import Literal
+
+Stream = Literal["stdout", "stderr"]
+_MARK = 64
+"""Bytes set aside in each stream for the line that says what was left out."""
+
+
+class Output:
+    """Keeps at most `limit` bytes of two streams: the first half as it comes, then the latest."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._head_room = limit // 2
+        self._tail_limit = max(limit - self._head_room - 2 * _MARK, 0)
+        self._tail_size = 0
+        self._head: dict[Stream, bytearray] = {"stdout": bytearray(), "stderr": bytearray()}
+        self._tail: deque[tuple[Stream, bytes]] = deque()
+        self._dropped: dict[Stream, int] = {"stdout": 0, "stderr": 0}
+        self.total = 0
+        """Bytes seen, kept or not."""
+
+    @property
+    def truncated(self) -> bool:
+        """True when something was left out."""
+        return any(self._dropped.values())
+
+    def add(self, stream: Stream, chunk: bytes) -> None:
+        """Take one chunk as it was read."""
+        self.total += len(chunk)
+        head, rest = chunk[: self._head_room], chunk[self._head_room :]
+        self._head[stream] += head
+        self._head_room -= len(head)
+        if rest:
+            self._tail.append((stream, rest))
+            self._tail_size += len(rest)
+            self._forget_oldest()
+
+    def text(self, stream: Stream) -> str:
+        """One stream as text; what isn't UTF-8 shows as U+FFFD, and never makes it longer than its bytes."""
+        head = bytes(self._head[stream])
+        tail = b"".join(chunk for name, chunk in self._tail if name == stream)
+        if not self._dropped[stream]:
+            return _decode(head + tail)
+        return _decode(head) + f"\n[… {self._dropped[stream]} bytes left out …]\n" + _decode(tail)
+
+    def _forget_oldest(self) -> None:
+        while self._tail_size > self._tail_limit:
+            stream, chunk = self._tail.popleft()
+            excess = self._tail_size - self._tail_limit
+            kept = chunk[excess:]
+            self._dropped[stream] += len(chunk) - len(kept)
+            self._tail_size -= len(chunk) - len(kept)
+            if kept:
+                self._tail.appendleft((stream, kept))
+
+
+def _decode(content: bytes) -> str:
+    """UTF-8 with replacements, cut in the middle where they would take more room than the bytes did."""
+    text = content.decode("utf-8", "replace")
+    encoded = text.encode()
+    if len(encoded) <= len(content):
+        return text
+    half = len(content) // 2
+    return encoded[:half].decode("utf-8", "ignore") + encoded[len(encoded) - half :].decode("utf-8", "ignore")

@@ -1,0 +1,153 @@
+"""Children isolated in advance, so that a run costs its program and little else."""
+
+import asyncio
+import itertools
+import json
+import os
+import socket
+from collections import deque
+from contextlib import suppress
+
+from sandbox.cgroups import Groups
+from sandbox.child import Child
+from sandbox.errors import SandboxBroken
+from sandbox.inner.wire import send_with_fds
+from sandbox.limits import RunLimits
+from sandbox.verify import namespaces_of, verify
+
+_EXTRA_PROCESSES = 2
+"""The reaper, and a moment of overlap while a process is replaced."""
+
+
+class Pool:
+    """Asks the server for children, admits them, and lends each once."""
+
+    def __init__(
+        self,
+        control: socket.socket,
+        *,
+        server: int,
+        usual: RunLimits,
+        groups: Groups | None,
+        without: frozenset[str],
+    ) -> None:
+        self._control, self._usual, self._groups, self._without = control, usual, groups, without
+        self._apart_from = (namespaces_of("self"), namespaces_of(server))
+        self._numbers = itertools.count(1)
+        self._idle: deque[Child] = deque()
+        self._coming: set[Child] = set()
+        self._waiting: deque[asyncio.Future[Child]] = deque()
+        self._size = max(1, min(len(os.sched_getaffinity(0)), 4))
+        self._broken: SandboxBroken | None = None
+        self.lent: set[Child] = set()
+
+    def fill(self) -> None:
+        """Ask for children until enough are ready or on their way."""
+        missing = self._size + len(self._waiting) - len(self._idle) - len(self._coming)
+        for _ in range(missing if self._broken is None else 0):
+            self._coming.add(self._spawn(self._usual))
+
+    async def lend(self, limits: RunLimits) -> Child:
+        """A child for one run; from the pool where its limits fit, else made for it.
+
+        Raises:
+            SandboxBroken: the server is gone or could not isolate a child.
+        """
+        if self._broken is not None:
+            raise self._broken
+        child = self._take_idle() if limits.within(self._usual) else None
+        if child is None:
+            child = await self._wait(limits)
+        self.lent.add(child)
+        if not self._idle:
+            self.fill()
+        if child.group is not None and limits != self._usual and "memory" not in self._without:
+            child.group.limit(
+                memory_bytes=limits.memory_mb << 20, processes=limits.processes + _EXTRA_PROCESSES
+            )
+        return child
+
+    def give_back(self, child: Child) -> None:
+        """The run is over; the child is used up."""
+        self.lent.discard(child)
+        self.fill()
+
+    def break_down(self, reason: SandboxBroken) -> None:
+        """The server is gone: nobody gets a child any more."""
+        self._broken = self._broken or reason
+        while self._waiting:
+            waiter = self._waiting.popleft()
+            if not waiter.done():
+                waiter.set_exception(self._broken)
+        for child in (*self._idle, *self._coming, *self.lent):
+            child.kill(outright=True)
+        for child in (*self._idle, *self._coming):
+            child.discard()
+        self._idle.clear()
+        self._coming.clear()
+
+    def _take_idle(self) -> Child | None:
+        while self._idle:
+            child = self._idle.popleft()
+            if not child.gone.is_set():
+                return child
+        return None
+
+    async def _wait(self, limits: RunLimits) -> Child:
+        waiter: asyncio.Future[Child] = asyncio.get_running_loop().create_future()
+        if limits.within(self._usual):
+            self._waiting.append(waiter)
+            self.fill()
+        else:
+            self._spawn(limits, waiter)
+        try:
+            return await waiter
+        except asyncio.CancelledError:
+            if waiter.done() and not waiter.cancelled() and waiter.exception() is None:
+                waiter.result().discard()
+            raise
+
+    def _spawn(self, limits: RunLimits, waiter: "asyncio.Future[Child] | None" = None) -> Child:
+        def on_ready(child: Child) -> None:
+            self._coming.discard(child)
+            self._hand_out(child, waiter)
+
+        child = Child(admit=lambda child: self._admit(child, limits), on_ready=on_ready)
+        request = json.dumps(limits.rlimits(counted=self._groups is not None)).encode()
+        with suppress(OSError):  # the server is gone; its own end of the socket tells, and ends the waiting
+            send_with_fds(self._control, request, [child.status_inside.fileno(), child.work_inside.fileno()])
+        child.sent()
+        return child
+
+    def _admit(self, child: Child, limits: RunLimits) -> None:
+        """Look at a new child from outside, and put it where its memory is counted."""
+        assert child.reaper is not None and child.program is not None
+        verify(child.program, apart_from=self._apart_from, without=self._without)
+        if self._groups is not None:
+            child.group = self._groups.make(f"run-{next(self._numbers)}")
+            if "memory" not in self._without:
+                child.group.limit(
+                    memory_bytes=limits.memory_mb << 20, processes=limits.processes + _EXTRA_PROCESSES
+                )
+            child.group.add(child.reaper)
+            child.group.add(child.program)
+
+    def _hand_out(self, child: Child, waiter: "asyncio.Future[Child] | None") -> None:
+        if waiter is None:
+            waiter = self._next_waiter()
+        if child.failure is not None:
+            if waiter is not None and not waiter.done():
+                waiter.set_exception(child.failure)
+        elif waiter is None:
+            self._idle.append(child)
+        elif waiter.done():
+            child.discard()
+        else:
+            waiter.set_result(child)
+
+    def _next_waiter(self) -> "asyncio.Future[Child] | None":
+        while self._waiting:
+            waiter = self._waiting.popleft()
+            if not waiter.done():
+                return waiter
+        return None

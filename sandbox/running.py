@@ -1,0 +1,73 @@
+"""A trusted entry at work in a child of its own, and its channel of bounded frames on the host's side."""
+
+import asyncio
+import socket
+from collections.abc import Callable
+from contextlib import suppress
+
+from sandbox.child import Child
+from sandbox.errors import SandboxBroken
+from sandbox.execution import Execution
+from sandbox.inner.channel import MAX_FRAME
+from sandbox.result import Result
+
+_LENGTH = 4
+
+
+class RunningEntry:
+    """What `Sandbox.start` gives. Frames come from code that nobody has read: bounded, never parsed here."""
+
+    def __init__(
+        self, execution: Execution, child: Child, connection: socket.socket, *, done: Callable[[Child], None]
+    ) -> None:
+        self._execution, self._child, self._connection, self._done = execution, child, connection, done
+        self._loop = asyncio.get_running_loop()
+        self._result: Result | None = None
+
+    async def send(self, frame: bytes) -> None:
+        """Send one frame.
+
+        Raises:
+            SandboxBroken: the child is gone.
+            ValueError: the frame is larger than 16 MiB.
+        """
+        if len(frame) > MAX_FRAME:
+            raise ValueError(f"A frame has {len(frame)} bytes; at most {MAX_FRAME} go through a channel.")
+        try:
+            await self._loop.sock_sendall(self._connection, len(frame).to_bytes(_LENGTH, "little") + frame)
+        except OSError as error:
+            raise SandboxBroken("The child at the other end of the channel is gone.") from error
+
+    async def receive(self) -> bytes | None:
+        """Next frame; None once the child is gone, or sent what isn't a frame."""
+        header = await self._exactly(_LENGTH)
+        size = int.from_bytes(header or b"", "little")
+        if header is None or size > MAX_FRAME:
+            return None
+        return await self._exactly(size)
+
+    async def finish(self) -> Result:
+        """End the child where it still runs, and say how it ended."""
+        if self._result is None:
+            self._execution.end("cancel")
+            try:
+                self._result = await self._execution.result()
+            finally:
+                self._release()
+        return self._result
+
+    def _release(self) -> None:
+        self._execution.close()
+        self._connection.close()
+        self._done(self._child)
+
+    async def _exactly(self, size: int) -> bytes | None:
+        content = bytearray()
+        with suppress(OSError):
+            while len(content) < size:
+                piece = await self._loop.sock_recv(self._connection, min(size - len(content), 1 << 20))
+                if not piece:
+                    return None
+                content += piece
+            return bytes(content)
+        return None

@@ -1,0 +1,201 @@
+"""The host's side of one sandbox's server: how it is started, watched and ended."""
+
+import array
+import asyncio
+import json
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import IO
+
+from sandbox.capabilities import capabilities_of
+from sandbox.cgroups import Groups, make_groups
+from sandbox.contract import Capability
+from sandbox.errors import SandboxBroken
+from sandbox.interpreter import Interpreter, describe
+from sandbox.policy import Policy
+from sandbox.refusal import explain, require_bubblewrap
+from sandbox.slots import take_slot
+from sandbox.wall import specify
+
+_BOOT_S = 30.0
+_END_S = 10.0
+_LAST_WORDS = 4096
+_KEEPER = Path(__file__).parent / "launch.py"
+_SHARED_MEMORY_PART = 4
+"""/dev/shm gets this part of the memory limit."""
+
+
+class Server:
+    """A running server: its sockets, its workspace, and who ends it."""
+
+    def __init__(self, interpreter: Interpreter, groups: Groups | None, without: frozenset[str]) -> None:
+        self.interpreter, self.groups, self.without = interpreter, groups, without
+        self._loop = asyncio.get_running_loop()
+        self.uid = -1
+        self.pid = -1
+        self.workspace = -1
+        self.landlock = 0
+        self.ended: SandboxBroken | None = None
+        """Why the server isn't there any more, once it isn't."""
+        self.control, self._inside = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.control.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
+        self._last_words = b""
+        self._keeper: subprocess.Popen[bytes] | None = None
+        self._lifeline = -1
+        self._watching: Callable[[SandboxBroken], None] | None = None
+
+    def launch(self) -> None:
+        """Start the keeper, which starts everything else."""
+        slot = take_slot()
+        self.uid = slot.uid
+        lifeline, self._lifeline = os.pipe2(os.O_CLOEXEC)
+        folders = self.groups.folders if self.groups else []
+        control = self._inside.detach()
+        given = specify(self.interpreter, slot=slot, control=control, lifeline=lifeline, cgroups=folders)
+        try:
+            self._keeper = subprocess.Popen(
+                [sys.executable, "-I", "-S", str(_KEEPER), given.text],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                pass_fds=given.descriptors,
+                env={},
+                cwd="/",
+            )
+        finally:
+            for descriptor in given.descriptors:
+                os.close(descriptor)
+        assert self._keeper.stdin is not None and self._keeper.stderr is not None
+        self._keeper.stdin.close()
+        os.set_blocking(self._keeper.stderr.fileno(), False)
+        self._loop.add_reader(self._keeper.stderr, self._listen, self._keeper.stderr)
+
+    async def greet(self, policy: Policy) -> None:
+        """Tell the server what it is to keep, and get the workspace.
+
+        Raises:
+            BackendMissing: the outer wall could not be built.
+            SandboxBroken: the server inside is not what it should be.
+        """
+        settings = {
+            "disk_bytes": policy.disk_mb << 20,
+            "shared_memory_bytes": (policy.memory_mb << 20) // _SHARED_MEMORY_PART,
+            "files": policy.files,
+            "open_files": policy.open_files,
+            "memfd": self.groups is not None,
+            "landlock": self.landlock,
+            "without": sorted(self.without),
+        }
+        with suppress(OSError):  # it has ended already: the end of the socket says so below
+            self.control.send(json.dumps(settings).encode())
+        try:
+            async with asyncio.timeout(_BOOT_S):
+                hello, pid, descriptors = await self._hello()
+        except TimeoutError as error:
+            raise SandboxBroken(
+                f"The sandbox did not start within {_BOOT_S:.0f} s. {self._said()}"
+            ) from error
+        if not descriptors:
+            raise explain(self._said())
+        self.workspace, self.pid = descriptors[0], pid
+        self.landlock = json.loads(hello)["landlock"]
+        self.control.setblocking(False)
+        self._loop.add_reader(self.control, self._notice_end)
+
+    def on_end(self, call: Callable[[SandboxBroken], None]) -> None:
+        """Have `call` called once, when the server ends before it is closed."""
+        self._watching = call
+
+    def capabilities(self) -> Sequence[Capability]:
+        """Each guarantee with the mechanism that keeps it on this machine."""
+        version = self.groups.version if self.groups else None
+        return capabilities_of(cgroup_version=version, landlock=self.landlock, own_uid=os.geteuid() == 0)
+
+    async def close(self) -> None:
+        """End the server and everything in it, and wait until it is gone. Idempotent."""
+        if self._lifeline >= 0:
+            self._loop.remove_reader(self.control)
+            self.control.close()
+            os.close(self._lifeline)
+            self._lifeline = -1
+        keeper, self._keeper = self._keeper, None
+        if keeper is not None and keeper.stderr is not None:
+            self._loop.remove_reader(keeper.stderr)
+            keeper.stderr.close()
+            await asyncio.shield(asyncio.to_thread(_wait_for, keeper))
+
+    async def _hello(self) -> tuple[bytes, int, list[int]]:
+        arrived: asyncio.Future[None] = self._loop.create_future()
+        self._loop.add_reader(self.control, lambda: arrived.done() or arrived.set_result(None))
+        try:
+            await arrived
+        finally:
+            self._loop.remove_reader(self.control)
+        try:
+            message, ancillary, _, _ = self.control.recvmsg(1 << 16, 256)
+        except ConnectionResetError:
+            return b"", 0, []
+        pid, descriptors = 0, array.array("i")
+        for _, kind, content in ancillary:
+            if kind == socket.SCM_RIGHTS:
+                descriptors.frombytes(content)
+            elif kind == socket.SCM_CREDENTIALS:
+                pid = int.from_bytes(content[:4], sys.byteorder)
+        return message, pid, list(descriptors)
+
+    def _notice_end(self) -> None:
+        """The server says nothing after its hello, so what is to be read is its end."""
+        self._loop.remove_reader(self.control)
+        self.ended = SandboxBroken(f"The sandbox's server ended unexpectedly. {self._said()}")
+        if self._watching is not None:
+            self._watching(self.ended)
+
+    def _listen(self, stderr: IO[bytes]) -> None:
+        heard = os.read(stderr.fileno(), _LAST_WORDS)
+        if not heard:
+            self._loop.remove_reader(stderr)
+        self._last_words = (self._last_words + heard)[-_LAST_WORDS:]
+
+    def _said(self) -> str:
+        if self._keeper is not None and self._keeper.stderr is not None:
+            with suppress(BlockingIOError):
+                while heard := os.read(self._keeper.stderr.fileno(), _LAST_WORDS):
+                    self._last_words = (self._last_words + heard)[-_LAST_WORDS:]
+        return self._last_words.decode("utf-8", "replace").strip()
+
+
+async def start_server(policy: Policy, *, without: frozenset[str], landlock: int) -> Server:
+    """A server inside an outer wall, ready to be asked for children.
+
+    Raises:
+        BackendMissing: bubblewrap can't be used here; the message says what helps.
+        SandboxBroken: it could not be started for another reason.
+        ValueError: the policy names an interpreter that can't be used.
+    """
+    require_bubblewrap()
+    interpreter = describe(policy.python)
+    server = Server(interpreter, None if "cgroup" in without else make_groups(), without)
+    server.landlock = landlock
+    try:
+        server.launch()
+        await server.greet(policy)
+    except OSError as error:
+        await server.close()
+        raise SandboxBroken(f"The sandbox could not be started: {error}") from error
+    except BaseException:
+        await server.close()
+        raise
+    return server
+
+
+def _wait_for(keeper: "subprocess.Popen[bytes]") -> None:
+    try:
+        keeper.wait(_END_S)
+    except subprocess.TimeoutExpired:
+        keeper.kill()
+        keeper.wait()

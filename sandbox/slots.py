@@ -1,0 +1,51 @@
+"""A uid for each sandbox, so that two of them share no limit and can't signal each other."""
+
+import fcntl
+import os
+from dataclasses import dataclass
+
+FOLDER = "/run/coder-sandbox"
+SLOTS = 1024
+HIGH_BASE, LOW_BASE = 1_640_000_000, 64_000
+"""Uids that nobody has; the low ones are for containers that map only 65,536."""
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """A uid that is not 0, and the descriptors that hold it: whoever has them open has the uid."""
+
+    uid: int
+    locks: tuple[int, ...]
+
+    def close(self) -> None:
+        """Close this process's descriptors; those passed on go on holding the uid."""
+        for lock in self.locks:
+            os.close(lock)
+
+
+def take_slot() -> Slot:
+    """A uid that no other sandbox of this machine uses; our own where we aren't root.
+
+    Raises:
+        OSError: none is free, or the folder with the locks can't be made.
+    """
+    if os.geteuid() != 0:
+        return Slot(os.geteuid(), ())
+    os.makedirs(FOLDER, mode=0o700, exist_ok=True)
+    base = HIGH_BASE if _is_mapped(HIGH_BASE) else LOW_BASE
+    for number in range(SLOTS):
+        flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+        lock = os.open(f"{FOLDER}/{number}", flags, 0o600)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(lock)
+            continue
+        return Slot(base + number, (lock,))
+    raise OSError(f"all {SLOTS} uids for sandboxes are in use (locks in {FOLDER})")
+
+
+def _is_mapped(uid: int) -> bool:
+    with open("/proc/self/uid_map", encoding="ascii") as lines:
+        ranges = [[int(word) for word in line.split()] for line in lines]
+    return any(first <= uid and uid + SLOTS <= first + length for first, _, length in ranges)

@@ -1,0 +1,43 @@
+"""Before a child is lent, the host looks at it from outside: what the child says of itself proves nothing."""
+
+import os
+from collections.abc import Collection
+
+from sandbox.errors import SandboxBroken
+
+NAMESPACES = ("user", "pid", "mnt", "ipc", "net", "uts")
+_WANTED = {
+    "CapEff": ("capabilities", "0000000000000000"),
+    "NoNewPrivs": ("no_new_privs", "1"),
+    "Seccomp": ("seccomp", "2"),
+}
+
+
+def namespaces_of(pid: int | str) -> dict[str, str]:
+    """Identity of each namespace of a process, by its kind."""
+    return {kind: os.readlink(f"/proc/{pid}/ns/{kind}") for kind in NAMESPACES}
+
+
+def verify(pid: int, *, apart_from: Collection[dict[str, str]], without: frozenset[str]) -> None:
+    """See for ourselves that a process has no privileges and shares no namespace.
+
+    Args:
+        pid: the process, as the host numbers it.
+        apart_from: namespaces of those that it must be parted from: the host's and the server's.
+        without: mechanisms that a test has turned off.
+
+    Raises:
+        SandboxBroken: something isn't as it must be; the message says what.
+    """
+    with open(f"/proc/{pid}/status", encoding="ascii", errors="replace") as lines:
+        status = dict(line.rstrip("\n").split(":\t", 1) for line in lines if ":\t" in line)
+    for field, (mechanism, wanted) in _WANTED.items():
+        if mechanism not in without and status[field] != wanted:
+            raise SandboxBroken(
+                f"A child of the sandbox has {field} {status[field]}, not {wanted}: not lent."
+            )
+    mine = namespaces_of(pid)
+    for other in apart_from:
+        shared = [kind for kind in NAMESPACES if kind not in without and mine[kind] == other[kind]]
+        if shared:
+            raise SandboxBroken(f"A child of the sandbox shares namespaces ({', '.join(shared)}): not lent.")

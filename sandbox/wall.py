@@ -1,0 +1,146 @@
+"""The outer wall: what bubblewrap is told, and the few files of /etc that programs need, made by us."""
+
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from sandbox.interpreter import Interpreter
+from sandbox.slots import Slot
+
+INNER = Path(__file__).parent / "inner"
+INNER_INSIDE = "/opt/lib/sandbox/inner"
+_USER = "sandbox"
+_START = "import sys; sys.path.insert(0, '/opt/lib'); from sandbox.inner.server import main; raise SystemExit(main({0}))"
+
+
+@dataclass(frozen=True, slots=True)
+class Specification:
+    """What the keeper is given, and the descriptors that must go with it."""
+
+    text: str
+    descriptors: tuple[int, ...]
+
+
+def specify(
+    interpreter: Interpreter, *, slot: Slot, control: int, lifeline: int, cgroups: list[str]
+) -> Specification:
+    """How the keeper starts the outer wall around the server.
+
+    Args:
+        interpreter: whose Python the server and the programs get.
+        slot: the uid that the wall is built by.
+        control: the server's end of the control socket; it keeps its number all the way in.
+        lifeline: the read end of the pipe that ends with the owner.
+        cgroups: folders that the keeper removes at the end.
+    """
+    files = {
+        f"{INNER_INSIDE}/{path.name}": path.read_bytes() for path in sorted(INNER.iterdir()) if path.is_file()
+    }
+    files |= _etc(slot.uid)
+    contents = {target: _memory_file(content) for target, content in files.items()}
+    before = [
+        word for name, value in _library_path(interpreter).items() for word in ("--setenv", name, value)
+    ]
+    before += ["--unshare-all", "--die-with-parent", "--new-session", "--cap-drop", "ALL", "--clearenv"]
+    before += ["--hostname", "sandbox", "--ro-bind", "/usr", "/usr", *_system_links()]
+    before += [
+        "--proc",
+        "/proc",
+        "--dev",
+        "/dev",
+        "--dir",
+        "/w",
+        "--dir",
+        "/tmp",
+        "--dir",
+        "/run",
+        "--dir",
+        "/var",
+    ]
+    after = [word for target, number in contents.items() for word in ("--file", str(number), target)]
+    after += [
+        "--symlink",
+        INNER_INSIDE,
+        "/opt/inner",
+        *_kept("/etc/ld.so.cache"),
+        *_kept("/etc/alternatives"),
+    ]
+    after += [word for path in interpreter.hidden for word in ("--tmpfs", str(interpreter.show(path)))]
+    after += ["--remount-ro", "/dev", "--remount-ro", "/", "--chdir", "/", "--"]
+    after += [str(interpreter.inside), "-I", "-S", "-c", _START.format(control)]
+    text = json.dumps(
+        {
+            "bwrap": shutil.which("bwrap"),
+            "before": before,
+            "folders": interpreter.folders,
+            "after": after,
+            "uid": slot.uid,
+            "lifeline": lifeline,
+            "held": [lifeline, *slot.locks],
+            "descriptors": [control, *contents.values()],
+            "cgroups": cgroups,
+        }
+    )
+    return Specification(text, (control, lifeline, *slot.locks, *contents.values()))
+
+
+def environment(interpreter: Interpreter, given: Mapping[str, str]) -> dict[str, str]:
+    """What a program finds in its environment: nothing of the host's."""
+    places = ["/opt/venv/bin"] if interpreter.venv else []
+    if interpreter.inside.parts[1] == "opt":
+        places.append(str(interpreter.inside.parent))
+    places += ["/usr/local/bin", "/usr/bin", "/bin"]
+    return {
+        "PATH": ":".join(places),
+        "HOME": "/w",
+        "LANG": "C.UTF-8",
+        "USER": _USER,
+        **_library_path(interpreter),
+        **given,
+    }
+
+
+def _library_path(interpreter: Interpreter) -> dict[str, str]:
+    """For an interpreter away from its own place: where it finds its shared library, if it has one."""
+    libraries = interpreter.prefix / "lib"
+    moved = interpreter.show(libraries)
+    if moved == libraries or not any(libraries.glob("libpython3*.so*")):
+        return {}
+    return {"LD_LIBRARY_PATH": str(moved)}
+
+
+def _system_links() -> list[str]:
+    words = []
+    for name in ("bin", "sbin", "lib", "lib32", "lib64", "libx32"):
+        path = Path("/", name)
+        if path.is_symlink():
+            words += ["--symlink", os.readlink(path), str(path)]
+        elif path.is_dir():
+            words += ["--ro-bind", str(path), str(path)]
+    return words
+
+
+def _kept(path: str) -> list[str]:
+    """Of /etc, the two places that say nothing of the host but which libraries and commands /usr holds."""
+    return ["--ro-bind", path, path] if os.path.exists(path) else []
+
+
+def _etc(uid: int) -> dict[str, bytes]:
+    lines = {
+        "passwd": f"root:x:0:0:root:/root:/usr/sbin/nologin\n{_USER}:x:{uid}:{uid}:{_USER}:/w:/bin/sh\n",
+        "group": f"root:x:0:\n{_USER}:x:{uid}:\n",
+        "hosts": "127.0.0.1 localhost sandbox\n::1 localhost\n",
+        "hostname": "sandbox\n",
+        "nsswitch.conf": "passwd: files\ngroup: files\nhosts: files\n",
+    }
+    return {f"/etc/{name}": text.encode() for name, text in lines.items()}
+
+
+def _memory_file(content: bytes) -> int:
+    number = os.memfd_create("sandbox")
+    os.write(number, content)
+    os.lseek(number, 0, os.SEEK_SET)
+    return number

@@ -1,0 +1,253 @@
+"""The workspace's files from outside: what a program left there is never followed, only looked at.
+
+Every path is opened by openat2 below the workspace's own descriptor, over no link and no mount point, and where we
+are root with the file rights of the sandbox's uid.
+"""
+
+import ctypes
+import errno
+import hashlib
+import os
+import stat
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import PurePosixPath
+
+from sandbox.errors import FileRefused
+
+_OPENAT2 = 437
+_NO_XDEV, _NO_MAGICLINKS, _NO_SYMLINKS, _BENEATH = 0x01, 0x02, 0x04, 0x08
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+_PATH_MAX = 4096
+
+
+class _How(ctypes.Structure):
+    _fields_ = [  # noqa: RUF012
+        ("flags", ctypes.c_uint64),
+        ("mode", ctypes.c_uint64),
+        ("resolve", ctypes.c_uint64),
+    ]
+
+
+class Workspace:
+    """Files below one descriptor. Its methods block: call them in a thread."""
+
+    def __init__(self, root: int, owner: int) -> None:
+        """`root` is an O_PATH descriptor, closed by `close`; `owner` the uid of the sandbox."""
+        self._root, self._owner = root, owner
+        self._libc = ctypes.CDLL(None, use_errno=True)
+        self._closing = threading.Lock()
+
+    def close(self) -> None:
+        """Give the descriptor back."""
+        with self._closing:
+            if self._root >= 0:
+                os.close(self._root)
+                self._root = -1
+
+    def write(self, path: str, content: bytes, *, executable: bool) -> None:
+        """A new file in place of whatever regular file was there.
+
+        Raises:
+            FileRefused: the path isn't a plain one, or there is no room.
+        """
+        parts = _parts(path)
+        with self._as_owner(), _told(path):
+            folder = self._make_folders(parts[:-1])
+            try:
+                with suppress(FileNotFoundError):
+                    if not stat.S_ISREG(os.lstat(parts[-1], dir_fd=folder).st_mode):
+                        raise FileRefused(f"{path!r} is there and isn't a regular file.")
+                    os.unlink(parts[-1], dir_fd=folder)
+                flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+                mode = 0o755 if executable else 0o644
+                with open(os.open(parts[-1], flags, mode, dir_fd=folder), "wb", buffering=0) as file:
+                    os.fchmod(file.fileno(), mode)
+                    rest = memoryview(content)
+                    while rest:
+                        rest = rest[file.write(rest) or 0 :]
+            finally:
+                os.close(folder)
+
+    def read(self, path: str, *, limit: int) -> bytes:
+        """Content of one regular file.
+
+        Raises:
+            FileRefused: not there, not a regular file with one name, over a link, or larger than `limit`.
+        """
+        with self._as_owner(), _told(path), open(self._open_file("/".join(_parts(path))), "rb") as file:
+            if os.fstat(file.fileno()).st_size > limit:
+                raise FileRefused(f"{path!r} has more than {limit} bytes.")
+            content = file.read(limit + 1)
+            if len(content) > limit:
+                raise FileRefused(f"{path!r} has more than {limit} bytes.")
+            return content
+
+    def manifest(self) -> dict[str, str]:
+        """SHA-256 by path of the regular files that can be read. Names that aren't UTF-8 are left out."""
+        hashes = {}
+        with self._as_owner():
+            for path in self._walk():
+                try:
+                    with open(self._open_file(path), "rb", buffering=0) as file:
+                        hashes[path] = hashlib.file_digest(file, "sha256").hexdigest()
+                except (OSError, FileRefused):
+                    continue  # gone meanwhile, unreadable, or with a second name: nothing that read() would give
+        return hashes
+
+    def remove(self, path: str) -> None:
+        """Remove a file or a whole folder; nothing is followed.
+
+        Raises:
+            FileRefused: the path isn't a plain one.
+        """
+        parts = _parts(path)
+        with self._as_owner(), _told(path):
+            try:
+                folder = self._open("/".join(parts[:-1]) or ".", _FOLDER)
+            except FileNotFoundError:
+                return
+            try:
+                self._remove_from(folder, parts[-1])
+            finally:
+                os.close(folder)
+
+    def _remove_from(self, folder: int, name: str) -> None:
+        try:
+            if not stat.S_ISDIR(os.lstat(name, dir_fd=folder).st_mode):
+                os.unlink(name, dir_fd=folder)
+                return
+        except FileNotFoundError:
+            return
+        # A tree can be deeper than paths and descriptors reach, so each folder in it is moved up before its turn.
+        waiting = [name]
+        while waiting:
+            top = waiting[-1]
+            self._make_open_to_us(folder, top)
+            inner = os.open(top, _FOLDER | os.O_NOFOLLOW, dir_fd=folder)
+            try:
+                with os.scandir(inner) as entries:
+                    for number, entry in enumerate(list(entries)):
+                        if entry.is_dir(follow_symlinks=False):
+                            moved = f".removed-{len(waiting)}-{number}-{os.urandom(4).hex()}"
+                            self._make_open_to_us(inner, entry.name)
+                            os.rename(entry.name, moved, src_dir_fd=inner, dst_dir_fd=folder)
+                            waiting.insert(0, moved)
+                        else:
+                            os.unlink(entry.name, dir_fd=inner)
+            finally:
+                os.close(inner)
+            os.rmdir(top, dir_fd=folder)
+            waiting.remove(top)
+
+    def _make_open_to_us(self, folder: int, name: str) -> None:
+        """A program may have taken its own rights from a folder; we have the same uid and give them back."""
+        descriptor = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
+        try:
+            if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+                os.chmod(f"/proc/self/fd/{descriptor}", 0o700)
+        finally:
+            os.close(descriptor)
+
+    def _walk(self) -> Iterator[str]:
+        waiting = [""]
+        while waiting:
+            base = waiting.pop()
+            try:
+                folder = self._open(base or ".", _FOLDER)
+            except OSError:
+                continue  # gone meanwhile, or closed to its own uid
+            try:
+                with os.scandir(folder) as entries:
+                    for entry in entries:
+                        path = f"{base}/{entry.name}" if base else entry.name
+                        if not _is_text(path) or len(os.fsencode(path)) >= _PATH_MAX:
+                            continue
+                        if entry.is_dir(follow_symlinks=False):
+                            waiting.append(path)
+                        elif entry.is_file(follow_symlinks=False):
+                            yield path
+            finally:
+                os.close(folder)
+
+    def _make_folders(self, parts: list[str]) -> int:
+        """Descriptor of a folder, made with those on the way where they are missing."""
+        folder = self._open(".", _FOLDER)
+        for part in parts:
+            try:
+                with suppress(FileExistsError):
+                    os.mkdir(part, 0o755, dir_fd=folder)
+                deeper = self._open(part, _FOLDER, below=folder)
+            finally:
+                os.close(folder)
+            folder = deeper
+        return folder
+
+    def _open_file(self, path: str) -> int:
+        descriptor = self._open(
+            path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_NOCTTY | os.O_CLOEXEC
+        )
+        found = os.fstat(descriptor)
+        if not stat.S_ISREG(found.st_mode) or found.st_nlink != 1:
+            os.close(descriptor)
+            raise FileRefused(f"{path!r} isn't a regular file with one name.")
+        return descriptor
+
+    def _open(self, path: str, flags: int, *, below: int | None = None) -> int:
+        how = _How(flags, 0, _NO_XDEV | _NO_MAGICLINKS | _NO_SYMLINKS | _BENEATH)
+        root = self._root if below is None else below
+        if root < 0:
+            raise FileRefused("The sandbox is closed.")
+        descriptor: int = self._libc.syscall(
+            _OPENAT2, root, os.fsencode(path), ctypes.byref(how), ctypes.c_size_t(ctypes.sizeof(how))
+        )
+        if descriptor < 0:
+            raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()), path)
+        return descriptor
+
+    @contextmanager
+    def _as_owner(self) -> Iterator[None]:
+        """As root: with the sandbox's uid for files, in this thread alone, so that root's rights don't count."""
+        if os.geteuid() != 0:
+            yield
+            return
+        try:
+            self._become(self._owner)
+            yield
+        finally:
+            self._become(0)
+
+    def _become(self, uid: int) -> None:
+        for change in (self._libc.setfsgid, self._libc.setfsuid):
+            change(uid)
+            if change(-1) != uid:  # these two calls report nothing but the value before
+                raise PermissionError(errno.EPERM, f"could not take the file rights of uid {uid}")
+
+
+def _parts(path: str) -> list[str]:
+    pure = PurePosixPath(path)
+    if pure.is_absolute() or ".." in pure.parts or not pure.parts or "\0" in path:
+        raise FileRefused(f"{path!r} isn't a relative path inside the workspace.")
+    if len(os.fsencode(path)) >= _PATH_MAX:
+        raise FileRefused("The path is longer than 4095 bytes.")
+    return list(pure.parts)
+
+
+def _is_text(path: str) -> bool:
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+@contextmanager
+def _told(path: str) -> Iterator[None]:
+    """Say what the system refused as a FileRefused that names the path."""
+    try:
+        yield
+    except (OSError, UnicodeEncodeError) as error:
+        links = isinstance(error, OSError) and error.errno in (errno.ELOOP, errno.EXDEV)
+        why = "it goes over a link" if links else getattr(error, "strerror", None) or str(error)
+        raise FileRefused(f"{path!r}: {why}.") from error
