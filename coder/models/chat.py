@@ -17,9 +17,9 @@ from coder.errors import ModelNotFound
 from coder.models.connection import Connection, read_body
 from coder.models.endpoint import Endpoint, Patience
 from coder.models.faults import connection_fault, given_up, said_by, status_fault
+from coder.models.manners import Manners
 from coder.models.model import Answer, ChatMessage, OnRetry, Sampling, Usage
 from coder.models.prices import cost
-from coder.models.requests import Manners
 from coder.models.retries import Clock, Passing, retrying
 from coder.models.stream import Unfinished, estimated_usage
 

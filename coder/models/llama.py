@@ -46,7 +46,7 @@ class Llama:
             ModelUnavailable: it can't load them; the message ends with the last lines of its log.
         """
         process = await asyncio.create_subprocess_exec(
-            # -P: a module of the same name in the current folder, the user's repository, must not be loaded.
+            # -P: no file beside the server's own, and none in the current folder, may pass for a module.
             *(sys.executable, "-P", str(SERVER)),
             stdin=PIPE,
             stdout=PIPE,

@@ -303,3 +303,22 @@ async def test_a_whole_answer_from_an_endpoint_that_does_not_stream_counts() -> 
 
     assert (answer.text, answer.finish, tokens) == ("hello", "stop", ["hello"])
     assert answer.usage.input_tokens == 7
+
+
+@pytest.mark.parametrize(
+    "event",
+    ["5", "null", "[]", '"x"', '{"choices": 5}', '{"choices": [null]}', '{"choices": [{"delta": "x"}]}', "x"],
+)
+async def test_a_stream_of_something_else_is_a_fault_that_passes(event: str) -> None:
+    with faulty_endpoint(streams(event, "[DONE]"), says("hello")) as server:
+        answer = await ask(server)
+
+    assert answer.text == "hello"
+
+
+@pytest.mark.parametrize("document", [5, None, [], {}, {"choices": None}, {"choices": [{"message": None}]}])
+async def test_a_document_of_something_else_is_a_fault_that_passes(document: object) -> None:
+    with faulty_endpoint(status(200, document), says("hello")) as server:
+        answer = await ask(server)
+
+    assert answer.text == "hello"

@@ -1,4 +1,4 @@
-"""What is sent: the body of a chat completion, less what the endpoint has refused before."""
+"""Manners: what is sent to an endpoint, less the parameters that it has refused before."""
 
 import re
 from collections.abc import Sequence

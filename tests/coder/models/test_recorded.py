@@ -1,0 +1,194 @@
+import json
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from coder.errors import ModelError, UsageError
+from coder.models.chat import ChatModel
+from coder.models.model import Answer, ChatMessage, Model, Sampling
+from coder.models.recorded import Recorded, Recorder
+from coder.models.scripted import Scripted
+from tests.coder.models.asking import endpoint_of
+from tests.faulty_endpoint import faulty_endpoint, says
+
+SECRET = "sk-proj-abcdefghijklmnopqrstuvwxyz0123456789"
+SAMPLING = Sampling(temperature=0, seed=1)
+
+
+def asking(*texts: str) -> list[ChatMessage]:
+    """A conversation of these messages of the user."""
+    return [ChatMessage(role="user", content=text) for text in texts]
+
+
+async def record(path: Path, answers: list[str], *conversations: list[ChatMessage]) -> None:
+    """Record one scripted answer for each conversation."""
+    async with Recorder(Scripted(answers), path) as model:
+        for conversation in conversations:
+            await model.answer(conversation, sampling=SAMPLING)
+
+
+async def said(model: Model, *texts: str) -> str:
+    answer = await model.answer(asking(*texts), sampling=SAMPLING)
+    return answer.text
+
+
+async def test_a_replay_gives_the_same_answers_as_the_endpoint_did(tmp_path: Path) -> None:
+    path = tmp_path / "run.jsonl"
+    with faulty_endpoint(says("one"), says("t", "wo")) as server:
+        async with Recorder(ChatModel(endpoint_of(server)), path) as model:
+            live = [await model.answer(asking(text), sampling=SAMPLING) for text in ("1?", "2?")]
+
+    recorded = Recorded(path)
+    played: list[Answer] = [await recorded.answer(asking(text), sampling=SAMPLING) for text in ("1?", "2?")]
+
+    assert played == live
+    assert (recorded.name, recorded.header.kind) == ("toy/toy", "recorded")
+
+
+async def test_requests_are_found_in_any_order_and_repeated_ones_play_in_turn(tmp_path: Path) -> None:
+    path = tmp_path / "run.jsonl"
+    await record(path, ["a1", "b", "a2"], asking("a?"), asking("b?"), asking("a?"))
+
+    model = Recorded(path)
+
+    assert [await said(model, text) for text in ("b?", "a?", "a?")] == ["b", "a1", "a2"]
+
+
+async def test_a_request_made_too_often_says_how_often_it_was_recorded(tmp_path: Path) -> None:
+    path = tmp_path / "run.jsonl"
+    await record(path, ["a"], asking("a?"))
+    model = Recorded(path)
+    await said(model, "a?")
+
+    with pytest.raises(ModelError, match="answers this request 1 times"):
+        await said(model, "a?")
+
+
+async def test_an_unknown_request_says_where_it_leaves_the_nearest_one(tmp_path: Path) -> None:
+    path = tmp_path / "run.jsonl"
+    await record(path, ["a", "b"], asking("Write a poem."), asking("Write a function.", "It failed: 3 != 4"))
+    model = Recorded(path)
+
+    with pytest.raises(ModelError, match=r"Message 2 \(user\) differs at character 11: '5 != 4'.*'3 != 4'"):
+        await said(model, "Write a function.", "It failed: 5 != 4")
+
+
+@pytest.mark.parametrize(
+    ("texts", "sampling", "words"),
+    [
+        (("a?", "b?"), SAMPLING, "It has 2 messages; recorded: 1"),
+        (("a?",), Sampling(temperature=0, seed=2), "seed is 2; recorded: 1"),
+    ],
+)
+async def test_other_differences_are_named_too(
+    tmp_path: Path, texts: tuple[str, ...], sampling: Sampling, words: str
+) -> None:
+    path = tmp_path / "run.jsonl"
+    await record(path, ["a"], asking("a?"))
+
+    with pytest.raises(ModelError, match=words):
+        await Recorded(path).answer(asking(*texts), sampling=sampling)
+
+
+async def test_secrets_are_redacted_on_the_way_in_and_replay_still_finds_the_request(tmp_path: Path) -> None:
+    path = tmp_path / "run.jsonl"
+    await record(path, [f"your key is {SECRET}"], asking(f"my key is {SECRET}"))
+
+    answer = await said(Recorded(path), f"my key is {SECRET}")
+
+    assert SECRET not in path.read_text()
+    assert SECRET not in answer
+
+
+async def test_a_recording_is_readable_lines_that_begin_with_what_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "run.jsonl"
+    await record(path, ["a"], asking("a?"))
+
+    header, entry = (json.loads(line) for line in path.read_text().splitlines())
+
+    assert (header["coder_recording"], header["kind"], header["model"]) == (
+        1,
+        "scripted",
+        "scripted/dialogue",
+    )
+    assert entry["request"]["messages"] == [{"role": "user", "content": "a?"}]
+    assert entry["answer"]["text"] == "a"
+
+
+async def test_a_recording_of_the_same_model_is_continued(tmp_path: Path) -> None:
+    path = tmp_path / "run.jsonl"
+    await record(path, ["a"], asking("a?"))
+    await record(path, ["b"], asking("b?"))
+
+    model = Recorded(path)
+
+    assert [await said(model, text) for text in ("a?", "b?")] == ["a", "b"]
+
+
+async def test_a_recording_of_another_model_or_another_file_is_left_alone(tmp_path: Path) -> None:
+    path, diary = tmp_path / "run.jsonl", tmp_path / "diary.txt"
+    await record(path, ["a"], asking("a?"))
+    diary.write_text("Dear diary\n")
+
+    with pytest.raises(UsageError, match="holds answers of scripted/dialogue"):
+        Recorder(Scripted([], name="scripted/other"), path)
+    with pytest.raises(UsageError, match="Line 1"):
+        Recorder(Scripted([]), diary)
+
+    assert diary.read_text() == "Dear diary\n"
+
+
+async def test_a_damaged_line_is_named_by_its_number(tmp_path: Path) -> None:
+    path = tmp_path / "run.jsonl"
+    await record(path, ["a", "b"], asking("a?"), asking("b?"))
+    lines = path.read_text().splitlines()
+
+    path.write_text("\n".join([*lines[:2], lines[2][:40]]))
+    with pytest.raises(UsageError, match=r"Line 3 .* is damaged"):
+        Recorded(path)
+
+    path.write_text("\n".join([lines[0], lines[1].replace("a?", "c?")]))
+    with pytest.raises(UsageError, match=r"Line 2 .* key doesn't belong"):
+        Recorded(path)
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("", "is empty"),
+        ('{"coder_recording": 2, "kind": "recorded", "model": "m", "date": "d"}', "newer"),
+        ("\xff\n", "Line 1"),
+    ],
+)
+def test_a_file_that_is_no_recording_is_refused(tmp_path: Path, content: str, words: str) -> None:
+    path = tmp_path / "run.jsonl"
+    path.write_bytes(content.encode("latin-1"))
+
+    with pytest.raises(UsageError, match=words):
+        Recorded(path)
+
+
+def test_a_file_that_is_missing_or_cannot_be_written_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="can't be read: No such file"):
+        Recorded(tmp_path / "none.jsonl")
+    with pytest.raises(UsageError, match="can't be written: No such file"):
+        Recorder(Scripted([]), tmp_path / "none" / "run.jsonl")
+
+
+async def test_a_replay_reserves_what_the_recorded_model_cost(tmp_path: Path) -> None:
+    path = tmp_path / "run.jsonl"
+    await record(path, ["a"], asking("a?"))
+    header, *entries = path.read_text().splitlines()
+    priced = {**json.loads(header), "usd_per_million": ["0.4", "1.6"]}
+    path.write_text("\n".join([json.dumps(priced), *entries]))
+
+    assert Recorded(path).price(1000, 1000) == Decimal("0.002")
+
+
+async def test_a_script_is_told_in_order_and_ends() -> None:
+    model = Scripted(["first", "second"])
+
+    assert [await said(model, "x"), await said(model, "x")] == ["first", "second"]
+    with pytest.raises(ModelError, match="2 answers, and one more"):
+        await said(model, "x")
