@@ -14,19 +14,34 @@ from coder.errors import LeaseHeld, MachineError
 from coder.events import EventLog
 from coder.store.database import Database
 from coder.store.owner import Owner
+from coder.store.runs import RunSummary
 
 LEASE_S = 30.0
 """How long a holder that gives no sign of life, and can't be asked for one, is waited for."""
 
 
 class LeasedLog(EventLog, Protocol):
-    """An event log that also says who may write a run."""
+    """An event log that also says who may write a run, and which runs there are."""
 
     def lease(self, run: str) -> AbstractAsyncContextManager[int]:
         """Hold a run while the block lasts; gives the token for `append`.
 
         Raises:
             LeaseHeld: on entry: another process works on the run; the message says which.
+        """
+
+    async def runs(self, *, limit: int | None = None) -> list[RunSummary]:
+        """Runs that have events, newest first, at most `limit` of them.
+
+        Raises:
+            LogDamaged: a first or last event can't be read.
+        """
+
+    async def resolve(self, prefix: str) -> str:
+        """The one run whose id starts with this; the leading `run_` may be left out.
+
+        Raises:
+            UsageError: none or several do; the message names the nearest.
         """
 
 

@@ -55,11 +55,10 @@ class MemoryLog:
         """Events of a run with seq > after, in order; empty for a run that isn't there."""
         return [_copy(event) for event in self._events.get(run, [])[after:]]
 
-    async def runs(self) -> list[RunSummary]:
-        """Every run that has events, newest first."""
-        ends = [(run, events) for run, events in self._events.items() if events]
-        summaries = [RunSummary(run, _copy(events[0]), _copy(events[-1])) for run, events in ends]
-        return sorted(summaries, key=lambda summary: (summary.first.time, summary.run), reverse=True)
+    async def runs(self, *, limit: int | None = None) -> list[RunSummary]:
+        """Runs that have events, newest first, at most `limit` of them."""
+        ends = [(run, self._events[run]) for run in reversed(self._tokens) if self._events.get(run)]
+        return [RunSummary(run, _copy(events[0]), _copy(events[-1])) for run, events in ends[:limit]]
 
     async def resolve(self, prefix: str) -> str:
         """The one run whose id starts with this; the leading `run_` may be left out.

@@ -102,21 +102,23 @@ class SqliteLog:
             raise self._database.damaged(f"events of {run} are missing")
         return [self._event(row) for row in rows]
 
-    async def runs(self) -> list[RunSummary]:
-        """Every run that has events, newest first.
+    async def runs(self, *, limit: int | None = None) -> list[RunSummary]:
+        """Runs that have events, newest first, at most `limit` of them.
 
         Raises:
             LogDamaged: a first or last event can't be read.
         """
         with self._database.reading() as connection:
             rows = connection.execute(
-                f"SELECT {_COLUMNS} FROM run JOIN event USING (run) WHERE seq IN (1, last) ORDER BY run, seq"
+                f"SELECT {_COLUMNS} FROM event JOIN "
+                "(SELECT rowid AS age, run, last FROM run WHERE last > 0 ORDER BY rowid DESC LIMIT ?) "
+                "USING (run) WHERE seq IN (1, last) ORDER BY age DESC, seq",
+                (-1 if limit is None else limit,),
             ).fetchall()
         ends: dict[str, list[Event]] = {}
         for row in rows:
             ends.setdefault(row[0], []).append(self._event(row))
-        summaries = [RunSummary(run, events[0], events[-1]) for run, events in ends.items()]
-        return sorted(summaries, key=lambda summary: (summary.first.time, summary.run), reverse=True)
+        return [RunSummary(run, events[0], events[-1]) for run, events in ends.items()]
 
     async def resolve(self, prefix: str) -> str:
         """The one run whose id starts with this; the leading `run_` may be left out.

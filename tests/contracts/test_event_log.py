@@ -138,3 +138,20 @@ async def test_runs_are_listed_newest_first_with_their_first_and_last_event(log:
 
     assert [summary.run for summary in listed] == ["run_b", "run_a"]
     assert [(summary.first.type, summary.last.type) for summary in listed] == [("hello", "end")] * 2
+
+
+async def test_a_list_of_runs_can_be_cut_to_the_newest(log: LeasedLog) -> None:
+    for run in ("run_z", "run_a", "run_m"):
+        async with log.lease(run) as token:
+            await log.append(run, [HELLO], after=0, token=token)
+
+    assert [summary.run for summary in await log.runs(limit=2)] == ["run_m", "run_a"]
+
+
+async def test_a_run_is_found_by_the_start_of_its_id_once_it_has_events(log: LeasedLog) -> None:
+    async with log.lease("run_a1") as token:
+        await log.append("run_a1", [HELLO], after=0, token=token)
+    async with log.lease("run_a2"):
+        pass
+
+    assert await log.resolve("a") == "run_a1"
