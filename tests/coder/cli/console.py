@@ -1,0 +1,102 @@
+"""Start the installed `coder` as a person or a program does: in a pipe, or on a terminal."""
+
+import os
+import pty
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from select import select
+from time import monotonic
+
+CODER = Path(sys.executable).with_name("coder")
+LONGEST_S = 120.0
+KEYS = ("_API_KEY", "CODER_")
+
+
+@dataclass(frozen=True, slots=True)
+class Console:
+    """A place to start commands in, with a log and a home of its own and no key of the developer's."""
+
+    home: Path
+
+    @property
+    def environ(self) -> dict[str, str]:
+        """The environment of every command."""
+        kept = {name: value for name, value in os.environ.items() if not any(key in name for key in KEYS)}
+        home = str(self.home)
+        own = {
+            "HOME": home,
+            "XDG_CONFIG_HOME": f"{home}/.config",
+            "CODER_HOME": f"{home}/data",
+            "NO_COLOR": "1",
+        }
+        return kept | own
+
+    def start(self, *arguments: str, cwd: Path | None = None, **environ: str) -> "subprocess.Popen[bytes]":
+        """Start a command whose three streams are pipes."""
+        return subprocess.Popen(
+            [str(CODER), *arguments],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=self.environ | environ,
+            cwd=cwd or self.home,
+        )
+
+    def run(self, *arguments: str, stdin: bytes = b"", cwd: Path | None = None, **environ: str) -> "Finished":
+        """Run a command to its end in a pipe."""
+        process = self.start(*arguments, cwd=cwd, **environ)
+        out, err = process.communicate(stdin, timeout=LONGEST_S)
+        return Finished(process.returncode, out.decode(), err.decode())
+
+    def on_terminal(
+        self, *arguments: str, answers: dict[str, str] | None = None, **environ: str
+    ) -> "Finished":
+        """Run a command to its end on a terminal of its own; whatever the screen shows is `out`.
+
+        Args:
+            answers: what the person types once the screen shows a text.
+        """
+        pid, terminal = pty.fork()
+        if pid == 0:
+            os.chdir(self.home)
+            os.execve(CODER, [str(CODER), *arguments], self.environ | {"TERM": "xterm"} | environ)
+        shown = _watched(terminal, dict(answers or {}))
+        _, status = os.waitpid(pid, 0)
+        os.close(terminal)
+        return Finished(os.waitstatus_to_exitcode(status), shown, "")
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """What a command left."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def said(self) -> list[str]:
+        """The lines of stderr."""
+        return self.err.splitlines()
+
+
+def _watched(terminal: int, answers: dict[str, str]) -> str:
+    shown = b""
+    deadline = monotonic() + LONGEST_S
+    while monotonic() < deadline:
+        if not select([terminal], [], [], 1.0)[0]:
+            continue
+        try:
+            piece = os.read(terminal, 65_536)
+        except OSError:  # Linux: the other end has been closed
+            break
+        if not piece:
+            break
+        shown += piece
+        for text, answer in list(answers.items()):
+            if text.encode() in shown:
+                os.write(terminal, answer.encode())
+                del answers[text]
+    return shown.decode("utf-8", "replace").replace("\r\n", "\n")

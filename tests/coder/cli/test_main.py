@@ -1,0 +1,121 @@
+"""The frame around every command: help, names, and failures in words."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from coder.cli.commands import SUMMARIES
+from coder.cli.failure import report, single
+from coder.errors import ModelAuthError
+from sandbox.errors import BackendMissing
+from tests.coder.cli.console import CODER, Console
+
+HEAVY = ("pydantic", "openai", "asyncio", "rich", "yaml", "httpx2", "httpx")
+
+
+def test_help_lists_every_command_with_what_it_does(console: Console) -> None:
+    shown = console.run("--help")
+
+    assert shown.code == 0
+    for name, summary in SUMMARIES.items():
+        assert f"  {name} " in shown.out
+        assert summary.split()[0] in shown.out
+    assert "130 interrupted" in shown.out
+
+
+@pytest.mark.parametrize("flag", ["--help", "--version"])
+def test_nothing_heavy_is_imported_to_show_help_or_version(flag: str) -> None:
+    script = (
+        "import sys; from coder.cli.main import main; main([sys.argv[1]]);"
+        "print(*sorted({name.partition('.')[0] for name in sys.modules}), file=sys.stderr)"
+    )
+
+    done = subprocess.run([sys.executable, "-c", script, flag], capture_output=True, text=True, check=True)
+
+    assert not set(HEAVY) & set(done.stderr.split())
+
+
+def test_every_command_has_its_own_help(console: Console) -> None:
+    for name in SUMMARIES:
+        shown = console.run(name, "--help")
+
+        assert shown.code == 0, shown.err
+        assert f"Usage: coder {name}" in shown.out
+
+
+def test_a_command_that_is_not_there_is_refused_with_the_nearest(console: Console) -> None:
+    shown = console.run("slove", "Add.")
+
+    assert shown.code == 2
+    assert "Did you mean 'solve'?" in shown.err
+    assert shown.out == ""
+
+
+def test_a_flag_that_is_not_there_is_refused(console: Console) -> None:
+    shown = console.run("solve", "Add.", "--maxcalls", "3")
+
+    assert shown.code == 2
+    assert "--max-calls" in shown.err
+
+
+def test_a_reader_that_goes_away_is_no_failure_worth_words(console: Console) -> None:
+    process = console.start("--help")
+    assert process.stdout is not None
+    assert process.stderr is not None
+    process.stdout.close()
+
+    said = process.stderr.read()
+    process.wait()
+
+    assert said == b""
+
+
+def test_errors_have_the_exit_codes_of_their_kind(capsys: pytest.CaptureFixture[str]) -> None:
+    nested = ExceptionGroup("one", [ExceptionGroup("inside", [ModelAuthError("no key\nSet OPENAI_API_KEY")])])
+
+    assert report(single(nested)) == 4
+    assert report(BackendMissing("no bubblewrap")) == 5
+    assert capsys.readouterr().err == "error: no key\n  Set OPENAI_API_KEY\nerror: no bubblewrap\n"
+
+
+def test_a_bug_is_one_line_and_its_traceback_is_kept_in_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("CODER_HOME", str(tmp_path))
+    monkeypatch.delenv("CODER_DEBUG", raising=False)
+
+    code = report(ZeroDivisionError("division by zero"))
+
+    said = capsys.readouterr().err
+    assert code == 5
+    assert "This is a bug in coder: ZeroDivisionError: division by zero" in said
+    assert "Traceback" not in said
+    assert "ZeroDivisionError" in (tmp_path / "crashes" / f"{os.getpid()}.txt").read_text()
+
+
+def test_a_bug_shows_its_traceback_when_asked(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("CODER_DEBUG", "1")
+
+    report(ZeroDivisionError("division by zero"))
+
+    assert "ZeroDivisionError: division by zero" in capsys.readouterr().err
+
+
+def test_a_command_of_another_package_is_found_by_its_entry_point(tmp_path: Path) -> None:
+    package = tmp_path / "greeting-1.0.dist-info"
+    package.mkdir()
+    (package / "METADATA").write_text("Metadata-Version: 2.1\nName: greeting\nVersion: 1.0\n")
+    (package / "entry_points.txt").write_text("[coder.commands]\ngreet = greeting:greet\n")
+    (tmp_path / "greeting.py").write_text("def greet(name: str) -> None:\n    print(f'hello {name}')\n")
+    environ = os.environ | {"PYTHONPATH": str(tmp_path)}
+
+    listed = subprocess.run([CODER, "--help"], capture_output=True, text=True, env=environ, check=True)
+    greeted = subprocess.run([CODER, "greet", "you"], capture_output=True, text=True, env=environ, check=True)
+
+    assert "From the package greeting." in listed.stdout
+    assert greeted.stdout == "hello you\n"

@@ -1,0 +1,301 @@
+"""`coder solve` as a person and as a program meet it, with an endpoint on loopback that says what it is told to."""
+
+import json
+import signal
+import stat
+from pathlib import Path
+
+import pytest
+
+from coder.run import Run
+from tests.coder.cli.console import Console, Finished
+from tests.faulty_endpoint import FaultyEndpoint, error, faulty_endpoint, hangs, says, unused_port
+
+ADD = "def add(a, b):\n    return a + b\n"
+SUBTRACT = "def add(a, b):\n    return a - b\n"
+CHECK = ("--check", "assert add(2, 3) == 5")
+TASK = "Write a Python function add(a, b)."
+
+
+def code(text: str) -> str:
+    return f"```python\n{text}```\n"
+
+
+def solve(console: Console, endpoint: FaultyEndpoint, *arguments: str, **more: str) -> Finished:
+    return console.run("solve", TASK, *arguments, "--base-url", endpoint.url, "-m", "toy", **more)
+
+
+def test_a_solved_task_says_so_first_and_leaves_just_the_code_on_stdout(console: Console) -> None:
+    with faulty_endpoint(says(code(SUBTRACT)), says(code(ADD))) as endpoint:
+        done = solve(console, endpoint, *CHECK)
+
+    assert done.code == 0, done.err
+    assert done.out == ADD
+    assert done.said[0].startswith("✓ solved  1 of 1 passed  2 attempts  2 calls  ")
+    assert "assert add(2, 3) == 5: expected 5, got -1" in done.err
+    assert len(done.said) <= 12
+    assert "\x1b" not in done.err
+
+
+def test_json_is_one_document_with_everything_a_program_asks_for(console: Console) -> None:
+    with faulty_endpoint(says(code(ADD))) as endpoint:
+        done = solve(console, endpoint, *CHECK, "--json")
+
+    document = json.loads(done.out)
+    assert (document["status"], document["verified"], document["calls"]) == ("solved", "checks", 1)
+    assert document["files"] == {"solution.py": ADD}
+    assert set(document) == set(Run.model_fields)
+
+
+def test_jsonl_is_every_event_as_a_line(console: Console) -> None:
+    with faulty_endpoint(says(code(ADD))) as endpoint:
+        done = solve(console, endpoint, *CHECK, "--jsonl")
+
+    events = [json.loads(line) for line in done.out.splitlines()]
+    assert [event["seq"] for event in events] == list(range(1, len(events) + 1))
+    assert events[0]["type"] == "run.started"
+    assert events[-1]["type"] == "run.stopped"
+
+
+def test_quiet_leaves_nothing_but_the_result(console: Console) -> None:
+    with faulty_endpoint(says(code(ADD))) as endpoint:
+        done = solve(console, endpoint, *CHECK, "-q")
+
+    assert (done.out, done.err) == (ADD, "")
+
+
+def test_what_was_solved_lands_in_the_folder_and_its_diff_on_stdout(console: Console, folder: Path) -> None:
+    with faulty_endpoint(says(code(ADD))) as endpoint:
+        done = solve(console, endpoint, str(folder), *CHECK)
+
+    assert done.code == 0, done.err
+    assert (folder / "solution.py").read_text() == ADD
+    assert done.out.startswith("diff --git a/solution.py b/solution.py\n")
+    assert "  changed  solution.py +2 -0" in done.err
+
+
+def test_an_unsolved_task_leaves_the_folder_alone_and_exits_with_1(console: Console, folder: Path) -> None:
+    with faulty_endpoint(says(code(SUBTRACT))) as endpoint:
+        done = solve(console, endpoint, str(folder), *CHECK, "--samples", "1", "--repairs", "0")
+
+    assert done.code == 1
+    assert list(folder.iterdir()) == []
+    assert done.out == ""
+    assert "  failed   assert add(2, 3) == 5: expected 5, got -1" in done.err
+
+
+def test_without_anything_to_check_it_by_the_run_is_unverified(console: Console) -> None:
+    with faulty_endpoint(says(code(ADD))) as endpoint:
+        done = solve(console, endpoint)
+        accepted = solve(console, endpoint, "--accept-unverified")
+
+    assert (done.code, accepted.code) == (8, 0)
+    assert done.said[0].startswith("? unverified")
+    assert done.out == ADD
+
+
+def test_a_limit_of_calls_ends_with_3_and_says_how_to_go_on(console: Console) -> None:
+    with faulty_endpoint(says(code(SUBTRACT))) as endpoint:
+        done = solve(console, endpoint, *CHECK, "--max-calls", "1")
+
+    assert done.code == 3
+    assert "--max-calls 2" in done.said[-1]
+
+
+def test_a_refused_key_ends_with_4_and_names_the_variable(console: Console) -> None:
+    with faulty_endpoint(error(401, "bad key")) as endpoint:
+        done = solve(console, endpoint, *CHECK, OPENAI_API_KEY="sk-wrong-0123456789abcdef")
+
+    assert done.code == 4
+    assert "OPENAI_API_KEY" in done.err
+    assert "sk-wrong" not in done.err
+    assert "Traceback" not in done.err
+
+
+def test_a_missing_key_ends_with_4_before_any_call(console: Console) -> None:
+    done = console.run("solve", TASK, *CHECK, "--model", "openai/gpt-5.4-mini", "--json")
+
+    assert done.code == 4
+    assert "OPENAI_API_KEY" in done.err
+    document = json.loads(done.out)
+    assert (document["status"], document["exit_code"], document["run_id"]) == ("error", 4, None)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("solve", ""), "The task is empty"),
+        (("solve",), "Give the task once"),
+        (("solve", "-"), "The task is empty"),
+        (("solve", TASK, "--check", "assert add("), "line 1"),
+        (("solve", TASK, "--test-file", "gone.py"), "gone.py can't be read"),
+        (("solve", TASK, "--model", "opnai/gpt"), "openai"),
+        (("solve", TASK, "--sandbox", "bubblewarp"), "bubblewrap"),
+        (("solve", TASK, "--max-calls", "0"), "--max-calls"),
+        (("solve", TASK, "--price", "cheap"), "--price"),
+        (("solve", TASK, "--record", "a", "--replay", "b"), "exclude each other"),
+        (("solve", TASK, "--replay", "gone.jsonl"), "gone.jsonl can't be read"),
+        (("show", "run_nothing"), "There is no run"),
+        (("resume", "run_nothing"), "There is no run"),
+        (("undo", "run_nothing"), "There is no run"),
+    ],
+)
+def test_what_cannot_be_used_ends_with_2_in_words(
+    console: Console, arguments: tuple[str, ...], said: str
+) -> None:
+    done = console.run(*arguments)
+
+    assert done.code == 2, done.err
+    assert said in done.err
+    assert "Traceback" not in done.err
+    assert done.out == ""
+
+
+def test_a_limit_of_cost_needs_a_price(console: Console) -> None:
+    with faulty_endpoint(says(code(ADD))) as endpoint:
+        refused = solve(console, endpoint, *CHECK, "--max-cost", "0.5")
+        priced = solve(console, endpoint, *CHECK, "--max-cost", "0.5", "--price", "1,2", "--json")
+
+    assert refused.code == 2
+    assert "--price" in refused.err
+    assert len(endpoint.requests) == 1
+    assert json.loads(priced.out)["cost"] > 0
+
+
+def test_a_limit_of_cost_is_kept_at_the_price_that_was_given(console: Console) -> None:
+    with faulty_endpoint(says(code(ADD))) as endpoint:
+        done = solve(console, endpoint, *CHECK, "--max-cost", "0.5", "--price", "1000000,1000000")
+
+    assert done.code == 3
+    assert len(endpoint.requests) == 0
+
+
+def test_a_broken_configuration_ends_with_2_and_names_the_line(console: Console) -> None:
+    (console.home / ".config" / "coder").mkdir(parents=True)
+    (console.home / ".config" / "coder" / "config.toml").write_text("max_calls = \n")
+
+    done = console.run("solve", TASK)
+
+    assert done.code == 2
+    assert "line 1" in done.err
+
+
+def test_a_repository_that_asks_for_more_is_refused_and_said(console: Console, folder: Path) -> None:
+    port = unused_port()
+    (folder / "pyproject.toml").write_text(
+        f'[tool.coder]\nbase_url = "http://127.0.0.1:{port}"\nmax_calls = 100\nsandbox = "unsafe-host"\n'
+    )
+
+    with faulty_endpoint(says(code(ADD))) as endpoint:
+        done = solve(console, endpoint, str(folder), *CHECK)
+
+    assert done.code == 0, done.err
+    for key in ("base_url", "max_calls", "sandbox"):
+        assert f"[tool.coder] {key} is ignored" in done.err
+
+
+def test_a_recorded_run_is_replayed_without_a_connection(console: Console) -> None:
+    with faulty_endpoint(says(code(SUBTRACT)), says(code(ADD))) as endpoint:
+        recorded = solve(console, endpoint, *CHECK, "--record", "calls.jsonl")
+
+    replayed = console.run("solve", TASK, *CHECK, "--replay", "calls.jsonl")
+
+    assert recorded.code == 0, recorded.err
+    assert replayed.code == 0, replayed.err
+    assert replayed.out == recorded.out == ADD
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_run_is_saved_and_goes_on_later(console: Console, number: int) -> None:
+    with faulty_endpoint(hangs(), says(code(ADD))) as endpoint:
+        process = console.start("solve", TASK, *CHECK, "--base-url", endpoint.url, "-m", "toy", "--json")
+        assert endpoint.wait_until(lambda it: len(it.requests) == 1, timeout_s=60)
+        process.send_signal(number)
+        out, err = process.communicate(timeout=60)
+        document = json.loads(out)
+        resumed = console.run("resume", document["run_id"], "--json")
+
+    assert process.returncode == 130
+    assert document["status"] == "interrupted"
+    assert f"coder resume {document['run_id']}".encode() in err
+    assert b"Traceback" not in err
+    assert resumed.code == 0, resumed.err
+    assert json.loads(resumed.out)["files"] == {"solution.py": ADD}
+
+
+def test_a_killed_run_goes_on_and_repeats_no_call_that_was_answered(console: Console) -> None:
+    with faulty_endpoint(says(code(SUBTRACT)), hangs(), says(code(ADD))) as endpoint:
+        process = console.start("solve", TASK, *CHECK, "--base-url", endpoint.url, "-m", "toy")
+        assert endpoint.wait_until(lambda it: len(it.requests) == 2, timeout_s=60)
+        process.kill()
+        process.communicate()
+        run = json.loads(console.run("ls", "--json").out)[0]
+        resumed = console.run("resume", run["run_id"], "--json")
+
+    assert run["status"] == "unfinished"
+    assert resumed.code == 0, resumed.err
+    assert len(endpoint.requests) == 3
+    assert json.loads(resumed.out)["attempts"] == 2
+
+
+def test_a_run_at_its_limit_goes_on_with_a_raised_one(console: Console) -> None:
+    with faulty_endpoint(says(code(SUBTRACT)), says(code(ADD))) as endpoint:
+        stopped = solve(console, endpoint, *CHECK, "--max-calls", "1", "--json")
+        run = json.loads(stopped.out)["run_id"]
+        resumed = console.run("resume", run.removeprefix("run_"), "--max-calls", "4", "--json")
+
+    assert stopped.code == 3
+    assert resumed.code == 0, resumed.err
+    assert json.loads(resumed.out)["limits"]["calls"] == 4
+
+
+def test_a_run_is_listed_shown_and_undone(console: Console, folder: Path) -> None:
+    with faulty_endpoint(says(code(ADD))) as endpoint:
+        run = json.loads(solve(console, endpoint, str(folder), *CHECK, "--json").out)["run_id"]
+
+    listed = console.run("ls")
+    shown = console.run("show", run)
+    events = json.loads(console.run("show", run, "--json").out)
+    undone = console.run("undo", run)
+
+    assert run in listed.out
+    assert "solved" in listed.out
+    assert TASK in shown.out
+    assert "return a + b" in shown.out
+    assert "✓ attempt 1.1" in shown.out
+    assert events[0]["type"] == "run.started"
+    assert undone.code == 0, undone.err
+    assert not (folder / "solution.py").exists()
+
+
+def test_undo_leaves_a_file_that_was_changed_since_and_says_so(console: Console, folder: Path) -> None:
+    with faulty_endpoint(says(code(ADD))) as endpoint:
+        run = json.loads(solve(console, endpoint, str(folder), *CHECK, "--json").out)["run_id"]
+    (folder / "solution.py").write_text("mine = 1\n")
+
+    undone = console.run("undo", run, "--json")
+
+    assert undone.code == 1
+    assert json.loads(undone.out)[0]["left"]
+    assert (folder / "solution.py").read_text() == "mine = 1\n"
+
+
+def test_a_task_comes_from_standard_input_and_from_a_file(console: Console, folder: Path) -> None:
+    (console.home / "task.yaml").write_text(f"prompt: {TASK}\nchecks: [assert add(2, 3) == 5]\n")
+    with faulty_endpoint(says(code(ADD))) as endpoint:
+        model = ("--base-url", endpoint.url, "-m", "toy", "-q")
+        piped = console.run("solve", "-", *CHECK, *model, stdin=TASK.encode())
+        filed = console.run("solve", "--file", "task.yaml", str(folder), *model)
+
+    assert piped.out == ADD
+    assert filed.code == 0, filed.err
+    assert (folder / "solution.py").read_text() == ADD
+
+
+def test_nothing_of_a_log_is_open_to_others(console: Console) -> None:
+    with faulty_endpoint(says(code(ADD))) as endpoint:
+        solve(console, endpoint, *CHECK)
+
+    for path in (console.home / "data").rglob("*"):
+        if path.is_file():
+            assert stat.S_IMODE(path.stat().st_mode) & 0o077 == 0, path
