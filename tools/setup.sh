@@ -107,7 +107,7 @@ make_venv() {
 }
 
 pip() {
-    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-input "$@" >&2 </dev/null
+    "$venv/bin/python" -m pip install -qq --disable-pip-version-check --no-input "$@" >&2 </dev/null
 }
 
 # One set-up at a time; the lock is on this very file, and ends with the process.

@@ -1,4 +1,4 @@
-"""`coder solve` as a person and as a program meet it, with an endpoint on loopback that says what it is told to."""
+"""`coder solve` as a person and as a program meet it; an endpoint on loopback says what it is told to."""
 
 import json
 import signal
