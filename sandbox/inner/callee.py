@@ -1,0 +1,210 @@
+"""The candidate's side of a call: loads its modules, and does what the other side asks of its objects.
+
+Everything after the first import of the candidate's code is the candidate's: whatever this process says is a
+claim. So nothing here decides about right and wrong, and nothing here holds a secret: the other side only
+believes values, and builds its own from them (`codec`, `standard`).
+
+A request is a tuple: an operation's name and its operands. The answer is ("value", value, changes, printed),
+("raised", error, where, changes, printed) or ("unsent", why, changes, printed). Before it there may be
+any number of ("ask", operation, operands…), each answered by ("answer", value) or ("threw", error).
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from types import BuiltinFunctionType, CoroutineType, FunctionType, GeneratorType, MethodType, ModuleType
+from typing import TYPE_CHECKING, Any
+
+from sandbox.inner.codec import CodecError, decode, encode
+from sandbox.inner.execute import forget_server
+from sandbox.inner.foreign import Foreign, foreign
+from sandbox.inner.lending import Loan
+from sandbox.inner.operators import OPERATORS, operators_of
+from sandbox.inner.printed import Printed
+from sandbox.inner.standard import from_parts, to_parts
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from sandbox.inner.channel import Channel
+
+_NAMED: dict[type, str] = {
+    FunctionType: "function",
+    BuiltinFunctionType: "function",
+    MethodType: "function",
+    ModuleType: "module",
+}
+_STEPWISE: dict[type, str] = {GeneratorType: "generator", CoroutineType: "coroutine"}
+_WHERE_LINES = 5
+
+
+class Callee:
+    """Serves one channel until the other side closes it."""
+
+    def __init__(self, channel: Channel, *, write_back: bool) -> None:
+        self._channel = channel
+        self._write_back = write_back
+        self._objects: list[Any] = []
+        self._numbers: dict[int, int] = {}
+        self._foreign: dict[int, object] = {}
+        self._thrown: dict[int, int] = {}
+        self._printed = Printed()
+        self._operations: dict[str, Callable[..., object]] = {
+            "import": importlib.import_module,
+            "get": getattr,
+            "set": setattr,
+            "delete": delattr,
+            "call": lambda function, args, kwargs: function(*args, **kwargs),
+            "resume": _resume,
+            "await": _await,
+            "describe": self._describe,
+            **OPERATORS,
+        }
+
+    def serve(self) -> None:
+        """Answer requests until the channel closes."""
+        while True:
+            frame = self._channel.receive()
+            if frame is None:
+                return
+            self._channel.send(self._answer(decode(frame, resolve=self._resolve)))
+
+    def _answer(self, request: tuple[Any, ...]) -> bytes:
+        operation, *operands = request
+        loan = Loan(request if self._write_back else ())
+        try:
+            outcome: tuple[object, ...] = ("value", self._operations[operation](*operands))
+        except BaseException as error:
+            outcome = ("raised", error, _where(error))
+        printed = self._printed.take()
+        try:
+            return encode((*outcome, loan.changes(), printed), refer=self._refer, known=loan.known())
+        except CodecError as error:
+            return encode(("unsent", str(error), (), printed))
+
+    def ask(self, operation: str, *operands: object) -> Any:
+        """Ask something of an object of the other side; serves its requests until the answer is there."""
+        self._channel.send(encode(("ask", operation, *operands), refer=self._refer))
+        while True:
+            frame = self._channel.receive()
+            if frame is None:
+                os._exit(0)  # the other side is done: nobody waits for this call any more
+            message = decode(frame, resolve=self._resolve)
+            if message[0] == "answer":
+                return message[1]
+            if message[0] == "threw":
+                raise message[1]
+            self._channel.send(self._answer(message))
+
+    def _refer(self, value: Any) -> object:
+        kind = type(value)
+        if issubclass(kind, Foreign):
+            return ("yours", Foreign.number_of(value))
+        parts = to_parts(value)
+        if parts is not None:
+            return parts
+        number = self._number(value)
+        if number in self._thrown:
+            return ("yours", self._thrown[number])
+        if issubclass(kind, type):
+            return ("class", number)
+        if issubclass(kind, BaseException):
+            return ("error", number, kind, value.args, _text(value))
+        if kind in _NAMED:
+            name = value.__name__
+            return (_NAMED[kind], number, name if type(name) is str else "")
+        if kind in _STEPWISE:
+            return (_STEPWISE[kind], number)
+        return ("object", number, self._number(kind))
+
+    def _resolve(self, payload: Any) -> object:
+        kind, *rest = payload
+        if kind == "object":
+            return self._objects[rest[0]]
+        if kind == "mine":
+            if rest[0] not in self._foreign:
+                self._foreign[rest[0]] = foreign(self.ask, *rest)
+            return self._foreign[rest[0]]
+        if kind == "error":
+            return self._rebuilt(*rest)
+        return from_parts(payload)
+
+    def _rebuilt(self, number: int, base: type, args: tuple[object, ...], name: str) -> BaseException:
+        """The other side's exception, as one of the nearest class that this side knows."""
+        error: BaseException = (base if base.__name__ == name else type(name, (base,), {}))(*args)
+        self._thrown[self._number(error)] = number
+        return error
+
+    def _number(self, value: object) -> int:
+        number = self._numbers.get(id(value))
+        if number is None:
+            number = self._numbers[id(value)] = len(self._objects)
+            self._objects.append(value)
+        return number
+
+    def _describe(self, cls: type) -> tuple[object, ...]:
+        bases = [base for base in cls.__bases__ if base is not object]
+        return (
+            cls.__name__,
+            cls.__qualname__,
+            cls.__module__,
+            bases,
+            operators_of(cls),
+            operators_of(type(cls)),
+        )
+
+
+def _resume(generator: Any, how: str, value: object) -> tuple[str, object]:
+    try:
+        return ("item", getattr(generator, how)(value))
+    except StopIteration as stop:
+        return ("done", stop.value)
+
+
+def _await(awaitable: Any) -> object:
+    import asyncio  # heavy, and few candidates are asynchronous
+
+    async def waited() -> object:
+        return await awaitable
+
+    global _loop  # one for all calls: what one of them made for the loop must fit the next
+    if _loop is None:
+        _loop = asyncio.new_event_loop()
+        asyncio.set_event_loop(_loop)
+    return _loop.run_until_complete(waited())
+
+
+_loop: Any = None
+
+
+def _text(error: BaseException) -> str:
+    try:
+        return str(error)
+    except BaseException:
+        return ""
+
+
+def _where(error: BaseException) -> tuple[tuple[str, int, str], ...]:
+    """File, line and function of the candidate's last frames, the innermost last."""
+    frames = []
+    trace = error.__traceback__
+    while trace is not None:
+        code = trace.tb_frame.f_code
+        if code.co_filename.startswith(os.getcwd()):
+            frames.append((os.path.relpath(code.co_filename), trace.tb_lineno, code.co_name))
+        trace = trace.tb_next
+    return tuple(frames[-_WHERE_LINES:])
+
+
+def main(channel: Channel, arguments: Mapping[str, object]) -> None:
+    """Serve the modules of the current folder.
+
+    Args:
+        arguments: write_back, whether changes to lent arguments are reported.
+    """
+    callee = Callee(channel, write_back=bool(arguments.get("write_back", True)))
+    forget_server()  # from here on `sandbox`, or whatever a candidate calls its modules, is its own
+    sys.path.insert(0, os.getcwd())
+    callee.serve()

@@ -1,0 +1,72 @@
+"""The checker's side of a check: runs pristine tests on proxies of the candidate's modules, and reports.
+
+None of the candidate's code is ever in this process, or in its sandbox; what the host believes comes from
+here only.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING, Any
+
+from sandbox.inner.asserts import rewritten
+from sandbox.inner.examples import run_example
+from sandbox.inner.execute import forget_server
+from sandbox.inner.imports import Finder
+from sandbox.inner.link import Link
+from sandbox.inner.namespaces import namespace
+from sandbox.inner.reporting import Reports, remember
+from sandbox.inner.testfile import run_test_file
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from sandbox.inner.channel import Channel
+
+
+def main(channel: Channel, arguments: Mapping[str, Any]) -> None:
+    """Run checks.
+
+    Args:
+        arguments: `checks`, `module` (where the candidate's names are looked up), `provides` (its other
+            modules), `write_back`, `plain`, `wall_s`.
+    """
+    link = Link(
+        channel,
+        writes_back=arguments["write_back"],
+        plain=arguments["plain"],
+        wall_s=arguments["wall_s"],
+    )
+    reports = Reports(channel)
+    module: str = arguments["module"]
+    forget_server()
+    sys.path.insert(0, os.getcwd())
+    sys.meta_path.insert(0, Finder(link, module, arguments["provides"]))
+    session: dict[str, Any] = {}
+    for check in arguments["checks"]:
+        kind = check["kind"]
+        if kind == "assertion":
+            with reports.attempt(check["name"]):
+                _run_assertion(check["source"], module)
+        elif kind == "example":
+            with reports.attempt(check["name"]):
+                _run_session(check["source"], check["want"], session, module)
+        else:
+            run_test_file(check, module, reports)
+    reports.end(mutated=link.mutated, referred=link.referred)
+
+
+def _run_assertion(source: str, module: str) -> None:
+    filename = "<check>"
+    remember(filename, source)
+    tree = rewritten(source, filename)
+    exec(compile(tree, filename, "exec"), namespace(tree, module))
+
+
+def _run_session(source: str, want: str, session: dict[str, Any], module: str) -> None:
+    """Examples follow one another in one session; what one defines, the next one finds."""
+    known = namespace(rewritten(source, "<example>"), module)
+    for name, value in known.items():
+        session.setdefault(name, value)
+    run_example(source, want, session)

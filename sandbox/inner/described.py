@@ -1,0 +1,279 @@
+"""Proxy classes, made from what the candidate's process says of its classes, and what they make.
+
+Bases are mirrored, so that isinstance, issubclass and except work here as they do there. A builtin exception
+is the builtin itself; any other class derives from nothing builtin, whatever the candidate's does.
+"""
+
+from __future__ import annotations
+
+import importlib
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from sandbox.inner.codec import CodecError
+from sandbox.inner.operators import BINARY, CONTAINS, IN_PLACE, METHODS, ORDER, PLAIN, REFLECTED
+from sandbox.inner.proxies import Instance, is_built, is_proxy, link_of, mark_built
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+
+    from sandbox.inner.link import Link
+
+_JUDGING = {**BINARY, **IN_PLACE, **ORDER, **CONTAINS}
+_STANDARD_ERRORS = frozenset(
+    {
+        "asyncio.exceptions",
+        "binascii",
+        "concurrent.futures._base",
+        "configparser",
+        "_csv",
+        "dataclasses",
+        "decimal",
+        "email.errors",
+        "graphlib",
+        "http.client",
+        "json.decoder",
+        "queue",
+        "_queue",
+        "re",
+        "re._constants",
+        "shutil",
+        "socket",
+        "sqlite3",
+        "statistics",
+        "struct",
+        "subprocess",
+        "tarfile",
+        "tomllib",
+        "urllib.error",
+        "xml.etree.ElementTree",
+        "zipfile",
+        "zlib",
+        "zoneinfo._common",
+    }
+)
+"""Modules whose exceptions are this side's own. None of a test tool: a candidate can't skip or end a test."""
+
+
+class _Described(type):
+    """The class of proxy classes: what isn't found on one is asked of the candidate's."""
+
+    def __new__(
+        cls, name: str, bases: tuple[type, ...], space: dict[str, Any], *, made: bool = False
+    ) -> _Described:
+        if not made:
+            raise TypeError(f"a test that runs apart from the candidate can't derive {name} from its classes")
+        return super().__new__(cls, name, bases, space)
+
+    def __init__(cls, name: str, bases: tuple[type, ...], space: dict[str, Any], **_: object) -> None:
+        super().__init__(name, bases, space)
+
+    def __call__(cls, *args: object, **kwargs: object) -> Any:
+        """Make an instance there."""
+        made = _link(cls).call(cls, args, kwargs, cls.__name__)
+        if isinstance(made, Instance):
+            mark_built(made)
+        return made
+
+    def __getattr__(cls, name: str) -> Any:
+        return _link(cls).request("get", cls, name)
+
+    def __setattr__(cls, name: str, value: object) -> None:
+        _link(cls).request("set", cls, name, value)
+
+
+def _link(cls: type) -> Any:
+    return vars(cls)["__far__"][0]
+
+
+def make_class(link: Link, number: int, described: Any) -> type:
+    """The class that stands for class `number` here.
+
+    Raises:
+        CodecError: the description isn't one.
+    """
+    name, qualname, module, bases, operators, class_operators = _checked(described)
+    own = [base for base in bases if issubclass(base, (Instance, BaseException))]
+    space: dict[str, Any] = {"__module__": module, "__qualname__": qualname, "__far__": (link, number)}
+    if any(issubclass(base, BaseException) for base in own):
+        standard = _standard_error(module, name)
+        if standard is not None:
+            return standard
+        own = [base for base in own if issubclass(base, BaseException)]
+        space.update(__str__=_error_text, __getattr__=_error_attribute)
+    else:
+        space.update(_operators(operators), __slots__=())
+    meta = _meta(own, class_operators)
+    try:
+        made: type = meta(name, tuple(own) or (Instance,), space, made=True)
+    except (TypeError, ValueError) as error:
+        raise CodecError(f"a class that can't be: {error}") from error
+    return made
+
+
+def _meta(bases: list[type], operators: tuple[str, ...]) -> Any:
+    """The class of a class with these bases, and with these operators of its own (`len(Color)`)."""
+    metas = {type(base) for base in bases if isinstance(base, _Described)} or {_Described}
+    least = [
+        meta for meta in metas if not any(other is not meta and issubclass(other, meta) for other in metas)
+    ]
+    if len(least) == 1 and not operators:
+        return least[0]
+    return type("_Described", tuple(least), _class_operators(operators))
+
+
+def _checked(described: Any) -> tuple[Any, ...]:
+    if type(described) is not tuple or len(described) != 6:
+        raise CodecError("no description of a class")
+    *names, bases, operators, class_operators = described
+    if not all(type(name) is str for name in names) or type(bases) is not list:
+        raise CodecError("no names of a class")
+    if not all(isinstance(base, type) for base in bases):
+        raise CodecError("a class with bases that aren't classes")
+    if type(operators) is not tuple or type(class_operators) is not tuple:
+        raise CodecError("a class without operators")
+    return (*names, bases, operators, class_operators)
+
+
+def _standard_error(module: str, name: str) -> type | None:
+    if module not in _STANDARD_ERRORS:
+        return None
+    try:
+        found: object = getattr(importlib.import_module(module), name, None)
+    except ImportError:
+        return None
+    return found if isinstance(found, type) and issubclass(found, BaseException) else None
+
+
+def _operators(names: tuple[str, ...]) -> dict[str, Any]:
+    space: dict[str, Any] = {name: _asked(name) for name in (*PLAIN, *METHODS) if name in names}
+    space.update((name, _guarded(name)) for name in _JUDGING if name in names)
+    space.update((name, _reflected(name, plain)) for name, plain in REFLECTED.items() if name in names)
+    if "unhashable" in names:
+        space["__hash__"] = None
+    if "__call__" in names:
+        space["__call__"] = lambda self, *args, **kwargs: link_of(self).call(
+            self, args, kwargs, type(self).__name__
+        )
+    if "__await__" in names:
+        space["__await__"] = lambda self: coroutine(link_of(self), self).__await__()
+    return space
+
+
+def _class_operators(names: tuple[str, ...]) -> dict[str, Any]:
+    return {
+        name: lambda cls, *operands, name=name: _link(cls).request(name, cls, *operands)
+        for name in (*PLAIN, *CONTAINS, "__or__")
+        if name in names
+    }
+
+
+def _asked(name: str) -> Callable[..., Any]:
+    return lambda self, *operands: link_of(self).request(name, self, *operands)
+
+
+def _guarded(name: str) -> Callable[..., Any]:
+    def asked(self: Any, other: object, *more: object) -> object:
+        if not (is_built(self) or is_proxy(other)):
+            if name in CONTAINS and hasattr(type(self), "__iter__"):
+                return any(item is other or item == other for item in self)
+            raise _not_for(self, name)
+        return _inherit(self, link_of(self).request(name, self, other, *more))
+
+    return asked
+
+
+def _reflected(name: str, plain: str) -> Callable[..., Any]:
+    def asked(self: Any, other: object) -> object:
+        if not (is_built(self) or is_proxy(other)):
+            raise _not_for(self, name)
+        return _inherit(self, link_of(self).request(plain, other, self))
+
+    return asked
+
+
+def _inherit(operand: Any, result: object) -> object:
+    if is_built(operand) and type(result) is type(operand):
+        mark_built(result)
+    return result
+
+
+def _not_for(value: object, name: str) -> TypeError:
+    return TypeError(
+        f"the candidate returned an object of its own class {type(value).__name__}, "
+        f"which can't be compared or computed with the test's own data ({name})"
+    )
+
+
+def make_error(
+    link: Link,
+    number: int,
+    cls: Any,
+    args: Any,
+    text: object,
+) -> BaseException:
+    """The exception that stands for exception `number` here.
+
+    Raises:
+        CodecError: the parts aren't those of an exception.
+    """
+    if not (isinstance(cls, type) and issubclass(cls, BaseException)) or type(args) is not tuple:
+        raise CodecError("no exception")
+    if type(text) is not str:
+        raise CodecError("an exception without text")
+    error: Any = cls.__new__(cls)
+    with suppress(TypeError, ValueError):  # arguments that this class doesn't take
+        error = cls.__new__(cls, *args)
+        # Not cls(…) where the class is the candidate's: that would have it make a new one.
+        builtin: Any = next(base for base in cls.__mro__ if base.__module__ == "builtins")
+        builtin.__init__(error, *args)
+    vars(error)["__far__"] = (link, number, text)
+    return error  # type: ignore[no-any-return]
+
+
+def _error_text(error: BaseException) -> str:
+    text: str = vars(error)["__far__"][2]
+    return text
+
+
+def _error_attribute(error: BaseException, name: str) -> Any:
+    far = vars(error).get("__far__")
+    if far is None or name.startswith("__"):
+        raise AttributeError(name)
+    return far[0].request("get", error, name)
+
+
+def as_raised(error: object, where: object) -> BaseException:
+    """The exception to raise here for one that the candidate raised.
+
+    Raises:
+        CodecError: it is none.
+    """
+    if not isinstance(error, BaseException):
+        raise CodecError("something raised that is no exception")
+    if isinstance(error, (KeyboardInterrupt, GeneratorExit)):
+        return RuntimeError(f"the candidate raised {type(error).__name__}")
+    if type(where) is tuple:
+        with suppress(ValueError, TypeError):  # a place that isn't one is left out
+            vars(error)["__where__"] = [f"{file}, line {line}, in {name}" for file, line, name in where]
+    return error
+
+
+def generator(link: Link, proxy: object) -> Generator[Any, Any, Any]:
+    """A generator of this side that steps the candidate's."""
+    how, value = "send", None
+    while True:
+        kind, item = link.request("resume", proxy, how, value)
+        if kind == "done":
+            return item
+        try:
+            how, value = "send", (yield item)
+        except GeneratorExit:
+            return None
+        except BaseException as error:
+            how, value = "throw", error
+
+
+async def coroutine(link: Link, proxy: object) -> Any:
+    """A coroutine of this side that runs the candidate's to its end."""
+    return link.request("await", proxy)

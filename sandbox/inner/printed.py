@@ -1,0 +1,47 @@
+"""What a candidate printed during one call, bounded, so that the caller can print it in its own place."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+
+MAX_PRINTED = 64 << 10
+"""Bytes kept of one call's output; what is over that is dropped, from the answer and from the real stdout."""
+
+
+class _Kept(io.RawIOBase):
+    def __init__(self) -> None:
+        self.content = bytearray()
+
+    def writable(self) -> bool:
+        return True
+
+    def fileno(self) -> int:
+        return 1
+
+    def write(self, data: object) -> int:
+        raw = bytes(data)  # type: ignore[call-overload]
+        self.content += raw[: MAX_PRINTED - len(self.content)]
+        return len(raw)
+
+
+class Printed:
+    """Takes the place of sys.stdout. What is taken from it goes to the real one as well."""
+
+    def __init__(self) -> None:
+        self._kept = _Kept()
+        self._stream = io.TextIOWrapper(
+            io.BufferedWriter(self._kept), encoding="utf-8", errors="surrogateescape", write_through=True
+        )
+        sys.stdout = self._stream
+
+    def take(self) -> str:
+        """What was printed since the last time."""
+        if not self._stream.closed:
+            self._stream.flush()
+        raw = bytes(self._kept.content)
+        self._kept.content.clear()
+        if raw:
+            os.write(1, raw)
+        return raw.decode("utf-8", "replace")

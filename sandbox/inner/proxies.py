@@ -1,0 +1,163 @@
+"""What a test holds in place of the candidate's modules, functions and objects; classes are in `described`.
+
+A proxy passes on what is done with it. What it never does is to let the candidate judge the test's own data:
+an object of the candidate is not equal to plain data, isn't ordered against it, does no arithmetic with it,
+unless the test itself made the object by calling its class (then its operators are what is being tested).
+"""
+
+from __future__ import annotations
+
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sandbox.inner.link import Link
+
+
+class Proxy:
+    """Stands for one object of the candidate."""
+
+    __slots__ = ("__built", "__link", "__number", "__weakref__")
+    __link: Link
+    __number: int
+    __built: bool
+
+    def __init__(self, link: Link, number: int) -> None:
+        object.__setattr__(self, "_Proxy__link", link)
+        object.__setattr__(self, "_Proxy__number", number)
+        object.__setattr__(self, "_Proxy__built", False)
+
+    def __getattr__(self, name: str) -> Any:
+        return self.__link.request("get", self, name)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        self.__link.request("set", self, name, value)
+
+    def __delattr__(self, name: str) -> None:
+        self.__link.request("delete", self, name)
+
+    def __eq__(self, other: object) -> Any:
+        if other is self:
+            return True
+        return is_proxy(other) and self.__link.request("__eq__", self, other)
+
+    def __ne__(self, other: object) -> Any:
+        if other is self:
+            return False
+        return not is_proxy(other) or self.__link.request("__ne__", self, other)
+
+    # The interpreter itself refuses what isn't exactly an int or a str, so these are believed in type only.
+    def __hash__(self) -> int:
+        return self.__link.request("__hash__", self)  # type: ignore[no-any-return]
+
+    def __repr__(self) -> str:
+        return self.__link.request("__repr__", self)  # type: ignore[no-any-return]
+
+    def __str__(self) -> str:
+        return self.__link.request("__str__", self)  # type: ignore[no-any-return]
+
+    def __format__(self, spec: str) -> str:
+        return self.__link.request("__format__", self, spec)  # type: ignore[no-any-return]
+
+    def __dir__(self) -> list[str]:
+        return self.__link.request("__dir__", self)  # type: ignore[no-any-return]
+
+    def __copy__(self) -> object:
+        return self.__link.request("__copy__", self)
+
+    def __deepcopy__(self, memo: object) -> object:
+        return self.__link.request("__deepcopy__", self)
+
+
+class Function(Proxy):
+    """A function or method."""
+
+    __slots__ = ()
+
+    @property
+    def __name__(self) -> Any:
+        """Its name there."""
+        return link_of(self).request("get", self, "__name__")
+
+    @property
+    def __doc__(self) -> Any:  # type: ignore[override]
+        """Its docstring there."""
+        return link_of(self).request("get", self, "__doc__")
+
+    def __call__(self, *args: object, **kwargs: object) -> Any:
+        """Call it in the candidate's process."""
+        link = link_of(self)
+        return link.call(self, args, kwargs, link.name_of(self))
+
+    def __get__(self, owner: object, kind: type | None = None) -> Any:
+        return self if owner is None else lambda *args, **kwargs: self(owner, *args, **kwargs)
+
+
+class Instance(Proxy):
+    """An object; `described` makes a subclass for each of the candidate's classes, with its operators."""
+
+    __slots__ = ()
+
+
+class Module(ModuleType):
+    """A module of the candidate."""
+
+    def __init__(self, link: Link, number: int, name: str) -> None:
+        super().__init__(name)
+        vars(self)["__far__"] = (link, number)
+
+    def __getattr__(self, name: str) -> Any:
+        link, _ = vars(self)["__far__"]
+        if name != "__all__":
+            return link.request("get", self, name)
+        names = link.request("__dir__", self)
+        if name in names:
+            return link.request("get", self, name)
+        return [public for public in names if not public.startswith("_")]
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if name in _MARKS:
+            super().__setattr__(name, value)
+        else:
+            vars(self)["__far__"][0].request("set", self, name, value)
+
+    def __delattr__(self, name: str) -> None:
+        vars(self)["__far__"][0].request("delete", self, name)
+
+
+_MARKS = ("__spec__", "__loader__", "__package__", "__path__", "__file__", "__cached__")
+"""What the import system writes on a module."""
+
+
+def number_of(value: Any) -> int | None:
+    """The candidate's number for what a proxy stands for; None for the checker's own values."""
+    kind = type(value)
+    if issubclass(kind, Proxy):
+        number: int = value._Proxy__number
+        return number
+    if issubclass(kind, (type, Module, BaseException)):
+        far = vars(value).get("__far__")
+        return None if far is None else far[1]
+    return None
+
+
+def is_proxy(value: object) -> bool:
+    """Whether a value stands for something of the candidate."""
+    return number_of(value) is not None
+
+
+def link_of(proxy: Any) -> Link:
+    """The link that a proxy asks over."""
+    link: Link = proxy._Proxy__link
+    return link
+
+
+def is_built(proxy: Any) -> bool:
+    """Whether the test made the object itself, by calling its class, or by operators on such objects."""
+    built: bool = proxy._Proxy__built
+    return built
+
+
+def mark_built(proxy: object) -> None:
+    """Say that the test made this object itself."""
+    object.__setattr__(proxy, "_Proxy__built", True)

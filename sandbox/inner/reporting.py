@@ -1,0 +1,111 @@
+"""How the checker's process tells the host what it found: one report per check, and one at the end."""
+
+from __future__ import annotations
+
+import contextlib
+import linecache
+from typing import TYPE_CHECKING
+
+from sandbox.inner.asserts import Failed
+from sandbox.inner.codec import encode
+from sandbox.inner.frames import REPORT
+from sandbox.inner.gone import CandidateGone, NotPlain
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sandbox.inner.channel import Channel
+
+_MAX_MESSAGE = 2000
+_MAX_SIDE = 1000
+
+
+class Reports:
+    """Sends what happened; the host believes nothing else."""
+
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
+        self.count = 0
+        """Results so far."""
+
+    def begin(self, name: str) -> None:
+        """A check is about to run: the host names it, should it never end."""
+        self._send("begin", name)
+
+    def result(
+        self,
+        name: str,
+        passed: bool,
+        message: str = "",
+        *,
+        expected: str | None = None,
+        actual: str | None = None,
+    ) -> None:
+        """A check ended."""
+        self.count += 1
+        sides = [side if side is None else side[:_MAX_SIDE] for side in (expected, actual)]
+        self._send("result", name, passed, message[:_MAX_MESSAGE], *sides)
+
+    def end(self, *, mutated: bool, referred: bool) -> None:
+        """All checks were reported."""
+        self._send("end", self.count, mutated, referred)
+
+    def _send(self, *report: object) -> None:
+        self._channel.send(REPORT + encode(report))
+
+    @contextlib.contextmanager
+    def attempt(self, name: str) -> Iterator[None]:
+        """Run one check in the block: it passed when the block ends without an exception."""
+        self.begin(name)
+        try:
+            yield
+        except BaseException as error:
+            expected, actual = sides(error)
+            self.result(name, False, told(error), expected=expected, actual=actual)
+        else:
+            self.result(name, True)
+
+
+def sides(error: BaseException) -> tuple[str | None, str | None]:
+    """What was expected and what was there, where the error knows."""
+    return (error.expected, error.actual) if isinstance(error, Failed) else (None, None)
+
+
+def told(error: BaseException) -> str:
+    """An error as a person, or a model, can act on it: what was run, what was raised, and where."""
+    if isinstance(error, Failed):
+        return f"{error}\n  expected: {error.expected}\n  actual:   {error.actual}"
+    if isinstance(error, (CandidateGone, NotPlain)):
+        return str(error)
+    lines = [*_source_line(error), f"{type(error).__name__}: {error}"]
+    for place in vars(error).get("__where__", []):
+        lines.append(f"  at {place}")
+    return "\n".join(lines)
+
+
+def _source_line(error: BaseException) -> list[str]:
+    """The line of the test that was being run."""
+    trace, found = error.__traceback__, ""
+    while trace is not None:
+        code = trace.tb_frame.f_code
+        found = (
+            linecache.getline(code.co_filename, trace.tb_lineno).strip()
+            if _is_test(code.co_filename)
+            else found
+        )
+        trace = trace.tb_next
+    return [found] if found else []
+
+
+_tests: set[str] = set()
+
+
+def remember(filename: str, source: str) -> None:
+    """Know a file as one of the tests, so that messages show its lines."""
+    _tests.add(filename)
+    lines = source.splitlines(keepends=True)
+    linecache.cache[filename] = (len(source), None, lines, filename)
+
+
+def _is_test(filename: str) -> bool:
+    return filename in _tests

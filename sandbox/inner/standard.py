@@ -1,0 +1,110 @@
+"""Values of the standard library that cross by their parts, and are built anew by the receiving side.
+
+Equality, order and hash of what arrives are therefore the receiver's own. Exact types only.
+"""
+
+from __future__ import annotations
+
+import builtins
+import sys
+from collections import Counter, OrderedDict, defaultdict, deque
+from typing import TYPE_CHECKING, Any
+
+from sandbox.inner.codec import CodecError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_BUILTIN_TYPES = {name: value for name, value in vars(builtins).items() if isinstance(value, type)}
+_BUILTIN_NAMES = {value: name for name, value in _BUILTIN_TYPES.items() if name == value.__name__}
+_SINGLES = {"Ellipsis": Ellipsis, "NotImplemented": NotImplemented}
+
+
+def to_parts(value: Any) -> tuple[object, ...] | None:
+    """Payload of a standard value: its type's name and its parts. None when it isn't one."""
+    kind = type(value)
+    if kind is type:
+        name = _BUILTIN_NAMES.get(value)
+        return None if name is None else ("builtin", name)
+    for single, known in _SINGLES.items():
+        if value is known:
+            return ("single", single)
+    take = _TAKE.get(kind) or _TAKE_LOADED.get((kind.__module__, kind.__name__))
+    if take is None or (kind not in _TAKE and not _is_loaded(kind)):
+        return None
+    parts = take(value)
+    return None if parts is None else (kind.__name__, *parts)
+
+
+def from_parts(payload: tuple[Any, ...]) -> object:
+    """The value that a payload of `to_parts` describes.
+
+    Raises:
+        CodecError: no such type, or parts that don't fit.
+    """
+    name, *parts = payload
+    make = _MAKE.get(name)
+    if make is None:
+        raise CodecError(f"a value of unknown kind {str(name)[:40]!r}")
+    try:
+        return make(*parts)
+    except (TypeError, ValueError, ArithmeticError, LookupError, AttributeError) as error:
+        raise CodecError(f"parts that don't make a {name}") from error
+
+
+def _is_loaded(kind: type) -> bool:
+    module = sys.modules.get(kind.__module__)
+    return getattr(module, kind.__name__, None) is kind
+
+
+_TAKE: dict[type, Callable[[Any], tuple[object, ...] | None]] = {
+    range: lambda v: (v.start, v.stop, v.step),
+    slice: lambda v: (v.start, v.stop, v.step),
+    bytearray: lambda v: (bytes(v),),
+    deque: lambda v: (list(v), v.maxlen),
+    OrderedDict: lambda v: (list(v.items()),),
+    Counter: lambda v: (dict(v),),
+    defaultdict: lambda v: (v.default_factory, dict(v)),
+}
+# Looked up by name, so that nobody pays for an import that neither side asked for.
+_TAKE_LOADED: dict[tuple[str, str], Callable[[Any], tuple[object, ...] | None]] = {
+    ("decimal", "Decimal"): lambda v: (str(v),),
+    ("fractions", "Fraction"): lambda v: (v.numerator, v.denominator),
+    ("datetime", "date"): lambda v: (v.isoformat(),),
+    ("datetime", "time"): lambda v: (v.isoformat(), v.fold) if v.tzinfo is None else None,
+    ("datetime", "datetime"): lambda v: (v.isoformat(), v.fold) if v.tzinfo is None else None,
+    ("datetime", "timedelta"): lambda v: (v.days, v.seconds, v.microseconds),
+}
+
+
+def _imported(module: str, name: str) -> Any:
+    return getattr(__import__(module), name)
+
+
+def _exact(value: object, *kinds: type) -> Any:
+    if type(value) not in kinds:
+        raise TypeError(f"{type(value).__name__} is out of place")
+    return value
+
+
+_MAKE: dict[str, Callable[..., object]] = {
+    "builtin": lambda name: _BUILTIN_TYPES[name],
+    "single": lambda name: _SINGLES[name],
+    "range": range,
+    "slice": slice,
+    "bytearray": lambda raw: bytearray(_exact(raw, bytes)),
+    "deque": lambda items, maxlen: deque(_exact(items, list), maxlen),
+    "OrderedDict": lambda pairs: OrderedDict(_exact(pairs, list)),
+    "Counter": lambda counts: Counter(_exact(counts, dict)),
+    "defaultdict": lambda factory, content: defaultdict(factory, _exact(content, dict)),
+    "Decimal": lambda text: _imported("decimal", "Decimal")(_exact(text, str)),
+    "Fraction": lambda top, bottom: _imported("fractions", "Fraction")(_exact(top, int), _exact(bottom, int)),
+    "date": lambda text: _imported("datetime", "date").fromisoformat(_exact(text, str)),
+    "time": lambda text, fold: (
+        _imported("datetime", "time").fromisoformat(_exact(text, str)).replace(fold=fold)
+    ),
+    "datetime": lambda text, fold: (
+        _imported("datetime", "datetime").fromisoformat(_exact(text, str)).replace(fold=fold)
+    ),
+    "timedelta": lambda *parts: _imported("datetime", "timedelta")(*(_exact(part, int) for part in parts)),
+}

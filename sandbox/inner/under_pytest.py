@@ -1,0 +1,81 @@
+"""Runs one test file under the interpreter's own pytest, in the checker's process, and reports each test."""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib.machinery import PathFinder
+from typing import TYPE_CHECKING, Any
+
+from sandbox.inner.proxies import is_proxy
+from sandbox.inner.show import show
+
+if TYPE_CHECKING:
+    from sandbox.inner.reporting import Reports
+
+_OPTIONS = ("-q", "-p", "no:cacheprovider", "--capture=sys", "--tb=short", "--color=no")
+
+
+def run_under_pytest(path: str, source: str, reports: Reports) -> None:
+    """Write the file into this sandbox and run it; a failure to run is reported as one of the file."""
+    if PathFinder.find_spec("pytest") is None:
+        reports.result(
+            path, False, "the test file needs pytest, which the sandbox's interpreter doesn't have"
+        )
+        return
+    import pytest  # not every interpreter has it, and few checks need it
+
+    os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
+    with open(path, "w", encoding="utf-8", errors="surrogatepass") as file:
+        file.write(source)
+    sys.dont_write_bytecode = True
+    reports.begin(path)
+    try:
+        code = pytest.main([*_OPTIONS, "--rootdir", os.getcwd(), path], plugins=[_Plugin(path, reports)])
+    except BaseException as error:
+        reports.result(path, False, f"pytest ended: {type(error).__name__}: {error}")
+        return
+    if code not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED):
+        reports.result(path, False, f"pytest ended with code {int(code)}")
+
+
+class _Plugin:
+    """Hooks of one run. The comparison seen last is that of the assertion which failed."""
+
+    def __init__(self, path: str, reports: Reports) -> None:
+        self._path = path
+        self._reports = reports
+        self._sides: tuple[str | None, str | None] = (None, None)
+
+    def pytest_collectreport(self, report: Any) -> None:
+        if report.failed:
+            self._reports.result(self._path, False, _last_lines(report.longreprtext))
+
+    def pytest_runtest_logstart(self, nodeid: str) -> None:
+        self._sides = (None, None)
+        self._reports.begin(nodeid)
+
+    def pytest_assertrepr_compare(self, op: str, left: object, right: object) -> list[str] | None:
+        expected = show(right) if op == "==" else f"{op} {show(right)}"
+        self._sides = (expected, show(left))
+        if op == "==" and is_proxy(left) != is_proxy(right):
+            kind = type(left if is_proxy(left) else right).__name__
+            note = f"an object of the candidate's {kind} is equal to nothing of the test's own"
+            return [f"{show(left)} == {show(right)}", note]
+        return None
+
+    def pytest_runtest_logreport(self, report: Any) -> None:
+        if report.passed and report.when == "call":
+            self._reports.result(report.nodeid, True)
+        elif report.failed:
+            expected, actual = self._sides if report.when == "call" else (None, None)
+            text = _last_lines(report.longreprtext)
+            self._reports.result(report.nodeid, False, text, expected=expected, actual=actual)
+        elif report.skipped and hasattr(report, "wasxfail"):
+            self._reports.result(report.nodeid, True, "expected to fail, and did")
+
+
+def _last_lines(text: str) -> str:
+    """What a failure report ends with: the assertion and its explanation."""
+    lines = [line for line in text.splitlines() if line.strip()]
+    return "\n".join(lines[-20:])
