@@ -2,12 +2,9 @@
 
 import asyncio
 import contextlib
-import os
 import socket
 from collections.abc import AsyncIterator, Mapping, Sequence
 
-from sandbox.capabilities import capabilities_of
-from sandbox.child import Child
 from sandbox.contract import Capability, OnOutput, Running
 from sandbox.errors import PolicyUnmet, SandboxBroken
 from sandbox.execution import Execution

@@ -38,10 +38,11 @@ class Group:
     def kills(self) -> int:
         """How often the kernel killed a process of this group because the memory was used up."""
         name = "memory.oom_control" if self.version == 1 else "memory.events"
-        for line in (self.memory / name).read_text().splitlines():
-            key, value = line.split()
-            if key == "oom_kill":
-                return int(value)
+        with suppress(FileNotFoundError):  # removed already, by the keeper of a sandbox that is being closed
+            for line in (self.memory / name).read_text().splitlines():
+                key, value = line.split()
+                if key == "oom_kill":
+                    return int(value)
         return 0
 
     def remove(self) -> None:

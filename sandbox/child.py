@@ -1,4 +1,4 @@
-"""One isolated child of the server, seen from the host: verified, then given one job, watched until it is gone.
+"""One isolated child of the server, seen from the host: verified, given one job, watched until it is gone.
 
 All of it hangs on the event loop's readers, no task of its own: nothing is left running when a caller is cancelled.
 """

@@ -10,9 +10,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from sandbox.inner.root import PYTHON, VENV
+
 OLDEST = (3, 8)
 """The server inside needs this much of Python."""
-BASE_INSIDE, VENV_INSIDE = Path("/opt/python"), Path("/opt/venv")
+BASE_INSIDE, VENV_INSIDE = Path(PYTHON), Path(VENV)
 _SYSTEM = Path("/usr")
 
 

@@ -13,6 +13,7 @@ import select
 import signal
 import sys
 import time
+from typing import Any
 
 NEWNS = 0x00020000
 MS_NOSUID, MS_NODEV, MS_BIND, MS_REC, MS_PRIVATE = 2, 4, 0x1000, 0x4000, 0x40000
@@ -40,7 +41,7 @@ def main() -> None:
         _remove_group(group)
 
 
-def _build(specification: dict) -> None:
+def _build(specification: "dict[str, Any]") -> None:
     """Become bubblewrap."""
     uid = specification["uid"]
     if os.getuid() == 0:
@@ -58,7 +59,7 @@ def _build(specification: dict) -> None:
     os.execve(specification["bwrap"], command, {})
 
 
-def _bind_privately(folders: dict) -> dict:
+def _bind_privately(folders: "dict[str, str]") -> "dict[str, str]":
     """Show each folder at a path that anyone can reach, in a mount namespace that only we have."""
     libc = ctypes.CDLL(None, use_errno=True)
 

@@ -89,6 +89,7 @@ class Server:
             "open_files": policy.open_files,
             "memfd": self.groups is not None,
             "landlock": self.landlock,
+            "hidden": [str(self.interpreter.show(path)) for path in self.interpreter.hidden],
             "without": sorted(self.without),
         }
         with suppress(OSError):  # it has ended already: the end of the socket says so below
@@ -131,7 +132,7 @@ class Server:
 
     async def _hello(self) -> tuple[bytes, int, list[int]]:
         arrived: asyncio.Future[None] = self._loop.create_future()
-        self._loop.add_reader(self.control, lambda: arrived.done() or arrived.set_result(None))
+        self._loop.add_reader(self.control, _set, arrived)
         try:
             await arrived
         finally:
@@ -191,6 +192,11 @@ async def start_server(policy: Policy, *, without: frozenset[str], landlock: int
         await server.close()
         raise
     return server
+
+
+def _set(arrived: "asyncio.Future[None]") -> None:
+    if not arrived.done():
+        arrived.set_result(None)
 
 
 def _wait_for(keeper: "subprocess.Popen[bytes]") -> None:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from sandbox.inner.root import COMMANDS, VENV
 from sandbox.interpreter import Interpreter
 from sandbox.slots import Slot
 
@@ -68,7 +69,6 @@ def specify(
         *_kept("/etc/ld.so.cache"),
         *_kept("/etc/alternatives"),
     ]
-    after += [word for path in interpreter.hidden for word in ("--tmpfs", str(interpreter.show(path)))]
     after += ["--remount-ro", "/dev", "--remount-ro", "/", "--chdir", "/", "--"]
     after += [str(interpreter.inside), "-I", "-S", "-c", _START.format(control)]
     text = json.dumps(
@@ -89,8 +89,8 @@ def specify(
 
 def environment(interpreter: Interpreter, given: Mapping[str, str]) -> dict[str, str]:
     """What a program finds in its environment: nothing of the host's."""
-    places = ["/opt/venv/bin"] if interpreter.venv else []
-    if interpreter.inside.parts[1] == "opt":
+    places = [f"{VENV}/bin"] if interpreter.venv else [COMMANDS]
+    if interpreter.show(interpreter.executable) != interpreter.executable:
         places.append(str(interpreter.inside.parent))
     places += ["/usr/local/bin", "/usr/bin", "/bin"]
     return {

@@ -23,7 +23,7 @@ _PATH_MAX = 4096
 
 
 class _How(ctypes.Structure):
-    _fields_ = [  # noqa: RUF012
+    _fields_ = [
         ("flags", ctypes.c_uint64),
         ("mode", ctypes.c_uint64),
         ("resolve", ctypes.c_uint64),

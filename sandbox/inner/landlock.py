@@ -9,7 +9,7 @@ from __future__ import annotations
 import ctypes
 import os
 import stat
-from typing import Sequence
+from collections.abc import Sequence
 
 from sandbox.inner.syscalls import checked, libc
 
@@ -18,7 +18,7 @@ _VERSION_FLAG = 1
 _EXECUTE, _WRITE_FILE, _READ_FILE, _READ_DIR = 1 << 0, 1 << 1, 1 << 2, 1 << 3
 _TRUNCATE = 1 << 14
 _RIGHTS_OF_ABI = {2: (1 << 14) - 1, 3: (1 << 15) - 1, 5: (1 << 16) - 1}
-"""All rights on files by the first ABI that has them: refer came with 2, truncate with 3, ioctl_dev with 5."""
+"""All rights on files by the first ABI that has them: refer came with 2, truncate with 3, ioctl with 5."""
 _ON_FILES = _EXECUTE | _WRITE_FILE | _READ_FILE | _TRUNCATE | 1 << 15
 _SCOPES = 3
 """Abstract unix sockets and signals, from ABI 6 on."""
@@ -27,12 +27,12 @@ LIST, READ, READ_EXECUTE, DEVICE, EVERYTHING = "list", "read", "read and execute
 
 
 class _Ruleset(ctypes.Structure):
-    _fields_ = [("files", ctypes.c_uint64), ("net", ctypes.c_uint64), ("scoped", ctypes.c_uint64)]  # noqa: RUF012
+    _fields_ = [("files", ctypes.c_uint64), ("net", ctypes.c_uint64), ("scoped", ctypes.c_uint64)]
 
 
 class _PathBeneath(ctypes.Structure):
     _pack_ = 1
-    _fields_ = [("allowed", ctypes.c_uint64), ("parent", ctypes.c_int32)]  # noqa: RUF012
+    _fields_ = [("allowed", ctypes.c_uint64), ("parent", ctypes.c_int32)]
 
 
 def abi() -> int:
@@ -45,7 +45,7 @@ def restrict(rules: Sequence[tuple[str, str]], *, version: int) -> None:
     """Confine this process to the paths in `rules`, for good. no_new_privs is set already.
 
     Args:
-        rules: paths with one of LIST, READ, READ_EXECUTE, DEVICE, EVERYTHING; a path that isn't there is left out.
+        rules: paths with one of LIST, READ, READ_EXECUTE, DEVICE, EVERYTHING; one that isn't there is left out.
         version: the ABI to use; below 2 nothing is done.
     """
     if version < 2:

@@ -9,7 +9,7 @@ from sandbox.inner.syscalls import PR_SET_SECCOMP, SECCOMP_MODE_FILTER, checked,
 
 
 class _Program(ctypes.Structure):
-    _fields_ = [("length", ctypes.c_ushort), ("instructions", ctypes.c_void_p)]  # noqa: RUF012
+    _fields_ = [("length", ctypes.c_ushort), ("instructions", ctypes.c_void_p)]
 
 
 class Filter:

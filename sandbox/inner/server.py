@@ -18,6 +18,7 @@ from typing import Any
 
 from sandbox.inner import landlock, reaper, wire
 from sandbox.inner.execute import execute
+from sandbox.inner.root import VENV, build_root
 from sandbox.inner.seccomp import Filter, filter_file
 from sandbox.inner.syscalls import NEWNS, NEWUSER, clone, unshare
 from sandbox.inner.walls import (
@@ -29,8 +30,8 @@ from sandbox.inner.walls import (
     enclose,
     lower,
     map_own_user,
-    mount_workspace,
     tighten,
+    workspace_options,
 )
 
 _MESSAGE = 1 << 16
@@ -77,7 +78,9 @@ def _open(control: socket.socket, settings: dict[str, Any]) -> Walls:
     lower(resource.RLIMIT_NOFILE, max(walls.open_files, 64))
     unshare(NEWUSER | NEWNS)
     map_own_user(uid, gid)
-    mount_workspace(walls)
+    build_root(
+        sys.executable, settings["hidden"], workspace=WORKSPACE, workspace_options=workspace_options(walls)
+    )
     os.chdir(WORKSPACE)
     workspace = os.open(WORKSPACE, os.O_PATH | os.O_DIRECTORY)
     hello = {"landlock": walls.landlock, "prefix": sys.prefix, "version": list(sys.version_info[:3])}
@@ -115,7 +118,7 @@ def _wait_for_job(walls: Walls, work: socket.socket) -> int:
     work.sendall(wire.READY)
     if work.recv(1) != wire.GO:
         return 0
-    site.main()
+    _use_site_packages()
     received = wire.receive_job(work)
     if received is None:
         return 0
@@ -123,6 +126,15 @@ def _wait_for_job(walls: Walls, work: socket.socket) -> int:
     work.close()
     tighten(walls, Rlimits(**job["rlimits"]))
     return execute(job, descriptors)
+
+
+def _use_site_packages() -> None:
+    """As Python does at its start; only now, since files of the task's environment run here."""
+    if os.path.isdir(VENV):
+        sys.executable = f"{VENV}/bin/python"
+        if sys.version_info >= (3, 14):
+            sys.prefix = sys.exec_prefix = VENV  # older ones set it in site itself
+    site.main()
 
 
 def _complain(status: int, error: OSError) -> None:

@@ -83,12 +83,11 @@ def map_own_user(uid: int, gid: int) -> None:
     write_file("/proc/self/gid_map", f"{gid} {gid} 1")
 
 
-def mount_workspace(walls: Walls) -> None:
-    """The tmpfs that lasts from run to run, with a size and a number of files that the kernel keeps."""
+def workspace_options(walls: Walls) -> str:
+    """Mount options of the tmpfs that lasts from run to run: the kernel keeps its size and number of files."""
     options = [] if "disk" in walls.without else [f"size={walls.disk_bytes}"]
     options += [] if "files" in walls.without else [f"nr_inodes={walls.files}"]
-    mount("none", "/", None, MS_REC | MS_PRIVATE)
-    mount("tmpfs", WORKSPACE, "tmpfs", MS_NOSUID | MS_NODEV, ",".join([*options, "mode=700"]))
+    return ",".join([*options, "mode=700"])
 
 
 def enclose(walls: Walls, uid: int, gid: int) -> None:

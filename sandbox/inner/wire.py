@@ -7,6 +7,7 @@ import json
 import os
 import socket
 import struct
+from typing import Any
 
 HEADER = struct.Struct("<I")
 ENDING = struct.Struct("<iQQQ")
@@ -31,7 +32,7 @@ def send_with_fds(connection: socket.socket, message: bytes, descriptors: list[i
     connection.sendmsg([message], [rights] if descriptors else [])
 
 
-def receive_job(connection: socket.socket) -> tuple[dict[str, object], list[int]] | None:
+def receive_job(connection: socket.socket) -> tuple[dict[str, Any], list[int]] | None:
     """The one job of a child and its descriptors; None when the host has let it go."""
     header, descriptors = receive_with_fds(connection, HEADER.size, 8)
     if not header:
