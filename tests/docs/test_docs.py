@@ -1,0 +1,88 @@
+"""The pages say what the code does: links, flags, keys, exit codes."""
+
+import re
+import shlex
+from pathlib import Path
+from typing import get_args
+
+import pytest
+import typer
+from typer.main import get_command
+
+from coder.bodies import Status
+from coder.cli.main import app
+from coder.config import TIGHTENING, Config
+from coder.run import EXIT_CODES, Run
+from coder.settings import Budget
+
+ROOT = Path(__file__).parents[2]
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
+REFERENCE = (ROOT / "docs/reference/command-line.md").read_text()
+
+
+def named(page: Path) -> str:
+    return page.relative_to(ROOT).as_posix()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=named)
+def test_every_link_leads_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", page.read_text()):
+        if "://" not in target:
+            assert (page.parent / target).exists(), target
+
+
+@pytest.mark.parametrize("page", PAGES, ids=named)
+def test_every_command_on_a_page_has_its_flags(page: Path) -> None:
+    blocks = re.findall(r"^```sh\n(.*?)^```$", page.read_text(), flags=re.MULTILINE | re.DOTALL)
+    inline = re.findall(r"`(coder [a-z][^`]*)`", page.read_text())
+    commands = [line for block in blocks for line in block.replace("\\\n", " ").splitlines()] + inline
+    for words in (shlex.split(command.replace("…", "")) for command in commands):
+        if words[0] in ("coder", "./run") and words[1] != "test" and words[1].islower():
+            assert {word for word in words if word.startswith("--")} <= flags(words[1]), words
+
+
+def flags(command: str) -> set[str]:
+    group = get_command(app)
+    found = group.get_command(typer.Context(group), command)  # type: ignore[attr-defined]
+    assert found is not None, command
+    return {option for parameter in found.params for option in parameter.opts} | {"--help"}
+
+
+def test_the_reference_has_every_flag_of_solve_or_the_key_that_names_it() -> None:
+    known = set(re.findall(r"[a-z_]+", REFERENCE.partition("## Configuration")[2]))
+
+    assert set(Config.model_fields) <= known
+    assert {f"--{key.replace('_', '-')}" for key in Config.model_fields} <= flags("solve")
+
+
+def test_the_reference_has_every_key_that_a_repository_may_tighten() -> None:
+    (sentence,) = re.findall(r"may tighten limits in(.*?)each only below", REFERENCE, flags=re.DOTALL)
+
+    assert set(TIGHTENING) <= set(re.findall(r"[a-z_]+", sentence))
+
+
+def test_the_reference_has_every_exit_code_and_status() -> None:
+    table = dict(re.findall(r"^\| (\d+) \| `(\w+)` \|", REFERENCE, flags=re.MULTILINE))
+
+    for status, code in EXIT_CODES.items():
+        assert table[str(code)] == status
+    for status in get_args(Status):
+        assert status in REFERENCE
+
+
+def test_the_reference_has_every_key_of_the_document() -> None:
+    (keys,) = re.findall(r"`(run_id .*?)`", REFERENCE, flags=re.DOTALL)
+
+    assert keys.split() == list(Run.model_fields)
+
+
+def test_the_defaults_in_help_are_those_of_the_settings() -> None:
+    group = get_command(app)
+    solve = group.get_command(typer.Context(group), "solve")  # type: ignore[attr-defined]
+    shown = {parameter.name: parameter.help for parameter in solve.params if hasattr(parameter, "help")}
+
+    assert f"({Budget().calls})" in shown["max_calls"]
+    assert f"({Budget().samples})" in shown["samples"]
+    assert f"({Budget().repairs})" in shown["repairs"]
+    assert f"(${Budget().cost_usd})" in shown["max_cost"]
+    assert f"({Budget().seconds:.0f})" in shown["timeout"]

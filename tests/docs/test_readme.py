@@ -1,0 +1,90 @@
+"""Every block of the README does what the text around it says."""
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from tests.faulty_endpoint import faulty_endpoint, says
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text()
+BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", README, flags=re.MULTILINE | re.DOTALL)
+FIXED = "```python\ndef add(a, b):\n    return a + b\n```"
+TEST = """import unittest
+from add import add
+
+class Adding(unittest.TestCase):
+    def test_adds(self):
+        self.assertEqual(add(2, 3), 5)
+"""
+
+
+@pytest.fixture
+def environ(tmp_path: Path) -> dict[str, str]:
+    kept = {n: v for n, v in os.environ.items() if not n.endswith("_API_KEY") and not n.startswith("CODER_")}
+    return kept | {"HOME": str(tmp_path), "CODER_HOME": str(tmp_path / "data")}
+
+
+def block(words: str) -> str:
+    """The one block with these words in it."""
+    (found,) = [text for _, text in BLOCKS if words in text]
+    return str(found)
+
+
+def shell(text: str, environ: Mapping[str, str]) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        ["sh", "-e", "-c", text],
+        cwd=ROOT,
+        env=environ,
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+    )
+
+
+def test_the_first_run_is_solved_by_the_embedded_model_and_says_so_first(environ: dict[str, str]) -> None:
+    done = shell(block('./run solve "Write'), environ)
+
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.startswith("✓ solved")
+    assert "def is_even" in done.stdout
+    assert "small model" in done.stderr
+
+
+def test_a_folder_and_an_endpoint_of_ones_own(environ: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "project").mkdir()
+    (tmp_path / "project" / "add.py").write_text("def add(a, b):\n    return a - b\n")
+    (tmp_path / "project" / "test_add.py").write_text(TEST)
+
+    with faulty_endpoint(says(FIXED)) as endpoint:
+        done = shell(block("~/project").replace("http://127.0.0.1:8080/v1", endpoint.url), environ)
+
+    assert done.returncode == 0, done.stderr
+    assert "return a + b" in (tmp_path / "project" / "add.py").read_text()
+
+
+def test_the_doctor_finds_that_it_can_work(environ: dict[str, str]) -> None:
+    done = shell(block("./run doctor"), environ)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.startswith("✓")
+
+
+def test_the_library_example_solves_its_task(environ: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "example.py").write_text(block("solve_sync"))
+
+    done = subprocess.run(
+        [sys.executable, "example.py"], cwd=tmp_path, env=environ, capture_output=True, text=True
+    )
+
+    assert done.stdout == "solved checks\n", done.stderr
+
+
+def test_no_block_is_left_without_a_test() -> None:
+    assert len(BLOCKS) == 4
+    assert len(README.split()) <= 700
