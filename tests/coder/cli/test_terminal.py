@@ -1,0 +1,135 @@
+"""`coder solve` on a terminal: lines as they happen, a spinner, the diff and the question before a change."""
+
+import signal
+import time
+from pathlib import Path
+
+from tests.coder.cli.console import Console, Finished
+from tests.coder.cli.test_solve import ADD, CHECK, SUBTRACT, TASK, code
+from tests.faulty_endpoint import Reply, faulty_endpoint, says, streams
+
+ANSWER = "```python\ndef add(a, b):\n    return a + b\n```\n"
+
+
+def solve(console: Console, reply: Reply, *arguments: str, **more: str) -> Finished:
+    with faulty_endpoint(reply) as endpoint:
+        return console.on_terminal(
+            "solve", TASK, *arguments, *CHECK, "--base-url", endpoint.url, "-m", "toy", **more
+        )
+
+
+def visible(shown: str) -> list[str]:
+    """The lines that stay on the screen."""
+    return [
+        line.rpartition("\x1b[K")[2] for line in shown.splitlines() if line.rpartition("\x1b[K")[2].strip()
+    ]
+
+
+def test_a_solved_toy_task_takes_at_most_12_lines_beside_its_code(console: Console) -> None:
+    done = solve(console, says(code(ADD)))
+
+    lines = visible(done.out)
+    assert done.code == 0, done.out
+    assert any(line.startswith("✓ solved") for line in lines)
+    assert lines[0].startswith("  ✓ attempt 1.1")
+    assert len(lines) - len(ADD.splitlines()) <= 12
+
+
+def test_a_spinner_turns_while_the_model_writes_and_is_gone_at_the_end(console: Console) -> None:
+    slow = says(*ANSWER.splitlines(keepends=True))
+    done = solve(console, Reply(slow.pieces, pause_s=0.2))
+
+    assert "is writing (call 1)" in done.out
+    assert not any("is writing" in line for line in visible(done.out))
+
+
+def test_colour_only_where_it_is_wanted(console: Console) -> None:
+    plain = solve(console, says(code(ADD)), NO_COLOR="1")
+    coloured = solve(console, says(code(ADD)), NO_COLOR="")
+
+    assert "\x1b[3" not in plain.out
+    assert "\x1b[32m✓" in coloured.out
+
+
+def test_tokens_are_shown_as_they_come_without_what_could_control_the_terminal(console: Console) -> None:
+    hostile = says("Here \x1b[2J\x1b]0;owned\x07it", " is:\n", code(ADD))
+
+    done = solve(console, hostile, "-v")
+
+    assert "Here it is:" in done.out
+    assert "owned" not in done.out
+    assert "\x1b[2J" not in done.out
+
+
+def test_a_file_that_would_change_is_shown_and_asked_for(console: Console, folder: Path) -> None:
+    (folder / "solution.py").write_text(SUBTRACT)
+
+    done = console_answers(console, folder, "y\n")
+
+    assert done.code == 0, done.out
+    assert "-    return a - b" in done.out
+    assert done.out.index("+    return a + b") < done.out.index("[y/N]")
+    assert (folder / "solution.py").read_text() == ADD
+
+
+def test_no_leaves_the_file_as_it_was_and_ends_with_7(console: Console, folder: Path) -> None:
+    (folder / "solution.py").write_text(SUBTRACT)
+
+    done = console_answers(console, folder, "n\n")
+
+    assert done.code == 7
+    assert "✗ refused" in done.out
+    assert (folder / "solution.py").read_text() == SUBTRACT
+
+
+def test_yes_asks_nothing(console: Console, folder: Path) -> None:
+    (folder / "solution.py").write_text(SUBTRACT)
+
+    done = solve(console, says(code(ADD)), str(folder), "-y")
+
+    assert done.code == 0, done.out
+    assert "[y/N]" not in done.out
+    assert (folder / "solution.py").read_text() == ADD
+
+
+def test_ctrl_c_at_the_question_saves_the_run_and_changes_nothing(console: Console, folder: Path) -> None:
+    (folder / "solution.py").write_text(SUBTRACT)
+
+    done = console_answers(console, folder, "\x03")
+
+    assert done.code == 130
+    assert "coder resume run_" in done.out
+    assert (folder / "solution.py").read_text() == SUBTRACT
+
+
+def test_ctrl_c_while_the_model_writes_ends_at_once(console: Console) -> None:
+    endless = streams(*['{"choices": []}'] * 1000, ending="hang", pause_s=0.05)
+    began = time.monotonic()
+
+    with faulty_endpoint(endless) as endpoint:
+        done = console.on_terminal(
+            *("solve", TASK, *CHECK, "--base-url", endpoint.url, "-m", "toy"), answers={"is writing": "\x03"}
+        )
+
+    assert done.code == 130
+    assert "Interrupted and saved." in done.out
+    assert time.monotonic() - began < 30  # the endpoint alone would take 50 s
+
+
+def console_answers(console: Console, folder: Path, typed: str) -> Finished:
+    with faulty_endpoint(says(code(ADD))) as endpoint:
+        return console.on_terminal(
+            *("solve", TASK, str(folder), *CHECK, "--base-url", endpoint.url, "-m", "toy"),
+            answers={"[y/N]": typed},
+        )
+
+
+def test_a_second_signal_ends_it_whatever_it_is_doing(console: Console) -> None:
+    with faulty_endpoint(streams(ending="hang")) as endpoint:
+        process = console.start("solve", TASK, *CHECK, "--base-url", endpoint.url, "-m", "toy")
+        assert endpoint.wait_until(lambda it: len(it.requests) == 1, timeout_s=60)
+        process.send_signal(signal.SIGTERM)
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=60)
+
+    assert process.returncode in (130, -signal.SIGTERM)

@@ -1,0 +1,144 @@
+"""`./run` on machines that lack something: it says exactly what to install, and touches nothing."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+NEEDED = (
+    "sh",
+    "readlink",
+    "dirname",
+    "cat",
+    "id",
+    "uname",
+    "sed",
+    "tail",
+    "mktemp",
+    "rm",
+    "cp",
+    "flock",
+    "env",
+)
+
+
+@pytest.fixture
+def clone(tmp_path: Path) -> Path:
+    """A copy of what `./run` reads, in a path with a blank."""
+    folder = tmp_path / "my clone"
+    (folder / "tools").mkdir(parents=True)
+    for name in ("run", "pyproject.toml", "tools/setup.sh"):
+        shutil.copy(ROOT / name, folder / name)
+    return folder
+
+
+@pytest.fixture
+def tools(tmp_path: Path) -> Path:
+    """A PATH with what every system has, and nothing else."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    for name in NEEDED:
+        found = shutil.which(name)
+        assert found is not None, name
+        (folder / name).symlink_to(found)
+    return folder
+
+
+def put(tools: Path, name: str, script: str) -> None:
+    (tools / name).write_text(f"#!/bin/sh\n{script}\n")
+    (tools / name).chmod(0o755)
+
+
+def run(clone: Path, tools: Path) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [str(clone / "run"), "--version"],
+        cwd="/",
+        env={"PATH": str(tools), "HOME": str(clone)},
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+    )
+
+
+@pytest.mark.parametrize(
+    ("manager", "command"),
+    [
+        ("dnf", "sudo dnf install bubblewrap python3"),
+        ("pacman", "sudo pacman -S bubblewrap python"),
+        ("apk", "apk add bubblewrap python3"),
+        ("zypper", "sudo zypper install bubblewrap python3"),
+    ],
+)
+def test_another_linux_is_told_the_command_of_its_own_package_manager(
+    clone: Path, tools: Path, manager: str, command: str
+) -> None:
+    put(tools, manager, "exit 1")
+
+    done = run(clone, tools)
+
+    assert done.returncode == 5
+    assert command in done.stderr
+    assert not (clone / ".venv").exists()
+
+
+def test_a_system_without_any_package_manager_is_told_what_is_missing(clone: Path, tools: Path) -> None:
+    done = run(clone, tools)
+
+    assert done.returncode == 5
+    assert "Install bubblewrap and Python 3.11 or newer" in done.stderr
+
+
+def test_a_system_that_is_not_linux_is_told_so(clone: Path, tools: Path) -> None:
+    (tools / "uname").unlink()
+    put(tools, "uname", "echo Darwin")
+
+    done = run(clone, tools)
+
+    assert done.returncode == 5
+    assert "needs Linux" in done.stderr
+
+
+def test_an_ordinary_user_without_a_password_at_hand_is_told_what_to_run(clone: Path, tools: Path) -> None:
+    (tools / "id").unlink()
+    put(tools, "id", "echo 1000")
+    put(tools, "sudo", "exit 1")
+    put(tools, "apt-get", "exit 1")
+
+    done = run(clone, tools)
+
+    assert done.returncode == 5
+    assert "sudo apt-get install -y bubblewrap python3 python3-venv" in done.stderr
+
+
+def test_an_apt_get_that_fails_is_quoted(clone: Path, tools: Path) -> None:
+    (tools / "id").unlink()
+    put(tools, "id", "echo 0")
+    put(tools, "apt-get", 'echo "E: Unable to locate package bubblewrap"; exit 100')
+
+    done = run(clone, tools)
+
+    assert done.returncode == 5
+    assert "run: apt-get install -y bubblewrap python3 python3-venv" in done.stderr
+    assert "E: Unable to locate package bubblewrap" in done.stderr
+
+
+def test_a_set_up_that_is_done_is_not_done_again(clone: Path, tools: Path) -> None:
+    (clone / ".venv" / "bin").mkdir(parents=True)
+    put(clone / ".venv" / "bin", "python", "exit 1")
+    put(clone / ".venv" / "bin", "coder", 'echo "coder $*"')
+    put(tools, "bwrap", "exit 0")
+    parts = [(clone / name).read_text() for name in ("pyproject.toml", "tools/setup.sh")]
+    (clone / ".venv" / "set-up-for-use").write_text(f"{clone}\n{''.join(parts)}".rstrip("\n"))
+
+    done = run(clone, tools)
+
+    assert (done.stdout, done.stderr) == ("coder --version\n", "")
+
+
+def test_the_scripts_are_shell_that_every_debian_understands() -> None:
+    for script in ("run", "tools/setup.sh"):
+        subprocess.run(["sh", "-n", str(ROOT / script)], check=True)
+        assert os.access(ROOT / "run", os.X_OK)
