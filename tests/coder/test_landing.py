@@ -3,6 +3,7 @@
 import asyncio
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -159,6 +160,23 @@ async def test_a_file_that_changed_between_plan_and_landing_stops_it(root: Path)
 
     assert (root / "main.py").read_text() == "mine"
     assert "main.py" not in recorded
+
+
+def test_a_file_saved_while_its_replacement_was_written_is_left(root: Path) -> None:
+    planned = plan(take_snapshot(root), {"main.py": b"new\n"})
+
+    def save_meanwhile() -> None:
+        # The replacement gets its mode once it was made, and before it is put in place.
+        sys.addaudithook(
+            lambda event, _: (root / "main.py").write_text("mine") if event == "os.chmod" else None
+        )
+
+    said = said_by_child(
+        lambda: asyncio.run(apply(planned, {"main.py": b"new\n"}, _into([]))), prepare=save_meanwhile
+    )
+
+    assert said.startswith("FileChanged")
+    assert _content(root) == {**BEFORE, "main.py": b"mine"}
 
 
 async def test_a_folder_swapped_for_a_link_after_the_plan_is_not_followed(root: Path, tmp_path: Path) -> None:
