@@ -4,7 +4,8 @@ SandboxError
 ├── BackendMissing      no way to make a sandbox on this machine; the message names the command that helps
 ├── PolicyUnmet         the policy asks for what can't be kept here
 ├── SandboxBroken       it was open and stopped working
-└── FileRefused         a path, kind or size of file that isn't let in or out
+├── FileRefused         a path, kind or size of file that isn't let in or out
+└── CallFailed          a function called in a sandbox gave no value
 """
 
 
@@ -26,3 +27,7 @@ class SandboxBroken(SandboxError):
 
 class FileRefused(SandboxError):
     """A file that isn't let in or out: a path that leaves the workspace, a link, a device, too large."""
+
+
+class CallFailed(SandboxError):
+    """A function called in a sandbox gave no value: it raised, hung, ended its process, or can't be copied."""

@@ -44,7 +44,8 @@ def main(channel: Channel, arguments: Mapping[str, Any]) -> None:
     sys.path.insert(0, os.getcwd())
     sys.meta_path.insert(0, Finder(link, module, arguments["provides"]))
     session: dict[str, Any] = {}
-    for check in arguments["checks"]:
+    for number, check in enumerate(arguments["checks"]):
+        reports.check(number)
         kind = check["kind"]
         if kind == "assertion":
             with reports.attempt(check["name"]):

@@ -270,7 +270,7 @@ def generator(link: Link, proxy: object) -> Generator[Any, Any, Any]:
             how, value = "send", (yield item)
         except GeneratorExit:
             return None
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 - whatever is thrown into this one goes into that one
             how, value = "throw", error
 
 

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 class Finder:
     """Stands in sys.meta_path, before the finders of this interpreter.
 
-    A module of the standard library is never the candidate's. Neither is one that this interpreter has, unless
-    it is the module under test itself: a candidate that brings its own pytest or numpy changes nothing here.
+    A module of the standard library is never the candidate's. Nor is one that this interpreter has, unless
+    it is the module under test: a candidate that brings its own pytest or numpy changes nothing here.
     """
 
     def __init__(self, link: Link, module: str, provides: Sequence[str]) -> None:

@@ -39,7 +39,7 @@ class Loan:
 
     def changes(self) -> tuple[tuple[int, object], ...]:
         """Number and copy of each container that holds other objects than before."""
-        pairs = zip(self.containers, self._before)
+        pairs = zip(self.containers, self._before)  # noqa: B905 - as long by construction; no strict before 3.10
         return tuple((i, now.copy()) for i, (now, before) in enumerate(pairs) if _differs(now, before))
 
 

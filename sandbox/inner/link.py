@@ -33,9 +33,6 @@ MAX_REQUESTS = 1_000_000
 """Requests of one check: an iterator without end is to hit the wall, or this, before it fills memory."""
 
 
-
-
-
 class Link:
     """Requests to one candidate's process. Threads of the checker take turns."""
 

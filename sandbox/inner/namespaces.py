@@ -12,7 +12,7 @@ from sandbox.inner.imports import is_standard
 
 
 def namespace(tree: ast.AST, module: str, *, name: str = "check") -> dict[str, Any]:
-    """Globals to run `tree` in: each name that it uses and doesn't define is taken from the candidate's module.
+    """Globals to run `tree` in: each name that it uses and doesn't define is the candidate's.
 
     A builtin stays a builtin, whatever the candidate defines; `math.` stays the standard library's.
 

@@ -28,6 +28,10 @@ class Reports:
         self.count = 0
         """Results so far."""
 
+    def check(self, number: int) -> None:
+        """What follows is about the check of this number."""
+        self._send("check", number)
+
     def begin(self, name: str) -> None:
         """A check is about to run: the host names it, should it never end."""
         self._send("begin", name)
@@ -48,7 +52,7 @@ class Reports:
 
     def end(self, *, mutated: bool, referred: bool) -> None:
         """All checks were reported."""
-        self._send("end", self.count, mutated, referred)
+        self._send("end", mutated, referred)
 
     def _send(self, *report: object) -> None:
         self._channel.send(REPORT + encode(report))
@@ -59,7 +63,7 @@ class Reports:
         self.begin(name)
         try:
             yield
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 - whatever a check raises is its result
             expected, actual = sides(error)
             self.result(name, False, told(error), expected=expected, actual=actual)
         else:

@@ -26,7 +26,7 @@ class _Short(reprlib.Repr):
     def repr_instance(self, x: object, level: int) -> str:
         try:
             text = repr(x)
-        except (Exception, CandidateGone) as error:
+        except (Exception, CandidateGone) as error:  # noqa: BLE001 - a message must not fail itself
             text = f"<{type(x).__name__}, whose repr raised {type(error).__name__}>"
         return text if len(text) <= self.maxother else f"{text[: self.maxother - 3]}..."
 

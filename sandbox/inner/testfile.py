@@ -55,7 +55,9 @@ def needs_pytest(tree: ast.Module) -> bool:
         if isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] == "pytest":
             return True
     functions = [node for node in tree.body if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))]
-    return any(node.args.args and not node.args.defaults for node in functions if node.name.startswith("test"))
+    return any(
+        node.args.args and not node.args.defaults for node in functions if node.name.startswith("test")
+    )
 
 
 def _run_plainly(tree: ast.Module, check: Mapping[str, Any], module: str, reports: Reports) -> None:
@@ -63,7 +65,7 @@ def _run_plainly(tree: ast.Module, check: Mapping[str, Any], module: str, report
     reports.begin(path)
     try:
         space = _load(tree, check, module)
-    except BaseException as error:
+    except BaseException as error:  # noqa: BLE001 - whatever stops the file is its result
         reports.result(path, False, told(error))
         return
     if any(isinstance(node, ast.If) and _is_rewritten(node) for node in _top_level(tree)):

@@ -32,7 +32,7 @@ def run_under_pytest(path: str, source: str, reports: Reports) -> None:
     reports.begin(path)
     try:
         code = pytest.main([*_OPTIONS, "--rootdir", os.getcwd(), path], plugins=[_Plugin(path, reports)])
-    except BaseException as error:
+    except BaseException as error:  # noqa: BLE001 - whatever ends pytest early is the result
         reports.result(path, False, f"pytest ended: {type(error).__name__}: {error}")
         return
     if code not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED):

@@ -1,0 +1,110 @@
+"""The host between a candidate's process and a checker's: passes frames on, bounded, and hears the reports.
+
+A request goes one way and one frame comes back. What the candidate sends is never read here, only counted.
+"""
+
+import asyncio
+from collections.abc import Mapping
+
+from sandbox.call import ending
+from sandbox.contract import Running, Sandbox
+from sandbox.errors import SandboxBroken
+from sandbox.heard import Heard, Verdict
+from sandbox.inner.channel import MAX_FRAME
+from sandbox.inner.codec import CodecError
+from sandbox.inner.frames import ENDED, FROM_CANDIDATE, REPORT, TIMED_OUT
+from sandbox.policy import Limits, Policy
+
+MAX_RELAYED = 512 << 20
+"""Bytes of one check, both ways."""
+_GRACE_S = 0.4
+"""For the checker to say what the candidate didn't finish; the caller waits that much longer at most."""
+_SLACK_S = 2.0
+"""The processes' own wall lies behind the relay's, which can say more about what was under way."""
+
+
+async def relay(
+    candidate: Sandbox, checker: Sandbox, arguments: Mapping[str, object], *, limits: Limits
+) -> Verdict:
+    """Run the checker on the candidate to its end, or to the wall of `limits`.
+
+    Raises:
+        SandboxBroken: a sandbox stopped working.
+    """
+    wall_s = limits.wall_s or Policy().wall_s
+    behind = limits.model_copy(update={"wall_s": wall_s + _SLACK_S})
+    heard = Heard()
+    tested = await candidate.start("callee", {"write_back": arguments["write_back"]}, limits=behind)
+    try:
+        testing = await checker.start("checker", {**arguments, "wall_s": wall_s}, limits=behind)
+        try:
+            await _Conversation(tested, testing, heard, wall_s).run()
+        finally:
+            checker_result = await asyncio.shield(testing.finish())
+    finally:
+        candidate_result = await asyncio.shield(tested.finish())
+    if not heard.ended and not heard.note:
+        heard.note = f"the checker gave no verdict: {ending(checker_result)}"
+    return Verdict(heard, candidate_result, checker_result)
+
+
+class _Conversation:
+    def __init__(self, candidate: Running, checker: Running, heard: Heard, wall_s: float) -> None:
+        self._candidate, self._checker, self._heard = candidate, checker, heard
+        self._wall_s = wall_s
+        self._deadline = asyncio.get_running_loop().time() + wall_s
+        self._gone: bytes | None = None
+        self._bytes = 0
+
+    async def run(self) -> None:
+        """Pass frames on until the checker is done, silent or out of time."""
+        while not self._heard.ended:
+            try:
+                async with asyncio.timeout_at(self._deadline):
+                    frame = await self._checker.receive()
+            except TimeoutError:
+                self._heard.note = f"it did not end within {self._wall_s:g} s"
+                return
+            if frame is None:
+                return
+            if frame[:1] == REPORT:
+                try:
+                    self._heard.take(frame[1:])
+                except CodecError as error:
+                    self._heard.note = str(error)
+                    return
+                continue
+            try:
+                await self._checker.send(await self._answer(frame[1:]))
+            except SandboxBroken:
+                return
+
+    async def _answer(self, request: bytes) -> bytes:
+        """The candidate's next frame, or the host's word that there will be none."""
+        if self._gone is None:
+            answer = await self._exchange(request)
+            if answer is not None:
+                return FROM_CANDIDATE + answer
+            self._deadline = asyncio.get_running_loop().time() + _GRACE_S
+        return self._gone or ENDED
+
+    async def _exchange(self, request: bytes) -> bytes | None:
+        try:
+            async with asyncio.timeout_at(self._deadline):
+                await self._candidate.send(request)
+                answer = await self._candidate.receive()
+        except TimeoutError:
+            self._gone = TIMED_OUT
+            return None
+        except SandboxBroken:
+            answer = None
+        self._bytes += len(request) + len(answer or b"")
+        if answer is None:
+            result = await self._candidate.finish()
+            out_of_time = result.killed_by in ("wall", "cpu")
+            self._gone = TIMED_OUT if out_of_time else ENDED + f" ({ending(result)})".encode()
+            return None
+        if len(answer) >= MAX_FRAME or self._bytes > MAX_RELAYED:
+            self._gone = ENDED + b" (it sent more than a check may)"
+            return None
+        return answer
