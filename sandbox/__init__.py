@@ -2,16 +2,20 @@
 
 from sandbox.contract import Capability, Running, Sandbox
 from sandbox.errors import BackendMissing, FileRefused, PolicyUnmet, SandboxBroken, SandboxError
+from sandbox.interpreter import Interpreter, find_interpreter
 from sandbox.open import open_sandbox
 from sandbox.policy import Limits, Policy
+from sandbox.probe import BackendReport, probe_backends
 from sandbox.program import Command, Program, PythonCode
 from sandbox.result import Result
 
 __all__ = [
     "BackendMissing",
+    "BackendReport",
     "Capability",
     "Command",
     "FileRefused",
+    "Interpreter",
     "Limits",
     "Policy",
     "PolicyUnmet",
@@ -22,5 +26,7 @@ __all__ = [
     "Sandbox",
     "SandboxBroken",
     "SandboxError",
+    "find_interpreter",
     "open_sandbox",
+    "probe_backends",
 ]

@@ -128,6 +128,7 @@ class BubblewrapSandbox:
             self._pool.break_down(SandboxBroken("The sandbox is closed."))
             self._workspace.close()
         await self._server.close()
+        await self._pool.wait_until_gone()
 
     def _job(self, program: Program, limits: RunLimits) -> dict[str, object]:
         if isinstance(program, Command):

@@ -1,6 +1,7 @@
 """One isolated child of the server, seen from the host: verified, given one job, watched until it is gone.
 
-All of it hangs on the event loop's readers, no task of its own: nothing is left running when a caller is cancelled.
+All of it hangs on the event loop's readers, no task of its own: nothing is left running when a caller is
+cancelled.
 """
 
 import array
@@ -35,13 +36,20 @@ class Ending:
 class Child:
     """A reaper and a program-to-be. `admit` is called once with both pids, and raises to refuse the child."""
 
-    def __init__(self, *, admit: Callable[["Child"], None], on_ready: Callable[["Child"], None]) -> None:
+    def __init__(
+        self,
+        *,
+        admit: Callable[["Child"], None],
+        on_ready: Callable[["Child"], None],
+        on_gone: Callable[["Child"], None],
+    ) -> None:
         self._loop = asyncio.get_running_loop()
-        self._admit, self._on_ready = admit, on_ready
+        self._admit, self._on_ready, self._on_gone = admit, on_ready, on_gone
         self._status, self.status_inside = _pair(socket.SOCK_SEQPACKET)
         self._work, self.work_inside = _pair(socket.SOCK_STREAM)
         self._pidfd: int | None = None
         self._kills = 0
+        self._announced = False
         self.reaper: int | None = None
         self.program: int | None = None
         self.group: Group | None = None
@@ -99,7 +107,6 @@ class Child:
         elif not message:
             self._loop.remove_reader(self._status)
             if self._pidfd is None:
-                self.failure = SandboxBroken("A child of the sandbox ended while it was being isolated.")
                 self._leave()
         elif self.reaper is None:
             self.reaper = pid
@@ -128,7 +135,15 @@ class Child:
             self.failure = SandboxBroken(f"A child of the sandbox was refused: {error}")
             self.failure.__cause__ = error
             self.kill(outright=True)
-        self._on_ready(self)
+        self._announce()
+
+    def _announce(self) -> None:
+        """Say once whether this child can be lent."""
+        if not self._announced:
+            self._announced = True
+            if self.gone.is_set() and self.failure is None:
+                self.failure = SandboxBroken("A child of the sandbox ended while it was being isolated.")
+            self._on_ready(self)
 
     def _leave(self) -> None:
         """The reaper is dead, and with it the whole namespace."""
@@ -148,8 +163,8 @@ class Child:
         if not self.ended.done():
             self.ended.set_result(None)
         self.gone.set()
-        if self.program is None:
-            self._on_ready(self)
+        self._on_gone(self)
+        self._announce()
 
     def _remove_group(self) -> None:
         if self.group is not None:

@@ -1,9 +1,9 @@
-"""The keeper: one small process per sandbox that starts the outer wall and takes everything down with its owner.
+"""The keeper: a process per sandbox that starts the outer wall and takes all down with its owner.
 
-Run as `python -I -S launch.py SPECIFICATION` with the read end of a lifeline pipe: when that says EOF, the owner
-is gone, however it went, and the keeper ends the sandbox, removes its cgroups and goes too. Started as root, it
-keeps root for that only: the wall itself is built by a uid of its own, from a private view of the few folders it
-needs, so that an interpreter below a home of mode 700 can be reached.
+Run as `python -I -S launch.py SPECIFICATION` with the read end of a lifeline pipe: when that says EOF, the
+owner is gone, however it went, and the keeper ends the sandbox, removes its cgroups and goes too. Started
+as root, it keeps root for that only: the wall itself is built by a uid of its own, from a private view of
+the few folders it needs, so that an interpreter below a home of mode 700 can be reached.
 """
 
 import ctypes
@@ -56,7 +56,7 @@ def _build(specification: "dict[str, Any]") -> None:
     for source, target in folders.items():
         command += ["--ro-bind", source, target]
     command += specification["after"]
-    os.execve(specification["bwrap"], command, {})
+    os.execv(specification["bwrap"], command)
 
 
 def _bind_privately(folders: "dict[str, str]") -> "dict[str, str]":

@@ -1,4 +1,4 @@
-"""What a program wrote, bounded: the head and the tail of both streams together, whatever came between counted."""
+"""What a program wrote, bounded: head and tail of both streams together, what came between counted."""
 
 from collections import deque
 from typing import Literal

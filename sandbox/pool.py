@@ -8,7 +8,7 @@ import socket
 from collections import deque
 from contextlib import suppress
 
-from sandbox.cgroups import Groups
+from sandbox.cgroups import Group, Groups
 from sandbox.child import Child
 from sandbox.errors import SandboxBroken
 from sandbox.inner.wire import send_with_fds
@@ -39,6 +39,7 @@ class Pool:
         self._waiting: deque[asyncio.Future[Child]] = deque()
         self._size = max(1, min(len(os.sched_getaffinity(0)), 4))
         self._broken: SandboxBroken | None = None
+        self._alive: set[Child] = set()
         self.lent: set[Child] = set()
 
     def fill(self) -> None:
@@ -62,9 +63,7 @@ class Pool:
         if not self._idle:
             self.fill()
         if child.group is not None and limits != self._usual and "memory" not in self._without:
-            child.group.limit(
-                memory_bytes=limits.memory_mb << 20, processes=limits.processes + _EXTRA_PROCESSES
-            )
+            _limit(child.group, limits)
         return child
 
     def give_back(self, child: Child) -> None:
@@ -85,6 +84,11 @@ class Pool:
             child.discard()
         self._idle.clear()
         self._coming.clear()
+
+    async def wait_until_gone(self) -> None:
+        """Wait until every child that was ever asked for has been seen to end, and its descriptors are closed."""
+        while self._alive:
+            await next(iter(self._alive)).gone.wait()
 
     def _take_idle(self) -> Child | None:
         while self._idle:
@@ -112,7 +116,10 @@ class Pool:
             self._coming.discard(child)
             self._hand_out(child, waiter)
 
-        child = Child(admit=lambda child: self._admit(child, limits), on_ready=on_ready)
+        child = Child(
+            admit=lambda child: self._admit(child, limits), on_ready=on_ready, on_gone=self._alive.discard
+        )
+        self._alive.add(child)
         request = json.dumps(limits.rlimits(counted=self._groups is not None)).encode()
         with suppress(OSError):  # the server is gone; its own end of the socket tells, and ends the waiting
             send_with_fds(self._control, request, [child.status_inside.fileno(), child.work_inside.fileno()])
@@ -121,14 +128,13 @@ class Pool:
 
     def _admit(self, child: Child, limits: RunLimits) -> None:
         """Look at a new child from outside, and put it where its memory is counted."""
-        assert child.reaper is not None and child.program is not None
+        assert child.reaper is not None
+        assert child.program is not None
         verify(child.program, apart_from=self._apart_from, without=self._without)
         if self._groups is not None:
             child.group = self._groups.make(f"run-{next(self._numbers)}")
             if "memory" not in self._without:
-                child.group.limit(
-                    memory_bytes=limits.memory_mb << 20, processes=limits.processes + _EXTRA_PROCESSES
-                )
+                _limit(child.group, limits)
             child.group.add(child.reaper)
             child.group.add(child.program)
 
@@ -151,3 +157,7 @@ class Pool:
             if not waiter.done():
                 return waiter
         return None
+
+
+def _limit(group: Group, limits: RunLimits) -> None:
+    group.limit(memory_bytes=limits.memory_mb << 20, processes=limits.processes + _EXTRA_PROCESSES)

@@ -45,7 +45,8 @@ def explain(said: str) -> BackendMissing:
         if _reads_one(_APPARMOR):
             return BackendMissing(
                 "AppArmor forbids user namespaces to programs without a profile, and bubblewrap needs them "
-                f"({said.strip()}). Allow them with: sudo sysctl kernel.apparmor_restrict_unprivileged_userns=0"
+                f"({said.strip()}). Allow them with: "
+                "sudo sysctl kernel.apparmor_restrict_unprivileged_userns=0"
             )
         if _USERNS_SWITCH.exists() and not _reads_one(_USERNS_SWITCH):
             return BackendMissing(
@@ -53,8 +54,9 @@ def explain(said: str) -> BackendMissing:
                 "Allow them with: sudo sysctl kernel.unprivileged_userns_clone=1"
             )
         return BackendMissing(
-            f"User namespaces are refused here, and bubblewrap needs them ({said.strip()}). Inside a container, "
-            "start it with: --security-opt seccomp=unconfined --security-opt apparmor=unconfined"
+            f"User namespaces are refused here, and bubblewrap needs them ({said.strip()}). "
+            "Inside a container, start it with: "
+            "--security-opt seccomp=unconfined --security-opt apparmor=unconfined"
         )
     return BackendMissing(f"bubblewrap could not start the sandbox: {said.strip() or 'it said nothing'}")
 

@@ -56,7 +56,14 @@ class Server:
         lifeline, self._lifeline = os.pipe2(os.O_CLOEXEC)
         folders = self.groups.folders if self.groups else []
         control = self._inside.detach()
-        given = specify(self.interpreter, slot=slot, control=control, lifeline=lifeline, cgroups=folders)
+        given = specify(
+            self.interpreter,
+            slot,
+            control=control,
+            lifeline=lifeline,
+            cgroups=folders,
+            without=self.without,
+        )
         try:
             self._keeper = subprocess.Popen(
                 [sys.executable, "-I", "-S", str(_KEEPER), given.text],
@@ -64,13 +71,14 @@ class Server:
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.PIPE,
                 pass_fds=given.descriptors,
-                env={},
+                env=dict(os.environ) if "environment" in self.without else {},
                 cwd="/",
             )
         finally:
             for descriptor in given.descriptors:
                 os.close(descriptor)
-        assert self._keeper.stdin is not None and self._keeper.stderr is not None
+        assert self._keeper.stdin is not None
+        assert self._keeper.stderr is not None
         self._keeper.stdin.close()
         os.set_blocking(self._keeper.stderr.fileno(), False)
         self._loop.add_reader(self._keeper.stderr, self._listen, self._keeper.stderr)

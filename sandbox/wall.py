@@ -14,7 +14,15 @@ from sandbox.slots import Slot
 INNER = Path(__file__).parent / "inner"
 INNER_INSIDE = "/opt/lib/sandbox/inner"
 _USER = "sandbox"
-_START = "import sys; sys.path.insert(0, '/opt/lib'); from sandbox.inner.server import main; raise SystemExit(main({0}))"
+_WALL = ["--unshare-all", "--die-with-parent", "--new-session", "--cap-drop", "ALL", "--hostname", "sandbox", "--ro-bind", "/usr", "/usr", "--proc", "/proc", "--dev", "/dev", "--dir", "/run"]
+_KEPT = ("/etc/ld.so.cache", "/etc/alternatives")
+"""Of the host's /etc, what says nothing but which libraries and commands /usr holds."""
+_START = """\
+import sys
+sys.path.insert(0, "/opt/lib")
+from sandbox.inner.server import main
+raise SystemExit(main({0}))
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +34,13 @@ class Specification:
 
 
 def specify(
-    interpreter: Interpreter, *, slot: Slot, control: int, lifeline: int, cgroups: list[str]
+    interpreter: Interpreter,
+    slot: Slot,
+    *,
+    control: int,
+    lifeline: int,
+    cgroups: list[str],
+    without: frozenset[str],
 ) -> Specification:
     """How the keeper starts the outer wall around the server.
 
@@ -36,55 +50,33 @@ def specify(
         control: the server's end of the control socket; it keeps its number all the way in.
         lifeline: the read end of the pipe that ends with the owner.
         cgroups: folders that the keeper removes at the end.
+        without: mechanisms that a test has turned off.
     """
-    files = {
-        f"{INNER_INSIDE}/{path.name}": path.read_bytes() for path in sorted(INNER.iterdir()) if path.is_file()
-    }
-    files |= _etc(slot.uid)
-    contents = {target: _memory_file(content) for target, content in files.items()}
-    before = [
-        word for name, value in _library_path(interpreter).items() for word in ("--setenv", name, value)
-    ]
-    before += ["--unshare-all", "--die-with-parent", "--new-session", "--cap-drop", "ALL", "--clearenv"]
-    before += ["--hostname", "sandbox", "--ro-bind", "/usr", "/usr", *_system_links()]
-    before += [
-        "--proc",
-        "/proc",
-        "--dev",
-        "/dev",
-        "--dir",
-        "/w",
-        "--dir",
-        "/tmp",
-        "--dir",
-        "/run",
-        "--dir",
-        "/var",
-    ]
-    after = [word for target, number in contents.items() for word in ("--file", str(number), target)]
-    after += [
-        "--symlink",
-        INNER_INSIDE,
-        "/opt/inner",
-        *_kept("/etc/ld.so.cache"),
-        *_kept("/etc/alternatives"),
-    ]
-    after += ["--remount-ro", "/dev", "--remount-ro", "/", "--chdir", "/", "--"]
-    after += [str(interpreter.inside), "-I", "-S", "-c", _START.format(control)]
+    inner = [path for path in sorted(INNER.iterdir()) if path.is_file()]
+    contents = {f"{INNER_INSIDE}/{path.name}": path.read_bytes() for path in inner} | _etc(slot.uid)
+    files = {target: _memory_file(content) for target, content in contents.items()}
+    environment = [] if "environment" in without else ["--clearenv"]
+    for name, value in _library_path(interpreter).items():
+        environment += ["--setenv", name, value]
     text = json.dumps(
         {
             "bwrap": shutil.which("bwrap"),
-            "before": before,
+            "before": [*_WALL, *environment, *_system_links()],
             "folders": interpreter.folders,
-            "after": after,
+            "after": [
+                *(word for target, number in files.items() for word in ("--file", str(number), target)),
+                *(word for path in _KEPT if os.path.exists(path) for word in ("--ro-bind", path, path)),
+                *("--remount-ro", "/dev", "--remount-ro", "/", "--chdir", "/", "--"),
+                *(str(interpreter.inside), "-I", "-S", "-c", _START.format(control)),
+            ],
             "uid": slot.uid,
             "lifeline": lifeline,
             "held": [lifeline, *slot.locks],
-            "descriptors": [control, *contents.values()],
+            "descriptors": [control, *files.values()],
             "cgroups": cgroups,
         }
     )
-    return Specification(text, (control, lifeline, *slot.locks, *contents.values()))
+    return Specification(text, (control, lifeline, *slot.locks, *files.values()))
 
 
 def environment(interpreter: Interpreter, given: Mapping[str, str]) -> dict[str, str]:
@@ -121,11 +113,6 @@ def _system_links() -> list[str]:
         elif path.is_dir():
             words += ["--ro-bind", str(path), str(path)]
     return words
-
-
-def _kept(path: str) -> list[str]:
-    """Of /etc, the two places that say nothing of the host but which libraries and commands /usr holds."""
-    return ["--ro-bind", path, path] if os.path.exists(path) else []
 
 
 def _etc(uid: int) -> dict[str, bytes]:

@@ -1,7 +1,7 @@
 """The workspace's files from outside: what a program left there is never followed, only looked at.
 
-Every path is opened by openat2 below the workspace's own descriptor, over no link and no mount point, and where we
-are root with the file rights of the sandbox's uid.
+Every path is opened by openat2 below the workspace's own descriptor, over no link and no mount point, and
+where we are root with the file rights of the sandbox's uid.
 """
 
 import ctypes
@@ -93,7 +93,7 @@ class Workspace:
                     with open(self._open_file(path), "rb", buffering=0) as file:
                         hashes[path] = hashlib.file_digest(file, "sha256").hexdigest()
                 except (OSError, FileRefused):
-                    continue  # gone meanwhile, unreadable, or with a second name: nothing that read() would give
+                    continue  # gone meanwhile, unreadable, or with a second name: read() gives none of these
         return hashes
 
     def remove(self, path: str) -> None:
@@ -120,7 +120,7 @@ class Workspace:
                 return
         except FileNotFoundError:
             return
-        # A tree can be deeper than paths and descriptors reach, so each folder in it is moved up before its turn.
+        # A tree can be deeper than paths and descriptors reach, so its folders are moved up, one by one.
         waiting = [name]
         while waiting:
             top = waiting[-1]
@@ -208,7 +208,7 @@ class Workspace:
 
     @contextmanager
     def _as_owner(self) -> Iterator[None]:
-        """As root: with the sandbox's uid for files, in this thread alone, so that root's rights don't count."""
+        """As root: with the sandbox's uid for files, in this thread alone: root's rights don't count."""
         if os.geteuid() != 0:
             yield
             return

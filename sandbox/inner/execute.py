@@ -91,7 +91,7 @@ def _run_python(source: str, filename: str, arguments: list[str]) -> int:
         exec(compile(source, path, "exec", dont_inherit=True), module.__dict__)
     except SystemExit as error:
         return exit_code(error.code)
-    except BaseException as error:
+    except BaseException as error:  # noqa: BLE001 - whatever a program raises is shown, as Python does
         return _report(error)
     return 0
 

@@ -45,7 +45,7 @@ def restrict(rules: Sequence[tuple[str, str]], *, version: int) -> None:
     """Confine this process to the paths in `rules`, for good. no_new_privs is set already.
 
     Args:
-        rules: paths with one of LIST, READ, READ_EXECUTE, DEVICE, EVERYTHING; one that isn't there is left out.
+        rules: paths with one of LIST, READ, READ_EXECUTE, DEVICE, EVERYTHING; what isn't there is left out.
         version: the ABI to use; below 2 nothing is done.
     """
     if version < 2:

@@ -23,7 +23,7 @@ def unblock_signals() -> None:
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _WATCHED)
 
 
-def reap(program: int, status: socket.socket) -> None:
+def reap(program: int, status: socket.socket, *, end_the_rest: bool) -> None:
     """Wait for the program, kill every other process of the run, report, and end.
 
     SIGTERM from outside of the run (the host, at a limit) ends the program first. Never returns.
@@ -32,7 +32,8 @@ def reap(program: int, status: socket.socket) -> None:
     close_all_but(status.fileno())
     status.send(READY)
     how = _wait_for(program)
-    _kill_the_rest()
+    if end_the_rest:
+        _kill_the_rest()
     used = _children_usage()
     try:
         status.send(ENDING.pack(how, *used))

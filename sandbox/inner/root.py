@@ -1,7 +1,7 @@
-"""The root that programs see, put together by the server: paths that say nothing of where things lie on the host.
+"""The root that programs see, put together by the server: its paths say nothing of the host.
 
-A bind mount shows its place on the host in /proc/self/mountinfo, so the interpreter and the virtual environment
-are shown through an overlay, and the outer root is left by pivot_root.
+A bind mount shows its place on the host in /proc/self/mountinfo, so the interpreter and the virtual
+environment are shown through an overlay, and the outer root is left by pivot_root.
 """
 
 from __future__ import annotations

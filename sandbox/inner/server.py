@@ -1,7 +1,7 @@
 """The server inside the outer wall: clones children that are isolated in advance, and nothing else.
 
-It is exec'd with an empty environment, has one thread, and never holds a program or a secret: the host talks to
-each child over that child's own sockets, which pass through here once.
+It is exec'd with an empty environment, has one thread, and never holds a program or a secret: the host
+talks to each child over that child's own sockets, which pass through here once.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ def _open(control: socket.socket, settings: dict[str, Any]) -> Walls:
 
 
 def _serve_one(walls: Walls, rlimits: Rlimits, descriptors: list[int], owner: tuple[int, int]) -> int:
-    """As a fresh clone: isolate, then split into the reaper, which never returns, and the program, which does."""
+    """As a fresh clone: isolate, then split into the reaper, which never returns, and the program."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     status, work = (socket.socket(fileno=descriptor) for descriptor in descriptors)
     try:
@@ -103,7 +103,7 @@ def _serve_one(walls: Walls, rlimits: Rlimits, descriptors: list[int], owner: tu
         program = os.fork()
         if program:
             work.close()
-            reaper.reap(program, status)
+            reaper.reap(program, status, end_the_rest="leftovers" not in walls.without)
         reaper.unblock_signals()
         confine(walls, rlimits)
     except OSError as error:

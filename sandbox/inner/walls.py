@@ -1,7 +1,8 @@
 """The inner wall: what parts one run from the server, from other runs and from the kernel.
 
-`enclose` makes the namespaces' contents as pid 1 of the run; `confine` is the program's last step before it may
-run code that nobody has read. `without` names mechanisms to leave off: only tests pass it, to see a probe escape.
+`enclose` makes the namespaces' contents as pid 1 of the run; `confine` is the program's last step before it
+may run code that nobody has read. `without` names mechanisms to leave off: only tests pass it, to see a
+probe escape.
 """
 
 from __future__ import annotations
@@ -84,14 +85,14 @@ def map_own_user(uid: int, gid: int) -> None:
 
 
 def workspace_options(walls: Walls) -> str:
-    """Mount options of the tmpfs that lasts from run to run: the kernel keeps its size and number of files."""
+    """Mount options of the tmpfs that lasts from run to run: a size and a number of files."""
     options = [] if "disk" in walls.without else [f"size={walls.disk_bytes}"]
     options += [] if "files" in walls.without else [f"nr_inodes={walls.files}"]
     return ",".join([*options, "mode=700"])
 
 
 def enclose(walls: Walls, uid: int, gid: int) -> None:
-    """As pid 1 of a run, in new namespaces: own /proc, /tmp, /dev/shm, terminals, and a loopback that is up."""
+    """As pid 1 of a run, in new namespaces: own /proc, /tmp, /dev/shm and terminals, loopback up."""
     map_own_user(uid, gid)
     mount("none", "/", None, MS_REC | MS_PRIVATE)
     plain = MS_NOSUID | MS_NODEV

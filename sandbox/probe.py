@@ -1,0 +1,47 @@
+"""Which backends work on this machine, found out by running a program in each."""
+
+from dataclasses import dataclass
+from importlib.metadata import entry_points
+
+from sandbox.errors import SandboxError
+from sandbox.open import GROUP, find_backend
+from sandbox.policy import Policy
+from sandbox.program import PythonCode
+
+_SAYING = "a program ran in it"
+_COMMAND = ("Install it with: ", "Allow them with: ", "start it with: ")
+
+
+@dataclass(frozen=True, slots=True)
+class BackendReport:
+    """Whether one backend works here."""
+
+    name: str
+    works: bool
+    detail: str
+    """What keeps its guarantees, or why it doesn't work."""
+    fix: str | None = None
+    """The command that helps, where there is one."""
+
+
+async def probe_backends() -> list[BackendReport]:
+    """A report for each installed backend; about 0.2 s each."""
+    names = sorted({"bubblewrap", *(point.name for point in entry_points(group=GROUP))})
+    return [await _probe(name) for name in names]
+
+
+async def _probe(name: str) -> BackendReport:
+    try:
+        async with find_backend(name)(Policy()) as sandbox:
+            result = await sandbox.run(PythonCode(source=f"print({_SAYING!r})"))
+            memory = next(item.mechanism for item in sandbox.capabilities() if item.guarantee == "memory")
+    except (SandboxError, ValueError) as error:
+        return BackendReport(name, False, str(error), _fix(str(error)))
+    if result.stdout.strip() != _SAYING:
+        why = f"a program in it ended as {result.status}: {result.stderr[-200:]}"
+        return BackendReport(name, False, why)
+    return BackendReport(name, True, f"{_SAYING}; memory is kept by {memory}")
+
+
+def _fix(message: str) -> str | None:
+    return next((message.split(sign, 1)[1] for sign in _COMMAND if sign in message), None)
