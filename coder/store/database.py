@@ -135,16 +135,18 @@ class Database:
 def _make(path: Path) -> None:
     """Make the file elsewhere and give it its name at once: no process ever sees half of a log."""
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=".events-")
-    os.close(descriptor)
     try:
         connection = sqlite3.connect(temporary, isolation_level=None)
         try:
+            connection.execute("PRAGMA synchronous=OFF")  # one fsync of the whole is enough, below
             connection.execute("PRAGMA journal_mode=WAL")
             connection.executescript(f"BEGIN; {_TABLES} PRAGMA user_version={SCHEMA}; COMMIT;")
         finally:
             connection.close()
+        os.fsync(descriptor)
         with contextlib.suppress(FileExistsError):  # another process was first
             os.link(temporary, path)
     finally:
+        os.close(descriptor)
         for ending in ("", "-wal", "-shm"):
             Path(f"{temporary}{ending}").unlink(missing_ok=True)

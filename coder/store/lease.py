@@ -31,10 +31,10 @@ class LeasedLog(EventLog, Protocol):
         """
 
     async def runs(self, *, limit: int | None = None) -> list[RunSummary]:
-        """Runs that have events, newest first, at most `limit` of them.
+        """Runs that have events, newest first, at most `limit` of them; one that is damaged hides no other.
 
         Raises:
-            LogDamaged: a first or last event can't be read.
+            LogDamaged: the log itself can't be read.
         """
 
     async def resolve(self, prefix: str) -> str:

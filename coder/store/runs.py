@@ -21,6 +21,11 @@ class RunSummary(NamedTuple):
     last: Event
 
 
+def unreadable(run: str) -> Event:
+    """What stands in a list for an event that is damaged: `read` says what is wrong with it."""
+    return Event(run=run, seq=0, time=0.0, type="unreadable", body={})
+
+
 def new_run_id() -> str:
     """A new id: `run_`, six characters of time, so that ids sort by second, and four of chance."""
     return f"run_{_base32(int(time.time()) - _EPOCH, 6)}{_base32(secrets.randbits(20), 4)}"

@@ -11,14 +11,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from coder.errors import LeaseHeld
+from coder.errors import LeaseHeld, LogDamaged
 from coder.events import Draft, Event
 from coder.store import codec, runs
 from coder.store.blobs import Blobs
 from coder.store.database import Database
 from coder.store.folder import private_folder
 from coder.store.lease import LEASE_S, held
-from coder.store.runs import RunSummary
+from coder.store.runs import RunSummary, unreadable
 
 _COLUMNS = "run, seq, time, type, version, body, blobs"
 
@@ -103,22 +103,22 @@ class SqliteLog:
         return [self._event(row) for row in rows]
 
     async def runs(self, *, limit: int | None = None) -> list[RunSummary]:
-        """Runs that have events, newest first, at most `limit` of them.
+        """Runs that have events, newest first, at most `limit` of them; one that is damaged hides no other.
 
         Raises:
-            LogDamaged: a first or last event can't be read.
+            LogDamaged: the file itself can't be read.
         """
         with self._database.reading() as connection:
-            rows = connection.execute(
-                f"SELECT {_COLUMNS} FROM event JOIN "
-                "(SELECT rowid AS age, run, last FROM run WHERE last > 0 ORDER BY rowid DESC LIMIT ?) "
-                "USING (run) WHERE seq IN (1, last) ORDER BY age DESC, seq",
+            newest = connection.execute(
+                "SELECT run, last FROM run WHERE last > 0 ORDER BY rowid DESC LIMIT ?",
                 (-1 if limit is None else limit,),
             ).fetchall()
-        ends: dict[str, list[Event]] = {}
-        for row in rows:
-            ends.setdefault(row[0], []).append(self._event(row))
-        return [RunSummary(run, events[0], events[-1]) for run, events in ends.items()]
+            one = f"SELECT {_COLUMNS} FROM event WHERE run = ? AND seq = ?"
+            ends = [
+                (run, *(connection.execute(one, (run, seq)).fetchone() for seq in (1, last)))
+                for run, last in newest
+            ]
+        return [RunSummary(run, self._shown(run, first), self._shown(run, last)) for run, first, last in ends]
 
     async def resolve(self, prefix: str) -> str:
         """The one run whose id starts with this; the leading `run_` may be left out.
@@ -129,6 +129,12 @@ class SqliteLog:
         with self._database.reading() as connection:
             rows = connection.execute("SELECT run FROM run WHERE last > 0 ORDER BY run").fetchall()
         return runs.resolve(prefix, [run for (run,) in rows])
+
+    def _shown(self, run: str, row: tuple[Any, ...] | None) -> Event:
+        try:
+            return self._event(row) if row is not None else unreadable(run)
+        except LogDamaged:
+            return unreadable(run)
 
     def _event(self, row: tuple[Any, ...]) -> Event:
         run, seq, moment, kind, version, body, blobs = row

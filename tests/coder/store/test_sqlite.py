@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from coder.errors import LogDamaged, LogNewer
@@ -42,7 +42,7 @@ async def test_only_the_user_can_enter_the_folder_and_read_the_files(tmp_path: P
             assert path.stat().st_mode & 0o777 == (0o700 if path.is_dir() else 0o600), path
 
 
-TEXTS = ["", LONG, "\ud800" * 70_000, "\0"]
+TEXTS = ["", LONG, "\ud800", "\0"]
 NUMBERS = st.integers() | st.floats(allow_nan=False, allow_infinity=False)
 JSON = st.recursive(
     st.none() | st.booleans() | NUMBERS | st.text() | st.just(LONG),
@@ -53,6 +53,7 @@ JSON = st.recursive(
 
 @settings(max_examples=40, deadline=None)
 @given(st.dictionaries(st.text(max_size=3), JSON, max_size=3), st.sampled_from(TEXTS))
+@example({}, "\ud800" * 70_000)
 async def test_any_body_comes_back_as_it_was_with_or_without_blobs(
     tmp_path_factory: pytest.TempPathFactory, body: dict[str, Any], text: str
 ) -> None:
@@ -153,6 +154,21 @@ async def test_events_that_are_missing_or_unreadable_are_said(
 
     with pytest.raises(LogDamaged, match=what):
         await _read(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "statement", ["DELETE FROM event WHERE run = 'run_a'", "UPDATE event SET body = '{' WHERE run = 'run_a'"]
+)
+async def test_a_run_that_is_damaged_does_not_hide_the_others(tmp_path: Path, statement: str) -> None:
+    await _written(tmp_path, HELLO, run="run_b")
+    await _written(tmp_path, HELLO, HELLO)
+    _execute(tmp_path, statement)
+
+    with SqliteLog(tmp_path) as log:
+        damaged, whole = await log.runs()
+
+    assert (damaged.run, damaged.first.type, damaged.last.type) == ("run_a", "unreadable", "unreadable")
+    assert (whole.run, whole.first.type, whole.first.body) == ("run_b", "hello", HELLO.body)
 
 
 async def test_a_log_of_a_newer_version_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
