@@ -10,7 +10,7 @@ import re
 import tempfile
 from pathlib import Path
 
-from coder.durable import sync_folder, write_all
+from coder.durable import sync_folder_at, write_all
 from coder.errors import LogDamaged
 from coder.store.folder import private_folder, unwritable
 
@@ -66,9 +66,4 @@ class Blobs:
         except OSError:
             os.unlink(temporary)
             raise
-        if os.name == "posix":
-            folder = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY)
-            try:
-                sync_folder(folder)
-            finally:
-                os.close(folder)
+        sync_folder_at(self._folder)

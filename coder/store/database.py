@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from coder.durable import sync_folder_at
 from coder.errors import CoderError, LogDamaged, LogNewer, MachineError
 from coder.store.folder import private_folder, unwritable
 
@@ -146,6 +147,7 @@ def _make(path: Path) -> None:
         os.fsync(descriptor)
         with contextlib.suppress(FileExistsError):  # another process was first
             os.link(temporary, path)
+        sync_folder_at(path.parent)
     finally:
         os.close(descriptor)
         for ending in ("", "-wal", "-shm"):
