@@ -18,8 +18,9 @@ def ended(
     try:
         run = start()
     except Exception as error:  # noqa: BLE001 - whoever asked for a document gets one whatever happens
-        screen.tell_waiting()
+        screen.clear()
         exit_code = report(error)
+        screen.tell_waiting()
         if as_json:
             print(_failure(single(error), exit_code, screen.run_id))
         return exit_code

@@ -98,7 +98,7 @@ class Screen:
                 return await work
             finally:
                 spinner.cancel()
-                self._clear()
+                self.clear()
 
     def verdict(self, run: Run) -> None:
         """End a run: the answer, the details, the next step."""
@@ -111,6 +111,14 @@ class Screen:
     def note(self, text: str) -> None:
         """One line that isn't about an event."""
         self._tell(f"  · {one_line(text, width=300)}")
+
+    def clear(self) -> None:
+        """End a line of tokens, or wipe the spinner's, before someone else writes."""
+        if self._mid_line:
+            self._errors.write("\n")
+        elif self._terminal:
+            self._errors.write("\r\x1b[K")
+        self._mid_line = False
 
     def tell_waiting(self) -> None:
         """Print the lines that wait for a verdict that will not come."""
@@ -140,18 +148,11 @@ class Screen:
         self._mid_line = not shown.endswith("\n")
 
     def _print(self, line: str) -> None:
-        self._clear()
+        self.clear()
         sign = line.lstrip()[:1]
         if self._colour and sign in COLOURS:
             line = line.replace(sign, f"{COLOURS[sign]}{sign}{PLAIN}", 1)
         print(line, file=self._errors, flush=True)
-
-    def _clear(self) -> None:
-        if self._mid_line:
-            self._errors.write("\n")
-        elif self._terminal:
-            self._errors.write("\r\x1b[K")
-        self._mid_line = False
 
     async def _spin(self) -> None:
         turn = 0

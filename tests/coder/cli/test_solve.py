@@ -281,7 +281,7 @@ def test_undo_leaves_a_file_that_was_changed_since_and_says_so(console: Console,
 
 
 def test_a_task_comes_from_standard_input_and_from_a_file(console: Console, folder: Path) -> None:
-    (console.home / "task.yaml").write_text(f"prompt: {TASK}\nchecks: [assert add(2, 3) == 5]\n")
+    (console.home / "task.yaml").write_text(f"prompt: {TASK}\nchecks:\n  - assert add(2, 3) == 5\n")
     with faulty_endpoint(says(code(ADD))) as endpoint:
         model = ("--base-url", endpoint.url, "-m", "toy", "-q")
         piped = console.run("solve", "-", *CHECK, *model, stdin=TASK.encode())

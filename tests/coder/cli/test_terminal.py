@@ -20,9 +20,8 @@ def solve(console: Console, reply: Reply, *arguments: str, **more: str) -> Finis
 
 def visible(shown: str) -> list[str]:
     """The lines that stay on the screen."""
-    return [
-        line.rpartition("\x1b[K")[2] for line in shown.splitlines() if line.rpartition("\x1b[K")[2].strip()
-    ]
+    lines = (line.rpartition("\x1b[K")[2] for line in shown.split("\n"))
+    return [line for line in lines if line.strip()]
 
 
 def test_a_solved_toy_task_takes_at_most_12_lines_beside_its_code(console: Console) -> None:
