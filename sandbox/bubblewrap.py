@@ -65,6 +65,10 @@ class BubblewrapSandbox:
             try:
                 await execution.begin(self._job(program, allowed), stdin=stdin, extra=[])
                 result = await execution.result()
+            except BaseException:
+                execution.close()
+                await child.gone.wait()
+                raise
             finally:
                 execution.close()
                 self._pool.give_back(child)
@@ -93,6 +97,7 @@ class BubblewrapSandbox:
         except BaseException:
             execution.close()
             ours.close()
+            await child.gone.wait()
             self._pool.give_back(child)
             raise
         return RunningEntry(execution, child, ours, done=self._pool.give_back)

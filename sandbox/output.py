@@ -39,12 +39,21 @@ class Output:
             self._forget_oldest()
 
     def text(self, stream: Stream) -> str:
-        """One stream as text; what isn't UTF-8 shows as U+FFFD, and never makes it longer than its bytes."""
+        """One stream as text; what isn't UTF-8 shows as U+FFFD, which never makes both longer than the limit."""
+        whole = {name: self._pieces(name) for name in self._head}
+        decoded = {
+            name: [piece.decode("utf-8", "replace") for piece in pieces] for name, pieces in whole.items()
+        }
+        if sum(len(text.encode()) for texts in decoded.values() for text in texts) > self._limit:
+            decoded = {name: [_cut(piece) for piece in pieces] for name, pieces in whole.items()}
+        mark = f"\n[… {self._dropped[stream]} bytes left out …]\n"
+        return mark.join(decoded[stream])
+
+    def _pieces(self, stream: Stream) -> list[bytes]:
+        """All of a stream in one piece, or its head and its tail where the middle was dropped."""
         head = bytes(self._head[stream])
         tail = b"".join(chunk for name, chunk in self._tail if name == stream)
-        if not self._dropped[stream]:
-            return _decode(head + tail)
-        return _decode(head) + f"\n[… {self._dropped[stream]} bytes left out …]\n" + _decode(tail)
+        return [head, tail] if self._dropped[stream] else [head + tail]
 
     def _forget_oldest(self) -> None:
         while self._tail_size > self._tail_limit:
@@ -57,7 +66,7 @@ class Output:
                 self._tail.appendleft((stream, kept))
 
 
-def _decode(content: bytes) -> str:
+def _cut(content: bytes) -> str:
     """UTF-8 with replacements, cut in the middle where they would take more room than the bytes did."""
     text = content.decode("utf-8", "replace")
     encoded = text.encode()

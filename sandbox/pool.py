@@ -86,7 +86,7 @@ class Pool:
         self._coming.clear()
 
     async def wait_until_gone(self) -> None:
-        """Wait until every child that was ever asked for has been seen to end, and its descriptors are closed."""
+        """Wait until every child that was ever asked for has been seen to end."""
         while self._alive:
             await next(iter(self._alive)).gone.wait()
 

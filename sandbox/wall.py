@@ -14,7 +14,10 @@ from sandbox.slots import Slot
 INNER = Path(__file__).parent / "inner"
 INNER_INSIDE = "/opt/lib/sandbox/inner"
 _USER = "sandbox"
-_WALL = ["--unshare-all", "--die-with-parent", "--new-session", "--cap-drop", "ALL", "--hostname", "sandbox", "--ro-bind", "/usr", "/usr", "--proc", "/proc", "--dev", "/dev", "--dir", "/run"]
+_WALL = (
+    *("--unshare-all", "--die-with-parent", "--new-session", "--cap-drop", "ALL", "--hostname", "sandbox"),
+    *("--ro-bind", "/usr", "/usr", "--proc", "/proc", "--dev", "/dev", "--dir", "/run"),
+)
 _KEPT = ("/etc/ld.so.cache", "/etc/alternatives")
 """Of the host's /etc, what says nothing but which libraries and commands /usr holds."""
 _START = """\
