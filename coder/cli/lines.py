@@ -102,7 +102,17 @@ def _first_failed(checks: tuple[CheckLine, ...]) -> str:
         return ""
     if line.expected is not None and line.actual is not None:
         return one_line(f"{line.name}: expected {line.expected}, got {line.actual}")
-    return one_line(f"{line.name}: {line.message}" if line.message else line.name)
+    said = _said(line)
+    return one_line(f"{line.name}: {said}" if said else line.name)
+
+
+def _said(line: CheckLine) -> str:
+    """What a failed check has to say beside its own name: the error, not the way to it."""
+    lines = [text.strip() for text in line.message.splitlines() if text.strip()]
+    rest = [text for text in lines if text != line.name.strip()]
+    if rest and rest[0].startswith("Traceback "):
+        return rest[-1]
+    return rest[0] if rest else ""
 
 
 def _last_line(text: str) -> str:

@@ -97,6 +97,25 @@ def test_an_attempt_is_told_by_its_first_failure() -> None:
     assert line == "  ✗ attempt 1.2  assert f() == 1: expected 1, got 2"
 
 
+@pytest.mark.parametrize(
+    ("message", "said"),
+    [
+        (
+            "assert f() == 1\nNameError: name 'c' is not defined\n  at solution.py",
+            "NameError: name 'c' is not defined",
+        ),
+        ("Traceback (most recent call last):\n  File\nValueError: x", "ValueError: x"),
+        ("", None),
+    ],
+)
+def test_a_check_that_broke_is_told_by_its_error(message: str, said: str | None) -> None:
+    failed = CheckLine(name="assert f() == 1", passed=False, message=message)
+
+    line = progress(spoken(Outcome(passed=False, verified="checks", checks=(failed,))))
+
+    assert line == "  ✗ attempt 1.2  assert f() == 1" + (f": {said}" if said else "")
+
+
 def test_an_attempt_without_checks_is_told_by_the_end_of_its_feedback() -> None:
     outcome = Outcome(passed=False, verified="self", feedback="Traceback\n  …\nNameError: f\n")
 
