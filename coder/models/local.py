@@ -61,7 +61,10 @@ class LocalModel:
             ModelUnavailable: the weights can't be loaded, or the server died.
         """
         chat = await self.load()
-        answer = await chat.answer(messages, sampling=sampling, on_token=on_token, on_retry=on_retry)
+        # A weak model that has begun to ramble goes on until it is stopped.
+        most = min(sampling.max_tokens, self._context // 2)
+        capped = sampling.model_copy(update={"max_tokens": most})
+        answer = await chat.answer(messages, sampling=capped, on_token=on_token, on_retry=on_retry)
         # llama.cpp says the path of its file, which is nobody's business in a log.
         return answer.model_copy(update={"model": self._weights.stem})
 
