@@ -76,7 +76,8 @@ class Child:
             await self._loop.sock_sendall(self._work, content)
         except OSError:
             return  # it died before it read its job: `ended` tells
-        self._work.close()
+        finally:
+            self._close_work()
 
     def kill(self, *, outright: bool) -> None:
         """End the run: by its reaper, which still reports, or outright."""
@@ -93,7 +94,7 @@ class Child:
     def discard(self) -> None:
         """Let go of a child that got no job; it ends by itself, and at once where it doesn't listen."""
         self.kill(outright=True)
-        self._work.close()
+        self._close_work()
         if self._pidfd is None:
             self._leave()
 
@@ -155,9 +156,7 @@ class Child:
             self._loop.remove_reader(self._pidfd)
             os.close(self._pidfd)
             self._pidfd = None
-        if self._work.fileno() >= 0:
-            self._loop.remove_reader(self._work)
-            self._work.close()
+        self._close_work()
         self._status.close()
         self._remove_group()
         if not self.ended.done():
@@ -165,6 +164,13 @@ class Child:
         self.gone.set()
         self._on_gone(self)
         self._announce()
+
+    def _close_work(self) -> None:
+        if self._work.fileno() >= 0:
+            self._loop.remove_reader(
+                self._work
+            )  # first: the loop would take the next socket of this number for it
+            self._work.close()
 
     def _remove_group(self) -> None:
         if self.group is not None:

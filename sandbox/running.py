@@ -23,6 +23,8 @@ class RunningEntry:
         self._execution, self._child, self._connection, self._done = execution, child, connection, done
         self._loop = asyncio.get_running_loop()
         self._result: Result | None = None
+        self._waiting = 0
+        self._released = False
 
     async def send(self, frame: bytes) -> None:
         """Send one frame.
@@ -33,10 +35,14 @@ class RunningEntry:
         """
         if len(frame) > MAX_FRAME:
             raise ValueError(f"A frame has {len(frame)} bytes; at most {MAX_FRAME} go through a channel.")
+        self._waiting += 1
         try:
             await self._loop.sock_sendall(self._connection, len(frame).to_bytes(_LENGTH, "little") + frame)
         except OSError as error:
             raise SandboxBroken("The child at the other end of the channel is gone.") from error
+        finally:
+            self._waiting -= 1
+            self._close_when_idle()
 
     async def receive(self) -> bytes | None:
         """Next frame; None once the child is gone, or sent what isn't a frame."""
@@ -58,16 +64,29 @@ class RunningEntry:
 
     def _release(self) -> None:
         self._execution.close()
-        self._connection.close()
+        self._released = True
+        with suppress(OSError):  # the other end may be gone
+            self._connection.shutdown(socket.SHUT_RDWR)
+        self._close_when_idle()
         self._done(self._child)
+
+    def _close_when_idle(self) -> None:
+        """A socket that someone waits on stays open until they have heard of its end."""
+        if self._released and self._waiting == 0:
+            self._connection.close()
 
     async def _exactly(self, size: int) -> bytes | None:
         content = bytearray()
-        with suppress(OSError):
+        self._waiting += 1
+        try:
             while len(content) < size:
                 piece = await self._loop.sock_recv(self._connection, min(size - len(content), 1 << 20))
                 if not piece:
                     return None
                 content += piece
             return bytes(content)
-        return None
+        except OSError:
+            return None
+        finally:
+            self._waiting -= 1
+            self._close_when_idle()

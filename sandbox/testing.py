@@ -420,7 +420,13 @@ async def a_full_disk_refuses_a_file(box: Sandbox) -> None:
 
 async def a_cancelled_run_leaves_the_sandbox_usable(box: Sandbox) -> None:
     """Its program is gone when the cancellation comes through."""
-    source = "import time\nwhile True:\n    open('beat', 'a').write('x')\n    print(flush=True)\n    time.sleep(0.01)"
+    source = """
+import time
+while True:
+    open('beat', 'a').write('x')
+    print(flush=True)
+    time.sleep(0.01)
+"""
     beating = asyncio.Event()
     running = asyncio.create_task(box.run(python(source), on_output=lambda *_: beating.set()))
     await beating.wait()
