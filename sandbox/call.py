@@ -34,14 +34,14 @@ async def call(
     if not (module and name):
         raise ValueError(f"{function!r} doesn't name a function: write module:name, such as solution:add.")
     operands = (tuple(args), dict(kwargs or {}))
-    encode(operands, refer=_refer)  # refuses what isn't plain data before anything is started
+    encode(operands, refer=_parts)  # refuses what isn't plain data before anything is started
     running = await sandbox.start("callee", {"write_back": False}, limits=limits)
     try:
         value = await _ask(running, function, "import", module)
         for part in name.split("."):
             value = await _ask(running, function, "get", value, part)
         value = await _ask(running, function, "call", value, *operands)
-        encode(value, refer=_refer)
+        encode(value, refer=_parts)
         return value
     except CodecError as error:
         raise CallFailed(f"{function} returned something else than plain data: {error}.") from error
@@ -61,9 +61,13 @@ class _There:
 def _refer(value: object) -> tuple[object, ...]:
     if isinstance(value, _There):
         return ("object", value.number)
+    return _parts(value)
+
+
+def _parts(value: object) -> tuple[object, ...]:
     parts = to_parts(value)
     if parts is None:
-        raise CodecError(f"a value of type {type(value).__name__}")
+        raise CodecError(f"a value of type {type(value).__name__} isn't plain data")
     return parts
 
 
@@ -102,8 +106,8 @@ def ending(result: Result) -> str:
     """Why a process answers no more, in a few words."""
     if result.killed_by in ("wall", "cpu"):
         return f"it didn't return within {result.wall_s:.1f} s"
-    if result.killed_by is not None:
+    if result.killed_by not in (None, "cancel"):  # "cancel" is ours: it had closed its channel before
         return f"its process was killed at the limit of {result.killed_by}"
-    if result.signal is not None:
+    if result.signal is not None and result.killed_by is None:
         return f"its process was ended by signal {result.signal}"
-    return f"its process ended with exit code {result.exit_code}"
+    return "its process ended" if result.exit_code is None else f"its exit code was {result.exit_code}"

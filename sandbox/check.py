@@ -48,7 +48,7 @@ class Example(_Value):
 
 
 class TestFile(_Value):
-    """Test functions and classes, unittest, pytest, bare assertions; with `entry_point`, `check(candidate)`."""
+    """Test functions, classes, unittest, pytest, bare assertions, or `check(candidate)` of `entry_point`."""
 
     __test__ = False
 

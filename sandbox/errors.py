@@ -30,4 +30,4 @@ class FileRefused(SandboxError):
 
 
 class CallFailed(SandboxError):
-    """A function called in a sandbox gave no value: it raised, hung, ended its process, or can't be copied."""
+    """A function called in a sandbox gave no value: it raised, hung, ended, or it can't be copied."""

@@ -23,6 +23,7 @@ from sandbox.inner.foreign import Foreign, foreign
 from sandbox.inner.lending import Loan
 from sandbox.inner.operators import OPERATORS, operators_of
 from sandbox.inner.printed import Printed
+from sandbox.inner.records import fields_of
 from sandbox.inner.standard import from_parts, to_parts
 
 if TYPE_CHECKING:
@@ -117,6 +118,8 @@ class Callee:
             return (_NAMED[kind], number, name if type(name) is str else "")
         if kind in _STEPWISE:
             return (_STEPWISE[kind], number)
+        if fields_of(kind) is not None:
+            return ("record", self._number(kind), tuple(tuple.__iter__(value)))
         return ("object", number, self._number(kind))
 
     def _resolve(self, payload: Any) -> object:
@@ -129,6 +132,8 @@ class Callee:
             return self._foreign[rest[0]]
         if kind == "error":
             return self._rebuilt(*rest)
+        if kind == "record":
+            return tuple.__new__(self._objects[rest[0]], rest[1])
         return from_parts(payload)
 
     def _rebuilt(self, number: int, base: type, args: tuple[object, ...], name: str) -> BaseException:
@@ -146,14 +151,8 @@ class Callee:
 
     def _describe(self, cls: type) -> tuple[object, ...]:
         bases = [base for base in cls.__bases__ if base is not object]
-        return (
-            cls.__name__,
-            cls.__qualname__,
-            cls.__module__,
-            bases,
-            operators_of(cls),
-            operators_of(type(cls)),
-        )
+        names = (cls.__name__, cls.__qualname__, cls.__module__)
+        return (*names, bases, operators_of(cls), operators_of(type(cls)), fields_of(cls))
 
 
 def _resume(generator: Any, how: str, value: object) -> tuple[str, object]:

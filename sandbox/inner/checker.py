@@ -6,6 +6,7 @@ here only.
 
 from __future__ import annotations
 
+import ast
 import os
 import sys
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,7 @@ from sandbox.inner.examples import run_example
 from sandbox.inner.execute import forget_server
 from sandbox.inner.imports import Finder
 from sandbox.inner.link import Link
-from sandbox.inner.namespaces import namespace
+from sandbox.inner.namespaces import Namespace
 from sandbox.inner.reporting import Reports, remember
 from sandbox.inner.testfile import run_test_file
 
@@ -43,7 +44,7 @@ def main(channel: Channel, arguments: Mapping[str, Any]) -> None:
     forget_server()
     sys.path.insert(0, os.getcwd())
     sys.meta_path.insert(0, Finder(link, module, arguments["provides"]))
-    session: dict[str, Any] = {}
+    session = Namespace(module, "__main__")
     for number, check in enumerate(arguments["checks"]):
         reports.check(number)
         kind = check["kind"]
@@ -52,7 +53,7 @@ def main(channel: Channel, arguments: Mapping[str, Any]) -> None:
                 _run_assertion(check["source"], module)
         elif kind == "example":
             with reports.attempt(check["name"]):
-                _run_session(check["source"], check["want"], session, module)
+                _run_session(check["source"], check["want"], session)
         else:
             run_test_file(check, module, reports)
     reports.end(mutated=link.mutated, referred=link.referred)
@@ -62,12 +63,12 @@ def _run_assertion(source: str, module: str) -> None:
     filename = "<check>"
     remember(filename, source)
     tree = rewritten(source, filename)
-    exec(compile(tree, filename, "exec"), namespace(tree, module))
+    space = Namespace(module, "check")
+    space.prepare(tree)
+    exec(compile(tree, filename, "exec"), space)
 
 
-def _run_session(source: str, want: str, session: dict[str, Any], module: str) -> None:
+def _run_session(source: str, want: str, session: Namespace) -> None:
     """Examples follow one another in one session; what one defines, the next one finds."""
-    known = namespace(rewritten(source, "<example>"), module)
-    for name, value in known.items():
-        session.setdefault(name, value)
+    session.prepare(ast.parse(source))
     run_example(source, want, session)

@@ -7,15 +7,18 @@ is the builtin itself; any other class derives from nothing builtin, whatever th
 from __future__ import annotations
 
 import importlib
-from contextlib import suppress
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from sandbox.inner.codec import CodecError
 from sandbox.inner.operators import BINARY, CONTAINS, IN_PLACE, METHODS, ORDER, PLAIN, REFLECTED
 from sandbox.inner.proxies import Instance, is_built, is_proxy, link_of, mark_built
+from sandbox.inner.raised import error_attribute, error_text
+from sandbox.inner.records import Record
+from sandbox.inner.stepwise import coroutine
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Callable
 
     from sandbox.inner.link import Link
 
@@ -81,9 +84,17 @@ class _Described(type):
     def __setattr__(cls, name: str, value: object) -> None:
         _link(cls).request("set", cls, name, value)
 
+    def __delattr__(cls, name: str) -> None:
+        _link(cls).request("delete", cls, name)
+
+    @property  # type: ignore[misc]
+    def __dict__(cls) -> Any:  # type: ignore[override]
+        """The names of the class there."""
+        return _link(cls).request("get", cls, "__dict__")
+
 
 def _link(cls: type) -> Any:
-    return vars(cls)["__far__"][0]
+    return type.__getattribute__(cls, "__far__")[0]
 
 
 def make_class(link: Link, number: int, described: Any) -> type:
@@ -92,16 +103,20 @@ def make_class(link: Link, number: int, described: Any) -> type:
     Raises:
         CodecError: the description isn't one.
     """
-    name, qualname, module, bases, operators, class_operators = _checked(described)
-    own = [base for base in bases if issubclass(base, (Instance, BaseException))]
+    name, qualname, module, bases, operators, class_operators, fields = _checked(described)
+    own = [base for base in bases if issubclass(base, (Instance, Record, BaseException))]
     space: dict[str, Any] = {"__module__": module, "__qualname__": qualname, "__far__": (link, number)}
     if any(issubclass(base, BaseException) for base in own):
         standard = _standard_error(module, name)
         if standard is not None:
             return standard
         own = [base for base in own if issubclass(base, BaseException)]
-        space.update(__str__=_error_text, __getattr__=_error_attribute)
+        space.update(__str__=error_text, __getattr__=error_attribute)
+    elif fields is not None:
+        own = [base for base in own if issubclass(base, Record)] or [Record]
+        space.update({field: property(itemgetter(i)) for i, field in enumerate(fields)}, __slots__=())
     else:
+        own = [base for base in own if issubclass(base, Instance)]
         space.update(_operators(operators), __slots__=())
     meta = _meta(own, class_operators)
     try:
@@ -123,16 +138,18 @@ def _meta(bases: list[type], operators: tuple[str, ...]) -> Any:
 
 
 def _checked(described: Any) -> tuple[Any, ...]:
-    if type(described) is not tuple or len(described) != 6:
+    if type(described) is not tuple or len(described) != 7:
         raise CodecError("no description of a class")
-    *names, bases, operators, class_operators = described
+    *names, bases, operators, class_operators, fields = described
     if not all(type(name) is str for name in names) or type(bases) is not list:
         raise CodecError("no names of a class")
     if not all(isinstance(base, type) for base in bases):
         raise CodecError("a class with bases that aren't classes")
     if type(operators) is not tuple or type(class_operators) is not tuple:
         raise CodecError("a class without operators")
-    return (*names, bases, operators, class_operators)
+    if fields is not None and not (type(fields) is tuple and all(type(field) is str for field in fields)):
+        raise CodecError("a record without fields")
+    return described
 
 
 def _standard_error(module: str, name: str) -> type | None:
@@ -203,77 +220,3 @@ def _not_for(value: object, name: str) -> TypeError:
         f"the candidate returned an object of its own class {type(value).__name__}, "
         f"which can't be compared or computed with the test's own data ({name})"
     )
-
-
-def make_error(
-    link: Link,
-    number: int,
-    cls: Any,
-    args: Any,
-    text: object,
-) -> BaseException:
-    """The exception that stands for exception `number` here.
-
-    Raises:
-        CodecError: the parts aren't those of an exception.
-    """
-    if not (isinstance(cls, type) and issubclass(cls, BaseException)) or type(args) is not tuple:
-        raise CodecError("no exception")
-    if type(text) is not str:
-        raise CodecError("an exception without text")
-    error: Any = cls.__new__(cls)
-    with suppress(TypeError, ValueError):  # arguments that this class doesn't take
-        error = cls.__new__(cls, *args)
-        # Not cls(…) where the class is the candidate's: that would have it make a new one.
-        builtin: Any = next(base for base in cls.__mro__ if base.__module__ == "builtins")
-        builtin.__init__(error, *args)
-    vars(error)["__far__"] = (link, number, text)
-    return error  # type: ignore[no-any-return]
-
-
-def _error_text(error: BaseException) -> str:
-    text: str = vars(error)["__far__"][2]
-    return text
-
-
-def _error_attribute(error: BaseException, name: str) -> Any:
-    far = vars(error).get("__far__")
-    if far is None or name.startswith("__"):
-        raise AttributeError(name)
-    return far[0].request("get", error, name)
-
-
-def as_raised(error: object, where: object) -> BaseException:
-    """The exception to raise here for one that the candidate raised.
-
-    Raises:
-        CodecError: it is none.
-    """
-    if not isinstance(error, BaseException):
-        raise CodecError("something raised that is no exception")
-    if isinstance(error, (KeyboardInterrupt, GeneratorExit)):
-        return RuntimeError(f"the candidate raised {type(error).__name__}")
-    if type(where) is tuple:
-        with suppress(ValueError, TypeError):  # a place that isn't one is left out
-            vars(error)["__where__"] = [f"{file}, line {line}, in {name}" for file, line, name in where]
-    return error
-
-
-def generator(link: Link, proxy: object) -> Generator[Any, Any, Any]:
-    """A generator of this side that steps the candidate's."""
-    how, value = "send", None
-    while True:
-        kind, item = link.request("resume", proxy, how, value)
-        if kind == "done":
-            return item
-        try:
-            how, value = "send", (yield item)
-        except GeneratorExit:
-            return None
-        except BaseException as error:  # noqa: BLE001 - whatever is thrown into this one goes into that one
-            how, value = "throw", error
-
-
-async def coroutine(link: Link, proxy: object) -> Any:
-    """A coroutine of this side that runs the candidate's to its end."""
-    return link.request("await", proxy)

@@ -13,14 +13,17 @@ from types import CoroutineType, GeneratorType
 from typing import TYPE_CHECKING, Any
 
 from sandbox.inner.codec import CodecError, decode, encode
-from sandbox.inner.described import as_raised, coroutine, generator, make_class, make_error
+from sandbox.inner.described import make_class
 from sandbox.inner.exports import Exports
 from sandbox.inner.frames import FROM_CANDIDATE, TIMED_OUT, TO_CANDIDATE
 from sandbox.inner.gone import CandidateGone, CannotCross, NotPlain
 from sandbox.inner.lending import mutable_containers, write_back
 from sandbox.inner.proxies import Function, Instance, Module, Proxy, number_of
+from sandbox.inner.raised import as_raised, make_error
+from sandbox.inner.records import Record, class_number
 from sandbox.inner.show import show_call
 from sandbox.inner.standard import from_parts, to_parts
+from sandbox.inner.stepwise import coroutine, generator
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,6 +48,7 @@ class Link:
         """Some call gave something that isn't plain data."""
         self.calling: str | None = None
         """The call that is under way, for the message when it never ends."""
+        self._doing = "the candidate"
         self._channel = channel
         self._writes_back = writes_back
         self._plain = plain
@@ -66,6 +70,7 @@ class Link:
             "generator": lambda number: self._stepwise(generator, number),
             "coroutine": lambda number: self._stepwise(coroutine, number),
             "error": lambda number, cls, args, text: make_error(self, number, cls, args, text),
+            "record": self._record,
             "yours": self._exports.original,
         }
 
@@ -103,6 +108,7 @@ class Link:
             if self._requests > MAX_REQUESTS:
                 raise CandidateGone(f"more than {MAX_REQUESTS:,} requests to the candidate")
             self._depth += 1
+            self._doing = _doing(operation, operands)
             try:
                 return self._exchange((operation, *operands))
             finally:
@@ -132,11 +138,12 @@ class Link:
         if frame is None:
             raise self._lost("the host closed the channel")
         if frame[:1] == TIMED_OUT:
-            raise self._lost(f"{self.calling} did not return within {self._wall_s:g} s", timed_out=True)
+            doing = self.calling or self._doing
+            raise self._lost(f"{doing} did not return within {self._wall_s:g} s", timed_out=True)
         if frame[:1] != FROM_CANDIDATE:
             reason = frame[1:].decode("utf-8", "replace")
-            doing = f"{self.calling}: " if self.calling else ""
-            raise self._lost(f"{doing}the candidate's process ended before it answered{reason}")
+            doing = self.calling or self._doing
+            raise self._lost(f"{doing}: the candidate's process ended before it answered{reason}")
         message = decode(frame[1:], resolve=partial(self._resolve, lent))
         if type(message) is not tuple or not message:
             raise CodecError("no tuple")
@@ -172,6 +179,9 @@ class Link:
             number = self._origins.get(value)
         if number is not None:
             return ("object", number)
+        number = class_number(value)
+        if number is not None:
+            return ("record", number, tuple(value))
         parts = to_parts(value)
         return self._exports.payload(value) if parts is None else parts
 
@@ -223,9 +233,26 @@ class Link:
             known = self._classes.setdefault(number, make_class(self, number, described))
         return known
 
+    def _record(self, number: int, items: object) -> object:
+        cls = self._class(number)
+        if not issubclass(cls, Record) or type(items) is not tuple:
+            raise CodecError("no record")
+        return tuple.__new__(cls, items)
+
     def _stepwise(self, make: Callable[..., Any], number: int) -> object:
         made = self._alive.get(number)
         if made is None:
             made = self._alive[number] = make(self, Proxy(self, number))
             self._origins[made] = number
         return made
+
+
+def _doing(operation: str, operands: tuple[object, ...]) -> str:
+    """What the candidate is asked for, in a message's words."""
+    if operation == "import":
+        return f"import {operands[0]}"
+    if operation in ("resume", "__next__"):
+        return "the next item of its iterator"
+    if operation == "get":
+        return f"its attribute {operands[1]}"
+    return f"its {operation}"

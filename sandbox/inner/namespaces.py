@@ -1,4 +1,4 @@
-"""The names that a check may use: builtins, the standard library's, and the candidate's."""
+"""The names that a check may use: its own, builtins, the standard library's, and else the candidate's."""
 
 from __future__ import annotations
 
@@ -11,50 +11,31 @@ from sandbox.inner.asserts import FAIL, fail
 from sandbox.inner.imports import is_standard
 
 
-def namespace(tree: ast.AST, module: str, *, name: str = "check") -> dict[str, Any]:
-    """Globals to run `tree` in: each name that it uses and doesn't define is the candidate's.
+class Namespace(dict):  # type: ignore[type-arg]
+    """Globals of a check: a name that isn't there is looked up in the candidate's module, each time anew.
 
     A builtin stays a builtin, whatever the candidate defines; `math.` stays the standard library's.
-
-    Raises:
-        BaseException: what the candidate's module raised when it was imported.
     """
-    space: dict[str, Any] = {"__name__": name, FAIL: fail}
-    for used in _undefined(tree):
-        if used in _attribute_bases(tree) and is_standard(used):
-            space[used] = importlib.import_module(used)
-            continue
-        candidate = importlib.import_module(module)
+
+    def __init__(self, module: str, name: str) -> None:
+        super().__init__({"__name__": name, "__builtins__": builtins, FAIL: fail})
+        self._module = module
+        self._standard: set[str] = set()
+
+    def prepare(self, tree: ast.AST) -> None:
+        """Know which names `tree` uses as modules of the standard library (`math.pi`)."""
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+                name = node.value.id
+                if is_standard(name):
+                    self._standard.add(name)
+
+    def __missing__(self, name: str) -> Any:
+        if hasattr(builtins, name) or name.startswith("__"):
+            raise KeyError(name)
+        if name in self._standard:
+            return importlib.import_module(name)
         try:
-            space[used] = getattr(candidate, used)
+            return getattr(importlib.import_module(self._module), name)
         except AttributeError:
-            continue  # a NameError, if it comes to that, says it better
-    return space
-
-
-def _undefined(tree: ast.AST) -> list[str]:
-    used: dict[str, None] = {}
-    defined = set(vars(builtins))
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Name):
-            if isinstance(node.ctx, ast.Load) and not node.id.startswith("@"):
-                used[node.id] = None
-            else:
-                defined.add(node.id)
-        elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-            defined.add(node.name)
-        elif isinstance(node, ast.arg):
-            defined.add(node.arg)
-        elif isinstance(node, ast.ExceptHandler) and node.name:
-            defined.add(node.name)
-        elif isinstance(node, (ast.Import, ast.ImportFrom)):
-            defined.update((alias.asname or alias.name).partition(".")[0] for alias in node.names)
-    return [name for name in used if name not in defined and not name.startswith("__")]
-
-
-def _attribute_bases(tree: ast.AST) -> set[str]:
-    return {
-        node.value.id
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name)
-    }
+            raise KeyError(name) from None

@@ -102,27 +102,36 @@ class Instance(Proxy):
 class Module(ModuleType):
     """A module of the candidate."""
 
+    __slots__ = ("__link", "__number")
+    __link: Link
+    __number: int
+
     def __init__(self, link: Link, number: int, name: str) -> None:
         super().__init__(name)
-        vars(self)["__far__"] = (link, number)
+        object.__setattr__(self, "_Module__link", link)
+        object.__setattr__(self, "_Module__number", number)
+
+    @property
+    def __dict__(self) -> Any:  # type: ignore[override]
+        """A copy of the module's names there; this one holds only the marks of the import system."""
+        return self.__link.request("get", self, "__dict__")
 
     def __getattr__(self, name: str) -> Any:
-        link, _ = vars(self)["__far__"]
         if name != "__all__":
-            return link.request("get", self, name)
-        names = link.request("__dir__", self)
+            return self.__link.request("get", self, name)
+        names = self.__link.request("__dir__", self)
         if name in names:
-            return link.request("get", self, name)
+            return self.__link.request("get", self, name)
         return [public for public in names if not public.startswith("_")]
 
     def __setattr__(self, name: str, value: object) -> None:
         if name in _MARKS:
             super().__setattr__(name, value)
         else:
-            vars(self)["__far__"][0].request("set", self, name, value)
+            self.__link.request("set", self, name, value)
 
     def __delattr__(self, name: str) -> None:
-        vars(self)["__far__"][0].request("delete", self, name)
+        self.__link.request("delete", self, name)
 
 
 _MARKS = ("__spec__", "__loader__", "__package__", "__path__", "__file__", "__cached__")
@@ -132,13 +141,16 @@ _MARKS = ("__spec__", "__loader__", "__package__", "__path__", "__file__", "__ca
 def number_of(value: Any) -> int | None:
     """The candidate's number for what a proxy stands for; None for the checker's own values."""
     kind = type(value)
+    number: int | None = None
     if issubclass(kind, Proxy):
-        number: int = value._Proxy__number
-        return number
-    if issubclass(kind, (type, Module, BaseException)):
-        far = vars(value).get("__far__")
-        return None if far is None else far[1]
-    return None
+        number = value._Proxy__number
+    elif issubclass(kind, Module):
+        number = value._Module__number
+    elif issubclass(kind, type):
+        number = type.__dict__["__dict__"].__get__(value).get("__far__", (None, None))[1]
+    elif issubclass(kind, BaseException):
+        number = vars(value).get("__far__", (None, None))[1]
+    return number
 
 
 def is_proxy(value: object) -> bool:

@@ -82,9 +82,12 @@ def told(error: BaseException) -> str:
     if isinstance(error, (CandidateGone, NotPlain)):
         return str(error)
     lines = [*_source_line(error), f"{type(error).__name__}: {error}"]
-    for place in vars(error).get("__where__", []):
-        lines.append(f"  at {place}")
-    return "\n".join(lines)
+    return "\n".join([*lines, *places(error)])
+
+
+def places(error: BaseException) -> list[str]:
+    """Where in the candidate's files an error was raised, the innermost last."""
+    return [f"  at {place}" for place in vars(error).get("__where__", [])]
 
 
 def _source_line(error: BaseException) -> list[str]:

@@ -11,8 +11,8 @@ import types
 from typing import TYPE_CHECKING, Any
 
 from sandbox.inner.asserts import rewritten
-from sandbox.inner.namespaces import namespace
-from sandbox.inner.reporting import remember, told
+from sandbox.inner.namespaces import Namespace
+from sandbox.inner.reporting import remember, sides, told
 from sandbox.inner.under_pytest import run_under_pytest
 from sandbox.inner.under_unittest import run_under_unittest
 
@@ -66,7 +66,8 @@ def _run_plainly(tree: ast.Module, check: Mapping[str, Any], module: str, report
     try:
         space = _load(tree, check, module)
     except BaseException as error:  # noqa: BLE001 - whatever stops the file is its result
-        reports.result(path, False, told(error))
+        expected, actual = sides(error)
+        reports.result(path, False, told(error), expected=expected, actual=actual)
         return
     if any(isinstance(node, ast.If) and _is_rewritten(node) for node in _top_level(tree)):
         reports.result(path, True)
@@ -84,9 +85,11 @@ def _load(tree: ast.Module, check: Mapping[str, Any], module: str) -> dict[str, 
     remember(path, check["source"])
     loaded = types.ModuleType(os.path.splitext(os.path.basename(path))[0])
     sys.modules[loaded.__name__] = loaded  # dataclasses and pickle look a class's module up
-    space = vars(loaded)
-    space.update(namespace(tree, module, name=loaded.__name__), __file__=os.path.abspath(path))
+    space = Namespace(module, loaded.__name__)
+    space["__file__"] = os.path.abspath(path)
+    space.prepare(tree)
     exec(compile(tree, path, "exec", dont_inherit=True), space)
+    vars(loaded).update(space)
     return space
 
 

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from importlib.machinery import PathFinder
 from typing import TYPE_CHECKING, Any
 
 from sandbox.inner.proxies import is_proxy
+from sandbox.inner.reporting import places
 from sandbox.inner.show import show
 
 if TYPE_CHECKING:
     from sandbox.inner.reporting import Reports
 
+_OURS = os.path.dirname(os.path.abspath(__file__))
+_FRAME = re.compile(r"\S.*:\d+: in ")
 _OPTIONS = ("-q", "-p", "no:cacheprovider", "--capture=sys", "--tb=short", "--color=no")
 
 
@@ -46,6 +50,7 @@ class _Plugin:
         self._path = path
         self._reports = reports
         self._sides: tuple[str | None, str | None] = (None, None)
+        self._places: list[str] = []
 
     def pytest_collectreport(self, report: Any) -> None:
         if report.failed:
@@ -64,18 +69,26 @@ class _Plugin:
             return [f"{show(left)} == {show(right)}", note]
         return None
 
+    def pytest_runtest_makereport(self, item: Any, call: Any) -> None:
+        self._places = [] if call.excinfo is None else places(call.excinfo.value)
+
     def pytest_runtest_logreport(self, report: Any) -> None:
         if report.passed and report.when == "call":
             self._reports.result(report.nodeid, True)
         elif report.failed:
             expected, actual = self._sides if report.when == "call" else (None, None)
-            text = _last_lines(report.longreprtext)
+            text = "\n".join([_last_lines(report.longreprtext), *self._places])
             self._reports.result(report.nodeid, False, text, expected=expected, actual=actual)
         elif report.skipped and hasattr(report, "wasxfail"):
             self._reports.result(report.nodeid, True, "expected to fail, and did")
 
 
 def _last_lines(text: str) -> str:
-    """What a failure report ends with: the assertion and its explanation."""
-    lines = [line for line in text.splitlines() if line.strip()]
-    return "\n".join(lines[-20:])
+    """What a failure report ends with, without the frames of the proxies."""
+    kept, ours = [], False
+    for line in filter(str.strip, text.splitlines()):
+        if _FRAME.match(line):
+            ours = line.startswith(_OURS)
+        if not ours or line.startswith("E "):
+            kept.append(line)
+    return "\n".join(kept[-20:])
