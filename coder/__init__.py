@@ -9,10 +9,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from coder.doors import resume, solve, solve_sync
     from coder.errors import CoderError
     from coder.run import Run
     from coder.settings import Budget, Settings
-    from coder.doors import resume, solve, solve_sync
     from coder.task import Task, TestSource
     from coder.undoing import undo
 

@@ -17,7 +17,7 @@ _TRIMS = 12
 """Lines dropped from either end of a block while looking for code in it."""
 
 _FENCE = re.compile(r"^[ ]{0,3}(?P<mark>`{3,}|~{3,})[ \t]*(?P<info>[^`\n]*)$")
-_NAME = r"(?P<name>(?:[\w.-]+/)*[\w.-]+\.[A-Za-z]\w{0,9})"
+_NAME = r"(?P<name>(?:[\w.-]+/)*(?:[\w.-]*\.[A-Za-z]\w{0,15}|Makefile|Dockerfile))"
 _ABOVE = re.compile(rf"^\W{{0,6}}(?:(?:file(?:name)?|path)\s*:?\W{{0,4}})?{_NAME}\W{{0,4}}$", re.IGNORECASE)
 _COMMENT = re.compile(rf"^(?:#|//)\s*(?:(?:file(?:name)?|path)\s*:?\s*)?{_NAME}\s*$", re.IGNORECASE)
 _INFO_NAME = re.compile(rf"(?:^|[\s:=\"'])({_NAME.replace('?P<name>', '?:')})[\"']?\s*$")

@@ -49,6 +49,8 @@ class RunStarted(Body):
     settings: Settings
     model: str
     files: dict[str, StoredFile] = Field(default_factory=dict)
+    root: str | None = None
+    """The folder that the files' paths are relative to, absolute and without links."""
     notes: tuple[str, ...] = ()
     """What of the user's folder was left out, a line each."""
 

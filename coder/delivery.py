@@ -33,8 +33,9 @@ async def _plan(journal: Journal) -> bool:
     if reason := _by_itself(state, contents):
         await journal.append(LandingRefused(reason=reason))
         return False
-    assert state.task.workspace is not None
-    intended = plan(snapshot_of(state.task.workspace, state.files), contents)
+    if state.root is None:
+        raise PathRefused("The task names no folder to write into.")
+    intended = plan(snapshot_of(state.root, state.files), contents)
     before = {c.path: content(state.files[c.path]) if c.before else None for c in intended.changes}
     patch = unified_diff(before, {change.path: contents[change.path] for change in intended.changes})
     overwritten = [change.path for change in intended.changes if change.before]

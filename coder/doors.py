@@ -58,16 +58,23 @@ async def solve(
         task = task.model_copy(update={"workspace": task.workspace.absolute()})
     async with AsyncExitStack() as stack:
         log = log or stack.enter_context(SqliteLog(data_folder(os.environ)))
-        files, notes = read_workspace(task)
+        read = read_workspace(task)
         bench = await stack.enter_async_context(_bench(task, settings, sandbox))
-        await prepare(bench, task, files)
+        await prepare(bench, task, read.files)
         if model is None:
             model = await stack.enter_async_context(_default_model(settings))
         run = new_run_id()
         token = await stack.enter_async_context(log.lease(run))
         journal = Journal(run, log, token=token, watch=watch or Unwatched())
         await journal.append(
-            RunStarted(task=task, settings=settings, model=model.name, files=files, notes=notes)
+            RunStarted(
+                task=task,
+                settings=settings,
+                model=model.name,
+                files=read.files,
+                root=read.root,
+                notes=read.notes,
+            )
         )
         return await _work(journal, model, bench, team or default_team(), stop or default_stop())
 

@@ -3,6 +3,7 @@
 import base64
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from coder.bodies import StoredFile
@@ -11,28 +12,34 @@ from coder.task import Task
 from coder.workspace import Snapshot, SnapshotFile, take_snapshot
 
 
-def read_workspace(task: Task) -> tuple[dict[str, StoredFile], tuple[str, ...]]:
-    """The files of the task's workspace by relative path, and a line for each thing that was left out.
+@dataclass(frozen=True, slots=True)
+class Read:
+    """What a run read of the user's folder, in the form that the log keeps."""
+
+    files: dict[str, StoredFile] = field(default_factory=dict)
+    root: str | None = None
+    notes: tuple[str, ...] = ()
+
+
+def read_workspace(task: Task) -> Read:
+    """Read the task's workspace, if it has one.
 
     Raises:
         UsageError: it can't be read, or holds more than a run reads.
         MachineError: it can't be written to: said now, before a model is paid for code that can't land.
     """
     if task.workspace is None:
-        return {}, ()
+        return Read()
     snapshot = take_snapshot(task.workspace)
     _see_writable(snapshot.root)
-    return {path: _store(file) for path, file in snapshot.files.items()}, snapshot.notes
+    files = {path: _store(file) for path, file in snapshot.files.items()}
+    return Read(files, str(snapshot.root), snapshot.notes)
 
 
-def snapshot_of(workspace: Path, files: Mapping[str, StoredFile]) -> Snapshot:
+def snapshot_of(root: str, files: Mapping[str, StoredFile]) -> Snapshot:
     """The snapshot that these files were taken from."""
-    one_file = workspace.is_file() or (not workspace.exists() and bool(workspace.suffix))
-    root = workspace.parent if one_file else workspace
-    return Snapshot(
-        root.resolve(),
-        {path: SnapshotFile.of(content(stored), mode=stored.mode) for path, stored in files.items()},
-    )
+    kept = {path: SnapshotFile.of(content(stored), mode=stored.mode) for path, stored in files.items()}
+    return Snapshot(Path(root), kept)
 
 
 def content(stored: StoredFile) -> bytes:

@@ -38,6 +38,8 @@ class State:
     model: str
     files: Mapping[str, StoredFile] = field(default_factory=dict)
     """The user's files as the run read them."""
+    root: str | None = None
+    """The folder that their paths are relative to."""
     seq: int = 0
     time: float = 0.0
     """When the last event happened, seconds since the epoch."""
@@ -111,6 +113,7 @@ def begin(event: Event) -> State:
         budget=body.settings.budget,
         model=body.model,
         files=body.files,
+        root=body.root,
         seq=event.seq,
         time=event.time,
     )

@@ -11,8 +11,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from sandbox.check import Assertion, Check, Example, TestFile, check
-
 from coder.examples import find_examples
 from coder.feedback import feedback, shorten
 from coder.message import CheckLine, Outcome, Verified
@@ -21,6 +19,7 @@ from coder.target import Target
 from coder.testcommand import run_tests
 from coder.workbench import Workbench
 from sandbox import Command, Limits, Result
+from sandbox.check import Assertion, Check, Example, TestFile, check
 
 _OUTPUT = 4000
 _NEEDS_INPUT = "EOFError: EOF when reading a line"

@@ -7,13 +7,12 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from types import TracebackType
 from typing import Self
 
-from sandbox.interpreter import find_interpreter
-
 from coder.errors import UsageError
 from coder.redact import Redactor
 from coder.settings import Settings
 from coder.task import Task
 from sandbox import Policy, Sandbox, open_sandbox
+from sandbox.interpreter import find_interpreter
 
 OpenSandbox = Callable[[Policy], AbstractAsyncContextManager[Sandbox]]
 
