@@ -4,7 +4,7 @@ from coder.answers import Parsed, parse_answer
 from coder.message import Message
 from coder.models.model import ChatMessage, Sampling
 from coder.rounds import Round, is_repeat, next_round
-from coder.settings import Settings
+from coder.state import State
 from coder.target import Target, decides, find_target
 from coder.turn import Turn
 from coder.view import coder_view
@@ -12,6 +12,8 @@ from coder.view import coder_view
 MAX_REASKS = 2
 """Questions about form in one turn; they cost calls but no repair."""
 _FRESH_TEMPERATURE = 0.8
+_EMBEDDED_TOKENS = 768
+"""A model on this machine's own cores that writes more than this for one answer has lost its thread."""
 
 
 class Coder:
@@ -41,7 +43,7 @@ class Coder:
         self, turn: Turn, view: list[ChatMessage], target: Target, upcoming: Round
     ) -> tuple[Parsed, str]:
         for reask in range(MAX_REASKS + 1):
-            sampling = _sampling(turn.state.settings, upcoming, reask)
+            sampling = _sampling(turn.state, upcoming, reask)
             text = await turn.ask(view, sampling=sampling)
             parsed = parse_answer(text, default=target.path, expected=target.names)
             if parsed.problem is None:
@@ -54,12 +56,14 @@ class Coder:
         return parsed, text
 
 
-def _sampling(settings: Settings, upcoming: Round, reask: int) -> Sampling:
+def _sampling(state: State, upcoming: Round, reask: int) -> Sampling:
     """Greedy first, then drawn: a fresh start that can't differ would be no fresh start."""
+    settings = state.settings
+    most = _EMBEDDED_TOKENS if state.model.startswith("local/") else settings.max_answer_tokens
     default = 0.0 if upcoming.sample == 1 else _FRESH_TEMPERATURE
     return Sampling(
         temperature=settings.temperature if settings.temperature is not None else default,
         top_p=settings.top_p,
         seed=settings.seed + 1000 * (upcoming.sample - 1) + 10 * (upcoming.attempt - 1) + reask,
-        max_tokens=settings.max_answer_tokens,
+        max_tokens=min(most, settings.max_answer_tokens),
     )
