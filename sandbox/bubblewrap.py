@@ -41,6 +41,11 @@ class BubblewrapSandbox:
         server.on_end(self._pool.break_down)
         self._pool.fill()
 
+    @property
+    def keeper(self) -> int:
+        """Pid of the process that starts this sandbox and ends it with its owner."""
+        return self._server.keeper
+
     def capabilities(self) -> Sequence[Capability]:
         """Each guarantee with the mechanism that keeps it on this machine."""
         return self._server.capabilities()
@@ -148,6 +153,8 @@ class BubblewrapSandbox:
     def _see_that_it_lives(self, result: Result) -> None:
         if result.status == "killed" and self._server.ended is not None:
             raise self._server.ended
+        if result.status == "killed" and self._closed:
+            raise SandboxBroken("The sandbox was closed while a program ran in it.")
 
 
 @contextlib.asynccontextmanager

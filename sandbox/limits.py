@@ -5,6 +5,13 @@ from dataclasses import dataclass
 
 from sandbox.policy import Limits, Policy
 
+_STACKS = 512 << 20
+"""Bytes that the stacks of 64 threads reserve and hardly touch; what is really held is sampled."""
+
+
+_RESERVED = 4 << 30
+"""Bytes of address space that threads and large libraries reserve and never touch."""
+
 
 @dataclass(frozen=True, slots=True)
 class RunLimits:
@@ -34,8 +41,8 @@ class RunLimits:
         return {
             "cpu_s": math.ceil(self.cpu_s),
             "processes": self.processes,
-            "data_bytes": None if counted else memory,
-            "address_bytes": None if counted else 2 * memory + (1 << 30),
+            "data_bytes": None if counted else memory + _STACKS,
+            "address_bytes": None if counted else 4 * memory + _RESERVED,
         }
 
 

@@ -39,7 +39,7 @@ class Output:
             self._forget_oldest()
 
     def text(self, stream: Stream) -> str:
-        """One stream as text; what isn't UTF-8 shows as U+FFFD, which never makes both longer than the limit."""
+        """One stream as text; what isn't UTF-8 is shown as U+FFFD. Both streams fit the limit as UTF-8."""
         whole = {name: self._pieces(name) for name in self._head}
         decoded = {
             name: [piece.decode("utf-8", "replace") for piece in pieces] for name, pieces in whole.items()

@@ -49,6 +49,11 @@ class Server:
         self._lifeline = -1
         self._watching: Callable[[SandboxBroken], None] | None = None
 
+    @property
+    def keeper(self) -> int:
+        """Pid of the keeper, -1 where there is none any more."""
+        return self._keeper.pid if self._keeper is not None else -1
+
     def launch(self) -> None:
         """Start the keeper, which starts everything else."""
         slot = take_slot()

@@ -98,7 +98,7 @@ make_venv() {
     python=$1
     if [ -e "$unfinished" ]; then
         say "an earlier set-up was cut off: making .venv anew"
-    elif [ -x "$venv/bin/python" ] && "$venv/bin/python" -c 'import pip' 2>/dev/null; then
+    elif [ -x "$venv/bin/python" ] && "$venv/bin/python" -m pip --version >/dev/null 2>&1; then
         return
     else
         say "making .venv with $("$python" --version)"

@@ -1,0 +1,243 @@
+"""Each guarantee and its mechanism: with it a probe is contained, without it the probe escapes."""
+
+import asyncio
+import uuid
+from dataclasses import dataclass, field
+
+import pytest
+
+from sandbox import Policy, PythonCode, Result
+from sandbox.bubblewrap import open_bubblewrap
+from tests.processes import processes_with
+
+ESCAPED = "ESCAPED"
+SMALL = Policy(memory_mb=64, processes=16, wall_s=1.5, cpu_s=1, disk_mb=4, files=64, output_bytes=4096)
+
+
+@dataclass(frozen=True)
+class Probe:
+    """A hostile program, and what must be off for it to escape."""
+
+    name: str
+    source: str
+    mechanism: frozenset[str]
+    keeps: frozenset[str] = field(default=frozenset())
+    """Other mechanisms that are off both times, since they would contain it too."""
+
+
+def probe(name: str, mechanism: str, source: str, *, besides: str = "") -> Probe:
+    return Probe(name, source, frozenset(mechanism.split()), frozenset(besides.split()))
+
+
+_PRIVILEGED = """
+import ctypes
+libc = ctypes.CDLL(None, use_errno=True)
+if libc.{call} == 0:
+    print('ESCAPED')
+"""
+
+PROBES = (
+    probe("memory in a cgroup", "memory", "x = b'x' * (100 << 20); print('ESCAPED')"),
+    probe(
+        "memory, sampled",
+        "memory",
+        "import time\nx = b'x' * (100 << 20)\ntime.sleep(1)\nprint('ESCAPED')",
+        besides="cgroup",
+    ),
+    probe(
+        "memory of many processes, sampled",
+        "memory",
+        """
+import os, time
+for _ in range(8):
+    if os.fork() == 0:
+        x = b'x' * (20 << 20)
+        time.sleep(30)
+time.sleep(1)
+print('ESCAPED')
+""",
+        besides="cgroup",
+    ),
+    probe(
+        "shared memory, sampled",
+        "memory",
+        """
+import mmap
+kept = mmap.mmap(-1, 100 << 20)
+for i in range(0, 100 << 20, 4096):
+    kept[i] = 1
+print('ESCAPED')
+""",
+        besides="cgroup",
+    ),
+    probe(
+        "memory in a file without a name",
+        "seccomp",
+        "import os\nos.memfd_create('x')\nprint('ESCAPED')",
+        besides="cgroup",
+    ),
+    probe(
+        "processes",
+        "processes",
+        """
+import os, time
+for _ in range(40):
+    if os.fork() == 0:
+        time.sleep(30)
+print('ESCAPED')
+""",
+        besides="cgroup",
+    ),
+    probe(
+        "threads",
+        "processes",
+        """
+import threading
+for _ in range(40):
+    threading.Thread(target=threading.Event().wait, daemon=True).start()
+print('ESCAPED')
+""",
+        besides="cgroup",
+    ),
+    probe(
+        "disk",
+        "disk",
+        "for i in range(4): open(str(i), 'wb').write(bytes(3 << 20))\nprint('ESCAPED')",
+    ),
+    probe("number of files", "files", "for i in range(200): open(str(i), 'w')\nprint('ESCAPED')"),
+    probe("wall time", "wall", "import time; time.sleep(2.5); print('ESCAPED')"),
+    probe(
+        "cpu time",
+        "cpu",
+        "import time\nwhile time.process_time() < 2.2: pass\nprint('ESCAPED')",
+        besides="wall",
+    ),
+    probe("a flood", "output", "for _ in range(500): print('x' * 100_000)\nprint('ESCAPED')", besides="wall"),
+    probe(
+        "user namespaces",
+        "seccomp",
+        _PRIVILEGED.format(call="unshare(0x10000000)"),
+    ),
+    probe(
+        "a mount",
+        "capabilities",
+        _PRIVILEGED.format(call="mount(b'x', b'/tmp', b'tmpfs', 0, None)"),
+        besides="seccomp landlock",
+    ),
+    probe(
+        "a mount that seccomp alone stops",
+        "seccomp",
+        _PRIVILEGED.format(call="mount(b'x', b'/tmp', b'tmpfs', 0, None)"),
+        besides="capabilities landlock",
+    ),
+    probe(
+        "tracing another process",
+        "seccomp",
+        """
+import ctypes, os, time
+child = os.fork()
+if child == 0:
+    time.sleep(30)
+if ctypes.CDLL(None).ptrace(16, child, 0, 0) == 0:
+    print('ESCAPED')
+""",
+    ),
+    probe(
+        "a socket to the hypervisor",
+        "seccomp",
+        "import socket\nsocket.socket(40, socket.SOCK_STREAM)\nprint('ESCAPED')",
+    ),
+    probe(
+        "a look at other processes",
+        "pid",
+        "import os\nif sum(name.isdigit() for name in os.listdir('/proc')) > 2: print('ESCAPED')",
+    ),
+    probe(
+        "a write to /proc",
+        "landlock",
+        "open('/proc/self/comm', 'w').write('x')\nprint('ESCAPED')",
+    ),
+    probe(
+        "the host's environment",
+        "environment",
+        "if b'hidden-from-programs' in open('/proc/self/environ', 'rb').read(): print('ESCAPED')",
+    ),
+)
+
+
+async def outcome(attack: Probe, without: frozenset[str]) -> Result:
+    async with open_bubblewrap(SMALL, without=without) as box:
+        return await box.run(PythonCode(source=attack.source))
+
+
+@pytest.mark.parametrize("attack", PROBES, ids=lambda attack: attack.name)
+async def test_the_mechanism_contains_the_probe_and_without_it_the_probe_escapes(
+    attack: Probe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TOKEN", "hidden-from-programs")
+
+    kept = await outcome(attack, attack.keeps)
+    escaped = await outcome(attack, attack.keeps | attack.mechanism)
+
+    assert ESCAPED not in kept.stdout, kept
+    assert ESCAPED in escaped.stdout, escaped
+
+
+@pytest.mark.parametrize(
+    ("mechanism", "besides", "listen", "connect"),
+    [
+        (
+            "net",
+            "",
+            "s = socket.create_server(('127.0.0.1', 4567))",
+            "socket.create_connection(('127.0.0.1', 4567), timeout=2)",
+        ),
+        (
+            "landlock",
+            "net",
+            "s = socket.socket(socket.AF_UNIX)\ns.bind('\\0meet')\ns.listen()",
+            "socket.socket(socket.AF_UNIX).connect('\\0meet')",
+        ),
+    ],
+)
+async def test_two_runs_meet_only_without_the_mechanism(
+    mechanism: str, besides: str, listen: str, connect: str
+) -> None:
+    waits = f"import socket, time\n{listen}\nopen('ready', 'w').close()\ntime.sleep(1)\n"
+    meets = f"""
+import os, socket, time
+while not os.path.exists('ready'):
+    time.sleep(0.01)
+{connect}
+print('ESCAPED')
+"""
+    found = []
+    for without in (frozenset(besides.split()), frozenset({mechanism, *besides.split()})):
+        async with open_bubblewrap(Policy(), without=without) as box:
+            _, met = await asyncio.gather(
+                box.run(PythonCode(source=waits)), box.run(PythonCode(source=meets))
+            )
+        found.append(ESCAPED in met.stdout)
+
+    assert found == [False, True]
+
+
+async def test_a_daemon_outlives_its_run_only_without_the_reaper_and_its_namespace() -> None:
+    alive = []
+    for without in (frozenset[str](), frozenset({"pid", "leftovers"})):
+        tag = f"tag-{uuid.uuid4().hex}"
+        source = f"""
+import os
+if os.fork() == 0:
+    os.setsid()
+    for descriptor in (0, 1, 2):
+        os.close(descriptor)
+    os.execvp('sh', ['sh', '-c', 'while :; do sleep 1; done', {tag!r}])
+import time
+time.sleep(0.5)  # until it has become the shell; the tag is its argument
+"""
+        async with open_bubblewrap(Policy(), without=without) as box:
+            await box.run(PythonCode(source=source))
+            alive.append(bool(processes_with(tag)))
+
+    assert alive == [False, True]
