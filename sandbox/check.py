@@ -27,6 +27,8 @@ class Assertion(_Value):
 
     kind: Literal["assertion"] = "assertion"
     source: str
+    entry_point: str | None = None
+    """The name that the task asked for: the candidate's, even where a builtin has it."""
 
     @property
     def name(self) -> str:

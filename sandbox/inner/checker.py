@@ -50,7 +50,7 @@ def main(channel: Channel, arguments: Mapping[str, Any]) -> None:
         kind = check["kind"]
         if kind == "assertion":
             with reports.attempt(check["name"]):
-                _run_assertion(check["source"], module)
+                _run_assertion(check, module)
         elif kind == "example":
             with reports.attempt(check["name"]):
                 _run_session(check["source"], check["want"], session)
@@ -59,11 +59,11 @@ def main(channel: Channel, arguments: Mapping[str, Any]) -> None:
     reports.end(mutated=link.mutated, referred=link.referred)
 
 
-def _run_assertion(source: str, module: str) -> None:
-    filename = "<check>"
+def _run_assertion(check: Mapping[str, Any], module: str) -> None:
+    filename, source = "<check>", check["source"]
     remember(filename, source)
     tree = rewritten(source, filename)
-    space = Namespace(module, "check")
+    space = Namespace(module, "check", entry_point=check["entry_point"])
     space.prepare(tree)
     exec(compile(tree, filename, "exec"), space)
 

@@ -14,12 +14,14 @@ from sandbox.inner.imports import is_standard
 class Namespace(dict):  # type: ignore[type-arg]
     """Globals of a check: a name that isn't there is looked up in the candidate's module, each time anew.
 
-    A builtin stays a builtin, whatever the candidate defines; `math.` stays the standard library's.
+    A builtin stays a builtin, whatever the candidate defines, unless it is `entry_point`, the name that the
+    task asked for; `math.` stays the standard library's.
     """
 
-    def __init__(self, module: str, name: str) -> None:
+    def __init__(self, module: str, name: str, *, entry_point: str | None = None) -> None:
         super().__init__({"__name__": name, "__builtins__": builtins, FAIL: fail})
         self._module = module
+        self._entry_point = entry_point
         self._standard: set[str] = set()
 
     def prepare(self, tree: ast.AST) -> None:
@@ -31,7 +33,7 @@ class Namespace(dict):  # type: ignore[type-arg]
                     self._standard.add(name)
 
     def __missing__(self, name: str) -> Any:
-        if hasattr(builtins, name) or name.startswith("__"):
+        if name != self._entry_point and (hasattr(builtins, name) or name.startswith("__")):
             raise KeyError(name)
         if name in self._standard:
             return importlib.import_module(name)

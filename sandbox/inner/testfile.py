@@ -85,7 +85,7 @@ def _load(tree: ast.Module, check: Mapping[str, Any], module: str) -> dict[str, 
     remember(path, check["source"])
     loaded = types.ModuleType(os.path.splitext(os.path.basename(path))[0])
     sys.modules[loaded.__name__] = loaded  # dataclasses and pickle look a class's module up
-    space = Namespace(module, loaded.__name__)
+    space = Namespace(module, loaded.__name__, entry_point=check["entry_point"])
     space["__file__"] = os.path.abspath(path)
     space.prepare(tree)
     exec(compile(tree, path, "exec", dont_inherit=True), space)

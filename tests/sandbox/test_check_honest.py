@@ -39,6 +39,16 @@ async def test_a_wrong_value_fails_with_both_sides(pair: Pair) -> None:
     assert "assert add(2, 3) == 5" in result.message
 
 
+async def test_a_function_may_have_the_name_of_a_builtin_when_the_task_says_so(pair: Pair) -> None:
+    source = "def sum(a, b): return a + b"
+
+    named = await pair.check(source, Assertion(source="assert sum(2, 3) == 5", entry_point="sum"))
+    unnamed = await pair.check(source, Assertion(source="assert sum([2, 3]) == 5"))
+
+    assert named.passed
+    assert unnamed.passed
+
+
 async def test_a_literal_on_the_left_is_the_expected_side(pair: Pair) -> None:
     report = await pair.check("def add(a, b): return a - b", "assert 5 == add(2, 3)")
 
