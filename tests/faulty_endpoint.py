@@ -147,8 +147,8 @@ class FaultyEndpoint:
         try:
             while await self._answer(reader, writer):
                 pass
-        except (ConnectionError, asyncio.IncompleteReadError):
-            # The client went away, as many tests want it to.
+        except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
+            # The client went away, as many tests want it to, or the test is over.
             return
         finally:
             writer.close()

@@ -46,19 +46,24 @@ def connection_fault(error: "OpenAIError", endpoint: Endpoint) -> Exception:
                 f"The certificate of {endpoint.shown_url} is not trusted ({cause.verify_message}). "
                 "Behind a proxy with its own authority, set SSL_CERT_FILE to its certificate."
             )
-    causes = [str(cause) for cause in _causes(error) if isinstance(cause, OSError) and str(cause)]
-    detail = f" ({causes[-1]})" if causes else ""
-    return Passing(f"no connection to {endpoint.shown_url}{detail}")
+    causes = list(_causes(error))
+    words = [str(cause) for cause in causes if isinstance(cause, OSError) and str(cause)]
+    detail = f" ({words[-1]})" if words else ""
+    # ConnectError and ConnectTimeout, of whichever HTTP library the SDK uses.
+    if any(type(cause).__name__.startswith("Connect") for cause in causes[:1]):
+        return Passing(f"no connection to {endpoint.shown_url}{detail}. Is a server running there?")
+    return Passing(f"the connection to {endpoint.shown_url} broke{detail}")
 
 
 def given_up(fault: Passing, endpoint: Endpoint, *, attempts: int) -> ModelError:
     """The error for a fault that did not pass."""
     times = "once" if attempts == 1 else f"{attempts} times"
-    asked = f" It asks to wait {fault.after_s:.0f} s." if fault.after_s else ""
-    advice = f"Is the server at {endpoint.shown_url} running?"
-    if not endpoint.is_local:
-        advice = "Try again later, or name another --model."
-    return ModelUnavailable(f"{endpoint.name} gave no answer, asked {times}: {fault.reason}.{asked} {advice}")
+    asked = f" It asks to wait {fault.after_s:.0f} s." if fault.after_s and fault.after_s >= 1 else ""
+    reason = fault.reason if fault.reason.endswith("?") else f"{fault.reason}."
+    return ModelUnavailable(
+        f"{endpoint.name} gave no answer, asked {times}: {reason}{asked} "
+        "Try again later, or name another --model."
+    )
 
 
 def said_by(error: "OpenAIError", endpoint: Endpoint) -> str:

@@ -111,7 +111,10 @@ async def test_a_fault_that_lasts_is_named_at_once_and_never_retried(
 async def test_nobody_listening_is_retried_and_says_where() -> None:
     port, retries = unused_port(), Retries()
 
-    with faulty_endpoint() as server, pytest.raises(ModelUnavailable, match=f"127.0.0.1:{port}"):
+    with (
+        faulty_endpoint() as server,
+        pytest.raises(ModelUnavailable, match=f"no connection to http://127.0.0.1:{port}/v1"),
+    ):
         await ask(server, retries=retries, url=SecretStr(f"http://127.0.0.1:{port}/v1"))
 
     assert len(retries) == 4
