@@ -56,9 +56,9 @@ def verdict(run: Run, *, attempts: Iterable[str] = ()) -> list[str]:
     Args:
         attempts: lines that `progress` made and that nobody has seen yet; they stand among the details.
     """
-    lines = [f"{SIGNS.get(run.status, FAILED)} {run.status}  {_why(run)}  {_spent(run)}"]
+    lines = ["  ".join(part for part in (_status(run), _why(run), _spent(run)) if part)]
     if run.error is not None:
-        lines += [f"  {one_line(line)}" for line in run.error.splitlines()[:3]]
+        lines += [f"  {one_line(line, width=300)}" for line in run.error.splitlines()[:3]]
     if run.status not in ("solved", "unverified") and (failed := _first_failed(run.tests)):
         lines.append(f"  failed   {failed}")
     if run.landed:
@@ -119,7 +119,13 @@ def _last_line(text: str) -> str:
     return next((line for line in reversed(text.splitlines()) if line.strip()), "")
 
 
+def _status(run: Run) -> str:
+    return f"{SIGNS.get(run.status, FAILED)} {run.status}"
+
+
 def _why(run: Run) -> str:
+    if run.error is not None:
+        return ""  # it has lines of its own
     return _passed(run.tests) if run.status == "solved" and run.tests else one_line(run.reason)
 
 

@@ -299,3 +299,62 @@ def test_nothing_of_a_log_is_open_to_others(console: Console) -> None:
     for path in (console.home / "data").rglob("*"):
         if path.is_file():
             assert stat.S_IMODE(path.stat().st_mode) & 0o077 == 0, path
+
+
+def test_without_a_backend_nothing_runs_and_the_command_that_helps_is_named(
+    console: Console, tmp_path: Path
+) -> None:
+    bare = tmp_path / "bin"
+    bare.mkdir()
+    with faulty_endpoint(says(code(ADD))) as endpoint:
+        done = solve(console, endpoint, *CHECK, PATH=str(bare))
+    doctor = console.run("doctor", PATH=str(bare))
+
+    assert done.code == 5
+    assert "apt-get install bubblewrap" in done.err
+    assert endpoint.requests == []
+    assert doctor.code == 5
+    assert doctor.out.startswith("✗ coder solve can't work yet")
+
+
+def test_a_data_folder_that_cannot_be_made_ends_with_5_and_names_it(console: Console) -> None:
+    with faulty_endpoint(says(code(ADD))) as endpoint:
+        done = solve(console, endpoint, *CHECK, CODER_HOME="/proc/coder")
+
+    assert done.code == 5
+    assert "/proc/coder" in done.err
+    assert "Traceback" not in done.err
+    assert endpoint.requests == []
+
+
+def test_a_damaged_log_ends_with_5_and_is_left_as_it_is(console: Console) -> None:
+    console.run("ls")
+    (log,) = (path for path in (console.home / "data" / "events").iterdir() if path.is_file())
+    log.write_bytes(b"garbage" * 1000)
+
+    done = console.run("ls")
+
+    assert done.code == 5
+    assert str(log) in done.err
+    assert "Traceback" not in done.err
+    assert log.read_bytes() == b"garbage" * 1000
+
+
+def test_the_doctor_names_keys_by_their_variable_and_never_shows_one(console: Console) -> None:
+    plain = console.run("doctor", OPENAI_API_KEY="sk-secret-0123456789abcdef")
+    document = console.run("doctor", "--json", OPENAI_API_KEY="sk-secret-0123456789abcdef")
+
+    assert plain.code == 0, plain.out
+    assert "OPENAI_API_KEY is set" in plain.out
+    assert json.loads(document.out)["ready"] is True
+    assert "sk-secret" not in plain.out + plain.err + document.out
+
+
+def test_a_failing_endpoint_is_retried_where_one_can_see_it_and_ends_with_4(console: Console) -> None:
+    with faulty_endpoint(error(503, "busy")) as endpoint:
+        done = solve(console, endpoint, *CHECK)
+
+    assert done.code == 4
+    assert done.said[0].startswith("✗ error")
+    assert done.err.count("asking again in") == len(endpoint.requests) - 1 > 0
+    assert "coder resume run_" in done.said[-1]
