@@ -325,3 +325,13 @@ async def test_a_document_of_something_else_is_a_fault_that_passes(document: obj
         answer = await ask(server)
 
     assert answer.text == "hello"
+
+
+async def test_an_endpoint_that_broke_off_after_a_long_answer_is_asked_again() -> None:
+    long = streams(*(chunk({"content": "x"}) for _ in range(12)), ending="reset", pause_s=0.1)
+    patience = Patience(deadline_s=1, first_wait_s=0)
+
+    with faulty_endpoint(long, says("hello")) as server:
+        answer = await ask(server, patience=patience)
+
+    assert answer.text == "hello"
