@@ -8,19 +8,19 @@ import asyncio
 import os
 import signal
 from collections.abc import Callable, Coroutine
+from types import FrameType
 from typing import Any, TypeVar
 
-from coder.cli.signals import interrupt_on_sigterm
+from coder.cli.signals import INTERRUPTED, SIGNALS, interrupt_on_signals
 from coder.errors import CoderError
 
 T = TypeVar("T")
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Interrupted(CoderError):
     """The person or the system asked the command to end."""
 
-    exit_code = 130
+    exit_code = INTERRUPTED
 
 
 def run_until_interrupted(work: Coroutine[Any, Any, T], *, run_id: Callable[[], str | None]) -> T:
@@ -39,21 +39,24 @@ def run_until_interrupted(work: Coroutine[Any, Any, T], *, run_id: Callable[[], 
         saved = f"Interrupted and saved.\nGo on with: coder resume {run}" if run else "Interrupted."
         raise Interrupted(saved) from error
     finally:
-        interrupt_on_sigterm()  # the loop has put the system's own handlers back
+        interrupt_on_signals()
 
 
 async def _cancellable(work: Coroutine[Any, Any, T]) -> T:
     loop = asyncio.get_running_loop()
     task = asyncio.current_task()
+    assert task is not None
 
-    def cancel() -> None:
-        for number in SIGNALS:
-            loop.remove_signal_handler(number)
-            signal.signal(number, signal.SIG_DFL)
-        if task is not None:
-            task.cancel()
+    def cancel(number: int, frame: FrameType | None) -> None:
+        for each in SIGNALS:
+            signal.signal(each, _end)
+        loop.call_soon_threadsafe(task.cancel)
 
-    if os.name == "posix":  # elsewhere asyncio.run turns Ctrl-C into a cancel by itself
-        for number in SIGNALS:
-            loop.add_signal_handler(number, cancel)
+    # Not loop.add_signal_handler: closing the loop would give SIGTERM back to the system for a moment.
+    for each in SIGNALS:
+        signal.signal(each, cancel)
     return await work
+
+
+def _end(number: int, frame: FrameType | None) -> None:
+    os._exit(INTERRUPTED)

@@ -5,10 +5,9 @@ from collections.abc import Callable
 
 from coder.cli.failure import report, single
 from coder.cli.screen import Screen
+from coder.cli.signals import INTERRUPTED
 from coder.errors import CoderError
 from coder.run import Run
-
-INTERRUPTED = 130
 
 
 def ended(

@@ -1,12 +1,17 @@
-"""SIGTERM ends a command as Ctrl-C does."""
+"""Ctrl-C and SIGTERM end a command in the same way."""
 
 import signal
 from types import FrameType
 
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+INTERRUPTED = 130
+"""The exit code of a command that was interrupted."""
 
-def interrupt_on_sigterm() -> None:
-    """Raise KeyboardInterrupt at SIGTERM, wherever the process is."""
-    signal.signal(signal.SIGTERM, _interrupt)
+
+def interrupt_on_signals() -> None:
+    """Raise KeyboardInterrupt at either signal, wherever the process is."""
+    for number in SIGNALS:
+        signal.signal(number, _interrupt)
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:

@@ -10,7 +10,7 @@ import typer
 from typer.main import get_command
 
 from coder.bodies import Status
-from coder.cli.main import app
+from coder.cli.app import app
 from coder.config import TIGHTENING, Config
 from coder.run import EXIT_CODES, Run
 from coder.settings import Budget

@@ -1,6 +1,7 @@
 """The frame around every command: help, names, and failures in words."""
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -71,6 +72,23 @@ def test_a_reader_that_goes_away_is_no_failure_worth_words(console: Console) -> 
     process.wait()
 
     assert said == b""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("delay_s", [0.06, 0.15, 0.3, 0.6])
+def test_a_signal_in_the_first_moments_is_met_in_words(
+    console: Console, number: signal.Signals, delay_s: float
+) -> None:
+    process = console.start("solve", "-")  # it waits for its standard input
+
+    with pytest.raises(subprocess.TimeoutExpired):
+        process.wait(delay_s)
+    process.send_signal(number)
+    _, err = process.communicate(timeout=60)
+
+    # A machine that is too slow to have started Python by then has no handler yet.
+    assert process.returncode == 130 or (process.returncode == -number and err == b"")
+    assert b"Traceback" not in err
 
 
 def test_errors_have_the_exit_codes_of_their_kind(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,0 +1,73 @@
+"""The application: finds the command by name, runs it, turns every failure into words and an exit code.
+
+Nothing that costs time is imported here: `coder --help` loads no command.
+"""
+
+import sys
+from collections.abc import Sequence
+from importlib.metadata import version
+from typing import Annotated
+
+import typer
+from typer.main import get_command
+
+from coder.cli.commands import Commands
+from coder.cli.failure import report
+
+HELP = "Give it a task in words: a model writes code, a sandbox runs it, and it stops when the tests pass."
+EPILOG = (
+    "Exit codes: 0 solved, 1 not solved, 2 usage, 3 limit, 4 model, 5 sandbox or machine, 6 stuck, "
+    "7 refused, 8 unverified, 130 interrupted."
+)
+
+app = typer.Typer(
+    name="coder",
+    cls=Commands,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    no_args_is_help=True,
+    help=HELP,
+    epilog=EPILOG,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"coder {version('coder-agent')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """The options that stand before a command."""
+
+
+def run(arguments: Sequence[str] | None) -> int:
+    """Run a command and return its exit code.
+
+    Args:
+        arguments: None for those of the process.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        # Names of files and text of programs need not be valid in the terminal's encoding.
+        getattr(stream, "reconfigure", lambda **_: None)(encoding="utf-8", errors="backslashreplace")
+    try:
+        get_command(app).main(args=arguments, prog_name="coder")
+    except SystemExit as ended:
+        return _flushed(ended.code if isinstance(ended.code, int) else 0)
+    except Exception as error:  # noqa: BLE001 - the outermost frame: everything becomes words and an exit code
+        return report(error)
+    return _flushed(0)
+
+
+def _flushed(code: int) -> int:
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError as error:
+        return report(error)
+    return code
