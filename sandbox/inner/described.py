@@ -14,7 +14,7 @@ from sandbox.inner.codec import CodecError
 from sandbox.inner.operators import BINARY, CONTAINS, IN_PLACE, METHODS, ORDER, PLAIN, REFLECTED
 from sandbox.inner.proxies import Instance, is_built, is_proxy, link_of, mark_built
 from sandbox.inner.raised import error_attribute, error_text
-from sandbox.inner.records import Record
+from sandbox.inner.records import Record, are_fields
 from sandbox.inner.stepwise import coroutine
 
 if TYPE_CHECKING:
@@ -147,7 +147,7 @@ def _checked(described: Any) -> tuple[Any, ...]:
         raise CodecError("a class with bases that aren't classes")
     if type(operators) is not tuple or type(class_operators) is not tuple:
         raise CodecError("a class without operators")
-    if fields is not None and not (type(fields) is tuple and all(type(field) is str for field in fields)):
+    if fields is not None and not are_fields(fields):
         raise CodecError("a record without fields")
     return described
 
@@ -172,6 +172,10 @@ def _operators(names: tuple[str, ...]) -> dict[str, Any]:
         space["__call__"] = lambda self, *args, **kwargs: link_of(self).call(
             self, args, kwargs, type(self).__name__
         )
+    if "__exit__" in names:
+        space["__exit__"] = _leave
+    if "__aexit__" in names:
+        space["__aexit__"] = _leave_later
     if "__await__" in names:
         space["__await__"] = lambda self: coroutine(link_of(self), self).__await__()
     return space
@@ -187,6 +191,21 @@ def _class_operators(names: tuple[str, ...]) -> dict[str, Any]:
 
 def _asked(name: str) -> Callable[..., Any]:
     return lambda self, *operands: link_of(self).request(name, self, *operands)
+
+
+def _leave(self: Any, kind: type | None, error: BaseException | None, trace: object) -> bool:
+    """Leave a `with` block: the candidate may swallow an error, but not the test's own failure."""
+    swallow = link_of(self).request("__exit__", self, kind, error, None)
+    return bool(swallow) and _may_swallow(error)
+
+
+async def _leave_later(self: Any, kind: type | None, error: BaseException | None, trace: object) -> bool:
+    swallow = await link_of(self).request("__aexit__", self, kind, error, None)
+    return bool(swallow) and _may_swallow(error)
+
+
+def _may_swallow(error: BaseException | None) -> bool:
+    return isinstance(error, Exception) and not isinstance(error, AssertionError)
 
 
 def _guarded(name: str) -> Callable[..., Any]:

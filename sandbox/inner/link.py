@@ -21,7 +21,7 @@ from sandbox.inner.lending import mutable_containers, write_back
 from sandbox.inner.proxies import Function, Instance, Module, Proxy, number_of
 from sandbox.inner.raised import as_raised, make_error
 from sandbox.inner.records import Record, class_number
-from sandbox.inner.show import show_call
+from sandbox.inner.show import show_call, show_request
 from sandbox.inner.standard import from_parts, to_parts
 from sandbox.inner.stepwise import coroutine, generator
 
@@ -108,7 +108,7 @@ class Link:
             if self._requests > MAX_REQUESTS:
                 raise CandidateGone(f"more than {MAX_REQUESTS:,} requests to the candidate")
             self._depth += 1
-            self._doing = _doing(operation, operands)
+            self._doing = show_request(operation, operands)
             try:
                 return self._exchange((operation, *operands))
             finally:
@@ -245,14 +245,3 @@ class Link:
             made = self._alive[number] = make(self, Proxy(self, number))
             self._origins[made] = number
         return made
-
-
-def _doing(operation: str, operands: tuple[object, ...]) -> str:
-    """What the candidate is asked for, in a message's words."""
-    if operation == "import":
-        return f"import {operands[0]}"
-    if operation in ("resume", "__next__"):
-        return "the next item of its iterator"
-    if operation == "get":
-        return f"its attribute {operands[1]}"
-    return f"its {operation}"

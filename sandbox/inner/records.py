@@ -29,6 +29,11 @@ def _far(cls: type) -> tuple[Any, int]:
 def fields_of(cls: type) -> tuple[str, ...] | None:
     """The fields of a class of named tuples, None for any other class."""
     fields = getattr(cls, "_fields", None)
-    if issubclass(cls, tuple) and type(fields) is tuple and all(type(field) is str for field in fields):
-        return fields
-    return None
+    return fields if issubclass(cls, tuple) and are_fields(fields) else None
+
+
+def are_fields(fields: Any) -> bool:
+    """Whether these can be names of fields: by collections.namedtuple's rule none is an operator's."""
+    return type(fields) is tuple and all(
+        type(field) is str and field.isidentifier() and not field.startswith("_") for field in fields
+    )

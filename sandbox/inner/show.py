@@ -45,3 +45,14 @@ def show_call(name: str, args: tuple[object, ...], kwargs: dict[str, object]) ->
     parts = [show(arg) for arg in args] + [f"{key}={show(value)}" for key, value in kwargs.items()]
     text = f"{name}({', '.join(parts)})"
     return text if len(text) <= MAX_SHOWN else f"{text[: MAX_SHOWN - 4]}...)"
+
+
+def show_request(operation: str, operands: tuple[object, ...]) -> str:
+    """What a candidate is asked for other than a call, in a message's words."""
+    if operation == "import":
+        return f"import {operands[0]}"
+    if operation in ("resume", "__next__"):
+        return "the next item of its iterator"
+    if operation == "get":
+        return f"its attribute {operands[1]}"
+    return f"its {operation}"

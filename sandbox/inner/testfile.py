@@ -11,7 +11,9 @@ import types
 from typing import TYPE_CHECKING, Any
 
 from sandbox.inner.asserts import rewritten
+from sandbox.inner.imports import is_standard
 from sandbox.inner.namespaces import Namespace
+from sandbox.inner.proxies import is_proxy
 from sandbox.inner.reporting import remember, sides, told
 from sandbox.inner.under_pytest import run_under_pytest
 from sandbox.inner.under_unittest import run_under_unittest
@@ -42,7 +44,11 @@ def run_test_file(check: Mapping[str, Any], module: str, reports: Reports) -> No
     else:
         _run_plainly(tree, check, module, reports)
     if reports.count == before:
-        reports.result(path, False, "the file has no test: no test_ function, TestCase, check() or assert")
+        reports.result(
+            path,
+            False,
+            "no test ran: the file has no test_ function, TestCase, check() or assert, or all were skipped",
+        )
 
 
 def needs_pytest(tree: ast.Module) -> bool:
@@ -83,7 +89,8 @@ def _run_plainly(tree: ast.Module, check: Mapping[str, Any], module: str, report
 def _load(tree: ast.Module, check: Mapping[str, Any], module: str) -> dict[str, Any]:
     path = check["path"]
     remember(path, check["source"])
-    loaded = types.ModuleType(os.path.splitext(os.path.basename(path))[0])
+    stem = os.path.splitext(os.path.basename(path))[0]
+    loaded = types.ModuleType(f"tests_of_{stem}" if stem in sys.modules or is_standard(stem) else stem)
     sys.modules[loaded.__name__] = loaded  # dataclasses and pickle look a class's module up
     space = Namespace(module, loaded.__name__, entry_point=check["entry_point"])
     space["__file__"] = os.path.abspath(path)
@@ -110,6 +117,8 @@ def _is_rewritten(node: ast.If) -> bool:
 def _tests(space: dict[str, Any]) -> Iterator[tuple[str, Callable[[], object]]]:
     """Test functions, and the methods of plain Test classes, in the order of the file."""
     for name, value in list(space.items()):
+        if is_proxy(value):
+            continue  # a candidate's class may be called Test…
         if name.startswith("test") and inspect.isfunction(value):
             yield name, value
         elif name.startswith("Test") and inspect.isclass(value) and not hasattr(value, "assertEqual"):

@@ -121,6 +121,38 @@ async def test_no_checks_are_no_pass(pair: Pair) -> None:
     assert not report.passed
 
 
+@pytest.mark.parametrize("way", ["with", "async with"])
+async def test_a_context_manager_cannot_swallow_a_failed_assertion(pair: Pair, way: str) -> None:
+    source = (
+        "class E:\n    def __enter__(self): return 0\n    def __exit__(self, *a): return True\n"
+        "    async def __aenter__(self): return 0\n    async def __aexit__(self, *a): return True"
+    )
+    check = (
+        f"import asyncio\nasync def main():\n    {way} E() as x:\n        assert x == 4\nasyncio.run(main())"
+    )
+
+    report = await pair.check(source, check)
+
+    assert report.results[0].actual == "0"
+
+
+async def test_a_candidates_own_test_class_is_no_test(pair: Pair) -> None:
+    source = "class TestOne:\n    def test_it(self): pass"
+    file = TestFile(path="t.py", source="from solution import TestOne\n")
+
+    report = await pair.check(source, file)
+
+    assert not report.passed
+
+
+async def test_a_test_file_may_have_the_name_of_a_standard_module(pair: Pair) -> None:
+    file = TestFile(path="json.py", source="import json\ndef test_f(): assert json.loads(f(2)) == 4\n")
+
+    report = await pair.check("def f(x): return '4'", file)
+
+    assert report.passed
+
+
 async def test_a_tests_own_globals_are_out_of_a_callbacks_reach(pair: Pair) -> None:
     source = "def f(g):\n    return g.__globals__['SECRET']"
 

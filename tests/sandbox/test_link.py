@@ -115,6 +115,25 @@ def test_an_answer_that_is_none_ends_the_conversation(answer: object) -> None:
         hostile.request("call", None, (), {})
 
 
+@pytest.mark.parametrize("fields", [("__eq__",), ("_x",), ("not a name",), (1,), ["x"], "x"])
+def test_a_record_cannot_name_its_fields_after_operators(fields: object) -> None:
+    description = ("R", "R", "solution", [], (), (), fields)
+    hostile = link(("value", Extension(("record", 0, (1,))), (), ""), ("value", description, (), ""))
+
+    with pytest.raises(CandidateGone, match="isn't an answer"):
+        hostile.request("call", None, (), {})
+
+
+def test_classes_that_are_described_by_one_another_without_end_are_refused() -> None:
+    answers = [
+        ("value", ("A", "A", "m", [Extension(("class", n))], (), (), None), (), "") for n in (1, 2) * 40
+    ]
+    hostile = link(("value", Extension(("class", 2)), (), ""), *answers)
+
+    with pytest.raises(RecursionError, match="nested deeper"):
+        hostile.request("call", None, (), {})
+
+
 def test_a_changed_argument_is_changed_here() -> None:
     mine = [3, 1]
 
