@@ -42,7 +42,7 @@ def main(channel: Channel, arguments: Mapping[str, Any]) -> None:
     reports = Reports(channel)
     module: str = arguments["module"]
     forget_server()
-    sys.path.insert(0, os.getcwd())
+    sys.path.append(os.getcwd())  # last: a test's helper must not hide a module of the standard library
     sys.meta_path.insert(0, Finder(link, module, arguments["provides"]))
     session = Namespace(module, "__main__")
     for number, check in enumerate(arguments["checks"]):

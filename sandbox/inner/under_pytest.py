@@ -17,7 +17,15 @@ if TYPE_CHECKING:
 
 _OURS = os.path.dirname(os.path.abspath(__file__))
 _FRAME = re.compile(r"\S.*:\d+: in ")
-_OPTIONS = ("-q", "-p", "no:cacheprovider", "--capture=sys", "--tb=short", "--color=no")
+_OPTIONS = (
+    "-q",
+    "-p",
+    "no:cacheprovider",
+    "--import-mode=append",
+    "--capture=sys",
+    "--tb=short",
+    "--color=no",
+)
 
 
 def run_under_pytest(path: str, source: str, reports: Reports) -> None:

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from sandbox.check import Assertion, Example, TestFile
+from sandbox.check import Assertion, Example, TestFile, check
 from tests.sandbox.pairs import Pair, open_pair, sections
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -285,3 +285,50 @@ async def test_modules_of_a_package_are_reached(pair: Pair) -> None:
     report = await pair.check(files, assertion, module="pkg")
 
     assert report.passed, report.results
+
+
+async def test_a_test_file_finds_the_helpers_that_lie_beside_it(pair: Pair) -> None:
+    await pair.check("")
+    await pair.checker.write("tests/conftest.py", b"import pytest\n@pytest.fixture\ndef two(): return 2\n")
+    await pair.candidate.write("solution.py", b"def f(x): return x * 2")
+    source = "from solution import f\ndef test_f(two): assert f(two) == 4\n"
+
+    report = await check(pair.candidate, pair.checker, [TestFile(path="tests/test_f.py", source=source)])
+
+    assert report.passed, report.results
+
+
+@pytest.mark.parametrize("path", ["", "/t.py", "../t.py", "a/../../t.py", "t\0.py"])
+async def test_a_test_file_outside_of_the_workspace_is_refused(path: str) -> None:
+    with pytest.raises(ValueError, match="relative path"):
+        TestFile(path=path, source="")
+
+
+async def test_one_sandbox_for_both_is_refused(pair: Pair) -> None:
+    with pytest.raises(ValueError, match="sandbox each"):
+        await check(pair.candidate, pair.candidate, [])
+
+
+async def test_a_module_with_the_name_of_a_standard_one_is_refused(pair: Pair) -> None:
+    with pytest.raises(ValueError, match="standard library"):
+        await check(pair.candidate, pair.checker, [], module="json")
+
+
+async def test_a_provided_module_is_the_candidates(pair: Pair) -> None:
+    await pair.check("")
+    await pair.candidate.write("other.py", b"def g(): return 7")
+
+    assertion = Assertion(source="import other\nassert other.g() == 7")
+    report = await check(pair.candidate, pair.checker, [assertion], provides=["other"])
+
+    assert report.passed, report.results
+
+
+async def test_a_provided_module_that_is_installed_here_too_is_refused(pair: Pair) -> None:
+    await pair.check("")
+    await pair.candidate.write("pytest.py", b"approx = None")
+
+    assertion = Assertion(source="import pytest")
+    report = await check(pair.candidate, pair.checker, [assertion], provides=["pytest"])
+
+    assert "installed here too" in report.results[0].message
