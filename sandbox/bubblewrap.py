@@ -18,6 +18,8 @@ from sandbox.server import Server, start_server
 from sandbox.wall import environment
 from sandbox.workspace import Workspace
 
+_MOMENT_S = 0.5
+"""The ends of processes that die together are seen one after the other."""
 _IN_FLIGHT = 32
 """Runs at once in one sandbox; more wait, and their clocks don't run meanwhile."""
 
@@ -77,7 +79,8 @@ class BubblewrapSandbox:
             finally:
                 execution.close()
                 self._pool.give_back(child)
-            self._see_that_it_lives(result)
+            if result.status == "killed":
+                await self._see_that_it_lives()
             return result
 
     async def start(
@@ -150,11 +153,12 @@ class BubblewrapSandbox:
         rlimits = limits.rlimits(counted=self._server.groups is not None)
         return {"environment": {**self._environment, **more}, "rlimits": rlimits, "stdin": False}
 
-    def _see_that_it_lives(self, result: Result) -> None:
-        if result.status == "killed" and self._server.ended is not None:
-            raise self._server.ended
-        if result.status == "killed" and self._closed:
+    async def _see_that_it_lives(self) -> None:
+        """A run that ended without a word was killed from outside, alone or with its server."""
+        if self._closed:
             raise SandboxBroken("The sandbox was closed while a program ran in it.")
+        if (reason := await self._server.end_within(_MOMENT_S)) is not None:
+            raise reason
 
 
 @contextlib.asynccontextmanager

@@ -47,6 +47,7 @@ class Server:
         self._last_words = b""
         self._keeper: subprocess.Popen[bytes] | None = None
         self._lifeline = -1
+        self._has_ended = asyncio.Event()
         self._watching: Callable[[SandboxBroken], None] | None = None
 
     @property
@@ -125,6 +126,13 @@ class Server:
         """Have `call` called once, when the server ends before it is closed."""
         self._watching = call
 
+    async def end_within(self, seconds: float) -> SandboxBroken | None:
+        """Why the server has ended, if it has or does so within a moment."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._has_ended.wait()
+        return self.ended
+
     def capabilities(self) -> Sequence[Capability]:
         """Each guarantee with the mechanism that keeps it on this machine."""
         version = self.groups.version if self.groups else None
@@ -166,6 +174,7 @@ class Server:
         """The server says nothing after its hello, so what is to be read is its end."""
         self._loop.remove_reader(self.control)
         self.ended = SandboxBroken(f"The sandbox's server ended unexpectedly. {self._said()}")
+        self._has_ended.set()
         if self._watching is not None:
             self._watching(self.ended)
 

@@ -3,13 +3,15 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sandbox.output import Output
+from sandbox.output import Output, Stream
 
 CHUNKS = st.lists(st.tuples(st.sampled_from(["stdout", "stderr"]), st.binary(min_size=1, max_size=400)))
 
 
 @given(chunks=CHUNKS, limit=st.integers(1, 2000))
-def test_both_streams_together_never_take_more_than_the_limit_and_the_marks(chunks, limit) -> None:
+def test_both_streams_together_never_take_more_than_the_limit_and_the_marks(
+    chunks: list[tuple[Stream, bytes]], limit: int
+) -> None:
     output = Output(limit)
 
     for stream, chunk in chunks:
@@ -21,7 +23,7 @@ def test_both_streams_together_never_take_more_than_the_limit_and_the_marks(chun
 
 
 @given(chunks=CHUNKS)
-def test_output_within_the_limit_is_kept_whole(chunks) -> None:
+def test_output_within_the_limit_is_kept_whole(chunks: list[tuple[Stream, bytes]]) -> None:
     output = Output(1 << 20)
 
     for stream, chunk in chunks:

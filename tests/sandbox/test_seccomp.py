@@ -1,4 +1,4 @@
-"""The filters of system calls: what the committed files allow is what the list says, for both architectures."""
+"""The filters of system calls: the committed files allow what the list says, on both architectures."""
 
 import struct
 import sys

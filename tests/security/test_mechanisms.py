@@ -151,6 +151,7 @@ if ctypes.CDLL(None).ptrace(16, child, 0, 0) == 0:
         "a look at other processes",
         "pid",
         "import os\nif sum(name.isdigit() for name in os.listdir('/proc')) > 2: print('ESCAPED')",
+        besides="leftovers",
     ),
     probe(
         "a write to /proc",

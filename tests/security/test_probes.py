@@ -1,4 +1,4 @@
-"""Every hostile program of the shared probes is contained, every legitimate one works, judged from outside."""
+"""Every hostile program of the shared probes is contained and every legitimate one works."""
 
 import json
 import os
