@@ -8,7 +8,7 @@ from pathlib import Path
 
 from sandbox.errors import BackendMissing
 
-_APPARMOR = Path("/proc/sys/kernel/apparmor_restrict_unprivileged_userns")
+APPARMOR = Path("/proc/sys/kernel/apparmor_restrict_unprivileged_userns")
 _USERNS_SWITCH = Path("/proc/sys/kernel/unprivileged_userns_clone")
 _SIGNS = ("uid map", "new namespace", "user namespace", "clone into new", "unshare", "userns")
 INSTALL = {
@@ -42,7 +42,7 @@ def require_bubblewrap() -> None:
 def explain(said: str) -> BackendMissing:
     """What bubblewrap or the server said when it could not start, with what to do about it."""
     if any(sign in said.lower() for sign in _SIGNS):
-        if _reads_one(_APPARMOR):
+        if _reads_one(APPARMOR):
             return BackendMissing(
                 "AppArmor forbids user namespaces to programs without a profile, and bubblewrap needs them "
                 f"({said.strip()}). Allow them with: "

@@ -1,0 +1,100 @@
+"""How a sandbox is opened, and what is said where it can't be."""
+
+import os
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from sandbox import BackendMissing, Policy, PythonCode, SandboxBroken, open_sandbox, probe_backends
+from sandbox import refusal as refusal_module
+from sandbox.refusal import explain
+from sandbox.verify import namespaces_of, verify
+
+
+async def test_an_unknown_backend_is_told_with_the_nearest_names() -> None:
+    with pytest.raises(ValueError, match=r"no sandbox backend 'bublewrap'\. Did you mean bubblewrap"):
+        async with open_sandbox(backend="bublewrap"):
+            pass
+
+
+async def test_a_backend_can_be_asked_for_by_its_name() -> None:
+    async with open_sandbox(backend="bubblewrap") as box:
+        assert (await box.run(PythonCode(source="print(1)"))).ok
+
+
+async def test_every_backend_is_probed_by_running_a_program_in_it() -> None:
+    reports = await probe_backends()
+
+    found = {report.name: report for report in reports}
+    assert found["bubblewrap"].works, found["bubblewrap"].detail
+    assert "a program ran in it" in found["bubblewrap"].detail
+
+
+async def test_without_bubblewrap_the_command_that_installs_it_is_named(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("PATH", "/nonexistent")
+
+    with pytest.raises(BackendMissing, match=r"isn't installed.*sudo apt-get install bubblewrap"):
+        async with open_sandbox():
+            pass
+
+    (report,) = [report for report in await probe_backends() if report.name == "bubblewrap"]
+    assert not report.works
+    assert report.fix == "sudo apt-get install bubblewrap"
+
+
+async def test_a_bubblewrap_that_is_refused_namespaces_is_explained(monkeypatch: pytest.MonkeyPatch) -> None:
+    with tempfile.TemporaryDirectory(
+        dir="/var/tmp"
+    ) as folder:  # not /tmp, which the sandbox's uid doesn't see
+        fake = Path(folder, "bwrap")
+        fake.write_text("#!/bin/sh\necho 'bwrap: setting up uid map: Permission denied' >&2\nexit 1\n")
+        fake.chmod(0o755)
+        Path(folder).chmod(0o755)
+        monkeypatch.setenv("PATH", f"{folder}:/usr/bin:/bin")
+
+        with pytest.raises(BackendMissing, match="setting up uid map: Permission denied"):
+            async with open_sandbox():
+                pass
+
+
+def test_apparmors_restriction_is_recognised_by_its_switch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    switch = tmp_path / "switch"
+    switch.write_text("1\n")
+    monkeypatch.setattr(refusal_module, "APPARMOR", switch)
+
+    refusal = explain("bwrap: setting up uid map: Permission denied")
+
+    assert "AppArmor" in str(refusal)
+    assert "sudo sysctl kernel.apparmor_restrict_unprivileged_userns=0" in str(refusal)
+
+
+async def test_a_strict_policy_opens_where_every_guarantee_is_kept() -> None:
+    async with open_sandbox(Policy(strict=True)) as box:
+        assert all(item.mechanism for item in box.capabilities())
+
+
+async def test_the_policys_environment_reaches_programs() -> None:
+    async with open_sandbox(Policy(environment={"GIVEN": "x", "PYTHONPATH": "/w/lib"})) as box:
+        await box.write("lib/theirs.py", b"value = 3")
+        result = await box.run(
+            PythonCode(source="import os, theirs; print(os.environ['GIVEN'], theirs.value)")
+        )
+
+    assert result.stdout == "x 3\n", result.stderr
+
+
+def test_a_process_with_privileges_is_never_lent() -> None:
+    with pytest.raises(SandboxBroken, match="not lent"):
+        verify(os.getpid(), apart_from=[namespaces_of("self")], without=frozenset())
+
+
+def test_a_process_that_shares_a_namespace_is_never_lent() -> None:
+    everything = frozenset({"capabilities", "no_new_privs", "seccomp"})
+
+    with pytest.raises(SandboxBroken, match="shares namespaces"):
+        verify(os.getpid(), apart_from=[namespaces_of("self")], without=everything)
