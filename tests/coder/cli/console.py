@@ -2,6 +2,7 @@
 
 import os
 import pty
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -47,7 +48,10 @@ class Console:
     def run(self, *arguments: str, stdin: bytes = b"", cwd: Path | None = None, **environ: str) -> "Finished":
         """Run a command to its end in a pipe."""
         process = self.start(*arguments, cwd=cwd, **environ)
-        out, err = process.communicate(stdin, timeout=LONGEST_S)
+        try:
+            out, err = process.communicate(stdin, timeout=LONGEST_S)
+        finally:
+            process.kill()  # nothing to do, unless it hangs
         return Finished(process.returncode, out.decode(), err.decode())
 
     def on_terminal(
@@ -62,9 +66,14 @@ class Console:
         if pid == 0:
             os.chdir(self.home)
             os.execve(CODER, [str(CODER), *arguments], self.environ | {"TERM": "xterm"} | environ)
-        shown = _watched(terminal, dict(answers or {}))
-        _, status = os.waitpid(pid, 0)
-        os.close(terminal)
+        try:
+            shown = _watched(terminal, dict(answers or {}))
+        except TimeoutError:
+            os.kill(pid, signal.SIGKILL)
+            raise
+        finally:
+            _, status = os.waitpid(pid, 0)
+            os.close(terminal)
         return Finished(os.waitstatus_to_exitcode(status), shown, "")
 
 
@@ -85,7 +94,9 @@ class Finished:
 def _watched(terminal: int, answers: dict[str, str]) -> str:
     shown = b""
     deadline = monotonic() + LONGEST_S
-    while monotonic() < deadline:
+    while True:
+        if monotonic() > deadline:
+            raise TimeoutError(shown)
         if not select([terminal], [], [], 1.0)[0]:
             continue
         try:
