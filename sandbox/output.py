@@ -44,7 +44,8 @@ class Output:
         decoded = {
             name: [piece.decode("utf-8", "replace") for piece in pieces] for name, pieces in whole.items()
         }
-        if sum(len(text.encode()) for texts in decoded.values() for text in texts) > self._limit:
+        room = self._limit - (2 * _MARK if self.truncated else 0)
+        if sum(len(text.encode()) for texts in decoded.values() for text in texts) > room:
             decoded = {name: [_cut(piece) for piece in pieces] for name, pieces in whole.items()}
         mark = f"\n[… {self._dropped[stream]} bytes left out …]\n"
         return mark.join(decoded[stream])
