@@ -72,6 +72,13 @@ class Groups:
             folder.mkdir()
         return group
 
+    def remove(self) -> None:
+        """Remove what is left of the folders; one that is still busy stays."""
+        for folder in {self.memory, self.pids}:
+            for place in (*folder.glob("*/"), folder):
+                with suppress(OSError):
+                    place.rmdir()
+
 
 def make_groups() -> Groups | None:
     """A folder for the groups of one sandbox, or None where none can be made: found out by making one."""

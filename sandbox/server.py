@@ -150,6 +150,8 @@ class Server:
             self._loop.remove_reader(keeper.stderr)
             keeper.stderr.close()
             await asyncio.shield(asyncio.to_thread(_wait_for, keeper))
+            if self.groups is not None:
+                self.groups.remove()  # the keeper has, unless it was killed
 
     async def _hello(self) -> tuple[bytes, int, list[int]]:
         arrived: asyncio.Future[None] = self._loop.create_future()

@@ -77,6 +77,7 @@ async def test_a_killed_keeper_takes_the_sandbox_with_it() -> None:
         with pytest.raises(SandboxBroken, match="ended unexpectedly"):
             await box.run(PythonCode(source="print(1)"))
     assert wait_until(lambda: not processes_with(tag), timeout_s=5)
+    assert not any(f"coder-{os.getpid()}-" in str(path) for path in groups())
 
 
 async def test_a_cancelled_run_leaves_no_process(box: Sandbox) -> None:
