@@ -1,12 +1,13 @@
 """Preflight: what must be there before any model is called: sandboxes, the test command, the tests."""
 
 import asyncio
+import sys
 from collections.abc import Mapping
 
 from coder.bodies import StoredFile
 from coder.errors import UsageError
 from coder.names import imported_modules
-from coder.target import is_test
+from coder.target import find_target, is_test
 from coder.task import Task
 from coder.testcommand import reported, uses_pytest
 from coder.workbench import Workbench
@@ -21,6 +22,12 @@ async def prepare(bench: Workbench, task: Task, files: Mapping[str, StoredFile])
         SandboxError: no sandbox can be had.
     """
     by_call = bool(task.checks or task.test_files)
+    module = find_target(task, files).module.partition(".")[0]
+    if by_call and module in sys.stdlib_module_names:
+        raise UsageError(
+            f"{module} is the name of a module of Python itself, so a check can't tell yours from it. "
+            "Name the file something else."
+        )
     try:
         async with asyncio.TaskGroup() as group:
             group.create_task(bench.candidate())

@@ -6,18 +6,20 @@ code alone proves nothing (see testcommand), and what it says is labelled `insid
 """
 
 import ast
+import sys
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import PurePosixPath
 from typing import Literal
 
 from coder.examples import find_examples
 from coder.feedback import feedback, shorten
 from coder.message import CheckLine, Outcome, Verified
 from coder.state import State
-from coder.target import Target
-from coder.testcommand import run_tests
-from coder.workbench import Workbench
+from coder.target import Target, is_test
+from coder.testcommand import TestRun, reported, run_tests
+from coder.workbench import Workbench, lay
 from sandbox import Command, Limits, Result
 from sandbox.check import Assertion, Check, Example, TestFile, check
 
@@ -69,7 +71,7 @@ async def _verify(bench: Workbench, state: State, target: Target, files: Mapping
     """Each means that the task gives, until one fails; running it where there is none."""
     seen: list[_Seen] = []
     if state.task.test_command:
-        seen.append(await _by_command(bench, state, target))
+        seen.append(await _by_command(bench, state, target, files))
     given: list[tuple[Verified, Sequence[Check], float]] = [
         ("tests", [TestFile(path=t.path, source=t.text) for t in state.task.test_files], _test_time(state)),
         ("checks", [Assertion(source=source) for source in state.task.checks], _program_time(state)),
@@ -80,11 +82,13 @@ async def _verify(bench: Workbench, state: State, target: Target, files: Mapping
         if checks and all(part.passed for part in seen):
             if verified == "tests" and state.task.test_command:
                 continue  # the command runs these files
-            seen.append(await _by_checks(bench, target, verified, checks, seconds))
+            seen.append(
+                await _by_checks(bench, target, files, verified=verified, checks=checks, seconds=seconds)
+            )
     return seen or [await _by_running(bench, state, target, files)]
 
 
-async def _by_command(bench: Workbench, state: State, target: Target) -> _Seen:
+async def _by_command(bench: Workbench, state: State, target: Target, files: Mapping[str, bytes]) -> _Seen:
     assert state.task.test_command is not None
     seconds = _test_time(state)
     run = await run_tests(
@@ -96,24 +100,70 @@ async def _by_command(bench: Workbench, state: State, target: Target) -> _Seen:
     note = ""
     if run.result.ok and not run.passed and all(line.passed for line in run.lines):
         note = "The test command ended early: it did not report that its tests ran to the end."
-    return _Seen("tests", run.passed, run.lines, run.result, note, strength="inside")
+    if not run.passed or reported(state.task.test_command) is None:
+        return _Seen("tests", run.passed, run.lines, run.result, note, strength="inside")
+    return await _seen_from_outside(bench, target, files, run, seconds)
+
+
+async def _seen_from_outside(
+    bench: Workbench, target: Target, files: Mapping[str, bytes], run: TestRun, seconds: float
+) -> _Seen:
+    """A pass of a Python test command once more, with the code under test in another process.
+
+    Where the same tests pass there, the verdict is strong. Many honest tests can't (fixtures that share files
+    with the code, patched modules): then the pass stands, labelled `inside`, unless what passed was an object
+    of the candidate's own class that claims to equal the tests' data.
+    """
+    checks = [
+        TestFile(path=path, source=files[path].decode()) for path in target.tests if _decides(path, files)
+    ]
+    inside = _Seen("tests", True, run.lines, run.result, strength="inside")
+    if not checks or target.module.partition(".")[0] in sys.stdlib_module_names:
+        return inside
+    checker = await bench.checker()
+    await lay(checker, {path: files[path] for path in target.tests})
+    report = await check(
+        await bench.candidate(),
+        checker,
+        checks,
+        module=target.module,
+        provides=_provided(files),
+        limits=Limits(wall_s=seconds, cpu_s=seconds),
+    )
+    if report.passed:
+        return replace(inside, strength="outside")
+    if not report.disowned:
+        return inside
+    lines = tuple(CheckLine(**result.model_dump()) for result in report.results)
+    note = "A test passed only because an object of your own class claims to equal the test's data."
+    return replace(inside, passed=False, lines=lines, note=note)
+
+
+def _decides(path: str, files: Mapping[str, bytes]) -> bool:
+    """Whether a pristine file holds tests of its own (a conftest.py or a helper doesn't)."""
+    return path.endswith(".py") and not path.endswith("conftest.py") and b"test" in files.get(path, b"")
 
 
 async def _by_checks(
-    bench: Workbench, target: Target, verified: Verified, checks: Sequence[Check], seconds: float
+    bench: Workbench,
+    target: Target,
+    files: Mapping[str, bytes],
+    *,
+    verified: Verified,
+    checks: Sequence[Check],
+    seconds: float,
 ) -> _Seen:
     report = await check(
         await bench.candidate(),
         await bench.checker(),
         checks,
         module=target.module,
+        provides=_provided(files),
         limits=Limits(wall_s=seconds, cpu_s=seconds),
     )
-    lines = tuple(
-        CheckLine(name=r.name, passed=r.passed, message=r.message, expected=r.expected, actual=r.actual)
-        for r in report.results
-    )
-    return _Seen(verified, report.passed, lines, report.candidate, report.note)
+    lines = tuple(CheckLine(**result.model_dump()) for result in report.results)
+    ended = report.candidate if report.candidate.killed_by != "cancel" else None  # cancelled: not needed more
+    return _Seen(verified, report.passed, lines, ended, report.note)
 
 
 async def _by_running(bench: Workbench, state: State, target: Target, files: Mapping[str, bytes]) -> _Seen:
@@ -133,6 +183,12 @@ async def _by_running(bench: Workbench, state: State, target: Target, files: Map
     line = CheckLine(name=f"python3 {target.path}", passed=passed, message="" if passed else result.stderr)
     verified: Verified = "self" if checks_itself and not waited else "none"
     return _Seen(verified, passed, (line,), result, strength="none")
+
+
+def _provided(files: Mapping[str, bytes]) -> tuple[str, ...]:
+    """Top-level modules of the workspace that tests may import from the candidate."""
+    paths = [PurePosixPath(path) for path in files if path.endswith(".py") and not is_test(path)]
+    return tuple(dict.fromkeys(path.parts[0].removesuffix(".py") for path in paths))
 
 
 def _examples(prompt: str) -> list[Check]:

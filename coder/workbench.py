@@ -1,6 +1,7 @@
 """Workbench: the sandboxes of one run, the candidate's and the checker's; opened when first used."""
 
 import asyncio
+import hashlib
 import os
 from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
@@ -79,15 +80,17 @@ def open_for(task: Task, settings: Settings) -> tuple[Policy, OpenSandbox]:
     return policy, lambda policy: open_sandbox(policy, backend=settings.backend)
 
 
-async def lay(sandbox: Sandbox, files: Mapping[str, bytes], *, hashes: Mapping[str, str]) -> None:
-    """Make the workspace hold exactly these files; what already fits is left alone.
+async def lay(sandbox: Sandbox, files: Mapping[str, bytes]) -> dict[str, str]:
+    """Make the workspace hold exactly these files, and give the SHA-256 of each; what fits is left alone.
 
     Raises:
         FileRefused: a path leaves the workspace, or it is full.
     """
+    hashes = {path: hashlib.sha256(content).hexdigest() for path, content in files.items()}
     present = await sandbox.manifest()
     for path in present.keys() - files.keys():
         await sandbox.remove(path)
     for path, content in files.items():
         if present.get(path) != hashes[path]:
             await sandbox.write(path, content)
+    return hashes

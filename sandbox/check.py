@@ -109,6 +109,8 @@ class CheckReport(_Value):
     """A call changed one of its arguments."""
     referred: bool = False
     """A value that isn't plain data crossed, as a reference."""
+    disowned: bool = False
+    """An object of a class with an `__eq__` of its own was compared with plain data: it equals none."""
 
     @property
     def passed(self) -> bool:
@@ -182,6 +184,7 @@ def _report(checks: Sequence[Check], verdict: Verdict) -> CheckReport:
         note=heard.note,
         mutated=heard.mutated,
         referred=heard.referred,
+        disowned=heard.disowned,
     )
 
 

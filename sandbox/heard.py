@@ -24,6 +24,7 @@ class Heard:
     ended: bool = False
     mutated: bool = False
     referred: bool = False
+    disowned: bool = False
     note: str = ""
     _count: int = 0
 
@@ -42,8 +43,9 @@ class Heard:
             case ("result", str(name), bool(passed), str(message), expected, actual):
                 self.unfinished = None
                 self.results.setdefault(self.number, []).append((name, passed, message, expected, actual))
-            case ("end", bool(mutated), bool(referred)):
-                self.ended, self.mutated, self.referred, self.unfinished = True, mutated, referred, None
+            case ("end", bool(mutated), bool(referred), bool(disowned)):
+                self.ended, self.unfinished = True, None
+                self.mutated, self.referred, self.disowned = mutated, referred, disowned
             case _:
                 raise CodecError("the checker sent what isn't a report")
         if self._count > MAX_REPORTS:

@@ -1,6 +1,5 @@
 """Executor: runs what the Coder wrote, by the strongest means that the task gives, and says what it saw."""
 
-import hashlib
 from collections.abc import Mapping
 
 from coder.bodies import ProgramFinished, ProgramStarted
@@ -33,8 +32,7 @@ class Executor:
 
     async def _try(self, turn: Turn, state: State, code: Mapping[str, str], target: Target) -> Outcome:
         files = workspace_files(state, code)
-        hashes = {path: hashlib.sha256(content).hexdigest() for path, content in files.items()}
-        await lay(await turn.bench.candidate(), files, hashes=hashes)
+        hashes = await lay(await turn.bench.candidate(), files)
         await turn.journal.append(ProgramStarted(what="verify", before=hashes))
         outcome, result = await verify(turn.bench, state, target, files)
         finished = ProgramFinished(
@@ -55,4 +53,3 @@ def workspace_files(state: State, code: Mapping[str, str]) -> dict[str, bytes]:
     if state.task.test_command:
         files |= {test.path: test.text.encode() for test in state.task.test_files}
     return files
-

@@ -56,7 +56,7 @@ def main(channel: Channel, arguments: Mapping[str, Any]) -> None:
                 _run_session(check["source"], check["want"], session)
         else:
             run_test_file(check, module, reports)
-    reports.end(mutated=link.mutated, referred=link.referred)
+    reports.end(mutated=link.mutated, referred=link.referred, disowned=link.disowned)
 
 
 def _run_assertion(check: Mapping[str, Any], module: str) -> None:

@@ -79,7 +79,7 @@ def encode(
 
 def _open(
     out: bytearray,
-    item: Any,  # noqa: ANN401 - its exact type is looked at below
+    item: Any,
     refer: Callable[[object], object] | None,
     known: Mapping[int, object] | None,
 ) -> Sequence[object]:
@@ -151,7 +151,7 @@ _SCALARS: dict[type, Callable[[bytearray, Any], None]] = {
 }
 
 
-def decode(data: bytes, *, resolve: Callable[[Any], object] | None = None) -> Any:  # noqa: ANN401 - any plain value
+def decode(data: bytes, *, resolve: Callable[[Any], object] | None = None) -> Any:
     """The value that `data` holds.
 
     Args:

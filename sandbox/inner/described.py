@@ -168,6 +168,7 @@ def _operators(names: tuple[str, ...]) -> dict[str, Any]:
     space.update((name, _reflected(name, plain)) for name, plain in REFLECTED.items() if name in names)
     if "unhashable" in names:
         space["__hash__"] = None
+    space["__own_equality__"] = "__eq__" in names or "__ne__" in names
     if "__call__" in names:
         space["__call__"] = lambda self, *args, **kwargs: link_of(self).call(
             self, args, kwargs, type(self).__name__

@@ -45,6 +45,7 @@ class Link:
         self.mutated = False
         """Some call changed an argument."""
         self.referred = False
+        self.disowned = False
         """Some call gave something that isn't plain data."""
         self.calling: str | None = None
         """The call that is under way, for the message when it never ends."""

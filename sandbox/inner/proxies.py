@@ -18,6 +18,7 @@ class Proxy:
     """Stands for one object of the candidate."""
 
     __slots__ = ("__built", "__link", "__number", "__weakref__")
+    __own_equality__ = False
     __link: Link
     __number: int
     __built: bool
@@ -39,12 +40,23 @@ class Proxy:
     def __eq__(self, other: object) -> Any:
         if other is self:
             return True
-        return is_proxy(other) and self.__link.request("__eq__", self, other)
+        if not is_proxy(other):
+            self.__disown()
+            return False
+        return self.__link.request("__eq__", self, other)
 
     def __ne__(self, other: object) -> Any:
         if other is self:
             return False
-        return not is_proxy(other) or self.__link.request("__ne__", self, other)
+        if not is_proxy(other):
+            self.__disown()
+            return True
+        return self.__link.request("__ne__", self, other)
+
+    def __disown(self) -> None:
+        """Note that the candidate's own equality was not asked about the test's data."""
+        if type(self).__own_equality__:
+            self.__link.disowned = True
 
     # The interpreter itself refuses what isn't exactly an int or a str, so these are believed in type only.
     def __hash__(self) -> int:

@@ -50,9 +50,9 @@ class Reports:
         sides = [side if side is None else side[:_MAX_SIDE] for side in (expected, actual)]
         self._send("result", name, passed, message[:_MAX_MESSAGE], *sides)
 
-    def end(self, *, mutated: bool, referred: bool) -> None:
+    def end(self, *, mutated: bool, referred: bool, disowned: bool) -> None:
         """All checks were reported."""
-        self._send("end", mutated, referred)
+        self._send("end", mutated, referred, disowned)
 
     def _send(self, *report: object) -> None:
         self._channel.send(REPORT + encode(report))
