@@ -112,7 +112,7 @@ def _run_entry(entry: str, arguments: dict[str, Any], channel: int) -> int:
 
 
 def _wind_up(code: int) -> None:
-    """End as Python does, but leave the modules of the server standing: that would cost more than most runs."""
+    """End as Python does, but leave the modules of the server standing: that costs more than most runs."""
     if "threading" in sys.modules:
         sys.modules["threading"]._shutdown()
     atexit._run_exitfuncs()
