@@ -38,7 +38,8 @@ class Group:
     def kills(self) -> int:
         """How often the kernel killed a process of this group because the memory was used up."""
         name = "memory.oom_control" if self.version == 1 else "memory.events"
-        with suppress(FileNotFoundError):  # removed already, by the keeper of a sandbox that is being closed
+        # The keeper of a sandbox that is being closed removes the group: ENOENT, or ENODEV once it is open.
+        with suppress(OSError):
             for line in (self.memory / name).read_text().splitlines():
                 key, value = line.split()
                 if key == "oom_kill":

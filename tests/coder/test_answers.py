@@ -113,7 +113,7 @@ def test_no_answer_breaks_the_parser(answer: str) -> None:
     assert parsed.files or parsed.problem
 
 
-_LINES = st.lists(st.from_regex(r"[a-z]{1,8} = [1-9][0-9]{0,3}", fullmatch=True), min_size=1, max_size=20)
+_LINES = st.lists(st.from_regex(r"x[a-z]{0,7} = [1-9][0-9]{0,3}", fullmatch=True), min_size=1, max_size=20)
 
 
 @given(
