@@ -8,7 +8,14 @@ from pathlib import PurePosixPath
 
 from coder.bodies import StoredFile
 from coder.examples import find_examples
-from coder.names import called_free_names, defined_names, free_names, names_in_prompt, unknown_modules
+from coder.names import (
+    called_free_names,
+    defined_names,
+    free_names,
+    imported_modules,
+    names_in_prompt,
+    unknown_modules,
+)
 from coder.task import Task
 
 DEFAULT_PATH = "solution.py"
@@ -42,8 +49,9 @@ def find_target(task: Task, files: Mapping[str, StoredFile]) -> Target:
     if not sources and task.test_command:
         sources = {path: files[path].text or "" for path in tests}
     wanted = _imports_missing(sources, files)
-    names = _names(task, wanted)
-    return Target(path=_path(task, files, wanted, names), names=tuple(names), tests=tests)
+    under_test = _under_test(sources, files)
+    names = _names(task, wanted, under_test)
+    return Target(path=_path(task, files, wanted, names, under_test), names=tuple(names), tests=tests)
 
 
 def is_test(path: str) -> bool:
@@ -75,9 +83,24 @@ def _imports_missing(sources: Mapping[str, str], files: Mapping[str, StoredFile]
     return wanted
 
 
-def _names(task: Task, wanted: Mapping[str, list[str]]) -> list[str]:
+def _under_test(sources: Mapping[str, str], files: Mapping[str, StoredFile]) -> str | None:
+    """The user's file that the tests import, when it is just one: "make the tests pass" is about that."""
+    imported = {
+        module.replace(".", "/") for source in sources.values() for module in imported_modules(source)
+    }
+    found = [
+        path
+        for path in files
+        if path.endswith(".py") and not is_test(path) and path.removesuffix(".py") in imported
+    ]
+    return found[0] if len(found) == 1 else None
+
+
+def _names(task: Task, wanted: Mapping[str, list[str]], under_test: str | None) -> list[str]:
     if wanted:
         return list(dict.fromkeys(next(iter(wanted.values()))))
+    if under_test is not None:
+        return []
     checked = [n for check in task.checks for n in free_names(check) if n not in sys.stdlib_module_names]
     shown = [name for example in find_examples(task.prompt) for name in called_free_names(example.source)]
     bare = [name for test in task.test_files for name in _bare_names(test.text)]
@@ -90,13 +113,19 @@ def _bare_names(source: str) -> list[str]:
 
 
 def _path(
-    task: Task, files: Mapping[str, StoredFile], wanted: Mapping[str, list[str]], names: list[str]
+    task: Task,
+    files: Mapping[str, StoredFile],
+    wanted: Mapping[str, list[str]],
+    names: list[str],
+    under_test: str | None,
 ) -> str:
     if task.workspace is not None and task.workspace.suffix and not task.workspace.is_dir():
         return task.workspace.name
     if wanted:
         module = next(iter(wanted))
         return module.replace(".", "/") + ".py"
+    if under_test is not None:
+        return under_test
     sources = {p: f.text for p, f in files.items() if p.endswith(".py") and not is_test(p) and f.text}
     for path, text in sources.items():
         if names and set(names) <= defined_names(text):

@@ -106,3 +106,16 @@ def test_an_answer_may_write_code() -> None:
     task = Task(prompt="p", test_command=("pytest",))
 
     assert not decides("cart.py", task, find_target(task, {}))
+
+
+def test_the_file_that_the_tests_import_is_the_target(tmp_path: Path) -> None:
+    files = {
+        "cart.py": StoredFile(text="def total(items):\n    return 0\n"),
+        "shop.py": StoredFile(text="x = 1\n"),
+        "test_cart.py": StoredFile(
+            text="from cart import total\n\ndef test_it():\n    assert total([2]) == 2\n"
+        ),
+    }
+    task = Task(prompt="Make the tests pass.", workspace=tmp_path, test_command=("pytest",))
+
+    assert find_target(task, files).path == "cart.py"
