@@ -1,12 +1,14 @@
 """Control groups, version 1 or 2, where this process may make them: memory and processes of a whole run."""
 
 import os
+import time
 import uuid
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 _ROOT = Path("/sys/fs/cgroup")
+_PATIENCE_S, _AGAIN_S = 2.0, 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +76,16 @@ class Groups:
         return group
 
     def remove(self) -> None:
-        """Remove what is left of the folders; one that is still busy stays."""
-        for folder in {self.memory, self.pids}:
-            for place in (*folder.glob("*/"), folder):
-                with suppress(OSError):
-                    place.rmdir()
+        """Remove what is left of the folders; waits two seconds at most for the last process to go."""
+        deadline = time.monotonic() + _PATIENCE_S
+        while left := [folder for folder in {self.memory, self.pids} if folder.is_dir()]:
+            for folder in left:
+                for place in (*folder.glob("*/"), folder):
+                    with suppress(OSError):
+                        place.rmdir()
+            if time.monotonic() > deadline:
+                return
+            time.sleep(_AGAIN_S)
 
 
 def make_groups() -> Groups | None:

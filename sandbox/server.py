@@ -151,7 +151,8 @@ class Server:
             keeper.stderr.close()
             await asyncio.shield(asyncio.to_thread(_wait_for, keeper))
             if self.groups is not None:
-                self.groups.remove()  # the keeper has, unless it was killed
+                # The keeper has, unless it was killed.
+                await asyncio.shield(asyncio.to_thread(self.groups.remove))
 
     async def _hello(self) -> tuple[bytes, int, list[int]]:
         arrived: asyncio.Future[None] = self._loop.create_future()
