@@ -17,6 +17,7 @@ from typing import Any
 
 NEWNS = 0x00020000
 MS_NOSUID, MS_NODEV, MS_BIND, MS_REC, MS_PRIVATE = 2, 4, 0x1000, 0x4000, 0x40000
+PR_SET_CHILD_SUBREAPER = 36
 CLEANING_S = 5.0
 
 
@@ -26,6 +27,7 @@ def main() -> None:
     lifeline: int = specification["lifeline"]
     os.setsid()
     os.chdir("/")
+    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     for held in specification["held"]:
         os.set_inheritable(held, False)  # the lifeline and the lock of the uid are ours alone
     wall = os.fork()
@@ -35,10 +37,42 @@ def main() -> None:
         os.close(descriptor)
     watched = [lifeline, os.pidfd_open(wall)]
     select.select(watched, [], [])
-    os.kill(wall, signal.SIGKILL)  # its inside dies with it: bubblewrap was told so, and we have one thread
-    os.waitpid(wall, 0)
+    _end_all()
     for group in specification["cgroups"]:
         _remove_group(group)
+
+
+def _end_all() -> None:
+    """Kill what is left of the wall, until there is nothing.
+
+    Its inside dies with it: bubblewrap was told so, and we have one thread. But bubblewrap that is killed
+    while it starts leaves a child that waits for it without end; as its subreaper, we are the parent then.
+    """
+    while True:
+        for child in _children():
+            try:
+                os.kill(child, signal.SIGKILL)
+            except ProcessLookupError:
+                continue  # ended meanwhile
+        try:
+            os.waitpid(-1, 0)
+        except ChildProcessError:
+            return
+
+
+def _children() -> "list[int]":
+    """Our own children, by what /proc says of everybody's parent."""
+    found = []
+    for name in os.listdir("/proc"):
+        if name.isdigit():
+            try:
+                with open(f"/proc/{name}/stat", "rb") as file:
+                    parent = int(file.read().rpartition(b")")[2].split()[1])
+            except OSError:
+                continue  # ended meanwhile
+            if parent == os.getpid():
+                found.append(int(name))
+    return found
 
 
 def _build(specification: "dict[str, Any]") -> None:
