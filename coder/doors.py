@@ -59,7 +59,7 @@ async def solve(
     async with AsyncExitStack() as stack:
         log = log or stack.enter_context(SqliteLog(data_folder(os.environ)))
         read = read_workspace(task)
-        bench = await stack.enter_async_context(_bench(task, settings, sandbox))
+        bench = await stack.enter_async_context(_bench(task, settings, sandbox, watch))
         await prepare(bench, task, read.files)
         if model is None:
             model = await stack.enter_async_context(_default_model(settings))
@@ -108,7 +108,7 @@ async def resume(
         token = await stack.enter_async_context(log.lease(run))
         journal = Journal(run, log, token=token, watch=watch or Unwatched())
         state = await _loaded(journal)
-        bench = await stack.enter_async_context(_bench(state.task, state.settings, sandbox))
+        bench = await stack.enter_async_context(_bench(state.task, state.settings, sandbox, watch))
         await prepare(bench, state.task, state.files)
         if model is None:
             choice = await resolve(_asked_name(state), base_url=state.settings.base_url, environ=os.environ)
@@ -158,9 +158,13 @@ async def _work(journal: Journal, model: Model, bench: Workbench, team: Team, st
 
 
 @asynccontextmanager
-async def _bench(task: Task, settings: Settings, sandbox: OpenSandbox | None) -> AsyncIterator[Workbench]:
+async def _bench(
+    task: Task, settings: Settings, sandbox: OpenSandbox | None, watch: Watch | None
+) -> AsyncIterator[Workbench]:
     policy, opener = open_for(task, settings)
-    async with Workbench(policy, sandbox or opener, redactor=Redactor.from_environment()) as bench:
+    redactor = Redactor.from_environment()
+    on_output = watch.output if watch is not None else None
+    async with Workbench(policy, sandbox or opener, redactor=redactor, on_output=on_output) as bench:
         yield bench
 
 

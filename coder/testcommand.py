@@ -8,6 +8,7 @@ from importlib.resources import files
 
 from coder.message import CheckLine
 from sandbox import Command, FileRefused, Limits, Result, Sandbox
+from sandbox.contract import OnOutput
 
 FOLDER = ".coder"
 """Folder of the sandbox's workspace for the reporter and its report; never part of an answer."""
@@ -56,7 +57,14 @@ def uses_pytest(argv: Sequence[str]) -> bool:
     return (reported(argv) or [])[:2] == ["-m", "pytest"]
 
 
-async def run_tests(sandbox: Sandbox, argv: Sequence[str], *, ours: Sequence[str], limits: Limits) -> TestRun:
+async def run_tests(
+    sandbox: Sandbox,
+    argv: Sequence[str],
+    *,
+    ours: Sequence[str],
+    limits: Limits,
+    on_output: OnOutput | None = None,
+) -> TestRun:
     """Run the command in the sandbox's workspace.
 
     Args:
@@ -67,13 +75,15 @@ async def run_tests(sandbox: Sandbox, argv: Sequence[str], *, ours: Sequence[str
     """
     inner = reported(argv)
     if inner is None:
-        result = await sandbox.run(Command(argv=tuple(argv)), limits=limits)
+        result = await sandbox.run(Command(argv=tuple(argv)), limits=limits, on_output=on_output)
         line = CheckLine(name=" ".join(argv), passed=result.ok, message=_tail(result))
         return TestRun(result, (line,), complete=True)
     await sandbox.write(_REPORTER, files("coder").joinpath("reporter.py").read_bytes())
     await sandbox.write(_CONFIG, json.dumps({"report": _REPORT, "ours": list(ours)}).encode())
     await sandbox.remove(_REPORT)
-    result = await sandbox.run(Command(argv=("python3", _REPORTER, _CONFIG, *inner)), limits=limits)
+    result = await sandbox.run(
+        Command(argv=("python3", _REPORTER, _CONFIG, *inner)), limits=limits, on_output=on_output
+    )
     lines, complete = await _read_report(sandbox)
     await sandbox.remove(FOLDER)
     return TestRun(result, tuple(lines), complete)

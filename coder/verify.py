@@ -96,6 +96,7 @@ async def _by_command(bench: Workbench, state: State, target: Target, files: Map
         state.task.test_command,
         ours=target.tests,
         limits=Limits(wall_s=seconds, cpu_s=seconds),
+        on_output=bench.on_output,
     )
     note = ""
     if run.result.ok and not run.passed and all(line.passed for line in run.lines):
@@ -173,7 +174,9 @@ async def _by_running(bench: Workbench, state: State, target: Target, files: Map
     if not target.path.endswith(".py") or target.path not in files:
         return _Seen("none", True, strength="none")
     result = await sandbox.run(
-        Command(argv=("python3", target.path)), limits=Limits(wall_s=seconds, cpu_s=seconds)
+        Command(argv=("python3", target.path)),
+        limits=Limits(wall_s=seconds, cpu_s=seconds),
+        on_output=bench.on_output,
     )
     waited = result.status == "error" and result.stderr.rstrip().endswith(_NEEDS_INPUT)
     checks_itself = _checks_itself(files[target.path])

@@ -13,6 +13,7 @@ from coder.redact import Redactor
 from coder.settings import Settings
 from coder.task import Task
 from sandbox import Policy, Sandbox, open_sandbox
+from sandbox.contract import OnOutput
 from sandbox.interpreter import find_interpreter
 
 OpenSandbox = Callable[[Policy], AbstractAsyncContextManager[Sandbox]]
@@ -21,9 +22,17 @@ OpenSandbox = Callable[[Policy], AbstractAsyncContextManager[Sandbox]]
 class Workbench:
     """Hands out the sandboxes of one run, and closes them."""
 
-    def __init__(self, policy: Policy, open_sandbox: OpenSandbox, *, redactor: Redactor) -> None:
+    def __init__(
+        self,
+        policy: Policy,
+        open_sandbox: OpenSandbox,
+        *,
+        redactor: Redactor,
+        on_output: OnOutput | None = None,
+    ) -> None:
         self.policy = policy
         self.redactor = redactor
+        self.on_output = on_output
         self._open = open_sandbox
         self._stack = AsyncExitStack()
         self._sandboxes: dict[str, Sandbox] = {}
