@@ -140,8 +140,9 @@ def _make(path: Path) -> None:
         connection = sqlite3.connect(temporary, isolation_level=None)
         try:
             connection.execute("PRAGMA synchronous=OFF")  # one fsync of the whole is enough, below
-            connection.execute("PRAGMA journal_mode=WAL")
             connection.executescript(f"BEGIN; {_TABLES} PRAGMA user_version={SCHEMA}; COMMIT;")
+            # Not before the tables: on a full disk, closing a WAL loses what is in it without a word.
+            connection.execute("PRAGMA journal_mode=WAL")
         finally:
             connection.close()
         os.fsync(descriptor)

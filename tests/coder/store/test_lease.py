@@ -17,7 +17,7 @@ from coder.errors import LeaseHeld
 from coder.events import Draft
 from coder.store import SqliteLog
 from coder.store.owner import Owner
-from tests.forked import said_by_child
+from tests.forked import limit_files, said_by_child
 
 HELLO = Draft(type="hello", body={})
 
@@ -115,6 +115,17 @@ async def test_an_append_renews_the_lease(log: SqliteLog) -> None:
         await log.append("run_a", [HELLO], after=0, token=token)
 
         assert _expires(log) > time.time()
+
+
+def test_what_was_done_counts_when_the_lease_cannot_be_given_back(tmp_path: Path) -> None:
+    async def work() -> str:
+        with SqliteLog(tmp_path) as log:
+            async with log.lease("run_a") as token:
+                await log.append("run_a", [HELLO], after=0, token=token)
+                limit_files(0)()  # the disk is full from here on
+            return "done"
+
+    assert said_by_child(lambda: asyncio.run(work())) == "done"
 
 
 async def test_a_cancelled_holder_gives_the_lease_back(log: SqliteLog) -> None:

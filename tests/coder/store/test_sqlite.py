@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 import sqlite3
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,6 +18,7 @@ from coder.errors import LogDamaged, LogNewer
 from coder.events import Draft, Event
 from coder.store import SqliteLog
 from coder.store.codec import BLOB_BYTES
+from tests.disks import run_on_small_disk
 from tests.forked import become_nobody, limit_files, said_by_child
 
 HELLO = Draft(type="hello", body={"text": "hi"})
@@ -193,6 +195,37 @@ async def test_on_a_full_disk_an_append_says_the_path_and_the_log_stays_readable
     assert said.startswith("MachineError: Can't write")
     assert str(tmp_path) in said
     assert await _read(tmp_path) == before
+
+
+_MAKE_WITH_LESS_AND_LESS_ROOM = """
+import os, pathlib, shutil
+from coder.errors import LogDamaged, MachineError
+from coder.store import SqliteLog
+
+disk = pathlib.Path("DISK")
+for free in range(0, 120, 4):
+    (disk / "filler").write_bytes(bytes((256 - free) << 10))
+    try:
+        SqliteLog(disk / "home").close()
+        made = True
+    except LogDamaged:
+        raise
+    except MachineError:
+        made = False
+    (disk / "filler").unlink()
+    SqliteLog(disk / "home").close()
+    shutil.rmtree(disk / "home")
+    print(made)
+"""
+
+
+def test_on_a_full_disk_a_log_is_made_whole_or_not_at_all(tmp_path: Path) -> None:
+    script = _MAKE_WITH_LESS_AND_LESS_ROOM.replace("DISK", str(tmp_path))
+
+    said = run_on_small_disk(tmp_path, 256 << 10, sys.executable, "-c", script)
+
+    assert said.returncode == 0, said.stderr
+    assert {"True", "False"} == set(said.stdout.split())
 
 
 def test_on_a_full_disk_a_blob_says_the_path_and_leaves_nothing_behind(tmp_path: Path) -> None:

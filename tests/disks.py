@@ -1,0 +1,21 @@
+"""A disk that is small, or that can't be written, as one process and its children see it."""
+
+import subprocess
+from pathlib import Path
+
+_SAME = ("bwrap", "--dev-bind", "/", "/")
+
+
+def small_disk(place: Path, size: int) -> tuple[str, ...]:
+    """What stands before a command that is to find an empty disk of so many bytes in a folder."""
+    return (*_SAME, "--size", str(size), "--tmpfs", str(place))
+
+
+def read_only(place: Path) -> tuple[str, ...]:
+    """What stands before a command that is to find a folder mounted read-only: so even root can't write."""
+    return (*_SAME, "--ro-bind", str(place), str(place))
+
+
+def run_on_small_disk(place: Path, size: int, *command: str) -> "subprocess.CompletedProcess[str]":
+    """Run a command to its end where a folder is an empty disk of so many bytes."""
+    return subprocess.run([*small_disk(place, size), *command], capture_output=True, text=True, timeout=120)
