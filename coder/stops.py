@@ -77,10 +77,11 @@ def samples_spent() -> Stop:
     def rule(state: State) -> Reason | None:
         if not state.codes or state.awaits_execution or not next_round(state).fresh:
             return None
-        used = samples_used(state)
-        if used < state.budget.samples:
+        if samples_used(state) < state.budget.samples:
             return None
-        return Reason("unsolved", f"{used} samples and their repairs were tried, and none passed")
+        attempts = sum(not message.repeats for message in state.codes)
+        tried = "the one attempt" if attempts == 1 else f"none of {attempts} attempts"
+        return Reason("unsolved", f"{tried} {'did not pass' if attempts == 1 else 'passed'}")
 
     return Stop(rule)
 
