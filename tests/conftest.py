@@ -6,6 +6,8 @@ import pytest
 
 from sandbox import Sandbox, open_sandbox
 
+pytest_plugins = ["tests.no_skips"]
+
 
 @pytest.fixture
 async def box() -> AsyncIterator[Sandbox]:
