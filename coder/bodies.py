@@ -13,6 +13,7 @@ from coder.models.model import ChatMessage, Sampling, Usage
 from coder.settings import Budget, Settings
 from coder.task import Task
 
+Limit = Literal["calls", "tokens", "cost", "time"]
 Status = Literal["solved", "unsolved", "unverified", "limit", "stuck", "refused", "error", "interrupted"]
 
 
@@ -150,8 +151,10 @@ class BudgetReached(Body):
 
     type = "budget.reached"
 
-    limit: Literal["calls", "tokens", "cost", "time"]
+    limit: Limit
     text: str
+    least: Decimal | None = None
+    """The least limit, of tokens or US dollars, under which the call could have been made."""
 
 
 class LandingPlanned(Body):

@@ -2,7 +2,7 @@
 
 from pydantic import BaseModel, ConfigDict
 
-from coder.bodies import Status
+from coder.bodies import Limit, Status
 from coder.message import CheckLine, Verified
 from coder.settings import Budget
 
@@ -55,5 +55,9 @@ class Run(BaseModel):
     """US dollars; None where the price is unknown."""
     seconds: float
     limits: Budget
+    limit: Limit | None = None
+    """Which of them ended the run, where status is `limit`."""
+    limit_least: float | None = None
+    """The least limit, of tokens or US dollars, under which the run could have gone on; None where unknown."""
     error: str | None
     exit_code: int

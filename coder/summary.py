@@ -1,6 +1,6 @@
 """Summary: the Run that a caller gets, folded from the state."""
 
-from coder.bodies import RunStopped
+from coder.bodies import Limit, RunStopped
 from coder.rounds import best_code, samples_used
 from coder.run import Run, Tokens
 from coder.state import State
@@ -10,6 +10,7 @@ def summarize(state: State) -> Run:
     """What is known of a run; one that has not stopped is said to be interrupted."""
     stopped = state.stopped or RunStopped(status="interrupted", reason="it has not ended yet", exit_code=130)
     best = best_code(state)
+    least = state.exhausted.least if state.exhausted is not None else None
     outcome = next((m.outcome for m in reversed(state.messages) if m.outcome is not None), None)
     return Run(
         run_id=state.run,
@@ -29,6 +30,14 @@ def summarize(state: State) -> Run:
         cost=float(state.cost_usd) if state.cost_known else None,
         seconds=round(state.seconds, 3),
         limits=state.budget,
+        limit=_limit(state) if stopped.status == "limit" else None,
+        limit_least=float(least) if stopped.status == "limit" and least is not None else None,
         error=stopped.error,
         exit_code=stopped.exit_code,
     )
+
+
+def _limit(state: State) -> Limit:
+    if state.exhausted is not None:
+        return state.exhausted.limit
+    return "time" if state.seconds >= state.budget.seconds else "calls"

@@ -123,8 +123,10 @@ def _over_budget(state: State, intent: CallIntended) -> BudgetReached | None:
         return BudgetReached(limit="calls", text=f"the limit of {budget.calls} model calls was reached")
     if budget.tokens is not None and state.spent_tokens + intent.reserved_tokens > budget.tokens:
         text = f"the next call could go over the limit of {budget.tokens} tokens ({state.spent_tokens} used)"
-        return BudgetReached(limit="tokens", text=text)
+        needed = Decimal(state.spent_tokens + intent.reserved_tokens)
+        return BudgetReached(limit="tokens", text=text, least=needed)
     if state.spent_usd + (intent.reserved_usd or Decimal(0)) > budget.cost_usd:
         text = f"the next call could go over the limit of ${budget.cost_usd} (${state.spent_usd:.4f} used)"
-        return BudgetReached(limit="cost", text=text)
+        needed = state.spent_usd + (intent.reserved_usd or Decimal(0))
+        return BudgetReached(limit="cost", text=text, least=needed)
     return None

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable
+from math import ceil
 
 from coder.bodies import (
     Body,
@@ -154,7 +155,7 @@ def _next(run: Run) -> str:
         case "interrupted" | "error":
             steps.append(f"coder resume {run.run_id}")
         case "limit":
-            steps.append(f"coder resume {run.run_id} --max-calls {run.limits.calls * 2}")
+            steps.append(f"coder resume {run.run_id} {_raised(run)}")
         case "unsolved" | "stuck":
             steps.append("try a stronger --model")
         case "unverified":
@@ -162,3 +163,17 @@ def _next(run: Run) -> str:
     if run.landed:
         steps.append(f"coder undo {run.run_id}")
     return "   ".join(steps)
+
+
+def _raised(run: Run) -> str:
+    """The flag for twice the limit that was reached, or more where the next call needs it."""
+    limits, least = run.limits, run.limit_least or 0.0
+    match run.limit:
+        case "tokens":
+            return f"--max-tokens {max(2 * (limits.tokens or 1), ceil(least))}"
+        case "cost":
+            return f"--max-cost {max(2 * float(limits.cost_usd), ceil(least * 100) / 100):g}"
+        case "time":
+            return f"--timeout {2 * limits.seconds:g}"
+        case _:
+            return f"--max-calls {2 * limits.calls}"

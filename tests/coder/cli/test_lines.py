@@ -61,6 +61,25 @@ def test_a_failed_run_shows_the_first_failing_assertion_and_what_to_do() -> None
     assert lines[-1] == "  next     coder show run_1   coder resume run_1 --max-calls 16"
 
 
+@pytest.mark.parametrize(
+    ("limit", "least", "flag"),
+    [
+        ("calls", None, "--max-calls 16"),
+        ("time", None, "--timeout 1200"),
+        ("cost", 0.75, "--max-cost 2"),
+        ("cost", 4.101, "--max-cost 4.11"),
+        ("tokens", 1500, "--max-tokens 2000"),
+        ("tokens", 4108, "--max-tokens 4108"),
+    ],
+)
+def test_the_next_step_after_a_limit_raises_that_limit_far_enough(
+    limit: str, least: float | None, flag: str
+) -> None:
+    stopped = run("limit", limit=limit, limit_least=least, limits=Budget(tokens=1000), exit_code=3)
+
+    assert verdict(stopped)[-1] == f"  next     coder show run_1   coder resume run_1 {flag}"
+
+
 def test_files_that_landed_are_counted_and_can_be_undone() -> None:
     patch = unified_diff({"my file.py": b"a\nb\n"}, {"my file.py": b"a\nc\nd\n", "new.py": b"x\n"})
 
