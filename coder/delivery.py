@@ -1,11 +1,13 @@
 """Delivery: a run's files into the user's folder, and what the log says of it on the way."""
 
+from pathlib import Path
+
 from coder.bodies import FileLanded, LandingPlanned, LandingRefused
 from coder.diff import unified_diff
 from coder.journal import Journal
 from coder.landing import LandingRefused as PathRefused
 from coder.landing import apply, plan
-from coder.reading import content, snapshot_of
+from coder.reading import content, see_replaceable, snapshot_of
 from coder.risk import risky
 from coder.rounds import best_code
 from coder.state import State
@@ -36,6 +38,9 @@ async def _plan(journal: Journal) -> bool:
     if state.root is None:
         raise PathRefused("The task names no folder to write into.")
     intended = plan(snapshot_of(state.root, state.files), contents)
+    for change in intended.changes:
+        if change.before is not None:
+            see_replaceable(Path(intended.root) / change.path)
     before = {c.path: content(state.files[c.path]) if c.before else None for c in intended.changes}
     patch = unified_diff(before, {change.path: contents[change.path] for change in intended.changes})
     overwritten = [change.path for change in intended.changes if change.before]

@@ -15,7 +15,7 @@ from coder.models import found_endpoints, resolve
 from coder.models.probe import first_that_answers
 from coder.models.providers import providers
 from coder.models.weights import embedded_weights
-from coder.store import data_folder
+from coder.store import SqliteLog, data_folder
 from sandbox import probe_backends
 
 OLDEST_PYTHON = (3, 11)
@@ -39,7 +39,7 @@ async def examine(environ: Mapping[str, str] = os.environ) -> list[Finding]:
     """Everything that matters to `coder solve` on this machine. Keys are named by variable, never shown."""
     sandboxes = await _sandboxes()
     models = await _models(environ)
-    return [_python(), *sandboxes, *models, *_folder(data_folder(environ))]
+    return [_python(), *sandboxes, *models, *await _folder(data_folder(environ))]
 
 
 def can_solve(findings: list[Finding]) -> bool:
@@ -118,7 +118,7 @@ async def _chosen(environ: Mapping[str, str]) -> Finding:
     return Finding(name="model", works=True, needed=True, text=f"{choice.name} answers when none is named")
 
 
-def _folder(folder: Path) -> list[Finding]:
+async def _folder(folder: Path) -> list[Finding]:
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder) as file:
@@ -130,5 +130,16 @@ def _folder(folder: Path) -> list[Finding]:
     enough = free_mb >= LEAST_FREE_MB
     return [
         Finding(name="data folder", works=True, needed=True, text=str(folder)),
+        await _log(folder),
         Finding(name="disk", works=enough, needed=True, text=f"{free_mb:,} MiB free for the data folder"),
     ]
+
+
+async def _log(folder: Path) -> Finding:
+    try:
+        with SqliteLog(folder) as log:
+            newest = await log.runs(limit=1)
+    except CoderError as error:
+        return Finding(name="log", works=False, needed=True, text=str(error))
+    text = f"the newest run is {newest[0].run}" if newest else "no runs yet"
+    return Finding(name="log", works=True, needed=True, text=text)

@@ -2,6 +2,7 @@
 
 import base64
 import os
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -32,6 +33,8 @@ def read_workspace(task: Task) -> Read:
         return Read()
     snapshot = take_snapshot(task.workspace)
     _see_writable(snapshot.root)
+    if snapshot.only is not None and snapshot.only in snapshot.files:
+        see_replaceable(snapshot.root / snapshot.only)
     files = {path: _store(file) for path, file in snapshot.files.items()}
     return Read(files, str(snapshot.root), snapshot.notes)
 
@@ -40,6 +43,24 @@ def snapshot_of(root: str, files: Mapping[str, StoredFile]) -> Snapshot:
     """The snapshot that these files were taken from."""
     kept = {path: SnapshotFile.of(content(stored), mode=stored.mode) for path, stored in files.items()}
     return Snapshot(Path(root), kept)
+
+
+def see_replaceable(path: Path) -> None:
+    """See that a file may be replaced: a rename would not ask, not even where nobody may write it.
+
+    Raises:
+        MachineError: it is read-only; the run can be resumed.
+    """
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        return  # the landing says so itself
+    # Root may write anything: for it the bits say what is wanted.
+    if not mode & 0o222 or not os.access(path, os.W_OK):
+        raise MachineError(
+            f"{path} is read-only, and was left as it is. Make it writable, or name another PATH: "
+            f"chmod u+w {shlex.quote(str(path))}"
+        )
 
 
 def content(stored: StoredFile) -> bytes:

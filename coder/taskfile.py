@@ -14,6 +14,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from coder.errors import UsageError
+from coder.nearest import or_nearest
 from coder.task import MAX_PROMPT, Task, TestSource
 
 MAX_TEST_BYTES = 4 << 20
@@ -69,7 +70,10 @@ def read_task(
 def _from_words(words: str) -> str:
     if words != "-":
         return words
-    return _text(sys.stdin.buffer.read(MAX_PROMPT * 4 + 1), "standard input")
+    content = sys.stdin.buffer.read(MAX_PROMPT * 4 + 1)
+    if len(content) > MAX_PROMPT * 4:
+        raise UsageError(_too_long(None))
+    return _text(content, "standard input")
 
 
 def _from_file(path: Path) -> TaskFile:
@@ -91,7 +95,9 @@ def _plain(error: Exception) -> str:
     if isinstance(error, ValidationError):
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
-        return f"{where}: {first['msg']}" if where else first["msg"]
+        if first["type"] == "extra_forbidden":
+            return f"it has no key {where!r}{or_nearest(where, TaskFile.model_fields)}"
+        return f"{where}: {first['msg']}" if where else "it has to hold keys, of which prompt is one"
     return " ".join(str(error).split())
 
 
@@ -104,7 +110,7 @@ def _content(path: Path, limit: int) -> bytes:
     except OSError as error:
         raise UsageError(f"{path} can't be read: {error.strerror}.") from error
     if len(content) > limit:
-        raise UsageError(f"{path} is larger than {limit} bytes.")
+        raise UsageError(f"{path} is larger than {limit:,} bytes.")
     return content
 
 
@@ -112,8 +118,6 @@ def _text(content: bytes, source: str) -> str:
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        if len(content) > MAX_PROMPT * 4 and error.start >= MAX_PROMPT * 4 - 4:
-            raise UsageError(_too_long(None)) from error
         raise UsageError(f"The task from {source} isn't UTF-8: byte {error.start} is wrong.") from error
 
 
@@ -130,8 +134,8 @@ def _prompt(text: str) -> str:
 
 
 def _too_long(length: int | None) -> str:
-    size = f"{length:,} characters" if length is not None else "More"
-    return f"The task is too long: {size}; at most {MAX_PROMPT:,} characters are read. Name files by PATH."
+    size = f" with {length:,} characters" if length is not None else ""
+    return f"The task is too long{size}: at most {MAX_PROMPT:,} are read. Name files by PATH."
 
 
 def _command(test: str | tuple[str, ...] | None) -> tuple[str, ...] | None:

@@ -100,6 +100,8 @@ def _base_of(named: Path, venv: Path | None) -> Path:
         executable = Path(os.path.realpath(home / "python3"))
     if not executable.is_file() or not os.access(executable, os.X_OK):
         raise ValueError(f"There is no Python at {named}. Name another with --python.")
+    if not executable.name.startswith("python"):  # it isn't run to see: nobody may have read it
+        raise ValueError(f"{named} is {executable}, which is no Python. Name another with --python.")
     return executable
 
 

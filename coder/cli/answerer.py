@@ -42,7 +42,11 @@ async def opened(answerer: Answerer, note: Callable[[str], None]) -> AsyncIterat
                 f"The price of {model.name} is unknown, so that --max-cost can't be kept.\n"
                 "Give its price in US dollars per million tokens: --price IN,OUT"
             )
-        yield model if answerer.record is None else Recorder(model, answerer.record)
+        if answerer.record is None:
+            yield model
+            return
+        async with Recorder(model, answerer.record) as recorder:
+            yield recorder
 
 
 @asynccontextmanager

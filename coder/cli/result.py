@@ -6,7 +6,7 @@ from collections.abc import Callable
 from coder.cli.failure import report, single
 from coder.cli.screen import Screen
 from coder.cli.signals import INTERRUPTED
-from coder.errors import CoderError
+from coder.errors import CoderError, MachineError
 from coder.run import Run
 
 
@@ -20,6 +20,8 @@ def ended(
         screen.clear()
         exit_code = report(error)
         screen.tell_waiting()
+        if screen.run_id is not None and exit_code == MachineError.exit_code:
+            screen.tell(f"  next     coder resume {screen.run_id}")
         if as_json:
             print(_failure(single(error), exit_code, screen.run_id))
         return exit_code

@@ -27,8 +27,8 @@ class ListedRun(BaseModel):
     run_id: str
     status: str
     """Of the run; `unfinished` before its end, `unreadable` where this version can't read it."""
-    started: float
-    """Seconds since the epoch."""
+    started: float | None
+    """Seconds since the epoch; None where that can't be read."""
     task: str
     model: str | None
     cost: float | None
@@ -54,9 +54,8 @@ def ls(
 
 async def _listed(limit: int) -> list[ListedRun]:
     with SqliteLog(data_folder(os.environ)) as log:
-        found = await log.runs()
-        wanted = found[:limit] if limit else found
-        return [await _row(log, summary.run, summary.first) for summary in wanted]
+        found = await log.runs(limit=limit or None)
+        return [await _row(log, summary.run, summary.first) for summary in found]
 
 
 async def _row(log: SqliteLog, run: str, first: Event) -> ListedRun:
@@ -66,7 +65,9 @@ async def _row(log: SqliteLog, run: str, first: Event) -> ListedRun:
         ValueError,
         CoderError,
     ):  # a newer version wrote it, or it is damaged: the others are shown all the same
-        return ListedRun(run_id=run, status="unreadable", started=first.time, task="", model=None, cost=None)
+        return ListedRun(
+            run_id=run, status="unreadable", started=first.time or None, task="", model=None, cost=None
+        )
     return ListedRun(
         run_id=run,
         status=state.stopped.status if state.stopped else "unfinished",
@@ -81,7 +82,7 @@ def _line(row: ListedRun) -> str:
     columns = (
         row.run_id,
         f"{row.status:<11}",
-        f"{_age(time.time() - row.started):>6}",
+        f"{_age(row.started):>6}",
         f"{money(row.cost):>12}",
         f"{one_line(row.model or '', width=28):<28}",
         one_line(row.task, width=60),
@@ -89,7 +90,10 @@ def _line(row: ListedRun) -> str:
     return "  ".join(columns).rstrip()
 
 
-def _age(seconds: float) -> str:
+def _age(started: float | None) -> str:
+    if started is None:
+        return ""
+    seconds = time.time() - started
     for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
         if seconds >= size:
             return f"{seconds // size:.0f} {unit}"

@@ -8,7 +8,7 @@ import asyncio
 import os
 import sys
 import time
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from typing import Literal, TextIO, TypeVar
 
 from coder.bodies import CallIntended, LandingPlanned, ProgramStarted, RunStarted, parse
@@ -22,6 +22,7 @@ from coder.run import Run
 T = TypeVar("T")
 FRAMES = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 TICK_S = 0.1
+MOST_NOTES = 3
 GREEN, RED, YELLOW, DIM, PLAIN = "\x1b[32m", "\x1b[31m", "\x1b[33m", "\x1b[2m", "\x1b[0m"
 COLOURS = {"✓": GREEN, "✗": RED, "!": YELLOW, "?": YELLOW}
 
@@ -58,6 +59,7 @@ class Screen:
                 return
             case RunStarted():
                 self.watch_model(body.model, has_folder=body.task.workspace is not None)
+                self._tell_left_out(body.notes)
             case CallIntended():
                 self._doing = f"{self._model} is writing (call {body.call})"
             case ProgramStarted():
@@ -126,6 +128,10 @@ class Screen:
         for line in waiting:
             self._print(line)
 
+    def tell(self, line: str) -> None:
+        """Print a line at once, also where lines wait for a verdict."""
+        self._print(line)
+
     def _tell(self, line: str) -> None:
         if self._quiet:
             return
@@ -133,6 +139,12 @@ class Screen:
             self._print(line)
         else:
             self._waiting.append(line)
+
+    def _tell_left_out(self, notes: Sequence[str]) -> None:
+        for text in notes[:MOST_NOTES]:
+            self.note(text)
+        if len(notes) > MOST_NOTES:
+            self.note(f"{len(notes) - MOST_NOTES} more were left out: see coder show {self.run_id}")
 
     def _show_diff(self, patch: str) -> None:
         if self._terminal and not self._quiet and not self.showed_diff:

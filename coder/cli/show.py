@@ -61,6 +61,7 @@ def _paragraphs(event: Event, body: Body) -> Iterator[str]:
         case RunStarted():
             yield f"{event.run}  {body.model}"
             yield from _indented("task", body.task.prompt)
+            yield from _indented("left out", "\n".join(body.notes))
         case CallIntended():
             yield f"\ncall {body.call}  {body.participant}"
             for message in body.messages:

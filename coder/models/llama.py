@@ -113,8 +113,8 @@ class Llama:
 
 def _threads(weights: Path) -> int:
     """As many threads as help. They wait for each other by spinning, token by token, so that one which has to
-    share its processor stalls all: measured with the embedded model on two busy ones, 90 tokens/s with one
-    thread and 2 to 12 with two; on two idle ones 130 and 155.
+    share its processor stalls all: measured with the embedded model on two processors that others kept busy,
+    90 tokens/s with one thread and 2 to 12 with two; less loaded ones gave 130 and 155.
     """
     if weights.stat().st_size < SMALL:
         return 1

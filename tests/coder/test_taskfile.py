@@ -137,7 +137,7 @@ def test_an_empty_task_is_refused(words: str) -> None:
 
 
 def test_a_task_that_is_too_long_is_refused_with_the_numbers() -> None:
-    with pytest.raises(UsageError, match=r"262,145 characters; at most 262,144"):
+    with pytest.raises(UsageError, match=r"262,145 characters: at most 262,144"):
         task("x" * (MAX_PROMPT + 1))
 
 

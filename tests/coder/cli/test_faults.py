@@ -1,0 +1,202 @@
+"""Faults of the machine and of what is given, met through the command line: words, a code, nothing lost."""
+
+import json
+import sqlite3
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.coder.cli.console import CODER, LONGEST_S, Console, Finished
+from tests.coder.cli.test_solve import ADD, CHECK, SUBTRACT, TASK, code, solve
+from tests.disks import read_only, small_disk
+from tests.faulty_endpoint import faulty_endpoint, hangs, says
+
+
+def run_where(console: Console, place: tuple[str, ...], *arguments: str) -> Finished:
+    """Run a command behind what stands before it, such as a disk that is full."""
+    done = subprocess.run(
+        [*place, str(CODER), *arguments],
+        capture_output=True,
+        text=True,
+        env=console.environ,
+        cwd=console.home,
+        timeout=LONGEST_S,
+    )
+    return Finished(done.returncode, done.stdout, done.stderr)
+
+
+def test_a_folder_that_is_read_only_is_said_before_any_call(console: Console, folder: Path) -> None:
+    with faulty_endpoint(says(code(ADD))) as endpoint:
+        model = ("--base-url", endpoint.url, "-m", "toy")
+        done = run_where(console, read_only(folder), "solve", TASK, str(folder), *CHECK, *model)
+
+    assert done.code == 5
+    assert f"Can't write into {folder}" in done.err
+    assert "Traceback" not in done.err
+    assert endpoint.requests == []
+
+
+def test_a_file_that_is_read_only_is_said_before_any_call(console: Console, folder: Path) -> None:
+    file = folder / "add.py"
+    file.write_text(SUBTRACT)
+    file.chmod(0o444)
+
+    with faulty_endpoint(says(code(ADD))) as endpoint:
+        done = solve(console, endpoint, str(file), *CHECK)
+
+    assert done.code == 5
+    assert f"chmod u+w {file}" in done.err
+    assert file.read_text() == SUBTRACT
+    assert endpoint.requests == []
+
+
+def test_a_read_only_file_of_a_folder_is_left_and_the_run_goes_on_when_it_is_writable(
+    console: Console, folder: Path
+) -> None:
+    file = folder / "add.py"
+    file.write_text(SUBTRACT)
+    file.chmod(0o444)
+
+    with faulty_endpoint(says(code(ADD))) as endpoint:
+        done = solve(console, endpoint, str(folder), *CHECK)
+        left = file.read_text()
+        file.chmod(0o644)
+        resumed = console.run(*done.said[-1].split()[-3:][1:])
+
+    assert done.code == 5
+    assert "is read-only" in done.err
+    assert left == SUBTRACT
+    assert resumed.code == 0, resumed.err
+    assert file.read_text() == ADD
+    assert len(endpoint.requests) == 1
+
+
+def test_a_home_that_is_read_only_ends_with_5_and_says_what_to_set(console: Console) -> None:
+    home = console.home / "home"
+    home.mkdir()
+    bare = {"CODER_HOME": "", "HOME": str(home), "XDG_DATA_HOME": ""}
+
+    done = subprocess.run(
+        [*read_only(home), str(CODER), "solve", TASK],
+        capture_output=True,
+        text=True,
+        env=console.environ | bare,
+        cwd=console.home,
+        timeout=LONGEST_S,
+    )
+
+    assert done.returncode == 5
+    assert f"Can't write {home}/.local/share/coder: Read-only file system" in done.stderr
+    assert "set CODER_HOME" in done.stderr
+
+
+@pytest.mark.parametrize("kilobytes", [32, 96])
+def test_a_disk_that_is_too_full_for_the_log_ends_with_5(console: Console, kilobytes: int) -> None:
+    data = console.home / "data"
+    data.mkdir()
+
+    with faulty_endpoint(says(code(ADD))) as endpoint:
+        model = ("--base-url", endpoint.url, "-m", "toy")
+        done = run_where(console, small_disk(data, kilobytes << 10), "solve", TASK, *CHECK, *model)
+
+    assert done.code == 5
+    assert f"Can't write {data}/events/events.sqlite" in done.err
+    assert "Traceback" not in done.err
+
+
+def test_a_full_disk_leaves_the_user_s_file_whole_and_the_run_to_go_on(
+    console: Console, folder: Path
+) -> None:
+    (console.home / "before.py").write_text(SUBTRACT)
+    script = (
+        f"cp before.py {folder}/add.py && head -c 4096 /dev/zero >{folder}/filler && "
+        f'"$@"; echo "code $?" && cat {folder}/add.py && rm {folder}/filler && '
+        f'{CODER} resume "$({CODER} ls | cut -d " " -f 1)" -q && cat {folder}/add.py'
+    )
+
+    with faulty_endpoint(says(code(ADD))) as endpoint:
+        asked = ("solve", TASK, str(folder), *CHECK, "--base-url", endpoint.url, "-m", "toy")
+        done = run_where(console, (*small_disk(folder, 8192), "sh", "-c", script, "sh"), *asked)
+
+    assert done.out.startswith(f"code 5\n{SUBTRACT}")
+    assert done.out.endswith(ADD)
+    assert "No space left on device. The file is as it was." in done.err
+    assert "coder resume run_" in done.err
+    assert len(endpoint.requests) == 1
+
+
+def test_a_log_of_a_newer_version_ends_with_5_before_any_call(console: Console) -> None:
+    console.run("ls")
+    log = console.home / "data" / "events" / "events.sqlite"
+    with sqlite3.connect(log) as connection:
+        connection.execute("PRAGMA user_version = 7")
+    connection.close()
+
+    with faulty_endpoint(says(code(ADD))) as endpoint:
+        done = solve(console, endpoint, *CHECK)
+    doctor = console.run("doctor")
+
+    assert done.code == doctor.code == 5
+    assert "written by a newer version" in done.err
+    assert "written by a newer version" in doctor.out
+    assert "Traceback" not in done.err
+    assert endpoint.requests == []
+
+
+def test_the_doctor_sees_a_damaged_log(console: Console) -> None:
+    console.run("ls")
+    (console.home / "data" / "events" / "events.sqlite").write_bytes(b"garbage" * 1000)
+
+    done = console.run("doctor")
+
+    assert done.code == 5
+    assert "is damaged" in done.out
+
+
+def test_what_was_left_out_of_the_folder_is_said(console: Console, folder: Path) -> None:
+    for number in range(5):
+        (folder / f"link{number}").symlink_to("/etc/passwd")
+
+    with faulty_endpoint(says(code(ADD))) as endpoint:
+        done = solve(console, endpoint, str(folder), *CHECK)
+
+    assert done.code == 0, done.err
+    assert done.err.count("links are not followed") == 3
+    assert "2 more were left out" in done.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--python", "/bin/true"), "which is no Python"),
+        (("--python", "/tmp"), "There is no Python at /tmp"),
+        (("--python", "/gone/python3"), "There is no Python at /gone/python3"),
+        (("gone/folder",), "There is no folder"),
+        (("/dev/null",), "neither a regular file nor a folder"),
+        (("--test", '"pytest'), "can't be split into words"),
+        (("--test", ""), "The test command is empty"),
+        (("--check", " "), "A check is empty"),
+        (("--base-url", "nonsense"), "is not a base URL"),
+    ],
+)
+def test_a_flag_that_cannot_be_used_ends_with_2_before_any_call(
+    console: Console, arguments: tuple[str, ...], said: str
+) -> None:
+    with faulty_endpoint(says(code(ADD))) as endpoint:
+        done = console.run("solve", TASK, "--base-url", endpoint.url, "-m", "toy", *arguments)
+
+    assert done.code == 2, done.err
+    assert said in done.err
+    assert "Traceback" not in done.err
+    assert endpoint.requests == []
+
+
+def test_a_limit_of_time_ends_with_3_and_names_its_flag(console: Console) -> None:
+    with faulty_endpoint(hangs()) as endpoint:
+        done = solve(console, endpoint, *CHECK, "--timeout", "1.5", "--json")
+
+    assert done.code == 3
+    assert "coder resume" in done.said[-1]
+    assert done.said[-1].endswith("--timeout 3")
+    assert json.loads(done.out)["limit"] == "time"
