@@ -39,7 +39,7 @@ async def examine(environ: Mapping[str, str] = os.environ) -> list[Finding]:
     """Everything that matters to `coder solve` on this machine. Keys are named by variable, never shown."""
     sandboxes = await _sandboxes()
     models = await _models(environ)
-    return [_python(), *sandboxes, *models, *await _folder(data_folder(environ))]
+    return [_python(), *sandboxes, *models, *await _kept(data_folder(environ))]
 
 
 def can_solve(findings: list[Finding]) -> bool:
@@ -118,7 +118,12 @@ async def _chosen(environ: Mapping[str, str]) -> Finding:
     return Finding(name="model", works=True, needed=True, text=f"{choice.name} answers when none is named")
 
 
-async def _folder(folder: Path) -> list[Finding]:
+async def _kept(folder: Path) -> list[Finding]:
+    rows = _folder(folder)
+    return [*rows, await _log(folder)] if can_solve(rows) else rows
+
+
+def _folder(folder: Path) -> list[Finding]:
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder) as file:
@@ -130,7 +135,6 @@ async def _folder(folder: Path) -> list[Finding]:
     enough = free_mb >= LEAST_FREE_MB
     return [
         Finding(name="data folder", works=True, needed=True, text=str(folder)),
-        await _log(folder),
         Finding(name="disk", works=enough, needed=True, text=f"{free_mb:,} MiB free for the data folder"),
     ]
 

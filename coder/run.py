@@ -58,6 +58,6 @@ class Run(BaseModel):
     limit: Limit | None = None
     """Which of them ended the run, where status is `limit`."""
     limit_least: float | None = None
-    """The least limit, of tokens or US dollars, under which the run could have gone on; None where unknown."""
+    """The least limit, of tokens or US dollars, under which it could have gone on; None where unknown."""
     error: str | None
     exit_code: int
