@@ -1,7 +1,10 @@
 """A test command: how it is run so that an exit code of 0 alone proves nothing, and what its report says."""
 
+import hashlib
+import hmac
 import json
 import re
+import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import files
@@ -12,9 +15,8 @@ from sandbox.contract import OnOutput
 
 FOLDER = ".coder"
 """Folder of the sandbox's workspace for the reporter and its report; never part of an answer."""
-_REPORT = f"{FOLDER}/report.jsonl"
 _CONFIG = f"{FOLDER}/config.json"
-_REPORTER = f"{FOLDER}/reporter.py"
+_INSIDE = ("reporter.py", "control.py")
 _PYTHON = re.compile(r"^(?:.*/)?python(?:3(?:\.\d+)?)?$")
 _PYTEST = re.compile(r"^(?:.*/)?(?:pytest|py\.test)$")
 _MAX_REPORT = 4 << 20
@@ -78,37 +80,41 @@ async def run_tests(
         result = await sandbox.run(Command(argv=tuple(argv)), limits=limits, on_output=on_output)
         line = CheckLine(name=" ".join(argv), passed=result.ok, message=_tail(result))
         return TestRun(result, (line,), complete=True)
-    await sandbox.write(_REPORTER, files("coder").joinpath("reporter.py").read_bytes())
-    await sandbox.write(_CONFIG, json.dumps({"report": _REPORT, "ours": list(ours)}).encode())
-    await sandbox.remove(_REPORT)
-    result = await sandbox.run(
-        Command(argv=("python3", _REPORTER, _CONFIG, *inner)), limits=limits, on_output=on_output
+    key, report = secrets.token_bytes(32), f"{FOLDER}/{secrets.token_hex(8)}.jsonl"
+    names = await sandbox.manifest()
+    await sandbox.remove(FOLDER)  # an answer may have a folder of this name
+    for name in _INSIDE:
+        await sandbox.write(f"{FOLDER}/{name}", files("coder").joinpath(name).read_bytes())
+    config = {"report": report, "key": key.hex(), "ours": list(ours), "names": list(names)}
+    await sandbox.write(_CONFIG, json.dumps(config).encode())
+    command = Command(
+        argv=("python3", f"{FOLDER}/{_INSIDE[0]}", _CONFIG, *inner),
+        environment={"PYTHONNOUSERSITE": "1"},  # HOME is the workspace: it isn't the user's there
     )
-    lines, complete = await _read_report(sandbox)
+    result = await sandbox.run(command, limits=limits, on_output=on_output)
+    lines, complete = await _read_report(sandbox, report, key)
     await sandbox.remove(FOLDER)
     return TestRun(result, tuple(lines), complete)
 
 
-async def _read_report(sandbox: Sandbox) -> tuple[list[CheckLine], bool]:
-    """The report's lines, each believed only so far as it has the right form."""
+async def _read_report(sandbox: Sandbox, path: str, key: bytes) -> tuple[list[CheckLine], bool]:
+    """The report's lines, up to the first one that doesn't follow from the key and those before it."""
     try:
-        raw = await sandbox.read(_REPORT, limit=_MAX_REPORT)
+        raw = await sandbox.read(path, limit=_MAX_REPORT)
     except FileRefused:
         return [], False
     lines: dict[str, CheckLine] = {}
     complete = False
+    proof = key
     for row in raw.splitlines():
-        try:
-            entry = json.loads(row)
-        except ValueError:
+        shown, _, content = row.partition(b" ")
+        proof = hmac.digest(proof, content, hashlib.sha256)
+        if not hmac.compare_digest(shown, proof.hex().encode()):
             return list(lines.values()), False
-        if not isinstance(entry, dict):
-            return list(lines.values()), False
+        entry = json.loads(content)
         complete = "end" in entry
-        if isinstance(entry.get("test"), str):
-            line = CheckLine(
-                name=entry["test"], passed=entry.get("passed") is True, message=str(entry.get("message", ""))
-            )
+        if "test" in entry:
+            line = CheckLine(name=entry["test"], passed=entry["passed"], message=entry["message"])
             failed_before = line.name in lines and not lines[line.name].passed
             lines[line.name] = lines[line.name] if failed_before else line
     return list(lines.values()), complete

@@ -1,0 +1,142 @@
+"""See that what decides a test still decides: the tools of testing, after the code under test has run.
+
+Copied beside reporter.py into the sandbox; standard library only. Code that shares a process with its tests
+can do anything in it, so this finds the plain ways of changing the tools, and no clever one.
+"""
+
+from __future__ import annotations
+
+import builtins
+import contextlib
+import io
+import math
+import os
+import sys
+import tempfile
+import unittest
+import unittest.case
+import unittest.result
+import unittest.runner
+import unittest.suite
+from typing import Any
+
+_BUILTINS = (
+    "AssertionError",
+    "abs",
+    "all",
+    "any",
+    "bool",
+    "bytes",
+    "dict",
+    "divmod",
+    "enumerate",
+    "filter",
+    "float",
+    "frozenset",
+    "getattr",
+    "hasattr",
+    "int",
+    "isinstance",
+    "issubclass",
+    "iter",
+    "len",
+    "list",
+    "map",
+    "max",
+    "min",
+    "next",
+    "range",
+    "repr",
+    "reversed",
+    "round",
+    "set",
+    "setattr",
+    "sorted",
+    "str",
+    "sum",
+    "tuple",
+    "type",
+    "zip",
+)
+_CLASSES = (
+    unittest.case.TestCase,
+    unittest.case._Outcome,  # type: ignore[attr-defined]
+    unittest.result.TestResult,
+    unittest.runner.TextTestResult,
+    unittest.runner.TextTestRunner,
+    unittest.suite.TestSuite,
+    unittest.suite.BaseTestSuite,
+)
+_WRONG = """\
+import math
+import unittest
+import pytest
+
+def test_{0}_plain():
+    value = [{1}]
+    assert value == [{2}]
+
+def test_{0}_less():
+    assert {1} > {2}
+
+def test_{0}_approx():
+    assert {1} == pytest.approx({2})
+
+def test_{0}_raises():
+    with pytest.raises(ZeroDivisionError):
+        value = {1}
+
+@pytest.mark.parametrize("value", [{1}])
+def test_{0}_parameter(value):
+    assert value == {2}
+
+class Test{0}(unittest.TestCase):
+    def test_{0}_equal(self):
+        self.assertEqual({1}, {2})
+"""
+_TESTS = 6
+
+
+def deciding() -> dict[str, object]:
+    """What decides, by name, as it is now."""
+    found: dict[str, object] = {name: getattr(builtins, name, None) for name in _BUILTINS}
+    found.update((f"math.{name}", value) for name, value in vars(math).items())
+    for cls in _CLASSES:
+        found.update(
+            (f"{cls.__name__}.{name}", value) for name, value in vars(cls).items() if callable(value)
+        )
+    found.update((f"module {name}", sys.modules.get(name)) for name in ("builtins", "math", "unittest"))
+    return found
+
+
+def changed(before: dict[str, object]) -> list[str]:
+    """Names that mean something else now."""
+    now = deciding()
+    return [name for name, value in before.items() if now.get(name) is not value]
+
+
+def pytest_still_fails_what_is_wrong() -> bool:
+    """Whether tests that are wrong, under names that nobody could know, fail when they are run here."""
+    import pytest
+
+    name, low = os.urandom(6).hex(), int.from_bytes(os.urandom(2), "little")
+    seen = _Seen()
+    hidden = {key: os.environ.pop(key, None) for key in ("PYTEST_ADDOPTS", "PYTEST_PLUGINS")}
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, f"test_{name}.py")
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(_WRONG.format(name, low, low + 1))
+        options = ["-q", "-c", os.devnull, "--rootdir", folder, "-p", "no:cacheprovider", "--noconftest"]
+        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+            code = pytest.main([*options, path], plugins=[seen])
+    os.environ.update({key: value for key, value in hidden.items() if value is not None})
+    return code == 1 and seen.outcomes == ["failed"] * _TESTS
+
+
+class _Seen:
+    def __init__(self) -> None:
+        self.outcomes: list[str] = []
+
+    def pytest_runtest_logreport(self, report: Any) -> None:
+        if report.when == "call":
+            self.outcomes.append(report.outcome)
