@@ -90,16 +90,15 @@ def open_for(task: Task, settings: Settings) -> tuple[Policy, OpenSandbox]:
 
 
 async def lay(sandbox: Sandbox, files: Mapping[str, bytes]) -> dict[str, str]:
-    """Make the workspace hold exactly these files, and give the SHA-256 of each; what fits is left alone.
+    """Make the workspace hold exactly these files, and give the SHA-256 of each.
+
+    All of it is emptied before: links, pipes and second names that a program left are in no manifest.
 
     Raises:
         FileRefused: a path leaves the workspace, or it is full.
     """
     hashes = {path: hashlib.sha256(content).hexdigest() for path, content in files.items()}
-    present = await sandbox.manifest()
-    for path in present.keys() - files.keys():
-        await sandbox.remove(path)
+    await sandbox.remove(".")
     for path, content in files.items():
-        if present.get(path) != hashes[path]:
-            await sandbox.write(path, content)
+        await sandbox.write(path, content)
     return hashes

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from sandbox.contract import Capability, OnOutput, Running
 from sandbox.errors import PolicyUnmet, SandboxBroken
 from sandbox.execution import Execution
+from sandbox.fresh import FreshWorkspace
 from sandbox.limits import RunLimits, resolve
 from sandbox.policy import Limits, Policy
 from sandbox.pool import Pool
@@ -33,15 +34,9 @@ class BubblewrapSandbox:
         self._workspace = Workspace(server.workspace, server.uid)
         self._places = asyncio.Semaphore(_IN_FLIGHT)
         self._closed = False
-        self._pool = Pool(
-            server.control,
-            server=server.pid,
-            usual=resolve(policy, None),
-            groups=server.groups,
-            without=without,
-        )
-        server.on_end(self._pool.break_down)
-        self._pool.fill()
+        self._pool, self._fresh_pool = (self._make_pool(fresh=fresh) for fresh in (False, True))
+        server.on_end(self._break_down)
+        self._pool.fill()  # the other one once somebody asks
 
     @property
     def keeper(self) -> int:
@@ -59,26 +54,43 @@ class BubblewrapSandbox:
         limits: Limits | None = None,
         stdin: bytes = b"",
         on_output: OnOutput | None = None,
+        fresh: bool = False,
+        files: Mapping[str, bytes] | None = None,
     ) -> Result:
         """Run one program to its end or to a limit; every process of it is dead when this returns.
 
+        Args as `sandbox.contract.Sandbox.run` has them.
+
         Raises:
             SandboxBroken: the sandbox itself stopped working, or was closed.
+            FileRefused: a path of `files` leaves the workspace, or there is no room for them.
+            ValueError: files without fresh.
         """
+        if files and not fresh:
+            raise ValueError("Only a fresh run is given files; write() is for the workspace that lasts.")
         allowed = resolve(self._policy, limits)
+        pool = self._fresh_pool if fresh else self._pool
         async with self._places:
-            child = await self._pool.lend(allowed)
+            child = await pool.lend(allowed)
             execution = Execution(child, allowed, on_output=on_output, without=self._without)
+            own: FreshWorkspace | None = None
             try:
+                if fresh:
+                    own = FreshWorkspace(child.take_workspace(), self._server.uid, files or {})
+                    await own.lay()
                 await execution.begin(self._job(program, allowed), stdin=stdin, extra=[])
                 result = await execution.result()
+                if own is not None and child.ended.done():  # else nobody knows that all of it is dead
+                    result = await own.with_artifacts(result)
             except BaseException:
                 execution.close()
                 await child.gone.wait()
                 raise
             finally:
                 execution.close()
-                self._pool.give_back(child)
+                if own is not None:
+                    own.close()
+                pool.give_back(child)
             if result.status == "killed":
                 await self._see_that_it_lives()
             return result
@@ -131,17 +143,32 @@ class BubblewrapSandbox:
         return await asyncio.to_thread(self._workspace.manifest)
 
     async def remove(self, path: str) -> None:
-        """Remove one file or folder of the workspace; what isn't there is no error."""
+        """Remove one file or folder of the workspace, "." is all of it; what isn't there is no error."""
         await asyncio.to_thread(self._workspace.remove, path)
 
     async def close(self) -> None:
         """End every process, and give back whatever the sandbox held. Idempotent."""
         if not self._closed:
             self._closed = True
-            self._pool.break_down(SandboxBroken("The sandbox is closed."))
+            self._break_down(SandboxBroken("The sandbox is closed."))
             self._workspace.close()
         await self._server.close()
-        await self._pool.wait_until_gone()
+        for pool in (self._pool, self._fresh_pool):
+            await pool.wait_until_gone()
+
+    def _make_pool(self, *, fresh: bool) -> Pool:
+        return Pool(
+            self._server.control,
+            server=self._server.pid,
+            usual=resolve(self._policy, None),
+            groups=self._server.groups,
+            without=self._without,
+            fresh=fresh,
+        )
+
+    def _break_down(self, reason: SandboxBroken) -> None:
+        for pool in (self._pool, self._fresh_pool):
+            pool.break_down(reason)
 
     def _job(self, program: Program, limits: RunLimits) -> dict[str, object]:
         if isinstance(program, Command):

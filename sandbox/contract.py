@@ -51,11 +51,25 @@ class Sandbox(Protocol):
         limits: Limits | None = None,
         stdin: bytes = b"",
         on_output: OnOutput | None = None,
+        fresh: bool = False,
+        files: Mapping[str, bytes] | None = None,
     ) -> Result:
         """Run one program to its end or to a limit; every process of it is dead when this returns.
 
+        Args:
+            program: Python source or a command.
+            limits: what it may use, where that is less than the policy's.
+            stdin: what it reads from its standard input.
+            on_output: called with each piece of output as it comes.
+            fresh: give it a workspace of its own, which no other run sees, and hand out the files that it
+                wrote there as the Result's artifacts.
+            files: what a fresh workspace holds at first, by relative path; what begins as a program does
+                (`#!`, ELF) is executable.
+
         Raises:
             SandboxBroken: the sandbox itself stopped working.
+            FileRefused: a path of `files` leaves the workspace, or there is no room for them.
+            ValueError: files without fresh.
         """
 
     async def start(
@@ -84,7 +98,7 @@ class Sandbox(Protocol):
         """SHA-256 (hex) of each regular file of the workspace by its relative path."""
 
     async def remove(self, path: str) -> None:
-        """Remove one file or folder of the workspace; what isn't there is no error."""
+        """Remove one file or folder of the workspace, "." is all of it; what isn't there is no error."""
 
     async def close(self) -> None:
         """End every process, and give back whatever the sandbox held. Idempotent."""

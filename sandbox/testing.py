@@ -14,6 +14,7 @@ from sandbox.contract import Sandbox
 from sandbox.errors import FileRefused
 from sandbox.policy import Limits
 from sandbox.program import Command, PythonCode
+from sandbox.testing_fresh import FRESH
 
 Rule = Callable[[Sandbox], Awaitable[None]]
 
@@ -390,6 +391,30 @@ async def a_written_file_replaces_what_was_there(box: Sandbox) -> None:
     assert await box.read("f") == b"short"
 
 
+async def all_of_the_workspace_can_be_removed(box: Sandbox) -> None:
+    """Whatever a program left there, and whatever it did to the folder itself."""
+    littered = """
+import os, socket
+os.makedirs('deep/' * 300 + 'x')
+os.mkfifo('fifo')
+os.symlink('/etc', 'link')
+open('one', 'w').close()
+os.link('one', 'two')
+open(b'\\xff\\n', 'w').close()
+socket.socket(socket.AF_UNIX).bind('socket')
+os.chmod('deep', 0)
+os.chmod('.', 0)
+"""
+    littering = await box.run(python(littered))
+
+    await box.remove(".")
+
+    await box.write("new", b"x")
+    found = await box.run(python("import os; print(os.listdir())"))
+    assert littering.ok, littering.stderr
+    assert found.stdout == "['new']\n"
+
+
 async def paths_that_leave_the_workspace_are_refused(box: Sandbox) -> None:
     """By name or by link, in and out."""
     await box.run(python("import os; os.symlink('/etc', 'folder'); os.symlink('/etc/passwd', 'file')"))
@@ -515,6 +540,7 @@ CONTRACT: tuple[Rule, ...] = (
     the_workspace_can_be_imported_from,
     files_go_in_and_out,
     a_written_file_replaces_what_was_there,
+    all_of_the_workspace_can_be_removed,
     paths_that_leave_the_workspace_are_refused,
     what_is_no_regular_file_is_refused,
     a_full_disk_refuses_a_file,
@@ -523,4 +549,5 @@ CONTRACT: tuple[Rule, ...] = (
     a_channel_ends_with_its_time,
     every_guarantee_is_named,
     closing_twice_is_closing_once,
+    *FRESH,
 )

@@ -88,7 +88,9 @@ class Workspace:
         """SHA-256 by path of the regular files that can be read. Names that aren't UTF-8 are left out."""
         hashes = {}
         with self._as_owner():
-            for path in self._walk():
+            for path, regular in self._walk():
+                if not regular:
+                    continue
                 try:
                     with open(self._open_file(path), "rb", buffering=0) as file:
                         hashes[path] = hashlib.file_digest(file, "sha256").hexdigest()
@@ -96,12 +98,23 @@ class Workspace:
                     continue  # gone meanwhile, unreadable, or with a second name: read() gives none of these
         return hashes
 
+    def entries(self, *, deepest: int) -> list[tuple[str, bool]]:
+        """Path of whatever is no folder, and whether it is a regular file with a name that can be read.
+
+        What lies deeper than `deepest` folders is named by its folder, and so is one that can't be listed.
+        """
+        with self._as_owner():
+            return sorted(self._walk(deepest=deepest))
+
     def remove(self, path: str) -> None:
-        """Remove a file or a whole folder; nothing is followed.
+        """Remove a file or a whole folder, or with "." all that the workspace holds; nothing is followed.
 
         Raises:
             FileRefused: the path isn't a plain one.
         """
+        if path == ".":
+            self._empty()
+            return
         parts = _parts(path)
         with self._as_owner(), _told(path):
             try:
@@ -110,6 +123,20 @@ class Workspace:
                 return
             try:
                 self._remove_from(folder, parts[-1])
+            finally:
+                os.close(folder)
+
+    def _empty(self) -> None:
+        """Links, pipes and what else the manifest doesn't name goes too, and so do rights set on the root."""
+        with self._as_owner(), _told("."):
+            place = f"/proc/self/fd/{self._root}"
+            with suppress(OSError):  # there is none, or this kernel has none
+                os.removexattr(place, "system.posix_acl_default")
+            os.chmod(place, 0o700)
+            folder = self._open(".", _FOLDER)
+            try:
+                for name in os.listdir(folder):
+                    self._remove_from(folder, name)
             finally:
                 os.close(folder)
 
@@ -150,24 +177,27 @@ class Workspace:
         finally:
             os.close(descriptor)
 
-    def _walk(self) -> Iterator[str]:
+    def _walk(self, *, deepest: int = _PATH_MAX) -> Iterator[tuple[str, bool]]:
         waiting = [""]
         while waiting:
             base = waiting.pop()
             try:
                 folder = self._open(base or ".", _FOLDER)
-            except OSError:
-                continue  # gone meanwhile, or closed to its own uid
+            except OSError:  # gone meanwhile, or closed to its own uid
+                yield base, False
+                continue
             try:
                 with os.scandir(folder) as entries:
                     for entry in entries:
                         path = f"{base}/{entry.name}" if base else entry.name
                         if not _is_text(path) or len(os.fsencode(path)) >= _PATH_MAX:
-                            continue
-                        if entry.is_dir(follow_symlinks=False):
+                            yield path, False
+                        elif not entry.is_dir(follow_symlinks=False):
+                            yield path, entry.is_file(follow_symlinks=False)
+                        elif path.count("/") < deepest:
                             waiting.append(path)
-                        elif entry.is_file(follow_symlinks=False):
-                            yield path
+                        else:
+                            yield path, False
             finally:
                 os.close(folder)
 
