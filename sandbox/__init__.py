@@ -7,9 +7,10 @@ from sandbox.open import open_sandbox
 from sandbox.policy import Limits, Policy
 from sandbox.probe import BackendReport, probe_backends
 from sandbox.program import Command, Program, PythonCode
-from sandbox.result import Result
+from sandbox.result import Artifact, Result
 
 __all__ = [
+    "Artifact",
     "BackendMissing",
     "BackendReport",
     "Capability",

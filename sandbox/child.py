@@ -20,6 +20,7 @@ from sandbox.errors import SandboxBroken
 from sandbox.inner.wire import ENDING, FAILED, GO, HEADER
 
 _CREDENTIALS = struct.Struct("iII")
+_DESCRIPTOR = array.array("i").itemsize
 _MESSAGE = 1024
 _AGAIN_S = 0.1
 
@@ -50,6 +51,7 @@ class Child:
         self._pidfd: int | None = None
         self._kills = 0
         self._announced = False
+        self._workspace = -1
         self.reaper: int | None = None
         self.program: int | None = None
         self.group: Group | None = None
@@ -79,6 +81,17 @@ class Child:
         finally:
             self._close_work()
 
+    def take_workspace(self) -> int:
+        """The descriptor of the run's own workspace, once, for a child that was asked to be fresh.
+
+        Raises:
+            SandboxBroken: the child has ended meanwhile.
+        """
+        taken, self._workspace = self._workspace, -1
+        if taken < 0:
+            raise SandboxBroken("A child of the sandbox ended before its run.")
+        return taken
+
     def kill(self, *, outright: bool) -> None:
         """End the run: by its reaper, which still reports, or outright."""
         if self._pidfd is not None:
@@ -99,7 +112,7 @@ class Child:
             self._leave()
 
     def _read_status(self) -> None:
-        message, pid = _receive(self._status)
+        message, pid, _ = _receive(self._status)
         if message.startswith(FAILED):
             self.failure = SandboxBroken(
                 f"A child of the sandbox could not be isolated: {message[1:].decode()}"
@@ -118,9 +131,10 @@ class Child:
 
     def _read_work(self) -> None:
         self._loop.remove_reader(self._work)
-        message, pid = _receive(self._work)
+        message, pid, folders = _receive(self._work)
         if message:
             self.program = pid
+            self._workspace = folders[0] if folders else -1
             self._look()
 
     def _look(self) -> None:
@@ -158,6 +172,9 @@ class Child:
             self._pidfd = None
         self._close_work()
         self._status.close()
+        if self._workspace >= 0:
+            os.close(self._workspace)
+            self._workspace = -1
         self._remove_group()
         if not self.ended.done():
             self.ended.set_result(None)
@@ -183,7 +200,7 @@ class Child:
     def _read_last_words(self) -> None:
         try:
             while not self.ended.done():
-                message, _ = _receive(self._status)
+                message, _, _ = _receive(self._status)
                 if len(message) != ENDING.size:
                     return
                 how, user, system, resident = ENDING.unpack(message)
@@ -205,13 +222,20 @@ def _pair(kind: socket.SocketKind) -> tuple[socket.socket, socket.socket]:
     return ours, inside
 
 
-def _receive(connection: socket.socket) -> tuple[bytes, int]:
-    """One message and the host's pid of the process that sent it; (b"", 0) at the end."""
+def _receive(connection: socket.socket) -> tuple[bytes, int, list[int]]:
+    """One message, the host's pid of the process that sent it, and descriptors; (b"", 0, []) at the end.
+
+    The sender is ours still: code that nobody has read never holds the other end.
+    """
+    room = socket.CMSG_SPACE(_CREDENTIALS.size) + socket.CMSG_SPACE(_DESCRIPTOR)
     try:
-        message, ancillary, _, _ = connection.recvmsg(_MESSAGE, socket.CMSG_SPACE(_CREDENTIALS.size))
+        message, ancillary, _, _ = connection.recvmsg(_MESSAGE, room, socket.MSG_CMSG_CLOEXEC)
     except ConnectionResetError:
-        return b"", 0
-    for level, kind, content in ancillary:
-        if level == socket.SOL_SOCKET and kind == socket.SCM_CREDENTIALS:
-            return message, _CREDENTIALS.unpack(content[: _CREDENTIALS.size])[0]
-    return message, 0
+        return b"", 0, []
+    pid, descriptors = 0, array.array("i")
+    for _, kind, content in ancillary:
+        if kind == socket.SCM_CREDENTIALS:
+            pid = _CREDENTIALS.unpack(content[: _CREDENTIALS.size])[0]
+        elif kind == socket.SCM_RIGHTS:
+            descriptors.frombytes(content)
+    return message, pid, list(descriptors)

@@ -30,7 +30,10 @@ class Pool:
         usual: RunLimits,
         groups: Groups | None,
         without: frozenset[str],
+        fresh: bool = False,
     ) -> None:
+        """`fresh` children get a workspace of their own, and `take_workspace` gives it."""
+        self._fresh = fresh
         self._control, self._usual, self._groups, self._without = control, usual, groups, without
         self._apart_from = (namespaces_of("self"), namespaces_of(server))
         self._numbers = itertools.count(1)
@@ -120,7 +123,8 @@ class Pool:
             admit=lambda child: self._admit(child, limits), on_ready=on_ready, on_gone=self._alive.discard
         )
         self._alive.add(child)
-        request = json.dumps(limits.rlimits(counted=self._groups is not None)).encode()
+        wanted = {"fresh": self._fresh, "rlimits": limits.rlimits(counted=self._groups is not None)}
+        request = json.dumps(wanted).encode()
         with suppress(OSError):  # the server is gone; its own end of the socket tells, and ends the waiting
             send_with_fds(self._control, request, [child.status_inside.fileno(), child.work_inside.fileno()])
         child.sent()
@@ -132,7 +136,7 @@ class Pool:
         assert child.program is not None
         verify(child.program, apart_from=self._apart_from, without=self._without)
         if self._groups is not None:
-            child.group = self._groups.make(f"run-{next(self._numbers)}")
+            child.group = self._groups.make(f"{'fresh' if self._fresh else 'run'}-{next(self._numbers)}")
             if "memory" not in self._without:
                 _limit(child.group, limits)
             child.group.add(child.reaper)

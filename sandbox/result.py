@@ -1,11 +1,27 @@
 """What one program did. A failing program is a Result; only a broken sandbox is an error."""
 
+import base64
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field, field_serializer
 
 Status = Literal["ok", "error", "timeout", "oom", "killed", "output_limit"]
 KilledBy = Literal["wall", "cpu", "memory", "output", "cancel"]
+
+
+class Artifact(BaseModel):
+    """A file that a program wrote. Its path is relative, with `/`; nobody has looked at its content."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    path: str
+    size: int
+    """Bytes."""
+    content: bytes = Field(repr=False)
+
+    @field_serializer("content", when_used="json")
+    def _in_base64(self, content: bytes) -> str:
+        return base64.b64encode(content).decode()
 
 
 class Result(BaseModel):
@@ -25,6 +41,10 @@ class Result(BaseModel):
     cpu_s: float = 0.0
     max_rss_mb: float = 0.0
     killed_by: KilledBy | None = None
+    artifacts: tuple[Artifact, ...] = ()
+    """Of a fresh run: the files that its program wrote, by path."""
+    artifacts_left_out: int = 0
+    """What else it left in its workspace: too many, too large or too deep, links, pipes, unreadable."""
 
     @property
     def ok(self) -> bool:

@@ -58,7 +58,7 @@ def main(descriptor: int) -> int:
             child = -1
         if child == 0:
             control.close()
-            return _serve_one(walls, Rlimits(**json.loads(request)), descriptors, (uid, gid))
+            return _serve_one(walls, json.loads(request), descriptors, (uid, gid))
         for inherited in descriptors:
             os.close(inherited)
 
@@ -89,7 +89,7 @@ def _open(control: socket.socket, settings: dict[str, Any]) -> Walls:
     return walls
 
 
-def _serve_one(walls: Walls, rlimits: Rlimits, descriptors: list[int], owner: tuple[int, int]) -> int:
+def _serve_one(walls: Walls, request: dict[str, Any], descriptors: list[int], owner: tuple[int, int]) -> int:
     """As a fresh clone: isolate, then split into the reaper, which never returns, and the program."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     status, work = (socket.socket(fileno=descriptor) for descriptor in descriptors)
@@ -98,24 +98,27 @@ def _serve_one(walls: Walls, rlimits: Rlimits, descriptors: list[int], owner: tu
             raise OSError(
                 "the user namespace of a run can't be left off: it gives the right to make the others"
             )
-        enclose(walls, *owner)
+        enclose(walls, *owner, fresh=request["fresh"])
         reaper.block_signals()
         program = os.fork()
         if program:
             work.close()
             reaper.reap(program, status, end_the_rest="leftovers" not in walls.without)
         reaper.unblock_signals()
-        confine(walls, rlimits)
+        confine(walls, Rlimits(**request["rlimits"]))
     except OSError as error:
         _complain(status.fileno(), error)
         os._exit(1)
     status.close()
-    return _wait_for_job(walls, work)
+    return _wait_for_job(walls, work, fresh=request["fresh"])
 
 
-def _wait_for_job(walls: Walls, work: socket.socket) -> int:
+def _wait_for_job(walls: Walls, work: socket.socket, *, fresh: bool) -> int:
     """Let the host look at this process first; only then may code of the task's interpreter run in it."""
-    work.sendall(wire.READY)
+    own = [os.open(WORKSPACE, os.O_PATH | os.O_DIRECTORY)] if fresh else []
+    wire.send_with_fds(work, wire.READY, own)
+    for descriptor in own:
+        os.close(descriptor)
     if work.recv(1) != wire.GO:
         return 0
     _use_site_packages()

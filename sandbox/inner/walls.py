@@ -85,14 +85,17 @@ def map_own_user(uid: int, gid: int) -> None:
 
 
 def workspace_options(walls: Walls) -> str:
-    """Mount options of the tmpfs that lasts from run to run: a size and a number of files."""
+    """Mount options of a workspace's tmpfs: a size and a number of files."""
     options = [] if "disk" in walls.without else [f"size={walls.disk_bytes}"]
     options += [] if "files" in walls.without else [f"nr_inodes={walls.files}"]
     return ",".join([*options, "mode=700"])
 
 
-def enclose(walls: Walls, uid: int, gid: int) -> None:
-    """As pid 1 of a run, in new namespaces: own /proc, /tmp, /dev/shm and terminals, loopback up."""
+def enclose(walls: Walls, uid: int, gid: int, *, fresh: bool) -> None:
+    """As pid 1 of a run, in new namespaces: own /proc, /tmp, /dev/shm and terminals, loopback up.
+
+    With `fresh` it has a workspace of its own, too, over the one that lasts.
+    """
     map_own_user(uid, gid)
     mount("none", "/", None, MS_REC | MS_PRIVATE)
     plain = MS_NOSUID | MS_NODEV
@@ -103,6 +106,8 @@ def enclose(walls: Walls, uid: int, gid: int) -> None:
     mount("devpts", "/dev/pts", "devpts", MS_NOSUID | MS_NOEXEC, "newinstance,ptmxmode=0666,mode=600,max=64")
     if "net" not in walls.without:
         _raise_loopback()
+    if fresh:
+        mount("tmpfs", WORKSPACE, "tmpfs", plain, workspace_options(walls))
     os.chdir(WORKSPACE)
 
 

@@ -1,0 +1,83 @@
+"""The workspace of one fresh run, from outside: files in before its program begins, artifacts out at its end.
+
+Whatever a program leaves is bounded here: in number, in bytes, in depth, and in kind.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from pathlib import PurePosixPath
+from typing import TypeVar
+
+from sandbox.errors import FileRefused
+from sandbox.result import Artifact, Result
+from sandbox.workspace import Workspace
+
+T = TypeVar("T")
+MAX_ARTIFACTS = 1024
+MAX_BYTES = 64 << 20
+"""Of all artifacts of one run together."""
+MAX_DEPTH = 32
+"""Folders above an artifact."""
+_PROGRAMS = (b"#!", b"\x7fELF")
+
+
+class FreshWorkspace:
+    """Files of one run. Its methods wait for their thread also when cancelled: `close` comes next."""
+
+    def __init__(self, root: int, owner: int, files: Mapping[str, bytes]) -> None:
+        """`root` is the descriptor of the folder, closed by `close`; `owner` the uid of the sandbox."""
+        self._workspace = Workspace(root, owner)
+        self._given = {PurePosixPath(path).as_posix(): content for path, content in files.items()}
+
+    def close(self) -> None:
+        """Let go of the workspace: nothing of it is left."""
+        self._workspace.close()
+
+    async def lay(self) -> None:
+        """Write the files that were given.
+
+        Raises:
+            FileRefused: a path leaves the workspace, or there is no room.
+        """
+        if self._given:
+            await _to_its_end(self._write)
+
+    async def with_artifacts(self, result: Result) -> Result:
+        """The result with what the program wrote; every process of the run is dead."""
+        artifacts, left_out = await _to_its_end(self._collect)
+        return result.model_copy(update={"artifacts": artifacts, "artifacts_left_out": left_out})
+
+    def _write(self) -> None:
+        for path, content in self._given.items():
+            self._workspace.write(path, content, executable=content.startswith(_PROGRAMS))
+
+    def _collect(self) -> tuple[tuple[Artifact, ...], int]:
+        found: list[Artifact] = []
+        room, left_out = MAX_BYTES, 0
+        for path, regular in self._workspace.entries(deepest=MAX_DEPTH):
+            given = self._given.get(path)
+            try:
+                if not regular or len(found) == MAX_ARTIFACTS:
+                    raise FileRefused(f"{path!r} is no file to hand out.")
+                content = self._workspace.read(path, limit=max(room, len(given or b"")))
+            except FileRefused:
+                left_out += 1
+                continue
+            if content == given:
+                continue
+            if len(content) > room:
+                left_out += 1
+                continue
+            room -= len(content)
+            found.append(Artifact(path=path, size=len(content), content=content))
+        return tuple(found), left_out
+
+
+async def _to_its_end(work: Callable[[], T]) -> T:
+    """Do it in a thread, and see it end whatever happens here: it uses a descriptor."""
+    thread = asyncio.ensure_future(asyncio.to_thread(work))
+    try:
+        return await asyncio.shield(thread)
+    except asyncio.CancelledError:
+        await asyncio.wait([thread])
+        raise
