@@ -63,6 +63,8 @@ class RunResumed(Body):
 
     budget: Budget
     model: str
+    settings: Settings | None = None
+    """Where someone else answers from here on; None: nothing else has changed."""
 
 
 class CallIntended(Body):

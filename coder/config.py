@@ -38,6 +38,7 @@ SETTING_KEYS = {
     "pids": "processes",
     "sandbox": "backend",
     "python": "python",
+    "model": "model",
     "base_url": "base_url",
 }
 TIGHTENING = (*BUDGET_KEYS, "program_timeout", "test_timeout", "memory", "pids")
@@ -76,12 +77,22 @@ class Config(BaseModel):
         """`base` with the limits that were set here."""
         return base.model_copy(update=_named(self, BUDGET_KEYS))
 
-    def settings(self, *, keep: bool = False, allow: tuple[str, ...] = ()) -> Settings:
+    def settings(
+        self, *, keep: bool = False, allow: tuple[str, ...] = (), replay: Path | None = None
+    ) -> Settings:
         """The settings of a run. They go into the log: no password in the base URL."""
-        named = _named(self, SETTING_KEYS)
-        if self.base_url is not None:
-            named["base_url"] = _without_password(self.base_url)
+        named = _named(self, SETTING_KEYS) | self.answering(replay)
         return Settings(budget=self.budget(Budget()), keep=keep, allow=allow, **named)
+
+    def answering(self, replay: Path | None) -> dict[str, Any]:
+        """Who answers, in the fields of Settings; empty where nothing of it was named."""
+        if self.model is None and self.base_url is None and replay is None:
+            return {}
+        return {
+            "model": self.model and _with_absolute_weights(self.model),
+            "base_url": self.base_url and _without_password(self.base_url),
+            "replay": replay and replay.absolute(),
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +159,15 @@ def checked(values: Mapping[str, object], called: Callable[[str], str]) -> Confi
         name = called(_key(str(first["loc"][0])))
         raise UsageError(f"{name}: {first['msg']}, not {first['input']!r}.") from error
     return config
+
+
+def _with_absolute_weights(model: str) -> str:
+    provider, _, file = model.partition("/")
+    return (
+        f"local/{Path(file).expanduser().absolute()}"
+        if provider == "local" and file.endswith(".gguf")
+        else model
+    )
 
 
 def _without_password(url: str) -> str:

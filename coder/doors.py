@@ -13,6 +13,7 @@ from coder.loop import Team, advance
 from coder.models.choice import resolve
 from coder.models.model import Model
 from coder.models.opening import open_model
+from coder.models.recorded import Recorded
 from coder.preflight import prepare
 from coder.reading import read_workspace
 from coder.redact import Redactor
@@ -84,6 +85,7 @@ async def resume(
     *,
     log: LeasedLog | None = None,
     budget: Budget | None = None,
+    settings: Settings | None = None,
     model: Model | None = None,
     team: Team | None = None,
     sandbox: OpenSandbox | None = None,
@@ -95,6 +97,7 @@ async def resume(
     Args:
         run: its id.
         budget: new limits, in all and not on top; None keeps the old ones.
+        settings: those that say who answers from now on; None keeps the old ones.
         model: None is the model that the run began with.
 
     Raises:
@@ -111,9 +114,8 @@ async def resume(
         bench = await stack.enter_async_context(_bench(state.task, state.settings, sandbox, watch))
         await prepare(bench, state.task, state.files)
         if model is None:
-            choice = await resolve(_asked_name(state), base_url=state.settings.base_url, environ=os.environ)
-            model = await stack.enter_async_context(open_model(choice))
-        await journal.append(RunResumed(budget=budget or state.budget, model=model.name))
+            model = await stack.enter_async_context(_same_model(state))
+        await journal.append(RunResumed(budget=budget or state.budget, model=model.name, settings=settings))
         return await _work(journal, model, bench, team or default_team(), stop or default_stop())
 
 
@@ -182,6 +184,19 @@ async def _loaded(journal: Journal) -> State:
         raise UsageError(f"Can't resume {journal.run}: {error}. See the runs with: coder ls") from error
 
 
-def _asked_name(state: State) -> str:
-    """The model's name as the user would give it: behind a base URL, without the host in front."""
-    return state.model.partition("/")[2] if state.settings.base_url else state.model
+@asynccontextmanager
+async def _same_model(state: State) -> AsyncIterator[Model]:
+    if state.settings.replay is not None:
+        yield Recorded(state.settings.replay)
+        return
+    choice = await resolve(asked_name(state), base_url=state.settings.base_url, environ=os.environ)
+    async with open_model(choice) as model:
+        yield model
+
+
+def asked_name(state: State) -> str:
+    """The model of a run as one asks for it: behind a base URL its name there, weights by their path."""
+    named = state.settings.model
+    if named is not None and (state.settings.base_url or named.startswith("local/")):
+        return named
+    return state.model

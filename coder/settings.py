@@ -28,8 +28,12 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     budget: Budget = Budget()
+    model: str | None = None
+    """Who answers, as the user named it; weights by their absolute path. A resume asks the same one."""
     base_url: str | None = None
-    """Where the model answers, when the user named it, so that a resume asks the same one."""
+    """Where the model answers, when the user named it."""
+    replay: Path | None = None
+    """The recording, absolute, that answers instead of a model."""
     plan: bool | None = None
     """True: plan first; False: never; None: when the task has steps."""
     temperature: float | None = Field(default=None, ge=0, le=2)

@@ -167,7 +167,13 @@ def _after(state: State, body: Body) -> State:
             return replace(state, stopped=body)
         case RunResumed():
             return replace(
-                state, budget=body.budget, model=body.model, stopped=None, exhausted=None, refused=None
+                state,
+                settings=body.settings or state.settings,
+                budget=body.budget,
+                model=body.model,
+                stopped=None,
+                exhausted=None,
+                refused=None,
             )
         case _:
             return state

@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Sequence
 
-from coder.cli.signals import INTERRUPTED, interrupt_on_signals
+from coder.cli.signals import INTERRUPTED, ignore_signals, interrupt_on_signals
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -12,7 +12,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         interrupt_on_signals()
         from coder.cli.app import run  # typer: the first tenth of a second, which Ctrl-C may meet
 
-        return run(arguments)
+        code = run(arguments)
     except KeyboardInterrupt:
         print("error: Interrupted.", file=sys.stderr)
-        return INTERRUPTED
+        code = INTERRUPTED
+    ignore_signals()
+    return code

@@ -13,6 +13,7 @@ from coder.cli.result import ended
 from coder.cli.screen import Screen
 from coder.cli.show import RunId
 from coder.config import Config, checked, flag
+from coder.doors import asked_name
 from coder.doors import resume as resume_run
 from coder.errors import LogNewer
 from coder.run import Run
@@ -61,23 +62,25 @@ async def _resume(
         run = await log.resolve(prefix)
         state = await _state(log, run)
         screen.watch_model(state.model, has_folder=state.task.workspace is not None)
+        changed = config.answering(replay)
+        same = not changed
         answerer = Answerer(
-            name=config.model or _asked_name(state),
-            base_url=config.base_url or (None if config.model else state.settings.base_url),
+            name=asked_name(state) if same else config.model,
+            base_url=state.settings.base_url if same else config.base_url,
             record=config.record,
-            replay=replay,
+            replay=state.settings.replay if same else replay,
             price=price,
             must_know_price=config.max_cost is not None,
         )
         async with opened(answerer, screen.note) as model:
             return await resume_run(
-                run, log=log, model=model, budget=config.budget(state.budget), watch=screen
+                run,
+                log=log,
+                model=model,
+                budget=config.budget(state.budget),
+                settings=state.settings.model_copy(update=changed) if changed else None,
+                watch=screen,
             )
-
-
-def _asked_name(state: State) -> str:
-    """The model as the user named it: behind a base URL it has the host in front."""
-    return state.model.partition("/")[2] if state.settings.base_url else state.model
 
 
 async def _state(log: SqliteLog, run: str) -> State:

@@ -110,7 +110,7 @@ def solve(
             price=price,
             must_know_price=loaded.cost_was_asked,
         )
-        settings = config.settings(keep=keep, allow=tuple(allow or ()))
+        settings = config.settings(keep=keep, allow=tuple(allow or ()), replay=replay)
         work = _solve(task, settings=settings, answerer=answerer, screen=screen)
         return run_until_interrupted(screen.spinning(work), run_id=lambda: screen.run_id)
 

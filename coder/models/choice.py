@@ -92,7 +92,7 @@ async def _unnamed(rows: Sequence[Provider], environ: Mapping[str, str]) -> Choi
 
 
 def _local(file: str) -> Choice:
-    if file:
+    if file and file != EMBEDDED:
         weights = checked_weights(Path(file))
         return Choice(name=f"local/{weights.stem}", weights=weights)
     return Choice(name=f"local/{EMBEDDED}", weights=embedded_weights(), notes=(WEAK,))

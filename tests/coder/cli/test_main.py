@@ -91,6 +91,18 @@ def test_a_signal_in_the_first_moments_is_met_in_words(
     assert b"Traceback" not in err
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_behind_the_end_changes_nothing_any_more(number: int) -> None:
+    script = (
+        "import atexit, os, sys; from coder.cli.main import main;"
+        f"atexit.register(os.kill, os.getpid(), {int(number)}); sys.exit(main(['--version']))"
+    )
+
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_errors_have_the_exit_codes_of_their_kind(capsys: pytest.CaptureFixture[str]) -> None:
     nested = ExceptionGroup("one", [ExceptionGroup("inside", [ModelAuthError("no key\nSet OPENAI_API_KEY")])])
 

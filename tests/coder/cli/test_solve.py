@@ -238,6 +238,34 @@ def test_a_killed_run_goes_on_and_repeats_no_call_that_was_answered(console: Con
     assert json.loads(resumed.out)["attempts"] == 2
 
 
+def test_a_replayed_run_goes_on_from_its_recording(console: Console, tmp_path: Path) -> None:
+    with faulty_endpoint(says(code(SUBTRACT)), says(code(ADD))) as endpoint:
+        solve(console, endpoint, *CHECK, "--record", "calls.jsonl")
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+
+    stopped = console.run("solve", TASK, *CHECK, "--replay", "calls.jsonl", "--max-calls", "1", "--json")
+    run = json.loads(stopped.out)["run_id"]
+    resumed = console.run("resume", run, "--max-calls", "2", cwd=elsewhere)
+
+    assert stopped.code == 3
+    assert resumed.code == 0, resumed.err
+    assert resumed.out == ADD
+
+
+def test_a_run_goes_on_with_whoever_answered_last(console: Console) -> None:
+    with faulty_endpoint(says(code(SUBTRACT))) as first, faulty_endpoint(hangs(), says(code(ADD))) as second:
+        run = json.loads(solve(console, first, *CHECK, "--max-calls", "1", "--json").out)["run_id"]
+        other = ("--base-url", second.url, "-m", "toy-large", "--max-calls", "3", "--timeout", "1.5")
+        changed = console.run("resume", run, *other)
+        resumed = console.run("resume", run, "--timeout", "60")
+
+    assert changed.code == 3, changed.err
+    assert resumed.code == 0, resumed.err
+    assert [request.body["model"] for request in second.requests] == ["toy-large", "toy-large"]
+    assert len(first.requests) == 1
+
+
 def test_a_run_at_its_limit_goes_on_with_a_raised_one(console: Console) -> None:
     with faulty_endpoint(says(code(SUBTRACT)), says(code(ADD))) as endpoint:
         stopped = solve(console, endpoint, *CHECK, "--max-calls", "1", "--json")

@@ -166,6 +166,12 @@ async def test_with_nothing_at_all_the_embedded_model_answers_and_says_that_it_i
     assert choice.notes == (WEAK,)
 
 
+async def test_the_embedded_model_is_found_by_the_name_that_a_log_keeps_of_it() -> None:
+    embedded = await resolve("local", environ={}, table=HOSTED)
+
+    assert await resolve(embedded.name, environ={}, table=HOSTED) == embedded
+
+
 async def test_a_server_that_lists_no_model_is_passed_over() -> None:
     with faulty_endpoint(hangs(), models=()) as server:
         choice = await resolve(None, environ={}, table=ollama(server.port))
