@@ -22,6 +22,7 @@ from sandbox.inner.execute import forget_server
 from sandbox.inner.foreign import Foreign, foreign
 from sandbox.inner.lending import Loan
 from sandbox.inner.operators import OPERATORS, operators_of
+from sandbox.inner.plain import Parts, copied_of, plain
 from sandbox.inner.printed import Printed
 from sandbox.inner.records import fields_of
 from sandbox.inner.standard import from_parts, to_parts
@@ -61,6 +62,7 @@ class Callee:
             "resume": _resume,
             "await": _await,
             "describe": self._describe,
+            "plain": plain,
             **OPERATORS,
         }
 
@@ -103,7 +105,7 @@ class Callee:
         kind = type(value)
         if issubclass(kind, Foreign):
             return ("yours", Foreign.number_of(value))
-        parts = to_parts(value)
+        parts = value.parts if kind is Parts else to_parts(value)
         if parts is not None:
             return parts
         number = self._number(value)
@@ -152,7 +154,8 @@ class Callee:
     def _describe(self, cls: type) -> tuple[object, ...]:
         bases = [base for base in cls.__bases__ if base is not object]
         names = (cls.__name__, cls.__qualname__, cls.__module__)
-        return (*names, bases, operators_of(cls), operators_of(type(cls)), fields_of(cls))
+        operators = (operators_of(cls), operators_of(type(cls)), copied_of(cls))
+        return (*names, bases, *operators, fields_of(cls))
 
 
 def _resume(generator: Any, how: str, value: object) -> tuple[str, object]:

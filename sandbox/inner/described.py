@@ -11,8 +11,26 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from sandbox.inner.codec import CodecError
-from sandbox.inner.operators import BINARY, CONTAINS, IN_PLACE, METHODS, ORDER, PLAIN, REFLECTED
-from sandbox.inner.proxies import Instance, is_built, is_proxy, link_of, mark_built
+from sandbox.inner.operators import (
+    BINARY,
+    CONTAINS,
+    IN_PLACE,
+    METHODS,
+    OPERATORS,
+    ORDER,
+    PLAIN,
+    REFLECTED,
+)
+from sandbox.inner.proxies import (
+    Instance,
+    copy_of,
+    is_built,
+    is_class,
+    is_proxy,
+    link_of,
+    mark_built,
+    noted,
+)
 from sandbox.inner.raised import error_attribute, error_text
 from sandbox.inner.records import Record, are_fields
 from sandbox.inner.stepwise import coroutine
@@ -74,12 +92,12 @@ class _Described(type):
     def __call__(cls, *args: object, **kwargs: object) -> Any:
         """Make an instance there."""
         made = _link(cls).call(cls, args, kwargs, cls.__name__)
-        if isinstance(made, Instance):
+        if isinstance(made, Instance) and is_class(cls):
             mark_built(made)
         return made
 
     def __getattr__(cls, name: str) -> Any:
-        return _link(cls).request("get", cls, name)
+        return noted(_link(cls).request("get", cls, name), name)
 
     def __setattr__(cls, name: str, value: object) -> None:
         _link(cls).request("set", cls, name, value)
@@ -103,7 +121,7 @@ def make_class(link: Link, number: int, described: Any) -> type:
     Raises:
         CodecError: the description isn't one.
     """
-    name, qualname, module, bases, operators, class_operators, fields = _checked(described)
+    name, qualname, module, bases, operators, class_operators, copied, fields = _checked(described)
     own = [base for base in bases if issubclass(base, (Instance, Record, BaseException))]
     space: dict[str, Any] = {"__module__": module, "__qualname__": qualname, "__far__": (link, number)}
     if any(issubclass(base, BaseException) for base in own):
@@ -117,7 +135,7 @@ def make_class(link: Link, number: int, described: Any) -> type:
         space.update({field: property(itemgetter(i)) for i, field in enumerate(fields)}, __slots__=())
     else:
         own = [base for base in own if issubclass(base, Instance)]
-        space.update(_operators(operators), __slots__=())
+        space.update(_operators(operators, copied), __slots__=())
     meta = _meta(own, class_operators)
     try:
         made: type = meta(name, tuple(own) or (Instance,), space, made=True)
@@ -138,14 +156,14 @@ def _meta(bases: list[type], operators: tuple[str, ...]) -> Any:
 
 
 def _checked(described: Any) -> tuple[Any, ...]:
-    if type(described) is not tuple or len(described) != 7:
+    if type(described) is not tuple or len(described) != 8:
         raise CodecError("no description of a class")
-    *names, bases, operators, class_operators, fields = described
+    *names, bases, operators, class_operators, copied, fields = described
     if not all(type(name) is str for name in names) or type(bases) is not list:
         raise CodecError("no names of a class")
     if not all(isinstance(base, type) for base in bases):
         raise CodecError("a class with bases that aren't classes")
-    if type(operators) is not tuple or type(class_operators) is not tuple:
+    if any(type(some) is not tuple for some in (operators, class_operators, copied)):
         raise CodecError("a class without operators")
     if fields is not None and not are_fields(fields):
         raise CodecError("a record without fields")
@@ -162,13 +180,16 @@ def _standard_error(module: str, name: str) -> type | None:
     return found if isinstance(found, type) and issubclass(found, BaseException) else None
 
 
-def _operators(names: tuple[str, ...]) -> dict[str, Any]:
+def _operators(names: tuple[str, ...], copied: tuple[str, ...]) -> dict[str, Any]:
     space: dict[str, Any] = {name: _asked(name) for name in (*PLAIN, *METHODS) if name in names}
     space.update((name, _guarded(name)) for name in _JUDGING if name in names)
     space.update((name, _reflected(name, plain)) for name, plain in REFLECTED.items() if name in names)
     if "unhashable" in names:
         space["__hash__"] = None
     space["__own_equality__"] = "__eq__" in names or "__ne__" in names
+    space["__copied__"] = copied
+    if "__hash__" in copied:
+        space["__hash__"] = lambda self: hash(copy_of(self))
     if "__call__" in names:
         space["__call__"] = lambda self, *args, **kwargs: link_of(self).call(
             self, args, kwargs, type(self).__name__
@@ -211,6 +232,8 @@ def _may_swallow(error: BaseException | None) -> bool:
 
 def _guarded(name: str) -> Callable[..., Any]:
     def asked(self: Any, other: object, *more: object) -> object:
+        if name in type(self).__copied__ and not is_proxy(other):
+            return OPERATORS[name](copy_of(self), other, *more)
         if not (is_built(self) or is_proxy(other)):
             if name in CONTAINS and hasattr(type(self), "__iter__"):
                 return any(item is other or item == other for item in self)
@@ -222,6 +245,8 @@ def _guarded(name: str) -> Callable[..., Any]:
 
 def _reflected(name: str, plain: str) -> Callable[..., Any]:
     def asked(self: Any, other: object) -> object:
+        if name in type(self).__copied__ and not is_proxy(other):
+            return OPERATORS[plain](other, copy_of(self))
         if not (is_built(self) or is_proxy(other)):
             raise _not_for(self, name)
         return _inherit(self, link_of(self).request(plain, other, self))

@@ -2,13 +2,16 @@
 
 A proxy passes on what is done with it. What it never does is to let the candidate judge the test's own data:
 an object of the candidate is not equal to plain data, isn't ordered against it, does no arithmetic with it,
-unless the test itself made the object by calling its class (then its operators are what is being tested).
+unless the test itself made the object by calling its class (then its operators are what is being tested), or
+the operator is that of a builtin type that the class derives from (then it is applied here, to a copy).
 """
 
 from __future__ import annotations
 
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
+
+from sandbox.inner.discerning import tells_apart
 
 if TYPE_CHECKING:
     from sandbox.inner.link import Link
@@ -19,6 +22,8 @@ class Proxy:
 
     __slots__ = ("__built", "__link", "__number", "__weakref__")
     __own_equality__ = False
+    __copied__: tuple[str, ...] = ()
+    """Operators that are those of a builtin type, so that a copy made here decides."""
     __link: Link
     __number: int
     __built: bool
@@ -41,22 +46,31 @@ class Proxy:
         if other is self:
             return True
         if not is_proxy(other):
-            self.__disown()
-            return False
+            return self.__equals_plain(other)
         return self.__link.request("__eq__", self, other)
 
     def __ne__(self, other: object) -> Any:
         if other is self:
             return False
         if not is_proxy(other):
-            self.__disown()
-            return True
+            return not self.__equals_plain(other)
         return self.__link.request("__ne__", self, other)
 
-    def __disown(self) -> None:
-        """Note that the candidate's own equality was not asked about the test's data."""
-        if type(self).__own_equality__:
-            self.__link.disowned = True
+    def __equals_plain(self, other: object) -> bool:
+        """Whether it equals data of the test's: by a copy, or by its own word where that tells values apart.
+
+        Only an object of a class that the test knows by name is asked: it may be what is being tested.
+        """
+        cls = type(self)
+        if "__eq__" in cls.__copied__:
+            return bool(copy_of(self) == other)
+        if not cls.__own_equality__:
+            return False
+        known = self.__built or is_class(cls)
+        if known and tells_apart(lambda value: self.__link.request("__eq__", self, value), other):
+            return True
+        self.__link.disowned = True  # the candidate's own equality did not decide
+        return False
 
     # The interpreter itself refuses what isn't exactly an int or a str, so these are believed in type only.
     def __hash__(self) -> int:
@@ -130,7 +144,7 @@ class Module(ModuleType):
 
     def __getattr__(self, name: str) -> Any:
         if name != "__all__":
-            return self.__link.request("get", self, name)
+            return noted(self.__link.request("get", self, name), name)
         names = self.__link.request("__dir__", self)
         if name in names:
             return self.__link.request("get", self, name)
@@ -159,7 +173,7 @@ def number_of(value: Any) -> int | None:
     elif issubclass(kind, Module):
         number = value._Module__number
     elif issubclass(kind, type):
-        number = type.__dict__["__dict__"].__get__(value).get("__far__", (None, None))[1]
+        number = _space(value).get("__far__", (None, None))[1]
     elif issubclass(kind, BaseException):
         number = vars(value).get("__far__", (None, None))[1]
     return number
@@ -180,6 +194,36 @@ def is_built(proxy: Any) -> bool:
     """Whether the test made the object itself, by calling its class, or by operators on such objects."""
     built: bool = proxy._Proxy__built
     return built
+
+
+def noted(value: Any, name: str) -> Any:
+    """The value of a name. A class under the name of a function is one in disguise: it makes no operands."""
+    if isinstance(value, type) and number_of(value) is not None:
+        is_class = name.lstrip("_")[:1].isupper()
+        type.__setattr__(value, "__is_class__", is_class and _space(value).get("__is_class__", True))
+    return value
+
+
+def is_class(cls: type) -> bool:
+    """Whether the test knows a proxy class by the name of a class, and by no other."""
+    return bool(_space(cls).get("__is_class__", False))
+
+
+def _space(cls: type) -> Any:
+    """The class's own names, whatever its metaclass says."""
+    return type.__dict__["__dict__"].__get__(cls)
+
+
+def copy_of(proxy: Any) -> object:
+    """The builtin value that an object of a class derived from a builtin type holds, made anew here.
+
+    Raises:
+        TypeError: the candidate's process gave something else.
+    """
+    value: object = link_of(proxy).request("plain", proxy)
+    if is_proxy(value):
+        raise TypeError(f"an object of {type(proxy).__name__} without a value")
+    return value
 
 
 def mark_built(proxy: object) -> None:

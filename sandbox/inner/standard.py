@@ -71,10 +71,36 @@ _TAKE_LOADED: dict[tuple[str, str], Callable[[Any], tuple[object, ...] | None]] 
     ("decimal", "Decimal"): lambda v: (str(v),),
     ("fractions", "Fraction"): lambda v: (v.numerator, v.denominator),
     ("datetime", "date"): lambda v: (v.isoformat(),),
-    ("datetime", "time"): lambda v: (v.isoformat(), v.fold) if v.tzinfo is None else None,
-    ("datetime", "datetime"): lambda v: (v.isoformat(), v.fold) if v.tzinfo is None else None,
+    ("datetime", "time"): lambda v: _with_zone(v),
+    ("datetime", "datetime"): lambda v: _with_zone(v),
+    ("datetime", "timezone"): lambda v: v.__getinitargs__(),
+    ("zoneinfo", "ZoneInfo"): lambda v: None if v.key is None else (v.key,),
+    ("uuid", "UUID"): lambda v: (v.int,),
+    ("array", "array"): lambda v: (v.typecode, v.tolist()),
+    ("ipaddress", "IPv4Address"): lambda v: (str(v),),
+    ("ipaddress", "IPv6Address"): lambda v: (str(v),),
+    ("ipaddress", "IPv4Network"): lambda v: (str(v),),
+    ("ipaddress", "IPv6Network"): lambda v: (str(v),),
     ("datetime", "timedelta"): lambda v: (v.days, v.seconds, v.microseconds),
 }
+
+
+def _with_zone(value: Any) -> tuple[object, ...] | None:
+    zone = value.tzinfo
+    if zone is not None and to_parts(zone) is None:
+        return None
+    return (value.replace(tzinfo=None).isoformat(), value.fold, zone)
+
+
+def _zoned(kind: str, text: str, fold: object, zone: object) -> object:
+    made = _imported("datetime", kind).fromisoformat(_exact(text, str))
+    return made.replace(fold=fold, tzinfo=zone)
+
+
+def _path(name: str, text: str) -> object:
+    if _exact(name, str) not in ("PosixPath", "PurePosixPath", "WindowsPath", "PureWindowsPath"):
+        raise TypeError("no path")
+    return _imported("pathlib", name)(_exact(text, str))
 
 
 def _imported(module: str, name: str) -> Any:
@@ -100,11 +126,16 @@ _MAKE: dict[str, Callable[..., object]] = {
     "Decimal": lambda text: _imported("decimal", "Decimal")(_exact(text, str)),
     "Fraction": lambda top, bottom: _imported("fractions", "Fraction")(_exact(top, int), _exact(bottom, int)),
     "date": lambda text: _imported("datetime", "date").fromisoformat(_exact(text, str)),
-    "time": lambda text, fold: (
-        _imported("datetime", "time").fromisoformat(_exact(text, str)).replace(fold=fold)
-    ),
-    "datetime": lambda text, fold: (
-        _imported("datetime", "datetime").fromisoformat(_exact(text, str)).replace(fold=fold)
-    ),
+    "time": lambda *parts: _zoned("time", *parts),
+    "datetime": lambda *parts: _zoned("datetime", *parts),
+    "timezone": lambda *parts: _imported("datetime", "timezone")(*parts),
+    "ZoneInfo": lambda key: _imported("zoneinfo", "ZoneInfo")(_exact(key, str)),
+    "UUID": lambda number: _imported("uuid", "UUID")(int=_exact(number, int)),
+    "array": lambda code, items: _imported("array", "array")(_exact(code, str), _exact(items, list)),
+    "path": _path,
+    **{
+        name: lambda text, name=name: _imported("ipaddress", name)(_exact(text, str))
+        for name in ("IPv4Address", "IPv6Address", "IPv4Network", "IPv6Network")
+    },
     "timedelta": lambda *parts: _imported("datetime", "timedelta")(*(_exact(part, int) for part in parts)),
 }

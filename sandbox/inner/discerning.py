@@ -1,0 +1,79 @@
+"""Whether an equality of the candidate's own tells values apart, found out by asking it about others, too.
+
+An object that is equal to everything can't know which of several values is the test's.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_WANTED = 5
+"""Other values that it must not be equal to; a guess among them and the test's own passes one in six."""
+_TRIES = 100
+_STEPS = (-3, -2, -1, 1, 2, 3)
+_LETTERS = "aeimnorst"
+
+
+def tells_apart(equals: Callable[[Any], object], value: object) -> bool:
+    """Whether `equals` holds for `value` and for none of a few others like it, asked in random order."""
+    others: list[Any] = []
+    for _ in range(_TRIES):
+        if len(others) == _WANTED:
+            break
+        other = _other(value)
+        if other is not None and other not in others:
+            others.append(other)
+    if len(others) < (1 if type(value) is bool else _WANTED):
+        return False
+    asked = [(other, False) for other in others]
+    asked.insert(_below(len(others) + 1), (value, True))
+    return all(_answer(equals, one) is wanted for one, wanted in asked)
+
+
+def _answer(equals: Callable[[Any], object], value: object) -> object:
+    try:
+        return equals(value)
+    except Exception:  # noqa: BLE001 - the candidate's own equality failed on it: not equal
+        return False
+
+
+def _below(end: int) -> int:
+    """A number in range(end) that nobody can foresee."""
+    return int.from_bytes(os.urandom(8), "little") % end
+
+
+def _other(value: Any) -> Any:
+    """A value like `value`, and not equal to it; None where there is none."""
+    kind = type(value)
+    if kind is bool:
+        return not value
+    if kind in (int, float, complex):
+        return value + _STEPS[_below(len(_STEPS))] if value + 1 != value else None
+    if kind in (str, bytes):
+        at, letter = _below(len(value) + 1), _LETTERS[_below(len(_LETTERS))]
+        return value[:at] + (letter if kind is str else letter.encode()) + value[at + 1 :]
+    if kind in (list, tuple):
+        return _other_items(value)
+    if kind is dict and value:
+        key = list(value)[_below(len(value))]
+        changed = _other(value[key])
+        return None if changed is None else {**value, key: changed}
+    if kind in (set, frozenset):
+        return kind([*value, _below(1 << 16)])
+    return None
+
+
+def _other_items(value: Any) -> Any:
+    if not value:
+        return type(value)([_below(10)])
+    at = _below(len(value))
+    changed = _other(value[at])
+    return (
+        value[:at] + value[at + 1 :]
+        if changed is None
+        else value[:at] + type(value)([changed]) + value[at + 1 :]
+    )
