@@ -28,6 +28,8 @@ _IN_FLIGHT = 32
 class BubblewrapSandbox:
     """A sandbox on this machine. Made by `open_bubblewrap`."""
 
+    backend = "bubblewrap"
+
     def __init__(self, server: Server, policy: Policy, *, without: frozenset[str]) -> None:
         self._server, self._policy, self._without = server, policy, without
         self._environment = environment(server.interpreter, policy.environment)

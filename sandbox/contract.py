@@ -41,6 +41,10 @@ class Running(Protocol):
 class Sandbox(Protocol):
     """A place where a program can do no harm. Open one with `sandbox.open_sandbox`."""
 
+    @property
+    def backend(self) -> str:
+        """The name by which `open_sandbox` opens this kind of sandbox."""
+
     def capabilities(self) -> Sequence[Capability]:
         """Each guarantee with the mechanism that keeps it on this machine."""
 
