@@ -7,6 +7,8 @@ stdout is the address once the weights are loaded. The server ends when stdin do
 
 import json
 import os
+import select
+import signal
 import sys
 from typing import Any, TextIO
 
@@ -14,15 +16,32 @@ from typing import Any, TextIO
 def main() -> None:
     """Serve until stdin ends."""
     settings = json.loads(sys.stdin.readline())
+    _end_with_owner()
     # llama.cpp logs to whatever descriptor 1 is, too: the address gets a descriptor of its own.
     answer = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     server = _start(settings)
-    _tell(answer, {"url": server.listening_address})
+    try:
+        _tell(answer, {"url": server.listening_address})
+    except BrokenPipeError:
+        os._exit(0)  # nobody listens; unwinding would wait for the server's own threads for ever
     while sys.stdin.buffer.read(4096):
         pass
     # An answer that is being written has no reader any more, so there is nothing to wait for.
     os._exit(0)
+
+
+def _end_with_owner() -> None:
+    """Have the kernel end us when stdin does: while llama.cpp loads, no Python runs here."""
+    if sys.platform == "win32":
+        return
+    import fcntl  # not there on Windows
+
+    signal.signal(signal.SIGIO, signal.SIG_DFL)
+    fcntl.fcntl(0, fcntl.F_SETOWN, os.getpid())
+    fcntl.fcntl(0, fcntl.F_SETFL, fcntl.fcntl(0, fcntl.F_GETFL) | os.O_ASYNC)
+    if select.select([0], [], [], 0)[0]:
+        os._exit(0)  # it had closed before
 
 
 def _start(settings: dict[str, Any]) -> Any:  # noqa: ANN401  (xllamacpp has no types)

@@ -1,4 +1,5 @@
 import asyncio
+import json
 import os
 import subprocess
 import sys
@@ -11,7 +12,7 @@ import pytest_asyncio
 from coder.errors import ModelAuthError, ModelRefused, ModelUnavailable, UsageError
 from coder.models.chat import ChatModel
 from coder.models.endpoint import LOCAL_PATIENCE
-from coder.models.llama import Llama
+from coder.models.llama import SERVER, Llama
 from coder.models.local import LocalModel
 from coder.models.model import ChatMessage, Sampling
 from coder.models.weights import EMBEDDED, embedded_weights
@@ -143,6 +144,29 @@ async def test_the_child_ends_when_its_owner_is_killed() -> None:
     await asyncio.wait_for(ended.wait(), 20)
     loop.remove_reader(child)
     os.close(child)
+
+
+async def test_the_child_ends_with_its_owner_while_it_loads(tmp_path: Path) -> None:
+    weights = tmp_path / "endless.gguf"
+    os.mkfifo(weights)
+    settings = {"path": str(weights), "context": 512, "threads": 1, "key": "any"}
+    child = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-P", str(SERVER)), stdin=subprocess.PIPE, stderr=subprocess.DEVNULL
+    )
+    assert child.stdin is not None
+    child.stdin.write(json.dumps(settings).encode() + b"\n")
+    async with asyncio.timeout(60):
+        # Opening the weights will block it for ever, as nobody writes into them.
+        while "xllamacpp" not in Path(f"/proc/{child.pid}/maps").read_text():  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+
+    child.stdin.close()
+
+    try:
+        await asyncio.wait_for(child.wait(), 20)
+    finally:
+        if child.returncode is None:
+            child.kill()
 
 
 async def test_neither_keys_nor_the_folders_own_modules_reach_the_child(
