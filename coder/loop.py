@@ -12,7 +12,7 @@ from coder.message import Verified
 from coder.participants.participant import Participant
 from coder.run import EXIT_CODES
 from coder.state import State
-from coder.stops import Reason, Stop
+from coder.stops import Reason, Stop, budget_reached
 from coder.turn import BudgetSpent, Turn
 
 
@@ -43,11 +43,12 @@ class Finish:
 
 
 Command = Speak | Land | Finish
+_BUDGET = budget_reached()  # holds whatever else a caller's own stop says
 
 
 def decide(state: State, team: Team, stop: Stop) -> Command:
     """What comes next. Pure: the same state gives the same command, on this day and on a resume."""
-    reason = stop(state)
+    reason = stop(state) or _BUDGET(state)
     if reason is None:
         return Speak(team.next(state).name)
     if _should_land(state, reason):

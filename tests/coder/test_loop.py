@@ -13,6 +13,7 @@ from coder.models.model import ChatMessage
 from coder.models.scripted import Scripted
 from coder.run import Run
 from coder.settings import Budget, Settings
+from coder.stops import tests_pass
 from coder.store import MemoryLog
 from coder.task import Task, TestSource
 from coder.undoing import undo
@@ -151,6 +152,16 @@ async def test_the_time_limit_ends_a_run_whose_model_does_not_answer() -> None:
 
     assert (run.status, run.exit_code) == ("limit", 3)
     assert "time limit" in run.reason
+
+
+async def test_the_budget_holds_whatever_stop_a_caller_brings() -> None:
+    model = Scripted([fenced(SUBTRACT)] * 9)
+
+    run = await solve(
+        TASK, model=model, settings=Settings(budget=Budget(calls=2)), stop=tests_pass(), log=MemoryLog()
+    )
+
+    assert (run.status, run.calls) == ("limit", 2)
 
 
 async def test_all_samples_and_repairs_tried_is_unsolved() -> None:
