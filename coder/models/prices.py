@@ -10,6 +10,8 @@ def cost(endpoint: Endpoint, usage: Usage) -> Decimal | None:
     """US dollars for one call; 0 for a model that runs here; None where no price is known."""
     if endpoint.is_free:
         return Decimal(0)
+    if endpoint.is_local:
+        return None  # whoever stands behind a loopback address, the list does not know it
     # Its table of prices takes 0.1 s to load: only those who pay wait for it.
     import genai_prices
 
