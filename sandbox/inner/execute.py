@@ -15,11 +15,15 @@ import socket
 import sys
 import traceback
 import types
+from itertools import takewhile
 from typing import Any
+
+from sandbox.inner.channel import Channel
 
 WORKSPACE = "/w"
 NOT_EXECUTABLE, NOT_FOUND = 126, 127
 """Exit codes of a shell for a command that can't be started."""
+_FORGOTTEN: list[types.ModuleType] = []
 _UNFLUSHED = 120
 """Python's own exit code for output that could not be written at the end."""
 
@@ -84,6 +88,7 @@ def _run_python(source: str, filename: str, arguments: list[str]) -> int:
         *sys.path,
     ]
     forget_server()
+    del sys.modules["__main__"]  # so that it comes last
     sys.modules["__main__"] = module
     lines = source.splitlines(keepends=True)
     linecache.cache[path] = (
@@ -102,12 +107,8 @@ def _run_python(source: str, filename: str, arguments: list[str]) -> int:
 
 
 def _run_entry(entry: str, arguments: dict[str, Any], channel: int) -> int:
-    from sandbox.inner.channel import Channel
-
     connection = Channel(socket.socket(fileno=channel))
-    sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-    main = importlib.import_module(entry).main
-    main(connection, arguments)
+    importlib.import_module(f"sandbox.inner.{entry}").main(connection, arguments)
     return 0
 
 
@@ -116,7 +117,8 @@ def _wind_up(code: int) -> None:
     if "threading" in sys.modules:
         sys.modules["threading"]._shutdown()
     atexit._run_exitfuncs()
-    for module in list(sys.modules.values()):
+    for name in [*takewhile(_is_new, reversed(sys.modules)), "__main__"]:
+        module = sys.modules.get(name)
         if (getattr(module, "__file__", None) or "").startswith(f"{WORKSPACE}/"):
             module.__dict__.clear()
     gc.collect()
@@ -129,12 +131,16 @@ def _wind_up(code: int) -> None:
     os._exit(code)
 
 
+def _is_new(name: str) -> bool:
+    """Modules stand in the order of their import; what the program imported comes after itself."""
+    return name != "__main__"
+
+
 def forget_server() -> None:
-    """Our modules must not answer to a program's `import`."""
+    """Our modules must not answer to a program's `import`. They stay in memory: to free them takes time."""
+    for name in [name for name in sys.modules if name.partition(".")[0] == "sandbox"]:
+        _FORGOTTEN.append(sys.modules.pop(name))
     here = os.path.dirname(os.path.abspath(__file__))
-    for name, module in list(sys.modules.items()):
-        if name.split(".")[0] == "sandbox" or (getattr(module, "__file__", None) or "").startswith(here):
-            del sys.modules[name]
     sys.path[:] = [place for place in sys.path if not f"{here}/".startswith(f"{place}/")]
 
 

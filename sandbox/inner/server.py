@@ -7,19 +7,20 @@ talks to each child over that child's own sockets, which pass through here once.
 from __future__ import annotations
 
 import gc
+import importlib
 import json
 import os
 import resource
 import signal
-import site
 import socket
 import sys
 from typing import Any
 
 from sandbox.inner import landlock, reaper, wire
 from sandbox.inner.execute import execute
-from sandbox.inner.root import VENV, build_root
+from sandbox.inner.root import build_root
 from sandbox.inner.seccomp import Filter, filter_file
+from sandbox.inner.sites import Site
 from sandbox.inner.syscalls import NEWNS, NEWUSER, clone, unshare
 from sandbox.inner.walls import (
     NAMESPACES,
@@ -36,12 +37,20 @@ from sandbox.inner.walls import (
 
 _MESSAGE = 1 << 16
 """Bytes; a request of the host is far smaller."""
+_PRELOADED = (
+    *("sandbox.inner.callee", "sandbox.inner.channel", "sandbox.inner.checker"),
+    *("datetime", "heapq", "importlib.resources", "pathlib", "random", "statistics", "string", "tempfile"),
+)
+"""What most runs would import themselves: ours, and of the standard library only."""
 
 
 def main(descriptor: int) -> int:
     """Serve the host on a SEQPACKET socket. Returns only in a child, with the exit code of its program."""
     control = socket.socket(fileno=descriptor)
     walls = _open(control, json.loads(control.recv(_MESSAGE)))
+    for name in _PRELOADED:
+        importlib.import_module(name)
+    site = Site()
     uid, gid = os.getuid(), os.getgid()
     flags = sum(flag for name, flag in NAMESPACES.items() if name not in walls.without)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # children are reaped by the kernel; the host watches them
@@ -58,7 +67,7 @@ def main(descriptor: int) -> int:
             child = -1
         if child == 0:
             control.close()
-            return _serve_one(walls, json.loads(request), descriptors, (uid, gid))
+            return _serve_one(walls, json.loads(request), descriptors, (uid, gid), site)
         for inherited in descriptors:
             os.close(inherited)
 
@@ -89,7 +98,9 @@ def _open(control: socket.socket, settings: dict[str, Any]) -> Walls:
     return walls
 
 
-def _serve_one(walls: Walls, request: dict[str, Any], descriptors: list[int], owner: tuple[int, int]) -> int:
+def _serve_one(
+    walls: Walls, request: dict[str, Any], descriptors: list[int], owner: tuple[int, int], site: Site
+) -> int:
     """As a fresh clone: isolate, then split into the reaper, which never returns, and the program."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     status, work = (socket.socket(fileno=descriptor) for descriptor in descriptors)
@@ -110,10 +121,10 @@ def _serve_one(walls: Walls, request: dict[str, Any], descriptors: list[int], ow
         _complain(status.fileno(), error)
         os._exit(1)
     status.close()
-    return _wait_for_job(walls, work, fresh=request["fresh"])
+    return _wait_for_job(walls, work, site, fresh=request["fresh"])
 
 
-def _wait_for_job(walls: Walls, work: socket.socket, *, fresh: bool) -> int:
+def _wait_for_job(walls: Walls, work: socket.socket, site: Site, *, fresh: bool) -> int:
     """Let the host look at this process first; only then may code of the task's interpreter run in it."""
     own = [os.open(WORKSPACE, os.O_PATH | os.O_DIRECTORY)] if fresh else []
     wire.send_with_fds(work, wire.READY, own)
@@ -121,7 +132,7 @@ def _wait_for_job(walls: Walls, work: socket.socket, *, fresh: bool) -> int:
         os.close(descriptor)
     if work.recv(1) != wire.GO:
         return 0
-    _use_site_packages()
+    site.finish()
     received = wire.receive_job(work)
     if received is None:
         return 0
@@ -129,15 +140,6 @@ def _wait_for_job(walls: Walls, work: socket.socket, *, fresh: bool) -> int:
     work.close()
     tighten(walls, Rlimits(**job["rlimits"]))
     return execute(job, descriptors)
-
-
-def _use_site_packages() -> None:
-    """As Python does at its start; only now, since files of the task's environment run here."""
-    if os.path.isdir(VENV):
-        sys.executable = f"{VENV}/bin/python"
-        if sys.version_info >= (3, 14):
-            sys.prefix = sys.exec_prefix = VENV  # older ones set it in site itself
-    site.main()
 
 
 def _complain(status: int, error: OSError) -> None:
