@@ -124,7 +124,7 @@ async def test_an_endpoint_that_refuses_everything_ends() -> None:
 async def test_the_price_comes_from_the_address_and_is_unknown_elsewhere() -> None:
     with faulty_endpoint(says("hello")) as server:
         url = SecretStr("https://api.openai.com/v1")
-        sold = ChatModel(endpoint_of(server, url=url, model="gpt-4.1-mini"))
+        sold = ChatModel(endpoint_of(server, url=url, model="gpt-4.1-mini", is_local=False))
         unknown = ChatModel(endpoint_of(server, model="gpt-4.1-mini"))
         free = ChatModel(endpoint_of(server, is_free=True))
 
