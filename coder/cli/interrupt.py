@@ -5,9 +5,12 @@ owner.
 """
 
 import asyncio
+import contextlib
 import os
 import signal
-from collections.abc import Callable, Coroutine
+import socket
+import sys
+from collections.abc import Callable, Coroutine, Iterator
 from types import FrameType
 from typing import Any, TypeVar
 
@@ -55,7 +58,28 @@ async def _cancellable(work: Coroutine[Any, Any, T]) -> T:
     # Not loop.add_signal_handler: closing the loop would give SIGTERM back to the system for a moment.
     for each in SIGNALS:
         signal.signal(each, cancel)
-    return await work
+    with _waking(loop):
+        return await work
+
+
+@contextlib.contextmanager
+def _waking(loop: asyncio.AbstractEventLoop) -> Iterator[None]:
+    """Have every signal wake the loop, also one that comes in the moment before it goes to sleep."""
+    if sys.platform == "win32":  # there the loop does so itself
+        yield
+        return
+    ours, the_systems = socket.socketpair()
+    ours.setblocking(False)
+    the_systems.setblocking(False)
+    loop.add_reader(ours, ours.recv, 64)
+    before = signal.set_wakeup_fd(the_systems.fileno(), warn_on_full_buffer=False)
+    try:
+        yield
+    finally:
+        signal.set_wakeup_fd(before)
+        loop.remove_reader(ours)
+        ours.close()
+        the_systems.close()
 
 
 def _end(number: int, frame: FrameType | None) -> None:
