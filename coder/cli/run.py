@@ -28,7 +28,7 @@ from coder.job import Job, Wanted, make_job
 from sandbox import Result, open_sandbox
 from sandbox.open import find_backend
 
-_OWN = (UsageError, Interrupted, BrokenPipeError)
+_OWN = (UsageError, Interrupted)
 """What keeps the exit code that it has everywhere."""
 
 app = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False, add_completion=False)
@@ -110,6 +110,8 @@ def run(
         code_of_run = _run(flags, wanted, artifacts=artifacts, as_json=json, quiet=quiet)
     except _OWN:
         raise
+    except BrokenPipeError as error:  # not left to typer, which makes a 1 of it
+        code_of_run = report(error)
     except Exception as error:  # noqa: BLE001 - what fails here must not look like the program's own code
         report(error)
         code_of_run = FAILED

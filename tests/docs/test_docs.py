@@ -11,9 +11,11 @@ from typer.main import get_command
 
 from coder.bodies import Status
 from coder.cli.app import app
+from coder.cli.ending import FAILED, OUT_OF_MEMORY, TIMEOUT, TOO_MUCH_OUTPUT
 from coder.config import TIGHTENING, Config
 from coder.run import EXIT_CODES, Run
 from coder.settings import Budget
+from sandbox import Result
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
@@ -36,9 +38,15 @@ def test_every_command_on_a_page_has_its_flags(page: Path) -> None:
     blocks = re.findall(r"^```sh\n(.*?)^```$", page.read_text(), flags=re.MULTILINE | re.DOTALL)
     inline = re.findall(r"`(coder [a-z][^`]*)`", page.read_text())
     commands = [line for block in blocks for line in block.replace("\\\n", " ").splitlines()] + inline
-    for words in (shlex.split(command.replace("…", "")) for command in commands):
+    for words in map(of_coder, commands):
         if words[0] in ("coder", "./run") and words[1] != "test" and words[1].islower():
             assert {word for word in words if word.startswith("--")} <= flags(words[1]), words
+
+
+def of_coder(command: str) -> list[str]:
+    """The words of a command up to another program's own."""
+    words = shlex.split(command.replace("…", ""))
+    return words[: words.index("--")] if "--" in words else words
 
 
 def flags(command: str) -> set[str]:
@@ -74,6 +82,22 @@ def test_the_reference_has_every_key_of_the_document() -> None:
     (keys,) = re.findall(r"`(run_id .*?)`", REFERENCE, flags=re.DOTALL)
 
     assert keys.split() == list(Run.model_fields)
+
+
+def test_the_reference_has_every_key_and_flag_of_a_program_that_is_run() -> None:
+    (keys,) = re.findall(r"`(status exit_code .*?)`", REFERENCE, flags=re.DOTALL)
+    how_to = (ROOT / "docs/how-to/run-a-program.md").read_text()
+
+    assert keys.split() == [*Result.model_fields, "backend"]
+    named = {flag for flag in flags("run") if flag.startswith("-")}
+    assert named - {"--program-timeout", "--help", "--quiet"} <= set(re.findall(r"--?[a-z-]+", how_to))
+
+
+def test_the_reference_has_every_exit_code_of_a_program_that_is_run() -> None:
+    table = REFERENCE.partition("ends with the code of its program")[2].partition("##")[0]
+
+    for code in (TIMEOUT, FAILED, OUT_OF_MEMORY, TOO_MUCH_OUTPUT):
+        assert f"| {code} |" in table
 
 
 def test_the_defaults_in_help_are_those_of_the_settings() -> None:
