@@ -52,18 +52,15 @@ async def _see_command(sandbox: Sandbox, task: Task, files: Mapping[str, StoredF
                 "holds no test_*.py or *_test.py. Write one, or give it with --test-file."
             )
         return
+    given = [*files, *(test.path for test in task.test_files)]
     inner = reported(argv)
-    if inner is not None and inner[0] != "-m":
-        if inner[0] not in files and inner[0] not in {test.path for test in task.test_files}:
-            raise UsageError(
-                f"The test command runs {inner[0]}, and there is no such file in {task.workspace}."
-            )
+    if inner is not None:
+        if inner[0] != "-m" and inner[0] not in given:
+            raise UsageError(_no_file(inner[0], task))
         return
-    if "/" in argv[0]:
-        if argv[0].removeprefix("./") not in files and not argv[0].startswith("/"):
-            raise UsageError(
-                f"The test command runs {argv[0]}, and there is no such file in {task.workspace}."
-            )
+    if "/" in argv[0] and not argv[0].startswith("/"):
+        if argv[0].removeprefix("./") not in given:
+            raise UsageError(_no_file(argv[0], task))
         return
     found = await sandbox.run(Command(argv=("sh", "-c", 'command -v "$0"', argv[0])))
     if not found.ok:

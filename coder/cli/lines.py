@@ -16,6 +16,7 @@ from coder.bodies import (
 )
 from coder.cli.plain import one_line
 from coder.diff import count_lines
+from coder.errors import UsageError
 from coder.message import CheckLine, Message, Outcome
 from coder.run import Run
 
@@ -152,6 +153,8 @@ def _s(count: int) -> str:
 def _next(run: Run) -> str:
     steps = [f"coder show {run.run_id}"]
     match run.status:
+        case "error" if run.exit_code == UsageError.exit_code:
+            steps.append("start it again")  # the folder has changed, or a flag is missing: it stays as it is
         case "interrupted" | "error":
             steps.append(f"coder resume {run.run_id}")
         case "limit":

@@ -1,6 +1,8 @@
 """What a command leaves on stdout, and its exit code: the code, the diff, one JSON document, or nothing."""
 
+import asyncio
 import json
+import os
 from collections.abc import Callable
 
 from coder.cli.failure import report, single
@@ -8,6 +10,9 @@ from coder.cli.screen import Screen
 from coder.cli.signals import INTERRUPTED
 from coder.errors import CoderError, MachineError
 from coder.run import Run
+from coder.state import fold_all
+from coder.store import SqliteLog, data_folder
+from coder.summary import summarize
 
 
 def ended(
@@ -36,8 +41,7 @@ def ended(
 def _failure(error: BaseException, exit_code: int, run_id: str | None) -> str:
     """The document of a run that gave no Run: the same keys, and null for what isn't known."""
     words = str(error) if isinstance(error, CoderError) else f"{type(error).__name__}: {error}"
-    known = {
-        "run_id": run_id,
+    known = _so_far(run_id) | {
         "status": "interrupted" if exit_code == INTERRUPTED else "error",
         "reason": words.partition("\n")[0],
         "verified": "none",
@@ -45,6 +49,18 @@ def _failure(error: BaseException, exit_code: int, run_id: str | None) -> str:
         "exit_code": exit_code,
     }
     return json.dumps(dict.fromkeys(Run.model_fields) | known, indent=2)
+
+
+def _so_far(run_id: str | None) -> dict[str, object]:
+    """What the log holds of a run that was cut off."""
+    if run_id is None:
+        return {}
+    try:
+        with SqliteLog(data_folder(os.environ)) as log:
+            state = fold_all(asyncio.run(log.read(run_id)))
+    except (CoderError, ValueError):  # the log itself may be what failed
+        return {"run_id": run_id}
+    return summarize(state).model_dump(mode="json")
 
 
 def _shown(run: Run, screen: Screen) -> str:

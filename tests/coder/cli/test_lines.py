@@ -102,6 +102,12 @@ def test_an_error_is_shown_with_its_first_lines() -> None:
     assert "coder resume run_1" in lines[-1]
 
 
+def test_a_refused_landing_is_not_tried_again_in_the_same_way() -> None:
+    refused = run("error", error="a.py has changed since this run read it.", exit_code=2)
+
+    assert verdict(refused)[-1] == "  next     coder show run_1   start it again"
+
+
 def test_attempts_that_nobody_has_seen_stand_among_the_details() -> None:
     lines = verdict(run(), attempts=["  ✗ attempt 1.1  wrong"])
 
