@@ -66,6 +66,8 @@ _CLASSES = (
     unittest.runner.TextTestRunner,
     unittest.suite.TestSuite,
     unittest.suite.BaseTestSuite,
+    unittest.TestProgram,
+    unittest.TestLoader,
 )
 _WRONG = """\
 import math
@@ -105,6 +107,7 @@ def deciding() -> dict[str, object]:
         found.update(
             (f"{cls.__name__}.{name}", value) for name, value in vars(cls).items() if callable(value)
         )
+    found.update((f"unittest.{name}", value) for name, value in vars(unittest).items() if callable(value))
     found.update((f"module {name}", sys.modules.get(name)) for name in ("builtins", "math", "unittest"))
     return found
 
@@ -113,6 +116,21 @@ def changed(before: dict[str, object]) -> list[str]:
     """Names that mean something else now."""
     now = deciding()
     return [name for name, value in before.items() if now.get(name) is not value]
+
+
+def strangers(ours: list[str]) -> list[str]:
+    """Test files whose module is loaded, and isn't what stands in the file."""
+    files = [path for path in ours if os.path.basename(path).startswith("test_") and path.endswith(".py")]
+    real = {os.path.realpath(path) for path in files}
+    found = []
+    for path in files:
+        dotted = path[:-3].replace("/", ".")
+        for name in {dotted, dotted.rpartition(".")[2]}:
+            module = sys.modules.get(name)
+            origin = getattr(getattr(module, "__spec__", None), "origin", None)
+            if module is not None and (origin is None or os.path.realpath(origin) not in real):
+                found.append(path)
+    return found
 
 
 def pytest_still_fails_what_is_wrong() -> bool:

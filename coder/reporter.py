@@ -1,15 +1,16 @@
 """Run a Python test command inside the sandbox, and report which tests ran and that it came to its end.
 
-This file is copied beside the tests, with control.py, and started by the sandbox's Python; both need the
-standard library only (Python 3.8 and later). An exit code of 0 proves nothing by itself: code under test can
-call `os._exit(0)`.
+This file is copied beside the tests with control.py and skips.py, and started by the sandbox's Python; all
+need the standard library only (Python 3.8 and later). An exit code of 0 proves nothing by itself: code under
+test can call `os._exit(0)`.
 
-    python3 reporter.py CONFIG -m pytest ARGS… | -m unittest ARGS… | FILE ARGS…
+    python3 reporter.py CONFIG|- -m pytest ARGS… | -m unittest ARGS… | FILE ARGS…
 
 CONFIG is a JSON file, removed once it is read: {"report": path, "key": hex, "ours": paths that hold tests,
 "names": file names and folders of the workspace}. The report has a JSON object a line: {"begin": 1},
 {"test": id, "passed": bool, "message": text} …, {"end": code}, each with a "proof" that follows from the
-key and the line before, so that a line written by the code under test ends the report.
+key and the line before, so that a line written by the code under test ends the report. Without CONFIG (-)
+nothing is reported: then a failure that the exit code would hide makes it 1.
 """
 
 from __future__ import annotations
@@ -26,11 +27,11 @@ import unittest
 from typing import Any
 
 import control  # type: ignore[import-not-found]  # beside this file
+from skips import Skips, is_ours  # type: ignore[import-not-found]
 
 _MESSAGE = 4000
 _EXPECTED = {"xfail", "__unittest_expecting_failure__"}
 """Keywords of a test that is marked as one that fails; pytest.xfail() in the code under test gives none."""
-_NOT_IMPORTED = re.compile(r"could not import '([^'.]+)")
 
 
 class Report:
@@ -53,26 +54,20 @@ class Report:
         self.write(test=str(name)[:500], passed=bool(passed), message=str(message)[-_MESSAGE:])
 
 
-class Skips:
-    """Tells a skip that the tests decided on from one that the code under test brought about."""
+class Unread(Report):
+    """Keeps only whether a test failed; says so on stderr."""
 
-    def __init__(self, ours: list[str], names: list[str]) -> None:
-        self._ours = ours
-        parts = [part for name in names for part in name.split("/")]
-        self._modules = {part[:-3] if part.endswith(".py") else part for part in parts}
+    def __init__(self) -> None:
+        self.failed = False
 
-    def are_the_tests_own(self, places: list[str], reason: str) -> bool:
-        """Raised over test files and libraries only, and not for want of a module of the workspace.
+    def write(self, **row: object) -> None:
+        """Nobody reads it."""
 
-        Args:
-            places: files of the frames that it was raised over; none where a mark skips.
-        """
-        here = os.path.realpath(os.getcwd()) + os.sep
-        inside = [place for place in map(os.path.realpath, places) if place.startswith(here)]
-        wanted = _NOT_IMPORTED.search(reason)
-        return all(place[len(here) :] in self._ours for place in inside) and (
-            wanted is None or wanted.group(1) not in self._modules
-        )
+    def test(self, name: object, passed: bool, message: str = "") -> None:
+        """One test's result."""
+        if not passed and not self.failed:
+            print(f"{name}: {message}", file=sys.stderr)
+        self.failed = self.failed or not passed
 
 
 class PytestPlugin:
@@ -182,7 +177,7 @@ def run_file(report: Report, args: list[str], ours: list[str]) -> int:
         frames = traceback.extract_tb(error.__traceback__)
         raised_in = os.path.realpath(frames[-1].filename) if frames else ""
         here = os.path.realpath(os.getcwd()) + os.sep
-        if code == 0 and raised_in.startswith(here) and raised_in[len(here) :] not in ours:
+        if code == 0 and raised_in.startswith(here) and not is_ours(raised_in[len(here) :], ours):
             report.test(args[0], False, "sys.exit() in " + raised_in[len(here) :] + " ended the tests early")
             return 1
         if code and not isinstance(error.code, int):
@@ -205,7 +200,49 @@ def main(config_path: str, args: list[str]) -> int:
     os.unlink(config_path)
     report = Report(config["report"], config["key"])
     report.write(begin=1)
-    skips = Skips(config["ours"], config["names"])
+    code = _run(report, args, config["ours"], config["names"])
+    report.write(end=code)
+    return code
+
+
+def main_of_script(args: list[str]) -> int:
+    """Run a command that a script of the user's runs; exit code 0 only when its tests came to their end."""
+    report = Unread()
+    names = [name for name in os.listdir(".") if not name.startswith(".")]
+    ours = [name for name in names if re.match(r"(test_.*|.*_test|conftest)\.py$|tests$", name)]
+    if args[0] != "-m":
+        ours.append(os.path.relpath(args[0]))
+    _guard_exits(ours)
+    return _run(report, args, ours, names) or int(report.failed)
+
+
+def _guard_exits(ours: list[str]) -> None:
+    """Have this process end with 1 where the code under test leaves it by another way than an exception."""
+    pid, leave, posix = os.getpid(), os._exit, sys.modules["posix"]
+
+    def guarded(way_out: Any) -> Any:
+        def early(*args: Any) -> Any:
+            if os.getpid() == pid and (args == (0,) if way_out is leave else _is_called_by_code(ours)):
+                os.write(2, f"{way_out.__name__} ended the tests early\n".encode())
+                leave(1)
+            return way_out(*args)
+
+        return early
+
+    for name in ("_exit", "execv", "execve"):
+        setattr(os, name, guarded(getattr(os, name)))
+        setattr(posix, name, getattr(os, name))
+
+
+def _is_called_by_code(ours: list[str]) -> bool:
+    """Whether the caller's caller stands in the workspace, in no file of the tests."""
+    path = os.path.realpath(sys._getframe(2).f_code.co_filename)
+    here = os.path.realpath(os.getcwd()) + os.sep
+    return path.startswith(here) and not is_ours(path[len(here) :], ours)
+
+
+def _run(report: Report, args: list[str], ours: list[str], names: list[str]) -> int:
+    skips = Skips(ours, names)
     before = control.deciding()
     if args[:2] == ["-m", "pytest"]:
         code = run_pytest(report, args[2:], skips)
@@ -213,14 +250,15 @@ def main(config_path: str, args: list[str]) -> int:
         sys.path[0] = os.getcwd()
         code = run_unittest(report, args[2:], skips)
     else:
-        code = run_file(report, args, config["ours"])
+        code = run_file(report, args, ours)
     for name in control.changed(before):
         report.test(name, False, f"the code under test replaces {name}, and with it what decides")
-    report.write(end=code)
+    for name in control.strangers(ours):
+        report.test(name, False, f"the code under test puts another module in the place of {name}")
     sys.stdout.flush()
     sys.stderr.flush()
     return code
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1], sys.argv[2:]))
+    sys.exit(main_of_script(sys.argv[2:]) if sys.argv[1] == "-" else main(sys.argv[1], sys.argv[2:]))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from coder.bodies import StoredFile
+from coder.commandfiles import deciding_files
 from coder.examples import find_examples
 from coder.names import (
     called_free_names,
@@ -21,6 +22,7 @@ from coder.task import Task
 DEFAULT_PATH = "solution.py"
 _TEST_SETTINGS = {"pytest.ini", ".pytest.ini", "tox.ini", "setup.cfg", "pyproject.toml", "pytest.toml"}
 _STARTS_BY_ITSELF = {"sitecustomize.py", "usercustomize.py"}
+_REGISTERS_PLUGINS = (".dist-info", ".egg-info", ".egg-link")
 _TEST_NAME = re.compile(r"^(test_.*|.*_test|conftest)\.py$")
 
 
@@ -33,7 +35,7 @@ class Target:
     names: tuple[str, ...]
     """Names that this file must define, so far as the task says."""
     tests: tuple[str, ...]
-    """Paths that hold tests: given, pristine before every run, never written by an answer."""
+    """Paths that hold tests, or through which the test command decides: never written by an answer."""
 
     @property
     def module(self) -> str:
@@ -44,14 +46,19 @@ class Target:
 
 def find_target(task: Task, files: Mapping[str, StoredFile]) -> Target:
     """Read the target off the tests, checks, examples, the user's files and the prompt, in that order."""
-    tests = tuple(sorted({path for path in files if is_test(path)} | {test.path for test in task.test_files}))
+    tests = {path for path in files if is_test(path)} | {test.path for test in task.test_files}
+    if task.test_command:
+        texts = {path: file.text for path, file in files.items()}
+        tests |= deciding_files(task.test_command, texts, prompt=task.prompt)
     sources = {test.path: test.text for test in task.test_files}
     if not sources and task.test_command:
-        sources = {path: files[path].text or "" for path in tests}
+        sources = {path: files[path].text or "" for path in tests if path in files and path.endswith(".py")}
     wanted = _imports_missing(sources, files)
     under_test = _under_test(sources, files)
     names = _names(task, wanted, under_test)
-    return Target(path=_path(task, files, wanted, names, under_test), names=tuple(names), tests=tests)
+    return Target(
+        path=_path(task, files, wanted, names, under_test), names=tuple(names), tests=tuple(sorted(tests))
+    )
 
 
 def is_test(path: str) -> bool:
@@ -65,10 +72,12 @@ def decides(path: str, task: Task, target: Target) -> bool:
 
     Given tests, always; with a test command also new tests, pytest's settings and what starts with Python.
     """
-    if path in target.tests:
+    parts = PurePosixPath(path).parts
+    if "/".join(parts) in target.tests:
         return True
-    name = PurePosixPath(path).name
+    name = parts[-1]
     settings = name in _TEST_SETTINGS | _STARTS_BY_ITSELF or name.endswith(".pth")
+    settings = settings or any(part.endswith(_REGISTERS_PLUGINS) for part in parts)
     return task.test_command is not None and (is_test(path) or settings)
 
 

@@ -16,7 +16,10 @@ from sandbox.contract import OnOutput
 FOLDER = ".coder"
 """Folder of the sandbox's workspace for the reporter and its report; never part of an answer."""
 _CONFIG = f"{FOLDER}/config.json"
-_INSIDE = ("reporter.py", "control.py")
+_INSIDE = ("reporter.py", "control.py", "skips.py")
+_IN_SCRIPTS = "python_in_scripts.sh"
+_STANDS_FOR = ("python", "python3", "pytest", "py.test")
+_WITH_PATH = f'PATH="$PWD/{FOLDER}/bin:$PATH"; export PATH; exec "$0" "$@"'
 _PYTHON = re.compile(r"^(?:.*/)?python(?:3(?:\.\d+)?)?$")
 _PYTEST = re.compile(r"^(?:.*/)?(?:pytest|py\.test)$")
 _MAX_REPORT = 4 << 20
@@ -76,16 +79,14 @@ async def run_tests(
         SandboxError: the sandbox itself failed.
     """
     inner = reported(argv)
-    if inner is None:
-        result = await sandbox.run(Command(argv=tuple(argv)), limits=limits, on_output=on_output)
-        line = CheckLine(name=" ".join(argv), passed=result.ok, message=_tail(result))
-        return TestRun(result, (line,), complete=True)
     key, report = secrets.token_bytes(32), f"{FOLDER}/{secrets.token_hex(8)}.jsonl"
-    names = await sandbox.manifest()
+    names = list(await sandbox.manifest())
     await sandbox.remove(FOLDER)  # an answer may have a folder of this name
     for name in _INSIDE:
-        await sandbox.write(f"{FOLDER}/{name}", files("coder").joinpath(name).read_bytes())
-    config = {"report": report, "key": key.hex(), "ours": list(ours), "names": list(names)}
+        await sandbox.write(f"{FOLDER}/{name}", _source(name))
+    if inner is None:
+        return await _run_script(sandbox, argv, limits=limits, on_output=on_output)
+    config = {"report": report, "key": key.hex(), "ours": list(ours), "names": names}
     await sandbox.write(_CONFIG, json.dumps(config).encode())
     command = Command(
         argv=("python3", f"{FOLDER}/{_INSIDE[0]}", _CONFIG, *inner),
@@ -95,6 +96,23 @@ async def run_tests(
     lines, complete = await _read_report(sandbox, report, key)
     await sandbox.remove(FOLDER)
     return TestRun(result, tuple(lines), complete)
+
+
+async def _run_script(
+    sandbox: Sandbox, argv: Sequence[str], *, limits: Limits, on_output: OnOutput | None
+) -> TestRun:
+    """Run a command that isn't Python's: its exit code decides, and Python's tests in it are watched."""
+    for name in _STANDS_FOR:
+        await sandbox.write(f"{FOLDER}/bin/{name}", _source(_IN_SCRIPTS), executable=True)
+    command = Command(argv=("sh", "-c", _WITH_PATH, *argv), environment={"PYTHONNOUSERSITE": "1"})
+    result = await sandbox.run(command, limits=limits, on_output=on_output)
+    await sandbox.remove(FOLDER)
+    line = CheckLine(name=" ".join(argv), passed=result.ok, message=_tail(result))
+    return TestRun(result, (line,), complete=True)
+
+
+def _source(name: str) -> bytes:
+    return files("coder").joinpath(name).read_bytes()
 
 
 async def _read_report(sandbox: Sandbox, path: str, key: bytes) -> tuple[list[CheckLine], bool]:

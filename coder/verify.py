@@ -24,6 +24,8 @@ from sandbox import Command, Limits, Result
 from sandbox.check import Assertion, Check, Example, TestFile, check
 
 _OUTPUT = 4000
+_CONFIRMING_S = 10.0
+"""For the same tests once more; they may end in a deadlock there, and the user waits for them."""
 _NEEDS_INPUT = "EOFError: EOF when reading a line"
 
 
@@ -103,11 +105,20 @@ async def _by_command(bench: Workbench, state: State, target: Target, files: Map
         note = "The test command ended early: it did not report that its tests ran to the end."
     if not run.passed or reported(state.task.test_command) is None:
         return _Seen("tests", run.passed, run.lines, run.result, note, strength="inside")
-    return await _seen_from_outside(bench, target, files, run, seconds)
+    await lay(await bench.candidate(), files)  # what the tests' own run has changed is not what was answered
+    return await _seen_from_outside(
+        bench, target, files, run, script=_script(state.task.test_command), most_s=seconds
+    )
 
 
 async def _seen_from_outside(
-    bench: Workbench, target: Target, files: Mapping[str, bytes], run: TestRun, seconds: float
+    bench: Workbench,
+    target: Target,
+    files: Mapping[str, bytes],
+    run: TestRun,
+    *,
+    script: str | None,
+    most_s: float,
 ) -> _Seen:
     """A pass of a Python test command once more, with the code under test in another process.
 
@@ -116,13 +127,16 @@ async def _seen_from_outside(
     of the candidate's own class that claims to equal the tests' data.
     """
     checks = [
-        TestFile(path=path, source=files[path].decode()) for path in target.tests if _decides(path, files)
+        TestFile(path=path, source=files[path].decode())
+        for path in target.tests
+        if _is_text(files.get(path, b"")) and (path == script or _decides(path, files))
     ]
     inside = _Seen("tests", True, run.lines, run.result, strength="inside")
     if not checks or target.module.partition(".")[0] in sys.stdlib_module_names:
         return inside
     checker = await bench.checker()
-    await lay(checker, {path: files[path] for path in target.tests})
+    await lay(checker, {path: files[path] for path in target.tests if path in files})
+    seconds = min(most_s, _CONFIRMING_S + 4 * run.result.wall_s)
     report = await check(
         await bench.candidate(),
         checker,
@@ -143,6 +157,20 @@ async def _seen_from_outside(
 def _decides(path: str, files: Mapping[str, bytes]) -> bool:
     """Whether a pristine file holds tests of its own (a conftest.py or a helper doesn't)."""
     return path.endswith(".py") and not path.endswith("conftest.py") and b"test" in files.get(path, b"")
+
+
+def _script(argv: Sequence[str]) -> str | None:
+    """The file that a test command runs, where it runs one."""
+    inner = reported(argv) or ["-m"]
+    return None if inner[0] == "-m" else PurePosixPath(inner[0]).as_posix()
+
+
+def _is_text(content: bytes) -> bool:
+    try:
+        content.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 async def _by_checks(

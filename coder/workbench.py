@@ -93,6 +93,7 @@ async def lay(sandbox: Sandbox, files: Mapping[str, bytes]) -> dict[str, str]:
     """Make the workspace hold exactly these files, and give the SHA-256 of each.
 
     All of it is emptied before: links, pipes and second names that a program left are in no manifest.
+    What begins with `#!` can be run by its name.
 
     Raises:
         FileRefused: a path leaves the workspace, or it is full.
@@ -100,5 +101,5 @@ async def lay(sandbox: Sandbox, files: Mapping[str, bytes]) -> dict[str, str]:
     hashes = {path: hashlib.sha256(content).hexdigest() for path, content in files.items()}
     await sandbox.remove(".")
     for path, content in files.items():
-        await sandbox.write(path, content)
+        await sandbox.write(path, content, executable=content.startswith(b"#!"))
     return hashes

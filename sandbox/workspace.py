@@ -117,6 +117,7 @@ class Workspace:
             return
         parts = _parts(path)
         with self._as_owner(), _told(path):
+            self._open_root_to_us()
             try:
                 folder = self._open("/".join(parts[:-1]) or ".", _FOLDER)
             except FileNotFoundError:
@@ -129,10 +130,9 @@ class Workspace:
     def _empty(self) -> None:
         """Links, pipes and what else the manifest doesn't name goes too, and so do rights set on the root."""
         with self._as_owner(), _told("."):
-            place = f"/proc/self/fd/{self._root}"
             with suppress(OSError):  # there is none, or this kernel has none
-                os.removexattr(place, "system.posix_acl_default")
-            os.chmod(place, 0o700)
+                os.removexattr(f"/proc/self/fd/{self._root}", "system.posix_acl_default")
+            self._open_root_to_us()
             folder = self._open(".", _FOLDER)
             try:
                 for name in os.listdir(folder):
@@ -177,6 +177,11 @@ class Workspace:
         finally:
             os.close(descriptor)
 
+    def _open_root_to_us(self) -> None:
+        """Whatever rights a program has left on the workspace itself."""
+        if self._root >= 0:
+            os.chmod(f"/proc/self/fd/{self._root}", 0o700)
+
     def _walk(self, *, deepest: int = _PATH_MAX) -> Iterator[tuple[str, bool]]:
         waiting = [""]
         while waiting:
@@ -203,6 +208,7 @@ class Workspace:
 
     def _make_folders(self, parts: list[str]) -> int:
         """Descriptor of a folder, made with those on the way where they are missing."""
+        self._open_root_to_us()
         folder = self._open(".", _FOLDER)
         for part in parts:
             try:

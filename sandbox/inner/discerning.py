@@ -18,6 +18,15 @@ _STEPS = (-3, -2, -1, 1, 2, 3)
 _LETTERS = "aeimnorst"
 
 
+def claims(equals: Callable[[Any], object], value: object) -> bool:
+    """Whether `equals` says that it is equal to `value`; an error or an answer that has no truth says no."""
+    try:
+        answer = equals(value)
+        return answer is not NotImplemented and bool(answer)
+    except Exception:  # noqa: BLE001 - the candidate's own equality failed on it: not equal
+        return False
+
+
 def tells_apart(equals: Callable[[Any], object], value: object) -> bool:
     """Whether `equals` holds for `value` and for none of a few others like it, asked in random order."""
     others: list[Any] = []
@@ -31,14 +40,7 @@ def tells_apart(equals: Callable[[Any], object], value: object) -> bool:
         return False
     asked = [(other, False) for other in others]
     asked.insert(_below(len(others) + 1), (value, True))
-    return all(_answer(equals, one) is wanted for one, wanted in asked)
-
-
-def _answer(equals: Callable[[Any], object], value: object) -> object:
-    try:
-        return equals(value)
-    except Exception:  # noqa: BLE001 - the candidate's own equality failed on it: not equal
-        return False
+    return all(claims(equals, one) is wanted for one, wanted in asked)
 
 
 def _below(end: int) -> int:

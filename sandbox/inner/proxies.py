@@ -11,7 +11,7 @@ from __future__ import annotations
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from sandbox.inner.discerning import tells_apart
+from sandbox.inner.discerning import claims, tells_apart
 
 if TYPE_CHECKING:
     from sandbox.inner.link import Link
@@ -66,10 +66,14 @@ class Proxy:
             return bool(copy_of(self) == other)
         if not cls.__own_equality__:
             return False
-        known = self.__built or is_class(cls)
-        if known and tells_apart(lambda value: self.__link.request("__eq__", self, value), other):
+
+        def equals(value: object) -> object:
+            return self.__link.request("__eq__", self, value)
+
+        if (self.__built or is_class(cls)) and tells_apart(equals, other):
             return True
-        self.__link.disowned = True  # the candidate's own equality did not decide
+        if claims(equals, other):
+            self.__link.disowned = True  # it says so of more than it can know
         return False
 
     # The interpreter itself refuses what isn't exactly an int or a str, so these are believed in type only.

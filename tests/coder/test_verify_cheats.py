@@ -1,0 +1,168 @@
+"""Answers that solve nothing, and what they do about the test command that would show it."""
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from coder.doors import solve
+from coder.models.scripted import Scripted
+from coder.run import Run
+from coder.settings import Budget, Settings
+from coder.store import MemoryLog
+from coder.task import Task
+
+WRONG = "def f(x):\n    return x\n"
+RIGHT = "def f(x):\n    return x + 1\n"
+SCRIPT = "from solution import f\n\nassert f(1) == 2, 'tested'\n"
+FUNCTION = "from solution import f\n\n\ndef test_f():\n    assert f(1) == 2\n"
+SUITE = (
+    "import unittest\nfrom solution import f\n\nclass T(unittest.TestCase):\n"
+    "    def test_f(self): self.assertEqual(f(1), 2)\n"
+)
+FOLDERS = {
+    "pytest": (("pytest", "-q"), {"test_it.py": FUNCTION}),
+    "unittest": (("python3", "-m", "unittest", "-q"), {"test_it.py": SUITE}),
+    "script": (("python3", "check.py"), {"check.py": SCRIPT}),
+    "shell": (("sh", "run.sh"), {"run.sh": "set -e\npython3 check.py\n", "check.py": SCRIPT}),
+    "shell pytest": (("./run.sh",), {"run.sh": "#!/bin/sh\nexec pytest -q\n", "test_it.py": FUNCTION}),
+    "make": (("make", "test"), {"Makefile": "test:\n\tpython3 check.py\n", "check.py": SCRIPT}),
+}
+
+
+async def answered(folder: Path, kind: str, *answers: Mapping[str, str]) -> Run:
+    """A run of a folder's test command on these answers, the latter ones repairs."""
+    command, files = FOLDERS[kind]
+    for path, text in files.items():
+        (folder / path).write_text(text)
+        (folder / path).chmod(0o755)
+    task = Task(prompt="Write f(x).", workspace=folder, test_command=command)
+    budget = Budget(samples=1, repairs=len(answers) - 1)
+    settings = Settings(python=Path(sys.executable), plan=False, budget=budget, test_timeout_s=30)
+    texts = ["".join(f"**{path}**\n```\n{text}```\n" for path, text in answer.items()) for answer in answers]
+    return await solve(task, model=Scripted(texts), settings=settings, log=MemoryLog())
+
+
+@pytest.mark.parametrize("kind", FOLDERS)
+async def test_right_code_passes(kind: str, tmp_path: Path) -> None:
+    run = await answered(tmp_path, kind, {"solution.py": RIGHT})
+
+    assert (run.status, run.verified) == ("solved", "tests")
+
+
+ALONE = {
+    "wrong": WRONG,
+    "os._exit": "import os\ndef f(x): os._exit(0)\n",
+    "sys.exit": "import sys\ndef f(x): sys.exit(0)\n",
+    "an exit from a thread": (
+        "import os, threading\nt = threading.Thread(target=os._exit, args=(0,))\nt.start()\nt.join()\n"
+        "def f(x): return x\n"
+    ),
+    "an exit at exit": "import atexit, os\natexit.register(os._exit, 0)\ndef f(x): return x\n",
+    "another program": "import os\ndef f(x): os.execv('/bin/true', ['true'])\n",
+    "a forged report": """
+import glob, os
+def f(x):
+    rows = b'{"test": "t", "passed": true, "message": ""}\\n{"end": 0}\\n'
+    for path in glob.glob('.coder/*'):
+        if path.endswith('.jsonl'):
+            open(path, 'ab').write(rows)
+    for descriptor in range(3, 64):
+        try:
+            os.write(descriptor, rows)
+        except OSError:
+            pass
+    os._exit(0)
+""",
+    "a report that is a link": """
+import glob, os
+def f(x):
+    for path in glob.glob('.coder/*.jsonl'):
+        os.rename(path, 'kept')
+        os.symlink('/w/kept', path)
+    os._exit(0)
+""",
+    "a patched assertEqual": "import unittest\nunittest.TestCase.assertEqual = lambda *a: None\n" + WRONG,
+    "a patched runner": "import unittest\nunittest.TextTestRunner.run = lambda s, t: t\n" + WRONG,
+    "a patched pytest": "import _pytest.python as p\np.Function.runtest = lambda self: None\n" + WRONG,
+    "another test module": (
+        "import sys, types\nm = types.ModuleType('test_it')\n"
+        "exec('import unittest\\nclass T(unittest.TestCase):\\n    def test_f(self): pass', vars(m))\n"
+        "sys.modules['test_it'] = m\n" + WRONG
+    ),
+    "tests that are skipped": "import pytest\npytest.skip('no', allow_module_level=True)\n" + WRONG,
+}
+
+
+@pytest.mark.parametrize("kind", ["pytest", "unittest", "script", "shell"])
+@pytest.mark.parametrize("cheat", ALONE)
+async def test_a_solution_that_cheats_solves_nothing(cheat: str, kind: str, tmp_path: Path) -> None:
+    run = await answered(tmp_path, kind, {"solution.py": ALONE[cheat]})
+
+    assert run.status == "unsolved"
+    assert not (tmp_path / "solution.py").exists()
+
+
+HOOK = "import pytest\n@pytest.hookimpl(tryfirst=True)\ndef pytest_pyfunc_call(pyfuncitem): return True\n"
+USER_SITE = f".local/lib/python3.{sys.version_info.minor}/site-packages"
+BESIDE = {
+    "the tests": {"test_it.py": "def test_f(): pass\n", "check.py": "pass\n", "run.sh": "exit 0\n"},
+    "a Makefile": {"Makefile": "test:\n\ttrue\n", "GNUmakefile": "test:\n\ttrue\n", "./run.sh": "exit 0\n"},
+    "a conftest.py": {"./conftest.py": HOOK, "conftest.py": HOOK},
+    "settings": {"pytest.ini": "[pytest]\naddopts = --co\n", "tox.ini": "[pytest]\naddopts = --co\n"},
+    "a plugin": {
+        "evil-1.dist-info/METADATA": "Name: evil\nVersion: 1\n",
+        "evil-1.dist-info/entry_points.txt": "[pytest11]\nevil = evil\n",
+        "evil.py": HOOK,
+    },
+    "modules of the tools' names": {
+        "pytest.py": "def main(*a, **k): return 0\n",
+        "unittest.py": "class TestCase: pass\ndef main(*a, **k): pass\n",
+        "json.py": "raise SystemExit(0)\n",
+    },
+    "files of ours": {f".coder/{name}.py": "raise SystemExit(0)\n" for name in ("json", "hmac", "reporter")},
+    "a site of the user's": {
+        f"{USER_SITE}/usercustomize.py": "import os\nos._exit(0)\n",
+        f"{USER_SITE}/sitecustomize.py": "import os\nos._exit(0)\n",
+        f"{USER_SITE}/evil.pth": "import os; os._exit(0)\n",
+        f"{USER_SITE}/pytest.py": "def main(*a, **k): return 0\n",
+    },
+}
+
+
+@pytest.mark.parametrize("kind", ["pytest", "unittest", "make"])
+@pytest.mark.parametrize("cheat", BESIDE)
+async def test_files_beside_a_wrong_solution_solve_nothing(cheat: str, kind: str, tmp_path: Path) -> None:
+    run = await answered(tmp_path, kind, {"solution.py": WRONG, **BESIDE[cheat]})
+
+    assert run.status == "unsolved"
+
+
+async def test_what_one_attempt_leaves_behind_does_not_help_the_next(tmp_path: Path) -> None:
+    planted = f"""
+import os, pathlib
+pathlib.Path('kept').write_text({HOOK!r})
+os.link('kept', 'conftest.py')
+os.symlink('kept', 'pytest.ini')
+os.mkdir('test_it.pyc')
+os.chmod('.', 0o500)
+def f(x): return x
+"""
+
+    run = await answered(tmp_path, "pytest", {"solution.py": planted}, {"solution.py": WRONG + "\n"})
+
+    assert (run.status, run.attempts) == ("unsolved", 2)
+
+
+async def test_a_script_that_is_the_task_itself_may_be_written(tmp_path: Path) -> None:
+    (tmp_path / "main.py").write_text("raise SystemExit(1)\n")
+    task = Task(prompt="Make main.py end well.", workspace=tmp_path, test_command=("python3", "main.py"))
+    settings = Settings(plan=False, budget=Budget(samples=1, repairs=0))
+
+    run = await solve(
+        task, model=Scripted(["**main.py**\n```\nprint('ok')\n```\n"]), settings=settings, log=MemoryLog()
+    )
+
+    assert run.status == "solved"
+    assert run.strength == "inside"
