@@ -13,6 +13,7 @@ from typer.main import get_command
 
 from coder.cli.commands import Commands
 from coder.cli.failure import report
+from coder.cli.streams import open_streams
 
 HELP = "Give it a task in words: a model writes code, a sandbox runs it, and it stops when the tests pass."
 EPILOG = (
@@ -53,12 +54,13 @@ def run(arguments: Sequence[str] | None) -> int:
     Args:
         arguments: None for those of the process.
     """
-    for stream in (sys.stdout, sys.stderr):
-        # Names of files and text of programs need not be valid in the terminal's encoding.
-        getattr(stream, "reconfigure", lambda **_: None)(encoding="utf-8", errors="backslashreplace")
+    open_streams()
     try:
         get_command(app).main(args=arguments, prog_name="coder")
     except SystemExit as ended:
+        # typer makes exit code 1 of it, which is ours for a task that was not solved.
+        if isinstance(ended.__context__, BrokenPipeError):
+            return report(ended.__context__)
         return _flushed(ended.code if isinstance(ended.code, int) else 0)
     except Exception as error:  # noqa: BLE001 - the outermost frame: everything becomes words and an exit code
         return report(error)
@@ -68,6 +70,6 @@ def run(arguments: Sequence[str] | None) -> int:
 def _flushed(code: int) -> int:
     try:
         sys.stdout.flush()
-    except BrokenPipeError as error:
+    except OSError as error:
         return report(error)
     return code

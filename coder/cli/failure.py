@@ -1,13 +1,16 @@
 """What a person sees when something fails: words and an exit code, not a traceback that nobody asked for."""
 
+import errno
 import os
 import sys
 import traceback
 from pathlib import Path
 
+from coder.cli.streams import close_stdout
 from coder.errors import CoderError
 
 MACHINE = 5
+MACHINE_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.EMFILE, errno.ENFILE, errno.EFBIG}
 BROKEN_PIPE = 141
 """128 + SIGPIPE: whoever read our output has gone."""
 
@@ -26,6 +29,10 @@ def report(error: BaseException) -> int:
         case BrokenPipeError():
             close_stdout()
             return BROKEN_PIPE
+        case OSError(errno=number) as failed if number in MACHINE_ERRORS:
+            close_stdout()
+            say(f"This machine failed: {failed.strerror}{_where(failed)}.")
+            return MACHINE
         case other:
             return _bug(other)
 
@@ -44,9 +51,8 @@ def say(message: str) -> None:
     print("\n".join(lines), file=sys.stderr, flush=True)
 
 
-def close_stdout() -> None:
-    """Give the interpreter's last flush somewhere to go when the reader has gone."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+def _where(error: OSError) -> str:
+    return f": {error.filename}" if error.filename else ", when something was to be written"
 
 
 def _bug(error: BaseException) -> int:

@@ -174,6 +174,15 @@ class Screen:
                 continue
             turn += 1
             elapsed = time.monotonic() - self._started
-            text = f"\r\x1b[K{FRAMES[turn % len(FRAMES)]} {elapsed:.0f} s  {self._doing}"
-            self._errors.write(text)
+            text = f"{FRAMES[turn % len(FRAMES)]} {elapsed:.0f} s  {self._doing}"
+            # A line that wraps could not be wiped.
+            self._errors.write(f"\r\x1b[K{text[: _columns(self._errors) - 1]}")
             self._errors.flush()
+
+
+def _columns(terminal: TextIO) -> int:
+    """The width of a terminal now; 80 where it doesn't say."""
+    try:
+        return os.get_terminal_size(terminal.fileno()).columns or 80
+    except OSError:
+        return 80

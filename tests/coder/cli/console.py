@@ -5,6 +5,7 @@ import pty
 import signal
 import subprocess
 import sys
+import termios
 from dataclasses import dataclass
 from pathlib import Path
 from select import select
@@ -55,15 +56,17 @@ class Console:
         return Finished(process.returncode, out.decode(), err.decode())
 
     def on_terminal(
-        self, *arguments: str, answers: dict[str, str] | None = None, **environ: str
+        self, *arguments: str, answers: dict[str, str] | None = None, columns: int = 80, **environ: str
     ) -> "Finished":
         """Run a command to its end on a terminal of its own; whatever the screen shows is `out`.
 
         Args:
             answers: what the person types once the screen shows a text.
+            columns: width of the terminal.
         """
         pid, terminal = pty.fork()
         if pid == 0:
+            termios.tcsetwinsize(0, (24, columns))
             os.chdir(self.home)
             os.execve(CODER, [str(CODER), *arguments], self.environ | {"TERM": "xterm"} | environ)
         try:

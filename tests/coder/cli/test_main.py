@@ -74,6 +74,35 @@ def test_a_reader_that_goes_away_is_no_failure_worth_words(console: Console) -> 
     assert said == b""
 
 
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&-", "<&- >&- 2>&-"])
+def test_a_stream_that_is_closed_is_no_failure(console: Console, closed: str) -> None:
+    done = shell(console, f"{CODER} ls --json {closed}")
+
+    assert done.returncode == 0, done.stderr
+    assert "bug" not in done.stderr
+
+
+def test_a_stdout_that_is_full_is_said_in_words(console: Console) -> None:
+    done = shell(console, f"{CODER} ls --json >/dev/full")
+
+    assert done.returncode == 5
+    assert done.stderr.startswith("error: This machine failed: No space left on device")
+
+
+def test_a_reader_that_went_away_does_not_look_like_a_task_that_was_not_solved(console: Console) -> None:
+    console.run("ls")
+
+    done = shell(console, f"{CODER} doctor --json 2>/dev/null | exec true; echo ${{PIPESTATUS[0]}}")
+
+    assert (done.stdout, done.stderr) == ("141\n", "")
+
+
+def shell(console: Console, command: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        ["bash", "-c", command], capture_output=True, text=True, env=console.environ, timeout=60
+    )
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("delay_s", [0.0, 0.05, 0.15, 0.4])
 def test_a_signal_in_the_first_moments_is_met_in_words(

@@ -1,5 +1,6 @@
 """`coder solve` on a terminal: lines as they happen, a spinner, the diff and the question before a change."""
 
+import re
 import signal
 import time
 from pathlib import Path
@@ -40,6 +41,17 @@ def test_a_spinner_turns_while_the_model_writes_and_is_gone_at_the_end(console: 
 
     assert "is writing (call 1)" in done.out
     assert not any("is writing" in line for line in visible(done.out))
+
+
+def test_the_spinner_fits_into_a_narrow_terminal(console: Console) -> None:
+    slow = says(*ANSWER.splitlines(keepends=True))
+    with faulty_endpoint(Reply(slow.pieces, pause_s=0.2)) as endpoint:
+        model = ("--base-url", endpoint.url, "-m", "a-model-with-a-name-that-is-longer-than-the-line")
+        done = console.on_terminal("solve", TASK, *CHECK, *model, columns=30)
+
+    turns = re.findall(r"\r\x1b\[K([⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏][^\r\n]*)", done.out)
+    assert turns
+    assert max(map(len, turns)) < 30
 
 
 def test_colour_only_where_it_is_wanted(console: Console) -> None:
