@@ -1,6 +1,6 @@
 """The outer wall: what bubblewrap is told, and the few files of /etc that programs need, made by us."""
 
-import json
+import marshal
 import os
 import shutil
 from collections.abc import Mapping
@@ -9,10 +9,9 @@ from pathlib import Path
 
 from sandbox.inner.root import COMMANDS, VENV
 from sandbox.interpreter import Interpreter
+from sandbox.shipped import inner_files
 from sandbox.slots import Slot
 
-INNER = Path(__file__).parent / "inner"
-INNER_INSIDE = "/opt/lib/sandbox/inner"
 _USER = "sandbox"
 _WALL = (
     *("--unshare-all", "--die-with-parent", "--new-session", "--cap-drop", "ALL", "--hostname", "sandbox"),
@@ -55,13 +54,12 @@ def specify(
         cgroups: folders that the keeper removes at the end.
         without: mechanisms that a test has turned off.
     """
-    inner = [path for path in sorted(INNER.iterdir()) if path.is_file()]
-    contents = {f"{INNER_INSIDE}/{path.name}": path.read_bytes() for path in inner} | _etc(slot.uid)
+    contents = inner_files(interpreter.version) | _etc(slot.uid)
     files = {target: _memory_file(content) for target, content in contents.items()}
     environment = [] if "environment" in without else ["--clearenv"]
     for name, value in _library_path(interpreter).items():
         environment += ["--setenv", name, value]
-    text = json.dumps(
+    text = marshal.dumps(
         {
             "bwrap": shutil.which("bwrap"),
             "before": [*_WALL, *environment, *_system_links()],
@@ -78,7 +76,7 @@ def specify(
             "descriptors": [control, *files.values()],
             "cgroups": cgroups,
         }
-    )
+    ).hex()
     return Specification(text, (control, lifeline, *slot.locks, *files.values()))
 
 

@@ -1,6 +1,6 @@
 """The keeper, with a wall of our own in bubblewrap's place."""
 
-import json
+import marshal
 import os
 import subprocess
 import sys
@@ -24,7 +24,7 @@ def test_a_wall_that_dies_while_it_starts_leaves_nobody_behind() -> None:
         "before": ["-c", WALL],
         "after": [],
     }
-    argv = [sys.executable, "-I", "-S", LAUNCH, json.dumps(specification)]
+    argv = [sys.executable, "-I", "-S", LAUNCH, marshal.dumps(specification).hex()]
     with subprocess.Popen(argv, pass_fds=[ours], stdout=subprocess.PIPE) as keeper:
         assert keeper.stdout is not None
         orphan = int(keeper.stdout.readline())
