@@ -32,10 +32,21 @@ class Group:
             _write(self.memory / "memory.oom.group", 1)
         _write(self.pids / "pids.max", processes)
 
-    def add(self, pid: int) -> None:
-        """Move one process in; what it forks from now on is in too."""
-        for folder in {self.memory, self.pids}:
-            _write(folder / "cgroup.procs", pid)
+    def open(self) -> list[int]:
+        """Descriptors by which a process moves itself in, when it writes a 0 to each.
+
+        Moved by another process it would wait, with that process, for a grace period of the kernel (10 ms);
+        a single thread that moves itself doesn't in version 1.
+        """
+        name = "tasks" if self.version == 1 else "cgroup.procs"
+        return [os.open(folder / name, os.O_WRONLY | os.O_CLOEXEC) for folder in {self.memory, self.pids}]
+
+    def holds(self, *pids: int) -> bool:
+        """Whether processes are in."""
+        return all(
+            {str(pid) for pid in pids} <= set((folder / "cgroup.procs").read_text().split())
+            for folder in {self.memory, self.pids}
+        )
 
     def kills(self) -> int:
         """How often the kernel killed a process of this group because the memory was used up."""

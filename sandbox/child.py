@@ -40,6 +40,7 @@ class Child:
     def __init__(
         self,
         *,
+        group: Group | None,
         admit: Callable[["Child"], None],
         on_ready: Callable[["Child"], None],
         on_gone: Callable[["Child"], None],
@@ -54,7 +55,8 @@ class Child:
         self._workspace = -1
         self.reaper: int | None = None
         self.program: int | None = None
-        self.group: Group | None = None
+        self.group = group
+        """Removed at the end."""
         self.failure: SandboxBroken | None = None
         """Why this child can't be lent."""
         self.ended: asyncio.Future[Ending | None] = self._loop.create_future()

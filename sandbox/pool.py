@@ -47,9 +47,12 @@ class Pool:
 
     def fill(self) -> None:
         """Ask for children until enough are ready or on their way."""
-        missing = self._size + len(self._waiting) - len(self._idle) - len(self._coming)
-        for _ in range(missing if self._broken is None else 0):
-            self._coming.add(self._spawn(self._usual))
+        missing = max(self._size, len(self._waiting)) - len(self._idle) - len(self._coming)
+        try:
+            for _ in range(missing if self._broken is None else 0):
+                self._coming.add(self._spawn(self._usual))
+        except SandboxBroken as error:
+            self.break_down(error)
 
     async def lend(self, limits: RunLimits) -> Child:
         """A child for one run; from the pool where its limits fit, else made for it.
@@ -119,28 +122,42 @@ class Pool:
             self._coming.discard(child)
             self._hand_out(child, waiter)
 
+        group = self._make_group(limits)
         child = Child(
-            admit=lambda child: self._admit(child, limits), on_ready=on_ready, on_gone=self._alive.discard
+            group=group,
+            admit=self._admit,
+            on_ready=on_ready,
+            on_gone=self._alive.discard,
         )
         self._alive.add(child)
-        wanted = {"fresh": self._fresh, "rlimits": limits.rlimits(counted=self._groups is not None)}
-        request = json.dumps(wanted).encode()
+        wanted = {"fresh": self._fresh, "rlimits": limits.rlimits(counted=group is not None)}
+        joins = group.open() if group is not None else []
+        descriptors = [child.status_inside.fileno(), child.work_inside.fileno(), *joins]
         with suppress(OSError):  # the server is gone; its own end of the socket tells, and ends the waiting
-            send_with_fds(self._control, request, [child.status_inside.fileno(), child.work_inside.fileno()])
+            send_with_fds(self._control, json.dumps(wanted).encode(), descriptors)
         child.sent()
+        for descriptor in joins:
+            os.close(descriptor)
         return child
 
-    def _admit(self, child: Child, limits: RunLimits) -> None:
-        """Look at a new child from outside, and put it where its memory is counted."""
+    def _make_group(self, limits: RunLimits) -> Group | None:
+        if self._groups is None:
+            return None
+        try:
+            group = self._groups.make(f"{'fresh' if self._fresh else 'run'}-{next(self._numbers)}")
+            if "memory" not in self._without:
+                _limit(group, limits)
+        except OSError as error:
+            raise SandboxBroken(f"A run of the sandbox could not get a control group: {error}") from error
+        return group
+
+    def _admit(self, child: Child) -> None:
+        """Look at a new child from outside: its walls, and that its memory is counted."""
         assert child.reaper is not None
         assert child.program is not None
         verify(child.program, apart_from=self._apart_from, without=self._without)
-        if self._groups is not None:
-            child.group = self._groups.make(f"{'fresh' if self._fresh else 'run'}-{next(self._numbers)}")
-            if "memory" not in self._without:
-                _limit(child.group, limits)
-            child.group.add(child.reaper)
-            child.group.add(child.program)
+        if child.group is not None and not child.group.holds(child.reaper, child.program):
+            raise SandboxBroken("A child of the sandbox isn't in its control group: not lent.")
 
     def _hand_out(self, child: Child, waiter: "asyncio.Future[Child] | None") -> None:
         if waiter is None:

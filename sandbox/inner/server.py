@@ -11,6 +11,7 @@ import importlib
 import json
 import os
 import resource
+import select
 import signal
 import socket
 import sys
@@ -38,26 +39,28 @@ from sandbox.inner.walls import (
 _MESSAGE = 1 << 16
 """Bytes; a request of the host is far smaller."""
 _PRELOADED = (
-    *("sandbox.inner.callee", "sandbox.inner.channel", "sandbox.inner.checker"),
-    *("datetime", "heapq", "importlib.resources", "pathlib", "random", "statistics", "string", "tempfile"),
+    *("sandbox.inner.callee", "sandbox.inner.checker"),
+    *("random", "datetime", "heapq", "string", "pathlib", "tempfile", "importlib.resources"),
 )
-"""What most runs would import themselves: ours, and of the standard library only."""
+"""What many runs would import themselves: ours, and of the standard library only."""
 
 
 def main(descriptor: int) -> int:
     """Serve the host on a SEQPACKET socket. Returns only in a child, with the exit code of its program."""
     control = socket.socket(fileno=descriptor)
     walls = _open(control, json.loads(control.recv(_MESSAGE)))
-    for name in _PRELOADED:
-        importlib.import_module(name)
     site = Site()
+    unloaded = list(_PRELOADED)
     uid, gid = os.getuid(), os.getgid()
     flags = sum(flag for name, flag in NAMESPACES.items() if name not in walls.without)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # children are reaped by the kernel; the host watches them
     gc.collect()
     gc.freeze()
     while True:
-        request, descriptors = wire.receive_with_fds(control, _MESSAGE, 2)
+        while unloaded and not select.select([control], [], [], 0)[0]:
+            importlib.import_module(unloaded.pop(0))
+            gc.freeze()
+        request, descriptors = wire.receive_with_fds(control, _MESSAGE, 4)
         if not request:
             os._exit(0)
         try:
@@ -103,8 +106,11 @@ def _serve_one(
 ) -> int:
     """As a fresh clone: isolate, then split into the reaper, which never returns, and the program."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    status, work = (socket.socket(fileno=descriptor) for descriptor in descriptors)
+    status, work = (socket.socket(fileno=descriptor) for descriptor in descriptors[:2])
     try:
+        for group in descriptors[2:]:
+            os.write(group, b"0")
+            os.close(group)
         if "user" in walls.without:
             raise OSError(
                 "the user namespace of a run can't be left off: it gives the right to make the others"

@@ -17,3 +17,11 @@ def test_the_kernels_kills_are_counted(tmp_path: Path) -> None:
     group = Group(version=2, memory=tmp_path, pids=tmp_path)
 
     assert group.kills() == 3
+
+
+def test_a_group_holds_the_processes_that_its_kernel_names(tmp_path: Path) -> None:
+    group = Group(version=2, memory=tmp_path, pids=tmp_path)
+    (tmp_path / "cgroup.procs").write_text("12\n345\n")
+
+    assert group.holds(12, 345)
+    assert not group.holds(12, 34)
