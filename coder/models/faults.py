@@ -3,8 +3,10 @@
 Nothing here is raised `from` the SDK's exception: its text holds what the endpoint echoed, be it the key.
 """
 
+import errno
+import socket
 import ssl
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from coder.errors import ModelAuthError, ModelError, ModelRefused, ModelUnavailable
@@ -47,11 +49,17 @@ def connection_fault(error: "OpenAIError", endpoint: Endpoint) -> Exception:
                 "Behind a proxy with its own authority, set SSL_CERT_FILE to its certificate."
             )
     causes = list(_causes(error))
+    if endpoint.is_local and any(getattr(cause, "errno", None) == errno.ENETUNREACH for cause in causes):
+        return ModelUnavailable(
+            f"{endpoint.name} answers on this machine, which can't reach itself: its loopback interface is "
+            "down. Bring it up: ip link set lo up"
+        )
     words = [str(cause) for cause in causes if isinstance(cause, OSError) and str(cause)]
     detail = f" ({words[-1]})" if words else ""
     # ConnectError and ConnectTimeout, of whichever HTTP library the SDK uses.
     if any(type(cause).__name__.startswith("Connect") for cause in causes[:1]):
-        return Passing(f"no connection to {endpoint.shown_url}{detail}. Is a server running there?")
+        advice = "Is this machine online?" if _is_unresolved(causes) else "Is a server running there?"
+        return Passing(f"no connection to {endpoint.shown_url}{detail}", advice=advice)
     return Passing(f"the connection to {endpoint.shown_url} broke{detail}")
 
 
@@ -59,9 +67,9 @@ def given_up(fault: Passing, endpoint: Endpoint, *, attempts: int) -> ModelError
     """The error for a fault that did not pass."""
     times = "once" if attempts == 1 else f"{attempts} times"
     asked = f" It asks to wait {fault.after_s:.0f} s." if fault.after_s and fault.after_s >= 1 else ""
-    reason = fault.reason if fault.reason.endswith("?") else f"{fault.reason}."
+    advice = f" {fault.advice}" if fault.advice else ""
     return ModelUnavailable(
-        f"{endpoint.name} gave no answer, asked {times}: {reason}{asked} "
+        f"{endpoint.name} gave no answer, asked {times}: {fault.reason}.{advice}{asked} "
         "Try again later, or name another --model."
     )
 
@@ -101,6 +109,10 @@ def _key_advice(endpoint: Endpoint) -> str:
     if not endpoint.key_variables:
         return "Check the endpoint's key."
     return f"Set {' or '.join(endpoint.key_variables)} to a valid key."
+
+
+def _is_unresolved(causes: Sequence[BaseException]) -> bool:
+    return any(isinstance(cause, socket.gaierror) or "name resolution" in str(cause) for cause in causes)
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

@@ -21,12 +21,14 @@ class Passing(Exception):
     Args:
         reason: one line for the screen.
         after_s: how long the endpoint asks to wait; None where it doesn't say.
+        advice: a sentence for the end, when it has not passed.
     """
 
-    def __init__(self, reason: str, *, after_s: float | None = None) -> None:
+    def __init__(self, reason: str, *, after_s: float | None = None, advice: str = "") -> None:
         super().__init__(reason)
         self.reason = reason
         self.after_s = after_s
+        self.advice = advice
 
 
 class Clock:

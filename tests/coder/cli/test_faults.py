@@ -9,17 +9,17 @@ import pytest
 
 from tests.coder.cli.console import CODER, LONGEST_S, Console, Finished
 from tests.coder.cli.test_solve import ADD, CHECK, SUBTRACT, TASK, code, solve
-from tests.disks import read_only, small_disk
 from tests.faulty_endpoint import faulty_endpoint, hangs, says
+from tests.less_machine import no_network, read_only, small_disk
 
 
-def run_where(console: Console, place: tuple[str, ...], *arguments: str) -> Finished:
+def run_where(console: Console, place: tuple[str, ...], *arguments: str, **environ: str) -> Finished:
     """Run a command behind what stands before it, such as a disk that is full."""
     done = subprocess.run(
         [*place, str(CODER), *arguments],
         capture_output=True,
         text=True,
-        env=console.environ,
+        env=console.environ | environ,
         cwd=console.home,
         timeout=LONGEST_S,
     )
@@ -205,3 +205,60 @@ def test_a_limit_of_time_ends_with_3_and_names_its_flag(console: Console) -> Non
     assert "coder resume" in done.said[-1]
     assert done.said[-1].endswith("--timeout 3")
     assert json.loads(done.out)["limit"] == "time"
+
+
+def test_with_the_network_cut_the_embedded_model_solves(console: Console) -> None:
+    task = "Write a Python function is_even(n) that returns True for even integers"
+    checks = ("--check", "assert is_even(4) and not is_even(7)")
+
+    done = run_where(console, no_network(), "solve", task, *checks)
+
+    assert done.code == 0, done.err
+    assert done.said[0].startswith("✓ solved")
+    assert "def is_even(n):" in done.out
+
+
+def test_with_the_network_cut_a_hosted_model_is_told_to_be_out_of_reach(console: Console) -> None:
+    done = run_where(
+        console,
+        no_network(),
+        "solve",
+        TASK,
+        *CHECK,
+        "-m",
+        "openai/gpt-5.4-mini",
+        OPENAI_API_KEY="sk-any-0123456789",
+    )
+
+    assert done.code == 4
+    assert "no connection to https://api.openai.com/v1" in done.err
+    assert "Is this machine online?" in done.err
+    assert "Traceback" not in done.err
+
+
+def test_what_a_program_or_a_model_says_brings_no_control_sequence_to_the_screen(console: Console) -> None:
+    hostile = "\x1b]0;owned\x07\x1b[2J"
+    program = f"def add(a, b):\n    print({hostile!r} * 1000)\n    raise ValueError({hostile!r})\n"
+
+    with faulty_endpoint(says(f"Here {hostile}", code(program))) as endpoint:
+        done = solve(console, endpoint, *CHECK, "-v", "--max-calls", "1")
+        shown = console.run("show", console.run("ls").out.split()[0])
+
+    assert done.code == 3
+    for text in (done.out, done.err, shown.out, shown.err):
+        assert all(character.isprintable() or character == "\n" for character in text)
+
+
+def test_a_program_that_prints_without_end_or_bytes_of_any_kind_is_told_in_a_few_lines(
+    console: Console,
+) -> None:
+    flood = (
+        "import sys\ndef add(a, b):\n    while True:\n        sys.stdout.buffer.write(bytes(range(256)))\n"
+    )
+
+    with faulty_endpoint(says(code(flood))) as endpoint:
+        done = solve(console, endpoint, *CHECK, "--max-calls", "1", "--program-timeout", "1")
+
+    assert done.code == 3
+    assert len(done.err) < 2000
+    assert "Traceback" not in done.err

@@ -1,4 +1,6 @@
 import asyncio
+import subprocess
+import sys
 import traceback
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -335,3 +337,31 @@ async def test_an_endpoint_that_broke_off_after_a_long_answer_is_asked_again() -
         answer = await ask(server, patience=patience)
 
     assert answer.text == "hello"
+
+
+ASK_AT_LOOPBACK = """
+import asyncio
+from coder.errors import ModelUnavailable
+from coder.models.chat import ChatModel
+from coder.models.endpoint import Endpoint
+from coder.models.model import ChatMessage, Sampling
+
+endpoint = Endpoint(name="local/toy", model="toy", url="http://127.0.0.1:1/v1", is_local=True)
+
+async def main():
+    async with ChatModel(endpoint) as model:
+        await model.answer([ChatMessage(role="user", content="Hi")], sampling=Sampling())
+
+try:
+    asyncio.run(main())
+except ModelUnavailable as error:
+    print(error)
+"""
+
+
+def test_a_machine_that_cannot_reach_itself_is_told_so_at_once() -> None:
+    cut = ("unshare", "--user", "--map-root-user", "--net")
+
+    done = subprocess.run([*cut, sys.executable, "-c", ASK_AT_LOOPBACK], capture_output=True, text=True)
+
+    assert "its loopback interface is down. Bring it up: ip link set lo up" in done.stdout, done.stderr

@@ -18,8 +18,8 @@ from coder.errors import LogDamaged, LogNewer
 from coder.events import Draft, Event
 from coder.store import SqliteLog
 from coder.store.codec import BLOB_BYTES
-from tests.disks import run_on_small_disk
 from tests.forked import become_nobody, limit_files, said_by_child
+from tests.less_machine import run_on_small_disk
 
 HELLO = Draft(type="hello", body={"text": "hi"})
 LONG = "é" * BLOB_BYTES

@@ -1,4 +1,4 @@
-"""A disk that is small, or that can't be written, as one process and its children see it."""
+"""This machine with less of it, as one process and its children see it: of its disk, or of its network."""
 
 import subprocess
 from pathlib import Path
@@ -14,6 +14,11 @@ def small_disk(place: Path, size: int) -> tuple[str, ...]:
 def read_only(place: Path) -> tuple[str, ...]:
     """What stands before a command that is to find a folder mounted read-only: so even root can't write."""
     return (*_SAME, "--ro-bind", str(place), str(place))
+
+
+def no_network() -> tuple[str, ...]:
+    """What stands before a command that is to find nothing but the loopback interface."""
+    return (*_SAME, "--unshare-net")
 
 
 def run_on_small_disk(place: Path, size: int, *command: str) -> "subprocess.CompletedProcess[str]":
