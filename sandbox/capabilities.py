@@ -16,7 +16,8 @@ def capabilities_of(*, cgroup_version: int | None, landlock: int, own_uid: bool)
     cgroup = f"cgroup v{cgroup_version}" if cgroup_version else None
     second = f" and Landlock (ABI {landlock})" if landlock >= 2 else ""
     kept = {
-        "memory": cgroup or "RLIMIT_DATA per process, memfd refused, the run's total sampled every 20 ms",
+        "memory": cgroup
+        or "RLIMIT_DATA per process, memfd refused, the run's total, sockets too, sampled every 20 ms",
         "processes": f"RLIMIT_NPROC per run{f' and {cgroup}' if cgroup else ''}",
         "cpu time": "RLIMIT_CPU per process, and the wall time of the run",
         "wall time": "the host ends the run's pid namespace",

@@ -71,6 +71,28 @@ print('ESCAPED')
         besides="cgroup",
     ),
     probe(
+        "memory in sockets, sampled",
+        "memory",
+        """
+import os, socket, time
+for _ in range(3):
+    if os.fork() == 0:
+        break
+kept = []
+for _ in range(100):
+    pair = socket.socketpair()
+    pair[0].setblocking(False)
+    try:
+        while True:
+            pair[0].send(bytes(65536))
+    except BlockingIOError:
+        kept.append(pair)
+time.sleep(0.7)
+print('ESCAPED')
+""",
+        besides="cgroup",
+    ),
+    probe(
         "memory in a file without a name",
         "seccomp",
         "import os\nos.memfd_create('x')\nprint('ESCAPED')",
