@@ -1,38 +1,54 @@
-"""The adapter through which the shared probe runner attacks a sandbox in its own process."""
+"""The adapter through which the shared probe runner attacks a sandbox, by the door that SANDBOX_DOOR names.
+
+`lasting` opens a sandbox for each probe and runs in the workspace that lasts, `fresh` gives every run of one
+open sandbox a workspace of its own, `command` starts `coder run`.
+"""
 
 import asyncio
+import base64
+import json
 import os
+import subprocess
+import sys
 import threading
-from typing import Any
+from collections.abc import Coroutine
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
 
-from sandbox import Policy, PythonCode
+from sandbox import Policy, PythonCode, Sandbox
 from sandbox.bubblewrap import open_bubblewrap
 
+T = TypeVar("T")
+DOOR = os.environ.get("SANDBOX_DOOR", "lasting")
+SHARED = DOOR == "fresh"
+"""The runner puts both programs of a probe that needs two at once into one sandbox."""
 _WITHOUT = frozenset(filter(None, os.environ.get("SANDBOX_WITHOUT", "").split(",")))
 _loop = asyncio.new_event_loop()
 threading.Thread(target=_loop.run_forever, daemon=True).start()
 
 
-class Session:
+class Session(Protocol):
+    """What the runner asks of an adapter."""
+
+    def run(self, code: str) -> dict[str, Any]: ...
+
+    def close(self) -> None: ...
+
+
+class Lasting:
     """One sandbox; its runs block the caller."""
 
     def __init__(self) -> None:
-        self._opening = open_bubblewrap(Policy(), without=_WITHOUT)
-        self._sandbox = _wait(self._opening.__aenter__())
+        self._sandbox, self._opening = _open()
         self._closed = False
 
     def run(self, code: str) -> dict[str, Any]:
         """Run one program, and collect every file of the workspace afterwards."""
         result = _wait(self._sandbox.run(PythonCode(source=code)))
         paths = _wait(self._sandbox.manifest())
-        return {
-            "status": result.status,
-            "exit_code": result.exit_code,
-            "stdout": result.stdout,
-            "stderr": result.stderr,
-            "wall": result.wall_s,
-            "artifacts": {path: _wait(self._sandbox.read(path, limit=1 << 30)) for path in paths},
-        }
+        artifacts = {path: _wait(self._sandbox.read(path, limit=1 << 30)) for path in paths}
+        return {**result.model_dump(), "wall": result.wall_s, "artifacts": artifacts}
 
     def close(self) -> None:
         """Close the sandbox once."""
@@ -41,10 +57,46 @@ class Session:
             _wait(self._opening.__aexit__(None, None, None))
 
 
+class Fresh:
+    """Runs in the one sandbox that stays open for all probes, and ends with this process."""
+
+    _opened: tuple[Sandbox, object] | None = None
+
+    def run(self, code: str) -> dict[str, Any]:
+        """Run one program in a workspace of its own, and take its artifacts."""
+        Fresh._opened = Fresh._opened or _open()
+        result = _wait(Fresh._opened[0].run(PythonCode(source=code), fresh=True))
+        artifacts = {item.path: item.content for item in result.artifacts}
+        return {**result.model_dump(), "wall": result.wall_s, "artifacts": artifacts}
+
+    def close(self) -> None:
+        """Leave it open."""
+
+
+class Run:
+    """`coder run`, once for each program, which comes from its standard input."""
+
+    def run(self, code: str) -> dict[str, Any]:
+        """Run one program, and take its artifacts out of the document."""
+        command = [str(Path(sys.executable).with_name("coder")), "run", "--json", "-"]
+        done = subprocess.run(command, input=code.encode(), capture_output=True, timeout=60, check=False)
+        document = json.loads(done.stdout)
+        artifacts = {item["path"]: base64.b64decode(item["content"]) for item in document["artifacts"]}
+        return {**document, "wall": document["wall_s"], "artifacts": artifacts}
+
+    def close(self) -> None:
+        """Nothing is left open."""
+
+
 def open(cfg: dict[str, Any]) -> Session:
     """What the runner calls."""
-    return Session()
+    return {"lasting": Lasting, "fresh": Fresh, "command": Run}[DOOR]()
 
 
-def _wait(work: Any) -> Any:
+def _open() -> tuple[Sandbox, AbstractAsyncContextManager[Sandbox]]:
+    opening = open_bubblewrap(Policy(), without=_WITHOUT)
+    return _wait(opening.__aenter__()), opening
+
+
+def _wait(work: Coroutine[Any, Any, T]) -> T:
     return asyncio.run_coroutine_threadsafe(work, _loop).result()

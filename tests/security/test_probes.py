@@ -1,40 +1,76 @@
 """Every hostile program of the shared probes is contained and every legitimate one works."""
 
+import fcntl
 import json
 import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.ordinary_user import REPOSITORY
 
 ADAPTER = Path(__file__).parent / "probe_adapter.py"
+ABOUT_FILES = {"outputs", "disk", "leftover", "cross", "control"}
+"""Categories that may come out otherwise in the workspace that lasts than in a fresh one."""
 
 
-@pytest.mark.parametrize("without", ["", "cgroup"], ids=["best", "without cgroups"])
-def test_all_probes_are_contained_and_all_controls_work(tmp_path: Path, without: str) -> None:
+def attack(tmp_path: Path, *, door: str, without: str = "", only: set[str] | None = None) -> list[Any]:
+    """Run the probes, those of some categories only if so; what the runner says of each."""
     shared = os.environ.get("CODER_TEST_DATA")
     if shared is None:
         pytest.skip("CODER_TEST_DATA is not set: no shared probes")
+    probes = Path(shared) / "probes.jsonl"
     report = tmp_path / "report.json"
+    rows = map(json.loads, probes.read_text().splitlines())
+    wanted = [row["id"] for row in rows if only is None or row["category"] in only]
+    runner = Path(shared).parent / "tools" / "run_probes.py"
     command = [
         sys.executable,
-        str(Path(shared).parent / "tools" / "run_probes.py"),
+        str(runner),
         str(ADAPTER),
-        str(Path(shared) / "probes.jsonl"),
+        str(probes),
         str(report),
+        "--only",
+        ",".join(wanted),
     ]
+    settings = {"PYTHONPATH": str(REPOSITORY), "SANDBOX_DOOR": door, "SANDBOX_WITHOUT": without}
 
-    subprocess.run(
-        command,
-        env={**os.environ, "PYTHONPATH": str(REPOSITORY), "SANDBOX_WITHOUT": without},
-        capture_output=True,
-        timeout=600,
-        check=False,
-    )
+    with ADAPTER.open() as turn:
+        fcntl.flock(turn, fcntl.LOCK_EX)  # it looks at the memory and the disk of the whole machine
+        # Into a file: what the runner leaves for a minute would hold a pipe open.
+        with (tmp_path / "said.txt").open("wb") as said:
+            subprocess.run(
+                command,
+                env=os.environ | settings,
+                stdout=said,
+                stderr=subprocess.STDOUT,
+                timeout=600,
+                check=False,
+            )
 
-    judged = json.loads(report.read_text())
+    judged: list[Any] = json.loads(report.read_text())
+    assert len(judged) == len(wanted)
+    return judged
+
+
+def escaped(judged: list[Any]) -> list[tuple[str, str]]:
+    return [(row["id"], row["why"]) for row in judged if not row["contained"]]
+
+
+@pytest.mark.parametrize("without", ["", "cgroup"], ids=["best", "without cgroups"])
+def test_all_probes_are_contained_in_fresh_runs_of_one_sandbox(tmp_path: Path, without: str) -> None:
+    judged = attack(tmp_path, door="fresh", without=without)
+
     assert len(judged) >= 70
-    assert [(row["id"], row["why"]) for row in judged if not row["contained"]] == []
+    assert escaped(judged) == []
+
+
+def test_probes_that_are_about_files_are_contained_in_the_workspace_that_lasts(tmp_path: Path) -> None:
+    assert escaped(attack(tmp_path, door="lasting", only=ABOUT_FILES)) == []
+
+
+def test_probes_are_contained_by_coder_run(tmp_path: Path) -> None:
+    assert escaped(attack(tmp_path, door="command", only={"outputs", "exit", "output", "control"})) == []
