@@ -11,7 +11,7 @@ from coder.models.scripted import Scripted
 from coder.run import Run
 from coder.settings import Budget, Settings
 from coder.store import MemoryLog
-from coder.task import Task
+from coder.task import Task, TestSource
 
 WRONG = "def f(x):\n    return x\n"
 RIGHT = "def f(x):\n    return x + 1\n"
@@ -29,6 +29,9 @@ FOLDERS = {
     "shell pytest": (("./run.sh",), {"run.sh": "#!/bin/sh\nexec pytest -q\n", "test_it.py": FUNCTION}),
     "make": (("make", "test"), {"Makefile": "test:\n\tpython3 check.py\n", "check.py": SCRIPT}),
 }
+
+
+PYTEST = Settings(python=Path(sys.executable), plan=False, budget=Budget(samples=1, repairs=0))
 
 
 async def answered(folder: Path, kind: str, *answers: Mapping[str, str]) -> Run:
@@ -166,3 +169,21 @@ async def test_a_script_that_is_the_task_itself_may_be_written(tmp_path: Path) -
 
     assert run.status == "solved"
     assert run.strength == "inside"
+
+
+@pytest.mark.parametrize(
+    "command", [("true",), ("python3", "-m", "unittest", "-q", "test_other"), ("pytest", "-q")]
+)
+@pytest.mark.parametrize(("code", "status"), [(WRONG, "unsolved"), (RIGHT, "solved")])
+async def test_a_given_test_file_decides_also_where_the_command_leaves_it_out(
+    command: tuple[str, ...], code: str, status: str, tmp_path: Path
+) -> None:
+    (tmp_path / "test_other.py").write_text(
+        "import unittest\nclass T(unittest.TestCase):\n    def test(self): pass\n"
+    )
+    given = (TestSource(path="given.py", text=FUNCTION),)
+    task = Task(prompt="Write f(x).", workspace=tmp_path, test_command=command, test_files=given)
+
+    run = await solve(task, model=Scripted([f"```python\n{code}```\n"]), settings=PYTEST, log=MemoryLog())
+
+    assert run.status == status
