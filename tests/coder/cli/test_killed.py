@@ -1,0 +1,118 @@
+"""What a command leaves behind when it is ended from outside: a run that goes on, and nothing else."""
+
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.coder.cli.console import CODER, Console
+from tests.coder.cli.test_solve import ADD, CHECK, SUBTRACT, TASK, code, solve
+from tests.faulty_endpoint import FaultyEndpoint, faulty_endpoint, hangs, says
+
+LONGEST_S = 5.0
+"""After which no process of a killed command may be left."""
+
+# Orphans come to their nearest subreaper: so this process sees whoever the command left behind.
+_WATCH = """
+import ctypes, os, subprocess, sys, time
+ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)
+command = subprocess.Popen(sys.argv[3:], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+sys.stdin.readline()
+command.send_signal(int(sys.argv[1]))
+said = command.stderr.read()
+code = command.wait()
+deadline = time.monotonic() + float(sys.argv[2])
+left = True
+while left and time.monotonic() < deadline:
+    try:
+        left = os.waitpid(-1, os.WNOHANG) is not None
+        time.sleep(0.02)
+    except ChildProcessError:
+        left = False
+print(code, left)
+sys.stderr.buffer.write(said)
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("calls", [1, 2])
+def test_no_process_and_no_file_is_left_and_no_answered_call_is_made_again(
+    console: Console, folder: Path, number: int, calls: int
+) -> None:
+    temporary = console.home / "temporary"
+    temporary.mkdir()
+    (folder / "add.py").write_text(SUBTRACT.replace("-", "*"))
+    answers = [says(code(SUBTRACT))] * (calls - 1)
+
+    with faulty_endpoint(*answers, hangs(), says(code(ADD))) as endpoint:
+        code_and_left, said = _ended_at(console, endpoint, calls, number, folder, temporary)
+        run = json.loads(console.run("ls", "--json").out)[0]["run_id"]
+        resumed = console.run("resume", run, "--json")
+
+    assert code_and_left == f"{-number if number == signal.SIGKILL else 130} False"
+    assert "Traceback" not in said
+    assert list(temporary.iterdir()) == []
+    assert resumed.code == 0, resumed.err
+    assert len(endpoint.requests) == calls + 1  # the one that hung is made again, and no other
+    assert [path.name for path in folder.iterdir()] == ["add.py"]
+    assert (folder / "add.py").read_text() == ADD
+
+
+def test_of_two_that_solve_in_one_folder_the_second_overwrites_nothing(
+    console: Console, folder: Path
+) -> None:
+    (folder / "add.py").write_text(SUBTRACT)
+    other = ADD.replace("a + b", "b + a")
+
+    with faulty_endpoint(hangs()) as endpoint, faulty_endpoint(says(code(other))) as quick:
+        asked = ("solve", TASK, str(folder), *CHECK, "-m", "toy", "--base-url")
+        slow = console.start(*asked, endpoint.url)
+        assert endpoint.wait_until(lambda it: len(it.requests) == 1, timeout_s=60)
+        first = console.run(*asked, quick.url)
+        slow.terminate()
+        slow.communicate(timeout=60)
+        run = next(row["run_id"] for row in json.loads(console.run("ls", "--json").out)[1:])
+    with faulty_endpoint(says(code(ADD))) as again:
+        second = console.run("resume", run, "--base-url", again.url, "-m", "toy")
+
+    assert first.code == 0, first.err
+    assert second.code == 2
+    assert "add.py has changed since this run read it. It was left as it is." in second.err
+    assert "start it again" in second.said[-1]
+    assert (folder / "add.py").read_text() == other
+
+
+def test_of_two_that_resume_one_run_the_second_is_told_who_works_on_it(console: Console) -> None:
+    with faulty_endpoint(says(code(SUBTRACT)), hangs()) as endpoint:
+        run = json.loads(solve(console, endpoint, *CHECK, "--max-calls", "1", "--json").out)["run_id"]
+        first = console.start("resume", run, "--max-calls", "4")
+        assert endpoint.wait_until(lambda it: len(it.requests) == 2, timeout_s=60)
+        second = console.run("resume", run, "--max-calls", "4")
+        undone = console.run("undo", run)
+        first.terminate()
+        first.communicate(timeout=60)
+
+    assert second.code == undone.code == 5
+    assert f"Process {first.pid} on " in second.err
+    assert len(endpoint.requests) == 2
+
+
+def _ended_at(
+    console: Console, endpoint: FaultyEndpoint, calls: int, number: int, folder: Path, temporary: Path
+) -> tuple[str, str]:
+    """Solve until the endpoint hangs, send the signal, and say the exit code and whether anyone is left."""
+    command = (str(CODER), "solve", TASK, str(folder), *CHECK, "--base-url", endpoint.url, "-m", "toy")
+    process = subprocess.Popen(
+        [sys.executable, "-c", _WATCH, str(int(number)), str(LONGEST_S), *command],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=console.environ | {"TMPDIR": str(temporary)},
+        text=True,
+    )
+    assert endpoint.wait_until(lambda it: len(it.requests) == calls, timeout_s=60)
+    out, err = process.communicate("now\n", timeout=60)
+    return out.strip(), err
