@@ -34,9 +34,9 @@ class Workbench:
         self.redactor = redactor
         self.on_output = on_output
         self._open = open_sandbox
-        self._stack = AsyncExitStack()
+        self._stacks: list[AsyncExitStack] = []
         self._sandboxes: dict[str, Sandbox] = {}
-        self._lock = asyncio.Lock()
+        self._locks = {name: asyncio.Lock() for name in ("candidate", "checker")}
 
     async def __aenter__(self) -> Self:
         return self
@@ -44,7 +44,12 @@ class Workbench:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._stack.aclose()
+        try:
+            async with asyncio.TaskGroup() as group:
+                for stack in self._stacks:
+                    group.create_task(stack.aclose())
+        except BaseExceptionGroup as errors:
+            raise errors.exceptions[0] from None
 
     async def candidate(self) -> Sandbox:
         """Where the candidate's code runs.
@@ -63,9 +68,11 @@ class Workbench:
         return await self._sandbox("checker")
 
     async def _sandbox(self, name: str) -> Sandbox:
-        async with self._lock:
+        async with self._locks[name]:  # one for each: they open at the same time
             if name not in self._sandboxes:
-                self._sandboxes[name] = await self._stack.enter_async_context(self._open(self.policy))
+                stack = AsyncExitStack()
+                self._sandboxes[name] = await stack.enter_async_context(self._open(self.policy))
+                self._stacks.append(stack)
             return self._sandboxes[name]
 
 
