@@ -1,6 +1,6 @@
 """The keeper: a process per sandbox that starts the outer wall and takes all down with its owner.
 
-Run as `python -I -S launch.py SPECIFICATION` (marshalled, in hex: json alone takes longer to import than this)
+Run as `python -I -S launch.py SPECIFICATION` (marshalled, in hex: json takes longer to import than this)
 with the read end of a lifeline pipe: when that says EOF, the owner is gone, however it went, and the keeper
 ends the sandbox, removes its cgroups and goes too. Started as root, it keeps root for that only: the wall
 itself is built by a uid of its own, from a private view of the few folders it needs, so that an interpreter
@@ -11,7 +11,6 @@ import ctypes
 import marshal
 import os
 import select
-import signal
 import sys
 import time
 
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 NEWNS = 0x00020000
+SIGKILL = 9  # signal imports enum, and all that it needs
 MS_NOSUID, MS_NODEV, MS_BIND, MS_REC, MS_PRIVATE = 2, 4, 0x1000, 0x4000, 0x40000
 PR_SET_CHILD_SUBREAPER = 36
 CLEANING_S = 5.0
@@ -55,7 +55,7 @@ def _end_all() -> None:
     while True:
         for child in _children():
             try:
-                os.kill(child, signal.SIGKILL)
+                os.kill(child, SIGKILL)
             except ProcessLookupError:
                 continue  # ended meanwhile
         try:
@@ -65,18 +65,24 @@ def _end_all() -> None:
 
 
 def _children() -> "list[int]":
-    """Our own children, by what /proc says of everybody's parent."""
-    found = []
-    for name in os.listdir("/proc"):
-        if name.isdigit():
-            try:
-                with open(f"/proc/{name}/stat", "rb") as file:
-                    parent = int(file.read().rpartition(b")")[2].split()[1])
-            except OSError:
-                continue  # ended meanwhile
-            if parent == os.getpid():
-                found.append(int(name))
-    return found
+    """Our own children; where the kernel has no list of them, by what /proc says of everybody's parent."""
+    try:
+        with open(f"/proc/self/task/{os.getpid()}/children") as file:
+            return [int(child) for child in file.read().split()]
+    except FileNotFoundError:
+        return [child for child in _processes() if _parent(child) == os.getpid()]
+
+
+def _processes() -> "list[int]":
+    return [int(name) for name in os.listdir("/proc") if name.isdigit()]
+
+
+def _parent(pid: int) -> int:
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            return int(file.read().rpartition(b")")[2].split()[1])
+    except (FileNotFoundError, ProcessLookupError):
+        return 0  # ended meanwhile
 
 
 def _build(specification: "dict[str, Any]") -> None:
