@@ -54,7 +54,7 @@ class BubblewrapSandbox:
         program: Program,
         *,
         limits: Limits | None = None,
-        stdin: bytes = b"",
+        stdin: bytes | int = b"",
         on_output: OnOutput | None = None,
         fresh: bool = False,
         files: Mapping[str, bytes] | None = None,

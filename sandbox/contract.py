@@ -53,7 +53,7 @@ class Sandbox(Protocol):
         program: Program,
         *,
         limits: Limits | None = None,
-        stdin: bytes = b"",
+        stdin: bytes | int = b"",
         on_output: OnOutput | None = None,
         fresh: bool = False,
         files: Mapping[str, bytes] | None = None,
@@ -63,7 +63,8 @@ class Sandbox(Protocol):
         Args:
             program: Python source or a command.
             limits: what it may use, where that is less than the policy's.
-            stdin: what it reads from its standard input.
+            stdin: what it reads from its standard input: bytes, or a descriptor that is read as it comes
+                and stays the caller's.
             on_output: called with each piece of output as it comes.
             fresh: give it a workspace of its own, which no other run sees, and hand out the files that it
                 wrote there as the Result's artifacts.

@@ -10,6 +10,7 @@ from typing import Literal
 
 from sandbox.child import Child, Ending
 from sandbox.contract import OnOutput
+from sandbox.inflow import Inflow
 from sandbox.limits import RunLimits
 from sandbox.memory_watch import holds_more
 from sandbox.output import Output, Stream
@@ -34,21 +35,22 @@ class Execution:
         self._output = Output(limits.output_bytes)
         self._killed_by: KilledBy | None = None
         self._readers: dict[int, Stream] = {}
-        self._stdin: tuple[int, memoryview] | None = None
+        self._inflow: Inflow | None = None
         self._timers: list[asyncio.TimerHandle] = []
         self._began = 0.0
         self._over: asyncio.Future[Ending | None] = self._loop.create_future()
 
-    async def begin(self, job: Mapping[str, object], *, stdin: bytes, extra: list[int]) -> None:
+    async def begin(self, job: Mapping[str, object], *, stdin: bytes | int, extra: list[int]) -> None:
         """Hand over the job with its pipes. `extra` descriptors come last; all are closed here."""
         inside = [self._reader("stdout"), self._reader("stderr")]
-        if stdin:
-            inside.append(self._writer(stdin))
+        if stdin != b"":
+            self._inflow = Inflow(stdin)
+            inside.append(self._inflow.inside)
         self._began = self._loop.time()
         self._child.ended.add_done_callback(self._finish)
         self._start_clocks()
         try:
-            await self._child.assign({**job, "stdin": bool(stdin)}, [*inside, *extra])
+            await self._child.assign({**job, "stdin": self._inflow is not None}, [*inside, *extra])
         finally:
             for descriptor in (*inside, *extra):
                 os.close(descriptor)
@@ -78,7 +80,8 @@ class Execution:
             timer.cancel()
         for descriptor in list(self._readers):
             self._close_reader(descriptor)
-        self._close_stdin()
+        if self._inflow is not None:
+            self._inflow.close()
         if not self._child.ended.done():
             self._child.kill(outright=True)
 
@@ -104,13 +107,6 @@ class Execution:
         self._loop.add_reader(ours, self._read, ours)
         return inside
 
-    def _writer(self, content: bytes) -> int:
-        inside, ours = os.pipe2(os.O_CLOEXEC)
-        os.set_blocking(ours, False)
-        self._stdin = (ours, memoryview(content))
-        self._loop.add_writer(ours, self._write)
-        return inside
-
     def _read(self, descriptor: int) -> int:
         """Read once from a pipe; the number of bytes, 0 when there is no more."""
         try:
@@ -128,19 +124,6 @@ class Execution:
             self.end("output")
         return len(chunk)
 
-    def _write(self) -> None:
-        assert self._stdin is not None
-        descriptor, rest = self._stdin
-        try:
-            rest = rest[os.write(descriptor, rest[:_CHUNK]) :]
-        except BlockingIOError:
-            return
-        except BrokenPipeError:
-            rest = rest[:0]
-        self._stdin = (descriptor, rest)
-        if not rest:
-            self._close_stdin()
-
     def _drain(self) -> None:
         """What is still in the pipes of a run whose processes are dead: at most what the pipes hold."""
         for descriptor in list(self._readers):
@@ -155,12 +138,6 @@ class Execution:
         self._loop.remove_reader(descriptor)
         del self._readers[descriptor]
         os.close(descriptor)
-
-    def _close_stdin(self) -> None:
-        if self._stdin is not None:
-            self._loop.remove_writer(self._stdin[0])
-            os.close(self._stdin[0])
-            self._stdin = None
 
     def _finish(self, ended: "asyncio.Future[Ending | None]") -> None:
         if not self._over.done():

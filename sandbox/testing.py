@@ -5,6 +5,7 @@ Each rule gets an open sandbox with the default policy and raises AssertionError
 
 import asyncio
 import hashlib
+import os
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -128,6 +129,27 @@ async def stdin_is_what_the_caller_gave(box: Sandbox) -> None:
     result = await box.run(python("import sys; print(len(sys.stdin.buffer.read()))"), stdin=content)
 
     assert result.stdout == f"{len(content)}\n"
+
+
+async def stdin_can_be_a_descriptor_of_the_callers(box: Sandbox) -> None:
+    """It is read as it comes, and nobody waits for its end."""
+    reading, writing = os.pipe()
+    heard: list[bytes] = []
+
+    def answer(stream: str, chunk: bytes) -> None:
+        heard.append(chunk)
+        os.write(writing, b"second\n")
+
+    os.write(writing, b"first\n")
+    try:
+        result = await box.run(
+            python("print(input(), flush=True); print(input())"), stdin=reading, on_output=answer
+        )
+    finally:
+        os.close(writing)
+        os.close(reading)
+
+    assert result.stdout == "first\nsecond\n", result.stderr
 
 
 async def without_stdin_there_is_only_its_end(box: Sandbox) -> None:
@@ -522,6 +544,7 @@ CONTRACT: tuple[Rule, ...] = (
     bytes_that_are_no_text_are_shown_as_replacements,
     output_arrives_while_the_program_runs,
     stdin_is_what_the_caller_gave,
+    stdin_can_be_a_descriptor_of_the_callers,
     without_stdin_there_is_only_its_end,
     a_greedy_program_is_stopped,
     ten_greedy_children_are_stopped_too,

@@ -20,7 +20,7 @@ from coder.cli.failure import report
 from coder.cli.interrupt import Interrupted, run_until_interrupted
 from coder.cli.outlet import Outlet
 from coder.cli.plain import one_line
-from coder.cli.standard_input import read_all, read_input
+from coder.cli.standard_input import read_all, standard_input
 from coder.config import load
 from coder.configfile import user_file
 from coder.errors import UsageError
@@ -151,7 +151,7 @@ async def _run_in_sandbox(
     job: Job, backend: str, outlet: Outlet | None, *, takes_input: bool
 ) -> tuple[Result, str]:
     async with open_sandbox(job.policy, backend=backend) as box:
-        stdin = await read_input() if takes_input else b""
+        stdin = standard_input() if takes_input else b""
         if outlet is None:
             return await box.run(job.program, stdin=stdin, fresh=True, files=job.files), box.backend
         async with outlet:

@@ -1,60 +1,26 @@
-"""Standard input for a program in the sandbox: all of it, bounded, and none when it is a terminal."""
+"""Standard input of `coder run`: the program itself, or what the program reads."""
 
-import asyncio
 import os
 import sys
-import threading
 
 from coder.errors import UsageError
 
-MOST = 64 << 20
-"""Bytes."""
-_CHUNK = 1 << 20
+MOST = 16 << 20
+"""Bytes of a program."""
 
 
 def read_all() -> bytes:
-    """Read standard input to its end.
+    """Read a program from standard input.
 
     Raises:
         UsageError: it is too long.
     """
-    content = bytearray()
-    while piece := os.read(0, _CHUNK):  # not by sys.stdin: a read that is stuck would hold its lock
-        content += piece
-        if len(content) > MOST:
-            raise UsageError(f"Standard input has more than {MOST >> 20} MiB.")
-    return bytes(content)
+    content = sys.stdin.buffer.read(MOST + 1)
+    if len(content) > MOST:
+        raise UsageError(f"Standard input has more than {MOST >> 20} MiB: too much for a program.")
+    return content
 
 
-async def read_input() -> bytes:
-    """What the program gets: all of standard input, unless that is a terminal or closed.
-
-    Raises:
-        UsageError: it is too long.
-    """
-    if sys.stdin is None or os.isatty(0):
-        return b""
-    loop = asyncio.get_running_loop()
-    arrived: asyncio.Future[bytes] = loop.create_future()
-
-    def read() -> None:
-        try:
-            content = read_all()
-        except (OSError, UsageError) as error:
-            loop.call_soon_threadsafe(_fail, arrived, error)
-        else:
-            loop.call_soon_threadsafe(_give, arrived, content)
-
-    # Not to_thread: asyncio waits for its threads at the end, and this one may wait for ever.
-    threading.Thread(target=read, daemon=True).start()
-    return await arrived
-
-
-def _give(arrived: "asyncio.Future[bytes]", content: bytes) -> None:
-    if not arrived.done():
-        arrived.set_result(content)
-
-
-def _fail(arrived: "asyncio.Future[bytes]", error: Exception) -> None:
-    if not arrived.done():
-        arrived.set_exception(error)
+def standard_input() -> bytes | int:
+    """What the program in the sandbox reads: a descriptor, or nothing where it is a terminal or closed."""
+    return 0 if sys.stdin is not None and not os.isatty(0) else b""
