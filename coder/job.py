@@ -96,8 +96,9 @@ def _program(wanted: Wanted, files: _Files, read_source: Callable[[], bytes]) ->
     words = wanted.words
     if wanted.code is not None:
         # Behind -c all words are the program's own, as Python has it.
-        return PythonCode(source=wanted.code, filename="-c", arguments=words)
-    if not words:
+        source = _decoded(wanted.code.encode("utf-8", "surrogateescape"), "-c")
+        return PythonCode(source=source, filename="-c", arguments=words)
+    if not words or not words[0]:
         raise UsageError('Nothing to run. Name a FILE, "-" for standard input, -c CODE, or -- CMD.')
     if wanted.is_command:
         return Command(argv=words)

@@ -164,6 +164,8 @@ def test_json_is_the_result_with_artifacts_in_base64(console: Console) -> None:
     ("arguments", "words"),
     [
         ((), "Nothing to run"),
+        (("--", ""), "Nothing to run"),
+        (("-c", "print('\udcff')"), "can't be read as Python"),
         (("nosuch.py",), "coder run -- nosuch.py"),
         (("plain.txt",), "chmod +x plain.txt"),
         ((".",), "isn't a regular file"),
