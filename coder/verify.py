@@ -16,6 +16,7 @@ from typing import Literal
 from coder.examples import find_examples
 from coder.feedback import feedback, shorten
 from coder.message import CheckLine, Outcome, Verified
+from coder.plaintests import is_plain
 from coder.state import State
 from coder.target import Target, is_test
 from coder.testcommand import TestRun, reported, run_tests
@@ -130,7 +131,7 @@ async def _seen_from_outside(
 
     Where the same tests pass there, the verdict is strong. Many honest tests can't (fixtures that share files
     with the code, patched modules): then the pass stands, labelled `inside`, unless what passed was an object
-    of the candidate's own class that claims to equal the tests' data.
+    of the candidate's own class that claims to equal the tests' data, or a plain comparison that is false.
     """
     checks = [
         TestFile(path=path, source=files[path].decode())
@@ -153,11 +154,21 @@ async def _seen_from_outside(
     )
     if report.passed:
         return replace(inside, strength="outside")
-    if not report.disowned:
-        return inside
     lines = tuple(CheckLine(**result.model_dump()) for result in report.results)
-    note = "A test passed only because an object of your own class claims to equal the test's data."
+    if report.disowned:
+        note = "A test passed only because an object of your own class claims to equal the test's data."
+    elif any(_is_wrong_anywhere(line, files) for line in lines):
+        note = "A test passed only in the process of your code, which must have changed the test."
+    else:
+        return inside
     return replace(inside, passed=False, lines=lines, note=note)
+
+
+def _is_wrong_anywhere(line: CheckLine, files: Mapping[str, bytes]) -> bool:
+    """Whether a failed comparison owes nothing to the process that it was made in."""
+    compared = line.expected is not None or "AssertionError" in line.message
+    source = files.get(line.name.partition("::")[0], b"")
+    return not line.passed and compared and "::" in line.name and is_plain(source.decode(), line.name)
 
 
 def _decides(path: str, files: Mapping[str, bytes]) -> bool:

@@ -187,3 +187,77 @@ async def test_a_given_test_file_decides_also_where_the_command_leaves_it_out(
     run = await solve(task, model=Scripted([f"```python\n{code}```\n"]), settings=PYTEST, log=MemoryLog())
 
     assert run.status == status
+
+
+PLAIN = {
+    "pytest": "from solution import f\ndef test_one(): assert f(1) == 2\ndef test_two(): assert f(5) == 6\n",
+    "parametrize": (
+        "import pytest\nfrom solution import f\n"
+        "@pytest.mark.parametrize('x, y', [(1, 2), (5, 6)])\ndef test_it(x, y): assert f(x) == y\n"
+    ),
+    "unittest": (
+        "import unittest\nfrom solution import f\nclass T(unittest.TestCase):\n"
+        "    def test_one(self): self.assertEqual(f(1), 2)\n"
+        "    def test_two(self): self.assertEqual(f(5), 6)\n"
+    ),
+}
+INSIDE = {
+    "tests found in memory": """
+import gc
+from _pytest.python import Function
+def f(x):
+    for found in gc.get_objects():
+        if isinstance(found, Function):
+            found.runtest = lambda *a: None
+    return 2
+""",
+    "a hook found in memory": """
+import gc
+from _pytest.config import Config
+class Hook:
+    def pytest_pyfunc_call(self, pyfuncitem): return True
+def f(x):
+    for found in gc.get_objects():
+        if type(found) is Config:
+            found.pluginmanager.register(Hook(), 'hook') if not found.pluginmanager.has_plugin('hook') else 0
+    return 2
+""",
+    "a report found in memory": """
+import os, sys
+def f(x):
+    frame = sys._getframe()
+    while frame:
+        for value in frame.f_locals.values():
+            if type(value).__name__ == 'Report':
+                value.test('test_it.py::test_one', True)
+                value.write(end=0)
+                os._exit(0)
+        frame = frame.f_back
+    return 2
+""",
+}
+
+
+@pytest.mark.parametrize("tests", PLAIN)
+@pytest.mark.parametrize("cheat", INSIDE)
+async def test_a_plain_comparison_that_is_false_away_from_the_code_is_no_pass(
+    cheat: str, tests: str, tmp_path: Path
+) -> None:
+    (tmp_path / "test_it.py").write_text(PLAIN[tests])
+    task = Task(prompt="Write f(x).", workspace=tmp_path, test_command=("pytest", "-q"))
+    code = f"```python\n{INSIDE[cheat]}```\n"
+
+    run = await solve(task, model=Scripted([code]), settings=PYTEST, log=MemoryLog())
+
+    assert run.status == "unsolved"
+
+
+async def test_a_comparison_that_depends_on_the_process_stands(tmp_path: Path) -> None:
+    test = "import solution\n\ndef test_f(monkeypatch):\n    monkeypatch.setenv('NAME', 'x')\n"
+    (tmp_path / "test_it.py").write_text(f"{test}    assert solution.f() == 'x'\n")
+    task = Task(prompt="Write f().", workspace=tmp_path, test_command=("pytest", "-q"))
+    code = "```python\nimport os\ndef f(): return os.environ.get('NAME')\n```\n"
+
+    run = await solve(task, model=Scripted([code]), settings=PYTEST, log=MemoryLog())
+
+    assert (run.status, run.strength) == ("solved", "inside")
