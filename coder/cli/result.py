@@ -8,7 +8,7 @@ from collections.abc import Callable
 from coder.cli.failure import report, single
 from coder.cli.screen import Screen
 from coder.cli.signals import INTERRUPTED
-from coder.errors import CoderError, MachineError
+from coder.errors import CoderError, MachineError, UsageError
 from coder.run import Run
 from coder.state import fold_all
 from coder.store import SqliteLog, data_folder
@@ -20,6 +20,8 @@ def ended(
 ) -> int:
     """Do the work of `start`, print what came of it, and return the exit code."""
     try:
+        if as_json and jsonl:
+            raise UsageError("--json and --jsonl exclude each other: one document, or a line for each event.")
         run = start()
     except Exception as error:  # noqa: BLE001 - whoever asked for a document gets one whatever happens
         screen.clear()

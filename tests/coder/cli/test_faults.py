@@ -183,6 +183,7 @@ def test_what_was_left_out_of_the_folder_is_said(console: Console, folder: Path)
         (("--test", "pytest -q"), "has no tests to run"),
         (("--check", " "), "A check is empty"),
         (("--base-url", "nonsense"), "is not a base URL"),
+        (("--json", "--jsonl"), "exclude each other"),
     ],
 )
 def test_a_flag_that_cannot_be_used_ends_with_2_before_any_call(
