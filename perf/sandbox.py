@@ -12,6 +12,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from sandbox import PythonCode, open_sandbox
+from sandbox.check import Assertion, check
 
 ROUNDS, PAUSE_S = 40, 0.03
 PRINT = PythonCode(source="print(1)")
@@ -58,6 +59,14 @@ async def main() -> None:
             began = time.perf_counter()
             await asyncio.gather(*(one() for _ in range(200)))
             rates[flight] = 200 / (time.perf_counter() - began)
+    checks: list[float] = []
+    async with open_sandbox() as candidate, open_sandbox() as checker:
+        await candidate.write("solution.py", b"def add(a, b):\n    return a + b\n")
+        for _ in range(ROUNDS):
+            await asyncio.sleep(PAUSE_S)
+            began = time.perf_counter()
+            assert (await check(candidate, checker, [Assertion(source="assert add(2, 3) == 5")])).passed
+            checks.append((time.perf_counter() - began) * 1e3)
     first: list[float] = []
     for _ in range(10):
         began = time.perf_counter()
@@ -68,6 +77,7 @@ async def main() -> None:
     row("plain python3 -I -S -c", isolated_flags, isolated_flags)
     row("plain python3 -c", usual, isolated_flags)
     row("sandbox, warm (aim ≤ 5 ms, ≤ 0.8)", warm, isolated_flags)
+    row("one check, two sandboxes (aim 20)", checks, isolated_flags)
     row("sandbox, open to first result (≤ 100)", first, isolated_flags)
     print("runs per second: " + ", ".join(f"{rate:.0f} with {n} in flight" for n, rate in rates.items()))
 

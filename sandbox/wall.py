@@ -129,6 +129,5 @@ def _etc(uid: int) -> dict[str, bytes]:
 
 def _memory_file(content: bytes) -> int:
     number = os.memfd_create("sandbox")
-    os.write(number, content)
-    os.lseek(number, 0, os.SEEK_SET)
+    os.pwrite(number, content, 0)
     return number
