@@ -85,18 +85,34 @@ class Workspace:
             return content
 
     def manifest(self) -> dict[str, str]:
-        """SHA-256 by path of the regular files that can be read. Names that aren't UTF-8 are left out."""
+        """SHA-256 by path of the regular files that can be read. Names that aren't UTF-8 are left out.
+
+        So is a file that claims more bytes than the disk has left beside those before it: holes cost nothing,
+        and hashing them takes hours.
+        """
         hashes = {}
         with self._as_owner():
-            for path, regular in self._walk():
+            room = self._capacity()
+            for path, regular in sorted(self._walk()):
                 if not regular:
                     continue
                 try:
                     with open(self._open_file(path), "rb", buffering=0) as file:
+                        size = os.fstat(file.fileno()).st_size
+                        if size > room:
+                            continue
+                        room -= size
                         hashes[path] = hashlib.file_digest(file, "sha256").hexdigest()
                 except (OSError, FileRefused):
                     continue  # gone meanwhile, unreadable, or with a second name: read() gives none of these
         return hashes
+
+    def _capacity(self) -> int:
+        """Bytes of the file system that the workspace is on; what a program really wrote is never more."""
+        if self._root < 0:
+            raise FileRefused("The sandbox is closed.")
+        found = os.fstatvfs(self._root)
+        return found.f_blocks * found.f_frsize
 
     def entries(self, *, deepest: int) -> list[tuple[str, bool]]:
         """Path of whatever is no folder, and whether it is a regular file with a name that can be read.
