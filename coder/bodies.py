@@ -213,6 +213,12 @@ _ALL: tuple[type[Body], ...] = (
 TYPES: Mapping[str, type[Body]] = {body.type: body for body in _ALL}
 
 
+def is_newer(event: Event) -> bool:
+    """Whether a newer version of the product wrote this event of a type that we know: it may mean more."""
+    known = TYPES.get(event.type)
+    return known is not None and event.version > known.version
+
+
 def parse(event: Event) -> Body | None:
     """The typed body of an event; None where this version doesn't know the type, or its version is newer.
 
@@ -220,6 +226,6 @@ def parse(event: Event) -> Body | None:
         ValidationError: a known type of a known version with a body that doesn't fit.
     """
     known = TYPES.get(event.type)
-    if known is None or event.version > known.version:
+    if known is None or is_newer(event):
         return None
     return known.model_validate(event.body)

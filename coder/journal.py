@@ -1,6 +1,7 @@
 """Journal: the one writer of a run. Appends to the log, folds what was appended, tells whoever watches."""
 
-from coder.bodies import Body
+from coder.bodies import Body, is_newer
+from coder.errors import LogNewer
 from coder.events import EventLog
 from coder.state import State, begin, fold
 from coder.watch import Watch
@@ -32,11 +33,17 @@ class Journal:
 
         Raises:
             LogDamaged: an event can't be read.
+            LogNewer: a newer version wrote an event that would change what comes next.
             ValueError: the run has no events, or begins with something else than run.started.
         """
         events = await self._log.read(self.run)
         if not events:
             raise ValueError(f"the log holds no run {self.run}")
+        if newer := next((event for event in events if is_newer(event)), None):
+            raise LogNewer(
+                f"A newer version of coder wrote {self.run} (its {newer.type} has version {newer.version}). "
+                "It can be shown here; to go on with it, use that version."
+            )
         state = begin(events[0])
         for event in events[1:]:
             state = fold(state, event)

@@ -61,6 +61,12 @@ def find_target(task: Task, files: Mapping[str, StoredFile]) -> Target:
     )
 
 
+def modules_of(files: Mapping[str, bytes]) -> tuple[str, ...]:
+    """Top-level modules of the workspace that tests may import from the candidate."""
+    paths = [PurePosixPath(path) for path in files if path.endswith(".py") and not is_test(path)]
+    return tuple(dict.fromkeys(path.parts[0].removesuffix(".py") for path in paths))
+
+
 def is_test(path: str) -> bool:
     """Whether a path of the user's folder holds tests, by pytest's own conventions."""
     parts = PurePosixPath(path)

@@ -6,27 +6,23 @@ code alone proves nothing (see testcommand), and what it says is labelled `insid
 """
 
 import ast
-import sys
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from pathlib import PurePosixPath
+from dataclasses import dataclass
 from typing import Literal
 
+from coder.confirm import confirm
 from coder.examples import find_examples
 from coder.feedback import feedback, shorten
 from coder.message import CheckLine, Outcome, Verified
-from coder.plaintests import is_plain
 from coder.state import State
-from coder.target import Target, is_test
-from coder.testcommand import TestRun, reported, run_tests
+from coder.target import Target, modules_of
+from coder.testcommand import reported, run_tests
 from coder.workbench import Workbench, lay
 from sandbox import Command, Limits, Result
 from sandbox.check import Assertion, Check, Example, TestFile, check
 
 _OUTPUT = 4000
-_CONFIRMING_S = 10.0
-"""For the same tests once more; they may end in a deadlock there, and the user waits for them."""
 _NEEDS_INPUT = "EOFError: EOF when reading a line"
 
 
@@ -113,81 +109,10 @@ async def _by_command(bench: Workbench, state: State, target: Target, files: Map
     if not run.passed or reported(state.task.test_command) is None:
         return _Seen("tests", run.passed, run.lines, run.result, note, strength="inside")
     await lay(await bench.candidate(), files)  # what the tests' own run has changed is not what was answered
-    return await _seen_from_outside(
-        bench, target, files, run, script=_script(state.task.test_command), most_s=seconds
-    )
-
-
-async def _seen_from_outside(
-    bench: Workbench,
-    target: Target,
-    files: Mapping[str, bytes],
-    run: TestRun,
-    *,
-    script: str | None,
-    most_s: float,
-) -> _Seen:
-    """A pass of a Python test command once more, with the code under test in another process.
-
-    Where the same tests pass there, the verdict is strong. Many honest tests can't (fixtures that share files
-    with the code, patched modules): then the pass stands, labelled `inside`, unless what passed was an object
-    of the candidate's own class that claims to equal the tests' data, or a plain comparison that is false.
-    """
-    checks = [
-        TestFile(path=path, source=files[path].decode())
-        for path in target.tests
-        if _is_text(files.get(path, b"")) and (path == script or _decides(path, files))
-    ]
-    inside = _Seen("tests", True, run.lines, run.result, strength="inside")
-    if not checks or target.module.partition(".")[0] in sys.stdlib_module_names:
-        return inside
-    checker = await bench.checker()
-    await lay(checker, {path: files[path] for path in target.tests if path in files})
-    seconds = min(most_s, _CONFIRMING_S + 4 * run.result.wall_s)
-    report = await check(
-        await bench.candidate(),
-        checker,
-        checks,
-        module=target.module,
-        provides=_provided(files),
-        limits=Limits(wall_s=seconds, cpu_s=seconds),
-    )
-    if report.passed:
-        return replace(inside, strength="outside")
-    lines = tuple(CheckLine(**result.model_dump()) for result in report.results)
-    if report.disowned:
-        note = "A test passed only because an object of your own class claims to equal the test's data."
-    elif any(_is_wrong_anywhere(line, files) for line in lines):
-        note = "A test passed only in the process of your code, which must have changed the test."
-    else:
-        return inside
-    return replace(inside, passed=False, lines=lines, note=note)
-
-
-def _is_wrong_anywhere(line: CheckLine, files: Mapping[str, bytes]) -> bool:
-    """Whether a failed comparison owes nothing to the process that it was made in."""
-    compared = line.expected is not None or "AssertionError" in line.message
-    source = files.get(line.name.partition("::")[0], b"")
-    return not line.passed and compared and "::" in line.name and is_plain(source.decode(), line.name)
-
-
-def _decides(path: str, files: Mapping[str, bytes]) -> bool:
-    """Whether a pristine file holds tests of its own (a conftest.py or a helper doesn't)."""
-    return path.endswith(".py") and not path.endswith("conftest.py") and b"test" in files.get(path, b"")
-
-
-def _script(argv: Sequence[str]) -> str | None:
-    """The file that a test command runs, where it runs one."""
-    inner = reported(argv) or ["-m"]
-    return None if inner[0] == "-m" else PurePosixPath(inner[0]).as_posix()
-
-
-def _is_text(content: bytes) -> bool:
-    try:
-        content.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
+    seen = await confirm(bench, target, files, run=run, argv=state.task.test_command, most_s=seconds)
+    if seen.verdict == "refuted":
+        return _Seen("tests", False, seen.lines, run.result, seen.note, strength="inside")
+    return _Seen("tests", True, run.lines, run.result, strength=seen.verdict)
 
 
 async def _by_checks(
@@ -204,7 +129,7 @@ async def _by_checks(
         await bench.checker(),
         checks,
         module=target.module,
-        provides=_provided(files),
+        provides=modules_of(files),
         limits=Limits(wall_s=seconds, cpu_s=seconds),
     )
     lines = tuple(CheckLine(**result.model_dump()) for result in report.results)
@@ -231,12 +156,6 @@ async def _by_running(bench: Workbench, state: State, target: Target, files: Map
     line = CheckLine(name=f"python3 {target.path}", passed=passed, message="" if passed else result.stderr)
     verified: Verified = "self" if checks_itself and not waited else "none"
     return _Seen(verified, passed, (line,), result, strength="none")
-
-
-def _provided(files: Mapping[str, bytes]) -> tuple[str, ...]:
-    """Top-level modules of the workspace that tests may import from the candidate."""
-    paths = [PurePosixPath(path) for path in files if path.endswith(".py") and not is_test(path)]
-    return tuple(dict.fromkeys(path.parts[0].removesuffix(".py") for path in paths))
 
 
 def _examples(prompt: str) -> list[Check]:

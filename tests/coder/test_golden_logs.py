@@ -4,12 +4,16 @@ from pathlib import Path
 
 import pytest
 
-from coder.events import Event
+from coder.errors import LogNewer
+from coder.events import Draft, Event
+from coder.journal import Journal
 from coder.loop import Finish, decide
 from coder.state import fold_all
 from coder.stops import default_stop
+from coder.store import MemoryLog
 from coder.summary import summarize
 from coder.teams.round_robin import default_team
+from coder.watch import Unwatched
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -38,3 +42,18 @@ def test_a_run_of_a_release_cut_at_any_event_is_decided_the_same(version: str) -
 
     assert commands == again
     assert isinstance(commands[-1], Finish)
+
+
+async def test_a_run_with_an_event_of_a_newer_version_is_not_gone_on_with() -> None:
+    log, run = MemoryLog(), "run_newer"
+    newer = {"message.spoken": 2}
+    drafts = [
+        Draft(type=event.type, version=newer.get(event.type, event.version), body=event.body)
+        for event in logged("0.1.0")
+    ]
+    async with log.lease(run) as token:
+        await log.append(run, drafts, after=0, token=token)
+        journal = Journal(run, log, token=token, watch=Unwatched())
+
+        with pytest.raises(LogNewer, match="use that version"):
+            await journal.load()

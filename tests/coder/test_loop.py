@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from coder import stops
 from coder.doors import resume, solve
 from coder.errors import LeaseHeld, UsageError
 from coder.events import Draft, Event
@@ -13,7 +14,6 @@ from coder.models.model import ChatMessage
 from coder.models.scripted import Scripted
 from coder.run import Run
 from coder.settings import Budget, Settings
-from coder.stops import tests_pass
 from coder.store import MemoryLog
 from coder.task import Task, TestSource
 from coder.undoing import undo
@@ -158,7 +158,7 @@ async def test_the_budget_holds_whatever_stop_a_caller_brings() -> None:
     model = Scripted([fenced(SUBTRACT)] * 9)
 
     run = await solve(
-        TASK, model=model, settings=Settings(budget=Budget(calls=2)), stop=tests_pass(), log=MemoryLog()
+        TASK, model=model, settings=Settings(budget=Budget(calls=2)), stop=stops.tests_pass(), log=MemoryLog()
     )
 
     assert (run.status, run.calls) == ("limit", 2)
