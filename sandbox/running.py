@@ -12,6 +12,8 @@ from sandbox.inner.channel import MAX_FRAME
 from sandbox.result import Result
 
 _LENGTH = 4
+_LAST_WORD_S = 0.1
+"""To wait, once a channel is closed, for the word of how its child ended: it comes a moment later."""
 
 
 class RunningEntry:
@@ -24,6 +26,7 @@ class RunningEntry:
         self._loop = asyncio.get_running_loop()
         self._result: Result | None = None
         self._waiting = 0
+        self._hung_up = False
         self._released = False
 
     async def send(self, frame: bytes) -> None:
@@ -39,6 +42,7 @@ class RunningEntry:
         try:
             await self._loop.sock_sendall(self._connection, len(frame).to_bytes(_LENGTH, "little") + frame)
         except OSError as error:
+            self._hung_up = True
             raise SandboxBroken("The child at the other end of the channel is gone.") from error
         finally:
             self._waiting -= 1
@@ -55,6 +59,8 @@ class RunningEntry:
     async def finish(self) -> Result:
         """End the child where it still runs, and say how it ended."""
         if self._result is None:
+            if self._hung_up:
+                await asyncio.wait([self._child.ended], timeout=_LAST_WORD_S)
             self._execution.end("cancel")
             try:
                 self._result = await self._execution.result()
@@ -82,10 +88,12 @@ class RunningEntry:
             while len(content) < size:
                 piece = await self._loop.sock_recv(self._connection, min(size - len(content), 1 << 20))
                 if not piece:
+                    self._hung_up = True
                     return None
                 content += piece
             return bytes(content)
         except OSError:
+            self._hung_up = True
             return None
         finally:
             self._waiting -= 1

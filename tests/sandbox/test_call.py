@@ -26,6 +26,10 @@ def fails_its_own_way(): raise Own("way")
 def leaves(): os._exit(3)
 def exits(): sys.exit(4)
 def hangs(): time.sleep(60)
+def spins():
+    while True: pass
+def greedy(): return len(b"x" * (1 << 30))
+def crashes(): os.kill(os.getpid(), 11)
 def thing(): return object()
 def things(): yield 1
 def large(): return "x" * (17 << 20)
@@ -95,6 +99,22 @@ async def test_a_module_that_is_missing_is_said(sandbox: Sandbox) -> None:
 async def test_a_call_that_hangs_ends_at_its_limit(sandbox: Sandbox) -> None:
     with pytest.raises(CallFailed, match="didn't return within"):
         await call(sandbox, "solution:hangs", limits=Limits(wall_s=0.5))
+
+
+@pytest.mark.parametrize(
+    ("function", "said"),
+    [
+        ("spins", "it didn't return within"),
+        ("greedy", "its process was killed at the limit of memory"),
+        ("crashes", "its process was ended by signal 11"),
+        ("leaves", "its exit code was 3"),
+    ],
+)
+async def test_a_process_that_ends_in_a_call_is_told_by_what_ended_it(
+    sandbox: Sandbox, function: str, said: str
+) -> None:
+    with pytest.raises(CallFailed, match=f"gave no answer: {said}"):
+        await call(sandbox, f"solution:{function}", limits=Limits(cpu_s=1, wall_s=20))
 
 
 @pytest.mark.parametrize("function", ["add", ":add", "solution:", ""])
