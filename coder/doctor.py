@@ -35,10 +35,23 @@ class Finding(BaseModel):
     text: str
 
 
-async def examine(environ: Mapping[str, str] = os.environ) -> list[Finding]:
-    """Everything that matters to `coder solve` on this machine. Keys are named by variable, never shown."""
-    sandboxes = await _sandboxes()
-    models = await _models(environ)
+async def examine(
+    environ: Mapping[str, str] = os.environ,
+    *,
+    sandbox: str | None = None,
+    model: str | None = None,
+    base_url: str | None = None,
+) -> list[Finding]:
+    """Everything that matters to `coder solve` on this machine. Keys are named by variable, never shown.
+
+    Args:
+        environ: where keys and the data folder are looked up.
+        sandbox: the backend that the configuration names.
+        model: the model that it names.
+        base_url: the endpoint that it names.
+    """
+    sandboxes = await _sandboxes(sandbox)
+    models = await _models(environ, model, base_url)
     return [_python(), *sandboxes, *models, *await _kept(data_folder(environ))]
 
 
@@ -54,31 +67,19 @@ def _python() -> Finding:
     return Finding(name="python", works=works, needed=True, text=f"{found} at {sys.executable}{wanted}")
 
 
-async def _sandboxes() -> list[Finding]:
+async def _sandboxes(named: str | None) -> list[Finding]:
     reports = await probe_backends()
     rows = [
-        Finding(
-            name=f"sandbox {report.name}",
-            works=report.works,
-            needed=False,
-            text=_advised(report.detail, report.fix),
-        )
+        Finding(name=f"sandbox {report.name}", works=report.works, needed=False, text=report.detail)
         for report in reports
     ]
-    working = [report.name for report in reports if report.works]
-    text = (
-        f"{working[0]} is used"
-        if working
-        else "none works: programs can't run, and never run on the host itself"
-    )
-    return [*rows, Finding(name="sandbox", works=bool(working), needed=True, text=text)]
+    wanted = named if named not in (None, "auto") else "bubblewrap"
+    works = wanted in [report.name for report in reports if report.works]
+    text = f"{wanted} is used" if works else f"{wanted} doesn't work: programs never run on the host itself"
+    return [*rows, Finding(name="sandbox", works=works, needed=True, text=text)]
 
 
-def _advised(detail: str, fix: str | None) -> str:
-    return f"{detail}. Try: {fix}" if fix else detail
-
-
-async def _models(environ: Mapping[str, str]) -> list[Finding]:
+async def _models(environ: Mapping[str, str], named: str | None, base_url: str | None) -> list[Finding]:
     rows = [
         Finding(
             name=f"model {found.provider.name}", works=True, needed=False, text=f"{found.variable} is set"
@@ -92,7 +93,7 @@ async def _models(environ: Mapping[str, str]) -> list[Finding]:
         rows.append(
             Finding(name=f"model {provider.name}", works=True, needed=False, text=f"{models[0]} answers")
         )
-    return [*rows, _embedded(), await _chosen(environ)]
+    return [*rows, _embedded(), await _chosen(environ, named, base_url)]
 
 
 def _embedded() -> Finding:
@@ -110,12 +111,13 @@ def _engine() -> str:
         return "no xllamacpp"
 
 
-async def _chosen(environ: Mapping[str, str]) -> Finding:
+async def _chosen(environ: Mapping[str, str], named: str | None, base_url: str | None) -> Finding:
     try:
-        choice = await resolve(None, environ=environ)
+        choice = await resolve(named, base_url=base_url, environ=environ)
     except CoderError as error:
         return Finding(name="model", works=False, needed=True, text=str(error))
-    return Finding(name="model", works=True, needed=True, text=f"{choice.name} answers when none is named")
+    why = "as your configuration says" if named or base_url else "when none is named"
+    return Finding(name="model", works=True, needed=True, text=f"{choice.name} answers {why}")
 
 
 async def _kept(folder: Path) -> list[Finding]:

@@ -2,12 +2,16 @@
 
 import asyncio
 import json as json_format
+import os
 
 import typer
 
 from coder.cli.options import Json
 from coder.cli.plain import one_line
-from coder.doctor import can_solve, examine
+from coder.config import Config, load
+from coder.configfile import user_file
+from coder.doctor import Finding, can_solve, examine
+from coder.errors import UsageError
 
 NOT_READY = 5
 
@@ -17,7 +21,9 @@ def doctor(json: Json = False) -> None:
 
     Exit code 0 says that `coder solve` can work; 5 that it can't.
     """
-    findings = asyncio.run(examine())
+    config, configured = _configuration()
+    found = examine(sandbox=config.sandbox, model=config.model, base_url=config.base_url)
+    findings = [configured, *asyncio.run(found)]
     ready = can_solve(findings)
     if json:
         rows = [finding.model_dump() for finding in findings]
@@ -28,3 +34,14 @@ def doctor(json: Json = False) -> None:
         sign = "✓" if finding.works else "✗" if finding.needed else "·"
         typer.echo(f"  {sign} {finding.name:<20}  {one_line(finding.text, width=200)}")
     raise typer.Exit(0 if ready else NOT_READY)
+
+
+def _configuration() -> tuple[Config, Finding]:
+    """What the user's file and variables say; the defaults where they can't be used."""
+    file = user_file()
+    try:
+        config = load({}, environ=os.environ, user_file=file, workspace=None).config
+    except UsageError as error:
+        return Config(), Finding(name="configuration", works=False, needed=True, text=str(error))
+    text = str(file) if file.exists() else f"none in {file}"
+    return config, Finding(name="configuration", works=True, needed=True, text=text)

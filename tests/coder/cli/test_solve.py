@@ -1,6 +1,7 @@
 """`coder solve` as a person and as a program meet it; an endpoint on loopback says what it is told to."""
 
 import json
+import re
 import signal
 import stat
 from pathlib import Path
@@ -369,6 +370,24 @@ def test_a_damaged_log_ends_with_5_and_is_left_as_it_is(console: Console) -> Non
     assert str(log) in done.err
     assert "Traceback" not in done.err
     assert log.read_bytes() == b"garbage" * 1000
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "line"),
+    [
+        ("CODER_MODEL", "opnai/gpt-4", "✗ model  .*did you mean openai/gpt-4"),
+        ("CODER_SANDBOX", "bubblwrap", "✗ sandbox  .*bubblwrap doesn't work"),
+        ("CODER_MAX_CALLS", "many", "✗ configuration .*CODER_MAX_CALLS"),
+    ],
+)
+def test_the_doctor_sees_a_configuration_with_which_no_task_can_be_solved(
+    console: Console, variable: str, value: str, line: str
+) -> None:
+    done = console.run("doctor", **{variable: value})
+
+    assert done.code == 5
+    assert done.out.startswith("✗ coder solve can't work yet")
+    assert re.search(line, done.out)
 
 
 def test_the_doctor_names_keys_by_their_variable_and_never_shows_one(console: Console) -> None:
