@@ -1,4 +1,4 @@
-"""What ends a run other than its result. Each class carries the exit code of DESIGN 6.
+"""What ends a run other than its result. Each class carries its exit code.
 
 CoderError
 ├── UsageError          2  a flag, a file or a name that can't be used; nothing was called

@@ -1,16 +1,13 @@
-"""Events: the only state. An envelope that never changes, and a body per type that is versioned.
+"""Events: the only state. One envelope for all, and a body per type that is versioned.
 
 Summary, resume, costs, reports and traces are folds over these. Types that this version doesn't know are
-kept and skipped; a newer envelope is shown, not resumed.
+kept and skipped; a run with a newer version of a known type is shown, not resumed.
 """
 
 from collections.abc import Sequence
 from typing import Any, Protocol
 
 from pydantic import BaseModel, ConfigDict
-
-ENVELOPE = 1
-"""Version of the envelope itself."""
 
 
 class Event(BaseModel):

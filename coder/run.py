@@ -15,7 +15,7 @@ EXIT_CODES: dict[Status, int] = {
     "unverified": 8,
     "interrupted": 130,
 }
-"""DESIGN 6. `error` has no single code: the error itself carries it."""
+"""`error` has no single code: the error itself carries it."""
 
 
 class Tokens(BaseModel):

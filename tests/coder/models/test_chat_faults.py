@@ -104,7 +104,7 @@ async def test_a_fault_that_lasts_is_named_at_once_and_never_retried(
     with faulty_endpoint(fault) as server, pytest.raises(kind, match=words):
         await ask(server, retries=retries)
 
-    # DESIGN 9: a wrong key is named within 2 s. The rest is this machine's noise.
+    # A wrong key is to be named within 2 s. The rest is this machine's noise.
     assert monotonic() - started < 2 + 2
     assert not retries
     assert len(server.requests) == 1
