@@ -1,6 +1,6 @@
 """Run: what a caller gets. Status and why, diff, tests, usage, cost; resumable by its id."""
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, field_serializer
 
 from coder.bodies import Limit, Status
 from coder.message import CheckLine, Verified
@@ -61,3 +61,8 @@ class Run(BaseModel):
     """The least limit, of tokens or US dollars, under which it could have gone on; None where unknown."""
     error: str | None
     exit_code: int
+
+    @field_serializer("limits", when_used="json")
+    def _in_numbers(self, limits: Budget) -> dict[str, object]:
+        """A document's dollars are numbers, as in `cost`; the log keeps them exact, as text."""
+        return {**limits.model_dump(mode="json"), "cost_usd": float(limits.cost_usd)}

@@ -45,6 +45,7 @@ def test_json_is_one_document_with_everything_a_program_asks_for(console: Consol
     document = json.loads(done.out)
     assert (document["status"], document["verified"], document["calls"]) == ("solved", "checks", 1)
     assert document["files"] == {"solution.py": ADD}
+    assert (document["cost"], document["limits"]["cost_usd"]) == (None, 1)
     assert set(document) == set(Run.model_fields)
 
 
