@@ -16,7 +16,7 @@ from coder.models.probe import first_that_answers
 from coder.models.providers import providers
 from coder.models.weights import embedded_weights
 from coder.store import SqliteLog, data_folder
-from sandbox import probe_backends
+from sandbox import Policy, probe_backends
 
 OLDEST_PYTHON = (3, 11)
 LEAST_FREE_MB = 100
@@ -39,6 +39,7 @@ async def examine(
     environ: Mapping[str, str] = os.environ,
     *,
     sandbox: str | None = None,
+    python: Path | None = None,
     model: str | None = None,
     base_url: str | None = None,
 ) -> list[Finding]:
@@ -47,10 +48,11 @@ async def examine(
     Args:
         environ: where keys and the data folder are looked up.
         sandbox: the backend that the configuration names.
+        python: the interpreter that it names.
         model: the model that it names.
         base_url: the endpoint that it names.
     """
-    sandboxes = await _sandboxes(sandbox)
+    sandboxes = await _sandboxes(sandbox, python)
     models = await _models(environ, model, base_url)
     return [_python(), *sandboxes, *models, *await _kept(data_folder(environ))]
 
@@ -67,8 +69,8 @@ def _python() -> Finding:
     return Finding(name="python", works=works, needed=True, text=f"{found} at {sys.executable}{wanted}")
 
 
-async def _sandboxes(named: str | None) -> list[Finding]:
-    reports = await probe_backends()
+async def _sandboxes(named: str | None, python: Path | None) -> list[Finding]:
+    reports = await probe_backends(Policy(python=python))
     rows = [
         Finding(name=f"sandbox {report.name}", works=report.works, needed=False, text=report.detail)
         for report in reports

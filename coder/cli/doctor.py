@@ -22,7 +22,9 @@ def doctor(json: Json = False) -> None:
     Exit code 0 says that `coder solve` can work; 5 that it can't.
     """
     config, configured = _configuration()
-    found = examine(sandbox=config.sandbox, model=config.model, base_url=config.base_url)
+    found = examine(
+        sandbox=config.sandbox, python=config.python, model=config.model, base_url=config.base_url
+    )
     findings = [configured, *asyncio.run(found)]
     ready = can_solve(findings)
     if json:

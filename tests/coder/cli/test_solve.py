@@ -378,6 +378,7 @@ def test_a_damaged_log_ends_with_5_and_is_left_as_it_is(console: Console) -> Non
     [
         ("CODER_MODEL", "opnai/gpt-4", "✗ model  .*did you mean openai/gpt-4"),
         ("CODER_SANDBOX", "bubblwrap", "✗ sandbox  .*bubblwrap doesn't work"),
+        ("CODER_PYTHON", "/nonexistent", "✗ sandbox  .*bubblewrap doesn't work"),
         ("CODER_MAX_CALLS", "many", "✗ configuration .*CODER_MAX_CALLS"),
     ],
 )
