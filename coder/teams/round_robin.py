@@ -25,15 +25,21 @@ class RoundRobin:
 
     def next(self, state: State) -> Participant:
         """Whose turn it is: the first member after the last speaker that has something to do."""
-        names = [member.name for member in self.members]
-        last = state.last
-        start = names.index(last.author) + 1 if last is not None and last.author in names else 0
+        author = state.last.author if state.last is not None else None
+        start = next((i for i, member in enumerate(self.members, 1) if author in _voices(member)), 0)
         order = [*self.members[start:], *self.members[:start]]
         return next((member for member in order if not self.skip(member, state)), order[0])
 
     async def speak(self, turn: Turn) -> Message:
         """Let the member whose turn it is speak."""
         return await self.next(turn.state).speak(turn)
+
+
+def _voices(member: Participant) -> set[str]:
+    """The names under which a member speaks: its own, or those of a team's members."""
+    if isinstance(member, RoundRobin):
+        return {name for inner in member.members for name in _voices(inner)}
+    return {member.name}
 
 
 def default_team() -> RoundRobin:
