@@ -42,12 +42,14 @@ class Coder:
     async def _ask(
         self, turn: Turn, view: list[ChatMessage], target: Target, upcoming: Round
     ) -> tuple[Parsed, str]:
+        said = None
         for reask in range(MAX_REASKS + 1):
             sampling = _sampling(turn.state, upcoming, reask)
             text = await turn.ask(view, sampling=sampling)
             parsed = parse_answer(text, default=target.path, expected=target.names)
-            if parsed.problem is None:
-                break
+            if parsed.problem is None or text == said:
+                break  # whoever repeats itself word for word will not be moved by being asked again
+            said = text
             view = [
                 *view,
                 ChatMessage(role="assistant", content=text or "(empty answer)"),

@@ -125,6 +125,12 @@ async def test_a_model_that_repeats_itself_is_stuck_after_four_answers() -> None
     assert (run.status, run.calls, run.exit_code) == ("stuck", 4, 6)
 
 
+async def test_a_model_that_only_ever_refuses_is_stuck_too() -> None:
+    run, _ = await solved_by(*["I can't do that."] * 9)
+
+    assert (run.status, run.exit_code) == ("stuck", 6)
+
+
 async def test_the_limit_of_calls_ends_the_run_and_a_resume_with_more_goes_on() -> None:
     log = MemoryLog()
     model = Scripted([fenced(SUBTRACT), fenced(ADD)])
