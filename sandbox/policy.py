@@ -23,7 +23,8 @@ class Policy(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    network: Literal["none"] = "none"
+    network: Literal["none"] | tuple[str, ...] = "none"
+    """`none`, or the hosts that programs may reach through a proxy, each `HOST` or `HOST:PORT`."""
     memory_mb: int = Field(default=512, ge=16, le=1 << 20)
     processes: int = Field(default=128, ge=1, le=1 << 16)
     wall_s: float = Field(default=10.0, gt=0, le=86_400)
@@ -33,6 +34,14 @@ class Policy(BaseModel):
     files: int = Field(default=16_384, ge=16, le=1 << 24)
     open_files: int = Field(default=256, ge=16, le=1 << 16)
     environment: dict[str, str] = Field(default_factory=dict)
+    preload: tuple[str, ...] = ()
+    """Modules of the task's interpreter that are imported before a run begins, such as `numpy`."""
+    image: str | None = None
+    """The image of the Docker backend; None is the one that `coder sandbox build` makes."""
+    runtime: str | None = None
+    """The engine's runtime for the Docker backend, such as `runsc`; None is the engine's own choice."""
+    cpus: float | None = Field(default=None, gt=0, le=1024)
+    """How many processors a program may keep busy; None is all of them."""
     python: Path | None = None
     """The interpreter that the program gets; None is the base interpreter of the running one."""
     strict: bool = False
