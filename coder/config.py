@@ -36,12 +36,15 @@ SETTING_KEYS = {
     "test_timeout": "test_timeout_s",
     "memory": "memory_mb",
     "pids": "processes",
+    "cpus": "cpus",
     "sandbox": "backend",
+    "image": "image",
+    "runtime": "runtime",
     "python": "python",
     "model": "model",
     "base_url": "base_url",
 }
-TIGHTENING = (*BUDGET_KEYS, "program_timeout", "test_timeout", "memory", "pids")
+TIGHTENING = (*BUDGET_KEYS, "program_timeout", "test_timeout", "memory", "pids", "cpus")
 """What a repository may make smaller."""
 
 
@@ -54,6 +57,9 @@ class Config(BaseModel):
     base_url: str | None = None
     record: Path | None = None
     sandbox: str | None = None
+    image: str | None = None
+    runtime: str | None = None
+    """Docker's runtime, such as `runsc`."""
     python: Path | None = None
     plan: bool | None = None
     samples: int | None = None
@@ -72,6 +78,7 @@ class Config(BaseModel):
     memory: int | None = None
     """MiB for one program."""
     pids: int | None = None
+    cpus: float | None = None
 
     def budget(self, base: Budget) -> Budget:
         """`base` with the limits that were set here."""

@@ -10,8 +10,9 @@ from pathlib import Path, PurePosixPath
 from pydantic import ValidationError
 
 from coder.errors import UsageError
+from coder.policy import policy_of
 from coder.settings import Settings
-from sandbox import Command, Policy, Program, PythonCode, find_interpreter
+from sandbox import Command, Policy, Program, PythonCode
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,19 +132,8 @@ def _decoded(source: bytes, what: str) -> str:
 
 def _policy(wanted: Wanted, settings: Settings) -> Policy:
     folder = Path(wanted.words[0]).parent if wanted.words and not wanted.is_command else None
-    try:
-        interpreter = find_interpreter(settings.python, workspace=folder, environ=os.environ)
-    except ValueError as error:
-        raise UsageError(str(error)) from error
-    return Policy(
-        memory_mb=settings.memory_mb,
-        processes=settings.processes,
-        wall_s=settings.program_timeout_s,
-        cpu_s=settings.program_timeout_s,
-        disk_mb=wanted.disk_mb,
-        environment=dict(map(_variable, wanted.variables)),
-        python=interpreter.path,
-    )
+    own = {"disk_mb": wanted.disk_mb, "environment": dict(map(_variable, wanted.variables))}
+    return Policy.model_validate(policy_of(settings, workspace=folder).model_dump() | own)
 
 
 def _variable(text: str) -> tuple[str, str]:

@@ -45,7 +45,12 @@ class Settings(BaseModel):
     test_timeout_s: float = Field(default=300.0, gt=0, le=86_400)
     memory_mb: int = Field(default=512, ge=16)
     processes: int = Field(default=128, ge=1)
+    cpus: float | None = Field(default=None, gt=0, le=1024)
+    """Processors that a program may keep busy; None is all."""
     backend: str = "auto"
+    image: str | None = None
+    """Of the Docker backend, and its runtime below."""
+    runtime: str | None = None
     python: Path | None = None
     keep: bool = False
     """Land the best files also when the run was not solved."""

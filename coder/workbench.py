@@ -2,19 +2,17 @@
 
 import asyncio
 import hashlib
-import os
 from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from types import TracebackType
 from typing import Self
 
-from coder.errors import UsageError
+from coder.policy import policy_of
 from coder.redact import Redactor
 from coder.settings import Settings
 from coder.task import Task
 from sandbox import Policy, Sandbox, open_sandbox
 from sandbox.contract import OnOutput
-from sandbox.interpreter import find_interpreter
 
 OpenSandbox = Callable[[Policy], AbstractAsyncContextManager[Sandbox]]
 
@@ -80,19 +78,9 @@ def open_for(task: Task, settings: Settings) -> tuple[Policy, OpenSandbox]:
     """The policy of a run, and what opens its sandboxes.
 
     Raises:
-        UsageError: the interpreter that was named can't be used, or there is no such backend.
+        UsageError: the interpreter that was named can't be used.
     """
-    try:
-        interpreter = find_interpreter(settings.python, workspace=task.workspace, environ=os.environ)
-    except ValueError as error:
-        raise UsageError(str(error)) from error
-    policy = Policy(
-        memory_mb=settings.memory_mb,
-        processes=settings.processes,
-        wall_s=settings.program_timeout_s,
-        cpu_s=settings.program_timeout_s,
-        python=interpreter.path,
-    )
+    policy = policy_of(settings, workspace=task.workspace)
     return policy, lambda policy: open_sandbox(policy, backend=settings.backend)
 
 

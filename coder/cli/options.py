@@ -29,6 +29,10 @@ Replay = Annotated[
 SandboxName = Annotated[
     str | None, typer.Option("--sandbox", metavar="NAME", help="Where programs run: auto, bubblewrap.")
 ]
+Image = Annotated[str | None, typer.Option("--image", metavar="NAME", help="The image of --sandbox docker.")]
+Cpus = Annotated[
+    float | None, typer.Option("--cpus", metavar="N", help="Processors that one program may keep busy.")
+]
 Python = Annotated[
     Path | None, typer.Option("--python", metavar="FILE", help="The interpreter that programs get.")
 ]

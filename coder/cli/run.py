@@ -80,7 +80,9 @@ def run(
     memory: options.Memory = None,
     pids: options.Pids = None,
     disk: Annotated[int, typer.Option("--disk", metavar="MIB", help="Disk of the program.")] = 256,
+    cpus: options.Cpus = None,
     sandbox: options.SandboxName = None,
+    image: options.Image = None,
     python: options.Python = None,
     json: options.Json = False,
     quiet: options.Quiet = False,
@@ -95,7 +97,9 @@ def run(
         "program_timeout": timeout,
         "memory": memory,
         "pids": pids,
+        "cpus": cpus,
         "sandbox": sandbox,
+        "image": image,
         "python": python,
     }
     wanted = Wanted(

@@ -1,0 +1,34 @@
+"""The policy of a run's sandboxes, from its settings; the interpreter is the task's own."""
+
+import os
+from pathlib import Path
+
+from coder.errors import UsageError
+from coder.settings import Settings
+from sandbox import Policy
+from sandbox.interpreter import find_interpreter
+
+
+def policy_of(settings: Settings, *, workspace: Path | None) -> Policy:
+    """What programs of a run may use.
+
+    Args:
+        workspace: the user's folder, whose `.venv` is the task's.
+
+    Raises:
+        UsageError: the interpreter that was named can't be used.
+    """
+    try:
+        interpreter = find_interpreter(settings.python, workspace=workspace, environ=os.environ)
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+    return Policy(
+        memory_mb=settings.memory_mb,
+        processes=settings.processes,
+        wall_s=settings.program_timeout_s,
+        cpu_s=settings.program_timeout_s,
+        cpus=settings.cpus,
+        image=settings.image,
+        runtime=settings.runtime,
+        python=interpreter.path,
+    )
