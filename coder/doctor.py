@@ -5,6 +5,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Mapping
+from decimal import Decimal
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from pydantic import BaseModel, ConfigDict
 
 from coder.errors import CoderError
 from coder.models import found_endpoints, resolve
+from coder.models.model import Usage
+from coder.models.prices import cost
 from coder.models.probe import first_that_answers
 from coder.models.providers import providers
 from coder.models.weights import embedded_weights
@@ -42,6 +45,7 @@ async def examine(
     python: Path | None = None,
     model: str | None = None,
     base_url: str | None = None,
+    max_cost: Decimal | None = None,
 ) -> list[Finding]:
     """Everything that matters to `coder solve` on this machine. Keys are named by variable, never shown.
 
@@ -51,9 +55,10 @@ async def examine(
         python: the interpreter that it names.
         model: the model that it names.
         base_url: the endpoint that it names.
+        max_cost: the limit of cost that it sets, in US dollars.
     """
     sandboxes = await _sandboxes(sandbox, python)
-    models = await _models(environ, model, base_url)
+    models = await _models(environ, model, base_url, max_cost)
     return [_python(), *sandboxes, *models, *await _kept(data_folder(environ))]
 
 
@@ -81,7 +86,9 @@ async def _sandboxes(named: str | None, python: Path | None) -> list[Finding]:
     return [*rows, Finding(name="sandbox", works=works, needed=True, text=text)]
 
 
-async def _models(environ: Mapping[str, str], named: str | None, base_url: str | None) -> list[Finding]:
+async def _models(
+    environ: Mapping[str, str], named: str | None, base_url: str | None, max_cost: Decimal | None
+) -> list[Finding]:
     rows = [
         Finding(
             name=f"model {found.provider.name}", works=True, needed=False, text=f"{found.variable} is set"
@@ -95,7 +102,7 @@ async def _models(environ: Mapping[str, str], named: str | None, base_url: str |
         rows.append(
             Finding(name=f"model {provider.name}", works=True, needed=False, text=f"{models[0]} answers")
         )
-    return [*rows, _embedded(), await _chosen(environ, named, base_url)]
+    return [*rows, _embedded(), await _chosen(environ, named, base_url, max_cost)]
 
 
 def _embedded() -> Finding:
@@ -113,11 +120,17 @@ def _engine() -> str:
         return "no xllamacpp"
 
 
-async def _chosen(environ: Mapping[str, str], named: str | None, base_url: str | None) -> Finding:
+async def _chosen(
+    environ: Mapping[str, str], named: str | None, base_url: str | None, max_cost: Decimal | None
+) -> Finding:
     try:
         choice = await resolve(named, base_url=base_url, environ=environ)
     except CoderError as error:
         return Finding(name="model", works=False, needed=True, text=str(error))
+    unpriced = choice.endpoint is not None and cost(choice.endpoint, Usage()) is None
+    if max_cost is not None and unpriced:
+        text = f"the price of {choice.name} is unknown, so that max_cost can't be kept: give --price IN,OUT"
+        return Finding(name="model", works=False, needed=True, text=text)
     why = "as your configuration says" if named or base_url else "when none is named"
     return Finding(name="model", works=True, needed=True, text=f"{choice.name} answers {why}")
 

@@ -21,6 +21,11 @@ class Budget(BaseModel):
     seconds: float = Field(default=600.0, gt=0, le=7 * 86_400)
     """Wall time of the run's own work; time between a stop and a resume isn't counted."""
 
+    @property
+    def calls_reached(self) -> str:
+        """What is said when the calls are spent."""
+        return f"the limit of {self.calls} model call{'' if self.calls == 1 else 's'} was reached"
+
 
 class Settings(BaseModel):
     """How a run goes about its task."""

@@ -96,7 +96,7 @@ def budget_reached() -> Stop:
             return Reason("limit", f"the time limit of {state.budget.seconds:g} s was reached")
         if state.awaits_execution or state.calls < state.budget.calls or state.pending:
             return None
-        return Reason("limit", f"the limit of {state.budget.calls} model calls was reached")
+        return Reason("limit", state.budget.calls_reached)
 
     return Stop(rule)
 

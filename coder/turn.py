@@ -120,7 +120,7 @@ def _over_budget(state: State, intent: CallIntended) -> BudgetReached | None:
     """Which limit the next call would break, reservations counted, or None."""
     budget = state.budget
     if state.calls >= budget.calls:
-        return BudgetReached(limit="calls", text=f"the limit of {budget.calls} model calls was reached")
+        return BudgetReached(limit="calls", text=budget.calls_reached)
     if budget.tokens is not None and state.spent_tokens + intent.reserved_tokens > budget.tokens:
         text = f"the next call could go over the limit of {budget.tokens} tokens ({state.spent_tokens} used)"
         needed = Decimal(state.spent_tokens + intent.reserved_tokens)

@@ -23,7 +23,11 @@ def doctor(json: Json = False) -> None:
     """
     config, configured = _configuration()
     found = examine(
-        sandbox=config.sandbox, python=config.python, model=config.model, base_url=config.base_url
+        sandbox=config.sandbox,
+        python=config.python,
+        model=config.model,
+        base_url=config.base_url,
+        max_cost=config.max_cost,
     )
     findings = [configured, *asyncio.run(found)]
     ready = can_solve(findings)

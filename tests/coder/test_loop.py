@@ -377,3 +377,8 @@ def _spoken(events: list[Event]) -> list[object]:
         (body["message"]["author"], body["message"]["files"], body["message"]["kind"])
         for body in (event.body for event in events if event.type == "message.spoken")
     ]
+
+
+def test_the_limit_of_one_call_is_said_in_the_singular() -> None:
+    assert Budget(calls=1).calls_reached == "the limit of 1 model call was reached"
+    assert Budget(calls=8).calls_reached == "the limit of 8 model calls was reached"

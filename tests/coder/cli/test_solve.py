@@ -392,6 +392,17 @@ def test_the_doctor_sees_a_configuration_with_which_no_task_can_be_solved(
     assert re.search(line, done.out)
 
 
+def test_the_doctor_sees_a_limit_of_cost_that_cannot_be_kept(console: Console) -> None:
+    unknown = {"CODER_BASE_URL": "https://models.example.org/v1", "CODER_MODEL": "nobody-sells-this"}
+
+    free = console.run("doctor", **unknown)
+    limited = console.run("doctor", **unknown, CODER_MAX_COST="1")
+
+    assert free.code == 0, free.out
+    assert limited.code == 5
+    assert re.search("✗ model  .*price of .*nobody-sells-this is unknown", limited.out)
+
+
 def test_the_doctor_names_keys_by_their_variable_and_never_shows_one(console: Console) -> None:
     plain = console.run("doctor", OPENAI_API_KEY="sk-secret-0123456789abcdef")
     document = console.run("doctor", "--json", OPENAI_API_KEY="sk-secret-0123456789abcdef")
