@@ -5,6 +5,7 @@ SandboxError
 ├── PolicyUnmet         the policy asks for what can't be kept here
 ├── SandboxBroken       it was open and stopped working
 ├── FileRefused         a path, kind or size of file that isn't let in or out
+├── ImageNotBuilt       the Docker backend's image could not be made; the message says what to do
 └── CallFailed          a function called in a sandbox gave no value
 """
 
@@ -27,6 +28,10 @@ class SandboxBroken(SandboxError):
 
 class FileRefused(SandboxError):
     """A file that isn't let in or out: a path that leaves the workspace, a link, a device, too large."""
+
+
+class ImageNotBuilt(SandboxError):
+    """The image of the Docker backend could not be made; the message says what to do."""
 
 
 class CallFailed(SandboxError):

@@ -1,0 +1,81 @@
+"""The image that ours is built upon: on this machine or pulled, and which Python it has."""
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sandbox.errors import ImageNotBuilt
+
+if TYPE_CHECKING:
+    from docker import DockerClient
+
+_QUESTION = (
+    "import json, platform, sys; "
+    "print(json.dumps([list(sys.version_info[:2]), platform.machine(), list(platform.libc_ver())]))"
+)
+_WITHOUT_A_REGISTRY = "Where no registry can be reached, make a base of Debian's packages, as root: coder sandbox build --from-debian"
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """A base image, and what wheels must fit there."""
+
+    image: str
+    version: tuple[int, int]
+    machine: str
+    """As `platform.machine()` names it inside."""
+    glibc: tuple[int, int] | None
+    """None where the image has another C library, which is taken for musl."""
+
+    @property
+    def platforms(self) -> list[str]:
+        """Tags of wheels that work there, for pip's `--platform`."""
+        if self.glibc is None:
+            return [f"musllinux_1_{minor}_{self.machine}" for minor in range(3)]
+        newest = self.glibc[1]
+        return [f"manylinux_2_{minor}_{self.machine}" for minor in range(5, newest + 1)] + [
+            f"{name}_{self.machine}" for name in ("manylinux1", "manylinux2010", "manylinux2014")
+        ]
+
+
+def find_base(engine: "DockerClient", image: str) -> Base:
+    """Pull the image where it isn't there, and ask its Python, without a network.
+
+    Raises:
+        ImageNotBuilt: it can't be had, or has no Python 3.
+    """
+    from docker.errors import APIError, ContainerError, ImageNotFound
+
+    try:
+        engine.images.get(image)
+    except ImageNotFound:
+        try:
+            engine.images.pull(image)
+        except APIError as error:
+            raise ImageNotBuilt(
+                f"The base image {image} isn't on this machine and can't be pulled: {error.explanation}.\n"
+                f"{_WITHOUT_A_REGISTRY}\nOr name one that is here: coder sandbox build --base IMAGE"
+            ) from error
+    try:
+        said = engine.containers.run(
+            image,
+            entrypoint=["python3", "-I", "-c", _QUESTION],
+            network_mode="none",
+            cap_drop=["ALL"],
+            user="65534:65534",
+            remove=True,
+            use_config_proxy=False,
+        )
+    except (APIError, ContainerError) as error:
+        raise ImageNotBuilt(
+            f"The base image {image} has no python3 that starts: {error}.\n"
+            "Name one that has: coder sandbox build --base IMAGE"
+        ) from error
+    version, machine, (library, release) = json.loads(said)
+    glibc = _numbers(release) if library == "glibc" else None
+    return Base(image, (version[0], version[1]), machine, glibc)
+
+
+def _numbers(release: str) -> tuple[int, int]:
+    major, minor = release.split(".")[:2]
+    return int(major), int(minor)
