@@ -5,8 +5,9 @@ import contextlib
 import socket
 from collections.abc import AsyncIterator, Mapping, Sequence
 
+from sandbox.capabilities import require_kept
 from sandbox.contract import Capability, OnOutput, Running
-from sandbox.errors import PolicyUnmet, SandboxBroken
+from sandbox.errors import SandboxBroken
 from sandbox.execution import Execution
 from sandbox.fresh import FreshWorkspace
 from sandbox.limits import RunLimits, resolve
@@ -208,9 +209,7 @@ async def open_bubblewrap(
     """
     server = await start_server(policy, without=without, landlock=landlock)
     try:
-        unkept = [item.guarantee for item in server.capabilities() if item.mechanism is None]
-        if policy.strict and unkept:
-            raise PolicyUnmet(f"Nothing on this machine keeps the limits on {', '.join(unkept)}.")
+        require_kept(policy, server.capabilities())
         sandbox = BubblewrapSandbox(server, policy, without=without)
         try:
             yield sandbox

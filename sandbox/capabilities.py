@@ -3,6 +3,24 @@
 from collections.abc import Sequence
 
 from sandbox.contract import Capability
+from sandbox.errors import PolicyUnmet
+from sandbox.policy import Policy
+
+
+def require_kept(policy: Policy, capabilities: Sequence[Capability]) -> None:
+    """See that a strict policy has every guarantee enforced here.
+
+    Raises:
+        PolicyUnmet: nothing keeps one of them, or it is only sampled.
+    """
+    if not policy.strict:
+        return
+    unkept = [item.guarantee for item in capabilities if item.kept == "none"]
+    sampled = [item.guarantee for item in capabilities if item.kept == "sampled"]
+    said = [f"nothing on this machine keeps the limits on {', '.join(unkept)}"] if unkept else []
+    said += [f"{', '.join(sampled)} can only be sampled here"] if sampled else []
+    if said:
+        raise PolicyUnmet(f"The policy is strict, and {'; '.join(said)}. Open it without `strict`.")
 
 
 def capabilities_of(*, cgroup_version: int | None, landlock: int, own_uid: bool) -> Sequence[Capability]:
@@ -34,5 +52,6 @@ def capabilities_of(*, cgroup_version: int | None, landlock: int, own_uid: bool)
         "system calls": "seccomp allow-list",
     }
     return tuple(
-        Capability(guarantee=guarantee, mechanism=mechanism) for guarantee, mechanism in kept.items()
+        Capability(guarantee=guarantee, mechanism=mechanism, sampled=guarantee == "memory" and cgroup is None)
+        for guarantee, mechanism in kept.items()
     )

@@ -19,6 +19,15 @@ class Capability(BaseModel):
 
     guarantee: str
     mechanism: str | None
+    sampled: bool = False
+    """It is looked at now and then, so that what is quick can pass it for a moment."""
+
+    @property
+    def kept(self) -> Literal["enforced", "sampled", "none"]:
+        """How well: a strict policy wants every guarantee enforced."""
+        if self.mechanism is None:
+            return "none"
+        return "sampled" if self.sampled else "enforced"
 
 
 class Running(Protocol):

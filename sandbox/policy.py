@@ -45,4 +45,4 @@ class Policy(BaseModel):
     python: Path | None = None
     """The interpreter that the program gets; None is the base interpreter of the running one."""
     strict: bool = False
-    """Refuse to open where a guarantee has no mechanism on this machine."""
+    """Refuse to open where a guarantee has no mechanism on this machine, or is only sampled."""
