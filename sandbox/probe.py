@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 
+from sandbox.contract import Capability
 from sandbox.errors import SandboxError
 from sandbox.open import GROUP, find_backend
 from sandbox.policy import Policy
@@ -22,6 +23,8 @@ class BackendReport:
     """What keeps its guarantees, or why it doesn't work."""
     fix: str | None = None
     """The command that helps, where there is one."""
+    capabilities: tuple[Capability, ...] = ()
+    """Each guarantee with what keeps it here; none where the backend doesn't work."""
 
 
 async def probe_backends(policy: Policy | None = None) -> list[BackendReport]:
@@ -34,13 +37,14 @@ async def _probe(name: str, policy: Policy) -> BackendReport:
     try:
         async with find_backend(name)(policy) as sandbox:
             result = await sandbox.run(PythonCode(source=f"print({_SAYING!r})"))
-            memory = next(item.mechanism for item in sandbox.capabilities() if item.guarantee == "memory")
+            kept = tuple(sandbox.capabilities())
     except (SandboxError, ValueError) as error:
         return BackendReport(name, False, str(error), _fix(str(error)))
     if result.stdout.strip() != _SAYING:
         why = f"a program in it ended as {result.status}: {result.stderr[-200:]}"
         return BackendReport(name, False, why)
-    return BackendReport(name, True, f"{_SAYING}; memory is kept by {memory}")
+    memory = next(item.mechanism for item in kept if item.guarantee == "memory")
+    return BackendReport(name, True, f"{_SAYING}; memory is kept by {memory}", capabilities=kept)
 
 
 def _fix(message: str) -> str | None:

@@ -1,6 +1,15 @@
 """Make the image that the Docker backend runs its programs in."""
 
-from sandbox.images.base import Base, find_base
 from sandbox.images.build import DEFAULT_BASE, IMAGE, REQUIREMENTS, build_image
+from sandbox.images.debian import DEBIAN_BASE, make_debian_base
+from sandbox.images.engine import connect
 
-__all__ = ["DEFAULT_BASE", "IMAGE", "REQUIREMENTS", "Base", "build_image", "find_base"]
+__all__ = [
+    "DEBIAN_BASE",
+    "DEFAULT_BASE",
+    "IMAGE",
+    "REQUIREMENTS",
+    "build_image",
+    "connect",
+    "make_debian_base",
+]

@@ -13,7 +13,10 @@ _QUESTION = (
     "import json, platform, sys; "
     "print(json.dumps([list(sys.version_info[:2]), platform.machine(), list(platform.libc_ver())]))"
 )
-_WITHOUT_A_REGISTRY = "Where no registry can be reached, make a base of Debian's packages, as root: coder sandbox build --from-debian"
+_WITHOUT_A_REGISTRY = (
+    "Where no registry can be reached, make a base of Debian's packages as root: "
+    "coder sandbox build --from-debian"
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,13 @@ command -v debootstrap >/dev/null || give_up "debootstrap isn't installed. Insta
 command -v docker >/dev/null || give_up "Docker's command isn't installed. Install it with: apt-get install docker.io"
 
 place=$(mktemp -d)
-trap 'rm -rf -- "$place"' EXIT
+clean_up() {
+    for folder in proc sys dev/pts dev; do # cut off in the middle, debootstrap leaves them mounted
+        umount -l "$place/root/$folder" 2>/dev/null || true
+    done
+    rm -rf --one-file-system -- "$place"
+}
+trap clean_up EXIT
 trap 'exit 130' INT TERM
 chmod 755 "$place"
 mkdir "$place/root"

@@ -1,4 +1,4 @@
-"""The packages of an image, fetched by this machine's pip, whose index, proxy and passwords stay out of it."""
+"""The packages of an image, fetched by this machine's pip: its index and passwords stay out of it."""
 
 import subprocess
 import sys

@@ -1,0 +1,153 @@
+"""`coder sandbox doctor|build|reap`: what keeps programs in here, Docker's image, what was left over."""
+
+import asyncio
+import json as json_format
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from pydantic import BaseModel, ConfigDict
+
+from coder.cli.options import Image, Json, Python, Quiet
+from coder.cli.plain import one_line
+from coder.config import load
+from coder.configfile import user_file
+from coder.errors import UsageError
+from coder.policy import policy_of
+from sandbox import BackendReport, Policy, SandboxError, open_sandbox, probe_backends
+
+NOT_READY = 5
+_WIDTH = 200
+
+app = typer.Typer(
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    no_args_is_help=True,
+    help="What keeps programs in on this machine, and what Docker needs.",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+class Examined(BaseModel):
+    """What `doctor` found."""
+
+    model_config = ConfigDict(frozen=True)
+
+    auto: str | None
+    """The backend that is used where none is named; None where there is none."""
+    backends: list[BackendReport]
+
+
+@app.command()
+def doctor(
+    backend: Annotated[
+        str | None, typer.Option("--backend", metavar="NAME", help="Look at this one only.")
+    ] = None,
+    image: Image = None,
+    python: Python = None,
+    json: Json = False,
+) -> None:
+    """Say of each backend whether it works here, and what keeps its guarantees.
+
+    Exit code 0 says that programs can run, or with --backend that they can in that one; 5 that they can't.
+    """
+    flags = {"image": image, "python": python}
+    settings = load(flags, environ=os.environ, user_file=user_file(), workspace=None).config.settings()
+    found = asyncio.run(_examine(policy_of(settings, workspace=None)))
+    if backend is not None:
+        found = Examined(auto=found.auto, backends=[_named(backend, found.backends)])
+    ready = found.auto is not None if backend is None else found.backends[0].works
+    if json:
+        typer.echo(json_format.dumps({"ready": ready, **found.model_dump(mode="json")}, indent=2))
+    else:
+        _show(found, ready=ready, named=backend)
+    raise typer.Exit(0 if ready else NOT_READY)
+
+
+@app.command()
+def build(
+    base: Annotated[
+        str | None,
+        typer.Option("--base", metavar="IMAGE", help="The image to build upon (python:3-slim)."),
+    ] = None,
+    tag: Annotated[
+        str | None, typer.Option("--tag", metavar="NAME", help="What it is called (coder-sandbox:latest).")
+    ] = None,
+    requirements: Annotated[
+        Path | None,
+        typer.Option("--requirements", metavar="FILE", help="What programs need besides, as pip has it."),
+    ] = None,
+    wheels: Annotated[
+        Path | None,
+        typer.Option("--wheels", metavar="DIR", help="Take all packages from a folder; pip fetches none."),
+    ] = None,
+    from_debian: Annotated[
+        bool,
+        typer.Option("--from-debian", help="Make the base from Debian's packages: root, and no registry."),
+    ] = False,
+    quiet: Quiet = False,
+) -> None:
+    """Build the image that programs get with --sandbox docker: Python, pytest, numpy and ipykernel.
+
+    This machine's pip fetches the packages, so that its index, proxy and passwords stay out of the image.
+    """
+    from sandbox import images
+
+    def say(line: str) -> None:
+        if not quiet:
+            print(one_line(line, width=_WIDTH), file=sys.stderr)
+
+    if from_debian and base is not None:
+        raise UsageError("--from-debian makes the base itself: it goes without --base.")
+    engine = images.connect()
+    if from_debian:
+        base = images.DEBIAN_BASE
+        images.make_debian_base(base)
+    name = tag or images.IMAGE
+    images.build_image(
+        engine,
+        base=base or images.DEFAULT_BASE,
+        tag=name,
+        wheels=wheels,
+        requirements=requirements,
+        say=say,
+    )
+    typer.echo(f"✓ built  {name}")
+    if not quiet:
+        named = "" if name == images.IMAGE else f" --image {name}"
+        typer.echo(f"  next   coder run --sandbox docker{named} -c 'print(1)'")
+
+
+async def _examine(policy: Policy) -> Examined:
+    try:
+        async with open_sandbox(policy) as box:
+            auto: str | None = box.backend
+    except SandboxError:
+        auto = None
+    return Examined(auto=auto, backends=await probe_backends(policy))
+
+
+def _named(name: str, reports: list[BackendReport]) -> BackendReport:
+    for report in reports:
+        if report.name == name:
+            return report
+    raise UsageError(f"There is no backend {name!r}. These are: {', '.join(each.name for each in reports)}.")
+
+
+def _show(found: Examined, *, ready: bool, named: str | None) -> None:
+    if named is not None:
+        typer.echo(f"✓ programs can run in {named}" if ready else f"✗ programs can't run in {named}")
+    else:
+        typer.echo(f"✓ programs run in {found.auto}" if ready else "✗ programs can't run here")
+    for report in found.backends:
+        typer.echo(
+            f"{'✓' if report.works else '·'} {report.name:<12}  {one_line(report.detail, width=_WIDTH)}"
+        )
+        if report.fix:
+            typer.echo(f"    next  {report.fix}")
+        for each in report.capabilities:
+            kept, mechanism = ("✓", each.mechanism) if each.mechanism else ("✗", "nothing keeps it here")
+            typer.echo(f"    {kept} {each.guarantee:<14}  {mechanism}")
