@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from socket import socket
 
+    from sandbox.inner.duplex import Duplex
+
 MAX_FRAME = 16 << 20
 """Bytes. One frame is held in memory whole, on the host too, so this bounds what a hostile sender costs."""
 
@@ -21,8 +23,12 @@ class FrameTooLarge(ValueError):
 class Channel:
     """One end of a stream socket that carries whole frames. Not to be shared between threads."""
 
-    def __init__(self, sock: socket) -> None:
+    def __init__(self, sock: socket | Duplex) -> None:
         self._socket = sock
+
+    def fileno(self) -> int:
+        """Descriptor of the socket, for those who wait for more than one thing."""
+        return self._socket.fileno()
 
     def send(self, frame: bytes) -> None:
         """Send one frame; blocks until the other side takes it.

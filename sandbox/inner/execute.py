@@ -31,6 +31,11 @@ _UNFLUSHED = 120
 def execute(job: dict[str, Any], descriptors: list[int]) -> int:
     """Do the job of this child and return its exit code; a command replaces the process instead."""
     channel = _take_descriptors(job, descriptors)
+    return become(job, None if channel < 0 else Channel(socket.socket(fileno=channel)))
+
+
+def become(job: dict[str, Any], channel: Channel | None) -> int:
+    """The same, once every descriptor is in its place. An entry needs a channel."""
     os.environ.clear()
     os.environ.update(job["environment"])
     kind = job["kind"]
@@ -38,6 +43,7 @@ def execute(job: dict[str, Any], descriptors: list[int]) -> int:
         return _run_command(job["argv"])
     if kind == "python":
         _wind_up(_run_python(job["source"], job["filename"], job["arguments"]))
+    assert channel is not None
     return _run_entry(job["entry"], job["arguments"], channel)
 
 
@@ -106,9 +112,8 @@ def _run_python(source: str, filename: str, arguments: list[str]) -> int:
     return 0
 
 
-def _run_entry(entry: str, arguments: dict[str, Any], channel: int) -> int:
-    connection = Channel(socket.socket(fileno=channel))
-    importlib.import_module(f"sandbox.inner.{entry}").main(connection, arguments)
+def _run_entry(entry: str, arguments: dict[str, Any], channel: Channel) -> int:
+    importlib.import_module(f"sandbox.inner.{entry}").main(channel, arguments)
     return 0
 
 

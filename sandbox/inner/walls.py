@@ -12,6 +12,7 @@ import os
 import resource
 import socket
 import struct
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sandbox.inner import landlock
@@ -41,7 +42,7 @@ NAMESPACES = {"user": NEWUSER, "pid": NEWPID, "mnt": NEWNS, "ipc": NEWIPC, "net"
 WORKSPACE = "/w"
 _SIOCGIFFLAGS, _SIOCSIFFLAGS, _IFF_UP = 0x8913, 0x8914, 1
 
-_RULES = (
+RULES = (
     ("/", LIST),
     ("/usr", READ_EXECUTE),
     ("/opt", READ_EXECUTE),
@@ -62,7 +63,8 @@ class Walls:
     shared_memory_bytes: int
     files: int
     open_files: int
-    filter: Filter
+    filter: Filter | None
+    """None only where `without` names seccomp."""
     landlock: int
     without: frozenset[str]
 
@@ -72,7 +74,7 @@ class Rlimits:
     """What the kernel itself holds a process of one run to; None leaves a limit as it is."""
 
     cpu_s: int
-    processes: int
+    processes: int | None
     data_bytes: int | None
     address_bytes: int | None
 
@@ -111,17 +113,22 @@ def enclose(walls: Walls, uid: int, gid: int, *, fresh: bool) -> None:
     os.chdir(WORKSPACE)
 
 
-def confine(walls: Walls, rlimits: Rlimits) -> None:
-    """Take from this process all that a program must not have, for good."""
+def confine(walls: Walls, rlimits: Rlimits, *, rules: Sequence[tuple[str, str]] = RULES) -> None:
+    """Take from this process all that a program must not have, for good.
+
+    `rules` say what Landlock lets it do below which path.
+    """
     _limit(walls, rlimits)
-    os.setsid()
+    if os.getsid(0) != os.getpid():
+        os.setsid()
     if "capabilities" not in walls.without:
         drop_capabilities()
     if "no_new_privs" not in walls.without:
         checked(prctl(PR_SET_NO_NEW_PRIVS, 1), "no_new_privs")
     if "landlock" not in walls.without:
-        landlock.restrict(_RULES, version=walls.landlock)
+        landlock.restrict(rules, version=walls.landlock)
     if "seccomp" not in walls.without:
+        assert walls.filter is not None
         walls.filter.load()
 
 
@@ -149,7 +156,7 @@ def tighten(walls: Walls, rlimits: Rlimits) -> None:
     """Bring the limits of one run down to what its caller asked for; they never go up again."""
     if "cpu" not in walls.without:
         lower(resource.RLIMIT_CPU, rlimits.cpu_s, grace=1)
-    if "processes" not in walls.without:
+    if rlimits.processes is not None and "processes" not in walls.without:
         lower(resource.RLIMIT_NPROC, rlimits.processes + 1)  # the reaper counts too
     if rlimits.data_bytes is not None and "memory" not in walls.without:
         lower(resource.RLIMIT_DATA, rlimits.data_bytes)
