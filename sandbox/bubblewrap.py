@@ -99,9 +99,16 @@ class BubblewrapSandbox:
             return result
 
     async def start(
-        self, entry: str, arguments: Mapping[str, object], *, limits: Limits | None = None
+        self,
+        entry: str,
+        arguments: Mapping[str, object],
+        *,
+        limits: Limits | None = None,
+        fresh: bool = False,
     ) -> Running:
         """Start `main(channel, arguments)` of `sandbox/inner/<entry>.py` in a child of its own.
+
+        Args as `sandbox.contract.Sandbox.start` has them.
 
         Raises:
             SandboxBroken: the sandbox itself stopped working, or was closed.
@@ -110,7 +117,8 @@ class BubblewrapSandbox:
         if not entry.isidentifier():
             raise ValueError(f"{entry!r} isn't the name of an entry.")
         allowed = resolve(self._policy, limits)
-        child = await self._pool.lend(allowed)
+        pool = self._fresh_pool if fresh else self._pool
+        child = await pool.lend(allowed)
         execution = Execution(child, allowed, on_output=None, without=self._without)
         ours, inside = socket.socketpair()
         ours.setblocking(False)
@@ -121,9 +129,9 @@ class BubblewrapSandbox:
             execution.close()
             ours.close()
             await child.gone.wait()
-            self._pool.give_back(child)
+            pool.give_back(child)
             raise
-        return RunningEntry(execution, child, ours, done=self._pool.give_back)
+        return RunningEntry(execution, child, ours, done=pool.give_back)
 
     async def write(self, path: str, content: bytes, *, executable: bool = False) -> None:
         """Write one file of the workspace; folders on the way are made.

@@ -87,11 +87,22 @@ class Sandbox(Protocol):
         """
 
     async def start(
-        self, entry: str, arguments: Mapping[str, object], *, limits: Limits | None = None
+        self,
+        entry: str,
+        arguments: Mapping[str, object],
+        *,
+        limits: Limits | None = None,
+        fresh: bool = False,
     ) -> Running:
         """Start `main(channel, arguments)` of `sandbox/inner/<entry>.py` in a child of its own.
 
         The entry may load code that nobody has read; what comes over its channel is to be trusted as little.
+
+        Args:
+            entry: the module's name.
+            arguments: what crosses as JSON.
+            limits: what it may use, where that is less than the policy's.
+            fresh: give it an empty workspace of its own, which no other run sees.
         """
 
     async def write(self, path: str, content: bytes, *, executable: bool = False) -> None:
