@@ -42,6 +42,11 @@ missing_packages() {
     if [ "$purpose" = test ]; then
         command -v git >/dev/null || printf ' git'
         command -v patch >/dev/null || printf ' patch'
+        # An engine of Docker is a matter of root's; without it the tests that need one skip.
+        if [ "$(id -u)" -eq 0 ]; then
+            command -v docker >/dev/null || printf ' docker.io'
+            command -v debootstrap >/dev/null || printf ' debootstrap'
+        fi
     fi
 }
 

@@ -139,6 +139,6 @@ def test_a_set_up_that_is_done_is_not_done_again(clone: Path, tools: Path) -> No
 
 
 def test_the_scripts_are_shell_that_every_debian_understands() -> None:
-    for script in ("run", "tools/setup.sh"):
+    for script in ("run", "tools/setup.sh", "tools/engine.sh", "sandbox/images/debian.sh"):
         subprocess.run(["sh", "-n", str(ROOT / script)], check=True)
         assert os.access(ROOT / "run", os.X_OK)

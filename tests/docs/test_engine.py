@@ -1,0 +1,77 @@
+"""What `./run test` does about the Docker engine: it says what is missing, starts what it can, builds once."""
+
+import os
+import shutil
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+NEEDED = ("sh", "readlink", "dirname", "sleep", "setsid", "touch", "test")
+
+
+@pytest.fixture
+def tools(tmp_path: Path) -> Path:
+    """A PATH with what every system has, and nothing of Docker's."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    for name in NEEDED:
+        found = shutil.which(name)
+        assert found is not None, name
+        (folder / name).symlink_to(found)
+    return folder
+
+
+def put(tools: Path, name: str, script: str) -> None:
+    (tools / name).write_text(f"#!/bin/sh\n{script}\n")
+    (tools / name).chmod(0o755)
+
+
+def prepare(tools: Path) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        ["sh", str(ROOT / "tools" / "engine.sh")],
+        env={"PATH": str(tools)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+def test_without_docker_it_is_said_and_the_other_tests_go_on(tools: Path) -> None:
+    done = prepare(tools)
+
+    assert (done.returncode, done.stderr) == (0, "run: no tests with Docker: it isn't installed\n")
+
+
+def test_an_ordinary_user_is_told_that_only_root_starts_an_engine(tools: Path) -> None:
+    put(tools, "docker", "exit 1")
+    put(tools, "id", "echo 1000")
+
+    done = prepare(tools)
+
+    assert done.returncode == 0
+    assert "only root can start one" in done.stderr
+
+
+def test_where_engine_and_image_are_there_nothing_is_said(tools: Path) -> None:
+    put(tools, "docker", "exit 0")
+
+    done = prepare(tools)
+
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.skipif(os.path.isdir("/run/systemd/system"), reason="systemd starts the engine here")
+def test_an_engine_is_started_that_nobody_waits_for(tools: Path, tmp_path: Path) -> None:
+    started = tmp_path / "started"
+    put(tools, "docker", f'test -s "{started}"')
+    put(tools, "dockerd", f'echo $$ > "{started}"; exec sleep 300')
+    put(tools, "id", "echo 0")
+
+    done = prepare(tools)  # waits until its output is closed, too
+
+    os.kill(int(started.read_text()), signal.SIGKILL)
+    assert done.returncode == 0
+    assert "starting dockerd" in done.stderr
