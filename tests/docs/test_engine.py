@@ -1,4 +1,4 @@
-"""What `./run test` does about the Docker engine: it says what is missing, starts what it can, builds once."""
+"""What `./run test` does about the Docker engine: says what is missing, starts what it can, builds once."""
 
 import os
 import shutil
