@@ -1,208 +1,19 @@
 """The bubblewrap backend: an outer wall that lives as long as its workspace, an inner wall for every run."""
 
-import asyncio
 import contextlib
-import socket
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator
 
 from sandbox.capabilities import require_kept
-from sandbox.contract import Capability, OnOutput, Running
-from sandbox.errors import SandboxBroken
-from sandbox.execution import Execution
-from sandbox.fresh import FreshWorkspace
-from sandbox.limits import RunLimits, resolve
-from sandbox.policy import Limits, Policy
-from sandbox.pool import Pool
-from sandbox.program import Command, Program
-from sandbox.result import Result
-from sandbox.running import RunningEntry
-from sandbox.server import Server, start_server
+from sandbox.policy import Policy
+from sandbox.served import Build, ServedSandbox
+from sandbox.server import start_server
 from sandbox.wall import environment
-from sandbox.workspace import Workspace
-
-_MOMENT_S = 0.5
-"""The ends of processes that die together are seen one after the other."""
-_IN_FLIGHT = 32
-"""Runs at once in one sandbox; more wait, and their clocks don't run meanwhile."""
-
-
-class BubblewrapSandbox:
-    """A sandbox on this machine. Made by `open_bubblewrap`."""
-
-    backend = "bubblewrap"
-
-    def __init__(self, server: Server, policy: Policy, *, without: frozenset[str]) -> None:
-        self._server, self._policy, self._without = server, policy, without
-        self._environment = environment(server.interpreter, policy.environment)
-        self._workspace = Workspace(server.workspace, server.uid)
-        self._places = asyncio.Semaphore(_IN_FLIGHT)
-        self._closed = False
-        self._pool, self._fresh_pool = (self._make_pool(fresh=fresh) for fresh in (False, True))
-        server.on_end(self._break_down)
-        self._pool.fill()  # the other one once somebody asks
-
-    @property
-    def keeper(self) -> int:
-        """Pid of the process that starts this sandbox and ends it with its owner."""
-        return self._server.keeper
-
-    def capabilities(self) -> Sequence[Capability]:
-        """Each guarantee with the mechanism that keeps it on this machine."""
-        return self._server.capabilities()
-
-    async def run(
-        self,
-        program: Program,
-        *,
-        limits: Limits | None = None,
-        stdin: bytes | int = b"",
-        on_output: OnOutput | None = None,
-        fresh: bool = False,
-        files: Mapping[str, bytes] | None = None,
-    ) -> Result:
-        """Run one program to its end or to a limit; every process of it is dead when this returns.
-
-        Args as `sandbox.contract.Sandbox.run` has them.
-
-        Raises:
-            SandboxBroken: the sandbox itself stopped working, or was closed.
-            FileRefused: a path of `files` leaves the workspace, or there is no room for them.
-            ValueError: files without fresh.
-        """
-        if files and not fresh:
-            raise ValueError("Only a fresh run is given files; write() is for the workspace that lasts.")
-        allowed = resolve(self._policy, limits)
-        pool = self._fresh_pool if fresh else self._pool
-        async with self._places:
-            child = await pool.lend(allowed)
-            execution = Execution(child, allowed, on_output=on_output, without=self._without)
-            own: FreshWorkspace | None = None
-            try:
-                if fresh:
-                    own = FreshWorkspace(child.take_workspace(), self._server.uid, files or {})
-                    await own.lay()
-                await execution.begin(self._job(program, allowed), stdin=stdin, extra=[])
-                result = await execution.result()
-                if own is not None and child.ended.done():  # else nobody knows that all of it is dead
-                    result = await own.with_artifacts(result)
-            except BaseException:
-                execution.close()
-                await child.gone.wait()
-                raise
-            finally:
-                execution.close()
-                if own is not None:
-                    own.close()
-                pool.give_back(child)
-            if result.status == "killed":
-                await self._see_that_it_lives()
-            return result
-
-    async def start(
-        self,
-        entry: str,
-        arguments: Mapping[str, object],
-        *,
-        limits: Limits | None = None,
-        fresh: bool = False,
-    ) -> Running:
-        """Start `main(channel, arguments)` of `sandbox/inner/<entry>.py` in a child of its own.
-
-        Args as `sandbox.contract.Sandbox.start` has them.
-
-        Raises:
-            SandboxBroken: the sandbox itself stopped working, or was closed.
-            ValueError: there is no such entry.
-        """
-        if not entry.isidentifier():
-            raise ValueError(f"{entry!r} isn't the name of an entry.")
-        allowed = resolve(self._policy, limits)
-        pool = self._fresh_pool if fresh else self._pool
-        child = await pool.lend(allowed)
-        execution = Execution(child, allowed, on_output=None, without=self._without)
-        ours, inside = socket.socketpair()
-        ours.setblocking(False)
-        job = {"kind": "entry", "entry": entry, "arguments": dict(arguments), **self._shared(allowed, {})}
-        try:
-            await execution.begin(job, stdin=b"", extra=[inside.detach()])
-        except BaseException:
-            execution.close()
-            ours.close()
-            await child.gone.wait()
-            pool.give_back(child)
-            raise
-        return RunningEntry(execution, child, ours, done=pool.give_back)
-
-    async def write(self, path: str, content: bytes, *, executable: bool = False) -> None:
-        """Write one file of the workspace; folders on the way are made.
-
-        Raises:
-            FileRefused: the path leaves the workspace or goes over a link, or the disk limit is reached.
-        """
-        await asyncio.to_thread(self._workspace.write, path, content, executable=executable)
-
-    async def read(self, path: str, *, limit: int = 16 << 20) -> bytes:
-        """Read one regular file of the workspace.
-
-        Raises:
-            FileRefused: it isn't there, isn't a regular file, goes over a link, or is too large.
-        """
-        return await asyncio.to_thread(self._workspace.read, path, limit=limit)
-
-    async def manifest(self) -> dict[str, str]:
-        """SHA-256 (hex) of each regular file of the workspace by its relative path."""
-        return await asyncio.to_thread(self._workspace.manifest)
-
-    async def remove(self, path: str) -> None:
-        """Remove one file or folder of the workspace, "." is all of it; what isn't there is no error."""
-        await asyncio.to_thread(self._workspace.remove, path)
-
-    async def close(self) -> None:
-        """End every process, and give back whatever the sandbox held. Idempotent."""
-        if not self._closed:
-            self._closed = True
-            self._break_down(SandboxBroken("The sandbox is closed."))
-            self._workspace.close()
-        await self._server.close()
-        for pool in (self._pool, self._fresh_pool):
-            await pool.wait_until_gone()
-
-    def _make_pool(self, *, fresh: bool) -> Pool:
-        return Pool(
-            self._server.control,
-            server=self._server.pid,
-            usual=resolve(self._policy, None),
-            groups=self._server.groups,
-            without=self._without,
-            fresh=fresh,
-        )
-
-    def _break_down(self, reason: SandboxBroken) -> None:
-        for pool in (self._pool, self._fresh_pool):
-            pool.break_down(reason)
-
-    def _job(self, program: Program, limits: RunLimits) -> dict[str, object]:
-        if isinstance(program, Command):
-            return {"kind": "command", "argv": program.argv, **self._shared(limits, program.environment)}
-        named = {"source": program.source, "filename": program.filename, "arguments": program.arguments}
-        return {"kind": "python", **named, **self._shared(limits, {})}
-
-    def _shared(self, limits: RunLimits, more: Mapping[str, str]) -> dict[str, object]:
-        rlimits = limits.rlimits(counted=self._server.groups is not None)
-        return {"environment": {**self._environment, **more}, "rlimits": rlimits, "stdin": False}
-
-    async def _see_that_it_lives(self) -> None:
-        """A run that ended without a word was killed from outside, alone or with its server."""
-        if self._closed:
-            raise SandboxBroken("The sandbox was closed while a program ran in it.")
-        if (reason := await self._server.end_within(_MOMENT_S)) is not None:
-            raise reason
 
 
 @contextlib.asynccontextmanager
 async def open_bubblewrap(
     policy: Policy, *, without: frozenset[str] = frozenset(), landlock: int = 99
-) -> AsyncIterator[BubblewrapSandbox]:
+) -> AsyncIterator[ServedSandbox]:
     """Open a sandbox for as long as the block lasts.
 
     Args:
@@ -217,8 +28,10 @@ async def open_bubblewrap(
     """
     server = await start_server(policy, without=without, landlock=landlock)
     try:
-        require_kept(policy, server.capabilities())
-        sandbox = BubblewrapSandbox(server, policy, without=without)
+        capabilities = tuple(server.capabilities())
+        require_kept(policy, capabilities)
+        programs = environment(server.interpreter, policy.environment)
+        sandbox = ServedSandbox(server, policy, Build("bubblewrap", capabilities, programs, without))
         try:
             yield sandbox
         finally:

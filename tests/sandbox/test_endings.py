@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from sandbox import Limits, Policy, PythonCode, Sandbox, SandboxBroken, open_sandbox
-from sandbox.bubblewrap import BubblewrapSandbox, open_bubblewrap
+from sandbox.bubblewrap import open_bubblewrap
+from sandbox.served import ServedSandbox
 from tests.processes import processes_with
 
 _OWNER = """
@@ -69,7 +70,7 @@ async def test_a_killed_keeper_takes_the_sandbox_with_it() -> None:
     async with open_sandbox() as box:
         running = asyncio.create_task(box.run(PythonCode(source=source), on_output=lambda *_: started.set()))
         await started.wait()
-        assert isinstance(box, BubblewrapSandbox)
+        assert isinstance(box, ServedSandbox)
 
         os.kill(box.keeper, signal.SIGKILL)
 
