@@ -9,7 +9,6 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from pathlib import Path
 from typing import IO
 
 from sandbox.capabilities import capabilities_of
@@ -19,13 +18,13 @@ from sandbox.errors import SandboxBroken
 from sandbox.interpreter import Interpreter, describe
 from sandbox.policy import Policy
 from sandbox.refusal import explain, require_bubblewrap
-from sandbox.slots import take_slot
-from sandbox.wall import specify
+from sandbox.wall import Specification, two_walls
 
 _BOOT_S = 30.0
 _END_S = 10.0
 _LAST_WORDS = 4096
-_KEEPER = Path(__file__).parent / "launch.py"
+Specify = Callable[[int, int], Specification]
+"""Says how a keeper is started that gets the control socket of the inside, and the lifeline."""
 _SHARED_MEMORY_PART = 4
 """/dev/shm gets this part of the memory limit."""
 
@@ -55,24 +54,14 @@ class Server:
         """Pid of the keeper, -1 where there is none any more."""
         return self._keeper.pid if self._keeper is not None else -1
 
-    def launch(self) -> None:
+    def launch(self, specify: Specify) -> None:
         """Start the keeper, which starts everything else."""
-        slot = take_slot()
-        self.uid = slot.uid
         lifeline, self._lifeline = os.pipe2(os.O_CLOEXEC)
-        folders = self.groups.folders if self.groups else []
-        control = self._inside.detach()
-        given = specify(
-            self.interpreter,
-            slot,
-            control=control,
-            lifeline=lifeline,
-            cgroups=folders,
-            without=self.without,
-        )
+        given = specify(self._inside.detach(), lifeline)
+        self.uid = given.uid
         try:
             self._keeper = subprocess.Popen(
-                [sys.executable, "-I", "-S", str(_KEEPER), given.text],
+                [sys.executable, "-I", "-S", *given.argv],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.PIPE,
@@ -208,7 +197,7 @@ async def start_server(policy: Policy, *, without: frozenset[str], landlock: int
     server = Server(interpreter, None if "cgroup" in without else make_groups(), without)
     server.landlock = landlock
     try:
-        server.launch()
+        server.launch(two_walls(interpreter, server.groups, without=without))
         await server.greet(policy)
     except OSError as error:
         await server.close()

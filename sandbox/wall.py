@@ -3,15 +3,18 @@
 import marshal
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from sandbox.cgroups import Groups
 from sandbox.inner.root import COMMANDS, VENV
 from sandbox.interpreter import Interpreter
+from sandbox.owner import this_process
 from sandbox.shipped import inner_files
-from sandbox.slots import Slot
+from sandbox.slots import Slot, take_slot
 
+_KEEPER = Path(__file__).parent / "launch.py"
 _USER = "sandbox"
 _WALL = (
     *("--unshare-all", "--die-with-parent", "--new-session", "--cap-drop", "ALL", "--hostname", "sandbox"),
@@ -29,13 +32,37 @@ raise SystemExit(main({0}))
 
 @dataclass(frozen=True, slots=True)
 class Specification:
-    """What the keeper is given, and the descriptors that must go with it."""
+    """How a keeper is started."""
 
-    text: str
+    argv: tuple[str, ...]
+    """What follows `python -I -S`."""
     descriptors: tuple[int, ...]
+    """What it inherits, by the same numbers; ours to close."""
+    uid: int
+    """Whose the workspace is."""
 
 
-def specify(
+def two_walls(
+    interpreter: Interpreter, groups: Groups | None, *, without: frozenset[str]
+) -> Callable[[int, int], Specification]:
+    """How the keeper starts the outer wall around the server.
+
+    Args:
+        interpreter: whose Python the server and the programs get.
+        groups: what the keeper removes at the end.
+        without: mechanisms that a test has turned off.
+    """
+    return lambda control, lifeline: _specify(
+        interpreter,
+        take_slot(),
+        control=control,
+        lifeline=lifeline,
+        cgroups=groups.folders if groups else [],
+        without=without,
+    )
+
+
+def _specify(
     interpreter: Interpreter,
     slot: Slot,
     *,
@@ -44,16 +71,6 @@ def specify(
     cgroups: list[str],
     without: frozenset[str],
 ) -> Specification:
-    """How the keeper starts the outer wall around the server.
-
-    Args:
-        interpreter: whose Python the server and the programs get.
-        slot: the uid that the wall is built by.
-        control: the server's end of the control socket; it keeps its number all the way in.
-        lifeline: the read end of the pipe that ends with the owner.
-        cgroups: folders that the keeper removes at the end.
-        without: mechanisms that a test has turned off.
-    """
     contents = inner_files(interpreter.version) | _etc(slot.uid)
     files = {target: _memory_file(content) for target, content in contents.items()}
     environment = [] if "environment" in without else ["--clearenv"]
@@ -77,7 +94,8 @@ def specify(
             "cgroups": cgroups,
         }
     ).hex()
-    return Specification(text, (control, lifeline, *slot.locks, *files.values()))
+    argv = (str(_KEEPER), text, this_process().mark)
+    return Specification(argv, (control, lifeline, *slot.locks, *files.values()), slot.uid)
 
 
 def environment(interpreter: Interpreter, given: Mapping[str, str]) -> dict[str, str]:
