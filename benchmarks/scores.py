@@ -1,7 +1,10 @@
 """Scores: how well a model does on cases, and how sure that is. Standard library only."""
 
-from math import comb, sqrt
+from collections.abc import Sequence
+from math import comb, floor, fsum, sqrt
+from random import Random
 from statistics import NormalDist
+from typing import Literal
 
 
 def pass_at_k(samples: int, correct: int, k: int) -> float:
@@ -46,3 +49,64 @@ def wilson_interval(passed: int, cases: int, *, confidence: float = 0.95) -> tup
     middle = (share + spread / 2) / (1 + spread)
     reach = z / (1 + spread) * sqrt(share * (1 - share) / cases + spread / (4 * cases))
     return max(0.0, middle - reach), min(1.0, middle + reach)
+
+
+def mean_pass_at_k(counts: Sequence[tuple[int, int]], k: int) -> float | None:
+    """pass@k of a suite: the mean over all cases.
+
+    Args:
+        counts: samples and passed ones of each case; a case without samples scores 0.
+
+    Returns:
+        A probability, or None where a case that was answered has fewer than k samples, or none was answered
+        that often.
+    """
+    if (
+        not counts
+        or any(0 < samples < k for samples, _ in counts)
+        or (k > 1 and not any(n for n, _ in counts))
+    ):
+        return None
+    return fsum(pass_at_k(samples, correct, k) for samples, correct in counts if samples) / len(counts)
+
+
+IntervalMethod = Literal["wilson", "bootstrap"]
+
+
+def score_interval(counts: Sequence[tuple[int, int]]) -> tuple[tuple[float, float], IntervalMethod]:
+    """95 % interval of pass@1: Wilson's where each case has one sample at most, else a bootstrap over cases.
+
+    Samples of one case are alike, so that they can't be counted as if each were a case.
+
+    Raises:
+        ValueError: no cases.
+    """
+    if all(samples <= 1 for samples, _ in counts):
+        return wilson_interval(sum(correct for _, correct in counts), len(counts)), "wilson"
+    return bootstrap_interval(
+        [correct / samples if samples else 0.0 for samples, correct in counts]
+    ), "bootstrap"
+
+
+def bootstrap_interval(values: Sequence[float], *, confidence: float = 0.95) -> tuple[float, float]:
+    """Percentile interval of the mean over cases, from resamples of whole cases; the same each time.
+
+    Efron 1979, "Bootstrap Methods: Another Look at the Jackknife".
+
+    Raises:
+        ValueError: no values.
+    """
+    if not values:
+        raise ValueError("there are no cases to draw from")
+    rounds = max(200, min(10_000, 4_000_000 // len(values)))
+    draw = Random(20_111).choices
+    means = sorted(fsum(draw(values, k=len(values))) / len(values) for _ in range(rounds))
+    return quantile(means, (1 - confidence) / 2), quantile(means, (1 + confidence) / 2)
+
+
+def quantile(ordered: Sequence[float], share: float) -> float:
+    """Of values in their order, linear between neighbours (numpy's default)."""
+    place = share * (len(ordered) - 1)
+    low = floor(place)
+    high = min(low + 1, len(ordered) - 1)
+    return ordered[low] + (ordered[high] - ordered[low]) * (place - low)

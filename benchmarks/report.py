@@ -1,0 +1,94 @@
+"""Report: what a suite's judging came to, as one document that every other report is made from."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from benchmarks.errors import BadReport
+from benchmarks.records import document
+from benchmarks.suites.fields import said
+from benchmarks.verdict import Outcome, Strength, Verdict
+from benchmarks.written import write_text
+
+
+class _Value(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Usage(_Value):
+    """What one sample took of its model, and of time."""
+
+    id: str
+    sample: int = Field(ge=0)
+    calls: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cost_usd: float | None = None
+    """None: the price isn't known."""
+    seconds: float = 0.0
+
+
+class Times(_Value):
+    """When it was and how long it took: what two reports of the same answers differ in."""
+
+    started: str | None = None
+    """ISO 8601, UTC."""
+    seconds: float | None = None
+
+
+class Report(_Value):
+    """The scores of one run over one suite, with a verdict for each sample."""
+
+    format: Literal["coder-report"] = "coder-report"
+    version: Literal[1] = 1
+    suite: str
+    suite_version: str
+    model: str | None = None
+    """Who answered, so far as it is known."""
+    cases: int
+    """Of the suite: the denominator, but for those in `left_out`."""
+    samples: int
+    pass_at: dict[str, float | None]
+    """By k. None where a case that was answered has fewer than k samples, and for k > 1 with repairs."""
+    base_pass_at: dict[str, float | None] | None = None
+    """By the base tests alone, where the suite has harder ones too."""
+    interval: tuple[float, float] | None
+    """Of pass@1, 95 %: Wilson's at one sample a case, else a bootstrap over cases."""
+    interval_method: Literal["wilson", "bootstrap"] | None
+    bounds: tuple[float, float] | None
+    """Of pass@1 if all cases that nobody judged had failed, and if all had passed."""
+    outcomes: dict[Outcome, int]
+    """Samples by what became of them."""
+    strengths: dict[Strength, int]
+    """Samples by how strong the verdict is."""
+    missing: tuple[str, ...] = ()
+    """Cases without a sample: not passed."""
+    left_out: tuple[str, ...] = ()
+    """Cases that only a weaker judging can decide: not in pass@k."""
+    digests: dict[str, str]
+    """What it was made with: suite, judge, and image, samples, parameters where there are such."""
+    isolation: str | None = None
+    usage: tuple[Usage, ...] = ()
+    cost_usd: float | None = None
+    times: Times = Times()
+    verdicts: tuple[Verdict, ...]
+    """In the order of the suite, then of the samples."""
+
+
+def read_report(path: Path) -> Report:
+    """A report that was written as JSON.
+
+    Raises:
+        BadReport: it can't be read, or is none, or of a newer version.
+    """
+    try:
+        return Report.model_validate_json(document(path, BadReport))
+    except ValidationError as cause:
+        problem = "\n".join(said(cause).splitlines()[:3])
+        raise BadReport(f"{path} is no report of coder bench (--json).\n{problem}") from cause
+
+
+def write_report(report: Report, path: Path) -> None:
+    """Write a report as JSON: whole, or not at all."""
+    write_text(path, report.model_dump_json(indent=1) + "\n")

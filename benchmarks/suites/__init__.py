@@ -1,0 +1,1 @@
+"""Suites: readers of the field's formats, and a small suite of our own."""
