@@ -4,7 +4,9 @@ A request goes one way and one frame comes back. What the candidate sends is nev
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
 
 from sandbox.call import ending
 from sandbox.contract import Running, Sandbox
@@ -12,8 +14,9 @@ from sandbox.errors import SandboxBroken
 from sandbox.heard import Heard, Verdict
 from sandbox.inner.channel import MAX_FRAME
 from sandbox.inner.codec import CodecError
-from sandbox.inner.frames import ENDED, FROM_CANDIDATE, REPORT, TIMED_OUT
+from sandbox.inner.frames import AGAIN, ENDED, FROM_CANDIDATE, REPORT, TIMED_OUT
 from sandbox.policy import Limits, Policy
+from sandbox.result import Result
 
 MAX_RELAYED = 512 << 20
 """Bytes of one check, both ways."""
@@ -31,37 +34,103 @@ async def relay(
     Raises:
         SandboxBroken: a sandbox stopped working.
     """
+    heard = Heard()
+    callee = {"write_back": arguments["write_back"]}
+    endings = await converse(
+        lambda limits: candidate.start("callee", callee, limits=limits),
+        lambda limits, wall_s: checker.start("checker", {**arguments, "wall_s": wall_s}, limits=limits),
+        heard,
+        limits=limits,
+    )
+    return Verdict(heard, endings.candidates[0], endings.checker)
+
+
+class Listener(Protocol):
+    """Who hears what the checker reports."""
+
+    note: str
+    """Why it isn't complete; written here where the checker can't say it."""
+
+    @property
+    def ended(self) -> bool:
+        """The checker said that there is no more."""
+
+    def take(self, report: bytes) -> None:
+        """Keep one report.
+
+        Raises:
+            CodecError: it isn't one, or there are too many.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Endings:
+    """How the processes ended: of each candidate that there was, the last one last, and of the checker."""
+
+    candidates: tuple[Result, ...]
+    checker: Result
+
+
+async def converse(
+    start_candidate: Callable[[Limits], Awaitable[Running]],
+    start_checker: Callable[[Limits, float], Awaitable[Running]],
+    heard: Listener,
+    *,
+    limits: Limits,
+) -> Endings:
+    """Start both, and pass frames on until the checker is done, or `limits` are over.
+
+    Raises:
+        SandboxBroken: a sandbox stopped working.
+    """
     wall_s = limits.wall_s or Policy().wall_s
     behind = limits.model_copy(update={"wall_s": wall_s + _SLACK_S})
-    heard = Heard()
-    tested = await candidate.start("callee", {"write_back": arguments["write_back"]}, limits=behind)
+    conversation = _Conversation(lambda: start_candidate(behind), heard, wall_s)
     try:
-        testing = await checker.start("checker", {**arguments, "wall_s": wall_s}, limits=behind)
+        await conversation.open()
+        testing = await start_checker(behind, wall_s)
         try:
-            await _Conversation(tested, testing, heard, wall_s).run()
+            await conversation.run(testing)
         finally:
             checker_result = await asyncio.shield(testing.finish())
     finally:
-        candidate_result = await asyncio.shield(tested.finish())
+        await asyncio.shield(conversation.close())
     if not heard.ended and not heard.note:
         heard.note = f"the checker gave no verdict: {ending(checker_result)}"
-    return Verdict(heard, candidate_result, checker_result)
+    return Endings(tuple(conversation.results), checker_result)
 
 
 class _Conversation:
-    def __init__(self, candidate: Running, checker: Running, heard: Heard, wall_s: float) -> None:
-        self._candidate, self._checker, self._heard = candidate, checker, heard
+    def __init__(
+        self, start_candidate: Callable[[], Awaitable[Running]], heard: Listener, wall_s: float
+    ) -> None:
+        self._start_candidate, self._heard = start_candidate, heard
         self._wall_s = wall_s
         self._deadline = asyncio.get_running_loop().time() + wall_s
         self._gone: bytes | None = None
         self._bytes = 0
+        self._candidate: Running | None = None
+        self.results: list[Result] = []
+        """How each candidate ended."""
 
-    async def run(self) -> None:
+    async def open(self) -> None:
+        """Start a candidate, the first one or one in the place of another."""
+        await self.close()
+        self._candidate = await self._start_candidate()
+        self._gone = None
+
+    async def close(self) -> None:
+        """End the candidate that is there."""
+        if self._candidate is not None:
+            candidate, self._candidate = self._candidate, None
+            self.results.append(await candidate.finish())
+
+    async def run(self, checker: Running) -> None:
         """Pass frames on until the checker is done, silent or out of time."""
         while not self._heard.ended:
             try:
                 async with asyncio.timeout_at(self._deadline):
-                    frame = await self._checker.receive()
+                    frame = await checker.receive()
             except TimeoutError:
                 self._heard.note = f"it did not end within {self._wall_s:g} s"
                 return
@@ -74,8 +143,10 @@ class _Conversation:
                     self._heard.note = str(error)
                     return
                 continue
+            if frame[:1] == AGAIN:
+                await self.open()
             try:
-                await self._checker.send(await self._answer(frame[1:]))
+                await checker.send(AGAIN if frame[:1] == AGAIN else await self._answer(frame[1:]))
             except SandboxBroken:
                 return
 
@@ -89,6 +160,7 @@ class _Conversation:
         return self._gone or ENDED
 
     async def _exchange(self, request: bytes) -> bytes | None:
+        assert self._candidate is not None
         try:
             async with asyncio.timeout_at(self._deadline):
                 await self._candidate.send(request)

@@ -45,8 +45,9 @@ _WHERE_LINES = 5
 class Callee:
     """Serves one channel until the other side closes it."""
 
-    def __init__(self, channel: Channel, *, write_back: bool) -> None:
+    def __init__(self, channel: Channel, *, write_back: bool, watch: bool = False) -> None:
         self._channel = channel
+        self._watch = watch
         self._write_back = write_back
         self._objects: list[Any] = []
         self._numbers: dict[int, int] = {}
@@ -76,13 +77,15 @@ class Callee:
 
     def _answer(self, request: tuple[Any, ...]) -> bytes:
         operation, *operands = request
-        loan = Loan(request if self._write_back else ())
+        loan = Loan(request if self._write_back or self._watch else ())
         try:
             outcome: tuple[object, ...] = ("value", self._operations[operation](*operands))
         except BaseException as error:  # noqa: BLE001 - whatever the candidate raises is its answer
             outcome = ("raised", error, _where(error))
         printed = self._printed.take()
         try:
+            if not self._write_back:
+                return encode((*outcome, bool(loan.changes()), printed), refer=self._refer)
             return encode((*outcome, loan.changes(), printed), refer=self._refer, known=loan.known())
         except CodecError as error:
             return encode(("unsent", str(error), (), printed))
@@ -200,13 +203,21 @@ def _where(error: BaseException) -> tuple[tuple[str, int, str], ...]:
     return tuple(frames[-_WHERE_LINES:])
 
 
-def main(channel: Channel, arguments: Mapping[str, object]) -> None:
+def main(channel: Channel, arguments: Mapping[str, Any]) -> None:
     """Serve the modules of the current folder.
 
     Args:
-        arguments: write_back, whether changes to lent arguments are reported.
+        arguments: `write_back`, whether changes to lent arguments are reported; `watch`, whether at least it
+            is said that there were some; `files`, texts by path that are laid into the folder first.
     """
-    callee = Callee(channel, write_back=bool(arguments.get("write_back", True)))
+    callee = Callee(
+        channel,
+        write_back=bool(arguments.get("write_back", True)),
+        watch=bool(arguments.get("watch", False)),
+    )
+    for path, text in arguments.get("files", {}).items():
+        with open(path, "w", encoding="utf-8", errors="surrogatepass") as file:
+            file.write(text)
     forget_server()  # from here on `sandbox`, or whatever a candidate calls its modules, is its own
     sys.path.insert(0, os.getcwd())
     callee.serve()

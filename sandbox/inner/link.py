@@ -159,7 +159,8 @@ class Link:
         *outcome, changes, printed = rest
         if changes:
             self.mutated = True
-            write_back(lent, changes)
+            if self._writes_back:
+                write_back(lent, changes)
         if type(printed) is not str:
             raise CodecError("no text")
         if printed:

@@ -1,0 +1,148 @@
+"""The checker's side of a trial: pristine tests of one function that lives in another sandbox.
+
+None of the candidate's code is ever here. Helpers that the prompt defines come from the prompt itself.
+"""
+
+from __future__ import annotations
+
+import linecache
+import os
+import random
+import sys
+from typing import TYPE_CHECKING, Any
+
+from sandbox.inner.codec import encode
+from sandbox.inner.execute import forget_server
+from sandbox.inner.frames import AGAIN, REPORT
+from sandbox.inner.gone import CandidateGone
+from sandbox.inner.guard import GuardedLink
+from sandbox.inner.replay import answers_alike
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from sandbox.inner.channel import Channel
+
+_TEST, _PRELUDE = "<test>", "<prompt>"
+_MAX_MESSAGE = 2000
+
+
+def main(channel: Channel, arguments: Mapping[str, Any]) -> None:
+    """Hold a trial.
+
+    Args:
+        arguments: `tests` (each defines check(candidate)), `prelude`, `module`, `entry_point`, `kinds`,
+            `errors`, `write_back`, `wall_s`, `replays`, `seed`.
+    """
+    forget_server()
+    sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - as long as the process; nobody reads what is printed
+    trial = _Trial(channel, arguments)
+    if trial.load():
+        for number, source in enumerate(arguments["tests"]):
+            trial.test(number, source)
+        if trial.passed and arguments["replays"]:
+            trial.replay(arguments["replays"], random.Random(arguments["seed"]))
+    trial.end()
+
+
+class _Trial:
+    def __init__(self, channel: Channel, arguments: Mapping[str, Any]) -> None:
+        self._channel, self._arguments = channel, arguments
+        self._link = self._connect()
+        self._candidate: Any = None
+        self.passed = True
+
+    def _connect(self) -> GuardedLink:
+        given = self._arguments
+        return GuardedLink(
+            self._channel,
+            writes_back=given["write_back"],
+            kinds=given["kinds"],
+            errors=given["errors"],
+            wall_s=given["wall_s"],
+        )
+
+    def load(self) -> bool:
+        """Have the candidate load its module; whether it has what was asked for."""
+        try:
+            self._candidate = self._link.entry(self._arguments["module"], self._arguments["entry_point"])
+        except BaseException as error:  # noqa: BLE001 - whatever its module raises is its result
+            self._say("unloaded", _told(error))
+            return False
+        return True
+
+    def test(self, number: int, source: str) -> None:
+        """Run one test and say how it ended."""
+        self._say("begin", number)
+        message = ""
+        try:
+            space = self._space()
+            _run(source, _TEST, space)
+            space["check"](self._candidate)
+        except BaseException as error:  # noqa: BLE001 - whatever a test raises is its result
+            message = _told(error) or type(error).__name__
+            if isinstance(error, AssertionError) and self._link.last:
+                message = f"{message}; the last call {self._link.last}"
+        else:
+            if self._link.gone is not None:  # the test caught it, as it catches everything
+                message = str(self._link.gone)
+        self.passed = self.passed and not message
+        self._say("test", number, not message, message[:_MAX_MESSAGE])
+
+    def replay(self, most: int, chance: random.Random) -> None:
+        """Ask a fresh candidate some of the calls in another order, and say whether an answer differs."""
+        calls = self._link.calls
+        chosen = chance.sample(range(len(calls)), min(most, len(calls)))
+        if chosen == sorted(chosen):
+            chosen.reverse()
+        if not chosen:
+            return
+        self._channel.send(AGAIN)
+        if self._channel.receive() is None:
+            return
+        link = self._connect()
+        differing = 0
+        try:
+            link.entry(self._arguments["module"], self._arguments["entry_point"])
+            for i in chosen:
+                differing += not answers_alike(calls[i][1], link.replay(calls[i][0]))
+        except BaseException as error:  # noqa: BLE001 - it worked before: that it doesn't now is a difference
+            self._say("replayed", len(chosen), max(differing, 1), _told(error)[:_MAX_MESSAGE])
+        else:
+            self._say("replayed", len(chosen), differing, "")
+
+    def end(self) -> None:
+        """Say that there is no more, and what crossed."""
+        link = self._link
+        timed_out = link.gone is not None and link.gone.timed_out
+        self._say("end", sorted(link.kinds), sorted(link.errors), link.mutated, timed_out)
+
+    def _space(self) -> dict[str, Any]:
+        """Names that a test may use: those of the prompt, and the function under its own name."""
+        space: dict[str, Any] = {"__name__": "check", "__builtins__": __builtins__}
+        _run(self._arguments["prelude"], _PRELUDE, space)
+        space[self._arguments["entry_point"]] = self._candidate
+        return space
+
+    def _say(self, *report: object) -> None:
+        self._channel.send(REPORT + encode(report))
+
+
+def _run(source: str, filename: str, space: dict[str, Any]) -> None:
+    linecache.cache[filename] = (len(source), None, source.splitlines(keepends=True), filename)
+    exec(compile(source, filename, "exec", dont_inherit=True), space)
+
+
+def _told(error: BaseException) -> str:
+    """An error in a line: the test's own line, and what was raised there."""
+    if isinstance(error, CandidateGone):
+        return str(error)
+    line = ""
+    trace = error.__traceback__
+    while trace is not None:
+        code = trace.tb_frame.f_code
+        if code.co_filename == _TEST:
+            line = linecache.getline(_TEST, trace.tb_lineno).strip()
+        trace = trace.tb_next
+    text = "" if isinstance(error, AssertionError) and not str(error) else f"{type(error).__name__}: {error}"
+    return "; ".join(part for part in (line, text) if part)
