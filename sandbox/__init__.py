@@ -1,5 +1,7 @@
 """Run programs where they can do no harm. Importing this loads the standard library and pydantic only."""
 
+from typing import TYPE_CHECKING
+
 from sandbox.contract import Capability, Running, Sandbox
 from sandbox.errors import BackendMissing, FileRefused, PolicyUnmet, SandboxBroken, SandboxError
 from sandbox.interpreter import Interpreter, find_interpreter
@@ -9,6 +11,9 @@ from sandbox.probe import BackendReport, probe_backends
 from sandbox.program import Command, Program, PythonCode
 from sandbox.result import Artifact, Result
 
+if TYPE_CHECKING:
+    from sandbox.kernel import Kernel, open_kernel
+
 __all__ = [
     "Artifact",
     "BackendMissing",
@@ -17,6 +22,7 @@ __all__ = [
     "Command",
     "FileRefused",
     "Interpreter",
+    "Kernel",
     "Limits",
     "Policy",
     "PolicyUnmet",
@@ -28,6 +34,16 @@ __all__ = [
     "SandboxBroken",
     "SandboxError",
     "find_interpreter",
+    "open_kernel",
     "open_sandbox",
     "probe_backends",
 ]
+
+
+def __getattr__(name: str) -> object:
+    """A kernel's own modules are imported for those who ask for one."""
+    if name in ("Kernel", "open_kernel"):
+        from sandbox import kernel
+
+        return getattr(kernel, name)
+    raise AttributeError(f"module 'sandbox' has no attribute {name!r}")

@@ -45,6 +45,8 @@ class Result(BaseModel):
     """Of a fresh run: the files that its program wrote, by path."""
     artifacts_left_out: int = 0
     """What else it left in its workspace: too many, too large or too deep, links, pipes, unreadable."""
+    state_lost: bool = False
+    """Of a kernel's cell: the kernel was restarted, and what cells had defined is gone."""
 
     @property
     def ok(self) -> bool:

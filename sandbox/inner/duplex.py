@@ -11,6 +11,10 @@ class Duplex:
     def __init__(self, reading: int, writing: int) -> None:
         self._reading, self._writing = reading, writing
 
+    def fileno(self) -> int:
+        """Descriptor to wait on for something to read."""
+        return self._reading
+
     def recv(self, size: int) -> bytes:
         """At most so many bytes; none at the end."""
         return os.read(self._reading, size)

@@ -1,0 +1,21 @@
+"""What the host and the client of a kernel say to each other: a kind, the number of a cell, and the rest."""
+
+import struct
+
+EXECUTE, INTERRUPT, PING = b"X", b"I", b"P"
+"""From the host: run this source; interrupt what runs; say that you are READY. The latter two are bare."""
+READY, MISSING, BEGUN, DONE = b"R", b"N", b"B", b"D"
+"""From the client: the kernel is up; there is no ipykernel (both of cell 0); a cell begins; it has ended."""
+STDOUT, STDERR, RICH, LEFT_OUT, CLEAR = b"O", b"E", b"M", b"L", b"C"
+"""Of a cell: text; one output in one rich type; one that can't be sent; forget all that was shown so far."""
+NUMBER = struct.Struct("<I")
+RICH_HEAD = struct.Struct("<IB")
+"""Of a rich output: its number in the cell, and the length of the name of its type, which comes next."""
+ENDING = struct.Struct("<BB")
+"""Of the end: exit code, and 1 where the cell asked the kernel to end."""
+MAX_TEXT = 1 << 16
+"""Bytes of text in one frame."""
+MAX_RICH = (16 << 20) - 4096
+"""Bytes of one rich output."""
+MAX_TYPE = 100
+"""Characters of the name of its type."""

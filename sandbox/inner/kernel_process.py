@@ -1,0 +1,95 @@
+"""The kernel's own process: ipykernel as it is, with what nobody can use in here turned off."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from typing import Any, NoReturn
+
+from sandbox.inner.execute import forget_server
+
+_SETTINGS: dict[str, dict[str, object]] = {
+    "HistoryManager": {"enabled": False},
+    "InteractiveShell": {"colors": "NoColor", "xmode": "Plain", "banner1": ""},
+    "IPKernelApp": {"ignore_cwd": True, "log_level": 50, "exec_PYTHONSTARTUP": False},
+    "IPCompleter": {"use_jedi": False},
+}
+
+_LAST = 3
+"""Descriptor of the standard error that the host reads."""
+
+
+def load() -> None:
+    """Import all of it, before the process is split in two."""
+    import ipykernel.ipkernel
+    import ipykernel.kernelapp
+    import ipykernel.zmqshell  # noqa: F401
+
+
+def become_kernel(connection: str) -> NoReturn:
+    """Run cells from the sockets that the connection file names, until told to stop."""
+    os.setsid()  # an interrupt is for the kernel and what its cells started, not for the client
+    said_at_last = _let_go()
+    try:
+        _run(connection)
+    except BaseException:  # noqa: BLE001 - whatever it is, it is all that the host will hear of it
+        with open(said_at_last, "w") as stderr:
+            traceback.print_exc(file=stderr)
+        os._exit(1)
+    os._exit(0)
+
+
+def _let_go() -> int:
+    """Close whatever is the client's; a copy of standard error for the last words.
+
+    The kernel writes to its standard output and error what it has sent already, without end.
+    """
+    said_at_last = os.dup2(2, _LAST)
+    null = os.open(os.devnull, os.O_RDWR)
+    for descriptor in range(3):
+        os.dup2(null, descriptor)
+    os.closerange(_LAST + 1, os.sysconf("SC_OPEN_MAX"))
+    return said_at_last
+
+
+def _run(connection: str) -> None:
+    import ipykernel.kernelapp
+    import zmq
+    from ipykernel.iostream import IOPubThread
+    from traitlets.config import Config
+    from zmq.eventloop.zmqstream import ZMQStream
+
+    endpoint = f"ipc://{os.path.dirname(connection)}/children"
+
+    class Outputs(IOPubThread):  # type: ignore[misc]
+        """Hears what forked processes print over a unix socket: libzmq can't set up TCP without netlink."""
+
+        def _setup_pipe_in(self) -> None:
+            self._pipe_uuid = os.urandom(16)
+            pipe = self.socket.context.socket(zmq.PULL)
+            pipe.linger = 0
+            pipe.bind(endpoint)
+            self._pipe_in = ZMQStream(pipe, self.io_loop)
+            self._pipe_in.on_recv(self._handle_pipe_msg)
+
+        def _setup_pipe_out(self) -> tuple[Any, Any]:
+            context = zmq.Context()
+            pipe = context.socket(zmq.PUSH)
+            pipe.linger = 3000
+            pipe.connect(endpoint)
+            return context, pipe
+
+    class App(ipykernel.kernelapp.IPKernelApp):  # type: ignore[misc]
+        """A kernel that drops no output: what waits to be sent counts as its own memory."""
+
+        def init_iopub(self, context: Any) -> None:
+            context.setsockopt(zmq.SNDHWM, 0)
+            super().init_iopub(context)
+
+    ipykernel.kernelapp.IOPubThread = Outputs
+    forget_server()
+    sys.argv = ["ipykernel"]
+    app = App.instance(config=Config(_SETTINGS), connection_file=connection)
+    app.initialize([])
+    app.start()

@@ -1,0 +1,124 @@
+"""One kernel from its start to its end, as the host knows it."""
+
+import asyncio
+from collections.abc import Callable
+
+from sandbox.contract import Running, Sandbox
+from sandbox.errors import BackendMissing, SandboxBroken
+from sandbox.inner.kernel_frames import EXECUTE, INTERRUPT, NUMBER, PING
+from sandbox.kernel.said import BadFrame, Done, Said, Sign, read_frame
+from sandbox.policy import Limits
+from sandbox.result import Result
+
+_BOOT_S = 60.0
+_PING_S = 2.0
+_OWN_PROCESSES = 32
+"""Threads of the kernel and of its client, beside what the policy gives to cells."""
+_AT_ONCE = 16
+"""Frames that may be taken in one go: whoever floods would keep the clocks from being looked at."""
+_LONGEST_S = 86_400.0
+_READY, _MISSING = Sign("ready"), Sign("missing")
+
+
+class Session:
+    """A kernel that is up, and whatever it has been told."""
+
+    def __init__(self, running: Running) -> None:
+        self._running = running
+        self._ending: asyncio.Task[Result] | None = None
+
+    @classmethod
+    async def boot(cls, sandbox: Sandbox, processes: int, *, install: str) -> "Session":
+        """Start a kernel and wait until it can take a cell.
+
+        Args:
+            sandbox: where.
+            processes: how many the cells may have.
+            install: the command that helps where there is no ipykernel.
+
+        Raises:
+            BackendMissing: the sandbox's interpreter has no ipykernel.
+            SandboxBroken: the kernel didn't start; the message holds its last words.
+        """
+        limits = Limits(
+            wall_s=_LONGEST_S, cpu_s=_LONGEST_S, processes=min(processes + _OWN_PROCESSES, 1 << 16)
+        )
+        session = cls(await sandbox.start("kernel", {}, limits=limits))
+        try:
+            async with asyncio.timeout(_BOOT_S):
+                said = await session._receive()
+        except TimeoutError:
+            said = None
+        except BaseException:
+            await session.end()
+            raise
+        if said is not None and said[1] == _READY:
+            return session
+        result = await session.end()
+        if said is not None and said[1] == _MISSING:
+            raise BackendMissing(
+                f"The interpreter of the sandbox has no ipykernel. Install it with: {install}"
+            )
+        if result.status == "oom":
+            raise SandboxBroken(
+                "The kernel ran out of memory before its first cell. Give it more: memory_mb of the policy."
+            )
+        raise SandboxBroken(f"The kernel could not start ({result.status}): {result.stderr[-1000:].strip()}")
+
+    async def is_alive(self) -> bool:
+        """Ask it."""
+        try:
+            async with asyncio.timeout(_PING_S):
+                await self._running.send(PING)
+                while (said := await self._receive()) is not None:
+                    if said[1] == _READY:
+                        return True
+        except (SandboxBroken, TimeoutError):
+            return False
+        return False
+
+    async def run(self, cell: int, source: str, hear: Callable[[Said | None, int], bool]) -> Done | None:
+        """Run one cell, give `hear` all that it says, and its end; None where it fell silent for ever.
+
+        `hear` gets what a frame of this cell says, None for any other, and the frame's size; it says whether
+        to go on.
+        """
+        try:
+            await self._running.send(EXECUTE + NUMBER.pack(cell) + source.encode("utf-8", "surrogatepass"))
+        except SandboxBroken:
+            return None
+        taken = 0
+        while (frame := await self._running.receive()) is not None:
+            try:
+                about, said = read_frame(frame)
+            except BadFrame:
+                return None
+            if about == cell and isinstance(said, Done):
+                return said
+            if not hear(said if about == cell else None, len(frame)):
+                return None
+            taken += 1
+            if taken % _AT_ONCE == 0:
+                await asyncio.sleep(0)
+        return None
+
+    async def interrupt(self) -> None:
+        """As Ctrl-C does. A client that is stopped or gone hears nothing of it."""
+        await self._running.send(INTERRUPT)
+
+    def begin_to_end(self) -> "asyncio.Task[Result]":
+        """Kill what is left of it; the task says how it ended."""
+        if self._ending is None:
+            self._ending = asyncio.ensure_future(self._running.finish())
+        return self._ending
+
+    async def end(self) -> Result:
+        """Kill what is left of it and say how it ended, whoever is cancelled meanwhile."""
+        return await asyncio.shield(self.begin_to_end())
+
+    async def _receive(self) -> tuple[int, Said] | None:
+        frame = await self._running.receive()
+        try:
+            return None if frame is None else read_frame(frame)
+        except BadFrame:
+            return None
