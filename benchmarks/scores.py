@@ -98,7 +98,7 @@ def bootstrap_interval(values: Sequence[float], *, confidence: float = 0.95) -> 
     """
     if not values:
         raise ValueError("there are no cases to draw from")
-    rounds = max(200, min(10_000, 4_000_000 // len(values)))
+    rounds = max(200, min(2_000, 4_000_000 // len(values)))
     draw = Random(20_111).choices
     means = sorted(fsum(draw(values, k=len(values))) / len(values) for _ in range(rounds))
     return quantile(means, (1 - confidence) / 2), quantile(means, (1 + confidence) / 2)

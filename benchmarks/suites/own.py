@@ -11,7 +11,7 @@ from pathlib import Path
 from benchmarks.errors import BadSuite
 from benchmarks.records import Record
 from benchmarks.suite import Case, FunctionCase, RepositoryCase, ScriptCase
-from benchmarks.suites.archive import unpacked
+from benchmarks.suites.archive import relative, unpacked
 from benchmarks.suites.fields import make
 
 _KINDS: dict[str, type[FunctionCase] | type[ScriptCase]] = {"function": FunctionCase, "script": ScriptCase}
@@ -38,6 +38,8 @@ def own_case(record: Record, where: str, *, folder: Path) -> Case:
 def _repository(record: Record, where: str, folder: Path) -> RepositoryCase:
     fields = {name: value for name, value in record.items() if name not in ("files", "archive")}
     fields["kind"] = "repository"
+    if isinstance(tests := record.get("hidden_tests"), dict):
+        fields["hidden_tests"] = {relative(path, where): text for path, text in tests.items()}
     files, archive = record.get("files"), record.get("archive")
     if (files is None) == (archive is None):
         raise BadSuite(f"{where}: a repository has either `files` or an `archive`.")
@@ -47,5 +49,7 @@ def _repository(record: Record, where: str, folder: Path) -> RepositoryCase:
     if not isinstance(files, dict) or not all(isinstance(text, str) for text in files.values()):
         raise BadSuite(f"{where}: `files` has to be an object of texts by path, `archive` a path.")
     return make(
-        RepositoryCase, where, **{**fields, "files": {path: text.encode() for path, text in files.items()}}
+        RepositoryCase,
+        where,
+        **{**fields, "files": {relative(path, where): text.encode() for path, text in files.items()}},
     )

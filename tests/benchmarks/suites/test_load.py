@@ -1,0 +1,117 @@
+"""Suites by name and by path, in whatever state the file is."""
+
+import gzip
+import io
+import json
+import os
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from benchmarks.errors import BadSuite
+from benchmarks.suite import FunctionCase, RepositoryCase, ScriptCase
+from benchmarks.suites.load import load_suite
+
+FUNCTION = {"id": "add", "prompt": "Add.", "entry_point": "add", "test": "def check(candidate): pass"}
+HUMANEVAL = {**FUNCTION, "task_id": "HumanEval/0", "canonical_solution": "    return 1"}
+del HUMANEVAL["id"]
+
+
+def written(path: Path, *records: object) -> Path:
+    path.write_text("".join(json.dumps(record) + "\n" for record in records))
+    return path
+
+
+def test_humaneval_is_read() -> None:
+    suite = load_suite(Path(os.environ["CODER_TEST_DATA"]) / "HumanEval.jsonl.gz")
+
+    assert (suite.name, len(suite.cases), suite.cases[163].id) == ("HumanEval", 164, "HumanEval/163")
+    assert isinstance(suite.cases[0], FunctionCase)
+    assert "return" in (suite.cases[0].canonical_solution or "")
+
+
+def test_a_digest_changes_with_any_field_and_with_nothing_else(tmp_path: Path) -> None:
+    one = load_suite(written(tmp_path / "s.jsonl", HUMANEVAL))
+    again = load_suite(written(tmp_path / "s.jsonl", dict(reversed(HUMANEVAL.items()))))
+    other = load_suite(written(tmp_path / "s.jsonl", {**HUMANEVAL, "test": "def check(candidate): ..."}))
+
+    assert one.digest == again.digest != other.digest
+
+
+def test_own_cases_of_all_three_kinds_are_read_from_json_lines_and_from_yaml(tmp_path: Path) -> None:
+    script = {"id": "echo", "prompt": "Echo.", "runs": [{"stdin": "a", "stdout": "a"}]}
+    repository = {"id": "r", "kind": "repository", "prompt": "", "files": {"a.py": "1"}, "hidden_tests": {}}
+    lines = load_suite(written(tmp_path / "own.jsonl", FUNCTION, script, repository))
+    (tmp_path / "own.yaml").write_text(json.dumps({"cases": [FUNCTION, script, repository]}))
+
+    assert [type(case) for case in lines.cases] == [FunctionCase, ScriptCase, RepositoryCase]
+    assert load_suite(tmp_path / "own.yaml").cases == lines.cases
+    assert isinstance(lines.cases[2], RepositoryCase)
+    assert lines.cases[2].files == {"a.py": b"1"}
+
+
+def archive(path: Path, *members: tuple[str, bytes, int]) -> Path:
+    with tarfile.open(path, "w:gz") as file:
+        for name, content, mode in members:
+            info = tarfile.TarInfo(name)
+            info.size, info.mode = len(content), mode
+            file.addfile(info, io.BytesIO(content))
+    return path
+
+
+def test_a_repository_may_lie_in_an_archive_beside_the_suite(tmp_path: Path) -> None:
+    archive(tmp_path / "r.tar.gz", ("./run.sh", b"\xff", 0o755), ("a/b.py", b"1", 0o644))
+    case = {"id": "r", "prompt": "", "archive": "r.tar.gz", "hidden_tests": {}}
+
+    (read,) = load_suite(written(tmp_path / "own.jsonl", case)).cases
+
+    assert isinstance(read, RepositoryCase)
+    assert read.files == {"run.sh": b"\xff", "a/b.py": b"1"}
+    assert read.executable == ("run.sh",)
+
+
+@pytest.mark.parametrize("name", ["../out.py", "/etc/passwd", "a/../../b"])
+def test_a_path_that_leads_out_of_a_tree_is_refused(tmp_path: Path, name: str) -> None:
+    archive(tmp_path / "r.tar", (name, b"", 0o644))
+    packed = {"id": "r", "prompt": "", "archive": "r.tar", "hidden_tests": {}}
+    plain = {"id": "r", "prompt": "", "files": {name: ""}, "hidden_tests": {}}
+    tests = {"id": "r", "prompt": "", "files": {}, "hidden_tests": {name: ""}}
+
+    for record in (packed, plain, tests):
+        with pytest.raises(BadSuite, match="leads out of the tree"):
+            load_suite(written(tmp_path / "own.jsonl", record))
+
+
+BAD: dict[str, tuple[str | bytes, str]] = {
+    "empty": ("", "holds no cases"),
+    "twice one id": (json.dumps(FUNCTION) + "\n" + json.dumps(FUNCTION), "two cases have the id 'add'"),
+    "no known format": ('{"a": 1}', "line 1: no known format has the fields a"),
+    "a field missing": ('{"id": "a", "prompt": ""}', "line 1: entry_point: Field required"),
+    "a field unknown": (json.dumps({**FUNCTION, "tset": ""}), "line 1: tset: Extra inputs"),
+    "an unknown kind": (json.dumps({**FUNCTION, "kind": "poem"}), "line 1: the kind 'poem'"),
+    "cut off": (json.dumps(FUNCTION)[:-9], "line 1: not JSON.*cut off"),
+    "no archive": ('{"id": "a", "prompt": "", "archive": "x.tar", "hidden_tests": {}}', "There is no file"),
+    "a damaged pack": (gzip.compress(json.dumps(FUNCTION).encode())[:-12], "cut off"),
+}
+
+
+@pytest.mark.parametrize(("text", "said"), BAD.values(), ids=BAD)
+def test_a_bad_suite_is_refused_by_its_line(tmp_path: Path, text: str | bytes, said: str) -> None:
+    path = tmp_path / "suite.jsonl"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+
+    with pytest.raises(BadSuite, match=f"(?s){said}"):
+        load_suite(path)
+
+
+def test_yaml_that_makes_objects_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "s.yaml").write_text("- !!python/object/apply:os.getcwd []")
+
+    with pytest.raises(BadSuite, match="isn't YAML"):
+        load_suite(tmp_path / "s.yaml")
+
+
+def test_an_unknown_name_gets_the_names_that_there_are() -> None:
+    with pytest.raises(BadSuite, match="There is no suite and no file 'humanevil'"):
+        load_suite("humanevil")

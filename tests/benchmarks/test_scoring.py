@@ -1,0 +1,122 @@
+"""Reports: the denominator is all cases, and what can't be known is null."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from benchmarks.errors import BadReport
+from benchmarks.report import Report, Usage, read_report, write_report
+from benchmarks.scoring import make_report
+from benchmarks.suite import FunctionCase, Suite
+from benchmarks.verdict import Outcome, Strength, Verdict
+
+SUITE = Suite(
+    name="small",
+    version="1",
+    cases=tuple(FunctionCase(id=name, prompt="", entry_point="f", test="") for name in "abcd"),
+)
+
+
+def verdict(
+    case: str, outcome: Outcome = "passed", sample: int = 0, strength: Strength = "strong"
+) -> Verdict:
+    return Verdict(id=case, sample=sample, verdict=outcome, strength=strength)
+
+
+def report(*verdicts: Verdict, **fields: object) -> Report:
+    return make_report(SUITE, verdicts, digests={"judge": "j"}, **fields)  # type: ignore[arg-type]
+
+
+def test_a_case_without_a_sample_is_in_the_denominator() -> None:
+    made = report(verdict("a"), verdict("c"))
+
+    assert made.pass_at["1"] == 0.5
+    assert made.missing == ("b", "d")
+    assert made.bounds == (0.5, 1.0)
+
+
+def test_pass_at_k_is_null_where_samples_are_too_few() -> None:
+    many = [verdict("a", "passed" if i else "failed", i) for i in range(10)]
+
+    made = report(*many, *(verdict(case) for case in "bcd"), ks=(1, 10))
+
+    assert made.pass_at == {"1": pytest.approx((0.9 + 3) / 4), "10": None}
+
+
+def test_pass_at_k_is_null_for_samples_that_depend_on_one_another() -> None:
+    many = [verdict(case, sample=i) for case in "abcd" for i in range(2)]
+
+    assert report(*many, ks=(1, 2), independent=False).pass_at == {"1": 1.0, "2": None}
+
+
+def test_an_infrastructure_failure_stays_in_the_denominator_and_opens_the_bounds() -> None:
+    made = report(*(verdict(case) for case in "abc"), verdict("d", "infrastructure"))
+
+    assert made.pass_at["1"] == 0.75
+    assert made.bounds == (0.75, 1.0)
+
+
+def test_a_case_that_only_a_weaker_judging_decides_is_left_out_unless_asked_for() -> None:
+    verdicts = [*(verdict(case, "failed") for case in "abc"), verdict("d", strength="weaker")]
+
+    assert report(*verdicts).pass_at["1"] == 0
+    assert report(*verdicts).left_out == ("d",)
+    assert report(*verdicts, count_weaker=True).pass_at["1"] == 0.25
+
+
+def test_base_tests_are_scored_apart() -> None:
+    verdicts = [verdict(case, "failed").model_copy(update={"base": "passed"}) for case in "abcd"]
+
+    made = report(*verdicts)
+
+    assert (made.pass_at["1"], (made.base_pass_at or {})["1"]) == (0, 1)
+
+
+@pytest.mark.parametrize(
+    "outcome", ["failed", "timeout", "error", "tampered", "suspicious", "infrastructure"]
+)
+def test_only_passed_passes(outcome: Outcome) -> None:
+    assert report(*(verdict(case, outcome) for case in "abcd")).pass_at["1"] == 0
+
+
+def test_one_sample_a_case_gets_wilsons_interval_and_more_a_bootstrap() -> None:
+    assert report(verdict("a"), verdict("b", "failed")).interval_method == "wilson"
+    assert report(verdict("a"), verdict("a", "failed", 1)).interval_method == "bootstrap"
+
+
+@pytest.mark.parametrize("wrong", [[verdict("x")], [verdict("a"), verdict("a", "failed")]])
+def test_verdicts_of_strange_cases_and_twins_are_refused(wrong: list[Verdict]) -> None:
+    with pytest.raises(ValueError, match=r"no case|Two verdicts"):
+        report(*wrong)
+
+
+@given(st.permutations([verdict(case, sample=i) for case in "abcd" for i in range(2)]))
+def test_the_order_of_verdicts_changes_nothing(verdicts: list[Verdict]) -> None:
+    assert report(*verdicts).verdicts == report(*reversed(verdicts)).verdicts
+
+
+def test_a_cost_that_is_known_in_part_only_is_none() -> None:
+    known, unknown = Usage(id="a", sample=0, cost_usd=0.5), Usage(id="b", sample=0)
+
+    assert report(verdict("a"), usage=[known, known]).cost_usd == 1
+    assert report(verdict("a"), usage=[known, unknown]).cost_usd is None
+
+
+def test_a_report_comes_back_as_it_was_written(tmp_path: Path) -> None:
+    made = report(verdict("a").model_copy(update={"detail": "\x1b[31m<b>\ufffd\n"}), verdict("b", "timeout"))
+
+    write_report(made, tmp_path / "deep" / "report.json")
+
+    assert read_report(tmp_path / "deep" / "report.json") == made
+    assert [path.name for path in (tmp_path / "deep").iterdir()] == ["report.json"]
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[", '{"format": "coder-report", "version": 2}', "\xff"])
+def test_what_is_no_report_is_refused(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "report.json"
+    path.write_bytes(text.encode("latin-1"))
+
+    with pytest.raises(BadReport, match="no report"):
+        read_report(path)
