@@ -12,17 +12,17 @@ import json
 import os
 import resource
 import select
-import signal
 import socket
 import sys
 from typing import Any
 
 from sandbox.inner import landlock, reaper, wire
+from sandbox.inner.door import open_door
 from sandbox.inner.execute import execute
 from sandbox.inner.root import build_root
 from sandbox.inner.seccomp import Filter, filter_file
 from sandbox.inner.sites import Site
-from sandbox.inner.syscalls import NEWNS, NEWUSER, clone, unshare
+from sandbox.inner.syscalls import NEWNS, NEWUSER, clone, fork, unshare
 from sandbox.inner.walls import (
     NAMESPACES,
     WORKSPACE,
@@ -53,7 +53,7 @@ def main(descriptor: int) -> int:
     unloaded = list(_PRELOADED)
     uid, gid = os.getuid(), os.getgid()
     flags = sum(flag for name, flag in NAMESPACES.items() if name not in walls.without)
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # children are reaped by the kernel; the host watches them
+    reaper.ignore_children()
     gc.collect()
     gc.freeze()
     while True:
@@ -69,8 +69,8 @@ def main(descriptor: int) -> int:
             _complain(descriptors[0], error)
             child = -1
         if child == 0:
-            control.close()
-            return _serve_one(walls, json.loads(request), descriptors, (uid, gid), site)
+            os.close(control.fileno())
+            return _serve_one(walls, request, descriptors, (uid, gid), site)
         for inherited in descriptors:
             os.close(inherited)
 
@@ -102,37 +102,45 @@ def _open(control: socket.socket, settings: dict[str, Any]) -> Walls:
 
 
 def _serve_one(
-    walls: Walls, request: dict[str, Any], descriptors: list[int], owner: tuple[int, int], site: Site
+    walls: Walls, request: bytes, descriptors: list[int], owner: tuple[int, int], site: Site
 ) -> int:
-    """As a fresh clone: isolate, then split into the reaper, which never returns, and the program."""
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    status, work = (socket.socket(fileno=descriptor) for descriptor in descriptors[:2])
+    """As a fresh clone: split into the reaper, which never returns, and the program.
+
+    The reaper does next to nothing: each page of the server's that it touches is copied.
+    """
+    status, work, *groups = descriptors
     try:
-        for group in descriptors[2:]:
+        for group in groups:
             os.write(group, b"0")
-            os.close(group)
-        if "user" in walls.without:
-            raise OSError(
-                "the user namespace of a run can't be left off: it gives the right to make the others"
-            )
-        enclose(walls, *owner, fresh=request["fresh"])
         reaper.block_signals()
-        program = os.fork()
+        program = fork()
         if program:
-            work.close()
             reaper.reap(program, status, end_the_rest="leftovers" not in walls.without)
-        reaper.unblock_signals()
-        confine(walls, Rlimits(**request["rlimits"]))
+        wanted = _isolate(walls, json.loads(request), owner)
     except OSError as error:
-        _complain(status.fileno(), error)
+        _complain(status, error)
         os._exit(1)
-    status.close()
-    return _wait_for_job(walls, work, site, fresh=request["fresh"])
+    for inherited in (status, *groups):
+        os.close(inherited)
+    return _wait_for_job(walls, socket.socket(fileno=work), site, wanted)
 
 
-def _wait_for_job(walls: Walls, work: socket.socket, site: Site, *, fresh: bool) -> int:
+def _isolate(walls: Walls, wanted: dict[str, Any], owner: tuple[int, int]) -> dict[str, Any]:
+    """As the program: part from everything. Gives back what was asked for."""
+    reaper.unblock_signals()
+    if "random" in sys.modules:
+        sys.modules["random"].seed()
+    if "user" in walls.without:
+        raise OSError("the user namespace of a run can't be left off: it gives the right to make the others")
+    enclose(walls, *owner, fresh=wanted["fresh"])
+    confine(walls, Rlimits(**wanted["rlimits"]))
+    return wanted
+
+
+def _wait_for_job(walls: Walls, work: socket.socket, site: Site, wanted: dict[str, Any]) -> int:
     """Let the host look at this process first; only then may code of the task's interpreter run in it."""
-    own = [os.open(WORKSPACE, os.O_PATH | os.O_DIRECTORY)] if fresh else []
+    own = [os.open(WORKSPACE, os.O_PATH | os.O_DIRECTORY)] if wanted["fresh"] else []
+    own += [open_door().detach()] if wanted["door"] else []
     wire.send_with_fds(work, wire.READY, own)
     for descriptor in own:
         os.close(descriptor)

@@ -10,6 +10,7 @@ import os
 import site
 import sys
 import traceback
+from importlib.machinery import PathFinder
 
 from sandbox.inner.root import VENV
 
@@ -22,6 +23,7 @@ class Site:
 
     def __init__(self) -> None:
         self._lines: list[tuple[str, str]] = []
+        self._customized = True
         self._read = sys.version_info[:2] <= _NEWEST
         if os.path.isdir(VENV):
             sys.executable = f"{VENV}/bin/python"
@@ -39,6 +41,7 @@ class Site:
         finally:
             del names["exec"]
             names["execsitecustomize"] = customize
+        self._customized = bool(self._lines) or _brings_customize()
 
     def _keep(self, line: str) -> None:
         """Stands for exec() in `site.addpackage`."""
@@ -54,9 +57,24 @@ class Site:
                 _execute(line, sitedir)
             except Exception:  # noqa: BLE001 - code that nobody has read may raise anything
                 traceback.print_exc()
-        site.execsitecustomize()
+        if self._customized:
+            site.execsitecustomize()
 
 
 def _execute(line: str, sitedir: str) -> None:
     """`sitedir` is for the lines that setuptools writes: they look it up in this frame."""
     exec(line, vars(site), {})
+
+
+def _brings_customize() -> bool:
+    """Whether there is a sitecustomize, so that runs without one need not look for it.
+
+    One beside the standard library is the interpreter's own: what the server is made of. It is run now.
+    """
+    found = PathFinder.find_spec("sitecustomize")
+    if found is None or found.origin is None:
+        return found is not None
+    if os.path.dirname(found.origin) != os.path.dirname(os.__file__):
+        return True
+    site.execsitecustomize()
+    return False

@@ -1,6 +1,6 @@
 """The inner wall: what parts one run from the server, from other runs and from the kernel.
 
-`enclose` makes the namespaces' contents as pid 1 of the run; `confine` is the program's last step before it
+`enclose` makes the namespaces' contents; `confine` is the program's last step before it
 may run code that nobody has read. `without` names mechanisms to leave off: only tests pass it, to see a
 probe escape.
 """
@@ -94,7 +94,7 @@ def workspace_options(walls: Walls) -> str:
 
 
 def enclose(walls: Walls, uid: int, gid: int, *, fresh: bool) -> None:
-    """As pid 1 of a run, in new namespaces: own /proc, /tmp, /dev/shm and terminals, loopback up.
+    """As the program-to-be of a run, in new namespaces: own /proc, /tmp, /dev/shm and terminals, loopback up.
 
     With `fresh` it has a workspace of its own, too, over the one that lasts.
     """
