@@ -1,18 +1,23 @@
 """The workspace's files from outside: what a program left there is never followed, only looked at.
 
 Every path is opened by openat2 below the workspace's own descriptor, over no link and no mount point, and
-where we are root with the file rights of the sandbox's uid.
+where we are root with the file rights of the sandbox's uid. The Docker backend has it inside, with any Python
+from 3.8 on.
 """
+
+from __future__ import annotations
 
 import ctypes
 import errno
 import hashlib
+import io
 import os
 import stat
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import PurePosixPath
+from typing import BinaryIO
 
 from sandbox.errors import FileRefused
 
@@ -20,6 +25,7 @@ _OPENAT2 = 437
 _NO_XDEV, _NO_MAGICLINKS, _NO_SYMLINKS, _BENEATH = 0x01, 0x02, 0x04, 0x08
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _PATH_MAX = 4096
+_PIECE = 1 << 20
 
 
 class _How(ctypes.Structure):
@@ -46,8 +52,8 @@ class Workspace:
                 os.close(self._root)
                 self._root = -1
 
-    def write(self, path: str, content: bytes, *, executable: bool) -> None:
-        """A new file in place of whatever regular file was there.
+    def write(self, path: str, content: bytes | Iterable[bytes], *, executable: bool) -> None:
+        """A new file in place of whatever regular file was there; its content may come in pieces.
 
         Raises:
             FileRefused: the path isn't a plain one, or there is no room.
@@ -64,9 +70,10 @@ class Workspace:
                 mode = 0o755 if executable else 0o644
                 with open(os.open(parts[-1], flags, mode, dir_fd=folder), "wb", buffering=0) as file:
                     os.fchmod(file.fileno(), mode)
-                    rest = memoryview(content)
-                    while rest:
-                        rest = rest[file.write(rest) or 0 :]
+                    for piece in [content] if isinstance(content, bytes) else content:
+                        rest = memoryview(piece)
+                        while rest:
+                            rest = rest[file.write(rest) or 0 :]
             finally:
                 os.close(folder)
 
@@ -76,13 +83,23 @@ class Workspace:
         Raises:
             FileRefused: not there, not a regular file with one name, over a link, or larger than `limit`.
         """
-        with self._as_owner(), _told(path), open(self._open_file("/".join(_parts(path))), "rb") as file:
-            if os.fstat(file.fileno()).st_size > limit:
-                raise FileRefused(f"{path!r} has more than {limit} bytes.")
+        with self.opened(path, limit=limit) as file:
             content = file.read(limit + 1)
             if len(content) > limit:
                 raise FileRefused(f"{path!r} has more than {limit} bytes.")
             return content
+
+    @contextmanager
+    def opened(self, path: str, *, limit: int) -> Iterator[BinaryIO]:
+        """One regular file, open for reading.
+
+        Raises:
+            FileRefused: as `read` does.
+        """
+        with self._as_owner(), _told(path), open(self._open_file("/".join(_parts(path))), "rb") as file:
+            if os.fstat(file.fileno()).st_size > limit:
+                raise FileRefused(f"{path!r} has more than {limit} bytes.")
+            yield file
 
     def manifest(self) -> dict[str, str]:
         """SHA-256 by path of the regular files that can be read. Names that aren't UTF-8 are left out.
@@ -102,7 +119,7 @@ class Workspace:
                         if size > room:
                             continue
                         room -= size
-                        hashes[path] = hashlib.file_digest(file, "sha256").hexdigest()
+                        hashes[path] = _digest(file)
                 except (OSError, FileRefused):
                     continue  # gone meanwhile, unreadable, or with a second name: read() gives none of these
         return hashes
@@ -284,6 +301,13 @@ def _parts(path: str) -> list[str]:
     if len(os.fsencode(path)) >= _PATH_MAX:
         raise FileRefused("The path is longer than 4095 bytes.")
     return list(pure.parts)
+
+
+def _digest(file: io.RawIOBase) -> str:
+    digest = hashlib.sha256()
+    while piece := file.read(_PIECE):
+        digest.update(piece)
+    return digest.hexdigest()
 
 
 def _is_text(path: str) -> bool:

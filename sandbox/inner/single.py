@@ -7,20 +7,25 @@ program's. Each of the two is a u32 length (little-endian) and JSON.
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import site
 import socket
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sandbox.inner import landlock
 from sandbox.inner.channel import Channel
 from sandbox.inner.duplex import Duplex
 from sandbox.inner.execute import become
 from sandbox.inner.seccomp import Filter
+from sandbox.inner.syscalls import write_file
 from sandbox.inner.walls import Rlimits, Walls, confine, tighten
 from sandbox.inner.wire import HEADER, READY
+
+if TYPE_CHECKING:
+    from sandbox.inner.filing import Filing
 
 _STDIN, _STDOUT, _STDERR = 0, 1, 2
 
@@ -37,6 +42,10 @@ def main(source: int = _STDIN) -> int:
         rlimits: as `walls.Rlimits` has them; those of the job can only be lower.
         ready: the descriptor that one byte is written to when it waits for its job, or None.
         without: mechanisms to leave off; only tests name any.
+    And these, which only a container has:
+        tidy: folders that are emptied before, with what else an earlier run left outside of the workspace.
+        files: whether it answers requests about files while it waits for its job.
+        first_to_die: whether it goes before others where memory is short.
 
     The job is as for a child of the server: `kind` with what belongs to it, `environment`, `rlimits`, and
     `stdin`: whether the program reads standard input. An entry has its channel over `source`, and over
@@ -45,12 +54,18 @@ def main(source: int = _STDIN) -> int:
     settings = receive(source)
     os.chdir(settings["workspace"])
     walls = _walls(settings)
+    filing = _serve_container(settings, source)
     confine(walls, Rlimits(**settings["rlimits"]), rules=settings["rules"])
     if sys.flags.no_site:
         site.main()
     if settings["ready"] is not None:
         os.write(settings["ready"], READY)
     job = receive(source)
+    while filing is not None and job["kind"] == "files":
+        filing.answer(job)
+        job = receive(source)
+    if filing is not None:
+        filing.close()
     tighten(walls, Rlimits(**job["rlimits"]))
     return become(job, _arrange(job, source))
 
@@ -78,6 +93,20 @@ def _walls(settings: dict[str, Any]) -> Walls:
         landlock=min(landlock.abi(), settings["landlock"]),
         without=without,
     )
+
+
+def _serve_container(settings: dict[str, Any], source: int) -> Filing | None:
+    if settings.get("first_to_die"):
+        write_file("/proc/self/oom_score_adj", "1000")
+    if settings.get("tidy"):
+        importlib.import_module("sandbox.inner.tidying").tidy(settings["tidy"])
+    if not settings.get("files"):
+        return None
+    # Imported here: outside of a container it isn't there.
+    filing: Filing = importlib.import_module("sandbox.inner.filing").Filing(
+        settings["workspace"], source, settings["ready"]
+    )
+    return filing
 
 
 def _arrange(job: dict[str, Any], source: int) -> Channel | None:

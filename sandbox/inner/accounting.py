@@ -1,0 +1,93 @@
+"""What the kernel says of a container's use and limits, read from inside by pid 1: cgroup v1 or v2.
+
+The files belong to the kernel and are mounted read-only, so a program can't change what they say. A value
+that isn't to be had is None.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+_V1 = "/sys/fs/cgroup/{0}/{0}.{1}"
+_V2 = "/sys/fs/cgroup/{0}"
+_KILLS = "oom_kill"
+_SOURCES = {
+    "memory": ((_V2.format("memory.max"), ""), (_V1.format("memory", "limit_in_bytes"), "")),
+    "swap": ((_V2.format("memory.swap.max"), ""), (_V1.format("memory", "memsw.limit_in_bytes"), "")),
+    "pids": ((_V2.format("pids.max"), ""), (_V1.format("pids", "max"), "")),
+    "peak": ((_V2.format("memory.peak"), ""), (_V1.format("memory", "max_usage_in_bytes"), "")),
+    "oom_kills": ((_V2.format("memory.events"), _KILLS), (_V1.format("memory", "oom_control"), _KILLS)),
+    "cpu_us": ((_V2.format("cpu.stat"), "usage_usec"),),
+    "cpu_ns": ((_V1.format("cpuacct", "usage"), ""),),
+}
+
+
+def read(name: str) -> int | None:
+    """One figure of this container's cgroup; -1 for no limit, None where it can't be read."""
+    for path, field in _SOURCES[name]:
+        try:
+            with open(path) as file:
+                lines = [line.split() for line in file]
+        except OSError:
+            continue
+        for words in lines:
+            if words and (not field or words[0] == field):
+                return -1 if words[-1] == "max" else int(words[-1])
+    return None
+
+
+def machine(folders: list[str]) -> dict[str, Any]:
+    """What holds this container, as the kernel has it."""
+    with open("/proc/self/mounts") as file:
+        root = next(line.split()[3].split(",")[0] for line in file if line.split()[1] == "/")
+    with open("/proc/net/dev") as file:
+        interfaces = [line.partition(":")[0].strip() for line in file if ":" in line]
+    with open("/proc/meminfo") as file:
+        swap_total = next((int(line.split()[1]) for line in file if line.startswith("SwapTotal")), 0)
+    return {
+        "cgroup": 2 if os.path.exists(_V2.format("cgroup.controllers")) else 1,
+        **{name: read(name) for name in ("memory", "swap", "pids")},
+        "root": root,
+        "interfaces": interfaces,
+        "swap_total": swap_total,
+        "sizes": {folder: _size_of(folder) for folder in folders},
+        "path": os.environ.get("PATH", os.defpath),
+    }
+
+
+def _size_of(folder: str) -> list[int]:
+    """Bytes and files that a folder's file system has at most."""
+    found = os.statvfs(folder)
+    return [found.f_blocks * found.f_frsize, found.f_files]
+
+
+class Accounts:
+    """What each group has used: of memory and time all that the container did meanwhile."""
+
+    def __init__(self, folders: list[str]) -> None:
+        self._folders = folders
+        self._began: dict[int, tuple[int, int, int]] = {}
+
+    def begin(self, group: int) -> None:
+        """Count for a group from now on."""
+        self._began[group] = self._now()
+
+    def end(self, group: int) -> list[int]:
+        """Kills for want of memory, CPU microseconds, the memory's new peak, bytes and files that are kept.
+
+        The peak is 0 where an earlier one was higher, the bytes are those of all sized folders, the files
+        those of the first one.
+        """
+        before, now = self._began.pop(group, None) or self._now(), self._now()
+        kills, cpu = now[0] - before[0], now[1] - before[1]
+        peak = now[2] if now[2] > before[2] else 0
+        found = [os.statvfs(folder) for folder in self._folders]
+        kept = sum((item.f_blocks - item.f_bfree) * item.f_frsize for item in found)
+        return [kills, cpu, peak, kept, found[0].f_files - found[0].f_ffree]
+
+    def _now(self) -> tuple[int, int, int]:
+        cpu = read("cpu_us")
+        if cpu is None:
+            cpu = (read("cpu_ns") or 0) // 1000
+        return read("oom_kills") or 0, cpu, read("peak") or 0
