@@ -16,6 +16,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from coder.configfile import read_repository_table, read_user_file
 from coder.errors import UsageError
+from coder.models.book import Book
+from coder.models.catalog import cache_folder
 from coder.nearest import or_nearest
 from coder.settings import Budget, Settings
 
@@ -44,6 +46,8 @@ SETTING_KEYS = {
     "model": "model",
     "base_url": "base_url",
 }
+BOOK_TABLES = ("aliases", "prices", "limits")
+"""Tables of the user's file about models; a repository can set none of them."""
 TIGHTENING = (*BUDGET_KEYS, "program_timeout", "test_timeout", "memory", "pids", "cpus")
 """What a repository may make smaller."""
 
@@ -111,6 +115,8 @@ class Loaded:
     """What was ignored and why, a line each, for the screen."""
     cost_was_asked: bool
     """The user, not a default and not the repository, set a limit of cost."""
+    book: Book
+    """What the user's file says of models; nothing else can say it."""
 
 
 def load(
@@ -130,6 +136,7 @@ def load(
         UsageError: a value that can't be used, named with the layer that it stands in.
     """
     values, notes = read_user_file(user_file)
+    book = _book(values, user_file)
     own, more = _known(values, str(user_file))
     config = checked(own, lambda key: f"{user_file}: {key}")
     variables, from_environment = _variables(environ)
@@ -140,6 +147,7 @@ def load(
         config=_over(tightened, given),
         notes=(*notes, *more, *from_environment, *refused),
         cost_was_asked=_over(config, given).max_cost is not None,
+        book=book,
     )
 
 
@@ -196,6 +204,17 @@ def _over(below: Config, above: Config) -> Config:
     return below.model_copy(update=above.model_dump(exclude_none=True))
 
 
+def _book(values: dict[str, object], user_file: Path) -> Book:
+    """The tables about models, taken out of the values of the user's file."""
+    tables = {key: values.pop(key) for key in BOOK_TABLES if key in values}
+    try:
+        return Book.model_validate(tables | {"cache": cache_folder()})
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"]))
+        raise UsageError(f"{user_file}: {place}: {first['msg']}, not {first['input']!r}.") from error
+
+
 def _known(values: Mapping[str, object], source: str) -> tuple[dict[str, object], list[str]]:
     known = {key: value for key, value in values.items() if key in Config.model_fields}
     notes = [
@@ -240,7 +259,7 @@ def _refusal(key: str, value: object, config: Config) -> str | None:
     if key == "network" and value == "none":
         return None
     if key not in TIGHTENING:
-        known = key in Config.model_fields or key in ("network", "api_key", "key")
+        known = key in Config.model_fields or key in ("network", "api_key", "key", *BOOK_TABLES)
         return "a repository can't set it" if known else f"it is unknown{or_nearest(key, TIGHTENING)}"
     try:
         wish = getattr(checked({key: value}, str), key)

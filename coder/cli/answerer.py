@@ -10,6 +10,7 @@ from pathlib import Path
 from coder.cli.priced import Priced
 from coder.errors import UsageError
 from coder.models import Model, Recorded, Recorder, open_model, resolve, warm
+from coder.models.book import Book
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +25,8 @@ class Answerer:
     """`IN,OUT` in US dollars per million tokens."""
     must_know_price: bool
     """The user has set a limit of cost, which can't be kept where the price is unknown."""
+    book: Book
+    """What the user's file says of models."""
 
 
 @asynccontextmanager
@@ -57,7 +60,7 @@ async def _source(answerer: Answerer, note: Callable[[str], None]) -> AsyncItera
         yield Recorded(answerer.replay)
         return
     warm()
-    choice = await resolve(answerer.name, base_url=answerer.base_url, environ=os.environ)
+    choice = await resolve(answerer.name, base_url=answerer.base_url, environ=os.environ, book=answerer.book)
     for text in choice.notes:
         note(f"{choice.name}: {text}")
     async with open_model(choice) as model:

@@ -20,6 +20,7 @@ SUMMARIES = {
     "show": "Show each turn of a run: prompt, answer, code, output.",
     "resume": "Go on with a run that stopped, also with raised limits.",
     "undo": "Take back the files that a run wrote.",
+    "models": "List models, load the catalogue of them, try one.",
     "doctor": "Say what works on this machine, and what to do about the rest.",
     "sandbox": "Say what keeps programs in here, build Docker's image, remove what was left over.",
 }

@@ -12,7 +12,8 @@ from coder.cli.options import given_flags
 from coder.cli.result import ended
 from coder.cli.screen import Screen
 from coder.cli.show import RunId
-from coder.config import Config, checked, flag
+from coder.config import Config, checked, flag, load
+from coder.configfile import user_file
 from coder.doors import asked_name
 from coder.doors import resume as resume_run
 from coder.errors import LogNewer
@@ -71,6 +72,7 @@ async def _resume(
             replay=state.settings.replay if same else replay,
             price=price,
             must_know_price=config.max_cost is not None,
+            book=load({}, environ=os.environ, user_file=user_file(), workspace=None).book,
         )
         async with opened(answerer, screen.note) as model:
             return await resume_run(

@@ -111,6 +111,7 @@ def solve(
             replay=replay,
             price=price,
             must_know_price=loaded.cost_was_asked,
+            book=loaded.book,
         )
         settings = config.settings(keep=keep, allow=tuple(allow or ()), replay=replay)
         work = _solve(task, settings=settings, answerer=answerer, screen=screen)

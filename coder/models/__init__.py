@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from coder.models.local import LocalModel
     from coder.models.model import Answer, ChatMessage, Model, OnRetry, Retry, Sampling, Usage
     from coder.models.opening import open_model, warm
-    from coder.models.providers import Provider, found_endpoints
+    from coder.models.provider import Provider
+    from coder.models.providers import found_endpoints
     from coder.models.recorded import Recorded, Recorder
     from coder.models.scripted import Scripted
 
@@ -48,7 +49,8 @@ _HOMES = {
     "local": ("LocalModel",),
     "model": ("Answer", "ChatMessage", "Model", "OnRetry", "Retry", "Sampling", "Usage"),
     "opening": ("open_model", "warm"),
-    "providers": ("Provider", "found_endpoints"),
+    "provider": ("Provider",),
+    "providers": ("found_endpoints",),
     "recorded": ("Recorded", "Recorder"),
     "scripted": ("Scripted",),
 }

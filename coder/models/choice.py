@@ -1,7 +1,8 @@
 """Choice: which model answers, from what the user named, what is set, and what this machine has.
 
-Named wins: `provider/model`, `provider`, `local`, `local/FILE.gguf`, or any name behind a base URL. With
-nothing named, the first provider whose key is set; then a server on this machine; then the embedded model.
+Named wins: `provider/model`, `provider`, an alias of the user's, `local`, `local/FILE.gguf`, or any name
+behind a base URL. A provider that isn't known here is looked up in the catalogue. With nothing named, the
+first provider whose key is set; then a server on this machine; then the embedded model.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,10 +12,12 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, SecretStr
 
 from coder.errors import ModelAuthError, ModelUnavailable, UsageError
+from coder.models.book import Book
 from coder.models.endpoint import Endpoint, without_credentials
 from coder.models.names import unknown_name
 from coder.models.probe import first_that_answers
-from coder.models.providers import Provider, found_endpoints, key_variable, providers
+from coder.models.provider import Provider, address
+from coder.models.providers import found_endpoints, key_variable, named, providers
 from coder.models.weights import EMBEDDED, checked_weights, embedded_weights
 
 PROBED = ("ollama", "lmstudio")
@@ -47,6 +50,7 @@ async def resolve(
     base_url: str | None = None,
     environ: Mapping[str, str],
     table: Sequence[Provider] | None = None,
+    book: Book | None = None,
 ) -> Choice:
     """Choose the model. No hosted endpoint is asked anything; servers on this machine are, for 0.3 s.
 
@@ -55,30 +59,33 @@ async def resolve(
         base_url: any OpenAI-compatible endpoint; `name` is then the model's name there.
         environ: where keys are looked up.
         table: providers instead of the built-in ones and those of other packages.
+        book: what the user's configuration says of models.
 
     Raises:
         UsageError: no such provider or model, a base URL that is none, weights or the extra `local` missing.
         ModelAuthError: the provider's key isn't set; the message names its variable.
     """
     rows = providers() if table is None else table
-    name = name.strip() if name else None
+    book = book or Book()
+    name = book.meant(name.strip()) if name and name.strip() else None
     if base_url:
-        return _behind(base_url, name, rows, environ)
+        return _chosen(_behind(base_url, name, rows, environ), book, None)
     if not name:
-        return await _unnamed(rows, environ)
+        return await _unnamed(rows, environ, book)
     first, _, rest = name.partition("/")
     if first == "local":
         return _local(rest)
-    provider = next((row for row in rows if row.name == first), None)
+    provider = named(first, rows) or book.catalog().provider(first, rows)
     if provider is None:
         raise UsageError(unknown_name(name, rows))
-    return _chosen(await _endpoint(provider, rest or provider.default_model, environ))
+    return _chosen(await _endpoint(provider, rest or provider.default_model, environ), book, provider)
 
 
-async def _unnamed(rows: Sequence[Provider], environ: Mapping[str, str]) -> Choice:
+async def _unnamed(rows: Sequence[Provider], environ: Mapping[str, str], book: Book) -> Choice:
     found = found_endpoints(environ, table=rows)
     if found:
-        choice = _chosen(await _endpoint(found[0].provider, found[0].provider.default_model, environ))
+        provider = found[0].provider
+        choice = _chosen(await _endpoint(provider, provider.default_model, environ), book, provider)
         if len(found) == 1:
             return choice
         variables = ", ".join(row.variable for row in found)
@@ -87,7 +94,7 @@ async def _unnamed(rows: Sequence[Provider], environ: Mapping[str, str]) -> Choi
     here = await first_that_answers([row for row in rows if row.name in PROBED], timeout_s=PROBE_S)
     if here is not None:
         provider, models = here
-        return _chosen(await _endpoint(provider, _first_chat_model(models), environ))
+        return _chosen(await _endpoint(provider, _first_chat_model(models), environ), book, provider)
     return _local("")
 
 
@@ -98,8 +105,16 @@ def _local(file: str) -> Choice:
     return Choice(name=f"local/{EMBEDDED}", weights=embedded_weights(), notes=(WEAK,))
 
 
-def _chosen(endpoint: Endpoint) -> Choice:
-    return Choice(name=endpoint.name, endpoint=endpoint)
+def _chosen(endpoint: Endpoint, book: Book, provider: Provider | None) -> Choice:
+    """The endpoint with what the user's configuration and the catalogue know of it."""
+    known: dict[str, object] = {
+        "price": book.prices.get(endpoint.name),
+        "limits": book.limits.get(provider.name if provider else endpoint.host, endpoint.limits),
+    }
+    listed = book.catalog().model(provider, endpoint.model) if provider and not provider.is_local else None
+    if listed is not None:
+        known |= {"listed_price": listed.price, "context": listed.context}
+    return Choice(name=endpoint.name, endpoint=endpoint.model_copy(update=known))
 
 
 async def _endpoint(provider: Provider, model: str | None, environ: Mapping[str, str]) -> Endpoint:
@@ -107,16 +122,19 @@ async def _endpoint(provider: Provider, model: str | None, environ: Mapping[str,
     if variable is None and not provider.is_local:
         variables = " or ".join(provider.key_variables)
         raise ModelAuthError(f"{provider.name} needs a key, and none is set. Set {variables}.")
-    url = environ.get(provider.url_variable or "", "").strip() or provider.url
+    url = address(provider, environ)
+    model = model or await _only_model(provider)
     return Endpoint(
-        name=f"{provider.name}/{model or await _only_model(provider)}",
-        model=model or await _only_model(provider),
+        name=f"{provider.name}/{model}",
+        model=model,
         url=SecretStr(url),
         key=_key(environ, variable),
         key_variables=_in_use_first(provider.key_variables, variable),
         is_local=provider.is_local or _is_loopback(url),
         is_free=provider.is_local,
         limit_field=provider.limit_field,
+        seed_field=provider.seed_field,
+        api=provider.api,
     )
 
 
@@ -136,7 +154,7 @@ def _first_chat_model(models: Sequence[str]) -> str:
     return next((model for model in models if "embed" not in model), models[0])
 
 
-def _behind(url: str, model: str | None, rows: Sequence[Provider], environ: Mapping[str, str]) -> Choice:
+def _behind(url: str, model: str | None, rows: Sequence[Provider], environ: Mapping[str, str]) -> Endpoint:
     parts = urlsplit(url.strip())
     shown = without_credentials(url.strip())
     if parts.scheme not in ("http", "https") or not parts.hostname:
@@ -149,15 +167,13 @@ def _behind(url: str, model: str | None, rows: Sequence[Provider], environ: Mapp
     else:
         variables = (OWN_KEY, USUAL_KEY)
     variable = next((name for name in variables if environ.get(name, "").strip()), None)
-    return _chosen(
-        Endpoint(
-            name=f"{parts.netloc.rpartition('@')[2]}/{model}",
-            model=model,
-            url=SecretStr(url.strip()),
-            key=_key(environ, variable),
-            key_variables=_in_use_first(variables, variable),
-            is_local=_is_loopback(url),
-        )
+    return Endpoint(
+        name=f"{parts.netloc.rpartition('@')[2]}/{model}",
+        model=model,
+        url=SecretStr(url.strip()),
+        key=_key(environ, variable),
+        key_variables=_in_use_first(variables, variable),
+        is_local=_is_loopback(url),
     )
 
 

@@ -1,8 +1,21 @@
 """An OpenAI-compatible endpoint, and how long to be patient with it: plain values."""
 
+from typing import Literal
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
+
+from coder.models.price import Price
+
+
+class Limits(BaseModel):
+    """How fast one provider may be asked, by all runs of this process together. None: as fast as it goes."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    concurrency: int | None = Field(default=None, ge=1)
+    """Calls at the same time."""
+    requests_per_minute: float | None = Field(default=None, gt=0)
 
 
 class Endpoint(BaseModel):
@@ -25,6 +38,20 @@ class Endpoint(BaseModel):
     """It is known to cost nothing. An unknown server on this machine may well pass on to one that does."""
     limit_field: str = "max_tokens"
     """What the endpoint calls the largest number of tokens to answer with."""
+    seed_field: str = "seed"
+    api: Literal["chat", "responses"] = "chat"
+    price: Price | None = None
+    """The user's own; it wins over every list."""
+    listed_price: Price | None = None
+    """The catalogue's, for what no other list knows."""
+    context: int | None = None
+    """Tokens, prompt and answer together; None: unknown."""
+    limits: Limits = Limits()
+
+    @property
+    def host(self) -> str:
+        """Host and port of the address."""
+        return urlsplit(self.url.get_secret_value()).netloc.rpartition("@")[2]
 
     @property
     def shown_url(self) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from coder.models.prices import provider_of
-from coder.models.providers import Provider
+from coder.models.provider import Provider
 from coder.nearest import or_nearest
 
 # Where the price list calls a provider otherwise than we do.

@@ -1,4 +1,7 @@
-"""What a call costs, from the list inside genai-prices (no connection is made). Unknown is None, never 0."""
+"""What a call costs: by the user's own price, else by genai-prices, else by the catalogue.
+
+No connection is made. Unknown is None, never 0.
+"""
 
 from decimal import Decimal
 
@@ -8,6 +11,8 @@ from coder.models.model import Usage
 
 def cost(endpoint: Endpoint, usage: Usage) -> Decimal | None:
     """US dollars for one call; 0 for a model that runs here; None where no price is known."""
+    if endpoint.price is not None:
+        return endpoint.price.of(usage)
     if endpoint.is_free:
         return Decimal(0)
     if endpoint.is_local:
@@ -23,7 +28,7 @@ def cost(endpoint: Endpoint, usage: Usage) -> Decimal | None:
     try:
         found = genai_prices.calc_price(counted, endpoint.model, provider_api_url=endpoint.shown_url)
     except LookupError:
-        return None
+        return endpoint.listed_price.of(usage) if endpoint.listed_price is not None else None
     return found.total_price
 
 

@@ -1,4 +1,4 @@
-"""Providers: a small table of facts about the endpoints that people use. More come by entry point.
+"""The providers that are known: the built-in table first, then what other packages add by entry point.
 
 A package adds its own with an entry point of the group `coder.providers` that names a Provider or a sequence
 of them. The order counts: with several keys set and no model named, the first in the table is used.
@@ -9,25 +9,10 @@ from importlib.metadata import entry_points
 
 from pydantic import BaseModel, ConfigDict
 
+from coder.models.provider import Provider
+from coder.models.table import BUILT_IN
+
 ENTRY_POINTS = "coder.providers"
-
-
-class Provider(BaseModel):
-    """What must be known of an endpoint to call it."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    name: str
-    url: str
-    """Base URL of its OpenAI-compatible interface."""
-    key_variables: tuple[str, ...] = ()
-    """Environment variables that hold its key; the first one that is set counts."""
-    url_variable: str | None = None
-    """Environment variable that replaces the base URL."""
-    default_model: str | None = None
-    """Used when only the provider is named; None: the first that the endpoint lists."""
-    is_local: bool = False
-    limit_field: str = "max_tokens"
 
 
 class Found(BaseModel):
@@ -37,84 +22,6 @@ class Found(BaseModel):
 
     provider: Provider
     variable: str
-
-
-BUILT_IN: tuple[Provider, ...] = (
-    Provider(
-        name="openai",
-        url="https://api.openai.com/v1",
-        key_variables=("OPENAI_API_KEY",),
-        url_variable="OPENAI_BASE_URL",
-        default_model="gpt-5.4-mini",
-        limit_field="max_completion_tokens",
-    ),
-    Provider(
-        name="anthropic",
-        url="https://api.anthropic.com/v1",
-        key_variables=("ANTHROPIC_API_KEY",),
-        default_model="claude-sonnet-4-6",
-    ),
-    Provider(
-        name="gemini",
-        url="https://generativelanguage.googleapis.com/v1beta/openai",
-        key_variables=("GEMINI_API_KEY", "GOOGLE_API_KEY"),
-        default_model="gemini-3.5-flash",
-    ),
-    Provider(
-        name="mistral",
-        url="https://api.mistral.ai/v1",
-        key_variables=("MISTRAL_API_KEY",),
-        default_model="devstral-latest",
-    ),
-    Provider(
-        name="deepseek",
-        url="https://api.deepseek.com",
-        key_variables=("DEEPSEEK_API_KEY",),
-        default_model="deepseek-chat",
-    ),
-    Provider(
-        name="xai",
-        url="https://api.x.ai/v1",
-        key_variables=("XAI_API_KEY",),
-        default_model="grok-4.3",
-    ),
-    Provider(
-        name="groq",
-        url="https://api.groq.com/openai/v1",
-        key_variables=("GROQ_API_KEY",),
-        default_model="openai/gpt-oss-120b",
-    ),
-    Provider(
-        name="cerebras",
-        url="https://api.cerebras.ai/v1",
-        key_variables=("CEREBRAS_API_KEY",),
-        default_model="gpt-oss-120b",
-    ),
-    Provider(
-        name="together",
-        url="https://api.together.xyz/v1",
-        key_variables=("TOGETHER_API_KEY",),
-        default_model="openai/gpt-oss-120b",
-    ),
-    Provider(
-        name="fireworks",
-        url="https://api.fireworks.ai/inference/v1",
-        key_variables=("FIREWORKS_API_KEY",),
-        default_model="accounts/fireworks/models/gpt-oss-120b",
-    ),
-    Provider(
-        name="openrouter",
-        url="https://openrouter.ai/api/v1",
-        key_variables=("OPENROUTER_API_KEY",),
-        default_model="anthropic/claude-sonnet-4.6",
-    ),
-    Provider(name="ollama", url="http://127.0.0.1:11434/v1", is_local=True),
-    Provider(name="lmstudio", url="http://127.0.0.1:1234/v1", is_local=True),
-    Provider(
-        name="llamacpp", url="http://127.0.0.1:8080/v1", key_variables=("LLAMA_API_KEY",), is_local=True
-    ),
-    Provider(name="vllm", url="http://127.0.0.1:8000/v1", key_variables=("VLLM_API_KEY",), is_local=True),
-)
 
 
 def providers() -> tuple[Provider, ...]:
@@ -127,13 +34,20 @@ def providers() -> tuple[Provider, ...]:
     return tuple(rows.values())
 
 
+def named(name: str, table: Iterable[Provider]) -> Provider | None:
+    """The provider of this name, or that the catalogue calls so."""
+    rows = list(table)
+    exact = next((row for row in rows if row.name == name), None)
+    return exact or next((row for row in rows if row.catalog == name), None)
+
+
 def found_endpoints(environ: Mapping[str, str], *, table: Iterable[Provider] | None = None) -> list[Found]:
-    """Hosted providers whose key is set, in table order."""
+    """Hosted providers whose key is set and says that they are meant, in table order."""
     rows = providers() if table is None else table
     return [
         Found(provider=provider, variable=variable)
         for provider in rows
-        if not provider.is_local and (variable := key_variable(provider, environ))
+        if not (provider.is_local or provider.by_name_only) and (variable := key_variable(provider, environ))
     ]
 
 

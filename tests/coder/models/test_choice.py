@@ -7,7 +7,8 @@ from coder.errors import ModelAuthError, ModelUnavailable, UsageError
 from coder.models.choice import WEAK, Choice, resolve
 from coder.models.names import unknown_name
 from coder.models.opening import open_model
-from coder.models.providers import BUILT_IN, Provider, found_endpoints, providers
+from coder.models.provider import Provider
+from coder.models.providers import BUILT_IN, found_endpoints, providers
 from tests.faulty_endpoint import faulty_endpoint, hangs, unused_port
 
 KEY = "planted-0123456789-planted"
@@ -227,4 +228,5 @@ def test_the_table_names_each_provider_once_with_a_key_or_on_this_machine() -> N
 
     assert len({row.name for row in rows}) == len(rows)
     for row in rows:
-        assert row.is_local or (row.key_variables and row.default_model and row.url.startswith("https://"))
+        assert row.is_local or (row.key_variables and row.url.startswith(("https://", "${")))
+        assert row.is_local or row.by_name_only or row.default_model

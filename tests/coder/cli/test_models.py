@@ -1,0 +1,91 @@
+"""`coder models` as a person and a program use it."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.coder.cli.console import Console
+from tests.coder.models.test_catalog import document, provider
+
+
+@pytest.fixture
+def loaded(console: Console, tmp_path: Path) -> Console:
+    """A console whose user has loaded a catalogue."""
+    source = tmp_path / "source.json"
+    source.write_bytes(document(acme=provider()))
+    done = console.run("models", "update", "--from", str(source))
+    assert done.code == 0, done.err
+    return console
+
+
+def test_models_are_listed_and_filtered(loaded: Console) -> None:
+    found = loaded.run("models", "big", "--min-context", "100000", "--tools", "--reasoning", "--json")
+    dear = loaded.run("models", "big", "--max-price", "0.2")
+
+    (row,) = json.loads(found.out)
+    assert (row["model"], row["context"], row["output_usd"], row["key_is_set"]) == (
+        "acme/big",
+        200000,
+        0.3,
+        False,
+    )
+    assert (dear.code, dear.out) == (1, "")
+
+
+def test_a_model_whose_key_is_set_comes_first_and_alone_with_ready(loaded: Console) -> None:
+    every = loaded.run("models", ACME_API_KEY="planted-0123456789")
+    ready = loaded.run("models", "--ready", ACME_API_KEY="planted-0123456789")
+
+    assert every.out.startswith("✓  acme/big")
+    assert [line.split()[1] for line in ready.out.splitlines()] == ["acme/big", "acme/plan"]
+    assert "planted" not in every.out + every.err
+
+
+def test_without_a_catalogue_the_known_ones_are_listed_and_the_next_step_is_said(console: Console) -> None:
+    done = console.run("models", "--provider", "anthropic")
+
+    assert done.out.split()[0] == "anthropic/claude-sonnet-4-6"
+    assert "coder models update" in done.err
+
+
+def test_a_price_and_an_alias_of_the_users_file_count(loaded: Console) -> None:
+    folder = loaded.home / ".config" / "coder"
+    folder.mkdir(parents=True)
+    (folder / "config.toml").write_text(
+        '[prices]\n"acme/big" = {input = 7, output = 9}\n[aliases]\nb = "acme/big"\n'
+    )
+
+    listed = json.loads(loaded.run("models", "big", "--json").out)
+    solved = loaded.run("solve", "Write f", "-m", "b")
+
+    assert listed[0]["input_usd"] == 7
+    assert solved.code == 4
+    assert "Set ACME_API_KEY" in solved.err
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("aliases = 5", "aliases"),
+        ('[prices]\n"a/b" = {input = -1, output = 2}', "prices.a/b.input"),
+        ("[limits]\ngroq = {concurrency = 0}", "limits.groq.concurrency"),
+    ],
+)
+def test_a_table_that_cannot_be_used_is_named_with_its_place(console: Console, text: str, words: str) -> None:
+    folder = console.home / ".config" / "coder"
+    folder.mkdir(parents=True)
+    (folder / "config.toml").write_text(text)
+
+    done = console.run("models")
+
+    assert done.code == 2
+    assert words in done.err
+
+
+def test_a_repository_can_give_no_alias(loaded: Console, folder: Path) -> None:
+    (folder / "pyproject.toml").write_text('[tool.coder.aliases]\nlocal = "acme/big"\n')
+
+    done = loaded.run("solve", "Write f", str(folder), "-m", "nobody/x")
+
+    assert "aliases is ignored: a repository can't set it" in done.err
