@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sandbox.inner.root import PYTHON, VENV
+from sandbox.packages import Packages
 
 OLDEST = (3, 8)
 """The server inside needs this much of Python."""
@@ -31,6 +32,8 @@ class Interpreter:
     """Root of the virtual environment on the host, or None for a base interpreter."""
     hidden: tuple[Path, ...] = field(default=())
     """Folders of the host's prefix that a program must not see: where this product itself is installed."""
+    packages: Packages | None = None
+    """What it is shown of our own environment, off its path."""
 
     @property
     def prefix(self) -> Path:

@@ -16,6 +16,7 @@ from sandbox.cgroups import Groups, make_groups
 from sandbox.contract import Capability
 from sandbox.errors import SandboxBroken
 from sandbox.interpreter import Interpreter, describe
+from sandbox.packages import with_kernel
 from sandbox.policy import Policy
 from sandbox.refusal import explain, require_bubblewrap
 from sandbox.wall import Specification, two_walls
@@ -93,6 +94,7 @@ class Server:
             "memfd": self.groups is not None,
             "landlock": self.landlock,
             "hidden": [str(self.interpreter.show(path)) for path in self.interpreter.hidden],
+            "kernel": sorted(self.interpreter.packages.names) if self.interpreter.packages else [],
             "without": sorted(self.without),
         }
         with suppress(OSError):  # it has ended already: the end of the socket says so below
@@ -193,7 +195,7 @@ async def start_server(policy: Policy, *, without: frozenset[str], landlock: int
         ValueError: the policy names an interpreter that can't be used.
     """
     require_bubblewrap()
-    interpreter = describe(policy.python)
+    interpreter = with_kernel(describe(policy.python)) if policy.kernel else describe(policy.python)
     server = Server(interpreter, None if "cgroup" in without else make_groups(), without)
     server.landlock = landlock
     try:

@@ -80,7 +80,7 @@ def _specify(
         {
             "bwrap": shutil.which("bwrap"),
             "before": [*_WALL, *environment, *_system_links()],
-            "folders": interpreter.folders,
+            "folders": interpreter.folders | (interpreter.packages.sites if interpreter.packages else {}),
             "after": [
                 *(word for target, number in files.items() for word in ("--file", str(number), target)),
                 *(word for path in _KEPT if os.path.exists(path) for word in ("--ro-bind", path, path)),

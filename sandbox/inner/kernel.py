@@ -12,12 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 from sandbox.inner import kernel_client, kernel_process
 from sandbox.inner.kernel_frames import MISSING, NUMBER
+from sandbox.inner.root import KERNEL
 
 if TYPE_CHECKING:
     from sandbox.inner.channel import Channel
 
-PACKAGES = "/opt/kernel"
-"""Where ipykernel is shown to an interpreter that has none of its own."""
 _HOME = "/tmp/.kernel"
 """/tmp is this child's alone: a start reads nothing that the cells of another kernel have left."""
 _FOLDERS = {"IPYTHONDIR": "ipython", "JUPYTER_CONFIG_DIR": "config", "JUPYTER_RUNTIME_DIR": "runtime"}
@@ -27,7 +26,7 @@ _NEEDED = ("ipykernel", "jupyter_client")
 def main(channel: Channel, arguments: dict[str, Any]) -> None:
     """Start a kernel and serve cells until the host, the kernel or this process is gone."""
     if not _can_import():
-        sys.path.append(PACKAGES)
+        sys.path.append(KERNEL)  # last: what the interpreter has itself goes before it
         if not _can_import():
             channel.send(MISSING + NUMBER.pack(0))
             return

@@ -25,12 +25,16 @@ from sandbox.inner.syscalls import (
     number_of,
 )
 
-PYTHON, VENV, COMMANDS = "/opt/python", "/opt/venv", "/opt/bin"
+PYTHON, VENV, COMMANDS, KERNEL = "/opt/python", "/opt/venv", "/opt/bin", "/opt/kernel"
+SITE = "/opt/site"
+"""With a number behind it: a folder of packages, of which KERNEL shows some."""
 _NEW, _PATCH = "/run/new", "/run/patch"
 _LONGEST_SCRIPT = 1 << 20
 
 
-def build_root(executable: str, hidden: list[str], *, workspace: str, workspace_options: str) -> None:
+def build_root(
+    executable: str, hidden: list[str], *, workspace: str, workspace_options: str, kernel: list[str]
+) -> None:
     """Put the new root together, mount the workspace in it, and leave the old root for good.
 
     Args:
@@ -38,6 +42,7 @@ def build_root(executable: str, hidden: list[str], *, workspace: str, workspace_
         hidden: folders of the host's that programs must not see.
         workspace: where the workspace's tmpfs goes.
         workspace_options: its mount options.
+        kernel: what of the folders of packages is shown; nothing else is.
     """
     mount("none", "/", None, MS_REC | MS_PRIVATE)
     mount("tmpfs", "/run", "tmpfs", MS_NOSUID | MS_NODEV, "mode=755")
@@ -58,6 +63,8 @@ def build_root(executable: str, hidden: list[str], *, workspace: str, workspace_
     if os.path.isdir(VENV):
         _patch_venv(executable)
         _show(VENV, [f"{_PATCH}/venv", VENV])
+    if kernel:
+        _show_some(frozenset(kernel))
     _name_commands(executable)
     for folder in hidden:
         mount(
@@ -65,6 +72,16 @@ def build_root(executable: str, hidden: list[str], *, workspace: str, workspace_
         )
     mount("tmpfs", _NEW + workspace, "tmpfs", MS_NOSUID | MS_NODEV, workspace_options)
     _enter()
+
+
+def _show_some(kept: frozenset[str]) -> None:
+    """Show the packages of a kernel. A character device 0:0 in an upper layer hides what is below it."""
+    sites = sorted(f"/opt/{name}" for name in os.listdir("/opt") if f"/opt/{name}".startswith(SITE))
+    hiding = f"{_PATCH}/kernel"
+    os.mkdir(hiding)
+    for name in {name for site in sites for name in os.listdir(site)} - kept:
+        os.mknod(f"{hiding}/{name}", stat.S_IFCHR)
+    _show(KERNEL, [hiding, *sites])
 
 
 def _show(folder: str, layers: list[str]) -> None:

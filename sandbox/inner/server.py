@@ -91,7 +91,11 @@ def _open(control: socket.socket, settings: dict[str, Any]) -> Walls:
     unshare(NEWUSER | NEWNS)
     map_own_user(uid, gid)
     build_root(
-        sys.executable, settings["hidden"], workspace=WORKSPACE, workspace_options=workspace_options(walls)
+        sys.executable,
+        settings["hidden"],
+        workspace=WORKSPACE,
+        workspace_options=workspace_options(walls),
+        kernel=settings["kernel"],
     )
     os.chdir(WORKSPACE)
     workspace = os.open(WORKSPACE, os.O_PATH | os.O_DIRECTORY)
