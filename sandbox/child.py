@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from sandbox.cgroups import Group
 from sandbox.errors import SandboxBroken
 from sandbox.inner.wire import ENDING, FAILED, GO, HEADER
+from sandbox.proxy import Network, Proxy
 
 _CREDENTIALS = struct.Struct("iII")
 _DESCRIPTOR = array.array("i").itemsize
@@ -44,7 +45,9 @@ class Child:
         admit: Callable[["Child"], None],
         on_ready: Callable[["Child"], None],
         on_gone: Callable[["Child"], None],
+        network: Network | None = None,
     ) -> None:
+        """`network` is what a child with a door may reach; the proxy behind it ends with the child."""
         self._loop = asyncio.get_running_loop()
         self._admit, self._on_ready, self._on_gone = admit, on_ready, on_gone
         self._status, self.status_inside = _pair(socket.SOCK_SEQPACKET)
@@ -53,6 +56,8 @@ class Child:
         self._kills = 0
         self._announced = False
         self._workspace = -1
+        self._network = network
+        self._proxy: Proxy | None = None
         self.reaper: int | None = None
         self.program: int | None = None
         self.group = group
@@ -133,10 +138,12 @@ class Child:
 
     def _read_work(self) -> None:
         self._loop.remove_reader(self._work)
-        message, pid, folders = _receive(self._work)
+        message, pid, handed = _receive(self._work)
         if message:
             self.program = pid
-            self._workspace = folders[0] if folders else -1
+            if self._network is not None and handed:
+                self._proxy = self._network.open(handed.pop())
+            self._workspace = handed[0] if handed else -1
             self._look()
 
     def _look(self) -> None:
@@ -177,6 +184,8 @@ class Child:
         if self._workspace >= 0:
             os.close(self._workspace)
             self._workspace = -1
+        if self._proxy is not None:
+            self._proxy.close()
         self._remove_group()
         if not self.ended.done():
             self.ended.set_result(None)
@@ -229,7 +238,7 @@ def _receive(connection: socket.socket) -> tuple[bytes, int, list[int]]:
 
     The sender is ours still: code that nobody has read never holds the other end.
     """
-    room = socket.CMSG_SPACE(_CREDENTIALS.size) + socket.CMSG_SPACE(_DESCRIPTOR)
+    room = socket.CMSG_SPACE(_CREDENTIALS.size) + socket.CMSG_SPACE(2 * _DESCRIPTOR)
     try:
         message, ancillary, _, _ = connection.recvmsg(_MESSAGE, room, socket.MSG_CMSG_CLOEXEC)
     except ConnectionResetError:

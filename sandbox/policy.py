@@ -3,7 +3,9 @@
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from sandbox.hosts import parse_hosts
 
 
 class Limits(BaseModel):
@@ -24,7 +26,7 @@ class Policy(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     network: Literal["none"] | tuple[str, ...] = "none"
-    """`none`, or the hosts that programs may reach through a proxy, each `HOST` or `HOST:PORT`."""
+    """`none`, or the hosts that programs may reach through a proxy: `HOST`, `HOST:PORT` or `*.NAME`."""
     memory_mb: int = Field(default=512, ge=16, le=1 << 20)
     processes: int = Field(default=128, ge=1, le=1 << 16)
     wall_s: float = Field(default=10.0, gt=0, le=86_400)
@@ -48,3 +50,11 @@ class Policy(BaseModel):
     """The interpreter that the program gets; None is the base interpreter of the running one."""
     strict: bool = False
     """Refuse to open where a guarantee has no mechanism on this machine, or is only sampled."""
+
+    @field_validator("network")
+    @classmethod
+    def _can_be_read(cls, network: Literal["none"] | tuple[str, ...]) -> Literal["none"] | tuple[str, ...]:
+        if network == "none" or not network:
+            return "none"
+        parse_hosts(network)
+        return network

@@ -13,6 +13,7 @@ from sandbox.child import Child
 from sandbox.errors import SandboxBroken
 from sandbox.inner.wire import send_with_fds
 from sandbox.limits import RunLimits
+from sandbox.proxy import Network
 from sandbox.verify import namespaces_of, verify
 
 _EXTRA_PROCESSES = 2
@@ -31,9 +32,10 @@ class Pool:
         groups: Groups | None,
         without: frozenset[str],
         fresh: bool = False,
+        network: Network | None = None,
     ) -> None:
         """`fresh` children get a workspace of their own, and `take_workspace` gives it."""
-        self._fresh = fresh
+        self._fresh, self._network = fresh, network
         self._control, self._usual, self._groups, self._without = control, usual, groups, without
         self._apart_from = (namespaces_of("self"), namespaces_of(server))
         self._numbers = itertools.count(1)
@@ -128,9 +130,11 @@ class Pool:
             admit=self._admit,
             on_ready=on_ready,
             on_gone=self._alive.discard,
+            network=self._network,
         )
         self._alive.add(child)
-        wanted = {"fresh": self._fresh, "rlimits": limits.rlimits(counted=group is not None)}
+        rlimits = limits.rlimits(counted=group is not None)
+        wanted = {"fresh": self._fresh, "door": self._network is not None, "rlimits": rlimits}
         joins = group.open() if group is not None else []
         descriptors = [child.status_inside.fileno(), child.work_inside.fileno(), *joins]
         with suppress(OSError):  # the server is gone; its own end of the socket tells, and ends the waiting
