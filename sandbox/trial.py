@@ -3,11 +3,13 @@
 Unlike `check`, which helps to repair, a trial decides: what may cross was fixed before it.
 """
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from sandbox.call import ending
 from sandbox.contract import Sandbox
 from sandbox.inner.codec import CodecError, decode
 from sandbox.policy import Limits
@@ -148,3 +150,24 @@ async def hold_trial(candidate: Sandbox, checker: Sandbox, trial: Trial, *, limi
         limits=limits,
     )
     return Tried(outcome, endings.candidates, endings.checker)
+
+
+async def hold_together(sandbox: Sandbox, trial: Trial, *, limits: Limits) -> Tried:
+    """Try one function in one process with its tests: weaker, as the function can reach them.
+
+    Raises:
+        SandboxBroken: the sandbox stopped working.
+    """
+    outcome = Outcome()
+    arguments = {"source": trial.source, "tests": list(trial.tests), "entry_point": trial.entry_point}
+    running = await sandbox.start("together", arguments, limits=limits, fresh=True)
+    try:
+        while not outcome.ended and (frame := await running.receive()) is not None:
+            outcome.take(frame[1:])
+    except CodecError as error:
+        outcome.note = str(error)
+    finally:
+        result = await asyncio.shield(running.finish())
+    if not outcome.ended and not outcome.note:
+        outcome.note = f"it gave no verdict: {ending(result)}"
+    return Tried(outcome, (result,), result.model_copy(update={"cpu_s": 0.0}))

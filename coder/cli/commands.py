@@ -21,6 +21,7 @@ SUMMARIES = {
     "resume": "Go on with a run that stopped, also with raised limits.",
     "undo": "Take back the files that a run wrote.",
     "models": "List models, load the catalogue of them, try one.",
+    "bench": "Score models and answers on suites of cases.",
     "doctor": "Say what works on this machine, and what to do about the rest.",
     "sandbox": "Say what keeps programs in here, build Docker's image, remove what was left over.",
 }

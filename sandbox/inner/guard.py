@@ -8,7 +8,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from sandbox.inner.frames import FROM_CANDIDATE
+from sandbox.inner.frames import FROM_CANDIDATE, TIMED_OUT
 from sandbox.inner.gone import CandidateGone, CannotCross
 from sandbox.inner.link import Link
 from sandbox.inner.proxies import number_of
@@ -103,7 +103,8 @@ class GuardedLink(Link):
         self._channel.send(frame)
         answer = self._channel.receive()
         if answer is None or answer[:1] != FROM_CANDIDATE:
-            raise self._lost("a repeated call got no answer")
+            timed_out = answer is not None and answer[:1] == TIMED_OUT
+            raise self._lost("a repeated call got no answer", timed_out=timed_out)
         return answer
 
     def _remember(self, proxy: object) -> None:

@@ -50,6 +50,7 @@ class _Trial:
         self._channel, self._arguments = channel, arguments
         self._link = self._connect()
         self._candidate: Any = None
+        self._timed_out = False
         self.passed = True
 
     def _connect(self) -> GuardedLink:
@@ -107,6 +108,7 @@ class _Trial:
             for i in chosen:
                 differing += not answers_alike(calls[i][1], link.replay(calls[i][0]))
         except BaseException as error:  # noqa: BLE001 - it worked before: that it doesn't now is a difference
+            self._timed_out = link.gone is not None and link.gone.timed_out
             self._say("replayed", len(chosen), max(differing, 1), _told(error)[:_MAX_MESSAGE])
         else:
             self._say("replayed", len(chosen), differing, "")
@@ -114,7 +116,7 @@ class _Trial:
     def end(self) -> None:
         """Say that there is no more, and what crossed."""
         link = self._link
-        timed_out = link.gone is not None and link.gone.timed_out
+        timed_out = self._timed_out or (link.gone is not None and link.gone.timed_out)
         self._say("end", sorted(link.kinds), sorted(link.errors), link.mutated, timed_out)
 
     def _space(self) -> dict[str, Any]:

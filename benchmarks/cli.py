@@ -1,0 +1,22 @@
+"""`coder bench`: run a suite, or grade answers that exist, and look at what came of it."""
+
+import typer
+
+from benchmarks.cli_grade import grade
+
+app = typer.Typer(
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    no_args_is_help=True,
+    add_completion=False,
+    help="Score models and answers on suites of cases, by a judge that they can't reach.",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@app.callback()
+def _bench() -> None:
+    """The options that stand before a command of the group: there are none."""
+
+
+app.command("grade")(grade)

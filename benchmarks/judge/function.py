@@ -1,0 +1,173 @@
+"""Judge one answer to a function case: tests and candidate never share a process where that can be."""
+
+import hashlib
+from dataclasses import dataclass
+
+from benchmarks.judge.mode import CARRIERS, Mode, without_canonical
+from benchmarks.judge.sources import canonical_module, prelude, with_setup
+from benchmarks.suite import FunctionCase
+from benchmarks.verdict import Outcome, Verdict
+from sandbox import Limits, Sandbox
+from sandbox.trial import Crossing, Trial, Tried, hold_together, hold_trial
+
+REPLAYS = 8
+"""Calls of a passing sample that are repeated, in another order, on a fresh copy of it."""
+_WALL_FACTOR, _WALL_MORE_S = 2.0, 5.0
+"""Limits are of CPU time; the wall stands behind them for what sleeps, on a loaded machine too."""
+_SPARE_CPU_S = 1.0
+"""The kernel counts whole seconds, and the checker has to load its tests."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Two sandboxes: one for candidates, one for their checkers, which never holds a candidate's code."""
+
+    candidate: Sandbox
+    checker: Sandbox
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A verdict, and what has to be done before it is final."""
+
+    verdict: Verdict
+    incomplete: bool = False
+    """The checker gave no verdict: who is to blame shows a solution that is known to be good."""
+
+
+async def judge_function(
+    pair: Pair, case: FunctionCase, code: str, mode: Mode, *, sample: int = 0, replays: int = REPLAYS
+) -> Judged:
+    """What became of one answer.
+
+    Args:
+        code: a whole module.
+        mode: of the case, from `find_mode`.
+
+    Raises:
+        SandboxBroken: a sandbox stopped working.
+    """
+    module = with_setup(case, code)
+    trial = _trial(case, module, mode, replays=0 if mode.stateful else replays)
+    tried = await _hold(pair, trial, mode, case)
+    outcome, detail = _read(tried, case)
+    base = _base(tried, case)
+    if outcome == "passed" and tried.outcome.mutated and not trial.crossing.write_back:
+        # It changed its arguments and the canonical answer doesn't: it has to pass where that shows, too.
+        shown = trial.crossing.model_copy(update={"write_back": True})
+        again = await _hold(pair, trial.model_copy(update={"crossing": shown, "replays": 0}), mode, case)
+        outcome, detail = _read(again, case)
+    verdict = Verdict(
+        id=case.id,
+        sample=sample,
+        verdict=outcome,
+        strength=mode.strength,
+        detail=_one_line(detail),
+        base=base,
+        cpu_s=round(tried.cpu_s, 3),
+        wall_s=round(tried.candidates[0].wall_s, 3),
+    )
+    return Judged(verdict, incomplete=not tried.outcome.ended and outcome != "timeout")
+
+
+async def find_mode(pair: Pair, case: FunctionCase) -> Mode:
+    """How a case is to be judged: by what its canonical answer does, with nothing refused.
+
+    Raises:
+        SandboxBroken: a sandbox stopped working.
+    """
+    module = canonical_module(case)
+    if module is None:
+        return without_canonical(case)
+    everything = Mode(how="trusting", crossing=Crossing(kinds=None, errors=None, write_back=True))
+    tried = await _hold(pair, _trial(case, module, everything, replays=REPLAYS), everything, case)
+    said = tried.outcome
+    if _passed(tried, case):
+        crossing = Crossing(kinds=said.kinds, errors=said.errors, write_back=said.mutated)
+        mode = Mode(how="apart", crossing=crossing, stateful=case.stateful or said.differing > 0)
+        if said.kinds <= CARRIERS and await _holds(pair, case, module, mode):
+            return mode
+        found = ", ".join(sorted(said.kinds - CARRIERS)) or "what it raises"
+        open_crossing = Crossing(kinds=None, errors=None, write_back=said.mutated)
+        reason = f"what its canonical answer gives can't cross as plain data: {found}"
+        return mode.model_copy(update={"how": "trusting", "crossing": open_crossing, "reason": reason})
+    _, detail = _read(tried, case)
+    together = Mode(how="together", stateful=True, reason=f"its canonical answer fails apart: {detail}"[:500])
+    tried = await _hold(pair, _trial(case, module, together, replays=0), together, case)
+    if _passed(tried, case):
+        return together
+    _, detail = _read(tried, case)
+    return Mode(how="broken", reason=f"the case's own canonical answer fails: {detail}"[:500])
+
+
+async def _holds(pair: Pair, case: FunctionCase, module: str, mode: Mode) -> bool:
+    """Whether the canonical answer passes by what was just agreed on; sure where nothing special crosses."""
+    if not mode.crossing.errors and not mode.crossing.kinds:
+        return True
+    return _passed(await _hold(pair, _trial(case, module, mode, replays=0), mode, case), case)
+
+
+def _trial(case: FunctionCase, module: str, mode: Mode, *, replays: int) -> Trial:
+    return Trial(
+        source=module,
+        entry_point=case.entry_point,
+        tests=(case.test,) if case.plus_test is None else (case.test, case.plus_test),
+        prelude=prelude(case),
+        crossing=mode.crossing,
+        replays=replays,
+        seed=int.from_bytes(hashlib.sha256(f"{case.id}\0{module}".encode(errors="replace")).digest()[:6]),
+    )
+
+
+async def _hold(pair: Pair, trial: Trial, mode: Mode, case: FunctionCase) -> Tried:
+    limits = Limits(cpu_s=case.timeout_s + _SPARE_CPU_S, wall_s=case.timeout_s * _WALL_FACTOR + _WALL_MORE_S)
+    if mode.how == "together":
+        return await hold_together(pair.candidate, trial, limits=limits)
+    return await hold_trial(pair.candidate, pair.checker, trial, limits=limits)
+
+
+def _passed(tried: Tried, case: FunctionCase) -> bool:
+    said = tried.outcome
+    expected = 1 if case.plus_test is None else 2
+    return said.ended and len(said.tests) == expected and not any(said.tests) and not _late(tried, case)
+
+
+def _read(tried: Tried, case: FunctionCase) -> tuple[Outcome, str]:
+    said = tried.outcome
+    if _late(tried, case):
+        return "timeout", f"it took more than {case.timeout_s:g} s of CPU, or slept longer than it may"
+    if said.unloaded is not None:
+        return "error", said.unloaded
+    failure = next((why for why in said.tests if why), None)
+    if failure is not None:
+        return "failed", failure
+    if not _passed(tried, case):
+        return "error", said.note or "its tests were not run to their end"
+    if said.differing:
+        more = f" ({said.difference})" if said.difference else ""
+        share = f"{said.differing} of {said.replayed}"
+        return "failed", f"stateful: {share} repeated calls gave another answer{more}"
+    return "passed", ""
+
+
+def _late(tried: Tried, case: FunctionCase) -> bool:
+    """Whether time ended it: of the candidate, or of its checker, whose work is the candidate's doing."""
+    ends = (*tried.candidates, tried.checker)
+    return (
+        tried.outcome.timed_out
+        or any(one.killed_by in ("wall", "cpu") for one in ends)
+        or tried.outcome.note.startswith("it did not end within")
+        or tried.cpu_s > case.timeout_s
+    )
+
+
+def _base(tried: Tried, case: FunctionCase) -> Outcome | None:
+    if case.plus_test is None:
+        return None
+    said = tried.outcome
+    return "passed" if said.tests and not said.tests[0] else "failed"
+
+
+def _one_line(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= 500 else f"{line[:497]}..."

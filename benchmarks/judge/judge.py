@@ -1,0 +1,152 @@
+"""The judge of a suite: opens its sandboxes, fixes how each case is judged, and is sure before it says so.
+
+A timeout is tried again alone before it is final. A trial that gave no verdict is the candidate's fault,
+unless a solution that is known to be good fails in the same place.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+from benchmarks.judge.function import Judged, Pair, find_mode, judge_function
+from benchmarks.judge.mode import Mode
+from benchmarks.judge.sources import canonical_module
+from benchmarks.judge.turns import Turns
+from benchmarks.suite import FunctionCase, Suite
+from benchmarks.verdict import Verdict
+from sandbox import Policy, open_sandbox
+from sandbox.errors import SandboxBroken
+
+_KNOWN_GOOD = FunctionCase(
+    id="known-good",
+    prompt="",
+    entry_point="double",
+    canonical_solution="def double(n):\n    return 2 * n\n",
+    test="def check(candidate):\n    assert candidate(21) == 42\n",
+)
+"""Tried where a case has no canonical answer of its own."""
+_REOPENINGS = 3
+"""Of the sandboxes, for one sample; candidates that break them again and again are to blame themselves."""
+
+
+class Judge:
+    """Made by `open_judge`. Any number of samples may be judged at once."""
+
+    def __init__(self, policy: Policy, backend: str) -> None:
+        self._policy, self._backend = policy, backend
+        self._stack = contextlib.AsyncExitStack()
+        self._pair: Pair | None = None
+        self._opening = asyncio.Lock()
+        self._modes: dict[str, asyncio.Task[Mode]] = {}
+        self._turns = Turns()
+
+    async def judge(self, case: FunctionCase, code: str, *, sample: int = 0) -> Verdict:
+        """What became of one answer, for good.
+
+        Args:
+            code: a whole module.
+            sample: its number among those of its case.
+        """
+        mode = await self.mode(case)
+        if mode.how == "broken":
+            return Verdict(
+                id=case.id, sample=sample, verdict="infrastructure", strength="weaker", detail=mode.reason
+            )
+        async with self._turns.shared():
+            judged = await self._try(case, code, mode, sample)
+        if judged.verdict.verdict == "timeout":
+            async with self._turns.alone():
+                judged = await self._try(case, code, mode, sample)
+        if judged.incomplete and not await self._is_sound(case, mode):
+            return judged.verdict.model_copy(update={"verdict": "infrastructure"})
+        return judged.verdict
+
+    @property
+    def isolation(self) -> str:
+        """What keeps candidates apart here."""
+        return self._pair.candidate.backend if self._pair is not None else self._backend
+
+    async def mode(self, case: FunctionCase) -> Mode:
+        """How a case is judged; found once."""
+        if case.id not in self._modes:
+            self._modes[case.id] = asyncio.create_task(self._find_mode(case))
+        return await asyncio.shield(self._modes[case.id])
+
+    async def close(self) -> None:
+        """End what still runs, and the sandboxes."""
+        for task in self._modes.values():
+            task.cancel()
+        await asyncio.gather(*self._modes.values(), return_exceptions=True)
+        await self._stack.aclose()
+
+    async def _find_mode(self, case: FunctionCase) -> Mode:
+        async with self._turns.shared():
+            mode = await find_mode(await self._sandboxes(), case)
+        if mode.how in ("together", "broken"):  # for want of time, perhaps: it has to fail alone, too
+            async with self._turns.alone():
+                return await find_mode(await self._sandboxes(), case)
+        return mode
+
+    async def _try(self, case: FunctionCase, code: str, mode: Mode, sample: int) -> Judged:
+        for _ in range(_REOPENINGS):
+            pair = await self._sandboxes()
+            try:
+                return await judge_function(pair, case, code, mode, sample=sample)
+            except SandboxBroken as error:
+                reason = str(error)
+                await self._discard(pair)
+        verdict = Verdict(
+            id=case.id, sample=sample, verdict="error", strength=mode.strength, detail=reason[:500]
+        )
+        return Judged(verdict, incomplete=True)
+
+    async def _is_sound(self, case: FunctionCase, mode: Mode) -> bool:
+        """Whether a solution that is known to be good passes here and now."""
+        good, module = case, canonical_module(case)
+        if module is None:
+            good, module = _KNOWN_GOOD, canonical_module(_KNOWN_GOOD) or ""
+            mode = Mode(how="apart")
+        async with self._turns.shared():
+            judged = await self._try(good, module, mode, 0)
+        return judged.verdict.verdict == "passed"
+
+    async def _sandboxes(self) -> Pair:
+        async with self._opening:
+            if self._pair is None:
+                opened = [
+                    await self._stack.enter_async_context(open_sandbox(self._policy, backend=self._backend))
+                    for _ in range(2)
+                ]
+                self._pair = Pair(*opened)
+            return self._pair
+
+    async def _discard(self, pair: Pair) -> None:
+        """Let go of sandboxes that stopped working; the next sample gets new ones."""
+        async with self._opening:
+            if self._pair is pair:
+                self._pair = None
+
+
+@contextlib.asynccontextmanager
+async def open_judge(
+    suite: Suite, *, backend: str = "auto", python: Path | None = None, memory_mb: int = 512
+) -> AsyncIterator[Judge]:
+    """A judge for the cases of a suite, for as long as the block lasts.
+
+    Args:
+        python: the interpreter that candidates and tests get.
+        memory_mb: of each of both processes.
+
+    Raises:
+        BackendMissing: there is no sandbox on this machine; the message says what helps.
+    """
+    longest = max((case.timeout_s for case in suite.cases), default=10.0)
+    policy = Policy(
+        python=python, memory_mb=memory_mb, cpu_s=longest + 2, wall_s=3 * longest + 10, output_bytes=1 << 16
+    )
+    judge = Judge(policy, backend)
+    try:
+        yield judge
+    finally:
+        await judge.close()
