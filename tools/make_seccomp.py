@@ -8,6 +8,7 @@ architecture → kill; allowed number → allow, some after a look at an argumen
 import ctypes
 import struct
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 HERE = Path(__file__).parent
@@ -24,12 +25,20 @@ NEEDS_A_CGROUP = (
     "msgctl",
 )
 """Memory that belongs to no process: allowed only where a cgroup counts it."""
+NEEDS_NAMESPACES = (
+    *("accept", "accept4", "bind", "connect", "listen"),
+    *("mq_getsetattr", "mq_notify", "mq_open", "mq_timedreceive", "mq_timedsend", "mq_unlink"),
+    *("semctl", "semget", "semop", "semtimedop", "ioprio_set"),
+)
+"""What meets the rest of the machine where a run has no namespaces of its own: left out there."""
+OWN_ONLY = ("prlimit64", "sched_setaffinity", "sched_setattr", "sched_setparam", "sched_setscheduler")
+"""Calls that change another process where their first argument isn't 0."""
 FAMILIES = (1, 2, 10)  # AF_UNIX, AF_INET, AF_INET6
 NAMESPACES = 0x7E020000  # every CLONE_NEW* that fits clone(2)
 TIOCSTI, TIOCLINUX = 0x5412, 0x541C
 ENOSYS, EPERM, EAFNOSUPPORT = 38, 1, 97
 
-LOAD, JUMP_EQUAL, JUMP_SET, RETURN = 0x20, 0x15, 0x45, 0x06
+LOAD, JUMP_EQUAL, JUMP_AT_LEAST, JUMP_SET, RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
 KILL, ALLOW, ERRNO = 0x80000000, 0x7FFF0000, 0x00050000
 NUMBER, ARCH, ARGUMENT_0, ARGUMENT_1 = 0, 4, 16, 24  # offsets of the low words in struct seccomp_data
 
@@ -47,6 +56,30 @@ def numbers(names: list[str], architecture: str) -> dict[str, int]:
 def returns(value: int) -> Instruction:
     """Instruction that ends the filter."""
     return (RETURN, 0, 0, value)
+
+
+def checks_without_namespaces() -> dict[str, list[Instruction]]:
+    """As `checks`: no socket but a pair, and no say over another process."""
+    own = [(LOAD, 0, 0, ARGUMENT_0), (JUMP_EQUAL, 1, 0, 0), returns(ERRNO | EPERM), returns(ALLOW)]
+    return {
+        **checks(),
+        "socket": [returns(ERRNO | EAFNOSUPPORT)],
+        "socketpair": [
+            (LOAD, 0, 0, ARGUMENT_0),
+            (JUMP_EQUAL, 1, 0, FAMILIES[0]),
+            returns(ERRNO | EAFNOSUPPORT),
+            returns(ALLOW),
+        ],
+        "setpriority": [
+            (LOAD, 0, 0, ARGUMENT_0),
+            (JUMP_EQUAL, 0, 2, 0),
+            (LOAD, 0, 0, ARGUMENT_1),
+            (JUMP_EQUAL, 1, 0, 0),
+            returns(ERRNO | EPERM),
+            returns(ALLOW),
+        ],
+        **dict.fromkeys(OWN_ONLY, own),
+    }
 
 
 def checks() -> dict[str, list[Instruction]]:
@@ -76,21 +109,37 @@ def checks() -> dict[str, list[Instruction]]:
     }
 
 
-def compile_filter(names: list[str], architecture: str) -> bytes:
+def compile_filter(names: list[str], architecture: str, checked: Mapping[str, list[Instruction]]) -> bytes:
     """The filter as the kernel takes it: struct sock_filter[]."""
+    allow, refuse = [returns(ALLOW)], [returns(ERRNO | ENOSYS)]
+    blocks = dict.fromkeys(numbers(names, architecture).values(), allow)
+    blocks |= {number: checked[name] for name, number in numbers(list(checked), architecture).items()}
+    starts = [(0, blocks.get(0, refuse))]
+    for number in range(1, max(blocks) + 2):
+        block = blocks.get(number, refuse)
+        if block != starts[-1][1]:
+            starts.append((number, block))
     program: list[Instruction] = [
         (LOAD, 0, 0, ARCH),
         (JUMP_EQUAL, 1, 0, AUDIT_ARCH[architecture]),
         returns(KILL),
         (LOAD, 0, 0, NUMBER),
+        *search(starts),
     ]
-    for name, number in numbers(list(checks()), architecture).items():
-        block = checks()[name]
-        program += [(JUMP_EQUAL, 0, len(block), number), *block]
-    for number in sorted(numbers(names, architecture).values()):
-        program += [(JUMP_EQUAL, 0, 1, number), returns(ALLOW)]
-    program.append(returns(ERRNO | ENOSYS))
     return b"".join(struct.pack("<HBBI", *instruction) for instruction in program)
+
+
+def search(starts: list[tuple[int, list[Instruction]]]) -> list[Instruction]:
+    """Find the block of a number by halves: the kernel tries every number when a filter is loaded.
+
+    Args:
+        starts: the numbers, ascending, from which on a block decides, up to the next.
+    """
+    if len(starts) == 1:
+        return starts[0][1]
+    middle = len(starts) // 2
+    below, above = search(starts[:middle]), search(starts[middle:])
+    return [(JUMP_AT_LEAST, len(below), 0, starts[middle][0]), *below, *above]
 
 
 def allowed() -> list[str]:
@@ -100,11 +149,17 @@ def allowed() -> list[str]:
 
 
 def main(folder: Path) -> None:
-    """Write the four filters."""
+    """Write the filters: three for each architecture."""
+    alone = [name for name in allowed() if name not in NEEDS_NAMESPACES]
+    variants = (
+        ("", [*allowed(), *NEEDS_A_CGROUP], checks()),
+        ("-nomemfd", allowed(), checks()),
+        ("-nosockets", alone, checks_without_namespaces()),
+    )
     for architecture in AUDIT_ARCH:
-        for variant, names in (("", [*allowed(), *NEEDS_A_CGROUP]), ("-nomemfd", allowed())):
+        for variant, names, checked in variants:
             path = folder / f"seccomp-{architecture}{variant}.bpf"
-            path.write_bytes(compile_filter(names, architecture))
+            path.write_bytes(compile_filter(names, architecture, checked))
             print(f"{path}: {path.stat().st_size // 8} instructions")
 
 

@@ -34,6 +34,8 @@ def decide(program: bytes, architecture: int, number: int, arguments: tuple[int,
             (accumulator,) = struct.unpack_from("<I", data, value)
         elif code == make_seccomp.JUMP_EQUAL:
             position += true if accumulator == value else false
+        elif code == make_seccomp.JUMP_AT_LEAST:
+            position += true if accumulator >= value else false
         elif code == make_seccomp.JUMP_SET:
             position += true if accumulator & value else false
         else:
