@@ -93,6 +93,26 @@ print('ESCAPED')
         besides="cgroup",
     ),
     probe(
+        "memory in connections, sampled",
+        "memory",
+        """
+import socket, time
+listening = socket.create_server(('127.0.0.1', 0))
+kept = []
+for _ in range(100):
+    kept += [socket.create_connection(listening.getsockname()), listening.accept()[0]]
+    kept[-2].setblocking(False)
+    try:
+        while True:
+            kept[-2].send(bytes(65536))
+    except BlockingIOError:
+        continue
+time.sleep(0.3)
+print('ESCAPED')
+""",
+        besides="cgroup",
+    ),
+    probe(
         "memory in a file without a name",
         "seccomp",
         "import os\nos.memfd_create('x')\nprint('ESCAPED')",
