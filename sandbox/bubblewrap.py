@@ -1,18 +1,50 @@
-"""The bubblewrap backend: an outer wall that lives as long as its workspace, an inner wall for every run."""
+"""The bubblewrap backend: an outer wall that lives as long as its workspace, an inner wall for every run.
+
+Where namespaces inside of bubblewrap are refused, each run gets a bubblewrap of its own instead. Which of the
+two this machine lets us build is found out by building it, once for a process.
+"""
 
 import contextlib
-from collections.abc import AsyncIterator
+import os
+import shutil
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
 
-from sandbox.capabilities import require_kept
+from sandbox.capabilities import capabilities_of_one_wall, require_kept, with_hosts
+from sandbox.contract import Capability
+from sandbox.errors import PolicyUnmet, SandboxBroken
+from sandbox.one_wall import one_wall
+from sandbox.outside import Outside
 from sandbox.policy import Policy
+from sandbox.proxy import find_network, variables
+from sandbox.refusal import NamespacesRefused, explain, require_bubblewrap
 from sandbox.served import Build, ServedSandbox
-from sandbox.server import start_server
-from sandbox.wall import environment
+from sandbox.server import Builder, Server, start_server
+from sandbox.wall import environment, two_walls
+
+Walls = Literal["two", "one"]
+_BUILDERS: dict[Walls, Builder] = {"two": two_walls, "one": one_wall}
+_refused: dict[tuple[str | None, str, Walls], str] = {}
+"""Why walls could not be built, by bubblewrap, interpreter and kind."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    policy: Policy
+    without: frozenset[str]
+    landlock: int
+    outside: Outside | None
 
 
 @contextlib.asynccontextmanager
 async def open_bubblewrap(
-    policy: Policy, *, without: frozenset[str] = frozenset(), landlock: int = 99
+    policy: Policy,
+    *,
+    without: frozenset[str] = frozenset(),
+    landlock: int = 99,
+    outside: Outside | None = None,
+    walls: Walls | None = None,
 ) -> AsyncIterator[ServedSandbox]:
     """Open a sandbox for as long as the block lasts.
 
@@ -20,21 +52,70 @@ async def open_bubblewrap(
         policy: what its programs may use.
         without: mechanisms to leave off, by name; only tests do, to see a probe escape.
         landlock: the highest ABI to use; tests lower it to be an older kernel.
+        outside: how hosts of an allow-list are reached; tests put a world of their own there.
+        walls: `two`, or `one` bubblewrap a run; None is the first of them that this machine lets us build.
 
     Raises:
         BackendMissing: bubblewrap can't be used here; the message says what helps.
-        PolicyUnmet: the policy is strict and a guarantee has no mechanism here.
+        PolicyUnmet: the policy asks for what can't be kept here.
         SandboxBroken: it could not be started for another reason.
     """
-    server = await start_server(policy, without=without, landlock=landlock)
+    require_bubblewrap()
+    wanted = _Wanted(policy, without, landlock, outside)
+    sandbox = await (_first_that_works(wanted) if walls is None else _opened(wanted, walls))
     try:
-        capabilities = tuple(server.capabilities())
-        require_kept(policy, capabilities)
-        programs = environment(server.interpreter, policy.environment)
-        sandbox = ServedSandbox(server, policy, Build("bubblewrap", capabilities, programs, without))
-        try:
-            yield sandbox
-        finally:
-            await sandbox.close()
+        yield sandbox
     finally:
+        await sandbox.close()
+
+
+async def _first_that_works(wanted: _Wanted) -> ServedSandbox:
+    which, python = shutil.which("bwrap"), str(wanted.policy.python)
+    for walls in _BUILDERS:
+        if (which, python, walls) in _refused:
+            continue
+        try:
+            return await _opened(wanted, walls)
+        except NamespacesRefused as error:
+            _refused[which, python, walls] = str(error)
+    raise NamespacesRefused(_refused[which, python, "two"])
+
+
+async def _opened(wanted: _Wanted, walls: Walls) -> ServedSandbox:
+    if walls == "one" and wanted.policy.network != "none":
+        raise PolicyUnmet(
+            "Hosts can be allowed to a program only where bubblewrap may make namespaces inside of its own."
+        )
+    server = await start_server(
+        wanted.policy, _BUILDERS[walls], without=wanted.without, landlock=wanted.landlock
+    )
+    try:
+        sandbox = _around(server, wanted, walls)
+    except BaseException:
         await server.close()
+        raise
+    try:
+        if walls == "one":
+            await sandbox.prove()
+    except SandboxBroken as error:
+        said = server.said()
+        await sandbox.close()
+        raise explain(said or str(error)) from error
+    except BaseException:
+        await sandbox.close()
+        raise
+    return sandbox
+
+
+def _around(server: Server, wanted: _Wanted, walls: Walls) -> ServedSandbox:
+    policy = wanted.policy
+    capabilities: Sequence[Capability] = server.capabilities()
+    if walls == "one":
+        capabilities = capabilities_of_one_wall(capabilities, own_uid=server.uid != os.geteuid())
+    capabilities = with_hosts(capabilities, policy.network)
+    require_kept(policy, capabilities)
+    network = find_network(policy.network, outside=wanted.outside, without=wanted.without)
+    programs = environment(server.interpreter, variables(network) | policy.environment)
+    return ServedSandbox(
+        server, policy, Build("bubblewrap", tuple(capabilities), programs, wanted.without, network)
+    )

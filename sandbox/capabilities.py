@@ -1,6 +1,7 @@
 """Which mechanism keeps each guarantee on this machine."""
 
 from collections.abc import Sequence
+from typing import Literal
 
 from sandbox.contract import Capability
 from sandbox.errors import PolicyUnmet
@@ -55,3 +56,47 @@ def capabilities_of(*, cgroup_version: int | None, landlock: int, own_uid: bool)
         Capability(guarantee=guarantee, mechanism=mechanism, sampled=guarantee == "memory" and cgroup is None)
         for guarantee, mechanism in kept.items()
     )
+
+
+def with_hosts(
+    capabilities: Sequence[Capability], hosts: Literal["none"] | tuple[str, ...]
+) -> tuple[Capability, ...]:
+    """The same, where programs may reach some hosts: what keeps them from all others."""
+    if hosts == "none":
+        return tuple(capabilities)
+    proxy = f"; a proxy of the host's to public addresses of {', '.join(hosts)}"
+    return tuple(
+        item.model_copy(
+            update={"mechanism": f"{item.mechanism}{proxy if item.guarantee == 'network' else ''}"}
+        )
+        for item in capabilities
+    )
+
+
+def capabilities_of_one_wall(two: Sequence[Capability], *, own_uid: bool) -> tuple[Capability, ...]:
+    """The same guarantees where every run has a bubblewrap of its own and no wall inside.
+
+    Args:
+        two: what keeps them where there are two walls.
+        own_uid: root started it, and mounts workspaces with a size and a number of files.
+    """
+    disk = (
+        "tmpfs with a size" if own_uid else "tmpfs with a size; the workspace that lasts is a folder, sampled"
+    )
+    files = "tmpfs with a number of inodes; /tmp sampled" if own_uid else "sampled every 50 ms"
+    other = {
+        "disk": Capability(guarantee="disk", mechanism=disk, sampled=not own_uid),
+        "files": Capability(guarantee="files", mechanism=files, sampled=True),
+        "network": Capability(
+            guarantee="network", mechanism="a network namespace per run with loopback only"
+        ),
+        "nothing left": Capability(
+            guarantee="nothing left",
+            mechanism="the pid namespace of the run's own bubblewrap; a keeper ends all with its owner",
+        ),
+    }
+    runs = next(item.mechanism for item in two if item.guarantee == "other runs")
+    other["other runs"] = Capability(
+        guarantee="other runs", mechanism=f"a bubblewrap per run, as it may make none inside; {runs}"
+    )
+    return tuple(other.get(item.guarantee, item) for item in two)

@@ -41,12 +41,12 @@ def main() -> None:
         os.close(descriptor)
     watched = [lifeline, os.pidfd_open(wall)]
     select.select(watched, [], [])
-    _end_all()
+    end_all()
     for group in specification["cgroups"]:
-        _remove_group(group)
+        remove_group(group)
 
 
-def _end_all() -> None:
+def end_all() -> None:
     """Kill what is left of the wall, until there is nothing.
 
     Its inside dies with it: bubblewrap was told so, and we have one thread. But bubblewrap that is killed
@@ -89,7 +89,7 @@ def _build(specification: "dict[str, Any]") -> None:
     """Become bubblewrap."""
     uid = specification["uid"]
     if os.getuid() == 0:
-        folders = _bind_privately(specification["folders"])
+        folders = bind_privately(specification["folders"])
         os.setgroups([])
         os.setresgid(uid, uid, uid)
         os.setresuid(uid, uid, uid)
@@ -103,7 +103,7 @@ def _build(specification: "dict[str, Any]") -> None:
     os.execv(specification["bwrap"], command)
 
 
-def _bind_privately(folders: "dict[str, str]") -> "dict[str, str]":
+def bind_privately(folders: "dict[str, str]") -> "dict[str, str]":
     """Show each folder at a path that anyone can reach, in a mount namespace that only we have."""
     libc = ctypes.CDLL(None, use_errno=True)
 
@@ -125,7 +125,7 @@ def _bind_privately(folders: "dict[str, str]") -> "dict[str, str]":
     return shown
 
 
-def _remove_group(folder: str) -> None:
+def remove_group(folder: str) -> None:
     """Remove a cgroup with those in it; the kernel refuses while a process is not quite gone."""
     deadline = time.monotonic() + CLEANING_S
     while os.path.isdir(folder):

@@ -8,9 +8,33 @@ from pathlib import Path
 
 from sandbox.errors import BackendMissing
 
-APPARMOR = Path("/proc/sys/kernel/apparmor_restrict_unprivileged_userns")
-_USERNS_SWITCH = Path("/proc/sys/kernel/unprivileged_userns_clone")
-_SIGNS = ("uid map", "new namespace", "user namespace", "clone into new", "unshare", "userns")
+KERNEL = Path("/proc/sys")
+APPARMOR = "kernel/apparmor_restrict_unprivileged_userns"
+CLONE = "kernel/unprivileged_userns_clone"
+MOST = "user/max_user_namespaces"
+PROFILE_PLACE = "/etc/apparmor.d/bwrap"
+PROFILE = """\
+abi <abi/4.0>,
+include <tunables/global>
+
+profile bwrap /usr/bin/bwrap flags=(unconfined) {
+  userns,
+
+  include if exists <local/bwrap>
+}
+"""
+"""For bubblewrap alone, as Ubuntu documents it for any program. With Ubuntu's own `bwrap-userns-restrict` too
+bubblewrap may make namespaces, but what runs in it may not: then each run gets a bubblewrap of its own."""
+_SIGNS = ("uid map", "new namespace", "user namespace", "clone into new", "unshare", "userns", "rtm_newaddr")
+_DENIED = ("operation not permitted", "permission denied")
+_PRIVILEGED = ("mount", "pivot_root", "sethostname", "capset")
+"""What user namespaces are for: AppArmor can grant one and deny all that it gives the right to."""
+
+
+class NamespacesRefused(BackendMissing):
+    """This machine refuses the namespaces that bubblewrap or the server needs."""
+
+
 INSTALL = {
     "apt-get": "sudo apt-get install bubblewrap",
     "dnf": "sudo dnf install bubblewrap",
@@ -39,30 +63,59 @@ def require_bubblewrap() -> None:
         )
 
 
-def explain(said: str) -> BackendMissing:
-    """What bubblewrap or the server said when it could not start, with what to do about it."""
-    if any(sign in said.lower() for sign in _SIGNS):
-        if _reads_one(APPARMOR):
-            return BackendMissing(
-                "AppArmor forbids user namespaces to programs without a profile, and bubblewrap needs them "
-                f"({said.strip()}). Allow them with: "
-                "sudo sysctl kernel.apparmor_restrict_unprivileged_userns=0"
-            )
-        if _USERNS_SWITCH.exists() and not _reads_one(_USERNS_SWITCH):
-            return BackendMissing(
-                f"This kernel has user namespaces turned off ({said.strip()}). "
-                "Allow them with: sudo sysctl kernel.unprivileged_userns_clone=1"
-            )
-        return BackendMissing(
-            f"User namespaces are refused here, and bubblewrap needs them ({said.strip()}). "
-            "Inside a container, start it with: "
-            "--security-opt seccomp=unconfined --security-opt apparmor=unconfined"
+def explain(said: str, *, kernel: Path = KERNEL) -> BackendMissing:
+    """What bubblewrap or the server said when it could not start, with what to do about it.
+
+    NamespacesRefused where that is the reason. `kernel` is the folder of the kernel's switches.
+    """
+    heard = said.strip()
+    if not _is_refusal(heard.lower()):
+        return BackendMissing(f"bubblewrap could not start the sandbox: {heard or 'it said nothing'}")
+    return NamespacesRefused(f"{_why(kernel)} (it said: {heard.splitlines()[-1]}). {_help(kernel)}")
+
+
+def _is_refusal(said: str) -> bool:
+    privileged = any(word in said for word in _PRIVILEGED) and any(word in said for word in _DENIED)
+    return privileged or any(sign in said for sign in _SIGNS)
+
+
+def _why(kernel: Path) -> str:
+    if _number(kernel / APPARMOR) == 1:
+        return (
+            "AppArmor denies user namespaces, or what they give the right to, to programs without a profile "
+            "that allows them, and bubblewrap needs them"
         )
-    return BackendMissing(f"bubblewrap could not start the sandbox: {said.strip() or 'it said nothing'}")
+    if _number(kernel / CLONE) == 0:
+        return "This kernel has user namespaces turned off for ordinary users, and bubblewrap needs them"
+    if _number(kernel / MOST) == 0:
+        return "This kernel is set to have no user namespaces at all, and bubblewrap needs them"
+    return "User namespaces are refused here, and bubblewrap needs them"
 
 
-def _reads_one(path: Path) -> bool:
+def _help(kernel: Path) -> str:
+    if _number(kernel / APPARMOR) == 1:
+        return (
+            "A profile for bubblewrap alone leaves the restriction in place for everything else. "
+            f"Allow them with: sudo tee {PROFILE_PLACE} <<'END' && sudo apparmor_parser -r {PROFILE_PLACE}\n"
+            f"{PROFILE}END"
+        )
+    if _number(kernel / CLONE) == 0:
+        return f"Allow them with: sudo sysctl {_switch(CLONE)}=1"
+    if _number(kernel / MOST) == 0:
+        return f"Allow them with: sudo sysctl {_switch(MOST)}=15000"
+    return (
+        "Inside a container, start it with: "
+        "--security-opt seccomp=unconfined --security-opt apparmor=unconfined"
+    )
+
+
+def _switch(path: str) -> str:
+    return path.replace("/", ".")
+
+
+def _number(path: Path) -> int | None:
+    """What a switch of the kernel stands at; None where it has no such switch."""
     try:
-        return path.read_text().strip() == "1"
-    except OSError:
-        return False
+        return int(path.read_text())
+    except (OSError, ValueError):
+        return None

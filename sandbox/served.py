@@ -13,6 +13,7 @@ from sandbox.limits import RunLimits, resolve
 from sandbox.policy import Limits, Policy
 from sandbox.pool import Pool
 from sandbox.program import Command, Program
+from sandbox.proxy import Network
 from sandbox.result import Result
 from sandbox.running import RunningEntry
 from sandbox.server import Server
@@ -35,6 +36,8 @@ class Build:
     """What every program finds in its environment."""
     without: frozenset[str] = frozenset()
     """Mechanisms that it doesn't have, by name."""
+    network: Network | None = None
+    """What its programs may reach; None is nothing."""
 
 
 class ServedSandbox:
@@ -148,6 +151,16 @@ class ServedSandbox:
             raise
         return RunningEntry(execution, child, ours, done=pool.give_back)
 
+    async def prove(self) -> None:
+        """See that a child can be had, which takes as long as making one.
+
+        Raises:
+            SandboxBroken: none can.
+        """
+        child = await self._pool.lend(resolve(self._policy, None))
+        child.discard()
+        self._pool.give_back(child)
+
     async def write(self, path: str, content: bytes, *, executable: bool = False) -> None:
         """Write one file of the workspace; folders on the way are made.
 
@@ -181,6 +194,8 @@ class ServedSandbox:
         await self._server.close()
         for pool in (self._pool, self._fresh_pool):
             await pool.wait_until_gone()
+        if self._build.network is not None:
+            await self._build.network.close()
 
     def _make_pool(self, *, fresh: bool) -> Pool:
         return Pool(
@@ -190,6 +205,7 @@ class ServedSandbox:
             groups=self._server.groups,
             without=self._without,
             fresh=fresh,
+            network=self._build.network,
         )
 
     def _break_down(self, reason: SandboxBroken) -> None:

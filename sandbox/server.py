@@ -9,7 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import IO
+from typing import IO, Protocol
 
 from sandbox.capabilities import capabilities_of
 from sandbox.cgroups import Groups, make_groups
@@ -18,16 +18,32 @@ from sandbox.errors import SandboxBroken
 from sandbox.interpreter import Interpreter, describe
 from sandbox.packages import with_kernel
 from sandbox.policy import Policy
-from sandbox.refusal import explain, require_bubblewrap
-from sandbox.wall import Specification, two_walls
+from sandbox.refusal import explain
+from sandbox.wall import CERTIFICATES, Specification
 
 _BOOT_S = 30.0
 _END_S = 10.0
 _LAST_WORDS = 4096
 Specify = Callable[[int, int], Specification]
 """Says how a keeper is started that gets the control socket of the inside, and the lifeline."""
+
+
 _SHARED_MEMORY_PART = 4
 """/dev/shm gets this part of the memory limit."""
+
+
+class Builder(Protocol):
+    """One way to build what holds the runs of a sandbox."""
+
+    def __call__(
+        self,
+        interpreter: Interpreter,
+        groups: Groups | None,
+        *,
+        without: frozenset[str],
+        shown: tuple[str, ...],
+    ) -> Specify:
+        """How its keeper is started. `shown` are paths of the host's that programs may read besides."""
 
 
 class Server:
@@ -103,11 +119,9 @@ class Server:
             async with asyncio.timeout(_BOOT_S):
                 hello, pid, descriptors = await self._hello()
         except TimeoutError as error:
-            raise SandboxBroken(
-                f"The sandbox did not start within {_BOOT_S:.0f} s. {self._said()}"
-            ) from error
+            raise SandboxBroken(f"The sandbox did not start within {_BOOT_S:.0f} s. {self.said()}") from error
         if not descriptors:
-            raise explain(self._said())
+            raise explain(self.said())
         self.workspace, self.pid = descriptors[0], pid
         self.landlock = json.loads(hello)["landlock"]
         self.control.setblocking(False)
@@ -167,7 +181,7 @@ class Server:
     def _notice_end(self) -> None:
         """The server says nothing after its hello, so what is to be read is its end."""
         self._loop.remove_reader(self.control)
-        self.ended = SandboxBroken(f"The sandbox's server ended unexpectedly. {self._said()}")
+        self.ended = SandboxBroken(f"The sandbox's server ended unexpectedly. {self.said()}")
         self._has_ended.set()
         if self._watching is not None:
             self._watching(self.ended)
@@ -178,7 +192,8 @@ class Server:
             self._loop.remove_reader(stderr)
         self._last_words = (self._last_words + heard)[-_LAST_WORDS:]
 
-    def _said(self) -> str:
+    def said(self) -> str:
+        """The last that the keeper, and what it started, had to say on standard error."""
         if self._keeper is not None and self._keeper.stderr is not None:
             with suppress(BlockingIOError):
                 while heard := os.read(self._keeper.stderr.fileno(), _LAST_WORDS):
@@ -186,20 +201,20 @@ class Server:
         return self._last_words.decode("utf-8", "replace").strip()
 
 
-async def start_server(policy: Policy, *, without: frozenset[str], landlock: int) -> Server:
-    """A server inside an outer wall, ready to be asked for children.
+async def start_server(policy: Policy, build: Builder, *, without: frozenset[str], landlock: int) -> Server:
+    """A server inside an outer wall, or a starter that does the same, ready to be asked for children.
 
     Raises:
-        BackendMissing: bubblewrap can't be used here; the message says what helps.
+        BackendMissing: it can't be used here; the message says what helps.
         SandboxBroken: it could not be started for another reason.
         ValueError: the policy names an interpreter that can't be used.
     """
-    require_bubblewrap()
     interpreter = with_kernel(describe(policy.python)) if policy.kernel else describe(policy.python)
     server = Server(interpreter, None if "cgroup" in without else make_groups(), without)
     server.landlock = landlock
+    shown = () if policy.network == "none" else (CERTIFICATES,)
     try:
-        server.launch(two_walls(interpreter, server.groups, without=without))
+        server.launch(build(interpreter, server.groups, without=without, shown=shown))
         await server.greet(policy)
     except OSError as error:
         await server.close()

@@ -16,11 +16,13 @@ from sandbox.slots import Slot, take_slot
 
 _KEEPER = Path(__file__).parent / "launch.py"
 _USER = "sandbox"
-_WALL = (
+WALL = (
     *("--unshare-all", "--die-with-parent", "--new-session", "--cap-drop", "ALL", "--hostname", "sandbox"),
     *("--ro-bind", "/usr", "/usr", "--proc", "/proc", "--dev", "/dev", "--dir", "/run"),
 )
-_KEPT = ("/etc/ld.so.cache", "/etc/alternatives")
+CERTIFICATES = "/etc/ssl/certs"
+"""Whom this machine trusts: shown where programs may reach hosts."""
+KEPT = ("/etc/ld.so.cache", "/etc/alternatives")
 """Of the host's /etc, what says nothing but which libraries and commands /usr holds."""
 _START = """\
 import sys
@@ -43,7 +45,11 @@ class Specification:
 
 
 def two_walls(
-    interpreter: Interpreter, groups: Groups | None, *, without: frozenset[str]
+    interpreter: Interpreter,
+    groups: Groups | None,
+    *,
+    without: frozenset[str],
+    shown: tuple[str, ...],
 ) -> Callable[[int, int], Specification]:
     """How the keeper starts the outer wall around the server.
 
@@ -51,6 +57,7 @@ def two_walls(
         interpreter: whose Python the server and the programs get.
         groups: what the keeper removes at the end.
         without: mechanisms that a test has turned off.
+        shown: paths of the host's that programs may read besides.
     """
     return lambda control, lifeline: _specify(
         interpreter,
@@ -59,6 +66,7 @@ def two_walls(
         lifeline=lifeline,
         cgroups=groups.folders if groups else [],
         without=without,
+        shown=(*KEPT, *shown),
     )
 
 
@@ -70,20 +78,21 @@ def _specify(
     lifeline: int,
     cgroups: list[str],
     without: frozenset[str],
+    shown: tuple[str, ...],
 ) -> Specification:
-    contents = inner_files(interpreter.version) | _etc(slot.uid)
+    contents = inner_files(interpreter.version) | etc_files(slot.uid)
     files = {target: _memory_file(content) for target, content in contents.items()}
     environment = [] if "environment" in without else ["--clearenv"]
-    for name, value in _library_path(interpreter).items():
+    for name, value in library_path(interpreter).items():
         environment += ["--setenv", name, value]
     text = marshal.dumps(
         {
             "bwrap": shutil.which("bwrap"),
-            "before": [*_WALL, *environment, *_system_links()],
+            "before": [*WALL, *environment, *system_links()],
             "folders": interpreter.folders | (interpreter.packages.sites if interpreter.packages else {}),
             "after": [
                 *(word for target, number in files.items() for word in ("--file", str(number), target)),
-                *(word for path in _KEPT if os.path.exists(path) for word in ("--ro-bind", path, path)),
+                *(word for path in shown if os.path.exists(path) for word in ("--ro-bind", path, path)),
                 *("--remount-ro", "/dev", "--remount-ro", "/", "--chdir", "/", "--"),
                 *(str(interpreter.inside), "-I", "-S", "-c", _START.format(control)),
             ],
@@ -109,12 +118,12 @@ def environment(interpreter: Interpreter, given: Mapping[str, str]) -> dict[str,
         "HOME": "/w",
         "LANG": "C.UTF-8",
         "USER": _USER,
-        **_library_path(interpreter),
+        **library_path(interpreter),
         **given,
     }
 
 
-def _library_path(interpreter: Interpreter) -> dict[str, str]:
+def library_path(interpreter: Interpreter) -> dict[str, str]:
     """For an interpreter away from its own place: where it finds its shared library, if it has one."""
     libraries = interpreter.prefix / "lib"
     moved = interpreter.show(libraries)
@@ -123,7 +132,8 @@ def _library_path(interpreter: Interpreter) -> dict[str, str]:
     return {"LD_LIBRARY_PATH": str(moved)}
 
 
-def _system_links() -> list[str]:
+def system_links() -> list[str]:
+    """How `/bin`, `/lib` and their like appear."""
     words = []
     for name in ("bin", "sbin", "lib", "lib32", "lib64", "libx32"):
         path = Path("/", name)
@@ -134,7 +144,8 @@ def _system_links() -> list[str]:
     return words
 
 
-def _etc(uid: int) -> dict[str, bytes]:
+def etc_files(uid: int) -> dict[str, bytes]:
+    """Content by path of the few files that programs look for in /etc."""
     lines = {
         "passwd": f"root:x:0:0:root:/root:/usr/sbin/nologin\n{_USER}:x:{uid}:{uid}:{_USER}:/w:/bin/sh\n",
         "group": f"root:x:0:\n{_USER}:x:{uid}:\n",

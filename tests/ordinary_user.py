@@ -11,9 +11,9 @@ NOBODY = 65_534
 
 _STEP_DOWN = """
 import json, os, sys
-from sandbox.launch import _bind_privately
+from sandbox.launch import bind_privately
 given = json.loads(sys.argv[1])
-shown = {target: place for place, target in _bind_privately(given["folders"]).items()}
+shown = {target: place for place, target in bind_privately(given["folders"]).items()}
 os.mkdir("/tmp/home", 0o700)
 os.chown("/tmp/home", given["uid"], given["uid"])
 os.setgroups([])

@@ -20,7 +20,6 @@ from typing import Any
 
 from sandbox.inner.channel import Channel
 
-WORKSPACE = "/w"
 NOT_EXECUTABLE, NOT_FOUND = 126, 127
 """Exit codes of a shell for a command that can't be started."""
 _FORGOTTEN: list[types.ModuleType] = []
@@ -42,7 +41,8 @@ def become(job: dict[str, Any], channel: Channel | None) -> int:
     if kind == "command":
         return _run_command(job["argv"])
     if kind == "python":
-        _wind_up(_run_python(job["source"], job["filename"], job["arguments"]))
+        workspace = os.getcwd()
+        _wind_up(_run_python(job["source"], job["filename"], job["arguments"]), workspace)
     assert channel is not None
     return _run_entry(job["entry"], job["arguments"], channel)
 
@@ -117,14 +117,14 @@ def _run_entry(entry: str, arguments: dict[str, Any], channel: Channel) -> int:
     return 0
 
 
-def _wind_up(code: int) -> None:
+def _wind_up(code: int, workspace: str) -> None:
     """End as Python does, but leave the modules of the server standing: that costs more than most runs."""
     if "threading" in sys.modules:
         sys.modules["threading"]._shutdown()
     atexit._run_exitfuncs()
     for name in [*takewhile(_is_new, reversed(sys.modules)), "__main__"]:
         module = sys.modules.get(name)
-        if (getattr(module, "__file__", None) or "").startswith(f"{WORKSPACE}/"):
+        if (getattr(module, "__file__", None) or "").startswith(f"{workspace}/"):
             module.__dict__.clear()
     gc.collect()
     for stream in (sys.stdout, sys.stderr):

@@ -61,7 +61,7 @@ def build_root(
     if os.path.isdir(PYTHON):
         _show(PYTHON, [PYTHON, f"{_PATCH}/empty"])
     if os.path.isdir(VENV):
-        _patch_venv(executable)
+        patch_venv(executable, source=VENV, target=f"{_PATCH}/venv")
         _show(VENV, [f"{_PATCH}/venv", VENV])
     if kernel:
         _show_some(frozenset(kernel))
@@ -101,24 +101,30 @@ def _show(folder: str, layers: list[str]) -> None:
         mount(folder, _NEW + folder, None, MS_BIND | MS_REC)
 
 
-def _patch_venv(executable: str) -> None:
-    """What of a virtual environment names places on the host, rewritten for the inside."""
+def patch_venv(executable: str, *, source: str, target: str) -> None:
+    """What of a virtual environment names places on the host, rewritten for the inside.
+
+    Args:
+        executable: the base interpreter, as programs see it.
+        source: the environment.
+        target: a folder with a folder `bin` in it.
+    """
     version = re.findall(r"python(\d+\.\d+)", executable)
     names = {"python", "python3", *(f"python{number}" for number in version)}
-    with open(f"{VENV}/pyvenv.cfg", encoding="utf-8", errors="replace") as file:
+    with open(f"{source}/pyvenv.cfg", encoding="utf-8", errors="replace") as file:
         kept = [line for line in file if re.match(r"\s*(include-system-site-packages|version\w*)\s*=", line)]
-    with open(f"{_PATCH}/venv/pyvenv.cfg", "w", encoding="utf-8") as file:
+    with open(f"{target}/pyvenv.cfg", "w", encoding="utf-8") as file:
         file.writelines([f"home = {os.path.dirname(executable)}\n", *kept])
     for name in names:
-        os.symlink(executable, f"{_PATCH}/venv/bin/{name}")
-    for entry in os.scandir(f"{VENV}/bin"):
+        os.symlink(executable, f"{target}/bin/{name}")
+    for entry in os.scandir(f"{source}/bin"):
         found = entry.stat(follow_symlinks=False)
         if entry.name in names or not stat.S_ISREG(found.st_mode) or found.st_size > _LONGEST_SCRIPT:
             continue
         with open(entry.path, "rb") as file:
             content = file.read()
         if content.startswith(b"#!"):
-            _write_script(f"{_PATCH}/venv/bin/{entry.name}", content, found.st_mode)
+            _write_script(f"{target}/bin/{entry.name}", content, found.st_mode)
 
 
 def _write_script(path: str, content: bytes, mode: int) -> None:

@@ -26,12 +26,14 @@ class Filter:
         checked(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, ctypes.addressof(self._program)), "seccomp")
 
 
-def filter_file(folder: str, *, memfd: bool) -> str:
+def filter_file(folder: str, *, memfd: bool, sockets: bool = True) -> str:
     """Path of the filter for this machine.
 
     Args:
         folder: where the filters lie.
         memfd: whether memory that belongs to no process may be made; False where no cgroup counts it.
+        sockets: False where no namespace keeps what a program makes to itself: no sockets but pairs, nothing
+            of the machine's IPC, no word to another process's limits; then never memory without a process.
     """
-    variant = "" if memfd else "-nomemfd"
+    variant = "-nosockets" if not sockets else "" if memfd else "-nomemfd"
     return os.path.join(folder, f"seccomp-{os.uname().machine}{variant}.bpf")

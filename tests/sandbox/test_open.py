@@ -7,8 +7,6 @@ from pathlib import Path
 import pytest
 
 from sandbox import BackendMissing, Policy, PythonCode, SandboxBroken, open_sandbox, probe_backends
-from sandbox import refusal as refusal_module
-from sandbox.refusal import explain
 from sandbox.verify import namespaces_of, verify
 
 
@@ -58,19 +56,6 @@ async def test_a_bubblewrap_that_is_refused_namespaces_is_explained(monkeypatch:
         with pytest.raises(BackendMissing, match="setting up uid map: Permission denied"):
             async with open_sandbox():
                 pass
-
-
-def test_apparmors_restriction_is_recognised_by_its_switch(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    switch = tmp_path / "switch"
-    switch.write_text("1\n")
-    monkeypatch.setattr(refusal_module, "APPARMOR", switch)
-
-    refusal = explain("bwrap: setting up uid map: Permission denied")
-
-    assert "AppArmor" in str(refusal)
-    assert "sudo sysctl kernel.apparmor_restrict_unprivileged_userns=0" in str(refusal)
 
 
 async def test_a_strict_policy_opens_where_every_guarantee_is_kept() -> None:

@@ -1,0 +1,92 @@
+"""One run that no server forks: what is around it was built from outside, for it alone.
+
+It parts into the reaper and the program, confines the program, and takes its one job from the host, as a
+child of the server does. With namespaces of its own it is their pid 1; without, its reaper finds every
+descendant by itself.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from typing import Any
+
+from sandbox.inner import landlock, reaper, subreaper, wire
+from sandbox.inner.execute import execute
+from sandbox.inner.seccomp import Filter, filter_file
+from sandbox.inner.sites import Site
+from sandbox.inner.walls import RULES, Rlimits, Walls, confine, tighten
+
+
+def main(descriptor: int) -> int:
+    """Be one run, as the settings say that can be read from a descriptor; the exit code of its program.
+
+    Settings: `walls` (what the host asked of all runs), `rlimits`, `fresh`, the numbers of the sockets
+    `status` and `work`, `workspace`, `environment` (what the program finds besides what its job says), and
+    `namespaces`: whether this run has its own. Without them also `rules` for Landlock.
+    """
+    with open(descriptor, "rb") as file:
+        settings: dict[str, Any] = json.load(file)
+    status, work = settings["status"], socket.socket(fileno=settings["work"])
+    others = 0 if settings["namespaces"] else subreaper.processes_of(os.getuid())
+    try:
+        walls = _walls(settings)
+        os.chdir(settings["workspace"])
+        reaper.block_signals()
+        program = os.fork()
+        if program:
+            work.close()
+            end_the_rest = "leftovers" not in walls.without
+            if settings["namespaces"]:
+                reaper.reap(program, status, end_the_rest=end_the_rest)
+            subreaper.reap(program, status, end_the_rest=end_the_rest)
+        reaper.unblock_signals()
+        rules = [tuple(rule) for rule in settings["rules"]] if settings["rules"] is not None else RULES
+        confine(walls, _limits(settings["rlimits"], others), rules=rules)
+    except OSError as error:
+        os.write(status, wire.FAILED + str(error).encode("utf-8", "replace")[:500])
+        os._exit(1)
+    os.close(status)
+    return _wait_for_job(settings, walls, work, others)
+
+
+def _wait_for_job(settings: dict[str, Any], walls: Walls, work: socket.socket, others: int) -> int:
+    """Let the host look at this process first; only then may code of the task's interpreter run in it."""
+    own = [os.open(settings["workspace"], os.O_PATH | os.O_DIRECTORY)] if settings["fresh"] else []
+    site = Site()
+    wire.send_with_fds(work, wire.READY, own)
+    for descriptor in own:
+        os.close(descriptor)
+    if work.recv(1) != wire.GO:
+        return 0
+    site.finish()
+    received = wire.receive_job(work)
+    if received is None:
+        return 0
+    job, descriptors = received
+    work.close()
+    tighten(walls, _limits(job["rlimits"], others))
+    environment = {**settings["environment"], **job["environment"]}
+    return execute({**job, "environment": environment}, descriptors)
+
+
+def _limits(given: dict[str, Any], others: int) -> Rlimits:
+    """What a run may use; where its uid has other processes, the kernel counts them too."""
+    return Rlimits(**{**given, "processes": given["processes"] + others})
+
+
+def _walls(settings: dict[str, Any]) -> Walls:
+    asked = settings["walls"]
+    without = frozenset(asked["without"])
+    folder = os.path.dirname(os.path.abspath(__file__))
+    path = filter_file(folder, memfd=asked["memfd"], sockets=settings["namespaces"])
+    return Walls(
+        disk_bytes=asked["disk_bytes"],
+        shared_memory_bytes=asked["shared_memory_bytes"],
+        files=asked["files"],
+        open_files=asked["open_files"],
+        filter=None if "seccomp" in without else Filter(path),
+        landlock=min(landlock.abi(), asked["landlock"]),
+        without=without,
+    )
