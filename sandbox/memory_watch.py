@@ -9,7 +9,7 @@ _PAGE = os.sysconf("SC_PAGE_SIZE")
 _UNIX_SOCKET = 2 * 212_992
 """Bytes that one unix socket may hold, twice the usual net.core.wmem_max; what it does, nothing says."""
 _TABLES = {"tcp": "TCP", "tcp6": "TCPv6", "udp": "UDP", "udp6": "UDPv6"}
-"""Each walks the table of all sockets on the machine, which takes a millisecond: read where there are some."""
+"""Each walks all sockets of the machine, which takes a millisecond: read where the run has such sockets."""
 
 
 def holds_more(root: int, limit: int) -> bool:
