@@ -9,10 +9,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 
 from coder.configfile import read_repository_table, read_user_file
 from coder.errors import UsageError
@@ -42,6 +42,7 @@ SETTING_KEYS = {
     "sandbox": "backend",
     "image": "image",
     "runtime": "runtime",
+    "network": "network",
     "python": "python",
     "model": "model",
     "base_url": "base_url",
@@ -50,6 +51,15 @@ BOOK_TABLES = ("aliases", "prices", "limits")
 """Tables of the user's file about models; a repository can set none of them."""
 TIGHTENING = (*BUDGET_KEYS, "program_timeout", "test_timeout", "memory", "pids", "cpus")
 """What a repository may make smaller."""
+
+
+def hosts(given: object) -> object:
+    """Hosts as a list, or as text with commas; the word `none` is an empty list, and no word is None."""
+    words = [given] if isinstance(given, str) else given
+    if not isinstance(words, (list, tuple)) or not all(isinstance(word, str) for word in words):
+        return given
+    named = [name.strip() for word in words for name in word.split(",")]
+    return tuple(name for name in named if name != "none") if named else None
 
 
 class Config(BaseModel):
@@ -64,6 +74,8 @@ class Config(BaseModel):
     image: str | None = None
     runtime: str | None = None
     """Docker's runtime, such as `runsc`."""
+    network: Annotated[tuple[str, ...] | None, BeforeValidator(hosts)] = None
+    """Hosts that programs may reach; empty is none at all."""
     python: Path | None = None
     plan: bool | None = None
     samples: int | None = None
@@ -172,7 +184,9 @@ def checked(values: Mapping[str, object], called: Callable[[str], str]) -> Confi
     except ValidationError as error:
         first = error.errors()[0]
         name = called(_key(str(first["loc"][0])))
-        raise UsageError(f"{name}: {first['msg']}, not {first['input']!r}.") from error
+        raise UsageError(
+            f"{name}: {first['msg'].removeprefix('Value error, ')}, not {first['input']!r}."
+        ) from error
     return config
 
 

@@ -30,5 +30,6 @@ def policy_of(settings: Settings, *, workspace: Path | None) -> Policy:
         cpus=settings.cpus,
         image=settings.image,
         runtime=settings.runtime,
+        network=settings.network,
         python=interpreter.path,
     )

@@ -3,7 +3,9 @@
 from decimal import Decimal
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from sandbox.hosts import parse_hosts
 
 
 class Budget(BaseModel):
@@ -56,8 +58,16 @@ class Settings(BaseModel):
     image: str | None = None
     """Of the Docker backend, and its runtime below."""
     runtime: str | None = None
+    network: tuple[str, ...] = ()
+    """Hosts that programs may reach, `HOST`, `HOST:PORT` or `*.NAME`."""
     python: Path | None = None
     keep: bool = False
     """Land the best files also when the run was not solved."""
     allow: tuple[str, ...] = ()
     """Paths that run by themselves later (.envrc, workflows, …) which the user has allowed by name."""
+
+    @field_validator("network")
+    @classmethod
+    def _can_be_read(cls, network: tuple[str, ...]) -> tuple[str, ...]:
+        parse_hosts(network)
+        return network

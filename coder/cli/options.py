@@ -33,6 +33,10 @@ Image = Annotated[str | None, typer.Option("--image", metavar="NAME", help="The 
 Cpus = Annotated[
     float | None, typer.Option("--cpus", metavar="N", help="Processors that one program may keep busy.")
 ]
+Network = Annotated[
+    list[str] | None,
+    typer.Option("--network", metavar="HOST[:PORT]", help="Let programs reach this host. Repeatable."),
+]
 Python = Annotated[
     Path | None, typer.Option("--python", metavar="FILE", help="The interpreter that programs get.")
 ]

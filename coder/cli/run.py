@@ -20,6 +20,7 @@ from coder.cli.failure import report
 from coder.cli.interrupt import Interrupted, run_until_interrupted
 from coder.cli.outlet import Outlet
 from coder.cli.plain import one_line
+from coder.cli.refusals import Refusals
 from coder.cli.standard_input import read_all, standard_input
 from coder.config import load
 from coder.configfile import user_file
@@ -83,6 +84,7 @@ def run(
     cpus: options.Cpus = None,
     sandbox: options.SandboxName = None,
     image: options.Image = None,
+    network: options.Network = None,
     python: options.Python = None,
     json: options.Json = False,
     quiet: options.Quiet = False,
@@ -100,6 +102,7 @@ def run(
         "cpus": cpus,
         "sandbox": sandbox,
         "image": image,
+        "network": network,
         "python": python,
     }
     wanted = Wanted(
@@ -131,12 +134,19 @@ def _run(
     job = make_job(wanted, settings, read_source=read_all)
     outlet = None if as_json else Outlet()
     work = _run_in_sandbox(job, settings.backend, outlet, takes_input=not wanted.reads_source)
-    result, backend = run_until_interrupted(work, run_id=lambda: None)
+    with Refusals() as refusals:
+        result, backend = run_until_interrupted(work, run_id=lambda: None)
     if as_json:
         print(json_format.dumps({**result.model_dump(mode="json"), "backend": backend}))
     refused = save(result.artifacts, artifacts) if artifacts is not None else []
     if not quiet:
-        _say([*last_words(result, job.policy), *_about_artifacts(result, artifacts, len(refused))])
+        _say(
+            [
+                *refusals.lines,
+                *last_words(result, job.policy),
+                *_about_artifacts(result, artifacts, len(refused)),
+            ]
+        )
     _say([f"not written: {reason}" for reason in refused])
     return exit_code(result) or (FAILED if refused else 0)
 

@@ -59,6 +59,7 @@ def solve(
     replay: options.Replay = None,
     sandbox: options.SandboxName = None,
     image: options.Image = None,
+    network: options.Network = None,
     python: options.Python = None,
     plan: options.Plan = None,
     samples: options.Samples = None,

@@ -102,6 +102,8 @@ def test_toml_that_is_broken_is_named_with_its_line(user_file: Path) -> None:
         ("temperature = 3", "temperature"),
         ("memory = 1", "memory"),
         ("max_cost = -1", "max_cost"),
+        ('network = ["10.0.0.1"]', "network"),
+        ("network = 3", "network"),
     ],
 )
 def test_a_value_out_of_bounds_is_named_with_its_key_and_file(user_file: Path, text: str, named: str) -> None:
@@ -151,6 +153,24 @@ def test_a_repository_may_tighten_what_the_users_own_layers_allow(user_file: Pat
     assert not result.cost_was_asked
 
 
+def test_a_repository_may_take_away_the_hosts_that_the_user_has_named(
+    user_file: Path, repository: Path
+) -> None:
+    says(user_file, 'network = ["example.org"]')
+    asks(repository, 'network = "none"')
+
+    assert loaded(user_file).config.settings().network == ("example.org",)
+    assert loaded(user_file, repository).config.settings().network == ()
+
+
+def test_hosts_of_a_variable_are_parted_by_commas_and_a_flag_comes_before_them(user_file: Path) -> None:
+    environ = {"CODER_NETWORK": "a.example, b.example:8080"}
+
+    assert loaded(user_file, environ=environ).config.network == ("a.example", "b.example:8080")
+    assert loaded(user_file, environ=environ, flags={"network": ["none"]}).config.network == ()
+    assert loaded(user_file, environ=environ, flags={"network": []}).config.network != ()
+
+
 @pytest.mark.parametrize(
     "wish",
     [
@@ -159,6 +179,7 @@ def test_a_repository_may_tighten_what_the_users_own_layers_allow(user_file: Pat
         'api_key = "sk-1"',
         'sandbox = "unsafe-host"',
         'network = "all"',
+        'network = ["example.org"]',
         'record = "/tmp/taken"',
         'python = "./python"',
         "max_calls = 9",

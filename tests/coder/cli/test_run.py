@@ -327,3 +327,21 @@ def wait_until(true: Callable[[], bool], *, timeout_s: float) -> bool:
             return False
         time.sleep(0.02)
     return True
+
+
+def test_a_host_that_was_not_named_is_refused_and_said_once(console: Console) -> None:
+    ask = "import urllib.request as r\nfor _ in range(2):\n"
+    ask += " try: r.urlopen('http://evil.example/')\n except OSError as e: print(e)"
+
+    done = console.run("run", "--network", "example.org", "-c", ask)
+
+    refused = "evil.example:80 is not among the hosts that this sandbox may reach"
+    assert done.out == f"HTTP Error 403: {refused}\n" * 2
+    assert done.said == [f"coder run: network: {refused}"]
+
+
+def test_a_host_that_can_not_be_meant_is_a_wrong_flag(console: Console) -> None:
+    done = console.run("run", "--network", "localhost", "-c", "print(1)")
+
+    assert (done.code, done.out) == (2, "")
+    assert "--network: 'localhost' could never be reached: it is this machine itself" in done.err
