@@ -58,12 +58,16 @@ class RepositoryCase(_Case):
     """A change to make in a repository, decided by tests that the solver doesn't see."""
 
     kind: Literal["repository"] = "repository"
+    timeout_s: float = Field(default=300.0, gt=0)
+    """CPU time of all its tests."""
     files: dict[str, bytes]
     """The base tree by relative path."""
     executable: tuple[str, ...] = ()
     """Those of its files that have the x bit."""
     hidden_tests: dict[str, str]
     """By relative path; laid over the solver's tree."""
+    test_patch: str | None = None
+    """Hidden: a unified diff of the tests, where the tree that it is for is only in the image."""
     gold_patch: str | None = None
     """A unified diff."""
     fail_to_pass: tuple[str, ...] = ()
@@ -76,6 +80,8 @@ class RepositoryCase(_Case):
     environment: dict[str, str] = Field(default_factory=dict)
     image: str | None = None
     """The Docker image that the case needs; None: the suite's own interpreter."""
+    tree: str | None = None
+    """Where in the image the base tree lies, where it isn't in `files`."""
 
 
 Case = Annotated[FunctionCase | ScriptCase | RepositoryCase, Field(discriminator="kind")]

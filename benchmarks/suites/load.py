@@ -10,11 +10,21 @@ import yaml
 from benchmarks.errors import BadSuite
 from benchmarks.records import Record, document, json_lines, opened, parsed
 from benchmarks.suite import Case, Suite
-from benchmarks.suites import humaneval
+from benchmarks.suites import evalplus, humaneval, mbpp, polyglot, repotasks, swebench
 from benchmarks.suites.own import own_case
 
 GROUP = "benchmarks.suites"
 """Entry points that name a function without arguments which returns a Suite."""
+
+
+_SUFFIXES = (".jsonl", ".jsonl.gz", ".yaml", ".yml")
+"""Of the files in a folder that are read as one suite."""
+_FORMATS: tuple[tuple[frozenset[str], Callable[[Record, str], Case]], ...] = (
+    (evalplus.FIELDS, evalplus.evalplus_case),  # before HumanEval: its records have all of those fields
+    (humaneval.FIELDS, humaneval.humaneval_case),
+    (mbpp.FIELDS, mbpp.mbpp_case),
+    (swebench.FIELDS, swebench.swebench_case),
+)
 
 
 def load_suite(name_or_path: str | Path) -> Suite:
@@ -59,8 +69,25 @@ def read_suite(path: Path, *, name: str | None = None, version: str = "1") -> Su
 
 
 def _cases(path: Path) -> Iterator[Case]:
+    if path.is_dir():
+        yield from _folder(path)
+        return
     for where, record in _records(path):
         yield case_of(record, where, folder=path.parent)
+
+
+def _folder(path: Path) -> Iterator[Case]:
+    tasks = (
+        [path] if (path / repotasks.TASK).exists() else sorted(one.parent for one in path.glob("*/task.json"))
+    )
+    files = sorted(one for one in path.iterdir() if one.name.endswith(_SUFFIXES))
+    if tasks:
+        yield from (repotasks.repository_folder(folder) for folder in tasks)
+    elif polyglot.is_polyglot(path):
+        yield from polyglot.polyglot_cases(path)
+    else:
+        for file in files:
+            yield from _cases(file)
 
 
 def case_of(record: Record, where: str, *, folder: Path) -> Case:
@@ -69,8 +96,9 @@ def case_of(record: Record, where: str, *, folder: Path) -> Case:
     Raises:
         BadSuite: they tell none, or a bad one.
     """
-    if record.keys() >= humaneval.FIELDS:
-        return humaneval.humaneval_case(record, where)
+    for fields, make_case in _FORMATS:
+        if record.keys() >= fields:
+            return make_case(record, where)
     if "id" in record:
         return own_case(record, where, folder=folder)
     raise BadSuite(

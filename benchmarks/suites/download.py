@@ -1,0 +1,137 @@
+"""Public suites by name: downloaded once, from their official addresses, by a checksum that is fixed here."""
+
+import hashlib
+import http.client
+import os
+import tempfile
+import urllib.error
+import urllib.request
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.errors import BadSuite
+from benchmarks.records import sha256_of
+from benchmarks.suite import Suite
+from benchmarks.suites.load import read_suite
+from coder.models.catalog import cache_folder
+
+MAX_BYTES = 256 << 20
+TIMEOUT_S = 60.0
+"""Without a byte from the server."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A file that never changes, and where it is."""
+
+    name: str
+    version: str
+    url: str
+    sha256: str
+
+    @property
+    def file(self) -> str:
+        """Its name in the cache."""
+        return f"{self.name}-{self.version}.jsonl.gz"
+
+
+HUMANEVAL = Source(
+    name="humaneval",
+    version="1.0",
+    url="https://raw.githubusercontent.com/openai/human-eval/6d43fb980f9fee3c892a914eda09951f772ad10d/data/HumanEval.jsonl.gz",
+    sha256="b796127e635a67f93fb35c04f4cb03cf06f38c8072ee7cee8833d7bee06979ef",
+)
+HUMANEVAL_PLUS = Source(
+    name="humaneval+",
+    version="0.1.10",
+    url="https://github.com/evalplus/humanevalplus_release/releases/download/v0.1.10/HumanEvalPlus.jsonl.gz",
+    sha256="272720b90ac375502c8ed23cd791c2a93dfb22a911641a494da74a426c09f101",
+)
+MBPP_PLUS = Source(
+    name="mbpp+",
+    version="0.2.0",
+    url="https://github.com/evalplus/mbppplus_release/releases/download/v0.2.0/MbppPlus.jsonl.gz",
+    sha256="af43697e8791c4c149bdfd6b489d8b5412507551ac20e28a439f650b8225db63",
+)
+
+
+def humaneval() -> Suite:
+    """HumanEval, 164 functions.
+
+    Raises:
+        BadSuite: it is neither in the cache nor to be had.
+    """
+    return fetched(HUMANEVAL)
+
+
+def humaneval_plus() -> Suite:
+    """HumanEval+, the same functions with many more inputs.
+
+    Raises:
+        BadSuite: it is neither in the cache nor to be had.
+    """
+    return fetched(HUMANEVAL_PLUS)
+
+
+def mbpp_plus() -> Suite:
+    """MBPP+, 378 functions.
+
+    Raises:
+        BadSuite: it is neither in the cache nor to be had.
+    """
+    return fetched(MBPP_PLUS)
+
+
+def fetched(source: Source, *, folder: Path | None = None) -> Suite:
+    """The suite of a source, out of the cache or downloaded into it.
+
+    Args:
+        folder: the cache; by default `suites` in that of the product.
+
+    Raises:
+        BadSuite: no connection, a wrong checksum, or a cache that can't be written to.
+    """
+    path = (folder or cache_folder() / "suites") / source.file
+    if not path.exists():
+        _download(source, path)
+    elif sha256_of(path, BadSuite) != source.sha256:
+        raise BadSuite(
+            f"{path} isn't the {source.name} {source.version} that it was: its checksum differs.\n"
+            f"Delete it, and it is downloaded again."
+        )
+    return read_suite(path, name=source.name, version=source.version)
+
+
+def _download(source: Source, path: Path) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=path.parent) as part:
+            found = _stream(source, part.fileno())
+            if found != source.sha256:
+                raise BadSuite(
+                    f"{source.url} gave a file with the checksum {found},\n"
+                    f"and {source.name} {source.version} has {source.sha256}. Nothing was kept."
+                )
+            os.link(part.name, path)
+    except FileExistsError:
+        return  # another process was as fast
+    except (OSError, http.client.HTTPException, ValueError) as cause:
+        reason = cause.reason if isinstance(cause, urllib.error.URLError) else cause
+        raise BadSuite(
+            f"{source.name} couldn't be downloaded: {reason}\n"
+            f"Get {source.url} where there is a network, and give the file instead of the name."
+        ) from cause
+
+
+def _stream(source: Source, to: int) -> str:
+    """Write what the address gives to a descriptor; its SHA-256 (hex)."""
+    digest, left = hashlib.sha256(), MAX_BYTES
+    with urllib.request.urlopen(source.url, timeout=TIMEOUT_S) as answer:
+        while block := answer.read(1 << 16):
+            left -= len(block)
+            if left < 0:
+                raise ValueError(f"it is larger than {MAX_BYTES >> 20} MiB")
+            digest.update(block)
+            os.write(to, block)
+    os.fsync(to)
+    return digest.hexdigest()
