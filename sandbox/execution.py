@@ -151,7 +151,7 @@ class Execution:
         code = None if ending is None else os.waitstatus_to_exitcode(ending.wait_status)
         killed_by = self._killed_by or self._killer(ending, code)
         status: Status = (
-            _STATUS_OF[killed_by]
+            STATUS_OF[killed_by]
             if killed_by
             else "killed"
             if code is None
@@ -184,10 +184,11 @@ class Execution:
         return None
 
 
-_STATUS_OF: dict[KilledBy, Status] = {
+STATUS_OF: dict[KilledBy, Status] = {
     "wall": "timeout",
     "cpu": "timeout",
     "memory": "oom",
     "output": "output_limit",
     "cancel": "killed",
 }
+"""What a Result says of a run that was ended."""

@@ -18,7 +18,7 @@ MAX_BYTES = 64 << 20
 """Of all artifacts of one run together."""
 MAX_DEPTH = 32
 """Folders above an artifact."""
-_PROGRAMS = (b"#!", b"\x7fELF")
+PROGRAMS = (b"#!", b"\x7fELF")
 
 
 class FreshWorkspace:
@@ -49,7 +49,7 @@ class FreshWorkspace:
 
     def _write(self) -> None:
         for path, content in self._given.items():
-            self._workspace.write(path, content, executable=content.startswith(_PROGRAMS))
+            self._workspace.write(path, content, executable=content.startswith(PROGRAMS))
 
     def _collect(self) -> tuple[tuple[Artifact, ...], int]:
         found: list[Artifact] = []

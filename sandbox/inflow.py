@@ -5,16 +5,22 @@ The descriptor itself never goes inside, and no more of it is held than one piec
 
 import asyncio
 import os
+import socket
+from contextlib import suppress
 
 _CHUNK = 1 << 16
 
 
 class Inflow:
-    """The writing end of a pipe, and what goes into it; `inside` is the other end, closed by the caller."""
+    """The writing end of a pipe, and what goes into it; `inside` is the other end, closed by the caller.
 
-    def __init__(self, source: bytes | int) -> None:
+    With `into` it goes to a socket of the caller's instead, which is hung up at the end.
+    """
+
+    def __init__(self, source: bytes | int, *, into: socket.socket | None = None) -> None:
         self._loop = asyncio.get_running_loop()
-        self.inside, self._pipe = os.pipe2(os.O_CLOEXEC)
+        self._into = into
+        self.inside, self._pipe = (-1, os.dup(into.fileno())) if into else os.pipe2(os.O_CLOEXEC)
         os.set_blocking(self._pipe, False)
         self._source = source if isinstance(source, int) else None
         self._watched = False
@@ -28,6 +34,9 @@ class Inflow:
             self._loop.remove_writer(self._pipe)
             os.close(self._pipe)
             self._pipe = -1
+            if self._into is not None:
+                with suppress(OSError):  # it has gone before
+                    self._into.shutdown(socket.SHUT_WR)
 
     def _go_on(self) -> None:
         if self._rest:
@@ -68,7 +77,7 @@ class Inflow:
             self._rest = self._rest[os.write(self._pipe, self._rest[:_CHUNK]) :]
         except BlockingIOError:
             return
-        except BrokenPipeError:
+        except (BrokenPipeError, ConnectionResetError):
             self.close()
             return
         if not self._rest:

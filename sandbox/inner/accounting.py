@@ -52,6 +52,7 @@ def machine(folders: list[str]) -> dict[str, Any]:
         "interfaces": interfaces,
         "swap_total": swap_total,
         "sizes": {folder: _size_of(folder) for folder in folders},
+        "machine": os.uname().machine,
         "path": os.environ.get("PATH", os.defpath),
     }
 
@@ -82,9 +83,13 @@ class Accounts:
         before, now = self._began.pop(group, None) or self._now(), self._now()
         kills, cpu = now[0] - before[0], now[1] - before[1]
         peak = now[2] if now[2] > before[2] else 0
-        found = [os.statvfs(folder) for folder in self._folders]
-        kept = sum((item.f_blocks - item.f_bfree) * item.f_frsize for item in found)
-        return [kills, cpu, peak, kept, found[0].f_files - found[0].f_ffree]
+        workspace = os.statvfs(self._folders[0])
+        return [kills, cpu, peak, self.kept(), workspace.f_files - workspace.f_ffree]
+
+    def kept(self) -> int:
+        """Bytes that lie in all sized folders."""
+        found = map(os.statvfs, self._folders)
+        return sum((item.f_blocks - item.f_bfree) * item.f_frsize for item in found)
 
     def _now(self) -> tuple[int, int, int]:
         cpu = read("cpu_us")

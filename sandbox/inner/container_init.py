@@ -16,9 +16,9 @@ import time
 from contextlib import suppress
 from typing import Any
 
+from sandbox.inner import landlock
 from sandbox.inner.accounting import Accounts, machine
 
-OWN_COMMANDS = "/opt/lib/bin"
 _STDIN, _STDOUT = 0, 1
 _CROWD_S = 0.3
 """To end one group while others go on; after that all of them end."""
@@ -31,12 +31,14 @@ def main(settings: dict[str, Any]) -> None:
     """Serve the owner until it is gone. Never returns.
 
     Args:
-        settings: `lease_s`; `folders`, the sized ones; `uid` of programs; `without`, mechanisms to leave off.
+        settings: `lease_s`; `folders`, the sized ones; `commands`, where Python is
+            to be found; `uid` of programs; `without`, mechanisms to leave off.
     """
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel reaps for us what a run left
-    _name_commands()
+    _name_commands(settings["commands"])
     facts = machine(settings["folders"])
     facts["python"] = list(sys.version_info[:3])
+    facts["landlock"] = landlock.abi()
     say("up", repr(facts))
     Init(settings).serve()
 
@@ -46,11 +48,11 @@ def say(*words: object) -> None:
     os.write(_STDOUT, (" ".join(map(str, words)) + "\n").encode())
 
 
-def _name_commands() -> None:
+def _name_commands(folder: str) -> None:
     """Programs find Python by both of its names."""
-    os.makedirs(OWN_COMMANDS, exist_ok=True)
+    os.makedirs(folder, exist_ok=True)
     for name in ("python", "python3"):
-        os.symlink(sys.executable, f"{OWN_COMMANDS}/{name}")
+        os.symlink(sys.executable, f"{folder}/{name}")
 
 
 class Init:
@@ -120,7 +122,7 @@ class Init:
         with suppress(AttributeError, OSError):  # an older Python or kernel: it is looked at instead
             self._watched[os.pidfd_open(pid)] = group
         self._accounts.begin(group)
-        say("watching", group)
+        say("watching", group, self._accounts.kept())
 
     def _fault(self, status: dict[str, str], group: int) -> str:
         """What is missing of the walls that a process must have put up by now; "" for nothing."""

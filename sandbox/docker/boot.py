@@ -1,0 +1,204 @@
+"""What the engine is told of a container, and what the container is told at its start."""
+
+import marshal
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sandbox.docker.control import LEASE_S
+from sandbox.policy import Policy
+from sandbox.shipped import INNER_INSIDE, inner_files
+
+if TYPE_CHECKING:
+    from docker import APIClient
+    from docker.types import Ulimit
+
+UID = 65_534
+WORKSPACE, TEMPORARY, SHARED = "/w", "/tmp", "/dev/shm"
+FOLDERS = (WORKSPACE, TEMPORARY, SHARED)
+"""What programs can write to, each a tmpfs with a size; the workspace first."""
+OWN_MB = 24
+"""Memory for pid 1 and the moment in which a run is started."""
+OWN_PROCESSES = 2
+FEWEST_PROCESSES = 16
+"""With fewer the engine may not get a run started; a run itself can be held to less."""
+COMMANDS = "/opt/lib/bin"
+"""Where programs find Python by both of its names."""
+_CODE = "/opt/lib"
+_SHARED_PART = 4
+"""/dev/shm gets this part of the memory limit."""
+_SMALL_FILES = 4096
+_FORMAT = 2
+"""Of marshal: any Python 3 reads it."""
+_BOOT = """\
+import marshal, os, sys
+def read(size):
+    content = b""
+    while len(content) < size:
+        piece = os.read(0, size - len(content))
+        if not piece:
+            raise SystemExit("the owner went away before the start")
+        content += piece
+    return content
+if sys.version_info < (3, 8):
+    raise SystemExit("the image has Python %d.%d, and 3.8 is the oldest that will do" % sys.version_info[:2])
+os.write(1, b"hello %d %d\\n" % sys.version_info[:2])
+given = marshal.loads(read(int.from_bytes(read(4), "little")))
+for path, content in given["files"].items():
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path, "wb") as file:
+        file.write(content)
+sys.path.insert(0, "/opt/lib")
+from sandbox.inner.container_init import main
+main(given["settings"])
+"""
+_SINGLE = """\
+import sys
+sys.path.insert(0, "/opt/lib")
+from sandbox.inner.single import main
+raise SystemExit(main(0))
+"""
+SINGLE = ("python3", "-I", "-S", "-c", _SINGLE)
+"""The command of a run, before it becomes the program."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """All that a container of one sandbox is made from."""
+
+    policy: Policy
+    image: str
+    """Its id."""
+    volumes: tuple[str, ...]
+    """Folders for which the image wants a disk; they get none."""
+    labels: Mapping[str, str]
+    without: frozenset[str]
+    landlock: int
+
+    @property
+    def disk_bytes(self) -> int:
+        """What the workspace holds."""
+        return self.policy.disk_mb << 20
+
+    @property
+    def processes(self) -> int:
+        """The container's own limit: that of the policy, and pid 1."""
+        return max(self.policy.processes + OWN_PROCESSES, FEWEST_PROCESSES)
+
+
+def create(api: "APIClient", recipe: Recipe, name: str) -> None:
+    """Make a container, not started yet."""
+    from docker.types import LogConfig
+
+    policy, without = recipe.policy, recipe.without
+    unlimited: dict[str, Any] = {}
+    if "memory" not in without:
+        unlimited |= {"mem_limit": memory(policy.memory_mb), "memswap_limit": memory(policy.memory_mb)}
+    if "processes" not in without:
+        unlimited["pids_limit"] = recipe.processes
+    if policy.cpus is not None:
+        unlimited["nano_cpus"] = int(policy.cpus * 1e9)
+    if policy.runtime is not None:
+        unlimited["runtime"] = policy.runtime
+    if "capabilities" not in without:
+        unlimited |= {"cap_drop": ["ALL"], "cap_add": ["KILL"]}
+    if "no_new_privs" not in without:
+        unlimited["security_opt"] = ["no-new-privileges:true"]
+    host = api.create_host_config(
+        network_mode="bridge" if "network" in without else "none",
+        read_only="read-only" not in without,
+        ipc_mode="private",
+        auto_remove=True,
+        log_config=LogConfig(type="none"),
+        tmpfs=_tmpfs(recipe),
+        ulimits=_ulimits(policy),
+        **unlimited,
+    )
+    api.create_container(
+        recipe.image,
+        name=name,
+        entrypoint=["python3", "-I", "-S", "-c", _BOOT],
+        command=[],
+        user="0:0",
+        working_dir="/",
+        hostname="sandbox",
+        domainname="",
+        stdin_open=True,  # for one client: at the end of ours the container's input ends
+        healthcheck={"test": ["NONE"]},
+        labels=dict(recipe.labels),
+        host_config=host,
+        use_config_proxy=False,  # a proxy's password is no program's business
+    )
+
+
+def memory(megabytes: int, kept_bytes: int = 0) -> int:
+    """Bytes for a container: a run's limit, pid 1, and what lies in its folders already."""
+    return ((megabytes + OWN_MB) << 20) + kept_bytes
+
+
+def boot_content(recipe: Recipe, python: tuple[int, int]) -> bytes:
+    """What pid 1 gets: the code that runs inside, and its settings."""
+    package = Path(INNER_INSIDE).parent
+    ours = Path(__file__).parent.parent
+    outer = {f"{package}/{name}": (ours / name).read_bytes() for name in ("errors.py", "workspace.py")}
+    settings = {
+        "lease_s": LEASE_S,
+        "folders": list(FOLDERS),
+        "commands": COMMANDS,
+        "uid": UID,
+        "without": sorted(recipe.without),
+    }
+    return marshal.dumps({"files": {**outer, **inner_files(python)}, "settings": settings}, _FORMAT)
+
+
+def run_settings(
+    recipe: Recipe, rlimits: Mapping[str, int | None], *, machine: str, tidy: bool
+) -> dict[str, Any]:
+    """What a run's process confines itself by, in a container of an architecture."""
+    path = None if "seccomp" in recipe.without else f"{INNER_INSIDE}/seccomp-{machine}.bpf"
+    return {
+        "workspace": WORKSPACE,
+        "rules": [
+            ("/", "read and execute"),
+            ("/dev", "device"),
+            *((place, "everything") for place in FOLDERS),
+        ],
+        "landlock": recipe.landlock,
+        "filter": path,
+        "disk_bytes": recipe.disk_bytes,
+        "open_files": recipe.policy.open_files,
+        "rlimits": dict(rlimits),
+        "ready": 1,
+        "without": sorted(recipe.without),
+        "tidy": [TEMPORARY, SHARED] if tidy and "tidy" not in recipe.without else [],
+        "files": True,
+        "first_to_die": True,
+    }
+
+
+def _tmpfs(recipe: Recipe) -> dict[str, str]:
+    policy, without = recipe.policy, recipe.without
+    size = "" if "disk" in without else f",size={recipe.disk_bytes}"
+    files = "" if "files" in without else f",nr_inodes={policy.files}"
+    owner = f"uid={UID},gid={UID}"
+    shared = (policy.memory_mb << 20) // _SHARED_PART
+    mounts = {
+        WORKSPACE: f"rw,exec,nosuid,nodev,mode=700,{owner}{size}{files}",
+        TEMPORARY: f"rw,exec,nosuid,nodev,mode=1777,{owner}{size}{files}",
+        SHARED: f"rw,nosuid,nodev,mode=1777,{owner},size={shared},nr_inodes={_SMALL_FILES}",
+        _CODE: "rw,nosuid,nodev,noexec,mode=755,size=16m",
+    }
+    return {**dict.fromkeys(recipe.volumes, "ro,nosuid,nodev,noexec,size=4k"), **mounts}
+
+
+def _ulimits(policy: Policy) -> "list[Ulimit]":
+    from docker.types import Ulimit
+
+    values = {
+        "core": 0,
+        "nofile": max(policy.open_files, 64),
+        "memlock": 64 << 10,
+        "msgqueue": 819_200,
+    }
+    return [Ulimit(name=name, soft=value, hard=value) for name, value in values.items()]

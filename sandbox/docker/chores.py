@@ -1,0 +1,24 @@
+"""What a sandbox does beside its callers: containers made in advance and removed afterwards."""
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any
+
+
+class Chores:
+    """Tasks that nobody waits for until the end. Each sees to its own errors."""
+
+    def __init__(self) -> None:
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def start(self, work: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
+        """Do it beside everything else."""
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    async def finish(self) -> None:
+        """Wait until all is done, what comes meanwhile too."""
+        while self._tasks:
+            await asyncio.wait(self._tasks)

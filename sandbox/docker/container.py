@@ -1,0 +1,134 @@
+"""One container: made, seen to be what was asked for, and removed whatever happens."""
+
+import asyncio
+import secrets
+from collections.abc import Callable
+from contextlib import suppress
+
+from sandbox.docker.boot import OWN_PROCESSES, Recipe, boot_content, create, memory
+from sandbox.docker.control import Control
+from sandbox.docker.engine import Engine, plain_socket
+from sandbox.docker.facts import Facts, check
+from sandbox.errors import BackendMissing, SandboxBroken
+from sandbox.limits import RunLimits
+
+_BOOT_S = 30.0
+_STREAMS = {"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1}
+
+
+class Container:
+    """A running container with its pid 1 at work. Made by `open_container`."""
+
+    def __init__(self, engine: Engine, recipe: Recipe, name: str) -> None:
+        self.engine, self.recipe, self.name = engine, recipe, name
+        self._control: Control | None = None
+        self._facts: Facts | None = None
+        self._given = (recipe.policy.memory_mb, recipe.processes, 0)
+        self._on_end: list[Callable[[SandboxBroken], None]] = []
+        self.broken: SandboxBroken | None = None
+        """Why it can't be used any more."""
+
+    @property
+    def control(self) -> Control:
+        """The line to pid 1."""
+        assert self._control is not None
+        return self._control
+
+    @property
+    def facts(self) -> Facts:
+        """What it turned out to be."""
+        assert self._facts is not None
+        return self._facts
+
+    async def start(self) -> None:
+        """Make it and wait until pid 1 serves.
+
+        Raises:
+            BackendMissing: the image hasn't got what is needed.
+            SandboxBroken: it could not be made, or isn't what was asked for.
+        """
+        await self.engine.ask("make a container", lambda api: create(api, self.recipe, self.name))
+        stream = await self.engine.ask(
+            "attach to a container", lambda api: plain_socket(api.attach_socket(self.name, params=_STREAMS))
+        )
+        assert stream is not None
+        self._control = Control(stream, on_end=self.condemn)
+        await self._begin()
+        try:
+            async with asyncio.timeout(_BOOT_S):
+                python = await self._control.hello()
+                said = await self._control.boot(boot_content(self.recipe, python))
+        except TimeoutError as error:
+            raise SandboxBroken(f"The container did not start within {_BOOT_S:.0f} s.") from error
+        except SandboxBroken as error:
+            raise BackendMissing(
+                f"The image needs Python 3.8 or newer as python3 on its PATH; it did not start. {error}"
+            ) from error
+        self._facts = check(said, self.recipe)
+
+    async def limit(self, limits: RunLimits, *, kept_bytes: int) -> None:
+        """Hold the whole container to the limits of what runs in it now.
+
+        Args:
+            limits: of the one run, or of the policy where there are more.
+            kept_bytes: what lies in its folders, beside which a run has its memory.
+        """
+        kept_bytes -= kept_bytes % (16 << 20)
+        given = (limits.memory_mb, limits.processes + OWN_PROCESSES, kept_bytes)
+        if given == self._given:
+            return
+        changes: dict[str, int] = {}
+        if "memory" not in self.recipe.without:
+            size = memory(limits.memory_mb, kept_bytes)
+            changes |= {"Memory": size, "MemorySwap": size}
+        if "processes" not in self.recipe.without:
+            changes["PidsLimit"] = given[1]
+        if changes:
+            await self.engine.update(self.name, changes)
+        self._given = given
+
+    def on_end(self, call: Callable[[SandboxBroken], None]) -> None:
+        """Have `call` called once it can't be used any more, before it is removed."""
+        self._on_end.append(call)
+
+    def condemn(self, reason: SandboxBroken) -> None:
+        """It isn't to be used any more."""
+        if self.broken is None:
+            self.broken = reason
+            for call in self._on_end:
+                call(reason)
+
+    async def remove(self) -> None:
+        """End and remove it. Idempotent; never raises for an engine that is gone with it."""
+        self.broken = self.broken or SandboxBroken("The sandbox is closed.")
+        if self._control is not None:
+            self._control.close()
+        with suppress(SandboxBroken):  # pid 1 exits by itself, and the engine removes what has ended
+            await self.engine.remove(self.name)
+
+    async def _begin(self) -> None:
+        try:
+            await self.engine.ask("start a container", lambda api: api.start(self.name))
+        except SandboxBroken as error:
+            if "python3" in str(error) and "not found" in str(error):
+                raise BackendMissing(
+                    "The image has no python3 on its PATH; programs need Python 3.8 or newer there. "
+                    "Build one with: coder sandbox build"
+                ) from error
+            raise
+
+
+async def open_container(engine: Engine, recipe: Recipe) -> Container:
+    """A container that is ready; nothing of it stays where that fails or is cancelled.
+
+    Raises:
+        BackendMissing: the image hasn't got what is needed.
+        SandboxBroken: it could not be made, or isn't what was asked for.
+    """
+    container = Container(engine, recipe, f"coder-sandbox-{secrets.token_hex(6)}")
+    try:
+        await container.start()
+    except BaseException:
+        await asyncio.shield(container.remove())
+        raise
+    return container

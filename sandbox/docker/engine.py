@@ -1,0 +1,165 @@
+"""The Docker engine that the user's own settings name, asked in threads, with an answer or a clear error."""
+
+import asyncio
+import os
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from sandbox.errors import BackendMissing, SandboxBroken
+
+if TYPE_CHECKING:
+    from docker import APIClient
+
+T = TypeVar("T")
+_ANSWER_S = 20
+"""An engine that says nothing for so long is taken for dead."""
+_CONNECTIONS = 64
+_MISSING, _UNDER_WAY = 404, 409
+
+
+class Engine:
+    """One connection to an engine, for many callers at once."""
+
+    def __init__(self, api: "APIClient") -> None:
+        self._api = api
+
+    async def ask(self, what: str, act: "Callable[[APIClient], T]", *, missing_ok: bool = False) -> T | None:
+        """Have the engine do something; waits for the answer also when cancelled, so that nothing is lost.
+
+        Args:
+            what: for the message when it fails, "start a container".
+            act: gets the SDK's client, in a thread.
+            missing_ok: None where there is no such thing, or it is going already.
+
+        Raises:
+            SandboxBroken: the engine refused, or doesn't answer.
+        """
+        from docker.errors import APIError, DockerException
+
+        thread = asyncio.ensure_future(asyncio.to_thread(act, self._api))
+        try:
+            return await asyncio.shield(thread)
+        except asyncio.CancelledError:
+            await asyncio.wait([thread])
+            raise
+        except APIError as error:
+            if missing_ok and error.status_code in (_MISSING, _UNDER_WAY):
+                return None
+            raise SandboxBroken(f"Docker could not {what}: {error.explanation or error}") from error
+        except (DockerException, OSError) as error:
+            raise SandboxBroken(f"The Docker engine could not be asked to {what}: {error}") from error
+
+    async def update(self, name: str, changes: dict[str, int]) -> None:
+        """Change limits of a running container. The SDK's own call knows none for processes.
+
+        Raises:
+            SandboxBroken: the engine refused, or doesn't answer.
+        """
+
+        def act(api: "APIClient") -> None:
+            place = f"{api.base_url}/v{api.api_version}/containers/{name}/update"
+            api.post(place, json=changes, timeout=_ANSWER_S).raise_for_status()
+
+        await self.ask("change a container's limits", act)
+
+    async def remove(self, name: str) -> None:
+        """Remove a container by force, and wait until it is gone; what isn't there is no error.
+
+        Raises:
+            SandboxBroken: the engine refused, or doesn't answer.
+        """
+        await self.ask(
+            "remove a container", lambda api: api.remove_container(name, force=True, v=True), missing_ok=True
+        )
+        for _ in range(200):
+            if (
+                await self.ask(
+                    "look at a container", lambda api: api.inspect_container(name), missing_ok=True
+                )
+                is None
+            ):
+                return
+            await asyncio.sleep(0.02)
+        raise SandboxBroken(f"Docker doesn't remove the container {name}.")
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._api.close()
+
+
+async def connect() -> Engine:
+    """The engine that DOCKER_HOST names, or the current context, or the one of this machine or user.
+
+    Raises:
+        BackendMissing: the SDK is missing, or no engine answers; the message says what to do.
+    """
+    try:
+        import docker
+    except ImportError as error:
+        raise BackendMissing(
+            "The Docker backend needs its Python package. Install it with: pip install 'coder-agent[docker]'"
+        ) from error
+    place = _place()
+    settings = {**os.environ, **({"DOCKER_HOST": place} if place else {})}
+    try:
+        client = await asyncio.to_thread(
+            docker.from_env, timeout=_ANSWER_S, max_pool_size=_CONNECTIONS, environment=settings
+        )
+    except (docker.errors.DockerException, OSError) as error:
+        raise BackendMissing(_advice(str(error), place)) from error
+    return Engine(client.api)
+
+
+def plain_socket(stream: object) -> socket.socket:
+    """A socket of our own for a stream that the SDK has upgraded.
+
+    Raises:
+        BackendMissing: the engine is reached through TLS, SSH or a named pipe, which has no plain socket.
+    """
+    if not isinstance(stream, socket.SocketIO) or type(getattr(stream, "_sock", None)) is not socket.socket:
+        raise BackendMissing(
+            "This Docker engine is reached through TLS, SSH or a named pipe; only unix sockets and plain TCP "
+            "are supported. Forward its socket: ssh -NL /tmp/docker.sock:/var/run/docker.sock HOST, and set "
+            "DOCKER_HOST=unix:///tmp/docker.sock"
+        )
+    own = socket.socket(fileno=os.dup(stream.fileno()))
+    own.setblocking(False)
+    return own
+
+
+def _place() -> str | None:
+    """Where the engine is, unless the SDK's own default will do."""
+    from docker.context import ContextAPI
+    from docker.errors import DockerException
+
+    if os.environ.get("DOCKER_HOST"):
+        return os.environ["DOCKER_HOST"]
+    try:
+        context = ContextAPI.get_current_context()
+    except (DockerException, OSError, ValueError):  # a broken file of the user's is the engine's own business
+        context = None
+    if context is not None and context.name != "default" and context.Host:
+        return str(context.Host)
+    rootless = Path(os.environ.get("XDG_RUNTIME_DIR", f"/run/user/{_uid()}")) / "docker.sock"
+    if not Path("/var/run/docker.sock").exists() and rootless.exists():
+        return f"unix://{rootless}"
+    return None
+
+
+def _uid() -> int:
+    return os.getuid() if hasattr(os, "getuid") else 0
+
+
+def _advice(said: str, place: str | None) -> str:
+    where = f" at {place}" if place else ""
+    if "Permission denied" in said or "PermissionError" in said:
+        return (
+            f"This user may not talk to the Docker engine{where}. Use a rootless engine, or join the group, "
+            "which equals being root: sudo usermod -aG docker $USER"
+        )
+    return (
+        f"No Docker engine answers{where} ({said}). "
+        "Start one (on Debian: sudo apt-get install docker.io), or name it with DOCKER_HOST."
+    )

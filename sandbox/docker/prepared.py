@@ -1,0 +1,248 @@
+"""A process in a container that waits for its job: confined, looked at, serving files meanwhile."""
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncIterator, Callable, Mapping
+from typing import Any
+
+from sandbox.docker.attached import Attached
+from sandbox.docker.boot import SINGLE, UID, run_settings
+from sandbox.docker.container import Container
+from sandbox.docker.control import Ended
+from sandbox.docker.engine import plain_socket
+from sandbox.errors import FileRefused, SandboxBroken
+from sandbox.inner.wire import HEADER, READY
+from sandbox.limits import RunLimits
+from sandbox.output import Stream
+
+_START_S = 30.0
+_END_S = 5.0
+_LAST_WORDS = 4096
+_LONGEST_HEADER = 1 << 20
+_PIECE = 1 << 20
+
+
+class Prepared:
+    """One exec. It gets files and requests about them for as long as wanted, and then at most one job."""
+
+    def __init__(self, container: Container, exec_id: str, group: int, attached: Attached) -> None:
+        self.container, self.group, self.attached = container, group, attached
+        self._exec_id = exec_id
+        self._said = asyncio.Event()
+        self._heard = bytearray()
+        self._last_words = b""
+        self._busy = asyncio.Lock()
+        self.kept_bytes = 0
+        """In the container's folders when it was ready, with what has been written through it since."""
+        self.ended: asyncio.Future[Ended] = container.control.ended(group)
+        """Set when every process of it is dead."""
+        attached.on_data, attached.on_end = self._hear, self._said.set
+
+    @property
+    def usable(self) -> bool:
+        """False once it has ended or its container has."""
+        return not self.attached.ended and not self.ended.done() and self.container.broken is None
+
+    async def confine(self, limits: RunLimits, *, tidy: bool) -> None:
+        """Have it put up its walls, and have them looked at.
+
+        Raises:
+            SandboxBroken: it can't, or isn't confined as it must be.
+        """
+        settings = run_settings(
+            self.container.recipe,
+            rlimits_of(limits),
+            machine=self.container.facts.machine,
+            tidy=tidy,
+        )
+        try:
+            async with asyncio.timeout(_START_S):
+                await self.attached.send(frame(settings))
+                await self._exactly(len(READY))
+                self.kept_bytes = await self.container.control.watch(self.group)
+        except TimeoutError as error:
+            raise SandboxBroken(f"A process in the container was not ready in {_START_S:.0f} s.") from error
+
+    async def hand_over(
+        self,
+        job: Mapping[str, object],
+        on_data: Callable[[Stream, bytes], None],
+        on_end: Callable[[], None],
+    ) -> None:
+        """Give it its job; from now on what it says is the program's.
+
+        Raises:
+            SandboxBroken: it is gone.
+        """
+        async with self._busy:
+            self.attached.on_data, self.attached.on_end = on_data, on_end
+            self.attached.resume()
+            await self.attached.send(frame(job))
+
+    async def ask(
+        self, request: Mapping[str, object], content: bytes = b"", *, most: int = 0
+    ) -> tuple[dict[str, Any], bytes]:
+        """Have it do something with files.
+
+        Args:
+            request: as `sandbox.inner.filing` has them.
+            content: the bytes that go with it.
+            most: bytes to take of an answer.
+
+        Raises:
+            FileRefused: it refused, and says why.
+            SandboxBroken: it is gone, or talks nonsense.
+        """
+        async with self.asking(request, content):
+            return await self.answer(most=most)
+
+    @contextlib.asynccontextmanager
+    async def asking(self, request: Mapping[str, object], content: bytes = b"") -> AsyncIterator[None]:
+        """Send one request; its answers are read in the block, all of them: else it is of no use any more.
+
+        Raises:
+            SandboxBroken: it is gone.
+        """
+        async with self._busy:
+            try:
+                await self.attached.send(frame({"kind": "files", **request, "size": len(content)}))
+                for start in range(0, len(content), _PIECE):
+                    await self.attached.send(content[start : start + _PIECE])
+                self.kept_bytes += len(content)
+                yield
+            except FileRefused:
+                raise
+            except BaseException:
+                self.attached.close()
+                raise
+
+    async def answer(self, *, most: int) -> tuple[dict[str, Any], bytes]:
+        """The next answer: its header and its bytes.
+
+        Raises:
+            FileRefused: it refused, and says why.
+            SandboxBroken: it is gone, or sends more than asked for.
+        """
+        (length,) = HEADER.unpack(await self._exactly(HEADER.size))
+        if length > _LONGEST_HEADER:
+            raise SandboxBroken("What serves the files of the container talks nonsense.")
+        header: dict[str, Any] = json.loads(await self._exactly(length))
+        if "refused" in header:
+            raise FileRefused(str(header["refused"]))
+        size = int(header.get("size", 0))
+        if not 0 <= size <= most:
+            raise SandboxBroken("What serves the files of the container sends more than it was asked for.")
+        return header, await self._exactly(size)
+
+    async def exit_code(self) -> int:
+        """How it ended, as the engine has it: 128 + n for signal n. Its processes are dead.
+
+        Raises:
+            SandboxBroken: the engine doesn't say.
+        """
+        engine = self.container.engine
+        for _ in range(500):
+            found = await engine.ask("ask how a run ended", lambda api: api.exec_inspect(self._exec_id))
+            if found is not None and not found["Running"]:
+                return int(found["ExitCode"])
+            await asyncio.sleep(0.005)
+        raise SandboxBroken("The Docker engine doesn't say how a run ended.")
+
+    async def discard(self) -> None:
+        """End it, and wait until every process of it is dead; without an answer the container is done for."""
+        control = self.container.control
+        self.attached.close()
+        control.drop(self.group)
+        try:
+            async with asyncio.timeout(_END_S):
+                await asyncio.shield(self.ended)
+        except TimeoutError:
+            self.container.condemn(SandboxBroken("A run of the container could not be ended."))
+        except SandboxBroken:
+            pass  # the container is gone, and it with it
+        control.forget(self.group)
+
+    def _hear(self, stream: Stream, content: bytes) -> None:
+        if stream == "stderr":
+            self._last_words = (self._last_words + content)[-_LAST_WORDS:]
+            return
+        self._heard += content
+        if len(self._heard) >= _PIECE:
+            self.attached.pause()
+        self._said.set()
+
+    async def _exactly(self, size: int) -> bytes:
+        content = bytearray()
+        while len(content) < size:
+            if self._heard:
+                taken = self._heard[: size - len(content)]
+                del self._heard[: len(taken)]
+                content += taken
+                continue
+            if self.attached.ended or self.container.broken is not None:
+                said = self._last_words.decode("utf-8", "replace").strip()
+                raise self.container.broken or SandboxBroken(
+                    f"A process in the container ended early. {said}"
+                )
+            self.attached.resume()
+            self._said.clear()
+            await self._said.wait()
+        return bytes(content)
+
+
+async def prepare(container: Container, limits: RunLimits, *, tidy: bool) -> Prepared:
+    """A new process in a container, ready for its job.
+
+    Args:
+        container: a running one.
+        limits: what its job may use at most.
+        tidy: whether nothing else runs there, so that what earlier runs left can be removed.
+
+    Raises:
+        SandboxBroken: it could not be started.
+    """
+    control, engine = container.control, container.engine
+    if container.broken is not None:
+        raise container.broken
+    group = control.hold()
+    user = f"{0 if 'uid' in container.recipe.without else UID}:{group}"
+    prepared: Prepared | None = None
+    try:
+        made = await engine.ask(
+            "make a run", lambda api: api.exec_create(container.name, list(SINGLE), stdin=True, user=user)
+        )
+        assert made is not None
+        stream = await engine.ask(
+            "start a run", lambda api: plain_socket(api.exec_start(made["Id"], socket=True))
+        )
+        assert stream is not None
+        prepared = Prepared(container, made["Id"], group, Attached(stream, _ignore, _nothing))
+        await prepared.confine(limits, tidy=tidy)
+    except BaseException:
+        if prepared is not None:
+            await asyncio.shield(prepared.discard())
+        else:
+            control.drop(group)
+            control.forget(group)
+        raise
+    return prepared
+
+
+def frame(message: Mapping[str, object]) -> bytes:
+    """A message as `sandbox.inner.single` reads it."""
+    content = json.dumps(message).encode()
+    return HEADER.pack(len(content)) + content
+
+
+def rlimits_of(limits: RunLimits) -> dict[str, int | None]:
+    """What the kernel holds each process to; the container's cgroup counts memory and processes."""
+    return {**limits.rlimits(counted=True), "processes": None}
+
+
+def _ignore(stream: Stream, content: bytes) -> None:
+    """Nothing is said before somebody listens."""
+
+
+def _nothing() -> None:
+    """Nobody waits yet."""

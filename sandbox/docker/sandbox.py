@@ -1,0 +1,262 @@
+"""The Docker backend: a container whose workspace lasts, and another one for each fresh run.
+
+The image's own Python runs the programs: a policy's `python` names one of the host's and has no meaning here.
+The engine tells how a program ended by its exit code, so `exit(137)` and death by signal 9 look the same:
+codes from 129 to 192 are taken for signals.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Mapping, Sequence
+
+from sandbox.capabilities import require_kept
+from sandbox.contract import Capability, OnOutput, Running
+from sandbox.docker import files as filing
+from sandbox.docker.boot import COMMANDS, Recipe
+from sandbox.docker.chores import Chores
+from sandbox.docker.container import Container, open_container
+from sandbox.docker.control import Ended
+from sandbox.docker.engine import Engine, connect
+from sandbox.docker.execution import Execution
+from sandbox.docker.facts import capabilities_of
+from sandbox.docker.image import find_image
+from sandbox.docker.keeper import keeper
+from sandbox.docker.labels import labels
+from sandbox.docker.lasting import Lasting
+from sandbox.docker.prepared import Prepared, rlimits_of
+from sandbox.docker.running import RunningEntry
+from sandbox.docker.spares import Spares, another
+from sandbox.errors import PolicyUnmet, SandboxBroken
+from sandbox.limits import RunLimits, resolve
+from sandbox.policy import Limits, Policy
+from sandbox.program import Command, Program
+from sandbox.result import Result
+
+_WORKSPACE_ALONE = 1
+"""Files in a workspace that holds nothing."""
+
+
+class DockerSandbox:
+    """A sandbox of containers. Made by `open_docker`."""
+
+    backend = "docker"
+
+    def __init__(self, engine: Engine, recipe: Recipe, container: Container) -> None:
+        self._engine, self._recipe, self._policy = engine, recipe, recipe.policy
+        self._chores = Chores()
+        usual = resolve(recipe.policy, None)
+        self._usual = usual
+        self._turn = asyncio.Lock()
+        self._lasting = Lasting(container, usual, self._chores)
+        self._spares = Spares(engine, recipe, usual, self._chores)
+        self._environment = {
+            "PATH": f"{COMMANDS}:{container.facts.path}",
+            "HOME": "/w",
+            "LANG": "C.UTF-8",
+            "USER": "sandbox",
+            **recipe.policy.environment,
+        }
+        self._closing: asyncio.Task[None] | None = None
+        container.on_end(self._remove)
+
+    def capabilities(self) -> Sequence[Capability]:
+        """Each guarantee with the mechanism that keeps it on this machine."""
+        return capabilities_of(self._lasting.container.facts, runtime=self._policy.runtime)
+
+    async def run(
+        self,
+        program: Program,
+        *,
+        limits: Limits | None = None,
+        stdin: bytes | int = b"",
+        on_output: OnOutput | None = None,
+        fresh: bool = False,
+        files: Mapping[str, bytes] | None = None,
+    ) -> Result:
+        """Run one program to its end or to a limit; every process of it is dead when this returns.
+
+        Runs in the workspace that lasts go one after another, and their clocks don't run while they wait.
+        Args as `sandbox.contract.Sandbox.run` has them.
+
+        Raises:
+            SandboxBroken: the container or the engine stopped working, or the sandbox was closed.
+            FileRefused: a path of `files` leaves the workspace, or there is no room for them.
+            ValueError: files without fresh.
+        """
+        if files and not fresh:
+            raise ValueError("Only a fresh run is given files; write() is for the workspace that lasts.")
+        allowed = resolve(self._policy, limits)
+        job = self._job(program, allowed)
+        if fresh:
+            return await self._run_fresh(job, allowed, stdin, on_output, files or {})
+        async with self._turn:
+            taken = await self._lasting.take(allowed)
+            try:
+                result, ended = await _execute(taken, job, allowed, stdin, on_output)
+                self._lasting.note(ended)
+                return result
+            finally:
+                await asyncio.shield(self._lasting.give_back(taken))
+
+    async def start(
+        self,
+        entry: str,
+        arguments: Mapping[str, object],
+        *,
+        limits: Limits | None = None,
+        fresh: bool = False,
+    ) -> Running:
+        """Start `main(channel, arguments)` of `sandbox/inner/<entry>.py` beside whatever runs.
+
+        Raises:
+            SandboxBroken: the container or the engine stopped working, or the sandbox was closed.
+            ValueError: there is no such entry.
+        """
+        if not entry.isidentifier():
+            raise ValueError(f"{entry!r} isn't the name of an entry.")
+        allowed = resolve(self._policy, limits)
+        taken = await (self._spares.take(allowed) if fresh else self._lasting.take(allowed))
+
+        async def done() -> None:
+            if fresh:
+                self._spares.give_back(taken)
+            else:
+                await self._lasting.give_back(taken)
+
+        execution = Execution(taken, allowed, on_output=None)
+        running = RunningEntry(execution, taken, done=done)
+        job = {"kind": "entry", "entry": entry, "arguments": dict(arguments), **self._shared(allowed, {})}
+        try:
+            await execution.begin(job)
+        except BaseException:
+            execution.close()
+            await asyncio.shield(done())
+            raise
+        return running
+
+    async def write(self, path: str, content: bytes, *, executable: bool = False) -> None:
+        """Write one file of the workspace; folders on the way are made.
+
+        Raises:
+            FileRefused: the path leaves the workspace or goes over a link, or the disk limit is reached.
+            SandboxBroken: the container or the engine stopped working.
+        """
+        async with self._lasting.serving() as prepared:
+            await filing.write(prepared, path, content, executable=executable)
+
+    async def read(self, path: str, *, limit: int = 16 << 20) -> bytes:
+        """Read one regular file of the workspace.
+
+        Raises:
+            FileRefused: it isn't there, isn't a regular file, goes over a link, or is too large.
+            SandboxBroken: the container or the engine stopped working.
+        """
+        async with self._lasting.serving() as prepared:
+            return await filing.read(prepared, path, limit=limit)
+
+    async def manifest(self) -> dict[str, str]:
+        """SHA-256 (hex) of each regular file of the workspace by its relative path."""
+        async with self._lasting.serving() as prepared:
+            return await filing.manifest(prepared)
+
+    async def remove(self, path: str) -> None:
+        """Remove one file or folder of the workspace, "." is all of it; what isn't there is no error."""
+        async with self._lasting.serving() as prepared:
+            await filing.remove(prepared, path)
+
+    async def close(self) -> None:
+        """End every process, and give back whatever the sandbox held. Idempotent."""
+        if self._closing is None:
+            self._closing = asyncio.create_task(self._close())
+        await asyncio.shield(self._closing)
+
+    async def _close(self) -> None:
+        container = self._lasting.container
+        container.condemn(SandboxBroken("The sandbox is closed."))
+        container.control.close()
+        await self._spares.close()
+        await container.remove()
+        await self._chores.finish()
+
+    def _remove(self, _: SandboxBroken) -> None:
+        self._chores.start(self._lasting.container.remove())
+
+    async def _run_fresh(
+        self,
+        job: Mapping[str, object],
+        allowed: RunLimits,
+        stdin: bytes | int,
+        on_output: OnOutput | None,
+        given: Mapping[str, bytes],
+    ) -> Result:
+        taken = await self._spares.take(allowed)
+        try:
+            await filing.lay(taken, given)
+            result, ended = await _execute(taken, job, allowed, stdin, on_output)
+            if ended is None or (not given and ended.kept_files <= _WORKSPACE_ALONE):
+                return result
+            await taken.container.limit(self._usual, kept_bytes=ended.kept_bytes)
+            async with another(taken, self._usual) as server:
+                artifacts, left_out = await filing.collect(server, given)
+            return result.model_copy(update={"artifacts": artifacts, "artifacts_left_out": left_out})
+        finally:
+            self._spares.give_back(taken)
+
+    def _job(self, program: Program, limits: RunLimits) -> dict[str, object]:
+        if isinstance(program, Command):
+            return {"kind": "command", "argv": program.argv, **self._shared(limits, program.environment)}
+        named = {"source": program.source, "filename": program.filename, "arguments": program.arguments}
+        return {"kind": "python", **named, **self._shared(limits, {})}
+
+    def _shared(self, limits: RunLimits, more: Mapping[str, str]) -> dict[str, object]:
+        return {"environment": {**self._environment, **more}, "rlimits": rlimits_of(limits), "stdin": False}
+
+
+async def _execute(
+    taken: Prepared,
+    job: Mapping[str, object],
+    allowed: RunLimits,
+    stdin: bytes | int,
+    on_output: OnOutput | None,
+) -> tuple[Result, Ended | None]:
+    """One job to its end; and what it has used, where all of it is known to be dead."""
+    execution = Execution(taken, allowed, on_output=on_output)
+    try:
+        await execution.begin(job, stdin=stdin)
+        return await execution.result(), execution.ended
+    finally:
+        execution.close()
+
+
+@contextlib.asynccontextmanager
+async def open_docker(
+    policy: Policy, *, without: frozenset[str] = frozenset(), landlock: int = 99
+) -> AsyncIterator[DockerSandbox]:
+    """Open a sandbox for as long as the block lasts.
+
+    Args:
+        policy: what its programs may use; `image` and `runtime` are the engine's, `python` is ignored.
+        without: mechanisms to leave off, by name; only tests do, to see a probe escape.
+        landlock: the highest ABI to use; tests lower it to be an older kernel.
+
+    Raises:
+        BackendMissing: no engine, no image, or one without Python; the message says what helps.
+        PolicyUnmet: the policy asks for what can't be kept by these containers.
+        SandboxBroken: it could not be started for another reason.
+    """
+    if policy.network != "none":
+        raise PolicyUnmet("The Docker backend has no network for programs; an allow-list needs bubblewrap.")
+    engine = await connect()
+    try:
+        image, volumes = await find_image(engine, policy.image)
+        async with keeper() as name:
+            recipe = Recipe(policy, image, tuple(volumes), labels(name), without, landlock)
+            container = await open_container(engine, recipe)
+            sandbox = DockerSandbox(engine, recipe, container)
+            try:
+                require_kept(policy, sandbox.capabilities())
+                yield sandbox
+            finally:
+                await sandbox.close()
+    finally:
+        engine.close()

@@ -1,0 +1,137 @@
+"""Containers for fresh runs: one is made in advance, each serves once, only so many are there at a time."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
+from sandbox.docker.boot import Recipe
+from sandbox.docker.chores import Chores
+from sandbox.docker.container import Container, open_container
+from sandbox.docker.engine import Engine
+from sandbox.docker.prepared import Prepared, prepare
+from sandbox.errors import SandboxBroken, SandboxError
+from sandbox.limits import RunLimits
+
+_AT_ONCE = 6
+"""Containers of one sandbox for fresh runs, those that are being removed too; more runs wait."""
+_KEPT_S = 120.0
+"""A container that nobody wanted for so long is removed."""
+
+
+class Spares:
+    """Lends containers, each with a process that waits for its job."""
+
+    def __init__(self, engine: Engine, recipe: Recipe, usual: RunLimits, chores: Chores) -> None:
+        self._engine, self._recipe, self._usual, self._chores = engine, recipe, usual, chores
+        self._places = asyncio.Semaphore(_AT_ONCE)
+        self._spare: Prepared | None = None
+        self._making: asyncio.Task[None] | None = None
+        self._ageing: asyncio.TimerHandle | None = None
+        self._lent: set[Prepared] = set()
+        self._closed = False
+
+    async def take(self, limits: RunLimits) -> Prepared:
+        """A process in a container of its own, held to limits; `give_back` comes after.
+
+        Raises:
+            BackendMissing: the image hasn't got what is needed.
+            SandboxBroken: no container could be made, or the sandbox is closed.
+        """
+        await self._places.acquire()
+        try:
+            taken = await self._take_spare(limits) or await self._open(limits)
+        except BaseException:
+            self._places.release()
+            raise
+        self._lent.add(taken)
+        try:
+            if self._closed:
+                raise SandboxBroken("The sandbox is closed.")
+            self._refill()
+            await taken.container.limit(limits, kept_bytes=0)
+        except BaseException:
+            self.give_back(taken)
+            raise
+        return taken
+
+    def give_back(self, taken: Prepared) -> None:
+        """It has served: its container is removed, beside whatever comes next."""
+        self._lent.discard(taken)
+        self._chores.start(self._remove(taken.container))
+
+    async def close(self) -> None:
+        """End every container; nobody gets one any more."""
+        self._closed = True
+        if self._making is not None:
+            await asyncio.wait([self._making])
+        await self._drop()
+        for taken in self._lent:
+            taken.container.control.close()
+
+    async def _take_spare(self, limits: RunLimits) -> Prepared | None:
+        if self._making is not None:
+            await asyncio.wait([self._making])
+        spare = self._spare
+        if spare is None or not limits.within(self._usual):
+            return None
+        self._forget()
+        if spare.usable:
+            return spare
+        await spare.container.remove()
+        return None
+
+    async def _open(self, limits: RunLimits) -> Prepared:
+        if self._closed:
+            raise SandboxBroken("The sandbox is closed.")
+        container = await open_container(self._engine, self._recipe)
+        try:
+            return await prepare(container, limits, tidy=False)
+        except BaseException:
+            await asyncio.shield(container.remove())
+            raise
+
+    def _refill(self) -> None:
+        if self._spare is None and self._making is None and not self._closed:
+            self._making = self._chores.start(self._make())
+
+    async def _make(self) -> None:
+        try:
+            self._spare = await self._open(self._usual)
+            loop = asyncio.get_running_loop()
+            self._ageing = loop.call_later(_KEPT_S, lambda: self._chores.start(self._drop()))
+        except SandboxError:
+            self._spare = None  # whoever comes next makes one, and hears why it can't be
+        finally:
+            self._making = None
+
+    async def _drop(self) -> None:
+        spare = self._spare
+        self._forget()
+        if spare is not None:
+            await spare.container.remove()
+
+    def _forget(self) -> None:
+        self._spare = None
+        if self._ageing is not None:
+            self._ageing.cancel()
+            self._ageing = None
+
+    async def _remove(self, container: Container) -> None:
+        try:
+            await container.remove()
+        finally:
+            self._places.release()
+
+
+@contextlib.asynccontextmanager
+async def another(taken: Prepared, usual: RunLimits) -> AsyncIterator[Prepared]:
+    """A second process in a container whose first one has ended: for its files.
+
+    Raises:
+        SandboxBroken: it could not be started.
+    """
+    own = await prepare(taken.container, usual, tidy=False)
+    try:
+        yield own
+    finally:
+        await asyncio.shield(own.discard())
