@@ -107,14 +107,8 @@ def build(
         base = images.DEBIAN_BASE
         images.make_debian_base(base)
     name = tag or images.IMAGE
-    images.build_image(
-        engine,
-        base=base or images.DEFAULT_BASE,
-        tag=name,
-        wheels=wheels,
-        requirements=requirements,
-        say=say,
-    )
+    recipe = images.Recipe(base or images.DEFAULT_BASE, name, requirements=requirements, wheels=wheels)
+    images.build_image(engine, recipe, say=say)
     typer.echo(f"✓ built  {name}")
     if not quiet:
         named = "" if name == images.IMAGE else f" --image {name}"

@@ -1,6 +1,6 @@
 """Make the image that the Docker backend runs its programs in."""
 
-from sandbox.images.build import DEFAULT_BASE, IMAGE, REQUIREMENTS, build_image
+from sandbox.images.build import DEFAULT_BASE, IMAGE, PACKAGES, Recipe, build_image
 from sandbox.images.debian import DEBIAN_BASE, make_debian_base
 from sandbox.images.engine import connect
 
@@ -8,7 +8,8 @@ __all__ = [
     "DEBIAN_BASE",
     "DEFAULT_BASE",
     "IMAGE",
-    "REQUIREMENTS",
+    "PACKAGES",
+    "Recipe",
     "build_image",
     "connect",
     "make_debian_base",

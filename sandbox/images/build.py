@@ -6,7 +6,9 @@ The build itself has no network: what it installs comes as wheels, from this mac
 import shutil
 import tarfile
 import tempfile
-from collections.abc import Callable
+import uuid
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
@@ -21,33 +23,32 @@ if TYPE_CHECKING:
 IMAGE = "coder-sandbox:latest"
 """What the Docker backend runs its programs in unless a policy names another."""
 DEFAULT_BASE = "python:3-slim"
-REQUIREMENTS = ("pytest", "numpy", "ipykernel", "jupyter_client")
-"""What every image has; `requirements` adds to it."""
-_TRY = "import pytest, numpy, ipykernel, jupyter_client"
-_FIRST_STAGE = "coder.image=packages"
-"""Label of what the Dockerfile's first stage leaves; the image itself hasn't got it."""
+PACKAGES = ("pytest", "numpy", "ipykernel", "jupyter_client")
+"""What every image has. Each is imported by the name under which it is installed."""
 _LAST_LINES = 8
 
 Say = Callable[[str], None]
 
 
-def build_image(
-    engine: "DockerClient",
-    *,
-    base: str = DEFAULT_BASE,
-    tag: str = IMAGE,
-    wheels: Path | None = None,
-    requirements: Path | None = None,
-    say: Say = lambda line: None,
-) -> str:
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """What an image is made of."""
+
+    base: str = DEFAULT_BASE
+    """The image to build upon, with Python 3.8 or newer; pulled where it isn't there."""
+    tag: str = IMAGE
+    packages: tuple[str, ...] = PACKAGES
+    requirements: Path | None = None
+    """A file in pip's format with what programs need besides."""
+    wheels: Path | None = None
+    """A folder that holds every package as a wheel; None has this machine's pip fetch them."""
+
+
+def build_image(engine: "DockerClient", recipe: Recipe, *, say: Say) -> str:
     """Build the image, and see that its packages work.
 
     Args:
         engine: a client of the docker SDK.
-        base: the image to build upon, with Python 3.8 or newer; pulled where it isn't there.
-        tag: what the image is called.
-        wheels: a folder that holds every package as a wheel; by default this machine's pip fetches them.
-        requirements: a file in pip's format with what programs need besides REQUIREMENTS.
         say: called with each line of progress.
 
     Returns:
@@ -56,31 +57,31 @@ def build_image(
     Raises:
         ImageNotBuilt: no base, no packages, or a step of the build failed; the message says what to do.
     """
-    for path, works in ((wheels, Path.is_dir), (requirements, Path.is_file)):
-        if path is not None and not works(path):
-            raise ImageNotBuilt(f"There is no {path}, or it is of another kind than it should be.")
-    say(f"looking for {base}")
-    found = find_base(engine, base)
+    if recipe.wheels is not None and not recipe.wheels.is_dir():
+        raise ImageNotBuilt(f"--wheels: there is no folder {recipe.wheels}.")
+    if recipe.requirements is not None and not recipe.requirements.is_file():
+        raise ImageNotBuilt(f"--requirements: there is no file {recipe.requirements}.")
+    say(f"looking for {recipe.base}")
+    found = find_base(engine, recipe.base)
     with tempfile.TemporaryDirectory(prefix="coder-image-") as place:
         context = Path(place)
-        _write_requirements(context / "requirements.txt", requirements)
+        _write_requirements(context / "requirements.txt", recipe)
         (context / "wheels").mkdir()
-        if wheels is not None:
-            for wheel in sorted(wheels.glob("*.whl")):
+        if recipe.wheels is not None:
+            for wheel in sorted(recipe.wheels.glob("*.whl")):
                 shutil.copy(wheel, context / "wheels")
         else:
-            say(f"fetching {', '.join(REQUIREMENTS)} for Python {found.version[0]}.{found.version[1]}")
+            say(f"fetching {', '.join(recipe.packages)} for Python {found.version[0]}.{found.version[1]}")
             download(context / "requirements.txt", found, context / "wheels")
         with tempfile.TemporaryFile(prefix="coder-image-") as packed:
             _pack(context, packed)
-            _build(engine, packed, base=base, tag=tag, say=say)
-    engine.images.prune({"dangling": True, "label": _FIRST_STAGE})
-    return _tried(engine, tag)
+            _build(engine, packed, recipe, say)
+    return _tried(engine, recipe)
 
 
-def _write_requirements(target: Path, more: Path | None) -> None:
-    text = more.read_text(encoding="utf-8") if more is not None else ""
-    target.write_text("\n".join([*REQUIREMENTS, text]), encoding="utf-8")
+def _write_requirements(target: Path, recipe: Recipe) -> None:
+    more = recipe.requirements.read_text(encoding="utf-8") if recipe.requirements is not None else ""
+    target.write_text("\n".join([*recipe.packages, more]), encoding="utf-8")
 
 
 def _pack(context: Path, target: IO[bytes]) -> None:
@@ -100,31 +101,38 @@ def _plain(entry: tarfile.TarInfo) -> tarfile.TarInfo:
     return entry
 
 
-def _build(engine: "DockerClient", packed: IO[bytes], *, base: str, tag: str, say: Say) -> None:
+def _build(engine: "DockerClient", packed: IO[bytes], recipe: Recipe, say: Say) -> None:
     from docker.errors import APIError
 
-    last: list[str] = []
+    stage = uuid.uuid4().hex
     try:
         steps = engine.api.build(
             fileobj=packed,
             custom_context=True,
-            tag=tag,
-            buildargs={"BASE": base},
+            tag=recipe.tag,
+            buildargs={"BASE": recipe.base, "STAGE": stage},
             network_mode="none",
             rm=True,
             forcerm=True,
             decode=True,
             use_config_proxy=False,  # a proxy's password would stand in the history
         )
-        for step in steps:
-            if line := str(step.get("stream", "")).strip():
-                say(line)
-                last = [*last, line][-_LAST_LINES:]
-            if "error" in step:
-                said = "\n".join([*last, str(step["error"])])
-                raise ImageNotBuilt(f"The image could not be built upon {base}:\n{said}{_advice(said)}")
+        _follow(steps, recipe, say)
     except APIError as error:
         raise ImageNotBuilt(f"Docker did not build the image: {error.explanation}") from error
+    finally:  # the first stage is labelled with our number, and the image itself isn't
+        engine.images.prune({"dangling": True, "label": f"coder.image.stage={stage}"})
+
+
+def _follow(steps: Iterable[Mapping[str, object]], recipe: Recipe, say: Say) -> None:
+    last: list[str] = []
+    for step in steps:
+        if line := str(step.get("stream", "")).strip():
+            say(line)
+            last = [*last, line][-_LAST_LINES:]
+        if "error" in step:
+            said = "\n".join([*last, str(step["error"])])
+            raise ImageNotBuilt(f"No image came of the base {recipe.base}:\n{said}{_advice(said)}")
 
 
 def _advice(said: str) -> str:
@@ -135,19 +143,21 @@ def _advice(said: str) -> str:
     return ""
 
 
-def _tried(engine: "DockerClient", tag: str) -> str:
+def _tried(engine: "DockerClient", recipe: Recipe) -> str:
     """The id of the new image, once its packages have been seen to work."""
     from docker.errors import APIError, ContainerError
 
     try:
         engine.containers.run(
-            tag,
-            entrypoint=["python3", "-I", "-c", _TRY],
+            recipe.tag,
+            ["python3", "-I", "-c", f"import {', '.join(recipe.packages)}"],
             network_mode="none",
             cap_drop=["ALL"],
             remove=True,
             use_config_proxy=False,
         )
     except (APIError, ContainerError) as error:
-        raise ImageNotBuilt(f"The image {tag} was built, and its packages don't work: {error}") from error
-    return str(engine.images.get(tag).id)
+        raise ImageNotBuilt(
+            f"The image {recipe.tag} was built, and its packages don't work: {error}"
+        ) from error
+    return str(engine.images.get(recipe.tag).id)
