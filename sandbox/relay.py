@@ -5,7 +5,6 @@ A request goes one way and one frame comes back. What the candidate sends is nev
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 from typing import Protocol
 
 from sandbox.call import ending
@@ -34,15 +33,28 @@ async def relay(
     Raises:
         SandboxBroken: a sandbox stopped working.
     """
+    wall_s = limits.wall_s or Policy().wall_s
+    behind = limits_behind(wall_s, limits)
     heard = Heard()
     callee = {"write_back": arguments["write_back"]}
-    endings = await converse(
-        lambda limits: candidate.start("callee", callee, limits=limits),
-        lambda limits, wall_s: checker.start("checker", {**arguments, "wall_s": wall_s}, limits=limits),
-        heard,
-        limits=limits,
-    )
-    return Verdict(heard, endings.candidates[0], endings.checker)
+    conversation = Conversation(lambda: candidate.start("callee", callee, limits=behind), heard, wall_s)
+    try:
+        await conversation.open()
+        testing = await checker.start("checker", {**arguments, "wall_s": wall_s}, limits=behind)
+        try:
+            await conversation.run(testing)
+        finally:
+            checker_result = await asyncio.shield(testing.finish())
+    finally:
+        await asyncio.shield(conversation.close())
+    if not heard.ended and not heard.note:
+        heard.note = f"the checker gave no verdict: {ending(checker_result)}"
+    return Verdict(heard, conversation.results[0], checker_result)
+
+
+def limits_behind(wall_s: float, limits: Limits) -> Limits:
+    """The limits of a candidate's process, whose own wall lies behind the conversation's."""
+    return limits.model_copy(update={"wall_s": wall_s + _SLACK_S})
 
 
 class Listener(Protocol):
@@ -63,50 +75,15 @@ class Listener(Protocol):
         """
 
 
-@dataclass(frozen=True, slots=True)
-class Endings:
-    """How the processes ended: of each candidate that there was, the last one last, and of the checker."""
+class Conversation:
+    """One candidate, or several after each other, and one checker. Close it, also when it failed."""
 
-    candidates: tuple[Result, ...]
-    checker: Result
-
-
-async def converse(
-    start_candidate: Callable[[Limits], Awaitable[Running]],
-    start_checker: Callable[[Limits, float], Awaitable[Running]],
-    heard: Listener,
-    *,
-    limits: Limits,
-) -> Endings:
-    """Start both, and pass frames on until the checker is done, or `limits` are over.
-
-    Raises:
-        SandboxBroken: a sandbox stopped working.
-    """
-    wall_s = limits.wall_s or Policy().wall_s
-    behind = limits.model_copy(update={"wall_s": wall_s + _SLACK_S})
-    conversation = _Conversation(lambda: start_candidate(behind), heard, wall_s)
-    try:
-        await conversation.open()
-        testing = await start_checker(behind, wall_s)
-        try:
-            await conversation.run(testing)
-        finally:
-            checker_result = await asyncio.shield(testing.finish())
-    finally:
-        await asyncio.shield(conversation.close())
-    if not heard.ended and not heard.note:
-        heard.note = f"the checker gave no verdict: {ending(checker_result)}"
-    return Endings(tuple(conversation.results), checker_result)
-
-
-class _Conversation:
     def __init__(
         self, start_candidate: Callable[[], Awaitable[Running]], heard: Listener, wall_s: float
     ) -> None:
         self._start_candidate, self._heard = start_candidate, heard
         self._wall_s = wall_s
-        self._deadline = asyncio.get_running_loop().time() + wall_s
+        self._deadline = 0.0
         self._gone: bytes | None = None
         self._bytes = 0
         self._candidate: Running | None = None
@@ -127,6 +104,7 @@ class _Conversation:
 
     async def run(self, checker: Running) -> None:
         """Pass frames on until the checker is done, silent or out of time."""
+        self._deadline = asyncio.get_running_loop().time() + self._wall_s
         while not self._heard.ended:
             try:
                 async with asyncio.timeout_at(self._deadline):

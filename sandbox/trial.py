@@ -4,17 +4,22 @@ Unlike `check`, which helps to repair, a trial decides: what may cross was fixed
 """
 
 import asyncio
-from collections.abc import Mapping
+import json
+import math
+import os
+import signal
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from sandbox.call import ending
-from sandbox.contract import Sandbox
+from sandbox.checkers import Checkers
+from sandbox.contract import Running, Sandbox
 from sandbox.inner.codec import CodecError, decode
-from sandbox.policy import Limits
-from sandbox.relay import converse
-from sandbox.result import Result
+from sandbox.policy import Limits, Policy
+from sandbox.relay import Conversation, limits_behind
+from sandbox.result import KilledBy, Result
 
 _MAX_REPORTS = 64
 
@@ -68,8 +73,14 @@ class Outcome:
     mutated: bool = False
     """Some call changed an argument."""
     timed_out: bool = False
+    complete: bool = False
+    """The checker said all that there is to say."""
     ended: bool = False
-    """All was said; else `note` says why not."""
+    """Its process is over, too; else `note` says why not."""
+    status: int = 0
+    """Wait status of the checker's process."""
+    cpu_s: float = 0.0
+    max_rss_mb: float = 0.0
     note: str = ""
     _under_way: int | None = None
     _count: int = 0
@@ -94,7 +105,9 @@ class Outcome:
                 self.replayed, self.differing, self.difference = count, differing, why
             case ("end", list(kinds), list(errors), bool(mutated), bool(timed_out)):
                 self.kinds, self.errors = frozenset(map(str, kinds)), frozenset(map(str, errors))
-                self.mutated, self.timed_out, self.ended = mutated, timed_out, True
+                self.mutated, self.timed_out, self.complete = mutated, timed_out, True
+            case ("over", int(status), float(cpu_s), float(resident)):
+                self.status, self.cpu_s, self.max_rss_mb, self.ended = status, cpu_s, resident, True
             case _:
                 raise CodecError("the checker sent what isn't a report")
 
@@ -114,8 +127,8 @@ class Tried:
         return self.candidates[0].cpu_s + self.checker.cpu_s
 
 
-async def hold_trial(candidate: Sandbox, checker: Sandbox, trial: Trial, *, limits: Limits) -> Tried:
-    """Try one function. Both processes get a workspace of their own.
+async def hold_trial(candidate: Sandbox, checkers: Checkers, trial: Trial, *, limits: Limits) -> Tried:
+    """Try one function. Candidates get a workspace of their own, and so does the checker.
 
     Args:
         limits: of each of both processes; the wall covers the whole trial.
@@ -124,14 +137,38 @@ async def hold_trial(candidate: Sandbox, checker: Sandbox, trial: Trial, *, limi
         SandboxBroken: a sandbox stopped working.
     """
     outcome = Outcome()
-    crossing = trial.crossing
-    callee = {
-        "write_back": crossing.write_back,
+    wall_s = limits.wall_s or Policy().wall_s
+    conversation = Conversation(_starting(candidate, trial, limits_behind(wall_s, limits)), outcome, wall_s)
+    try:
+        await conversation.open()
+        checker = await checkers.take()
+        ended = None
+        try:
+            await checker.send(json.dumps(_arguments(trial, wall_s, limits)).encode())
+            await conversation.run(checker)
+        finally:
+            ended = await checkers.put_back(checker, sound=outcome.ended and not outcome.status)
+    finally:
+        await asyncio.shield(conversation.close())
+    result = _result(outcome) if outcome.ended or ended is None else ended
+    if not outcome.complete and not outcome.note:
+        outcome.note = f"the checker gave no verdict: {ending(result)}"
+    return Tried(outcome, tuple(conversation.results), result)
+
+
+def _starting(candidate: Sandbox, trial: Trial, limits: Limits) -> Callable[[], Awaitable[Running]]:
+    arguments = {
+        "write_back": trial.crossing.write_back,
         "watch": True,
         "files": {"solution.py": trial.source},
     }
-    arguments: Mapping[str, object] = {
-        "tests": list(trial.tests),
+    return lambda: candidate.start("callee", arguments, limits=limits, fresh=True)
+
+
+def _arguments(trial: Trial, wall_s: float, limits: Limits) -> dict[str, object]:
+    crossing = trial.crossing
+    return {
+        "tests": trial.tests,
         "prelude": trial.prelude,
         "module": "solution",
         "entry_point": trial.entry_point,
@@ -140,16 +177,27 @@ async def hold_trial(candidate: Sandbox, checker: Sandbox, trial: Trial, *, limi
         "write_back": crossing.write_back,
         "replays": trial.replays,
         "seed": trial.seed,
+        "wall_s": wall_s,
+        "cpu_s": math.ceil(limits.cpu_s or Policy().cpu_s),
     }
-    endings = await converse(
-        lambda limits: candidate.start("callee", callee, limits=limits, fresh=True),
-        lambda limits, wall_s: checker.start(
-            "trial", {**arguments, "wall_s": wall_s}, limits=limits, fresh=True
-        ),
-        outcome,
-        limits=limits,
+
+
+def _result(outcome: Outcome) -> Result:
+    """How the process of one trial ended, as its checker says."""
+    code = os.waitstatus_to_exitcode(outcome.status)
+    killed_by: KilledBy | None = None
+    if code == -signal.SIGXCPU:
+        killed_by = "cpu"
+    elif code == -signal.SIGKILL:  # nobody else does that there
+        killed_by = "memory"
+    return Result(
+        status="ok" if code == 0 else "timeout" if killed_by == "cpu" else "error",
+        exit_code=code if code >= 0 else None,
+        signal=-code if code < 0 else None,
+        cpu_s=outcome.cpu_s,
+        max_rss_mb=outcome.max_rss_mb,
+        killed_by=killed_by,
     )
-    return Tried(outcome, endings.candidates, endings.checker)
 
 
 async def hold_together(sandbox: Sandbox, trial: Trial, *, limits: Limits) -> Tried:
@@ -162,12 +210,12 @@ async def hold_together(sandbox: Sandbox, trial: Trial, *, limits: Limits) -> Tr
     arguments = {"source": trial.source, "tests": list(trial.tests), "entry_point": trial.entry_point}
     running = await sandbox.start("together", arguments, limits=limits, fresh=True)
     try:
-        while not outcome.ended and (frame := await running.receive()) is not None:
+        while not outcome.complete and (frame := await running.receive()) is not None:
             outcome.take(frame[1:])
     except CodecError as error:
         outcome.note = str(error)
     finally:
         result = await asyncio.shield(running.finish())
-    if not outcome.ended and not outcome.note:
+    if not outcome.complete and not outcome.note:
         outcome.note = f"it gave no verdict: {ending(result)}"
     return Tried(outcome, (result,), result.model_copy(update={"cpu_s": 0.0}))

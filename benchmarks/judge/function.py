@@ -8,6 +8,7 @@ from benchmarks.judge.sources import canonical_module, prelude, with_setup
 from benchmarks.suite import FunctionCase
 from benchmarks.verdict import Outcome, Verdict
 from sandbox import Limits, Sandbox
+from sandbox.checkers import Checkers
 from sandbox.trial import Crossing, Trial, Tried, hold_together, hold_trial
 
 REPLAYS = 8
@@ -23,7 +24,7 @@ class Pair:
     """Two sandboxes: one for candidates, one for their checkers, which never holds a candidate's code."""
 
     candidate: Sandbox
-    checker: Sandbox
+    checkers: Checkers
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,7 @@ async def judge_function(
         cpu_s=round(tried.cpu_s, 3),
         wall_s=round(tried.candidates[0].wall_s, 3),
     )
-    return Judged(verdict, incomplete=not tried.outcome.ended and outcome != "timeout")
+    return Judged(verdict, incomplete=not tried.outcome.complete and outcome != "timeout")
 
 
 async def find_mode(pair: Pair, case: FunctionCase) -> Mode:
@@ -123,13 +124,13 @@ async def _hold(pair: Pair, trial: Trial, mode: Mode, case: FunctionCase) -> Tri
     limits = Limits(cpu_s=case.timeout_s + _SPARE_CPU_S, wall_s=case.timeout_s * _WALL_FACTOR + _WALL_MORE_S)
     if mode.how == "together":
         return await hold_together(pair.candidate, trial, limits=limits)
-    return await hold_trial(pair.candidate, pair.checker, trial, limits=limits)
+    return await hold_trial(pair.candidate, pair.checkers, trial, limits=limits)
 
 
 def _passed(tried: Tried, case: FunctionCase) -> bool:
     said = tried.outcome
     expected = 1 if case.plus_test is None else 2
-    return said.ended and len(said.tests) == expected and not any(said.tests) and not _late(tried, case)
+    return said.complete and len(said.tests) == expected and not any(said.tests) and not _late(tried, case)
 
 
 def _read(tried: Tried, case: FunctionCase) -> tuple[Outcome, str]:

@@ -16,6 +16,7 @@ from benchmarks.judge.turns import Turns
 from benchmarks.suite import FunctionCase, Suite
 from benchmarks.verdict import Verdict
 from sandbox import Policy, open_sandbox
+from sandbox.checkers import Checkers
 from sandbox.errors import SandboxBroken
 
 _KNOWN_GOOD = FunctionCase(
@@ -118,7 +119,8 @@ class Judge:
                     await self._stack.enter_async_context(open_sandbox(self._policy, backend=self._backend))
                     for _ in range(2)
                 ]
-                self._pair = Pair(*opened)
+                candidate, checker = opened
+                self._pair = Pair(candidate, Checkers(checker))
             return self._pair
 
     async def _discard(self, pair: Pair) -> None:

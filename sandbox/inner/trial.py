@@ -6,13 +6,10 @@ None of the candidate's code is ever here. Helpers that the prompt defines come 
 from __future__ import annotations
 
 import linecache
-import os
 import random
-import sys
 from typing import TYPE_CHECKING, Any
 
 from sandbox.inner.codec import encode
-from sandbox.inner.execute import forget_server
 from sandbox.inner.frames import AGAIN, REPORT
 from sandbox.inner.gone import CandidateGone
 from sandbox.inner.guard import GuardedLink
@@ -34,8 +31,6 @@ def main(channel: Channel, arguments: Mapping[str, Any]) -> None:
         arguments: `tests` (each defines check(candidate)), `prelude`, `module`, `entry_point`, `kinds`,
             `errors`, `write_back`, `wall_s`, `replays`, `seed`.
     """
-    forget_server()
-    sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - as long as the process; nobody reads what is printed
     trial = _Trial(channel, arguments)
     if trial.load():
         for number, source in enumerate(arguments["tests"]):
