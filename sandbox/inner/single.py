@@ -52,9 +52,9 @@ def main(source: int = _STDIN) -> int:
     standard output where `source` is standard input: what it prints goes to standard error then.
     """
     settings = receive(source)
+    filing = _serve_container(settings, source)
     os.chdir(settings["workspace"])
     walls = _walls(settings)
-    filing = _serve_container(settings, source)
     confine(walls, Rlimits(**settings["rlimits"]), rules=settings["rules"])
     if sys.flags.no_site:
         site.main()
@@ -102,6 +102,8 @@ def _serve_container(settings: dict[str, Any], source: int) -> Filing | None:
         importlib.import_module("sandbox.inner.tidying").tidy(settings["tidy"])
     if not settings.get("files"):
         return None
+    if not os.access(settings["workspace"], os.X_OK):
+        os.chmod(settings["workspace"], 0o700)  # a program has closed it, and we have its uid
     # Imported here: outside of a container it isn't there.
     filing: Filing = importlib.import_module("sandbox.inner.filing").Filing(
         settings["workspace"], source, settings["ready"]
