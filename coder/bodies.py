@@ -93,6 +93,18 @@ class CallRetried(Body):
     reason: str
 
 
+class CallSwitched(Body):
+    """A model did not answer a call, and another one is asked instead."""
+
+    type = "model.switched"
+
+    call: int
+    model: str
+    """`provider/model` that did not answer."""
+    next: str
+    reason: str
+
+
 class CallAnswered(Body):
     """A model call's answer; it replaces the reservation by what was used."""
 
@@ -207,8 +219,9 @@ class RunStopped(Body):
 
 
 _ALL: tuple[type[Body], ...] = (
-    RunStarted, RunResumed, CallIntended, CallRetried, CallAnswered, CallFailed, Spoken, ProgramStarted,
-    ProgramFinished, BudgetReached, LandingPlanned, FileLanded, LandingRefused, FileUndone, RunStopped,
+    RunStarted, RunResumed, CallIntended, CallRetried, CallSwitched, CallAnswered, CallFailed, Spoken,
+    ProgramStarted, ProgramFinished, BudgetReached, LandingPlanned, FileLanded, LandingRefused, FileUndone,
+    RunStopped,
 )  # fmt: skip
 TYPES: Mapping[str, type[Body]] = {body.type: body for body in _ALL}
 

@@ -6,7 +6,10 @@ CoderError
 │   ├── ModelAuthError     key missing or refused
 │   ├── ModelNotFound      the endpoint doesn't know the model
 │   ├── ModelRefused       the request itself was refused (400, 413, 422): never retried
+│   │   └── ContextTooLong    the conversation is longer than the model can read
+│   ├── AnswerUnusable     the model answered, and not in the form that was asked for
 │   └── ModelUnavailable   refused connection, timeouts, 429 and 5xx after all retries
+│       └── RateLimited       the endpoint still says: too many requests
 ├── MachineError        5  disk, data folder, log, sandbox
 │   ├── LogDamaged         the log can't be read
 │   ├── LogNewer           written by a newer version
@@ -45,8 +48,20 @@ class ModelRefused(ModelError):
     """The endpoint refused the request itself; sending it again would not help."""
 
 
+class ContextTooLong(ModelRefused):
+    """The conversation is longer than the model can read; a shorter one may do."""
+
+
+class AnswerUnusable(ModelError):
+    """The model answered, also when asked again, and not in the form that was asked for."""
+
+
 class ModelUnavailable(ModelError):
     """The endpoint could not be reached or kept failing until the retries were spent."""
+
+
+class RateLimited(ModelUnavailable):
+    """The endpoint kept saying that there are too many requests."""
 
 
 class MachineError(CoderError):

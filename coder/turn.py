@@ -8,10 +8,10 @@ import hashlib
 from collections.abc import Sequence
 from decimal import Decimal
 
-from coder.bodies import BudgetReached, CallAnswered, CallFailed, CallIntended, CallRetried
+from coder.bodies import BudgetReached, CallAnswered, CallFailed, CallIntended, CallRetried, CallSwitched
 from coder.errors import ModelError
 from coder.journal import Journal
-from coder.models.model import Answer, ChatMessage, Model, Retry, Sampling
+from coder.models.model import Answer, ChatMessage, Model, Retry, Sampling, Switch
 from coder.state import State
 from coder.workbench import Workbench
 
@@ -99,11 +99,9 @@ class Turn:
             if shown := stream.feed(text):
                 self.journal.watch.token(shown)
 
-        async def on_retry(retry: Retry) -> None:
-            event = CallRetried(
-                call=intent.call, attempt=retry.attempt, wait_s=retry.wait_s, reason=retry.reason
-            )
-            await self.journal.append(event)
+        async def on_retry(retry: Retry | Switch) -> None:
+            kind = CallSwitched if isinstance(retry, Switch) else CallRetried
+            await self.journal.append(kind(call=intent.call, **retry.model_dump()))
 
         try:
             return await self._model.answer(sent, sampling=sampling, on_token=on_token, on_retry=on_retry)

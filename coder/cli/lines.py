@@ -8,6 +8,7 @@ from coder.bodies import (
     Body,
     BudgetReached,
     CallRetried,
+    CallSwitched,
     FileUndone,
     LandingRefused,
     RunResumed,
@@ -38,6 +39,8 @@ def progress(body: Body) -> str | None:
             return (
                 f"  · {one_line(body.reason)}; asking again in {body.wait_s:.1f} s (try {body.attempt + 1})"
             )
+        case CallSwitched():
+            return f"  · {one_line(f'{body.model}: {body.reason}')}; {body.next} is asked instead"
         case BudgetReached():
             return f"  · {one_line(body.text)}"
         case LandingRefused():

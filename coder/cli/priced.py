@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from decimal import Decimal
 
-from coder.models import Answer, ChatMessage, Model, OnRetry, Sampling
+from coder.models import Answer, ChatMessage, Form, Model, OnRetry, Sampling
 
 MILLION = Decimal(1_000_000)
 
@@ -27,6 +27,7 @@ class Priced:
         messages: Sequence[ChatMessage],
         *,
         sampling: Sampling,
+        form: Form | None = None,
         on_token: Callable[[str], None] | None = None,
         on_retry: OnRetry | None = None,
     ) -> Answer:
@@ -35,7 +36,9 @@ class Priced:
         Raises:
             ModelError: as the model inside does.
         """
-        answer = await self._model.answer(messages, sampling=sampling, on_token=on_token, on_retry=on_retry)
+        answer = await self._model.answer(
+            messages, sampling=sampling, form=form, on_token=on_token, on_retry=on_retry
+        )
         cost = self.price(answer.usage.input_tokens, answer.usage.output_tokens)
         return answer.model_copy(update={"cost_usd": cost})
 

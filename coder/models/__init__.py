@@ -12,7 +12,20 @@ if TYPE_CHECKING:
     from coder.models.choice import Choice, resolve
     from coder.models.endpoint import Endpoint, Patience
     from coder.models.local import LocalModel
-    from coder.models.model import Answer, ChatMessage, Model, OnRetry, Retry, Sampling, Usage
+    from coder.models.model import (
+        Answer,
+        ChatMessage,
+        Form,
+        Image,
+        Model,
+        OnRetry,
+        Retry,
+        Sampling,
+        Switch,
+        ToolCall,
+        ToolSpec,
+        Usage,
+    )
     from coder.models.opening import open_model, warm
     from coder.models.provider import Provider
     from coder.models.providers import found_endpoints
@@ -25,6 +38,8 @@ __all__ = [
     "ChatModel",
     "Choice",
     "Endpoint",
+    "Form",
+    "Image",
     "LocalModel",
     "Model",
     "OnRetry",
@@ -35,6 +50,9 @@ __all__ = [
     "Retry",
     "Sampling",
     "Scripted",
+    "Switch",
+    "ToolCall",
+    "ToolSpec",
     "Usage",
     "found_endpoints",
     "open_model",
@@ -47,7 +65,20 @@ _HOMES = {
     "choice": ("Choice", "resolve"),
     "endpoint": ("Endpoint", "Patience"),
     "local": ("LocalModel",),
-    "model": ("Answer", "ChatMessage", "Model", "OnRetry", "Retry", "Sampling", "Usage"),
+    "model": (
+        "Answer",
+        "ChatMessage",
+        "Form",
+        "Image",
+        "Model",
+        "OnRetry",
+        "Retry",
+        "Sampling",
+        "Switch",
+        "ToolCall",
+        "ToolSpec",
+        "Usage",
+    ),
     "opening": ("open_model", "warm"),
     "provider": ("Provider",),
     "providers": ("found_endpoints",),

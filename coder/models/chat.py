@@ -11,21 +11,22 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from decimal import Decimal
 from time import monotonic
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Self
 
-from coder.errors import ModelNotFound
-from coder.models.connection import Connection, read_body
+from coder.errors import ModelNotFound, ModelRefused, ModelUnavailable
+from coder.models.connection import Connection, TooLarge, read_body
 from coder.models.endpoint import Endpoint, Patience
 from coder.models.faults import connection_fault, given_up, said_by, status_fault
 from coder.models.manners import Manners
-from coder.models.model import Answer, ChatMessage, OnRetry, Sampling, Usage
+from coder.models.model import Answer, ChatMessage, Form, OnRetry, Sampling, Usage
 from coder.models.prices import cost
+from coder.models.responses import take_event
 from coder.models.retries import Clock, Passing, retrying
 from coder.models.stream import Unfinished, estimated_usage
 
 if TYPE_CHECKING:
-    from openai import APIStatusError, AsyncStream
-    from openai.types.chat import ChatCompletionChunk
+    from openai import APIStatusError, AsyncOpenAI, AsyncStream
 
 OnToken = Callable[[str], None]
 
@@ -69,6 +70,7 @@ class ChatModel:
         messages: Sequence[ChatMessage],
         *,
         sampling: Sampling,
+        form: Form | None = None,
         on_token: OnToken | None = None,
         on_retry: OnRetry | None = None,
     ) -> Answer:
@@ -84,15 +86,24 @@ class ChatModel:
         clock = Clock(self._patience.deadline_s)
         retries = retrying(self._patience, clock, on_retry=on_retry)
         try:
-            unfinished: Unfinished = await retries(self._ask, messages, sampling, clock, on_token)
+            async with asyncio.timeout(self._patience.whole_s) as whole:
+                unfinished: Unfinished = await retries(self._ask, messages, sampling, form, clock, on_token)
         except Passing as fault:
             attempts = retries.statistics["attempt_number"]
             raise given_up(fault, self._endpoint, attempts=attempts) from None
+        except TimeoutError:
+            if not whole.expired():
+                raise
+            raise ModelUnavailable(
+                f"{self.name} was still answering after {self._patience.whole_s:.3g} s. Name another --model."
+            ) from None
         text = unfinished.text()
         usage = unfinished.usage or estimated_usage(messages, text)
         return Answer(
             text=text,
             model=unfinished.model or self._endpoint.model,
+            reasoning=unfinished.reasoning,
+            tool_calls=unfinished.tool_calls(),
             finish=unfinished.finish or "other",
             usage=usage,
             cost_usd=cost(self._endpoint, usage),
@@ -100,20 +111,27 @@ class ChatModel:
         )
 
     async def _ask(
-        self, messages: Sequence[ChatMessage], sampling: Sampling, clock: Clock, on_token: OnToken | None
+        self,
+        messages: Sequence[ChatMessage],
+        sampling: Sampling,
+        form: Form | None,
+        clock: Clock,
+        on_token: OnToken | None,
     ) -> Unfinished:
         """One request; again at once where a parameter was refused that can be left out."""
         await self._connection.client()
         from openai import APIConnectionError, APIError, APIStatusError
 
         while True:
-            body = self._manners.body(messages, sampling)
+            body = self._manners.body(messages, sampling, form)
             try:
                 return await self._stream(body, clock, on_token)
             except APIStatusError as error:
                 fault = await self._fault(error, body)
             except APIConnectionError as error:
                 fault = connection_fault(error, self._endpoint)
+            except TooLarge:
+                fault = ModelRefused(f"{self.name} sent more than anyone could use, and was cut off.")
             except APIError as error:
                 fault = Passing(f"an error in the middle of the answer{said_by(error, self._endpoint)}")
             if fault is not None:
@@ -122,6 +140,8 @@ class ChatModel:
 
     async def _fault(self, error: "APIStatusError", body: dict[str, Any]) -> Exception | None:
         """The meaning of an HTTP error; None where the request has changed and is worth sending again."""
+        if error.status_code in (400, 404) and self._manners.learn_interface(str(error.body)):
+            return None
         if error.status_code == 404 or error.code == "model_not_found":
             return ModelNotFound(await self._not_found(error))
         if error.status_code in (400, 422) and self._manners.learn(str(error.body), body):
@@ -140,16 +160,17 @@ class ChatModel:
     async def _stream(self, body: dict[str, Any], clock: Clock, on_token: OnToken | None) -> Unfinished:
         client = await self._connection.client()
         patience, unfinished = self._patience, Unfinished()
+        take = take_event if self._manners.uses_responses else Unfinished.take
         wait_s = min(patience.headers_s, clock.left_s)
         try:
             async with (
                 asyncio.timeout(wait_s) as limit,
-                await client.chat.completions.create(**body) as stream,
-                aclosing(_chunks(stream, unfinished)) as chunks,
+                await self._create(client, body) as stream,
+                aclosing(self._chunks(stream, unfinished)) as chunks,
             ):
                 async for chunk in chunks:
                     clock.alive()
-                    token = unfinished.take(chunk)
+                    token = take(unfinished, chunk)
                     if token and on_token is not None:
                         on_token(token)
                     if unfinished.too_long:
@@ -165,29 +186,44 @@ class ChatModel:
         unfinished.text()
         return unfinished
 
+    async def _create(self, client: "AsyncOpenAI", body: dict[str, Any]) -> "AsyncStream[Any]":
+        """The stream of one request."""
+        create = client.responses.create if self._manners.uses_responses else client.chat.completions.create
+        stream: AsyncStream[Any] = await create(**body)
+        return stream
 
-async def _chunks(
-    stream: "AsyncStream[ChatCompletionChunk]", unfinished: Unfinished
-) -> AsyncGenerator[object, None]:
-    """The stream's chunks; a whole answer in one JSON document counts as one chunk.
+    async def _chunks(
+        self, stream: "AsyncStream[Any]", unfinished: Unfinished
+    ) -> AsyncGenerator[object, None]:
+        """The stream's chunks; a whole answer in one JSON document counts as one chunk.
 
-    Raises:
-        Passing: what came is not JSON: cut in two, or a page of a proxy.
-    """
-    from openai import APIConnectionError
-    from openai.types.chat import ChatCompletion
+        Raises:
+            Passing: what came is not JSON: cut in two, or a page of a proxy.
+        """
+        from openai import APIConnectionError
 
-    try:
-        if stream.response.headers.get("content-type", "").startswith("application/json"):
-            document = json.loads(await read_body(stream.response))
-            yield ChatCompletion.construct(**document) if isinstance(document, dict) else document
-            return
-        async for chunk in stream:
-            yield chunk
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        if unfinished.finish is None:
-            raise Passing(f"the answer is not valid JSON ({error})") from None
-    except APIConnectionError:
-        # Dropped behind the last word: the answer is complete, only its token count is missing.
-        if unfinished.finish is None:
-            raise
+        try:
+            if stream.response.headers.get("content-type", "").startswith("application/json"):
+                yield self._whole(json.loads(await read_body(stream.response)))
+                return
+            async for chunk in stream:
+                yield chunk
+        except (json.JSONDecodeError, UnicodeDecodeError) as error:
+            if unfinished.finish is None:
+                raise Passing(f"the answer is not valid JSON ({error})") from None
+        except APIConnectionError:
+            # Dropped behind the last word: the answer is complete, only its token count is missing.
+            if unfinished.finish is None:
+                raise
+
+    def _whole(self, document: object) -> object:
+        """An answer that was not streamed, as a chunk."""
+        if not isinstance(document, dict):
+            return document
+        if self._manners.uses_responses:
+            from openai.types.responses import Response
+
+            return SimpleNamespace(type="response.completed", response=Response.construct(**document))
+        from openai.types.chat import ChatCompletion
+
+        return ChatCompletion.construct(**document)

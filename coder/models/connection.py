@@ -2,18 +2,32 @@
 
 import asyncio
 import json
+from collections.abc import AsyncIterator
+from functools import cache
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 from coder.models.endpoint import Endpoint
 
 if TYPE_CHECKING:
-    from httpx2 import Response
+    from httpx2 import AsyncByteStream, Response
     from openai import AsyncOpenAI
 
 CONNECT_S = 10.0
 LISTING_S = 2.0
 """Longest wait for a list of models: it only makes messages and defaults better."""
+
+
+LARGEST_BODY = 64 << 20
+"""Bytes of one response; the longest answers of today's models have half of it, as a stream."""
+
+
+LARGEST_LINE = 8 << 20
+"""Bytes of one event of a stream."""
+
+
+class TooLarge(Exception):
+    """A response goes on beyond what is taken of one."""
 
 
 class Connection:
@@ -68,6 +82,35 @@ async def read_body(response: "Response") -> bytes:
         raise APIConnectionError(request=response.request) from error
 
 
+@cache
+def _bounded(library: str) -> Any:  # noqa: ANN401  (a class of a library that is known when it runs)
+    class Bounded(import_module(library).AsyncByteStream):  # type: ignore[misc]
+        """A response's bytes, no more than anyone could use."""
+
+        def __init__(self, response: "Response") -> None:
+            self._stream = cast("AsyncByteStream", response.stream)
+            self._has_lines = "event-stream" in response.headers.get("content-type", "")
+
+        async def __aiter__(self) -> AsyncIterator[bytes]:
+            left, line = LARGEST_BODY, 0
+            async for piece in self._stream:
+                left -= len(piece)
+                line = 0 if b"\n" in piece else line + len(piece)
+                if left < 0 or (self._has_lines and line > LARGEST_LINE):
+                    raise TooLarge
+                yield piece
+
+        async def aclose(self) -> None:
+            await self._stream.aclose()
+
+    return Bounded
+
+
+async def _bound(response: "Response") -> None:
+    # httpx2, or httpx below version 3 of the SDK.
+    response.stream = _bounded(type(response).__module__.partition(".")[0])(response)
+
+
 def _client(endpoint: Endpoint) -> "AsyncOpenAI":
     import openai
 
@@ -84,6 +127,7 @@ def _client(endpoint: Endpoint) -> "AsyncOpenAI":
             # Reading certificates takes longer than everything else here, and plain HTTP needs none.
             verify=not (endpoint.is_local and url.startswith("http:")),
             timeout=openai.Timeout(None, connect=CONNECT_S),
+            event_hooks={"response": [_bound]},
         ),
     )
     if endpoint.limit_field == "max_tokens":

@@ -70,6 +70,8 @@ class Patience(BaseModel):
     """Longest wait for the first sign of life of one request."""
     idle_s: float = Field(default=120.0, gt=0)
     """Longest silence in the middle of an answer."""
+    whole_s: float = Field(default=1800.0, gt=0)
+    """Longest time for one answer, over all retries, whatever signs of life there are."""
     attempts: int = Field(default=5, ge=1)
     """Requests in all, the first one included."""
     first_wait_s: float = Field(default=0.5, ge=0)
@@ -77,7 +79,7 @@ class Patience(BaseModel):
 
 
 # A server on this machine may be loading its weights, or reading a long prompt on a slow processor.
-LOCAL_PATIENCE = Patience(headers_s=300.0, idle_s=300.0)
+LOCAL_PATIENCE = Patience(headers_s=300.0, idle_s=300.0, whole_s=7200.0)
 
 
 def without_credentials(url: str) -> str:

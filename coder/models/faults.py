@@ -4,20 +4,35 @@ Nothing here is raised `from` the SDK's exception: its text holds what the endpo
 """
 
 import errno
+import re
 import socket
 import ssl
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from coder.errors import ModelAuthError, ModelError, ModelRefused, ModelUnavailable
+from coder.errors import (
+    ContextTooLong,
+    ModelAuthError,
+    ModelError,
+    ModelRefused,
+    ModelUnavailable,
+    RateLimited,
+)
 from coder.models.endpoint import Endpoint
-from coder.models.retries import Passing, retry_after_s
+from coder.models.retries import Passing, reset_s, retry_after_s
 from coder.redact import redact
 
 if TYPE_CHECKING:
     from openai import APIStatusError, OpenAIError
 
 PASSING = frozenset({408, 409, 425, 429})
+TOO_MANY = 429
+# Every provider words it otherwise; the code is OpenAI's.
+_TOO_LONG = re.compile(
+    r"context[ _](length|size|window)|maximum context|(prompt|input|request|conversation) (is )?too long"
+    r"|too many (input )?tokens|input tokens? (count )?[^.]{0,20}exceed|reduce the length",
+    re.IGNORECASE,
+)
 EXCERPT = 300
 """Characters of an endpoint's own words in a message."""
 
@@ -31,12 +46,17 @@ def status_fault(error: "APIStatusError", endpoint: Endpoint) -> Exception:
     if status == 429 and error.code == "insufficient_quota":
         return ModelUnavailable(f"The account behind {endpoint.name} has no credit left{said}.")
     if status in PASSING or status >= 500:
-        return Passing(f"HTTP {status}{said}", after_s=retry_after_s(error.response.headers))
+        wait_s = retry_after_s(error.response.headers)
+        if wait_s is None and status == TOO_MANY:
+            wait_s = reset_s(error.response.headers)
+        return Passing(f"HTTP {status}{said}", after_s=wait_s, is_limit=status == TOO_MANY)
     if status < 400:
         return ModelRefused(
             f"{endpoint.shown_url} redirects (HTTP {status}), and a key does not follow a redirect. "
             "Give the final address with --base-url."
         )
+    if status in (400, 413, 422) and (error.code == "context_length_exceeded" or _TOO_LONG.search(said)):
+        return ContextTooLong(f"{endpoint.name} can't read so long a conversation (HTTP {status}){said}.")
     return ModelRefused(f"{endpoint.name} refused the request (HTTP {status}){said}.")
 
 
@@ -68,7 +88,8 @@ def given_up(fault: Passing, endpoint: Endpoint, *, attempts: int) -> ModelError
     times = "once" if attempts == 1 else f"{attempts} times"
     asked = f" It asks to wait {fault.after_s:.0f} s." if fault.after_s and fault.after_s >= 1 else ""
     advice = f" {fault.advice}" if fault.advice else ""
-    return ModelUnavailable(
+    kind = RateLimited if fault.is_limit else ModelUnavailable
+    return kind(
         f"{endpoint.name} gave no answer, asked {times}: {fault.reason}.{advice}{asked} "
         "Try again later, or name another --model."
     )

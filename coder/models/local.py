@@ -11,7 +11,7 @@ from pydantic import SecretStr
 from coder.models.chat import ChatModel
 from coder.models.endpoint import LOCAL_PATIENCE, Endpoint, Patience
 from coder.models.llama import Llama
-from coder.models.model import Answer, ChatMessage, OnRetry, Sampling
+from coder.models.model import Answer, ChatMessage, Form, OnRetry, Sampling
 
 CONTEXT = 4096
 """Tokens, prompt and answer together."""
@@ -51,6 +51,7 @@ class LocalModel:
         messages: Sequence[ChatMessage],
         *,
         sampling: Sampling,
+        form: Form | None = None,
         on_token: Callable[[str], None] | None = None,
         on_retry: OnRetry | None = None,
     ) -> Answer:
@@ -64,7 +65,7 @@ class LocalModel:
         # A weak model that has begun to ramble goes on until it is stopped.
         most = min(sampling.max_tokens, self._context // 2)
         capped = sampling.model_copy(update={"max_tokens": most})
-        answer = await chat.answer(messages, sampling=capped, on_token=on_token, on_retry=on_retry)
+        answer = await chat.answer(messages, sampling=capped, form=form, on_token=on_token, on_retry=on_retry)
         # llama.cpp says the path of its file, which is nobody's business in a log.
         return answer.model_copy(update={"model": self._weights.stem})
 

@@ -1,14 +1,28 @@
 """Manners: what is sent to an endpoint, less the parameters that it has refused before."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from coder.models.endpoint import Endpoint
-from coder.models.model import ChatMessage, Sampling
+from coder.models.model import ChatMessage, Form, Sampling
+from coder.models.wire import chat_form, chat_messages, response_form, response_input
 
-# An endpoint may lack any of these, and the request still means the same or nearly so.
-OPTIONAL = ("stream_options", "max_completion_tokens", "max_tokens", "temperature", "top_p", "seed")
+# An endpoint may lack any of these, and the request still means the same or nearly so. A schema stands in the
+# prompt, too, and what comes is checked against it.
+OPTIONAL = (
+    "stream_options",
+    "max_completion_tokens",
+    "max_output_tokens",
+    "max_tokens",
+    "temperature",
+    "top_p",
+    "seed",
+    "random_seed",
+    "response_format",
+    "text",
+)
+RESPONSES_ONLY = re.compile(r"v1/responses")
 
 
 class Manners:
@@ -18,35 +32,52 @@ class Manners:
         self._endpoint = endpoint
         self._limit_field = endpoint.limit_field
         self._dropped: set[str] = set()
+        self.uses_responses = endpoint.api == "responses"
+        """The Responses API is asked, not chat completions."""
 
-    def body(self, messages: Sequence[ChatMessage], sampling: Sampling) -> dict[str, Any]:
-        """Keyword arguments for `chat.completions.create`."""
-        options: dict[str, Any] = {
-            "stream_options": {"include_usage": True},
-            self._limit_field: sampling.max_tokens,
-            "temperature": sampling.temperature,
-            "top_p": sampling.top_p,
-            "seed": sampling.seed,
-        }
-        return {
-            "model": self._endpoint.model,
-            "messages": [message.model_dump() for message in messages],
-            "stream": True,
-            **{
-                name: value
-                for name, value in options.items()
-                if value is not None and name not in self._dropped
-            },
-        }
+    def body(
+        self, messages: Sequence[ChatMessage], sampling: Sampling, form: Form | None = None
+    ) -> dict[str, Any]:
+        """Keyword arguments for `chat.completions.create`, or for `responses.create`."""
+        if self.uses_responses:
+            own: Mapping[str, object] = {
+                "input": response_input(messages),
+                "store": False,
+                "max_output_tokens": sampling.max_tokens,
+                **(response_form(form) if form is not None else {}),
+            }
+        else:
+            own = {
+                "messages": chat_messages(messages),
+                "stream_options": {"include_usage": True},
+                self._limit_field: sampling.max_tokens,
+                # By way of extra_body, where the SDK doesn't know the name.
+                self._endpoint.seed_field: sampling.seed,
+                **(chat_form(form) if form is not None else {}),
+            }
+        fields = {**own, "temperature": sampling.temperature, "top_p": sampling.top_p}
+        kept = {name: v for name, v in fields.items() if v is not None and name not in self._dropped}
+        body = {"model": self._endpoint.model, "stream": True, **kept}
+        if "random_seed" in body:
+            body["extra_body"] = {"random_seed": body.pop("random_seed")}
+        return body
 
     def learn(self, refusal: str, body: dict[str, Any]) -> bool:
         """Take a refused parameter out of later bodies; False where the refusal names none that was sent."""
-        refused = next((name for name in OPTIONAL if name in body and _names(refusal, name)), None)
+        sent = body.keys() | body.get("extra_body", {}).keys()
+        refused = next((name for name in OPTIONAL if name in sent and _names(refusal, name)), None)
         if refused is None:
             return False
         if refused == "max_tokens" and _names(refusal, "max_completion_tokens"):
             self._limit_field = "max_completion_tokens"
         self._dropped.add(refused)
+        return True
+
+    def learn_interface(self, refusal: str) -> bool:
+        """Ask the Responses API from now on, where a refusal says that the model answers only there."""
+        if self.uses_responses or not RESPONSES_ONLY.search(refusal):
+            return False
+        self.uses_responses = True
         return True
 
 

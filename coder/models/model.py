@@ -1,10 +1,61 @@
 """The seam to whoever answers: Model, and the plain data that crosses it."""
 
+import json
 from collections.abc import Awaitable, Callable, Sequence
 from decimal import Decimal
 from typing import Literal, Protocol
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    JsonValue,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+)
+
+JsonObject = dict[str, JsonValue]
+_LATER = ("reasoning", "tool_calls")
+"""Fields that came after the first recordings; left out where they are empty."""
+
+
+class ToolCall(BaseModel):
+    """A tool that the model wants called."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    id: str
+    name: str
+    arguments: str
+    """JSON as the model wrote it; `parsed` says what it holds."""
+
+    def parsed(self) -> JsonObject:
+        """The arguments.
+
+        Raises:
+            ValueError: they are broken, or no JSON object; the message is fit for the model.
+        """
+        try:
+            value = json.loads(self.arguments or "{}")
+        except (ValueError, RecursionError) as error:
+            raise ValueError(f"The arguments of {self.name} are not valid JSON: {error}") from error
+        if not isinstance(value, dict):
+            raise ValueError(f"The arguments of {self.name} are no JSON object.")
+        return value
+
+
+class Image(BaseModel):
+    """A picture that the model is to see."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    media_type: Literal["image/png", "image/jpeg", "image/gif", "image/webp"]
+    base64: str = Field(pattern=r"^[A-Za-z0-9+/]+={0,2}$")
+
+    @property
+    def url(self) -> str:
+        """As a `data:` URL."""
+        return f"data:{self.media_type};base64,{self.base64}"
 
 
 class ChatMessage(BaseModel):
@@ -12,8 +63,39 @@ class ChatMessage(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    role: Literal["system", "user", "assistant"]
+    role: Literal["system", "user", "assistant", "tool"]
     content: str
+    images: tuple[Image, ...] = ()
+    tool_calls: tuple[ToolCall, ...] = ()
+    """What the assistant wanted called."""
+    tool_call_id: str | None = None
+    """Of a message of role `tool`: the call that it answers."""
+
+    @model_serializer(mode="wrap")
+    def _as_before(self, plain: SerializerFunctionWrapHandler) -> dict[str, object]:
+        """Without what isn't there: requests are known by their JSON, also those of older recordings."""
+        return {name: value for name, value in plain(self).items() if value or name in ("role", "content")}
+
+
+class ToolSpec(BaseModel):
+    """A tool that the model may call."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")
+    description: str
+    parameters: JsonObject
+    """JSON schema of the arguments."""
+
+
+class Form(BaseModel):
+    """What an answer may be, other than any text."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    tools: tuple[ToolSpec, ...] = ()
+    json_schema: JsonObject | None = None
+    """The answer is one JSON document of this schema, where the endpoint can be held to it."""
 
 
 class Sampling(BaseModel):
@@ -45,11 +127,19 @@ class Answer(BaseModel):
 
     text: str
     model: str
+    reasoning: str = ""
+    """What the model thought before, where the endpoint tells; never part of the text."""
+    tool_calls: tuple[ToolCall, ...] = ()
     finish: Literal["stop", "length", "refusal", "other"] = "stop"
     usage: Usage = Usage()
     cost_usd: Decimal | None = None
     """None where no price is known: unknown is never said to be 0."""
     seconds: float = 0.0
+
+    @model_serializer(mode="wrap")
+    def _as_before(self, plain: SerializerFunctionWrapHandler) -> dict[str, object]:
+        document: dict[str, object] = plain(self)
+        return {name: value for name, value in document.items() if value or name not in _LATER}
 
 
 class Retry(BaseModel):
@@ -62,8 +152,19 @@ class Retry(BaseModel):
     reason: str
 
 
-OnRetry = Callable[[Retry], Awaitable[None]]
-"""Called, and awaited, before each wait: the retry is in the log before it happens."""
+class Switch(BaseModel):
+    """Another model is asked instead, as it is shown on screen and logged."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    model: str
+    """`provider/model` that did not answer."""
+    next: str
+    reason: str
+
+
+OnRetry = Callable[[Retry | Switch], Awaitable[None]]
+"""Called, and awaited, before each wait or switch: it is in the log before it happens."""
 
 
 class Model(Protocol):
@@ -78,10 +179,14 @@ class Model(Protocol):
         messages: Sequence[ChatMessage],
         *,
         sampling: Sampling,
+        form: Form | None = None,
         on_token: Callable[[str], None] | None = None,
         on_retry: OnRetry | None = None,
     ) -> Answer:
         """Answer one conversation.
+
+        Args:
+            form: tools that may be called, or a schema; None is text.
 
         Raises:
             ModelError: by its subclass; retries that can heal were made before.

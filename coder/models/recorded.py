@@ -12,7 +12,7 @@ from typing import Self
 
 from coder.errors import ModelError, UsageError
 from coder.models.difference import difference
-from coder.models.model import Answer, ChatMessage, Model, OnRetry, Sampling
+from coder.models.model import Answer, ChatMessage, Form, Model, OnRetry, Sampling
 from coder.models.recording import Entry, Header, Redact, Request, open_recording, read_recording, redacted
 from coder.models.scripted import Scripted
 from coder.redact import redact
@@ -53,6 +53,7 @@ class Recorder:
         messages: Sequence[ChatMessage],
         *,
         sampling: Sampling,
+        form: Form | None = None,
         on_token: Callable[[str], None] | None = None,
         on_retry: OnRetry | None = None,
     ) -> Answer:
@@ -62,8 +63,10 @@ class Recorder:
             ModelError: the model's own.
             UsageError: the file can't be written any more.
         """
-        answer = await self._model.answer(messages, sampling=sampling, on_token=on_token, on_retry=on_retry)
-        request = redacted(messages, sampling, redact=self._redact)
+        answer = await self._model.answer(
+            messages, sampling=sampling, form=form, on_token=on_token, on_retry=on_retry
+        )
+        request = redacted(messages, sampling, form, redact=self._redact)
         written = answer.model_copy(update={"text": self._redact(answer.text)})
         entry = Entry(key=request.key, request=request, answer=written)
         try:
@@ -123,6 +126,7 @@ class Recorded:
         messages: Sequence[ChatMessage],
         *,
         sampling: Sampling,
+        form: Form | None = None,
         on_token: Callable[[str], None] | None = None,
         on_retry: OnRetry | None = None,
     ) -> Answer:
@@ -131,7 +135,7 @@ class Recorded:
         Raises:
             ModelError: the request was not recorded, or not so often; the message says what differs.
         """
-        request = redacted(messages, sampling, redact=self._redact)
+        request = redacted(messages, sampling, form, redact=self._redact)
         answers, nth = self._answers.get(request.key, []), self._played[request.key]
         if nth >= len(answers):
             raise ModelError(self._unknown(request, nth))

@@ -11,10 +11,16 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Literal, TextIO, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    model_serializer,
+)
 
 from coder.errors import UsageError
-from coder.models.model import Answer, ChatMessage, Sampling
+from coder.models.model import Answer, ChatMessage, Form, Sampling
 
 Redact = Callable[[str], str]
 Line = TypeVar("Line", bound=BaseModel)
@@ -44,6 +50,12 @@ class Request(BaseModel):
 
     messages: tuple[ChatMessage, ...]
     sampling: Sampling
+    form: Form | None = None
+
+    @model_serializer(mode="wrap")
+    def _as_before(self, plain: SerializerFunctionWrapHandler) -> dict[str, object]:
+        """Without a form where there is none: the keys of older recordings stay."""
+        return {name: value for name, value in plain(self).items() if value is not None}
 
     @property
     def key(self) -> str:
@@ -62,13 +74,16 @@ class Entry(BaseModel):
     answer: Answer
 
 
-def redacted(messages: Sequence[ChatMessage], sampling: Sampling, *, redact: Redact) -> Request:
+def redacted(
+    messages: Sequence[ChatMessage], sampling: Sampling, form: Form | None = None, *, redact: Redact
+) -> Request:
     """The request as it is written down and looked up."""
     return Request(
         messages=tuple(
             message.model_copy(update={"content": redact(message.content)}) for message in messages
         ),
         sampling=sampling,
+        form=form,
     )
 
 

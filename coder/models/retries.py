@@ -1,5 +1,6 @@
 """When to ask again: only what can heal, never past the deadline, as the endpoint wishes (Retry-After)."""
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -22,13 +23,17 @@ class Passing(Exception):
         reason: one line for the screen.
         after_s: how long the endpoint asks to wait; None where it doesn't say.
         advice: a sentence for the end, when it has not passed.
+        is_limit: there were too many requests; nothing is wrong otherwise.
     """
 
-    def __init__(self, reason: str, *, after_s: float | None = None, advice: str = "") -> None:
+    def __init__(
+        self, reason: str, *, after_s: float | None = None, advice: str = "", is_limit: bool = False
+    ) -> None:
         super().__init__(reason)
         self.reason = reason
         self.after_s = after_s
         self.advice = advice
+        self.is_limit = is_limit
 
 
 class Clock:
@@ -100,6 +105,51 @@ def retry_after_s(headers: Mapping[str, str], *, now: datetime | None = None) ->
     if date.tzinfo is None:
         date = date.replace(tzinfo=UTC)
     return max(0.0, (date - (now or datetime.now(UTC))).total_seconds())
+
+
+def reset_s(headers: Mapping[str, str], *, now: datetime | None = None) -> float | None:
+    """Seconds until a limit that is spent is counted anew, as the headers of rate limits say; None: unsaid.
+
+    The field's own dialects: OpenAI's and Groq's `1m30.5s` and `20ms`, Anthropic's date (RFC 3339), seconds,
+    and seconds or milliseconds since the epoch.
+    """
+    spent = [
+        after
+        for name, value in headers.items()
+        if (match := _RESET.fullmatch(name.lower())) and _is_spent(headers, match)
+        if (after := _until(value.strip(), now or datetime.now(UTC))) is not None
+    ]
+    return max(spent, default=None)
+
+
+_RESET = re.compile(r"(?:x-|anthropic-)?ratelimit-(?:(?:input-|output-)?(?:requests|tokens)-)?reset(?:-\w+)?")
+_SPAN = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m(?!s))?(?:(\d+(?:\.\d+)?)s)?(?:(\d+(?:\.\d+)?)ms)?")
+_SPAN_UNITS = (86_400, 3_600, 60, 1, 0.001)
+_EPOCH = 1_000_000_000
+"""Numbers above this are times, not spans: no limit is counted anew in 30 years."""
+
+
+def _is_spent(headers: Mapping[str, str], reset: re.Match[str]) -> bool:
+    """Whether what is counted anew then has come to its end; where it isn't told, it may have."""
+    left = headers.get(reset.string.lower().replace("reset", "remaining"))
+    return left is None or _number(left) == 0
+
+
+def _until(value: str, now: datetime) -> float | None:
+    number = _number(value)
+    if number is not None:
+        if number < _EPOCH:
+            return number
+        since = number / 1000 if number > 1000 * _EPOCH else number
+        return max(0.0, since - now.timestamp())
+    span = _SPAN.fullmatch(value)
+    if value and span is not None:
+        return sum(float(part) * unit for part, unit in zip(span.groups(), _SPAN_UNITS, strict=True) if part)
+    try:
+        date = datetime.fromisoformat(value)
+    except ValueError:
+        return None
+    return max(0.0, ((date if date.tzinfo else date.replace(tzinfo=UTC)) - now).total_seconds())
 
 
 def _number(value: str) -> float | None:

@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Self
 
 from coder.errors import ModelError
-from coder.models.model import Answer, ChatMessage, OnRetry, Sampling
+from coder.models.model import Answer, ChatMessage, Form, OnRetry, Sampling
 from coder.models.recording import Request
 from coder.models.stream import estimated_usage
 
@@ -39,6 +39,7 @@ class Scripted:
         messages: Sequence[ChatMessage],
         *,
         sampling: Sampling,
+        form: Form | None = None,
         on_token: Callable[[str], None] | None = None,
         on_retry: OnRetry | None = None,
     ) -> Answer:
@@ -50,7 +51,7 @@ class Scripted:
         if len(self.requests) == len(self._answers):
             raise ModelError(f"The script has {len(self._answers)} answers, and one more was asked for.")
         text = self._answers[len(self.requests)]
-        self.requests.append(Request(messages=tuple(messages), sampling=sampling))
+        self.requests.append(Request(messages=tuple(messages), sampling=sampling, form=form))
         if on_token is not None:
             on_token(text)
         usage = estimated_usage(messages, text)

@@ -3,11 +3,15 @@
 from collections.abc import Sequence
 from typing import Literal
 
-from coder.models.model import ChatMessage, Usage
+from coder.models.model import ChatMessage, ToolCall, Usage
 from coder.models.retries import Passing
 
 LARGEST_ANSWER = 4 << 20
 """Characters; an endpoint that goes on is cut off there."""
+MOST_CALLS = 128
+"""Calls of tools in one answer."""
+# Some endpoints let a model's thoughts stand in front of its answer.
+THINKS, THOUGHT = "<think>", "</think>"
 
 Finish = Literal["stop", "length", "refusal", "other"]
 
@@ -25,8 +29,14 @@ class Unfinished:
 
     def __init__(self) -> None:
         self._pieces: list[str] = []
+        self._said_any = False
         self._size = 0
-        self._seen_choice = False
+        self.seen_choice = False
+        """Something came that is an answer, be it empty."""
+        self._thoughts: list[str] = []
+        self._thinks: bool | None = None
+        self._tail = ""
+        self._calls: dict[int, _Call] = {}
         self.finish: Finish | None = None
         self.model: str | None = None
         self.usage: Usage | None = None
@@ -39,7 +49,7 @@ class Unfinished:
         choices = getattr(chunk, "choices", None)
         if not isinstance(choices, list) or not choices:
             return ""
-        self._seen_choice = True
+        self.seen_choice = True
         return self._take_choice(choices[0])
 
     def _take_choice(self, choice: object) -> str:
@@ -47,16 +57,90 @@ class Unfinished:
         finish = getattr(choice, "finish_reason", None)
         if isinstance(finish, str):
             self.finish = FINISHES.get(finish.lower(), "other")
-        text = _text(getattr(part, "content", None))
+        self.think(_text(getattr(part, "reasoning_content", None) or getattr(part, "reasoning", None)))
+        self._take_calls(getattr(part, "tool_calls", None))
+        text = self._said(_text(getattr(part, "content", None)))
         refusal = _text(getattr(part, "refusal", None))
         if refusal:
             self.finish = "refusal"
-        text = (text + refusal)[: LARGEST_ANSWER - self._size]
+        return self.say(text + refusal)
+
+    def say(self, text: str) -> str:
+        """Add to the text, as far as there is room, and return what was added."""
+        text = text[: LARGEST_ANSWER - self._size]
         self._pieces.append(text)
+        self._said_any = self._said_any or bool(text)
         self._size += len(text)
         if self._size >= LARGEST_ANSWER:
             self.finish = "length"
         return text
+
+    @property
+    def has_text(self) -> bool:
+        """Whether anything was said so far."""
+        return self._said_any
+
+    def end(self, finish: Finish) -> None:
+        """The endpoint says that the answer is complete, and why it ends; one that was cut stays so."""
+        if not self.too_long:
+            self.finish = finish
+
+    def think(self, text: str) -> None:
+        """Add to the reasoning, as far as there is room; it counts as text does."""
+        text = text[: LARGEST_ANSWER - self._size]
+        if text:
+            self._thoughts.append(text)
+            self._size += len(text)
+
+    def call(self, place: int, *, id: str = "", name: str = "", arguments: str = "") -> None:
+        """Add to the call of a tool that stands at this place of the answer."""
+        if place not in self._calls and len(self._calls) >= MOST_CALLS:
+            return
+        call = self._calls.setdefault(place, _Call())
+        call.id = call.id or id
+        call.name = call.name or name
+        arguments = arguments[: LARGEST_ANSWER - self._size]
+        call.arguments.append(arguments)
+        self._size += len(arguments)
+
+    @property
+    def reasoning(self) -> str:
+        """What the model thought."""
+        return "".join(self._thoughts).strip()
+
+    def tool_calls(self) -> tuple[ToolCall, ...]:
+        """The tools that the model wants called, in the order of their places."""
+        return tuple(
+            ToolCall(id=call.id or f"call_{place}", name=call.name, arguments="".join(call.arguments))
+            for place, call in sorted(self._calls.items())
+        )
+
+    def _take_calls(self, calls: object) -> None:
+        for at, call in enumerate(calls if isinstance(calls, list) else ()):
+            index, function = getattr(call, "index", None), getattr(call, "function", None)
+            self.call(
+                index if isinstance(index, int) else at,
+                id=_text(getattr(call, "id", None)),
+                name=_text(getattr(function, "name", None)),
+                arguments=_text(getattr(function, "arguments", None)),
+            )
+
+    def _said(self, text: str) -> str:
+        """What of a piece of content is said, and not thought."""
+        if self._thinks is None and text.strip():
+            self._thinks = text.lstrip().startswith(THINKS)
+            text = text.lstrip().removeprefix(THINKS) if self._thinks else text
+        if not self._thinks:
+            return text if self.has_text or not self._thoughts else text.lstrip()
+        joined = self._tail + text
+        at = joined.find(THOUGHT)
+        if at < 0:
+            self.think(text)
+            self._tail = joined[-len(THOUGHT) + 1 :]
+            return ""
+        self._thinks = False
+        self._thoughts = ["".join([*self._thoughts, text]).partition(THOUGHT)[0]]
+        return joined[at + len(THOUGHT) :].lstrip()
 
     @property
     def too_long(self) -> bool:
@@ -69,11 +153,17 @@ class Unfinished:
         Raises:
             Passing: the endpoint stopped before the end, or said nothing that is an answer.
         """
-        if not self._seen_choice:
+        if not self.seen_choice:
             raise Passing("the endpoint sent nothing that is an answer")
         if self.finish is None:
             raise Passing("the answer broke off in the middle")
         return "".join(self._pieces)
+
+
+class _Call:
+    def __init__(self) -> None:
+        self.id = self.name = ""
+        self.arguments: list[str] = []
 
 
 def estimated_usage(messages: Sequence[ChatMessage], text: str) -> Usage:

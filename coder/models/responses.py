@@ -1,0 +1,79 @@
+"""The Responses API's answers, read into the same Unfinished as those of chat completions."""
+
+from collections.abc import Iterator
+
+from coder.models.model import Usage
+from coder.models.retries import Passing
+from coder.models.stream import Finish, Unfinished
+
+_INCOMPLETE: dict[str, Finish] = {"max_output_tokens": "length", "content_filter": "refusal"}
+
+
+def take_event(unfinished: Unfinished, event: object) -> str:
+    """Take one event of a stream in and return the text that it adds; often none.
+
+    Raises:
+        Passing: the endpoint says that it failed.
+    """
+    kind = getattr(event, "type", None)
+    delta = getattr(event, "delta", None)
+    match kind:
+        case "response.output_text.delta" | "response.refusal.delta":
+            unfinished.seen_choice = True
+            return unfinished.say(delta if isinstance(delta, str) else "")
+        case "response.reasoning_text.delta" | "response.reasoning_summary_text.delta":
+            unfinished.think(delta if isinstance(delta, str) else "")
+        case "response.completed" | "response.incomplete":
+            return take_response(unfinished, getattr(event, "response", None))
+        case "response.failed" | "error":
+            failed = getattr(event, "response", event)
+            error = getattr(failed, "error", None) or failed
+            raise Passing(f"an error in the middle of the answer: {getattr(error, 'message', 'unknown')}")
+    return ""
+
+
+def take_response(unfinished: Unfinished, response: object) -> str:
+    """Take a whole response in and return what of its text was not there before."""
+    unfinished.seen_choice = True
+    unfinished.usage = _usage(getattr(response, "usage", None)) or unfinished.usage
+    model = getattr(response, "model", None)
+    unfinished.model = model if isinstance(model, str) and model else unfinished.model
+    items = [*_rows(response, "output")]
+    for place, item in enumerate(items):
+        if getattr(item, "type", None) == "function_call":
+            names = {"id": "call_id", "name": "name", "arguments": "arguments"}
+            unfinished.call(place, **{ours: _text(item, theirs) for ours, theirs in names.items()})
+    said = [part for item in items for part in _rows(item, "content")]
+    refusal = "".join(_text(part, "refusal") for part in said)
+    details = getattr(response, "incomplete_details", None)
+    reason = _text(details, "reason")
+    unfinished.end("refusal" if refusal else _INCOMPLETE.get(reason, "other") if reason else "stop")
+    if unfinished.has_text:
+        return ""
+    return unfinished.say("".join(_text(part, "text") for part in said) + refusal)
+
+
+def _usage(usage: object) -> Usage | None:
+    if usage is None:
+        return None
+    return Usage(
+        input_tokens=_count(usage, "input_tokens"),
+        output_tokens=_count(usage, "output_tokens"),
+        cached_tokens=_count(getattr(usage, "input_tokens_details", None), "cached_tokens"),
+        reasoning_tokens=_count(getattr(usage, "output_tokens_details", None), "reasoning_tokens"),
+    )
+
+
+def _rows(holder: object, name: str) -> Iterator[object]:
+    rows = getattr(holder, name, None)
+    yield from rows if isinstance(rows, list) else ()
+
+
+def _text(holder: object, name: str) -> str:
+    text = getattr(holder, name, None)
+    return text if isinstance(text, str) else ""
+
+
+def _count(holder: object, name: str) -> int:
+    value = getattr(holder, name, None)
+    return value if isinstance(value, int) and value >= 0 else 0

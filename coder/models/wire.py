@@ -1,0 +1,96 @@
+"""How a conversation stands in a request: for chat completions, and for the Responses API."""
+
+from collections.abc import Sequence
+
+from pydantic import JsonValue
+
+from coder.models.model import ChatMessage, Form, JsonObject, ToolSpec
+
+SCHEMA_NAME = "answer"
+
+
+def chat_messages(messages: Sequence[ChatMessage]) -> list[JsonObject]:
+    """`messages` of chat completions."""
+    return [_chat_message(message) for message in messages]
+
+
+def chat_form(form: Form) -> JsonObject:
+    """The fields of chat completions that say what an answer may be."""
+    fields: JsonObject = {}
+    if form.tools:
+        fields["tools"] = [{"type": "function", "function": _function(tool)} for tool in form.tools]
+    if form.json_schema is not None:
+        strict = is_strict(form.json_schema)
+        schema: JsonObject = {"name": SCHEMA_NAME, "schema": form.json_schema, "strict": strict}
+        fields["response_format"] = {"type": "json_schema", "json_schema": schema}
+    return fields
+
+
+def response_input(messages: Sequence[ChatMessage]) -> list[JsonObject]:
+    """`input` of the Responses API."""
+    return [item for message in messages for item in _response_items(message)]
+
+
+def response_form(form: Form) -> JsonObject:
+    """The fields of the Responses API that say what an answer may be."""
+    fields: JsonObject = {}
+    if form.tools:
+        fields["tools"] = [{"type": "function", "strict": False, **_function(tool)} for tool in form.tools]
+    if form.json_schema is not None:
+        strict = is_strict(form.json_schema)
+        schema: JsonObject = {"type": "json_schema", "name": SCHEMA_NAME}
+        schema |= {"schema": form.json_schema, "strict": strict}
+        fields["text"] = {"format": schema}
+    return fields
+
+
+def is_strict(schema: JsonValue) -> bool:
+    """Whether an endpoint takes a schema as strict: objects have all their properties, and no others."""
+    if isinstance(schema, list):
+        return all(map(is_strict, schema))
+    if not isinstance(schema, dict):
+        return True
+    if schema.get("type") == "object":
+        properties, required = schema.get("properties"), schema.get("required")
+        if schema.get("additionalProperties") is not False or not isinstance(properties, dict):
+            return False
+        if not isinstance(required, list) or set(map(str, required)) != set(properties):
+            return False
+    return all(is_strict(value) for name, value in schema.items() if name != "required")
+
+
+def _function(tool: ToolSpec) -> JsonObject:
+    return {"name": tool.name, "description": tool.description, "parameters": tool.parameters}
+
+
+def _chat_message(message: ChatMessage) -> JsonObject:
+    wired: JsonObject = {"role": message.role, "content": message.content}
+    if message.images:
+        pictures: list[JsonValue] = [
+            {"type": "image_url", "image_url": {"url": image.url}} for image in message.images
+        ]
+        wired["content"] = [{"type": "text", "text": message.content}, *pictures]
+    if message.tool_calls:
+        wired["tool_calls"] = [
+            {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
+            for call in message.tool_calls
+        ]
+    if message.tool_call_id is not None:
+        wired["tool_call_id"] = message.tool_call_id
+    return wired
+
+
+def _response_items(message: ChatMessage) -> list[JsonObject]:
+    if message.role == "tool":
+        return [{"type": "function_call_output", "call_id": message.tool_call_id, "output": message.content}]
+    said: list[JsonObject] = []
+    if message.content or message.images or not message.tool_calls:
+        kind = "output_text" if message.role == "assistant" else "input_text"
+        parts: list[JsonValue] = [{"type": kind, "text": message.content}]
+        parts += [{"type": "input_image", "image_url": image.url} for image in message.images]
+        said.append({"role": message.role, "content": parts})
+    called: list[JsonObject] = [
+        {"type": "function_call", "call_id": call.id, "name": call.name, "arguments": call.arguments}
+        for call in message.tool_calls
+    ]
+    return said + called

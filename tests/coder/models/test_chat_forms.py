@@ -1,0 +1,416 @@
+"""Answers other than text: calls of tools, reasoning, pictures, JSON; also by the Responses API."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import BaseModel
+
+from coder.errors import AnswerUnusable, ContextTooLong, ModelRefused, ModelUnavailable, RateLimited
+from coder.models.chat import ChatModel
+from coder.models.endpoint import Patience
+from coder.models.model import ChatMessage, Form, Image, Sampling, ToolCall, ToolSpec
+from coder.models.responses import take_event
+from coder.models.retries import Passing
+from coder.models.scripted import Scripted
+from coder.models.stream import LARGEST_ANSWER, Unfinished
+from coder.models.structured import answer_as, read_as
+from coder.models.wire import is_strict
+from tests.coder.models.asking import QUESTION, QUICK, ask, endpoint_of
+from tests.coder.models.test_chat_answers import LEAVES, Shape
+from tests.faulty_endpoint import Reply, chunk, completion, error, faulty_endpoint, says, status, streams
+
+ADD = ToolSpec(
+    name="add",
+    description="Add two integers.",
+    parameters={"type": "object", "properties": {"a": {"type": "integer"}, "b": {"type": "integer"}}},
+)
+END = chunk({}, finish="tool_calls")
+
+
+def called(index: int, **function: str) -> dict[str, object]:
+    """A piece of a call of a tool."""
+    id = {"id": f"c{index}"} if "name" in function else {}
+    return chunk({"tool_calls": [{"index": index, "type": "function", "function": function, **id}]})
+
+
+async def test_a_call_of_a_tool_is_put_together_from_its_pieces() -> None:
+    pieces = (called(0, name="add", arguments='{"a"'), called(1, name="sub"), called(0, arguments=": 1}"))
+
+    with faulty_endpoint(streams(*pieces, called(1, arguments="{}"), END, "[DONE]")) as server:
+        async with ChatModel(endpoint_of(server)) as model:
+            answer = await model.answer(QUESTION, sampling=Sampling(), form=Form(tools=(ADD,)))
+
+    assert answer.tool_calls == (
+        ToolCall(id="c0", name="add", arguments='{"a": 1}'),
+        ToolCall(id="c1", name="sub", arguments="{}"),
+    )
+    assert answer.tool_calls[0].parsed() == {"a": 1}
+    assert server.requests[0].body["tools"][0]["function"]["name"] == "add"
+
+
+@pytest.mark.parametrize("arguments", ['{"a": ', "[1]", "5", "nonsense", "[" * 100_000])
+def test_broken_arguments_are_said_in_words_for_the_model(arguments: str) -> None:
+    call = ToolCall(id="c", name="add", arguments=arguments)
+
+    with pytest.raises(ValueError, match="The arguments of add"):
+        call.parsed()
+
+
+async def test_what_a_tool_gave_is_sent_back_with_its_call() -> None:
+    call = ToolCall(id="c0", name="add", arguments='{"a": 1}')
+    asked = [
+        *QUESTION,
+        ChatMessage(role="assistant", content="", tool_calls=(call,)),
+        ChatMessage(role="tool", content="2", tool_call_id="c0"),
+    ]
+
+    with faulty_endpoint(says("two")) as server:
+        async with ChatModel(endpoint_of(server)) as model:
+            await model.answer(asked, sampling=Sampling(), form=Form(tools=(ADD,)))
+
+    function = {"name": "add", "arguments": '{"a": 1}'}
+    assert server.requests[0].body["messages"][1:] == [
+        {
+            "role": "assistant",
+            "content": "",
+            "tool_calls": [{"id": "c0", "type": "function", "function": function}],
+        },
+        {"role": "tool", "content": "2", "tool_call_id": "c0"},
+    ]
+
+
+@pytest.mark.parametrize("field", ["reasoning_content", "reasoning"])
+async def test_reasoning_in_a_field_of_its_own_is_kept_apart(field: str) -> None:
+    events = (chunk({field: "hm, "}), chunk({field: "yes"}), chunk({"content": "hello"}))
+
+    with faulty_endpoint(streams(*events, chunk({}, finish="stop"), "[DONE]")) as server:
+        answer = await ask(server)
+
+    assert (answer.text, answer.reasoning) == ("hello", "hm, yes")
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        ["<think>hm, yes</think>\n\nhello"],
+        ["<think>", "hm, ", "yes", "</think>", "\nhello"],
+        ["\n<think>\nhm, ", "yes</", "think", ">hello"],
+    ],
+)
+async def test_thoughts_in_front_of_an_answer_are_no_part_of_it(pieces: list[str]) -> None:
+    tokens: list[str] = []
+
+    with faulty_endpoint(says(*pieces)) as server:
+        answer = await ask(server, tokens=tokens)
+
+    assert (answer.text, answer.reasoning) == ("hello", "hm, yes")
+    assert "".join(tokens) == "hello"
+
+
+async def test_a_tag_of_thoughts_inside_an_answer_is_text() -> None:
+    with faulty_endpoint(says("Write `<think>`", " or not</think>.")) as server:
+        answer = await ask(server)
+
+    assert answer.text == "Write `<think>` or not</think>."
+    assert answer.reasoning == ""
+
+
+async def test_a_picture_is_sent_beside_the_words() -> None:
+    seen = ChatMessage(
+        role="user", content="What is it?", images=(Image(media_type="image/png", base64="aGk="),)
+    )
+
+    with faulty_endpoint(says("a cat")) as server:
+        async with ChatModel(endpoint_of(server)) as model:
+            await model.answer([seen], sampling=Sampling())
+
+    assert server.requests[0].body["messages"][0]["content"] == [
+        {"type": "text", "text": "What is it?"},
+        {"type": "image_url", "image_url": {"url": "data:image/png;base64,aGk="}},
+    ]
+
+
+class City(BaseModel):
+    name: str
+    people: int
+
+
+async def test_a_value_comes_held_to_its_schema() -> None:
+    with faulty_endpoint(says('{"name": "Bern", "people": 134000}')) as server:
+        async with ChatModel(endpoint_of(server)) as model:
+            found = await answer_as(model, QUESTION, kind=City, sampling=Sampling())
+
+    assert found.value == City(name="Bern", people=134000)
+    sent = server.requests[0].body
+    assert sent["response_format"]["json_schema"]["schema"]["title"] == "City"
+    assert '"people"' in sent["messages"][-1]["content"]
+
+
+async def test_an_endpoint_that_knows_no_schemas_is_asked_without() -> None:
+    refusal = error(400, "response_format is not supported")
+
+    with faulty_endpoint(refusal, says('{"name": "Bern", "people": 1}')) as server:
+        async with ChatModel(endpoint_of(server)) as model:
+            found = await answer_as(model, QUESTION, kind=City, sampling=Sampling())
+
+    assert found.value.name == "Bern"
+    assert "response_format" not in server.requests[1].body
+
+
+async def test_a_value_that_does_not_fit_is_asked_for_once_more_with_the_reason() -> None:
+    model = Scripted(['{"name": "Bern"}', '{"name": "Bern", "people": 1}'])
+
+    found = await answer_as(model, QUESTION, kind=City, sampling=Sampling())
+
+    assert found.value.people == 1
+    assert len(found.answers) == 2
+    assert "people: Field required" in model.requests[1].messages[-1].content
+
+
+async def test_a_model_that_never_gives_the_value_ends_after_the_second_time() -> None:
+    model = Scripted(["no", "no", "never asked for"])
+
+    with pytest.raises(AnswerUnusable, match="asked twice: it holds no JSON document"):
+        await answer_as(model, QUESTION, kind=City, sampling=Sampling())
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        ' {"name": "Bern", "people": 1}\n',
+        'Sure!\n```json\n{"name": "Bern", "people": 1}\n```\nAnything else?',
+        'It is {"name": "Bern", "people": 1}, I {think}.',
+        'Not {"name": 5} but [1] and {"name": "Bern", "people": 1}',
+        '```\n{"name": "Bern", "people": 1}',
+    ],
+)
+def test_a_value_is_found_between_words(text: str) -> None:
+    assert read_as(text, kind=City) == City(name="Bern", people=1)
+
+
+@given(st.text(alphabet='{}[]",:1a `\n', max_size=60))
+def test_any_text_holds_a_value_or_a_reason(text: str) -> None:
+    try:
+        found = read_as(text, kind=City)
+    except ValueError:
+        return
+    assert isinstance(found, City)
+
+
+def test_a_schema_is_strict_only_where_nothing_may_be_missing_or_more() -> None:
+    inner = {"type": "object", "properties": {"a": {}}, "required": ["a"], "additionalProperties": False}
+
+    assert is_strict(inner)
+    assert not is_strict(inner | {"required": []})
+    assert not is_strict({"anyOf": [inner, City.model_json_schema()]})
+
+
+CALL = {"type": "function_call", "call_id": "c0", "name": "add", "arguments": "{}"}
+COUNTED = {
+    "input_tokens": 9,
+    "output_tokens": 4,
+    "total_tokens": 13,
+    "input_tokens_details": {"cached_tokens": 8},
+    "output_tokens_details": {"reasoning_tokens": 2},
+}
+
+
+def response(*output: object, reason: str | None = None) -> dict[str, object]:
+    """A response as OpenAI words it."""
+    details = {"reason": reason} if reason else None
+    shape = "incomplete" if reason else "completed"
+    fixed = {"id": "r", "object": "response", "created_at": 1, "model": "toy", "status": shape}
+    return {**fixed, "output": list(output), "usage": COUNTED, "incomplete_details": details}
+
+
+def message(text: str) -> dict[str, object]:
+    part = {"type": "output_text", "text": text, "annotations": []}
+    return {"type": "message", "id": "m", "role": "assistant", "status": "completed", "content": [part]}
+
+
+def responds(*texts: str, reason: str | None = None) -> Reply:
+    """A stream of the Responses API with these pieces of text."""
+    deltas = [{"type": "response.output_text.delta", "delta": text, "item_id": "m"} for text in texts]
+    thought = {"type": "response.reasoning_summary_text.delta", "delta": "hm", "item_id": "r"}
+    kind = "response.incomplete" if reason else "response.completed"
+    whole = response(message("".join(texts)), CALL, reason=reason)
+    return streams(thought, *deltas, {"type": kind, "response": whole})
+
+
+async def test_the_responses_api_gives_the_same_kind_of_answer() -> None:
+    tokens: list[str] = []
+
+    with faulty_endpoint(responds("hel", "lo")) as server:
+        answer = await ask(server, api="responses", tokens=tokens)
+
+    assert (answer.text, answer.reasoning, answer.finish) == ("hello", "hm", "stop")
+    assert tokens == ["hel", "lo"]
+    assert answer.tool_calls == (ToolCall(id="c0", name="add", arguments="{}"),)
+    usage = answer.usage
+    assert (usage.input_tokens, usage.cached_tokens, usage.output_tokens, usage.reasoning_tokens) == (
+        9,
+        8,
+        4,
+        2,
+    )
+    sent = server.requests[0]
+    assert sent.path.endswith("/responses")
+    assert sent.body["input"] == [{"role": "user", "content": [{"type": "input_text", "text": "Say hello."}]}]
+    assert sent.body["store"] is False
+
+
+async def test_a_response_that_was_not_streamed_counts() -> None:
+    with faulty_endpoint(status(200, response(message("hello"), CALL))) as server:
+        answer = await ask(server, api="responses")
+
+    assert (answer.text, len(answer.tool_calls)) == ("hello", 1)
+
+
+@pytest.mark.parametrize(
+    ("reason", "finish"), [("max_output_tokens", "length"), ("content_filter", "refusal"), ("else", "other")]
+)
+async def test_a_response_that_is_incomplete_says_why(reason: str, finish: str) -> None:
+    with faulty_endpoint(responds("hel", reason=reason)) as server:
+        answer = await ask(server, api="responses")
+
+    assert (answer.text, answer.finish) == ("hel", finish)
+
+
+async def test_a_response_that_failed_is_asked_for_again() -> None:
+    failed = {"type": "response.failed", "response": {"error": {"message": "worker died"}}}
+
+    with faulty_endpoint(streams(failed), responds("hello")) as server:
+        answer = await ask(server, api="responses")
+
+    assert answer.text == "hello"
+
+
+async def test_a_model_that_answers_only_by_responses_is_asked_there_from_then_on() -> None:
+    refusal = error(404, "This model is only supported in v1/responses and not in v1/chat/completions.")
+
+    with faulty_endpoint(refusal, responds("hello")) as server:
+        async with ChatModel(endpoint_of(server)) as model:
+            for _ in range(2):
+                answer = await model.answer(QUESTION, sampling=Sampling())
+
+    assert answer.text == "hello"
+    assert [request.path.rpartition("/")[2] for request in server.requests] == [
+        "completions",
+        "responses",
+        "responses",
+    ]
+
+
+KINDS = st.sampled_from(
+    [
+        "response.output_text.delta",
+        "response.refusal.delta",
+        "response.reasoning_text.delta",
+        "response.completed",
+        "response.failed",
+        "error",
+        "other",
+    ]
+)
+FIELDS = st.sampled_from(
+    ["output", "content", "type", "text", "name", "usage", "message", "error", "incomplete_details", "reason"]
+)
+VALUES = st.recursive(
+    LEAVES | st.just("function_call"),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(FIELDS, inner, max_size=4).map(Shape),
+    max_leaves=12,
+)
+EVENTS = st.builds(
+    lambda kind, delta, whole: Shape({"type": kind, "delta": delta, "response": whole}), KINDS, LEAVES, VALUES
+)
+
+
+@given(st.lists(EVENTS | VALUES, max_size=5))
+def test_events_of_any_shape_make_an_answer_or_a_fault_that_is_retried(events: list[object]) -> None:
+    unfinished = Unfinished()
+
+    try:
+        said = "".join(take_event(unfinished, event) for event in events)
+        assert unfinished.text() == said
+    except Passing:
+        return
+
+
+TOO_LONG = [
+    error(400, "?", code="context_length_exceeded"),
+    error(400, "This model's maximum context length is 8192 tokens. However, you requested 9000 tokens"),
+    error(400, "prompt is too long: 210000 tokens > 200000 maximum"),
+    error(400, "the request exceeds the available context size, try increasing it"),
+    error(400, "The input token count (1048577) exceeds the maximum number of tokens allowed (1048576)."),
+    error(422, "Please reduce the length of the messages"),
+    error(413, "Request too large: too many tokens"),
+]
+
+
+@pytest.mark.parametrize("refusal", TOO_LONG)
+async def test_a_conversation_that_is_too_long_is_told_from_other_refusals(refusal: Reply) -> None:
+    with faulty_endpoint(refusal) as server, pytest.raises(ContextTooLong, match="so long a conversation"):
+        await ask(server)
+
+    assert len(server.requests) == 1
+
+
+async def test_a_limit_that_stays_is_told_from_an_outage() -> None:
+    with faulty_endpoint(error(429, "slow down")) as server, pytest.raises(RateLimited):
+        await ask(server)
+
+
+async def test_a_limit_is_waited_for_as_long_as_its_headers_say() -> None:
+    spent = {"x-ratelimit-remaining-requests": "0", "x-ratelimit-reset-requests": "3600s"}
+
+    with (
+        faulty_endpoint(error(429, "slow down", spent)) as server,
+        pytest.raises(ModelUnavailable, match="asks to wait 3600 s"),
+    ):
+        await ask(server)
+
+    assert len(server.requests) == 1
+
+
+async def test_an_answer_that_never_ends_ends_at_the_deadline_over_all() -> None:
+    endless = streams(*(chunk({"content": "x"}) for _ in range(200)), pause_s=0.02)
+    patience = Patience(first_wait_s=0, whole_s=0.3)
+
+    with (
+        faulty_endpoint(endless) as server,
+        pytest.raises(ModelUnavailable, match=r"still answering after 0\.3 s"),
+    ):
+        await ask(server, patience=patience)
+
+
+@pytest.mark.parametrize("kind", ["text/event-stream", "text/html"])
+@pytest.mark.parametrize("code", [200, 500])
+async def test_a_flood_is_cut_off(kind: str, code: int) -> None:
+    head = f"HTTP/1.1 {code} OK\r\ncontent-type: {kind}\r\n\r\n".encode()
+    flood = Reply((head, *(b"x" * (1 << 20) for _ in range(80))))
+
+    with faulty_endpoint(flood) as server, pytest.raises(ModelRefused, match="more than anyone could use"):
+        await ask(server)
+
+    assert len(server.requests) == 1
+
+
+async def test_an_answer_of_20_mb_is_cut_at_its_limit() -> None:
+    with faulty_endpoint(status(200, completion("x" * 20_000_000))) as server:
+        answer = await ask(server, patience=QUICK)
+
+    assert (len(answer.text), answer.finish) == (LARGEST_ANSWER, "length")
+
+
+def test_a_message_without_anything_new_is_written_as_before() -> None:
+    # Recordings are found by the SHA-256 of this JSON.
+    plain = ChatMessage(role="user", content="hi")
+
+    assert plain.model_dump_json() == '{"role":"user","content":"hi"}'
+    assert json.loads(ChatMessage(role="tool", content="", tool_call_id="c").model_dump_json()) == {
+        "role": "tool",
+        "content": "",
+        "tool_call_id": "c",
+    }
