@@ -9,6 +9,7 @@ import time
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from sandbox.inner.kernel_frames import BEGUN, EXECUTE, INTERRUPT, NUMBER, PING, READY
+from sandbox.inner.kernel_process import WAITING
 from sandbox.inner.kernel_shown import Shown
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ class Client:
         self._channel, self._kernel = channel, kernel
         self._client = KernelClient(connection_file=connection)
         self._client.load_connection_file()
-        self._client.context.setsockopt(zmq.RCVHWM, 0)
+        self._client.context.setsockopt(zmq.RCVHWM, WAITING)
         self._shell = self._client.connect_shell()
         self._iopub = self._client.connect_iopub()
         self._ends = _watch_children()

@@ -16,6 +16,10 @@ _SETTINGS: dict[str, dict[str, object]] = {
     "IPCompleter": {"use_jedi": False},
 }
 
+WAITING = 16
+"""Messages between the kernel and its client, at each end."""
+_UNSENT = 1 << 20
+"""Characters that a stream takes before it waits until they are sent."""
 _LAST = 3
 """Descriptor of the standard error that the host reads."""
 
@@ -54,16 +58,24 @@ def _let_go() -> int:
 
 
 def _run(connection: str) -> None:
+    import ipykernel.iostream
     import ipykernel.kernelapp
     import zmq
-    from ipykernel.iostream import IOPubThread
+    from ipykernel.iostream import IOPubThread, OutStream
     from traitlets.config import Config
     from zmq.eventloop.zmqstream import ZMQStream
 
     endpoint = f"ipc://{os.path.dirname(connection)}/children"
 
     class Outputs(IOPubThread):  # type: ignore[misc]
-        """Hears what forked processes print over a unix socket: libzmq can't set up TCP without netlink."""
+        """Sends no faster than the client reads, and drops nothing.
+
+        It hears what forked processes print over a unix socket: libzmq can't set up TCP without netlink.
+        """
+
+        def __init__(self, iopub: Any, *arguments: Any, **named: Any) -> None:
+            iopub.setsockopt(zmq.XPUB_NODROP, 1)
+            super().__init__(iopub, *arguments, **named)
 
         def _setup_pipe_in(self) -> None:
             self._pipe_uuid = os.urandom(16)
@@ -80,14 +92,28 @@ def _run(connection: str) -> None:
             pipe.connect(endpoint)
             return context, pipe
 
+    class Stream(OutStream):  # type: ignore[misc]
+        """Makes a cell wait that prints faster than can be sent: else a flood fills the memory first."""
+
+        _unsent = 0
+
+        def write(self, string: str) -> Any:
+            written = super().write(string)
+            self._unsent += len(string)
+            if self._unsent > _UNSENT:
+                self._unsent = 0
+                self.flush()
+            return written
+
     class App(ipykernel.kernelapp.IPKernelApp):  # type: ignore[misc]
-        """A kernel that drops no output: what waits to be sent counts as its own memory."""
+        """A kernel that has few messages waiting."""
 
         def init_iopub(self, context: Any) -> None:
-            context.setsockopt(zmq.SNDHWM, 0)
+            context.setsockopt(zmq.SNDHWM, WAITING)
             super().init_iopub(context)
 
     ipykernel.kernelapp.IOPubThread = Outputs
+    ipykernel.iostream.OutStream = Stream
     forget_server()
     sys.argv = ["ipykernel"]
     app = App.instance(config=Config(_SETTINGS), connection_file=connection)

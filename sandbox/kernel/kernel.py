@@ -31,16 +31,21 @@ class Kernel:
     Threads and processes that a cell leaves behind go on in the same kernel, and end with it.
     """
 
-    def __init__(self, sandbox: Sandbox, policy: Policy, *, spare: bool) -> None:
+    def __init__(
+        self, sandbox: Sandbox, policy: Policy, *, spare: bool, without: frozenset[str] = frozenset()
+    ) -> None:
+        """`without`: mechanisms to leave off, of wall, kill and output; only tests do, to see an escape."""
         self.sandbox = sandbox
         """Its workspace is the one that cells find themselves in; files last over a restart."""
-        self._policy, self._wants_spare = policy, spare
+        self._policy, self._wants_spare, self._without = policy, spare, without
         self._turn = asyncio.Lock()
         self._cells = 0
         self._session: Session | None = None
         self._coming: asyncio.Task[Session] | None = None
         """The next kernel: no cell has been near it."""
         self._ending: set[asyncio.Task[Result]] = set()
+        self._loss_untold = False
+        """State was lost, and no Result has said so yet: its cell was cancelled."""
         self._closed = False
 
     async def start(self) -> None:
@@ -91,7 +96,8 @@ class Kernel:
                 if begun or ending.late or not first:
                     break
             wall_s = asyncio.get_running_loop().time() - began
-            return describe(ending, shown, wall_s=wall_s, lost_before=not first)
+            lost_before, self._loss_untold = self._loss_untold or not first, False
+            return describe(ending, shown, wall_s=wall_s, lost_before=lost_before)
 
     async def interrupt(self) -> None:
         """End the cell that runs, as Ctrl-C does. A cell can ignore it."""
@@ -108,6 +114,7 @@ class Kernel:
         if self._session is not None:
             self._retire(self._session)
         await self.start()
+        self._loss_untold = False
 
     async def close(self) -> None:
         """End every process of it. Idempotent; the sandbox stays open."""
@@ -133,23 +140,28 @@ class Kernel:
             begun = begun or said == _BEGUN
             if said is not None:
                 shown.take(said)
-            return not shown.is_flood
+            return not self._floods(shown)
 
         reader = asyncio.ensure_future(session.run(self._cells, cell, hear))
         try:
-            late = not (await asyncio.wait([reader], timeout=wall_s))[0]
+            limit = None if "wall" in self._without else wall_s
+            late = not (await asyncio.wait([reader], timeout=limit))[0]
             if late:
-                await _interrupt(session, reader)
+                await _interrupt(session, reader, None if "kill" in self._without else _GRACE_S)
             done = reader.result() if reader.done() else None
         except BaseException:
             self._retire(session)
+            self._loss_untold = True
             raise
         finally:
             reader.cancel()
         kernel = None
         if done is None or done.leaves:
             kernel = await self._see_it_end(session)
-        return begun, Ending(done, late=late, flood=shown.is_flood, kernel=kernel)
+        return begun, Ending(done, late=late, flood=self._floods(shown), kernel=kernel)
+
+    def _floods(self, shown: Shown) -> bool:
+        return shown.is_flood and "output" not in self._without
 
     async def _see_it_end(self, session: Session) -> Result | None:
         ending = self._retire(session)
@@ -198,8 +210,8 @@ class Kernel:
         return asyncio.ensure_future(Session.boot(self.sandbox, self._policy.processes, install=install))
 
 
-async def _interrupt(session: Session, reader: "asyncio.Task[Done | None]") -> None:
+async def _interrupt(session: Session, reader: "asyncio.Task[Done | None]", grace_s: float | None) -> None:
     with suppress(SandboxBroken, TimeoutError):
-        async with asyncio.timeout(_GRACE_S):
+        async with asyncio.timeout(grace_s):
             await session.interrupt()
             await asyncio.wait([reader])

@@ -31,19 +31,22 @@ async def open_kernel(policy: Policy | None = None, *, backend: str = "auto") ->
 
 
 @contextlib.asynccontextmanager
-async def kernel_in(sandbox: Sandbox, policy: Policy, *, spare: bool = True) -> AsyncIterator[Kernel]:
+async def kernel_in(
+    sandbox: Sandbox, policy: Policy, *, spare: bool = True, without: frozenset[str] = frozenset()
+) -> AsyncIterator[Kernel]:
     """Start a kernel in an open sandbox, on the workspace that lasts.
 
     Args:
         sandbox: where; opened with `policy.kernel`, unless its interpreter has ipykernel itself.
         policy: the one that it was opened with.
         spare: keep a second kernel started, so that a restart takes no time.
+        without: mechanisms to leave off, by name; only tests do, to see a cell escape.
 
     Raises:
         BackendMissing: the sandbox's interpreter has no ipykernel.
         SandboxBroken: the kernel could not start.
     """
-    kernel = Kernel(sandbox, policy, spare=spare)
+    kernel = Kernel(sandbox, policy, spare=spare, without=without)
     try:
         await kernel.start()
         yield kernel

@@ -1,0 +1,37 @@
+"""A kernel of each backend that is installed, one for all tests of a file."""
+
+import os
+import shutil
+from collections.abc import AsyncIterator
+from importlib.metadata import entry_points
+
+import pytest
+import pytest_asyncio
+
+from sandbox import BackendMissing, Kernel, Policy, open_kernel
+
+BACKENDS = [name for name in ("bubblewrap", "docker") if entry_points(group="sandbox.backends", name=name)]
+
+
+def policy_for(backend: str) -> Policy:
+    """One that the backend of this machine can open a kernel by."""
+    if backend == "docker":
+        return Policy(image=os.environ.get("CODER_TEST_IMAGE"))
+    return Policy()
+
+
+@pytest.fixture(scope="module", params=BACKENDS)
+def backend(request: pytest.FixtureRequest) -> str:
+    name: str = request.param
+    if name == "docker" and shutil.which("docker") is None:
+        pytest.skip("Docker isn't installed here.")
+    return name
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def kernel(backend: str) -> AsyncIterator[Kernel]:
+    try:
+        async with open_kernel(policy_for(backend), backend=backend) as opened:
+            yield opened
+    except BackendMissing as error:
+        pytest.skip(str(error))
