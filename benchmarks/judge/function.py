@@ -4,6 +4,7 @@ import hashlib
 from dataclasses import dataclass
 
 from benchmarks.judge.mode import CARRIERS, Mode, without_canonical
+from benchmarks.judge.purity import keeps_nothing
 from benchmarks.judge.sources import canonical_module, prelude, with_setup
 from benchmarks.suite import FunctionCase
 from benchmarks.verdict import Outcome, Verdict
@@ -49,7 +50,8 @@ async def judge_function(
         SandboxBroken: a sandbox stopped working.
     """
     module = with_setup(case, code)
-    trial = _trial(case, module, mode, replays=0 if mode.stateful else replays)
+    may_differ = not mode.stateful and not keeps_nothing(module)
+    trial = _trial(case, module, mode, replays=replays if may_differ else 0)
     tried = await _hold(pair, trial, mode, case)
     outcome, detail = _read(tried, case)
     base = _base(tried, case)
@@ -81,7 +83,8 @@ async def find_mode(pair: Pair, case: FunctionCase) -> Mode:
     if module is None:
         return without_canonical(case)
     everything = Mode(how="trusting", crossing=Crossing(kinds=None, errors=None, write_back=True))
-    tried = await _hold(pair, _trial(case, module, everything, replays=REPLAYS), everything, case)
+    replays = 0 if keeps_nothing(module) else REPLAYS
+    tried = await _hold(pair, _trial(case, module, everything, replays=replays), everything, case)
     said = tried.outcome
     if _passed(tried, case):
         crossing = Crossing(kinds=said.kinds, errors=said.errors, write_back=said.mutated)

@@ -1,0 +1,136 @@
+"""Whether code can keep anything from one call to the next, told from its source.
+
+Sound, not complete: `keeps_nothing` says yes only of modules made of functions, constants and imports of
+names that hold no state, where no name of the module, no attribute and no hidden dictionary is ever written
+to. Repeated calls of such code can't give another answer, so nobody has to repeat them.
+"""
+
+import ast
+import builtins
+from collections.abc import Iterator
+
+MAX_SOURCE = 1 << 16
+"""Characters; longer modules are not looked at."""
+
+_ALL = "*"
+_MODULES = {
+    "math": _ALL,
+    "itertools": _ALL,
+    "bisect": _ALL,
+    "heapq": _ALL,
+    "typing": "List Dict Set FrozenSet Tuple Optional Union Any Callable Iterable Iterator Sequence Mapping "
+    "Generator TypeVar Text Deque DefaultDict Counter Literal NoReturn Hashable Sized Collection",
+    "re": "match search findall sub split finditer fullmatch escape I IGNORECASE M MULTILINE",
+    "collections": "Counter defaultdict deque OrderedDict",
+    "functools": "reduce cmp_to_key partial",
+    "string": "ascii_lowercase ascii_uppercase ascii_letters digits punctuation whitespace hexdigits",
+    "fractions": "Fraction",
+    "hashlib": "md5 sha1 sha224 sha256 sha384 sha512",
+    "statistics": "mean median mode stdev pstdev variance pvariance",
+    "copy": "copy deepcopy",
+    "__future__": "annotations",
+}
+"""Modules, and the names of theirs that hold no state which a call could leave behind. `*` only where the
+module is written in C and has nothing but functions, types and numbers; heapq has functions alone."""
+_FORBIDDEN = frozenset(
+    (
+        *("globals", "locals", "vars", "setattr", "delattr", "getattr", "eval", "exec", "compile", "open"),
+        *("input", "breakpoint", "id", "hash", "help", "memoryview", "super", "object"),
+        *("classmethod", "property", "staticmethod"),
+    )
+)
+_IMMUTABLE = (str, bytes, int, float, complex, bool, type(None), type(...))
+
+
+def keeps_nothing(source: str) -> bool:
+    """True where no call can leave anything behind for the next one."""
+    if len(source) > MAX_SOURCE:
+        return False
+    try:
+        tree = ast.parse(source)
+        return _Module(tree).is_pure()
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return False
+
+
+class _Module:
+    def __init__(self, tree: ast.Module) -> None:
+        self._tree = tree
+        nodes = list(ast.walk(tree))
+        imported = [alias for node in nodes if isinstance(node, ast.Import) for alias in node.names]
+        self._modules = {alias.asname or alias.name: alias.name for alias in imported}
+        """Names that stand for modules, anywhere in this one."""
+        self._bases = {id(node.value) for node in nodes if isinstance(node, ast.Attribute)}
+
+    def is_pure(self) -> bool:
+        """Whether every statement and every expression is harmless."""
+        return all(map(self._stands, self._tree.body)) and all(
+            self._is_harmless(node) for node in ast.walk(self._tree)
+        )
+
+    def _stands(self, node: ast.stmt) -> bool:
+        """A statement of the module itself: what it makes can't be changed later."""
+        match node:
+            case ast.FunctionDef() | ast.Import() | ast.ImportFrom() | ast.Pass():
+                return True
+            case ast.Expr(value=ast.Constant()):
+                return True
+            case ast.Assign(targets=targets, value=value):
+                return all(isinstance(target, ast.Name) for target in targets) and _is_constant(value)
+            case ast.AnnAssign(target=ast.Name(), value=ast.expr() as value):
+                return _is_constant(value)
+        return False
+
+    def _is_harmless(self, node: ast.AST) -> bool:
+        match node:
+            case ast.Import(names=names):
+                return all(alias.name in _MODULES for alias in names)
+            case ast.ImportFrom(module=module, names=names, level=0):
+                return all(_is_allowed(module, alias.name) for alias in names)
+            case ast.FunctionDef(decorator_list=decorators, args=arguments):
+                return not decorators and all(map(_is_constant, _defaults(arguments)))
+            case ast.Lambda(args=arguments):
+                return all(map(_is_constant, _defaults(arguments)))
+            case ast.Attribute(attr=attribute, value=value, ctx=ast.Load()):
+                return not attribute.startswith("_") and self._has(value, attribute)
+            case ast.Name(id=name):
+                is_module = name in self._modules and id(node) not in self._bases
+                return not (is_module or name.startswith("__") or name in _FORBIDDEN)
+        return not isinstance(node, _STATEFUL)
+
+    def _has(self, value: ast.expr, attribute: str) -> bool:
+        module = self._modules.get(value.id) if isinstance(value, ast.Name) else None
+        return module is None or _is_allowed(module, attribute)
+
+
+_STATEFUL = (
+    *(ast.ImportFrom, ast.Global, ast.ClassDef, ast.Attribute, ast.With),
+    *(ast.AsyncFunctionDef, ast.Await, ast.AsyncFor, ast.AsyncWith),
+)
+"""What may leave something behind, or wait for it. Of attributes: those that are written to."""
+
+
+def _is_allowed(module: str | None, name: str) -> bool:
+    names = _MODULES.get(module or "", "")
+    return not name.startswith("_") and (name != "*" if names == _ALL else name in names.split())
+
+
+def _defaults(arguments: ast.arguments) -> Iterator[ast.expr]:
+    yield from arguments.defaults
+    yield from (default for default in arguments.kw_defaults if default is not None)
+
+
+def _is_constant(node: ast.expr) -> bool:
+    """Nothing that could be changed, and nothing that is computed."""
+    match node:
+        case ast.Constant(value=value):
+            return isinstance(value, _IMMUTABLE)
+        case ast.Tuple(elts=items):
+            return all(map(_is_constant, items))
+        case ast.UnaryOp(operand=operand):
+            return _is_constant(operand)
+        case ast.Name(id=name):
+            return name in ("int", "float", "str", "bool", "list", "dict", "set", "tuple") and hasattr(
+                builtins, name
+            )
+    return False
