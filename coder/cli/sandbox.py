@@ -16,10 +16,11 @@ from coder.config import load
 from coder.configfile import user_file
 from coder.errors import UsageError
 from coder.policy import policy_of
-from sandbox import BackendReport, Policy, SandboxError, open_sandbox, probe_backends
+from sandbox import BackendReport, Capability, Policy, SandboxError, open_sandbox, probe_backends
 
 NOT_READY = 5
-_WIDTH = 200
+_WIDTH = 400
+_SIGNS = {"enforced": "✓", "sampled": "~", "none": "✗"}
 
 app = typer.Typer(
     rich_markup_mode=None,
@@ -78,11 +79,23 @@ def build(
     ] = None,
     requirements: Annotated[
         Path | None,
-        typer.Option("--requirements", metavar="FILE", help="What programs need besides, as pip has it."),
+        typer.Option(
+            "--requirements",
+            metavar="FILE",
+            exists=True,
+            dir_okay=False,
+            help="What programs need besides, as pip has it.",
+        ),
     ] = None,
     wheels: Annotated[
         Path | None,
-        typer.Option("--wheels", metavar="DIR", help="Take all packages from a folder; pip fetches none."),
+        typer.Option(
+            "--wheels",
+            metavar="DIR",
+            exists=True,
+            file_okay=False,
+            help="Take all packages from a folder; pip fetches none.",
+        ),
     ] = None,
     from_debian: Annotated[
         bool,
@@ -143,5 +156,9 @@ def _show(found: Examined, *, ready: bool, named: str | None) -> None:
         if report.fix:
             typer.echo(f"    next  {report.fix}")
         for each in report.capabilities:
-            kept, mechanism = ("✓", each.mechanism) if each.mechanism else ("✗", "nothing keeps it here")
-            typer.echo(f"    {kept} {each.guarantee:<14}  {mechanism}")
+            typer.echo(f"    {_SIGNS[each.kept]} {each.guarantee:<14}  {_mechanism(each)}")
+
+
+def _mechanism(kept: Capability) -> str:
+    named = kept.mechanism or "nothing keeps it here"
+    return f"{named} (sampled)" if kept.kept == "sampled" and "sampled" not in named else named

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 from sandbox.errors import BackendMissing, SandboxBroken
 
 if TYPE_CHECKING:
-    from docker import APIClient
+    from docker import APIClient, DockerClient
 
 T = TypeVar("T")
 _ANSWER_S = 20
@@ -95,6 +95,16 @@ async def connect() -> Engine:
     Raises:
         BackendMissing: the SDK is missing, or no engine answers; the message says what to do.
     """
+    client = await asyncio.to_thread(open_client, answer_s=_ANSWER_S)
+    return Engine(client.api)
+
+
+def open_client(*, answer_s: float) -> "DockerClient":
+    """The SDK's own client of that engine; blocks. One that is silent for `answer_s` is taken for dead.
+
+    Raises:
+        BackendMissing: the SDK is missing, or no engine answers; the message says what to do.
+    """
     try:
         import docker
     except ImportError as error:
@@ -104,12 +114,9 @@ async def connect() -> Engine:
     place = _place()
     settings = {**os.environ, **({"DOCKER_HOST": place} if place else {})}
     try:
-        client = await asyncio.to_thread(
-            docker.from_env, timeout=_ANSWER_S, max_pool_size=_CONNECTIONS, environment=settings
-        )
+        return docker.from_env(timeout=int(answer_s), max_pool_size=_CONNECTIONS, environment=settings)
     except (docker.errors.DockerException, OSError) as error:
         raise BackendMissing(_advice(str(error), place)) from error
-    return Engine(client.api)
 
 
 def plain_socket(stream: object) -> socket.socket:

@@ -1,6 +1,7 @@
 """Make the image that the Docker backend runs its programs in."""
 
-from sandbox.images.build import DEFAULT_BASE, IMAGE, PACKAGES, Recipe, build_image
+from sandbox.docker.image import IMAGE
+from sandbox.images.build import DEFAULT_BASE, PACKAGES, Recipe, build_image
 from sandbox.images.debian import DEBIAN_BASE, make_debian_base
 from sandbox.images.engine import connect
 

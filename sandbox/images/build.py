@@ -13,6 +13,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
+from sandbox.docker.image import IMAGE
 from sandbox.errors import ImageNotBuilt
 from sandbox.images.base import find_base
 from sandbox.images.wheels import download
@@ -20,8 +21,7 @@ from sandbox.images.wheels import download
 if TYPE_CHECKING:
     from docker import DockerClient
 
-IMAGE = "coder-sandbox:latest"
-"""What the Docker backend runs its programs in unless a policy names another."""
+
 DEFAULT_BASE = "python:3-slim"
 PACKAGES = ("pytest", "numpy", "ipykernel", "jupyter_client")
 """What every image has. Each is imported by the name under which it is installed."""

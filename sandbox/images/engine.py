@@ -1,8 +1,8 @@
-"""A client of the Docker engine that the user's own settings name."""
+"""A client of the Docker engine that the user's own settings name, with the patience that a build needs."""
 
 from typing import TYPE_CHECKING
 
-from sandbox.errors import BackendMissing
+from sandbox.docker.engine import open_client
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -17,18 +17,4 @@ def connect() -> "DockerClient":
     Raises:
         BackendMissing: the package is missing, or no engine answers; the message says what to do.
     """
-    try:
-        import docker
-    except ImportError as error:
-        raise BackendMissing(
-            "The Docker backend needs its Python package. Install it with: pip install 'coder-agent[docker]'"
-        ) from error
-    try:
-        engine = docker.from_env(timeout=_SLOW_S)
-        engine.ping()
-    except docker.errors.DockerException as error:
-        raise BackendMissing(
-            f"No Docker engine answers: {error}.\n"
-            "Start one (on Debian: sudo apt-get install docker.io), or name it with DOCKER_HOST."
-        ) from error
-    return engine
+    return open_client(answer_s=_SLOW_S)
