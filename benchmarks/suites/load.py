@@ -64,11 +64,16 @@ def read_suite(path: Path, *, name: str | None = None, version: str = "1") -> Su
     Raises:
         BadSuite: it is damaged, of no known format, has no cases, or two of one id.
     """
-    cases = _unique(_cases(path), path)
+    cases = _unique(read_cases(path), path)
     return Suite(name=name or path.name.partition(".")[0] or str(path), version=version, cases=tuple(cases))
 
 
-def _cases(path: Path) -> Iterator[Case]:
+def read_cases(path: Path) -> Iterator[Case]:
+    """The cases of a file or a folder one by one, also when two have one id.
+
+    Raises:
+        BadSuite: it is damaged, or of no known format.
+    """
     if path.is_dir():
         yield from _folder(path)
         return
@@ -87,7 +92,7 @@ def _folder(path: Path) -> Iterator[Case]:
         yield from polyglot.polyglot_cases(path)
     else:
         for file in files:
-            yield from _cases(file)
+            yield from read_cases(file)
 
 
 def case_of(record: Record, where: str, *, folder: Path) -> Case:

@@ -1,0 +1,87 @@
+"""Our own suite: thirty cases, each with an answer that passes and tests that a wrong one doesn't."""
+
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from benchmarks.judge.judge import open_judge
+from benchmarks.patch import apply_patch
+from benchmarks.suite import FunctionCase, RepositoryCase, ScriptCase, Suite
+from benchmarks.suites.starter import starter
+from coder.examples import find_examples
+from sandbox import Command, Limits, Policy, PythonCode, Sandbox, open_sandbox
+
+SUITE = starter()
+FUNCTIONS = [case for case in SUITE.cases if isinstance(case, FunctionCase)]
+SCRIPTS = [case for case in SUITE.cases if isinstance(case, ScriptCase)]
+REPOSITORIES = [case for case in SUITE.cases if isinstance(case, RepositoryCase)]
+
+
+def test_there_are_thirty_cases_of_each_kind_and_grade() -> None:
+    grades = Counter(case.id.partition("/")[0] for case in SUITE.cases)
+
+    assert grades == {"easy": 7, "medium": 7, "hard": 6, "script": 6, "repository": 4}
+    assert len({case.id for case in SUITE.cases}) == 30
+
+
+async def test_canonical_functions_pass_as_strongly_as_can_be() -> None:
+    async with open_judge(Suite(name="f", version="1", cases=tuple(FUNCTIONS))) as judge:
+        answers = [(case, f"{case.prompt}{case.canonical_solution}") for case in FUNCTIONS]
+        verdicts = [await judge.judge(case, code) for case, code in answers]
+
+    assert {(one.id, one.verdict, one.strength) for one in verdicts} == {
+        (case.id, "passed", "strong") for case in FUNCTIONS
+    }
+
+
+async def test_functions_that_return_a_constant_fail() -> None:
+    async with open_judge(Suite(name="f", version="1", cases=tuple(FUNCTIONS))) as judge:
+        values = ("None", "0", "[]", "''")
+        wrong = [(case, f"{case.prompt}    return {value}\n") for case in FUNCTIONS for value in values]
+        verdicts = [await judge.judge(case, code) for case, code in wrong]
+
+    assert [one.id for one in verdicts if one.verdict != "failed"] == []
+
+
+@pytest.mark.parametrize("case", FUNCTIONS, ids=lambda case: case.id)
+def test_each_function_shows_an_example(case: FunctionCase) -> None:
+    assert find_examples(case.prompt)
+
+
+async def test_canonical_scripts_print_what_is_expected(box: Sandbox) -> None:
+    for case in SCRIPTS:
+        for run in case.runs:
+            program = PythonCode(source=case.canonical_solution or "", arguments=run.arguments)
+            result = await box.run(program, stdin=run.stdin.encode())
+            assert (result.stdout, result.exit_code) == (run.stdout, 0), (case.id, run)
+
+
+def test_scripts_show_one_run_and_hide_others() -> None:
+    for case in SCRIPTS:
+        assert case.visible == case.runs[:1]
+        assert len({run.stdout for run in case.runs}) > 2
+
+
+@pytest.mark.parametrize("case", REPOSITORIES, ids=lambda case: case.id)
+async def test_a_repositorys_tests_fail_before_and_pass_after_the_gold_patch(case: RepositoryCase) -> None:
+    before, after = await outcomes(case, case.files), await outcomes(case, gold(case))
+
+    assert before == {**dict.fromkeys(case.fail_to_pass, False), **dict.fromkeys(case.pass_to_pass, True)}
+    assert after == dict.fromkeys([*case.fail_to_pass, *case.pass_to_pass], True)
+
+
+def gold(case: RepositoryCase) -> dict[str, bytes]:
+    return apply_patch(case.files, case.gold_patch or "")
+
+
+async def outcomes(case: RepositoryCase, tree: dict[str, bytes]) -> dict[str, bool]:
+    """Whether each test passed, by its node id."""
+    files = {**tree, **{path: text.encode() for path, text in case.hidden_tests.items()}}
+    command = ("python", "-m", "pytest", "-rA", "-q", "--no-header", "-p", "no:cacheprovider")
+    async with open_sandbox(policy=Policy(python=Path(sys.executable))) as box:
+        program = Command(argv=command, environment={"PYTHONPATH": "."})
+        result = await box.run(program, fresh=True, files=files, limits=Limits(wall_s=60))
+    lines = [line.partition(" - ")[0].partition(" ") for line in result.stdout.splitlines()]
+    return {name: word == "PASSED" for word, _, name in lines if word in ("PASSED", "FAILED")}
