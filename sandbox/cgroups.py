@@ -1,36 +1,54 @@
 """Control groups, version 1 or 2, where this process may make them: memory and processes of a whole run."""
 
+import itertools
 import os
 import time
 import uuid
+from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 _ROOT = Path("/sys/fs/cgroup")
 _PATIENCE_S, _AGAIN_S = 2.0, 0.01
+_LONGEST = 1 << 16
+_SPARE = 64
+"""Groups that are kept for another run, at most: making one costs the host as much as the rest of a run."""
+_REMAINDER = 128
+"""A group is used again where less than this part of its memory is still charged."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Group:
     """The groups of one run: one folder in version 2, one for each controller in version 1."""
 
     version: int
-    memory: Path
-    pids: Path
+    memory: str
+    pids: str
+    limits: tuple[int, int] | None = None
+    """Bytes of memory and number of processes, once set."""
+    killed_before: int = 0
+
+    @property
+    def folders(self) -> set[str]:
+        """One or two."""
+        return {self.memory, self.pids}
 
     def limit(self, *, memory_bytes: int, processes: int) -> None:
         """Set both limits; swap counts as memory."""
+        if self.limits == (memory_bytes, processes):
+            return
         if self.version == 1:
-            _write(self.memory / "memory.limit_in_bytes", memory_bytes)
+            _write(f"{self.memory}/memory.limit_in_bytes", memory_bytes)
             with suppress(FileNotFoundError):  # only where the kernel accounts swap
-                _write(self.memory / "memory.memsw.limit_in_bytes", memory_bytes)
+                _write(f"{self.memory}/memory.memsw.limit_in_bytes", memory_bytes)
         else:
-            _write(self.memory / "memory.max", memory_bytes)
+            _write(f"{self.memory}/memory.max", memory_bytes)
             with suppress(FileNotFoundError):
-                _write(self.memory / "memory.swap.max", 0)
-            _write(self.memory / "memory.oom.group", 1)
-        _write(self.pids / "pids.max", processes)
+                _write(f"{self.memory}/memory.swap.max", 0)
+            _write(f"{self.memory}/memory.oom.group", 1)
+        _write(f"{self.pids}/pids.max", processes)
+        self.limits = memory_bytes, processes
 
     def open(self) -> list[int]:
         """Descriptors by which a process moves itself in, when it writes a 0 to each.
@@ -39,31 +57,49 @@ class Group:
         a single thread that moves itself doesn't in version 1.
         """
         name = "tasks" if self.version == 1 else "cgroup.procs"
-        return [os.open(folder / name, os.O_WRONLY | os.O_CLOEXEC) for folder in {self.memory, self.pids}]
+        return [os.open(f"{folder}/{name}", os.O_WRONLY | os.O_CLOEXEC) for folder in self.folders]
 
     def holds(self, *pids: int) -> bool:
-        """Whether processes are in."""
+        """Whether these processes are in, and no others."""
         return all(
-            {str(pid) for pid in pids} <= set((folder / "cgroup.procs").read_text().split())
-            for folder in {self.memory, self.pids}
+            {int(pid) for pid in _read(f"{folder}/cgroup.procs").split()} == set(pids)
+            for folder in self.folders
         )
 
     def kills(self) -> int:
-        """How often the kernel killed a process of this group because the memory was used up."""
+        """How often the kernel killed a process of this run because the memory was used up."""
+        return self._kills_ever() - self.killed_before
+
+    def reuse(self) -> bool:
+        """Make it ready for another run, where what was charged to it has gone; every process in it is dead.
+
+        Files that a run left in the workspace stay charged to its group: another run must not pay for them.
+        """
+        if self.limits is None:
+            return False
+        name = "memory.usage_in_bytes" if self.version == 1 else "memory.current"
+        try:
+            left = int(_read(f"{self.memory}/{name}"))
+        except OSError:  # the keeper has removed it
+            return False
+        self.killed_before = self._kills_ever()
+        return left <= self.limits[0] // _REMAINDER
+
+    def remove(self) -> None:
+        """Remove the folders; every process in them is dead."""
+        for folder in self.folders:
+            with suppress(FileNotFoundError):
+                os.rmdir(folder)
+
+    def _kills_ever(self) -> int:
         name = "memory.oom_control" if self.version == 1 else "memory.events"
         # The keeper of a sandbox that is being closed removes the group: ENOENT, or ENODEV once it is open.
         with suppress(OSError):
-            for line in (self.memory / name).read_text().splitlines():
+            for line in _read(f"{self.memory}/{name}").splitlines():
                 key, value = line.split()
                 if key == "oom_kill":
                     return int(value)
         return 0
-
-    def remove(self) -> None:
-        """Remove the folders; every process in them is dead."""
-        for folder in {self.memory, self.pids}:
-            with suppress(FileNotFoundError):
-                folder.rmdir()
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,25 +107,46 @@ class Groups:
     """The folder of one sandbox, in which each run gets a group."""
 
     version: int
-    memory: Path
-    pids: Path
+    memory: str
+    pids: str
+    _spare: list[Group] = field(default_factory=list)
+    _numbers: Iterator[int] = field(default_factory=itertools.count)
 
     @property
     def folders(self) -> list[str]:
         """What the keeper removes at the end."""
-        return sorted({str(self.memory), str(self.pids)})
+        return sorted({self.memory, self.pids})
 
-    def make(self, name: str) -> Group:
-        """A group for one run."""
-        group = Group(self.version, self.memory / name, self.pids / name)
-        for folder in {group.memory, group.pids}:
-            folder.mkdir()
+    def take(self, *, memory_bytes: int, processes: int, limited: bool = True) -> Group:
+        """A group for one run, with its limits unless a test has turned them off."""
+        for group in self._spare if limited else ():
+            if group.limits == (memory_bytes, processes):
+                self._spare.remove(group)
+                return group
+        name = f"run-{next(self._numbers)}"
+        group = Group(self.version, f"{self.memory}/{name}", f"{self.pids}/{name}")
+        for folder in group.folders:
+            os.mkdir(folder)
+        if limited:
+            group.limit(memory_bytes=memory_bytes, processes=processes)
         return group
+
+    def give_back(self, group: Group) -> None:
+        """Every process of a group is dead: it is kept for another run, or removed.
+
+        Raises:
+            OSError: it is busy for a moment more.
+        """
+        if len(self._spare) < _SPARE and group.reuse():
+            self._spare.append(group)
+        else:
+            group.remove()
 
     def remove(self) -> None:
         """Remove what is left of the folders; waits two seconds at most for the last process to go."""
+        self._spare.clear()
         deadline = time.monotonic() + _PATIENCE_S
-        while left := [folder for folder in {self.memory, self.pids} if folder.is_dir()]:
+        while left := [Path(folder) for folder in self.folders if os.path.isdir(folder)]:
             for folder in left:
                 for place in (*folder.glob("*/"), folder):
                     with suppress(OSError):
@@ -103,15 +160,13 @@ def make_groups() -> Groups | None:
     """A folder for the groups of one sandbox, or None where none can be made: found out by making one."""
     name = f"coder-{os.getpid()}-{uuid.uuid4().hex[:12]}"
     for version, memory, pids in _places():
-        groups = Groups(version, memory / name, pids / name)
+        groups = Groups(version, f"{memory}/{name}", f"{pids}/{name}")
         try:
-            for folder in {groups.memory, groups.pids}:
-                folder.mkdir()
+            for folder in groups.folders:
+                os.mkdir(folder)
             if version == 2:
-                _write(groups.memory / "cgroup.subtree_control", "+memory +pids")
-            probe = groups.make("probe")
-            probe.limit(memory_bytes=64 << 20, processes=8)
-            probe.remove()
+                _write(f"{groups.memory}/cgroup.subtree_control", "+memory +pids")
+            groups.take(memory_bytes=64 << 20, processes=8).remove()
         except OSError:
             _remove_quietly(groups)
             continue
@@ -139,13 +194,25 @@ def _places() -> list[tuple[int, Path, Path]]:
 
 def _remove_quietly(groups: Groups) -> None:
     """Take back what a failed attempt has made; a folder that can't be removed was never ours."""
-    for folder in {groups.memory, groups.pids}:
+    for folder in groups.folders:
         with suppress(OSError):
-            (folder / "probe").rmdir()
+            os.rmdir(f"{folder}/run-0")
         with suppress(OSError):
-            folder.rmdir()
+            os.rmdir(folder)
 
 
-def _write(path: Path, value: object) -> None:
-    with open(path, "w", encoding="ascii") as file:
-        file.write(str(value))
+def _write(path: str, value: object) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+    try:
+        os.write(descriptor, str(value).encode())
+    finally:
+        os.close(descriptor)
+
+
+def _read(path: str) -> str:
+    """What a file of the kernel's says: io.open takes four times as long."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        return os.read(descriptor, _LONGEST).decode("ascii")
+    finally:
+        os.close(descriptor)

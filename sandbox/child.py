@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-from sandbox.cgroups import Group
+from sandbox.cgroups import Group, Groups
 from sandbox.errors import SandboxBroken
 from sandbox.inner.wire import ENDING, FAILED, GO, HEADER
 from sandbox.proxy import Network, Proxy
@@ -42,6 +42,7 @@ class Child:
         self,
         *,
         group: Group | None,
+        groups: Groups | None,
         admit: Callable[["Child"], None],
         on_ready: Callable[["Child"], None],
         on_gone: Callable[["Child"], None],
@@ -56,20 +57,20 @@ class Child:
         self._kills = 0
         self._announced = False
         self._workspace = -1
-        self._network = network
+        self._network, self._groups = network, groups
         self._proxy: Proxy | None = None
         self.reaper: int | None = None
         self.program: int | None = None
         self.group = group
-        """Removed at the end."""
+        """Given back at the end."""
         self.failure: SandboxBroken | None = None
         """Why this child can't be lent."""
         self.ended: asyncio.Future[Ending | None] = self._loop.create_future()
         """Set when every process of the run is dead; None when nobody could say how the program ended."""
         self.gone = asyncio.Event()
-        """Set when the reaper is dead too and the cgroup is removed."""
-        self._loop.add_reader(self._status, self._read_status)
-        self._loop.add_reader(self._work, self._read_work)
+        """Set when the reaper is dead too and the cgroup is given back."""
+        self._loop.add_reader(self._status.fileno(), self._read_status)
+        self._loop.add_reader(self._work.fileno(), self._read_work)
 
     def sent(self) -> None:
         """The server has its ends of the sockets; ours of them are closed."""
@@ -126,7 +127,7 @@ class Child:
             )
             self._leave()
         elif not message:
-            self._loop.remove_reader(self._status)
+            self._loop.remove_reader(self._status.fileno())
             if self._pidfd is None:
                 self._leave()
         elif self.reaper is None:
@@ -137,7 +138,7 @@ class Child:
             self.ended.set_result(Ending(how, (user + system) / 1e6, resident / 1024))
 
     def _read_work(self) -> None:
-        self._loop.remove_reader(self._work)
+        self._loop.remove_reader(self._work.fileno())
         message, pid, handed = _receive(self._work)
         if message:
             self.program = pid
@@ -173,7 +174,7 @@ class Child:
         """The reaper is dead, and with it the whole namespace."""
         if self.gone.is_set():
             return
-        self._loop.remove_reader(self._status)
+        self._loop.remove_reader(self._status.fileno())
         if self._pidfd is not None:
             self._read_last_words()
             self._loop.remove_reader(self._pidfd)
@@ -186,7 +187,7 @@ class Child:
             self._workspace = -1
         if self._proxy is not None:
             self._proxy.close()
-        self._remove_group()
+        self._give_group_back()
         if not self.ended.done():
             self.ended.set_result(None)
         self.gone.set()
@@ -200,11 +201,11 @@ class Child:
             )  # first: the loop would take the next socket of this number for it
             self._work.close()
 
-    def _remove_group(self) -> None:
-        if self.group is not None:
+    def _give_group_back(self) -> None:
+        if self.group is not None and self._groups is not None:
             group, self._kills, self.group = self.group, self.group.kills(), None
             try:
-                group.remove()
+                self._groups.give_back(group)
             except OSError:  # busy for a moment more; what stays, the keeper removes at the end
                 self._loop.call_later(_AGAIN_S, _remove_later, group)
 

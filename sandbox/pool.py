@@ -1,7 +1,6 @@
 """Children isolated in advance, so that a run costs its program and little else."""
 
 import asyncio
-import itertools
 import json
 import os
 import socket
@@ -38,7 +37,6 @@ class Pool:
         self._fresh, self._network = fresh, network
         self._control, self._usual, self._groups, self._without = control, usual, groups, without
         self._apart_from = (namespaces_of("self"), namespaces_of(server))
-        self._numbers = itertools.count(1)
         self._idle: deque[Child] = deque()
         self._coming: set[Child] = set()
         self._waiting: deque[asyncio.Future[Child]] = deque()
@@ -71,7 +69,7 @@ class Pool:
         if not self._idle:
             self.fill()
         if child.group is not None and limits != self._usual and "memory" not in self._without:
-            _limit(child.group, limits)
+            child.group.limit(**_of_group(limits))
         return child
 
     def give_back(self, child: Child) -> None:
@@ -127,6 +125,7 @@ class Pool:
         group = self._make_group(limits)
         child = Child(
             group=group,
+            groups=self._groups,
             admit=self._admit,
             on_ready=on_ready,
             on_gone=self._alive.discard,
@@ -148,12 +147,9 @@ class Pool:
         if self._groups is None:
             return None
         try:
-            group = self._groups.make(f"{'fresh' if self._fresh else 'run'}-{next(self._numbers)}")
-            if "memory" not in self._without:
-                _limit(group, limits)
+            return self._groups.take(**_of_group(limits), limited="memory" not in self._without)
         except OSError as error:
             raise SandboxBroken(f"A run of the sandbox could not get a control group: {error}") from error
-        return group
 
     def _admit(self, child: Child) -> None:
         """Look at a new child from outside: its walls, and that its memory is counted."""
@@ -184,5 +180,5 @@ class Pool:
         return None
 
 
-def _limit(group: Group, limits: RunLimits) -> None:
-    group.limit(memory_bytes=limits.memory_mb << 20, processes=limits.processes + _EXTRA_PROCESSES)
+def _of_group(limits: RunLimits) -> dict[str, int]:
+    return {"memory_bytes": limits.memory_mb << 20, "processes": limits.processes + _EXTRA_PROCESSES}

@@ -11,6 +11,8 @@ _WANTED = {
     "NoNewPrivs": ("no_new_privs", "1"),
     "Seccomp": ("seccomp", "2"),
 }
+_PAGE = 1 << 16
+"""Bytes, far more than the kernel has to say of a process: its name is cut and escaped."""
 
 
 def namespaces_of(pid: int | str) -> dict[str, str]:
@@ -29,15 +31,21 @@ def verify(pid: int, *, apart_from: Collection[dict[str, str]], without: frozens
     Raises:
         SandboxBroken: something isn't as it must be; the message says what.
     """
-    with open(f"/proc/{pid}/status", encoding="ascii", errors="replace") as lines:
-        status = dict(line.rstrip("\n").split(":\t", 1) for line in lines if ":\t" in line)
+    status = _status_of(pid)
     for field, (mechanism, wanted) in _WANTED.items():
-        if mechanism not in without and status[field] != wanted:
-            raise SandboxBroken(
-                f"A child of the sandbox has {field} {status[field]}, not {wanted}: not lent."
-            )
+        found = status.partition(f"\n{field}:\t")[2].partition("\n")[0]
+        if mechanism not in without and found != wanted:
+            raise SandboxBroken(f"A child of the sandbox has {field} {found}, not {wanted}: not lent.")
     mine = namespaces_of(pid)
     for other in apart_from:
         shared = [kind for kind in NAMESPACES if kind not in without and mine[kind] == other[kind]]
         if shared:
             raise SandboxBroken(f"A child of the sandbox shares namespaces ({', '.join(shared)}): not lent.")
+
+
+def _status_of(pid: int) -> str:
+    descriptor = os.open(f"/proc/{pid}/status", os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        return os.read(descriptor, _PAGE).decode("ascii", "replace")
+    finally:
+        os.close(descriptor)

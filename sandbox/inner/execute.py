@@ -22,7 +22,8 @@ from sandbox.inner.channel import Channel
 
 NOT_EXECUTABLE, NOT_FOUND = 126, 127
 """Exit codes of a shell for a command that can't be started."""
-_FORGOTTEN: list[types.ModuleType] = []
+_FORGOTTEN: dict[str, types.ModuleType] = {}
+_PLACES: list[str] = []
 _UNFLUSHED = 120
 """Python's own exit code for output that could not be written at the end."""
 
@@ -93,7 +94,8 @@ def _run_python(source: str, filename: str, arguments: list[str]) -> int:
         *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep)),
         *sys.path,
     ]
-    forget_server()
+    if "sandbox" in sys.modules:
+        forget_server()
     del sys.modules["__main__"]  # so that it comes last
     sys.modules["__main__"] = module
     lines = source.splitlines(keepends=True)
@@ -113,6 +115,7 @@ def _run_python(source: str, filename: str, arguments: list[str]) -> int:
 
 
 def _run_entry(entry: str, arguments: dict[str, Any], channel: Channel) -> int:
+    remember_server()
     importlib.import_module(f"sandbox.inner.{entry}").main(channel, arguments)
     return 0
 
@@ -144,9 +147,17 @@ def _is_new(name: str) -> bool:
 def forget_server() -> None:
     """Our modules must not answer to a program's `import`. They stay in memory: to free them takes time."""
     for name in [name for name in sys.modules if name.partition(".")[0] == "sandbox"]:
-        _FORGOTTEN.append(sys.modules.pop(name))
+        _FORGOTTEN[name] = sys.modules.pop(name)
     here = os.path.dirname(os.path.abspath(__file__))
-    sys.path[:] = [place for place in sys.path if not f"{here}/".startswith(f"{place}/")]
+    _PLACES.extend(place for place in sys.path if f"{here}/".startswith(f"{place}/"))
+    sys.path[:] = [place for place in sys.path if place not in _PLACES]
+
+
+def remember_server() -> None:
+    """Our modules answer again: to ours, which import one another."""
+    sys.modules.update(_FORGOTTEN)
+    sys.path.extend(_PLACES)
+    _PLACES.clear()
 
 
 def exit_code(code: object) -> int:

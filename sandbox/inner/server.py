@@ -18,7 +18,7 @@ from typing import Any
 
 from sandbox.inner import landlock, reaper, wire
 from sandbox.inner.door import open_door
-from sandbox.inner.execute import execute
+from sandbox.inner.execute import execute, forget_server, remember_server
 from sandbox.inner.root import build_root
 from sandbox.inner.seccomp import Filter, filter_file
 from sandbox.inner.sites import Site
@@ -50,16 +50,16 @@ def main(descriptor: int) -> int:
     control = socket.socket(fileno=descriptor)
     walls = _open(control, json.loads(control.recv(_MESSAGE)))
     site = Site()
-    unloaded = list(_PRELOADED)
+    unloaded = [*_PRELOADED, ""]
     uid, gid = os.getuid(), os.getgid()
     flags = sum(flag for name, flag in NAMESPACES.items() if name not in walls.without)
     reaper.ignore_children()
+    forget_server()  # here, once for all runs
     gc.collect()
     gc.freeze()
     while True:
         while unloaded and not select.select([control], [], [], 0)[0]:
-            importlib.import_module(unloaded.pop(0))
-            gc.freeze()
+            _make_ready(unloaded.pop(0), site)
         request, descriptors = wire.receive_with_fds(control, _MESSAGE, 4)
         if not request:
             os._exit(0)
@@ -73,6 +73,17 @@ def main(descriptor: int) -> int:
             return _serve_one(walls, request, descriptors, (uid, gid), site)
         for inherited in descriptors:
             os.close(inherited)
+
+
+def _make_ready(module: str, site: Site) -> None:
+    """While nobody asks: import a module that runs will need, and last of all finish with the site."""
+    if module:
+        remember_server()
+        importlib.import_module(module)
+        forget_server()
+    else:
+        site.settle()
+    gc.freeze()
 
 
 def _open(control: socket.socket, settings: dict[str, Any]) -> Walls:

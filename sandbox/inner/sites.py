@@ -7,15 +7,21 @@ and sitecustomize are code of the task's environment: they are left for each run
 from __future__ import annotations
 
 import os
+import select
+import signal
 import site
 import sys
+import time
 import traceback
+from collections.abc import Callable
 from importlib.machinery import PathFinder
 
 from sandbox.inner.root import VENV
+from sandbox.inner.syscalls import fork
 
 _NEWEST = (3, 14)
 """Up to here we have read how `site` runs such lines; with a newer Python each run does it all."""
+_ALONE, _PATIENCE_S = b"one thread", 2.0
 
 
 class Site:
@@ -41,11 +47,28 @@ class Site:
         finally:
             del names["exec"]
             names["execsitecustomize"] = customize
-        self._customized = bool(self._lines) or _brings_customize()
+        self._customized = bool(self._lines) or PathFinder.find_spec("sitecustomize") is not None
 
     def _keep(self, line: str) -> None:
         """Stands for exec() in `site.addpackage`."""
         self._lines.append((line, sys._getframe(1).f_locals["sitedir"]))
+
+    def settle(self) -> None:
+        """Run the code of the base interpreter's own packages here, once for all runs.
+
+        The server is made of that interpreter, so it trusts them as much as the standard library; never what
+        a virtual environment brings. Each run still does what fails, prints, or starts a thread.
+        """
+        places = [sitedir for _, sitedir in self._lines]
+        if self._customized:
+            found = PathFinder.find_spec("sitecustomize")
+            places += [] if found is None else [found.origin or VENV]
+        if self._read and not any(place.startswith(f"{VENV}/") or place == VENV for place in places):
+            if places and _leaves_nothing(self.finish):
+                self.finish()
+            elif places:
+                return
+            self._lines, self._customized = [], False
 
     def finish(self) -> None:
         """Run the environment's code. What goes wrong there is shown, and stops nothing, as with Python."""
@@ -66,15 +89,28 @@ def _execute(line: str, sitedir: str) -> None:
     exec(line, vars(site), {})
 
 
-def _brings_customize() -> bool:
-    """Whether there is a sitecustomize, so that runs without one need not look for it.
-
-    One beside the standard library is the interpreter's own: what the server is made of. It is run now.
-    """
-    found = PathFinder.find_spec("sitecustomize")
-    if found is None or found.origin is None:
-        return found is not None
-    if os.path.dirname(found.origin) != os.path.dirname(os.__file__):
-        return True
-    site.execsitecustomize()
-    return False
+def _leaves_nothing(work: Callable[[], None]) -> bool:
+    """Try it in a fork: whether it ends in time, says nothing and leaves one thread."""
+    reading, writing = os.pipe()
+    child = fork()
+    if child == 0:
+        for descriptor in (1, 2):
+            os.dup2(writing, descriptor)
+        try:
+            work()
+            sys.stdout.flush()
+            os.write(writing, _ALONE if len(os.listdir("/proc/self/task")) == 1 else b"")
+        finally:
+            os._exit(0)
+    os.close(writing)
+    said, deadline = b"", time.monotonic() + _PATIENCE_S
+    while len(said) <= len(_ALONE):
+        if not select.select([reading], [], [], max(0, deadline - time.monotonic()))[0]:
+            os.kill(child, signal.SIGKILL)
+            break
+        piece = os.read(reading, len(_ALONE) + 1)
+        said += piece
+        if not piece:
+            break
+    os.close(reading)
+    return said == _ALONE

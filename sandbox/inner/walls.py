@@ -7,7 +7,6 @@ probe escape.
 
 from __future__ import annotations
 
-import fcntl
 import os
 import resource
 import socket
@@ -33,6 +32,7 @@ from sandbox.inner.syscalls import (
     PR_SET_NO_NEW_PRIVS,
     checked,
     drop_capabilities,
+    libc,
     mount,
     prctl,
     write_file,
@@ -40,7 +40,8 @@ from sandbox.inner.syscalls import (
 
 NAMESPACES = {"user": NEWUSER, "pid": NEWPID, "mnt": NEWNS, "ipc": NEWIPC, "net": NEWNET, "uts": NEWUTS}
 WORKSPACE = "/w"
-_SIOCGIFFLAGS, _SIOCSIFFLAGS, _IFF_UP = 0x8913, 0x8914, 1
+_SIOCSIFFLAGS, _IFF_UP = 0x8914, 1
+_LOOPBACK_UP = struct.pack("16sh14x", b"lo", _IFF_UP)
 
 RULES = (
     ("/", LIST),
@@ -133,10 +134,9 @@ def confine(walls: Walls, rlimits: Rlimits, *, rules: Sequence[tuple[str, str]] 
 
 
 def _raise_loopback() -> None:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        request = struct.pack("16sh14x", b"lo", 0)
-        (flags,) = struct.unpack_from("h", fcntl.ioctl(probe, _SIOCGIFFLAGS, request), 16)
-        fcntl.ioctl(probe, _SIOCSIFFLAGS, struct.pack("16sh14x", b"lo", flags | _IFF_UP))
+    probe = checked(libc.socket(socket.AF_INET, socket.SOCK_DGRAM, 0), "socket for the loopback interface")
+    checked(libc.ioctl(probe, _SIOCSIFFLAGS, _LOOPBACK_UP), "raise the loopback interface")
+    os.close(probe)
 
 
 def _limit(walls: Walls, rlimits: Rlimits) -> None:

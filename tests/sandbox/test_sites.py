@@ -1,5 +1,7 @@
 """What a virtual environment puts on the path is there, and code that it brings runs in the run alone."""
 
+import subprocess
+import sys
 import venv
 from pathlib import Path
 
@@ -63,3 +65,28 @@ async def test_a_line_that_fails_keeps_nothing_else_from_running(packages: Path)
     printed = await run(packages, "import sys; print(sys.reached)")
 
     assert printed == "True\n"
+
+
+@pytest.mark.parametrize(
+    ("work", "expected"),
+    [
+        ("pass", "True"),
+        ("print('a greeting')", "False"),
+        ("no_such_name", "False"),
+        ("import threading, time; threading.Thread(target=time.sleep, args=(60,)).start()", "False"),
+        ("import os; os._exit(0)", "False"),
+        ("import time; time.sleep(60)", "False"),
+    ],
+)
+def test_only_what_leaves_nothing_behind_is_done_once_for_all_runs(work: str, expected: str) -> None:
+    script = f"from sandbox.inner import sites\nsites._PATIENCE_S = 0.5\ndef work(): {work}\n"
+
+    done = subprocess.run(
+        [sys.executable, "-c", f"{script}print(sites._leaves_nothing(work))"],
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+
+    assert done.stdout == f"{expected}\n", done.stderr
