@@ -83,15 +83,15 @@ class Judge:
 
     async def _find_mode(self, case: FunctionCase) -> Mode:
         async with self._turns.shared():
-            mode = await find_mode(await self._sandboxes(), case)
+            mode = await find_mode(await self.sandboxes(), case)
         if mode.how in ("together", "broken"):  # for want of time, perhaps: it has to fail alone, too
             async with self._turns.alone():
-                return await find_mode(await self._sandboxes(), case)
+                return await find_mode(await self.sandboxes(), case)
         return mode
 
     async def _try(self, case: FunctionCase, code: str, mode: Mode, sample: int) -> Judged:
         for _ in range(_REOPENINGS):
-            pair = await self._sandboxes()
+            pair = await self.sandboxes()
             try:
                 return await judge_function(pair, case, code, mode, sample=sample)
             except SandboxBroken as error:
@@ -112,7 +112,8 @@ class Judge:
             judged = await self._try(good, module, mode, 0)
         return judged.verdict.verdict == "passed"
 
-    async def _sandboxes(self) -> Pair:
+    async def sandboxes(self) -> Pair:
+        """Where samples are judged; opened anew where they stopped working."""
         async with self._opening:
             if self._pair is None:
                 opened = [

@@ -49,8 +49,9 @@ def main(channel: Channel, arguments: Mapping[str, Any]) -> None:
 
 
 def _hold(channel: Channel, given: Mapping[str, Any]) -> None:
-    soft = max(1, given["cpu_s"])
-    resource.setrlimit(resource.RLIMIT_CPU, (soft, resource.getrlimit(resource.RLIMIT_CPU)[1]))
+    hard = resource.getrlimit(resource.RLIMIT_CPU)[1]
+    soft = given["cpu_s"] if hard == resource.RLIM_INFINITY else min(given["cpu_s"], hard)
+    resource.setrlimit(resource.RLIMIT_CPU, (soft, hard))
     random.seed()
     code = 1
     try:

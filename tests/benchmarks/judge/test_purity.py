@@ -1,0 +1,75 @@
+"""Code that is said to keep nothing keeps nothing."""
+
+import gzip
+import json
+
+import pytest
+
+from benchmarks.judge.purity import keeps_nothing
+from tests.benchmarks.judge.cases import shared
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "def f(n): return n * n",
+        "import math\nfrom typing import List\nX: int = 3\ndef f(xs: List[int]): return math.sqrt(X)",
+        "from collections import Counter\ndef f(s):\n    c = Counter(s)\n    c['a'] += 1\n    return dict(c)",
+        "def f(n):\n    def g(m):\n        nonlocal n\n        n += m\n        return n\n    return g(1)",
+        "import re as r\ndef f(s): return r.sub('a', 'b', s)",
+        "def f(n):\n    try:\n        return 1 / n\n    except ZeroDivisionError:\n        return None",
+    ],
+)
+def test_plain_functions_keep_nothing(code: str) -> None:
+    assert keeps_nothing(code)
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "C = {}\ndef f(n): return C.setdefault(n, len(C))",
+        "def f(n, c=[]): c.append(n); return len(c)",
+        "def f(n, *, c={}): return c.setdefault(0, n)",
+        "f = lambda n, c=[]: c.append(n)",
+        "n = 0\ndef f():\n    global n\n    n += 1\n    return n",
+        "def f(n):\n    f.n = n",
+        "def f(n):\n    f.__dict__['n'] = n",
+        "def f(n):\n    setattr(f, 'n', n)",
+        "def f(n):\n    globals()['n'] = n",
+        "class C:\n    n = []\ndef f(n): C.n.append(n)",
+        "import functools\n@functools.cache\ndef f(n): return n",
+        "from functools import lru_cache\ndef f(n): return n",
+        "import random\ndef f(n): return random.random()",
+        "import time\ndef f(n): return time.time()",
+        "import typing\ndef f(n): return typing.sys.modules",
+        "from typing import sys\ndef f(n): return sys",
+        "import re\ndef f(n):\n    x = re\n    return x.functools",
+        "import re\ndef f(n): return g(re)\ndef g(x): return x.enum",
+        "import copy\ndef f(n): copy.dispatch_table[f] = n",
+        "import __future__ as u\ndef f(n): u.all_feature_names.append(n)",
+        "from math import *\ndef f(n): return n",
+        "import math\ndef f(n): math.n = n",
+        "import os.path\ndef f(n): return n",
+        "from . import x\ndef f(n): return n",
+        "def f(n): return __import__('os')",
+        "def f(n): return eval('n')",
+        "def f(n): return open('x', 'a').write('x')",
+        "i = iter([1])\ndef f(n): return next(i)",
+        "x = [0]\ndef f(n): x[0] += 1",
+        "if True:\n    x = []\ndef f(n): return n",
+        "def f(n): return id(n)",
+        "def f(n:",
+        "def f(n): return n" + "(" * 3000,
+    ],
+)
+def test_whatever_might_keep_something_is_not_said_to_keep_nothing(code: str) -> None:
+    assert not keeps_nothing(code)
+
+
+def test_most_canonical_answers_keep_nothing() -> None:
+    with gzip.open(shared("HumanEval.jsonl.gz"), "rt") as file:
+        records = [json.loads(line) for line in file]
+
+    share = sum(keeps_nothing(one["prompt"] + one["canonical_solution"]) for one in records) / len(records)
+
+    assert share > 0.95
