@@ -13,6 +13,7 @@ from typing import Literal
 
 from sandbox.capabilities import capabilities_of_one_wall, require_kept, with_hosts
 from sandbox.contract import Capability
+from sandbox.disk_watch import DiskBounds
 from sandbox.errors import PolicyUnmet, SandboxBroken
 from sandbox.one_wall import one_wall
 from sandbox.outside import Outside
@@ -116,6 +117,21 @@ def _around(server: Server, wanted: _Wanted, walls: Walls) -> ServedSandbox:
     require_kept(policy, capabilities)
     network = find_network(policy.network, outside=wanted.outside, without=wanted.without)
     programs = environment(server.interpreter, variables(network) | policy.environment)
-    return ServedSandbox(
-        server, policy, Build("bubblewrap", tuple(capabilities), programs, wanted.without, network)
+    disk, fresh_disk = _bounds(server, policy) if server.folder else (None, None)
+    build = Build(
+        "bubblewrap",
+        tuple(capabilities),
+        programs,
+        wanted.without,
+        network=network,
+        disk=disk,
+        fresh_disk=fresh_disk,
     )
+    return ServedSandbox(server, policy, build)
+
+
+def _bounds(server: Server, policy: Policy) -> tuple[DiskBounds, DiskBounds]:
+    """What no mount of an ordinary user keeps: the workspace that lasts is a folder, files aren't counted."""
+    size = policy.disk_mb << 20
+    lasting = DiskBounds(size, policy.files, folder=f"{server.folder}/w", mounts=("/tmp",))
+    return lasting, DiskBounds(size, policy.files, mounts=("/tmp", "/w"))

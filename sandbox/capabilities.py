@@ -83,10 +83,10 @@ def capabilities_of_one_wall(two: Sequence[Capability], *, own_uid: bool) -> tup
     disk = (
         "tmpfs with a size" if own_uid else "tmpfs with a size; the workspace that lasts is a folder, sampled"
     )
-    files = "tmpfs with a number of inodes; /tmp sampled" if own_uid else "sampled every 50 ms"
+    files = "tmpfs with a number of inodes" if own_uid else "sampled every 50 ms"
     other = {
         "disk": Capability(guarantee="disk", mechanism=disk, sampled=not own_uid),
-        "files": Capability(guarantee="files", mechanism=files, sampled=True),
+        "files": Capability(guarantee="files", mechanism=files, sampled=not own_uid),
         "network": Capability(
             guarantee="network", mechanism="a network namespace per run with loopback only"
         ),

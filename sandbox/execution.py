@@ -189,6 +189,7 @@ STATUS_OF: dict[KilledBy, Status] = {
     "cpu": "timeout",
     "memory": "oom",
     "output": "output_limit",
+    "disk": "killed",
     "cancel": "killed",
 }
 """What a Result says of a run that was ended."""

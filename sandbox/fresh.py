@@ -24,9 +24,9 @@ PROGRAMS = (b"#!", b"\x7fELF")
 class FreshWorkspace:
     """Files of one run. Its methods wait for their thread also when cancelled: `close` comes next."""
 
-    def __init__(self, root: int, owner: int, files: Mapping[str, bytes]) -> None:
-        """`root` is the descriptor of the folder, closed by `close`; `owner` the uid of the sandbox."""
-        self._workspace = Workspace(root, owner)
+    def __init__(self, workspace: Workspace, files: Mapping[str, bytes]) -> None:
+        """`workspace` is the run's own, closed by `close`."""
+        self._workspace = workspace
         self._given = {PurePosixPath(path).as_posix(): content for path, content in files.items()}
 
     def close(self) -> None:
@@ -46,6 +46,10 @@ class FreshWorkspace:
         """The result with what the program wrote; every process of the run is dead."""
         artifacts, left_out = await _to_its_end(self._collect)
         return result.model_copy(update={"artifacts": artifacts, "artifacts_left_out": left_out})
+
+    async def empty(self) -> None:
+        """Remove all of it, where no file system goes away with the last descriptor."""
+        await _to_its_end(lambda: self._workspace.remove("."))
 
     def _write(self) -> None:
         for path, content in self._given.items():

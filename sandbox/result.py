@@ -6,7 +6,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, field_serializer
 
 Status = Literal["ok", "error", "timeout", "oom", "killed", "output_limit"]
-KilledBy = Literal["wall", "cpu", "memory", "output", "cancel"]
+KilledBy = Literal["wall", "cpu", "memory", "output", "disk", "cancel"]
 
 
 class Artifact(BaseModel):

@@ -1,12 +1,16 @@
 """A sandbox whose runs are children of a server: lent one by one, looked at before, ended after."""
 
 import asyncio
+import errno
+import os
 import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from sandbox.child import Child
 from sandbox.contract import Capability, OnOutput, Running
-from sandbox.errors import SandboxBroken
+from sandbox.disk_watch import DiskBounds, DiskWatch
+from sandbox.errors import FileRefused, SandboxBroken
 from sandbox.execution import Execution
 from sandbox.fresh import FreshWorkspace
 from sandbox.limits import RunLimits, resolve
@@ -36,6 +40,11 @@ class Build:
     """What every program finds in its environment."""
     without: frozenset[str] = frozenset()
     """Mechanisms that it doesn't have, by name."""
+    disk: DiskBounds | None = None
+    fresh_disk: DiskBounds | None = None
+    """What has to be looked at while programs run; None where file systems keep all of it."""
+    on_disk: bool = False
+    """Workspaces are folders of the machine's: a fresh one is emptied at its end."""
     network: Network | None = None
     """What its programs may reach; None is nothing."""
 
@@ -47,7 +56,7 @@ class ServedSandbox:
         self._server, self._policy, self._build = server, policy, build
         self._without = build.without
         self._environment = build.environment
-        self._workspace = Workspace(server.workspace, server.uid)
+        self._workspace = self._workspace_at(server.workspace)
         self._places = asyncio.Semaphore(_IN_FLIGHT)
         self._closed = False
         self._pool, self._fresh_pool = (self._make_pool(fresh=fresh) for fresh in (False, True))
@@ -95,11 +104,13 @@ class ServedSandbox:
             child = await pool.lend(allowed)
             execution = Execution(child, allowed, on_output=on_output, without=self._without)
             own: FreshWorkspace | None = None
+            watch: DiskWatch | None = None
             try:
                 if fresh:
-                    own = FreshWorkspace(child.take_workspace(), self._server.uid, files or {})
+                    own = FreshWorkspace(self._workspace_at(child.take_workspace()), files or {})
                     await own.lay()
                 await execution.begin(self._job(program, allowed), stdin=stdin, extra=[])
+                watch = self._watch(child, execution, fresh=fresh)
                 result = await execution.result()
                 if own is not None and child.ended.done():  # else nobody knows that all of it is dead
                     result = await own.with_artifacts(result)
@@ -109,10 +120,12 @@ class ServedSandbox:
                 raise
             finally:
                 execution.close()
-                if own is not None:
-                    own.close()
+                if watch is not None:
+                    watch.close()
                 pool.give_back(child)
-            if result.status == "killed":
+                if own is not None:
+                    await self._let_go(own)
+            if result.status == "killed" and result.killed_by is None:
                 await self._see_that_it_lives()
             return result
 
@@ -137,6 +150,7 @@ class ServedSandbox:
         allowed = resolve(self._policy, limits)
         pool = self._fresh_pool if fresh else self._pool
         child = await pool.lend(allowed)
+        own = self._workspace_at(child.take_workspace()) if fresh and self._build.on_disk else None
         execution = Execution(child, allowed, on_output=None, without=self._without)
         ours, inside = socket.socketpair()
         ours.setblocking(False)
@@ -149,7 +163,17 @@ class ServedSandbox:
             await child.gone.wait()
             pool.give_back(child)
             raise
-        return RunningEntry(execution, child, ours, done=pool.give_back)
+        watch = self._watch(child, execution, fresh=fresh)
+
+        def done(child: Child) -> None:
+            pool.give_back(child)
+            if watch is not None:
+                watch.close()
+            if own is not None:
+                own.remove(".")
+                own.close()
+
+        return RunningEntry(execution, child, ours, done=done)
 
     async def prove(self) -> None:
         """See that a child can be had, which takes as long as making one.
@@ -167,7 +191,7 @@ class ServedSandbox:
         Raises:
             FileRefused: the path leaves the workspace or goes over a link, or the disk limit is reached.
         """
-        await asyncio.to_thread(self._workspace.write, path, content, executable=executable)
+        await asyncio.to_thread(self._write, path, content, executable)
 
     async def read(self, path: str, *, limit: int = 16 << 20) -> bytes:
         """Read one regular file of the workspace.
@@ -221,6 +245,29 @@ class ServedSandbox:
     def _shared(self, limits: RunLimits, more: Mapping[str, str]) -> dict[str, object]:
         rlimits = limits.rlimits(counted=self._server.groups is not None)
         return {"environment": {**self._environment, **more}, "rlimits": rlimits, "stdin": False}
+
+    def _write(self, path: str, content: bytes, executable: bool) -> None:
+        if self._build.disk is not None and not self._build.disk.have_room(len(content)):
+            raise FileRefused(f"{path!r}: {os.strerror(errno.ENOSPC)}.")
+        self._workspace.write(path, content, executable=executable)
+
+    def _workspace_at(self, root: int) -> Workspace:
+        """The files below a descriptor."""
+        capacity = None if self._build.disk is None else self._build.disk.disk_bytes
+        return Workspace(root, self._server.uid, capacity=capacity)
+
+    async def _let_go(self, own: FreshWorkspace) -> None:
+        try:
+            if self._build.on_disk:
+                await own.empty()
+        finally:
+            own.close()
+
+    def _watch(self, child: Child, execution: Execution, *, fresh: bool) -> DiskWatch | None:
+        bounds = self._build.fresh_disk if fresh else self._build.disk
+        if bounds is None or child.reaper is None:
+            return None
+        return DiskWatch(bounds, child.reaper, lambda: execution.end("disk"))
 
     async def _see_that_it_lives(self) -> None:
         """A run that ended without a word was killed from outside, alone or with its server."""

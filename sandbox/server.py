@@ -53,6 +53,7 @@ class Server:
         self.interpreter, self.groups, self.without = interpreter, groups, without
         self._loop = asyncio.get_running_loop()
         self.uid = -1
+        self.folder = ""
         self.pid = -1
         self.workspace = -1
         self.landlock = 0
@@ -75,7 +76,7 @@ class Server:
         """Start the keeper, which starts everything else."""
         lifeline, self._lifeline = os.pipe2(os.O_CLOEXEC)
         given = specify(self._inside.detach(), lifeline)
-        self.uid = given.uid
+        self.uid, self.folder = given.uid, given.folder
         try:
             self._keeper = subprocess.Popen(
                 [sys.executable, "-I", "-S", *given.argv],

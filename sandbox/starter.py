@@ -84,8 +84,8 @@ class Starter:
         os.mkdir(folder, 0o711)
         if request["fresh"] and (self._private or self._given["bwrap"] is None):
             os.close(self._make_workspace(f"{name}/w"))
-        if self._given["bwrap"] is None:
-            os.close(self._make_workspace(f"{name}/tmp", mounted=False))
+        if self._private or self._given["bwrap"] is None:
+            os.close(self._make_workspace(f"{name}/tmp"))
         child = os.fork()
         if child == 0:
             try:
@@ -116,9 +116,6 @@ class Starter:
 
     def _become(self, request: "dict[str, Any]", descriptors: list[int], folder: str) -> None:
         status, work, *groups = descriptors
-        for group in groups:
-            os.write(group, b"0")
-            os.close(group)
         if os.getuid() == 0 and self._uid != 0:
             os.setgroups([])
             os.setresgid(self._uid, self._uid, self._uid)
@@ -135,6 +132,7 @@ class Starter:
             "fresh": request["fresh"],
             "status": status,
             "work": work,
+            "groups": groups,
             "workspace": "/w" if in_wall else workspace,
             "environment": own,
             "namespaces": in_wall,
@@ -142,38 +140,40 @@ class Starter:
         }
         content = os.memfd_create("settings", 0)
         os.pwrite(content, json.dumps(settings).encode(), 0)
-        for descriptor in (status, work):
+        for descriptor in descriptors:
             os.set_inheritable(descriptor, True)
         command = [*self._given["command"], str(content)]
         if in_wall:
-            command = self._wall(workspace, request["fresh"]) + command
+            command = self._wall(folder, workspace, request["fresh"]) + command
         os.execve(command[0] if not in_wall else self._given["bwrap"], command, self._given["environment"])
 
-    def _wall(self, workspace: str, fresh: bool) -> list[str]:
+    def _wall(self, folder: str, workspace: str, fresh: bool) -> list[str]:
         """What bubblewrap is told for one run; argv[0] says whose it is."""
         size = str(self._walls["disk_bytes"])
         shared = str(self._walls["shared_memory_bytes"])
-        lasting = ["--bind", workspace, "/w"]
+        sized = [] if "disk" in self._walls["without"] else ["--size", size]
+        place, temporary = ["--bind", workspace, "/w"], ["--bind", f"{folder}/tmp", "/tmp"]
+        if not self._private:
+            temporary = ["--perms", "1777", *sized, "--tmpfs", "/tmp"]
         if fresh and not self._private:
-            lasting = [] if "disk" in self._walls["without"] else ["--size", size]
-            lasting = ["--perms", "0700", *lasting, "--tmpfs", "/w"]
+            place = ["--perms", "0700", *sized, "--tmpfs", "/w"]
         return [
             self._given["name"],
             *self._given["before"],
             *self._binds,
             *("--ro-bind", f"{self._base}/opt/lib", "/opt/lib", "--ro-bind", f"{self._base}/etc", "/etc"),
             *self._given["after"],
-            *("--perms", "1777", "--size", size, "--tmpfs", "/tmp"),
+            *temporary,
             *("--perms", "1777", "--size", shared, "--tmpfs", "/dev/shm"),
-            *lasting,
+            *place,
             *("--remount-ro", "/dev", "--remount-ro", "/", "--chdir", "/w", "--"),
         ]
 
-    def _make_workspace(self, name: str, *, mounted: bool = True) -> int:
+    def _make_workspace(self, name: str) -> int:
         """A folder that the uid of the sandbox owns: with a size and a number of files where we are root."""
         place = f"{self._base}/{name}"
         os.mkdir(place, 0o700)
-        if self._private and mounted:
+        if self._private:
             mount("tmpfs", place, "tmpfs", MS_NOSUID | MS_NODEV, self._options())
         if os.getuid() == 0:
             os.chown(place, self._uid, self._uid)

@@ -78,7 +78,7 @@ def specify_starter(
     content = os.memfd_create("plan", 0)
     os.pwrite(content, marshal.dumps(given), 0)
     argv = ("-c", _STARTER.format(str(Path(__file__).parent)), str(content), mark)
-    return Specification(argv, (control, lifeline, content, *slot.locks), slot.uid)
+    return Specification(argv, (control, lifeline, content, *slot.locks), slot.uid, plan.base)
 
 
 def new_folder() -> str:

@@ -42,6 +42,8 @@ class Specification:
     """What it inherits, by the same numbers; ours to close."""
     uid: int
     """Whose the workspace is."""
+    folder: str = ""
+    """Where on this machine the files of the sandbox are; empty where no path leads to them."""
 
 
 def two_walls(

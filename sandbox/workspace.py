@@ -39,9 +39,12 @@ class _How(ctypes.Structure):
 class Workspace:
     """Files below one descriptor. Its methods block: call them in a thread."""
 
-    def __init__(self, root: int, owner: int) -> None:
-        """`root` is an O_PATH descriptor, closed by `close`; `owner` the uid of the sandbox."""
-        self._root, self._owner = root, owner
+    def __init__(self, root: int, owner: int, *, capacity: int | None = None) -> None:
+        """`root` is an O_PATH descriptor, closed by `close`; `owner` the uid of the sandbox.
+
+        `capacity` is how many bytes the workspace may hold, where its file system doesn't say so.
+        """
+        self._root, self._owner, self._most = root, owner, capacity
         self._libc = ctypes.CDLL(None, use_errno=True)
         self._closing = threading.Lock()
 
@@ -125,9 +128,11 @@ class Workspace:
         return hashes
 
     def _capacity(self) -> int:
-        """Bytes of the file system that the workspace is on; what a program really wrote is never more."""
+        """Bytes that the workspace may hold; what a program really wrote is never more."""
         if self._root < 0:
             raise FileRefused("The sandbox is closed.")
+        if self._most is not None:
+            return self._most
         found = os.fstatvfs(self._root)
         return found.f_blocks * found.f_frsize
 

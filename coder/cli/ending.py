@@ -37,6 +37,8 @@ def last_words(result: Result, policy: Policy) -> list[str]:
             return [f"ended at {policy.memory_mb} MiB of memory; --memory MIB gives it more"]
         case "output":
             return ["ended because it wrote without end"]
+        case "disk":
+            return [f"ended at {policy.disk_mb} MiB of disk; --disk MIB gives it more"]
         case _ if result.exit_code is None:
             return [f"ended by signal {result.signal} ({_name(result.signal)})"]
         case _:

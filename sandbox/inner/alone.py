@@ -23,14 +23,18 @@ def main(descriptor: int) -> int:
     """Be one run, as the settings say that can be read from a descriptor; the exit code of its program.
 
     Settings: `walls` (what the host asked of all runs), `rlimits`, `fresh`, the numbers of the sockets
-    `status` and `work`, `workspace`, `environment` (what the program finds besides what its job says), and
-    `namespaces`: whether this run has its own. Without them also `rules` for Landlock.
+    `status` and `work` and of the `groups` that it joins, `workspace`, `environment` (what the program finds
+    besides what its job says), and `namespaces`: whether this run has its own. Without them also `rules` for
+    Landlock.
     """
     with open(descriptor, "rb") as file:
         settings: dict[str, Any] = json.load(file)
     status, work = settings["status"], socket.socket(fileno=settings["work"])
     others = 0 if settings["namespaces"] else subreaper.processes_of(os.getuid())
     try:
+        for group in settings["groups"]:
+            os.write(group, b"0")
+            os.close(group)
         walls = _walls(settings)
         os.chdir(settings["workspace"])
         reaper.block_signals()

@@ -1,0 +1,92 @@
+"""The disk of a run where no file system keeps its limits: looked at now and then, the run ended beyond."""
+
+import asyncio
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+_EVERY_S = 0.05
+_SHARE = 10
+"""A look that took long isn't repeated before this many times as long."""
+_BLOCK = 512
+_CLOSED_LOOKS = 20
+"""So often in a row something may be closed to us; what it holds then, nobody knows."""
+Look = Literal["within", "closed", "beyond"]
+
+
+@dataclass(frozen=True, slots=True)
+class DiskBounds:
+    """What the runs of one sandbox may hold, and where to look."""
+
+    disk_bytes: int
+    files: int
+    folder: str | None = None
+    """On the host: all below it counts together, whichever run wrote it."""
+    mounts: tuple[str, ...] = ()
+    """As a run sees them: file systems of its own. They have a size, and here their files are counted."""
+
+    def look(self, pid: int) -> Look:
+        """How the folder, and the mounts of a process, stand to the bounds."""
+        if any(_files_in(f"/proc/{pid}/root{mount}") > self.files for mount in self.mounts):
+            return "beyond"
+        return "within" if self.folder is None else self._look_into(self.folder, 0)
+
+    def have_room(self, size: int) -> bool:
+        """Whether a file of so many bytes may be added to the folder."""
+        return self.folder is None or self._look_into(self.folder, size) != "beyond"
+
+    def _look_into(self, folder: str, held: int) -> Look:
+        number = 0
+        found: Look = "within"
+        if held > self.disk_bytes:
+            return "beyond"
+        waiting = [folder]
+        while waiting:
+            try:
+                with os.scandir(waiting.pop()) as entries:
+                    for entry in entries:
+                        number += 1
+                        held += entry.stat(follow_symlinks=False).st_blocks * _BLOCK
+                        if held > self.disk_bytes or number > self.files:
+                            return "beyond"
+                        if entry.is_dir(follow_symlinks=False):
+                            waiting.append(entry.path)
+            except FileNotFoundError:
+                continue  # removed meanwhile
+            except OSError:  # its owner took the right from itself, or it is deeper than a path reaches
+                found = "closed"
+        return found
+
+
+class DiskWatch:
+    """Looks on while a run lasts; `end` is called once when it holds too much."""
+
+    def __init__(self, bounds: DiskBounds, pid: int, end: Callable[[], None]) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._bounds, self._pid, self._end = bounds, pid, end
+        self._closed = 0
+        self._timer = self._loop.call_later(_EVERY_S, self._look)
+
+    def close(self) -> None:
+        """Look no more."""
+        self._timer.cancel()
+
+    def _look(self) -> None:
+        began = time.monotonic()
+        found = self._bounds.look(self._pid)
+        self._closed = self._closed + 1 if found == "closed" else 0
+        if found == "beyond" or self._closed > _CLOSED_LOOKS:
+            self._end()
+            return
+        cost = time.monotonic() - began
+        self._timer = self._loop.call_later(max(_EVERY_S, _SHARE * cost), self._look)
+
+
+def _files_in(mount: str) -> int:
+    try:
+        found = os.statvfs(mount)
+    except OSError:
+        return 0  # the run ended meanwhile
+    return found.f_files - found.f_ffree

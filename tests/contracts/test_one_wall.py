@@ -1,0 +1,63 @@
+"""The contract of `Sandbox` where every run has a bubblewrap of its own, as root and as an ordinary user."""
+
+import pytest
+
+from sandbox import Policy
+from sandbox.bubblewrap import open_bubblewrap
+from sandbox.testing import CONTRACT, Rule
+from tests.ordinary_user import run_as_ordinary_user
+
+NOT_AS_ORDINARY_USER = {
+    "the_disk_is_bounded": "no mount of theirs can outlast a run: the workspace is a folder, and sampled",
+    "the_disk_of_a_fresh_run_is_bounded": "bubblewrap gives a tmpfs a size and no number of files: sampled",
+}
+
+
+@pytest.mark.parametrize("rule", CONTRACT, ids=lambda rule: rule.__name__)
+@pytest.mark.parametrize("without", [frozenset(), frozenset({"cgroup"})], ids=["best", "without cgroups"])
+async def test_one_bubblewrap_a_run(rule: Rule, without: frozenset[str]) -> None:
+    async with open_bubblewrap(Policy(), without=without, walls="one") as sandbox:
+        await rule(sandbox)
+
+
+def test_one_bubblewrap_a_run_as_an_ordinary_user() -> None:
+    script = f"""
+import asyncio, os
+from sandbox import Policy
+from sandbox.bubblewrap import open_bubblewrap
+from sandbox.testing import CONTRACT
+async def main():
+    for rule in CONTRACT:
+        if rule.__name__ not in {set(NOT_AS_ORDINARY_USER)}:
+            async with open_bubblewrap(Policy(), walls="one") as box:
+                await asyncio.wait_for(rule(box), 60)
+    print([name for name in os.listdir("/tmp") if name.startswith("coder")])
+asyncio.run(main())
+"""
+    ended = run_as_ordinary_user(script, timeout_s=300)
+
+    assert ended.returncode == 0, ended.stdout[-500:] + ended.stderr[-4000:]
+    assert ended.stdout == "[]\n"
+
+
+FILLS = "for i in range(1000): open(str(i), 'wb').write(bytes(1 << 20))\nimport time; time.sleep(5)"
+MANY = "for i in range(1000): open(str(i), 'w').close()\nimport time; time.sleep(5)"
+
+
+def test_what_no_mount_of_an_ordinary_user_keeps_ends_the_run() -> None:
+    script = f"""
+import asyncio, os
+from sandbox import Policy, PythonCode
+from sandbox.bubblewrap import open_bubblewrap
+async def main():
+    async with open_bubblewrap(Policy(disk_mb=32, files=200), walls="one") as box:
+        for source, fresh in (({FILLS!r}, False), ({MANY!r}, False), ({MANY!r}, True)):
+            await box.remove(".")
+            result = await box.run(PythonCode(source=source), fresh=fresh)
+            print(result.status, result.killed_by)
+        print(*(item.guarantee for item in box.capabilities() if item.kept == "sampled"))
+asyncio.run(main())
+"""
+    ended = run_as_ordinary_user(script, timeout_s=60)
+
+    assert ended.stdout == "killed disk\n" * 3 + "memory disk files\n", ended.stderr
