@@ -21,7 +21,7 @@ from sandbox.inner.syscalls import fork
 
 _NEWEST = (3, 14)
 """Up to here we have read how `site` runs such lines; with a newer Python each run does it all."""
-_ALONE, _PATIENCE_S = b"one thread", 2.0
+_ALONE = b"one thread"
 
 
 class Site:
@@ -56,18 +56,12 @@ class Site:
     def settle(self) -> None:
         """Run the code of the base interpreter's own packages here, once for all runs.
 
-        The server is made of that interpreter, so it trusts them as much as the standard library; never what
-        a virtual environment brings. Each run still does what fails, prints, or starts a thread.
+        The server is made of that interpreter, so it trusts them as much as the standard library. A virtual
+        environment may come from anywhere: beside one nothing is run here, since what is run could import
+        from it. Each run still does what fails, prints, or starts a thread.
         """
-        places = [sitedir for _, sitedir in self._lines]
-        if self._customized:
-            found = PathFinder.find_spec("sitecustomize")
-            places += [] if found is None else [found.origin or VENV]
-        if self._read and not any(place.startswith(f"{VENV}/") or place == VENV for place in places):
-            if places and _leaves_nothing(self.finish):
-                self.finish()
-            elif places:
-                return
+        if self._read and self._customized and not os.path.isdir(VENV) and leaves_nothing(self.finish):
+            self.finish()
             self._lines, self._customized = [], False
 
     def finish(self) -> None:
@@ -89,7 +83,7 @@ def _execute(line: str, sitedir: str) -> None:
     exec(line, vars(site), {})
 
 
-def _leaves_nothing(work: Callable[[], None]) -> bool:
+def leaves_nothing(work: Callable[[], None], *, patience_s: float = 2.0) -> bool:
     """Try it in a fork: whether it ends in time, says nothing and leaves one thread."""
     reading, writing = os.pipe()
     child = fork()
@@ -103,7 +97,7 @@ def _leaves_nothing(work: Callable[[], None]) -> bool:
         finally:
             os._exit(0)
     os.close(writing)
-    said, deadline = b"", time.monotonic() + _PATIENCE_S
+    said, deadline = b"", time.monotonic() + patience_s
     while len(said) <= len(_ALONE):
         if not select.select([reading], [], [], max(0, deadline - time.monotonic()))[0]:
             os.kill(child, signal.SIGKILL)

@@ -79,10 +79,10 @@ async def test_a_line_that_fails_keeps_nothing_else_from_running(packages: Path)
     ],
 )
 def test_only_what_leaves_nothing_behind_is_done_once_for_all_runs(work: str, expected: str) -> None:
-    script = f"from sandbox.inner import sites\nsites._PATIENCE_S = 0.5\ndef work(): {work}\n"
+    script = f"from sandbox.inner.sites import leaves_nothing\ndef work(): {work}\n"
 
     done = subprocess.run(
-        [sys.executable, "-c", f"{script}print(sites._leaves_nothing(work))"],
+        [sys.executable, "-c", f"{script}print(leaves_nothing(work, patience_s=1))"],
         cwd=Path(__file__).parents[2],
         capture_output=True,
         text=True,
@@ -90,3 +90,19 @@ def test_only_what_leaves_nothing_behind_is_done_once_for_all_runs(work: str, ex
     )
 
     assert done.stdout == f"{expected}\n", done.stderr
+
+
+async def test_beside_a_virtual_environment_the_server_runs_nothing_that_could_import_from_it(
+    tmp_path: Path,
+) -> None:
+    venv.create(tmp_path / "v", with_pip=False, symlinks=True, system_site_packages=True)
+    packages = next((tmp_path / "v").glob("lib/python3*/site-packages"))
+    found_by_base = ("_distutils_hack", "certifi", "apport_python_hook", "sitecustomize")
+    for name in found_by_base:
+        (packages / f"{name}.py").write_text(
+            f"import sys; sys.looked = [*getattr(sys, 'looked', []), {STATUS}]\n"
+        )
+
+    printed = await run(packages, "import sys; print({s['Seccomp'].strip() for s in sys.looked})")
+
+    assert printed == "{'2'}\n"
