@@ -40,7 +40,7 @@ def test_every_command_on_a_page_has_its_flags(page: Path) -> None:
     commands = [line for block in blocks for line in block.replace("\\\n", " ").splitlines()] + inline
     for words in map(of_coder, commands):
         if words[0] in ("coder", "./run") and words[1] != "test" and words[1].islower():
-            assert {word for word in words if word.startswith("--")} <= flags(words[1]), words
+            assert {word for word in words if word.startswith("--")} <= flags(*words[1:3]), words
 
 
 def of_coder(command: str) -> list[str]:
@@ -49,10 +49,11 @@ def of_coder(command: str) -> list[str]:
     return words[: words.index("--")] if "--" in words else words
 
 
-def flags(command: str) -> set[str]:
+def flags(command: str, of_group: str = "") -> set[str]:
     group = get_command(app)
     found = group.get_command(typer.Context(group), command)  # type: ignore[attr-defined]
     assert found is not None, command
+    found = getattr(found, "commands", {}).get(of_group, found)
     return {option for parameter in found.params for option in parameter.opts} | {"--help"}
 
 
@@ -110,3 +111,14 @@ def test_the_defaults_in_help_are_those_of_the_settings() -> None:
     assert f"({Budget().repairs})" in shown["repairs"]
     assert f"(${Budget().cost_usd})" in shown["max_cost"]
     assert f"({Budget().seconds:.0f})" in shown["timeout"]
+
+
+def test_every_test_that_the_page_of_guarantees_names_is_there() -> None:
+    page = (ROOT / "docs/reference/guarantees.md").read_text()
+    sources = "".join(path.read_text() for path in ROOT.glob("tests/**/*.py"))
+
+    named = re.findall(r"`(test_\w+)`", page)
+
+    assert len(named) >= 6
+    for name in named:
+        assert f"def {name}(" in sources, name

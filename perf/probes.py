@@ -1,0 +1,121 @@
+"""What is contained where: the shared probes on each backend, as one table.
+
+Run: python -m perf.probes [COLUMN…]. CODER_TEST_DATA names the folder with probes.jsonl; the runner is
+tools/run_probes.py beside that folder. It looks at the memory and the disk of the whole machine, so that
+columns are done one after the other: a minute each.
+"""
+
+import fcntl
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from tests.ordinary_user import REPOSITORY, run_as_ordinary_user
+
+ADAPTER = REPOSITORY / "tests" / "security" / "probe_adapter.py"
+LONGEST_S = 1800
+_REPORT = "the report follows"
+_AS_A_USER = """
+import json, os, pathlib, runpy, sys
+import tests.security
+given = json.loads({given!r})
+os.environ.update(given["settings"])
+home = pathlib.Path.home()
+for name in ("runner.py", "probes.jsonl"):
+    (home / name).write_text(given[name])
+adapter = next(pathlib.Path(place) / "probe_adapter.py" for place in tests.security.__path__)
+sys.argv = ["runner", str(adapter), str(home / "probes.jsonl"), str(home / "report.json")]
+try:
+    runpy.run_path(str(home / "runner.py"), run_name="__main__")
+except SystemExit:
+    pass
+print({report!r})
+print((home / "report.json").read_text(), flush=True)
+os._exit(0)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One way to run them."""
+
+    name: str
+    settings: dict[str, str]
+    """Variables that the adapter reads."""
+    as_user: bool = False
+
+
+COLUMNS = (
+    Column("root", {"SANDBOX_DOOR": "fresh"}),
+    Column("no-cgroups", {"SANDBOX_DOOR": "fresh", "SANDBOX_WITHOUT": "cgroup"}),
+    Column("user", {"SANDBOX_DOOR": "fresh"}, as_user=True),
+    Column("one-wall", {"SANDBOX_DOOR": "fresh", "SANDBOX_WALLS": "one"}),
+    Column("lasting", {"SANDBOX_DOOR": "lasting"}),
+    Column("docker", {"SANDBOX_DOOR": "fresh", "SANDBOX_BACKEND": "docker"}),
+    Column("coder-run", {"SANDBOX_DOOR": "command"}),
+    Column("docker-run", {"SANDBOX_DOOR": "command", "CODER_SANDBOX": "docker"}),
+)
+
+
+def judged(column: Column, data: Path) -> list[dict[str, Any]]:
+    """What the runner says of each probe."""
+    runner, probes = data.parent / "tools" / "run_probes.py", data / "probes.jsonl"
+    with ADAPTER.open() as turn:
+        fcntl.flock(turn, fcntl.LOCK_EX)  # the tests take the same turn
+        if column.as_user:
+            texts = {"runner.py": runner.read_text(), "probes.jsonl": probes.read_text()}
+            given = json.dumps({"settings": column.settings, **texts})
+            ended = run_as_ordinary_user(_AS_A_USER.format(given=given, report=_REPORT), timeout_s=LONGEST_S)
+            found: list[dict[str, Any]] = json.loads(ended.stdout.partition(_REPORT)[2])
+            return found
+        with tempfile.TemporaryDirectory() as place, open(f"{place}/said", "wb") as said:
+            subprocess.run(
+                [sys.executable, str(runner), str(ADAPTER), str(probes), f"{place}/report.json"],
+                env=os.environ | column.settings | {"PYTHONPATH": str(REPOSITORY)},
+                stdout=said,
+                stderr=subprocess.STDOUT,
+                timeout=LONGEST_S,
+                check=False,
+            )
+            rows: list[dict[str, Any]] = json.loads(Path(place, "report.json").read_text())
+            return rows
+
+
+def main() -> None:
+    """Print the table, and beneath it what was not contained."""
+    data = os.environ.get("CODER_TEST_DATA")
+    if data is None:
+        raise SystemExit("CODER_TEST_DATA is not set: it names the folder with probes.jsonl.")
+    wanted = [column for column in COLUMNS if column.name in sys.argv[1:] or len(sys.argv) == 1]
+    found = {}
+    for column in wanted:
+        print(f"{column.name}…", file=sys.stderr, flush=True)
+        found[column.name] = judged(column, Path(data))
+    categories = Counter(row["category"] for row in next(iter(found.values())))
+    print(f"{'category':<12}" + "".join(f"{name:>12}" for name in found))
+    for category in [*categories, "all"]:
+        counts = [
+            [row["contained"] for row in rows if category in ("all", row["category"])]
+            for rows in found.values()
+        ]
+        print(f"{category:<12}" + "".join(f"{f'{sum(each)}/{len(each)}':>12}" for each in counts))
+    for name, rows in found.items():
+        for row in rows:
+            if not row["contained"]:
+                print(f"{name}: {row['id']}: {'; '.join(row['why'])}")
+
+
+def _cell(rows: list[dict[str, Any]], category: str) -> str:
+    contained = [row["contained"] for row in rows if category in ("all", row["category"])]
+    return f"{sum(contained)}/{len(contained)}"
+
+
+if __name__ == "__main__":
+    main()
