@@ -44,6 +44,7 @@ SETTING_KEYS = {
     "runtime": "runtime",
     "network": "network",
     "python": "python",
+    "kernel": "kernel",
     "model": "model",
     "base_url": "base_url",
 }
@@ -77,6 +78,8 @@ class Config(BaseModel):
     network: Annotated[tuple[str, ...] | None, BeforeValidator(hosts)] = None
     """Hosts that programs may reach; empty is none at all."""
     python: Path | None = None
+    kernel: bool | None = None
+    """Run code as cells of a Jupyter kernel."""
     plan: bool | None = None
     samples: int | None = None
     repairs: int | None = None

@@ -9,10 +9,13 @@ from pathlib import Path, PurePosixPath
 
 from pydantic import ValidationError
 
+from coder.cells import cells_of, cells_of_notebook
 from coder.errors import UsageError
 from coder.policy import policy_of
 from coder.settings import Settings
 from sandbox import Command, Policy, Program, PythonCode
+
+_NOTEBOOK = ".ipynb"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +44,8 @@ class Job:
     program: Program
     files: Mapping[str, bytes]
     policy: Policy
+    cells: tuple[str, ...] | None = None
+    """The program as cells, where a kernel is to run it."""
 
 
 def make_job(wanted: Wanted, settings: Settings, *, read_source: Callable[[], bytes]) -> Job:
@@ -53,12 +58,13 @@ def make_job(wanted: Wanted, settings: Settings, *, read_source: Callable[[], by
         policy = _policy(wanted, settings)
         files = _Files(policy.disk_mb << 20)
         program = _program(wanted, files, read_source)
+        cells = _cells(program, files, kernel=settings.kernel)
         for path in wanted.files:
             files.add(path)
     except ValidationError as error:
         first = error.errors()[0]
         raise UsageError(f"{_called(first['loc'])}: {first['msg']}.") from error
-    return Job(program, files.contents, policy)
+    return Job(program, files.contents, policy, cells)
 
 
 class _Files:
@@ -114,12 +120,30 @@ def _file_program(path: Path, arguments: tuple[str, ...], files: _Files) -> Prog
             f"There is no file {path}.\nA command of the sandbox goes behind --: coder run -- {path}"
         )
     name = files.add(path)
+    if path.suffix == _NOTEBOOK:
+        return PythonCode(source="", filename=name, arguments=arguments)
     if path.suffix == ".py":
         source = _decoded(files.contents[name], str(path))
         return PythonCode(source=source, filename=name, arguments=arguments)
     if not os.access(path, os.X_OK):
         raise UsageError(f"{path} is neither a .py file nor executable.\nMake it executable: chmod +x {path}")
     return Command(argv=(f"./{name}", *arguments))
+
+
+def _cells(program: Program, files: _Files, *, kernel: bool) -> tuple[str, ...] | None:
+    if not kernel:
+        if isinstance(program, PythonCode) and program.filename.endswith(_NOTEBOOK):
+            raise UsageError(
+                f"{program.filename} is a notebook.\nRun its cells: coder run --kernel {program.filename}"
+            )
+        return None
+    if isinstance(program, Command):
+        raise UsageError("A kernel runs Python, and no commands. Leave it out with --no-kernel.")
+    if program.arguments:
+        raise UsageError("A kernel's cells have no arguments. Leave it out with --no-kernel.")
+    if program.filename.endswith(_NOTEBOOK):
+        return cells_of_notebook(files.contents[program.filename], program.filename)
+    return cells_of(program.source)
 
 
 def _decoded(source: bytes, what: str) -> str:

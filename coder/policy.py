@@ -32,4 +32,5 @@ def policy_of(settings: Settings, *, workspace: Path | None) -> Policy:
         runtime=settings.runtime,
         network=settings.network,
         python=interpreter.path,
+        kernel=settings.kernel,
     )

@@ -61,6 +61,8 @@ class Settings(BaseModel):
     network: tuple[str, ...] = ()
     """Hosts that programs may reach, `HOST`, `HOST:PORT` or `*.NAME`."""
     python: Path | None = None
+    kernel: bool = False
+    """Run what is written as cells of a Jupyter kernel."""
     keep: bool = False
     """Land the best files also when the run was not solved."""
     allow: tuple[str, ...] = ()

@@ -40,6 +40,10 @@ Network = Annotated[
 Python = Annotated[
     Path | None, typer.Option("--python", metavar="FILE", help="The interpreter that programs get.")
 ]
+Kernel = Annotated[
+    bool | None,
+    typer.Option("--kernel/--no-kernel", help="Run code as cells of a Jupyter kernel.", show_default=False),
+]
 Plan = Annotated[
     bool | None, typer.Option("--plan/--no-plan", help="Plan first; by default when the task has steps.")
 ]

@@ -6,7 +6,8 @@ Its output goes through as it comes, and its exit code is ours: what fails in th
 import json as json_format
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated, cast
 
@@ -26,7 +27,9 @@ from coder.config import load
 from coder.configfile import user_file
 from coder.errors import UsageError
 from coder.job import Job, Wanted, make_job
-from sandbox import Result, open_sandbox
+from coder.notebook import run_cells, with_files
+from sandbox import Result, Sandbox, open_sandbox
+from sandbox.contract import OnOutput
 from sandbox.open import find_backend
 
 _OWN = (UsageError, Interrupted)
@@ -84,8 +87,10 @@ def run(
     cpus: options.Cpus = None,
     sandbox: options.SandboxName = None,
     image: options.Image = None,
+    runtime: options.Runtime = None,
     network: options.Network = None,
     python: options.Python = None,
+    kernel: options.Kernel = None,
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
@@ -102,8 +107,10 @@ def run(
         "cpus": cpus,
         "sandbox": sandbox,
         "image": image,
+        "runtime": runtime,
         "network": network,
         "python": python,
+        "kernel": kernel,
     }
     wanted = Wanted(
         words=tuple(words or ()),
@@ -164,15 +171,24 @@ def _see(backend: str, artifacts: Path | None) -> None:
 async def _run_in_sandbox(
     job: Job, backend: str, outlet: Outlet | None, *, takes_input: bool
 ) -> tuple[Result, str]:
-    async with open_sandbox(job.policy, backend=backend) as box:
-        stdin = standard_input() if takes_input else b""
-        if outlet is None:
-            return await box.run(job.program, stdin=stdin, fresh=True, files=job.files), box.backend
-        async with outlet:
-            result = await box.run(
-                job.program, stdin=stdin, fresh=True, files=job.files, on_output=outlet.put
-            )
+    put = outlet.put if outlet is not None else None
+    async with open_sandbox(job.policy, backend=backend) as box, outlet or nullcontext():
+        if job.cells is not None:
+            result = await _run_cells(box, job, job.cells, put)
+        else:
+            stdin = standard_input() if takes_input else b""
+            result = await box.run(job.program, stdin=stdin, fresh=True, files=job.files, on_output=put)
         return result, box.backend
+
+
+async def _run_cells(box: Sandbox, job: Job, cells: Sequence[str], on_output: OnOutput | None) -> Result:
+    from sandbox.kernel import kernel_in
+
+    for path, content in job.files.items():
+        await box.write(path, content)
+    async with kernel_in(box, job.policy, spare=False) as kernel:
+        result = await run_cells(kernel, cells, policy=job.policy, on_output=on_output)
+    return await with_files(result, box, job.files)
 
 
 def _about_artifacts(result: Result, folder: Path | None, refused: int) -> list[str]:
