@@ -18,8 +18,8 @@ from sandbox.inner.door import ADDRESS, PORT
 from sandbox.outside import Outside
 from sandbox.proxy_request import BadRequest, Request, find_end, parse_request
 
-AT_ONCE, IN_ALL = 64, 4096
-"""Connections of one run: more at once wait, and after so many there are no more."""
+AT_ONCE, IN_A_SECOND = 64, 200
+"""Connections of one run; more have to wait, so that a flood of them costs the host little."""
 _HEAD_S, _CONNECT_S, _IDLE_S = 10.0, 20.0, 60.0
 _AGAIN_S = 0.1
 _CHUNK = 1 << 16
@@ -88,8 +88,9 @@ class Network:
             reasons = "; ".join(filter(None, refused)) or "it has no address"
             raise Refused(_FORBIDDEN, f"{named} is not public: {reasons}")
         for address in usable[:-1]:
-            with suppress(OSError):
-                return await self._outside.connect(address, port)
+            with suppress(OSError, TimeoutError):
+                async with asyncio.timeout(_CONNECT_S / len(usable)):
+                    return await self._outside.connect(address, port)
         return await self._outside.connect(usable[-1], port)
 
 
@@ -116,22 +117,29 @@ class Proxy:
         self._listener, self._network = listener, network
         self._listener.setblocking(False)
         self._open: set[asyncio.Task[None]] = set()
-        self._left = IN_ALL
-        self._listening = False
+        self._since, self._taken = self._loop.time(), 0
+        self._listening = self._closed = False
         self._listen()
 
     def close(self) -> None:
         """End every connection, and take no more. Idempotent."""
-        self._left = 0
+        self._closed = True
         self._stop()
         self._listener.close()
         for task in self._open:
             task.cancel()
 
     def _listen(self) -> None:
-        if not self._listening and self._left > 0 and len(self._open) < AT_ONCE:
+        now = self._loop.time()
+        if now >= self._since + 1:
+            self._since, self._taken = now, 0
+        if self._closed or self._listening or len(self._open) >= AT_ONCE:
+            return
+        if self._taken < IN_A_SECOND:
             self._loop.add_reader(self._listener, self._accept)
             self._listening = True
+        else:
+            self._loop.call_at(self._since + 1, self._listen)
 
     def _stop(self) -> None:
         if self._listening:
@@ -148,12 +156,13 @@ class Proxy:
             self._loop.call_later(_AGAIN_S, self._listen)
             return
         inside.setblocking(False)
-        self._left -= 1
+        self._taken += 1
         task = self._network.keep(self._serve(inside))
         self._open.add(task)
         task.add_done_callback(self._leave)
-        if self._left == 0 or len(self._open) >= AT_ONCE:
+        if len(self._open) >= AT_ONCE or self._taken >= IN_A_SECOND:
             self._stop()
+            self._listen()
 
     def _leave(self, task: "asyncio.Task[None]") -> None:
         self._open.discard(task)

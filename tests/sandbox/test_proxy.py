@@ -1,6 +1,7 @@
 """The proxy itself, on the loopback interface: whom it connects, whom it doesn't, and what bounds it."""
 
 import asyncio
+import errno
 import logging
 import socket
 from collections.abc import AsyncIterator
@@ -10,10 +11,10 @@ import pytest
 
 from sandbox.hosts import parse_hosts
 from sandbox.outside import Outside
-from sandbox.proxy import AT_ONCE, Network, Proxy
+from sandbox.proxy import AT_ONCE, IN_A_SECOND, Network, Proxy
 from sandbox.proxy_request import MAX_HEAD
 
-PUBLIC = "93.184.216.34"
+PUBLIC, DEAD = "93.184.216.34", "93.184.216.35"
 CONNECT = b"CONNECT example.org:443 HTTP/1.1\r\n\r\n"
 Ends = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
@@ -37,6 +38,8 @@ class World:
 
     async def connect(self, address: str, port: int) -> socket.socket:
         self.connected.append((address, port))
+        if address == DEAD:
+            raise ConnectionRefusedError(errno.ECONNREFUSED, "Connection refused")
         made = socket.socket()
         made.setblocking(False)
         await asyncio.get_running_loop().sock_connect(made, self.place)
@@ -210,6 +213,28 @@ async def test_more_connections_than_are_allowed_at_once_wait_for_one_to_end(wor
     assert b"200" in await asyncio.wait_for(waiting.readline(), 10)
     for _, writer in (*held, (waiting, its_end)):
         writer.close()
+    await door.close()
+
+
+async def test_a_flood_of_connections_is_held_to_so_many_in_a_second(world: World) -> None:
+    door = Door(world, "example.org")
+    began = asyncio.get_running_loop().time()
+
+    answers = [await door.status(b"GET / HTTP/1.1\r\n\r\n") for _ in range(IN_A_SECOND + 1)]
+
+    assert set(answers) == {"HTTP/1.1 400 the address isn't an absolute http:// one"}
+    assert asyncio.get_running_loop().time() - began > 0.99
+    await door.close()
+
+
+async def test_an_address_that_is_dead_does_not_keep_the_next_one_from_being_tried(
+    world: World,
+) -> None:
+    world.names = {"example.org": [DEAD, PUBLIC]}
+    door = Door(world, "example.org")
+
+    assert (await door.status(CONNECT)).startswith("HTTP/1.1 200")
+    assert [address for address, _ in world.connected] == [DEAD, PUBLIC]
     await door.close()
 
 
