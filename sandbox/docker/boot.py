@@ -82,6 +82,14 @@ class Recipe:
         return self.policy.disk_mb << 20
 
     @property
+    def rooms(self) -> dict[str, tuple[int | None, int | None]]:
+        """Bytes and files that each folder has; None for no limit."""
+        size = None if "disk" in self.without else self.disk_bytes
+        files = None if "files" in self.without else self.policy.files
+        shared = (self.policy.memory_mb << 20) // _SHARED_PART
+        return {WORKSPACE: (size, files), TEMPORARY: (size, files), SHARED: (shared, _SMALL_FILES)}
+
+    @property
     def processes(self) -> int:
         """The container's own limit: that of the policy, and pid 1."""
         return max(self.policy.processes + OWN_PROCESSES, FEWEST_PROCESSES)
@@ -106,7 +114,7 @@ def create(api: "APIClient", recipe: Recipe, name: str) -> None:
     if "no_new_privs" not in without:
         unlimited["security_opt"] = ["no-new-privileges:true"]
     host = api.create_host_config(
-        network_mode="bridge" if "network" in without else "none",
+        network_mode="host" if "network" in without else "none",
         read_only="read-only" not in without,
         ipc_mode="private",
         auto_remove=True,
@@ -178,17 +186,14 @@ def run_settings(
 
 
 def _tmpfs(recipe: Recipe) -> dict[str, str]:
-    policy, without = recipe.policy, recipe.without
-    size = "" if "disk" in without else f",size={recipe.disk_bytes}"
-    files = "" if "files" in without else f",nr_inodes={policy.files}"
-    owner = f"uid={UID},gid={UID}"
-    shared = (policy.memory_mb << 20) // _SHARED_PART
-    mounts = {
-        WORKSPACE: f"rw,exec,nosuid,nodev,mode=700,{owner}{size}{files}",
-        TEMPORARY: f"rw,exec,nosuid,nodev,mode=1777,{owner}{size}{files}",
-        SHARED: f"rw,nosuid,nodev,mode=1777,{owner},size={shared},nr_inodes={_SMALL_FILES}",
-        _CODE: "rw,nosuid,nodev,noexec,mode=755,size=16m",
-    }
+    mounts = {_CODE: "rw,nosuid,nodev,noexec,mode=755,size=16m"}
+    for folder, (size, files) in recipe.rooms.items():
+        options = ["rw", "nosuid", "nodev", f"uid={UID}", f"gid={UID}"]
+        options += ["mode=700" if folder == WORKSPACE else "mode=1777"]
+        options += ["noexec" if folder == SHARED else "exec"]
+        options += [f"size={size}"] if size is not None else []
+        options += [f"nr_inodes={files}"] if files is not None else []
+        mounts[folder] = ",".join(options)
     return {**dict.fromkeys(recipe.volumes, "ro,nosuid,nodev,noexec,size=4k"), **mounts}
 
 

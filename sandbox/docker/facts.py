@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from sandbox.contract import Capability
-from sandbox.docker.boot import FOLDERS, Recipe, memory
+from sandbox.docker.boot import Recipe, memory
 from sandbox.errors import PolicyUnmet, SandboxBroken
 
+_PAGE = 1 << 16
 _FILTERED = ("x86_64", "aarch64")
 
 
@@ -49,31 +50,20 @@ def check(said: Mapping[str, Any], recipe: Recipe) -> Facts:
         SandboxBroken: the engine did not do what it was told.
         PolicyUnmet: there is no filter of system calls for the container's architecture.
     """
-    facts, policy, without = Facts(**said), recipe.policy, recipe.without
-    wrong = []
-    if (
-        "memory" not in without
-        and facts.memory is not None
-        and not _is_within(facts.memory, memory(policy.memory_mb))
-    ):
-        wrong.append("memory")
-    if "processes" not in without and facts.pids is not None and not _is_within(facts.pids, recipe.processes):
-        wrong.append("processes")
-    if "read-only" not in without and facts.root != "ro":
-        wrong.append("a read-only root")
-    if "network" not in without and list(facts.interfaces) not in ([], ["lo"]):
-        wrong.append("no network")
-    for folder in FOLDERS:
-        size, files = facts.sizes[folder]
-        if "disk" not in without and size > recipe.disk_bytes + (1 << 20):
-            wrong.append(f"the size of {folder}")
-        if "files" not in without and files > max(policy.files, 4096):
-            wrong.append(f"the number of files in {folder}")
+    facts = Facts(**said)
+    kept = {
+        "memory": _is_within(facts.memory, memory(recipe.policy.memory_mb)),
+        "processes": _is_within(facts.pids, recipe.processes),
+        "read-only": facts.root == "ro",
+        "network": set(facts.interfaces) <= {"lo"},
+        "folders": all(_has_no_more(facts.sizes[folder], room) for folder, room in recipe.rooms.items()),
+    }
+    wrong = [name for name, is_kept in kept.items() if not is_kept and name not in recipe.without]
     if wrong:
         raise SandboxBroken(
             f"The Docker engine did not give the container what it was asked for: {', '.join(wrong)}."
         )
-    if facts.machine not in _FILTERED and "seccomp" not in without:
+    if facts.machine not in _FILTERED and "seccomp" not in recipe.without:
         raise PolicyUnmet(
             f"No filter of system calls is made for {facts.machine}: {' and '.join(_FILTERED)} only."
         )
@@ -107,5 +97,12 @@ def capabilities_of(facts: Facts, *, runtime: str | None) -> tuple[Capability, .
     )
 
 
-def _is_within(found: int, asked: int) -> bool:
-    return 0 <= found <= asked
+def _is_within(found: int | None, asked: int) -> bool:
+    """What can't be seen from inside is the engine's word."""
+    return found is None or 0 <= found <= asked
+
+
+def _has_no_more(found: Sequence[int], room: tuple[int | None, int | None]) -> bool:
+    """A size is rounded up to whole pages."""
+    size, files = room
+    return (size is None or 0 < found[0] < size + _PAGE) and (files is None or 0 < found[1] <= files)

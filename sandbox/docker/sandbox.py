@@ -249,7 +249,7 @@ async def open_docker(
     engine = await connect()
     try:
         image, volumes = await find_image(engine, policy.image)
-        async with keeper() as name:
+        async with keeper(wanted="keeper" not in without) as name:
             recipe = Recipe(policy, image, tuple(volumes), labels(name), without, landlock)
             container = await open_container(engine, recipe)
             sandbox = DockerSandbox(engine, recipe, container)

@@ -4,7 +4,9 @@ import pytest
 
 from sandbox import Policy
 from sandbox.bubblewrap import open_bubblewrap
+from sandbox.docker.sandbox import open_docker
 from sandbox.testing import CONTRACT, Rule
+from tests.docker_engine import POLICY, require_docker
 from tests.ordinary_user import run_as_ordinary_user
 
 
@@ -12,6 +14,13 @@ from tests.ordinary_user import run_as_ordinary_user
 @pytest.mark.parametrize("without", [frozenset(), frozenset({"cgroup"})], ids=["best", "without cgroups"])
 async def test_bubblewrap(rule: Rule, without: frozenset[str]) -> None:
     async with open_bubblewrap(Policy(), without=without) as sandbox:
+        await rule(sandbox)
+
+
+@pytest.mark.parametrize("rule", CONTRACT, ids=lambda rule: rule.__name__)
+async def test_docker(rule: Rule) -> None:
+    await require_docker()
+    async with open_docker(POLICY) as sandbox:
         await rule(sandbox)
 
 

@@ -1,7 +1,8 @@
 """The adapter through which the shared probe runner attacks a sandbox, by the door that SANDBOX_DOOR names.
 
 `lasting` opens a sandbox for each probe and runs in the workspace that lasts, `fresh` gives every run of one
-open sandbox a workspace of its own, `command` starts `coder run`.
+open sandbox a workspace of its own, `command` starts `coder run`. SANDBOX_BACKEND names another backend than
+bubblewrap, and SANDBOX_WALLS=one has each run get a bubblewrap of its own.
 """
 
 import asyncio
@@ -17,13 +18,16 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from sandbox import Policy, PythonCode, Sandbox
-from sandbox.bubblewrap import open_bubblewrap
+from sandbox.bubblewrap import Walls, open_bubblewrap
+from sandbox.docker.sandbox import open_docker
+from tests.docker_engine import IMAGE
 
 T = TypeVar("T")
 DOOR = os.environ.get("SANDBOX_DOOR", "lasting")
 SHARED = DOOR == "fresh"
 """The runner puts both programs of a probe that needs two at once into one sandbox."""
 _WITHOUT = frozenset(filter(None, os.environ.get("SANDBOX_WITHOUT", "").split(",")))
+_WALLS: Walls | None = "one" if os.environ.get("SANDBOX_WALLS") == "one" else None
 _loop = asyncio.new_event_loop()
 threading.Thread(target=_loop.run_forever, daemon=True).start()
 
@@ -94,7 +98,11 @@ def open(cfg: dict[str, Any]) -> Session:
 
 
 def _open() -> tuple[Sandbox, AbstractAsyncContextManager[Sandbox]]:
-    opening = open_bubblewrap(Policy(), without=_WITHOUT)
+    opening: AbstractAsyncContextManager[Sandbox]
+    if os.environ.get("SANDBOX_BACKEND") == "docker":
+        opening = open_docker(Policy(image=IMAGE), without=_WITHOUT)
+    else:
+        opening = open_bubblewrap(Policy(), without=_WITHOUT, walls=_WALLS)
     return _wait(opening.__aenter__()), opening
 
 

@@ -1,0 +1,133 @@
+"""A real Docker engine for tests: its image, our containers there, and a line to it that can be cut."""
+
+import asyncio
+import contextlib
+import os
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from sandbox import BackendMissing, Policy
+from sandbox.docker.engine import connect
+from sandbox.docker.image import IMAGE as BUILT
+from sandbox.docker.image import find_image
+from sandbox.docker.labels import OURS, list_containers
+
+IMAGE = os.environ.get("CODER_TEST_IMAGE", BUILT)
+"""What `coder sandbox build` makes, unless told otherwise."""
+POLICY = Policy(image=IMAGE)
+_SOCKET = "/var/run/docker.sock"
+
+
+async def require_docker() -> None:
+    """Skip where there is no engine or no image."""
+    try:
+        engine = await connect()
+        try:
+            await find_image(engine, IMAGE)
+        finally:
+            engine.close()
+    except BackendMissing as error:
+        pytest.skip(str(error))
+
+
+async def containers(owner: str = "") -> list[str]:
+    """Names of our containers whose labels name an owner, of all with none."""
+    engine = await connect()
+    try:
+        found = await list_containers(engine, OURS)
+        return [str(item["Names"][0]) for item in found if owner in str(item["Labels"])]
+    finally:
+        engine.close()
+
+
+async def wait_until_none_of(owner: str, *, seconds: float) -> list[str]:
+    """The containers of an owner that are still there after at most so long."""
+    async with asyncio.timeout(seconds + 30):
+        began = asyncio.get_running_loop().time()
+        while found := await containers(owner):
+            if asyncio.get_running_loop().time() - began > seconds:
+                return found
+            await asyncio.sleep(0.05)
+    return []
+
+
+async def remove_containers(names: list[str]) -> None:
+    """Remove what a test has left on purpose."""
+    engine = await connect()
+    try:
+        for name in names:
+            await engine.remove(name.lstrip("/"))
+    finally:
+        engine.close()
+
+
+class Line:
+    """A way to the engine through a unix socket of the test's own, which can be cut or fall silent."""
+
+    def __init__(self, place: Path) -> None:
+        self.host = f"unix://{place}"
+        self._place = place
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._writers: list[asyncio.StreamWriter] = []
+        self._silent = False
+        self._unwanted: bytes | None = None
+        self.swallowed = asyncio.Event()
+        self._server: asyncio.Server | None = None
+
+    async def open(self) -> None:
+        self._server = await asyncio.start_unix_server(self._serve, self._place)
+
+    def silence(self) -> None:
+        """Nothing goes through any more, and nobody is told."""
+        self._silent = True
+
+    def swallow(self, request: bytes) -> None:
+        """Keep requests with such words from the engine."""
+        self._unwanted = request
+
+    async def cut(self) -> None:
+        """As when the engine dies: connections end, and new ones are refused."""
+        if self._server is not None:
+            self._server.close()
+            self._server = None
+        self._place.unlink(missing_ok=True)
+        for writer in self._writers:
+            writer.transport.abort()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        there, back = await asyncio.open_unix_connection(_SOCKET)
+        self._writers += [writer, back]
+        for source, target in ((reader, back), (there, writer)):
+            task = asyncio.create_task(self._pass_on(source, target))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _pass_on(self, source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError):
+            while piece := await source.read(1 << 16):
+                if self._unwanted is not None and self._unwanted in piece:
+                    self.swallowed.set()
+                    return
+                if self._silent:
+                    await asyncio.Event().wait()
+                target.write(piece)
+                await target.drain()
+            target.write_eof()
+
+
+@contextlib.asynccontextmanager
+async def line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Line]:
+    """A line that the Docker backend takes for the engine."""
+    own = Line(tmp_path / "docker.sock")
+    await own.open()
+    monkeypatch.setenv("DOCKER_HOST", own.host)
+    try:
+        yield own
+    finally:
+        await own.cut()
+        monkeypatch.delenv("DOCKER_HOST")

@@ -1,0 +1,358 @@
+"""The Docker backend where it differs from others: containers, their limits, and what goes wrong there."""
+
+import asyncio
+import dataclasses
+import os
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sandbox import BackendMissing, Command, Limits, Policy, PolicyUnmet, PythonCode, SandboxBroken
+from sandbox.docker.labels import OWNER, labels, reap_containers
+from sandbox.docker.sandbox import DockerSandbox, open_docker
+from sandbox.owner import this_process
+from tests.docker_engine import (
+    IMAGE,
+    POLICY,
+    containers,
+    line,
+    remove_containers,
+    require_docker,
+    wait_until_none_of,
+)
+from tests.ordinary_user import REPOSITORY
+
+FOREVER = PythonCode(source="import time\nprint('on', flush=True)\ntime.sleep(600)")
+
+
+@pytest.fixture(autouse=True)
+async def _docker() -> None:
+    await require_docker()
+
+
+@pytest.fixture
+async def box() -> AsyncIterator[DockerSandbox]:
+    async with open_docker(POLICY) as opened:
+        yield opened
+
+
+async def test_nothing_is_left_on_the_engine_after_a_sandbox() -> None:
+    async with open_docker(POLICY) as box:
+        await asyncio.gather(*(box.run(PythonCode(source="print(1)"), fresh=True) for _ in range(2)))
+        assert await containers(this_process().mark)
+
+    assert await containers(this_process().mark) == []
+
+
+async def test_a_program_has_no_right_at_all(box: DockerSandbox) -> None:
+    source = """
+for line in open('/proc/self/status'):
+    if line.split(':')[0] in ('Uid', 'CapInh', 'CapPrm', 'CapEff', 'CapAmb', 'NoNewPrivs', 'Seccomp'):
+        print(*line.split())
+"""
+    result = await box.run(PythonCode(source=source))
+
+    none = "0" * 16
+    assert result.stdout.splitlines() == [
+        "Uid: 65534 65534 65534 65534",
+        *(f"Cap{name}: {none}" for name in ("Inh", "Prm", "Eff", "Amb")),
+        "NoNewPrivs: 1",
+        "Seccomp: 2",
+    ]
+
+
+async def test_a_run_can_have_less_memory_than_the_policy_and_the_next_one_has_it_again(
+    box: DockerSandbox,
+) -> None:
+    greedy = PythonCode(source="x = b'x' * (200 << 20); print('had it')")
+
+    less = await box.run(greedy, limits=Limits(memory_mb=64))
+    again = await box.run(greedy)
+
+    assert (less.status, less.killed_by) == ("oom", "memory")
+    assert again.stdout == "had it\n"
+
+
+async def test_what_lies_in_the_workspace_leaves_a_run_its_memory() -> None:
+    async with open_docker(POLICY.model_copy(update={"memory_mb": 128})) as box:
+        filled = await box.run(PythonCode(source="open('big', 'wb').write(bytes(100 << 20))"))
+
+        result = await box.run(PythonCode(source="x = b'x' * (90 << 20); print('had it')"))
+
+    assert filled.ok
+    assert result.stdout == "had it\n", result
+
+
+async def test_a_signal_is_told_from_an_exit_code_where_the_engine_can(box: DockerSandbox) -> None:
+    large = await box.run(PythonCode(source="raise SystemExit(200)"))
+    killed = await box.run(Command(argv=("sh", "-c", "kill -TERM $$")))
+
+    assert (large.exit_code, large.signal) == (200, None)
+    assert (killed.exit_code, killed.signal) == (None, 15)
+
+
+async def test_queues_and_shared_memory_of_a_run_do_not_reach_the_next(box: DockerSandbox) -> None:
+    make = """
+import ctypes, os
+libc = ctypes.CDLL(None, use_errno=True)
+made = libc.shmget(0x5eed, 4096, 0o1666), libc.msgget(0x5eed, 0o1666), libc.semget(0x5eed, 1, 0o1666)
+print(*(number >= 0 for number in made))
+os.makedirs('/tmp/a/b'); os.chmod('/tmp/a', 0); os.chmod('/tmp', 0)
+"""
+    look = """
+import ctypes, os
+libc = ctypes.CDLL(None, use_errno=True)
+print(libc.shmget(0x5eed, 4096, 0o666), libc.msgget(0x5eed, 0o666), libc.semget(0x5eed, 1, 0o666))
+print(os.listdir('/tmp'), oct(os.stat('/tmp').st_mode & 0o7777))
+"""
+    made = await box.run(PythonCode(source=make))
+
+    found = await box.run(PythonCode(source=look))
+
+    assert made.stdout == "True True True\n", made.stderr
+    assert found.stdout == "-1 -1 -1\n[] 0o1777\n", found.stderr
+
+
+async def test_entries_run_beside_a_program_and_beside_each_other(box: DockerSandbox) -> None:
+    first, second = await box.start("echo", {"prefix": "1"}), await box.start("echo", {"prefix": "2"})
+    program = await box.run(PythonCode(source="print('beside')"))
+    for running, answer in ((first, b"1x"), (second, b"2x")):
+        await running.send(b"x")
+        assert await running.receive() == answer
+
+    results = [await running.finish() for running in (first, second)]
+
+    assert program.stdout == "beside\n"
+    assert [result.status for result in results] == ["killed", "killed"]
+    assert (await box.run(PythonCode(source="print('after')"))).stdout == "after\n"
+
+
+async def test_files_are_served_while_a_program_runs(box: DockerSandbox) -> None:
+    source = (
+        "import os, time\nwhile not os.path.exists('given'): time.sleep(0.01)\nopen('seen', 'w').write('yes')"
+    )
+    running = asyncio.create_task(box.run(PythonCode(source=source)))
+
+    await box.write("given", b"x")
+
+    assert (await running).ok
+    assert await box.read("seen") == b"yes"
+
+
+async def test_an_endless_flood_costs_the_host_little(box: DockerSandbox) -> None:
+    flood = PythonCode(source="import os\nwhile True: os.write(1, b'x' * 65536)")
+    before = _resident_mb()
+
+    result = await box.run(flood, limits=Limits(wall_s=5))
+
+    assert (result.status, result.truncated) == ("output_limit", True)
+    assert _resident_mb() - before < 20
+
+
+async def test_frames_that_nobody_takes_make_the_sender_wait(box: DockerSandbox) -> None:
+    before = _resident_mb()
+    running = await box.start("echo", {})
+    sending = asyncio.create_task(_send_much(running))
+    await asyncio.wait([sending], timeout=1)
+
+    waits = not sending.done()
+
+    sending.cancel()
+    await asyncio.wait([sending])
+    await running.finish()
+    assert waits
+    assert _resident_mb() - before < 64
+
+
+async def test_two_hundred_fresh_runs_at_once_all_end_and_never_have_many_containers() -> None:
+    most = 0
+    async with open_docker(POLICY) as box:
+        runs = [
+            asyncio.create_task(box.run(PythonCode(source=f"print({i})"), fresh=True)) for i in range(200)
+        ]
+        while not runs[7].done():
+            most = max(most, len(await containers(this_process().mark)))
+        for run in runs[16:]:
+            run.cancel()
+        results = await asyncio.gather(*runs[:16])
+
+    assert [result.stdout for result in results] == [f"{i}\n" for i in range(16)]
+    assert most <= 9
+    assert await containers(this_process().mark) == []
+
+
+async def test_opening_can_be_cancelled_at_any_moment() -> None:
+    async def open_and_close() -> None:
+        async with open_docker(POLICY):
+            await asyncio.sleep(60)
+
+    for delay in (0, 0.01, 0.03, 0.06, 0.1, 0.2, 0.3):
+        opening = asyncio.create_task(open_and_close())
+        await asyncio.wait([opening], timeout=delay)
+        opening.cancel()
+        await asyncio.wait([opening])
+
+    assert await containers(this_process().mark) == []
+
+
+async def test_a_missing_image_says_how_to_build_it() -> None:
+    with pytest.raises(BackendMissing, match="coder sandbox build --tag no-such-image:1"):
+        async with open_docker(Policy(image="no-such-image:1")):
+            pass
+
+
+async def test_an_unknown_runtime_is_an_error_that_names_it() -> None:
+    with pytest.raises(SandboxBroken, match="no-such-runtime"):
+        async with open_docker(POLICY.model_copy(update={"runtime": "no-such-runtime"})):
+            pass
+
+    assert await containers(this_process().mark) == []
+
+
+async def test_a_network_is_refused() -> None:
+    with pytest.raises(PolicyUnmet, match="network"):
+        async with open_docker(POLICY.model_copy(update={"network": ("example.org",)})):
+            pass
+
+
+async def test_an_engine_that_is_not_there_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOCKER_HOST", "unix:///no/such/docker.sock")
+
+    with pytest.raises(BackendMissing, match="DOCKER_HOST"):
+        async with open_docker(POLICY):
+            pass
+
+
+async def test_an_engine_that_dies_ends_its_runs_soon(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with line(tmp_path, monkeypatch) as engine:
+        opening = open_docker(POLICY)
+        box = await opening.__aenter__()
+        printing = asyncio.Event()
+        runs: list[asyncio.Task[Any]] = [
+            asyncio.create_task(box.run(FOREVER, on_output=lambda *_: printing.set())),
+            asyncio.create_task(box.run(FOREVER, fresh=True)),
+        ]
+        await printing.wait()
+
+        await engine.cut()
+
+        began = time.monotonic()
+        for run in runs:
+            with pytest.raises(SandboxBroken):
+                await run
+        with pytest.raises(SandboxBroken):
+            await box.run(FOREVER)
+        with pytest.raises(SandboxBroken):
+            await box.read("x")
+        await opening.__aexit__(None, None, None)
+        assert time.monotonic() - began < 10
+    assert await wait_until_none_of(this_process().mark, seconds=5) == []
+
+
+async def test_an_engine_that_falls_silent_does_not_hold_up_a_deadline(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sandbox.docker.engine._ANSWER_S", 2)
+    async with line(tmp_path, monkeypatch) as engine, open_docker(POLICY) as box:
+        began = time.monotonic()
+
+        result = await box.run(FOREVER, limits=Limits(wall_s=1), on_output=lambda *_: engine.silence())
+
+        assert (result.status, result.stdout) == ("timeout", "on\n")
+        assert time.monotonic() - began < 3
+        with pytest.raises(SandboxBroken):
+            await box.run(FOREVER)
+    assert await wait_until_none_of(this_process().mark, seconds=5) == []
+
+
+_OWNER = """
+import asyncio, sys
+from sandbox import PythonCode
+from sandbox.docker.sandbox import open_docker
+from sandbox.owner import this_process
+from tests.docker_engine import POLICY
+print(this_process().mark, flush=True)
+async def main():
+    async with open_docker(POLICY, without=frozenset(sys.argv[1:])) as box:
+        forever = PythonCode(source="import time; time.sleep(600)")
+        await asyncio.gather(box.run(forever), box.run(forever, fresh=True))
+asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize("delay", [0.0, 0.02, 0.05, 0.1, 0.2, 0.4, 1.0])
+async def test_an_owner_that_is_killed_leaves_no_container(delay: float) -> None:
+    """From the moment that it has loaded all, until its programs run."""
+    with _owner() as owner:
+        mark = await asyncio.to_thread(owner.stdout.readline)  # type: ignore[union-attr]
+        await asyncio.sleep(delay)
+        owner.kill()
+
+    assert await wait_until_none_of(mark.strip(), seconds=5) == []
+
+
+@pytest.mark.parametrize("without", ["", "keeper"])
+async def test_an_owner_that_is_killed_before_its_container_starts_needs_the_keeper(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, without: str
+) -> None:
+    async with line(tmp_path, monkeypatch) as engine:
+        engine.swallow(b"/start ")
+        with _owner(without) as owner:
+            mark = (await asyncio.to_thread(owner.stdout.readline)).strip()  # type: ignore[union-attr]
+            await engine.swallowed.wait()
+            owner.kill()
+
+        left = await wait_until_none_of(mark, seconds=5)
+
+    assert len(left) == (1 if without else 0)
+    assert await reap_containers() == [name.lstrip("/") for name in left]
+
+
+async def test_reaping_removes_what_a_dead_owner_left_and_nothing_else(box: DockerSandbox) -> None:
+    me = this_process()
+    dead = dataclasses.replace(me, started=me.started + 1).mark
+    elsewhere = dataclasses.replace(me, boot="00000000", pid=1).mark
+    made = [_create(labels("x") | {OWNER: owner}) for owner in (dead, elsewhere)]
+    try:
+        reaped = await reap_containers()
+
+        assert made[0] in reaped
+        assert made[1] not in reaped
+        assert (await box.run(PythonCode(source="print('alive')"))).stdout == "alive\n"
+    finally:
+        await remove_containers(made)
+
+
+def _create(marked: dict[str, str]) -> str:
+    import docker
+
+    client = docker.from_env()
+    try:
+        container = client.containers.create(IMAGE, ["true"], labels=marked, network_mode="none")
+        return str(container.name)
+    finally:
+        client.close()
+
+
+def _owner(without: str = "") -> "subprocess.Popen[str]":
+    command = [sys.executable, "-c", _OWNER, *filter(None, [without])]
+    return subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True)
+
+
+async def _send_much(running: Any) -> None:
+    with suppress(SandboxBroken):
+        for _ in range(100):
+            await running.send(b"x" * (4 << 20))
+
+
+def _resident_mb() -> float:
+    with Path("/proc/self/statm").open() as file:
+        return int(file.read().split()[1]) * os.sysconf("SC_PAGESIZE") / (1 << 20)

@@ -1,0 +1,162 @@
+"""Docker's own mechanisms: with each a probe is contained, without it the probe escapes."""
+
+import asyncio
+import subprocess
+import sys
+import uuid
+
+import pytest
+
+from sandbox import Policy, PythonCode, Result, SandboxBroken
+from sandbox.docker.sandbox import open_docker
+from tests.docker_engine import IMAGE, remove_containers, require_docker, wait_until_none_of
+from tests.ordinary_user import REPOSITORY
+from tests.processes import processes_with
+from tests.security.test_mechanisms import ESCAPED, Probe, probe
+
+SMALL = Policy(
+    image=IMAGE, memory_mb=64, processes=16, wall_s=1.5, cpu_s=1, disk_mb=4, files=64, output_bytes=4096
+)
+
+
+@pytest.fixture(autouse=True)
+async def _docker() -> None:
+    await require_docker()
+
+
+PROBES = (
+    probe("memory", "memory", "x = b'x' * (120 << 20); print('ESCAPED')"),
+    probe(
+        "processes",
+        "processes",
+        "import os, time\nfor _ in range(40):\n  if os.fork() == 0: time.sleep(30)\nprint('ESCAPED')",
+    ),
+    probe("disk", "disk", "for i in range(4): open(str(i), 'wb').write(bytes(3 << 20))\nprint('ESCAPED')"),
+    probe("files", "files", "for i in range(200): open(str(i), 'w')\nprint('ESCAPED')"),
+    probe("wall time", "wall", "import time; time.sleep(2.5); print('ESCAPED')"),
+    probe(
+        "cpu time",
+        "cpu",
+        "import time\nwhile time.process_time() < 2.2: pass\nprint('ESCAPED')",
+        besides="wall",
+    ),
+    probe("a flood", "output", "for _ in range(500): print('x' * 100_000)\nprint('ESCAPED')", besides="wall"),
+    probe(
+        "an interface to the world",
+        "network",
+        "if any('lo:' not in line for line in open('/proc/net/dev') if ':' in line): print('ESCAPED')",
+    ),
+    probe(
+        "a write to the root",
+        "read-only",
+        "open('/etc/x', 'w').write('x')\nprint('ESCAPED')",
+        besides="uid landlock capabilities tidy",
+    ),
+    probe(
+        "being root",
+        "uid",
+        "import os\nif os.getuid() == 0: print('ESCAPED')",
+        besides="capabilities tidy landlock",
+    ),
+    probe(
+        "a right of root's that could be had",
+        "capabilities",
+        "if any('CapBnd' in line and int(line.split()[1], 16) & ~32 for line in open('/proc/self/status')):\n"
+        "  print('ESCAPED')",
+    ),
+    probe(
+        "a socket to the hypervisor",
+        "seccomp",
+        "import socket\nsocket.socket(40, socket.SOCK_STREAM)\nprint('ESCAPED')",
+    ),
+    probe("a write to /proc", "landlock", "open('/proc/self/comm', 'w').write('x')\nprint('ESCAPED')"),
+)
+
+
+async def outcome(attack: Probe, without: frozenset[str]) -> Result:
+    async with open_docker(SMALL, without=without) as box:
+        return await box.run(PythonCode(source=attack.source))
+
+
+@pytest.mark.parametrize("attack", PROBES, ids=lambda attack: attack.name)
+async def test_the_mechanism_contains_the_probe_and_without_it_the_probe_escapes(attack: Probe) -> None:
+    kept, escaped = await asyncio.gather(
+        outcome(attack, attack.keeps), outcome(attack, attack.keeps | attack.mechanism)
+    )
+
+    assert ESCAPED not in kept.stdout, kept
+    assert ESCAPED in escaped.stdout, escaped
+
+
+async def test_a_daemon_outlives_its_run_only_where_pid_1_lets_it() -> None:
+    alive = []
+    for without in (frozenset[str](), frozenset({"leftovers"})):
+        tag = f"tag-{uuid.uuid4().hex}"
+        source = f"""
+import os, time
+if os.fork() == 0:
+    os.setsid()
+    for descriptor in (0, 1, 2):
+        os.close(descriptor)
+    os.execvp('sh', ['sh', '-c', 'while :; do sleep 1; done', {tag!r}])
+time.sleep(0.5)  # until it has become the shell; the tag is its argument
+"""
+        async with open_docker(Policy(image=IMAGE), without=without) as box:
+            await box.run(PythonCode(source=source))
+            alive.append(bool(processes_with(tag)))
+
+    assert alive == [False, True]
+
+
+async def test_what_a_run_left_in_tmp_is_seen_only_where_nobody_tidies() -> None:
+    seen = []
+    for without in (frozenset[str](), frozenset({"tidy"})):
+        async with open_docker(Policy(image=IMAGE), without=without) as box:
+            await box.run(PythonCode(source="open('/tmp/left', 'w')"))
+            result = await box.run(PythonCode(source="import os; print(os.path.exists('/tmp/left'))"))
+            seen.append(result.stdout.strip())
+
+    assert seen == ["False", "True"]
+
+
+_OWNER = """
+import asyncio, sys
+from sandbox import PythonCode
+from sandbox.docker.sandbox import open_docker
+from sandbox.owner import this_process
+from tests.docker_engine import POLICY
+async def main():
+    async with open_docker(POLICY, without=frozenset(sys.argv[1:])) as box:
+        print(this_process().mark, flush=True)
+        await box.run(PythonCode(source="import time; time.sleep(600)"))
+asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize("without", [(), ("lifeline", "keeper")], ids=["with", "without"])
+async def test_a_container_outlives_its_owner_only_without_a_lifeline(without: tuple[str, ...]) -> None:
+    command = [sys.executable, "-c", _OWNER, *without]
+    mark = await asyncio.to_thread(_start_and_kill, command)
+
+    left = await wait_until_none_of(mark, seconds=5 if not without else 2)
+
+    await remove_containers(left)
+    assert bool(left) == bool(without)
+
+
+def _start_and_kill(command: list[str]) -> str:
+    """The mark of an owner that is killed while its program runs."""
+    with subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True) as owner:
+        assert owner.stdout is not None
+        mark = owner.stdout.readline().strip()
+        owner.kill()
+    return mark
+
+
+async def test_a_process_without_its_walls_gets_no_job() -> None:
+    """pid 1 looks at it: what it finds is decided outside of the process."""
+    without = frozenset({"no_new_privs", "seccomp", "landlock"})
+
+    async with open_docker(Policy(image=IMAGE), without=without) as box:
+        with pytest.raises(SandboxBroken, match="refused: NoNewPrivs"):
+            await box.run(PythonCode(source="print('ran')"))
