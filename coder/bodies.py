@@ -4,16 +4,16 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
 
 from coder.events import Draft, Event
 from coder.landing import Plan
 from coder.message import Message, Verified
-from coder.models.model import ChatMessage, Sampling, Usage
+from coder.models.model import ChatMessage, Form, Sampling, ToolCall, Usage
 from coder.settings import Budget, Settings
 from coder.task import Task
 
-Limit = Literal["calls", "tokens", "cost", "time"]
+Limit = Literal["calls", "tokens", "cost", "call", "time"]
 Status = Literal["solved", "unsolved", "unverified", "limit", "stuck", "refused", "error", "interrupted"]
 
 
@@ -24,6 +24,13 @@ class Body(BaseModel):
 
     type: ClassVar[str]
     version: ClassVar[int] = 1
+    later: ClassVar[tuple[str, ...]] = ()
+    """Fields that came after the first release; left out where they are empty."""
+
+    @model_serializer(mode="wrap")
+    def _as_before(self, plain: SerializerFunctionWrapHandler) -> dict[str, object]:
+        document: dict[str, object] = plain(self)
+        return {name: value for name, value in document.items() if value or name not in self.later}
 
     def draft(self) -> Draft:
         """This body as an event that waits for its number."""
@@ -71,6 +78,7 @@ class CallIntended(Body):
     """A model call is about to be made; committed before, so that a crash leaves the reservation spent."""
 
     type = "model.requested"
+    later = ("form",)
 
     call: int
     participant: str
@@ -78,6 +86,7 @@ class CallIntended(Body):
     """SHA-256 of the redacted request."""
     messages: tuple[ChatMessage, ...]
     sampling: Sampling
+    form: Form | None = None
     reserved_tokens: int
     reserved_usd: Decimal | None
 
@@ -109,11 +118,15 @@ class CallAnswered(Body):
     """A model call's answer; it replaces the reservation by what was used."""
 
     type = "model.answered"
+    later = ("reasoning", "tool_calls")
 
     call: int
     key: str
     model: str
     text: str
+    reasoning: str = ""
+    """What the model thought before, where it was told; no later prompt quotes it."""
+    tool_calls: tuple[ToolCall, ...] = ()
     finish: str
     usage: Usage
     cost_usd: Decimal | None

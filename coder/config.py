@@ -17,6 +17,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 from coder.configfile import read_repository_table, read_user_file
 from coder.errors import UsageError
 from coder.models.book import Book
+from coder.models.cast import SUMMARIZER
+from coder.models.casting import Asked
 from coder.models.catalog import cache_folder
 from coder.nearest import or_nearest
 from coder.settings import Budget, Settings
@@ -27,6 +29,7 @@ BUDGET_KEYS = {
     "max_calls": "calls",
     "max_tokens": "tokens",
     "max_cost": "cost_usd",
+    "max_call_cost": "call_usd",
     "timeout": "seconds",
 }
 SETTING_KEYS = {
@@ -63,6 +66,15 @@ def hosts(given: object) -> object:
     return tuple(name for name in named if name != "none") if named else None
 
 
+ROLES = {"planner_model": "planner", "coder_model": "coder", "cheap_model": SUMMARIZER}
+"""Key of the configuration → participant."""
+
+
+def names(value: object) -> object:
+    """Several names; in a variable of the environment, with commas between."""
+    return tuple(part.strip() for part in value.split(",")) if isinstance(value, str) else value
+
+
 class Config(BaseModel):
     """What the layers say together. A field left None takes the default of `Settings`."""
 
@@ -70,6 +82,12 @@ class Config(BaseModel):
 
     model: str | None = None
     base_url: str | None = None
+    fallback: Annotated[tuple[str, ...] | None, BeforeValidator(names)] = None
+    """Who is asked, in this order, when the model can't answer."""
+    planner_model: str | None = None
+    coder_model: str | None = None
+    cheap_model: str | None = None
+    """It sums up what a conversation has no room for."""
     record: Path | None = None
     sandbox: str | None = None
     image: str | None = None
@@ -86,7 +104,8 @@ class Config(BaseModel):
     max_calls: int | None = None
     max_tokens: int | None = None
     max_cost: Decimal | None = None
-    """US dollars."""
+    """US dollars, also below: of one call."""
+    max_call_cost: Decimal | None = None
     timeout: float | None = None
     """Seconds for the whole run; the two below are for one program and for one test command."""
     program_timeout: float | None = None
@@ -112,13 +131,21 @@ class Config(BaseModel):
 
     def answering(self, replay: Path | None) -> dict[str, Any]:
         """Who answers, in the fields of Settings; empty where nothing of it was named."""
-        if self.model is None and self.base_url is None and replay is None:
+        asked = self.asked()
+        if asked == Asked() and replay is None:
             return {}
         return {
-            "model": self.model and _with_absolute_weights(self.model),
-            "base_url": self.base_url and _without_password(self.base_url),
+            "model": asked.model and _recorded(asked.model),
+            "base_url": asked.base_url and _without_password(asked.base_url),
+            "fallbacks": tuple(map(_recorded, asked.fallbacks)),
+            "roles": {role: _recorded(name) for role, name in asked.roles.items()},
             "replay": replay and replay.absolute(),
         }
+
+    def asked(self) -> Asked:
+        """Who is to answer."""
+        roles = {role: name for key, role in ROLES.items() if (name := getattr(self, key)) is not None}
+        return Asked(model=self.model, base_url=self.base_url, fallbacks=self.fallback or (), roles=roles)
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +188,9 @@ def load(
     return Loaded(
         config=_over(tightened, given),
         notes=(*notes, *more, *from_environment, *refused),
-        cost_was_asked=_over(config, given).max_cost is not None,
+        cost_was_asked=any(
+            limit is not None for limit in (_over(config, given).max_cost, _over(config, given).max_call_cost)
+        ),
         book=book,
     )
 
@@ -191,6 +220,12 @@ def checked(values: Mapping[str, object], called: Callable[[str], str]) -> Confi
             f"{name}: {first['msg'].removeprefix('Value error, ')}, not {first['input']!r}."
         ) from error
     return config
+
+
+def _recorded(model: str) -> str:
+    """A model's name as it goes into the log: weights by their absolute path, no password in an address."""
+    name, at, url = model.partition("@http")
+    return f"{name}@{_without_password('http' + url)}" if at else _with_absolute_weights(model)
 
 
 def _with_absolute_weights(model: str) -> str:

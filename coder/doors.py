@@ -10,9 +10,8 @@ from coder.delivery import deliver
 from coder.errors import CoderError, MachineError, UsageError
 from coder.journal import Journal
 from coder.loop import Team, advance
-from coder.models.choice import resolve
+from coder.models.casting import Asked, open_casting, resolve_casting
 from coder.models.model import Model
-from coder.models.opening import open_model
 from coder.models.recorded import Recorded
 from coder.preflight import prepare
 from coder.reading import read_workspace
@@ -172,8 +171,14 @@ async def _bench(
 
 @asynccontextmanager
 async def _default_model(settings: Settings) -> AsyncIterator[Model]:
-    choice = await resolve(None, base_url=settings.base_url, environ=os.environ)
-    async with open_model(choice) as model:
+    """Who was named in the settings; where nobody was, whoever can be found here."""
+    asked = Asked(
+        model=settings.model,
+        base_url=settings.base_url,
+        fallbacks=settings.fallbacks,
+        roles=settings.roles,
+    )
+    async with open_casting(await resolve_casting(asked, environ=os.environ)) as model:
         yield model
 
 
@@ -189,14 +194,20 @@ async def _same_model(state: State) -> AsyncIterator[Model]:
     if state.settings.replay is not None:
         yield Recorded(state.settings.replay)
         return
-    choice = await resolve(asked_name(state), base_url=state.settings.base_url, environ=os.environ)
-    async with open_model(choice) as model:
+    async with open_casting(await resolve_casting(asked_again(state), environ=os.environ)) as model:
         yield model
 
 
-def asked_name(state: State) -> str:
-    """The model of a run as one asks for it: behind a base URL its name there, weights by their path."""
-    named = state.settings.model
-    if named is not None and (state.settings.base_url or named.startswith("local/")):
-        return named
-    return state.model
+def asked_again(state: State) -> Asked:
+    """Who answers in a run that goes on: the run's own model by its full name, the others as they were named.
+
+    Behind a base URL it is the name there; weights go by their path.
+    """
+    settings, named = state.settings, state.settings.model
+    as_named = named is not None and (settings.base_url or named.startswith("local/") or "@http" in named)
+    return Asked(
+        model=named if as_named else state.model,
+        base_url=settings.base_url,
+        fallbacks=settings.fallbacks,
+        roles=settings.roles,
+    )

@@ -22,6 +22,8 @@ class Budget(BaseModel):
     cost_usd: Decimal = Field(default=Decimal("1"), ge=0)
     seconds: float = Field(default=600.0, gt=0, le=7 * 86_400)
     """Wall time of the run's own work; time between a stop and a resume isn't counted."""
+    call_usd: Decimal | None = Field(default=None, ge=0)
+    """Most that one call may cost, as it is reserved."""
 
     @property
     def calls_reached(self) -> str:
@@ -39,6 +41,10 @@ class Settings(BaseModel):
     """Who answers, as the user named it; weights by their absolute path. A resume asks the same one."""
     base_url: str | None = None
     """Where the model answers, when the user named it."""
+    fallbacks: tuple[str, ...] = ()
+    """Who is asked, in this order, when the one before can't answer."""
+    roles: dict[str, str] = {}
+    """Participant → model, where it isn't the run's own."""
     replay: Path | None = None
     """The recording, absolute, that answers instead of a model."""
     plan: bool | None = None

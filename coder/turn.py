@@ -6,26 +6,32 @@ is taken again from its start, and an answer that the log already holds is given
 
 import hashlib
 from collections.abc import Sequence
-from decimal import Decimal
 
-from coder.bodies import BudgetReached, CallAnswered, CallFailed, CallIntended, CallRetried, CallSwitched
-from coder.errors import ModelError
+from coder.bodies import CallAnswered, CallFailed, CallIntended, CallRetried, CallSwitched
+from coder.budget import input_tokens, over_budget
+from coder.errors import ContextTooLong, ModelError
 from coder.journal import Journal
-from coder.models.model import Answer, ChatMessage, Model, Retry, Sampling, Switch
+from coder.models.cast import SUMMARIZER, HasRoles, playing
+from coder.models.model import Answer, ChatMessage, Form, Model, Retry, Sampling, Switch
+from coder.prompts import prompt
+from coder.shrink import cut_text, shrunk
 from coder.state import State
 from coder.workbench import Workbench
 
-_CHARS_PER_TOKEN = 3
-"""Cautious: English has about four, code about three."""
+MOST_SHRINKS = 4
+MOST_CONTINUATIONS = 2
+SUMMARY_TOKENS = 400
 
 
 class BudgetSpent(Exception):
     """A limit of the user's forbids the next call. The limit is in the log already."""
 
 
-def request_key(messages: Sequence[ChatMessage], sampling: Sampling) -> str:
+def request_key(messages: Sequence[ChatMessage], sampling: Sampling, form: Form | None = None) -> str:
     """SHA-256 of a redacted request: what tells one call from another."""
     parts = [message.model_dump_json() for message in messages] + [sampling.model_dump_json()]
+    if form is not None:
+        parts.append(form.model_dump_json())
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
@@ -36,7 +42,8 @@ class Turn:
         self.participant = participant
         self.bench = bench
         self.journal = journal
-        self._model = model
+        self._cast = model
+        self._model = playing(model, participant)
         self._redactor = bench.redactor
         self._given = list(journal.state.pending)
 
@@ -48,51 +55,120 @@ class Turn:
     async def ask(self, messages: Sequence[ChatMessage], *, sampling: Sampling) -> str:
         """The model's answer to one conversation, from the log when it is there already.
 
+        A conversation that is too long for the model is asked again, shorter; an answer that was cut off at
+        its limit is gone on with.
+
         Raises:
             BudgetSpent: the call would go over a limit.
             ModelError: the model failed for good.
         """
-        sent = [m.model_copy(update={"content": self._redactor.redact(m.content)}) for m in messages]
-        key = request_key(sent, sampling)
-        if self._given and self._given[0].key == key:
-            return self._given.pop(0).text
-        self._given.clear()
-        intent = await self._reserve(sent, sampling, key)
-        answer = await self._call(intent, sent, sampling)
-        text = self._redactor.redact(answer.text)
-        await self.journal.append(
-            CallAnswered(
-                call=intent.call,
-                key=key,
-                model=answer.model,
-                text=text,
-                finish=answer.finish,
-                usage=answer.usage,
-                cost_usd=answer.cost_usd,
-                seconds=answer.seconds,
-            )
-        )
+        sent = self._redacted(messages)
+        for _ in range(MOST_SHRINKS):
+            try:
+                return await self._whole(sent, sampling)
+            except ContextTooLong:
+                shorter = shrunk(sent, instead=await self._summary(sent, sampling))
+                if shorter is None:
+                    raise
+                sent = shorter
+        return await self._whole(sent, sampling)
+
+    async def answer(
+        self, messages: Sequence[ChatMessage], *, sampling: Sampling, form: Form | None = None
+    ) -> CallAnswered:
+        """The model's answer with all that belongs to it, such as calls of tools; in one call.
+
+        Raises:
+            BudgetSpent: the call would go over a limit.
+            ModelError: the model failed for good.
+        """
+        return await self._call(self._model, self._redacted(messages), sampling, form)
+
+    async def _whole(self, sent: list[ChatMessage], sampling: Sampling) -> str:
+        """The text of an answer, gone on with where it was cut off at its limit."""
+        if self._is_known_as_too_long(sent, sampling):
+            raise ContextTooLong("an earlier start of this turn has found out")
+        answer = await self._call(self._model, sent, sampling)
+        text = answer.text
+        for _ in range(MOST_CONTINUATIONS):
+            # A model on this machine's own cores that comes to its limit has lost its thread.
+            if answer.finish != "length" or not answer.text.strip() or self._model.name.startswith("local/"):
+                break
+            asked = [
+                *sent,
+                ChatMessage(role="assistant", content=text),
+                ChatMessage(role="user", content=prompt("continue").strip()),
+            ]
+            answer = await self._call(self._model, asked, sampling)
+            text += answer.text
         return text
 
-    async def _reserve(self, sent: Sequence[ChatMessage], sampling: Sampling, key: str) -> CallIntended:
-        tokens_in = sum(len(m.content) for m in sent) // _CHARS_PER_TOKEN + 8 * len(sent)
-        price = self._model.price(tokens_in, sampling.max_tokens)
+    async def _summary(self, sent: list[ChatMessage], sampling: Sampling) -> str:
+        """What a summarizer says of the text that is left out; empty where the user has named none."""
+        model = self._cast.role(SUMMARIZER) if isinstance(self._cast, HasRoles) else None
+        if model is None or not cut_text(sent):
+            return ""
+        answer = await self._call(model, *_summary_request(sent, sampling), participant=SUMMARIZER)
+        return answer.text.strip()
+
+    def _is_known_as_too_long(self, sent: list[ChatMessage], sampling: Sampling) -> bool:
+        """Whether the log goes on with the answer to a shorter form of this request."""
+        if not self._given:
+            return False
+        shorter = shrunk(sent)
+        keys = [request_key(*_summary_request(sent, sampling))]
+        keys += [request_key(shorter, sampling)] if shorter is not None else []
+        return self._given[0].key in keys
+
+    async def _call(
+        self,
+        model: Model,
+        sent: list[ChatMessage],
+        sampling: Sampling,
+        form: Form | None = None,
+        *,
+        participant: str | None = None,
+    ) -> CallAnswered:
+        """One call, from its intent to its answer in the log; or the answer that the log holds."""
+        key = request_key(sent, sampling, form)
+        if self._given and self._given[0].key == key:
+            return self._given.pop(0)
+        self._given.clear()
+        tokens_in = input_tokens(sent, form)
         intent = CallIntended(
             call=self.state.calls + 1,
-            participant=self.participant,
+            participant=participant or self.participant,
             key=key,
             messages=tuple(sent),
             sampling=sampling,
+            form=form,
             reserved_tokens=tokens_in + sampling.max_tokens,
-            reserved_usd=price,
+            reserved_usd=model.price(tokens_in, sampling.max_tokens),
         )
-        if reached := _over_budget(self.state, intent):
+        if reached := over_budget(self.state, intent):
             await self.journal.append(reached)
             raise BudgetSpent(reached.text)
         await self.journal.append(intent)
-        return intent
+        answer = await self._made(model, intent)
+        body = CallAnswered(
+            call=intent.call,
+            key=key,
+            model=answer.model,
+            text=self._redactor.redact(answer.text),
+            reasoning=self._redactor.redact(answer.reasoning),
+            tool_calls=tuple(
+                call.model_copy(update={"arguments": self._redactor.redact(call.arguments)})
+                for call in answer.tool_calls
+            ),
+            finish=answer.finish,
+            usage=answer.usage,
+            cost_usd=answer.cost_usd,
+            seconds=answer.seconds,
+        )
+        await self.journal.append(body)
+        return body
 
-    async def _call(self, intent: CallIntended, sent: Sequence[ChatMessage], sampling: Sampling) -> Answer:
+    async def _made(self, model: Model, intent: CallIntended) -> Answer:
         stream = self._redactor.stream()
 
         def on_token(text: str) -> None:
@@ -103,8 +179,11 @@ class Turn:
             kind = CallSwitched if isinstance(retry, Switch) else CallRetried
             await self.journal.append(kind(call=intent.call, **retry.model_dump()))
 
+        form = {"form": intent.form} if intent.form is not None else {}
         try:
-            return await self._model.answer(sent, sampling=sampling, on_token=on_token, on_retry=on_retry)
+            return await model.answer(
+                intent.messages, sampling=intent.sampling, on_token=on_token, on_retry=on_retry, **form
+            )
         except ModelError as error:
             failed = CallFailed(call=intent.call, error=type(error).__name__, message=str(error))
             await self.journal.append(failed)
@@ -113,18 +192,11 @@ class Turn:
             if shown := stream.finish():
                 self.journal.watch.token(shown)
 
+    def _redacted(self, messages: Sequence[ChatMessage]) -> list[ChatMessage]:
+        return [m.model_copy(update={"content": self._redactor.redact(m.content)}) for m in messages]
 
-def _over_budget(state: State, intent: CallIntended) -> BudgetReached | None:
-    """Which limit the next call would break, reservations counted, or None."""
-    budget = state.budget
-    if state.calls >= budget.calls:
-        return BudgetReached(limit="calls", text=budget.calls_reached)
-    if budget.tokens is not None and state.spent_tokens + intent.reserved_tokens > budget.tokens:
-        text = f"the next call could go over the limit of {budget.tokens} tokens ({state.spent_tokens} used)"
-        needed = Decimal(state.spent_tokens + intent.reserved_tokens)
-        return BudgetReached(limit="tokens", text=text, least=needed)
-    if state.spent_usd + (intent.reserved_usd or Decimal(0)) > budget.cost_usd:
-        text = f"the next call could go over the limit of ${budget.cost_usd} (${state.spent_usd:.4f} used)"
-        needed = state.spent_usd + (intent.reserved_usd or Decimal(0))
-        return BudgetReached(limit="cost", text=text, least=needed)
-    return None
+
+def _summary_request(sent: Sequence[ChatMessage], sampling: Sampling) -> tuple[list[ChatMessage], Sampling]:
+    """The request that asks for a summary of what is left out of a conversation."""
+    asked = ChatMessage(role="user", content=prompt("summarize").format(text=cut_text(sent)))
+    return [asked], sampling.model_copy(update={"max_tokens": SUMMARY_TOKENS, "temperature": 0.0})

@@ -123,6 +123,11 @@ class FaultyEndpoint:
     """Opened so far."""
     open: int = 0
     """Open now."""
+    most_open: int = 0
+    """Open at the same time, at most."""
+    busy: int = 0
+    """Requests that are being answered."""
+    most_busy: int = 0
     port: int = 0
     stop: asyncio.Event = field(default_factory=asyncio.Event)
     _changed: threading.Condition = field(default_factory=threading.Condition)
@@ -166,13 +171,19 @@ class FaultyEndpoint:
             reply = self.script[min(len(self.requests), len(self.script) - 1)]
             with self._changed:
                 self.requests.append(request)
+                self.busy += 1
+                self.most_busy = max(self.busy, self.most_busy)
                 self._changed.notify_all()
-        return await _send(reply, reader, writer) and not line.endswith("HTTP/1.0")
+        try:
+            return await _send(reply, reader, writer) and not line.endswith("HTTP/1.0")
+        finally:
+            self.busy -= not line.split()[1].endswith("/models")
 
     def _count(self, *, connections: int = 0, open: int = 0) -> None:
         with self._changed:
             self.connections += connections
             self.open += open
+            self.most_open = max(self.open, self.most_open)
             self._changed.notify_all()
 
 

@@ -9,16 +9,16 @@ from pathlib import Path
 
 from coder.cli.priced import Priced
 from coder.errors import UsageError
-from coder.models import Model, Recorded, Recorder, open_model, resolve, warm
+from coder.models import Model, Recorded, Recorder, warm
 from coder.models.book import Book
+from coder.models.casting import Asked, open_casting, resolve_casting
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answerer:
     """What the user said about the model."""
 
-    name: str | None
-    base_url: str | None
+    asked: Asked
     record: Path | None
     replay: Path | None
     price: str | None
@@ -38,12 +38,11 @@ async def opened(answerer: Answerer, note: Callable[[str], None]) -> AsyncIterat
         ModelAuthError: no key is set for the provider that was named.
     """
     price = _price(answerer.price)
-    async with _source(answerer, note) as source:
-        model: Model = source if price is None else Priced(source, *price)
+    async with _source(answerer, price, note) as model:
         if answerer.must_know_price and model.price(1, 1) is None:
             raise UsageError(
                 f"The price of {model.name} is unknown, so that --max-cost can't be kept.\n"
-                "Give its price in US dollars per million tokens: --price IN,OUT"
+                "Give its price in US dollars per million tokens: --price IN,OUT, or in [prices] of your file"
             )
         if answerer.record is None:
             yield model
@@ -53,17 +52,23 @@ async def opened(answerer: Answerer, note: Callable[[str], None]) -> AsyncIterat
 
 
 @asynccontextmanager
-async def _source(answerer: Answerer, note: Callable[[str], None]) -> AsyncIterator[Model]:
+async def _source(
+    answerer: Answerer, price: tuple[Decimal, Decimal] | None, note: Callable[[str], None]
+) -> AsyncIterator[Model]:
+    def priced(model: Model) -> Model:
+        return model if price is None else Priced(model, *price)
+
     if answerer.replay is not None:
         if answerer.record is not None:
             raise UsageError("--record and --replay exclude each other: a replay makes no call.")
-        yield Recorded(answerer.replay)
+        yield priced(Recorded(answerer.replay))
         return
     warm()
-    choice = await resolve(answerer.name, base_url=answerer.base_url, environ=os.environ, book=answerer.book)
-    for text in choice.notes:
-        note(f"{choice.name}: {text}")
-    async with open_model(choice) as model:
+    casting = await resolve_casting(answerer.asked, environ=os.environ, book=answerer.book)
+    for choice in casting.all:
+        for text in choice.notes:
+            note(f"{choice.name}: {text}")
+    async with open_casting(casting, wrap=priced) as model:
         yield model
 
 

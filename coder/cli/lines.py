@@ -179,6 +179,8 @@ def _raised(run: Run) -> str:
             return f"--max-tokens {max(2 * (limits.tokens or 1), ceil(least))}"
         case "cost":
             return f"--max-cost {max(2 * float(limits.cost_usd), ceil(least * 100) / 100):g}"
+        case "call":
+            return f"--max-call-cost {ceil(least * 100) / 100:g}"
         case "time":
             return f"--timeout {2 * limits.seconds:g}"
         case _:

@@ -14,6 +14,20 @@ ModelName = Annotated[
 BaseUrl = Annotated[
     str | None, typer.Option("--base-url", metavar="URL", help="An OpenAI-compatible endpoint.")
 ]
+Fallback = Annotated[
+    list[str] | None,
+    typer.Option("--fallback", metavar="MODEL", help="Asked when the model can't answer. Repeatable."),
+]
+PlannerModel = Annotated[
+    str | None, typer.Option("--planner-model", metavar="MODEL", help="Who plans, if someone else.")
+]
+CoderModel = Annotated[
+    str | None, typer.Option("--coder-model", metavar="MODEL", help="Who writes code, if someone else.")
+]
+CheapModel = Annotated[
+    str | None,
+    typer.Option("--cheap-model", metavar="MODEL", help="Who sums up what a model has no room for."),
+]
 Price = Annotated[
     str | None,
     typer.Option(
@@ -32,6 +46,9 @@ SandboxName = Annotated[
 Image = Annotated[str | None, typer.Option("--image", metavar="NAME", help="The image of --sandbox docker.")]
 Cpus = Annotated[
     float | None, typer.Option("--cpus", metavar="N", help="Processors that one program may keep busy.")
+]
+Runtime = Annotated[
+    str | None, typer.Option("--runtime", metavar="NAME", help="Of Docker's containers, such as runsc.")
 ]
 Network = Annotated[
     list[str] | None,
@@ -52,6 +69,9 @@ Repairs = Annotated[int | None, typer.Option("--repairs", metavar="N", help="Rep
 MaxCalls = Annotated[int | None, typer.Option("--max-calls", metavar="N", help="Model calls (8).")]
 MaxTokens = Annotated[int | None, typer.Option("--max-tokens", metavar="N", help="Tokens of all calls.")]
 MaxCost = Annotated[float | None, typer.Option("--max-cost", metavar="USD", help="Cost of all calls ($1).")]
+MaxCallCost = Annotated[
+    float | None, typer.Option("--max-call-cost", metavar="USD", help="Cost of one call.")
+]
 Timeout = Annotated[
     float | None, typer.Option("--timeout", metavar="SECONDS", help="Time of the whole run (600).")
 ]

@@ -14,7 +14,7 @@ from coder.cli.screen import Screen
 from coder.cli.show import RunId
 from coder.config import Config, checked, flag, load
 from coder.configfile import user_file
-from coder.doors import asked_name
+from coder.doors import asked_again
 from coder.doors import resume as resume_run
 from coder.errors import LogNewer
 from coder.run import Run
@@ -27,6 +27,10 @@ def resume(
     run: RunId,
     model: options.ModelName = None,
     base_url: options.BaseUrl = None,
+    fallback: options.Fallback = None,
+    planner_model: options.PlannerModel = None,
+    coder_model: options.CoderModel = None,
+    cheap_model: options.CheapModel = None,
     price: options.Price = None,
     record: options.Record = None,
     replay: options.Replay = None,
@@ -35,6 +39,7 @@ def resume(
     max_calls: options.MaxCalls = None,
     max_tokens: options.MaxTokens = None,
     max_cost: options.MaxCost = None,
+    max_call_cost: options.MaxCallCost = None,
     timeout: options.Timeout = None,
     yes: options.Yes = False,
     json: options.Json = False,
@@ -66,8 +71,7 @@ async def _resume(
         changed = config.answering(replay)
         same = not changed
         answerer = Answerer(
-            name=asked_name(state) if same else config.model,
-            base_url=state.settings.base_url if same else config.base_url,
+            asked=asked_again(state) if same else config.asked(),
             record=config.record,
             replay=state.settings.replay if same else replay,
             price=price,

@@ -24,6 +24,7 @@ from coder.models.prices import cost
 from coder.models.responses import take_event
 from coder.models.retries import Clock, Passing, retrying
 from coder.models.stream import Unfinished, estimated_usage
+from coder.models.traffic import lane_of
 
 if TYPE_CHECKING:
     from openai import APIStatusError, AsyncOpenAI, AsyncStream
@@ -42,6 +43,7 @@ class ChatModel:
         self._patience = patience or Patience()
         self._manners = Manners(endpoint)
         self._connection = Connection(endpoint)
+        self._lane = lane_of(endpoint)
 
     def __repr__(self) -> str:
         return f"ChatModel({self.name!r}, {self._endpoint.shown_url!r})"
@@ -125,7 +127,7 @@ class ChatModel:
         while True:
             body = self._manners.body(messages, sampling, form)
             try:
-                return await self._stream(body, clock, on_token)
+                return await self._in_lane(body, clock, on_token)
             except APIStatusError as error:
                 fault = await self._fault(error, body)
             except APIConnectionError as error:
@@ -138,6 +140,18 @@ class ChatModel:
                 # Outside of the handlers above: the SDK's exception may quote the key, so it isn't chained.
                 raise fault
 
+    async def _in_lane(self, body: dict[str, Any], clock: Clock, on_token: OnToken | None) -> Unfinished:
+        """One request, once the lane is free."""
+        rests_s = self._lane.rests_s
+        if rests_s > clock.left_s:
+            raise Passing("its limit is spent", after_s=rests_s, is_limit=True)
+        if rests_s:
+            await asyncio.sleep(rests_s)
+        began = monotonic()
+        async with self._lane.place():
+            clock.excuse(monotonic() - began)
+            return await self._stream(body, clock, on_token)
+
     async def _fault(self, error: "APIStatusError", body: dict[str, Any]) -> Exception | None:
         """The meaning of an HTTP error; None where the request has changed and is worth sending again."""
         if error.status_code in (400, 404) and self._manners.learn_interface(str(error.body)):
@@ -146,7 +160,10 @@ class ChatModel:
             return ModelNotFound(await self._not_found(error))
         if error.status_code in (400, 422) and self._manners.learn(str(error.body), body):
             return None
-        return status_fault(error, self._endpoint)
+        fault = status_fault(error, self._endpoint)
+        if isinstance(fault, Passing) and fault.is_limit and fault.after_s is not None:
+            self._lane.rest(fault.after_s)
+        return fault
 
     async def _not_found(self, error: "APIStatusError") -> str:
         endpoint, listed = self._endpoint, await self._connection.models()

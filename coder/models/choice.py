@@ -1,10 +1,12 @@
 """Choice: which model answers, from what the user named, what is set, and what this machine has.
 
 Named wins: `provider/model`, `provider`, an alias of the user's, `local`, `local/FILE.gguf`, or any name
-behind a base URL. A provider that isn't known here is looked up in the catalogue. With nothing named, the
-first provider whose key is set; then a server on this machine; then the embedded model.
+behind a base URL, which can also be written `name@https://…`. A provider that isn't known here is looked up
+in the catalogue. With nothing named, the first provider whose key is set; then a server on this machine; then
+the embedded model.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -27,6 +29,7 @@ LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 OWN_KEY = "CODER_API_KEY"
 """The key for a base URL of the user's; where it isn't set, the variable that most servers' docs name."""
 USUAL_KEY = "OPENAI_API_KEY"
+_AT_ADDRESS = re.compile(r"([^@]+)@(https?://.+)")
 WEAK = "a very small model (135M); name a better one with --model or set OPENAI_API_KEY"
 
 
@@ -68,6 +71,8 @@ async def resolve(
     rows = providers() if table is None else table
     book = book or Book()
     name = book.meant(name.strip()) if name and name.strip() else None
+    if name and not base_url and (split := _AT_ADDRESS.fullmatch(name)):
+        name, base_url = split.groups()
     if base_url:
         return _chosen(_behind(base_url, name, rows, environ), book, None)
     if not name:

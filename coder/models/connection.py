@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, cast
+from weakref import WeakKeyDictionary
 
 from coder.models.endpoint import Endpoint
 
@@ -30,26 +31,46 @@ class TooLarge(Exception):
     """A response goes on beyond what is taken of one."""
 
 
+class _Shared:
+    """One client of the SDK, for every connection to the same place in the same event loop."""
+
+    def __init__(self, client: "AsyncOpenAI") -> None:
+        self.client = client
+        self.users = 0
+
+
+_CLIENTS: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, _Shared]] = WeakKeyDictionary()
+
+
 class Connection:
-    """Every socket to one endpoint."""
+    """Every socket to one endpoint. Several to the same place share one client; the last one closes it."""
 
     def __init__(self, endpoint: Endpoint) -> None:
         self._endpoint = endpoint
-        self._client: AsyncOpenAI | None = None
+        self._shared: _Shared | None = None
 
     async def client(self) -> "AsyncOpenAI":
         """The SDK's client."""
-        if self._client is None:
+        if self._shared is None:
             # The import takes 0.3 to 0.6 s; whatever else runs goes on meanwhile.
             await asyncio.to_thread(import_module, "openai")
-            self._client = _client(self._endpoint)
-        return self._client
+        if self._shared is None:  # two calls may have begun at the same time
+            clients = _CLIENTS.setdefault(asyncio.get_running_loop(), {})
+            if self._endpoint.place not in clients:
+                clients[self._endpoint.place] = _Shared(_client(self._endpoint))
+            self._shared = clients[self._endpoint.place]
+            self._shared.users += 1
+        return self._shared.client
 
     async def close(self) -> None:
-        """Close every socket. Idempotent; a later call connects again."""
-        client, self._client = self._client, None
-        if client is not None:
-            await client.close()
+        """Close every socket, unless others use them. Idempotent; a later call connects again."""
+        shared, self._shared = self._shared, None
+        if shared is None:
+            return
+        shared.users -= 1
+        if not shared.users:
+            _CLIENTS.get(asyncio.get_running_loop(), {}).pop(self._endpoint.place, None)
+            await shared.client.close()
 
     async def models(self, *, timeout_s: float = LISTING_S) -> list[str]:
         """Names of the models that the endpoint lists; none where it doesn't say so within the time."""

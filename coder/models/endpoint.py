@@ -1,5 +1,6 @@
 """An OpenAI-compatible endpoint, and how long to be patient with it: plain values."""
 
+import hashlib
 from typing import Literal
 from urllib.parse import urlsplit
 
@@ -47,6 +48,13 @@ class Endpoint(BaseModel):
     context: int | None = None
     """Tokens, prompt and answer together; None: unknown."""
     limits: Limits = Limits()
+
+    @property
+    def place(self) -> str:
+        """SHA-256 of what tells one client or lane from another: address, key, and how it is spoken to."""
+        key = self.key.get_secret_value() if self.key else ""
+        parts = (self.url.get_secret_value(), key, self.limit_field, str(self.is_local))
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
     @property
     def host(self) -> str:

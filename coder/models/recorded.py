@@ -5,12 +5,14 @@ A request is found by its key; the same request made again gets the next answer 
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from copy import copy
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Self
 
 from coder.errors import ModelError, UsageError
+from coder.models.cast import HasRoles
 from coder.models.difference import difference
 from coder.models.model import Answer, ChatMessage, Form, Model, OnRetry, Sampling
 from coder.models.recording import Entry, Header, Redact, Request, open_recording, read_recording, redacted
@@ -37,6 +39,15 @@ class Recorder:
     def name(self) -> str:
         """The recorded model's own name."""
         return self._model.name
+
+    def role(self, participant: str) -> Model | None:
+        """The model of a participant that has its own, recorded into the same file."""
+        model = self._model.role(participant) if isinstance(self._model, HasRoles) else None
+        if model is None:
+            return None
+        part = copy(self)
+        part._model = model
+        return part
 
     async def __aenter__(self) -> Self:
         return self

@@ -47,6 +47,10 @@ class Clock:
         """The endpoint has just shown that it works."""
         self._since = monotonic()
 
+    def excuse(self, seconds: float) -> None:
+        """So long we waited by our own will."""
+        self._since += seconds
+
     @property
     def left_s(self) -> float:
         """Seconds until the deadline; never negative."""

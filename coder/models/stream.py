@@ -29,7 +29,7 @@ class Unfinished:
 
     def __init__(self) -> None:
         self._pieces: list[str] = []
-        self._said_any = False
+        self._said_any = self._refused = False
         self._size = 0
         self.seen_choice = False
         """Something came that is an answer, be it empty."""
@@ -55,14 +55,15 @@ class Unfinished:
     def _take_choice(self, choice: object) -> str:
         part = getattr(choice, "delta", None) or getattr(choice, "message", None)
         finish = getattr(choice, "finish_reason", None)
-        if isinstance(finish, str):
+        if isinstance(finish, str) and not self._refused:
             self.finish = FINISHES.get(finish.lower(), "other")
         self.think(_text(getattr(part, "reasoning_content", None) or getattr(part, "reasoning", None)))
         self._take_calls(getattr(part, "tool_calls", None))
         text = self._said(_text(getattr(part, "content", None)))
         refusal = _text(getattr(part, "refusal", None))
         if refusal:
-            self.finish = "refusal"
+            # The reason for the end that follows is `stop`, as of any other answer.
+            self.finish, self._refused = "refusal", True
         return self.say(text + refusal)
 
     def say(self, text: str) -> str:

@@ -130,7 +130,7 @@ def test_an_unknown_key_is_ignored_with_a_warning_that_names_the_nearest(user_fi
 
     assert result.config.max_calls is None
     assert result.notes == (
-        f"{user_file}: unknown key 'max_call' is ignored; did you mean max_calls, max_cost?",
+        f"{user_file}: unknown key 'max_call' is ignored; did you mean max_calls, max_call_cost, max_cost?",
     )
 
 

@@ -1,0 +1,100 @@
+"""Casting: all who may answer in a run, as the user named them: a model, its fallbacks, others for roles."""
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from pydantic import BaseModel, ConfigDict
+
+from coder.models.book import Book
+from coder.models.cast import Cast
+from coder.models.choice import Choice, resolve
+from coder.models.endpoint import LOCAL_PATIENCE, Patience
+from coder.models.model import Model
+from coder.models.opening import open_model
+from coder.models.router import Route, Router
+
+ATTEMPTS_BEFORE_ANOTHER = 2
+"""Requests to a model that another one stands in for."""
+
+Wrap = Callable[[Model], Model]
+
+
+class Asked(BaseModel):
+    """Who is to answer, as the user named them."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    model: str | None = None
+    base_url: str | None = None
+    fallbacks: tuple[str, ...] = ()
+    """Asked in this order when the one before can't answer."""
+    roles: dict[str, str] = {}
+    """Participant → model; each has the same fallbacks."""
+
+
+class Casting(BaseModel):
+    """Who will answer."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    main: Choice
+    fallbacks: tuple[Choice, ...] = ()
+    roles: dict[str, Choice] = {}
+
+    @property
+    def all(self) -> tuple[Choice, ...]:
+        """Every choice, the run's own first."""
+        return (self.main, *self.fallbacks, *self.roles.values())
+
+
+async def resolve_casting(asked: Asked, *, environ: Mapping[str, str], book: Book | None = None) -> Casting:
+    """Choose everyone before anyone is asked.
+
+    Raises:
+        UsageError, ModelAuthError: as of `resolve`, for whichever name can't be used.
+    """
+
+    async def chosen(name: str) -> Choice:
+        return await resolve(name, environ=environ, book=book)
+
+    return Casting(
+        main=await resolve(asked.model, base_url=asked.base_url, environ=environ, book=book),
+        fallbacks=tuple([await chosen(name) for name in asked.fallbacks]),
+        roles={role: await chosen(name) for role, name in asked.roles.items()},
+    )
+
+
+@asynccontextmanager
+async def open_casting(
+    casting: Casting, *, patience: Patience | None = None, wrap: Wrap = lambda model: model
+) -> AsyncIterator[Model]:
+    """All of them as one model; everything that they hold ends with the context.
+
+    Args:
+        patience: how long an endpoint may take; None suits a hosted one or one on this machine.
+        wrap: put around the run's own model.
+    """
+    async with AsyncExitStack() as stack:
+
+        async def route(choice: Choice, *, is_last: bool, wrap: Wrap = lambda model: model) -> Route:
+            waits = patience if is_last else _short(choice, patience)
+            model = await stack.enter_async_context(open_model(choice, patience=waits))
+            return Route(wrap(model), choice.endpoint.context if choice.endpoint is not None else None)
+
+        alone = not casting.fallbacks
+        last = len(casting.fallbacks) - 1
+        others = [await route(each, is_last=at == last) for at, each in enumerate(casting.fallbacks)]
+
+        def routed(first: Route) -> Model:
+            return Router([first, *others]) if others else first.model
+
+        main = routed(await route(casting.main, is_last=alone, wrap=wrap))
+        roles = {name: routed(await route(each, is_last=alone)) for name, each in casting.roles.items()}
+        yield Cast(main, roles) if roles else main
+
+
+def _short(choice: Choice, patience: Patience | None) -> Patience:
+    """Little patience with a model that another one stands in for."""
+    is_local = choice.endpoint is None or choice.endpoint.is_local
+    given = patience or (LOCAL_PATIENCE if is_local else Patience())
+    return given.model_copy(update={"attempts": min(given.attempts, ATTEMPTS_BEFORE_ANOTHER)})

@@ -1,0 +1,126 @@
+"""Lanes and clients that the runs of one process share."""
+
+import asyncio
+from time import monotonic
+
+import pytest
+
+from coder.errors import RateLimited
+from coder.models.chat import ChatModel
+from coder.models.endpoint import Limits, Patience
+from coder.models.model import Sampling
+from coder.models.traffic import Lane
+from tests.coder.models.asking import QUESTION, QUICK, ask, endpoint_of
+from tests.faulty_endpoint import FaultyEndpoint, Reply, error, faulty_endpoint, says
+
+
+async def crowd(server: FaultyEndpoint, calls: int, *, limits: Limits) -> None:
+    """So many calls at once, each by a model of its own."""
+    async with asyncio.TaskGroup() as group:
+        for _ in range(calls):
+            group.create_task(ask(server, limits=limits))
+
+
+SLOW = Reply((*says("hello").pieces,), pause_s=0.02)
+
+
+async def test_runs_of_one_process_together_ask_no_more_at_once_than_allowed() -> None:
+    with faulty_endpoint(SLOW) as server:
+        await crowd(server, 6, limits=Limits(concurrency=2))
+
+    assert server.most_open <= 2
+    assert len(server.requests) == 6
+
+
+async def test_without_a_limit_they_ask_all_at_once() -> None:
+    with faulty_endpoint(SLOW) as server:
+        await crowd(server, 6, limits=Limits())
+
+    assert server.most_busy == 6
+
+
+async def test_calls_keep_the_distance_of_their_rate() -> None:
+    began = monotonic()
+
+    with faulty_endpoint(says("hello")) as server:
+        await crowd(server, 4, limits=Limits(requests_per_minute=600))
+
+    # Three distances of 60 s / 600.
+    assert monotonic() - began >= 0.3
+
+
+async def test_a_place_goes_to_the_next_when_one_who_waits_gives_up() -> None:
+    lane = Lane(Limits(concurrency=1))
+    got: list[str] = []
+
+    async def take(name: str) -> None:
+        async with lane.place():
+            got.append(name)
+
+    async with lane.place():
+        waiting = [asyncio.create_task(take(name)) for name in ("a", "b")]
+        await asyncio.sleep(0)
+        waiting[0].cancel()
+    await asyncio.gather(*waiting, return_exceptions=True)
+    async with asyncio.timeout(10), lane.place():
+        got.append("c")
+
+    assert got == ["b", "c"]
+
+
+def test_a_lane_serves_one_event_loop_after_the_other() -> None:
+    lane = Lane(Limits(concurrency=1))
+
+    async def use() -> None:
+        async with asyncio.timeout(10), lane.place():
+            return
+
+    for _ in range(3):
+        asyncio.run(use())
+
+
+async def test_a_limit_that_one_run_was_told_of_is_kept_by_the_others() -> None:
+    later = error(429, "slow down", {"retry-after": "3600"})
+
+    with faulty_endpoint(later, says("hello")) as server:
+        for _ in range(2):
+            with pytest.raises(RateLimited):
+                await ask(server, patience=Patience(deadline_s=5))
+
+    assert len(server.requests) == 1
+
+
+async def test_models_behind_one_endpoint_share_a_connection_and_the_last_closes_it() -> None:
+    with faulty_endpoint(says("hello")) as server:
+        async with ChatModel(endpoint_of(server)) as first:
+            async with ChatModel(endpoint_of(server, model="toy-large"), patience=QUICK) as second:
+                await first.answer(QUESTION, sampling=Sampling())
+                await second.answer(QUESTION, sampling=Sampling())
+            after_one = server.open
+            await first.answer(QUESTION, sampling=Sampling())
+        closed = server.wait_until(lambda seen: seen.open == 0)
+
+    assert (server.connections, after_one, closed) == (1, 1, True)
+
+
+async def test_models_with_other_keys_share_nothing() -> None:
+    with faulty_endpoint(says("hello")) as server:
+        async with (
+            ChatModel(endpoint_of(server)) as first,
+            ChatModel(endpoint_of(server, key=None)) as second,
+        ):
+            await first.answer(QUESTION, sampling=Sampling())
+            await second.answer(QUESTION, sampling=Sampling())
+
+    keys = [request.headers["authorization"] for request in server.requests]
+    assert keys[0] != keys[1]
+
+
+async def test_no_socket_is_left_in_any_path() -> None:
+    faults = [says("hello"), error(500, "x"), error(401, "no"), error(400, "no"), Reply(ending="reset")]
+    with faulty_endpoint(*faults) as server:
+        for _ in faults:
+            await asyncio.gather(ask(server, patience=QUICK), return_exceptions=True)
+        closed = server.wait_until(lambda seen: seen.open == 0)
+
+    assert closed

@@ -1,0 +1,223 @@
+"""A turn's calls: shortened, gone on with, held to budgets, and never made twice."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from coder.bodies import Body, CallAnswered, CallFailed, CallIntended, RunStarted, parse
+from coder.budget import input_tokens
+from coder.errors import ContextTooLong
+from coder.journal import Journal
+from coder.models.cast import Cast
+from coder.models.chat import ChatModel
+from coder.models.model import ChatMessage, Form, Model, Sampling, ToolSpec
+from coder.models.price import Price
+from coder.models.scripted import Scripted
+from coder.redact import Redactor
+from coder.settings import Budget, Settings
+from coder.shrink import SHORTEST, shrunk
+from coder.store import MemoryLog
+from coder.task import Task
+from coder.turn import BudgetSpent, Turn
+from coder.watch import Unwatched
+from coder.workbench import Workbench
+from sandbox import Policy, open_sandbox
+from tests.coder.models.asking import QUICK, endpoint_of
+from tests.faulty_endpoint import FaultyEndpoint, error, faulty_endpoint, says
+
+LONG = [
+    ChatMessage(role="system", content="Be brief."),
+    ChatMessage(role="user", content="\n".join(f"line {n}" for n in range(400))),
+]
+ASKED = [*LONG[:1], ChatMessage(role="user", content="Say hello.")]
+TOO_LONG = error(400, "?", code="context_length_exceeded")
+GREEDY = Sampling(temperature=0, max_tokens=100)
+
+
+@asynccontextmanager
+async def turn_of(
+    model: Model, *, log: MemoryLog | None = None, budget: Budget | None = None
+) -> AsyncIterator[Turn]:
+    """A turn in a run that has just begun, or goes on from this log."""
+    log = log or MemoryLog()
+    async with log.lease("run_x") as token:
+        journal = Journal("run_x", log, token=token, watch=Unwatched())
+        if await log.read("run_x"):
+            await journal.load()
+        else:
+            settings = Settings(budget=budget or Budget())
+            await journal.append(RunStarted(task=Task(prompt="x"), settings=settings, model=model.name))
+        bench = Workbench(Policy(), open_sandbox, redactor=Redactor())
+        yield Turn("coder", journal=journal, model=model, bench=bench)
+
+
+def model_of(server: FaultyEndpoint, **changes: object) -> ChatModel:
+    return ChatModel(endpoint_of(server, **changes), patience=QUICK)
+
+
+async def bodies(log: MemoryLog) -> list[Body]:
+    found = [parse(event) for event in await log.read("run_x")]
+    return [body for body in found if body is not None]
+
+
+async def test_a_conversation_that_is_too_long_is_asked_again_at_half_its_longest_message() -> None:
+    with faulty_endpoint(TOO_LONG, says("hello")) as server:
+        async with model_of(server) as model, turn_of(model) as turn:
+            text = await turn.ask(LONG, sampling=GREEDY)
+
+    assert text == "hello"
+    first, second = (request.body["messages"][1]["content"] for request in server.requests)
+    assert 0.4 < len(second) / len(first) < 0.6
+    assert "characters are left out here" in second
+    assert second.startswith("line 0\n")
+    assert second.endswith("line 399")
+
+
+async def test_a_conversation_that_stays_too_long_ends_by_name() -> None:
+    with faulty_endpoint(TOO_LONG) as server:
+        async with model_of(server) as model, turn_of(model, budget=Budget(calls=100)) as turn:
+            with pytest.raises(ContextTooLong):
+                await turn.ask(LONG, sampling=GREEDY)
+
+    assert len(server.requests) <= 5
+
+
+async def test_a_summarizer_says_what_was_left_out() -> None:
+    summarizer = Scripted(["lines 100 to 299"], name="scripted/cheap")
+
+    with faulty_endpoint(TOO_LONG, says("hello")) as server:
+        log = MemoryLog()
+        cast = Cast(model_of(server), {"summarizer": summarizer})
+        async with cast, turn_of(cast, log=log) as turn:
+            await turn.ask(LONG, sampling=GREEDY)
+
+    assert "what they say, in short: lines 100 to 299" in server.requests[1].body["messages"][1]["content"]
+    assert "line 150" in summarizer.requests[0].messages[0].content
+    intents = [body for body in await bodies(log) if isinstance(body, CallIntended)]
+    assert [intent.participant for intent in intents] == ["coder", "summarizer", "coder"]
+
+
+@pytest.mark.parametrize("helped", [False, True])
+async def test_a_resumed_turn_makes_no_call_again_that_was_too_long_or_answered(helped: bool) -> None:
+    log = MemoryLog()
+    roles = {"summarizer": Scripted(["in short"])} if helped else {}
+    with faulty_endpoint(TOO_LONG, says("hello")) as server:
+        cast = Cast(model_of(server), roles)
+        async with cast, turn_of(cast, log=log) as turn:
+            await turn.ask(LONG, sampling=GREEDY)
+
+    nobody = Cast(Scripted([]), {role: Scripted([]) for role in roles})
+    async with turn_of(nobody, log=log) as turn:
+        text = await turn.ask(LONG, sampling=GREEDY)
+
+    assert text == "hello"
+
+
+async def test_an_answer_that_was_cut_off_at_its_limit_is_gone_on_with() -> None:
+    log = MemoryLog()
+    with faulty_endpoint(says("hel", finish="length"), says("lo")) as server:
+        async with model_of(server) as model, turn_of(model, log=log) as turn:
+            text = await turn.ask(ASKED, sampling=GREEDY)
+
+    async with turn_of(Scripted([]), log=log) as turn:
+        again = await turn.ask(ASKED, sampling=GREEDY)
+
+    assert text == again == "hello"
+    assert [m["role"] for m in server.requests[1].body["messages"]] == ["system", "user", "assistant", "user"]
+    assert [b.finish for b in await bodies(log) if isinstance(b, CallAnswered)] == ["length", "stop"]
+
+
+async def test_an_answer_without_end_is_gone_on_with_twice() -> None:
+    with faulty_endpoint(says("x", finish="length")) as server:
+        async with model_of(server) as model, turn_of(model) as turn:
+            text = await turn.ask(ASKED, sampling=GREEDY)
+
+    assert (text, len(server.requests)) == ("xxx", 3)
+
+
+async def test_calls_of_tools_and_reasoning_stand_in_the_log() -> None:
+    tool = ToolSpec(name="add", description="Add.", parameters={"type": "object"})
+    log = MemoryLog()
+
+    async with turn_of(Scripted(["done"]), log=log) as turn:
+        answer = await turn.answer(ASKED, sampling=GREEDY, form=Form(tools=(tool,)))
+
+    intent = next(body for body in await bodies(log) if isinstance(body, CallIntended))
+    assert (answer.text, intent.form) == ("done", Form(tools=(tool,)))
+
+
+async def test_events_without_anything_new_are_written_as_before() -> None:
+    log = MemoryLog()
+
+    async with turn_of(Scripted(["done"]), log=log) as turn:
+        await turn.ask(ASKED, sampling=GREEDY)
+
+    _, asked, answered = await log.read("run_x")
+    assert "form" not in asked.body
+    assert not {"reasoning", "tool_calls"} & answered.body.keys()
+
+
+CENT = Price(input=10, output=10)
+"""100 tokens out are reserved at $0.001, so that a budget of a cent holds nine calls and no tenth."""
+
+
+async def test_a_budget_stops_a_run_before_the_call_that_could_break_it() -> None:
+    with faulty_endpoint(says(*("x" for _ in range(100)))) as server:
+        budget = Budget(cost_usd=Decimal("0.01"), calls=100)
+        async with model_of(server, price=CENT) as model, turn_of(model, budget=budget) as turn:
+            for _ in range(9):
+                await turn.ask(ASKED, sampling=GREEDY)
+            with pytest.raises(BudgetSpent, match=r"limit of \$0\.01"):
+                await turn.ask(ASKED, sampling=GREEDY)
+            spent = turn.state.spent_usd
+
+    assert len(server.requests) == 9
+    assert spent <= Decimal("0.01")
+
+
+async def test_one_call_may_cost_no_more_than_it_was_allowed() -> None:
+    budget = Budget(call_usd=Decimal("0.0005"))
+
+    with faulty_endpoint(says("hello")) as server:
+        async with model_of(server, price=CENT) as model, turn_of(model, budget=budget) as turn:
+            with pytest.raises(BudgetSpent, match=r"more than the \$0.0005 that one may"):
+                await turn.ask(ASKED, sampling=GREEDY)
+
+    assert not server.requests
+
+
+async def test_a_call_that_failed_is_in_the_log_by_name() -> None:
+    log = MemoryLog()
+    with faulty_endpoint(TOO_LONG) as server:
+        async with model_of(server) as model, turn_of(model, log=log) as turn:
+            with pytest.raises(ContextTooLong):
+                await turn.ask(ASKED, sampling=GREEDY)
+
+    assert [b.error for b in await bodies(log) if isinstance(b, CallFailed)] == ["ContextTooLong"]
+
+
+def test_other_scripts_are_reserved_as_the_dearest_tokenizer_counts_them() -> None:
+    def tokens(text: str) -> int:
+        return input_tokens([ChatMessage(role="user", content=text)])
+
+    assert tokens("a" * 300) - tokens("") == 100
+    assert tokens("字" * 300) - tokens("") == 600
+
+
+TEXTS = st.lists(st.text(alphabet="ab\n", max_size=3 * SHORTEST), max_size=4)
+
+
+@given(TEXTS)
+def test_what_is_shrunk_is_shorter_each_time_and_comes_to_an_end(texts: Sequence[str]) -> None:
+    messages: list[ChatMessage] | None = [ChatMessage(role="user", content=text) for text in texts]
+    sizes = []
+
+    while messages is not None:
+        sizes.append(sum(len(message.content) for message in messages))
+        messages = shrunk(messages)
+
+    assert sizes == sorted(set(sizes), reverse=True)
