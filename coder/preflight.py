@@ -33,6 +33,8 @@ async def prepare(bench: Workbench, task: Task, files: Mapping[str, StoredFile])
             group.create_task(bench.candidate())
             if by_call:
                 group.create_task(bench.checker())
+            if bench.policy.kernel:
+                group.create_task(bench.kernel())
     except BaseExceptionGroup as errors:
         raise errors.exceptions[0] from None
     if task.test_command:

@@ -14,6 +14,7 @@ from typing import Literal
 from coder.confirm import confirm
 from coder.examples import find_examples
 from coder.feedback import feedback, shorten
+from coder.incells import run_in_cells, waits_for_input
 from coder.message import CheckLine, Outcome, Verified
 from coder.state import State
 from coder.target import Target, modules_of
@@ -67,16 +68,19 @@ async def verify(
 
 
 async def _verify(bench: Workbench, state: State, target: Target, files: Mapping[str, bytes]) -> list[_Seen]:
-    """Each means that the task gives, until one fails; running it where there is none."""
+    """Each means that the task gives, until one fails; running it where there is none.
+
+    With a kernel the code itself goes first, as cells, and where that fails, nothing follows.
+    """
     seen: list[_Seen] = []
+    shown = await _by_cells(bench, state, target, files)
+    if shown is not None and not shown.passed:
+        return [shown]
+    given = _given(state)
+    if shown is not None and (given or state.task.test_command):
+        await lay(await bench.candidate(), files)  # they try what was answered, not what it has left
     if state.task.test_command:
         seen.append(await _by_command(bench, state, target, files))
-    given: list[tuple[Verified, Sequence[Check], float]] = [
-        ("tests", [TestFile(path=t.path, source=t.text) for t in state.task.test_files], _test_time(state)),
-        ("checks", [Assertion(source=source) for source in state.task.checks], _program_time(state)),
-    ]
-    if not seen and not given[0][1] and not given[1][1]:
-        given.append(("examples", _examples(state.task.prompt), _program_time(state)))
     for verified, checks, seconds in given:
         if verified == "tests" and seen:
             checks = [one for one in checks if not _was_run(one.name, seen[0].lines)]
@@ -84,7 +88,36 @@ async def _verify(bench: Workbench, state: State, target: Target, files: Mapping
             seen.append(
                 await _by_checks(bench, target, files, verified=verified, checks=checks, seconds=seconds)
             )
-    return seen or [await _by_running(bench, state, target, files)]
+    return seen or [shown or await _by_running(bench, state, target, files)]
+
+
+def _given(state: State) -> list[tuple[Verified, Sequence[Check], float]]:
+    """What decides beside a test command, each with its time; the task's examples where nothing else does."""
+    task = state.task
+    tests = [TestFile(path=test.path, source=test.text) for test in task.test_files]
+    given: list[tuple[Verified, Sequence[Check], float]] = [
+        ("tests", tests, _test_time(state)),
+        ("checks", [Assertion(source=source) for source in task.checks], _program_time(state)),
+    ]
+    if not task.test_command and not task.test_files and not task.checks:
+        given.append(("examples", _examples(task.prompt), _program_time(state)))
+    return [means for means in given if means[1]]
+
+
+async def _by_cells(
+    bench: Workbench, state: State, target: Target, files: Mapping[str, bytes]
+) -> _Seen | None:
+    if not state.settings.kernel or not target.path.endswith(".py") or target.path not in files:
+        return None
+    source = files[target.path]
+    result = await run_in_cells(bench, source)
+    waited = waits_for_input(result)
+    passed = result.ok or waited
+    line = CheckLine(name=f"{target.path} as cells", passed=passed, message="" if passed else result.stderr)
+    verified: Verified = "self" if _checks_itself(source) and not waited else "none"
+    if waited:
+        result = result.model_copy(update={"stderr": ""})
+    return _Seen(verified, passed, (line,), result, strength="none")
 
 
 def _was_run(path: str, lines: Sequence[CheckLine]) -> bool:

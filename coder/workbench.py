@@ -1,11 +1,13 @@
 """Workbench: the sandboxes of one run, the candidate's and the checker's; opened when first used."""
 
+from __future__ import annotations
+
 import asyncio
 import hashlib
 from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from coder.policy import policy_of
 from coder.redact import Redactor
@@ -13,6 +15,9 @@ from coder.settings import Settings
 from coder.task import Task
 from sandbox import Policy, Sandbox, open_sandbox
 from sandbox.contract import OnOutput
+
+if TYPE_CHECKING:
+    from sandbox import Kernel
 
 OpenSandbox = Callable[[Policy], AbstractAsyncContextManager[Sandbox]]
 
@@ -32,9 +37,10 @@ class Workbench:
         self.redactor = redactor
         self.on_output = on_output
         self._open = open_sandbox
-        self._stacks: list[AsyncExitStack] = []
+        self._stacks: dict[str, AsyncExitStack] = {}
         self._sandboxes: dict[str, Sandbox] = {}
-        self._locks = {name: asyncio.Lock() for name in ("candidate", "checker")}
+        self._kernel: Kernel | None = None
+        self._locks = {name: asyncio.Lock() for name in ("candidate", "checker", "kernel")}
 
     async def __aenter__(self) -> Self:
         return self
@@ -44,7 +50,7 @@ class Workbench:
     ) -> None:
         try:
             async with asyncio.TaskGroup() as group:
-                for stack in self._stacks:
+                for stack in self._stacks.values():
                     group.create_task(stack.aclose())
         except BaseExceptionGroup as errors:
             raise errors.exceptions[0] from None
@@ -65,12 +71,26 @@ class Workbench:
         """
         return await self._sandbox("checker")
 
+    async def kernel(self) -> Kernel:
+        """A kernel in the candidate's sandbox, on the same workspace.
+
+        Raises:
+            SandboxError: it can't be opened, or the interpreter has no ipykernel.
+        """
+        async with self._locks["kernel"]:
+            if self._kernel is None:
+                from sandbox.kernel import kernel_in
+
+                opened = kernel_in(await self.candidate(), self.policy)
+                self._kernel = await self._stacks["candidate"].enter_async_context(opened)
+            return self._kernel
+
     async def _sandbox(self, name: str) -> Sandbox:
         async with self._locks[name]:  # one for each: they open at the same time
             if name not in self._sandboxes:
                 stack = AsyncExitStack()
                 self._sandboxes[name] = await stack.enter_async_context(self._open(self.policy))
-                self._stacks.append(stack)
+                self._stacks[name] = stack
             return self._sandboxes[name]
 
 
