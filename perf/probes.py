@@ -107,9 +107,12 @@ def main() -> None:
         ]
         print(f"{category:<12}" + "".join(f"{f'{sum(each)}/{len(each)}':>12}" for each in counts))
     for name, rows in found.items():
+        reasons: dict[str, list[str]] = {}
         for row in rows:
             if not row["contained"]:
-                print(f"{name}: {row['id']}: {'; '.join(row['why'])}")
+                reasons.setdefault("; ".join(row["why"]), []).append(row["id"])
+        for why, ids in reasons.items():
+            print(f"{name}: {', '.join(ids)}: {why}")
 
 
 def _cell(rows: list[dict[str, Any]], category: str) -> str:
