@@ -96,7 +96,7 @@ async def _opened(wanted: _Wanted, walls: Walls) -> ServedSandbox:
         await server.close()
         raise
     try:
-        if walls == "one":
+        if walls == "one" or wanted.policy.preload:
             await sandbox.prove()
     except SandboxBroken as error:
         said = server.said()

@@ -16,14 +16,16 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from sandbox.cgroups import Group, Groups
-from sandbox.errors import SandboxBroken
-from sandbox.inner.wire import ENDING, FAILED, GO, HEADER
+from sandbox.errors import PolicyUnmet, SandboxBroken, SandboxError
+from sandbox.inner.wire import ENDING, FAILED, GO, HEADER, READY
 from sandbox.proxy import Network, Proxy
 
 _CREDENTIALS = struct.Struct("iII")
 _DESCRIPTOR = array.array("i").itemsize
 _MESSAGE = 1024
 _AGAIN_S = 0.1
+_IMPORTS_S = 60.0
+"""Modules that are preloaded have so long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,7 @@ class Child:
         admit: Callable[["Child"], None],
         on_ready: Callable[["Child"], None],
         on_gone: Callable[["Child"], None],
+        preload: Sequence[str] = (),
         network: Network | None = None,
     ) -> None:
         """`network` is what a child with a door may reach; the proxy behind it ends with the child."""
@@ -59,11 +62,14 @@ class Child:
         self._workspace = -1
         self._network, self._groups = network, groups
         self._proxy: Proxy | None = None
+        self._preload = tuple(preload)
+        """Modules that it imports before it can be lent."""
+        self._patience: asyncio.TimerHandle | None = None
         self.reaper: int | None = None
         self.program: int | None = None
         self.group = group
         """Given back at the end."""
-        self.failure: SandboxBroken | None = None
+        self.failure: SandboxError | None = None
         """Why this child can't be lent."""
         self.ended: asyncio.Future[Ending | None] = self._loop.create_future()
         """Set when every process of the run is dead; None when nobody could say how the program ended."""
@@ -156,10 +162,38 @@ class Child:
             self._loop.add_reader(self._pidfd, self._leave)
             self._admit(self)
             self._work.send(GO)
+            if self._preload:
+                self._wait_for_modules()
+                return
         except (OSError, SandboxBroken) as error:
             self.failure = SandboxBroken(f"A child of the sandbox was refused: {error}")
             self.failure.__cause__ = error
             self.kill(outright=True)
+        self._announce()
+
+    def _wait_for_modules(self) -> None:
+        """What is imported may be code that nobody has read: it can take too long, or lie."""
+        self._patience = self._loop.call_later(_IMPORTS_S, self._refuse_modules, f"took {_IMPORTS_S:.0f} s")
+        self._loop.add_reader(self._work.fileno(), self._read_loaded)
+
+    def _read_loaded(self) -> None:
+        self._loop.remove_reader(self._work.fileno())
+        message, _, handed = _receive(self._work)
+        for descriptor in handed:
+            os.close(descriptor)
+        if self._patience is not None:
+            self._patience.cancel()
+        if message == READY:
+            self._announce()
+        else:
+            self._refuse_modules(ascii(message[1:].decode("ascii", "replace"))[1:-1] or "ended the process")
+
+    def _refuse_modules(self, said: str) -> None:
+        names = ", ".join(self._preload)
+        self.failure = PolicyUnmet(
+            f"The policy preloads {names}, which can't be imported in the sandbox: {said}"
+        )
+        self.kill(outright=True)
         self._announce()
 
     def _announce(self) -> None:
@@ -180,6 +214,8 @@ class Child:
             self._loop.remove_reader(self._pidfd)
             os.close(self._pidfd)
             self._pidfd = None
+        if self._patience is not None:
+            self._patience.cancel()
         self._close_work()
         self._status.close()
         if self._workspace >= 0:

@@ -37,7 +37,11 @@ class Policy(BaseModel):
     open_files: int = Field(default=256, ge=16, le=1 << 16)
     environment: dict[str, str] = Field(default_factory=dict)
     preload: tuple[str, ...] = ()
-    """Modules of the task's interpreter that are imported before a run begins, such as `numpy`."""
+    """Modules of the task's interpreter that are imported before a run of Python begins, such as `numpy`.
+
+    Once for all runs, or ahead of each where a virtual environment brings them, at the cost of the run's CPU
+    time. They get one thread for their mathematics, and each run its own random state.
+    """
     kernel: bool = False
     """Show the packages of a Jupyter kernel to an interpreter that has none; `open_kernel` sets it."""
     image: str | None = None

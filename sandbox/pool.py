@@ -5,6 +5,7 @@ import json
 import os
 import socket
 from collections import deque
+from collections.abc import Sequence
 from contextlib import suppress
 
 from sandbox.cgroups import Group, Groups
@@ -31,12 +32,14 @@ class Pool:
         groups: Groups | None,
         without: frozenset[str],
         fresh: bool = False,
+        preload: Sequence[str] = (),
         network: Network | None = None,
     ) -> None:
         """`fresh` children get a workspace of their own, and `take_workspace` gives it."""
         self._fresh, self._network = fresh, network
         self._control, self._usual, self._groups, self._without = control, usual, groups, without
         self._apart_from = (namespaces_of("self"), namespaces_of(server))
+        self._preload = preload
         self._idle: deque[Child] = deque()
         self._coming: set[Child] = set()
         self._waiting: deque[asyncio.Future[Child]] = deque()
@@ -129,6 +132,7 @@ class Pool:
             admit=self._admit,
             on_ready=on_ready,
             on_gone=self._alive.discard,
+            preload=self._preload,
             network=self._network,
         )
         self._alive.add(child)

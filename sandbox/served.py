@@ -229,6 +229,7 @@ class ServedSandbox:
             groups=self._server.groups,
             without=self._without,
             fresh=fresh,
+            preload=self._policy.preload,
             network=self._build.network,
         )
 

@@ -112,6 +112,7 @@ class Server:
             "landlock": self.landlock,
             "hidden": [str(self.interpreter.show(path)) for path in self.interpreter.hidden],
             "kernel": sorted(self.interpreter.packages.names) if self.interpreter.packages else [],
+            "preload": policy.preload,
             "without": sorted(self.without),
         }
         with suppress(OSError):  # it has ended already: the end of the socket says so below

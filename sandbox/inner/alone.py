@@ -12,7 +12,7 @@ import os
 import socket
 from typing import Any
 
-from sandbox.inner import landlock, reaper, subreaper, wire
+from sandbox.inner import landlock, preload, reaper, subreaper, wire
 from sandbox.inner.execute import execute
 from sandbox.inner.seccomp import Filter, filter_file
 from sandbox.inner.sites import Site
@@ -65,6 +65,8 @@ def _wait_for_job(settings: dict[str, Any], walls: Walls, work: socket.socket, o
     if work.recv(1) != wire.GO:
         return 0
     site.finish()
+    if settings["walls"]["preload"]:
+        work.sendall(preload.answer(settings["walls"]["preload"]))
     received = wire.receive_job(work)
     if received is None:
         return 0

@@ -14,9 +14,10 @@ import resource
 import select
 import socket
 import sys
+from dataclasses import dataclass
 from typing import Any
 
-from sandbox.inner import landlock, reaper, wire
+from sandbox.inner import landlock, preload, reaper, wire
 from sandbox.inner.door import open_door
 from sandbox.inner.execute import execute, forget_server, remember_server
 from sandbox.inner.root import build_root
@@ -48,13 +49,18 @@ _PRELOADED = (
 def main(descriptor: int) -> int:
     """Serve the host on a SEQPACKET socket. Returns only in a child, with the exit code of its program."""
     control = socket.socket(fileno=descriptor)
-    walls = _open(control, json.loads(control.recv(_MESSAGE)))
+    settings = json.loads(control.recv(_MESSAGE))
+    walls = _open(control, settings)
+    wanted: list[str] = settings["preload"]
     site = Site()
     unloaded = [*_PRELOADED, ""]
     uid, gid = os.getuid(), os.getgid()
     flags = sum(flag for name, flag in NAMESPACES.items() if name not in walls.without)
     reaper.ignore_children()
     forget_server()  # here, once for all runs
+    if wanted:
+        site.settle()
+        preload.load_once(wanted)
     gc.collect()
     gc.freeze()
     while True:
@@ -70,7 +76,7 @@ def main(descriptor: int) -> int:
             child = -1
         if child == 0:
             os.close(control.fileno())
-            return _serve_one(walls, request, descriptors, (uid, gid), site)
+            return _serve_one(Given(walls, site, wanted, (uid, gid)), request, descriptors)
         for inherited in descriptors:
             os.close(inherited)
 
@@ -116,9 +122,18 @@ def _open(control: socket.socket, settings: dict[str, Any]) -> Walls:
     return walls
 
 
-def _serve_one(
-    walls: Walls, request: bytes, descriptors: list[int], owner: tuple[int, int], site: Site
-) -> int:
+@dataclass(frozen=True)
+class Given:
+    """What all runs of this sandbox have in common."""
+
+    walls: Walls
+    site: Site
+    preload: list[str]
+    owner: tuple[int, int]
+    """uid and gid."""
+
+
+def _serve_one(given: Given, request: bytes, descriptors: list[int]) -> int:
     """As a fresh clone: split into the reaper, which never returns, and the program.
 
     The reaper does next to nothing: each page of the server's that it touches is copied.
@@ -130,29 +145,28 @@ def _serve_one(
         reaper.block_signals()
         program = fork()
         if program:
-            reaper.reap(program, status, end_the_rest="leftovers" not in walls.without)
-        wanted = _isolate(walls, json.loads(request), owner)
+            reaper.reap(program, status, end_the_rest="leftovers" not in given.walls.without)
+        wanted = _isolate(given, json.loads(request))
     except OSError as error:
         _complain(status, error)
         os._exit(1)
     for inherited in (status, *groups):
         os.close(inherited)
-    return _wait_for_job(walls, socket.socket(fileno=work), site, wanted)
+    return _wait_for_job(given, socket.socket(fileno=work), wanted)
 
 
-def _isolate(walls: Walls, wanted: dict[str, Any], owner: tuple[int, int]) -> dict[str, Any]:
+def _isolate(given: Given, wanted: dict[str, Any]) -> dict[str, Any]:
     """As the program: part from everything. Gives back what was asked for."""
     reaper.unblock_signals()
-    if "random" in sys.modules:
-        sys.modules["random"].seed()
-    if "user" in walls.without:
+    preload.reseed()
+    if "user" in given.walls.without:
         raise OSError("the user namespace of a run can't be left off: it gives the right to make the others")
-    enclose(walls, *owner, fresh=wanted["fresh"])
-    confine(walls, Rlimits(**wanted["rlimits"]))
+    enclose(given.walls, *given.owner, fresh=wanted["fresh"])
+    confine(given.walls, Rlimits(**wanted["rlimits"]))
     return wanted
 
 
-def _wait_for_job(walls: Walls, work: socket.socket, site: Site, wanted: dict[str, Any]) -> int:
+def _wait_for_job(given: Given, work: socket.socket, wanted: dict[str, Any]) -> int:
     """Let the host look at this process first; only then may code of the task's interpreter run in it."""
     own = [os.open(WORKSPACE, os.O_PATH | os.O_DIRECTORY)] if wanted["fresh"] else []
     own += [open_door().detach()] if wanted["door"] else []
@@ -161,13 +175,15 @@ def _wait_for_job(walls: Walls, work: socket.socket, site: Site, wanted: dict[st
         os.close(descriptor)
     if work.recv(1) != wire.GO:
         return 0
-    site.finish()
+    given.site.finish()
+    if given.preload:
+        work.sendall(preload.answer(given.preload))
     received = wire.receive_job(work)
     if received is None:
         return 0
     job, descriptors = received
     work.close()
-    tighten(walls, Rlimits(**job["rlimits"]))
+    tighten(given.walls, Rlimits(**job["rlimits"]))
     return execute(job, descriptors)
 
 
