@@ -12,6 +12,7 @@ import pytest
 from sandbox import Command, Policy, PythonCode
 from sandbox.bubblewrap import open_bubblewrap
 from sandbox.outside import Outside
+from tests.ordinary_user import run_as_ordinary_user
 
 PUBLIC = "93.184.216.34"
 NAMED = Policy(network=("example.org", "*.example.net:8080"))
@@ -182,3 +183,17 @@ async def test_the_guarantee_names_the_proxy_and_its_hosts(outside: Outside) -> 
 
     assert "a proxy" in str(kept["network"])
     assert "*.example.net:8080" in str(kept["network"])
+
+
+def test_an_ordinary_users_programs_have_their_proxy_too() -> None:
+    script = f"""
+import asyncio
+from sandbox import Policy, PythonCode, open_sandbox
+async def main():
+    async with open_sandbox(Policy(network=("example.org",))) as box:
+        print((await box.run(PythonCode(source={FETCH.format(url="http://evil.example/")!r}))).stdout)
+asyncio.run(main())
+"""
+    ended = run_as_ordinary_user(script, timeout_s=60)
+
+    assert ended.stdout.startswith("403 evil.example:80 is not among the hosts"), ended.stderr
