@@ -1,5 +1,6 @@
 """Every hostile program of the shared probes is contained and every legitimate one works."""
 
+import asyncio
 import fcntl
 import json
 import os
@@ -10,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tests.docker_engine import require_docker
 from tests.ordinary_user import REPOSITORY
 
 ADAPTER = Path(__file__).parent / "probe_adapter.py"
@@ -17,7 +19,14 @@ ABOUT_FILES = {"outputs", "disk", "leftover", "cross", "control"}
 """Categories that may come out otherwise in the workspace that lasts than in a fresh one."""
 
 
-def attack(tmp_path: Path, *, door: str, without: str = "", only: set[str] | None = None) -> list[Any]:
+def attack(
+    tmp_path: Path,
+    *,
+    door: str,
+    backend: str = "bubblewrap",
+    without: str = "",
+    only: set[str] | None = None,
+) -> list[Any]:
     """Run the probes, those of some categories only if so; what the runner says of each."""
     shared = os.environ.get("CODER_TEST_DATA")
     if shared is None:
@@ -37,6 +46,7 @@ def attack(tmp_path: Path, *, door: str, without: str = "", only: set[str] | Non
         ",".join(wanted),
     ]
     settings = {"PYTHONPATH": str(REPOSITORY), "SANDBOX_DOOR": door, "SANDBOX_WITHOUT": without}
+    settings |= {"SANDBOX_BACKEND": backend}
 
     with ADAPTER.open() as turn:
         fcntl.flock(turn, fcntl.LOCK_EX)  # it looks at the memory and the disk of the whole machine
@@ -70,6 +80,23 @@ def test_all_probes_are_contained_in_fresh_runs_of_one_sandbox(tmp_path: Path, w
 
 def test_probes_that_are_about_files_are_contained_in_the_workspace_that_lasts(tmp_path: Path) -> None:
     assert escaped(attack(tmp_path, door="lasting", only=ABOUT_FILES)) == []
+
+
+async def test_all_probes_are_contained_in_fresh_containers(tmp_path: Path) -> None:
+    await require_docker()
+
+    judged = await asyncio.to_thread(attack, tmp_path, door="fresh", backend="docker")
+
+    assert len(judged) >= 70
+    assert escaped(judged) == []
+
+
+async def test_probes_that_are_about_files_are_contained_in_a_container_that_lasts(tmp_path: Path) -> None:
+    await require_docker()
+
+    judged = await asyncio.to_thread(attack, tmp_path, door="lasting", backend="docker", only=ABOUT_FILES)
+
+    assert escaped(judged) == []
 
 
 def test_probes_are_contained_by_coder_run(tmp_path: Path) -> None:
