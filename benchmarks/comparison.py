@@ -17,6 +17,7 @@ Method = Literal["mcnemar", "sign-flip", "bootstrap"]
 ChangeKind = Literal["regressed", "recovered", "changed"]
 """regressed: it passed each time, and now fails each time, of at least three times; recovered: the reverse.
 changed: anything less, which chance can do."""
+KINDS: tuple[ChangeKind, ...] = ("regressed", "recovered", "changed")
 
 
 class _Value(BaseModel):

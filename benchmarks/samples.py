@@ -12,7 +12,7 @@ import json
 import re
 import zlib
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -74,7 +74,7 @@ def take_stock(path: Path, suite: Suite) -> Inventory:
     total = counts.total()
     if not total:
         raise BadSamples(f"{path} holds no samples.\nA line looks like this: {_EXAMPLE}")
-    return Inventory(total, {case: counts[case] for case in known}, _digest(path, suite))
+    return Inventory(total, {case: counts[case] for case in known}, _digest(path, known))
 
 
 _EXAMPLE = '{"task_id": "HumanEval/0", "completion": "    return 1"}'
@@ -83,15 +83,26 @@ _EXAMPLE = '{"task_id": "HumanEval/0", "completion": "    return 1"}'
 def read_samples(path: Path, suite: Suite) -> Iterator[Sample]:
     """The samples one by one, in the order of the file; several of one case are several samples.
 
+    Raises:
+        BadSamples: a line is damaged.
+    """
+    return samples_of(path, [case.id for case in suite.cases])
+
+
+def samples_of(path: Path, cases: Iterable[str]) -> Iterator[Sample]:
+    """As `read_samples`, where only the ids of the cases are known.
+
     Args:
-        suite: whose cases the folders of evalplus' layout are named after.
+        cases: which the folders of evalplus' layout are named after. A number stands for MBPP's case of it.
 
     Raises:
         BadSamples: a line is damaged.
     """
+    known = dict.fromkeys(cases)
     counts: Counter[str] = Counter()
-    found = _folder(path, suite) if path.is_dir() else _file(path)
-    for case, form, text, where in found:
+    found = _folder(path, known) if path.is_dir() else _file(path)
+    for name, form, text, where in found:
+        case = f"Mbpp/{name}" if name not in known and f"Mbpp/{name}" in known else name
         yield Sample(case, counts[case], form, _HALVES.sub("\ufffd", text), where)
         counts[case] += 1
 
@@ -154,14 +165,14 @@ def _found(record: object, where: str) -> Found:
     return case, _FIELDS[field], text, where
 
 
-def _folder(path: Path, suite: Suite) -> Iterator[Found]:
+def _folder(path: Path, cases: Iterable[str]) -> Iterator[Found]:
     """`HumanEval_0/0.py`: a folder a case, its slashes written as underscores, a file a sample."""
-    for case in suite.cases:
-        folder = path / case.id.replace("/", "_")
+    for case in cases:
+        folder = path / case.replace("/", "_")
         for file in sorted(folder.glob("*.py"), key=_number):
             text = document(file, BadSamples)
             try:
-                yield case.id, "solution", text.decode(), str(file)
+                yield case, "solution", text.decode(), str(file)
             except UnicodeDecodeError as cause:
                 raise BadSamples(f"{file}: not UTF-8: {cause.reason} at byte {cause.start}.") from cause
 
@@ -170,10 +181,10 @@ def _number(file: Path) -> tuple[int, str]:
     return (int(file.stem) if file.stem.isdecimal() else 1 << 30, file.name)
 
 
-def _digest(path: Path, suite: Suite) -> str:
+def _digest(path: Path, cases: Iterable[str]) -> str:
     if not path.is_dir():
         return sha256_of(path, BadSamples)
     digest = hashlib.sha256()
-    for case, _, text, _ in _folder(path, suite):
+    for case, _, text, _ in _folder(path, cases):
         digest.update(f"{case}\0{len(text)}\0{text}".encode(errors="replace"))
     return digest.hexdigest()

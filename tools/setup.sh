@@ -46,6 +46,8 @@ missing_packages() {
         if [ "$(id -u)" -eq 0 ]; then
             command -v docker >/dev/null || printf ' docker.io'
             command -v debootstrap >/dev/null || printf ' debootstrap'
+            # The page of a benchmark's report is looked at in a browser.
+            command -v chromium >/dev/null || printf ' chromium'
         fi
     fi
 }

@@ -22,6 +22,7 @@ SUMMARIES = {
     "undo": "Take back the files that a run wrote.",
     "models": "List models, load the catalogue of them, try one.",
     "bench": "Score models and answers on suites of cases.",
+    "gate": "Hold a benchmark's report to thresholds and to a baseline.",
     "doctor": "Say what works on this machine, and what to do about the rest.",
     "sandbox": "Say what keeps programs in here, build Docker's image, remove what was left over.",
 }

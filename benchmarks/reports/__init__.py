@@ -1,0 +1,1 @@
+"""Reports for people and machines: each a function of the Report document."""

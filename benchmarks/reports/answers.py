@@ -1,0 +1,42 @@
+"""The answers that a report judged, for a page that shows them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.report import Report
+from benchmarks.samples import samples_of
+
+MAX_CODE = 20_000
+"""Characters of one answer that a page shows."""
+MAX_ALL = 30 << 20
+"""Characters of all answers: a page has to open in a browser."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What one sample is: its text, and what it printed where that was kept."""
+
+    text: str
+    output: str = ""
+
+
+Answers = Mapping[tuple[str, int], Answer]
+
+
+def read_answers(path: Path, report: Report) -> Answers:
+    """The answers of a samples file by case and sample, shortened, as many as there is room for.
+
+    Raises:
+        BadSamples: the file is damaged.
+    """
+    wanted = {(one.id, one.sample) for one in report.verdicts}
+    cases = dict.fromkeys([*(one.id for one in report.verdicts), *report.missing])
+    found: dict[tuple[str, int], Answer] = {}
+    left = MAX_ALL
+    for sample in samples_of(path, cases):
+        text = sample.text if len(sample.text) <= MAX_CODE else f"{sample.text[:MAX_CODE]}\n… shortened"
+        if (sample.id, sample.sample) in wanted and left >= len(text):
+            found[sample.id, sample.sample] = Answer(text)
+            left -= len(text)
+    return found

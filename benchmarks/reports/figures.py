@@ -1,0 +1,82 @@
+"""How figures are written in reports: one way everywhere."""
+
+from collections.abc import Mapping, Sequence
+from typing import TypeVar, get_args
+
+from benchmarks.report import Report
+from benchmarks.verdict import Outcome, Strength
+from coder.cli.lines import money
+
+Name = TypeVar("Name", bound=str)
+
+ORDER: tuple[Outcome, ...] = get_args(Outcome)
+STRENGTHS: tuple[Strength, ...] = get_args(Strength)
+
+
+def share(value: float | None) -> str:
+    """A share as a percentage with one decimal; a dash where it is null."""
+    return "–" if value is None else f"{100 * value:.1f} %"
+
+
+def interval(bounds: tuple[float, float] | None) -> str:
+    """Both ends of an interval of shares."""
+    return "–" if bounds is None else f"{100 * bounds[0]:.1f}–{100 * bounds[1]:.1f} %"
+
+
+def points(difference: float) -> str:
+    """A difference of shares, with its sign."""
+    return f"{100 * difference:+.1f} points"
+
+
+def p_text(value: float) -> str:
+    """A p-value, with as many digits as say something."""
+    return "p < 0.0001" if value < 0.0001 else f"p = {value:.2g}"
+
+
+def scores(report: Report) -> list[tuple[str, str]]:
+    """Name and value of each pass@k that isn't null; pass@1 with its interval."""
+    rows = []
+    for k, value in report.pass_at.items():
+        if value is not None or k == "1":
+            sure = f"  (95 % {interval(report.interval)})" if k == "1" and report.interval else ""
+            rows.append((f"pass@{k}", f"{share(value)}{sure}"))
+    for k, value in (report.base_pass_at or {}).items():
+        if value is not None:
+            rows.append((f"base pass@{k}", share(value)))
+    return rows
+
+
+def counted(counts: Mapping[Name, int], order: Sequence[Name]) -> str:
+    """`passed 3  failed 1` in a fixed order; what there is none of is left out."""
+    return "  ".join(f"{name} {counts[name]}" for name in order if counts.get(name))
+
+
+def facts(report: Report) -> list[tuple[str, str]]:
+    """What one has to know beside the score, name and value."""
+    rows = [
+        ("samples", f"{counted(report.outcomes, ORDER) or 'none'}"),
+        ("judged", counted(report.strengths, STRENGTHS) or "none"),
+    ]
+    if report.bounds is not None and report.bounds[0] != report.bounds[1]:
+        rows.append(("bounds", f"{interval(report.bounds)}, as some samples are missing or weren't judged"))
+    if report.missing:
+        rows.append(("missing", f"{len(report.missing)} cases without a sample count as not passed"))
+    if report.left_out:
+        rows.append(("left out", f"{len(report.left_out)} cases that one process had to decide"))
+    if report.usage:
+        tokens = sum(one.input_tokens + one.output_tokens for one in report.usage)
+        calls = sum(one.calls for one in report.usage)
+        counts = [f"{calls:,} calls"] * bool(calls) + [f"{tokens:,} tokens"] * bool(tokens)
+        counts = [f"{calls:,} calls"] * bool(calls) + [f"{tokens:,} tokens"] * bool(tokens)
+        rows.append(("spent", "  ".join([*counts, money(report.cost_usd)])))
+    if report.isolation:
+        rows.append(("isolation", report.isolation))
+    rows.append(
+        ("digests", "  ".join(f"{name} {value[:12]}" for name, value in sorted(report.digests.items())))
+    )
+    return rows
+
+
+def title(report: Report) -> str:
+    """Suite, version and who answered."""
+    return f"{report.suite} {report.suite_version}" + (f"  {report.model}" if report.model else "")

@@ -1,0 +1,33 @@
+"""Text that models and programs wrote, made harmless for where a report goes."""
+
+import re
+
+from coder.cli.plain import one_line
+from coder.printable import printable
+
+# Workflow commands: `::add-mask::` at the start of a line, `##[group]`, `##vso[…]`, `##teamcity[…]` anywhere.
+_COMMANDS = re.compile(r"^(\s*):(?=:)|#(?=#(?:\[|vso\[|teamcity\[))", re.MULTILINE)
+_NOT_IN_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_SIGNS = re.compile(r"[^\w .,\-]", re.ASCII)
+
+
+def line(text: str, *, width: int = 160) -> str:
+    """One line for a terminal or a CI system's log: no escape sequences, no workflow commands."""
+    plain = " ".join(printable(text).expandtabs(1).splitlines()).rstrip()
+    return no_commands(plain if len(plain) <= width else f"{plain[: width - 1]}…")
+
+
+def no_commands(text: str) -> str:
+    """Text in which no line is a command to a CI system that reads its own log."""
+    return _COMMANDS.sub(lambda match: f"{match[0]}\u200b", text)
+
+
+def xml_text(text: str) -> str:
+    """Text that may stand in an XML 1.0 document; markup in it still has to be escaped."""
+    return _NOT_IN_XML.sub("\ufffd", printable(text))
+
+
+def markdown_text(text: str, *, width: int = 160) -> str:
+    """One line that Markdown and HTML show as it is: every sign that could mean something is an entity."""
+    plain = one_line(text, width=width)
+    return _SIGNS.sub(lambda match: f"&#{ord(match[0])};" if ord(match[0]) < 128 else match[0], plain)

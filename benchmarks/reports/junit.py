@@ -1,0 +1,59 @@
+"""A report as JUnit XML: a test case a sample, as CI systems read them."""
+
+from collections import Counter
+from xml.etree.ElementTree import Element, SubElement, indent, tostring
+
+from benchmarks.report import Report
+from benchmarks.reports.inert import no_commands, xml_text
+from benchmarks.verdict import Verdict
+
+
+def junit(report: Report) -> str:
+    """The document. What one process had to decide is skipped, as it is in pass@k; a missing case failed."""
+    left_out = set(report.left_out)
+    several = Counter(one.id for one in report.verdicts)
+    suite = Element("testsuite", name=_clean(f"{report.suite} {report.suite_version}"))
+    seconds = 0.0
+    for one in report.verdicts:
+        name = one.id if several[one.id] == 1 else f"{one.id} #{one.sample}"
+        case = SubElement(
+            suite, "testcase", classname=_clean(report.suite), name=_clean(name), time=f"{one.wall_s:.3f}"
+        )
+        seconds += one.wall_s
+        _mark(case, one, left_out=one.id in left_out)
+    for missing in report.missing:
+        case = SubElement(
+            suite, "testcase", classname=_clean(report.suite), name=_clean(missing), time="0.000"
+        )
+        SubElement(case, "failure", type="missing", message="there is no sample of this case")
+    counts = {
+        "tests": len(suite),
+        "failures": len(suite.findall("*/failure")),
+        "errors": len(suite.findall("*/error")),
+        "skipped": len(suite.findall("*/skipped")),
+    }
+    for element in (suite, root := Element("testsuites")):
+        for key, count in counts.items():
+            element.set(key, str(count))
+        element.set("time", f"{seconds:.3f}")
+    if report.times.started:
+        suite.set("timestamp", report.times.started.removesuffix("Z"))
+    root.append(suite)
+    indent(root)
+    return '<?xml version="1.0" encoding="UTF-8"?>\n' + tostring(root, encoding="unicode") + "\n"
+
+
+def _mark(case: Element, one: Verdict, *, left_out: bool) -> None:
+    detail = _clean(one.detail)
+    if left_out:
+        SubElement(case, "skipped", message=f"{one.verdict}, decided in the candidate's own process")
+    elif one.verdict == "infrastructure":
+        SubElement(case, "error", type=one.verdict, message=detail).text = detail
+    elif one.verdict != "passed":
+        SubElement(
+            case, "failure", type=one.verdict, message=detail
+        ).text = f"{one.verdict} ({one.strength}): {detail}"
+
+
+def _clean(text: str) -> str:
+    return no_commands(xml_text(text))

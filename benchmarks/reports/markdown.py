@@ -1,0 +1,69 @@
+"""A report as Markdown, for the summary of a CI job. Whatever a model wrote stands in it as plain text."""
+
+from collections.abc import Sequence
+
+from benchmarks.comparison import Comparison
+from benchmarks.gate import Gate
+from benchmarks.report import Report
+from benchmarks.reports.figures import facts, interval, p_text, points, scores, share, title
+from benchmarks.reports.inert import markdown_text as text
+
+SHOWN = 100
+"""Samples that are listed: a job's summary has an end."""
+
+
+def markdown(report: Report, *, comparison: Comparison | None = None, gate: Gate | None = None) -> str:
+    """The document: the gate's answer, scores, the comparison, then what didn't pass."""
+    parts = [f"## {text(title(report))}"]
+    if gate is not None:
+        parts.append(_gate(gate))
+    parts.append(_table(("", ""), [(name, text(value)) for name, value in [*scores(report), *facts(report)]]))
+    if comparison is not None:
+        parts.append(_comparison(comparison))
+    failed = [one for one in report.verdicts if one.verdict != "passed"]
+    if failed:
+        rows = [(text(one.id), str(one.sample), one.verdict, text(one.detail)) for one in failed[:SHOWN]]
+        more = f"\n\nand {len(failed) - SHOWN:,} more" if len(failed) > SHOWN else ""
+        table = _table(("case", "sample", "verdict", "reason"), rows)
+        parts.append(_folded(f"{len(failed):,} samples not passed", table + more))
+    return "\n\n".join(parts) + "\n"
+
+
+def _gate(gate: Gate) -> str:
+    lines = [f"**{'✓ Gate passed' if gate.passed else '✗ Gate not passed'}**", ""]
+    return "\n".join(
+        lines + [f"- {'✓' if one.passed else '✗'} {text(one.text, width=600)}" for one in gate.conditions]
+    )
+
+
+def _comparison(found: Comparison) -> str:
+    rows = [
+        ("before", share(found.before)),
+        ("after", share(found.after)),
+        ("difference", f"{points(found.difference)} (95 % {interval(found.interval)})"),
+        ("test", f"{p_text(found.p_value).replace('<', '&lt;')} ({found.method}, {found.cases} cases)"),
+    ]
+    changes = [
+        (
+            text(one.id),
+            f"{one.before.passed}/{one.before.samples}",
+            f"{one.after.passed}/{one.after.samples}",
+            one.kind,
+        )
+        for one in found.changes[:SHOWN]
+    ]
+    table = _table(("compared", ""), rows)
+    if not changes:
+        return table
+    return f"{table}\n\n" + _folded(
+        f"{len(found.changes):,} cases changed", _table(("case", "before", "after", "change"), changes)
+    )
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+
+
+def _folded(summary: str, body: str) -> str:
+    return f"<details><summary>{summary}</summary>\n\n{body}\n\n</details>"

@@ -1,0 +1,156 @@
+"""A report, or several side by side, as one HTML page that needs nothing else.
+
+What models and programs wrote reaches the page as JSON in a data block and is shown as text only. A content
+security policy lets run the one script that stands here, by its hash, and nothing load from anywhere.
+"""
+
+import base64
+import hashlib
+import json
+from collections.abc import Sequence
+from html import escape
+from importlib.resources import files
+
+from benchmarks.comparison import KINDS, Comparison, compare_several, tallies
+from benchmarks.report import Report
+from benchmarks.reports.answers import Answers
+from benchmarks.reports.figures import facts, interval, p_text, points, scores, share, title
+from benchmarks.reports.plots import Point, bars, histogram, scatter
+from benchmarks.verdict import Verdict
+from coder.printable import printable
+
+
+def page(reports: Sequence[Report], *, answers: Sequence[Answers] = (), names: Sequence[str] = ()) -> str:
+    """The page of one report, or of several over one suite, of which the first is compared with.
+
+    Args:
+        answers: of each report, to show the code of its samples.
+        names: of each report; by default its model, or its number.
+
+    Raises:
+        BadReport: the reports are of different suites.
+    """
+    comparisons = compare_several(reports[0], reports[1:]) if len(reports) > 1 else []
+    names = names or [report.model or f"run {number}" for number, report in enumerate(reports, 1)]
+    names = [printable(name) for name in names]
+    style, script = _part("page.css"), _part("page.js")
+    policy = f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(script)}'; "
+    policy += "base-uri 'none'; form-action 'none'"
+    heading = title(reports[0]) if len(reports) == 1 else f"{reports[0].suite}: {len(reports)} runs"
+    body = [
+        f"<h1>{_escaped(heading)}</h1>",
+        *(_summary(*one) for one in zip(reports, names if len(reports) > 1 else [""], strict=True)),
+        *(_compared(one, name, names[0]) for one, name in zip(comparisons, names[1:], strict=True)),
+        _plots(reports, names),
+        _part("cases.html"),
+    ]
+    return (
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f"<title>{_escaped(heading)}</title>\n<style>{style}</style></head>\n<body><main>\n"
+        + "\n".join(body)
+        + f'\n</main><script type="application/json" id="data">{_data(reports, names, answers)}</script>'
+        f"\n<script>{script}</script></body></html>\n"
+    )
+
+
+def _summary(report: Report, name: str) -> str:
+    rows = "".join(
+        f"<tr><th>{_escaped(key)}</th><td>{_escaped(value)}</td></tr>"
+        for key, value in [*scores(report), *facts(report)]
+    )
+    heading = f"<h2>{_escaped(name)}</h2>" if name else ""
+    return f'<section>{heading}<table class="facts">{rows}</table></section>'
+
+
+def _compared(found: Comparison, name: str, first: str) -> str:
+    p = found.p_value if found.corrected_p is None else found.corrected_p
+    test = found.method + ("" if found.corrected_p is None else ", corrected by Holm")
+    counts = {kind: len(found.named(kind)) for kind in KINDS}
+    kinds = ", ".join(f"{count} {kind}" for kind, count in counts.items() if count)
+    text = (
+        f"{name} against {first}: {share(found.before)} → {share(found.after)}, {points(found.difference)} "
+        f"(95 % {interval(found.interval)}), {p_text(p)} ({test}); cases: {kinds or 'none changed'}"
+    )
+    return f'<p class="compared">{_escaped(text)}</p>'
+
+
+def _plots(reports: Sequence[Report], names: Sequence[str]) -> str:
+    scored = [
+        Point(name, report.pass_at["1"] or 0.0, *(report.interval or (0.0, 0.0)), cost=report.cost_usd)
+        for report, name in zip(reports, names, strict=True)
+        if report.pass_at.get("1") is not None
+    ]
+    figures = [("Pass rate, with 95 % intervals", bars(scored))] if scored else []
+    if len(reports) == 1 and (spent := _case_points(reports[0])):
+        figures.append(
+            ("Cost against score, a point a case", scatter(spent, across="cost of the case's samples"))
+        )
+    elif any(one.cost is not None for one in scored):
+        figures.append(("Cost against score", scatter(scored, across="cost of the run")))
+    seconds = [one.wall_s for report in reports for one in report.verdicts]
+    if seconds:
+        figures.append(("Time of the judging, by sample", histogram(seconds)))
+    taken = [one.seconds for report in reports for one in report.usage]
+    if any(taken):
+        figures.append(("Time of the answers, by sample", histogram(taken)))
+    shown = "".join(f"<figure><figcaption>{text}</figcaption>{svg}</figure>" for text, svg in figures)
+    return f'<section class="plots">{shown}</section>'
+
+
+def _case_points(report: Report) -> list[Point]:
+    costs: dict[str, float] = {}
+    for one in report.usage:
+        if one.cost_usd is not None:
+            costs[one.id] = costs.get(one.id, 0.0) + one.cost_usd
+    scored = {case: float(tally.share) for case, tally in tallies([report]).items()}
+    return [
+        Point(case, scored[case], scored[case], scored[case], costs[case]) for case in costs if case in scored
+    ]
+
+
+def _data(reports: Sequence[Report], names: Sequence[str], answers: Sequence[Answers]) -> str:
+    rows: dict[str, list[list[dict[str, object]]]] = {}
+    for number, report in enumerate(reports):
+        told = answers[number] if number < len(answers) else {}
+        for case in report.missing:
+            rows.setdefault(case, [[] for _ in reports])
+        for one in report.verdicts:
+            rows.setdefault(one.id, [[] for _ in reports])[number].append(_sample(one, told))
+    cases = [{"id": printable(case), "runs": runs} for case, runs in rows.items()]
+    text = json.dumps({"names": list(names), "cases": cases}, ensure_ascii=True, separators=(",", ":"))
+    # Inside of a script element only these signs can end it, or begin a comment.
+    return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
+
+
+def _sample(one: Verdict, told: Answers) -> dict[str, object]:
+    fields: dict[str, object] = {
+        "n": one.sample,
+        "verdict": one.verdict,
+        "strength": one.strength,
+        "detail": printable(one.detail),
+        "cpu": one.cpu_s,
+        "wall": one.wall_s,
+    }
+    if one.base is not None:
+        fields["base"] = one.base
+    if one.overfits is not None:
+        fields["overfits"] = one.overfits
+    if (answer := told.get((one.id, one.sample))) is not None:
+        fields["code"] = printable(answer.text)
+        if answer.output:
+            fields["output"] = printable(answer.output)
+    return fields
+
+
+def _escaped(text: str) -> str:
+    return escape(printable(text), quote=True)
+
+
+def _part(name: str) -> str:
+    return files("benchmarks.reports").joinpath(name).read_text(encoding="utf-8")
+
+
+def _hash(source: str) -> str:
+    return f"sha256-{base64.b64encode(hashlib.sha256(source.encode()).digest()).decode()}"

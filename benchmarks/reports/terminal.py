@@ -1,0 +1,67 @@
+"""Reports as lines of a terminal: first the answer, then the details."""
+
+from collections.abc import Sequence
+
+from benchmarks.comparison import KINDS, Comparison
+from benchmarks.gate import Gate
+from benchmarks.report import Report
+from benchmarks.reports.figures import facts, interval, p_text, points, scores, share, title
+from benchmarks.reports.inert import line
+from benchmarks.verdict import Verdict
+
+SHOWN = 10
+"""Cases that are listed; the others are counted."""
+
+
+def report_lines(report: Report, *, shown: int = SHOWN) -> list[str]:
+    """A report: scores, facts, and the first samples that didn't pass."""
+    rows = [*scores(report), *facts(report)]
+    failed = [one for one in report.verdicts if one.verdict != "passed"]
+    lines = [line(title(report)), *(f"  {name:<11}{line(value)}" for name, value in rows)]
+    if failed:
+        lines.append("  not passed")
+        lines += [f"    {line(_sample(one))}" for one in failed[:shown]]
+        if len(failed) > shown:
+            lines.append(f"    and {len(failed) - shown:,} more")
+    return lines
+
+
+def comparison_lines(found: Comparison, *, name: str, shown: int = SHOWN) -> list[str]:
+    """A comparison: the difference with its p-value, and what changed.
+
+    Args:
+        name: of the later run.
+    """
+    p = found.p_value if found.corrected_p is None else found.corrected_p
+    corrected = "" if found.corrected_p is None else ", corrected by Holm"
+    lines = [
+        line(f"{name}: {share(found.before)} → {share(found.after)}  {points(found.difference)}"),
+        f"  {p_text(p)} ({found.method}{corrected})  95 % {interval(found.interval)}  {found.cases} cases",
+    ]
+    for kind in KINDS:
+        names = found.named(kind)
+        if names:
+            more = f" and {len(names) - shown:,} more" if len(names) > shown else ""
+            lines.append(
+                f"  {kind:<10} " + line(f"{len(names)}: {', '.join(names[:shown])}{more}", width=400)
+            )
+    if found.flaky is not None:
+        answers = f"{len(found.flaky)} cases whose verdicts differ" if found.flaky else "no verdict differs"
+        lines.append(line(f"  the same answers judged again: {answers}"))
+    return lines
+
+
+def gate_lines(gate: Gate) -> list[str]:
+    """The gate's answer, and each condition."""
+    lines = ["✓ passed" if gate.passed else "✗ not passed"]
+    return lines + [f"  {'✓' if one.passed else '✗'} {line(one.text, width=400)}" for one in gate.conditions]
+
+
+def list_lines(names: Sequence[str]) -> list[str]:
+    """Suites that can be given by name."""
+    return [*names, "Or give a file or a folder: docs/reference/suites.md says which."]
+
+
+def _sample(one: Verdict) -> str:
+    weak = "" if one.strength == "strong" else f" ({one.strength})"
+    return f"{one.id} #{one.sample}  {one.verdict}{weak}  {one.detail}"

@@ -1,0 +1,112 @@
+"""Reports as documents: what they say, and that what a model wrote does nothing in them."""
+
+import re
+import xml.etree.ElementTree as ET
+
+import pytest
+
+from benchmarks.comparison import compare
+from benchmarks.gate import gate
+from benchmarks.reports.inert import no_commands
+from benchmarks.reports.junit import junit
+from benchmarks.reports.markdown import markdown
+from benchmarks.reports.terminal import comparison_lines, gate_lines, report_lines
+from tests.benchmarks.reports.hostile import HOSTILE
+from tests.benchmarks.reports_made import report_of, suite_of
+
+REPORT = report_of({"a": "p", "b": "f", "c": "x", "d": "i"}, detail="expected 1, got 2")
+
+
+def test_the_terminal_says_score_interval_outcomes_and_reasons() -> None:
+    text = "\n".join(report_lines(REPORT))
+
+    assert (
+        "pass@1     25.0 %  (95 % 4.6–69.9 %)" in text
+    )  # statsmodels: proportion_confint(1, 4, method="wilson")
+    assert "passed 1  failed 1  tampered 1  infrastructure 1" in text
+    assert "b #0  failed  expected 1, got 2" in text
+    assert "bounds     25.0–50.0 %" in text
+
+
+def test_a_long_list_of_failures_has_an_end() -> None:
+    lines = report_lines(report_of({f"case {i}": "f" for i in range(50)}), shown=10)
+
+    assert lines[-1].strip() == "and 40 more"
+
+
+def test_a_comparison_says_its_test_and_what_changed() -> None:
+    found = compare([report_of(dict.fromkeys("abcdef", "p"))], [report_of(dict.fromkeys("abcdef", "f"))])
+
+    text = "\n".join(comparison_lines(found, name="later"))
+
+    assert "later: 100.0 % → 0.0 %  -100.0 points" in text
+    assert "p = 0.031 (mcnemar)" in text
+    assert "changed    6: a, b, c, d, e, f" in text
+
+
+def test_a_summary_holds_gate_scores_and_reasons() -> None:
+    answer = gate([REPORT], min_pass=0.5)
+
+    text = markdown(REPORT, gate=answer)
+
+    assert "✗ Gate not passed" in text
+    assert "| pass&#64;1 |" in text or "| pass@1 |" in text
+    assert "| b | 0 | failed | expected 1, got 2 |" in text
+
+
+def test_junit_counts_what_ci_systems_count() -> None:
+    root = ET.fromstring(junit(REPORT))
+    suite = root.find("testsuite")
+
+    assert suite is not None
+    assert [suite.get(key) for key in ("tests", "failures", "errors", "skipped")] == ["4", "2", "1", "0"]
+    assert [case.get("name") for case in suite.findall("testcase")] == ["a", "b", "c", "d"]
+    assert [case.tag for case in suite.findall("testcase/*")] == ["failure", "failure", "error"]
+
+
+def test_junit_names_samples_apart_and_fails_what_is_missing() -> None:
+    root = ET.fromstring(junit(report_of({"a": "pf"}, suite=suite_of("a", "b"))))
+
+    assert [case.get("name") for case in root.iter("testcase")] == ["a #0", "a #1", "b"]
+    assert [one.get("type") for one in root.iter("failure")] == ["failed", "missing"]
+
+
+@pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
+def test_what_a_model_wrote_gives_a_log_no_commands_and_a_terminal_no_sequences(text: str) -> None:
+    report = report_of({text: "f", "b": "p"}, detail=text, model=text)
+    other = report_of({text: "p", "b": "f"}, detail=text, model=text)
+    answer = gate([report], baseline=[other], min_pass=0.5)
+    found = compare([other], [report])
+
+    lines = [*report_lines(report), *comparison_lines(found, name=text), *gate_lines(answer)]
+
+    for line in lines:
+        assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\n\r]", line)
+        assert not line.lstrip().startswith("::")
+        assert "##[" not in line
+        assert "##vso[" not in line
+
+
+@pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
+def test_what_a_model_wrote_is_text_in_a_summary(text: str) -> None:
+    report = report_of({text: "f", "b": "p"}, detail=text, model=text)
+
+    written = markdown(report, comparison=compare([report], [report]), gate=gate([report], min_pass=0))
+
+    own = re.sub(r"</?(details|summary)>", "", written)
+    assert not re.search(r"[<>`@\[\]\x00-\x09\x0b-\x1f]", own.replace("pass@", ""))
+    assert all(line.count("|") in (0, 3, 5) for line in own.splitlines())
+
+
+@pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
+def test_what_a_model_wrote_leaves_junit_a_document(text: str) -> None:
+    document = junit(report_of({text: "f", "b": "p"}, detail=text))
+
+    root = ET.fromstring(document)
+    assert len(list(root.iter("testcase"))) == 2
+    assert {element.tag for element in root.iter()} <= {"testsuites", "testsuite", "testcase", "failure"}
+    assert not any(line.lstrip().startswith("::") for line in document.splitlines())
+
+
+def test_ordinary_colons_and_hashes_stay() -> None:
+    assert no_commands("a::b\n# head\n## two\nstd::x") == "a::b\n# head\n## two\nstd::x"

@@ -1,0 +1,152 @@
+"""The page, in a browser: it shows, filters and compares, and nothing that a model wrote runs in it."""
+
+import json
+import re
+import shutil
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Page, async_playwright
+
+from benchmarks.reports.answers import MAX_CODE, Answer, read_answers
+from benchmarks.reports.page import page
+from tests.benchmarks.reports.hostile import HOSTILE
+from tests.benchmarks.reports_made import report_of, suite_of
+
+
+@pytest.fixture
+async def browser_page() -> AsyncIterator[Page]:
+    path = shutil.which("chromium") or shutil.which("google-chrome")
+    if path is None:
+        pytest.skip("no browser: apt-get install chromium")
+    async with async_playwright() as playwright:
+        # Chromium's own sandbox doesn't start as root; the page is ours, and nothing loads from elsewhere.
+        browser = await playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield await browser.new_page()
+        await browser.close()
+
+
+async def opened(page: Page, html: str, folder: Path) -> list[str]:
+    """Open the page as a file; what its console says and what it asks the network for comes in the list."""
+    file = folder / "report.html"
+    file.write_text(html)
+    said: list[str] = []
+    page.on("console", lambda message: said.append(message.text))
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.on("request", lambda request: said.append(request.url) if "report.html" not in request.url else None)
+    await page.goto(file.as_uri())
+    return said
+
+
+async def test_a_case_shows_its_code_output_and_reason(browser_page: Page, tmp_path: Path) -> None:
+    report = report_of({"a": "p", "b": "f"}, detail="expected 1, got 2")
+    answers = {("b", 0): Answer("def f(): return 2", output="debug line")}
+
+    said = await opened(browser_page, page([report], answers=[answers]), tmp_path)
+    await browser_page.get_by_text("expected 1, got 2").click()
+
+    shown = await browser_page.locator("details[open]").inner_text()
+    assert "def f(): return 2" in shown
+    assert "debug line" in shown
+    assert said == []
+
+
+async def test_filters_leave_what_fits(browser_page: Page, tmp_path: Path) -> None:
+    report = report_of({"alpha": "p", "beta": "f", "gamma": "t"})
+    await opened(browser_page, page([report]), tmp_path)
+
+    await browser_page.get_by_label("Outcome").select_option("timeout")
+    timed_out = await browser_page.locator("#list .id").all_inner_texts()
+    await browser_page.get_by_label("Outcome").select_option("")
+    await browser_page.get_by_label("Find").fill("ALPH")
+    found = await browser_page.locator("#list .id").all_inner_texts()
+
+    assert (timed_out, found) == (["gamma"], ["alpha"])
+    assert await browser_page.locator("#count").inner_text() == "1 of 3 cases"
+
+
+async def test_two_runs_are_compared_case_by_case(browser_page: Page, tmp_path: Path) -> None:
+    before = report_of({"a": "p", "b": "p", "c": "f"}, model="small")
+    after = report_of({"a": "p", "b": "f", "c": "p"}, model="large")
+    await opened(browser_page, page([before, after]), tmp_path)
+
+    await browser_page.get_by_label("only what differs").check()
+
+    assert await browser_page.locator("#list .id").all_inner_texts() == ["b", "c"]
+    assert await browser_page.locator("#list .chip").all_inner_texts() == [
+        "passed",
+        "failed",
+        "failed",
+        "passed",
+    ]
+    assert "p = 1 (mcnemar)" in await browser_page.locator(".compared").inner_text()
+
+
+async def test_many_cases_come_in_parts(browser_page: Page, tmp_path: Path) -> None:
+    await opened(browser_page, page([report_of({f"case {i}": "p" for i in range(450)})]), tmp_path)
+
+    before = await browser_page.locator("#list details").count()
+    await browser_page.get_by_role("button", name="Show more").click()
+
+    assert (before, await browser_page.locator("#list details").count()) == (200, 400)
+
+
+async def test_nothing_that_a_model_wrote_runs_or_loads(browser_page: Page, tmp_path: Path) -> None:
+    report = report_of(dict.fromkeys(HOSTILE.values(), "f"), model=HOSTILE["an image"], cost=0.1)
+    verdicts = [one.model_copy(update={"detail": one.id}) for one in report.verdicts]
+    report = report.model_copy(update={"verdicts": tuple(verdicts)})
+    answers = {(text, 0): Answer(text, output=text) for text in HOSTILE.values()}
+
+    said = await opened(
+        browser_page, page([report], answers=[answers], names=[HOSTILE["a script"]]), tmp_path
+    )
+    for row in await browser_page.locator("summary").all():
+        await row.click()
+
+    assert await browser_page.evaluate("window.hurt") is None
+    assert (
+        await browser_page.locator("main img, main a, main script, main iframe, details style").count() == 0
+    )
+    assert await browser_page.locator("details[open] pre").count() == 2 * len(HOSTILE)
+    assert said == []
+
+
+async def test_the_policy_stops_a_script_that_got_in_all_the_same(browser_page: Page, tmp_path: Path) -> None:
+    html = page([report_of({"a": "p"})])
+    holed = html.replace(
+        "<main>", "<main><script>window.hurt = 1</script><img src=x onerror='window.hurt = 2'>"
+    )
+
+    await opened(browser_page, holed, tmp_path)
+
+    assert await browser_page.evaluate("window.hurt") is None
+
+
+async def test_figures_show_without_scripts(tmp_path: Path) -> None:
+    html = page([report_of({"a": "p", "b": "f"}, cost=0.25, model="small")])
+    static = re.sub(r"<script.*?</script>", "", html, flags=re.DOTALL)
+
+    assert static.count("<svg") == 4
+    assert "pass@1" in static
+    assert "$0.5" in static
+
+
+@pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
+def test_the_data_block_cant_be_left(text: str) -> None:
+    html = page([report_of({text: "f", "b": "p"}, detail=text)])
+
+    (block,) = re.findall(r'<script type="application/json" id="data">(.*?)</script>', html, flags=re.DOTALL)
+    assert not set("<>&") & set(block)
+    assert len(json.loads(block)["cases"]) == 2
+    assert len(re.findall(r"<script", html)) == 2
+
+
+def test_answers_are_shortened_and_matched_by_case_and_sample(tmp_path: Path) -> None:
+    lines = [{"task_id": "a", "completion": "1"}, {"task_id": "a", "completion": "x" * 2 * MAX_CODE}]
+    (tmp_path / "s.jsonl").write_text("\n".join(json.dumps(line) for line in lines))
+
+    answers = read_answers(tmp_path / "s.jsonl", report_of({"a": "pf"}, suite=suite_of("a")))
+
+    assert answers[("a", 0)].text == "1"
+    assert len(answers[("a", 1)].text) < MAX_CODE + 20
