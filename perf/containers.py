@@ -1,0 +1,98 @@
+"""What a run costs in Docker, beside `docker exec` and `docker run` by hand. Run: python perf/containers.py
+
+The image is what `coder sandbox build` makes, or what CODER_TEST_IMAGE names. Absolute times move with the
+machine's load; the ratios of one interleaved run hold better.
+"""
+
+import asyncio
+import os
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from sandbox import Policy, PythonCode
+from sandbox.docker.image import IMAGE
+from sandbox.docker.sandbox import DockerSandbox, open_docker
+
+ROUNDS, PAUSE_S = 25, 0.25
+"""The pause lets a process be made in advance, as between the turns of a model."""
+PRINT = PythonCode(source="print(1)")
+POLICY = Policy(image=os.environ.get("CODER_TEST_IMAGE", IMAGE))
+_PYTHON = ("python3", "-I", "-S", "-c", "print(1)")
+
+
+def by_hand(*command: str) -> float:
+    """Milliseconds of the command line client."""
+    began = time.perf_counter()
+    subprocess.run(["docker", *command], stdout=subprocess.PIPE, check=True)
+    return (time.perf_counter() - began) * 1e3
+
+
+async def timed(act: Callable[[], Awaitable[object]]) -> float:
+    """Milliseconds of one thing, after a pause."""
+    await asyncio.sleep(PAUSE_S)
+    began = time.perf_counter()
+    await act()
+    return (time.perf_counter() - began) * 1e3
+
+
+def row(name: str, samples: list[float], base: list[float]) -> None:
+    """One line of the table."""
+    samples = sorted(samples)
+    ratio = statistics.median(samples) / statistics.median(base)
+    p90 = samples[int(len(samples) * 0.9)]
+    print(f"{name:38} {statistics.median(samples):8.2f} {samples[0]:8.2f} {p90:8.2f} {ratio:8.2f}")
+
+
+async def rounds(box: DockerSandbox, container: str) -> dict[str, list[float]]:
+    """Each thing in turn, so that all of them meet the same load."""
+    acts: dict[str, Callable[[], Awaitable[object]]] = {
+        "warm run": lambda: box.run(PRINT),
+        "fresh run, a container of its own": lambda: box.run(PRINT, fresh=True),
+        "write a file": lambda: box.write("a.txt", b"x" * 1000),
+        "read a file": lambda: box.read("a.txt"),
+    }
+    found: dict[str, list[float]] = {"docker exec": [], "docker run --rm": [], **{name: [] for name in acts}}
+    for number in range(ROUNDS + 2):
+        one = {name: await timed(act) for name, act in acts.items()}
+        one["docker exec"] = await asyncio.to_thread(by_hand, "exec", container, *_PYTHON)
+        one["docker run --rm"] = await asyncio.to_thread(
+            by_hand, "run", "--rm", "--network", "none", str(POLICY.image), *_PYTHON
+        )
+        for name, value in one.items() if number >= 2 else ():
+            found[name].append(value)
+    return found
+
+
+async def main() -> None:
+    """Print the table."""
+    begun = await asyncio.to_thread(
+        subprocess.check_output,
+        ["docker", "run", "--rm", "-d", "--network", "none", str(POLICY.image), "sleep", "1000"],
+        text=True,
+    )
+    container = begun.strip()
+    try:
+        async with open_docker(POLICY) as box:
+            found = await rounds(box, container)
+    finally:
+        await asyncio.to_thread(by_hand, "rm", "-f", container)
+    first = []
+    for _ in range(8):
+        began = time.perf_counter()
+        async with open_docker(POLICY) as box:
+            await box.run(PRINT)
+            first.append((time.perf_counter() - began) * 1e3)
+    base = found["docker exec"]
+    print(f"{'':38} {'median':>8} {'min':>8} {'p90':>8} {'ratio':>8}   (ms; ratio to docker exec)")
+    for name, samples in found.items():
+        row(name, samples, base)
+    row("open to first result", first, base)
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
