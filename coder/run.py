@@ -26,6 +26,9 @@ class Tokens(BaseModel):
     input: int
     output: int
     cached: int = 0
+    """Of the input."""
+    reasoning: int = 0
+    """Of the output."""
 
 
 class Run(BaseModel):

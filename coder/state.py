@@ -53,6 +53,7 @@ class State:
     input_tokens: int = 0
     output_tokens: int = 0
     cached_tokens: int = 0
+    reasoning_tokens: int = 0
     cost_usd: Decimal = Decimal(0)
     cost_known: bool = True
     exhausted: BudgetReached | None = None
@@ -187,6 +188,7 @@ def _answered(state: State, body: CallAnswered) -> State:
         input_tokens=state.input_tokens + body.usage.input_tokens,
         output_tokens=state.output_tokens + body.usage.output_tokens,
         cached_tokens=state.cached_tokens + body.usage.cached_tokens,
+        reasoning_tokens=state.reasoning_tokens + body.usage.reasoning_tokens,
         cost_usd=state.cost_usd + (body.cost_usd or Decimal(0)),
         cost_known=state.cost_known and body.cost_usd is not None,
     )

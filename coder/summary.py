@@ -26,7 +26,12 @@ def summarize(state: State) -> Run:
         patch=state.landing.patch if state.landing is not None else "",
         landed=state.landed,
         calls=state.calls,
-        tokens=Tokens(input=state.input_tokens, output=state.output_tokens, cached=state.cached_tokens),
+        tokens=Tokens(
+            input=state.input_tokens,
+            output=state.output_tokens,
+            cached=state.cached_tokens,
+            reasoning=state.reasoning_tokens,
+        ),
         cost=float(state.cost_usd) if state.cost_known else None,
         seconds=round(state.seconds, 3),
         limits=state.budget,

@@ -20,7 +20,9 @@ from coder.bodies import (
     parse,
 )
 from coder.cli import lines
+from coder.cli.costs import cost_lines, json_of
 from coder.cli.options import Json
+from coder.costs import costs_of
 from coder.events import Event
 from coder.message import Message, Outcome
 from coder.printable import printable
@@ -29,9 +31,20 @@ from coder.store import SqliteLog, data_folder
 RunId = Annotated[str, typer.Argument(metavar="RUN", help="Its id, or the start of it.")]
 
 
-def show(run: RunId, json: Json = False) -> None:
+def show(
+    run: RunId,
+    cost: Annotated[
+        bool, typer.Option("--cost", help="A line for each model call: tokens, cache, price, time.")
+    ] = False,
+    json: Json = False,
+) -> None:
     """Show each turn of a run: prompt, answer, code, output."""
     events = asyncio.run(_events(run))
+    if cost:
+        costs = costs_of(events)
+        for line in [json_of(costs)] if json else cost_lines(costs):
+            typer.echo(printable(line))
+        return
     if json:
         typer.echo(f"[{', '.join(event.model_dump_json() for event in events)}]")
         return
@@ -69,7 +82,10 @@ def _paragraphs(event: Event, body: Body) -> Iterator[str]:
         case CallAnswered():
             used = f"{body.usage.input_tokens} + {body.usage.output_tokens} tokens  {body.seconds:.1f} s"
             yield f"answer {body.call}  {body.model}  {used}"
+            yield from _indented("reasoning", body.reasoning)
             yield from _indented("text", body.text)
+            for called in body.tool_calls:
+                yield from _indented(f"calls {called.name}", called.arguments)
         case CallFailed():
             yield f"answer {body.call}  failed"
             yield from _indented(body.error, body.message)

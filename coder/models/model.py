@@ -117,7 +117,16 @@ class Usage(BaseModel):
     input_tokens: int = 0
     output_tokens: int = 0
     cached_tokens: int = 0
+    """Of the input: what the endpoint had in its cache."""
     reasoning_tokens: int = 0
+    """Of the output."""
+    is_estimate: bool = False
+    """The endpoint counted nothing, and we count by characters."""
+
+    @model_serializer(mode="wrap")
+    def _as_before(self, plain: SerializerFunctionWrapHandler) -> dict[str, object]:
+        document: dict[str, object] = plain(self)
+        return {name: value for name, value in document.items() if value or name != "is_estimate"}
 
 
 class Answer(BaseModel):

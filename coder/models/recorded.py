@@ -11,11 +11,21 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Self
 
-from coder.errors import ModelError, UsageError
+from coder import errors
+from coder.errors import ModelAuthError, ModelError, UsageError
 from coder.models.cast import HasRoles
 from coder.models.difference import difference
-from coder.models.model import Answer, ChatMessage, Form, Model, OnRetry, Sampling
-from coder.models.recording import Entry, Header, Redact, Request, open_recording, read_recording, redacted
+from coder.models.model import Answer, ChatMessage, Form, Model, OnRetry, Retry, Sampling, Switch
+from coder.models.recording import (
+    Entry,
+    Failure,
+    Header,
+    Redact,
+    Request,
+    open_recording,
+    read_recording,
+    redacted,
+)
 from coder.models.scripted import Scripted
 from coder.redact import redact
 
@@ -68,18 +78,42 @@ class Recorder:
         on_token: Callable[[str], None] | None = None,
         on_retry: OnRetry | None = None,
     ) -> Answer:
-        """The model's answer, once it is written down; errors aren't recorded.
+        """The model's answer, once it is written down; so is a failure, unless it is about a key.
 
         Raises:
             ModelError: the model's own.
             UsageError: the file can't be written any more.
         """
-        answer = await self._model.answer(
-            messages, sampling=sampling, form=form, on_token=on_token, on_retry=on_retry
-        )
         request = redacted(messages, sampling, form, redact=self._redact)
-        written = answer.model_copy(update={"text": self._redact(answer.text)})
-        entry = Entry(key=request.key, request=request, answer=written)
+        told: list[Retry | Switch] = []
+
+        async def tell(event: Retry | Switch) -> None:
+            told.append(event.model_copy(update={"reason": self._redact(event.reason)}))
+            if on_retry is not None:
+                await on_retry(event)
+
+        try:
+            answer = await self._model.answer(
+                messages, sampling=sampling, form=form, on_token=on_token, on_retry=tell
+            )
+        except ModelAuthError:
+            raise  # whoever sets the key and starts again wants the answers alone
+        except ModelError as error:
+            failure = Failure(kind=type(error).__name__, message=self._redact(str(error)))
+            self._write(Entry(key=request.key, request=request, failure=failure, told=tuple(told)))
+            raise
+        written = self._redacted(answer)
+        self._write(Entry(key=request.key, request=request, answer=written, told=tuple(told)))
+        return answer
+
+    def _redacted(self, answer: Answer) -> Answer:
+        calls = [
+            call.model_copy(update={"arguments": self._redact(call.arguments)}) for call in answer.tool_calls
+        ]
+        texts = {name: self._redact(getattr(answer, name)) for name in ("text", "reasoning")}
+        return answer.model_copy(update={**texts, "tool_calls": tuple(calls)})
+
+    def _write(self, entry: Entry) -> None:
         try:
             self._file.write(entry.model_dump_json() + "\n")
             self._file.flush()
@@ -87,7 +121,6 @@ class Recorder:
             raise UsageError(
                 f"The recording {self._file.name} can't be written: {error.strerror}."
             ) from error
-        return answer
 
     async def close(self) -> None:
         """Close the file and the model. Idempotent."""
@@ -107,11 +140,11 @@ class Recorded:
         self._path = path
         self._redact = redact
         self.header, entries = read_recording(path)
-        self._answers: dict[str, list[Answer]] = defaultdict(list)
+        self._entries: dict[str, list[Entry]] = defaultdict(list)
         self._requests: dict[str, Request] = {}
         self._played: dict[str, int] = defaultdict(int)
         for entry in entries:
-            self._answers[entry.key].append(entry.answer)
+            self._entries[entry.key].append(entry)
             self._requests[entry.key] = entry.request
 
     @property
@@ -144,16 +177,23 @@ class Recorded:
         """The recorded answer to this request; to the n-th of its kind the n-th answer.
 
         Raises:
-            ModelError: the request was not recorded, or not so often; the message says what differs.
+            ModelError: the request was not recorded, or not so often; the message says what differs. Or the
+                call failed then, and does so again.
         """
         request = redacted(messages, sampling, form, redact=self._redact)
-        answers, nth = self._answers.get(request.key, []), self._played[request.key]
-        if nth >= len(answers):
+        entries, nth = self._entries.get(request.key, []), self._played[request.key]
+        if nth >= len(entries):
             raise ModelError(self._unknown(request, nth))
         self._played[request.key] += 1
+        entry = entries[nth]
+        for event in entry.told:
+            if on_retry is not None:
+                await on_retry(event)
+        if entry.answer is None:
+            raise _raised(entry.failure)
         if on_token is not None:
-            on_token(answers[nth].text)
-        return answers[nth]
+            on_token(entry.answer.text)
+        return entry.answer
 
     async def close(self) -> None:
         """Nothing is open."""
@@ -164,6 +204,13 @@ class Recorded:
         if not self._requests:
             return f"{self._path} holds no answer at all."
         return f"{self._path} has no answer to this request. {difference(request, self._requests.values())}"
+
+
+def _raised(failure: Failure | None) -> ModelError:
+    """The error of a call that failed."""
+    kind = getattr(errors, failure.kind, None) if failure is not None else None
+    known = kind if isinstance(kind, type) and issubclass(kind, ModelError) else ModelError
+    return known(failure.message if failure is not None else "")
 
 
 def _header(model: Model) -> Header:

@@ -9,7 +9,7 @@ import json
 from collections.abc import Callable, Sequence
 from decimal import Decimal
 from pathlib import Path
-from typing import Literal, TextIO, TypeVar
+from typing import Literal, Self, TextIO, TypeVar
 
 from pydantic import (
     BaseModel,
@@ -17,10 +17,11 @@ from pydantic import (
     SerializerFunctionWrapHandler,
     ValidationError,
     model_serializer,
+    model_validator,
 )
 
 from coder.errors import UsageError
-from coder.models.model import Answer, ChatMessage, Form, Sampling
+from coder.models.model import Answer, ChatMessage, Form, Retry, Sampling, Switch
 
 Redact = Callable[[str], str]
 Line = TypeVar("Line", bound=BaseModel)
@@ -64,14 +65,37 @@ class Request(BaseModel):
         return hashlib.sha256(canonical.encode()).hexdigest()
 
 
+class Failure(BaseModel):
+    """A call that failed for good."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: str
+    """The name of a ModelError."""
+    message: str
+
+
 class Entry(BaseModel):
-    """One further line of a recording."""
+    """One further line of a recording: a call, and how it ended."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     key: str
     request: Request
-    answer: Answer
+    answer: Answer | None = None
+    failure: Failure | None = None
+    told: tuple[Retry | Switch, ...] = ()
+    """What happened on the way: a replay tells it again, without the waits."""
+
+    @model_validator(mode="after")
+    def _ended_once(self) -> Self:
+        if (self.answer is None) == (self.failure is None):
+            raise ValueError("a call ends with an answer or a failure")
+        return self
+
+    @model_serializer(mode="wrap")
+    def _as_before(self, plain: SerializerFunctionWrapHandler) -> dict[str, object]:
+        return {name: value for name, value in plain(self).items() if value}
 
 
 def redacted(

@@ -170,7 +170,7 @@ class _Call:
 def estimated_usage(messages: Sequence[ChatMessage], text: str) -> Usage:
     """Tokens where the endpoint doesn't count them: four characters each, rounded up."""
     asked = sum(len(message.content) for message in messages)
-    return Usage(input_tokens=-(-asked // 4), output_tokens=-(-len(text) // 4))
+    return Usage(input_tokens=-(-asked // 4), output_tokens=-(-len(text) // 4), is_estimate=True)
 
 
 def _text(content: object) -> str:
