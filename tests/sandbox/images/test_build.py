@@ -82,6 +82,8 @@ def test_an_image_has_its_packages_first_on_its_path_and_nothing_secret(
 
     program = "import os, sys, toytoy; print(toytoy.ANSWER, os.getuid(), sys.prefix)"
     ran = engine.containers.run(tag, ["python3", "-c", program], network_mode="none", remove=True)
+    setuid = ["find", "/", "-xdev", "-type", "f", "-perm", "/6000"]
+    assert engine.containers.run(tag, setuid, network_mode="none", user="0", remove=True) == b""
     image = engine.images.get(tag)
     assert ran == b"42 65534 /opt/sandbox\n"
     assert image.attrs["Config"]["Cmd"] == ["python3"]
