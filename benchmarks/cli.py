@@ -3,6 +3,9 @@
 import typer
 
 from benchmarks.cli_grade import grade
+from benchmarks.cli_merge import merge
+from benchmarks.cli_reports import compare, list_suites, report
+from benchmarks.cli_run import run
 
 app = typer.Typer(
     rich_markup_mode=None,
@@ -19,4 +22,9 @@ def _bench() -> None:
     """The options that stand before a command of the group: there are none."""
 
 
+app.command("run")(run)
 app.command("grade")(grade)
+app.command("merge")(merge)
+app.command("report")(report)
+app.command("compare")(compare)
+app.command("list")(list_suites)

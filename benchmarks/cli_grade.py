@@ -1,50 +1,47 @@
 """`coder bench grade`: score answers that were made elsewhere."""
 
 import os
-import sys
-import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from benchmarks.grading import grade as grade_samples
-from benchmarks.grading import write_results
-from benchmarks.judge.digest import judge_digest
-from benchmarks.judge.judge import open_judge
+from benchmarks.attempt import Attempt
+from benchmarks.cli_ends import Counter, absolute, default_workers, show, until_interrupted
+from benchmarks.errors import BadSamples
+from benchmarks.extract import program_of
 from benchmarks.progress import Progress
-from benchmarks.report import Report, Times, write_report
-from benchmarks.samples import Inventory, read_samples, take_stock
-from benchmarks.scoring import make_report
-from benchmarks.suite import Suite
+from benchmarks.results import write_results
+from benchmarks.runlog import BenchStarted
+from benchmarks.runner import Job
+from benchmarks.samples import Sample, read_samples, take_stock
+from benchmarks.session import Session, digests, earlier, open_log
+from benchmarks.suite import Case, FunctionCase, RepositoryCase, Suite
 from benchmarks.suites.load import load_suite
-from benchmarks.verdict import Verdict
 from coder.cli import options
-from coder.cli.interrupt import run_until_interrupted
 from coder.config import load
 from coder.configfile import user_file
-from coder.settings import Settings
-
-INFRASTRUCTURE = 5
-
-
-def default_workers() -> int:
-    """Samples judged at once where nobody says: as many as keep the processors busy while some wait."""
-    return 2 * len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 4
+from coder.errors import UsageError
 
 
 def grade(
-    context: typer.Context,
-    suite: Annotated[str, typer.Argument(metavar="SUITE", help="A suite's name, file or folder.")],
+    suite: Annotated[
+        str | None, typer.Argument(metavar="SUITE", help="A suite's name, file or folder.")
+    ] = None,
     samples: Annotated[
-        Path, typer.Option("--samples", metavar="FILE", help="samples.jsonl, a folder, or predictions.")
-    ],
+        Path | None,
+        typer.Option("--samples", metavar="FILE", help="samples.jsonl, folder, predictions."),
+    ] = None,
     workers: Annotated[
         int | None, typer.Option("--workers", "-w", metavar="N", min=1, help="Samples judged at once.")
     ] = None,
     exact: Annotated[
         bool, typer.Option("--exact", help="Take answers as they stand; look for no code in chat.")
     ] = False,
+    resume: Annotated[
+        str | None, typer.Option("--resume", metavar="RUN", help="Go on with a run that was cut off.")
+    ] = None,
     out: Annotated[
         Path | None, typer.Option("--out", "-o", metavar="FILE", help="Write the report as JSON.")
     ] = None,
@@ -67,79 +64,50 @@ def grade(
     """
     flags = {"sandbox": sandbox, "python": python, "memory": memory}
     settings = load(flags, environ=os.environ, user_file=user_file(), workspace=None).config.settings()
-    loaded = load_suite(suite)
-    stock = take_stock(samples, loaded)
-    progress = Progress(stock.samples, quiet=quiet or json)
-    began = time.time()
-    work = _grade(loaded, samples, settings, workers=workers, exact=exact, progress=progress)
-    verdicts, isolation = run_until_interrupted(work, run_id=lambda: None)
-    progress.end()
-    report = make_report(
-        loaded,
-        verdicts,
-        digests=_digests(stock, exact=exact),
-        isolation=isolation,
-        times=Times(
-            started=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(began)),
-            seconds=round(time.time() - began, 3),
-        ),
-        count_weaker=include_weaker,
-    )
-    written = write_results(samples, loaded, verdicts) if results else None
-    if out is not None:
-        write_report(report, out)
-    if json:
-        typer.echo(report.model_dump_json())
-    else:
-        _show(report, written, rate=progress.rate)
-    if report.outcomes.get("infrastructure"):
-        raise typer.Exit(INFRASTRUCTURE)
-
-
-async def _grade(
-    suite: Suite, samples: Path, settings: Settings, *, workers: int | None, exact: bool, progress: Progress
-) -> tuple[list[Verdict], str]:
-    def on_verdict(verdict: Verdict) -> None:
-        progress.count(passed=verdict.verdict == "passed")
-
-    async with open_judge(
-        suite, backend=settings.backend, python=settings.python, memory_mb=settings.memory_mb
-    ) as judge:
-        verdicts = await grade_samples(
-            suite,
-            read_samples(samples, suite),
-            judge,
-            workers=workers or default_workers(),
-            exact=exact,
-            on_verdict=on_verdict,
+    with open_log() as log:
+        if resume is not None:
+            before = earlier(log, resume)
+            suite, samples = before.suite, Path(str(before.parameters["samples"]))
+            exact = bool(before.parameters["exact"])
+        if suite is None or samples is None:
+            raise UsageError("Give a SUITE and --samples FILE, or --resume RUN.")
+        loaded = load_suite(suite)
+        stock = take_stock(samples, loaded)
+        started = BenchStarted(
+            suite=absolute(suite),
+            digests=digests(
+                loaded, {"samples": stock.digest, "parameters": "exact" if exact else "extracted"}
+            ),
+            parameters={"samples": str(samples.absolute()), "exact": exact},
         )
-        return verdicts, judge.isolation
+        session = Session(loaded, settings, workers or default_workers(), include_weaker=include_weaker)
+        session.begin(resume)
+        progress = Progress(stock.samples, quiet=quiet or json)
+        jobs = _jobs(loaded, samples, exact=exact)
+        work = session.work(log, started, jobs, on_judged=Counter(progress))
+        report, reason = until_interrupted(work, session, "grade")
+        progress.end()
+    if results:
+        write_results(samples, loaded, report.verdicts)
+    show(report, session, reason=reason, out=out, as_json=json)
 
 
-def _digests(stock: Inventory, *, exact: bool) -> dict[str, str]:
-    return {
-        "judge": judge_digest(),
-        "samples": stock.digest,
-        "parameters": "exact" if exact else "extracted",
-    }
+def _jobs(suite: Suite, samples: Path, *, exact: bool) -> Iterator[Job]:
+    cases = {case.id: case for case in suite.cases}
+    for sample in read_samples(samples, suite):
+        yield _job(cases[sample.id], sample, exact=exact)
 
 
-def _show(report: Report, written: Path | None, *, rate: float) -> None:
-    passed = report.outcomes.get("passed", 0)
-    typer.echo(f"{report.suite}: {passed}/{report.samples} samples passed, {rate:.1f} samples/s")
-    for k, value in report.pass_at.items():
-        if value is not None:
-            low_high = report.interval if k == "1" else None
-            interval = f"  95 % {low_high[0]:.3f}–{low_high[1]:.3f}" if low_high else ""
-            typer.echo(f"  pass@{k}  {value:.3f}{interval}")
-    others = {outcome: count for outcome, count in report.outcomes.items() if outcome != "passed"}
-    if others:
-        typer.echo("  " + "  ".join(f"{outcome} {count}" for outcome, count in sorted(others.items())))
-    strengths = "  ".join(f"{strength} {count}" for strength, count in sorted(report.strengths.items()))
-    typer.echo(f"  judged  {strengths}  ({report.isolation})")
-    if report.left_out:
-        typer.echo(f"  left out of pass@k: {len(report.left_out)} cases that one process had to decide")
-    if report.missing:
-        typer.echo(f"  {len(report.missing)} cases have no sample and count as not passed")
-    if written is not None:
-        print(f"results: {written}", file=sys.stderr)
+def _job(case: Case, sample: Sample, *, exact: bool) -> Job:
+    async def attempt() -> Attempt:
+        return Attempt(text=_text(case, sample, exact=exact))
+
+    return Job(case, sample.sample, attempt, keeps_text=False)
+
+
+def _text(case: Case, sample: Sample, *, exact: bool) -> str:
+    if isinstance(case, RepositoryCase) != (sample.form == "patch"):
+        raise BadSamples(f"{sample.where}: a {sample.form} can't answer {case.id!r}, which is a {case.kind}.")
+    if isinstance(case, FunctionCase):
+        return program_of(case, sample, exact=exact).text
+    return sample.text

@@ -3,6 +3,7 @@
 UsageError (of coder)
 ├── BadSuite      a suite that isn't there, or whose file can't be read as one
 ├── BadSamples    a samples file that is damaged, or belongs to another suite
+├── BadRun        a run that can't be gone on with: unknown, or of another suite, judge or parameters
 └── BadReport     a report or a baseline that can't be read, or can't be compared with another
 """
 
@@ -19,3 +20,7 @@ class BadSamples(UsageError):
 
 class BadReport(UsageError):
     """A report or a baseline can't be read, or two of them are of different suites."""
+
+
+class BadRun(UsageError):
+    """No benchmark's run has this id, or it is about something else than what was asked for now."""

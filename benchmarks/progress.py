@@ -36,10 +36,14 @@ class Progress:
         return self.done / max(time.monotonic() - self._began, 1e-9)
 
     def end(self) -> None:
-        """Leave the line."""
-        if self._moves and self._width and not self._quiet:
+        """Leave the line, and say how fast it was."""
+        if self._quiet:
+            return
+        if self._moves and self._width:
             self._out.write("\r" + " " * self._width + "\r")
-            self._out.flush()
+        seconds = time.monotonic() - self._began
+        self._out.write(f"{self.done:,} samples in {_time(seconds)}, {self.rate:.1f} samples/s\n")
+        self._out.flush()
 
     def _show(self, now: float) -> None:
         if self._quiet:

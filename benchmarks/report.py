@@ -69,6 +69,8 @@ class Report(_Value):
     digests: dict[str, str]
     """What it was made with: suite, judge, and image, samples, parameters where there are such."""
     isolation: str | None = None
+    independent: bool = True
+    """Samples were drawn alike and apart, so that pass@k for k > 1 has a meaning."""
     usage: tuple[Usage, ...] = ()
     cost_usd: float | None = None
     times: Times = Times()

@@ -80,6 +80,7 @@ def make_report(
         left_out=_in_order(weaker, order),
         digests={"suite": suite.digest, **digests},
         isolation=isolation,
+        independent=independent,
         usage=tuple(usage),
         cost_usd=_cost(usage),
         times=times or Times(),

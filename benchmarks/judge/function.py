@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from benchmarks.judge.mode import CARRIERS, Mode, without_canonical
 from benchmarks.judge.purity import keeps_nothing
 from benchmarks.judge.sources import canonical_module, prelude, with_setup
+from benchmarks.judge.verdicts import Judged, one_line
 from benchmarks.suite import FunctionCase
 from benchmarks.verdict import Outcome, Verdict
 from sandbox import Limits, Sandbox
@@ -26,15 +27,6 @@ class Pair:
 
     candidate: Sandbox
     checkers: Checkers
-
-
-@dataclass(frozen=True, slots=True)
-class Judged:
-    """A verdict, and what has to be done before it is final."""
-
-    verdict: Verdict
-    incomplete: bool = False
-    """The checker gave no verdict: who is to blame shows a solution that is known to be good."""
 
 
 async def judge_function(
@@ -65,7 +57,7 @@ async def judge_function(
         sample=sample,
         verdict=outcome,
         strength=mode.strength,
-        detail=_one_line(detail),
+        detail=one_line(detail),
         base=base,
         cpu_s=round(tried.cpu_s, 3),
         wall_s=round(tried.candidates[0].wall_s, 3),
@@ -170,8 +162,3 @@ def _base(tried: Tried, case: FunctionCase) -> Outcome | None:
         return None
     said = tried.outcome
     return "passed" if said.tests and not said.tests[0] else "failed"
-
-
-def _one_line(text: str) -> str:
-    line = " ".join(text.split())
-    return line if len(line) <= 500 else f"{line[:497]}..."

@@ -6,15 +6,18 @@ unless a solution that is known to be good fails in the same place.
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.judge.function import Judged, Pair, find_mode, judge_function
+from benchmarks.judge.function import Pair, find_mode, judge_function
 from benchmarks.judge.mode import Mode
+from benchmarks.judge.script import judge_script
 from benchmarks.judge.sources import canonical_module
 from benchmarks.judge.turns import Turns
-from benchmarks.suite import FunctionCase, Suite
-from benchmarks.verdict import Verdict
+from benchmarks.judge.verdicts import Judged, one_line
+from benchmarks.suite import Case, FunctionCase, RepositoryCase, ScriptCase, Suite
+from benchmarks.verdict import Strength, Verdict
 from sandbox import Policy, open_sandbox
 from sandbox.checkers import Checkers
 from sandbox.errors import SandboxBroken
@@ -42,24 +45,22 @@ class Judge:
         self._modes: dict[str, asyncio.Task[Mode]] = {}
         self._turns = Turns()
 
-    async def judge(self, case: FunctionCase, code: str, *, sample: int = 0) -> Verdict:
+    async def judge(self, case: Case, code: str, *, sample: int = 0) -> Verdict:
         """What became of one answer, for good.
 
         Args:
-            code: a whole module.
+            code: a whole module, a script, or a unified diff, as the kind of the case asks.
             sample: its number among those of its case.
         """
-        mode = await self.mode(case)
-        if mode.how == "broken":
-            return Verdict(
-                id=case.id, sample=sample, verdict="infrastructure", strength="weaker", detail=mode.reason
-            )
+        way = await self._way(case)
+        if isinstance(way, Verdict):
+            return way.model_copy(update={"sample": sample})
         async with self._turns.shared():
-            judged = await self._try(case, code, mode, sample)
+            judged = await self._try(way, code, sample)
         if judged.verdict.verdict == "timeout":
             async with self._turns.alone():
-                judged = await self._try(case, code, mode, sample)
-        if judged.incomplete and not await self._is_sound(case, mode):
+                judged = await self._try(way, code, sample)
+        if judged.incomplete and not await self._is_sound(way):
             return judged.verdict.model_copy(update={"verdict": "infrastructure"})
         return judged.verdict
 
@@ -89,27 +90,41 @@ class Judge:
                 return await find_mode(await self.sandboxes(), case)
         return mode
 
-    async def _try(self, case: FunctionCase, code: str, mode: Mode, sample: int) -> Judged:
+    async def _way(self, case: Case) -> "_Way | Verdict":
+        """How a case is judged; for one that nobody can judge, the verdict on all of its samples."""
+        match case:
+            case FunctionCase():
+                mode = await self.mode(case)
+                if mode.how != "broken":
+                    return _function(case, mode)
+                reason = mode.reason
+            case ScriptCase():
+                return _script(case)
+            case RepositoryCase():
+                reason = "repository cases can't be judged yet"
+        return Verdict(
+            id=case.id, sample=0, verdict="infrastructure", strength="weaker", detail=one_line(reason)
+        )
+
+    async def _try(self, way: "_Way", code: str, sample: int) -> Judged:
         for _ in range(_REOPENINGS):
             pair = await self.sandboxes()
             try:
-                return await judge_function(pair, case, code, mode, sample=sample)
+                return await way.judge(pair, code, sample)
             except SandboxBroken as error:
                 reason = str(error)
                 await self._discard(pair)
         verdict = Verdict(
-            id=case.id, sample=sample, verdict="error", strength=mode.strength, detail=reason[:500]
+            id=way.case, sample=sample, verdict="error", strength=way.strength, detail=one_line(reason)
         )
         return Judged(verdict, incomplete=True)
 
-    async def _is_sound(self, case: FunctionCase, mode: Mode) -> bool:
+    async def _is_sound(self, way: "_Way") -> bool:
         """Whether a solution that is known to be good passes here and now."""
-        good, module = case, canonical_module(case)
-        if module is None:
-            good, module = _KNOWN_GOOD, canonical_module(_KNOWN_GOOD) or ""
-            mode = Mode(how="apart")
+        if way.good is None:
+            way = _function(_KNOWN_GOOD, Mode(how="apart"))
         async with self._turns.shared():
-            judged = await self._try(good, module, mode, 0)
+            judged = await self._try(way, way.good or "", 0)
         return judged.verdict.verdict == "passed"
 
     async def sandboxes(self) -> Pair:
@@ -129,6 +144,31 @@ class Judge:
         async with self._opening:
             if self._pair is pair:
                 self._pair = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """How one case is judged."""
+
+    case: str
+    strength: Strength
+    judge: Callable[[Pair, str, int], Awaitable[Judged]]
+    good: str | None
+    """An answer that is known to be right."""
+
+
+def _function(case: FunctionCase, mode: Mode) -> _Way:
+    async def judge(pair: Pair, code: str, sample: int) -> Judged:
+        return await judge_function(pair, case, code, mode, sample=sample)
+
+    return _Way(case.id, mode.strength, judge, canonical_module(case))
+
+
+def _script(case: ScriptCase) -> _Way:
+    async def judge(pair: Pair, code: str, sample: int) -> Judged:
+        return await judge_script(pair.candidate, case, code, sample=sample)
+
+    return _Way(case.id, "strong", judge, case.canonical_solution)
 
 
 @contextlib.asynccontextmanager

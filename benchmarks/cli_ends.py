@@ -1,0 +1,91 @@
+"""How `coder bench run` and `grade` end: the report on stdout or in files, the next step, the exit code."""
+
+import os
+import sys
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any, TypeVar
+
+import typer
+
+from benchmarks.progress import Progress
+from benchmarks.report import Report, write_report
+from benchmarks.reports.terminal import report_lines
+from benchmarks.runlog import BenchJudged
+from benchmarks.session import Session
+from coder.cli.interrupt import Interrupted, run_until_interrupted
+from coder.errors import UsageError
+
+INFRASTRUCTURE, LIMIT = 5, 3
+T = TypeVar("T")
+
+
+def default_workers() -> int:
+    """Samples at once where nobody says: as many as keep the processors busy while some wait."""
+    return 2 * len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 4
+
+
+def absolute(suite: str) -> str:
+    """A suite as another start finds it from another folder."""
+    path = Path(suite)
+    return str(path.absolute()) if path.exists() else suite
+
+
+def parsed(parse: Callable[[str], T], text: str, name: str) -> T:
+    """The value of a flag that is written in a form of its own.
+
+    Raises:
+        UsageError: it isn't of that form.
+    """
+    try:
+        return parse(text)
+    except ValueError as error:
+        raise UsageError(f"{name}: {error}.") from error
+
+
+def until_interrupted(work: Coroutine[Any, Any, T], session: Session, command: str) -> T:
+    """The result of `work`; a signal saves what was done, and says how to go on.
+
+    Raises:
+        Interrupted: a signal came.
+    """
+    try:
+        return run_until_interrupted(work, run_id=lambda: None)
+    except Interrupted as error:
+        again = f"Interrupted and saved.\nGo on with: coder bench {command} --resume {session.run}"
+        raise Interrupted(again) from error
+
+
+class Counter:
+    """Tells the progress of each sample."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+
+    def __call__(self, judged: BenchJudged) -> None:
+        """One more sample."""
+        cost = judged.usage.cost_usd if judged.usage is not None else None
+        self._progress.count(passed=judged.verdict.verdict == "passed", cost_usd=cost or 0.0)
+
+
+def show(report: Report, session: Session, *, reason: str, out: Path | None, as_json: bool) -> None:
+    """Print and write the report; ends the command with its exit code where that isn't 0.
+
+    Raises:
+        Exit: a limit of cost was reached (3), or samples could not be judged on this machine (5).
+    """
+    if out is not None:
+        write_report(report, out)
+    if as_json:
+        typer.echo(report.model_dump_json())
+    else:
+        typer.echo("\n".join(report_lines(report)))
+    if reason == "cost":
+        print(
+            f"--max-cost is reached. Go on with: coder bench run --resume {session.run} --max-cost MORE",
+            file=sys.stderr,
+        )
+        raise typer.Exit(LIMIT)
+    if report.outcomes.get("infrastructure"):
+        print("Some samples could not be judged here; their details say why.", file=sys.stderr)
+        raise typer.Exit(INFRASTRUCTURE)

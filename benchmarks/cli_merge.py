@@ -1,0 +1,35 @@
+"""`coder bench merge`: one report of the shards of a run."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from benchmarks.merging import merge_reports
+from benchmarks.report import read_report, write_report
+from benchmarks.reports.terminal import report_lines
+from benchmarks.suites.load import load_suite
+from coder.cli import options
+
+
+def merge(
+    suite: Annotated[str, typer.Argument(metavar="SUITE", help="A suite's name, file or folder.")],
+    reports: Annotated[list[Path], typer.Argument(metavar="REPORT...", help="JSON, one of each shard.")],
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", metavar="FILE", help="Write the report as JSON.")
+    ] = None,
+    include_weaker: Annotated[
+        bool, typer.Option("--include-weaker", help="Count cases that one process had to decide, too.")
+    ] = False,
+    json: options.Json = False,
+) -> None:
+    """Make one report of the shards of a run.
+
+    They have to be of one suite, judge and model, with the same parameters. Exit code 2 where they aren't.
+    """
+    merged = merge_reports(
+        load_suite(suite), [read_report(path) for path in reports], include_weaker=include_weaker
+    )
+    if out is not None:
+        write_report(merged, out)
+    typer.echo(merged.model_dump_json() if json else "\n".join(report_lines(merged)))

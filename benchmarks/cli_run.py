@@ -1,0 +1,180 @@
+"""`coder bench run`: have a model answer the cases of a suite, and judge what it says."""
+
+import hashlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from benchmarks.answers import write_answers
+from benchmarks.attempt import Attempt, Solver, shown
+from benchmarks.cli_ends import Counter, absolute, default_workers, parsed, show, until_interrupted
+from benchmarks.progress import Progress
+from benchmarks.report import Report
+from benchmarks.runlog import BenchStarted
+from benchmarks.runner import Job
+from benchmarks.selection import Selection, parse_shard, parse_slice
+from benchmarks.session import Session, digests, earlier, open_log
+from benchmarks.solving import ModelSolver
+from benchmarks.suite import Case
+from benchmarks.suites.load import load_suite
+from coder.cli import options
+from coder.cli.answerer import Answerer, opened
+from coder.cli.options import given_flags
+from coder.cli.screen import Screen
+from coder.config import Loaded, load
+from coder.configfile import user_file
+from coder.errors import UsageError
+from coder.store import SqliteLog
+
+
+def run(
+    context: typer.Context,
+    suite: Annotated[
+        str | None, typer.Argument(metavar="SUITE", help="A suite's name, file or folder.")
+    ] = None,
+    samples: Annotated[int, typer.Option("--samples", "-n", metavar="N", min=1, help="Of each case.")] = 1,
+    one_shot: Annotated[
+        bool, typer.Option("--one-shot", help="One answer a sample: no repair, no fresh start.")
+    ] = False,
+    workers: Annotated[
+        int | None, typer.Option("--workers", "-w", metavar="N", min=1, help="Samples at once.")
+    ] = None,
+    filter: Annotated[
+        str | None, typer.Option("--filter", metavar="GLOB", help="Only cases whose id matches.")
+    ] = None,
+    slice: Annotated[
+        str | None, typer.Option("--slice", metavar="FROM:TO", help="Only these of them.")
+    ] = None,
+    shuffle: Annotated[bool, typer.Option("--shuffle", help="In an order of chance, by --seed.")] = False,
+    shard: Annotated[
+        str, typer.Option("--shard", metavar="I/N", help="Only this part of the cases, for `merge`.")
+    ] = "1/1",
+    resume: Annotated[
+        str | None, typer.Option("--resume", metavar="RUN", help="Go on with a run that was cut off.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", metavar="FILE", help="Write the report as JSON.")
+    ] = None,
+    answers: Annotated[
+        Path | None, typer.Option("--answers", metavar="FILE", help="Write the answers as samples.jsonl.")
+    ] = None,
+    include_weaker: Annotated[
+        bool, typer.Option("--include-weaker", help="Count cases that one process had to decide, too.")
+    ] = False,
+    model: options.ModelName = None,
+    base_url: options.BaseUrl = None,
+    price: options.Price = None,
+    record: options.Record = None,
+    replay: options.Replay = None,
+    max_cost: options.MaxCost = None,
+    repairs: options.Repairs = None,
+    max_calls: options.MaxCalls = None,
+    temperature: options.Temperature = None,
+    top_p: options.TopP = None,
+    seed: options.Seed = None,
+    sandbox: options.SandboxName = None,
+    python: options.Python = None,
+    memory: options.Memory = None,
+    json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Have a model answer the cases of a suite, and judge what it says.
+
+    Each sample takes the same loop as `coder solve`, on the prompt and its visible examples alone. Exit
+    codes: 0 all judged, 2 usage, 3 --max-cost was reached, 4 the model can't be had, 5 samples that this
+    machine kept from being judged, 130 interrupted. What was judged is saved: --resume goes on.
+    """
+    flags = given_flags(context) | {"samples": None, "max_cost": None}
+    screen = Screen(quiet=quiet or json, yes=True)
+    with open_log() as log:
+        selection = Selection(
+            samples=samples,
+            filter=filter,
+            slice=parsed(parse_slice, slice, "--slice") if slice else (None, None),
+            shuffle=shuffle or max_cost is not None,  # a budget that runs out must not favour the first cases
+            seed=seed or 0,
+            shard=parsed(parse_shard, shard, "--shard"),
+        )
+        if resume is not None:
+            before = earlier(log, resume)
+            suite, one_shot = before.suite, bool(before.parameters["one_shot"])
+            selection = Selection.model_validate_json(str(before.parameters["selection"]))
+            flags["model"] = flags["model"] or before.model
+        if suite is None:
+            raise UsageError("Give a SUITE, or --resume RUN. See them with: coder bench list")
+        loaded = load(flags, environ=os.environ, user_file=user_file(), workspace=None)
+        answerer = Answerer(
+            asked=loaded.config.asked(),
+            record=record,
+            replay=replay,
+            price=price,
+            must_know_price=max_cost is not None,
+            book=loaded.book,
+        )
+        plan = _Plan(suite, selection, loaded, one_shot=one_shot)
+        session = Session(
+            plan.suite,
+            plan.settings,
+            workers or default_workers(),
+            max_cost_usd=max_cost,
+            independent=one_shot,
+            include_weaker=include_weaker,
+        )
+        session.begin(resume)
+        total = selection.samples * len(selection.cases(plan.suite))
+        progress = Progress(total, quiet=quiet or json)
+        work = _work(plan, session, log, answerer, screen, Counter(progress))
+        report, reason = until_interrupted(work, session, "run")
+        progress.end()
+        if answers is not None:
+            write_answers(answers, plan.suite, session.judged)
+    show(report, session, reason=reason, out=out, as_json=json)
+
+
+class _Plan:
+    """What of which suite is asked of whom, and how."""
+
+    def __init__(self, suite: str, selection: Selection, loaded: Loaded, *, one_shot: bool) -> None:
+        self._named, self.suite = suite, load_suite(suite)
+        self.selection, self._one_shot = selection, one_shot
+        settings = loaded.config.settings()
+        if one_shot:
+            only = {"samples": 1, "repairs": 0, "calls": 1}
+            settings = settings.model_copy(update={"budget": settings.budget.model_copy(update=only)})
+        self.settings = settings
+
+    def started(self, model: str) -> BenchStarted:
+        """The run's first event."""
+        chosen = self.selection.model_dump_json()
+        settings = self.settings.model_dump_json(exclude={"seed"})
+        alike = self.selection.model_dump_json(exclude={"shard"})  # so that shards can be merged
+        parameters = f"{model}\n{settings}\n{alike}\n{self._one_shot}"
+        return BenchStarted(
+            suite=absolute(self._named),
+            model=model,
+            digests=digests(self.suite, {"parameters": hashlib.sha256(parameters.encode()).hexdigest()}),
+            parameters={"selection": chosen, "one_shot": self._one_shot},
+        )
+
+    def jobs(self, solver: Solver) -> Iterator[Job]:
+        """A job for each sample."""
+        for case, sample in self.selection.attempts(self.suite):
+            yield self._job(solver, case, sample)
+
+    def _job(self, solver: Solver, case: Case, sample: int) -> Job:
+        async def attempt() -> Attempt:
+            seed = self.selection.seed_of(case.id, sample)
+            return await solver(shown(case), sample=sample, seed=seed)
+
+        return Job(case, sample, attempt)
+
+
+async def _work(
+    plan: _Plan, session: Session, log: SqliteLog, answerer: Answerer, screen: Screen, counter: Counter
+) -> tuple[Report, str]:
+    async with opened(answerer, screen.note) as model:
+        solver = ModelSolver(model, plan.settings, log=log)
+        return await session.work(log, plan.started(model.name), plan.jobs(solver), on_judged=counter)

@@ -1,0 +1,86 @@
+"""Which cases, how often, in which order: the samples of a run, the same ones however often it is asked."""
+
+import fnmatch
+import hashlib
+import random
+from collections.abc import Iterator, Sequence
+
+from pydantic import BaseModel, ConfigDict
+
+from benchmarks.errors import BadSuite
+from benchmarks.suite import Case, Suite
+
+
+class Selection(BaseModel):
+    """What of a suite a run is about."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    samples: int = 1
+    """Of each case."""
+    filter: str | None = None
+    """A glob that ids must match, such as `HumanEval/1*`."""
+    slice: tuple[int | None, int | None] = (None, None)
+    """Of the cases that are left: from, to."""
+    shuffle: bool = False
+    seed: int = 0
+    shard: tuple[int, int] = (1, 1)
+    """Number (from 1) and how many: each case is in exactly one, told by its id alone."""
+
+    def cases(self, suite: Suite) -> list[Case]:
+        """The chosen cases, in the order in which they are tried.
+
+        Raises:
+            BadSuite: none is left.
+        """
+        chosen = [
+            case for case in suite.cases if self.filter is None or fnmatch.fnmatch(case.id, self.filter)
+        ]
+        chosen = chosen[slice(*self.slice)]
+        if not chosen:
+            raise BadSuite(f"No case of {suite.name} is left by --filter and --slice.")
+        number, shards = self.shard
+        chosen = [case for case in chosen if shards == 1 or _hash(case.id) % shards == number - 1]
+        if self.shuffle:
+            random.Random(self.seed).shuffle(chosen)
+        return chosen
+
+    def attempts(self, suite: Suite) -> Iterator[tuple[Case, int]]:
+        """Case and number of each sample. All cases come once before any comes again."""
+        cases = self.cases(suite)
+        for sample in range(self.samples):
+            for case in cases:
+                yield case, sample
+
+    def seed_of(self, case: str, sample: int) -> int:
+        """Of the model's randomness for one sample: from this run's seed, the case and the number."""
+        return _hash(f"{self.seed}\0{case}\0{sample}") % (1 << 31)
+
+
+def parse_shard(text: str) -> tuple[int, int]:
+    """`2/5` as (2, 5).
+
+    Raises:
+        ValueError: it isn't of that form, or the number isn't one of the shards.
+    """
+    number, slash, shards = text.partition("/")
+    if not slash or not number.isdecimal() or not shards.isdecimal() or not 1 <= int(number) <= int(shards):
+        raise ValueError(f"a shard is written NUMBER/SHARDS, such as 1/4, not {text!r}")
+    return int(number), int(shards)
+
+
+def parse_slice(text: str) -> tuple[int | None, int | None]:
+    """`10:20`, `:20` or `10:` as (from, to).
+
+    Raises:
+        ValueError: it isn't of that form.
+    """
+    first, colon, last = text.partition(":")
+    parts: Sequence[str] = (first, last)
+    if not colon or not all(part.isdecimal() or not part for part in parts):
+        raise ValueError(f"a slice is written FROM:TO, such as 0:20, not {text!r}")
+    return (int(first) if first else None, int(last) if last else None)
+
+
+def _hash(text: str) -> int:
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8])

@@ -1,0 +1,140 @@
+"""One start of a benchmark's run: its log and lease, its judge, its jobs; what came of it is a report."""
+
+import asyncio
+import os
+import time
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+
+from benchmarks.errors import BadRun
+from benchmarks.judge.digest import judge_digest
+from benchmarks.judge.judge import open_judge
+from benchmarks.report import Report, Times
+from benchmarks.runlog import BenchJudged, BenchStarted, RunLog
+from benchmarks.runner import Job, run_jobs
+from benchmarks.scoring import make_report
+from benchmarks.suite import Suite
+from coder.settings import Settings
+from coder.store import SqliteLog, data_folder, new_run_id
+
+
+def open_log() -> SqliteLog:
+    """The log of benchmarks: beside that of other runs, which they would flood.
+
+    Raises:
+        LogNewer, LogDamaged, MachineError: it can't be used; the message says what to do.
+    """
+    return SqliteLog(data_folder(os.environ) / "bench")
+
+
+@dataclass(slots=True)
+class Session:
+    """What one start is about."""
+
+    suite: Suite
+    settings: Settings
+    workers: int
+    max_cost_usd: float | None = None
+    independent: bool = True
+    """Samples are drawn alike and apart, so that pass@k makes sense."""
+    include_weaker: bool = False
+    run: str = ""
+    """Its id, once it has begun."""
+    resumes: bool = False
+    judged: list[BenchJudged] = field(default_factory=list)
+    """All samples, once it has ended."""
+
+    def begin(self, resume: str | None) -> None:
+        """Go on with a run, or take a new id."""
+        self.resumes = resume is not None
+        self.run = resume or new_run_id().replace("run_", "bench_", 1)
+
+    async def work(
+        self,
+        log: SqliteLog,
+        started: BenchStarted,
+        jobs: Iterable[Job],
+        *,
+        on_judged: Callable[[BenchJudged], None],
+    ) -> tuple[Report, str]:
+        """Do what is left of the jobs; gives the report of all that was judged, and why it ended.
+
+        Raises:
+            BadRun: the run to go on with was about something else.
+        """
+        began = time.time()
+        async with AsyncExitStack() as stack:
+            token = await stack.enter_async_context(log.lease(self.run))
+            record = RunLog(self.run, log, token=token)
+            if self.resumes:
+                await record.load()
+                _see_that_it_is_the_same(self.run, record.started, started)
+            else:
+                await record.begin(started)
+            judge = await stack.enter_async_context(
+                open_judge(
+                    self.suite,
+                    backend=self.settings.backend,
+                    python=self.settings.python,
+                    memory_mb=self.settings.memory_mb,
+                )
+            )
+            reason = await run_jobs(
+                jobs,
+                judge,
+                record,
+                workers=self.workers,
+                max_cost_usd=self.max_cost_usd,
+                on_judged=on_judged,
+            )
+            await record.end(reason)
+            self.judged = record.judged
+            report = self._report(started, isolation=judge.isolation, began=began)
+        return report, reason
+
+    def _report(self, started: BenchStarted, *, isolation: str, began: float) -> Report:
+        usage = [one.usage for one in self.judged if one.usage is not None]
+        return make_report(
+            self.suite,
+            [one.verdict for one in self.judged],
+            digests={name: value for name, value in started.digests.items() if name != "suite"},
+            model=started.model,
+            isolation=isolation,
+            usage=sorted(usage, key=lambda one: (one.id, one.sample)),
+            times=Times(
+                started=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(began)),
+                seconds=round(time.time() - began, 3),
+            ),
+            independent=self.independent,
+            count_weaker=self.include_weaker,
+        )
+
+
+def earlier(log: SqliteLog, run: str) -> BenchStarted:
+    """What a run that is to be gone on with was about.
+
+    Raises:
+        BadRun: there is none, or it is no benchmark's.
+    """
+    record = RunLog(run, log, token=0)
+    asyncio.run(record.load())
+    assert record.started is not None
+    return record.started
+
+
+def digests(suite: Suite, more: Mapping[str, str]) -> dict[str, str]:
+    """What a run was made with."""
+    return {"suite": suite.digest, "judge": judge_digest(), **more}
+
+
+def _see_that_it_is_the_same(run: str, before: BenchStarted | None, now: BenchStarted) -> None:
+    assert before is not None
+    changed = sorted(
+        name for name in {*before.digests, *now.digests} if before.digests.get(name) != now.digests.get(name)
+    )
+    if changed:
+        raise BadRun(
+            f"{run} can't be gone on with: since it began, the {', '.join(changed)} changed.\n"
+            "Start a new one, or give it what it began with."
+        )
