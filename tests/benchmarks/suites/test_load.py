@@ -115,3 +115,12 @@ def test_yaml_that_makes_objects_is_refused(tmp_path: Path) -> None:
 def test_an_unknown_name_gets_the_names_that_there_are() -> None:
     with pytest.raises(BadSuite, match="There is no suite and no file 'humanevil'"):
         load_suite("humanevil")
+
+
+def test_the_example_of_the_reference_is_a_suite(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[3] / "docs/reference/suites.md").read_text()
+    (tmp_path / "own.yaml").write_text(page.partition("```yaml\n")[2].partition("```")[0])
+
+    cases = load_suite(tmp_path / "own.yaml").cases
+
+    assert [case.kind for case in cases] == ["function", "script", "repository"]
