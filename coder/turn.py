@@ -21,6 +21,8 @@ from coder.workbench import Workbench
 MOST_SHRINKS = 4
 MOST_CONTINUATIONS = 2
 SUMMARY_TOKENS = 400
+MOST_CHARACTERS_A_TOKEN = 16
+"""An answer with more was cut off by us: its endpoint knows no limit."""
 
 
 class BudgetSpent(Exception):
@@ -91,8 +93,7 @@ class Turn:
         answer = await self._call(self._model, sent, sampling)
         text = answer.text
         for _ in range(MOST_CONTINUATIONS):
-            # A model on this machine's own cores that comes to its limit has lost its thread.
-            if answer.finish != "length" or not answer.text.strip() or self._model.name.startswith("local/"):
+            if not self._can_go_on(answer, sampling):
                 break
             asked = [
                 *sent,
@@ -102,6 +103,13 @@ class Turn:
             answer = await self._call(self._model, asked, sampling)
             text += answer.text
         return text
+
+    def _can_go_on(self, answer: CallAnswered, sampling: Sampling) -> bool:
+        """Whether an answer was cut off, by a model that keeps to its limit and may have more to say."""
+        # A model on this machine's own cores that comes to its limit has lost its thread.
+        is_weak = self._model.name.startswith("local/")
+        most = MOST_CHARACTERS_A_TOKEN * sampling.max_tokens
+        return answer.finish == "length" and 0 < len(answer.text.strip()) <= most and not is_weak
 
     async def _summary(self, sent: list[ChatMessage], sampling: Sampling) -> str:
         """What a summarizer says of the text that is left out; empty where the user has named none."""

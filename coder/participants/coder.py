@@ -12,6 +12,8 @@ from coder.view import coder_view
 MAX_REASKS = 2
 """Questions about form in one turn; they cost calls but no repair."""
 _FRESH_TEMPERATURE = 0.8
+_MOST_QUOTED = 24_000
+"""Characters of an answer whose form was off."""
 _EMBEDDED_TOKENS = 768
 """A model on this machine's own cores that writes more than this for one answer has lost its thread."""
 
@@ -52,10 +54,18 @@ class Coder:
             said = text
             view = [
                 *view,
-                ChatMessage(role="assistant", content=text or "(empty answer)"),
+                ChatMessage(role="assistant", content=_quoted(text)),
                 ChatMessage(role="user", content=parsed.problem),
             ]
         return parsed, text
+
+
+def _quoted(text: str) -> str:
+    """An answer as the next question quotes it: one without end must not cost again what it cost once."""
+    if len(text) <= _MOST_QUOTED:
+        return text or "(empty answer)"
+    half = _MOST_QUOTED // 2
+    return f"{text[:half]}\n[… {len(text) - 2 * half} characters …]\n{text[-half:]}"
 
 
 def _sampling(state: State, upcoming: Round, reask: int) -> Sampling:
