@@ -9,6 +9,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from sandbox.owner import this_process
+
 _ROOT = Path("/sys/fs/cgroup")
 _PATIENCE_S, _AGAIN_S = 2.0, 0.01
 _LONGEST = 1 << 16
@@ -102,20 +104,41 @@ class Group:
         return 0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Groups:
-    """The folder of one sandbox, in which each run gets a group."""
+    """The folder of one sandbox, in which each run gets a group.
 
-    version: int
-    memory: str
-    pids: str
+    It is planned first and made later: whoever removes it at the end must know of it before it is there.
+    """
+
+    places: list[tuple[int, str, str]]
+    """Where it could be, best first: version, and the folders of the two controllers."""
+    version: int = 0
+    memory: str = ""
+    pids: str = ""
     _spare: list[Group] = field(default_factory=list)
     _numbers: Iterator[int] = field(default_factory=itertools.count)
 
     @property
     def folders(self) -> list[str]:
-        """What the keeper removes at the end."""
-        return sorted({self.memory, self.pids})
+        """What the keeper removes at the end, if it is there."""
+        return sorted({folder for _, *both in self.places for folder in both})
+
+    def make(self) -> bool:
+        """Make the folder at the first place where it works: found out by doing."""
+        for version, memory, pids in self.places:
+            self.version, self.memory, self.pids = version, memory, pids
+            try:
+                for folder in {memory, pids}:
+                    os.mkdir(folder)
+                if version == 2:
+                    _write(f"{memory}/cgroup.subtree_control", "+memory +pids")
+                self.take(memory_bytes=64 << 20, processes=8).remove()
+            except OSError:
+                self._take_back()
+                continue
+            return True
+        return False
 
     def take(self, *, memory_bytes: int, processes: int, limited: bool = True) -> Group:
         """A group for one run, with its limits unless a test has turned them off."""
@@ -142,6 +165,14 @@ class Groups:
         else:
             group.remove()
 
+    def _take_back(self) -> None:
+        """Remove what a failed attempt has made; a folder that can't be removed was never ours."""
+        for folder in {self.memory, self.pids}:
+            for place in (f"{folder}/run-0", folder):
+                with suppress(OSError):
+                    os.rmdir(place)
+        self._numbers = itertools.count()
+
     def remove(self) -> None:
         """Remove what is left of the folders; waits two seconds at most for the last process to go."""
         self._spare.clear()
@@ -156,22 +187,10 @@ class Groups:
             time.sleep(_AGAIN_S)
 
 
-def make_groups() -> Groups | None:
-    """A folder for the groups of one sandbox, or None where none can be made: found out by making one."""
-    name = f"coder-{os.getpid()}-{uuid.uuid4().hex[:12]}"
-    for version, memory, pids in _places():
-        groups = Groups(version, f"{memory}/{name}", f"{pids}/{name}")
-        try:
-            for folder in groups.folders:
-                os.mkdir(folder)
-            if version == 2:
-                _write(f"{groups.memory}/cgroup.subtree_control", "+memory +pids")
-            groups.take(memory_bytes=64 << 20, processes=8).remove()
-        except OSError:
-            _remove_quietly(groups)
-            continue
-        return groups
-    return None
+def plan_groups() -> Groups:
+    """A folder for the groups of one sandbox of this process, not made yet."""
+    name = f"coder-{this_process().mark}-{uuid.uuid4().hex[:8]}"
+    return Groups([(version, f"{memory}/{name}", f"{pids}/{name}") for version, memory, pids in _places()])
 
 
 def _places() -> list[tuple[int, Path, Path]]:
@@ -190,15 +209,6 @@ def _places() -> list[tuple[int, Path, Path]]:
             if folder.is_relative_to(_ROOT) and (folder / "cgroup.controllers").exists():
                 places.append((2, folder, folder))
     return places
-
-
-def _remove_quietly(groups: Groups) -> None:
-    """Take back what a failed attempt has made; a folder that can't be removed was never ours."""
-    for folder in groups.folders:
-        with suppress(OSError):
-            os.rmdir(f"{folder}/run-0")
-        with suppress(OSError):
-            os.rmdir(folder)
 
 
 def _write(path: str, value: object) -> None:

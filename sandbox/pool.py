@@ -18,6 +18,8 @@ from sandbox.verify import namespaces_of, verify
 
 _EXTRA_PROCESSES = 2
 """The reaper, and a moment of overlap while a process is replaced."""
+_OLDEST_S = 600.0
+"""A child that nobody wanted for so long is replaced: what it was isolated for is long past."""
 
 
 class Pool:
@@ -33,6 +35,7 @@ class Pool:
         without: frozenset[str],
         fresh: bool = False,
         preload: Sequence[str] = (),
+        oldest_s: float = _OLDEST_S,
         network: Network | None = None,
     ) -> None:
         """`fresh` children get a workspace of their own, and `take_workspace` gives it."""
@@ -41,6 +44,8 @@ class Pool:
         self._apart_from = (namespaces_of("self"), namespaces_of(server))
         self._preload = preload
         self._idle: deque[Child] = deque()
+        self._oldest_s = oldest_s
+        self._retiring: dict[Child, asyncio.TimerHandle] = {}
         self._coming: set[Child] = set()
         self._waiting: deque[asyncio.Future[Child]] = deque()
         self._size = max(1, min(len(os.sched_getaffinity(0)), 4))
@@ -91,6 +96,9 @@ class Pool:
             child.kill(outright=True)
         for child in (*self._idle, *self._coming):
             child.discard()
+        for timer in self._retiring.values():
+            timer.cancel()
+        self._retiring.clear()
         self._idle.clear()
         self._coming.clear()
 
@@ -102,6 +110,7 @@ class Pool:
     def _take_idle(self) -> Child | None:
         while self._idle:
             child = self._idle.popleft()
+            self._retiring.pop(child).cancel()
             if not child.gone.is_set():
                 return child
         return None
@@ -171,10 +180,18 @@ class Pool:
                 waiter.set_exception(child.failure)
         elif waiter is None:
             self._idle.append(child)
+            loop = asyncio.get_running_loop()
+            self._retiring[child] = loop.call_later(self._oldest_s, self._retire, child)
         elif waiter.done():
             child.discard()
         else:
             waiter.set_result(child)
+
+    def _retire(self, child: Child) -> None:
+        del self._retiring[child]
+        self._idle.remove(child)
+        child.discard()
+        self.fill()
 
     def _next_waiter(self) -> "asyncio.Future[Child] | None":
         while self._waiting:

@@ -12,7 +12,7 @@ from contextlib import suppress
 from typing import IO, Protocol
 
 from sandbox.capabilities import capabilities_of
-from sandbox.cgroups import Groups, make_groups
+from sandbox.cgroups import Groups, plan_groups
 from sandbox.contract import Capability
 from sandbox.errors import SandboxBroken
 from sandbox.interpreter import Interpreter, describe
@@ -212,11 +212,14 @@ async def start_server(policy: Policy, build: Builder, *, without: frozenset[str
         ValueError: the policy names an interpreter that can't be used.
     """
     interpreter = with_kernel(describe(policy.python)) if policy.kernel else describe(policy.python)
-    server = Server(interpreter, None if "cgroup" in without else make_groups(), without)
+    planned = None if "cgroup" in without else plan_groups()
+    server = Server(interpreter, planned, without)
     server.landlock = landlock
     shown = () if policy.network == "none" else (CERTIFICATES,)
     try:
         server.launch(build(interpreter, server.groups, without=without, shown=shown))
+        if planned is not None and not planned.make():
+            server.groups = None
         await server.greet(policy)
     except OSError as error:
         await server.close()

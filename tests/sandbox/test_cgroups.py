@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from sandbox import Policy, PythonCode, open_sandbox
-from sandbox.cgroups import Group
+from sandbox.cgroups import Group, Groups, plan_groups
 
 
 def test_a_group_that_can_not_be_read_any_more_has_killed_nothing(tmp_path: Path) -> None:
@@ -60,3 +60,22 @@ async def test_a_run_is_not_blamed_for_the_memory_of_the_one_before() -> None:
             assert (await box.run(greedy)).killed_by == "memory"
 
             assert (await box.run(PythonCode(source="raise SystemExit(9)"))).status == "error"
+
+
+def test_folders_are_known_before_they_are_made() -> None:
+    planned = plan_groups()
+    assert not any(Path(folder).exists() for folder in planned.folders)
+
+    if planned.make():
+        assert {planned.memory, planned.pids} <= set(planned.folders)
+        planned.remove()
+
+    assert not any(Path(folder).exists() for folder in planned.folders)
+
+
+def test_where_no_group_can_be_made_nothing_is_left_of_the_attempt(tmp_path: Path) -> None:
+    place = str(tmp_path / "coder")  # a plain folder has none of the kernel's files
+
+    assert not Groups([(2, place, place), (1, place, place)]).make()
+
+    assert not list(tmp_path.iterdir())

@@ -1,0 +1,75 @@
+"""Children that wait to be lent: how many, for how long, and what 200 runs at once get."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from sandbox import Policy, PythonCode, SandboxBroken, open_sandbox
+from sandbox.bubblewrap import open_bubblewrap
+from sandbox.child import Child
+from sandbox.limits import resolve
+from sandbox.pool import Pool
+
+USUAL = resolve(Policy(), None)
+AT_ONCE = 200
+
+
+@pytest.fixture
+async def young() -> AsyncIterator[Pool]:
+    """A pool whose children are replaced after a tenth of a second."""
+    async with open_bubblewrap(Policy()) as box:
+        server = box._server
+        pool = Pool(
+            server.control, server=server.pid, usual=USUAL, groups=None, without=frozenset(), oldest_s=0.1
+        )
+        yield pool
+        pool.break_down(SandboxBroken("the test is over"))
+        await pool.wait_until_gone()
+
+
+async def test_a_child_that_nobody_wants_for_long_is_replaced(young: Pool) -> None:
+    taken = await young.lend(USUAL)
+    taken.discard()
+    young.give_back(taken)
+    first = await _idle(young)
+
+    async with asyncio.timeout(10):
+        await first.gone.wait()
+
+    another = await young.lend(USUAL)
+    assert another is not first
+    assert not another.gone.is_set()
+    another.discard()
+
+
+async def _idle(pool: Pool) -> Child:
+    """A child that waits in a pool."""
+    async with asyncio.timeout(10):
+        while not pool._idle:  # noqa: ASYNC110 - a pool tells nobody of a child that waits
+            await asyncio.sleep(0)
+    return pool._idle[0]
+
+
+async def test_two_hundred_runs_at_once_all_end_as_they_should() -> None:
+    async with open_sandbox() as box:
+        programs = [PythonCode(source=f"print({number})") for number in range(AT_ONCE)]
+
+        results = await asyncio.gather(*(box.run(program) for program in programs))
+
+    assert [result.stdout for result in results] == [f"{number}\n" for number in range(AT_ONCE)]
+    assert max(result.wall_s for result in results) < USUAL.wall_s
+
+
+async def test_two_hundred_runs_that_are_cancelled_at_once_leave_a_sandbox_that_works() -> None:
+    async with open_sandbox() as box:
+        began = asyncio.Event()
+        endless = PythonCode(source="print('up', flush=True)\nwhile True: pass")
+        runs = [box.run(endless, on_output=lambda *_: began.set()) for _ in range(AT_ONCE)]
+        running = [asyncio.create_task(one) for one in runs]
+        await began.wait()
+        for one in running:
+            one.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+
+        assert (await box.run(PythonCode(source="print(1)"))).stdout == "1\n"
