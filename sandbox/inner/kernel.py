@@ -17,23 +17,25 @@ from sandbox.inner.root import KERNEL
 if TYPE_CHECKING:
     from sandbox.inner.channel import Channel
 
-_HOME = "/tmp/.kernel"
-"""/tmp is this child's alone: a start reads nothing that the cells of another kernel have left."""
 _FOLDERS = {"IPYTHONDIR": "ipython", "JUPYTER_CONFIG_DIR": "config", "JUPYTER_RUNTIME_DIR": "runtime"}
 _NEEDED = ("ipykernel", "jupyter_client")
 
 
 def main(channel: Channel, arguments: dict[str, Any]) -> None:
-    """Start a kernel and serve cells until the host, the kernel or this process is gone."""
+    """Start a kernel and serve cells until the host, the kernel or this process is gone.
+
+    `home` is a folder that isn't there yet: a start reads nothing that the cells of another kernel have left.
+    """
+    home = str(arguments["home"])
     if not _can_import():
         sys.path.append(KERNEL)  # last: what the interpreter has itself goes before it
         if not _can_import():
             channel.send(MISSING + NUMBER.pack(0))
             return
     for name, folder in _FOLDERS.items():
-        os.environ[name] = f"{_HOME}/{folder}"
+        os.environ[name] = f"{home}/{folder}"
     os.environ["JUPYTER_NO_CONFIG"] = "1"
-    connection = kernel_client.prepare(_HOME)
+    connection = kernel_client.prepare(home)
     kernel_process.load()
     # Forked, not started anew: what both need is imported once, and there are no threads yet.
     pid = os.fork()

@@ -23,6 +23,9 @@ _GRACE_S = 0.25
 _PATIENCE_S = 0.15
 """From there until the caller has a Result, whether or not anybody could say how the kernel ended."""
 _BEGUN = Sign("begun")
+_APART = ("bubblewrap",)
+"""Backends that give each kernel a /tmp and processes of its own. Elsewhere the cells of one kernel could
+reach another, so that none is kept ready, and none starts before the one before it has ended."""
 
 
 class Kernel:
@@ -37,7 +40,9 @@ class Kernel:
         """`without`: mechanisms to leave off, of wall, kill and output; only tests do, to see an escape."""
         self.sandbox = sandbox
         """Its workspace is the one that cells find themselves in; files last over a restart."""
-        self._policy, self._wants_spare, self._without = policy, spare, without
+        self._policy, self._without = policy, without
+        self._is_apart = sandbox.backend in _APART
+        self._wants_spare = spare and self._is_apart
         self._turn = asyncio.Lock()
         self._cells = 0
         self._session: Session | None = None
@@ -206,8 +211,13 @@ class Kernel:
                     self._coming = None
 
     def _boot(self) -> "asyncio.Task[Session]":
+        return asyncio.ensure_future(self._start_one())
+
+    async def _start_one(self) -> Session:
+        if not self._is_apart and self._ending:
+            await asyncio.wait(self._ending)
         install = install_command(self.sandbox, self._policy)
-        return asyncio.ensure_future(Session.boot(self.sandbox, self._policy.processes, install=install))
+        return await Session.boot(self.sandbox, self._policy.processes, install=install)
 
 
 async def _interrupt(session: Session, reader: "asyncio.Task[Done | None]", grace_s: float | None) -> None:

@@ -39,7 +39,8 @@ async def kernel_in(
     Args:
         sandbox: where; opened with `policy.kernel`, unless its interpreter has ipykernel itself.
         policy: the one that it was opened with.
-        spare: keep a second kernel started, so that a restart takes no time.
+        spare: keep a second kernel started, so that a restart takes no time; only where the backend keeps one
+            from the cells of the other, as bubblewrap does.
         without: mechanisms to leave off, by name; only tests do, to see a cell escape.
 
     Raises:

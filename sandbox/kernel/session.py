@@ -1,6 +1,7 @@
 """One kernel from its start to its end, as the host knows it."""
 
 import asyncio
+import secrets
 from collections.abc import Callable
 
 from sandbox.contract import Running, Sandbox
@@ -43,7 +44,8 @@ class Session:
         limits = Limits(
             wall_s=_LONGEST_S, cpu_s=_LONGEST_S, processes=min(processes + _OWN_PROCESSES, 1 << 16)
         )
-        session = cls(await sandbox.start("kernel", {}, limits=limits))
+        home = f"/tmp/.kernel-{secrets.token_hex(8)}"
+        session = cls(await sandbox.start("kernel", {"home": home}, limits=limits))
         try:
             async with asyncio.timeout(_BOOT_S):
                 said = await session._receive()

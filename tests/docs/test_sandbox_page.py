@@ -1,4 +1,4 @@
-"""Every example on the page about the sandbox alone prints what stands beside it."""
+"""Every example on the pages about the sandbox alone and its kernel prints what stands beside it."""
 
 import ast
 import inspect
@@ -11,7 +11,8 @@ import pytest
 
 PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "use-the-sandbox-alone.md"
 BLOCKS = re.findall(r"^```python\n(.*?)^```$", PAGE.read_text(), flags=re.MULTILINE | re.DOTALL)
-FIRST, *EXAMPLES = BLOCKS
+KERNEL = (PAGE.parent / "use-a-kernel.md").read_text()
+FIRST, *EXAMPLES = [*BLOCKS, *re.findall(r"^```python\n(.*?)^```$", KERNEL, flags=re.MULTILINE | re.DOTALL)]
 
 
 def comment(line: str) -> str:
@@ -39,4 +40,4 @@ async def test_an_example_prints_what_stands_beside_it(example: str) -> None:
 
 
 def test_the_page_has_its_examples() -> None:
-    assert len(EXAMPLES) == 8
+    assert len(EXAMPLES) == 9

@@ -24,7 +24,7 @@ ENDLESS = {
     "stops its client": "os.kill(os.getppid(), signal.SIGSTOP)\nwhile True: pass",
     "forks and waits": "os.fork()\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\nwhile True: time.sleep(60)",
     "takes its client's sockets away": (
-        "import glob\n[os.unlink(path) for path in glob.glob('/tmp/.kernel/kernel-*')]\n"
+        "import glob\n[os.unlink(path) for path in glob.glob('/tmp/.kernel*/kernel-*')]\n"
         "signal.signal(signal.SIGINT, signal.SIG_IGN)\nwhile True: pass"
     ),
     "prints without end": (
