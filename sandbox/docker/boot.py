@@ -182,6 +182,7 @@ def run_settings(
         "tidy": [TEMPORARY, SHARED] if tidy and "tidy" not in recipe.without else [],
         "files": True,
         "first_to_die": True,
+        "preload": list(recipe.policy.preload),
     }
 
 

@@ -17,7 +17,7 @@ LEASE_S = 60.0
 _BEAT_S = 5.0
 _LONGEST_LINE = 1 << 16
 _LAST_WORDS = 4096
-_FIRST_GROUP, _GROUPS = 1000, 60_000
+_FIRST_GROUP, _LAST_GROUP = 1000, 61_000
 """Group ids of runs; those of a rootless engine end at 65,535."""
 
 
@@ -42,7 +42,7 @@ class Control:
         self._loop = asyncio.get_running_loop()
         self._on_end = on_end
         self._attached = Attached(connection, self._hear, self._cut)
-        self._numbers = itertools.count()
+        self._numbers = itertools.cycle(range(_FIRST_GROUP, _LAST_GROUP))
         self._rest = b""
         self._last_words = b""
         self._hello: asyncio.Future[tuple[int, int]] = self._loop.create_future()
@@ -66,7 +66,9 @@ class Control:
 
     def hold(self) -> int:
         """A group for a run that is being started; from now on it isn't mistaken for a leftover."""
-        group = _FIRST_GROUP + next(self._numbers) % _GROUPS
+        group = next(self._numbers)
+        while group in self._ended:  # of one that has run for that long
+            group = next(self._numbers)
         self._ended[group] = self._loop.create_future()
         self._watching[group] = self._loop.create_future()
         if self.broken is not None:

@@ -127,6 +127,7 @@ class Execution:
             self._over.set_result(None)
         else:
             self._over.set_exception(broken)
+            self._over.exception()  # an entry's owner may never ask how it ended
 
     def _give_up(self) -> None:
         if not self._over.done():

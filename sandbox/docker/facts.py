@@ -21,8 +21,8 @@ class Facts:
     swap: int | None
     """Memory and swap together with cgroup v1, swap alone with v2; bytes, -1 for no limit."""
     pids: int | None
-    root: str
-    """`ro` or `rw`."""
+    writable: Sequence[str]
+    """Where disks are mounted so that something could be written there: `/` for the root."""
     interfaces: Sequence[str]
     swap_total: int
     """KiB of swap that the machine has."""
@@ -54,7 +54,7 @@ def check(said: Mapping[str, Any], recipe: Recipe) -> Facts:
     kept = {
         "memory": _is_within(facts.memory, memory(recipe.policy.memory_mb)),
         "processes": _is_within(facts.pids, recipe.processes),
-        "read-only": facts.root == "ro",
+        "read-only": not facts.writable,
         "network": set(facts.interfaces) <= {"lo"},
         "folders": all(_has_no_more(facts.sizes[folder], room) for folder, room in recipe.rooms.items()),
     }

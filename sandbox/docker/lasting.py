@@ -8,7 +8,7 @@ from sandbox.docker.chores import Chores
 from sandbox.docker.container import Container
 from sandbox.docker.control import Ended
 from sandbox.docker.prepared import Prepared, prepare
-from sandbox.errors import SandboxBroken
+from sandbox.errors import SandboxError
 from sandbox.limits import RunLimits
 
 
@@ -100,7 +100,7 @@ class Lasting:
         try:
             await self.container.limit(self._usual, kept_bytes=self._kept_bytes)
             self._spare = await prepare(self.container, self._usual, tidy=True)
-        except SandboxBroken:
+        except SandboxError:
             self._spare = None  # whoever comes next makes one, and hears why it can't be
         finally:
             self._making = None

@@ -11,7 +11,7 @@ from sandbox.docker.boot import SINGLE, UID, run_settings
 from sandbox.docker.container import Container
 from sandbox.docker.control import Ended
 from sandbox.docker.engine import plain_socket
-from sandbox.errors import FileRefused, SandboxBroken
+from sandbox.errors import FileRefused, PolicyUnmet, SandboxBroken
 from sandbox.inner.wire import HEADER, READY
 from sandbox.limits import RunLimits
 from sandbox.output import Stream
@@ -48,6 +48,7 @@ class Prepared:
         """Have it put up its walls, and have them looked at.
 
         Raises:
+            PolicyUnmet: the image hasn't got a module that the policy preloads.
             SandboxBroken: it can't, or isn't confined as it must be.
         """
         settings = run_settings(
@@ -59,7 +60,7 @@ class Prepared:
         try:
             async with asyncio.timeout(_START_S):
                 await self.attached.send(frame(settings))
-                await self._exactly(len(READY))
+                await self._hear_ready()
                 self.kept_bytes = await self.container.control.watch(self.group)
         except TimeoutError as error:
             raise SandboxBroken(f"A process in the container was not ready in {_START_S:.0f} s.") from error
@@ -163,6 +164,14 @@ class Prepared:
             pass  # the container is gone, and it with it
         control.forget(self.group)
 
+    async def _hear_ready(self) -> None:
+        if await self._exactly(len(READY)) == READY:
+            return
+        (length,) = HEADER.unpack(await self._exactly(HEADER.size))
+        said = ascii((await self._exactly(min(length, _LAST_WORDS))).decode("ascii", "replace"))[1:-1]
+        names = ", ".join(self.container.recipe.policy.preload)
+        raise PolicyUnmet(f"The policy preloads {names}, which can't be imported in the image: {said}")
+
     def _hear(self, stream: Stream, content: bytes) -> None:
         if stream == "stderr":
             self._last_words = (self._last_words + content)[-_LAST_WORDS:]
@@ -200,6 +209,7 @@ async def prepare(container: Container, limits: RunLimits, *, tidy: bool) -> Pre
         tidy: whether nothing else runs there, so that what earlier runs left can be removed.
 
     Raises:
+        PolicyUnmet: the image hasn't got a module that the policy preloads.
         SandboxBroken: it could not be started.
     """
     control, engine = container.control, container.engine

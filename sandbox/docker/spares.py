@@ -55,9 +55,10 @@ class Spares:
         return taken
 
     def give_back(self, taken: Prepared) -> None:
-        """It has served: its container is removed, beside whatever comes next."""
-        self._lent.discard(taken)
-        self._chores.start(self._remove(taken.container))
+        """It has served: its container is removed, beside whatever comes next. Idempotent."""
+        if taken in self._lent:
+            self._lent.discard(taken)
+            self._chores.start(self._remove(taken.container))
 
     async def close(self) -> None:
         """End every container; nobody gets one any more."""
@@ -65,8 +66,10 @@ class Spares:
         if self._making is not None:
             await asyncio.wait([self._making])
         await self._drop()
-        for taken in self._lent:
-            taken.container.control.close()
+        for taken in list(self._lent):
+            self.give_back(taken)
+        for _ in range(_AT_ONCE):  # those too that were being opened
+            await self._places.acquire()
 
     async def _take_spare(self, limits: RunLimits) -> Prepared | None:
         if self._making is not None:

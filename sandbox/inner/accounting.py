@@ -12,6 +12,7 @@ from typing import Any
 _V1 = "/sys/fs/cgroup/{0}/{0}.{1}"
 _V2 = "/sys/fs/cgroup/{0}"
 _KILLS = "oom_kill"
+_KERNELS = ("proc", "sysfs", "cgroup", "cgroup2", "devpts", "mqueue", "tmpfs")
 _SOURCES = {
     "memory": ((_V2.format("memory.max"), ""), (_V1.format("memory", "limit_in_bytes"), "")),
     "swap": ((_V2.format("memory.swap.max"), ""), (_V1.format("memory", "memsw.limit_in_bytes"), "")),
@@ -40,7 +41,7 @@ def read(name: str) -> int | None:
 def machine(folders: list[str]) -> dict[str, Any]:
     """What holds this container, as the kernel has it."""
     with open("/proc/self/mounts") as file:
-        root = next(line.split()[3].split(",")[0] for line in file if line.split()[1] == "/")
+        mounts = [line.split() for line in file]
     with open("/proc/net/dev") as file:
         interfaces = [line.partition(":")[0].strip() for line in file if ":" in line]
     with open("/proc/meminfo") as file:
@@ -48,13 +49,18 @@ def machine(folders: list[str]) -> dict[str, Any]:
     return {
         "cgroup": 2 if os.path.exists(_V2.format("cgroup.controllers")) else 1,
         **{name: read(name) for name in ("memory", "swap", "pids")},
-        "root": root,
+        "writable": [place for _, place, kind, options, *_ in mounts if _is_disk(kind, options)],
         "interfaces": interfaces,
         "swap_total": swap_total,
         "sizes": {folder: _size_of(folder) for folder in folders},
         "machine": os.uname().machine,
         "path": os.environ.get("PATH", os.defpath),
     }
+
+
+def _is_disk(kind: str, options: str) -> bool:
+    """Whether a mount can be written to, and isn't made of memory or of the kernel's own files."""
+    return options.split(",")[0] == "rw" and kind not in _KERNELS
 
 
 def _size_of(folder: str) -> list[int]:

@@ -15,14 +15,14 @@ import socket
 import sys
 from typing import TYPE_CHECKING, Any
 
-from sandbox.inner import landlock
+from sandbox.inner import landlock, preload
 from sandbox.inner.channel import Channel
 from sandbox.inner.duplex import Duplex
 from sandbox.inner.execute import become
 from sandbox.inner.seccomp import Filter
 from sandbox.inner.syscalls import write_file
 from sandbox.inner.walls import Rlimits, Walls, confine, tighten
-from sandbox.inner.wire import HEADER, READY
+from sandbox.inner.wire import FAILED, HEADER, READY
 
 if TYPE_CHECKING:
     from sandbox.inner.filing import Filing
@@ -46,6 +46,8 @@ def main(source: int = _STDIN) -> int:
         tidy: folders that are emptied before, with what else an earlier run left outside of the workspace.
         files: whether it answers requests about files while it waits for its job.
         first_to_die: whether it goes before others where memory is short.
+        preload: modules that are imported before it says that it is ready; else it says FAILED and, as a
+            message, why.
 
     The job is as for a child of the server: `kind` with what belongs to it, `environment`, `rlimits`, and
     `stdin`: whether the program reads standard input. An entry has its channel over `source`, and over
@@ -59,7 +61,7 @@ def main(source: int = _STDIN) -> int:
     if sys.flags.no_site:
         site.main()
     if settings["ready"] is not None:
-        os.write(settings["ready"], READY)
+        os.write(settings["ready"], _load(settings.get("preload")))
     job = receive(source)
     while filing is not None and job["kind"] == "files":
         filing.answer(job)
@@ -109,6 +111,19 @@ def _serve_container(settings: dict[str, Any], source: int) -> Filing | None:
         settings["workspace"], source, settings["ready"]
     )
     return filing
+
+
+def _load(names: list[str] | None) -> bytes:
+    """Import modules, and say what came of it. What they print goes to standard error meanwhile."""
+    if not names:
+        return READY
+    kept = os.dup(_STDOUT)
+    os.dup2(_STDERR, _STDOUT)
+    said = preload.answer(names)
+    sys.stdout.flush()
+    os.dup2(kept, _STDOUT)
+    os.close(kept)
+    return said if said == READY else FAILED + HEADER.pack(len(said) - 1) + said[1:]
 
 
 def _arrange(job: dict[str, Any], source: int) -> Channel | None:

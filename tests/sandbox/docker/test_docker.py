@@ -2,18 +2,24 @@
 
 import asyncio
 import dataclasses
+import io
 import os
+import signal
 import subprocess
 import sys
+import tarfile
 import time
+import uuid
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import docker
 import pytest
 
 from sandbox import BackendMissing, Command, Limits, Policy, PolicyUnmet, PythonCode, SandboxBroken
+from sandbox.check import Assertion, check
 from sandbox.docker.labels import OWNER, labels, reap_containers
 from sandbox.docker.sandbox import DockerSandbox, open_docker
 from sandbox.owner import this_process
@@ -26,7 +32,7 @@ from tests.docker_engine import (
     require_docker,
     wait_until_none_of,
 )
-from tests.ordinary_user import REPOSITORY
+from tests.ordinary_user import REPOSITORY, run_as_ordinary_user
 
 FOREVER = PythonCode(source="import time\nprint('on', flush=True)\ntime.sleep(600)")
 
@@ -207,6 +213,90 @@ async def test_a_missing_image_says_how_to_build_it() -> None:
             pass
 
 
+async def test_an_image_without_python_says_what_it_lacks() -> None:
+    name = _import_empty_image()
+    try:
+        with pytest.raises(BackendMissing, match="no python3 on its PATH"):
+            async with open_docker(Policy(image=name)):
+                pass
+    finally:
+        _remove_image(name)
+
+
+async def test_modules_are_there_before_a_run_begins() -> None:
+    async with open_docker(POLICY.model_copy(update={"preload": ("sqlite3",)})) as box:
+        result = await box.run(PythonCode(source="import sys; print('sqlite3' in sys.modules)"))
+
+    assert result.stdout == "True\n"
+
+
+async def test_a_module_that_the_image_lacks_is_told() -> None:
+    async with open_docker(POLICY.model_copy(update={"preload": ("no_such_module",)})) as box:
+        with pytest.raises(PolicyUnmet, match="No module named 'no_such_module'"):
+            await box.run(PythonCode(source="print(1)"))
+
+
+async def test_a_user_who_may_not_talk_to_the_engine_is_told() -> None:
+    script = """
+import asyncio
+from sandbox import BackendMissing, open_sandbox
+async def main():
+    try:
+        async with open_sandbox(backend="docker"):
+            print("opened")
+    except BackendMissing as error:
+        print(error)
+asyncio.run(main())
+"""
+    ended = await asyncio.to_thread(run_as_ordinary_user, script, timeout_s=60)
+
+    assert "may not talk to the Docker engine" in ended.stdout, ended.stderr
+
+
+async def test_closing_ends_runs_that_are_at_work() -> None:
+    printing = asyncio.Event()
+    opening = open_docker(POLICY)
+    box = await opening.__aenter__()
+    runs = [
+        asyncio.create_task(box.run(FOREVER, on_output=lambda *_: printing.set())),
+        asyncio.create_task(box.run(FOREVER)),
+        asyncio.create_task(box.run(FOREVER, fresh=True)),
+    ]
+    entry = await box.start("echo", {})
+    await printing.wait()
+
+    await opening.__aexit__(None, None, None)
+
+    for run in runs:
+        with pytest.raises(SandboxBroken):
+            await run
+    assert await entry.receive() is None
+    assert await containers(this_process().mark) == []
+
+
+async def test_a_run_can_be_cancelled_at_any_moment(box: DockerSandbox) -> None:
+    for delay in (0, 0.01, 0.02, 0.05, 0.1, 0.2):
+        running = asyncio.create_task(box.run(FOREVER))
+        await asyncio.wait([running], timeout=delay)
+        running.cancel()
+        await asyncio.wait([running])
+
+    source = "import os; print(sum(name.isdigit() for name in os.listdir('/proc')))"
+    assert (await box.run(PythonCode(source=source))).stdout == "2\n"
+
+
+async def test_a_check_works_between_two_containers(box: DockerSandbox) -> None:
+    async with open_docker(POLICY) as checker:
+        await box.write("solution.py", b"def add(a, b):\n    return a + b\n")
+
+        right, wrong = [
+            await check(box, checker, [Assertion(source=f"assert add(2, 3) == {value}")]) for value in (5, 6)
+        ]
+
+    assert right.passed
+    assert not wrong.passed
+
+
 async def test_an_unknown_runtime_is_an_error_that_names_it() -> None:
     with pytest.raises(SandboxBroken, match="no-such-runtime"):
         async with open_docker(POLICY.model_copy(update={"runtime": "no-such-runtime"})):
@@ -218,6 +308,14 @@ async def test_an_unknown_runtime_is_an_error_that_names_it() -> None:
 async def test_a_network_is_refused() -> None:
     with pytest.raises(PolicyUnmet, match="network"):
         async with open_docker(POLICY.model_copy(update={"network": ("example.org",)})):
+            pass
+
+
+async def test_without_its_package_the_backend_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "docker", None)
+
+    with pytest.raises(BackendMissing, match=r"pip install 'coder-agent\[docker\]'"):
+        async with open_docker(POLICY):
             pass
 
 
@@ -316,6 +414,34 @@ async def test_an_owner_that_is_killed_before_its_container_starts_needs_the_kee
     assert await reap_containers() == [name.lstrip("/") for name in left]
 
 
+_QUIET = """
+import asyncio
+from sandbox import PythonCode
+from sandbox.docker import boot
+from sandbox.docker.sandbox import open_docker
+from sandbox.owner import this_process
+from tests.docker_engine import POLICY
+boot.LEASE_S = 2.0
+async def main():
+    async with open_docker(POLICY) as box:
+        print(this_process().mark, flush=True)
+        await box.run(PythonCode(source="import time; time.sleep(600)"))
+asyncio.run(main())
+"""
+
+
+async def test_an_owner_that_is_not_heard_of_for_a_lease_loses_its_container() -> None:
+    """It lives, and so does its line to pid 1; but nothing comes over it."""
+    with _owner(script=_QUIET) as owner:
+        mark = await asyncio.to_thread(owner.stdout.readline)  # type: ignore[union-attr]
+        owner.send_signal(signal.SIGSTOP)
+
+        left = await wait_until_none_of(mark.strip(), seconds=10)
+
+        owner.kill()
+    assert left == []
+
+
 async def test_reaping_removes_what_a_dead_owner_left_and_nothing_else(box: DockerSandbox) -> None:
     me = this_process()
     dead = dataclasses.replace(me, started=me.started + 1).mark
@@ -331,9 +457,27 @@ async def test_reaping_removes_what_a_dead_owner_left_and_nothing_else(box: Dock
         await remove_containers(made)
 
 
-def _create(marked: dict[str, str]) -> str:
-    import docker
+def _import_empty_image() -> str:
+    empty = io.BytesIO()
+    tarfile.open(fileobj=empty, mode="w").close()
+    name = f"coder-test-{uuid.uuid4().hex[:8]}:empty"
+    client = docker.from_env()
+    try:
+        client.api.import_image_from_data(empty.getvalue(), *name.split(":"))
+    finally:
+        client.close()
+    return name
 
+
+def _remove_image(name: str) -> None:
+    client = docker.from_env()
+    try:
+        client.images.remove(name, force=True)
+    finally:
+        client.close()
+
+
+def _create(marked: dict[str, str]) -> str:
     client = docker.from_env()
     try:
         container = client.containers.create(IMAGE, ["true"], labels=marked, network_mode="none")
@@ -342,8 +486,8 @@ def _create(marked: dict[str, str]) -> str:
         client.close()
 
 
-def _owner(without: str = "") -> "subprocess.Popen[str]":
-    command = [sys.executable, "-c", _OWNER, *filter(None, [without])]
+def _owner(without: str = "", *, script: str = _OWNER) -> "subprocess.Popen[str]":
+    command = [sys.executable, "-c", script, *filter(None, [without])]
     return subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True)
 
 
