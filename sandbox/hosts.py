@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from sandbox.addresses import why_refused
-from sandbox.errors import PolicyUnmet
 
 WEB_PORTS = (80, 443)
 """What an entry without a port means."""
@@ -71,19 +70,6 @@ def plain_name(host: str) -> str:
     if len(name) > _LONGEST_NAME or not all(map(_LABEL.fullmatch, labels)):
         raise ValueError(f"{host[:80]!r} is no name of a host")
     return name
-
-
-def require_no_hosts(network: object, backend: str) -> None:
-    """For a backend that has no proxy.
-
-    Raises:
-        PolicyUnmet: the policy names hosts.
-    """
-    if network != "none":
-        raise PolicyUnmet(
-            f"The sandbox {backend} can't let programs reach only the hosts that the policy names. "
-            "Leave out --network, or use --sandbox bubblewrap."
-        )
 
 
 def _parse(entry: str) -> Host:
