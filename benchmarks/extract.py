@@ -21,6 +21,10 @@ MAX_CODE = 1 << 20
 _CUTS = 60
 """Ends that are tried until what is left of an answer is Python."""
 
+_BLOCKS = 40
+"""Fenced blocks of an answer that are looked into."""
+_FENCE_INDENT = 3
+"""Blanks before a fence that Markdown allows; more is an item of a list."""
 _STARTS = ("def ", "async def ", "class ", "import ", "from ", "@")
 
 
@@ -52,18 +56,39 @@ def extract_code(answer: str, entry_point: str, *, prompt: str = "") -> str | No
     Args:
         prompt: what the answer may go on from, and whose imports and helpers it may use.
     """
+    answer = _without_list_indent(answer)
     for code in _modules(answer, entry_point):
         return _with_helpers(without_shows(code, entry_point), prompt, entry_point)
     return next(_bodies(answer, entry_point, prompt), None)
 
 
+def _without_list_indent(answer: str) -> str:
+    """The answer with fenced blocks that stand in the items of a list moved to the left."""
+    lines = answer.splitlines()
+    blanks = 0
+    """Of the open fence; 0 outside of an indented one."""
+    for i, line in enumerate(lines):
+        indent = len(line) - len(line.lstrip(" "))
+        if line.strip() and indent < blanks:
+            blanks = 0  # the item ended before its fence did
+        lines[i] = line[blanks:] if blanks else line
+        if line.lstrip(" ").startswith(("```", "~~~")):
+            if not blanks and indent > _FENCE_INDENT:
+                blanks, lines[i] = indent, line[indent:]
+            elif indent == blanks:
+                blanks = 0
+    return "\n".join(lines)
+
+
 def _modules(answer: str, entry_point: str) -> Iterator[str]:
     """Modules that define the entry point, the likeliest first."""
-    blocks = [block.text for block in find_blocks(answer) if block.is_python]
+    blocks = _blocks(answer)
     for i, block in enumerate(blocks):
         code = _longest_start(block)
         if entry_point in defined_names(code):
             yield _with_other_blocks(code, blocks[:i] + blocks[i + 1 :])
+    if len(blocks) == _BLOCKS:
+        return
     for code in parse_answer(answer, default="solution.py", expected=[entry_point]).files.values():
         if entry_point in defined_names(code):
             yield code
@@ -75,24 +100,50 @@ def _modules(answer: str, entry_point: str) -> Iterator[str]:
             yield code
 
 
+def _blocks(answer: str) -> list[str]:
+    return [block.text for block in find_blocks(answer) if block.is_python][:_BLOCKS]
+
+
 def _bodies(answer: str, entry_point: str, prompt: str) -> Iterator[str]:
-    """Modules made of the prompt and an answer that is only the function's body."""
-    blocks = [block.text for block in find_blocks(answer) if block.is_python] or [answer]
-    for block in blocks:
-        indented = textwrap.indent(textwrap.dedent(_first_line_indented(block)), "    ")
-        for body in (block, indented):
-            code = _longest_start(_after(prompt, body), least=len(prompt.splitlines()))
-            if _answers(code, entry_point):
-                yield code
+    """Modules made of the prompt and an answer that is only the function's body; whole ones first."""
+    blocks = _blocks(answer) or [answer]
+    joined = [_after(prompt, body) for block in blocks for body in _indented(block)]
+    starts = (_longest_start(one, least=len(prompt.splitlines())) for one in joined)
+    for code in [*joined, *starts]:
+        if _answers(code, entry_point):
+            yield code
+
+
+def _indented(body: str) -> Iterator[str]:
+    """A body as it may be meant: chats take the blanks from all of its lines, or from the first alone."""
+    yield body
+    lines = body.strip("\n").splitlines()
+    rest = [len(line) - len(line.lstrip()) for line in lines[1:] if line.strip()]
+    if lines and rest and not lines[0].startswith(" "):
+        for first in dict.fromkeys((min(rest), 4)):
+            yield "\n".join([" " * first + lines[0], *lines[1:]]) + "\n"
+    yield textwrap.indent(textwrap.dedent(body), "    ")
 
 
 def _answers(code: str, entry_point: str) -> bool:
     """It is Python and defines the entry point with a body that does something."""
     tree = parse_source(code) if len(code) <= 2 * MAX_CODE else None
-    if tree is None or entry_point not in defined_names(code):
+    if tree is None or entry_point not in defined_names(code) or _returns_from_nowhere(tree):
         return False
     last = next((node for node in reversed(tree.body) if getattr(node, "name", None) == entry_point), None)
     return not isinstance(last, ast.FunctionDef) or any(_does_something(node) for node in last.body)
+
+
+def _returns_from_nowhere(tree: ast.Module) -> bool:
+    """A `return` outside of functions: what the parser lets through and the compiler doesn't."""
+    waiting: list[ast.AST] = [*tree.body]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.Return | ast.Yield | ast.YieldFrom):
+            return True
+        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            waiting += ast.iter_child_nodes(node)
+    return False
 
 
 def _does_something(node: ast.stmt) -> bool:
@@ -124,15 +175,6 @@ def _longest_start(code: str, *, least: int = 0) -> str:
     return ""
 
 
-def _first_line_indented(body: str) -> str:
-    """A body whose first line alone lost its blanks, as chats do: put as many back as the next lines have."""
-    lines = body.strip("\n").splitlines()
-    rest = [len(line) - len(line.lstrip()) for line in lines[1:] if line.strip()]
-    if lines and rest and not lines[0].startswith(" ") and not lines[0].rstrip().endswith(":"):
-        lines[0] = " " * min(rest) + lines[0]
-    return "\n".join(lines) + "\n"
-
-
 def _with_other_blocks(code: str, others: list[str]) -> str:
     """The code after those blocks of the same answer that define what it lacks."""
     for other in others:
@@ -150,5 +192,7 @@ def _with_helpers(code: str, prompt: str, entry_point: str) -> str:
     if function is None or "from __future__" in code:
         return code
     helpers = "\n".join(prompt.splitlines()[: function.lineno - 1]).strip("\n")
-    lacking = set(free_names(code)) & defined_names(helpers)
-    return f"{helpers}\n\n\n{code}" if lacking else code
+    imports = [node for node in ast.walk(function) if isinstance(node, ast.Import | ast.ImportFrom)]
+    above = "\n".join(filter(None, [helpers, *map(ast.unparse, imports)]))
+    lacking = set(free_names(code)) & defined_names(above)
+    return f"{above}\n\n\n{code}" if lacking else code

@@ -52,6 +52,9 @@ ANSWERS = {
     "tildes": f"~~~python\n{WHOLE}~~~",
     "windows' ends of lines": f"```python\n{WHOLE}```".replace("\n", "\r\n"),
     "an indented fence": "1. Do this:\n" + textwrap.indent(f"```python\n{WHOLE}```", "   "),
+    "a fence in a list": f"1. Do:\n\n{textwrap.indent(f'```python{chr(10)}{WHOLE}```', '     ')}\n2. Done.",
+    "a first line that opens a block": "```\nif values:\n        return [2 * v for v in values]\n```",
+    "a loop first": "```\nfor value in values:\n        break\n    return [2 * v for v in values]\n```",
     "a table that is computed": "```python\nTABLE = {}\nfor i in range(9):\n    TABLE[i] = 2 * i\n\n"
     "def double(values):\n    return [TABLE[v] for v in values]\n```",
 }
@@ -88,6 +91,13 @@ def test_an_answer_without_the_function_stays_as_it_is(text: str) -> None:
     assert not program_of(CASE, sample(text)).extracted
 
 
+def test_an_import_inside_of_the_prompts_function_is_the_answers_too() -> None:
+    prompt = 'def half(x):\n    import math\n    """Half of it, rounded down."""\n'
+    answer = "```python\ndef half(x):\n    return math.floor(x / 2)\n```"
+
+    assert "import math" in (extract_code(answer, "half", prompt=prompt) or "")
+
+
 def test_a_setting_of_the_interpreter_stays() -> None:
     code = extract_code(f"```python\nimport sys\nsys.setrecursionlimit(5000)\n{WHOLE}```", "double")
 
@@ -95,10 +105,11 @@ def test_a_setting_of_the_interpreter_stays() -> None:
     assert "setrecursionlimit" in code
 
 
+HOSTILE = ["(" * 200_000, "def f(:\n" * 20_000, "-" * 300_000, "```python\n" * 20_000, "     ```\n" * 20_000]
+
+
 @pytest.mark.timeout(60)
-@pytest.mark.parametrize(
-    "text", ["(" * 200_000, "def f(:\n" * 20_000, "-" * 300_000, "```python\n" * 20_000, "\x00" * 9]
-)
+@pytest.mark.parametrize("text", HOSTILE)
 def test_hostile_answers_are_looked_through_in_time(text: str) -> None:
     assert not program_of(CASE, sample(text)).extracted
 
