@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from sandbox.capabilities import capabilities_of_one_wall, require_kept, with_hosts
+from sandbox.capabilities import capabilities_of_one_wall, require_kept, with_hosts, with_processors
 from sandbox.contract import Capability
 from sandbox.disk_watch import DiskBounds
 from sandbox.errors import PolicyUnmet, SandboxBroken
@@ -114,6 +114,7 @@ def _around(server: Server, wanted: _Wanted, walls: Walls) -> ServedSandbox:
     if walls == "one":
         capabilities = capabilities_of_one_wall(capabilities, own_uid=server.uid != os.geteuid())
     capabilities = with_hosts(capabilities, policy.network)
+    capabilities = with_processors(capabilities, policy.cpus, counted=server.counts_processors)
     require_kept(policy, capabilities)
     network = find_network(policy.network, outside=wanted.outside, without=wanted.without)
     programs = environment(server.interpreter, variables(network) | policy.environment)

@@ -100,3 +100,19 @@ def capabilities_of_one_wall(two: Sequence[Capability], *, own_uid: bool) -> tup
         guarantee="other runs", mechanism=f"a bubblewrap per run, as it may make none inside; {runs}"
     )
     return tuple(other.get(item.guarantee, item) for item in two)
+
+
+def with_processors(
+    capabilities: Sequence[Capability], cpus: float | None, *, counted: bool
+) -> tuple[Capability, ...]:
+    """The same, and what keeps a program to some processors, where the policy asks for that.
+
+    Args:
+        capabilities: the other guarantees.
+        cpus: what the policy says.
+        counted: a cgroup counts their time; without one nothing keeps a program from asking for all again.
+    """
+    if cpus is None:
+        return tuple(capabilities)
+    mechanism = "a quota of the run's cgroup" if counted else None
+    return (*capabilities, Capability(guarantee="processors", mechanism=mechanism))

@@ -9,11 +9,14 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from sandbox.cgroup_places import Place, find_places
 from sandbox.owner import this_process
 
-_ROOT = Path("/sys/fs/cgroup")
+_FIRST = "run-0"
 _PATIENCE_S, _AGAIN_S = 2.0, 0.01
 _LONGEST = 1 << 16
+_PERIOD_US, _LEAST_US = 100_000, 1000
+"""Of time that processors give; the kernel refuses a smaller part than the least."""
 _SPARE = 64
 """Groups that are kept for another run, at most: making one costs the host as much as the rest of a run."""
 _REMAINDER = 128
@@ -22,35 +25,37 @@ _REMAINDER = 128
 
 @dataclass(slots=True)
 class Group:
-    """The groups of one run: one folder in version 2, one for each controller in version 1."""
+    """The groups of one run."""
 
-    version: int
-    memory: str
-    pids: str
+    place: Place
     limits: tuple[int, int] | None = None
     """Bytes of memory and number of processes, once set."""
     killed_before: int = 0
-
-    @property
-    def folders(self) -> set[str]:
-        """One or two."""
-        return {self.memory, self.pids}
 
     def limit(self, *, memory_bytes: int, processes: int) -> None:
         """Set both limits; swap counts as memory."""
         if self.limits == (memory_bytes, processes):
             return
-        if self.version == 1:
-            _write(f"{self.memory}/memory.limit_in_bytes", memory_bytes)
+        if self.place.version == 1:
+            _write(f"{self.place.memory}/memory.limit_in_bytes", memory_bytes)
             with suppress(FileNotFoundError):  # only where the kernel accounts swap
-                _write(f"{self.memory}/memory.memsw.limit_in_bytes", memory_bytes)
+                _write(f"{self.place.memory}/memory.memsw.limit_in_bytes", memory_bytes)
         else:
-            _write(f"{self.memory}/memory.max", memory_bytes)
+            _write(f"{self.place.memory}/memory.max", memory_bytes)
             with suppress(FileNotFoundError):
-                _write(f"{self.memory}/memory.swap.max", 0)
-            _write(f"{self.memory}/memory.oom.group", 1)
-        _write(f"{self.pids}/pids.max", processes)
+                _write(f"{self.place.memory}/memory.swap.max", 0)
+            _write(f"{self.place.memory}/memory.oom.group", 1)
+        _write(f"{self.place.pids}/pids.max", processes)
         self.limits = memory_bytes, processes
+
+    def hold_to(self, processors: float) -> None:
+        """Let it have no more time in each tenth of a second than so many processors give."""
+        quota = max(int(processors * _PERIOD_US), _LEAST_US)
+        if self.place.version == 1:
+            _write(f"{self.place.cpu}/cpu.cfs_period_us", _PERIOD_US)
+            _write(f"{self.place.cpu}/cpu.cfs_quota_us", quota)
+        else:
+            _write(f"{self.place.cpu}/cpu.max", f"{quota} {_PERIOD_US}")
 
     def open(self) -> list[int]:
         """Descriptors by which a process moves itself in, when it writes a 0 to each.
@@ -58,14 +63,14 @@ class Group:
         Moved by another process it would wait, with that process, for a grace period of the kernel (10 ms);
         a single thread that moves itself doesn't in version 1.
         """
-        name = "tasks" if self.version == 1 else "cgroup.procs"
-        return [os.open(f"{folder}/{name}", os.O_WRONLY | os.O_CLOEXEC) for folder in self.folders]
+        name = "tasks" if self.place.version == 1 else "cgroup.procs"
+        return [os.open(f"{folder}/{name}", os.O_WRONLY | os.O_CLOEXEC) for folder in self.place.folders]
 
     def holds(self, *pids: int) -> bool:
         """Whether these processes are in, and no others."""
         return all(
             {int(pid) for pid in _read(f"{folder}/cgroup.procs").split()} == set(pids)
-            for folder in self.folders
+            for folder in self.place.folders
         )
 
     def kills(self) -> int:
@@ -79,9 +84,9 @@ class Group:
         """
         if self.limits is None:
             return False
-        name = "memory.usage_in_bytes" if self.version == 1 else "memory.current"
+        name = "memory.usage_in_bytes" if self.place.version == 1 else "memory.current"
         try:
-            left = int(_read(f"{self.memory}/{name}"))
+            left = int(_read(f"{self.place.memory}/{name}"))
         except OSError:  # the keeper has removed it
             return False
         self.killed_before = self._kills_ever()
@@ -89,15 +94,15 @@ class Group:
 
     def remove(self) -> None:
         """Remove the folders; every process in them is dead."""
-        for folder in self.folders:
+        for folder in self.place.folders:
             with suppress(FileNotFoundError):
                 os.rmdir(folder)
 
     def _kills_ever(self) -> int:
-        name = "memory.oom_control" if self.version == 1 else "memory.events"
+        name = "memory.oom_control" if self.place.version == 1 else "memory.events"
         # The keeper of a sandbox that is being closed removes the group: ENOENT, or ENODEV once it is open.
         with suppress(OSError):
-            for line in _read(f"{self.memory}/{name}").splitlines():
+            for line in _read(f"{self.place.memory}/{name}").splitlines():
                 key, value = line.split()
                 if key == "oom_kill":
                     return int(value)
@@ -111,34 +116,47 @@ class Groups:
     It is planned first and made later: whoever removes it at the end must know of it before it is there.
     """
 
-    places: list[tuple[int, str, str]]
-    """Where it could be, best first: version, and the folders of the two controllers."""
-    version: int = 0
-    memory: str = ""
-    pids: str = ""
+    planned: list[Place]
+    """Where it could be, best first."""
+    processors: float | None = None
+    """What each run is held to, where the place that it is made in has the controller for it."""
+    place: Place | None = None
+    """Where it is, once it is made."""
     _spare: list[Group] = field(default_factory=list)
     _numbers: Iterator[int] = field(default_factory=itertools.count)
 
     @property
+    def version(self) -> int:
+        """Of the kernel's control groups."""
+        assert self.place is not None
+        return self.place.version
+
+    @property
     def folders(self) -> list[str]:
         """What the keeper removes at the end, if it is there."""
-        return sorted({folder for _, *both in self.places for folder in both})
+        return sorted({folder for place in self.planned for folder in place.folders})
 
     def make(self) -> bool:
         """Make the folder at the first place where it works: found out by doing."""
-        for version, memory, pids in self.places:
-            self.version, self.memory, self.pids = version, memory, pids
-            try:
-                for folder in {memory, pids}:
-                    os.mkdir(folder)
-                if version == 2:
-                    _write(f"{memory}/cgroup.subtree_control", "+memory +pids")
-                self.take(memory_bytes=64 << 20, processes=8).remove()
-            except OSError:
-                self._take_back()
-                continue
-            return True
-        return False
+        return any(self._make_at(place) for place in self.planned)
+
+    def _make_at(self, place: Place) -> bool:
+        self.place = place
+        try:
+            for folder in place.folders:
+                os.mkdir(folder)
+            if place.version == 2:
+                controllers = "+memory +pids +cpu" if place.cpu else "+memory +pids"
+                _write(f"{place.memory}/cgroup.subtree_control", controllers)
+            self.take(memory_bytes=64 << 20, processes=8).remove()
+        except OSError:
+            for folder in place.folders:  # what can't be removed was never ours
+                for made in (f"{folder}/{_FIRST}", folder):
+                    with suppress(OSError):
+                        os.rmdir(made)
+            self.place, self._numbers = None, itertools.count()
+            return False
+        return True
 
     def take(self, *, memory_bytes: int, processes: int, limited: bool = True) -> Group:
         """A group for one run, with its limits unless a test has turned them off."""
@@ -146,12 +164,14 @@ class Groups:
             if group.limits == (memory_bytes, processes):
                 self._spare.remove(group)
                 return group
-        name = f"run-{next(self._numbers)}"
-        group = Group(self.version, f"{self.memory}/{name}", f"{self.pids}/{name}")
-        for folder in group.folders:
+        assert self.place is not None
+        group = Group(self.place.below(f"run-{next(self._numbers)}"))
+        for folder in group.place.folders:
             os.mkdir(folder)
         if limited:
             group.limit(memory_bytes=memory_bytes, processes=processes)
+        if self.processors is not None and group.place.cpu:
+            group.hold_to(self.processors)
         return group
 
     def give_back(self, group: Group) -> None:
@@ -164,14 +184,6 @@ class Groups:
             self._spare.append(group)
         else:
             group.remove()
-
-    def _take_back(self) -> None:
-        """Remove what a failed attempt has made; a folder that can't be removed was never ours."""
-        for folder in {self.memory, self.pids}:
-            for place in (f"{folder}/run-0", folder):
-                with suppress(OSError):
-                    os.rmdir(place)
-        self._numbers = itertools.count()
 
     def remove(self) -> None:
         """Remove what is left of the folders; waits two seconds at most for the last process to go."""
@@ -187,28 +199,15 @@ class Groups:
             time.sleep(_AGAIN_S)
 
 
-def plan_groups() -> Groups:
-    """A folder for the groups of one sandbox of this process, not made yet."""
+def plan_groups(processors: float | None = None) -> Groups:
+    """A folder for the groups of one sandbox of this process, not made yet.
+
+    Args:
+        processors: what each run is to be held to; None is all of them.
+    """
     name = f"coder-{this_process().mark}-{uuid.uuid4().hex[:8]}"
-    return Groups([(version, f"{memory}/{name}", f"{pids}/{name}") for version, memory, pids in _places()])
-
-
-def _places() -> list[tuple[int, Path, Path]]:
-    """Where a group could be made, by version: below our own group, or in version 2 below the root."""
-    try:
-        lines = Path("/proc/self/cgroup").read_text().splitlines()
-    except OSError:
-        return []
-    own = {line.split(":", 2)[1]: line.split(":", 2)[2].lstrip("/") for line in lines}
-    places = []
-    if "memory" in own and "pids" in own:
-        places.append((1, _ROOT / "memory" / own["memory"], _ROOT / "pids" / own["pids"]))
-    if "" in own:
-        # A group with processes may not hand controllers down, so the parent of ours is tried, then the root.
-        for folder in (_ROOT / own[""], (_ROOT / own[""]).parent, _ROOT):
-            if folder.is_relative_to(_ROOT) and (folder / "cgroup.controllers").exists():
-                places.append((2, folder, folder))
-    return places
+    places = find_places(cpu=processors is not None)
+    return Groups([place.below(name) for place in places], processors)
 
 
 def _write(path: str, value: object) -> None:

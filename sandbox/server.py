@@ -3,6 +3,7 @@
 import array
 import asyncio
 import json
+import math
 import os
 import socket
 import subprocess
@@ -113,6 +114,7 @@ class Server:
             "hidden": [str(self.interpreter.show(path)) for path in self.interpreter.hidden],
             "kernel": sorted(self.interpreter.packages.names) if self.interpreter.packages else [],
             "preload": policy.preload,
+            "processors": self._processors(policy),
             "without": sorted(self.without),
         }
         with suppress(OSError):  # it has ended already: the end of the socket says so below
@@ -128,6 +130,17 @@ class Server:
         self.landlock = json.loads(hello)["landlock"]
         self.control.setblocking(False)
         self._loop.add_reader(self.control, self._notice_end)
+
+    def _processors(self, policy: Policy) -> int | None:
+        """To how many processors a run keeps by itself, where no group holds it to them."""
+        if policy.cpus is None or self.counts_processors or "cpus" in self.without:
+            return None
+        return math.ceil(policy.cpus)
+
+    @property
+    def counts_processors(self) -> bool:
+        """Whether a group holds each run to the policy's processors."""
+        return self.groups is not None and self.groups.place is not None and bool(self.groups.place.cpu)
 
     def on_end(self, call: Callable[[SandboxBroken], None]) -> None:
         """Have `call` called once, when the server ends before it is closed."""
@@ -212,7 +225,7 @@ async def start_server(policy: Policy, build: Builder, *, without: frozenset[str
         ValueError: the policy names an interpreter that can't be used.
     """
     interpreter = with_kernel(describe(policy.python)) if policy.kernel else describe(policy.python)
-    planned = None if "cgroup" in without else plan_groups()
+    planned = None if "cgroup" in without else plan_groups(None if "cpus" in without else policy.cpus)
     server = Server(interpreter, planned, without)
     server.landlock = landlock
     shown = () if policy.network == "none" else (CERTIFICATES,)

@@ -257,7 +257,7 @@ def _serve(starter: Starter, control: socket.socket, lifeline: int, woken: int) 
             os.read(woken, 4096)
             starter.notice_ends()
         if control.fileno() in ready:
-            request, descriptors = wire.receive_with_fds(control, _MESSAGE, 4)
+            request, descriptors = wire.receive_with_fds(control, _MESSAGE, wire.MOST)
             if not request:
                 return
             starter.start(json.loads(request), descriptors)

@@ -95,4 +95,5 @@ def _walls(settings: dict[str, Any]) -> Walls:
         filter=None if "seccomp" in without else Filter(path),
         landlock=min(landlock.abi(), asked["landlock"]),
         without=without,
+        processors=asked["processors"],
     )

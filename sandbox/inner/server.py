@@ -66,7 +66,7 @@ def main(descriptor: int) -> int:
     while True:
         while unloaded and not select.select([control], [], [], 0)[0]:
             _make_ready(unloaded.pop(0), site)
-        request, descriptors = wire.receive_with_fds(control, _MESSAGE, 4)
+        request, descriptors = wire.receive_with_fds(control, _MESSAGE, wire.MOST)
         if not request:
             os._exit(0)
         try:
@@ -103,6 +103,7 @@ def _open(control: socket.socket, settings: dict[str, Any]) -> Walls:
         filter=Filter(filter_file(os.path.dirname(os.path.abspath(__file__)), memfd=settings["memfd"])),
         landlock=min(landlock.abi(), settings["landlock"]),
         without=frozenset(settings["without"]),
+        processors=settings["processors"],
     )
     lower(resource.RLIMIT_NOFILE, max(walls.open_files, 64))
     unshare(NEWUSER | NEWNS)

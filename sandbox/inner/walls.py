@@ -68,6 +68,8 @@ class Walls:
     """None only where `without` names seccomp."""
     landlock: int
     without: frozenset[str]
+    processors: int | None = None
+    """To how many a run is kept by its affinity, which a program may change; None where a cgroup counts."""
 
 
 @dataclass(frozen=True)
@@ -122,6 +124,8 @@ def confine(walls: Walls, rlimits: Rlimits, *, rules: Sequence[tuple[str, str]] 
     _limit(walls, rlimits)
     if os.getsid(0) != os.getpid():
         os.setsid()
+    if walls.processors is not None:
+        _keep_to(walls.processors)
     if "capabilities" not in walls.without:
         drop_capabilities()
     if "no_new_privs" not in walls.without:
@@ -137,6 +141,13 @@ def _raise_loopback() -> None:
     probe = checked(libc.socket(socket.AF_INET, socket.SOCK_DGRAM, 0), "socket for the loopback interface")
     checked(libc.ioctl(probe, _SIOCSIFFLAGS, _LOOPBACK_UP), "raise the loopback interface")
     os.close(probe)
+
+
+def _keep_to(processors: int) -> None:
+    """Some of those that this process may use, other ones for other runs."""
+    usable = sorted(os.sched_getaffinity(0))
+    first = os.urandom(1)[0] % len(usable)
+    os.sched_setaffinity(0, [*usable[first:], *usable[:first]][:processors])
 
 
 def _limit(walls: Walls, rlimits: Rlimits) -> None:

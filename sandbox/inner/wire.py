@@ -12,6 +12,8 @@ from typing import Any
 HEADER = struct.Struct("<I")
 ENDING = struct.Struct("<iQQQ")
 """What the reaper says at the end: wait status, user and system microseconds, largest resident KiB."""
+MOST = 8
+"""Descriptors that come with one message, at most."""
 READY, GO, FAILED = b"R", b"G", b"E"
 
 
@@ -34,7 +36,7 @@ def send_with_fds(connection: socket.socket, message: bytes, descriptors: list[i
 
 def receive_job(connection: socket.socket) -> tuple[dict[str, Any], list[int]] | None:
     """The one job of a child and its descriptors; None when the host has let it go."""
-    header, descriptors = receive_with_fds(connection, HEADER.size, 8)
+    header, descriptors = receive_with_fds(connection, HEADER.size, MOST)
     if not header:
         return None
     header += read_exactly(connection, HEADER.size - len(header))

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from sandbox import Policy, PythonCode, Result
+from sandbox import Policy, PolicyUnmet, PythonCode, Result
 from sandbox.bubblewrap import open_bubblewrap
 from tests.processes import processes_with
 
@@ -284,3 +284,37 @@ time.sleep(0.5)  # until it has become the shell; the tag is its argument
             alive.append(bool(processes_with(tag)))
 
     assert alive == [False, True]
+
+
+async def test_a_program_keeps_no_more_processors_busy_than_it_may() -> None:
+    spin = """
+import os, time
+began, until = time.monotonic(), time.monotonic() + 1
+if os.fork() == 0:
+    while time.monotonic() < until: pass
+    os._exit(0)
+while time.monotonic() < until: pass
+os.wait()
+used = sum(os.times()[:4])
+print(used / (time.monotonic() - began))
+"""
+    busy = []
+    for without in (frozenset[str](), frozenset({"cpus"})):
+        async with open_bubblewrap(Policy(cpus=0.02), without=without) as box:
+            busy.append(float((await box.run(PythonCode(source=spin))).stdout))
+
+    assert busy[0] < 0.05
+    assert busy[1] > 0.05  # a busy machine may give it little
+
+
+async def test_without_a_cgroup_a_program_begins_on_so_many_processors_and_strict_refuses() -> None:
+    count = PythonCode(source="import os; print(len(os.sched_getaffinity(0)))")
+    wanted = Policy(cpus=0.5)
+    async with open_bubblewrap(wanted, without=frozenset({"cgroup"})) as box:
+        assert (await box.run(count)).stdout == "1\n"
+        kept = {item.guarantee: item.mechanism for item in box.capabilities()}
+        assert kept["processors"] is None
+
+    with pytest.raises(PolicyUnmet, match="processors"):
+        async with open_bubblewrap(wanted.model_copy(update={"strict": True}), without=frozenset({"cgroup"})):
+            pass

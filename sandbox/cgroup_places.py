@@ -1,0 +1,53 @@
+"""Where on this machine a control group could be made. Whether it can is found out by making one."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+_ROOT = Path("/sys/fs/cgroup")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The folders of the controllers: all the same one in version 2."""
+
+    version: int
+    memory: str
+    pids: str
+    cpu: str = ""
+    """Empty where processors are not to be counted."""
+
+    @property
+    def folders(self) -> set[str]:
+        """Each of them once."""
+        return {self.memory, self.pids, self.cpu} - {""}
+
+    def below(self, name: str) -> "Place":
+        """The folders of that name in these."""
+        cpu = self.cpu and f"{self.cpu}/{name}"
+        return Place(self.version, f"{self.memory}/{name}", f"{self.pids}/{name}", cpu)
+
+
+def find_places(*, cpu: bool, root: Path = _ROOT, own: Path = Path("/proc/self/cgroup")) -> list[Place]:
+    """Places to try, best first: below our own group, or in version 2 above it too.
+
+    Args:
+        cpu: whether processors are to be counted; places that may not are the last ones then.
+        root: where the kernel shows its groups.
+        own: what it says of our own.
+    """
+    try:
+        fields = [line.split(":", 2) for line in own.read_text().splitlines()]
+    except OSError:
+        return []
+    mine = {name: place.lstrip("/") for _, names, place in fields for name in names.split(",")}
+    found = []
+    if "memory" in mine and "pids" in mine:
+        memory, pids, cpus = (str(root / name / mine.get(name, "")) for name in ("memory", "pids", "cpu"))
+        found.append(Place(1, memory, pids, cpus if "cpu" in mine else ""))
+    if "" in mine:
+        # A group with processes may not hand controllers down, so the parent of ours is tried, then the root.
+        for folder in dict.fromkeys((root / mine[""], (root / mine[""]).parent, root)):
+            if folder.is_relative_to(root) and (folder / "cgroup.controllers").exists():
+                found.append(Place(2, *3 * (str(folder),)))
+    uncounted = [replace(place, cpu="") for place in found]
+    return [*(place for place in found if place.cpu), *uncounted] if cpu else uncounted
