@@ -63,6 +63,8 @@ class Comparison(_Value):
     """By Holm, where several runs were compared with one."""
     changes: tuple[Change, ...]
     """In the order of the suite."""
+    other: tuple[str, ...] = ()
+    """Names of digests that differ beside the answers', such as the judge's: what else may be the cause."""
     flaky: tuple[str, ...] | None = None
     """Where both judged the same answers: cases of which a verdict differs. None: other answers."""
 
@@ -97,6 +99,7 @@ def compare(before: Sequence[Report], after: Sequence[Report]) -> Comparison:
         p_value=p_value,
         method=method,
         changes=tuple(_changes(old, new, shared)),
+        other=_other([*before, *after]),
         flaky=_flaky(before, after),
     )
 
@@ -173,6 +176,11 @@ def _kind(before: Tally, after: Tally) -> ChangeKind:
         if before.share == 0 and after.share == 1:
             return "recovered"
     return "changed"
+
+
+def _other(reports: Sequence[Report]) -> tuple[str, ...]:
+    names = sorted({name for report in reports for name in report.digests} - {"suite", "samples"})
+    return tuple(name for name in names if len({report.digests.get(name) for report in reports}) > 1)
 
 
 def _flaky(before: Sequence[Report], after: Sequence[Report]) -> tuple[str, ...] | None:

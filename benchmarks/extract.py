@@ -21,6 +21,10 @@ MAX_CODE = 1 << 20
 _CUTS = 60
 """Ends that are tried until what is left of an answer is Python."""
 
+_STARTS_TRIED = 20
+"""Lines at which the code of an answer without fences may begin."""
+_LONG = 100_000
+"""Characters of an answer that is searched by fences only: a function takes less."""
 _BLOCKS = 40
 """Fenced blocks of an answer that are looked into."""
 _FENCE_INDENT = 3
@@ -87,14 +91,14 @@ def _modules(answer: str, entry_point: str) -> Iterator[str]:
         code = _longest_start(block)
         if entry_point in defined_names(code):
             yield _with_other_blocks(code, blocks[:i] + blocks[i + 1 :])
-    if len(blocks) == _BLOCKS:
+    if len(blocks) == _BLOCKS or len(answer) > _LONG:
         return
     for code in parse_answer(answer, default="solution.py", expected=[entry_point]).files.values():
         if entry_point in defined_names(code):
             yield code
     lines = answer.splitlines()
     starts = [i for i, line in enumerate(lines) if line.startswith(_STARTS)]
-    for i in starts[:_CUTS]:
+    for i in starts[:_STARTS_TRIED]:
         code = _longest_start("\n".join(lines[i:]))
         if entry_point in defined_names(code):
             yield code

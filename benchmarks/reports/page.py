@@ -73,6 +73,8 @@ def _compared(found: Comparison, name: str, first: str) -> str:
         f"{name} against {first}: {share(found.before)} → {share(found.after)}, {points(found.difference)} "
         f"(95 % {interval(found.interval)}), {p_text(p)} ({test}); cases: {kinds or 'none changed'}"
     )
+    if found.other:
+        text += f"; they differ in more than the answers: {', '.join(found.other)}"
     return f'<p class="compared">{_escaped(text)}</p>'
 
 

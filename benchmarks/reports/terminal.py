@@ -45,6 +45,8 @@ def comparison_lines(found: Comparison, *, name: str, shown: int = SHOWN) -> lis
             lines.append(
                 f"  {kind:<10} " + line(f"{len(names)}: {', '.join(names[:shown])}{more}", width=400)
             )
+    if found.other:
+        lines.append(line(f"  they differ in more than the answers: {', '.join(found.other)}"))
     if found.flaky is not None:
         answers = f"{len(found.flaky)} cases whose verdicts differ" if found.flaky else "no verdict differs"
         lines.append(line(f"  the same answers judged again: {answers}"))

@@ -76,6 +76,13 @@ def test_other_suites_are_refused() -> None:
         compare([report_of({"a": "p"})], [report_of({"b": "p"})])
 
 
+def test_another_judge_is_said() -> None:
+    one = report_of({"a": "p"})
+    other = one.model_copy(update={"digests": {**one.digests, "judge": "k", "samples": "t"}})
+
+    assert compare([one], [other]).other == ("judge",)
+
+
 def test_several_runs_are_corrected_for_being_several() -> None:
     first = report_of(dict.fromkeys("abcdef", "p"))
     worse = report_of(dict.fromkeys("abcdef", "f"))
