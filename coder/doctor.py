@@ -19,7 +19,7 @@ from coder.models.probe import first_that_answers
 from coder.models.providers import providers
 from coder.models.weights import embedded_weights
 from coder.store import SqliteLog, data_folder
-from sandbox import Policy, probe_backends
+from sandbox import Policy, SandboxError, open_sandbox, probe_backends
 
 OLDEST_PYTHON = (3, 11)
 LEAST_FREE_MB = 100
@@ -80,10 +80,20 @@ async def _sandboxes(named: str | None, python: Path | None) -> list[Finding]:
         Finding(name=f"sandbox {report.name}", works=report.works, needed=False, text=report.detail)
         for report in reports
     ]
-    wanted = named if named not in (None, "auto") else "bubblewrap"
+    wanted = named if named not in (None, "auto") else await _automatic(python)
     works = wanted in [report.name for report in reports if report.works]
+    wanted = wanted or "bubblewrap"
     text = f"{wanted} is used" if works else f"{wanted} doesn't work: programs never run on the host itself"
     return [*rows, Finding(name="sandbox", works=works, needed=True, text=text)]
+
+
+async def _automatic(python: Path | None) -> str | None:
+    """The backend that is used where none is named; None where there is none."""
+    try:
+        async with open_sandbox(Policy(python=python)) as box:
+            return box.backend
+    except (SandboxError, ValueError):
+        return None
 
 
 async def _models(

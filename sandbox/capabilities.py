@@ -95,10 +95,11 @@ def capabilities_of_one_wall(two: Sequence[Capability], *, own_uid: bool) -> tup
             mechanism="the pid namespace of the run's own bubblewrap; a keeper ends all with its owner",
         ),
     }
-    runs = next(item.mechanism for item in two if item.guarantee == "other runs")
-    other["other runs"] = Capability(
-        guarantee="other runs", mechanism=f"a bubblewrap per run, as it may make none inside; {runs}"
-    )
+    found = {item.guarantee: item.mechanism for item in two}
+    paths = "" if own_uid else "; the mount table shows where the interpreter and the workspace are"
+    runs = f"a bubblewrap per run, as it may make none inside; {found['other runs']}"
+    other["host files"] = Capability(guarantee="host files", mechanism=f"{found['host files']}{paths}")
+    other["other runs"] = Capability(guarantee="other runs", mechanism=runs)
     return tuple(other.get(item.guarantee, item) for item in two)
 
 

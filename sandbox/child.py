@@ -50,8 +50,13 @@ class Child:
         on_gone: Callable[["Child"], None],
         preload: Sequence[str] = (),
         network: Network | None = None,
+        namespaces: bool = True,
     ) -> None:
-        """`network` is what a child with a door may reach; the proxy behind it ends with the child."""
+        """`network` is what a child with a door may reach; the proxy behind it ends with the child.
+
+        Without `namespaces` of its own what it has started doesn't end with its reaper, so that this one is
+        asked to end it, and never killed outright.
+        """
         self._loop = asyncio.get_running_loop()
         self._admit, self._on_ready, self._on_gone = admit, on_ready, on_gone
         self._status, self.status_inside = _pair(socket.SOCK_SEQPACKET)
@@ -60,7 +65,7 @@ class Child:
         self._kills = 0
         self._announced = False
         self._workspace = -1
-        self._network, self._groups = network, groups
+        self._network, self._groups, self._namespaces = network, groups, namespaces
         self._proxy: Proxy | None = None
         self._preload = tuple(preload)
         """Modules that it imports before it can be lent."""
@@ -109,8 +114,9 @@ class Child:
     def kill(self, *, outright: bool) -> None:
         """End the run: by its reaper, which still reports, or outright."""
         if self._pidfd is not None:
+            by = signal.SIGKILL if outright and self._namespaces else signal.SIGTERM
             try:
-                signal.pidfd_send_signal(self._pidfd, signal.SIGKILL if outright else signal.SIGTERM)
+                signal.pidfd_send_signal(self._pidfd, by)
             except ProcessLookupError:
                 return  # gone already, which is what was wanted
 

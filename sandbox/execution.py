@@ -94,7 +94,8 @@ class Execution:
     def _sample(self) -> None:
         if self._child.ended.done():
             return
-        if self._child.reaper and holds_more(self._child.reaper, self._limits.memory_mb << 20):
+        limit, sockets = self._limits.memory_mb << 20, "net" not in self._without
+        if self._child.reaper and holds_more(self._child.reaper, limit, sockets=sockets):
             self.end("memory")
         self._timers.append(self._loop.call_later(_SAMPLE_S, self._sample))
         if len(self._timers) > 16:

@@ -12,9 +12,12 @@ _TABLES = {"tcp": "TCP", "tcp6": "TCPv6", "udp": "UDP", "udp6": "UDPv6"}
 """Each walks all sockets of the machine, which takes a millisecond: read where the run has such sockets."""
 
 
-def holds_more(root: int, limit: int) -> bool:
-    """True when a process and its descendants hold more than `limit` bytes, shared pages counted once."""
-    limit -= _in_sockets(root)
+def holds_more(root: int, limit: int, *, sockets: bool = True) -> bool:
+    """True when a process and its descendants hold more than `limit` bytes, shared pages counted once.
+
+    With `sockets` what waits in those of its network namespace counts too: it has one of its own then.
+    """
+    limit -= _in_sockets(root) if sockets else 0
     if limit < 0:
         return True  # before the dear look at each process, while the queues grow
     tree = _tree(root)

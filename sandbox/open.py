@@ -2,15 +2,16 @@
 
 import contextlib
 import difflib
-from collections.abc import AsyncIterator, Callable
+import functools
+from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 
 from sandbox.contract import Sandbox
+from sandbox.ladder import STEPS, Opener, open_first
 from sandbox.policy import Policy
 
 GROUP = "sandbox.backends"
-Opener = Callable[[Policy], AbstractAsyncContextManager[Sandbox]]
 
 
 @contextlib.asynccontextmanager
@@ -19,7 +20,7 @@ async def open_sandbox(policy: Policy | None = None, *, backend: str = "auto") -
 
     Args:
         policy: what its programs may use; the default is meant for code that nobody has read.
-        backend: `auto`, or the name of an installed backend.
+        backend: the name of an installed backend, or `auto`: bubblewrap, else Docker.
 
     Raises:
         BackendMissing: no backend works on this machine; the message names the command that helps.
@@ -36,13 +37,20 @@ def find_backend(name: str) -> Opener:
     Raises:
         ValueError: there is none of that name; the nearest ones are named.
     """
-    if name == "auto":
-        from sandbox.bubblewrap import open_bubblewrap
-
-        return open_bubblewrap
     installed = {point.name: point for point in entry_points(group=GROUP)}
+    if name == "auto":
+        return functools.partial(open_first, steps=[(step, _load(installed[step])) for step in STEPS])
     if name not in installed:
         near = difflib.get_close_matches(name, ["auto", *installed]) or ["auto", *sorted(installed)]
         raise ValueError(f"There is no sandbox backend {name!r}. Did you mean {' or '.join(near)}?")
-    opener: Opener = installed[name].load()
-    return opener
+    return _load(installed[name])
+
+
+def _load(point: EntryPoint) -> Opener:
+    """An opener that imports its backend when it is called: most are never needed."""
+
+    def opened(policy: Policy) -> AbstractAsyncContextManager[Sandbox]:
+        opener: Opener = point.load()
+        return opener(policy)
+
+    return opened

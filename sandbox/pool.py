@@ -37,9 +37,10 @@ class Pool:
         preload: Sequence[str] = (),
         oldest_s: float = _OLDEST_S,
         network: Network | None = None,
+        namespaces: bool = True,
     ) -> None:
         """`fresh` children get a workspace of their own, and `take_workspace` gives it."""
-        self._fresh, self._network = fresh, network
+        self._fresh, self._network, self._namespaces = fresh, network, namespaces
         self._control, self._usual, self._groups, self._without = control, usual, groups, without
         self._apart_from = (namespaces_of("self"), namespaces_of(server))
         self._preload = preload
@@ -143,6 +144,7 @@ class Pool:
             on_gone=self._alive.discard,
             preload=self._preload,
             network=self._network,
+            namespaces=self._namespaces,
         )
         self._alive.add(child)
         rlimits = limits.rlimits(counted=group is not None)

@@ -1,10 +1,12 @@
 """Which backends work on this machine, found out by running a program in each."""
 
+import warnings
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 
 from sandbox.contract import Capability
 from sandbox.errors import SandboxError
+from sandbox.ladder import BY_NAME_ONLY
 from sandbox.open import GROUP, find_backend
 from sandbox.policy import Policy
 from sandbox.program import PythonCode
@@ -26,11 +28,18 @@ class BackendReport:
     capabilities: tuple[Capability, ...] = ()
     """Each guarantee with what keeps it here; none where the backend doesn't work."""
 
+    @property
+    def automatic(self) -> bool:
+        """True when `auto` may be this one; the others must be asked for by their names."""
+        return self.name not in BY_NAME_ONLY
+
 
 async def probe_backends(policy: Policy | None = None) -> list[BackendReport]:
     """A report for each installed backend, opened with this policy or the default; about 0.2 s each."""
     names = sorted({"bubblewrap", *(point.name for point in entry_points(group=GROUP))})
-    return [await _probe(name, policy or Policy()) for name in names]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # nothing but our own fixed line runs in them
+        return [await _probe(name, policy or Policy()) for name in names]
 
 
 async def _probe(name: str, policy: Policy) -> BackendReport:
@@ -44,7 +53,8 @@ async def _probe(name: str, policy: Policy) -> BackendReport:
         why = f"a program in it ended as {result.status}: {result.stderr[-200:]}"
         return BackendReport(name, False, why)
     memory = next(item.mechanism for item in kept if item.guarantee == "memory")
-    return BackendReport(name, True, f"{_SAYING}; memory is kept by {memory}", capabilities=kept)
+    detail = f"{_SAYING}; memory is kept by {memory or 'nothing'}"
+    return BackendReport(name, True, detail, capabilities=kept)
 
 
 def _fix(message: str) -> str | None:

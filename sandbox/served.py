@@ -43,6 +43,8 @@ class Build:
     disk: DiskBounds | None = None
     fresh_disk: DiskBounds | None = None
     """What has to be looked at while programs run; None where file systems keep all of it."""
+    namespaces: bool = True
+    """Each run has its own, which end with it."""
     on_disk: bool = False
     """Workspaces are folders of the machine's: a fresh one is emptied at its end."""
     network: Network | None = None
@@ -72,6 +74,11 @@ class ServedSandbox:
     def keeper(self) -> int:
         """Pid of the process that starts this sandbox and ends it with its owner."""
         return self._server.keeper
+
+    @property
+    def uid(self) -> int:
+        """Whose its programs are."""
+        return self._server.uid
 
     def capabilities(self) -> Sequence[Capability]:
         """Each guarantee with the mechanism that keeps it on this machine."""
@@ -231,6 +238,7 @@ class ServedSandbox:
             fresh=fresh,
             preload=self._policy.preload,
             network=self._build.network,
+            namespaces=self._build.namespaces,
         )
 
     def _break_down(self, reason: SandboxBroken) -> None:

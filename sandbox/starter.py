@@ -21,7 +21,7 @@ from typing import Any
 from sandbox.inner import landlock, wire
 from sandbox.inner.descendants import become_subreaper, end_descendants
 from sandbox.inner.root import KERNEL, SITE
-from sandbox.inner.syscalls import MNT_DETACH, MS_NODEV, MS_NOSUID, libc, mount
+from sandbox.inner.syscalls import MNT_DETACH, MS_NODEV, MS_NOSUID, MS_RDONLY, libc, mount
 from sandbox.launch import bind_privately, remove_group
 from sandbox.shown_venv import show_venv
 from sandbox.workspace import Workspace
@@ -41,9 +41,10 @@ class Starter:
         self._children: dict[int, str] = {}
         self._finished: list[str] = []
         self._private: bool = given["private"]
-        self._shown: dict[str, str] = (
-            bind_privately(given["folders"]) if self._private else dict(given["folders"])
-        )
+        self._shown: dict[str, str] = dict(given["folders"])
+        if self._private:
+            bound = bind_privately(given["folders"])
+            self._shown = {_without_its_path(place): target for place, target in bound.items()}
         self._base = _PRIVATE if self._private else given["base"]
         self._binds: list[str] = []
 
@@ -211,6 +212,18 @@ class Starter:
             workspace = Workspace(root, self._uid)
             workspace.remove(".")
             workspace.close()
+
+
+def _without_its_path(place: str) -> str:
+    """The folder once more, as an overlay: the mount table names no place on the machine then."""
+    empty, shown = f"{place}-empty", f"{place}-shown"
+    for folder in (empty, shown):
+        os.mkdir(folder, 0o755)
+    try:
+        mount("overlay", shown, "overlay", MS_RDONLY | MS_NOSUID | MS_NODEV, f"lowerdir={place}:{empty}")
+    except OSError:
+        return place  # a kernel without overlays shows a path, and that is all
+    return shown
 
 
 def _rules(*folders: str) -> list[tuple[str, str]]:

@@ -41,7 +41,12 @@ Replay = Annotated[
     Path | None, typer.Option("--replay", metavar="FILE", help="Take every answer from a recorded file.")
 ]
 SandboxName = Annotated[
-    str | None, typer.Option("--sandbox", metavar="NAME", help="Where programs run: auto, bubblewrap.")
+    str | None,
+    typer.Option(
+        "--sandbox",
+        metavar="NAME",
+        help="Where programs run: auto|bubblewrap|docker; by name only restricted|unsafe-host.",
+    ),
 ]
 Image = Annotated[str | None, typer.Option("--image", metavar="NAME", help="The image of --sandbox docker.")]
 Cpus = Annotated[

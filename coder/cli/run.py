@@ -16,6 +16,7 @@ from typer.core import TyperCommand
 
 from coder.artifacts import save
 from coder.cli import options
+from coder.cli.backend import see_backend
 from coder.cli.ending import FAILED, exit_code, last_words
 from coder.cli.failure import report
 from coder.cli.interrupt import Interrupted, run_until_interrupted
@@ -30,7 +31,6 @@ from coder.job import Job, Wanted, make_job
 from coder.notebook import run_cells, with_files
 from sandbox import Result, Sandbox, open_sandbox
 from sandbox.contract import OnOutput
-from sandbox.open import find_backend
 
 _OWN = (UsageError, Interrupted)
 """What keeps the exit code that it has everywhere."""
@@ -160,10 +160,7 @@ def _run(
 
 def _see(backend: str, artifacts: Path | None) -> None:
     """Raises UsageError for what can't be used, before anything is opened."""
-    try:
-        find_backend(backend)
-    except ValueError as error:
-        raise UsageError(str(error)) from error
+    see_backend(backend)
     if artifacts is not None and artifacts.exists() and not artifacts.is_dir():
         raise UsageError(f"--artifacts: {artifacts} isn't a folder.")
 

@@ -8,6 +8,7 @@ import typer
 
 from coder.cli import options
 from coder.cli.answerer import Answerer, opened
+from coder.cli.backend import see_backend
 from coder.cli.interrupt import run_until_interrupted
 from coder.cli.options import given_flags
 from coder.cli.result import ended
@@ -15,13 +16,11 @@ from coder.cli.screen import Screen
 from coder.config import load
 from coder.configfile import user_file
 from coder.doors import solve as solve_task
-from coder.errors import UsageError
 from coder.run import Run
 from coder.settings import Settings
 from coder.store import SqliteLog, data_folder
 from coder.task import Task
 from coder.taskfile import read_task
-from sandbox.open import find_backend
 
 
 def solve(
@@ -111,7 +110,7 @@ def solve(
             checks=tuple(check or ()),
         )
         config = loaded.config
-        _see_backend(config.sandbox)
+        see_backend(config.sandbox or "auto")
         answerer = Answerer(
             asked=config.asked(),
             record=config.record,
@@ -125,14 +124,6 @@ def solve(
         return run_until_interrupted(screen.spinning(work), run_id=lambda: screen.run_id)
 
     raise typer.Exit(ended(start, screen, as_json=json, jsonl=jsonl, accept_unverified=accept_unverified))
-
-
-def _see_backend(name: str | None) -> None:
-    """Raises UsageError for a sandbox that nobody offers, before anything is opened."""
-    try:
-        find_backend(name or "auto")
-    except ValueError as error:
-        raise UsageError(str(error)) from error
 
 
 async def _solve(task: Task, *, settings: Settings, answerer: Answerer, screen: Screen) -> Run:

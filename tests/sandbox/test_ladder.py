@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from sandbox import BackendMissing, Policy, PythonCode
+from sandbox import BackendMissing, Policy, PolicyUnmet, PythonCode, open_sandbox
 from sandbox import bubblewrap as backend
 from sandbox.bubblewrap import open_bubblewrap
+from tests.docker_engine import POLICY, require_docker
 
 WITHOUT_NESTED = """#!/bin/sh
 echo started >> {log}
@@ -71,3 +72,35 @@ async def test_another_failure_than_a_refusal_is_no_reason_for_one_wall(
             pass
 
     assert not any(str(folder) in str(which) for which, _, _ in backend._refused)
+
+
+async def test_without_bubblewrap_auto_is_docker(monkeypatch: pytest.MonkeyPatch) -> None:
+    await require_docker()
+    monkeypatch.setenv("PATH", "/nonexistent")
+
+    async with open_sandbox(POLICY) as box:
+        assert box.backend == "docker"
+
+
+async def test_where_nothing_works_each_step_says_why_and_what_helps(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/nonexistent")
+    monkeypatch.setenv("DOCKER_HOST", "unix:///nonexistent/docker.sock")
+
+    with pytest.raises(BackendMissing) as failed:
+        async with open_sandbox():
+            pass
+
+    first, second = str(failed.value).split("\n", 1)
+    assert "sudo apt-get install bubblewrap" in first
+    assert second.startswith("Nor can docker be used instead of bubblewrap: ")
+
+
+async def test_a_backend_that_does_not_meet_the_policy_lets_the_next_one_try(
+    narrow: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DOCKER_HOST", "unix:///nonexistent/docker.sock")
+    policy = Policy(network=("example.org",))
+
+    with pytest.raises(PolicyUnmet, match=r"Hosts can be allowed .*\nNor can docker be used"):
+        async with open_sandbox(policy):
+            pass

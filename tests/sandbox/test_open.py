@@ -27,6 +27,7 @@ async def test_every_backend_is_probed_by_running_a_program_in_it() -> None:
     found = {report.name: report for report in reports}
     assert found["bubblewrap"].works, found["bubblewrap"].detail
     assert "a program ran in it" in found["bubblewrap"].detail
+    assert {name for name, report in found.items() if not report.automatic} == {"restricted", "unsafe-host"}
 
 
 async def test_without_bubblewrap_the_command_that_installs_it_is_named(
@@ -35,7 +36,7 @@ async def test_without_bubblewrap_the_command_that_installs_it_is_named(
     monkeypatch.setenv("PATH", "/nonexistent")
 
     with pytest.raises(BackendMissing, match=r"isn't installed.*sudo apt-get install bubblewrap"):
-        async with open_sandbox():
+        async with open_sandbox(backend="bubblewrap"):
             pass
 
     (report,) = [report for report in await probe_backends() if report.name == "bubblewrap"]
@@ -54,7 +55,7 @@ async def test_a_bubblewrap_that_is_refused_namespaces_is_explained(monkeypatch:
         monkeypatch.setenv("PATH", f"{folder}:/usr/bin:/bin")
 
         with pytest.raises(BackendMissing, match="setting up uid map: Permission denied"):
-            async with open_sandbox():
+            async with open_sandbox(backend="bubblewrap"):
                 pass
 
 

@@ -127,3 +127,28 @@ def test_nothing_is_typed_into_a_terminal(architecture: str, committed: bytes) -
     assert decide(committed, token, number, (0, 0x5401)) == ALLOW
     for request in (0x5412, 0x541C, (1 << 32) | 0x5412):
         assert decide(committed, token, number, (0, request)) == ERRNO | make_seccomp.EPERM
+
+
+def test_without_namespaces_no_socket_but_a_pair_can_be_made(architecture: str) -> None:
+    alone = (INNER / f"seccomp-{architecture}-nosockets.bpf").read_bytes()
+    token = make_seccomp.AUDIT_ARCH[architecture]
+    found = make_seccomp.numbers(["socket", "socketpair"], architecture)
+
+    for family in range(64):
+        assert decide(alone, token, found["socket"], (family, 0)) != ALLOW
+        assert (decide(alone, token, found["socketpair"], (family, 0)) == ALLOW) == (family == 1)
+
+
+def test_without_namespaces_nothing_of_the_machine_is_reached(architecture: str) -> None:
+    alone = (INNER / f"seccomp-{architecture}-nosockets.bpf").read_bytes()
+    token = make_seccomp.AUDIT_ARCH[architecture]
+    names = [*make_seccomp.NEEDS_NAMESPACES, *make_seccomp.NEEDS_A_CGROUP, *FORBIDDEN.split()]
+
+    for name, number in make_seccomp.numbers(names, architecture).items():
+        assert decide(alone, token, number) == ERRNO | make_seccomp.ENOSYS, name
+    for name, number in make_seccomp.numbers(list(make_seccomp.OWN_ONLY), architecture).items():
+        assert decide(alone, token, number, (0, 0)) == ALLOW, name
+        assert decide(alone, token, number, (1, 0)) == ERRNO | make_seccomp.EPERM, name
+    (nice,) = make_seccomp.numbers(["setpriority"], architecture).values()
+    assert decide(alone, token, nice, (0, 0)) == ALLOW
+    assert {decide(alone, token, nice, who) for who in ((0, 1), (1, 0), (2, 0))} == {ERRNO | 1}

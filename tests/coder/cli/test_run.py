@@ -200,10 +200,13 @@ def test_what_cannot_be_used_is_refused_before_anything_runs(
 
 
 def test_a_sandbox_that_is_missing_is_125_with_the_command_that_helps(console: Console) -> None:
-    done = console.run("run", "-c", "raise SystemExit(5)", PATH="/nowhere")
+    done = console.run(
+        "run", "-c", "raise SystemExit(5)", PATH="/nowhere", DOCKER_HOST="unix:///nowhere/docker.sock"
+    )
 
     assert done.code == 125
     assert "bubblewrap" in done.err
+    assert "docker" in done.err
     assert "Traceback" not in done.err
 
 
@@ -345,3 +348,21 @@ def test_a_host_that_can_not_be_meant_is_a_wrong_flag(console: Console) -> None:
 
     assert (done.code, done.out) == (2, "")
     assert "--network: 'localhost' could never be reached: it is this machine itself" in done.err
+
+
+def test_unsafe_host_warns_each_time_and_runs(console: Console) -> None:
+    for _ in range(2):
+        done = console.run("run", "--sandbox", "unsafe-host", "-c", "print('ran')")
+
+        assert (done.code, done.out) == (0, "ran\n")
+        assert (
+            done.err
+            == "warning: unsafe-host is no sandbox: programs can do to this machine whatever you can\n"
+        )
+
+
+def test_restricted_runs_and_names_where_it_says_what_it_lacks(console: Console) -> None:
+    done = console.run("run", "--sandbox", "restricted", "--python", "/usr/bin/python3", "-c", "print('ran')")
+
+    assert (done.code, done.out) == (0, "ran\n"), done.err
+    assert "coder sandbox doctor --backend restricted" in done.err

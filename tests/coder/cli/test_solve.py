@@ -340,8 +340,8 @@ def test_without_a_backend_nothing_runs_and_the_command_that_helps_is_named(
     bare = tmp_path / "bin"
     bare.mkdir()
     with faulty_endpoint(says(code(ADD))) as endpoint:
-        done = solve(console, endpoint, *CHECK, PATH=str(bare))
-    doctor = console.run("doctor", PATH=str(bare))
+        done = solve(console, endpoint, *CHECK, PATH=str(bare), DOCKER_HOST="unix:///nowhere/docker.sock")
+    doctor = console.run("doctor", PATH=str(bare), DOCKER_HOST="unix:///nowhere/docker.sock")
 
     assert done.code == 5
     assert "apt-get install bubblewrap" in done.err

@@ -1,0 +1,28 @@
+"""The sandbox that `--sandbox` names: looked up before anything is opened, with a warning of a weak one."""
+
+import sys
+import warnings
+
+from coder.errors import UsageError
+from sandbox.open import find_backend
+
+_LACKING = "restricted keeps less than other sandboxes; coder sandbox doctor --backend restricted says what"
+
+
+def see_backend(name: str) -> None:
+    """Warn on standard error where a backend holds programs weakly or not at all.
+
+    Raises:
+        UsageError: nobody offers such a backend.
+    """
+    try:
+        find_backend(name)
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+    if name == "unsafe-host":
+        from sandbox.unsafe_host import WARNING, UnsafeHostWarning
+
+        warnings.simplefilter("ignore", UnsafeHostWarning)  # said here, in our own words
+        print(f"warning: {WARNING}", file=sys.stderr)
+    elif name == "restricted":
+        print(f"warning: {_LACKING}", file=sys.stderr)

@@ -1,0 +1,58 @@
+"""The contract of `Sandbox` on the backends without namespaces: what they can't keep is named here."""
+
+import tempfile
+import warnings
+
+import pytest
+
+from sandbox import Policy
+from sandbox.restricted import open_restricted
+from sandbox.testing import CONTRACT, Rule
+from sandbox.unsafe_host import UnsafeHostWarning, open_unsafe_host
+from tests.system_python import SYSTEM_PYTHON
+
+NOT_RESTRICTED = {
+    "the_disk_is_bounded": "no file system bounds the workspace: a run that holds too much is ended",
+    "the_disk_of_a_fresh_run_is_bounded": "likewise",
+    "nothing_answers_on_the_network": "there are no sockets, on the loopback interface neither",
+    "two_runs_at_once_do_not_meet": "the rule makes a socket; /proc of the machine isn't listed",
+    "the_environment_is_clean": "TMPDIR is set, as /tmp is the machine's",
+    "python_code_is_main": "a semaphore of multiprocessing is a file in /dev/shm, which is the machine's",
+    "all_of_the_workspace_can_be_removed": "the rule makes a socket",
+    "only_plain_files_are_artifacts": "the rule makes a socket",
+    "a_fresh_run_has_a_workspace_of_its_own": "its path is another one each time",
+}
+HARMLESS = (
+    *("a_program_that_ends_well_is_ok", "an_exit_code_of_its_own_is_an_error", "python_ends_as_python_does"),
+    *("an_uncaught_exception_shows_the_line_it_came_from", "what_was_printed_before_the_end_of_time_is_kept"),
+    *("long_output_keeps_its_head_and_its_tail", "stdin_is_what_the_caller_gave"),
+    *("a_command_is_found_on_the_path", "a_command_that_cannot_run_says_why", "frames_go_through_a_channel"),
+    *("python_is_there_by_both_names", "files_go_in_and_out", "what_a_fresh_run_wrote_is_an_artifact"),
+    *("files_given_to_a_fresh_run_are_there", "closing_twice_is_closing_once", "a_flood_of_output_is_ended"),
+    "a_daemon_dies_with_its_run",
+)
+"""What may run without a sandbox: small programs of our own."""
+
+
+@pytest.mark.parametrize(
+    "rule", [rule for rule in CONTRACT if rule.__name__ not in NOT_RESTRICTED], ids=lambda rule: rule.__name__
+)
+@pytest.mark.parametrize("without", [frozenset(), frozenset({"cgroup"})], ids=["best", "without cgroups"])
+async def test_restricted(rule: Rule, without: frozenset[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", "/dev/shm")  # as TMPDIR would; a disk is slow with many files
+    async with open_restricted(Policy(python=SYSTEM_PYTHON), without=without) as sandbox:
+        await rule(sandbox)
+
+
+def test_every_exception_is_a_rule() -> None:
+    assert {*NOT_RESTRICTED, *HARMLESS} <= {rule.__name__ for rule in CONTRACT}
+
+
+@pytest.mark.parametrize(
+    "rule", [rule for rule in CONTRACT if rule.__name__ in HARMLESS], ids=lambda rule: rule.__name__
+)
+async def test_unsafe_host(rule: Rule) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UnsafeHostWarning)
+        async with open_unsafe_host(Policy(python=SYSTEM_PYTHON)) as sandbox:
+            await rule(sandbox)

@@ -1,0 +1,186 @@
+"""What holds a program where there are no namespaces, and what does not."""
+
+import asyncio
+import os
+import socket
+from pathlib import Path
+
+import pytest
+
+from sandbox import BackendMissing, Policy, PolicyUnmet, PythonCode, open_sandbox
+from sandbox.restricted import open_restricted
+from tests.ordinary_user import run_as_ordinary_user
+from tests.processes import processes_with
+from tests.system_python import SYSTEM_PYTHON
+
+POLICY = Policy(python=SYSTEM_PYTHON, wall_s=5)
+ESCAPED = "ESCAPED"
+
+
+async def tried(source: str, *without: str, policy: Policy = POLICY) -> str:
+    async with open_restricted(policy, without=frozenset(without)) as box:
+        return (await box.run(PythonCode(source=source))).stdout
+
+
+@pytest.mark.parametrize(
+    ("mechanism", "source"),
+    [
+        ("landlock", "open('/etc/passwd').read(); print('ESCAPED')"),
+        ("landlock", "import os; os.listdir('/'); print('ESCAPED')"),
+        ("landlock", "open('/proc/1/status').read(); print('ESCAPED')"),
+        ("landlock", "open('/var/tmp/written-by-a-test', 'w').close(); print('ESCAPED')"),
+        ("seccomp", "import socket; socket.socket(socket.AF_UNIX); print('ESCAPED')"),
+        ("seccomp", "import socket; socket.socket(); print('ESCAPED')"),
+        ("seccomp", "import os; os.memfd_create('x'); print('ESCAPED')"),
+        ("seccomp", "import os; os.setpriority(os.PRIO_PROCESS, os.getppid(), 19); print('ESCAPED')"),
+        ("seccomp", "import resource as r, os; r.prlimit(os.getppid(), r.RLIMIT_CORE); print('ESCAPED')"),
+    ],
+)
+async def test_the_mechanism_contains_the_probe_and_without_it_the_probe_escapes(
+    mechanism: str, source: str
+) -> None:
+    try:
+        assert ESCAPED not in await tried(source)
+        assert ESCAPED in await tried(source, mechanism)
+    finally:
+        Path("/var/tmp/written-by-a-test").unlink(missing_ok=True)
+
+
+async def test_a_pair_of_sockets_is_all_that_an_event_loop_needs() -> None:
+    assert await tried("import asyncio\nasync def main(): print('ran')\nasyncio.run(main())") == "ran\n"
+
+
+@pytest.mark.parametrize("without", [frozenset(), frozenset({"leftovers"})])
+async def test_whatever_a_run_started_ends_with_it(without: frozenset[str]) -> None:
+    tag = f"tag-{os.urandom(8).hex()}"
+    source = f"""
+import os, time
+if os.fork() == 0:
+    os.setsid()
+    if os.fork() == 0:
+        for descriptor in (0, 1, 2):
+            os.close(descriptor)
+        os.execvp('sh', ['sh', '-c', 'while :; do sleep 1; done', {tag!r}])
+    os._exit(0)
+time.sleep(0.5)  # until it has become the shell; the tag is its argument
+"""
+    async with open_restricted(POLICY, without=without) as box:
+        assert (await box.run(PythonCode(source=source))).ok
+        if not without:
+            assert processes_with(tag) == []
+    assert processes_with(tag) == []  # without the reaper's care the keeper finds it as an orphan
+
+
+async def test_a_fork_bomb_ends_with_its_run() -> None:
+    source = """
+import os
+while True:
+    try:
+        os.fork()
+    except OSError:
+        pass
+"""
+    policy = POLICY.model_copy(update={"wall_s": 0.5, "processes": 40})
+    async with open_restricted(policy) as box:
+        result = await box.run(PythonCode(source=source))
+
+        uid = box.uid
+        assert result.status == "timeout"
+        left = [pid for pid in filter(str.isdigit, os.listdir("/proc")) if _uid(pid) == uid]
+        assert len(left) <= 20  # the pool's next children
+    assert not [pid for pid in filter(str.isdigit, os.listdir("/proc")) if _uid(pid) == uid]
+
+
+def _uid(pid: str) -> int:
+    try:
+        return os.stat(f"/proc/{pid}").st_uid
+    except FileNotFoundError:
+        return -1
+
+
+@pytest.mark.parametrize("found", [0, 1, 2])
+async def test_a_kernel_whose_landlock_is_missing_or_too_old_is_refused(found: int) -> None:
+    with pytest.raises(BackendMissing, match="needs Landlock ABI 3"):
+        async with open_restricted(POLICY, landlock=found):
+            pass
+
+
+async def test_an_interpreter_that_the_uid_of_programs_cannot_reach_is_told(tmp_path: Path) -> None:
+    python = tmp_path / "closed" / "bin" / "python3"
+    python.parent.mkdir(parents=True)
+    (tmp_path / "closed" / "lib" / "python3.11").mkdir(parents=True)
+    (tmp_path / "closed" / "lib" / "python3.11" / "os.py").touch()
+    python.touch()
+    python.chmod(0o755)
+    (tmp_path / "closed").chmod(0o700)
+
+    with pytest.raises(BackendMissing, match=r"closed is closed to it\. Name another Python with --python"):
+        async with open_restricted(Policy(python=python)):
+            pass
+
+
+async def test_a_strict_policy_is_refused_by_what_nothing_keeps() -> None:
+    with pytest.raises(PolicyUnmet, match="names of other processes"):
+        async with open_restricted(POLICY.model_copy(update={"strict": True})):
+            pass
+
+
+async def test_a_socket_of_this_machine_is_out_of_reach(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        source = f"import socket; socket.create_connection(('127.0.0.1', {port})); print('ESCAPED')"
+        assert ESCAPED not in await tried(source)
+        assert ESCAPED in await tried(source, "seccomp")
+
+
+async def test_two_runs_do_not_signal_each_other() -> None:
+    waits = (
+        "open('pid', 'w').write(str(__import__('os').getpid()))\nimport time; time.sleep(1.5); print('alive')"
+    )
+    kills = """
+import os, time
+while not os.path.exists('pid') or not open('pid').read():
+    time.sleep(0.01)
+try:
+    os.kill(int(open('pid').read()), 9)
+except PermissionError:
+    print('refused')
+"""
+    found = []
+    for without in (frozenset[str](), frozenset({"landlock"})):
+        async with open_restricted(POLICY, without=without) as box:
+            first, second = await asyncio.gather(
+                box.run(PythonCode(source=waits)), box.run(PythonCode(source=kills))
+            )
+        found.append((first.stdout, second.stdout))
+
+    assert found == [("alive\n", "refused\n"), ("", "")]
+
+
+async def test_it_is_never_chosen_by_itself() -> None:
+    async with open_sandbox() as box:
+        assert box.backend not in ("restricted", "unsafe-host")
+
+
+def test_an_ordinary_user_is_told_what_their_own_uid_leaves_open() -> None:
+    script = f"""
+import asyncio, os
+from pathlib import Path
+from sandbox import Policy, PythonCode
+from sandbox.restricted import open_restricted
+async def main():
+    async with open_restricted(Policy(python=Path({str(SYSTEM_PYTHON)!r}))) as box:
+        for fresh in (False, True):
+            result = await box.run(PythonCode(source="open('f', 'w').write('x'); print('ran')"), fresh=fresh)
+            print(result.stdout.strip() or result)
+        result = await box.run(PythonCode(source="open('/tmp/home/f', 'w')"))
+        print('PermissionError' in result.stderr)
+        print(*(item.guarantee for item in box.capabilities() if item.kept == "none"), sep=", ")
+    print([name for name in os.listdir("/tmp") if name.startswith("coder")])
+asyncio.run(main())
+"""
+    ended = run_as_ordinary_user(script, timeout_s=60)
+
+    assert ended.stdout == (
+        "ran\nran\nTrue\nmodes and times of host files, names of other processes\n[]\n"
+    ), ended.stderr
