@@ -27,7 +27,7 @@ from coder.models.recording import (
     redacted,
 )
 from coder.models.scripted import Scripted
-from coder.redact import redact
+from coder.redact import Redactor
 
 MILLION = 1_000_000
 
@@ -35,14 +35,17 @@ MILLION = 1_000_000
 class Recorder:
     """A model whose answers are also written to a file, each as soon as it is complete."""
 
-    def __init__(self, model: Model, path: Path, *, redact: Redact = redact) -> None:
+    def __init__(self, model: Model, path: Path, *, redact: Redact | None = None) -> None:
         """Open the file; one that holds a recording of the same model is continued.
+
+        Args:
+            redact: takes secrets out of what is written; None knows the environment's and the shapes of keys.
 
         Raises:
             UsageError: the file can't be written, or holds something else.
         """
         self._model = model
-        self._redact = redact
+        self._redact = redact or Redactor.from_environment().redact
         self._file = open_recording(path, _header(model))
 
     @property
@@ -131,14 +134,17 @@ class Recorder:
 class Recorded:
     """A model that says what was recorded. No connection is made."""
 
-    def __init__(self, path: Path, *, redact: Redact = redact) -> None:
+    def __init__(self, path: Path, *, redact: Redact | None = None) -> None:
         """Read the whole recording.
+
+        Args:
+            redact: as of the Recorder.
 
         Raises:
             UsageError: it can't be read, or a line of it is damaged; the message has the line's number.
         """
         self._path = path
-        self._redact = redact
+        self._redact = redact or Redactor.from_environment().redact
         self.header, entries = read_recording(path)
         self._entries: dict[str, list[Entry]] = defaultdict(list)
         self._requests: dict[str, Request] = {}
