@@ -29,7 +29,7 @@ for path in glob.glob("/proc/[0-9]*/environ") + glob.glob("/proc/[0-9]*/cmdline"
 print(said)
 
 def add(a, b):
-    return "in " + "the sandbox: " + str("planted" in "".join(seen).replace(said, ""))
+    return "in " + "the sandbox: " + str("plan" + "ted-" in "".join(seen).replace(said, ""))
 ```
 """
 THINKS = streams(
