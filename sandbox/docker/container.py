@@ -24,7 +24,7 @@ class Container:
         self._control: Control | None = None
         self._facts: Facts | None = None
         self._given = (recipe.policy.memory_mb, recipe.processes, 0)
-        self._on_end: list[Callable[[SandboxBroken], None]] = []
+        self._on_end: list[Callable[[Container], None]] = []
         self.broken: SandboxBroken | None = None
         """Why it can't be used any more."""
 
@@ -87,7 +87,7 @@ class Container:
             await self.engine.update(self.name, changes)
         self._given = given
 
-    def on_end(self, call: Callable[[SandboxBroken], None]) -> None:
+    def on_end(self, call: "Callable[[Container], None]") -> None:
         """Have `call` called once it can't be used any more, before it is removed."""
         self._on_end.append(call)
 
@@ -96,7 +96,7 @@ class Container:
         if self.broken is None:
             self.broken = reason
             for call in self._on_end:
-                call(reason)
+                call(self)
 
     async def remove(self) -> None:
         """End and remove it. Idempotent; never raises for an engine that is gone with it."""

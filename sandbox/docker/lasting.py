@@ -5,7 +5,6 @@ import contextlib
 from collections.abc import AsyncIterator
 
 from sandbox.docker.chores import Chores
-from sandbox.docker.container import Container
 from sandbox.docker.control import Ended
 from sandbox.docker.prepared import Prepared, prepare
 from sandbox.errors import SandboxError
@@ -15,14 +14,14 @@ from sandbox.limits import RunLimits
 class Lasting:
     """Lends processes. One is made in advance when nothing is at work; what was left is tidied then."""
 
-    def __init__(self, container: Container, usual: RunLimits, chores: Chores) -> None:
-        self.container, self._usual, self._chores = container, usual, chores
-        self._spare: Prepared | None = None
+    def __init__(self, spare: Prepared, usual: RunLimits, chores: Chores) -> None:
+        """`spare` is the first process of the container that this one is to have."""
+        self.container, self._usual, self._chores = spare.container, usual, chores
+        self._spare: Prepared | None = spare
         self._making: asyncio.Task[None] | None = None
         self._taking = asyncio.Lock()
         self._at_work: dict[int, RunLimits] = {}
         self._kept_bytes = 0
-        self.refill()
 
     def refill(self) -> None:
         """Make a process in advance, where there is none and nothing is at work."""

@@ -41,27 +41,26 @@ class DockerSandbox:
 
     backend = "docker"
 
-    def __init__(self, engine: Engine, recipe: Recipe, container: Container) -> None:
-        self._engine, self._recipe, self._policy = engine, recipe, recipe.policy
+    def __init__(self, engine: Engine, first: Container) -> None:
+        """`first` is a container that nothing runs in yet."""
+        self._policy, self._facts = first.recipe.policy, first.facts
         self._chores = Chores()
-        usual = resolve(recipe.policy, None)
-        self._usual = usual
-        self._turn = asyncio.Lock()
-        self._lasting = Lasting(container, usual, self._chores)
-        self._spares = Spares(engine, recipe, usual, self._chores)
+        self._usual = resolve(self._policy, None)
+        self._turn, self._settling = asyncio.Lock(), asyncio.Lock()
+        self._spares = Spares(engine, first, self._usual, self._chores)
+        self._lasting: Lasting | None = None
         self._environment = {
-            "PATH": f"{COMMANDS}:{container.facts.path}",
+            "PATH": f"{COMMANDS}:{first.facts.path}",
             "HOME": "/w",
             "LANG": "C.UTF-8",
             "USER": "sandbox",
-            **recipe.policy.environment,
+            **self._policy.environment,
         }
         self._closing: asyncio.Task[None] | None = None
-        container.on_end(self._remove)
 
     def capabilities(self) -> Sequence[Capability]:
         """Each guarantee with the mechanism that keeps it on this machine."""
-        return capabilities_of(self._lasting.container.facts, runtime=self._policy.runtime)
+        return capabilities_of(self._facts, runtime=self._policy.runtime)
 
     async def run(
         self,
@@ -90,13 +89,14 @@ class DockerSandbox:
         if fresh:
             return await self._run_fresh(job, allowed, stdin, on_output, files or {})
         async with self._turn:
-            taken = await self._lasting.take(allowed)
+            lasting = await self._settle()
+            taken = await lasting.take(allowed)
             try:
                 result, ended = await _execute(taken, job, allowed, stdin, on_output)
-                self._lasting.note(ended)
+                lasting.note(ended)
                 return result
             finally:
-                await asyncio.shield(self._lasting.give_back(taken))
+                await asyncio.shield(lasting.give_back(taken))
 
     async def start(
         self,
@@ -115,13 +115,14 @@ class DockerSandbox:
         if not entry.isidentifier():
             raise ValueError(f"{entry!r} isn't the name of an entry.")
         allowed = resolve(self._policy, limits)
-        taken = await (self._spares.take(allowed) if fresh else self._lasting.take(allowed))
+        lasting = None if fresh else await self._settle()
+        taken = await (lasting or self._spares).take(allowed)
 
         async def done() -> None:
-            if fresh:
+            if lasting is None:
                 self._spares.give_back(taken)
             else:
-                await self._lasting.give_back(taken)
+                await lasting.give_back(taken)
 
         execution = Execution(taken, allowed, on_output=None)
         running = RunningEntry(execution, taken, done=done)
@@ -141,7 +142,7 @@ class DockerSandbox:
             FileRefused: the path leaves the workspace or goes over a link, or the disk limit is reached.
             SandboxBroken: the container or the engine stopped working.
         """
-        async with self._lasting.serving() as prepared:
+        async with (await self._settle()).serving() as prepared:
             await filing.write(prepared, path, content, executable=executable)
 
     async def read(self, path: str, *, limit: int = 16 << 20) -> bytes:
@@ -151,17 +152,17 @@ class DockerSandbox:
             FileRefused: it isn't there, isn't a regular file, goes over a link, or is too large.
             SandboxBroken: the container or the engine stopped working.
         """
-        async with self._lasting.serving() as prepared:
+        async with (await self._settle()).serving() as prepared:
             return await filing.read(prepared, path, limit=limit)
 
     async def manifest(self) -> dict[str, str]:
         """SHA-256 (hex) of each regular file of the workspace by its relative path."""
-        async with self._lasting.serving() as prepared:
+        async with (await self._settle()).serving() as prepared:
             return await filing.manifest(prepared)
 
     async def remove(self, path: str) -> None:
         """Remove one file or folder of the workspace, "." is all of it; what isn't there is no error."""
-        async with self._lasting.serving() as prepared:
+        async with (await self._settle()).serving() as prepared:
             await filing.remove(prepared, path)
 
     async def close(self) -> None:
@@ -171,15 +172,26 @@ class DockerSandbox:
         await asyncio.shield(self._closing)
 
     async def _close(self) -> None:
-        container = self._lasting.container
-        container.condemn(SandboxBroken("The sandbox is closed."))
-        container.control.close()
-        await self._spares.close()
-        await container.remove()
+        async with self._settling:
+            if self._lasting is not None:
+                container = self._lasting.container
+                container.condemn(SandboxBroken("The sandbox is closed."))
+                container.control.close()
+            await self._spares.close()
         await self._chores.finish()
 
-    def _remove(self, _: SandboxBroken) -> None:
-        self._chores.start(self._lasting.container.remove())
+    def _remove(self, container: Container) -> None:
+        self._chores.start(container.remove())
+
+    async def _settle(self) -> Lasting:
+        """The container whose workspace lasts, from its first use on."""
+        async with self._settling:
+            if self._lasting is None:
+                spare = await self._spares.withdraw(self._usual)
+                container = spare.container
+                container.on_end(self._remove)
+                self._lasting = Lasting(spare, self._usual, self._chores)
+            return self._lasting
 
     async def _run_fresh(
         self,
@@ -252,7 +264,7 @@ async def open_docker(
         async with keeper(wanted="keeper" not in without) as name:
             recipe = Recipe(policy, image, tuple(volumes), labels(name), without, landlock)
             container = await open_container(engine, recipe)
-            sandbox = DockerSandbox(engine, recipe, container)
+            sandbox = DockerSandbox(engine, container)
             try:
                 require_kept(policy, sandbox.capabilities())
                 yield sandbox

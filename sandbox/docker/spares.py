@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 
-from sandbox.docker.boot import Recipe
 from sandbox.docker.chores import Chores
 from sandbox.docker.container import Container, open_container
 from sandbox.docker.engine import Engine
@@ -21,14 +20,17 @@ _KEPT_S = 120.0
 class Spares:
     """Lends containers, each with a process that waits for its job."""
 
-    def __init__(self, engine: Engine, recipe: Recipe, usual: RunLimits, chores: Chores) -> None:
-        self._engine, self._recipe, self._usual, self._chores = engine, recipe, usual, chores
+    def __init__(self, engine: Engine, first: Container, usual: RunLimits, chores: Chores) -> None:
+        """`first` is a container that whoever comes first gets."""
+        self._engine, self._recipe, self._usual, self._chores = engine, first.recipe, usual, chores
         self._places = asyncio.Semaphore(_AT_ONCE)
         self._spare: Prepared | None = None
         self._making: asyncio.Task[None] | None = None
         self._ageing: asyncio.TimerHandle | None = None
         self._lent: set[Prepared] = set()
+        self._seldom = True
         self._closed = False
+        self._making = chores.start(self._make(first))
 
     async def take(self, limits: RunLimits) -> Prepared:
         """A process in a container of its own, held to limits; `give_back` comes after.
@@ -39,7 +41,7 @@ class Spares:
         """
         await self._places.acquire()
         try:
-            taken = await self._take_spare(limits) or await self._open(limits)
+            taken = await self.withdraw(limits)
         except BaseException:
             self._places.release()
             raise
@@ -53,6 +55,15 @@ class Spares:
             self.give_back(taken)
             raise
         return taken
+
+    async def withdraw(self, limits: RunLimits) -> Prepared:
+        """The same for good: the container is the caller's to limit and to remove.
+
+        Raises:
+            BackendMissing: the image hasn't got what is needed.
+            SandboxBroken: no container could be made, or the sandbox is closed.
+        """
+        return await self._take_spare(limits) or await self._open(limits)
 
     def give_back(self, taken: Prepared) -> None:
         """It has served: its container is removed, beside whatever comes next. Idempotent."""
@@ -83,10 +94,10 @@ class Spares:
         await spare.container.remove()
         return None
 
-    async def _open(self, limits: RunLimits) -> Prepared:
+    async def _open(self, limits: RunLimits, container: Container | None = None) -> Prepared:
         if self._closed:
             raise SandboxBroken("The sandbox is closed.")
-        container = await open_container(self._engine, self._recipe)
+        container = container or await open_container(self._engine, self._recipe)
         try:
             return await prepare(container, limits, tidy=False)
         except BaseException:
@@ -94,12 +105,15 @@ class Spares:
             raise
 
     def _refill(self) -> None:
-        if self._spare is None and self._making is None and not self._closed:
+        """From the second time on: who has one program to run wants one container."""
+        if self._seldom:
+            self._seldom = False
+        elif self._spare is None and self._making is None and not self._closed:
             self._making = self._chores.start(self._make())
 
-    async def _make(self) -> None:
+    async def _make(self, container: Container | None = None) -> None:
         try:
-            self._spare = await self._open(self._usual)
+            self._spare = await self._open(self._usual, container)
             loop = asyncio.get_running_loop()
             self._ageing = loop.call_later(_KEPT_S, lambda: self._chores.start(self._drop()))
         except SandboxError:
