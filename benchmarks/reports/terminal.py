@@ -17,7 +17,8 @@ def report_lines(report: Report, *, shown: int = SHOWN) -> list[str]:
     """A report: scores, facts, and the first samples that didn't pass."""
     rows = [*scores(report), *facts(report)]
     failed = [one for one in report.verdicts if one.verdict != "passed"]
-    lines = [line(title(report)), *(f"  {name:<11}{line(value)}" for name, value in rows)]
+    width = max(len(name) for name, _ in rows) + 2
+    lines = [line(title(report)), *(f"  {name:<{width}}{line(value)}" for name, value in rows)]
     if failed:
         lines.append("  not passed")
         lines += [f"    {line(_sample(one))}" for one in failed[:shown]]

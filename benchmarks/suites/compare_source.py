@@ -30,7 +30,8 @@ def compare_all(
             tolerance = 1e-6
         if not same and tolerance != 0:
             same = type(got) is type(expected) and _close(got, expected, tolerance)
-        assert same, f"{arguments!r:.300}: expected {expected!r:.300}, got {got!r:.300}"
+        if not same:
+            raise AssertionError(f"{arguments!r:.300}: expected {expected!r:.300}, got {got!r:.300}")
 
 
 def _also_right(got: object, arguments: Any, tolerance: float, special: str) -> bool:

@@ -1,14 +1,14 @@
 """The field's formats: what a solver sees, what decides, and that the canonical answer passes it."""
 
 import json
-import os
 from pathlib import Path
 
 import pytest
 
 from benchmarks.errors import BadSuite
+from benchmarks.judge.judge import open_judge
 from benchmarks.patch import apply_patch
-from benchmarks.suite import FunctionCase, RepositoryCase
+from benchmarks.suite import FunctionCase, RepositoryCase, Suite
 from benchmarks.suites.evalplus import evalplus_case
 from benchmarks.suites.load import load_suite
 from benchmarks.suites.mbpptypes import real_inputs
@@ -22,13 +22,14 @@ async def passes(box: Sandbox, case: FunctionCase, candidate: str, *, plus: bool
     return (await box.run(PythonCode(source=program))).exit_code == 0
 
 
-def mbpp() -> tuple[FunctionCase, ...]:
-    suite = load_suite(Path(os.environ["CODER_TEST_DATA"]) / "sanitized-mbpp.json")
+@pytest.fixture
+def mbpp(data: Path) -> tuple[FunctionCase, ...]:
+    suite = load_suite(data / "sanitized-mbpp.json")
     return tuple(case for case in suite.cases if isinstance(case, FunctionCase))
 
 
-def test_mbpp_shows_the_first_assertion_and_no_other() -> None:
-    case = mbpp()[0]
+def test_mbpp_shows_the_first_assertion_and_no_other(mbpp: tuple[FunctionCase, ...]) -> None:
+    case = mbpp[0]
 
     assert (case.id, case.entry_point) == ("Mbpp/2", "similar_elements")
     assert "(3, 4, 5, 6),(5, 7, 4, 10)" in case.prompt
@@ -37,8 +38,10 @@ def test_mbpp_shows_the_first_assertion_and_no_other() -> None:
     assert case.visible == ("assert set(similar_elements((3, 4, 5, 6),(5, 7, 4, 10))) == set((4, 5))",)
 
 
-async def test_canonical_answers_of_mbpp_pass_their_tests_and_empty_ones_dont(box: Sandbox) -> None:
-    for case in mbpp()[::30]:
+async def test_canonical_answers_of_mbpp_pass_their_tests_and_empty_ones_dont(
+    box: Sandbox, mbpp: tuple[FunctionCase, ...]
+) -> None:
+    for case in mbpp[::30]:
         assert await passes(box, case, case.canonical_solution or ""), case.id
         assert not await passes(box, case, f"def {case.entry_point}(*a): return object()"), case.id
 
@@ -82,6 +85,15 @@ async def test_evalplus_decides_by_base_and_plus_inputs_apart(box: Sandbox) -> N
     assert await passes(box, case, PLUS["prompt"] + PLUS["canonical_solution"], plus=True)
     assert await passes(box, case, only_base)
     assert not await passes(box, case, only_base, plus=True)
+
+
+async def test_the_judge_says_base_and_plus_apart() -> None:
+    case = evalplus_case(PLUS, "line 1")
+    async with open_judge(Suite(name="plus", version="1", cases=(case,))) as judge:
+        verdict = await judge.judge(case, "def half(x):\n    return 0.5")
+
+    assert (verdict.verdict, verdict.base, verdict.strength) == ("failed", "passed", "strong")
+    assert "expected 1.5, got 0.5" in verdict.detail
 
 
 async def test_floats_of_evalplus_agree_within_its_tolerance(box: Sandbox) -> None:
@@ -217,6 +229,6 @@ def test_instances_of_swe_bench_name_their_image(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["boltons-truncated-traceback", "sqlparse-keep-hints"])
-def test_a_repository_folder_without_its_tree_says_how_to_make_it(name: str) -> None:
+def test_a_repository_folder_without_its_tree_says_how_to_make_it(data: Path, name: str) -> None:
     with pytest.raises(BadSuite, match=r"rebuild\.py"):
-        load_suite(Path(os.environ["CODER_TEST_DATA"]) / "repo_tasks" / name)
+        load_suite(data / "repo_tasks" / name)

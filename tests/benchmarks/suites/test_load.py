@@ -3,7 +3,6 @@
 import gzip
 import io
 import json
-import os
 import tarfile
 from pathlib import Path
 
@@ -23,8 +22,8 @@ def written(path: Path, *records: object) -> Path:
     return path
 
 
-def test_humaneval_is_read() -> None:
-    suite = load_suite(Path(os.environ["CODER_TEST_DATA"]) / "HumanEval.jsonl.gz")
+def test_humaneval_is_read(data: Path) -> None:
+    suite = load_suite(data / "HumanEval.jsonl.gz")
 
     assert (suite.name, len(suite.cases), suite.cases[163].id) == ("HumanEval", 164, "HumanEval/163")
     assert isinstance(suite.cases[0], FunctionCase)
