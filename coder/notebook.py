@@ -12,6 +12,9 @@ from sandbox.fresh import MAX_ARTIFACTS, MAX_BYTES
 if TYPE_CHECKING:
     from sandbox import Kernel
 
+_CACHE = ".cache/"
+"""What libraries keep for themselves below a home folder: lists of fonts, by and large."""
+
 
 async def run_cells(
     kernel: Kernel, cells: Sequence[str], *, policy: Policy, on_output: OnOutput | None = None
@@ -42,6 +45,8 @@ async def with_files(result: Result, sandbox: Sandbox, given: Mapping[str, bytes
     room = MAX_BYTES - sum(artifact.size for artifact in artifacts)
     left_out = result.artifacts_left_out
     for path in await sandbox.manifest():
+        if path.startswith(_CACHE):
+            continue
         try:
             if len(artifacts) == MAX_ARTIFACTS:
                 raise FileRefused(f"{path!r} is one file too many.")

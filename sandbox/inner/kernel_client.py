@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 _KEY_BYTES = 32
 _BEHIND_MS = 1000
 """How long after a cell's reply its last output may come; a kernel that is well needs a millisecond."""
+_AGAIN_MS = 5
+"""Until it is tried again to connect to a kernel that has no sockets yet; libzmq would wait for 100."""
 _FIRST = "pass"
 _READY = "import sys; sys.path.insert(0, '')"
 """Modules of the workspace can be imported from the first cell on, and by nothing before."""
@@ -45,6 +47,7 @@ class Client:
         self._client = KernelClient(connection_file=connection)
         self._client.load_connection_file()
         self._client.context.setsockopt(zmq.RCVHWM, WAITING)
+        self._client.context.setsockopt(zmq.RECONNECT_IVL, _AGAIN_MS)
         self._shell = self._client.connect_shell()
         self._iopub = self._client.connect_iopub()
         self._ends = _watch_children()

@@ -22,6 +22,8 @@ _GRACE_S = 0.25
 """From the interrupt at a cell's limit until the kernel is killed."""
 _PATIENCE_S = 0.15
 """From there until the caller has a Result, whether or not anybody could say how the kernel ended."""
+MAX_SOURCE = 1 << 22
+"""Characters of one cell; as UTF-8 they fit a frame."""
 _BEGUN = Sign("begun")
 _APART = ("bubblewrap",)
 """Backends that give each kernel a /tmp and processes of its own. Elsewhere the cells of one kernel could
@@ -83,12 +85,15 @@ class Kernel:
 
         Raises:
             SandboxBroken: the sandbox itself stopped working, or the kernel was closed.
-            ValueError: limits that are the kernel's as a whole: memory, processes, CPU time.
+            ValueError: limits that are the kernel's as a whole: memory, processes, CPU time; a cell of more
+                than four million characters.
         """
         if limits is not None and (limits.memory_mb or limits.processes or limits.cpu_s):
             raise ValueError(
                 "A cell has no memory, processes or CPU time of its own: set them in the kernel's policy."
             )
+        if len(cell) > MAX_SOURCE:
+            raise ValueError(f"A cell of {len(cell):,} characters is too long; {MAX_SOURCE:,} is the limit.")
         allowed = resolve(self._policy, limits)
         async with self._turn:
             self._cells += 1
@@ -98,7 +103,7 @@ class Kernel:
                 session = await self._take()
                 began = asyncio.get_running_loop().time()
                 begun, ending = await self._attend(session, cell, shown, allowed.wall_s)
-                if begun or ending.late or not first:
+                if begun or ending.late or ending.flood or not first:
                     break
             wall_s = asyncio.get_running_loop().time() - began
             lost_before, self._loss_untold = self._loss_untold or not first, False

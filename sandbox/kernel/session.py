@@ -75,6 +75,7 @@ class Session:
                 while (said := await self._receive()) is not None:
                     if said[1] == _READY:
                         return True
+                    await asyncio.sleep(0)
         except (SandboxBroken, TimeoutError):
             return False
         return False

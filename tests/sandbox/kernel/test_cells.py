@@ -189,6 +189,15 @@ async def test_a_lone_surrogate_breaks_nothing(kernel: Kernel) -> None:
     assert (await kernel.execute("1")).stdout == "1\n"
 
 
+async def test_a_cell_that_fits_no_frame_is_refused_and_costs_nothing(kernel: Kernel) -> None:
+    await kernel.execute("kept = 1")
+
+    with pytest.raises(ValueError, match="too long"):
+        await kernel.execute("#" * (1 << 22) + "\n")
+
+    assert (await kernel.execute("kept")).stdout == "1\n"
+
+
 @pytest.mark.parametrize("limits", [Limits(memory_mb=64), Limits(processes=4), Limits(cpu_s=1)])
 async def test_limits_of_the_whole_kernel_are_refused_for_a_cell(kernel: Kernel, limits: Limits) -> None:
     with pytest.raises(ValueError, match="policy"):

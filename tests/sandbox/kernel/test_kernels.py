@@ -15,6 +15,7 @@ import sandbox
 from sandbox import BackendMissing, Kernel, Limits, Policy, SandboxBroken, open_kernel, open_sandbox
 from sandbox.kernel import kernel_in
 from sandbox.kernel.session import Session
+from tests.ordinary_user import run_as_ordinary_user
 from tests.processes import processes_with
 from tests.sandbox.kernel.conftest import policy_for
 
@@ -30,7 +31,7 @@ async def test_two_kernels_at_once_share_nothing(backend: str) -> None:
 
 
 async def test_a_sandbox_without_ipykernel_says_how_to_get_it() -> None:
-    async with open_sandbox() as box:
+    async with open_sandbox(backend="bubblewrap") as box:
         if (await box.run(sandbox.PythonCode(source="import ipykernel"))).ok:
             pytest.skip("the base interpreter has ipykernel")
 
@@ -40,7 +41,7 @@ async def test_a_sandbox_without_ipykernel_says_how_to_get_it() -> None:
 
 
 async def test_programs_beside_a_kernel_see_none_of_its_packages() -> None:
-    async with open_kernel() as kernel:
+    async with open_kernel(backend="bubblewrap") as kernel:
         shown = await kernel.execute("import os\nsorted(os.listdir('/opt/kernel'))")
         ours = await kernel.execute("import coder")
 
@@ -56,12 +57,12 @@ async def test_programs_beside_a_kernel_see_none_of_its_packages() -> None:
 
 async def test_memory_that_no_kernel_starts_in_is_named() -> None:
     with pytest.raises(SandboxBroken, match="memory"):
-        async with open_kernel(Policy(memory_mb=16)):
+        async with open_kernel(Policy(memory_mb=16), backend="bubblewrap"):
             pass
 
 
 async def test_a_kernel_that_is_closed_says_so() -> None:
-    async with open_kernel() as kernel:
+    async with open_kernel(backend="bubblewrap") as kernel:
         pass
 
     with pytest.raises(SandboxBroken, match="closed"):
@@ -69,7 +70,7 @@ async def test_a_kernel_that_is_closed_says_so() -> None:
 
 
 async def test_closing_a_kernel_leaves_its_sandbox_open() -> None:
-    async with open_kernel() as first:
+    async with open_kernel(backend="bubblewrap") as first:
         async with kernel_in(first.sandbox, Policy()) as second:
             await second.execute("open('seen', 'w').write('x')")
 
@@ -77,7 +78,7 @@ async def test_closing_a_kernel_leaves_its_sandbox_open() -> None:
 
 
 async def test_a_spare_kernel_that_died_is_replaced() -> None:
-    async with open_kernel() as kernel:
+    async with open_kernel(backend="bubblewrap") as kernel:
         await kernel.execute("1")
         assert kernel._coming is not None
         spare: Session = await kernel._coming
@@ -89,7 +90,7 @@ async def test_a_spare_kernel_that_died_is_replaced() -> None:
 
 
 async def test_a_kernel_that_dies_between_cells_is_replaced_and_the_next_cell_is_told() -> None:
-    async with open_kernel() as kernel:
+    async with open_kernel(backend="bubblewrap") as kernel:
         await kernel.execute(
             "import os, threading\nx = 1\ngo = threading.Event()\n"
             "threading.Thread(target=lambda: (go.wait(), os._exit(0)), daemon=True).start()"
@@ -106,7 +107,10 @@ async def test_a_kernel_that_dies_between_cells_is_replaced_and_the_next_cell_is
 
 
 async def test_a_sandbox_that_broke_is_said_to_be_broken() -> None:
-    async with open_sandbox(Policy(kernel=True)) as box, kernel_in(box, Policy()) as kernel:
+    async with (
+        open_sandbox(Policy(kernel=True), backend="bubblewrap") as box,
+        kernel_in(box, Policy()) as kernel,
+    ):
         await box.close()
 
         with pytest.raises(SandboxBroken):
@@ -124,7 +128,7 @@ async def test_a_sandbox_that_broke_is_said_to_be_broken() -> None:
 async def test_without_its_mechanism_a_cell_goes_on(mechanism: str, source: str) -> None:
     limits = Limits(wall_s=1 if mechanism != "output" else 60, output_bytes=1000)
     policy = Policy(kernel=True)
-    async with open_sandbox(policy) as box:
+    async with open_sandbox(policy, backend="bubblewrap") as box:
         async with kernel_in(box, policy, spare=False) as kernel:
             contained = await kernel.execute(source, limits=limits)
         async with kernel_in(box, policy, spare=False, without=frozenset({mechanism})) as kernel:
@@ -149,7 +153,7 @@ def test_nothing_is_left_when_the_owner_of_a_kernel_is_killed() -> None:
 import asyncio
 from sandbox import open_kernel
 async def main():
-    async with open_kernel() as kernel:
+    async with open_kernel(backend="bubblewrap") as kernel:
         await kernel.execute("import subprocess; subprocess.Popen(['sh', '-c', 'sleep 1000 # {tag}'])")
         print('ready', flush=True)
         await kernel.execute("while True: pass")
@@ -176,7 +180,7 @@ async def test_every_kernel_ends_with_its_block(backend: str) -> None:
 
 
 async def test_opening_a_kernel_can_be_cancelled_at_any_moment() -> None:
-    async with open_sandbox(Policy(kernel=True)) as box:
+    async with open_sandbox(Policy(kernel=True), backend="bubblewrap") as box:
         for moment_s in (0.0, 0.01, 0.05, 0.2, 0.4):
             with pytest.raises(TimeoutError):
                 async with asyncio.timeout(moment_s), kernel_in(box, Policy()) as kernel:
@@ -186,7 +190,7 @@ async def test_opening_a_kernel_can_be_cancelled_at_any_moment() -> None:
 
 @pytest.fixture
 async def echo() -> object:
-    async with open_sandbox() as box:
+    async with open_sandbox(backend="bubblewrap") as box:
         yield Session(await box.start("echo", {"prefix": ""}))
 
 
@@ -197,6 +201,20 @@ async def test_a_client_that_speaks_nonsense_is_not_believed(echo: Session) -> N
     await echo.end()
 
 
-def test_a_kernel_is_made_by_open_kernel() -> None:
-    assert Kernel.__doc__ is not None
-    assert "open_kernel" in Kernel.__doc__
+def test_an_ordinary_user_has_kernels_too() -> None:
+    script = """
+import asyncio
+from sandbox import Limits, open_kernel
+async def main():
+    async with open_kernel(backend="bubblewrap") as kernel:
+        await kernel.execute("x = 6")
+        print((await kernel.execute("x * 7")).stdout, end="")
+        stuck = await kernel.execute(
+            "import signal; signal.signal(2, signal.SIG_IGN)\\nwhile True: pass", limits=Limits(wall_s=1)
+        )
+        print(stuck.status, stuck.state_lost)
+asyncio.run(main())
+"""
+    ended = run_as_ordinary_user(script, timeout_s=120)
+
+    assert ended.stdout == "42\ntimeout True\n", ended.stderr[-2000:]
