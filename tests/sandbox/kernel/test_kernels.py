@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import sandbox
-from sandbox import BackendMissing, Kernel, Limits, Policy, SandboxBroken, open_kernel, open_sandbox
+from sandbox import BackendMissing, Limits, Policy, SandboxBroken, open_kernel, open_sandbox
 from sandbox.kernel import kernel_in
 from sandbox.kernel.session import Session
 from tests.ordinary_user import run_as_ordinary_user
