@@ -84,7 +84,8 @@ def compare(
 
 def list_suites() -> None:
     """List the suites that can be given by name."""
-    typer.echo("\n".join(list_lines(sorted(suite_names()))))
+    told = {name: (entry.load().__doc__ or "").partition("\n")[0] for name, entry in suite_names().items()}
+    typer.echo("\n".join(list_lines(told)))
 
 
 def _names(paths: list[Path], reports: list[Report]) -> list[str]:

@@ -7,6 +7,7 @@ demonstrations and self-made tests (`shown`), and gets what it uses of the promp
 
 import ast
 import textwrap
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -169,7 +170,9 @@ def _longest_start(code: str, *, least: int = 0) -> str:
             return ""
         text = "\n".join(lines) + "\n"
         try:
-            ast.parse(text)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                ast.parse(text)
         except SyntaxError as error:
             del lines[min(error.lineno or len(lines), len(lines)) - 1 :]
         except (ValueError, RecursionError, MemoryError):

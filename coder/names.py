@@ -4,6 +4,7 @@ import ast
 import builtins
 import re
 import sys
+import warnings
 from collections.abc import Iterable
 
 _PROMPT_NAME = re.compile(r"\bdef\s+([A-Za-z_]\w*)\s*\(|\b(?:function|method)\s+`?([A-Za-z_]\w*)`?\s*\(")
@@ -12,7 +13,9 @@ _PROMPT_NAME = re.compile(r"\bdef\s+([A-Za-z_]\w*)\s*\(|\b(?:function|method)\s+
 def parse_source(source: str) -> ast.Module | None:
     """The syntax tree, or None where there is none to be had."""
     try:
-        return ast.parse(source)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of code that somebody else wrote, such as '\w' in a string
+            return ast.parse(source)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
 

@@ -1,6 +1,6 @@
 """Reports as lines of a terminal: first the answer, then the details."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 
 from benchmarks.comparison import KINDS, Comparison
 from benchmarks.gate import Gate
@@ -60,9 +60,15 @@ def gate_lines(gate: Gate) -> list[str]:
     return lines + [f"  {'✓' if one.passed else '✗'} {line(one.text, width=400)}" for one in gate.conditions]
 
 
-def list_lines(names: Sequence[str]) -> list[str]:
-    """Suites that can be given by name."""
-    return [*names, "Or give a file or a folder: docs/reference/suites.md says which."]
+def list_lines(told: Mapping[str, str]) -> list[str]:
+    """Suites that can be given by name, with what each says of itself."""
+    width = max(map(len, told), default=0) + 2
+    lines = [line(f"{name:<{width}}{told[name]}") for name in sorted(told)]
+    return [
+        *lines,
+        "",
+        "Or give a file or a folder: docs/reference/suites.md says of which formats.",
+    ]
 
 
 def _sample(one: Verdict) -> str:

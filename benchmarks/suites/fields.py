@@ -6,6 +6,7 @@ from pydantic import BaseModel, ValidationError
 
 from benchmarks.errors import BadSuite
 from benchmarks.records import Record
+from coder.printable import printable
 
 Value = TypeVar("Value", bound=BaseModel)
 
@@ -29,8 +30,8 @@ def said(error: ValidationError) -> str:
     """What pydantic found, one complaint a line, without the values."""
     lines = []
     for one in error.errors(include_url=False, include_input=False):
-        place = ".".join(str(part) for part in one["loc"])
-        lines.append(f"{place}: {one['msg']}" if place else one["msg"])
+        place = printable(".".join(str(part) for part in one["loc"]))
+        lines.append(f"field {place}: {one['msg']}" if place else one["msg"])
     return "\n".join(lines)
 
 

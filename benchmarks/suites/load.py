@@ -107,7 +107,7 @@ def case_of(record: Record, where: str, *, folder: Path) -> Case:
     if "id" in record:
         return own_case(record, where, folder=folder)
     raise BadSuite(
-        f"{where}: no known format has the fields {', '.join(sorted(record)[:8]) or '(none)'}.\n"
+        f"{where}: no known format has the fields {', '.join(map(repr, sorted(record)[:8])) or '(none)'}.\n"
         "A case of your own has an id, a prompt, an entry_point and a test."
     )
 

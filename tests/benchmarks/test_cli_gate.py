@@ -155,3 +155,11 @@ def test_the_action_gives_inputs_as_variables_and_each_has_its_own() -> None:
     given = action["runs"]["steps"][-1]["env"]
     assert set(given.values()) == {f"${{{{ inputs.{name} }}}}" for name in action["inputs"]}
     assert all(re.search(rf"\b{name}\b", script.partition("set -euo")[2]) for name in given)
+
+
+def test_the_list_says_what_each_suite_is(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["bench", "list"]) == 0
+
+    names = dict(line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines()[:4])
+    assert names.keys() == {"humaneval", "humaneval+", "mbpp+", "starter"}
+    assert names["starter"].startswith("Thirty cases")

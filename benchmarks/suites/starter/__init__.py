@@ -13,7 +13,7 @@ FILES = ("easy.yaml", "medium.yaml", "hard.yaml", "scripts.yaml", "repositories.
 
 
 def starter() -> Suite:
-    """The suite, in the order of difficulty."""
+    """Thirty cases of our own, offline: functions in three grades, scripts, repositories."""
     folder = Path(__file__).parent
     cases = [case for file in FILES for case in read_cases(folder / file)]
     return Suite(name="starter", version="1", cases=tuple(cases))
