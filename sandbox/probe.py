@@ -12,7 +12,7 @@ from sandbox.policy import Policy
 from sandbox.program import PythonCode
 
 _SAYING = "a program ran in it"
-_COMMAND = ("Install it with: ", "Allow them with: ", "start it with: ")
+_COMMAND = ("Install it with: ", "Allow them with: ", "start it with: ", "Build it with: ")
 
 
 @dataclass(frozen=True, slots=True)

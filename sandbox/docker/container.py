@@ -113,7 +113,7 @@ class Container:
             if "python3" in str(error) and "not found" in str(error):
                 raise BackendMissing(
                     "The image has no python3 on its PATH; programs need Python 3.8 or newer there. "
-                    "Build one with: coder sandbox build"
+                    "Build it with: coder sandbox build"
                 ) from error
             raise
 

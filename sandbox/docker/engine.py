@@ -4,6 +4,7 @@ import asyncio
 import os
 import socket
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -16,6 +17,7 @@ T = TypeVar("T")
 _ANSWER_S = 20
 """An engine that says nothing for so long is taken for dead."""
 _CONNECTIONS = 64
+_THREADS = 12
 _MISSING, _UNDER_WAY = 404, 409
 
 
@@ -24,6 +26,8 @@ class Engine:
 
     def __init__(self, api: "APIClient") -> None:
         self._api = api
+        # Threads of its own: an engine that has fallen silent holds up nobody else's.
+        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="docker")
 
     async def ask(self, what: str, act: "Callable[[APIClient], T]", *, missing_ok: bool = False) -> T | None:
         """Have the engine do something; waits for the answer also when cancelled, so that nothing is lost.
@@ -38,7 +42,7 @@ class Engine:
         """
         from docker.errors import APIError, DockerException
 
-        thread = asyncio.ensure_future(asyncio.to_thread(act, self._api))
+        thread = asyncio.get_running_loop().run_in_executor(self._threads, act, self._api)
         try:
             return await asyncio.shield(thread)
         except asyncio.CancelledError:
@@ -86,6 +90,7 @@ class Engine:
 
     def close(self) -> None:
         """Close the connections."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
         self._api.close()
 
 

@@ -333,12 +333,13 @@ async def test_an_engine_that_dies_ends_its_runs_soon(
     async with line(tmp_path, monkeypatch) as engine:
         opening = open_docker(POLICY)
         box = await opening.__aenter__()
-        printing = asyncio.Event()
+        printing = asyncio.Semaphore(0)
         runs: list[asyncio.Task[Any]] = [
-            asyncio.create_task(box.run(FOREVER, on_output=lambda *_: printing.set())),
-            asyncio.create_task(box.run(FOREVER, fresh=True)),
+            asyncio.create_task(box.run(FOREVER, on_output=lambda *_: printing.release(), fresh=fresh))
+            for fresh in (False, True)
         ]
-        await printing.wait()
+        for _ in runs:
+            await printing.acquire()
 
         await engine.cut()
 
@@ -360,12 +361,10 @@ async def test_an_engine_that_falls_silent_does_not_hold_up_a_deadline(
 ) -> None:
     monkeypatch.setattr("sandbox.docker.engine._ANSWER_S", 2)
     async with line(tmp_path, monkeypatch) as engine, open_docker(POLICY) as box:
-        began = time.monotonic()
-
         result = await box.run(FOREVER, limits=Limits(wall_s=1), on_output=lambda *_: engine.silence())
 
         assert (result.status, result.stdout) == ("timeout", "on\n")
-        assert time.monotonic() - began < 3
+        assert result.wall_s < 2
         with pytest.raises(SandboxBroken):
             await box.run(FOREVER)
     assert await wait_until_none_of(this_process().mark, seconds=5) == []
@@ -411,7 +410,7 @@ async def test_an_owner_that_is_killed_before_its_container_starts_needs_the_kee
         left = await wait_until_none_of(mark, seconds=5)
 
     assert len(left) == (1 if without else 0)
-    assert await reap_containers() == [name.lstrip("/") for name in left]
+    assert {name.lstrip("/") for name in left} <= set(await reap_containers())
 
 
 _QUIET = """
