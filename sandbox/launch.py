@@ -96,7 +96,7 @@ def _build(specification: "dict[str, Any]") -> None:
     else:
         folders = specification["folders"]
     os.umask(0o022)
-    command = ["bwrap", *specification["before"]]
+    command = [specification["name"], *specification["before"]]
     for source, target in folders.items():
         command += ["--ro-bind", source, target]
     command += specification["after"]

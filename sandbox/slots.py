@@ -1,7 +1,9 @@
 """A uid for each sandbox, so that two of them share no limit and can't signal each other."""
 
 import fcntl
+import glob
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 
 FOLDER = "/run/coder-sandbox"
@@ -34,15 +36,33 @@ def take_slot() -> Slot:
     os.makedirs(FOLDER, mode=0o700, exist_ok=True)
     base = HIGH_BASE if _is_mapped(HIGH_BASE) else LOW_BASE
     for number in range(SLOTS):
-        flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-        lock = os.open(f"{FOLDER}/{number}", flags, 0o600)
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(lock)
-            continue
-        return Slot(base + number, (lock,))
+        lock = _locked(f"{FOLDER}/{number}", os.O_CREAT)
+        if lock is not None:
+            return Slot(base + number, (lock,))
     raise OSError(f"all {SLOTS} uids for sandboxes are in use (locks in {FOLDER})")
+
+
+def remove_unused_locks() -> None:
+    """Remove the lock files that nobody holds. Nothing where we aren't root: there are none then."""
+    for path in glob.glob(f"{FOLDER}/*") if os.geteuid() == 0 else ():
+        lock = _locked(path, 0)
+        if lock is not None:
+            os.unlink(path)
+            os.close(lock)
+
+
+def _locked(path: str, flags: int) -> int | None:
+    """A descriptor that holds the lock of a file, or None where another has it or removes it just now."""
+    try:
+        lock = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC | flags, 0o600)
+    except FileNotFoundError:
+        return None
+    with suppress(BlockingIOError, FileNotFoundError):
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if os.path.samestat(os.fstat(lock), os.stat(path)):
+            return lock
+    os.close(lock)
+    return None
 
 
 def _is_mapped(uid: int) -> bool:

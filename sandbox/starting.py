@@ -11,12 +11,10 @@ from pathlib import Path
 from sandbox.cgroups import Groups
 from sandbox.owner import this_process
 from sandbox.slots import Slot
-from sandbox.wall import Specification
+from sandbox.wall import NAME, Specification
 
 PREFIX = "coder-"
 """What the names of our folders begin with; their owner's mark comes next."""
-NAME = "coder-bwrap-"
-"""What stands for the name of bubblewrap in its command line, before its owner's mark."""
 _STARTER = """\
 import sys
 sandbox = sys.modules["sandbox"] = type(sys)("sandbox")

@@ -15,6 +15,8 @@ from sandbox.shipped import inner_files
 from sandbox.slots import Slot, take_slot
 
 _KEEPER = Path(__file__).parent / "launch.py"
+NAME = "coder-bwrap-"
+"""What stands for the name of bubblewrap in its command line, before its owner's mark."""
 _USER = "sandbox"
 WALL = (
     *("--unshare-all", "--die-with-parent", "--new-session", "--cap-drop", "ALL", "--hostname", "sandbox"),
@@ -90,6 +92,7 @@ def _specify(
     text = marshal.dumps(
         {
             "bwrap": shutil.which("bwrap"),
+            "name": NAME + this_process().mark,
             "before": [*WALL, *environment, *system_links()],
             "folders": interpreter.folders | (interpreter.packages.sites if interpreter.packages else {}),
             "after": [

@@ -21,6 +21,7 @@ def test_a_wall_that_dies_while_it_starts_leaves_nobody_behind() -> None:
         "folders": {},
         "uid": 65534 if os.getuid() == 0 else os.getuid(),
         "bwrap": "/bin/sh",
+        "name": "sh",
         "before": ["-c", WALL],
         "after": [],
     }
