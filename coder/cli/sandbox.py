@@ -17,6 +17,7 @@ from coder.configfile import user_file
 from coder.errors import UsageError
 from coder.policy import policy_of
 from sandbox import BackendReport, Capability, Policy, SandboxError, open_sandbox, probe_backends
+from sandbox.ladder import BY_NAME_ONLY
 
 NOT_READY = 5
 _WIDTH = 400
@@ -128,6 +129,23 @@ def build(
         typer.echo(f"  next   coder run --sandbox docker{named} -c 'print(1)'")
 
 
+@app.command()
+def reap(json: Json = False) -> None:
+    """Remove what sandboxes left whose owners were killed: containers, processes, cgroups, folders.
+
+    What might still be somebody's stays: an owner that can't be seen from here counts as alive.
+    """
+    from sandbox.reap import reap as remove_leftovers
+
+    removed = asyncio.run(remove_leftovers())
+    if json:
+        typer.echo(json_format.dumps({"removed": removed}, indent=2))
+        return
+    typer.echo(f"✓ removed {len(removed)}" if removed else "✓ nothing was left over")
+    for each in removed:
+        typer.echo(f"  {one_line(each, width=_WIDTH)}")
+
+
 async def _examine(policy: Policy) -> Examined:
     try:
         async with open_sandbox(policy) as box:
@@ -150,9 +168,10 @@ def _show(found: Examined, *, ready: bool, named: str | None) -> None:
     else:
         typer.echo(f"✓ programs run in {found.auto}" if ready else "✗ programs can't run here")
     for report in found.backends:
-        typer.echo(
-            f"{'✓' if report.works else '·'} {report.name:<12}  {one_line(report.detail, width=_WIDTH)}"
-        )
+        usual = report.name not in BY_NAME_ONLY
+        sign = "✓" if report.works and usual else "·"
+        detail = report.detail if usual else f"{report.detail}; never used unless it is named"
+        typer.echo(f"{sign} {report.name:<12}  {one_line(detail, width=_WIDTH)}")
         if report.fix:
             typer.echo(f"    next  {report.fix}")
         for each in report.capabilities:

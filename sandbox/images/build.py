@@ -4,6 +4,7 @@ The build itself has no network: what it installs comes as wheels, from this mac
 """
 
 import shutil
+import sys
 import tarfile
 import tempfile
 import uuid
@@ -17,6 +18,7 @@ from sandbox.docker.image import IMAGE
 from sandbox.errors import ImageNotBuilt
 from sandbox.images.base import find_base
 from sandbox.images.wheels import download
+from sandbox.owner import this_process
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -63,7 +65,7 @@ def build_image(engine: "DockerClient", recipe: Recipe, *, say: Say) -> str:
         raise ImageNotBuilt(f"--requirements: there is no file {recipe.requirements}.")
     say(f"looking for {recipe.base}")
     found = find_base(engine, recipe.base)
-    with tempfile.TemporaryDirectory(prefix="coder-image-") as place:
+    with tempfile.TemporaryDirectory(prefix=_prefix()) as place:
         context = Path(place)
         _write_requirements(context / "requirements.txt", recipe)
         (context / "wheels").mkdir()
@@ -77,6 +79,11 @@ def build_image(engine: "DockerClient", recipe: Recipe, *, say: Say) -> str:
             _pack(context, packed)
             _build(engine, packed, recipe, say)
     return _tried(engine, recipe)
+
+
+def _prefix() -> str:
+    """Of the folder's name: with its owner's mark, so that what a killed build left is found."""
+    return f"coder-{this_process().mark}-image-" if sys.platform == "linux" else "coder-image-"
 
 
 def _write_requirements(target: Path, recipe: Recipe) -> None:

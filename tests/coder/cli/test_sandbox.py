@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from sandbox.ladder import BY_NAME_ONLY
+from sandbox.owner import this_process
 from tests.coder.cli.console import Console
 
 GUARANTEES = {"memory", "processes", "network", "host files", "privileges", "system calls", "nothing left"}
@@ -17,6 +19,14 @@ def test_the_doctor_names_what_keeps_each_guarantee(console: Console) -> None:
     assert done.out.splitlines()[0] == "✓ programs run in bubblewrap"
     for guarantee in GUARANTEES:
         assert f"    ✓ {guarantee}" in done.out or f"    ~ {guarantee}" in done.out
+
+
+def test_the_doctor_says_which_backends_are_never_used_unless_they_are_named(console: Console) -> None:
+    lines = console.run("sandbox", "doctor").out.splitlines()
+
+    for name in BY_NAME_ONLY:
+        (line,) = [line for line in lines if line.startswith(f"· {name} ")]
+        assert line.endswith("never used unless it is named")
 
 
 def test_the_doctor_gives_the_same_as_one_json_document(console: Console) -> None:
@@ -93,6 +103,31 @@ def test_a_base_is_made_or_named_but_not_both(console: Console) -> None:
     assert "--from-debian makes the base itself" in done.err
 
 
+@pytest.fixture
+def left(tmp_path: Path) -> Path:
+    """A folder that a process made before the machine was started last."""
+    folder = tmp_path / "coder-00000000-4026531836-99-1-left"
+    (folder / "deep").mkdir(parents=True)
+    (folder / "deep" / "file").write_text("x")
+    return folder
+
+
+@pytest.mark.parametrize("flags", [[], ["--json"]], ids=["text", "json"])
+def test_what_a_dead_owner_left_is_removed_and_said(
+    console: Console, tmp_path: Path, left: Path, flags: list[str]
+) -> None:
+    alive = tmp_path / f"coder-{this_process().mark}-alive"
+    alive.mkdir()
+
+    done = console.run("sandbox", "reap", *flags, TMPDIR=str(tmp_path))
+
+    assert done.code == 0, done.err
+    assert f"folder {left}" in done.out
+    assert not left.exists()
+    assert alive.exists()
+    assert str(alive) not in done.out
+
+
 def test_help_of_each_of_its_commands_is_short_for_everyone(console: Console) -> None:
-    for name in ("doctor", "build"):
+    for name in ("doctor", "build", "reap"):
         assert f"Usage: coder sandbox {name}" in console.run("sandbox", name, "-h").out
