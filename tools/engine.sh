@@ -6,7 +6,7 @@ set -eu
 
 root=$(dirname -- "$(dirname -- "$(readlink -f -- "$0")")")
 image=${CODER_TEST_IMAGE:-coder-sandbox:latest}
-log=/tmp/coder-dockerd.log
+log=${CODER_ENGINE_LOG:-/var/log/coder-dockerd.log}
 patience_s=60
 
 say() { printf 'run: %s\n' "$1" >&2; }

@@ -32,7 +32,7 @@ def put(tools: Path, name: str, script: str) -> None:
 def prepare(tools: Path) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
         ["sh", str(ROOT / "tools" / "engine.sh")],
-        env={"PATH": str(tools)},
+        env={"PATH": str(tools), "CODER_ENGINE_LOG": str(tools / "log")},
         capture_output=True,
         text=True,
         timeout=60,
