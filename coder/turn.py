@@ -48,6 +48,7 @@ class Turn:
         self._model = playing(model, participant)
         self._redactor = bench.redactor
         self._given = list(journal.state.pending)
+        self._clean: dict[str, str] = {}
 
     @property
     def state(self) -> State:
@@ -201,7 +202,15 @@ class Turn:
                 self.journal.watch.token(shown)
 
     def _redacted(self, messages: Sequence[ChatMessage]) -> list[ChatMessage]:
-        return [m.model_copy(update={"content": self._redactor.redact(m.content)}) for m in messages]
+        """The messages without secrets. A loop asks with the same ones again and again: each is read once."""
+        clean: list[ChatMessage] = []
+        for message in messages:
+            text = self._clean.get(message.content)
+            if text is None:
+                text = self._clean[message.content] = self._redactor.redact(message.content)
+            same = text == message.content
+            clean.append(message if same else message.model_copy(update={"content": text}))
+        return clean
 
 
 def _summary_request(sent: Sequence[ChatMessage], sampling: Sampling) -> tuple[list[ChatMessage], Sampling]:
