@@ -20,7 +20,9 @@ from typing import Any, Protocol, TypeVar
 from sandbox import Policy, PythonCode, Sandbox
 from sandbox.bubblewrap import Walls, open_bubblewrap
 from sandbox.docker.sandbox import open_docker
+from sandbox.restricted import open_restricted
 from tests.docker_engine import IMAGE
+from tests.system_python import SYSTEM_PYTHON
 
 T = TypeVar("T")
 DOOR = os.environ.get("SANDBOX_DOOR", "lasting")
@@ -101,6 +103,8 @@ def _open() -> tuple[Sandbox, AbstractAsyncContextManager[Sandbox]]:
     opening: AbstractAsyncContextManager[Sandbox]
     if os.environ.get("SANDBOX_BACKEND") == "docker":
         opening = open_docker(Policy(image=IMAGE), without=_WITHOUT)
+    elif os.environ.get("SANDBOX_BACKEND") == "restricted":
+        opening = open_restricted(Policy(python=SYSTEM_PYTHON), without=_WITHOUT)
     else:
         opening = open_bubblewrap(Policy(), without=_WITHOUT, walls=_WALLS)
     return _wait(opening.__aenter__()), opening

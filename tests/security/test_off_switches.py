@@ -1,0 +1,68 @@
+"""Two mechanisms without a switch of ours: what bubblewrap shows, and no_new_privs, which it always sets."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from sandbox import Command, Policy, PythonCode
+from sandbox.bubblewrap import open_bubblewrap
+from sandbox.cgroups import Groups
+from sandbox.interpreter import Interpreter
+from sandbox.restricted import open_restricted
+from sandbox.served import Build, ServedSandbox
+from sandbox.server import Specify, start_server
+from sandbox.wall import environment, two_walls
+from tests.system_python import SYSTEM_PYTHON
+
+HOST_FILE = "/etc/resolv.conf"
+READS = PythonCode(source=f"print('ESCAPED' if open({HOST_FILE!r}).read() else '')")
+
+
+def showing_a_host_file(
+    interpreter: Interpreter, groups: Groups | None, *, without: frozenset[str], shown: tuple[str, ...]
+) -> Specify:
+    return two_walls(interpreter, groups, without=without, shown=(*shown, HOST_FILE))
+
+
+async def test_a_host_file_is_out_of_reach_because_bubblewrap_does_not_show_it() -> None:
+    async with open_bubblewrap(Policy()) as box:
+        kept = await box.run(READS)
+    server = await start_server(Policy(), showing_a_host_file, without=frozenset(), landlock=99)
+    try:
+        holed = ServedSandbox(server, Policy(), Build("bubblewrap", (), environment(server.interpreter, {})))
+        escaped = await holed.run(READS)
+        await holed.close()
+    finally:
+        await server.close()
+
+    assert (kept.exit_code, kept.stdout) == (1, "")
+    assert escaped.stdout == "ESCAPED\n"
+
+
+@pytest.fixture
+def setuid_id() -> Iterator[Path]:
+    """The command `id`, of root and with root's rights for whoever starts it, where any uid can reach it."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can give a file root's rights")
+    folder = Path(f"/var/tmp/setuid-{os.getpid()}")
+    folder.mkdir()
+    folder.chmod(0o755)
+    place = folder / "id"
+    shutil.copy("/usr/bin/id", place)
+    place.chmod(0o4755)
+    yield place
+    shutil.rmtree(folder)
+
+
+async def test_no_new_privs_keeps_a_program_from_the_rights_of_a_files_owner(setuid_id: Path) -> None:
+    found = []
+    others = {"landlock", "seccomp"}  # the kernel wants no_new_privs for them
+    for without in (frozenset(others), frozenset({*others, "no_new_privs"})):
+        async with open_restricted(Policy(python=SYSTEM_PYTHON), without=without) as box:
+            result = await box.run(Command(argv=(str(setuid_id), "-u")))
+            found.append(result.stdout.strip() == "0")
+
+    assert found == [False, True]
