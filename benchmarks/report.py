@@ -84,9 +84,13 @@ def read_report(path: Path) -> Report:
     Raises:
         BadReport: it can't be read, or is none, or of a newer version.
     """
+    text = document(path, BadReport)
     try:
-        return Report.model_validate_json(document(path, BadReport))
+        return Report.model_validate_json(text)
     except ValidationError as cause:
+        if any(one["loc"] == ("version",) for one in cause.errors()) and b'"coder-report"' in text:
+            told = f"{path} was written by another version of coder. Write it anew with this one."
+            raise BadReport(told) from cause
         problem = "\n".join(said(cause).splitlines()[:3])
         raise BadReport(f"{path} is no report of coder bench (--json).\n{problem}") from cause
 

@@ -63,6 +63,8 @@ def take_stock(path: Path, suite: Suite) -> Inventory:
     Raises:
         BadSamples: a line is damaged, the file is empty or cut off, or a case isn't one of the suite's.
     """
+    if path.exists() and not path.is_dir() and not path.is_file():
+        raise BadSamples(f"{path} is no file. Samples are read twice, so save them in one.")
     known = {case.id: 0 for case in suite.cases}
     counts = Counter(known)
     for sample in read_samples(path, suite):
@@ -138,12 +140,16 @@ def _whole(path: Path) -> list[object] | dict[str, object] | None:
 
 
 def _is_object_by_id(line: bytes) -> bool:
-    """The first line is a whole object, and none of its fields is a sample's."""
+    """The first line is a whole object of patches, and none of its fields is a sample's."""
     try:
         value = json.loads(line)
     except (ValueError, RecursionError):
         return False
-    return isinstance(value, dict) and bool(value) and not {*_FIELDS, "task_id", "instance_id"} & value.keys()
+    if not isinstance(value, dict) or not value or {*_FIELDS, "task_id", "instance_id"} & value.keys():
+        return False
+    return all(
+        isinstance(one, str) or (isinstance(one, dict) and "model_patch" in one) for one in value.values()
+    )
 
 
 def _found(record: object, where: str) -> Found:

@@ -23,9 +23,9 @@ def write_text(path: Path, text: str) -> None:
     try:
         try:
             write_all(descriptor, content)
-            os.fchmod(descriptor, 0o644)
         finally:
             os.close(descriptor)
+        os.chmod(temporary, 0o644)
         os.replace(temporary, target)
     except BaseException:
         os.unlink(temporary)

@@ -49,8 +49,9 @@ def comparison_lines(found: Comparison, *, name: str, shown: int = SHOWN) -> lis
     if found.other:
         lines.append(line(f"  they differ in more than the answers: {', '.join(found.other)}"))
     if found.flaky is not None:
-        answers = f"{len(found.flaky)} cases whose verdicts differ" if found.flaky else "no verdict differs"
-        lines.append(line(f"  the same answers judged again: {answers}"))
+        others = f"{len(found.flaky)} of {found.cases} cases ({share(len(found.flaky) / found.cases)})"
+        flaky = f": {', '.join(found.flaky[:shown])}" if found.flaky else ""
+        lines.append(line(f"  the same answers judged again: other verdicts in {others}{flaky}", width=400))
     return lines
 
 

@@ -86,6 +86,7 @@ DAMAGED: dict[str, tuple[str | bytes, str]] = {
     "a line of something else": (f"{A}\nhello\n{B}\n", "line 2: not JSON"),
     "a list in a line": (f"{A}\n[1]\n", "line 2: a list"),
     "no id": (f'{A}\n{{"completion": "x"}}\n', "line 2: the sample has no task_id"),
+    "fields of something else": (f'{{"a": 1}}\n{A}\n', "line 1: the sample has no task_id"),
     "no answer": (f'{A}\n{{"task_id": "HumanEval/1"}}\n', "line 2: .*none of the fields"),
     "an answer that is a number": (
         '{"task_id": "HumanEval/1", "completion": 3}\n',
@@ -113,6 +114,11 @@ def test_a_damaged_file_is_refused_by_its_line(tmp_path: Path, text: str | bytes
 def test_a_file_that_isnt_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(BadSamples, match=r"There is no file .*nothing\.jsonl"):
         take_stock(tmp_path / "nothing.jsonl", SUITE)
+
+
+def test_a_pipe_is_refused_since_it_cant_be_read_twice() -> None:
+    with pytest.raises(BadSamples, match="is no file"):
+        take_stock(Path("/dev/null"), SUITE)
 
 
 def test_a_line_without_end_isnt_read_into_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

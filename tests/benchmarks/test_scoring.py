@@ -113,10 +113,18 @@ def test_a_report_comes_back_as_it_was_written(tmp_path: Path) -> None:
     assert [path.name for path in (tmp_path / "deep").iterdir()] == ["report.json"]
 
 
-@pytest.mark.parametrize("text", ["", "{}", "[", '{"format": "coder-report", "version": 2}', "\xff"])
+@pytest.mark.parametrize("text", ["", "{}", "[", '{"format": "coder-report", "version": 1}', "\xff"])
 def test_what_is_no_report_is_refused(tmp_path: Path, text: str) -> None:
     path = tmp_path / "report.json"
     path.write_bytes(text.encode("latin-1"))
 
     with pytest.raises(BadReport, match="no report"):
+        read_report(path)
+
+
+def test_a_report_of_another_version_is_refused_as_such(tmp_path: Path) -> None:
+    path = tmp_path / "report.json"
+    path.write_text('{"format": "coder-report", "version": 2}')
+
+    with pytest.raises(BadReport, match="another version"):
         read_report(path)

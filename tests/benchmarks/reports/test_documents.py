@@ -42,6 +42,14 @@ def test_a_comparison_says_its_test_and_what_changed() -> None:
     assert "changed    6: a, b, c, d, e, f" in text
 
 
+def test_flaky_verdicts_have_a_rate_and_names() -> None:
+    one, other = (report_of({"a": letter, "b": "p"}, samples="s") for letter in "pf")
+
+    text = "\n".join(comparison_lines(compare([one], [other]), name="again"))
+
+    assert "the same answers judged again: other verdicts in 1 of 2 cases (50.0 %): a" in text
+
+
 def test_a_summary_holds_gate_scores_and_reasons() -> None:
     answer = gate([REPORT], min_pass=0.5)
 
