@@ -24,7 +24,7 @@ OWN_PROCESSES = 2
 FEWEST_PROCESSES = 16
 """With fewer the engine may not get a run started; a run itself can be held to less."""
 COMMANDS = "/opt/lib/bin"
-"""Where programs find Python by both of its names."""
+"""Where programs find Python by both of its names, unless it is a virtual environment's."""
 _CODE = "/opt/lib"
 _SHARED_PART = 4
 """/dev/shm gets this part of the memory limit."""

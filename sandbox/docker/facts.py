@@ -30,6 +30,7 @@ class Facts:
     """Bytes and files of each folder with a size."""
     machine: str
     path: str
+    """Where programs find commands, Python by both of its names among them."""
     python: Sequence[int]
     landlock: int
 

@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from sandbox.capabilities import require_kept
 from sandbox.contract import Capability, OnOutput, Running
 from sandbox.docker import files as filing
-from sandbox.docker.boot import COMMANDS, Recipe
+from sandbox.docker.boot import Recipe
 from sandbox.docker.chores import Chores
 from sandbox.docker.container import Container, open_container
 from sandbox.docker.control import Ended
@@ -50,7 +50,7 @@ class DockerSandbox:
         self._spares = Spares(engine, first, self._usual, self._chores)
         self._lasting: Lasting | None = None
         self._environment = {
-            "PATH": f"{COMMANDS}:{first.facts.path}",
+            "PATH": first.facts.path,
             "HOME": "/w",
             "LANG": "C.UTF-8",
             "USER": "sandbox",

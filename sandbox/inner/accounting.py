@@ -54,7 +54,6 @@ def machine(folders: list[str]) -> dict[str, Any]:
         "swap_total": swap_total,
         "sizes": {folder: _size_of(folder) for folder in folders},
         "machine": os.uname().machine,
-        "path": os.environ.get("PATH", os.defpath),
     }
 
 

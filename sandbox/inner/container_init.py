@@ -35,8 +35,8 @@ def main(settings: dict[str, Any]) -> None:
             to be found; `uid` of programs; `without`, mechanisms to leave off.
     """
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel reaps for us what a run left
-    _name_commands(settings["commands"])
     facts = machine(settings["folders"])
+    facts["path"] = f"{_name_commands(settings['commands'])}:{os.environ.get('PATH', os.defpath)}"
     facts["python"] = list(sys.version_info[:3])
     facts["landlock"] = landlock.abi()
     say("up", repr(facts))
@@ -48,11 +48,15 @@ def say(*words: object) -> None:
     os.write(_STDOUT, (" ".join(map(str, words)) + "\n").encode())
 
 
-def _name_commands(folder: str) -> None:
-    """Programs find Python by both of its names."""
+def _name_commands(folder: str) -> str:
+    """Where programs find Python by both names; that of a virtual environment works in its own place only."""
+    place = os.path.dirname(sys.executable)
+    if os.path.exists(os.path.join(os.path.dirname(place), "pyvenv.cfg")):
+        return place
     os.makedirs(folder, exist_ok=True)
     for name in ("python", "python3"):
         os.symlink(sys.executable, f"{folder}/{name}")
+    return folder
 
 
 class Init:
