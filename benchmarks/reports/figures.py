@@ -28,6 +28,11 @@ def points(difference: float) -> str:
     return f"{100 * difference:+.1f} points"
 
 
+def points_interval(bounds: tuple[float, float]) -> str:
+    """Both ends of an interval of a difference of shares."""
+    return f"{100 * bounds[0]:+.1f} to {100 * bounds[1]:+.1f} points"
+
+
 def p_text(value: float) -> str:
     """A p-value, with as many digits as say something."""
     return "p < 0.0001" if value < 0.0001 else f"p = {value:.2g}"

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from benchmarks.comparison import Comparison
 from benchmarks.gate import Gate
 from benchmarks.report import Report
-from benchmarks.reports.figures import facts, interval, p_text, points, scores, share, title
+from benchmarks.reports.figures import facts, p_text, points, points_interval, scores, share, title
 from benchmarks.reports.inert import markdown_text as text
 
 SHOWN = 100
@@ -40,7 +40,7 @@ def _comparison(found: Comparison) -> str:
     rows = [
         ("before", share(found.before)),
         ("after", share(found.after)),
-        ("difference", f"{points(found.difference)} (95 % {interval(found.interval)})"),
+        ("difference", f"{points(found.difference)} (95 % {points_interval(found.interval)})"),
         ("test", f"{p_text(found.p_value).replace('<', '&lt;')} ({found.method}, {found.cases} cases)"),
     ]
     changes = [

@@ -14,7 +14,7 @@ from importlib.resources import files
 from benchmarks.comparison import KINDS, Comparison, compare_several, tallies
 from benchmarks.report import Report
 from benchmarks.reports.answers import Answers
-from benchmarks.reports.figures import facts, interval, p_text, points, scores, share, title
+from benchmarks.reports.figures import facts, p_text, points, points_interval, scores, share, title
 from benchmarks.reports.plots import Point, bars, histogram, scatter
 from benchmarks.verdict import Verdict
 from coder.printable import printable
@@ -71,7 +71,7 @@ def _compared(found: Comparison, name: str, first: str) -> str:
     kinds = ", ".join(f"{count} {kind}" for kind, count in counts.items() if count)
     text = (
         f"{name} against {first}: {share(found.before)} → {share(found.after)}, {points(found.difference)} "
-        f"(95 % {interval(found.interval)}), {p_text(p)} ({test}); cases: {kinds or 'none changed'}"
+        f"(95 % {points_interval(found.interval)}), {p_text(p)} ({test}); cases: {kinds or 'none changed'}"
     )
     if found.other:
         text += f"; they differ in more than the answers: {', '.join(found.other)}"

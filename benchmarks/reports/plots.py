@@ -62,7 +62,8 @@ def scatter(points: Sequence[Point], *, across: str) -> str:
             f"<title>{escape(_short(one.name, 80))}: {100 * one.score:.1f} %, ${cost:.4g}</title></circle>",
         ]
         if len(known) <= 6:
-            parts.append(_text(x + 8, y - 7, _short(one.name)))
+            below = sum(other < cost for _, other in known) % 2  # so that neighbours don't cover each other
+            parts.append(_text(x + 8, y + (16 if below else -7), _short(one.name)))
     return _svg(HEIGHT, parts, f"Score against cost, {len(known)} points")
 
 

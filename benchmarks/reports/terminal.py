@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from benchmarks.comparison import KINDS, Comparison
 from benchmarks.gate import Gate
 from benchmarks.report import Report
-from benchmarks.reports.figures import facts, interval, p_text, points, scores, share, title
+from benchmarks.reports.figures import facts, p_text, points, points_interval, scores, share, title
 from benchmarks.reports.inert import line
 from benchmarks.verdict import Verdict
 
@@ -37,7 +37,7 @@ def comparison_lines(found: Comparison, *, name: str, shown: int = SHOWN) -> lis
     corrected = "" if found.corrected_p is None else ", corrected by Holm"
     lines = [
         line(f"{name}: {share(found.before)} → {share(found.after)}  {points(found.difference)}"),
-        f"  {p_text(p)} ({found.method}{corrected})  95 % {interval(found.interval)}  {found.cases} cases",
+        f"  {p_text(p)} ({found.method}{corrected})  95 % {points_interval(found.interval)}",
     ]
     for kind in KINDS:
         names = found.named(kind)
