@@ -13,6 +13,7 @@ from coder.errors import ContextTooLong, ModelError
 from coder.journal import Journal
 from coder.models.cast import SUMMARIZER, HasRoles, playing
 from coder.models.model import Answer, ChatMessage, Form, Model, Retry, Sampling, Switch
+from coder.models.weights import EMBEDDED
 from coder.prompts import prompt
 from coder.shrink import cut_text, shrunk
 from coder.state import State
@@ -107,8 +108,8 @@ class Turn:
 
     def _can_go_on(self, answer: CallAnswered, sampling: Sampling) -> bool:
         """Whether an answer was cut off, by a model that keeps to its limit and may have more to say."""
-        # A model on this machine's own cores that comes to its limit has lost its thread.
-        is_weak = self._model.name.startswith("local/")
+        # The embedded model that comes to its limit has lost its thread.
+        is_weak = self._model.name == f"local/{EMBEDDED}"
         most = MOST_CHARACTERS_A_TOKEN * sampling.max_tokens
         return answer.finish == "length" and 0 < len(answer.text.strip()) <= most and not is_weak
 

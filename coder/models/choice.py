@@ -1,9 +1,9 @@
 """Choice: which model answers, from what the user named, what is set, and what this machine has.
 
-Named wins: `provider/model`, `provider`, an alias of the user's, `local`, `local/FILE.gguf`, or any name
-behind a base URL, which can also be written `name@https://…`. A provider that isn't known here is looked up
-in the catalogue. With nothing named, the first provider whose key is set; then a server on this machine; then
-the embedded model.
+Named wins: `provider/model`, `provider`, an alias of the user's, `local`, `local/FILE.gguf` (or its https
+address with a checksum), or any name behind a base URL, which can also be written `name@https://…`. A
+provider that isn't known here is looked up in the catalogue. With nothing named, the first provider whose key
+is set; then a server on this machine; then the embedded model.
 """
 
 import re
@@ -15,12 +15,14 @@ from pydantic import BaseModel, ConfigDict, SecretStr
 
 from coder.errors import ModelAuthError, ModelUnavailable, UsageError
 from coder.models.book import Book
+from coder.models.catalog import cache_folder
 from coder.models.endpoint import Endpoint, without_credentials
+from coder.models.fetched import fetched_weights
 from coder.models.names import unknown_name
 from coder.models.probe import first_that_answers
 from coder.models.provider import Provider, address
 from coder.models.providers import found_endpoints, key_variable, named, providers
-from coder.models.weights import EMBEDDED, checked_weights, embedded_weights
+from coder.models.weights import EMBEDDED, checked_weights, embedded_weights, require_engine
 
 PROBED = ("ollama", "lmstudio")
 """Servers that are looked for when nothing is named; on the other ports, anything may listen."""
@@ -79,7 +81,7 @@ async def resolve(
         return await _unnamed(rows, environ, book)
     first, _, rest = name.partition("/")
     if first == "local":
-        return _local(rest)
+        return await _from_address(rest, book) if "://" in rest else _local(rest)
     provider = named(first, rows) or book.catalog().provider(first, rows)
     if provider is None:
         raise UsageError(unknown_name(name, rows))
@@ -108,6 +110,12 @@ def _local(file: str) -> Choice:
         weights = checked_weights(Path(file))
         return Choice(name=f"local/{weights.stem}", weights=weights)
     return Choice(name=f"local/{EMBEDDED}", weights=embedded_weights(), notes=(WEAK,))
+
+
+async def _from_address(address: str, book: Book) -> Choice:
+    require_engine()
+    weights = checked_weights(await fetched_weights(address, cache=book.cache or cache_folder()))
+    return Choice(name=f"local/{weights.stem}", weights=weights)
 
 
 def _chosen(endpoint: Endpoint, book: Book, provider: Provider | None) -> Choice:

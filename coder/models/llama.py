@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Self
 
 from coder.errors import ModelUnavailable
+from coder.models.fit import processors
 
 LOAD_S = 120.0
 STOP_S = 2.0
@@ -118,4 +119,4 @@ def _threads(weights: Path) -> int:
     """
     if weights.stat().st_size < SMALL:
         return 1
-    return max(1, (os.cpu_count() or 1) - 1)
+    return max(1, processors() - 1)

@@ -10,18 +10,16 @@ from pydantic import SecretStr
 
 from coder.models.chat import ChatModel
 from coder.models.endpoint import LOCAL_PATIENCE, Endpoint, Patience
+from coder.models.fit import USUAL
 from coder.models.llama import Llama
 from coder.models.model import Answer, ChatMessage, Form, OnRetry, Sampling
-
-CONTEXT = 4096
-"""Tokens, prompt and answer together."""
 
 
 class LocalModel:
     """A model on this machine. It loads at the first question (the embedded one in 0.5 s)."""
 
     def __init__(
-        self, weights: Path, *, name: str, context: int = CONTEXT, patience: Patience = LOCAL_PATIENCE
+        self, weights: Path, *, name: str, context: int = USUAL, patience: Patience = LOCAL_PATIENCE
     ) -> None:
         self._weights = weights
         self._name = name

@@ -7,7 +7,9 @@ from threading import Thread
 
 from coder.models.choice import Choice
 from coder.models.endpoint import LOCAL_PATIENCE, Patience
+from coder.models.fit import USUAL, fitting_context
 from coder.models.model import Model
+from coder.models.weights import EMBEDDED
 
 
 @asynccontextmanager
@@ -37,7 +39,9 @@ def _model(choice: Choice, patience: Patience | None) -> Model:
         raise ValueError("a choice has an endpoint or weights")
     from coder.models.local import LocalModel
 
-    return LocalModel(choice.weights, name=choice.name, patience=patience or LOCAL_PATIENCE)
+    # The embedded one is read by everyone as it was recorded; others as much as fits here.
+    context = USUAL if choice.name == f"local/{EMBEDDED}" else fitting_context(choice.weights)
+    return LocalModel(choice.weights, name=choice.name, context=context, patience=patience or LOCAL_PATIENCE)
 
 
 def warm() -> None:

@@ -3,6 +3,7 @@
 from coder.answers import Parsed, parse_answer
 from coder.message import Message
 from coder.models.model import ChatMessage, Sampling
+from coder.models.weights import EMBEDDED
 from coder.rounds import Round, is_repeat, next_round
 from coder.state import State
 from coder.target import Target, decides, find_target
@@ -15,7 +16,7 @@ _FRESH_TEMPERATURE = 0.8
 _MOST_QUOTED = 24_000
 """Characters of an answer whose form was off."""
 _EMBEDDED_TOKENS = 768
-"""A model on this machine's own cores that writes more than this for one answer has lost its thread."""
+"""The embedded model has lost its thread when it writes more than this for one answer."""
 
 
 class Coder:
@@ -71,7 +72,7 @@ def _quoted(text: str) -> str:
 def _sampling(state: State, upcoming: Round, reask: int) -> Sampling:
     """Greedy first, then drawn: a fresh start that can't differ would be no fresh start."""
     settings = state.settings
-    most = _EMBEDDED_TOKENS if state.model.startswith("local/") else settings.max_answer_tokens
+    most = _EMBEDDED_TOKENS if state.model == f"local/{EMBEDDED}" else settings.max_answer_tokens
     default = 0.0 if upcoming.sample == 1 else _FRESH_TEMPERATURE
     return Sampling(
         temperature=settings.temperature if settings.temperature is not None else default,

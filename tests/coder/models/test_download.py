@@ -1,0 +1,79 @@
+"""What comes from https addresses: weights by their checksum, the catalogue; bounded, and never by http."""
+
+import hashlib
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from coder.errors import ModelUnavailable, UsageError
+from coder.models.catalog_update import update_catalog
+from coder.models.download import download
+from coder.models.fetched import fetched_weights
+from tests.coder.models.test_catalog import document, provider
+from tests.coder.models.test_weights import header
+from tests.https_server import https_server
+
+WEIGHTS = header()
+RIGHT = hashlib.sha256(WEIGHTS).hexdigest()
+CONTENTS: dict[str, bytes | str] = {
+    "/m.gguf": WEIGHTS,
+    "/api.json": document(acme=provider()),
+    "/moved": "/m.gguf",
+    "/down": "http://127.0.0.1:9/m.gguf",
+}
+
+
+@pytest.fixture
+def address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """An https server whose certificate is trusted."""
+    if shutil.which("openssl") is None:
+        pytest.skip("openssl isn't here to make a certificate")
+    with https_server(tmp_path, CONTENTS) as (url, certificate):
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+        yield url
+
+
+async def test_weights_are_kept_once_their_checksum_is_right(address: str, tmp_path: Path) -> None:
+    file = await fetched_weights(f"{address}/m.gguf#sha256={RIGHT}", cache=tmp_path / "cache")
+
+    assert file.read_bytes() == WEIGHTS
+    assert [path.name for path in file.parent.iterdir()] == ["m.gguf"]
+
+
+async def test_weights_with_another_checksum_are_thrown_away(address: str, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=f"has the checksum {RIGHT}"):
+        await fetched_weights(f"{address}/m.gguf#sha256={'0' * 64}", cache=tmp_path / "cache")
+
+    assert [path for path in (tmp_path / "cache").rglob("*") if path.is_file()] == []
+
+
+async def test_the_catalogue_is_loaded_from_its_address(address: str, tmp_path: Path) -> None:
+    catalog = await update_catalog(tmp_path / "cache", source=f"{address}/api.json")
+
+    assert catalog.header.models == 2
+
+
+def test_a_redirect_is_followed_by_https_and_by_nothing_else(address: str) -> None:
+    assert download(f"{address}/moved", most=1 << 20) == WEIGHTS
+    with pytest.raises((UsageError, ModelUnavailable)):
+        download(f"{address}/down", most=1 << 20)
+
+
+def test_no_more_is_taken_than_was_asked_for(address: str) -> None:
+    assert download(f"{address}/m.gguf", most=len(WEIGHTS)) == WEIGHTS
+    with pytest.raises(UsageError, match="and is refused"):
+        download(f"{address}/m.gguf", most=len(WEIGHTS) - 1)
+
+
+def test_what_is_not_there_is_said(address: str) -> None:
+    with pytest.raises(ModelUnavailable, match="Not Found"):
+        download(f"{address}/none", most=1)
+
+
+def test_a_certificate_that_nobody_trusts_is_refused(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SSL_CERT_FILE")
+
+    with pytest.raises(ModelUnavailable, match="certificate"):
+        download(f"{address}/m.gguf", most=1)
