@@ -50,7 +50,7 @@ class Kernel:
         self._session: Session | None = None
         self._coming: asyncio.Task[Session] | None = None
         """The next kernel: no cell has been near it."""
-        self._ending: set[asyncio.Task[Result]] = set()
+        self._ending: set[asyncio.Task[Result | None]] = set()
         self._loss_untold = False
         """State was lost, and no Result has said so yet: its cell was cancelled."""
         self._closed = False
@@ -178,7 +178,7 @@ class Kernel:
         await asyncio.wait([ending], timeout=_PATIENCE_S)
         return ending.result() if ending.done() else None
 
-    def _retire(self, session: Session) -> "asyncio.Task[Result]":
+    def _retire(self, session: Session) -> "asyncio.Task[Result | None]":
         """Nobody gets a cell into this one any more."""
         if self._session is session:
             self._session = None
@@ -208,6 +208,12 @@ class Kernel:
             coming = self._coming = self._coming or self._boot()
             try:
                 return await asyncio.shield(coming)
+            except asyncio.CancelledError:
+                if (
+                    coming.cancelled() and self._closed
+                ):  # not the caller was cancelled: it is told by the loop
+                    continue
+                raise
             except SandboxError:
                 if is_new:
                     raise

@@ -26,7 +26,8 @@ class Session:
 
     def __init__(self, running: Running) -> None:
         self._running = running
-        self._ending: asyncio.Task[Result] | None = None
+        self._sending = asyncio.Lock()
+        self._ending: asyncio.Task[Result | None] | None = None
 
     @classmethod
     async def boot(cls, sandbox: Sandbox, processes: int, *, install: str) -> "Session":
@@ -57,6 +58,8 @@ class Session:
         if said is not None and said[1] == _READY:
             return session
         result = await session.end()
+        if result is None:
+            raise SandboxBroken("The sandbox stopped working while a kernel started in it.")
         if said is not None and said[1] == _MISSING:
             raise BackendMissing(
                 f"The interpreter of the sandbox has no ipykernel. Install it with: {install}"
@@ -71,7 +74,7 @@ class Session:
         """Ask it."""
         try:
             async with asyncio.timeout(_PING_S):
-                await self._running.send(PING)
+                await self._send(PING)
                 while (said := await self._receive()) is not None:
                     if said[1] == _READY:
                         return True
@@ -87,7 +90,7 @@ class Session:
         to go on.
         """
         try:
-            await self._running.send(EXECUTE + NUMBER.pack(cell) + source.encode("utf-8", "surrogatepass"))
+            await self._send(EXECUTE + NUMBER.pack(cell) + source.encode("utf-8", "surrogatepass"))
         except SandboxBroken:
             return None
         taken = 0
@@ -107,17 +110,28 @@ class Session:
 
     async def interrupt(self) -> None:
         """As Ctrl-C does. A client that is stopped or gone hears nothing of it."""
-        await self._running.send(INTERRUPT)
+        await self._send(INTERRUPT)
 
-    def begin_to_end(self) -> "asyncio.Task[Result]":
-        """Kill what is left of it; the task says how it ended."""
+    def begin_to_end(self) -> "asyncio.Task[Result | None]":
+        """Kill what is left of it; the task says how it ended, None where nobody can."""
         if self._ending is None:
-            self._ending = asyncio.ensure_future(self._running.finish())
+            self._ending = asyncio.ensure_future(self._finish())
         return self._ending
 
-    async def end(self) -> Result:
+    async def end(self) -> Result | None:
         """Kill what is left of it and say how it ended, whoever is cancelled meanwhile."""
         return await asyncio.shield(self.begin_to_end())
+
+    async def _finish(self) -> Result | None:
+        try:
+            return await self._running.finish()
+        except SandboxBroken:  # the sandbox is gone, and the kernel with it: the next one to be started tells
+            return None
+
+    async def _send(self, frame: bytes) -> None:
+        """One frame after the other: a long one goes out in pieces."""
+        async with self._sending:
+            await self._running.send(frame)
 
     async def _receive(self) -> tuple[int, Said] | None:
         frame = await self._running.receive()

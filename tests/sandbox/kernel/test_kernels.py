@@ -69,6 +69,19 @@ async def test_a_kernel_that_is_closed_says_so() -> None:
         await kernel.execute("1")
 
 
+async def test_a_kernel_that_is_closed_while_one_starts_says_so() -> None:
+    async with open_kernel(backend="bubblewrap") as kernel:
+        await kernel.execute("1")
+        restarts = asyncio.gather(*(kernel.restart() for _ in range(3)), return_exceptions=True)
+        await asyncio.sleep(0)
+        await kernel.close()
+
+        ends = await restarts
+
+    assert all(isinstance(end, SandboxBroken | None) for end in ends)
+    assert any(isinstance(end, SandboxBroken) for end in ends)
+
+
 async def test_closing_a_kernel_leaves_its_sandbox_open() -> None:
     async with open_kernel(backend="bubblewrap") as first:
         async with kernel_in(first.sandbox, Policy()) as second:
