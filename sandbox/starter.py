@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from sandbox.inner import landlock, wire
-from sandbox.inner.descendants import become_subreaper, end_descendants
+from sandbox.inner.descendants import become_subreaper, count_descendants, end_descendants
 from sandbox.inner.root import KERNEL, SITE
 from sandbox.inner.syscalls import MNT_DETACH, MS_NODEV, MS_NOSUID, MS_RDONLY, libc, mount
 from sandbox.launch import bind_privately, remove_group
@@ -87,10 +87,11 @@ class Starter:
             os.close(self._make_workspace(f"{name}/w"))
         if self._private or self._given["bwrap"] is None:
             os.close(self._make_workspace(f"{name}/tmp"))
+        others = count_descendants() if os.getuid() != self._uid else None
         child = os.fork()
         if child == 0:
             try:
-                self._become(request, descriptors, folder)
+                self._become({**request, "others": others}, descriptors, folder)
             except OSError as error:
                 os.write(descriptors[0], wire.FAILED + str(error).encode("utf-8", "replace")[:500])
             finally:
@@ -134,6 +135,7 @@ class Starter:
             "status": status,
             "work": work,
             "groups": groups,
+            "others": request["others"],
             "workspace": "/w" if in_wall else workspace,
             "environment": own,
             "namespaces": in_wall,

@@ -25,12 +25,14 @@ def main(descriptor: int) -> int:
     Settings: `walls` (what the host asked of all runs), `rlimits`, `fresh`, the numbers of the sockets
     `status` and `work` and of the `groups` that it joins, `workspace`, `environment` (what the program finds
     besides what its job says), and `namespaces`: whether this run has its own. Without them also `rules` for
-    Landlock.
+    Landlock, and `others`: how many processes its uid has that don't count, None where nobody knows.
     """
     with open(descriptor, "rb") as file:
         settings: dict[str, Any] = json.load(file)
     status, work = settings["status"], socket.socket(fileno=settings["work"])
-    others = 0 if settings["namespaces"] else subreaper.processes_of(os.getuid())
+    others = 0 if settings["namespaces"] else settings["others"]
+    if others is None:
+        others = subreaper.processes_of(os.getuid())
     try:
         for group in settings["groups"]:
             os.write(group, b"0")

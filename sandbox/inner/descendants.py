@@ -39,6 +39,11 @@ def end_descendants(*, spared: frozenset[int] = frozenset()) -> None:
                 _reap(pid)
 
 
+def count_descendants() -> int:
+    """How many processes descend from this one, as of now."""
+    return len(_descendants(frozenset()))
+
+
 def _descendants(spared: frozenset[int]) -> list[int]:
     found: list[int] = []
     new = [pid for pid in _children(os.getpid()) if pid not in spared]

@@ -99,5 +99,23 @@ async def test_probes_that_are_about_files_are_contained_in_a_container_that_las
     assert escaped(judged) == []
 
 
+def test_all_probes_are_contained_where_each_run_has_a_bubblewrap_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SANDBOX_WALLS", "one")
+
+    assert escaped(attack(tmp_path, door="fresh")) == []
+
+
+def test_restricted_contains_every_attack_and_lacks_the_loopback_interface(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TMPDIR", "/dev/shm")  # where its workspaces are: some probes make many files
+
+    judged = attack(tmp_path, door="fresh", backend="restricted")
+
+    assert [name for name, _ in escaped(judged)] == ["ctl-asyncio-loopback"]
+
+
 def test_probes_are_contained_by_coder_run(tmp_path: Path) -> None:
     assert escaped(attack(tmp_path, door="command", only={"outputs", "exit", "output", "control"})) == []
