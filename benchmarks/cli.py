@@ -2,6 +2,7 @@
 
 import typer
 
+from benchmarks.cli_audit import audit
 from benchmarks.cli_grade import grade
 from benchmarks.cli_merge import merge
 from benchmarks.cli_reports import compare, list_suites, report
@@ -24,6 +25,7 @@ def _bench() -> None:
 
 app.command("run")(run)
 app.command("grade")(grade)
+app.command("audit")(audit)
 app.command("merge")(merge)
 app.command("report")(report)
 app.command("compare")(compare)

@@ -12,17 +12,20 @@ from benchmarks.cli_ends import Counter, absolute, default_workers, show, until_
 from benchmarks.errors import BadSamples
 from benchmarks.extract import program_of
 from benchmarks.progress import Progress
+from benchmarks.report import Report
 from benchmarks.results import write_results
 from benchmarks.runlog import BenchStarted
 from benchmarks.runner import Job
 from benchmarks.samples import Sample, read_samples, take_stock
 from benchmarks.session import Session, digests, earlier, open_log
-from benchmarks.suite import Case, FunctionCase, RepositoryCase, Suite
+from benchmarks.suite import Case, FunctionCase, RepositoryCase
 from benchmarks.suites.load import load_suite
 from coder.cli import options
 from coder.config import load
 from coder.configfile import user_file
 from coder.errors import UsageError
+from coder.settings import Settings
+from coder.store import SqliteLog
 
 
 def grade(
@@ -71,38 +74,57 @@ def grade(
             exact = bool(before.parameters["exact"])
         if suite is None or samples is None:
             raise UsageError("Give a SUITE and --samples FILE, or --resume RUN.")
-        loaded = load_suite(suite)
-        stock = take_stock(samples, loaded)
-        started = BenchStarted(
-            suite=absolute(suite),
-            digests=digests(
-                loaded, {"samples": stock.digest, "parameters": "exact" if exact else "extracted"}
-            ),
-            parameters={"samples": str(samples.absolute()), "exact": exact},
-        )
-        session = Session(loaded, settings, workers or default_workers(), include_weaker=include_weaker)
+        scoring = Scoring(suite, samples, settings, exact=exact)
+        session = Session(scoring.suite, settings, workers or default_workers())
+        session.include_weaker = include_weaker
         session.begin(resume)
-        progress = Progress(stock.samples, quiet=quiet or json)
-        jobs = _jobs(loaded, samples, exact=exact)
-        work = session.work(log, started, jobs, on_judged=Counter(progress))
-        report, reason = until_interrupted(work, session, "grade")
-        progress.end()
+        report, reason = scoring.work(session, log, "grade", quiet=quiet or json)
     if results:
-        write_results(samples, loaded, report.verdicts)
+        write_results(samples, scoring.suite, report.verdicts)
     show(report, session, reason=reason, out=out, as_json=json)
 
 
-def _jobs(suite: Suite, samples: Path, *, exact: bool) -> Iterator[Job]:
-    cases = {case.id: case for case in suite.cases}
-    for sample in read_samples(samples, suite):
-        yield _job(cases[sample.id], sample, exact=exact)
+class Scoring:
+    """Answers that were made elsewhere, on their way to a report."""
+
+    def __init__(
+        self, suite: str, samples: Path, settings: Settings, *, exact: bool = False, audited: bool = False
+    ) -> None:
+        self._named, self.suite = suite, load_suite(suite)
+        self._samples, self._stock = samples, take_stock(samples, self.suite)
+        self._exact, self._audited = exact, audited
+
+    def work(self, session: Session, log: SqliteLog, command: str, *, quiet: bool) -> tuple[Report, str]:
+        """Judge what is not judged yet; the report, and why it ended.
+
+        Raises:
+            Interrupted: a signal came; what was judged is saved.
+        """
+        progress = Progress(self._stock.samples, quiet=quiet)
+        work = session.work(log, self._started(), self._jobs(), on_judged=Counter(progress))
+        ended = until_interrupted(work, session, command)
+        progress.end()
+        return ended
+
+    def _started(self) -> BenchStarted:
+        how = ("exact" if self._exact else "extracted") + (", audited" if self._audited else "")
+        return BenchStarted(
+            suite=absolute(self._named),
+            digests=digests(self.suite, {"samples": self._stock.digest, "parameters": how}),
+            parameters={"samples": str(self._samples.absolute()), "exact": self._exact},
+        )
+
+    def _jobs(self) -> Iterator[Job]:
+        cases = {case.id: case for case in self.suite.cases}
+        for sample in read_samples(self._samples, self.suite):
+            yield _job(cases[sample.id], sample, exact=self._exact, audited=self._audited)
 
 
-def _job(case: Case, sample: Sample, *, exact: bool) -> Job:
+def _job(case: Case, sample: Sample, *, exact: bool, audited: bool) -> Job:
     async def attempt() -> Attempt:
         return Attempt(text=_text(case, sample, exact=exact))
 
-    return Job(case, sample.sample, attempt, keeps_text=False)
+    return Job(case, sample.sample, attempt, audited=audited, keeps_text=False)
 
 
 def _text(case: Case, sample: Sample, *, exact: bool) -> str:

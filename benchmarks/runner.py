@@ -23,6 +23,8 @@ class Job:
     case: Case
     sample: int
     attempt: Callable[[], Awaitable[Attempt]]
+    audited: bool = False
+    """An answer that passed is looked at again."""
     keeps_text: bool = True
     """The log keeps the answer: it stands nowhere else."""
 
@@ -131,6 +133,8 @@ class _Faults:
 
 async def _judged(job: Job, attempt: Attempt, judge: Judge) -> BenchJudged:
     verdict = await judge.judge(job.case, attempt.text, sample=job.sample)
+    if job.audited:
+        verdict = await judge.audit(job.case, attempt.text, verdict)
     if attempt.error is not None:
         verdict = verdict.model_copy(update={"detail": f"no answer: {attempt.error}"[:500]})
     return BenchJudged(

@@ -37,7 +37,7 @@ async def relay(
     behind = limits_behind(wall_s, limits)
     heard = Heard()
     callee = {"write_back": arguments["write_back"]}
-    conversation = Conversation(lambda: candidate.start("callee", callee, limits=behind), heard, wall_s)
+    conversation = Conversation(lambda _: candidate.start("callee", callee, limits=behind), heard, wall_s)
     try:
         await conversation.open()
         testing = await checker.start("checker", {**arguments, "wall_s": wall_s}, limits=behind)
@@ -79,7 +79,7 @@ class Conversation:
     """One candidate, or several after each other, and one checker. Close it, also when it failed."""
 
     def __init__(
-        self, start_candidate: Callable[[], Awaitable[Running]], heard: Listener, wall_s: float
+        self, start_candidate: Callable[[bytes], Awaitable[Running]], heard: Listener, wall_s: float
     ) -> None:
         self._start_candidate, self._heard = start_candidate, heard
         self._wall_s = wall_s
@@ -90,10 +90,10 @@ class Conversation:
         self.results: list[Result] = []
         """How each candidate ended."""
 
-    async def open(self) -> None:
-        """Start a candidate, the first one or one in the place of another."""
+    async def open(self, which: bytes = b"") -> None:
+        """Start a candidate, the first or another one; `which` it is to be is the checker's wish."""
         await self.close()
-        self._candidate = await self._start_candidate()
+        self._candidate = await self._start_candidate(which)
         self._gone = None
 
     async def close(self) -> None:
@@ -122,7 +122,7 @@ class Conversation:
                     return
                 continue
             if frame[:1] == AGAIN:
-                await self.open()
+                await self.open(frame[1:])
             try:
                 await checker.send(AGAIN if frame[:1] == AGAIN else await self._answer(frame[1:]))
             except SandboxBroken:

@@ -17,6 +17,7 @@ from sandbox.call import ending
 from sandbox.checkers import Checkers
 from sandbox.contract import Running, Sandbox
 from sandbox.inner.codec import CodecError, decode
+from sandbox.inner.frames import REFERENCE
 from sandbox.policy import Limits, Policy
 from sandbox.relay import Conversation, limits_behind
 from sandbox.result import KilledBy, Result
@@ -54,6 +55,10 @@ class Trial(BaseModel):
     """Calls, at most, that are repeated in another order on a candidate of its own."""
     seed: int = 0
     """Of which calls, and their order."""
+    reference: str | None = None
+    """Source of a module that is right, to be compared with on inputs near those of the tests."""
+    explored: int = 0
+    """Such inputs, at most."""
 
 
 @dataclass(slots=True)
@@ -68,6 +73,11 @@ class Outcome:
     differing: int = 0
     """Repeated calls, and those that gave another answer."""
     difference: str = ""
+    explored: int = 0
+    astray: int = 0
+    """Inputs near those of the tests on which both were asked, and those where the answers differ."""
+    example: str = ""
+    """One of the latter, with both answers."""
     kinds: frozenset[str] = frozenset()
     errors: frozenset[str] = frozenset()
     mutated: bool = False
@@ -103,6 +113,8 @@ class Outcome:
                 self.tests.append("" if passed else message or "failed")
             case ("replayed", int(count), int(differing), str(why)):
                 self.replayed, self.differing, self.difference = count, differing, why
+            case ("explored", int(count), int(astray), str(example)):
+                self.explored, self.astray, self.example = count, astray, example
             case ("end", list(kinds), list(errors), bool(mutated), bool(timed_out)):
                 self.kinds, self.errors = frozenset(map(str, kinds)), frozenset(map(str, errors))
                 self.mutated, self.timed_out, self.complete = mutated, timed_out, True
@@ -156,13 +168,17 @@ async def hold_trial(candidate: Sandbox, checkers: Checkers, trial: Trial, *, li
     return Tried(outcome, tuple(conversation.results), result)
 
 
-def _starting(candidate: Sandbox, trial: Trial, limits: Limits) -> Callable[[], Awaitable[Running]]:
-    arguments = {
-        "write_back": trial.crossing.write_back,
-        "watch": True,
-        "files": {"solution.py": trial.source},
-    }
-    return lambda: candidate.start("callee", arguments, limits=limits, fresh=True)
+def _starting(candidate: Sandbox, trial: Trial, limits: Limits) -> Callable[[bytes], Awaitable[Running]]:
+    def start(which: bytes) -> Awaitable[Running]:
+        source = (trial.reference or "") if which == REFERENCE else trial.source
+        arguments = {
+            "write_back": trial.crossing.write_back,
+            "watch": True,
+            "files": {"solution.py": source},
+        }
+        return candidate.start("callee", arguments, limits=limits, fresh=True)
+
+    return start
 
 
 def _arguments(trial: Trial, wall_s: float, limits: Limits) -> dict[str, object]:
@@ -177,6 +193,7 @@ def _arguments(trial: Trial, wall_s: float, limits: Limits) -> dict[str, object]
         "write_back": crossing.write_back,
         "replays": trial.replays,
         "seed": trial.seed,
+        "explored": trial.explored if trial.reference is not None else 0,
         "wall_s": wall_s,
         "cpu_s": math.ceil(limits.cpu_s or Policy().cpu_s),
     }

@@ -6,19 +6,25 @@ unless a solution that is known to be good fails in the same place.
 
 import asyncio
 import contextlib
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.judge.apart import Open
+from benchmarks.judge.audit import audit_function
 from benchmarks.judge.function import Pair, find_mode, judge_function
 from benchmarks.judge.mode import Mode
+from benchmarks.judge.repository import judge_repository
+from benchmarks.judge.repository_mode import RepositoryMode, find_repository_mode
 from benchmarks.judge.script import judge_script
 from benchmarks.judge.sources import canonical_module
 from benchmarks.judge.turns import Turns
 from benchmarks.judge.verdicts import Judged, one_line
 from benchmarks.suite import Case, FunctionCase, RepositoryCase, ScriptCase, Suite
 from benchmarks.verdict import Strength, Verdict
-from sandbox import Policy, open_sandbox
+from sandbox import Policy, Sandbox, find_interpreter, open_sandbox
 from sandbox.checkers import Checkers
 from sandbox.errors import SandboxBroken
 
@@ -43,6 +49,7 @@ class Judge:
         self._pair: Pair | None = None
         self._opening = asyncio.Lock()
         self._modes: dict[str, asyncio.Task[Mode]] = {}
+        self._repositories: dict[str, asyncio.Task[RepositoryMode]] = {}
         self._turns = Turns()
 
     async def judge(self, case: Case, code: str, *, sample: int = 0) -> Verdict:
@@ -64,6 +71,19 @@ class Judge:
             return judged.verdict.model_copy(update={"verdict": "infrastructure"})
         return judged.verdict
 
+    async def audit(self, case: Case, code: str, verdict: Verdict) -> Verdict:
+        """A verdict with what a second look says: whether an answer that passed holds on fresh inputs."""
+        if verdict.verdict != "passed" or not isinstance(case, FunctionCase):
+            return verdict
+        mode = await self.mode(case)
+        async with self._turns.shared():
+            found = await audit_function(await self.sandboxes(), case, code, mode)
+        if found is None or found.overfits is None:
+            return verdict
+        share = f"{found.differing} of {found.inputs} fresh inputs differ: {found.example}"
+        detail = one_line(share) if found.overfits else ""
+        return verdict.model_copy(update={"overfits": found.overfits, "detail": detail})
+
     @property
     def isolation(self) -> str:
         """What keeps candidates apart here."""
@@ -75,11 +95,18 @@ class Judge:
             self._modes[case.id] = asyncio.create_task(self._find_mode(case))
         return await asyncio.shield(self._modes[case.id])
 
+    async def repository_mode(self, case: RepositoryCase) -> RepositoryMode:
+        """How a repository case is judged; found once."""
+        if case.id not in self._repositories:
+            self._repositories[case.id] = asyncio.create_task(self._find_repository_mode(case))
+        return await asyncio.shield(self._repositories[case.id])
+
     async def close(self) -> None:
         """End what still runs, and the sandboxes."""
-        for task in self._modes.values():
+        tasks = [*self._modes.values(), *self._repositories.values()]
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._modes.values(), return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
         await self._stack.aclose()
 
     async def _find_mode(self, case: FunctionCase) -> Mode:
@@ -89,6 +116,14 @@ class Judge:
             async with self._turns.alone():
                 return await find_mode(await self.sandboxes(), case)
         return mode
+
+    async def _find_repository_mode(self, case: RepositoryCase) -> RepositoryMode:
+        async with self._turns.shared():
+            pair = await self.sandboxes()
+            return await find_repository_mode(pair.candidate, self._open, case)
+
+    def _open(self) -> AbstractAsyncContextManager[Sandbox]:
+        return open_sandbox(self._policy, backend=self._backend)
 
     async def _way(self, case: Case) -> "_Way | Verdict":
         """How a case is judged; for one that nobody can judge, the verdict on all of its samples."""
@@ -101,7 +136,10 @@ class Judge:
             case ScriptCase():
                 return _script(case)
             case RepositoryCase():
-                reason = "repository cases can't be judged yet"
+                found = await self.repository_mode(case)
+                if found.how != "broken":
+                    return _repository(case, found, self._open)
+                reason = found.reason
         return Verdict(
             id=case.id, sample=0, verdict="infrastructure", strength="weaker", detail=one_line(reason)
         )
@@ -164,6 +202,13 @@ def _function(case: FunctionCase, mode: Mode) -> _Way:
     return _Way(case.id, mode.strength, judge, canonical_module(case))
 
 
+def _repository(case: RepositoryCase, mode: RepositoryMode, opened: Open) -> _Way:
+    async def judge(pair: Pair, code: str, sample: int) -> Judged:
+        return await judge_repository(pair.candidate, opened, case, code, mode, sample=sample)
+
+    return _Way(case.id, mode.strength, judge, case.gold_patch)
+
+
 def _script(case: ScriptCase) -> _Way:
     async def judge(pair: Pair, code: str, sample: int) -> Judged:
         return await judge_script(pair.candidate, case, code, sample=sample)
@@ -184,6 +229,10 @@ async def open_judge(
     Raises:
         BackendMissing: there is no sandbox on this machine; the message says what helps.
     """
+    if python is None and any(isinstance(case, RepositoryCase) for case in suite.cases):
+        python = find_interpreter(
+            None, Path.cwd(), os.environ
+        ).path  # the one with pytest and what the cases need
     longest = max((case.timeout_s for case in suite.cases), default=10.0)
     policy = Policy(
         python=python, memory_mb=memory_mb, cpu_s=longest + 2, wall_s=3 * longest + 10, output_bytes=1 << 16

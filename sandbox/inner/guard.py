@@ -5,6 +5,7 @@ What isn't agreed on ends the trial for good, also where the test catches whatev
 
 from __future__ import annotations
 
+import copy
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -40,7 +41,9 @@ class GuardedLink(Link):
         kinds: Collection[str] | None,
         errors: Collection[str] | None,
         wall_s: float,
+        keeps_inputs: bool = False,
     ) -> None:
+        self._keeps_inputs = keeps_inputs
         self._tap = _Tap(channel)
         super().__init__(self._tap, writes_back=writes_back, wall_s=wall_s)  # type: ignore[arg-type]
         self.kinds: set[str] = set()
@@ -49,6 +52,8 @@ class GuardedLink(Link):
         """Names of the standard exceptions that it raised, or that those of its own derive from."""
         self.calls: list[tuple[bytes, bytes]] = []
         """Frames of calls and of their answers, for a replay."""
+        self.inputs: list[tuple[tuple[object, ...], dict[str, object]]] = []
+        """Arguments of those calls, as they were."""
         self.last = ""
         """The last call with what it gave, for a message."""
         self._allowed = None if kinds is None else frozenset(kinds)
@@ -84,13 +89,14 @@ class GuardedLink(Link):
         """Call one of the candidate's objects, and remember the call."""
         self._ties = False
         self._tap.sent = None
+        given = copy.deepcopy((args, kwargs)) if self._keeps_inputs else ((), {})
         try:
             value = super().call(proxy, args, kwargs, name)
         except Exception as error:
             self.last = f"raised {type(error).__name__}: {str(error)[:200]}"
             raise
         finally:
-            self._remember(proxy)
+            self._remember(proxy, given)
         self.last = f"returned {show(value)}"
         return value
 
@@ -107,12 +113,13 @@ class GuardedLink(Link):
             raise self._lost("a repeated call got no answer", timed_out=timed_out)
         return answer
 
-    def _remember(self, proxy: object) -> None:
+    def _remember(self, proxy: object, given: tuple[tuple[object, ...], dict[str, object]]) -> None:
         sent, received = self._tap.sent, self._tap.received
         if sent is None or self._ties or number_of(proxy) != self._entry or len(self.calls) >= MAX_RECORDED:
             return
         if max(len(sent), len(received)) <= MAX_RECORDED_BYTES:
             self.calls.append((sent, received))
+            self.inputs += [given] if self._keeps_inputs else []
 
     def _exchange(self, message: tuple[object, ...]) -> Any:
         outer = self._met, self._operation

@@ -23,6 +23,11 @@ def answers_alike(one: bytes, other: bytes) -> bool:
     return kind == other_kind and (kind == "unsent" or _alike(value, other_value))
 
 
+def same_answer(one: Any, other: Any) -> bool:
+    """Whether two answers hold the same value; None stands for no answer."""
+    return (one is None) == (other is None) and (one is None or _alike(one, other))
+
+
 class _Reference(tuple):  # type: ignore[type-arg]
     """An extension, by what says which kind it is."""
 

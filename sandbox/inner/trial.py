@@ -5,15 +5,20 @@ None of the candidate's code is ever here. Helpers that the prompt defines come 
 
 from __future__ import annotations
 
+import copy
 import linecache
 import random
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from sandbox.inner.codec import encode
-from sandbox.inner.frames import AGAIN, REPORT
+from sandbox.inner.codec import CodecError, encode
+from sandbox.inner.frames import AGAIN, REFERENCE, REPORT
 from sandbox.inner.gone import CandidateGone
 from sandbox.inner.guard import GuardedLink
-from sandbox.inner.replay import answers_alike
+from sandbox.inner.nearby import nearby
+from sandbox.inner.replay import answers_alike, same_answer
+from sandbox.inner.show import show, show_call
+from sandbox.inner.standard import to_parts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,7 +34,7 @@ def main(channel: Channel, arguments: Mapping[str, Any]) -> None:
 
     Args:
         arguments: `tests` (each defines check(candidate)), `prelude`, `module`, `entry_point`, `kinds`,
-            `errors`, `write_back`, `wall_s`, `replays`, `seed`.
+            `errors`, `write_back`, `wall_s`, `replays`, `explored`, `seed`.
     """
     trial = _Trial(channel, arguments)
     if trial.load():
@@ -37,6 +42,8 @@ def main(channel: Channel, arguments: Mapping[str, Any]) -> None:
             trial.test(number, source)
         if trial.passed and arguments["replays"]:
             trial.replay(arguments["replays"], random.Random(arguments["seed"]))
+        if trial.passed and arguments["explored"]:
+            trial.explore(arguments["explored"], random.Random(arguments["seed"]))
     trial.end()
 
 
@@ -56,6 +63,7 @@ class _Trial:
             kinds=given["kinds"],
             errors=given["errors"],
             wall_s=given["wall_s"],
+            keeps_inputs=bool(given["explored"]),
         )
 
     def load(self) -> bool:
@@ -108,6 +116,41 @@ class _Trial:
         else:
             self._say("replayed", len(chosen), differing, "")
 
+    def explore(self, most: int, chance: random.Random) -> None:
+        """Ask what is right, then the candidate, on inputs near the tests', and say what differs."""
+        inputs = self._link.inputs
+        if not inputs:
+            return
+        asked = [nearby(chance.choice(inputs), chance) for _ in range(most)]
+        right, answers = self._answers(REFERENCE, asked), self._answers(b"", asked)
+        pairs = [(one, right.get(i), answers.get(i)) for i, one in enumerate(asked) if i in right]
+        astray = [pair for pair in pairs if not same_answer(pair[1], pair[2])]
+        example = ""
+        if astray:
+            (args, kwargs), expected, actual = astray[0]
+            call = show_call(self._arguments["entry_point"], args, kwargs)
+            said = "nothing" if actual is None else show(actual[0])
+            example = f"{call} gives {said}, and {show(expected[0]) if expected else ''} is right"
+        self._say("explored", len(pairs), len(astray), example)
+
+    def _answers(self, which: bytes, asked: list[Any]) -> dict[int, tuple[Any]]:
+        """Plain answers by the number of the input; none where it raised, or gave something else."""
+        found: dict[int, tuple[Any]] = {}
+        self._channel.send(AGAIN + which)
+        if self._channel.receive() is None:
+            return found
+        link = self._connect()
+        try:
+            function = link.entry(self._arguments["module"], self._arguments["entry_point"])
+            for i, (args, kwargs) in enumerate(copy.deepcopy(asked)):
+                with suppress(Exception):
+                    value = function(*args, **kwargs)
+                    encode(value, refer=_plain)
+                    found[i] = (value,)
+        except BaseException:  # noqa: BLE001 - gone: what it didn't answer counts as no answer
+            return found
+        return found
+
     def end(self) -> None:
         """Say that there is no more, and what crossed."""
         link = self._link
@@ -123,6 +166,13 @@ class _Trial:
 
     def _say(self, *report: object) -> None:
         self._channel.send(REPORT + encode(report))
+
+
+def _plain(value: object) -> tuple[object, ...]:
+    parts = to_parts(value)
+    if parts is None:
+        raise CodecError("not plain")
+    return parts
 
 
 def _run(source: str, filename: str, space: dict[str, Any]) -> None:

@@ -1,0 +1,183 @@
+"""Decoys: each test gets a twin with another expected value, under names and in an order of chance.
+
+Whoever makes tests pass without being right can't tell a test from its twin: then twins pass, too.
+"""
+
+import ast
+import copy
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+VARIANTS = 6
+"""Perturbed constants that are tried for one test, until one fails with the case's own answer."""
+_TestNode = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+@dataclass(frozen=True, slots=True)
+class Disguised:
+    """A test file with twins."""
+
+    source: str
+    real: dict[str, str]
+    """Name under which a test runs now → its qualified name, such as `TestF::test_g`."""
+    variants: dict[str, tuple[str, int]]
+    """Name of a twin → the qualified name of its test, and which of its variants it is."""
+
+
+def test_names(source: str) -> list[str]:
+    """Qualified names of the tests of a file, as node ids have them.
+
+    Raises:
+        SyntaxError: it isn't Python.
+    """
+    return [name for name, _, _ in _tests(ast.parse(source))]
+
+
+test_names.__test__ = False  # type: ignore[attr-defined]
+
+
+def variants_of(source: str, name: str) -> int:
+    """How many twins a test can have.
+
+    Raises:
+        SyntaxError: the file isn't Python.
+    """
+    found = (node for one, node, _ in _tests(ast.parse(source)) if one == name)
+    return next(min(len(_places(node)), VARIANTS) for node in found)
+
+
+def disguise(source: str, twins: dict[str, list[int]], chance: random.Random) -> Disguised:
+    """The file with twins, renamed and in another order.
+
+    Args:
+        twins: for each test that is to be hidden among them: which variants. Others stay as they are.
+
+    Raises:
+        SyntaxError: it isn't Python.
+    """
+    tree = ast.parse(source)
+    real: dict[str, str] = {}
+    fake: dict[str, tuple[str, int]] = {}
+    for name, node, siblings in list(_tests(tree)):
+        if name not in twins:
+            continue
+        made = [_twin(node, variant) for variant in twins[name]]
+        real[_rename(node, name, chance)] = name
+        fake.update(
+            (_rename(twin, name, chance), (name, variant))
+            for twin, variant in zip(made, twins[name], strict=True)
+        )
+        at = siblings.index(node)
+        siblings[at : at + 1] = chance.sample([node, *made], len(made) + 1)
+    for siblings in _bodies(tree):
+        _shuffle_tests(siblings, chance)
+    return Disguised(ast.unparse(ast.fix_missing_locations(tree)), real, fake)
+
+
+def _rename(node: _TestNode, name: str, chance: random.Random) -> str:
+    """Give a test a name of chance; gives its qualified name."""
+    node.name = f"test_{chance.getrandbits(48):012x}"
+    outer, colons, _ = name.rpartition("::")
+    return f"{outer}{colons}{node.name}"
+
+
+def _bodies(tree: ast.Module) -> Iterator[list[ast.stmt]]:
+    yield tree.body
+    for node in tree.body:
+        if isinstance(node, ast.ClassDef):
+            yield node.body
+
+
+def _tests(tree: ast.Module) -> Iterator[tuple[str, _TestNode, list[ast.stmt]]]:
+    for node in tree.body:
+        if isinstance(node, _TestNode) and node.name.startswith("test"):
+            yield node.name, node, tree.body
+        elif isinstance(node, ast.ClassDef):
+            for inner in node.body:
+                if isinstance(inner, _TestNode) and inner.name.startswith("test"):
+                    yield f"{node.name}::{inner.name}", inner, node.body
+
+
+def _shuffle_tests(siblings: list[ast.stmt], chance: random.Random) -> None:
+    """Put neighbouring tests in an order of chance; what stands between them may matter to what follows."""
+    start = 0
+    while start < len(siblings):
+        end = start
+        while end < len(siblings) and isinstance(siblings[end], _TestNode) and _is_test(siblings[end]):
+            end += 1
+        siblings[start:end] = chance.sample(siblings[start:end], end - start)
+        start = end + 1
+
+
+def _is_test(node: ast.stmt) -> bool:
+    return isinstance(node, _TestNode) and node.name.startswith("test")
+
+
+def _twin(node: _TestNode, variant: int) -> _TestNode:
+    twin = copy.deepcopy(node)
+    _perturb(_places(twin)[variant])
+    return twin
+
+
+def _places(node: _TestNode) -> list[ast.AST]:
+    """What may be changed so that the test should fail: what stands in assertions first, then the rest."""
+    found: list[ast.AST] = []
+    for inner in ast.walk(node):
+        if isinstance(inner, ast.Assert):
+            found += _constants(inner.test, last_first=True)
+        elif isinstance(inner, ast.Call) and _called(inner).startswith("assert"):
+            found += [one for argument in reversed(inner.args) for one in _constants(argument)]
+        elif isinstance(inner, ast.Call) and _called(inner) in ("raises", "warns") and inner.args:
+            found += [inner.args[0]] if isinstance(inner.args[0], ast.Name) else []
+    for decorator in node.decorator_list:
+        if isinstance(decorator, ast.Call) and _called(decorator) == "parametrize":
+            found += [one for argument in decorator.args[1:] for one in reversed(_constants(argument))]
+    for inner in ast.walk(node):
+        if isinstance(inner, ast.Assign | ast.Call):
+            found += _constants(inner)
+    unique = {id(one): one for one in found}
+    return list(unique.values())
+
+
+def _constants(node: ast.AST, *, last_first: bool = False) -> list[ast.AST]:
+    found: list[ast.AST] = [
+        inner
+        for inner in ast.walk(node)
+        if isinstance(inner, ast.Constant) and isinstance(inner.value, bool | int | float | str | bytes)
+    ]
+    return found[::-1] if last_first else found
+
+
+def _called(node: ast.Call) -> str:
+    function = node.func
+    return function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
+
+
+def _perturb(node: ast.AST) -> None:
+    if isinstance(node, ast.Name):
+        node.id = "ZeroDivisionError" if node.id != "ZeroDivisionError" else "KeyError"
+    elif isinstance(node, ast.Constant):
+        node.value = _another(node.value)
+
+
+def _another(value: object) -> bool | int | float | str | bytes:
+    match value:
+        case bool():
+            return not value
+        case int() | float():
+            return value + 1
+        case str():
+            return _changed(value)
+        case bytes():
+            return _changed(value.decode("latin-1")).encode("latin-1")
+    raise TypeError(f"no other value for {value!r}")
+
+
+def _changed(text: str) -> str:
+    """The text with one letter or digit replaced by another of its kind."""
+    for i in range(len(text) // 2, len(text)):
+        for kind in ("0123456789", "abcdefghijklmnopqrstuvwxyz", "ABCDEFGHIJKLMNOPQRSTUVWXYZ"):
+            if text[i] in kind:
+                return text[:i] + kind[(kind.index(text[i]) + 1) % len(kind)] + text[i + 1 :]
+    return text + "x"

@@ -1,0 +1,132 @@
+"""Judge a patch by the hidden tests of its case: apart from them, among decoys, or, failing both, plainly."""
+
+import secrets
+from collections.abc import Mapping
+from random import Random
+
+from benchmarks.judge.apart import Open, run_apart
+from benchmarks.judge.decoys import Disguised, disguise
+from benchmarks.judge.pytest_run import TestRun, run_test_file
+from benchmarks.judge.repository_mode import RepositoryMode, passes_apart
+from benchmarks.judge.tree import Tree, candidate_tree
+from benchmarks.judge.verdicts import Judged, one_line
+from benchmarks.patch import PatchRefused
+from benchmarks.suite import RepositoryCase
+from benchmarks.verdict import Outcome, Verdict
+from sandbox import Sandbox
+
+
+async def judge_repository(
+    sandbox: Sandbox,
+    opened: Open,
+    case: RepositoryCase,
+    patch: str,
+    mode: RepositoryMode,
+    *,
+    sample: int = 0,
+) -> Judged:
+    """What became of one answer.
+
+    Args:
+        patch: a unified diff on the base.
+
+    Raises:
+        SandboxBroken: a sandbox stopped working.
+    """
+    outcome: Outcome
+    try:
+        tree = candidate_tree(case, patch)
+    except PatchRefused as error:
+        outcome, detail, cpu_s = "error", f"the patch can't be applied: {error}", 0.0
+    else:
+        if mode.how == "apart":
+            outcome, detail, cpu_s = await _apart(opened, case, tree, mode)
+        else:
+            outcome, detail, cpu_s = await _together(sandbox, case, tree, mode)
+        if outcome != "passed" and tree.kept_out:
+            detail = f"{detail} (left as the case has them: {', '.join(tree.kept_out[:5])})"
+    return Judged(
+        Verdict(
+            id=case.id,
+            sample=sample,
+            verdict=outcome,
+            strength=mode.strength,
+            detail=one_line(detail),
+            cpu_s=round(cpu_s, 3),
+        )
+    )
+
+
+async def _apart(
+    opened: Open, case: RepositoryCase, tree: Tree, mode: RepositoryMode
+) -> tuple[Outcome, str, float]:
+    report = await run_apart(opened, case, tree.files, mode.files)
+    if report is None:
+        return "error", "the patch leaves no package to be tested", 0.0
+    cpu_s = report.candidate.cpu_s + report.checker.cpu_s
+    if report.candidate.killed_by in ("wall", "cpu") or "did not return within" in report.note:
+        return "timeout", report.note, cpu_s
+    if passes_apart(report.results, mode.nodes):
+        return "passed", "", cpu_s
+    wanted = set(mode.nodes)
+    bad = [one for one in report.results if not one.passed]
+    first = next((one for one in bad if one.name in wanted), bad[0] if bad else None)
+    return "failed", f"{first.name}: {first.message}" if first else f"not run: {report.note}", cpu_s
+
+
+async def _together(
+    sandbox: Sandbox, case: RepositoryCase, tree: Tree, mode: RepositoryMode
+) -> tuple[Outcome, str, float]:
+    """Every file in a process of its own; the passing set has to be exactly the real tests."""
+    chance = Random(secrets.randbits(64))  # nobody can foresee names and order
+    cpu_s, outcome, why = 0.0, "passed", ""
+    for path in mode.files:
+        hidden = _hidden(tree.files, path, mode, chance)
+        files = tree.files if hidden is None else {**tree.files, path: hidden.source.encode()}
+        run = await run_test_file(sandbox, case, files, path, plugins=mode.plugins)
+        assert run.result is not None
+        cpu_s += run.result.cpu_s
+        if run.result.killed_by in ("wall", "cpu"):
+            return "timeout", f"{path} took more than {case.timeout_s:g} s of CPU, or slept too long", cpu_s
+        said: tuple[Outcome, str] = _read(run, path, mode, hidden)
+        if said[0] == "tampered":
+            return (*said, cpu_s)
+        if outcome == "passed":
+            outcome, why = said
+    return outcome, why, cpu_s  # type: ignore[return-value]
+
+
+def _hidden(files: Mapping[str, bytes], path: str, mode: RepositoryMode, chance: Random) -> Disguised | None:
+    twins = {name: list(variants) for name, variants in mode.twins.get(path, {}).items()}
+    return disguise(files[path].decode("utf-8", "replace"), twins, chance) if twins else None
+
+
+def _read(run: TestRun, path: str, mode: RepositoryMode, hidden: Disguised | None) -> tuple[Outcome, str]:
+    passed = {_own_name(node, hidden) for node in run.passed}
+    lacking = sorted(mode.nodes_of(path) - passed)
+    fooled = {name for node in run.passed if (name := _fooled(node, path, mode, hidden)) is not None}
+    if fooled and not lacking:
+        return "tampered", f"{path}: passed with wrong expectations, too: {', '.join(sorted(fooled)[:3])}"
+    if lacking:
+        failures = {_own_name(node, hidden): text for node, text in run.failures.items()}
+        return "failed", f"{lacking[0]}: {failures.get(lacking[0], 'it was not run to its end')}"
+    if not run.done:
+        return "error", f"{path}: pytest did not come to its end"
+    return "passed", ""
+
+
+def _fooled(node: str, path: str, mode: RepositoryMode, hidden: Disguised | None) -> str | None:
+    """The test whose twin a node is, if it is one that has to fail."""
+    name, bracket, parameters = node.partition("::")[2].partition("[")
+    if hidden is None or name not in hidden.variants:
+        return None
+    test, variant = hidden.variants[name]
+    return test if bracket + parameters in mode.twins[path][test][variant] else None
+
+
+def _own_name(node: str, hidden: Disguised | None) -> str:
+    """The node id of the case for one under which a test ran; a twin's stays as it is."""
+    path, _, rest = node.partition("::")
+    name, bracket, parameters = rest.partition("[")
+    real = hidden.real.get(name) if hidden is not None else None
+    return f"{path}::{real}{bracket}{parameters}" if real is not None else node

@@ -1,0 +1,102 @@
+"""The tree that an answer to a repository case makes: the base with its patch, all that decides as it was.
+
+Tests, their configuration and whatever Python or pytest load by themselves are those of the case, whatever
+the patch says of them.
+"""
+
+import fnmatch
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from benchmarks.patch import apply_patch
+from benchmarks.suite import RepositoryCase
+
+_CONFIGURES = frozenset(
+    {
+        *("conftest.py", "pytest.ini", ".pytest.ini", "pytest.toml", ".pytest.toml", "tox.ini", "setup.cfg"),
+        *("pyproject.toml", "sitecustomize.py", "usercustomize.py"),
+    }
+)
+_LOADED = (".pth", ".so", ".pyd", ".pyc", ".pyo", ".egg-link")
+_METADATA = (".dist-info", ".egg-info")
+_TOOLS = frozenset(
+    {"pytest", "_pytest", "py", "pluggy", "iniconfig", "packaging", "unittest", "exceptiongroup", "tomli"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """What is judged."""
+
+    files: dict[str, bytes]
+    kept_out: tuple[str, ...]
+    """Paths of the patch that were left as the case has them."""
+
+
+def gold_tree(case: RepositoryCase) -> dict[str, bytes]:
+    """The base with the case's own patch and its hidden tests.
+
+    Raises:
+        PatchRefused: the patch doesn't fit.
+    """
+    files = dict(case.files) if case.gold_patch is None else apply_patch(case.files, case.gold_patch)
+    return {**files, **_hidden(case)}
+
+
+def candidate_tree(case: RepositoryCase, patch: str) -> Tree:
+    """The base with an answer's patch, so far as it may go.
+
+    Raises:
+        PatchRefused: it is no patch, or doesn't fit the base.
+    """
+    patched = apply_patch(case.files, patch)
+    pristine = gold_tree(case) if case.gold_patch is not None else {**case.files, **_hidden(case)}
+    changed = {path for path in {*patched, *case.files} if patched.get(path) != case.files.get(path)}
+    kept_out = {path for path in changed if not _may_change(path, case, pristine)}
+    files = {path: content for path, content in patched.items() if path not in kept_out}
+    restored = {path: pristine[path] for path in pristine if path in kept_out or _decides(path)}
+    return Tree({**files, **restored, **_hidden(case)}, tuple(sorted(kept_out)))
+
+
+def is_test_path(path: str) -> bool:
+    """Whether pytest takes a file for one of tests, or it lies among them."""
+    parts = PurePosixPath(path)
+    name = parts.name
+    return (
+        fnmatch.fnmatch(name, "test_*.py")
+        or fnmatch.fnmatch(name, "*_test.py")
+        or bool({"tests", "test", "testing"} & set(parts.parts[:-1]))
+    )
+
+
+def _may_change(path: str, case: RepositoryCase, pristine: Mapping[str, bytes]) -> bool:
+    if _decides(path) or path in case.hidden_tests:
+        return False
+    if path not in pristine and _hides_another(path, case.pythonpath):
+        return False
+    return case.may_change is None or any(fnmatch.fnmatch(path, glob) for glob in case.may_change)
+
+
+def _decides(path: str) -> bool:
+    """Whether a file has a say in which tests run, or is loaded without anybody importing it."""
+    parts = PurePosixPath(path)
+    return (
+        is_test_path(path)
+        or parts.name in _CONFIGURES
+        or parts.suffix in _LOADED
+        or any(part.endswith(_METADATA) for part in parts.parts)
+    )
+
+
+def _hides_another(path: str, pythonpath: str) -> bool:
+    """Whether a new file takes the place of a module of the standard library or of the test tool."""
+    places = [PurePosixPath(path)]
+    places += [place.relative_to(pythonpath) for place in places if place.is_relative_to(pythonpath)]
+    names = {place.parts[0].partition(".")[0] for place in places}
+    return bool(names & (sys.stdlib_module_names | _TOOLS))
+
+
+def _hidden(case: RepositoryCase) -> dict[str, bytes]:
+    return {path: text.encode() for path, text in case.hidden_tests.items()}

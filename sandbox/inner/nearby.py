@@ -1,0 +1,72 @@
+"""Values near a given one: inputs that a test didn't use, but might have."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import random
+
+
+def nearby(value: Any, chance: random.Random) -> Any:
+    """A value of the same type, and shape where it has one, with one small change; maybe the value itself."""
+    kind = type(value)
+    change = _CHANGES.get(kind)
+    return value if change is None else change(value, chance)
+
+
+def _int(value: int, chance: random.Random) -> int:
+    return chance.choice([value + 1, value - 1 if value > 0 else value + 2, value + chance.randint(2, 9)])
+
+
+def _float(value: float, chance: random.Random) -> float:
+    return value + chance.choice([1.0, 0.5, 2.0])
+
+
+def _str(value: str, chance: random.Random) -> str:
+    """Characters of the text itself change places, come twice or go, so that its alphabet stays."""
+    if not value:
+        return value
+    i, j = (chance.randrange(len(value)) for _ in range(2))
+    shorter, longer = value[:i] + value[i + 1 :], value[:i] + value[j] + value[i:]
+    return chance.choice([shorter or value, longer, value[:i] + value[j] + value[i + 1 :]])
+
+
+def _list(value: list[Any], chance: random.Random) -> list[Any]:
+    if not value:
+        return value
+    i, j = (chance.randrange(len(value)) for _ in range(2))
+    near = [*value[:i], nearby(value[i], chance), *value[i + 1 :]]
+    shorter, longer = value[:i] + value[i + 1 :], [*value, value[i]]
+    return chance.choice([near, near, longer, shorter or near, _swapped(value, i, j)])
+
+
+def _swapped(value: list[Any], i: int, j: int) -> list[Any]:
+    swapped = list(value)
+    swapped[i], swapped[j] = swapped[j], swapped[i]
+    return swapped
+
+
+def _tuple(value: tuple[Any, ...], chance: random.Random) -> tuple[Any, ...]:
+    if not value:
+        return value
+    i = chance.randrange(len(value))  # its length is mostly part of its meaning
+    return (*value[:i], nearby(value[i], chance), *value[i + 1 :])
+
+
+def _dict(value: dict[Any, Any], chance: random.Random) -> dict[Any, Any]:
+    if not value:
+        return value
+    key = chance.choice(list(value))
+    return {**value, key: nearby(value[key], chance)}
+
+
+_CHANGES: dict[type, Any] = {
+    bool: lambda value, chance: not value,
+    int: _int,
+    float: _float,
+    str: _str,
+    list: _list,
+    tuple: _tuple,
+    dict: _dict,
+}

@@ -1,0 +1,220 @@
+"""Repository cases: gold passes, the base and every cheat fail, and each verdict says how strong it is."""
+
+import json
+import sys
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from benchmarks.judge.judge import Judge, open_judge
+from benchmarks.judge.repository import judge_repository
+from benchmarks.judge.repository_mode import RepositoryMode, with_twins
+from benchmarks.judge.tree import gold_tree
+from benchmarks.suite import RepositoryCase, Suite
+from benchmarks.verdict import Verdict
+from sandbox import open_sandbox
+from tests.benchmarks.judge.cases import shared
+from tests.benchmarks.judge.patches import diff
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(loop_scope="module", scope="module")
+async def judge() -> AsyncIterator[Judge]:
+    suite = Suite(name="repositories", version="1", cases=(case(),))
+    async with open_judge(suite, python=Path(sys.executable)) as judge:
+        yield judge
+
+
+BASE = {
+    "shop/__init__.py": "",
+    "shop/prices.py": "def total(prices, rate=0):\n    return sum(prices)\n",
+    "tests/test_prices.py": "from shop.prices import total\n\n\ndef test_sum(): assert total([1]) == 1\n",
+}
+GOLD = {"shop/prices.py": "def total(prices, rate=0):\n    return round(sum(prices) * (1 + rate), 2)\n"}
+HIDDEN = {
+    "tests/test_prices.py": (
+        "import pytest\nfrom shop.prices import total\n\n\n"
+        "def test_sum():\n    assert total([1, 2]) == 3\n\n\n"
+        '@pytest.mark.parametrize("rate, expected", [(0.5, 4.5), (0.1, 3.3)])\n'
+        "def test_rate(rate, expected):\n    assert total([1, 2], rate) == expected\n"
+    )
+}
+CLASSES = {
+    "stack.py": "class Stack:\n    def __init__(self):\n        self.items = []\n\n"
+    "    def push(self, item):\n        self.items.append(item)\n",
+}
+CLASSES_GOLD = {"stack.py": CLASSES["stack.py"] + "\n    def pop(self):\n        return self.items.pop()\n"}
+CLASSES_HIDDEN = {
+    "test_stack.py": (
+        "import unittest\nimport inspect\nimport stack\n\n\n"
+        "class StackTest(unittest.TestCase):\n"
+        "    def test_pop(self):\n"
+        "        class Mine(stack.Stack):\n            pass\n"
+        "        one = Mine()\n        one.push(7)\n        one.push(8)\n"
+        "        self.assertEqual(one.pop(), 8)\n\n"
+        "    def test_push(self):\n"
+        "        one = stack.Stack()\n        one.push(1)\n        self.assertEqual(len(one.items), 1)\n"
+    )
+}
+
+
+def case(**more: object) -> RepositoryCase:
+    """A small package; its values are plain, so that its tests can be kept apart."""
+    fields: dict[str, object] = {
+        "id": "shop",
+        "prompt": "Apply the rate.",
+        "files": {path: text.encode() for path, text in BASE.items()},
+        "hidden_tests": HIDDEN,
+        "gold_patch": diff(BASE, GOLD),
+        "timeout_s": 20,
+    }
+    return RepositoryCase.model_validate(fields | more)
+
+
+def stack(**more: object) -> RepositoryCase:
+    """A class that its tests derive from, which can't be done from outside."""
+    return case(
+        id="stack",
+        files={path: text.encode() for path, text in CLASSES.items()},
+        hidden_tests=CLASSES_HIDDEN,
+        gold_patch=diff(CLASSES, CLASSES_GOLD),
+        **more,
+    )
+
+
+async def judged(
+    judge: Judge, one: RepositoryCase, before: dict[str, str], after: Mapping[str, str | None]
+) -> Verdict:
+    return await judge.judge(one, diff(before, after))
+
+
+async def test_a_package_of_plain_values_is_judged_apart_from_its_tests(judge: Judge) -> None:
+    right = await judged(judge, case(), BASE, GOLD)
+    wrong = await judged(judge, case(), BASE, {"shop/prices.py": "def total(prices, rate=0): return 3\n"})
+
+    assert (right.verdict, right.strength) == ("passed", "strong")
+    assert wrong.verdict == "failed"
+    assert "test_rate" in wrong.detail
+
+
+async def test_a_class_that_tests_derive_from_is_judged_among_decoys(judge: Judge) -> None:
+    right = await judged(judge, stack(), CLASSES, CLASSES_GOLD)
+    nothing = await judge.judge(stack(), "")
+
+    assert (right.verdict, right.strength, right.detail) == ("passed", "decoyed", "")
+    assert nothing.verdict == "failed"
+
+
+FORGED = (
+    "import _pytest.python\n_pytest.python.Function.runtest = lambda self: None\n"
+    "import unittest\nunittest.TestCase.run = lambda self, result=None: None\n"
+)
+
+
+async def test_a_patch_that_makes_every_test_pass_makes_the_twins_pass_too(judge: Judge) -> None:
+    forged = await judged(judge, stack(), CLASSES, {"stack.py": CLASSES["stack.py"] + FORGED})
+    mode = await judge.repository_mode(stack())
+    without_twins = mode.model_copy(update={"twins": {}})
+    patch = diff(CLASSES, {"stack.py": CLASSES["stack.py"] + FORGED})
+    fooled = await by_mode(judge, stack(), patch, without_twins)
+
+    assert forged.verdict == "tampered"
+    assert fooled.verdict == "passed"
+
+
+async def test_a_case_whose_own_patch_fails_judges_nobody(judge: Judge) -> None:
+    broken = case(id="broken", gold_patch=diff(BASE, {"shop/prices.py": "def total(*_): return 0\n"}))
+
+    verdict = await judge.judge(broken, diff(BASE, GOLD))
+
+    assert verdict.verdict == "infrastructure"
+    assert "own patch fails" in verdict.detail
+
+
+async def test_a_case_whose_base_passes_judges_nobody(judge: Judge) -> None:
+    tree = {path: text.encode() for path, text in {**BASE, **GOLD}.items()}
+    done = case(id="done", files=tree, gold_patch="")
+
+    assert "passes already" in (await judge.judge(done, "")).detail
+
+
+@pytest.mark.parametrize("patch", ["no patch", "--- a/x\n+++ b/x\n@@ -1 +1 @@\n-a\n+b\n"])
+async def test_a_patch_that_does_not_fit_is_an_error_of_its_author(judge: Judge, patch: str) -> None:
+    verdict = await judge.judge(case(), patch)
+
+    assert verdict.verdict == "error"
+    assert "can't be applied" in verdict.detail
+
+
+async def test_tests_and_their_configuration_stay_as_the_case_has_them(judge: Judge) -> None:
+    also = {
+        **GOLD,
+        "tests/test_prices.py": "def test_sum(): pass\n",
+        "conftest.py": "raise SystemExit\n",
+        "pytest.ini": "[pytest]\naddopts = --collect-only\n",
+    }
+
+    assert (await judged(judge, case(), BASE, also)).verdict == "passed"
+
+
+def shared_cases() -> list[tuple[RepositoryCase, str, str]]:
+    """Case, the cheat's patch, the honest patch."""
+    found = []
+    for line in shared("cheats.jsonl").read_text().splitlines():
+        record = json.loads(line)
+        if record["kind"] != "pytest":
+            continue
+        task = record["task"]
+        honest = diff(task["files"], task["honest_files"])
+        one = RepositoryCase(
+            id=record["id"],
+            prompt="",
+            files={path: text.encode() for path, text in task["files"].items()},
+            executable=tuple(task["executable"]),
+            hidden_tests=task["hidden_tests"],
+            gold_patch=honest,
+            environment=task["env"],
+            timeout_s=20,
+        )
+        found.append((one, diff(task["files"], task["patch_files"]), honest))
+    return found
+
+
+async def test_every_shared_cheat_is_rejected_and_every_honest_patch_accepted(judge: Judge) -> None:
+    accepted, refused, modes = [], [], {}
+
+    for one, cheat, honest in shared_cases():
+        key = json.dumps([sorted(map(str, one.files.items())), one.hidden_tests, honest])
+        if key not in modes:  # many cheats are at the same case
+            modes[key] = await judge.repository_mode(one)
+            verdict = await by_mode(judge, one, honest, modes[key])
+            refused += [verdict] if (verdict.verdict, verdict.strength) != ("passed", "strong") else []
+        if (await by_mode(judge, one, cheat, modes[key])).verdict == "passed":
+            accepted.append(one.id)
+
+    assert (accepted, refused) == ([], [])
+
+
+async def test_every_shared_cheat_is_rejected_among_decoys_too(judge: Judge) -> None:
+    accepted, refused, modes = [], [], {}
+    box = (await judge.sandboxes()).candidate
+
+    for one, cheat, honest in shared_cases():
+        key = json.dumps([sorted(map(str, one.files.items())), one.hidden_tests, honest])
+        if key not in modes:
+            modes[key] = await with_twins(box, one, gold_tree(one), await judge.repository_mode(one))
+            verdict = await by_mode(judge, one, honest, modes[key])
+            refused += [verdict] if (verdict.verdict, verdict.strength) != ("passed", "decoyed") else []
+        if (await by_mode(judge, one, cheat, modes[key])).verdict == "passed":
+            accepted.append(one.id)
+
+    assert (accepted, refused) == ([], [])
+
+
+async def by_mode(judge: Judge, one: RepositoryCase, patch: str, mode: RepositoryMode) -> Verdict:
+    """The verdict of another way of judging than the case's own."""
+    box = (await judge.sandboxes()).candidate
+    return (await judge_repository(box, open_sandbox, one, patch, mode)).verdict
