@@ -89,7 +89,7 @@ def _plots(reports: Sequence[Report], names: Sequence[str]) -> str:
         figures.append(
             ("Cost against score, a point a case", scatter(spent, across="cost of the case's samples"))
         )
-    elif any(one.cost is not None for one in scored):
+    elif any(one.cost for one in scored):
         figures.append(("Cost against score", scatter(scored, across="cost of the run")))
     seconds = [one.wall_s for report in reports for one in report.verdicts]
     if seconds:
@@ -106,6 +106,8 @@ def _case_points(report: Report) -> list[Point]:
     for one in report.usage:
         if one.cost_usd is not None:
             costs[one.id] = costs.get(one.id, 0.0) + one.cost_usd
+    if not any(costs.values()):
+        return []  # a model that costs nothing makes no plot
     scored = {case: float(tally.share) for case, tally in tallies([report]).items()}
     return [
         Point(case, scored[case], scored[case], scored[case], costs[case]) for case in costs if case in scored
