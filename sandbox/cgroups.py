@@ -136,6 +136,17 @@ class Groups:
         """What the keeper removes at the end, if it is there."""
         return sorted({folder for place in self.planned for folder in place.folders})
 
+    @property
+    def is_likely(self) -> bool:
+        """Whether this process may write where one of the places is."""
+        parents = ([os.path.dirname(folder) for folder in place.folders] for place in self.planned)
+        return any(all(os.access(folder, os.W_OK) for folder in each) for each in parents)
+
+    def also_at(self, places: list[Place]) -> None:
+        """Try these too, which end with the keeper by themselves."""
+        name = os.path.basename(self.folders[0]) if self.planned else f"coder-{uuid.uuid4().hex[:8]}"
+        self.planned += [place.below(name) for place in places]
+
     def make(self) -> bool:
         """Make the folder at the first place where it works: found out by doing."""
         return any(self._make_at(place) for place in self.planned)

@@ -23,6 +23,8 @@ SIGKILL = 9  # signal imports enum, and all that it needs
 MS_NOSUID, MS_NODEV, MS_BIND, MS_REC, MS_PRIVATE = 2, 4, 0x1000, 0x4000, 0x40000
 PR_SET_CHILD_SUBREAPER = 36
 CLEANING_S = 5.0
+SCOPED = "scoped"
+"""Last word of our command line where systemd has put us into a scope of the user's."""
 
 
 def main() -> None:
@@ -34,6 +36,8 @@ def main() -> None:
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     for held in specification["held"]:
         os.set_inheritable(held, False)  # the lifeline and the lock of the uid are ours alone
+    if sys.argv[-1] == SCOPED:
+        _hand_controllers_down()
     wall = os.fork()
     if wall == 0:
         _build(specification)
@@ -44,6 +48,27 @@ def main() -> None:
     end_all()
     for group in specification["cgroups"]:
         remove_group(group)
+
+
+def _hand_controllers_down() -> None:
+    """Move into a group below our scope, so that those of runs can be made beside it.
+
+    Where the kernel refuses, the owner finds no group and goes without.
+    """
+    with open("/proc/self/cgroup") as file:
+        own = [line.strip()[3:] for line in file if line.startswith("0::")]
+    if not own or not own[0].endswith(".scope"):
+        return
+    scope = f"/sys/fs/cgroup{own[0]}"
+    try:
+        os.mkdir(f"{scope}/keeper")
+        for name, text in (("keeper/cgroup.procs", "0"), ("cgroup.subtree_control", "+memory +pids")):
+            with open(f"{scope}/{name}", "w") as file:
+                file.write(text)
+        with open(f"{scope}/cgroup.subtree_control", "w") as file:
+            file.write("+cpu")
+    except OSError as error:
+        sys.stderr.write(f"no control groups in {scope}: {error}\n")
 
 
 def end_all() -> None:

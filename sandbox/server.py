@@ -8,7 +8,7 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import IO, Protocol
 
@@ -17,10 +17,12 @@ from sandbox.cgroups import Groups, plan_groups
 from sandbox.contract import Capability
 from sandbox.errors import SandboxBroken
 from sandbox.interpreter import Interpreter, describe
+from sandbox.launch import SCOPED
 from sandbox.packages import with_kernel
 from sandbox.policy import Policy
 from sandbox.refusal import explain
-from sandbox.wall import CERTIFICATES, Specification
+from sandbox.scope import find_scope, place_in_scope
+from sandbox.wall import CERTIFICATES, Specification, two_walls
 
 _BOOT_S = 30.0
 _END_S = 10.0
@@ -73,19 +75,27 @@ class Server:
         """Pid of the keeper, -1 where there is none any more."""
         return self._keeper.pid if self._keeper is not None else -1
 
-    def launch(self, specify: Specify) -> None:
-        """Start the keeper, which starts everything else."""
+    def launch(
+        self, specify: Specify, before: Sequence[str] = (), more: Mapping[str, str] | None = None
+    ) -> None:
+        """Start the keeper, which starts everything else.
+
+        Args:
+            specify: how.
+            before: what comes before its command: what puts it into a scope.
+            more: what that finds in its environment.
+        """
         lifeline, self._lifeline = os.pipe2(os.O_CLOEXEC)
         given = specify(self._inside.detach(), lifeline)
         self.uid, self.folder = given.uid, given.folder
         try:
             self._keeper = subprocess.Popen(
-                [sys.executable, "-I", "-S", *given.argv],
+                [*before, sys.executable, "-I", "-S", *given.argv, *([SCOPED] if before else [])],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.PIPE,
                 pass_fds=given.descriptors,
-                env=dict(os.environ) if "environment" in self.without else {},
+                env=dict(os.environ) if "environment" in self.without else dict(more or {}),
                 cwd="/",
             )
         finally:
@@ -230,7 +240,10 @@ async def start_server(policy: Policy, build: Builder, *, without: frozenset[str
     server.landlock = landlock
     shown = () if policy.network == "none" else (CERTIFICATES,)
     try:
-        server.launch(build(interpreter, server.groups, without=without, shown=shown))
+        before, more = await _scope_for(planned) if build is two_walls else ([], {})
+        server.launch(build(interpreter, server.groups, without=without, shown=shown), before, more)
+        if before and planned is not None:
+            planned.also_at(await place_in_scope(server.keeper))
         if planned is not None and not planned.make():
             server.groups = None
         await server.greet(policy)
@@ -241,6 +254,13 @@ async def start_server(policy: Policy, build: Builder, *, without: frozenset[str
         await server.close()
         raise
     return server
+
+
+async def _scope_for(planned: Groups | None) -> tuple[list[str], dict[str, str]]:
+    """Where groups are wanted and this process may make none by itself: a scope of the user's systemd."""
+    if planned is None or planned.is_likely or os.geteuid() == 0:
+        return [], {}
+    return await find_scope()
 
 
 def _set(arrived: "asyncio.Future[None]") -> None:
