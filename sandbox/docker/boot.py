@@ -20,7 +20,8 @@ FOLDERS = (WORKSPACE, TEMPORARY, SHARED)
 """What programs can write to, each a tmpfs with a size; the workspace first."""
 OWN_MB = 24
 """Memory for pid 1 and the moment in which a run is started."""
-OWN_PROCESSES = 2
+OWN_PROCESSES = 1
+"""pid 1."""
 FEWEST_PROCESSES = 16
 """With fewer the engine may not get a run started; a run itself can be held to less."""
 COMMANDS = "/opt/lib/bin"

@@ -85,6 +85,14 @@ async def test_a_run_can_have_less_memory_than_the_policy_and_the_next_one_has_i
     assert again.stdout == "had it\n"
 
 
+async def test_a_program_that_may_have_one_process_has_one(box: DockerSandbox) -> None:
+    forks = PythonCode(source="import os\ntry: os.fork()\nexcept OSError: print('refused')")
+
+    result = await box.run(forks, limits=Limits(processes=1))
+
+    assert result.stdout == "refused\n"
+
+
 async def test_what_lies_in_the_workspace_leaves_a_run_its_memory() -> None:
     async with open_docker(POLICY.model_copy(update={"memory_mb": 128})) as box:
         filled = await box.run(PythonCode(source="open('big', 'wb').write(bytes(100 << 20))"))
