@@ -12,7 +12,6 @@ from pathlib import PurePosixPath
 _HUNK = re.compile(r"^@@ -(\d+)(?:,(\d+))? \+(\d+)(?:,(\d+))? @@")
 _ESCAPE = re.compile(rb"\\([0-7]{3}|.)", re.DOTALL)
 _ESCAPES = {b"n": b"\n", b"t": b"\t", b"r": b"\r", b"a": b"\a", b"b": b"\b", b"f": b"\f", b"v": b"\v"}
-_HEADERS = ("diff --git ", "--- ", "+++ ", "rename from ", "rename to ", "new file", "deleted file", "copy ")
 NOWHERE = "/dev/null"
 
 
@@ -199,10 +198,8 @@ def _applied(before: bytes, change: _Change) -> bytes:
     name = change.new or change.old
     if not change.hunks:
         return before
-    try:
-        lines = before.decode("utf-8", errors="surrogateescape").splitlines(keepends=True)
-    except UnicodeDecodeError as cause:
-        raise PatchRefused(f"{name} is no text") from cause
+    *whole, last = before.decode("utf-8", errors="surrogateescape").split("\n")
+    lines = [f"{text}\n" for text in whole] + ([last] if last else [])
     shift = 0
     after: list[str] = []
     done = 0

@@ -13,9 +13,21 @@ from hypothesis import strategies as st
 from benchmarks.patch import PatchRefused, apply_patch, touched
 from coder.diff import unified_diff
 
-TEXT = st.lists(
-    st.sampled_from(["a", "b", "", "  c", "-d", "+e", "@@ f", "\\ g", "diff --git a/x b/x"]), max_size=12
-)
+LINES = [
+    "a",
+    "b",
+    "",
+    "  c",
+    "-d",
+    "+e",
+    "@@ f",
+    "\\ g",
+    "diff --git a/x b/x",
+    "form\x0cfeed",
+    "r\r",
+    "\u2028",
+]
+TEXT = st.lists(st.sampled_from(LINES), max_size=12)
 FILE = st.one_of(st.none(), st.tuples(TEXT, st.booleans()).map(lambda pair: joined(*pair)))
 Tree = dict[str, bytes | None]
 TREE = st.fixed_dictionaries({"a.py": FILE, "b c.py": FILE, "d/é.py": FILE})
