@@ -1,1 +1,1 @@
-"""Scores for runs over a suite. What is here so far: the estimators that every later part rests on."""
+"""Suites of cases, a judge that a candidate can't reach, scores and how sure they are, reports, a gate."""
