@@ -17,7 +17,6 @@ from coder.configfile import user_file
 from coder.errors import UsageError
 from coder.policy import policy_of
 from sandbox import BackendReport, Capability, Policy, SandboxError, open_sandbox, probe_backends
-from sandbox.ladder import BY_NAME_ONLY
 
 NOT_READY = 5
 _WIDTH = 400
@@ -168,7 +167,7 @@ def _show(found: Examined, *, ready: bool, named: str | None) -> None:
     else:
         typer.echo(f"✓ programs run in {found.auto}" if ready else "✗ programs can't run here")
     for report in found.backends:
-        usual = report.name not in BY_NAME_ONLY
+        usual = report.automatic
         sign = "✓" if report.works and usual else "·"
         detail = report.detail if usual else f"{report.detail}; never used unless it is named"
         typer.echo(f"{sign} {report.name:<12}  {one_line(detail, width=_WIDTH)}")
