@@ -54,7 +54,7 @@ async def open_alone(
     if policy.network != "none":
         raise PolicyUnmet(f"No proxy stands before the programs of {holding.backend}: it allows no hosts.")
     lacking = without | holding.without
-    server = await start_server(policy, _builder(holding), without=lacking, landlock=landlock)
+    server = await start_server(policy, _Builder(holding), without=lacking, landlock=landlock)
     try:
         capabilities = tuple(holding.describe(server))
         require_kept(policy, capabilities)
@@ -129,10 +129,6 @@ class _Builder:
             return specify_starter(plan, slot, control=control, lifeline=lifeline, groups=groups)
 
         return specify
-
-
-def _builder(holding: Holding) -> _Builder:
-    return _Builder(holding)
 
 
 def _plan(interpreter: Interpreter, rules: Sequence[tuple[str, str]]) -> Plan:
