@@ -60,15 +60,7 @@ def find_base(engine: "DockerClient", image: str) -> Base:
                 f"{_WITHOUT_A_REGISTRY}\nOr name one that is here: coder sandbox build --base IMAGE"
             ) from error
     try:
-        said = engine.containers.run(
-            image,
-            entrypoint=["python3", "-I", "-c", _QUESTION],
-            network_mode="none",
-            cap_drop=["ALL"],
-            user="65534:65534",
-            remove=True,
-            use_config_proxy=False,
-        )
+        said = say_once(engine, image, _QUESTION)
     except (APIError, ContainerError) as error:
         raise ImageNotBuilt(
             f"The base image {image} has no python3 that starts: {error}.\n"
@@ -77,6 +69,35 @@ def find_base(engine: "DockerClient", image: str) -> Base:
     version, machine, (library, release) = json.loads(said)
     glibc = _numbers(release) if library == "glibc" else None
     return Base(image, (version[0], version[1]), machine, glibc)
+
+
+def say_once(engine: "DockerClient", image: str, source: str) -> bytes:
+    """What a line of Python prints in a container without rights or network, which is gone afterwards.
+
+    Raises:
+        APIError: the engine could not start it.
+        ContainerError: it failed.
+    """
+    from docker.errors import ContainerError
+
+    command = ["python3", "-I", "-c", source]
+    container = engine.containers.create(
+        image,
+        entrypoint=command,
+        network_mode="none",
+        cap_drop=["ALL"],
+        user="65534:65534",
+        use_config_proxy=False,
+    )
+    try:  # not the SDK's own `run`: what it could not start, it leaves behind
+        container.start()
+        code = container.wait()["StatusCode"]
+        if code != 0:
+            said = container.logs(stdout=False).decode("utf-8", "replace")
+            raise ContainerError(container, code, command, image, said)
+        return container.logs(stderr=False)
+    finally:
+        container.remove(force=True)
 
 
 def _numbers(release: str) -> tuple[int, int]:

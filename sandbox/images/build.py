@@ -16,7 +16,7 @@ from typing import IO, TYPE_CHECKING
 
 from sandbox.docker.image import IMAGE
 from sandbox.errors import ImageNotBuilt
-from sandbox.images.base import find_base
+from sandbox.images.base import find_base, say_once
 from sandbox.images.wheels import download
 from sandbox.owner import this_process
 
@@ -155,14 +155,7 @@ def _tried(engine: "DockerClient", recipe: Recipe) -> str:
     from docker.errors import APIError, ContainerError
 
     try:
-        engine.containers.run(
-            recipe.tag,
-            ["python3", "-I", "-c", f"import {', '.join(recipe.packages)}"],
-            network_mode="none",
-            cap_drop=["ALL"],
-            remove=True,
-            use_config_proxy=False,
-        )
+        say_once(engine, recipe.tag, f"import {', '.join(recipe.packages)}")
     except (APIError, ContainerError) as error:
         raise ImageNotBuilt(
             f"The image {recipe.tag} was built, and its packages don't work: {error}"

@@ -118,6 +118,8 @@ def test_a_base_without_python_is_named(engine: DockerClient, tag: str) -> None:
     with pytest.raises(ImageNotBuilt, match="no python3 that starts"):
         find_base(engine, tag)
 
+    assert engine.containers.list(all=True, filters={"ancestor": tag}) == []
+
 
 def test_a_base_is_asked_for_what_its_wheels_must_fit(engine: DockerClient, base: str) -> None:
     found = find_base(engine, base)
