@@ -130,13 +130,14 @@ def plain_socket(stream: object) -> socket.socket:
     Raises:
         BackendMissing: the engine is reached through TLS, SSH or a named pipe, which has no plain socket.
     """
-    if not isinstance(stream, socket.SocketIO) or type(getattr(stream, "_sock", None)) is not socket.socket:
+    theirs = getattr(stream, "_sock", None)
+    if not isinstance(stream, socket.SocketIO) or type(theirs) is not socket.socket:
         raise BackendMissing(
             "This Docker engine is reached through TLS, SSH or a named pipe; only unix sockets and plain TCP "
             "are supported. Forward its socket: ssh -NL /tmp/docker.sock:/var/run/docker.sock HOST, and set "
             "DOCKER_HOST=unix:///tmp/docker.sock"
         )
-    own = socket.socket(fileno=os.dup(stream.fileno()))
+    own = socket.socket(fileno=theirs.detach())  # else the SDK's copy stays open until it is collected
     own.setblocking(False)
     return own
 

@@ -69,7 +69,7 @@ class Spares:
         """It has served: its container is removed, beside whatever comes next. Idempotent."""
         if taken in self._lent:
             self._lent.discard(taken)
-            self._chores.start(self._remove(taken.container))
+            self._chores.start(self._remove(taken))
 
     async def close(self) -> None:
         """End every container; nobody gets one any more."""
@@ -91,7 +91,7 @@ class Spares:
         self._forget()
         if spare.usable:
             return spare
-        await spare.container.remove()
+        await _end(spare)
         return None
 
     async def _open(self, limits: RunLimits, container: Container | None = None) -> Prepared:
@@ -125,7 +125,7 @@ class Spares:
         spare = self._spare
         self._forget()
         if spare is not None:
-            await spare.container.remove()
+            await _end(spare)
 
     def _forget(self) -> None:
         self._spare = None
@@ -133,11 +133,16 @@ class Spares:
             self._ageing.cancel()
             self._ageing = None
 
-    async def _remove(self, container: Container) -> None:
+    async def _remove(self, taken: Prepared) -> None:
         try:
-            await container.remove()
+            await _end(taken)
         finally:
             self._places.release()
+
+
+async def _end(prepared: Prepared) -> None:
+    prepared.attached.close()
+    await prepared.container.remove()
 
 
 @contextlib.asynccontextmanager

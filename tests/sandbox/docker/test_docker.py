@@ -201,6 +201,18 @@ async def test_two_hundred_fresh_runs_at_once_all_end_and_never_have_many_contai
     assert await containers(this_process().mark) == []
 
 
+async def test_no_descriptor_is_left_open_by_a_sandbox() -> None:
+    await containers()  # the SDK keeps a few of its own
+    before = len(os.listdir("/proc/self/fd"))
+
+    async with open_docker(POLICY) as box:
+        await box.run(PythonCode(source="open('x', 'w')"), fresh=True)
+        await box.run(PythonCode(source="print(1)"))
+        await (await box.start("echo", {})).finish()
+
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
 async def test_opening_can_be_cancelled_at_any_moment() -> None:
     async def open_and_close() -> None:
         async with open_docker(POLICY):
