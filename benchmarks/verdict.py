@@ -23,6 +23,8 @@ class Verdict(BaseModel):
     strength: Strength
     detail: str = ""
     """The first failure, in one line. It is for reports, and never goes back to a solver."""
+    output: str = ""
+    """The end of what the candidate printed, on either stream."""
     base: Outcome | None = None
     """Where a case has a harder test too: the outcome of the base test alone."""
     overfits: bool | None = None

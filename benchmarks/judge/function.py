@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from benchmarks.judge.mode import CARRIERS, Mode, without_canonical
 from benchmarks.judge.purity import keeps_nothing
 from benchmarks.judge.sources import canonical_module, prelude, with_setup
-from benchmarks.judge.verdicts import Judged, one_line
+from benchmarks.judge.verdicts import Judged, end_of, one_line
 from benchmarks.suite import FunctionCase
 from benchmarks.verdict import Outcome, Verdict
 from sandbox import Limits, Sandbox
@@ -58,6 +58,7 @@ async def judge_function(
         verdict=outcome,
         strength=mode.strength,
         detail=one_line(detail),
+        output=end_of(tried.candidates[0]),
         base=base,
         cpu_s=round(tried.cpu_s, 3),
         wall_s=round(tried.candidates[0].wall_s, 3),

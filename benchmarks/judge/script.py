@@ -1,6 +1,6 @@
 """Judge a script by what it prints: what it should print never comes near its sandbox."""
 
-from benchmarks.judge.verdicts import Judged, one_line
+from benchmarks.judge.verdicts import Judged, end_of, one_line
 from benchmarks.suite import ScriptCase, ScriptRun
 from benchmarks.verdict import Outcome, Verdict
 from sandbox import Limits, PythonCode, Result, Sandbox
@@ -17,13 +17,14 @@ async def judge_script(sandbox: Sandbox, case: ScriptCase, code: str, *, sample:
         SandboxBroken: the sandbox stopped working.
     """
     outcome: Outcome = "passed"
-    detail, cpu_s, wall_s = "", 0.0, 0.0
+    detail, output, cpu_s, wall_s = "", "", 0.0, 0.0
     for number, run in enumerate(case.runs, 1):
         result = await _run(sandbox, case, code, run)
         cpu_s, wall_s = cpu_s + result.cpu_s, wall_s + result.wall_s
         outcome, why = _read(result, run, case.timeout_s)
         if outcome != "passed":
             detail = f"run {number} of {len(case.runs)}: {why}"
+            output = end_of(result)
             break
     return Judged(
         Verdict(
@@ -32,6 +33,7 @@ async def judge_script(sandbox: Sandbox, case: ScriptCase, code: str, *, sample:
             verdict=outcome,
             strength="strong",
             detail=one_line(detail),
+            output=output,
             cpu_s=round(cpu_s, 3),
             wall_s=round(wall_s, 3),
         )

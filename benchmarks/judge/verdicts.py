@@ -3,8 +3,12 @@
 from dataclasses import dataclass
 
 from benchmarks.verdict import Verdict
+from coder.printable import printable
+from sandbox import Result
 
 _MAX_DETAIL = 500
+_MAX_OUTPUT = 1000
+"""Characters of a candidate's output that a report keeps: a hundred thousand of them have to fit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,3 +24,9 @@ def one_line(text: str) -> str:
     """A detail as reports show it."""
     line = " ".join(text.split())
     return line if len(line) <= _MAX_DETAIL else f"{line[: _MAX_DETAIL - 3]}..."
+
+
+def end_of(result: Result) -> str:
+    """The end of what a candidate printed, as reports show it."""
+    text = printable("\n".join(part for part in (result.stdout, result.stderr) if part)).strip()
+    return text if len(text) <= _MAX_OUTPUT else f"… {text[-_MAX_OUTPUT:]}"

@@ -1,7 +1,6 @@
 """The answers that a report judged, for a page that shows them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.report import Report
@@ -13,15 +12,8 @@ MAX_ALL = 30 << 20
 """Characters of all answers: a page has to open in a browser."""
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What one sample is: its text, and what it printed where that was kept."""
-
-    text: str
-    output: str = ""
-
-
-Answers = Mapping[tuple[str, int], Answer]
+Answers = Mapping[tuple[str, int], str]
+"""The text of each, by case and sample."""
 
 
 def read_answers(path: Path, report: Report) -> Answers:
@@ -32,11 +24,11 @@ def read_answers(path: Path, report: Report) -> Answers:
     """
     wanted = {(one.id, one.sample) for one in report.verdicts}
     cases = dict.fromkeys([*(one.id for one in report.verdicts), *report.missing])
-    found: dict[tuple[str, int], Answer] = {}
+    found: dict[tuple[str, int], str] = {}
     left = MAX_ALL
     for sample in samples_of(path, cases):
         text = sample.text if len(sample.text) <= MAX_CODE else f"{sample.text[:MAX_CODE]}\n… shortened"
         if (sample.id, sample.sample) in wanted and left >= len(text):
-            found[sample.id, sample.sample] = Answer(text)
+            found[sample.id, sample.sample] = text
             left -= len(text)
     return found

@@ -137,14 +137,14 @@ def _sample(one: Verdict, told: Answers) -> dict[str, object]:
         "cpu": one.cpu_s,
         "wall": one.wall_s,
     }
+    if one.output:
+        fields["output"] = printable(one.output)
     if one.base is not None:
         fields["base"] = one.base
     if one.overfits is not None:
         fields["overfits"] = one.overfits
     if (answer := told.get((one.id, one.sample))) is not None:
-        fields["code"] = printable(answer.text)
-        if answer.output:
-            fields["output"] = printable(answer.output)
+        fields["code"] = printable(answer)
     return fields
 
 

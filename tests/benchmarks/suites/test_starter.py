@@ -85,3 +85,14 @@ async def outcomes(case: RepositoryCase, tree: dict[str, bytes]) -> dict[str, bo
         result = await box.run(program, fresh=True, files=files, limits=Limits(wall_s=60))
     lines = [line.partition(" - ")[0].partition(" ") for line in result.stdout.splitlines()]
     return {name: word == "PASSED" for word, _, name in lines if word in ("PASSED", "FAILED")}
+
+
+async def test_a_verdict_holds_the_end_of_what_a_candidate_printed() -> None:
+    case = FUNCTIONS[0]
+    async with open_judge(Suite(name="f", version="1", cases=(case,))) as judge:
+        noisy = f"print('x' * 5000 + ' the end')\n{case.prompt}{case.canonical_solution}"
+        verdict = await judge.judge(case, noisy)
+
+    assert verdict.verdict == "passed"
+    assert verdict.output.endswith(" the end")
+    assert len(verdict.output) < 1100
