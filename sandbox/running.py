@@ -1,6 +1,7 @@
 """A trusted entry at work in a child of its own, and its channel of bounded frames on the host's side."""
 
 import asyncio
+import os
 import socket
 from collections.abc import Callable
 from contextlib import suppress
@@ -55,6 +56,29 @@ class RunningEntry:
         if header is None or size > MAX_FRAME:
             return None
         return await self._exactly(size)
+
+    def hand_over(self) -> socket.socket:
+        """Our end of the channel, for another child to talk to this one; nobody here uses it then."""
+        # It is a property of the description, which whoever gets the socket shares.
+        os.set_blocking(self._connection.fileno(), True)
+        return self._connection
+
+    def hung_up(self) -> None:
+        """Know from whoever has our end that the child closed its own: how it ended is told soon."""
+        self._hung_up = True
+
+    async def send_with(self, frame: bytes, line: socket.socket) -> None:
+        """Send one frame, and a socket along with it.
+
+        Raises:
+            SandboxBroken: the child is gone.
+        """
+        try:
+            socket.send_fds(self._connection, [len(frame).to_bytes(_LENGTH, "little")], [line.fileno()])
+            await self._loop.sock_sendall(self._connection, frame)
+        except OSError as error:
+            self._hung_up = True
+            raise SandboxBroken("The child at the other end of the channel is gone.") from error
 
     async def finish(self) -> Result:
         """End the child where it still runs, and say how it ended."""

@@ -16,11 +16,13 @@ from pydantic import BaseModel, ConfigDict, Field
 from sandbox.call import ending
 from sandbox.checkers import Checkers
 from sandbox.contract import Running, Sandbox
+from sandbox.direct import Acquaintance
 from sandbox.inner.codec import CodecError, decode
 from sandbox.inner.frames import REFERENCE
 from sandbox.policy import Limits, Policy
 from sandbox.relay import Conversation, limits_behind
 from sandbox.result import KilledBy, Result
+from sandbox.running import RunningEntry
 
 _MAX_REPORTS = 64
 
@@ -150,22 +152,29 @@ async def hold_trial(candidate: Sandbox, checkers: Checkers, trial: Trial, *, li
     """
     outcome = Outcome()
     wall_s = limits.wall_s or Policy().wall_s
-    conversation = Conversation(_starting(candidate, trial, limits_behind(wall_s, limits)), outcome, wall_s)
+    start = _starting(candidate, trial, limits_behind(wall_s, limits))
+    acquaintance = Acquaintance(start, outcome, wall_s)
+    talk: Acquaintance | Conversation = acquaintance
+    job = json.dumps(_arguments(trial, wall_s, limits)).encode()
+    checker = await checkers.take()
+    ended = None
     try:
-        await conversation.open()
-        checker = await checkers.take()
-        ended = None
         try:
-            await checker.send(json.dumps(_arguments(trial, wall_s, limits)).encode())
-            await conversation.run(checker)
+            if isinstance(checker, RunningEntry) and await acquaintance.open():
+                await acquaintance.run(checker, job)
+            else:
+                talk = conversation = Conversation(start, outcome, wall_s)
+                await conversation.open()
+                await checker.send(job)
+                await conversation.run(checker)
         finally:
             ended = await checkers.put_back(checker, sound=outcome.ended and not outcome.status)
     finally:
-        await asyncio.shield(conversation.close())
+        await asyncio.shield(talk.close())
     result = _result(outcome) if outcome.ended or ended is None else ended
     if not outcome.complete and not outcome.note:
         outcome.note = f"the checker gave no verdict: {ending(result)}"
-    return Tried(outcome, tuple(conversation.results), result)
+    return Tried(outcome, tuple(talk.results), result)
 
 
 def _starting(candidate: Sandbox, trial: Trial, limits: Limits) -> Callable[[bytes], Awaitable[Running]]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import socket
 import struct
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from socket import socket
+from sandbox.inner.wire import receive_with_fds
 
+if TYPE_CHECKING:
     from sandbox.inner.duplex import Duplex
 
 MAX_FRAME = 16 << 20
@@ -23,12 +24,17 @@ class FrameTooLarge(ValueError):
 class Channel:
     """One end of a stream socket that carries whole frames. Not to be shared between threads."""
 
-    def __init__(self, sock: socket | Duplex) -> None:
+    def __init__(self, sock: socket.socket | Duplex) -> None:
         self._socket = sock
 
     def fileno(self) -> int:
         """Descriptor of the socket, for those who wait for more than one thing."""
         return self._socket.fileno()
+
+    def close(self) -> None:
+        """Let go of this end of a socket; the other one may live on elsewhere."""
+        if isinstance(self._socket, socket.socket):
+            self._socket.close()
 
     def send(self, frame: bytes) -> None:
         """Send one frame; blocks until the other side takes it.
@@ -55,6 +61,27 @@ class Channel:
         if length > MAX_FRAME:
             raise FrameTooLarge(f"a frame of {length:,} bytes was announced; {MAX_FRAME:,} is the limit")
         return self._exactly(length)
+
+    def receive_with_line(self) -> tuple[bytes | None, Channel | None]:
+        """Next frame, and the end of another channel where one came with it.
+
+        Raises:
+            FrameTooLarge: the announced length is over MAX_FRAME.
+            OSError: the connection broke.
+        """
+        if not isinstance(self._socket, socket.socket):
+            return self.receive(), None
+        header, descriptors = receive_with_fds(self._socket, _LENGTH.size, 1)
+        line = Channel(socket.socket(fileno=descriptors[0])) if descriptors else None
+        if len(header) < _LENGTH.size:
+            rest = self._exactly(_LENGTH.size - len(header)) if header else None
+            if rest is None:
+                return None, line
+            header += rest
+        (length,) = _LENGTH.unpack(header)
+        if length > MAX_FRAME:
+            raise FrameTooLarge(f"a frame of {length:,} bytes was announced; {MAX_FRAME:,} is the limit")
+        return self._exactly(length), line
 
     def _exactly(self, count: int) -> bytes | None:
         parts = bytearray()

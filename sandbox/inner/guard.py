@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     from sandbox.inner.channel import Channel
+    from sandbox.inner.peer import Peer
 
 MAX_RECORDED = 256
 """Calls of one trial that can be replayed later."""
@@ -35,7 +36,7 @@ class GuardedLink(Link):
 
     def __init__(
         self,
-        channel: Channel,
+        channel: Channel | Peer,
         *,
         writes_back: bool,
         kinds: Collection[str] | None,
@@ -184,7 +185,7 @@ class GuardedLink(Link):
 class _Tap:
     """A channel whose last frames can be looked at."""
 
-    def __init__(self, channel: Channel) -> None:
+    def __init__(self, channel: Channel | Peer) -> None:
         self._channel = channel
         self.sent: bytes | None = None
         """The first one since this was set to None."""

@@ -16,6 +16,7 @@ from sandbox.inner.frames import AGAIN, REFERENCE, REPORT
 from sandbox.inner.gone import CandidateGone
 from sandbox.inner.guard import GuardedLink
 from sandbox.inner.nearby import nearby
+from sandbox.inner.peer import Peer
 from sandbox.inner.replay import answers_alike, same_answer
 from sandbox.inner.show import show, show_call
 from sandbox.inner.standard import to_parts
@@ -29,14 +30,15 @@ _TEST, _PRELUDE = "<test>", "<prompt>"
 _MAX_MESSAGE = 2000
 
 
-def main(channel: Channel, arguments: Mapping[str, Any]) -> None:
+def main(channel: Channel, arguments: Mapping[str, Any], line: Channel | None = None) -> None:
     """Hold a trial.
 
     Args:
+        line: to the candidate; None where the host passes frames on.
         arguments: `tests` (each defines check(candidate)), `prelude`, `module`, `entry_point`, `kinds`,
             `errors`, `write_back`, `wall_s`, `replays`, `explored`, `seed`.
     """
-    trial = _Trial(channel, arguments)
+    trial = _Trial(channel, line, arguments)
     if trial.load():
         for number, source in enumerate(arguments["tests"]):
             trial.test(number, source)
@@ -48,17 +50,17 @@ def main(channel: Channel, arguments: Mapping[str, Any]) -> None:
 
 
 class _Trial:
-    def __init__(self, channel: Channel, arguments: Mapping[str, Any]) -> None:
+    def __init__(self, channel: Channel, line: Channel | None, arguments: Mapping[str, Any]) -> None:
         self._channel, self._arguments = channel, arguments
-        self._link = self._connect()
+        self._link = self._connect(line)
         self._candidate: Any = None
         self._timed_out = False
         self.passed = True
 
-    def _connect(self) -> GuardedLink:
+    def _connect(self, line: Channel | None) -> GuardedLink:
         given = self._arguments
         return GuardedLink(
-            self._channel,
+            self._channel if line is None else Peer(self._channel, line),
             writes_back=given["write_back"],
             kinds=given["kinds"],
             errors=given["errors"],
@@ -102,9 +104,10 @@ class _Trial:
         if not chosen:
             return
         self._channel.send(AGAIN)
-        if self._channel.receive() is None:
+        ready, line = self._channel.receive_with_line()
+        if ready is None:
             return
-        link = self._connect()
+        link = self._connect(line)
         differing = 0
         try:
             link.entry(self._arguments["module"], self._arguments["entry_point"])
@@ -137,9 +140,10 @@ class _Trial:
         """Plain answers by the number of the input; none where it raised, or gave something else."""
         found: dict[int, tuple[Any]] = {}
         self._channel.send(AGAIN + which)
-        if self._channel.receive() is None:
+        ready, line = self._channel.receive_with_line()
+        if ready is None:
             return found
-        link = self._connect()
+        link = self._connect(line)
         try:
             function = link.entry(self._arguments["module"], self._arguments["entry_point"])
             for i, (args, kwargs) in enumerate(copy.deepcopy(asked)):

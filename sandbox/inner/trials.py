@@ -35,11 +35,16 @@ def main(channel: Channel, arguments: Mapping[str, Any]) -> None:
         os.dup2(nowhere, stream)
     gc.collect()
     gc.freeze()
-    while (frame := channel.receive()) is not None:
+    while True:
+        frame, line = channel.receive_with_line()
+        if frame is None:
+            return
         given = json.loads(frame)
         process = os.fork()
         if process == 0:
-            _hold(channel, given)
+            _hold(channel, line, given)
+        if line is not None:
+            line.close()
         _, status, usage = os.wait4(process, 0)
         _clear_up()
         spent = usage.ru_utime + usage.ru_stime
@@ -48,14 +53,14 @@ def main(channel: Channel, arguments: Mapping[str, Any]) -> None:
             os._exit(1)  # it may have died in the middle of a frame: what follows can't be told apart from it
 
 
-def _hold(channel: Channel, given: Mapping[str, Any]) -> None:
+def _hold(channel: Channel, line: Channel | None, given: Mapping[str, Any]) -> None:
     hard = resource.getrlimit(resource.RLIMIT_CPU)[1]
     soft = given["cpu_s"] if hard == resource.RLIM_INFINITY else min(given["cpu_s"], hard)
     resource.setrlimit(resource.RLIMIT_CPU, (soft, hard))
     random.seed()
     code = 1
     try:
-        trial.main(channel, given)
+        trial.main(channel, given, line)
         code = 0
     finally:
         os._exit(code)
