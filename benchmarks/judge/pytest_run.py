@@ -12,6 +12,8 @@ from importlib.resources import files
 from benchmarks.suite import RepositoryCase
 from sandbox import Command, Limits, Result, Sandbox
 
+_PYTEST = ("python", "-m", "pytest", "-q", "-p", "no:cacheprovider", "--tb=short", "--no-summary")
+"""Without a summary, since what hundreds of twins have to say of their failures is a flood."""
 _OURS = ("PYTHONPATH", "PYTEST_ADDOPTS")
 _PHASES = ("setup", "call", "teardown")
 _WALL_FACTOR, _WALL_MORE_S = 2.0, 10.0
@@ -63,7 +65,7 @@ async def run_test_file(
         **({} if plugins else {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}),
         **{one: value for one, value in case.environment.items() if one not in _OURS},
     }
-    argv = ("python", "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", name, *(nodes or (path,)))
+    argv = (*_PYTEST, "-p", name, *(nodes or (path,)))
     limits = Limits(cpu_s=case.timeout_s, wall_s=case.timeout_s * _WALL_FACTOR + _WALL_MORE_S)
     result = await sandbox.run(
         Command(argv=argv, environment=environment),

@@ -50,3 +50,9 @@ def shared(name: str) -> Path:
     if folder is None:
         pytest.skip("CODER_TEST_DATA is not set: no shared data")
     return Path(folder) / name
+
+
+def sections(path: Path) -> dict[str, str]:
+    """The parts of a text file by their headings (`=== heading`)."""
+    parts = (part.partition("\n") for part in path.read_text().split("=== ")[1:])
+    return {heading: body for heading, _, body in parts}

@@ -1,0 +1,80 @@
+"""Answers that attack the judge itself: each gets a verdict, and the honest answer after it passes."""
+
+import asyncio
+import resource
+import time
+from pathlib import Path
+
+import pytest
+
+from benchmarks.judge.judge import Judge
+from tests.benchmarks.judge.cases import case, outcome, sections, verdict
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+CASE = case(
+    "assert candidate(2) == 4\nassert candidate(3) == 9", "def f(n):\n    return n * n\n", timeout_s=1
+)
+HONEST = "def f(n):\n    return n * n\n"
+LISTS = case("assert candidate(2) == [0, 1]", "def f(n):\n    return list(range(n))\n", timeout_s=1)
+LAZY = case("assert list(candidate(2)) == [0, 1]", "def f(n):\n    yield from range(n)\n", timeout_s=1)
+
+HOSTILE = sections(Path(__file__).parent / "hostile.txt")
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+async def test_a_hostile_answer_gets_a_verdict_and_the_next_one_its_own(judge: Judge, name: str) -> None:
+    found = await verdict(judge, CASE, HOSTILE[name])
+
+    assert found.verdict in ("failed", "error", "timeout")
+    assert found.detail
+    assert await outcome(judge, CASE, HONEST) == "passed"
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "def f(n):\n    while True: yield 0",
+        "def f(n):\n    def g():\n        while True: yield 0\n    return g()",
+        "def f(n):\n    yield 0\n    yield 'x' * (1 << 28)",
+        "def f(n):\n    yield 0\n    import os\n    os._exit(0)",
+    ],
+)
+async def test_a_generator_without_end_fills_no_checker(judge: Judge, code: str) -> None:
+    assert await outcome(judge, LAZY, code) in ("failed", "error", "timeout")
+    assert await outcome(judge, LAZY, "def f(n):\n    yield from range(n)\n") == "passed"
+
+
+async def test_large_lists_for_the_checker_are_bounded_and_the_candidates_fault(judge: Judge) -> None:
+    found = await verdict(judge, LISTS, "def f(n): return [0] * (1 << 22)")
+
+    assert found.verdict == "failed"
+    assert await outcome(judge, LISTS, "def f(n): return list(range(n))") == "passed"
+
+
+async def test_an_answer_that_ends_its_sandbox_again_and_again_is_to_blame_itself(judge: Judge) -> None:
+    found = await verdict(judge, CASE, "import os\ndef f(n):\n    os.abort()")
+
+    assert found.verdict == "failed"
+
+
+async def test_floods_do_not_grow_the_judge(judge: Judge) -> None:
+    flood = HOSTILE["128 MiB on stdout"]
+    await verdict(judge, CASE, flood)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+    await asyncio.gather(*(verdict(judge, CASE, flood) for _ in range(4)))
+
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 30 << 10
+
+
+async def test_a_timeout_is_tried_again_alone(judge: Judge) -> None:
+    slow = "def f(n):\n    while True: pass"
+    began = time.monotonic()
+
+    found = await asyncio.gather(
+        verdict(judge, CASE, slow), *(verdict(judge, CASE, HONEST) for _ in range(5))
+    )
+
+    assert [one.verdict for one in found] == ["timeout", *["passed"] * 5]
+    assert time.monotonic() - began > 2 * CASE.timeout_s
