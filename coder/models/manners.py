@@ -38,7 +38,7 @@ class Manners:
     def body(
         self, messages: Sequence[ChatMessage], sampling: Sampling, form: Form | None = None
     ) -> dict[str, Any]:
-        """Keyword arguments for `chat.completions.create`, or for `responses.create`."""
+        """The document that is sent, for chat completions or the Responses API."""
         if self.uses_responses:
             own: Mapping[str, object] = {
                 "input": response_input(messages),
@@ -51,21 +51,16 @@ class Manners:
                 "messages": chat_messages(messages),
                 "stream_options": {"include_usage": True},
                 self._limit_field: sampling.max_tokens,
-                # By way of extra_body, where the SDK doesn't know the name.
                 self._endpoint.seed_field: sampling.seed,
                 **(chat_form(form) if form is not None else {}),
             }
         fields = {**own, "temperature": sampling.temperature, "top_p": sampling.top_p}
         kept = {name: v for name, v in fields.items() if v is not None and name not in self._dropped}
-        body = {"model": self._endpoint.model, "stream": True, **kept}
-        if "random_seed" in body:
-            body["extra_body"] = {"random_seed": body.pop("random_seed")}
-        return body
+        return {"model": self._endpoint.model, "stream": True, **kept}
 
     def learn(self, refusal: str, body: dict[str, Any]) -> bool:
         """Take a refused parameter out of later bodies; False where the refusal names none that was sent."""
-        sent = body.keys() | body.get("extra_body", {}).keys()
-        refused = next((name for name in OPTIONAL if name in sent and _names(refusal, name)), None)
+        refused = next((name for name in OPTIONAL if name in body and _names(refusal, name)), None)
         if refused is None:
             return False
         if refused == "max_tokens" and _names(refusal, "max_completion_tokens"):
