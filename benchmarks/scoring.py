@@ -55,7 +55,7 @@ def make_report(
     """
     order = {case.id: number for number, case in enumerate(suite.cases)}
     judged = _ordered(verdicts, order, suite)
-    weaker = set() if count_weaker else {one.id for one in judged if one.strength == "weaker"}
+    weaker = set() if count_weaker else {one.id for one in judged if _is_weaker(one)}
     tallies = {case: _Tally() for case in order if case not in weaker}
     for one in judged:
         if one.id in tallies:
@@ -86,6 +86,11 @@ def make_report(
         times=times or Times(),
         verdicts=tuple(judged),
     )
+
+
+def _is_weaker(verdict: Verdict) -> bool:
+    """Judged, and only as well as one process can; what nobody judged stays in the denominator."""
+    return verdict.strength == "weaker" and verdict.verdict != "infrastructure"
 
 
 def _ordered(verdicts: Iterable[Verdict], order: Mapping[str, int], suite: Suite) -> list[Verdict]:

@@ -66,6 +66,13 @@ def test_a_case_that_only_a_weaker_judging_decides_is_left_out_unless_asked_for(
     assert report(*verdicts, count_weaker=True).pass_at["1"] == 0.25
 
 
+def test_a_case_that_nobody_judged_isnt_left_out_however_weakly_it_would_have_been() -> None:
+    made = report(*(verdict(case) for case in "abc"), verdict("d", "infrastructure", strength="weaker"))
+
+    assert made.left_out == ()
+    assert made.pass_at["1"] == 0.75
+
+
 def test_base_tests_are_scored_apart() -> None:
     verdicts = [verdict(case, "failed").model_copy(update={"base": "passed"}) for case in "abcd"]
 
