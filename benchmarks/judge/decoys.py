@@ -123,7 +123,8 @@ def _twin(node: _TestNode, variant: int) -> _TestNode:
 def _places(node: _TestNode) -> list[ast.AST]:
     """What may be changed so that the test should fail: what stands in assertions first, then the rest."""
     found: list[ast.AST] = []
-    for inner in ast.walk(node):
+    inside = [inner for statement in node.body for inner in ast.walk(statement)]
+    for inner in inside:
         if isinstance(inner, ast.Assert):
             found += _constants(inner.test, last_first=True)
         elif isinstance(inner, ast.Call) and _called(inner).startswith("assert"):
@@ -133,7 +134,7 @@ def _places(node: _TestNode) -> list[ast.AST]:
     for decorator in node.decorator_list:
         if isinstance(decorator, ast.Call) and _called(decorator) == "parametrize":
             found += [one for argument in decorator.args[1:] for one in reversed(_constants(argument))]
-    for inner in ast.walk(node):
+    for inner in inside:
         if isinstance(inner, ast.Assign | ast.Call):
             found += _constants(inner)
     unique = {id(one): one for one in found}

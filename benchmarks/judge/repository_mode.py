@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from benchmarks.judge.apart import Open, run_apart
-from benchmarks.judge.decoys import disguise, test_names, variants_of
+from benchmarks.judge.decoys import VARIANTS, disguise, test_names, variants_of
 from benchmarks.judge.pytest_run import TestRun, run_test_file
 from benchmarks.judge.tree import gold_tree, is_test_path
 from benchmarks.patch import PatchRefused
@@ -150,13 +150,15 @@ async def _twins_of(
     """Variants of the tests of one file that fail with the case's own patch, where the tests still pass."""
     source = gold[path].decode("utf-8", "replace")
     wanted = {node.partition("::")[2].partition("[")[0] for node in pinned.nodes_of(path)}
-    tried = {name: list(range(variants_of(source, name))) for name in test_names(source) if name in wanted}
-    if not tried:
-        return {}
-    hidden = disguise(source, tried, random.Random(case.id))
-    tree = {**gold, path: hidden.source.encode()}
-    run = await run_test_file(sandbox, case, tree, path, plugins=pinned.plugins)
-    return _valid(run, path, hidden.real, hidden.variants, pinned) if run.done else {}
+    names = [name for name in test_names(source) if name in wanted]
+    for most in (VARIANTS, 1):  # one twin that can't be collected takes the whole file with it
+        tried = {name: list(range(min(variants_of(source, name), most))) for name in names}
+        hidden = disguise(source, tried, random.Random(case.id))
+        tree = {**gold, path: hidden.source.encode()}
+        run = await run_test_file(sandbox, case, tree, path, plugins=pinned.plugins)
+        if run.done and run.passed:
+            return _valid(run, path, hidden.real, hidden.variants, pinned)
+    return {}
 
 
 def _valid(

@@ -1,0 +1,151 @@
+"""`coder bench run`, `grade`, `audit` and `merge`, as a shell sees them."""
+
+import json
+import signal
+import sqlite3
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.coder.cli.console import Console
+from tests.faulty_endpoint import faulty_endpoint, says
+
+CASES = [
+    {
+        "id": f"c/{i}",
+        "prompt": f"def f{i}(n):\n    '''n plus {i}'''\n",
+        "entry_point": f"f{i}",
+        "test": f"def check(candidate):\n    for n in (1, 5):\n        assert candidate(n) == n + {i}\n",
+        "canonical_solution": f"    return n + {i}\n",
+    }
+    for i in range(4)
+]
+
+
+@pytest.fixture
+def console(tmp_path: Path) -> Console:
+    """With suite.jsonl and samples.jsonl: two samples of each case, the second of them wrong."""
+    (tmp_path / "suite.jsonl").write_text("".join(json.dumps(one) + "\n" for one in CASES))
+    samples = [
+        {"task_id": one["id"], "completion": completion}
+        for one in CASES
+        for completion in (one["canonical_solution"], "    return None\n")
+    ]
+    (tmp_path / "samples.jsonl").write_text("".join(json.dumps(one) + "\n" for one in samples))
+    return Console(tmp_path)
+
+
+def without_times(report: dict[str, Any]) -> dict[str, Any]:
+    verdicts = [{k: v for k, v in one.items() if k not in ("cpu_s", "wall_s")} for one in report["verdicts"]]
+    return {**report, "verdicts": verdicts, "times": None}
+
+
+def test_grade_scores_a_file_and_writes_the_results_beside_it(console: Console) -> None:
+    done = console.run("bench", "grade", "suite.jsonl", "--samples", "samples.jsonl", "--json")
+
+    report = json.loads(done.out)
+    results = [json.loads(line) for line in (console.home / "samples.jsonl_results.jsonl").open()]
+    assert (done.code, report["pass_at"]["1"], report["outcomes"]) == (0, 0.5, {"passed": 4, "failed": 4})
+    assert [(one["id"], one["sample"]) for one in report["verdicts"]][:3] == [
+        ("c/0", 0),
+        ("c/0", 1),
+        ("c/1", 0),
+    ]
+    assert {"suite", "judge", "samples", "parameters"} <= report["digests"].keys()
+    assert [one["passed"] for one in results] == [True, False] * 4
+    assert results[1]["result"].startswith("failed: assert candidate(n) == n + 0")
+    assert (results[0]["task_id"], results[0]["result"]) == ("c/0", "passed")
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ('{"task_id": "c/9", "completion": ""}', "no case 'c/9'"),
+        ('{"task_id": "c/0", "comp', "line 9"),
+        ('{"task_id": "c/0"}', "line 9"),
+    ],
+)
+def test_a_damaged_file_is_refused_whole_with_its_line(console: Console, line: str, said: str) -> None:
+    with (console.home / "samples.jsonl").open("a") as file:
+        file.write(line + "\n")
+
+    done = console.run("bench", "grade", "suite.jsonl", "--samples", "samples.jsonl")
+
+    assert (done.code, done.out) == (2, "")
+    assert said in done.err
+    assert not (console.home / "samples.jsonl_results.jsonl").exists()
+
+
+def test_a_grading_that_was_killed_goes_on_and_gives_the_same_report(console: Console) -> None:
+    many = (console.home / "samples.jsonl").read_text() * 25
+    (console.home / "samples.jsonl").write_text(many)
+    whole = console.run("bench", "grade", "suite.jsonl", "--samples", "samples.jsonl", "--json")
+
+    home = f"{console.home}/b"
+    words = ("bench", "grade", "suite.jsonl", "--samples", "samples.jsonl", "-q")
+    killed = console.start(*words, CODER_HOME=home)
+    log = console.home / "b/bench/events/events.sqlite-wal"
+    until = time.monotonic() + 60
+    while killed.poll() is None and time.monotonic() < until and not _has_verdicts(log):
+        time.sleep(0.01)
+    killed.send_signal(signal.SIGKILL)
+    killed.communicate()
+    run = _only_run(console.home / "b/bench/events/events.sqlite")
+    resumed = console.run("bench", "grade", "--resume", run, "--json", CODER_HOME=home)
+
+    assert (whole.code, resumed.code) == (0, 0)
+    assert without_times(json.loads(resumed.out)) == without_times(json.loads(whole.out))
+
+
+def test_a_resume_about_something_else_is_refused(console: Console) -> None:
+    first = console.run("bench", "grade", "suite.jsonl", "--samples", "samples.jsonl", "-q")
+    run = _only_run(console.home / "data/bench/events/events.sqlite")
+    with (console.home / "samples.jsonl").open("a") as file:
+        file.write('{"task_id": "c/0", "completion": "    return 0"}\n')
+
+    done = console.run("bench", "grade", "--resume", run)
+
+    assert first.code == 0
+    assert done.code == 2
+    assert "the samples changed" in done.err
+
+
+def test_shards_of_a_run_merge_into_its_report(console: Console) -> None:
+    with faulty_endpoint(*[says("```python\ndef f1(n): return n + 1\n```") for _ in range(12)]) as endpoint:
+        model = ("--base-url", endpoint.url, "-m", "toy", "--one-shot", "--price", "1,1", "-q")
+        whole = console.run("bench", "run", "suite.jsonl", *model, "-o", "whole.json", OPENAI_API_KEY="x")
+        for shard in ("1/2", "2/2"):
+            more = ("--shard", shard, "-o", f"{shard[0]}.json")
+            console.run("bench", "run", "suite.jsonl", *model, *more, OPENAI_API_KEY="x")
+        merged = console.run("bench", "merge", "suite.jsonl", "1.json", "2.json", "--json")
+        twice = console.run("bench", "merge", "suite.jsonl", "1.json", "1.json")
+
+    assert (whole.code, merged.code, twice.code) == (0, 0, 2), merged.err
+    one, other = json.loads((console.home / "whole.json").read_text()), json.loads(merged.out)
+    for report in (one, other):
+        report["usage"] = [{**usage, "seconds": 0} for usage in report["usage"]]
+    assert without_times(one) == without_times(other)
+    assert other["outcomes"] == {"error": 3, "passed": 1}
+
+
+def test_an_audit_names_what_overfits_and_ends_with_1(console: Console) -> None:
+    known = {"task_id": "c/0", "completion": "    return {1: 1, 5: 5}.get(n, 0)\n"}
+    (console.home / "samples.jsonl").write_text(json.dumps(known) + "\n")
+
+    done = console.run("bench", "audit", "suite.jsonl", "--samples", "samples.jsonl", "-q")
+
+    assert done.code == 1
+    assert "overfits  1" in done.out
+    assert "fresh inputs differ: f0(" in done.out
+
+
+def _has_verdicts(log: Path) -> bool:
+    return log.exists() and log.stat().st_size > 60_000
+
+
+def _only_run(database: Path) -> str:
+    with sqlite3.connect(database) as connection:
+        ((run,),) = connection.execute("SELECT run FROM run").fetchall()
+    return str(run)
