@@ -78,6 +78,7 @@ class Session:
                     backend=self.settings.backend,
                     python=self.settings.python,
                     memory_mb=self.settings.memory_mb,
+                    cache=data_folder(os.environ) / "bench" / "modes",
                 )
             )
             reason = await run_jobs(

@@ -16,6 +16,7 @@ from benchmarks.judge.apart import Open
 from benchmarks.judge.audit import audit_function
 from benchmarks.judge.function import Pair, find_mode, judge_function
 from benchmarks.judge.mode import Mode
+from benchmarks.judge.modes import KnownModes
 from benchmarks.judge.repository import judge_repository
 from benchmarks.judge.repository_mode import RepositoryMode, find_repository_mode
 from benchmarks.judge.script import judge_script
@@ -43,8 +44,8 @@ _REOPENINGS = 3
 class Judge:
     """Made by `open_judge`. Any number of samples may be judged at once."""
 
-    def __init__(self, policy: Policy, backend: str) -> None:
-        self._policy, self._backend = policy, backend
+    def __init__(self, policy: Policy, backend: str, known: KnownModes | None) -> None:
+        self._policy, self._backend, self._known = policy, backend, known
         self._stack = contextlib.AsyncExitStack()
         self._pair: Pair | None = None
         self._opening = asyncio.Lock()
@@ -110,6 +111,13 @@ class Judge:
         await self._stack.aclose()
 
     async def _find_mode(self, case: FunctionCase) -> Mode:
+        known = self._known.get(case.id) if self._known is not None else None
+        mode = known or await self._new_mode(case)
+        if self._known is not None:
+            self._known.put(case.id, mode)
+        return mode
+
+    async def _new_mode(self, case: FunctionCase) -> Mode:
         async with self._turns.shared():
             mode = await find_mode(await self.sandboxes(), case)
         if mode.how in ("together", "broken"):  # for want of time, perhaps: it has to fail alone, too
@@ -218,13 +226,19 @@ def _script(case: ScriptCase) -> _Way:
 
 @contextlib.asynccontextmanager
 async def open_judge(
-    suite: Suite, *, backend: str = "auto", python: Path | None = None, memory_mb: int = 512
+    suite: Suite,
+    *,
+    backend: str = "auto",
+    python: Path | None = None,
+    memory_mb: int = 512,
+    cache: Path | None = None,
 ) -> AsyncIterator[Judge]:
     """A judge for the cases of a suite, for as long as the block lasts.
 
     Args:
         python: the interpreter that candidates and tests get.
         memory_mb: of each of both processes.
+        cache: a folder where what was found of each case is kept for the next time.
 
     Raises:
         BackendMissing: there is no sandbox on this machine; the message says what helps.
@@ -237,8 +251,12 @@ async def open_judge(
     policy = Policy(
         python=python, memory_mb=memory_mb, cpu_s=longest + 2, wall_s=3 * longest + 10, output_bytes=1 << 16
     )
-    judge = Judge(policy, backend)
+    about = (suite.digest, str(python), backend)
+    known = KnownModes(cache, *about) if cache is not None else None
+    judge = Judge(policy, backend, known)
     try:
         yield judge
+        if known is not None:
+            known.save()
     finally:
         await judge.close()
