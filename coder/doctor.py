@@ -12,7 +12,9 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 
 from coder.errors import CoderError
-from coder.models import found_endpoints, resolve
+from coder.models import found_endpoints
+from coder.models.book import Book
+from coder.models.casting import Asked, resolve_casting
 from coder.models.model import Usage
 from coder.models.prices import cost
 from coder.models.probe import first_that_answers
@@ -43,8 +45,8 @@ async def examine(
     *,
     sandbox: str | None = None,
     python: Path | None = None,
-    model: str | None = None,
-    base_url: str | None = None,
+    asked: Asked | None = None,
+    book: Book | None = None,
     max_cost: Decimal | None = None,
 ) -> list[Finding]:
     """Everything that matters to `coder solve` on this machine. Keys are named by variable, never shown.
@@ -53,12 +55,13 @@ async def examine(
         environ: where keys and the data folder are looked up.
         sandbox: the backend that the configuration names.
         python: the interpreter that it names.
-        model: the model that it names.
-        base_url: the endpoint that it names.
+        asked: who is to answer, as it names them.
+        book: what it says of models.
         max_cost: the limit of cost that it sets, in US dollars.
     """
     sandboxes = await _sandboxes(sandbox, python)
-    models = await _models(environ, model, base_url, max_cost)
+    chosen = await _chosen(environ, asked or Asked(), book, max_cost)
+    models = [*await _models(environ), chosen]
     return [_python(), *sandboxes, *models, *await _kept(data_folder(environ))]
 
 
@@ -96,9 +99,7 @@ async def _automatic(python: Path | None) -> str | None:
         return None
 
 
-async def _models(
-    environ: Mapping[str, str], named: str | None, base_url: str | None, max_cost: Decimal | None
-) -> list[Finding]:
+async def _models(environ: Mapping[str, str]) -> list[Finding]:
     rows = [
         Finding(
             name=f"model {found.provider.name}", works=True, needed=False, text=f"{found.variable} is set"
@@ -112,7 +113,7 @@ async def _models(
         rows.append(
             Finding(name=f"model {provider.name}", works=True, needed=False, text=f"{models[0]} answers")
         )
-    return [*rows, _embedded(), await _chosen(environ, named, base_url, max_cost)]
+    return [*rows, _embedded()]
 
 
 def _embedded() -> Finding:
@@ -131,18 +132,19 @@ def _engine() -> str:
 
 
 async def _chosen(
-    environ: Mapping[str, str], named: str | None, base_url: str | None, max_cost: Decimal | None
+    environ: Mapping[str, str], asked: Asked, book: Book | None, max_cost: Decimal | None
 ) -> Finding:
     try:
-        choice = await resolve(named, base_url=base_url, environ=environ)
+        casting = await resolve_casting(asked, environ=environ, book=book)
     except CoderError as error:
         return Finding(name="model", works=False, needed=True, text=str(error))
-    unpriced = choice.endpoint is not None and cost(choice.endpoint, Usage()) is None
-    if max_cost is not None and unpriced:
-        text = f"the price of {choice.name} is unknown, so that max_cost can't be kept: give --price IN,OUT"
-        return Finding(name="model", works=False, needed=True, text=text)
-    why = "as your configuration says" if named or base_url else "when none is named"
-    return Finding(name="model", works=True, needed=True, text=f"{choice.name} answers {why}")
+    for choice in casting.all if max_cost is not None else ():
+        if choice.endpoint is not None and cost(choice.endpoint, Usage()) is None:
+            text = f"the price of {choice.name} is unknown, so that max_cost can't be kept: "
+            text += "give --price IN,OUT, or write it into [prices]"
+            return Finding(name="model", works=False, needed=True, text=text)
+    why = "as your configuration says" if asked != Asked() else "when none is named"
+    return Finding(name="model", works=True, needed=True, text=f"{casting.main.name} answers {why}")
 
 
 async def _kept(folder: Path) -> list[Finding]:

@@ -1,14 +1,16 @@
 """An endpoint that answers at once, streaming or not: text, or a tool to call until it was called 50 times.
 
-The first part of the path says which: http://127.0.0.1:PORT/text/v1 or …/loop/v1.
+The first part of the path says which: http://127.0.0.1:PORT/text/v1 or …/loop/v1. It is a process of its own,
+so that whoever is measured shares no interpreter lock with it; it ends when its stdin does.
 """
 
 import asyncio
 import json
-import threading
+import subprocess
+import sys
 from collections.abc import Iterator
-from concurrent.futures import Future
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 CALLS = 50
@@ -17,27 +19,22 @@ USAGE = {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15}
 
 @contextmanager
 def instant_endpoint() -> Iterator[str]:
-    """Its address without the scenario, in a thread of its own."""
-    loop, ready, stop = asyncio.new_event_loop(), Future[int](), asyncio.Event()
-    thread = threading.Thread(target=loop.run_until_complete, args=(_listen(ready, stop),))
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{ready.result()}"
-    finally:
-        loop.call_soon_threadsafe(stop.set)
-        thread.join()
-        loop.close()
+    """Its address without the scenario."""
+    command = [sys.executable, str(Path(__file__))]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdin is not None
+        try:
+            yield process.stdout.readline().strip()
+        finally:
+            process.stdin.close()
 
 
-async def _listen(ready: "Future[int]", stop: asyncio.Event) -> None:
+async def _listen() -> None:
     server = await asyncio.start_server(_serve, "127.0.0.1", 0)
-    ready.set_result(server.sockets[0].getsockname()[1])
-    await stop.wait()
+    print(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", flush=True)
+    await asyncio.to_thread(sys.stdin.read)
     server.close()
-    others = asyncio.all_tasks() - {asyncio.current_task()}
-    for task in others:
-        task.cancel()
-    await asyncio.gather(*others, return_exceptions=True)
 
 
 async def _serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -85,3 +82,7 @@ def _streamed(message: dict[str, Any], finish: str) -> bytes:
 
 def _head(kind: str, size: int) -> bytes:
     return f"HTTP/1.1 200 OK\r\ncontent-type: {kind}\r\ncontent-length: {size}\r\n\r\n".encode()
+
+
+if __name__ == "__main__":
+    asyncio.run(_listen())

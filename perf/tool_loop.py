@@ -2,8 +2,8 @@
 
     python -m perf.tool_loop [--rounds N]
 
-One process, one instant endpoint on loopback that asks for a tool 50 times. Loops of all kinds are taken in
-rotation, so that a drift of the machine's speed meets all of them alike; the ratios are of minima.
+One process, and an instant endpoint in another that asks for a tool 50 times. Loops of all kinds are
+taken in rotation, so that a drift of the machine's speed meets all of them alike; the ratios are of minima.
 """
 
 import argparse
@@ -34,10 +34,9 @@ from coder.teams.round_robin import default_team
 from coder.turn import Turn
 from coder.watch import Unwatched
 from coder.workbench import Workbench
+from perf.instant import CALLS, instant_endpoint
 from sandbox import Policy, open_sandbox
-from tests.faulty_endpoint import Reply, chunk, faulty_endpoint, says, streams
 
-CALLS = 50
 SCHEMA: dict[str, Any] = {
     "type": "object",
     "properties": {"a": {"type": "integer"}, "b": {"type": "integer"}},
@@ -50,15 +49,6 @@ TEAMS = 10_000
 
 def _add(a: int, b: int) -> int:
     return a + b
-
-
-def _calls(number: int) -> Reply:
-    function = {"name": "add", "arguments": json.dumps({"a": number, "b": 1})}
-    call = {"index": 0, "id": f"call_{number}", "type": "function", "function": function}
-    return streams(chunk({"tool_calls": [call]}), chunk({}, finish="tool_calls"), "[DONE]")
-
-
-ROUND = (*(_calls(number) for number in range(CALLS)), says("done"))
 
 
 async def _bare(client: openai.AsyncOpenAI) -> None:
@@ -164,9 +154,8 @@ def main() -> None:
     )
     parser.add_argument("--rounds", type=int, default=5)
     rounds = parser.parse_args().rounds
-    script = ROUND * (3 * rounds)
-    with faulty_endpoint(*script) as endpoint, tempfile.TemporaryDirectory() as folder:
-        best = asyncio.run(_measure(endpoint.url, rounds, Path(folder)))
+    with instant_endpoint() as url, tempfile.TemporaryDirectory() as folder:
+        best = asyncio.run(_measure(f"{url}/loop/v1", rounds, Path(folder)))
     for kind, seconds in best.items():
         print(f"{kind:16} {seconds * 1e3:6.2f} ms a turn, ratio {seconds / best['bare openai SDK']:.2f}")
     print("aim: 1.12 in memory; the best peer has 1.16 and keeps nothing")

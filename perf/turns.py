@@ -2,8 +2,8 @@
 
     python -m perf.turns [--turns N]
 
-One process, one instant endpoint on loopback. Turns of the three kinds are taken in rotation, so that a drift
-of the machine's speed meets all of them alike; the ratios are of medians.
+One process, one instant endpoint on loopback in another. Each kind is taken in rotation with the bare SDK, so
+that a drift of the machine's speed meets both alike; the ratios are of medians.
 """
 
 import argparse
@@ -30,33 +30,39 @@ from coder.task import Task
 from coder.turn import Turn
 from coder.watch import Unwatched
 from coder.workbench import Workbench
+from perf.instant import instant_endpoint
 from sandbox import Policy, open_sandbox
-from tests.faulty_endpoint import faulty_endpoint, says
 
 ASKED = [ChatMessage(role="system", content="Be brief."), ChatMessage(role="user", content="Say x = 1.")]
 SAMPLING = Sampling(temperature=0, max_tokens=256)
 WARM_UP = 20
 
 
-async def _measure(url: str, turns: int, folder: Path) -> dict[str, list[float]]:
+async def _measure(url: str, turns: int, folder: Path) -> dict[str, tuple[float, float]]:
     async with AsyncExitStack() as stack:
         choice = await resolve("toy", base_url=url, environ={"OPENAI_API_KEY": "unused"})
         model = await stack.enter_async_context(open_model(choice))
         client = await stack.enter_async_context(openai.AsyncOpenAI(base_url=url, api_key="unused"))
         sqlite = stack.enter_context(SqliteLog(folder))
         kinds = {
-            "bare openai SDK": _bare(client),
             "log in memory": await _turns(MemoryLog(), model, stack),
             "log in SQLite": await _turns(sqlite, model, stack),
         }
-        times: dict[str, list[float]] = {kind: [] for kind in kinds}
-        for i in range(turns + WARM_UP):
-            for kind, turn in kinds.items():
-                began = time.perf_counter()
-                await turn()
-                if i >= WARM_UP:
-                    times[kind].append(time.perf_counter() - began)
-        return times
+        return {kind: await _beside(_bare(client), turn, turns) for kind, turn in kinds.items()}
+
+
+async def _beside(
+    bare: Callable[[], Awaitable[None]], ours: Callable[[], Awaitable[None]], turns: int
+) -> tuple[float, float]:
+    """Median seconds of both, taken in turns."""
+    times: tuple[list[float], list[float]] = ([], [])
+    for _ in range(turns + WARM_UP):
+        for turn, taken in zip((bare, ours), times, strict=True):
+            began = time.perf_counter()
+            await turn()
+            taken.append(time.perf_counter() - began)
+    first, second = (statistics.median(taken[WARM_UP:]) for taken in times)
+    return first, second
 
 
 def _bare(client: openai.AsyncOpenAI) -> Callable[[], Awaitable[None]]:
@@ -99,12 +105,11 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--turns", type=int, default=200)
-    with faulty_endpoint(says("x = 1")) as endpoint, tempfile.TemporaryDirectory() as folder:
-        times = asyncio.run(_measure(endpoint.url, parser.parse_args().turns, Path(folder)))
-    bare = statistics.median(times["bare openai SDK"])
-    for kind, values in times.items():
-        median = statistics.median(values)
-        print(f"{kind:16} {median * 1e3:6.2f} ms a turn, ratio {median / bare:.2f}")
+    with instant_endpoint() as url, tempfile.TemporaryDirectory() as folder:
+        times = asyncio.run(_measure(f"{url}/text/v1", parser.parse_args().turns, Path(folder)))
+    for kind, (bare, ours) in times.items():
+        took = f"{ours * 1e3:6.2f} ms a turn, the bare SDK {bare * 1e3:6.2f} ms"
+        print(f"{kind}  {took}, ratio {ours / bare:.2f}")
     print("aims: 1.10 in memory, 1.25 in SQLite")
 
 

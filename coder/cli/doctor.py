@@ -12,6 +12,7 @@ from coder.config import Config, load
 from coder.configfile import user_file
 from coder.doctor import Finding, can_solve, examine
 from coder.errors import UsageError
+from coder.models.book import Book
 
 NOT_READY = 5
 
@@ -21,12 +22,12 @@ def doctor(json: Json = False) -> None:
 
     Exit code 0 says that `coder solve` can work; 5 that it can't.
     """
-    config, configured = _configuration()
+    config, book, configured = _configuration()
     found = examine(
         sandbox=config.sandbox,
         python=config.python,
-        model=config.model,
-        base_url=config.base_url,
+        asked=config.asked(),
+        book=book,
         max_cost=config.max_cost,
     )
     findings = [configured, *asyncio.run(found)]
@@ -42,12 +43,12 @@ def doctor(json: Json = False) -> None:
     raise typer.Exit(0 if ready else NOT_READY)
 
 
-def _configuration() -> tuple[Config, Finding]:
+def _configuration() -> tuple[Config, Book | None, Finding]:
     """What the user's file and variables say; the defaults where they can't be used."""
     file = user_file()
     try:
-        config = load({}, environ=os.environ, user_file=file, workspace=None).config
+        loaded = load({}, environ=os.environ, user_file=file, workspace=None)
     except UsageError as error:
-        return Config(), Finding(name="configuration", works=False, needed=True, text=str(error))
+        return Config(), None, Finding(name="configuration", works=False, needed=True, text=str(error))
     text = str(file) if file.exists() else f"none in {file}"
-    return config, Finding(name="configuration", works=True, needed=True, text=text)
+    return loaded.config, loaded.book, Finding(name="configuration", works=True, needed=True, text=text)

@@ -214,9 +214,12 @@ class ChatModel:
         if self._manners.uses_responses:
             from openai.types.responses import Response, ResponseStreamEvent
 
-            events = AsyncStream[ResponseStreamEvent]
             return await client.post(
-                "/responses", body=body, cast_to=Response, stream=True, stream_cls=events
+                "/responses",
+                body=body,
+                cast_to=Response,
+                stream=True,
+                stream_cls=AsyncStream[ResponseStreamEvent],
             )
         from openai.types.chat import ChatCompletion, ChatCompletionChunk
 

@@ -145,3 +145,18 @@ def test_a_fallback_in_the_middle_of_a_run_is_shown_and_costs_are_listed(console
     assert switched in told.out
     assert "1 switches" in show.out
     assert show.out.splitlines()[-1].startswith("2 calls  14 tokens in")
+
+
+def test_the_doctor_knows_the_users_aliases_and_prices(console: Console) -> None:
+    folder = console.home / ".config" / "coder"
+    folder.mkdir(parents=True)
+    text = 'model = "own"\nmax_cost = 1\n[aliases]\nown = "toy@http://10.0.0.5:8000/v1"\n'
+    price = '[prices]\n"10.0.0.5:8000/toy" = {input = 1, output = 2}\n'
+
+    (folder / "config.toml").write_text(text)
+    unpriced = console.run("doctor")
+    (folder / "config.toml").write_text(text + price)
+    priced = console.run("doctor")
+
+    assert "the price of 10.0.0.5:8000/toy is unknown" in unpriced.out
+    assert "10.0.0.5:8000/toy answers as your configuration says" in priced.out
