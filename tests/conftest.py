@@ -3,10 +3,15 @@
 from collections.abc import AsyncIterator
 
 import pytest
+from hypothesis import settings
 
 from sandbox import Sandbox, open_sandbox
 
 pytest_plugins = ["tests.no_skips"]
+
+# How long one example takes is up to whoever else uses the machine.
+settings.register_profile("loaded", deadline=None)
+settings.load_profile("loaded")
 
 
 @pytest.fixture

@@ -31,7 +31,7 @@ def test_a_sign_flip_of_single_samples_is_mcnemar(signs: list[int]) -> None:
     )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(st.integers(-5, 5), min_size=2, max_size=9))
 def test_a_sign_flip_is_scipys_permutation_of_signs(steps: list[int]) -> None:
     values = np.array(steps) / 5
@@ -50,6 +50,7 @@ def test_a_sign_flip_of_many_cases_is_near_the_normal_one() -> None:
     assert sign_flip(differences) == pytest.approx(expected, abs=0.01)
 
 
+@settings(max_examples=30)
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=30))
 def test_holm_is_statsmodels(p_values: list[float]) -> None:
     expected = multipletests(p_values, method="holm")[1]
