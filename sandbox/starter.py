@@ -46,6 +46,8 @@ class Starter:
             bound = bind_privately(given["folders"])
             self._shown = {_without_its_path(place): target for place, target in bound.items()}
         self._base = _PRIVATE if self._private else given["base"]
+        self._is_ours = os.getuid() == self._uid
+        """Programs have our uid: what they see of our folders, they may have closed to us."""
         self._binds: list[str] = []
 
     def prepare(self) -> int:
@@ -78,25 +80,32 @@ class Starter:
         return [word for name in names for word in ("--ro-bind", f"{source}/{name}", f"{KERNEL}/{name}")]
 
     def start(self, request: "dict[str, Any]", descriptors: list[int]) -> None:
-        """Start one child; who can't be started says so by its end."""
+        """Start one child; who can't be started says so, or by its end."""
         self._number += 1
-        name = f"run-{self._number}"
-        folder = f"{self._base}/{name}"
-        os.mkdir(folder, 0o711)
-        if request["fresh"] and (self._private or self._given["bwrap"] is None):
-            os.close(self._make_workspace(f"{name}/w"))
-        if self._private or self._given["bwrap"] is None:
-            os.close(self._make_workspace(f"{name}/tmp"))
-        others = count_descendants() if os.getuid() != self._uid else None
+        folder = f"{self._base}/run-{self._number}"
+        try:
+            self._make_folders(f"run-{self._number}", fresh=request["fresh"])
+        except OSError as error:  # a program closes folders while we make them
+            _complain(descriptors[0], error)
+            return
+        others = None if self._is_ours else count_descendants()
         child = os.fork()
         if child == 0:
             try:
                 self._become({**request, "others": others}, descriptors, folder)
             except OSError as error:
-                os.write(descriptors[0], wire.FAILED + str(error).encode("utf-8", "replace")[:500])
+                _complain(descriptors[0], error)
             finally:
                 os._exit(1)
         self._children[child] = folder
+
+    def _make_folders(self, name: str, *, fresh: bool) -> None:
+        if self._is_ours:
+            os.chmod(self._base, 0o711)
+        os.mkdir(f"{self._base}/{name}", 0o711)
+        if self._private or self._given["bwrap"] is None:
+            for place in ("w", "tmp") if fresh else ("tmp",):
+                os.close(self._make_workspace(f"{name}/{place}"))
 
     def notice_ends(self) -> None:
         """Reap children that ended, and end what they left behind where no namespace did."""
@@ -109,7 +118,10 @@ class Starter:
     def end(self) -> None:
         """End every child, and remove every folder."""
         end_descendants()
-        if not self._private:
+        if self._is_ours:
+            self._empty(self._base)
+            os.rmdir(self._base)
+        elif not self._private:
             for folder in (*self._children.values(), *self._finished):
                 for name in ("w", "tmp"):
                     self._empty(f"{folder}/{name}")
@@ -169,7 +181,7 @@ class Starter:
             *temporary,
             *("--perms", "1777", "--size", shared, "--tmpfs", "/dev/shm"),
             *place,
-            *("--remount-ro", "/dev", "--remount-ro", "/", "--chdir", "/w", "--"),
+            *("--remount-ro", "/dev", "--remount-ro", "/", "--chdir", "/", "--"),
         ]
 
     def _make_workspace(self, name: str) -> int:
@@ -226,6 +238,11 @@ def _without_its_path(place: str) -> str:
     except OSError:
         return place  # a kernel without overlays shows a path, and that is all
     return shown
+
+
+def _complain(status: int, error: OSError) -> None:
+    """Tell the host why this child can't be had."""
+    os.write(status, wire.FAILED + str(error).encode("utf-8", "replace")[:500])
 
 
 def _rules(*folders: str) -> list[tuple[str, str]]:

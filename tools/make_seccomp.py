@@ -29,6 +29,7 @@ NEEDS_NAMESPACES = (
     *("accept", "accept4", "bind", "connect", "listen"),
     *("mq_getsetattr", "mq_notify", "mq_open", "mq_timedreceive", "mq_timedsend", "mq_unlink"),
     *("semctl", "semget", "semop", "semtimedop", "ioprio_set"),
+    *("inotify_add_watch", "inotify_init", "inotify_init1", "inotify_rm_watch"),
 )
 """What meets the rest of the machine where a run has no namespaces of its own: left out there."""
 OWN_ONLY = ("prlimit64", "sched_setaffinity", "sched_setattr", "sched_setparam", "sched_setscheduler")

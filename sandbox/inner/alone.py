@@ -38,7 +38,7 @@ def main(descriptor: int) -> int:
             os.write(group, b"0")
             os.close(group)
         walls = _walls(settings)
-        os.chdir(settings["workspace"])
+        _enter(settings["workspace"])
         reaper.block_signals()
         program = os.fork()
         if program:
@@ -77,6 +77,12 @@ def _wait_for_job(settings: dict[str, Any], walls: Walls, work: socket.socket, o
     tighten(walls, _limits(job["rlimits"], others))
     environment = {**settings["environment"], **job["environment"]}
     return execute({**job, "environment": environment}, descriptors)
+
+
+def _enter(workspace: str) -> None:
+    if not os.access(workspace, os.X_OK):
+        os.chmod(workspace, 0o700)  # a program has closed it, and we have its uid
+    os.chdir(workspace)
 
 
 def _limits(given: dict[str, Any], others: int) -> Rlimits:

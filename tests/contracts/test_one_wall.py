@@ -40,6 +40,23 @@ asyncio.run(main())
     assert ended.stdout == "[]\n"
 
 
+def test_a_workspace_that_a_program_has_closed_is_open_to_the_next_one() -> None:
+    script = """
+import asyncio
+from sandbox import Policy, PythonCode
+from sandbox.bubblewrap import open_bubblewrap
+async def main():
+    async with open_bubblewrap(Policy(), walls="one") as box:
+        await box.run(PythonCode(source="import os; os.chmod('.', 0)"))
+        for _ in range(5):  # more than were made before
+            print((await box.run(PythonCode(source="print('ran')"))).stdout, end="")
+asyncio.run(main())
+"""
+    ended = run_as_ordinary_user(script, timeout_s=60)
+
+    assert ended.stdout == "ran\n" * 5, ended.stderr
+
+
 FILLS = "for i in range(1000): open(str(i), 'wb').write(bytes(1 << 20))\nimport time; time.sleep(5)"
 MANY = "for i in range(1000): open(str(i), 'w').close()\nimport time; time.sleep(5)"
 

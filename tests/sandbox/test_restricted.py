@@ -17,6 +17,12 @@ from tests.system_python import SYSTEM_PYTHON
 
 POLICY = Policy(python=SYSTEM_PYTHON, wall_s=5)
 ESCAPED = "ESCAPED"
+WATCH = """
+import ctypes
+libc = ctypes.CDLL(None)
+init, add = libc.inotify_init, libc.inotify_add_watch
+"""
+"""Landlock doesn't keep a program from being told what happens in a folder that it can't open."""
 
 
 async def tried(source: str, *without: str, policy: Policy = POLICY) -> str:
@@ -34,6 +40,7 @@ async def tried(source: str, *without: str, policy: Policy = POLICY) -> str:
         ("seccomp", "import socket; socket.socket(socket.AF_UNIX); print('ESCAPED')"),
         ("seccomp", "import socket; socket.socket(); print('ESCAPED')"),
         ("seccomp", "import os; os.memfd_create('x'); print('ESCAPED')"),
+        ("seccomp", f"{WATCH}\nprint('ESCAPED' if add(init(), b'/usr', 0xFFF) > 0 else '')"),
         ("seccomp", "import os; os.setpriority(os.PRIO_PROCESS, os.getppid(), 19); print('ESCAPED')"),
         ("seccomp", "import resource as r, os; r.prlimit(os.getppid(), r.RLIMIT_CORE); print('ESCAPED')"),
     ],
@@ -173,6 +180,31 @@ except PermissionError:
 async def test_it_is_never_chosen_by_itself() -> None:
     async with open_sandbox() as box:
         assert box.backend not in ("restricted", "unsafe-host")
+
+
+def test_folders_that_a_program_closes_are_gone_at_the_end() -> None:
+    close = """
+import os
+for folder in (os.getcwd(), os.path.dirname(os.getcwd())):
+    os.chmod(folder, 0)
+print("closed")
+"""
+    script = f"""
+import asyncio, os, tempfile
+from pathlib import Path
+from sandbox import Policy, PythonCode
+from sandbox.owner import this_process
+from sandbox.restricted import open_restricted
+async def main():
+    for fresh in (False, True):
+        async with open_restricted(Policy(python=Path({str(SYSTEM_PYTHON)!r}))) as box:
+            print((await box.run(PythonCode(source={close!r}), fresh=fresh)).stdout.strip())
+    print([name for name in os.listdir(tempfile.gettempdir()) if this_process().mark in name])
+asyncio.run(main())
+"""
+    ended = run_as_ordinary_user(script, timeout_s=60)
+
+    assert ended.stdout == "closed\nclosed\n[]\n", ended.stderr
 
 
 def test_an_ordinary_user_is_told_what_their_own_uid_leaves_open() -> None:
