@@ -6,8 +6,16 @@ from contextlib import suppress
 
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 _COMPATIBLE = ipaddress.IPv6Network("::/96")
-_NOT_FOR_HOSTS = tuple(map(ipaddress.ip_network, ("192.88.99.0/24", "fec0::/10", "3fff::/20")))
-"""Relays, what was once private, and examples: Python's own list has come to know some of them late."""
+_NOT_FOR_HOSTS = tuple(
+    map(
+        ipaddress.ip_network,
+        ("192.0.0.0/24", "168.63.129.16/32", "192.88.99.0/24", "fec0::/10", "3fff::/20"),
+    )
+)
+"""Services that clouds give their machines, keys among them, relays, what was once private, and examples.
+
+Python's own list knows some of them late, or in part.
+"""
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 

@@ -44,6 +44,8 @@ def split_authority(text: str) -> tuple[str, int | None]:
     Raises:
         ValueError: it is none of these.
     """
+    if "@" in text:  # and what stands before it is nothing to repeat
+        raise ValueError("a host is named without a user or password before it")
     found = re.fullmatch(r"(\[[^\]]*\]|[^:]*)(?::(.*))?", text, re.DOTALL)
     if found is None:
         raise ValueError("an IPv6 address stands in brackets, as in [2001:db8::1]:443")

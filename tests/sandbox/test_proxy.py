@@ -258,9 +258,12 @@ async def test_each_attempt_is_logged_with_what_came_of_it(
 
     await door.status(CONNECT)
     await door.status(b"CONNECT evil.example:443 HTTP/1.1\r\nAuthorization: secret\r\n\r\n")
+    for who in (b"me:secret@", b"secret@", b"me:80@secret@"):
+        await door.status(b"GET http://" + who + b"example.org/secret?secret HTTP/1.1\r\n\r\n")
 
     assert caplog.messages == [
         "connected: example.org:443",
         "refused: evil.example:443 is not among the hosts that this sandbox may reach",
+        *3 * ["refused: a host is named without a user or password before it"],
     ]
     await door.close()
