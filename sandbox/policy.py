@@ -6,6 +6,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from sandbox.hosts import parse_hosts
+from sandbox.program import Environment
 
 
 class Limits(BaseModel):
@@ -35,7 +36,7 @@ class Policy(BaseModel):
     disk_mb: int = Field(default=256, ge=1, le=1 << 20)
     files: int = Field(default=16_384, ge=16, le=1 << 24)
     open_files: int = Field(default=256, ge=16, le=1 << 16)
-    environment: dict[str, str] = Field(default_factory=dict)
+    environment: Environment = Field(default_factory=dict)
     preload: tuple[str, ...] = ()
     """Modules of the task's interpreter that are imported before a run of Python begins, such as `numpy`.
 

@@ -1,6 +1,30 @@
 """What a sandbox can run: Python code by fork of its warm server, or any command by exec."""
 
-from pydantic import BaseModel, ConfigDict, Field
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+
+def _given(word: str) -> str:
+    """What the kernel can hand to a new program: bytes that end at the first null."""
+    if "\0" in word:
+        raise ValueError(f"{word[:80]!r} holds a null character, at which a program's words end")
+    try:
+        word.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError as error:
+        raise ValueError(f"{word[:80]!r} is no text: it can't be written as UTF-8") from error
+    return word
+
+
+def _named(name: str) -> str:
+    if not name or "=" in name:
+        raise ValueError(f"{name[:80]!r} can't be the name of a variable")
+    return name
+
+
+Word = Annotated[str, AfterValidator(_given)]
+Environment = dict[Annotated[str, AfterValidator(_named), AfterValidator(_given)], Word]
+"""Variables by name."""
 
 
 class PythonCode(BaseModel):
@@ -19,8 +43,8 @@ class Command(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    argv: tuple[str, ...] = Field(min_length=1)
-    environment: dict[str, str] = Field(default_factory=dict)
+    argv: tuple[Word, ...] = Field(min_length=1)
+    environment: Environment = Field(default_factory=dict)
 
 
 Program = PythonCode | Command

@@ -333,6 +333,8 @@ async def a_command_that_cannot_run_says_why(box: Sandbox) -> None:
 
     assert missing.exit_code == 127
     assert "no-such-program: command not found" in missing.stderr
+    nameless = await sandbox.run(Command(argv=("",)))
+    assert (nameless.exit_code, nameless.stderr) == (127, ": command not found\n")
     assert data.exit_code == 126
 
 

@@ -65,7 +65,7 @@ def _take_descriptors(job: dict[str, Any], descriptors: list[int]) -> int:
 def _run_command(argv: list[str]) -> int:
     name = argv[0]
     folders = os.environ.get("PATH", os.defpath).split(os.pathsep)
-    places = [name] if "/" in name else [os.path.join(folder, name) for folder in folders]
+    places = [name] if "/" in name else [os.path.join(folder, name) for folder in folders if name]
     for signal_number in (signal.SIGPIPE, signal.SIGXFSZ):
         signal.signal(signal_number, signal.SIG_DFL)  # Python ignores them; a new program doesn't expect that
     found: OSError | None = None
