@@ -7,6 +7,7 @@ import asyncio
 
 from sandbox.contract import Sandbox
 from sandbox.errors import FileRefused
+from sandbox.inner.codec import decode, encode
 from sandbox.policy import Limits
 from sandbox.program import Command, PythonCode
 
@@ -179,6 +180,22 @@ async def a_cancelled_fresh_run_leaves_the_sandbox_usable(box: Sandbox) -> None:
     assert (await box.run(_python("print(1)"), fresh=True)).stdout == "1\n"
 
 
+async def an_entry_that_is_started_fresh_sees_no_other_workspace(box: Sandbox) -> None:
+    """A module of the workspace that lasts can be imported by an entry beside it, and by no fresh one."""
+    await box.write("lasting_module.py", b"x = 1\n")
+    kinds = []
+    for fresh in (False, True):
+        entry = await box.start("callee", {}, fresh=fresh)
+        try:
+            await entry.send(encode(("import", "lasting_module")))
+            answer = decode(await entry.receive() or b"", resolve=lambda payload: payload)
+        finally:
+            await entry.finish()
+        kinds.append(answer[0])
+
+    assert kinds == ["value", "raised"]
+
+
 FRESH = (
     a_fresh_run_has_a_workspace_of_its_own,
     two_fresh_runs_at_once_do_not_meet,
@@ -191,4 +208,5 @@ FRESH = (
     the_disk_of_a_fresh_run_is_bounded,
     files_that_leave_a_fresh_workspace_are_refused,
     a_cancelled_fresh_run_leaves_the_sandbox_usable,
+    an_entry_that_is_started_fresh_sees_no_other_workspace,
 )

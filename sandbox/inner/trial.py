@@ -9,6 +9,8 @@ import copy
 import linecache
 import random
 from contextlib import suppress
+from functools import lru_cache
+from types import CodeType
 from typing import TYPE_CHECKING, Any
 
 from sandbox.inner.codec import CodecError, encode
@@ -179,9 +181,21 @@ def _plain(value: object) -> tuple[object, ...]:
     return parts
 
 
+def prepare(arguments: Mapping[str, Any]) -> None:
+    """Compile what a trial runs, so that clones of this process needn't; a trial tells what can't be."""
+    for source in (arguments["prelude"], *arguments["tests"]):
+        with suppress(SyntaxError, ValueError, RecursionError, MemoryError):
+            _compiled(source, _PRELUDE if source is arguments["prelude"] else _TEST)
+
+
+@lru_cache(maxsize=512)
+def _compiled(source: str, filename: str) -> CodeType:
+    return compile(source, filename, "exec", dont_inherit=True)
+
+
 def _run(source: str, filename: str, space: dict[str, Any]) -> None:
     linecache.cache[filename] = (len(source), None, source.splitlines(keepends=True), filename)
-    exec(compile(source, filename, "exec", dont_inherit=True), space)
+    exec(_compiled(source, filename), space)
 
 
 def _told(error: BaseException) -> str:

@@ -40,6 +40,7 @@ def main(channel: Channel, arguments: Mapping[str, Any]) -> None:
         if frame is None:
             return
         given = json.loads(frame)
+        trial.prepare(given)
         process = os.fork()
         if process == 0:
             _hold(channel, line, given)
@@ -58,6 +59,7 @@ def _hold(channel: Channel, line: Channel | None, given: Mapping[str, Any]) -> N
     soft = given["cpu_s"] if hard == resource.RLIM_INFINITY else min(given["cpu_s"], hard)
     resource.setrlimit(resource.RLIMIT_CPU, (soft, hard))
     random.seed()
+    gc.set_threshold(20_000)  # a collection touches, and so copies, pages of the process that this one is of
     code = 1
     try:
         trial.main(channel, given, line)
