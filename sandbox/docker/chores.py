@@ -1,8 +1,10 @@
 """What a sandbox does beside its callers: containers made in advance and removed afterwards."""
 
 import asyncio
-from collections.abc import Coroutine
-from typing import Any
+from collections.abc import Awaitable, Coroutine
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 
 class Chores:
@@ -22,3 +24,19 @@ class Chores:
         """Wait until all is done, what comes meanwhile too."""
         while self._tasks:
             await asyncio.wait(self._tasks)
+
+
+async def to_the_end(work: Awaitable[T]) -> T:
+    """Do what must not stay half done. Whoever is cancelled meanwhile, how often ever, is so afterwards."""
+    task = asyncio.ensure_future(work)
+    cancelled: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.wait([task])
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled is not None:
+        if not task.cancelled():
+            task.exception()  # it has been looked at: what counts is that the caller was cancelled
+        raise cancelled
+    return task.result()

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from sandbox.docker.boot import OWN_PROCESSES, Recipe, boot_content, create, memory
+from sandbox.docker.chores import to_the_end
 from sandbox.docker.control import Control
 from sandbox.docker.engine import Engine, plain_socket
 from sandbox.docker.facts import Facts, check
@@ -23,7 +24,7 @@ class Container:
         self.engine, self.recipe, self.name = engine, recipe, name
         self._control: Control | None = None
         self._facts: Facts | None = None
-        self._given = (recipe.policy.memory_mb, recipe.processes, 0)
+        self._given: tuple[int, int, int] | None = (recipe.policy.memory_mb, recipe.processes, 0)
         self._on_end: list[Callable[[Container], None]] = []
         self.broken: SandboxBroken | None = None
         """Why it can't be used any more."""
@@ -83,6 +84,7 @@ class Container:
             changes |= {"Memory": size, "MemorySwap": size}
         if "processes" not in self.recipe.without:
             changes["PidsLimit"] = given[1]
+        self._given = None  # whoever is cancelled meanwhile knows neither the old nor the new
         if changes:
             await self.engine.update(self.name, changes)
         self._given = given
@@ -129,6 +131,6 @@ async def open_container(engine: Engine, recipe: Recipe) -> Container:
     try:
         await container.start()
     except BaseException:
-        await asyncio.shield(container.remove())
+        await to_the_end(container.remove())
         raise
     return container

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from sandbox.docker.chores import to_the_end
 from sandbox.errors import BackendMissing, SandboxBroken
 
 if TYPE_CHECKING:
@@ -44,10 +45,7 @@ class Engine:
 
         thread = asyncio.get_running_loop().run_in_executor(self._threads, act, self._api)
         try:
-            return await asyncio.shield(thread)
-        except asyncio.CancelledError:
-            await asyncio.wait([thread])
-            raise
+            return await to_the_end(thread)
         except APIError as error:
             if missing_ok and error.status_code in (_MISSING, _UNDER_WAY):
                 return None

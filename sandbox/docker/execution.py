@@ -8,7 +8,6 @@ from typing import Literal
 from sandbox.contract import OnOutput
 from sandbox.docker.control import Ended
 from sandbox.docker.prepared import Prepared
-from sandbox.errors import SandboxBroken
 from sandbox.execution import FLOOD, STATUS_OF
 from sandbox.inflow import Inflow
 from sandbox.limits import RunLimits
@@ -68,11 +67,7 @@ class Execution:
         self.ended = ended = await self._over
         wall_s = self._loop.time() - self._began
         code: int | None = None
-        if ended is None:
-            self._prepared.container.condemn(
-                SandboxBroken("A run could not be ended; its container is removed.")
-            )
-        else:
+        if ended is not None:
             await self._drain()
             if self._killed_by is None:
                 code = await self._prepared.exit_code()
@@ -131,6 +126,7 @@ class Execution:
 
     def _give_up(self) -> None:
         if not self._over.done():
+            self._prepared.overdue = True
             self._over.set_result(None)
 
     def _describe(self, ended: Ended | None, code: int | None, wall_s: float) -> Result:

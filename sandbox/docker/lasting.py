@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 
-from sandbox.docker.chores import Chores
+from sandbox.docker.chores import Chores, to_the_end
 from sandbox.docker.control import Ended
 from sandbox.docker.prepared import Prepared, prepare
 from sandbox.errors import SandboxError
@@ -21,6 +21,7 @@ class Lasting:
         self._making: asyncio.Task[None] | None = None
         self._taking = asyncio.Lock()
         self._at_work: dict[int, RunLimits] = {}
+        self._leaving: set[asyncio.Task[None]] = set()
         self._kept_bytes = 0
 
     def refill(self) -> None:
@@ -34,12 +35,14 @@ class Lasting:
             self._making = self._chores.start(self._make())
 
     async def take(self, limits: RunLimits) -> Prepared:
-        """A process for one job.
+        """A process for one job, once those are dead that nobody waited for any longer.
 
         Raises:
             SandboxBroken: the container is gone.
         """
         async with self._taking:
+            if self._leaving:
+                await asyncio.wait(self._leaving)
             spare = await self._take_spare()
             if spare is not None and (not spare.usable or not limits.within(self._usual)):
                 await spare.discard()
@@ -52,15 +55,17 @@ class Lasting:
             try:
                 await self._limit(taken)
             except BaseException:
-                await asyncio.shield(self.give_back(taken))
+                await to_the_end(self.give_back(taken))
                 raise
             return taken
 
     async def give_back(self, taken: Prepared) -> None:
-        """The job is over, or is ended now."""
-        await taken.discard()
-        self._at_work.pop(taken.group, None)
-        self.refill()
+        """The job is over, or is ended now. What is overdue goes on ending: only the next job waits."""
+        leaving = self._chores.start(self._end(taken))
+        self._leaving.add(leaving)
+        leaving.add_done_callback(self._leaving.discard)
+        if not taken.overdue:
+            await asyncio.wait([leaving])
 
     @contextlib.asynccontextmanager
     async def serving(self) -> AsyncIterator[Prepared]:
@@ -82,12 +87,17 @@ class Lasting:
         try:
             yield own
         finally:
-            await asyncio.shield(own.discard())
+            await to_the_end(own.discard())
 
     def note(self, ended: Ended | None) -> None:
         """What a run has left."""
         if ended is not None:
             self._kept_bytes = ended.kept_bytes
+
+    async def _end(self, taken: Prepared) -> None:
+        await taken.discard()
+        self._at_work.pop(taken.group, None)
+        self.refill()
 
     async def _take_spare(self) -> Prepared | None:
         if self._making is not None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from sandbox.docker.attached import Attached
 from sandbox.docker.boot import SINGLE, UID, run_settings
+from sandbox.docker.chores import to_the_end
 from sandbox.docker.container import Container
 from sandbox.docker.control import Ended
 from sandbox.docker.engine import plain_socket
@@ -17,7 +18,8 @@ from sandbox.limits import RunLimits
 from sandbox.output import Stream
 
 _START_S = 30.0
-_END_S = 5.0
+_END_S = 20.0
+"""A busy machine has so long to end what runs; whoever wants the container next waits."""
 _LAST_WORDS = 4096
 _LONGEST_HEADER = 1 << 20
 _PIECE = 1 << 20
@@ -37,6 +39,8 @@ class Prepared:
         """In the container's folders when it was ready, with what has been written through it since."""
         self.ended: asyncio.Future[Ended] = container.control.ended(group)
         """Set when every process of it is dead."""
+        self.overdue = False
+        """Somebody has waited for its end, and goes on without it."""
         attached.on_data, attached.on_end = self._hear, self._said.set
 
     @property
@@ -231,7 +235,7 @@ async def prepare(container: Container, limits: RunLimits, *, tidy: bool) -> Pre
         await prepared.confine(limits, tidy=tidy)
     except BaseException:
         if prepared is not None:
-            await asyncio.shield(prepared.discard())
+            await to_the_end(prepared.discard())
         else:
             control.drop(group)
             control.forget(group)

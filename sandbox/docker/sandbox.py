@@ -13,7 +13,7 @@ from sandbox.capabilities import require_kept
 from sandbox.contract import Capability, OnOutput, Running
 from sandbox.docker import files as filing
 from sandbox.docker.boot import Recipe
-from sandbox.docker.chores import Chores
+from sandbox.docker.chores import Chores, to_the_end
 from sandbox.docker.container import Container, open_container
 from sandbox.docker.control import Ended
 from sandbox.docker.engine import Engine, connect
@@ -96,7 +96,7 @@ class DockerSandbox:
                 lasting.note(ended)
                 return result
             finally:
-                await asyncio.shield(lasting.give_back(taken))
+                await to_the_end(lasting.give_back(taken))
 
     async def start(
         self,
@@ -131,7 +131,7 @@ class DockerSandbox:
             await execution.begin(job)
         except BaseException:
             execution.close()
-            await asyncio.shield(done())
+            await to_the_end(done())
             raise
         return running
 
@@ -169,7 +169,7 @@ class DockerSandbox:
         """End every process, and give back whatever the sandbox held. Idempotent."""
         if self._closing is None:
             self._closing = asyncio.create_task(self._close())
-        await asyncio.shield(self._closing)
+        await to_the_end(self._closing)
 
     async def _close(self) -> None:
         async with self._settling:

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 
-from sandbox.docker.chores import Chores
+from sandbox.docker.chores import Chores, to_the_end
 from sandbox.docker.container import Container, open_container
 from sandbox.docker.engine import Engine
 from sandbox.docker.prepared import Prepared, prepare
@@ -101,7 +101,7 @@ class Spares:
         try:
             return await prepare(container, limits, tidy=False)
         except BaseException:
-            await asyncio.shield(container.remove())
+            await to_the_end(container.remove())
             raise
 
     def _refill(self) -> None:
@@ -156,4 +156,4 @@ async def another(taken: Prepared, usual: RunLimits) -> AsyncIterator[Prepared]:
     try:
         yield own
     finally:
-        await asyncio.shield(own.discard())
+        await to_the_end(own.discard())

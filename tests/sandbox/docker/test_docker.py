@@ -227,6 +227,41 @@ async def test_opening_can_be_cancelled_at_any_moment() -> None:
     assert await containers(this_process().mark) == []
 
 
+async def test_closing_can_be_cancelled_at_any_moment_and_ends_all_the_same() -> None:
+    async def use(used: asyncio.Event) -> None:
+        async with open_docker(POLICY) as box:
+            await asyncio.gather(*(box.run(PythonCode(source="print(1)"), fresh=True) for _ in range(2)))
+            used.set()
+
+    for delay in (0, 0.02, 0.1):
+        used = asyncio.Event()
+        task = asyncio.create_task(use(used))
+        await used.wait()
+        await asyncio.sleep(delay)  # anywhere in the middle
+
+        for _ in range(2):
+            task.cancel()
+            await asyncio.sleep(0)
+
+        with suppress(asyncio.CancelledError):
+            await task
+        assert await containers(this_process().mark) == []
+
+
+async def test_a_run_that_is_cancelled_leaves_the_next_one_its_own_limits(box: DockerSandbox) -> None:
+    for delay in (0.001, 0.003, 0.006, 0.01):
+        await box.manifest()  # a process waits for the next job now
+        task = asyncio.create_task(box.run(FOREVER, limits=Limits(memory_mb=64)))
+        await asyncio.sleep(delay)  # anywhere in the middle
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+        result = await box.run(PythonCode(source="print(len(b'x' * (256 << 20)))"))
+
+        assert result.stdout == f"{256 << 20}\n"
+
+
 async def test_a_missing_image_says_how_to_build_it() -> None:
     with pytest.raises(BackendMissing, match="coder sandbox build --tag no-such-image:1"):
         async with open_docker(Policy(image="no-such-image:1")):
@@ -380,6 +415,7 @@ async def test_an_engine_that_falls_silent_does_not_hold_up_a_deadline(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("sandbox.docker.engine._ANSWER_S", 2)
+    monkeypatch.setattr("sandbox.docker.prepared._END_S", 2)
     async with line(tmp_path, monkeypatch) as engine, open_docker(POLICY) as box:
         result = await box.run(FOREVER, limits=Limits(wall_s=1), on_output=lambda *_: engine.silence())
 
@@ -388,6 +424,25 @@ async def test_an_engine_that_falls_silent_does_not_hold_up_a_deadline(
         with pytest.raises(SandboxBroken):
             await box.run(FOREVER)
     assert await wait_until_none_of(this_process().mark, seconds=5) == []
+
+
+async def test_a_container_that_answers_late_costs_a_result_no_time_and_the_sandbox_nothing() -> None:
+    client = docker.from_env()
+    async with open_docker(POLICY) as box:
+        await box.write("kept.txt", b"kept")
+        (name,) = await containers(this_process().mark)
+        try:
+            result = await box.run(
+                FOREVER, limits=Limits(wall_s=1), on_output=lambda *_: client.api.pause(name.lstrip("/"))
+            )
+        finally:
+            client.api.unpause(name.lstrip("/"))
+            client.close()
+
+        assert (result.status, result.stdout) == ("timeout", "on\n")
+        assert result.wall_s < 2
+        processes = Command(argv=("sh", "-c", "cat kept.txt; ls /proc | grep -c '^[0-9]'"))
+        assert (await box.run(processes)).stdout == "kept4\n"
 
 
 _OWNER = """
