@@ -1,6 +1,5 @@
 """The events of a benchmark: what it is about, each verdict, how it ended. Its report is a fold over them."""
 
-from collections.abc import Iterable
 from typing import ClassVar
 
 from pydantic import BaseModel, ConfigDict
@@ -21,7 +20,7 @@ class _Body(BaseModel):
 
     def draft(self) -> Draft:
         """This body as an event that waits for its number."""
-        return Draft(type=self.type, body=self.model_dump(mode="json"))
+        return Draft(type=self.type, body=self.model_dump(mode="json", exclude_defaults=True))
 
 
 class BenchStarted(_Body):
@@ -80,8 +79,8 @@ class RunLog:
         if not events or events[0].type != BenchStarted.type:
             raise BadRun(f"{self.run} is no benchmark's run. See them with: coder bench list --runs")
         self.started = BenchStarted.model_validate(events[0].body)
-        self.judged = _judged(events)
         self._seq = events[-1].seq
+        self.judged = _judged(events)
 
     async def begin(self, started: BenchStarted) -> None:
         """Write the first event."""
@@ -116,5 +115,12 @@ class RunLog:
         self._seq = events[-1].seq
 
 
-def _judged(events: Iterable[Event]) -> list[BenchJudged]:
-    return [BenchJudged.model_validate(event.body) for event in events if event.type == BenchJudged.type]
+def _judged(events: list[Event]) -> list[BenchJudged]:
+    """The samples that events tell of. The events are let go as they are read: there may be many."""
+    judged = []
+    events.reverse()
+    while events:
+        event = events.pop()
+        if event.type == BenchJudged.type:
+            judged.append(BenchJudged.model_validate(event.body))
+    return judged
