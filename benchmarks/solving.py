@@ -1,6 +1,10 @@
 """The solver that a model is: each attempt takes the same loop as `coder solve`, on what is shown only."""
 
+import tempfile
+from pathlib import Path
+
 from benchmarks.attempt import Attempt, Shown
+from benchmarks.suite import ScriptRun
 from coder.doors import solve
 from coder.models.model import Model
 from coder.run import Run
@@ -23,10 +27,11 @@ class ModelSolver:
             SandboxError: no sandbox can be had here.
         """
         settings = self._settings.model_copy(update={"seed": seed})
-        task = Task(prompt=case.prompt, checks=case.visible)
-        run = await solve(task, settings=settings, model=self._model, log=self._log)
+        with tempfile.TemporaryDirectory(prefix="coder-bench-") as folder:
+            task = _task(case, Path(folder) / "repository")
+            run = await solve(task, settings=settings, model=self._model, log=self._log)
         return Attempt(
-            text=_module(run),
+            text=run.patch if case.kind == "repository" else _module(run),
             error=run.error,
             exit_code=run.exit_code if run.error is not None else 0,
             run_id=run.run_id,
@@ -36,6 +41,22 @@ class ModelSolver:
             cost_usd=run.cost,
             seconds=run.seconds,
         )
+
+
+def _task(case: Shown, folder: Path) -> Task:
+    """What a model is asked: the prompt, with the runs that a script is shown, or with a copy of the tree."""
+    if case.kind == "repository":
+        for path, content in case.files.items():
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            (folder / path).write_bytes(content)
+        return Task(prompt=case.prompt, workspace=folder)
+    shown = "".join(_example(run) for run in case.runs)
+    return Task(prompt=case.prompt + shown, checks=case.visible)
+
+
+def _example(run: ScriptRun) -> str:
+    arguments = f" with the arguments {' '.join(run.arguments)}" if run.arguments else ""
+    return f"\n\nFor the input{arguments}:\n{run.stdin}\nit prints:\n{run.stdout}"
 
 
 def _module(run: Run) -> str:

@@ -7,11 +7,12 @@ import pytest_asyncio
 
 from benchmarks.attempt import Attempt, Shown, Solver, shown
 from benchmarks.judge.judge import Judge, open_judge
+from benchmarks.patch import apply_patch
 from benchmarks.runlog import BenchStarted, RunLog
 from benchmarks.runner import IN_A_ROW, Job, run_jobs
 from benchmarks.selection import Selection
 from benchmarks.solving import ModelSolver
-from benchmarks.suite import FunctionCase, ScriptCase, ScriptRun, Suite
+from benchmarks.suite import FunctionCase, RepositoryCase, ScriptCase, ScriptRun, Suite
 from coder.errors import MachineError, ModelError
 from coder.models.scripted import Scripted
 from coder.settings import Budget, Settings
@@ -197,6 +198,22 @@ async def test_the_judges_own_sandboxes_are_not_a_solvers(judge: Judge) -> None:
     async with open_sandbox(Policy()) as box:
         assert await box.manifest() == {}
     assert await (await judge.sandboxes()).candidate.manifest() == {}
+
+
+async def test_a_repository_is_answered_by_a_patch_of_its_tree() -> None:
+    case = RepositoryCase(
+        id="r/0",
+        prompt="Make add in calc.py return the sum of a and b.",
+        files={"calc.py": b"def add(a, b):\n    return a - b\n", "README.md": b"calc\n"},
+        hidden_tests={"test_calc.py": f"# {CANARY}\n"},
+    )
+    answer = "calc.py\n```python\ndef add(a, b):\n    return a + b\n```"
+    settings = Settings(budget=Budget(samples=1, repairs=0, calls=1), plan=False, keep=True)
+    solver = ModelSolver(Scripted([answer]), settings, log=MemoryLog())
+
+    attempt = await solver(shown(case), sample=0, seed=0)
+
+    assert apply_patch(case.files, attempt.text)["calc.py"] == b"def add(a, b):\n    return a + b\n"
 
 
 SCRIPT = SUITE.cases[-1]
