@@ -217,9 +217,14 @@ def checked(values: Mapping[str, object], called: Callable[[str], str]) -> Confi
         first = error.errors()[0]
         name = called(_key(str(first["loc"][0])))
         raise UsageError(
-            f"{name}: {first['msg'].removeprefix('Value error, ')}, not {first['input']!r}."
+            f"{name}: {first['msg'].removeprefix('Value error, ')}{_but_was(first['input'])}."
         ) from error
     return config
+
+
+def _but_was(value: object) -> str:
+    """What was given instead; nothing for several words, of which the message names the wrong one."""
+    return "" if isinstance(value, tuple) else f", not {value!r}"
 
 
 def _recorded(model: str) -> str:

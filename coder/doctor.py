@@ -82,6 +82,7 @@ async def _sandboxes(named: str | None, python: Path | None) -> list[Finding]:
     rows = [
         Finding(name=f"sandbox {report.name}", works=report.works, needed=False, text=report.detail)
         for report in reports
+        if report.automatic or report.name == named
     ]
     wanted = named if named not in (None, "auto") else await _automatic(python)
     works = wanted in [report.name for report in reports if report.works]

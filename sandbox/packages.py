@@ -50,8 +50,12 @@ def with_kernel(interpreter: Interpreter) -> Interpreter:
     """The interpreter with our packages beside it, unless it has a kernel itself or could not use ours."""
     root = interpreter.venv or interpreter.prefix
     has_own = any(root.glob("lib*/python3.*/*-packages/ipykernel"))
-    fits = interpreter.version == sys.version_info[:2] and sys.implementation.name == "cpython"
-    return interpreter if has_own or not fits else replace(interpreter, packages=_ours())
+    return interpreter if has_own or not fits(interpreter) else replace(interpreter, packages=_ours())
+
+
+def fits(interpreter: Interpreter) -> bool:
+    """Whether it can use the packages of the Python that runs us."""
+    return interpreter.version == sys.version_info[:2] and sys.implementation.name == "cpython"
 
 
 @functools.cache

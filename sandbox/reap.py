@@ -11,6 +11,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from sandbox.errors import BackendMissing, SandboxError
@@ -28,8 +29,17 @@ _KEEPERS = ("sandbox/launch.py", "sandbox.starter")
 """What stands in the command line of a keeper, whose last argument is its owner's mark."""
 
 
-async def reap() -> list[str]:
-    """Remove all leftovers of this machine and of its Docker engine; says what was removed.
+@dataclass(frozen=True, slots=True)
+class Reaped:
+    """What `reap` has done."""
+
+    removed: list[str]
+    not_seen: str | None
+    """Why containers were not looked for; None where they were."""
+
+
+async def reap() -> Reaped:
+    """Remove all leftovers of this machine and of its Docker engine.
 
     Raises:
         SandboxBroken: an engine is there and refused.
@@ -38,9 +48,10 @@ async def reap() -> list[str]:
     try:
         from sandbox.docker.labels import reap_containers
 
-        return [*removed, *(f"container {name}" for name in await reap_containers())]
-    except BackendMissing:
-        return removed
+        containers = await reap_containers()
+    except BackendMissing as error:
+        return Reaped(removed, not_seen=str(error))
+    return Reaped([*removed, *(f"container {name}" for name in containers)], not_seen=None)
 
 
 def reap_leftovers() -> list[str]:

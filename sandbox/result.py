@@ -40,6 +40,7 @@ class Result(BaseModel):
     wall_s: float = 0.0
     cpu_s: float = 0.0
     max_rss_mb: float = 0.0
+    """Most memory at a time; 0.0 where nothing counted it, or an earlier run had more."""
     killed_by: KilledBy | None = None
     artifacts: tuple[Artifact, ...] = ()
     """Of a fresh run: the files that its program wrote, by path."""

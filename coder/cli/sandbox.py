@@ -42,7 +42,7 @@ class Examined(BaseModel):
     backends: list[BackendReport]
 
 
-@app.command()
+@app.command(short_help="What works here, and what keeps each guarantee.")
 def doctor(
     backend: Annotated[
         str | None, typer.Option("--backend", metavar="NAME", help="Look at this one only.")
@@ -68,7 +68,7 @@ def doctor(
     raise typer.Exit(0 if ready else NOT_READY)
 
 
-@app.command()
+@app.command(short_help="Build the image of --sandbox docker.")
 def build(
     base: Annotated[
         str | None,
@@ -128,7 +128,7 @@ def build(
         typer.echo(f"  next   coder run --sandbox docker{named} -c 'print(1)'")
 
 
-@app.command()
+@app.command(short_help="Remove what was left where owners were killed.")
 def reap(json: Json = False) -> None:
     """Remove what sandboxes left whose owners were killed: containers, processes, cgroups, folders.
 
@@ -136,13 +136,15 @@ def reap(json: Json = False) -> None:
     """
     from sandbox.reap import reap as remove_leftovers
 
-    removed = asyncio.run(remove_leftovers())
+    done = asyncio.run(remove_leftovers())
     if json:
-        typer.echo(json_format.dumps({"removed": removed}, indent=2))
+        typer.echo(json_format.dumps({"removed": done.removed, "not_seen": done.not_seen}, indent=2))
         return
-    typer.echo(f"✓ removed {len(removed)}" if removed else "✓ nothing was left over")
-    for each in removed:
+    typer.echo(f"✓ removed {len(done.removed)}" if done.removed else "✓ nothing was left over")
+    for each in done.removed:
         typer.echo(f"  {one_line(each, width=_WIDTH)}")
+    if done.not_seen:
+        print(one_line(f"no containers were looked for: {done.not_seen}", width=_WIDTH), file=sys.stderr)
 
 
 async def _examine(policy: Policy) -> Examined:
@@ -169,12 +171,13 @@ def _show(found: Examined, *, ready: bool, named: str | None) -> None:
     for report in found.backends:
         usual = report.automatic
         sign = "✓" if report.works and usual else "·"
-        detail = report.detail if usual else f"{report.detail}; never used unless it is named"
+        detail = report.detail if usual else f"{report.detail.rstrip('.')}; never used unless it is named"
         typer.echo(f"{sign} {report.name:<12}  {one_line(detail, width=_WIDTH)}")
         if report.fix:
             typer.echo(f"    next  {report.fix}")
+        width = max((len(each.guarantee) for each in report.capabilities), default=0)
         for each in report.capabilities:
-            typer.echo(f"    {_SIGNS[each.kept]} {each.guarantee:<14}  {_mechanism(each)}")
+            typer.echo(f"    {_SIGNS[each.kept]} {each.guarantee:<{width}}  {_mechanism(each)}")
 
 
 def _mechanism(kept: Capability) -> str:

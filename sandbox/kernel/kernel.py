@@ -227,7 +227,7 @@ class Kernel:
     async def _start_one(self) -> Session:
         if not self._is_apart and self._ending:
             await asyncio.wait(self._ending)
-        install = install_command(self.sandbox, self._policy)
+        install = install_command(self.sandbox.backend, self._policy.python)
         return await Session.boot(self.sandbox, self._policy.processes, install=install)
 
 

@@ -1,12 +1,23 @@
 """What to say where there is no ipykernel."""
 
-from sandbox.contract import Sandbox
+import sys
+from pathlib import Path
+
 from sandbox.interpreter import describe
-from sandbox.policy import Policy
+from sandbox.packages import fits
 
 
-def install_command(sandbox: Sandbox, policy: Policy) -> str:
-    """The command that gives the sandbox's interpreter a kernel."""
-    if sandbox.backend == "docker":
+def install_command(backend: str, python: Path | None) -> str:
+    """The command that gives programs of a backend a kernel.
+
+    It names our own Python wherever theirs can borrow from that: theirs may be Debian's, which refuses pip.
+
+    Args:
+        backend: where programs run.
+        python: the interpreter that the policy names; None for the usual one.
+    """
+    if backend == "docker":
         return "coder sandbox build"
-    return f"{describe(policy.python).path} -m pip install ipykernel jupyter_client"
+    theirs = describe(python)
+    named = sys.executable if fits(theirs) else theirs.path
+    return f"{named} -m pip install ipykernel jupyter_client"

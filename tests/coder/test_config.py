@@ -109,7 +109,7 @@ def test_toml_that_is_broken_is_named_with_its_line(user_file: Path) -> None:
 def test_a_value_out_of_bounds_is_named_with_its_key_and_file(user_file: Path, text: str, named: str) -> None:
     says(user_file, text)
 
-    with pytest.raises(UsageError, match=rf"config\.toml: {named}: .*not "):
+    with pytest.raises(UsageError, match=rf"config\.toml: {named}: "):
         loaded(user_file)
 
 

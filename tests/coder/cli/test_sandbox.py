@@ -128,6 +128,17 @@ def test_what_a_dead_owner_left_is_removed_and_said(
     assert str(alive) not in done.out
 
 
+def test_an_engine_that_no_one_reached_is_said_where_leftovers_are_removed(
+    console: Console, tmp_path: Path
+) -> None:
+    nowhere = f"unix://{tmp_path}/no.sock"
+
+    done = console.run("sandbox", "reap", TMPDIR=str(tmp_path), DOCKER_HOST=nowhere)
+
+    assert done.code == 0
+    assert "no containers were looked for: No Docker engine answers" in done.err
+
+
 def test_help_of_each_of_its_commands_is_short_for_everyone(console: Console) -> None:
     for name in ("doctor", "build", "reap"):
         assert f"Usage: coder sandbox {name}" in console.run("sandbox", name, "-h").out

@@ -348,6 +348,7 @@ def test_without_a_backend_nothing_runs_and_the_command_that_helps_is_named(
     assert endpoint.requests == []
     assert doctor.code == 5
     assert doctor.out.startswith("✗ coder solve can't work yet")
+    assert "unsafe-host" not in doctor.out  # no place for a program unless it is named
 
 
 def test_a_data_folder_that_cannot_be_made_ends_with_5_and_names_it(console: Console) -> None:
