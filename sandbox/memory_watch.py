@@ -26,6 +26,11 @@ def holds_more(root: int, limit: int, *, sockets: bool = True) -> bool:
     return sum(_proportional(pid) for pid in tree) > limit
 
 
+def count_processes(root: int) -> int:
+    """How many a process and its descendants are."""
+    return len(_tree(root))
+
+
 def _tree(root: int) -> list[int]:
     found, new = [], [root]
     while new:

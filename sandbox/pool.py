@@ -5,7 +5,7 @@ import json
 import os
 import socket
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from sandbox.cgroups import Group, Groups
@@ -13,6 +13,7 @@ from sandbox.child import Child
 from sandbox.errors import SandboxBroken
 from sandbox.inner.wire import send_with_fds
 from sandbox.limits import RunLimits
+from sandbox.memory_watch import count_processes, holds_more
 from sandbox.proxy import Network
 from sandbox.verify import namespaces_of, verify
 
@@ -20,6 +21,9 @@ _EXTRA_PROCESSES = 2
 """The reaper, and a moment of overlap while a process is replaced."""
 _OLDEST_S = 600.0
 """A child that nobody wanted for so long is replaced: what it was isolated for is long past."""
+_LOOK_S = 0.5
+_AT_REST = 2
+"""Processes of a child that waits: the reaper and the program-to-be."""
 
 
 class Pool:
@@ -38,8 +42,13 @@ class Pool:
         oldest_s: float = _OLDEST_S,
         network: Network | None = None,
         namespaces: bool = True,
+        foreign: bool = False,
     ) -> None:
-        """`fresh` children get a workspace of their own, and `take_workspace` gives it."""
+        """`fresh` children get a workspace of their own, and `take_workspace` gives it.
+
+        In children of a `foreign` environment code that nobody has read runs before a run begins, when
+        Python starts: they are looked at while they wait.
+        """
         self._fresh, self._network, self._namespaces = fresh, network, namespaces
         self._control, self._usual, self._groups, self._without = control, usual, groups, without
         self._apart_from = (namespaces_of("self"), namespaces_of(server))
@@ -53,6 +62,8 @@ class Pool:
         self._broken: SandboxBroken | None = None
         self._alive: set[Child] = set()
         self.lent: set[Child] = set()
+        self._restless: set[Child] = set()
+        self._look_again = _later(_LOOK_S, self._look) if foreign and "rest" not in without else None
 
     def fill(self) -> None:
         """Ask for children until enough are ready or on their way."""
@@ -89,6 +100,8 @@ class Pool:
     def break_down(self, reason: SandboxBroken) -> None:
         """The server is gone: nobody gets a child any more."""
         self._broken = self._broken or reason
+        if self._look_again is not None:
+            self._look_again.cancel()
         while self._waiting:
             waiter = self._waiting.popleft()
             if not waiter.done():
@@ -182,8 +195,7 @@ class Pool:
                 waiter.set_exception(child.failure)
         elif waiter is None:
             self._idle.append(child)
-            loop = asyncio.get_running_loop()
-            self._retiring[child] = loop.call_later(self._oldest_s, self._retire, child)
+            self._retiring[child] = _later(self._oldest_s, self._retire, child)
         elif waiter.done():
             child.discard()
         else:
@@ -195,12 +207,38 @@ class Pool:
         child.discard()
         self.fill()
 
+    def _look(self) -> None:
+        """End waiting children that hold too much or go on working, and make none in advance any more."""
+        for child in (*self._idle, *self._coming):
+            if child.reaper is None:
+                continue
+            works = child in self._idle and count_processes(child.reaper) > _AT_REST
+            if (works and child in self._restless) or self._holds_too_much(child.reaper):
+                self._size = 0
+                if child in self._idle:
+                    self._idle.remove(child)
+                    self._retiring.pop(child).cancel()
+                child.discard()
+            self._restless = (self._restless | {child}) if works else (self._restless - {child})
+        self._restless &= self._alive
+        self._look_again = _later(_LOOK_S, self._look)
+
+    def _holds_too_much(self, reaper: int) -> bool:
+        """Where no cgroup counts."""
+        if self._groups is not None or "memory" in self._without:
+            return False
+        return holds_more(reaper, self._usual.memory_mb << 20, sockets="net" not in self._without)
+
     def _next_waiter(self) -> "asyncio.Future[Child] | None":
         while self._waiting:
             waiter = self._waiting.popleft()
             if not waiter.done():
                 return waiter
         return None
+
+
+def _later(seconds: float, call: Callable[..., None], *given: object) -> asyncio.TimerHandle:
+    return asyncio.get_running_loop().call_later(seconds, call, *given)
 
 
 def _of_group(limits: RunLimits) -> dict[str, int]:

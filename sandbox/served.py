@@ -239,6 +239,7 @@ class ServedSandbox:
             preload=self._policy.preload,
             network=self._build.network,
             namespaces=self._build.namespaces,
+            foreign=self._server.interpreter.venv is not None or bool(self._policy.preload),
         )
 
     def _break_down(self, reason: SandboxBroken) -> None:

@@ -1,7 +1,10 @@
 """Children that wait to be lent: how many, for how long, and what 200 runs at once get."""
 
 import asyncio
+import venv
 from collections.abc import AsyncIterator
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
@@ -73,3 +76,38 @@ async def test_two_hundred_runs_that_are_cancelled_at_once_leave_a_sandbox_that_
         await asyncio.gather(*running, return_exceptions=True)
 
         assert (await box.run(PythonCode(source="print(1)"))).stdout == "1\n"
+
+
+WORKS = "import os; os.fork() or os.execvp('sh', ['sh', '-c', 'while :; do sleep 1; done'])"
+HOLDS = "import sys; sys.held = bytearray(range(256)) * (1 << 20)"
+SLOW = "import subprocess; subprocess.run(['sleep', '0.1'])"
+
+
+@pytest.mark.parametrize(
+    ("line", "without", "stays"),
+    [
+        (WORKS, {"cgroup"}, False),
+        (WORKS, set(), False),
+        (WORKS, {"rest"}, True),
+        (HOLDS, {"cgroup"}, False),
+        (HOLDS, {"cgroup", "rest"}, True),
+        (SLOW, {"cgroup"}, True),
+    ],
+)
+async def test_what_an_environment_starts_with_python_does_not_go_on_between_runs(
+    tmp_path: Path, line: str, without: set[str], stays: bool
+) -> None:
+    venv.create(tmp_path / "v", with_pip=False, symlinks=True)
+    (packages,) = (tmp_path / "v" / "lib").glob("python*/site-packages")
+    (packages / "started.pth").write_text(f"{line}\n")
+    policy = Policy(python=tmp_path / "v" / "bin" / "python", memory_mb=128)
+
+    async with open_bubblewrap(policy, without=frozenset(without)) as box:
+        waits = await _idle(box._pool)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(2 if stays else 20):
+                await waits.gone.wait()
+
+        assert waits.gone.is_set() is not stays
+        result = await box.run(PythonCode(source="print('ran')"))
+        assert result.stdout == "ran\n" or line == HOLDS, result
