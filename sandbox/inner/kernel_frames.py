@@ -1,5 +1,6 @@
 """What the host and the client of a kernel say to each other: a kind, the number of a cell, and the rest."""
 
+import re
 import struct
 
 EXECUTE, INTERRUPT, PING = b"X", b"I", b"P"
@@ -19,3 +20,5 @@ MAX_RICH = (16 << 20) - 4096
 """Bytes of one rich output."""
 MAX_TYPE = 100
 """Characters of the name of its type."""
+TYPE = re.compile(r"[a-z]+/[A-Za-z0-9.+_-]+", re.ASCII)
+"""What such a name is made of."""

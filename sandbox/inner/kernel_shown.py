@@ -20,6 +20,7 @@ from sandbox.inner.kernel_frames import (
     RICH_HEAD,
     STDERR,
     STDOUT,
+    TYPE,
 )
 
 if TYPE_CHECKING:
@@ -83,13 +84,11 @@ class Shown:
             if name is not None:
                 self._named[name] = number
         for kind, value in rich.items():
-            content = _content(kind, value)
-            if content is None or len(content) > MAX_RICH or len(kind) > MAX_TYPE:
+            content = _content(kind, value) if TYPE.fullmatch(kind) and len(kind) <= MAX_TYPE else None
+            if content is None or len(content) > MAX_RICH:
                 self._send(LEFT_OUT, b"")
             else:
-                self._send(
-                    RICH, RICH_HEAD.pack(number, len(kind)) + kind.encode("ascii", "replace") + content
-                )
+                self._send(RICH, RICH_HEAD.pack(number, len(kind)) + kind.encode() + content)
 
     def _text(self, kind: bytes, text: str) -> None:
         if kind == STDOUT and text:

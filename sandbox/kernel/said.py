@@ -3,7 +3,6 @@
 Every frame is one kind with fields of fixed sizes; what isn't exactly that is no frame.
 """
 
-import re
 from dataclasses import dataclass
 from typing import Literal
 
@@ -23,9 +22,8 @@ from sandbox.inner.kernel_frames import (
     RICH_HEAD,
     STDERR,
     STDOUT,
+    TYPE,
 )
-
-_TYPE = re.compile(r"[a-z]+/[A-Za-z0-9.+_-]+", re.ASCII)
 
 
 class BadFrame(ValueError):
@@ -109,7 +107,7 @@ def _rich(content: bytes) -> Rich:
     number, length = RICH_HEAD.unpack_from(content)
     end = RICH_HEAD.size + length
     name = content[RICH_HEAD.size : end].decode("ascii", "replace")
-    if length > MAX_TYPE or len(content) < end or _TYPE.fullmatch(name) is None:
+    if length > MAX_TYPE or len(content) < end or TYPE.fullmatch(name) is None:
         raise BadFrame("a rich output of no type")
     if len(content) - end > MAX_RICH:
         raise BadFrame("a rich output that is too large")

@@ -146,6 +146,19 @@ async def test_a_rich_output_that_is_too_large_is_counted(kernel: Kernel) -> Non
     assert await is_served(kernel)
 
 
+async def test_a_rich_output_of_no_type_is_counted_and_costs_no_kernel(kernel: Kernel) -> None:
+    await prepare(kernel)
+
+    result = await kernel.execute(
+        "display({'text/plain': 'p', 'IMAGE/PNG': 'x', '../../x': 'x', 'text/\xe9': 'x', 'text/x': 'x'},"
+        " raw=True)"
+    )
+
+    assert (result.status, result.stdout, result.artifacts_left_out) == ("ok", "p\n", 3)
+    assert [item.content for item in result.artifacts] == [b"x"]
+    assert (await kernel.execute("kept")).stdout == "'kept'\n"
+
+
 async def test_what_a_thread_prints_between_cells_is_in_none(kernel: Kernel) -> None:
     await prepare(kernel)
     await kernel.execute(
