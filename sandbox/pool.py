@@ -1,6 +1,7 @@
 """Children isolated in advance, so that a run costs its program and little else."""
 
 import asyncio
+import errno
 import json
 import os
 import socket
@@ -89,8 +90,18 @@ class Pool:
         if not self._idle:
             self.fill()
         if child.group is not None and limits != self._usual and "memory" not in self._without:
-            child.group.limit(**_of_group(limits))
+            self._tighten(child, child.group, limits)
         return child
+
+    def _tighten(self, child: Child, group: Group, limits: RunLimits) -> None:
+        try:
+            group.limit(**_of_group(limits))
+        except OSError as error:
+            child.kill(outright=True)
+            if error.errno != errno.EBUSY:
+                self.give_back(child)
+                raise SandboxBroken(f"A run of the sandbox could not be limited: {error}") from error
+            group.killed_before -= 1  # it holds more already: version 2 kills it then, and version 1 refuses
 
     def give_back(self, child: Child) -> None:
         """The run is over; the child is used up."""

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox import Policy, PythonCode, SandboxBroken, open_sandbox
+from sandbox import Limits, Policy, PythonCode, SandboxBroken, open_sandbox
 from sandbox.bubblewrap import open_bubblewrap
 from sandbox.child import Child
 from sandbox.limits import resolve
@@ -97,10 +97,7 @@ SLOW = "import subprocess; subprocess.run(['sleep', '0.1'])"
 async def test_what_an_environment_starts_with_python_does_not_go_on_between_runs(
     tmp_path: Path, line: str, without: set[str], stays: bool
 ) -> None:
-    venv.create(tmp_path / "v", with_pip=False, symlinks=True)
-    (packages,) = (tmp_path / "v" / "lib").glob("python*/site-packages")
-    (packages / "started.pth").write_text(f"{line}\n")
-    policy = Policy(python=tmp_path / "v" / "bin" / "python", memory_mb=128)
+    policy = Policy(python=_environment(tmp_path, line), memory_mb=128)
 
     async with open_bubblewrap(policy, without=frozenset(without)) as box:
         waits = await _idle(box._pool)
@@ -111,3 +108,25 @@ async def test_what_an_environment_starts_with_python_does_not_go_on_between_run
         assert waits.gone.is_set() is not stays
         result = await box.run(PythonCode(source="print('ran')"))
         assert result.stdout == "ran\n" or line == HOLDS, result
+
+
+async def test_a_run_whose_environment_holds_more_than_it_may_is_out_of_memory(tmp_path: Path) -> None:
+    policy = Policy(
+        python=_environment(tmp_path, "import sys; sys.held = bytearray(range(256)) * (40 << 12)")
+    )
+    async with open_bubblewrap(policy) as box:
+        await _idle(box._pool)
+        for fresh in (False, True):
+            little = await box.run(PythonCode(source=""), limits=Limits(memory_mb=16), fresh=fresh)
+            enough = await box.run(PythonCode(source=""), limits=Limits(memory_mb=100), fresh=fresh)
+
+            assert (little.status, little.killed_by, enough.status) == ("oom", "memory", "ok")
+        assert not box._pool.lent
+
+
+def _environment(place: Path, line: str) -> Path:
+    """The Python of a virtual environment that does something when it starts."""
+    venv.create(place / "v", with_pip=False, symlinks=True)
+    (packages,) = (place / "v" / "lib").glob("python*/site-packages")
+    (packages / "started.pth").write_text(f"{line}\n")
+    return place / "v" / "bin" / "python"
