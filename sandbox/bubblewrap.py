@@ -14,7 +14,7 @@ from typing import Literal
 from sandbox.capabilities import capabilities_of_one_wall, require_kept, with_hosts, with_processors
 from sandbox.contract import Capability
 from sandbox.disk_watch import DiskBounds
-from sandbox.errors import PolicyUnmet, SandboxBroken
+from sandbox.errors import BackendMissing, PolicyUnmet, SandboxBroken
 from sandbox.one_wall import one_wall
 from sandbox.outside import Outside
 from sandbox.policy import Policy
@@ -92,6 +92,12 @@ async def _opened(wanted: _Wanted, walls: Walls) -> ServedSandbox:
     )
     try:
         sandbox = _around(server, wanted, walls)
+    except PermissionError as error:
+        await server.close()
+        raise BackendMissing(
+            f"Root may not look at its own sandbox here ({error}), as in a container without CAP_SYS_PTRACE. "
+            "Start as an ordinary user, or give that capability."
+        ) from error
     except BaseException:
         await server.close()
         raise

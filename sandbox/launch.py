@@ -115,9 +115,7 @@ def _build(specification: "dict[str, Any]") -> None:
     uid = specification["uid"]
     if os.getuid() == 0:
         folders = bind_privately(specification["folders"])
-        os.setgroups([])
-        os.setresgid(uid, uid, uid)
-        os.setresuid(uid, uid, uid)
+        _step_down(uid)
     else:
         folders = specification["folders"]
     os.umask(0o022)
@@ -126,6 +124,18 @@ def _build(specification: "dict[str, Any]") -> None:
         command += ["--ro-bind", source, target]
     command += specification["after"]
     os.execv(specification["bwrap"], command)
+
+
+def _step_down(uid: int) -> None:
+    """Be an ordinary user."""
+    try:
+        os.setgroups([])
+        os.setresgid(uid, uid, uid)
+        os.setresuid(uid, uid, uid)
+    except OSError as error:
+        raise OSError(
+            error.errno, f"root can't become user {uid} here: start it as an ordinary user"
+        ) from None
 
 
 def bind_privately(folders: "dict[str, str]") -> "dict[str, str]":

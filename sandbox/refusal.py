@@ -27,6 +27,10 @@ profile bwrap /usr/bin/bwrap flags=(unconfined) {
 bubblewrap may make namespaces, but what runs in it may not: then each run gets a bubblewrap of its own."""
 _SIGNS = ("uid map", "new namespace", "user namespace", "clone into new", "unshare", "userns", "rtm_newaddr")
 _DENIED = ("operation not permitted", "permission denied")
+_CONTAINER = " ".join(f"--security-opt {name}=unconfined" for name in ("seccomp", "apparmor", "systempaths"))
+"""The last one: a new /proc may only be mounted where nothing of the old one is covered."""
+_CONTAINER_OF_ROOT = "--user 1000:1000 "
+"""Root in a container lacks the rights of root that its own steps need; a user needs none."""
 _PRIVILEGED = ("mount", "pivot_root", "sethostname", "capset")
 """What user namespaces are for: AppArmor can grant one and deny all that it gives the right to."""
 
@@ -70,7 +74,8 @@ def explain(said: str, *, kernel: Path = KERNEL) -> BackendMissing:
     """
     heard = said.strip()
     if not _is_refusal(heard.lower()):
-        return BackendMissing(f"bubblewrap could not start the sandbox: {heard or 'it said nothing'}")
+        said_last = heard.splitlines()[-1].strip() if heard else "it said nothing"
+        return BackendMissing(f"The sandbox could not be started: {said_last}")
     return NamespacesRefused(f"{_why(kernel)} (it said: {heard.splitlines()[-1]}). {_help(kernel)}")
 
 
@@ -104,8 +109,8 @@ def _help(kernel: Path) -> str:
     if _number(kernel / MOST) == 0:
         return f"Allow them with: sudo sysctl {_switch(MOST)}=15000"
     return (
-        "Inside a container, start it with: "
-        "--security-opt seccomp=unconfined --security-opt apparmor=unconfined"
+        "In a container that is as it is, --sandbox restricted works, and keeps less; "
+        f"one of your own, start it with: {_CONTAINER_OF_ROOT if os.geteuid() == 0 else ''}{_CONTAINER}"
     )
 
 

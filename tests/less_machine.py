@@ -21,6 +21,11 @@ def no_network() -> tuple[str, ...]:
     return (*_SAME, "--unshare-net")
 
 
+def less_root(*capabilities: str) -> tuple[str, ...]:
+    """What stands before a command whose root is to lack some capabilities, as a container's does."""
+    return (*_SAME, *(word for name in capabilities for word in ("--cap-drop", name)))
+
+
 def run_on_small_disk(place: Path, size: int, *command: str) -> "subprocess.CompletedProcess[str]":
     """Run a command to its end where a folder is an empty disk of so many bytes."""
     return subprocess.run([*small_disk(place, size), *command], capture_output=True, text=True, timeout=120)

@@ -1,5 +1,6 @@
 """What is said where namespaces are refused, by the words of bubblewrap and the kernel's switches."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -71,4 +72,7 @@ def test_a_limit_of_no_user_namespaces_is_answered_by_a_limit(tmp_path: Path) ->
 def test_where_no_switch_says_why_it_may_be_a_container(tmp_path: Path) -> None:
     refusal = explain(REFUSED[2], kernel=machine(tmp_path, apparmor="0", clone="1", most="63000"))
 
-    assert "Inside a container, start it with: --security-opt seccomp=unconfined" in str(refusal)
+    root = "--user 1000:1000 " if os.geteuid() == 0 else ""
+    assert f"start it with: {root}--security-opt seccomp=unconfined" in str(refusal)
+    assert str(refusal).endswith("--security-opt systempaths=unconfined")
+    assert "--sandbox restricted" in str(refusal)
