@@ -128,7 +128,7 @@ def _capabilities(server: Server) -> Sequence[Capability]:
         "environment": ("empty environment at the start of each run", False),
         "other processes": (parted, False),
         "names of other processes": (None, False),
-        "other runs": (f"{parted}; one workspace" if parted else None, False),
+        "other runs": (f"signals: {landlock}; one workspace" if scoped else None, False),
         "nothing left": (ends if scoped or own_uid else None, False),
         "privileges": (
             "no capabilities, no_new_privs, a uid of its own" if own_uid else "no_new_privs",
