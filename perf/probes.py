@@ -75,16 +75,22 @@ def judged(column: Column, data: Path) -> list[dict[str, Any]]:
             ended = run_as_ordinary_user(_AS_A_USER.format(given=given, report=_REPORT), timeout_s=LONGEST_S)
             found: list[dict[str, Any]] = json.loads(ended.stdout.partition(_REPORT)[2])
             return found
-        with tempfile.TemporaryDirectory() as place, open(f"{place}/said", "wb") as said:
+        with tempfile.TemporaryDirectory() as place, open(f"{place}/said", "w+b") as said:
+            report = f"{place}/report.json"
             subprocess.run(
-                [sys.executable, str(runner), str(ADAPTER), str(probes), f"{place}/report.json"],
+                [sys.executable, str(runner), str(ADAPTER), str(probes), report],
                 env=os.environ | column.settings | {"PYTHONPATH": str(REPOSITORY)},
                 stdout=said,
                 stderr=subprocess.STDOUT,
                 timeout=LONGEST_S,
                 check=False,
             )
-            rows: list[dict[str, Any]] = json.loads(Path(place, "report.json").read_text())
+            if not os.path.exists(report):
+                said.seek(0)
+                raise SystemExit(
+                    f"The runner made no report:\n{said.read()[-2000:].decode('utf-8', 'replace')}"
+                )
+            rows: list[dict[str, Any]] = json.loads(Path(report).read_text())
             return rows
 
 

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from sandbox.capabilities import require_kept
+from sandbox.capabilities import require_kept, with_processors
 from sandbox.cgroups import Groups
 from sandbox.contract import Capability
 from sandbox.disk_watch import DiskBounds
@@ -56,7 +56,9 @@ async def open_alone(
     lacking = without | holding.without
     server = await start_server(policy, _Builder(holding), without=lacking, landlock=landlock)
     try:
-        capabilities = tuple(holding.describe(server))
+        capabilities = with_processors(
+            holding.describe(server), policy.cpus, counted=server.counts_processors
+        )
         require_kept(policy, capabilities)
         size = policy.disk_mb << 20
         bounds = None if "disk" in without else DiskBounds(size, policy.files, folder=server.folder)

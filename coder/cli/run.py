@@ -170,6 +170,8 @@ async def _run_in_sandbox(
 ) -> tuple[Result, str]:
     put = outlet.put if outlet is not None else None
     async with open_sandbox(job.policy, backend=backend) as box, outlet or nullcontext():
+        if any(item.guarantee == "processors" and item.kept == "none" for item in box.capabilities()):
+            _say(["no control group can be made here: --cpus holds only a program that asks for no more"])
         if job.cells is not None:
             result = await _run_cells(box, job, job.cells, put)
         else:

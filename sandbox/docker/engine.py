@@ -3,6 +3,7 @@
 import asyncio
 import os
 import socket
+import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -112,14 +113,14 @@ def open_client(*, answer_s: float) -> "DockerClient":
         import docker
     except ImportError as error:
         raise BackendMissing(
-            "The Docker backend needs its Python package. Install it with: pip install 'coder-agent[docker]'"
+            f"The Docker backend needs a package. Install it with: {sys.executable} -m pip install docker"
         ) from error
     place = _place()
     settings = {**os.environ, **({"DOCKER_HOST": place} if place else {})}
     try:
         return docker.from_env(timeout=int(answer_s), max_pool_size=_CONNECTIONS, environment=settings)
     except (docker.errors.DockerException, OSError) as error:
-        raise BackendMissing(_advice(str(error), place)) from error
+        raise BackendMissing(_advice(_cause(error), place)) from error
 
 
 def plain_socket(stream: object) -> socket.socket:
@@ -161,6 +162,16 @@ def _place() -> str | None:
 
 def _uid() -> int:
     return os.getuid() if hasattr(os, "getuid") else 0
+
+
+def _cause(error: BaseException) -> str:
+    """What the system said, below what the SDK and its libraries made of it."""
+    below: BaseException | None = error
+    while below is not None:
+        if isinstance(below, OSError) and below.strerror:
+            return below.strerror
+        below = below.__cause__ or below.__context__
+    return str(error)
 
 
 def _advice(said: str, place: str | None) -> str:

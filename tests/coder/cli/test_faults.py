@@ -263,3 +263,14 @@ def test_a_program_that_prints_without_end_or_bytes_of_any_kind_is_told_in_a_few
     assert done.code == 3
     assert len(done.err) < 2000
     assert "Traceback" not in done.err
+
+
+def test_processors_that_nothing_keeps_are_said(console: Console) -> None:
+    run = ("run", "--cpus", "0.5", "-c", "print(1)")
+
+    kept = console.run(*run)
+    unkept = run_where(console, read_only(Path("/sys/fs/cgroup")), *run)
+
+    assert (kept.code, unkept.code, unkept.out) == (0, 0, "1\n"), unkept.err
+    assert "no control group can be made here" in unkept.err
+    assert "control group" not in kept.err
