@@ -11,7 +11,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from sandbox.inner import kernel_client, kernel_process
-from sandbox.inner.kernel_frames import MISSING, NUMBER
+from sandbox.inner.kernel_frames import LOADED, MISSING, NUMBER
 from sandbox.inner.root import KERNEL
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ def main(channel: Channel, arguments: dict[str, Any]) -> None:
     """Start a kernel and serve cells until the host, the kernel or this process is gone.
 
     `home` is a folder that isn't there yet: a start reads nothing that the cells of another kernel have left.
+    With `waits` all is loaded, and nothing written, until the host says to start.
     """
     home = str(arguments["home"])
     if not _can_import():
@@ -35,8 +36,12 @@ def main(channel: Channel, arguments: dict[str, Any]) -> None:
     for name, folder in _FOLDERS.items():
         os.environ[name] = f"{home}/{folder}"
     os.environ["JUPYTER_NO_CONFIG"] = "1"
-    connection = kernel_client.prepare(home)
     kernel_process.load()
+    if arguments["waits"]:
+        channel.send(LOADED + NUMBER.pack(0))
+        if channel.receive() is None:
+            return
+    connection = kernel_client.prepare(home)
     # Forked, not started anew: what both need is imported once, and there are no threads yet.
     pid = os.fork()
     if pid == 0:

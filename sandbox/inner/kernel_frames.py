@@ -3,10 +3,11 @@
 import re
 import struct
 
-EXECUTE, INTERRUPT, PING = b"X", b"I", b"P"
-"""From the host: run this source; interrupt what runs; say that you are READY. The latter two are bare."""
-READY, MISSING, BEGUN, DONE = b"R", b"N", b"B", b"D"
-"""From the client: the kernel is up; there is no ipykernel (both of cell 0); a cell begins; it has ended."""
+EXECUTE, INTERRUPT, PING, START = b"X", b"I", b"P", b"S"
+"""From the host: run this source; and, bare: interrupt what runs; say that you are READY; start."""
+LOADED, READY, MISSING, BEGUN, DONE = b"W", b"R", b"N", b"B", b"D"
+"""From the client, of cell 0: START is waited for; the kernel is up; there is no ipykernel. Of a cell: it
+begins; it has ended."""
 STDOUT, STDERR, RICH, LEFT_OUT, CLEAR = b"O", b"E", b"M", b"L", b"C"
 """Of a cell: text; one output in one rich type; one that can't be sent; forget all that was shown so far."""
 NUMBER = struct.Struct("<I")

@@ -27,7 +27,8 @@ MAX_SOURCE = 1 << 22
 _BEGUN = Sign("begun")
 _APART = ("bubblewrap",)
 """Backends that give each kernel a /tmp and processes of its own. Elsewhere the cells of one kernel could
-reach another, so that none is kept ready, and none starts before the one before it has ended."""
+reach the files of another, so that one is kept loaded only, and none starts before the one before it has
+ended."""
 
 
 class Kernel:
@@ -44,7 +45,7 @@ class Kernel:
         """Its workspace is the one that cells find themselves in; files last over a restart."""
         self._policy, self._without = policy, without
         self._is_apart = sandbox.backend in _APART
-        self._wants_spare = spare and self._is_apart
+        self._wants_spare = spare
         self._turn = asyncio.Lock()
         self._cells = 0
         self._session: Session | None = None
@@ -196,7 +197,7 @@ class Kernel:
                     self._retire(self._session)
                     continue
             if self._wants_spare and self._coming is None:
-                self._coming = self._boot()
+                self._coming = self._boot(spare=True)
             return self._session
         raise SandboxBroken("Two kernels ended before they were given a cell.")
 
@@ -207,7 +208,10 @@ class Kernel:
             is_new = self._coming is None
             coming = self._coming = self._coming or self._boot()
             try:
-                return await asyncio.shield(coming)
+                session = await asyncio.shield(coming)
+                if session.waits:
+                    await self._start_loaded(session)
+                return session
             except asyncio.CancelledError:
                 if (
                     coming.cancelled() and self._closed
@@ -221,14 +225,23 @@ class Kernel:
                 if coming.done():
                     self._coming = None
 
-    def _boot(self) -> "asyncio.Task[Session]":
-        return asyncio.ensure_future(self._start_one())
+    def _boot(self, *, spare: bool = False) -> "asyncio.Task[Session]":
+        return asyncio.ensure_future(self._start_one(waits=spare and not self._is_apart))
 
-    async def _start_one(self) -> Session:
-        if not self._is_apart and self._ending:
+    async def _start_one(self, *, waits: bool) -> Session:
+        if not self._is_apart and not waits and self._ending:
             await asyncio.wait(self._ending)
         install = install_command(self.sandbox.backend, self._policy.python)
-        return await Session.boot(self.sandbox, self._policy.processes, install=install)
+        return await Session.boot(self.sandbox, self._policy.processes, install=install, waits=waits)
+
+    async def _start_loaded(self, session: Session) -> None:
+        try:
+            if self._ending:
+                await asyncio.wait(self._ending)
+            await session.start()
+        except BaseException:
+            self._retire(session)
+            raise
 
 
 async def _interrupt(session: Session, reader: "asyncio.Task[Done | None]", grace_s: float | None) -> None:

@@ -39,8 +39,8 @@ async def kernel_in(
     Args:
         sandbox: where; opened with `policy.kernel`, unless its interpreter has ipykernel itself.
         policy: the one that it was opened with.
-        spare: keep a second kernel started, so that a restart takes no time; only where the backend keeps one
-            from the cells of the other, as bubblewrap does.
+        spare: keep a second kernel started, so that a restart takes no time; where the backend doesn't keep
+            it from the cells of the first one, as Docker, it is loaded only.
         without: mechanisms to leave off, by name; only tests do, to see a cell escape.
 
     Raises:

@@ -12,6 +12,7 @@ from sandbox.inner.kernel_frames import (
     DONE,
     ENDING,
     LEFT_OUT,
+    LOADED,
     MAX_RICH,
     MAX_TEXT,
     MAX_TYPE,
@@ -34,7 +35,7 @@ class BadFrame(ValueError):
 class Sign:
     """One of the things that are said without more."""
 
-    name: Literal["ready", "missing", "begun", "clear", "left out"]
+    name: Literal["loaded", "ready", "missing", "begun", "clear", "left out"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +68,7 @@ class Done:
 Said = Sign | Text | Rich | Done
 
 _SIGNS: dict[bytes, Sign] = {
+    LOADED: Sign("loaded"),
     READY: Sign("ready"),
     MISSING: Sign("missing"),
     BEGUN: Sign("begun"),

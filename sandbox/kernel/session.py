@@ -3,22 +3,25 @@
 import asyncio
 import secrets
 from collections.abc import Callable
+from contextlib import suppress
 
 from sandbox.contract import Running, Sandbox
 from sandbox.errors import BackendMissing, SandboxBroken
-from sandbox.inner.kernel_frames import EXECUTE, INTERRUPT, NUMBER, PING
+from sandbox.inner.kernel_frames import EXECUTE, INTERRUPT, NUMBER, PING, START
 from sandbox.kernel.said import BadFrame, Done, Said, Sign, read_frame
 from sandbox.policy import Limits
 from sandbox.result import Result
 
 _BOOT_S = 60.0
 _PING_S = 2.0
+_START_S = 10.0
+"""For what is loaded; cells of the kernel before it may have stopped it."""
 _OWN_PROCESSES = 32
 """Threads of the kernel and of its client, beside what the policy gives to cells."""
 _AT_ONCE = 16
 """Frames that may be taken in one go: whoever floods would keep the clocks from being looked at."""
 _LONGEST_S = 86_400.0
-_READY, _MISSING = Sign("ready"), Sign("missing")
+_LOADED, _READY, _MISSING = Sign("loaded"), Sign("ready"), Sign("missing")
 
 
 class Session:
@@ -26,17 +29,20 @@ class Session:
 
     def __init__(self, running: Running) -> None:
         self._running = running
+        self.waits = False
+        """It is loaded, and `start` makes a kernel of it."""
         self._sending = asyncio.Lock()
         self._ending: asyncio.Task[Result | None] | None = None
 
     @classmethod
-    async def boot(cls, sandbox: Sandbox, processes: int, *, install: str) -> "Session":
+    async def boot(cls, sandbox: Sandbox, processes: int, *, install: str, waits: bool = False) -> "Session":
         """Start a kernel and wait until it can take a cell.
 
         Args:
             sandbox: where.
             processes: how many the cells may have.
             install: the command that helps where there is no ipykernel.
+            waits: only load it, so that no cell of another one can have been near it.
 
         Raises:
             BackendMissing: the sandbox's interpreter has no ipykernel.
@@ -46,18 +52,35 @@ class Session:
             wall_s=_LONGEST_S, cpu_s=_LONGEST_S, processes=min(processes + _OWN_PROCESSES, 1 << 16)
         )
         home = f"/tmp/.kernel-{secrets.token_hex(8)}"
-        session = cls(await sandbox.start("kernel", {"home": home}, limits=limits))
+        session = cls(await sandbox.start("kernel", {"home": home, "waits": waits}, limits=limits))
+        await session._hear_first(_LOADED if waits else _READY, _BOOT_S, install)
+        session.waits = waits
+        return session
+
+    async def start(self) -> None:
+        """Make a kernel of what is loaded.
+
+        Raises:
+            SandboxBroken: it didn't start; the message holds its last words.
+        """
+        with suppress(SandboxBroken):  # it is gone: what follows says how
+            await self._send(START)
+        await self._hear_first(_READY, _START_S, install="")
+        self.waits = False
+
+    async def _hear_first(self, wanted: Sign, seconds: float, install: str) -> None:
+        """Wait until it says that it has come so far; where it doesn't, it is ended."""
         try:
-            async with asyncio.timeout(_BOOT_S):
-                said = await session._receive()
+            async with asyncio.timeout(seconds):
+                said = await self._receive()
         except TimeoutError:
             said = None
         except BaseException:
-            await session.end()
+            await self.end()
             raise
-        if said is not None and said[1] == _READY:
-            return session
-        result = await session.end()
+        if said is not None and said[1] == wanted:
+            return
+        result = await self.end()
         if result is None:
             raise SandboxBroken("The sandbox stopped working while a kernel started in it.")
         if said is not None and said[1] == _MISSING:
