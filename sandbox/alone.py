@@ -135,15 +135,16 @@ class _Builder:
 
 def _plan(interpreter: Interpreter, rules: Sequence[tuple[str, str]]) -> Plan:
     base = new_folder()
-    python = interpreter.venv / "bin" / "python" if interpreter.venv else interpreter.executable
     names = ("python", "python3") if interpreter.venv is None else ()
     return Plan(
-        command=(str(python), "-I", "-S", "-c", START.format(f"{base}/opt/lib")),
+        # Never the one of a virtual environment, which nobody may have read: nothing holds this process yet.
+        command=(str(interpreter.executable), "-I", "-S", "-c", START.format(f"{base}/opt/lib")),
         base=base,
         files={**inner_files(interpreter.version), "/bin": None},
         links={f"/bin/{name}": str(interpreter.executable) for name in names},
         rules=(*rules, (f"{base}/opt", "read and execute"), (f"{base}/bin", "read and execute")),
         environment=_library_path(interpreter),
+        beside=str(interpreter.venv) if interpreter.venv else None,
     )
 
 

@@ -69,11 +69,21 @@ def find_interpreter(
     if explicit is not None:
         return describe(explicit)
     if workspace is not None and (workspace / ".venv" / "pyvenv.cfg").is_file():
-        return describe(workspace / ".venv" / "bin" / "python")
+        return _of_workspace(describe(workspace / ".venv" / "bin" / "python"), workspace.resolve())
     active = environ.get("VIRTUAL_ENV")
     if active and not _same(Path(active), Path(sys.prefix)):
         return describe(Path(active) / "bin" / "python")
     return describe(None)
+
+
+def _of_workspace(found: Interpreter, workspace: Path) -> Interpreter:
+    """A virtual environment may come with a repository: it holds packages, and its base is the machine's."""
+    if found.executable.is_relative_to(workspace) and not _holds_home(workspace):
+        raise ValueError(
+            f"{found.path} is {found.executable}, an interpreter that came with the folder itself. "
+            "Name it with --python if you trust it, or another one."
+        )
+    return found
 
 
 def describe(path: Path | None) -> Interpreter:
@@ -88,6 +98,12 @@ def describe(path: Path | None) -> Interpreter:
     venv = root if (root / "pyvenv.cfg").is_file() else None
     executable = _base_of(named, venv)
     version = _version(executable)
+    for shown in (executable.parent.parent, venv):
+        if shown is not None and not shown.is_relative_to(_SYSTEM) and _holds_home(shown):
+            raise ValueError(
+                f"{named} can't be shown to programs without all of {shown}, where your home folder is. "
+                "Name another with --python."
+            )
     if version < OLDEST:
         raise ValueError(
             f"{named} is Python {version[0]}.{version[1]}; programs in a sandbox need 3.8 or newer."
@@ -142,6 +158,10 @@ def _own_folder(prefix: Path) -> tuple[Path, ...]:
     """Where this product is installed, when that is inside the prefix that programs will see."""
     own = Path(__file__).resolve().parent.parent
     return (own,) if own.is_relative_to(prefix) else ()
+
+
+def _holds_home(folder: Path) -> bool:
+    return Path(os.path.expanduser("~")).resolve().is_relative_to(folder.resolve())
 
 
 def _same(one: Path, other: Path) -> bool:

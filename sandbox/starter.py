@@ -151,6 +151,7 @@ class Starter:
             "workspace": "/w" if in_wall else workspace,
             "environment": own,
             "namespaces": in_wall,
+            "venv": self._given["beside"],
             "rules": None if in_wall else [*self._given["rules"], *_rules(workspace, f"{folder}/tmp")],
         }
         content = os.memfd_create("settings", 0)

@@ -49,6 +49,9 @@ class Plan:
     """There too: symbolic links by path."""
     venv: str | None = None
     """Where a virtual environment appears among the folders."""
+    beside: str | None = None
+    """A virtual environment at its own place, where there is no wall: a run's Python, which is the base one,
+    is told of it only behind its walls."""
     python: str = ""
     """The base interpreter as programs see it."""
     rules: tuple[tuple[str, str], ...] = ()

@@ -25,7 +25,8 @@ def main(descriptor: int) -> int:
     Settings: `walls` (what the host asked of all runs), `rlimits`, `fresh`, the numbers of the sockets
     `status` and `work` and of the `groups` that it joins, `workspace`, `environment` (what the program finds
     besides what its job says), and `namespaces`: whether this run has its own. Without them also `rules` for
-    Landlock, and `others`: how many processes its uid has that don't count, None where nobody knows.
+    Landlock, `others`: how many processes its uid has that don't count, None where nobody knows, and `venv`:
+    where the virtual environment is on this machine, None where there is none.
     """
     with open(descriptor, "rb") as file:
         settings: dict[str, Any] = json.load(file)
@@ -60,7 +61,7 @@ def main(descriptor: int) -> int:
 def _wait_for_job(settings: dict[str, Any], walls: Walls, work: socket.socket, others: int) -> int:
     """Let the host look at this process first; only then may code of the task's interpreter run in it."""
     own = [os.open(settings["workspace"], os.O_PATH | os.O_DIRECTORY)] if settings["fresh"] else []
-    site = Site()
+    site = Site(settings["venv"]) if settings["venv"] else Site()
     wire.send_with_fds(work, wire.READY, own)
     for descriptor in own:
         os.close(descriptor)

@@ -27,14 +27,16 @@ _ALONE = b"one thread"
 class Site:
     """What `site` has done, and what is left of it."""
 
-    def __init__(self) -> None:
+    def __init__(self, venv: str = VENV) -> None:
+        """`venv` is where the virtual environment is, if there is one."""
         self._lines: list[tuple[str, str]] = []
         self._customized = True
         self._read = sys.version_info[:2] <= _NEWEST
-        if os.path.isdir(VENV):
-            sys.executable = f"{VENV}/bin/python"
+        self._has_venv = os.path.isdir(venv)
+        if self._has_venv:
+            sys.executable = f"{venv}/bin/python"
             if sys.version_info >= (3, 14):
-                sys.prefix = sys.exec_prefix = VENV  # older ones set it in site itself
+                sys.prefix = sys.exec_prefix = venv  # older ones set it in site itself
         if self._read:
             self._read_only()
 
@@ -60,7 +62,7 @@ class Site:
         environment may come from anywhere: beside one nothing is run here, since what is run could import
         from it. Each run still does what fails, prints, or starts a thread.
         """
-        if self._read and self._customized and not os.path.isdir(VENV) and leaves_nothing(self.finish):
+        if self._read and self._customized and not self._has_venv and leaves_nothing(self.finish):
             self.finish()
             self._lines, self._customized = [], False
 

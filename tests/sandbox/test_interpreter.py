@@ -66,6 +66,33 @@ def test_then_the_one_of_the_workspace_then_the_active_one_then_the_base(environ
     assert find_interpreter(None, None, {}).venv is None
 
 
+def test_an_interpreter_that_came_with_the_folder_runs_only_when_it_is_named(tmp_path: Path) -> None:
+    library = tmp_path / "theirs" / "lib" / "python3.11"
+    library.mkdir(parents=True)
+    (library / "os.py").touch()
+    theirs = tmp_path / "theirs" / "bin" / "python3.11"
+    theirs.parent.mkdir()
+    theirs.touch(mode=0o755)
+    (tmp_path / ".venv" / "bin").mkdir(parents=True)
+    (tmp_path / ".venv" / "pyvenv.cfg").write_text("home = /usr/bin\n")
+    python = tmp_path / ".venv" / "bin" / "python"
+    python.symlink_to("../../theirs/bin/python3.11")
+
+    with pytest.raises(ValueError, match=r"came with the folder itself\. Name it with --python"):
+        find_interpreter(None, tmp_path, {})
+    assert find_interpreter(python, tmp_path, {}).executable == theirs
+
+
+@pytest.mark.parametrize("home", [".", "below/it"])
+def test_no_home_is_shown_with_an_interpreter(
+    environment: Path, home: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(environment / home))
+
+    with pytest.raises(ValueError, match="where your home folder is"):
+        describe(environment / "bin" / "python")
+
+
 def test_the_products_own_environment_is_never_taken_for_the_tasks() -> None:
     found = find_interpreter(None, None, {"VIRTUAL_ENV": sys.prefix})
 

@@ -3,7 +3,9 @@
 import asyncio
 import os
 import socket
+import tempfile
 import time
+import venv
 from collections.abc import Callable
 from pathlib import Path
 
@@ -137,6 +139,27 @@ async def test_an_interpreter_that_the_uid_of_programs_cannot_reach_is_told(tmp_
     with pytest.raises(BackendMissing, match=r"closed is closed to it\. Name another Python with --python"):
         async with open_restricted(Policy(python=python)):
             pass
+
+
+async def test_nothing_of_a_virtual_environment_runs_before_the_walls_are_up() -> None:
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        folder.chmod(0o777)
+        venv.create(folder / "v", with_pip=False, symlinks=True)
+        fake = folder / "v" / "bin" / "python"
+        fake.unlink()
+        fake.write_text(f'#!/bin/sh\ntouch {folder}/escaped\nexec {SYSTEM_PYTHON} "$@"\n')
+        fake.chmod(0o755)
+        (folder / "v" / "bin" / "python3").unlink()
+        (folder / "v" / "bin" / "python3").symlink_to(SYSTEM_PYTHON)
+        configuration = folder / "v" / "pyvenv.cfg"
+        configuration.write_text(f"home = {SYSTEM_PYTHON.parent}\n")
+
+        async with open_restricted(Policy(python=fake)) as box:
+            result = await box.run(PythonCode(source="import sys; print(sys.prefix)"))
+
+        assert result.stdout == f"{folder}/v\n", result
+        assert not (folder / "escaped").exists()
 
 
 async def test_a_strict_policy_is_refused_by_what_nothing_keeps() -> None:
