@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+import perf.probes
 from tests.docker_engine import require_docker
 from tests.ordinary_user import REPOSITORY
 
@@ -76,6 +77,18 @@ def test_all_probes_are_contained_in_fresh_runs_of_one_sandbox(tmp_path: Path, w
 
     assert len(judged) >= 70
     assert escaped(judged) == []
+
+
+def test_all_probes_are_contained_where_an_ordinary_user_opens_the_sandbox() -> None:
+    shared = os.environ.get("CODER_TEST_DATA")
+    if shared is None:
+        pytest.skip("CODER_TEST_DATA is not set: no shared probes")
+
+    column = perf.probes.Column("user", {"SANDBOX_DOOR": "fresh"}, as_user=True)
+    found = perf.probes.judged(column, Path(shared))
+
+    assert len(found) >= 70
+    assert escaped(found) == []
 
 
 def test_probes_that_are_about_files_are_contained_in_the_workspace_that_lasts(tmp_path: Path) -> None:
