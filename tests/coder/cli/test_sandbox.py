@@ -8,6 +8,7 @@ import pytest
 from sandbox.ladder import BY_NAME_ONLY
 from sandbox.owner import this_process
 from tests.coder.cli.console import Console
+from tests.docker_engine import turn_to_reap
 
 GUARANTEES = {"memory", "processes", "network", "host files", "privileges", "system calls", "nothing left"}
 
@@ -119,7 +120,8 @@ def test_what_a_dead_owner_left_is_removed_and_said(
     alive = tmp_path / f"coder-{this_process().mark}-alive"
     alive.mkdir()
 
-    done = console.run("sandbox", "reap", *flags, TMPDIR=str(tmp_path))
+    with turn_to_reap():
+        done = console.run("sandbox", "reap", *flags, TMPDIR=str(tmp_path))
 
     assert done.code == 0, done.err
     assert f"folder {left}" in done.out

@@ -30,6 +30,7 @@ from tests.docker_engine import (
     line,
     remove_containers,
     require_docker,
+    turn_to_reap,
     wait_until_none_of,
 )
 from tests.ordinary_user import REPOSITORY, run_as_ordinary_user
@@ -475,17 +476,18 @@ async def test_an_owner_that_is_killed_leaves_no_container(delay: float) -> None
 async def test_an_owner_that_is_killed_before_its_container_starts_needs_the_keeper(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, without: str
 ) -> None:
-    async with line(tmp_path, monkeypatch) as engine:
-        engine.swallow(b"/start ")
-        with _owner(without) as owner:
-            mark = (await asyncio.to_thread(owner.stdout.readline)).strip()  # type: ignore[union-attr]
-            await engine.swallowed.wait()
-            owner.kill()
+    with turn_to_reap():
+        async with line(tmp_path, monkeypatch) as engine:
+            engine.swallow(b"/start ")
+            with _owner(without) as owner:
+                mark = (await asyncio.to_thread(owner.stdout.readline)).strip()  # type: ignore[union-attr]
+                await engine.swallowed.wait()
+                owner.kill()
 
-        left = await wait_until_none_of(mark, seconds=5)
+            left = await wait_until_none_of(mark, seconds=5)
 
-    assert len(left) == (1 if without else 0)
-    assert {name.lstrip("/") for name in left} <= set(await reap_containers())
+        assert len(left) == (1 if without else 0)
+        assert {name.lstrip("/") for name in left} <= set(await reap_containers())
 
 
 _QUIET = """
@@ -520,9 +522,11 @@ async def test_reaping_removes_what_a_dead_owner_left_and_nothing_else(box: Dock
     me = this_process()
     dead = dataclasses.replace(me, started=me.started + 1).mark
     elsewhere = dataclasses.replace(me, boot="00000000", pid=1).mark
-    made = [_create(labels("x") | {OWNER: owner}) for owner in (dead, elsewhere)]
+    made: list[str] = []
     try:
-        reaped = await reap_containers()
+        with turn_to_reap():
+            made += [_create(labels("x") | {OWNER: owner}) for owner in (dead, elsewhere)]
+            reaped = await reap_containers()
 
         assert made[0] in reaped
         assert made[1] not in reaped
