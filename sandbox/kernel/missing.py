@@ -19,5 +19,5 @@ def install_command(backend: str, python: Path | None) -> str:
     if backend == "docker":
         return "coder sandbox build"
     theirs = describe(python)
-    named = sys.executable if fits(theirs) else theirs.path
+    named = sys.executable if backend == "bubblewrap" and fits(theirs) else theirs.path
     return f"{named} -m pip install ipykernel jupyter_client"

@@ -18,3 +18,7 @@ def test_our_own_python_is_to_get_the_packages_where_a_system_python_of_its_vers
 
 def test_a_container_gets_them_with_its_image() -> None:
     assert install_command("docker", None) == "coder sandbox build"
+
+
+def test_nothing_is_lent_where_no_wall_shows_it() -> None:
+    assert install_command("restricted", SYSTEM_PYTHON).startswith(f"{describe(SYSTEM_PYTHON).path} -m pip ")
