@@ -165,3 +165,19 @@ class Execution:
         if number == signal.SIGXCPU or (number == signal.SIGKILL and late):
             return "cpu"
         return None
+
+
+async def execute(
+    taken: Prepared,
+    job: Mapping[str, object],
+    allowed: RunLimits,
+    stdin: bytes | int,
+    on_output: OnOutput | None,
+) -> tuple[Result, Ended | None]:
+    """One job to its end; and what it has used, where all of it is known to be dead."""
+    execution = Execution(taken, allowed, on_output=on_output)
+    try:
+        await execution.begin(job, stdin=stdin)
+        return await execution.result(), execution.ended
+    finally:
+        execution.close()

@@ -6,7 +6,8 @@ from collections.abc import AsyncIterator
 
 from sandbox.docker.chores import Chores, to_the_end
 from sandbox.docker.control import Ended
-from sandbox.docker.prepared import Prepared, prepare
+from sandbox.docker.prepared import Prepared
+from sandbox.docker.preparing import prepare
 from sandbox.errors import SandboxError
 from sandbox.limits import RunLimits
 

@@ -7,11 +7,9 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
 
 from sandbox.docker.attached import Attached
-from sandbox.docker.boot import SINGLE, UID, run_settings
-from sandbox.docker.chores import to_the_end
+from sandbox.docker.boot import run_settings
 from sandbox.docker.container import Container
 from sandbox.docker.control import Ended
-from sandbox.docker.engine import plain_socket
 from sandbox.errors import FileRefused, PolicyUnmet, SandboxBroken
 from sandbox.inner.wire import HEADER, READY
 from sandbox.limits import RunLimits
@@ -204,45 +202,6 @@ class Prepared:
         return bytes(content)
 
 
-async def prepare(container: Container, limits: RunLimits, *, tidy: bool) -> Prepared:
-    """A new process in a container, ready for its job.
-
-    Args:
-        container: a running one.
-        limits: what its job may use at most.
-        tidy: whether nothing else runs there, so that what earlier runs left can be removed.
-
-    Raises:
-        PolicyUnmet: the image hasn't got a module that the policy preloads.
-        SandboxBroken: it could not be started.
-    """
-    control, engine = container.control, container.engine
-    if container.broken is not None:
-        raise container.broken
-    group = control.hold()
-    user = f"{0 if 'uid' in container.recipe.without else UID}:{group}"
-    prepared: Prepared | None = None
-    try:
-        made = await engine.ask(
-            "make a run", lambda api: api.exec_create(container.name, list(SINGLE), stdin=True, user=user)
-        )
-        assert made is not None
-        stream = await engine.ask(
-            "start a run", lambda api: plain_socket(api.exec_start(made["Id"], socket=True))
-        )
-        assert stream is not None
-        prepared = Prepared(container, made["Id"], group, Attached(stream, _ignore, _nothing))
-        await prepared.confine(limits, tidy=tidy)
-    except BaseException:
-        if prepared is not None:
-            await to_the_end(prepared.discard())
-        else:
-            control.drop(group)
-            control.forget(group)
-        raise
-    return prepared
-
-
 def frame(message: Mapping[str, object]) -> bytes:
     """A message as `sandbox.inner.single` reads it."""
     content = json.dumps(message).encode()
@@ -252,11 +211,3 @@ def frame(message: Mapping[str, object]) -> bytes:
 def rlimits_of(limits: RunLimits) -> dict[str, int | None]:
     """What the kernel holds each process to; the container's cgroup counts memory and processes."""
     return {**limits.rlimits(counted=True), "processes": None}
-
-
-def _ignore(stream: Stream, content: bytes) -> None:
-    """Nothing is said before somebody listens."""
-
-
-def _nothing() -> None:
-    """Nobody waits yet."""

@@ -15,21 +15,20 @@ from sandbox.docker import files as filing
 from sandbox.docker.boot import Recipe
 from sandbox.docker.chores import Chores, to_the_end
 from sandbox.docker.container import Container, open_container
-from sandbox.docker.control import Ended
 from sandbox.docker.engine import Engine, connect
-from sandbox.docker.execution import Execution
+from sandbox.docker.execution import Execution, execute
 from sandbox.docker.facts import capabilities_of
 from sandbox.docker.image import find_image
+from sandbox.docker.jobs import Jobs
 from sandbox.docker.keeper import keeper
 from sandbox.docker.labels import labels
 from sandbox.docker.lasting import Lasting
-from sandbox.docker.prepared import Prepared, rlimits_of
 from sandbox.docker.running import RunningEntry
 from sandbox.docker.spares import Spares, another
 from sandbox.errors import PolicyUnmet, SandboxBroken
 from sandbox.limits import RunLimits, resolve
 from sandbox.policy import Limits, Policy
-from sandbox.program import Command, Program
+from sandbox.program import Program
 from sandbox.result import Result
 
 _WORKSPACE_ALONE = 1
@@ -49,13 +48,7 @@ class DockerSandbox:
         self._turn, self._settling = asyncio.Lock(), asyncio.Lock()
         self._spares = Spares(engine, first, self._usual, self._chores)
         self._lasting: Lasting | None = None
-        self._environment = {
-            "PATH": first.facts.path,
-            "HOME": "/w",
-            "LANG": "C.UTF-8",
-            "USER": "sandbox",
-            **self._policy.environment,
-        }
+        self._jobs = Jobs(first.facts.path, self._policy.environment)
         self._closing: asyncio.Task[None] | None = None
 
     def capabilities(self) -> Sequence[Capability]:
@@ -85,14 +78,14 @@ class DockerSandbox:
         if files and not fresh:
             raise ValueError("Only a fresh run is given files; write() is for the workspace that lasts.")
         allowed = resolve(self._policy, limits)
-        job = self._job(program, allowed)
+        job = self._jobs.of(program, allowed)
         if fresh:
             return await self._run_fresh(job, allowed, stdin, on_output, files or {})
         async with self._turn:
             lasting = await self._settle()
             taken = await lasting.take(allowed)
             try:
-                result, ended = await _execute(taken, job, allowed, stdin, on_output)
+                result, ended = await execute(taken, job, allowed, stdin, on_output)
                 lasting.note(ended)
                 return result
             finally:
@@ -126,7 +119,7 @@ class DockerSandbox:
 
         execution = Execution(taken, allowed, on_output=None)
         running = RunningEntry(execution, taken, done=done)
-        job = {"kind": "entry", "entry": entry, "arguments": dict(arguments), **self._shared(allowed, {})}
+        job = self._jobs.of_entry(entry, arguments, allowed)
         try:
             await execution.begin(job)
         except BaseException:
@@ -204,7 +197,7 @@ class DockerSandbox:
         taken = await self._spares.take(allowed)
         try:
             await filing.lay(taken, given)
-            result, ended = await _execute(taken, job, allowed, stdin, on_output)
+            result, ended = await execute(taken, job, allowed, stdin, on_output)
             if ended is None or (not given and ended.kept_files <= _WORKSPACE_ALONE):
                 return result
             await taken.container.limit(self._usual, kept_bytes=ended.kept_bytes)
@@ -213,31 +206,6 @@ class DockerSandbox:
             return result.model_copy(update={"artifacts": artifacts, "artifacts_left_out": left_out})
         finally:
             self._spares.give_back(taken)
-
-    def _job(self, program: Program, limits: RunLimits) -> dict[str, object]:
-        if isinstance(program, Command):
-            return {"kind": "command", "argv": program.argv, **self._shared(limits, program.environment)}
-        named = {"source": program.source, "filename": program.filename, "arguments": program.arguments}
-        return {"kind": "python", **named, **self._shared(limits, {})}
-
-    def _shared(self, limits: RunLimits, more: Mapping[str, str]) -> dict[str, object]:
-        return {"environment": {**self._environment, **more}, "rlimits": rlimits_of(limits), "stdin": False}
-
-
-async def _execute(
-    taken: Prepared,
-    job: Mapping[str, object],
-    allowed: RunLimits,
-    stdin: bytes | int,
-    on_output: OnOutput | None,
-) -> tuple[Result, Ended | None]:
-    """One job to its end; and what it has used, where all of it is known to be dead."""
-    execution = Execution(taken, allowed, on_output=on_output)
-    try:
-        await execution.begin(job, stdin=stdin)
-        return await execution.result(), execution.ended
-    finally:
-        execution.close()
 
 
 @contextlib.asynccontextmanager

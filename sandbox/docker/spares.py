@@ -7,7 +7,8 @@ from collections.abc import AsyncIterator
 from sandbox.docker.chores import Chores, to_the_end
 from sandbox.docker.container import Container, open_container
 from sandbox.docker.engine import Engine
-from sandbox.docker.prepared import Prepared, prepare
+from sandbox.docker.prepared import Prepared
+from sandbox.docker.preparing import prepare
 from sandbox.errors import SandboxBroken, SandboxError
 from sandbox.limits import RunLimits
 
