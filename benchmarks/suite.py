@@ -78,6 +78,8 @@ class RepositoryCase(_Case):
     may_change: tuple[str, ...] | None = None
     """Globs of what a patch may touch; None: whatever isn't a test or a configuration of the tests."""
     environment: dict[str, str] = Field(default_factory=dict)
+    dependencies: tuple[str, ...] = ()
+    """Packages that the tests need, as pip takes them: one that is missing is named, none is installed."""
     image: str | None = None
     """The Docker image that the case needs; None: the suite's own interpreter."""
     tree: str | None = None

@@ -128,7 +128,15 @@ class Judge:
     async def _find_repository_mode(self, case: RepositoryCase) -> RepositoryMode:
         async with self._turns.shared():
             pair = await self.sandboxes()
-            return await find_repository_mode(pair.candidate, self._open, case)
+            mode = await find_repository_mode(pair.candidate, self._open, case)
+            if not any(mode.twins.values()):
+                return mode
+            judged = await judge_repository(pair.candidate, self._open, case, case.gold_patch or "", mode)
+            if judged.verdict.verdict == "passed":
+                return mode
+            # In another order its own patch may fail: nobody else's is judged by chance.
+            reason = f"its own patch fails among twins: {judged.verdict.detail}"[:500]
+            return mode.model_copy(update={"how": "plain", "twins": {}, "reason": reason})
 
     def _open(self) -> AbstractAsyncContextManager[Sandbox]:
         return open_sandbox(self._policy, backend=self._backend)

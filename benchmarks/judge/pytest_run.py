@@ -12,8 +12,10 @@ from importlib.resources import files
 from benchmarks.suite import RepositoryCase
 from sandbox import Command, Limits, Result, Sandbox
 
-_PYTEST = ("python", "-m", "pytest", "-q", "-p", "no:cacheprovider", "--tb=short", "--no-summary")
-"""Without a summary, since what hundreds of twins have to say of their failures is a flood."""
+_PYTEST = ("python", "-m", "pytest", "-q", "-p", "no:cacheprovider", "--tb=native", "--no-summary")
+"""Without a summary, since what hundreds of twins have to say of their failures is a flood. Python's own
+tracebacks, as pytest's parse the source of each frame, which costs memory, and may fail by itself: it ends
+the whole run, then."""
 _OURS = ("PYTHONPATH", "PYTEST_ADDOPTS")
 _PHASES = ("setup", "call", "teardown")
 _WALL_FACTOR, _WALL_MORE_S = 2.0, 10.0
@@ -29,6 +31,8 @@ class TestRun:
     """Node ids whose three phases all passed."""
     failures: dict[str, str] = field(default_factory=dict)
     """Of other node ids, and of files that could not be collected: the last lines of why."""
+    unended: frozenset[str] = frozenset()
+    """Those that began and came to no end: with such a one the process ended."""
     done: bool = False
     result: Result | None = None
 
@@ -85,16 +89,23 @@ def _read(result: Result, name: str, key: str) -> TestRun:
             case ["test", str(node), str(phase), str(outcome), str(text)]:
                 phases.setdefault(node, {})[phase] = outcome
                 if outcome != "passed":
-                    found.failures.setdefault(node, text or outcome)
+                    found.failures.setdefault(node, _innermost(text) or outcome)
             case ["collect", str(node), str(text)]:
                 found.failures.setdefault(node, text)
             case ["done", int()]:
                 found.done = True
     whole = dict.fromkeys(_PHASES, "passed")
     found.passed = {node for node, outcomes in phases.items() if outcomes == whole}
-    for node in phases.keys() - found.passed:
-        found.failures.setdefault(node, "it did not end")
+    found.unended = frozenset(phases.keys() - found.passed - found.failures.keys())
+    for node in found.unended:
+        found.failures[node] = "it did not end"
     return found
+
+
+def _innermost(text: str) -> str:
+    """A traceback from its last frame on."""
+    _, frame, last = text.rpartition("\n  File ")
+    return f"{frame.strip()} {last}" if frame else text
 
 
 def _words(line: bytes, key: str) -> list[object]:

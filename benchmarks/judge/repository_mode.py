@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict
 
 from benchmarks.judge.apart import Open, run_apart
 from benchmarks.judge.decoys import VARIANTS, disguise, test_names, variants_of
+from benchmarks.judge.needed import missing_packages
 from benchmarks.judge.pytest_run import TestRun, run_test_file
 from benchmarks.judge.tree import gold_tree, is_test_path
 from benchmarks.patch import PatchRefused
@@ -17,6 +18,8 @@ from sandbox import Sandbox
 
 TWINS = 2
 """Of each test, where so many fail with the case's own patch."""
+_TWIN_RUNS = 32
+"""Of one file, at most, to find twins that fail without ending the process."""
 
 
 Twins = dict[str, dict[int, tuple[str, ...]]]
@@ -109,7 +112,14 @@ async def _pin(
                 return RepositoryMode(how="broken", reason="the base passes already, without any patch")
             return RepositoryMode(how="plain", nodes=nodes, plugins=plugins)
         why = why or _why(runs, lacking)
-    return RepositoryMode(how="broken", reason=f"the case's own patch fails: {why}")
+    lacks = await missing_packages(sandbox, case.dependencies)
+    reason = f"the case's own patch fails: {why}"
+    if lacks:
+        reason = (
+            f"the interpreter has no {', '.join(lacks)}, which the case says it needs, and {reason} "
+            "(give an interpreter that has them: --python)"
+        )
+    return RepositoryMode(how="broken", reason=reason)
 
 
 async def _base_passes(
@@ -147,18 +157,40 @@ async def with_twins(
 async def _twins_of(
     sandbox: Sandbox, case: RepositoryCase, gold: Mapping[str, bytes], path: str, pinned: RepositoryMode
 ) -> Twins:
-    """Variants of the tests of one file that fail with the case's own patch, where the tests still pass."""
+    """Variants of the tests of one file that fail with the case's own patch, where the tests still pass.
+
+    One that ends the process takes the others with it, and is left out. One that can't be collected does so, too,
+    and as nobody knows which one it is, they are tried by halves.
+    """
     source = gold[path].decode("utf-8", "replace")
     wanted = {node.partition("::")[2].partition("[")[0] for node in pinned.nodes_of(path)}
-    names = [name for name in test_names(source) if name in wanted]
-    for most in (VARIANTS, 1):  # one twin that can't be collected takes the whole file with it
-        tried = {name: list(range(min(variants_of(source, name), most))) for name in names}
-        hidden = disguise(source, tried, random.Random(case.id))
+    waiting = [
+        [
+            (name, variant)
+            for name in test_names(source)
+            if name in wanted
+            for variant in range(min(variants_of(source, name), VARIANTS))
+        ]
+    ]
+    found: Twins = {}
+    for _ in range(_TWIN_RUNS):
+        if not waiting or not (tried := waiting.pop(0)):
+            break
+        chosen: dict[str, list[int]] = {}
+        for name, variant in tried:
+            chosen.setdefault(name, []).append(variant)
+        hidden = disguise(source, chosen, random.Random(case.id))
         tree = {**gold, path: hidden.source.encode()}
         run = await run_test_file(sandbox, case, tree, path, plugins=pinned.plugins)
         if run.done and run.passed:
-            return _valid(run, path, hidden.real, hidden.variants, pinned)
-    return {}
+            for name, variants in _valid(run, path, hidden.real, hidden.variants, pinned).items():
+                found[name] = dict(sorted({**found.get(name, {}), **variants}.items())[:TWINS])
+        elif unended := {hidden.variants.get(_split(node)[0]) for node in run.unended} - {None}:
+            waiting.insert(0, [one for one in tried if one not in unended])
+        elif len(tried) > 1:
+            middle = len(tried) // 2
+            waiting += [tried[:middle], tried[middle:]]
+    return found
 
 
 def _valid(

@@ -49,6 +49,7 @@ def repository_folder(folder: Path) -> RepositoryCase:
         pass_to_pass=node_ids(record, "PASS_TO_PASS", where),
         test_command=record.get("test_command"),
         pythonpath=record.get("pythonpath"),
+        dependencies=strings(record, "dependencies", where),
         image=record.get("image"),
     )
 

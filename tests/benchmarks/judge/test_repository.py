@@ -218,3 +218,44 @@ async def by_mode(judge: Judge, one: RepositoryCase, patch: str, mode: Repositor
     """The verdict of another way of judging than the case's own."""
     box = (await judge.sandboxes()).candidate
     return (await judge_repository(box, open_sandbox, one, patch, mode)).verdict
+
+
+async def test_a_twin_that_ends_the_process_does_not_cost_the_others(judge: Judge) -> None:
+    text = CLASSES_HIDDEN["test_stack.py"].replace(
+        "self.assertEqual(one.pop(), 8)", "assert 3 == one.only(3)"
+    )
+    ending = "\n    def only(self, n):\n        import os\n        return n if n == 3 else os._exit(1)\n"
+    gold = {"stack.py": CLASSES_GOLD["stack.py"] + ending}
+    one = stack().model_copy(
+        update={"id": "ending", "hidden_tests": {"test_stack.py": text}, "gold_patch": diff(CLASSES, gold)}
+    )
+
+    mode = await judge.repository_mode(one)
+
+    assert mode.how == "decoyed"
+    assert list(mode.twins["test_stack.py"]["StackTest::test_pop"]) == [1]
+
+
+async def test_a_package_that_the_interpreter_lacks_is_named(judge: Judge) -> None:
+    tests = {path: f"import nowhere_to_be_had\n{text}" for path, text in HIDDEN.items()}
+    lacking = case(id="lacking", hidden_tests=tests, dependencies=("pytest>=7", "nowhere-to-be-had[x]<3"))
+
+    verdict = await judge.judge(lacking, diff(BASE, GOLD))
+
+    assert verdict.verdict == "infrastructure"
+    assert "has no nowhere-to-be-had, which" in verdict.detail
+    assert "--python" in verdict.detail
+
+
+async def test_where_the_own_patch_fails_among_the_twins_they_are_left_out(judge: Judge) -> None:
+    text = CLASSES_HIDDEN["test_stack.py"] + (
+        "\n\ndef test_file():\n"
+        "    found = open(__file__).read().count('def test_')\n"
+        "    assert found == 4 or found > 15\n"  # as given, and with all the twins that are tried at first
+    )
+    choosy = stack().model_copy(update={"id": "choosy", "hidden_tests": {"test_stack.py": text}})
+
+    mode = await judge.repository_mode(choosy)
+    verdict = await judge.judge(choosy, diff(CLASSES, CLASSES_GOLD))
+
+    assert (mode.how, verdict.verdict, verdict.strength) == ("plain", "passed", "weak")
