@@ -104,6 +104,12 @@ class Scoring:
         work = session.work(log, self._started(), self._jobs(), on_judged=Counter(progress))
         ended = until_interrupted(work, session, command)
         progress.end()
+        scored = len(ended[0].verdicts)
+        if scored != self._stock.samples:  # the file was read twice: it may have been another one in between
+            raise BadSamples(
+                f"{self._samples} held {self._stock.samples} samples at first, and {scored} were scored: "
+                "it changed meanwhile.\nGrade it again once nobody writes to it."
+            )
         return ended
 
     def _started(self) -> BenchStarted:

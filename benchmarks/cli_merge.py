@@ -5,9 +5,11 @@ from typing import Annotated
 
 import typer
 
+from benchmarks.cli_ends import parsed
 from benchmarks.merging import merge_reports
 from benchmarks.report import read_report, write_report
 from benchmarks.reports.terminal import report_lines
+from benchmarks.selection import Selection, parse_slice
 from benchmarks.suites.load import load_suite
 from coder.cli import options
 
@@ -21,14 +23,21 @@ def merge(
     include_weaker: Annotated[
         bool, typer.Option("--include-weaker", help="Count cases that one process had to decide, too.")
     ] = False,
+    filter: Annotated[str | None, typer.Option("--filter", metavar="GLOB", help="As the run had it.")] = None,
+    slice: Annotated[
+        str | None, typer.Option("--slice", metavar="FROM:TO", help="As the run had it.")
+    ] = None,
     json: options.Json = False,
 ) -> None:
     """Make one report of the shards of a run.
 
     They have to be of one suite, judge and model, with the same parameters. Exit code 2 where they aren't.
     """
+    chosen = Selection(filter=filter, slice=parsed(parse_slice, slice, "--slice") if slice else (None, None))
     merged = merge_reports(
-        load_suite(suite), [read_report(path) for path in reports], include_weaker=include_weaker
+        chosen.within(load_suite(suite)),
+        [read_report(path) for path in reports],
+        include_weaker=include_weaker,
     )
     if out is not None:
         write_report(merged, out)

@@ -116,7 +116,7 @@ def run(
         )
         plan = _Plan(suite, selection, loaded, one_shot=one_shot)
         session = Session(
-            plan.suite,
+            plan.chosen,
             plan.settings,
             workers or default_workers(),
             max_cost_usd=max_cost,
@@ -139,6 +139,7 @@ class _Plan:
 
     def __init__(self, suite: str, selection: Selection, loaded: Loaded, *, one_shot: bool) -> None:
         self._named, self.suite = suite, load_suite(suite)
+        self.chosen = selection.within(self.suite)
         self.selection, self._one_shot = selection, one_shot
         settings = loaded.config.settings()
         if one_shot:
@@ -155,7 +156,7 @@ class _Plan:
         return BenchStarted(
             suite=absolute(self._named),
             model=model,
-            digests=digests(self.suite, {"parameters": hashlib.sha256(parameters.encode()).hexdigest()}),
+            digests=digests(self.chosen, {"parameters": hashlib.sha256(parameters.encode()).hexdigest()}),
             parameters={"selection": chosen, "one_shot": self._one_shot},
         )
 

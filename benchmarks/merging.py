@@ -16,7 +16,10 @@ def merge_reports(suite: Suite, reports: Sequence[Report], *, include_weaker: bo
     """
     first = reports[0]
     if first.digests.get("suite") != suite.digest:
-        raise BadReport(f"The reports aren't of the suite {suite.name} as it is here: its digest is another.")
+        raise BadReport(
+            f"The reports aren't of the suite {suite.name} as it is here: its digest is another.\n"
+            "Of a run with --filter or --slice, give merge the same ones."
+        )
     for number, report in enumerate(reports[1:], 2):
         differing = _differing(first, report)
         if differing:

@@ -27,20 +27,32 @@ class Selection(BaseModel):
     shard: tuple[int, int] = (1, 1)
     """Number (from 1) and how many: each case is in exactly one, told by its id alone."""
 
-    def cases(self, suite: Suite) -> list[Case]:
-        """The chosen cases, in the order in which they are tried.
+    def within(self, suite: Suite) -> Suite:
+        """The suite of the cases that filter and slice leave: a report is about these, whatever the shard.
 
         Raises:
             BadSuite: none is left.
         """
+        if self.filter is None and self.slice == (None, None):
+            return suite
         chosen = [
             case for case in suite.cases if self.filter is None or fnmatch.fnmatch(case.id, self.filter)
         ]
         chosen = chosen[slice(*self.slice)]
         if not chosen:
             raise BadSuite(f"No case of {suite.name} is left by --filter and --slice.")
+        return suite.model_copy(update={"cases": tuple(chosen)})
+
+    def cases(self, suite: Suite) -> list[Case]:
+        """The chosen cases, in the order in which they are tried.
+
+        Raises:
+            BadSuite: none is left.
+        """
         number, shards = self.shard
-        chosen = [case for case in chosen if shards == 1 or _hash(case.id) % shards == number - 1]
+        chosen = [
+            case for case in self.within(suite).cases if shards == 1 or _hash(case.id) % shards == number - 1
+        ]
         if self.shuffle:
             random.Random(self.seed).shuffle(chosen)
         return chosen

@@ -9,6 +9,11 @@ from typing import Any
 
 import pytest
 
+from benchmarks.cli_grade import Scoring
+from benchmarks.errors import BadSamples
+from benchmarks.session import Session
+from coder.settings import Settings
+from coder.store import SqliteLog
 from tests.coder.cli.console import Console
 from tests.faulty_endpoint import faulty_endpoint, says
 
@@ -128,6 +133,39 @@ def test_shards_of_a_run_merge_into_its_report(console: Console) -> None:
         report["usage"] = [{**usage, "seconds": 0} for usage in report["usage"]]
     assert without_times(one) == without_times(other)
     assert other["outcomes"] == {"error": 3, "passed": 1}
+
+
+def test_a_run_over_some_cases_reports_these_and_no_others(console: Console) -> None:
+    with faulty_endpoint(*[says("```python\ndef f1(n): return n + 1\n```") for _ in range(4)]) as endpoint:
+        model = ("--base-url", endpoint.url, "-m", "toy", "--one-shot", "--price", "1,1", "-q")
+        part = ("--filter", "c/[12]")
+        for shard in ("1/2", "2/2"):
+            more = (*part, "--shard", shard, "-o", f"{shard[0]}.json")
+            console.run("bench", "run", "suite.jsonl", *model, *more, OPENAI_API_KEY="x")
+        merged = console.run("bench", "merge", "suite.jsonl", "1.json", "2.json", *part, "--json")
+        other = console.run("bench", "merge", "suite.jsonl", "1.json", "2.json", "--json")
+
+    report = json.loads(merged.out)
+    assert (report["cases"], report["missing"], report["pass_at"]["1"]) == (2, [], 0.5), merged.err
+    assert other.code == 2
+    assert "give merge the same" in other.err
+
+
+def test_a_samples_file_that_loses_lines_while_it_is_graded_is_no_score(tmp_path: Path) -> None:
+    suite, samples = tmp_path / "suite.jsonl", tmp_path / "samples.jsonl"
+    suite.write_text("".join(json.dumps(one) + "\n" for one in CASES))
+    lines = [json.dumps({"task_id": one["id"], "completion": one["canonical_solution"]}) for one in CASES]
+    samples.write_text("\n".join(lines) + "\n")
+    scoring = Scoring(str(suite), samples, Settings())
+    session = Session(scoring.suite, Settings(), 1)
+    session.begin(None)
+    samples.write_text("\n".join(lines[:2]) + "\n")
+
+    with (
+        SqliteLog(tmp_path / "log") as log,
+        pytest.raises(BadSamples, match="held 4 samples at first, and 2"),
+    ):
+        scoring.work(session, log, "grade", quiet=True)
 
 
 def test_an_audit_names_what_overfits_and_ends_with_1(console: Console) -> None:

@@ -23,6 +23,14 @@ def test_a_filter_and_a_slice_choose_cases_in_their_order() -> None:
     assert ids(Selection(filter="a/1?", slice=(2, 4))) == ["a/12", "a/13"]
 
 
+def test_a_report_is_about_the_chosen_cases_of_all_shards() -> None:
+    chosen = Selection(filter="a/1?", slice=(2, 4), shard=(1, 2)).within(SUITE)
+
+    assert [case.id for case in chosen.cases] == ["a/12", "a/13"]
+    assert chosen.digest != SUITE.digest
+    assert Selection(shard=(1, 2)).within(SUITE).digest == SUITE.digest
+
+
 def test_nothing_left_is_an_error() -> None:
     with pytest.raises(BadSuite, match="No case of s is left"):
         Selection(filter="b/*").cases(SUITE)
