@@ -159,7 +159,7 @@ async def _twins_of(
 ) -> Twins:
     """Variants of the tests of one file that fail with the case's own patch, where the tests still pass.
 
-    One that ends the process takes the others with it, and is left out. One that can't be collected does so, too,
+    One that ends the process takes the others with it, and is left out. So does one that can't be collected,
     and as nobody knows which one it is, they are tried by halves.
     """
     source = gold[path].decode("utf-8", "replace")
