@@ -89,8 +89,8 @@ class Session:
             )
         if result.status == "oom":
             raise SandboxBroken(
-                "The kernel ran out of memory before its first cell. Give it more: --memory, or memory_mb of the "
-                "policy."
+                "The kernel ran out of memory before its first cell. Give it more: "
+                "--memory, or memory_mb of the policy."
             )
         raise SandboxBroken(f"The kernel could not start ({result.status}): {result.stderr[-1000:].strip()}")
 
