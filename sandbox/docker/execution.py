@@ -107,10 +107,10 @@ class Execution:
 
     def _keep(self, stream: Stream, content: bytes) -> None:
         self._output.add(stream, content)
-        if self._on_output is not None:
-            self._on_output(stream, content)
         if self._output.total > FLOOD * self._limits.output_bytes and "output" not in self._without:
             self.end("output")
+        if self._on_output is not None:
+            self._on_output(stream, content)
 
     def _finish(self, ended: "asyncio.Future[Ended]") -> None:
         if self._over.done() or ended.cancelled():
