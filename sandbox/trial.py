@@ -36,8 +36,12 @@ class Crossing(BaseModel):
     """Of references: `generator`, `coroutine`, `function`, `record`; for an `object` its word is taken."""
     errors: frozenset[str] | None = frozenset()
     """Names of the standard exceptions that the tests expect."""
+    steps: int | None = None
+    """Of all generators together, at most; None: as many as time allows."""
     write_back: bool = False
     """Changes that a call makes to its arguments are made to the test's own objects too."""
+    changed: frozenset[str] | None = None
+    """Of which arguments, by position or name (`*`: of calls of other functions); None: of all."""
 
 
 class Trial(BaseModel):
@@ -82,8 +86,10 @@ class Outcome:
     """One of the latter, with both answers."""
     kinds: frozenset[str] = frozenset()
     errors: frozenset[str] = frozenset()
-    mutated: bool = False
-    """Some call changed an argument."""
+    steps: int = 0
+    """That generators were asked for."""
+    changed: frozenset[str] = frozenset()
+    """Arguments that some call changed."""
     timed_out: bool = False
     complete: bool = False
     """The checker said all that there is to say."""
@@ -117,9 +123,10 @@ class Outcome:
                 self.replayed, self.differing, self.difference = count, differing, why
             case ("explored", int(count), int(astray), str(example)):
                 self.explored, self.astray, self.example = count, astray, example
-            case ("end", list(kinds), list(errors), bool(mutated), bool(timed_out)):
+            case ("end", list(kinds), list(errors), list(changed), bool(timed_out), int(steps)):
                 self.kinds, self.errors = frozenset(map(str, kinds)), frozenset(map(str, errors))
-                self.mutated, self.timed_out, self.complete = mutated, timed_out, True
+                self.changed = frozenset(map(str, changed))
+                self.timed_out, self.steps, self.complete = timed_out, steps, True
             case ("over", int(status), float(cpu_s), float(resident)):
                 self.status, self.cpu_s, self.max_rss_mb, self.ended = status, cpu_s, resident, True
             case _:
@@ -199,6 +206,8 @@ def _arguments(trial: Trial, wall_s: float, limits: Limits) -> dict[str, object]
         "entry_point": trial.entry_point,
         "kinds": None if crossing.kinds is None else sorted(crossing.kinds),
         "errors": None if crossing.errors is None else sorted(crossing.errors),
+        "steps": crossing.steps,
+        "changed": None if crossing.changed is None else sorted(crossing.changed),
         "write_back": crossing.write_back,
         "replays": trial.replays,
         "seed": trial.seed,

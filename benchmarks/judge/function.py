@@ -17,6 +17,8 @@ REPLAYS = 8
 """Calls of a passing sample that are repeated, in another order, on a fresh copy of it."""
 _WALL_FACTOR, _WALL_MORE_S = 2.0, 5.0
 """Limits are of CPU time; the wall stands behind them for what sleeps, on a loaded machine too."""
+_STEPS_FACTOR, _STEPS_MORE = 4, 1_000
+"""Steps of generators, of those of the canonical answer and beyond: a right one gives as many items."""
 _SPARE_CPU_S = 1.0
 """The kernel counts whole seconds, and the checker has to load its tests."""
 
@@ -47,9 +49,9 @@ async def judge_function(
     tried = await _hold(pair, trial, mode, case)
     outcome, detail = _read(tried, case)
     base = _base(tried, case)
-    if outcome == "passed" and tried.outcome.mutated and not trial.crossing.write_back:
-        # It changed its arguments and the canonical answer doesn't: it has to pass where that shows, too.
-        shown = trial.crossing.model_copy(update={"write_back": True})
+    if outcome == "passed" and tried.outcome.changed - (trial.crossing.changed or frozenset()):
+        # It changed arguments that the canonical answer leaves: it has to pass where that shows, too.
+        shown = trial.crossing.model_copy(update={"write_back": True, "changed": None})
         again = await _hold(pair, trial.model_copy(update={"crossing": shown, "replays": 0}), mode, case)
         outcome, detail = _read(again, case)
     verdict = Verdict(
@@ -80,12 +82,18 @@ async def find_mode(pair: Pair, case: FunctionCase) -> Mode:
     tried = await _hold(pair, _trial(case, module, everything, replays=replays), everything, case)
     said = tried.outcome
     if _passed(tried, case):
-        crossing = Crossing(kinds=said.kinds, errors=said.errors, write_back=said.mutated)
+        crossing = Crossing(
+            kinds=said.kinds,
+            errors=said.errors,
+            steps=_STEPS_FACTOR * said.steps + _STEPS_MORE,
+            write_back=bool(said.changed),
+            changed=said.changed,
+        )
         mode = Mode(how="apart", crossing=crossing, stateful=case.stateful or said.differing > 0)
         if said.kinds <= CARRIERS and await _holds(pair, case, module, mode):
             return mode
         found = ", ".join(sorted(said.kinds - CARRIERS)) or "what it raises"
-        open_crossing = Crossing(kinds=None, errors=None, write_back=said.mutated)
+        open_crossing = Crossing(kinds=None, errors=None, write_back=bool(said.changed), changed=said.changed)
         reason = f"what its canonical answer gives can't cross as plain data: {found}"
         return mode.model_copy(update={"how": "trusting", "crossing": open_crossing, "reason": reason})
     _, detail = _read(tried, case)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from sandbox.inner.frames import FROM_CANDIDATE, TIMED_OUT
 from sandbox.inner.gone import CandidateGone, CannotCross
+from sandbox.inner.lending import mutable_containers
 from sandbox.inner.link import Link
 from sandbox.inner.proxies import number_of
 from sandbox.inner.show import show
@@ -43,6 +44,8 @@ class GuardedLink(Link):
         errors: Collection[str] | None,
         wall_s: float,
         keeps_inputs: bool = False,
+        steps: int | None = None,
+        changed: Collection[str] | None = None,
     ) -> None:
         self._keeps_inputs = keeps_inputs
         self._tap = _Tap(channel)
@@ -55,6 +58,13 @@ class GuardedLink(Link):
         """Frames of calls and of their answers, for a replay."""
         self.inputs: list[tuple[tuple[object, ...], dict[str, object]]] = []
         """Arguments of those calls, as they were."""
+        self.changed: set[str] = set()
+        """Arguments, by position or name, that calls of the entry changed; `*`: those of other calls."""
+        self._may_change = None if changed is None else frozenset(changed)
+        self._owners: list[str] = []
+        self.steps = 0
+        """Steps that its generators were asked for."""
+        self._most_steps = steps
         self.last = ""
         """The last call with what it gave, for a message."""
         self._allowed = None if kinds is None else frozenset(kinds)
@@ -63,6 +73,11 @@ class GuardedLink(Link):
         self._operation = ""
         self._ties = False
         self._entry: int | None = None
+
+    @property
+    def writes_back(self) -> bool:
+        """Whether changes of arguments are seen by the test."""
+        return self._writes_back
 
     @property
     def gone(self) -> CandidateGone | None:
@@ -123,12 +138,36 @@ class GuardedLink(Link):
             self.inputs += [given] if self._keeps_inputs else []
 
     def _exchange(self, message: tuple[object, ...]) -> Any:
-        outer = self._met, self._operation
+        if message[0] == "resume":
+            self.steps += 1
+            if self._most_steps is not None and self.steps > self._most_steps:
+                raise self._lost(f"its generators went on for more than {self._most_steps:,} steps")
+        outer = self._met, self._operation, self._owners
         self._met, self._operation = set(), str(message[0])
+        self._owners = self._owners_of(message) if self._writes_back else []
         try:
             return super()._exchange(message)
         finally:
-            self._met, self._operation = outer
+            self._met, self._operation, self._owners = outer
+
+    def _owners_of(self, message: tuple[object, ...]) -> list[str]:
+        """For each container that a message lends, the argument that it is of."""
+        if message[0] != "call" or number_of(message[1]) != self._entry:
+            return ["*"] * len(mutable_containers(message))
+        args: Any = message[2]
+        kwargs: Any = message[3]
+        parts = [*((str(i), value) for i, value in enumerate(args)), ("*", {}), *kwargs.items()]
+        return [name for name, value in parts for _ in mutable_containers(value)]
+
+    def _kept(self, changes: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Those changes that may be seen: of arguments that the case's own answer changes, too."""
+        owners = self._owners
+        if any(type(one) is not tuple or type(one[0]) is not int for one in changes):
+            return changes  # refused as ill-formed by whoever applies them
+        owned = [(owners[one[0]] if 0 <= one[0] < len(owners) else "*", one) for one in changes]
+        self.changed.update(owner for owner, _ in owned)
+        may = self._may_change
+        return changes if may is None else tuple(one for owner, one in owned if owner in may)
 
     def _refer(self, value: Any) -> object:
         payload: Any = super()._refer(value)
@@ -145,6 +184,8 @@ class GuardedLink(Link):
         return value
 
     def _outcome(self, kind: str, rest: list[Any], lent: list[Any]) -> tuple[object, BaseException | None]:
+        if self._writes_back and len(rest) >= 2 and type(rest[-2]) is tuple:
+            rest = [*rest[:-2], self._kept(rest[-2]), rest[-1]]
         value, raised = super()._outcome(kind, rest, lent)
         met, self._met = self._met, set()
         if self._operation in _SILENT:

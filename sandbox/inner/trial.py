@@ -38,7 +38,7 @@ def main(channel: Channel, arguments: Mapping[str, Any], line: Channel | None = 
     Args:
         line: to the candidate; None where the host passes frames on.
         arguments: `tests` (each defines check(candidate)), `prelude`, `module`, `entry_point`, `kinds`,
-            `errors`, `write_back`, `wall_s`, `replays`, `explored`, `seed`.
+            `errors`, `steps`, `changed`, `write_back`, `wall_s`, `replays`, `explored`, `seed`.
     """
     trial = _Trial(channel, line, arguments)
     if trial.load():
@@ -68,6 +68,8 @@ class _Trial:
             errors=given["errors"],
             wall_s=given["wall_s"],
             keeps_inputs=bool(given["explored"]),
+            steps=given["steps"],
+            changed=given["changed"],
         )
 
     def load(self) -> bool:
@@ -161,7 +163,8 @@ class _Trial:
         """Say that there is no more, and what crossed."""
         link = self._link
         timed_out = self._timed_out or (link.gone is not None and link.gone.timed_out)
-        self._say("end", sorted(link.kinds), sorted(link.errors), link.mutated, timed_out)
+        changed = sorted(link.changed) if link.writes_back else ["*"] * link.mutated
+        self._say("end", sorted(link.kinds), sorted(link.errors), changed, timed_out, link.steps)
 
     def _space(self) -> dict[str, Any]:
         """Names that a test may use: those of the prompt, and the function under its own name."""

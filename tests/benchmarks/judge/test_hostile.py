@@ -45,6 +45,15 @@ async def test_a_generator_without_end_fills_no_checker(judge: Judge, code: str)
     assert await outcome(judge, LAZY, "def f(n):\n    yield from range(n)\n") == "passed"
 
 
+async def test_a_generator_without_end_fails_by_its_steps_long_before_time_is_up(judge: Judge) -> None:
+    patient = LAZY.model_copy(update={"id": "patient", "timeout_s": 100.0})
+
+    found = await verdict(judge, patient, "def f(n):\n    while True: yield 0")
+
+    assert found.verdict == "failed"
+    assert "more than 1,012 steps" in found.detail
+
+
 async def test_large_lists_for_the_checker_are_bounded_and_the_candidates_fault(judge: Judge) -> None:
     found = await verdict(judge, LISTS, "def f(n): return [0] * (1 << 22)")
 

@@ -178,6 +178,20 @@ async def test_a_change_in_place_is_seen_where_the_task_is_to_change(judge: Judg
     assert await outcome(judge, IN_PLACE, "def f(xs):\n    return sorted(xs)\n") == "failed"
 
 
+EXPECTED = case(
+    "numbers, expected = [3, 1, 2], [1, 2, 3]\ncandidate(numbers, expected)\nassert numbers == expected",
+    "def f(numbers, expected):\n    numbers.sort()\n",
+)
+
+
+@pytest.mark.parametrize("body", ["expected[:] = numbers", "numbers.clear(); expected.clear()"])
+async def test_only_those_arguments_change_that_the_canonical_answer_changes(judge: Judge, body: str) -> None:
+    honest = "def f(numbers, expected):\n    numbers[:] = sorted(numbers)\n"
+
+    assert await outcome(judge, EXPECTED, f"def f(numbers, expected):\n    {body}\n") == "failed"
+    assert await outcome(judge, EXPECTED, honest) == "passed"
+
+
 async def test_an_argument_that_has_to_stay_as_it_was_is_looked_at_too(judge: Judge) -> None:
     keeps = case(
         "xs = [3, 1, 2]\nassert candidate(xs) == [1, 2, 3]\nassert xs == [3, 1, 2]",
