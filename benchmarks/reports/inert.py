@@ -3,10 +3,9 @@
 import re
 
 from coder.cli.plain import one_line
+from coder.logcommands import no_commands
 from coder.printable import printable
 
-# Workflow commands: `::add-mask::` at the start of a line, `##[group]`, `##vso[…]`, `##teamcity[…]` anywhere.
-_COMMANDS = re.compile(r"^(\s*):(?=:)|#(?=#(?:\[|vso\[|teamcity\[))", re.MULTILINE)
 _NOT_IN_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _SIGNS = re.compile(r"[^\w .,\-]", re.ASCII)
 
@@ -15,11 +14,6 @@ def line(text: str, *, width: int = 160) -> str:
     """One line for a terminal or a CI system's log: no escape sequences, no workflow commands."""
     plain = " ".join(printable(text).expandtabs(1).splitlines()).rstrip()
     return no_commands(plain if len(plain) <= width else f"{plain[: width - 1]}…")
-
-
-def no_commands(text: str) -> str:
-    """Text in which no line is a command to a CI system that reads its own log."""
-    return _COMMANDS.sub(lambda match: f"{match[0]}\u200b", text)
 
 
 def xml_text(text: str) -> str:

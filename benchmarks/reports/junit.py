@@ -4,8 +4,9 @@ from collections import Counter
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from benchmarks.report import Report
-from benchmarks.reports.inert import no_commands, xml_text
+from benchmarks.reports.inert import xml_text
 from benchmarks.verdict import Verdict
+from coder.logcommands import no_commands
 
 
 def junit(report: Report) -> str:

@@ -1,4 +1,4 @@
-"""What a program writes, passed on while it runs: unchanged into a pipe, harmless on a terminal.
+"""What a program writes, passed on while it runs: unchanged into a pipe, harmless on terminals and CI logs.
 
 A thread writes, so that a slow reader can't move the program's deadline. What waits for it is at most what a
 program may write before it is ended.
@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Literal, Self
 
 from coder.errors import MachineError
+from coder.logcommands import CommandBreaker, is_log
 from coder.stripper import Stripper
 
 Stream = Literal["stdout", "stderr"]
@@ -25,6 +26,9 @@ class Outlet:
         self._pieces: queue.SimpleQueue[tuple[Stream, bytes] | None] = queue.SimpleQueue()
         self._targets = {"stdout": sys.stdout.fileno(), "stderr": sys.stderr.fileno()}
         self._strippers = {name: Stripper() for name, number in self._targets.items() if os.isatty(number)}
+        self._breakers = {
+            name: CommandBreaker() for name, number in self._targets.items() if is_log(number, os.environ)
+        }
         self._lost: OSError | None = None
         self._running = True
 
@@ -55,15 +59,18 @@ class Outlet:
         try:
             while (piece := self._pieces.get()) is not None:
                 self._write(*piece)
-            for stream in self._strippers:
+            for stream in (*self._strippers, *self._breakers):
                 self._write(stream, b"", last=True)
         except OSError as error:
             self._lost = error
         self._loop.call_soon_threadsafe(self._end)
 
     def _write(self, stream: str, chunk: bytes, *, last: bool = False) -> None:
-        stripper = self._strippers.get(stream)
-        rest = chunk if stripper is None else stripper.strip(chunk, last=last).encode()
+        rest = chunk
+        if stream in self._strippers:
+            rest = self._strippers[stream].strip(rest, last=last).encode()
+        if stream in self._breakers:
+            rest = self._breakers[stream].strip(rest, last=last)
         while rest:  # not by sys.stdout: a write that is stuck would hold its lock, and with it our end
             rest = rest[os.write(self._targets[stream], rest) :]
 

@@ -8,9 +8,9 @@ from sandbox.proxy_request import MAX_HEAD, BadRequest, find_end, parse_request
 
 
 def test_connect_names_a_host_and_a_port_and_sends_nothing() -> None:
-    request = parse_request(b"CONNECT PyPI.org:443 HTTP/1.1\r\nHost: other\r\n\r\n")
+    request = parse_request(b"CONNECT API.Example.org:443 HTTP/1.1\r\nHost: other\r\n\r\n")
 
-    assert (request.host, request.port, request.head) == ("pypi.org", 443, b"")
+    assert (request.host, request.port, request.head) == ("api.example.org", 443, b"")
 
 
 def test_a_plain_request_goes_on_as_one_to_the_host_itself() -> None:

@@ -7,10 +7,10 @@ import pytest
 
 from benchmarks.comparison import compare
 from benchmarks.gate import gate
-from benchmarks.reports.inert import no_commands
 from benchmarks.reports.junit import junit
 from benchmarks.reports.markdown import markdown
 from benchmarks.reports.terminal import comparison_lines, gate_lines, report_lines
+from coder.logcommands import no_commands
 from tests.benchmarks.reports.hostile import HOSTILE
 from tests.benchmarks.reports_made import report_of, suite_of
 

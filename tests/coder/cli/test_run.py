@@ -366,3 +366,14 @@ def test_restricted_runs_and_names_where_it_says_what_it_lacks(console: Console)
 
     assert (done.code, done.out) == (0, "ran\n"), done.err
     assert "coder sandbox doctor --backend restricted" in done.err
+
+
+def test_a_program_gives_no_command_to_the_ci_system_whose_log_it_writes(console: Console) -> None:
+    code = "import sys; print('::error::x'); print('::add-mask::x', file=sys.stderr)"
+
+    plain = console.run("run", "-c", code)
+    in_ci = console.run("run", "-c", code, GITHUB_ACTIONS="true")
+
+    assert plain.out == "::error::x\n"
+    assert "\n::" not in f"\n{in_ci.out}\n{in_ci.err}"
+    assert in_ci.out.replace("\u200b", "") == plain.out
