@@ -14,7 +14,7 @@ from benchmarks.reports.terminal import report_lines
 from benchmarks.runlog import BenchJudged
 from benchmarks.session import Session
 from coder.cli.interrupt import Interrupted, run_until_interrupted
-from coder.errors import UsageError
+from coder.errors import MachineError, UsageError
 
 INFRASTRUCTURE, LIMIT = 5, 3
 T = TypeVar("T")
@@ -68,14 +68,26 @@ class Counter:
         self._progress.count(passed=judged.verdict.verdict == "passed", cost_usd=cost or 0.0)
 
 
+def _write(report: Report, out: Path, session: Session) -> None:
+    try:
+        write_report(report, out)
+    except OSError as error:
+        again = f"coder bench {session.command} --resume {session.run} -o FILE"
+        raise MachineError(
+            f"Can't write {out}: {error.strerror}.\nNothing is lost: what was judged is saved. "
+            f"Write it elsewhere with: {again}"
+        ) from error
+
+
 def show(report: Report, session: Session, *, reason: str, out: Path | None, as_json: bool) -> None:
     """Print and write the report; ends the command with its exit code where that isn't 0.
 
     Raises:
+        MachineError: the report can't be written; what was judged is in the run's log.
         Exit: a limit of cost was reached (3), or samples could not be judged on this machine (5).
     """
     if out is not None:
-        write_report(report, out)
+        _write(report, out, session)
     if as_json:
         typer.echo(report.model_dump_json())
     else:

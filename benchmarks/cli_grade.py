@@ -75,7 +75,7 @@ def grade(
         if suite is None or samples is None:
             raise UsageError("Give a SUITE and --samples FILE, or --resume RUN.")
         scoring = Scoring(suite, samples, settings, exact=exact)
-        session = Session(scoring.suite, settings, workers or default_workers())
+        session = Session(scoring.suite, settings, workers or default_workers(), command="grade")
         session.include_weaker = include_weaker
         session.begin(resume)
         report, reason = scoring.work(session, log, "grade", quiet=quiet or json)

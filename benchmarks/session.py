@@ -39,6 +39,8 @@ class Session:
     independent: bool = True
     """Samples are drawn alike and apart, so that pass@k makes sense."""
     include_weaker: bool = False
+    command: str = "run"
+    """Of `coder bench`, by which it is gone on with."""
     run: str = ""
     """Its id, once it has begun."""
     resumes: bool = False

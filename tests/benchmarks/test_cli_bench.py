@@ -151,6 +151,18 @@ def test_a_run_over_some_cases_reports_these_and_no_others(console: Console) -> 
     assert "give merge the same" in other.err
 
 
+def test_a_report_that_can_not_be_written_is_had_again_from_the_log(console: Console) -> None:
+    grade = ("bench", "grade", "suite.jsonl", "--samples", "samples.jsonl", "--no-results", "-q")
+
+    full = console.run(*grade, "-o", "/dev/full")
+    run = full.err.partition("--resume ")[2].split()[0]
+    again = console.run("bench", "grade", "--resume", run, "-q", "--no-results", "-o", "report.json")
+
+    assert (full.code, again.code) == (5, 0)
+    assert "Can't write /dev/full: No space left on device" in full.err
+    assert json.loads((console.home / "report.json").read_text())["pass_at"]["1"] == 0.5
+
+
 def test_a_samples_file_that_loses_lines_while_it_is_graded_is_no_score(tmp_path: Path) -> None:
     suite, samples = tmp_path / "suite.jsonl", tmp_path / "samples.jsonl"
     suite.write_text("".join(json.dumps(one) + "\n" for one in CASES))
