@@ -137,7 +137,7 @@ def _run(
 ) -> int:
     """Do all of it; the exit code."""
     settings = load(flags, environ=os.environ, user_file=user_file(), workspace=None).config.settings()
-    _see(settings.backend, artifacts)
+    _see(settings.backend, flags, artifacts)
     job = make_job(wanted, settings, read_source=read_all)
     outlet = None if as_json else Outlet()
     work = _run_in_sandbox(job, settings.backend, outlet, takes_input=not wanted.reads_source)
@@ -158,9 +158,9 @@ def _run(
     return exit_code(result) or (FAILED if refused else 0)
 
 
-def _see(backend: str, artifacts: Path | None) -> None:
+def _see(backend: str, flags: Mapping[str, object], artifacts: Path | None) -> None:
     """Raises UsageError for what can't be used, before anything is opened."""
-    see_backend(backend)
+    see_backend(backend, flags)
     if artifacts is not None and artifacts.exists() and not artifacts.is_dir():
         raise UsageError(f"--artifacts: {artifacts} isn't a folder.")
 

@@ -110,7 +110,7 @@ def solve(
             checks=tuple(check or ()),
         )
         config = loaded.config
-        see_backend(config.sandbox or "auto")
+        see_backend(config.sandbox or "auto", given_flags(context))
         answerer = Answerer(
             asked=config.asked(),
             record=config.record,

@@ -377,3 +377,12 @@ def test_a_program_gives_no_command_to_the_ci_system_whose_log_it_writes(console
     assert plain.out == "::error::x\n"
     assert "\n::" not in f"\n{in_ci.out}\n{in_ci.err}"
     assert in_ci.out.replace("\u200b", "") == plain.out
+
+
+@pytest.mark.parametrize("flag", ["--image", "--runtime"])
+def test_a_flag_of_dockers_is_refused_where_programs_run_elsewhere(console: Console, flag: str) -> None:
+    done = console.run("run", flag, "name", "-c", "print(1)")
+
+    assert done.code == 2
+    assert f"{flag} is Docker's" in done.err
+    assert "--sandbox docker" in done.err
