@@ -119,10 +119,10 @@ class Execution:
             return 0
         stream = self._readers[descriptor]
         self._output.add(stream, chunk)
-        if self._on_output is not None:
-            self._on_output(stream, chunk)
         if self._output.total > FLOOD * self._limits.output_bytes and "output" not in self._without:
             self.end("output")
+        if self._on_output is not None:  # last: it is the caller's, and may raise
+            self._on_output(stream, chunk)
         return len(chunk)
 
     def _drain(self) -> None:

@@ -105,6 +105,19 @@ async def a_flood_of_output_is_ended(box: Sandbox) -> None:
     assert len(result.stdout.encode()) <= 10_000
 
 
+async def a_flood_is_ended_whatever_its_listener_does(box: Sandbox) -> None:
+    """It is the caller's own code, and may raise."""
+    asyncio.get_running_loop().set_exception_handler(lambda *_: None)
+
+    def fail(stream: str, content: bytes) -> None:
+        raise LookupError(stream)
+
+    flood = python("import os\nwhile True: os.write(1, b'x' * 65536)")
+    result = await box.run(flood, limits=Limits(output_bytes=4096, wall_s=60, cpu_s=60), on_output=fail)
+
+    assert (result.status, result.killed_by) == ("output_limit", "output")
+
+
 async def bytes_that_are_no_text_are_shown_as_replacements(box: Sandbox) -> None:
     """They never raise."""
     result = await box.run(python(r"import sys; sys.stdout.buffer.write(b'a\xff\xfeb')"))
@@ -555,6 +568,7 @@ CONTRACT: tuple[Rule, ...] = (
     a_program_that_burns_cpu_is_ended,
     long_output_keeps_its_head_and_its_tail,
     a_flood_of_output_is_ended,
+    a_flood_is_ended_whatever_its_listener_does,
     bytes_that_are_no_text_are_shown_as_replacements,
     output_arrives_while_the_program_runs,
     stdin_is_what_the_caller_gave,
