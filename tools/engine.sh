@@ -18,6 +18,16 @@ without() {
 
 answers() { docker version >/dev/null 2>&1; }
 
+# An engine that was killed leaves the number of its process, and a new one refuses to start while anything has it.
+forget_killed_engine() {
+    file=/var/run/docker.pid
+    [ -e "$file" ] || return 0
+    case $(cat "/proc/$(cat "$file")/comm" "/proc/$(cat "$file")/cmdline" 2>/dev/null | tr -d '\0') in
+    dockerd?*dockerd*) ;; # at work: a dead process that nobody has waited for has no command line
+    *) rm -f "$file" ;;
+    esac
+}
+
 # Detached, with its output in a file: whoever waits for the end of our own output must not wait for the engine's.
 start_engine() {
     [ "$(id -u)" -eq 0 ] || without "no engine answers, and only root can start one"
@@ -25,12 +35,15 @@ start_engine() {
         systemctl start docker >/dev/null 2>&1 || without "systemctl could not start the engine"
     else
         command -v dockerd >/dev/null || without "dockerd isn't installed"
+        forget_killed_engine
         say "starting dockerd; what it says goes to $log"
         # No test's container has a network, so the engine needs no bridge and no right to change the firewall.
         setsid dockerd --bridge=none --iptables=false >"$log" 2>&1 </dev/null &
+        engine=$!
     fi
     waited_s=0
     until answers; do
+        [ -z "${engine-}" ] || kill -0 "$engine" 2>/dev/null || without "the engine ended: $(tail -n 1 "$log")"
         [ "$waited_s" -lt "$patience_s" ] || without "the engine did not start within $patience_s s; see $log"
         sleep 1
         waited_s=$((waited_s + 1))
