@@ -7,6 +7,7 @@ set -eu
 root=$(dirname -- "$(dirname -- "$(readlink -f -- "$0")")")
 image=${CODER_TEST_IMAGE:-coder-sandbox:latest}
 log=${CODER_ENGINE_LOG:-/var/log/coder-dockerd.log}
+pid_file=${CODER_ENGINE_PID_FILE:-/var/run/docker.pid}
 patience_s=60
 
 say() { printf 'run: %s\n' "$1" >&2; }
@@ -20,11 +21,11 @@ answers() { docker version >/dev/null 2>&1; }
 
 # An engine that was killed leaves the number of its process, and a new one refuses to start while anything has it.
 forget_killed_engine() {
-    file=/var/run/docker.pid
-    [ -e "$file" ] || return 0
-    case $(cat "/proc/$(cat "$file")/comm" "/proc/$(cat "$file")/cmdline" 2>/dev/null | tr -d '\0') in
+    [ -e "$pid_file" ] || return 0
+    pid=$(cat "$pid_file")
+    case $(cat "/proc/$pid/comm" "/proc/$pid/cmdline" 2>/dev/null | tr -d '\0') in
     dockerd?*dockerd*) ;; # at work: a dead process that nobody has waited for has no command line
-    *) rm -f "$file" ;;
+    *) rm -f "$pid_file" ;;
     esac
 }
 
