@@ -1,12 +1,13 @@
 """What `./run test` does about the Docker engine: says what is missing, starts what it can, builds once."""
 
 import os
-import shutil
 import signal
 import subprocess
 from pathlib import Path
 
 import pytest
+
+from tests.docs.bare_path import bare_path, put
 
 ROOT = Path(__file__).parents[2]
 NEEDED = ("sh", "readlink", "dirname", "sleep", "setsid", "touch", "test", "cat", "rm", "tr", "tail")
@@ -14,19 +15,7 @@ NEEDED = ("sh", "readlink", "dirname", "sleep", "setsid", "touch", "test", "cat"
 
 @pytest.fixture
 def tools(tmp_path: Path) -> Path:
-    """A PATH with what every system has, and nothing of Docker's."""
-    folder = tmp_path / "bin"
-    folder.mkdir()
-    for name in NEEDED:
-        found = shutil.which(name)
-        assert found is not None, name
-        (folder / name).symlink_to(found)
-    return folder
-
-
-def put(tools: Path, name: str, script: str) -> None:
-    (tools / name).write_text(f"#!/bin/sh\n{script}\n")
-    (tools / name).chmod(0o755)
+    return bare_path(tmp_path, NEEDED)
 
 
 def prepare(tools: Path) -> "subprocess.CompletedProcess[str]":

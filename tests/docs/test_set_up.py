@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.docs.bare_path import bare_path, put
+
 ROOT = Path(__file__).parents[2]
 NEEDED = (
     "sh",
@@ -37,19 +39,7 @@ def clone(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def tools(tmp_path: Path) -> Path:
-    """A PATH with what every system has, and nothing else."""
-    folder = tmp_path / "bin"
-    folder.mkdir()
-    for name in NEEDED:
-        found = shutil.which(name)
-        assert found is not None, name
-        (folder / name).symlink_to(found)
-    return folder
-
-
-def put(tools: Path, name: str, script: str) -> None:
-    (tools / name).write_text(f"#!/bin/sh\n{script}\n")
-    (tools / name).chmod(0o755)
+    return bare_path(tmp_path, NEEDED)
 
 
 def run(clone: Path, tools: Path) -> "subprocess.CompletedProcess[str]":
