@@ -62,12 +62,13 @@ async def _apply(journal: Journal) -> None:
     await apply(landing.plan, _contents(journal.state), record)
 
 
-def _contents(state: State) -> dict[str, bytes]:
+def _contents(state: State) -> dict[str, bytes | None]:
     best = best_code(state)
-    return {path: text.encode("utf-8") for path, text in best.files.items()} if best is not None else {}
+    files = best.files if best is not None else {}
+    return {path: None if text is None else text.encode("utf-8") for path, text in files.items()}
 
 
-def _by_itself(state: State, contents: dict[str, bytes]) -> str | None:
+def _by_itself(state: State, contents: dict[str, bytes | None]) -> str | None:
     """Why a file would run by itself later, when the user has not allowed it."""
     for path in contents:
         reason = risky(path)

@@ -78,7 +78,9 @@ def plan(snapshot: Snapshot, files: Mapping[str, bytes | None]) -> Plan:
     return Plan(root=str(snapshot.root), changes=tuple(changes), made=_missing(snapshot.root, changes))
 
 
-async def apply(plan: Plan, contents: Mapping[str, bytes], record: Callable[[str], Awaitable[None]]) -> None:
+async def apply(
+    plan: Plan, contents: Mapping[str, bytes | None], record: Callable[[str], Awaitable[None]]
+) -> None:
     """Make every change of a plan that isn't made yet; `record` is told each path that is as it should be.
 
     Args:

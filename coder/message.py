@@ -48,8 +48,8 @@ class Message(BaseModel):
     attempt: int = Field(ge=1)
     """1 is the sample's first attempt, 2 its first repair."""
     text: str = ""
-    files: dict[str, str] = Field(default_factory=dict)
-    """Whole files by relative path, for kind `code`."""
+    files: dict[str, str | None] = Field(default_factory=dict)
+    """Whole files by relative path, for kind `code`: all that differ from the user's; None deletes one."""
     repeats: bool = False
     """The same code as an earlier answer of this run."""
     outcome: Outcome | None = None

@@ -5,6 +5,7 @@ one ends the repairs and starts a fresh sample.
 """
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from coder.message import Message
@@ -48,7 +49,7 @@ def most_repeated(state: State) -> int:
     return max(counts.values(), default=0)
 
 
-def is_repeat(state: State, files: dict[str, str], text: str) -> bool:
+def is_repeat(state: State, files: Mapping[str, str | None], text: str) -> bool:
     """Whether the same code, or without code the same words, was answered before."""
     identity = _same(files, text)
     return any(_identity(message) == identity for message in state.codes)
@@ -73,7 +74,10 @@ def _identity(message: Message) -> str:
     return _same(message.files, message.text)
 
 
-def _same(files: dict[str, str], text: str) -> str:
+def _same(files: Mapping[str, str | None], text: str) -> str:
     if not files:
         return "text:" + text.strip()
-    return "\0".join(f"{path}\0{files[path].strip()}" for path in sorted(files))
+    return "\0".join(
+        f"{path}\0\0" if content is None else f"{path}\0{content.strip()}"
+        for path, content in sorted(files.items())
+    )

@@ -22,7 +22,7 @@ def summarize(state: State) -> Run:
         samples=samples_used(state),
         attempts=sum(1 for message in state.codes if not message.repeats),
         tests=outcome.checks if outcome is not None else (),
-        files=dict(best.files) if best is not None else {},
+        files={path: text for path, text in best.files.items() if text is not None} if best else {},
         patch=state.landing.patch if state.landing is not None else "",
         landed=state.landed,
         calls=state.calls,

@@ -81,8 +81,12 @@ def _files(files: Mapping[str, StoredFile], target: Target) -> str:
     return "".join(parts)
 
 
-def _fenced(files: Mapping[str, str], target: Target) -> str:
-    return "\n".join(
-        f"```python\n{text.rstrip()}\n```" if path == target.path else f"`{path}`\n```\n{text.rstrip()}\n```"
-        for path, text in files.items()
-    )
+def _fenced(files: Mapping[str, str | None], target: Target) -> str:
+    return "\n".join(_one_fenced(path, text, target) for path, text in files.items())
+
+
+def _one_fenced(path: str, text: str | None, target: Target) -> str:
+    if text is None:
+        return f"`{path}` is deleted."
+    fenced = f"\n{text.rstrip()}\n```"
+    return f"```python{fenced}" if path == target.path else f"`{path}`\n```{fenced}"

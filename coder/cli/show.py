@@ -93,7 +93,7 @@ def _paragraphs(event: Event, body: Body) -> Iterator[str]:
             again = "  the same as before" if message.repeats else ""
             yield f"code {message.sample}.{message.attempt}{again}"
             for path, text in message.files.items():
-                yield from _indented(path, text)
+                yield from _indented(path, "(deleted)" if text is None else text)
         case Spoken(message=Message(outcome=Outcome() as outcome)):
             yield lines.progress(body) or ""
             for name, text in (

@@ -31,7 +31,9 @@ class Coder:
         upcoming = next_round(state)
         view = coder_view(state, target, upcoming)
         parsed, text = await self._ask(turn, view, target, upcoming)
-        files = {path: code for path, code in parsed.files.items() if not decides(path, state.task, target)}
+        files: dict[str, str | None] = {
+            path: code for path, code in parsed.files.items() if not decides(path, state.task, target)
+        }
         return Message(
             author=self.name,
             kind="code",

@@ -30,7 +30,7 @@ class Executor:
             author=self.name, kind="outcome", sample=code.sample, attempt=code.attempt, outcome=outcome
         )
 
-    async def _try(self, turn: Turn, state: State, code: Mapping[str, str], target: Target) -> Outcome:
+    async def _try(self, turn: Turn, state: State, code: Mapping[str, str | None], target: Target) -> Outcome:
         files = workspace_files(state, code)
         hashes = await lay(await turn.bench.candidate(), files)
         await turn.journal.append(ProgramStarted(what="verify", before=hashes))
@@ -46,10 +46,12 @@ class Executor:
         return outcome
 
 
-def workspace_files(state: State, code: Mapping[str, str]) -> dict[str, bytes]:
+def workspace_files(state: State, code: Mapping[str, str | None]) -> dict[str, bytes]:
     """The user's files, the answer over them, and the given tests, pristine, over both."""
-    files = {path: content(stored) for path, stored in state.files.items()}
-    files |= {path: text.encode("utf-8", "surrogateescape") for path, text in code.items()}
+    files = {path: content(stored) for path, stored in state.files.items() if path not in code}
+    files |= {
+        path: text.encode("utf-8", "surrogateescape") for path, text in code.items() if text is not None
+    }
     if state.task.test_command:
         files |= {test.path: test.text.encode() for test in state.task.test_files}
     return files

@@ -1,0 +1,46 @@
+"""A file that an answer deletes: away in the sandbox, away in the user's folder, and back by undo."""
+
+from pathlib import Path
+
+from coder.bodies import Spoken
+from coder.delivery import deliver
+from coder.journal import Journal
+from coder.message import Message
+from coder.participants.executor import workspace_files
+from coder.reading import read_workspace
+from coder.rounds import is_repeat
+from coder.store import MemoryLog
+from coder.summary import summarize
+from coder.task import Task
+from coder.undoing import undo
+from coder.watch import Unwatched
+from tests.coder.states import started
+
+
+def deleting(path: str) -> Spoken:
+    """The Coder's message that only deletes this file."""
+    return Spoken(message=Message(author="coder", kind="code", sample=1, attempt=1, files={path: None}))
+
+
+async def test_a_deleted_file_leaves_the_users_folder_and_undo_puts_it_back(tmp_path: Path) -> None:
+    (tmp_path / "old.py").write_text("x = 1\n")
+    (tmp_path / "kept.py").write_text("y = 1\n")
+    task = Task(prompt="tidy up", workspace=tmp_path)
+    read = read_workspace(task)
+    log = MemoryLog()
+    async with log.lease("run_d") as token:
+        journal = Journal("run_d", log, token=token, watch=Unwatched())
+        begun = started(task).model_copy(update={"files": read.files, "root": read.root})
+        await journal.append(begun, deleting("old.py"))
+
+        await deliver(journal)
+
+    state = journal.state
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["kept.py"]
+    assert workspace_files(state, {"old.py": None}) == {"kept.py": b"y = 1\n"}
+    assert (state.landed, summarize(state).files) == (("old.py",), {})
+    assert "deleted file mode" in summarize(state).patch
+    assert is_repeat(state, {"old.py": None}, "")
+    assert not is_repeat(state, {"old.py": ""}, "")
+    await undo("run_d", log=log)
+    assert (tmp_path / "old.py").read_text() == "x = 1\n"
