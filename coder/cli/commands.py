@@ -15,6 +15,7 @@ from typer.main import get_command
 GROUP = "coder.commands"
 SUMMARIES = {
     "solve": "Write code for a task, run it in a sandbox, and stop when the tests pass.",
+    "fix": "Make a command pass that fails: tests, in the folder where you are.",
     "run": "Run one program in a sandbox, with no model.",
     "ls": "List the runs.",
     "show": "Show each turn of a run: prompt, answer, code, output.",

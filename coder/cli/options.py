@@ -93,6 +93,11 @@ TopP = Annotated[float | None, typer.Option("--top-p", metavar="P", help="Of the
 Seed = Annotated[int | None, typer.Option("--seed", metavar="N", help="Of the model (0).")]
 Memory = Annotated[int | None, typer.Option("--memory", metavar="MIB", help="Memory of one program (512).")]
 Pids = Annotated[int | None, typer.Option("--pids", metavar="N", help="Processes of one program (128).")]
+Keep = Annotated[bool, typer.Option("--keep", help="Write the best files also when unsolved.")]
+Allow = Annotated[
+    list[str] | None,
+    typer.Option("--allow", metavar="PATH", help="Let a file land that runs by itself. Repeatable."),
+]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
 Jsonl = Annotated[bool, typer.Option("--jsonl", help="Print every event as a line of JSON, as it happens.")]

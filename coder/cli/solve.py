@@ -1,24 +1,12 @@
 """`coder solve`: from the words on the command line to a run, and from the run to an exit code."""
 
-import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from coder.cli import options
-from coder.cli.answerer import Answerer, opened
-from coder.cli.backend import see_backend
-from coder.cli.interrupt import run_until_interrupted
-from coder.cli.options import given_flags
-from coder.cli.result import ended
-from coder.cli.screen import Screen
-from coder.config import load
-from coder.configfile import user_file
-from coder.doors import solve as solve_task
-from coder.run import Run
-from coder.settings import Settings
-from coder.store import SqliteLog, data_folder
+from coder.cli.solving import solved
 from coder.task import Task
 from coder.taskfile import read_task
 
@@ -43,11 +31,8 @@ def solve(
     check: Annotated[
         list[str] | None, typer.Option("--check", metavar="CODE", help='"assert f(2) == 4". Repeatable.')
     ] = None,
-    keep: Annotated[bool, typer.Option("--keep", help="Write the best files also when unsolved.")] = False,
-    allow: Annotated[
-        list[str] | None,
-        typer.Option("--allow", metavar="PATH", help="Let a file land that runs by itself. Repeatable."),
-    ] = None,
+    keep: options.Keep = False,
+    allow: options.Allow = None,
     accept_unverified: Annotated[
         bool, typer.Option("--accept-unverified", help="Exit 0 when nothing could check the code.")
     ] = False,
@@ -95,13 +80,9 @@ def solve(
     """
     if file is not None and words is not None and path is None:
         path, words = Path(words), None
-    screen = Screen(verbose=verbose, quiet=quiet, yes=yes, jsonl=jsonl)
 
-    def start() -> Run:
-        loaded = load(given_flags(context), environ=os.environ, user_file=user_file(), workspace=path)
-        for note in loaded.notes:
-            screen.note(note)
-        task = read_task(
+    def task() -> Task:
+        return read_task(
             words,
             file=file,
             workspace=path,
@@ -109,24 +90,5 @@ def solve(
             test_files=tuple(test_file or ()),
             checks=tuple(check or ()),
         )
-        config = loaded.config
-        see_backend(config.sandbox or "auto", given_flags(context))
-        answerer = Answerer(
-            asked=config.asked(),
-            record=config.record,
-            replay=replay,
-            price=price,
-            must_know_price=loaded.cost_was_asked,
-            book=loaded.book,
-        )
-        settings = config.settings(keep=keep, allow=tuple(allow or ()), replay=replay)
-        work = _solve(task, settings=settings, answerer=answerer, screen=screen)
-        return run_until_interrupted(screen.spinning(work), run_id=lambda: screen.run_id)
 
-    raise typer.Exit(ended(start, screen, as_json=json, jsonl=jsonl, accept_unverified=accept_unverified))
-
-
-async def _solve(task: Task, *, settings: Settings, answerer: Answerer, screen: Screen) -> Run:
-    with SqliteLog(data_folder(os.environ)) as log:
-        async with opened(answerer, screen.note) as model:
-            return await solve_task(task, settings=settings, model=model, log=log, watch=screen)
+    raise typer.Exit(solved(context, task, workspace=path))

@@ -1,0 +1,67 @@
+"""Solving: from the flags that `coder solve` and `coder fix` share to a run."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import typer
+
+from coder.cli.answerer import Answerer, opened
+from coder.cli.backend import see_backend
+from coder.cli.interrupt import run_until_interrupted
+from coder.cli.options import given_flags
+from coder.cli.result import ended
+from coder.cli.screen import Screen
+from coder.config import load
+from coder.configfile import user_file
+from coder.doors import solve
+from coder.run import Run
+from coder.settings import Settings
+from coder.store import SqliteLog, data_folder
+from coder.task import Task
+
+
+def solved(context: typer.Context, read_task: Callable[[], Task], *, workspace: Path | None) -> int:
+    """Work on a task under the flags of this call, print what came of it, and return the exit code.
+
+    Args:
+        read_task: makes the task; what it raises is told as every error is.
+        workspace: the user's folder or file, whose configuration may tighten.
+    """
+    given = context.params
+    screen = Screen(verbose=given["verbose"], quiet=given["quiet"], yes=given["yes"], jsonl=given["jsonl"])
+
+    def start() -> Run:
+        loaded = load(given_flags(context), environ=os.environ, user_file=user_file(), workspace=workspace)
+        for note in loaded.notes:
+            screen.note(note)
+        task = read_task()
+        config = loaded.config
+        see_backend(config.sandbox or "auto", given_flags(context))
+        answerer = Answerer(
+            asked=config.asked(),
+            record=config.record,
+            replay=given["replay"],
+            price=given["price"],
+            must_know_price=loaded.cost_was_asked,
+            book=loaded.book,
+        )
+        settings = config.settings(
+            keep=given["keep"], allow=tuple(given["allow"] or ()), replay=given["replay"]
+        )
+        work = _solve(task, settings=settings, answerer=answerer, screen=screen)
+        return run_until_interrupted(screen.spinning(work), run_id=lambda: screen.run_id)
+
+    return ended(
+        start,
+        screen,
+        as_json=given["json"],
+        jsonl=given["jsonl"],
+        accept_unverified=given.get("accept_unverified", False),
+    )
+
+
+async def _solve(task: Task, *, settings: Settings, answerer: Answerer, screen: Screen) -> Run:
+    with SqliteLog(data_folder(os.environ)) as log:
+        async with opened(answerer, screen.note) as model:
+            return await solve(task, settings=settings, model=model, log=log, watch=screen)
