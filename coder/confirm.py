@@ -10,7 +10,7 @@ from coder.message import CheckLine
 from coder.plaintests import is_plain
 from coder.target import Target, modules_of
 from coder.testcommand import TestRun, reported
-from coder.workbench import Workbench, lay
+from coder.workbench import Workbench
 from sandbox import Limits
 from sandbox.check import TestFile, check
 
@@ -55,7 +55,7 @@ async def confirm(
     if not checks or target.module.partition(".")[0] in sys.stdlib_module_names:
         return Confirmation("inside")
     checker = await bench.checker()
-    await lay(checker, {path: files[path] for path in target.tests if path in files})
+    await checker.lay({path: files[path] for path in target.tests if path in files})
     seconds = min(most_s, _CONFIRMING_S + 4 * run.result.wall_s)
     report = await check(
         await bench.candidate(),

@@ -19,7 +19,7 @@ from coder.message import CheckLine, Outcome, Verified
 from coder.state import State
 from coder.target import Target, modules_of
 from coder.testcommand import reported, run_tests
-from coder.workbench import Workbench, lay
+from coder.workbench import Workbench
 from sandbox import Command, Limits, Result
 from sandbox.check import Assertion, Check, Example, TestFile, check
 
@@ -78,7 +78,7 @@ async def _verify(bench: Workbench, state: State, target: Target, files: Mapping
         return [shown]
     given = _given(state)
     if shown is not None and (given or state.task.test_command):
-        await lay(await bench.candidate(), files)  # they try what was answered, not what it has left
+        await (await bench.candidate()).lay(files)  # they try what was answered, not what it has left
     if state.task.test_command:
         seen.append(await _by_command(bench, state, target, files))
     for verified, checks, seconds in given:
@@ -141,7 +141,7 @@ async def _by_command(bench: Workbench, state: State, target: Target, files: Map
         note = "The test command ended early: it did not report that its tests ran to the end."
     if not run.passed or reported(state.task.test_command) is None:
         return _Seen("tests", run.passed, run.lines, run.result, note, strength="inside")
-    await lay(await bench.candidate(), files)  # what the tests' own run has changed is not what was answered
+    await (await bench.candidate()).lay(files)  # what the tests' own run has changed is not what was answered
     seen = await confirm(bench, target, files, run=run, argv=state.task.test_command, most_s=seconds)
     if seen.verdict == "refuted":
         return _Seen("tests", False, seen.lines, run.result, seen.note, strength="inside")

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -102,19 +101,3 @@ def open_for(task: Task, settings: Settings) -> tuple[Policy, OpenSandbox]:
     """
     policy = policy_of(settings, workspace=task.workspace)
     return policy, lambda policy: open_sandbox(policy, backend=settings.backend)
-
-
-async def lay(sandbox: Sandbox, files: Mapping[str, bytes]) -> dict[str, str]:
-    """Make the workspace hold exactly these files, and give the SHA-256 of each.
-
-    All of it is emptied before: links, pipes and second names that a program left are in no manifest.
-    What begins with `#!` can be run by its name.
-
-    Raises:
-        FileRefused: a path leaves the workspace, or it is full.
-    """
-    hashes = {path: hashlib.sha256(content).hexdigest() for path, content in files.items()}
-    await sandbox.remove(".")
-    for path, content in files.items():
-        await sandbox.write(path, content, executable=content.startswith(b"#!"))
-    return hashes

@@ -119,6 +119,16 @@ class Sandbox(Protocol):
             FileRefused: it isn't there, isn't a regular file, goes over a link, or is too large.
         """
 
+    async def lay(self, files: Mapping[str, bytes]) -> dict[str, str]:
+        """Make the workspace hold exactly these files, and give the SHA-256 (hex) of each.
+
+        What is there already, just as it was written, isn't written again; everything else goes, whatever it
+        is. What begins as a program does (`#!`, ELF) is executable.
+
+        Raises:
+            FileRefused: a path leaves the workspace, or the disk limit is reached.
+        """
+
     async def manifest(self) -> dict[str, str]:
         """SHA-256 (hex) of each regular file of the workspace by its relative path."""
 

@@ -4,7 +4,9 @@ Whatever a program leaves is bounded here: in number, in bytes, in depth, and in
 """
 
 import asyncio
+import hashlib
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import TypeVar
 
@@ -19,6 +21,25 @@ MAX_BYTES = 64 << 20
 MAX_DEPTH = 32
 """Folders above an artifact."""
 PROGRAMS = (b"#!", b"\x7fELF")
+
+
+@dataclass(frozen=True, slots=True)
+class KnownFile:
+    """What a workspace is to hold under one path."""
+
+    content: bytes
+    sha256: str
+    executable: bool
+
+
+def known_files(files: Mapping[str, bytes]) -> dict[str, KnownFile]:
+    """Files by plain path, each with what it takes to see whether it is there already."""
+    return {
+        PurePosixPath(path).as_posix(): KnownFile(
+            content, hashlib.sha256(content).hexdigest(), content.startswith(PROGRAMS)
+        )
+        for path, content in files.items()
+    }
 
 
 class FreshWorkspace:

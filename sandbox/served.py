@@ -12,7 +12,7 @@ from sandbox.contract import Capability, OnOutput, Running
 from sandbox.disk_watch import DiskBounds, DiskWatch
 from sandbox.errors import FileRefused, SandboxBroken
 from sandbox.execution import Execution
-from sandbox.fresh import FreshWorkspace
+from sandbox.fresh import FreshWorkspace, known_files
 from sandbox.limits import RunLimits, resolve
 from sandbox.policy import Limits, Policy
 from sandbox.pool import Pool
@@ -208,6 +208,14 @@ class ServedSandbox:
         """
         return await asyncio.to_thread(self._workspace.read, path, limit=limit)
 
+    async def lay(self, files: Mapping[str, bytes]) -> dict[str, str]:
+        """Make the workspace hold exactly these files, and give the SHA-256 (hex) of each.
+
+        Raises:
+            FileRefused: a path leaves the workspace, or the disk limit is reached.
+        """
+        return await asyncio.to_thread(self._lay, dict(files))
+
     async def manifest(self) -> dict[str, str]:
         """SHA-256 (hex) of each regular file of the workspace by its relative path."""
         return await asyncio.to_thread(self._workspace.manifest)
@@ -260,6 +268,14 @@ class ServedSandbox:
         if self._build.disk is not None and not self._build.disk.have_room(len(content)):
             raise FileRefused(f"{path!r}: {os.strerror(errno.ENOSPC)}.")
         self._workspace.write(path, content, executable=executable)
+
+    def _lay(self, files: dict[str, bytes]) -> dict[str, str]:
+        known = known_files(files)
+        kept = self._workspace.keep({path: (file.sha256, file.executable) for path, file in known.items()})
+        for path, file in known.items():
+            if path not in kept:
+                self._write(path, file.content, file.executable)
+        return {path: file.sha256 for path, file in known.items()}
 
     def _workspace_at(self, root: int) -> Workspace:
         """The files below a descriptor."""

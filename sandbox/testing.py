@@ -464,6 +464,39 @@ os.chmod('.', 0)
     assert found.stdout == "['new']\n"
 
 
+async def what_is_laid_is_all_that_is_there(box: Sandbox) -> None:
+    """Laid again, the files are as they were at first, whatever a program has made of them and put beside."""
+    files = {f"{name}/inner/file.py": f"{name} = 1\n".encode() for name in "abcdefgh"}
+    files["run.sh"] = b"#!/bin/sh\necho ran\n"
+    littered = """
+import os, shutil
+open('a/inner/file.py', 'r+').write('A')
+os.chmod('b/inner/file.py', 0o777)
+os.link('c/inner/file.py', 'second_name')
+os.remove('d/inner/file.py'); os.symlink('../../a/inner/file.py', 'd/inner/file.py')
+os.rename('e', 'E'); os.symlink('E', 'e')
+os.remove('f/inner/file.py'); os.makedirs('f/inner/file.py/deep')
+shutil.rmtree('g'); open('g', 'w').close()
+os.mkfifo('h/inner/fifo'); open(b'h/\\xff', 'w').close()
+os.makedirs('empty/folder'); os.chmod('run.sh', 0o644)
+os.chmod('h', 0); os.chmod('.', 0)
+"""
+    laid = await box.lay(files)
+    littering = await box.run(python(littered))
+
+    laid_again = await box.lay(files)
+
+    find = (
+        "find . -mindepth 1 ! -type d ! -type f; find . -links +1 -type f; find . -perm -002; find . -type d"
+    )
+    found = await box.run(Command(argv=("sh", "-c", f"./run.sh; ({find}) | sort")))
+    folders = sorted([".", *(f"./{name}{inner}" for name in "abcdefgh" for inner in ("", "/inner"))])
+    assert littering.ok, littering.stderr
+    assert found.stdout == "\n".join(["ran", *folders, ""])
+    assert await box.manifest() == laid == laid_again
+    assert laid == {path: hashlib.sha256(content).hexdigest() for path, content in files.items()}
+
+
 async def paths_that_leave_the_workspace_are_refused(box: Sandbox) -> None:
     """By name or by link, in and out."""
     await box.run(python("import os; os.symlink('/etc', 'folder'); os.symlink('/etc/passwd', 'file')"))
@@ -591,6 +624,7 @@ CONTRACT: tuple[Rule, ...] = (
     the_workspace_can_be_imported_from,
     files_go_in_and_out,
     a_manifest_is_soon_there_whatever_sizes_files_claim,
+    what_is_laid_is_all_that_is_there,
     a_written_file_replaces_what_was_there,
     all_of_the_workspace_can_be_removed,
     paths_that_leave_the_workspace_are_refused,

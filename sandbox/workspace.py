@@ -14,7 +14,7 @@ import io
 import os
 import stat
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import PurePosixPath
 from typing import BinaryIO
@@ -24,6 +24,7 @@ from sandbox.errors import FileRefused
 _OPENAT2 = 437
 _NO_XDEV, _NO_MAGICLINKS, _NO_SYMLINKS, _BENEATH = 0x01, 0x02, 0x04, 0x08
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+_FOLDER_MODE = 0o755
 _PATH_MAX = 4096
 _PIECE = 1 << 20
 
@@ -70,7 +71,7 @@ class Workspace:
                         raise FileRefused(f"{path!r} is there and isn't a regular file.")
                     os.unlink(parts[-1], dir_fd=folder)
                 flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-                mode = 0o755 if executable else 0o644
+                mode = _mode(executable)
                 with open(os.open(parts[-1], flags, mode, dir_fd=folder), "wb", buffering=0) as file:
                     os.fchmod(file.fileno(), mode)
                     for piece in [content] if isinstance(content, bytes) else content:
@@ -168,15 +169,73 @@ class Workspace:
     def _empty(self) -> None:
         """Links, pipes and what else the manifest doesn't name goes too, and so do rights set on the root."""
         with self._as_owner(), _told("."):
-            with suppress(OSError):  # there is none, or this kernel has none
-                os.removexattr(f"/proc/self/fd/{self._root}", "system.posix_acl_default")
-            self._open_root_to_us()
+            self._open_root_to_us(plainly=True)
             folder = self._open(".", _FOLDER)
             try:
                 for name in os.listdir(folder):
                     self._remove_from(folder, name)
             finally:
                 os.close(folder)
+
+    def keep(self, known: Mapping[str, tuple[str, bool]]) -> set[str]:
+        """Remove whatever isn't one of these files, and give the paths of those that are there.
+
+        Kept is a regular file with one name, the content and the rights that `write` gives it, and no
+        attributes, in folders of the same kind: so nothing is left of what a program did, and what was
+        written once needn't be written again.
+
+        Args:
+            known: SHA-256 (hex), and whether it is executable, by plain path.
+
+        Raises:
+            FileRefused: a path isn't a plain one.
+        """
+        folders = {"/".join(parts[:i]) for parts in map(_parts, known) for i in range(1, len(parts))}
+        kept: set[str] = set()
+        with self._as_owner(), _told("."):
+            self._open_root_to_us(plainly=True)
+            waiting = [""]
+            while waiting:
+                base = waiting.pop()
+                folder = self._open(base or ".", _FOLDER)
+                try:
+                    for name in os.listdir(folder):
+                        path = f"{base}/{name}" if base else name
+                        if path in folders and self._is_plain_folder(folder, name):
+                            waiting.append(path)
+                        elif path in known and self._is_as_written(folder, name, *known[path]):
+                            kept.add(path)
+                        else:
+                            self._remove_from(folder, name)
+                finally:
+                    os.close(folder)
+        return kept
+
+    def _is_plain_folder(self, folder: int, name: str) -> bool:
+        try:
+            descriptor = os.open(name, _FOLDER | os.O_NOFOLLOW, dir_fd=folder)
+        except OSError:
+            return False
+        try:
+            return stat.S_IMODE(os.fstat(descriptor).st_mode) == _FOLDER_MODE and not _attributes(descriptor)
+        finally:
+            os.close(descriptor)
+
+    def _is_as_written(self, folder: int, name: str, sha256: str, executable: bool) -> bool:
+        if not stat.S_ISREG(os.lstat(name, dir_fd=folder).st_mode):
+            return False
+        try:
+            flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_NOCTTY | os.O_CLOEXEC
+            descriptor = os.open(name, flags, dir_fd=folder)
+        except OSError:
+            return False
+        with open(descriptor, "rb", buffering=0) as file:
+            found = os.fstat(descriptor)
+            if not stat.S_ISREG(found.st_mode) or found.st_nlink != 1 or _attributes(descriptor):
+                return False
+            if stat.S_IMODE(found.st_mode) != _mode(executable) or found.st_size > self._capacity():
+                return False
+            return _digest(file) == sha256
 
     def _remove_from(self, folder: int, name: str) -> None:
         try:
@@ -215,8 +274,11 @@ class Workspace:
         finally:
             os.close(descriptor)
 
-    def _open_root_to_us(self) -> None:
-        """Whatever rights a program has left on the workspace itself."""
+    def _open_root_to_us(self, *, plainly: bool = False) -> None:
+        """Whatever rights a program has left on the workspace; `plainly` without those for new files."""
+        if plainly:
+            with suppress(OSError):  # there is none, or this kernel has none
+                os.removexattr(f"/proc/self/fd/{self._root}", "system.posix_acl_default")
         if self._root >= 0:
             os.chmod(f"/proc/self/fd/{self._root}", 0o700)
 
@@ -250,9 +312,13 @@ class Workspace:
         folder = self._open(".", _FOLDER)
         for part in parts:
             try:
+                made = False
                 with suppress(FileExistsError):
-                    os.mkdir(part, 0o755, dir_fd=folder)
+                    os.mkdir(part, dir_fd=folder)
+                    made = True
                 deeper = self._open(part, _FOLDER, below=folder)
+                if made:
+                    os.fchmod(deeper, _FOLDER_MODE)  # whatever the owner's umask is
             finally:
                 os.close(folder)
             folder = deeper
@@ -297,6 +363,18 @@ class Workspace:
             change(uid)
             if change(-1) != uid:  # these two calls report nothing but the value before
                 raise PermissionError(errno.EPERM, f"could not take the file rights of uid {uid}")
+
+
+def _mode(executable: bool) -> int:
+    return 0o755 if executable else 0o644
+
+
+def _attributes(descriptor: int) -> list[str]:
+    """What was put on a file beside its rights; a security module's own label isn't."""
+    try:
+        return [name for name in os.listxattr(descriptor) if not name.startswith("security.")]
+    except OSError:
+        return []  # this file system has none
 
 
 def _parts(path: str) -> list[str]:

@@ -9,7 +9,6 @@ from coder.state import State
 from coder.target import Target, find_target
 from coder.turn import Turn
 from coder.verify import verify
-from coder.workbench import lay
 
 
 class Executor:
@@ -32,7 +31,7 @@ class Executor:
 
     async def _try(self, turn: Turn, state: State, code: Mapping[str, str | None], target: Target) -> Outcome:
         files = workspace_files(state, code)
-        hashes = await lay(await turn.bench.candidate(), files)
+        hashes = await (await turn.bench.candidate()).lay(files)
         await turn.journal.append(ProgramStarted(what="verify", before=hashes))
         outcome, result = await verify(turn.bench, state, target, files)
         finished = ProgramFinished(

@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 
 from sandbox.docker.prepared import Prepared
 from sandbox.errors import FileRefused, SandboxBroken
-from sandbox.fresh import MAX_ARTIFACTS, MAX_BYTES, MAX_DEPTH, PROGRAMS
+from sandbox.fresh import MAX_ARTIFACTS, MAX_BYTES, MAX_DEPTH, PROGRAMS, known_files
 from sandbox.result import Artifact
 
 _LONGEST_LINE = 4400
@@ -61,6 +61,22 @@ async def lay(prepared: Prepared, files: Mapping[str, bytes]) -> None:
     """
     for path, content in files.items():
         await write(prepared, path, content, executable=content.startswith(PROGRAMS))
+
+
+async def lay_exactly(prepared: Prepared, files: Mapping[str, bytes]) -> dict[str, str]:
+    """Make the workspace hold these files and nothing else, and give the SHA-256 of each.
+
+    Raises:
+        FileRefused: a path leaves the workspace, or there is no room.
+    """
+    known = known_files(files)
+    content = json.dumps({path: (file.sha256, file.executable) for path, file in known.items()}).encode()
+    _, answer = await prepared.ask({"do": "keep"}, content, most=len(content))
+    kept = set(json.loads(answer))
+    for path, file in known.items():
+        if path not in kept:
+            await write(prepared, path, file.content, executable=file.executable)
+    return {path: file.sha256 for path, file in known.items()}
 
 
 async def collect(prepared: Prepared, given: Mapping[str, bytes]) -> tuple[tuple[Artifact, ...], int]:

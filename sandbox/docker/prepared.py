@@ -112,7 +112,7 @@ class Prepared:
                 await self.attached.send(frame({"kind": "files", **request, "size": len(content)}))
                 for start in range(0, len(content), _PIECE):
                     await self.attached.send(content[start : start + _PIECE])
-                self.kept_bytes += len(content)
+                self.kept_bytes += len(content) if request["do"] == "write" else 0
                 yield
             except FileRefused:
                 raise

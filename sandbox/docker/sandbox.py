@@ -148,6 +148,16 @@ class DockerSandbox:
         async with (await self._settle()).serving() as prepared:
             return await filing.read(prepared, path, limit=limit)
 
+    async def lay(self, files: Mapping[str, bytes]) -> dict[str, str]:
+        """Make the workspace hold exactly these files, and give the SHA-256 (hex) of each.
+
+        Raises:
+            FileRefused: a path leaves the workspace, or the disk limit is reached.
+            SandboxBroken: the container or the engine stopped working.
+        """
+        async with (await self._settle()).serving() as prepared:
+            return await filing.lay_exactly(prepared, files)
+
     async def manifest(self) -> dict[str, str]:
         """SHA-256 (hex) of each regular file of the workspace by its relative path."""
         async with (await self._settle()).serving() as prepared:

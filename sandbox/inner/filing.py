@@ -41,6 +41,7 @@ class Filing:
             "read": self._read,
             "manifest": self._manifest,
             "remove": self._remove,
+            "keep": self._keep,
             "collect": self._collect,
         }
         self._rest = request.get("size", 0)
@@ -67,6 +68,13 @@ class Filing:
     def _remove(self, request: dict[str, Any]) -> None:
         self._workspace.remove(request["path"])
         self._say({"size": 0})
+
+    def _keep(self, request: dict[str, Any]) -> None:
+        known = json.loads(b"".join(self._pieces()))
+        kept = self._workspace.keep({path: (sha256, flag) for path, (sha256, flag) in known.items()})
+        content = json.dumps(sorted(kept)).encode()
+        self._say({"size": len(content)})
+        self._write_all(content)
 
     def _collect(self, request: dict[str, Any]) -> None:
         """Every file that isn't as it was given, within bounds, and the number of what was left out."""
