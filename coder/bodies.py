@@ -24,6 +24,9 @@ class Body(BaseModel):
 
     type: ClassVar[str]
     version: ClassVar[int] = 1
+    durable: ClassVar[bool] = True
+    """Must outlive a power cut. False where losing it only means that work in the sandbox is done again, or a
+    reservation forgotten: no effect outside rests on it (docs/decisions/0014-one-sync-a-turn.md)."""
     later: ClassVar[tuple[str, ...]] = ()
     """Fields that came after the first release; left out where they are empty."""
 
@@ -34,7 +37,9 @@ class Body(BaseModel):
 
     def draft(self) -> Draft:
         """This body as an event that waits for its number."""
-        return Draft(type=self.type, version=self.version, body=self.model_dump(mode="json"))
+        return Draft(
+            type=self.type, version=self.version, body=self.model_dump(mode="json"), durable=self.durable
+        )
 
 
 class StoredFile(BaseModel):
@@ -78,6 +83,7 @@ class CallIntended(Body):
     """A model call is about to be made; committed before, so that a crash leaves the reservation spent."""
 
     type = "model.requested"
+    durable = False
     later = ("form",)
 
     call: int
@@ -95,6 +101,7 @@ class CallRetried(Body):
     """The endpoint failed in a way that can heal; the call is made again after wait_s."""
 
     type = "model.retried"
+    durable = False
 
     call: int
     attempt: int
@@ -106,6 +113,7 @@ class CallSwitched(Body):
     """A model did not answer a call, and another one is asked instead."""
 
     type = "model.switched"
+    durable = False
 
     call: int
     model: str
@@ -147,6 +155,7 @@ class Spoken(Body):
     """A participant's turn is over."""
 
     type = "message.spoken"
+    durable = False
 
     message: Message
 
@@ -155,6 +164,7 @@ class ProgramStarted(Body):
     """A program is about to run in the sandbox, on a workspace of exactly these files."""
 
     type = "program.started"
+    durable = False
 
     what: str
     before: dict[str, str]
@@ -165,6 +175,7 @@ class ProgramFinished(Body):
     """How the program ended."""
 
     type = "program.finished"
+    durable = False
 
     what: str
     status: str
@@ -177,6 +188,7 @@ class BudgetReached(Body):
     """A limit of the user's stopped the next step."""
 
     type = "budget.reached"
+    durable = False
 
     limit: Limit
     text: str

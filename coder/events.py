@@ -33,13 +33,18 @@ class Draft(BaseModel):
     type: str
     version: int = 1
     body: dict[str, Any]
+    durable: bool = True
+    """On the disk before `append` returns. False: a power cut may lose it until a later durable one is there;
+    the death of a process loses nothing of either."""
 
 
 class EventLog(Protocol):
     """Where events live. Two methods, so that another store is a small thing to write."""
 
     async def append(self, run: str, drafts: Sequence[Draft], *, after: int, token: int) -> list[Event]:
-        """Append durably behind event number `after`, all or none, and return the numbered events.
+        """Append behind event number `after`, all or none, and return the numbered events.
+
+        With one durable draft, all of them are on the disk before this returns, and every event before them.
 
         Args:
             after: seq of the last event the writer has seen; 0 for a new run.

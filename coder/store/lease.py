@@ -70,7 +70,7 @@ async def held(database: Database, run: str, *, lease_s: float = LEASE_S) -> Asy
 
 def _take(database: Database, run: str, lease_s: float) -> int:
     owner, now = Owner.current(), time.time()
-    with database.transaction() as connection:
+    with database.transaction(durable=False) as connection:
         row = connection.execute(
             "SELECT token, expires, host, namespace, pid, started FROM run WHERE run = ?", (run,)
         ).fetchone()
@@ -114,7 +114,7 @@ def _give_back(database: Database, run: str, token: int) -> None:
 
 
 def _set_expiry(database: Database, run: str, token: int, expires: float) -> bool:
-    with database.transaction() as connection:
+    with database.transaction(durable=False) as connection:
         changed = connection.execute(
             "UPDATE run SET expires = ? WHERE run = ? AND token = ?", (expires, run, token)
         )

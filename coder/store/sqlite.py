@@ -64,7 +64,7 @@ class SqliteLog:
         return held(self._database, run, lease_s=self._lease_s)
 
     async def append(self, run: str, drafts: Sequence[Draft], *, after: int, token: int) -> list[Event]:
-        """Append durably behind event number `after`, all or none, and return the numbered events.
+        """Append behind event number `after`, all or none, and return the numbered events.
 
         Raises:
             LeaseHeld: the token is stale, or someone else has appended.
@@ -75,7 +75,7 @@ class SqliteLog:
             (run, seq, now, draft.type, draft.version, *codec.encode(draft.body, self._blobs.put))
             for seq, draft in enumerate(drafts, start=after + 1)
         ]
-        with self._database.transaction() as connection:
+        with self._database.transaction(durable=any(draft.durable for draft in drafts)) as connection:
             moved = connection.execute(
                 "UPDATE run SET last = ?, expires = ? WHERE run = ? AND last = ? AND token = ?",
                 (after + len(rows), time.time() + self._lease_s, run, after, token),

@@ -1,0 +1,105 @@
+"""What waits for the disk, and what a power cut leaves of what doesn't."""
+
+import asyncio
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from coder.bodies import RunStarted
+from coder.errors import MachineError
+from coder.events import Draft
+from coder.journal import Journal
+from coder.models.model import ChatMessage, Sampling
+from coder.models.scripted import Scripted
+from coder.redact import Redactor
+from coder.settings import Settings
+from coder.store import SqliteLog
+from coder.task import Task
+from coder.turn import Turn
+from coder.watch import Unwatched
+from coder.workbench import Workbench
+from sandbox import Policy, open_sandbox
+from tests.failing_disk import refuse_to_sync
+from tests.forked import said_by_child
+
+HELD = Draft(type="held", body={"text": "x" * 2000})
+PASSING = Draft(type="passing", body={"text": "y" * 2000}, durable=False)
+SECTOR = 512
+
+
+def test_only_what_is_durable_waits_for_the_disk(tmp_path: Path) -> None:
+    async def act() -> None:
+        with SqliteLog(tmp_path) as log:
+            async with log.lease("run_a") as token:
+                await log.append("run_a", [HELD], after=0, token=token)
+                refuse_to_sync()
+                await log.append("run_a", [PASSING], after=1, token=token)
+                await log.append("run_a", [PASSING, HELD], after=2, token=token)
+
+    said = said_by_child(lambda: asyncio.run(act()))
+
+    assert said.startswith("MachineError: Can't write")
+    assert asyncio.run(_types(tmp_path)) == ["held", "passing"]
+
+
+def test_of_a_turn_the_answer_alone_waits_for_the_disk(tmp_path: Path) -> None:
+    async def turn() -> str:
+        model = Scripted(["x = 1"])
+        with SqliteLog(tmp_path) as log:
+            async with log.lease("run_a") as token:
+                journal = Journal("run_a", log, token=token, watch=Unwatched())
+                started = RunStarted(task=Task(prompt="x"), settings=Settings(), model="toy")
+                await journal.append(started)
+                refuse_to_sync()
+                bench = Workbench(Policy(), open_sandbox, redactor=Redactor.from_environment())
+                asked = Turn("coder", journal=journal, model=model, bench=bench)
+                with pytest.raises(MachineError):
+                    await asked.ask([ChatMessage(role="user", content="?")], sampling=Sampling())
+                return f"{len(model.requests)} {journal.state.calls}"
+
+    said = said_by_child(lambda: asyncio.run(turn()))
+
+    assert said == "1 1"
+    assert asyncio.run(_types(tmp_path)) == ["run.started", "model.requested"]
+
+
+@pytest.mark.parametrize("harm", [lambda tail: b"", lambda tail: bytes(len(tail))], ids=["cut off", "zeros"])
+def test_a_power_cut_leaves_all_up_to_the_last_durable_event_and_no_gap(
+    tmp_path: Path, harm: Callable[[bytes], bytes]
+) -> None:
+    home, left = tmp_path / "home", tmp_path / "left"
+
+    async def write() -> tuple[int, bytes]:
+        with SqliteLog(home) as log:
+            async with log.lease("run_a") as token:
+                await log.append("run_a", [PASSING], after=0, token=token)
+                await log.append("run_a", [HELD], after=1, token=token)
+                on_disk = _wal(home).stat().st_size
+                for after in range(2, 6):
+                    await log.append("run_a", [PASSING], after=after, token=token)
+                shutil.copytree(home, left)
+                return on_disk, _wal(home).read_bytes()
+
+    on_disk, wal = asyncio.run(write())
+    found = set()
+    for at in range(on_disk, len(wal) + 1, 2 * SECTOR):
+        cut = tmp_path / str(at)
+        shutil.copytree(left, cut)
+        _wal(cut).write_bytes(wal[:at] + harm(wal[at:]))
+        found.add(len(asyncio.run(_types(cut))))
+        shutil.rmtree(cut)
+
+    assert on_disk < len(wal)
+    assert found >= {2, 5}
+    assert min(found) == 2
+
+
+async def _types(folder: Path) -> list[str]:
+    with SqliteLog(folder) as log:
+        return [event.type for event in await log.read("run_a")]
+
+
+def _wal(folder: Path) -> Path:
+    return folder / "events/events.sqlite-wal"
