@@ -1,29 +1,46 @@
 """Message: what a participant says in its turn. Outcome: what the Executor saw."""
 
-from typing import Literal
+from typing import ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
 
 Verified = Literal["tests", "checks", "examples", "self", "none"]
 """What decided, strongest first: given tests, given checks, the task's examples, the code's own, nothing."""
 
 
-class CheckLine(BaseModel):
-    """One check and how it went."""
+class Grown(BaseModel):
+    """A value with fields that came after the first release; those are left out where they are empty."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    later: ClassVar[tuple[str, ...]] = ()
+
+    @model_serializer(mode="wrap")
+    def _as_before(self, plain: SerializerFunctionWrapHandler) -> dict[str, object]:
+        document: dict[str, object] = plain(self)
+        return {name: value for name, value in document.items() if value or name not in self.later}
+
+
+class CheckLine(Grown):
+    """One check and how it went."""
+
+    later = ("path", "line")
 
     name: str
     passed: bool
     message: str = ""
     expected: str | None = None
     actual: str | None = None
+    path: str | None = None
+    """The file of the workspace where it failed, relative, where that is known."""
+    line: int | None = None
+    """The line there, from 1."""
 
 
-class Outcome(BaseModel):
+class Outcome(Grown):
     """What running the code showed."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    later = ("lint", "note")
 
     passed: bool
     verified: Verified
@@ -32,6 +49,10 @@ class Outcome(BaseModel):
     checks: tuple[CheckLine, ...] = ()
     feedback: str = ""
     """The first failure, shortened, as the next prompt quotes it."""
+    lint: tuple[CheckLine, ...] = ()
+    """Findings of the lint command that weren't there before, in files that the answer changes."""
+    note: str = ""
+    """What a person should know of this verdict: failures that were there before, tests that are flaky."""
     stdout: str = ""
     stderr: str = ""
     seconds: float = 0.0
