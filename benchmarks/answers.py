@@ -13,7 +13,7 @@ def write_answers(path: Path, suite: Suite, judged: Iterable[BenchJudged]) -> No
     """Write a line for each answer, in the order of the suite, then of the samples.
 
     Raises:
-        OSError: the folder can't be written to, or the disk is full.
+        MachineError: the folder can't be written to, or the disk is full.
     """
     order = {case.id: number for number, case in enumerate(suite.cases)}
     patches = {case.id for case in suite.cases if isinstance(case, RepositoryCase)}

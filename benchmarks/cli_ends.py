@@ -71,11 +71,10 @@ class Counter:
 def _write(report: Report, out: Path, session: Session) -> None:
     try:
         write_report(report, out)
-    except OSError as error:
+    except MachineError as error:
         again = f"coder bench {session.command} --resume {session.run} -o FILE"
         raise MachineError(
-            f"Can't write {out}: {error.strerror}.\nNothing is lost: what was judged is saved. "
-            f"Write it elsewhere with: {again}"
+            f"{error}\nNothing is lost: what was judged is saved. Write it elsewhere with: {again}"
         ) from error
 
 

@@ -9,6 +9,7 @@ from benchmarks.gate import gate as hold
 from benchmarks.report import read_report, write_report
 from benchmarks.reports.markdown import markdown
 from benchmarks.reports.terminal import gate_lines
+from benchmarks.written import append_text
 from coder.cli import options
 from coder.errors import UsageError
 
@@ -73,8 +74,7 @@ def gate(
         max_cost=max_cost,
     )
     if summary is not None:
-        with summary.open("a", encoding="utf-8", errors="backslashreplace") as file:
-            file.write(markdown(found[0], comparison=answer.comparison, gate=answer))
+        append_text(summary, markdown(found[0], comparison=answer.comparison, gate=answer))
     if json:
         typer.echo(answer.model_dump_json())
     elif not quiet:

@@ -18,12 +18,12 @@ from benchmarks.runlog import BenchStarted
 from benchmarks.runner import Job
 from benchmarks.samples import Sample, read_samples, take_stock
 from benchmarks.session import Session, digests, earlier, open_log
-from benchmarks.suite import Case, FunctionCase, RepositoryCase
+from benchmarks.suite import Case, FunctionCase, RepositoryCase, Suite
 from benchmarks.suites.load import load_suite
 from coder.cli import options
 from coder.config import load
 from coder.configfile import user_file
-from coder.errors import UsageError
+from coder.errors import MachineError, UsageError
 from coder.settings import Settings
 from coder.store import SqliteLog
 
@@ -79,9 +79,19 @@ def grade(
         session.include_weaker = include_weaker
         session.begin(resume)
         report, reason = scoring.work(session, log, "grade", quiet=quiet or json)
-    if results:
-        write_results(samples, scoring.suite, report.verdicts)
+    unwritten = _write_results(samples, scoring.suite, report) if results else None
     show(report, session, reason=reason, out=out, as_json=json)
+    if unwritten is not None:
+        raise unwritten
+
+
+def _write_results(samples: Path, suite: Suite, report: Report) -> MachineError | None:
+    """Write them; where that can't be, the score is shown before it is said."""
+    try:
+        write_results(samples, suite, report.verdicts)
+    except MachineError as error:
+        return MachineError(f"{error}\nThe score stands. Leave the results file out with: --no-results")
+    return None
 
 
 class Scoring:

