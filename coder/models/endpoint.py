@@ -87,7 +87,7 @@ class Patience(BaseModel):
 
 
 # A server on this machine may be loading its weights, or reading a long prompt on a slow processor.
-LOCAL_PATIENCE = Patience(headers_s=300.0, idle_s=300.0, whole_s=7200.0)
+LOCAL_PATIENCE = Patience(deadline_s=300.0, headers_s=300.0, idle_s=300.0, whole_s=7200.0)
 
 
 def without_credentials(url: str) -> str:

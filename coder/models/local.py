@@ -9,7 +9,7 @@ from typing import Self
 from pydantic import SecretStr
 
 from coder.models.chat import ChatModel
-from coder.models.endpoint import LOCAL_PATIENCE, Endpoint, Patience
+from coder.models.endpoint import LOCAL_PATIENCE, Endpoint, Limits, Patience
 from coder.models.fit import USUAL
 from coder.models.llama import Llama
 from coder.models.model import Answer, ChatMessage, Form, OnRetry, Sampling
@@ -99,4 +99,5 @@ class LocalModel:
             key=SecretStr(server.key),
             is_local=True,
             is_free=True,
+            limits=Limits(concurrency=1),  # it has one slot: a call that waits there would look dead
         )

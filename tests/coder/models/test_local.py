@@ -5,13 +5,14 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
+from time import monotonic
 
 import pytest
 import pytest_asyncio
 
 from coder.errors import ModelAuthError, ModelRefused, ModelUnavailable, UsageError
 from coder.models.chat import ChatModel
-from coder.models.endpoint import LOCAL_PATIENCE
+from coder.models.endpoint import LOCAL_PATIENCE, Patience
 from coder.models.llama import SERVER, Llama
 from coder.models.local import LocalModel
 from coder.models.model import ChatMessage, Sampling
@@ -62,6 +63,19 @@ async def test_a_limit_of_tokens_is_said_as_such(model: LocalModel) -> None:
     answer = await model.answer(ADD, sampling=Sampling(temperature=0, max_tokens=4))
 
     assert answer.finish == "length"
+
+
+async def test_a_call_that_waits_for_others_is_not_taken_for_dead(model: LocalModel) -> None:
+    short = Sampling(temperature=0, max_tokens=12)
+    began = monotonic()
+    await asyncio.gather(*(model.answer(ADD, sampling=short) for _ in range(12)))
+    half = (monotonic() - began) / 2  # six times what one call takes, and less than what the last ones wait
+    patience = Patience(headers_s=half, deadline_s=half)
+
+    async with LocalModel(embedded_weights(), name=f"local/{EMBEDDED}", patience=patience) as impatient:
+        answers = await asyncio.gather(*(impatient.answer(ADD, sampling=short) for _ in range(12)))
+
+    assert len({answer.text for answer in answers}) == 1
 
 
 async def test_no_path_of_this_machine_is_part_of_an_answer(model: LocalModel) -> None:
