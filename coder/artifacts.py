@@ -7,7 +7,7 @@ from pathlib import Path
 from coder.errors import MachineError
 from coder.landing import LandingRefused, apply, plan
 from coder.risk import risky
-from coder.workspace import Snapshot
+from coder.snapshot import Snapshot
 from sandbox.result import Artifact
 
 

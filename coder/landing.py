@@ -17,7 +17,7 @@ from coder.beneath import NotRegular, open_folder, read_regular
 from coder.durable import sync_folder
 from coder.errors import MachineError, UsageError
 from coder.replace import clean_up, put_in_place, remove, write_beside
-from coder.workspace import Snapshot
+from coder.snapshot import Snapshot
 
 _MOST_BYTES = 1 << 28
 """More than the disk of a sandbox holds: a larger file is never one of ours."""

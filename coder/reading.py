@@ -9,8 +9,9 @@ from pathlib import Path
 
 from coder.bodies import StoredFile
 from coder.errors import MachineError
+from coder.snapshot import Snapshot, SnapshotFile
 from coder.task import Task
-from coder.workspace import Snapshot, SnapshotFile, take_snapshot
+from coder.workspace import take_snapshot
 
 
 @dataclass(frozen=True, slots=True)

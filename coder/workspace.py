@@ -1,81 +1,63 @@
 """The user's folder as a run reads it: one snapshot of its regular files, taken once.
 
-Links are never followed, and what can't or needn't be read is left out with a note. What isn't in the
-snapshot was not read, so the run may not overwrite it.
+In a git repository they are those that git tracks, and new ones that it doesn't ignore; elsewhere all but
+what tools made. Links are never followed, and what can't or needn't be read is left out with a note. What
+isn't in the snapshot was not read, so the run may not overwrite it.
 """
 
-import hashlib
-import os
 import stat
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from pathlib import Path
 
-from coder.beneath import NotRegular, open_below, open_folder, read_regular
+from coder.beneath import NotRegular, open_folder, read_regular
 from coder.errors import UsageError
+from coder.repository.found import find_repository
+from coder.repository.isolated import GitFailed
+from coder.repository.listing import Listing, list_files
+from coder.snapshot import Snapshot
+from coder.walking import Bounds, Reader, by_a_person
 
 MAX_FILES = 5_000
 MAX_BYTES = 64 << 20
+MAX_LISTED_FILES = 60_000
+MAX_LISTED_BYTES = 256 << 20
+"""Of a repository: git says which files are its own, so that many of them are no mistake."""
 MAX_FILE_BYTES = 8 << 20
-"""A larger file is left out with a note: no model reads it, and it would fill the sandbox's disk."""
-
-_MAX_DEPTH = 64
-_SKIPPED_FOLDERS = {".git", ".hg", ".svn", "node_modules", "__pycache__", "__pypackages__", ".venv", "venv"}
-_SKIPPED_FOLDERS |= {".tox", ".nox", ".eggs", ".hypothesis", ".ipynb_checkpoints", ".cache"}
-_SKIPPED_ENDINGS = (".pyc", ".pyo", ".swp", "~", ".coder-tmp")
-_CACHE_MARKS = ("pyvenv.cfg", "CACHEDIR.TAG")
-"""A folder with one of these was made by a tool, whatever its name is: a virtual environment, a cache."""
-
-
-@dataclass(frozen=True, slots=True)
-class SnapshotFile:
-    """One regular file as it was read."""
-
-    content: bytes
-    mode: int
-    """Permission bits."""
-    sha256: str
-
-    @classmethod
-    def of(cls, content: bytes, *, mode: int = 0o644) -> "SnapshotFile":
-        """A file with this content."""
-        return cls(content, mode, hashlib.sha256(content).hexdigest())
-
-
-@dataclass(frozen=True, slots=True)
-class Snapshot:
-    """What was read of the user's folder."""
-
-    root: Path
-    """Absolute, without links; it may not exist yet."""
-    files: Mapping[str, SnapshotFile]
-    """By path relative to the root, with `/`, sorted."""
-    notes: tuple[str, ...] = ()
-    """One line for each thing that was left out and that a person might miss."""
-    only: str | None = None
-    """The one file that was asked for, when it wasn't a folder."""
+_POINTER = b"version https://git-lfs.github.com/spec/"
 
 
 def take_snapshot(
     path: Path,
     *,
-    max_files: int = MAX_FILES,
-    max_bytes: int = MAX_BYTES,
+    read: Sequence[str] = (),
+    max_files: int | None = None,
+    max_bytes: int | None = None,
     max_file_bytes: int = MAX_FILE_BYTES,
 ) -> Snapshot:
     """Read a folder, or one file. One that is missing is empty: it will be made, a file if it has a suffix.
 
+    Args:
+        read: globs of files that are read although git ignores them.
+        max_files: None is MAX_FILES, or MAX_LISTED_FILES of a repository; so with max_bytes.
+
     Raises:
-        UsageError: neither file nor folder, not readable, its parent is missing, or more than the bounds.
+        UsageError: neither file nor folder, not readable, its parent is missing, a bare repository, or more
+            than the bounds.
     """
     path = path.resolve()
-    reader = _Reader(path, max_files, max_bytes, max_file_bytes)
     try:
         if path.is_dir():
-            with open_folder(path) as folder:
-                reader.walk(folder, "", depth=0)
+            listing, notes = _listing(path)
+            bounds = Bounds(
+                max_files or (MAX_FILES if listing is None else MAX_LISTED_FILES),
+                max_bytes or (MAX_BYTES if listing is None else MAX_LISTED_BYTES),
+                max_file_bytes,
+            )
+            reader = Reader(path, bounds, notes=notes)
+            _read_folder(reader, listing, read)
             return Snapshot(path, dict(sorted(reader.files.items())), tuple(reader.notes))
         if path.exists():
+            reader = Reader(path, Bounds(1, max_bytes or MAX_BYTES, max_file_bytes))
             with open_folder(path.parent) as folder:
                 content, status = read_regular(folder, path.name, limit=max_file_bytes)
             reader.take(path.name, content, stat.S_IMODE(status.st_mode), must=True)
@@ -89,73 +71,41 @@ def take_snapshot(
     return Snapshot(path.parent, {}, (), path.name) if path.suffix else Snapshot(path, {})
 
 
-@dataclass(slots=True)
-class _Reader:
-    path: Path
-    max_files: int
-    max_bytes: int
-    max_file_bytes: int
-    files: dict[str, SnapshotFile] = field(default_factory=dict)
-    notes: list[str] = field(default_factory=list)
-    taken: int = 0
+def _read_folder(reader: Reader, listing: Listing | None, globs: Sequence[str]) -> None:
+    if listing is None:
+        with open_folder(reader.path) as folder:
+            reader.walk(folder)
+    else:
+        own = [*listing.tracked, *by_a_person(listing.untracked)]
+        reader.go_through({*own, *_named(reader.path, globs)})
+        reader.notes += [f"{path}: left out, a repository of its own" for path in listing.foreign]
+    pointers = [path for path, file in reader.files.items() if file.content.startswith(_POINTER)]
+    if pointers:
+        count = f"{len(pointers)} files are" if len(pointers) > 1 else f"{pointers[0]} is"
+        reader.notes.append(f"{count} here as LFS pointers, without content: git lfs pull")
 
-    def walk(self, folder: int, prefix: str, *, depth: int) -> None:
-        """Take what an open folder holds, and what its folders hold."""
-        with os.scandir(folder) as entries:
-            kinds = {entry.name: entry.is_dir(follow_symlinks=False) for entry in entries}
-        if prefix and not kinds.keys().isdisjoint(_CACHE_MARKS):
-            return
-        for name, is_folder in sorted(kinds.items()):
-            path = prefix + name
-            try:
-                name.encode()
-                if is_folder:
-                    self._enter(folder, name, path, depth)
-                elif not name.endswith(_SKIPPED_ENDINGS) and name not in _SKIPPED_FOLDERS:
-                    self._read(folder, name, path)
-            except UnicodeEncodeError:
-                shown = path.encode("utf-8", "backslashreplace").decode()
-                self.notes.append(f"{shown}: left out, its name is not UTF-8")
-            except FileNotFoundError:
-                continue  # removed since the folder was listed
-            except (NotRegular, NotADirectoryError):
-                self.notes.append(f"{path}: left out, not a regular file (links are not followed)")
-            except OSError as error:
-                self.notes.append(f"{path}: left out, {error.strerror}")
 
-    def _enter(self, folder: int, name: str, path: str, depth: int) -> None:
-        if name in _SKIPPED_FOLDERS or (name.startswith(".") and name.endswith("_cache")):
-            return
-        if depth == _MAX_DEPTH:
-            self.notes.append(f"{path}: left out, more than {_MAX_DEPTH} folders deep")
-            return
-        below = open_below(folder, name)
-        try:
-            self.walk(below, f"{path}/", depth=depth + 1)
-        finally:
-            os.close(below)
+def _named(folder: Path, globs: Sequence[str]) -> list[str]:
+    """Files that were named, though git ignores them.
 
-    def _read(self, folder: int, name: str, path: str) -> None:
-        content, status = read_regular(folder, name, limit=self.max_file_bytes)
-        self.take(path, content, stat.S_IMODE(status.st_mode))
+    Raises:
+        UsageError: a glob leaves the folder.
+    """
+    try:
+        places = [place for glob in globs for place in folder.glob(glob) if place.is_file()]
+        return [place.relative_to(folder).as_posix() for place in places]
+    except (NotImplementedError, ValueError) as error:
+        raise UsageError(f"--read {' '.join(globs)}: {error}. Name files below {folder}.") from error
 
-    def take(self, path: str, content: bytes, mode: int, *, must: bool = False) -> None:
-        """Keep one file, unless it is too large.
 
-        Raises:
-            UsageError: it is one more than the bounds allow, or too large and `must` be kept.
-        """
-        if len(content) > self.max_file_bytes:
-            if must:
-                raise UsageError(
-                    f"{self.path} has more than {self.max_file_bytes:,} bytes, the most we read."
-                )
-            self.notes.append(f"{path}: left out, more than {self.max_file_bytes:,} bytes")
-            return
-        self.taken += len(content)
-        if len(self.files) == self.max_files or self.taken > self.max_bytes:
-            raise UsageError(
-                f"{self.path} holds more than the {self.max_files:,} files or {self.max_bytes:,} bytes that "
-                f"a run reads. Name a smaller folder, or a file."
-            )
-        self.files[path] = SnapshotFile.of(content, mode=mode)
+def _listing(folder: Path) -> tuple[Listing | None, list[str]]:
+    """What git knows of a folder, and what to say; None where it knows nothing, so that all of it is read."""
+    repository = find_repository(folder)
+    if repository is None:
+        return None, []
+    try:
+        listing = list_files(repository, folder)
+    except GitFailed as error:
+        return None, [f"read as a folder without git: {error}"]
+    # A folder that git ignores as a whole was named by the user all the same.
+    return (listing if listing.tracked or listing.untracked else None), []

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from coder.errors import UsageError
-from coder.workspace import Snapshot, take_snapshot
+from coder.snapshot import Snapshot
+from coder.workspace import take_snapshot
 
 
 def _fill(root: Path, *paths: str) -> None:

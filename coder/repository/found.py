@@ -1,0 +1,86 @@
+"""Find the repository that a folder belongs to, by looking at files; git itself is not asked."""
+
+import os
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+
+from coder.errors import UsageError
+
+_MOST = 4096
+"""Bytes of a `.git` file or a `commondir` file: each holds one path."""
+
+
+@dataclass(frozen=True, slots=True)
+class Repository:
+    """A repository with a work tree."""
+
+    top: Path
+    """Of the work tree, absolute."""
+    git_dir: Path
+    """HEAD and index of this work tree; of a linked work tree or a submodule it lies elsewhere."""
+    common_dir: Path
+    """Objects, references and configuration."""
+
+    @property
+    def objects(self) -> Path:
+        """The folder of objects."""
+        return self.common_dir / "objects"
+
+
+def find_repository(folder: Path) -> Repository | None:
+    """The repository of a folder; None where it lies in none.
+
+    One that belongs to someone else than the folder and than us is taken for none, as git does: anyone may
+    put a `.git` into a folder that all can write.
+
+    Raises:
+        UsageError: the folder is a repository without a work tree.
+    """
+    if _is_git_dir(folder):
+        raise UsageError(
+            f"{folder} is a bare repository: it has no files to work on. Clone it, and name the clone: "
+            f"git clone {folder}"
+        )
+    for top in (folder, *folder.parents):
+        try:
+            found = _opened(top)
+            if found is not None:
+                return found if _is_ours(found.git_dir, folder) else None
+        except OSError:
+            return None  # it can't be read: the folder is then one of files only
+    return None
+
+
+def _opened(top: Path) -> Repository | None:
+    """The repository whose work tree begins here."""
+    place = top / ".git"
+    try:
+        mode = place.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    if stat.S_ISREG(mode):
+        named = _one_line(place)
+        if not named.startswith("gitdir: "):
+            return None
+        place = top / named.removeprefix("gitdir: ")
+    common = place / "commondir"
+    shared = place / _one_line(common) if common.is_file() else place
+    place, shared = place.resolve(), shared.resolve()
+    if not (place / "HEAD").exists() or not (shared / "objects").is_dir():
+        return None
+    return Repository(top, place, shared)
+
+
+def _one_line(path: Path) -> str:
+    with path.open("rb") as file:
+        return os.fsdecode(file.read(_MOST).rstrip(b"\r\n"))
+
+
+def _is_git_dir(folder: Path) -> bool:
+    return all((folder / name).is_dir() for name in ("objects", "refs")) and (folder / "HEAD").is_file()
+
+
+def _is_ours(git_dir: Path, folder: Path) -> bool:
+    owner = git_dir.stat().st_uid
+    return not hasattr(os, "geteuid") or owner in (os.geteuid(), folder.stat().st_uid)
