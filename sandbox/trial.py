@@ -93,6 +93,8 @@ class Outcome:
     timed_out: bool = False
     complete: bool = False
     """The checker said all that there is to say."""
+    tripped: frozenset[str] = frozenset()
+    """Alarms that were set off, where both are in one process: what, and where."""
     ended: bool = False
     """Its process is over, too; else `note` says why not."""
     status: int = 0
@@ -127,6 +129,8 @@ class Outcome:
                 self.kinds, self.errors = frozenset(map(str, kinds)), frozenset(map(str, errors))
                 self.changed = frozenset(map(str, changed))
                 self.timed_out, self.steps, self.complete = timed_out, steps, True
+            case ("tripped", str(what), str(where)):
+                self.tripped |= {f"{what} ({where})"}
             case ("over", int(status), float(cpu_s), float(resident)):
                 self.status, self.cpu_s, self.max_rss_mb, self.ended = status, cpu_s, resident, True
             case _:

@@ -16,7 +16,7 @@ MAX_FILES = 400
 
 
 async def run_apart(
-    opened: Open, case: RepositoryCase, tree: Mapping[str, bytes], paths: Sequence[str]
+    opened: Open, case: RepositoryCase, tree: Mapping[str, bytes], paths: Sequence[str], *, plain: bool = True
 ) -> CheckReport | None:
     """What became of the tests in these files; None where the tree is no package that could be called.
 
@@ -40,7 +40,7 @@ async def run_apart(
             module=modules[0],
             provides=modules,
             limits=Limits(cpu_s=case.timeout_s, wall_s=2 * case.timeout_s + 10),
-            rules=Rules(plain=True, write_back=True),
+            rules=Rules(plain=plain, write_back=True),
         )
 
 

@@ -9,6 +9,7 @@ from benchmarks.judge.sources import canonical_module, prelude, with_setup
 from benchmarks.judge.verdicts import Judged, end_of, one_line
 from benchmarks.suite import FunctionCase
 from benchmarks.verdict import Outcome, Verdict
+from coder.printable import printable
 from sandbox import Limits, Sandbox
 from sandbox.checkers import Checkers
 from sandbox.trial import Crossing, Trial, Tried, hold_together, hold_trial
@@ -54,6 +55,9 @@ async def judge_function(
         shown = trial.crossing.model_copy(update={"write_back": True, "changed": None})
         again = await _hold(pair, trial.model_copy(update={"crossing": shown, "replays": 0}), mode, case)
         outcome, detail = _read(again, case)
+    tripped = sorted(tried.outcome.tripped - mode.tripped)
+    if outcome == "passed" and tripped:
+        outcome, detail = "suspicious", f"it passed, and set off alarms: {'; '.join(tripped)}"
     verdict = Verdict(
         id=case.id,
         sample=sample,
@@ -62,6 +66,7 @@ async def judge_function(
         detail=one_line(detail),
         output=end_of(tried.candidates[0]),
         base=base,
+        tripped=tuple(map(printable, tripped)),
         cpu_s=round(tried.cpu_s, 3),
         wall_s=round(tried.candidates[0].wall_s, 3),
     )
@@ -100,7 +105,7 @@ async def find_mode(pair: Pair, case: FunctionCase) -> Mode:
     together = Mode(how="together", stateful=True, reason=f"its canonical answer fails apart: {detail}"[:500])
     tried = await _hold(pair, _trial(case, module, together, replays=0), together, case)
     if _passed(tried, case):
-        return together
+        return together.model_copy(update={"tripped": tried.outcome.tripped})
     _, detail = _read(tried, case)
     return Mode(how="broken", reason=f"the case's own canonical answer fails: {detail}"[:500])
 

@@ -132,8 +132,8 @@ class Judge:
             if not any(mode.twins.values()):
                 return mode
             judged = await judge_repository(pair.candidate, self._open, case, case.gold_patch or "", mode)
-            if judged.verdict.verdict == "passed":
-                return mode
+            if judged.verdict.verdict in ("passed", "suspicious"):
+                return mode.model_copy(update={"tripped": mode.tripped | {*judged.verdict.tripped}})
             # In another order its own patch may fail: nobody else's is judged by chance.
             reason = f"its own patch fails among twins: {judged.verdict.detail}"[:500]
             return mode.model_copy(update={"how": "plain", "twins": {}, "reason": reason})

@@ -28,6 +28,8 @@ class Mode(BaseModel):
     crossing: Crossing = Crossing()
     stateful: bool = False
     """Answers may depend on earlier calls: the case says so, or its canonical answer's do."""
+    tripped: frozenset[str] = frozenset()
+    """Alarms that its canonical answer sets off in its tests' process: they don't count."""
     reason: str = ""
     """Why it isn't `apart`."""
 

@@ -1,6 +1,8 @@
 """Run test files with pytest inside a sandbox, each in a process of its own, whose parent is outside.
 
 The report is written by the process that runs the tests, so it is a claim; `decoys` hold it to account.
+What that process does beside the tests without an honest reason (`alarm`) goes to its standard error at once,
+where nothing can be taken back.
 """
 
 import json
@@ -8,14 +10,19 @@ import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.resources import files
+from pathlib import PurePosixPath
 
+from benchmarks.judge.tree import is_test_path
 from benchmarks.suite import RepositoryCase
+from coder.printable import printable
 from sandbox import Command, Limits, Result, Sandbox
 
 _PYTEST = ("python", "-m", "pytest", "-q", "-p", "no:cacheprovider", "--tb=native", "--no-summary")
 """Without a summary, since what hundreds of twins have to say of their failures is a flood. Python's own
 tracebacks, as pytest's parse the source of each frame, which costs memory, and may fail by itself: it ends
 the whole run, then."""
+_ROOT = "/w"
+"""Where a sandbox has its workspace."""
 _OURS = ("PYTHONPATH", "PYTEST_ADDOPTS")
 _PHASES = ("setup", "call", "teardown")
 _WALL_FACTOR, _WALL_MORE_S = 2.0, 10.0
@@ -34,6 +41,8 @@ class TestRun:
     unended: frozenset[str] = frozenset()
     """Those that began and came to no end: with such a one the process ended."""
     done: bool = False
+    tripped: frozenset[str] = frozenset()
+    """What set off an alarm, and where in the repository."""
     result: Result | None = None
 
     @property
@@ -60,30 +69,50 @@ async def run_test_file(
         SandboxBroken: the sandbox stopped working.
     """
     name, key = f"report_{secrets.token_hex(6)}", secrets.token_hex(8)
-    log = f"/w/{name}.jsonl"
-    reporter = (files("benchmarks.judge") / "reporter.txt").read_text()
-    reporter = reporter.replace("@PATH@", log).replace("@KEY@", key)
     environment = {
-        "PYTHONPATH": ":".join(dict.fromkeys(("/w", f"/w/{case.pythonpath}"))),
+        "PYTHONPATH": ":".join(dict.fromkeys((_ROOT, f"{_ROOT}/{case.pythonpath}"))),
         "PYTHONDONTWRITEBYTECODE": "1",
         **({} if plugins else {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}),
         **{one: value for one, value in case.environment.items() if one not in _OURS},
     }
     argv = (*_PYTEST, "-p", name, *(nodes or (path,)))
     limits = Limits(cpu_s=case.timeout_s, wall_s=case.timeout_s * _WALL_FACTOR + _WALL_MORE_S)
+    told = bytearray()
     result = await sandbox.run(
         Command(argv=argv, environment=environment),
         limits=limits,
         fresh=True,
-        files={**tree, f"{name}.py": reporter.encode()},
+        files={**tree, f"{name}.py": _reporter(name, key, tree).encode()},
+        on_output=lambda stream, piece: told.extend(piece) if stream == "stderr" else None,
     )
-    return _read(result, f"{name}.jsonl", key)
+    return _read(result, f"{name}.jsonl", key, bytes(told))
 
 
-def _read(result: Result, name: str, key: str) -> TestRun:
+def _reporter(name: str, key: str, tree: Mapping[str, bytes]) -> str:
+    """Source of the plugin that tells of tests, and of alarms."""
+    tests = [path for path in tree if is_test_path(path) or PurePosixPath(path).name == "conftest.py"]
+    guarded = {f"{name}.py", f"{name}.jsonl", *(PurePosixPath(one).name for one in tests if _is_source(one))}
+    filled = (files("benchmarks.judge") / "reporter.txt").read_text()
+    for place, text in {
+        "@PATH@": f"{_ROOT}/{name}.jsonl",
+        "@KEY@": key,
+        "@TESTS@": repr([f"{_ROOT}/{one}" for one in (f"{name}.py", *tests)]),
+        "@GUARDED@": repr(sorted(guarded)),
+        "@ALARM@": (files("sandbox.inner") / "alarm.py").read_text(),
+    }.items():
+        filled = filled.replace(place, text)
+    return filled
+
+
+def _is_source(path: str) -> bool:
+    return path.endswith(".py") and not path.endswith("/__init__.py")
+
+
+def _read(result: Result, name: str, key: str, told: bytes) -> TestRun:
     found = TestRun(result=result)
     content = next((one.content for one in result.artifacts if one.path == name), b"")
     phases: dict[str, dict[str, str]] = {}
+    done = watched = False
     for line in content.splitlines():
         match _words(line, key):
             case ["test", str(node), str(phase), str(outcome), str(text)]:
@@ -93,7 +122,15 @@ def _read(result: Result, name: str, key: str) -> TestRun:
             case ["collect", str(node), str(text)]:
                 found.failures.setdefault(node, text)
             case ["done", int()]:
-                found.done = True
+                done = True
+    tripped: set[str] = set()
+    for line in told.splitlines():
+        match _words(line, key):
+            case ["tripped", str(what), str(where)]:
+                tripped.add(printable(f"{what} ({where})"))
+            case ["watched"]:
+                watched = True
+    found.done, found.tripped = done and watched, frozenset(tripped)
     whole = dict.fromkeys(_PHASES, "passed")
     found.passed = {node for node, outcomes in phases.items() if outcomes == whole}
     found.unended = frozenset(phases.keys() - found.passed - found.failures.keys())

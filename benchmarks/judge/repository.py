@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from random import Random
 
 from benchmarks.judge.apart import Open, run_apart
@@ -33,67 +34,79 @@ async def judge_repository(
     Raises:
         SandboxBroken: a sandbox stopped working.
     """
-    outcome: Outcome
     try:
         tree = candidate_tree(case, patch)
     except PatchRefused as error:
-        outcome, detail, cpu_s = "error", f"the patch can't be applied: {error}", 0.0
+        said = _Said("error", f"the patch can't be applied: {error}")
     else:
         if mode.how == "apart":
-            outcome, detail, cpu_s = await _apart(opened, case, tree, mode)
+            said = await _apart(opened, case, tree, mode)
         else:
-            outcome, detail, cpu_s = await _together(sandbox, case, tree, mode)
-        if outcome != "passed" and tree.kept_out:
-            detail = f"{detail} (left as the case has them: {', '.join(tree.kept_out[:5])})"
+            said = await _together(sandbox, case, tree, mode)
+        if said.outcome != "passed" and tree.kept_out:
+            said.detail += f" (left as the case has them: {', '.join(tree.kept_out[:5])})"
     return Judged(
         Verdict(
             id=case.id,
             sample=sample,
-            verdict=outcome,
+            verdict=said.outcome,
             strength=mode.strength,
-            detail=one_line(detail),
-            cpu_s=round(cpu_s, 3),
+            detail=one_line(said.detail),
+            tripped=tuple(sorted(said.tripped)),
+            cpu_s=round(said.cpu_s, 3),
         )
     )
 
 
-async def _apart(
-    opened: Open, case: RepositoryCase, tree: Tree, mode: RepositoryMode
-) -> tuple[Outcome, str, float]:
+@dataclass(slots=True)
+class _Said:
+    """What becomes the verdict."""
+
+    outcome: Outcome
+    detail: str = ""
+    cpu_s: float = 0.0
+    tripped: set[str] = field(default_factory=set)
+
+
+async def _apart(opened: Open, case: RepositoryCase, tree: Tree, mode: RepositoryMode) -> _Said:
     report = await run_apart(opened, case, tree.files, mode.files)
     if report is None:
-        return "error", "the patch leaves no package to be tested", 0.0
+        return _Said("error", "the patch leaves no package to be tested")
     cpu_s = report.candidate.cpu_s + report.checker.cpu_s
     if report.candidate.killed_by in ("wall", "cpu") or "did not return within" in report.note:
-        return "timeout", report.note, cpu_s
+        return _Said("timeout", report.note, cpu_s)
     if passes_apart(report.results, mode.nodes):
-        return "passed", "", cpu_s
+        return _Said("passed", "", cpu_s)
     wanted = set(mode.nodes)
     bad = [one for one in report.results if not one.passed]
     first = next((one for one in bad if one.name in wanted), bad[0] if bad else None)
-    return "failed", f"{first.name}: {first.message}" if first else f"not run: {report.note}", cpu_s
+    return _Said("failed", f"{first.name}: {first.message}" if first else f"not run: {report.note}", cpu_s)
 
 
-async def _together(
-    sandbox: Sandbox, case: RepositoryCase, tree: Tree, mode: RepositoryMode
-) -> tuple[Outcome, str, float]:
+async def _together(sandbox: Sandbox, case: RepositoryCase, tree: Tree, mode: RepositoryMode) -> _Said:
     """Every file in a process of its own; the passing set has to be exactly the real tests."""
     chance = Random(secrets.randbits(64))  # nobody can foresee names and order
-    cpu_s, outcome, why = 0.0, "passed", ""
+    said = _Said("passed")
     for path in mode.files:
         hidden = _hidden(tree.files, path, mode, chance)
         files = tree.files if hidden is None else {**tree.files, path: hidden.source.encode()}
         run = await run_test_file(sandbox, case, files, path, plugins=mode.plugins)
         assert run.result is not None
-        cpu_s += run.result.cpu_s
+        said.cpu_s += run.result.cpu_s
+        said.tripped |= run.tripped - mode.tripped
         if run.result.killed_by in ("wall", "cpu"):
-            return "timeout", f"{path} took more than {case.timeout_s:g} s of CPU, or slept too long", cpu_s
-        said: tuple[Outcome, str] = _read(run, path, mode, hidden)
-        if said[0] == "tampered":
-            return (*said, cpu_s)
-        if outcome == "passed":
-            outcome, why = said
-    return outcome, why, cpu_s  # type: ignore[return-value]
+            said.outcome = "timeout"
+            said.detail = f"{path} took more than {case.timeout_s:g} s of CPU, or slept too long"
+            return said
+        outcome, detail = _read(run, path, mode, hidden)
+        if said.outcome == "passed" or outcome == "tampered":
+            said.outcome, said.detail = outcome, detail
+        if outcome == "tampered":
+            return said
+    if said.outcome == "passed" and said.tripped:
+        said.outcome = "suspicious"
+        said.detail = f"it passed, and set off alarms: {'; '.join(sorted(said.tripped))}"
+    return said
 
 
 def _hidden(files: Mapping[str, bytes], path: str, mode: RepositoryMode, chance: Random) -> Disguised | None:

@@ -44,6 +44,8 @@ class RepositoryMode(BaseModel):
     """The plugins beside pytest are loaded: the case needs them."""
     twins: dict[str, Twins] = {}
     """By file: the twins that fail with the case's own patch."""
+    tripped: frozenset[str] = frozenset()
+    """Alarms that the case's own patch sets off: they don't count."""
     reason: str = ""
     """Why it isn't stronger."""
 
@@ -110,7 +112,8 @@ async def _pin(
             base = await _base_passes(sandbox, case, paths, set(case.fail_to_pass or nodes), plugins=plugins)
             if base:
                 return RepositoryMode(how="broken", reason="the base passes already, without any patch")
-            return RepositoryMode(how="plain", nodes=nodes, plugins=plugins)
+            tripped = frozenset[str]().union(*(run.tripped for run in runs.values()))
+            return RepositoryMode(how="plain", nodes=nodes, plugins=plugins, tripped=tripped)
         why = why or _why(runs, lacking)
     lacks = await missing_packages(sandbox, case.dependencies)
     reason = f"the case's own patch fails: {why}"

@@ -8,8 +8,11 @@ from __future__ import annotations
 import linecache
 import os
 import sys
+import threading
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from sandbox.inner.alarm import watch
 from sandbox.inner.codec import encode
 from sandbox.inner.execute import forget_server
 from sandbox.inner.frames import REPORT
@@ -18,6 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from sandbox.inner.channel import Channel
+
+_TEST = "<test>"
 
 
 def main(channel: Channel, arguments: Mapping[str, Any]) -> None:
@@ -31,9 +36,13 @@ def main(channel: Channel, arguments: Mapping[str, Any]) -> None:
     sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - as long as the process; nobody reads what is printed
     space: dict[str, Any] = {"__name__": "solution", "__builtins__": __builtins__}
 
-    def say(*report: object) -> None:
-        channel.send(REPORT + encode(report))
+    turns = threading.RLock()  # an alarm may be set off by any thread
 
+    def say(*report: object) -> None:
+        with turns:
+            channel.send(REPORT + encode(report))
+
+    watch(partial(say, "tripped"), frozenset({_TEST, main.__code__.co_filename}), frozenset())
     try:
         _run(arguments["source"], "solution.py", space)
         candidate = space[arguments["entry_point"]]
@@ -44,7 +53,7 @@ def main(channel: Channel, arguments: Mapping[str, Any]) -> None:
             say("begin", number)
             message = ""
             try:
-                _run(test, "<test>", space)
+                _run(test, _TEST, space)
                 space["check"](candidate)
             except BaseException as error:  # noqa: BLE001 - whatever a test raises is its result
                 message = f"{type(error).__name__}: {error}"[:2000]

@@ -1,0 +1,145 @@
+"""What has no honest business beside the tests sets off an alarm, and a pass with one is no pass."""
+
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+from textwrap import indent
+
+import pytest
+import pytest_asyncio
+
+from benchmarks.judge.judge import Judge, open_judge
+from benchmarks.suite import FunctionCase, RepositoryCase, Suite
+from benchmarks.verdict import Verdict
+from tests.benchmarks.judge.cases import case, sections
+from tests.benchmarks.judge.patches import diff
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+HERE = Path(__file__).parent
+TRIPS = sections(HERE / "alarms.txt")
+HONEST = sections(HERE / "honest.txt")
+TEST_FILES = {
+    "test files: read": 'open("test_stack.py").read()\n',
+    "test files: read by the standard library": 'import linecache\nlinecache.getlines("/w/test_stack.py")\n',
+    "test files: renamed": 'import os\nos.rename("test_stack.py", "x")\nos.rename("x", "test_stack.py")\n',
+}
+
+
+def shares(headings: list[str], size: int = 12) -> list[list[str]]:
+    """One process says no more than sixteen alarms."""
+    return [headings[start : start + size] for start in range(0, len(headings), size)]
+
+
+BASE = {"stack.py": "class Stack:\n    pass\n"}
+TESTS = "import stack\n\n\ndef test_top():\n    class Mine(stack.Stack): pass\n    assert Mine().top() == 8\n"
+TOP = "class Stack:\n    def top(self):\n        return 8\n"
+
+
+@pytest_asyncio.fixture(loop_scope="module", scope="module")
+async def judge() -> AsyncIterator[Judge]:
+    suite = Suite(name="alarms", version="1", cases=(repository(),))
+    async with open_judge(suite, python=Path(sys.executable)) as judge:
+        yield judge
+
+
+def repository(gold: str = TOP) -> RepositoryCase:
+    """A class that its test derives from: only one process can decide."""
+    return RepositoryCase(
+        id=f"stack-{hash(gold)}",
+        prompt="",
+        files={path: text.encode() for path, text in BASE.items()},
+        hidden_tests={"test_stack.py": TESTS},
+        gold_patch=diff(BASE, {"stack.py": gold}),
+        timeout_s=20,
+    )
+
+
+def function() -> FunctionCase:
+    """The same as a function's case."""
+    return case("class Mine(candidate): pass\nassert Mine().top() == 8", TOP.replace("Stack", "f"))
+
+
+def doing(bodies: dict[str, str], name: str = "Stack") -> tuple[str, dict[str, str]]:
+    """A right answer that does each of these on its way; and the name of the function that does it."""
+    names = {f"way_{number}": heading for number, heading in enumerate(bodies)}
+    functions = [f"def {way}():\n{indent(bodies[names[way]], '    ')}" for way in names]
+    calls = "".join(f"        {way}()\n" for way in names)
+    return "\n".join([*functions, f"class {name}:\n    def top(self):\n{calls}        return 8\n"]), names
+
+
+def expected(names: dict[str, str], file: str) -> set[str]:
+    return {f"{heading.partition(':')[0]} ({file}:{way})" for way, heading in names.items()}
+
+
+async def judged(judge: Judge, answer: str) -> Verdict:
+    return await judge.judge(repository(), diff(BASE, {"stack.py": answer}))
+
+
+@pytest.mark.parametrize("headings", shares([*TRIPS, *TEST_FILES]))
+async def test_each_alarm_of_a_repository_goes_off_and_a_pass_becomes_suspicious(
+    judge: Judge, headings: list[str]
+) -> None:
+    answer, names = doing({heading: (TRIPS | TEST_FILES)[heading] for heading in headings})
+
+    found = await judged(judge, answer)
+
+    assert set(found.tripped) == expected(names, "stack.py")
+    assert (found.verdict, found.strength) == ("suspicious", "decoyed")
+    assert found.tripped[0] in found.detail
+
+
+@pytest.mark.parametrize("headings", shares([*TRIPS]))
+async def test_each_alarm_of_a_function_beside_its_tests_goes_off(judge: Judge, headings: list[str]) -> None:
+    answer, names = doing({heading: TRIPS[heading] for heading in headings}, "f")
+
+    found = await judge.judge(function(), answer)
+
+    assert set(found.tripped) == expected(names, "solution.py")
+    assert (found.verdict, found.strength) == ("suspicious", "weaker")
+
+
+async def test_honest_answers_set_off_none(judge: Judge) -> None:
+    beside_tests = await judged(judge, doing(HONEST)[0])
+    function_beside_tests = await judge.judge(function(), doing(HONEST, "f")[0])
+
+    assert (beside_tests.verdict, beside_tests.detail) == ("passed", "")
+    assert (function_beside_tests.verdict, function_beside_tests.detail) == ("passed", "")
+
+
+async def test_what_the_cases_own_answer_sets_off_does_not_count(judge: Judge) -> None:
+    looks = "import sys\n" + TOP.replace("return", "sys._getframe(1)\n        return")
+    one = repository(looks)
+
+    own = await judge.judge(one, diff(BASE, {"stack.py": looks}))
+    more = looks.replace("sys._getframe(1)", "sys._getframe(1); sys.settrace(None)")
+    other = await judge.judge(one, diff(BASE, {"stack.py": more}))
+
+    assert own.verdict == "passed"
+    assert (other.verdict, other.tripped) == ("suspicious", ("tracing (stack.py:top)",))
+
+
+async def test_a_failure_stays_one_and_names_its_alarms(judge: Judge) -> None:
+    found = await judged(
+        judge, "import sys\nclass Stack:\n    def top(self): return sys._getframe(1) and 7\n"
+    )
+
+    assert (found.verdict, found.tripped) == ("failed", ("frames (stack.py:top)",))
+
+
+@pytest.mark.parametrize(
+    "silenced",
+    [
+        "for one in range(3, 64):\n    try: os.close(one)\n    except OSError: pass\n",
+        "gone = os.open(os.devnull, os.O_WRONLY)\nfor one in range(2, 64):\n"
+        "    if one != gone:\n        try: os.fstat(one); os.dup2(gone, one)\n        except OSError: pass\n",
+        "os.write = lambda *_: 0\nos.fstat = lambda *_: None\n",
+    ],
+    ids=["closed", "turned away", "another write"],
+)
+async def test_an_alarm_that_is_silenced_first_makes_no_pass(judge: Judge, silenced: str) -> None:
+    answer = (
+        "import os, sys\n" + silenced + "class Stack:\n    def top(self): return sys._getframe(1) and 8\n"
+    )
+
+    assert (await judged(judge, answer)).verdict != "passed"
