@@ -9,18 +9,20 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from coder.edits.fences import NAME, closes, opening_fence
 from coder.names import defined_names
 
 MAX_ANSWER = 2 << 20
 """Characters of an answer that are looked at."""
 _TRIMS = 12
 """Lines dropped from either end of a block while looking for code in it."""
+_MOST_TRIMMED = 200_000
+"""Characters of a block in which code is looked for."""
 
-_FENCE = re.compile(r"^[ ]{0,3}(?P<mark>`{3,}|~{3,})[ \t]*(?P<info>[^`\n]*)$")
-_NAME = r"(?P<name>(?:[\w.-]+/)*(?:[\w.-]*\.[A-Za-z]\w{0,15}|Makefile|Dockerfile))"
+_NAME = rf"(?P<name>{NAME})"
 _ABOVE = re.compile(rf"^\W{{0,6}}(?:(?:file(?:name)?|path)\s*:?\W{{0,4}})?{_NAME}\W{{0,4}}$", re.IGNORECASE)
 _COMMENT = re.compile(rf"^(?:#|//)\s*(?:(?:file(?:name)?|path)\s*:?\s*)?{_NAME}\s*$", re.IGNORECASE)
-_INFO_NAME = re.compile(rf"(?:^|[\s:=\"'])({_NAME.replace('?P<name>', '?:')})[\"']?\s*$")
+_INFO_NAME = re.compile(rf"(?:^|[\s:=\"'])({NAME})[\"']?\s*$")
 _PYTHON = {"", "python", "py", "python3", "py3"}
 
 
@@ -70,10 +72,10 @@ def parse_answer(text: str, *, default: str, expected: Sequence[str] = ()) -> Pa
 def find_blocks(text: str) -> list[Block]:
     """Every fenced block in order; one that is never closed goes to the end of the text."""
     blocks: list[Block] = []
-    lines = text.splitlines()
+    lines = _lines(text)
     i = 0
     while i < len(lines):
-        opening = _FENCE.match(lines[i])
+        opening = opening_fence(lines[i])
         if opening is None:
             i += 1
             continue
@@ -85,12 +87,14 @@ def find_blocks(text: str) -> list[Block]:
     return blocks
 
 
+def _lines(text: str) -> list[str]:
+    """Lines without their ends. A form feed ends none, nor do other signs that Python takes for ends."""
+    lines = [line.removesuffix("\r") for line in text.split("\n")]
+    return lines if lines[-1] else lines[:-1]
+
+
 def _closing(lines: list[str], start: int, mark: str) -> int:
-    for i in range(start, len(lines)):
-        line = lines[i].strip()
-        if line.startswith(mark) and not line.strip(mark[0]):
-            return i
-    return len(lines)
+    return next((i for i in range(start, len(lines)) if closes(lines[i], mark)), len(lines))
 
 
 def _block(info: str, above: str, body: list[str]) -> Block:
@@ -108,14 +112,14 @@ def _block(info: str, above: str, body: list[str]) -> Block:
 
 def _tidy(code: str) -> str:
     """The code of a block without transcript prompts, common indent, or prose around it."""
-    lines = code.splitlines()
+    lines = _lines(code)
     if any(line.startswith(">>> ") for line in lines) and not _parses(code):
         lines = [line[4:] for line in lines if line.startswith((">>> ", "... "))]
     indents = [len(line) - len(line.lstrip()) for line in lines if line.strip()]
     shift = min(indents, default=0)
     lines = [line[shift:] for line in lines]
     text = "\n".join(lines).strip("\n") + "\n"
-    if _parses(text):
+    if len(text) > _MOST_TRIMMED or _parses(text):
         return text
     most = min(_TRIMS, len(lines))
     cuts = sorted(((a, b) for a in range(most) for b in range(most)), key=sum)

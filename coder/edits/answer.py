@@ -1,0 +1,105 @@
+"""Answer to files: one pure function from an answer and the files as they are to the files that change.
+
+The answer is read by what it holds: search/replace blocks, unified diffs, the `apply_patch` envelope, whole
+files in fenced blocks, or several of these. All of its edits are made, or none is and the report says why.
+"""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from coder.answers import MAX_ANSWER, Parsed, find_blocks, parse_answer
+from coder.edits import paths
+from coder.edits.apply import apply
+from coder.edits.edit import Edit
+from coder.edits.lines import like
+from coder.edits.read import Edits, read_edits
+from coder.edits.syntax import broken
+
+_COMMENT = r"^\s*(?:#|//|/\*|<!--|--|;)"
+_ELIDED = re.compile(
+    rf"(?:{_COMMENT}|^)\s*(?:\.\.\.|…).*\b(?:rest|remain\w*|existing|unchanged|previous|same|omitted)\b"
+    rf"|{_COMMENT}\s*(?:the\s+)?(?:rest of|remaining|existing) .*\b(?:code|file|unchanged|same)\b",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """What an answer makes of the files, and what to ask for again where that isn't all of it."""
+
+    files: dict[str, str | None] = field(default_factory=dict)
+    """Whole new texts by path, of what changes; None deletes."""
+    problem: str | None = None
+    fits: bool = True
+    """False: edits were not made, since something in them doesn't fit or can't be read."""
+
+
+def read_answer(
+    text: str,
+    files: Mapping[str, str | None],
+    *,
+    default: str,
+    expected: Sequence[str] = (),
+    ignored: Callable[[str], bool] = lambda path: False,
+) -> Answered:
+    """The files that an answer changes.
+
+    Args:
+        text: the answer.
+        files: all that are there; None is one that is no text.
+        default: the file that code or an edit without a name belongs to.
+        expected: names that the default file must define, so far as they are known.
+        ignored: paths that no answer may write; edits of them are left out, whether they fit or not.
+    """
+    found = read_edits(text[:MAX_ANSWER], default=default, known=files)
+    if not found.is_any:
+        return _whole(parse_answer(text, default=default, expected=expected), files, ignored)
+    edits = [*found.edits, *_whole_beside(found, default, files)]
+    kept = [edit for edit in edits if not any(ignored(paths.plain(name)) for name in edit.names)]
+    if edits and not kept and not found.slips:
+        return Answered()
+    done = apply(kept, files, slips=found.slips)
+    if done.problem is not None:
+        return Answered(problem=done.problem, fits=False)
+    return Answered(done.files, broken(done.files, files))
+
+
+def _whole(parsed: Parsed, files: Mapping[str, str | None], ignored: Callable[[str], bool]) -> Answered:
+    """Whole files, in the form that the ones they replace have."""
+    changed: dict[str, str | None] = {}
+    for name, text in parsed.files.items():
+        path = paths.plain(name)
+        if ignored(path):
+            continue
+        why = paths.refusal(path) or paths.clash(path, files)
+        if why is not None:
+            return Answered(problem=f"Nothing was written. {why}", fits=False)
+        path = paths.find(path, files) or path
+        before = files.get(path)
+        if before is not None and (line := _elided(text, before)):
+            return Answered(problem=_ELISION.format(path=path, line=line.strip()), fits=False)
+        changed[path] = text if before is None else like(text, before)
+    return Answered(changed, parsed.problem)
+
+
+def _whole_beside(found: Edits, default: str, files: Mapping[str, str | None]) -> list[Edit]:
+    """The whole files of an answer that has edits too: named ones, or all where its edits only delete."""
+    rest = "\n".join(found.rest)
+    if all(edit.action == "delete" for edit in found.edits):
+        whole = parse_answer(rest, default=default).files
+    else:
+        whole = {block.name: block.text for block in find_blocks(rest) if block.name and block.text.strip()}
+    return [Edit(path, "write", text=text) for path, text in whole.items()]
+
+
+def _elided(text: str, before: str) -> str | None:
+    """A line that stands for lines which the answer leaves out."""
+    had = set(before.split("\n"))
+    return next((line for line in text.split("\n") if _ELIDED.match(line) and line not in had), None)
+
+
+_ELISION = (
+    "`{path}` was not written: the line `{line}` stands for code that your answer leaves out. "
+    "Answer with the whole file, or with edits."
+)

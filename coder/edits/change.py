@@ -1,0 +1,108 @@
+"""Change: a file's lines with hunks put in, each at the place it was found at."""
+
+from bisect import bisect_right, insort
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from coder.edits.edit import Hunk
+from coder.edits.lines import bare, joined, split_lines, usual_end
+from coder.edits.locate import Place
+
+
+@dataclass(order=True, slots=True)
+class _Span:
+    """Old lines from start to end go; new ones come."""
+
+    start: int
+    end: int
+    order: int
+    new: list[str] = field(compare=False)
+
+
+class Changed:
+    """One file, and what hunks do to it. The lines that they are looked for in stay the file's own."""
+
+    def __init__(self, text: str) -> None:
+        self.lines = split_lines(text)
+        self._end = usual_end(self.lines)
+        self._spans: list[_Span] = []
+        self._added = 0
+
+    @property
+    def is_touched(self) -> bool:
+        """Whether any hunk was put in."""
+        return bool(self._spans)
+
+    def put(self, hunk: Hunk, place: Place) -> bool:
+        """Put a hunk in; False, and nothing done, where it goes over lines that another one has changed."""
+        spans = self._runs(hunk, place) if place.aligned else [self._whole(hunk, place)]
+        if any(_meet(span, other) for span in spans for other in self._near(span)):
+            return False
+        for span in spans:
+            insort(self._spans, span)
+        return True
+
+    def text(self) -> str:
+        """The file with all hunks in."""
+        done = 0
+        parts: list[str] = []
+        for span in self._spans:
+            parts += self.lines[done : span.start]
+            parts += span.new
+            done = max(done, span.end)
+        return joined(parts + self.lines[done:], self._end)
+
+    def _runs(self, hunk: Hunk, place: Place) -> list[_Span]:
+        """The changed lines of a hunk, run by run; what stays is the file's, not the answer's."""
+        spans: list[_Span] = []
+        at = place.start
+        is_open = False
+        for sign, line in hunk.lines:
+            if sign == " ":
+                at, is_open = at + 1, False
+                continue
+            if not is_open:
+                spans.append(self._span(at, at))
+                is_open = True
+            if sign == "-":
+                at += 1
+                spans[-1].end = at
+            else:
+                spans[-1].new.append(line)
+        for span in spans:
+            span.new = self._fitted(span.new, place, span.end)
+        return spans
+
+    def _whole(self, hunk: Hunk, place: Place) -> _Span:
+        span = self._span(place.start, place.end)
+        span.new = self._fitted(hunk.new, place, place.end)
+        return span
+
+    def _span(self, start: int, end: int) -> _Span:
+        self._added += 1
+        return _Span(start, end, self._added, [])
+
+    def _fitted(self, new: Sequence[str], place: Place, end: int) -> list[str]:
+        """New lines as the file would have them: its line ends and its indentation."""
+        if place.exact:
+            return list(new)
+        fitted = [bare(place.shift.applied(line) if place.shift else line) + self._end for line in new]
+        is_last = end == len(self.lines) and self.lines and not self.lines[-1].endswith("\n")
+        if fitted and is_last:
+            fitted[-1] = bare(fitted[-1])
+        return fitted
+
+    def _near(self, span: _Span) -> Iterator[_Span]:
+        """Those that may meet it. They are in order and apart, so that few are looked at."""
+        i = bisect_right(self._spans, span.end, key=lambda other: other.start) - 1
+        while i >= 0 and self._spans[i].end >= span.start:
+            yield self._spans[i]
+            i -= 1
+
+
+def _meet(one: _Span, other: _Span) -> bool:
+    """Whether two spans change the same lines, or one puts lines into those that the other removes."""
+    if one.start == one.end or other.start == other.end:
+        first, second = (one, other) if one.start == one.end else (other, one)
+        return second.start < first.start < second.end
+    return one.start < other.end and other.start < one.end

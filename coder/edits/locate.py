@@ -1,0 +1,183 @@
+"""Locate: where in a file a hunk's lines are. Strictly first, then more leniently, and never one of two.
+
+The steps: word for word; but for blanks at line ends, line ends and typographic signs; but for an indentation
+that is shifted throughout; but for blank lines between. A search is one `str.find` over a text that is made
+once for each step and file, so that large files and answers cost no more than their size.
+"""
+
+from bisect import bisect_right
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from itertools import accumulate
+
+from coder.edits.edit import Hunk
+from coder.edits.indent import Shift, find_shift
+
+MOST_PLACES = 50
+"""Places of one hunk that are looked at."""
+_NO_END = "\0"
+_SIGNS = str.maketrans("‘’‚“”„–—‑−\u00a0\u2009\u202f", "'''\"\"\"----   ")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a hunk's old lines are in a file."""
+
+    start: int
+    end: int
+    """Indices of the first line, and of the one behind the last."""
+    exact: bool = False
+    """Word for word, line ends too."""
+    shift: Shift | None = None
+    """How the file's indentation differs from the hunk's."""
+    aligned: bool = True
+    """Each old line has its own line in the file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The one place of a hunk, or all that fit equally well."""
+
+    hunk: Hunk
+    """The reading of it that fits."""
+    places: tuple[Place, ...] = ()
+
+    @property
+    def place(self) -> Place | None:
+        """The place, where there is just one."""
+        return self.places[0] if len(self.places) == 1 else None
+
+
+def _exactly(line: str) -> str:
+    return line[:-1] if line.endswith("\n") else line + _NO_END
+
+
+def _roughly(line: str) -> str:
+    return line.rstrip().translate(_SIGNS)
+
+
+def _unindented(line: str) -> str:
+    return _roughly(line).lstrip()
+
+
+class Index:
+    """A file's lines, ready to be searched."""
+
+    def __init__(self, lines: Sequence[str]) -> None:
+        self.lines = lines
+        self._texts: dict[str, _Text] = {}
+
+    def positions(self, old: Sequence[str], form: Callable[[str], str]) -> list[int]:
+        """Indices at which these lines, in this form, stand one below the other; at most MOST_PLACES."""
+        text = self._texts.get(form.__name__)
+        if text is None:
+            text = self._texts[form.__name__] = _Text.of([form(line) for line in self.lines])
+        return text.positions([form(line) for line in old])
+
+    def dense(self, old: Sequence[str]) -> list[tuple[int, int]]:
+        """Ranges in which these lines stand, blank lines not counted."""
+        text = self._texts.get("dense")
+        if text is None:
+            numbers = [i for i, line in enumerate(self.lines) if line.strip()]
+            text = _Text.of([_roughly(self.lines[i]) for i in numbers], numbers)
+            self._texts["dense"] = text
+        wanted = [_roughly(line) for line in old if line.strip()]
+        starts = text.positions(wanted) if wanted else []
+        return [(text.numbers[at], text.numbers[at + len(wanted) - 1] + 1) for at in starts]
+
+    def below_anchors(self, hunk: Hunk) -> int | None:
+        """The line behind a hunk's last anchor: each is one line of the file, or the first below another."""
+        below: int | None = None
+        for anchor in hunk.anchors:
+            found = [at for at in self.positions([anchor], _unindented) if below is None or at >= below]
+            if not found or (below is None and len(found) > 1):
+                return None
+            below = found[0] + 1
+        return below
+
+
+@dataclass(frozen=True, slots=True)
+class _Text:
+    """Lines in some form as one string, each behind a line end, and where each begins in it."""
+
+    text: str
+    begins: list[int]
+    numbers: list[int] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, lines: list[str], numbers: list[int] | None = None) -> "_Text":
+        begins = list(accumulate((len(line) + 1 for line in lines), initial=0))
+        return cls("".join(f"\n{line}" for line in lines) + "\n", begins, numbers or [])
+
+    def positions(self, wanted: list[str]) -> list[int]:
+        """Lines at which the wanted ones begin."""
+        needle = "".join(f"\n{line}" for line in wanted) + "\n"
+        found: list[int] = []
+        at = self.text.find(needle)
+        while at >= 0 and len(found) < MOST_PLACES:
+            found.append(bisect_right(self.begins, at) - 1)
+            at = self.text.find(needle, at + 1)
+        return found
+
+
+def locate(index: Index, hunk: Hunk, *, behind: int = 0) -> Found:
+    """The places of a hunk that has old lines, by the strictest step that finds any.
+
+    Args:
+        index: the file.
+        behind: the hunk before it, in an order that means something, ended before this line.
+    """
+    for step in (_word_for_word, _but_for_ends, _but_for_indents, _but_for_blank_lines):
+        several = Found(hunk)
+        for reading in hunk.readings:
+            places = step(index, reading) if reading.old else []
+            if len(places) > 1:
+                places = _hinted(index, reading, places, behind)
+            if len(places) == 1:
+                return Found(reading, tuple(places))
+            if places and not several.places:
+                several = Found(reading, tuple(places))
+        if several.places:
+            return several
+    return Found(hunk)
+
+
+def _word_for_word(index: Index, hunk: Hunk) -> list[Place]:
+    size = len(hunk.old)
+    return [Place(at, at + size, exact=True) for at in index.positions(hunk.old, _exactly)]
+
+
+def _but_for_ends(index: Index, hunk: Hunk) -> list[Place]:
+    size = len(hunk.old)
+    return [Place(at, at + size) for at in index.positions(hunk.old, _roughly)]
+
+
+def _but_for_indents(index: Index, hunk: Hunk) -> list[Place]:
+    old = hunk.old
+    if not any(line.strip() for line in old):
+        return []
+    places: list[Place] = []
+    for at in index.positions(old, _unindented):
+        shift = find_shift(old, index.lines[at : at + len(old)])
+        if shift is not None:
+            places.append(Place(at, at + len(old), shift=shift))
+    return places
+
+
+def _but_for_blank_lines(index: Index, hunk: Hunk) -> list[Place]:
+    return [Place(start, end, aligned=False) for start, end in index.dense(hunk.old)]
+
+
+def _hinted(index: Index, hunk: Hunk, places: list[Place], behind: int) -> list[Place]:
+    """Of several places, the one that the hunk's own words choose; all where they choose none."""
+    if hunk.at_end and (last := [place for place in places if place.end == len(index.lines)]):
+        return last
+    if hunk.line is not None and (there := [place for place in places if place.start == hunk.line - 1]):
+        return there
+    below = index.below_anchors(hunk)
+    if below is not None:
+        return [place for place in places if place.start >= below][:1] or places
+    if hunk.in_order:
+        left = [place for place in places if place.start >= behind]
+        return left if len(left) == 1 else places
+    return places

@@ -1,0 +1,171 @@
+"""Read: the edits in an answer, by what it holds, whichever form was asked for.
+
+Blocks of Markdown are told apart by how they begin: search/replace, a patch, a diff; all other blocks are
+left to be read as whole files. Edits outside of any block count too.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass, field
+
+from coder.edits import searchreplace
+from coder.edits.edit import Edit, Slip
+from coder.edits.envelope import begins_patch, read_patch
+from coder.edits.fences import closes, name_in, opening_fence
+from coder.edits.unified import begins_diff, begins_hunk, begins_names, read_diff
+
+MOST_SLIPS = 4
+_LOOK = 4
+"""Lines at the start of a block among which an edit begins, if it is one."""
+_DIFFS = {"diff", "patch", "udiff"}
+
+
+@dataclass(slots=True)
+class Edits:
+    """What an answer wants changed."""
+
+    edits: list[Edit] = field(default_factory=list)
+    slips: list[Slip] = field(default_factory=list)
+    rest: list[str] = field(default_factory=list)
+    """Lines that are no edits: prose, and blocks that may be whole files."""
+
+    @property
+    def is_any(self) -> bool:
+        """Whether there is any edit, readable or not."""
+        return bool(self.edits or self.slips)
+
+
+def read_edits(text: str, *, default: str, known: Collection[str]) -> Edits:
+    """The edits in an answer.
+
+    Args:
+        text: the answer.
+        default: the file that edits without a name belong to.
+        known: the files that are there.
+    """
+    reader = _Reader(_lines(text), default, known)
+    reader.read()
+    return reader.found
+
+
+def _lines(text: str) -> list[str]:
+    """Lines without their ends; \\r stays where it is some lines' own."""
+    lines = text.split("\n")
+    written = [line for line in lines[:-1] if line]
+    if written and all(line.endswith("\r") for line in written):
+        return [line.removesuffix("\r") for line in lines]
+    return lines
+
+
+class _Reader:
+    def __init__(self, lines: list[str], default: str, known: Collection[str]) -> None:
+        self.found = Edits()
+        self._lines = lines
+        self._known = known
+        self._default = default
+        self._name: str | None = None
+        """The file of the block before, where a block names none."""
+        self._fence: str | None = None
+        """What closes the block that we are in."""
+        self._is_diff = False
+
+    def read(self) -> None:
+        """Go through the answer once."""
+        i = 0
+        while i < len(self._lines) and len(self.found.slips) < MOST_SLIPS:
+            i = self._outside(i) if self._fence is None else self._inside(i)
+
+    def _outside(self, at: int) -> int:
+        """One step outside of any block of edits; gives the next line."""
+        line = self._lines[at]
+        opening = opening_fence(line)
+        if opening is None:
+            return self._edit(at) or self._leave(at, at + 1)
+        mark, info = opening["mark"], opening["info"].strip()
+        self._is_diff = info.lower().partition(" ")[0] in _DIFFS
+        if not self._begins_edits(at + 1, mark):
+            end = next((i for i in range(at + 1, len(self._lines)) if closes(self._lines[i], mark)), None)
+            return self._leave(at, len(self._lines) if end is None else end + 1)
+        self._fence = mark
+        self._name = self._named(info, at) or self._name
+        return at + 1
+
+    def _inside(self, at: int) -> int:
+        """One step in a block of edits."""
+        line = self._lines[at]
+        assert self._fence is not None
+        if closes(line, self._fence):
+            self._fence = None
+            return at + 1
+        end = self._edit(at)
+        if end is None and (name := name_in(line, self._known, any_word=self._is_before_block(at))):
+            self._name = name
+        return end or at + 1
+
+    def _edit(self, at: int) -> int | None:
+        """Read the edit that begins in a line, and give the line behind it; None where none begins."""
+        line = self._lines[at]
+        if searchreplace.opens(line):
+            if self._fence is None and (name := self._above(at)):
+                self._name = name
+            return self._block(at)
+        if begins_patch(line):
+            patch = read_patch(self._lines, at, fence=self._fence)
+            self.found.edits += patch.edits
+            self.found.slips += patch.slips
+            return max(patch.end, at + 1)
+        is_in_diff = self._fence is not None and (begins_hunk(line) or begins_names(self._lines, at))
+        if is_in_diff or begins_diff(self._lines, at):
+            name = self._name or self._default
+            diff = read_diff(self._lines, at, fence=self._fence, path=name, known=self._known)
+            self.found.edits += diff.edits
+            self.found.slips += diff.slips
+            return max(diff.end, at + 1)
+        return None
+
+    def _block(self, at: int) -> int:
+        path = self._name or self._default
+        block = searchreplace.read_block(self._lines, at, path)
+        if isinstance(block, Slip):
+            self.found.slips.append(block)
+            return at + 1
+        made = block.makes
+        last = self.found.edits[-1] if self.found.edits else None
+        if made is not None:
+            self.found.edits.append(Edit(path, "write", text=made, new=True))
+        elif last is not None and last.path == path and last.action == "change" and last.to is None:
+            self.found.edits[-1] = Edit(path, "change", hunks=(*last.hunks, block.hunk))
+        else:
+            self.found.edits.append(Edit(path, "change", hunks=(block.hunk,)))
+        return block.end
+
+    def _begins_edits(self, start: int, mark: str) -> bool:
+        """Whether the block that begins here holds edits."""
+        for i in range(start, min(start + _LOOK, len(self._lines))):
+            line = self._lines[i]
+            if closes(line, mark):
+                return False
+            if searchreplace.opens(line) or begins_patch(line) or begins_diff(self._lines, i):
+                return True
+            if self._is_diff and (begins_hunk(line) or line.startswith("--- ")):
+                return True
+            if line.strip() and name_in(line, self._known, any_word=True) is None:
+                return self._is_diff and line.startswith(("Index: ", "index "))
+        return False
+
+    def _named(self, info: str, at: int) -> str | None:
+        """The file that a block's first line names, or the line above it."""
+        words = info.replace(":", " ").split()
+        named = name_in(words[-1], self._known) if words else None
+        return named or self._above(at)
+
+    def _above(self, at: int) -> str | None:
+        lines = [line for line in self._lines[max(0, at - 2) : at] if line.strip()]
+        return name_in(lines[-1], self._known) if lines else None
+
+    def _is_before_block(self, at: int) -> bool:
+        following = self._lines[at + 1 : at + 2]
+        return bool(following) and searchreplace.opens(following[0])
+
+    def _leave(self, start: int, end: int) -> int:
+        self.found.rest += self._lines[start:end]
+        return end

@@ -1,0 +1,108 @@
+"""Similar: the lines of a file that a hunk most likely means, where it isn't there as it says.
+
+Lines that are the same in both vote for a place; only the places with most votes are compared, so that it
+takes no longer than the file is long.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+
+from coder.edits.indent import find_shift
+from coder.edits.locate import Place
+
+LEAST = 0.9
+"""Of 1, how alike a place must be to be taken for the one that is meant."""
+_AHEAD = 0.05
+"""How much less alike every other place must be."""
+_LEAST_LINES = 3
+"""A hunk of fewer lines says too little."""
+_MOST_LINES = 400
+_MOST_OF_A_LINE = 400
+"""Characters of a line that are compared."""
+_COMMON = 200
+"""A line that a file holds more often says nothing about a place."""
+_COMPARED = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Near:
+    """Lines that are like those of a hunk."""
+
+    start: int
+    end: int
+    """Indices of the first line, and of the one behind the last."""
+    likeness: float
+
+
+def nearest(lines: Sequence[str], old: Sequence[str]) -> list[Near]:
+    """The places most like these lines, the most alike first; empty where nothing is alike."""
+    wanted = [line.strip() for line in old[:_MOST_LINES]]
+    if not any(wanted) or not lines:
+        return []
+    where: dict[str, list[int]] = {}
+    for i, line in enumerate(lines):
+        where.setdefault(line.strip(), []).append(i)
+    votes = _votes(where, wanted) or _votes_of_likes(where, wanted)
+    most = max(0, len(lines) - len(wanted))
+    starts = {min(max(at, 0), most) for at, _ in votes.most_common(_COMPARED)}
+    found = [
+        Near(at, min(at + len(old), len(lines)), _likeness(lines[at : at + len(wanted)], wanted))
+        for at in sorted(starts)
+    ]
+    return sorted(found, key=lambda near: -near.likeness)
+
+
+def similar_place(lines: Sequence[str], old: Sequence[str]) -> Place | None:
+    """The one place that is so like a hunk's old lines that it must be meant; None where that isn't sure."""
+    written = [line for line in old if line.strip()]
+    if len(written) < _LEAST_LINES or len(old) > _MOST_LINES:
+        return None
+    places = nearest(lines, old)
+    if not places or places[0].likeness < LEAST or places[0].end - places[0].start != len(old):
+        return None
+    if len(places) > 1 and places[1].likeness > places[0].likeness - _AHEAD:
+        return None
+    best = places[0]
+    there = lines[best.start : best.end]
+    same = [(a, b) for a, b in zip(old, there, strict=True) if a.strip() and a.strip() == b.strip()]
+    if 2 * len(same) < len(written):
+        return None
+    shift = find_shift([a for a, _ in same], [b for _, b in same])
+    return Place(best.start, best.end, shift=shift) if shift is not None else None
+
+
+def _votes(where: Mapping[str, list[int]], wanted: Sequence[str]) -> Counter[int]:
+    votes: Counter[int] = Counter()
+    for i, line in enumerate(wanted):
+        places = where.get(line, []) if line else []
+        if len(places) <= _COMMON:
+            votes.update(at - i for at in places)
+    return votes
+
+
+def _votes_of_likes(where: Mapping[str, list[int]], wanted: Sequence[str]) -> Counter[int]:
+    """Votes by lines that are only alike: by the words of the longest line."""
+    i = max(range(len(wanted)), key=lambda i: len(wanted[i]))
+    words = set(wanted[i].split())
+    shared: Counter[int] = Counter()
+    for line, places in where.items():
+        common = len(words.intersection(line.split()))
+        if common and len(places) <= _COMMON:
+            shared.update({at - i: common for at in places})
+    return shared
+
+
+def _likeness(there: Sequence[str], wanted: Sequence[str]) -> float:
+    """How alike lines are, one to one, longer ones counting more; 1 is the same but for indentation."""
+    total = sum(len(line) + 1 for line in wanted)
+    alike = 0.0
+    for own, line in zip(there, wanted, strict=False):
+        own = own.strip()
+        if own == line:
+            alike += len(line) + 1
+        elif own and line:
+            matcher = SequenceMatcher(None, own[:_MOST_OF_A_LINE], line[:_MOST_OF_A_LINE], autojunk=False)
+            alike += (len(line) + 1) * matcher.ratio()
+    return alike / total

@@ -1,0 +1,96 @@
+"""Syntax: whether a file can still be read by what reads it, before anything is run."""
+
+import ast
+import json
+import tomllib
+import warnings
+from collections.abc import Callable, Mapping
+from pathlib import PurePosixPath
+
+import yaml
+
+from coder.edits.lines import split_lines
+from coder.edits.report import numbered
+
+MOST_READ = 1 << 20
+"""Characters; a larger file is left to whatever runs it."""
+_AROUND = 3
+
+
+def broken(files: Mapping[str, str | None], before: Mapping[str, str | None]) -> str | None:
+    """What is wrong with the first file that could be read before and can't be now; None where none is."""
+    for path, text in files.items():
+        was = before.get(path)
+        if text is None or was is None:
+            continue
+        fault = _fault(path, text)
+        if fault is not None and _fault(path, was) is None:
+            line, said = fault
+            lines = split_lines(text)
+            shown = numbered(lines, line - 1 - _AROUND, line + _AROUND)
+            return (
+                f"After your edits `{path}` is no longer valid: line {line}: {said}.\n{shown}\n"
+                "The files are as they were before. Answer with all of your edits again, put right."
+            )
+    return None
+
+
+def _fault(path: str, text: str) -> tuple[int, str] | None:
+    """Line and words of the first thing wrong in a file; None where nothing is, or nobody here knows."""
+    check = _CHECKS.get(PurePosixPath(path).suffix.lower())
+    return check(text.removeprefix("\ufeff")) if check is not None and len(text) <= MOST_READ else None
+
+
+def _python(text: str) -> tuple[int, str] | None:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of code that somebody else wrote
+            ast.parse(text)
+    except SyntaxError as error:
+        return error.lineno or 1, error.msg
+    except (ValueError, RecursionError, MemoryError) as error:
+        return 1, str(error) or "it is nested too deeply"
+    return None
+
+
+def _json(text: str) -> tuple[int, str] | None:
+    try:
+        json.loads(text)
+    except json.JSONDecodeError as error:
+        return error.lineno, error.msg
+    except RecursionError:
+        return 1, "it is nested too deeply"
+    return None
+
+
+def _toml(text: str) -> tuple[int, str] | None:
+    try:
+        tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        line = str(error).rpartition("(at line ")[2].partition(",")[0]
+        return int(line) if line.isdigit() else text.count("\n") + 1, str(error).partition(" (at")[0]
+    except RecursionError:
+        return 1, "it is nested too deeply"
+    return None
+
+
+def _yaml(text: str) -> tuple[int, str] | None:
+    try:
+        for _ in yaml.parse(text, Loader=yaml.SafeLoader):
+            continue
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        return (mark.line + 1 if mark is not None else 1), error.problem or "it can't be read"
+    except (yaml.YAMLError, RecursionError) as error:
+        return 1, str(error).splitlines()[0]
+    return None
+
+
+_CHECKS: Mapping[str, Callable[[str], tuple[int, str] | None]] = {
+    ".py": _python,
+    ".pyi": _python,
+    ".json": _json,
+    ".toml": _toml,
+    ".yaml": _yaml,
+    ".yml": _yaml,
+}

@@ -1,0 +1,257 @@
+"""Unified diffs, as git and diff write them and as models do: numbers and counts may be wrong or missing."""
+
+import re
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+
+from coder.edits.diffnames import NOWHERE, git_names, header_name, unprefixed, unquoted
+from coder.edits.edit import Edit, Hunk, Sign, Slip
+from coder.edits.fences import closes
+
+_HUNK = re.compile(r"^@@(?: -(\d+)(?:,(\d+))? \+(\d+)(?:,(\d+))? @@|(?: \.\.\.)? ?@@|\s|$)(.*)$")
+_GIT = "diff --git "
+_SIGNATURE = re.compile(r"^-- ?\r?$")
+_SIGNS: dict[str, Sign] = {" ": " ", "-": "-", "+": "+"}
+
+
+@dataclass(slots=True)
+class _Section:
+    """What a diff says of one file."""
+
+    old: str | None
+    new: str | None
+    hunks: list[Hunk] = field(default_factory=list)
+    renames: bool = False
+    copies: bool = False
+    from_git: bool = False
+    slip: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Diff:
+    """The edits of a diff, and where it ends in the answer."""
+
+    edits: list[Edit]
+    slips: list[Slip]
+    end: int
+    """Index of the line behind it."""
+
+
+def begins_diff(lines: Sequence[str], at: int) -> bool:
+    """Whether the diff of a file begins in this line."""
+    if lines[at].startswith(_GIT):
+        return True
+    return begins_names(lines, at) and at + 2 < len(lines) and _HUNK.match(lines[at + 2]) is not None
+
+
+def begins_hunk(line: str) -> bool:
+    """Whether this line can begin a hunk."""
+    return _HUNK.match(line) is not None
+
+
+def read_diff(
+    lines: Sequence[str], at: int, *, fence: str | None, path: str | None, known: Collection[str]
+) -> Diff:
+    """The diff that begins in line `at` of an answer.
+
+    Args:
+        lines: of the answer, without their ends.
+        at: index of its first line.
+        fence: what closes the block that it stands in; None where it stands in none.
+        path: the file that hunks without a name belong to.
+        known: the files that are there.
+    """
+    sections: list[_Section] = []
+    i = at
+    while i < len(lines):
+        line = lines[i]
+        if fence is not None and closes(line, fence):
+            break
+        match = _HUNK.match(line)
+        if line.startswith(_GIT):
+            section, i = _headed(lines, i)
+            sections.append(section)
+        elif begins_names(lines, i):
+            _name(sections, lines[i][4:], lines[i + 1][4:])
+            i += 2
+        elif match is not None:
+            if not sections:
+                sections.append(_Section(path, path))
+            hunk, i = _hunk(lines, i, match, fence)
+            sections[-1].hunks.append(hunk)
+        elif line.startswith(("GIT binary patch", "Binary files ")) and sections:
+            sections[-1].slip = "binary files can't be changed by a diff"
+            i += 1
+        elif fence is None and not line.startswith(("index ", "Index: ", "=====")):
+            break
+        else:
+            i += 1
+    made = [_edit(section, known) for section in sections]
+    return Diff(
+        [edit for edit in made if isinstance(edit, Edit)],
+        [slip for slip in made if isinstance(slip, Slip)],
+        i,
+    )
+
+
+def begins_names(lines: Sequence[str], at: int) -> bool:
+    """Whether a `---` and a `+++` line follow one another."""
+    return lines[at].startswith("--- ") and at + 1 < len(lines) and lines[at + 1].startswith("+++ ")
+
+
+def _headed(lines: Sequence[str], at: int) -> tuple[_Section, int]:
+    """What git's lines before the first hunk say, and the index of the line behind them."""
+    old, new = git_names(lines[at][len(_GIT) :])
+    section = _Section(old, new, from_git=True)
+    i = at + 1
+    while i < len(lines):
+        line = lines[i].rstrip("\r")
+        word, _, rest = line.rpartition(" ")
+        if line.startswith("new file"):
+            section.old = None
+        elif line.startswith("deleted file"):
+            section.new = None
+        elif line.startswith(("rename from ", "copy from ")):
+            section.old = unquoted(line.partition(" from ")[2])
+        elif line.startswith(("rename to ", "copy to ")):
+            section.new = unquoted(line.partition(" to ")[2])
+            section.renames, section.copies = True, line.startswith("copy")
+        elif word == "new mode":
+            section.slip = f"a diff can't change a file's mode ({rest}) here"
+        elif not line.startswith(("old mode", "index ", "similarity ", "dissimilarity ")):
+            break
+        i += 1
+    return section, i
+
+
+def _name(sections: list[_Section], old_text: str, new_text: str) -> None:
+    """`---` and `+++` lines: the first of a plain diff, or git's words once more."""
+    old, new = header_name(old_text), header_name(new_text)
+    last = sections[-1] if sections else None
+    if last is not None and last.from_git and not last.hunks and not last.renames:
+        plain = {last.old, last.new}
+        if {old, new, unprefixed(old), unprefixed(new)} & plain:
+            last.old = None if old == NOWHERE else unprefixed(old)
+            last.new = None if new == NOWHERE else unprefixed(new)
+            return
+    elif last is not None and last.renames and not last.hunks and unprefixed(new) == last.new:
+        return
+    if old.startswith("a/") and new.startswith("b/"):
+        old, new = old[2:], new[2:]
+    sections.append(_Section(None if old == NOWHERE else old, None if new == NOWHERE else new))
+
+
+def _edit(section: _Section, known: Collection[str]) -> Edit | Slip | None:
+    old, new = (None if name is None else _known(name, known) for name in (section.old, section.new))
+    hunks = tuple(section.hunks)
+    name = new or old
+    if name is None:
+        return Slip("A diff names no file.")
+    if section.slip is not None and not hunks:
+        return Slip(f"`{name}`: {section.slip}.")
+    if any(not hunk.lines for hunk in hunks):
+        return Slip(f"`{name}`: a hunk of the diff is empty.")
+    if old is None:
+        return Edit(name, "write", text="".join(line for hunk in hunks for line in hunk.new), new=True)
+    if new is None:
+        return Edit(old, "delete")
+    if section.renames:
+        return Edit(old, "change", hunks=hunks, to=new, keeps=section.copies)
+    if not hunks:
+        return None
+    return Edit(new if new in known or old not in known else old, "change", hunks=hunks)
+
+
+def _known(name: str, known: Collection[str]) -> str:
+    """A name as the tree has it: with `a/` where that is a folder of it."""
+    return name if name in known else unprefixed(name)
+
+
+def _hunk(lines: Sequence[str], at: int, match: re.Match[str], fence: str | None) -> tuple[Hunk, int]:
+    """The hunk that begins in line `at`, and the index of the line behind it."""
+    counts = None
+    if match[1] is not None:
+        counts = int(match[2] or 1), int(match[4] or 1)
+    body = _counted(lines, at + 1, counts) if counts is not None else None
+    if body is None:
+        body = _as_far_as_it_goes(lines, at + 1, fence)
+    signed, end = body
+    start = int(match[1]) if match[1] is not None else None
+    if not any(sign != "+" for sign, _ in signed) and (counts is None or counts[0] != 0):
+        start = None  # it can't be trusted where the count beside it is wrong
+    heading = (match[5] or "").strip()
+    anchors = (heading,) if heading and start is None else ()
+    return Hunk(tuple(signed), line=start, anchors=anchors, in_order=True), end
+
+
+_Body = tuple[list[tuple[Sign, str]], int]
+
+
+def _counted(lines: Sequence[str], start: int, counts: tuple[int, int]) -> _Body | None:
+    """A hunk's lines by its own counts; None where these can't be right."""
+    old, new = counts
+    signed: list[tuple[Sign, str]] = []
+    i = start
+    while i < len(lines):
+        text = lines[i]
+        if text.startswith("\\") and signed:
+            _without_end(signed)
+            i += 1
+            continue
+        if old <= 0 and new <= 0:
+            break
+        sign = _SIGNS.get(text[:1] or " ") if text != "\r" else " "
+        if sign is None:
+            return None
+        signed.append((sign, f"{text[1:]}\n"))
+        old -= sign != "+"
+        new -= sign != "-"
+        i += 1
+    if old or new:
+        return None
+    return None if _goes_on(lines, i) else (signed, i)
+
+
+def _goes_on(lines: Sequence[str], at: int) -> bool:
+    """Whether a line that should be behind a hunk belongs to it."""
+    if at >= len(lines) or not lines[at].strip() or lines[at][0] not in " +-":
+        return False
+    return not (_SIGNATURE.match(lines[at]) or begins_names(lines, at))
+
+
+def _as_far_as_it_goes(lines: Sequence[str], start: int, fence: str | None) -> _Body:
+    """A hunk's lines up to what can't be one."""
+    signed: list[tuple[Sign, str]] = []
+    i = start
+    empty = 0
+    while i < len(lines):
+        text = lines[i]
+        if text.startswith((_GIT, "@@")) or begins_names(lines, i) or _is_signature(lines, i):
+            break
+        if fence is not None and closes(text, fence):
+            break
+        if text.startswith("\\"):
+            _without_end(signed)
+        elif text[:1].strip() == "":
+            signed.append((" ", f"{text[1:]}\n"))
+        elif text[0] in _SIGNS:
+            signed.append((_SIGNS[text[0]], f"{text[1:]}\n"))
+        elif fence is None:
+            break
+        else:
+            signed.append((" ", f"{text}\n"))  # its blank was forgotten
+        empty = empty + 1 if text.strip("\r") == "" else 0
+        i += 1
+    # Lines with nothing in them, not even a blank, stand behind a hunk more often than in it.
+    return signed[: len(signed) - empty], i
+
+
+def _is_signature(lines: Sequence[str], at: int) -> bool:
+    """git's version behind a mailed patch."""
+    return bool(_SIGNATURE.match(lines[at])) and at + 1 < len(lines) and lines[at + 1][:1].isdigit()
+
+
+def _without_end(signed: list[tuple[Sign, str]]) -> None:
+    if signed:
+        sign, text = signed[-1]
+        signed[-1] = (sign, text.removesuffix("\n"))
