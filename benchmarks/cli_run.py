@@ -70,6 +70,7 @@ def run(
     record: options.Record = None,
     replay: options.Replay = None,
     max_cost: options.MaxCost = None,
+    strategy: options.Strategy = None,
     repairs: options.Repairs = None,
     max_calls: options.MaxCalls = None,
     temperature: options.Temperature = None,

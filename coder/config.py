@@ -33,6 +33,7 @@ BUDGET_KEYS = {
     "timeout": "seconds",
 }
 SETTING_KEYS = {
+    "strategy": "strategy",
     "plan": "plan",
     "temperature": "temperature",
     "top_p": "top_p",
@@ -98,6 +99,7 @@ class Config(BaseModel):
     python: Path | None = None
     kernel: bool | None = None
     """Run code as cells of a Jupyter kernel."""
+    strategy: str | None = None
     plan: bool | None = None
     samples: int | None = None
     repairs: int | None = None

@@ -19,11 +19,11 @@ from coder.redact import Redactor
 from coder.run import Run
 from coder.settings import Budget, Settings
 from coder.state import State
-from coder.stops import Stop, default_stop
+from coder.stops import Stop
 from coder.store import LeasedLog, SqliteLog, data_folder, new_run_id
+from coder.strategies import settled, taken
 from coder.summary import summarize
 from coder.task import Task
-from coder.teams.round_robin import default_team
 from coder.turn import Turn
 from coder.watch import Unwatched, Watch
 from coder.workbench import OpenSandbox, Workbench, open_for
@@ -63,6 +63,9 @@ async def solve(
         await prepare(bench, task, read.files)
         if model is None:
             model = await stack.enter_async_context(_default_model(settings))
+        if team is None:
+            settings = settled(settings, task, model=model.name)
+        strategy = taken(settings)
         run = new_run_id()
         token = await stack.enter_async_context(log.lease(run))
         journal = Journal(run, log, token=token, watch=watch or Unwatched())
@@ -76,7 +79,7 @@ async def solve(
                 notes=read.notes,
             )
         )
-        return await _work(journal, model, bench, team or default_team(), stop or default_stop())
+        return await _work(journal, model, bench, team or strategy.team(), stop or strategy.stop())
 
 
 async def resume(
@@ -115,7 +118,8 @@ async def resume(
         if model is None:
             model = await stack.enter_async_context(_same_model(state))
         await journal.append(RunResumed(budget=budget or state.budget, model=model.name, settings=settings))
-        return await _work(journal, model, bench, team or default_team(), stop or default_stop())
+        strategy = taken(settings or state.settings)
+        return await _work(journal, model, bench, team or strategy.team(), stop or strategy.stop())
 
 
 def solve_sync(

@@ -1,10 +1,11 @@
-"""Examples in a task: doctest transcripts and bare assert lines. Only read here, run in the sandbox."""
+"""Examples in a task: transcripts, bare assert lines, sentences. Only read here, run in the sandbox."""
 
 import doctest
 import textwrap
 from dataclasses import dataclass
 
-from coder.names import free_names, parse_source
+from coder.names import free_names, names_in_prompt, parse_source
+from coder.prose import stated_examples
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,8 +17,9 @@ class FoundExample:
 
 
 def find_examples(prompt: str) -> list[FoundExample]:
-    """Doctest examples and assert lines of a prompt that speak of something the candidate must define."""
-    return [*_transcripts(prompt), *_asserts(prompt)]
+    """Examples of a prompt, of whatever form, that speak of something the candidate must define."""
+    stated = (FoundExample(source, None) for source in stated_examples(prompt, names_in_prompt(prompt)))
+    return [*_transcripts(prompt), *_asserts(prompt), *stated]
 
 
 def _transcripts(prompt: str) -> list[FoundExample]:

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from coder.bodies import BudgetReached, RunStopped, Spoken, Status
 from coder.errors import Refused, UsageError
@@ -21,6 +21,14 @@ class Team(Protocol):
 
     def next(self, state: State) -> Participant:
         """The participant that speaks in this state; the same state gives the same one."""
+
+
+@runtime_checkable
+class Concluding(Protocol):
+    """A team that has something to do yet when no call may be made any more, such as to choose."""
+
+    def has_last_word(self, state: State) -> bool:
+        """Whether `next` gives somebody who asks no model."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +57,15 @@ _BUDGET = budget_reached()  # holds whatever else a caller's own stop says
 def decide(state: State, team: Team, stop: Stop) -> Command:
     """What comes next. Pure: the same state gives the same command, on this day and on a resume."""
     reason = stop(state) or _BUDGET(state)
-    if reason is None:
+    if reason is None or (reason.status == "limit" and _has_last_word(team, state)):
         return Speak(team.next(state).name)
     if _should_land(state, reason):
         return Land()
     return Finish(reason)
+
+
+def _has_last_word(team: Team, state: State) -> bool:
+    return isinstance(team, Concluding) and team.has_last_word(state)
 
 
 def _should_land(state: State, reason: Reason) -> bool:

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from coder.message import Message
+from coder.message import Message, Outcome
 from coder.state import State
 
 
@@ -38,6 +38,11 @@ def next_round(state: State) -> Round:
     return Round(sample=last.sample, attempt=last.attempt + 1, previous=last)
 
 
+def drawn(state: State) -> int:
+    """Fresh starts that a model made, those that only repeat an earlier answer counted too."""
+    return max((message.sample for message in state.codes), default=0)
+
+
 def samples_used(state: State) -> int:
     """Samples that brought something new; one that only repeated an earlier answer isn't counted."""
     return len({message.sample for message in state.codes if not message.repeats})
@@ -55,13 +60,20 @@ def is_repeat(state: State, files: Mapping[str, str | None], text: str) -> bool:
     return any(_identity(message) == identity for message in state.codes)
 
 
+def tried(state: State) -> list[tuple[Message, Outcome]]:
+    """Every code that was run, with what that showed."""
+    pairs = zip(state.messages, state.messages[1:], strict=False)
+    return [
+        (code, following.outcome)
+        for code, following in pairs
+        if code.kind == "code" and code.files and following.outcome is not None
+    ]
+
+
 def best_code(state: State) -> Message | None:
     """The code whose outcome was best: passed first, then most checks passed, then the latest."""
     best: tuple[tuple[bool, int], Message] | None = None
-    for code, following in zip(state.messages, state.messages[1:], strict=False):
-        if code.kind != "code" or not code.files or following.outcome is None:
-            continue
-        outcome = following.outcome
+    for code, outcome in tried(state):
         rank = (outcome.passed, sum(line.passed for line in outcome.checks))
         if best is None or rank >= best[0]:
             best = (rank, code)

@@ -2,10 +2,14 @@
 
 from decimal import Decimal
 from pathlib import Path
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from sandbox.hosts import parse_hosts
+
+
+StrategyName = Literal["one-shot", "repair", "best-of-n"]
 
 
 class Budget(BaseModel):
@@ -47,6 +51,8 @@ class Settings(BaseModel):
     """Participant → model, where it isn't the run's own."""
     replay: Path | None = None
     """The recording, absolute, that answers instead of a model."""
+    strategy: StrategyName | Literal["auto"] | None = None
+    """How the task is gone about; in a run's first event the one that is taken, None where it began before."""
     plan: bool | None = None
     """True: plan first; False: never; None: when the task has steps."""
     temperature: float | None = Field(default=None, ge=0, le=2)

@@ -66,6 +66,10 @@ Kernel = Annotated[
     bool | None,
     typer.Option("--kernel/--no-kernel", help="Run code as cells of a Jupyter kernel.", show_default=False),
 ]
+Strategy = Annotated[
+    str | None,
+    typer.Option("--strategy", metavar="NAME", help="How: auto|one-shot|repair|best-of-n (repair)."),
+]
 Plan = Annotated[
     bool | None, typer.Option("--plan/--no-plan", help="Plan first; by default when the task has steps.")
 ]

@@ -51,6 +51,7 @@ def solve(
     network: options.Network = None,
     python: options.Python = None,
     kernel: options.Kernel = None,
+    strategy: options.Strategy = None,
     plan: options.Plan = None,
     samples: options.Samples = None,
     repairs: options.Repairs = None,

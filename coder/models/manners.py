@@ -19,6 +19,7 @@ OPTIONAL = (
     "top_p",
     "seed",
     "random_seed",
+    "stop",
     "response_format",
     "text",
 )
@@ -52,6 +53,7 @@ class Manners:
                 "stream_options": {"include_usage": True},
                 self._limit_field: sampling.max_tokens,
                 self._endpoint.seed_field: sampling.seed,
+                "stop": list(sampling.stop) or None,
                 **(chat_form(form) if form is not None else {}),
             }
         fields = {**own, "temperature": sampling.temperature, "top_p": sampling.top_p}

@@ -107,6 +107,13 @@ class Sampling(BaseModel):
     top_p: float | None = Field(default=None, gt=0, le=1)
     seed: int | None = None
     max_tokens: int = Field(default=4096, ge=1)
+    stop: tuple[str, ...] = ()
+    """Texts before which an answer ends, where the endpoint can be told so."""
+
+    @model_serializer(mode="wrap")
+    def _as_before(self, plain: SerializerFunctionWrapHandler) -> dict[str, object]:
+        document: dict[str, object] = plain(self)
+        return {name: value for name, value in document.items() if value or name != "stop"}
 
 
 class Usage(BaseModel):

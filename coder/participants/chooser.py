@@ -1,0 +1,67 @@
+"""Chooser: looks at what all candidates do, and says the best one again, so that it is what counts."""
+
+from coder.behaviour import behaviours
+from coder.choosing import Candidate, Choice, choose
+from coder.examples import find_examples
+from coder.inputs import inputs_of
+from coder.message import Message
+from coder.rounds import tried
+from coder.state import State
+from coder.target import find_target
+from coder.turn import Turn
+
+
+class Chooser:
+    """Asks no model: candidates that do the same on the same inputs speak for one another."""
+
+    name = "chooser"
+
+    async def speak(self, turn: Turn) -> Message:
+        """Choose among all that was answered and tried."""
+        pairs = tried(turn.state)
+        known = await self._behaviours(turn, [code for code, _ in pairs])
+        candidates = [
+            Candidate(
+                passed=outcome.passed,
+                checks=sum(line.passed for line in outcome.checks),
+                votes=1 + _repeats(turn.state, code),
+                behaviour=behaviour,
+            )
+            for (code, outcome), behaviour in zip(pairs, known, strict=True)
+        ]
+        choice = choose(candidates)
+        code = pairs[choice.index][0]
+        return Message(
+            author=self.name,
+            kind="code",
+            sample=code.sample,
+            attempt=code.attempt,
+            text=_said(choice, candidates),
+            files=code.files,
+        )
+
+    async def _behaviours(self, turn: Turn, codes: list[Message]) -> list[tuple[str, ...]]:
+        """What each does on the same inputs; nothing where there is no single function to call."""
+        state = turn.state
+        target = find_target(state.task, state.files)
+        sources = [code.files.get(target.path) for code in codes if set(code.files) == {target.path}]
+        name = next(iter(target.names), None)
+        examples = [*state.task.checks, *(example.source for example in find_examples(state.task.prompt))]
+        inputs = inputs_of(examples, name, prompt=state.task.prompt) if name else []
+        if name is None or not inputs or len(codes) < 2 or len(sources) < len(codes) or state.files:
+            return [()] * len(codes)
+        texts = [source for source in sources if source is not None]
+        return await behaviours(await turn.bench.candidate(), texts, name, inputs=inputs)
+
+
+def _repeats(state: State, code: Message) -> int:
+    """How often the same answer came again."""
+    return sum(other.repeats and other.files == code.files for other in state.codes)
+
+
+def _said(choice: Choice, candidates: list[Candidate]) -> str:
+    sizes = [sum(candidates[i].votes for i in members) for members in choice.clusters]
+    passed = sum(one.votes for one in candidates if one.passed)
+    return (
+        f"{passed} of {sum(one.votes for one in candidates)} candidates pass. By what the best do: {sizes}."
+    )

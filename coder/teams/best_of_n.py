@@ -1,0 +1,60 @@
+"""Best of n: so many fresh answers, each run; then the one that most others agree with, by what it does.
+
+Given tests end it at once. Checks and examples only filter: an answer may pass the few that a task shows and
+be wrong, and then what other answers do tells more.
+"""
+
+from dataclasses import dataclass
+
+from coder.models.size import goes_on
+from coder.participants.chooser import Chooser
+from coder.participants.coder import Coder
+from coder.participants.completer import Completer
+from coder.participants.executor import Executor
+from coder.participants.participant import Participant
+from coder.rounds import drawn, tried
+from coder.state import State
+from coder.stops import Reason, Stop, budget_reached
+
+_SPENT = budget_reached()
+
+
+@dataclass(frozen=True, slots=True)
+class BestOfN:
+    """Draws, runs, and chooses when all are drawn or the budget is spent."""
+
+    def next(self, state: State) -> Participant:
+        """Whose turn it is."""
+        if state.awaits_execution:
+            return Executor()
+        if _is_drawn(state) or _SPENT(state) is not None:
+            return Chooser()
+        return Completer() if goes_on(state.model) else Coder()
+
+    def has_last_word(self, state: State) -> bool:
+        """Whether there is something to choose from, and time to do so, though no call may be made."""
+        return bool(tried(state)) and not _is_chosen(state) and state.seconds < state.budget.seconds
+
+
+def best_of_n_stop() -> Stop:
+    """Given tests pass, or the choice was made and run."""
+    return Stop(_chosen) | budget_reached()
+
+
+def _chosen(state: State) -> Reason | None:
+    outcome = state.outcome
+    if outcome is None or not (_is_chosen(state) or (outcome.passed and outcome.verified == "tests")):
+        return None
+    if not outcome.passed:
+        return Reason("unsolved", f"none of {drawn(state)} answers passed")
+    if outcome.verified in ("self", "none"):
+        return Reason("unverified", f"{state.codes[-1].text or 'the code ran'} The task gave no checks")
+    return Reason("solved", f"{outcome.verified} pass")
+
+
+def _is_drawn(state: State) -> bool:
+    return drawn(state) >= state.budget.samples
+
+
+def _is_chosen(state: State) -> bool:
+    return bool(state.codes) and state.codes[-1].author == Chooser.name
