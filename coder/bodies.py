@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler
 from coder.events import Draft, Event
 from coder.landing import Plan
 from coder.message import Message, Verified
-from coder.models.model import ChatMessage, Form, Sampling, ToolCall, Usage
+from coder.models.model import ChatMessage, Form, Sampling, ToolCall, Usage, Used
 from coder.settings import Budget, Settings
 from coder.task import Task
 
@@ -102,11 +102,14 @@ class CallRetried(Body):
 
     type = "model.retried"
     durable = False
+    later = ("lost",)
 
     call: int
     attempt: int
     wait_s: float
     reason: str
+    lost: Used | None = None
+    """What the answer had used when it broke off, estimated where nobody counted."""
 
 
 class CallSwitched(Body):
@@ -114,12 +117,14 @@ class CallSwitched(Body):
 
     type = "model.switched"
     durable = False
+    later = ("lost",)
 
     call: int
     model: str
     """`provider/model` that did not answer."""
     next: str
     reason: str
+    lost: Used | None = None
 
 
 class CallAnswered(Body):
@@ -145,10 +150,12 @@ class CallFailed(Body):
     """A model call failed for good."""
 
     type = "model.failed"
+    later = ("lost",)
 
     call: int
     error: str
     message: str
+    lost: Used | None = None
 
 
 class Spoken(Body):

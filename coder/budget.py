@@ -46,6 +46,21 @@ def over_budget(state: State, intent: CallIntended) -> BudgetReached | None:
     return None
 
 
+def spent_budget(state: State) -> BudgetReached | None:
+    """Which limit the next try of a call that is being made would break, or None.
+
+    What it has reserved stays reserved for the try; what broke off before has been used on top of that.
+    """
+    budget = state.budget
+    if budget.tokens is not None and state.spent_tokens > budget.tokens:
+        text = f"asking again could go over the limit of {budget.tokens} tokens"
+        return BudgetReached(limit="tokens", text=text, least=Decimal(state.spent_tokens))
+    if state.spent_usd > budget.cost_usd:
+        text = f"asking again could go over the limit of ${budget.cost_usd}"
+        return BudgetReached(limit="cost", text=text, least=state.spent_usd)
+    return None
+
+
 def _tokens(text: str) -> int:
     plain = len(text) if text.isascii() else sum(character.isascii() for character in text)
     return ceil(plain * _TOKENS_PER_ASCII) + (len(text) - plain) * _TOKENS_PER_OTHER

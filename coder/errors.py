@@ -17,7 +17,10 @@ CoderError
 └── Refused             7  the human said no
 """
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from coder.usage import Used
 
 
 class CoderError(Exception):
@@ -34,6 +37,11 @@ class ModelError(CoderError):
     """The model, its key or its endpoint failed for good."""
 
     exit_code = 4
+
+    def __init__(self, message: str = "", *, lost: "Used | None" = None) -> None:
+        """Take a message; the answer that broke off at last may have used something."""
+        super().__init__(message)
+        self.lost = lost
 
 
 class ModelAuthError(ModelError):

@@ -10,6 +10,8 @@ from coder.bodies import (
     CallAnswered,
     CallFailed,
     CallIntended,
+    CallRetried,
+    CallSwitched,
     FileLanded,
     FileUndone,
     LandingPlanned,
@@ -23,6 +25,7 @@ from coder.bodies import (
 )
 from coder.events import Event
 from coder.message import Message, Outcome
+from coder.models.model import Used
 from coder.settings import Budget, Settings
 from coder.task import Task
 
@@ -150,8 +153,10 @@ def _after(state: State, body: Body) -> State:
             return replace(state, calls=state.calls + 1, open_calls={**state.open_calls, body.call: body})
         case CallAnswered():
             return _answered(state, body)
-        case CallFailed():
-            return replace(state, open_calls=_without(state.open_calls, body.call))
+        case CallRetried(lost=lost) | CallSwitched(lost=lost):
+            return _spent(state, lost)
+        case CallFailed(lost=lost):
+            return replace(_spent(state, lost), open_calls=_without(state.open_calls, body.call))
         case Spoken():
             return replace(state, messages=(*state.messages, body.message), pending=())
         case BudgetReached():
@@ -182,15 +187,24 @@ def _after(state: State, body: Body) -> State:
 
 def _answered(state: State, body: CallAnswered) -> State:
     return replace(
-        state,
+        _spent(state, body),
         open_calls=_without(state.open_calls, body.call),
         pending=(*state.pending, body),
-        input_tokens=state.input_tokens + body.usage.input_tokens,
-        output_tokens=state.output_tokens + body.usage.output_tokens,
-        cached_tokens=state.cached_tokens + body.usage.cached_tokens,
-        reasoning_tokens=state.reasoning_tokens + body.usage.reasoning_tokens,
-        cost_usd=state.cost_usd + (body.cost_usd or Decimal(0)),
-        cost_known=state.cost_known and body.cost_usd is not None,
+    )
+
+
+def _spent(state: State, used: CallAnswered | Used | None) -> State:
+    """The state after an answer was paid for, be it one that broke off."""
+    if used is None:
+        return state
+    return replace(
+        state,
+        input_tokens=state.input_tokens + used.usage.input_tokens,
+        output_tokens=state.output_tokens + used.usage.output_tokens,
+        cached_tokens=state.cached_tokens + used.usage.cached_tokens,
+        reasoning_tokens=state.reasoning_tokens + used.usage.reasoning_tokens,
+        cost_usd=state.cost_usd + (used.cost_usd or Decimal(0)),
+        cost_known=state.cost_known and used.cost_usd is not None,
     )
 
 

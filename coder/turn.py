@@ -8,7 +8,7 @@ import hashlib
 from collections.abc import Sequence
 
 from coder.bodies import CallAnswered, CallFailed, CallIntended, CallRetried, CallSwitched
-from coder.budget import input_tokens, over_budget
+from coder.budget import input_tokens, over_budget, spent_budget
 from coder.errors import ContextTooLong, ModelError
 from coder.journal import Journal
 from coder.models.cast import SUMMARIZER, HasRoles, playing
@@ -188,6 +188,10 @@ class Turn:
         async def on_retry(retry: Retry | Switch) -> None:
             kind = CallSwitched if isinstance(retry, Switch) else CallRetried
             await self.journal.append(kind(call=intent.call, **retry.model_dump()))
+            if reached := spent_budget(self.state):
+                failed = CallFailed(call=intent.call, error=BudgetSpent.__name__, message=reached.text)
+                await self.journal.append(failed, reached)
+                raise BudgetSpent(reached.text)
 
         form = {"form": intent.form} if intent.form is not None else {}
         try:
@@ -195,7 +199,9 @@ class Turn:
                 intent.messages, sampling=intent.sampling, on_token=on_token, on_retry=on_retry, **form
             )
         except ModelError as error:
-            failed = CallFailed(call=intent.call, error=type(error).__name__, message=str(error))
+            failed = CallFailed(
+                call=intent.call, error=type(error).__name__, message=str(error), lost=error.lost
+            )
             await self.journal.append(failed)
             raise
         finally:

@@ -40,6 +40,7 @@ def _line(call: CallCost) -> str:
     notes += [f"no answer; {_usd(call.reserved_usd)} reserved"] if call.ended == "open" else []
     notes += [f"{call.retries} retries"] if call.retries else []
     notes += [f"{call.switches} switches"] if call.switches else []
+    notes += [f"lost on the way: {_tokens(lost.usage)}, {_usd(lost.cost_usd)}" for lost in call.lost]
     numbers = "".join(f"{count:>9,}" for count in counts)
     start = f"{call.call:>4}  {call.participant:<11}{numbers}{cost:>11}{call.seconds:>7.1f}s"
     return "  ".join([start, *filter(None, notes)])
@@ -60,4 +61,5 @@ def _number(cost: Decimal | None) -> float | None:
 
 def _numbers(call: CallCost) -> dict[str, object]:
     dollars = {"cost_usd": _number(call.cost_usd), "reserved_usd": _number(call.reserved_usd)}
-    return {**call.model_dump(mode="json"), **dollars}
+    lost = [{**one.usage.model_dump(), "cost_usd": _number(one.cost_usd)} for one in call.lost]
+    return {**call.model_dump(mode="json"), **dollars, "lost": lost}

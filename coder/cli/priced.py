@@ -3,7 +3,9 @@
 from collections.abc import Callable, Sequence
 from decimal import Decimal
 
-from coder.models import Answer, ChatMessage, Form, Model, OnRetry, Sampling
+from coder.errors import ModelError
+from coder.models import Answer, ChatMessage, Form, Model, OnRetry, Retry, Sampling, Switch, Usage
+from coder.models.model import Used
 
 MILLION = Decimal(1_000_000)
 
@@ -36,15 +38,29 @@ class Priced:
         Raises:
             ModelError: as the model inside does.
         """
-        answer = await self._model.answer(
-            messages, sampling=sampling, form=form, on_token=on_token, on_retry=on_retry
-        )
-        cost = self.price(answer.usage.input_tokens, answer.usage.output_tokens)
-        return answer.model_copy(update={"cost_usd": cost})
+
+        async def tell(event: Retry | Switch) -> None:
+            if on_retry is not None:
+                await on_retry(event.model_copy(update={"lost": self._priced(event.lost)}))
+
+        try:
+            answer = await self._model.answer(
+                messages, sampling=sampling, form=form, on_token=on_token, on_retry=tell
+            )
+        except ModelError as error:
+            error.lost = self._priced(error.lost)
+            raise
+        return answer.model_copy(update={"cost_usd": self._of(answer.usage)})
 
     def price(self, input_tokens: int, output_tokens: int) -> Decimal:
         """US dollars for so many tokens."""
         return (input_tokens * self._into + output_tokens * self._out) / MILLION
+
+    def _of(self, usage: Usage) -> Decimal:
+        return self.price(usage.input_tokens, usage.output_tokens)
+
+    def _priced(self, lost: Used | None) -> Used | None:
+        return lost.model_copy(update={"cost_usd": self._of(lost.usage)}) if lost is not None else None
 
     async def close(self) -> None:
         """Close the model inside. Idempotent."""

@@ -6,20 +6,20 @@ Cancelling an answer closes its connection.
 
 import asyncio
 import difflib
-import json
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import aclosing
+from dataclasses import dataclass, field
 from decimal import Decimal
 from time import monotonic
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Self
 
-from coder.errors import ModelNotFound, ModelRefused, ModelUnavailable
-from coder.models.connection import Connection, TooLarge, read_body
+from coder.errors import ModelError, ModelNotFound, ModelRefused, ModelUnavailable
+from coder.models.connection import Connection, TooLarge
 from coder.models.endpoint import Endpoint, Patience
+from coder.models.exchange import received, send
 from coder.models.faults import connection_fault, given_up, said_by, status_fault
 from coder.models.manners import Manners
-from coder.models.model import Answer, ChatMessage, Form, OnRetry, Sampling, Usage
+from coder.models.model import Answer, ChatMessage, Form, OnRetry, Sampling, Usage, Used
 from coder.models.prices import cost
 from coder.models.responses import take_event
 from coder.models.retries import Clock, Passing, retrying
@@ -27,7 +27,7 @@ from coder.models.stream import Unfinished, estimated_usage
 from coder.models.traffic import lane_of
 
 if TYPE_CHECKING:
-    from openai import APIStatusError, AsyncOpenAI, AsyncStream
+    from openai import APIStatusError
 
 OnToken = Callable[[str], None]
 
@@ -64,8 +64,11 @@ class ChatModel:
         await self._connection.close()
 
     def price(self, input_tokens: int, output_tokens: int) -> Decimal | None:
-        """US dollars for so many tokens; None where no price is known; 0 for a model on this machine."""
-        return cost(self._endpoint, Usage(input_tokens=input_tokens, output_tokens=output_tokens))
+        """US dollars for so many tokens at most; None where no price is known; 0 for one on this machine."""
+        used = Usage(input_tokens=input_tokens, output_tokens=output_tokens)
+        if self._endpoint.marks_caches:
+            used = used.model_copy(update={"cache_write_tokens": input_tokens})
+        return cost(self._endpoint, used)
 
     async def answer(
         self,
@@ -85,11 +88,11 @@ class ChatModel:
             ModelUnavailable: no answer, after all retries.
         """
         started = monotonic()
-        clock = Clock(self._patience.deadline_s)
-        retries = retrying(self._patience, clock, on_retry=on_retry)
+        call = _Call(messages, sampling, form, on_token, Clock(self._patience.deadline_s))
+        retries = retrying(self._patience, call.clock, on_retry=on_retry)
         try:
             async with asyncio.timeout(self._patience.whole_s) as whole:
-                unfinished: Unfinished = await retries(self._ask, messages, sampling, form, clock, on_token)
+                unfinished: Unfinished = await retries(self._ask, call)
         except Passing as fault:
             attempts = retries.statistics["attempt_number"]
             raise given_up(fault, self._endpoint, attempts=attempts) from None
@@ -97,10 +100,12 @@ class ChatModel:
             if not whole.expired():
                 raise
             raise ModelUnavailable(
-                f"{self.name} was still answering after {self._patience.whole_s:.3g} s. Name another --model."
+                f"{self.name} was still answering after {self._patience.whole_s:.3g} s. "
+                "Name another --model.",
+                lost=self._lost(call),
             ) from None
         text = unfinished.text()
-        usage = unfinished.usage or estimated_usage(messages, text)
+        usage = unfinished.usage or estimated_usage(messages, unfinished)
         return Answer(
             text=text,
             model=unfinished.model or self._endpoint.model,
@@ -112,22 +117,19 @@ class ChatModel:
             seconds=monotonic() - started,
         )
 
-    async def _ask(
-        self,
-        messages: Sequence[ChatMessage],
-        sampling: Sampling,
-        form: Form | None,
-        clock: Clock,
-        on_token: OnToken | None,
-    ) -> Unfinished:
+    async def _ask(self, call: "_Call") -> Unfinished:
         """One request; again at once where a parameter was refused that can be left out."""
         await self._connection.client()
         from openai import APIConnectionError, APIError, APIStatusError
 
         while True:
-            body = self._manners.body(messages, sampling, form)
+            call.unfinished = Unfinished()
+            body = self._manners.body(call.messages, call.sampling, call.form)
+            fault: Exception | None
             try:
-                return await self._in_lane(body, clock, on_token)
+                return await self._in_lane(call, body)
+            except Passing as passing:
+                fault = passing
             except APIStatusError as error:
                 fault = await self._fault(error, body)
             except APIConnectionError as error:
@@ -136,21 +138,30 @@ class ChatModel:
                 fault = ModelRefused(f"{self.name} sent more than anyone could use, and was cut off.")
             except APIError as error:
                 fault = Passing(f"an error in the middle of the answer{said_by(error, self._endpoint)}")
+            if isinstance(fault, Passing | ModelError):
+                fault.lost = self._lost(call)
             if fault is not None:
                 # Outside of the handlers above: the SDK's exception may quote the key, so it isn't chained.
                 raise fault
 
-    async def _in_lane(self, body: dict[str, Any], clock: Clock, on_token: OnToken | None) -> Unfinished:
+    def _lost(self, call: "_Call") -> Used | None:
+        """What an answer that broke off has used: it is charged for as any other."""
+        if not call.unfinished.has_begun:
+            return None
+        usage = call.unfinished.usage or estimated_usage(call.messages, call.unfinished)
+        return Used(usage=usage, cost_usd=cost(self._endpoint, usage))
+
+    async def _in_lane(self, call: "_Call", body: dict[str, Any]) -> Unfinished:
         """One request, once the lane is free."""
         rests_s = self._lane.rests_s
-        if rests_s > clock.left_s:
+        if rests_s > call.clock.left_s:
             raise Passing("its limit is spent", after_s=rests_s, is_limit=True)
         if rests_s:
             await asyncio.sleep(rests_s)
         began = monotonic()
         async with self._lane.place():
-            clock.excuse(monotonic() - began)
-            return await self._stream(body, clock, on_token)
+            call.clock.excuse(monotonic() - began)
+            return await self._stream(call, body)
 
     async def _fault(self, error: "APIStatusError", body: dict[str, Any]) -> Exception | None:
         """The meaning of an HTTP error; None where the request has changed and is worth sending again."""
@@ -174,22 +185,23 @@ class ChatModel:
         nearest = difflib.get_close_matches(endpoint.model, listed, n=5, cutoff=0.3) or listed[:5]
         return f"{unknown}. Nearest of those it lists: {', '.join(nearest)}."
 
-    async def _stream(self, body: dict[str, Any], clock: Clock, on_token: OnToken | None) -> Unfinished:
+    async def _stream(self, call: "_Call", body: dict[str, Any]) -> Unfinished:
         client = await self._connection.client()
-        patience, unfinished = self._patience, Unfinished()
-        take = take_event if self._manners.uses_responses else Unfinished.take
-        wait_s = min(patience.headers_s, clock.left_s)
+        patience, unfinished, responses = self._patience, call.unfinished, self._manners.uses_responses
+        headers = self._manners.headers(call.messages)
+        take = take_event if responses else Unfinished.take
+        wait_s = min(patience.headers_s, call.clock.left_s)
         try:
             async with (
                 asyncio.timeout(wait_s) as limit,
-                await self._create(client, body) as stream,
-                aclosing(self._chunks(stream, unfinished)) as chunks,
+                await send(client, body, headers=headers, to_responses=responses) as stream,
+                aclosing(received(stream, unfinished, from_responses=responses)) as chunks,
             ):
                 async for chunk in chunks:
-                    clock.alive()
+                    call.clock.alive()
                     token = take(unfinished, chunk)
-                    if token and on_token is not None:
-                        on_token(token)
+                    if token and call.on_token is not None:
+                        call.on_token(token)
                     if unfinished.too_long:
                         break
                     wait_s = USAGE_S if unfinished.finish else patience.idle_s
@@ -203,66 +215,14 @@ class ChatModel:
         unfinished.text()
         return unfinished
 
-    async def _create(self, client: "AsyncOpenAI", body: dict[str, Any]) -> "AsyncStream[Any]":
-        """The stream of one request.
 
-        Not by the SDK's typed methods: they walk through every message again, which for a conversation of a
-        hundred takes ten times as long as all else here. What is sent is the same.
-        """
-        from openai import AsyncStream
+@dataclass(slots=True)
+class _Call:
+    """One question, and the answer as far as it has come."""
 
-        if self._manners.uses_responses:
-            from openai.types.responses import Response, ResponseStreamEvent
-
-            return await client.post(
-                "/responses",
-                body=body,
-                cast_to=Response,
-                stream=True,
-                stream_cls=AsyncStream[ResponseStreamEvent],
-            )
-        from openai.types.chat import ChatCompletion, ChatCompletionChunk
-
-        return await client.post(
-            "/chat/completions",
-            body=body,
-            cast_to=ChatCompletion,
-            stream=True,
-            stream_cls=AsyncStream[ChatCompletionChunk],
-        )
-
-    async def _chunks(
-        self, stream: "AsyncStream[Any]", unfinished: Unfinished
-    ) -> AsyncGenerator[object, None]:
-        """The stream's chunks; a whole answer in one JSON document counts as one chunk.
-
-        Raises:
-            Passing: what came is not JSON: cut in two, or a page of a proxy.
-        """
-        from openai import APIConnectionError
-
-        try:
-            if stream.response.headers.get("content-type", "").startswith("application/json"):
-                yield self._whole(json.loads(await read_body(stream.response)))
-                return
-            async for chunk in stream:
-                yield chunk
-        except (json.JSONDecodeError, UnicodeDecodeError) as error:
-            if unfinished.finish is None:
-                raise Passing(f"the answer is not valid JSON ({error})") from None
-        except APIConnectionError:
-            # Dropped behind the last word: the answer is complete, only its token count is missing.
-            if unfinished.finish is None:
-                raise
-
-    def _whole(self, document: object) -> object:
-        """An answer that was not streamed, as a chunk."""
-        if not isinstance(document, dict):
-            return document
-        if self._manners.uses_responses:
-            from openai.types.responses import Response
-
-            return SimpleNamespace(type="response.completed", response=Response.construct(**document))
-        from openai.types.chat import ChatCompletion
-
-        return ChatCompletion.construct(**document)
+    messages: Sequence[ChatMessage]
+    sampling: Sampling
+    form: Form | None
+    on_token: OnToken | None
+    clock: Clock
+    unfinished: Unfinished = field(default_factory=Unfinished)

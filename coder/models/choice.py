@@ -148,6 +148,7 @@ async def _endpoint(provider: Provider, model: str | None, environ: Mapping[str,
         limit_field=provider.limit_field,
         seed_field=provider.seed_field,
         api=provider.api,
+        caching=provider.caching,
     )
 
 

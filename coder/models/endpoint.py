@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
+from coder.models.caching import MARKED, Caching
 from coder.models.price import Price
 
 
@@ -41,6 +42,8 @@ class Endpoint(BaseModel):
     """What the endpoint calls the largest number of tokens to answer with."""
     seed_field: str = "seed"
     api: Literal["chat", "responses"] = "chat"
+    caching: Caching = "prefix"
+    """How it is helped to know the beginning of a conversation again."""
     price: Price | None = None
     """The user's own; it wins over every list."""
     listed_price: Price | None = None
@@ -55,6 +58,11 @@ class Endpoint(BaseModel):
         key = self.key.get_secret_value() if self.key else ""
         parts = (self.url.get_secret_value(), key, self.limit_field, str(self.is_local))
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+    @property
+    def marks_caches(self) -> bool:
+        """What is to be cached is marked, and charged for when it is first read."""
+        return self.caching == "marks" and self.model.startswith(MARKED)
 
     @property
     def host(self) -> str:

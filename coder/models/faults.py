@@ -91,7 +91,8 @@ def given_up(fault: Passing, endpoint: Endpoint, *, attempts: int) -> ModelError
     kind = RateLimited if fault.is_limit else ModelUnavailable
     return kind(
         f"{endpoint.name} gave no answer, asked {times}: {fault.reason}.{advice}{asked} "
-        "Try again later, or name another --model."
+        "Try again later, or name another --model.",
+        lost=fault.lost,
     )
 
 

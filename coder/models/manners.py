@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from coder.models.caching import CONVERSATION_HEADER, KEY_FIELD, cache_key, marked
 from coder.models.endpoint import Endpoint
 from coder.models.model import ChatMessage, Form, Sampling
 from coder.models.wire import chat_form, chat_messages, response_form, response_input
@@ -22,6 +23,7 @@ OPTIONAL = (
     "stop",
     "response_format",
     "text",
+    KEY_FIELD,
 )
 RESPONSES_ONLY = re.compile(r"v1/responses")
 
@@ -49,7 +51,9 @@ class Manners:
             }
         else:
             own = {
-                "messages": chat_messages(messages),
+                "messages": chat_messages(
+                    messages, marked=marked(messages) if self._endpoint.marks_caches else frozenset()
+                ),
                 "stream_options": {"include_usage": True},
                 self._limit_field: sampling.max_tokens,
                 self._endpoint.seed_field: sampling.seed,
@@ -57,8 +61,21 @@ class Manners:
                 **(chat_form(form) if form is not None else {}),
             }
         fields = {**own, "temperature": sampling.temperature, "top_p": sampling.top_p}
+        if self._has_cache_key:
+            fields[KEY_FIELD] = cache_key(messages)
         kept = {name: v for name, v in fields.items() if v is not None and name not in self._dropped}
         return {"model": self._endpoint.model, "stream": True, **kept}
+
+    def headers(self, messages: Sequence[ChatMessage]) -> dict[str, str]:
+        """What is sent in front of the document, other than with every request."""
+        if self._endpoint.caching != "conversation" or self.uses_responses:
+            return {}
+        return {CONVERSATION_HEADER: cache_key(messages)}
+
+    @property
+    def _has_cache_key(self) -> bool:
+        caching = self._endpoint.caching
+        return caching == "key" or (caching == "conversation" and self.uses_responses)
 
     def learn(self, refusal: str, body: dict[str, Any]) -> bool:
         """Take a refused parameter out of later bodies; False where the refusal names none that was sent."""

@@ -14,6 +14,9 @@ from pydantic import (
     model_serializer,
 )
 
+from coder.usage import Usage as Usage
+from coder.usage import Used as Used
+
 JsonObject = dict[str, JsonValue]
 _LATER = ("reasoning", "tool_calls")
 """Fields that came after the first recordings; left out where they are empty."""
@@ -116,26 +119,6 @@ class Sampling(BaseModel):
         return {name: value for name, value in document.items() if value or name != "stop"}
 
 
-class Usage(BaseModel):
-    """Tokens of one call, as the endpoint counted them."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    input_tokens: int = 0
-    output_tokens: int = 0
-    cached_tokens: int = 0
-    """Of the input: what the endpoint had in its cache."""
-    reasoning_tokens: int = 0
-    """Of the output."""
-    is_estimate: bool = False
-    """The endpoint counted nothing, and we count by characters."""
-
-    @model_serializer(mode="wrap")
-    def _as_before(self, plain: SerializerFunctionWrapHandler) -> dict[str, object]:
-        document: dict[str, object] = plain(self)
-        return {name: value for name, value in document.items() if value or name != "is_estimate"}
-
-
 class Answer(BaseModel):
     """What a model said to one request."""
 
@@ -158,20 +141,30 @@ class Answer(BaseModel):
         return {name: value for name, value in document.items() if value or name not in _LATER}
 
 
-class Retry(BaseModel):
-    """One retry, as it is shown on screen and logged."""
+class _Told(BaseModel):
+    """What happens on the way to an answer."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    lost: Used | None = None
+    """What had been used until then; None where nothing had come."""
+
+    @model_serializer(mode="wrap")
+    def _as_before(self, plain: SerializerFunctionWrapHandler) -> dict[str, object]:
+        document: dict[str, object] = plain(self)
+        return {name: value for name, value in document.items() if value is not None or name != "lost"}
+
+
+class Retry(_Told):
+    """One retry, as it is shown on screen and logged."""
 
     attempt: int
     wait_s: float
     reason: str
 
 
-class Switch(BaseModel):
+class Switch(_Told):
     """Another model is asked instead, as it is shown on screen and logged."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     model: str
     """`provider/model` that did not answer."""

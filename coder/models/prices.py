@@ -23,7 +23,8 @@ def cost(endpoint: Endpoint, usage: Usage) -> Decimal | None:
     counted = genai_prices.Usage(
         input_tokens=usage.input_tokens,
         output_tokens=usage.output_tokens,
-        cache_read_tokens=min(usage.cached_tokens, usage.input_tokens),
+        cache_read_tokens=(read := min(usage.cached_tokens, usage.input_tokens)),
+        cache_write_tokens=min(usage.cache_write_tokens, usage.input_tokens - read),
     )
     try:
         found = genai_prices.calc_price(counted, endpoint.model, provider_api_url=endpoint.shown_url)

@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from coder.errors import UsageError
+from coder.models.caching import Caching
 
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
@@ -34,6 +35,8 @@ class Provider(BaseModel):
     seed_field: str = "seed"
     api: Literal["chat", "responses"] = "chat"
     """Chat completions, or OpenAI's Responses."""
+    caching: Caching = "prefix"
+    """How it is helped to know the beginning of a conversation again."""
 
 
 def address(provider: Provider, environ: Mapping[str, str]) -> str:

@@ -102,7 +102,7 @@ class Recorder:
         except ModelAuthError:
             raise  # whoever sets the key and starts again wants the answers alone
         except ModelError as error:
-            failure = Failure(kind=type(error).__name__, message=self._redact(str(error)))
+            failure = Failure(kind=type(error).__name__, message=self._redact(str(error)), lost=error.lost)
             self._write(Entry(key=request.key, request=request, failure=failure, told=tuple(told)))
             raise
         written = self._redacted(answer)
@@ -216,7 +216,7 @@ def _raised(failure: Failure | None) -> ModelError:
     """The error of a call that failed."""
     kind = getattr(errors, failure.kind, None) if failure is not None else None
     known = kind if isinstance(kind, type) and issubclass(kind, ModelError) else ModelError
-    return known(failure.message if failure is not None else "")
+    return known(failure.message, lost=failure.lost) if failure is not None else known()
 
 
 def _header(model: Model) -> Header:

@@ -21,7 +21,7 @@ from pydantic import (
 )
 
 from coder.errors import UsageError
-from coder.models.model import Answer, ChatMessage, Form, Retry, Sampling, Switch
+from coder.models.model import Answer, ChatMessage, Form, Retry, Sampling, Switch, Used
 
 Redact = Callable[[str], str]
 Line = TypeVar("Line", bound=BaseModel)
@@ -73,6 +73,12 @@ class Failure(BaseModel):
     kind: str
     """The name of a ModelError."""
     message: str
+    lost: Used | None = None
+    """What the answer had used when it broke off."""
+
+    @model_serializer(mode="wrap")
+    def _as_before(self, plain: SerializerFunctionWrapHandler) -> dict[str, object]:
+        return {name: value for name, value in plain(self).items() if value is not None}
 
 
 class Entry(BaseModel):

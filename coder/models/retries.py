@@ -10,7 +10,7 @@ from time import monotonic
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type
 
 from coder.models.endpoint import Patience
-from coder.models.model import OnRetry, Retry
+from coder.models.model import OnRetry, Retry, Used
 
 LONGEST_WAIT_S = 8.0
 """Between two requests, unless the endpoint asks for more."""
@@ -34,6 +34,8 @@ class Passing(Exception):
         self.after_s = after_s
         self.advice = advice
         self.is_limit = is_limit
+        self.lost: Used | None = None
+        """What the answer had used when it broke off."""
 
 
 class Clock:
@@ -78,6 +80,7 @@ def retrying(patience: Patience, clock: Clock, *, on_retry: OnRetry | None) -> A
                     attempt=state.attempt_number,
                     wait_s=round(state.upcoming_sleep, 3),
                     reason=_fault(state).reason,
+                    lost=_fault(state).lost,
                 )
             )
 

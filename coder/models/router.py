@@ -7,7 +7,7 @@ from time import monotonic
 from typing import Literal, Self
 
 from coder.errors import ContextTooLong, ModelError, ModelUnavailable, RateLimited
-from coder.models.model import Answer, ChatMessage, Form, Model, OnRetry, Sampling, Switch
+from coder.models.model import Answer, ChatMessage, Form, Model, OnRetry, Sampling, Switch, Used
 
 Cause = Literal["limit", "outage", "context", "refusal"]
 CAUSES: tuple[Cause, ...] = ("limit", "outage", "context", "refusal")
@@ -77,6 +77,7 @@ class Router:
             ModelError: the last model's, when none answered.
         """
         left = self._in_order()
+        lost: Used | None
         while True:
             at = left.pop(0)
             model = self._routes[at].model
@@ -85,17 +86,17 @@ class Router:
                     messages, sampling=sampling, form=form, on_token=on_token, on_retry=on_retry
                 )
                 left = self._others(left, at, "refusal") if answer.finish == "refusal" else []
-                reason = "it refused to answer"
+                reason, lost = "it refused to answer", Used(usage=answer.usage, cost_usd=answer.cost_usd)
                 if not left:
                     return answer
             except ModelError as error:
                 left = self._others(left, at, _cause(error))
-                reason = str(error)
+                reason, lost = str(error), error.lost
                 if not left:
                     raise
             if on_retry is not None:
                 name = self._routes[left[0]].model.name
-                await on_retry(Switch(model=model.name, next=name, reason=reason))
+                await on_retry(Switch(model=model.name, next=name, reason=reason, lost=lost))
 
     async def close(self) -> None:
         """Close every model. Idempotent."""

@@ -15,6 +15,10 @@ THINKS, THOUGHT = "<think>", "</think>"
 
 Finish = Literal["stop", "length", "refusal", "other"]
 
+# OpenAI's name and Moonshot's, DeepSeek's, Anthropic's as gateways pass it on; OpenRouter's and Anthropic's.
+_CACHED = ("cached_tokens", "prompt_cache_hit_tokens", "cache_read_input_tokens")
+_CACHE_WRITES = ("cache_write_tokens", "cache_creation_input_tokens")
+
 FINISHES: dict[str, Finish] = {
     "stop": "stop",
     "length": "length",
@@ -75,6 +79,16 @@ class Unfinished:
         if self._size >= LARGEST_ANSWER:
             self.finish = "length"
         return text
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether anything came that an endpoint charges for."""
+        return self._size > 0 or self.usage is not None or bool(self._calls)
+
+    @property
+    def size(self) -> int:
+        """Characters of all that was said, thought and called."""
+        return self._size
 
     @property
     def has_text(self) -> bool:
@@ -167,10 +181,11 @@ class _Call:
         self.arguments: list[str] = []
 
 
-def estimated_usage(messages: Sequence[ChatMessage], text: str) -> Usage:
+def estimated_usage(messages: Sequence[ChatMessage], answer: Unfinished | str) -> Usage:
     """Tokens where the endpoint doesn't count them: four characters each, rounded up."""
     asked = sum(len(message.content) for message in messages)
-    return Usage(input_tokens=-(-asked // 4), output_tokens=-(-len(text) // 4), is_estimate=True)
+    said = len(answer) if isinstance(answer, str) else answer.size
+    return Usage(input_tokens=-(-asked // 4), output_tokens=-(-said // 4), is_estimate=True)
 
 
 def _text(content: object) -> str:
@@ -192,9 +207,16 @@ def _usage(usage: object) -> Usage | None:
     return Usage(
         input_tokens=_count(usage, "prompt_tokens"),
         output_tokens=_count(usage, "completion_tokens"),
-        cached_tokens=_count(getattr(usage, "prompt_tokens_details", None), "cached_tokens"),
+        cached_tokens=_first(usage, _CACHED),
+        cache_write_tokens=_first(usage, _CACHE_WRITES),
         reasoning_tokens=_count(getattr(usage, "completion_tokens_details", None), "reasoning_tokens"),
     )
+
+
+def _first(usage: object, names: Sequence[str]) -> int:
+    """The first of these counts that isn't 0, of the details or beside them."""
+    holders = (getattr(usage, "prompt_tokens_details", None), usage)
+    return next((count for name in names for holder in holders if (count := _count(holder, name))), 0)
 
 
 def _count(holder: object, name: str) -> int:

@@ -14,6 +14,7 @@ BUILT_IN: tuple[Provider, ...] = (
         url_variable="OPENAI_BASE_URL",
         default_model="gpt-5.4-mini",
         limit_field="max_completion_tokens",
+        caching="key",
     ),
     Provider(
         name="anthropic",
@@ -34,6 +35,7 @@ BUILT_IN: tuple[Provider, ...] = (
         key_variables=("MISTRAL_API_KEY",),
         default_model="devstral-latest",
         seed_field="random_seed",
+        caching="key",
     ),
     Provider(
         name="deepseek",
@@ -46,6 +48,7 @@ BUILT_IN: tuple[Provider, ...] = (
         url="https://api.x.ai/v1",
         key_variables=("XAI_API_KEY",),
         default_model="grok-4.3",
+        caching="conversation",
     ),
     Provider(
         name="groq",
@@ -78,6 +81,7 @@ BUILT_IN: tuple[Provider, ...] = (
         url="https://openrouter.ai/api/v1",
         key_variables=("OPENROUTER_API_KEY",),
         default_model="anthropic/claude-sonnet-4.6",
+        caching="marks",
     ),
     Provider(
         name="sambanova",
@@ -185,6 +189,7 @@ BUILT_IN: tuple[Provider, ...] = (
         # A deployment's name, which the customer gives.
         by_name_only=True,
         limit_field="max_completion_tokens",
+        caching="key",
     ),
     Provider(
         name="bedrock",

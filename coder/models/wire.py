@@ -1,6 +1,7 @@
 """How a conversation stands in a request: for chat completions, and for the Responses API."""
 
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 
 from pydantic import JsonValue
 
@@ -9,9 +10,15 @@ from coder.models.model import ChatMessage, Form, JsonObject, ToolSpec
 SCHEMA_NAME = "answer"
 
 
-def chat_messages(messages: Sequence[ChatMessage]) -> list[JsonObject]:
-    """`messages` of chat completions."""
-    return [_chat_message(message) for message in messages]
+def chat_messages(
+    messages: Sequence[ChatMessage], *, marked: AbstractSet[int] = frozenset()
+) -> list[JsonObject]:
+    """`messages` of chat completions.
+
+    Args:
+        marked: places of those behind which the endpoint is to keep what it has read.
+    """
+    return [_chat_message(message, mark=at in marked) for at, message in enumerate(messages)]
 
 
 def chat_form(form: Form) -> JsonObject:
@@ -63,13 +70,16 @@ def _function(tool: ToolSpec) -> JsonObject:
     return {"name": tool.name, "description": tool.description, "parameters": tool.parameters}
 
 
-def _chat_message(message: ChatMessage) -> JsonObject:
+def _chat_message(message: ChatMessage, *, mark: bool = False) -> JsonObject:
     wired: JsonObject = {"role": message.role, "content": message.content}
-    if message.images:
+    if message.images or (mark and message.content):
+        text: JsonObject = {"type": "text", "text": message.content}
+        if mark:
+            text["cache_control"] = {"type": "ephemeral"}
         pictures: list[JsonValue] = [
             {"type": "image_url", "image_url": {"url": image.url}} for image in message.images
         ]
-        wired["content"] = [{"type": "text", "text": message.content}, *pictures]
+        wired["content"] = [text, *pictures]
     if message.tool_calls:
         wired["tool_calls"] = [
             {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}

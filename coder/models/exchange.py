@@ -1,0 +1,91 @@
+"""One exchange with an endpoint through the SDK: the request, and the pieces in which its answer comes."""
+
+import json
+from collections.abc import AsyncGenerator
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+from coder.models.connection import read_body
+from coder.models.retries import Passing
+from coder.models.stream import Unfinished
+
+if TYPE_CHECKING:
+    from openai import AsyncOpenAI, AsyncStream
+
+
+async def send(
+    client: "AsyncOpenAI", body: dict[str, Any], *, headers: dict[str, str], to_responses: bool
+) -> "AsyncStream[Any]":
+    """The stream of one request.
+
+    Not by the SDK's typed methods: they walk through every message again, which for a conversation of a
+    hundred takes ten times as long as all else here. What is sent is the same.
+
+    Args:
+        to_responses: to the Responses API, not to chat completions.
+
+    Raises:
+        openai.OpenAIError: no stream came of it.
+    """
+    from openai import AsyncStream
+
+    if to_responses:
+        from openai.types.responses import Response, ResponseStreamEvent
+
+        return await client.post(
+            "/responses",
+            body=body,
+            options={"headers": headers},
+            cast_to=Response,
+            stream=True,
+            stream_cls=AsyncStream[ResponseStreamEvent],
+        )
+    from openai.types.chat import ChatCompletion, ChatCompletionChunk
+
+    return await client.post(
+        "/chat/completions",
+        body=body,
+        options={"headers": headers},
+        cast_to=ChatCompletion,
+        stream=True,
+        stream_cls=AsyncStream[ChatCompletionChunk],
+    )
+
+
+async def received(
+    stream: "AsyncStream[Any]", unfinished: Unfinished, *, from_responses: bool
+) -> AsyncGenerator[object, None]:
+    """The stream's chunks; a whole answer in one JSON document counts as one chunk.
+
+    Raises:
+        Passing: what came is not JSON: cut in two, or a page of a proxy.
+        openai.APIConnectionError: it broke off before the answer's last word.
+    """
+    from openai import APIConnectionError
+
+    try:
+        if stream.response.headers.get("content-type", "").startswith("application/json"):
+            yield _whole(json.loads(await read_body(stream.response)), from_responses=from_responses)
+            return
+        async for chunk in stream:
+            yield chunk
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        if unfinished.finish is None:
+            raise Passing(f"the answer is not valid JSON ({error})") from None
+    except APIConnectionError:
+        # Dropped behind the last word: the answer is complete, only its token count is missing.
+        if unfinished.finish is None:
+            raise
+
+
+def _whole(document: object, *, from_responses: bool) -> object:
+    """An answer that was not streamed, as a chunk."""
+    if not isinstance(document, dict):
+        return document
+    if from_responses:
+        from openai.types.responses import Response
+
+        return SimpleNamespace(type="response.completed", response=Response.construct(**document))
+    from openai.types.chat import ChatCompletion
+
+    return ChatCompletion.construct(**document)

@@ -1,0 +1,40 @@
+"""Usage: the tokens of a call, and what they cost."""
+
+from decimal import Decimal
+
+from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, model_serializer
+
+_LATER = ("is_estimate", "cache_write_tokens")
+"""Fields that came after the first recordings; left out where they are empty."""
+
+
+class Usage(BaseModel):
+    """Tokens of one call, as the endpoint counted them."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cached_tokens: int = 0
+    """Of the input: what the endpoint had in its cache."""
+    cache_write_tokens: int = 0
+    """Of the input: what the endpoint took into its cache, where it charges for that."""
+    reasoning_tokens: int = 0
+    """Of the output."""
+    is_estimate: bool = False
+    """The endpoint counted nothing, and we count by characters."""
+
+    @model_serializer(mode="wrap")
+    def _as_before(self, plain: SerializerFunctionWrapHandler) -> dict[str, object]:
+        document: dict[str, object] = plain(self)
+        return {name: value for name, value in document.items() if value or name not in _LATER}
+
+
+class Used(BaseModel):
+    """What an answer has used that never was one: it broke off, or was not taken."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    usage: Usage
+    cost_usd: Decimal | None = None
+    """None where no price is known."""
