@@ -35,6 +35,7 @@ BUDGET_KEYS = {
 SETTING_KEYS = {
     "strategy": "strategy",
     "plan": "plan",
+    "edit_format": "edit_format",
     "temperature": "temperature",
     "top_p": "top_p",
     "seed": "seed",
@@ -101,6 +102,8 @@ class Config(BaseModel):
     """Run code as cells of a Jupyter kernel."""
     strategy: str | None = None
     plan: bool | None = None
+    edit_format: str | None = None
+    """The form in which the model is asked for changes: whole, search-replace, diff or patch."""
     samples: int | None = None
     repairs: int | None = None
     max_calls: int | None = None

@@ -3,6 +3,7 @@
 from decimal import Decimal
 from pathlib import Path
 from typing import Literal
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
@@ -10,6 +11,10 @@ from sandbox.hosts import parse_hosts
 
 
 StrategyName = Literal["one-shot", "repair", "best-of-n"]
+
+
+EditFormat = Literal["whole", "search-replace", "diff", "patch"]
+"""The form in which a model is asked for changes of files; `patch` is the `apply_patch` envelope."""
 
 
 class Budget(BaseModel):
@@ -55,6 +60,8 @@ class Settings(BaseModel):
     """How the task is gone about; in a run's first event the one that is taken, None where it began before."""
     plan: bool | None = None
     """True: plan first; False: never; None: when the task has steps."""
+    edit_format: EditFormat | None = None
+    """None: by the model and the size of the files."""
     temperature: float | None = Field(default=None, ge=0, le=2)
     """None: 0 for the first sample, 0.8 for fresh starts."""
     top_p: float | None = Field(default=None, gt=0, le=1)

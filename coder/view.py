@@ -3,10 +3,12 @@
 from collections.abc import Mapping
 
 from coder.bodies import StoredFile
+from coder.edits.asking import quoted, repair_of_edits
 from coder.message import Message
 from coder.models.model import ChatMessage
 from coder.prompts import prompt
 from coder.rounds import Round
+from coder.settings import EditFormat
 from coder.state import State
 from coder.target import Target
 
@@ -14,16 +16,28 @@ _FILE_BUDGET = 24_000
 """Characters of the user's files that are quoted; more drowns a small model and costs a large one."""
 
 
-def coder_view(state: State, target: Target, turn: Round) -> list[ChatMessage]:
-    """The conversation that asks for code: a first attempt, or a repair of the code that failed."""
+def coder_view(
+    state: State, target: Target, turn: Round, *, form: EditFormat = "whole"
+) -> list[ChatMessage]:
+    """The conversation that asks for code: a first attempt, or a repair of the code that failed.
+
+    Args:
+        form: the form in which changes are asked for.
+    """
+    system = "coder" if form == "whole" else f"edit-{form}"
     messages = [
-        ChatMessage(role="system", content=prompt("coder")),
-        ChatMessage(role="user", content=_task(state, target)),
+        ChatMessage(role="system", content=prompt(system)),
+        ChatMessage(role="user", content=_task(state, target, form=form)),
     ]
     if turn.previous is not None and state.outcome is not None:
+        said = state.outcome.feedback
+        if form == "whole":
+            shown, asked = _fenced(turn.previous.files, target), prompt("repair").format(feedback=said)
+        else:
+            shown, asked = quoted(turn.previous.text), repair_of_edits(state, turn.previous, said)
         messages += [
-            ChatMessage(role="assistant", content=_fenced(turn.previous.files, target)),
-            ChatMessage(role="user", content=prompt("repair").format(feedback=state.outcome.feedback)),
+            ChatMessage(role="assistant", content=shown),
+            ChatMessage(role="user", content=asked),
         ]
     return messages
 
@@ -36,10 +50,10 @@ def planner_view(state: State, target: Target) -> list[ChatMessage]:
     ]
 
 
-def _task(state: State, target: Target) -> str:
+def _task(state: State, target: Target, *, form: EditFormat = "whole") -> str:
     plan = next((message for message in reversed(state.messages) if message.kind == "plan"), None)
     names = ", ".join(f"`{name}`" for name in target.names)
-    return prompt("task").format(
+    return prompt("task" if form == "whole" else "change").format(
         task=state.task.prompt.strip(),
         plan=_plan(plan),
         files=_files(state.files, target),

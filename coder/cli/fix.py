@@ -41,6 +41,7 @@ def fix(
     python: options.Python = None,
     kernel: options.Kernel = None,
     plan: options.Plan = None,
+    edit_format: options.EditFormat = None,
     samples: options.Samples = None,
     repairs: options.Repairs = None,
     max_calls: options.MaxCalls = None,

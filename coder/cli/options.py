@@ -73,6 +73,12 @@ Strategy = Annotated[
 Plan = Annotated[
     bool | None, typer.Option("--plan/--no-plan", help="Plan first; by default when the task has steps.")
 ]
+EditFormat = Annotated[
+    str | None,
+    typer.Option(
+        "--edit-format", metavar="FORM", help="How changes are asked for: whole|search-replace|diff|patch."
+    ),
+]
 Samples = Annotated[int | None, typer.Option("--samples", metavar="N", help="Fresh starts (2).")]
 Repairs = Annotated[int | None, typer.Option("--repairs", metavar="N", help="Repairs of each start (3).")]
 MaxCalls = Annotated[int | None, typer.Option("--max-calls", metavar="N", help="Model calls (8).")]

@@ -53,6 +53,7 @@ def solve(
     kernel: options.Kernel = None,
     strategy: options.Strategy = None,
     plan: options.Plan = None,
+    edit_format: options.EditFormat = None,
     samples: options.Samples = None,
     repairs: options.Repairs = None,
     max_calls: options.MaxCalls = None,

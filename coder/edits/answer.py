@@ -56,7 +56,7 @@ def read_answer(
     if not found.is_any:
         return _whole(parse_answer(text, default=default, expected=expected), files, ignored)
     edits = [*found.edits, *_whole_beside(found, default, files)]
-    kept = [edit for edit in edits if not any(ignored(paths.plain(name)) for name in edit.names)]
+    kept = [edit for edit in edits if not any(_is_left_out(name, ignored) for name in edit.names)]
     if edits and not kept and not found.slips:
         return Answered()
     done = apply(kept, files, slips=found.slips)
@@ -70,7 +70,7 @@ def _whole(parsed: Parsed, files: Mapping[str, str | None], ignored: Callable[[s
     changed: dict[str, str | None] = {}
     for name, text in parsed.files.items():
         path = paths.plain(name)
-        if ignored(path):
+        if _is_left_out(path, ignored):
             continue
         why = paths.refusal(path) or paths.clash(path, files)
         if why is not None:
@@ -91,6 +91,12 @@ def _whole_beside(found: Edits, default: str, files: Mapping[str, str | None]) -
     else:
         whole = {block.name: block.text for block in find_blocks(rest) if block.name and block.text.strip()}
     return [Edit(path, "write", text=text) for path, text in whole.items()]
+
+
+def _is_left_out(name: str, ignored: Callable[[str], bool]) -> bool:
+    """Whether a path is one that no answer may write; one that leads anywhere else is refused instead."""
+    path = paths.plain(name)
+    return paths.refusal(path) is None and ignored(path)
 
 
 def _elided(text: str, before: str) -> str | None:

@@ -1,5 +1,6 @@
 """Report: what of an answer could not be put into the files, exactly, and what is there instead."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -49,6 +50,13 @@ def near_lines(lines: Sequence[str], hunk: Hunk) -> str:
     return f"The nearest lines of the file are:\n{numbered(lines, start, end)}"
 
 
+def fenced(text: str, language: str = "") -> str:
+    """A text between fences that it can't end."""
+    longest = max((len(ticks) for ticks in re.findall("`{3,}", text)), default=2)
+    mark = "`" * (longest + 1)
+    return f"{mark}{language}\n{text}\n{mark}"
+
+
 def block(lines: Sequence[str]) -> str:
     """Lines between fences that none of them can end; long ones and the middle of many left out."""
     if len(lines) > _QUOTED:
@@ -56,10 +64,7 @@ def block(lines: Sequence[str]) -> str:
         left_out = f"[… {len(lines) - 2 * half} lines …]"
         lines = [*lines[:half], left_out, *lines[-half:]]
     shown = [line if len(line) <= _WIDE else f"{line[:_WIDE]}[…]" for line in lines]
-    mark = "```"
-    while any(mark in line for line in shown):
-        mark += "`"
-    return "\n".join([mark, *shown, mark])
+    return fenced("\n".join(shown))
 
 
 def reported(misses: Sequence[Miss | Slip], *, others: int = 0) -> str:

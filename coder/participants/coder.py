@@ -1,6 +1,8 @@
-"""Coder: asks the model for code, and asks again (at most twice) when the answer's form is off."""
+"""Coder: asks the model for changes, and asks again (at most twice) when the answer's form is off."""
 
-from coder.answers import Parsed, parse_answer
+from coder.edits.answer import Answered, read_answer
+from coder.edits.asking import quoted
+from coder.edits.choice import edit_format
 from coder.message import Message
 from coder.models.model import ChatMessage, Sampling
 from coder.models.weights import EMBEDDED
@@ -12,9 +14,9 @@ from coder.view import coder_view
 
 MAX_REASKS = 2
 """Questions about form in one turn; they cost calls but no repair."""
+MAX_MISFITS = 1
+"""Of these, about edits that don't fit the files."""
 _FRESH_TEMPERATURE = 0.8
-_MOST_QUOTED = 24_000
-"""Characters of an answer whose form was off."""
 _EMBEDDED_TOKENS = 768
 """The embedded model has lost its thread when it writes more than this for one answer."""
 
@@ -29,11 +31,11 @@ class Coder:
         state = turn.state
         target = find_target(state.task, state.files)
         upcoming = next_round(state)
-        view = coder_view(state, target, upcoming)
-        parsed, text = await self._ask(turn, view, target, upcoming)
-        files: dict[str, str | None] = {
-            path: code for path, code in parsed.files.items() if not decides(path, state.task, target)
-        }
+        form = edit_format(state, target)
+        view = coder_view(state, target, upcoming, form=form)
+        answered, text = await self._ask(turn, view, target, upcoming)
+        before = upcoming.previous.files if upcoming.previous is not None else {}
+        files = {**before, **answered.files} if answered.files else {}
         return Message(
             author=self.name,
             kind="code",
@@ -46,29 +48,41 @@ class Coder:
 
     async def _ask(
         self, turn: Turn, view: list[ChatMessage], target: Target, upcoming: Round
-    ) -> tuple[Parsed, str]:
+    ) -> tuple[Answered, str]:
+        task = turn.state.task
+        files = _files_now(turn.state, upcoming)
         said = None
+        misfits = 0
         for reask in range(MAX_REASKS + 1):
             sampling = _sampling(turn.state, upcoming, reask)
             text = await turn.ask(view, sampling=sampling)
-            parsed = parse_answer(text, default=target.path, expected=target.names)
-            if parsed.problem is None or text == said:
+            answered = read_answer(
+                text,
+                files,
+                default=target.path,
+                expected=target.names,
+                ignored=lambda path: decides(path, task, target),
+            )
+            misfits += not answered.fits
+            if answered.problem is None or text == said or misfits > MAX_MISFITS:
                 break  # whoever repeats itself word for word will not be moved by being asked again
             said = text
             view = [
                 *view,
-                ChatMessage(role="assistant", content=_quoted(text)),
-                ChatMessage(role="user", content=parsed.problem),
+                ChatMessage(role="assistant", content=quoted(text)),
+                ChatMessage(role="user", content=answered.problem),
             ]
-        return parsed, text
+        return answered, text
 
 
-def _quoted(text: str) -> str:
-    """An answer as the next question quotes it: one without end must not cost again what it cost once."""
-    if len(text) <= _MOST_QUOTED:
-        return text or "(empty answer)"
-    half = _MOST_QUOTED // 2
-    return f"{text[:half]}\n[… {len(text) - 2 * half} characters …]\n{text[-half:]}"
+def _files_now(state: State, upcoming: Round) -> dict[str, str | None]:
+    """The files that an answer is about: the user's, with what the code that it repairs has changed.
+
+    None is one that is no text.
+    """
+    changed = upcoming.previous.files if upcoming.previous is not None else {}
+    files = {path: stored.text for path, stored in state.files.items() if path not in changed}
+    return {**files, **{path: text for path, text in changed.items() if text is not None}}
 
 
 def _sampling(state: State, upcoming: Round, reask: int) -> Sampling:

@@ -1,0 +1,33 @@
+"""Asking: what a conversation about edits quotes of an answer, and of the changes that it has made."""
+
+from coder.diff import unified_diff
+from coder.edits.report import fenced
+from coder.message import Message
+from coder.prompts import prompt
+from coder.reading import content
+from coder.state import State
+
+_MOST_QUOTED = 24_000
+"""Characters of an answer that are quoted."""
+_MOST_CHANGED = 16_000
+"""Characters of all changes that are quoted."""
+
+
+def quoted(text: str) -> str:
+    """An answer as the next question quotes it: one without end must not cost again what it cost once."""
+    return _cut(text, _MOST_QUOTED) or "(empty answer)"
+
+
+def repair_of_edits(state: State, previous: Message, failure: str) -> str:
+    """The request to go on from edits whose code failed."""
+    before = {path: content(state.files[path]) if path in state.files else None for path in previous.files}
+    after = {path: None if text is None else text.encode() for path, text in previous.files.items()}
+    changes = fenced(_cut(unified_diff(before, after), _MOST_CHANGED), "diff")
+    return prompt("repair-edits").format(feedback=failure, changes=changes)
+
+
+def _cut(text: str, most: int) -> str:
+    if len(text) <= most:
+        return text
+    half = most // 2
+    return f"{text[:half]}\n[… {len(text) - 2 * half} characters …]\n{text[-half:]}"
