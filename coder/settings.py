@@ -9,7 +9,6 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from sandbox.hosts import parse_hosts
 
-
 StrategyName = Literal["one-shot", "repair", "best-of-n"]
 
 
@@ -57,7 +56,7 @@ class Settings(BaseModel):
     replay: Path | None = None
     """The recording, absolute, that answers instead of a model."""
     strategy: StrategyName | Literal["auto"] | None = None
-    """How the task is gone about; in a run's first event the one that is taken, None where it began before."""
+    """How the task is gone about. In a run's first event it is the one that is taken; None in old runs."""
     plan: bool | None = None
     """True: plan first; False: never; None: when the task has steps."""
     edit_format: EditFormat | None = None
