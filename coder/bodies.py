@@ -13,7 +13,8 @@ from coder.models.model import ChatMessage, Form, Sampling, ToolCall, Usage, Use
 from coder.settings import Budget, Settings
 from coder.task import Task
 
-Limit = Literal["calls", "tokens", "cost", "call", "time"]
+Limit = Literal["calls", "tokens", "cost", "call", "time", "shared"]
+"""`shared`: of what several runs may spend together."""
 Status = Literal["solved", "unsolved", "unverified", "limit", "stuck", "refused", "error", "interrupted"]
 
 

@@ -7,12 +7,13 @@ is taken again from its start, and an answer that the log already holds is given
 import hashlib
 from collections.abc import Sequence
 
-from coder.bodies import CallAnswered, CallFailed, CallIntended, CallRetried, CallSwitched
-from coder.budget import input_tokens, over_budget, spent_budget
-from coder.errors import ContextTooLong, ModelError
+from coder.bodies import BudgetReached, CallAnswered, CallFailed, CallIntended, CallRetried, CallSwitched
+from coder.budget import over_budget, spent_budget
+from coder.errors import ContextTooLong, ModelError, PurseEmpty
 from coder.journal import Journal
 from coder.models.cast import SUMMARIZER, HasRoles, playing
 from coder.models.model import Answer, ChatMessage, Form, Model, Retry, Sampling, Switch
+from coder.models.tokens import input_tokens
 from coder.models.weights import EMBEDDED
 from coder.prompts import prompt
 from coder.shrink import cut_text, shrunk
@@ -189,15 +190,15 @@ class Turn:
             kind = CallSwitched if isinstance(retry, Switch) else CallRetried
             await self.journal.append(kind(call=intent.call, **retry.model_dump()))
             if reached := spent_budget(self.state):
-                failed = CallFailed(call=intent.call, error=BudgetSpent.__name__, message=reached.text)
-                await self.journal.append(failed, reached)
-                raise BudgetSpent(reached.text)
+                raise await self._ended(intent, reached)
 
         form = {"form": intent.form} if intent.form is not None else {}
         try:
             return await model.answer(
                 intent.messages, sampling=intent.sampling, on_token=on_token, on_retry=on_retry, **form
             )
+        except PurseEmpty as error:
+            raise await self._ended(intent, BudgetReached(limit="shared", text=str(error))) from error
         except ModelError as error:
             failed = CallFailed(
                 call=intent.call, error=type(error).__name__, message=str(error), lost=error.lost
@@ -207,6 +208,12 @@ class Turn:
         finally:
             if shown := stream.finish():
                 self.journal.watch.token(shown)
+
+    async def _ended(self, intent: CallIntended, reached: BudgetReached) -> BudgetSpent:
+        """A call that a limit ends after it was intended: what it had reserved is free again."""
+        failed = CallFailed(call=intent.call, error=BudgetSpent.__name__, message=reached.text)
+        await self.journal.append(failed, reached)
+        return BudgetSpent(reached.text)
 
     def _redacted(self, messages: Sequence[ChatMessage]) -> list[ChatMessage]:
         """The messages without secrets. A loop asks with the same ones again and again: each is read once."""

@@ -79,7 +79,9 @@ async def open_casting(
         async def route(choice: Choice, *, is_last: bool, wrap: Wrap = lambda model: model) -> Route:
             waits = patience if is_last else _short(choice, patience)
             model = await stack.enter_async_context(open_model(choice, patience=waits))
-            return Route(wrap(model), choice.endpoint.context if choice.endpoint is not None else None)
+            if choice.endpoint is None:
+                return Route(wrap(model))
+            return Route(wrap(model), choice.endpoint.context, choice.endpoint.model_place)
 
         alone = not casting.fallbacks
         last = len(casting.fallbacks) - 1

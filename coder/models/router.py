@@ -16,6 +16,16 @@ OUTAGE_REST_S = 60.0
 """How long a model isn't asked first any more."""
 
 
+@dataclass(slots=True)
+class _Rest:
+    """Until when a model isn't asked first, by the monotonic clock."""
+
+    until: float = 0.0
+
+
+_RESTS: dict[str, _Rest] = {}
+
+
 @dataclass(frozen=True, slots=True)
 class Route:
     """One of a router's models."""
@@ -23,14 +33,16 @@ class Route:
     model: Model
     context: int | None = None
     """Tokens, prompt and answer together; None: unknown."""
+    place: str | None = None
+    """What tells it from others: all routers of this process with a route to it let it rest together."""
 
 
 class Router:
     """Asks the first of its models that is not resting.
 
-    A limit or an outage lets a model rest and asks the next; a conversation that is too long goes to one that
-    may read more; a refusal to answer goes to the next. What no other model could heal is raised at once: a
-    wrong key, an unknown name, a bad request.
+    A limit or an outage lets a model rest, for all runs of this process, and asks the next; a conversation
+    that is too long goes to one that may read more; a refusal to answer goes to the next. What no other model
+    could heal is raised at once: a wrong key, an unknown name, a bad request.
     """
 
     def __init__(self, routes: Sequence[Route], *, on: Sequence[Cause] = CAUSES) -> None:
@@ -43,7 +55,10 @@ class Router:
             raise ValueError("a router needs a model")
         self._routes = tuple(routes)
         self._on = frozenset(on)
-        self._rests_until: dict[int, float] = {}
+        self._rests = [
+            _RESTS.setdefault(route.place, _Rest()) if route.place is not None else _Rest()
+            for route in self._routes
+        ]
 
     @property
     def name(self) -> str:
@@ -106,12 +121,12 @@ class Router:
     def _in_order(self) -> list[int]:
         """Those that don't rest, in order, then those that do."""
         now = monotonic()
-        return sorted(range(len(self._routes)), key=lambda at: self._rests_until.get(at, 0) > now)
+        return sorted(range(len(self._routes)), key=lambda at: self._rests[at].until > now)
 
     def _others(self, left: list[int], at: int, cause: Cause | None) -> list[int]:
         """Which of those that are left may answer where this one didn't."""
         if cause in ("limit", "outage"):
-            self._rests_until[at] = monotonic() + (LIMIT_REST_S if cause == "limit" else OUTAGE_REST_S)
+            self._rests[at].until = monotonic() + (LIMIT_REST_S if cause == "limit" else OUTAGE_REST_S)
         if cause not in self._on:
             return []
         if cause != "context":

@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from coder.bodies import Body, CallAnswered, CallFailed, CallIntended, RunStarted, parse
-from coder.budget import input_tokens
 from coder.errors import ContextTooLong
 from coder.journal import Journal
 from coder.models.cast import Cast
@@ -17,6 +16,7 @@ from coder.models.chat import ChatModel
 from coder.models.model import ChatMessage, Form, Model, Sampling, ToolSpec
 from coder.models.price import Price
 from coder.models.scripted import Scripted
+from coder.models.tokens import input_tokens
 from coder.redact import Redactor
 from coder.settings import Budget, Settings
 from coder.shrink import SHORTEST, shrunk

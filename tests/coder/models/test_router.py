@@ -167,3 +167,18 @@ async def test_everyone_who_was_named_is_chosen_before_anyone_is_asked() -> None
 
     assert answer.text == "main"
     assert [choice.name for choice in casting.all] == [f"127.0.0.1:{server.port}/toy"] * 2
+
+
+async def test_what_rests_in_one_run_rests_in_the_next_run_of_the_same_process() -> None:
+    down = error(503, "down")
+
+    with faulty_endpoint(down, says("back")) as first, faulty_endpoint(says("hello")) as second:
+        named = Asked(model="toy", base_url=first.url, fallbacks=(f"toy@{second.url}",))
+        casting = await resolve_casting(named, environ={})
+        texts = []
+        for _ in range(2):  # a casting is opened for each run
+            async with open_casting(casting, patience=ONCE) as model:
+                texts.append((await model.answer(QUESTION, sampling=Sampling())).text)
+
+    assert texts == ["hello", "hello"]
+    assert (len(first.requests), len(second.requests)) == (1, 2)

@@ -1,0 +1,115 @@
+"""Purse: what several runs may spend together. Each call is reserved before it is made, whoever makes it."""
+
+from collections.abc import Callable, Sequence
+from decimal import Decimal
+
+from coder.errors import ModelError, PurseEmpty
+from coder.models.cast import HasRoles
+from coder.models.model import Answer, ChatMessage, Form, Model, OnRetry, Retry, Sampling, Switch
+from coder.models.tokens import input_tokens
+from coder.usage import Used
+
+
+class Purse:
+    """US dollars for several runs of one process. What is reserved counts as spent until it is known."""
+
+    def __init__(self, usd: Decimal, *, spent: Decimal = Decimal(0)) -> None:
+        """Take the most that may be spent, and what has been before."""
+        self.usd = usd
+        self.spent = spent
+        self.was_empty = False
+        """A call was refused."""
+        self._reserved = Decimal(0)
+
+    def reserve(self, usd: Decimal) -> None:
+        """Keep so much for one call, or, with 0, for another try of one.
+
+        Raises:
+            PurseEmpty: there isn't as much left.
+        """
+        if self.spent + self._reserved + usd > self.usd:
+            self.was_empty = True
+            raise PurseEmpty(
+                f"the next call could go over the ${self.usd} of all runs together (${self.spent:.4f} used)"
+            )
+        self._reserved += usd
+
+    def settle(self, reserved: Decimal, used: Decimal) -> None:
+        """A call has ended: what it used takes the place of what it had reserved."""
+        self._reserved -= reserved
+        self.spent += used
+
+
+class Pursed:
+    """A model that is paid from a purse. A call whose cost can't be known costs what was reserved for it."""
+
+    def __init__(self, model: Model, purse: Purse) -> None:
+        """Take a model whose price is known."""
+        self._model = model
+        self._purse = purse
+
+    @property
+    def name(self) -> str:
+        """The model's own."""
+        return self._model.name
+
+    def role(self, participant: str) -> Model | None:
+        """The model of a participant that has its own, paid from the same purse."""
+        model = self._model.role(participant) if isinstance(self._model, HasRoles) else None
+        return Pursed(model, self._purse) if model is not None else None
+
+    def price(self, input_tokens: int, output_tokens: int) -> Decimal | None:
+        """The model's own."""
+        return self._model.price(input_tokens, output_tokens)
+
+    async def answer(
+        self,
+        messages: Sequence[ChatMessage],
+        *,
+        sampling: Sampling,
+        form: Form | None = None,
+        on_token: Callable[[str], None] | None = None,
+        on_retry: OnRetry | None = None,
+    ) -> Answer:
+        """The model's answer, once there is room for it in the purse.
+
+        Raises:
+            PurseEmpty: there is none, for the call or for another try of it; or the price isn't known.
+            ModelError: the model's own.
+        """
+        reserved = self.price(input_tokens(messages, form), sampling.max_tokens)
+        if reserved is None:
+            raise PurseEmpty(
+                f"the price of {self.name} is unknown, and a limit is set on the cost of all runs"
+            )
+        self._purse.reserve(reserved)
+        used = reserved  # whoever is cut off in the middle may have to pay for all of it
+
+        async def tell(event: Retry | Switch) -> None:
+            self._purse.spent += _cost(event.lost)
+            if on_retry is not None:
+                await on_retry(event)
+            self._purse.reserve(Decimal(0))
+
+        try:
+            answer = await self._model.answer(
+                messages, sampling=sampling, form=form, on_token=on_token, on_retry=tell
+            )
+            used = answer.cost_usd if answer.cost_usd is not None else reserved
+        except ModelError as error:
+            used = _cost(error.lost)
+            raise
+        except PurseEmpty:
+            used = Decimal(0)
+            raise
+        finally:
+            self._purse.settle(reserved, used)
+        return answer
+
+    async def close(self) -> None:
+        """Close the model. Idempotent."""
+        await self._model.close()
+
+
+def _cost(lost: Used | None) -> Decimal:
+    return (lost.cost_usd or Decimal(0)) if lost is not None else Decimal(0)
