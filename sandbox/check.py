@@ -83,6 +83,8 @@ class Rules(_Value):
     """Changes that a call makes to its arguments are made to the test's own objects too."""
     plain: bool = False
     """A call that returns something else than plain data fails."""
+    compares: bool = True
+    """Objects of the candidate may be compared, by operators of their own; else only what is plain data."""
 
 
 class CheckResult(_Value):

@@ -1,14 +1,14 @@
 """Judge a patch by the hidden tests of its case: apart from them, among decoys, or, failing both, plainly."""
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from random import Random
 
 from benchmarks.judge.apart import Open, run_apart
 from benchmarks.judge.decoys import Disguised, disguise
 from benchmarks.judge.pytest_run import TestRun, run_test_file
-from benchmarks.judge.repository_mode import RepositoryMode, passes_apart
+from benchmarks.judge.repository_mode import RepositoryMode, files_of, passed_apart
 from benchmarks.judge.tree import Tree, candidate_tree
 from benchmarks.judge.verdicts import Judged, one_line
 from benchmarks.patch import PatchRefused
@@ -40,9 +40,11 @@ async def judge_repository(
         said = _Said("error", f"the patch can't be applied: {error}")
     else:
         if mode.how == "apart":
-            said = await _apart(opened, case, tree, mode)
+            said = await _apart(opened, case, tree, mode.nodes)
         else:
             said = await _together(sandbox, case, tree, mode)
+            if said.outcome == "passed" and mode.apart:
+                said = _joined(said, await _apart(opened, case, tree, mode.apart))
         if said.outcome != "passed" and tree.kept_out:
             said.detail += f" (left as the case has them: {', '.join(tree.kept_out[:5])})"
     return Judged(
@@ -68,19 +70,28 @@ class _Said:
     tripped: set[str] = field(default_factory=set)
 
 
-async def _apart(opened: Open, case: RepositoryCase, tree: Tree, mode: RepositoryMode) -> _Said:
-    report = await run_apart(opened, case, tree.files, mode.files)
+async def _apart(opened: Open, case: RepositoryCase, tree: Tree, nodes: Sequence[str]) -> _Said:
+    """Tests in one sandbox, what they test in another."""
+    report = await run_apart(opened, case, tree.files, files_of(nodes))
     if report is None:
         return _Said("error", "the patch leaves no package to be tested")
     cpu_s = report.candidate.cpu_s + report.checker.cpu_s
     if report.candidate.killed_by in ("wall", "cpu") or "did not return within" in report.note:
         return _Said("timeout", report.note, cpu_s)
-    if passes_apart(report.results, mode.nodes):
+    wanted = set(nodes)
+    if wanted <= passed_apart(report.results):
         return _Said("passed", "", cpu_s)
-    wanted = set(mode.nodes)
     bad = [one for one in report.results if not one.passed]
     first = next((one for one in bad if one.name in wanted), bad[0] if bad else None)
     return _Said("failed", f"{first.name}: {first.message}" if first else f"not run: {report.note}", cpu_s)
+
+
+def _joined(together: _Said, apart: _Said) -> _Said:
+    """What a pass in the tests' process is worth, by what the same tests say apart from it."""
+    cpu_s = together.cpu_s + apart.cpu_s
+    if apart.outcome in ("passed", "timeout"):
+        return _Said(apart.outcome, apart.detail, cpu_s)
+    return _Said("suspicious", f"it passed beside the tests, and apart from them not: {apart.detail}", cpu_s)
 
 
 async def _together(sandbox: Sandbox, case: RepositoryCase, tree: Tree, mode: RepositoryMode) -> _Said:

@@ -1,7 +1,7 @@
 """How a repository case is judged: found with the case's own patch, before any answer is seen."""
 
 import random
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
@@ -15,6 +15,7 @@ from benchmarks.patch import PatchRefused
 from benchmarks.suite import RepositoryCase
 from benchmarks.verdict import Strength
 from sandbox import Sandbox
+from sandbox.check import CheckResult
 
 TWINS = 2
 """Of each test, where so many fail with the case's own patch."""
@@ -30,7 +31,7 @@ class RepositoryMode(BaseModel):
     """How a case is judged.
 
     apart: pytest and tests in one sandbox, the package in another.
-    decoyed: in one process, among twins that must fail.
+    decoyed: in one process, among twins that must fail; and those tests apart, too, which can be.
     plain: in one process.
     broken: the case's own patch doesn't pass, or the base does.
     """
@@ -40,6 +41,8 @@ class RepositoryMode(BaseModel):
     how: Literal["apart", "decoyed", "plain", "broken"]
     nodes: tuple[str, ...] = ()
     """Node ids that have to pass."""
+    apart: tuple[str, ...] = ()
+    """Those of the nodes which an answer has to pass apart from it, too, where not all can be decided so."""
     plugins: bool = False
     """The plugins beside pytest are loaded: the case needs them."""
     twins: dict[str, Twins] = {}
@@ -57,7 +60,7 @@ class RepositoryMode(BaseModel):
     @property
     def files(self) -> list[str]:
         """Test files, in order."""
-        return sorted({node.partition("::")[0] for node in self.nodes})
+        return files_of(self.nodes)
 
     def nodes_of(self, path: str) -> set[str]:
         """Node ids of one file."""
@@ -82,17 +85,36 @@ async def find_repository_mode(sandbox: Sandbox, opened: Open, case: RepositoryC
     if pinned.how == "broken":
         return pinned
     report = await run_apart(opened, case, gold, pinned.files)
-    if report is not None and passes_apart(report.results, pinned.nodes):
+    if report is None:
+        return await with_twins(sandbox, case, gold, pinned, "it has no package that could be called apart")
+    passed = passed_apart(report.results)
+    lacking = [node for node in pinned.nodes if node not in passed]
+    if not lacking:
         return pinned.model_copy(update={"how": "apart"})
-    return await with_twins(sandbox, case, gold, pinned)
+    wanted = case.fail_to_pass or pinned.nodes
+    if not passed.issuperset(wanted):  # another test may have ended it
+        again = await run_apart(opened, case, gold, files_of(wanted))
+        passed |= passed_apart(again.results) if again is not None else set()
+    why = next((one.message for one in report.results if one.name == lacking[0]), report.note)
+    reason = (
+        f"{len(lacking):,} of {len(pinned.nodes):,} tests can't be decided apart, such as {lacking[0]}: "
+        + " ".join(why.strip().splitlines()[-1:])
+    )[:500]
+    apart = tuple(node for node in wanted if node in passed)
+    return await with_twins(sandbox, case, gold, pinned.model_copy(update={"apart": apart}), reason)
 
 
-def passes_apart(results: object, nodes: tuple[str, ...]) -> bool:
-    """Whether every node was reported passed, and none of them failed."""
+def passed_apart(results: Iterable[CheckResult]) -> set[str]:
+    """Names of tests that were reported passed, and never failed."""
     found: dict[str, bool] = {}
-    for one in results:  # type: ignore[attr-defined]
+    for one in results:
         found[one.name] = found.get(one.name, True) and one.passed
-    return all(found.get(node, False) for node in nodes)
+    return {name for name, passed in found.items() if passed}
+
+
+def files_of(nodes: Iterable[str]) -> list[str]:
+    """The files of nodes, in order."""
+    return sorted({node.partition("::")[0] for node in nodes})
 
 
 async def _pin(
@@ -139,9 +161,12 @@ async def _base_passes(
 
 
 async def with_twins(
-    sandbox: Sandbox, case: RepositoryCase, gold: Mapping[str, bytes], pinned: RepositoryMode
+    sandbox: Sandbox, case: RepositoryCase, gold: Mapping[str, bytes], pinned: RepositoryMode, reason: str
 ) -> RepositoryMode:
     """The mode among twins, where each test that has to be won has one that fails.
+
+    Args:
+        reason: why its tests can't all be decided apart from it.
 
     Raises:
         SandboxBroken: the sandbox stopped working.
@@ -153,7 +178,6 @@ async def with_twins(
     if bare is not None:
         reason = f"no twin of {bare} fails with the case's own patch"
         return pinned.model_copy(update={"how": "plain", "twins": twins, "reason": reason})
-    reason = "its values can't cross to tests in another sandbox"
     return pinned.model_copy(update={"how": "decoyed", "twins": twins, "reason": reason})
 
 

@@ -31,12 +31,13 @@ def main(channel: Channel, arguments: Mapping[str, Any]) -> None:
 
     Args:
         arguments: `checks`, `module` (where the candidate's names are looked up), `provides` (its other
-            modules), `write_back`, `plain`, `wall_s`.
+            modules), `write_back`, `plain`, `compares`, `wall_s`.
     """
     link = Link(
         channel,
         writes_back=arguments["write_back"],
         plain=arguments["plain"],
+        compares=arguments["compares"],
         wall_s=arguments["wall_s"],
     )
     reports = Reports(channel)

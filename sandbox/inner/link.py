@@ -18,6 +18,7 @@ from sandbox.inner.exports import Exports
 from sandbox.inner.frames import FROM_CANDIDATE, TIMED_OUT, TO_CANDIDATE
 from sandbox.inner.gone import CandidateGone, CannotCross, NotPlain
 from sandbox.inner.lending import mutable_containers, write_back
+from sandbox.inner.operators import COMPARISONS
 from sandbox.inner.proxies import Function, Instance, Module, Proxy, number_of
 from sandbox.inner.raised import as_raised, make_error
 from sandbox.inner.records import Record, class_number
@@ -40,7 +41,13 @@ class Link:
     """Requests to one candidate's process. Threads of the checker take turns."""
 
     def __init__(
-        self, channel: Channel, *, writes_back: bool = True, plain: bool = False, wall_s: float = 0.0
+        self,
+        channel: Channel,
+        *,
+        writes_back: bool = True,
+        plain: bool = False,
+        compares: bool = True,
+        wall_s: float = 0.0,
     ) -> None:
         self.mutated = False
         """Some call changed an argument."""
@@ -53,6 +60,7 @@ class Link:
         self._channel = channel
         self._writes_back = writes_back
         self._plain = plain
+        self._compares = compares
         self._wall_s = wall_s
         self._lock = threading.RLock()
         self._depth = 0
@@ -96,10 +104,13 @@ class Link:
         """Have one operation done by the candidate's process.
 
         Raises:
+            NotPlain: it compares objects of the candidate, and this link takes only data for the truth.
             CandidateGone: there is no answer, and there will be none.
             CannotCross: an operand or the answer can't be copied.
             BaseException: what the candidate raised.
         """
+        if operation in COMPARISONS and not self._compares:
+            raise NotPlain(f"the test compares what isn't plain data ({operation})")
         with self._lock:
             if self._gone is not None:
                 raise CandidateGone(f"not run: {self._gone}")

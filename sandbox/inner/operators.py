@@ -35,6 +35,8 @@ ORDER: dict[str, Callable[..., Any]] = {
     "__ge__": operator.ge,
 }
 EQUALITY: dict[str, Callable[..., Any]] = {"__eq__": operator.eq, "__ne__": operator.ne}
+COMPARISONS = frozenset({*ORDER, *EQUALITY})
+"""What decides whether an assertion holds, once its operands are there."""
 # These tell the object nothing that the caller expects of it, so they may be asked of any object.
 PLAIN: dict[str, Callable[..., Any]] = {
     "__neg__": operator.neg,

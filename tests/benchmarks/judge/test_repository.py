@@ -205,7 +205,7 @@ async def test_every_shared_cheat_is_rejected_among_decoys_too(judge: Judge) -> 
     for one, cheat, honest in shared_cases():
         key = json.dumps([sorted(map(str, one.files.items())), one.hidden_tests, honest])
         if key not in modes:
-            modes[key] = await with_twins(box, one, gold_tree(one), await judge.repository_mode(one))
+            modes[key] = await with_twins(box, one, gold_tree(one), await judge.repository_mode(one), "")
             verdict = await by_mode(judge, one, honest, modes[key])
             refused += [verdict] if (verdict.verdict, verdict.strength) != ("passed", "decoyed") else []
         if (await by_mode(judge, one, cheat, modes[key])).verdict == "passed":
@@ -259,3 +259,64 @@ async def test_where_the_own_patch_fails_among_the_twins_they_are_left_out(judge
     verdict = await judge.judge(choosy, diff(CLASSES, CLASSES_GOLD))
 
     assert (mode.how, verdict.verdict, verdict.strength) == ("plain", "passed", "weak")
+
+
+OBJECTS = {"bag.py": "class Bag:\n    def __init__(self, items): self.items = list(items)\n"}
+COUNTS = OBJECTS["bag.py"] + "    def count(self, item): return self.items.count(item)\n"
+BAG_TEST = "from bag import Bag\n\n\ndef test_count():\n    assert Bag('abca').count('a') == 2\n"
+BAG_EQUAL = "\n\ndef test_equal():\n    assert Bag('ab') == Bag('ab')\n"
+EQUAL = "    def __eq__(self, other): return sorted(self.items) == sorted(other.items)\n"
+
+
+def bag(tests: str, gold: str, name: str) -> RepositoryCase:
+    """A class of objects which cross as handles."""
+    return case(
+        id=name,
+        files={path: text.encode() for path, text in OBJECTS.items()},
+        hidden_tests={"test_bag.py": tests},
+        gold_patch=diff(OBJECTS, {"bag.py": gold}),
+    )
+
+
+async def test_objects_that_tests_only_use_are_judged_apart(judge: Judge) -> None:
+    right = await judged(judge, bag(BAG_TEST, COUNTS, "bag"), OBJECTS, {"bag.py": COUNTS})
+    liar = (
+        COUNTS + "class Any(int):\n    def __eq__(self, other): return True\nBag.count = lambda *_: Any(0)\n"
+    )
+    wrong = await judged(judge, bag(BAG_TEST, COUNTS, "bag"), OBJECTS, {"bag.py": liar})
+
+    assert (right.verdict, right.strength) == ("passed", "strong")
+    assert wrong.verdict == "failed"
+
+
+async def test_objects_that_tests_compare_are_judged_among_decoys_and_the_rest_apart_too(
+    judge: Judge,
+) -> None:
+    one = bag(BAG_TEST + BAG_EQUAL, COUNTS + EQUAL, "equal")
+
+    right = await judged(judge, one, OBJECTS, {"bag.py": COUNTS + EQUAL})
+    mode = await judge.repository_mode(one)
+
+    assert (right.verdict, right.strength) == ("passed", "decoyed")
+    assert mode.apart == ("test_bag.py::test_count",)
+    assert "1 of 2 tests can't be decided apart, such as test_bag.py::test_equal" in mode.reason
+
+
+ONLY_BESIDE = (
+    "import sys\n"
+    "class Bag:\n"
+    "    def __init__(self, items): self.items = list(items)\n"
+    "    def count(self, item): return 2 if '_pytest.python' in sys.modules else 0\n" + EQUAL
+)
+
+
+async def test_an_answer_that_passes_only_beside_its_tests_is_suspicious(judge: Judge) -> None:
+    one = bag(BAG_TEST + BAG_EQUAL, COUNTS + EQUAL, "equal")
+    mode = await judge.repository_mode(one)
+    patch = diff(OBJECTS, {"bag.py": ONLY_BESIDE})
+
+    found = await by_mode(judge, one, patch, mode)
+    without = await by_mode(judge, one, patch, mode.model_copy(update={"apart": ()}))
+
+    assert (found.verdict, without.verdict) == ("suspicious", "passed")
+    assert "apart from them not: test_bag.py::test_count" in found.detail
