@@ -8,10 +8,8 @@ from typing import Any, TypeVar
 
 import typer
 
-from benchmarks.progress import Progress
 from benchmarks.report import Report, write_report
 from benchmarks.reports.terminal import report_lines
-from benchmarks.runlog import BenchJudged
 from benchmarks.session import Session
 from coder.cli.interrupt import Interrupted, run_until_interrupted
 from coder.errors import MachineError, UsageError
@@ -54,18 +52,6 @@ def until_interrupted(work: Coroutine[Any, Any, T], session: Session, command: s
     except Interrupted as error:
         again = f"Interrupted and saved.\nGo on with: coder bench {command} --resume {session.run}"
         raise Interrupted(again) from error
-
-
-class Counter:
-    """Tells the progress of each sample."""
-
-    def __init__(self, progress: Progress) -> None:
-        self._progress = progress
-
-    def __call__(self, judged: BenchJudged) -> None:
-        """One more sample."""
-        cost = judged.usage.cost_usd if judged.usage is not None else None
-        self._progress.count(passed=judged.verdict.verdict == "passed", cost_usd=cost or 0.0)
 
 
 def _write(report: Report, out: Path, session: Session) -> None:

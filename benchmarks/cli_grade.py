@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from benchmarks.attempt import Attempt
-from benchmarks.cli_ends import Counter, absolute, default_workers, show, until_interrupted
+from benchmarks.cli_ends import absolute, default_workers, show, until_interrupted
 from benchmarks.errors import BadSamples
 from benchmarks.extract import program_of
 from benchmarks.progress import Progress
@@ -111,9 +111,8 @@ class Scoring:
             Interrupted: a signal came; what was judged is saved.
         """
         progress = Progress(self._stock.samples, quiet=quiet)
-        work = session.work(log, self._started(), self._jobs(), on_judged=Counter(progress))
+        work = session.work(log, self._started(), self._jobs(), progress)
         ended = until_interrupted(work, session, command)
-        progress.end()
         scored = len(ended[0].verdicts)
         if scored != self._stock.samples:  # the file was read twice: it may have been another one in between
             raise BadSamples(

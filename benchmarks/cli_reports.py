@@ -1,17 +1,21 @@
 """`coder bench report`, `compare` and `list`: look at what came of a run."""
 
+import asyncio
+from json import dumps
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from benchmarks.comparison import compare_several, refuse_other_suites
+from benchmarks.listed import listed
 from benchmarks.report import Report, read_report
 from benchmarks.reports.answers import read_answers
 from benchmarks.reports.junit import junit
 from benchmarks.reports.markdown import markdown
 from benchmarks.reports.page import page
-from benchmarks.reports.terminal import comparison_lines, list_lines, report_lines
+from benchmarks.reports.terminal import comparison_lines, list_lines, report_lines, run_line
+from benchmarks.session import open_log
 from benchmarks.suites.load import suite_names
 from benchmarks.written import write_text
 from coder.cli import options
@@ -82,10 +86,31 @@ def compare(
         typer.echo("\n".join(comparison_lines(one, name=name)))
 
 
-def list_suites() -> None:
-    """List the suites that can be given by name."""
+def list_suites(
+    runs: Annotated[bool, typer.Option("--runs", help="The runs on this machine instead.")] = False,
+    limit: Annotated[
+        int, typer.Option("--limit", "-n", metavar="N", min=0, help="The newest N runs; 0 is all.")
+    ] = 20,
+    json: options.Json = False,
+) -> None:
+    """List the suites that can be given by name, or with --runs what was run, newest first."""
+    if runs:
+        _list_runs(limit or None, as_json=json)
+        return
     told = {name: (entry.load().__doc__ or "").partition("\n")[0] for name, entry in suite_names().items()}
-    typer.echo("\n".join(list_lines(told)))
+    typer.echo(dumps(told) if json else "\n".join(list_lines(told)))
+
+
+def _list_runs(limit: int | None, *, as_json: bool) -> None:
+    with open_log() as log:
+        rows = asyncio.run(listed(log, limit=limit))
+    if as_json:
+        typer.echo(f"[{', '.join(row.model_dump_json() for row in rows)}]")
+        return
+    for row in rows:
+        typer.echo(run_line(row))
+    if not rows:
+        typer.echo("No runs yet. Start one with: coder bench run starter", err=True)
 
 
 def _names(paths: list[Path], reports: list[Report]) -> list[str]:

@@ -8,9 +8,8 @@ from typing import Annotated
 
 import typer
 
-from benchmarks.answers import write_answers
 from benchmarks.attempt import Attempt, Solver, shown
-from benchmarks.cli_ends import Counter, absolute, default_workers, parsed, show, until_interrupted
+from benchmarks.cli_ends import absolute, default_workers, parsed, show, until_interrupted
 from benchmarks.progress import Progress
 from benchmarks.report import Report
 from benchmarks.runlog import BenchStarted
@@ -127,11 +126,8 @@ def run(
         session.begin(resume)
         total = selection.samples * len(selection.cases(plan.suite))
         progress = Progress(total, quiet=quiet or json)
-        work = _work(plan, session, log, answerer, screen, Counter(progress))
+        work = _work(plan, session, log, answerer, screen, progress, answers)
         report, reason = until_interrupted(work, session, "run")
-        progress.end()
-        if answers is not None:
-            write_answers(answers, plan.suite, session.judged)
     show(report, session, reason=reason, out=out, as_json=json)
 
 
@@ -175,8 +171,14 @@ class _Plan:
 
 
 async def _work(
-    plan: _Plan, session: Session, log: SqliteLog, answerer: Answerer, screen: Screen, counter: Counter
+    plan: _Plan,
+    session: Session,
+    log: SqliteLog,
+    answerer: Answerer,
+    screen: Screen,
+    progress: Progress,
+    answers: Path | None,
 ) -> tuple[Report, str]:
     async with opened(answerer, screen.note) as model:
         solver = ModelSolver(model, plan.settings, log=log)
-        return await session.work(log, plan.started(model.name), plan.jobs(solver), on_judged=counter)
+        return await session.work(log, plan.started(model.name), plan.jobs(solver), progress, answers)

@@ -4,6 +4,8 @@ import sys
 import time
 from typing import TextIO
 
+from benchmarks.runlog import BenchJudged, RunLog
+
 _MOVING_S, _STANDING_S = 0.2, 30.0
 
 
@@ -16,48 +18,63 @@ class Progress:
         self._began = self._shown = time.monotonic()
         self._every_s = _MOVING_S if self._moves else _STANDING_S
         self._width = 0
+        self._earlier = 0
         self.done = 0
         self.passed = 0
         self.cost_usd = 0.0
 
-    def count(self, *, passed: bool, cost_usd: float = 0.0) -> None:
+    def begin(self, log: RunLog) -> None:
+        """Say which run it is, so that it can be gone on with; what the log has already counts as done."""
+        self._earlier = self.done = len(log.verdicts)
+        self.passed = sum(one.verdict == "passed" for one in log.verdicts)
+        self.cost_usd = sum(one.cost_usd or 0.0 for one in log.usage)
+        self._began = self._shown = time.monotonic()
+        by = f" by {log.started.model}" if log.started is not None and log.started.model else ""
+        before = f", {self.done:,} of them done before" if self.done else ""
+        self._say(f"{log.run}: {self._total:,} samples{by}{before}\n")
+
+    def count(self, judged: BenchJudged) -> None:
         """One more sample is done."""
         self.done += 1
-        self.passed += passed
-        self.cost_usd += cost_usd
+        self.passed += judged.verdict.verdict == "passed"
+        if judged.usage is not None:
+            self.cost_usd += judged.usage.cost_usd or 0.0
         now = time.monotonic()
         if now - self._shown >= self._every_s:
             self._shown = now
-            self._show(now)
+            self._show()
 
     @property
     def rate(self) -> float:
-        """Samples per second so far."""
-        return self.done / max(time.monotonic() - self._began, 1e-9)
+        """Samples per second since it began this time."""
+        return (self.done - self._earlier) / max(time.monotonic() - self._began, 1e-9)
 
     def end(self) -> None:
         """Leave the line, and say how fast it was."""
-        if self._quiet:
-            return
         if self._moves and self._width:
-            self._out.write("\r" + " " * self._width + "\r")
+            self._say("\r" + " " * self._width + "\r")
         seconds = time.monotonic() - self._began
-        self._out.write(f"{self.done:,} samples in {_time(seconds)}, {self.rate:.1f} samples/s\n")
-        self._out.flush()
+        self._say(f"{self.done - self._earlier:,} samples in {_time(seconds)}, {self.rate:.1f} samples/s\n")
 
-    def _show(self, now: float) -> None:
-        if self._quiet:
-            return
-        line = f"{self.done}/{self._total}  passed {self.passed}  {self.rate:.1f}/s"
+    def _show(self) -> None:
+        line = f"{self.done:,}/{self._total:,}  passed {self.passed:,}  {_per_time(self.rate)}"
         if self.cost_usd:
             line += f"  ${self.cost_usd:.2f}"
         line += f"  {_time((self._total - self.done) / max(self.rate, 1e-9))} left"
         if self._moves:
-            self._out.write("\r" + line.ljust(self._width))
+            self._say("\r" + line.ljust(self._width))
             self._width = len(line)
         else:
-            self._out.write(line + "\n")
-        self._out.flush()
+            self._say(line + "\n")
+
+    def _say(self, text: str) -> None:
+        if not self._quiet:
+            self._out.write(text)
+            self._out.flush()
+
+
+def _per_time(rate: float) -> str:
+    return f"{rate:.1f}/s" if rate >= 1 else f"{60 * rate:.1f}/min"
 
 
 def _time(seconds: float) -> str:

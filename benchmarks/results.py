@@ -9,7 +9,7 @@ from benchmarks.records import json_lines
 from benchmarks.samples import read_samples
 from benchmarks.suite import Suite
 from benchmarks.verdict import Verdict
-from benchmarks.written import write_pieces
+from benchmarks.written import replacing
 
 
 def write_results(samples: Path, suite: Suite, verdicts: Iterable[Verdict]) -> Path | None:
@@ -25,7 +25,8 @@ def write_results(samples: Path, suite: Suite, verdicts: Iterable[Verdict]) -> P
         return None
     found = {(verdict.id, verdict.sample): verdict for verdict in verdicts}
     target = samples.with_name(f"{samples.name}_results.jsonl")
-    write_pieces(target, _lines(samples, suite, found))
+    with replacing(target) as file:
+        file.writelines(_lines(samples, suite, found))
     return target
 
 

@@ -1,5 +1,6 @@
 """The events of a benchmark: what it is about, each verdict, how it ended. Its report is a fold over them."""
 
+from collections.abc import AsyncIterator
 from typing import ClassVar
 
 from pydantic import BaseModel, ConfigDict
@@ -7,10 +8,12 @@ from pydantic import BaseModel, ConfigDict
 from benchmarks.errors import BadRun
 from benchmarks.report import Usage
 from benchmarks.verdict import Verdict
-from coder.events import Draft, Event, EventLog
+from coder.events import Draft, EventLog
 
 FLUSH_AT = 64
 """Verdicts that are written together, at most: judging them again costs nothing but time."""
+_PAGE = 500
+"""Events that are read together."""
 
 
 class _Body(BaseModel):
@@ -58,7 +61,10 @@ class BenchEnded(_Body):
 
 
 class RunLog:
-    """One benchmark's events under a lease. Verdicts are written in groups; `flush` at the end."""
+    """One benchmark's events under a lease. Verdicts are written in groups; `flush` at the end.
+
+    Of each sample only what a report needs is kept in memory: there may be a hundred thousand.
+    """
 
     def __init__(self, run: str, log: EventLog, *, token: int) -> None:
         self.run = run
@@ -66,7 +72,9 @@ class RunLog:
         self._seq = 0
         self._waiting: list[Draft] = []
         self.started: BenchStarted | None = None
-        self.judged: list[BenchJudged] = []
+        self.verdicts: list[Verdict] = []
+        self.usage: list[Usage] = []
+        """Of the samples that a model was asked for."""
 
     async def load(self) -> None:
         """Read what was done before.
@@ -75,12 +83,35 @@ class RunLog:
             LogDamaged: an event can't be read.
             BadRun: it is no benchmark's.
         """
-        events = await self._log.read(self.run)
-        if not events or events[0].type != BenchStarted.type:
+        first = await self._log.read(self.run, limit=1)
+        if not first or first[0].type != BenchStarted.type:
             raise BadRun(f"{self.run} is no benchmark's run. See them with: coder bench list --runs")
-        self.started = BenchStarted.model_validate(events[0].body)
-        self._seq = events[-1].seq
-        self.judged = _judged(events)
+        self.started = BenchStarted.model_validate(first[0].body)
+        async for _, judged in self.samples():
+            self._keep(judged)
+
+    async def samples(self) -> AsyncIterator[tuple[int, BenchJudged]]:
+        """Every sample that the log has, with its event's number.
+
+        Raises:
+            LogDamaged: an event can't be read.
+        """
+        seq = 0
+        while events := await self._log.read(self.run, after=seq, limit=_PAGE):
+            seq = events[-1].seq
+            self._seq = max(self._seq, seq)
+            for event in events:
+                if event.type == BenchJudged.type:
+                    yield event.seq, BenchJudged.model_validate(event.body)
+
+    async def sample(self, seq: int) -> BenchJudged:
+        """The one sample whose event has this number.
+
+        Raises:
+            LogDamaged: the event can't be read.
+        """
+        (event,) = await self._log.read(self.run, after=seq - 1, limit=1)
+        return BenchJudged.model_validate(event.body)
 
     async def begin(self, started: BenchStarted) -> None:
         """Write the first event."""
@@ -89,7 +120,7 @@ class RunLog:
 
     async def judge(self, judged: BenchJudged) -> None:
         """One more sample is done; it is durable with the next group at the latest."""
-        self.judged.append(judged)
+        self._keep(judged)
         self._waiting.append(judged.draft())
         if judged.usage is not None or len(self._waiting) >= FLUSH_AT:  # what was paid for is kept at once
             await self.flush()
@@ -110,17 +141,11 @@ class RunLog:
         if waiting:
             await self._append(waiting)
 
+    def _keep(self, judged: BenchJudged) -> None:
+        self.verdicts.append(judged.verdict)
+        if judged.usage is not None:
+            self.usage.append(judged.usage)
+
     async def _append(self, drafts: list[Draft]) -> None:
         events = await self._log.append(self.run, drafts, after=self._seq, token=self._token)
         self._seq = events[-1].seq
-
-
-def _judged(events: list[Event]) -> list[BenchJudged]:
-    """The samples that events tell of. The events are let go as they are read: there may be many."""
-    judged = []
-    events.reverse()
-    while events:
-        event = events.pop()
-        if event.type == BenchJudged.type:
-            judged.append(BenchJudged.model_validate(event.body))
-    return judged

@@ -59,16 +59,15 @@ async def run_jobs(
     Args:
         jobs: taken one by one, as workers come free: there may be any number of them.
         max_cost_usd: of the whole run; no attempt begins once it is spent.
-        on_judged: called with each sample, also with those of earlier starts.
+        on_judged: called with each sample that is judged now.
 
     Returns:
         Why it ended: `done`, or `cost`.
     """
-    done = {(one.verdict.id, one.verdict.sample) for one in log.judged}
+    done = {(one.id, one.sample) for one in log.verdicts}
     spent = Spent()
-    for one in log.judged:
-        spent.add(one.usage)
-        on_judged(one)
+    for usage in log.usage:
+        spent.add(usage)
     waiting = (job for job in jobs if (job.case.id, job.sample) not in done)
     reason = "done"
     faults = _Faults()

@@ -3,15 +3,18 @@
 import asyncio
 import os
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from pathlib import Path
 
+from benchmarks.answers import write_answers
 from benchmarks.errors import BadRun
 from benchmarks.judge.digest import judge_digest
 from benchmarks.judge.judge import open_judge
+from benchmarks.progress import Progress
 from benchmarks.report import Report, Times
-from benchmarks.runlog import BenchJudged, BenchStarted, RunLog
+from benchmarks.runlog import BenchStarted, RunLog
 from benchmarks.runner import Job, run_jobs
 from benchmarks.scoring import make_report
 from benchmarks.suite import Suite
@@ -44,8 +47,6 @@ class Session:
     run: str = ""
     """Its id, once it has begun."""
     resumes: bool = False
-    judged: list[BenchJudged] = field(default_factory=list)
-    """All samples, once it has ended."""
 
     def begin(self, resume: str | None) -> None:
         """Go on with a run, or take a new id."""
@@ -57,13 +58,17 @@ class Session:
         log: SqliteLog,
         started: BenchStarted,
         jobs: Iterable[Job],
-        *,
-        on_judged: Callable[[BenchJudged], None],
+        progress: Progress,
+        answers: Path | None = None,
     ) -> tuple[Report, str]:
         """Do what is left of the jobs; gives the report of all that was judged, and why it ended.
 
+        Args:
+            answers: a samples file for the answers.
+
         Raises:
             BadRun: the run to go on with was about something else.
+            MachineError: the log, or the answers, can't be written.
         """
         began = time.time()
         async with AsyncExitStack() as stack:
@@ -74,6 +79,7 @@ class Session:
                 _see_that_it_is_the_same(self.run, record.started, started)
             else:
                 await record.begin(started)
+            progress.begin(record)
             judge = await stack.enter_async_context(
                 open_judge(
                     self.suite,
@@ -89,22 +95,23 @@ class Session:
                 record,
                 workers=self.workers,
                 max_cost_usd=self.max_cost_usd,
-                on_judged=on_judged,
+                on_judged=progress.count,
             )
             await record.end(reason)
-            self.judged = record.judged
-            report = self._report(started, isolation=judge.isolation, began=began)
+            progress.end()
+            if answers is not None:
+                await write_answers(answers, self.suite, record)
+            report = self._report(record, started, isolation=judge.isolation, began=began)
         return report, reason
 
-    def _report(self, started: BenchStarted, *, isolation: str, began: float) -> Report:
-        usage = [one.usage for one in self.judged if one.usage is not None]
+    def _report(self, record: RunLog, started: BenchStarted, *, isolation: str, began: float) -> Report:
         return make_report(
             self.suite,
-            [one.verdict for one in self.judged],
+            record.verdicts,
             digests={name: value for name, value in started.digests.items() if name != "suite"},
             model=started.model,
             isolation=isolation,
-            usage=sorted(usage, key=lambda one: (one.id, one.sample)),
+            usage=sorted(record.usage, key=lambda one: (one.id, one.sample)),
             times=Times(
                 started=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(began)),
                 seconds=round(time.time() - began, 3),

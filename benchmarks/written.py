@@ -2,9 +2,10 @@
 
 import os
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
 
 from coder.errors import MachineError
 
@@ -15,23 +16,35 @@ def write_text(path: Path, text: str) -> None:
     Raises:
         MachineError: the disk is full, or the folder can't be written to; the old content is still there.
     """
-    write_pieces(path, [text])
+    with replacing(path) as file:
+        file.write(text)
 
 
-def write_pieces(path: Path, pieces: Iterable[str]) -> None:
-    """`write_text` for a text that is made while it is written.
+@contextmanager
+def replacing(path: Path) -> Iterator[TextIO]:
+    """A file for a new content, piece by piece; it takes the old one's place once the block has ended well.
 
     Raises:
         MachineError: the disk is full, or the folder can't be written to; the old content is still there.
     """
-    encoded = (piece.encode("utf-8", errors="backslashreplace") for piece in pieces)
     with _named(path):
         if path.exists() and not path.is_file():
-            with path.open("wb") as device:
-                device.writelines(encoded)
+            with path.open("w", encoding="utf-8", errors="backslashreplace") as device:
+                yield device
             return
         path.parent.mkdir(parents=True, exist_ok=True)
-        _replace(path.resolve(), encoded)
+        target = path.resolve()
+        descriptor, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+        try:
+            with os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace", newline="") as file:
+                yield file
+                file.flush()
+                os.fsync(descriptor)
+            os.chmod(temporary, 0o644)
+            os.replace(temporary, target)
+        except BaseException:
+            os.unlink(temporary)
+            raise
 
 
 def append_text(path: Path, text: str) -> None:
@@ -53,17 +66,3 @@ def _named(path: Path) -> Iterator[None]:
         raise  # whoever read it has gone: the command line knows what to do then
     except OSError as error:
         raise MachineError(f"Can't write {path}: {error.strerror}.") from error
-
-
-def _replace(target: Path, pieces: Iterable[bytes]) -> None:
-    descriptor, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.writelines(pieces)
-            file.flush()
-            os.fsync(descriptor)
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, target)
-    except BaseException:
-        os.unlink(temporary)
-        raise

@@ -55,8 +55,8 @@ class EventLog(Protocol):
             MachineError: the disk is full or the log can't be written.
         """
 
-    async def read(self, run: str, *, after: int = 0) -> list[Event]:
-        """Events of a run with seq > after, in order; empty for a run that isn't there.
+    async def read(self, run: str, *, after: int = 0, limit: int | None = None) -> list[Event]:
+        """Events of a run with seq > after, in order, at most `limit`; empty for a run that isn't there.
 
         Raises:
             LogDamaged: an event can't be read or a number is missing.

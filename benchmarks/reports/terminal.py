@@ -4,10 +4,12 @@ from collections.abc import Mapping
 
 from benchmarks.comparison import KINDS, Comparison
 from benchmarks.gate import Gate
+from benchmarks.listed import ListedBench
 from benchmarks.report import Report
 from benchmarks.reports.figures import facts, p_text, points, points_interval, scores, share, title
 from benchmarks.reports.inert import line
 from benchmarks.verdict import Verdict
+from coder.cli.lines import age
 
 SHOWN = 10
 """Cases that are listed; the others are counted."""
@@ -70,6 +72,12 @@ def list_lines(told: Mapping[str, str]) -> list[str]:
         "",
         "Or give a file or a folder: docs/reference/suites.md says of which formats.",
     ]
+
+
+def run_line(row: ListedBench) -> str:
+    """A run as a line of the list of runs."""
+    columns = (row.run, f"{row.state:<10}", f"{age(row.started):>6}", f"{row.samples:>9,}", row.model or "")
+    return line(f"{'  '.join(columns)}  {row.suite}".rstrip(), width=160)
 
 
 def _sample(one: Verdict) -> str:

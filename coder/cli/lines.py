@@ -1,6 +1,7 @@
 """The words of the screen: a line for an event worth telling, a few for the verdict. Functions of data."""
 
 import re
+import time
 from collections.abc import Iterable
 from math import ceil
 
@@ -147,6 +148,21 @@ def money(cost: float | None) -> str:
     if cost is None:
         return "cost unknown"
     return f"${cost:.2f}" if cost == 0 or cost >= 1 else f"${cost:.2g}"
+
+
+def age(since: float | None) -> str:
+    """How long ago a moment was, in its largest unit; nothing where it isn't known.
+
+    Args:
+        since: seconds since the epoch.
+    """
+    if since is None:
+        return ""
+    seconds = time.time() - since
+    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"{seconds // size:.0f} {unit}"
+    return f"{max(0.0, seconds):.0f} s"
 
 
 def _s(count: int) -> str:

@@ -2,13 +2,12 @@
 
 import asyncio
 import os
-import time
 from typing import Annotated
 
 import typer
 from pydantic import BaseModel, ConfigDict
 
-from coder.cli.lines import money
+from coder.cli.lines import age, money
 from coder.cli.options import Json
 from coder.cli.plain import one_line
 from coder.errors import CoderError
@@ -82,19 +81,9 @@ def _line(row: ListedRun) -> str:
     columns = (
         row.run_id,
         f"{row.status:<11}",
-        f"{_age(row.started):>6}",
+        f"{age(row.started):>6}",
         f"{money(row.cost):>12}",
         f"{one_line(row.model or '', width=28):<28}",
         one_line(row.task, width=60),
     )
     return "  ".join(columns).rstrip()
-
-
-def _age(started: float | None) -> str:
-    if started is None:
-        return ""
-    seconds = time.time() - started
-    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
-        if seconds >= size:
-            return f"{seconds // size:.0f} {unit}"
-    return f"{max(0.0, seconds):.0f} s"

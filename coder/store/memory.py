@@ -51,9 +51,9 @@ class MemoryLog:
         self._events[run] = [*events, *new]
         return [_copy(event) for event in new]
 
-    async def read(self, run: str, *, after: int = 0) -> list[Event]:
-        """Events of a run with seq > after, in order; empty for a run that isn't there."""
-        return [_copy(event) for event in self._events.get(run, [])[after:]]
+    async def read(self, run: str, *, after: int = 0, limit: int | None = None) -> list[Event]:
+        """Events of a run with seq > after, in order, at most `limit`; empty for a run that isn't there."""
+        return [_copy(event) for event in self._events.get(run, [])[after:][:limit]]
 
     async def runs(self, *, limit: int | None = None) -> list[RunSummary]:
         """Runs that have events, newest first, at most `limit` of them."""

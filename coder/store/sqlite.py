@@ -87,8 +87,8 @@ class SqliteLog:
             connection.executemany(f"INSERT INTO event ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
         return [self._event(row) for row in rows]
 
-    async def read(self, run: str, *, after: int = 0) -> list[Event]:
-        """Events of a run with seq > after, in order; empty for a run that isn't there.
+    async def read(self, run: str, *, after: int = 0, limit: int | None = None) -> list[Event]:
+        """Events of a run with seq > after, in order, at most `limit`; empty for a run that isn't there.
 
         Raises:
             LogDamaged: an event can't be read or a number is missing.
@@ -96,9 +96,11 @@ class SqliteLog:
         with self._database.reading() as connection:
             (last,) = connection.execute("SELECT max(last) FROM run WHERE run = ?", (run,)).fetchone()
             rows = connection.execute(
-                f"SELECT {_COLUMNS} FROM event WHERE run = ? AND seq > ? ORDER BY seq", (run, after)
+                f"SELECT {_COLUMNS} FROM event WHERE run = ? AND seq > ? ORDER BY seq LIMIT ?",
+                (run, after, -1 if limit is None else limit),
             ).fetchall()
-        if [row[1] for row in rows] != list(range(after + 1, (last or 0) + 1)):
+        upto = (last or 0) if limit is None else min(last or 0, after + limit)
+        if [row[1] for row in rows] != list(range(after + 1, upto + 1)):
             raise self._database.damaged(f"events of {run} are missing")
         return [self._event(row) for row in rows]
 

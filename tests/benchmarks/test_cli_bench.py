@@ -199,3 +199,37 @@ def _only_run(database: Path) -> str:
     with sqlite3.connect(database) as connection:
         ((run,),) = connection.execute("SELECT run FROM run").fetchall()
     return str(run)
+
+
+def test_a_run_that_was_killed_is_found_in_the_list(console: Console) -> None:
+    grade = ("bench", "grade", "suite.jsonl", "--samples", "samples.jsonl")
+
+    graded = console.run(*grade)
+    listed = console.run("bench", "list", "--runs")
+
+    run = graded.said[0].partition(":")[0]
+    assert graded.said[0] == f"{run}: 8 samples"
+    assert [line.split()[:2] for line in listed.out.splitlines()] == [[run, "done"]]
+    assert str(console.home / "suite.jsonl") in listed.out
+
+
+def test_a_resumed_run_counts_its_rate_from_where_it_goes_on(console: Console) -> None:
+    grade = ("bench", "grade", "suite.jsonl", "--samples", "samples.jsonl")
+    run = console.run(*grade).said[0].partition(":")[0]
+
+    again = console.run("bench", "grade", "--resume", run)
+
+    assert again.said[0] == f"{run}: 8 samples, 8 of them done before"
+    assert again.said[1].startswith("0 samples in 0 s, 0.0 samples/s")
+
+
+def test_the_answers_of_a_run_are_written_in_the_order_of_the_suite(console: Console) -> None:
+    all_four = "".join(f"def f{i}(n):\n    return n + {i}\n" for i in range(4))
+    with faulty_endpoint(*[says(f"```python\n{all_four}```") for _ in range(4)]) as endpoint:
+        model = ("--base-url", endpoint.url, "-m", "toy", "--one-shot", "--price", "1,1", "-q")
+        words = ("--shuffle", "--seed", "3", "-w", "1", "--answers", "answers.jsonl")
+        done = console.run("bench", "run", "suite.jsonl", *model, *words, OPENAI_API_KEY="x")
+
+    written = [json.loads(line) for line in (console.home / "answers.jsonl").open()]
+    assert (done.code, [one["task_id"] for one in written]) == (0, ["c/0", "c/1", "c/2", "c/3"])
+    assert all("def f" in one["solution"] for one in written)

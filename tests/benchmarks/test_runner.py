@@ -92,10 +92,10 @@ async def test_every_sample_is_answered_judged_and_written_down(judge: Judge) ->
         await again.load()
 
     assert reason == "done"
-    assert {(one.verdict.id, one.verdict.sample) for one in again.judged} == {
+    assert {(one.id, one.sample) for one in again.verdicts} == {
         (f"f/{i}", sample) for i in range(6) for sample in range(2)
     }
-    assert {one.verdict.verdict for one in again.judged} == {"passed"}
+    assert {one.verdict for one in again.verdicts} == {"passed"}
 
 
 async def test_a_run_goes_on_where_it_was_cut_off(judge: Judge) -> None:
@@ -116,7 +116,7 @@ async def test_a_run_goes_on_where_it_was_cut_off(judge: Judge) -> None:
         await run_jobs(jobs(answering(right), seen=second), judge, record, workers=1)
 
     assert (first, second) == ([f"f/{i} 0" for i in range(4)], [f"f/{i} 0" for i in range(3, 6)])
-    assert [one.verdict.id for one in record.judged] == [f"f/{i}" for i in range(6)]
+    assert [one.id for one in record.verdicts] == [f"f/{i}" for i in range(6)]
 
 
 async def test_no_attempt_begins_once_the_cost_is_spent(judge: Judge) -> None:
@@ -146,7 +146,7 @@ async def test_a_model_that_fails_again_and_again_ends_the_run_and_costs_no_case
         ):
             await run_jobs(jobs(dead), judge, record, workers=2)
 
-    assert record.judged == []
+    assert record.verdicts == []
 
 
 async def test_one_attempt_that_fails_is_one_case_without_an_answer(judge: Judge) -> None:
@@ -161,7 +161,7 @@ async def test_one_attempt_that_fails_is_one_case_without_an_answer(judge: Judge
         record = await begun(log, "bench_1", token)
         await run_jobs(jobs(once), judge, record, workers=1)
 
-    found = {one.verdict.id: one.verdict for one in record.judged}
+    found = {one.id: one for one in record.verdicts}
     assert (found["f/2"].verdict, found["f/2"].detail) == ("error", "no answer: refused")
     assert len(found) == 6
 

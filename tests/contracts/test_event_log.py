@@ -38,6 +38,16 @@ async def test_reading_after_a_number_gives_only_what_came_later(log: LeasedLog)
     assert await log.read("run_a", after=2) == appended[2:]
 
 
+async def test_a_long_run_can_be_read_in_pages(log: LeasedLog) -> None:
+    async with log.lease("run_a") as token:
+        appended = await log.append("run_a", [HELLO] * 5, after=0, token=token)
+
+    assert await log.read("run_a", limit=2) == appended[:2]
+    assert await log.read("run_a", after=2, limit=2) == appended[2:4]
+    assert await log.read("run_a", after=4, limit=2) == appended[4:]
+    assert await log.read("run_a", after=5, limit=2) == []
+
+
 async def test_a_run_that_is_not_there_has_no_events(log: LeasedLog) -> None:
     assert await log.read("run_nowhere") == []
 
