@@ -52,12 +52,15 @@ class StoredFile(BaseModel):
     base64: str | None = None
     """Content that isn't UTF-8; exactly one of text and base64 is set."""
     mode: int = 0o644
+    sha256: str | None = Field(default=None, exclude=True)
+    """Of a content that stays where it is, instead of text and base64; the log has it in a listing."""
 
 
 class RunStarted(Body):
     """A run began: all that a resume on another day needs."""
 
     type = "run.started"
+    later = ("listing",)
 
     task: Task
     settings: Settings
@@ -65,6 +68,8 @@ class RunStarted(Body):
     files: dict[str, StoredFile] = Field(default_factory=dict)
     root: str | None = None
     """The folder that the files' paths are relative to, absolute and without links."""
+    listing: str = ""
+    """Instead of `files` in a large folder: their modes, hashes and paths (see listing.py)."""
     notes: tuple[str, ...] = ()
     """What of the user's folder was left out, a line each."""
 
@@ -204,13 +209,36 @@ class BudgetReached(Body):
     """The least limit, of tokens or US dollars, under which the call could have been made."""
 
 
+class FilesChanged(Body):
+    """The user's folder has changed since the run read it; answers from here on are about these files."""
+
+    type = "files.changed"
+    later = ("files", "listing", "gone")
+
+    files: dict[str, StoredFile] = Field(default_factory=dict)
+    listing: str = ""
+    """Further ones, as in `run.started`."""
+    gone: tuple[str, ...] = ()
+
+
+class PatchProposed(Body):
+    """What solves the task, where the user did not want it written into the folder."""
+
+    type = "patch.proposed"
+
+    patch: str
+
+
 class LandingPlanned(Body):
     """Files are about to land in the user's folder."""
 
     type = "landing.planned"
+    later = ("before",)
 
     plan: Plan
     patch: str
+    before: dict[str, StoredFile] = Field(default_factory=dict)
+    """What stands in the files that will be replaced or removed: undo needs it."""
 
 
 class FileLanded(Body):
@@ -228,6 +256,25 @@ class LandingRefused(Body):
 
     reason: str
     by_human: bool = False
+
+
+class CommitMade(Body):
+    """What has passed is a commit now."""
+
+    type = "commit.made"
+
+    commit: str
+    """Its id, in hex."""
+    branch: str | None
+    """The branch that it is the tip of; None where HEAD is detached."""
+
+
+class CommitRefused(Body):
+    """No commit was made, and why; what has landed stays."""
+
+    type = "commit.refused"
+
+    reason: str
 
 
 class FileUndone(Body):
@@ -253,8 +300,8 @@ class RunStopped(Body):
 
 _ALL: tuple[type[Body], ...] = (
     RunStarted, RunResumed, CallIntended, CallRetried, CallSwitched, CallAnswered, CallFailed, Spoken,
-    ProgramStarted, ProgramFinished, BudgetReached, LandingPlanned, FileLanded, LandingRefused, FileUndone,
-    RunStopped,
+    ProgramStarted, ProgramFinished, BudgetReached, FilesChanged, PatchProposed, LandingPlanned, FileLanded,
+    LandingRefused, CommitMade, CommitRefused, FileUndone, RunStopped,
 )  # fmt: skip
 TYPES: Mapping[str, type[Body]] = {body.type: body for body in _ALL}
 

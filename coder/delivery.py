@@ -1,54 +1,114 @@
-"""Delivery: a run's files into the user's folder, and what the log says of it on the way."""
+"""Delivery: a run's files into the user's folder, onto a branch or onto the screen; and what the log says."""
 
+import asyncio
+from collections.abc import Mapping
 from pathlib import Path
 
-from coder.bodies import FileLanded, LandingPlanned, LandingRefused
+from coder.bodies import (
+    CommitMade,
+    CommitRefused,
+    FileLanded,
+    FileUndone,
+    LandingPlanned,
+    LandingRefused,
+    PatchProposed,
+)
 from coder.diff import unified_diff
+from coder.errors import UsageError
 from coder.journal import Journal
+from coder.landing import FileChanged, Plan, apply, plan, undo
 from coder.landing import LandingRefused as PathRefused
-from coder.landing import apply, plan
 from coder.reading import content, see_replaceable, snapshot_of
+from coder.rebasing import rebase
+from coder.repository.commit import Changed, NoCommit, commit, see_possible
 from coder.risk import risky
 from coder.rounds import best_code
+from coder.settings import Settings
 from coder.state import State
+from coder.task import Task
+
+_SUBJECT = 72
+"""Characters of a commit's first line."""
+
+
+def see_committable(task: Task, settings: Settings) -> None:
+    """See that the commit which a run is to end with can be made, so far as one knows before.
+
+    Raises:
+        UsageError: no folder, no repository, no name to commit under, or the branch is there already.
+    """
+    if not settings.commits:
+        return
+    if task.workspace is None:
+        raise UsageError("A commit needs the folder of a git repository: name it as PATH.")
+    try:
+        see_possible(task.workspace.resolve(), branch=settings.branch)
+    except NoCommit as error:
+        raise UsageError(f"No commit can be made: {error}") from error
 
 
 async def deliver(journal: Journal) -> None:
-    """Plan the landing if it isn't planned, ask where existing files change, and make it so.
+    """Land what the run has made, or propose it; ask where files change; commit it where that was wanted.
 
-    Killed at any moment, it can be called again: what has landed is not touched twice.
+    Killed at any moment, it can be called again: what has landed is not touched twice. Where the user has
+    edited a file meanwhile, both edits are joined and the run goes on to try that; or nothing is written.
 
     Raises:
         MachineError: the folder or the log can't be written; the run can be resumed.
     """
+    settings = journal.state.settings
     try:
-        if journal.state.landing is None and not await _plan(journal):
+        if not settings.lands:
+            await _propose(journal)
+        elif journal.state.landing is not None or await _plan(journal):
+            await _apply(journal)
+        else:
             return
-        await _apply(journal)
+    except FileChanged as error:
+        await rebase(journal, str(error))
     except PathRefused as error:
         await journal.append(LandingRefused(reason=str(error)))
+    else:
+        if settings.commits and _is_green(journal.state) and journal.state.committed is None:
+            await _commit(journal)
+
+
+def intended(state: State) -> Plan:
+    """What would change in the user's folder, by what stands there now.
+
+    Raises:
+        LandingRefused: a path may not be written.
+        FileChanged: a file isn't as the run has read it.
+    """
+    contents = _contents(state)
+    if reason := _by_itself(state, contents):
+        raise PathRefused(reason)
+    if state.root is None:
+        raise PathRefused("The task names no folder to write into.")
+    read = {path: state.files[path] for path in contents if path in state.files}
+    return plan(snapshot_of(state.root, read), contents)
 
 
 async def _plan(journal: Journal) -> bool:
     state = journal.state
-    contents = _contents(state)
-    if reason := _by_itself(state, contents):
-        await journal.append(LandingRefused(reason=reason))
-        return False
-    if state.root is None:
-        raise PathRefused("The task names no folder to write into.")
-    intended = plan(snapshot_of(state.root, state.files), contents)
-    for change in intended.changes:
+    planned = intended(state)
+    for change in planned.changes:
         if change.before is not None:
-            see_replaceable(Path(intended.root) / change.path)
-    before = {c.path: content(state.files[c.path]) if c.before else None for c in intended.changes}
-    patch = unified_diff(before, {change.path: contents[change.path] for change in intended.changes})
-    overwritten = [change.path for change in intended.changes if change.before]
+            see_replaceable(Path(planned.root) / change.path)
+    patch = _patch(state, planned)
+    overwritten = [change.path for change in planned.changes if change.before]
     if overwritten and not await journal.watch.confirm(f"Change {', '.join(overwritten)}?", patch):
         await journal.append(LandingRefused(reason="you said no to the changes", by_human=True))
         return False
-    await journal.append(LandingPlanned(plan=intended, patch=patch))
+    before = {change.path: state.files[change.path] for change in planned.changes if change.before}
+    await journal.append(LandingPlanned(plan=planned, patch=patch, before=before))
     return True
+
+
+async def _propose(journal: Journal) -> None:
+    state = journal.state
+    if state.proposed is None:
+        await journal.append(PatchProposed(patch=_patch(state, intended(state))))
 
 
 async def _apply(journal: Journal) -> None:
@@ -59,16 +119,75 @@ async def _apply(journal: Journal) -> None:
         if path not in journal.state.landed:
             await journal.append(FileLanded(path=path))
 
-    await apply(landing.plan, _contents(journal.state), record)
+    try:
+        await apply(landing.plan, _contents(journal.state), record)
+    except FileChanged:
+        await _take_back(journal, landing)
+        raise
+
+
+async def _take_back(journal: Journal, landing: LandingPlanned) -> None:
+    """Nothing of a landing stays that can't be made whole."""
+    landed = [change for change in landing.plan.changes if change.path in journal.state.landed]
+    before = {path: content(stored) for path, stored in landing.before.items()}
+
+    async def record(path: str, left: str | None) -> None:
+        await journal.append(FileUndone(path=path, left=left))
+
+    await undo(landing.plan.model_copy(update={"changes": tuple(landed)}), before, record)
+
+
+async def _commit(journal: Journal) -> None:
+    state = journal.state
+    planned = state.landing.plan if state.landing is not None else intended(state)
+    contents = _contents(state)
+    changed = {
+        change.path: Changed(
+            content(state.files[change.path]) if change.before else None,
+            contents[change.path] if change.after else None,
+            change.executable,
+        )
+        for change in planned.changes
+    }
+    branch = state.settings.branch
+    try:
+        if not changed:
+            raise NoCommit("nothing has changed.")
+        made = await asyncio.to_thread(
+            commit, Path(planned.root), changed, message=_message(state), branch=branch
+        )
+    except NoCommit as error:
+        await journal.append(CommitRefused(reason=str(error)))
+    else:
+        await journal.append(CommitMade(commit=made.commit, branch=made.branch))
+
+
+def _message(state: State) -> str:
+    """The task's first line, and whose work it is."""
+    first = state.task.prompt.strip().splitlines()[0].rstrip(".")
+    subject = first if len(first) <= _SUBJECT else f"{first[: _SUBJECT - 1].rstrip()}…"
+    return f"{subject}\n\nWritten by {state.model}, run {state.run} of coder.\n"
+
+
+def _patch(state: State, planned: Plan) -> str:
+    contents = _contents(state)
+    before = {c.path: content(state.files[c.path]) if c.before else None for c in planned.changes}
+    return unified_diff(before, {change.path: contents[change.path] for change in planned.changes})
+
+
+def _is_green(state: State) -> bool:
+    """Whether what was given to check it by has passed."""
+    outcome = state.outcome
+    return outcome is not None and outcome.passed and outcome.verified in ("tests", "checks", "examples")
 
 
 def _contents(state: State) -> dict[str, bytes | None]:
     best = best_code(state)
-    files = best.files if best is not None else {}
-    return {path: None if text is None else text.encode("utf-8") for path, text in files.items()}
+    files: Mapping[str, str | None] = best.files if best is not None else {}
+    return {path: text.encode("utf-8") if text is not None else None for path, text in files.items()}
 
 
-def _by_itself(state: State, contents: dict[str, bytes | None]) -> str | None:
+def _by_itself(state: State, contents: Mapping[str, bytes | None]) -> str | None:
     """Why a file would run by itself later, when the user has not allowed it."""
     for path in contents:
         reason = risky(path)

@@ -30,7 +30,7 @@ def _file(path: str, old: bytes | None, new: bytes | None) -> Iterator[str]:
     old_name, new_name = _quoted(f"a/{path}"), _quoted(f"b/{path}")
     yield f"diff --git {old_name} {new_name}\n"
     if old is None:
-        yield "new file mode 100644\n"
+        yield f"new file mode {'100755' if new and new.startswith(b'#!') else '100644'}\n"
     if new is None:
         yield "deleted file mode 100644\n"
     old_name, new_name = "/dev/null" if old is None else old_name, "/dev/null" if new is None else new_name

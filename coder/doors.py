@@ -2,11 +2,11 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 
-from coder.bodies import RunResumed, RunStarted, RunStopped
-from coder.delivery import deliver
+from coder.bodies import RunResumed, RunStarted, RunStopped, StoredFile
+from coder.delivery import deliver, see_committable
 from coder.errors import CoderError, MachineError, UsageError
 from coder.journal import Journal
 from coder.loop import Team, advance
@@ -16,6 +16,7 @@ from coder.models.recorded import Recorded
 from coder.preflight import prepare
 from coder.reading import read_workspace
 from coder.redact import Redactor
+from coder.restoring import restore
 from coder.run import Run
 from coder.settings import Budget, Settings
 from coder.state import State
@@ -26,7 +27,7 @@ from coder.summary import summarize
 from coder.task import Task
 from coder.turn import Turn
 from coder.watch import Unwatched, Watch
-from coder.workbench import OpenSandbox, Workbench, open_for
+from coder.workbench import OpenSandbox, Workbench, open_for, with_room
 from sandbox import SandboxError
 
 
@@ -58,8 +59,9 @@ async def solve(
         task = task.model_copy(update={"workspace": task.workspace.absolute()})
     async with AsyncExitStack() as stack:
         log = log or stack.enter_context(SqliteLog(data_folder(os.environ)))
-        read = read_workspace(task)
-        bench = await stack.enter_async_context(_bench(task, settings, sandbox, watch))
+        see_committable(task, settings)
+        read = read_workspace(task, lands=settings.lands)
+        bench = await stack.enter_async_context(_bench(task, settings, sandbox, watch, read.files))
         await prepare(bench, task, read.files)
         if model is None:
             model = await stack.enter_async_context(_default_model(settings))
@@ -74,11 +76,13 @@ async def solve(
                 task=task,
                 settings=settings,
                 model=model.name,
-                files=read.files,
+                files=read.kept,
                 root=read.root,
+                listing=read.listing,
                 notes=read.notes,
             )
         )
+        journal.hold(read.files)
         return await _work(journal, model, bench, team or strategy.team(), stop or strategy.stop())
 
 
@@ -113,11 +117,16 @@ async def resume(
         token = await stack.enter_async_context(log.lease(run))
         journal = Journal(run, log, token=token, watch=watch or Unwatched())
         state = await _loaded(journal)
-        bench = await stack.enter_async_context(_bench(state.task, state.settings, sandbox, watch))
-        await prepare(bench, state.task, state.files)
+        restored = restore(state)
+        bench = await stack.enter_async_context(
+            _bench(state.task, state.settings, sandbox, watch, restored.files)
+        )
+        await prepare(bench, state.task, restored.files)
         if model is None:
             model = await stack.enter_async_context(_same_model(state))
-        await journal.append(RunResumed(budget=budget or state.budget, model=model.name, settings=settings))
+        resumed = RunResumed(budget=budget or state.budget, model=model.name, settings=settings)
+        await journal.append(resumed, *restored.happened)
+        journal.hold(restored.files)
         strategy = taken(settings or state.settings)
         return await _work(journal, model, bench, team or strategy.team(), stop or strategy.stop())
 
@@ -164,9 +173,14 @@ async def _work(journal: Journal, model: Model, bench: Workbench, team: Team, st
 
 @asynccontextmanager
 async def _bench(
-    task: Task, settings: Settings, sandbox: OpenSandbox | None, watch: Watch | None
+    task: Task,
+    settings: Settings,
+    sandbox: OpenSandbox | None,
+    watch: Watch | None,
+    files: Mapping[str, StoredFile],
 ) -> AsyncIterator[Workbench]:
     policy, opener = open_for(task, settings)
+    policy = with_room(policy, files)
     redactor = Redactor.from_environment()
     on_output = watch.output if watch is not None else None
     async with Workbench(policy, sandbox or opener, redactor=redactor, on_output=on_output) as bench:

@@ -1,6 +1,9 @@
 """Journal: the one writer of a run. Appends to the log, folds what was appended, tells whoever watches."""
 
-from coder.bodies import Body, is_newer
+from collections.abc import Mapping
+from dataclasses import replace
+
+from coder.bodies import Body, StoredFile, is_newer
 from coder.errors import LogNewer
 from coder.events import EventLog
 from coder.state import State, begin, fold
@@ -49,6 +52,10 @@ class Journal:
             state = fold(state, event)
         self._state = state
         return state
+
+    def hold(self, files: Mapping[str, StoredFile]) -> None:
+        """Hold these files with their contents, where the log has no more than a listing of them."""
+        self._state = replace(self.state, files=files)
 
     async def append(self, *bodies: Body) -> State:
         """Append durably, in order, and return the state after the last.

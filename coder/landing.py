@@ -8,7 +8,8 @@ the microseconds between them loses; nothing on the system can join them for a f
 
 import hashlib
 import os
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 
 from pydantic import BaseModel, ConfigDict
@@ -41,6 +42,8 @@ class Change(BaseModel):
     after: str | None
     mode: int | None = None
     """Permission bits of the file that was read; a new file gets what the user's umask leaves."""
+    executable: bool = False
+    """Of a new file: it begins with `#!`, so that it could be run by its name where it was tried."""
 
 
 class Plan(BaseModel):
@@ -64,6 +67,7 @@ def plan(snapshot: Snapshot, files: Mapping[str, bytes | None]) -> Plan:
     changes = []
     for path, content in sorted(files.items()):
         parts = _parts(path)
+        _see_same_repository(snapshot.root, parts)
         if any(str(parent) in files for parent in PurePosixPath(path).parents):
             raise LandingRefused(f"{path} can't be written: the run made a file of a folder above it.")
         read = snapshot.files.get(path)
@@ -74,7 +78,9 @@ def plan(snapshot: Snapshot, files: Mapping[str, bytes | None]) -> Plan:
             raise FileChanged(f"{path} has changed since this run read it. It was left as it is.")
         after = None if content is None else _sha256(content)
         if after != now:
-            changes.append(Change(path=path, before=now, after=after, mode=read.mode if read else None))
+            mode = read.mode if read else None
+            runs = read is None and content is not None and content.startswith(b"#!")
+            changes.append(Change(path=path, before=now, after=after, mode=mode, executable=runs))
     return Plan(root=str(snapshot.root), changes=tuple(changes), made=_missing(snapshot.root, changes))
 
 
@@ -83,17 +89,26 @@ async def apply(
 ) -> None:
     """Make every change of a plan that isn't made yet; `record` is told each path that is as it should be.
 
+    All contents are on the disk before the first file is replaced: a full disk changes nothing.
+
     Args:
         contents: what to write, by path; its hashes are those of the plan.
 
     Raises:
-        FileChanged: a file is neither as before nor as after; those before it in the plan stay changed.
-        MachineError: the disk is full or a folder can't be written; the file named is as it was.
+        FileChanged: a file is neither as before nor as after. Nothing was changed; but where that happened
+            between our own steps, the files before it in the plan stay changed.
+        MachineError: the disk is full or a folder can't be written; nothing was changed.
         ValueError: a content isn't the planned one.
     """
     root = Path(plan.root)
+    try:
+        for change in plan.changes:
+            _stage(root, change, contents.get(change.path) if change.after else None)
+    except (LandingRefused, MachineError, ValueError):
+        _clear(root, plan)
+        raise
     for change in plan.changes:
-        _apply_one(root, change, contents.get(change.path) if change.after else None)
+        _place(root, change)
         await record(change.path)
 
 
@@ -123,28 +138,63 @@ async def undo(
 
 
 def _apply_one(root: Path, change: Change, content: bytes | None) -> None:
+    _stage(root, change, content)
+    _place(root, change)
+
+
+def _stage(root: Path, change: Change, content: bytes | None) -> None:
+    """Write what will be put in place beside it, unless it is there already."""
     if change.after != (None if content is None else _sha256(content)):
         raise ValueError(f"the content of {change.path} is not the planned one")
     parts = _parts(change.path)
     now = _state(root, parts)
     if now not in (change.before, change.after):
         raise FileChanged(f"{root / change.path} has changed since. It was left as it is.")
-    temporary = (_temporary(change.path, change.before), _temporary(change.path, change.after))
-    try:
+    with _told(root, change, now):
         if content is not None:
             root.mkdir(exist_ok=True)
         with open_folder(root, parts[:-1], make=content is not None) as folder:
+            temporary = _temporaries(change)
             clean_up(folder, temporary)
-            if now == change.after:
-                sync_folder(folder)  # whoever made the change may have been killed before it was on the disk
-            elif content is None:
-                remove(folder, parts[-1])
-            else:
-                write_beside(folder, parts[-1], content, mode=change.mode, temporary=temporary[1])
-                if _state(root, parts) != change.before:
-                    clean_up(folder, temporary)
-                    raise FileChanged(f"{root / change.path} has changed just now. It was left as it is.")
-                put_in_place(folder, temporary[1], parts[-1])
+            if content is not None and now != change.after:
+                mode = 0o777 if change.executable else 0o666
+                write_beside(
+                    folder, parts[-1], content, mode=change.mode, temporary=temporary[1], new_mode=mode
+                )
+
+
+def _place(root: Path, change: Change) -> None:
+    """Make a staged change, unless it is made already."""
+    parts = _parts(change.path)
+    now = _state(root, parts)
+    with _told(root, change, now), open_folder(root, parts[:-1]) as folder:
+        temporary = _temporaries(change)
+        if now == change.after:
+            clean_up(folder, temporary)
+            sync_folder(folder)  # whoever made the change may have been killed before it was on the disk
+        elif now != change.before:
+            clean_up(folder, temporary)
+            raise FileChanged(f"{root / change.path} has changed just now. It was left as it is.")
+        elif change.after is None:
+            remove(folder, parts[-1])
+        else:
+            put_in_place(folder, temporary[1], parts[-1])
+
+
+def _clear(root: Path, plan: Plan) -> None:
+    """Remove what was staged, and the folders that were made for it."""
+    for change in plan.changes:
+        with suppress(OSError), open_folder(root, _parts(change.path)[:-1]) as folder:
+            clean_up(folder, _temporaries(change))
+    for folder_made in reversed(plan.made):
+        _remove_empty(root, folder_made)
+
+
+@contextmanager
+def _told(root: Path, change: Change, now: str | None) -> Iterator[None]:
+    """Say of a failed step which file it was about."""
+    try:
+        yield
     except FileNotFoundError as error:
         if now == change.after:
             return  # nothing is to be there, not even its folder is
@@ -184,6 +234,21 @@ def _parts(path: str) -> tuple[str, ...]:
     return parts
 
 
+def _see_same_repository(root: Path, parts: tuple[str, ...]) -> None:
+    """See that no folder on the way is a repository of its own.
+
+    Raises:
+        LandingRefused: one is.
+    """
+    for count in range(1, len(parts)):
+        folder = root.joinpath(*parts[:count])
+        if os.path.lexists(folder / ".git"):
+            raise LandingRefused(
+                f"{'/'.join(parts)} belongs to another repository, the submodule {'/'.join(parts[:count])}. "
+                "Work on it by itself: name that folder as PATH."
+            )
+
+
 def _state(root: Path, parts: tuple[str, ...]) -> str | None:
     """SHA-256 of the file that is there, None where nothing is.
 
@@ -214,6 +279,11 @@ def _sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def _temporary(path: str, digest: str | None) -> str:
-    """Always the same for one change, so that the next try removes what a killed one left."""
-    return f".{_sha256(f'{path} {digest}'.encode())[:16]}.coder-tmp"
+def _temporaries(change: Change) -> tuple[str, str]:
+    """Names for the content before, when it is put back, and for the one after.
+
+    Always the same for one change, so that the next try removes what a killed one left.
+    """
+    names = [f"{change.path} {digest}".encode() for digest in (change.before, change.after)]
+    before, after = (f".{_sha256(name)[:16]}.coder-tmp" for name in names)
+    return before, after

@@ -71,9 +71,14 @@ def _has_last_word(team: Team, state: State) -> bool:
 def _should_land(state: State, reason: Reason) -> bool:
     if state.task.workspace is None or state.refused is not None:
         return False
-    if reason.status != "solved" and not state.settings.keep:
+    solved = reason.status == "solved"
+    if not solved and not state.settings.keep:
         return False
-    return state.landing is None or len(state.landed) < len(state.landing.plan.changes)
+    if not state.settings.lands:
+        shown = state.proposed is not None
+    else:
+        shown = state.landing is not None and len(state.landed) == len(state.landing.plan.changes)
+    return not shown or (solved and state.settings.commits and state.committed is None)
 
 
 async def advance(

@@ -1,4 +1,4 @@
-"""Reading: the user's files as the log keeps them, and back as the snapshot that landing compares with."""
+"""Reading: the user's files as a run holds them, what the log keeps of them, and what has become of them."""
 
 import base64
 import os
@@ -9,22 +9,37 @@ from pathlib import Path
 
 from coder.bodies import StoredFile
 from coder.errors import MachineError
+from coder.listing import listing
 from coder.snapshot import Snapshot, SnapshotFile
 from coder.task import Task
 from coder.workspace import take_snapshot
 
+KEPT_FILES = 200
+KEPT_BYTES = 256 << 10
+"""The log itself keeps the files of a folder up to this size; of a larger one it keeps a listing."""
+
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """What a run read of the user's folder, in the form that the log keeps."""
+    """What a run read of the user's folder."""
 
     files: dict[str, StoredFile] = field(default_factory=dict)
     root: str | None = None
+    listing: str = ""
+    """In place of the files, in the log; empty where the log keeps them."""
     notes: tuple[str, ...] = ()
 
+    @property
+    def kept(self) -> dict[str, StoredFile]:
+        """The files that the log itself keeps."""
+        return {} if self.listing else self.files
 
-def read_workspace(task: Task) -> Read:
+
+def read_workspace(task: Task, *, lands: bool = True) -> Read:
     """Read the task's workspace, if it has one.
+
+    Args:
+        lands: files will be written into it.
 
     Raises:
         UsageError: it can't be read, or holds more than a run reads.
@@ -32,12 +47,19 @@ def read_workspace(task: Task) -> Read:
     """
     if task.workspace is None:
         return Read()
-    snapshot = take_snapshot(task.workspace)
-    _see_writable(snapshot.root)
-    if snapshot.only is not None and snapshot.only in snapshot.files:
+    snapshot = take_snapshot(task.workspace, read=task.read)
+    if lands:
+        _see_writable(snapshot.root)
+    if lands and snapshot.only is not None and snapshot.only in snapshot.files:
         see_replaceable(snapshot.root / snapshot.only)
-    files = {path: _store(file) for path, file in snapshot.files.items()}
-    return Read(files, str(snapshot.root), snapshot.notes)
+    files = {path: store(file) for path, file in snapshot.files.items()}
+    text = "" if is_small(snapshot.files) else listing(snapshot.files)
+    return Read(files, str(snapshot.root), text, snapshot.notes)
+
+
+def is_small(files: Mapping[str, SnapshotFile]) -> bool:
+    """Whether the log keeps these files itself."""
+    return len(files) <= KEPT_FILES and sum(len(file.content) for file in files.values()) <= KEPT_BYTES
 
 
 def snapshot_of(root: str, files: Mapping[str, StoredFile]) -> Snapshot:
@@ -65,17 +87,25 @@ def see_replaceable(path: Path) -> None:
 
 
 def content(stored: StoredFile) -> bytes:
-    """The bytes of a stored file."""
+    """The bytes of a stored file.
+
+    Raises:
+        LookupError: it was listed without its content.
+    """
     if stored.base64 is not None:
         return base64.b64decode(stored.base64)
+    if stored.text is None and stored.sha256 is not None:
+        raise LookupError(f"the content {stored.sha256} stayed in the user's folder and was not read again")
     return (stored.text or "").encode("utf-8")
 
 
-def _store(file: SnapshotFile) -> StoredFile:
+def store(file: SnapshotFile) -> StoredFile:
+    """A file in the form that the log keeps."""
     try:
-        return StoredFile(text=file.content.decode("utf-8"), mode=file.mode)
+        text = file.content.decode("utf-8")
     except UnicodeDecodeError:
         return StoredFile(base64=base64.b64encode(file.content).decode("ascii"), mode=file.mode)
+    return StoredFile.model_construct(text=text, base64=None, mode=file.mode, sha256=file.sha256)
 
 
 def _see_writable(root: Path) -> None:

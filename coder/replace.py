@@ -7,19 +7,21 @@ from collections.abc import Iterable
 from coder.durable import sync_folder, write_all
 
 
-def write_beside(folder: int, name: str, content: bytes, *, mode: int | None, temporary: str) -> None:
+def write_beside(
+    folder: int, name: str, content: bytes, *, mode: int | None, temporary: str, new_mode: int = 0o666
+) -> None:
     """Write durably what is to replace `name` in an open folder, with the mode and owner of the file there.
 
     Args:
         folder: descriptor of the folder.
-        mode: permission bits where there is no file now; None leaves them to the umask.
+        mode: permission bits where there is no file now; None leaves them to the umask, from `new_mode`.
         temporary: name for the content until it is put in place.
 
     Raises:
         OSError: the disk is full or the folder can't be written; nothing is left behind.
     """
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0)
-    descriptor = os.open(temporary, flags, 0o666, dir_fd=folder)
+    descriptor = os.open(temporary, flags, new_mode, dir_fd=folder)
     try:
         try:
             _take_over(descriptor, folder, name, mode)

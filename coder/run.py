@@ -52,6 +52,11 @@ class Run(BaseModel):
     patch: str
     landed: tuple[str, ...]
     """Paths that were written into the user's folder."""
+    commit: str | None
+    """The commit that was made of it, and the branch whose tip it is."""
+    branch: str | None
+    uncommitted: str | None
+    """Why no commit was made, where one was wanted."""
     calls: int
     tokens: Tokens
     cost: float | None

@@ -83,8 +83,24 @@ class Settings(BaseModel):
     """Run what is written as cells of a Jupyter kernel."""
     keep: bool = False
     """Land the best files also when the run was not solved."""
+    apply: bool = True
+    """Write what solves the task into the user's folder; False: only show it."""
+    commit: bool = False
+    """Commit what has landed, when it is solved."""
+    branch: str | None = None
+    """Commit it on this new branch instead, and leave the folder as it is."""
     allow: tuple[str, ...] = ()
     """Paths that run by themselves later (.envrc, workflows, …) which the user has allowed by name."""
+
+    @property
+    def lands(self) -> bool:
+        """Files are written into the user's folder."""
+        return self.apply and self.branch is None
+
+    @property
+    def commits(self) -> bool:
+        """A commit is made of what solves the task."""
+        return self.branch is not None or (self.commit and self.apply)
 
     @field_validator("network")
     @classmethod

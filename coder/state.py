@@ -12,10 +12,14 @@ from coder.bodies import (
     CallIntended,
     CallRetried,
     CallSwitched,
+    CommitMade,
+    CommitRefused,
     FileLanded,
+    FilesChanged,
     FileUndone,
     LandingPlanned,
     LandingRefused,
+    PatchProposed,
     RunResumed,
     RunStarted,
     RunStopped,
@@ -24,6 +28,7 @@ from coder.bodies import (
     parse,
 )
 from coder.events import Event
+from coder.listing import listed
 from coder.message import Message, Outcome
 from coder.models.model import Used
 from coder.settings import Budget, Settings
@@ -60,8 +65,10 @@ class State:
     cost_usd: Decimal = Decimal(0)
     cost_known: bool = True
     exhausted: BudgetReached | None = None
+    proposed: PatchProposed | None = None
     landing: LandingPlanned | None = None
     landed: tuple[str, ...] = ()
+    committed: CommitMade | CommitRefused | None = None
     undone: tuple[str, ...] = ()
     refused: LandingRefused | None = None
     stopped: RunStopped | None = None
@@ -116,7 +123,7 @@ def begin(event: Event) -> State:
         settings=body.settings,
         budget=body.settings.budget,
         model=body.model,
-        files=body.files,
+        files=body.files or listed(body.listing),
         root=body.root,
         seq=event.seq,
         time=event.time,
@@ -161,14 +168,20 @@ def _after(state: State, body: Body) -> State:
             return replace(state, messages=(*state.messages, body.message), pending=())
         case BudgetReached():
             return replace(state, exhausted=body)
+        case FilesChanged():
+            return _changed(state, body)
+        case PatchProposed():
+            return replace(state, proposed=body)
         case LandingPlanned():
             return replace(state, landing=body, landed=(), refused=None)
+        case CommitMade() | CommitRefused():
+            return replace(state, committed=body)
         case FileLanded():
             return replace(state, landed=(*state.landed, body.path))
         case LandingRefused():
             return replace(state, refused=body)
         case FileUndone():
-            return state if body.left else replace(state, undone=(*state.undone, body.path))
+            return state if body.left else _undone(state, body.path)
         case RunStopped():
             return replace(state, stopped=body)
         case RunResumed():
@@ -180,9 +193,31 @@ def _after(state: State, body: Body) -> State:
                 stopped=None,
                 exhausted=None,
                 refused=None,
+                committed=state.committed if isinstance(state.committed, CommitMade) else None,
             )
         case _:
             return state
+
+
+def _undone(state: State, path: str) -> State:
+    """A run that is still at work has taken back a landing that could not be finished."""
+    landed = state.landed
+    if state.stopped is None:
+        landed = tuple(other for other in landed if other != path)
+    return replace(state, landed=landed, undone=(*state.undone, path))
+
+
+def _changed(state: State, body: FilesChanged) -> State:
+    files = {**state.files, **listed(body.listing), **body.files}
+    left = {path: file for path, file in files.items() if path not in body.gone}
+    # What earlier answers have shown was about other files: none of them is the best any more.
+    messages = tuple(
+        message.model_copy(update={"outcome": message.outcome.model_copy(update={"passed": False, "checks": ()})})
+        if message.outcome is not None
+        else message
+        for message in state.messages
+    )
+    return replace(state, files=left, messages=messages, proposed=None, landing=None, landed=())
 
 
 def _answered(state: State, body: CallAnswered) -> State:

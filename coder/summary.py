@@ -1,6 +1,6 @@
 """Summary: the Run that a caller gets, folded from the state."""
 
-from coder.bodies import Limit, RunStopped
+from coder.bodies import CommitMade, CommitRefused, Limit, RunStopped
 from coder.rounds import best_code, samples_used
 from coder.run import Run, Tokens
 from coder.state import State
@@ -9,7 +9,7 @@ from coder.state import State
 def summarize(state: State) -> Run:
     """What is known of a run; one that has not stopped is said to be interrupted."""
     stopped = state.stopped or RunStopped(status="interrupted", reason="it has not ended yet", exit_code=130)
-    best = best_code(state)
+    best, made = best_code(state), state.committed
     least = state.exhausted.least if state.exhausted is not None else None
     outcome = next((m.outcome for m in reversed(state.messages) if m.outcome is not None), None)
     return Run(
@@ -23,8 +23,11 @@ def summarize(state: State) -> Run:
         attempts=sum(1 for message in state.codes if not message.repeats),
         tests=outcome.checks if outcome is not None else (),
         files={path: text for path, text in best.files.items() if text is not None} if best else {},
-        patch=state.landing.patch if state.landing is not None else "",
+        patch=_patch(state),
         landed=state.landed,
+        commit=made.commit if isinstance(made, CommitMade) else None,
+        branch=made.branch if isinstance(made, CommitMade) else None,
+        uncommitted=made.reason if isinstance(made, CommitRefused) else None,
         calls=state.calls,
         tokens=Tokens(
             input=state.input_tokens,
@@ -40,6 +43,12 @@ def summarize(state: State) -> Run:
         error=stopped.error,
         exit_code=stopped.exit_code,
     )
+
+
+def _patch(state: State) -> str:
+    """What has landed, or what would."""
+    shown = state.landing or state.proposed
+    return shown.patch if shown is not None else ""
 
 
 def _limit(state: State) -> Limit:

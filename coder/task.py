@@ -35,3 +35,5 @@ class Task(BaseModel):
     test_files: tuple[TestSource, ...] = ()
     checks: tuple[str, ...] = ()
     """Python statements such as `assert add(2, 3) == 5`."""
+    read: tuple[str, ...] = ()
+    """Globs of files of the workspace that are shown, also where git ignores them, and never written."""

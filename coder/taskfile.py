@@ -39,6 +39,7 @@ def read_task(
     test: str | None,
     test_files: tuple[Path, ...],
     checks: tuple[str, ...],
+    read: tuple[str, ...] = (),
 ) -> Task:
     """The task that the arguments name, checked before anything is called.
 
@@ -64,6 +65,7 @@ def read_task(
         test_command=_command(command),
         test_files=_distinct(sources),
         checks=statements,
+        read=read,
     )
 
 

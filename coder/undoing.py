@@ -1,13 +1,15 @@
 """Undo: take a run's files back, one by one, where nobody has changed them since."""
 
 import os
+import shlex
 from contextlib import AsyncExitStack
 
-from coder.bodies import FileUndone
+from coder.bodies import CommitMade, FileUndone
 from coder.errors import UsageError
 from coder.journal import Journal
 from coder.landing import undo as put_back
 from coder.reading import content
+from coder.state import State
 from coder.store import LeasedLog, SqliteLog, data_folder
 from coder.watch import Unwatched, Watch
 
@@ -32,9 +34,10 @@ async def undo(run: str, *, log: LeasedLog | None = None, watch: Watch | None = 
         except ValueError as error:
             raise UsageError(f"Can't undo {run}: {error}. See the runs with: coder ls") from error
         if state.landing is None:
-            raise UsageError(f"{run} has written no files, so there is nothing to undo.")
+            raise UsageError(f"{run} has written no files, so there is nothing to undo.{_of_commit(state)}")
         plan = state.landing.plan
-        before = {c.path: content(state.files[c.path]) for c in plan.changes if c.before is not None}
+        files = {**state.files, **state.landing.before}
+        before = {c.path: content(files[c.path]) for c in plan.changes if c.before is not None}
         rows: list[FileUndone] = []
 
         async def record(path: str, left: str | None) -> None:
@@ -43,3 +46,11 @@ async def undo(run: str, *, log: LeasedLog | None = None, watch: Watch | None = 
 
         await put_back(plan, before, record)
         return rows
+
+
+def _of_commit(state: State) -> str:
+    """How to take back a commit on a branch of its own."""
+    made = state.committed
+    if not isinstance(made, CommitMade) or made.branch is None:
+        return ""
+    return f"\nIts commit is on the branch {made.branch}: git branch -D {shlex.quote(made.branch)}"

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from math import ceil
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from coder.bodies import StoredFile
 from coder.policy import policy_of
 from coder.redact import Redactor
 from coder.settings import Settings
@@ -17,6 +19,10 @@ from sandbox.contract import OnOutput
 
 if TYPE_CHECKING:
     from sandbox import Kernel
+
+_PAGE = 4096
+_FEW, _LITTLE = 1_000, 8 << 20
+"""Files, and bytes, that the room of every workspace has place for."""
 
 OpenSandbox = Callable[[Policy], AbstractAsyncContextManager[Sandbox]]
 
@@ -91,6 +97,16 @@ class Workbench:
                 self._sandboxes[name] = await stack.enter_async_context(self._open(self.policy))
                 self._stacks[name] = stack
             return self._sandboxes[name]
+
+
+def with_room(policy: Policy, files: Mapping[str, StoredFile]) -> Policy:
+    """A policy whose workspace has as much room beside these files as any other."""
+    held = sum(ceil(len(file.text or file.base64 or "") / _PAGE) * _PAGE for file in files.values())
+    if len(files) <= _FEW and held <= _LITTLE:
+        return policy
+    folders = len({path.rpartition("/")[0] for path in files})
+    more = {"disk_mb": policy.disk_mb + ceil(held / (1 << 20)), "files": policy.files + len(files) + folders}
+    return policy.model_copy(update=more)
 
 
 def open_for(task: Task, settings: Settings) -> tuple[Policy, OpenSandbox]:

@@ -21,6 +21,7 @@ SUMMARIES = {
     "show": "Show each turn of a run: prompt, answer, code, output.",
     "resume": "Go on with a run that stopped, also with raised limits.",
     "undo": "Take back the files that a run wrote.",
+    "export": "Print the patch of a run.",
     "models": "List models, load the catalogue of them, try one.",
     "bench": "Score models and answers on suites of cases.",
     "gate": "Hold a benchmark's report to thresholds and to a baseline.",

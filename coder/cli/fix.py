@@ -23,6 +23,10 @@ def fix(
     hint: Annotated[
         str | None, typer.Option("--hint", metavar="TEXT", help="What you know of the fault.")
     ] = None,
+    read: options.Read = None,
+    apply: options.Apply = True,
+    commit: options.Commit = False,
+    branch: options.Branch = None,
     keep: options.Keep = False,
     allow: options.Allow = None,
     model: options.ModelName = None,
@@ -73,11 +77,15 @@ def fix(
             raise UsageError("Nothing to fix. Give the command that must pass: coder fix -- pytest -q")
         if not path.is_dir():
             raise UsageError(f"There is no folder {path}. Name the one that {command[0]} runs in.")
-        return Task(prompt=_prompt(command, hint), workspace=path, test_command=tuple(command))
+        return Task(prompt=_prompt(command, hint), workspace=path, test_command=tuple(command), read=_globs(read))
 
     raise typer.Exit(solved(context, task, workspace=path))
 
 
+def _globs(read: list[str] | None) -> tuple[str, ...]:
+    return tuple(read or ())
+
+
 def _prompt(command: list[str], hint: str | None) -> str:
-    said = f"`{shlex.join(command)}` fails. Find the fault in the code and mend it, so that it passes."
+    said = f"Make `{shlex.join(command)}` pass.\n\nIt fails. Find the fault in the code, and mend it."
     return f"{said}\n\n{hint}" if hint else said

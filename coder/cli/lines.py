@@ -10,6 +10,9 @@ from coder.bodies import (
     BudgetReached,
     CallRetried,
     CallSwitched,
+    CommitMade,
+    CommitRefused,
+    FilesChanged,
     FileUndone,
     LandingRefused,
     RunResumed,
@@ -46,6 +49,13 @@ def progress(body: Body) -> str | None:
             return f"  · {one_line(body.text)}"
         case LandingRefused():
             return f"  ! not written: {one_line(body.reason)}"
+        case FilesChanged():
+            count = len(body.files) + body.listing.count("\0") + len(body.gone)
+            return f"  · {count} file{_s(count)} changed in your folder meanwhile; it is tried again"
+        case CommitMade(commit=commit, branch=branch):
+            return f"  ✓ commit {commit[:12]} on {one_line(branch) if branch else 'the detached HEAD'}"
+        case CommitRefused():
+            return f"  ! not committed: {one_line(body.reason, width=300)}"
         case FileUndone(left=None):
             return f"  ✓ {one_line(body.path)}"
         case FileUndone():
@@ -67,8 +77,8 @@ def verdict(run: Run, *, attempts: Iterable[str] = ()) -> list[str]:
         lines += [f"  {one_line(line, width=300)}" for line in run.error.splitlines()[:3]]
     if run.status not in ("solved", "unverified") and (failed := _first_failed(run.tests)):
         lines.append(f"  failed   {failed}")
-    if run.landed:
-        lines.append(f"  changed  {diff_stat(run.patch)}")
+    if run.patch and (run.landed or run.status == "solved"):
+        lines.append(f"  {'changed' if run.landed else 'diff   '}  {diff_stat(run.patch)}")
     lines += attempts
     return [*lines, f"  next     {_next(run)}"]
 
@@ -184,6 +194,10 @@ def _next(run: Run) -> str:
             steps.append('give it something to check: --check "assert …" or --test CMD')
     if run.landed:
         steps.append(f"coder undo {run.run_id}")
+    elif run.branch is not None and run.status == "solved":
+        steps.append(f"git switch {run.branch}")
+    elif run.patch and run.status == "solved":
+        steps.append(f"coder resume {run.run_id} --apply")
     return "   ".join(steps)
 
 

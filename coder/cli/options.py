@@ -108,6 +108,19 @@ Allow = Annotated[
     list[str] | None,
     typer.Option("--allow", metavar="PATH", help="Let a file land that runs by itself. Repeatable."),
 ]
+Apply = Annotated[
+    bool,
+    typer.Option("--apply/--no-apply", help="Write what solves it into the folder, or only show the diff."),
+]
+Commit = Annotated[bool, typer.Option("--commit", help="Commit what was written, when its tests pass.")]
+Branch = Annotated[
+    str | None,
+    typer.Option("--branch", metavar="NAME", help="Commit it on a new branch; the folder stays as it is."),
+]
+Read = Annotated[
+    list[str] | None,
+    typer.Option("--read", metavar="GLOB", help="Show these files, ignored ones too; not to be changed."),
+]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
 Jsonl = Annotated[bool, typer.Option("--jsonl", help="Print every event as a line of JSON, as it happens.")]

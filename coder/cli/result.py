@@ -66,9 +66,10 @@ def _so_far(run_id: str | None) -> dict[str, object]:
 
 
 def _shown(run: Run, screen: Screen) -> str:
-    """The diff of what landed, unless the screen has shown it; the code, of a run without a folder."""
+    """The diff of what landed or may, unless the screen has shown it; the code, of a run without a folder."""
     if screen.has_folder:
-        return run.patch if run.landed and not screen.showed_diff else ""
+        wanted = run.landed or run.status == "solved"
+        return run.patch if wanted and not screen.showed_diff else ""
     if run.status not in ("solved", "unverified"):
         return ""
     if len(run.files) == 1:

@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import Annotated
 
 import typer
 
@@ -41,6 +42,12 @@ def resume(
     max_cost: options.MaxCost = None,
     max_call_cost: options.MaxCallCost = None,
     timeout: options.Timeout = None,
+    apply: Annotated[
+        bool | None,
+        typer.Option("--apply/--no-apply", help="Write what solves it into the folder, or only show it."),
+    ] = None,
+    commit: options.Commit = False,
+    branch: options.Branch = None,
     yes: options.Yes = False,
     json: options.Json = False,
     jsonl: options.Jsonl = False,
@@ -55,14 +62,21 @@ def resume(
 
     def start() -> Run:
         config = checked(given_flags(context), flag)
-        work = _resume(run, config=config, price=price, replay=replay, screen=screen)
+        delivery = _delivery(apply, commit=commit, branch=branch)
+        work = _resume(run, config=config, price=price, replay=replay, screen=screen, delivery=delivery)
         return run_until_interrupted(screen.spinning(work), run_id=lambda: screen.run_id)
 
     raise typer.Exit(ended(start, screen, as_json=json, jsonl=jsonl))
 
 
 async def _resume(
-    prefix: str, *, config: Config, price: str | None, replay: Path | None, screen: Screen
+    prefix: str,
+    *,
+    config: Config,
+    price: str | None,
+    replay: Path | None,
+    screen: Screen,
+    delivery: dict[str, object],
 ) -> Run:
     with SqliteLog(data_folder(os.environ)) as log:
         run = await log.resolve(prefix)
@@ -70,6 +84,7 @@ async def _resume(
         screen.watch_model(state.model, has_folder=state.task.workspace is not None)
         changed = config.answering(replay)
         same = not changed
+        changed |= delivery
         answerer = Answerer(
             asked=asked_again(state) if same else config.asked(),
             record=config.record,
@@ -87,6 +102,15 @@ async def _resume(
                 settings=state.settings.model_copy(update=changed) if changed else None,
                 watch=screen,
             )
+
+
+def _delivery(apply: bool | None, *, commit: bool, branch: str | None) -> dict[str, object]:
+    """Where the result is to go from here on; empty where nothing of it was said."""
+    if branch is not None:
+        return {"branch": branch}
+    if commit:
+        return {"apply": True, "commit": True, "branch": None}
+    return {} if apply is None else {"apply": apply, "branch": None}
 
 
 async def _state(log: SqliteLog, run: str) -> State:

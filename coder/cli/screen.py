@@ -11,7 +11,7 @@ import time
 from collections.abc import Awaitable, Sequence
 from typing import Literal, TextIO, TypeVar
 
-from coder.bodies import CallIntended, LandingPlanned, ProgramStarted, RunStarted, parse
+from coder.bodies import CallIntended, LandingPlanned, PatchProposed, ProgramStarted, RunStarted, parse
 from coder.cli import lines
 from coder.cli.ask import ask_human
 from coder.cli.plain import one_line
@@ -64,7 +64,7 @@ class Screen:
                 self._doing = f"{self._model} is writing (call {body.call})"
             case ProgramStarted():
                 self._doing = f"running {one_line(body.what, width=50)}"
-            case LandingPlanned():
+            case LandingPlanned() | PatchProposed():
                 self._show_diff(body.patch)
         if (line := lines.progress(body)) is not None:
             self._tell(line)

@@ -31,6 +31,10 @@ def solve(
     check: Annotated[
         list[str] | None, typer.Option("--check", metavar="CODE", help='"assert f(2) == 4". Repeatable.')
     ] = None,
+    read: options.Read = None,
+    apply: options.Apply = True,
+    commit: options.Commit = False,
+    branch: options.Branch = None,
     keep: options.Keep = False,
     allow: options.Allow = None,
     accept_unverified: Annotated[
@@ -91,6 +95,7 @@ def solve(
             test=test,
             test_files=tuple(test_file or ()),
             checks=tuple(check or ()),
+            read=tuple(read or ()),
         )
 
     raise typer.Exit(solved(context, task, workspace=path))

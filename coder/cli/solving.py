@@ -49,6 +49,8 @@ def solved(context: typer.Context, read_task: Callable[[], Task], *, workspace: 
         settings = config.settings(
             keep=given["keep"], allow=tuple(given["allow"] or ()), replay=given["replay"]
         )
+        delivery = {key: given[key] for key in ("apply", "commit", "branch")}
+        settings = settings.model_copy(update=delivery)
         work = _solve(task, settings=settings, answerer=answerer, screen=screen)
         return run_until_interrupted(screen.spinning(work), run_id=lambda: screen.run_id)
 

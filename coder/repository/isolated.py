@@ -31,8 +31,9 @@ class Git:
     """Git on one repository, while its own GIT_DIR is there."""
 
     repository: Repository
-    folder: Path
     environment: dict[str, str]
+    values: dict[str, str]
+    """Plain values of the configuration, the repository's over the user's."""
 
     def run(
         self, *arguments: str, stdin: bytes = b"", cwd: Path | None = None, index: Path | None = None
@@ -66,11 +67,25 @@ def isolated(repository: Repository) -> Iterator[Git]:
         (folder / "HEAD").write_text("ref: refs/heads/none\n")
         _take_over(repository.common_dir / "info" / "exclude", folder / "info" / "exclude")
         _take_over(repository.git_dir / "info" / "sparse-checkout", folder / "info" / "sparse-checkout")
+        _take_over(repository.common_dir / "info" / "attributes", folder / "info" / "attributes")
         for shared in repository.git_dir.glob("sharedindex.*"):  # of a split index
             (folder / shared.name).symlink_to(shared)
         values = user_values(repository) | own_values(repository)
         (folder / "config").write_text(_config(values), encoding="utf-8", errors="surrogateescape")
-        yield Git(repository, folder, _environment(repository, folder))
+        yield Git(repository, _environment(repository, folder), values)
+
+
+def refs_environment(repository: Repository) -> dict[str, str]:
+    """For reading and moving the repository's own references, which needs its own GIT_DIR.
+
+    Its configuration is read then; but of what that names, these commands would start only the hook of a
+    transaction, and that is overruled.
+    """
+    overruled = {"core.hooksPath": os.devnull, "core.fsmonitor": "false", "gc.auto": "0"}
+    numbered = {f"GIT_CONFIG_KEY_{i}": key for i, key in enumerate(overruled)}
+    numbered |= {f"GIT_CONFIG_VALUE_{i}": value for i, value in enumerate(overruled.values())}
+    named = {"GIT_DIR": str(repository.git_dir), "GIT_CONFIG_COUNT": str(len(overruled))}
+    return closed_environment() | named | numbered
 
 
 def run_git(arguments: Sequence[str], *, environment: dict[str, str], stdin: bytes = b"", cwd: Path) -> bytes:
@@ -81,7 +96,7 @@ def run_git(arguments: Sequence[str], *, environment: dict[str, str], stdin: byt
     """
     try:
         done = subprocess.run(
-            [_program(), *arguments],
+            [git_program(), *arguments],
             env=environment,
             cwd=cwd,
             input=stdin,
@@ -127,7 +142,12 @@ def _environment(repository: Repository, folder: Path) -> dict[str, str]:
     }
 
 
-def _program() -> str:
+def git_program() -> str:
+    """Where git is.
+
+    Raises:
+        GitFailed: it isn't on this machine.
+    """
     found = shutil.which("git", path=closed_environment()["PATH"])
     if found is None:
         raise GitFailed("There is no git on this machine.")

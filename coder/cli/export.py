@@ -1,0 +1,42 @@
+"""`coder export`: the patch of a run, as `git apply` and `patch -p1` take it."""
+
+import asyncio
+import os
+
+import typer
+
+from coder.cli.show import RunId
+from coder.diff import unified_diff
+from coder.errors import UsageError
+from coder.reading import content
+from coder.rounds import best_code
+from coder.state import State, fold_all
+from coder.store import SqliteLog, data_folder
+
+
+def export(run: RunId) -> None:
+    """Print the patch of a run: what it has written, or what it would write."""
+    typer.echo(_patch(asyncio.run(_state(run))), nl=False)
+
+
+async def _state(prefix: str) -> State:
+    with SqliteLog(data_folder(os.environ)) as log:
+        return fold_all(await log.read(await log.resolve(prefix)))
+
+
+def _patch(state: State) -> str:
+    shown = state.landing or state.proposed
+    if shown is not None:
+        return shown.patch
+    best = best_code(state)
+    if best is None:
+        raise UsageError(f"{state.run} has made no files yet. See it with: coder show {state.run}")
+    try:
+        before = {path: content(state.files[path]) if path in state.files else None for path in best.files}
+    except LookupError as error:
+        raise UsageError(
+            f"{state.run} was not solved, and what it read of a folder so large was not kept. "
+            f"See its answers with: coder show {state.run}"
+        ) from error
+    after = {path: text.encode() if text is not None else None for path, text in best.files.items()}
+    return unified_diff(before, after)

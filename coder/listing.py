@@ -1,0 +1,26 @@
+"""A listing: what the log keeps of a large folder's files, whose contents stay where they are.
+
+One text for all of them, so that the log stores the same folder once, however many runs begin there.
+"""
+
+from collections.abc import Mapping
+
+from coder.bodies import StoredFile
+from coder.snapshot import SnapshotFile
+
+_END = "\0"
+"""Of an entry: no path holds it."""
+
+
+def listing(files: Mapping[str, SnapshotFile]) -> str:
+    """`MODE SHA256 PATH` of each file, by path; the mode in octal."""
+    return "".join(f"{file.mode:o} {file.sha256} {path}{_END}" for path, file in sorted(files.items()))
+
+
+def listed(text: str) -> dict[str, StoredFile]:
+    """The files of a listing, by path, without their contents."""
+    files = {}
+    for entry in text.split(_END)[:-1]:
+        mode, sha256, path = entry.split(" ", 2)
+        files[path] = StoredFile.model_construct(text=None, base64=None, mode=int(mode, 8), sha256=sha256)
+    return files
