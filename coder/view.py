@@ -16,9 +16,7 @@ _FILE_BUDGET = 24_000
 """Characters of the user's files that are quoted; more drowns a small model and costs a large one."""
 
 
-def coder_view(
-    state: State, target: Target, turn: Round, *, form: EditFormat = "whole"
-) -> list[ChatMessage]:
+def coder_view(state: State, target: Target, turn: Round, *, form: EditFormat = "whole") -> list[ChatMessage]:
     """The conversation that asks for code: a first attempt, or a repair of the code that failed.
 
     Args:
