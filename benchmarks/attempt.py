@@ -46,6 +46,8 @@ class Attempt(BaseModel):
     """A whole module, a script, or a unified diff."""
     error: str | None = None
     """Why there is no answer: the solver failed. It is judged as an empty one."""
+    unpaid: bool = False
+    """What all attempts may cost left no room for one call of it: it was not made, and is not judged."""
     exit_code: int = 0
     """Of such a failure: 4 for the model, 5 for the machine. Several in a row end the run, to be resumed."""
     run_id: str | None = None

@@ -3,6 +3,7 @@
 import hashlib
 import os
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated
 
@@ -26,6 +27,7 @@ from coder.cli.screen import Screen
 from coder.config import Loaded, load
 from coder.configfile import user_file
 from coder.errors import UsageError
+from coder.models.purse import Purse, Pursed
 from coder.store import SqliteLog
 
 
@@ -119,7 +121,7 @@ def run(
             plan.chosen,
             plan.settings,
             workers or default_workers(),
-            max_cost_usd=max_cost,
+            purse=Purse(Decimal(str(max_cost))) if max_cost is not None else None,
             independent=one_shot,
             include_weaker=include_weaker,
         )
@@ -180,5 +182,6 @@ async def _work(
     answers: Path | None,
 ) -> tuple[Report, str]:
     async with opened(answerer, screen.note) as model:
-        solver = ModelSolver(model, plan.settings, log=log)
+        paid = model if session.purse is None else Pursed(model, session.purse)
+        solver = ModelSolver(paid, plan.settings, log=log)
         return await session.work(log, plan.started(model.name), plan.jobs(solver), progress, answers)

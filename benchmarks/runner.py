@@ -58,7 +58,7 @@ async def run_jobs(
 
     Args:
         jobs: taken one by one, as workers come free: there may be any number of them.
-        max_cost_usd: of the whole run; no attempt begins once it is spent.
+        max_cost_usd: of the whole run; no attempt begins once it is spent, or had no room for a call.
         on_judged: called with each sample that is judged now.
 
     Returns:
@@ -79,6 +79,9 @@ async def run_jobs(
                 reason = "cost"
                 return
             attempt = await job.attempt()
+            if attempt.unpaid:
+                reason = "cost"
+                return
             if faults.hold_back(job, attempt):
                 continue
             for held, faulty in faults.release():

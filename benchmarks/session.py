@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 
 from benchmarks.answers import write_answers
@@ -18,6 +19,7 @@ from benchmarks.runlog import BenchStarted, RunLog
 from benchmarks.runner import Job, run_jobs
 from benchmarks.scoring import make_report
 from benchmarks.suite import Suite
+from coder.models.purse import Purse
 from coder.settings import Settings
 from coder.store import SqliteLog, data_folder, new_run_id
 
@@ -38,7 +40,8 @@ class Session:
     suite: Suite
     settings: Settings
     workers: int
-    max_cost_usd: float | None = None
+    purse: Purse | None = None
+    """What all attempts are paid from, over all starts."""
     independent: bool = True
     """Samples are drawn alike and apart, so that pass@k makes sense."""
     include_weaker: bool = False
@@ -47,6 +50,8 @@ class Session:
     run: str = ""
     """Its id, once it has begun."""
     resumes: bool = False
+    logged: bool = False
+    """The log knows the run, so that it can be gone on with."""
 
     def begin(self, resume: str | None) -> None:
         """Go on with a run, or take a new id."""
@@ -79,6 +84,9 @@ class Session:
                 _see_that_it_is_the_same(self.run, record.started, started)
             else:
                 await record.begin(started)
+            if self.purse is not None:
+                self.purse.spent = Decimal(str(sum(one.cost_usd or 0.0 for one in record.usage)))
+            self.logged = True
             progress.begin(record)
             judge = await stack.enter_async_context(
                 open_judge(
@@ -94,7 +102,7 @@ class Session:
                 judge,
                 record,
                 workers=self.workers,
-                max_cost_usd=self.max_cost_usd,
+                max_cost_usd=float(self.purse.usd) if self.purse is not None else None,
                 on_judged=progress.count,
             )
             await record.end(reason)

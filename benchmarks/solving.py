@@ -31,6 +31,7 @@ class ModelSolver:
             task = _task(case, Path(folder) / "repository")
             run = await solve(task, settings=settings, model=self._model, log=self._log)
         return Attempt(
+            unpaid=run.limit == "shared" and run.tokens.input == 0,
             text=run.patch if case.kind == "repository" else _module(run),
             error=run.error,
             exit_code=run.exit_code if run.error is not None else 0,

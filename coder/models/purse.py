@@ -1,5 +1,6 @@
 """Purse: what several runs may spend together. Each call is reserved before it is made, whoever makes it."""
 
+import asyncio
 from collections.abc import Callable, Sequence
 from decimal import Decimal
 
@@ -11,33 +12,52 @@ from coder.usage import Used
 
 
 class Purse:
-    """US dollars for several runs of one process. What is reserved counts as spent until it is known."""
+    """US dollars for several runs in one event loop. What is reserved counts as spent until it is known."""
 
     def __init__(self, usd: Decimal, *, spent: Decimal = Decimal(0)) -> None:
         """Take the most that may be spent, and what has been before."""
         self.usd = usd
         self.spent = spent
-        self.was_empty = False
-        """A call was refused."""
         self._reserved = Decimal(0)
+        self._waiting: list[asyncio.Future[None]] = []
 
-    def reserve(self, usd: Decimal) -> None:
-        """Keep so much for one call, or, with 0, for another try of one.
+    async def reserve(self, usd: Decimal) -> None:
+        """Keep so much for one call; wait where other calls may give back what they don't use.
 
         Raises:
-            PurseEmpty: there isn't as much left.
+            PurseEmpty: there isn't as much left, whatever they give back.
         """
-        if self.spent + self._reserved + usd > self.usd:
-            self.was_empty = True
-            raise PurseEmpty(
-                f"the next call could go over the ${self.usd} of all runs together (${self.spent:.4f} used)"
-            )
+        while self.spent + self._reserved + usd > self.usd:
+            if self.spent + usd > self.usd:
+                raise self._empty()
+            given_back: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._waiting.append(given_back)
+            await given_back
         self._reserved += usd
+
+    def lose(self, usd: Decimal) -> None:
+        """A call that goes on has used so much in vain.
+
+        Raises:
+            PurseEmpty: what is reserved, for this call and for others, is more than what is left.
+        """
+        self.spent += usd
+        if self.spent + self._reserved > self.usd:
+            raise self._empty()
 
     def settle(self, reserved: Decimal, used: Decimal) -> None:
         """A call has ended: what it used takes the place of what it had reserved."""
         self._reserved -= reserved
         self.spent += used
+        waiting, self._waiting = self._waiting, []
+        for given_back in waiting:
+            if not given_back.done():
+                given_back.set_result(None)
+
+    def _empty(self) -> PurseEmpty:
+        return PurseEmpty(
+            f"the next call could go over the ${self.usd} of all runs together (${self.spent:.4f} used)"
+        )
 
 
 class Pursed:
@@ -82,14 +102,13 @@ class Pursed:
             raise PurseEmpty(
                 f"the price of {self.name} is unknown, and a limit is set on the cost of all runs"
             )
-        self._purse.reserve(reserved)
+        await self._purse.reserve(reserved)
         used = reserved  # whoever is cut off in the middle may have to pay for all of it
 
         async def tell(event: Retry | Switch) -> None:
-            self._purse.spent += _cost(event.lost)
             if on_retry is not None:
                 await on_retry(event)
-            self._purse.reserve(Decimal(0))
+            self._purse.lose(_cost(event.lost))
 
         try:
             answer = await self._model.answer(

@@ -1,0 +1,49 @@
+"""`coder bench run --max-cost`: what all attempts may cost together."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.coder.cli.console import Console
+from tests.faulty_endpoint import faulty_endpoint, says
+
+CASES = [
+    {
+        "id": f"c/{i}",
+        "prompt": f"def f{i}(n):\n    '''n'''\n",
+        "entry_point": f"f{i}",
+        "test": "def check(candidate):\n    assert candidate(5) == 5\n",
+        "canonical_solution": "    return n\n",
+    }
+    for i in range(4)
+]
+
+
+@pytest.fixture
+def console(tmp_path: Path) -> Console:
+    """With suite.jsonl: four cases."""
+    (tmp_path / "suite.jsonl").write_text("".join(json.dumps(one) + "\n" for one in CASES))
+    return Console(tmp_path)
+
+
+def test_a_limit_of_cost_holds_to_the_last_call_of_all_workers_and_more_goes_on(console: Console) -> None:
+    # A call may give 4,096 tokens, so that it reserves $0.4096 at $100 a million; it uses two, $0.0002.
+    words = ("--one-shot", "-w", "4", "--price", "0,100", "--json", "-m", "toy")
+
+    with faulty_endpoint(says("    return n", " + 0\n")) as server:
+        limited = console.run(
+            "bench", "run", "suite.jsonl", "--base-url", server.url, "--max-cost", "0.4099", *words
+        )
+        calls, most_at_once = len(server.requests), server.most_busy
+        run = re.findall("bench_[0-9a-z]+", limited.err)[0]
+        more = console.run(
+            "bench", "run", "--resume", run, "--base-url", server.url, "--max-cost", "10", *words
+        )
+
+    first, second = json.loads(limited.out), json.loads(more.out)
+    assert (limited.code, calls, most_at_once) == (3, 2, 1)
+    assert [len(report["verdicts"]) for report in (first, second)] == [2, 4]
+    assert first["cost_usd"] == pytest.approx(0.0004)
+    assert (more.code, len(server.requests)) == (0, 4)
