@@ -4,6 +4,7 @@ import re
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
 
 from coder.bodies import StoredFile
@@ -76,10 +77,10 @@ def is_test(path: str) -> bool:
 def decides(path: str, task: Task, target: Target) -> bool:
     """Whether a path has a say in what passes, so that an answer may not write it.
 
-    Given tests, always; with a test command also new tests, pytest's settings and what starts with Python.
+    Given tests and what was only to be read, always; with a test command also new tests, pytest's settings and what starts with Python.
     """
     parts = PurePosixPath(path).parts
-    if "/".join(parts) in target.tests:
+    if "/".join(parts) in target.tests or any(fnmatchcase(path, glob) for glob in task.read):
         return True
     name = parts[-1]
     settings = name in _TEST_SETTINGS | _STARTS_BY_ITSELF or name.endswith(".pth")
@@ -143,11 +144,13 @@ def _path(
         return under_test
     sources = {p: f.text for p, f in files.items() if p.endswith(".py") and not is_test(p) and f.text}
     for path, text in sources.items():
-        if names and set(names) <= defined_names(text):
+        # Parsing all of a large folder would take minutes: most files don't hold the words.
+        if names and all(name in text for name in names) and set(names) <= defined_names(text):
             return path
     return _named(task.prompt, sources) or DEFAULT_PATH
 
 
 def _named(prompt: str, sources: Mapping[str, str | None]) -> str | None:
     """The user's file that the prompt names."""
-    return next((path for path in sources if re.search(rf"(?<![\w/]){re.escape(path)}\b", prompt)), None)
+    there = (path for path in sources if path in prompt)
+    return next((path for path in there if re.search(rf"(?<![\w/]){re.escape(path)}\b", prompt)), None)
