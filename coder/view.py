@@ -3,6 +3,10 @@
 from collections.abc import Mapping
 
 from coder.bodies import StoredFile
+from coder.context.guidance import guidance, is_guidance
+from coder.context.looking import FILE_BUDGET, texts_of
+from coder.context.quoting import fenced, shown_path
+from coder.context.survey import Survey
 from coder.edits.asking import quoted, repair_of_edits
 from coder.message import Message
 from coder.models.model import ChatMessage
@@ -12,23 +16,28 @@ from coder.settings import EditFormat
 from coder.state import State
 from coder.target import Target
 
-_FILE_BUDGET = 24_000
-"""Characters of the user's files that are quoted; more drowns a small model and costs a large one."""
+_FAILURE_TOKENS = 2_000
+"""Of the lines that a failure names in a repository of which only a part is shown."""
 
 
-def coder_view(state: State, target: Target, turn: Round, *, form: EditFormat = "whole") -> list[ChatMessage]:
+def coder_view(
+    state: State, target: Target, turn: Round, *, survey: Survey | None = None, form: EditFormat = "whole"
+) -> list[ChatMessage]:
     """The conversation that asks for code: a first attempt, or a repair of the code that failed.
 
     Args:
+        survey: what is shown of a repository that can't be quoted in full.
         form: the form in which changes are asked for.
     """
     system = "coder" if form == "whole" else f"edit-{form}"
     messages = [
         ChatMessage(role="system", content=prompt(system)),
-        ChatMessage(role="user", content=_task(state, target, form=form)),
+        ChatMessage(
+            role="user", content=_task(state, target, survey, form=form), images=state.task.pictures
+        ),
     ]
     if turn.previous is not None and state.outcome is not None:
-        said = state.outcome.feedback
+        said = state.outcome.feedback + _places(state, turn.previous, survey)
         if form == "whole":
             shown, asked = _fenced(turn.previous.files, target), prompt("repair").format(feedback=said)
         else:
@@ -40,21 +49,21 @@ def coder_view(state: State, target: Target, turn: Round, *, form: EditFormat = 
     return messages
 
 
-def planner_view(state: State, target: Target) -> list[ChatMessage]:
+def planner_view(state: State, target: Target, *, survey: Survey | None = None) -> list[ChatMessage]:
     """The conversation that asks for a plan."""
     return [
         ChatMessage(role="system", content=prompt("planner")),
-        ChatMessage(role="user", content=_task(state, target)),
+        ChatMessage(role="user", content=_task(state, target, survey), images=state.task.pictures),
     ]
 
 
-def _task(state: State, target: Target, *, form: EditFormat = "whole") -> str:
+def _task(state: State, target: Target, survey: Survey | None, *, form: EditFormat = "whole") -> str:
     plan = next((message for message in reversed(state.messages) if message.kind == "plan"), None)
     names = ", ".join(f"`{name}`" for name in target.names)
     return prompt("task" if form == "whole" else "change").format(
         task=state.task.prompt.strip(),
         plan=_plan(plan),
-        files=_files(state.files, target),
+        files=_files(state.files, target) if survey is None else _repository(state, target, survey),
         tests=_tests(state),
         path=target.path,
         names=f" It must define {names}." if names else "",
@@ -76,21 +85,47 @@ def _tests(state: State) -> str:
 def _files(files: Mapping[str, StoredFile], target: Target) -> str:
     """The user's text files, those that the task depends on first, as far as the budget goes."""
     order = sorted(files, key=lambda path: (path != target.path, path not in target.tests, path))
-    parts: list[str] = []
-    left = _FILE_BUDGET
-    for path in order:
-        text = files[path].text
-        if text is None:
+    texts = {path: text for path in order if (text := files[path].text) is not None}
+    parts = [_guidance(texts, target)]
+    left = FILE_BUDGET
+    for path, text in texts.items():
+        if is_guidance(path):
             continue
         if len(text) <= left:
-            parts.append(f"\n`{path}`:\n```\n{text.rstrip()}\n```\n")
+            parts.append(f"\n{shown_path(path)}:\n{fenced(text.rstrip())}\n")
             left -= len(text)
         else:
-            parts.append(f"\n`{path}` is there too ({len(text)} characters, not shown).\n")
+            parts.append(f"\n{shown_path(path)} is there too ({len(text)} characters, not shown).\n")
             left -= 100
         if left <= 0:
             break
     return "".join(parts)
+
+
+def _repository(state: State, target: Target, survey: Survey) -> str:
+    """What is shown of files that can't all be quoted."""
+    shown = f"\n\n{prompt('map')}\n{fenced(survey.map)}\n" if survey.map else ""
+    notes = _guidance(texts_of(state), target)
+    return "\n" + prompt("repository").format(
+        count=len(state.files), guidance=f"\n{notes}" if notes else "", files=f"\n{survey.files}", map=shown
+    )
+
+
+def _guidance(texts: Mapping[str, str], target: Target) -> str:
+    """What the repository says to whoever works in it."""
+    notes = guidance(texts, target.path)
+    return "".join(
+        f"\n{prompt('guidance').format(path=shown_path(path))}\n{fenced(text)}\n"
+        for path, text in notes.items()
+    )
+
+
+def _places(state: State, previous: Message, survey: Survey | None) -> str:
+    """The lines that a failure names, of files that neither the task's part nor the answer shows."""
+    if survey is None or state.outcome is None:
+        return ""
+    texts = {path: text for path, text in texts_of(state).items() if path not in previous.files}
+    return survey.around(state.outcome.feedback, texts, budget=_FAILURE_TOKENS)
 
 
 def _fenced(files: Mapping[str, str | None], target: Target) -> str:

@@ -18,6 +18,7 @@ from sandbox import Policy, Sandbox, open_sandbox
 from sandbox.contract import OnOutput
 
 if TYPE_CHECKING:
+    from coder.context.survey import Survey
     from sandbox import Kernel
 
 _PAGE = 4096
@@ -41,6 +42,8 @@ class Workbench:
         self.policy = policy
         self.redactor = redactor
         self.on_output = on_output
+        self.survey: Survey | None = None
+        """What of the repository is shown to models, once it was chosen."""
         self._open = open_sandbox
         self._stacks: dict[str, AsyncExitStack] = {}
         self._sandboxes: dict[str, Sandbox] = {}

@@ -1,5 +1,6 @@
 """Coder: asks the model for changes, and asks again (at most twice) when the answer's form is off."""
 
+from coder.context.looking import survey_of
 from coder.edits.answer import Answered, read_answer
 from coder.edits.asking import quoted
 from coder.edits.choice import edit_format
@@ -32,7 +33,7 @@ class Coder:
         target = find_target(state.task, state.files)
         upcoming = next_round(state)
         form = edit_format(state, target)
-        view = coder_view(state, target, upcoming, form=form)
+        view = coder_view(state, target, upcoming, survey=await survey_of(turn), form=form)
         answered, text = await self._ask(turn, view, target, upcoming)
         before = upcoming.previous.files if upcoming.previous is not None else {}
         files = {**before, **answered.files} if answered.files else {}

@@ -2,6 +2,7 @@
 
 import re
 
+from coder.context.looking import survey_of
 from coder.message import Message
 from coder.models.model import Sampling
 from coder.state import State
@@ -28,7 +29,8 @@ class Planner:
             seed=state.settings.seed,
             max_tokens=min(_PLAN_TOKENS, state.settings.max_answer_tokens),
         )
-        text = await turn.ask(planner_view(state, find_target(state.task, state.files)), sampling=sampling)
+        target = find_target(state.task, state.files)
+        text = await turn.ask(planner_view(state, target, survey=await survey_of(turn)), sampling=sampling)
         return Message(author=self.name, kind="plan", sample=1, attempt=1, text=text)
 
 

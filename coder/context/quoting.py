@@ -1,0 +1,28 @@
+"""Text of a repository as it stands in a prompt: it can't end its own quotation, nor pose as our words."""
+
+import re
+
+from coder.printable import printable
+
+_TICKS = re.compile(r"`{3,}")
+_LONGEST_PATH = 300
+_UNTOLD = re.compile(r"[`\r\n\t\u2028\u2029\x85]")
+
+
+def fenced(text: str, language: str = "") -> str:
+    """A text in a fence that is longer than every fence in it."""
+    longest = max((len(ticks) for ticks in _TICKS.findall(text)), default=2)
+    fence = "`" * (longest + 1)
+    return f"{fence}{language}\n{text}\n{fence}"
+
+
+def shown_path(path: str) -> str:
+    """A file's name on one line, in backticks, with what could be taken for more than a name made visible."""
+    plain = printable(_UNTOLD.sub(lambda found: f"\\x{ord(found[0]):02x}", path))
+    return f"`{plain if len(plain) <= _LONGEST_PATH else plain[:_LONGEST_PATH] + '…'}`"
+
+
+def tokens(text: str) -> int:
+    """About how many tokens a text has: code has some three characters a token, other scripts fewer."""
+    plain = len(text) if text.isascii() else sum(character.isascii() for character in text)
+    return plain // 3 + 2 * (len(text) - plain) + 1

@@ -1,0 +1,80 @@
+"""Places that texts name: what is found, what is too unclear, and how long it may take."""
+
+from time import process_time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from coder.context.facts import Facts
+from coder.context.places import Place, Places
+
+PATHS = ("src/shop/cart.py", "src/shop/__init__.py", "src/shop/price.py", "tests/test_cart.py", "web/app.ts")
+PATHS += ("a/same.py", "b/same.py", "pkg/Main.java", "lib.rs")
+FACTS = {
+    "src/shop/cart.py": Facts("Cart:3 add_item:9 total:12"),
+    "src/shop/price.py": Facts("rounded:5 total:8"),
+}
+
+
+@pytest.fixture
+def places() -> Places:
+    return Places(PATHS, FACTS)
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ('File "/tmp/w/src/shop/cart.py", line 12, in total', Place("src/shop/cart.py", 12)),
+        ("src/shop/cart.py:12: AssertionError", Place("src/shop/cart.py", 12)),
+        ("FAILED tests/test_cart.py::test_total - assert", Place("tests/test_cart.py")),
+        ("see ./src/shop/price.py.", Place("src/shop/price.py")),
+        ("at Object.<anonymous> (/w/web/app.ts:7:13)", Place("web/app.ts", 7)),
+        ("at shop.Main.run(Main.java:41)", Place("pkg/Main.java", 41)),
+        ("  --> lib.rs:3:5", Place("lib.rs", 3)),
+        ("web\\app.ts(4,2): error TS2322", Place("web/app.ts", 4)),
+        ("the module shop.price is wrong", Place("src/shop/price.py")),
+        ("shop.cart.add_item drops one", Place("src/shop/cart.py", 9)),
+        ("`rounded` rounds down", Place("src/shop/price.py", 5)),
+        ("add_item drops one", Place("src/shop/cart.py", 9)),
+        ("call rounded(1)", Place("src/shop/price.py", 5)),
+    ],
+)
+def test_a_place_is_found(places: Places, text: str, place: Place) -> None:
+    assert place in places.named(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "same.py fails",
+        "the total is rounded",
+        "e.g. this",
+        "see https://example.org/page.html",
+        "../../etc/passwd",
+    ],
+)
+def test_what_could_mean_several_files_or_none_is_no_place(places: Places, text: str) -> None:
+    assert places.named(text) == []
+
+
+def test_a_folder_before_the_name_makes_it_clear(places: Places) -> None:
+    assert places.named("/work/b/same.py:2") == [Place("b/same.py", 2)]
+
+
+@given(st.text())
+def test_any_text_can_be_read(text: str) -> None:
+    Places(PATHS, FACTS).named(text)
+
+
+@pytest.mark.parametrize("piece", ["a.b/", "x:1", '", line ', "a.py ", "`", "../", "A_b(", "é"])
+def test_long_texts_take_no_longer_than_their_length(places: Places, piece: str) -> None:
+    short, long = piece * (16_000 // len(piece)), piece * (256_000 // len(piece))
+
+    begin = process_time()
+    places.named(short)
+    middle = process_time()
+    places.named(long)
+    end = process_time()
+
+    assert end - middle < 16 * 8 * (middle - begin) + 1.0
