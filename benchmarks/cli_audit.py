@@ -8,19 +8,29 @@ import typer
 
 from benchmarks.cli_ends import default_workers
 from benchmarks.cli_grade import Scoring
+from benchmarks.examined import Examination, examination_lines, examine
+from benchmarks.judge.judge import open_judge
 from benchmarks.report import Report, write_report
 from benchmarks.reports.inert import line
 from benchmarks.session import Session, open_log
+from benchmarks.suites.load import load_suite
+from benchmarks.written import write_text
 from coder.cli import options
+from coder.cli.interrupt import run_until_interrupted
 from coder.config import load
 from coder.configfile import user_file
+from coder.settings import Settings
+from coder.store import data_folder
 
 
 def audit(
     suite: Annotated[str, typer.Argument(metavar="SUITE", help="A suite's name, file or folder.")],
     samples: Annotated[
-        Path, typer.Option("--samples", metavar="FILE", help="samples.jsonl, folder, predictions.")
-    ],
+        Path | None,
+        typer.Option(
+            "--samples", metavar="FILE", help="samples.jsonl, folder, predictions; without, the suite itself."
+        ),
+    ] = None,
     workers: Annotated[
         int | None, typer.Option("--workers", "-w", metavar="N", min=1, help="Samples judged at once.")
     ] = None,
@@ -34,22 +44,50 @@ def audit(
 ) -> None:
     """Judge anyone's answers again, and name what tampers, overfits or depends on state.
 
+    Without answers it looks at the suite itself: how strong verdicts on each case are, that the case's own
+    answer passes, and that a repository without any patch fails.
+
     An answer overfits when it passed and differs from the case's own answer on fresh inputs, made from
     those of the tests. That stands beside its verdict and changes nothing of it. Exit code 1 where something
     was named.
     """
     flags = {"sandbox": sandbox, "python": python}
     settings = load(flags, environ=os.environ, user_file=user_file(), workspace=None).config.settings()
+    if samples is None:
+        _examine(suite, settings, workers or default_workers(), out=out, as_json=json)
+        return
     with open_log() as log:
         scoring = Scoring(suite, samples, settings, audited=True)
         session = Session(scoring.suite, settings, workers or default_workers())
         session.begin(None)
         report, _ = scoring.work(session, log, "audit", quiet=quiet or json)
-    if out is not None:
-        write_report(report, out)
     found = _findings(report)
     typer.echo(report.model_dump_json() if json else "\n".join(_lines(report, found)))
+    if out is not None:  # last: what can't be written is on the screen by then
+        write_report(report, out)
     if any(found.values()):
+        raise typer.Exit(1)
+
+
+def _examine(named: str, settings: Settings, workers: int, *, out: Path | None, as_json: bool) -> None:
+    """Look at the suite itself."""
+    suite = load_suite(named)
+
+    async def work() -> Examination:
+        async with open_judge(
+            suite,
+            backend=settings.backend,
+            python=settings.python,
+            memory_mb=settings.memory_mb,
+            cache=data_folder(os.environ) / "bench" / "modes",
+        ) as judge:
+            return await examine(judge, suite, workers=workers)
+
+    found = run_until_interrupted(work(), run_id=lambda: None)
+    typer.echo(found.model_dump_json() if as_json else "\n".join(examination_lines(found, suite)))
+    if out is not None:
+        write_text(out, found.model_dump_json(indent=1) + "\n")
+    if not all(one.sound for one in found.cases):
         raise typer.Exit(1)
 
 
@@ -73,6 +111,8 @@ def _lines(report: Report, found: dict[str, list[str]]) -> list[str]:
         f"{report.suite}: {report.outcomes.get('passed', 0):,} of {report.samples:,} samples pass; "
         f"{looked_at:,} of them were compared on fresh inputs"
     ]
+    if looked_at < report.outcomes.get("passed", 0):
+        lines.append("  (compared are functions that are judged apart from their tests, and keep no state)")
     for kind, about in found.items():
         lines.append(f"  {kind}  {len(about):,}")
         lines += [f"    {line(one)}" for one in about]

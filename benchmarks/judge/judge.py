@@ -41,6 +41,15 @@ _REOPENINGS = 3
 """Of the sandboxes, for one sample; candidates that break them again and again are to blame themselves."""
 
 
+@dataclass(frozen=True, slots=True)
+class Known:
+    """Of a case: how strong verdicts on it are (None: it judges nobody), why not stronger, its own answer."""
+
+    strength: Strength | None
+    reason: str
+    good: str | None
+
+
 class Judge:
     """Made by `open_judge`. Any number of samples may be judged at once."""
 
@@ -84,6 +93,13 @@ class Judge:
         share = f"{found.differing} of {found.inputs} fresh inputs differ: {found.example}"
         detail = one_line(share) if found.overfits else ""
         return verdict.model_copy(update={"overfits": found.overfits, "detail": detail})
+
+    async def way(self, case: Case) -> Known:
+        """What is known of a case before anybody is judged by it."""
+        way = await self._way(case)
+        if isinstance(way, Verdict):
+            return Known(strength=None, reason=way.detail, good=None)
+        return Known(strength=way.strength, reason=way.reason, good=way.good)
 
     @property
     def isolation(self) -> str:
@@ -209,20 +225,22 @@ class _Way:
     judge: Callable[[Pair, str, int], Awaitable[Judged]]
     good: str | None
     """An answer that is known to be right."""
+    reason: str = ""
+    """Why verdicts aren't stronger."""
 
 
 def _function(case: FunctionCase, mode: Mode) -> _Way:
     async def judge(pair: Pair, code: str, sample: int) -> Judged:
         return await judge_function(pair, case, code, mode, sample=sample)
 
-    return _Way(case.id, mode.strength, judge, canonical_module(case))
+    return _Way(case.id, mode.strength, judge, canonical_module(case), mode.reason)
 
 
 def _repository(case: RepositoryCase, mode: RepositoryMode, opened: Open) -> _Way:
     async def judge(pair: Pair, code: str, sample: int) -> Judged:
         return await judge_repository(pair.candidate, opened, case, code, mode, sample=sample)
 
-    return _Way(case.id, mode.strength, judge, case.gold_patch)
+    return _Way(case.id, mode.strength, judge, case.gold_patch, mode.reason)
 
 
 def _script(case: ScriptCase) -> _Way:
