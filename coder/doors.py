@@ -10,7 +10,7 @@ from coder.delivery import deliver, see_committable
 from coder.errors import CoderError, MachineError, UsageError
 from coder.journal import Journal
 from coder.loop import Team, advance
-from coder.models.casting import Asked, open_casting, resolve_casting
+from coder.models.casting import Asked, open_casting, resolve_casting, see_that_all_see
 from coder.models.model import Model
 from coder.models.recorded import Recorded
 from coder.preflight import prepare
@@ -64,7 +64,7 @@ async def solve(
         bench = await stack.enter_async_context(_bench(task, settings, sandbox, watch, read.files))
         await prepare(bench, task, read.files)
         if model is None:
-            model = await stack.enter_async_context(_default_model(settings))
+            model = await stack.enter_async_context(_default_model(settings, task))
         if team is None:
             settings = settled(settings, task, model=model.name)
         strategy = taken(settings)
@@ -188,7 +188,7 @@ async def _bench(
 
 
 @asynccontextmanager
-async def _default_model(settings: Settings) -> AsyncIterator[Model]:
+async def _default_model(settings: Settings, task: Task) -> AsyncIterator[Model]:
     """Who was named in the settings; where nobody was, whoever can be found here."""
     asked = Asked(
         model=settings.model,
@@ -196,7 +196,10 @@ async def _default_model(settings: Settings) -> AsyncIterator[Model]:
         fallbacks=settings.fallbacks,
         roles=settings.roles,
     )
-    async with open_casting(await resolve_casting(asked, environ=os.environ)) as model:
+    casting = await resolve_casting(asked, environ=os.environ)
+    if task.pictures:
+        see_that_all_see(casting)
+    async with open_casting(casting) as model:
         yield model
 
 

@@ -4,6 +4,8 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from coder.models.model import Image
+
 MAX_PROMPT = 256 * 1024
 """Characters of a prompt; more than any model of today reads to its end."""
 
@@ -35,5 +37,7 @@ class Task(BaseModel):
     test_files: tuple[TestSource, ...] = ()
     checks: tuple[str, ...] = ()
     """Python statements such as `assert add(2, 3) == 5`."""
+    pictures: tuple[Image, ...] = ()
+    """What the model is to see beside the prompt."""
     read: tuple[str, ...] = ()
     """Globs of files of the workspace that are shown, also where git ignores them, and never written."""

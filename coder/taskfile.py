@@ -1,7 +1,7 @@
 """Read a task: from an argument, from stdin (`-`), or from a file of Markdown, YAML or JSON.
 
-A YAML or JSON file holds `prompt`, and may hold `test` (a command), `test_files` (paths beside the file) and
-`checks`.
+A YAML or JSON file holds `prompt`, and may hold `test` (a command), `test_files` and `pictures` (paths beside
+the file) and `checks`.
 """
 
 import json
@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from coder.errors import UsageError
 from coder.nearest import or_nearest
+from coder.pictures import read_pictures
 from coder.task import MAX_PROMPT, Task, TestSource
 
 MAX_TEST_BYTES = 4 << 20
@@ -29,6 +30,7 @@ class TaskFile(BaseModel):
     test: str | tuple[str, ...] | None = None
     test_files: tuple[Path, ...] = ()
     checks: tuple[str, ...] = ()
+    pictures: tuple[Path, ...] = ()
 
 
 def read_task(
@@ -39,6 +41,7 @@ def read_task(
     test: str | None,
     test_files: tuple[Path, ...],
     checks: tuple[str, ...],
+    pictures: tuple[Path, ...] = (),
     read: tuple[str, ...] = (),
 ) -> Task:
     """The task that the arguments name, checked before anything is called.
@@ -65,6 +68,7 @@ def read_task(
         test_command=_command(command),
         test_files=_distinct(sources),
         checks=statements,
+        pictures=read_pictures((*given.pictures, *pictures)),
         read=read,
     )
 
@@ -89,8 +93,10 @@ def _from_file(path: Path) -> TaskFile:
         found = TaskFile.model_validate(data)
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise UsageError(f"The task file {path} can't be used: {_plain(error)}") from error
-    beside = tuple(path.parent / name for name in found.test_files)
-    return found.model_copy(update={"test_files": beside})
+    beside = {
+        key: tuple(path.parent / name for name in getattr(found, key)) for key in ("test_files", "pictures")
+    }
+    return found.model_copy(update=beside)
 
 
 def _plain(error: Exception) -> str:

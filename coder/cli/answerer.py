@@ -11,7 +11,7 @@ from coder.cli.priced import Priced
 from coder.errors import UsageError
 from coder.models import Model, Recorded, Recorder, warm
 from coder.models.book import Book
-from coder.models.casting import Asked, open_casting, resolve_casting
+from coder.models.casting import Asked, open_casting, resolve_casting, see_that_all_see
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +27,8 @@ class Answerer:
     """The user has set a limit of cost, which can't be kept where the price is unknown."""
     book: Book
     """What the user's file says of models."""
+    shows_pictures: bool = False
+    """The task has some, so that everyone asked has to see them."""
 
 
 @asynccontextmanager
@@ -68,6 +70,8 @@ async def _source(
     for choice in casting.all:
         for text in choice.notes:
             note(f"{choice.name}: {text}")
+    if answerer.shows_pictures:
+        see_that_all_see(casting)
     async with open_casting(casting, wrap=priced) as model:
         yield model
 

@@ -90,6 +90,7 @@ async def _resume(
             record=config.record,
             replay=state.settings.replay if same else replay,
             price=price,
+            shows_pictures=bool(state.task.pictures),
             must_know_price=config.max_cost is not None,
             book=load({}, environ=os.environ, user_file=user_file(), workspace=None).book,
         )

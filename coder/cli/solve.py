@@ -31,6 +31,10 @@ def solve(
     check: Annotated[
         list[str] | None, typer.Option("--check", metavar="CODE", help='"assert f(2) == 4". Repeatable.')
     ] = None,
+    picture: Annotated[
+        list[Path] | None,
+        typer.Option("--picture", metavar="FILE", help="Show the model a picture. Repeatable."),
+    ] = None,
     read: options.Read = None,
     apply: options.Apply = True,
     commit: options.Commit = False,
@@ -95,6 +99,7 @@ def solve(
             test=test,
             test_files=tuple(test_file or ()),
             checks=tuple(check or ()),
+            pictures=tuple(picture or ()),
             read=tuple(read or ()),
         )
 

@@ -45,6 +45,7 @@ def solved(context: typer.Context, read_task: Callable[[], Task], *, workspace: 
             price=given["price"],
             must_know_price=loaded.cost_was_asked,
             book=loaded.book,
+            shows_pictures=bool(task.pictures),
         )
         settings = config.settings(
             keep=given["keep"], allow=tuple(given["allow"] or ()), replay=given["replay"]

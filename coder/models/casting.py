@@ -5,13 +5,15 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 from pydantic import BaseModel, ConfigDict
 
+from coder.errors import UsageError
 from coder.models.book import Book
-from coder.models.cast import Cast
+from coder.models.cast import SUMMARIZER, Cast
 from coder.models.choice import Choice, resolve
 from coder.models.endpoint import LOCAL_PATIENCE, Patience
 from coder.models.model import Model
 from coder.models.opening import open_model
 from coder.models.router import Route, Router
+from coder.models.weights import EMBEDDED
 
 ATTEMPTS_BEFORE_ANOTHER = 2
 """Requests to a model that another one stands in for."""
@@ -62,6 +64,22 @@ async def resolve_casting(asked: Asked, *, environ: Mapping[str, str], book: Boo
         fallbacks=tuple([await chosen(name) for name in asked.fallbacks]),
         roles={role: await chosen(name) for role, name in asked.roles.items()},
     )
+
+
+def see_that_all_see(casting: Casting) -> None:
+    """Refuse a model that is known not to see pictures, before any call.
+
+    Raises:
+        UsageError: one of them is; the message says which.
+    """
+    lookers = (casting.main, *casting.fallbacks, *(c for r, c in casting.roles.items() if r != SUMMARIZER))
+    for choice in lookers:
+        is_embedded = choice.name == f"local/{EMBEDDED}"
+        if is_embedded or (choice.endpoint is not None and choice.endpoint.sees is False):
+            raise UsageError(
+                f"{choice.name} sees no pictures. Leave --picture away, or name a model that does: "
+                "coder models shows `images` beside those."
+            )
 
 
 @asynccontextmanager

@@ -50,6 +50,8 @@ class Endpoint(BaseModel):
     """The catalogue's, for what no other list knows."""
     context: int | None = None
     """Tokens, prompt and answer together; None: unknown."""
+    sees: bool | None = None
+    """It sees pictures; None: unknown."""
     limits: Limits = Limits()
 
     @property

@@ -1,0 +1,46 @@
+"""Pictures of a task: read from the user's files, and known by their content, not by their names."""
+
+import base64
+from pathlib import Path
+
+from coder.errors import UsageError
+from coder.models.model import Image
+
+LARGEST = 5 << 20
+"""Bytes of one picture; the least that a provider of today takes."""
+MOST = 20
+_KINDS = {
+    b"\x89PNG\r\n\x1a\n": "image/png",
+    b"\xff\xd8\xff": "image/jpeg",
+    b"GIF87a": "image/gif",
+    b"GIF89a": "image/gif",
+}
+
+
+def read_pictures(paths: tuple[Path, ...]) -> tuple[Image, ...]:
+    """The pictures in these files.
+
+    Raises:
+        UsageError: one can't be read, is too large, or is no picture that models see; or there are too many.
+    """
+    if len(paths) > MOST:
+        raise UsageError(f"{len(paths)} pictures are too many: at most {MOST} are shown.")
+    return tuple(map(_read, paths))
+
+
+def _read(path: Path) -> Image:
+    try:
+        if path.exists() and not path.is_file():
+            raise UsageError(f"{path} isn't a regular file.")
+        with path.open("rb") as file:
+            content = file.read(LARGEST + 1)
+    except OSError as error:
+        raise UsageError(f"The picture {path} can't be read: {error.strerror}.") from error
+    if len(content) > LARGEST:
+        raise UsageError(f"The picture {path} is larger than {LARGEST >> 20} MiB. Make it smaller first.")
+    kind = next((kind for start, kind in _KINDS.items() if content.startswith(start)), None)
+    if content[:4] == b"RIFF" and content[8:12] == b"WEBP":
+        kind = "image/webp"
+    if kind is None:
+        raise UsageError(f"{path} is no picture that models see. They see PNG, JPEG, GIF and WebP.")
+    return Image.model_validate({"media_type": kind, "base64": base64.b64encode(content).decode("ascii")})
