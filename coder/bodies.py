@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler
 
 from coder.events import Draft, Event
 from coder.landing import Plan
-from coder.message import Message, Verified
+from coder.message import CheckLine, Message, Verified
 from coder.models.model import ChatMessage, Form, Sampling, ToolCall, Usage, Used
 from coder.settings import Budget, Settings
 from coder.task import Task
@@ -173,6 +173,37 @@ class Spoken(Body):
     message: Message
 
 
+class BaselineTest(BaseModel):
+    """One test as it was before the work."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    passed: bool
+
+
+class BaselineTaken(Body):
+    """How the test command, and the lint command, ended on the untouched files."""
+
+    type = "baseline.taken"
+
+    passed: bool
+    """The command passed each time that it was run."""
+    tests: tuple[BaselineTest, ...] = ()
+    """Those that ended the same way each time."""
+    flaky: tuple[str, ...] = ()
+    """Tests that ended differently on the same files."""
+    first: CheckLine | None = None
+    """The first one that failed."""
+    feedback: str = ""
+    """That failure, shortened, as a prompt quotes it."""
+    runs: int = 0
+    seconds: float = 0.0
+    """Of the first run."""
+    lint: tuple[CheckLine, ...] = ()
+    """What the lint command found."""
+
+
 class ProgramStarted(Body):
     """A program is about to run in the sandbox, on a workspace of exactly these files."""
 
@@ -300,6 +331,7 @@ class RunStopped(Body):
 
 _ALL: tuple[type[Body], ...] = (
     RunStarted, RunResumed, CallIntended, CallRetried, CallSwitched, CallAnswered, CallFailed, Spoken,
+    BaselineTaken,
     ProgramStarted, ProgramFinished, BudgetReached, FilesChanged, PatchProposed, LandingPlanned, FileLanded,
     LandingRefused, CommitMade, CommitRefused, FileUndone, RunStopped,
 )  # fmt: skip

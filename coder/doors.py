@@ -5,6 +5,7 @@ import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 
+from coder.baseline import take_baseline, wants_baseline
 from coder.bodies import RunResumed, RunStarted, RunStopped, StoredFile
 from coder.delivery import deliver, see_committable
 from coder.errors import CoderError, MachineError, UsageError
@@ -153,6 +154,8 @@ def solve_sync(
 async def _work(journal: Journal, model: Model, bench: Workbench, team: Team, stop: Stop) -> Run:
     """Advance until the run has stopped, and put whatever ended it into the log."""
     try:
+        if wants_baseline(journal.state):
+            await journal.append(await take_baseline(bench, journal.state))
         await advance(
             journal,
             team=team,

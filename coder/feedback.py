@@ -24,13 +24,20 @@ def feedback(lines: Sequence[CheckLine], result: Result | None, *, note: str = "
     failed = next((line for line in lines if not line.passed), None)
     if failed is not None:
         parts.append(f"This check fails: {failed.name}")
-        if failed.expected is not None or failed.actual is not None:
+        if failed.path is not None and not failed.message:
+            parts.append(f"in {failed.path}, line {failed.line}")
+        if (failed.expected, failed.actual) != (None, None) and not _says(failed):
             parts.append(f"expected: {failed.expected}\nactual: {failed.actual}")
         if failed.message:
             parts.append(shorten(failed.message, _MESSAGE))
     if result is not None:
         parts += _of_result(result, said=failed is not None and bool(failed.message))
     return "\n".join(parts) or "It failed without saying why."
+
+
+def _says(failed: CheckLine) -> bool:
+    """Whether the message gives both values itself, as a test runner's does."""
+    return failed.path is not None and str(failed.expected) in failed.message
 
 
 def _of_result(result: Result, *, said: bool) -> list[str]:

@@ -12,7 +12,7 @@ from coder.message import Verified
 from coder.participants.participant import Participant
 from coder.run import EXIT_CODES
 from coder.state import State
-from coder.stops import Reason, Stop, budget_reached
+from coder.stops import Reason, Stop, budget_reached, nothing_to_mend
 from coder.turn import BudgetSpent, Turn
 
 
@@ -56,7 +56,7 @@ _BUDGET = budget_reached()  # holds whatever else a caller's own stop says
 
 def decide(state: State, team: Team, stop: Stop) -> Command:
     """What comes next. Pure: the same state gives the same command, on this day and on a resume."""
-    reason = stop(state) or _BUDGET(state)
+    reason = nothing_to_mend(state) or stop(state) or _BUDGET(state)
     if reason is None or (reason.status == "limit" and _has_last_word(team, state)):
         return Speak(team.next(state).name)
     if _should_land(state, reason):
@@ -69,7 +69,7 @@ def _has_last_word(team: Team, state: State) -> bool:
 
 
 def _should_land(state: State, reason: Reason) -> bool:
-    if state.task.workspace is None or state.refused is not None:
+    if state.task.workspace is None or state.refused is not None or not state.codes:
         return False
     solved = reason.status == "solved"
     if not solved and not state.settings.keep:
@@ -124,6 +124,8 @@ async def _speak(journal: Journal, team: Team, turn: Callable[[str], Turn]) -> N
 def _stopped(state: State, reason: Reason) -> RunStopped:
     outcome = state.outcome
     verified: Verified = outcome.verified if outcome is not None and outcome.passed else "none"
+    if nothing_to_mend(state) == reason and reason.status == "solved":
+        verified = "tests"
     if state.refused is not None and reason.status in ("solved", "unverified"):
         status: Status = "refused" if state.refused.by_human else "error"
         code = Refused.exit_code if state.refused.by_human else UsageError.exit_code

@@ -7,10 +7,11 @@ test can call `os._exit(0)`.
     python3 reporter.py CONFIG|- -m pytest ARGS… | -m unittest ARGS… | FILE ARGS…
 
 CONFIG is a JSON file, removed once it is read: {"report": path, "key": hex, "ours": paths that hold tests,
-"names": file names and folders of the workspace}. The report has a JSON object a line: {"begin": 1},
-{"test": id, "passed": bool, "message": text} …, {"end": code}, each with a "proof" that follows from the
-key and the line before, so that a line written by the code under test ends the report. Without CONFIG (-)
-nothing is reported: then a failure that the exit code would hide makes it 1.
+"names": file names and folders of the workspace, "only": names of the tests to run, none for all}. The
+report has a JSON object a line: {"begin": 1}, {"test": id, "passed": bool, "message": text} …, {"end": code},
+each with a "proof" that follows from the key and the line before, so that a line written by the code under
+test ends the report. Without CONFIG (-) nothing is reported: then a failure that the exit code would hide
+makes it 1.
 """
 
 from __future__ import annotations
@@ -29,7 +30,8 @@ from typing import Any
 import control  # type: ignore[import-not-found]  # beside this file
 from skips import Skips, is_ours  # type: ignore[import-not-found]
 
-_MESSAGE = 4000
+_MESSAGE, _SHORT = 4000, 200
+_MOST_TOLD = 500
 _EXPECTED = {"xfail", "__unittest_expecting_failure__"}
 """Keywords of a test that is marked as one that fails; pytest.xfail() in the code under test gives none."""
 
@@ -41,6 +43,7 @@ class Report:
         self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         self._pid = os.getpid()
         self._proof = bytes.fromhex(key)
+        self._told = 0
 
     def write(self, **row: object) -> None:
         """Append one row; a forked child of the tests writes none."""
@@ -50,8 +53,10 @@ class Report:
             os.write(self._fd, f"{self._proof.hex()} {content}\n".encode())
 
     def test(self, name: object, passed: bool, message: str = "") -> None:
-        """One test's result."""
-        self.write(test=str(name)[:500], passed=bool(passed), message=str(message)[-_MESSAGE:])
+        """One test's result. Of thousands that fail, the later ones are told in short."""
+        self._told += not passed
+        most = _MESSAGE if self._told <= _MOST_TOLD else _SHORT
+        self.write(test=str(name)[:500], passed=bool(passed), message=str(message)[-most:])
 
 
 class Unread(Report):
@@ -73,9 +78,16 @@ class Unread(Report):
 class PytestPlugin:
     """Reports each test of a pytest session."""
 
-    def __init__(self, report: Report, skips: Skips) -> None:
-        self._report, self._skips = report, skips
+    def __init__(self, report: Report, skips: Skips, only: list[str]) -> None:
+        self._report, self._skips, self._only = report, skips, set(only)
         self._places: dict[str, list[str]] = {}
+
+    def pytest_collection_modifyitems(self, config: Any, items: list[Any]) -> None:
+        """Leave out the tests that weren't asked for; all run where none of those is there."""
+        wanted = [item for item in items if _is_wanted(item.nodeid, self._only)]
+        if wanted and len(wanted) < len(items):
+            config.hook.pytest_deselected(items=[item for item in items if item not in wanted])
+            items[:] = wanted
 
     def pytest_runtest_makereport(self, item: Any, call: Any) -> None:
         """Look at the exception while it is there; the report is made by pytest."""
@@ -113,6 +125,11 @@ class PytestPlugin:
             self._report.test(report.nodeid, False, f"skipped by the code under test: {report.longrepr}")
 
 
+def _is_wanted(name: str, only: set[str]) -> bool:
+    """A test by its own name, or by its file's where that could not be collected."""
+    return name in only or name.partition("::")[0] in only
+
+
 def _told(report: Any) -> str:
     """What pytest says of a failure: what was wrong (its lines with an E) before the test's source."""
     text = getattr(report, "longreprtext", "") or str(report.longrepr or "")
@@ -121,20 +138,22 @@ def _told(report: Any) -> str:
     return "\n".join([*wrong, *(line for line in lines if not line.startswith("E "))])
 
 
-def run_pytest(report: Report, args: list[str], skips: Skips) -> int:
+def run_pytest(report: Report, args: list[str], skips: Skips, only: list[str]) -> int:
     """Run pytest in this process."""
     import pytest  # before the workspace is on the path: a pytest.py there is not the one to ask
 
     # First, since pytest's own part for unittest puts a skip of its own in the place of one of unittest's.
     pytest.hookimpl(tryfirst=True)(PytestPlugin.pytest_runtest_makereport)
+    pytest.hookimpl(trylast=True)(PytestPlugin.pytest_collection_modifyitems)
     sys.path[0] = os.getcwd()
-    code = int(pytest.main([*args, "-p", "no:cacheprovider"], plugins=[PytestPlugin(report, skips)]))
+    plugin = PytestPlugin(report, skips, only)
+    code = int(pytest.main([*args, "-p", "no:cacheprovider"], plugins=[plugin]))
     if code == 0 and not control.pytest_still_fails_what_is_wrong():
         report.test("pytest itself", False, "the code under test changes pytest: a wrong test passes, too")
     return code
 
 
-def run_unittest(report: Report, args: list[str], skips: Skips) -> int:
+def run_unittest(report: Report, args: list[str], skips: Skips, only: list[str]) -> int:
     """Run unittest in this process."""
 
     class Result(unittest.TextTestResult):
@@ -161,9 +180,21 @@ def run_unittest(report: Report, args: list[str], skips: Skips) -> int:
             if err is not None:
                 report.test(subtest.id(), False, "".join(traceback.format_exception(*err)))
 
-    runner = unittest.TextTestRunner(resultclass=Result)  # type: ignore[arg-type]  # a class is that callable
+    class Runner(unittest.TextTestRunner):
+        def run(self, test: Any) -> Any:
+            wanted = [one for one in _flat(test) if one.id() in only]
+            return super().run(unittest.TestSuite(wanted) if wanted else test)
+
+    runner = Runner(resultclass=Result)  # type: ignore[arg-type]  # a class is that callable
     program = unittest.main(module=None, argv=["unittest", *args], exit=False, testRunner=runner)
     return 0 if program.result.wasSuccessful() and program.result.testsRun else 1
+
+
+def _flat(suite: Any) -> list[Any]:
+    """Every test of a suite."""
+    if not isinstance(suite, unittest.TestSuite):
+        return [suite]
+    return [test for part in suite for test in _flat(part)]
 
 
 def run_file(report: Report, args: list[str], ours: list[str]) -> int:
@@ -200,7 +231,7 @@ def main(config_path: str, args: list[str]) -> int:
     os.unlink(config_path)
     report = Report(config["report"], config["key"])
     report.write(begin=1)
-    code = _run(report, args, config["ours"], config["names"])
+    code = _run(report, args, config["ours"], config["names"], config.get("only", ()))
     report.write(end=code)
     return code
 
@@ -241,14 +272,16 @@ def _is_called_by_code(ours: list[str]) -> bool:
     return path.startswith(here) and not is_ours(path[len(here) :], ours)
 
 
-def _run(report: Report, args: list[str], ours: list[str], names: list[str]) -> int:
+def _run(
+    report: Report, args: list[str], ours: list[str], names: list[str], only: list[str] | tuple[str, ...] = ()
+) -> int:
     skips = Skips(ours, names)
     before = control.deciding()
     if args[:2] == ["-m", "pytest"]:
-        code = run_pytest(report, args[2:], skips)
+        code = run_pytest(report, args[2:], skips, list(only))
     elif args[:2] == ["-m", "unittest"]:
         sys.path[0] = os.getcwd()
-        code = run_unittest(report, args[2:], skips)
+        code = run_unittest(report, args[2:], skips, list(only))
     else:
         code = run_file(report, args, ours)
     for name in control.changed(before):

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from coder.bodies import (
+    BaselineTaken,
     Body,
     BudgetReached,
     CallAnswered,
@@ -53,6 +54,8 @@ class State:
     """When the last event happened, seconds since the epoch."""
     seconds: float = 0.0
     """Wall time of the run's own work."""
+    baseline: BaselineTaken | None = None
+    """How the test command ended before the work; None where it wasn't run."""
     messages: tuple[Message, ...] = ()
     pending: tuple[CallAnswered, ...] = ()
     """Answers of the turn that is not over yet: a resumed turn takes these before it calls."""
@@ -164,6 +167,8 @@ def _after(state: State, body: Body) -> State:
             return _spent(state, lost)
         case CallFailed(lost=lost):
             return replace(_spent(state, lost), open_calls=_without(state.open_calls, body.call))
+        case BaselineTaken():
+            return replace(state, baseline=body)
         case Spoken():
             return replace(state, messages=(*state.messages, body.message), pending=())
         case BudgetReached():

@@ -42,6 +42,19 @@ class Stop:
         return Stop(both)
 
 
+def nothing_to_mend(state: State) -> Reason | None:
+    """The command that fails doesn't, or only its flaky tests do: no model has anything to mend."""
+    baseline = state.baseline
+    if baseline is None or not state.task.mends or state.codes:
+        return None
+    if baseline.passed:
+        return Reason("solved", "the command passes already: there is nothing to fix")
+    if baseline.flaky and all(test.passed for test in baseline.tests):
+        names = ", ".join(baseline.flaky[:5])
+        return Reason("unverified", f"what fails passes too on the same files, so it is flaky: {names}")
+    return None
+
+
 def tests_pass() -> Stop:
     """Solved: all that was given to check it by has passed; unverified where nothing was given."""
 

@@ -37,6 +37,8 @@ class Task(BaseModel):
     test_files: tuple[TestSource, ...] = ()
     checks: tuple[str, ...] = ()
     """Python statements such as `assert add(2, 3) == 5`."""
+    mends: bool = False
+    """The test command fails now, and whatever fails in it is to pass."""
     pictures: tuple[Image, ...] = ()
     """What the model is to see beside the prompt."""
     read: tuple[str, ...] = ()

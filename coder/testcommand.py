@@ -10,6 +10,9 @@ from dataclasses import dataclass
 from importlib.resources import files
 
 from coder.message import CheckLine
+from coder.othercommand import run_other
+from coder.reports.compared import compared
+from coder.reports.places import Places
 from sandbox import Command, FileRefused, Limits, Result, Sandbox
 from sandbox.contract import OnOutput
 
@@ -19,10 +22,9 @@ _CONFIG = f"{FOLDER}/config.json"
 _INSIDE = ("reporter.py", "control.py", "skips.py")
 _IN_SCRIPTS = "python_in_scripts.sh"
 _STANDS_FOR = ("python", "python3", "pytest", "py.test")
-_WITH_PATH = f'PATH="$PWD/{FOLDER}/bin:$PATH"; export PATH; exec "$0" "$@"'
 _PYTHON = re.compile(r"^(?:.*/)?python(?:3(?:\.\d+)?)?$")
 _PYTEST = re.compile(r"^(?:.*/)?(?:pytest|py\.test)$")
-_MAX_REPORT = 4 << 20
+_MAX_REPORT = 32 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,8 @@ class TestRun:
     lines: tuple[CheckLine, ...]
     complete: bool
     """The command came to its own end; False when something ended it early."""
+    note: str = ""
+    """Why it is no pass where its exit code says so: it ran no test."""
 
     @property
     def passed(self) -> bool:
@@ -69,53 +73,51 @@ async def run_tests(
     ours: Sequence[str],
     limits: Limits,
     on_output: OnOutput | None = None,
+    only: Sequence[str] = (),
 ) -> TestRun:
     """Run the command in the sandbox's workspace.
 
     Args:
         ours: paths that hold tests; their own `sys.exit` is part of the test.
+        only: names of tests as an earlier run gave them: of pytest's and unittest's tests the others are
+            left out, unless none is called so.
 
     Raises:
         SandboxError: the sandbox itself failed.
     """
     inner = reported(argv)
     key, report = secrets.token_bytes(32), f"{FOLDER}/{secrets.token_hex(8)}.jsonl"
-    names = list(await sandbox.manifest())
+    before = await sandbox.manifest()
     await sandbox.remove(FOLDER)  # an answer may have a folder of this name
     for name in _INSIDE:
         await sandbox.write(f"{FOLDER}/{name}", _source(name))
     if inner is None:
-        return await _run_script(sandbox, argv, limits=limits, on_output=on_output)
-    config = {"report": report, "key": key.hex(), "ours": list(ours), "names": names}
+        for name in _STANDS_FOR:
+            await sandbox.write(f"{FOLDER}/bin/{name}", _source(_IN_SCRIPTS), executable=True)
+        ran = await run_other(sandbox, argv, folder=FOLDER, before=before, limits=limits, on_output=on_output)
+        await sandbox.remove(FOLDER)
+        return TestRun(ran.result, ran.lines, ran.complete, ran.note)
+    config = {
+        "report": report, "key": key.hex(), "ours": list(ours), "names": list(before), "only": list(only),
+    }  # fmt: skip
     await sandbox.write(_CONFIG, json.dumps(config).encode())
     command = Command(
         argv=("python3", f"{FOLDER}/{_INSIDE[0]}", _CONFIG, *inner),
         environment={"PYTHONNOUSERSITE": "1"},  # HOME is the workspace: it isn't the user's there
     )
     result = await sandbox.run(command, limits=limits, on_output=on_output)
-    lines, complete = await _read_report(sandbox, report, key)
+    lines, complete = await _read_report(sandbox, report, key, Places(before))
     await sandbox.remove(FOLDER)
     return TestRun(result, tuple(lines), complete)
-
-
-async def _run_script(
-    sandbox: Sandbox, argv: Sequence[str], *, limits: Limits, on_output: OnOutput | None
-) -> TestRun:
-    """Run a command that isn't Python's: its exit code decides, and Python's tests in it are watched."""
-    for name in _STANDS_FOR:
-        await sandbox.write(f"{FOLDER}/bin/{name}", _source(_IN_SCRIPTS), executable=True)
-    command = Command(argv=("sh", "-c", _WITH_PATH, *argv), environment={"PYTHONNOUSERSITE": "1"})
-    result = await sandbox.run(command, limits=limits, on_output=on_output)
-    await sandbox.remove(FOLDER)
-    line = CheckLine(name=" ".join(argv), passed=result.ok, message=_tail(result))
-    return TestRun(result, (line,), complete=True)
 
 
 def _source(name: str) -> bytes:
     return files("coder").joinpath(name).read_bytes()
 
 
-async def _read_report(sandbox: Sandbox, path: str, key: bytes) -> tuple[list[CheckLine], bool]:
+async def _read_report(
+    sandbox: Sandbox, path: str, key: bytes, places: Places
+) -> tuple[list[CheckLine], bool]:
     """The report's lines, up to the first one that doesn't follow from the key and those before it."""
     try:
         raw = await sandbox.read(path, limit=_MAX_REPORT)
@@ -132,11 +134,18 @@ async def _read_report(sandbox: Sandbox, path: str, key: bytes) -> tuple[list[Ch
         entry = json.loads(content)
         complete = "end" in entry
         if "test" in entry:
-            line = CheckLine(name=entry["test"], passed=entry["passed"], message=entry["message"])
+            line = _line(entry["test"], entry["passed"], entry["message"], places)
             failed_before = line.name in lines and not lines[line.name].passed
             lines[line.name] = lines[line.name] if failed_before else line
     return list(lines.values()), complete
 
 
-def _tail(result: Result) -> str:
-    return "" if result.ok else (result.stderr or result.stdout)[-2000:]
+def _line(name: str, passed: bool, message: str, places: Places) -> CheckLine:
+    """One test; Python says last where it failed."""
+    if passed or not places.may_look(message):
+        return CheckLine(name=name, passed=passed, message=message)
+    path, line = places.last(message)
+    expected, actual = compared(message)
+    return CheckLine(
+        name=name, passed=False, message=message, expected=expected, actual=actual, path=path, line=line
+    )

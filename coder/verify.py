@@ -8,35 +8,21 @@ code alone proves nothing (see testcommand), and what it says is labelled `insid
 import ast
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Literal
 
-from coder.confirm import confirm
+from coder.bycommand import by_command
 from coder.examples import find_examples
 from coder.feedback import feedback, shorten
 from coder.incells import run_in_cells, waits_for_input
 from coder.message import CheckLine, Outcome, Verified
+from coder.seen import Seen
 from coder.state import State
 from coder.target import Target, modules_of
-from coder.testcommand import reported, run_tests
 from coder.workbench import Workbench
 from sandbox import Command, Limits, Result
 from sandbox.check import Assertion, Check, Example, TestFile, check
 
 _OUTPUT = 4000
 _NEEDS_INPUT = "EOFError: EOF when reading a line"
-
-
-@dataclass(frozen=True, slots=True)
-class _Seen:
-    """What one means of verifying showed."""
-
-    verified: Verified
-    passed: bool
-    lines: tuple[CheckLine, ...] = ()
-    result: Result | None = None
-    note: str = ""
-    strength: Literal["outside", "inside", "none"] = "outside"
 
 
 async def verify(
@@ -60,6 +46,7 @@ async def verify(
         strength="none" if "none" in strengths else "inside" if "inside" in strengths else "outside",
         checks=lines,
         feedback="" if failed is None else feedback(failed.lines, failed.result, note=failed.note),
+        note="" if failed is not None else " ".join(part.note for part in seen if part.note),
         stdout=shorten(result.stdout, _OUTPUT) if result is not None else "",
         stderr=shorten(result.stderr, _OUTPUT) if result is not None else "",
         seconds=time.monotonic() - began,
@@ -67,12 +54,12 @@ async def verify(
     return outcome, result
 
 
-async def _verify(bench: Workbench, state: State, target: Target, files: Mapping[str, bytes]) -> list[_Seen]:
+async def _verify(bench: Workbench, state: State, target: Target, files: Mapping[str, bytes]) -> list[Seen]:
     """Each means that the task gives, until one fails; running it where there is none.
 
     With a kernel the code itself goes first, as cells, and where that fails, nothing follows.
     """
-    seen: list[_Seen] = []
+    seen: list[Seen] = []
     shown = await _by_cells(bench, state, target, files)
     if shown is not None and not shown.passed:
         return [shown]
@@ -80,7 +67,7 @@ async def _verify(bench: Workbench, state: State, target: Target, files: Mapping
     if shown is not None and (given or state.task.test_command):
         await (await bench.candidate()).lay(files)  # they try what was answered, not what it has left
     if state.task.test_command:
-        seen.append(await _by_command(bench, state, target, files))
+        seen.append(await by_command(bench, state, target, files))
     for verified, checks, seconds in given:
         if verified == "tests" and seen:
             checks = [one for one in checks if not _was_run(one.name, seen[0].lines)]
@@ -106,7 +93,7 @@ def _given(state: State) -> list[tuple[Verified, Sequence[Check], float]]:
 
 async def _by_cells(
     bench: Workbench, state: State, target: Target, files: Mapping[str, bytes]
-) -> _Seen | None:
+) -> Seen | None:
     if not state.settings.kernel or not target.path.endswith(".py") or target.path not in files:
         return None
     source = files[target.path]
@@ -117,35 +104,13 @@ async def _by_cells(
     verified: Verified = "self" if _checks_itself(source) and not waited else "none"
     if waited:
         result = result.model_copy(update={"stderr": ""})
-    return _Seen(verified, passed, (line,), result, strength="none")
+    return Seen(verified, passed, (line,), result, strength="none")
 
 
 def _was_run(path: str, lines: Sequence[CheckLine]) -> bool:
     """Whether a test command reported a test of this file, by pytest's names or unittest's."""
     dotted = path.removesuffix(".py").replace("/", ".")
     return any(line.name == path or line.name.startswith((f"{path}::", f"{dotted}.")) for line in lines)
-
-
-async def _by_command(bench: Workbench, state: State, target: Target, files: Mapping[str, bytes]) -> _Seen:
-    assert state.task.test_command is not None
-    seconds = _test_time(state)
-    run = await run_tests(
-        await bench.candidate(),
-        state.task.test_command,
-        ours=target.tests,
-        limits=Limits(wall_s=seconds, cpu_s=seconds),
-        on_output=bench.on_output,
-    )
-    note = ""
-    if run.result.ok and not run.passed and all(line.passed for line in run.lines):
-        note = "The test command ended early: it did not report that its tests ran to the end."
-    if not run.passed or reported(state.task.test_command) is None:
-        return _Seen("tests", run.passed, run.lines, run.result, note, strength="inside")
-    await (await bench.candidate()).lay(files)  # what the tests' own run has changed is not what was answered
-    seen = await confirm(bench, target, files, run=run, argv=state.task.test_command, most_s=seconds)
-    if seen.verdict == "refuted":
-        return _Seen("tests", False, seen.lines, run.result, seen.note, strength="inside")
-    return _Seen("tests", True, run.lines, run.result, strength=seen.verdict)
 
 
 async def _by_checks(
@@ -156,7 +121,7 @@ async def _by_checks(
     verified: Verified,
     checks: Sequence[Check],
     seconds: float,
-) -> _Seen:
+) -> Seen:
     report = await check(
         await bench.candidate(),
         await bench.checker(),
@@ -167,15 +132,15 @@ async def _by_checks(
     )
     lines = tuple(CheckLine(**result.model_dump()) for result in report.results)
     ended = report.candidate if report.candidate.killed_by != "cancel" else None  # cancelled: not needed more
-    return _Seen(verified, report.passed, lines, ended, report.note)
+    return Seen(verified, report.passed, lines, ended, report.note)
 
 
-async def _by_running(bench: Workbench, state: State, target: Target, files: Mapping[str, bytes]) -> _Seen:
+async def _by_running(bench: Workbench, state: State, target: Target, files: Mapping[str, bytes]) -> Seen:
     """With nothing to check it by, the code must at least run, with whatever it checks of itself."""
     seconds = _program_time(state)
     sandbox = await bench.candidate()
     if not target.path.endswith(".py") or target.path not in files:
-        return _Seen("none", True, strength="none")
+        return Seen("none", True, strength="none")
     result = await sandbox.run(
         Command(argv=("python3", target.path)),
         limits=Limits(wall_s=seconds, cpu_s=seconds),
@@ -188,7 +153,7 @@ async def _by_running(bench: Workbench, state: State, target: Target, files: Map
         result = result.model_copy(update={"stderr": ""})
     line = CheckLine(name=f"python3 {target.path}", passed=passed, message="" if passed else result.stderr)
     verified: Verified = "self" if checks_itself and not waited else "none"
-    return _Seen(verified, passed, (line,), result, strength="none")
+    return Seen(verified, passed, (line,), result, strength="none")
 
 
 def _examples(prompt: str) -> list[Check]:

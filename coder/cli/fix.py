@@ -77,7 +77,13 @@ def fix(
             raise UsageError("Nothing to fix. Give the command that must pass: coder fix -- pytest -q")
         if not path.is_dir():
             raise UsageError(f"There is no folder {path}. Name the one that {command[0]} runs in.")
-        return Task(prompt=_prompt(command, hint), workspace=path, test_command=tuple(command), read=_globs(read))
+        return Task(
+            prompt=_prompt(command, hint),
+            workspace=path,
+            mends=True,
+            test_command=tuple(command),
+            read=_globs(read),
+        )
 
     raise typer.Exit(solved(context, task, workspace=path))
 

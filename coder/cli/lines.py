@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from math import ceil
 
 from coder.bodies import (
+    BaselineTaken,
     Body,
     BudgetReached,
     CallRetried,
@@ -32,6 +33,8 @@ FAILED = "✗"
 def progress(body: Body) -> str | None:
     """The line of one event; None for one that isn't worth a line."""
     match body:
+        case BaselineTaken():
+            return _before(body)
         case Spoken(message=Message(kind="outcome", outcome=Outcome() as outcome) as message):
             return _attempt(message, outcome)
         case Spoken(message=Message(kind="code", repeats=True) as message):
@@ -97,9 +100,18 @@ def _name(file: str) -> str:
     return one_line(header[: (len(header) - 1) // 2].strip('"').removeprefix("a/"))
 
 
+def _before(baseline: BaselineTaken) -> str | None:
+    """What was red or flaky before the work; nothing where all of it was one or the other."""
+    red = [test.name for test in baseline.tests if not test.passed]
+    parts = [f"{len(red)} of {len(baseline.tests)} tests fail"] if 0 < len(red) < len(baseline.tests) else []
+    parts += [f"flaky: {', '.join(baseline.flaky[:3])}"] if baseline.flaky else []
+    return f"  · before  {one_line('; '.join(parts))}" if parts else None
+
+
 def _attempt(message: Message, outcome: Outcome) -> str:
     if outcome.passed:
-        return f"  ✓ {_round(message)}  {_passed(outcome.checks) or 'ran'}"
+        note = f"; {one_line(outcome.note)}" if outcome.note else ""
+        return f"  ✓ {_round(message)}  {_passed(outcome.checks) or 'ran'}{note}"
     said = _first_failed(outcome.checks) or one_line(_last_line(outcome.feedback)) or "failed"
     return f"  {FAILED} {_round(message)}  {said}"
 
@@ -109,7 +121,7 @@ def _round(message: Message) -> str:
 
 
 def _passed(checks: tuple[CheckLine, ...]) -> str:
-    return f"{len(checks)} of {len(checks)} passed" if checks else ""
+    return f"{sum(check.passed for check in checks)} of {len(checks)} passed" if checks else ""
 
 
 def _first_failed(checks: tuple[CheckLine, ...]) -> str:

@@ -1,0 +1,100 @@
+"""By command: what a test command says of the candidate's workspace.
+
+Where it takes long, the tests that failed last are run first, and only when these pass does the whole command
+decide. Flaky tests that fail are run again before they count, and what was red before the work is judged as
+such (judging.py).
+"""
+
+from collections.abc import Mapping, Sequence
+
+from coder.confirm import confirm
+from coder.judging import judge, without_flaky
+from coder.seen import Seen
+from coder.state import State
+from coder.target import Target
+from coder.testcommand import TestRun, reported, run_tests
+from coder.workbench import Workbench
+from sandbox import Limits
+
+NARROW_FROM_S = 2.0
+"""Time of the whole command from which it pays to run the failing tests alone first."""
+FLAKY_AGAIN = 2
+"""Times that a flaky test which fails is run again."""
+_MOST_NARROW = 200
+
+
+async def by_command(bench: Workbench, state: State, target: Target, files: Mapping[str, bytes]) -> Seen:
+    """Run the task's test command on what stands in the candidate's workspace.
+
+    Raises:
+        SandboxError: the sandbox itself failed.
+    """
+    assert state.task.test_command is not None
+    if targets := _targets(state):
+        run = await _run(bench, state, target, only=targets)
+        if any(not line.passed for line in run.lines):
+            failed = judge(run, None)
+            return Seen("tests", False, failed.lines, run.result, failed.note, strength="inside")
+        await (await bench.candidate()).lay(files)
+    run = await _without_flaky(bench, state, target, files)
+    judged = judge(
+        run,
+        state.baseline,
+        mends=state.task.mends,
+        given={test.path for test in state.task.test_files},
+    )
+    if not run.passed or reported(state.task.test_command) is None:
+        return Seen("tests", judged.passed, judged.lines, run.result, judged.note, strength="inside")
+    await (await bench.candidate()).lay(files)  # what the tests' own run has changed is not what was answered
+    seconds = state.settings.test_timeout_s
+    seen = await confirm(bench, target, files, run=run, argv=state.task.test_command, most_s=seconds)
+    if seen.verdict == "refuted":
+        return Seen("tests", False, seen.lines, run.result, seen.note, strength="inside")
+    return Seen("tests", True, run.lines, run.result, strength=seen.verdict)
+
+
+async def _without_flaky(
+    bench: Workbench, state: State, target: Target, files: Mapping[str, bytes]
+) -> TestRun:
+    """The whole command; flaky tests that fail in it are run again, and one pass is enough for them."""
+    run = await _run(bench, state, target)
+    flaky = set(state.baseline.flaky) if state.baseline is not None else set()
+    for _ in range(FLAKY_AGAIN):
+        again = [line.name for line in run.lines if not line.passed and line.name in flaky]
+        if not again or not run.complete:
+            break
+        await (await bench.candidate()).lay(files)
+        second = await _run(bench, state, target, only=again)
+        run = without_flaky(run, {line.name for line in second.lines if line.passed} & set(again))
+    return run
+
+
+async def _run(bench: Workbench, state: State, target: Target, *, only: Sequence[str] = ()) -> TestRun:
+    assert state.task.test_command is not None
+    seconds = state.settings.test_timeout_s
+    return await run_tests(
+        await bench.candidate(),
+        state.task.test_command,
+        ours=target.tests,
+        limits=Limits(wall_s=seconds, cpu_s=seconds),
+        on_output=bench.on_output,
+        only=only,
+    )
+
+
+def _targets(state: State) -> list[str]:
+    """The tests to run first: those that failed in the latest try, or before the work where all must pass."""
+    baseline = state.baseline
+    if baseline is None or baseline.seconds < NARROW_FROM_S or state.task.test_command is None:
+        return []
+    if reported(state.task.test_command) is None:
+        return []
+    latest = next((m.outcome for m in reversed(state.messages) if m.outcome is not None), None)
+    if latest is not None:
+        known = {test.name for test in baseline.tests}
+        red = {test.name for test in baseline.tests if not test.passed}
+        failing = [line.name for line in latest.checks if not line.passed and line.name in known]
+        failing = failing if state.task.mends else [name for name in failing if name not in red]
+    else:
+        failing = [test.name for test in baseline.tests if not test.passed] if state.task.mends else []
+    return [name for name in failing if name not in baseline.flaky][:_MOST_NARROW]

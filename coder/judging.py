@@ -1,0 +1,93 @@
+"""Judging: what a run of the test command is worth beside what was red before the work.
+
+Pure: the run, the baseline, and what the task asks for. `docs/decisions` says why the rule is this one.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+
+from coder.bodies import BaselineTaken
+from coder.message import CheckLine
+from coder.testcommand import TestRun
+
+_MOST_NAMED = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """Whether a run counts as passed, its lines with those first that decide, and what to say of it."""
+
+    passed: bool
+    lines: tuple[CheckLine, ...]
+    note: str = ""
+
+
+def judge(
+    run: TestRun, baseline: BaselineTaken | None, *, mends: bool = False, given: Collection[str] = ()
+) -> Judgement:
+    """A green run passes. A red one passes only beside a baseline that was red, and then only if
+
+    no test fails that passed before, none of those is missing, none of the given tests fails, and at least
+    one that failed before passes now. Where the task is to mend (`mends`), all that failed must pass.
+
+    Args:
+        given: paths of tests that were given with the task.
+    """
+    failing = [line for line in run.lines if not line.passed]
+    if run.passed or baseline is None or run.result.status != "error" or not failing or not run.complete:
+        return Judgement(run.passed, run.lines, _why_not(run))
+    before = {test.name: test.passed for test in baseline.tests}
+    now = {line.name: line.passed for line in run.lines}
+    new = [line for line in failing if before.get(line.name, True)]
+    missing = [name for name, passed in before.items() if passed and name not in now]
+    old = [line for line in failing if not before.get(line.name, True)]
+    if new or missing:
+        return Judgement(False, _first(run.lines, new), _told(new, missing, old) if before else "")
+    asked = [line for line in old if mends or line.name.partition("::")[0] in given]
+    mended = any(now.get(name, True) for name, passed in before.items() if not passed)
+    if asked or not mended:
+        return Judgement(False, _first(run.lines, asked or old), _many(asked or old))
+    return Judgement(True, run.lines, f"still red, as before the work: {_named(old)}")
+
+
+def without_flaky(run: TestRun, passed: Collection[str]) -> TestRun:
+    """The run, where flaky tests that failed have passed when they were run again."""
+    lines = tuple(
+        line.model_copy(update={"passed": True, "message": ""}) if line.name in passed else line
+        for line in run.lines
+    )
+    if any(not line.passed for line in lines):
+        return replace(run, lines=lines)
+    result = run.result.model_copy(update={"status": "ok", "exit_code": 0})
+    return replace(run, lines=lines, result=result)
+
+
+def _why_not(run: TestRun) -> str:
+    if run.note or not run.result.ok or run.passed or any(not line.passed for line in run.lines):
+        return run.note
+    return "The test command ended early: it did not report that its tests ran to the end."
+
+
+def _first(lines: tuple[CheckLine, ...], deciding: list[CheckLine]) -> tuple[CheckLine, ...]:
+    names = {line.name for line in deciding}
+    return (*deciding, *(line for line in lines if line.name not in names))
+
+
+def _told(new: list[CheckLine], missing: list[str], old: list[CheckLine]) -> str:
+    parts = [f"passed before the work and fails now: {_named(new)}"] if new and old else []
+    if missing and not new:
+        parts.append(f"passed before the work and no longer runs: {missing[0]}{_more(missing)}")
+    return ". ".join(parts)
+
+
+def _many(lines: list[CheckLine]) -> str:
+    return f"{len(lines)} tests fail: {_named(lines)}" if len(lines) > 1 else ""
+
+
+def _named(lines: list[CheckLine]) -> str:
+    more = f" and {len(lines) - _MOST_NAMED} more" if len(lines) > _MOST_NAMED else ""
+    return ", ".join(line.name for line in lines[:_MOST_NAMED]) + more
+
+
+def _more(names: list[str]) -> str:
+    return f" and {len(names) - 1} more" if len(names) > 1 else ""

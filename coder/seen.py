@@ -1,0 +1,19 @@
+"""Seen: what one means of verifying showed."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from coder.message import CheckLine, Verified
+from sandbox import Result
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What one means of verifying showed."""
+
+    verified: Verified
+    passed: bool
+    lines: tuple[CheckLine, ...] = ()
+    result: Result | None = None
+    note: str = ""
+    strength: Literal["outside", "inside", "none"] = "outside"
