@@ -41,5 +41,7 @@ class Task(BaseModel):
     """The test command fails now, and whatever fails in it is to pass."""
     pictures: tuple[Image, ...] = ()
     """What the model is to see beside the prompt."""
+    mends: bool = False
+    """The test command fails now, and whatever fails in it is to pass."""
     read: tuple[str, ...] = ()
     """Globs of files of the workspace that are shown, also where git ignores them, and never written."""
