@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
 from sandbox.call import ending
+from sandbox.candidates import Candidate
 from sandbox.contract import Running
 from sandbox.errors import SandboxBroken
 from sandbox.inner.codec import CodecError
@@ -24,10 +25,13 @@ class Acquaintance:
     """One checker, and the candidates that it is made known to in turn. Close it, also when it failed."""
 
     def __init__(
-        self, start_candidate: Callable[[bytes], Awaitable[Running]], heard: Listener, wall_s: float
+        self,
+        start_candidate: Callable[[bytes], Awaitable[Running | Candidate]],
+        heard: Listener,
+        wall_s: float,
     ) -> None:
         self._start_candidate, self._heard, self._wall_s = start_candidate, heard, wall_s
-        self._candidate: RunningEntry | None = None
+        self._candidate: RunningEntry | Candidate | None = None
         self._gone = b""
         self.results: list[Result] = []
         """How each candidate ended."""
@@ -36,7 +40,7 @@ class Acquaintance:
         """Start a candidate, the first or another one; False where it has no line that could be passed on."""
         await self.close()
         candidate = await self._start_candidate(which)
-        if not isinstance(candidate, RunningEntry):
+        if not isinstance(candidate, RunningEntry | Candidate):
             await candidate.finish()
             return False
         self._candidate, self._gone = candidate, b""

@@ -74,6 +74,12 @@ class Execution:
         self._timers.append(self._loop.call_later(_GRACE_S, lambda: self._child.kill(outright=True)))
         self._timers.append(self._loop.call_later(_PATIENCE_S, self._give_up))
 
+    def take_output(self) -> Output:
+        """What came so far; what comes next is counted anew. Nobody may be writing meanwhile."""
+        self._drain()
+        taken, self._output = self._output, Output(self._limits.output_bytes)
+        return taken
+
     def close(self) -> None:
         """Let go of pipes and timers. The child may not outlive this."""
         for timer in self._timers:

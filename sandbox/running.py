@@ -10,6 +10,7 @@ from sandbox.child import Child
 from sandbox.errors import SandboxBroken
 from sandbox.execution import Execution
 from sandbox.inner.channel import MAX_FRAME
+from sandbox.output import Output
 from sandbox.result import Result
 
 _LENGTH = 4
@@ -79,6 +80,14 @@ class RunningEntry:
         except OSError as error:
             self._hung_up = True
             raise SandboxBroken("The child at the other end of the channel is gone.") from error
+
+    def take_output(self) -> Output:
+        """What came so far, for an entry that does one job after the other; the next begins anew."""
+        return self._execution.take_output()
+
+    def memory_kills(self) -> int:
+        """Processes of the child that the kernel killed so far for want of memory."""
+        return self._child.memory_kills()
 
     async def finish(self) -> Result:
         """End the child where it still runs, and say how it ended."""

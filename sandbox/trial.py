@@ -8,14 +8,14 @@ import json
 import math
 import os
 import signal
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from sandbox.call import ending
+from sandbox.candidates import Candidates
 from sandbox.checkers import Checkers
-from sandbox.contract import Running, Sandbox
+from sandbox.contract import Sandbox
 from sandbox.direct import Acquaintance
 from sandbox.inner.codec import CodecError, decode
 from sandbox.inner.frames import REFERENCE
@@ -25,6 +25,7 @@ from sandbox.result import KilledBy, Result
 from sandbox.running import RunningEntry
 
 _MAX_REPORTS = 64
+_MODULE = "solution"
 
 
 class Crossing(BaseModel):
@@ -152,7 +153,7 @@ class Tried:
         return self.candidates[0].cpu_s + self.checker.cpu_s
 
 
-async def hold_trial(candidate: Sandbox, checkers: Checkers, trial: Trial, *, limits: Limits) -> Tried:
+async def hold_trial(candidates: Candidates, checkers: Checkers, trial: Trial, *, limits: Limits) -> Tried:
     """Try one function. Candidates get a workspace of their own, and so does the checker.
 
     Args:
@@ -163,8 +164,10 @@ async def hold_trial(candidate: Sandbox, checkers: Checkers, trial: Trial, *, li
     """
     outcome = Outcome()
     wall_s = limits.wall_s or Policy().wall_s
-    start = _starting(candidate, trial, limits_behind(wall_s, limits))
-    acquaintance = Acquaintance(start, outcome, wall_s)
+    behind = limits_behind(wall_s, limits)
+    acquaintance = Acquaintance(
+        lambda which: candidates.start(_job(trial, which), limits=behind), outcome, wall_s
+    )
     talk: Acquaintance | Conversation = acquaintance
     job = json.dumps(_arguments(trial, wall_s, limits)).encode()
     checker = await checkers.take()
@@ -174,7 +177,9 @@ async def hold_trial(candidate: Sandbox, checkers: Checkers, trial: Trial, *, li
             if isinstance(checker, RunningEntry) and await acquaintance.open():
                 await acquaintance.run(checker, job)
             else:
-                talk = conversation = Conversation(start, outcome, wall_s)
+                talk = conversation = Conversation(
+                    lambda which: candidates.start_alone(_job(trial, which), limits=behind), outcome, wall_s
+                )
                 await conversation.open()
                 await checker.send(job)
                 await conversation.run(checker)
@@ -188,17 +193,10 @@ async def hold_trial(candidate: Sandbox, checkers: Checkers, trial: Trial, *, li
     return Tried(outcome, tuple(talk.results), result)
 
 
-def _starting(candidate: Sandbox, trial: Trial, limits: Limits) -> Callable[[bytes], Awaitable[Running]]:
-    def start(which: bytes) -> Awaitable[Running]:
-        source = (trial.reference or "") if which == REFERENCE else trial.source
-        arguments = {
-            "write_back": trial.crossing.write_back,
-            "watch": True,
-            "files": {"solution.py": source},
-        }
-        return candidate.start("callee", arguments, limits=limits, fresh=True)
-
-    return start
+def _job(trial: Trial, which: bytes) -> dict[str, object]:
+    """What a candidate is to do; `which` says whether it is to be the reference."""
+    source = (trial.reference or "") if which == REFERENCE else trial.source
+    return {"write_back": trial.crossing.write_back, "watch": True, "modules": {_MODULE: source}}
 
 
 def _arguments(trial: Trial, wall_s: float, limits: Limits) -> dict[str, object]:
@@ -206,7 +204,7 @@ def _arguments(trial: Trial, wall_s: float, limits: Limits) -> dict[str, object]
     return {
         "tests": trial.tests,
         "prelude": trial.prelude,
-        "module": "solution",
+        "module": _MODULE,
         "entry_point": trial.entry_point,
         "kinds": None if crossing.kinds is None else sorted(crossing.kinds),
         "errors": None if crossing.errors is None else sorted(crossing.errors),

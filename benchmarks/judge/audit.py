@@ -54,5 +54,5 @@ async def audit_function(pair: Pair, case: FunctionCase, code: str, mode: Mode) 
         seed=int.from_bytes(hashlib.sha256(case.id.encode()).digest()[:6]),
     )
     limits = Limits(cpu_s=case.timeout_s + 1, wall_s=4 * case.timeout_s + 10)
-    said = (await hold_trial(pair.candidate, pair.checkers, trial, limits=limits)).outcome
+    said = (await hold_trial(pair.candidates, pair.checkers, trial, limits=limits)).outcome
     return Audited(said.explored, said.astray, said.example)

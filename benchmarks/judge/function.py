@@ -11,6 +11,7 @@ from benchmarks.suite import FunctionCase
 from benchmarks.verdict import Outcome, Verdict
 from coder.printable import printable
 from sandbox import Limits, Sandbox
+from sandbox.candidates import Candidates
 from sandbox.checkers import Checkers
 from sandbox.trial import Crossing, Trial, Tried, hold_together, hold_trial
 
@@ -29,6 +30,8 @@ class Pair:
     """Two sandboxes: one for candidates, one for their checkers, which never holds a candidate's code."""
 
     candidate: Sandbox
+    candidates: Candidates
+    """In the same one."""
     checkers: Checkers
 
 
@@ -133,7 +136,7 @@ async def _hold(pair: Pair, trial: Trial, mode: Mode, case: FunctionCase) -> Tri
     limits = Limits(cpu_s=case.timeout_s + _SPARE_CPU_S, wall_s=case.timeout_s * _WALL_FACTOR + _WALL_MORE_S)
     if mode.how == "together":
         return await hold_together(pair.candidate, trial, limits=limits)
-    return await hold_trial(pair.candidate, pair.checkers, trial, limits=limits)
+    return await hold_trial(pair.candidates, pair.checkers, trial, limits=limits)
 
 
 def _passed(tried: Tried, case: FunctionCase) -> bool:

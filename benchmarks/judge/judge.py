@@ -26,6 +26,7 @@ from benchmarks.judge.verdicts import Judged, one_line
 from benchmarks.suite import Case, FunctionCase, RepositoryCase, ScriptCase, Suite
 from benchmarks.verdict import Strength, Verdict
 from sandbox import Policy, Sandbox, find_interpreter, open_sandbox
+from sandbox.candidates import Candidates
 from sandbox.checkers import Checkers
 from sandbox.errors import SandboxBroken
 
@@ -206,7 +207,7 @@ class Judge:
                     for _ in range(2)
                 ]
                 candidate, checker = opened
-                self._pair = Pair(candidate, Checkers(checker))
+                self._pair = Pair(candidate, Candidates(candidate), Checkers(checker))
             return self._pair
 
     async def _discard(self, pair: Pair) -> None:

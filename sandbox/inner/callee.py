@@ -12,6 +12,7 @@ any number of ("ask", operation, operands…), each answered by ("answer", value
 from __future__ import annotations
 
 import importlib
+import linecache
 import os
 import sys
 from types import BuiltinFunctionType, CoroutineType, FunctionType, GeneratorType, MethodType, ModuleType
@@ -45,8 +46,11 @@ _WHERE_LINES = 5
 class Callee:
     """Serves one channel until the other side closes it."""
 
-    def __init__(self, channel: Channel, *, write_back: bool, watch: bool = False) -> None:
+    def __init__(
+        self, channel: Channel, *, write_back: bool, watch: bool, modules: Mapping[str, str]
+    ) -> None:
         self._channel = channel
+        self._modules = dict(modules)
         self._watch = watch
         self._write_back = write_back
         self._objects: list[Any] = []
@@ -55,7 +59,7 @@ class Callee:
         self._thrown: dict[int, int] = {}
         self._printed = Printed()
         self._operations: dict[str, Callable[..., object]] = {
-            "import": importlib.import_module,
+            "import": self._import,
             "get": getattr,
             "set": setattr,
             "delete": delattr,
@@ -154,11 +158,30 @@ class Callee:
             self._objects.append(value)
         return number
 
+    def _import(self, name: str) -> ModuleType:
+        source = self._modules.pop(name, None)
+        return importlib.import_module(name) if source is None else _load(name, source)
+
     def _describe(self, cls: type) -> tuple[object, ...]:
         bases = [base for base in cls.__bases__ if base is not object]
         names = (cls.__name__, cls.__qualname__, cls.__module__)
         operators = (operators_of(cls), operators_of(type(cls)), copied_of(cls))
         return (*names, bases, *operators, fields_of(cls))
+
+
+def _load(name: str, source: str) -> ModuleType:
+    """A module that its source makes, as if it lay in the current folder; the file isn't there."""
+    path = os.path.join(os.getcwd(), f"{name}.py")
+    content = source.encode("utf-8", "surrogatepass")
+    linecache.cache[path] = (len(content), None, source.splitlines(keepends=True), path)
+    module = sys.modules[name] = ModuleType(name)
+    module.__file__ = path
+    try:
+        exec(compile(content, path, "exec", dont_inherit=True), vars(module))
+    except BaseException:
+        sys.modules.pop(name, None)
+        raise
+    return sys.modules.get(name, module)
 
 
 def _resume(generator: Any, how: str, value: object) -> tuple[str, object]:
@@ -207,17 +230,24 @@ def main(channel: Channel, arguments: Mapping[str, Any]) -> None:
     """Serve the modules of the current folder.
 
     Args:
+        arguments: as `serve` has them.
+    """
+    forget_server()  # from here on `sandbox`, or whatever a candidate calls its modules, is its own
+    sys.path.insert(0, os.getcwd())
+    serve(channel, arguments)
+
+
+def serve(channel: Channel, arguments: Mapping[str, Any]) -> None:
+    """Answer requests until the channel closes.
+
+    Args:
         arguments: `write_back`, whether changes to lent arguments are reported; `watch`, whether at least it
-            is said that there were some; `files`, texts by path that are laid into the folder first.
+            is said that there were some; `modules`, sources by name of modules that lie in no file.
     """
     callee = Callee(
         channel,
         write_back=bool(arguments.get("write_back", True)),
         watch=bool(arguments.get("watch", False)),
+        modules=arguments.get("modules", {}),
     )
-    for path, text in arguments.get("files", {}).items():
-        with open(path, "w", encoding="utf-8", errors="surrogatepass") as file:
-            file.write(text)
-    forget_server()  # from here on `sandbox`, or whatever a candidate calls its modules, is its own
-    sys.path.insert(0, os.getcwd())
     callee.serve()

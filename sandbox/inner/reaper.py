@@ -10,6 +10,8 @@ import signal
 from sandbox.inner.syscalls import PR_SET_DUMPABLE, checked, libc, prctl
 from sandbox.inner.wire import ENDING, READY, close_all_but
 
+FIRST = 2
+"""Pid of the program in a pid namespace of its own: elsewhere that is a thread of the kernel's."""
 _WATCHED = (int(signal.SIGCHLD), int(signal.SIGTERM))
 _SIG_BLOCK, _SIG_SETMASK, _SIG_DFL, _SIG_IGN = 0, 2, 0, 1
 _NONE = (ctypes.c_ulong * 16)()

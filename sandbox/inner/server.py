@@ -40,7 +40,7 @@ from sandbox.inner.walls import (
 _MESSAGE = 1 << 16
 """Bytes; a request of the host is far smaller."""
 _PRELOADED = (
-    *("sandbox.inner.callee", "sandbox.inner.checker", "sandbox.inner.trials"),
+    *("sandbox.inner.callee", "sandbox.inner.candidates", "sandbox.inner.checker", "sandbox.inner.trials"),
     *("random", "datetime", "heapq", "string", "pathlib"),
 )
 """What many runs would import themselves: ours, and of the standard library only."""

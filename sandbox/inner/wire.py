@@ -63,6 +63,7 @@ def close_all_but(*kept: int) -> None:
     """Close every descriptor of this process except some."""
     start = 0
     for descriptor in sorted(kept):
-        os.closerange(start, descriptor)
+        if descriptor > start:  # of an empty range below 0 some versions of Python make all there are
+            os.closerange(start, descriptor)
         start = descriptor + 1
     os.closerange(start, max(start, os.sysconf("SC_OPEN_MAX")))
