@@ -69,6 +69,9 @@ def _opened(top: Path) -> Repository | None:
     place, shared = place.resolve(), shared.resolve()
     if not (place / "HEAD").exists() or not (shared / "objects").is_dir():
         return None
+    config = shared / "config"
+    if config.exists() and not config.is_file():  # git would wait for what a pipe has to say
+        return None
     return Repository(top, place, shared)
 
 
