@@ -32,9 +32,7 @@ def coder_view(
     system = "coder" if form == "whole" else f"edit-{form}"
     messages = [
         ChatMessage(role="system", content=prompt(system)),
-        ChatMessage(
-            role="user", content=_task(state, target, survey, form=form), images=state.task.pictures
-        ),
+        ChatMessage(role="user", content=_task(state, target, survey, form=form), images=state.task.pictures),
     ]
     if turn.previous is not None and state.outcome is not None:
         said = state.outcome.feedback + _places(state, turn.previous, survey)

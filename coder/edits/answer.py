@@ -54,7 +54,9 @@ def read_answer(
     """
     found = read_edits(text[:MAX_ANSWER], default=default, known=files)
     if not found.is_any:
-        return _whole(parse_answer(text, default=default, expected=expected), files, ignored)
+        return _whole(
+            text[:MAX_ANSWER], parse_answer(text, default=default, expected=expected), files, ignored
+        )
     edits = [*found.edits, *_whole_beside(found, default, files)]
     kept = [edit for edit in edits if not any(_is_left_out(name, ignored) for name in edit.names)]
     if edits and not kept and not found.slips:
@@ -65,10 +67,12 @@ def read_answer(
     return Answered(done.files, broken(done.files, files))
 
 
-def _whole(parsed: Parsed, files: Mapping[str, str | None], ignored: Callable[[str], bool]) -> Answered:
+def _whole(
+    text: str, parsed: Parsed, files: Mapping[str, str | None], ignored: Callable[[str], bool]
+) -> Answered:
     """Whole files, in the form that the ones they replace have."""
     changed: dict[str, str | None] = {}
-    for name, text in parsed.files.items():
+    for name, code in parsed.files.items():
         path = paths.plain(name)
         if _is_left_out(path, ignored):
             continue
@@ -79,7 +83,7 @@ def _whole(parsed: Parsed, files: Mapping[str, str | None], ignored: Callable[[s
         before = files.get(path)
         if before is not None and (line := _elided(text, before)):
             return Answered(problem=_ELISION.format(path=path, line=line.strip()), fits=False)
-        changed[path] = text if before is None else like(text, before)
+        changed[path] = code if before is None else like(code, before)
     return Answered(changed, parsed.problem)
 
 
@@ -99,10 +103,11 @@ def _is_left_out(name: str, ignored: Callable[[str], bool]) -> bool:
     return paths.refusal(path) is None and ignored(path)
 
 
-def _elided(text: str, before: str) -> str | None:
-    """A line that stands for lines which the answer leaves out."""
+def _elided(answer: str, before: str) -> str | None:
+    """A line of an answer's blocks that stands for lines which it leaves out."""
     had = set(before.split("\n"))
-    return next((line for line in text.split("\n") if _ELIDED.match(line) and line not in had), None)
+    lines = (line for block in find_blocks(answer) for line in block.text.split("\n"))
+    return next((line for line in lines if _ELIDED.match(line) and line not in had), None)
 
 
 _ELISION = (

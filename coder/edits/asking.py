@@ -1,7 +1,7 @@
 """Asking: what a conversation about edits quotes of an answer, and of the changes that it has made."""
 
+from coder.context.quoting import fenced
 from coder.diff import unified_diff
-from coder.edits.report import fenced
 from coder.message import Message
 from coder.prompts import prompt
 from coder.reading import content

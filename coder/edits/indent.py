@@ -20,11 +20,35 @@ class Shift:
         ours = indent
         for theirs, mapped in self.pairs:
             if indent.startswith(theirs):
-                ours = mapped + _converted(indent[len(theirs) :], theirs, mapped)
+                ours = mapped + self._converted(indent[len(theirs) :])
                 break
         else:
-            ours = _outward(indent, *self.pairs[-1])
+            theirs, mapped = self.pairs[-1]
+            missing = self._converted(theirs.removeprefix(indent))
+            if theirs.startswith(indent):  # further out than all that are known
+                ours = mapped.removesuffix(missing) if mapped.endswith(missing) else ""
         return ours + line[len(indent) :]
+
+    def _converted(self, surplus: str) -> str:
+        """Blanks as tabs, and tabs as blanks, where the known indentations show which are meant."""
+        theirs = "".join(pair[0] for pair in self.pairs)
+        ours = "".join(pair[1] for pair in self.pairs)
+        width = self._width()
+        if width is None or not ours or not surplus:
+            return surplus
+        if ours.strip("\t") == "" and theirs.strip(" ") == "" and surplus.strip(" ") == "":
+            return "\t" * (len(surplus) // width) + " " * (len(surplus) % width)
+        if ours.strip(" ") == "" and theirs.strip("\t") == "" and surplus.strip("\t") == "":
+            return " " * (len(surplus) * width)
+        return surplus
+
+    def _width(self) -> int | None:
+        """How many blanks are a tab: by two known indentations, else by one."""
+        (theirs, ours), (less, our_less) = self.pairs[0], self.pairs[-1] if self.pairs[1:] else ("", "")
+        one, other = len(theirs) - len(less), len(ours) - len(our_less)
+        if not one or not other:
+            return None
+        return max(one, other) // min(one, other)
 
 
 def find_shift(answered: Sequence[str], there: Sequence[str]) -> Shift | None:
@@ -46,21 +70,3 @@ def _indent(line: str) -> str | None:
     """The blanks before a line; None for one that is blank."""
     text = line.lstrip(" \t")
     return line[: len(line) - len(text)] if text.strip() else None
-
-
-def _converted(surplus: str, theirs: str, ours: str) -> str:
-    """Blanks as tabs, and tabs as blanks, where the known indentations show which are meant."""
-    if ours.strip("\t") == "" and theirs.strip(" ") == "" and ours and theirs and "\t" not in surplus:
-        width = max(1, len(theirs) // len(ours))
-        return "\t" * (len(surplus) // width) + " " * (len(surplus) % width)
-    if ours.strip(" ") == "" and theirs.strip("\t") == "" and ours and theirs and " " not in surplus:
-        return " " * (len(surplus) * max(1, len(ours) // len(theirs)))
-    return surplus
-
-
-def _outward(indent: str, theirs: str, ours: str) -> str:
-    """The indentation of a line that is further out than all that are known."""
-    if theirs.startswith(indent):
-        missing = _converted(theirs[len(indent) :], theirs, ours)
-        return ours.removesuffix(missing) if ours.endswith(missing) else ""
-    return indent

@@ -1,9 +1,9 @@
 """Report: what of an answer could not be put into the files, exactly, and what is there instead."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from coder.context.quoting import fenced
 from coder.edits.edit import Hunk, Slip
 from coder.edits.lines import bare
 from coder.edits.similar import nearest
@@ -48,13 +48,6 @@ def near_lines(lines: Sequence[str], hunk: Hunk) -> str:
         return ""
     start, end = found[0].start - _AROUND, found[0].end + _AROUND
     return f"The nearest lines of the file are:\n{numbered(lines, start, end)}"
-
-
-def fenced(text: str, language: str = "") -> str:
-    """A text between fences that it can't end."""
-    longest = max((len(ticks) for ticks in re.findall("`{3,}", text)), default=2)
-    mark = "`" * (longest + 1)
-    return f"{mark}{language}\n{text}\n{mark}"
 
 
 def block(lines: Sequence[str]) -> str:
