@@ -18,6 +18,8 @@ class Candidate:
     """All that the task gave to check it by."""
     checks: int
     """How many of those it passed."""
+    sane: bool = True
+    """It could be what was asked for, as far as reading it tells."""
     votes: int = 1
     """How often this very answer was given."""
     weak_votes: int = 0
@@ -41,24 +43,29 @@ def choose(candidates: Sequence[Candidate]) -> Choice:
     Raises:
         ValueError: there are none.
     """
-    best = max((one.passed, one.checks) for one in candidates)
-    left = [i for i, one in enumerate(candidates) if (one.passed, one.checks) == best]
+    best = max(map(_rank, candidates))
+    left = [i for i, one in enumerate(candidates) if _rank(one) == best]
     clusters: dict[tuple[str, ...], list[int]] = {}
     for i in left:
         clusters.setdefault(candidates[i].behaviour or (str(i),), []).append(i)
 
-    def weight(members: list[int]) -> tuple[int, int, float, int]:
+    def weight(members: list[int]) -> tuple[bool, bool, int, int, int, int]:
         first = candidates[members[0]]
-        works = sum(not given.startswith(FAILED) for given in first.behaviour)
-        votes = sum(candidates[i].votes for i in members)
-        weak = max(candidates[i].weak_votes for i in members)
-        return votes + weak, works, _agreement(first, [candidates[i] for i in left]), -members[0]
+        gives = [given for given in first.behaviour if not given.startswith(FAILED) and given != "None"]
+        votes = sum(candidates[i].votes + candidates[i].weak_votes for i in members)
+        agreement = _agreement(first, [candidates[i] for i in left])
+        # What fails always, or says the same to everything, gathers in clusters without being right.
+        return bool(gives), len(set(gives)) > 1, votes, len(gives), agreement, -members[0]
 
     ordered = sorted(clusters.values(), key=weight, reverse=True)
     return Choice(ordered[0][0], tuple(map(tuple, ordered)))
 
 
-def _agreement(one: Candidate, others: Sequence[Candidate]) -> float:
+def _rank(one: Candidate) -> tuple[bool, int, bool]:
+    return one.passed, one.checks, one.sane
+
+
+def _agreement(one: Candidate, others: Sequence[Candidate]) -> int:
     """How often others give what this one gives, input by input: it parts clusters of the same size."""
     return sum(
         other.votes * sum(a == b for a, b in zip(one.behaviour, other.behaviour, strict=False))

@@ -48,13 +48,28 @@ _START = {
 }
 
 
+# Names that people usually give to parameters of a kind.
+_NAMES = {
+    "int": "n k m i x y z a b c num number count size start end low high limit year age index",
+    "str": "t text string str word sentence name line char message pattern phrase",
+    "list": "l ls lst list arr array seq sequence data nums numbers values items elements integers",
+    "words": "words strings names lines texts",
+    "dict": "d dictionary mapping",
+    "matrix": "matrix grid rows",
+}
+_BY_NAME = {name: kind for kind, names in _NAMES.items() for name in names.split()}
+
+
 def _kinds(prompt: str, name: str) -> list[str]:
-    """Kinds of the parameters, where the head in the prompt is annotated throughout."""
+    """Kinds of the parameters, where the head in the prompt tells all by annotations or by usual names."""
     text = prompt.strip("\n").rstrip()
     tree = parse_source(text + "\n    pass\n") or parse_source(text)
     for node in ast.walk(tree) if tree else ():
         if isinstance(node, ast.FunctionDef) and node.name == name:
-            kinds = [_kind(one.annotation) for one in node.args.args]
+            kinds = [
+                _kind(one.annotation) or _BY_NAME.get(one.arg.rstrip("0123456789_"), "")
+                for one in node.args.args
+            ]
             return kinds if all(kind in _START for kind in kinds) else []
     return []
 

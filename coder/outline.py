@@ -1,33 +1,70 @@
-"""Outline: a function's head and docstring, for a model to go on with rather than to talk about.
+"""Outline: a function's head and what is said of it, for a model to go on with rather than to talk about.
 
 A small model that was trained on code knows what follows a docstring better than what a person wants of it.
+What it writes hangs on the form more than on chance, so that several forms are worth more than several draws.
 """
 
 import ast
 import re
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from coder.names import parse_source
 
-# The blank before a body's first word belongs to that word's token, so an outline ends one blank earlier.
-_INDENT = "\n   "
-_KINDS = {
-    str: "text",
-    int: "n",
-    float: "x",
-    bool: "flag",
-    dict: "mapping",
-    list: "items",
-    tuple: "items",
-    set: "items",
-}
+_KINDS = {str: "text", int: "n", float: "x", bool: "flag", dict: "mapping"}
+_MOST_SHOWN = 3
 ENDS = ("\ndef ", "\nclass ", "\nif __name__", "\nprint", "\nassert", "\n#", "\n```", '\n"""', "\n@", "\n>>>")
 """What follows a function that is complete."""
 
 
-def outline(prompt: str, name: str, *, examples: Sequence[str] = ()) -> str | None:
-    """Source that ends where the body of the function `name` begins; None where nothing says how to call it.
+@dataclass(frozen=True, slots=True)
+class Outline:
+    """One function, without its body."""
+
+    head: str
+    """`def add(a, b):`"""
+    words: str
+    """What is said of it, without quotes and common indent."""
+    shown: tuple[str, ...] = ()
+    """Examples as lines of an interactive session, where the words hold none."""
+    before: str = ""
+    """Source that stands in front of it."""
+    given: str = ""
+    """Head, docstring and what stands in front of it, where the prompt was just that."""
+    indent: int = 4
+
+    @property
+    def body(self) -> str:
+        """What a body begins with. The blank before its first word belongs to that word's token."""
+        return "\n" + " " * (self.indent - 1)
+
+    def with_docstring(self) -> str:
+        """Source up to the body, all of the words in the docstring."""
+        if self.given:
+            return self.given + self.body
+        told = self.words.replace("\\", "\\\\").replace('"""', "'''")
+        lines = [*told.splitlines(), *(["", *self.shown] if self.shown else [])] or [""]
+        rest = "".join(f"\n    {line}" if line else "\n" for line in lines[1:])
+        return f'{self.before}{self.head}\n    """{lines[0]}{rest}\n    """{self.body}'
+
+    def with_comment(self) -> str:
+        """Source up to the body, all of the words in a comment in front."""
+        lines = [*self.words.splitlines(), *self.shown]
+        comment = "".join(f"# {line}".rstrip() + "\n" for line in lines)
+        return f"{self.before}{comment}{self.head}{self.body}"
+
+    def unheaded(self) -> str:
+        """Source up to the parameters, where the head was made here: a model may well know better ones."""
+        return f"{self.before}{self.head}{self.body}" if self.given else self.head.partition("(")[0] + "("
+
+    def bare(self) -> str:
+        """Source up to the body, without the words."""
+        return f"{self.before}{self.head}{self.body}"
+
+
+def outline(prompt: str, name: str, *, examples: Sequence[str] = ()) -> Outline | None:
+    """What the prompt says of the function `name`; None where nothing says how it is called.
 
     Args:
         examples: statements that call it, such as `assert add(2, 3) == 5`.
@@ -45,47 +82,35 @@ def finished(source: str) -> str:
     return source
 
 
-def says_something(source: str, name: str) -> bool:
-    """Whether a function has a body: more than a docstring, `pass`, or a plain return of nothing."""
-    tree = parse_source(source)
-    for node in tree.body if tree else ():
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name == name:
-            body = [one for one in node.body if not _says_nothing(one)]
-            returns = any(isinstance(one, ast.Return | ast.Yield | ast.Raise) for one in ast.walk(node))
-            return bool(body) and returns
-    return False
-
-
-def _says_nothing(node: ast.stmt) -> bool:
-    if isinstance(node, ast.Pass):
-        return True
-    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
-
-
-def _begun(prompt: str, name: str) -> str | None:
-    """The prompt itself, where it is source that ends in this function's docstring."""
+def _begun(prompt: str, name: str) -> Outline | None:
+    """Of a prompt that is source which ends in this function's docstring."""
     text = prompt.strip("\n").rstrip()
-    tree = parse_source(text + "\n    pass\n") or parse_source(text + "\n\tpass\n")
+    tree = parse_source(text) or parse_source(text + "\n    pass\n")
     last = tree.body[-1] if tree and tree.body else None
-    if not isinstance(last, ast.FunctionDef | ast.AsyncFunctionDef) or last.name != name:
+    if not isinstance(last, ast.FunctionDef) or last.name != name:
         return None
-    if any(not _says_nothing(node) for node in last.body):
+    if len(last.body) > 1 and not isinstance(last.body[1], ast.Pass):
         return None
-    return text + _INDENT
+    first = last.body[0]
+    lines = text.splitlines()
+    return Outline(
+        head="\n".join(lines[last.lineno - 1 : max(first.lineno - 1, last.lineno)]).rstrip(),
+        words=ast.get_docstring(last) or "",
+        before="".join(f"{line}\n" for line in lines[: last.lineno - 1]),
+        given="" if text.endswith("pass") else text,
+        indent=first.col_offset or 4,
+    )
 
 
-def _made(prompt: str, name: str, examples: Sequence[str]) -> str | None:
-    """A head with as many parameters as the examples have arguments, and the prompt as a docstring."""
+def _made(prompt: str, name: str, examples: Sequence[str]) -> Outline | None:
+    """Of a prompt in words: as many parameters as the examples have arguments."""
     call = next((found for source in examples if (found := _call(source, name))), None)
     if call is None:
         return None
-    shown = [line for source in examples[:3] if (line := _shown(source))]
     kept = (line for line in prompt.strip().splitlines() if not line.strip().startswith("assert "))
     words = re.sub(r"\s*(?:For example:?|Examples?:)\s*$", "", "\n".join(kept).strip())
-    told = words.replace("\\", "\\\\").replace('"""', "'''")
-    lines = [*told.splitlines(), *(["", *shown] if shown else []), ""]
-    docstring = "\n".join([lines[0], *(f"    {line}" if line else "" for line in lines[1:-1]), "    "])
-    return f'def {name}({", ".join(_parameters(call))}):\n    """{docstring}"""{_INDENT}'
+    shown = [line for source in examples[:_MOST_SHOWN] for line in _session(source)]
+    return Outline(f"def {name}({', '.join(_parameters(call))}):", words, tuple(shown))
 
 
 def _call(source: str, name: str) -> ast.Call | None:
@@ -96,16 +121,16 @@ def _call(source: str, name: str) -> ast.Call | None:
     return None
 
 
-def _shown(source: str) -> str | None:
-    """An assertion as an interactive session shows it, on two lines."""
+def _session(source: str) -> list[str]:
+    """An assertion as an interactive session shows it."""
     tree = parse_source(source)
     node = tree.body[0] if tree and tree.body else None
     if not isinstance(node, ast.Assert):
-        return None
+        return []
     test = node.test
     if isinstance(test, ast.Compare) and len(test.ops) == 1 and isinstance(test.ops[0], ast.Eq):
-        return f">>> {ast.unparse(test.left)}\n    {ast.unparse(test.comparators[0])}"
-    return f">>> {ast.unparse(test)}\n    True"
+        return [f">>> {ast.unparse(test.left)}", ast.unparse(test.comparators[0])]
+    return [f">>> {ast.unparse(test)}", "True"]
 
 
 def _parameters(call: ast.Call) -> list[str]:
@@ -124,4 +149,4 @@ def _kind(argument: ast.expr) -> str:
         value = ast.literal_eval(argument)
     except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
         return "value"
-    return _KINDS.get(type(value), "value")
+    return "items" if isinstance(value, list | tuple | set) else _KINDS.get(type(value), "value")

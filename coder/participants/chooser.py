@@ -6,6 +6,7 @@ from coder.examples import find_examples
 from coder.inputs import inputs_of
 from coder.message import Message
 from coder.rounds import tried
+from coder.sanity import is_sane
 from coder.state import State
 from coder.target import find_target
 from coder.turn import Turn
@@ -24,6 +25,7 @@ class Chooser:
             Candidate(
                 passed=outcome.passed,
                 checks=sum(line.passed for line in outcome.checks),
+                sane=_is_sane(turn.state, code),
                 votes=1 + _repeats(turn.state, code),
                 behaviour=behaviour,
             )
@@ -52,6 +54,14 @@ class Chooser:
             return [()] * len(codes)
         texts = [source for source in sources if source is not None]
         return await behaviours(await turn.bench.candidate(), texts, name, inputs=inputs)
+
+
+def _is_sane(state: State, code: Message) -> bool:
+    """Only code of one function can be told by reading."""
+    target = find_target(state.task, state.files)
+    source = code.files.get(target.path)
+    single = bool(source and target.names) and not state.files and set(code.files) == {target.path}
+    return not single or is_sane(source or "", target.names[0])
 
 
 def _repeats(state: State, code: Message) -> int:

@@ -1,13 +1,18 @@
 """Completer: has a small model go on with a function that we begin, instead of asking it for one.
 
-It begins the model's answer: a fence, the head, the docstring with the examples. Where a task is about no
-single function, it leaves the turn to the Coder.
+It begins the model's answer: a fence, and what is known of the function. Each draw has the next of a few
+forms, greedily; once all were had, draws are by chance. Where a task is about no single function, the Coder
+speaks.
 """
+
+from collections.abc import Callable
+from dataclasses import dataclass
 
 from coder.examples import find_examples
 from coder.message import Message
 from coder.models.model import ChatMessage, Sampling
-from coder.outline import ENDS, finished, outline
+from coder.names import names_in_prompt
+from coder.outline import ENDS, Outline, finished, outline
 from coder.participants.coder import Coder
 from coder.prompts import prompt
 from coder.rounds import drawn, is_repeat
@@ -21,8 +26,25 @@ _TOKENS = 320
 _FENCE = "```python\n"
 
 
+@dataclass(frozen=True, slots=True)
+class _Form:
+    """A way to ask, and how the answer begins."""
+
+    asked: str
+    """The prompt's name."""
+    begun: Callable[[Outline], str]
+
+
+_FORMS = (
+    _Form("complete", Outline.with_docstring),
+    _Form("write", Outline.with_comment),
+    _Form("write", Outline.unheaded),
+    _Form("write", Outline.with_docstring),
+)
+
+
 class Completer:
-    """Writes code by going on with a function's head and docstring; each answer is a fresh start."""
+    """Writes code by going on with what is known of a function; each answer is a fresh start."""
 
     name = "coder"
 
@@ -30,12 +52,15 @@ class Completer:
         """Have the body written."""
         state = turn.state
         target = find_target(state.task, state.files)
-        begun = _outline(state, target.names)
-        if begun is None or not target.path.endswith(".py") or state.files:
+        known = _outline(state, target.names)
+        if known is None or not target.path.endswith(".py") or state.files:
             return await Coder().speak(turn)
         sample = drawn(state) + 1
+        form = _FORMS[(sample - 1) % len(_FORMS)]
+        begun = form.begun(known)
+        asked = prompt(form.asked).format(task=_told(state), source=known.with_docstring().rstrip())
         view = [
-            ChatMessage(role="user", content=_asked(state)),
+            ChatMessage(role="user", content=asked),
             ChatMessage(role="assistant", content=_FENCE + begun),
         ]
         answer = await turn.answer(view, sampling=_sampling(state, sample))
@@ -52,26 +77,28 @@ class Completer:
         )
 
 
-def _outline(state: State, names: tuple[str, ...]) -> str | None:
+def _outline(state: State, names: tuple[str, ...]) -> Outline | None:
     if not names or state.task.test_command or state.task.test_files:
         return None
-    examples = [*state.task.checks, *(one.source for one in find_examples(state.task.prompt))]
-    return outline(state.task.prompt, names[-1], examples=examples)
+    asked = state.task.prompt
+    examples = [*state.task.checks, *(one.source for one in find_examples(asked))]
+    last = names_in_prompt(asked)[-1:]  # a prompt that is source ends in the function that is missing
+    found = (outline(asked, name, examples=examples) for name in (*last, names[-1]))
+    return next((one for one in found if one is not None), None)
 
 
-def _asked(state: State) -> str:
-    checks = "\n".join(check.strip() for check in state.task.checks if check not in state.task.prompt)
-    tests = f"It must pass:\n{checks}" if checks else ""
-    return prompt("complete").format(task=state.task.prompt.strip(), tests=tests).strip()
+def _told(state: State) -> str:
+    """The task, with the checks that it doesn't quote itself."""
+    checks = [check.strip() for check in state.task.checks if check.strip() not in state.task.prompt]
+    return "\n".join([state.task.prompt.strip(), *(["It must pass:", *checks] if checks else [])])
 
 
 def _sampling(state: State, sample: int) -> Sampling:
-    """Greedy first, then drawn."""
+    """Greedy in each form first, then drawn."""
     settings = state.settings
+    usual = 0.0 if sample <= len(_FORMS) else _TEMPERATURE
     return Sampling(
-        temperature=settings.temperature
-        if settings.temperature is not None
-        else (0.0 if sample == 1 else _TEMPERATURE),
+        temperature=settings.temperature if settings.temperature is not None else usual,
         top_p=settings.top_p,
         seed=settings.seed + 1000 * (sample - 1),
         max_tokens=min(_TOKENS, settings.max_answer_tokens),
