@@ -1,8 +1,8 @@
 """The process that reads source files: it parses what nobody has looked at, so it holds and may do nothing.
 
 It says that it is ready when it can do no harm any more. Then one line of JSON comes in for each batch, a
-list of [language, text], and one goes out, a list of [definitions, words]: definitions are `name:line` with
-blanks between, words are all names in the text.
+list of [language, text], and one goes out for each text, [definitions, words]: definitions are `name:line`
+with blanks between, words are all names in the text. A text that takes too long ends the process.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ from __future__ import annotations
 import ast
 import json
 import re
+import signal
 import sys
 from collections.abc import Callable, Sequence
-from time import process_time
 from typing import TYPE_CHECKING
 
 from coder.context.languages import GRAMMARS, without_prose
@@ -24,11 +24,8 @@ MOST_DEFINITIONS = 2_000
 """Of one file, and words below: a file with more was written by a program."""
 MOST_WORDS = 5_000
 LONGEST_NAME = 80
-MOST_CPU_S = 0.3
-"""For one file: some texts take a parser the square of their length."""
-_DEEPEST = 100
-"""Nodes of the syntax tree above a definition."""
-_PIECE = 64 << 10
+MOST_CPU_S = 0.5
+"""For one text: some take a parser the square of their length, and its own ways to stop it crash it."""
 
 _WORD = re.compile(r"[^\W\d]\w{2,79}")
 Defined = list[tuple[str, int]]
@@ -41,13 +38,22 @@ def main(languages: Sequence[str]) -> None:
     confine()
     _say("ready")
     for line in sys.stdin.buffer:
-        answers = [_facts(readers.get(language), language, text) for language, text in json.loads(line)]
-        _say(answers)
+        for language, text in json.loads(line):
+            _set_timer(MOST_CPU_S)
+            facts = _facts(readers.get(language), language, text)
+            _set_timer(0)
+            _say(facts)
 
 
 def _say(answer: object) -> None:
     sys.stdout.buffer.write(json.dumps(answer).encode() + b"\n")
     sys.stdout.buffer.flush()
+
+
+def _set_timer(seconds: float) -> None:
+    """End this process when it has used so much more CPU time; 0 takes that back."""
+    if hasattr(signal, "setitimer"):
+        signal.setitimer(signal.ITIMER_PROF, seconds)  # without a handler SIGPROF ends it
 
 
 def reader_of(language: str) -> Callable[[str], Defined] | None:
@@ -91,19 +97,7 @@ def _by_grammar(language: Language, query: str) -> Callable[[str], Defined]:
 
     def read(text: str) -> Defined:
         source = text.encode("utf-8", "replace")
-        end = process_time() + MOST_CPU_S
-        try:
-            tree = parser.parse(
-                lambda offset, _: source[offset : offset + _PIECE],
-                progress_callback=lambda offset, has_error: process_time() > end,
-            )
-        except ValueError:  # its words for: cancelled
-            parser.reset()
-            return []
-        cursor = QueryCursor(definitions)
-        # Looking costs the square of the depth, and nobody defines things so deep.
-        cursor.set_max_start_depth(_DEEPEST)
-        nodes = cursor.captures(tree.root_node).get("name", [])
+        nodes = QueryCursor(definitions).captures(parser.parse(source).root_node).get("name", [])
         return [
             (source[node.start_byte : node.end_byte].decode("utf-8", "replace"), node.start_point.row + 1)
             for node in nodes

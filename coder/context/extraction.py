@@ -5,15 +5,16 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 BATCH_BYTES = 192 << 10
-"""Characters of source in one question, and of what it may be answered with below."""
-MOST_ANSWERED = 16 << 20
-ALONE_S = 2.0
-"""For one file that is tried again by itself."""
+"""Characters of source in one question."""
+MOST_ANSWERED = 2 << 20
+"""Bytes of one answer."""
+ALONE_S = 5.0
+"""For one text, by the clock: a reader that hangs. One that only computes ends itself much earlier."""
 GRACE_S = 0.2
 MOST_READERS = 4
 _SMALL = 40
@@ -36,7 +37,7 @@ class NoReader(Exception):
 async def extracted(sources: Mapping[str, Source], *, deadline_s: float) -> dict[str, Found]:
     """What was found in each source by its key; without those for which no time was left.
 
-    What ends its reader, alone and twice, has nothing in it: it isn't tried again another day.
+    What ends its reader has nothing in it, and isn't tried again another day.
     """
     found: dict[str, Found] = {}
     batches = _batches(sources)
@@ -53,63 +54,45 @@ async def extracted(sources: Mapping[str, Source], *, deadline_s: float) -> dict
 
 
 async def _work(
-    queue: Iterable[list[str]],
+    queue: Iterator[list[str]],
     sources: Mapping[str, Source],
     languages: Sequence[str],
     found: dict[str, Found],
 ) -> None:
     """Take batches until there are none; a reader that dies is followed by another one."""
-    again: list[list[str]] = []
+    batch: list[str] = []
     while True:
         try:
             async with _reader(languages) as reader:
-                await _empty(queue, again, reader, sources, found)
+                while batch := batch or next(queue, []):
+                    await _read(reader, batch, sources, found)
             return
         except NoReader:
             return
         except ReaderDied:
-            bad = again.pop(0)
-            if len(bad) == 1:
-                found[bad[0]] = ("", "")
-            else:
-                again[:0] = [[key] for key in bad]
+            found[batch.pop(0)] = ("", "")
 
 
-async def _empty(
-    queue: Iterable[list[str]],
-    again: list[list[str]],
+async def _read(
     reader: asyncio.subprocess.Process,
+    batch: list[str],
     sources: Mapping[str, Source],
     found: dict[str, Found],
 ) -> None:
-    """Ask for one batch after the other; the one asked for stands first in `again` until it is there."""
-    while True:
-        if not again:
-            batch = next(iter(queue), None)
-            if batch is None:
-                return
-            again.append(batch)
-        found.update(await _ask(reader, again[0], sources))
-        again.pop(0)
-
-
-async def _ask(
-    reader: asyncio.subprocess.Process, batch: Sequence[str], sources: Mapping[str, Source]
-) -> dict[str, Found]:
+    """Have a batch read; what was is taken out of it, so that the first left is what the reader died of."""
     assert reader.stdin is not None
     assert reader.stdout is not None
     question = json.dumps([sources[key] for key in batch]).encode() + b"\n"
     try:
-        async with asyncio.timeout(ALONE_S * (1 if len(batch) == 1 else 3)):
-            reader.stdin.write(question)
-            await reader.stdin.drain()
-            line = await reader.stdout.readline()
-        answers = json.loads(line)
+        reader.stdin.write(question)
+        await reader.stdin.drain()
+        while batch:
+            async with asyncio.timeout(ALONE_S):
+                line = await reader.stdout.readline()
+            found[batch[0]] = _checked(json.loads(line))
+            batch.pop(0)
     except (TimeoutError, OSError, ValueError) as error:
         raise ReaderDied from error
-    if not isinstance(answers, list) or len(answers) != len(batch):
-        raise ReaderDied
-    return {key: _checked(answer) for key, answer in zip(batch, answers, strict=True)}
 
 
 def _checked(answer: object) -> Found:
