@@ -12,7 +12,7 @@ from benchmarks.report import Report, write_report
 from benchmarks.reports.terminal import report_lines
 from benchmarks.session import Session
 from coder.cli.interrupt import Interrupted, run_until_interrupted
-from coder.errors import MachineError, UsageError
+from coder.errors import MachineError, ModelError, UsageError
 
 INFRASTRUCTURE, LIMIT = 5, 3
 T = TypeVar("T")
@@ -42,16 +42,21 @@ def parsed(parse: Callable[[str], T], text: str, name: str) -> T:
 
 
 def until_interrupted(work: Coroutine[Any, Any, T], session: Session, command: str) -> T:
-    """The result of `work`; a signal saves what was done, and says how to go on.
+    """The result of `work`; where a signal, the model or the machine ends it, it says how to go on.
 
     Raises:
         Interrupted: a signal came.
+        ModelError, MachineError: of `work`.
     """
+    again = f"Go on with: coder bench {command} --resume {session.run}"
     try:
         return run_until_interrupted(work, run_id=lambda: None)
     except Interrupted as error:
-        again = f"Interrupted and saved.\nGo on with: coder bench {command} --resume {session.run}"
-        raise Interrupted(again) from error
+        raise Interrupted(f"Interrupted and saved.\n{again}") from error
+    except (ModelError, MachineError) as error:
+        if session.logged:
+            error.args = (f"{error}\nWhat was judged until then is saved. {again}",)
+        raise
 
 
 def _write(report: Report, out: Path, session: Session) -> None:

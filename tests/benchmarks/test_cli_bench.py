@@ -1,6 +1,7 @@
 """`coder bench run`, `grade`, `audit` and `merge`, as a shell sees them."""
 
 import json
+import re
 import signal
 import sqlite3
 import time
@@ -11,11 +12,13 @@ import pytest
 
 from benchmarks.cli_grade import Scoring
 from benchmarks.errors import BadSamples
+from benchmarks.runner import IN_A_ROW
 from benchmarks.session import Session
 from coder.settings import Settings
 from coder.store import SqliteLog
-from tests.coder.cli.console import Console
-from tests.faulty_endpoint import faulty_endpoint, says
+from tests.coder.cli.console import CODER, Console
+from tests.faulty_endpoint import faulty_endpoint, says, status
+from tests.less_machine import small_disk
 
 CASES = [
     {
@@ -233,3 +236,47 @@ def test_the_answers_of_a_run_are_written_in_the_order_of_the_suite(console: Con
     written = [json.loads(line) for line in (console.home / "answers.jsonl").open()]
     assert (done.code, [one["task_id"] for one in written]) == (0, ["c/0", "c/1", "c/2", "c/3"])
     assert all("def f" in one["solution"] for one in written)
+
+
+def test_a_full_disk_ends_a_grading_with_what_was_judged_and_how_to_go_on(console: Console) -> None:
+    (console.home / "samples.jsonl").write_text((console.home / "samples.jsonl").read_text() * 40)
+    data = console.home / "data"
+    data.mkdir()
+    grade = "bench grade suite.jsonl --samples samples.jsonl --no-results"
+    script = (
+        f'head -c 120000 /dev/zero >{data}/filler; "$@"; echo "code $?"; rm {data}/filler; '
+        f'{CODER} bench grade --resume "$({CODER} bench list --runs | cut -d " " -f 1)" --no-results'
+    )
+
+    done = console.run_behind((*small_disk(data, 270_000), "sh", "-c", script, "sh"), *grade.split())
+
+    assert done.out.startswith("code 5\n"), done.err
+    assert "passed 160  failed 160" in done.out, done.out
+    assert "What was judged until then is saved. Go on with: coder bench grade --resume bench_" in done.err
+    assert re.search(r"320 samples, \d+ of them done before", done.err)
+
+
+def test_two_gradings_at_once_in_one_folder_give_the_same_report(console: Console) -> None:
+    words = ("bench", "grade", "suite.jsonl", "--samples", "samples.jsonl", "--json")
+
+    both = [console.start(*words) for _ in range(2)]
+    reports = [json.loads(one.communicate(timeout=120)[0]) for one in both]
+
+    results = (console.home / "samples.jsonl_results.jsonl").read_text().splitlines()
+    assert [one.returncode for one in both] == [0, 0]
+    assert without_times(reports[0]) == without_times(reports[1])
+    assert [json.loads(line)["passed"] for line in results] == [True, False] * 4
+
+
+def test_a_model_that_dies_in_the_middle_is_gone_on_with_once_it_is_back(console: Console) -> None:
+    all_four = "".join(f"def f{i}(n):\n    return n + {i}\n" for i in range(4))
+    good = says(f"```python\n{all_four}```")
+    model = ("-m", "toy", "--one-shot", "--price", "1,1", "-w", "1")
+    with faulty_endpoint(good, good, *[status(401)] * IN_A_ROW, *[good] * 6) as endpoint:
+        asked = ("--base-url", endpoint.url, *model)
+        died = console.run("bench", "run", "suite.jsonl", *asked, "-n", "2", OPENAI_API_KEY="x")
+        run = died.err.partition("--resume ")[2].split()[0]
+        back = console.run("bench", "run", "--resume", run, *asked, "--json", OPENAI_API_KEY="x")
+
+    assert (died.code, back.code, len(endpoint.requests)) == (4, 0, 8 + IN_A_ROW), back.err
+    assert json.loads(back.out)["outcomes"] == {"passed": 8}

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import termios
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from select import select
@@ -54,6 +55,18 @@ class Console:
         finally:
             process.kill()  # nothing to do, unless it hangs
         return Finished(process.returncode, out.decode(), err.decode())
+
+    def run_behind(self, place: Sequence[str], *arguments: str, **environ: str) -> "Finished":
+        """Run a command to its end behind what stands before it, such as a disk that is full."""
+        done = subprocess.run(
+            [*place, str(CODER), *arguments],
+            capture_output=True,
+            text=True,
+            env=self.environ | environ,
+            cwd=self.home,
+            timeout=LONGEST_S,
+        )
+        return Finished(done.returncode, done.stdout, done.stderr)
 
     def on_terminal(
         self, *arguments: str, answers: dict[str, str] | None = None, columns: int = 80, **environ: str

@@ -7,29 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.coder.cli.console import CODER, LONGEST_S, Console, Finished
+from tests.coder.cli.console import CODER, LONGEST_S, Console
 from tests.coder.cli.test_solve import ADD, CHECK, SUBTRACT, TASK, code, solve
 from tests.faulty_endpoint import faulty_endpoint, hangs, says
 from tests.less_machine import no_network, read_only, small_disk
 
 
-def run_where(console: Console, place: tuple[str, ...], *arguments: str, **environ: str) -> Finished:
-    """Run a command behind what stands before it, such as a disk that is full."""
-    done = subprocess.run(
-        [*place, str(CODER), *arguments],
-        capture_output=True,
-        text=True,
-        env=console.environ | environ,
-        cwd=console.home,
-        timeout=LONGEST_S,
-    )
-    return Finished(done.returncode, done.stdout, done.stderr)
-
-
 def test_a_folder_that_is_read_only_is_said_before_any_call(console: Console, folder: Path) -> None:
     with faulty_endpoint(says(code(ADD))) as endpoint:
         model = ("--base-url", endpoint.url, "-m", "toy")
-        done = run_where(console, read_only(folder), "solve", TASK, str(folder), *CHECK, *model)
+        done = console.run_behind(read_only(folder), "solve", TASK, str(folder), *CHECK, *model)
 
     assert done.code == 5
     assert f"Can't write into {folder}" in done.err
@@ -98,7 +85,7 @@ def test_a_disk_that_is_too_full_for_the_log_ends_with_5(console: Console, kilob
 
     with faulty_endpoint(says(code(ADD))) as endpoint:
         model = ("--base-url", endpoint.url, "-m", "toy")
-        done = run_where(console, small_disk(data, kilobytes << 10), "solve", TASK, *CHECK, *model)
+        done = console.run_behind(small_disk(data, kilobytes << 10), "solve", TASK, *CHECK, *model)
 
     assert done.code == 5
     assert f"Can't write {data}/events/events.sqlite" in done.err
@@ -117,7 +104,7 @@ def test_a_full_disk_leaves_the_user_s_file_whole_and_the_run_to_go_on(
 
     with faulty_endpoint(says(code(ADD))) as endpoint:
         asked = ("solve", TASK, str(folder), *CHECK, "--base-url", endpoint.url, "-m", "toy")
-        done = run_where(console, (*small_disk(folder, 8192), "sh", "-c", script, "sh"), *asked)
+        done = console.run_behind((*small_disk(folder, 8192), "sh", "-c", script, "sh"), *asked)
 
     assert done.out.startswith(f"code 5\n{SUBTRACT}")
     assert done.out.endswith(ADD)
@@ -212,7 +199,7 @@ def test_with_the_network_cut_the_embedded_model_solves(console: Console) -> Non
     task = "Write a Python function is_even(n) that returns True for even integers"
     checks = ("--check", "assert is_even(4) and not is_even(7)")
 
-    done = run_where(console, no_network(), "solve", task, *checks)
+    done = console.run_behind(no_network(), "solve", task, *checks)
 
     assert done.code == 0, done.err
     assert done.said[0].startswith("✓ solved")
@@ -220,8 +207,7 @@ def test_with_the_network_cut_the_embedded_model_solves(console: Console) -> Non
 
 
 def test_with_the_network_cut_a_hosted_model_is_told_to_be_out_of_reach(console: Console) -> None:
-    done = run_where(
-        console,
+    done = console.run_behind(
         no_network(),
         "solve",
         TASK,
@@ -269,7 +255,7 @@ def test_processors_that_nothing_keeps_are_said(console: Console) -> None:
     run = ("run", "--cpus", "0.5", "-c", "print(1)")
 
     kept = console.run(*run)
-    unkept = run_where(console, read_only(Path("/sys/fs/cgroup")), *run)
+    unkept = console.run_behind(read_only(Path("/sys/fs/cgroup")), *run)
 
     assert (kept.code, unkept.code, unkept.out) == (0, 0, "1\n"), unkept.err
     assert "no control group can be made here" in unkept.err
