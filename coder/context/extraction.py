@@ -116,7 +116,7 @@ def _batches(sources: Mapping[str, Source]) -> list[list[str]]:
     batches: list[list[str]] = []
     room = 0
     for key, (_, text) in sources.items():
-        if len(text) > room:
+        if not batches or len(text) > room:
             batches.append([])
             room = BATCH_BYTES
         batches[-1].append(key)
