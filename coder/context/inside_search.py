@@ -1,0 +1,40 @@
+"""The search as it runs inside the sandbox: a model's regular expression over the files of the workspace.
+
+Standard input holds {"pattern", "ignore_case", "paths", "most"}; each match goes out as one line of JSON, and
+after the last one a line that says whether there are more. Python >= 3.8, standard library only.
+"""
+
+import sys
+
+sys.path[:] = [folder for folder in sys.path if folder.startswith("/usr") or "python" in folder]
+
+import json  # noqa: E402
+import re  # noqa: E402
+from typing import Any, Dict  # noqa: E402, UP035
+
+LONGEST_LINE = 300
+
+
+def main() -> None:
+    """Search, and print each match as soon as it is found."""
+    asked: Dict[str, Any] = json.loads(sys.stdin.buffer.read())  # noqa: UP006
+    pattern = re.compile(asked["pattern"], re.IGNORECASE if asked["ignore_case"] else 0)
+    left = asked["most"]
+    for path in asked["paths"]:
+        try:
+            with open(path, encoding="utf-8", errors="replace") as file:
+                lines = file.read().split("\n")
+        except OSError:
+            continue
+        for number, line in enumerate(lines, 1):
+            if pattern.search(line):
+                if not left:
+                    print(json.dumps({"more": True}), flush=True)
+                    return
+                left -= 1
+                print(json.dumps({"path": path, "line": number, "text": line[:LONGEST_LINE]}), flush=True)
+    print(json.dumps({"more": False}), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,115 @@
+"""Ignore files, as git and ripgrep read them."""
+
+import subprocess
+from pathlib import Path
+from time import process_time
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from coder.context.ignoring import glob_matches, visible
+
+PATHS = [
+    "a.log",
+    "b.py",
+    "build/x.py",
+    "build/keep.py",
+    "src/a.log",
+    "src/build/y.py",
+    "src/deep/er/z.txt",
+    "w x.txt",
+]
+PATHS += [
+    "src/a.b.log",
+    "logs/1/a.txt",
+    "logs/2/b.txt",
+    "doc/a1.md",
+    "doc/b2.md",
+    "#hash",
+    "!bang",
+    "a/b/a/b/c",
+]
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [
+        "*.log",
+        "build/",
+        "/build",
+        "/build/*\n!/build/keep.py",
+        "build/*\n!keep.py",
+        "**/deep",
+        "logs/**",
+        "src/**/z.txt",
+        "logs/*/a.txt",
+        "*.log\n!src/*.log",
+        "doc/[ab]1.md",
+        "doc/[!a]*.md",
+        "d?c/",
+        "\\#hash",
+        "\\!bang",
+        "# comment\n\n*.py  ",
+        "a/**/c",
+        "**/b/c",
+        "src/\n!src/a.log",
+        "*",
+        "*\n!*/\n!*.py",
+        "w\\ x.txt",
+        "src/a.*.log",
+        "[",
+        "a[",
+        "**",
+        "*.*.*",
+    ],
+)
+def test_patterns_mean_what_git_means(tmp_path: Path, rules: str) -> None:
+    assert visible(PATHS, {".gitignore": rules}) == _by_git(tmp_path, PATHS, rules)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.text(st.sampled_from("ab*?/!."), min_size=1, max_size=6), min_size=1, max_size=3))
+def test_any_patterns_mean_what_git_means(tmp_path_factory: pytest.TempPathFactory, lines: list[str]) -> None:
+    paths = ["a", "b/a", "b/b/a", "ab/a.b", "a.a", "b/ab/b"]
+    rules = "\n".join(line for line in lines if line.strip("/!") and "//" not in line)
+
+    assert visible(paths, {".gitignore": rules}) == _by_git(tmp_path_factory.mktemp("g"), paths, rules)
+
+
+def test_a_deeper_file_and_ripgreps_own_win() -> None:
+    texts = {".gitignore": "*.txt", "keep/.gitignore": "!*.txt", ".ignore": "*.py", ".rgignore": "!b.py"}
+
+    assert visible(["a.txt", "keep/a.txt", "a.py", "b.py"], texts) == ["keep/a.txt", "b.py"]
+
+
+@pytest.mark.parametrize("pattern", ["*a" * 100 + "b", "**/a/" * 60 + "b", "[a" * 100, "?*" * 100 + "b"])
+def test_no_pattern_takes_long(pattern: str) -> None:
+    paths = ["a" * 2_000, "a/" * 60 + "c"]
+    begin = process_time()
+
+    visible(paths, {".gitignore": pattern})
+
+    assert process_time() - begin < 2.0
+
+
+def test_a_glob_without_a_slash_fits_the_name() -> None:
+    assert glob_matches("*.py", "src/a.py")
+    assert not glob_matches("src/*.py", "src/deep/a.py")
+    assert glob_matches("src/**/*.py", "src/deep/a.py")
+
+
+def _by_git(root: Path, paths: list[str], rules: str) -> list[str]:
+    """The paths that git doesn't ignore."""
+    for path in paths:
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).touch()
+    (root / ".gitignore").write_text(rules)
+    subprocess.run(["git", "init", "-q", str(root)], check=True, capture_output=True)
+    listed = subprocess.run(
+        ["git", "-C", str(root), "ls-files", "-z", "--others", "--exclude-standard"],
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout.split("\0")
+    return [path for path in paths if path in listed]
