@@ -72,6 +72,7 @@ def run(
     replay: options.Replay = None,
     max_cost: options.MaxCost = None,
     strategy: options.Strategy = None,
+    strong_model: options.StrongModel = None,
     repairs: options.Repairs = None,
     max_calls: options.MaxCalls = None,
     temperature: options.Temperature = None,

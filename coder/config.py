@@ -21,7 +21,7 @@ from coder.models.cast import SUMMARIZER
 from coder.models.casting import Asked
 from coder.models.catalog import cache_folder
 from coder.nearest import or_nearest
-from coder.settings import Budget, Settings
+from coder.settings import Budget, Settings, StrategyChoice
 
 BUDGET_KEYS = {
     "samples": "samples",
@@ -68,7 +68,12 @@ def hosts(given: object) -> object:
     return tuple(name for name in named if name != "none") if named else None
 
 
-ROLES = {"planner_model": "planner", "coder_model": "coder", "cheap_model": SUMMARIZER}
+ROLES = {
+    "planner_model": "planner",
+    "coder_model": "coder",
+    "cheap_model": SUMMARIZER,
+    "strong_model": "expert",
+}
 """Key of the configuration → participant."""
 
 
@@ -100,7 +105,9 @@ class Config(BaseModel):
     python: Path | None = None
     kernel: bool | None = None
     """Run code as cells of a Jupyter kernel."""
-    strategy: str | None = None
+    strategy: StrategyChoice | None = None
+    strong_model: str | None = None
+    """Asked where the model has failed, with strategy `escalate`."""
     plan: bool | None = None
     edit_format: str | None = None
     """The form in which the model is asked for changes: whole, search-replace, diff or patch."""

@@ -70,11 +70,17 @@ def tried(state: State) -> list[tuple[Message, Outcome]]:
     ]
 
 
+def decisive_outcome(state: State) -> Outcome | None:
+    """The outcome that a run's end rests on: the latest that passed, or else the latest."""
+    outcomes = [message.outcome for message in reversed(state.messages) if message.outcome is not None]
+    return next((outcome for outcome in outcomes if outcome.passed), outcomes[0] if outcomes else None)
+
+
 def best_code(state: State) -> Message | None:
-    """The code whose outcome was best: passed first, then most checks passed, then the latest."""
-    best: tuple[tuple[bool, int], Message] | None = None
+    """The code whose outcome was best: passed, fewest lint findings, most checks passed, the latest."""
+    best: tuple[tuple[bool, int, int], Message] | None = None
     for code, outcome in tried(state):
-        rank = (outcome.passed, sum(line.passed for line in outcome.checks))
+        rank = (outcome.passed, -len(outcome.lint), sum(line.passed for line in outcome.checks))
         if best is None or rank >= best[0]:
             best = (rank, code)
     if best is not None:

@@ -9,7 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from sandbox.hosts import parse_hosts
 
-StrategyName = Literal["one-shot", "repair", "best-of-n"]
+StrategyName = Literal["one-shot", "repair", "plan", "best-of-n", "tests", "review", "escalate"]
+StrategyChoice = Literal["auto", "one-shot", "repair", "plan", "best-of-n", "tests", "review", "escalate"]
 
 
 EditFormat = Literal["whole", "search-replace", "diff", "patch"]
@@ -55,7 +56,7 @@ class Settings(BaseModel):
     """Participant → model, where it isn't the run's own."""
     replay: Path | None = None
     """The recording, absolute, that answers instead of a model."""
-    strategy: StrategyName | Literal["auto"] | None = None
+    strategy: StrategyChoice | None = None
     """How the task is gone about. In a run's first event it is the one that is taken; None in old runs."""
     plan: bool | None = None
     """True: plan first; False: never; None: when the task has steps."""

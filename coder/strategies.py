@@ -1,4 +1,4 @@
-"""Strategies: named ways to go about a task. Each is a small team with its stop, and the budget it wants.
+"""Strategies: named ways to go about a task. Each is a small team with its stop, and the settings it wants.
 
 A run's first event says which one it takes, so that a resume takes the same.
 """
@@ -6,12 +6,16 @@ A run's first event says which one it takes, so that a resume takes the same.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from coder.errors import UsageError
 from coder.loop import Team
 from coder.models.size import goes_on
-from coder.settings import Budget, Settings, StrategyName
+from coder.participants.expert import Expert
+from coder.settings import Settings, StrategyName
 from coder.stops import Stop, default_stop
 from coder.task import Task
 from coder.teams.best_of_n import BestOfN, best_of_n_stop
+from coder.teams.escalate import Escalate
+from coder.teams.review import Review, review_stop
 from coder.teams.round_robin import default_team
 
 _MANY = 3
@@ -20,52 +24,80 @@ _MANY = 3
 
 @dataclass(frozen=True, slots=True)
 class Strategy:
-    """Who takes turns, when that ends, and what it takes."""
+    """Who takes turns, when that ends, and what else it takes."""
 
     team: Callable[[], Team]
-    stop: Callable[[], Stop]
-    budget: Callable[[Budget], Budget] = lambda budget: budget
+    stop: Callable[[], Stop] = default_stop
+    shape: Callable[[Settings], Settings] = lambda settings: settings
+    """What it does to the settings that the user gave."""
 
 
-def _one_call(budget: Budget) -> Budget:
-    return budget.model_copy(update={"samples": 1, "repairs": 0, "calls": 1})
+def _one_call(settings: Settings) -> Settings:
+    return _with_budget(settings, samples=1, repairs=0, calls=1)
 
 
-def _all_fresh(budget: Budget) -> Budget:
+def _planned(settings: Settings) -> Settings:
+    return settings.model_copy(update={"plan": settings.plan is not False})
+
+
+def _all_fresh(settings: Settings) -> Settings:
     """As many fresh starts as were named, or as there may be calls."""
+    budget = settings.budget
     samples = budget.samples if "samples" in budget.model_fields_set else budget.calls
-    return budget.model_copy(update={"samples": samples, "repairs": 0})
+    return _with_budget(settings, samples=samples, repairs=0)
+
+
+def _tested(settings: Settings) -> Settings:
+    """One call goes to the tests."""
+    budget = settings.budget
+    samples = budget.samples if "samples" in budget.model_fields_set else max(1, budget.calls - 1)
+    return _with_budget(settings, samples=samples, repairs=0)
+
+
+def _with_budget(settings: Settings, **limits: int) -> Settings:
+    return settings.model_copy(update={"budget": settings.budget.model_copy(update=limits)})
 
 
 STRATEGIES: Mapping[StrategyName, Strategy] = {
-    "one-shot": Strategy(default_team, default_stop, _one_call),
-    "repair": Strategy(default_team, default_stop),
+    "one-shot": Strategy(default_team, shape=_one_call),
+    "repair": Strategy(default_team),
+    "plan": Strategy(default_team, shape=_planned),
     "best-of-n": Strategy(BestOfN, best_of_n_stop, _all_fresh),
+    "tests": Strategy(lambda: BestOfN(tested=True), best_of_n_stop, _tested),
+    "review": Strategy(Review, review_stop),
+    "escalate": Strategy(Escalate),
 }
 
 
 def settled(settings: Settings, task: Task, *, model: str) -> Settings:
-    """The settings with one strategy in them, and with its budget.
+    """The settings with one strategy in them, and as it wants them.
 
     Args:
         model: `provider/model` that answers.
+
+    Raises:
+        UsageError: the strategy wants a second model, and none is named.
     """
     named = settings.strategy or "repair"
-    name = suited(task, settings.budget, model=model) if named == "auto" else named
-    budget = STRATEGIES[name].budget(settings.budget)
-    return settings.model_copy(update={"strategy": name, "budget": budget})
+    name = suited(task, settings, model=model) if named == "auto" else named
+    if name == "escalate" and Expert.name not in settings.roles:
+        raise UsageError("--strategy escalate needs a second model. Name it: --strong-model PROVIDER/MODEL")
+    return STRATEGIES[name].shape(settings).model_copy(update={"strategy": name})
 
 
-def suited(task: Task, budget: Budget, *, model: str) -> StrategyName:
-    """What `auto` takes: by what decides, by who answers, by how many fresh starts were asked for."""
-    given = task.test_command is not None or task.test_files
-    if given or task.workspace is not None:
-        return "repair"
+def suited(task: Task, settings: Settings, *, model: str) -> StrategyName:
+    """What `auto` takes: by what decides, by who answers, by what the budget allows."""
+    budget = settings.budget
+    if Expert.name in settings.roles:
+        return "escalate"
+    if budget.calls == 1:
+        return "one-shot"
+    is_one_function = task.workspace is None and task.test_command is None and not task.test_files
     many = "samples" in budget.model_fields_set and budget.samples >= _MANY
-    return "best-of-n" if many or goes_on(model) else "repair"
+    return "best-of-n" if is_one_function and (many or goes_on(model)) else "repair"
 
 
 def taken(settings: Settings) -> Strategy:
-    """The strategy of a run that has begun; one of before there were any repairs."""
+    """The strategy of a run that has begun; runs from before there were any did repairs."""
     name = settings.strategy
     return STRATEGIES["repair" if name is None or name == "auto" else name]

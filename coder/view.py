@@ -56,7 +56,7 @@ def planner_view(state: State, target: Target, *, survey: Survey | None = None) 
 
 
 def _task(state: State, target: Target, survey: Survey | None, *, form: EditFormat = "whole") -> str:
-    plan = next((message for message in reversed(state.messages) if message.kind == "plan"), None)
+    plan = next((message for message in reversed(state.messages) if message.author == "planner"), None)
     names = ", ".join(f"`{name}`" for name in target.names)
     return prompt("task" if form == "whole" else "change").format(
         task=state.task.prompt.strip(),

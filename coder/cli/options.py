@@ -68,7 +68,15 @@ Kernel = Annotated[
 ]
 Strategy = Annotated[
     str | None,
-    typer.Option("--strategy", metavar="NAME", help="How: auto|one-shot|repair|best-of-n (repair)."),
+    typer.Option(
+        "--strategy",
+        metavar="NAME",
+        help="auto|one-shot|repair|plan|best-of-n|tests|review|escalate (repair).",
+    ),
+]
+StrongModel = Annotated[
+    str | None,
+    typer.Option("--strong-model", metavar="MODEL", help="Asked where the model has failed twice."),
 ]
 Plan = Annotated[
     bool | None, typer.Option("--plan/--no-plan", help="Plan first; by default when the task has steps.")

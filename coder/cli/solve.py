@@ -50,6 +50,7 @@ def solve(
     planner_model: options.PlannerModel = None,
     coder_model: options.CoderModel = None,
     cheap_model: options.CheapModel = None,
+    strong_model: options.StrongModel = None,
     price: options.Price = None,
     record: options.Record = None,
     replay: options.Replay = None,

@@ -1,15 +1,18 @@
 """Chooser: looks at what all candidates do, and says the best one again, so that it is what counts."""
 
-from coder.behaviour import behaviours
+from coder.behaviour import SECONDS, behaviours
 from coder.choosing import Candidate, Choice, choose
 from coder.examples import find_examples
 from coder.inputs import inputs_of
 from coder.message import Message
+from coder.participants.tester import generated_tests
 from coder.rounds import tried
 from coder.sanity import is_sane
 from coder.state import State
 from coder.target import find_target
 from coder.turn import Turn
+from sandbox import Limits
+from sandbox.check import Assertion, check
 
 
 class Chooser:
@@ -20,16 +23,19 @@ class Chooser:
     async def speak(self, turn: Turn) -> Message:
         """Choose among all that was answered and tried."""
         pairs = tried(turn.state)
-        known = await self._behaviours(turn, [code for code, _ in pairs])
+        codes = [code for code, _ in pairs]
+        known = await self._behaviours(turn, codes)
+        weak = await self._weak_votes(turn, codes)
         candidates = [
             Candidate(
                 passed=outcome.passed,
                 checks=sum(line.passed for line in outcome.checks),
                 sane=_is_sane(turn.state, code),
                 votes=1 + _repeats(turn.state, code),
+                weak_votes=votes,
                 behaviour=behaviour,
             )
-            for (code, outcome), behaviour in zip(pairs, known, strict=True)
+            for (code, outcome), behaviour, votes in zip(pairs, known, weak, strict=True)
         ]
         choice = choose(candidates)
         code = pairs[choice.index][0]
@@ -54,6 +60,21 @@ class Chooser:
             return [()] * len(codes)
         texts = [source for source in sources if source is not None]
         return await behaviours(await turn.bench.candidate(), texts, name, inputs=inputs)
+
+    async def _weak_votes(self, turn: Turn, codes: list[Message]) -> list[int]:
+        """How many of the generated tests each passes."""
+        target = find_target(turn.state.task, turn.state.files)
+        tests = [Assertion(source=source) for source in generated_tests(turn.state, target.names)]
+        votes: list[int] = []
+        for code in codes if tests else ():
+            candidate = await turn.bench.candidate()
+            await candidate.lay({path: (text or "").encode() for path, text in code.files.items()})
+            limits = Limits(wall_s=SECONDS * len(tests), cpu_s=SECONDS * len(tests))
+            report = await check(
+                candidate, await turn.bench.checker(), tests, module=target.module, limits=limits
+            )
+            votes.append(sum(result.passed for result in report.results))
+        return votes or [0] * len(codes)
 
 
 def _is_sane(state: State, code: Message) -> bool:

@@ -12,6 +12,7 @@ from coder.participants.coder import Coder
 from coder.participants.completer import Completer
 from coder.participants.executor import Executor
 from coder.participants.participant import Participant
+from coder.participants.tester import Tester
 from coder.rounds import drawn, tried
 from coder.state import State
 from coder.stops import Reason, Stop, budget_reached
@@ -23,10 +24,15 @@ _SPENT = budget_reached()
 class BestOfN:
     """Draws, runs, and chooses when all are drawn or the budget is spent."""
 
+    tested: bool = False
+    """A Tester writes tests before; those that an answer passes are votes for it."""
+
     def next(self, state: State) -> Participant:
         """Whose turn it is."""
         if state.awaits_execution:
             return Executor()
+        if self.tested and not state.messages and _SPENT(state) is None:
+            return Tester()
         if _is_drawn(state) or _SPENT(state) is not None:
             return Chooser()
         return Completer() if goes_on(state.model) else Coder()
@@ -48,7 +54,7 @@ def _chosen(state: State) -> Reason | None:
     if not outcome.passed:
         return Reason("unsolved", f"none of {drawn(state)} answers passed")
     if outcome.verified in ("self", "none"):
-        return Reason("unverified", f"{state.codes[-1].text or 'the code ran'} The task gave no checks")
+        return Reason("unverified", "the code ran; the task gave nothing to check it by")
     return Reason("solved", f"{outcome.verified} pass")
 
 

@@ -1,0 +1,15 @@
+"""How those who don't write code are asked: once, greedily unless the user says otherwise, and briefly."""
+
+from coder.models.model import Sampling
+from coder.state import State
+
+
+def brief(state: State, most: int) -> Sampling:
+    """Sampling for an answer of at most so many tokens."""
+    settings = state.settings
+    return Sampling(
+        temperature=settings.temperature if settings.temperature is not None else 0.0,
+        top_p=settings.top_p,
+        seed=settings.seed,
+        max_tokens=min(most, settings.max_answer_tokens),
+    )

@@ -1,0 +1,49 @@
+"""Tester: writes tests before any code is there. They are weak votes among candidates, never a gate.
+
+Chen et al. 2022, "CodeT: Code Generation with Generated Tests".
+"""
+
+from collections.abc import Sequence
+
+from coder.answers import find_blocks
+from coder.message import Message
+from coder.models.model import ChatMessage
+from coder.names import called_free_names, parse_source
+from coder.participants.sampling import brief
+from coder.prompts import prompt
+from coder.state import State
+from coder.turn import Turn
+
+_TOKENS = 600
+_MOST = 8
+
+
+class Tester:
+    """One model call that gives assertions; nobody who writes code is shown them."""
+
+    name = "tester"
+
+    async def speak(self, turn: Turn) -> Message:
+        """Ask for assertions."""
+        view = [
+            ChatMessage(role="system", content=prompt("tester")),
+            ChatMessage(role="user", content=turn.state.task.prompt.strip()),
+        ]
+        text = await turn.ask(view, sampling=brief(turn.state, _TOKENS))
+        return Message(author=self.name, kind="plan", sample=1, attempt=1, text=text)
+
+
+def has_tests(state: State) -> bool:
+    """Whether a tester has spoken."""
+    return any(message.author == Tester.name for message in state.messages)
+
+
+def generated_tests(state: State, names: Sequence[str]) -> list[str]:
+    """Assertions that a tester wrote about any of these functions."""
+    texts = [message.text for message in state.messages if message.author == Tester.name]
+    lines = [
+        line.strip() for text in texts for block in find_blocks(text) for line in block.text.splitlines()
+    ] or [line.strip() for text in texts for line in text.splitlines()]
+    tests = [line for line in lines if line.startswith("assert ") and parse_source(line) is not None]
+    about = [line for line in tests if set(called_free_names(line)) & set(names)]
+    return list(dict.fromkeys(about))[:_MOST]

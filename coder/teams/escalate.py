@@ -1,0 +1,25 @@
+"""Escalate: a cheap model first; after so many failures a strong one, told of the last of them."""
+
+from dataclasses import dataclass
+
+from coder.participants.coder import Coder
+from coder.participants.executor import Executor
+from coder.participants.expert import Expert
+from coder.participants.participant import Participant
+from coder.rounds import tried
+from coder.state import State
+
+
+@dataclass(frozen=True, slots=True)
+class Escalate:
+    """Coder and Executor in turn; from the given number of failures on, the Expert in the Coder's place."""
+
+    after: int = 2
+
+    def next(self, state: State) -> Participant:
+        """Whose turn it is."""
+        if state.awaits_execution:
+            return Executor()
+        failed = sum(not outcome.passed for _, outcome in tried(state))
+        repeated = sum(message.repeats for message in state.codes)  # who repeats itself has failed as well
+        return Expert() if failed + repeated >= self.after else Coder()
