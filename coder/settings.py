@@ -3,7 +3,6 @@
 from decimal import Decimal
 from pathlib import Path
 from typing import Literal
-from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
