@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Protocol, Self, runtime_checkable
 
+from coder.models.abilities import Abilities, abilities_of
 from coder.models.model import Answer, ChatMessage, Form, Model, OnRetry, Sampling
 
 SUMMARIZER = "summarizer"
@@ -29,6 +30,11 @@ class Cast:
     def name(self) -> str:
         """The run's own model's."""
         return self._model.name
+
+    @property
+    def abilities(self) -> Abilities:
+        """The run's own model's."""
+        return abilities_of(self._model)
 
     async def __aenter__(self) -> Self:
         return self

@@ -14,6 +14,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any, Self
 
 from coder.errors import ModelError, ModelNotFound, ModelRefused, ModelUnavailable
+from coder.models.abilities import Abilities
 from coder.models.connection import Connection, TooLarge
 from coder.models.endpoint import Endpoint, Patience
 from coder.models.exchange import received, send
@@ -52,6 +53,11 @@ class ChatModel:
     def name(self) -> str:
         """`provider/model`."""
         return self._endpoint.name
+
+    @property
+    def abilities(self) -> Abilities:
+        """What the catalogue says of it."""
+        return Abilities(context=self._endpoint.context, tools=self._endpoint.tools)
 
     async def __aenter__(self) -> Self:
         return self

@@ -52,6 +52,8 @@ class Endpoint(BaseModel):
     """Tokens, prompt and answer together; None: unknown."""
     sees: bool | None = None
     """It sees pictures; None: unknown."""
+    tools: bool | None = None
+    """It calls tools; None: unknown."""
     limits: Limits = Limits()
 
     @property

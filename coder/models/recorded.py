@@ -13,6 +13,7 @@ from typing import Self
 
 from coder import errors
 from coder.errors import ModelAuthError, ModelError, UsageError
+from coder.models.abilities import Abilities, abilities_of
 from coder.models.cast import HasRoles
 from coder.models.difference import difference
 from coder.models.model import Answer, ChatMessage, Form, Model, OnRetry, Retry, Sampling, Switch
@@ -61,6 +62,11 @@ class Recorder:
         part = copy(self)
         part._model = model
         return part
+
+    @property
+    def abilities(self) -> Abilities:
+        """The recorded model's own."""
+        return abilities_of(self._model)
 
     async def __aenter__(self) -> Self:
         return self
@@ -158,6 +164,11 @@ class Recorded:
         """The name of the model that was recorded."""
         return self.header.model
 
+    @property
+    def abilities(self) -> Abilities:
+        """Those of the model that was recorded."""
+        return Abilities(context=self.header.context, tools=self.header.tools)
+
     async def __aenter__(self) -> Self:
         return self
 
@@ -227,4 +238,6 @@ def _header(model: Model) -> Header:
         model=model.name,
         date=datetime.now(UTC).isoformat(timespec="seconds"),
         usd_per_million=known,
+        context=abilities_of(model).context,
+        tools=abilities_of(model).tools,
     )

@@ -42,6 +42,9 @@ class Header(BaseModel):
     """UTC, ISO 8601."""
     usd_per_million: tuple[Decimal, Decimal] | None = None
     """Price of tokens in and out, so that a replay reserves what the original did; None: unknown."""
+    context: int | None = None
+    """Tokens that the model could read, and below whether it called tools: a replay shows it the same."""
+    tools: bool | None = None
 
 
 class Request(BaseModel):

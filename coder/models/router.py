@@ -7,6 +7,7 @@ from time import monotonic
 from typing import Literal, Self
 
 from coder.errors import ContextTooLong, ModelError, ModelUnavailable, RateLimited
+from coder.models.abilities import Abilities, abilities_of
 from coder.models.model import Answer, ChatMessage, Form, Model, OnRetry, Sampling, Switch, Used
 
 Cause = Literal["limit", "outage", "context", "refusal"]
@@ -64,6 +65,11 @@ class Router:
     def name(self) -> str:
         """The first model's."""
         return self._routes[0].model.name
+
+    @property
+    def abilities(self) -> Abilities:
+        """The first model's."""
+        return abilities_of(self._routes[0].model)
 
     async def __aenter__(self) -> Self:
         return self

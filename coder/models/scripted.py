@@ -5,7 +5,8 @@ from decimal import Decimal
 from typing import Self
 
 from coder.errors import ModelError
-from coder.models.model import Answer, ChatMessage, Form, OnRetry, Sampling
+from coder.models.abilities import Abilities
+from coder.models.model import Answer, ChatMessage, Form, OnRetry, Sampling, ToolCall
 from coder.models.recording import Request
 from coder.models.stream import estimated_usage
 
@@ -13,9 +14,17 @@ from coder.models.stream import estimated_usage
 class Scripted:
     """A model whose answers a person wrote, given in order whatever is asked. It proves no model's skill."""
 
-    def __init__(self, answers: Sequence[str], *, name: str = "scripted/dialogue") -> None:
+    def __init__(
+        self,
+        answers: Sequence[str | Sequence[ToolCall]],
+        *,
+        name: str = "scripted/dialogue",
+        abilities: Abilities | None = None,
+    ) -> None:
+        """Take what is answered: a text, or the tools that are called."""
         self._answers = tuple(answers)
         self._name = name
+        self.abilities = abilities or Abilities()
         self.requests: list[Request] = []
         """What was asked so far."""
 
@@ -50,12 +59,13 @@ class Scripted:
         """
         if len(self.requests) == len(self._answers):
             raise ModelError(f"The script has {len(self._answers)} answers, and one more was asked for.")
-        text = self._answers[len(self.requests)]
+        said = self._answers[len(self.requests)]
+        text, calls = (said, ()) if isinstance(said, str) else ("", tuple(said))
         self.requests.append(Request(messages=tuple(messages), sampling=sampling, form=form))
         if on_token is not None:
             on_token(text)
         usage = estimated_usage(messages, text)
-        return Answer(text=text, model=self._name, usage=usage, cost_usd=Decimal(0))
+        return Answer(text=text, tool_calls=calls, model=self._name, usage=usage, cost_usd=Decimal(0))
 
     async def close(self) -> None:
         """Nothing is open."""
