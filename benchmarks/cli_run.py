@@ -22,6 +22,7 @@ from benchmarks.suite import Case
 from benchmarks.suites.load import load_suite
 from coder.cli import options
 from coder.cli.answerer import Answerer, opened
+from coder.cli.backend import see_backend
 from coder.cli.options import given_flags
 from coder.cli.screen import Screen
 from coder.config import Loaded, load
@@ -79,6 +80,7 @@ def run(
     top_p: options.TopP = None,
     seed: options.Seed = None,
     sandbox: options.SandboxName = None,
+    image: options.Image = None,
     python: options.Python = None,
     memory: options.Memory = None,
     json: options.Json = False,
@@ -109,6 +111,7 @@ def run(
         if suite is None:
             raise UsageError("Give a SUITE, or --resume RUN. See them with: coder bench list")
         loaded = load(flags, environ=os.environ, user_file=user_file(), workspace=None)
+        see_backend(loaded.config.settings().backend, flags)
         answerer = Answerer(
             asked=loaded.config.asked(),
             record=record,

@@ -12,7 +12,7 @@ from pathlib import Path
 from benchmarks.answers import write_answers
 from benchmarks.errors import BadRun
 from benchmarks.judge.digest import judge_digest
-from benchmarks.judge.judge import open_judge
+from benchmarks.judge.judge import Judge, open_judge
 from benchmarks.progress import Progress
 from benchmarks.report import Report, Times
 from benchmarks.runlog import BenchStarted, RunLog
@@ -94,6 +94,7 @@ class Session:
                     backend=self.settings.backend,
                     python=self.settings.python,
                     memory_mb=self.settings.memory_mb,
+                    image=self.settings.image,
                     cache=data_folder(os.environ) / "bench" / "modes",
                 )
             )
@@ -109,16 +110,17 @@ class Session:
             progress.end()
             if answers is not None:
                 await write_answers(answers, self.suite, record)
-            report = self._report(record, started, isolation=judge.isolation, began=began)
+            report = self._report(record, started, judge, began=began)
         return report, reason
 
-    def _report(self, record: RunLog, started: BenchStarted, *, isolation: str, began: float) -> Report:
+    def _report(self, record: RunLog, started: BenchStarted, judge: Judge, *, began: float) -> Report:
+        own = {name: value for name, value in started.digests.items() if name != "suite"}
         return make_report(
             self.suite,
             record.verdicts,
-            digests={name: value for name, value in started.digests.items() if name != "suite"},
+            digests=own | ({"image": judge.image} if judge.image is not None else {}),
             model=started.model,
-            isolation=isolation,
+            isolation=judge.isolation,
             usage=sorted(record.usage, key=lambda one: (one.id, one.sample)),
             times=Times(
                 started=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(began)),

@@ -54,6 +54,10 @@ class Sandbox(Protocol):
     def backend(self) -> str:
         """The name by which `open_sandbox` opens this kind of sandbox."""
 
+    @property
+    def image(self) -> str | None:
+        """Id of the image that programs find themselves in; None where they see this machine's own /usr."""
+
     def capabilities(self) -> Sequence[Capability]:
         """Each guarantee with the mechanism that keeps it on this machine."""
 

@@ -71,6 +71,10 @@ class ServedSandbox:
         return self._build.backend
 
     @property
+    def image(self) -> None:
+        """None: programs see this machine's own /usr."""
+
+    @property
     def keeper(self) -> int:
         """Pid of the process that starts this sandbox and ends it with its owner."""
         return self._server.keeper

@@ -14,7 +14,12 @@ _DECIDING = ("trial.py", "relay.py", "check.py", "policy.py", "limits.py")
 def judge_digest() -> str:
     """SHA-256 (hex) of the judge's source files, and of what it runs inside of sandboxes."""
     judge, box = (Path(package.__path__[0]) for package in (benchmarks.judge, sandbox))
-    files = [*judge.rglob("*.py"), *(box / "inner").glob("*.py"), *(box / name for name in _DECIDING)]
+    files = [
+        *judge.rglob("*.py"),
+        *judge.rglob("*.txt"),
+        *(box / "inner").glob("*.py"),
+        *(box / name for name in _DECIDING),
+    ]
     digest = hashlib.sha256()
     for file in sorted(files):
         content = file.read_bytes()

@@ -107,6 +107,11 @@ class Judge:
         """What keeps candidates apart here."""
         return self._pair.candidate.backend if self._pair is not None else self._backend
 
+    @property
+    def image(self) -> str | None:
+        """Id of the image that candidates were judged in, where there is one; a case's own is its own."""
+        return self._pair.candidate.image if self._pair is not None else None
+
     async def mode(self, case: FunctionCase) -> Mode:
         """How a case is judged; found once."""
         if case.id not in self._modes:
@@ -258,6 +263,7 @@ async def open_judge(
     backend: str = "auto",
     python: Path | None = None,
     memory_mb: int = 512,
+    image: str | None = None,
     cache: Path | None = None,
 ) -> AsyncIterator[Judge]:
     """A judge for the cases of a suite, for as long as the block lasts.
@@ -265,6 +271,7 @@ async def open_judge(
     Args:
         python: the interpreter that candidates and tests get.
         memory_mb: of each of both processes.
+        image: of Docker, for cases that name none; None is the one that `coder sandbox build` makes.
         cache: a folder where what was found of each case is kept for the next time.
 
     Raises:
@@ -276,9 +283,14 @@ async def open_judge(
         ).path  # the one with pytest and what the cases need
     longest = max((case.timeout_s for case in suite.cases), default=10.0)
     policy = Policy(
-        python=python, memory_mb=memory_mb, cpu_s=longest + 2, wall_s=3 * longest + 10, output_bytes=1 << 16
+        python=python,
+        memory_mb=memory_mb,
+        image=image,
+        cpu_s=longest + 2,
+        wall_s=3 * longest + 10,
+        output_bytes=1 << 16,
     )
-    about = (suite.digest, str(python), backend)
+    about = (suite.digest, str(python), backend, *([image] if image else []))
     known = KnownModes(cache, *about) if cache is not None else None
     judge = Judge(policy, backend, known)
     try:

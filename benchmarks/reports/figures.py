@@ -72,7 +72,6 @@ def facts(report: Report) -> list[tuple[str, str]]:
         tokens = sum(one.input_tokens + one.output_tokens for one in report.usage)
         calls = sum(one.calls for one in report.usage)
         counts = [f"{calls:,} calls"] * bool(calls) + [f"{tokens:,} tokens"] * bool(tokens)
-        counts = [f"{calls:,} calls"] * bool(calls) + [f"{tokens:,} tokens"] * bool(tokens)
         rows.append(("spent", "  ".join([*counts, money(report.cost_usd)])))
     if report.isolation:
         rows.append(("isolation", report.isolation))

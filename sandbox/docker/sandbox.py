@@ -43,6 +43,7 @@ class DockerSandbox:
     def __init__(self, engine: Engine, first: Container) -> None:
         """`first` is a container that nothing runs in yet."""
         self._policy, self._facts = first.recipe.policy, first.facts
+        self._image = first.recipe.image
         self._chores = Chores()
         self._usual = resolve(self._policy, None)
         self._turn, self._settling = asyncio.Lock(), asyncio.Lock()
@@ -50,6 +51,11 @@ class DockerSandbox:
         self._lasting: Lasting | None = None
         self._jobs = Jobs(first.facts.path, self._policy.environment)
         self._closing: asyncio.Task[None] | None = None
+
+    @property
+    def image(self) -> str:
+        """Id of the image that programs find themselves in."""
+        return self._image
 
     def capabilities(self) -> Sequence[Capability]:
         """Each guarantee with the mechanism that keeps it on this machine."""

@@ -1,5 +1,6 @@
 """`coder bench run`, `grade`, `audit` and `merge`, as a shell sees them."""
 
+import asyncio
 import json
 import re
 import signal
@@ -17,6 +18,7 @@ from benchmarks.session import Session
 from coder.settings import Settings
 from coder.store import SqliteLog
 from tests.coder.cli.console import CODER, Console
+from tests.docker_engine import IMAGE, require_docker
 from tests.faulty_endpoint import faulty_endpoint, says, status
 from tests.less_machine import small_disk
 
@@ -280,3 +282,17 @@ def test_a_model_that_dies_in_the_middle_is_gone_on_with_once_it_is_back(console
 
     assert (died.code, back.code, len(endpoint.requests)) == (4, 0, 8 + IN_A_ROW), back.err
     assert json.loads(back.out)["outcomes"] == {"passed": 8}
+
+
+def test_a_grading_in_docker_says_in_which_image(console: Console) -> None:
+    asyncio.run(require_docker())
+    grade = ("bench", "grade", "suite.jsonl", "--samples", "samples.jsonl", "--json")
+
+    done = console.run(*grade, "--sandbox", "docker", "--image", IMAGE)
+    elsewhere = console.run(*grade, "--image", IMAGE, "--sandbox", "bubblewrap")
+
+    report = json.loads(done.out)
+    assert (done.code, report["isolation"], report["pass_at"]["1"]) == (0, "docker", 0.5)
+    assert report["digests"]["image"].startswith("sha256:")
+    assert elsewhere.code == 2
+    assert "--image is Docker's" in elsewhere.err
