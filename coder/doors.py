@@ -28,7 +28,7 @@ from coder.summary import summarize
 from coder.task import Task
 from coder.turn import Turn
 from coder.watch import Unwatched, Watch
-from coder.workbench import OpenSandbox, Workbench, open_for, with_room
+from coder.workbench import OpenSandbox, Workbench, open_for, with_room, with_sources
 from sandbox import SandboxError
 
 
@@ -183,7 +183,7 @@ async def _bench(
     files: Mapping[str, StoredFile],
 ) -> AsyncIterator[Workbench]:
     policy, opener = open_for(task, settings)
-    policy = with_room(policy, files)
+    policy = with_sources(with_room(policy, files), task, files)
     redactor = Redactor.from_environment()
     on_output = watch.output if watch is not None else None
     async with Workbench(policy, sandbox or opener, redactor=redactor, on_output=on_output) as bench:

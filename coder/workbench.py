@@ -13,6 +13,7 @@ from coder.bodies import StoredFile
 from coder.policy import policy_of
 from coder.redact import Redactor
 from coder.settings import Settings
+from coder.sources import source_folders
 from coder.task import Task
 from sandbox import Policy, Sandbox, open_sandbox
 from sandbox.contract import OnOutput
@@ -110,6 +111,16 @@ def with_room(policy: Policy, files: Mapping[str, StoredFile]) -> Policy:
     folders = len({path.rpartition("/")[0] for path in files})
     more = {"disk_mb": policy.disk_mb + ceil(held / (1 << 20)), "files": policy.files + len(files) + folders}
     return policy.model_copy(update=more)
+
+
+def with_sources(policy: Policy, task: Task, files: Mapping[str, StoredFile]) -> Policy:
+    """A policy whose programs import the project's own packages from the copy."""
+    folders = source_folders(task.workspace, files) if task.workspace is not None else ()
+    if not folders:
+        return policy
+    return policy.model_copy(
+        update={"environment": {"PYTHONPATH": ":".join(folders), **policy.environment}}
+    )
 
 
 def open_for(task: Task, settings: Settings) -> tuple[Policy, OpenSandbox]:
