@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any
-from urllib.parse import urlsplit
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 
 from coder.configfile import read_repository_table, read_user_file
 from coder.errors import UsageError
+from coder.models.address import for_log, name_for_log
 from coder.models.book import Book
 from coder.models.cast import SUMMARIZER
 from coder.models.casting import Asked
@@ -148,7 +148,7 @@ class Config(BaseModel):
             return {}
         return {
             "model": asked.model and _recorded(asked.model),
-            "base_url": asked.base_url and _without_password(asked.base_url),
+            "base_url": asked.base_url and for_log(asked.base_url),
             "fallbacks": tuple(map(_recorded, asked.fallbacks)),
             "roles": {role: _recorded(name) for role, name in asked.roles.items()},
             "replay": replay and replay.absolute(),
@@ -240,9 +240,8 @@ def _but_was(value: object) -> str:
 
 
 def _recorded(model: str) -> str:
-    """A model's name as it goes into the log: weights by their absolute path, no password in an address."""
-    name, at, url = model.partition("@http")
-    return f"{name}@{_without_password('http' + url)}" if at else _with_absolute_weights(model)
+    """A model's name as it goes into the log: weights by their absolute path, no secret in an address."""
+    return name_for_log(_with_absolute_weights(model))
 
 
 def _with_absolute_weights(model: str) -> str:
@@ -252,11 +251,6 @@ def _with_absolute_weights(model: str) -> str:
         if provider == "local" and file.endswith(".gguf")
         else model
     )
-
-
-def _without_password(url: str) -> str:
-    parts = urlsplit(url)
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
 
 
 def _key(field: str) -> str:

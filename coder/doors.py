@@ -66,6 +66,7 @@ async def solve(
         await prepare(bench, task, read.files)
         if model is None:
             model = await stack.enter_async_context(_default_model(settings, task))
+        settings = settings.model_copy(update=_asked(settings).for_log().model_dump())
         if team is None:
             settings = settled(settings, task, model=model.name)
         strategy = taken(settings)
@@ -190,16 +191,19 @@ async def _bench(
         yield bench
 
 
-@asynccontextmanager
-async def _default_model(settings: Settings, task: Task) -> AsyncIterator[Model]:
-    """Who was named in the settings; where nobody was, whoever can be found here."""
-    asked = Asked(
+def _asked(settings: Settings) -> Asked:
+    return Asked(
         model=settings.model,
         base_url=settings.base_url,
         fallbacks=settings.fallbacks,
         roles=settings.roles,
     )
-    casting = await resolve_casting(asked, environ=os.environ)
+
+
+@asynccontextmanager
+async def _default_model(settings: Settings, task: Task) -> AsyncIterator[Model]:
+    """Who was named in the settings; where nobody was, whoever can be found here."""
+    casting = await resolve_casting(_asked(settings), environ=os.environ)
     if task.pictures:
         see_that_all_see(casting)
     async with open_casting(casting) as model:

@@ -56,11 +56,15 @@ def _where(error: OSError) -> str:
 
 
 def _bug(error: BaseException) -> int:
-    trace = "".join(traceback.format_exception(error))
+    from coder.redact import Redactor  # only needed here, on a path that is hardly ever taken
+
+    # Whatever failed may quote what it was given: a key, the address with a password.
+    redact = Redactor.from_environment().redact
+    trace = redact("".join(traceback.format_exception(error)))
     if os.environ.get("CODER_DEBUG") == "1":
         print(trace, file=sys.stderr, end="")
         return MACHINE
-    say(f"This is a bug in coder: {type(error).__name__}: {error}\n{_kept(trace)}")
+    say(f"This is a bug in coder: {type(error).__name__}: {redact(str(error))}\n{_kept(trace)}")
     return MACHINE
 
 

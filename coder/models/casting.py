@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pydantic import BaseModel, ConfigDict
 
 from coder.errors import UsageError
+from coder.models.address import for_log, name_for_log
 from coder.models.book import Book
 from coder.models.cast import SUMMARIZER, Cast
 from coder.models.choice import Choice, resolve
@@ -32,6 +33,15 @@ class Asked(BaseModel):
     """Asked in this order when the one before can't answer."""
     roles: dict[str, str] = {}
     """Participant → model; each has the same fallbacks."""
+
+    def for_log(self) -> "Asked":
+        """The same without what of an address is secret."""
+        return Asked(
+            model=self.model and name_for_log(self.model),
+            base_url=self.base_url and for_log(self.base_url),
+            fallbacks=tuple(map(name_for_log, self.fallbacks)),
+            roles={role: name_for_log(name) for role, name in self.roles.items()},
+        )
 
 
 class Casting(BaseModel):

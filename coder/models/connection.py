@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, cast
 from weakref import WeakKeyDictionary
 
+from coder.models.address import base_of, parameters_of
 from coder.models.endpoint import Endpoint
 
 if TYPE_CHECKING:
@@ -139,7 +140,8 @@ def _client(endpoint: Endpoint) -> "AsyncOpenAI":
     client = openai.AsyncOpenAI(
         # The SDK insists on a key; an endpoint that wants none ignores it.
         api_key=endpoint.key.get_secret_value() if endpoint.key else "none",
-        base_url=url,
+        base_url=base_of(url),
+        default_query=parameters_of(url),
         max_retries=0,
         http_client=openai.DefaultAsyncHttpxClient(
             # Neither key nor prompt goes where nobody sent it; what runs here is not behind a proxy.

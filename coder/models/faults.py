@@ -18,6 +18,7 @@ from coder.errors import (
     ModelUnavailable,
     RateLimited,
 )
+from coder.models.address import secrets_of
 from coder.models.endpoint import Endpoint
 from coder.models.retries import Passing, reset_s, retry_after_s
 from coder.redact import redact
@@ -100,8 +101,9 @@ def said_by(error: "OpenAIError", endpoint: Endpoint) -> str:
     """The endpoint's own words, short and without secrets, led by a colon; empty where it said nothing."""
     text = " ".join(_words(error).split())
     key = endpoint.key.get_secret_value() if endpoint.key else ""
-    if key:
-        text = text.replace(key, "***")
+    # Longest first: one may hold another.
+    for secret in sorted({key, *secrets_of(endpoint.url.get_secret_value())} - {""}, key=len, reverse=True):
+        text = text.replace(secret, "***")
     text = redact(text)
     if len(text) > EXCERPT:
         text = text[:EXCERPT] + " …"

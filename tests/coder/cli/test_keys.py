@@ -12,7 +12,8 @@ from tests.faulty_endpoint import FaultyEndpoint, Reply, chunk, error, faulty_en
 KEY = "planted-key-0123456789/+abcdef"
 OTHER = "planted-other-9876543210-zyxwvu"
 PASSWORD = "planted-password-5555"
-SECRETS = (KEY, OTHER, PASSWORD)
+PARAMETER = "planted-parameter-77777"
+SECRETS = (KEY, OTHER, PASSWORD, PARAMETER)
 
 SNOOPS = f"""```python
 import glob
@@ -41,19 +42,19 @@ THINKS = streams(
 ECHOES: dict[str, tuple[Reply, ...]] = {
     "the answer": (says(SNOOPS),),
     "the reasoning": (THINKS,),
-    "an error that passes": (error(500, f"crashed with {KEY}"), says(SNOOPS)),
-    "an error that lasts": (error(401, f"Incorrect API key provided: {KEY}"),),
+    "an error that passes": (error(500, f"crashed with {KEY} {PARAMETER}"), says(SNOOPS)),
+    "an error that lasts": (error(401, f"Incorrect API key provided: {KEY} {PARAMETER}"),),
     "a bad request": (error(400, f"you sent Bearer {KEY}"),),
     "the stream": (streams({"error": {"message": f"died with {KEY}"}}),),
 }
 
 
 def run(console: Console, first: FaultyEndpoint, second: FaultyEndpoint, *more: str) -> Finished:
-    """A run with keys in variables and a password in an address."""
+    """A run with keys in variables and as a parameter of an address, and a password in another address."""
     fallback = second.url.replace("http://", f"http://someone:{PASSWORD}@")
     return console.run(
         *("solve", "Write add(a, b).", "--check", "assert add(2, 3) == 5", "--no-plan", "-v"),
-        *("--base-url", first.url, "-m", "toy", "--fallback", f"toy@{fallback}"),
+        *("--base-url", f"{first.url}?key={PARAMETER}", "-m", "toy", "--fallback", f"toy@{fallback}"),
         *("--record", str(console.home / "run.jsonl"), "--samples", "1", "--repairs", "0", *more),
         CODER_API_KEY=KEY,
         ANTHROPIC_API_KEY=OTHER,

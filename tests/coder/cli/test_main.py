@@ -162,6 +162,20 @@ def test_a_bug_is_one_line_and_its_traceback_is_kept_in_a_file(
     assert "ZeroDivisionError" in (tmp_path / "crashes" / f"{os.getpid()}.txt").read_text()
 
 
+def test_a_bug_tells_no_key_neither_on_the_screen_nor_in_its_file(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.setenv("CODER_HOME", str(tmp_path))
+    monkeypatch.setenv("SOME_API_KEY", "planted-0123456789")
+
+    report(RuntimeError("sent planted-0123456789 to https://me:password-1@host"))
+
+    said = capsys.readouterr().err + next((tmp_path / "crashes").iterdir()).read_text()
+    assert "sent [redacted] to https://me:[redacted]@host" in said
+    assert "planted-0123456789" not in said
+    assert "password-1@" not in said
+
+
 def test_a_bug_shows_its_traceback_when_asked(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -11,7 +11,7 @@ from coder.models.endpoint import Limits, Patience
 from coder.models.model import Sampling
 from coder.models.traffic import Lane
 from tests.coder.models.asking import QUESTION, QUICK, ask, endpoint_of
-from tests.faulty_endpoint import FaultyEndpoint, Reply, error, faulty_endpoint, says
+from tests.faulty_endpoint import FaultyEndpoint, Reply, begins, error, faulty_endpoint, says
 
 
 async def crowd(server: FaultyEndpoint, calls: int, *, limits: Limits) -> None:
@@ -114,6 +114,22 @@ async def test_models_with_other_keys_share_nothing() -> None:
 
     keys = [request.headers["authorization"] for request in server.requests]
     assert keys[0] != keys[1]
+
+
+async def test_who_is_interrupted_in_the_middle_of_an_answer_leaves_no_socket() -> None:
+    with faulty_endpoint(begins("hel", ending="hang")) as server:
+        heard = asyncio.Event()
+        async with ChatModel(endpoint_of(server)) as model:
+            asking = asyncio.create_task(
+                model.answer(QUESTION, sampling=Sampling(), on_token=lambda token: heard.set())
+            )
+            await heard.wait()
+            asking.cancel()
+            await asyncio.gather(asking, return_exceptions=True)
+            # The model is open yet: it is the answer's own end that closes its connection.
+            closed = await asyncio.to_thread(server.wait_until, lambda seen: seen.open == 0)
+
+    assert closed
 
 
 async def test_no_socket_is_left_in_any_path() -> None:

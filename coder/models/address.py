@@ -1,0 +1,47 @@
+"""Addresses of endpoints: their parts, and which of these are secret.
+
+People put a password in front of the host and a key behind the question mark. Both are used, and neither is
+written anywhere.
+"""
+
+from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
+
+HARMLESS = frozenset({"api-version", "api_version", "version"})
+"""Parameters that hold no key; Azure's addresses need theirs."""
+_SHORTEST = 4
+"""Characters of a value that can be told from any other text."""
+
+
+def base_of(url: str) -> str:
+    """The address without parameters, to which paths are added."""
+    return urlsplit(url)._replace(query="", fragment="").geturl()
+
+
+def parameters_of(url: str) -> dict[str, str]:
+    """What goes with every request behind the question mark."""
+    return dict(parse_qsl(urlsplit(url).query, keep_blank_values=True))
+
+
+def for_log(url: str) -> str:
+    """The address as it may be written down: no credentials, and of its parameters the harmless ones."""
+    parts = urlsplit(url)
+    kept = {name: value for name, value in parameters_of(url).items() if name.lower() in HARMLESS}
+    host = parts.netloc.rpartition("@")[2]
+    return parts._replace(netloc=host, query=urlencode(kept), fragment="").geturl()
+
+
+def name_for_log(model: str) -> str:
+    """A model's name as it may be written down, which can hold an address: `name@https://…`."""
+    name, at, url = model.partition("@http")
+    return f"{name}@{for_log('http' + url)}" if at else model
+
+
+def secrets_of(url: str) -> tuple[str, ...]:
+    """What of an address an endpoint may echo and nobody may see."""
+    parts = urlsplit(url)
+    user, _, password = parts.netloc.rpartition("@")[0].partition(":")
+    values = [value for name, value in parameters_of(url).items() if name.lower() not in HARMLESS]
+    raw = [pair.partition("=")[2] for pair in parts.query.split("&")]
+    known = [user, password, unquote(user), unquote(password), *values]
+    known += [value for value in raw if unquote(value) in values]
+    return tuple({value for value in known if len(value) >= _SHORTEST})

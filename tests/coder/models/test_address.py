@@ -1,0 +1,54 @@
+"""Addresses with secrets in them: used as they are, and written down without."""
+
+import pytest
+from pydantic import SecretStr
+
+from coder.doors import solve
+from coder.models.address import for_log, name_for_log, secrets_of
+from coder.settings import Settings
+from coder.store import MemoryLog
+from coder.task import Task
+from tests.coder.models.asking import ask
+from tests.faulty_endpoint import faulty_endpoint, says
+
+URL = "https://me:pass%2Fword@host.example:8443/v1?key=hidden-1&api-version=2024-10-21#part"
+
+
+def test_of_an_address_the_log_has_neither_credentials_nor_keys() -> None:
+    assert for_log(URL) == "https://host.example:8443/v1?api-version=2024-10-21"
+    assert name_for_log(f"toy@{URL}") == "toy@https://host.example:8443/v1?api-version=2024-10-21"
+    assert name_for_log("groq/openai/gpt-oss-120b") == "groq/openai/gpt-oss-120b"
+
+
+def test_what_an_endpoint_may_echo_of_its_address_is_known() -> None:
+    assert set(secrets_of(URL)) == {"pass%2Fword", "pass/word", "hidden-1"}
+
+
+@pytest.mark.parametrize(
+    ("tail", "sent"), [("?api-version=1&key=a%20b", "?api-version=1&key=a%20b"), ("", "")]
+)
+async def test_parameters_of_an_address_go_behind_the_path_of_every_request(tail: str, sent: str) -> None:
+    with faulty_endpoint() as server:
+        await ask(server, url=SecretStr(server.url + tail))
+
+    assert server.requests[0].path.replace("+", "%20") == f"/v1/chat/completions{sent}"
+
+
+async def test_a_run_begun_by_a_program_writes_no_secret_of_its_addresses(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("CODER_API_KEY", "x")
+    log, task = MemoryLog(), Task(prompt="Write add(a, b).", checks=("assert add(2, 3) == 5",))
+
+    with faulty_endpoint(says("```python\ndef add(a, b):\n    return a + b\n```")) as server:
+        url = server.url.replace("://", "://me:password-1@") + "?key=hidden-1"
+        settings = Settings(
+            model="toy", base_url=url, fallbacks=(f"toy@{url}",), roles={"planner": f"toy@{url}"}
+        )
+        run = await solve(task, settings=settings, log=log)
+
+    written = "".join(event.model_dump_json() for event in await log.read(run.run_id))
+    assert run.status == "solved"
+    assert server.url in written
+    assert "password-1" not in written
+    assert "hidden-1" not in written
