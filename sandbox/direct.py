@@ -5,7 +5,6 @@ Both are children of this machine, so one gets the other's socket. What goes ove
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 
 from sandbox.call import ending
 from sandbox.candidates import Candidate
@@ -57,26 +56,19 @@ class Acquaintance:
         deadline = asyncio.get_running_loop().time() + self._wall_s
         late = False
         await self._introduce(checker, job)
-        hearing = asyncio.ensure_future(checker.receive())
-        try:
-            while not self._heard.ended:
-                left = deadline - asyncio.get_running_loop().time()
-                await asyncio.wait([hearing], timeout=max(left, 0))
-                if not hearing.done():
-                    if late:
-                        self._heard.note = f"it did not end within {self._wall_s:g} s"
-                        return
-                    late, deadline = True, deadline + _GRACE_S
-                    await self._end(TIMED_OUT)
-                    continue
-                frame = hearing.result()
-                if frame is None or not await self._take(checker, frame):
+        while not self._heard.ended:
+            try:
+                async with asyncio.timeout_at(deadline):
+                    frame = await checker.receive()
+            except TimeoutError:
+                if late:
+                    self._heard.note = f"it did not end within {self._wall_s:g} s"
                     return
-                hearing = asyncio.ensure_future(checker.receive())
-        finally:
-            hearing.cancel()
-            with suppress(asyncio.CancelledError):
-                await hearing
+                late, deadline = True, deadline + _GRACE_S
+                await self._end(TIMED_OUT)
+                continue
+            if frame is None or not await self._take(checker, frame):
+                return
 
     async def _take(self, checker: RunningEntry, frame: bytes) -> bool:
         """Do what one frame of the checker's asks for; False where nothing can follow."""

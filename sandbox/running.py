@@ -13,7 +13,7 @@ from sandbox.inner.channel import MAX_FRAME
 from sandbox.output import Output
 from sandbox.result import Result
 
-_LENGTH = 4
+_LENGTH, _CHUNK = 4, 1 << 16
 _LAST_WORD_S = 0.1
 """To wait, once a channel is closed, for the word of how its child ended: it comes a moment later."""
 
@@ -30,6 +30,9 @@ class RunningEntry:
         self._waiting = 0
         self._hung_up = False
         self._released = False
+        self._unread = bytearray()
+        self._expected: int | None = None
+        """Bytes of the frame that is coming."""
 
     async def send(self, frame: bytes) -> None:
         """Send one frame.
@@ -52,11 +55,14 @@ class RunningEntry:
 
     async def receive(self) -> bytes | None:
         """Next frame; None once the child is gone, or sent what isn't a frame."""
-        header = await self._exactly(_LENGTH)
-        size = int.from_bytes(header or b"", "little")
-        if header is None or size > MAX_FRAME:
-            return None
-        return await self._exactly(size)
+        if self._expected is None:
+            header = await self._exactly(_LENGTH)
+            self._expected = int.from_bytes(header or b"", "little")
+            if header is None or self._expected > MAX_FRAME:
+                return None
+        frame = await self._exactly(self._expected)
+        self._expected = None
+        return frame
 
     def hand_over(self) -> socket.socket:
         """Our end of the channel, for another child to talk to this one; nobody here uses it then."""
@@ -74,9 +80,11 @@ class RunningEntry:
         Raises:
             SandboxBroken: the child is gone.
         """
+        content = len(frame).to_bytes(_LENGTH, "little") + frame
         try:
-            socket.send_fds(self._connection, [len(frame).to_bytes(_LENGTH, "little")], [line.fileno()])
-            await self._loop.sock_sendall(self._connection, frame)
+            sent = socket.send_fds(self._connection, [content], [line.fileno()])
+            if sent < len(content):
+                await self._loop.sock_sendall(self._connection, content[sent:])
         except OSError as error:
             self._hung_up = True
             raise SandboxBroken("The child at the other end of the channel is gone.") from error
@@ -115,19 +123,22 @@ class RunningEntry:
             self._connection.close()
 
     async def _exactly(self, size: int) -> bytes | None:
-        content = bytearray()
+        """The next bytes. What came with them is kept, also where whoever waits here gives up."""
         self._waiting += 1
         try:
-            while len(content) < size:
-                piece = await self._loop.sock_recv(self._connection, min(size - len(content), 1 << 20))
+            while len(self._unread) < size:
+                room = max(size - len(self._unread), _CHUNK)
+                piece = await self._loop.sock_recv(self._connection, min(room, 1 << 20))
                 if not piece:
                     self._hung_up = True
                     return None
-                content += piece
-            return bytes(content)
+                self._unread += piece
         except OSError:
             self._hung_up = True
             return None
         finally:
             self._waiting -= 1
             self._close_when_idle()
+        content = bytes(self._unread[:size])
+        del self._unread[:size]
+        return content

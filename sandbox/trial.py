@@ -57,6 +57,9 @@ class Trial(BaseModel):
     """Sources that define `check(candidate)`."""
     prelude: str = ""
     """Names that the tests may use besides their own."""
+    tidy: bool = False
+    """Neither they nor the prelude can leave anything in the process that runs them but their own names, so
+    that it can be that of other trials, too."""
     crossing: Crossing = Crossing()
     replays: int = 0
     """Calls, at most, that are repeated in another order on a candidate of its own."""
@@ -103,7 +106,6 @@ class Outcome:
     cpu_s: float = 0.0
     max_rss_mb: float = 0.0
     note: str = ""
-    _under_way: int | None = None
     _count: int = 0
 
     def take(self, report: bytes) -> None:
@@ -118,8 +120,6 @@ class Outcome:
         match decode(report):
             case ("unloaded", str(why)):
                 self.unloaded = why
-            case ("begin", int(number)):
-                self._under_way = number
             case ("test", int(number), bool(passed), str(message)) if number == len(self.tests):
                 self.tests.append("" if passed else message or "failed")
             case ("replayed", int(count), int(differing), str(why)):
@@ -184,7 +184,8 @@ async def hold_trial(candidates: Candidates, checkers: Checkers, trial: Trial, *
                 await checker.send(job)
                 await conversation.run(checker)
         finally:
-            ended = await checkers.put_back(checker, sound=outcome.ended and not outcome.status)
+            sound = outcome.ended and not outcome.status
+            ended = await checkers.put_back(checker, sound=sound, cpu_s=outcome.cpu_s)
     finally:
         await asyncio.shield(talk.close())
     result = _result(outcome) if outcome.ended or ended is None else ended
@@ -204,6 +205,7 @@ def _arguments(trial: Trial, wall_s: float, limits: Limits) -> dict[str, object]
     return {
         "tests": trial.tests,
         "prelude": trial.prelude,
+        "tidy": trial.tidy,
         "module": _MODULE,
         "entry_point": trial.entry_point,
         "kinds": None if crossing.kinds is None else sorted(crossing.kinds),

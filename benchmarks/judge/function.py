@@ -1,10 +1,11 @@
 """Judge one answer to a function case: tests and candidate never share a process where that can be."""
 
+import functools
 import hashlib
 from dataclasses import dataclass
 
 from benchmarks.judge.mode import CARRIERS, Mode, without_canonical
-from benchmarks.judge.purity import keeps_nothing
+from benchmarks.judge.purity import keeps_nothing, leaves_nothing
 from benchmarks.judge.sources import canonical_module, prelude, with_setup
 from benchmarks.judge.verdicts import Judged, end_of, one_line
 from benchmarks.suite import FunctionCase
@@ -121,15 +122,23 @@ async def _holds(pair: Pair, case: FunctionCase, module: str, mode: Mode) -> boo
 
 
 def _trial(case: FunctionCase, module: str, mode: Mode, *, replays: int) -> Trial:
+    tests = (case.test,) if case.plus_test is None else (case.test, case.plus_test)
+    helpers = prelude(case)
     return Trial(
         source=module,
         entry_point=case.entry_point,
-        tests=(case.test,) if case.plus_test is None else (case.test, case.plus_test),
-        prelude=prelude(case),
+        tests=tests,
+        tidy=mode.how == "apart" and _are_tidy((helpers, *tests)),
+        prelude=helpers,
         crossing=mode.crossing,
         replays=replays,
         seed=int.from_bytes(hashlib.sha256(f"{case.id}\0{module}".encode(errors="replace")).digest()[:6]),
     )
+
+
+@functools.lru_cache(maxsize=4096)
+def _are_tidy(sources: tuple[str, ...]) -> bool:
+    return all(map(leaves_nothing, sources))
 
 
 async def _hold(pair: Pair, trial: Trial, mode: Mode, case: FunctionCase) -> Tried:

@@ -7,7 +7,7 @@ to. Repeated calls of such code can't give another answer, so nobody has to repe
 
 import ast
 import builtins
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 MAX_SOURCE = 1 << 16
 """Characters; longer modules are not looked at."""
@@ -32,6 +32,7 @@ _MODULES = {
 }
 """Modules, and the names of theirs that hold no state which a call could leave behind. `*` only where the
 module is written in C and has nothing but functions, types and numbers; heapq has functions alone."""
+_SEEDED = {**_MODULES, "random": "random randint randrange choice choices uniform shuffle sample seed Random"}
 _FORBIDDEN = frozenset(
     (
         *("globals", "locals", "vars", "setattr", "delattr", "getattr", "eval", "exec", "compile", "open"),
@@ -44,29 +45,44 @@ _IMMUTABLE = (str, bytes, int, float, complex, bool, type(None), type(...))
 
 def keeps_nothing(source: str) -> bool:
     """True where no call can leave anything behind for the next one."""
+    module = _read(source, _MODULES)
+    return module is not None and module.keeps_nothing() and module.leaves_nothing()
+
+
+def leaves_nothing(source: str) -> bool:
+    """True where running the code can leave nothing outside of its own names.
+
+    What it may draw from `random` changes that module's state: whoever runs it next seeds that again.
+    """
+    module = _read(source, _SEEDED)
+    return module is not None and module.leaves_nothing()
+
+
+def _read(source: str, modules: Mapping[str, str]) -> "_Module | None":
     if len(source) > MAX_SOURCE:
-        return False
+        return None
     try:
-        tree = ast.parse(source)
-        return _Module(tree).is_pure()
+        return _Module(ast.parse(source), modules)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return False
+        return None
 
 
 class _Module:
-    def __init__(self, tree: ast.Module) -> None:
-        self._tree = tree
-        nodes = list(ast.walk(tree))
+    def __init__(self, tree: ast.Module, modules: Mapping[str, str]) -> None:
+        self._tree, self._known = tree, modules
+        self._nodes = nodes = list(ast.walk(tree))
         imported = [alias for node in nodes if isinstance(node, ast.Import) for alias in node.names]
         self._modules = {alias.asname or alias.name: alias.name for alias in imported}
         """Names that stand for modules, anywhere in this one."""
         self._bases = {id(node.value) for node in nodes if isinstance(node, ast.Attribute)}
 
-    def is_pure(self) -> bool:
+    def keeps_nothing(self) -> bool:
+        """Whether what the module itself makes can't be changed later."""
+        return all(map(self._stands, self._tree.body))
+
+    def leaves_nothing(self) -> bool:
         """Whether every statement and every expression is harmless."""
-        return all(map(self._stands, self._tree.body)) and all(
-            self._is_harmless(node) for node in ast.walk(self._tree)
-        )
+        return all(map(self._is_harmless, self._nodes))
 
     def _stands(self, node: ast.stmt) -> bool:
         """A statement of the module itself: what it makes can't be changed later."""
@@ -84,9 +100,9 @@ class _Module:
     def _is_harmless(self, node: ast.AST) -> bool:
         match node:
             case ast.Import(names=names):
-                return all(alias.name in _MODULES for alias in names)
+                return all(alias.name in self._known for alias in names)
             case ast.ImportFrom(module=module, names=names, level=0):
-                return all(_is_allowed(module, alias.name) for alias in names)
+                return all(self._is_allowed(module, alias.name) for alias in names)
             case ast.FunctionDef(decorator_list=decorators, args=arguments):
                 return not decorators and all(map(_is_constant, _defaults(arguments)))
             case ast.Lambda(args=arguments):
@@ -100,7 +116,11 @@ class _Module:
 
     def _has(self, value: ast.expr, attribute: str) -> bool:
         module = self._modules.get(value.id) if isinstance(value, ast.Name) else None
-        return module is None or _is_allowed(module, attribute)
+        return module is None or self._is_allowed(module, attribute)
+
+    def _is_allowed(self, module: str | None, name: str) -> bool:
+        names = self._known.get(module or "", "")
+        return not name.startswith("_") and (name != "*" if names == _ALL else name in names.split())
 
 
 _STATEFUL = (
@@ -108,11 +128,6 @@ _STATEFUL = (
     *(ast.AsyncFunctionDef, ast.Await, ast.AsyncFor, ast.AsyncWith),
 )
 """What may leave something behind, or wait for it. Of attributes: those that are written to."""
-
-
-def _is_allowed(module: str | None, name: str) -> bool:
-    names = _MODULES.get(module or "", "")
-    return not name.startswith("_") and (name != "*" if names == _ALL else name in names.split())
 
 
 def _defaults(arguments: ast.arguments) -> Iterator[ast.expr]:

@@ -1,6 +1,7 @@
 """What both sides of a trial are given of a function case: the canonical module, and the prompt's helpers."""
 
 import ast
+import functools
 
 from benchmarks.suite import FunctionCase
 
@@ -25,6 +26,7 @@ def prelude(case: FunctionCase) -> str:
     return "\n\n".join(part for part in (case.setup, helpers) if part.strip())
 
 
+@functools.lru_cache(maxsize=4096)
 def _helpers(prompt: str, entry_point: str) -> str:
     for ending in ("\n    pass\n", "\n"):
         try:

@@ -50,7 +50,6 @@ def main(channel: Channel, arguments: Mapping[str, Any]) -> None:
         say("unloaded", f"{type(error).__name__}: {error}"[:2000])
     else:
         for number, test in enumerate(arguments["tests"]):
-            say("begin", number)
             message = ""
             try:
                 _run(test, _TEST, space)

@@ -30,10 +30,12 @@ if TYPE_CHECKING:
 
 _TEST, _PRELUDE = "<test>", "<prompt>"
 _MAX_MESSAGE = 2000
+_KEPT = 1 << 15
+"""Characters of a source whose code is kept for other trials, at most."""
 
 
-def main(channel: Channel, arguments: Mapping[str, Any], line: Channel | None = None) -> None:
-    """Hold a trial.
+def hold(channel: Channel, arguments: Mapping[str, Any], line: Channel | None = None) -> list[bytes]:
+    """Hold a trial; gives the last frames for the host, which are still to be sent.
 
     Args:
         line: to the candidate; None where the host passes frames on.
@@ -41,26 +43,46 @@ def main(channel: Channel, arguments: Mapping[str, Any], line: Channel | None = 
             `errors`, `steps`, `changed`, `write_back`, `wall_s`, `replays`, `explored`, `seed`.
     """
     trial = _Trial(channel, line, arguments)
-    if trial.load():
-        for number, source in enumerate(arguments["tests"]):
-            trial.test(number, source)
-        if trial.passed and arguments["replays"]:
-            trial.replay(arguments["replays"], random.Random(arguments["seed"]))
-        if trial.passed and arguments["explored"]:
-            trial.explore(arguments["explored"], random.Random(arguments["seed"]))
-    trial.end()
+    try:
+        return trial.hold()
+    finally:
+        trial.close()
 
 
 class _Trial:
     def __init__(self, channel: Channel, line: Channel | None, arguments: Mapping[str, Any]) -> None:
         self._channel, self._arguments = channel, arguments
+        self._lines: list[Channel] = []
+        self._unsent: list[bytes] = []
         self._link = self._connect(line)
         self._candidate: Any = None
         self._timed_out = False
-        self.passed = True
+        self._passed = True
+
+    def hold(self) -> list[bytes]:
+        """All of it, but for the last frames, which it gives."""
+        given = self._arguments
+        if self._load():
+            for number, source in enumerate(given["tests"]):
+                self._flush()
+                self._test(number, source)
+            if self._passed and given["replays"]:
+                self._replay(given["replays"], random.Random(given["seed"]))
+            if self._passed and given["explored"]:
+                self._explore(given["explored"], random.Random(given["seed"]))
+        self._end()
+        return self._unsent
+
+    def close(self) -> None:
+        """Close the lines to the candidates, which end by that, and let go of what was recorded."""
+        for line in self._lines:
+            line.close()
+        self._link.calls.clear()
+        self._link.inputs.clear()
 
     def _connect(self, line: Channel | None) -> GuardedLink:
         given = self._arguments
+        self._lines += [] if line is None else [line]
         return GuardedLink(
             self._channel if line is None else Peer(self._channel, line),
             writes_back=given["write_back"],
@@ -72,7 +94,7 @@ class _Trial:
             changed=given["changed"],
         )
 
-    def load(self) -> bool:
+    def _load(self) -> bool:
         """Have the candidate load its module; whether it has what was asked for."""
         try:
             self._candidate = self._link.entry(self._arguments["module"], self._arguments["entry_point"])
@@ -81,12 +103,12 @@ class _Trial:
             return False
         return True
 
-    def test(self, number: int, source: str) -> None:
+    def _test(self, number: int, source: str) -> None:
         """Run one test and say how it ended."""
-        self._say("begin", number)
         message = ""
+        space: dict[str, Any] = {}
         try:
-            space = self._space()
+            self._fill(space)
             _run(source, _TEST, space)
             space["check"](self._candidate)
         except BaseException as error:  # noqa: BLE001 - whatever a test raises is its result
@@ -96,10 +118,11 @@ class _Trial:
         else:
             if self._link.gone is not None:  # the test caught it, as it catches everything
                 message = str(self._link.gone)
-        self.passed = self.passed and not message
+        space.clear()  # its functions hold it, and it holds them
+        self._passed = self._passed and not message
         self._say("test", number, not message, message[:_MAX_MESSAGE])
 
-    def replay(self, most: int, chance: random.Random) -> None:
+    def _replay(self, most: int, chance: random.Random) -> None:
         """Ask a fresh candidate some of the calls in another order, and say whether an answer differs."""
         calls = self._link.calls
         chosen = chance.sample(range(len(calls)), min(most, len(calls)))
@@ -107,6 +130,7 @@ class _Trial:
             chosen.reverse()
         if not chosen:
             return
+        self._flush()
         self._channel.send(AGAIN)
         ready, line = self._channel.receive_with_line()
         if ready is None:
@@ -123,7 +147,7 @@ class _Trial:
         else:
             self._say("replayed", len(chosen), differing, "")
 
-    def explore(self, most: int, chance: random.Random) -> None:
+    def _explore(self, most: int, chance: random.Random) -> None:
         """Ask what is right, then the candidate, on inputs near the tests', and say what differs."""
         inputs = self._link.inputs
         if not inputs:
@@ -143,6 +167,7 @@ class _Trial:
     def _answers(self, which: bytes, asked: list[Any]) -> dict[int, tuple[Any]]:
         """Plain answers by the number of the input; none where it raised, or gave something else."""
         found: dict[int, tuple[Any]] = {}
+        self._flush()
         self._channel.send(AGAIN + which)
         ready, line = self._channel.receive_with_line()
         if ready is None:
@@ -159,22 +184,27 @@ class _Trial:
             return found
         return found
 
-    def end(self) -> None:
+    def _end(self) -> None:
         """Say that there is no more, and what crossed."""
         link = self._link
         timed_out = self._timed_out or (link.gone is not None and link.gone.timed_out)
         changed = sorted(link.changed) if link.writes_back else ["*"] * link.mutated
         self._say("end", sorted(link.kinds), sorted(link.errors), changed, timed_out, link.steps)
 
-    def _space(self) -> dict[str, Any]:
-        """Names that a test may use: those of the prompt, and the function under its own name."""
-        space: dict[str, Any] = {"__name__": "check", "__builtins__": __builtins__}
+    def _fill(self, space: dict[str, Any]) -> None:
+        """Give a test the names that it may use: those of the prompt, and the function under its own."""
+        space.update({"__name__": "check", "__builtins__": __builtins__})
         _run(self._arguments["prelude"], _PRELUDE, space)
         space[self._arguments["entry_point"]] = self._candidate
-        return space
 
     def _say(self, *report: object) -> None:
-        self._channel.send(REPORT + encode(report))
+        """Keep a report for the next frames that are sent."""
+        self._unsent.append(REPORT + encode(report))
+
+    def _flush(self) -> None:
+        if self._unsent:
+            self._channel.send_all(self._unsent)
+            self._unsent.clear()
 
 
 def _plain(value: object) -> tuple[object, ...]:
@@ -187,13 +217,21 @@ def _plain(value: object) -> tuple[object, ...]:
 def prepare(arguments: Mapping[str, Any]) -> None:
     """Compile what a trial runs, so that clones of this process needn't; a trial tells what can't be."""
     for source in (arguments["prelude"], *arguments["tests"]):
+        if len(source) > _KEPT:
+            continue
         with suppress(SyntaxError, ValueError, RecursionError, MemoryError):
-            _compiled(source, _PRELUDE if source is arguments["prelude"] else _TEST)
+            _compiled_once(source, _PRELUDE if source is arguments["prelude"] else _TEST)
 
 
-@lru_cache(maxsize=512)
 def _compiled(source: str, filename: str) -> CodeType:
+    return (_compiled_once if len(source) <= _KEPT else _compile)(source, filename)
+
+
+def _compile(source: str, filename: str) -> CodeType:
     return compile(source, filename, "exec", dont_inherit=True)
+
+
+_compiled_once = lru_cache(maxsize=512)(_compile)
 
 
 def _run(source: str, filename: str, space: dict[str, Any]) -> None:
