@@ -2,6 +2,7 @@
 
 import os
 import posixpath
+import re
 import stat
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -18,6 +19,8 @@ _SKIPPED_FOLDERS |= {".tox", ".nox", ".eggs", ".hypothesis", ".ipynb_checkpoints
 _SKIPPED_ENDINGS = (".pyc", ".pyo", ".swp", "~", ".coder-tmp")
 _CACHE_MARKS = ("pyvenv.cfg", "CACHEDIR.TAG")
 """A folder with one of these was made by a tool, whatever its name is: a virtual environment, a cache."""
+
+_GENERATED = re.compile(r"^_{0,2}version(_{0,2}|_info)\.pyi?$|_pb2(_grpc)?\.pyi?$|\.(so|pyd)$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +147,22 @@ class Reader:
                 self.notes.append(f"{path}: left out, not a regular file (links are not followed)")
             case OSError():
                 self.notes.append(f"{path}: left out, {error.strerror}")
+
+
+def generated(root: Path, own: Iterable[str]) -> list[str]:
+    """Files that a build has put among a project's own, so that its modules can't be imported without them.
+
+    Git ignores them, and names tell them: a version that was written down, code of protocol buffers, compiled
+    modules. No other ignored file is taken: it may hold a secret.
+    """
+    found = []
+    for folder in sorted({posixpath.dirname(path) for path in own if path.endswith(".py")}):
+        try:
+            names = os.listdir(root / folder)
+        except OSError:
+            continue
+        found += [posixpath.join(folder, name) for name in sorted(names) if _GENERATED.search(name)]
+    return found
 
 
 def is_made_by_tools(name: str) -> bool:

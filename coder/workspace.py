@@ -15,7 +15,7 @@ from coder.repository.found import find_repository
 from coder.repository.isolated import GitFailed
 from coder.repository.listing import Listing, list_files
 from coder.snapshot import Snapshot
-from coder.walking import Bounds, Reader, by_a_person
+from coder.walking import Bounds, Reader, by_a_person, generated
 
 MAX_FILES = 5_000
 MAX_BYTES = 64 << 20
@@ -77,7 +77,7 @@ def _read_folder(reader: Reader, listing: Listing | None, globs: Sequence[str]) 
             reader.walk(folder)
     else:
         own = [*listing.tracked, *by_a_person(listing.untracked)]
-        reader.go_through({*own, *_named(reader.path, globs)})
+        reader.go_through({*own, *generated(reader.path, own), *_named(reader.path, globs)})
         reader.notes += [f"{path}: left out, a repository of its own" for path in listing.foreign]
     pointers = [path for path, file in reader.files.items() if file.content.startswith(_POINTER)]
     if pointers:

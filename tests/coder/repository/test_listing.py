@@ -43,6 +43,19 @@ def test_an_ignored_file_that_is_named_is_read(repository: GitRepository) -> Non
     assert "secret.log" in take_snapshot(repository.top, read=["*.log"]).files
 
 
+def test_what_a_build_has_put_among_the_modules_is_read(repository: GitRepository) -> None:
+    (repository.top / "pkg").mkdir()
+    (repository.top / "pkg" / "__init__.py").write_text("from pkg._version import version\n")
+    (repository.top / ".gitignore").write_text("_version.py\n*_pb2.py\nlocal_settings.py\n")
+    repository.commit()
+    for name in ("_version", "api_pb2", "local_settings"):
+        (repository.top / "pkg" / f"{name}.py").write_text("1\n")
+
+    files = list(take_snapshot(repository.top).files)
+
+    assert files == [".gitignore", "main.py", "pkg/__init__.py", "pkg/_version.py", "pkg/api_pb2.py"]
+
+
 def test_a_glob_that_leaves_the_folder_is_refused(repository: GitRepository) -> None:
     with pytest.raises(UsageError, match="--read"):
         take_snapshot(repository.top, read=["/etc/*"])
