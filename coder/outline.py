@@ -89,7 +89,7 @@ def _begun(prompt: str, name: str) -> Outline | None:
     last = tree.body[-1] if tree and tree.body else None
     if not isinstance(last, ast.FunctionDef) or last.name != name:
         return None
-    if len(last.body) > 1 and not isinstance(last.body[1], ast.Pass):
+    if not all(map(_says_nothing, last.body)):
         return None
     first = last.body[0]
     lines = text.splitlines()
@@ -100,6 +100,11 @@ def _begun(prompt: str, name: str) -> Outline | None:
         given="" if text.endswith("pass") else text,
         indent=first.col_offset or 4,
     )
+
+
+def _says_nothing(node: ast.stmt) -> bool:
+    """A docstring, or `pass`."""
+    return isinstance(node, ast.Pass) or (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant))
 
 
 def _made(prompt: str, name: str, examples: Sequence[str]) -> Outline | None:

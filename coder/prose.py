@@ -38,7 +38,7 @@ _OUTPUT = re.compile(
     r"[`*.]{0,2}\s*,?\s*(?:(?:sample|example|expected)\s+)?outputs?\s*\d*\s*[:=]\s*[`*]{0,2}", re.I
 )
 _FOR = re.compile(
-    r"(?:^[\s*>#\d.)-]*|\b(?:for|given|with|if|when)\s+(?:example,?\s+)?(?:the\s+)?(?:input\s+)?)",
+    r"(?:^[\s*>#-]*(?:\d+[.)]\s+)?|\b(?:for|given|with|if|when)\s+(?:example,?\s+)?(?:the\s+)?(?:input\s+)?)",
     re.I | re.M,
 )
 _NAMED = re.compile(r"\s*([A-Za-z_]\w*)\s*=(?!=)\s*")

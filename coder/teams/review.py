@@ -11,6 +11,8 @@ from coder.rounds import tried
 from coder.state import State
 from coder.stops import Reason, Stop, budget_reached, samples_spent, stuck, tests_pass
 
+_SPENT = budget_reached()
+
 
 @dataclass(frozen=True, slots=True)
 class Review:
@@ -27,17 +29,12 @@ class Review:
         return Coder()
 
     def has_last_word(self, state: State) -> bool:
-        """Whether the repair that a reviewer wanted has failed, so that what passed before is taken."""
-        chosen = bool(state.codes) and state.codes[-1].author == Chooser.name
-        objected = is_reviewed(state) and not _passes(state) and state.last is not None
-        return (
-            objected
-            and not chosen
-            and state.last is not None
-            and (state.last.author != Reviewer.name or state.exhausted is not None)
-            and any(outcome.passed for _, outcome in tried(state))
-            and state.seconds < state.budget.seconds
-        )
+        """Whether the repair that a reviewer wanted failed, or can't be made: what passed before is taken."""
+        if not is_reviewed(state) or _passes(state) or _is_chosen(state) or state.last is None:
+            return False
+        is_tried = state.last.author != Reviewer.name or _SPENT(state) is not None
+        passed_before = any(outcome.passed for _, outcome in tried(state))
+        return is_tried and passed_before and state.seconds < state.budget.seconds
 
 
 def review_stop() -> Stop:
@@ -53,6 +50,10 @@ def _done(state: State) -> Reason | None:
 def _spent(state: State) -> Reason | None:
     """Samples and repairs are spent, and nothing that passed waits for its choice."""
     return None if Review().has_last_word(state) else samples_spent()(state)
+
+
+def _is_chosen(state: State) -> bool:
+    return bool(state.codes) and state.codes[-1].author == Chooser.name
 
 
 def _passes(state: State) -> bool:

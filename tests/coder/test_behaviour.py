@@ -1,0 +1,21 @@
+"""What candidates do, seen in a real sandbox."""
+
+from coder.behaviour import behaviours
+from sandbox import Sandbox
+
+NAMES = "def f(xs):\n    return {x for x in xs}\n"
+RAISES = "def f(xs):\n    return xs[9]\n"
+ENDLESS = "def f(xs):\n    while True:\n        pass\n"
+CHANGES = "calls = []\n\n\ndef f(xs):\n    calls.append(xs)\n    return len(calls)\n"
+
+
+async def test_each_call_is_alone_and_sets_have_one_order(box: Sandbox) -> None:
+    inputs = [(["b", "a", "c"],), ([],)]
+
+    seen = await behaviours(box, [NAMES, RAISES, CHANGES], "f", inputs=inputs)
+
+    assert seen == [("set('a','b','c')", "set()"), ("!IndexError", "!IndexError"), ("1", "1")]
+
+
+async def test_who_never_returns_is_asked_once(box: Sandbox) -> None:
+    assert await behaviours(box, [ENDLESS], "f", inputs=[([],), ([1],)]) == [("!late", "!late")]

@@ -1,0 +1,206 @@
+"""Strategies: who takes turns, what is taken in the end, and that a run goes on as it began."""
+
+import pytest
+
+from coder.doors import resume, solve
+from coder.errors import UsageError
+from coder.models.cast import Cast
+from coder.models.model import ChatMessage
+from coder.models.scripted import Scripted
+from coder.models.size import goes_on, parameters_of
+from coder.run import Run
+from coder.settings import Budget, Settings, StrategyChoice
+from coder.store import MemoryLog
+from coder.strategies import settled, suited
+from coder.task import Task, TestSource
+
+ADD = "def add(a, b):\n    return a + b\n"
+TWICE = "def add(a, b):\n    return a * 2 + b - a\n"
+SUBTRACT = "def add(a, b):\n    return a - b\n"
+FIVE = "def add(a, b):\n    return 5\n"
+MULTIPLY = "def add(a, b):\n    return a * b - 1\n"
+TASK = Task(prompt="Write add(a, b).", checks=("assert add(2, 3) == 5",))
+SMALL = "local/Tiny-135M"
+
+
+def fenced(*codes: str) -> list[str]:
+    """Answers with these codes."""
+    return [f"```python\n{code}```\n" for code in codes]
+
+
+async def solved_by(
+    strategy: StrategyChoice,
+    *answers: str,
+    task: Task = TASK,
+    budget: Budget | None = None,
+    name: str = "a/b",
+) -> tuple[Run, Scripted]:
+    """A run by a strategy, with these answers."""
+    model = Scripted(answers, name=name)
+    settings = Settings(strategy=strategy, budget=budget or Budget(calls=len(answers)))
+    return await solve(task, model=model, settings=settings, log=MemoryLog()), model
+
+
+async def test_one_shot_has_one_answer() -> None:
+    run, model = await solved_by("one-shot", *fenced(SUBTRACT, ADD))
+
+    assert (run.status, len(model.requests)) == ("unsolved", 1)
+
+
+async def test_best_of_n_takes_what_most_of_those_that_pass_do() -> None:
+    run, model = await solved_by("best-of-n", *fenced(FIVE, MULTIPLY, ADD, SUBTRACT, TWICE))
+
+    assert (run.status, run.verified, run.calls) == ("solved", "checks", 5)
+    assert run.files == {"solution.py": ADD}
+    assert all(len(request.messages) == 2 for request in model.requests)  # none is a repair
+
+
+async def test_best_of_n_ends_with_the_first_that_passes_given_tests() -> None:
+    test = "from solution import add\n\n\ndef test_add():\n    assert add(2, 3) == 5\n"
+    task = Task(prompt="Write add(a, b).", test_files=(TestSource(path="test_add.py", text=test),))
+
+    run, _ = await solved_by("best-of-n", *fenced(SUBTRACT, ADD, ADD), task=task)
+
+    assert (run.status, run.calls) == ("solved", 2)
+
+
+async def test_best_of_n_without_one_that_passes_is_unsolved() -> None:
+    run, _ = await solved_by("best-of-n", *fenced(SUBTRACT, SUBTRACT))
+
+    assert (run.status, run.exit_code) == ("unsolved", 1)
+
+
+async def test_best_of_n_chooses_although_no_call_is_left() -> None:
+    budget = Budget(samples=9, calls=3)
+
+    run, _ = await solved_by("best-of-n", *fenced(FIVE, ADD, TWICE), budget=budget)
+
+    assert (run.status, run.files) == ("solved", {"solution.py": ADD})
+
+
+async def test_best_of_n_goes_on_after_an_interruption_with_no_call_made_twice() -> None:
+    log = MemoryLog()
+    settings = Settings(strategy="best-of-n", budget=Budget(calls=3))
+    broken = await solve(TASK, model=Scripted(fenced(FIVE)), settings=settings, log=log)
+
+    run = await resume(broken.run_id, model=Scripted(fenced(ADD, TWICE)), log=log)
+
+    assert broken.status == "error"  # the script had come to its end
+    assert (run.status, run.files) == ("solved", {"solution.py": ADD})
+
+
+async def test_a_small_model_goes_on_with_a_function_that_is_begun_for_it() -> None:
+    task = Task(prompt='def add(a, b):\n    """Add.\n\n    >>> add(2, 3)\n    5\n    """\n')
+
+    run, model = await solved_by("auto", " return a - b", " return a + b", task=task, name=SMALL)
+
+    begun = model.requests[0].messages[-1]
+    assert begun == ChatMessage(role="assistant", content=f"```python\n{task.prompt.rstrip()}\n   ")
+    assert "\ndef " in model.requests[0].sampling.stop
+    assert (run.status, run.files["solution.py"]) == (
+        "solved",
+        "# Add.\n#\n# >>> add(2, 3)\n# 5\ndef add(a, b):\n    return a + b\n",
+    )
+
+
+async def test_a_small_model_is_asked_as_others_where_no_single_function_is_missing() -> None:
+    run, model = await solved_by("best-of-n", *fenced(ADD), task=Task(prompt="Print five."), name=SMALL)
+
+    assert run.status == "unverified"
+    assert model.requests[0].messages[-1].role == "user"
+
+
+async def test_generated_tests_are_votes_and_no_gate() -> None:
+    tests = "```python\nassert add(1, 1) == 2\nassert add(0, 0) == 9\n```"
+
+    run, model = await solved_by("tests", tests, *fenced(FIVE, ADD, MULTIPLY))
+
+    assert (run.status, run.files) == ("solved", {"solution.py": ADD})
+    assert "assert add(1, 1)" not in str(model.requests[1].messages)
+
+
+async def test_a_reviewer_that_approves_ends_the_run() -> None:
+    run, _ = await solved_by("review", *fenced(ADD), "APPROVED")
+
+    assert (run.status, run.calls) == ("solved", 2)
+
+
+async def test_a_reviewers_objection_is_repaired() -> None:
+    run, model = await solved_by("review", *fenced(FIVE), "add(1, 1) gives 5, not 2.", *fenced(ADD))
+
+    assert (run.status, run.files) == ("solved", {"solution.py": ADD})
+    assert "add(1, 1) gives 5" in model.requests[2].messages[-1].content
+
+
+@pytest.mark.parametrize("repairs", [0, 1])
+async def test_where_the_repair_that_a_reviewer_wanted_fails_what_had_passed_is_taken(repairs: int) -> None:
+    budget = Budget(samples=1 if repairs else 2, repairs=repairs)
+
+    run, _ = await solved_by("review", *fenced(ADD), "No.", *fenced(SUBTRACT), budget=budget)
+
+    assert (run.status, run.calls, run.files) == ("solved", 3, {"solution.py": ADD})
+
+
+async def test_without_a_call_for_the_review_what_passes_is_solved() -> None:
+    run, _ = await solved_by("review", *fenced(ADD), budget=Budget(calls=1))
+
+    assert (run.status, run.calls) == ("solved", 1)
+
+
+@pytest.mark.parametrize("calls", [2, 3])
+async def test_an_objection_at_the_end_of_the_budget_loses_nothing(calls: int) -> None:
+    run, _ = await solved_by("review", *fenced(ADD), "No.", *fenced(SUBTRACT), budget=Budget(calls=calls))
+
+    assert (run.status, run.files) == ("solved", {"solution.py": ADD})
+
+
+async def test_a_strong_model_is_asked_after_two_failures() -> None:
+    cheap, strong = (
+        Scripted(fenced(SUBTRACT, MULTIPLY), name="a/cheap"),
+        Scripted(fenced(ADD), name="a/strong"),
+    )
+    task = Task(prompt="Write add(a, b).", checks=("assert add(2, 2) == 4",))
+    settings = Settings(strategy="auto", roles={"expert": "a/strong"})
+
+    run = await solve(task, model=Cast(cheap, {"expert": strong}), settings=settings, log=MemoryLog())
+
+    assert (run.status, len(cheap.requests), len(strong.requests)) == ("solved", 2, 1)
+
+
+def test_escalate_without_a_second_model_is_refused() -> None:
+    with pytest.raises(UsageError, match="--strong-model"):
+        settled(Settings(strategy="escalate"), TASK, model="a/b")
+
+
+@pytest.mark.parametrize(
+    ("settings", "task", "model", "taken"),
+    [
+        (Settings(), TASK, "a/b", "repair"),
+        (Settings(), TASK, SMALL, "best-of-n"),
+        (Settings(budget=Budget(calls=1)), TASK, SMALL, "one-shot"),
+        (Settings(budget=Budget(samples=4)), TASK, "a/b", "best-of-n"),
+        (
+            Settings(budget=Budget(samples=4)),
+            TASK.model_copy(update={"test_command": ("x",)}),
+            "a/b",
+            "repair",
+        ),
+        (Settings(roles={"expert": "a/c"}), TASK, "a/b", "escalate"),
+    ],
+)
+def test_auto_goes_by_task_model_and_budget(settings: Settings, task: Task, model: str, taken: str) -> None:
+    assert suited(task, settings, model=model) == taken
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "small"),
+    [
+        ("local/SmolLM2-135M-Instruct", 135_000_000, True),
+        ("local/Qwen2.5-Coder-0.5B-Q4", 500_000_000, True),
+        ("local/Qwen2.5-7B", 7_000_000_000, False),
+        ("openai/small-135M", 135_000_000, False),
+        ("local/llama", None, False),
+    ],
+)
+def test_a_models_name_tells_its_size(name: str, size: int | None, small: bool) -> None:
+    assert (parameters_of(name), goes_on(name)) == (size, small)
