@@ -204,6 +204,16 @@ class BaselineTaken(Body):
     """What the lint command found."""
 
 
+class Looked(Body):
+    """A model has looked around in a repository; what it read is shown from here on."""
+
+    type = "context.looked"
+    durable = False
+
+    lines: dict[str, tuple[tuple[int, int], ...]]
+    """First and last lines, from 1, by path."""
+
+
 class ProgramStarted(Body):
     """A program is about to run in the sandbox, on a workspace of exactly these files."""
 
@@ -331,7 +341,7 @@ class RunStopped(Body):
 
 _ALL: tuple[type[Body], ...] = (
     RunStarted, RunResumed, CallIntended, CallRetried, CallSwitched, CallAnswered, CallFailed, Spoken,
-    BaselineTaken,
+    BaselineTaken, Looked,
     ProgramStarted, ProgramFinished, BudgetReached, FilesChanged, PatchProposed, LandingPlanned, FileLanded,
     LandingRefused, CommitMade, CommitRefused, FileUndone, RunStopped,
 )  # fmt: skip

@@ -20,6 +20,7 @@ from coder.bodies import (
     FileUndone,
     LandingPlanned,
     LandingRefused,
+    Looked,
     PatchProposed,
     RunResumed,
     RunStarted,
@@ -69,6 +70,8 @@ class State:
     cost_known: bool = True
     exhausted: BudgetReached | None = None
     proposed: PatchProposed | None = None
+    looked: Mapping[str, tuple[tuple[int, int], ...]] | None = None
+    """Lines that a model read when it looked around, by path; None: none has looked yet."""
     landing: LandingPlanned | None = None
     landed: tuple[str, ...] = ()
     committed: CommitMade | CommitRefused | None = None
@@ -171,6 +174,8 @@ def _after(state: State, body: Body) -> State:
             return replace(state, baseline=body)
         case Spoken():
             return replace(state, messages=(*state.messages, body.message), pending=())
+        case Looked():
+            return replace(state, looked=body.lines, pending=())
         case BudgetReached():
             return replace(state, exhausted=body)
         case FilesChanged():
@@ -217,7 +222,9 @@ def _changed(state: State, body: FilesChanged) -> State:
     left = {path: file for path, file in files.items() if path not in body.gone}
     # What earlier answers have shown was about other files: none of them is the best any more.
     messages = tuple(
-        message.model_copy(update={"outcome": message.outcome.model_copy(update={"passed": False, "checks": ()})})
+        message.model_copy(
+            update={"outcome": message.outcome.model_copy(update={"passed": False, "checks": ()})}
+        )
         if message.outcome is not None
         else message
         for message in state.messages

@@ -11,6 +11,7 @@ from coder.bodies import BudgetReached, CallAnswered, CallFailed, CallIntended, 
 from coder.budget import over_budget, spent_budget
 from coder.errors import ContextTooLong, ModelError, PurseEmpty
 from coder.journal import Journal
+from coder.models.abilities import Abilities, abilities_of
 from coder.models.cast import SUMMARIZER, HasRoles, playing
 from coder.models.model import Answer, ChatMessage, Form, Model, Retry, Sampling, Switch
 from coder.models.tokens import input_tokens
@@ -56,6 +57,11 @@ class Turn:
     def state(self) -> State:
         """The run's state now."""
         return self.journal.state
+
+    @property
+    def abilities(self) -> Abilities:
+        """What is known of the model of this turn."""
+        return abilities_of(self._model)
 
     async def ask(self, messages: Sequence[ChatMessage], *, sampling: Sampling) -> str:
         """The model's answer to one conversation, from the log when it is there already.

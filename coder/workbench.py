@@ -43,8 +43,8 @@ class Workbench:
         self.policy = policy
         self.redactor = redactor
         self.on_output = on_output
-        self.survey: Survey | None = None
-        """What of the repository is shown to models, once it was chosen."""
+        self.survey: tuple[Mapping[str, StoredFile], Survey] | None = None
+        """What of the repository is shown to models, once it was chosen, and the files it was chosen from."""
         self._open = open_sandbox
         self._stacks: dict[str, AsyncExitStack] = {}
         self._sandboxes: dict[str, Sandbox] = {}
@@ -118,9 +118,7 @@ def with_sources(policy: Policy, task: Task, files: Mapping[str, StoredFile]) ->
     folders = source_folders(task.workspace, files) if task.workspace is not None else ()
     if not folders:
         return policy
-    return policy.model_copy(
-        update={"environment": {"PYTHONPATH": ":".join(folders), **policy.environment}}
-    )
+    return policy.model_copy(update={"environment": {"PYTHONPATH": ":".join(folders), **policy.environment}})
 
 
 def open_for(task: Task, settings: Settings) -> tuple[Policy, OpenSandbox]:

@@ -1,13 +1,14 @@
 """Files as a prompt shows them: whole where there is room, else the lines around the named ones."""
 
 from collections.abc import Sequence
-from itertools import pairwise
 
 from coder.context.places import Place
 from coder.context.quoting import fenced, shown_path, tokens
 
 AROUND = 30
 """Lines before and after a named one."""
+Range = tuple[int, int]
+"""First and last line, from 1."""
 _BESIDE = 40
 """Tokens of the words around an excerpt."""
 
@@ -18,14 +19,26 @@ def whole_file(path: str, text: str) -> str:
 
 
 def excerpts(path: str, text: str, lines: Sequence[int], *, budget: int) -> str:
-    """The lines around the named ones, as many as the budget allows; empty where it allows none.
+    """The lines around the named ones, as many as the budget allows; empty where it allows none."""
+    return ranges(path, text, [(line - AROUND, line + AROUND) for line in lines], budget=budget, named=lines)
+
+
+def ranges(
+    path: str, text: str, wanted: Sequence[Range], *, budget: int, named: Sequence[int] | None = None
+) -> str:
+    """Some ranges of lines, those that touch joined, as many as the budget allows.
 
     Their numbers stand above, not in the text, so that what is copied from it is found in the file again.
+
+    Args:
+        named: for each range the line that it is about: without that line there is nothing to show.
     """
     every = text.splitlines()
+    about = named if named is not None else [first for first, _ in wanted]
+    there = [pair for pair, line in zip(wanted, about, strict=True) if 0 < line <= len(every)]
     parts: list[str] = []
     left = budget
-    for first, last in _ranges([line for line in lines if 0 < line <= len(every)], len(every)):
+    for first, last in _joined(there, len(every)):
         part = "\n".join(every[first - 1 : last])
         cost = tokens(part) + _BESIDE
         if cost > left:
@@ -46,13 +59,12 @@ def lines_by_path(places: Sequence[Place]) -> dict[str, list[int]]:
     return lines
 
 
-def _ranges(lines: Sequence[int], count: int) -> list[tuple[int, int]]:
-    """First and last line around each, those that touch joined; in order of the file."""
-    around = [(max(1, line - AROUND), min(count, line + AROUND)) for line in sorted(set(lines))]
-    ranges = around[:1]
-    for _, (first, last) in pairwise(around):
-        if first <= ranges[-1][1] + 1:
-            ranges[-1] = ranges[-1][0], last
+def _joined(wanted: Sequence[Range], count: int) -> list[Range]:
+    """Ranges within a file of so many lines, those that touch joined, in order."""
+    joined: list[Range] = []
+    for first, last in sorted((max(1, first), min(count, last)) for first, last in wanted):
+        if joined and first <= joined[-1][1] + 1:
+            joined[-1] = joined[-1][0], max(last, joined[-1][1])
         else:
-            ranges.append((first, last))
-    return ranges
+            joined.append((first, last))
+    return joined

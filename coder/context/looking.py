@@ -1,7 +1,11 @@
 """Looking: which files a prompt quotes in full, and when a repository is too large for that."""
 
+from coder.bodies import Looked
 from coder.context.cache import facts_folder
+from coder.context.quoting import fenced
+from coder.context.scouting import look_around, read_lines
 from coder.context.survey import Survey, take_survey
+from coder.prompts import prompt
 from coder.state import State
 from coder.target import find_target
 from coder.turn import Turn
@@ -12,6 +16,8 @@ _LEAST_TOKENS, _USUAL_TOKENS, _MOST_TOKENS = 1_500, 10_000, 32_000
 """Of a survey: for a small context, for one that isn't known, for a large one."""
 _OF_CONTEXT = 0.25
 """Share of a model's context that a survey may take; answers and failures need the rest."""
+_LOOKED = 2
+"""What was looked at may take one in so many of a survey's tokens, beside it."""
 
 
 def texts_of(state: State) -> dict[str, str]:
@@ -25,19 +31,39 @@ def fits(state: State) -> bool:
 
 
 async def survey_of(turn: Turn) -> Survey | None:
-    """What is shown of a repository that doesn't fit, chosen once in a run; None for one that fits."""
-    state = turn.state
-    if fits(state):
+    """What is shown of a repository that doesn't fit, chosen once in a run; None for one that fits.
+
+    Where nobody has looked around yet, and the model of this turn calls tools, it does so first.
+
+    Raises:
+        BudgetSpent: a call would go over a limit.
+        ModelError: the model failed for good.
+        SandboxError: the sandbox itself failed.
+    """
+    if fits(turn.state):
         return None
-    if turn.bench.survey is None:
-        turn.bench.survey = await take_survey(
-            texts_of(state),
-            prompt=state.task.prompt,
-            target=find_target(state.task, state.files),
-            budget=survey_budget(None),
-            cache=facts_folder(),
+    kept = turn.bench.survey
+    files = turn.state.files
+    if kept is None or kept[0] is not files:  # the user may change files while a run goes on
+        kept = turn.bench.survey = files, await _survey(turn)
+    return kept[1]
+
+
+async def _survey(turn: Turn) -> Survey:
+    state = turn.state
+    texts = texts_of(state)
+    budget = survey_budget(turn.abilities.context)
+    target = find_target(state.task, state.files)
+    survey = await take_survey(
+        texts, prompt=state.task.prompt, target=target, budget=budget, cache=facts_folder()
+    )
+    if state.looked is None and turn.abilities.tools:
+        asked = prompt("look").format(
+            task=state.task.prompt.strip(), count=len(state.files), files=survey.files, map=fenced(survey.map)
         )
-    return turn.bench.survey
+        looked = read_lines(await look_around(turn, asked, texts))
+        await turn.journal.append(Looked(lines=looked))
+    return survey.with_looked(turn.state.looked or {}, texts, budget=budget // _LOOKED)
 
 
 def survey_budget(context: int | None) -> int:

@@ -5,10 +5,10 @@ files give the same survey, so that the first part of every prompt of a run stay
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from coder.context.excerpts import excerpts, lines_by_path, whole_file
+from coder.context.excerpts import Range, excerpts, lines_by_path, ranges, whole_file
 from coder.context.facts import facts_of
 from coder.context.guidance import is_guidance
 from coder.context.places import Place, Places
@@ -37,6 +37,17 @@ class Survey:
     """Paths that are shown in full."""
     places: Places
     """Finds the places that later texts name."""
+
+    def with_looked(
+        self, looked: Mapping[str, Sequence[Range]], texts: Mapping[str, str], *, budget: int
+    ) -> "Survey":
+        """The survey with what was looked at for it: ranges of lines by path."""
+        parts: list[str] = []
+        for path, wanted in looked.items():
+            if path in texts and path not in self.whole:
+                parts.append(ranges(path, texts[path], wanted, budget=budget))
+                budget -= tokens(parts[-1])
+        return replace(self, files=self.files + "".join(parts))
 
     def around(self, text: str, texts: Mapping[str, str], *, budget: int) -> str:
         """The lines that a text names, such as the frames of a traceback, where they aren't shown already."""
