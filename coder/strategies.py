@@ -78,7 +78,7 @@ def settled(settings: Settings, task: Task, *, model: str) -> Settings:
     Raises:
         UsageError: the strategy wants a second model, and none is named.
     """
-    named = settings.strategy or "repair"
+    named = settings.strategy or "auto"
     name = suited(task, settings, model=model) if named == "auto" else named
     if name == "escalate" and Expert.name not in settings.roles:
         raise UsageError("--strategy escalate needs a second model. Name it: --strong-model PROVIDER/MODEL")
@@ -92,6 +92,8 @@ def suited(task: Task, settings: Settings, *, model: str) -> StrategyName:
         return "escalate"
     if budget.calls == 1:
         return "one-shot"
+    if settings.plan is not None:
+        return "repair"
     is_one_function = task.workspace is None and task.test_command is None and not task.test_files
     many = "samples" in budget.model_fields_set and budget.samples >= _MANY
     return "best-of-n" if is_one_function and (many or goes_on(model)) else "repair"

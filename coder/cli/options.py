@@ -71,7 +71,7 @@ Strategy = Annotated[
     typer.Option(
         "--strategy",
         metavar="NAME",
-        help="auto|one-shot|repair|plan|best-of-n|tests|review|escalate (repair).",
+        help="auto|one-shot|repair|plan|best-of-n|tests|review|escalate (auto).",
     ),
 ]
 StrongModel = Annotated[

@@ -24,9 +24,9 @@ async def test_a_task_that_the_embedded_model_gets_wrong_first_is_solved_by_a_fr
         checks=("assert last([1, 2]) == 2", "assert last([]) is None"),
     )
 
-    run = await solve(
-        task, model=recorded, settings=Settings(budget=Budget(samples=5, calls=20)), log=MemoryLog()
-    )
+    settings = Settings(strategy="repair", budget=Budget(samples=5, calls=20))
+
+    run = await solve(task, model=recorded, settings=settings, log=MemoryLog())
 
     assert recorded.header.kind == "recorded"
     assert (run.status, run.attempts, run.calls) == ("solved", 3, 5)

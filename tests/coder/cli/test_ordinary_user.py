@@ -15,7 +15,7 @@ task = (
 )
 checks = ["--check", "assert last([1, 2]) == 2", "--check", "assert last([]) is None"]
 recording = Path(coder.__file__).parents[1] / "tests" / "recordings" / "last.jsonl"
-limits = ["--samples", "5", "--max-calls", "20"]
+limits = ["--samples", "5", "--max-calls", "20", "--strategy", "repair"]
 sys.exit(main(["solve", task, *checks, *limits, "--replay", str(recording)]))
 """
 
