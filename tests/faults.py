@@ -44,7 +44,9 @@ CODE = "```python\ndef add(a, b):\n    return a + b\n```\n"
 GOOD = says(CODE)
 PROMPT = "Write add(a, b).\n" + "It has to add.\n" * 60
 """Long enough to be shortened."""
-PATIENCE = Patience(first_wait_s=0.01, headers_s=0.4, idle_s=0.4, deadline_s=5)
+PATIENCE = Patience(first_wait_s=0.01, headers_s=5, idle_s=5, deadline_s=10)
+HASTE = Patience(first_wait_s=0.01, headers_s=0.4, idle_s=0.4, deadline_s=5)
+"""For endpoints that hang: whoever waits for them waits in vain."""
 NO_DEADLINE_S = 30.0
 """Longest time of a row where nothing waits: this machine's noise."""
 
@@ -61,6 +63,7 @@ class Fault:
     """`solved`, or the exit code and words of the error."""
     requests: int
     deadline_s: float = NO_DEADLINE_S
+    patience: Patience = PATIENCE
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,9 +128,9 @@ def _in_two_seconds() -> tuple[Reply, ...]:
 
 FAULTS = (
     Fault("connection refused", tuple, "4 no connection", 0, 10),
-    Fault("hang before headers", always(hangs()), "4 no sign of life", 5, 10),
-    Fault("hang mid-stream", always(begins("hel", ending="hang")), "4 no sign of life", 5, 10),
-    Fault("hang mid-stream once", once(begins("hel", ending="hang")), "solved", 2, 10),
+    Fault("hang before headers", always(hangs()), "4 no sign of life", 5, 10, HASTE),
+    Fault("hang mid-stream", always(begins("hel", ending="hang")), "4 no sign of life", 5, 10, HASTE),
+    Fault("hang mid-stream once", once(begins("hel", ending="hang")), "solved", 2, 10, HASTE),
     Fault("half a UTF-8 sequence", once(_half_utf8()), "solved", 2),
     Fault("truncated JSON", once(streams('{"choices": [{"del')), "solved", 2),
     Fault("wrong content type", lambda: (_wrong_type(),), "solved", 1),
@@ -166,7 +169,7 @@ async def happens(fault: Fault) -> Seen:
     began = monotonic()
     with faulty_endpoint(*fault.script()) as server:
         url = server.url if fault.script() else f"http://127.0.0.1:{unused_port()}/v1"
-        outcome = await _outcome(url)
+        outcome = await _outcome(url, fault.patience)
     return Seen(outcome, len(server.requests), monotonic() - began)
 
 
@@ -193,7 +196,7 @@ def repository_names_an_address() -> Seen:
     return Seen("refused" if refused else "obeyed", len(server.requests), monotonic() - began)
 
 
-async def _outcome(url: str) -> str:
+async def _outcome(url: str, patience: Patience = PATIENCE) -> str:
     """How a run ends whose model is at this address."""
     endpoint = Endpoint(
         name="toy/toy",
@@ -205,7 +208,7 @@ async def _outcome(url: str) -> str:
     )
     task = Task(prompt=PROMPT, checks=("assert add(2, 3) == 5",))
     async with AsyncExitStack() as stack:
-        model = await stack.enter_async_context(ChatModel(endpoint, patience=PATIENCE))
+        model = await stack.enter_async_context(ChatModel(endpoint, patience=patience))
         log = MemoryLog()
         run = await solve(task, model=model, settings=Settings(plan=False), log=log)
         written = json.dumps([event.model_dump(mode="json") for event in await log.read(run.run_id)])

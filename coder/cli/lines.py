@@ -3,6 +3,7 @@
 import re
 import time
 from collections.abc import Iterable
+from decimal import Decimal
 from math import ceil
 
 from coder.bodies import (
@@ -169,7 +170,7 @@ def money(cost: float | None) -> str:
     """US dollars with as many digits as say something."""
     if cost is None:
         return "cost unknown"
-    return f"${cost:.2f}" if cost == 0 or cost >= 1 else f"${cost:.2g}"
+    return f"${cost:.2f}" if cost == 0 or cost >= 1 else f"${Decimal(f'{cost:.2g}'):f}"
 
 
 def age(since: float | None) -> str:

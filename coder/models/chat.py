@@ -125,7 +125,9 @@ class ChatModel:
 
     async def _ask(self, call: "_Call") -> Unfinished:
         """One request; again at once where a parameter was refused that can be left out."""
+        began = monotonic()
         await self._connection.client()
+        call.clock.excuse(monotonic() - began)  # the SDK was loaded: no endpoint's fault
         from openai import APIConnectionError, APIError, APIStatusError
 
         while True:

@@ -179,7 +179,14 @@ def test_a_long_line_is_cut() -> None:
 
 @pytest.mark.parametrize(
     ("cost", "shown"),
-    [(None, "cost unknown"), (0, "$0.00"), (0.00012345, "$0.00012"), (0.5, "$0.5"), (12.3456, "$12.35")],
+    [
+        (None, "cost unknown"),
+        (0, "$0.00"),
+        (0.0000361, "$0.000036"),
+        (0.00012345, "$0.00012"),
+        (0.5, "$0.5"),
+        (12.3456, "$12.35"),
+    ],
 )
 def test_money_has_as_many_digits_as_say_something(cost: float | None, shown: str) -> None:
     assert money(cost if cost is None else float(Decimal(str(cost)))) == shown
