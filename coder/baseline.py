@@ -7,8 +7,8 @@ is known from here on, and a command that can't decide anything is refused here.
 from coder.bodies import BaselineTaken, BaselineTest
 from coder.errors import UsageError
 from coder.feedback import feedback
+from coder.laid import workspace_files
 from coder.message import CheckLine
-from coder.participants.executor import workspace_files
 from coder.state import State
 from coder.target import Target, find_target, is_test
 from coder.testcommand import TestRun, run_tests

@@ -10,6 +10,7 @@ from coder.errors import Refused, UsageError
 from coder.journal import Journal
 from coder.message import Verified
 from coder.participants.participant import Participant
+from coder.rounds import decisive_outcome
 from coder.run import EXIT_CODES
 from coder.state import State
 from coder.stops import Reason, Stop, budget_reached, nothing_to_mend
@@ -122,7 +123,7 @@ async def _speak(journal: Journal, team: Team, turn: Callable[[str], Turn]) -> N
 
 
 def _stopped(state: State, reason: Reason) -> RunStopped:
-    outcome = state.outcome
+    outcome = decisive_outcome(state)
     verified: Verified = outcome.verified if outcome is not None and outcome.passed else "none"
     if nothing_to_mend(state) == reason and reason.status == "solved":
         verified = "tests"

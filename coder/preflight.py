@@ -39,6 +39,8 @@ async def prepare(bench: Workbench, task: Task, files: Mapping[str, StoredFile])
         raise errors.exceptions[0] from None
     if task.test_command:
         await _see_command(await bench.candidate(), task, files)
+    if task.lint_command:
+        await _see_lint(await bench.candidate(), task.lint_command[0], files)
     if any("pytest" in imported_modules(test.text) for test in task.test_files):
         await _see_pytest(await bench.candidate())
 
@@ -69,6 +71,16 @@ async def _see_command(sandbox: Sandbox, task: Task, files: Mapping[str, StoredF
         raise UsageError(
             f"The test command {argv[0]!r} is not in the sandbox, which has /usr and the task's interpreter "
             "only. Install it below /usr, or into the virtual environment that --python names."
+        )
+
+
+async def _see_lint(sandbox: Sandbox, name: str, files: Mapping[str, StoredFile]) -> None:
+    if "/" in name and name.removeprefix("./") in files:
+        return
+    if not (await sandbox.run(Command(argv=("sh", "-c", 'command -v "$0"', name)))).ok:
+        raise UsageError(
+            f"The lint command {name!r} is not in the sandbox, which has /usr and the task's interpreter "
+            "only. Install it into the virtual environment that --python names, or leave --lint out."
         )
 
 

@@ -47,6 +47,8 @@ class Run(BaseModel):
     attempts: int
     """Answers that were tried, over all samples."""
     tests: tuple[CheckLine, ...]
+    lint: tuple[CheckLine, ...] = ()
+    """Findings of the lint command that are left: new ones, in changed files."""
     files: dict[str, str]
     """The best code so far, whole files by relative path; the solution where status is `solved`."""
     patch: str

@@ -4,9 +4,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from coder.bodies import Status
+from coder.message import Outcome
 from coder.rounds import most_repeated, next_round, samples_used
 from coder.state import State
 
+LINT_REPAIRS = 2
+"""Repairs that are asked for because of lint findings alone."""
 STUCK_AFTER = 4
 """Identical answers, across samples, that mean the model has nothing else to say."""
 
@@ -55,12 +58,34 @@ def nothing_to_mend(state: State) -> Reason | None:
     return None
 
 
+def lint_is_pending(state: State) -> bool:
+    """The latest code passes, lint finds something new in it, and a repair of that may still be asked for."""
+    outcome = state.outcome
+    if outcome is None or not outcome.passed or not outcome.lint or state.exhausted is not None:
+        return False
+    asked = sum(message.outcome is not None and bool(message.outcome.lint) for message in state.messages)
+    may_call = state.calls < state.budget.calls and state.seconds < state.budget.seconds
+    return asked <= LINT_REPAIRS and may_call and not next_round(state).fresh
+
+
+def passed_but_for_lint(state: State) -> Outcome | None:
+    """An earlier outcome that passed with findings, once the repair that was asked for has been tried."""
+    if state.awaits_execution or state.last is None or state.last.kind == "plan":
+        return None
+    outcomes = (message.outcome for message in reversed(state.messages) if message.outcome is not None)
+    return next((outcome for outcome in outcomes if outcome.passed and outcome.lint), None)
+
+
 def tests_pass() -> Stop:
     """Solved: all that was given to check it by has passed; unverified where nothing was given."""
 
     def rule(state: State) -> Reason | None:
         outcome = state.outcome
         if outcome is None or not outcome.passed:
+            outcome = passed_but_for_lint(state)
+        elif lint_is_pending(state):
+            return None
+        if outcome is None:
             return None
         match outcome.verified:
             case "self":

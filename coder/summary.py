@@ -1,7 +1,7 @@
 """Summary: the Run that a caller gets, folded from the state."""
 
 from coder.bodies import CommitMade, CommitRefused, Limit, RunStopped
-from coder.rounds import best_code, samples_used
+from coder.rounds import best_code, decisive_outcome, samples_used
 from coder.run import Run, Tokens
 from coder.state import State
 
@@ -11,7 +11,7 @@ def summarize(state: State) -> Run:
     stopped = state.stopped or RunStopped(status="interrupted", reason="it has not ended yet", exit_code=130)
     best, made = best_code(state), state.committed
     least = state.exhausted.least if state.exhausted is not None else None
-    outcome = next((m.outcome for m in reversed(state.messages) if m.outcome is not None), None)
+    outcome = decisive_outcome(state)
     return Run(
         run_id=state.run,
         status=stopped.status,
@@ -22,6 +22,7 @@ def summarize(state: State) -> Run:
         samples=samples_used(state),
         attempts=sum(1 for message in state.codes if not message.repeats),
         tests=outcome.checks if outcome is not None else (),
+        lint=outcome.lint if outcome is not None else (),
         files={path: text for path, text in best.files.items() if text is not None} if best else {},
         patch=_patch(state),
         landed=state.landed,

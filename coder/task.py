@@ -35,13 +35,13 @@ class Task(BaseModel):
     """Folder (or one file) of the user that the task is about; it may not exist yet."""
     test_command: tuple[str, ...] | None = None
     test_files: tuple[TestSource, ...] = ()
+    lint_command: tuple[str, ...] | None = None
+    """Run on what has passed; new findings in changed files are asked to be mended, and never block."""
     checks: tuple[str, ...] = ()
     """Python statements such as `assert add(2, 3) == 5`."""
     mends: bool = False
     """The test command fails now, and whatever fails in it is to pass."""
     pictures: tuple[Image, ...] = ()
     """What the model is to see beside the prompt."""
-    mends: bool = False
-    """The test command fails now, and whatever fails in it is to pass."""
     read: tuple[str, ...] = ()
     """Globs of files of the workspace that are shown, also where git ignores them, and never written."""

@@ -1,7 +1,7 @@
 """Read a task: from an argument, from stdin (`-`), or from a file of Markdown, YAML or JSON.
 
-A YAML or JSON file holds `prompt`, and may hold `test` (a command), `test_files` and `pictures` (paths beside
-the file) and `checks`.
+A YAML or JSON file holds `prompt`, and may hold `test` and `lint` (commands), `test_files` and `pictures`
+(paths beside the file) and `checks`.
 """
 
 import json
@@ -28,6 +28,7 @@ class TaskFile(BaseModel):
 
     prompt: str
     test: str | tuple[str, ...] | None = None
+    lint: str | tuple[str, ...] | None = None
     test_files: tuple[Path, ...] = ()
     checks: tuple[str, ...] = ()
     pictures: tuple[Path, ...] = ()
@@ -43,6 +44,7 @@ def read_task(
     checks: tuple[str, ...],
     pictures: tuple[Path, ...] = (),
     read: tuple[str, ...] = (),
+    lint: str | None = None,
 ) -> Task:
     """The task that the arguments name, checked before anything is called.
 
@@ -65,7 +67,8 @@ def read_task(
     return Task(
         prompt=_prompt(given.prompt),
         workspace=workspace,
-        test_command=_command(command),
+        test_command=split_command(command),
+        lint_command=lint_words(lint if lint is not None else given.lint),
         test_files=_distinct(sources),
         checks=statements,
         pictures=read_pictures((*given.pictures, *pictures)),
@@ -146,16 +149,32 @@ def _too_long(length: int | None) -> str:
     return f"The task is too long{size}: at most {MAX_PROMPT:,} are read. Name files by PATH."
 
 
-def _command(test: str | tuple[str, ...] | None) -> tuple[str, ...] | None:
-    if test is None:
+def split_command(
+    text: str | tuple[str, ...] | None, *, what: str = "test command", example: str = "--test 'pytest -q'"
+) -> tuple[str, ...] | None:
+    """A command as words; None where none was given.
+
+    Raises:
+        UsageError: it is empty, or has a quotation that doesn't end.
+    """
+    if text is None:
         return None
     try:
-        words = tuple(shlex.split(test)) if isinstance(test, str) else test
+        words = tuple(shlex.split(text)) if isinstance(text, str) else text
     except ValueError as error:
-        raise UsageError(f"The test command {test!r} can't be split into words: {error}.") from error
+        raise UsageError(f"The {what} {text!r} can't be split into words: {error}.") from error
     if not words:
-        raise UsageError("The test command is empty. Give one such as: --test 'pytest -q'")
+        raise UsageError(f"The {what} is empty. Give one such as: {example}")
     return words
+
+
+def lint_words(text: str | tuple[str, ...] | None) -> tuple[str, ...] | None:
+    """The lint command as words; None where none was given.
+
+    Raises:
+        UsageError: it is empty, or has a quotation that doesn't end.
+    """
+    return split_command(text, what="lint command", example="--lint 'ruff check {files}'")
 
 
 def _test_source(path: Path, workspace: Path | None) -> TestSource:

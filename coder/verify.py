@@ -13,6 +13,7 @@ from coder.bycommand import by_command
 from coder.examples import find_examples
 from coder.feedback import feedback, shorten
 from coder.incells import run_in_cells, waits_for_input
+from coder.lint import lint, told
 from coder.message import CheckLine, Outcome, Verified
 from coder.seen import Seen
 from coder.state import State
@@ -37,6 +38,7 @@ async def verify(
     seen = await _verify(bench, state, target, files)
     lines = tuple(line for part in seen for line in part.lines)
     failed = next((part for part in seen if not part.passed), None)
+    findings = await lint(bench, state, files) if failed is None else ()
     shown = failed or seen[-1]
     result = shown.result
     strengths = {part.strength for part in seen}
@@ -45,13 +47,20 @@ async def verify(
         verified=seen[0].verified if failed is None else failed.verified,
         strength="none" if "none" in strengths else "inside" if "inside" in strengths else "outside",
         checks=lines,
-        feedback="" if failed is None else feedback(failed.lines, failed.result, note=failed.note),
+        feedback=_feedback(state, failed, findings),
+        lint=findings,
         note="" if failed is not None else " ".join(part.note for part in seen if part.note),
         stdout=shorten(result.stdout, _OUTPUT) if result is not None else "",
         stderr=shorten(result.stderr, _OUTPUT) if result is not None else "",
         seconds=time.monotonic() - began,
     )
     return outcome, result
+
+
+def _feedback(state: State, failed: Seen | None, findings: Sequence[CheckLine]) -> str:
+    if failed is not None:
+        return feedback(failed.lines, failed.result, note=failed.note)
+    return told(findings, state.task.lint_command or ()) if findings else ""
 
 
 async def _verify(bench: Workbench, state: State, target: Target, files: Mapping[str, bytes]) -> list[Seen]:

@@ -10,6 +10,7 @@ from coder.cli import options
 from coder.cli.solving import solved
 from coder.errors import UsageError
 from coder.task import Task
+from coder.taskfile import lint_words
 
 
 def fix(
@@ -23,6 +24,7 @@ def fix(
     hint: Annotated[
         str | None, typer.Option("--hint", metavar="TEXT", help="What you know of the fault.")
     ] = None,
+    lint: options.Lint = None,
     read: options.Read = None,
     apply: options.Apply = True,
     commit: options.Commit = False,
@@ -82,6 +84,7 @@ def fix(
             workspace=path,
             mends=True,
             test_command=tuple(command),
+            lint_command=lint_words(lint),
             read=_globs(read),
         )
 

@@ -129,6 +129,10 @@ Read = Annotated[
     list[str] | None,
     typer.Option("--read", metavar="GLOB", help="Show these files, ignored ones too; not to be changed."),
 ]
+Lint = Annotated[
+    str | None,
+    typer.Option("--lint", metavar="CMD", help='Its new findings are mended too: "ruff check {files}".'),
+]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
 Jsonl = Annotated[bool, typer.Option("--jsonl", help="Print every event as a line of JSON, as it happens.")]

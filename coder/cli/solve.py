@@ -35,6 +35,7 @@ def solve(
         list[Path] | None,
         typer.Option("--picture", metavar="FILE", help="Show the model a picture. Repeatable."),
     ] = None,
+    lint: options.Lint = None,
     read: options.Read = None,
     apply: options.Apply = True,
     commit: options.Commit = False,
@@ -102,6 +103,7 @@ def solve(
             checks=tuple(check or ()),
             pictures=tuple(picture or ()),
             read=tuple(read or ()),
+            lint=lint,
         )
 
     raise typer.Exit(solved(context, task, workspace=path))

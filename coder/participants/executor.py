@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 
 from coder.bodies import ProgramFinished, ProgramStarted
+from coder.laid import workspace_files
 from coder.message import Message, Outcome
-from coder.reading import content
 from coder.state import State
 from coder.target import Target, find_target
 from coder.turn import Turn
@@ -43,14 +43,3 @@ class Executor:
         )
         await turn.journal.append(finished)
         return outcome
-
-
-def workspace_files(state: State, code: Mapping[str, str | None]) -> dict[str, bytes]:
-    """The user's files, the answer over them, and the given tests, pristine, over both."""
-    files = {path: content(stored) for path, stored in state.files.items() if path not in code}
-    files |= {
-        path: text.encode("utf-8", "surrogateescape") for path, text in code.items() if text is not None
-    }
-    if state.task.test_command:
-        files |= {test.path: test.text.encode() for test in state.task.test_files}
-    return files

@@ -1,0 +1,17 @@
+"""Laid: the files that a program is run on."""
+
+from collections.abc import Mapping
+
+from coder.reading import content
+from coder.state import State
+
+
+def workspace_files(state: State, code: Mapping[str, str | None]) -> dict[str, bytes]:
+    """The user's files, an answer over them, and the given tests, pristine, over both."""
+    files = {path: content(stored) for path, stored in state.files.items() if path not in code}
+    files |= {
+        path: text.encode("utf-8", "surrogateescape") for path, text in code.items() if text is not None
+    }
+    if state.task.test_command:
+        files |= {test.path: test.text.encode() for test in state.task.test_files}
+    return files
