@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from coder.models.providers import found_endpoints
     from coder.models.recorded import Recorded, Recorder
     from coder.models.scripted import Scripted
+    from coder.models.tool import Tool, tool_of, use_tools
 
 __all__ = [
     "Answer",
@@ -51,12 +52,15 @@ __all__ = [
     "Sampling",
     "Scripted",
     "Switch",
+    "Tool",
     "ToolCall",
     "ToolSpec",
     "Usage",
     "found_endpoints",
     "open_model",
     "resolve",
+    "tool_of",
+    "use_tools",
     "warm",
 ]
 
@@ -84,6 +88,7 @@ _HOMES = {
     "providers": ("found_endpoints",),
     "recorded": ("Recorded", "Recorder"),
     "scripted": ("Scripted",),
+    "tool": ("Tool", "tool_of", "use_tools"),
 }
 
 
