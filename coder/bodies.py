@@ -222,7 +222,7 @@ class ProgramStarted(Body):
 
     what: str
     before: dict[str, str]
-    """SHA-256 of each file by path."""
+    """SHA-256 of each file by path; of a large folder, of those that aren't as the run read them."""
 
 
 class ProgramFinished(Body):

@@ -1,7 +1,6 @@
 """Undo: take a run's files back, one by one, where nobody has changed them since."""
 
 import os
-import shlex
 from contextlib import AsyncExitStack
 
 from coder.bodies import CommitMade, FileUndone
@@ -34,7 +33,8 @@ async def undo(run: str, *, log: LeasedLog | None = None, watch: Watch | None = 
         except ValueError as error:
             raise UsageError(f"Can't undo {run}: {error}. See the runs with: coder ls") from error
         if state.landing is None:
-            raise UsageError(f"{run} has written no files, so there is nothing to undo.{_of_commit(state)}")
+            said = f"{run} has written no files, so there is nothing to undo."
+            raise UsageError(f"{said}\n{left.capitalize()}" if (left := commit_left(state)) else said)
         plan = state.landing.plan
         files = {**state.files, **state.landing.before}
         before = {c.path: content(files[c.path]) for c in plan.changes if c.before is not None}
@@ -48,9 +48,11 @@ async def undo(run: str, *, log: LeasedLog | None = None, watch: Watch | None = 
         return rows
 
 
-def _of_commit(state: State) -> str:
-    """How to take back a commit on a branch of its own."""
+def commit_left(state: State) -> str | None:
+    """What to say of a run's commit, which stays when its files are taken back; None where it made none."""
     made = state.committed
-    if not isinstance(made, CommitMade) or made.branch is None:
-        return ""
-    return f"\nIts commit is on the branch {made.branch}: git branch -D {shlex.quote(made.branch)}"
+    if not isinstance(made, CommitMade):
+        return None
+    if state.settings.branch is not None:
+        return f"the branch {made.branch} has its commit. Remove it with: git branch -D {made.branch}"
+    return f"the commit {made.commit[:12]} stays. Take it back with: git revert {made.commit[:12]}"

@@ -7,6 +7,7 @@ import typer
 
 from coder.cli import options
 from coder.cli.solving import solved
+from coder.repository.found import find_repository
 from coder.task import Task
 from coder.taskfile import read_task
 
@@ -92,6 +93,8 @@ def solve(
     """
     if file is not None and words is not None and path is None:
         path, words = Path(words), None
+    if path is None and test is not None and not test_file and find_repository(Path.cwd()) is not None:
+        path = Path()  # who names a test command in a repository means that repository's tests
 
     def task() -> Task:
         return read_task(

@@ -8,8 +8,11 @@ from coder.bodies import FileUndone
 from coder.cli.interrupt import run_until_interrupted
 from coder.cli.lines import progress
 from coder.cli.options import Json
+from coder.cli.plain import one_line
 from coder.cli.show import RunId
+from coder.state import fold_all
 from coder.store import SqliteLog, data_folder
+from coder.undoing import commit_left
 from coder.undoing import undo as undo_run
 
 LEFT = 1
@@ -20,16 +23,20 @@ def undo(run: RunId, json: Json = False) -> None:
 
     Exit code 1 says that a file was left as it is, and the line beside it why.
     """
-    files = run_until_interrupted(_undo(run), run_id=lambda: None)
+    files, commit = run_until_interrupted(_undo(run), run_id=lambda: None)
     if json:
         typer.echo(f"[{', '.join(file.model_dump_json() for file in files)}]")
     for file in files:
         typer.echo(progress(file), err=True)
+    if commit is not None:
+        typer.echo(f"  · {one_line(commit, width=200)}", err=True)
     if not files:
         typer.echo(f"{run} has written no files.", err=True)
     raise typer.Exit(LEFT if any(file.left for file in files) else 0)
 
 
-async def _undo(prefix: str) -> list[FileUndone]:
+async def _undo(prefix: str) -> tuple[list[FileUndone], str | None]:
+    """What was put back, and what to say of the run's commit."""
     with SqliteLog(data_folder(os.environ)) as log:
-        return await undo_run(await log.resolve(prefix), log=log)
+        run = await log.resolve(prefix)
+        return await undo_run(run, log=log), commit_left(fold_all(await log.read(run)))

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from coder.bodies import ProgramFinished, ProgramStarted
 from coder.laid import workspace_files
 from coder.message import Message, Outcome
+from coder.reading import KEPT_FILES
 from coder.state import State
 from coder.target import Target, find_target
 from coder.turn import Turn
@@ -32,14 +33,22 @@ class Executor:
     async def _try(self, turn: Turn, state: State, code: Mapping[str, str | None], target: Target) -> Outcome:
         files = workspace_files(state, code)
         hashes = await (await turn.bench.candidate()).lay(files)
-        await turn.journal.append(ProgramStarted(what="verify", before=hashes))
+        await turn.journal.append(ProgramStarted(what="verify", before=_told(hashes, state)))
         outcome, result = await verify(turn.bench, state, target, files)
         finished = ProgramFinished(
             what="verify",
             status=result.status if result is not None else "ok",
             exit_code=result.exit_code if result is not None else None,
             seconds=outcome.seconds,
-            after=await (await turn.bench.candidate()).manifest(),
+            after=_told(await (await turn.bench.candidate()).manifest(), state),
         )
         await turn.journal.append(finished)
         return outcome
+
+
+def _told(hashes: dict[str, str], state: State) -> dict[str, str]:
+    """What the log needs of a workspace: in a large one, what isn't as the run read it."""
+    if len(hashes) <= KEPT_FILES:
+        return hashes
+    as_read = {path: file.sha256 for path, file in state.files.items()}
+    return {path: sha256 for path, sha256 in hashes.items() if as_read.get(path) != sha256}

@@ -1,0 +1,86 @@
+"""Bugs of real packages, mended by `coder fix`: the upstream patch as a recorded answer, played again.
+
+CODER_REPO_TASKS names the folder that `rebuild.py` of the shared data has made; its `venv`, if there is one,
+has the packages that the tests need (pytest, freezegun, coverage).
+"""
+
+import json
+import os
+import sys
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from coder import doors
+from coder.models import Recorded, Recorder
+from coder.models.scripted import Scripted
+from coder.run import Run
+from coder.settings import Settings
+from coder.store import MemoryLog
+from coder.task import Task
+from tests.git_repository import GitRepository, make_repository
+
+TASKS = (
+    "boltons-truncated-traceback",
+    "humanize-naturalsize-float",
+    "parse-datetime-subseconds",
+    "sqlparse-keep-hints",
+)
+
+
+@pytest.fixture(params=TASKS)
+def task(request: pytest.FixtureRequest) -> Path:
+    """The folder of one task: its tree, its patches, and its facts."""
+    if "CODER_REPO_TASKS" not in os.environ:
+        pytest.skip("CODER_REPO_TASKS names no folder that rebuild.py has made")
+    folder = Path(os.environ["CODER_REPO_TASKS"]) / str(request.param)
+    if not (folder / "repo.tar.gz").is_file():
+        pytest.skip(f"{folder} holds no repo.tar.gz: make it with rebuild.py")
+    return folder
+
+
+def python() -> Path:
+    """An interpreter with the packages that the tests need."""
+    own = Path(os.environ["CODER_REPO_TASKS"]) / "venv" / "bin" / "python"
+    return own if own.exists() else Path(sys.executable)
+
+
+def checked_out(task: Path, top: Path) -> GitRepository:
+    """The base tree, committed, with the new tests as changes of the user's."""
+    top.mkdir()
+    with tarfile.open(task / "repo.tar.gz") as archive:
+        archive.extractall(top, filter="data")
+    repository = make_repository(top)
+    repository.commit("Base")
+    repository.git("apply", str(task / "tests.patch"))
+    return repository
+
+
+async def fix(repository: GitRepository, model: Recorder | Recorded, **more: bool) -> Run:
+    task = Task(
+        prompt="Make the tests pass.",
+        workspace=repository.top,
+        test_command=("python", "-m", "pytest", "-q", "tests"),
+        mends=True,
+    )
+    settings = Settings(python=python(), **more)
+    return await doors.solve(task, settings=settings, model=model, log=MemoryLog())
+
+
+async def test_the_upstream_patch_solves_a_task_and_does_so_again(task: Path, tmp_path: Path) -> None:
+    facts = json.loads((task / "task.json").read_text())
+    answer = f"The change:\n\n```diff\n{(task / 'gold.patch').read_text()}```\n"
+    first = checked_out(task, tmp_path / "first")
+    async with Recorder(Scripted([answer]), tmp_path / "dialogue.jsonl") as model:
+        shown = await fix(first, model, apply=False)
+    again = checked_out(task, tmp_path / "again")
+
+    run = await fix(again, Recorded(tmp_path / "dialogue.jsonl"))
+
+    assert (shown.status, run.status, run.calls) == ("solved", "solved", 1)
+    assert sorted(run.landed) == sorted(facts["gold_paths"])
+    assert run.patch == shown.patch
+    assert {line.name for line in run.tests if line.passed} >= set(facts["FAIL_TO_PASS"])
+    assert again.git("diff", "--stat", "--", *facts["gold_paths"])
+    assert first.git("diff", "--stat", "--", *facts["gold_paths"]) == ""
