@@ -12,6 +12,10 @@ from coder.message import Message, Outcome
 from coder.state import State
 
 
+CHOOSER = "chooser"
+"""Who says again what was chosen: that is no new answer."""
+
+
 @dataclass(frozen=True, slots=True)
 class Round:
     """Where the next attempt stands."""

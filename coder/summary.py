@@ -1,7 +1,7 @@
 """Summary: the Run that a caller gets, folded from the state."""
 
 from coder.bodies import CommitMade, CommitRefused, Limit, RunStopped
-from coder.rounds import best_code, decisive_outcome, samples_used
+from coder.rounds import CHOOSER, best_code, decisive_outcome, samples_used
 from coder.run import Run, Tokens
 from coder.state import State
 
@@ -20,7 +20,7 @@ def summarize(state: State) -> Run:
         strength=outcome.strength if outcome is not None and outcome.passed else "none",
         model=state.model,
         samples=samples_used(state),
-        attempts=sum(1 for message in state.codes if not message.repeats),
+        attempts=sum(1 for message in state.codes if not message.repeats and message.author != CHOOSER),
         tests=outcome.checks if outcome is not None else (),
         lint=outcome.lint if outcome is not None else (),
         files={path: text for path, text in best.files.items() if text is not None} if best else {},

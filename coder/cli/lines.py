@@ -36,10 +36,16 @@ def progress(body: Body) -> str | None:
     match body:
         case BaselineTaken():
             return _before(body)
+        case Spoken(message=Message(author="reviewer", outcome=Outcome(passed=passed)) as message):
+            return "  ✓ review" if passed else f"  {FAILED} review  {one_line(message.text)}"
         case Spoken(message=Message(kind="outcome", outcome=Outcome() as outcome) as message):
             return _attempt(message, outcome)
+        case Spoken(message=Message(author="chooser") as message):
+            return f"  · choice  {_round(message)}: {one_line(message.text)}"
         case Spoken(message=Message(kind="code", repeats=True) as message):
             return f"  {FAILED} {_round(message)}  the same answer as before"
+        case Spoken(message=Message(author="tester") as message):
+            return f"  · tests  {message.text.count('assert ')} written, as votes"
         case Spoken(message=Message(kind="plan") as message):
             steps = [line for line in message.text.splitlines() if line.strip()]
             return f"  · plan  {len(steps)} lines: {one_line(steps[0]) if steps else 'empty'}"

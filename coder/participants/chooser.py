@@ -6,7 +6,7 @@ from coder.examples import find_examples
 from coder.inputs import inputs_of
 from coder.message import Message
 from coder.participants.tester import generated_tests
-from coder.rounds import tried
+from coder.rounds import CHOOSER, tried
 from coder.sanity import is_sane
 from coder.state import State
 from coder.target import find_target
@@ -18,7 +18,7 @@ from sandbox.check import Assertion, check
 class Chooser:
     """Asks no model: candidates that do the same on the same inputs speak for one another."""
 
-    name = "chooser"
+    name = CHOOSER
 
     async def speak(self, turn: Turn) -> Message:
         """Choose among all that was answered and tried."""

@@ -50,7 +50,7 @@ async def test_one_shot_has_one_answer() -> None:
 async def test_best_of_n_takes_what_most_of_those_that_pass_do() -> None:
     run, model = await solved_by("best-of-n", *fenced(FIVE, MULTIPLY, ADD, SUBTRACT, TWICE))
 
-    assert (run.status, run.verified, run.calls) == ("solved", "checks", 5)
+    assert (run.status, run.verified, run.calls, run.attempts) == ("solved", "checks", 5, 5)
     assert run.files == {"solution.py": ADD}
     assert all(len(request.messages) == 2 for request in model.requests)  # none is a repair
 
