@@ -84,6 +84,7 @@ def list_models(
     ] = None,
     tools: Annotated[bool, typer.Option("--tools", help="That call tools.")] = False,
     reasoning: Annotated[bool, typer.Option("--reasoning", help="That reason first.")] = False,
+    images: Annotated[bool, typer.Option("--images", help="That see pictures.")] = False,
     ready: Annotated[bool, typer.Option("--ready", help="Whose key is set.")] = False,
     json: Json = False,
 ) -> None:
@@ -99,6 +100,7 @@ def list_models(
         and (max_price is None or _costs_at_most(row, max_price))
         and (row.tools or not tools)
         and (row.reasoning or not reasoning)
+        and (row.images or not images)
         and (row.key_is_set or not ready)
     ]
     if json:

@@ -87,8 +87,8 @@ def see_that_all_see(casting: Casting) -> None:
         is_embedded = choice.name == f"local/{EMBEDDED}"
         if is_embedded or (choice.endpoint is not None and choice.endpoint.sees is False):
             raise UsageError(
-                f"{choice.name} sees no pictures. Leave --picture away, or name a model that does: "
-                "coder models shows `images` beside those."
+                f"{choice.name} sees no pictures. Leave --picture away, or name a model that does. "
+                "List them with: coder models --images"
             )
 
 

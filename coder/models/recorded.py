@@ -98,8 +98,15 @@ class Recorder:
 
         async def tell(event: Retry | Switch) -> None:
             told.append(event.model_copy(update={"reason": self._redact(event.reason)}))
-            if on_retry is not None:
+            if on_retry is None:
+                return
+            try:
                 await on_retry(event)
+            except Exception:
+                # A limit of the caller's ends the call here; in a replay it does so at the same event.
+                ended = Failure(kind=ModelError.__name__, message="whoever asked has ended the call")
+                self._write(Entry(key=request.key, request=request, failure=ended, told=tuple(told)))
+                raise
 
         try:
             answer = await self._model.answer(

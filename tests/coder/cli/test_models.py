@@ -23,6 +23,7 @@ def loaded(console: Console, tmp_path: Path) -> Console:
 def test_models_are_listed_and_filtered(loaded: Console) -> None:
     found = loaded.run("models", "big", "--min-context", "100000", "--tools", "--reasoning", "--json")
     dear = loaded.run("models", "big", "--max-price", "0.2")
+    seeing = loaded.run("models", "--provider", "acme", "--images", "--json")
 
     (row,) = json.loads(found.out)
     assert (row["model"], row["context"], row["output_usd"], row["key_is_set"]) == (
@@ -32,6 +33,7 @@ def test_models_are_listed_and_filtered(loaded: Console) -> None:
         False,
     )
     assert (dear.code, dear.out) == (1, "")
+    assert [one["model"] for one in json.loads(seeing.out)] == ["acme/big"]
 
 
 def test_a_model_whose_key_is_set_comes_first_and_alone_with_ready(loaded: Console) -> None:

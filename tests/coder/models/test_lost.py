@@ -1,6 +1,7 @@
 """Answers that break off are paid for: they are counted, and held against the budget."""
 
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
@@ -14,6 +15,7 @@ from coder.models.chat import ChatModel
 from coder.models.endpoint import Patience
 from coder.models.model import Sampling, Switch
 from coder.models.price import Price
+from coder.models.recorded import Recorded, Recorder
 from coder.models.router import Route, Router
 from coder.run import Run
 from coder.settings import Budget, Settings
@@ -137,3 +139,19 @@ async def _solved(server: FaultyEndpoint, budget: Budget) -> tuple[Run, MemoryLo
     log = MemoryLog()
     async with ChatModel(endpoint_of(server, price=PRICE), patience=QUICK) as model:
         return await solve(TASK, model=model, settings=Settings(plan=False, budget=budget), log=log), log
+
+
+async def test_a_run_that_its_budget_ended_in_a_retry_is_replayed_to_the_same_end(tmp_path: Path) -> None:
+    path, settings = tmp_path / "run.jsonl", Settings(plan=False, budget=Budget(cost_usd=Decimal("0.03")))
+    told = []
+
+    with faulty_endpoint(begins("x" * 60_000, ending="reset")) as server:
+        model = Recorder(ChatModel(endpoint_of(server, price=PRICE), patience=QUICK), path)
+        async with model:
+            runs = [await solve(TASK, model=model, settings=settings, log=(first := MemoryLog()))]
+    runs.append(await solve(TASK, model=Recorded(path), settings=settings, log=(second := MemoryLog())))
+
+    for log, run in zip((first, second), runs, strict=True):
+        told.append([(event.type, event.body) for event in (await log.read(run.run_id))[1:]])
+    assert runs[1].status == "limit"
+    assert told[0] == told[1]
