@@ -115,8 +115,10 @@ def _clear_up() -> None:
         end_descendants()
         _empty(os.getcwd())
         return
-    with suppress(ProcessLookupError):  # there is nobody
+    with suppress(ProcessLookupError, ChildProcessError):  # there is nobody, or nobody is left
         os.kill(-1, signal.SIGKILL)
+        while True:
+            os.waitpid(-1, 0)
     for folder in (os.getcwd(), "/tmp", "/dev/shm"):
         _empty(folder)
 
