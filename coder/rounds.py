@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from coder.message import Message, Outcome
 from coder.state import State
 
-
 CHOOSER = "chooser"
 """Who says again what was chosen: that is no new answer."""
 
