@@ -9,15 +9,17 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from coder.edits.fences import NAME, closes, opening_fence
+from coder.edits.fences import LONGEST_NAME, NAME, closes, opening_fence
 from coder.names import defined_names
 
 MAX_ANSWER = 2 << 20
 """Characters of an answer that are looked at."""
 _TRIMS = 12
 """Lines dropped from either end of a block while looking for code in it."""
-_MOST_TRIMMED = 200_000
-"""Characters of a block in which code is looked for."""
+_MOST_TRIMMED = 50_000
+"""Characters of a block in which code is looked for among prose."""
+_MOST_PARSED = 500_000
+"""Characters of code that is looked into at all."""
 
 _NAME = rf"(?P<name>{NAME})"
 _ABOVE = re.compile(rf"^\W{{0,6}}(?:(?:file(?:name)?|path)\s*:?\W{{0,4}})?{_NAME}\W{{0,4}}$", re.IGNORECASE)
@@ -82,7 +84,7 @@ def find_blocks(text: str) -> list[Block]:
         end = _closing(lines, i + 1, opening["mark"])
         body = lines[i + 1 : end]
         above = next((line for line in reversed(lines[max(0, i - 2) : i]) if line.strip()), "")
-        blocks.append(_block(opening["info"].strip(), above, body))
+        blocks.append(_block(opening["info"].strip()[:LONGEST_NAME], above[:LONGEST_NAME], body))
         i = end + 1
     return blocks
 
@@ -103,7 +105,7 @@ def _block(info: str, above: str, body: list[str]) -> Block:
     name = named[1] if named else None
     if name is None and (match := _ABOVE.match(above.strip())):
         name = match["name"]
-    if name is None and body and (match := _COMMENT.match(body[0].strip())):
+    if name is None and body and (match := _COMMENT.match(body[0].strip()[:LONGEST_NAME])):
         name = match["name"]
     if name == language:  # "```foo.py" names a file, not a language
         language = name.rsplit(".", 1)[-1]
@@ -119,13 +121,13 @@ def _tidy(code: str) -> str:
     shift = min(indents, default=0)
     lines = [line[shift:] for line in lines]
     text = "\n".join(lines).strip("\n") + "\n"
-    if len(text) > _MOST_TRIMMED or _parses(text):
+    if _parses(text) or len(text) > _MOST_TRIMMED:
         return text
     most = min(_TRIMS, len(lines))
     cuts = sorted(((a, b) for a in range(most) for b in range(most)), key=sum)
     for head, tail in cuts:
         shorter = "\n".join(lines[head : len(lines) - tail]).strip("\n") + "\n"
-        if defined_names(shorter):
+        if _names(shorter):
             return shorter
     return text
 
@@ -135,20 +137,20 @@ def _choose(codes: list[str], expected: Sequence[str]) -> str:
     wanted = set(expected)
     if wanted:
         for code in codes:
-            if wanted <= defined_names(code):
+            if wanted <= _names(code):
                 return code
     together = "\n\n".join(codes)
-    if len(codes) == 1 or (wanted and wanted <= defined_names(together)):
+    if len(codes) == 1 or (wanted and wanted <= _names(together)):
         return together
     return max(
-        codes, key=lambda code: (len(defined_names(code) & wanted), len(defined_names(code)), len(code))
+        codes, key=lambda code: (len(_names(code) & wanted), len(_names(code)), len(code))
     )
 
 
 def _all_code(text: str) -> str | None:
     """An answer without any fence that is code from its first line to its last."""
     code = _tidy(text)
-    return code if defined_names(code) else None
+    return code if _names(code) else None
 
 
 def _problem(files: dict[str, str], default: str, expected: Iterable[str]) -> str | None:
@@ -156,14 +158,20 @@ def _problem(files: dict[str, str], default: str, expected: Iterable[str]) -> st
         return "Your answer holds no code. Answer with the complete code in one ```python block."
     if default not in files or not _parses(files[default]):
         return None  # a syntax error shows up, with its line, when the file runs
-    missing = sorted(set(expected) - defined_names(files[default]))
+    missing = sorted(set(expected) - _names(files[default]))
     if missing:
         names = ", ".join(f"`{name}`" for name in missing)
         return f"Your code doesn't define {names}. Answer with the complete code, with exactly that name."
     return None
 
 
+def _names(code: str) -> set[str]:
+    return defined_names(code) if len(code) <= _MOST_PARSED else set()
+
+
 def _parses(code: str) -> bool:
+    if len(code) > _MOST_PARSED:
+        return False
     try:
         ast.parse(code)
     except (SyntaxError, ValueError, RecursionError, MemoryError):

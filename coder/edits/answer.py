@@ -72,14 +72,15 @@ def _whole(
 ) -> Answered:
     """Whole files, in the form that the ones they replace have."""
     changed: dict[str, str | None] = {}
+    names = paths.Names(files)
     for name, code in parsed.files.items():
         path = paths.plain(name)
         if _is_left_out(path, ignored):
             continue
-        why = paths.refusal(path) or paths.clash(path, files)
+        why = paths.refusal(path) or names.clash(path)
         if why is not None:
             return Answered(problem=f"Nothing was written. {why}", fits=False)
-        path = paths.find(path, files) or path
+        path = names.find(path) or path
         before = files.get(path)
         if before is not None and (line := _elided(text, before)):
             return Answered(problem=_ELISION.format(path=path, line=line.strip()), fits=False)

@@ -65,6 +65,7 @@ class _Tree:
 
     def __init__(self, files: Mapping[str, str | None]) -> None:
         self._files = files
+        self._names = paths.Names(files)
         self.made: dict[str, str | None] = {}
         self.misses: list[Miss | Slip] = []
         self._rebuilds = 0
@@ -81,24 +82,24 @@ class _Tree:
             return
         if edit.action == "delete":
             assert source is not None
-            self.made[source] = None
+            self._make(source, None)
             return
         text = self._text(edit, source, target)
         if len(self.misses) > before:
             return
         if source is not None and source != target and not edit.keeps:
-            self.made[source] = None
-        self.made[target] = text
+            self._make(source, None)
+        self._make(target, text)
 
     def _now(self, path: str) -> str | None:
         return self.made[path] if path in self.made else self._files.get(path)
 
-    def _is_there(self, path: str) -> bool:
-        return self.made[path] is not None if path in self.made else path in self._files
-
-    def _names(self) -> dict[str, None]:
-        names = dict.fromkeys([*self._files, *self.made])
-        return {name: None for name in names if self._is_there(name)}
+    def _make(self, path: str, text: str | None) -> None:
+        self.made[path] = text
+        if text is None:
+            self._names.remove(path)
+        else:
+            self._names.add(path)
 
     def _source(self, edit: Edit) -> str | None:
         """The file that an edit is about; None where it makes one."""
@@ -106,7 +107,7 @@ class _Tree:
         if why := paths.refusal(path):
             self._refused(why)
             return None
-        found = path if self._is_there(path) else paths.find(path, self._names())
+        found = self._names.find(path)
         if edit.new and found is not None and (self._now(found) or "").strip() not in ("", edit.text.strip()):
             self._refused(f"`{found}` is there already: change it, or name another file.")
         elif found is None and edit.action != "write":
@@ -120,8 +121,8 @@ class _Tree:
         path = paths.plain(edit.to) if edit.to is not None else source or paths.plain(edit.path)
         why = paths.refusal(path)
         if why is None and path != source:
-            why = paths.clash(path, self._names())
-            if edit.to is not None and self._is_there(path):
+            why = self._names.clash(path)
+            if edit.to is not None and path in self._names:
                 why = f"`{source}` can't become `{path}`: that file is there already."
         if why is not None:
             self._refused(why)
@@ -192,7 +193,7 @@ class _Tree:
         )
 
     def _not_there(self, path: str, edit: Edit) -> str:
-        said = paths.missing(path, self._names())
+        said = self._names.missing(path)
         elsewhere = self._elsewhere(path, edit.hunks[0]) if edit.hunks else None
         return f"{said} The edit matches in `{elsewhere}`." if elsewhere is not None else said
 
@@ -201,7 +202,7 @@ class _Tree:
         needle = "\n" + "".join(hunk.old).replace("\r\n", "\n")
         if not needle.strip():
             return None
-        texts = ((name, self._now(name)) for name in self._names() if name != path)
+        texts = ((name, self._now(name)) for name in self._names if name != path)
         names = [name for name, text in texts if text and needle in "\n" + text.replace("\r\n", "\n")]
         return names[0] if len(names) == 1 else None
 

@@ -5,6 +5,8 @@ from collections.abc import Collection
 
 NAME = r"(?:[\w.-]+/)*(?:[\w.-]*\.[A-Za-z]\w{0,15}|Makefile|Dockerfile)"
 """A path that is easily told from prose."""
+LONGEST_NAME = 1000
+"""Characters of a line that may be a name."""
 _FENCE = re.compile(r"^[ ]{0,3}(?P<mark>`{3,}|~{3,})[ \t]*(?P<info>[^`\n]*)$")
 _PLAIN = re.compile(NAME)
 _SAID = re.compile(r"^(?:file(?:name)?|path)\s*:\s*", re.IGNORECASE)
@@ -30,6 +32,8 @@ def name_in(line: str, known: Collection[str], *, any_word: bool = False) -> str
         known: files that are there: their names may look like anything.
         any_word: whether any one word is a name.
     """
+    if len(line) > LONGEST_NAME:
+        return None
     text = _SAID.sub("", line.strip(_AROUND).removeprefix("//").strip(_AROUND)).strip(_AROUND)
     if text in known:
         return text

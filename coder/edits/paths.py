@@ -1,12 +1,16 @@
 """Paths in answers: which file of the tree is meant, and which paths no answer may name."""
 
 import unicodedata
-from collections.abc import Collection
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from itertools import islice
 from pathlib import PurePosixPath
 
 from coder.nearest import or_nearest
 
 _GIT = {".git", "git~1"}
+_LONGEST = 1000
+"""Characters of a path."""
 _MOST_COMPARED = 2000
 """Names that a wrong one is compared with: each takes time."""
 
@@ -18,6 +22,8 @@ def plain(path: str) -> str:
 
 def refusal(path: str) -> str | None:
     """Why no answer may name this path; None where it may."""
+    if len(path) > _LONGEST:
+        return f"`{path[:40]}…` is too long for a file's name."
     parts = PurePosixPath(path).parts
     if not parts or path.startswith("/") or path[1:3] in (":/", ":\\") or ".." in parts:
         return f"`{path}` leads out of the folder. Name paths relative to it."
@@ -28,31 +34,71 @@ def refusal(path: str) -> str | None:
     return None
 
 
-def find(path: str, known: Collection[str]) -> str | None:
-    """The file of the tree that a path means: itself, or the only one that differs only in case."""
-    if path in known:
-        return path
-    wanted = _folded(path)
-    alike = [name for name in known if _folded(name) == wanted]
-    return alike[0] if len(alike) == 1 else None
+class Names:
+    """The names of all files of a tree, while edits add and remove some."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self._names = dict.fromkeys(names)
+        self._folders: Counter[str] | None = None
+        self._by_fold: dict[str, list[str]] | None = None
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._names
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def add(self, name: str) -> None:
+        """A file is there from now on."""
+        if name not in self._names:
+            self._names[name] = None
+            self._count(name, 1)
+
+    def remove(self, name: str) -> None:
+        """A file isn't there any more."""
+        if name in self._names:
+            del self._names[name]
+            self._count(name, -1)
+
+    def find(self, path: str) -> str | None:
+        """The file that a path means: itself, or the only one that differs only in case."""
+        if path in self._names:
+            return path
+        if self._by_fold is None:
+            self._by_fold = {}
+            for name in self._names:
+                self._by_fold.setdefault(_folded(name), []).append(name)
+        alike = self._by_fold.get(_folded(path), [])
+        return alike[0] if len(alike) == 1 else None
+
+    def clash(self, path: str) -> str | None:
+        """Why a new file can't be at this path beside those that are there; None where it can."""
+        above = next((str(a) for a in PurePosixPath(path).parents if str(a) in self._names), None)
+        if above is not None:
+            return f"`{path}` can't be written: `{above}` is a file, no folder."
+        if self._folders is None:
+            self._folders = Counter(folder for name in self._names for folder in _above(name))
+        return f"`{path}` can't be written: it is a folder." if self._folders[path] > 0 else None
+
+    def missing(self, path: str) -> str:
+        """That a file isn't there, with the one that may be meant."""
+        below = [name for name in self._names if name.endswith(f"/{path}") or path.endswith(f"/{name}")]
+        if len(below) == 1:
+            return f"There is no file `{path}`; do you mean `{below[0]}`?"
+        return f"There is no file `{path}`{or_nearest(path, islice(self._names, _MOST_COMPARED)) or '.'}"
+
+    def _count(self, name: str, by: int) -> None:
+        if self._folders is not None:
+            for folder in _above(name):
+                self._folders[folder] += by
+        if self._by_fold is not None:
+            same = self._by_fold.setdefault(_folded(name), [])
+            same.append(name) if by > 0 else same.remove(name)
 
 
-def missing(path: str, known: Collection[str]) -> str:
-    """That a file isn't there, with the one that may be meant."""
-    below = [name for name in known if name.endswith(f"/{path}") or path.endswith(f"/{name}")]
-    if len(below) == 1:
-        return f"There is no file `{path}`; do you mean `{below[0]}`?"
-    return f"There is no file `{path}`{or_nearest(path, list(known)[:_MOST_COMPARED]) or '.'}"
-
-
-def clash(path: str, known: Collection[str]) -> str | None:
-    """Why a new file can't be at this path beside those that are there; None where it can."""
-    above = next((str(a) for a in PurePosixPath(path).parents if str(a) in known), None)
-    if above is not None:
-        return f"`{path}` can't be written: `{above}` is a file, no folder."
-    if any(name.startswith(f"{path}/") for name in known):
-        return f"`{path}` can't be written: it is a folder."
-    return None
+def _above(name: str) -> list[str]:
+    """The folders that a file is in."""
+    return [str(folder) for folder in PurePosixPath(name).parents][:-1]
 
 
 def _folded(path: str) -> str:

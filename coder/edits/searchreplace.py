@@ -20,6 +20,8 @@ _OPEN = re.compile(r"^\s{0,3}(?P<mark><{5,}|-{5,})\s*(?:SEARCH|ORIGINAL)\b\s*>?\
 _DIVIDER = re.compile(r"^\s{0,3}={5,}\s*$")
 _CLOSE = re.compile(r"^\s{0,3}(?P<mark>>{5,}|\+{5,})\s*(?:(?:REPLACE|UPDATED)\b\s*)?$", re.IGNORECASE)
 _MOST_READINGS = 8
+_LONG = 20_000
+"""Lines of a block that is read in one way only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,8 @@ def read_block(lines: Sequence[str], at: int, path: str) -> Block | Slip:
         return Slip(f"`{path}`: a SEARCH block has no `=======` between its old and its new lines.")
     exact = [i for i in dividers if lines[i].strip() == "=" * len(opening["mark"])] or dividers
     # The longest search says most: the last divider goes first.
-    hunks = [_hunk(lines[at + 1 : i], lines[i + 1 : end]) for i in reversed(exact[-_MOST_READINGS:])]
+    most = _MOST_READINGS if end - at < _LONG else 1
+    hunks = [_hunk(lines[at + 1 : i], lines[i + 1 : end]) for i in reversed(exact[-most:])]
     first, *others = [reading for hunk in hunks for reading in (hunk, *_without_blank_edges(hunk))]
     return Block(Hunk(first.lines, others=tuple(others)), end + 1)
 

@@ -12,7 +12,7 @@ import yaml
 from coder.edits.lines import split_lines
 from coder.edits.report import numbered
 
-MOST_READ = 1 << 20
+MOST_READ = 500_000
 """Characters; a larger file is left to whatever runs it."""
 _AROUND = 3
 

@@ -1,0 +1,67 @@
+"""Very large files and answers: what is done with them grows with their size, not with its square."""
+
+import time
+
+import pytest
+
+from coder.edits.answer import read_answer
+
+SIZE = 2_000_000
+LINES = [f"line number {i} of a large file\n" for i in range(SIZE // 32)]
+LARGE = "".join(LINES)
+PART = SIZE // 4
+SAME = "x\n" * PART
+MOST_S = 40.0
+"""Processor time, some thirty times what the slowest takes; squares of these sizes take hours."""
+
+
+def block(old: str, new: str) -> str:
+    """One search/replace block."""
+    return f"<<<<<<< SEARCH\n{old}=======\n{new}>>>>>>> REPLACE\n"
+
+
+def test_two_thousand_edits_of_a_file_of_two_megabytes_are_all_made() -> None:
+    answer = "f.txt\n```\n" + "".join(block(line, f"new {line}") for line in LINES[::31]) + "```\n"
+
+    began = time.process_time()
+    answered = read_answer(answer, {"f.txt": LARGE}, default="f.txt")
+
+    expected = "".join(f"new {line}" if i % 31 == 0 else line for i, line in enumerate(LINES))
+    assert answered.files == {"f.txt": expected}
+    assert time.process_time() - began < MOST_S
+
+
+@pytest.mark.parametrize(
+    ("answer", "text"),
+    [
+        ("f.txt\n```\n" + block("x\ny\n" * 25_000 + "x\nx\n", "z\n") + "```\n", "x\ny\n" * (PART // 4)),
+        ("f.txt\n```\n" + block("x\n" * 100_000 + "z\n", "z\n") + "```\n", SAME),
+        ("f.txt\n```\n" + "".join(block(f"lne {i}\na\nb\n", "z\n") for i in range(10_000)), LARGE),
+        ("f.txt\n```\n" + block("a" * 900_000 + "\nq\nr\n", "z\n"), "a" * 1_000_000 + "\nq\nr\n"),
+        ("<<<<<<< SEARCH\n" * (PART // 15), "x\n"),
+        ("<<<<<<< SEARCH\n" + "=======\n" * (PART // 8) + ">>>>>>> REPLACE\n", "x\n"),
+        ("```x\n~~~\n" * (PART // 9), "x\n"),
+        ("--- f.txt\n+++ f.txt\n" + "@@ -1,90000 +1,90000 @@\n x\n" * (PART // 27), "x\n"),
+        ("*** Begin Patch\n" + "*** Update File: f.txt\n@@\n" * (PART // 27), "x\n"),
+        ("a/" * (PART // 2) + "\n```\n" + block("", "x\n"), "x\n"),
+        ("f.py\n```python\n" + "x = (\n" * (PART // 6), "x\n"),
+    ],
+)
+def test_an_answer_made_to_take_long_takes_no_longer_than_it_is(answer: str, text: str) -> None:
+    began = time.process_time()
+    answered = read_answer(answer, {"f.txt": text, "f.py": "x\n"}, default="f.txt")
+
+    assert answered.problem is not None or answered.files
+    assert time.process_time() - began < MOST_S
+
+
+def test_twenty_thousand_new_files_beside_each_other_are_made() -> None:
+    patch = (
+        "*** Begin Patch\n" + "".join(f"*** Add File: f/{i}\n+a\n" for i in range(20_000)) + "*** End Patch\n"
+    )
+
+    began = time.process_time()
+    answered = read_answer(patch, {}, default="f.txt")
+
+    assert len(answered.files) == 20_000
+    assert time.process_time() - began < MOST_S
