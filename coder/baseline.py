@@ -4,6 +4,8 @@ It is run twice where that doesn't take long: tests that then end differently ar
 is known from here on, and a command that can't decide anything is refused here.
 """
 
+import re
+
 from coder.bodies import BaselineTaken, BaselineTest
 from coder.errors import UsageError
 from coder.feedback import feedback
@@ -18,7 +20,9 @@ from sandbox import Limits
 AGAIN_UNDER_S = 30.0
 """A command that took less is run a second time."""
 _NO_TESTS = 5
-"""pytest's exit code where it has collected nothing."""
+"""Exit code of pytest and unittest where they have found nothing."""
+_NOT_THERE = re.compile(r"^ERROR: file or directory not found: (.+)$", re.MULTILINE)
+"""What pytest says of a path."""
 _NOT_FOUND, _NOT_EXECUTABLE = 127, 126
 
 
@@ -81,6 +85,8 @@ def _refuse_what_decides_nothing(run: TestRun, state: State) -> None:
             f"The test command {command!r} runs no tests, so it can decide nothing. Name the tests that must "
             "pass, or write them first."
         )
+    if not run.lines and (missing := _NOT_THERE.search(run.result.stderr)):
+        raise UsageError(f"The test command {command!r} names what isn't in the folder: {missing[1]}.")
     if run.result.exit_code in (_NOT_FOUND, _NOT_EXECUTABLE) and len(run.lines) == 1:
         said = (run.result.stderr.strip().splitlines() or ["it is not there"])[-1]
         raise UsageError(

@@ -186,6 +186,7 @@ class BaselineTaken(Body):
     """How the test command, and the lint command, ended on the untouched files."""
 
     type = "baseline.taken"
+    durable = False
 
     passed: bool
     """The command passed each time that it was run."""

@@ -32,6 +32,8 @@ from skips import Skips, is_ours  # type: ignore[import-not-found]
 
 _MESSAGE, _SHORT = 4000, 200
 _MOST_TOLD = 500
+_NO_TESTS = 5
+"""Exit code of pytest, and of unittest from Python 3.12 on."""
 _EXPECTED = {"xfail", "__unittest_expecting_failure__"}
 """Keywords of a test that is marked as one that fails; pytest.xfail() in the code under test gives none."""
 
@@ -187,7 +189,9 @@ def run_unittest(report: Report, args: list[str], skips: Skips, only: list[str])
 
     runner = Runner(resultclass=Result)  # type: ignore[arg-type]  # a class is that callable
     program = unittest.main(module=None, argv=["unittest", *args], exit=False, testRunner=runner)
-    return 0 if program.result.wasSuccessful() and program.result.testsRun else 1
+    if not program.result.testsRun:
+        return _NO_TESTS
+    return 0 if program.result.wasSuccessful() else 1
 
 
 def _flat(suite: Any) -> list[Any]:

@@ -73,11 +73,18 @@ def _plan(message: Message | None) -> str:
 
 
 def _tests(state: State) -> str:
-    parts = [f"\nIt must pass `{test.path}`:\n```python\n{test.text}```\n" for test in state.task.test_files]
+    parts = [_fails_now(state)]
+    parts += [f"\nIt must pass `{test.path}`:\n```python\n{test.text}```\n" for test in state.task.test_files]
     if state.task.checks:
         checks = "\n".join(check.strip() for check in state.task.checks)
         parts.append(f"\nIt must pass:\n```python\n{checks}\n```\n")
     return "".join(parts)
+
+
+def _fails_now(state: State) -> str:
+    """How the command fails that is to be mended."""
+    failing = state.baseline.feedback if state.baseline is not None and state.task.mends else ""
+    return f"\nIt fails like this:\n{fenced(failing.strip())}\n" if failing else ""
 
 
 def _files(files: Mapping[str, StoredFile], target: Target) -> str:

@@ -54,9 +54,9 @@ async def _survey(turn: Turn) -> Survey:
     texts = texts_of(state)
     budget = survey_budget(turn.abilities.context)
     target = find_target(state.task, state.files)
-    survey = await take_survey(
-        texts, prompt=state.task.prompt, target=target, budget=budget, cache=facts_folder()
-    )
+    failing = state.baseline.feedback if state.baseline is not None and state.task.mends else ""
+    asked_for = "\n".join(text for text in (state.task.prompt, failing) if text)
+    survey = await take_survey(texts, prompt=asked_for, target=target, budget=budget, cache=facts_folder())
     if state.looked is None and turn.abilities.tools:
         asked = prompt("look").format(
             task=state.task.prompt.strip(), count=len(state.files), files=survey.files, map=fenced(survey.map)

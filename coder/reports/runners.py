@@ -87,7 +87,10 @@ def _of_package(words: list[str], tool: str, report: str, files: Mapping[str, by
     text = _scripts(files).get("test" if script == "t" and tool == "npm" else script or "")
     if text is None or _SHELL & set(text):
         return None
-    inner = shlex.split(text)
+    try:
+        inner = shlex.split(text)
+    except ValueError:
+        return None
     inner_tool, start = _tool(inner)
     if inner_tool not in ("jest", "vitest"):
         return None
