@@ -126,7 +126,7 @@ def run(
             plan.settings,
             workers or default_workers(),
             purse=Purse(Decimal(str(max_cost))) if max_cost is not None else None,
-            independent=one_shot,
+            independent=one_shot or plan.settings.strategy == "one-shot",
             include_weaker=include_weaker,
         )
         session.begin(resume)

@@ -22,12 +22,12 @@ async def behaviours(
     Raises:
         SandboxError: the sandbox itself failed.
     """
-    await sandbox.lay({f"candidate_{i}.py": source.encode() for i, source in enumerate(sources)})
     found: list[tuple[str, ...]] = []
-    for i in range(len(sources)):
+    for source in sources:
+        await sandbox.lay({"candidate.py": source.encode()})  # alone: none can change another
         given: list[str] = []
         for arguments in inputs:
-            given.append(await _given(sandbox, f"candidate_{i}:{name}", arguments))
+            given.append(await _given(sandbox, f"candidate:{name}", arguments))
             if given[-1] == f"{FAILED}late":  # it would be late for every input
                 break
         found.append((*given, *[f"{FAILED}late"] * (len(inputs) - len(given))))

@@ -1,6 +1,10 @@
 """Chooser: looks at what all candidates do, and says the best one again, so that it is what counts."""
 
+from hashlib import sha256
+from time import monotonic
+
 from coder.behaviour import SECONDS, behaviours
+from coder.bodies import ProgramFinished, ProgramStarted
 from coder.choosing import Candidate, Choice, choose
 from coder.examples import find_examples
 from coder.inputs import inputs_of
@@ -59,7 +63,18 @@ class Chooser:
         if name is None or not inputs or len(codes) < 2 or len(sources) < len(codes) or state.files:
             return [()] * len(codes)
         texts = [source for source in sources if source is not None]
-        return await behaviours(await turn.bench.candidate(), texts, name, inputs=inputs)
+        hashes = {
+            f"{code.sample}.py": sha256(text.encode()).hexdigest()
+            for code, text in zip(codes, texts, strict=True)
+        }
+        began = monotonic()
+        await turn.journal.append(ProgramStarted(what="compare", before=hashes))
+        found = await behaviours(await turn.bench.candidate(), texts, name, inputs=inputs)
+        seconds = monotonic() - began
+        await turn.journal.append(
+            ProgramFinished(what="compare", status="ok", exit_code=None, seconds=seconds, after={})
+        )
+        return found
 
     async def _weak_votes(self, turn: Turn, codes: list[Message]) -> list[int]:
         """How many of the generated tests each passes."""

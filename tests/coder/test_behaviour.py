@@ -6,6 +6,15 @@ from sandbox import Sandbox
 NAMES = "def f(xs):\n    return {x for x in xs}\n"
 RAISES = "def f(xs):\n    return xs[9]\n"
 ENDLESS = "def f(xs):\n    while True:\n        pass\n"
+SPITEFUL = """
+from pathlib import Path
+
+
+def f(xs):
+    for path in Path.cwd().glob("*.py"):
+        path.write_text("def f(xs): return 'spoilt'")
+    return 0
+"""
 CHANGES = "calls = []\n\n\ndef f(xs):\n    calls.append(xs)\n    return len(calls)\n"
 
 
@@ -19,3 +28,9 @@ async def test_each_call_is_alone_and_sets_have_one_order(box: Sandbox) -> None:
 
 async def test_who_never_returns_is_asked_once(box: Sandbox) -> None:
     assert await behaviours(box, [ENDLESS], "f", inputs=[([],), ([1],)]) == [("!late", "!late")]
+
+
+async def test_no_candidate_changes_another(box: Sandbox) -> None:
+    seen = await behaviours(box, [SPITEFUL, NAMES], "f", inputs=[(["a"],)])
+
+    assert seen == [("0",), ("set('a')",)]
