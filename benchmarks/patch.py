@@ -9,10 +9,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
+from coder.edits.diffnames import NOWHERE, unquoted
+
 _HUNK = re.compile(r"^@@ -(\d+)(?:,(\d+))? \+(\d+)(?:,(\d+))? @@")
-_ESCAPE = re.compile(rb"\\([0-7]{3}|.)", re.DOTALL)
-_ESCAPES = {b"n": b"\n", b"t": b"\t", b"r": b"\r", b"a": b"\a", b"b": b"\b", b"f": b"\f", b"v": b"\v"}
-NOWHERE = "/dev/null"
 
 
 class PatchRefused(ValueError):
@@ -107,9 +106,9 @@ def _headed(lines: list[str], at: int) -> _Change:
         elif line.startswith("deleted file"):
             new = None
         elif line.startswith("rename from "):
-            old = _inside(_unquoted(line[len("rename from ") :]))
+            old = _inside(unquoted(line[len("rename from ") :]))
         elif line.startswith("rename to "):
-            new = _inside(_unquoted(line[len("rename to ") :]))
+            new = _inside(unquoted(line[len("rename to ") :]))
         elif line.startswith(("diff --git ", "--- ", "@@ ")):
             break
     return _Change(old, new)
@@ -136,7 +135,7 @@ def _named(changes: list[_Change], old: str | None, new: str | None) -> None:
 
 def _path(text: str) -> str | None:
     """`a/x.py` of a header, without what stands behind a tab; None for the file that isn't there."""
-    text = _unquoted(text.split("\t")[0].rstrip("\r"))
+    text = unquoted(text.split("\t")[0].rstrip("\r"))
     if text == NOWHERE:
         return None
     return _inside(text[2:] if text[:2] in ("a/", "b/") else text)
@@ -146,18 +145,6 @@ def _inside(path: str) -> str:
     if not path or path.startswith("/") or "\0" in path or ".." in PurePosixPath(path).parts:
         raise PatchRefused(f"the path {path!r} leads out of the tree")
     return str(PurePosixPath(path))
-
-
-def _unquoted(text: str) -> str:
-    """git writes unusual names in quotes, byte by byte."""
-    if len(text) < 2 or text[0] != '"' or text[-1] != '"':
-        return text
-
-    def byte(match: re.Match[bytes]) -> bytes:
-        code = match[1]
-        return bytes([int(code, 8) & 0xFF]) if code.isdigit() else _ESCAPES.get(code, code)
-
-    return _ESCAPE.sub(byte, text[1:-1].encode()).decode(errors="replace")
 
 
 def _hunk(lines: list[str], at: int, match: re.Match[str]) -> tuple[_Hunk, int]:
