@@ -84,7 +84,7 @@ def test_a_power_cut_leaves_all_up_to_the_last_durable_event_and_no_gap(
 
     on_disk, wal = asyncio.run(write())
     found = set()
-    for at in range(on_disk, len(wal) + 1, 2 * SECTOR):
+    for at in range(on_disk, len(wal) + 1, 8 * SECTOR):
         cut = tmp_path / str(at)
         shutil.copytree(left, cut)
         _wal(cut).write_bytes(wal[:at] + harm(wal[at:]))
