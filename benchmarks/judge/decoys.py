@@ -1,16 +1,24 @@
 """Decoys: each test gets a twin with another expected value, under names and in an order of chance.
 
-Whoever makes tests pass without being right can't tell a test from its twin: then twins pass, too.
+Whoever makes tests pass without being right can't tell a test from its twins: then twins pass, too. All twins
+of a test differ from it in one and the same place, where its own value may be the least, the greatest or
+between: who sees them all can only guess which of them is right.
 """
 
 import ast
 import copy
 import random
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
-VARIANTS = 6
-"""Perturbed constants that are tried for one test, until one fails with the case's own answer."""
+PLACES = 6
+"""Where a test may be changed, at most, until it fails with the case's own answer."""
+OTHERS = 4
+"""Other values for one place, at most."""
+_SETS = ((0, 2), (1, 3), (0, 1))
+"""Of such values, by number: both greater, both less, one of each (`_STEPS`)."""
+_STEPS = (1, -1, 2, -2)
+_ERRORS = ("ZeroDivisionError", "KeyError", "BufferError", "EOFError", "ChildProcessError")
 _TestNode = ast.FunctionDef | ast.AsyncFunctionDef
 
 
@@ -22,29 +30,32 @@ class Disguised:
     real: dict[str, str]
     """Name under which a test runs now → its qualified name, such as `TestF::test_g`."""
     variants: dict[str, tuple[str, int]]
-    """Name of a twin → the qualified name of its test, and which of its variants it is."""
+    """Name of a twin → the qualified name of its test, and which of its variants it is: variants from
+    `OTHERS * n` on are those of place n."""
 
 
-def test_names(source: str) -> list[str]:
-    """Qualified names of the tests of a file, as node ids have them.
-
-    Raises:
-        SyntaxError: it isn't Python.
-    """
-    return [name for name, _, _ in _tests(ast.parse(source))]
-
-
-test_names.__test__ = False  # type: ignore[attr-defined]
-
-
-def variants_of(source: str, name: str) -> int:
-    """How many twins a test can have.
+def variants_of(source: str) -> dict[str, list[list[int]]]:
+    """For each test the twins that it can have: a list for each place.
 
     Raises:
         SyntaxError: the file isn't Python.
     """
-    found = (node for one, node, _ in _tests(ast.parse(source)) if one == name)
-    return next(min(len(_places(node)), VARIANTS) for node in found)
+    return {
+        name: [
+            [OTHERS * place + other for other in range(_others(found))]
+            for place, found in enumerate(_places(node)[:PLACES])
+        ]
+        for name, node, _ in _tests(ast.parse(source))
+    }
+
+
+def chosen(variants: Collection[int], chance: random.Random) -> list[int]:
+    """Two twins of one place, chosen so that the test's own value is the least as often as the greatest."""
+    first = min(variants) // OTHERS * OTHERS
+    sets = [one for one in _SETS if all(first + other in variants for other in one)]
+    if sets:
+        return [first + other for other in chance.choice(sets)]
+    return [one for one in sorted(variants) if one < first + OTHERS][:2]
 
 
 def disguise(source: str, twins: dict[str, list[int]], chance: random.Random) -> Disguised:
@@ -116,7 +127,7 @@ def _is_test(node: ast.stmt) -> bool:
 
 def _twin(node: _TestNode, variant: int) -> _TestNode:
     twin = copy.deepcopy(node)
-    _perturb(_places(twin)[variant])
+    _perturb(_places(twin)[variant // OTHERS], variant % OTHERS)
     return twin
 
 
@@ -155,30 +166,35 @@ def _called(node: ast.Call) -> str:
     return function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
 
 
-def _perturb(node: ast.AST) -> None:
+def _others(node: ast.AST) -> int:
+    """How many other values there are for a place."""
+    return 1 if isinstance(node, ast.Constant) and isinstance(node.value, bool) else OTHERS
+
+
+def _perturb(node: ast.AST, other: int) -> None:
     if isinstance(node, ast.Name):
-        node.id = "ZeroDivisionError" if node.id != "ZeroDivisionError" else "KeyError"
+        node.id = [name for name in _ERRORS if name != node.id][other]
     elif isinstance(node, ast.Constant):
-        node.value = _another(node.value)
+        node.value = _another(node.value, _STEPS[other])
 
 
-def _another(value: object) -> bool | int | float | str | bytes:
+def _another(value: object, step: int) -> bool | int | float | str | bytes:
     match value:
         case bool():
             return not value
         case int() | float():
-            return value + 1
+            return value + step
         case str():
-            return _changed(value)
+            return _changed(value, step)
         case bytes():
-            return _changed(value.decode("latin-1")).encode("latin-1")
+            return _changed(value.decode("latin-1"), step).encode("latin-1")
     raise TypeError(f"no other value for {value!r}")
 
 
-def _changed(text: str) -> str:
+def _changed(text: str, step: int) -> str:
     """The text with one letter or digit replaced by another of its kind."""
     for i in range(len(text) // 2, len(text)):
         for kind in ("0123456789", "abcdefghijklmnopqrstuvwxyz", "ABCDEFGHIJKLMNOPQRSTUVWXYZ"):
             if text[i] in kind:
-                return text[:i] + kind[(kind.index(text[i]) + 1) % len(kind)] + text[i + 1 :]
-    return text + "x"
+                return text[:i] + kind[(kind.index(text[i]) + step) % len(kind)] + text[i + 1 :]
+    return text + "wxyz_"[step + 2]

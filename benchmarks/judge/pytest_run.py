@@ -17,7 +17,7 @@ from benchmarks.suite import RepositoryCase
 from coder.printable import printable
 from sandbox import Command, Limits, Result, Sandbox
 
-_PYTEST = ("python", "-m", "pytest", "-q", "-p", "no:cacheprovider", "--tb=native", "--no-summary")
+_PYTEST = ("-q", "-p", "no:cacheprovider", "--tb=native", "--no-summary")
 """Without a summary, since what hundreds of twins have to say of their failures is a flood. Python's own
 tracebacks, as pytest's parse the source of each frame, which costs memory, and may fail by itself: it ends
 the whole run, then."""
@@ -70,33 +70,34 @@ async def run_test_file(
     """
     name, key = f"report_{secrets.token_hex(6)}", secrets.token_hex(8)
     environment = {
-        "PYTHONPATH": ":".join(dict.fromkeys((_ROOT, f"{_ROOT}/{case.pythonpath}"))),
         "PYTHONDONTWRITEBYTECODE": "1",
         **({} if plugins else {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}),
         **{one: value for one, value in case.environment.items() if one not in _OURS},
     }
-    argv = (*_PYTEST, "-p", name, *(nodes or (path,)))
+    argv = ("python", f"{name}.py", *_PYTEST, *(nodes or (path,)))
     limits = Limits(cpu_s=case.timeout_s, wall_s=case.timeout_s * _WALL_FACTOR + _WALL_MORE_S)
     told = bytearray()
     result = await sandbox.run(
         Command(argv=argv, environment=environment),
         limits=limits,
         fresh=True,
-        files={**tree, f"{name}.py": _reporter(name, key, tree).encode()},
+        files={**tree, f"{name}.py": _reporter(name, key, case, tree).encode()},
         on_output=lambda stream, piece: told.extend(piece) if stream == "stderr" else None,
     )
     return _read(result, f"{name}.jsonl", key, bytes(told))
 
 
-def _reporter(name: str, key: str, tree: Mapping[str, bytes]) -> str:
-    """Source of the plugin that tells of tests, and of alarms."""
+def _reporter(name: str, key: str, case: RepositoryCase, tree: Mapping[str, bytes]) -> str:
+    """Source of the program that runs pytest, and tells of tests and of alarms."""
     tests = [path for path in tree if is_test_path(path) or PurePosixPath(path).name == "conftest.py"]
     guarded = {f"{name}.py", f"{name}.jsonl", *(PurePosixPath(one).name for one in tests if _is_source(one))}
     filled = (files("benchmarks.judge") / "reporter.txt").read_text()
     for place, text in {
         "@PATH@": f"{_ROOT}/{name}.jsonl",
         "@KEY@": key,
-        "@TESTS@": repr([f"{_ROOT}/{one}" for one in (f"{name}.py", *tests)]),
+        "@ROOT@": _ROOT,
+        "@PATHS@": repr(list(dict.fromkeys((_ROOT, str(PurePosixPath(_ROOT, case.pythonpath)))))),
+        "@TESTS@": repr([f"{_ROOT}/{one}" for one in tests]),
         "@GUARDED@": repr(sorted(guarded)),
         "@ALARM@": (files("sandbox.inner") / "alarm.py").read_text(),
     }.items():

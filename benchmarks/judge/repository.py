@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from random import Random
 
 from benchmarks.judge.apart import Open, run_apart
-from benchmarks.judge.decoys import Disguised, disguise
+from benchmarks.judge.decoys import Disguised, chosen, disguise
 from benchmarks.judge.pytest_run import TestRun, run_test_file
 from benchmarks.judge.repository_mode import RepositoryMode, files_of, passed_apart
 from benchmarks.judge.tree import Tree, candidate_tree
@@ -121,7 +121,7 @@ async def _together(sandbox: Sandbox, case: RepositoryCase, tree: Tree, mode: Re
 
 
 def _hidden(files: Mapping[str, bytes], path: str, mode: RepositoryMode, chance: Random) -> Disguised | None:
-    twins = {name: list(variants) for name, variants in mode.twins.get(path, {}).items()}
+    twins = {name: chosen(variants, chance) for name, variants in mode.twins.get(path, {}).items()}
     return disguise(files[path].decode("utf-8", "replace"), twins, chance) if twins else None
 
 

@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from benchmarks.judge.apart import Open, run_apart
-from benchmarks.judge.decoys import VARIANTS, disguise, test_names, variants_of
+from benchmarks.judge.decoys import OTHERS, disguise, variants_of
 from benchmarks.judge.needed import missing_packages
 from benchmarks.judge.pytest_run import TestRun, run_test_file
 from benchmarks.judge.tree import gold_tree, is_test_path
@@ -17,8 +17,6 @@ from benchmarks.verdict import Strength
 from sandbox import Sandbox
 from sandbox.check import CheckResult
 
-TWINS = 2
-"""Of each test, where so many fail with the case's own patch."""
 _TWIN_RUNS = 32
 """Of one file, at most, to find twins that fail without ending the process."""
 
@@ -191,18 +189,43 @@ async def _twins_of(
     """
     source = gold[path].decode("utf-8", "replace")
     wanted = {node.partition("::")[2].partition("[")[0] for node in pinned.nodes_of(path)}
-    waiting = [
-        [
-            (name, variant)
-            for name in test_names(source)
-            if name in wanted
-            for variant in range(min(variants_of(source, name), VARIANTS))
-        ]
+    places = {name: some for name, some in variants_of(source).items() if name in wanted}
+    runs = [_TWIN_RUNS]
+    first = [(name, place[0]) for name, some in places.items() for place in some]
+    found = await _failing(sandbox, case, gold, path, pinned, first, runs)
+    # Those of one place only, that has the most values: twins of two places give away what they all share.
+    best: Twins = {}
+    for name, variants in found.items():
+        one = max(variants, key=lambda variant: (len(places[name][variant // OTHERS]), -variant))
+        best[name] = {one: variants[one]}
+    more = [
+        (name, variant)
+        for name, variants in best.items()
+        for one in variants
+        for variant in places[name][one // OTHERS][1:]
     ]
+    for name, variants in (await _failing(sandbox, case, gold, path, pinned, more, runs)).items():
+        best[name] = dict(sorted({**best[name], **variants}.items()))
+    return best
+
+
+async def _failing(
+    sandbox: Sandbox,
+    case: RepositoryCase,
+    gold: Mapping[str, bytes],
+    path: str,
+    pinned: RepositoryMode,
+    variants: list[tuple[str, int]],
+    runs: list[int],
+) -> Twins:
+    """Those variants that fail. `runs` holds how often pytest may still be run, and is counted down."""
+    source = gold[path].decode("utf-8", "replace")
+    waiting = [variants]
     found: Twins = {}
-    for _ in range(_TWIN_RUNS):
-        if not waiting or not (tried := waiting.pop(0)):
-            break
+    while waiting and runs[0]:
+        if not (tried := waiting.pop(0)):
+            continue
+        runs[0] -= 1
         chosen: dict[str, list[int]] = {}
         for name, variant in tried:
             chosen.setdefault(name, []).append(variant)
@@ -210,8 +233,8 @@ async def _twins_of(
         tree = {**gold, path: hidden.source.encode()}
         run = await run_test_file(sandbox, case, tree, path, plugins=pinned.plugins)
         if run.done and run.passed:
-            for name, variants in _valid(run, path, hidden.real, hidden.variants, pinned).items():
-                found[name] = dict(sorted({**found.get(name, {}), **variants}.items())[:TWINS])
+            for name, some in _valid(run, path, hidden.real, hidden.variants, pinned).items():
+                found.setdefault(name, {}).update(some)
         elif unended := {hidden.variants.get(_split(node)[0]) for node in run.unended} - {None}:
             waiting.insert(0, [one for one in tried if one not in unended])
         elif len(tried) > 1:
@@ -234,7 +257,7 @@ def _valid(
         failing.setdefault(twin, []).append(parameters)
     found: Twins = {}
     for twin, (name, variant) in sorted(variants.items(), key=lambda item: item[1]):
-        if name in sound and twin in failing and len(found.get(name, {})) < TWINS:
+        if name in sound and twin in failing:
             found.setdefault(name, {})[variant] = tuple(failing[twin])
     return found
 

@@ -233,7 +233,7 @@ async def test_a_twin_that_ends_the_process_does_not_cost_the_others(judge: Judg
     mode = await judge.repository_mode(one)
 
     assert mode.how == "decoyed"
-    assert list(mode.twins["test_stack.py"]["StackTest::test_pop"]) == [1]
+    assert list(mode.twins["test_stack.py"]["StackTest::test_pop"]) == [4, 5, 6, 7]  # of the second place
 
 
 async def test_a_package_that_the_interpreter_lacks_is_named(judge: Judge) -> None:
@@ -306,7 +306,7 @@ ONLY_BESIDE = (
     "import sys\n"
     "class Bag:\n"
     "    def __init__(self, items): self.items = list(items)\n"
-    "    def count(self, item): return 2 if '_pytest.python' in sys.modules else 0\n" + EQUAL
+    "    def count(self, item): return self.items.count(item) * ('_pytest.python' in sys.modules)\n" + EQUAL
 )
 
 
