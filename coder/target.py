@@ -70,8 +70,8 @@ def modules_of(files: Mapping[str, bytes]) -> tuple[str, ...]:
 
 def is_test(path: str) -> bool:
     """Whether a path of the user's folder holds tests, by pytest's own conventions."""
-    parts = PurePosixPath(path)
-    return bool(_TEST_NAME.match(parts.name)) or "tests" in parts.parts[:-1]
+    folder, _, name = path.rpartition("/")
+    return bool(_TEST_NAME.match(name)) or "tests" in folder.split("/")
 
 
 def decides(path: str, task: Task, target: Target) -> bool:
@@ -90,7 +90,7 @@ def decides(path: str, task: Task, target: Target) -> bool:
 
 def _imports_missing(sources: Mapping[str, str], files: Mapping[str, StoredFile]) -> dict[str, list[str]]:
     """Modules that the tests import and nothing provides, with the names taken from them."""
-    present = {PurePosixPath(path).parts[0].removesuffix(".py") for path in files}
+    present = {path.partition("/")[0].removesuffix(".py") for path in files}
     beside = {PurePosixPath(path).stem for path in sources}
     wanted: dict[str, list[str]] = {}
     for source in sources.values():
