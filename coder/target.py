@@ -77,7 +77,8 @@ def is_test(path: str) -> bool:
 def decides(path: str, task: Task, target: Target) -> bool:
     """Whether a path has a say in what passes, so that an answer may not write it.
 
-    Given tests and what was only to be read, always; with a test command also new tests, pytest's settings and what starts with Python.
+    Given tests and what was only to be read, always; with a test command also new tests, pytest's settings
+    and what starts with Python.
     """
     parts = PurePosixPath(path).parts
     if "/".join(parts) in target.tests or any(fnmatchcase(path, glob) for glob in task.read):
