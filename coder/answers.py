@@ -142,9 +142,7 @@ def _choose(codes: list[str], expected: Sequence[str]) -> str:
     together = "\n\n".join(codes)
     if len(codes) == 1 or (wanted and wanted <= _names(together)):
         return together
-    return max(
-        codes, key=lambda code: (len(_names(code) & wanted), len(_names(code)), len(code))
-    )
+    return max(codes, key=lambda code: (len(_names(code) & wanted), len(_names(code)), len(code)))
 
 
 def _all_code(text: str) -> str | None:
