@@ -59,6 +59,7 @@ class Screen:
                 return
             case RunStarted():
                 self.watch_model(body.model, has_folder=body.task.workspace is not None)
+                self._doing = "running the tests as they are" if body.task.test_command else ""
                 self._tell_left_out(body.notes)
             case CallIntended():
                 self._doing = f"{self._model} is writing (call {body.call})"
