@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from coder.names import parse_source
+from coder.names import defined_names, names_in_prompt, parse_source
 
 _KINDS = {str: "text", int: "n", float: "x", bool: "flag", dict: "mapping"}
 _MOST_SHOWN = 3
@@ -70,6 +70,16 @@ def outline(prompt: str, name: str, *, examples: Sequence[str] = ()) -> Outline 
         examples: statements that call it, such as `assert add(2, 3) == 5`.
     """
     return _begun(prompt, name) or _made(prompt, name, examples)
+
+
+def missing_function(prompt: str, names: Sequence[str]) -> str | None:
+    """The one function that a task is about: which its prompt ends in, else the only name that is known."""
+    last = next(reversed(names_in_prompt(prompt)), None)
+    begun = _begun(prompt, last) if last is not None else None
+    if begun is not None:
+        defined = {*defined_names(begun.before), last}
+        return last if set(names) <= defined else None
+    return names[0] if len(names) == 1 else None
 
 
 def finished(source: str) -> str:

@@ -9,6 +9,7 @@ from coder.choosing import Candidate, Choice, choose
 from coder.examples import find_examples
 from coder.inputs import inputs_of
 from coder.message import Message
+from coder.outline import missing_function
 from coder.participants.tester import generated_tests
 from coder.rounds import CHOOSER, tried
 from coder.sanity import is_sane
@@ -57,7 +58,7 @@ class Chooser:
         state = turn.state
         target = find_target(state.task, state.files)
         sources = [code.files.get(target.path) for code in codes if set(code.files) == {target.path}]
-        name = next(iter(target.names), None)
+        name = missing_function(state.task.prompt, target.names)
         examples = [*state.task.checks, *(example.source for example in find_examples(state.task.prompt))]
         inputs = inputs_of(examples, name, prompt=state.task.prompt) if name else []
         if name is None or not inputs or len(codes) < 2 or len(sources) < len(codes) or state.files:
@@ -95,9 +96,10 @@ class Chooser:
 def _is_sane(state: State, code: Message) -> bool:
     """Only code of one function can be told by reading."""
     target = find_target(state.task, state.files)
+    name = missing_function(state.task.prompt, target.names)
     source = code.files.get(target.path)
-    single = bool(source and target.names) and not state.files and set(code.files) == {target.path}
-    return not single or is_sane(source or "", target.names[0])
+    single = set(code.files) == {target.path} and not state.files
+    return name is None or source is None or not single or is_sane(source, name)
 
 
 def _repeats(state: State, code: Message) -> int:

@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from coder.examples import find_examples
 from coder.message import Message
 from coder.models.model import ChatMessage, Sampling
-from coder.names import names_in_prompt
-from coder.outline import ENDS, Outline, finished, outline
+from coder.outline import ENDS, Outline, finished, missing_function, outline
 from coder.participants.coder import Coder
 from coder.prompts import prompt
 from coder.rounds import drawn, is_repeat
@@ -78,13 +77,12 @@ class Completer:
 
 
 def _outline(state: State, names: tuple[str, ...]) -> Outline | None:
-    if not names or state.task.test_command or state.task.test_files:
+    if state.task.test_command or state.task.test_files:
         return None
     asked = state.task.prompt
+    name = missing_function(asked, names)
     examples = [*state.task.checks, *(one.source for one in find_examples(asked))]
-    last = names_in_prompt(asked)[-1:]  # a prompt that is source ends in the function that is missing
-    found = (outline(asked, name, examples=examples) for name in (*last, names[-1]))
-    return next((one for one in found if one is not None), None)
+    return outline(asked, name, examples=examples) if name is not None else None
 
 
 def _told(state: State) -> str:

@@ -1,7 +1,7 @@
 """How a function is begun for a model that goes on with it."""
 
 from coder.names import parse_source
-from coder.outline import finished, outline
+from coder.outline import finished, missing_function, outline
 
 SOURCE = (
     'from math import pi\n\n\ndef area(r: float) -> float:\n  """Of a circle.\n  >>> area(0)\n  0\n  """\n'
@@ -52,3 +52,12 @@ def test_nothing_is_begun_where_nobody_says_how_it_is_called() -> None:
 def test_a_body_that_was_cut_off_ends_with_its_last_whole_line() -> None:
     assert finished("def f():\n    x = 1\n    return [x,") == "def f():\n    x = 1\n"
     assert finished("def f():\n    return 1\nThat was it.") == "def f():\n    return 1\n"
+
+
+def test_the_missing_function_is_the_one_that_a_prompt_ends_in() -> None:
+    helped = "def half(n):\n    return n / 2\n\n\n" + SOURCE.replace("from math import pi", "")
+
+    assert missing_function(helped, ["half"]) == "area"
+    assert missing_function(SOURCE, ["area", "other"]) is None
+    assert missing_function(WORDS, ["add"]) == "add"
+    assert missing_function(WORDS, ["add", "subtract"]) is None
