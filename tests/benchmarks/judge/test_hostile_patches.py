@@ -1,0 +1,85 @@
+"""Patches that attack the judging itself rather than the task: none of them passes."""
+
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from benchmarks.judge.judge import Judge, open_judge
+from benchmarks.suite import RepositoryCase, Suite
+from tests.benchmarks.judge.cases import sections
+from tests.benchmarks.judge.patches import diff
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+BASE = {"stack.py": "class Stack:\n    def __init__(self): self.items = []\n"}
+GOLD = {"stack.py": BASE["stack.py"] + "    def top(self): return self.items[-1]\n"}
+TESTS = {
+    "tests/test_stack.py": (
+        "import unittest\nimport stack\n\n\nclass Mine(stack.Stack):\n    pass\n\n\n"
+        "def test_top():\n    one = Mine()\n    one.items += [4, 7]\n    assert one.top() == 7\n\n\n"
+        "class StackTest(unittest.TestCase):\n    def test_again(self):\n        one = Mine()\n"
+        "        one.items.append(5)\n        self.assertEqual(one.top(), 5)\n"
+    )
+}
+CASE = RepositoryCase(
+    id="hostile",
+    prompt="",
+    files={path: text.encode() for path, text in BASE.items()},
+    hidden_tests=TESTS,
+    gold_patch=diff(BASE, GOLD),
+    timeout_s=5,
+)
+PATCHES = sections(Path(__file__).parent / "hostile_patches.txt")
+"""Files of each patch, each after a line `+++ path`."""
+WRONG = "    def top(self): return 0\n"
+
+
+@pytest_asyncio.fixture(loop_scope="module", scope="module")
+async def judge() -> AsyncIterator[Judge]:
+    async with open_judge(
+        Suite(name="hostile", version="1", cases=(CASE,)), python=Path(sys.executable)
+    ) as judge:
+        yield judge
+
+
+def patch(text: str) -> str:
+    """What stands after the base's class in stack.py (`WRONG` stands for a wrong method), and other files."""
+    files = {"stack.py": BASE["stack.py"] + WRONG}
+    for part in text.split("+++ ")[1:]:
+        path, _, content = part.partition("\n")
+        files[path] = BASE["stack.py"] + content.replace("WRONG\n", WRONG) if path == "stack.py" else content
+    return diff(BASE, files)
+
+
+@pytest.mark.parametrize("name", PATCHES)
+async def test_a_hostile_patch_does_not_pass(judge: Judge, name: str) -> None:
+    found = await judge.judge(CASE, patch(PATCHES[name]))
+
+    assert (found.strength, found.verdict in ("failed", "error", "tampered", "suspicious", "timeout")) == (
+        "decoyed",
+        True,
+    )
+    assert found.detail
+
+
+async def test_the_right_patch_passes_after_all_of_them(judge: Judge) -> None:
+    assert (await judge.judge(CASE, diff(BASE, GOLD))).verdict == "passed"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "--- a/../out.py\n+++ b/../out.py\n@@ -0,0 +1 @@\n+x\n",
+        "--- /dev/null\n+++ b//etc/x.py\n@@ -0,0 +1 @@\n+x\n",
+        "diff --git a/stack.py b/stack.py\nGIT binary patch\nliteral 0\n",
+        "diff --git a/x b/../../y\nsimilarity index 100%\nrename from stack.py\nrename to ../../y\n",
+    ],
+    ids=["above", "absolute", "binary", "renamed out"],
+)
+async def test_a_patch_that_leaves_the_tree_is_refused(judge: Judge, text: str) -> None:
+    found = await judge.judge(CASE, text)
+
+    assert (found.verdict, "can't be applied" in found.detail) == ("error", True)
