@@ -43,14 +43,19 @@ async def _given(sandbox: Sandbox, function: str, arguments: Arguments) -> str:
     except CallFailed as error:
         said = str(error).partition(" raised ")[2].partition(":")[0]
         return f"{FAILED}{said}" if said else f"{FAILED}late" if "within" in str(error) else FAILED
-    return described(value)
+    try:
+        return described(value)
+    except RecursionError:
+        return f"{FAILED}deep"
 
 
 def described(value: object) -> str:
     """A value as text that tells kinds apart and has one order for sets and mappings."""
     match value:
-        case bool() | None | str() | bytes() | int():
+        case bool() | None | str() | bytes():
             return repr(value)
+        case int():
+            return hex(value)  # of any length: in decimal Python refuses what is very long
         case float():
             return repr(float(f"{value:.9g}"))
         case list() | tuple():

@@ -9,6 +9,8 @@ from collections.abc import Iterator, Sequence
 from coder.names import parse_source
 
 MOST = 16
+_LONGEST = 10_000
+"""Characters of arguments that are worth to be varied."""
 Arguments = tuple[object, ...]
 
 
@@ -19,7 +21,7 @@ def inputs_of(examples: Sequence[str], name: str, *, prompt: str = "") -> list[A
         examples: statements that call it.
         prompt: source in which its head may stand: its annotations help where no example does.
     """
-    given = [found for source in examples for found in _calls(source, name)]
+    given = [found for source in examples for found in _calls(source, name) if len(repr(found)) <= _LONGEST]
     if not given:
         given = [tuple(_START[kind] for kind in kinds)] if (kinds := _kinds(prompt, name)) else []
     made = [neighbour for arguments in given[:4] for neighbour in _neighbours(arguments)]

@@ -23,14 +23,24 @@ async def test_each_call_is_alone_and_sets_have_one_order(box: Sandbox) -> None:
 
     seen = await behaviours(box, [NAMES, RAISES, CHANGES], "f", inputs=inputs)
 
-    assert seen == [("set('a','b','c')", "set()"), ("!IndexError", "!IndexError"), ("1", "1")]
+    assert seen == [("set('a','b','c')", "set()"), ("!IndexError", "!IndexError"), ("0x1", "0x1")]
 
 
 async def test_who_never_returns_is_asked_once(box: Sandbox) -> None:
     assert await behaviours(box, [ENDLESS], "f", inputs=[([],), ([1],)]) == [("!late", "!late")]
 
 
+async def test_a_very_long_number_and_a_very_deep_list_are_values_like_others(box: Sandbox) -> None:
+    deep = "def f(n):\n    found = []\n    for _ in range(n):\n        found = [found]\n    return found\n"
+    long = "def f(n):\n    return 10 ** n\n"
+
+    (nested,), (number,) = await behaviours(box, [deep, long], "f", inputs=[(9000,)])
+
+    assert nested.startswith(("list(", "!"))
+    assert number.startswith("0x")
+
+
 async def test_no_candidate_changes_another(box: Sandbox) -> None:
     seen = await behaviours(box, [SPITEFUL, NAMES], "f", inputs=[(["a"],)])
 
-    assert seen == [("0",), ("set('a')",)]
+    assert seen == [("0x0",), ("set('a')",)]
