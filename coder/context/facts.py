@@ -28,7 +28,7 @@ class Facts:
     def definitions(self) -> Iterator[tuple[str, int]]:
         """Each defined name with the number of its line, which begins at 1."""
         for pair in self.defined.split():
-            name, _, line = pair.rpartition(":")
+            name, _, line = pair.partition(":")
             yield name, int(line)
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from coder.context.excerpts import Range, excerpts, lines_by_path, ranges, whole_file
 from coder.context.facts import facts_of
 from coder.context.guidance import is_guidance
+from coder.context.ignoring import visible
 from coder.context.places import Place, Places
 from coder.context.quoting import tokens
 from coder.context.ranking import ranked
@@ -71,7 +72,8 @@ async def take_survey(
         budget: tokens for all of it.
         cache: folder for what was found in files; None keeps nothing.
     """
-    facts = await facts_of(texts, cache=cache)
+    seen = visible(texts, texts)
+    facts = await facts_of({path: texts[path] for path in seen}, cache=cache)
     places = Places(texts, facts)
     named = [Place(target.path)] if target.path in texts else []
     named += [place for place in places.named(prompt) if not is_guidance(place.path)]
@@ -82,7 +84,7 @@ async def take_survey(
     left = budget - sum(map(tokens, parts))
     return Survey(
         files="".join(parts),
-        map=repo_map(definitions, texts, budget=left, without=whole),
+        map=repo_map(definitions, {path: texts[path] for path in seen}, budget=left, without=whole),
         whole=frozenset(whole),
         places=places,
     )
