@@ -12,13 +12,19 @@ _OF_TOOL = {
     "just": ("justfile", ".justfile", "Justfile"),
     "tox": ("tox.ini", "tox.toml"),
     "nox": ("noxfile.py",),
+    "jest": ("package.json",),
+    "vitest": ("package.json",),
+    "npx": ("package.json",),
     "npm": ("package.json",),
     "yarn": ("package.json",),
     "pnpm": ("package.json",),
 }
 _WORD = re.compile(r"[\w./-]+")
 _TESTS = re.compile(r"\bassert|\bunittest\b|\bpytest\b|\bdoctest\b")
-_OTHER_LANGUAGE = re.compile(r"_test\.go$|[._](test|spec)\.[cm]?[jt]sx?$|(^|[_-])tests?\.(sh|bats)$|\.bats$")
+_OTHER_LANGUAGE = re.compile(
+    r"_test\.go$|[._](test|spec)\.[cm]?[jt]sx?$|(^|[_-])tests?\.(sh|bats)$|\.bats$"
+    r"|(^|/)(jest|vitest|vite|karma|playwright)\.config\.[cm]?[jt]s$|(^|/)\.mocharc\."
+)
 
 
 def deciding_files(argv: Sequence[str], files: Mapping[str, str | None], *, prompt: str) -> set[str]:

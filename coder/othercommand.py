@@ -16,6 +16,7 @@ from sandbox import Command, FileRefused, Limits, Result, Sandbox
 from sandbox.contract import OnOutput
 
 _MOST_REPORT = 32 << 20
+"""Bytes, of all reports of one run together."""
 _MOST_FILES = 200
 """JUnit files of one run: some tools write one for each class."""
 _WITH_PATH = 'PATH="$PWD/{0}/bin:$PATH"; export PATH; exec "$0" "$@"'
@@ -87,7 +88,13 @@ async def _by_exit_code(
     """An unknown command: what it says by its exit code, and by JUnit XML that it has written."""
     after = await sandbox.manifest()
     written = [path for path, digest in after.items() if path.endswith(".xml") and before.get(path) != digest]
-    reports = [read_junit(await _read(sandbox, path), places) for path in written[:_MOST_FILES]]
+    reports, room = [], _MOST_REPORT
+    for path in written[:_MOST_FILES]:
+        content = await _read(sandbox, path)
+        room -= len(content)
+        if room < 0:
+            break
+        reports.append(read_junit(content, places))
     lines = tuple(line for report in reports if report is not None for line in report.lines)
     if result.ok and any(reports) and not lines:
         return Ran(result, (), note="The test command passed, and its report holds no test.")

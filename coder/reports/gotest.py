@@ -1,11 +1,14 @@
 """Go: the stream of `go test -json`, one object a line, as `go doc test2json` describes it."""
 
 import json
+from collections.abc import Collection
 from typing import Any
 
 from coder.reports.places import Places
 from coder.reports.report import MOST_LINES, Report, failed_line, passed_line
 
+_NAME = 500
+_DEEPEST = 50
 _NOISE = ("=== RUN", "=== PAUSE", "=== CONT", "=== NAME", "--- FAIL", "--- PASS", "FAIL\t", "ok  \t")
 
 
@@ -14,38 +17,42 @@ def read_go(text: str, places: Places) -> Report | None:
 
     A parent that fails only because of a subtest is left out: the subtest says why.
     """
-    said: dict[str, list[str]] = {}
-    ended: dict[str, bool] = {}
-    packages: dict[str, bool] = {}
+    said: dict[tuple[str, str], list[str]] = {}
+    ended: dict[tuple[str, str], bool] = {}
+    """By package and test; the package itself has the empty test."""
     seen = False
     for event in _events(text):
         seen = True
-        action = event.get("Action")
+        action = event["Action"]
         package = str(event.get("Package") or str(event.get("ImportPath") or "").partition(" ")[0])
-        name = f"{package}.{event['Test']}" if event.get("Test") else package
+        key = package, str(event.get("Test") or "")[:_NAME]
         if action in ("output", "build-output"):
-            said.setdefault(name, []).append(str(event.get("Output", "")))
-        elif action in ("pass", "fail") and len(ended) < MOST_LINES:
-            (ended if event.get("Test") else packages)[name] = action == "pass"
-        elif action == "build-fail":
-            packages[name] = False
+            said.setdefault(key, []).append(str(event.get("Output", "")))
+        elif action in ("pass", "fail", "build-fail") and len(ended) < MOST_LINES:
+            ended[key] = action == "pass"
     if not seen:
         return None
+    failed = [key for key, passed in ended.items() if not passed]
+    explained = {_above(key, ended) for key in failed if key[1]} | {(key[0], "") for key in failed if key[1]}
     lines = []
-    for name, passed in ended.items():
-        below = (
-            [other for other in ended if other.startswith(f"{name}/") and not ended[other]]
-            if not passed
-            else []
-        )
-        if passed:
+    for (package, test), passed in ended.items():
+        name = f"{package}.{test}" if test else package
+        if not passed and (package, test) not in explained:
+            message = _told(said.get((package, test), []))
+            lines.append(failed_line(name, message, places, folder=package))
+        elif passed and test:
             lines.append(passed_line(name))
-        elif not below:
-            lines.append(failed_line(name, _told(said.get(name, [])), places, folder=_folder(name)))
-    for package, passed in packages.items():
-        if not passed and not any(not ok and name.startswith(f"{package}.") for name, ok in ended.items()):
-            lines.append(failed_line(package, _told(said.get(package, [])), places, folder=package))
-    return Report(tuple(lines), complete=bool(packages))
+    return Report(tuple(lines), complete=any(not test for _, test in ended))
+
+
+def _above(key: tuple[str, str], ended: Collection[tuple[str, str]]) -> tuple[str, str]:
+    """The nearest test that a subtest is part of; its package where none is known."""
+    package, test = key
+    for _ in range(_DEEPEST):
+        test = test.rpartition("/")[0]
+        if not test or (package, test) in ended:
+            break
+    return package, test
 
 
 def said_by_go(text: str) -> str:
@@ -71,9 +78,3 @@ def _events(text: str) -> list[dict[str, Any]]:
 
 def _told(said: list[str]) -> str:
     return "".join(piece for piece in said if not piece.strip().startswith(_NOISE))
-
-
-def _folder(name: str) -> str:
-    """The package's path: what stands before the test's name."""
-    head, slash, tail = name.partition(".Test")[0].rpartition("/")
-    return f"{head}{slash}{tail}"

@@ -4,6 +4,7 @@ Those of jest 29, vitest 2, node 20 and cargo 1.95 were written by these; that o
 """
 
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -131,3 +132,15 @@ def test_escape_sequences_in_a_report_reach_neither_prompt_nor_terminal() -> Non
 
     assert report is not None
     assert report.lines == (CheckLine(name="a > t", passed=False, message="red"),)
+
+
+def test_thousands_of_failures_with_deep_names_take_no_long_time() -> None:
+    names = [f"Test{i}" + "/a" * 200 for i in range(3_000)]
+    text = "\n".join(json.dumps({"Action": "fail", "Package": "p", "Test": name}) for name in names)
+    began = time.process_time()
+
+    report = read_go(text, Places([]))
+
+    assert report is not None
+    assert len(report.lines) == 3_000
+    assert time.process_time() - began < 10
