@@ -1,13 +1,16 @@
 """Do something in a forked child: to kill it, to limit it, or to be somebody else there."""
 
+import ctypes
 import os
 import resource
 import signal
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import NoReturn
 
 NOBODY = 65534
+_NEW_USER, _NEW_MOUNTS = 0x10000000, 0x00020000
 _TOUCHES = {"open", "os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.chmod", "os.chown"}
 
 
@@ -62,6 +65,21 @@ def become_nobody() -> None:
 def limit_files(size: int) -> Callable[[], None]:
     """No file may grow beyond so many bytes: writes fail as on a full disk."""
     return lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+
+
+def mount_small_disk(folder: Path, *, size: int) -> None:
+    """Mount a disk of so many bytes on a folder, seen by this process alone, which needs not be root's."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    uid, gid = os.geteuid(), os.getegid()
+    _done(libc.unshare(_NEW_USER | _NEW_MOUNTS))
+    for name, content in (("setgroups", "deny"), ("uid_map", f"0 {uid} 1"), ("gid_map", f"0 {gid} 1")):
+        Path(f"/proc/self/{name}").write_text(content)
+    _done(libc.mount(b"none", os.fsencode(folder), b"tmpfs", 0, f"size={size}".encode()))
+
+
+def _done(result: int) -> None:
+    if result != 0:
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
 
 
 def _speak(writing: int, act: Callable[[], object], prepare: Callable[[], object]) -> NoReturn:

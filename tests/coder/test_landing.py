@@ -13,7 +13,7 @@ import pytest
 from coder.errors import MachineError
 from coder.landing import FileChanged, LandingRefused, Plan, apply, plan, undo
 from coder.workspace import take_snapshot
-from tests.forked import become_nobody, killed_at, limit_files, said_by_child
+from tests.forked import become_nobody, killed_at, limit_files, mount_small_disk, said_by_child
 
 BEFORE = {"kept.txt": b"kept\n", "main.py": b"old\n", "gone.py": b"gone\n"}
 FILES: dict[str, bytes | None] = {"main.py": b"new\n", "deep/er/made.py": b"made\n", "gone.py": None}
@@ -269,6 +269,23 @@ def test_on_a_full_disk_the_file_is_as_it_was_and_the_message_names_it(root: Pat
     assert said.startswith("MachineError: ")
     assert str(root / "main.py") in said
     assert _content(root) == BEFORE
+
+
+def test_a_disk_that_fills_while_files_land_changes_none_of_them(root: Path) -> None:
+    files = {"first.py": b"fits\n", "main.py": b"x" * 200_000}
+
+    def land_on_a_small_disk() -> str:
+        _write(root, BEFORE)
+        try:
+            asyncio.run(apply(plan(take_snapshot(root), files), files, _into([])))
+        except MachineError as error:
+            return f"{error} {_content(root) == BEFORE}"
+        return "it fitted"
+
+    said = said_by_child(land_on_a_small_disk, prepare=lambda: mount_small_disk(root, size=65_536))
+
+    assert "No space left on device" in said
+    assert said.endswith("True")
 
 
 @pytest.fixture

@@ -26,3 +26,34 @@ def test_an_ordinary_user_solves_a_task() -> None:
     assert done.returncode == 0, done.stderr
     assert done.stderr.startswith("✓ solved")
     assert done.stdout.startswith("def last(items):")
+
+
+FIX = """
+import os
+import subprocess
+import sys
+from pathlib import Path
+from tests.faulty_endpoint import faulty_endpoint, says
+from tests.git_repository import make_repository
+from coder.cli.main import main
+
+for name in ("AUTHOR", "COMMITTER"):
+    os.environ |= {f"GIT_{name}_NAME": "Ada", f"GIT_{name}_EMAIL": "ada@example.org"}
+check = "from calc import add; assert add(2, 3) == 5"
+repository = make_repository(
+    Path.home() / "project", calc__py="def add(a, b):\\n    return a - b\\n", check__py=check
+)
+answer = "```python\\ndef add(a, b):\\n    return a + b\\n```"
+with faulty_endpoint(says(answer)) as endpoint:
+    flags = ["--base-url", endpoint.url, "-m", "toy", "--commit", "--path", str(repository.top)]
+    code = main(["fix", *flags, "--", "python", "check.py"])
+print(repository.git("log", "-1", "--format=%an %s"), repository.git("status", "--porcelain"))
+sys.exit(code)
+"""
+
+
+def test_an_ordinary_user_fixes_a_repository_and_has_it_committed() -> None:
+    done = run_as_ordinary_user(FIX, timeout_s=LONGEST_S)
+
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.endswith("Ada Make `python check.py` pass \n")
