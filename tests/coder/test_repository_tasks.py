@@ -68,6 +68,7 @@ async def fix(repository: GitRepository, model: Recorder | Recorded, **more: boo
     return await doors.solve(task, settings=settings, model=model, log=MemoryLog())
 
 
+@pytest.mark.timeout(1200)  # a package's whole suite runs eight times
 async def test_the_upstream_patch_solves_a_task_and_does_so_again(task: Path, tmp_path: Path) -> None:
     facts = json.loads((task / "task.json").read_text())
     answer = f"The change:\n\n```diff\n{(task / 'gold.patch').read_text()}```\n"
