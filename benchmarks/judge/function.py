@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from benchmarks.judge.mode import CARRIERS, Mode, without_canonical
 from benchmarks.judge.purity import keeps_nothing, leaves_nothing
 from benchmarks.judge.sources import canonical_module, prelude, with_setup
-from benchmarks.judge.verdicts import Judged, end_of, one_line
+from benchmarks.judge.verdicts import Judged, end_of, killed_by_nobody, one_line
 from benchmarks.suite import FunctionCase
 from benchmarks.verdict import Outcome, Verdict
 from coder.printable import printable
@@ -74,7 +74,8 @@ async def judge_function(
         cpu_s=round(tried.cpu_s, 3),
         wall_s=round(tried.candidates[0].wall_s, 3),
     )
-    return Judged(verdict, incomplete=not tried.outcome.complete and outcome != "timeout")
+    died = outcome != "passed" and any(map(killed_by_nobody, tried.candidates))
+    return Judged(verdict, incomplete=not tried.outcome.complete and outcome != "timeout", died=died)
 
 
 async def find_mode(pair: Pair, case: FunctionCase) -> Mode:

@@ -25,7 +25,7 @@ from benchmarks.judge.turns import Turns
 from benchmarks.judge.verdicts import Judged, one_line
 from benchmarks.suite import Case, FunctionCase, RepositoryCase, ScriptCase, Suite
 from benchmarks.verdict import Strength, Verdict
-from sandbox import Policy, Sandbox, find_interpreter, open_sandbox
+from sandbox import Policy, PythonCode, Sandbox, find_interpreter, open_sandbox
 from sandbox.candidates import Candidates
 from sandbox.checkers import Checkers
 from sandbox.errors import SandboxBroken
@@ -38,6 +38,7 @@ _KNOWN_GOOD = FunctionCase(
     test="def check(candidate):\n    assert candidate(21) == 42\n",
 )
 """Tried where a case has no canonical answer of its own."""
+_NOTHING = PythonCode(source="")
 _REOPENINGS = 3
 """Of the sandboxes, for one sample; candidates that break them again and again are to blame themselves."""
 
@@ -186,7 +187,10 @@ class Judge:
         for _ in range(_REOPENINGS):
             pair = await self.sandboxes()
             try:
-                return await way.judge(pair, code, sample)
+                judged = await way.judge(pair, code, sample)
+                if judged.died:
+                    await pair.candidate.run(_NOTHING, fresh=True)  # it may be the sandbox that died
+                return judged
             except SandboxBroken as error:
                 reason = str(error)
                 await self._discard(pair)

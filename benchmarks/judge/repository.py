@@ -10,7 +10,7 @@ from benchmarks.judge.decoys import Disguised, chosen, disguise
 from benchmarks.judge.pytest_run import TestRun, run_test_file
 from benchmarks.judge.repository_mode import RepositoryMode, files_of, passed_apart
 from benchmarks.judge.tree import Tree, candidate_tree
-from benchmarks.judge.verdicts import Judged, one_line
+from benchmarks.judge.verdicts import Judged, killed_by_nobody, one_line
 from benchmarks.patch import PatchRefused
 from benchmarks.suite import RepositoryCase
 from benchmarks.verdict import Outcome, Verdict
@@ -56,7 +56,8 @@ async def judge_repository(
             detail=one_line(said.detail),
             tripped=tuple(sorted(said.tripped)),
             cpu_s=round(said.cpu_s, 3),
-        )
+        ),
+        died=said.died and said.outcome != "passed",
     )
 
 
@@ -68,6 +69,7 @@ class _Said:
     detail: str = ""
     cpu_s: float = 0.0
     tripped: set[str] = field(default_factory=set)
+    died: bool = False
 
 
 async def _apart(opened: Open, case: RepositoryCase, tree: Tree, nodes: Sequence[str]) -> _Said:
@@ -104,6 +106,7 @@ async def _together(sandbox: Sandbox, case: RepositoryCase, tree: Tree, mode: Re
         run = await run_test_file(sandbox, case, files, path, plugins=mode.plugins)
         assert run.result is not None
         said.cpu_s += run.result.cpu_s
+        said.died = said.died or killed_by_nobody(run.result)
         said.tripped |= run.tripped - mode.tripped
         if run.result.killed_by in ("wall", "cpu"):
             said.outcome = "timeout"

@@ -1,6 +1,6 @@
 """Judge a script by what it prints: what it should print never comes near its sandbox."""
 
-from benchmarks.judge.verdicts import Judged, end_of, one_line
+from benchmarks.judge.verdicts import Judged, end_of, killed_by_nobody, one_line
 from benchmarks.suite import ScriptCase, ScriptRun
 from benchmarks.verdict import Outcome, Verdict
 from sandbox import Limits, PythonCode, Result, Sandbox
@@ -36,7 +36,8 @@ async def judge_script(sandbox: Sandbox, case: ScriptCase, code: str, *, sample:
             output=output,
             cpu_s=round(cpu_s, 3),
             wall_s=round(wall_s, 3),
-        )
+        ),
+        died=outcome != "passed" and killed_by_nobody(result),
     )
 
 

@@ -1,5 +1,6 @@
 """What every way of judging gives: a verdict, and whether somebody else may be to blame for it."""
 
+import signal
 from dataclasses import dataclass
 
 from benchmarks.verdict import Verdict
@@ -18,6 +19,13 @@ class Judged:
     verdict: Verdict
     incomplete: bool = False
     """The checker gave no verdict: who is to blame shows a solution that is known to be good."""
+    died: bool = False
+    """It didn't pass, and a process was killed by nobody: its sandbox has to be seen to work."""
+
+
+def killed_by_nobody(result: Result) -> bool:
+    """Whether SIGKILL ended a process without a limit: it did so itself, or its sandbox died."""
+    return result.signal == signal.SIGKILL and result.killed_by is None
 
 
 def one_line(text: str) -> str:

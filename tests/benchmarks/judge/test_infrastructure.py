@@ -1,0 +1,48 @@
+"""Whose fault it is when a sandbox dies: the machine's only where a known-good answer fails there too."""
+
+import asyncio
+import os
+import signal
+from contextlib import suppress
+
+import pytest
+
+from benchmarks.judge.judge import Judge, open_judge
+from benchmarks.suite import Suite
+from benchmarks.verdict import Verdict
+from tests.benchmarks.judge.cases import case
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+RIGHT = "def f(n):\n    return n * n\n"
+SQUARE = case("assert candidate(3) == 9", RIGHT)
+SUITE = Suite(name="small", version="1", cases=(SQUARE,))
+
+
+async def judged_while_sandboxes_die(judge: Judge, deaths: int | None) -> Verdict:
+    """The verdict on a right answer, while so many of the candidates' sandboxes die; None: all of them."""
+    await judge.mode(SQUARE)
+    work = asyncio.create_task(judge.judge(SQUARE, RIGHT))
+    killed: set[int] = set()
+    while not work.done():
+        keeper: int = (await judge.sandboxes()).candidate.keeper  # type: ignore[attr-defined]
+        if keeper not in killed and (deaths is None or len(killed) < deaths):
+            killed.add(keeper)
+            with suppress(ProcessLookupError):
+                os.kill(keeper, signal.SIGKILL)
+        await asyncio.sleep(0)
+    return await work
+
+
+@pytest.mark.parametrize(
+    ("deaths", "expected"),
+    [(1, "passed"), (3, "error"), (None, "infrastructure")],
+    ids=["once", "whenever this answer was tried", "whatever is tried"],
+)
+async def test_a_dead_sandbox_is_the_machines_fault_only_where_a_good_answer_fails_too(
+    deaths: int | None, expected: str
+) -> None:
+    async with open_judge(SUITE) as judge:
+        found = await judged_while_sandboxes_die(judge, deaths)
+
+    assert found.verdict == expected
