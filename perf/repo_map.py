@@ -15,7 +15,9 @@ from coder.context.survey import take_survey
 from coder.target import Target
 
 AIM_COLD_S, AIM_WARM_S = 4.0, 0.3
-_BODY = "first, second){open}\n    value = {used}(first) + {other}(second)\n    return value\n{close}\n"
+_LINE = "    value = {used}(first) + {other}(second)\n"
+_BODY = "first, second){open}\n" + 9 * _LINE + "    return value\n{close}\n"
+"""Of some 500 characters: Python's own library has a definition for every 540."""
 _FUNCTION = {
     ".py": ("def {name}(", ":", ""),
     ".js": ("function {name}(", " {", "}\n"),
@@ -34,7 +36,7 @@ def tree(files: int, size: int) -> dict[str, str]:
         parts = ["package p\n" if ending == ".go" else ""]
         while size_now < size:
             head, opening, closing = _FUNCTION[ending]
-            used, other = (f"compute_{draw.randrange(files)}_{draw.randrange(1, 20)}" for _ in range(2))
+            used, other = (f"compute_{draw.randrange(files)}_{draw.randrange(1, 10)}" for _ in range(2))
             body = _BODY.format(open=opening, close=closing, used=used, other=other)
             size_now += len(head) + len(body)
             parts.append(head.format(name=f"compute_{i}_{len(parts)}") + body)
