@@ -114,7 +114,7 @@ Pids = Annotated[int | None, typer.Option("--pids", metavar="N", help="Processes
 Keep = Annotated[bool, typer.Option("--keep", help="Write the best files also when unsolved.")]
 Allow = Annotated[
     list[str] | None,
-    typer.Option("--allow", metavar="PATH", help="Let a file land that runs by itself. Repeatable."),
+    typer.Option("--allow", metavar="PATH", help="Let this test, or file that runs by itself, be changed."),
 ]
 Apply = Annotated[
     bool,

@@ -50,7 +50,7 @@ class Coder:
     async def _ask(
         self, turn: Turn, view: list[ChatMessage], target: Target, upcoming: Round
     ) -> tuple[Answered, str]:
-        task = turn.state.task
+        task, allowed = turn.state.task, turn.state.settings.allow
         files = _files_now(turn.state, upcoming)
         said = None
         misfits = 0
@@ -62,7 +62,7 @@ class Coder:
                 files,
                 default=target.path,
                 expected=target.names,
-                ignored=lambda path: decides(path, task, target),
+                ignored=lambda path: path not in allowed and decides(path, task, target),
             )
             misfits += not answered.fits
             if answered.problem is None or text == said or misfits > MAX_MISFITS:

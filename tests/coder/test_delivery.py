@@ -225,3 +225,13 @@ async def test_the_log_of_a_large_folder_holds_no_contents_and_a_resume_reads_th
 
 def _text(repository: GitRepository) -> str:
     return (repository.top / "calc.py").read_text()
+
+
+async def test_a_test_is_changed_only_where_the_user_has_allowed_it(repository: GitRepository) -> None:
+    weaker = TEST.replace("== 5", "== -1")
+
+    run = await solve(repository.top, answer(weaker, "check.py"), answer(weaker, "check.py"))
+    allowed = await solve(repository.top, answer(weaker, "check.py"), allow=("check.py",))
+
+    assert (run.status, run.landed) == ("unsolved", ())
+    assert (allowed.status, allowed.landed) == ("solved", ("check.py",))
