@@ -126,10 +126,11 @@ async def resume(
         await prepare(bench, state.task, restored.files)
         if model is None:
             model = await stack.enter_async_context(_same_model(state))
-        resumed = RunResumed(budget=budget or state.budget, model=model.name, settings=settings)
+        strategy = taken(settings or state.settings)
+        limits = strategy.limited(budget) if budget is not None and team is None else budget or state.budget
+        resumed = RunResumed(budget=limits, model=model.name, settings=settings)
         await journal.append(resumed, *restored.happened)
         journal.hold(restored.files)
-        strategy = taken(settings or state.settings)
         return await _work(journal, model, bench, team or strategy.team(), stop or strategy.stop())
 
 

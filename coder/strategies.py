@@ -4,13 +4,14 @@ A run's first event says which one it takes, so that a resume takes the same.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from coder.conversation import Conversation, conversation_stop
 from coder.errors import UsageError
 from coder.loop import Team
 from coder.models.size import goes_on
 from coder.participants.expert import Expert
-from coder.settings import Settings, StrategyName
+from coder.settings import Budget, Settings, StrategyName
 from coder.stops import Stop, default_stop
 from coder.task import Task
 from coder.teams.best_of_n import BestOfN, best_of_n_stop
@@ -30,6 +31,10 @@ class Strategy:
     stop: Callable[[], Stop] = default_stop
     shape: Callable[[Settings], Settings] = lambda settings: settings
     """What it does to the settings that the user gave."""
+
+    def limited(self, budget: Budget) -> Budget:
+        """New limits of a run that goes on, as the strategy wants them."""
+        return self.shape(Settings(budget=budget)).budget
 
 
 def _one_call(settings: Settings) -> Settings:
@@ -100,6 +105,16 @@ def suited(task: Task, settings: Settings, *, model: str) -> StrategyName:
 
 
 def taken(settings: Settings) -> Strategy:
-    """The strategy of a run that has begun; runs from before there were any did repairs."""
+    """The strategy of a run that has begun; runs from before there were any did repairs.
+
+    In a conversation the human has a say before its end.
+    """
     name = settings.strategy
-    return STRATEGIES["repair" if name is None or name == "auto" else name]
+    strategy = STRATEGIES["repair" if name is None or name == "auto" else name]
+    if not settings.chat:
+        return strategy
+    return replace(
+        strategy,
+        team=lambda: Conversation(strategy.team(), strategy.stop()),
+        stop=lambda: conversation_stop(strategy.stop()),
+    )

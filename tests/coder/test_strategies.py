@@ -4,6 +4,7 @@ import pytest
 
 from coder.doors import resume, solve
 from coder.errors import UsageError
+from coder.events import Draft
 from coder.models.cast import Cast
 from coder.models.model import ChatMessage
 from coder.models.scripted import Scripted
@@ -87,6 +88,31 @@ async def test_best_of_n_goes_on_after_an_interruption_with_no_call_made_twice()
 
     assert broken.status == "error"  # the script had come to its end
     assert (run.status, run.files) == ("solved", {"solution.py": ADD})
+
+
+@pytest.mark.parametrize("strategy", ["best-of-n", "review"])
+async def test_a_run_cut_after_any_type_of_event_ends_as_it_would_have(strategy: StrategyChoice) -> None:
+    reviewed = [*fenced(ADD), "No.", *fenced(SUBTRACT)]
+    answers = fenced(FIVE, ADD, TWICE) if strategy == "best-of-n" else reviewed
+    settings = Settings(strategy=strategy, budget=Budget(calls=3))
+    whole = MemoryLog()
+    first = await solve(TASK, model=Scripted(answers), settings=settings, log=whole)
+    events = await whole.read(first.run_id)
+
+    cuts = {event.type: cut for cut, event in enumerate(events[:-1], start=1)}  # the last of each type
+    for cut in cuts.values():
+        log = MemoryLog()
+        async with log.lease(first.run_id) as token:
+            kept = [Draft(type=event.type, version=event.version, body=event.body) for event in events[:cut]]
+            await log.append(first.run_id, kept, after=0, token=token)
+        answered = sum(event.type == "model.answered" for event in events[:cut])
+        lost = sum(event.type == "model.requested" for event in events[:cut]) - answered
+        model = Scripted(answers[answered:])
+
+        run = await resume(first.run_id, model=model, log=log, budget=Budget(calls=3 + lost, samples=3))
+
+        assert (run.status, run.files) == ("solved", {"solution.py": ADD}), events[cut - 1].type
+        assert len(model.requests) == 3 - answered
 
 
 async def test_a_small_model_goes_on_with_a_function_that_is_begun_for_it() -> None:
