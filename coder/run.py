@@ -54,10 +54,10 @@ class Run(BaseModel):
     patch: str
     landed: tuple[str, ...]
     """Paths that were written into the user's folder."""
-    commit: str | None
+    commit: str | None = None
     """The commit that was made of it, and the branch whose tip it is."""
-    branch: str | None
-    uncommitted: str | None
+    branch: str | None = None
+    uncommitted: str | None = None
     """Why no commit was made, where one was wanted."""
     calls: int
     tokens: Tokens
