@@ -5,8 +5,8 @@ from pathlib import Path
 from coder.bodies import Spoken
 from coder.delivery import deliver
 from coder.journal import Journal
-from coder.message import Message
 from coder.laid import workspace_files
+from coder.message import Message
 from coder.reading import read_workspace
 from coder.rounds import is_repeat
 from coder.store import MemoryLog
