@@ -1,7 +1,7 @@
 """Baseline: how the test command ends on the untouched files, before any model is called.
 
-It is run twice where that doesn't take long: tests that then end differently are flaky. What was red before
-is known from here on, and a command that can't decide anything is refused here.
+It is run twice where that doesn't take long and something may come of it: tests that then end differently are
+flaky. What was red before is known from here on, and a command that can't decide anything is refused here.
 """
 
 import re
@@ -42,7 +42,8 @@ async def take_baseline(bench: Workbench, state: State) -> BaselineTaken:
     runs = [await _run(bench, state, target)]
     first = runs[0]
     _refuse_what_decides_nothing(first, state)
-    if first.result.wall_s < AGAIN_UNDER_S and first.result.status != "timeout":
+    decides = state.task.mends or any(line.passed for line in first.lines)
+    if decides and first.result.wall_s < AGAIN_UNDER_S and first.result.status != "timeout":
         runs.append(await _run(bench, state, target))
     flaky = _flaky(runs)
     lines = first.lines if not first.passed else runs[-1].lines
