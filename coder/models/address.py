@@ -4,6 +4,7 @@ People put a password in front of the host and a key behind the question mark. B
 written anywhere.
 """
 
+from base64 import b64encode
 from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
 
 HARMLESS = frozenset({"api-version", "api_version", "version"})
@@ -43,5 +44,7 @@ def secrets_of(url: str) -> tuple[str, ...]:
     values = [value for name, value in parameters_of(url).items() if name.lower() not in HARMLESS]
     raw = [pair.partition("=")[2] for pair in parts.query.split("&")]
     known = [user, password, unquote(user), unquote(password), *values]
+    # As the header has them, that an endpoint may echo.
+    known += [b64encode(f"{unquote(user)}:{unquote(password)}".encode()).decode()] if user or password else []
     known += [value for value in raw if unquote(value) in values]
     return tuple({value for value in known if len(value) >= _SHORTEST})

@@ -18,7 +18,7 @@ from coder.models.abilities import Abilities
 from coder.models.connection import Connection, TooLarge
 from coder.models.endpoint import Endpoint, Patience
 from coder.models.exchange import received, send
-from coder.models.faults import connection_fault, given_up, said_by, status_fault
+from coder.models.faults import cleaned, connection_fault, given_up, said_by, status_fault
 from coder.models.manners import Manners
 from coder.models.model import Answer, ChatMessage, Form, OnRetry, Sampling, Usage, Used
 from coder.models.prices import cost
@@ -114,7 +114,7 @@ class ChatModel:
         usage = unfinished.usage or estimated_usage(messages, unfinished)
         return Answer(
             text=text,
-            model=unfinished.model or self._endpoint.model,
+            model=cleaned(unfinished.model or "", self._endpoint) or self._endpoint.model,
             reasoning=unfinished.reasoning,
             tool_calls=unfinished.tool_calls(),
             finish=unfinished.finish or "other",
@@ -137,6 +137,7 @@ class ChatModel:
             try:
                 return await self._in_lane(call, body)
             except Passing as passing:
+                passing.reason = cleaned(passing.reason, self._endpoint)
                 fault = passing
             except APIStatusError as error:
                 fault = await self._fault(error, body)
@@ -191,7 +192,7 @@ class ChatModel:
             said = said_by(error, endpoint)
             return f"{unknown}, or isn't a base URL{said}. A base URL often ends in /v1."
         nearest = difflib.get_close_matches(endpoint.model, listed, n=5, cutoff=0.3) or listed[:5]
-        return f"{unknown}. Nearest of those it lists: {', '.join(nearest)}."
+        return f"{unknown}. Nearest of those it lists: {cleaned(', '.join(nearest), endpoint)}."
 
     async def _stream(self, call: "_Call", body: dict[str, Any]) -> Unfinished:
         client = await self._connection.client()

@@ -1,8 +1,8 @@
 """Connection: the openai SDK's client for one endpoint, made at the first call, closed in every path."""
 
 import asyncio
-import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, cast
@@ -19,6 +19,13 @@ CONNECT_S = 10.0
 LISTING_S = 2.0
 """Longest wait for a list of models: it only makes messages and defaults better."""
 
+
+MOST_LISTED = 10_000
+LONGEST_NAME = 200
+"""Characters of a model's name."""
+
+# What the SDK raises where it makes objects of documents with numbers, nests and names of any kind.
+UNREADABLE = (ValueError, TypeError, AttributeError, RecursionError)
 
 LARGEST_BODY = 64 << 20
 """Bytes of one response; the longest answers of today's models have half of it, as a stream."""
@@ -81,11 +88,11 @@ class Connection:
         try:
             async with asyncio.timeout(timeout_s):
                 page = await client.models.list()
-        except (OpenAIError, TimeoutError, json.JSONDecodeError):
+        except (OpenAIError, TimeoutError, *UNREADABLE):
             return []
         rows = getattr(page, "data", None)
-        names = [getattr(row, "id", None) for row in rows] if isinstance(rows, list) else []
-        return [name for name in names if isinstance(name, str)]
+        names = [getattr(row, "id", None) for row in rows[:MOST_LISTED]] if isinstance(rows, list) else []
+        return [name for name in names if isinstance(name, str) and len(name) <= LONGEST_NAME]
 
 
 async def read_body(response: "Response") -> bytes:
@@ -94,14 +101,26 @@ async def read_body(response: "Response") -> bytes:
     Raises:
         openai.APIConnectionError: it broke off; the SDK says so itself only while it streams.
     """
-    from openai import APIConnectionError
-
-    # httpx2, or httpx below version 3 of the SDK.
-    library = import_module(type(response).__module__.partition(".")[0])
-    try:
+    with broken():
         return await response.aread()
+
+
+@contextmanager
+def broken() -> Iterator[None]:
+    """Say the HTTP library's own errors as the SDK says them: it reads some bodies without doing so.
+
+    Raises:
+        openai.APIConnectionError: a body broke off, or isn't packed as it says.
+    """
+    import openai
+
+    # httpx2, or httpx below version 3 of the SDK, of whose client the SDK's is a kind.
+    client = next(kind for kind in openai.DefaultAsyncHttpxClient.__mro__ if kind.__name__ == "AsyncClient")
+    library = import_module(client.__module__.partition(".")[0])
+    try:
+        yield
     except library.RequestError as error:
-        raise APIConnectionError(request=response.request) from error
+        raise openai.APIConnectionError(request=error.request) from error
 
 
 @cache
@@ -129,6 +148,7 @@ def _bounded(library: str) -> Any:  # noqa: ANN401  (a class of a library that i
 
 
 async def _bound(response: "Response") -> None:
+    response.encoding = "utf-8"  # whatever it says of itself: there are charsets that nothing is written in
     # httpx2, or httpx below version 3 of the SDK.
     response.stream = _bounded(type(response).__module__.partition(".")[0])(response)
 

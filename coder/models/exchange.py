@@ -1,11 +1,12 @@
 """One exchange with an endpoint through the SDK: the request, and the pieces in which its answer comes."""
 
 import json
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
-from coder.models.connection import read_body
+from coder.models.connection import UNREADABLE, broken, read_body
 from coder.models.retries import Passing
 from coder.models.stream import Unfinished
 
@@ -27,19 +28,32 @@ async def send(
     Raises:
         openai.OpenAIError: no stream came of it.
     """
+    with broken():
+        if to_responses:
+            return await _to_responses(client, body, headers)
+        return await _to_chat(client, body, headers)
+
+
+async def _to_responses(
+    client: "AsyncOpenAI", body: dict[str, Any], headers: dict[str, str]
+) -> "AsyncStream[Any]":
     from openai import AsyncStream
+    from openai.types.responses import Response, ResponseStreamEvent
 
-    if to_responses:
-        from openai.types.responses import Response, ResponseStreamEvent
+    return await client.post(
+        "/responses",
+        body=body,
+        options={"headers": headers},
+        cast_to=Response,
+        stream=True,
+        stream_cls=AsyncStream[ResponseStreamEvent],
+    )
 
-        return await client.post(
-            "/responses",
-            body=body,
-            options={"headers": headers},
-            cast_to=Response,
-            stream=True,
-            stream_cls=AsyncStream[ResponseStreamEvent],
-        )
+
+async def _to_chat(
+    client: "AsyncOpenAI", body: dict[str, Any], headers: dict[str, str]
+) -> "AsyncStream[Any]":
+    from openai import AsyncStream
     from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
     return await client.post(
@@ -58,24 +72,39 @@ async def received(
     """The stream's chunks; a whole answer in one JSON document counts as one chunk.
 
     Raises:
-        Passing: what came is not JSON: cut in two, or a page of a proxy.
+        Passing: what came can't be read: JSON cut in two, a page of a proxy, numbers and nests of any size.
         openai.APIConnectionError: it broke off before the answer's last word.
     """
     from openai import APIConnectionError
 
     try:
         if stream.response.headers.get("content-type", "").startswith("application/json"):
-            yield _whole(json.loads(await read_body(stream.response)), from_responses=from_responses)
+            body = await read_body(stream.response)
+            with _readable(unfinished):
+                yield _whole(json.loads(body), from_responses=from_responses)
             return
-        async for chunk in stream:
-            yield chunk
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        if unfinished.finish is None:
-            raise Passing(f"the answer is not valid JSON ({error})") from None
+        with _readable(unfinished):
+            async for chunk in stream:
+                yield chunk
     except APIConnectionError:
         # Dropped behind the last word: the answer is complete, only its token count is missing.
         if unfinished.finish is None:
             raise
+
+
+@contextmanager
+def _readable(unfinished: Unfinished) -> Iterator[None]:
+    """Behind an answer's last word, what can't be read does no harm."""
+    try:
+        yield
+    except json.JSONDecodeError as error:
+        reason = f"the answer is not valid JSON ({error})"
+    except UNREADABLE:
+        reason = "the answer can't be read: it is no document of an answer"
+    else:
+        return
+    if unfinished.finish is None:
+        raise Passing(reason)
 
 
 def _whole(document: object, *, from_responses: bool) -> object:

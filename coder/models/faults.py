@@ -21,6 +21,7 @@ from coder.errors import (
 from coder.models.address import secrets_of
 from coder.models.endpoint import Endpoint
 from coder.models.retries import Passing, reset_s, retry_after_s
+from coder.printable import printable
 from coder.redact import redact
 
 if TYPE_CHECKING:
@@ -34,6 +35,8 @@ _TOO_LONG = re.compile(
     r"|too many (input )?tokens|input tokens? (count )?[^.]{0,20}exceed|reduce the length",
     re.IGNORECASE,
 )
+LONGEST_SPAN_S = 366 * 86_400
+LONGEST_WORDS = 10_000
 EXCERPT = 300
 """Characters of an endpoint's own words in a message."""
 
@@ -87,7 +90,7 @@ def connection_fault(error: "OpenAIError", endpoint: Endpoint) -> Exception:
 def given_up(fault: Passing, endpoint: Endpoint, *, attempts: int) -> ModelError:
     """The error for a fault that did not pass."""
     times = "once" if attempts == 1 else f"{attempts} times"
-    asked = f" It asks to wait {fault.after_s:.0f} s." if fault.after_s and fault.after_s >= 1 else ""
+    asked = f" It asks to wait {_span(fault.after_s)}." if fault.after_s and fault.after_s >= 1 else ""
     advice = f" {fault.advice}" if fault.advice else ""
     kind = RateLimited if fault.is_limit else ModelUnavailable
     return kind(
@@ -97,9 +100,19 @@ def given_up(fault: Passing, endpoint: Endpoint, *, attempts: int) -> ModelError
     )
 
 
+def _span(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < LONGEST_SPAN_S else "for more than a year"
+
+
 def said_by(error: "OpenAIError", endpoint: Endpoint) -> str:
     """The endpoint's own words, short and without secrets, led by a colon; empty where it said nothing."""
-    text = " ".join(_words(error).split())
+    text = cleaned(_words(error), endpoint)
+    return f": {text.rstrip('.')}" if text else ""
+
+
+def cleaned(text: str, endpoint: Endpoint) -> str:
+    """An endpoint's own words on one line, short, without its secrets and without what moves a cursor."""
+    text = " ".join(printable(text[:LONGEST_WORDS]).split())
     key = endpoint.key.get_secret_value() if endpoint.key else ""
     # Longest first: one may hold another.
     for secret in sorted({key, *secrets_of(endpoint.url.get_secret_value())} - {""}, key=len, reverse=True):
@@ -107,7 +120,7 @@ def said_by(error: "OpenAIError", endpoint: Endpoint) -> str:
     text = redact(text)
     if len(text) > EXCERPT:
         text = text[:EXCERPT] + " …"
-    return f": {text.rstrip('.')}" if text else ""
+    return text
 
 
 def _words(error: "OpenAIError") -> str:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from coder.models.model import Usage
 from coder.models.retries import Passing
-from coder.models.stream import Finish, Unfinished
+from coder.models.stream import Finish, Unfinished, count, counted
 
 _INCOMPLETE: dict[str, Finish] = {"max_output_tokens": "length", "content_filter": "refusal"}
 
@@ -54,13 +54,13 @@ def take_response(unfinished: Unfinished, response: object) -> str:
 
 
 def _usage(usage: object) -> Usage | None:
-    if usage is None:
-        return None
-    return Usage(
-        input_tokens=_count(usage, "input_tokens"),
-        output_tokens=_count(usage, "output_tokens"),
-        cached_tokens=_count(getattr(usage, "input_tokens_details", None), "cached_tokens"),
-        reasoning_tokens=_count(getattr(usage, "output_tokens_details", None), "reasoning_tokens"),
+    return counted(
+        Usage(
+            input_tokens=count(usage, "input_tokens"),
+            output_tokens=count(usage, "output_tokens"),
+            cached_tokens=count(getattr(usage, "input_tokens_details", None), "cached_tokens"),
+            reasoning_tokens=count(getattr(usage, "output_tokens_details", None), "reasoning_tokens"),
+        )
     )
 
 
@@ -72,8 +72,3 @@ def _rows(holder: object, name: str) -> Iterator[object]:
 def _text(holder: object, name: str) -> str:
     text = getattr(holder, name, None)
     return text if isinstance(text, str) else ""
-
-
-def _count(holder: object, name: str) -> int:
-    value = getattr(holder, name, None)
-    return value if isinstance(value, int) and value >= 0 else 0

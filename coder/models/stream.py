@@ -8,6 +8,8 @@ from coder.models.retries import Passing
 
 LARGEST_ANSWER = 4 << 20
 """Characters; an endpoint that goes on is cut off there."""
+MOST_TOKENS = 1_000_000_000
+"""Of one call; a larger number is no count."""
 MOST_CALLS = 128
 """Calls of tools in one answer."""
 # Some endpoints let a model's thoughts stand in front of its answer.
@@ -201,24 +203,30 @@ def _text(content: object) -> str:
     return ""
 
 
+def counted(usage: Usage) -> Usage | None:
+    """The count, unless it is none: with neither a token in nor one out, nobody has counted."""
+    return usage if usage.input_tokens or usage.output_tokens else None
+
+
+def count(holder: object, name: str) -> int:
+    """One count of an endpoint's; 0 for what can be none."""
+    value = getattr(holder, name, None)
+    return value if isinstance(value, int) and 0 <= value <= MOST_TOKENS else 0
+
+
 def _usage(usage: object) -> Usage | None:
-    if usage is None:
-        return None
-    return Usage(
-        input_tokens=_count(usage, "prompt_tokens"),
-        output_tokens=_count(usage, "completion_tokens"),
-        cached_tokens=_first(usage, _CACHED),
-        cache_write_tokens=_first(usage, _CACHE_WRITES),
-        reasoning_tokens=_count(getattr(usage, "completion_tokens_details", None), "reasoning_tokens"),
+    return counted(
+        Usage(
+            input_tokens=count(usage, "prompt_tokens"),
+            output_tokens=count(usage, "completion_tokens"),
+            cached_tokens=_first(usage, _CACHED),
+            cache_write_tokens=_first(usage, _CACHE_WRITES),
+            reasoning_tokens=count(getattr(usage, "completion_tokens_details", None), "reasoning_tokens"),
+        )
     )
 
 
 def _first(usage: object, names: Sequence[str]) -> int:
     """The first of these counts that isn't 0, of the details or beside them."""
     holders = (getattr(usage, "prompt_tokens_details", None), usage)
-    return next((count for name in names for holder in holders if (count := _count(holder, name))), 0)
-
-
-def _count(holder: object, name: str) -> int:
-    value = getattr(holder, name, None)
-    return value if isinstance(value, int) and value >= 0 else 0
+    return next((found for name in names for holder in holders if (found := count(holder, name))), 0)

@@ -7,7 +7,8 @@ from pydantic import SecretStr
 
 from coder.errors import ModelRefused
 from coder.models.chat import ChatModel
-from coder.models.model import ChatMessage, Sampling
+from coder.models.model import ChatMessage, Sampling, Usage
+from coder.models.price import Price
 from coder.models.retries import Passing
 from coder.models.stream import LARGEST_ANSWER, Unfinished
 from tests.coder.models.asking import QUESTION, ask, endpoint_of
@@ -60,6 +61,17 @@ async def test_the_reason_for_the_end_is_one_of_ours(said: str, meant: str) -> N
         answer = await ask(server)
 
     assert answer.finish == meant
+
+
+@pytest.mark.parametrize("number", [0, 10**300])
+async def test_a_count_that_is_none_is_no_count_and_never_costs_nothing(number: int) -> None:
+    counted = {"prompt_tokens": number, "completion_tokens": number}
+    reply = streams(chunk({"content": "12345"}, finish="stop"), {"choices": [], "usage": counted}, "[DONE]")
+    with faulty_endpoint(reply) as server:
+        answer = await ask(server, price=Price(input=Decimal(1), output=Decimal(1)))
+
+    assert answer.usage == Usage(input_tokens=3, output_tokens=2, is_estimate=True)
+    assert answer.cost_usd == Decimal("0.000005")
 
 
 async def test_null_content_is_an_empty_answer() -> None:

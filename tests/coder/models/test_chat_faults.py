@@ -1,4 +1,5 @@
 import asyncio
+import base64
 import subprocess
 import sys
 import traceback
@@ -27,7 +28,20 @@ from tests.faulty_endpoint import (
     status,
     streams,
     unused_port,
+    whole,
 )
+
+
+def _packed(code: int, content: bytes, **headers: str) -> Reply:
+    """A response whose bytes and headers are sent as they stand here."""
+    fields = {"content-type": "application/json", "content-length": str(len(content))}
+    fields |= {name.replace("_", "-"): value for name, value in headers.items()}
+    head = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
+    return Reply((f"HTTP/1.1 {code} Status\r\n{head}\r\n".encode() + content,))
+
+
+DEEP = "[" * 200_000 + "]" * 200_000
+LONG = '{"choices": [], "usage": {"prompt_tokens": ' + "9" * 5000 + "}}"
 
 PASSING = {
     "408": error(408, "too slow"),
@@ -53,6 +67,13 @@ PASSING = {
     "a body shorter than announced": Reply(
         (b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 99\r\n\r\n{",), ending="reset"
     ),
+    "a nest without end": _packed(200, DEEP.encode()),
+    "a nest without end in a stream": streams(DEEP),
+    "a number without end": _packed(200, LONG.encode()),
+    "a number without end in a stream": streams(LONG),
+    "names that are the SDK's own": whole({"_fields_set": 1, "_BaseModel__cls": 2, **completion("hi")}),
+    "an error that isn't packed as it says": _packed(500, b"broken", content_encoding="gzip"),
+    "an error in a charset that is none": _packed(500, b"broken", content_type="text/plain; charset=idna"),
 }
 
 LASTING = {
@@ -365,3 +386,42 @@ def test_a_machine_that_cannot_reach_itself_is_told_so_at_once() -> None:
     done = subprocess.run([*cut, sys.executable, "-c", ASK_AT_LOOPBACK], capture_output=True, text=True)
 
     assert "its loopback interface is down. Bring it up: ip link set lo up" in done.stdout, done.stderr
+
+
+async def test_the_words_of_an_endpoint_move_no_cursor() -> None:
+    moving = error(400, "\x1b]0;title\x07no\x1b[2J such\u202e thing")
+    with faulty_endpoint(moving) as server, pytest.raises(ModelRefused, match=r": no such thing\.$"):
+        await ask(server)
+
+
+async def test_an_endpoint_that_echoes_the_header_of_a_password_shows_it_nowhere() -> None:
+    header = base64.b64encode(b"someone:planted-password").decode()
+    with faulty_endpoint(error(400, f"you sent Basic {header}")) as server:
+        url = server.url.replace("http://", "http://someone:planted-password@")
+        with pytest.raises(ModelRefused) as refused:
+            await ask(server, url=SecretStr(url))
+
+    assert server.requests[0].headers["authorization"] == f"Basic {header}"
+    assert header not in str(refused.value)
+
+
+async def test_a_key_in_what_an_endpoint_calls_itself_or_lists_shows_nowhere() -> None:
+    named = streams({**chunk({"content": "hi"}, finish="stop"), "model": f"toy {KEY}"}, "[DONE]")
+    with faulty_endpoint(named) as server:
+        answer = await ask(server)
+    listing = faulty_endpoint(error(404, "none"), models=(f"toy-{KEY}",))
+    with listing as server, pytest.raises(ModelNotFound) as missing:
+        await ask(server)
+
+    assert KEY not in answer.model
+    assert KEY not in str(missing.value)
+
+
+async def test_a_failure_of_the_responses_api_shows_no_key() -> None:
+    failed = streams({"type": "error", "message": f"died with {KEY}"})
+    retries = Retries()
+    with faulty_endpoint(failed) as server, pytest.raises(ModelUnavailable) as ended:
+        await ask(server, api="responses", retries=retries)
+
+    assert "died with" in retries[0].reason
+    assert KEY not in str([*retries, ended.value])
