@@ -1,5 +1,6 @@
 """Feedback: the first failure, shortened to what a repair needs: expected, actual, traceback, output."""
 
+import re
 from collections.abc import Sequence
 
 from coder.message import CheckLine
@@ -7,6 +8,8 @@ from sandbox import Result
 
 _MESSAGE = 1500
 _OUTPUT = 600
+_ADDRESS = re.compile(r" at 0x[0-9a-fA-F]{6,16}\b")
+"""Of an object: another one in every process, so that the same failure would never make the same request."""
 
 
 def shorten(text: str, limit: int) -> str:
@@ -32,7 +35,7 @@ def feedback(lines: Sequence[CheckLine], result: Result | None, *, note: str = "
             parts.append(shorten(failed.message, _MESSAGE))
     if result is not None:
         parts += _of_result(result, said=failed is not None and bool(failed.message))
-    return "\n".join(parts) or "It failed without saying why."
+    return _ADDRESS.sub(" at 0x…", "\n".join(parts)) or "It failed without saying why."
 
 
 def _says(failed: CheckLine) -> bool:
