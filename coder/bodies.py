@@ -85,6 +85,16 @@ class RunResumed(Body):
     """Where someone else answers from here on; None: nothing else has changed."""
 
 
+class StepStarted(Body):
+    """The user says more: a further task in the same run, under the same limits."""
+
+    type = "step.started"
+
+    task: Task
+    settings: Settings
+    model: str
+
+
 class CallIntended(Body):
     """A model call is about to be made; committed before, so that a crash leaves the reservation spent."""
 
@@ -328,6 +338,15 @@ class FileUndone(Body):
     left: str | None = None
 
 
+class LandingUndone(Body):
+    """All files of one step's landing were put back by `undo`."""
+
+    type = "landing.undone"
+
+    step: int
+    """Which, from 1."""
+
+
 class RunStopped(Body):
     """A run ended, and why."""
 
@@ -341,10 +360,10 @@ class RunStopped(Body):
 
 
 _ALL: tuple[type[Body], ...] = (
-    RunStarted, RunResumed, CallIntended, CallRetried, CallSwitched, CallAnswered, CallFailed, Spoken,
-    BaselineTaken, Looked,
+    RunStarted, RunResumed, StepStarted, CallIntended, CallRetried, CallSwitched, CallAnswered, CallFailed,
+    Spoken, BaselineTaken, Looked,
     ProgramStarted, ProgramFinished, BudgetReached, FilesChanged, PatchProposed, LandingPlanned, FileLanded,
-    LandingRefused, CommitMade, CommitRefused, FileUndone, RunStopped,
+    LandingRefused, CommitMade, CommitRefused, FileUndone, LandingUndone, RunStopped,
 )  # fmt: skip
 TYPES: Mapping[str, type[Body]] = {body.type: body for body in _ALL}
 

@@ -89,6 +89,13 @@ def intended(state: State) -> Plan:
     return plan(snapshot_of(state.root, read), contents)
 
 
+def proposal(state: State) -> str:
+    """The patch of what the run would change in the files that it has read; empty where that is nothing."""
+    contents = _contents(state)
+    before = {path: content(state.files[path]) if path in state.files else None for path in contents}
+    return unified_diff(before, contents)
+
+
 async def _plan(journal: Journal) -> bool:
     state = journal.state
     planned = intended(state)

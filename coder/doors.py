@@ -62,7 +62,7 @@ async def solve(
         log = log or stack.enter_context(SqliteLog(data_folder(os.environ)))
         see_committable(task, settings)
         read = read_workspace(task, lands=settings.lands)
-        bench = await stack.enter_async_context(_bench(task, settings, sandbox, watch, read.files))
+        bench = await stack.enter_async_context(open_bench(task, settings, sandbox, watch, read.files))
         await prepare(bench, task, read.files)
         if model is None:
             model = await stack.enter_async_context(_default_model(settings, task))
@@ -85,7 +85,7 @@ async def solve(
             )
         )
         journal.hold(read.files)
-        return await _work(journal, model, bench, team or strategy.team(), stop or strategy.stop())
+        return await work(journal, model, bench, team or strategy.team(), stop or strategy.stop())
 
 
 async def resume(
@@ -118,10 +118,10 @@ async def resume(
         log = log or stack.enter_context(SqliteLog(data_folder(os.environ)))
         token = await stack.enter_async_context(log.lease(run))
         journal = Journal(run, log, token=token, watch=watch or Unwatched())
-        state = await _loaded(journal)
+        state = await loaded(journal)
         restored = restore(state)
         bench = await stack.enter_async_context(
-            _bench(state.task, state.settings, sandbox, watch, restored.files)
+            open_bench(state.task, state.settings, sandbox, watch, restored.files)
         )
         await prepare(bench, state.task, restored.files)
         if model is None:
@@ -131,7 +131,7 @@ async def resume(
         resumed = RunResumed(budget=limits, model=model.name, settings=settings)
         await journal.append(resumed, *restored.happened)
         journal.hold(restored.files)
-        return await _work(journal, model, bench, team or strategy.team(), stop or strategy.stop())
+        return await work(journal, model, bench, team or strategy.team(), stop or strategy.stop())
 
 
 def solve_sync(
@@ -153,8 +153,13 @@ def solve_sync(
     )
 
 
-async def _work(journal: Journal, model: Model, bench: Workbench, team: Team, stop: Stop) -> Run:
-    """Advance until the run has stopped, and put whatever ended it into the log."""
+async def work(journal: Journal, model: Model, bench: Workbench, team: Team, stop: Stop) -> Run:
+    """Advance until the run has stopped, and put whatever ended it into the log.
+
+    Raises:
+        CancelledError: it was cancelled; the log says that it was interrupted.
+        MachineError: the log can't be written.
+    """
     try:
         if wants_baseline(journal.state):
             await journal.append(await take_baseline(bench, journal.state))
@@ -177,13 +182,18 @@ async def _work(journal: Journal, model: Model, bench: Workbench, team: Team, st
 
 
 @asynccontextmanager
-async def _bench(
+async def open_bench(
     task: Task,
     settings: Settings,
     sandbox: OpenSandbox | None,
     watch: Watch | None,
     files: Mapping[str, StoredFile],
 ) -> AsyncIterator[Workbench]:
+    """The sandboxes of a run for these files; they open when they are first used.
+
+    Raises:
+        UsageError: the interpreter that was named can't be used.
+    """
     policy, opener = open_for(task, settings)
     policy = with_sources(with_room(policy, files), task, files)
     redactor = Redactor.from_environment()
@@ -211,7 +221,13 @@ async def _default_model(settings: Settings, task: Task) -> AsyncIterator[Model]
         yield model
 
 
-async def _loaded(journal: Journal) -> State:
+async def loaded(journal: Journal) -> State:
+    """The state of a run that is to go on.
+
+    Raises:
+        UsageError: the log holds no such run.
+        LogDamaged, LogNewer: it can't be read.
+    """
     try:
         return await journal.load()
     except ValueError as error:

@@ -5,10 +5,11 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
+from coder.approval import is_approved
 from coder.bodies import BudgetReached, RunStopped, Spoken, Status
 from coder.errors import Refused, UsageError
 from coder.journal import Journal
-from coder.message import Verified
+from coder.message import HUMAN, Verified
 from coder.participants.participant import Participant
 from coder.rounds import decisive_outcome
 from coder.run import EXIT_CODES
@@ -73,7 +74,8 @@ def _should_land(state: State, reason: Reason) -> bool:
     if state.task.workspace is None or state.refused is not None or not state.codes:
         return False
     solved = reason.status == "solved"
-    if not solved and not state.settings.keep:
+    wanted = is_approved(state) if state.settings.chat else solved or state.settings.keep
+    if not wanted:
         return False
     if not state.settings.lands:
         shown = state.proposed is not None
@@ -110,8 +112,9 @@ async def advance(
 async def _speak(journal: Journal, team: Team, turn: Callable[[str], Turn]) -> None:
     participant = team.next(journal.state)
     budget = journal.state.budget.seconds
+    left = max(0.0, budget - journal.state.seconds)
     try:
-        async with asyncio.timeout(max(0.0, budget - journal.state.seconds)):
+        async with asyncio.timeout(None if participant.name == HUMAN else left):
             message = await participant.speak(turn(participant.name))
     except BudgetSpent:
         return

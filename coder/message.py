@@ -8,6 +8,10 @@ Verified = Literal["tests", "checks", "examples", "self", "none"]
 """What decided, strongest first: given tests, given checks, the task's examples, the code's own, nothing."""
 
 
+HUMAN = "human"
+"""Who says yes or no in a conversation."""
+
+
 class Grown(BaseModel):
     """A value with fields that came after the first release; those are left out where they are empty."""
 
@@ -64,7 +68,8 @@ class Message(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     author: str
-    kind: Literal["plan", "code", "outcome"]
+    kind: Literal["plan", "code", "outcome", "reply", "decision"]
+    """In a conversation also: `reply`, words alone, and `decision`, what the human says of a change."""
     sample: int = Field(ge=1)
     attempt: int = Field(ge=1)
     """1 is the sample's first attempt, 2 its first repair."""

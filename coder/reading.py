@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from coder.bodies import StoredFile
+from coder.bodies import FilesChanged, StoredFile
 from coder.errors import MachineError
 from coder.listing import listing
 from coder.snapshot import Snapshot, SnapshotFile
@@ -55,6 +55,25 @@ def read_workspace(task: Task, *, lands: bool = True) -> Read:
     files = {path: store(file) for path, file in snapshot.files.items()}
     text = "" if is_small(snapshot.files) else listing(snapshot.files)
     return Read(files, str(snapshot.root), text, snapshot.notes)
+
+
+def changed_since(before: Mapping[str, StoredFile], read: Read) -> FilesChanged | None:
+    """What differs between the files that a run has read and those that stand there now; None: nothing."""
+    newer = {path: file for path, file in read.files.items() if _state(before.get(path)) != _state(file)}
+    gone = tuple(path for path in before if path not in read.files)
+    if not newer and not gone:
+        return None
+    kept = snapshot_of(read.root or "", newer).files
+    if is_small(kept):
+        return FilesChanged(files=newer, gone=gone)
+    return FilesChanged(listing=listing(kept), gone=gone)
+
+
+def _state(stored: StoredFile | None) -> tuple[str, int] | None:
+    """SHA-256 and mode of a file, of which the log may have no more than that."""
+    if stored is None:
+        return None
+    return stored.sha256 or SnapshotFile.of(content(stored), mode=stored.mode).sha256, stored.mode
 
 
 def is_small(files: Mapping[str, SnapshotFile]) -> bool:

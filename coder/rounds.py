@@ -7,7 +7,9 @@ one ends the repairs and starts a fresh sample.
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 
+from coder.approval import is_rejection, since_rejection
 from coder.message import Message, Outcome
 from coder.state import State
 
@@ -36,6 +38,8 @@ def next_round(state: State) -> Round:
     if not codes:
         return Round(sample=1, attempt=1)
     last = codes[-1]
+    if state.last is not None and is_rejection(state.last) and last.files:
+        return Round(sample=last.sample, attempt=last.attempt + 1, previous=last)
     if last.repeats or not last.files or last.attempt > state.budget.repairs:
         return Round(sample=last.sample + 1, attempt=1)
     return Round(sample=last.sample, attempt=last.attempt + 1, previous=last)
@@ -64,8 +68,9 @@ def is_repeat(state: State, files: Mapping[str, str | None], text: str) -> bool:
 
 
 def tried(state: State) -> list[tuple[Message, Outcome]]:
-    """Every code that was run, with what that showed."""
-    pairs = zip(state.messages, state.messages[1:], strict=False)
+    """Every code that was run, with what that showed; of a conversation, what the human hasn't rejected."""
+    messages = since_rejection(state)
+    pairs = pairwise(messages)
     return [
         (code, following.outcome)
         for code, following in pairs
@@ -88,7 +93,8 @@ def best_code(state: State) -> Message | None:
             best = (rank, code)
     if best is not None:
         return best[1]
-    return next((message for message in reversed(state.codes) if message.files), None)
+    codes = (message for message in reversed(since_rejection(state)) if message.kind == "code")
+    return next((message for message in codes if message.files), None)
 
 
 def _identity(message: Message) -> str:

@@ -85,6 +85,9 @@ class Settings(BaseModel):
     """Land the best files also when the run was not solved."""
     apply: bool = True
     """Write what solves the task into the user's folder; False: only show it."""
+    chat: bool = False
+    """A conversation: further messages follow, words alone are an answer, and the human says yes or no to a
+    change before it lands."""
     commit: bool = False
     """Commit what has landed, when it is solved."""
     branch: str | None = None

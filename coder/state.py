@@ -20,20 +20,23 @@ from coder.bodies import (
     FileUndone,
     LandingPlanned,
     LandingRefused,
+    LandingUndone,
     Looked,
     PatchProposed,
     RunResumed,
     RunStarted,
     RunStopped,
     Spoken,
+    StepStarted,
     StoredFile,
     parse,
 )
 from coder.events import Event
 from coder.listing import listed
-from coder.message import Message, Outcome
+from coder.message import HUMAN, Message, Outcome
 from coder.models.model import Used
 from coder.settings import Budget, Settings
+from coder.step import Step
 from coder.task import Task
 
 
@@ -78,6 +81,10 @@ class State:
     undone: tuple[str, ...] = ()
     refused: LandingRefused | None = None
     stopped: RunStopped | None = None
+    steps: tuple[Step, ...] = ()
+    """What came before the latest message of the user's; all above but the sums is about that one."""
+    taken_back: bool = False
+    """The user has taken back what this step has written."""
 
     @property
     def last(self) -> Message | None:
@@ -139,7 +146,7 @@ def begin(event: Event) -> State:
 def fold(state: State, event: Event) -> State:
     """The state after one more event; an event of an unknown type only moves the clock."""
     body = parse(event)
-    worked = 0.0 if isinstance(body, RunResumed) else max(0.0, event.time - state.time)
+    worked = 0.0 if _waited_for_human(state, body) else max(0.0, event.time - state.time)
     moved = replace(state, seq=event.seq, time=event.time, seconds=state.seconds + worked)
     return moved if body is None else _after(moved, body)
 
@@ -192,8 +199,12 @@ def _after(state: State, body: Body) -> State:
             return replace(state, refused=body)
         case FileUndone():
             return state if body.left else _undone(state, body.path)
+        case LandingUndone():
+            return _landing_undone(state, body.step)
         case RunStopped():
             return replace(state, stopped=body)
+        case StepStarted():
+            return _next_step(state, body)
         case RunResumed():
             return replace(
                 state,
@@ -207,6 +218,61 @@ def _after(state: State, body: Body) -> State:
             )
         case _:
             return state
+
+
+def _waited_for_human(state: State, body: Body | None) -> bool:
+    """Whether the time before this event was the user's, who may think as long as he wants."""
+    match body:
+        case RunResumed() | StepStarted():
+            return True
+        case Spoken(message=Message(author=author)):
+            return author == HUMAN
+        case RunStopped(status="interrupted") | LandingRefused(by_human=True):
+            return state.settings.chat and state.proposed is not None
+        case _:
+            return False
+
+
+def _next_step(state: State, body: StepStarted) -> State:
+    """The same run with nothing said yet about a further task; what was spent stays spent."""
+    done = Step(
+        task=state.task,
+        messages=state.messages,
+        landing=state.landing,
+        landed=state.landed,
+        proposed=state.proposed,
+        refused=state.refused,
+        stopped=state.stopped,
+        taken_back=state.taken_back,
+    )
+    return replace(
+        state,
+        task=body.task,
+        settings=body.settings,
+        budget=body.settings.budget,
+        model=body.model,
+        steps=(*state.steps, done),
+        baseline=None,
+        messages=(),
+        pending=(),
+        exhausted=None,
+        proposed=None,
+        looked=None,
+        landing=None,
+        landed=(),
+        committed=None,
+        undone=(),
+        refused=None,
+        stopped=None,
+        taken_back=False,
+    )
+
+
+def _landing_undone(state: State, step: int) -> State:
+    if step > len(state.steps):
+        return replace(state, taken_back=True)
+    steps = [replace(one, taken_back=one.taken_back or n == step) for n, one in enumerate(state.steps, 1)]
+    return replace(state, steps=tuple(steps))
 
 
 def _undone(state: State, path: str) -> State:

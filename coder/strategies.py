@@ -4,8 +4,9 @@ A run's first event says which one it takes, so that a resume takes the same.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from coder.conversation import Conversation, conversation_stop
 from coder.errors import UsageError
 from coder.loop import Team
 from coder.models.size import goes_on
@@ -104,6 +105,16 @@ def suited(task: Task, settings: Settings, *, model: str) -> StrategyName:
 
 
 def taken(settings: Settings) -> Strategy:
-    """The strategy of a run that has begun; runs from before there were any did repairs."""
+    """The strategy of a run that has begun; runs from before there were any did repairs.
+
+    In a conversation the human has a say before its end.
+    """
     name = settings.strategy
-    return STRATEGIES["repair" if name is None or name == "auto" else name]
+    strategy = STRATEGIES["repair" if name is None or name == "auto" else name]
+    if not settings.chat:
+        return strategy
+    return replace(
+        strategy,
+        team=lambda: Conversation(strategy.team(), strategy.stop()),
+        stop=lambda: conversation_stop(strategy.stop()),
+    )

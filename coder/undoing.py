@@ -3,7 +3,7 @@
 import os
 from contextlib import AsyncExitStack
 
-from coder.bodies import CommitMade, FileUndone
+from coder.bodies import CommitMade, FileUndone, LandingUndone
 from coder.errors import UsageError
 from coder.journal import Journal
 from coder.landing import undo as put_back
@@ -32,20 +32,49 @@ async def undo(run: str, *, log: LeasedLog | None = None, watch: Watch | None = 
             state = await journal.load()
         except ValueError as error:
             raise UsageError(f"Can't undo {run}: {error}. See the runs with: coder ls") from error
-        if state.landing is None:
+        if not left_to_undo(state):
             said = f"{run} has written no files, so there is nothing to undo."
             raise UsageError(f"{said}\n{left.capitalize()}" if (left := commit_left(state)) else said)
-        plan = state.landing.plan
-        files = {**state.files, **state.landing.before}
-        before = {c.path: content(files[c.path]) for c in plan.changes if c.before is not None}
-        rows: list[FileUndone] = []
+        return [row for step in left_to_undo(state) for row in await take_back(journal, step)]
 
-        async def record(path: str, left: str | None) -> None:
-            rows.append(FileUndone(path=path, left=left))
-            await journal.append(rows[-1])
 
-        await put_back(plan, before, record)
-        return rows
+def left_to_undo(state: State) -> list[int]:
+    """The steps whose files can be put back, from 1, the latest first.
+
+    Where all that was written has been taken back, the last to be so is gone over again: that harms nothing.
+    """
+    steps = [(step.landing, step.taken_back) for step in state.steps]
+    landings = [*steps, (state.landing, state.taken_back)]
+    written = [number for number, (landing, _) in enumerate(landings, 1) if landing is not None]
+    left = [number for number in reversed(written) if not landings[number - 1][1]]
+    return left or written[:1]
+
+
+async def take_back(journal: Journal, step: int) -> list[FileUndone]:
+    """Put back what was there before a step's files landed.
+
+    Args:
+        step: its number, from 1; a run that is no conversation has one.
+
+    Raises:
+        MachineError: the folder or the log can't be written; it can be called again.
+    """
+    state = journal.state
+    landing = state.steps[step - 1].landing if step <= len(state.steps) else state.landing
+    if landing is None:
+        return []
+    files = {**state.files, **landing.before}
+    before = {c.path: content(files[c.path]) for c in landing.plan.changes if c.before is not None}
+    rows: list[FileUndone] = []
+
+    async def record(path: str, left: str | None) -> None:
+        rows.append(FileUndone(path=path, left=left))
+        await journal.append(rows[-1])
+
+    await put_back(landing.plan, before, record)
+    if state.settings.chat and not any(row.left for row in rows):
+        await journal.append(LandingUndone(step=step))
+    return rows
 
 
 def commit_left(state: State) -> str | None:

@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping
 
+from coder.approval import is_rejection
 from coder.bodies import StoredFile
 from coder.context.guidance import guidance, is_guidance
 from coder.context.looking import FILE_BUDGET, texts_of
 from coder.context.quoting import fenced, shown_path
 from coder.context.survey import Survey
 from coder.edits.asking import quoted, repair_of_edits
+from coder.history import history, history_budget
 from coder.message import Message
 from coder.models.model import ChatMessage
 from coder.prompts import prompt
@@ -21,25 +23,37 @@ _FAILURE_TOKENS = 2_000
 
 
 def coder_view(
-    state: State, target: Target, turn: Round, *, survey: Survey | None = None, form: EditFormat = "whole"
+    state: State,
+    target: Target,
+    turn: Round,
+    *,
+    survey: Survey | None = None,
+    form: EditFormat = "whole",
+    context: int | None = None,
 ) -> list[ChatMessage]:
     """The conversation that asks for code: a first attempt, or a repair of the code that failed.
 
     Args:
         survey: what is shown of a repository that can't be quoted in full.
         form: the form in which changes are asked for.
+        context: tokens that the model can read, where that is known.
     """
-    system = "coder" if form == "whole" else f"edit-{form}"
+    system = prompt("coder" if form == "whole" else f"edit-{form}")
+    if state.settings.chat:
+        system = f"{system}\n\n{prompt('chat')}"
     messages = [
-        ChatMessage(role="system", content=prompt(system)),
+        ChatMessage(role="system", content=system),
+        *history(state, budget=history_budget(context)),
         ChatMessage(role="user", content=_task(state, target, survey, form=form), images=state.task.pictures),
     ]
     if turn.previous is not None and state.outcome is not None:
         said = state.outcome.feedback + _places(state, turn.previous, survey)
+        what = "rejected" if state.last is not None and is_rejection(state.last) else "repair"
         if form == "whole":
-            shown, asked = _fenced(turn.previous.files, target), prompt("repair").format(feedback=said)
+            shown, asked = _fenced(turn.previous.files, target), prompt(what).format(feedback=said)
         else:
-            shown, asked = quoted(turn.previous.text), repair_of_edits(state, turn.previous, said)
+            shown = quoted(turn.previous.text)
+            asked = repair_of_edits(state, turn.previous, said, words=f"{what}-edits")
         messages += [
             ChatMessage(role="assistant", content=shown),
             ChatMessage(role="user", content=asked),
@@ -47,10 +61,13 @@ def coder_view(
     return messages
 
 
-def planner_view(state: State, target: Target, *, survey: Survey | None = None) -> list[ChatMessage]:
+def planner_view(
+    state: State, target: Target, *, survey: Survey | None = None, context: int | None = None
+) -> list[ChatMessage]:
     """The conversation that asks for a plan."""
     return [
         ChatMessage(role="system", content=prompt("planner")),
+        *history(state, budget=history_budget(context)),
         ChatMessage(role="user", content=_task(state, target, survey), images=state.task.pictures),
     ]
 
@@ -83,8 +100,10 @@ def _tests(state: State) -> str:
 
 def _fails_now(state: State) -> str:
     """How the command fails that is to be mended."""
-    failing = state.baseline.feedback if state.baseline is not None and state.task.mends else ""
-    return f"\nIt fails like this:\n{fenced(failing.strip())}\n" if failing else ""
+    mends = state.task.mends or state.settings.chat
+    failing = state.baseline.feedback if state.baseline is not None and mends else ""
+    what = "It fails" if state.task.mends else "Before your answer the tests fail"
+    return f"\n{what} like this:\n{fenced(failing.strip())}\n" if failing else ""
 
 
 def _files(files: Mapping[str, StoredFile], target: Target) -> str:

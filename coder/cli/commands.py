@@ -16,6 +16,7 @@ GROUP = "coder.commands"
 SUMMARIES = {
     "solve": "Write code for a task, run it in a sandbox, and stop when the tests pass.",
     "fix": "Make a command pass that fails: tests, in the folder where you are.",
+    "chat": "Talk about a folder: each message is a task, each change is yours to approve.",
     "run": "Run one program in a sandbox, with no model.",
     "ls": "List the runs.",
     "show": "Show each turn of a run: prompt, answer, code, output.",

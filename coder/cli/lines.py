@@ -38,6 +38,12 @@ def progress(body: Body) -> str | None:
             return _before(body)
         case Spoken(message=Message(author="reviewer", outcome=Outcome(passed=passed)) as message):
             return "  ✓ review" if passed else f"  {FAILED} review  {one_line(message.text)}"
+        case Spoken(message=Message(author="human", kind="decision" | "reply")):
+            return None
+        case Spoken(message=Message(author="human", kind="code")):
+            return "  · your version is tried"
+        case Spoken(message=Message(author="human") as message):
+            return f"  · you said: {one_line(message.text)}"
         case Spoken(message=Message(kind="outcome", outcome=Outcome() as outcome) as message):
             return _attempt(message, outcome)
         case Spoken(message=Message(author="chooser") as message):

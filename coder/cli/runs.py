@@ -12,8 +12,9 @@ from coder.cli.options import Json
 from coder.cli.plain import one_line
 from coder.errors import CoderError
 from coder.events import Event
-from coder.state import fold_all
+from coder.state import State, fold_all
 from coder.store import SqliteLog, data_folder
+from coder.task import Task
 
 SHOWN = 20
 
@@ -71,10 +72,15 @@ async def _row(log: SqliteLog, run: str, first: Event) -> ListedRun:
         run_id=run,
         status=state.stopped.status if state.stopped else "unfinished",
         started=first.time,
-        task=next((line for line in state.task.prompt.splitlines() if line.strip()), ""),
+        task=next((line for line in _first(state).prompt.splitlines() if line.strip()), ""),
         model=state.model,
         cost=float(state.cost_usd) if state.cost_known else None,
     )
+
+
+def _first(state: State) -> Task:
+    """The task that a run began with; a conversation has further ones."""
+    return state.steps[0].task if state.steps else state.task
 
 
 def _line(row: ListedRun) -> str:

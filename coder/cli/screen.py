@@ -123,6 +123,11 @@ class Screen:
             self._errors.write("\r\x1b[K")
         self._mid_line = False
 
+    def rest(self) -> None:
+        """Show no spinner until something happens: the terminal is somebody else's."""
+        self._doing = ""
+        self.clear()
+
     def tell_waiting(self) -> None:
         """Print the lines that wait for a verdict that will not come."""
         waiting, self._waiting = self._waiting, []

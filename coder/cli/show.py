@@ -17,6 +17,7 @@ from coder.bodies import (
     RunStarted,
     RunStopped,
     Spoken,
+    StepStarted,
     parse,
 )
 from coder.cli import lines
@@ -75,6 +76,9 @@ def _paragraphs(event: Event, body: Body) -> Iterator[str]:
             yield f"{event.run}  {body.model}"
             yield from _indented("task", body.task.prompt)
             yield from _indented("left out", "\n".join(body.notes))
+        case StepStarted():
+            yield f"\nmessage  {body.model}"
+            yield from _indented("task", body.task.prompt)
         case CallIntended():
             yield f"\ncall {body.call}  {body.participant}"
             for message in body.messages:
@@ -94,6 +98,10 @@ def _paragraphs(event: Event, body: Body) -> Iterator[str]:
             yield f"code {message.sample}.{message.attempt}{again}"
             for path, text in message.files.items():
                 yield from _indented(path, "(deleted)" if text is None else text)
+        case Spoken(message=Message(kind="reply", text=text)):
+            yield from _indented("reply", text)
+        case Spoken(message=Message(kind="decision")):
+            yield "the human has decided"
         case Spoken(message=Message(outcome=Outcome() as outcome)):
             yield lines.progress(body) or ""
             for name, text in (

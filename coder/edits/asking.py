@@ -18,12 +18,16 @@ def quoted(text: str) -> str:
     return _cut(text, _MOST_QUOTED) or "(empty answer)"
 
 
-def repair_of_edits(state: State, previous: Message, failure: str) -> str:
-    """The request to go on from edits whose code failed."""
+def repair_of_edits(state: State, previous: Message, failure: str, *, words: str = "repair-edits") -> str:
+    """The request to go on from edits whose code failed, or that the user wants to be different.
+
+    Args:
+        words: the prompt that says so.
+    """
     before = {path: content(state.files[path]) if path in state.files else None for path in previous.files}
     after = {path: None if text is None else text.encode() for path, text in previous.files.items()}
     changes = fenced(_cut(unified_diff(before, after), _MOST_CHANGED), "diff")
-    return prompt("repair-edits").format(feedback=failure, changes=changes)
+    return prompt(words).format(feedback=failure, changes=changes)
 
 
 def _cut(text: str, most: int) -> str:

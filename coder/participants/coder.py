@@ -33,8 +33,19 @@ class Coder:
         target = find_target(state.task, state.files)
         upcoming = next_round(state)
         form = edit_format(state, target)
-        view = coder_view(state, target, upcoming, survey=await survey_of(turn), form=form)
+        view = coder_view(
+            state,
+            target,
+            upcoming,
+            survey=await survey_of(turn),
+            form=form,
+            context=turn.abilities.context,
+        )
         answered, text = await self._ask(turn, view, target, upcoming)
+        if state.settings.chat and _is_reply(answered, text):
+            return Message(
+                author=self.name, kind="reply", sample=upcoming.sample, attempt=upcoming.attempt, text=text
+            )
         before = upcoming.previous.files if upcoming.previous is not None else {}
         files = {**before, **answered.files} if answered.files else {}
         return Message(
@@ -65,6 +76,8 @@ class Coder:
                 ignored=lambda path: path not in allowed and decides(path, task, target),
             )
             misfits += not answered.fits
+            if turn.state.settings.chat and _is_reply(answered, text):
+                break
             if answered.problem is None or text == said or misfits > MAX_MISFITS:
                 break  # whoever repeats itself word for word will not be moved by being asked again
             said = text
@@ -74,6 +87,11 @@ class Coder:
                 ChatMessage(role="user", content=answered.problem),
             ]
         return answered, text
+
+
+def _is_reply(answered: Answered, text: str) -> bool:
+    """Whether an answer is words alone, with nothing in it that was meant to be code."""
+    return not answered.files and answered.fits and bool(text.strip()) and "```" not in text
 
 
 def _files_now(state: State, upcoming: Round) -> dict[str, str | None]:

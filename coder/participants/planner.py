@@ -30,7 +30,8 @@ class Planner:
             max_tokens=min(_PLAN_TOKENS, state.settings.max_answer_tokens),
         )
         target = find_target(state.task, state.files)
-        text = await turn.ask(planner_view(state, target, survey=await survey_of(turn)), sampling=sampling)
+        view = planner_view(state, target, survey=await survey_of(turn), context=turn.abilities.context)
+        text = await turn.ask(view, sampling=sampling)
         return Message(author=self.name, kind="plan", sample=1, attempt=1, text=text)
 
 

@@ -52,7 +52,7 @@ def is_reviewed(state: State) -> bool:
 def _view(state: State) -> list[ChatMessage]:
     """The task as the coder was told it, and the code."""
     target = find_target(state.task, state.files)
-    _, task, *_ = coder_view(state, target, Round(sample=1, attempt=1))
+    *_, task = coder_view(state, target, Round(sample=1, attempt=1))
     shown = "\n".join(
         f"`{path}`:\n```\n{text}```" for path, text in state.codes[-1].files.items() if text is not None
     )

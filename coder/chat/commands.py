@@ -1,0 +1,49 @@
+"""Commands: what a line means, and the words for each command. Pure."""
+
+from dataclasses import dataclass
+
+from coder.errors import UsageError
+from coder.nearest import or_nearest
+
+COMMANDS = {
+    "add": ("PATH…", "put files before the model, from the next message on"),
+    "test": ("[CMD]", "run the tests now; with CMD, that decides from here on"),
+    "diff": ("", "what this conversation has changed"),
+    "undo": ("", "take back what the latest message has changed"),
+    "go": ("", "go on with what was broken off"),
+    "cost": ("", "calls, tokens and dollars so far"),
+    "model": ("[NAME]", "who answers; with NAME, from the next message on"),
+    "help": ("", "this list"),
+    "quit": ("", "end; coder chat --resume RUN goes on"),
+}
+"""Arguments and meaning by name, in the order in which `/help` lists them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A line that is for us, and not for the model."""
+
+    name: str
+    rest: str = ""
+
+
+def parse_line(line: str) -> Command | str:
+    """A command, or a message with no blanks around it. Two slashes begin a message that begins with one.
+
+    Raises:
+        UsageError: there is no such command.
+    """
+    text = line.strip()
+    if not text.startswith("/") or text.startswith("//"):
+        return text.removeprefix("/") if text.startswith("//") else text
+    name, _, rest = text[1:].partition(" ")
+    if name not in COMMANDS:
+        raise UsageError(f"There is no command /{name}{or_nearest(name, COMMANDS) or '.'} See: /help")
+    return Command(name, rest.strip())
+
+
+def help_lines() -> list[str]:
+    """The list of commands."""
+    rows = [(f"/{name} {arguments}".strip(), words) for name, (arguments, words) in COMMANDS.items()]
+    width = max(len(left) for left, _ in rows)
+    return [f"  {left:<{width}}  {words}" for left, words in rows]

@@ -1,0 +1,80 @@
+"""Reader: where the lines of a conversation come from. This one reads standard input as it is."""
+
+import asyncio
+import os
+import sys
+from typing import Protocol, TextIO
+
+CONTINUED = "\\"
+"""At the end of a line: the message goes on in the next one."""
+_PIECE = 1 << 16
+
+
+class Cancelled(Exception):
+    """The person has pressed Ctrl-C instead of answering."""
+
+
+class Reader(Protocol):
+    """Asks for a line."""
+
+    async def line(self, question: str) -> str | None:
+        """What was answered, without its end; None when nothing more will come.
+
+        Raises:
+            Cancelled: nothing was answered.
+        """
+
+
+class PlainReader:
+    """Lines from standard input, be it a pipe, a file or a bare terminal; questions on stderr."""
+
+    def __init__(self, *, errors: TextIO | None = None) -> None:
+        """Read descriptor 0, and ask on stderr."""
+        self._errors = errors or sys.stderr
+        self._rest = b""
+        self._ended = False
+
+    async def line(self, question: str) -> str | None:
+        """The next line; those that end in a backslash are joined to what follows."""
+        print(question, end="", file=self._errors, flush=True)
+        if question and not os.isatty(0):
+            print(file=self._errors, flush=True)  # nobody types the end of that line
+        parts: list[str] = []
+        while (line := await self._line()) is not None:
+            if not line.endswith(CONTINUED):
+                return "\n".join([*parts, line])
+            parts.append(line.removesuffix(CONTINUED))
+        return "\n".join(parts) if parts else None
+
+    async def _line(self) -> str | None:
+        while b"\n" not in self._rest and not self._ended:
+            piece = await _piece()
+            self._ended = not piece
+            self._rest += piece
+        if not self._rest:
+            return None
+        line, _, self._rest = self._rest.partition(b"\n")
+        return line.decode("utf-8", "replace").removesuffix("\r")
+
+
+async def _piece() -> bytes:
+    """What standard input has next; empty at its end."""
+    # Not a thread: one that waits for input can't be cancelled, and would keep the process from ending.
+    loop = asyncio.get_running_loop()
+    ready: asyncio.Future[None] = loop.create_future()
+
+    def arrived() -> None:
+        if not ready.done():
+            ready.set_result(None)
+
+    try:
+        loop.add_reader(0, arrived)
+    except PermissionError:  # a file, or the null device: reading never waits
+        return os.read(0, _PIECE)
+    except NotImplementedError:  # Windows
+        return await asyncio.to_thread(os.read, 0, _PIECE)
+    try:
+        await ready
+    finally:
+        loop.remove_reader(0)
+    return os.read(0, _PIECE)

@@ -1,0 +1,191 @@
+"""Dialogue: reads lines, and does what they say, until the person ends it or nothing more comes.
+
+Results go to stdout: answers in words, diffs, what `/cost` tells. All else goes to stderr.
+"""
+
+import asyncio
+import contextlib
+import os
+import shlex
+import signal
+import sys
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from types import FrameType
+from typing import TypeVar
+
+from coder.chat.commands import Command, help_lines, parse_line
+from coder.chat.reader import Cancelled, Reader
+from coder.chat.session import Session
+from coder.cli import lines
+from coder.cli.costs import cost_lines
+from coder.cli.failure import report
+from coder.cli.plain import one_line
+from coder.cli.screen import Screen
+from coder.cli.signals import INTERRUPTED
+from coder.errors import CoderError, UsageError
+from coder.models.model import Model
+from coder.printable import printable
+from coder.run import Run
+from coder.taskfile import split_command
+from sandbox import SandboxError
+
+T = TypeVar("T")
+PROMPT = "> "
+SwitchModel = Callable[[str], Awaitable[Model]]
+
+
+class Dialogue:
+    """One person's side of a session."""
+
+    def __init__(self, session: Session, reader: Reader, *, screen: Screen, switch: SwitchModel) -> None:
+        """Take what answers and where lines come from.
+
+        Args:
+            switch: opens another model, and closes the one before.
+        """
+        self.asks = sys.stdin.isatty()
+        """A person sits there, so that the prompt is shown."""
+        self._session = session
+        self._reader = reader
+        self._screen = screen
+        self._switch = switch
+        self._prompt = PROMPT if self.asks else ""
+        self._code = 0
+        """The exit code of the latest message."""
+
+    async def run(self) -> int:
+        """Talk until the end; gives the exit code of the latest message."""
+        if self._session.is_cut_off:
+            await self._work(self._session.go_on())
+        while (line := await self._line()) is not None:
+            try:
+                said = parse_line(line)
+                if isinstance(said, Command):
+                    if said.name == "quit":
+                        break
+                    await self._do(said)
+                elif said:
+                    await self._work(self._session.say(said))
+            except (CoderError, SandboxError) as error:
+                self._code = report(error)
+        return self._code
+
+    async def _line(self) -> str | None:
+        while True:
+            self._screen.rest()
+            try:
+                return await self._reader.line(self._prompt)
+            except Cancelled:
+                self._screen.tell("  · Ctrl-D ends the conversation")
+
+    async def _work(self, step: Coroutine[object, object, Run]) -> None:
+        """Let the loop work on one message; Ctrl-C breaks that off and keeps the conversation."""
+        run = await self._unless_cancelled(step)
+        if run is None:
+            self._code = INTERRUPTED
+            return
+        self._code = run.exit_code
+        state = self._session.state
+        if state is not None and state.last is not None and state.last.kind == "reply":
+            self._code = 0
+            print(printable(state.last.text.strip()), flush=True)
+            return
+        for line in lines.verdict(run)[:-1]:
+            self._screen.tell(line)
+
+    async def _unless_cancelled(self, work: Coroutine[object, object, T]) -> T | None:
+        task = asyncio.ensure_future(self._screen.spinning(work))
+        with _cancelled_by_ctrl_c(task):
+            try:
+                return await task
+            except asyncio.CancelledError:
+                current = asyncio.current_task()
+                if current is not None and current.cancelling():
+                    raise
+                self._screen.tell("  ! broken off; nothing of it is lost: /go goes on")
+                return None
+
+    async def _do(self, command: Command) -> None:
+        match command.name:
+            case "help":
+                for line in help_lines():
+                    print(line, flush=True)
+            case "add":
+                self._add(command.rest)
+            case "test":
+                await self._test(command.rest)
+            case "diff":
+                print(printable(self._session.diff()), end="", flush=True)
+            case "undo":
+                for row in await self._session.undo():
+                    del row  # the screen has told each as it happened
+            case "go":
+                await self._work(self._session.go_on())
+            case "cost":
+                await self._cost()
+            case _:
+                await self._model(command.rest)
+
+    def _add(self, rest: str) -> None:
+        if not rest:
+            for path in self._session.added:
+                print(printable(path))
+            return
+        for path in self._session.add(_words(rest)):
+            self._screen.tell(f"  · {one_line(path)}")
+
+    async def _test(self, rest: str) -> None:
+        if rest:
+            command = split_command(rest)
+            self._session.task = self._session.task.model_copy(update={"test_command": command})
+        seen = await self._unless_cancelled(self._session.test())
+        if seen is None:
+            return
+        failed = [test.name for test in seen.tests if not test.passed]
+        count = f"{len(seen.tests) - len(failed)} of {len(seen.tests)} tests pass"
+        print(f"{'✓' if seen.passed else '✗'} {count}", flush=True)
+        if seen.flaky:
+            print(printable(f"flaky: {', '.join(seen.flaky)}"))
+        if seen.feedback:
+            print(printable(seen.feedback.rstrip()), flush=True)
+
+    async def _cost(self) -> None:
+        for line in cost_lines(await self._session.costs()):
+            print(printable(line))
+        budget = self._session.settings.budget
+        print(f"of at most {budget.calls} calls and {lines.money(float(budget.cost_usd))}", flush=True)
+
+    async def _model(self, name: str) -> None:
+        if name:
+            self._session.model = await self._switch(name)
+            named = {"model": name, "base_url": None, "fallbacks": (), "replay": None}
+            self._session.settings = self._session.settings.model_copy(update=named)
+        print(printable(self._session.model.name), flush=True)
+
+
+def _words(text: str) -> list[str]:
+    try:
+        return shlex.split(text)
+    except ValueError as error:
+        raise UsageError(f"{text!r} can't be read as words: {error}.") from error
+
+
+@contextlib.contextmanager
+def _cancelled_by_ctrl_c(task: asyncio.Future[T]) -> Iterator[None]:
+    """While the block lasts, Ctrl-C cancels the task; a second one ends the process, whose log is durable."""
+    loop = asyncio.get_running_loop()
+
+    def cancel(number: int, frame: FrameType | None) -> None:
+        signal.signal(signal.SIGINT, _end)
+        loop.call_soon_threadsafe(task.cancel)
+
+    before = signal.signal(signal.SIGINT, cancel)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _end(number: int, frame: FrameType | None) -> None:
+    sys.stderr.flush()
+    os._exit(INTERRUPTED)

@@ -1,0 +1,84 @@
+"""Human: says yes or no to a change before it lands, edits it, or says what should be different."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+from coder.bodies import LandingRefused, PatchProposed
+from coder.delivery import proposal
+from coder.message import HUMAN, Message, Outcome
+from coder.rounds import best_code, tried
+from coder.turn import Turn
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """A change that waits for the human's word."""
+
+    patch: str
+    files: Mapping[str, str | None]
+    """Whole new texts by path; None deletes."""
+    outcome: Outcome | None
+    """What running it showed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What the human says of a proposal."""
+
+    approved: bool
+    words: str = ""
+    """What should be different, where it isn't approved; without any the change is dropped."""
+    files: Mapping[str, str | None] | None = None
+    """The human's own version, which is tried in place of the proposed one."""
+
+
+@runtime_checkable
+class Decider(Protocol):
+    """A watch through which the human can say more than yes and no."""
+
+    async def decide(self, proposal: Proposal) -> Decision:
+        """Show a change, and ask."""
+
+
+class Human:
+    """Who has asked for the change, and decides whether it is the right one."""
+
+    name = HUMAN
+
+    async def speak(self, turn: Turn) -> Message:
+        """Ask about the best change so far."""
+        state = turn.state
+        code = best_code(state)
+        assert code is not None
+        outcome = next((seen for message, seen in reversed(tried(state)) if message == code), None)
+        patch = proposal(state)
+        own = code.author == HUMAN and outcome is not None and outcome.passed
+        if not patch or own:
+            decision = Decision(approved=True)
+        else:
+            await turn.journal.append(PatchProposed(patch=patch))
+            decision = await _asked(turn, Proposal(patch=patch, files=code.files, outcome=outcome))
+        said = Message(
+            author=HUMAN, kind="decision", sample=code.sample, attempt=code.attempt, outcome=outcome
+        )
+        if decision.files is not None:
+            edited = {"kind": "code", "files": dict(decision.files), "outcome": None}
+            return said.model_copy(update=edited)
+        if decision.approved:
+            return said
+        if decision.words:
+            refused = Outcome(passed=False, verified="none", feedback=decision.words)
+            return said.model_copy(update={"kind": "outcome", "text": decision.words, "outcome": refused})
+        await turn.journal.append(LandingRefused(reason="you said no to the changes", by_human=True))
+        return said
+
+
+async def _asked(turn: Turn, proposed: Proposal) -> Decision:
+    """The human's word; where only yes and no can be said, a change that fails is not even asked about."""
+    watch = turn.journal.watch
+    if isinstance(watch, Decider):
+        return await watch.decide(proposed)
+    passed = proposed.outcome is not None and proposed.outcome.passed
+    question = f"Change {', '.join(proposed.files)}?"
+    return Decision(approved=passed and await watch.confirm(question, proposed.patch))
