@@ -6,13 +6,12 @@ from typing import Annotated
 
 import typer
 
-from benchmarks.cli_ends import default_workers
 from benchmarks.cli_grade import Scoring
 from benchmarks.examined import Examination, examination_lines, examine
 from benchmarks.judge.judge import open_judge
 from benchmarks.report import Report, write_report
 from benchmarks.reports.inert import line
-from benchmarks.session import Session, open_log
+from benchmarks.session import Session, default_workers, open_log
 from benchmarks.suites.load import load_suite
 from benchmarks.written import write_text
 from coder.cli import options
@@ -60,7 +59,7 @@ def audit(
         return
     with open_log() as log:
         scoring = Scoring(suite, samples, settings, audited=True)
-        session = Session(scoring.suite, settings, workers or default_workers())
+        session = Session(scoring.suite, settings, workers)
         session.begin(None)
         report, _ = scoring.work(session, log, "audit", quiet=quiet or json)
     found = _findings(report)

@@ -1,6 +1,5 @@
 """How `coder bench run` and `grade` end: the report on stdout or in files, the next step, the exit code."""
 
-import os
 import sys
 from collections.abc import Callable, Coroutine
 from pathlib import Path
@@ -16,11 +15,6 @@ from coder.errors import MachineError, ModelError, UsageError
 
 INFRASTRUCTURE, LIMIT = 5, 3
 T = TypeVar("T")
-
-
-def default_workers() -> int:
-    """Samples at once where nobody says: as many as keep the processors busy while some wait."""
-    return 2 * len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 4
 
 
 def absolute(suite: str) -> str:

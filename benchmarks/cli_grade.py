@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from benchmarks.attempt import Attempt
-from benchmarks.cli_ends import absolute, default_workers, show, until_interrupted
+from benchmarks.cli_ends import absolute, show, until_interrupted
 from benchmarks.errors import BadSamples
 from benchmarks.extract import program_of
 from benchmarks.progress import Progress
@@ -78,7 +78,7 @@ def grade(
         if suite is None or samples is None:
             raise UsageError("Give a SUITE and --samples FILE, or --resume RUN.")
         scoring = Scoring(suite, samples, settings, exact=exact)
-        session = Session(scoring.suite, settings, workers or default_workers(), command="grade")
+        session = Session(scoring.suite, settings, workers, command="grade")
         session.include_weaker = include_weaker
         session.begin(resume)
         report, reason = scoring.work(session, log, "grade", quiet=quiet or json)

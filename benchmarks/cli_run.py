@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from benchmarks.attempt import Attempt, Solver, shown
-from benchmarks.cli_ends import absolute, default_workers, parsed, show, until_interrupted
+from benchmarks.cli_ends import absolute, parsed, show, until_interrupted
 from benchmarks.progress import Progress
 from benchmarks.report import Report
 from benchmarks.runlog import BenchStarted
@@ -124,7 +124,7 @@ def run(
         session = Session(
             plan.chosen,
             plan.settings,
-            workers or default_workers(),
+            workers,
             purse=Purse(Decimal(str(max_cost))) if max_cost is not None else None,
             independent=one_shot or plan.settings.strategy == "one-shot",
             include_weaker=include_weaker,

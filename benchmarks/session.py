@@ -39,7 +39,8 @@ class Session:
 
     suite: Suite
     settings: Settings
-    workers: int
+    workers: int | None
+    """Samples at once; None is as many as suit this machine and the model."""
     purse: Purse | None = None
     """What all attempts are paid from, over all starts."""
     independent: bool = True
@@ -102,7 +103,7 @@ class Session:
                 jobs,
                 judge,
                 record,
-                workers=self.workers,
+                workers=self.workers or default_workers(started.model),
                 max_cost_usd=float(self.purse.usd) if self.purse is not None else None,
                 on_judged=progress.count,
             )
@@ -129,6 +130,17 @@ class Session:
             independent=self.independent,
             count_weaker=self.include_weaker,
         )
+
+
+def default_workers(model: str | None = None) -> int:
+    """Samples at once where nobody says: as many as keep the processors busy while some wait.
+
+    Two where the model runs here and answers one after the other: one is tried while the other is written.
+    More would wait for each other, and a sample's time goes on meanwhile.
+    """
+    if model is not None and model.startswith("local/"):
+        return 2
+    return 2 * len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 4
 
 
 def earlier(log: SqliteLog, run: str) -> BenchStarted:

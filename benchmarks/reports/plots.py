@@ -50,7 +50,7 @@ def scatter(points: Sequence[Point], *, across: str) -> str:
     reach, tall = WIDTH - LEFT - RIGHT, HEIGHT - TOP - BOTTOM
     parts = [_level(TOP + tall * (1 - i / 4), f"{25 * i} %") for i in range(5)]
     parts += [
-        _text(LEFT + reach * i / 4, HEIGHT - 18, f"${top * i / 4:.3g}", anchor="middle") for i in range(5)
+        _text(LEFT + reach * i / 4, HEIGHT - 18, f"${_tick(top * i / 4)}", anchor="middle") for i in range(5)
     ]
     parts.append(_text(LEFT + reach / 2, HEIGHT - 3, across, anchor="middle"))
     for one, cost in known:
@@ -78,7 +78,7 @@ def histogram(seconds: Sequence[float], *, buckets: int = 24) -> str:
     wide = reach / buckets
     parts = [_level(TOP + tall * (1 - i / 2), f"{most * i / 2:g}") for i in range(3)]
     parts += [
-        _text(LEFT + reach * i / 4, HEIGHT - 18, f"{top * i / 4:.3g} s", anchor="middle") for i in range(5)
+        _text(LEFT + reach * i / 4, HEIGHT - 18, f"{_tick(top * i / 4)} s", anchor="middle") for i in range(5)
     ]
     for i, count in enumerate(counts):
         high = tall * count / most
@@ -113,6 +113,11 @@ def _level(y: float, label: str) -> str:
 
 def _short(name: str, width: int = 24) -> str:
     return name if len(name) <= width else f"{name[: width - 1]}…"
+
+
+def _tick(value: float) -> str:
+    """Three digits, and never an exponent that would have to be worked out."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def _round_up(value: float) -> float:
