@@ -21,6 +21,7 @@ from coder.models.cast import SUMMARIZER
 from coder.models.casting import Asked
 from coder.models.catalog import cache_folder
 from coder.nearest import or_nearest
+from coder.redact import redact
 from coder.settings import Budget, Settings, StrategyChoice
 
 BUDGET_KEYS = {
@@ -236,7 +237,7 @@ def checked(values: Mapping[str, object], called: Callable[[str], str]) -> Confi
 
 def _but_was(value: object) -> str:
     """What was given instead; nothing for several words, of which the message names the wrong one."""
-    return "" if isinstance(value, tuple) else f", not {value!r}"
+    return "" if isinstance(value, tuple) else f", not {redact(repr(value))}"
 
 
 def _recorded(model: str) -> str:
@@ -275,7 +276,7 @@ def _book(values: dict[str, object], user_file: Path) -> Book:
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"]))
-        raise UsageError(f"{user_file}: {place}: {first['msg']}, not {first['input']!r}.") from error
+        raise UsageError(f"{user_file}: {place}: {first['msg']}{_but_was(first['input'])}.") from error
 
 
 def _known(values: Mapping[str, object], source: str) -> tuple[dict[str, object], list[str]]:

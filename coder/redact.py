@@ -16,7 +16,10 @@ REPLACEMENT = "[redacted]"
 SHORTEST = 8
 """Values of the environment with fewer characters than this are words, not secrets."""
 
-_SECRET_NAME = re.compile(r"(KEY|TOKEN|SECRET|PASSWORD|PASSWD|PASSPHRASE)S?(_|$)", re.IGNORECASE)
+_SECRET_NAME = re.compile(
+    r"(KEY|TOKEN|SECRET|PASSWORD|PASSWD|PASSPHRASE|(^|_)PAT)S?(_|$)",  # PAT: a personal access token
+    re.IGNORECASE,
+)
 
 # Group 1 is the secret where there is one, else the whole match. Only PEM and Bearer hold blanks. A shape
 # that can fail after a long scan starts only where no scan has passed: hostile text costs linear time.
@@ -52,7 +55,7 @@ class Redactor:
         cls, environ: Mapping[str, str] = os.environ, secrets: Iterable[str] = ()
     ) -> "Redactor":
         """Know the values of variables named like …KEY, …TOKEN, …SECRET, …PASSWORD, and these."""
-        values = (environ[name].strip() for name in environ if _SECRET_NAME.search(name))
+        values = (environ[name].strip() for name in environ if names_secret(name))
         return cls(chain(secrets, (value for value in values if len(value) >= SHORTEST)))
 
     def redact(self, text: str) -> str:
@@ -121,6 +124,11 @@ class RedactingStream:
         """What was held back, redacted."""
         rest, self._pending = self._pending, ""
         return self._redactor.redact(rest)
+
+
+def names_secret(variable: str) -> bool:
+    """Whether a variable of the environment is called as those are that hold a key."""
+    return _SECRET_NAME.search(variable) is not None
 
 
 def redact(text: str) -> str:

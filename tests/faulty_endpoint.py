@@ -113,10 +113,10 @@ def unused_port() -> int:
 
 @dataclass(slots=True)
 class FaultyEndpoint:
-    """The endpoint. The last reply of the script is repeated; GET …/models lists `models`."""
+    """The endpoint. The last reply of the script is repeated; GET …/models lists `models`, or replies so."""
 
     script: Sequence[Reply]
-    models: Sequence[str] = ("toy", "toy-large")
+    models: Sequence[str] | Reply = ("toy", "toy-large")
     requests: list[Request] = field(default_factory=list)
     """Chat completions that were asked for, in order."""
     connections: int = 0
@@ -164,8 +164,7 @@ class FaultyEndpoint:
         headers = {name.lower(): value for name, _, value in (item.partition(": ") for item in fields)}
         content = await reader.readexactly(int(headers.get("content-length", "0")))
         if line.split()[1].endswith("/models"):
-            listing = {"object": "list", "data": [{"id": name, "object": "model"} for name in self.models]}
-            reply = status(200 if self.models else 404, listing)
+            reply = self.models if isinstance(self.models, Reply) else _listing(self.models)
         else:
             request = Request(line.split()[1], headers, json.loads(content))
             reply = self.script[min(len(self.requests), len(self.script) - 1)]
@@ -188,7 +187,9 @@ class FaultyEndpoint:
 
 
 @contextmanager
-def faulty_endpoint(*script: Reply, models: Sequence[str] = ("toy", "toy-large")) -> Iterator[FaultyEndpoint]:
+def faulty_endpoint(
+    *script: Reply, models: Sequence[str] | Reply = ("toy", "toy-large")
+) -> Iterator[FaultyEndpoint]:
     """An endpoint that gives these replies, one for each request, listening until the context ends."""
     endpoint = FaultyEndpoint(script=script or (says("hello"),), models=models)
     loop = asyncio.new_event_loop()
@@ -214,6 +215,11 @@ async def _listen(endpoint: FaultyEndpoint, ready: "Future[None]") -> None:
     for task in others:
         task.cancel()
     await asyncio.gather(*others, return_exceptions=True)
+
+
+def _listing(models: Sequence[str]) -> Reply:
+    listing = {"object": "list", "data": [{"id": name, "object": "model"} for name in models]}
+    return status(200 if models else 404, listing)
 
 
 async def _send(reply: Reply, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:

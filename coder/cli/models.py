@@ -25,6 +25,8 @@ from coder.models.trying import Trial, try_model
 
 HELP = ["-h", "--help"]
 NOTHING_FOUND = 1
+LONGEST_NAME = 120
+"""Characters of a name on a line."""
 
 
 class _Group(TyperGroup):
@@ -112,7 +114,8 @@ def list_models(
         typer.echo("Only what is known without the catalogue. Load it with: coder models update", err=True)
     elif not json:
         typer.echo(
-            f"{len(rows):,} of {catalog.header.models:,} models, as of {catalog.header.date}", err=True
+            f"{len(rows):,} of {catalog.header.models:,} models, as of {one_line(catalog.header.date)}",
+            err=True,
         )
     raise typer.Exit(0 if rows else NOTHING_FOUND)
 
@@ -205,7 +208,7 @@ def _table(rows: Iterable[ListedModel]) -> Iterator[str]:
         able = [name for name in ("tools", "reasoning", "structured", "images") if getattr(row, name)]
         columns = (
             "✓" if row.key_is_set else " ",
-            f"{row.model:<{width}}",
+            f"{one_line(row.model, width=LONGEST_NAME):<{width}}",
             f"{_short(row.context):>5}",
             f"{_usd(row.input_usd):>8}",
             f"{_usd(row.output_usd):>8}",

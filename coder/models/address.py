@@ -5,12 +5,31 @@ written anywhere.
 """
 
 from base64 import b64encode
-from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
+from urllib.parse import SplitResult, parse_qsl, unquote, urlencode, urlsplit
 
 HARMLESS = frozenset({"api-version", "api_version", "version"})
 """Parameters that hold no key; Azure's addresses need theirs."""
 _SHORTEST = 4
 """Characters of a value that can be told from any other text."""
+
+
+def is_address(url: str) -> bool:
+    """Whether requests can be sent there: http or https, a host that can be looked up, a port that can be."""
+    parts = parts_of(url)
+    try:
+        host = (parts.hostname or "").encode("idna")
+        parts.port  # noqa: B018 - it is read from the text here
+    except ValueError:
+        return False
+    return parts.scheme in ("http", "https") and bool(host) and url.isprintable() and " " not in url
+
+
+def parts_of(url: str) -> SplitResult:
+    """The parts of an address; all of them empty where it can't be parted."""
+    try:
+        return urlsplit(url)
+    except ValueError:
+        return SplitResult("", "", "", "", "")
 
 
 def base_of(url: str) -> str:
@@ -20,19 +39,25 @@ def base_of(url: str) -> str:
 
 def parameters_of(url: str) -> dict[str, str]:
     """What goes with every request behind the question mark."""
-    return dict(parse_qsl(urlsplit(url).query, keep_blank_values=True))
+    return dict(parse_qsl(parts_of(url).query, keep_blank_values=True))
 
 
 def for_log(url: str) -> str:
     """The address as it may be written down: no credentials, and of its parameters the harmless ones."""
-    parts = urlsplit(url)
+    parts = parts_of(url)
     kept = {name: value for name, value in parameters_of(url).items() if name.lower() in HARMLESS}
     host = parts.netloc.rpartition("@")[2]
     return parts._replace(netloc=host, query=urlencode(kept), fragment="").geturl()
 
 
 def name_for_log(model: str) -> str:
-    """A model's name as it may be written down, which can hold an address: `name@https://…`."""
+    """A model's name as it may be written down, which can hold an address: `name@https://…`.
+
+    Or `local/https://…#sha256=…`, of which the checksum stays: the cache knows the file by it.
+    """
+    if model.startswith("local/http"):
+        url, mark, checksum = model.removeprefix("local/").partition("#")
+        return f"local/{for_log(url)}{mark}{checksum}"
     name, at, url = model.partition("@http")
     return f"{name}@{for_log('http' + url)}" if at else model
 

@@ -7,16 +7,19 @@ neither take the place of a built-in provider nor send that one's key elsewhere.
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from coder.models.address import parts_of
 from coder.models.price import Price
 from coder.models.provider import Provider, address_variables
+from coder.redact import names_secret
 
 FILE = "models.jsonl"
 FORMAT = 1
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+SHARED = frozenset({"amazonaws.com", "azure.com", "googleapis.com", "aliyuncs.com"})
+"""Sites under which a customer's own service has a name, too."""
 # Interfaces of another shape behind an address that looks the same.
 OTHER_SHAPES = ("/anthropic", "/ai-sdk")
 
@@ -95,14 +98,14 @@ class Catalog:
             return None
         parts = address_variables(listed.url)
         keys = tuple(key for key in listed.variables if key not in parts)
-        if any(owner_of(key, table, not_at=listed.url) for key in keys):
-            return None
+        if any(owner_of(key, table, not_at=listed.url) for key in keys) or any(map(names_secret, parts)):
+            return None  # a key in the name of a host is told to whoever answers for names
         return Provider(
             name=name,
             url=listed.url,
             key_variables=keys,
             by_name_only=True,
-            is_local=urlsplit(listed.url).hostname in LOOPBACK,
+            is_local=parts_of(listed.url).hostname in LOOPBACK,
         )
 
     def rows(self, table: Iterable[Provider]) -> Iterator[tuple[Provider, str, Listed]]:
@@ -131,7 +134,7 @@ def written(catalog: Catalog) -> bytes:
 
 def is_callable(url: str) -> bool:
     """Whether an address speaks our protocol over a connection that nobody listens to."""
-    parts = urlsplit(url)
+    parts = parts_of(url)
     safe = parts.scheme == "https" or parts.hostname in LOOPBACK or url.startswith("${")
     return safe and not any(shape in parts.path for shape in OTHER_SHAPES)
 
@@ -165,5 +168,7 @@ def cache_folder() -> Path:
 
 
 def _site(url: str) -> str:
-    """The last two labels of the host: what one owner has."""
-    return ".".join((urlsplit(url).hostname or "").split(".")[-2:])
+    """What of the host one owner has: its last two labels, or all where customers have names under those."""
+    host = parts_of(url).hostname or ""
+    site = ".".join(host.split(".")[-2:])
+    return host if site in SHARED else site

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, SecretStr
 
 from coder.errors import ModelAuthError, ModelUnavailable, UsageError
+from coder.models.address import is_address
 from coder.models.book import Book
 from coder.models.catalog import cache_folder
 from coder.models.endpoint import Endpoint, without_credentials
@@ -170,10 +171,11 @@ def _first_chat_model(models: Sequence[str]) -> str:
 
 
 def _behind(url: str, model: str | None, rows: Sequence[Provider], environ: Mapping[str, str]) -> Endpoint:
-    parts = urlsplit(url.strip())
     shown = without_credentials(url.strip())
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise UsageError(f"{shown!r} is not a base URL. One looks like https://api.example.com/v1.")
+    if not is_address(url.strip()):
+        what = repr(shown) if shown else "What was given as a base URL"
+        raise UsageError(f"{what} is not a base URL. One looks like https://api.example.com/v1.")
+    parts = urlsplit(url.strip())
     if not model:
         raise UsageError(f"Name the model that {shown} should answer with: --model NAME.")
     provider = next((row for row in rows if urlsplit(row.url).hostname == parts.hostname), None)

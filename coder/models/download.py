@@ -1,11 +1,15 @@
 """Load what stands at an https address, no more than was asked for."""
 
+from base64 import b64encode
 from collections.abc import Iterator
+from http.client import HTTPException
 from urllib.error import URLError
-from urllib.parse import urlsplit
-from urllib.request import urlopen
+from urllib.parse import unquote, urlsplit
+from urllib.request import Request, urlopen
 
 from coder.errors import ModelUnavailable, UsageError
+from coder.models.address import parts_of
+from coder.models.endpoint import without_credentials
 
 TIMEOUT_S = 20.0
 """Of one read; the whole takes as long as it takes."""
@@ -31,18 +35,30 @@ def pieces(url: str, *, most: int) -> Iterator[bytes]:
         UsageError: the address isn't https, or there is more.
         ModelUnavailable: nothing answers there, or not as it should.
     """
-    if urlsplit(url).scheme != "https":
-        raise UsageError(f"{url} is refused: only https:// says who answers. A file can be named, too.")
+    shown = without_credentials(url)
+    if parts_of(url).scheme != "https":
+        raise UsageError(f"{shown} is refused: only https:// says who answers. A file can be named, too.")
     left = most
     try:
-        with urlopen(url, timeout=TIMEOUT_S) as response:
+        with urlopen(_request(url), timeout=TIMEOUT_S) as response:
             if urlsplit(response.url).scheme != "https":
-                raise UsageError(f"{url} leads to {response.url}, which isn't https.")
+                raise UsageError(f"{shown} leads to {without_credentials(response.url)}, which isn't https.")
             while piece := response.read(min(PIECE, left + 1)):
                 left -= len(piece)
                 if left < 0:
-                    raise UsageError(f"{url} holds more than {most >> 20} MiB, and is refused.")
+                    raise UsageError(f"{shown} holds more than {most >> 20} MiB, and is refused.")
                 yield piece
-    except (URLError, OSError, ValueError) as error:
+    except (URLError, OSError, ValueError, HTTPException) as error:
         reason = getattr(error, "reason", None) or error
-        raise ModelUnavailable(f"{url} can't be loaded: {reason}. Is this machine online?") from error
+        raise ModelUnavailable(f"{shown} can't be loaded: {reason}. Is this machine online?") from error
+
+
+def _request(url: str) -> Request:
+    """The request; a password in front of the host is sent there, and follows no redirect."""
+    parts = urlsplit(url)
+    user, at, host = parts.netloc.rpartition("@")
+    request = Request(parts._replace(netloc=host).geturl())
+    if at:
+        token = b64encode(unquote(user).encode()).decode()
+        request.add_unredirected_header("Authorization", f"Basic {token}")
+    return request

@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
+from coder.models.address import parts_of
 from coder.models.caching import MARKED, Caching
 from coder.models.price import Price
 
@@ -109,7 +110,7 @@ LOCAL_PATIENCE = Patience(deadline_s=300.0, headers_s=300.0, idle_s=300.0, whole
 
 def without_credentials(url: str) -> str:
     """`url` with `user:password@` shown as `***@`, and without query or fragment."""
-    parts = urlsplit(url)
+    parts = parts_of(url)
     host = parts.netloc.rpartition("@")[2]
     shown = f"***@{host}" if "@" in parts.netloc else host
     return parts._replace(netloc=shown, query="", fragment="").geturl()

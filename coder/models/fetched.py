@@ -7,10 +7,11 @@ import re
 import shutil
 import tempfile
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from coder.errors import MachineError, UsageError
+from coder.models.address import parts_of
 from coder.models.download import pieces
+from coder.models.endpoint import without_credentials
 
 CHECKSUM = re.compile(r"sha256=([0-9a-fA-F]{64})")
 SPARE = 1 << 30
@@ -26,14 +27,15 @@ async def fetched_weights(address: str, *, cache: Path) -> Path:
         MachineError: the cache can't be written.
     """
     url, _, fragment = address.partition("#")
+    shown = without_credentials(url)
     checksum = CHECKSUM.fullmatch(fragment)
     if checksum is None:
         raise UsageError(
-            f"Weights from an address need their checksum: {url}#sha256=HEX. Their page lists it, "
+            f"Weights from an address need their checksum: {shown}#sha256=HEX. Their page lists it, "
             "or take it of a copy that you trust: sha256sum FILE."
         )
     wanted = checksum[1].lower()
-    name = Path(urlsplit(url).path).name or "weights.gguf"
+    name = Path(parts_of(url).path).name or "weights.gguf"
     file = cache / "weights" / wanted[:16] / name
     if not file.exists():
         await asyncio.to_thread(_fetch, url, file, wanted)
@@ -53,7 +55,8 @@ def _fetch(url: str, file: Path, wanted: str) -> None:
                 part.flush()
                 if digest.hexdigest() != wanted:
                     raise UsageError(
-                        f"{url} has the checksum {digest.hexdigest()}, not {wanted}: it isn't what you named."
+                        f"{without_credentials(url)} has the checksum {digest.hexdigest()}, not {wanted}: "
+                        "it isn't what you named."
                     )
                 os.replace(part.name, file)
             finally:

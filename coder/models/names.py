@@ -19,7 +19,7 @@ def unknown_name(name: str, rows: Iterable[Provider]) -> str:
     if seller in known:
         advice = f"; did you mean {seller}/{name}?"
     else:
-        advice = or_nearest(first, known).replace("?", f"/{rest}?" if rest else "?")
+        advice = or_nearest(first, known).replace("?", f"/{rest}?" if rest else "?") or "."
     return (
         f"No model {name!r}: a model is named provider/model{advice} "
         f"Providers: {', '.join(known)}, local. Any other endpoint: --base-url URL --model NAME."

@@ -8,6 +8,8 @@ from urllib.parse import urlsplit
 from coder.models.provider import Provider
 
 LARGEST_LIST = 1 << 20
+_SILENT = (OSError, TimeoutError, EOFError, asyncio.LimitOverrunError)
+_UNREADABLE = (ValueError, LookupError, TypeError, RecursionError)
 
 
 async def first_that_answers(
@@ -30,7 +32,7 @@ async def listed_models(url: str, *, timeout_s: float) -> list[str]:
             body = await _get(parts.hostname or "", parts.port or 80, f"{parts.path.rstrip('/')}/models")
             rows = json.loads(body)["data"]
             return [row["id"] for row in rows if isinstance(row["id"], str)]
-    except (OSError, TimeoutError, ValueError, LookupError, TypeError):
+    except (*_SILENT, *_UNREADABLE):
         # Whatever listens there, it is not an endpoint that we can use.
         return []
 

@@ -7,7 +7,9 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from coder.errors import UsageError
+from coder.models.address import is_address
 from coder.models.caching import Caching
+from coder.models.endpoint import without_credentials
 
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
@@ -47,6 +49,8 @@ def address(provider: Provider, environ: Mapping[str, str]) -> str:
     """
     own = environ.get(provider.url_variable or "", "").strip()
     if own:
+        if not is_address(own):
+            raise UsageError(f"The value of {provider.url_variable} is no base URL, such as {provider.url}.")
         return own
 
     def value(match: re.Match[str]) -> str:
@@ -61,7 +65,12 @@ def address(provider: Provider, environ: Mapping[str, str]) -> str:
             raise UsageError(f"The value of {match[1]} can be no part of the address of {provider.name}.")
         return text.rstrip("/")
 
-    return _VARIABLE.sub(value, provider.url)
+    url = _VARIABLE.sub(value, provider.url)
+    if not is_address(url):
+        raise UsageError(
+            f"{provider.name} has no address that can be called: {without_credentials(url) or provider.url}"
+        )
+    return url
 
 
 def address_variables(url: str) -> tuple[str, ...]:

@@ -149,3 +149,10 @@ def test_words_before_the_last_blank_are_given_at_once() -> None:
 def _streamed(redactor: Redactor, chunks: list[str]) -> str:
     stream = redactor.stream()
     return "".join([*map(stream.feed, chunks), stream.finish()])
+
+
+@pytest.mark.parametrize("variable", ["ACME_PAT", "ACME_API_KEY", "ACME_TOKENS"])
+def test_variables_that_are_called_as_keys_are_have_their_values_taken_out(variable: str) -> None:
+    redactor = Redactor.from_environment({variable: "value-0123", "PATH": "/usr/bin", "COMPAT": "value-4567"})
+
+    assert redactor.redact("value-0123 /usr/bin value-4567") == f"{REPLACEMENT} /usr/bin value-4567"

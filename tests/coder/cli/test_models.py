@@ -162,3 +162,37 @@ def test_the_doctor_knows_the_users_aliases_and_prices(console: Console) -> None
 
     assert "the price of 10.0.0.5:8000/toy is unknown" in unpriced.out
     assert "10.0.0.5:8000/toy answers as your configuration says" in priced.out
+
+
+def test_names_of_a_catalogue_move_no_cursor_and_an_address_in_it_that_is_none_is_passed_over(
+    console: Console, tmp_path: Path
+) -> None:
+    source = tmp_path / "source.json"
+    model = {"cost": {"input": 1, "output": 1}, "limit": {"context": 1000}}
+    rows = {
+        "acme": provider(models={"\x1b]0;title\x07big\nacme/second": model}),
+        "bad": provider(api="https://[x"),
+    }
+    source.write_bytes(document(**rows))
+    console.run("models", "update", "--from", str(source))
+
+    done = console.run("models", "big")
+
+    assert done.code == 0, done.err
+    assert "\x1b" not in done.out
+    assert done.out.count("\n") == 1
+
+
+def test_a_key_in_a_place_that_takes_none_is_not_repeated(console: Console) -> None:
+    folder = console.home / ".config" / "coder"
+    folder.mkdir(parents=True)
+    for line in (
+        'base_url = ["https://me:planted-word@host/v1"]',
+        '[aliases]\nx = ["sk-planted0123456789abc"]',
+    ):
+        (folder / "config.toml").write_text(line)
+
+        done = console.run("models")
+
+        assert done.code == 2
+        assert "planted" not in done.err

@@ -88,8 +88,20 @@ async def test_parts_of_its_address_come_from_the_environment_and_are_no_key(tmp
         provider(api=None),
         provider(api="https://evil.example/v1", env=["OPENAI_API_KEY"]),
         provider(api="https://openai.com.evil.example/v1", env=["ACME_API_KEY", "OPENAI_API_KEY"]),
+        provider(api="https://${OPENAI_API_KEY}.evil.example/v1", env=["ACME_API_KEY"]),
+        provider(api="https://mine.us-east-1.amazonaws.com/v1", env=["AWS_BEARER_TOKEN_BEDROCK"]),
+        provider(api="https://[evil.example/v1"),
     ],
-    ids=["not https", "another protocol", "no address", "another's key", "another's key, well hidden"],
+    ids=[
+        "not https",
+        "another protocol",
+        "no address",
+        "another's key",
+        "another's key, well hidden",
+        "a key as part of a host",
+        "another customer of the same site",
+        "no address that can be read",
+    ],
 )
 async def test_a_provider_that_could_leak_or_never_answer_is_not_called(
     tmp_path: Path, row: dict[str, object]

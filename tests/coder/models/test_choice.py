@@ -9,7 +9,7 @@ from coder.models.names import unknown_name
 from coder.models.opening import open_model
 from coder.models.provider import Provider
 from coder.models.providers import BUILT_IN, found_endpoints, providers
-from tests.faulty_endpoint import faulty_endpoint, hangs, unused_port
+from tests.faulty_endpoint import Reply, faulty_endpoint, hangs, unused_port
 
 KEY = "planted-0123456789-planted"
 HOSTED = (
@@ -126,11 +126,23 @@ async def test_a_base_url_of_a_known_provider_never_gets_another_ones_key() -> N
 
 
 @pytest.mark.parametrize(
-    "url", ["nonsense", "ftp://host/v1", "http://", "127.0.0.1:8000", "file:///etc/passwd"]
+    "url",
+    [
+        *("nonsense", "ftp://host/v1", "http://", "127.0.0.1:8000", "file:///etc/passwd", "http://[host/v1"),
+        *("http://host:port/v1", "http://host:123456/v1", "http://ho st/v1", f"http://{'x' * 64}.example/v1"),
+    ],
 )
 async def test_a_base_url_that_is_none_is_refused(url: str) -> None:
     with pytest.raises(UsageError, match="is not a base URL"):
         await resolve("m", base_url=url, environ={}, table=HOSTED)
+
+
+@pytest.mark.parametrize("url", ["nonsense", "http://[host/v1"])
+async def test_a_variable_that_holds_no_base_url_is_named(url: str) -> None:
+    with pytest.raises(UsageError, match="OPENAI_BASE_URL"):
+        await resolve("openai/x", environ={"OPENAI_API_KEY": KEY, "OPENAI_BASE_URL": url}, table=BUILT_IN)
+    with pytest.raises(UsageError, match=r"azure|AZURE"):
+        await resolve("azure/x", environ={"AZURE_API_KEY": KEY, "AZURE_OPENAI_ENDPOINT": url}, table=BUILT_IN)
 
 
 async def test_a_base_url_without_a_model_asks_for_one() -> None:
@@ -175,6 +187,14 @@ async def test_the_embedded_model_is_found_by_the_name_that_a_log_keeps_of_it() 
 
 async def test_a_server_that_lists_no_model_is_passed_over() -> None:
     with faulty_endpoint(hangs(), models=()) as server:
+        choice = await resolve(None, environ={}, table=ollama(server.port))
+
+    assert choice.endpoint is None
+
+
+@pytest.mark.parametrize("said", [b"", b"x" * 70_000, b"HTTP/1.0 200 OK\r\n\r\n" + b"[" * 200_000])
+async def test_a_server_of_another_kind_on_a_known_port_is_passed_over(said: bytes) -> None:
+    with faulty_endpoint(models=Reply((said,))) as server:
         choice = await resolve(None, environ={}, table=ollama(server.port))
 
     assert choice.endpoint is None

@@ -77,3 +77,18 @@ def test_a_certificate_that_nobody_trusts_is_refused(address: str, monkeypatch: 
 
     with pytest.raises(ModelUnavailable, match="certificate"):
         download(f"{address}/m.gguf", most=1)
+
+
+@pytest.mark.parametrize("tail", ["/none?token=planted-token", "/m.gguf?token=planted-token#sha256=abc"])
+async def test_neither_password_nor_token_of_an_address_is_said(
+    tail: str, address: str, tmp_path: Path
+) -> None:
+    named = address.replace("https://", "https://someone:planted-password@") + tail
+
+    with pytest.raises((UsageError, ModelUnavailable)) as refused:
+        await fetched_weights(named, cache=tmp_path)
+    with pytest.raises(ModelUnavailable) as missing:
+        download(named, most=1)
+
+    assert "planted" not in f"{refused.value} {missing.value}"
+    assert "Not Found" in str(missing.value)
