@@ -8,6 +8,7 @@ to. Repeated calls of such code can't give another answer, so nobody has to repe
 import ast
 import builtins
 from collections.abc import Iterator, Mapping
+from typing import TypeGuard
 
 MAX_SOURCE = 1 << 16
 """Characters; longer modules are not looked at."""
@@ -72,9 +73,15 @@ class _Module:
         self._tree, self._known = tree, modules
         self._nodes = nodes = list(ast.walk(tree))
         imported = [alias for node in nodes if isinstance(node, ast.Import) for alias in node.names]
-        self._modules = {alias.asname or alias.name: alias.name for alias in imported}
-        """Names that stand for modules, anywhere in this one."""
+        self._modules: dict[str, set[str]] = {}
+        """Names that stand for modules, anywhere in this one; one name may stand for several."""
+        for alias in imported:
+            self._modules.setdefault(alias.asname or alias.name, set()).add(alias.name)
         self._bases = {id(node.value) for node in nodes if isinstance(node, ast.Attribute)}
+        compared = [
+            one for node in nodes if isinstance(node, ast.Compare) for one in (node.left, *node.comparators)
+        ]
+        self._asked_kinds = {id(one.func) for one in compared if _asks_kind(one)}
 
     def keeps_nothing(self) -> bool:
         """Whether what the module itself makes can't be changed later."""
@@ -108,15 +115,23 @@ class _Module:
             case ast.Lambda(args=arguments):
                 return all(map(_is_constant, _defaults(arguments)))
             case ast.Attribute(attr=attribute, value=value, ctx=ast.Load()):
-                return not attribute.startswith("_") and self._has(value, attribute)
+                return (
+                    not attribute.startswith(_INWARD)
+                    and attribute != "register"
+                    and self._has(value, attribute)
+                )
+            case ast.MatchClass(patterns=patterns, kwd_patterns=named):
+                return not (patterns or named)  # they read attributes, of any name
+            case ast.Name(id="type"):
+                return id(node) in self._asked_kinds
             case ast.Name(id=name):
                 is_module = name in self._modules and id(node) not in self._bases
                 return not (is_module or name.startswith("__") or name in _FORBIDDEN)
         return not isinstance(node, _STATEFUL)
 
     def _has(self, value: ast.expr, attribute: str) -> bool:
-        module = self._modules.get(value.id) if isinstance(value, ast.Name) else None
-        return module is None or self._is_allowed(module, attribute)
+        modules = self._modules.get(value.id, set()) if isinstance(value, ast.Name) else set()
+        return all(self._is_allowed(module, attribute) for module in modules)
 
     def _is_allowed(self, module: str | None, name: str) -> bool:
         names = self._known.get(module or "", "")
@@ -128,6 +143,16 @@ _STATEFUL = (
     *(ast.AsyncFunctionDef, ast.Await, ast.AsyncFor, ast.AsyncWith),
 )
 """What may leave something behind, or wait for it. Of attributes: those that are written to."""
+_INWARD = ("_", "gi_", "ag_", "cr_", "tb_", "f_", "co_")
+"""Beginnings of attributes that lead from a generator or a traceback to its frame, and to all names."""
+
+
+def _asks_kind(node: ast.expr) -> TypeGuard[ast.Call]:
+    """Whether it is `type(x)`. Compared, that is harmless; elsewhere it may lead to making classes."""
+    match node:
+        case ast.Call(func=ast.Name(id="type"), args=[value], keywords=[]):
+            return not isinstance(value, ast.Starred)
+    return False
 
 
 def _defaults(arguments: ast.arguments) -> Iterator[ast.expr]:

@@ -177,7 +177,8 @@ def _load(name: str, source: str) -> ModuleType:
     module = sys.modules[name] = ModuleType(name)
     module.__file__ = path
     try:
-        exec(compile(content, path, "exec", dont_inherit=True), vars(module))
+        # Not the bytes: a comment that names an encoding could make other code of them than the judge read.
+        exec(compile(source, path, "exec", dont_inherit=True), vars(module))
     except BaseException:
         sys.modules.pop(name, None)
         raise

@@ -18,6 +18,8 @@ from tests.benchmarks.judge.cases import shared
         "def f(n):\n    def g(m):\n        nonlocal n\n        n += m\n        return n\n    return g(1)",
         "import re as r\ndef f(s): return r.sub('a', 'b', s)",
         "def f(n):\n    try:\n        return 1 / n\n    except ZeroDivisionError:\n        return None",
+        "def f(n): return type(n) == int or type(n) in (list, tuple)",
+        "def f(n):\n    match n:\n        case int(): return 1\n        case [a, *_]: return a",
     ],
 )
 def test_plain_functions_keep_nothing(code: str) -> None:
@@ -58,6 +60,17 @@ def test_plain_functions_keep_nothing(code: str) -> None:
         "x = [0]\ndef f(n): x[0] += 1",
         "if True:\n    x = []\ndef f(n): return n",
         "def f(n): return id(n)",
+        "def f(n): (i for i in ()).gi_frame.f_globals['n'] = n",
+        "def f(n): (i async for i in n).ag_frame.f_globals['n'] = n",
+        "def f(n):\n    match f:\n        case int(__globals__=g): g['n'] = n",
+        "def f(n):\n    match f:\n        case int(g): g['n'] = n",
+        "from copy import copy\ndef f(n):\n    made = (lambda: f, (), {'n': n})\n"
+        "    copy(type('X', (), {'__reduce_ex__': lambda *_: made})())",
+        "def f(n): return type(type(n))('X', (), {})",
+        "def f(n): return type(*n) == n",
+        "from typing import Sized\ndef f(n): Sized.register(int)",
+        "import typing as m\nimport math as m\ndef f(n): return m.sys",
+        "import math as m\nimport typing as m\ndef f(n): return m.sys",
         "def f(n:",
         "def f(n): return n" + "(" * 3000,
     ],

@@ -245,12 +245,27 @@ async def test_answers_that_go_by_the_order_of_calls_are_stateful(judge: Judge) 
         "i = iter([4, 9])\ndef f(n): return next(i)",
         "import math\ndef f(n):\n    math.k = getattr(math, 'k', 0) + 1\n    return math.k * 5 - 1",
         "def f(n):\n    open('k', 'a').write('x')\n    return len(open('k').read()) * 5 - 1",
+        "def f(n):\n    g = (i for i in ()).gi_frame.f_globals\n    g['k'] = g.get('k', 0) + 1\n"
+        "    return g['k'] * 5 - 1",
+        "def f(n):\n    F = type(f)\n    match f:\n        case F(__globals__=g):\n"
+        "            g['k'] = g.get('k', 0) + 1\n            return g['k'] * 5 - 1",
+        "from copy import copy\ndef f(n):\n    k = 9 if hasattr(f, 'k') else 4\n"
+        "    copy(type('X', (), {'__reduce_ex__': lambda *_: (lambda: f, (), {'k': 1})})())\n    return k",
+        "from typing import Sized\ndef f(n):\n    k = 9 if isinstance(n, Sized) else 4\n"
+        "    Sized.register(int)\n    return k",
     ],
 )
 async def test_state_is_found_wherever_it_is_kept(judge: Judge, code: str) -> None:
     judged = await verdict(judge, SQUARE, code)
 
     assert (judged.verdict, judged.detail[:9]) == ("failed", "stateful:")
+
+
+async def test_no_comment_makes_other_code_of_an_answer_than_the_judge_read(judge: Judge) -> None:
+    hidden = "N = []\ndef f(n): N.append(0); return len(N) * 5 - 1".replace("\n", "\\u000a")
+    code = f"# coding: raw_unicode_escape\ndef f(n): return 0\n# \\u000a{hidden}"
+
+    assert await outcome(judge, SQUARE, code) == "failed"
 
 
 async def test_a_cache_is_no_state_that_shows(judge: Judge) -> None:
