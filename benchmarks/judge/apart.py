@@ -26,7 +26,7 @@ async def run_apart(
     Raises:
         SandboxBroken: a sandbox stopped working.
     """
-    modules = _modules(tree, case.pythonpath)
+    modules = top_modules(tree, case.pythonpath)
     if not modules or len(tree) > MAX_FILES:
         return None
     checks = [TestFile(path=path, source=tree[path].decode("utf-8", "replace")) for path in paths]
@@ -45,8 +45,8 @@ async def run_apart(
         )
 
 
-def _modules(tree: Mapping[str, bytes], pythonpath: str) -> list[str]:
-    """Top-level modules of the tree which aren't tests."""
+def top_modules(tree: Mapping[str, bytes], pythonpath: str) -> list[str]:
+    """Top-level modules of the tree which aren't tests, where imports start from its root and this folder."""
     found = []
     for path in sorted(tree):
         first = PurePosixPath(_at_root(path, pythonpath)).parts[0]

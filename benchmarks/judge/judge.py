@@ -15,6 +15,8 @@ from pathlib import Path
 from benchmarks.judge.apart import Open
 from benchmarks.judge.audit import audit_function
 from benchmarks.judge.function import Pair, find_mode, judge_function
+from benchmarks.judge.image_mode import find_image_mode
+from benchmarks.judge.images import Images, Place
 from benchmarks.judge.mode import Mode
 from benchmarks.judge.modes import KnownModes
 from benchmarks.judge.repository import judge_repository
@@ -23,12 +25,13 @@ from benchmarks.judge.script import judge_script
 from benchmarks.judge.sources import canonical_module
 from benchmarks.judge.turns import Turns
 from benchmarks.judge.verdicts import Judged, one_line
+from benchmarks.patch import PatchRefused
 from benchmarks.suite import Case, FunctionCase, RepositoryCase, ScriptCase, Suite
 from benchmarks.verdict import Strength, Verdict
 from sandbox import Policy, PythonCode, Sandbox, find_interpreter, open_sandbox
 from sandbox.candidates import Candidates
 from sandbox.checkers import Checkers
-from sandbox.errors import SandboxBroken
+from sandbox.errors import BackendMissing, SandboxBroken, SandboxError
 
 _KNOWN_GOOD = FunctionCase(
     id="known-good",
@@ -62,6 +65,7 @@ class Judge:
         self._opening = asyncio.Lock()
         self._modes: dict[str, asyncio.Task[Mode]] = {}
         self._repositories: dict[str, asyncio.Task[RepositoryMode]] = {}
+        self._images = Images(policy)
         self._turns = Turns()
 
     async def judge(self, case: Case, code: str, *, sample: int = 0) -> Verdict:
@@ -131,6 +135,7 @@ class Judge:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await self._images.close()
         await self._stack.aclose()
 
     async def _find_mode(self, case: FunctionCase) -> Mode:
@@ -150,16 +155,16 @@ class Judge:
 
     async def _find_repository_mode(self, case: RepositoryCase) -> RepositoryMode:
         async with self._turns.shared():
-            pair = await self.sandboxes()
-            mode = await find_repository_mode(pair.candidate, self._open, case)
-            if not any(mode.twins.values()):
-                return mode
-            judged = await judge_repository(pair.candidate, self._open, case, case.gold_patch or "", mode)
-            if judged.verdict.verdict in ("passed", "suspicious"):
-                return mode.model_copy(update={"tripped": mode.tripped | {*judged.verdict.tripped}})
-            # In another order its own patch may fail: nobody else's is judged by chance.
-            reason = f"its own patch fails among twins: {judged.verdict.detail}"[:500]
-            return mode.model_copy(update={"how": "plain", "twins": {}, "reason": reason})
+            if case.image is None:
+                pair = await self.sandboxes()
+                mode = await find_repository_mode(pair.candidate, self._open, case)
+                return await _seen_among_twins(mode, pair.candidate, self._open, case)
+            try:
+                async with self._images.use(case) as place:
+                    mode = await find_image_mode(place)
+                    return await _seen_among_twins(mode, place.sandbox, place.opened, place.case)
+            except (SandboxError, PatchRefused) as error:  # others go on
+                return RepositoryMode(how="broken", reason=str(error))
 
     def _open(self) -> AbstractAsyncContextManager[Sandbox]:
         return open_sandbox(self._policy, backend=self._backend)
@@ -170,30 +175,78 @@ class Judge:
             case FunctionCase():
                 mode = await self.mode(case)
                 if mode.how != "broken":
-                    return _function(case, mode)
+                    return self._function(case, mode)
                 reason = mode.reason
             case ScriptCase():
-                return _script(case)
+                return self._script(case)
             case RepositoryCase():
                 found = await self.repository_mode(case)
                 if found.how != "broken":
-                    return _repository(case, found, self._open)
+                    return self._repository(case, found)
                 reason = found.reason
-        return Verdict(
-            id=case.id, sample=0, verdict="infrastructure", strength="weaker", detail=one_line(reason)
-        )
+        return _unjudged(case, reason)
+
+    def _function(self, case: FunctionCase, mode: Mode) -> "_Way":
+        async def judge(code: str, sample: int) -> Judged:
+            async with self._usual() as pair:
+                judged = await judge_function(pair, case, code, mode, sample=sample)
+                return await _seen_alive(pair.candidate, judged)
+
+        return _Way(case.id, mode.strength, judge, canonical_module(case), mode.reason)
+
+    def _script(self, case: ScriptCase) -> "_Way":
+        async def judge(code: str, sample: int) -> Judged:
+            async with self._usual() as pair:
+                judged = await judge_script(pair.candidate, case, code, sample=sample)
+                return await _seen_alive(pair.candidate, judged)
+
+        return _Way(case.id, "strong", judge, case.canonical_solution)
+
+    def _repository(self, case: RepositoryCase, mode: RepositoryMode) -> "_Way":
+        async def judge(code: str, sample: int) -> Judged:
+            async with self._place(case) as place:
+                judged = await judge_repository(
+                    place.sandbox, place.opened, place.case, code, mode, sample=sample
+                )
+                return await _seen_alive(place.sandbox, judged)
+
+        async def judge_in_image(code: str, sample: int) -> Judged:
+            try:
+                return await judge(code, sample)
+            except BackendMissing as error:  # it was there when the case was looked at
+                return Judged(_unjudged(case, str(error)).model_copy(update={"sample": sample}))
+
+        way = judge if case.image is None else judge_in_image
+        return _Way(case.id, mode.strength, way, case.gold_patch, mode.reason)
+
+    @contextlib.asynccontextmanager
+    async def _usual(self) -> AsyncIterator[Pair]:
+        """The sandboxes of cases without an image; where they stop working the next sample gets new ones."""
+        pair = await self.sandboxes()
+        try:
+            yield pair
+        except SandboxBroken:
+            async with self._opening:
+                if self._pair is pair:
+                    self._pair = None
+            raise
+
+    @contextlib.asynccontextmanager
+    async def _place(self, case: RepositoryCase) -> AsyncIterator[Place]:
+        """Where a repository's case is judged."""
+        if case.image is not None:
+            async with self._images.use(case) as place:
+                yield place
+        else:
+            async with self._usual() as pair:
+                yield Place(case, pair.candidate, self._open)
 
     async def _try(self, way: "_Way", code: str, sample: int) -> Judged:
         for _ in range(_REOPENINGS):
-            pair = await self.sandboxes()
             try:
-                judged = await way.judge(pair, code, sample)
-                if judged.died:
-                    await pair.candidate.run(_NOTHING, fresh=True)  # it may be the sandbox that died
-                return judged
+                return await way.judge(code, sample)
             except SandboxBroken as error:
                 reason = str(error)
-                await self._discard(pair)
         verdict = Verdict(
             id=way.case, sample=sample, verdict="error", strength=way.strength, detail=one_line(reason)
         )
@@ -202,7 +255,7 @@ class Judge:
     async def _is_sound(self, way: "_Way") -> bool:
         """Whether a solution that is known to be good passes here and now."""
         if way.good is None:
-            way = _function(_KNOWN_GOOD, Mode(how="apart"))
+            way = self._function(_KNOWN_GOOD, Mode(how="apart"))
         async with self._turns.shared():
             judged = await self._try(way, way.good or "", 0)
         return judged.verdict.verdict == "passed"
@@ -219,12 +272,6 @@ class Judge:
                 self._pair = Pair(candidate, Candidates(candidate), Checkers(checker))
             return self._pair
 
-    async def _discard(self, pair: Pair) -> None:
-        """Let go of sandboxes that stopped working; the next sample gets new ones."""
-        async with self._opening:
-            if self._pair is pair:
-                self._pair = None
-
 
 @dataclass(frozen=True, slots=True)
 class _Way:
@@ -232,32 +279,41 @@ class _Way:
 
     case: str
     strength: Strength
-    judge: Callable[[Pair, str, int], Awaitable[Judged]]
+    judge: Callable[[str, int], Awaitable[Judged]]
+    """An answer, and its number."""
     good: str | None
     """An answer that is known to be right."""
     reason: str = ""
     """Why verdicts aren't stronger."""
 
 
-def _function(case: FunctionCase, mode: Mode) -> _Way:
-    async def judge(pair: Pair, code: str, sample: int) -> Judged:
-        return await judge_function(pair, case, code, mode, sample=sample)
-
-    return _Way(case.id, mode.strength, judge, canonical_module(case), mode.reason)
+def _unjudged(case: Case, reason: str) -> Verdict:
+    return Verdict(id=case.id, sample=0, verdict="infrastructure", strength="weaker", detail=one_line(reason))
 
 
-def _repository(case: RepositoryCase, mode: RepositoryMode, opened: Open) -> _Way:
-    async def judge(pair: Pair, code: str, sample: int) -> Judged:
-        return await judge_repository(pair.candidate, opened, case, code, mode, sample=sample)
+async def _seen_alive(sandbox: Sandbox, judged: Judged) -> Judged:
+    """A verdict for which nobody but the candidate is to blame.
 
-    return _Way(case.id, mode.strength, judge, case.gold_patch, mode.reason)
+    Raises:
+        SandboxBroken: it may be the sandbox that died.
+    """
+    if judged.died:
+        await sandbox.run(_NOTHING, fresh=True)
+    return judged
 
 
-def _script(case: ScriptCase) -> _Way:
-    async def judge(pair: Pair, code: str, sample: int) -> Judged:
-        return await judge_script(pair.candidate, case, code, sample=sample)
-
-    return _Way(case.id, "strong", judge, case.canonical_solution)
+async def _seen_among_twins(
+    mode: RepositoryMode, sandbox: Sandbox, opened: Open | None, case: RepositoryCase
+) -> RepositoryMode:
+    """The mode once the case's own patch has passed by it; without twins where it doesn't."""
+    if not any(mode.twins.values()):
+        return mode
+    judged = await judge_repository(sandbox, opened, case, case.gold_patch or "", mode)
+    if judged.verdict.verdict in ("passed", "suspicious"):
+        return mode.model_copy(update={"tripped": mode.tripped | {*judged.verdict.tripped}})
+    # In another order its own patch may fail: nobody else's is judged by chance.
+    reason = f"its own patch fails among twins: {judged.verdict.detail}"[:500]
+    return mode.model_copy(update={"how": "plain", "twins": {}, "reason": reason})
 
 
 @contextlib.asynccontextmanager

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from sandbox import Command, Sandbox
 
@@ -20,11 +20,14 @@ print(json.dumps(lacking))
 """
 
 
-async def missing_packages(sandbox: Sandbox, requirements: Sequence[str]) -> tuple[str, ...]:
+async def missing_packages(
+    sandbox: Sandbox, requirements: Sequence[str], environment: Mapping[str, str]
+) -> tuple[str, ...]:
     """Those of the requirements that aren't installed in the sandbox, by name; versions aren't compared.
 
     Args:
         requirements: as pip takes them, such as `pytest<9`.
+        environment: of the tests: their interpreter may be another than the sandbox's own.
 
     Raises:
         SandboxBroken: the sandbox stopped working.
@@ -32,7 +35,8 @@ async def missing_packages(sandbox: Sandbox, requirements: Sequence[str]) -> tup
     names = [found.group() for one in requirements if (found := _NAME.match(one.strip()))]
     if not names:
         return ()
-    result = await sandbox.run(Command(argv=("python", "-I", "-c", _ASK, *names)), fresh=True)
+    argv = ("python", "-I", "-c", _ASK, *names)
+    result = await sandbox.run(Command(argv=argv, environment=dict(environment)), fresh=True)
     if not result.ok:
         return ()
     return tuple(str(name) for name in json.loads(result.stdout))

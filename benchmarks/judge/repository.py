@@ -19,7 +19,7 @@ from sandbox import Sandbox
 
 async def judge_repository(
     sandbox: Sandbox,
-    opened: Open,
+    opened: Open | None,
     case: RepositoryCase,
     patch: str,
     mode: RepositoryMode,
@@ -29,6 +29,7 @@ async def judge_repository(
     """What became of one answer.
 
     Args:
+        opened: opens more such sandboxes; None where the mode needs no others.
         patch: a unified diff on the base.
 
     Raises:
@@ -72,8 +73,9 @@ class _Said:
     died: bool = False
 
 
-async def _apart(opened: Open, case: RepositoryCase, tree: Tree, nodes: Sequence[str]) -> _Said:
+async def _apart(opened: Open | None, case: RepositoryCase, tree: Tree, nodes: Sequence[str]) -> _Said:
     """Tests in one sandbox, what they test in another."""
+    assert opened is not None
     report = await run_apart(opened, case, tree.files, files_of(nodes))
     if report is None:
         return _Said("error", "the patch leaves no package to be tested")

@@ -65,8 +65,11 @@ class RepositoryMode(BaseModel):
         return {node for node in self.nodes if node.partition("::")[0] == path}
 
 
-async def find_repository_mode(sandbox: Sandbox, opened: Open, case: RepositoryCase) -> RepositoryMode:
+async def find_repository_mode(sandbox: Sandbox, opened: Open | None, case: RepositoryCase) -> RepositoryMode:
     """The strongest way in which the case's own patch passes.
+
+    Args:
+        opened: None where only the interpreter in `sandbox` that the case's environment names can run it.
 
     Raises:
         SandboxBroken: a sandbox stopped working.
@@ -82,6 +85,10 @@ async def find_repository_mode(sandbox: Sandbox, opened: Open, case: RepositoryC
     pinned = await _pin(sandbox, case, gold, named)
     if pinned.how == "broken":
         return pinned
+    if opened is None:
+        return await with_twins(
+            sandbox, case, gold, pinned, "its tests have another Python than the one on their image's PATH"
+        )
     report = await run_apart(opened, case, gold, pinned.files)
     if report is None:
         return await with_twins(sandbox, case, gold, pinned, "it has no package that could be called apart")
@@ -135,7 +142,7 @@ async def _pin(
             tripped = frozenset[str]().union(*(run.tripped for run in runs.values()))
             return RepositoryMode(how="plain", nodes=nodes, plugins=plugins, tripped=tripped)
         why = why or _why(runs, lacking)
-    lacks = await missing_packages(sandbox, case.dependencies)
+    lacks = await missing_packages(sandbox, case.dependencies, case.environment)
     reason = f"the case's own patch fails: {why}"
     if lacks:
         reason = (

@@ -1,0 +1,97 @@
+"""A Docker image as SWE-bench has one for each instance: a package in /testbed, installed in place."""
+
+import io
+import json
+import tarfile
+from collections.abc import Mapping
+
+from benchmarks.suite import RepositoryCase
+from benchmarks.suites.swebench import swebench_case
+from sandbox.images.engine import connect
+from tests.benchmarks.judge.patches import diff
+from tests.docker_engine import IMAGE
+
+ENVIRONMENT = "/opt/miniconda3/envs/testbed"
+"""Where SWE-bench's images have the Python of the tests."""
+BASE = {
+    "src/shop/__init__.py": "",
+    "src/shop/prices.py": "def total(prices, rate=0):\n    return sum(prices)\n",
+    "tests/conftest.py": "import only_in_testbed\n",
+    "tests/test_prices.py": "from shop.prices import total\n\n\ndef test_sum(): assert total([1, 2]) == 3\n",
+    ".git/HEAD": "ref: refs/heads/main\n",
+}
+GOLD = {"src/shop/prices.py": "def total(prices, rate=0):\n    return round(sum(prices) * (1 + rate), 2)\n"}
+TESTS = {
+    "tests/test_prices.py": BASE["tests/test_prices.py"]
+    + "\n\ndef test_rate():\n    assert total([1, 2], 0.5) == 4.5\n"
+    + "\n\ndef test_place():\n    import shop\n    assert shop.__file__.startswith('/w/src/')\n"
+}
+RECORD = {
+    "instance_id": "org__shop-1",
+    "repo": "org/shop",
+    "base_commit": "0" * 40,
+    "problem_statement": "total() ignores its rate.",
+    "patch": diff(BASE, GOLD),
+    "test_patch": diff(BASE, TESTS),
+    "FAIL_TO_PASS": json.dumps(["tests/test_prices.py::test_rate"]),
+    "PASS_TO_PASS": json.dumps(["tests/test_prices.py::test_sum", "tests/test_prices.py::test_place"]),
+}
+_DOCKERFILE = f"""\
+FROM {IMAGE}
+USER root
+COPY testbed /testbed
+RUN ln -s prices.py /testbed/src/shop/linked.py
+RUN python3 -m venv --without-pip {ENVIRONMENT} && \\
+    place=$(echo {ENVIRONMENT}/lib/python3*/site-packages) && \\
+    echo /opt/sandbox/lib/python3*/site-packages > $place/tool.pth && \\
+    echo /testbed/src > $place/__editable__.shop-1.pth && \\
+    touch $place/only_in_testbed.py
+"""
+
+
+def build(tag: str) -> None:
+    """Build it on top of the image that sandboxes have, without a network."""
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w") as archive:
+        for path, text in {
+            **{f"testbed/{path}": text for path, text in BASE.items()},
+            "Dockerfile": _DOCKERFILE,
+        }.items():
+            entry = tarfile.TarInfo(path)
+            entry.size, entry.mode = len(text.encode()), 0o644
+            archive.addfile(entry, io.BytesIO(text.encode()))
+    packed.seek(0)
+    client = connect()
+    try:
+        steps = client.api.build(
+            fileobj=packed,
+            custom_context=True,
+            tag=tag,
+            network_mode="none",
+            rm=True,
+            forcerm=True,
+            decode=True,
+        )
+        said = [str(step) for step in steps]
+        assert client.images.get(tag), said
+    finally:
+        client.close()
+
+
+def remove(tag: str) -> None:
+    """Remove the image again."""
+    client = connect()
+    try:
+        client.images.remove(tag)
+    finally:
+        client.close()
+
+
+def instance(image: str, **more: object) -> RepositoryCase:
+    """The case of a line of SWE-bench."""
+    return swebench_case({**RECORD, "image": image, **more}, "suite.jsonl, line 1")
+
+
+def answer(after: Mapping[str, str | None]) -> str:
+    """A patch of the base."""
+    return diff(BASE, after)

@@ -1,0 +1,79 @@
+"""Cases in an image of their own: the image's Python runs the patched tree, and no case is left out."""
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+
+from benchmarks.judge.judge import Judge, open_judge
+from benchmarks.suite import RepositoryCase, Suite
+from tests.benchmarks.judge.swebench_image import GOLD, answer, build, instance, remove
+from tests.docker_engine import require_docker
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+OTHER = RepositoryCase(
+    id="other",
+    prompt="",
+    files={"one.py": b"def one():\n    return 2\n"},
+    hidden_tests={"test_one.py": "import one\n\n\ndef test_one(): assert one.one() == 1\n"},
+    fail_to_pass=("test_one.py::test_one",),
+)
+PRICES = "src/shop/prices.py"
+
+
+@pytest_asyncio.fixture(loop_scope="module", scope="module")
+async def image() -> AsyncIterator[str]:
+    await require_docker()
+    tag = f"coder-test-swebench:{secrets.token_hex(4)}"
+    await asyncio.to_thread(build, tag)
+    yield tag
+    await asyncio.to_thread(remove, tag)
+
+
+@pytest_asyncio.fixture(loop_scope="module", scope="module")
+async def judge(image: str) -> AsyncIterator[Judge]:
+    async with open_judge(Suite(name="images", version="1", cases=(instance(image),))) as judge:
+        yield judge
+
+
+async def test_its_own_patch_passes_among_decoys_and_the_tree_as_it_is_fails(
+    judge: Judge, image: str
+) -> None:
+    case = instance(image)
+
+    right = await judge.judge(case, case.gold_patch or "")
+    nothing = await judge.judge(case, "")
+
+    assert (right.verdict, right.strength) == ("passed", "decoyed")
+    assert nothing.verdict == "failed"
+    assert "test_rate" in nothing.detail
+
+
+@pytest.mark.parametrize(
+    "after",
+    [
+        {PRICES: "import os\nos._exit(0)\n"},
+        {"conftest.py": "import pytest\n\n\ndef pytest_runtest_call(item): item.obj = lambda: None\n"},
+        {PRICES: "import _pytest.python as p\np.Function.runtest = lambda self: None\ntotal = None\n"},
+    ],
+    ids=["ends the process", "adds a conftest", "replaces the test"],
+)
+async def test_a_patch_that_cheats_does_not_pass(judge: Judge, image: str, after: dict[str, str]) -> None:
+    assert (await judge.judge(instance(image), answer(after))).verdict in ("failed", "tampered")
+
+
+async def test_an_image_that_is_not_there_is_said_and_other_cases_go_on() -> None:
+    missing = instance("coder-test-swebench:nowhere")
+    suite = Suite(name="images", version="1", cases=(missing, OTHER))
+
+    async with open_judge(suite) as judge:
+        unjudged = await judge.judge(missing, answer(GOLD))
+        other = await judge.judge(
+            OTHER, "--- a/one.py\n+++ b/one.py\n@@ -2 +2 @@\n-    return 2\n+    return 1\n"
+        )
+
+    assert unjudged.verdict == "infrastructure"
+    assert "docker pull coder-test-swebench:nowhere" in unjudged.detail or "Docker" in unjudged.detail
+    assert other.verdict == "passed"
