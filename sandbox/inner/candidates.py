@@ -8,6 +8,7 @@ hears that this process must not be used again.
 
 from __future__ import annotations
 
+import fcntl
 import gc
 import json
 import os
@@ -37,6 +38,10 @@ if TYPE_CHECKING:
 
 _EMPTY = (".", "/tmp", "/dev/shm")
 _WRITABLE = (*_EMPTY, "/dev", "/dev/pts", "/dev/pts/ptmx")
+_SHARED = (1, 2)
+"""What all candidates write to, by one description with the same state for all of them."""
+_STATES = (fcntl.F_GETFL, fcntl.F_GETOWN, 11, 1032)
+"""Flags, whom to tell, by which signal (F_GETSIG), and how much fits (F_GETPIPE_SZ)."""
 _GRAIN_S = 0.02
 """Of the times that a kernel gives to files, at most."""
 _PATIENCE_S, _AGAIN_S = 0.1, 0.001
@@ -56,7 +61,7 @@ def main(channel: Channel, arguments: Mapping[str, Any]) -> None:
         channel.send(encode(("ready", False)))
         return
     _close_what_lasts(without)
-    untouched = _settled_marks()
+    untouched, states = _settled_marks(), _states()
     forget_server()
     sys.path.insert(0, os.getcwd())
     gc.collect()
@@ -74,7 +79,7 @@ def main(channel: Channel, arguments: Mapping[str, Any]) -> None:
             line.close()
             continue
         ending = _end(candidate, hung_up=word == HUNG_UP, end_the_rest="leftovers" not in without)
-        clean = "traces" in without or _marks() == untouched
+        clean = "traces" in without or (_marks() == untouched and _states() == states)
         channel.send(encode(("over", *ending, clean)))
 
 
@@ -105,11 +110,17 @@ def _marks() -> list[int]:
     return marks
 
 
+def _states() -> list[int]:
+    """What a candidate can set of the descriptions that it shares with the next one."""
+    return [fcntl.fcntl(fd, state) for fd in _SHARED for state in _STATES]
+
+
 def _become(line: Channel) -> NoReturn:
     """As a clone: read the job, load what it says, answer requests."""
     code = 1
     try:
-        close_all_but(0, 1, 2, line.fileno())
+        close_all_but(*_SHARED, line.fileno())
+        os.open(os.devnull, os.O_RDONLY)  # as 0, its own: the next one isn't to find a lock on it, or a flag
         os.setsid()
         checked(prctl(PR_SET_DUMPABLE, 1), "be as other programs are")
         preload.reseed()

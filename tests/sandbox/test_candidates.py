@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import signal
 import sys
 from collections.abc import AsyncIterator
@@ -100,6 +101,35 @@ async def test_without_that_look_a_file_would_be_found(box: Sandbox) -> None:
         second = await load(candidates, LOOK)
 
     assert second.stdout == "True\n"
+
+
+SHARED = {
+    "what it writes to doesn't wait": ("os.set_blocking(1, False)", "not os.get_blocking(1)"),
+    "a flag of its input": ("fcntl.fcntl(0, fcntl.F_SETFL, os.O_APPEND)", "fcntl.fcntl(0, 3) & os.O_APPEND"),
+    "a lock on its input": ("fcntl.flock(0, fcntl.LOCK_EX)", "is_locked('/dev/null')"),
+    "whom its output tells": ("fcntl.fcntl(2, fcntl.F_SETOWN, 2)", "fcntl.fcntl(2, fcntl.F_GETOWN)"),
+    "how much its output holds": ("fcntl.fcntl(1, 1031, 1 << 17)", "fcntl.fcntl(1, 1032) == 1 << 17"),
+}
+LOCKED = """
+import fcntl, os
+def is_locked(path):
+    try:
+        fcntl.flock(open(path), fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+"""
+
+
+@pytest.mark.parametrize("what", SHARED)
+async def test_what_a_candidate_sets_of_its_descriptors_no_other_one_finds(box: Sandbox, what: str) -> None:
+    act, found = SHARED[what]
+
+    async with open_candidates(box) as candidates:
+        first = await load(candidates, f"{LOCKED}\n{act}\nprint(bool({found}))")
+        second = await load(candidates, f"{LOCKED}\nprint(bool({found}))")
+
+    assert first.stdout == "True\n"
+    assert second.stdout == "False\n"
 
 
 LEAVE = """
@@ -204,7 +234,7 @@ async def test_a_candidate_spoils_nothing_for_the_next(box: Sandbox, attack: str
         told = "import os, resource\nprint(os.getpriority(0, 2), resource.getrlimit(0)[0])"
         after = await load(candidates, told)
 
-    assert after.stdout == "0 3\n"
+    assert after.stdout == f"{os.getpriority(os.PRIO_PROCESS, 0)} 3\n"
 
 
 async def test_each_candidate_has_its_own_time_output_and_end(box: Sandbox) -> None:
