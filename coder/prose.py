@@ -7,6 +7,7 @@ is in doubt is left out, since an example that was read wrongly would refuse rig
 import ast
 import re
 from collections.abc import Iterator, Sequence
+from itertools import islice
 
 from coder.names import parse_source
 
@@ -18,31 +19,36 @@ _COMPLAINS = re.compile(
 """A text that says what code does wrongly states no examples that can be told apart from its complaints."""
 _LONGEST = 2000
 """Characters of one call, or of one value."""
+_MOST = 500
+"""Places of a prompt that are looked at."""
+_S, _B = r"\s{0,20}", r"\s{1,20}"  # blanks: bounded, since a prompt may hold any number of them
 _ARROW = r"(?:={1,2}>|-{1,2}>|→|➞|➔|➜|⇒|↦|⟶|⟹)"
-_VERB = (
-    r"(?:(?:it|this|that|which|you|we|and|then|the\s+(?:function|answer|output|result|value))\s+)?"
-    r"(?:(?:should|must|will|would|can|has\s+to|ought\s+to)\s+)?"
-    r"(?:be|is|are|returns?|gives?|yields?|produces?|outputs?|prints?|equals?|becomes|evaluates?\s+to|results?\s+in)"
-    r"(?:\s+the\s+(?:string|list|number|value|tuple|integer|boolean))?"
+_WHO = rf"(?:(?:it|this|that|which|you|we|and|then|the{_B}(?:function|answer|output|result|value)){_B})?"
+_MUST = rf"(?:(?:should|must|will|would|can|has{_B}to|ought{_B}to){_B})?"
+_GIVE = (
+    r"(?:be|is|are|returns?|gives?|yields?|produces?|outputs?|prints?|equals?|becomes"
+    rf"|evaluates?{_B}to|results?{_B}in)"
 )
+_KIND = rf"(?:{_B}the{_B}(?:string|list|number|value|tuple|integer|boolean))?"
+_VERB = rf"{_WHO}{_MUST}{_GIVE}{_KIND}\b"
+_OUT = rf"(?:(?:the{_B})?(?:expected{_B})?(?:output|result|answer|function){_S})?"
+_MARKS = r"[`*]{0,2}"
 _GIVES = re.compile(
-    rf"[`*]{{0,2}}\s*[,;]?\s*(?:(?:#|//)\s*)?(?:{_ARROW}|={{1,3}}|:|{_VERB}\b)\s*:?\s*[`*]{{0,2}}\s*", re.I
+    rf"{_MARKS}{_S}[,;]?{_S}(?:(?:\#|//){_S})?(?:{_ARROW}|={{1,3}}|:|{_VERB}){_S}:?{_S}{_MARKS}{_S}", re.I
 )
 _GIVES_BARE = re.compile(
-    rf"[`*]{{0,2}}\s*[,;.]?\s*(?:{_ARROW}|(?:then\s+)?(?:(?:the\s+)?(?:expected\s+)?(?:output|result|answer|function)\s*)?"
-    rf"(?:{_VERB})\b)\s*:?\s*[`*]{{0,2}}\s*",
-    re.I,
+    rf"{_MARKS}{_S}[,;.]?{_S}(?:{_ARROW}|(?:then{_B})?{_OUT}{_VERB}){_S}:?{_S}{_MARKS}{_S}", re.I
 )
-_INPUT = re.compile(r"^[\s*>#-]*(?:(?:sample|example)\s+)?inputs?\s*\d*\s*[:=]\s*", re.I | re.M)
-_OUTPUT = re.compile(
-    r"[`*.]{0,2}\s*,?\s*(?:(?:sample|example|expected)\s+)?outputs?\s*\d*\s*[:=]\s*[`*]{0,2}", re.I
-)
+_WHICH = rf"(?:(?:sample|example|expected){_B})?"
+_INPUT = re.compile(rf"^[ \t*>#-]{{0,20}}{_WHICH}inputs?{_S}\d{{0,3}}{_S}[:=]{_S}", re.I | re.M)
+_OUTPUT = re.compile(rf"[`*.]{{0,2}}{_S},?{_S}{_WHICH}outputs?{_S}\d{{0,3}}{_S}[:=]{_S}{_MARKS}", re.I)
 _FOR = re.compile(
-    r"(?:^[\s*>#-]*(?:\d+[.)]\s+)?|\b(?:for|given|with|if|when)\s+(?:example,?\s+)?(?:the\s+)?(?:input\s+)?)",
+    rf"(?:^[ \t*>#-]{{0,20}}(?:\d{{1,3}}[.)]{_B})?"
+    rf"|\b(?:for|given|with|if|when){_B}(?:example,?{_B})?(?:the{_B})?(?:input{_B})?)",
     re.I | re.M,
 )
-_NAMED = re.compile(r"\s*([A-Za-z_]\w*)\s*=(?!=)\s*")
-_COMMA = re.compile(r"\s*(?:,\s*(?:and\s+)?|\band\s+)")
+_NAMED = re.compile(rf"{_S}([A-Za-z_]\w*){_S}=(?!=){_S}")
+_COMMA = re.compile(rf"{_S}(?:,{_S}(?:and{_B})?|\band{_B})")
 _PLAIN = re.compile(r"[-+]?(?:\d+(?:\.\d+)?(?:[eE][-+]?\d+)?|\.\d+)|True\b|False\b|None\b")
 _ENDS = re.compile(r"[`*'\"]{0,2}\s*(?:$|[.,;:!)](?:\s|$|[)\"'`*])|[)\]]|#|//|\(|\n|[A-Za-z])")
 _OPENING, _CLOSING = "([{", ")]}"
@@ -60,7 +66,7 @@ def stated_examples(prompt: str, names: Sequence[str]) -> Iterator[str]:
 def _calls(text: str, names: Sequence[str]) -> Iterator[tuple[int, str]]:
     """`f(2) => 4`."""
     called = "|".join(map(re.escape, names))
-    for match in re.finditer(rf"(?<![\w.])(?<!def )(?:{called})\s*(?=\()", text):
+    for match in islice(re.finditer(rf"(?<![\w.])(?<!def )(?:{called})\s*(?=\()", text), _MOST):
         end = _balanced(text, match.end())
         gives = _GIVES.match(text, end) if end else None
         value = _value(text, gives.end()) if gives else None
@@ -73,8 +79,10 @@ def _unnamed(text: str, names: Sequence[str]) -> Iterator[tuple[int, str]]:
     """Arguments without the function: "Input: 2 Output: 4", "for x = 2 the output should be 4"."""
     name = names[-1]
     parameters = _parameters(text, name)
-    starts = [(match.end(), _OUTPUT) for match in _INPUT.finditer(text)]
-    starts += [(match.end(), _GIVES_BARE) for match in _FOR.finditer(text)] if parameters else []
+    starts = [(match.end(), _OUTPUT) for match in islice(_INPUT.finditer(text), _MOST)]
+    starts += (
+        [(match.end(), _GIVES_BARE) for match in islice(_FOR.finditer(text), _MOST)] if parameters else []
+    )
     for start, gives in starts:
         arguments, end = _arguments(text, start, parameters)
         match = gives.match(text, end) if arguments else None
@@ -157,7 +165,9 @@ def _is_literal(source: str) -> bool:
 
 def _parameters(text: str, name: str) -> list[str]:
     """The parameters of the function that the prompt begins; empty where it doesn't."""
-    match = re.search(rf"^\s*(def\s+{re.escape(name)}\s*\(.*?\)\s*(?:->[^:\n]+)?:)", text, re.M | re.S)
+    match = re.search(
+        rf"^[ \t]*(def\s+{re.escape(name)}\s*\(.{{0,2000}}?\)\s*(?:->[^:\n]+)?:)", text, re.M | re.S
+    )
     tree = parse_source(match[1] + " pass") if match else None
     function = tree.body[0] if tree else None
     return [one.arg for one in function.args.args] if isinstance(function, ast.FunctionDef) else []

@@ -79,6 +79,15 @@ def test_the_same_example_is_had_once_and_beside_transcripts() -> None:
     assert [example.source.strip() for example in find_examples(prompt)] == ["f(1)", "assert f(2) == 3"]
 
 
+@pytest.mark.parametrize(
+    "much", [" ", "\n", "\t# ", "f(1, 2) ", "for ", "f(", "(", "def f(x", "Input: ", "`"]
+)
+def test_a_very_long_prompt_is_read_in_little_time(much: str) -> None:
+    prompt = HEAD + "f(1, 2) => 3\n" + "f(3, 4) " + much * (100_000 // len(much))
+
+    assert stated(prompt)[:1] == ["assert f(1, 2) == 3"]
+
+
 @given(st.text(alphabet="f(1,'\"[]) =>Input:Output\n`{}\\"))
 def test_no_prompt_breaks_it(text: str) -> None:
     assert all(source.startswith("assert f(") for source in stated(text))
