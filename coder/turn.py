@@ -14,6 +14,7 @@ from coder.journal import Journal
 from coder.models.abilities import Abilities, abilities_of
 from coder.models.cast import SUMMARIZER, HasRoles, playing
 from coder.models.model import Answer, ChatMessage, Form, Model, Retry, Sampling, Switch
+from coder.models.recording import redacted_call
 from coder.models.tokens import input_tokens
 from coder.models.weights import EMBEDDED
 from coder.prompts import prompt
@@ -170,13 +171,10 @@ class Turn:
         body = CallAnswered(
             call=intent.call,
             key=key,
-            model=answer.model,
+            model=self._redactor.redact(answer.model),
             text=self._redactor.redact(answer.text),
             reasoning=self._redactor.redact(answer.reasoning),
-            tool_calls=tuple(
-                call.model_copy(update={"arguments": self._redactor.redact(call.arguments)})
-                for call in answer.tool_calls
-            ),
+            tool_calls=tuple(redacted_call(call, redact=self._redactor.redact) for call in answer.tool_calls),
             finish=answer.finish,
             usage=answer.usage,
             cost_usd=answer.cost_usd,

@@ -5,6 +5,7 @@ from decimal import Decimal
 
 from coder.errors import ModelError
 from coder.models import Answer, ChatMessage, Form, Model, OnRetry, Retry, Sampling, Switch, Usage
+from coder.models.abilities import Abilities, abilities_of
 from coder.models.model import Used
 
 MILLION = Decimal(1_000_000)
@@ -23,6 +24,11 @@ class Priced:
     def name(self) -> str:
         """`provider/model` of the model inside."""
         return self._model.name
+
+    @property
+    def abilities(self) -> Abilities:
+        """Those of the model inside."""
+        return abilities_of(self._model)
 
     async def answer(
         self,

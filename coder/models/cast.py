@@ -14,6 +14,10 @@ SUMMARIZER = "summarizer"
 class HasRoles(Protocol):
     """A model that has others for some roles."""
 
+    @property
+    def roles(self) -> tuple[str, ...]:
+        """Participants that have a model of their own."""
+
     def role(self, participant: str) -> Model | None:
         """The model of a participant; None where it has none of its own."""
 
@@ -41,6 +45,11 @@ class Cast:
 
     async def __aexit__(self, *_: object) -> None:
         await self.close()
+
+    @property
+    def roles(self) -> tuple[str, ...]:
+        """Participants that have a model of their own."""
+        return tuple(self._roles)
 
     def role(self, participant: str) -> Model | None:
         """The model of a participant; None where it has none of its own."""

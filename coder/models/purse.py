@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from decimal import Decimal
 
 from coder.errors import ModelError, PurseEmpty
+from coder.models.abilities import Abilities, abilities_of
 from coder.models.cast import HasRoles
 from coder.models.model import Answer, ChatMessage, Form, Model, OnRetry, Retry, Sampling, Switch
 from coder.models.tokens import input_tokens
@@ -73,10 +74,20 @@ class Pursed:
         """The model's own."""
         return self._model.name
 
+    @property
+    def roles(self) -> tuple[str, ...]:
+        """Participants that have a model of their own."""
+        return self._model.roles if isinstance(self._model, HasRoles) else ()
+
     def role(self, participant: str) -> Model | None:
         """The model of a participant that has its own, paid from the same purse."""
         model = self._model.role(participant) if isinstance(self._model, HasRoles) else None
         return Pursed(model, self._purse) if model is not None else None
+
+    @property
+    def abilities(self) -> Abilities:
+        """The model's own."""
+        return abilities_of(self._model)
 
     def price(self, input_tokens: int, output_tokens: int) -> Decimal | None:
         """The model's own."""

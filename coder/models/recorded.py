@@ -21,13 +21,16 @@ from coder.models.recording import (
     Entry,
     Failure,
     Header,
+    Part,
     Redact,
     Request,
     open_recording,
     read_recording,
     redacted,
+    redacted_call,
 )
 from coder.models.scripted import Scripted
+from coder.models.tokens import input_tokens
 from coder.redact import Redactor
 
 MILLION = 1_000_000
@@ -47,6 +50,7 @@ class Recorder:
         """
         self._model = model
         self._redact = redact or Redactor.from_environment().redact
+        self._role = ""
         self._file = open_recording(path, _header(model))
 
     @property
@@ -54,13 +58,18 @@ class Recorder:
         """The recorded model's own name."""
         return self._model.name
 
+    @property
+    def roles(self) -> tuple[str, ...]:
+        """Participants that have a model of their own."""
+        return self._model.roles if isinstance(self._model, HasRoles) else ()
+
     def role(self, participant: str) -> Model | None:
         """The model of a participant that has its own, recorded into the same file."""
         model = self._model.role(participant) if isinstance(self._model, HasRoles) else None
         if model is None:
             return None
         part = copy(self)
-        part._model = model
+        part._model, part._role = model, participant
         return part
 
     @property
@@ -93,7 +102,13 @@ class Recorder:
             ModelError: the model's own.
             UsageError: the file can't be written any more.
         """
-        request = redacted(messages, sampling, form, redact=self._redact)
+        asked = Entry(
+            request=(request := redacted(messages, sampling, form, redact=self._redact)),
+            key=request.key,
+            reserved_usd=self.price(input_tokens(messages, form), sampling.max_tokens),
+            role=self._role,
+            failure=Failure(kind=ModelError.__name__, message="whoever asked has ended the call"),
+        )
         told: list[Retry | Switch] = []
 
         async def tell(event: Retry | Switch) -> None:
@@ -104,8 +119,7 @@ class Recorder:
                 await on_retry(event)
             except Exception:
                 # A limit of the caller's ends the call here; in a replay it does so at the same event.
-                ended = Failure(kind=ModelError.__name__, message="whoever asked has ended the call")
-                self._write(Entry(key=request.key, request=request, failure=ended, told=tuple(told)))
+                self._write(asked.model_copy(update={"told": tuple(told)}))
                 raise
 
         try:
@@ -116,17 +130,15 @@ class Recorder:
             raise  # whoever sets the key and starts again wants the answers alone
         except ModelError as error:
             failure = Failure(kind=type(error).__name__, message=self._redact(str(error)), lost=error.lost)
-            self._write(Entry(key=request.key, request=request, failure=failure, told=tuple(told)))
+            self._write(asked.model_copy(update={"failure": failure, "told": tuple(told)}))
             raise
-        written = self._redacted(answer)
-        self._write(Entry(key=request.key, request=request, answer=written, told=tuple(told)))
+        ended = {"answer": self._redacted(answer), "failure": None, "told": tuple(told)}
+        self._write(asked.model_copy(update=ended))
         return answer
 
     def _redacted(self, answer: Answer) -> Answer:
-        calls = [
-            call.model_copy(update={"arguments": self._redact(call.arguments)}) for call in answer.tool_calls
-        ]
-        texts = {name: self._redact(getattr(answer, name)) for name in ("text", "reasoning")}
+        calls = [redacted_call(call, redact=self._redact) for call in answer.tool_calls]
+        texts = {name: self._redact(getattr(answer, name)) for name in ("text", "reasoning", "model")}
         return answer.model_copy(update={**texts, "tool_calls": tuple(calls)})
 
     def _write(self, entry: Entry) -> None:
@@ -162,19 +174,37 @@ class Recorded:
         self._entries: dict[str, list[Entry]] = defaultdict(list)
         self._requests: dict[str, Request] = {}
         self._played: dict[str, int] = defaultdict(int)
+        self._reserved: dict[tuple[str, int, int], Decimal] = {}
+        self._role = ""
+        self._spoke: Header | Part = self.header
         for entry in entries:
             self._entries[entry.key].append(entry)
             self._requests[entry.key] = entry.request
+            if entry.reserved_usd is not None:
+                self._reserved[entry.role, *_tokens(entry.request)] = entry.reserved_usd
 
     @property
     def name(self) -> str:
         """The name of the model that was recorded."""
-        return self.header.model
+        return self._spoke.model
+
+    @property
+    def roles(self) -> tuple[str, ...]:
+        """Participants that had a model of their own."""
+        return tuple(self.header.roles)
+
+    def role(self, participant: str) -> Model | None:
+        """Who speaks for a participant that had a model of its own."""
+        if participant not in self.header.roles:
+            return None
+        part = copy(self)
+        part._role, part._spoke = participant, self.header.roles[participant]
+        return part
 
     @property
     def abilities(self) -> Abilities:
         """Those of the model that was recorded."""
-        return Abilities(context=self.header.context, tools=self.header.tools)
+        return Abilities(context=self._spoke.context, tools=self._spoke.tools)
 
     async def __aenter__(self) -> Self:
         return self
@@ -184,7 +214,10 @@ class Recorded:
 
     def price(self, input_tokens: int, output_tokens: int) -> Decimal | None:
         """What the tokens cost when they were recorded; None where that was unknown."""
-        prices = self.header.usd_per_million
+        # No price of a token gives it: of several models the dearest counts, and long prompts cost more.
+        if (reserved := self._reserved.get((self._role, input_tokens, output_tokens))) is not None:
+            return reserved
+        prices = self._spoke.usd_per_million
         if prices is None:
             return None
         return (prices[0] * input_tokens + prices[1] * output_tokens) / MILLION
@@ -238,13 +271,22 @@ def _raised(failure: Failure | None) -> ModelError:
 
 
 def _header(model: Model) -> Header:
-    prices = model.price(MILLION, 0), model.price(0, MILLION)
-    known = None if prices[0] is None or prices[1] is None else (prices[0], prices[1])
+    roles = {name: model.role(name) for name in model.roles} if isinstance(model, HasRoles) else {}
     return Header(
         kind="scripted" if isinstance(model, Scripted) else "recorded",
-        model=model.name,
         date=datetime.now(UTC).isoformat(timespec="seconds"),
-        usd_per_million=known,
-        context=abilities_of(model).context,
-        tools=abilities_of(model).tools,
+        roles={name: _part(other) for name, other in roles.items() if other is not None},
+        **dict(_part(model)),
     )
+
+
+def _part(model: Model) -> Part:
+    prices = model.price(MILLION, 0), model.price(0, MILLION)
+    known = None if prices[0] is None or prices[1] is None else (prices[0], prices[1])
+    able = abilities_of(model)
+    return Part(model=model.name, usd_per_million=known, context=able.context, tools=able.tools)
+
+
+def _tokens(request: Request) -> tuple[int, int]:
+    """What a price is asked for before a call: tokens in and out at most."""
+    return input_tokens(request.messages, request.form), request.sampling.max_tokens

@@ -21,12 +21,23 @@ from pydantic import (
 )
 
 from coder.errors import UsageError
-from coder.models.model import Answer, ChatMessage, Form, Retry, Sampling, Switch, Used
+from coder.models.model import Answer, ChatMessage, Form, Retry, Sampling, Switch, ToolCall, Used
 
 Redact = Callable[[str], str]
 Line = TypeVar("Line", bound=BaseModel)
 
 FORMAT = 1
+
+
+class Part(BaseModel):
+    """A model of its own for one participant."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    model: str
+    usd_per_million: tuple[Decimal, Decimal] | None = None
+    context: int | None = None
+    tools: bool | None = None
 
 
 class Header(BaseModel):
@@ -45,6 +56,12 @@ class Header(BaseModel):
     context: int | None = None
     """Tokens that the model could read, and below whether it called tools: a replay shows it the same."""
     tools: bool | None = None
+    roles: dict[str, Part] = {}
+    """By participant."""
+
+    @model_serializer(mode="wrap")
+    def _as_before(self, plain: SerializerFunctionWrapHandler) -> dict[str, object]:
+        return {name: value for name, value in plain(self).items() if value or name != "roles"}
 
 
 class Request(BaseModel):
@@ -95,6 +112,10 @@ class Entry(BaseModel):
     failure: Failure | None = None
     told: tuple[Retry | Switch, ...] = ()
     """What happened on the way: a replay tells it again, without the waits."""
+    reserved_usd: Decimal | None = None
+    """What the call could have cost at most: a replay reserves as much."""
+    role: str = ""
+    """The participant whose own model was asked; empty for the run's."""
 
     @model_validator(mode="after")
     def _ended_once(self) -> Self:
@@ -113,11 +134,22 @@ def redacted(
     """The request as it is written down and looked up."""
     return Request(
         messages=tuple(
-            message.model_copy(update={"content": redact(message.content)}) for message in messages
+            message.model_copy(
+                update={
+                    "content": redact(message.content),
+                    "tool_calls": tuple(redacted_call(call, redact=redact) for call in message.tool_calls),
+                }
+            )
+            for message in messages
         ),
         sampling=sampling,
         form=form,
     )
+
+
+def redacted_call(call: ToolCall, *, redact: Redact) -> ToolCall:
+    """A call of a tool as it is written down: whoever names it may have been told a key."""
+    return ToolCall(id=redact(call.id), name=redact(call.name), arguments=redact(call.arguments))
 
 
 def read_recording(path: Path) -> tuple[Header, list[Entry]]:

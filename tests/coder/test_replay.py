@@ -3,15 +3,19 @@
 import json
 import subprocess
 import sys
+from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
 from coder.doors import solve
 from coder.events import Event
+from coder.models.cast import SUMMARIZER, Cast
 from coder.models.chat import ChatModel
 from coder.models.endpoint import Endpoint, Patience
 from coder.models.model import Model
+from coder.models.price import Price
 from coder.models.recorded import Recorded, Recorder
 from coder.models.router import Route, Router
 from coder.run import Run
@@ -20,11 +24,11 @@ from coder.store import MemoryLog
 from coder.task import Task
 from tests.coder.cli.console import Console
 from tests.coder.models.asking import endpoint_of
-from tests.faulty_endpoint import Reply, error, faulty_endpoint, says
+from tests.faulty_endpoint import FaultyEndpoint, Reply, error, faulty_endpoint, says
 
 ADD = "```python\ndef add(a, b):\n    return a + b\n```\n"
 SUBTRACT = "```python\ndef add(a, b):\n    return a - b\n```\n"
-TASK = Task(prompt="Write add(a, b).", checks=("assert add(2, 3) == 5",))
+TASK = Task(prompt="Write add(a, b).\n" + "It has to add.\n" * 60, checks=("assert add(2, 3) == 5",))
 QUICK = Patience(first_wait_s=0.01)
 TIMES = {"time", "seconds", "wait_s", "run"}
 HOLDS_A_TIME = ".pyc"
@@ -98,6 +102,53 @@ code = run(None)
 print("connected", [args for args in seen if not isinstance(args[-1], (str, bytes))])
 sys.exit(code)
 """
+
+
+def cheap(server: FaultyEndpoint) -> ChatModel:
+    price = Price(input=Decimal(1), output=Decimal(10))
+    return ChatModel(endpoint_of(server, name="a/m", price=price), patience=QUICK)
+
+
+def dear(server: FaultyEndpoint) -> ChatModel:
+    price = Price(input=Decimal(5), output=Decimal(1))
+    return ChatModel(endpoint_of(server, name="b/m", price=price, context=9000), patience=QUICK)
+
+
+CASTS: dict[str, tuple[Callable[[FaultyEndpoint, FaultyEndpoint], Model], list[Reply], list[Reply]]] = {
+    "a planner of its own": (
+        lambda first, second: Cast(dear(first), {"planner": cheap(second)}),
+        [says(SUBTRACT), says(ADD)],
+        [says("1. Add.")],
+    ),
+    "a summarizer": (
+        lambda first, second: Cast(cheap(first), {SUMMARIZER: dear(second)}),
+        [says("1. Add."), error(400, "?", code="context_length_exceeded"), says(ADD)],
+        [says("It adds.")],
+    ),
+    "prices that cross": (
+        lambda first, second: Router([Route(cheap(first)), Route(dear(second))]),
+        [says("1. Add."), says(ADD)],
+        [says("never asked")],
+    ),
+}
+
+
+@pytest.mark.parametrize(("cast", "first", "second"), CASTS.values(), ids=CASTS.keys())
+async def test_a_replay_of_several_models_reserves_and_asks_as_the_run_did(
+    cast: Callable[[FaultyEndpoint, FaultyEndpoint], Model],
+    first: list[Reply],
+    second: list[Reply],
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "run.jsonl"
+    with faulty_endpoint(*first) as one, faulty_endpoint(*second) as other:
+        async with Recorder(cast(one, other), path) as model:
+            live = await run_by(model)
+
+    replayed = await run_by(Recorded(path))
+
+    assert replayed[1] == live[1]
+    assert replayed[0].status == "solved"
 
 
 def test_a_replay_on_the_command_line_makes_no_connection(tmp_path: Path) -> None:

@@ -39,9 +39,17 @@ THINKS = streams(
     chunk({}, finish="stop"),
     "[DONE]",
 )
+CALL = {"index": 0, "id": f"call {KEY}", "type": "function"}
+CALLS = streams(
+    {**chunk({"content": SNOOPS}), "model": f"toy {KEY}"},
+    chunk({"tool_calls": [{**CALL, "function": {"name": KEY, "arguments": KEY}}]}),
+    chunk({}, finish="stop"),
+    "[DONE]",
+)
 ECHOES: dict[str, tuple[Reply, ...]] = {
     "the answer": (says(SNOOPS),),
     "the reasoning": (THINKS,),
+    "the names of the model and of a tool": (CALLS,),
     "an error that passes": (error(500, f"crashed with {KEY} {PARAMETER}"), says(SNOOPS)),
     "an error that lasts": (error(401, f"Incorrect API key provided: {KEY} {PARAMETER}"),),
     "a bad request": (error(400, f"you sent Bearer {KEY}"),),

@@ -4,13 +4,16 @@ import asyncio
 from decimal import Decimal
 
 import pytest
+from pydantic import SecretStr
 
 from coder.bodies import BudgetReached, CallFailed, CallIntended, parse
+from coder.cli.priced import Priced
 from coder.doors import solve
 from coder.errors import ModelUnavailable, PurseEmpty
+from coder.models.abilities import abilities_of
 from coder.models.cast import Cast
 from coder.models.chat import ChatModel
-from coder.models.endpoint import Patience
+from coder.models.endpoint import Endpoint, Patience
 from coder.models.model import Sampling
 from coder.models.price import Price
 from coder.models.purse import Purse, Pursed
@@ -127,3 +130,11 @@ async def _ask_at_once(
         asked = [Pursed(model, purse).answer(QUESTION, sampling=TEN) for _ in range(calls)]
         ends = await asyncio.gather(*asked, return_exceptions=True)
     return [end if isinstance(end, BaseException) else None for end in ends]
+
+
+def test_whoever_pays_hides_nothing_of_what_a_model_can_do() -> None:
+    endpoint = Endpoint(name="a/m", model="m", url=SecretStr("http://127.0.0.1:9"), context=9000, tools=True)
+    inside = ChatModel(endpoint)
+
+    assert abilities_of(Pursed(inside, Purse(Decimal(1)))) == abilities_of(inside)
+    assert abilities_of(Priced(inside, Decimal(1), Decimal(2))) == abilities_of(inside)

@@ -9,8 +9,9 @@ from coder.models.chat import ChatModel
 from coder.models.model import Answer, ChatMessage, Model, Sampling
 from coder.models.recorded import Recorded, Recorder
 from coder.models.scripted import Scripted
-from tests.coder.models.asking import endpoint_of
-from tests.faulty_endpoint import faulty_endpoint, says
+from coder.redact import Redactor
+from tests.coder.models.asking import KEY, QUESTION, endpoint_of
+from tests.faulty_endpoint import chunk, faulty_endpoint, says, streams
 
 SECRET = "sk-proj-abcdefghijklmnopqrstuvwxyz0123456789"
 SAMPLING = Sampling(temperature=0, seed=1)
@@ -192,3 +193,19 @@ async def test_a_script_is_told_in_order_and_ends() -> None:
     assert [await said(model, "x"), await said(model, "x")] == ["first", "second"]
     with pytest.raises(ModelError, match="2 answers, and one more"):
         await said(model, "x")
+
+
+async def test_a_key_that_a_model_names_a_tool_by_is_written_nowhere(tmp_path: Path) -> None:
+    path = tmp_path / "run.jsonl"
+    function = {"name": f"add_{KEY}", "arguments": json.dumps({"a": KEY})}
+    call = {"index": 0, "id": f"call {KEY}", "type": "function", "function": function}
+    calls = streams(chunk({"tool_calls": [call]}), chunk({}, finish="tool_calls"), "[DONE]")
+    with faulty_endpoint(calls) as server:
+        redact = Redactor([KEY]).redact
+        async with Recorder(ChatModel(endpoint_of(server)), path, redact=redact) as model:
+            answer = await model.answer(QUESTION, sampling=Sampling())
+            said = ChatMessage(role="assistant", content="", tool_calls=answer.tool_calls)
+            await model.answer([*QUESTION, said], sampling=Sampling())
+
+    assert KEY in answer.tool_calls[0].arguments
+    assert KEY not in path.read_text()
