@@ -12,7 +12,6 @@ from coder.participants.coder import Coder
 from coder.participants.completer import Completer
 from coder.participants.executor import Executor
 from coder.participants.participant import Participant
-from coder.participants.plain import Plain
 from coder.participants.tester import Tester
 from coder.rounds import drawn, tried
 from coder.state import State
@@ -36,10 +35,7 @@ class BestOfN:
             return Tester()
         if _is_drawn(state) or _SPENT(state) is not None:
             return Chooser()
-        if not goes_on(state.model):
-            return Coder()
-        is_last = drawn(state) + 1 == state.budget.samples
-        return Plain() if is_last and drawn(state) else Completer()
+        return Completer() if goes_on(state.model) else Coder()
 
     def has_last_word(self, state: State) -> bool:
         """Whether there is something to choose from, and time to do so, though no call may be made."""
