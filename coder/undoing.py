@@ -34,7 +34,8 @@ async def undo(run: str, *, log: LeasedLog | None = None, watch: Watch | None = 
             raise UsageError(f"Can't undo {run}: {error}. See the runs with: coder ls") from error
         if not left_to_undo(state):
             said = f"{run} has written no files, so there is nothing to undo."
-            raise UsageError(f"{said}\n{left.capitalize()}" if (left := commit_left(state)) else said)
+            left = commit_left(state)
+            raise UsageError(f"{said}\n{left[0].upper()}{left[1:]}" if left is not None else said)
         return [row for step in left_to_undo(state) for row in await take_back(journal, step)]
 
 

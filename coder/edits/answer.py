@@ -53,12 +53,12 @@ def read_answer(
         ignored: paths that no answer may write; edits of them are left out, whether they fit or not.
     """
     found = read_edits(text[:MAX_ANSWER], default=default, known=files)
+    names = paths.Names(files)
     if not found.is_any:
-        return _whole(
-            text[:MAX_ANSWER], parse_answer(text, default=default, expected=expected), files, ignored
-        )
+        parsed = parse_answer(text, default=default, expected=expected)
+        return _whole(text[:MAX_ANSWER], parsed, files, names, ignored)
     edits = [*found.edits, *_whole_beside(found, default, files)]
-    kept = [edit for edit in edits if not any(_is_left_out(name, ignored) for name in edit.names)]
+    kept = [edit for edit in edits if not any(_is_left_out(name, names, ignored) for name in edit.names)]
     if edits and not kept and not found.slips:
         return Answered()
     done = apply(kept, files, slips=found.slips)
@@ -68,14 +68,17 @@ def read_answer(
 
 
 def _whole(
-    text: str, parsed: Parsed, files: Mapping[str, str | None], ignored: Callable[[str], bool]
+    text: str,
+    parsed: Parsed,
+    files: Mapping[str, str | None],
+    names: paths.Names,
+    ignored: Callable[[str], bool],
 ) -> Answered:
     """Whole files, in the form that the ones they replace have."""
     changed: dict[str, str | None] = {}
-    names = paths.Names(files)
     for name, code in parsed.files.items():
         path = paths.plain(name)
-        if _is_left_out(path, ignored):
+        if _is_left_out(path, names, ignored):
             continue
         why = paths.refusal(path) or names.clash(path)
         if why is not None:
@@ -98,10 +101,13 @@ def _whole_beside(found: Edits, default: str, files: Mapping[str, str | None]) -
     return [Edit(path, "write", text=text) for path, text in whole.items()]
 
 
-def _is_left_out(name: str, ignored: Callable[[str], bool]) -> bool:
-    """Whether a path is one that no answer may write; one that leads anywhere else is refused instead."""
+def _is_left_out(name: str, names: paths.Names, ignored: Callable[[str], bool]) -> bool:
+    """Whether a path is one that no answer may write; one that leads anywhere else is refused instead.
+
+    Written in another case it is the same file: edits find it by that name too.
+    """
     path = paths.plain(name)
-    return paths.refusal(path) is None and ignored(path)
+    return paths.refusal(path) is None and (ignored(path) or ignored(names.find(path) or path))
 
 
 def _elided(answer: str, before: str) -> str | None:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from coder import doors
+from coder.errors import UsageError
 from coder.models.model import Answer, ChatMessage, Form, OnRetry, Sampling
 from coder.models.scripted import Scripted
 from coder.run import Run
@@ -235,3 +236,20 @@ async def test_a_test_is_changed_only_where_the_user_has_allowed_it(repository: 
 
     assert (run.status, run.landed) == ("unsolved", ())
     assert (allowed.status, allowed.landed) == ("solved", ("check.py",))
+
+
+async def test_a_test_that_is_named_in_capitals_stays_as_it_is(repository: GitRepository) -> None:
+    weaker = answer(TEST.replace("== 5", "== -1"), "CHECK.py")
+
+    run = await solve(repository.top, weaker, weaker)
+
+    assert (run.status, run.landed) == ("unsolved", ())
+    assert (repository.top / "check.py").read_text() == TEST
+
+
+async def test_what_to_do_with_a_branch_is_said_in_git_s_own_letters(repository: GitRepository) -> None:
+    log = MemoryLog()
+    run = await solve(repository.top, answer(RIGHT + FAR), log=log, branch="Fix-Add")
+
+    with pytest.raises(UsageError, match=r"Remove it with: git branch -D Fix-Add$"):
+        await undo(run.run_id, log=log)

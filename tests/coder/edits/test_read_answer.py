@@ -336,3 +336,18 @@ def test_any_answer_is_understood_or_refused_in_words(lines: list[str]) -> None:
     assert seen.fits or not seen.files
     with suppress(UnicodeEncodeError):
         (seen.problem or "").encode()
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "LIB/B.txt\n```\nfour\n```\n",
+        named("LIB/B.txt", block("one\n", "four\n")),
+        "*** Begin Patch\n*** Delete File: license\n*** End Patch\n",
+        "--- a/Lib/b.txt\n+++ b/Lib/b.txt\n@@ -1 +1 @@\n-one\n+four\n",
+    ],
+)
+def test_a_file_that_no_answer_may_write_is_none_in_another_case_either(answer: str) -> None:
+    kept = {"lib/b.txt", "LICENSE"}
+
+    assert read_answer(answer, FILES, default="a.py", ignored=kept.__contains__).files == {}
