@@ -7,7 +7,7 @@ from coder.loop import Concluding, Team
 from coder.participants.executor import Executor
 from coder.participants.human import Human
 from coder.participants.participant import Participant
-from coder.rounds import best_code
+from coder.rounds import tried
 from coder.state import State
 from coder.stops import Reason, Stop
 
@@ -55,4 +55,4 @@ def awaits_decision(state: State) -> bool:
         return False
     if state.last.kind in ("reply", "decision", "plan") or is_rejection(state.last):
         return False
-    return best_code(state) is not None
+    return bool(tried(state))

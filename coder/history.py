@@ -66,9 +66,10 @@ def _told(steps: Sequence[Step], *, full: int, dropped: int) -> list[ChatMessage
         messages.append(ChatMessage(role="user", content=said))
         answer = "\n\n".join(part for part in parts if part)
         if place == 0 and dropped:
-            answer += (
-                f"\n\n({dropped} further message{'' if dropped == 1 else 's'} came next, left out here.)"
-            )
+            answer += f"\n\n({dropped} of the messages that came next are left out here.)"
+            for step in steps[1 : 1 + dropped]:
+                answer += f"\n\n{_plan(step)}" if step is planned else ""
+                answer += f"\n\n{_failure(step)}" if step is failing else ""
         messages.append(ChatMessage(role="assistant", content=answer))
     return messages
 

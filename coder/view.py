@@ -75,7 +75,8 @@ def planner_view(
 def _task(state: State, target: Target, survey: Survey | None, *, form: EditFormat = "whole") -> str:
     plan = next((message for message in reversed(state.messages) if message.author == "planner"), None)
     names = ", ".join(f"`{name}`" for name in target.names)
-    return prompt("task" if form == "whole" else "change").format(
+    is_whole = form == "whole" and not state.settings.chat
+    return prompt("task" if is_whole else "change").format(
         task=state.task.prompt.strip(),
         plan=_plan(plan),
         files=_files(state.files, target) if survey is None else _repository(state, target, survey),

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from coder.baseline import take_baseline
-from coder.bodies import BaselineTaken, FileUndone, RunResumed, RunStarted, StepStarted
+from coder.bodies import BaselineTaken, Body, FileUndone, RunResumed, RunStarted, StepStarted
 from coder.costs import Costs, costs_of
 from coder.delivery import see_committable
 from coder.diff import unified_diff
@@ -100,8 +100,12 @@ class Session:
                 self.begun = True
             else:
                 step = StepStarted(task=task, settings=settings, model=name)
-                changed = changed_since(self.journal.state.files, read)
-                await self.journal.append(step, *([changed] if changed is not None else []))
+                before = self.journal.state
+                changed = changed_since(before.files, read)
+                happened: list[Body] = [changed] if changed is not None else []
+                if changed is None and before.baseline is not None and _same_tests(before.task, task):
+                    happened.append(before.baseline)  # the same command on the same files
+                await self.journal.append(step, *happened)
             self.journal.hold(read.files)
             return await self._work(settings, bench)
 
@@ -253,6 +257,10 @@ async def reopen_session(
             raise UsageError(f"{run} has no folder to talk about. Name one: coder chat PATH")
         settings = settings.model_copy(update={"chat": True})
         yield Session(journal, log, task, settings, model, begun=True)
+
+
+def _same_tests(one: Task, other: Task) -> bool:
+    return (one.test_command, one.lint_command) == (other.test_command, other.lint_command)
 
 
 def _about(paths: tuple[str, ...]) -> str:

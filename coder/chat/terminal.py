@@ -61,6 +61,7 @@ class TerminalReader:
             multiline=True,
             key_bindings=_keys(),
             prompt_continuation="  ",
+            reserve_space_for_menu=4,
             output=self._output,
         )
         self._plain: PromptSession[str] = PromptSession(output=self._output)

@@ -4,7 +4,7 @@ import os
 import sys
 from typing import Literal
 
-from coder.bodies import FilesChanged, PatchProposed, RunStarted, StepStarted, parse
+from coder.bodies import BaselineTaken, FilesChanged, PatchProposed, RunStarted, StepStarted, parse
 from coder.chat.editor import edited
 from coder.chat.reader import Cancelled, Reader
 from coder.cli.screen import Screen
@@ -36,7 +36,7 @@ class Onlooker:
         """Tell what happened."""
         body = parse(event)
         began, self._began = self._began, isinstance(body, StepStarted)
-        if began and isinstance(body, FilesChanged):
+        if began and isinstance(body, FilesChanged | BaselineTaken):
             return  # of the user's own between two messages
         if isinstance(body, PatchProposed | RunStarted | StepStarted):
             self._screen.showed_diff = False

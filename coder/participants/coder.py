@@ -1,15 +1,18 @@
 """Coder: asks the model for changes, and asks again (at most twice) when the answer's form is off."""
 
+from dataclasses import replace
+
 from coder.context.looking import survey_of
 from coder.edits.answer import Answered, read_answer
 from coder.edits.asking import quoted
 from coder.edits.choice import edit_format
+from coder.given import with_givens
 from coder.message import Message
 from coder.models.model import ChatMessage, Sampling
 from coder.models.weights import EMBEDDED
 from coder.rounds import Round, is_repeat, next_round
 from coder.state import State
-from coder.target import Target, decides, find_target
+from coder.target import Target, decides, find_target, is_test
 from coder.turn import Turn
 from coder.view import coder_view
 
@@ -30,7 +33,7 @@ class Coder:
     async def speak(self, turn: Turn) -> Message:
         """Ask for code until its form is right, and hand on whole files."""
         state = turn.state
-        target = find_target(state.task, state.files)
+        target = _target(state)
         upcoming = next_round(state)
         form = edit_format(state, target)
         view = coder_view(
@@ -47,7 +50,7 @@ class Coder:
                 author=self.name, kind="reply", sample=upcoming.sample, attempt=upcoming.attempt, text=text
             )
         before = upcoming.previous.files if upcoming.previous is not None else {}
-        files = {**before, **answered.files} if answered.files else {}
+        files = with_givens({**before, **answered.files}, state, target) if answered.files else {}
         return Message(
             author=self.name,
             kind="code",
@@ -87,6 +90,17 @@ class Coder:
                 ChatMessage(role="user", content=answered.problem),
             ]
         return answered, text
+
+
+def _target(state: State) -> Target:
+    """Where code without a name belongs; in a conversation about "it", what was changed last."""
+    target = find_target(state.task, state.files)
+    if not state.settings.chat or target.path in state.files:
+        return target
+    changed = [path for step in reversed(state.steps) for path in step.landed if path in state.files]
+    sources = [path for path in state.files if path.endswith(".py") and not is_test(path)]
+    likely = changed or (sources if len(sources) == 1 else [])
+    return replace(target, path=likely[0]) if likely else target
 
 
 def _is_reply(answered: Answered, text: str) -> bool:

@@ -6,7 +6,7 @@ import pytest
 
 from tests.coder.cli.console import Console, Finished
 from tests.coder.cli.test_fix import RIGHT, TEST, WRONG, code
-from tests.faulty_endpoint import FaultyEndpoint, faulty_endpoint, says
+from tests.faulty_endpoint import FaultyEndpoint, faulty_endpoint, hangs, says
 
 
 @pytest.fixture
@@ -39,3 +39,51 @@ def test_a_question_is_answered_in_words_and_a_change_lands_when_it_is_approved(
         {"role": "user", "content": "What is wrong?"},
         {"role": "assistant", "content": "It subtracts."},
     ]
+
+
+def test_where_the_input_ends_before_an_answer_nothing_is_written(console: Console, project: Path) -> None:
+    with faulty_endpoint(says(code(RIGHT))) as endpoint:
+        done = chat(console, endpoint, "Mend it.", cwd=project)
+
+    assert done.code == 7, done.err
+    assert (project / "calc.py").read_text() == WRONG
+
+
+def test_what_an_editor_makes_of_the_change_is_what_lands(console: Console, project: Path) -> None:
+    with faulty_endpoint(says(code(WRONG.replace("-", "*")))) as endpoint:
+        lines = ("Mend it in calc.py.", "e")
+        model = ("--base-url", endpoint.url, "-m", "toy")
+        typed = "".join(f"{line}\n" for line in lines).encode()
+        done = console.run("chat", *model, cwd=project, stdin=typed, EDITOR="sed -i 's/[*]/+/'")
+
+    assert (project / "calc.py").read_text() == RIGHT, done.err
+
+
+def test_killed_while_the_model_answers_the_conversation_goes_on_where_it_was(
+    console: Console, project: Path
+) -> None:
+    with faulty_endpoint(says("It subtracts."), hangs(), says(code(RIGHT))) as endpoint:
+        model = ("--base-url", endpoint.url, "-m", "toy")
+        process = console.start("chat", *model, cwd=project)
+        assert process.stdin is not None
+        process.stdin.write(b"What is wrong?\nMend it.\n")
+        process.stdin.flush()
+        assert endpoint.wait_until(lambda it: len(it.requests) == 2, timeout_s=60)
+        process.kill()
+        process.communicate()
+        (run, *_) = console.run("ls").out.split()
+        done = console.run("chat", "--resume", run, cwd=project, stdin=b"y\n")
+
+    assert done.code == 8, done.err  # nothing was given to check it by
+    assert (project / "calc.py").read_text() == RIGHT
+    assert len(endpoint.requests) == 3
+
+
+def test_an_unknown_command_and_a_missing_folder_say_what_to_do(console: Console, project: Path) -> None:
+    with faulty_endpoint() as endpoint:
+        unknown = chat(console, endpoint, "/udno", cwd=project)
+        missing = chat(console, endpoint, cwd=project, flags=("nowhere",))
+
+    assert (unknown.code, missing.code) == (2, 2)
+    assert "There is no command /udno; did you mean undo? See: /help" in unknown.err
+    assert "There is no nowhere." in missing.err

@@ -1,0 +1,44 @@
+"""What a line of a conversation means."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from coder.chat.commands import COMMANDS, Command, help_lines, parse_line
+from coder.chat.terminal import completed
+from coder.errors import UsageError
+
+
+def test_a_command_has_a_name_and_the_rest_of_its_line() -> None:
+    assert parse_line("  /test pytest -q  ") == Command("test", "pytest -q")
+
+
+def test_a_message_may_begin_with_a_slash_that_is_doubled() -> None:
+    assert parse_line("//etc is where it stands") == "/etc is where it stands"
+
+
+def test_an_unknown_command_names_the_nearest() -> None:
+    with pytest.raises(UsageError, match=r"There is no command /tset; did you mean test\?"):
+        parse_line("/tset")
+
+
+@given(st.text())
+def test_any_line_is_a_message_a_known_command_or_refused(line: str) -> None:
+    try:
+        meant = parse_line(line)
+    except UsageError:
+        return
+
+    assert isinstance(meant, str) or meant.name in COMMANDS
+
+
+def test_help_lists_every_command() -> None:
+    assert [line.split()[0] for line in help_lines()] == [f"/{name}" for name in COMMANDS]
+
+
+def test_commands_are_completed_at_the_beginning_and_paths_elsewhere() -> None:
+    paths = ["calc.py", "src/calc.py", "test_calc.py"]
+
+    assert completed("/te", paths) == ["/test"]
+    assert completed("/add src", paths) == ["src/calc.py"]
+    assert completed("look at ", paths) == []

@@ -1,0 +1,97 @@
+"""What a model is told of a conversation's earlier messages."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from coder.bodies import RunStopped
+from coder.history import history, history_budget
+from coder.message import Message, Outcome
+from coder.models.tokens import input_tokens
+from coder.settings import Settings
+from coder.state import State
+from coder.step import Step
+from coder.task import Task
+
+LONG = "many words about it. " * 60
+
+
+def step(prompt: str, *messages: Message) -> Step:
+    return Step(
+        task=Task(prompt=prompt),
+        messages=messages,
+        landing=None,
+        landed=("a.py",),
+        proposed=None,
+        refused=None,
+        stopped=RunStopped(status="solved", reason="tests pass", exit_code=0),
+        taken_back=False,
+    )
+
+
+def state(*steps: Step) -> State:
+    settings = Settings(chat=True)
+    now = Task(prompt="now this")
+    return State(run="r", task=now, settings=settings, budget=settings.budget, model="m", steps=steps)
+
+
+def plan(text: str) -> Message:
+    return Message(author="planner", kind="plan", sample=1, attempt=1, text=text)
+
+
+def failed(feedback: str) -> Message:
+    seen = Outcome(passed=False, verified="tests", feedback=feedback)
+    return Message(author="executor", kind="outcome", sample=1, attempt=1, outcome=seen)
+
+
+def test_the_first_message_of_a_conversation_has_no_history() -> None:
+    assert history(state(), budget=1_000) == []
+
+
+def test_however_small_the_budget_the_task_the_plan_and_the_last_failure_are_kept() -> None:
+    long = [step(f"message {n}: {LONG}") for n in range(30)]
+    steps = (
+        step("build a parser"),
+        step("in steps", plan("1. tokens first")),
+        step("go", failed("KeyError: 'x'")),
+        *long,
+    )
+
+    said = "\n".join(message.content for message in history(state(*steps), budget=600))
+
+    assert "build a parser" in said
+    assert "1. tokens first" in said
+    assert "KeyError: 'x'" in said
+    assert "of the messages that came next are left out here" in said
+
+
+def test_the_newest_message_is_told_most_fully() -> None:
+    steps = [step(f"{word} {LONG}") for word in ("first", "second", "third")]
+
+    _, _, second, _, third, _ = history(state(*steps), budget=1_300)
+
+    assert len(third.content) > len(second.content)
+
+
+def test_a_failure_that_was_mended_in_the_same_message_is_not_told() -> None:
+    passed = Message(
+        author="executor", kind="outcome", sample=1, attempt=2, outcome=Outcome(passed=True, verified="tests")
+    )
+
+    said = history(state(step("go", failed("KeyError"), passed)), budget=1_000)
+
+    assert "KeyError" not in said[1].content
+
+
+@given(st.lists(st.text(min_size=1, max_size=3_000), min_size=1, max_size=12), st.integers(1, 20_000))
+def test_user_and_model_take_turns_and_the_budget_holds_for_all_that_may_be_left_out(
+    prompts: list[str], budget: int
+) -> None:
+    told = history(state(*map(step, prompts)), budget=budget)
+
+    assert [message.role for message in told] == ["user", "assistant"] * (len(told) // 2)
+    assert input_tokens(told) <= budget or len(told) <= 2
+
+
+def test_a_small_model_is_told_little_and_a_large_one_more() -> None:
+    assert history_budget(2_000) == 400
+    assert history_budget(None) < history_budget(128_000) == 16_000
