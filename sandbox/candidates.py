@@ -25,6 +25,8 @@ from sandbox.running import RunningEntry
 
 _MOST = 256
 """Candidates of one child: what its own process does adds up, and the kernel limits it."""
+_TRIES = 3
+"""Children that died while they stood ready, before a candidate gets one that is made for it."""
 _WALL_S = 86_400.0
 _PATIENCE_S = 1.0
 """For a child to say how its candidate ended, once it was told to end it."""
@@ -50,7 +52,10 @@ class Candidates:
             SandboxBroken: the sandbox stopped working.
         """
         if limits == Limits(wall_s=limits.wall_s, cpu_s=limits.cpu_s):
-            while (stem := await self._take()) is not None:
+            for _ in range(_TRIES):
+                stem = await self._take()
+                if stem is None:
+                    break
                 candidate = Candidate(self, stem, limits)
                 try:
                     await candidate.begin(job)

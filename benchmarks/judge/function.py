@@ -22,6 +22,8 @@ _WALL_FACTOR, _WALL_MORE_S = 2.0, 5.0
 """Limits are of CPU time; the wall stands behind them for what sleeps, on a loaded machine too."""
 _STEPS_FACTOR, _STEPS_MORE = 4, 1_000
 """Steps of generators, of those of the canonical answer and beyond: a right one gives as many items."""
+MAX_CHARACTERS = 1 << 20
+"""Of an answer: as JSON it fits into one frame."""
 _SPARE_CPU_S = 1.0
 """The kernel counts whole seconds, and the checker has to load its tests."""
 
@@ -48,6 +50,8 @@ async def judge_function(
     Raises:
         SandboxBroken: a sandbox stopped working.
     """
+    if len(code) > MAX_CHARACTERS:
+        return Judged(_too_long(case, mode, code).model_copy(update={"sample": sample}))
     module = with_setup(case, code)
     may_differ = not mode.stateful and not keeps_nothing(module)
     trial = _trial(case, module, mode, replays=replays if may_differ else 0)
@@ -76,6 +80,11 @@ async def judge_function(
     )
     died = outcome != "passed" and any(map(killed_by_nobody, tried.candidates))
     return Judged(verdict, incomplete=not tried.outcome.complete and outcome != "timeout", died=died)
+
+
+def _too_long(case: FunctionCase, mode: Mode, code: str) -> Verdict:
+    detail = f"the answer has {len(code):,} characters; at most {MAX_CHARACTERS:,} are judged"
+    return Verdict(id=case.id, sample=0, verdict="error", strength=mode.strength, detail=detail)
 
 
 async def find_mode(pair: Pair, case: FunctionCase) -> Mode:

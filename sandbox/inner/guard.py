@@ -14,7 +14,7 @@ from sandbox.inner.gone import CandidateGone, CannotCross
 from sandbox.inner.lending import mutable_containers
 from sandbox.inner.link import Link
 from sandbox.inner.proxies import number_of
-from sandbox.inner.show import show
+from sandbox.inner.show import show, show_error
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -109,7 +109,7 @@ class GuardedLink(Link):
         try:
             value = super().call(proxy, args, kwargs, name)
         except Exception as error:
-            self.last = f"raised {type(error).__name__}: {str(error)[:200]}"
+            self.last = f"raised {type(error).__name__}: {show_error(error)[:200]}"
             raise
         finally:
             self._remember(proxy, given)
@@ -211,7 +211,7 @@ class GuardedLink(Link):
         if self._expected is None:
             return raised
         if not self._expected.intersection(names):
-            text = str(raised)[:300]
+            text = show_error(raised)[:300]
             place = "".join(f" at {one}" for one in vars(raised).get("__where__", [])[-1:])
             doing = self.calling or self._doing
             raise self._lost(f"{doing} raised {type(raised).__name__}: {text}{place}")

@@ -40,6 +40,14 @@ def show(value: object) -> str:
     return text if len(text) <= MAX_SHOWN else f"{text[: MAX_SHOWN - 3]}..."
 
 
+def show_error(error: BaseException) -> str:
+    """What an exception says of itself; of what can't be said, that."""
+    try:
+        return str(error)
+    except (Exception, CandidateGone) as failure:  # noqa: BLE001 - its arguments may be of any kind
+        return f"<its text can't be had: {type(failure).__name__}>"
+
+
 def show_call(name: str, args: tuple[object, ...], kwargs: dict[str, object]) -> str:
     """How a call is written: `add(2, 3)`."""
     parts = [show(arg) for arg in args] + [f"{key}={show(value)}" for key, value in kwargs.items()]

@@ -20,7 +20,7 @@ from sandbox.inner.guard import GuardedLink
 from sandbox.inner.nearby import nearby
 from sandbox.inner.peer import Peer
 from sandbox.inner.replay import answers_alike, same_answer
-from sandbox.inner.show import show, show_call
+from sandbox.inner.show import show, show_call, show_error
 from sandbox.inner.standard import to_parts
 
 if TYPE_CHECKING:
@@ -250,5 +250,6 @@ def _told(error: BaseException) -> str:
         if code.co_filename == _TEST:
             line = linecache.getline(_TEST, trace.tb_lineno).strip()
         trace = trace.tb_next
-    text = "" if isinstance(error, AssertionError) and not str(error) else f"{type(error).__name__}: {error}"
+    said = show_error(error)
+    text = "" if isinstance(error, AssertionError) and not said else f"{type(error).__name__}: {said}"
     return "; ".join(part for part in (line, text) if part)

@@ -54,6 +54,22 @@ async def test_a_generator_without_end_fails_by_its_steps_long_before_time_is_up
     assert "more than 1,012 steps" in found.detail
 
 
+async def test_an_answer_that_fits_into_no_frame_is_not_judged_for_ever(judge: Judge) -> None:
+    found = await verdict(judge, CASE, f"x = '{'a' * (17 << 20)}'\n{HONEST}")
+
+    assert found.verdict == "error"
+    assert "at most 1,048,576" in found.detail
+    assert await outcome(judge, CASE, f"x = '{'é' * (1 << 19)}'\n{HONEST}") == "passed"
+
+
+async def test_a_message_that_cant_be_made_is_a_failure_like_any(judge: Judge) -> None:
+    saying = case("assert candidate(2) == 4, candidate(2)", HONEST)
+
+    found = await verdict(judge, saying, "def f(n): return 10**5000")
+
+    assert (found.verdict, found.detail[:15]) == ("failed", "assert candidat")
+
+
 async def test_large_lists_for_the_checker_are_bounded_and_the_candidates_fault(judge: Judge) -> None:
     found = await verdict(judge, LISTS, "def f(n): return [0] * (1 << 22)")
 
