@@ -82,7 +82,9 @@ class _Tree:
             return
         if edit.action == "delete":
             assert source is not None
-            self._make(source, None)
+            self._changed(source, self._now(source) or "", edit.hunks)  # another file's lines aren't there
+            if len(self.misses) == before:
+                self._make(source, None)
             return
         text = self._text(edit, source, target)
         if len(self.misses) > before:

@@ -173,7 +173,10 @@ def _hinted(index: Index, hunk: Hunk, places: list[Place], behind: int) -> list[
     if hunk.at_end and (last := [place for place in places if place.end == len(index.lines)]):
         return last
     if hunk.line is not None and (there := [place for place in places if place.start == hunk.line - 1]):
-        return there
+        # Nothing stands below such a hunk: git and patch look for it at the end, whatever its number is.
+        opens, ends = hunk.lines[0][0] == " ", hunk.lines[-1][0] != " "
+        at_end = places[-1].end == len(index.lines) and places[-1] not in there
+        return places if opens and ends and at_end else there
     below = index.below_anchors(hunk)
     if below is not None:
         return [place for place in places if place.start >= below][:1] or places

@@ -25,7 +25,7 @@ def refusal(path: str) -> str | None:
     if len(path) > _LONGEST:
         return f"`{path[:40]}…` is too long for a file's name."
     parts = PurePosixPath(path).parts
-    if not parts or path.startswith("/") or path[1:3] in (":/", ":\\") or ".." in parts:
+    if not parts or path.startswith("/") or path[1:3] in (":/", ":\\") or ".." in parts or parts[0] == "~":
         return f"`{path}` leads out of the folder. Name paths relative to it."
     if not path.isprintable() or "\\" in path:
         return f"{path!r} has characters that file names should not have."

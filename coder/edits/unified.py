@@ -11,6 +11,7 @@ from coder.edits.fences import closes
 _HUNK = re.compile(r"^@@(?: -(\d+)(?:,(\d+))? \+(\d+)(?:,(\d+))? @@|(?: \.\.\.)? ?@@|\s|$)(.*)$")
 _GIT = "diff --git "
 _SIGNATURE = re.compile(r"^-- ?\r?$")
+_NO_FILES = {"120000": "a link", "160000": "a submodule"}
 _SIGNS: dict[str, Sign] = {" ": " ", "-": "-", "+": "+"}
 
 
@@ -25,6 +26,8 @@ class _Section:
     copies: bool = False
     from_git: bool = False
     slip: str | None = None
+    no_file: str | None = None
+    """What it would make, where that isn't a file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +112,7 @@ def _headed(lines: Sequence[str], at: int) -> tuple[_Section, int]:
         word, _, rest = line.rpartition(" ")
         if line.startswith("new file"):
             section.old = None
+            section.no_file = _NO_FILES.get(rest)
         elif line.startswith("deleted file"):
             section.new = None
         elif line.startswith(("rename from ", "copy from ")):
@@ -147,6 +151,8 @@ def _edit(section: _Section, known: Collection[str]) -> Edit | Slip | None:
     name = new or old
     if name is None:
         return Slip("A diff names no file.")
+    if section.no_file is not None:
+        return Slip(f"`{name}`: a diff can't make {section.no_file} here.")
     if section.slip is not None and not hunks:
         return Slip(f"`{name}`: {section.slip}.")
     if any(not hunk.lines for hunk in hunks):
@@ -154,7 +160,7 @@ def _edit(section: _Section, known: Collection[str]) -> Edit | Slip | None:
     if old is None:
         return Edit(name, "write", text="".join(line for hunk in hunks for line in hunk.new), new=True)
     if new is None:
-        return Edit(old, "delete")
+        return Edit(old, "delete", hunks=hunks)
     if section.renames:
         return Edit(old, "change", hunks=hunks, to=new, keeps=section.copies)
     if not hunks:

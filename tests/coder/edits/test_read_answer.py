@@ -183,6 +183,11 @@ MISSES = [
     ("*** Begin Patch\n*** Update File: a.py\n-    x = 1\n", "isn't closed by `*** End Patch`"),
     ("diff --git a/image.png b/image.png\nBinary files a/image.png and b/image.png differ\n", "binary"),
     ("diff --git a/a.py b/a.py\nold mode 100644\nnew mode 100755\n", "mode"),
+    (
+        "diff --git a/l b/l\nnew file mode 120000\n--- /dev/null\n+++ b/l\n@@ -0,0 +1 @@\n+/etc/passwd\n",
+        "can't make a link",
+    ),
+    ("--- a/LICENSE\n+++ /dev/null\n@@ -1 +0,0 @@\n-def f():\n", "doesn't fit"),
     ("*** Begin Patch\n*** Delete File: gone.py\n*** End Patch\n", "no file `gone.py`"),
     ("*** Begin Patch\n*** Update File: a.py\n*** Move to: LICENSE\n*** End Patch\n", "there already"),
     ("a.py/x.py\n```python\nx = 1\n```\n", "is a file, no folder"),
@@ -201,7 +206,16 @@ def test_what_doesnt_fit_changes_nothing_and_is_said_exactly(answer: str, said: 
 
 @pytest.mark.parametrize(
     "path",
-    ["../a.py", "/etc/passwd", "lib/../../a.py", ".git/config", "lib/.GIT/hooks/x", "C:\\x.py", "a\\b.py"],
+    [
+        "../a.py",
+        "~/.bashrc",
+        "/etc/passwd",
+        "lib/../../a.py",
+        ".git/config",
+        "lib/.GIT/hooks/x",
+        "C:\\x.py",
+        "a\\b.py",
+    ],
 )
 @pytest.mark.parametrize(
     "answer",
@@ -228,6 +242,12 @@ def test_an_edit_that_fits_two_places_is_made_at_neither() -> None:
 
     assert seen.files == {}
     assert "equally well at lines 1, 4" in (seen.problem or "")
+
+
+def test_a_hunk_that_nothing_follows_is_not_put_by_its_number_where_it_fits_the_end_too() -> None:
+    diff = "--- a/b.txt\n+++ b/b.txt\n@@ -1 +1,2 @@\n b\n+a\n"
+
+    assert not answered(diff, {"b.txt": "b\nb\n"}).fits
 
 
 def test_one_line_that_is_only_alike_is_never_taken() -> None:
