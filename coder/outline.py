@@ -86,7 +86,7 @@ def finished(source: str) -> str:
     """An outline that was gone on with, without what stands behind the function, or was cut off in it."""
     lines = source.rstrip().splitlines()
     for end in range(len(lines), 0, -1):
-        text = "\n".join(lines[:end]) + "\n"
+        text = "\n".join(lines[:end]).rstrip() + "\n"
         if parse_source(text) is not None:
             return text
     return source

@@ -95,8 +95,6 @@ def suited(task: Task, settings: Settings, *, model: str) -> StrategyName:
     budget = settings.budget
     if Expert.name in settings.roles:
         return "escalate"
-    if budget.calls == 1:
-        return "one-shot"
     if settings.plan is not None:
         return "repair"
     is_one_function = task.workspace is None and task.test_command is None and not task.test_files

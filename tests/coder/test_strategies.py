@@ -204,7 +204,7 @@ def test_escalate_without_a_second_model_is_refused() -> None:
         (Settings(), TASK, "a/b", "repair"),
         (Settings(), TASK, SMALL, "best-of-n"),
         (Settings(plan=True), TASK, SMALL, "repair"),
-        (Settings(budget=Budget(calls=1)), TASK, SMALL, "one-shot"),
+        (Settings(budget=Budget(calls=1)), TASK, "a/b", "repair"),
         (Settings(budget=Budget(samples=4)), TASK, "a/b", "best-of-n"),
         (
             Settings(budget=Budget(samples=4)),
