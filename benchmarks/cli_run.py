@@ -11,6 +11,7 @@ import typer
 
 from benchmarks.attempt import Attempt, Solver, shown
 from benchmarks.cli_ends import absolute, parsed, show, until_interrupted
+from benchmarks.imagetree import BaseTrees
 from benchmarks.progress import Progress
 from benchmarks.report import Report
 from benchmarks.runlog import BenchStarted
@@ -30,6 +31,7 @@ from coder.configfile import user_file
 from coder.errors import UsageError
 from coder.models.purse import Purse, Pursed
 from coder.store import SqliteLog
+from sandbox.errors import SandboxError
 
 
 def run(
@@ -144,6 +146,7 @@ class _Plan:
         self._named, self.suite = suite, load_suite(suite)
         self.chosen = selection.within(self.suite)
         self.selection, self._one_shot = selection, one_shot
+        self._trees = BaseTrees()
         settings = loaded.config.settings()
         if one_shot:
             only = {"samples": 1, "repairs": 0, "calls": 1}
@@ -171,7 +174,11 @@ class _Plan:
     def _job(self, solver: Solver, case: Case, sample: int) -> Job:
         async def attempt() -> Attempt:
             seed = self.selection.seed_of(case.id, sample)
-            return await solver(shown(case), sample=sample, seed=seed)
+            try:
+                seen = shown(await self._trees.filled(case))
+            except SandboxError as error:  # the judge finds the same, and says so of the case
+                return Attempt(error=str(error))
+            return await solver(seen, sample=sample, seed=seed)
 
         return Job(case, sample, attempt)
 

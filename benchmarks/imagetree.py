@@ -4,9 +4,30 @@ import asyncio
 from collections.abc import Mapping
 
 from benchmarks.patch import PatchRefused, apply_patch, touched
-from benchmarks.suite import RepositoryCase
+from benchmarks.suite import Case, RepositoryCase
 from sandbox.errors import BackendMissing
 from sandbox.images.tree import ImageTree, read_tree
+
+
+class BaseTrees:
+    """What solvers of cases in images get: their base trees, of which the one that was read last is kept."""
+
+    def __init__(self) -> None:
+        self._reading = asyncio.Lock()
+        self._last: tuple[str | None, str | None, dict[str, bytes]] = (None, None, {})
+
+    async def filled(self, case: Case) -> Case:
+        """The case with its base tree, wherever that lies.
+
+        Raises:
+            SandboxError: it can't be read out of the case's image.
+        """
+        if not isinstance(case, RepositoryCase) or not lies_in_image(case):
+            return case
+        async with self._reading:
+            if self._last[:2] != (case.image, case.tree):
+                self._last = (case.image, case.tree, (await image_tree(case)).files)
+            return case.model_copy(update={"files": self._last[2]})
 
 
 def lies_in_image(case: RepositoryCase) -> bool:

@@ -26,7 +26,9 @@ class ModelSolver:
             MachineError: the log can't be written.
             SandboxError: no sandbox can be had here.
         """
-        settings = self._settings.model_copy(update={"seed": seed})
+        # A repository's answer is its patch, which is judged whatever the loop itself could check it by.
+        own = {"seed": seed, "apply": False, "keep": True}
+        settings = self._settings.model_copy(update=own)
         with tempfile.TemporaryDirectory(prefix="coder-bench-") as folder:
             task = _task(case, Path(folder) / "repository")
             run = await solve(task, settings=settings, model=self._model, log=self._log)

@@ -21,6 +21,11 @@ WITHOUT = frozenset({".git", "__pycache__"})
 _PACKED_FACTOR = 8
 """What is packed beside the files that are taken, of their limit: histories, mostly."""
 
+_PIECE = 1 << 20
+_SLOW_S = 600
+"""An engine may pack for so long before it says anything."""
+_MISSING = 404
+
 
 @dataclass(frozen=True, slots=True)
 class ImageTree:
@@ -46,16 +51,13 @@ def read_tree(
         FileRefused: the image has no such folder, or it holds more than allowed.
         SandboxBroken: the engine refused, or what it sent is no archive.
     """
-    from docker.errors import APIError, DockerException, ImageNotFound, NotFound
+    from docker.errors import APIError, DockerException, ImageNotFound
 
     client = connect()
     try:
         name = _make(client.api, image)
         try:
-            packed, _ = client.api.get_archive(name, folder)
-            content = cast("IO[bytes]", _Packed(packed, _PACKED_FACTOR * max_bytes))
-            with tarfile.open(fileobj=content, mode="r|", bufsize=1 << 20) as archive:
-                return _read(archive, f"{folder} of the image {image}", max_files, max_bytes)
+            return _archived(client.api, name, folder, f"{folder} of the image {image}", max_files, max_bytes)
         finally:
             client.api.remove_container(name, v=True, force=True)
     except ImageNotFound as error:
@@ -63,8 +65,6 @@ def read_tree(
             f"The Docker engine has no image {image!r}, and images are never pulled. "
             f"Get it with: docker pull {image}"
         ) from error
-    except NotFound as error:
-        raise FileRefused(f"The image {image} has no folder {folder}.") from error
     except tarfile.TarError as error:
         raise SandboxBroken(f"What Docker sends of {folder} in {image} is no archive: {error}.") from error
     except APIError as error:
@@ -87,6 +87,21 @@ def _make(api: "APIClient", image: str) -> str:
         use_config_proxy=False,  # a proxy's password is no image's business
     )
     return name
+
+
+def _archived(
+    api: "APIClient", name: str, folder: str, where: str, max_files: int, max_bytes: int
+) -> ImageTree:
+    """What the engine packs of a container's folder."""
+    place = f"{api.base_url}/v{api.api_version}/containers/{name}/archive"
+    # Not the SDK's own call: that can't be ended early, and the engine removes nothing that it still packs.
+    with api.get(place, params={"path": folder}, stream=True, timeout=_SLOW_S) as answer:
+        if answer.status_code == _MISSING:
+            raise FileRefused(f"There is no {where}.")
+        answer.raise_for_status()
+        content = cast("IO[bytes]", _Packed(answer.iter_content(_PIECE), _PACKED_FACTOR * max_bytes))
+        with tarfile.open(fileobj=content, mode="r|") as archive:
+            return _read(archive, where, max_files, max_bytes)
 
 
 def _read(archive: tarfile.TarFile, where: str, max_files: int, max_bytes: int) -> ImageTree:
@@ -124,7 +139,7 @@ class _Packed:
     """What the engine sends, as a file that is read once, to a limit."""
 
     def __init__(self, pieces: Iterator[bytes], most: int) -> None:
-        self._pieces, self._left = pieces, most
+        self._pieces, self._most, self._left = pieces, most, most
         self._rest = memoryview(b"")
 
     def read(self, size: int) -> bytes:
@@ -140,5 +155,5 @@ class _Packed:
             content += taken
         self._left -= len(content)
         if self._left < 0:
-            raise FileRefused("What the engine sends of an image's folder has no end.")
+            raise FileRefused(f"With its history a folder of an image holds more than {self._most:,} bytes.")
         return bytes(content)

@@ -36,16 +36,32 @@ RECORD = {
     "FAIL_TO_PASS": json.dumps(["tests/test_prices.py::test_rate"]),
     "PASS_TO_PASS": json.dumps(["tests/test_prices.py::test_sum", "tests/test_prices.py::test_place"]),
 }
+SITE = {
+    "only_in_testbed.py": "",
+    "__editable___shop_1_finder.py": """
+import importlib.util, os, sys
+MAPPING = {"shop": "/testbed/src/shop"}
+class Finder:
+    @classmethod
+    def find_spec(cls, name, path=None, target=None):
+        if name in MAPPING:
+            return importlib.util.spec_from_file_location(name, MAPPING[name] + "/__init__.py")
+first = bool(os.environ.get("SHOP_EDITABLE_FIRST"))
+sys.meta_path.insert(0 if first else len(sys.meta_path), Finder)
+""",
+    "__editable__.shop-1.pth": "import __editable___shop_1_finder",
+}
+"""Of that Python: what installs the package in place, as setuptools does, or, when it is told so, Meson."""
 _DOCKERFILE = f"""\
 FROM {IMAGE}
 USER root
 COPY testbed /testbed
-RUN ln -s prices.py /testbed/src/shop/linked.py
-RUN python3 -m venv --without-pip {ENVIRONMENT} && \\
+COPY site /tmp/site
+RUN ln -s prices.py /testbed/src/shop/linked.py && \\
+    python3 -m venv --without-pip {ENVIRONMENT} && \\
     place=$(echo {ENVIRONMENT}/lib/python3*/site-packages) && \\
     echo /opt/sandbox/lib/python3*/site-packages > $place/tool.pth && \\
-    echo /testbed/src > $place/__editable__.shop-1.pth && \\
-    touch $place/only_in_testbed.py
+    cp /tmp/site/* $place/
 """
 
 
@@ -53,10 +69,9 @@ def build(tag: str) -> None:
     """Build it on top of the image that sandboxes have, without a network."""
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w") as archive:
-        for path, text in {
-            **{f"testbed/{path}": text for path, text in BASE.items()},
-            "Dockerfile": _DOCKERFILE,
-        }.items():
+        testbed = {f"testbed/{path}": text for path, text in BASE.items()}
+        site = {f"site/{path}": text for path, text in SITE.items()}
+        for path, text in {**testbed, **site, "Dockerfile": _DOCKERFILE}.items():
             entry = tarfile.TarInfo(path)
             entry.size, entry.mode = len(text.encode()), 0o644
             archive.addfile(entry, io.BytesIO(text.encode()))

@@ -1,16 +1,21 @@
 """Cases in an image of their own: the image's Python runs the patched tree, and no case is left out."""
 
 import asyncio
+import functools
+import json
 import secrets
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
 from benchmarks.judge.judge import Judge, open_judge
 from benchmarks.suite import RepositoryCase, Suite
-from tests.benchmarks.judge.swebench_image import GOLD, answer, build, instance, remove
-from tests.docker_engine import require_docker
+from tests.benchmarks.judge.swebench_image import BASE, GOLD, RECORD, answer, build, instance, remove
+from tests.coder.cli.console import Console
+from tests.docker_engine import IMAGE, require_docker
+from tests.faulty_endpoint import faulty_endpoint, says
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 OTHER = RepositoryCase(
@@ -20,6 +25,7 @@ OTHER = RepositoryCase(
     hidden_tests={"test_one.py": "import one\n\n\ndef test_one(): assert one.one() == 1\n"},
     fail_to_pass=("test_one.py::test_one",),
 )
+ONE = "--- a/one.py\n+++ b/one.py\n@@ -2 +2 @@\n-    return 2\n+    return 1\n"
 PRICES = "src/shop/prices.py"
 
 
@@ -64,6 +70,33 @@ async def test_a_patch_that_cheats_does_not_pass(judge: Judge, image: str, after
     assert (await judge.judge(instance(image), answer(after))).verdict in ("failed", "tampered")
 
 
+async def test_a_package_that_python_takes_from_the_image_judges_nobody(judge: Judge, image: str) -> None:
+    first = instance(image, instance_id="first").model_copy(
+        update={"environment": {"SHOP_EDITABLE_FIRST": "1"}}
+    )
+
+    verdict = await judge.judge(first, first.gold_patch or "")
+
+    assert verdict.verdict == "infrastructure"
+    assert "shop is imported from /testbed/src/shop" in verdict.detail
+
+
+async def test_a_case_with_its_own_files_and_the_image_s_python_is_judged_apart(judge: Judge) -> None:
+    await require_docker()
+    one = OTHER.model_copy(update={"image": IMAGE, "gold_patch": ONE})
+
+    right = await judge.judge(one, ONE)
+
+    assert (right.verdict, right.strength) == ("passed", "strong")
+
+
+async def test_a_folder_that_the_image_lacks_is_said(judge: Judge) -> None:
+    await require_docker()
+    lost = instance(IMAGE, instance_id="lost")
+
+    assert "There is no /testbed of the image" in (await judge.judge(lost, "")).detail
+
+
 async def test_an_image_that_is_not_there_is_said_and_other_cases_go_on() -> None:
     missing = instance("coder-test-swebench:nowhere")
     suite = Suite(name="images", version="1", cases=(missing, OTHER))
@@ -77,3 +110,18 @@ async def test_an_image_that_is_not_there_is_said_and_other_cases_go_on() -> Non
     assert unjudged.verdict == "infrastructure"
     assert "docker pull coder-test-swebench:nowhere" in unjudged.detail or "Docker" in unjudged.detail
     assert other.verdict == "passed"
+
+
+async def test_a_model_is_given_the_tree_of_the_image_and_its_patch_is_judged(
+    image: str, tmp_path: Path
+) -> None:
+    (tmp_path / "suite.jsonl").write_text(json.dumps({**RECORD, "image": image, "patch": None}))
+    edit = f"<<<<<<< SEARCH\n{BASE[PRICES]}=======\n{GOLD[PRICES]}>>>>>>> REPLACE\n"
+
+    with faulty_endpoint(says(f"{PRICES}\n```python\n{edit}```\n")) as endpoint:
+        model = ("--base-url", endpoint.url, "-m", "toy", "--one-shot", "--price", "1,1", "--json")
+        run = functools.partial(Console(tmp_path).run, OPENAI_API_KEY="x")
+        done = await asyncio.to_thread(run, "bench", "run", "suite.jsonl", *model)
+
+    (verdict,) = json.loads(done.out)["verdicts"]
+    assert (verdict["verdict"], verdict["strength"], done.code) == ("passed", "weak", 0), done.err
