@@ -19,6 +19,7 @@ from coder.doors import asked_again
 from coder.doors import resume as resume_run
 from coder.errors import LogNewer
 from coder.run import Run
+from coder.settings import Budget
 from coder.state import State, fold_all
 from coder.store import SqliteLog, data_folder
 
@@ -91,7 +92,7 @@ async def _resume(
             replay=state.settings.replay if same else replay,
             price=price,
             shows_pictures=bool(state.task.pictures),
-            must_know_price=config.max_cost is not None,
+            must_know_price=_must_know_price(config, state),
             book=load({}, environ=os.environ, user_file=user_file(), workspace=None).book,
         )
         async with opened(answerer, screen.note) as model:
@@ -112,6 +113,13 @@ def _delivery(apply: bool | None, *, commit: bool, branch: str | None) -> dict[s
     if commit:
         return {"apply": True, "commit": True, "branch": None}
     return {} if apply is None else {"apply": apply, "branch": None}
+
+
+def _must_know_price(config: Config, state: State) -> bool:
+    """A limit of cost was set, now or when the run began, and until now each price was known."""
+    before, usual = state.budget, Budget()
+    was_asked = before.call_usd is not None or before.cost_usd != usual.cost_usd
+    return config.max_cost is not None or config.max_call_cost is not None or (was_asked and state.cost_known)
 
 
 async def _state(log: SqliteLog, run: str) -> State:

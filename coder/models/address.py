@@ -4,11 +4,16 @@ People put a password in front of the host and a key behind the question mark. B
 written anywhere.
 """
 
+import re
 from base64 import b64encode
 from urllib.parse import SplitResult, parse_qsl, unquote, urlencode, urlsplit
 
+from coder.redact import SHORTEST, names_secret
+
 HARMLESS = frozenset({"api-version", "api_version", "version"})
 """Parameters that hold no key; Azure's addresses need theirs."""
+_SIGNATURES = frozenset({"sig", "signature", "code", "auth"})
+_LONG = 16
 _SHORTEST = 4
 """Characters of a value that can be told from any other text."""
 
@@ -73,3 +78,20 @@ def secrets_of(url: str) -> tuple[str, ...]:
     known += [b64encode(f"{unquote(user)}:{unquote(password)}".encode()).decode()] if user or password else []
     known += [value for value in raw if unquote(value) in values]
     return tuple({value for value in known if len(value) >= _SHORTEST})
+
+
+def keys_of(url: str) -> tuple[str, ...]:
+    """What of an address can be taken out of any text: a password or a key, not a word such as a region."""
+    parts = parts_of(url)
+    user, _, password = parts.netloc.rpartition("@")[0].partition(":")
+    raw = {name: value for name, _, value in (pair.partition("=") for pair in parts.query.split("&"))}
+    pairs = (*raw.items(), *parameters_of(url).items())
+    asked = [value for name, value in pairs if _is_key(name, value)]
+    known = [password or user, unquote(password or user), *asked]
+    return tuple({value for value in known if len(value) >= SHORTEST})
+
+
+def _is_key(name: str, value: str) -> bool:
+    """Whether a parameter is called as those of keys are, or its value looks like one."""
+    looks = len(value) >= _LONG and re.search(r"\d", value) is not None
+    return name.lower() not in HARMLESS and (names_secret(name) or name.lower() in _SIGNATURES or looks)

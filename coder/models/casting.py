@@ -1,6 +1,6 @@
 """Casting: all who may answer in a run, as the user named them: a model, its fallbacks, others for roles."""
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from pydantic import BaseModel, ConfigDict
@@ -9,8 +9,8 @@ from coder.errors import UsageError
 from coder.models.address import for_log, name_for_log
 from coder.models.book import Book
 from coder.models.cast import SUMMARIZER, Cast
-from coder.models.choice import Choice, resolve
-from coder.models.endpoint import LOCAL_PATIENCE, Patience
+from coder.models.choice import OWN_KEY, USUAL_KEY, Choice, resolve
+from coder.models.endpoint import LOCAL_PATIENCE, Endpoint, Patience
 from coder.models.model import Model
 from coder.models.opening import open_model
 from coder.models.router import Route, Router
@@ -69,10 +69,37 @@ async def resolve_casting(asked: Asked, *, environ: Mapping[str, str], book: Boo
     async def chosen(name: str) -> Choice:
         return await resolve(name, environ=environ, book=book)
 
+    main = await resolve(asked.model, base_url=asked.base_url, environ=environ, book=book)
+    fallbacks = [await chosen(name) for name in asked.fallbacks]
+    roles = {role: await chosen(name) for role, name in asked.roles.items()}
+    openais = [choice for choice in (main, *fallbacks, *roles.values()) if _is_openais(choice)]
     return Casting(
-        main=await resolve(asked.model, base_url=asked.base_url, environ=environ, book=book),
-        fallbacks=tuple([await chosen(name) for name in asked.fallbacks]),
-        roles={role: await chosen(name) for role, name in asked.roles.items()},
+        main=_with_own_key(main, openais),
+        fallbacks=tuple(_with_own_key(choice, openais) for choice in fallbacks),
+        roles={role: _with_own_key(choice, openais) for role, choice in roles.items()},
+    )
+
+
+def _is_openais(choice: Choice) -> bool:
+    return (
+        choice.endpoint is not None and choice.name.startswith("openai/") and _has_usual_key(choice.endpoint)
+    )
+
+
+def _has_usual_key(endpoint: Endpoint) -> bool:
+    return endpoint.key is not None and endpoint.key_variables[:1] == (USUAL_KEY,)
+
+
+def _with_own_key(choice: Choice, openais: Sequence[Choice]) -> Choice:
+    """The choice without the usual key, where that is OpenAI's in this run and it answers somewhere else."""
+    endpoint = choice.endpoint
+    if endpoint is None or not openais or not _has_usual_key(endpoint):
+        return choice
+    if any(endpoint.host == openai.endpoint.host for openai in openais if openai.endpoint is not None):
+        return choice
+    note = f"{USUAL_KEY} goes to {openais[0].name} only. Another address has its key in {OWN_KEY}"
+    return choice.model_copy(
+        update={"endpoint": endpoint.model_copy(update={"key": None}), "notes": (*choice.notes, note)}
     )
 
 

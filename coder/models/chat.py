@@ -16,16 +16,18 @@ from typing import TYPE_CHECKING, Any, Self
 from coder.errors import ModelError, ModelNotFound, ModelRefused, ModelUnavailable
 from coder.models.abilities import Abilities
 from coder.models.connection import Connection, TooLarge
-from coder.models.endpoint import Endpoint, Patience
+from coder.models.endpoint import Endpoint, Patience, unheld_secrets
 from coder.models.exchange import received, send
 from coder.models.faults import cleaned, connection_fault, given_up, said_by, status_fault
 from coder.models.manners import Manners
 from coder.models.model import Answer, ChatMessage, Form, OnRetry, Sampling, Usage, Used
 from coder.models.prices import cost
+from coder.models.recording import redacted_call
 from coder.models.responses import take_event
 from coder.models.retries import Clock, Passing, retrying
 from coder.models.stream import Unfinished, estimated_usage
 from coder.models.traffic import lane_of
+from coder.redact import Redactor
 
 if TYPE_CHECKING:
     from openai import APIStatusError
@@ -45,6 +47,7 @@ class ChatModel:
         self._manners = Manners(endpoint)
         self._connection = Connection(endpoint)
         self._lane = lane_of(endpoint)
+        self._redactor = Redactor(secrets) if (secrets := unheld_secrets(endpoint)) else None
 
     def __repr__(self) -> str:
         return f"ChatModel({self.name!r}, {self._endpoint.shown_url!r})"
@@ -110,18 +113,22 @@ class ChatModel:
                 "Name another --model.",
                 lost=self._lost(call),
             ) from None
-        text = unfinished.text()
+        text = self._redacted(unfinished.text())
         usage = unfinished.usage or estimated_usage(messages, unfinished)
         return Answer(
             text=text,
             model=cleaned(unfinished.model or "", self._endpoint) or self._endpoint.model,
-            reasoning=unfinished.reasoning,
-            tool_calls=unfinished.tool_calls(),
+            reasoning=self._redacted(unfinished.reasoning),
+            tool_calls=tuple(redacted_call(c, redact=self._redacted) for c in unfinished.tool_calls()),
             finish=unfinished.finish or "other",
             usage=usage,
             cost_usd=cost(self._endpoint, usage),
             seconds=monotonic() - started,
         )
+
+    def _redacted(self, text: str) -> str:
+        """An answer without the secrets that only this model knows: nobody behind it can take them out."""
+        return text if self._redactor is None else self._redactor.redact(text)
 
     async def _ask(self, call: "_Call") -> Unfinished:
         """One request; again at once where a parameter was refused that can be left out."""
@@ -200,6 +207,7 @@ class ChatModel:
         headers = self._manners.headers(call.messages)
         take = take_event if responses else Unfinished.take
         wait_s = min(patience.headers_s, call.clock.left_s)
+        shown = None if self._redactor is None else self._redactor.stream()
         try:
             async with (
                 asyncio.timeout(wait_s) as limit,
@@ -209,6 +217,8 @@ class ChatModel:
                 async for chunk in chunks:
                     call.clock.alive()
                     token = take(unfinished, chunk)
+                    if shown is not None:
+                        token = shown.feed(token)
                     if token and call.on_token is not None:
                         call.on_token(token)
                     if unfinished.too_long:
@@ -222,6 +232,8 @@ class ChatModel:
             if unfinished.finish is None:
                 raise Passing(f"no sign of life for {wait_s:.3g} s") from None
         unfinished.text()
+        if shown is not None and call.on_token is not None and (token := shown.finish()):
+            call.on_token(token)
         return unfinished
 
 

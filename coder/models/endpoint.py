@@ -1,14 +1,17 @@
 """An OpenAI-compatible endpoint, and how long to be patient with it: plain values."""
 
 import hashlib
+import os
+from collections.abc import Mapping
 from typing import Literal
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
-from coder.models.address import parts_of
+from coder.models.address import keys_of, parts_of
 from coder.models.caching import MARKED, Caching
 from coder.models.price import Price
+from coder.redact import SHORTEST, names_secret
 
 
 class Limits(BaseModel):
@@ -106,6 +109,14 @@ class Patience(BaseModel):
 
 # A server on this machine may be loading its weights, or reading a long prompt on a slow processor.
 LOCAL_PATIENCE = Patience(deadline_s=300.0, headers_s=300.0, idle_s=300.0, whole_s=7200.0)
+
+
+def unheld_secrets(endpoint: Endpoint, environ: Mapping[str, str] = os.environ) -> tuple[str, ...]:
+    """What of an endpoint is secret and stands in no variable by whose name a Redactor would know it."""
+    key = endpoint.key.get_secret_value() if endpoint.key else ""
+    held = any(environ.get(name, "").strip() == key for name in endpoint.key_variables if names_secret(name))
+    own = () if held or len(key) < SHORTEST else (key,)
+    return (*own, *keys_of(endpoint.url.get_secret_value()))
 
 
 def without_credentials(url: str) -> str:

@@ -1,5 +1,6 @@
 """An answer put together from its stream. Nothing of a chunk's shape is certain."""
 
+import re
 from collections.abc import Sequence
 from typing import Literal
 
@@ -20,6 +21,8 @@ Finish = Literal["stop", "length", "refusal", "other"]
 # OpenAI's name and Moonshot's, DeepSeek's, Anthropic's as gateways pass it on; OpenRouter's and Anthropic's.
 _CACHED = ("cached_tokens", "prompt_cache_hit_tokens", "cache_read_input_tokens")
 _CACHE_WRITES = ("cache_write_tokens", "cache_creation_input_tokens")
+
+_HALF = re.compile("[\ud800-\udfff]")
 
 FINISHES: dict[str, Finish] = {
     "stop": "stop",
@@ -123,12 +126,16 @@ class Unfinished:
     @property
     def reasoning(self) -> str:
         """What the model thought."""
-        return "".join(self._thoughts).strip()
+        return in_pairs("".join(self._thoughts)).strip()
 
     def tool_calls(self) -> tuple[ToolCall, ...]:
         """The tools that the model wants called, in the order of their places."""
         return tuple(
-            ToolCall(id=call.id or f"call_{place}", name=call.name, arguments="".join(call.arguments))
+            ToolCall(
+                id=in_pairs(call.id) or f"call_{place}",
+                name=in_pairs(call.name),
+                arguments=in_pairs("".join(call.arguments)),
+            )
             for place, call in sorted(self._calls.items())
         )
 
@@ -174,7 +181,7 @@ class Unfinished:
             raise Passing("the endpoint sent nothing that is an answer")
         if self.finish is None:
             raise Passing("the answer broke off in the middle")
-        return "".join(self._pieces)
+        return in_pairs("".join(self._pieces))
 
 
 class _Call:
@@ -201,6 +208,13 @@ def _text(content: object) -> str:
             if isinstance(part, dict) and part.get("type") == "text" and isinstance(part.get("text"), str)
         )
     return ""
+
+
+def in_pairs(text: str) -> str:
+    """The text with the halves of a character joined that came apart; one without its other can't be kept."""
+    if not _HALF.search(text):
+        return text
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
 def counted(usage: Usage) -> Usage | None:

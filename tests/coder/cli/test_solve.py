@@ -422,3 +422,16 @@ def test_a_failing_endpoint_is_retried_where_one_can_see_it_and_ends_with_4(cons
     assert done.said[0].startswith("✗ error")
     assert done.err.count("asking again in") == len(endpoint.requests) - 1 > 0
     assert "coder resume run_" in done.said[-1]
+
+
+def test_a_resume_keeps_a_limit_of_cost_and_asks_for_the_price_that_it_needs(console: Console) -> None:
+    asked = ("solve", "Write add(a, b).", "--check", "assert add(2, 3) == 5", "--no-plan")
+    with faulty_endpoint(error(401, "no"), says(ADD)) as server:
+        named = ("--base-url", server.url, "-m", "toy", "--price", "1,1", "--max-cost", "0.1")
+        first = console.run(*asked, *named, CODER_API_KEY="x")
+        without = console.run("resume", "run_", CODER_API_KEY="x")
+        priced = console.run("resume", "run_", "--price", "1,1", CODER_API_KEY="x")
+
+    assert (first.code, without.code, priced.code) == (4, 2, 0), first.err + without.err + priced.err
+    assert "--price IN,OUT" in without.err
+    assert len(server.requests) == 2

@@ -4,11 +4,11 @@ import pytest
 from pydantic import SecretStr
 
 from coder.doors import solve
-from coder.models.address import for_log, name_for_log, secrets_of
+from coder.models.address import for_log, keys_of, name_for_log, secrets_of
 from coder.settings import Settings
 from coder.store import MemoryLog
 from coder.task import Task
-from tests.coder.models.asking import ask
+from tests.coder.models.asking import KEY, ask
 from tests.faulty_endpoint import faulty_endpoint, says
 
 URL = "https://me:pass%2Fword@host.example:8443/v1?key=hidden-1&api-version=2024-10-21#part"
@@ -26,6 +26,32 @@ def test_of_an_address_the_log_has_neither_credentials_nor_keys() -> None:
 
 def test_what_an_endpoint_may_echo_of_its_address_is_known() -> None:
     assert set(secrets_of(URL)) == {"pass%2Fword", "pass/word", "hidden-1", "bWU6cGFzcy93b3Jk"}
+
+
+def test_what_is_taken_out_of_any_text_is_a_key_and_no_word() -> None:
+    assert set(keys_of(URL.replace("hidden-1", "hidden-12"))) == {"pass%2Fword", "pass/word", "hidden-12"}
+    assert set(keys_of("https://production:pw@host/v1?region=westeurope&sig=ab%2Bcdefghi")) == {
+        "ab%2Bcdefghi",
+        "ab+cdefghi",
+    }
+    assert keys_of("https://planted-token@host/v1?api-version=2024-10-21-preview-of-it") == ("planted-token",)
+
+
+async def test_secrets_of_an_address_that_a_model_says_are_in_no_answer() -> None:
+    words = ["your key ", "is planted", "-0123456", "789 and someone", "'s word planted-word."]
+    tokens: list[str] = []
+    with faulty_endpoint(says(*words)) as server:
+        url = server.url.replace("http://", "http://someone:planted-word@") + "?key=planted-0123456789"
+        answer = await ask(server, url=SecretStr(url), tokens=tokens)
+
+    assert answer.text == "".join(tokens) == "your key is [redacted] and someone's word [redacted]."
+
+
+async def test_a_key_that_stands_in_no_variable_is_in_no_answer() -> None:
+    with faulty_endpoint(says("It is ", KEY)) as server:
+        answer = await ask(server)
+
+    assert answer.text == "It is [redacted]"
 
 
 @pytest.mark.parametrize(

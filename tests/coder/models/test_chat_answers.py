@@ -21,7 +21,7 @@ async def test_tokens_arrive_one_by_one_and_make_the_answer() -> None:
     tokens: list[str] = []
 
     with faulty_endpoint(says("hel", "lo", " world")) as server:
-        answer = await ask(server, tokens=tokens)
+        answer = await ask(server, tokens=tokens, key=None)
 
     assert tokens == ["hel", "lo", " world"]
     assert answer.text == "hello world"
@@ -230,3 +230,18 @@ async def test_messages_of_every_role_are_sent_in_order() -> None:
             await model.answer(asked, sampling=Sampling())
 
     assert server.requests[0].body["messages"] == [message.model_dump() for message in asked]
+
+
+async def test_halves_of_a_character_are_joined_and_one_alone_does_no_harm() -> None:
+    function = {"name": "f", "arguments": '"\udc00"'}
+    call = {"index": 0, "id": "c", "type": "function", "function": function}
+    pieces = [
+        chunk({"content": "a\ud83d"}),
+        chunk({"content": "\ude00 \ud800!"}),
+        chunk({"tool_calls": [call]}),
+    ]
+    with faulty_endpoint(streams(*pieces, chunk({}, finish="stop"), "[DONE]")) as server:
+        answer = await ask(server)
+
+    assert answer.text == "a\N{GRINNING FACE} \N{REPLACEMENT CHARACTER}!"
+    assert answer.tool_calls[0].arguments == '"\N{REPLACEMENT CHARACTER}"'

@@ -165,7 +165,7 @@ async def test_a_hang_in_the_middle_of_an_answer_ends_after_the_idle_time() -> N
         faulty_endpoint(begins("hel", ending="hang")) as server,
         pytest.raises(ModelUnavailable, match=r"no sign of life for 0\.2 s"),
     ):
-        await ask(server, patience=patience, tokens=tokens)
+        await ask(server, patience=patience, tokens=tokens, key=None)
 
     assert tokens == ["hel", "hel"]
 

@@ -243,7 +243,7 @@ async def test_the_responses_api_gives_the_same_kind_of_answer() -> None:
     tokens: list[str] = []
 
     with faulty_endpoint(responds("hel", "lo")) as server:
-        answer = await ask(server, api="responses", tokens=tokens)
+        answer = await ask(server, api="responses", tokens=tokens, key=None)
 
     assert (answer.text, answer.reasoning, answer.finish) == ("hello", "hm", "stop")
     assert tokens == ["hel", "lo"]

@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from coder.errors import ModelAuthError, ModelUnavailable, UsageError
+from coder.models.casting import Asked, resolve_casting
 from coder.models.choice import WEAK, Choice, resolve
 from coder.models.names import unknown_name
 from coder.models.opening import open_model
@@ -250,3 +251,17 @@ def test_the_table_names_each_provider_once_with_a_key_or_on_this_machine() -> N
     for row in rows:
         assert row.is_local or (row.key_variables and row.url.startswith(("https://", "${")))
         assert row.is_local or row.by_name_only or row.default_model
+
+
+async def test_openais_key_does_not_go_along_to_a_stand_in_at_another_address() -> None:
+    asked = Asked(model="openai/x", fallbacks=("toy@https://other.example/v1",), roles={"planner": "openai"})
+    environ = {"OPENAI_API_KEY": KEY}
+
+    shared = await resolve_casting(asked, environ=environ)
+    own = await resolve_casting(asked, environ=environ | {"CODER_API_KEY": "another"})
+    alone = await resolve_casting(Asked(model="toy@https://other.example/v1"), environ=environ)
+
+    assert [key_of(choice) for choice in shared.all] == [KEY, None, KEY]
+    assert "CODER_API_KEY" in shared.fallbacks[0].notes[0]
+    assert [key_of(choice) for choice in own.all] == [KEY, "another", KEY]
+    assert key_of(alone.main) == KEY

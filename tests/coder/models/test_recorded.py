@@ -202,7 +202,7 @@ async def test_a_key_that_a_model_names_a_tool_by_is_written_nowhere(tmp_path: P
     calls = streams(chunk({"tool_calls": [call]}), chunk({}, finish="tool_calls"), "[DONE]")
     with faulty_endpoint(calls) as server:
         redact = Redactor([KEY]).redact
-        async with Recorder(ChatModel(endpoint_of(server)), path, redact=redact) as model:
+        async with Recorder(ChatModel(endpoint_of(server, key=None)), path, redact=redact) as model:
             answer = await model.answer(QUESTION, sampling=Sampling())
             said = ChatMessage(role="assistant", content="", tool_calls=answer.tool_calls)
             await model.answer([*QUESTION, said], sampling=Sampling())
