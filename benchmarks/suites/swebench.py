@@ -1,7 +1,7 @@
 """SWE-bench as JSON Lines: an instance a line, whose tree lies in an image of its own.
 
-Its hidden tests come as a patch, applied in memory to the tree that is read out of the image. Only projects that
-pytest tests can be judged: the names in FAIL_TO_PASS have to be pytest's.
+Its hidden tests come as a patch, applied in memory to the tree that is read out of the image. Only projects
+that pytest tests can be judged: the names in FAIL_TO_PASS have to be pytest's.
 """
 
 from benchmarks.records import Record
