@@ -1,0 +1,131 @@
+"""`coder chat` on a terminal: several lines, completion, history, and what Ctrl-C and Ctrl-D do."""
+
+import os
+import pty
+import re
+import signal
+import stat
+import termios
+from collections.abc import Sequence
+from pathlib import Path
+from select import select
+from time import monotonic
+
+import pytest
+
+from tests.coder.cli.console import CODER, LONGEST_S, Console, Finished
+from tests.coder.cli.test_fix import RIGHT, WRONG, code
+from tests.faulty_endpoint import FaultyEndpoint, faulty_endpoint, hangs, says
+
+PROMPT = "\x1b[?2004h"
+"""What prompt_toolkit sends when it begins to read a line."""
+ALT_ENTER, CTRL_C, CTRL_D, ENTER = "\x1b\r", "\x03", "\x04", "\r"
+
+
+@pytest.fixture
+def project(folder: Path) -> Path:
+    """A folder with one file."""
+    (folder / "calc.py").write_text(WRONG)
+    return folder
+
+
+def talk(
+    console: Console,
+    endpoint: FaultyEndpoint,
+    script: Sequence[tuple[str, str]],
+    *,
+    cwd: Path,
+    **environ: str,
+) -> Finished:
+    """Type each text once the screen has shown, behind what was typed before, what stands beside it."""
+    pid, terminal = pty.fork()
+    if pid == 0:
+        termios.tcsetwinsize(0, (24, 100))
+        os.chdir(cwd)
+        own = {"TERM": "xterm", "PROMPT_TOOLKIT_NO_CPR": "1"}
+        model = ("--base-url", endpoint.url, "-m", "toy")
+        os.execve(CODER, [str(CODER), "chat", *model], console.environ | own | environ)
+    left, shown, seen = list(script), b"", 0
+    deadline = monotonic() + LONGEST_S
+    try:
+        while monotonic() < deadline:
+            if not select([terminal], [], [], 1.0)[0]:
+                continue
+            try:
+                piece = os.read(terminal, 65_536)
+            except OSError:  # Linux: the other end has been closed
+                break
+            shown += piece
+            while left and (place := shown.find(left[0][0].encode(), seen)) >= 0:
+                wanted, typed = left.pop(0)
+                seen = place + len(wanted)
+                if typed == CTRL_C:  # before the request is there, the next one would be the first
+                    assert endpoint.wait_until(lambda it: len(it.requests) == 1, timeout_s=60)
+                os.write(terminal, typed.encode())
+        else:
+            os.kill(pid, signal.SIGKILL)
+    finally:
+        _, status = os.waitpid(pid, 0)
+        os.close(terminal)
+    text = re.sub(r"\x1b\[[?0-9;]*[a-zA-Z]", "", shown.decode("utf-8", "replace"))
+    return Finished(os.waitstatus_to_exitcode(status), text, "")
+
+
+def test_a_conversation_on_a_terminal_from_its_first_line_to_ctrl_d(console: Console, project: Path) -> None:
+    script = [
+        (PROMPT, f"What is{ALT_ENTER}wrong?{ENTER}"),
+        (PROMPT, f"Mend it{ENTER}"),
+        (PROMPT, f"y{ENTER}"),
+        (PROMPT, f"/he\t{ENTER}"),
+        ("/help", ""),
+        (PROMPT, CTRL_D),
+    ]
+    with faulty_endpoint(says("It subtracts."), says(code(RIGHT))) as endpoint:
+        done = talk(console, endpoint, script, cwd=project)
+
+    assert done.code == 0, done.out
+    assert endpoint.requests[0].body["messages"][-1]["content"].startswith("What is\nwrong?")
+    assert (project / "calc.py").read_text() == RIGHT
+    history = console.home / "data" / "chat_history"
+    assert stat.S_IMODE(history.stat().st_mode) == 0o600
+    assert "+Mend it" in history.read_text()
+    assert "+y" not in history.read_text().splitlines()
+
+
+def test_ctrl_c_breaks_off_the_work_and_go_goes_on_with_it(console: Console, project: Path) -> None:
+    script = [
+        (PROMPT, f"Mend it{ENTER}"),
+        ("is writing", CTRL_C),
+        ("broken off", ""),
+        (PROMPT, f"/go{ENTER}"),
+        (PROMPT, f"y{ENTER}"),
+        (PROMPT, CTRL_D),
+    ]
+    with faulty_endpoint(hangs(), says(code(RIGHT))) as endpoint:
+        done = talk(console, endpoint, script, cwd=project)
+
+    assert done.code == 0, done.out
+    assert (project / "calc.py").read_text() == RIGHT
+
+
+def test_what_a_model_says_can_not_move_the_cursor_of_the_terminal(console: Console, project: Path) -> None:
+    script = [(PROMPT, f"Is it right?{ENTER}"), ("No", ""), (PROMPT, CTRL_D)]
+    with faulty_endpoint(says("No\x1b]0;owned\x07.\x9b2J")) as endpoint:
+        done = talk(console, endpoint, script, cwd=project)
+
+    assert "\x1b]0;owned" not in done.out
+    assert "\x9b" not in done.out
+
+
+def test_without_prompt_toolkit_plain_lines_do(console: Console, project: Path, tmp_path: Path) -> None:
+    missing = tmp_path / "missing"
+    missing.mkdir()
+    (missing / "prompt_toolkit.py").write_text("raise ImportError('not installed')")
+    script = [("> ", "Is it right?\n"), ("No", ""), ("> ", CTRL_D)]
+
+    with faulty_endpoint(says("No.")) as endpoint:
+        done = talk(console, endpoint, script, cwd=project, PYTHONPATH=str(missing))
+
+    assert done.code == 0, done.out
+    assert 'pip install "coder-agent[chat]"' in done.out
+    assert "No." in done.out
