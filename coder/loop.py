@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from coder.approval import is_approved
-from coder.bodies import BudgetReached, RunStopped, Spoken, Status
+from coder.bodies import BudgetReached, CommitRefused, RunStopped, Spoken, Status
 from coder.errors import Refused, UsageError
 from coder.journal import Journal
 from coder.message import HUMAN, Verified
@@ -137,6 +137,18 @@ def _stopped(state: State, reason: Reason) -> RunStopped:
             status=status, reason=state.refused.reason, verified=verified, exit_code=code,
             error=state.refused.reason,
         )  # fmt: skip
+    if reason.status == "solved" and (refused := _undelivered(state)) is not None:
+        return RunStopped(
+            status="error", reason=refused, verified=verified, exit_code=UsageError.exit_code, error=refused
+        )
     return RunStopped(
         status=reason.status, reason=reason.text, verified=verified, exit_code=EXIT_CODES[reason.status]
     )
+
+
+def _undelivered(state: State) -> str | None:
+    """Why what is solved is nowhere: its branch, for which the folder stays as it is, couldn't be made."""
+    made, shown = state.committed, state.proposed
+    if state.settings.branch is None or shown is None or not shown.patch:
+        return None
+    return made.reason if isinstance(made, CommitRefused) else None

@@ -208,6 +208,8 @@ def _s(count: int) -> str:
 def _next(run: Run) -> str:
     steps = [f"coder show {run.run_id}"]
     match run.status:
+        case "error" if run.uncommitted is not None:
+            steps.append(f"coder resume {run.run_id} --apply")
         case "error" if run.exit_code == UsageError.exit_code:
             steps.append("start it again")  # the folder has changed, or a flag is missing: it stays as it is
         case "interrupted" | "error":

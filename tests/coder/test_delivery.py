@@ -11,6 +11,7 @@ from coder.models.model import Answer, ChatMessage, Form, OnRetry, Sampling
 from coder.models.scripted import Scripted
 from coder.run import Run
 from coder.settings import Budget, Settings
+from coder.state import fold_all
 from coder.store import MemoryLog
 from coder.task import Task
 from coder.undoing import undo
@@ -100,6 +101,26 @@ async def test_a_branch_gets_the_commit_and_the_folder_stays_as_it_is(repository
     assert (run.status, run.branch, run.landed) == ("solved", "mended", ())
     assert repository.git("status", "--porcelain") == ""
     assert repository.git("show", "mended:calc.py").startswith(RIGHT.strip())
+
+
+async def test_a_branch_that_is_there_by_then_fails_and_the_run_can_take_another(
+    repository: GitRepository,
+) -> None:
+    log = MemoryLog()
+
+    run = await solve(
+        repository.top,
+        answer(RIGHT + FAR),
+        log=log,
+        branch="mended",
+        happens=lambda: repository.git("branch", "--force", "mended"),
+    )
+    settings = fold_all(await log.read(run.run_id)).settings.model_copy(update={"branch": "mended-again"})
+    again = await doors.resume(run.run_id, model=Scripted(()), log=log, settings=settings)
+
+    assert (run.status, run.exit_code, run.commit) == ("error", 2, None)
+    assert "there is a branch mended already" in (run.error or "")
+    assert (again.status, again.exit_code, again.branch) == ("solved", 0, "mended-again")
 
 
 async def test_code_that_does_not_pass_is_never_committed(repository: GitRepository) -> None:
