@@ -115,7 +115,8 @@ def unheld_secrets(endpoint: Endpoint, environ: Mapping[str, str] = os.environ) 
     """What of an endpoint is secret and stands in no variable by whose name a Redactor would know it."""
     key = endpoint.key.get_secret_value() if endpoint.key else ""
     held = any(environ.get(name, "").strip() == key for name in endpoint.key_variables if names_secret(name))
-    own = () if held or len(key) < SHORTEST else (key,)
+    # A key of a server on this machine, mostly our own, opens nothing elsewhere.
+    own = () if held or endpoint.is_free or len(key) < SHORTEST else (key,)
     return (*own, *keys_of(endpoint.url.get_secret_value()))
 
 
