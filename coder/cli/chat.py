@@ -28,13 +28,13 @@ from coder.errors import LogNewer, UsageError
 from coder.models.casting import Asked
 from coder.models.model import Model
 from coder.reading import read_workspace
-from coder.settings import Settings
+from coder.settings import Budget, Settings
 from coder.state import State, fold_all
 from coder.store import SqliteLog, data_folder
 from coder.task import Task
 from coder.taskfile import lint_words, split_command
 
-CALLS, SECONDS = 200, 4 * 3600.0
+USUAL = {"calls": 200, "seconds": 4 * 3600.0}
 """Limits of a conversation where the user names none: it is many tasks. That of cost is a run's."""
 
 NO_TOOLKIT = 'Plain input; for history and completion: pip install "coder-agent[chat]"'
@@ -202,19 +202,25 @@ async def _state(log: SqliteLog, prefix: str) -> State:
 def _settings(config: Config, given: Mapping[str, Any], state: State | None) -> Settings:
     """The settings from now on: of a conversation that goes on its own, with what was said anew."""
     if state is not None:
-        before = state.settings if state.settings.chat else _roomy(state.settings)
+        before = (
+            state.settings if state.settings.chat else _roomy(state.settings, named=_unusual(state.budget))
+        )
         changed = config.answering(given["replay"]) | {"budget": config.budget(before.budget)}
         return before.model_copy(update=changed)
     settings = config.settings(allow=tuple(given["allow"] or ()), replay=given["replay"])
-    return _roomy(settings).model_copy(update={"commit": given["commit"]})
+    named = settings.budget.model_fields_set
+    return _roomy(settings, named=named).model_copy(update={"commit": given["commit"]})
 
 
-def _roomy(settings: Settings) -> Settings:
-    """Settings with the limits of a conversation in place of a run's, where the user has named none."""
-    budget = settings.budget
-    usual = {"calls": CALLS, "seconds": SECONDS}
-    wider = {name: limit for name, limit in usual.items() if name not in budget.model_fields_set}
-    return settings.model_copy(update={"budget": budget.model_copy(update=wider)})
+def _roomy(settings: Settings, *, named: set[str]) -> Settings:
+    """Settings with the limits of a conversation in place of a run's, but for those that were named."""
+    wider = {name: limit for name, limit in USUAL.items() if name not in named}
+    return settings.model_copy(update={"budget": settings.budget.model_copy(update=wider)})
+
+
+def _unusual(budget: Budget) -> set[str]:
+    """The limits of a run that somebody must have named: the log doesn't say which were."""
+    return {name for name in USUAL if getattr(budget, name) != getattr(Budget(), name)}
 
 
 def _gone_on_with(before: Task, given: Task) -> Task:

@@ -55,8 +55,11 @@ class Dialogue:
 
     async def run(self) -> int:
         """Talk until the end; gives the exit code of the latest message."""
-        if self._session.is_cut_off:
+        state = self._session.state
+        if state is not None and state.stopped is None:  # killed: nobody has wanted it to end
             await self._work(self._session.go_on())
+        elif self._session.is_cut_off:
+            self._screen.tell("  · the latest message was broken off: /go goes on with it")
         while (line := await self._line()) is not None:
             try:
                 said = parse_line(line)

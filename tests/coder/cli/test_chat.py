@@ -87,3 +87,13 @@ def test_an_unknown_command_and_a_missing_folder_say_what_to_do(console: Console
     assert (unknown.code, missing.code) == (2, 2)
     assert "There is no command /udno; did you mean undo? See: /help" in unknown.err
     assert "There is no nowhere." in missing.err
+
+
+def test_a_limit_that_was_named_holds_for_all_messages_also_where_it_is_a_runs_usual_one(
+    console: Console, project: Path
+) -> None:
+    with faulty_endpoint(says("Words.")) as endpoint:
+        done = chat(console, endpoint, *["Why?"] * 9, cwd=project, flags=("--max-calls", "8"))
+
+    assert done.code == 3, done.err
+    assert len(endpoint.requests) == 8
