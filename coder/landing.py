@@ -41,9 +41,9 @@ class Change(BaseModel):
     before: str | None
     after: str | None
     mode: int | None = None
-    """Permission bits of the file that was read; a new file gets what the user's umask leaves."""
+    """Permission bits of the file that was read or moved; a new one gets what the user's umask leaves."""
     executable: bool = False
-    """Of a new file: it begins with `#!`, so that it could be run by its name where it was tried."""
+    """It can be run by its name; a new file that begins with `#!` could be so where it was tried."""
 
 
 class Plan(BaseModel):
@@ -78,8 +78,8 @@ def plan(snapshot: Snapshot, files: Mapping[str, bytes | None]) -> Plan:
             raise FileChanged(f"{path} has changed since this run read it. It was left as it is.")
         after = None if content is None else _sha256(content)
         if after != now:
-            mode = read.mode if read else None
-            runs = read is None and content is not None and content.startswith(b"#!")
+            mode = read.mode if read else _mode_of_moved(snapshot, files, path)
+            runs = read is None and (content or b"").startswith(b"#!") if mode is None else mode & 0o100 != 0
             changes.append(Change(path=path, before=now, after=after, mode=mode, executable=runs))
     return Plan(root=str(snapshot.root), changes=tuple(changes), made=_missing(snapshot.root, changes))
 
@@ -268,6 +268,14 @@ def _state(root: Path, parts: tuple[str, ...]) -> str | None:
     except OSError as error:
         raise MachineError(f"Can't read {root / path}: {error.strerror}.") from error
     return _sha256(content)
+
+
+def _mode_of_moved(snapshot: Snapshot, files: Mapping[str, bytes | None], path: str) -> int | None:
+    """Mode of the file that is removed and comes back at this path: by its content, or else by its name."""
+    gone = [old for old, content in files.items() if content is None and old in snapshot.files]
+    same = [old for old in gone if snapshot.files[old].content == files[path]]
+    same = same or [old for old in gone if PurePosixPath(old).name == PurePosixPath(path).name]
+    return snapshot.files[same[0]].mode & 0o777 if same else None
 
 
 def _missing(root: Path, changes: list[Change]) -> tuple[str, ...]:

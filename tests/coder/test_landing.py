@@ -150,6 +150,22 @@ async def test_a_new_file_has_the_mode_that_the_umask_leaves(root: Path) -> None
     assert (root / "deep/er/made.py").stat().st_mode & 0o777 == 0o640
 
 
+@pytest.mark.parametrize(("mode", "content"), [(0o755, b"gone\n"), (0o750, b"other\n"), (0o644, b"#!gone\n")])
+async def test_a_file_that_is_moved_keeps_its_mode_there_and_back(
+    root: Path, mode: int, content: bytes
+) -> None:
+    (root / "gone.py").chmod(mode)
+    files: dict[str, bytes | None] = {"gone.py": None, "bin/gone.py": content}
+    planned = plan(take_snapshot(root), files)
+
+    await apply(planned, files, _into([]))
+
+    assert (root / "bin" / "gone.py").stat().st_mode & 0o777 == mode
+    assert [change.executable for change in planned.changes] == [mode != 0o644] * 2
+    await undo(planned, BEFORE, _left({}))
+    assert ((root / "gone.py").stat().st_mode & 0o777, _content(root)) == (mode, BEFORE)
+
+
 async def test_a_file_that_changed_between_plan_and_landing_stops_it(root: Path) -> None:
     planned = plan(take_snapshot(root), FILES)
     (root / "main.py").write_text("mine")
