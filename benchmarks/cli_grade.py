@@ -72,8 +72,9 @@ def grade(
     see_backend(settings.backend, flags)
     with open_log() as log:
         if resume is not None:
-            before = earlier(log, resume)
-            suite, samples = before.suite, Path(str(before.parameters["samples"]))
+            before = earlier(log, resume, command="grade")
+            # What is named besides has to be what it began with: by its digest, wherever it lies now.
+            suite, samples = suite or before.suite, samples or Path(str(before.parameters["samples"]))
             exact = bool(before.parameters["exact"])
         if suite is None or samples is None:
             raise UsageError("Give a SUITE and --samples FILE, or --resume RUN.")

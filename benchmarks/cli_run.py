@@ -106,8 +106,8 @@ def run(
             shard=parsed(parse_shard, shard, "--shard"),
         )
         if resume is not None:
-            before = earlier(log, resume)
-            suite, one_shot = before.suite, bool(before.parameters["one_shot"])
+            before = earlier(log, resume, command="run")
+            suite, one_shot = suite or before.suite, bool(before.parameters["one_shot"])
             selection = Selection.model_validate_json(str(before.parameters["selection"]))
             flags["model"] = flags["model"] or before.model
         if suite is None:

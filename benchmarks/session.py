@@ -143,15 +143,21 @@ def default_workers(model: str | None = None) -> int:
     return 2 * len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 4
 
 
-def earlier(log: SqliteLog, run: str) -> BenchStarted:
+def earlier(log: SqliteLog, run: str, *, command: str) -> BenchStarted:
     """What a run that is to be gone on with was about.
 
+    Args:
+        command: that is to go on with it, `run` or `grade`.
+
     Raises:
-        BadRun: there is none, or it is no benchmark's.
+        BadRun: there is none, it is no benchmark's, or another command began it.
     """
     record = RunLog(run, log, token=0)
     asyncio.run(record.load())
     assert record.started is not None
+    began = "grade" if "samples" in record.started.parameters else "run"
+    if began != command:
+        raise BadRun(f"{run} was begun by another command. Go on with: coder bench {began} --resume {run}")
     return record.started
 
 

@@ -109,6 +109,21 @@ def test_a_grading_that_was_killed_goes_on_and_gives_the_same_report(console: Co
     assert without_times(json.loads(resumed.out)) == without_times(json.loads(whole.out))
 
 
+def test_a_resume_is_of_what_is_named_with_it_and_by_the_command_that_began(console: Console) -> None:
+    text = (console.home / "suite.jsonl").read_text()
+    (console.home / "other.jsonl").write_text(text.replace("plus", "and"))
+    first = console.run("bench", "grade", "suite.jsonl", "--samples", "samples.jsonl", "-o", ".")
+    run = first.err.partition("--resume ")[2].split()[0]
+
+    other = console.run("bench", "grade", "other.jsonl", "--samples", "samples.jsonl", "--resume", run)
+    same = console.run("bench", "grade", "suite.jsonl", "--resume", run)
+    by_another = console.run("bench", "run", "--resume", run)
+
+    assert (other.code, same.code, by_another.code) == (2, 0, 2)
+    assert "the suite changed" in other.err
+    assert f"coder bench grade --resume {run}" in by_another.err
+
+
 def test_a_resume_about_something_else_is_refused(console: Console) -> None:
     first = console.run("bench", "grade", "suite.jsonl", "--samples", "samples.jsonl", "-q")
     run = _only_run(console.home / "data/bench/events/events.sqlite")
