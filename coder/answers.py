@@ -89,6 +89,12 @@ def find_blocks(text: str) -> list[Block]:
     return blocks
 
 
+def named_in_comment(line: str) -> str | None:
+    """The file that a comment names, where that is all that it says."""
+    match = _COMMENT.match(line.strip()[:LONGEST_NAME])
+    return match["name"] if match is not None else None
+
+
 def _lines(text: str) -> list[str]:
     """Lines without their ends. A form feed ends none, nor do other signs that Python takes for ends."""
     lines = [line.removesuffix("\r") for line in text.split("\n")]
@@ -105,8 +111,8 @@ def _block(info: str, above: str, body: list[str]) -> Block:
     name = named[1] if named else None
     if name is None and (match := _ABOVE.match(above.strip())):
         name = match["name"]
-    if name is None and body and (match := _COMMENT.match(body[0].strip()[:LONGEST_NAME])):
-        name = match["name"]
+    if name is None and body:
+        name = named_in_comment(body[0])
     if name == language:  # "```foo.py" names a file, not a language
         language = name.rsplit(".", 1)[-1]
     return Block(language, name, "\n".join(body) + "\n" if body else "")

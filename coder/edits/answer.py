@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from coder.answers import MAX_ANSWER, Parsed, find_blocks, parse_answer
+from coder.answers import MAX_ANSWER, Parsed, find_blocks, named_in_comment, parse_answer
 from coder.edits import paths
 from coder.edits.apply import apply
 from coder.edits.edit import Edit
@@ -87,8 +87,15 @@ def _whole(
         before = files.get(path)
         if before is not None and (line := _elided(text, before)):
             return Answered(problem=_ELISION.format(path=path, line=line.strip()), fits=False)
-        changed[path] = code if before is None else like(code, before)
+        changed[path] = code if before is None else like(_without_name(code, name, before), before)
     return Answered(changed, parsed.problem)
+
+
+def _without_name(code: str, name: str, before: str) -> str:
+    """A file without the comment that names it in the answer, unless it began with that before."""
+    first, _, rest = code.partition("\n")
+    begins_so = before.partition("\n")[0].strip() == first.strip()
+    return rest if named_in_comment(first) == name and not begins_so else code
 
 
 def _whole_beside(found: Edits, default: str, files: Mapping[str, str | None]) -> list[Edit]:

@@ -371,3 +371,10 @@ def test_a_file_that_no_answer_may_write_is_none_in_another_case_either(answer: 
     kept = {"lib/b.txt", "LICENSE"}
 
     assert read_answer(answer, FILES, default="a.py", ignored=kept.__contains__).files == {}
+
+
+@pytest.mark.parametrize(("before", "after"), [(A, DONE), (f"# a.py\n{A}", f"# a.py\n{DONE}")])
+def test_a_comment_that_names_the_file_stays_out_of_one_that_had_none(before: str, after: str) -> None:
+    seen = answered(f"```python\n# a.py\n{DONE}```\n", {"a.py": before})
+
+    assert seen.files == {"a.py": after}
