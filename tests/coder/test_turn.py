@@ -169,13 +169,13 @@ async def test_a_budget_stops_a_run_before_the_call_that_could_break_it() -> Non
     with faulty_endpoint(says(*("x" for _ in range(100)))) as server:
         budget = Budget(cost_usd=Decimal("0.01"), calls=100)
         async with model_of(server, price=CENT) as model, turn_of(model, budget=budget) as turn:
-            for _ in range(9):
+            for _ in range(8):
                 await turn.ask(ASKED, sampling=GREEDY)
             with pytest.raises(BudgetSpent, match=r"limit of \$0\.01"):
                 await turn.ask(ASKED, sampling=GREEDY)
             spent = turn.state.spent_usd
 
-    assert len(server.requests) == 9
+    assert len(server.requests) == 8
     assert spent <= Decimal("0.01")
 
 
@@ -204,7 +204,7 @@ def test_other_scripts_are_reserved_as_the_dearest_tokenizer_counts_them() -> No
     def tokens(text: str) -> int:
         return input_tokens([ChatMessage(role="user", content=text)])
 
-    assert tokens("a" * 300) - tokens("") == 100
+    assert tokens("word " * 60) - tokens("") == 100
     assert tokens("字" * 300) - tokens("") == 600
 
 
