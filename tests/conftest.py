@@ -15,8 +15,8 @@ settings.load_profile("loaded")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the groups: each stays with one worker for minutes, while the others do all the rest."""
-    items.sort(key=lambda item: item.get_closest_marker("xdist_group") is None)
+    """Begin with the file that takes longest: it keeps one worker for minutes, while the others do the rest."""
+    items.sort(key=lambda item: item.path.name != "test_probes.py")
 
 
 @pytest.fixture

@@ -15,7 +15,6 @@ import perf.probes
 from tests.docker_engine import require_docker
 from tests.ordinary_user import REPOSITORY
 
-pytestmark = pytest.mark.xdist_group("probes")  # they would only wait for each other
 ADAPTER = Path(__file__).parent / "probe_adapter.py"
 ABOUT_FILES = {"outputs", "disk", "leftover", "cross", "control"}
 """Categories that may come out otherwise in the workspace that lasts than in a fresh one."""
