@@ -15,7 +15,7 @@ settings.load_profile("loaded")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the file that takes longest: it keeps one worker for minutes, while the others do the rest."""
+    """Begin with the file that takes longest: it keeps one worker busy while the others do the rest."""
     items.sort(key=lambda item: item.path.name != "test_probes.py")
 
 
