@@ -14,7 +14,8 @@ from tests.benchmarks.judge.cases import case
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-RIGHT = "def f(n):\n    return n * n\n"
+RIGHT = "import time\n\ndef f(n):\n    time.sleep(0.3)\n    return n * n\n"
+"""Slow, so that its sandbox is sure to die before it has answered."""
 SQUARE = case("assert candidate(3) == 9", RIGHT)
 SUITE = Suite(name="small", version="1", cases=(SQUARE,))
 
