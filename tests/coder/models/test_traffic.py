@@ -117,7 +117,7 @@ async def test_models_with_other_keys_share_nothing() -> None:
 
 
 async def test_who_is_interrupted_in_the_middle_of_an_answer_leaves_no_socket() -> None:
-    with faulty_endpoint(begins("hel", ending="hang")) as server:
+    with faulty_endpoint(begins("hello ", "there ", "you", ending="hang")) as server:
         heard = asyncio.Event()
         async with ChatModel(endpoint_of(server)) as model:
             asking = asyncio.create_task(
