@@ -21,7 +21,6 @@ if __name__ == "__main__":
 """
 EVALPLUS = """
 import json, os, sys
-from evalplus.evaluate import evaluate
 if __name__ == "__main__":
     problems = []
     for line in open(sys.argv[2]):
@@ -45,6 +44,7 @@ if __name__ == "__main__":
     with open("suite.jsonl", "w") as file:
         file.writelines(json.dumps(problem) + "\\n" for problem in problems)
     os.environ["HUMANEVAL_OVERRIDE_PATH"] = os.path.abspath("suite.jsonl")
+    from evalplus.evaluate import evaluate  # it reads the variable as it is imported
     evaluate("humaneval", samples=sys.argv[1], base_only=True, parallel=2)
 """
 INSPECT = """
