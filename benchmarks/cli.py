@@ -1,14 +1,45 @@
 """`coder bench`: run a suite, or grade answers that exist, and look at what came of it."""
 
+from collections.abc import Mapping
+from importlib.metadata import EntryPoint
+from typing import ClassVar
+
 import typer
 
-from benchmarks.cli_audit import audit
-from benchmarks.cli_grade import grade
-from benchmarks.cli_merge import merge
-from benchmarks.cli_reports import compare, list_suites, report
-from benchmarks.cli_run import run
+from coder.cli.commands import Commands
+
+HOMES = {
+    "run": "benchmarks.cli_run:run",
+    "grade": "benchmarks.cli_grade:grade",
+    "audit": "benchmarks.cli_audit:audit",
+    "merge": "benchmarks.cli_merge:merge",
+    "report": "benchmarks.cli_reports:report",
+    "compare": "benchmarks.cli_reports:compare",
+    "list": "benchmarks.cli_reports:list_suites",
+}
+"""Where each command of the group is; one is loaded only when it is called."""
+
+
+class BenchCommands(Commands):
+    """The commands of the group."""
+
+    summaries: ClassVar[Mapping[str, str]] = {
+        "run": "Have a model answer the cases of a suite, and judge what it says.",
+        "grade": "Score answers that were made elsewhere.",
+        "audit": "Judge anyone's answers again, and name what cheats or depends on state.",
+        "merge": "Make one report of the shards of a run.",
+        "report": "Show a report, or write it as HTML, Markdown or JUnit XML.",
+        "compare": "Compare runs over one suite case by case, with the p-value.",
+        "list": "List the suites that can be given by name, or what was run.",
+    }
+
+    def found(self) -> dict[str, EntryPoint]:
+        """All of them, by name."""
+        return {name: EntryPoint(name, home, "benchmarks") for name, home in HOMES.items()}
+
 
 app = typer.Typer(
+    cls=BenchCommands,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     no_args_is_help=True,
@@ -21,12 +52,3 @@ app = typer.Typer(
 @app.callback()
 def _bench() -> None:
     """The options that stand before a command of the group: there are none."""
-
-
-app.command("run")(run)
-app.command("grade")(grade)
-app.command("audit")(audit)
-app.command("merge")(merge)
-app.command("report")(report)
-app.command("compare")(compare)
-app.command("list")(list_suites)

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from benchmarks import cli_options
 from benchmarks.cli_grade import Scoring
 from benchmarks.examined import Examination, examination_lines, examine
 from benchmarks.judge.judge import open_judge
@@ -17,8 +18,8 @@ from benchmarks.written import write_text
 from coder.cli import options
 from coder.cli.backend import see_backend
 from coder.cli.interrupt import run_until_interrupted
-from coder.config import load
 from coder.configfile import user_file
+from coder.layers import load
 from coder.settings import Settings
 from coder.store import data_folder
 
@@ -31,12 +32,8 @@ def audit(
             "--samples", metavar="FILE", help="samples.jsonl, folder, predictions; without, the suite itself."
         ),
     ] = None,
-    workers: Annotated[
-        int | None, typer.Option("--workers", "-w", metavar="N", min=1, help="Samples judged at once.")
-    ] = None,
-    out: Annotated[
-        Path | None, typer.Option("--out", "-o", metavar="FILE", help="Write the report as JSON.")
-    ] = None,
+    workers: cli_options.Judges = None,
+    out: cli_options.Out = None,
     sandbox: options.SandboxName = None,
     python: options.Python = None,
     json: options.Json = False,

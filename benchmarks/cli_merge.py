@@ -5,9 +5,11 @@ from typing import Annotated
 
 import typer
 
+from benchmarks import cli_options
 from benchmarks.cli_ends import parsed
 from benchmarks.merging import merge_reports
-from benchmarks.report import read_report, write_report
+from benchmarks.reading import read_report
+from benchmarks.report import write_report
 from benchmarks.reports.terminal import report_lines
 from benchmarks.selection import Selection, parse_slice
 from benchmarks.suites.load import load_suite
@@ -17,12 +19,8 @@ from coder.cli import options
 def merge(
     suite: Annotated[str, typer.Argument(metavar="SUITE", help="A suite's name, file or folder.")],
     reports: Annotated[list[Path], typer.Argument(metavar="REPORT...", help="JSON, one of each shard.")],
-    out: Annotated[
-        Path | None, typer.Option("--out", "-o", metavar="FILE", help="Write the report as JSON.")
-    ] = None,
-    include_weaker: Annotated[
-        bool, typer.Option("--include-weaker", help="Count cases that one process had to decide, too.")
-    ] = False,
+    out: cli_options.Out = None,
+    include_weaker: cli_options.IncludeWeaker = False,
     filter: Annotated[str | None, typer.Option("--filter", metavar="GLOB", help="As the run had it.")] = None,
     slice: Annotated[
         str | None, typer.Option("--slice", metavar="FROM:TO", help="As the run had it.")

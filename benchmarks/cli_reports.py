@@ -9,7 +9,8 @@ import typer
 
 from benchmarks.comparison import compare_several, refuse_other_suites
 from benchmarks.listed import listed
-from benchmarks.report import Report, read_report
+from benchmarks.reading import read_report
+from benchmarks.report import Report
 from benchmarks.reports.answers import read_answers
 from benchmarks.reports.junit import junit
 from benchmarks.reports.markdown import markdown

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from benchmarks import cli_options
 from benchmarks.attempt import Attempt, Solver, shown
 from benchmarks.cli_ends import absolute, parsed, show, until_interrupted
 from benchmarks.imagetree import BaseTrees
@@ -26,9 +27,9 @@ from coder.cli.answerer import Answerer, opened
 from coder.cli.backend import see_backend
 from coder.cli.options import given_flags
 from coder.cli.screen import Screen
-from coder.config import Loaded, load
 from coder.configfile import user_file
 from coder.errors import UsageError
+from coder.layers import Loaded, load
 from coder.models.purse import Purse, Pursed
 from coder.store import SqliteLog
 from sandbox.errors import SandboxError
@@ -36,9 +37,7 @@ from sandbox.errors import SandboxError
 
 def run(
     context: typer.Context,
-    suite: Annotated[
-        str | None, typer.Argument(metavar="SUITE", help="A suite's name, file or folder.")
-    ] = None,
+    suite: cli_options.Suite = None,
     samples: Annotated[int, typer.Option("--samples", "-n", metavar="N", min=1, help="Of each case.")] = 1,
     one_shot: Annotated[
         bool, typer.Option("--one-shot", help="One answer a sample: no repair, no fresh start.")
@@ -56,18 +55,12 @@ def run(
     shard: Annotated[
         str, typer.Option("--shard", metavar="I/N", help="Only this part of the cases, for `merge`.")
     ] = "1/1",
-    resume: Annotated[
-        str | None, typer.Option("--resume", metavar="RUN", help="Go on with a run that was cut off.")
-    ] = None,
-    out: Annotated[
-        Path | None, typer.Option("--out", "-o", metavar="FILE", help="Write the report as JSON.")
-    ] = None,
+    resume: cli_options.Resume = None,
+    out: cli_options.Out = None,
     answers: Annotated[
         Path | None, typer.Option("--answers", metavar="FILE", help="Write the answers as samples.jsonl.")
     ] = None,
-    include_weaker: Annotated[
-        bool, typer.Option("--include-weaker", help="Count cases that one process had to decide, too.")
-    ] = False,
+    include_weaker: cli_options.IncludeWeaker = False,
     model: options.ModelName = None,
     base_url: options.BaseUrl = None,
     price: options.Price = None,

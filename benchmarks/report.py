@@ -3,11 +3,8 @@
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
-from benchmarks.errors import BadReport
-from benchmarks.records import document
-from benchmarks.suites.fields import said
 from benchmarks.verdict import Outcome, Strength, Verdict
 from benchmarks.written import write_text
 
@@ -76,23 +73,6 @@ class Report(_Value):
     times: Times = Times()
     verdicts: tuple[Verdict, ...]
     """In the order of the suite, then of the samples."""
-
-
-def read_report(path: Path) -> Report:
-    """A report that was written as JSON.
-
-    Raises:
-        BadReport: it can't be read, or is none, or of a newer version.
-    """
-    text = document(path, BadReport)
-    try:
-        return Report.model_validate_json(text)
-    except ValidationError as cause:
-        if any(one["loc"] == ("version",) for one in cause.errors()) and b'"coder-report"' in text:
-            told = f"{path} was written by another version of coder. Write it anew with this one."
-            raise BadReport(told) from cause
-        problem = "\n".join(said(cause).splitlines()[:3])
-        raise BadReport(f"{path} is no report of coder bench (--json).\n{problem}") from cause
 
 
 def write_report(report: Report, path: Path) -> None:

@@ -61,6 +61,9 @@ async def run_jobs(
         max_cost_usd: of the whole run; no attempt begins once it is spent, or had no room for a call.
         on_judged: called with each sample that is judged now.
 
+    Raises:
+        ModelError, MachineError: too many attempts in a row failed, or all of them did.
+
     Returns:
         Why it ended: `done`, or `cost`.
     """
@@ -98,6 +101,7 @@ async def run_jobs(
         async with asyncio.TaskGroup() as group:
             for _ in range(workers):
                 group.create_task(work())
+        faults.see_that_some_went_well(bool(done))
         for held, faulty in faults.release():
             await keep(held, faulty)
     except BaseExceptionGroup as errors:  # the workers do the same: the first says what is wrong
@@ -112,6 +116,7 @@ class _Faults:
 
     def __init__(self) -> None:
         self._held: list[tuple[Job, Attempt]] = []
+        self._some_went_well = False
 
     def hold_back(self, job: Job, attempt: Attempt) -> bool:
         """Take an attempt that was spoilt; False for one that wasn't.
@@ -120,17 +125,33 @@ class _Faults:
             ModelError, MachineError: too many in a row, so that the next ones would fare no better.
         """
         if not attempt.exit_code:
+            self._some_went_well = True
             return False
         self._held.append((job, attempt))
         if len(self._held) >= IN_A_ROW:
-            error = ModelError if attempt.exit_code == ModelError.exit_code else MachineError
-            raise error(f"{IN_A_ROW} attempts in a row failed. The last one: {attempt.error}")
+            raise _fault(attempt, f"{IN_A_ROW} attempts in a row failed. The last one: {attempt.error}")
         return True
+
+    def see_that_some_went_well(self, before: bool) -> None:
+        """At the end: a run in which the model answered nothing at all scores nobody.
+
+        Raises:
+            ModelError, MachineError: every attempt was spoilt, and none went well `before` this start.
+        """
+        if self._held and not before and not self._some_went_well:
+            last = self._held[-1][1]
+            count = len(self._held)
+            said = f"All {count} attempts failed. The last one: " if count > 1 else ""
+            raise _fault(last, f"{said}{last.error}")
 
     def release(self) -> list[tuple[Job, Attempt]]:
         """Those that were held back, now that another attempt went well, or no more is to come."""
         held, self._held = self._held, []
         return held
+
+
+def _fault(attempt: Attempt, text: str) -> ModelError | MachineError:
+    return ModelError(text) if attempt.exit_code == ModelError.exit_code else MachineError(text)
 
 
 async def _judged(job: Job, attempt: Attempt, judge: Judge) -> BenchJudged:

@@ -89,7 +89,9 @@ def score_interval(counts: Sequence[tuple[int, int]]) -> tuple[tuple[float, floa
 
 
 def bootstrap_interval(values: Sequence[float], *, confidence: float = 0.95) -> tuple[float, float]:
-    """Percentile interval of the mean over cases, from resamples of whole cases; the same each time.
+    """Percentile interval of the mean over cases, from resamples of whole cases.
+
+    It is the same each time, in whatever order the cases come.
 
     Efron 1979, "Bootstrap Methods: Another Look at the Jackknife".
 
@@ -99,8 +101,8 @@ def bootstrap_interval(values: Sequence[float], *, confidence: float = 0.95) -> 
     if not values:
         raise ValueError("there are no cases to draw from")
     rounds = max(200, min(2_000, 4_000_000 // len(values)))
-    draw = Random(20_111).choices
-    means = sorted(fsum(draw(values, k=len(values))) / len(values) for _ in range(rounds))
+    draw, ordered = Random(20_111).choices, sorted(values)
+    means = sorted(fsum(draw(ordered, k=len(ordered))) / len(values) for _ in range(rounds))
     return quantile(means, (1 - confidence) / 2), quantile(means, (1 + confidence) / 2)
 
 

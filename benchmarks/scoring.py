@@ -4,11 +4,12 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import TypedDict
 
 from benchmarks.report import Report, Times, Usage
-from benchmarks.scores import mean_pass_at_k, score_interval
+from benchmarks.scores import IntervalMethod, mean_pass_at_k, score_interval
 from benchmarks.suite import Suite
-from benchmarks.verdict import Verdict
+from benchmarks.verdict import Outcome, Strength, Verdict
 
 KS = (1, 10, 100)
 """Of pass@k where nobody says otherwise: those of Chen et al. 2021."""
@@ -56,18 +57,81 @@ def make_report(
     order = {case.id: number for number, case in enumerate(suite.cases)}
     judged = _ordered(verdicts, order, suite)
     weaker = set() if count_weaker else {one.id for one in judged if _is_weaker(one)}
-    tallies = {case: _Tally() for case in order if case not in weaker}
+    return Report(
+        suite=suite.name,
+        suite_version=suite.version,
+        model=model,
+        cases=len(suite.cases),
+        missing=_in_order(order.keys() - {one.id for one in judged}, order),
+        left_out=_in_order(weaker, order),
+        digests={"suite": suite.digest, **digests},
+        isolation=isolation,
+        independent=independent,
+        usage=tuple(usage),
+        times=times or Times(),
+        verdicts=tuple(judged),
+        **_figures(judged, order.keys() - weaker, ks, independent=independent, usage=usage),
+    )
+
+
+def rescored(report: Report) -> Report:
+    """The same report with every figure made anew from its verdicts, whatever stood there.
+
+    Raises:
+        ValueError: it doesn't have as many cases as it says, has two verdicts of one sample, or a k that
+            can't be a number of samples.
+    """
+    named = {one.id for one in report.verdicts}
+    cases = named | set(report.missing)
+    if len(cases) != report.cases:
+        raise ValueError(f"it says that there are {report.cases:,} cases and names {len(cases):,}")
+    if named & set(report.missing) or not cases.issuperset(report.left_out):
+        raise ValueError("a case that is missing has a verdict, or one that is left out isn't there")
+    _refuse_twins(sorted(report.verdicts, key=lambda one: (one.id, one.sample)))
+    strange = next((k for k in report.pass_at if not k.isdecimal() or int(k) < 1), None)
+    if strange is not None:
+        raise ValueError(f"there is no pass@{strange}")
+    figures = _figures(
+        report.verdicts,
+        cases - set(report.left_out),
+        [int(k) for k in report.pass_at],
+        independent=report.independent,
+        usage=report.usage,
+    )
+    return report.model_copy(update=dict(figures))
+
+
+class _Figures(TypedDict):
+    """What follows from verdicts and what was spent on them."""
+
+    samples: int
+    pass_at: dict[str, float | None]
+    base_pass_at: dict[str, float | None] | None
+    interval: tuple[float, float] | None
+    interval_method: IntervalMethod | None
+    bounds: tuple[float, float] | None
+    outcomes: dict[Outcome, int]
+    strengths: dict[Strength, int]
+    cost_usd: float | None
+
+
+def _figures(
+    judged: Sequence[Verdict],
+    cases: Iterable[str],
+    ks: Sequence[int],
+    *,
+    independent: bool,
+    usage: Sequence[Usage],
+) -> _Figures:
+    """Of these cases, which are the denominator."""
+    tallies = {case: _Tally() for case in cases}
     for one in judged:
         if one.id in tallies:
             tallies[one.id].count(one)
     counted = list(tallies.values())
     counts = [(tally.samples, tally.passed) for tally in counted]
     interval, method = score_interval(counts) if counts else (None, None)
-    return Report(
-        suite=suite.name,
-        suite_version=suite.version,
-        model=model,
-        cases=len(suite.cases),
+    return _Figures(
         samples=len(judged),
         pass_at=_pass_at(counts, ks, independent=independent),
         base_pass_at=_base(judged, counted, ks, independent=independent),
@@ -76,15 +140,7 @@ def make_report(
         bounds=_bounds(counted),
         outcomes=dict(Counter(one.verdict for one in judged)),
         strengths=dict(Counter(one.strength for one in judged)),
-        missing=_in_order(order.keys() - {one.id for one in judged}, order),
-        left_out=_in_order(weaker, order),
-        digests={"suite": suite.digest, **digests},
-        isolation=isolation,
-        independent=independent,
-        usage=tuple(usage),
         cost_usd=_cost(usage),
-        times=times or Times(),
-        verdicts=tuple(judged),
     )
 
 
@@ -99,10 +155,14 @@ def _ordered(verdicts: Iterable[Verdict], order: Mapping[str, int], suite: Suite
     if strange is not None:
         raise ValueError(f"The suite {suite.name} has no case {strange!r}")
     judged.sort(key=lambda one: (order[one.id], one.sample))
+    _refuse_twins(judged)
+    return judged
+
+
+def _refuse_twins(judged: Sequence[Verdict]) -> None:
     for one, after in pairwise(judged):
         if (one.id, one.sample) == (after.id, after.sample):
             raise ValueError(f"Two verdicts of sample {one.sample} of {one.id!r}")
-    return judged
 
 
 def _in_order(cases: Iterable[str], order: Mapping[str, int]) -> tuple[str, ...]:

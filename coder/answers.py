@@ -7,7 +7,7 @@ line above or in a first comment, prose inside a block, transcripts, and an answ
 import ast
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from coder.edits.fences import LONGEST_NAME, NAME, closes, opening_fence
 from coder.names import defined_names
@@ -22,9 +22,18 @@ _MOST_PARSED = 500_000
 """Characters of code that is looked into at all."""
 
 _NAME = rf"(?P<name>{NAME})"
-_ABOVE = re.compile(rf"^\W{{0,6}}(?:(?:file(?:name)?|path)\s*:?\W{{0,4}})?{_NAME}\W{{0,4}}$", re.IGNORECASE)
+_ABOVE = re.compile(  # what stands before a name is as short as can be: a dot may begin it
+    rf"^\W{{0,6}}?(?:(?:file(?:name)?|path)\s*:?\W{{0,4}}?)?(?:\./)*(?!-|\.{{3}}){_NAME}\W{{0,4}}$",
+    re.IGNORECASE,
+)
 _COMMENT = re.compile(rf"^(?:#|//)\s*(?:(?:file(?:name)?|path)\s*:?\s*)?{_NAME}\s*$", re.IGNORECASE)
 _INFO_NAME = re.compile(rf"(?:^|[\s:=\"'])({NAME})[\"']?\s*$")
+_SENTENCE = re.compile(rf"^[^`]*`(?:\./)*{_NAME}`[^`]*:\W{{0,3}}$")
+_NO_FILE = re.compile(
+    r"\b(?:examples?|us(?:e|es|age|ing)|run|runs|running|call|calls|outputs?|prints?|shows?)\b", re.IGNORECASE
+)
+"""What is said of a block that is about a file, and isn't the file."""
+_COMMANDS = {"bash", "sh", "shell", "console", "text", "txt", "output", "diff", "pycon", "traceback"}
 _PYTHON = {"", "python", "py", "python3", "py3"}
 
 
@@ -35,6 +44,8 @@ class Block:
     language: str
     name: str | None
     text: str
+    is_closed: bool = True
+    """Its end was there; else the answer ended before."""
 
     @property
     def is_python(self) -> bool:
@@ -63,6 +74,10 @@ def parse_answer(text: str, *, default: str, expected: Sequence[str] = ()) -> Pa
     unnamed = [block.text for block in blocks if not block.name and block.is_python]
     if not blocks and (code := _all_code(text[:MAX_ANSWER])):
         unnamed = [code]
+    if not default.endswith(".py"):
+        unnamed = []
+        if not files and len(blocks) == 1:  # no language of ours to go by: several could be anything
+            files[default] = blocks[0].text
     if unnamed and default not in files:
         files[default] = _choose([_tidy(code) for code in unnamed], expected)
     files = {
@@ -84,7 +99,8 @@ def find_blocks(text: str) -> list[Block]:
         end = _closing(lines, i + 1, opening["mark"])
         body = lines[i + 1 : end]
         above = next((line for line in reversed(lines[max(0, i - 2) : i]) if line.strip()), "")
-        blocks.append(_block(opening["info"].strip()[:LONGEST_NAME], above[:LONGEST_NAME], body))
+        block = _block(opening["info"].strip()[:LONGEST_NAME], above[:LONGEST_NAME], body)
+        blocks.append(block if end < len(lines) else replace(block, is_closed=False))
         i = end + 1
     return blocks
 
@@ -113,9 +129,17 @@ def _block(info: str, above: str, body: list[str]) -> Block:
         name = match["name"]
     if name is None and body:
         name = named_in_comment(body[0])
+    if name is None and language not in _COMMANDS:
+        name = _named_in_sentence(above)
     if name == language:  # "```foo.py" names a file, not a language
         language = name.rsplit(".", 1)[-1]
     return Block(language, name, "\n".join(body) + "\n" if body else "")
+
+
+def _named_in_sentence(line: str) -> str | None:
+    """The only file that a sentence quotes which leads to a block: "The corrected `a.py`:"."""
+    match = _SENTENCE.match(line.strip())
+    return match["name"] if match is not None and _NO_FILE.search(line) is None else None
 
 
 def _tidy(code: str) -> str:
@@ -158,6 +182,8 @@ def _all_code(text: str) -> str | None:
 
 
 def _problem(files: dict[str, str], default: str, expected: Iterable[str]) -> str | None:
+    if not files and not default.endswith(".py"):
+        return "Your answer holds no file. Answer with each file whole, in a fenced block, its path above it."
     if not files:
         return "Your answer holds no code. Answer with the complete code in one ```python block."
     if default not in files or not _parses(files[default]):

@@ -9,6 +9,7 @@ import re
 from coder.bodies import BaselineTaken, BaselineTest
 from coder.errors import UsageError
 from coder.feedback import feedback
+from coder.install.missing import are_declared, missing_modules
 from coder.laid import workspace_files
 from coder.message import CheckLine
 from coder.state import State
@@ -23,6 +24,30 @@ _NO_TESTS = 5
 """Exit code of pytest and unittest where they have found nothing."""
 _NOT_THERE = re.compile(r"^ERROR: file or directory not found: (.+)$", re.MULTILINE)
 """What pytest says of a path."""
+_NO_MODULE = re.compile(r"\A\S*python[\d.]*: No module named '?([\w.]+)'?\Z")
+"""All that an interpreter says of a module that `-m` names."""
+_USAGE = 4
+"""Exit code of pytest where its options, or those of its settings, are wrong."""
+_NO_OPTION = re.compile(r"^.*\berror: unrecognized arguments: (.+)(?:\n  inifile: (.+))?", re.MULTILINE)
+_NO_PLUGIN = re.compile(r"^.*\bMissing required plugins: (.+)$", re.MULTILINE)
+_PLUGINS = {
+    "--cov": "pytest-cov",
+    "--no-cov": "pytest-cov",
+    "-n": "pytest-xdist",
+    "--numprocesses": "pytest-xdist",
+    "--dist": "pytest-xdist",
+    "--timeout": "pytest-timeout",
+    "--asyncio-mode": "pytest-asyncio",
+    "--benchmark": "pytest-benchmark",
+    "--randomly": "pytest-randomly",
+    "--reruns": "pytest-rerunfailures",
+    "--mypy": "pytest-mypy",
+    "--black": "pytest-black",
+    "--flake8": "pytest-flake8",
+    "--html": "pytest-html",
+    "--ds": "pytest-django",
+}
+"""Who has options that pytest itself doesn't know."""
 _NOT_FOUND, _NOT_EXECUTABLE = 127, 126
 
 
@@ -42,6 +67,7 @@ async def take_baseline(bench: Workbench, state: State) -> BaselineTaken:
     runs = [await _run(bench, state, target)]
     first = runs[0]
     _refuse_what_decides_nothing(first, state)
+    _refuse_what_is_not_installed(first, state)
     decides = state.task.mends or any(line.passed for line in first.lines)
     if decides and first.result.wall_s < AGAIN_UNDER_S and first.result.status != "timeout":
         runs.append(await _run(bench, state, target))
@@ -59,6 +85,8 @@ async def take_baseline(bench: Workbench, state: State) -> BaselineTaken:
         feedback="" if failed is None else feedback([said] if said else [], failed.result, note=first.note),
         runs=len(runs),
         seconds=first.result.wall_s,
+        told=first.told,
+        missing=_missing(first, state),
     )
 
 
@@ -88,17 +116,63 @@ def _refuse_what_decides_nothing(run: TestRun, state: State) -> None:
         )
     if not run.lines and (missing := _NOT_THERE.search(run.result.stderr)):
         raise UsageError(f"The test command {command!r} names what isn't in the folder: {missing[1]}.")
+    if not run.lines and run.result.exit_code == _USAGE:
+        _refuse_unknown_options(command, run.result.stderr)
     if run.result.exit_code in (_NOT_FOUND, _NOT_EXECUTABLE) and len(run.lines) == 1:
         said = (run.result.stderr.strip().splitlines() or ["it is not there"])[-1]
         raise UsageError(
             f"The test command {command!r} can't be run in the sandbox: {said}. The sandbox has /usr, the "
             "task's interpreter and the folder's own files."
         )
+    if missing := _NO_MODULE.search(run.result.stderr.strip()):
+        raise UsageError(
+            f"The test command {command!r} can't be run: the task's interpreter has no module {missing[1]}. "
+            "Install it into the virtual environment that --python names."
+        )
     if broken := _unreadable(run.lines):
         where = f"{broken.path}, line {broken.line}" if broken.path else broken.name
         raise UsageError(
             f"The tests can't be read: {where}: {_error(broken)}. Tests are never changed here: "
             "mend that first."
+        )
+
+
+def _refuse_unknown_options(command: str, said: str) -> None:
+    """No answer may change pytest's settings, nor install what they want."""
+    if wanted := _NO_PLUGIN.search(said):
+        plugins, what = wanted[1].split(", "), f"it wants {wanted[1]}"
+    elif unknown := _NO_OPTION.search(said):
+        where = f" in {unknown[2].rpartition('/')[2]}" if unknown[2] else ""
+        begins = [name for word in unknown[1].split() for name in _PLUGINS if word.startswith(name)]
+        plugins = sorted({_PLUGINS[name] for name in begins})
+        what = f"it doesn't know {unknown[1]}{where}"
+    else:
+        return
+    names = " ".join(plugins)
+    install = f" Have the tests get it with --install-with 'pip install {names}'." if names else ""
+    raise UsageError(
+        f"The test command {command!r} can't be run: {what}. That is a plugin of pytest's, which isn't "
+        f"installed where the tests run.{install} Or run them without the options of the settings: "
+        "pytest -o addopts="
+    )
+
+
+def _missing(run: TestRun, state: State) -> tuple[str, ...]:
+    """What isn't installed, as far as the command says so."""
+    if run.passed:
+        return ()
+    said = "\n".join([run.result.stdout, run.result.stderr, *(line.message for line in run.lines)])
+    return missing_modules(said, state.files)
+
+
+def _refuse_what_is_not_installed(run: TestRun, state: State) -> None:
+    """No model mends that where nothing runs without it, and the folder's manifests say that it is needed."""
+    missing = _missing(run, state)
+    texts = {path: file.text for path, file in state.files.items()}
+    if missing and not any(line.passed for line in run.lines) and are_declared(missing, texts):
+        raise UsageError(
+            f"The tests need {', '.join(missing)}, which isn't installed: nothing runs without. Have it "
+            "installed for the tests alone with --install, or install it into .venv yourself."
         )
 
 

@@ -1,23 +1,27 @@
-"""Behaviour: what candidates give for the same inputs, each called in a process of its own in the sandbox."""
+"""Behaviour: what candidates give for the same inputs, in the sandbox, as text that can be compared."""
 
 import asyncio
 from collections.abc import Sequence
+from hashlib import sha256
 
 from coder.inputs import Arguments
 from sandbox import Limits, Sandbox
-from sandbox.call import call
-from sandbox.errors import CallFailed
+from sandbox.call import call, open_function
+from sandbox.errors import CalleeEnded, CallFailed
 
 SECONDS = 2.0
 """For one call. Who is slower on a small input is of no use."""
 FAILED = "!"
 """Begins the behaviour of a call that raised or never returned."""
+LATE = f"{FAILED}late"
+_LONGEST = 400
+"""Characters of a value that are kept; of a longer one the hash tells as much."""
 
 
 async def behaviours(
     sandbox: Sandbox, sources: Sequence[str], name: str, *, inputs: Sequence[Arguments]
 ) -> list[tuple[str, ...]]:
-    """What each source's function gives for each input, as text that is equal where the values are.
+    """What each source's function gives for each input, each call in a process of its own.
 
     Raises:
         SandboxError: the sandbox itself failed.
@@ -28,10 +32,44 @@ async def behaviours(
         given: list[str] = []
         for arguments in inputs:
             given.append(await _given(sandbox, f"candidate:{name}", arguments))
-            if given[-1] == f"{FAILED}late":  # it would be late for every input
+            if given[-1] == LATE:  # it would be late for every input
                 break
-        found.append((*given, *[f"{FAILED}late"] * (len(inputs) - len(given))))
+        found.append((*given, *[LATE] * (len(inputs) - len(given))))
     return found
+
+
+async def quick_behaviour(
+    sandbox: Sandbox, source: str, name: str, *, inputs: Sequence[Arguments], wall_s: float
+) -> tuple[str, ...]:
+    """What a source's function gives for one input after the other, all in one process.
+
+    That takes a fraction of the time of a process for each, and what it keeps between calls shows.
+
+    Args:
+        wall_s: for all calls together; of CPU time they have what one call has.
+
+    Returns:
+        As many as there are inputs, or less: the last then says why its process ended.
+
+    Raises:
+        SandboxError: the sandbox itself failed.
+    """
+    given: list[str] = []
+    limits = Limits(wall_s=wall_s, cpu_s=SECONDS)
+    try:
+        async with asyncio.timeout(wall_s * 2), open_function(sandbox, source, name, limits=limits) as asked:
+            for arguments in inputs:
+                try:
+                    given.append(_described(await asked.call(arguments)))
+                except CalleeEnded:
+                    raise
+                except CallFailed as error:
+                    given.append(_failure(error))
+    except TimeoutError:
+        given.append(LATE)
+    except CallFailed as error:
+        given.append(_failure(error))
+    return tuple(given)
 
 
 async def _given(sandbox: Sandbox, function: str, arguments: Arguments) -> str:
@@ -39,14 +77,26 @@ async def _given(sandbox: Sandbox, function: str, arguments: Arguments) -> str:
         async with asyncio.timeout(SECONDS * 2):
             value = await call(sandbox, function, arguments, limits=Limits(wall_s=SECONDS, cpu_s=SECONDS))
     except TimeoutError:
-        return f"{FAILED}late"
+        return LATE
     except CallFailed as error:
-        said = str(error).partition(" raised ")[2].partition(":")[0]
-        return f"{FAILED}{said}" if said else f"{FAILED}late" if "within" in str(error) else FAILED
+        return _failure(error)
+    return _described(value)
+
+
+def _failure(error: CallFailed) -> str:
+    said = str(error).partition(" raised ")[2].partition(":")[0]
+    return f"{FAILED}{said}" if said else LATE if "within" in str(error) else FAILED
+
+
+def _described(value: object) -> str:
+    """A value in a few hundred characters at most."""
     try:
-        return described(value)
+        text = described(value)
     except RecursionError:
         return f"{FAILED}deep"
+    if len(text) <= _LONGEST:
+        return text
+    return f"{text[:_LONGEST]}…{sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()}"
 
 
 def described(value: object) -> str:

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler
 from coder.events import Draft, Event
 from coder.landing import Plan
 from coder.message import CheckLine, Message, Verified
+from coder.models.alternatives import Alternative
 from coder.models.model import ChatMessage, Form, Sampling, ToolCall, Usage, Used
 from coder.settings import Budget, Settings
 from coder.task import Task
@@ -54,6 +55,13 @@ class StoredFile(BaseModel):
     mode: int = 0o644
     sha256: str | None = Field(default=None, exclude=True)
     """Of a content that stays where it is, instead of text and base64; the log has it in a listing."""
+    link: str | None = None
+    """The path of the file that this one is a link to; the content is that file's."""
+
+    @model_serializer(mode="wrap")
+    def _as_before(self, plain: SerializerFunctionWrapHandler) -> dict[str, object]:
+        """Without a link where there is none, as logs have always been."""
+        return {name: value for name, value in plain(self).items() if name != "link" or value is not None}
 
 
 class RunStarted(Body):
@@ -147,7 +155,7 @@ class CallAnswered(Body):
     """A model call's answer; it replaces the reservation by what was used."""
 
     type = "model.answered"
-    later = ("reasoning", "tool_calls")
+    later = ("reasoning", "tool_calls", "alternatives")
 
     call: int
     key: str
@@ -156,6 +164,7 @@ class CallAnswered(Body):
     reasoning: str = ""
     """What the model thought before, where it was told; no later prompt quotes it."""
     tool_calls: tuple[ToolCall, ...] = ()
+    alternatives: tuple[Alternative, ...] = ()
     finish: str
     usage: Usage
     cost_usd: Decimal | None
@@ -213,6 +222,10 @@ class BaselineTaken(Body):
     """Of the first run."""
     lint: tuple[CheckLine, ...] = ()
     """What the lint command found."""
+    told: bool = True
+    """The test command told of single tests; False: nothing is known but its exit code."""
+    missing: tuple[str, ...] = ()
+    """Modules that the command says aren't there, and that the folder doesn't hold."""
 
 
 class Looked(Body):

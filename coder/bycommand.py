@@ -43,14 +43,24 @@ async def by_command(bench: Workbench, state: State, target: Target, files: Mapp
         mends=state.task.mends,
         given={test.path for test in state.task.test_files},
     )
+    if judged.passed and not run.told:
+        return _by_exit_code(run, state)
     if not run.passed or reported(state.task.test_command) is None:
         return Seen("tests", judged.passed, judged.lines, run.result, judged.note, strength="inside")
     await (await bench.candidate()).lay(files)  # what the tests' own run has changed is not what was answered
-    seconds = state.settings.test_timeout_s
-    seen = await confirm(bench, target, files, run=run, argv=state.task.test_command, most_s=seconds)
+    seen = await confirm(bench, state, target, files, run=run)
     if seen.verdict == "refuted":
         return Seen("tests", False, seen.lines, run.result, seen.note, strength="inside")
     return Seen("tests", True, run.lines, run.result, strength=seen.verdict)
+
+
+def _by_exit_code(run: TestRun, state: State) -> Seen:
+    """A command that succeeds and tells of no test says something only where it failed before."""
+    before = state.baseline.tests if state.baseline is not None else ()
+    if any(not test.passed for test in before):
+        note = "by its exit code, which was another before the work"
+        return Seen("tests", True, run.lines, run.result, note, strength="inside")
+    return Seen("none", True, run.lines, run.result, "it tells of no test", strength="none")
 
 
 async def _without_flaky(

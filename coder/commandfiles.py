@@ -5,8 +5,11 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
 
+from coder.assignments import parted
 from coder.names import imported_modules
 
+MODULES = "node_modules"
+"""Folder of what was installed for Node: shown to programs, and no part of any copy."""
 _OF_TOOL = {
     "make": ("GNUmakefile", "makefile", "Makefile"),
     "just": ("justfile", ".justfile", "Justfile"),
@@ -35,7 +38,7 @@ def deciding_files(argv: Sequence[str], files: Mapping[str, str | None], *, prom
         files: text of each of the user's files, None for what is no text.
         prompt: a script that is itself what the task is about, and named as such, decides nothing.
     """
-    tool = PurePosixPath(argv[0]).name
+    tool = PurePosixPath(parted(argv)[1][0]).name
     found = {path for path in files if _OTHER_LANGUAGE.search(path)} | set(_OF_TOOL.get(tool, ()))
     waiting = [word for argument in argv for word in _WORD.findall(argument)]
     waiting += [word for path in found for word in _scripts_in(files.get(path), files)]

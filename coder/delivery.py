@@ -22,7 +22,7 @@ from coder.reading import content, see_replaceable, snapshot_of
 from coder.rebasing import rebase
 from coder.repository.commit import Changed, NoCommit, commit, see_possible
 from coder.risk import risky
-from coder.rounds import best_code
+from coder.rounds import best_code, tried
 from coder.settings import Settings
 from coder.state import State
 from coder.task import Task
@@ -69,7 +69,8 @@ async def deliver(journal: Journal) -> None:
     except PathRefused as error:
         await journal.append(LandingRefused(reason=str(error)))
     else:
-        if settings.commits and _is_green(journal.state) and journal.state.committed is None:
+        wanted = _is_green(journal.state) or settings.accept_unverified
+        if settings.commits and wanted and journal.state.committed is None:
             await _commit(journal)
 
 
@@ -158,6 +159,8 @@ async def _commit(journal: Journal) -> None:
     }
     branch = state.settings.branch
     try:
+        if not _is_green(state):
+            raise NoCommit("only what has passed is committed.")
         if not changed:
             raise NoCommit("nothing has changed.")
         made = await asyncio.to_thread(
@@ -179,13 +182,18 @@ def _message(state: State) -> str:
 def _patch(state: State, planned: Plan) -> str:
     contents = _contents(state)
     before = {c.path: content(state.files[c.path]) if c.before else None for c in planned.changes}
-    return unified_diff(before, {change.path: contents[change.path] for change in planned.changes})
+    after = {change.path: contents[change.path] for change in planned.changes}
+    return unified_diff(before, after, executable={c.path for c in planned.changes if c.executable})
 
 
 def _is_green(state: State) -> bool:
-    """Whether what was given to check it by has passed."""
-    outcome = state.outcome
-    return outcome is not None and outcome.passed and outcome.verified in ("tests", "checks", "examples")
+    """Whether what was given to check it by has passed: of what was run last, or of what lands instead."""
+    best = best_code(state)
+    outcomes = [state.outcome, *(outcome for code, outcome in tried(state) if code is best)]
+    return any(
+        outcome is not None and outcome.passed and outcome.verified in ("tests", "checks", "examples")
+        for outcome in outcomes
+    )
 
 
 def _contents(state: State) -> dict[str, bytes | None]:

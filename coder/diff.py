@@ -1,19 +1,39 @@
 """What a run changes, as the patch that `git apply` and `patch -p1` take."""
 
+import base64
 import difflib
+import hashlib
 import re
-from collections.abc import Iterator, Mapping
+import zlib
+from collections.abc import Collection, Iterator, Mapping
 
+_BINARY_LINE = 52
+"""Bytes of a binary content in one line, as git has it."""
+_LETTERS = 26
 _ESCAPES = {"\t": "\\t", "\n": "\\n", "\r": "\\r", '"': '\\"', "\\": "\\\\"}
 
 
-def unified_diff(before: Mapping[str, bytes | None], after: Mapping[str, bytes | None]) -> str:
+def unified_diff(
+    before: Mapping[str, bytes | None],
+    after: Mapping[str, bytes | None],
+    *,
+    executable: Collection[str] | None = None,
+) -> str:
     """Patch that turns `before` into `after`, by path; None is a file that is not there.
 
-    A file that isn't UTF-8 text is named as binary; the patch doesn't hold its content.
+    Of a file that isn't UTF-8 text it holds the hash before and the content after, as only git can apply it.
+
+    Args:
+        executable: which of those that are new or gone run by their names; None: what begins with `#!`.
     """
     paths = sorted(path for path in before.keys() | after.keys() if before.get(path) != after.get(path))
-    return "".join(line for path in paths for line in _file(path, before.get(path), after.get(path)))
+    parts: list[str] = []
+    for path in paths:
+        old, new = before.get(path), after.get(path)
+        begins = (old if new is None else new) or b""
+        runs = begins.startswith(b"#!") if executable is None else path in executable
+        parts += _file(path, old, new, mode="100755" if runs else "100644")
+    return "".join(parts)
 
 
 def count_lines(patch: str) -> tuple[int, int]:
@@ -26,23 +46,41 @@ def count_lines(patch: str) -> tuple[int, int]:
     return added, removed
 
 
-def _file(path: str, old: bytes | None, new: bytes | None) -> Iterator[str]:
+def _file(path: str, old: bytes | None, new: bytes | None, *, mode: str) -> Iterator[str]:
     old_name, new_name = _quoted(f"a/{path}"), _quoted(f"b/{path}")
     yield f"diff --git {old_name} {new_name}\n"
     if old is None:
-        yield f"new file mode {'100755' if new and new.startswith(b'#!') else '100644'}\n"
+        yield f"new file mode {mode}\n"
     if new is None:
-        yield "deleted file mode 100644\n"
+        yield f"deleted file mode {mode}\n"
     old_name, new_name = "/dev/null" if old is None else old_name, "/dev/null" if new is None else new_name
     old_lines, new_lines = _lines(old), _lines(new)
     if old_lines is None or new_lines is None:
-        yield f"Binary files {old_name} and {new_name} differ\n"
+        yield from _binary(old, new)
         return
     hunks = list(difflib.unified_diff(old_lines, new_lines))[2:]
     if hunks:
         yield f"--- {_ended(old_name)}\n+++ {_ended(new_name)}\n"
     for line in hunks:
         yield line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n"
+
+
+def _binary(old: bytes | None, new: bytes | None) -> Iterator[str]:
+    """What git takes for content without lines; what was there before is known by its hash alone."""
+    yield f"index {_blob(old)}..{_blob(new)}\nGIT binary patch\nliteral {len(new or b'')}\n"
+    packed = zlib.compress(new or b"")
+    for start in range(0, len(packed), _BINARY_LINE):
+        piece = packed[start : start + _BINARY_LINE]
+        length = chr(len(piece) + (ord("A") - 1 if len(piece) <= _LETTERS else ord("a") - 1 - _LETTERS))
+        yield f"{length}{base64.b85encode(piece, pad=True).decode()}\n"
+    yield "\n"
+
+
+def _blob(content: bytes | None) -> str:
+    """The name that git gives to a content."""
+    if content is None:
+        return "0" * 40
+    return hashlib.sha1(b"blob %d\0%b" % (len(content), content), usedforsecurity=False).hexdigest()
 
 
 def _lines(content: bytes | None) -> list[str] | None:

@@ -5,15 +5,16 @@ import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 
+from coder.answering import asked_of, default_model, same_model
 from coder.baseline import take_baseline, wants_baseline
 from coder.bodies import RunResumed, RunStarted, RunStopped, StoredFile
+from coder.context.secrecy import secrets_in
 from coder.delivery import deliver, see_committable
+from coder.dependencies import with_dependencies
 from coder.errors import CoderError, MachineError, UsageError
 from coder.journal import Journal
 from coder.loop import Team, advance
-from coder.models.casting import Asked, open_casting, resolve_casting, see_that_all_see
 from coder.models.model import Model
-from coder.models.recorded import Recorded
 from coder.preflight import prepare
 from coder.reading import read_workspace
 from coder.redact import Redactor
@@ -65,8 +66,8 @@ async def solve(
         bench = await stack.enter_async_context(open_bench(task, settings, sandbox, watch, read.files))
         await prepare(bench, task, read.files)
         if model is None:
-            model = await stack.enter_async_context(_default_model(settings, task))
-        settings = settings.model_copy(update=_asked(settings).for_log().model_dump())
+            model = await stack.enter_async_context(default_model(settings, task))
+        settings = settings.model_copy(update=asked_of(settings).for_log().model_dump())
         if team is None:
             settings = settled(settings, task, model=model.name)
         strategy = taken(settings)
@@ -105,7 +106,7 @@ async def resume(
     Args:
         run: its id.
         budget: new limits, in all and not on top; None keeps the old ones.
-        settings: those that say who answers from now on; None keeps the old ones.
+        settings: those that hold from now on; None keeps the old ones.
         model: None is the model that the run began with.
 
     Raises:
@@ -121,11 +122,11 @@ async def resume(
         state = await loaded(journal)
         restored = restore(state)
         bench = await stack.enter_async_context(
-            open_bench(state.task, state.settings, sandbox, watch, restored.files)
+            open_bench(state.task, settings or state.settings, sandbox, watch, restored.files)
         )
         await prepare(bench, state.task, restored.files)
         if model is None:
-            model = await stack.enter_async_context(_same_model(state))
+            model = await stack.enter_async_context(same_model(state))
         strategy = taken(settings or state.settings)
         limits = strategy.limited(budget) if budget is not None and team is None else budget or state.budget
         resumed = RunResumed(budget=limits, model=model.name, settings=settings)
@@ -196,29 +197,12 @@ async def open_bench(
     """
     policy, opener = open_for(task, settings)
     policy = with_sources(with_room(policy, files), task, files)
-    redactor = Redactor.from_environment()
+    policy = with_dependencies(policy, task.workspace, files, settings=settings)
+    texts = {path: stored.text for path, stored in files.items() if stored.text is not None}
+    redactor = Redactor.from_environment(secrets=secrets_in(texts))
     on_output = watch.output if watch is not None else None
     async with Workbench(policy, sandbox or opener, redactor=redactor, on_output=on_output) as bench:
         yield bench
-
-
-def _asked(settings: Settings) -> Asked:
-    return Asked(
-        model=settings.model,
-        base_url=settings.base_url,
-        fallbacks=settings.fallbacks,
-        roles=settings.roles,
-    )
-
-
-@asynccontextmanager
-async def _default_model(settings: Settings, task: Task) -> AsyncIterator[Model]:
-    """Who was named in the settings; where nobody was, whoever can be found here."""
-    casting = await resolve_casting(_asked(settings), environ=os.environ)
-    if task.pictures:
-        see_that_all_see(casting)
-    async with open_casting(casting) as model:
-        yield model
 
 
 async def loaded(journal: Journal) -> State:
@@ -232,27 +216,3 @@ async def loaded(journal: Journal) -> State:
         return await journal.load()
     except ValueError as error:
         raise UsageError(f"Can't resume {journal.run}: {error}. See the runs with: coder ls") from error
-
-
-@asynccontextmanager
-async def _same_model(state: State) -> AsyncIterator[Model]:
-    if state.settings.replay is not None:
-        yield Recorded(state.settings.replay)
-        return
-    async with open_casting(await resolve_casting(asked_again(state), environ=os.environ)) as model:
-        yield model
-
-
-def asked_again(state: State) -> Asked:
-    """Who answers in a run that goes on: the run's own model by its full name, the others as they were named.
-
-    Behind a base URL it is the name there; weights go by their path.
-    """
-    settings, named = state.settings, state.settings.model
-    as_named = named is not None and (settings.base_url or named.startswith("local/") or "@http" in named)
-    return Asked(
-        model=named if as_named else state.model,
-        base_url=settings.base_url,
-        fallbacks=settings.fallbacks,
-        roles=settings.roles,
-    )

@@ -1,6 +1,5 @@
 """Examples in a task: transcripts, bare assert lines, sentences. Only read here, run in the sandbox."""
 
-import doctest
 import textwrap
 from dataclasses import dataclass
 
@@ -24,7 +23,12 @@ def find_examples(prompt: str) -> list[FoundExample]:
 
 def _transcripts(prompt: str) -> list[FoundExample]:
     found: list[FoundExample] = []
-    for paragraph in _transcript_parts(prompt):
+    parts = _transcript_parts(prompt)
+    if not parts:
+        return found
+    import doctest  # it imports a debugger and a framework of tests
+
+    for paragraph in parts:
         try:
             examples = doctest.DocTestParser().get_examples(paragraph)
         except ValueError:  # inconsistent indentation, a missing blank after the prompt: not a transcript

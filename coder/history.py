@@ -5,6 +5,7 @@ failure stay; of what lies between, the oldest goes first, and is counted.
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from coder.context.quoting import fenced
 from coder.models.model import ChatMessage
@@ -20,6 +21,8 @@ _REQUEST, _PATCH, _FAILURE, _WORDS = 2_000, 4_000, 1_500, 4_000
 """Characters that are quoted at most of one message, one change, one failure, one answer in words."""
 _SHORT = 200
 """Of a message that has no more than a line left."""
+Dialogue = tuple[ChatMessage, ChatMessage]
+"""One step: what the user said, and what came of it."""
 
 
 def history_budget(context: int | None) -> int:
@@ -38,40 +41,72 @@ def history(state: State, *, budget: int) -> list[ChatMessage]:
     steps = state.steps
     if not steps:
         return []
-    for full in range(len(steps), -1, -1):
-        told = _told(steps, full=full, dropped=0)
-        if input_tokens(told) <= budget:
-            return told
-    for dropped in range(1, len(steps)):
-        told = _told(steps, full=0, dropped=dropped)
-        if input_tokens(told) <= budget:
-            return told
-    return told
+    kept = _Kept(planned=_latest(steps, _plan), failing=_latest(steps, _failure))
+    room = budget - input_tokens([])
+    # No message is shorter than an empty one, so that of a long conversation only its end is looked at.
+    dropped = max(0, len(steps) - 1 - max(0, room) // _cost(_dialogue("", "")))
+    rest = steps[1 + dropped :]
+    short = [kept.told(step, fully=False) for step in rest]
+    if not dropped:
+        least = [kept.told(steps[0], fully=False, is_first=True), *short]
+        most = [kept.told(step, fully=True) for step in steps]
+        if (count := _fitting(least, most, room)) is not None:
+            place = len(steps) - count
+            return [message for pair in (*least[:place], *most[place:]) for message in pair]
+    left = sum(map(_cost, short))
+    for place, pair in enumerate(short):
+        first_pair = kept.told_first(steps, dropped + place) if left < room else None
+        if first_pair is not None and _cost(first_pair) + left <= room:
+            return [message for pair in (first_pair, *short[place:]) for message in pair]
+        left -= _cost(pair)
+    return list(kept.told_first(steps, len(steps) - 1))
 
 
-def _told(steps: Sequence[Step], *, full: int, dropped: int) -> list[ChatMessage]:
-    """The dialogue with so many of the newest steps told fully, and so many behind the first left out."""
-    kept = [steps[0], *steps[1 + dropped :]] if dropped else list(steps)
-    failing = _latest(steps, _failure)
-    planned = _latest(steps, _plan)
-    messages: list[ChatMessage] = []
-    for place, step in enumerate(kept):
-        fully = place >= len(kept) - full
-        said = _cut(step.task.prompt.strip(), _REQUEST if fully or place == 0 else _SHORT)
+def _fitting(short: Sequence[Dialogue], full: Sequence[Dialogue], room: int) -> int | None:
+    """How many of the newest can be told fully, the others shortly; None where there is no room for all."""
+    costs = [(_cost(one), _cost(other)) for one, other in zip(short, full, strict=True)]
+    needed = sum(more for _, more in costs)
+    for count, (less, more) in zip(range(len(costs), 0, -1), costs, strict=True):
+        if needed <= room:
+            return count
+        needed += less - more
+    return 0 if needed <= room else None
+
+
+def _cost(pair: Dialogue) -> int:
+    return input_tokens(pair) - input_tokens([])
+
+
+def _dialogue(said: str, answer: str) -> Dialogue:
+    return ChatMessage(role="user", content=said), ChatMessage(role="assistant", content=answer)
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """The steps of which something is told whatever the budget."""
+
+    planned: Step | None
+    failing: Step | None
+
+    def told(self, step: Step, *, fully: bool, is_first: bool = False) -> Dialogue:
         parts = [_account(step, fully=fully)]
-        if fully or step is planned:
+        if fully or step is self.planned:
             parts.insert(0, _plan(step))
-        if fully or step is failing:
+        if fully or step is self.failing:
             parts.append(_failure(step))
-        messages.append(ChatMessage(role="user", content=said))
-        answer = "\n\n".join(part for part in parts if part)
-        if place == 0 and dropped:
-            answer += f"\n\n({dropped} of the messages that came next are left out here.)"
-            for step in steps[1 : 1 + dropped]:
-                answer += f"\n\n{_plan(step)}" if step is planned else ""
-                answer += f"\n\n{_failure(step)}" if step is failing else ""
-        messages.append(ChatMessage(role="assistant", content=answer))
-    return messages
+        said = _cut(step.task.prompt.strip(), _REQUEST if fully or is_first else _SHORT)
+        return _dialogue(said, "\n\n".join(part for part in parts if part))
+
+    def told_first(self, steps: Sequence[Step], dropped: int) -> Dialogue:
+        """What was asked first, with what stays of those behind it that are left out."""
+        said, answer = self.told(steps[0], fully=False, is_first=True)
+        if not dropped:
+            return said, answer
+        text = f"{answer.content}\n\n({dropped} of the messages that came next are left out here.)"
+        for step in steps[1 : 1 + dropped]:
+            text += f"\n\n{_plan(step)}" if step is self.planned else ""
+            text += f"\n\n{_failure(step)}" if step is self.failing else ""
+        return _dialogue(said.content, text)
 
 
 def _latest(steps: Sequence[Step], what: Callable[[Step], str]) -> Step | None:

@@ -106,7 +106,7 @@ def _others(value: object) -> list[object]:
             inner = [kind([*same[:-1], other]) for other in _others(same[-1])[:2]] if same else []
             return [kind(same[::-1]), kind(same + same[:1]), kind(same[1:]), *inner, kind(same * 2)]
         case set():
-            return [set(list(value)[1:])]
+            return [set(sorted(value, key=repr)[1:])]  # sets have no order of their own
         case dict():
             items = list(value.items())
             return (

@@ -6,7 +6,8 @@ from dataclasses import replace
 from coder.bodies import Body, StoredFile, is_newer
 from coder.errors import LogNewer
 from coder.events import EventLog
-from coder.state import State, begin, fold
+from coder.folding import begin, fold
+from coder.state import State
 from coder.watch import Watch
 
 

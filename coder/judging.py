@@ -11,6 +11,8 @@ from coder.message import CheckLine
 from coder.testcommand import TestRun
 
 _MOST_NAMED = 10
+_NO_TESTS = 5
+"""Exit code of pytest, and of our reporter for unittest, where no test was found."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,8 @@ def without_flaky(run: TestRun, passed: Collection[str]) -> TestRun:
 
 
 def _why_not(run: TestRun) -> str:
+    if not run.note and not run.lines and run.complete and run.result.exit_code in (0, _NO_TESTS):
+        return "The test command ran no test."
     if run.note or not run.result.ok or run.passed or any(not line.passed for line in run.lines):
         return run.note
     return "The test command ended early: it did not report that its tests ran to the end."

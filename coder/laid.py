@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from coder.links import following
 from coder.reading import content
 from coder.state import State
 
@@ -12,6 +13,7 @@ def workspace_files(state: State, code: Mapping[str, str | None]) -> dict[str, b
     files |= {
         path: text.encode("utf-8", "surrogateescape") for path, text in code.items() if text is not None
     }
+    files = following(files, code, state.files)
     if state.task.test_command:
         files |= {test.path: test.text.encode() for test in state.task.test_files}
     return files

@@ -10,11 +10,16 @@ from coder.snapshot import SnapshotFile
 
 _END = "\0"
 """Of an entry: no path holds it."""
+_LINK = "//"
+"""Between a link and the file that it leads to: no path of a listing holds it."""
 
 
 def listing(files: Mapping[str, SnapshotFile]) -> str:
-    """`MODE SHA256 PATH` of each file, by path; the mode in octal."""
-    return "".join(f"{file.mode:o} {file.sha256} {path}{_END}" for path, file in sorted(files.items()))
+    """`MODE SHA256 PATH` of each file, by path, a link's with `//TARGET`; the mode in octal."""
+    return "".join(
+        f"{file.mode:o} {file.sha256} {path}{_LINK + file.link if file.link else ''}{_END}"
+        for path, file in sorted(files.items())
+    )
 
 
 def listed(text: str) -> dict[str, StoredFile]:
@@ -22,5 +27,8 @@ def listed(text: str) -> dict[str, StoredFile]:
     files = {}
     for entry in text.split(_END)[:-1]:
         mode, sha256, path = entry.split(" ", 2)
-        files[path] = StoredFile.model_construct(text=None, base64=None, mode=int(mode, 8), sha256=sha256)
+        path, _, link = path.partition(_LINK)
+        files[path] = StoredFile.model_construct(
+            text=None, base64=None, mode=int(mode, 8), sha256=sha256, link=link or None
+        )
     return files

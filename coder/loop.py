@@ -73,7 +73,7 @@ def _has_last_word(team: Team, state: State) -> bool:
 def _should_land(state: State, reason: Reason) -> bool:
     if state.task.workspace is None or state.refused is not None or not state.codes:
         return False
-    solved = reason.status == "solved"
+    solved = reason.status == "solved" or _is_accepted(state, reason)
     wanted = is_approved(state) if state.settings.chat else solved or state.settings.keep
     if not wanted:
         return False
@@ -104,7 +104,9 @@ async def advance(
             case Speak():
                 await _speak(journal, team, turn)
             case Land():
+                before = journal.state
                 await land(journal)
+                assert journal.state is not before  # or the same command would come for ever
             case Finish(reason):
                 await journal.append(_stopped(journal.state, reason))
 
@@ -137,17 +139,22 @@ def _stopped(state: State, reason: Reason) -> RunStopped:
             status=status, reason=state.refused.reason, verified=verified, exit_code=code,
             error=state.refused.reason,
         )  # fmt: skip
-    if reason.status == "solved" and (refused := _undelivered(state)) is not None:
+    is_done = reason.status == "solved" or _is_accepted(state, reason)
+    if is_done and (refused := _undelivered(state)) is not None:
         return RunStopped(
             status="error", reason=refused, verified=verified, exit_code=UsageError.exit_code, error=refused
         )
-    return RunStopped(
-        status=reason.status, reason=reason.text, verified=verified, exit_code=EXIT_CODES[reason.status]
-    )
+    code = 0 if _is_accepted(state, reason) else EXIT_CODES[reason.status]
+    return RunStopped(status=reason.status, reason=reason.text, verified=verified, exit_code=code)
+
+
+def _is_accepted(state: State, reason: Reason) -> bool:
+    """Nothing could check it, and the user has said beforehand that this will do."""
+    return reason.status == "unverified" and state.settings.accept_unverified
 
 
 def _undelivered(state: State) -> str | None:
-    """Why what is solved is nowhere: its branch, for which the folder stays as it is, couldn't be made."""
+    """Why what is done is nowhere: its branch, for which the folder stays as it is, couldn't be made."""
     made, shown = state.committed, state.proposed
     if state.settings.branch is None or shown is None or not shown.patch:
         return None

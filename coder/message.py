@@ -4,6 +4,8 @@ from typing import ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
 
+from coder.models.alternatives import Alternative
+
 Verified = Literal["tests", "checks", "examples", "self", "none"]
 """What decided, strongest first: given tests, given checks, the task's examples, the code's own, nothing."""
 
@@ -62,10 +64,10 @@ class Outcome(Grown):
     seconds: float = 0.0
 
 
-class Message(BaseModel):
+class Message(Grown):
     """One turn's result."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    later = ("begun", "alternatives")
 
     author: str
     kind: Literal["plan", "code", "outcome", "reply", "decision"]
@@ -76,6 +78,10 @@ class Message(BaseModel):
     text: str = ""
     files: dict[str, str | None] = Field(default_factory=dict)
     """Whole files by relative path, for kind `code`: all that differ from the user's; None deletes one."""
+    begun: str = ""
+    """What the model was given to go on with, for kind `code`; empty where it began by itself."""
+    alternatives: tuple[Alternative, ...] = ()
+    """Other beginnings of `text` that the model found likely, the likeliest first."""
     repeats: bool = False
     """The same code as an earlier answer of this run."""
     outcome: Outcome | None = None

@@ -32,6 +32,8 @@ class Ran:
     complete: bool = True
     note: str = ""
     """Why it is no pass, where its exit code says that it is one."""
+    told: bool = True
+    """Single tests were told of; False: nothing is known but the exit code."""
 
 
 async def run_other(
@@ -98,9 +100,10 @@ async def _by_exit_code(
     lines = tuple(line for report in reports if report is not None for line in report.lines)
     if result.ok and any(reports) and not lines:
         return Ran(result, (), note="The test command passed, and its report holds no test.")
+    told = bool(lines)
     if not lines or (not result.ok and all(line.passed for line in lines)):
         lines = (*lines, _whole(argv, result, places))
-    return Ran(result, lines)
+    return Ran(result, lines, told=told)
 
 
 def _whole(argv: Sequence[str], result: Result, places: Places) -> CheckLine:

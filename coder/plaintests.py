@@ -5,6 +5,7 @@ and fails away from it was tampered with.
 """
 
 import ast
+import sys
 
 
 def is_plain(source: str, test: str) -> bool:
@@ -16,6 +17,7 @@ def is_plain(source: str, test: str) -> bool:
     """
     names = test.partition("[")[0].split("::")[1:]
     function: ast.AST = ast.parse(source)
+    modules = _modules(function)
     for name in names:
         inside = (node for node in getattr(function, "body", ()) if getattr(node, "name", None) == name)
         function = next(inside, function)
@@ -26,10 +28,12 @@ def is_plain(source: str, test: str) -> bool:
         return False
     if not values <= _parametrized(function):
         return False
-    return all(_compares(statement, values) for statement in function.body if not _is_text(statement))
+    return all(
+        _compares(statement, values, modules) for statement in function.body if not _is_text(statement)
+    )
 
 
-def _compares(statement: ast.stmt, values: set[str]) -> bool:
+def _compares(statement: ast.stmt, values: set[str], modules: set[str]) -> bool:
     if isinstance(statement, ast.Assert) and isinstance(statement.test, ast.Compare):
         test = statement.test
         if len(test.ops) != 1 or not isinstance(test.ops[0], ast.Eq):
@@ -41,14 +45,14 @@ def _compares(statement: ast.stmt, values: set[str]) -> bool:
     else:
         return False
     calls = [side for side in sides if isinstance(side, ast.Call)]
-    return len(calls) == 1 and all(_is_simple(side, values) for side in sides)
+    return len(calls) == 1 and all(_is_simple(side, values, modules) for side in sides)
 
 
-def _is_simple(node: ast.expr, values: set[str]) -> bool:
-    """A literal, a parameter, or a call by a bare name with such arguments."""
+def _is_simple(node: ast.expr, values: set[str], modules: set[str]) -> bool:
+    """A literal, a parameter, or a call by a name, of a module or bare, with such arguments."""
     if isinstance(node, ast.Call):
         arguments = [*node.args, *(keyword.value for keyword in node.keywords)]
-        return isinstance(node.func, ast.Name) and all(_is_simple(one, values) for one in arguments)
+        return _is_name(node.func, modules) and all(_is_simple(one, values, modules) for one in arguments)
     if isinstance(node, ast.Name):
         return node.id in values
     try:
@@ -56,6 +60,27 @@ def _is_simple(node: ast.expr, values: set[str]) -> bool:
     except (ValueError, TypeError, MemoryError, RecursionError):
         return False
     return True
+
+
+def _is_name(function: ast.expr, modules: set[str]) -> bool:
+    if isinstance(function, ast.Name):
+        return True
+    while isinstance(function, ast.Attribute):
+        function = function.value
+    return isinstance(function, ast.Name) and function.id in modules
+
+
+def _modules(tree: ast.AST) -> set[str]:
+    """Names that a test file imports; what is Python's own may depend on the process."""
+    found: set[str] = set()
+    for node in getattr(tree, "body", ()):
+        if not isinstance(node, ast.Import | ast.ImportFrom):
+            continue
+        for alias in node.names:
+            origin = (node.module or "") if isinstance(node, ast.ImportFrom) else alias.name
+            if origin.partition(".")[0] not in sys.stdlib_module_names:
+                found.add(alias.asname or alias.name.partition(".")[0])
+    return found
 
 
 def _called(node: ast.expr) -> str:
@@ -72,7 +97,7 @@ def _parametrized(function: ast.FunctionDef) -> set[str]:
     for node in function.decorator_list:
         if isinstance(node, ast.Call) and _is_parametrize(node) and len(node.args) == 2:
             names = node.args[0]
-            if isinstance(names, ast.Constant) and _is_simple(node.args[1], set()):
+            if isinstance(names, ast.Constant) and _is_simple(node.args[1], set(), set()):
                 found |= {name.strip() for name in str(names.value).split(",")}
     return found
 

@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 from coder.errors import UsageError
+from coder.install.installed import Installed
 from coder.settings import Settings
 from sandbox import Policy
 from sandbox.interpreter import find_interpreter
@@ -18,8 +19,14 @@ def policy_of(settings: Settings, *, workspace: Path | None) -> Policy:
     Raises:
         UsageError: the interpreter that was named can't be used.
     """
+    named = settings.python
+    if settings.installed is not None:
+        entry = Installed(settings.installed)
+        if not entry.is_there:
+            raise UsageError(f"What was installed for this run has gone: {entry.folder}. Start a new one.")
+        named = entry.python or named
     try:
-        interpreter = find_interpreter(settings.python, workspace=workspace, environ=os.environ)
+        interpreter = find_interpreter(named, workspace=workspace, environ=os.environ)
     except ValueError as error:
         raise UsageError(str(error)) from error
     return Policy(

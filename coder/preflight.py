@@ -4,6 +4,7 @@ import asyncio
 import sys
 from collections.abc import Mapping
 
+from coder.assignments import parted
 from coder.bodies import StoredFile
 from coder.errors import UsageError
 from coder.names import imported_modules
@@ -47,10 +48,10 @@ async def prepare(bench: Workbench, task: Task, files: Mapping[str, StoredFile])
 
 async def _see_command(sandbox: Sandbox, task: Task, files: Mapping[str, StoredFile]) -> None:
     assert task.test_command is not None
-    argv = task.test_command
+    argv = parted(task.test_command)[1]
     if uses_pytest(argv):
         await _see_pytest(sandbox)
-        if not any(is_test(path) for path in [*files, *(test.path for test in task.test_files)]):
+        if not files and not any(is_test(test.path) for test in task.test_files):
             raise UsageError(
                 f"The test command {' '.join(argv)!r} has no tests to run: {task.workspace or 'the task'} "
                 "holds no test_*.py or *_test.py. Write one, or give it with --test-file."
@@ -88,9 +89,9 @@ async def _see_pytest(sandbox: Sandbox) -> None:
     code = "import sys, importlib.util; sys.exit(importlib.util.find_spec('pytest') is None)"
     if not (await sandbox.run(PythonCode(source=code))).ok:
         raise UsageError(
-            "The tests need pytest, and the task's interpreter has none. Install it into a virtual "
-            "environment beside the code (python3 -m venv .venv && .venv/bin/pip install pytest), or name "
-            "another interpreter with --python."
+            "The tests need pytest, and the task's interpreter has none. Have it installed: --install, or "
+            "install it into a virtual environment beside the code (python3 -m venv .venv && "
+            ".venv/bin/pip install pytest), or name another interpreter with --python."
         )
 
 

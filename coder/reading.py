@@ -123,8 +123,11 @@ def store(file: SnapshotFile) -> StoredFile:
     try:
         text = file.content.decode("utf-8")
     except UnicodeDecodeError:
-        return StoredFile(base64=base64.b64encode(file.content).decode("ascii"), mode=file.mode)
-    return StoredFile.model_construct(text=text, base64=None, mode=file.mode, sha256=file.sha256)
+        encoded = base64.b64encode(file.content).decode("ascii")
+        return StoredFile(base64=encoded, mode=file.mode, link=file.link)
+    return StoredFile.model_construct(
+        text=text, base64=None, mode=file.mode, sha256=file.sha256, link=file.link
+    )
 
 
 def _see_writable(root: Path) -> None:

@@ -136,8 +136,9 @@ def _told(report: Any) -> str:
     """What pytest says of a failure: what was wrong (its lines with an E) before the test's source."""
     text = getattr(report, "longreprtext", "") or str(report.longrepr or "")
     lines = text.splitlines()
-    wrong = [line[1:].strip() for line in lines if line.startswith("E ")]
-    return "\n".join([*wrong, *(line for line in lines if not line.startswith("E "))])
+    wrong = "\n".join(line[1:].strip() for line in lines if line.startswith("E "))[: _MESSAGE // 2]
+    rest = "\n".join(line for line in lines if not line.startswith("E "))
+    return f"{wrong}\n{rest[len(wrong) - _MESSAGE + 1 :]}" if wrong else rest
 
 
 def run_pytest(report: Report, args: list[str], skips: Skips, only: list[str]) -> int:

@@ -79,10 +79,14 @@ class Settings(BaseModel):
     network: tuple[str, ...] = ()
     """Hosts that programs may reach, `HOST`, `HOST:PORT` or `*.NAME`."""
     python: Path | None = None
+    installed: Path | None = None
+    """An entry of the cache with what was installed for the run: its own interpreter, or Node's modules."""
     kernel: bool = False
     """Run what is written as cells of a Jupyter kernel."""
     keep: bool = False
     """Land the best files also when the run was not solved."""
+    accept_unverified: bool = False
+    """Code that nothing could check is as good as solved: it lands, and the exit code is 0."""
     apply: bool = True
     """Write what solves the task into the user's folder; False: only show it."""
     chat: bool = False

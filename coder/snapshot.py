@@ -14,6 +14,8 @@ class SnapshotFile:
     mode: int
     """Permission bits."""
     sha256: str
+    link: str | None = None
+    """The path of the file that this is a link to, and whose copy it is read as."""
 
     @classmethod
     def of(cls, content: bytes, *, mode: int = 0o644) -> "SnapshotFile":

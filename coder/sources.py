@@ -5,6 +5,7 @@ programs in a sandbox don't see: what it leads to is shown to them in the copy i
 """
 
 import ast
+import os
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -26,6 +27,13 @@ def source_folders(workspace: Path, files: Iterable[str]) -> tuple[str, ...]:
         found["src"] = None
     held = {parent for path in paths for parent in _parents(path)}
     return tuple(folder for folder in found if folder in held and ":" not in folder)
+
+
+def inside(workspace: Path, path: str) -> list[str]:
+    """Those folders of a PYTHONPATH of the user's that lie in the workspace, relative to it."""
+    top = workspace.resolve()
+    places = [Path(os.path.normpath(top / entry)) for entry in path.split(os.pathsep) if entry]
+    return [place.relative_to(top).as_posix() for place in places if place.is_relative_to(top)]
 
 
 def _editable(workspace: Path) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from coder.bodies import LandingPlanned, LandingRefused, PatchProposed, RunStopped
+from coder.bodies import CommitMade, CommitRefused, LandingPlanned, LandingRefused, PatchProposed, RunStopped
 from coder.message import Message
 from coder.task import Task
 
@@ -20,6 +20,7 @@ class Step:
     stopped: RunStopped | None
     taken_back: bool
     """The user has taken back what it had written."""
+    committed: CommitMade | CommitRefused | None = None
 
     @property
     def patch(self) -> str:

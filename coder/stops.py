@@ -50,6 +50,9 @@ def nothing_to_mend(state: State) -> Reason | None:
     baseline = state.baseline
     if baseline is None or not state.task.mends or state.codes:
         return None
+    if baseline.passed and not baseline.told:
+        text = "the command passes already, and tells of no test: there is nothing to fix"
+        return Reason("unverified", text)
     if baseline.passed:
         return Reason("solved", "the command passes already: there is nothing to fix")
     if baseline.flaky and all(test.passed for test in baseline.tests):
@@ -76,6 +79,13 @@ def passed_but_for_lint(state: State) -> Outcome | None:
     return next((outcome for outcome in outcomes if outcome.passed and outcome.lint), None)
 
 
+def said_nothing(state: State) -> str:
+    """Why what passed is unverified."""
+    if state.task.test_command is not None:
+        return "the test command succeeds, and so it did before the work; it tells of no test"
+    return "the code ran; the task gave nothing to check it by"
+
+
 def tests_pass() -> Stop:
     """Solved: all that was given to check it by has passed; unverified where nothing was given."""
 
@@ -91,7 +101,7 @@ def tests_pass() -> Stop:
             case "self":
                 return Reason("unverified", "the code ran and its own checks passed; the task gave none")
             case "none":
-                return Reason("unverified", "the code ran; the task gave nothing to check it by")
+                return Reason("unverified", said_nothing(state))
             case given:
                 return Reason("solved", f"{given} pass")
 

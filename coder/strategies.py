@@ -14,9 +14,7 @@ from coder.participants.expert import Expert
 from coder.settings import Budget, Settings, StrategyName
 from coder.stops import Stop, default_stop
 from coder.task import Task
-from coder.teams.best_of_n import BestOfN, best_of_n_stop
 from coder.teams.escalate import Escalate
-from coder.teams.review import Review, review_stop
 from coder.teams.round_robin import default_team
 
 _MANY = 3
@@ -63,13 +61,44 @@ def _with_budget(settings: Settings, **limits: int) -> Settings:
     return settings.model_copy(update={"budget": settings.budget.model_copy(update=limits)})
 
 
+# What only one strategy is made of is imported by who takes it.
+def _one_shot() -> Team:
+    from coder.teams.one_shot import OneShot
+
+    return OneShot()
+
+
+def _best_of_n(*, tested: bool = False) -> Team:
+    from coder.teams.best_of_n import BestOfN
+
+    return BestOfN(tested=tested)
+
+
+def _best_of_n_stop() -> Stop:
+    from coder.teams.best_of_n import best_of_n_stop
+
+    return best_of_n_stop()
+
+
+def _review() -> Team:
+    from coder.teams.review import Review
+
+    return Review()
+
+
+def _review_stop() -> Stop:
+    from coder.teams.review import review_stop
+
+    return review_stop()
+
+
 STRATEGIES: Mapping[StrategyName, Strategy] = {
-    "one-shot": Strategy(default_team, shape=_one_call),
+    "one-shot": Strategy(_one_shot, shape=_one_call),
     "repair": Strategy(default_team),
     "plan": Strategy(default_team, shape=_planned),
-    "best-of-n": Strategy(BestOfN, best_of_n_stop, _all_fresh),
-    "tests": Strategy(lambda: BestOfN(tested=True), best_of_n_stop, _tested),
-    "review": Strategy(Review, review_stop),
+    "best-of-n": Strategy(_best_of_n, _best_of_n_stop, _all_fresh),
+    "tests": Strategy(lambda: _best_of_n(tested=True), _best_of_n_stop, _tested),
+    "review": Strategy(_review, _review_stop),
     "escalate": Strategy(Escalate),
 }
 

@@ -2,13 +2,14 @@
 
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
 
 from coder.bodies import StoredFile
-from coder.commandfiles import deciding_files
+from coder.commandfiles import MODULES, deciding_files
+from coder.context.languages import language_of
 from coder.examples import find_examples
 from coder.names import (
     called_free_names,
@@ -19,9 +20,11 @@ from coder.names import (
     unknown_modules,
 )
 from coder.task import Task
+from coder.testfiles import more_tests
 
 DEFAULT_PATH = "solution.py"
 _TEST_SETTINGS = {"pytest.ini", ".pytest.ini", "tox.ini", "setup.cfg", "pyproject.toml", "pytest.toml"}
+_SHELL = (".sh", ".bash")
 _STARTS_BY_ITSELF = {"sitecustomize.py", "usercustomize.py"}
 _REGISTERS_PLUGINS = (".dist-info", ".egg-info", ".egg-link")
 _TEST_NAME = re.compile(r"^(test_.*|.*_test|conftest)\.py$")
@@ -37,6 +40,13 @@ class Target:
     """Names that this file must define, so far as the task says."""
     tests: tuple[str, ...]
     """Paths that hold tests, or through which the test command decides: never written by an answer."""
+    is_known: bool = True
+    """False: nothing says which file it is about; among files of the user's the path is a last resort."""
+
+    @property
+    def is_python(self) -> bool:
+        """One file is asked for, and it is Python."""
+        return self.is_known and self.path.endswith(".py")
 
     @property
     def module(self) -> str:
@@ -50,6 +60,7 @@ def find_target(task: Task, files: Mapping[str, StoredFile]) -> Target:
     tests = {path for path in files if is_test(path)} | {test.path for test in task.test_files}
     if task.test_command:
         texts = {path: file.text for path, file in files.items()}
+        tests |= more_tests(texts, task.test_command, tests)
         tests |= deciding_files(task.test_command, texts, prompt=task.prompt)
     sources = {test.path: test.text for test in task.test_files}
     if not sources and task.test_command:
@@ -57,15 +68,32 @@ def find_target(task: Task, files: Mapping[str, StoredFile]) -> Target:
     wanted = _imports_missing(sources, files)
     under_test = _under_test(sources, files)
     names = _names(task, wanted, under_test)
+    path = _path(task, files, wanted, names, under_test) or _of_other_language(task, files, tests)
     return Target(
-        path=_path(task, files, wanted, names, under_test), names=tuple(names), tests=tuple(sorted(tests))
+        path=path or DEFAULT_PATH,
+        names=tuple(names),
+        tests=tuple(sorted(tests)),
+        is_known=path is not None or not _is_at_work(task, files),
     )
 
 
 def modules_of(files: Mapping[str, bytes]) -> tuple[str, ...]:
-    """Top-level modules of the workspace that tests may import from the candidate."""
+    """Top-level modules of the workspace that tests may import from the candidate, wherever their folder is.
+
+    One in `src` or any other folder may be on the path: without its name here, a copy of it that is installed
+    would be tested instead.
+    """
     paths = [PurePosixPath(path) for path in files if path.endswith(".py") and not is_test(path)]
-    return tuple(dict.fromkeys(path.parts[0].removesuffix(".py") for path in paths))
+    names = (name for path in paths for name in (path.parts[0].removesuffix(".py"), _top(path, files)))
+    return tuple(dict.fromkeys(names))
+
+
+def _top(path: PurePosixPath, files: Collection[str]) -> str:
+    """The outermost package around a file; its own name where it is in none."""
+    folders = [folder for folder in path.parents if folder.name and str(folder / "__init__.py") in files]
+    if path.parts[0] == "src" and len(path.parts) > 2:
+        return path.parts[1]  # it may be a package without that file
+    return folders[-1].name if folders else path.stem
 
 
 def is_test(path: str) -> bool:
@@ -83,6 +111,8 @@ def decides(path: str, task: Task, target: Target) -> bool:
     parts = PurePosixPath(path).parts
     if "/".join(parts) in target.tests or any(fnmatchcase(path, glob) for glob in task.read):
         return True
+    if MODULES in parts[:-1]:
+        return True  # what was installed there is shown to programs, and no copy holds it
     name = parts[-1]
     settings = name in _TEST_SETTINGS | _STARTS_BY_ITSELF or name.endswith(".pth")
     settings = settings or any(part.endswith(_REGISTERS_PLUGINS) for part in parts)
@@ -92,12 +122,21 @@ def decides(path: str, task: Task, target: Target) -> bool:
 def _imports_missing(sources: Mapping[str, str], files: Mapping[str, StoredFile]) -> dict[str, list[str]]:
     """Modules that the tests import and nothing provides, with the names taken from them."""
     present = {path.partition("/")[0].removesuffix(".py") for path in files}
+    present |= {name for path in files for name in _in_a_folder(path)}
     beside = {PurePosixPath(path).stem for path in sources}
     wanted: dict[str, list[str]] = {}
     for source in sources.values():
         for module, names in unknown_modules(source, present | beside).items():
             wanted.setdefault(module, []).extend(names)
     return wanted
+
+
+def _in_a_folder(path: str) -> tuple[str, ...]:
+    """Packages and modules that a path of Python's may be of where a folder such as `src` is on the path."""
+    folder, _, name = path.rpartition("/")
+    return (
+        (*folder.split("/"), name.removesuffix(".py")) if name.endswith(".py") and not is_test(path) else ()
+    )
 
 
 def _under_test(sources: Mapping[str, str], files: Mapping[str, StoredFile]) -> str | None:
@@ -135,7 +174,7 @@ def _path(
     wanted: Mapping[str, list[str]],
     names: list[str],
     under_test: str | None,
-) -> str:
+) -> str | None:
     if task.workspace is not None and task.workspace.suffix and not task.workspace.is_dir():
         return task.workspace.name
     if wanted:
@@ -148,7 +187,25 @@ def _path(
         # Parsing all of a large folder would take minutes: most files don't hold the words.
         if names and all(name in text for name in names) and set(names) <= defined_names(text):
             return path
-    return _named(task.prompt, sources) or DEFAULT_PATH
+    return _named(task.prompt, sources)
+
+
+def _of_other_language(task: Task, files: Mapping[str, StoredFile], tests: Collection[str]) -> str | None:
+    """A source that isn't Python's: the one that the prompt names, or the only one that there is."""
+    sources = [path for path in files if path not in tests and _is_source(path)]
+    if any(path.endswith(".py") for path in sources):
+        return None
+    return _named(task.prompt, dict.fromkeys(sources)) or (sources[0] if len(sources) == 1 else None)
+
+
+def _is_source(path: str) -> bool:
+    return language_of(path) is not None or path.endswith(_SHELL)
+
+
+def _is_at_work(task: Task, files: Mapping[str, StoredFile]) -> bool:
+    """The task is about files that are there: what fails in them, or any where none is Python's."""
+    sources = [path for path in files if _is_source(path)]
+    return bool(sources) and (task.mends or not any(path.endswith(".py") for path in sources))
 
 
 def _named(prompt: str, sources: Mapping[str, str | None]) -> str | None:

@@ -10,7 +10,6 @@ import sys
 import warnings
 from pathlib import Path
 
-import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from coder.errors import UsageError
@@ -92,14 +91,22 @@ def _from_file(path: Path) -> TaskFile:
     if len(text) > MAX_PROMPT:
         raise UsageError(_too_long(len(text)))
     try:
-        data = json.loads(text) if path.suffix.lower() == ".json" else yaml.safe_load(text)
-        found = TaskFile.model_validate(data)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        found = TaskFile.model_validate(json.loads(text) if path.suffix.lower() == ".json" else _yaml(text))
+    except (ValueError, RecursionError) as error:
         raise UsageError(f"The task file {path} can't be used: {_plain(error)}") from error
     beside = {
         key: tuple(path.parent / name for name in getattr(found, key)) for key in ("test_files", "pictures")
     }
     return found.model_copy(update=beside)
+
+
+def _yaml(text: str) -> object:
+    import yaml  # by none but those who wrote some
+
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ValueError(str(error)) from error
 
 
 def _plain(error: Exception) -> str:
@@ -146,7 +153,7 @@ def _prompt(text: str) -> str:
 
 def _too_long(length: int | None) -> str:
     size = f" with {length:,} characters" if length is not None else ""
-    return f"The task is too long{size}: at most {MAX_PROMPT:,} are read. Name files by PATH."
+    return f"The task is too long{size}: at most {MAX_PROMPT:,} characters are read. Name files by PATH."
 
 
 def split_command(

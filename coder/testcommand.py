@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 
+from coder.assignments import parted
 from coder.message import CheckLine
 from coder.othercommand import run_other
 from coder.reports.compared import compared
@@ -25,6 +26,11 @@ _STANDS_FOR = ("python", "python3", "pytest", "py.test")
 _PYTHON = re.compile(r"^(?:.*/)?python(?:3(?:\.\d+)?)?$")
 _PYTEST = re.compile(r"^(?:.*/)?(?:pytest|py\.test)$")
 _MAX_REPORT = 32 << 20
+_UNREAD = re.compile(
+    r'^[ \t]*(File "[^"\n]+", line \d+)\n(?:[^\n]*\n){0,2}?[ \t]*(?:SyntaxError|IndentationError|TabError): ',
+    re.MULTILINE,
+)
+"""Where a file has what Python can't read, as it is said before the error."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +45,8 @@ class TestRun:
     """The command came to its own end; False when something ended it early."""
     note: str = ""
     """Why it is no pass where its exit code says so: it ran no test."""
+    told: bool = True
+    """Single tests were told of; False: nothing is known but the exit code."""
 
     @property
     def passed(self) -> bool:
@@ -50,6 +58,7 @@ class TestRun:
 
 def reported(argv: Sequence[str]) -> list[str] | None:
     """The reporter's arguments for a Python test command, or None for a command of another kind."""
+    argv = parted(argv)[1]
     if _PYTEST.match(argv[0]):
         return ["-m", "pytest", *argv[1:]]
     if not _PYTHON.match(argv[0]):
@@ -85,6 +94,7 @@ async def run_tests(
     Raises:
         SandboxError: the sandbox itself failed.
     """
+    argv = parted(argv)[1]  # what it sets is in the sandbox's environment
     inner = reported(argv)
     key, report = secrets.token_bytes(32), f"{FOLDER}/{secrets.token_hex(8)}.jsonl"
     before = await sandbox.manifest()
@@ -96,7 +106,7 @@ async def run_tests(
             await sandbox.write(f"{FOLDER}/bin/{name}", _source(_IN_SCRIPTS), executable=True)
         ran = await run_other(sandbox, argv, folder=FOLDER, before=before, limits=limits, on_output=on_output)
         await sandbox.remove(FOLDER)
-        return TestRun(ran.result, ran.lines, ran.complete, ran.note)
+        return TestRun(ran.result, ran.lines, ran.complete, ran.note, told=ran.told)
     config = {
         "report": report, "key": key.hex(), "ours": list(ours), "names": list(before), "only": list(only),
     }  # fmt: skip
@@ -141,10 +151,11 @@ async def _read_report(
 
 
 def _line(name: str, passed: bool, message: str, places: Places) -> CheckLine:
-    """One test; Python says last where it failed."""
+    """One test; Python says last where it failed, and of what it can't read, before it says why."""
     if passed or not places.may_look(message):
         return CheckLine(name=name, passed=passed, message=message)
-    path, line = places.last(message)
+    unread = _UNREAD.search(message)
+    path, line = places.last(message if unread is None else unread[1])
     expected, actual = compared(message)
     return CheckLine(
         name=name, passed=False, message=message, expected=expected, actual=actual, path=path, line=line

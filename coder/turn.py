@@ -175,6 +175,10 @@ class Turn:
             text=self._redactor.redact(answer.text),
             reasoning=self._redactor.redact(answer.reasoning),
             tool_calls=tuple(redacted_call(call, redact=self._redactor.redact) for call in answer.tool_calls),
+            alternatives=tuple(
+                one.model_copy(update={"text": self._redactor.redact(one.text)})
+                for one in answer.alternatives
+            ),
             finish=answer.finish,
             usage=answer.usage,
             cost_usd=answer.cost_usd,

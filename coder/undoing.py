@@ -78,9 +78,14 @@ async def take_back(journal: Journal, step: int) -> list[FileUndone]:
     return rows
 
 
-def commit_left(state: State) -> str | None:
-    """What to say of a run's commit, which stays when its files are taken back; None where it made none."""
-    made = state.committed
+def commit_left(state: State, *, step: int | None = None) -> str | None:
+    """What to say of a commit, which stays when its files are taken back; None where none was made.
+
+    Args:
+        step: of a conversation, from 1; None is the latest.
+    """
+    earlier = step is not None and step <= len(state.steps)
+    made = state.steps[step - 1].committed if step is not None and earlier else state.committed
     if not isinstance(made, CommitMade):
         return None
     if state.settings.branch is not None:

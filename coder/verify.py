@@ -41,10 +41,11 @@ async def verify(
     findings = await lint(bench, state, files) if failed is None else ()
     shown = failed or seen[-1]
     result = shown.result
-    strengths = {part.strength for part in seen}
+    saying = [part for part in seen if part.verified != "none"] or seen
+    strengths = {part.strength for part in saying}
     outcome = Outcome(
         passed=failed is None,
-        verified=seen[0].verified if failed is None else failed.verified,
+        verified=saying[0].verified if failed is None else failed.verified,
         strength="none" if "none" in strengths else "inside" if "inside" in strengths else "outside",
         checks=lines,
         feedback=_feedback(state, failed, findings),

@@ -1,13 +1,13 @@
 """View: what a model is shown of a run. Small on purpose: the task, the latest code, the first failure."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
 
 from coder.approval import is_rejection
-from coder.bodies import StoredFile
-from coder.context.guidance import guidance, is_guidance
+from coder.context.guidance import MOST_CHARACTERS, guidance, is_guidance
 from coder.context.looking import FILE_BUDGET, texts_of
 from coder.context.quoting import fenced, shown_path
-from coder.context.survey import Survey
+from coder.context.secrecy import is_secret
 from coder.edits.asking import quoted, repair_of_edits
 from coder.history import history, history_budget
 from coder.message import Message
@@ -18,6 +18,13 @@ from coder.settings import EditFormat
 from coder.state import State
 from coder.target import Target
 
+if TYPE_CHECKING:
+    from coder.context.survey import Survey
+
+_SHARE_OF_NOTES = 8
+"""Notes of the repository's own may take one in so many of a model's tokens, of some three characters."""
+_MOST_HIDDEN = 10
+"""Names of files that aren't shown."""
 _FAILURE_TOKENS = 2_000
 """Of the lines that a failure names in a repository of which only a part is shown."""
 
@@ -27,7 +34,7 @@ def coder_view(
     target: Target,
     turn: Round,
     *,
-    survey: Survey | None = None,
+    survey: "Survey | None" = None,
     form: EditFormat = "whole",
     context: int | None = None,
 ) -> list[ChatMessage]:
@@ -38,13 +45,18 @@ def coder_view(
         form: the form in which changes are asked for.
         context: tokens that the model can read, where that is known.
     """
-    system = prompt("coder" if form == "whole" else f"edit-{form}")
+    whole = "coder" if target.is_python else "files"
+    system = prompt(whole if form == "whole" else f"edit-{form}")
     if state.settings.chat:
         system = f"{system}\n\n{prompt('chat')}"
     messages = [
         ChatMessage(role="system", content=system),
         *history(state, budget=history_budget(context)),
-        ChatMessage(role="user", content=_task(state, target, survey, form=form), images=state.task.pictures),
+        ChatMessage(
+            role="user",
+            content=_task(state, target, survey, context=context, form=form),
+            images=state.task.pictures,
+        ),
     ]
     if turn.previous is not None and state.outcome is not None:
         said = state.outcome.feedback + _places(state, turn.previous, survey)
@@ -62,24 +74,35 @@ def coder_view(
 
 
 def planner_view(
-    state: State, target: Target, *, survey: Survey | None = None, context: int | None = None
+    state: State, target: Target, *, survey: "Survey | None" = None, context: int | None = None
 ) -> list[ChatMessage]:
     """The conversation that asks for a plan."""
     return [
         ChatMessage(role="system", content=prompt("planner")),
         *history(state, budget=history_budget(context)),
-        ChatMessage(role="user", content=_task(state, target, survey), images=state.task.pictures),
+        ChatMessage(
+            role="user", content=_task(state, target, survey, context=context), images=state.task.pictures
+        ),
     ]
 
 
-def _task(state: State, target: Target, survey: Survey | None, *, form: EditFormat = "whole") -> str:
+def _task(
+    state: State,
+    target: Target,
+    survey: "Survey | None",
+    *,
+    context: int | None,
+    form: EditFormat = "whole",
+) -> str:
     plan = next((message for message in reversed(state.messages) if message.author == "planner"), None)
     names = ", ".join(f"`{name}`" for name in target.names)
-    is_whole = form == "whole" and not state.settings.chat
+    is_whole = form == "whole" and not state.settings.chat and target.is_known
     return prompt("task" if is_whole else "change").format(
         task=state.task.prompt.strip(),
         plan=_plan(plan),
-        files=_files(state.files, target) if survey is None else _repository(state, target, survey),
+        files=_files(state, target, context)
+        if survey is None
+        else _repository(state, target, survey, context=context),
         tests=_tests(state),
         path=target.path,
         names=f" It must define {names}." if names else "",
@@ -107,11 +130,12 @@ def _fails_now(state: State) -> str:
     return f"\n{what} like this:\n{fenced(failing.strip())}\n" if failing else ""
 
 
-def _files(files: Mapping[str, StoredFile], target: Target) -> str:
+def _files(state: State, target: Target, context: int | None) -> str:
     """The user's text files, those that the task depends on first, as far as the budget goes."""
-    order = sorted(files, key=lambda path: (path != target.path, path not in target.tests, path))
-    texts = {path: text for path in order if (text := files[path].text) is not None}
-    parts = [_guidance(texts, target)]
+    found = texts_of(state)
+    order = sorted(found, key=lambda path: (path != target.path, path not in target.tests, path))
+    texts = {path: found[path] for path in order}
+    parts = [_guidance(texts, [target.path, *texts], context)]
     left = FILE_BUDGET
     for path, text in texts.items():
         if is_guidance(path):
@@ -124,28 +148,37 @@ def _files(files: Mapping[str, StoredFile], target: Target) -> str:
             left -= 100
         if left <= 0:
             break
+    hidden = sorted(state.files.keys() - texts.keys(), key=lambda path: (path.count("/"), path))
+    names = [shown_path(path) for path in hidden if is_secret(path)]
+    if names:
+        parts.append(f"\n{', '.join(names[:_MOST_HIDDEN])}: there too, and kept from you.\n")
     return "".join(parts)
 
 
-def _repository(state: State, target: Target, survey: Survey) -> str:
+def _repository(state: State, target: Target, survey: "Survey", *, context: int | None) -> str:
     """What is shown of files that can't all be quoted."""
     shown = f"\n\n{prompt('map')}\n{fenced(survey.map)}\n" if survey.map else ""
-    notes = _guidance(texts_of(state), target)
+    notes = _guidance(texts_of(state), [target.path, *survey.named], context)
     return "\n" + prompt("repository").format(
         count=len(state.files), guidance=f"\n{notes}" if notes else "", files=f"\n{survey.files}", map=shown
     )
 
 
-def _guidance(texts: Mapping[str, str], target: Target) -> str:
-    """What the repository says to whoever works in it."""
-    notes = guidance(texts, target.path)
+def _guidance(texts: Mapping[str, str], near: Iterable[str], context: int | None) -> str:
+    """What the repository says to whoever works on these files."""
+    most = MOST_CHARACTERS if context is None else min(MOST_CHARACTERS, context * 3 // _SHARE_OF_NOTES)
     return "".join(
-        f"\n{prompt('guidance').format(path=shown_path(path))}\n{fenced(text)}\n"
-        for path, text in notes.items()
+        f"\n{prompt('guidance').format(path=shown_path(path), place=_place(path))}\n{fenced(text)}\n"
+        for path, text in guidance(texts, near, most=most).items()
     )
 
 
-def _places(state: State, previous: Message, survey: Survey | None) -> str:
+def _place(notes: str) -> str:
+    folder = notes.rpartition("/")[0]
+    return f"below {shown_path(folder)}" if folder else "in this repository"
+
+
+def _places(state: State, previous: Message, survey: "Survey | None") -> str:
     """The lines that a failure names, of files that neither the task's part nor the answer shows."""
     if survey is None or state.outcome is None:
         return ""
@@ -161,4 +194,4 @@ def _one_fenced(path: str, text: str | None, target: Target) -> str:
     if text is None:
         return f"`{path}` is deleted."
     fenced = f"\n{text.rstrip()}\n```"
-    return f"```python{fenced}" if path == target.path else f"`{path}`\n```{fenced}"
+    return f"```python{fenced}" if path == target.path and target.is_python else f"`{path}`\n```{fenced}"

@@ -5,7 +5,7 @@ import posixpath
 import re
 import stat
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 from pathlib import Path, PurePosixPath
 
@@ -130,11 +130,23 @@ class Reader:
             self.take(path, content, stat.S_IMODE(status.st_mode))
 
     def _copy(self, link: str, target: str) -> None:
-        """A link within the tree is the file that it names; one that leads elsewhere is left out."""
-        if (found := self.files.get(target)) is None or target.startswith("../"):
+        """A link within the tree is the file, or the folder's files, that it names; others are left out."""
+        ends = {link: target} if target in self.files else self._below(link, target)
+        more = sum(len(self.files[end].content) for end in ends.values())
+        too_many = len(self.files) + len(ends) > self.bounds.files or self.taken + more > self.bounds.bytes
+        if not ends or too_many:
             self._leave_out(link, NotRegular())
-        else:
-            self.take(link, found.content, found.mode)
+            return
+        for path, end in ends.items():
+            found = self.files[end]
+            self.take(path, found.content, found.mode)
+            self.files[path] = replace(found, link=found.link or end)
+
+    def _below(self, link: str, folder: str) -> dict[str, str]:
+        """The files of a folder by their paths below a link to it; none where the link stands in it."""
+        if link.startswith(f"{folder}/"):
+            return {}
+        return {link + path[len(folder) :]: path for path in self.files if path.startswith(f"{folder}/")}
 
     def _leave_out(self, path: str, error: OSError | UnicodeEncodeError) -> None:
         match error:

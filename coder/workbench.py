@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from math import ceil
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from coder.assignments import parted
 from coder.bodies import StoredFile
 from coder.policy import policy_of
 from coder.redact import Redactor
 from coder.settings import Settings
-from coder.sources import source_folders
+from coder.sources import inside, source_folders
 from coder.task import Task
 from sandbox import Policy, Sandbox, open_sandbox
 from sandbox.contract import OnOutput
@@ -114,11 +116,20 @@ def with_room(policy: Policy, files: Mapping[str, StoredFile]) -> Policy:
 
 
 def with_sources(policy: Policy, task: Task, files: Mapping[str, StoredFile]) -> Policy:
-    """A policy whose programs import the project's own packages from the copy."""
-    folders = source_folders(task.workspace, files) if task.workspace is not None else ()
-    if not folders:
+    """A policy whose programs import the project's own packages from the copy.
+
+    What the test command sets before it begins is set, and folders of the copy that PYTHONPATH names here.
+    """
+    variables, _ = parted(task.test_command or ())
+    folders = [variables.pop("PYTHONPATH", "")]
+    if task.workspace is not None:
+        folders += inside(task.workspace, os.environ.get("PYTHONPATH", ""))
+        folders += source_folders(task.workspace, files)
+    path = ":".join(dict.fromkeys(filter(None, folders)))
+    named = {"PYTHONPATH": path} if path else {}
+    if not variables and not named:
         return policy
-    return policy.model_copy(update={"environment": {"PYTHONPATH": ":".join(folders), **policy.environment}})
+    return policy.model_copy(update={"environment": {**named, **variables, **policy.environment}})
 
 
 def open_for(task: Task, settings: Settings) -> tuple[Policy, OpenSandbox]:

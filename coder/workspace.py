@@ -6,7 +6,7 @@ isn't in the snapshot was not read, so the run may not overwrite it.
 """
 
 import stat
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from coder.beneath import NotRegular, open_folder, read_regular
@@ -24,6 +24,7 @@ MAX_LISTED_BYTES = 256 << 20
 """Of a repository: git says which files are its own, so that many of them are no mistake."""
 MAX_FILE_BYTES = 8 << 20
 _POINTER = b"version https://git-lfs.github.com/spec/"
+_RECORDING = b'{"coder_recording":'
 
 
 def take_snapshot(
@@ -68,21 +69,36 @@ def take_snapshot(
         raise UsageError(f"Can't read {path}: {error.strerror}.") from error
     if not path.parent.is_dir():
         raise UsageError(f"There is no folder {path.parent}. Make it with: mkdir -p {path.parent}")
-    return Snapshot(path.parent, {}, (), path.name) if path.suffix else Snapshot(path, {})
+    note = f"{path.name}: isn't there yet, so that nothing is read"  # a slip of the pen, perhaps
+    return Snapshot(path.parent, {}, (note,), path.name) if path.suffix else Snapshot(path, {}, (note,))
 
 
 def _read_folder(reader: Reader, listing: Listing | None, globs: Sequence[str]) -> None:
+    named = _named(reader.path, globs)
     if listing is None:
         with open_folder(reader.path) as folder:
             reader.walk(folder)
     else:
         own = [*listing.tracked, *by_a_person(listing.untracked)]
-        reader.go_through({*own, *generated(reader.path, own), *_named(reader.path, globs)})
+        reader.go_through({*own, *generated(reader.path, own), *named})
         reader.notes += [f"{path}: left out, a repository of its own" for path in listing.foreign]
+    _leave_out_recordings(reader, {*(() if listing is None else listing.tracked), *named})
     pointers = [path for path, file in reader.files.items() if file.content.startswith(_POINTER)]
     if pointers:
         count = f"{len(pointers)} files are" if len(pointers) > 1 else f"{pointers[0]} is"
         reader.notes.append(f"{count} here as LFS pointers, without content: git lfs pull")
+
+
+def _leave_out_recordings(reader: Reader, wanted: Collection[str]) -> None:
+    """What `--record` writes into the folder is no part of the project, unless it is tracked or named.
+
+    It grows with every call, so that no replay would meet the prompts of its run, and it tells the answers.
+    """
+    found = [path for path, file in reader.files.items() if file.content.startswith(_RECORDING)]
+    for path in found:
+        if path not in wanted:
+            del reader.files[path]
+            reader.notes.append(f"{path}: left out, a recording of model calls")
 
 
 def _named(folder: Path, globs: Sequence[str]) -> list[str]:

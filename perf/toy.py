@@ -6,15 +6,12 @@ Each round runs, in turn, `coder solve` on the toy task, `import openai` and `py
 printed are medians and ratios of the same run: absolute times are this machine's.
 """
 
-import argparse
 import os
-import statistics
-import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
+from perf.wholes import Took, compare, timed
 from tests.faulty_endpoint import faulty_endpoint, says
 
 WRONG = "```python\ndef add(a, b):\n    return a - b\n```"
@@ -23,23 +20,10 @@ RIGHT = "```python\ndef add(a, b):\n    return a + b\n```"
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--rounds", type=int, default=7)
-    rounds = parser.parse_args().rounds
-    times: dict[str, list[float]] = {"coder solve": [], "import openai": [], "python -c pass": []}
-    for _ in range(rounds):
-        times["coder solve"].append(_solve())
-        times["import openai"].append(_timed([sys.executable, "-c", "import openai"]))
-        times["python -c pass"].append(_timed([sys.executable, "-c", "pass"]))
-    medians = {name: statistics.median(values) for name, values in times.items()}
-    for name, value in medians.items():
-        print(f"{name:16} {value:6.3f} s median of {rounds}, {min(times[name]):.3f} min")
-    print(f"ratio to import openai: {medians['coder solve'] / medians['import openai']:.2f} (aim 1.7)")
+    compare("coder solve", _solve, doc=__doc__, aim="1.7, and 1.0 s")
 
 
-def _solve() -> float:
+def _solve() -> Took:
     with faulty_endpoint(says(WRONG), says(RIGHT)) as endpoint, tempfile.TemporaryDirectory() as folder:
         environ = {**os.environ, "CODER_HOME": f"{folder}/home", "OPENAI_API_KEY": "unused", "NO_COLOR": "1"}
         (Path(folder) / "work").mkdir()
@@ -47,21 +31,12 @@ def _solve() -> float:
             str(Path(sys.executable).with_name("coder")), "solve", "Write add(a, b).", f"{folder}/work",
             "--check", "assert add(2, 3) == 5", "--base-url", endpoint.url, "-m", "toy", "--price", "0,0",
         ]  # fmt: skip
-        seconds = _timed(argv, env=environ)
+        took = timed(argv, env=environ)
         if len(endpoint.requests) != 2:
             raise SystemExit(f"expected 2 model calls, saw {len(endpoint.requests)}")
         if RIGHT.splitlines()[2] not in (Path(folder) / "work" / "solution.py").read_text():
             raise SystemExit("the solution did not land")
-        return seconds
-
-
-def _timed(argv: list[str], env: dict[str, str] | None = None) -> float:
-    began = time.perf_counter()
-    done = subprocess.run(argv, env=env, capture_output=True, check=False, stdin=subprocess.DEVNULL)
-    seconds = time.perf_counter() - began
-    if done.returncode != 0:
-        raise SystemExit(f"{argv[0]} ended with {done.returncode}:\n{done.stderr.decode()}")
-    return seconds
+        return took
 
 
 if __name__ == "__main__":

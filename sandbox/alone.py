@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from sandbox.building import Build
 from sandbox.capabilities import require_kept, with_processors
 from sandbox.cgroups import Groups
 from sandbox.contract import Capability
@@ -16,7 +17,7 @@ from sandbox.errors import BackendMissing, PolicyUnmet, SandboxBroken
 from sandbox.interpreter import Interpreter
 from sandbox.one_wall import START
 from sandbox.policy import Policy
-from sandbox.served import Build, ServedSandbox
+from sandbox.served import ServedSandbox
 from sandbox.server import Server, start_server
 from sandbox.shipped import inner_files
 from sandbox.slots import Slot
@@ -53,6 +54,8 @@ async def open_alone(
     """
     if policy.network != "none":
         raise PolicyUnmet(f"No proxy stands before the programs of {holding.backend}: it allows no hosts.")
+    if policy.folders:
+        raise PolicyUnmet(f"Nothing can be mounted for programs of {holding.backend}: it shows no folders.")
     lacking = without | holding.without
     server = await start_server(policy, _Builder(holding), without=lacking, landlock=landlock)
     try:
@@ -121,8 +124,9 @@ class _Builder:
         *,
         without: frozenset[str],
         shown: tuple[str, ...],
+        attached: Mapping[str, Path],
     ) -> Callable[[int, int], Specification]:
-        """`shown` is for backends that show programs less than this machine."""
+        """`shown` and `attached` are for backends that show programs another root than this machine's."""
         rules = tuple(self._holding.rules(interpreter))
 
         def specify(control: int, lifeline: int) -> Specification:

@@ -7,6 +7,9 @@ from sandbox.contract import Capability
 from sandbox.errors import PolicyUnmet
 from sandbox.policy import Policy
 
+_DEVICES = ", devices mounted read-only"
+"""So that no program sets the times of the machine's own."""
+
 
 def require_kept(policy: Policy, capabilities: Sequence[Capability]) -> None:
     """See that a strict policy has every guarantee enforced here.
@@ -46,7 +49,7 @@ def capabilities_of(*, cgroup_version: int | None, landlock: int, own_uid: bool)
         "network": "a network namespace per run without any route",
         "host files": f"mount namespace of bubblewrap{second}",
         "environment": "empty environment at the server's start",
-        "other runs": f"user, pid, mount, ipc, net and uts namespaces per run{second}",
+        "other runs": f"user, pid, mount, ipc, net and uts namespaces per run{second}{_DEVICES}",
         "nothing left": "the run's pid namespace ends with it; a keeper ends the sandbox with its owner",
         "privileges": "no capabilities, no_new_privs, "
         + ("a uid of its own" if own_uid else "the uid of the caller"),
@@ -95,9 +98,10 @@ def capabilities_of_one_wall(two: Sequence[Capability], *, own_uid: bool) -> tup
             mechanism="the pid namespace of the run's own bubblewrap; a keeper ends all with its owner",
         ),
     }
-    found = {item.guarantee: item.mechanism for item in two}
+    found = {item.guarantee: item.mechanism or "" for item in two}
     paths = "" if own_uid else "; the mount table shows where the interpreter and the workspace are"
-    runs = f"a bubblewrap per run, as it may make none inside; {found['other runs']}"
+    apart = found["other runs"] if own_uid else found["other runs"].removesuffix(_DEVICES)
+    runs = f"a bubblewrap per run, as it may make none inside; {apart}"
     other["host files"] = Capability(guarantee="host files", mechanism=f"{found['host files']}{paths}")
     other["other runs"] = Capability(guarantee="other runs", mechanism=runs)
     return tuple(other.get(item.guarantee, item) for item in two)

@@ -10,19 +10,16 @@ import json
 import os
 import signal
 import socket
-import struct
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
 from sandbox.cgroups import Group, Groups
+from sandbox.credentials import introduced_pair, receive
 from sandbox.errors import PolicyUnmet, SandboxBroken, SandboxError
 from sandbox.inner.wire import ENDING, FAILED, GO, HEADER, READY
 from sandbox.proxy import Network, Proxy
 
-_CREDENTIALS = struct.Struct("iII")
-_DESCRIPTOR = array.array("i").itemsize
-_MESSAGE = 1024
 _AGAIN_S = 0.1
 _IMPORTS_S = 60.0
 """Modules that are preloaded have so long."""
@@ -59,8 +56,8 @@ class Child:
         """
         self._loop = asyncio.get_running_loop()
         self._admit, self._on_ready, self._on_gone = admit, on_ready, on_gone
-        self._status, self.status_inside = _pair(socket.SOCK_SEQPACKET)
-        self._work, self.work_inside = _pair(socket.SOCK_STREAM)
+        self._status, self.status_inside = introduced_pair(socket.SOCK_SEQPACKET)
+        self._work, self.work_inside = introduced_pair(socket.SOCK_STREAM)
         self._pidfd: int | None = None
         self._kills = 0
         self._announced = False
@@ -132,7 +129,7 @@ class Child:
             self._leave()
 
     def _read_status(self) -> None:
-        message, pid, _ = _receive(self._status)
+        message, pid, _ = receive(self._status)
         if message.startswith(FAILED):
             self.failure = SandboxBroken(
                 f"A child of the sandbox could not be isolated: {message[1:].decode()}"
@@ -151,7 +148,7 @@ class Child:
 
     def _read_work(self) -> None:
         self._loop.remove_reader(self._work.fileno())
-        message, pid, handed = _receive(self._work)
+        message, pid, handed = receive(self._work)
         if message:
             self.program = pid
             if self._network is not None and handed:
@@ -184,7 +181,7 @@ class Child:
 
     def _read_loaded(self) -> None:
         self._loop.remove_reader(self._work.fileno())
-        message, _, handed = _receive(self._work)
+        message, _, handed = receive(self._work)
         for descriptor in handed:
             os.close(descriptor)
         if self._patience is not None:
@@ -254,7 +251,7 @@ class Child:
     def _read_last_words(self) -> None:
         try:
             while not self.ended.done():
-                message, _, _ = _receive(self._status)
+                message, _, _ = receive(self._status)
                 if len(message) != ENDING.size:
                     return
                 how, user, system, resident = ENDING.unpack(message)
@@ -266,30 +263,3 @@ class Child:
 def _remove_later(group: Group) -> None:
     with suppress(OSError):  # then the keeper removes it with the sandbox's folder
         group.remove()
-
-
-def _pair(kind: socket.SocketKind) -> tuple[socket.socket, socket.socket]:
-    """Our end, which the kernel tells who writes to it, and the child's."""
-    ours, inside = socket.socketpair(socket.AF_UNIX, kind)
-    ours.setblocking(False)
-    ours.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
-    return ours, inside
-
-
-def _receive(connection: socket.socket) -> tuple[bytes, int, list[int]]:
-    """One message, the host's pid of the process that sent it, and descriptors; (b"", 0, []) at the end.
-
-    The sender is ours still: code that nobody has read never holds the other end.
-    """
-    room = socket.CMSG_SPACE(_CREDENTIALS.size) + socket.CMSG_SPACE(2 * _DESCRIPTOR)
-    try:
-        message, ancillary, _, _ = connection.recvmsg(_MESSAGE, room, socket.MSG_CMSG_CLOEXEC)
-    except ConnectionResetError:
-        return b"", 0, []
-    pid, descriptors = 0, array.array("i")
-    for _, kind, content in ancillary:
-        if kind == socket.SCM_CREDENTIALS:
-            pid = _CREDENTIALS.unpack(content[: _CREDENTIALS.size])[0]
-        elif kind == socket.SCM_RIGHTS:
-            descriptors.frombytes(content)
-    return message, pid, list(descriptors)

@@ -7,6 +7,7 @@ SandboxError
 ├── FileRefused         a path, kind or size of file that isn't let in or out
 ├── ImageNotBuilt       the Docker backend's image could not be made; the message says what to do
 └── CallFailed          a function called in a sandbox gave no value
+    └── CalleeEnded     … since its process is over
 """
 
 
@@ -36,3 +37,7 @@ class ImageNotBuilt(SandboxError):
 
 class CallFailed(SandboxError):
     """A function called in a sandbox gave no value: it raised, hung, ended, or it can't be copied."""
+
+
+class CalleeEnded(CallFailed):
+    """The process of a function that was called is over: it hung, left, crashed, or was killed."""

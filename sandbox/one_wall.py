@@ -2,7 +2,8 @@
 
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from pathlib import Path
 
 from sandbox.cgroups import Groups
 from sandbox.inner.root import COMMANDS, VENV
@@ -10,7 +11,7 @@ from sandbox.interpreter import Interpreter
 from sandbox.shipped import inner_files
 from sandbox.slots import take_slot
 from sandbox.starting import Plan, new_folder, specify_starter
-from sandbox.wall import KEPT, WALL, Specification, etc_files, library_path, system_links
+from sandbox.wall import KEPT, WALL, Specification, etc_files, library_path, shown_folders, system_links
 
 START = """\
 import sys
@@ -27,6 +28,7 @@ def one_wall(
     *,
     without: frozenset[str],
     shown: tuple[str, ...],
+    attached: Mapping[str, Path],
 ) -> Callable[[int, int], Specification]:
     """How a starter is started that builds a wall of bubblewrap around every run.
 
@@ -35,17 +37,25 @@ def one_wall(
         groups: what the starter removes at the end.
         without: mechanisms that a test has turned off.
         shown: paths of the host's that programs may read besides.
+        attached: folders of the host's by their place in the workspace.
     """
 
     def specify(control: int, lifeline: int) -> Specification:
         slot = take_slot()
-        plan = _plan(interpreter, slot.uid, without=without, shown=(*KEPT, *shown))
+        plan = _plan(interpreter, slot.uid, without=without, shown=(*KEPT, *shown), attached=attached)
         return specify_starter(plan, slot, control=control, lifeline=lifeline, groups=groups)
 
     return specify
 
 
-def _plan(interpreter: Interpreter, uid: int, *, without: frozenset[str], shown: tuple[str, ...]) -> Plan:
+def _plan(
+    interpreter: Interpreter,
+    uid: int,
+    *,
+    without: frozenset[str],
+    shown: tuple[str, ...],
+    attached: Mapping[str, Path],
+) -> Plan:
     environment = [] if "environment" in without else ["--clearenv"]
     for name, value in library_path(interpreter).items():
         environment += ["--setenv", name, value]
@@ -65,7 +75,8 @@ def _plan(interpreter: Interpreter, uid: int, *, without: frozenset[str], shown:
         ),
         private=private,
         base="" if private else new_folder(),
-        folders=interpreter.folders | (packages.sites if packages else {}),
+        folders=shown_folders(interpreter, attached),
+        attached=tuple(attached),
         packages=tuple(sorted(packages.names)) if packages else (),
         files={
             **inner_files(interpreter.version),

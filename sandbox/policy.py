@@ -1,6 +1,6 @@
 """What a program in a sandbox may use: one frozen Policy for the sandbox, Limits for one run."""
 
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
@@ -51,10 +51,27 @@ class Policy(BaseModel):
     """The engine's runtime for the Docker backend, such as `runsc`; None is the engine's own choice."""
     cpus: float | None = Field(default=None, gt=0, le=1024)
     """How many processors a program may keep busy; None is all of them."""
+    folders: dict[str, Path] = Field(default_factory=dict)
+    """Folders of this machine that programs find in their workspace, read-only, by their path there, such as
+    `node_modules`. None of them is part of the workspace: nothing lists, lays or removes it."""
     python: Path | None = None
     """The interpreter that the program gets; None is the base interpreter of the running one."""
     strict: bool = False
     """Refuse to open where a guarantee has no mechanism on this machine, or is only sampled."""
+
+    @field_validator("folders")
+    @classmethod
+    def _stay_apart(cls, folders: dict[str, Path]) -> dict[str, Path]:
+        for place, folder in folders.items():
+            if PurePosixPath(place).as_posix() != place or {"", ".", ".."} & set(place.split("/")):
+                raise ValueError(f"{place!r} is no plain path in a workspace")
+            if not folder.is_absolute():
+                raise ValueError(f"{str(folder)!r} is no absolute path")
+            if any(other.startswith(f"{place}/") for other in folders):
+                raise ValueError(f"something is shown inside of {place!r}")
+            if list(folders.values()).count(folder) > 1:
+                raise ValueError(f"{str(folder)!r} is shown at two places")
+        return folders
 
     @field_validator("network")
     @classmethod

@@ -5,11 +5,11 @@ import errno
 import os
 import socket
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
+from sandbox.building import Build
 from sandbox.child import Child
 from sandbox.contract import Capability, OnOutput, Running
-from sandbox.disk_watch import DiskBounds, DiskWatch
+from sandbox.disk_watch import DiskWatch
 from sandbox.errors import FileRefused, SandboxBroken
 from sandbox.execution import Execution
 from sandbox.fresh import FreshWorkspace, known_files
@@ -17,7 +17,6 @@ from sandbox.limits import RunLimits, resolve
 from sandbox.policy import Limits, Policy
 from sandbox.pool import Pool
 from sandbox.program import Command, Program
-from sandbox.proxy import Network
 from sandbox.result import Result
 from sandbox.running import RunningEntry
 from sandbox.server import Server
@@ -27,28 +26,6 @@ _MOMENT_S = 0.5
 """The ends of processes that die together are seen one after the other."""
 _IN_FLIGHT = 32
 """Runs at once in one sandbox; more wait, and their clocks don't run meanwhile."""
-
-
-@dataclass(frozen=True, slots=True)
-class Build:
-    """What a sandbox is made of."""
-
-    backend: str
-    """The name that opens this kind."""
-    capabilities: tuple[Capability, ...]
-    environment: Mapping[str, str]
-    """What every program finds in its environment."""
-    without: frozenset[str] = frozenset()
-    """Mechanisms that it doesn't have, by name."""
-    disk: DiskBounds | None = None
-    fresh_disk: DiskBounds | None = None
-    """What has to be looked at while programs run; None where file systems keep all of it."""
-    namespaces: bool = True
-    """Each run has its own, which end with it."""
-    on_disk: bool = False
-    """Workspaces are folders of the machine's: a fresh one is emptied at its end."""
-    network: Network | None = None
-    """What its programs may reach; None is nothing."""
 
 
 class ServedSandbox:
@@ -284,7 +261,7 @@ class ServedSandbox:
     def _workspace_at(self, root: int) -> Workspace:
         """The files below a descriptor."""
         capacity = None if self._build.disk is None else self._build.disk.disk_bytes
-        return Workspace(root, self._server.uid, capacity=capacity)
+        return Workspace(root, self._server.uid, capacity=capacity, attached=self._policy.folders)
 
     async def _let_go(self, own: FreshWorkspace) -> None:
         try:

@@ -1,6 +1,5 @@
 """The host's side of one sandbox's server: how it is started, watched and ended."""
 
-import array
 import asyncio
 import json
 import math
@@ -10,11 +9,13 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import IO, Protocol
 
 from sandbox.capabilities import capabilities_of
 from sandbox.cgroups import Groups, plan_groups
 from sandbox.contract import Capability
+from sandbox.credentials import receive
 from sandbox.errors import SandboxBroken
 from sandbox.interpreter import Interpreter, describe
 from sandbox.launch import SCOPED
@@ -27,6 +28,8 @@ from sandbox.wall import CERTIFICATES, Specification, two_walls
 _BOOT_S = 30.0
 _END_S = 10.0
 _LAST_WORDS = 4096
+_HELLO = 1 << 16
+"""Bytes of the first message, at most."""
 Specify = Callable[[int, int], Specification]
 """Says how a keeper is started that gets the control socket of the inside, and the lifeline."""
 
@@ -45,8 +48,13 @@ class Builder(Protocol):
         *,
         without: frozenset[str],
         shown: tuple[str, ...],
+        attached: Mapping[str, Path],
     ) -> Specify:
-        """How its keeper is started. `shown` are paths of the host's that programs may read besides."""
+        """How its keeper is started.
+
+        `shown` are paths of the host's that programs may read besides, `attached` folders of the host's by
+        their place in the workspace.
+        """
 
 
 class Server:
@@ -124,6 +132,7 @@ class Server:
             "hidden": [str(self.interpreter.show(path)) for path in self.interpreter.hidden],
             "kernel": sorted(self.interpreter.packages.names) if self.interpreter.packages else [],
             "preload": policy.preload,
+            "attached": list(policy.folders),
             "processors": self._processors(policy),
             "without": sorted(self.without),
         }
@@ -191,17 +200,7 @@ class Server:
             await arrived
         finally:
             self._loop.remove_reader(self.control)
-        try:
-            message, ancillary, _, _ = self.control.recvmsg(1 << 16, 256)
-        except ConnectionResetError:
-            return b"", 0, []
-        pid, descriptors = 0, array.array("i")
-        for _, kind, content in ancillary:
-            if kind == socket.SCM_RIGHTS:
-                descriptors.frombytes(content)
-            elif kind == socket.SCM_CREDENTIALS:
-                pid = int.from_bytes(content[:4], sys.byteorder)
-        return message, pid, list(descriptors)
+        return receive(self.control, _HELLO)
 
     def _notice_end(self) -> None:
         """The server says nothing after its hello, so what is to be read is its end."""
@@ -241,7 +240,7 @@ async def start_server(policy: Policy, build: Builder, *, without: frozenset[str
     shown = () if policy.network == "none" else (CERTIFICATES,)
     try:
         before, more = await _scope_for(planned) if build is two_walls else ([], {})
-        server.launch(build(interpreter, server.groups, without=without, shown=shown), before, more)
+        server.launch(_specified(build, server, policy, shown=shown), before, more)
         if before and planned is not None:
             planned.also_at(await place_in_scope(server.keeper))
         if planned is not None and not planned.make():
@@ -254,6 +253,16 @@ async def start_server(policy: Policy, build: Builder, *, without: frozenset[str
         await server.close()
         raise
     return server
+
+
+def _specified(build: Builder, server: Server, policy: Policy, *, shown: tuple[str, ...]) -> Specify:
+    return build(
+        server.interpreter,
+        server.groups,
+        without=server.without,
+        shown=shown,
+        attached=policy.folders,
+    )
 
 
 async def _scope_for(planned: Groups | None) -> tuple[list[str], dict[str, str]]:

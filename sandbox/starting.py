@@ -41,6 +41,8 @@ class Plan:
     """Where the starter makes a folder for its files and workspaces, unless it is private."""
     folders: Mapping[str, str] = field(default_factory=dict)
     """Shown read-only, with where they appear."""
+    attached: tuple[str, ...] = ()
+    """Where some of them appear in the workspace, too."""
     packages: tuple[str, ...] = ()
     """Which packages of the folders that appear below SITE are shown, in KERNEL; nothing else of them is."""
     files: Mapping[str, bytes | None] = field(default_factory=dict)
@@ -68,6 +70,7 @@ def specify_starter(
     given = {
         **{name: getattr(plan, name) for name in Plan.__slots__},
         "packages": list(plan.packages),
+        "attached": list(plan.attached),
         **{name: dict(getattr(plan, name)) for name in ("folders", "files", "links", "environment")},
         "name": NAME + mark,
         "uid": slot.uid,

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sandbox.cgroups import Groups
+from sandbox.inner.attached import ATTACHED
 from sandbox.inner.root import COMMANDS, VENV
 from sandbox.interpreter import Interpreter
 from sandbox.owner import this_process
@@ -54,6 +55,7 @@ def two_walls(
     *,
     without: frozenset[str],
     shown: tuple[str, ...],
+    attached: Mapping[str, Path],
 ) -> Callable[[int, int], Specification]:
     """How the keeper starts the outer wall around the server.
 
@@ -62,6 +64,7 @@ def two_walls(
         groups: what the keeper removes at the end.
         without: mechanisms that a test has turned off.
         shown: paths of the host's that programs may read besides.
+        attached: folders of the host's by their place in the workspace.
     """
     return lambda control, lifeline: _specify(
         interpreter,
@@ -71,6 +74,7 @@ def two_walls(
         cgroups=groups.folders if groups else [],
         without=without,
         shown=(*KEPT, *shown),
+        attached=attached,
     )
 
 
@@ -83,6 +87,7 @@ def _specify(
     cgroups: list[str],
     without: frozenset[str],
     shown: tuple[str, ...],
+    attached: Mapping[str, Path],
 ) -> Specification:
     contents = inner_files(interpreter.version) | etc_files(slot.uid)
     files = {target: _memory_file(content) for target, content in contents.items()}
@@ -94,7 +99,7 @@ def _specify(
             "bwrap": shutil.which("bwrap"),
             "name": NAME + this_process().mark,
             "before": [*WALL, *environment, *system_links()],
-            "folders": interpreter.folders | (interpreter.packages.sites if interpreter.packages else {}),
+            "folders": shown_folders(interpreter, attached),
             "after": [
                 *(word for target, number in files.items() for word in ("--file", str(number), target)),
                 *(word for path in shown if os.path.exists(path) for word in ("--ro-bind", path, path)),
@@ -126,6 +131,13 @@ def environment(interpreter: Interpreter, given: Mapping[str, str]) -> dict[str,
         **library_path(interpreter),
         **given,
     }
+
+
+def shown_folders(interpreter: Interpreter, attached: Mapping[str, Path]) -> dict[str, str]:
+    """Folders of the host's, with where the outer wall shows them."""
+    packages = interpreter.packages.sites if interpreter.packages else {}
+    numbered = {str(folder): f"{ATTACHED}{number}" for number, folder in enumerate(attached.values())}
+    return interpreter.folders | packages | numbered
 
 
 def library_path(interpreter: Interpreter) -> dict[str, str]:

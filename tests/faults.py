@@ -17,8 +17,8 @@ from time import monotonic
 
 from pydantic import SecretStr
 
-from coder.config import load
 from coder.doors import solve
+from coder.layers import load
 from coder.models.chat import ChatModel
 from coder.models.endpoint import Endpoint, Patience
 from coder.settings import Settings

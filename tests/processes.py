@@ -1,5 +1,7 @@
 """Look at the processes of this machine from outside."""
 
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 
@@ -14,3 +16,13 @@ def processes_with(tag: str) -> list[int]:
             except (FileNotFoundError, ProcessLookupError):
                 continue
     return found
+
+
+def wait_until(true: Callable[[], bool], *, timeout_s: float) -> bool:
+    """Look again and again: another process's end sends us no event."""
+    deadline = time.monotonic() + timeout_s
+    while not true():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.02)
+    return True

@@ -44,7 +44,8 @@ missing_packages() {
         command -v patch >/dev/null || printf ' patch'
         # An engine of Docker is a matter of root's; without it the tests that need one skip.
         if [ "$(id -u)" -eq 0 ]; then
-            command -v docker >/dev/null || printf ' docker.io'
+            # A client alone starts no engine: the machine may have only that.
+            docker version >/dev/null 2>&1 || command -v dockerd >/dev/null || printf ' docker.io'
             command -v debootstrap >/dev/null || printf ' debootstrap'
             # The page of a benchmark's report is looked at in a browser.
             command -v chromium >/dev/null || printf ' chromium'
@@ -120,10 +121,11 @@ pip() {
 # One set-up at a time; the lock is on this very file, and ends with the process.
 exec 9<"$root/tools/setup.sh"
 if command -v flock >/dev/null; then flock 9; fi
-if [ -n "$stamp" ] && [ -e "$stamp" ] && [ "$content" = "$(cat -- "$stamp")" ]; then exit 0; fi
-
 packages=$(missing_packages)
 [ -z "$packages" ] || install_packages "$packages"
+# Another start has done the rest meanwhile, or only a package had gone.
+if [ -n "$stamp" ] && [ -e "$stamp" ] && [ -x "$venv/bin/python" ] && [ "$content" = "$(cat -- "$stamp")" ]; then exit 0; fi
+
 python=$(find_python)
 [ -n "$python" ] || give_up "Python 3.11 or newer is needed, and this system's packages have an older one. Install one that is called python3.11 or later, with venv, then start again."
 

@@ -11,6 +11,8 @@ import random
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
+from benchmarks.judge.heirs import heirs_of
+
 PLACES = 6
 """Where a test may be changed, at most, until it fails with the case's own answer."""
 OTHERS = 4
@@ -28,7 +30,8 @@ class Disguised:
 
     source: str
     real: dict[str, str]
-    """Name under which a test runs now → its qualified name, such as `TestF::test_g`."""
+    """Name under which a test runs now → its qualified name, such as `TestF::test_g`; those that a class
+    inherits, too."""
     variants: dict[str, tuple[str, int]]
     """Name of a twin → the qualified name of its test, and which of its variants it is: variants from
     `OTHERS * n` on are those of place n."""
@@ -68,17 +71,19 @@ def disguise(source: str, twins: dict[str, list[int]], chance: random.Random) ->
         SyntaxError: it isn't Python.
     """
     tree = ast.parse(source)
+    heirs = heirs_of(tree)
     real: dict[str, str] = {}
     fake: dict[str, tuple[str, int]] = {}
     for name, node, siblings in list(_tests(tree)):
         if name not in twins:
             continue
         made = [_twin(node, variant) for variant in twins[name]]
-        real[_rename(node, name, chance)] = name
-        fake.update(
-            (_rename(twin, name, chance), (name, variant))
-            for twin, variant in zip(made, twins[name], strict=True)
-        )
+        owners = [one.rpartition("::")[0] for one in (name, *heirs.get(name, ()))]
+        new = _rename(node, chance)
+        real.update((_in(owner, new), _in(owner, name.rpartition("::")[2])) for owner in owners)
+        for twin, variant in zip(made, twins[name], strict=True):
+            new = _rename(twin, chance)
+            fake.update((_in(owner, new), (name, variant)) for owner in owners)
         at = siblings.index(node)
         siblings[at : at + 1] = chance.sample([node, *made], len(made) + 1)
     for siblings in _bodies(tree):
@@ -86,11 +91,15 @@ def disguise(source: str, twins: dict[str, list[int]], chance: random.Random) ->
     return Disguised(ast.unparse(ast.fix_missing_locations(tree)), real, fake)
 
 
-def _rename(node: _TestNode, name: str, chance: random.Random) -> str:
-    """Give a test a name of chance; gives its qualified name."""
+def _rename(node: _TestNode, chance: random.Random) -> str:
+    """Give a test a name of chance."""
     node.name = f"test_{chance.getrandbits(48):012x}"
-    outer, colons, _ = name.rpartition("::")
-    return f"{outer}{colons}{node.name}"
+    return node.name
+
+
+def _in(owner: str, name: str) -> str:
+    """Qualified name of a class's test, or of one outside of any class."""
+    return f"{owner}::{name}" if owner else name
 
 
 def _bodies(tree: ast.Module) -> Iterator[list[ast.stmt]]:

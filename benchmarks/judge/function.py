@@ -14,7 +14,8 @@ from coder.printable import printable
 from sandbox import Limits, Sandbox
 from sandbox.candidates import Candidates
 from sandbox.checkers import Checkers
-from sandbox.trial import Crossing, Trial, Tried, hold_together, hold_trial
+from sandbox.trial import Crossing, Trial, hold_together, hold_trial
+from sandbox.tried import Tried
 
 REPLAYS = 8
 """Calls of a passing sample that are repeated, in another order, on a fresh copy of it."""

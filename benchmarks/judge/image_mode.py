@@ -3,7 +3,8 @@
 from benchmarks.judge.apart import top_modules
 from benchmarks.judge.images import Place
 from benchmarks.judge.imported import found_elsewhere
-from benchmarks.judge.repository_mode import RepositoryMode, find_repository_mode
+from benchmarks.judge.pinning import find_repository_mode
+from benchmarks.judge.repository_mode import RepositoryMode
 from benchmarks.judge.tree import gold_tree
 from benchmarks.patch import PatchRefused, touched
 from benchmarks.suite import RepositoryCase

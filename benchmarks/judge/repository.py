@@ -7,8 +7,9 @@ from random import Random
 
 from benchmarks.judge.apart import Open, run_apart
 from benchmarks.judge.decoys import Disguised, chosen, disguise
+from benchmarks.judge.pinning import passed_apart
 from benchmarks.judge.pytest_run import TestRun, run_test_file
-from benchmarks.judge.repository_mode import RepositoryMode, files_of, passed_apart
+from benchmarks.judge.repository_mode import RepositoryMode, files_of
 from benchmarks.judge.tree import Tree, candidate_tree
 from benchmarks.judge.verdicts import Judged, killed_by_nobody, one_line
 from benchmarks.patch import PatchRefused

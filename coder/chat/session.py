@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from coder.baseline import take_baseline
-from coder.bodies import BaselineTaken, Body, FileUndone, RunResumed, RunStarted, StepStarted
+from coder.bodies import BaselineTaken, Body, RunResumed, RunStarted, StepStarted
 from coder.costs import Costs, costs_of
 from coder.delivery import see_committable
 from coder.diff import unified_diff
@@ -22,12 +22,12 @@ from coder.preflight import prepare
 from coder.reading import changed_since, content, read_workspace
 from coder.restoring import restore
 from coder.run import Run
-from coder.settings import Settings
+from coder.settings import Budget, Settings
 from coder.state import State
 from coder.store import LeasedLog, new_run_id
 from coder.strategies import settled, taken
 from coder.task import MAX_PROMPT, Task
-from coder.undoing import left_to_undo, take_back
+from coder.undoing import commit_left, left_to_undo, take_back
 from coder.watch import Watch
 from coder.workbench import OpenSandbox, Workbench
 
@@ -67,6 +67,13 @@ class Session:
         state = self.state
         return state is not None and (state.stopped is None or state.stopped.status in CUT_OFF)
 
+    @property
+    def can_undo(self) -> bool:
+        """Something that it has written stands."""
+        state = self.state
+        steps = left_to_undo(state) if state is not None else []
+        return state is not None and bool(steps) and not _is_taken_back(state, steps[0])
+
     async def say(self, text: str) -> Run:
         """Work on one message until that has come to an end.
 
@@ -85,7 +92,7 @@ class Session:
         read = read_workspace(task, lands=self.settings.lands)
         async with open_bench(task, self.settings, self.sandbox, self.journal.watch, read.files) as bench:
             await prepare(bench, task, read.files)
-            settings, name = settled(self.settings, task, model=self.model.name), self.model.name
+            settings, name = self._settled(self.settings, task), self.model.name
             if not self.begun:
                 started = RunStarted(
                     task=task,
@@ -120,7 +127,8 @@ class Session:
         state = self.state
         if state is None or not self.is_cut_off:
             raise UsageError("Nothing was cut off. Say what is to be done.")
-        settings = self.settings.model_copy(update={"strategy": state.settings.strategy})
+        same = self.settings.model_copy(update={"strategy": state.settings.strategy})
+        settings = self._settled(same, state.task)
         restored = restore(state)
         watch = self.journal.watch
         async with open_bench(state.task, settings, self.sandbox, watch, restored.files) as bench:
@@ -154,18 +162,19 @@ class Session:
             )
             return await take_baseline(bench, state)
 
-    async def undo(self) -> list[FileUndone]:
-        """Take back what the latest step that still stands has written.
+    async def undo(self) -> str | None:
+        """Take back what the latest step that still stands has written; gives what to say of its commit.
 
         Raises:
             UsageError: nothing is left to take back.
             MachineError: the folder or the log can't be written.
         """
         state = self.state
-        steps = left_to_undo(state) if state is not None else []
-        if state is None or not steps or _is_taken_back(state, steps[0]):
+        if state is None or not self.can_undo:
             raise UsageError("This conversation has written nothing that could be taken back.")
-        return await take_back(self.journal, steps[0])
+        steps = left_to_undo(state)
+        await take_back(self.journal, steps[0])
+        return commit_left(state, step=steps[0])
 
     def add(self, names: list[str]) -> tuple[str, ...]:
         """Put files before the model, from the next message on; gives their paths in the folder.
@@ -215,6 +224,16 @@ class Session:
     async def costs(self) -> Costs:
         """What each model call has used so far."""
         return costs_of(await self.log.read(self.run))
+
+    def _settled(self, settings: Settings, task: Task) -> Settings:
+        """Settings for one message, with a strategy that is given as many calls as a run has.
+
+        Those of the conversation are all messages', and stay its limit.
+        """
+        calls = settings.budget.calls
+        alone = settings.budget.model_copy(update={"calls": min(calls, Budget().calls)})
+        one = settled(settings.model_copy(update={"budget": alone}), task, model=self.model.name)
+        return one.model_copy(update={"budget": one.budget.model_copy(update={"calls": calls})})
 
     async def _work(self, settings: Settings, bench: Workbench) -> Run:
         strategy = taken(settings)

@@ -3,10 +3,10 @@
 An entry point names a function with typer's annotations, or a `typer.Typer` for a group of commands.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from importlib.metadata import EntryPoint, entry_points
-from typing import Protocol, cast
+from typing import ClassVar, Protocol, cast
 
 import typer
 from typer.core import TyperCommand, TyperGroup
@@ -27,9 +27,13 @@ SUMMARIES = {
     "bench": "Score models and answers on suites of cases.",
     "gate": "Hold a benchmark's report to thresholds and to a baseline.",
     "doctor": "Say what works on this machine, and what to do about the rest.",
+    "config": "Show each setting, and where its value comes from.",
     "sandbox": "Say what keeps programs in here, build Docker's image, remove what was left over.",
 }
 """What `--help` says of our own commands without loading them, in the order in which it lists them."""
+
+_ENDS_IN_A_COMMAND = frozenset({"fix"})
+"""From the first word on all is another program's: `-m` of `coder fix python -m pytest` names no model."""
 
 
 class Formatter(Protocol):
@@ -43,42 +47,49 @@ class Formatter(Protocol):
 
 
 class Commands(TyperGroup):
-    """A group whose commands are loaded by name."""
+    """A group whose commands are loaded by name: here those of `coder` itself."""
+
+    summaries: ClassVar[Mapping[str, str]] = SUMMARIES
+    """What is said of each in the list, which loads none of them."""
+
+    def found(self) -> dict[str, EntryPoint]:
+        """All that there are, by name."""
+        return {entry.name: entry for entry in entry_points(group=GROUP)}
 
     def list_commands(self, ctx: object) -> list[str]:
         """Our own commands first, then those of other packages by name."""
-        found = _found()
-        return [*(name for name in SUMMARIES if name in found), *sorted(found.keys() - SUMMARIES.keys())]
+        found, known = self.found(), self.summaries
+        return [*(name for name in known if name in found), *sorted(found.keys() - known.keys())]
 
     def get_command(self, ctx: object, cmd_name: str) -> TyperCommand | TyperGroup | None:
         """Load one command; None for a name that nobody gave."""
-        entry = _found().get(cmd_name)
+        entry = self.found().get(cmd_name)
         if entry is None:
             # typer names the nearest of the commands that it knows.
-            self.commands = dict.fromkeys(_found(), TyperCommand(None))
+            self.commands = dict.fromkeys(self.found(), TyperCommand(None))
             return None
         loaded: Callable[..., None] | typer.Typer = entry.load()
         return _command(cmd_name, loaded)
 
     def format_commands(self, ctx: object, formatter: Formatter) -> None:
         """The list in `--help`."""
-        found = _found()
+        found = self.found()
         with formatter.section("Commands"):
-            formatter.write_dl([(name, _summary(found[name])) for name in self.list_commands(ctx)])
+            formatter.write_dl([(name, self._summary(found[name])) for name in self.list_commands(ctx)])
 
-
-def _found() -> dict[str, EntryPoint]:
-    return {entry.name: entry for entry in entry_points(group=GROUP)}
-
-
-def _summary(entry: EntryPoint) -> str:
-    return SUMMARIES.get(entry.name) or f"From the package {entry.dist.name if entry.dist else entry.module}."
+    def _summary(self, entry: EntryPoint) -> str:
+        package = entry.dist.name if entry.dist else entry.module
+        return self.summaries.get(entry.name) or f"From the package {package}."
 
 
 def _command(name: str, loaded: Callable[..., None] | typer.Typer) -> TyperCommand | TyperGroup:
     if not isinstance(loaded, typer.Typer):
         app = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False, add_completion=False)
-        app.command(name, context_settings={"help_option_names": ["-h", "--help"]})(loaded)
+        settings = {
+            "help_option_names": ["-h", "--help"],
+            "allow_interspersed_args": name not in _ENDS_IN_A_COMMAND,
+        }
+        app.command(name, context_settings=settings)(loaded)
         loaded = app
     command = cast(TyperCommand | TyperGroup, get_command(loaded))
     command.name = name

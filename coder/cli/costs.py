@@ -17,7 +17,8 @@ def cost_lines(costs: Costs) -> Iterator[str]:
         yield _line(call)
     usage, rate = costs.usage, costs.hit_rate
     cached = "" if rate is None else f"  {rate:.0%} of the input came from caches"
-    yield f"{len(costs.calls)} calls  {_tokens(usage)}  {_usd(costs.cost_usd)}{cached}"
+    calls = f"{len(costs.calls)} call{'' if len(costs.calls) == 1 else 's'}"
+    yield f"{calls}  {_tokens(usage)}  {_usd(costs.cost_usd)}{cached}"
 
 
 def json_of(costs: Costs) -> str:

@@ -11,7 +11,7 @@ import signal
 import sys
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from types import FrameType
-from typing import TypeVar
+from typing import TextIO, TypeVar
 
 from coder.chat.commands import Command, help_lines, parse_line
 from coder.chat.reader import Cancelled, Reader
@@ -19,29 +19,43 @@ from coder.chat.session import Session
 from coder.cli import lines
 from coder.cli.costs import cost_lines
 from coder.cli.failure import report
+from coder.cli.onlooker import Onlooker
 from coder.cli.plain import one_line
 from coder.cli.screen import Screen
 from coder.cli.signals import INTERRUPTED
 from coder.errors import CoderError, UsageError
 from coder.models.model import Model
 from coder.printable import printable
-from coder.run import Run
+from coder.run import Run, Tokens
+from coder.state import State
+from coder.summary import summarize
 from coder.taskfile import split_command
 from sandbox import SandboxError
 
 T = TypeVar("T")
 PROMPT = "> "
-SwitchModel = Callable[[str], Awaitable[Model]]
+SwitchModel = Callable[[str], Awaitable[tuple[Model, dict[str, object]]]]
 
 
 class Dialogue:
     """One person's side of a session."""
 
-    def __init__(self, session: Session, reader: Reader, *, screen: Screen, switch: SwitchModel) -> None:
+    def __init__(
+        self,
+        session: Session,
+        reader: Reader,
+        *,
+        screen: Screen,
+        switch: SwitchModel,
+        onlooker: Onlooker,
+        results: TextIO,
+    ) -> None:
         """Take what answers and where lines come from.
 
         Args:
             switch: opens another model, and closes the one before.
+            onlooker: knows what of an answer was shown as it came.
+            results: where answers in words and what commands say go.
         """
         self.asks = sys.stdin.isatty()
         """A person sits there, so that the prompt is shown."""
@@ -50,28 +64,40 @@ class Dialogue:
         self._screen = screen
         self._switch = switch
         self._prompt = PROMPT if self.asks else ""
+        self._onlooker = onlooker
+        self._results = results
         self._code = 0
         """The exit code of the latest message."""
+        self.error: str | None = None
+        """What was wrong with the latest message or command; None: nothing."""
 
     async def run(self) -> int:
         """Talk until the end; gives the exit code of the latest message."""
         state = self._session.state
         if state is not None and state.stopped is None:  # killed: nobody has wanted it to end
-            await self._work(self._session.go_on())
+            await self._told("/go")
         elif self._session.is_cut_off:
             self._screen.tell("  · the latest message was broken off: /go goes on with it")
         while (line := await self._line()) is not None:
-            try:
-                said = parse_line(line)
-                if isinstance(said, Command):
-                    if said.name == "quit":
-                        break
-                    await self._do(said)
-                elif said:
-                    await self._work(self._session.say(said))
-            except (CoderError, SandboxError) as error:
-                self._code = report(error)
+            if not await self._told(line):
+                break
         return self._code
+
+    async def _told(self, line: str) -> bool:
+        """Do what a line says; False: it says that this is the end."""
+        self.error = None
+        try:
+            said = parse_line(line)
+            if isinstance(said, Command):
+                if said.name == "quit":
+                    return False
+                await self._do(said)
+            elif said:
+                await self._work(self._session.say(said))
+        except (CoderError, SandboxError) as error:
+            self._screen.clear()
+            self._code, self.error = report(error), str(error)
+        return True
 
     async def _line(self) -> str | None:
         while True:
@@ -83,6 +109,7 @@ class Dialogue:
 
     async def _work(self, step: Coroutine[object, object, Run]) -> None:
         """Let the loop work on one message; Ctrl-C breaks that off and keeps the conversation."""
+        before = self._session.state
         run = await self._unless_cancelled(step)
         if run is None:
             self._code = INTERRUPTED
@@ -91,10 +118,28 @@ class Dialogue:
         state = self._session.state
         if state is not None and state.last is not None and state.last.kind == "reply":
             self._code = 0
-            print(printable(state.last.text.strip()), flush=True)
-            return
-        for line in lines.verdict(run)[:-1]:
-            self._screen.tell(line)
+            self._answer(printable(state.last.text.strip()))
+        own = _since(before, run)
+        if run.status == "refused" or (self._code == 0 and run.status == "unverified"):
+            self._screen.note(lines.spent(own))
+        else:
+            for line in lines.verdict(own)[:-1]:
+                self._screen.tell(line)
+        if run.landed and self._session.settings.commits and state is not None and state.committed is None:
+            self._screen.tell("  ! not committed: nothing has checked it. Name what does: /test CMD")
+        if before is not None and run.cost is not None:
+            self._screen.note(f"so far: {run.calls} calls, {lines.money(run.cost)}")
+        self._screen.tell_waiting()
+
+    def _answer(self, words: str) -> None:
+        """Print an answer in words, unless it has been shown as it came."""
+        was_shown = self._results.isatty() and self._screen.is_lively and self._onlooker.words.heard == words
+        if not was_shown:
+            self._say(words)
+
+    def _say(self, text: str, *, end: str = "\n") -> None:
+        """Print a result."""
+        print(text, end=end, file=self._results, flush=True)
 
     async def _unless_cancelled(self, work: Coroutine[object, object, T]) -> T | None:
         task = asyncio.ensure_future(self._screen.spinning(work))
@@ -112,16 +157,17 @@ class Dialogue:
         match command.name:
             case "help":
                 for line in help_lines():
-                    print(line, flush=True)
+                    self._say(line)
             case "add":
                 self._add(command.rest)
             case "test":
                 await self._test(command.rest)
             case "diff":
-                print(printable(self._session.diff()), end="", flush=True)
+                self._say(printable(self._session.diff()), end="")
             case "undo":
-                for row in await self._session.undo():
-                    del row  # the screen has told each as it happened
+                left = await self._session.undo()  # the screen has told each file as it happened
+                if left is not None:
+                    self._screen.tell(f"  ! {one_line(left)}")
             case "go":
                 await self._work(self._session.go_on())
             case "cost":
@@ -132,7 +178,7 @@ class Dialogue:
     def _add(self, rest: str) -> None:
         if not rest:
             for path in self._session.added:
-                print(printable(path))
+                self._say(one_line(path, width=300))
             return
         for path in self._session.add(_words(rest)):
             self._screen.tell(f"  · {one_line(path)}")
@@ -146,24 +192,40 @@ class Dialogue:
             return
         failed = [test.name for test in seen.tests if not test.passed]
         count = f"{len(seen.tests) - len(failed)} of {len(seen.tests)} tests pass"
-        print(f"{'✓' if seen.passed else '✗'} {count}", flush=True)
+        self._say(f"{'✓' if seen.passed else '✗'} {count}")
         if seen.flaky:
-            print(printable(f"flaky: {', '.join(seen.flaky)}"))
+            self._say(printable(f"flaky: {', '.join(seen.flaky)}"))
         if seen.feedback:
-            print(printable(seen.feedback.rstrip()), flush=True)
+            self._say(printable(seen.feedback.rstrip()))
 
     async def _cost(self) -> None:
         for line in cost_lines(await self._session.costs()):
-            print(printable(line))
+            self._say(printable(line))
         budget = self._session.settings.budget
-        print(f"of at most {budget.calls} calls and {lines.money(float(budget.cost_usd))}", flush=True)
+        self._say(f"of at most {budget.calls} calls and {lines.money(float(budget.cost_usd))}")
 
     async def _model(self, name: str) -> None:
         if name:
-            self._session.model = await self._switch(name)
-            named = {"model": name, "base_url": None, "fallbacks": (), "replay": None}
+            self._session.model, named = await self._switch(name)
             self._session.settings = self._session.settings.model_copy(update=named)
-        print(printable(self._session.model.name), flush=True)
+        self._say(printable(self._session.model.name))
+
+
+def _since(before: State | None, run: Run) -> Run:
+    """A conversation's run with the sums of its latest message alone."""
+    if before is None:
+        return run
+    earlier = summarize(before)
+    tokens = {name: getattr(run.tokens, name) - getattr(earlier.tokens, name) for name in Tokens.model_fields}
+    known = run.cost is not None and earlier.cost is not None
+    return run.model_copy(
+        update={
+            "calls": run.calls - earlier.calls,
+            "tokens": Tokens(**tokens),
+            "cost": (run.cost or 0.0) - (earlier.cost or 0.0) if known else None,
+            "seconds": run.seconds - earlier.seconds,
+        }
+    )
 
 
 def _words(text: str) -> list[str]:

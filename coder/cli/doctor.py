@@ -8,10 +8,11 @@ import typer
 
 from coder.cli.options import Json
 from coder.cli.plain import one_line
-from coder.config import Config, load
+from coder.config import Config
 from coder.configfile import user_file
 from coder.doctor import Finding, can_solve, examine
 from coder.errors import UsageError
+from coder.layers import load
 from coder.models.book import Book
 
 NOT_READY = 5

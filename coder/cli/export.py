@@ -8,9 +8,10 @@ import typer
 from coder.cli.show import RunId
 from coder.diff import unified_diff
 from coder.errors import UsageError
+from coder.folding import fold_all
 from coder.reading import content
 from coder.rounds import best_code
-from coder.state import State, fold_all
+from coder.state import State
 from coder.store import SqliteLog, data_folder
 
 

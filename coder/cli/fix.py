@@ -7,12 +7,10 @@ from typing import Annotated
 import typer
 
 from coder.cli import options
-from coder.cli.solving import solved
-from coder.errors import UsageError
-from coder.task import Task
-from coder.taskfile import lint_words
+from coder.cli.flags import WORKING, takes
 
 
+@takes(*WORKING)
 def fix(
     context: typer.Context,
     command: Annotated[
@@ -26,53 +24,16 @@ def fix(
     ] = None,
     lint: options.Lint = None,
     read: options.Read = None,
-    apply: options.Apply = True,
-    commit: options.Commit = False,
-    branch: options.Branch = None,
-    keep: options.Keep = False,
-    allow: options.Allow = None,
-    model: options.ModelName = None,
-    base_url: options.BaseUrl = None,
-    fallback: options.Fallback = None,
-    planner_model: options.PlannerModel = None,
-    coder_model: options.CoderModel = None,
-    cheap_model: options.CheapModel = None,
-    price: options.Price = None,
-    record: options.Record = None,
-    replay: options.Replay = None,
-    sandbox: options.SandboxName = None,
-    image: options.Image = None,
-    runtime: options.Runtime = None,
-    network: options.Network = None,
-    python: options.Python = None,
     kernel: options.Kernel = None,
-    plan: options.Plan = None,
-    edit_format: options.EditFormat = None,
-    samples: options.Samples = None,
-    repairs: options.Repairs = None,
-    max_calls: options.MaxCalls = None,
-    max_tokens: options.MaxTokens = None,
-    max_cost: options.MaxCost = None,
-    max_call_cost: options.MaxCallCost = None,
-    timeout: options.Timeout = None,
-    program_timeout: options.ProgramTimeout = None,
-    test_timeout: options.TestTimeout = None,
-    temperature: options.Temperature = None,
-    top_p: options.TopP = None,
-    seed: options.Seed = None,
-    memory: options.Memory = None,
-    pids: options.Pids = None,
-    cpus: options.Cpus = None,
-    yes: options.Yes = False,
-    json: options.Json = False,
-    jsonl: options.Jsonl = False,
-    quiet: options.Quiet = False,
-    verbose: options.Verbose = False,
 ) -> None:
     """Make a command pass that fails: it runs on a copy of the folder, and what made it pass is written back.
 
     The files of tests, and those through which the command decides, are never changed.
     """
+    from coder.cli.solving import solved  # here, not above: help is shown without
+    from coder.errors import UsageError
+    from coder.task import Task
+    from coder.taskfile import lint_words
 
     def task() -> Task:
         if not command:

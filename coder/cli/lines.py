@@ -29,6 +29,8 @@ from coder.run import Run
 
 SIGNS: dict[Status, str] = {"solved": "✓", "unverified": "?", "interrupted": "!"}
 FAILED = "✗"
+_TELLING = ("It was stopped", "The test command ")
+"""How the lines begin in which feedback says of a whole program why it doesn't count."""
 
 
 def progress(body: Body) -> str | None:
@@ -118,6 +120,8 @@ def _before(baseline: BaselineTaken) -> str | None:
     red = [test.name for test in baseline.tests if not test.passed]
     parts = [f"{len(red)} of {len(baseline.tests)} tests fail"] if 0 < len(red) < len(baseline.tests) else []
     parts += [f"flaky: {', '.join(baseline.flaky[:3])}"] if baseline.flaky else []
+    missing = ", ".join(baseline.missing[:3])
+    parts += [f"not installed: {missing} (--install or --install-with CMD installs)"] if missing else []
     return f"  · before  {one_line('; '.join(parts))}" if parts else None
 
 
@@ -126,7 +130,7 @@ def _attempt(message: Message, outcome: Outcome) -> str:
         note = f"; {one_line(outcome.note)}" if outcome.note else ""
         note += f"; lint: {len(outcome.lint)} new, {one_line(outcome.lint[0].name)}" if outcome.lint else ""
         return f"  ✓ {_round(message)}  {_passed(outcome.checks) or 'ran'}{note}"
-    said = _first_failed(outcome.checks) or one_line(_last_line(outcome.feedback)) or "failed"
+    said = _first_failed(outcome.checks) or one_line(_gist(outcome.feedback)) or "failed"
     return f"  {FAILED} {_round(message)}  {said}"
 
 
@@ -157,6 +161,13 @@ def _said(line: CheckLine) -> str:
     return rest[0] if rest else ""
 
 
+def _gist(feedback: str) -> str:
+    """Why a program was stopped or decides nothing, else the end of what it said; its output says least."""
+    shown = feedback.partition("\nstdout:\n")[0]
+    told = next((line for line in shown.splitlines() if line.startswith(_TELLING)), "")
+    return told or _last_line(shown)
+
+
 def _last_line(text: str) -> str:
     return next((line for line in reversed(text.splitlines()) if line.strip()), "")
 
@@ -172,11 +183,13 @@ def _why(run: Run) -> str:
 
 
 def _spent(run: Run) -> str:
+    return f"{run.attempts} attempt{_s(run.attempts)}  {spent(run)}"
+
+
+def spent(run: Run) -> str:
+    """Calls, tokens, cost and time."""
     tokens = run.tokens.input + run.tokens.output
-    return (
-        f"{run.attempts} attempt{_s(run.attempts)}  {run.calls} call{_s(run.calls)}  "
-        f"{tokens:,} tokens  {money(run.cost)}  {run.seconds:.1f} s"
-    )
+    return f"{run.calls} call{_s(run.calls)}  {tokens:,} tokens  {money(run.cost)}  {run.seconds:.1f} s"
 
 
 def money(cost: float | None) -> str:
@@ -218,7 +231,7 @@ def _next(run: Run) -> str:
             steps.append(f"coder resume {run.run_id} {_raised(run)}")
         case "unsolved" | "stuck":
             steps.append("try a stronger --model")
-        case "unverified":
+        case "unverified" if run.calls:
             steps.append('give it something to check: --check "assert …" or --test CMD')
     if run.landed:
         steps.append(f"coder undo {run.run_id}")

@@ -12,9 +12,9 @@ from typer.core import TyperGroup
 
 from coder.cli.options import BaseUrl, Json
 from coder.cli.plain import one_line
-from coder.config import load
 from coder.configfile import user_file
 from coder.errors import ModelError
+from coder.layers import load
 from coder.models.book import Book
 from coder.models.casting import Asked, open_casting, resolve_casting
 from coder.models.catalog import Catalog, Listed, cache_folder

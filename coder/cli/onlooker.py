@@ -1,55 +1,102 @@
 """Onlooker: what a person sees of a conversation while a message is worked on, and is asked."""
 
 import os
-import sys
-from typing import Literal
+from typing import Literal, TextIO
 
-from coder.bodies import BaselineTaken, FilesChanged, PatchProposed, RunStarted, StepStarted, parse
+from coder.bodies import (
+    BaselineTaken,
+    CallAnswered,
+    CallIntended,
+    CallRetried,
+    CallSwitched,
+    FilesChanged,
+    PatchProposed,
+    RunResumed,
+    RunStarted,
+    StepStarted,
+    parse,
+)
 from coder.chat.editor import edited
 from coder.chat.reader import Cancelled, Reader
+from coder.chat.words import Words
 from coder.cli.screen import Screen
 from coder.errors import UsageError
 from coder.events import Event
+from coder.participants.coder import Coder
+from coder.participants.expert import Expert
 from coder.participants.human import Decision, Proposal
 from coder.printable import printable
+from coder.replies import is_question
 
 QUESTION = "Write it? [y]es, [N]o, [e]dit, or say what should be different: "
 FAILING = "It doesn't pass. Write it all the same? [y]es, [N]o, [e]dit, or say what should be different: "
 
 
+SPEAKERS = (Coder.name, Expert.name)
+"""Participants whose words are meant for the person."""
+
+
 class Onlooker:
     """A Watch that can ask."""
 
-    def __init__(self, screen: Screen, reader: Reader, *, yes: bool) -> None:
+    def __init__(self, screen: Screen, reader: Reader, *, yes: bool, results: TextIO, speaks: bool) -> None:
         """Take the screen that tells, and where answers come from.
 
         Args:
             yes: what passes lands without a question.
+            results: where changes are shown, unless the screen does.
+            speaks: what a model says is shown as it comes.
         """
+        self.words = Words()
+        """What the latest answer has said so far."""
         self._screen = screen
         self._reader = reader
         self._yes = yes
-        self._terminal = sys.stderr.isatty()
+        self._results = results
+        self._speaks = speaks
+        self._is_to_the_person = True
+        self._is_asked = False
         self._began = False
+        self._patch = ""
+        """The change that was shown last."""
 
     def event(self, event: Event) -> None:
         """Tell what happened."""
         body = parse(event)
         began, self._began = self._began, isinstance(body, StepStarted)
         if began and isinstance(body, FilesChanged | BaselineTaken):
-            return  # of the user's own between two messages
-        if isinstance(body, PatchProposed | RunStarted | StepStarted):
-            self._screen.showed_diff = False
+            self._screen.pass_on(event)  # of the user's own between two messages
+            return
+        match body:
+            case CallIntended():
+                self.words = Words(with_code=self._is_asked)
+                self._is_to_the_person = body.participant in SPEAKERS
+            case CallRetried() | CallSwitched():
+                self.words = Words(with_code=self._is_asked)
+            case RunStarted(task=task) | StepStarted(task=task):
+                self.words, self._is_asked = Words(), is_question(task.prompt)
+            case RunResumed():
+                self.words = Words()
+            case CallAnswered():
+                self._speak(self.words.end())
+        patch = body.patch if isinstance(body, PatchProposed) else ""
+        if isinstance(body, RunStarted | StepStarted) or (patch and patch != self._patch):
+            self._screen.showed_diff, self._patch = False, patch
         self._screen.event(event)
         self._screen.tell_waiting()
 
     def token(self, text: str) -> None:
         """A piece of an answer."""
         self._screen.token(text)
+        self._speak(self.words.feed(text))
 
     def output(self, stream: Literal["stdout", "stderr"], data: bytes) -> None:
         """Something that a program wrote."""
         self._screen.output(stream, data)
+
+    def _speak(self, text: str) -> None:
+        if self._speaks and self._is_to_the_person:
+            self._screen.speak(text)
 
     async def confirm(self, question: str, diff: str) -> bool:
         """Agree: what lands here was decided before."""
@@ -59,8 +106,8 @@ class Onlooker:
         """Show the change, and ask until there is an answer; the end of input is a no."""
         passed = proposal.outcome is not None and proposal.outcome.passed
         self._screen.rest()
-        if not self._terminal:
-            print(printable(proposal.patch), end="", flush=True)
+        if not self._screen.showed_diff:
+            print(printable(proposal.patch), end="", file=self._results, flush=True)
         if self._yes and passed:
             return Decision(approved=True)
         while True:

@@ -5,8 +5,6 @@ from typing import Annotated
 
 import typer
 
-from coder.config import Config
-
 ModelName = Annotated[
     str | None,
     typer.Option("--model", "-m", metavar="PROVIDER/MODEL", help="Who answers.", show_default=False),
@@ -117,8 +115,16 @@ Allow = Annotated[
     typer.Option("--allow", metavar="PATH", help="Let this test, or file that runs by itself, be changed."),
 ]
 Apply = Annotated[
+    bool | None,
+    typer.Option(
+        "--apply/--no-apply",
+        help="Write what solves it into the folder, or only show the diff.",
+        show_default=False,
+    ),
+]
+AcceptUnverified = Annotated[
     bool,
-    typer.Option("--apply/--no-apply", help="Write what solves it into the folder, or only show the diff."),
+    typer.Option("--accept-unverified", help="Code that nothing could check will do: write it, exit 0."),
 ]
 Commit = Annotated[bool, typer.Option("--commit", help="Commit what was written, when its tests pass.")]
 Branch = Annotated[
@@ -133,6 +139,15 @@ Lint = Annotated[
     str | None,
     typer.Option("--lint", metavar="CMD", help='Its new findings are mended too: "ruff check {files}".'),
 ]
+Install = Annotated[
+    bool, typer.Option("--install", help="Install what the tests need into a cache first; asks before.")
+]
+InstallWith = Annotated[
+    str | None,
+    typer.Option(
+        "--install-with", metavar="CMD", help='Install with this command: "pip install -r dev.txt".'
+    ),
+]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
 Jsonl = Annotated[bool, typer.Option("--jsonl", help="Print every event as a line of JSON, as it happens.")]
@@ -142,4 +157,6 @@ Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show answers and
 
 def given_flags(context: typer.Context) -> dict[str, object]:
     """The flags of this call that are keys of the configuration; None where one wasn't given."""
+    from coder.config import Config  # for whoever asks for help, it is half of all that is loaded
+
     return {key: context.params[key] for key in Config.model_fields if key in context.params}

@@ -9,15 +9,13 @@ from coder.cli.failure import report, single
 from coder.cli.screen import Screen
 from coder.cli.signals import INTERRUPTED
 from coder.errors import CoderError, MachineError, UsageError
+from coder.folding import fold_all
 from coder.run import Run
-from coder.state import fold_all
 from coder.store import SqliteLog, data_folder
 from coder.summary import summarize
 
 
-def ended(
-    start: Callable[[], Run], screen: Screen, *, as_json: bool, jsonl: bool, accept_unverified: bool = False
-) -> int:
+def ended(start: Callable[[], Run], screen: Screen, *, as_json: bool, jsonl: bool) -> int:
     """Do the work of `start`, print what came of it, and return the exit code."""
     try:
         if as_json and jsonl:
@@ -37,7 +35,7 @@ def ended(
         print(run.model_dump_json(indent=2))
     elif not jsonl:
         print(_shown(run, screen), end="")
-    return 0 if accept_unverified and run.status == "unverified" else run.exit_code
+    return run.exit_code
 
 
 def _failure(error: BaseException, exit_code: int, run_id: str | None) -> str:

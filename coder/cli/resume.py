@@ -1,96 +1,66 @@
 """`coder resume`: go on with a run that stopped, under the same limits or raised ones."""
 
 import os
-from pathlib import Path
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Any
 
 import typer
 
-from coder.cli import options
 from coder.cli.answerer import Answerer, opened
+from coder.cli.backend import see_backend
+from coder.cli.changing import asked_now, changed_settings
+from coder.cli.flags import answering, going_about, held, landing, sandboxed, spending, takes, telling
 from coder.cli.interrupt import run_until_interrupted
 from coder.cli.options import given_flags
 from coder.cli.result import ended
 from coder.cli.screen import Screen
 from coder.cli.show import RunId
-from coder.config import Config, checked, flag, load
+from coder.config import Config, checked, flag
 from coder.configfile import user_file
-from coder.doors import asked_again
 from coder.doors import resume as resume_run
-from coder.errors import LogNewer
+from coder.errors import LogNewer, UsageError
+from coder.folding import fold_all
+from coder.layers import load
+from coder.models.casting import Asked
 from coder.run import Run
 from coder.settings import Budget
-from coder.state import State, fold_all
+from coder.state import State
 from coder.store import SqliteLog, data_folder
 
 
-def resume(
-    context: typer.Context,
-    run: RunId,
-    model: options.ModelName = None,
-    base_url: options.BaseUrl = None,
-    fallback: options.Fallback = None,
-    planner_model: options.PlannerModel = None,
-    coder_model: options.CoderModel = None,
-    cheap_model: options.CheapModel = None,
-    price: options.Price = None,
-    record: options.Record = None,
-    replay: options.Replay = None,
-    samples: options.Samples = None,
-    repairs: options.Repairs = None,
-    max_calls: options.MaxCalls = None,
-    max_tokens: options.MaxTokens = None,
-    max_cost: options.MaxCost = None,
-    max_call_cost: options.MaxCallCost = None,
-    timeout: options.Timeout = None,
-    apply: Annotated[
-        bool | None,
-        typer.Option("--apply/--no-apply", help="Write what solves it into the folder, or only show it."),
-    ] = None,
-    commit: options.Commit = False,
-    branch: options.Branch = None,
-    yes: options.Yes = False,
-    json: options.Json = False,
-    jsonl: options.Jsonl = False,
-    quiet: options.Quiet = False,
-    verbose: options.Verbose = False,
-) -> None:
+@takes(landing, answering, sandboxed, going_about, spending, held, telling)
+def resume(context: typer.Context, run: RunId) -> None:
     """Go on with a run that stopped. No finished model call is made again.
 
-    The limits of the run stay as they were; a flag that is given replaces one.
+    The settings and limits of the run stay as they were; a flag that is given replaces one.
     """
-    screen = Screen(verbose=verbose, quiet=quiet, yes=yes, jsonl=jsonl)
+    given = context.params
+    screen = Screen(verbose=given["verbose"], quiet=given["quiet"], yes=given["yes"], jsonl=given["jsonl"])
 
     def start() -> Run:
-        config = checked(given_flags(context), flag)
-        delivery = _delivery(apply, commit=commit, branch=branch)
-        work = _resume(run, config=config, price=price, replay=replay, screen=screen, delivery=delivery)
+        flags = given_flags(context)
+        config = checked(flags, flag)
+        if config.sandbox is not None:
+            see_backend(config.sandbox, flags)
+        work = _resume(run, config=config, given=given, screen=screen)
         return run_until_interrupted(screen.spinning(work), run_id=lambda: screen.run_id)
 
-    raise typer.Exit(ended(start, screen, as_json=json, jsonl=jsonl))
+    raise typer.Exit(ended(start, screen, as_json=given["json"], jsonl=given["jsonl"]))
 
 
-async def _resume(
-    prefix: str,
-    *,
-    config: Config,
-    price: str | None,
-    replay: Path | None,
-    screen: Screen,
-    delivery: dict[str, object],
-) -> Run:
+async def _resume(prefix: str, *, config: Config, given: Mapping[str, Any], screen: Screen) -> Run:
     with SqliteLog(data_folder(os.environ)) as log:
         run = await log.resolve(prefix)
         state = await _state(log, run)
+        _see_that_it_stands(state)
         screen.watch_model(state.model, has_folder=state.task.workspace is not None)
-        changed = config.answering(replay)
-        same = not changed
-        changed |= delivery
+        settings = changed_settings(config, state, given, replay=given["replay"])
+        same = config.asked() == Asked() and given["replay"] is None
         answerer = Answerer(
-            asked=asked_again(state) if same else config.asked(),
+            asked=asked_now(config, state),
             record=config.record,
-            replay=state.settings.replay if same else replay,
-            price=price,
+            replay=state.settings.replay if same else given["replay"],
+            price=given["price"],
             shows_pictures=bool(state.task.pictures),
             must_know_price=_must_know_price(config, state),
             book=load({}, environ=os.environ, user_file=user_file(), workspace=None).book,
@@ -101,18 +71,19 @@ async def _resume(
                 log=log,
                 model=model,
                 budget=config.budget(state.budget),
-                settings=state.settings.model_copy(update=changed) if changed else None,
+                settings=settings,
                 watch=screen,
             )
 
 
-def _delivery(apply: bool | None, *, commit: bool, branch: str | None) -> dict[str, object]:
-    """Where the result is to go from here on; empty where nothing of it was said."""
-    if branch is not None:
-        return {"branch": branch}
-    if commit:
-        return {"apply": True, "commit": True, "branch": None}
-    return {} if apply is None else {"apply": apply, "branch": None}
+def _see_that_it_stands(state: State) -> None:
+    """A run that was solved, and then undone, has nothing to go on with: it would say that it has written."""
+    is_solved = state.stopped is not None and state.stopped.status == "solved"
+    if is_solved and not state.settings.chat and state.landed and {*state.landed} <= {*state.undone}:
+        raise UsageError(
+            f"{state.run} was solved, and coder undo took back what it wrote: nothing is left to do.\n"
+            f"Its patch writes it again: coder export {state.run} | git apply"
+        )
 
 
 def _must_know_price(config: Config, state: State) -> bool:

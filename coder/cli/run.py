@@ -24,10 +24,10 @@ from coder.cli.outlet import Outlet
 from coder.cli.plain import one_line
 from coder.cli.refusals import Refusals
 from coder.cli.standard_input import read_all, standard_input
-from coder.config import load
 from coder.configfile import user_file
 from coder.errors import UsageError
 from coder.job import Job, Wanted, make_job
+from coder.layers import load
 from coder.notebook import run_cells, with_files
 from sandbox import Result, Sandbox, open_sandbox
 from sandbox.contract import OnOutput

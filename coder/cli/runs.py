@@ -12,7 +12,8 @@ from coder.cli.options import Json
 from coder.cli.plain import one_line
 from coder.errors import CoderError
 from coder.events import Event
-from coder.state import State, fold_all
+from coder.folding import fold_all
+from coder.state import State
 from coder.store import SqliteLog, data_folder
 from coder.task import Task
 
@@ -87,7 +88,7 @@ def _line(row: ListedRun) -> str:
     columns = (
         row.run_id,
         f"{row.status:<11}",
-        f"{age(row.started):>6}",
+        f"{age(row.started) + ' ago' if row.started else '':>10}",
         f"{money(row.cost):>12}",
         f"{one_line(row.model or '', width=28):<28}",
         one_line(row.task, width=60),

@@ -12,9 +12,9 @@ from pydantic import BaseModel, ConfigDict
 
 from coder.cli.options import Image, Json, Python, Quiet
 from coder.cli.plain import one_line
-from coder.config import load
 from coder.configfile import user_file
 from coder.errors import UsageError
+from coder.layers import load
 from coder.policy import policy_of
 from sandbox import BackendReport, Capability, Policy, SandboxError, open_sandbox, probe_backends
 

@@ -14,6 +14,7 @@ from typing import Literal, TextIO, TypeVar
 from coder.bodies import CallIntended, LandingPlanned, PatchProposed, ProgramStarted, RunStarted, parse
 from coder.cli import lines
 from coder.cli.ask import ask_human
+from coder.cli.failure import single
 from coder.cli.plain import one_line
 from coder.events import Event
 from coder.printable import printable
@@ -22,6 +23,8 @@ from coder.run import Run
 T = TypeVar("T")
 FRAMES = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 TICK_S = 0.1
+PROGRAMS = {"verify": "trying what was written", "compare": "comparing what the candidates do"}
+"""What is going on while programs run, by what they are run for."""
 MOST_NOTES = 3
 GREEN, RED, YELLOW, DIM, PLAIN = "\x1b[32m", "\x1b[31m", "\x1b[33m", "\x1b[2m", "\x1b[0m"
 COLOURS = {"✓": GREEN, "✗": RED, "!": YELLOW, "?": YELLOW}
@@ -48,11 +51,14 @@ class Screen:
         self.run_id: str | None = None
         """Of the run that is watched, once it has begun."""
 
+    @property
+    def is_lively(self) -> bool:
+        """It is a terminal that shows what is going on."""
+        return self._terminal and not self._verbose and not self._quiet
+
     def event(self, event: Event) -> None:
         """Tell what happened."""
-        self.run_id = event.run
-        if self._jsonl:
-            print(event.model_dump_json(), flush=True)
+        self.pass_on(event)
         body = parse(event)
         match body:
             case None:
@@ -64,11 +70,17 @@ class Screen:
             case CallIntended():
                 self._doing = f"{self._model} is writing (call {body.call})"
             case ProgramStarted():
-                self._doing = f"running {one_line(body.what, width=50)}"
+                self._doing = PROGRAMS.get(body.what, f"running {one_line(body.what, width=50)}")
             case LandingPlanned() | PatchProposed():
                 self._show_diff(body.patch)
         if (line := lines.progress(body)) is not None:
             self._tell(line)
+
+    def pass_on(self, event: Event) -> None:
+        """Say nothing of it, but to a program that reads every event."""
+        self.run_id = event.run
+        if self._jsonl:
+            print(event.model_dump_json(), flush=True)
 
     def watch_model(self, name: str, *, has_folder: bool) -> None:
         """Know who answers, and whether the run works on a folder of the user's."""
@@ -78,6 +90,16 @@ class Screen:
     def token(self, text: str) -> None:
         """Show a piece of an answer, when everything is to be seen."""
         self._stream(text)
+
+    def speak(self, text: str) -> None:
+        """Show words that are harmless for a terminal, behind those that stand there."""
+        if not text:
+            return
+        if not self._mid_line:
+            self.clear()
+        self._errors.write(text)
+        self._errors.flush()
+        self._mid_line = not text.endswith("\n")
 
     def output(self, stream: Literal["stdout", "stderr"], data: bytes) -> None:
         """Show what a program wrote, when everything is to be seen."""
@@ -93,15 +115,19 @@ class Screen:
 
     async def spinning(self, work: Awaitable[T]) -> T:
         """Wait for `work` with a spinner on a terminal."""
-        if not self._terminal or self._verbose or self._quiet:
+        self._started = time.monotonic()
+        if not self.is_lively:
             return await work
-        async with asyncio.TaskGroup() as group:
-            spinner = group.create_task(self._spin())
-            try:
-                return await work
-            finally:
-                spinner.cancel()
-                self.clear()
+        try:
+            async with asyncio.TaskGroup() as group:
+                spinner = group.create_task(self._spin())
+                try:
+                    return await work
+                finally:
+                    spinner.cancel()
+                    self.clear()
+        except BaseExceptionGroup as several:  # what the work raises is the same with and without a spinner
+            raise single(several) from several.__cause__
 
     def verdict(self, run: Run) -> None:
         """End a run: the answer, the details, the next step."""
@@ -176,7 +202,7 @@ class Screen:
         turn = 0
         while True:
             await asyncio.sleep(TICK_S)
-            if not self._doing:
+            if not self._doing or self._mid_line:
                 continue
             turn += 1
             elapsed = time.monotonic() - self._started

@@ -6,12 +6,10 @@ from typing import Annotated
 import typer
 
 from coder.cli import options
-from coder.cli.solving import solved
-from coder.repository.found import find_repository
-from coder.task import Task
-from coder.taskfile import read_task
+from coder.cli.flags import WORKING, takes
 
 
+@takes(*WORKING)
 def solve(
     context: typer.Context,
     words: Annotated[
@@ -38,59 +36,18 @@ def solve(
     ] = None,
     lint: options.Lint = None,
     read: options.Read = None,
-    apply: options.Apply = True,
-    commit: options.Commit = False,
-    branch: options.Branch = None,
-    keep: options.Keep = False,
-    allow: options.Allow = None,
-    accept_unverified: Annotated[
-        bool, typer.Option("--accept-unverified", help="Exit 0 when nothing could check the code.")
-    ] = False,
-    model: options.ModelName = None,
-    base_url: options.BaseUrl = None,
-    fallback: options.Fallback = None,
-    planner_model: options.PlannerModel = None,
-    coder_model: options.CoderModel = None,
-    cheap_model: options.CheapModel = None,
-    strong_model: options.StrongModel = None,
-    price: options.Price = None,
-    record: options.Record = None,
-    replay: options.Replay = None,
-    sandbox: options.SandboxName = None,
-    image: options.Image = None,
-    runtime: options.Runtime = None,
-    network: options.Network = None,
-    python: options.Python = None,
     kernel: options.Kernel = None,
-    strategy: options.Strategy = None,
-    plan: options.Plan = None,
-    edit_format: options.EditFormat = None,
-    samples: options.Samples = None,
-    repairs: options.Repairs = None,
-    max_calls: options.MaxCalls = None,
-    max_tokens: options.MaxTokens = None,
-    max_cost: options.MaxCost = None,
-    max_call_cost: options.MaxCallCost = None,
-    timeout: options.Timeout = None,
-    program_timeout: options.ProgramTimeout = None,
-    test_timeout: options.TestTimeout = None,
-    temperature: options.Temperature = None,
-    top_p: options.TopP = None,
-    seed: options.Seed = None,
-    memory: options.Memory = None,
-    pids: options.Pids = None,
-    cpus: options.Cpus = None,
-    yes: options.Yes = False,
-    json: options.Json = False,
-    jsonl: options.Jsonl = False,
-    quiet: options.Quiet = False,
-    verbose: options.Verbose = False,
 ) -> None:
     """Write code for a task, run it in a sandbox, and stop when the tests pass.
 
     Without PATH the code goes to stdout and nothing is written. Tests, checks and examples in the task decide
     when it is done; with none of them the code must at least run, and the run ends unverified.
     """
+    from coder.cli.solving import solved  # here, not above: help is shown without
+    from coder.repository.found import find_repository
+    from coder.task import Task
+    from coder.taskfile import read_task
+
     if file is not None and words is not None and path is None:
         path, words = Path(words), None
     if path is None and test is not None and not test_file and find_repository(Path.cwd()) is not None:

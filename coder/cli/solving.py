@@ -1,8 +1,9 @@
 """Solving: from the flags that `coder solve` and `coder fix` share to a run."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import typer
 
@@ -12,9 +13,9 @@ from coder.cli.interrupt import run_until_interrupted
 from coder.cli.options import given_flags
 from coder.cli.result import ended
 from coder.cli.screen import Screen
-from coder.config import load
 from coder.configfile import user_file
 from coder.doors import solve
+from coder.layers import load
 from coder.run import Run
 from coder.settings import Settings
 from coder.store import SqliteLog, data_folder
@@ -50,21 +51,21 @@ def solved(context: typer.Context, read_task: Callable[[], Task], *, workspace: 
         settings = config.settings(
             keep=given["keep"], allow=tuple(given["allow"] or ()), replay=given["replay"]
         )
-        delivery = {key: given[key] for key in ("apply", "commit", "branch")}
-        settings = settings.model_copy(update=delivery)
-        work = _solve(task, settings=settings, answerer=answerer, screen=screen)
+        delivery = {key: given[key] for key in ("commit", "branch", "accept_unverified")}
+        settings = settings.model_copy(update=delivery | {"apply": given["apply"] is not False})
+        work = _solve(task, settings=settings, answerer=answerer, screen=screen, given=given)
         return run_until_interrupted(screen.spinning(work), run_id=lambda: screen.run_id)
 
-    return ended(
-        start,
-        screen,
-        as_json=given["json"],
-        jsonl=given["jsonl"],
-        accept_unverified=given.get("accept_unverified", False),
-    )
+    return ended(start, screen, as_json=given["json"], jsonl=given["jsonl"])
 
 
-async def _solve(task: Task, *, settings: Settings, answerer: Answerer, screen: Screen) -> Run:
+async def _solve(
+    task: Task, *, settings: Settings, answerer: Answerer, screen: Screen, given: Mapping[str, Any]
+) -> Run:
+    if given["install"] or given["install_with"] is not None:
+        from coder.cli.installing import with_install  # hardly a task installs anything
+
+        settings = await with_install(task, settings, given, screen)
     with SqliteLog(data_folder(os.environ)) as log:
         async with opened(answerer, screen.note) as model:
             return await solve(task, settings=settings, model=model, log=log, watch=screen)

@@ -10,7 +10,7 @@ from coder.cli.lines import progress
 from coder.cli.options import Json
 from coder.cli.plain import one_line
 from coder.cli.show import RunId
-from coder.state import fold_all
+from coder.folding import fold_all
 from coder.store import SqliteLog, data_folder
 from coder.undoing import commit_left
 from coder.undoing import undo as undo_run

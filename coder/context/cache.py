@@ -59,7 +59,9 @@ class FactCache:
                 marks = ",".join("?" * len(batch))
                 query = f"SELECT key, defined, words FROM facts WHERE key IN ({marks})"
                 found.update(
-                    (key, (defined, words)) for key, defined, words in self._database.execute(query, batch)
+                    (key, (defined, words))
+                    for key, defined, words in self._database.execute(query, batch)
+                    if isinstance(defined, str) and isinstance(words, str)  # else the file is damaged
                 )
         except sqlite3.Error:
             return found

@@ -9,8 +9,6 @@ AROUND = 30
 """Lines before and after a named one."""
 Range = tuple[int, int]
 """First and last line, from 1."""
-_BESIDE = 40
-"""Tokens of the words around an excerpt."""
 
 
 def whole_file(path: str, text: str) -> str:
@@ -39,13 +37,13 @@ def ranges(
     parts: list[str] = []
     left = budget
     for first, last in _joined(there, len(every)):
-        part = "\n".join(every[first - 1 : last])
-        cost = tokens(part) + _BESIDE
+        heading = f"{shown_path(path)}, lines {first} to {last} of {len(every)}:"
+        part = f"\n{heading}\n{fenced(chr(10).join(every[first - 1 : last]))}\n"
+        cost = tokens(part)  # with its fence, which may be long
         if cost > left:
             continue
         left -= cost
-        heading = f"{shown_path(path)}, lines {first} to {last} of {len(every)}:"
-        parts.append(f"\n{heading}\n{fenced(part)}\n")
+        parts.append(part)
     return "".join(parts)
 
 

@@ -36,21 +36,22 @@ def main(languages: Sequence[str]) -> None:
     """Answer batches until the input ends."""
     readers = {language: reader_of(language) for language in languages}
     confine()
-    _say("ready")
+    say("ready")
     for line in sys.stdin.buffer:
         for language, text in json.loads(line):
-            _set_timer(MOST_CPU_S)
+            set_timer(MOST_CPU_S)
             facts = _facts(readers.get(language), language, text)
-            _set_timer(0)
-            _say(facts)
+            set_timer(0)
+            say(facts)
 
 
-def _say(answer: object) -> None:
+def say(answer: object) -> None:
+    """Answer in one line of JSON."""
     sys.stdout.buffer.write(json.dumps(answer).encode() + b"\n")
     sys.stdout.buffer.flush()
 
 
-def _set_timer(seconds: float) -> None:
+def set_timer(seconds: float) -> None:
     """End this process when it has used so much more CPU time; 0 takes that back."""
     if hasattr(signal, "setitimer"):
         signal.setitimer(signal.ITIMER_PROF, seconds)  # without a handler SIGPROF ends it

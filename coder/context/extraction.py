@@ -3,19 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import sys
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager
-from pathlib import Path
+from collections.abc import Iterator, Mapping, Sequence
+
+from coder.context.reader import NoReader, Reader, ReaderDied, open_reader
 
 BATCH_BYTES = 192 << 10
 """Characters of source in one question."""
-MOST_ANSWERED = 2 << 20
-"""Bytes of one answer."""
-ALONE_S = 5.0
-"""For one text, by the clock: a reader that hangs. One that only computes ends itself much earlier."""
-GRACE_S = 0.2
 MOST_READERS = 4
 _SMALL = 40
 """Files for which one process is enough."""
@@ -24,14 +17,6 @@ Source = tuple[str, str]
 """Language and text."""
 Found = tuple[str, str]
 """Definitions and words, as `Facts` holds them."""
-
-
-class ReaderDied(Exception):
-    """The process that reads died, hung, or answered what can't be an answer."""
-
-
-class NoReader(Exception):
-    """No process that reads can be had here."""
 
 
 async def extracted(sources: Mapping[str, Source], *, deadline_s: float) -> dict[str, Found]:
@@ -63,7 +48,7 @@ async def _work(
     batch: list[str] = []
     while True:
         try:
-            async with _reader(languages) as reader:
+            async with open_reader("extracting", languages) as reader:
                 while batch := batch or next(queue, []):
                     await _read(reader, batch, sources, found)
             return
@@ -74,25 +59,16 @@ async def _work(
 
 
 async def _read(
-    reader: asyncio.subprocess.Process,
+    reader: Reader,
     batch: list[str],
     sources: Mapping[str, Source],
     found: dict[str, Found],
 ) -> None:
     """Have a batch read; what was is taken out of it, so that the first left is what the reader died of."""
-    assert reader.stdin is not None
-    assert reader.stdout is not None
-    question = json.dumps([sources[key] for key in batch]).encode() + b"\n"
-    try:
-        reader.stdin.write(question)
-        await reader.stdin.drain()
-        while batch:
-            async with asyncio.timeout(ALONE_S):
-                line = await reader.stdout.readline()
-            found[batch[0]] = _checked(json.loads(line))
-            batch.pop(0)
-    except (TimeoutError, OSError, ValueError) as error:
-        raise ReaderDied from error
+    await reader.ask([sources[key] for key in batch])
+    while batch:
+        found[batch[0]] = _checked(await reader.answer())
+        batch.pop(0)
 
 
 def _checked(answer: object) -> Found:
@@ -122,33 +98,6 @@ def _batches(sources: Mapping[str, Source]) -> list[list[str]]:
         batches[-1].append(key)
         room -= len(text)
     return batches
-
-
-@asynccontextmanager
-async def _reader(languages: Sequence[str]) -> AsyncIterator[asyncio.subprocess.Process]:
-    """A process that reads, with nothing of our environment; it is dead when this is left."""
-    home = str(Path(__file__).parents[2])
-    start = f"import sys; sys.path.append({home!r}); from coder.context import extracting as reader"
-    start += "; reader.main(sys.argv[1:])"
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-I", "-c", start, *languages,
-        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
-        cwd="/" if sys.platform != "win32" else None, env={}, start_new_session=True, limit=MOST_ANSWERED,
-    )  # fmt: skip
-    assert process.stdin is not None
-    assert process.stdout is not None
-    try:
-        if await process.stdout.readline() != b'"ready"\n':
-            raise NoReader
-        yield process
-    finally:
-        process.stdin.close()  # the end of its input ends a reader that is well
-        try:
-            async with asyncio.timeout(GRACE_S):
-                await process.wait()
-        except TimeoutError:
-            process.kill()
-            await process.wait()
 
 
 def _processors() -> int:

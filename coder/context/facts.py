@@ -13,6 +13,7 @@ from coder.context.languages import language_of
 
 MOST_BYTES = 256 << 10
 """Of one file; a larger one was written by a program, or is data."""
+_LONGEST_NUMBER = 9
 VERSION = "3"
 """Of what is extracted: another number makes every cached fact one of another key."""
 
@@ -26,10 +27,14 @@ class Facts:
     words: str = ""
 
     def definitions(self) -> Iterator[tuple[str, int]]:
-        """Each defined name with the number of its line, which begins at 1."""
+        """Each defined name with the number of its line, which begins at 1.
+
+        What a damaged cache has made of one is no definition.
+        """
         for pair in self.defined.split():
             name, _, line = pair.partition(":")
-            yield name, int(line)
+            if line.isdecimal() and len(line) < _LONGEST_NUMBER:
+                yield name, int(line)
 
 
 async def facts_of(

@@ -1,32 +1,37 @@
 """AGENTS.md: what a repository says to those who work in it. It is data, bounded, and decides nothing."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import PurePosixPath
 
 NAME = "AGENTS.md"
 MOST_CHARACTERS = 6_000
 
 
-def guidance(texts: Mapping[str, str], near: str) -> dict[str, str]:
-    """The notes that hold for a path: the root's and those of the folders on the way to it, cut to bounds.
+def guidance(texts: Mapping[str, str], near: Iterable[str], *, most: int = MOST_CHARACTERS) -> dict[str, str]:
+    """The notes that hold for some paths, the root's and those of the folders on the way, cut to bounds.
 
     Args:
         texts: text of each file by path.
-        near: path of a file, which need not exist.
+        near: paths of files, which need not exist; the first matter most.
+        most: characters of all notes.
 
     Returns:
-        Text by path, the root's first. The nearest has the last word, and the most room.
+        Text by path, the root's first and the deepest last. The nearest has the last word, and the most room.
     """
-    folders = [str(folder) for folder in PurePosixPath(near).parents]
     found: dict[str, str] = {}
-    left = MOST_CHARACTERS
-    for folder in folders:
-        path = NAME if folder == "." else f"{folder}/{NAME}"
+    left = most
+    for path in _notes(near):
         text = texts.get(path, "").strip()
         if text and left > 0:
             found[path] = text if len(text) <= left else f"{text[:left]}\n[… {len(text) - left} characters …]"
             left -= len(text)
-    return dict(reversed(found.items()))
+    return dict(sorted(found.items(), key=lambda note: (note[0].count("/"), note[0])))
+
+
+def _notes(near: Iterable[str]) -> list[str]:
+    """Where notes for these paths could stand: of each path the nearest first."""
+    folders = dict.fromkeys(folder for path in near for folder in PurePosixPath(path).parents)
+    return [NAME if str(folder) == "." else f"{folder}/{NAME}" for folder in folders]
 
 
 def is_guidance(path: str) -> bool:

@@ -16,6 +16,22 @@ NAMES = (".gitignore", ".ignore", ".rgignore")
 MOST_LINES = 2_000
 """Of one ignore file."""
 _LONGEST = 500
+_CLASS = re.compile(r"\[:([a-z]*):\]")
+_CLASSES = {
+    "alnum": "a-zA-Z0-9",
+    "alpha": "a-zA-Z",
+    "blank": " \\t",
+    "cntrl": "\\x00-\\x1f\\x7f",
+    "digit": "0-9",
+    "graph": "!-~",
+    "lower": "a-z",
+    "print": " -~",
+    "punct": r"!-/:-@\[-`{-~",
+    "space": r"\t-\r ",
+    "upper": "A-Z",
+    "xdigit": "0-9a-fA-F",
+}
+"""Sets of characters by name, in a bracket."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +120,9 @@ def _rule(line: str) -> Rule:
     segments = glob.removeprefix("/").split("/")
     if "/" not in glob:
         segments = ["**", *segments]
-    parts = tuple(None if segment == "**" else re.compile(_segment(segment)) for segment in segments)
+    parts = tuple(
+        None if re.fullmatch(r"\*{2,}", segment) else re.compile(_segment(segment)) for segment in segments
+    )
     return Rule(parts, is_taken_back, only_folders)
 
 
@@ -120,11 +138,9 @@ def _segment(segment: str) -> str:
                 chunks.append("")
         elif character == "?":
             chunks[-1] += "[^/]"
-        elif character == "[" and (end := segment.find("]", i + 1 + (segment[i : i + 1] in ("!", "^")))) > 0:
-            inner = segment[i:end].replace("\\", "\\\\").replace("[", "\\[").replace("&&", "&\\&")
-            inner = "^/" + inner[1:] if inner[:1] in ("!", "^") else inner
-            chunks[-1] += f"[{inner}]" if _compiles(f"[{inner}]") else re.escape(f"[{segment[i:end]}]")
-            i = end + 1
+        elif character == "[" and (found := _bracket(segment, i)) is not None:
+            chunk, i = found
+            chunks[-1] += chunk
         elif character == "\\" and i < len(segment):
             chunks[-1] += re.escape(segment[i])
             i += 1
@@ -137,12 +153,39 @@ def _segment(segment: str) -> str:
     return first + "".join(f"(?>[^/]*?{chunk})" for chunk in middle) + "[^/]*" + last
 
 
-def _compiles(pattern: str) -> bool:
-    try:
-        re.compile(pattern)
-    except re.error:
-        return False
-    return True
+def _bracket(segment: str, start: int) -> tuple[str, int] | None:
+    """A set of characters that begins behind its `[`, as a regular expression, and where it ends.
+
+    None where it has no end: then the bracket stands for itself.
+    """
+    i = start
+    negated = segment[i : i + 1] in ("!", "^")
+    i += negated
+    members: list[str] = []
+    first = i
+    while i < len(segment):
+        if segment[i] == "]" and i > first:
+            inside = "".join(members)
+            # A range that runs backwards, and a class that nobody knows, hold nothing.
+            chosen = f"[^/{inside}]" if negated else f"(?!/)[{inside}]" if inside else "(?!)"
+            return chosen, i + 1
+        if (named := _CLASS.match(segment, i)) is not None:
+            members.append(_CLASSES.get(named[1], ""))
+            i = named.end()
+            continue
+        low, i = _member(segment, i)
+        if segment[i : i + 1] == "-" and segment[i + 1 : i + 2] not in ("", "]"):
+            high, i = _member(segment, i + 1)
+            members.append(f"{re.escape(low)}-{re.escape(high)}" if low <= high else "")
+        else:
+            members.append(re.escape(low))
+    return None
+
+
+def _member(segment: str, i: int) -> tuple[str, int]:
+    """One character of a set, and what comes behind it; a backslash takes the next one as it is."""
+    i += segment[i] == "\\" and i + 1 < len(segment)
+    return segment[i], i + 1
 
 
 def _name(path: str) -> str:

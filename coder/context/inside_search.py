@@ -13,6 +13,8 @@ import re  # noqa: E402
 from typing import Any, Dict  # noqa: E402, UP035
 
 LONGEST_LINE = 300
+BEFORE = 100
+"""Characters of a long line that are shown before a match."""
 
 
 def main() -> None:
@@ -27,13 +29,24 @@ def main() -> None:
         except OSError:
             continue
         for number, line in enumerate(lines, 1):
-            if pattern.search(line):
+            match = pattern.search(line)
+            if match:
                 if not left:
                     print(json.dumps({"more": True}), flush=True)
                     return
                 left -= 1
-                print(json.dumps({"path": path, "line": number, "text": line[:LONGEST_LINE]}), flush=True)
+                print(
+                    json.dumps({"path": path, "line": number, "text": shown(line, match.start())}), flush=True
+                )
     print(json.dumps({"more": False}), flush=True)
+
+
+def shown(line: str, at: int) -> str:
+    """A line, or of a long one the part around a match."""
+    if len(line) <= LONGEST_LINE:
+        return line
+    start = max(0, min(at - BEFORE, len(line) - LONGEST_LINE))
+    return ("…" if start else "") + line[start : start + LONGEST_LINE] + "…"
 
 
 if __name__ == "__main__":

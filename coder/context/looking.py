@@ -1,28 +1,27 @@
 """Looking: which files a prompt quotes in full, and when a repository is too large for that."""
 
-from coder.bodies import Looked
-from coder.context.cache import facts_folder
-from coder.context.quoting import fenced
-from coder.context.scouting import look_around, read_lines
-from coder.context.survey import Survey, take_survey
-from coder.prompts import prompt
+from typing import TYPE_CHECKING
+
+from coder.context.secrecy import withheld
+from coder.links import end_of
 from coder.state import State
-from coder.target import find_target
 from coder.turn import Turn
+
+if TYPE_CHECKING:
+    from coder.context.survey import Survey
 
 FILE_BUDGET = 24_000
 """Characters of the user's files that are quoted; more drowns a small model and costs a large one."""
-_LEAST_TOKENS, _USUAL_TOKENS, _MOST_TOKENS = 1_500, 10_000, 32_000
-"""Of a survey: for a small context, for one that isn't known, for a large one."""
-_OF_CONTEXT = 0.25
-"""Share of a model's context that a survey may take; answers and failures need the rest."""
-_LOOKED = 2
-"""What was looked at may take one in so many of a survey's tokens, beside it."""
 
 
 def texts_of(state: State) -> dict[str, str]:
-    """The user's text files as the run read them."""
-    return {path: stored.text for path, stored in state.files.items() if stored.text is not None}
+    """The user's text files as the run read them, but for those that hold keys and weren't named."""
+    hidden = withheld(state.files, asked=state.task.prompt, read=state.task.read)
+    return {
+        path: stored.text
+        for path, stored in state.files.items()
+        if stored.text is not None and hidden.isdisjoint((path, end_of(path, state.files)))
+    }
 
 
 def fits(state: State) -> bool:
@@ -30,7 +29,7 @@ def fits(state: State) -> bool:
     return sum(map(len, texts_of(state).values())) <= FILE_BUDGET
 
 
-async def survey_of(turn: Turn) -> Survey | None:
+async def survey_of(turn: Turn) -> "Survey | None":
     """What is shown of a repository that doesn't fit, chosen once in a run; None for one that fits.
 
     Where nobody has looked around yet, and the model of this turn calls tools, it does so first.
@@ -45,29 +44,7 @@ async def survey_of(turn: Turn) -> Survey | None:
     kept = turn.bench.survey
     files = turn.state.files
     if kept is None or kept[0] is not files:  # the user may change files while a run goes on
-        kept = turn.bench.survey = files, await _survey(turn)
+        from coder.context.surveying import surveyed  # most folders fit, and load none of it
+
+        kept = turn.bench.survey = files, await surveyed(turn, texts_of(turn.state))
     return kept[1]
-
-
-async def _survey(turn: Turn) -> Survey:
-    state = turn.state
-    texts = texts_of(state)
-    budget = survey_budget(turn.abilities.context)
-    target = find_target(state.task, state.files)
-    failing = state.baseline.feedback if state.baseline is not None and state.task.mends else ""
-    asked_for = "\n".join(text for text in (state.task.prompt, failing) if text)
-    survey = await take_survey(texts, prompt=asked_for, target=target, budget=budget, cache=facts_folder())
-    if state.looked is None and turn.abilities.tools:
-        asked = prompt("look").format(
-            task=state.task.prompt.strip(), count=len(state.files), files=survey.files, map=fenced(survey.map)
-        )
-        looked = read_lines(await look_around(turn, asked, texts))
-        await turn.journal.append(Looked(lines=looked))
-    return survey.with_looked(turn.state.looked or {}, texts, budget=budget // _LOOKED)
-
-
-def survey_budget(context: int | None) -> int:
-    """Tokens of a survey for a model that can read so many, prompt and answer together; None is unknown."""
-    if context is None:
-        return _USUAL_TOKENS
-    return max(_LEAST_TOKENS, min(int(context * _OF_CONTEXT), _MOST_TOKENS))

@@ -1,11 +1,11 @@
 """Places that a text names: files, lines of tracebacks and compilers, modules, and names that are defined."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 
-from coder.context.facts import Facts
+from coder.context.definers import Definers
+from coder.printed_paths import PrintedPaths
 
 MOST_PLACES = 60
 MOST_READ = 256 << 10
@@ -33,15 +33,9 @@ class Place:
 class Places:
     """Finds places in texts, for the files of one repository."""
 
-    def __init__(self, paths: Iterable[str], facts: Mapping[str, Facts]) -> None:
-        self._paths = set(paths)
-        self._by_name: dict[str, list[str]] = {}
-        for path in sorted(self._paths):
-            self._by_name.setdefault(PurePosixPath(path).name, []).append(path)
-        self._definers: dict[str, dict[str, int]] = {}
-        for path in sorted(facts):
-            for name, line in facts[path].definitions():
-                self._definers.setdefault(name, {}).setdefault(path, line)
+    def __init__(self, paths: Iterable[str], definers: Definers) -> None:
+        self._paths = PrintedPaths(paths)
+        self._definers = definers
 
     def named(self, text: str) -> list[Place]:
         """The places that a text names: those with a path first, each once, in order."""
@@ -56,44 +50,14 @@ class Places:
     def module(self, dotted: str) -> str | None:
         """The file of a Python module by its dotted name; None where none is, or more than one could be."""
         stem = dotted.replace(".", "/")
-        return self._whole(f"{stem}.py") or self._whole(f"{stem}/__init__.py")
-
-    def path(self, name: str) -> str | None:
-        """The file that a name means, whatever folder it is written from; None where that isn't clear."""
-        name = name.replace("\\", "/")
-        while name.startswith("./"):
-            name = name[2:]
-        if name in self._paths:
-            return name
-        found, shared = self._nearest(name)
-        # Two parts in common are no accident; the name alone may be a file of somebody else's.
-        is_clear = found is not None and (shared > 1 or "/" not in name or "/" not in found)
-        return found if is_clear else None
-
-    def _whole(self, name: str) -> str | None:
-        """The one file whose path ends as the whole name does."""
-        found, shared = self._nearest(name)
-        return found if shared == len(PurePosixPath(name).parts) else None
-
-    def _nearest(self, name: str) -> tuple[str | None, int]:
-        """The one file whose path shares the longest end with a name, and how many parts that are."""
-        parts = PurePosixPath(name).parts
-        nearest: list[str] = []
-        most = 0
-        for path in self._by_name.get(parts[-1], ()) if parts else ():
-            shared = _shared_end(PurePosixPath(path).parts, parts)
-            if shared > most:
-                nearest, most = [path], shared
-            elif shared == most:
-                nearest.append(path)
-        return (nearest[0], most) if len(nearest) == 1 else (None, 0)
+        return self._paths.ending(f"{stem}.py") or self._paths.ending(f"{stem}/__init__.py")
 
     def _by_path(self, text: str) -> Iterator[Place]:
         found = (
             (t["name"].rstrip("."), t["said"] or t["after"] or t["inside"]) for t in _TOKEN.finditer(text)
         )
         for name, line in dict.fromkeys(pair for pair in found if "." in pair[0]):
-            path = self.path(name)
+            path = self._paths.find(name)
             if path is not None:
                 yield Place(path, int(line) if line else None)
             elif "/" not in name:
@@ -123,12 +87,3 @@ def _names(text: str) -> list[str]:
     quoted = [word for part in _QUOTED.findall(text) for word in _WORD.findall(part)]
     compound = [word for word in _WORD.findall(text) if "_" in word.strip("_") or not word[1:].islower()]
     return list(dict.fromkeys([*quoted, *_CALLED.findall(text), *compound]))
-
-
-def _shared_end(one: tuple[str, ...], other: tuple[str, ...]) -> int:
-    count = 0
-    for a, b in zip(reversed(one), reversed(other), strict=False):
-        if a != b:
-            break
-        count += 1
-    return count

@@ -10,6 +10,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from math import sqrt
 
+from coder.context.definers import Definers
 from coder.context.facts import Facts
 
 MOST_DEFINERS = 8
@@ -38,70 +39,67 @@ class Ranked:
 
 
 def ranked(
-    facts: Mapping[str, Facts], *, seeds: Mapping[str, float], mentioned: Collection[str] = ()
+    facts: Mapping[str, Facts],
+    definers: Definers,
+    *,
+    seeds: Mapping[str, float],
+    mentioned: Collection[str] = (),
 ) -> list[Ranked]:
     """Every definition that another file refers to, or that is mentioned; the most important first.
 
     Args:
+        definers: of the same files.
         seeds: weight of each file that the task is about.
         mentioned: names that the task speaks of.
     """
-    paths = sorted(facts)
-    places = _places(paths, facts)
+    places = {
+        name: at for name, at in definers.items() if len(at) <= MOST_DEFINERS and not name.startswith("__")
+    }
     weights = {name: _weight(name, len(places[name]), True) for name in places.keys() & set(mentioned)}
     # What is mentioned is on the map even where nobody uses it.
-    scores = dict.fromkeys(weights, 1.0 / max(1, len(paths)))
-    mass = _start(paths, seeds)
+    scores = dict.fromkeys(weights, 1.0 / max(1, len(facts)))
+    mass = _start(sorted(facts), seeds)
     for _ in range(_STEPS):
-        reached: dict[int, float] = {}
-        for i in sorted(mass, key=lambda i: (-mass[i], i))[:_MOST_AT_A_STEP]:
-            used = _used(i, facts[paths[i]], places)
+        reached: dict[str, float] = {}
+        for path in sorted(mass, key=lambda path: (-mass[path], path))[:_MOST_AT_A_STEP]:
+            used = _used(path, facts[path], places)
             for name in used:
                 if name not in weights:
                     weights[name] = _weight(name, len(places[name]), False)
             total = sum(weights[name] for name in used)
             for name in used:
-                given = mass[i] * weights[name] / total
+                given = mass[path] * weights[name] / total
                 scores[name] = scores.get(name, 0.0) + given
-                for j in places[name]:
-                    reached[j] = reached.get(j, 0.0) + _DAMPING * given / len(places[name])
+                for other in places[name]:
+                    reached[other] = reached.get(other, 0.0) + _DAMPING * given / len(places[name])
         mass = reached
     found = [
-        Ranked(paths[j], name, line, score)
+        Ranked(path, name, line, score)
         for name, score in scores.items()
-        for j, line in places[name].items()
+        for path, line in places[name].items()
     ]
     return sorted(found, key=lambda one: (-one.score, one.path, one.line))
 
 
-def _start(paths: list[str], seeds: Mapping[str, float]) -> dict[int, float]:
+def _start(paths: list[str], seeds: Mapping[str, float]) -> dict[str, float]:
     """The weight that each file begins with; it adds up to 1."""
     every = max(1, len(paths) // _MOST_AT_A_STEP)
-    even = dict.fromkeys(range(0, len(paths), every), 1.0)
-    named = {i: seeds[path] for i, path in enumerate(paths) if seeds.get(path)}
+    even = dict.fromkeys(paths[::every], 1.0)
+    named = {path: seeds[path] for path in paths if seeds.get(path)}
     parts = [(even, _ELSEWHERE if named else 1.0), (named, 1.0 - _ELSEWHERE)]
-    start: dict[int, float] = {}
+    start: dict[str, float] = {}
     for weights, share in parts:
-        for i, weight in weights.items():
-            start[i] = start.get(i, 0.0) + share * weight / sum(weights.values())
+        for path, weight in weights.items():
+            start[path] = start.get(path, 0.0) + share * weight / sum(weights.values())
     return start
 
 
-def _places(paths: list[str], facts: Mapping[str, Facts]) -> dict[str, dict[int, int]]:
-    """For each name that few files define: the number of the file → the first line that does."""
-    places: dict[str, dict[int, int]] = {}
-    for i, path in enumerate(paths):
-        for name, line in facts[path].definitions():
-            places.setdefault(name, {}).setdefault(i, line)
-    return {name: at for name, at in places.items() if len(at) <= MOST_DEFINERS and not name.startswith("__")}
-
-
-def _used(i: int, facts: Facts, places: Mapping[str, Mapping[int, int]]) -> list[str]:
+def _used(path: str, facts: Facts, places: Definers) -> list[str]:
     """Names of other files that one file uses. What it defines itself, it means itself.
 
     Sorted: floats are added in one order, so that the same tree has the same map.
     """
-    return sorted(name for name in places.keys() & set(facts.words.split()) if i not in places[name])
+    return sorted(name for name in places.keys() & set(facts.words.split()) if path not in places[name])
 
 
 def _weight(name: str, definers: int, is_mentioned: bool) -> float:

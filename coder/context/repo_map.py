@@ -9,6 +9,7 @@ from coder.printable import printable
 _LONGEST_LINE = 120
 _FOR_NAMES = 0.2
 """Share of the budget that names of further files may take."""
+_OTHERS = "Other files, by folder:"
 _MOST_OF_A_FILE = 24
 """Definitions of one file: the map is of the repository."""
 
@@ -60,6 +61,7 @@ def _line(text: str, number: int) -> str:
 
 def _names(paths: Iterable[str], budget: int) -> list[str]:
     """Further files by their folder, as far as the budget goes."""
+    budget -= tokens(_OTHERS)
     folders: dict[str, list[str]] = {}
     for path in paths:
         folder, _, name = shown_path(path)[1:-1].rpartition("/")
@@ -74,4 +76,4 @@ def _names(paths: Iterable[str], budget: int) -> list[str]:
             break
         budget -= tokens(line)
         lines.append(line)
-    return ["Other files, by folder:", *lines] if lines else []
+    return [_OTHERS, *lines] if lines else []

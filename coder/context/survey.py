@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from coder.context.definers import definers_of
 from coder.context.excerpts import Range, excerpts, lines_by_path, ranges, whole_file
 from coder.context.facts import facts_of
 from coder.context.guidance import is_guidance
@@ -36,6 +37,8 @@ class Survey:
     map: str
     whole: frozenset[str]
     """Paths that are shown in full."""
+    named: tuple[str, ...]
+    """Paths of the files that the task is about, the most telling first."""
     places: Places
     """Finds the places that later texts name."""
 
@@ -74,18 +77,20 @@ async def take_survey(
     """
     seen = visible(texts, texts)
     facts = await facts_of({path: texts[path] for path in seen}, cache=cache)
-    places = Places(texts, facts)
+    definers = definers_of(facts)
+    places = Places(texts, definers)
     named = [Place(target.path)] if target.path in texts else []
     named += [place for place in places.named(prompt) if not is_guidance(place.path)]
     near = _imported_by_tests(named, texts, places)
     parts, whole = _shown([*named, *near], texts, budget=int(budget * _FOR_FILES))
     seeds = {place.path: _NEAR for place in near} | {place.path: _BELONGS for place in named}
-    definitions = ranked(facts, seeds=seeds, mentioned=places.mentioned(prompt))
+    definitions = ranked(facts, definers, seeds=seeds, mentioned=places.mentioned(prompt))
     left = budget - sum(map(tokens, parts))
     return Survey(
         files="".join(parts),
         map=repo_map(definitions, {path: texts[path] for path in seen}, budget=left, without=whole),
         whole=frozenset(whole),
+        named=tuple(dict.fromkeys(place.path for place in (*named, *near))),
         places=places,
     )
 

@@ -4,24 +4,17 @@ The answer is read by what it holds: search/replace blocks, unified diffs, the `
 files in fenced blocks, or several of these. All of its edits are made, or none is and the report says why.
 """
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from coder.answers import MAX_ANSWER, Parsed, find_blocks, named_in_comment, parse_answer
 from coder.edits import paths
 from coder.edits.apply import apply
-from coder.edits.edit import Edit
+from coder.edits.edit import Edit, Slip
 from coder.edits.lines import like
 from coder.edits.read import Edits, read_edits
 from coder.edits.syntax import broken
-
-_COMMENT = r"^\s*(?:#|//|/\*|<!--|--|;)"
-_ELIDED = re.compile(
-    rf"(?:{_COMMENT}|^)\s*(?:\.\.\.|…).*\b(?:rest|remain\w*|existing|unchanged|previous|same|omitted)\b"
-    rf"|{_COMMENT}\s*(?:the\s+)?(?:rest of|remaining|existing) .*\b(?:code|file|unchanged|same)\b",
-    re.IGNORECASE,
-)
+from coder.edits.whole import Whole, stands_for_others
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,27 +45,49 @@ def read_answer(
         expected: names that the default file must define, so far as they are known.
         ignored: paths that no answer may write; edits of them are left out, whether they fit or not.
     """
-    found = read_edits(text[:MAX_ANSWER], default=default, known=files)
+    read = text[:MAX_ANSWER]
+    found = read_edits(read, default=default, known=files)
     names = paths.Names(files)
+    whole = Whole("\n".join(found.rest), default=default, is_cut=len(text) > MAX_ANSWER)
     if not found.is_any:
-        parsed = parse_answer(text, default=default, expected=expected)
-        return _whole(text[:MAX_ANSWER], parsed, files, names, ignored)
+        return _whole(parse_answer(read, default=default, expected=expected), files, names, ignored, whole)
     edits = [*found.edits, *_whole_beside(found, default, files)]
     kept = [edit for edit in edits if not any(_is_left_out(name, names, ignored) for name in edit.names)]
     if edits and not kept and not found.slips:
         return Answered()
-    done = apply(kept, files, slips=found.slips)
+    slips = [*found.slips, *(slip for edit in kept if (slip := _leaves_out(edit, files, names)))]
+    done = apply(kept, files, slips=slips)
     if done.problem is not None:
         return Answered(problem=done.problem, fits=False)
+    written = (edit for edit in kept if edit.action == "write" and not edit.new)
+    for path, code in ((names.find(paths.plain(edit.path)) or edit.path, edit.text) for edit in written):
+        if (why := whole.refusal(path, code, files.get(path))) is not None:
+            return Answered(problem=why, fits=False)
     return Answered(done.files, broken(done.files, files))
 
 
+def _leaves_out(edit: Edit, files: Mapping[str, str | None], names: paths.Names) -> Slip | None:
+    """What is said of an edit whose new lines stand for code that isn't in them."""
+    new = [
+        line for hunk in edit.hunks for sign, line in hunk.lines if sign == "+" and stands_for_others(line)
+    ]
+    had = files.get(names.find(paths.plain(edit.path)) or "") or ""
+    line = next((line.strip() for line in new if line.strip() not in had), None)
+    return Slip(_LEFT_OUT.format(path=edit.path, line=line)) if line is not None else None
+
+
+_LEFT_OUT = (
+    "`{path}`: the new line `{line}` stands for code that it doesn't hold. Write that code, or leave it out "
+    "of the old lines too."
+)
+
+
 def _whole(
-    text: str,
     parsed: Parsed,
     files: Mapping[str, str | None],
     names: paths.Names,
     ignored: Callable[[str], bool],
+    whole: Whole,
 ) -> Answered:
     """Whole files, in the form that the ones they replace have."""
     changed: dict[str, str | None] = {}
@@ -85,10 +100,13 @@ def _whole(
             return Answered(problem=f"Nothing was written. {why}", fits=False)
         path = names.find(path) or path
         before = files.get(path)
-        if before is not None and (line := _elided(text, before)):
-            return Answered(problem=_ELISION.format(path=path, line=line.strip()), fits=False)
+        if (why := whole.refusal(path, code, before)) is not None:
+            return Answered(problem=why, fits=False)
         changed[path] = code if before is None else like(_without_name(code, name, before), before)
-    return Answered(changed, parsed.problem)
+    others = {path: code for path, code in changed.items() if not path.endswith(".py")}
+    return Answered(
+        changed, parsed.problem or broken(others, files)
+    )  # Python is run next, and says it itself
 
 
 def _without_name(code: str, name: str, before: str) -> str:
@@ -115,16 +133,3 @@ def _is_left_out(name: str, names: paths.Names, ignored: Callable[[str], bool]) 
     """
     path = paths.plain(name)
     return paths.refusal(path) is None and (ignored(path) or ignored(names.find(path) or path))
-
-
-def _elided(answer: str, before: str) -> str | None:
-    """A line of an answer's blocks that stands for lines which it leaves out."""
-    had = set(before.split("\n"))
-    lines = (line for block in find_blocks(answer) for line in block.text.split("\n"))
-    return next((line for line in lines if _ELIDED.match(line) and line not in had), None)
-
-
-_ELISION = (
-    "`{path}` was not written: the line `{line}` stands for code that your answer leaves out. "
-    "Answer with the whole file, or with edits."
-)

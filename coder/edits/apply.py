@@ -10,6 +10,7 @@ from coder.edits.lines import like
 from coder.edits.locate import Index, Place, locate
 from coder.edits.report import Miss, near_lines, reported
 from coder.edits.similar import similar_place
+from coder.edits.within import within_a_line
 
 MOST_MISSES = 4
 """After so many the rest of an answer isn't tried: nothing of it is kept anyway."""
@@ -48,7 +49,11 @@ def apply(edits: Sequence[Edit], files: Mapping[str, str | None], *, slips: Sequ
         left = 0
     if slips or tree.misses:
         return Applied(problem=reported([*slips, *tree.misses], others=left))
-    changed = {path: text for path, text in tree.made.items() if text != files.get(path, None)}
+    changed = {
+        path: text
+        for path, text in tree.made.items()
+        if (path in files if text is None else text != files.get(path))
+    }
     if not changed and edits:
         return Applied(problem=_NOTHING)
     return Applied(changed)
@@ -140,6 +145,7 @@ class _Tree:
         changed = Changed(text)
         index = Index(changed.lines)
         behind = 0
+        made: set[Hunk] = set()
         for hunk in hunks:
             placed = self._put(changed, index, hunk, behind)
             if placed is None and changed.is_touched and self._rebuilds < _MOST_REBUILDS:
@@ -149,11 +155,14 @@ class _Tree:
                 placed = self._put(later, Index(later.lines), hunk, 0)
                 if placed is not None:
                     changed, index = later, Index(later.lines)
+            if placed is None and hunk in made:
+                continue  # the same words once more
             if placed is None:
                 self.misses.append(self._miss(path, changed, index, hunk))
                 if len(self.misses) >= MOST_MISSES:
                     break
             else:
+                made.add(hunk)
                 behind = placed.end
         return changed.text()
 
@@ -169,7 +178,10 @@ class _Tree:
                 return Place(behind, behind)
             if not found.places and self._guesses < _MOST_GUESSES:
                 self._guesses += 1
-                place = similar_place(changed.lines, hunk.old)
+                if (part := within_a_line(changed.lines, hunk)) is not None:
+                    place, reading = Place(part[0], part[0] + 1, exact=True), part[1]
+                else:
+                    place = similar_place(changed.lines, hunk.old)
         return place if place is not None and changed.put(reading, place) else None
 
     def _miss(self, path: str, changed: Changed, index: Index, hunk: Hunk) -> Miss:

@@ -4,6 +4,8 @@ import re
 
 NOWHERE = "/dev/null"
 """The name of the file that isn't there."""
+_TIME = re.compile(r" +\d{4}-\d\d-\d\d[ T]\d\d:\d\d[\d:. +-]*$")
+"""Of a file, behind blanks instead of a tab."""
 _ESCAPE = re.compile(rb"\\([0-7]{3}|.)", re.DOTALL)
 _ESCAPES = {b"n": b"\n", b"t": b"\t", b"r": b"\r", b"a": b"\a", b"b": b"\b", b"f": b"\f", b"v": b"\v"}
 
@@ -11,7 +13,7 @@ _ESCAPES = {b"n": b"\n", b"t": b"\t", b"r": b"\r", b"a": b"\a", b"b": b"\b", b"f
 def header_name(text: str) -> str:
     """`a/x.py` of a `---` or `+++` line, without what stands behind a tab, and without quotes."""
     text = text.rstrip("\r")
-    return unquoted(text if text.startswith('"') else text.split("\t")[0])
+    return unquoted(text if text.startswith('"') else _TIME.sub("", text.split("\t")[0]))
 
 
 def unprefixed(name: str) -> str:

@@ -17,15 +17,18 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from coder.edits.edit import Edit, Hunk, Sign, Slip
+from coder.edits.edit import Edit, Slip
 from coder.edits.fences import closes
+from coder.edits.sections import edit_of
 
-_SECTION = re.compile(r"^\s{0,3}\*\*\* (?P<what>Add|Update|Delete) File: ?(?P<path>.+?)\s*$")
-_MOVE = re.compile(r"^\s{0,3}\*\*\* Move to: ?(?P<path>.+?)\s*$")
-_BEGIN = re.compile(r"^\s{0,3}\*\*\* Begin Patch\s*$")
-_END = re.compile(r"^\s{0,3}\*\*\* End Patch\s*$")
-_END_OF_FILE = re.compile(r"^\s{0,3}\*\*\* End of File\s*$")
-_SIGNS: dict[str, Sign] = {" ": " ", "-": "-", "+": "+"}
+_SECTION = re.compile(
+    r"^\s{0,3}\*{3} ?(?P<what>Add|Create|New|Update|Modify|Edit|Delete|Remove) File(?::|(?=\s))"
+    r"\s*(?P<path>\S.*?)\s*$",
+    re.IGNORECASE,
+)
+_KINDS = {"create": "Add", "new": "Add", "modify": "Update", "edit": "Update", "remove": "Delete"}
+_BEGIN = re.compile(r"^(?P<indent>[ \t]{0,8})\*{3} ?Begin Patch(?: ?\*{3})?\s*$", re.IGNORECASE)
+_END = re.compile(r"^\s{0,8}\*{3} ?End Patch(?: ?\*{3})?\s*$", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +54,11 @@ def read_patch(lines: Sequence[str], at: int, *, fence: str | None) -> Patch:
         at: index of its first line.
         fence: what closes the block that it stands in; None where it stands in none.
     """
-    begun = _BEGIN.match(lines[at]) is not None
+    begin = _BEGIN.match(lines[at])
+    begun = begin is not None
+    if begin is not None and (dedented := _dedented(lines, at, begin["indent"])):
+        patch = read_patch(dedented, 0, fence=fence)
+        return Patch(patch.edits, patch.slips, at + patch.end)
     i = at + 1 if begun else at
     edits: list[Edit] = []
     slips: list[Slip] = []
@@ -66,8 +73,9 @@ def read_patch(lines: Sequence[str], at: int, *, fence: str | None) -> Patch:
                 return Patch(edits, slips, i)
             i += 1
             continue
-        end = _end_of_section(lines, i + 1, section["what"], fence, begun=begun)
-        read = _edit(section["what"], section["path"], lines[i + 1 : end])
+        what = _KINDS.get(section["what"].lower(), section["what"].capitalize())
+        end = _end_of_section(lines, i + 1, what, fence, begun=begun)
+        read = edit_of(what, section["path"], lines[i + 1 : end], is_fenced=fence is not None)
         (edits if isinstance(read, Edit) else slips).append(read)  # type: ignore[arg-type]
         i = end
     if begun:
@@ -89,60 +97,9 @@ def _is_of_section(line: str) -> bool:
     return line[:1] in ("", " ", "+", "-", "@") or line.startswith("*** ")
 
 
-def _edit(what: str, path: str, body: Sequence[str]) -> Edit | Slip:
-    if what == "Delete":
-        return Edit(path, "delete")
-    if what == "Add":
-        return Edit(path, "write", text=_added(body), new=True)
-    to = None
-    if body and (move := _MOVE.match(body[0])):
-        to, body = move["path"], body[1:]
-    hunks = _hunks(body)
-    if not hunks and to is None:
-        return Slip(f"`{path}`: the patch has no lines for it.")
-    return Edit(path, "change", hunks=tuple(hunks), to=to)
-
-
-def _added(body: Sequence[str]) -> str:
-    """The lines of a new file; the `+` before them is sometimes forgotten."""
-    lines = list(body)
-    while lines and not lines[-1].strip():
-        lines.pop()
-    signed = all(line.startswith("+") for line in lines if line.strip())
-    return "".join(f"{line[1:] if signed else line}\n" for line in lines)
-
-
-def _hunks(body: Sequence[str]) -> list[Hunk]:
-    hunks: list[Hunk] = []
-    anchors: list[str] = []
-    signed: list[tuple[Sign, str]] = []
-
-    def close(*, at_end: bool = False) -> None:
-        kept = _without_blank_end(signed)
-        if kept:
-            hunks.append(Hunk(tuple(kept), anchors=tuple(anchors), in_order=True, at_end=at_end))
-            anchors.clear()
-        signed.clear()
-
-    for line in body:
-        if line.startswith("@@"):
-            close()
-            if anchor := line[2:].strip().removesuffix("@@").strip():
-                anchors.append(anchor)
-        elif _END_OF_FILE.match(line):
-            close(at_end=True)
-        elif not line.strip():
-            signed.append((" ", f"{line[1:]}\n"))
-        else:
-            sign = _SIGNS.get(line[0])
-            signed.append((sign, f"{line[1:]}\n") if sign is not None else (" ", f"{line}\n"))
-    close()
-    return hunks
-
-
-def _without_blank_end(signed: list[tuple[Sign, str]]) -> list[tuple[Sign, str]]:
-    """Lines without blank ones at their end, which stand between hunks as easily as in them."""
-    kept = list(signed)
-    while kept and kept[-1][0] == " " and not kept[-1][1].strip():
-        kept.pop()
-    return kept
+def _dedented(lines: Sequence[str], at: int, indent: str) -> list[str]:
+    """A patch that stands further in, put out; empty where not all of it does."""
+    end = next((i for i in range(at, len(lines)) if _END.match(lines[i])), at) if indent else at
+    patch = lines[at : end + 1]
+    is_all = end > at and all(line.startswith(indent) or not line.strip() for line in patch)
+    return [line[len(indent) :] for line in patch] if is_all else []

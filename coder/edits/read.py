@@ -4,19 +4,29 @@ Blocks of Markdown are told apart by how they begin: search/replace, a patch, a 
 left to be read as whole files. Edits outside of any block count too.
 """
 
+import json
+import re
 from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from coder.edits import searchreplace
+from coder.edits.diffnames import header_name, unprefixed
 from coder.edits.edit import Edit, Slip
 from coder.edits.envelope import begins_patch, read_patch
-from coder.edits.fences import closes, name_in, opening_fence
+from coder.edits.fences import LONGEST_NAME, closes, name_in, opening_fence
 from coder.edits.unified import begins_diff, begins_hunk, begins_names, read_diff
 
 MOST_SLIPS = 4
 _LOOK = 4
 """Lines at the start of a block among which an edit begins, if it is one."""
 _DIFFS = {"diff", "patch", "udiff"}
+_NAMES = ("--- ", "+++ ")
+_NUMBERED = re.compile(r"^@@ -\d+(?:,\d+)? \+\d+(?:,\d+)? @@")
+"""What begins a hunk and nothing else, whatever the block is said to be."""
+_OF_DIFFS = (".diff", ".patch")
+_COMMAND = re.compile(r"^[^*]*\bapply_?patch\b[^*]*$")
+"""The program that the envelope was made for, with the patch as a here document."""
+_BEGIN_IN_JSON = "*** Begin Patch\\n"
 
 
 @dataclass(slots=True)
@@ -44,7 +54,21 @@ def read_edits(text: str, *, default: str, known: Collection[str]) -> Edits:
     """
     reader = _Reader(_lines(text), default, known)
     reader.read()
+    if not reader.found.is_any and (patch := _in_json(text)):
+        return read_edits(patch, default=default, known=known)
     return reader.found
+
+
+def _in_json(text: str) -> str | None:
+    """A patch that is an argument in the JSON of a tool's call, where no such tool was offered."""
+    marker = text.find(_BEGIN_IN_JSON)
+    quote = text.rfind('"', 0, marker) if marker >= 0 else -1
+    if quote < 0:
+        return None
+    try:
+        return str(json.JSONDecoder(strict=False).raw_decode(text, quote)[0])
+    except ValueError:
+        return None
 
 
 def _lines(text: str) -> list[str]:
@@ -83,8 +107,14 @@ class _Reader:
         mark, info = opening["mark"], opening["info"].strip()
         self._is_diff = info.lower().partition(" ")[0] in _DIFFS
         if not self._begins_edits(at + 1, mark):
-            end = next((i for i in range(at + 1, len(self._lines)) if closes(self._lines[i], mark)), None)
-            return self._leave(at, len(self._lines) if end is None else end + 1)
+            found = (i for i in range(at + 1, len(self._lines)) if closes(self._lines[i], mark))
+            end = next(found, len(self._lines))
+            name = self._named(info, at) or self._name or self._default
+            if self._is_diff and _is_hunk(self._lines[at + 1 : end]) and not name.endswith(_OF_DIFFS):
+                self._name = name
+                self._take_diff(["@@", *self._lines[at + 1 : end]], 0)
+                return end + 1
+            return self._leave(at, end + 1)
         self._fence = mark
         self._name = self._named(info, at) or self._name
         return at + 1
@@ -97,7 +127,9 @@ class _Reader:
             self._fence = None
             return at + 1
         end = self._edit(at)
-        if end is None and (name := name_in(line, self._known, any_word=self._is_before_block(at))):
+        if line.startswith("+++ ") and end is None:  # a diff without its first line
+            self._name = unprefixed(header_name(line[4:]))
+        elif end is None and (name := name_in(line, self._known, any_word=self._is_before_block(at))):
             self._name = name
         return end or at + 1
 
@@ -105,8 +137,8 @@ class _Reader:
         """Read the edit that begins in a line, and give the line behind it; None where none begins."""
         line = self._lines[at]
         if searchreplace.opens(line):
-            if self._fence is None and (name := self._above(at)):
-                self._name = name
+            above = self._above(at) if self._fence is None else None
+            self._name = searchreplace.named(line) or above or self._name
             return self._block(at)
         if begins_patch(line):
             patch = read_patch(self._lines, at, fence=self._fence)
@@ -115,12 +147,16 @@ class _Reader:
             return max(patch.end, at + 1)
         is_in_diff = self._fence is not None and (begins_hunk(line) or begins_names(self._lines, at))
         if is_in_diff or begins_diff(self._lines, at):
-            name = self._name or self._default
-            diff = read_diff(self._lines, at, fence=self._fence, path=name, known=self._known)
-            self.found.edits += diff.edits
-            self.found.slips += diff.slips
-            return max(diff.end, at + 1)
+            return max(self._take_diff(self._lines, at), at + 1)
         return None
+
+    def _take_diff(self, lines: list[str], at: int) -> int:
+        """Read the diff that begins in a line, and give the line behind it."""
+        name = self._name or self._default
+        diff = read_diff(lines, at, fence=self._fence, path=name, known=self._known)
+        self.found.edits += diff.edits
+        self.found.slips += diff.slips
+        return diff.end
 
     def _block(self, at: int) -> int:
         path = self._name or self._default
@@ -146,7 +182,9 @@ class _Reader:
                 return False
             if searchreplace.opens(line) or begins_patch(line) or begins_diff(self._lines, i):
                 return True
-            if self._is_diff and (begins_hunk(line) or line.startswith("--- ")):
+            if _COMMAND.match(line[:LONGEST_NAME]):
+                continue
+            if _NUMBERED.match(line) or (self._is_diff and (begins_hunk(line) or line.startswith(_NAMES))):
                 return True
             if line.strip() and name_in(line, self._known, any_word=True) is None:
                 return self._is_diff and line.startswith(("Index: ", "index "))
@@ -169,3 +207,9 @@ class _Reader:
     def _leave(self, start: int, end: int) -> int:
         self.found.rest += self._lines[start:end]
         return end
+
+
+def _is_hunk(body: list[str]) -> bool:
+    """Whether lines are those of a hunk without its heading: each has a sign, and some come or go."""
+    signs = {line[0] for line in body if line.strip()}
+    return bool(signs & {"+", "-"}) and signs <= {"+", "-", " "}

@@ -15,10 +15,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from coder.edits.edit import Hunk, Sign, Slip
+from coder.edits.fences import closes, opening_fence
 
-_OPEN = re.compile(r"^\s{0,3}(?P<mark><{5,}|-{5,})\s*(?:SEARCH|ORIGINAL)\b\s*>?\s*$", re.IGNORECASE)
+_OPEN = re.compile(
+    r"^\s{0,3}(?P<mark><{5,}|-{5,})\s*(?:SEARCH|ORIGINAL)\b(?:\s*>?|[ \t:]+(?P<name>[^\s<>:|=]{1,400}))\s*$",
+    re.IGNORECASE,
+)
 _DIVIDER = re.compile(r"^\s{0,3}={5,}\s*$")
 _CLOSE = re.compile(r"^\s{0,3}(?P<mark>>{5,}|\+{5,})\s*(?:(?:REPLACE|UPDATED)\b\s*)?$", re.IGNORECASE)
+_NUMBER = re.compile(r"^ {0,6}\d{1,6}\| ?")
+"""Of a line, as our own reports show it."""
 _MOST_READINGS = 8
 _LONG = 20_000
 """Lines of a block that is read in one way only."""
@@ -43,6 +49,12 @@ def opens(line: str) -> bool:
     return _OPEN.match(line) is not None
 
 
+def named(line: str) -> str | None:
+    """The file that the line names in which a block begins."""
+    opening = _OPEN.match(line)
+    return opening["name"].strip("`\"'*") or None if opening is not None and opening["name"] else None
+
+
 def read_block(lines: Sequence[str], at: int, path: str) -> Block | Slip:
     """The block that begins in line `at` of an answer."""
     opening = _OPEN.match(lines[at])
@@ -57,7 +69,7 @@ def read_block(lines: Sequence[str], at: int, path: str) -> Block | Slip:
     # The longest search says most: the last divider goes first.
     most = _MOST_READINGS if end - at < _LONG else 1
     hunks = [_hunk(lines[at + 1 : i], lines[i + 1 : end]) for i in reversed(exact[-most:])]
-    first, *others = [reading for hunk in hunks for reading in (hunk, *_without_blank_edges(hunk))]
+    first, *others = [reading for hunk in hunks for reading in (hunk, *_other_readings(hunk))]
     return Block(Hunk(first.lines, others=tuple(others)), end + 1)
 
 
@@ -95,11 +107,23 @@ def _hunk(old: Sequence[str], new: Sequence[str]) -> Hunk:
     return Hunk(tuple((sign, f"{line}\n") for sign, line in lines))
 
 
-def _without_blank_edges(hunk: Hunk) -> list[Hunk]:
-    """The same without blank lines around it, which are easily added or lost."""
+def _other_readings(hunk: Hunk) -> list[Hunk]:
+    """The same without what is easily added: blank lines around it, numbers before lines, a fence."""
     old, new = ([line[:-1] for line in lines] for lines in (hunk.old, hunk.new))
     stripped = _stripped(old)
-    return [_hunk(stripped, _stripped(new))] if stripped and stripped != old else []
+    found = [_hunk(stripped, _stripped(new))] if stripped and stripped != old else []
+    if stripped and all(_NUMBER.match(line) for line in stripped if line.strip()):
+        found.append(
+            _hunk(*([_NUMBER.sub("", line) for line in part] for part in (stripped, _stripped(new))))
+        )
+    if len(stripped) > 2 and opening_fence(stripped[0]) and closes(stripped[-1], "```"):
+        found.append(_hunk(stripped[1:-1], _unfenced(_stripped(new))))
+    return found
+
+
+def _unfenced(lines: list[str]) -> list[str]:
+    is_fenced = len(lines) > 1 and opening_fence(lines[0]) is not None and closes(lines[-1], "```")
+    return lines[1:-1] if is_fenced else lines
 
 
 def _stripped(lines: Sequence[str]) -> list[str]:

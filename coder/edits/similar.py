@@ -4,6 +4,7 @@ Lines that are the same in both vote for a place; only the places with most vote
 takes no longer than the file is long.
 """
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -24,6 +25,9 @@ _MOST_OF_A_LINE = 400
 _COMMON = 200
 """A line that a file holds more often says nothing about a place."""
 _COMPARED = 8
+_DEFINES = re.compile(
+    r"\b(?:def|class|func|function|fn|struct|enum|union|trait|interface|impl|module|macro|type|sub)\s+(\w+)"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +70,19 @@ def similar_place(lines: Sequence[str], old: Sequence[str]) -> Place | None:
         return None
     best = places[0]
     there = lines[best.start : best.end]
+    if any(_defined(a) != _defined(b) for a, b in zip(old, there, strict=True)):
+        return None  # another function, however like it is
     same = [(a, b) for a, b in zip(old, there, strict=True) if a.strip() and a.strip() == b.strip()]
     if 2 * len(same) < len(written):
         return None
     shift = find_shift([a for a, _ in same], [b for _, b in same])
     return Place(best.start, best.end, shift=shift) if shift is not None else None
+
+
+def _defined(line: str) -> str | None:
+    """The name that a line defines, in whatever language; None where it defines none."""
+    found = _DEFINES.search(line[:_MOST_OF_A_LINE])
+    return found[1] if found is not None else None
 
 
 def _votes(where: Mapping[str, list[int]], wanted: Sequence[str]) -> Counter[int]:

@@ -7,8 +7,6 @@ import warnings
 from collections.abc import Callable, Mapping
 from pathlib import PurePosixPath
 
-import yaml
-
 from coder.edits.lines import split_lines
 from coder.edits.report import numbered
 
@@ -25,14 +23,23 @@ def broken(files: Mapping[str, str | None], before: Mapping[str, str | None]) ->
             continue
         fault = _fault(path, text)
         if fault is not None and _fault(path, was) is None:
-            line, said = fault
-            lines = split_lines(text)
-            shown = numbered(lines, line - 1 - _AROUND, line + _AROUND)
-            return (
-                f"After your edits `{path}` is no longer valid: line {line}: {said}.\n{shown}\n"
-                "The files are as they were before. Answer with all of your edits again, put right."
-            )
+            return fault_report(path, text, fault)
     return None
+
+
+def fault_report(path: str, text: str, fault: tuple[int, str]) -> str:
+    """What is said of a file that an edit broke.
+
+    Args:
+        text: of the file as it would be.
+        fault: a line, which begins at 1, and what is wrong there.
+    """
+    line, said = fault
+    shown = numbered(split_lines(text), line - 1 - _AROUND, line + _AROUND)
+    return (
+        f"After your edits `{path}` is no longer valid: line {line}: {said}.\n{shown}\n"
+        "The files are as they were before. Answer with all of your edits again, put right."
+    )
 
 
 def _fault(path: str, text: str) -> tuple[int, str] | None:
@@ -75,6 +82,8 @@ def _toml(text: str) -> tuple[int, str] | None:
 
 
 def _yaml(text: str) -> tuple[int, str] | None:
+    import yaml  # by none but those who wrote some
+
     try:
         for _ in yaml.parse(text, Loader=yaml.SafeLoader):
             continue

@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from coder.models.opening import open_model, warm
     from coder.models.provider import Provider
     from coder.models.providers import found_endpoints
-    from coder.models.recorded import Recorded, Recorder
+    from coder.models.recorded import Recorded
+    from coder.models.recorder import Recorder
     from coder.models.scripted import Scripted
     from coder.models.tool import Tool, tool_of, use_tools
 
@@ -86,7 +87,8 @@ _HOMES = {
     "opening": ("open_model", "warm"),
     "provider": ("Provider",),
     "providers": ("found_endpoints",),
-    "recorded": ("Recorded", "Recorder"),
+    "recorded": ("Recorded",),
+    "recorder": ("Recorder",),
     "scripted": ("Scripted",),
     "tool": ("Tool", "tool_of", "use_tools"),
 }

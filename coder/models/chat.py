@@ -120,6 +120,10 @@ class ChatModel:
             model=cleaned(unfinished.model or "", self._endpoint) or self._endpoint.model,
             reasoning=self._redacted(unfinished.reasoning),
             tool_calls=tuple(redacted_call(c, redact=self._redacted) for c in unfinished.tool_calls()),
+            alternatives=tuple(
+                one.model_copy(update={"text": self._redacted(one.text)})
+                for one in unfinished.hesitations.alternatives(text)
+            ),
             finish=unfinished.finish or "other",
             usage=usage,
             cost_usd=cost(self._endpoint, usage),

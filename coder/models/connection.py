@@ -10,6 +10,7 @@ from weakref import WeakKeyDictionary
 
 from coder.models.address import base_of, parameters_of
 from coder.models.endpoint import Endpoint
+from coder.models.sdk import http_library, load_sdk
 
 if TYPE_CHECKING:
     from httpx2 import AsyncByteStream, Response
@@ -24,7 +25,7 @@ MOST_LISTED = 10_000
 LONGEST_NAME = 200
 """Characters of a model's name."""
 
-# What the SDK raises where it makes objects of documents with numbers, nests and names of any kind.
+# What reading documents with numbers, nests and names of any kind raises, in the SDK and behind it.
 UNREADABLE = (ValueError, TypeError, AttributeError, RecursionError)
 
 LARGEST_BODY = 64 << 20
@@ -60,8 +61,8 @@ class Connection:
     async def client(self) -> "AsyncOpenAI":
         """The SDK's client."""
         if self._shared is None:
-            # The import takes 0.3 to 0.6 s; whatever else runs goes on meanwhile.
-            await asyncio.to_thread(import_module, "openai")
+            # The import takes 0.2 s; whatever else runs goes on meanwhile.
+            await asyncio.to_thread(load_sdk)
         if self._shared is None:  # two calls may have begun at the same time
             clients = _CLIENTS.setdefault(asyncio.get_running_loop(), {})
             if self._endpoint.place not in clients:
@@ -112,15 +113,12 @@ def broken() -> Iterator[None]:
     Raises:
         openai.APIConnectionError: a body broke off, or isn't packed as it says.
     """
-    import openai
+    from openai import APIConnectionError
 
-    # httpx2, or httpx below version 3 of the SDK, of whose client the SDK's is a kind.
-    client = next(kind for kind in openai.DefaultAsyncHttpxClient.__mro__ if kind.__name__ == "AsyncClient")
-    library = import_module(client.__module__.partition(".")[0])
     try:
         yield
-    except library.RequestError as error:
-        raise openai.APIConnectionError(request=error.request) from error
+    except http_library().RequestError as error:
+        raise APIConnectionError(request=error.request) from error
 
 
 @cache

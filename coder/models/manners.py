@@ -21,6 +21,8 @@ OPTIONAL = (
     "seed",
     "random_seed",
     "stop",
+    "top_logprobs",
+    "logprobs",
     "response_format",
     "text",
     KEY_FIELD,
@@ -58,6 +60,8 @@ class Manners:
                 self._limit_field: sampling.max_tokens,
                 self._endpoint.seed_field: sampling.seed,
                 "stop": list(sampling.stop) or None,
+                "logprobs": True if sampling.alternatives else None,
+                "top_logprobs": sampling.alternatives or None,
                 **(chat_form(form) if form is not None else {}),
             }
         fields = {**own, "temperature": sampling.temperature, "top_p": sampling.top_p}

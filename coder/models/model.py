@@ -14,11 +14,12 @@ from pydantic import (
     model_serializer,
 )
 
+from coder.models.alternatives import Alternative
 from coder.usage import Usage as Usage
 from coder.usage import Used as Used
 
 JsonObject = dict[str, JsonValue]
-_LATER = ("reasoning", "tool_calls")
+_LATER = ("reasoning", "tool_calls", "alternatives")
 """Fields that came after the first recordings; left out where they are empty."""
 
 
@@ -112,11 +113,14 @@ class Sampling(BaseModel):
     max_tokens: int = Field(default=4096, ge=1)
     stop: tuple[str, ...] = ()
     """Texts before which an answer ends, where the endpoint can be told so."""
+    alternatives: int = Field(default=0, ge=0, le=20)
+    """Other likely tokens to be told of beside each one of the answer, where the endpoint does."""
 
     @model_serializer(mode="wrap")
     def _as_before(self, plain: SerializerFunctionWrapHandler) -> dict[str, object]:
         document: dict[str, object] = plain(self)
-        return {name: value for name, value in document.items() if value or name != "stop"}
+        later = ("stop", "alternatives")
+        return {name: value for name, value in document.items() if value or name not in later}
 
 
 class Answer(BaseModel):
@@ -129,6 +133,8 @@ class Answer(BaseModel):
     reasoning: str = ""
     """What the model thought before, where the endpoint tells; never part of the text."""
     tool_calls: tuple[ToolCall, ...] = ()
+    alternatives: tuple[Alternative, ...] = ()
+    """How it could have begun instead, the likeliest first; empty where none were asked for, or told."""
     finish: Literal["stop", "length", "refusal", "other"] = "stop"
     usage: Usage = Usage()
     cost_usd: Decimal | None = None

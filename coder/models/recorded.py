@@ -1,4 +1,4 @@
-"""Recorder writes down what a model says; Recorded says it again, without a connection.
+"""Say again what a Recorder wrote down (`recorder.py`), without a connection.
 
 A request is found by its key; the same request made again gets the next answer that was recorded for it.
 """
@@ -6,154 +6,19 @@ A request is found by its key; the same request made again gets the next answer 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from copy import copy
-from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Self
 
 from coder import errors
-from coder.errors import ModelAuthError, ModelError, UsageError
-from coder.models.abilities import Abilities, abilities_of
-from coder.models.cast import HasRoles
+from coder.errors import ModelError
+from coder.models.abilities import Abilities
 from coder.models.difference import difference
-from coder.models.model import Answer, ChatMessage, Form, Model, OnRetry, Retry, Sampling, Switch
-from coder.models.recording import (
-    Entry,
-    Failure,
-    Header,
-    Part,
-    Redact,
-    Request,
-    open_recording,
-    read_recording,
-    redacted,
-    redacted_call,
-)
-from coder.models.scripted import Scripted
+from coder.models.model import Answer, ChatMessage, Form, Model, OnRetry, Sampling
+from coder.models.price import MILLION
+from coder.models.recording import Entry, Failure, Header, Part, Redact, Request, read_recording, redacted
 from coder.models.tokens import input_tokens
 from coder.redact import Redactor
-
-MILLION = 1_000_000
-
-
-class Recorder:
-    """A model whose answers are also written to a file, each as soon as it is complete."""
-
-    def __init__(self, model: Model, path: Path, *, redact: Redact | None = None) -> None:
-        """Open the file; one that holds a recording of the same model is continued.
-
-        Args:
-            redact: takes secrets out of what is written; None knows the environment's and the shapes of keys.
-
-        Raises:
-            UsageError: the file can't be written, or holds something else.
-        """
-        self._model = model
-        self._redact = redact or Redactor.from_environment().redact
-        self._role = ""
-        self._file = open_recording(path, _header(model))
-
-    @property
-    def name(self) -> str:
-        """The recorded model's own name."""
-        return self._model.name
-
-    @property
-    def roles(self) -> tuple[str, ...]:
-        """Participants that have a model of their own."""
-        return self._model.roles if isinstance(self._model, HasRoles) else ()
-
-    def role(self, participant: str) -> Model | None:
-        """The model of a participant that has its own, recorded into the same file."""
-        model = self._model.role(participant) if isinstance(self._model, HasRoles) else None
-        if model is None:
-            return None
-        part = copy(self)
-        part._model, part._role = model, participant
-        return part
-
-    @property
-    def abilities(self) -> Abilities:
-        """The recorded model's own."""
-        return abilities_of(self._model)
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.close()
-
-    def price(self, input_tokens: int, output_tokens: int) -> Decimal | None:
-        """The recorded model's own price."""
-        return self._model.price(input_tokens, output_tokens)
-
-    async def answer(
-        self,
-        messages: Sequence[ChatMessage],
-        *,
-        sampling: Sampling,
-        form: Form | None = None,
-        on_token: Callable[[str], None] | None = None,
-        on_retry: OnRetry | None = None,
-    ) -> Answer:
-        """The model's answer, once it is written down; so is a failure, unless it is about a key.
-
-        Raises:
-            ModelError: the model's own.
-            UsageError: the file can't be written any more.
-        """
-        asked = Entry(
-            request=(request := redacted(messages, sampling, form, redact=self._redact)),
-            key=request.key,
-            reserved_usd=self.price(input_tokens(messages, form), sampling.max_tokens),
-            role=self._role,
-            failure=Failure(kind=ModelError.__name__, message="whoever asked has ended the call"),
-        )
-        told: list[Retry | Switch] = []
-
-        async def tell(event: Retry | Switch) -> None:
-            told.append(event.model_copy(update={"reason": self._redact(event.reason)}))
-            if on_retry is None:
-                return
-            try:
-                await on_retry(event)
-            except Exception:
-                # A limit of the caller's ends the call here; in a replay it does so at the same event.
-                self._write(asked.model_copy(update={"told": tuple(told)}))
-                raise
-
-        try:
-            answer = await self._model.answer(
-                messages, sampling=sampling, form=form, on_token=on_token, on_retry=tell
-            )
-        except ModelAuthError:
-            raise  # whoever sets the key and starts again wants the answers alone
-        except ModelError as error:
-            failure = Failure(kind=type(error).__name__, message=self._redact(str(error)), lost=error.lost)
-            self._write(asked.model_copy(update={"failure": failure, "told": tuple(told)}))
-            raise
-        ended = {"answer": self._redacted(answer), "failure": None, "told": tuple(told)}
-        self._write(asked.model_copy(update=ended))
-        return answer
-
-    def _redacted(self, answer: Answer) -> Answer:
-        calls = [redacted_call(call, redact=self._redact) for call in answer.tool_calls]
-        texts = {name: self._redact(getattr(answer, name)) for name in ("text", "reasoning", "model")}
-        return answer.model_copy(update={**texts, "tool_calls": tuple(calls)})
-
-    def _write(self, entry: Entry) -> None:
-        try:
-            self._file.write(entry.model_dump_json() + "\n")
-            self._file.flush()
-        except OSError as error:
-            raise UsageError(
-                f"The recording {self._file.name} can't be written: {error.strerror}."
-            ) from error
-
-    async def close(self) -> None:
-        """Close the file and the model. Idempotent."""
-        self._file.close()
-        await self._model.close()
 
 
 class Recorded:
@@ -268,23 +133,6 @@ def _raised(failure: Failure | None) -> ModelError:
     kind = getattr(errors, failure.kind, None) if failure is not None else None
     known = kind if isinstance(kind, type) and issubclass(kind, ModelError) else ModelError
     return known(failure.message, lost=failure.lost) if failure is not None else known()
-
-
-def _header(model: Model) -> Header:
-    roles = {name: model.role(name) for name in model.roles} if isinstance(model, HasRoles) else {}
-    return Header(
-        kind="scripted" if isinstance(model, Scripted) else "recorded",
-        date=datetime.now(UTC).isoformat(timespec="seconds"),
-        roles={name: _part(other) for name, other in roles.items() if other is not None},
-        **dict(_part(model)),
-    )
-
-
-def _part(model: Model) -> Part:
-    prices = model.price(MILLION, 0), model.price(0, MILLION)
-    known = None if prices[0] is None or prices[1] is None else (prices[0], prices[1])
-    able = abilities_of(model)
-    return Part(model=model.name, usd_per_million=known, context=able.context, tools=able.tools)
 
 
 def _tokens(request: Request) -> tuple[int, int]:

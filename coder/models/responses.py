@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from coder.models.model import Usage
 from coder.models.retries import Passing
-from coder.models.stream import Finish, Unfinished, count, counted
+from coder.models.stream import Finish, Unfinished, count, counted, field
 
 _INCOMPLETE: dict[str, Finish] = {"max_output_tokens": "length", "content_filter": "refusal"}
 
@@ -15,8 +15,8 @@ def take_event(unfinished: Unfinished, event: object) -> str:
     Raises:
         Passing: the endpoint says that it failed.
     """
-    kind = getattr(event, "type", None)
-    delta = getattr(event, "delta", None)
+    kind = field(event, "type")
+    delta = field(event, "delta")
     match kind:
         case "response.output_text.delta" | "response.refusal.delta":
             unfinished.seen_choice = True
@@ -24,28 +24,28 @@ def take_event(unfinished: Unfinished, event: object) -> str:
         case "response.reasoning_text.delta" | "response.reasoning_summary_text.delta":
             unfinished.think(delta if isinstance(delta, str) else "")
         case "response.completed" | "response.incomplete":
-            return take_response(unfinished, getattr(event, "response", None))
+            return take_response(unfinished, field(event, "response"))
         case "response.failed" | "error":
-            failed = getattr(event, "response", event)
-            error = getattr(failed, "error", None) or failed
-            raise Passing(f"an error in the middle of the answer: {getattr(error, 'message', 'unknown')}")
+            failed = field(event, "response") or event
+            error = field(failed, "error") or failed
+            raise Passing(f"an error in the middle of the answer: {_text(error, 'message') or 'unknown'}")
     return ""
 
 
 def take_response(unfinished: Unfinished, response: object) -> str:
     """Take a whole response in and return what of its text was not there before."""
     unfinished.seen_choice = True
-    unfinished.usage = _usage(getattr(response, "usage", None)) or unfinished.usage
-    model = getattr(response, "model", None)
+    unfinished.usage = _usage(field(response, "usage")) or unfinished.usage
+    model = field(response, "model")
     unfinished.model = model if isinstance(model, str) and model else unfinished.model
     items = [*_rows(response, "output")]
     for place, item in enumerate(items):
-        if getattr(item, "type", None) == "function_call":
+        if field(item, "type") == "function_call":
             names = {"id": "call_id", "name": "name", "arguments": "arguments"}
             unfinished.call(place, **{ours: _text(item, theirs) for ours, theirs in names.items()})
     said = [part for item in items for part in _rows(item, "content")]
     refusal = "".join(_text(part, "refusal") for part in said)
-    details = getattr(response, "incomplete_details", None)
+    details = field(response, "incomplete_details")
     reason = _text(details, "reason")
     unfinished.end("refusal" if refusal else _INCOMPLETE.get(reason, "other") if reason else "stop")
     if unfinished.has_text:
@@ -58,17 +58,17 @@ def _usage(usage: object) -> Usage | None:
         Usage(
             input_tokens=count(usage, "input_tokens"),
             output_tokens=count(usage, "output_tokens"),
-            cached_tokens=count(getattr(usage, "input_tokens_details", None), "cached_tokens"),
-            reasoning_tokens=count(getattr(usage, "output_tokens_details", None), "reasoning_tokens"),
+            cached_tokens=count(field(usage, "input_tokens_details"), "cached_tokens"),
+            reasoning_tokens=count(field(usage, "output_tokens_details"), "reasoning_tokens"),
         )
     )
 
 
 def _rows(holder: object, name: str) -> Iterator[object]:
-    rows = getattr(holder, name, None)
+    rows = field(holder, name)
     yield from rows if isinstance(rows, list) else ()
 
 
 def _text(holder: object, name: str) -> str:
-    text = getattr(holder, name, None)
+    text = field(holder, name)
     return text if isinstance(text, str) else ""

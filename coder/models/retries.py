@@ -6,11 +6,13 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from random import uniform
 from time import monotonic
-
-from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type
+from typing import TYPE_CHECKING
 
 from coder.models.endpoint import Patience
 from coder.models.model import OnRetry, Retry, Used
+
+if TYPE_CHECKING:
+    from tenacity import AsyncRetrying, RetryCallState
 
 LONGEST_WAIT_S = 8.0
 """Between two requests, unless the endpoint asks for more."""
@@ -59,21 +61,22 @@ class Clock:
         return max(0.0, self._since + self._deadline_s - monotonic())
 
 
-def retrying(patience: Patience, clock: Clock, *, on_retry: OnRetry | None) -> AsyncRetrying:
+def retrying(patience: Patience, clock: Clock, *, on_retry: OnRetry | None) -> "AsyncRetrying":
     """tenacity, told to retry `Passing` alone; when it gives up, the last Passing is raised."""
+    from tenacity import AsyncRetrying, retry_if_exception_type  # it imports all of tornado where that is
 
-    def wait(state: RetryCallState) -> float:
+    def wait(state: "RetryCallState") -> float:
         asked = _fault(state).after_s
         if asked is not None:
             return asked
         doubled = patience.first_wait_s * 2.0 ** (state.attempt_number - 1)
         return min(LONGEST_WAIT_S, doubled) * uniform(0.5, 1.0)
 
-    def spent(state: RetryCallState) -> bool:
+    def spent(state: "RetryCallState") -> bool:
         # A wait that would end behind the deadline is not worth starting.
         return state.attempt_number >= patience.attempts or state.upcoming_sleep >= clock.left_s
 
-    async def tell(state: RetryCallState) -> None:
+    async def tell(state: "RetryCallState") -> None:
         if on_retry is not None:
             await on_retry(
                 Retry(
@@ -89,7 +92,7 @@ def retrying(patience: Patience, clock: Clock, *, on_retry: OnRetry | None) -> A
     )
 
 
-def _fault(state: RetryCallState) -> Passing:
+def _fault(state: "RetryCallState") -> Passing:
     fault = state.outcome.exception() if state.outcome else None
     if not isinstance(fault, Passing):
         raise TypeError(f"only Passing is retried, not {fault!r}")

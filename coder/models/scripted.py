@@ -16,12 +16,12 @@ class Scripted:
 
     def __init__(
         self,
-        answers: Sequence[str | Sequence[ToolCall]],
+        answers: Sequence[str | Sequence[ToolCall] | Answer],
         *,
         name: str = "scripted/dialogue",
         abilities: Abilities | None = None,
     ) -> None:
-        """Take what is answered: a text, or the tools that are called."""
+        """Take what is answered: a text, the tools that are called, or all of an answer."""
         self._answers = tuple(answers)
         self._name = name
         self.abilities = abilities or Abilities()
@@ -60,10 +60,14 @@ class Scripted:
         if len(self.requests) == len(self._answers):
             raise ModelError(f"The script has {len(self._answers)} answers, and one more was asked for.")
         said = self._answers[len(self.requests)]
-        text, calls = (said, ()) if isinstance(said, str) else ("", tuple(said))
         self.requests.append(Request(messages=tuple(messages), sampling=sampling, form=form))
+        answer = said if isinstance(said, Answer) else self._answer(said, messages)
         if on_token is not None:
-            on_token(text)
+            on_token(answer.text)
+        return answer
+
+    def _answer(self, said: str | Sequence[ToolCall], messages: Sequence[ChatMessage]) -> Answer:
+        text, calls = (said, ()) if isinstance(said, str) else ("", tuple(said))
         usage = estimated_usage(messages, text)
         return Answer(text=text, tool_calls=calls, model=self._name, usage=usage, cost_usd=Decimal(0))
 

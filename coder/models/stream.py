@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 from typing import Literal
 
+from coder.models.alternatives import Hesitations
 from coder.models.model import ChatMessage, ToolCall, Usage
 from coder.models.retries import Passing
 
@@ -46,30 +47,32 @@ class Unfinished:
         self._thinks: bool | None = None
         self._tail = ""
         self._calls: dict[int, _Call] = {}
+        self.hesitations = Hesitations()
         self.finish: Finish | None = None
         self.model: str | None = None
         self.usage: Usage | None = None
 
     def take(self, chunk: object) -> str:
         """Take one chunk in and return the text that it adds; often none."""
-        self.usage = _usage(getattr(chunk, "usage", None)) or self.usage
-        model = getattr(chunk, "model", None)
+        self.usage = _usage(field(chunk, "usage")) or self.usage
+        model = field(chunk, "model")
         self.model = model if isinstance(model, str) and model else self.model
-        choices = getattr(chunk, "choices", None)
+        choices = field(chunk, "choices")
         if not isinstance(choices, list) or not choices:
             return ""
         self.seen_choice = True
         return self._take_choice(choices[0])
 
     def _take_choice(self, choice: object) -> str:
-        part = getattr(choice, "delta", None) or getattr(choice, "message", None)
-        finish = getattr(choice, "finish_reason", None)
+        part = field(choice, "delta") or field(choice, "message")
+        finish = field(choice, "finish_reason")
         if isinstance(finish, str) and not self._refused:
             self.finish = FINISHES.get(finish.lower(), "other")
-        self.think(_text(getattr(part, "reasoning_content", None) or getattr(part, "reasoning", None)))
-        self._take_calls(getattr(part, "tool_calls", None))
-        text = self._said(_text(getattr(part, "content", None)))
-        refusal = _text(getattr(part, "refusal", None))
+        self.think(_text(field(part, "reasoning_content") or field(part, "reasoning")))
+        self._take_calls(field(part, "tool_calls"))
+        self.hesitations.take(field(choice, "logprobs"))
+        text = self._said(_text(field(part, "content")))
+        refusal = _text(field(part, "refusal"))
         if refusal:
             # The reason for the end that follows is `stop`, as of any other answer.
             self.finish, self._refused = "refusal", True
@@ -141,12 +144,12 @@ class Unfinished:
 
     def _take_calls(self, calls: object) -> None:
         for at, call in enumerate(calls if isinstance(calls, list) else ()):
-            index, function = getattr(call, "index", None), getattr(call, "function", None)
+            index, function = field(call, "index"), field(call, "function")
             self.call(
                 index if isinstance(index, int) else at,
-                id=_text(getattr(call, "id", None)),
-                name=_text(getattr(function, "name", None)),
-                arguments=_text(getattr(function, "arguments", None)),
+                id=_text(field(call, "id")),
+                name=_text(field(function, "name")),
+                arguments=_text(field(function, "arguments")),
             )
 
     def _said(self, text: str) -> str:
@@ -222,9 +225,14 @@ def counted(usage: Usage) -> Usage | None:
     return usage if usage.input_tokens or usage.output_tokens else None
 
 
+def field(holder: object, name: str) -> object:
+    """A field of a document; None where it has none of that name, or is no document."""
+    return holder.get(name) if isinstance(holder, dict) else None
+
+
 def count(holder: object, name: str) -> int:
     """One count of an endpoint's; 0 for what can be none."""
-    value = getattr(holder, name, None)
+    value = field(holder, name)
     return value if isinstance(value, int) and 0 <= value <= MOST_TOKENS else 0
 
 
@@ -235,12 +243,12 @@ def _usage(usage: object) -> Usage | None:
             output_tokens=count(usage, "completion_tokens"),
             cached_tokens=_first(usage, _CACHED),
             cache_write_tokens=_first(usage, _CACHE_WRITES),
-            reasoning_tokens=count(getattr(usage, "completion_tokens_details", None), "reasoning_tokens"),
+            reasoning_tokens=count(field(usage, "completion_tokens_details"), "reasoning_tokens"),
         )
     )
 
 
 def _first(usage: object, names: Sequence[str]) -> int:
     """The first of these counts that isn't 0, of the details or beside them."""
-    holders = (getattr(usage, "prompt_tokens_details", None), usage)
+    holders = (field(usage, "prompt_tokens_details"), usage)
     return next((found for name in names for holder in holders if (found := count(holder, name))), 0)

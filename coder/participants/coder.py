@@ -6,10 +6,13 @@ from coder.context.looking import survey_of
 from coder.edits.answer import Answered, read_answer
 from coder.edits.asking import quoted
 from coder.edits.choice import edit_format
+from coder.edits.parsed import parsed
 from coder.given import with_givens
+from coder.links import end_of, following, to_ends
 from coder.message import Message
 from coder.models.model import ChatMessage, Sampling
 from coder.models.weights import EMBEDDED
+from coder.replies import is_reply
 from coder.rounds import Round, is_repeat, next_round
 from coder.state import State
 from coder.target import Target, decides, find_target, is_test
@@ -45,12 +48,13 @@ class Coder:
             context=turn.abilities.context,
         )
         answered, text = await self._ask(turn, view, target, upcoming)
-        if state.settings.chat and _is_reply(answered, text):
+        if state.settings.chat and is_reply(state.task.prompt, answered, text):
             return Message(
                 author=self.name, kind="reply", sample=upcoming.sample, attempt=upcoming.attempt, text=text
             )
         before = upcoming.previous.files if upcoming.previous is not None else {}
-        files = with_givens({**before, **answered.files}, state, target) if answered.files else {}
+        made = to_ends(answered.files, state.files)
+        files = with_givens({**before, **made}, state, target) if made else {}
         return Message(
             author=self.name,
             kind="code",
@@ -64,22 +68,23 @@ class Coder:
     async def _ask(
         self, turn: Turn, view: list[ChatMessage], target: Target, upcoming: Round
     ) -> tuple[Answered, str]:
-        task, allowed = turn.state.task, turn.state.settings.allow
+        task, allowed, stored = turn.state.task, turn.state.settings.allow, turn.state.files
         files = _files_now(turn.state, upcoming)
         said = None
         misfits = 0
         for reask in range(MAX_REASKS + 1):
             sampling = _sampling(turn.state, upcoming, reask)
             text = await turn.ask(view, sampling=sampling)
-            answered = read_answer(
+            read = read_answer(
                 text,
                 files,
                 default=target.path,
                 expected=target.names,
-                ignored=lambda path: path not in allowed and decides(path, task, target),
+                ignored=lambda path: path not in allowed and decides(end_of(path, stored), task, target),
             )
+            answered = await parsed(read, files)
             misfits += not answered.fits
-            if turn.state.settings.chat and _is_reply(answered, text):
+            if turn.state.settings.chat and is_reply(task.prompt, answered, text):
                 break
             if answered.problem is None or text == said or misfits > MAX_MISFITS:
                 break  # whoever repeats itself word for word will not be moved by being asked again
@@ -103,11 +108,6 @@ def _target(state: State) -> Target:
     return replace(target, path=likely[0]) if likely else target
 
 
-def _is_reply(answered: Answered, text: str) -> bool:
-    """Whether an answer is words alone, with nothing in it that was meant to be code."""
-    return not answered.files and answered.fits and bool(text.strip()) and "```" not in text
-
-
 def _files_now(state: State, upcoming: Round) -> dict[str, str | None]:
     """The files that an answer is about: the user's, with what the code that it repairs has changed.
 
@@ -115,7 +115,8 @@ def _files_now(state: State, upcoming: Round) -> dict[str, str | None]:
     """
     changed = upcoming.previous.files if upcoming.previous is not None else {}
     files = {path: stored.text for path, stored in state.files.items() if path not in changed}
-    return {**files, **{path: text for path, text in changed.items() if text is not None}}
+    now = {**files, **{path: text for path, text in changed.items() if text is not None}}
+    return following(now, changed, state.files)
 
 
 def _sampling(state: State, upcoming: Round, reask: int) -> Sampling:

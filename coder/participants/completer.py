@@ -1,8 +1,8 @@
 """Completer: has a small model go on with a function that we begin, instead of asking it for one.
 
 It begins the model's answer: a fence, and what is known of the function. Each draw has the next of a few
-forms, greedily; once all were had, draws are by chance. Where a task is about no single function, the Coder
-speaks.
+forms, greedily. Once all were had, it goes on from the likeliest other beginning of what was answered so far,
+greedily too; where the endpoint tells of none, draws are by chance.
 """
 
 from collections.abc import Callable
@@ -12,17 +12,18 @@ from coder.examples import find_examples
 from coder.message import Message
 from coder.models.model import ChatMessage, Sampling
 from coder.outline import ENDS, Outline, finished, missing_function, outline
-from coder.participants.coder import Coder
 from coder.prompts import prompt
 from coder.rounds import drawn, is_repeat
 from coder.state import State
-from coder.target import find_target
+from coder.target import Target, find_target
 from coder.turn import Turn
 
 _TEMPERATURE = 0.8
 _TOKENS = 320
 """A small model that writes a longer function has lost its thread."""
 _FENCE = "```python\n"
+_BESIDE = 5
+"""Tokens beside each one of an answer from which another beginning is made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +39,16 @@ _FORMS = (
     _Form("complete", Outline.with_docstring),
     _Form("write", Outline.with_comment),
     _Form("write", Outline.unheaded),
-    _Form("write", Outline.with_docstring),
 )
+
+
+@dataclass(frozen=True, slots=True)
+class _Draw:
+    """How the next answer is had."""
+
+    form: _Form
+    begun: str
+    temperature: float = 0.0
 
 
 class Completer:
@@ -50,39 +59,47 @@ class Completer:
     async def speak(self, turn: Turn) -> Message:
         """Have the body written."""
         state = turn.state
-        target = find_target(state.task, state.files)
-        known = _outline(state, target.names)
-        if known is None or not target.path.endswith(".py") or state.files:
-            return await Coder().speak(turn)
-        sample = drawn(state) + 1
-        form = _FORMS[(sample - 1) % len(_FORMS)]
-        begun = form.begun(known)
-        asked = prompt(form.asked).format(task=_told(state), source=known.with_docstring().rstrip())
+        target, known = _known(state)
+        if known is None:
+            raise ValueError("the task is about no single function")
+        draw = _next(state, known)
+        asked = prompt(draw.form.asked).format(task=_told(state), source=known.with_docstring().rstrip())
         view = [
             ChatMessage(role="user", content=asked),
-            ChatMessage(role="assistant", content=_FENCE + begun),
+            ChatMessage(role="assistant", content=_FENCE + draw.begun),
         ]
-        answer = await turn.answer(view, sampling=_sampling(state, sample))
-        text = finished(begun + answer.text)
+        answer = await turn.answer(view, sampling=_sampling(state, draw))
+        text = finished(draw.begun + answer.text)
         files: dict[str, str | None] = {target.path: text}
         return Message(
             author=self.name,
             kind="code",
-            sample=sample,
+            sample=drawn(state) + 1,
             attempt=1,
             text=text,
             files=files,
+            begun=draw.begun,
+            alternatives=tuple(
+                one.model_copy(update={"text": draw.begun + one.text}) for one in answer.alternatives
+            ),
             repeats=is_repeat(state, files, text),
         )
 
 
-def _outline(state: State, names: tuple[str, ...]) -> Outline | None:
-    if state.task.test_command or state.task.test_files:
-        return None
+def can_go_on(state: State) -> bool:
+    """Whether the task is about one function, of which enough is known to begin it."""
+    return _known(state)[1] is not None
+
+
+def _known(state: State) -> tuple[Target, Outline | None]:
+    target = find_target(state.task, state.files)
+    is_more = state.task.test_command or state.task.test_files or state.files
+    if is_more or not target.path.endswith(".py"):
+        return target, None
     asked = state.task.prompt
-    name = missing_function(asked, names)
+    name = missing_function(asked, target.names)
     examples = [*state.task.checks, *(one.source for one in find_examples(asked))]
-    return outline(asked, name, examples=examples) if name is not None else None
+    return target, outline(asked, name, examples=examples) if name is not None else None
 
 
 def _told(state: State) -> str:
@@ -91,14 +108,33 @@ def _told(state: State) -> str:
     return "\n".join([state.task.prompt.strip(), *(["It must pass:", *checks] if checks else [])])
 
 
-def _sampling(state: State, sample: int) -> Sampling:
-    """Greedy in each form first, then drawn."""
+def _next(state: State, known: Outline) -> _Draw:
+    """Each form once, then the likeliest other beginning that nothing was said from; else by chance."""
+    sample = drawn(state)
+    if sample < len(_FORMS):
+        return _Draw(_FORMS[sample], _FORMS[sample].begun(known))
+    codes = [message for message in state.codes if message.begun]
+    others = [
+        (one.logprob, -place, one.text, _FORMS[message.sample - 1])
+        for message in codes
+        for place, one in enumerate(message.alternatives)
+        if not any(other.begun == one.text or other.text.startswith(one.text) for other in codes)
+    ]
+    if others:
+        _, _, begun, form = max(others, key=lambda one: one[:2])
+        return _Draw(form, begun)
+    form = _FORMS[sample % len(_FORMS)]
+    return _Draw(form, form.begun(known), _TEMPERATURE)
+
+
+def _sampling(state: State, draw: _Draw) -> Sampling:
+    """Greedy unless the user says otherwise, or only chance is left."""
     settings = state.settings
-    usual = 0.0 if sample <= len(_FORMS) else _TEMPERATURE
     return Sampling(
-        temperature=settings.temperature if settings.temperature is not None else usual,
+        temperature=settings.temperature if settings.temperature is not None else draw.temperature,
         top_p=settings.top_p,
-        seed=settings.seed + 1000 * (sample - 1),
+        seed=settings.seed + 1000 * drawn(state),
         max_tokens=min(_TOKENS, settings.max_answer_tokens),
         stop=ENDS,
+        alternatives=_BESIDE if drawn(state) < len(_FORMS) else 0,
     )

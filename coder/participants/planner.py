@@ -36,8 +36,12 @@ class Planner:
 
 
 def wants_plan(state: State) -> bool:
-    """Whether a plan comes first: the user's word, else three listed steps or two files in the prompt."""
+    """Whether a plan comes first: the user's word, else three listed steps or two files in the prompt.
+
+    Files that the test command names are tests to pass, and nothing to plan for.
+    """
     if state.settings.plan is not None:
         return state.settings.plan
     prompt = state.task.prompt
-    return len(_STEP.findall(prompt)) >= 3 or len(set(_FILE.findall(prompt))) >= 2
+    files = set(_FILE.findall(prompt)) - set(_FILE.findall(" ".join(state.task.test_command or ())))
+    return len(_STEP.findall(prompt)) >= 3 or len(files) >= 2

@@ -6,13 +6,17 @@ Chen et al. 2022, "CodeT: Code Generation with Generated Tests".
 from collections.abc import Sequence
 
 from coder.answers import find_blocks
+from coder.behaviour import SECONDS
 from coder.message import Message
 from coder.models.model import ChatMessage
 from coder.names import called_free_names, parse_source
 from coder.participants.sampling import brief
 from coder.prompts import prompt
 from coder.state import State
+from coder.target import find_target
 from coder.turn import Turn
+from sandbox import Limits
+from sandbox.check import Assertion, check
 
 _TOKENS = 600
 _MOST = 8
@@ -47,3 +51,23 @@ def generated_tests(state: State, names: Sequence[str]) -> list[str]:
     tests = [line for line in lines if line.startswith("assert ") and parse_source(line) is not None]
     about = [line for line in tests if set(called_free_names(line)) & set(names)]
     return list(dict.fromkeys(about))[:_MOST]
+
+
+async def weak_votes(turn: Turn, codes: Sequence[Message]) -> list[int]:
+    """How many of the generated tests each code passes.
+
+    Raises:
+        SandboxError: the sandbox itself failed.
+    """
+    target = find_target(turn.state.task, turn.state.files)
+    tests = [Assertion(source=source) for source in generated_tests(turn.state, target.names)]
+    limits = Limits(wall_s=SECONDS * len(tests), cpu_s=SECONDS * len(tests)) if tests else None
+    votes: list[int] = []
+    for code in codes if tests else ():
+        candidate = await turn.bench.candidate()
+        await candidate.lay({path: (text or "").encode() for path, text in code.files.items()})
+        report = await check(
+            candidate, await turn.bench.checker(), tests, module=target.module, limits=limits
+        )
+        votes.append(sum(result.passed for result in report.results))
+    return votes or [0] * len(codes)

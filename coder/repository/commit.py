@@ -10,7 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from coder.repository.found import Repository, find_repository
-from coder.repository.isolated import Git, GitFailed, isolated, refs_environment, run_git
+from coder.repository.isolated import (
+    Git,
+    GitFailed,
+    isolated,
+    moving_environment,
+    refs_environment,
+    run_git,
+)
 
 _UNDER_WAY = {
     "MERGE_HEAD": "a merge",
@@ -19,6 +26,7 @@ _UNDER_WAY = {
     "rebase-merge": "a rebase",
     "rebase-apply": "a rebase",
 }
+_NO_COMMIT_YET = "the repository has no commit yet that a branch could begin at. Make a first one."
 _NOBODY = (
     "git doesn't know who you are. Tell it: git config --global user.name NAME, and "
     "git config --global user.email ADDRESS"
@@ -97,6 +105,8 @@ class _Committer:
         self._see_name(branch)
         if self._resolved(f"refs/heads/{branch}") is not None:
             raise NoCommit(_taken(branch))
+        if self._head() is None:
+            raise NoCommit(_NO_COMMIT_YET)
 
     def commit(self, files: Mapping[str, Changed], message: str, branch: str | None) -> Made:
         head, ref = self._head(), self._branch()
@@ -110,7 +120,8 @@ class _Committer:
             self.git.run("read-tree", head, index=scratch)
         rows = self._rows(files, head, staged=branch is None)
         self.git.run("update-index", "-z", "--index-info", stdin=rows, index=scratch)
-        tree = self.git.run("write-tree", index=scratch).decode().strip()
+        # A partial clone has no blobs of what it hasn't checked out: missing-ok, all else is HEAD's own.
+        tree = self.git.run("write-tree", "--missing-ok", index=scratch).decode().strip()
         if branch is not None:
             return self._on_new_branch(branch, tree, head, message)
         if head is None or tree != self._tree(head):
@@ -127,7 +138,7 @@ class _Committer:
                 return Made(there, branch)  # made by a start of this run that was cut off afterwards
             raise NoCommit(_taken(branch))
         if head is None:
-            raise NoCommit("the repository has no commit yet that a branch could begin at.")
+            raise NoCommit(_NO_COMMIT_YET)
         made = self._made(tree, head, message)
         self._move(f"refs/heads/{branch}", made, None, message)
         return Made(made, branch)
@@ -211,7 +222,7 @@ class _Committer:
 
     def _move(self, ref: str, to: str, old: str | None, message: str) -> None:
         said = f"commit: {message.partition(chr(10))[0]}"
-        environment = refs_environment(self.repository) | self._person()
+        environment = moving_environment(self.repository) | self._person()
         arguments = ["update-ref", "-m", said, ref, to, old or "0" * len(to)]
         run_git(arguments, environment=environment, cwd=self.repository.git_dir)
 

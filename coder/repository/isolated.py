@@ -20,6 +20,7 @@ from coder.repository.plainconfig import own_values, user_values
 LONGEST_S = 120.0
 """For one command of git's, on the largest repository that a run reads."""
 _MOST_EXCLUDED = 1 << 20
+_OFF = {"core.hooksPath": os.devnull, "core.fsmonitor": "false", "gc.auto": "0"}
 
 
 class GitFailed(MachineError):
@@ -76,12 +77,31 @@ def isolated(repository: Repository) -> Iterator[Git]:
 
 
 def refs_environment(repository: Repository) -> dict[str, str]:
-    """For reading and moving the repository's own references, which needs its own GIT_DIR.
+    """For reading the repository's own references, which needs its own GIT_DIR, so its configuration is read.
 
-    Its configuration is read then; but of what that names, these commands would start only the hook of a
-    transaction, and that is overruled.
+    Of what that names, these commands start nothing; moving a reference does (`moving_environment`).
     """
-    overruled = {"core.hooksPath": os.devnull, "core.fsmonitor": "false", "gc.auto": "0"}
+    return _overruled(repository, _OFF)
+
+
+def moving_environment(repository: Repository) -> dict[str, str]:
+    """For moving a reference: no hook of the transaction runs, no file's and, from git 2.54 on, no setting's.
+
+    Raises:
+        GitFailed: the configuration can't be read.
+    """
+    reading = refs_environment(repository)
+    named = run_git(
+        ["config", "--null", "--name-only", "--list"], environment=reading, cwd=repository.git_dir
+    )
+    keys = {key for key in named.decode("utf-8", "surrogateescape").split("\0") if key.startswith("hook.")}
+    hooks = {"reference-transaction", *(key[len("hook.") : key.rfind(".")] for key in keys)}
+    off = {f"hook.{name}.enabled": "false" for name in sorted(hooks) if name}
+    return _overruled(repository, {**_OFF, **off})
+
+
+def _overruled(repository: Repository, overruled: dict[str, str]) -> dict[str, str]:
+    """An environment with the repository's own GIT_DIR and these values over its configuration."""
     numbered = {f"GIT_CONFIG_KEY_{i}": key for i, key in enumerate(overruled)}
     numbered |= {f"GIT_CONFIG_VALUE_{i}": value for i, value in enumerate(overruled.values())}
     named = {"GIT_DIR": str(repository.git_dir), "GIT_CONFIG_COUNT": str(len(overruled))}
@@ -125,6 +145,7 @@ def closed_environment() -> dict[str, str]:
         "GIT_ATTR_NOSYSTEM": "1",
         "GIT_TERMINAL_PROMPT": "0",
         "GIT_ALLOW_PROTOCOL": "none",
+        "GIT_NO_LAZY_FETCH": "1",
         "GIT_OPTIONAL_LOCKS": "0",
         "GIT_LITERAL_PATHSPECS": "1",
         "GIT_NO_REPLACE_OBJECTS": "1",

@@ -48,7 +48,7 @@ class MemoryLog:
             )
             for seq, draft in enumerate(drafts, start=after + 1)
         ]
-        self._events[run] = [*events, *new]
+        self._events.setdefault(run, []).extend(new)
         return [_copy(event) for event in new]
 
     async def read(self, run: str, *, after: int = 0, limit: int | None = None) -> list[Event]:

@@ -6,16 +6,14 @@ be wrong, and then what other answers do tells more.
 
 from dataclasses import dataclass
 
-from coder.models.size import goes_on
 from coder.participants.chooser import Chooser
-from coder.participants.coder import Coder
-from coder.participants.completer import Completer
 from coder.participants.executor import Executor
 from coder.participants.participant import Participant
 from coder.participants.tester import Tester
+from coder.participants.writer import Writer
 from coder.rounds import drawn, tried
 from coder.state import State
-from coder.stops import Reason, Stop, budget_reached
+from coder.stops import Reason, Stop, budget_reached, said_nothing
 
 _SPENT = budget_reached()
 
@@ -35,7 +33,7 @@ class BestOfN:
             return Tester()
         if _is_drawn(state) or _SPENT(state) is not None:
             return Chooser()
-        return Completer() if goes_on(state.model) else Coder()
+        return Writer()
 
     def has_last_word(self, state: State) -> bool:
         """Whether there is something to choose from, and time to do so, though no call may be made."""
@@ -54,7 +52,7 @@ def _chosen(state: State) -> Reason | None:
     if not outcome.passed:
         return Reason("unsolved", f"none of {drawn(state)} answers passed")
     if outcome.verified in ("self", "none"):
-        return Reason("unverified", "the code ran; the task gave nothing to check it by")
+        return Reason("unverified", said_nothing(state))
     return Reason("solved", f"{outcome.verified} pass")
 
 

@@ -12,7 +12,7 @@ from sandbox.shipped import INNER_INSIDE, inner_files
 
 if TYPE_CHECKING:
     from docker import APIClient
-    from docker.types import Ulimit
+    from docker.types import Mount, Ulimit
 
 UID = 65_534
 WORKSPACE, TEMPORARY, SHARED = "/w", "/tmp", "/dev/shm"
@@ -27,9 +27,13 @@ FEWEST_PROCESSES = 16
 COMMANDS = "/opt/lib/bin"
 """Where programs find Python by both of its names, unless it is a virtual environment's."""
 _CODE = "/opt/lib"
+_OUTER = ("errors.py", "beneath.py", "removal.py", "walking.py", "workspace.py")
+"""What runs on either side."""
 _SHARED_PART = 4
 """/dev/shm gets this part of the memory limit."""
 _SMALL_FILES = 4096
+_BY_SOCKET = "http+docker://"
+"""How the SDK's client names an engine of this machine; another one has no folders of ours."""
 _FORMAT = 2
 """Of marshal: any Python 3 reads it."""
 _BOOT = """\
@@ -121,6 +125,7 @@ def create(api: "APIClient", recipe: Recipe, name: str) -> None:
         auto_remove=True,
         log_config=LogConfig(type="none"),
         tmpfs=_tmpfs(recipe),
+        mounts=_attached(recipe) if api.base_url.startswith(_BY_SOCKET) else [],
         ulimits=_ulimits(policy),
         **unlimited,
     )
@@ -150,7 +155,7 @@ def boot_content(recipe: Recipe, python: tuple[int, int]) -> bytes:
     """What pid 1 gets: the code that runs inside, and its settings."""
     package = Path(INNER_INSIDE).parent
     ours = Path(__file__).parent.parent
-    outer = {f"{package}/{name}": (ours / name).read_bytes() for name in ("errors.py", "workspace.py")}
+    outer = {f"{package}/{name}": (ours / name).read_bytes() for name in _OUTER}
     settings = {
         "lease_s": LEASE_S,
         "folders": list(FOLDERS),
@@ -197,6 +202,23 @@ def _tmpfs(recipe: Recipe) -> dict[str, str]:
         options += [f"nr_inodes={files}"] if files is not None else []
         mounts[folder] = ",".join(options)
     return {**dict.fromkeys(recipe.volumes, "ro,nosuid,nodev,noexec,size=4k"), **mounts}
+
+
+def _attached(recipe: Recipe) -> "list[Mount]":
+    """Folders of this machine in the workspace; what is mounted inside of them isn't shown.
+
+    Only those at its top: the engine would make root the owner of folders on the way to deeper ones.
+    """
+    from docker.types import Mount
+
+    found = []
+    for place, folder in recipe.policy.folders.items():
+        if "/" in place:
+            continue
+        mount = Mount(f"{WORKSPACE}/{place}", str(folder), type="bind", read_only=True)
+        mount["BindOptions"] = {"NonRecursive": True}
+        found.append(mount)
+    return found
 
 
 def _ulimits(policy: Policy) -> "list[Ulimit]":

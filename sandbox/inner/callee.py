@@ -234,7 +234,8 @@ def main(channel: Channel, arguments: Mapping[str, Any]) -> None:
         arguments: as `serve` has them.
     """
     forget_server()  # from here on `sandbox`, or whatever a candidate calls its modules, is its own
-    sys.path.insert(0, os.getcwd())
+    here, named = os.getcwd(), os.environ.get("PYTHONPATH", "")
+    sys.path[:0] = [here, *(os.path.join(here, folder) for folder in named.split(os.pathsep) if folder)]
     serve(channel, arguments)
 
 

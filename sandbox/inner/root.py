@@ -10,10 +10,12 @@ import os
 import re
 import stat
 
+from sandbox.inner.attached import ATTACHED
 from sandbox.inner.syscalls import (
     MNT_DETACH,
     MS_BIND,
     MS_NODEV,
+    MS_NOEXEC,
     MS_NOSUID,
     MS_PRIVATE,
     MS_RDONLY,
@@ -33,7 +35,13 @@ _LONGEST_SCRIPT = 1 << 20
 
 
 def build_root(
-    executable: str, hidden: list[str], *, workspace: str, workspace_options: str, kernel: list[str]
+    executable: str,
+    hidden: list[str],
+    *,
+    workspace: str,
+    workspace_options: str,
+    kernel: list[str],
+    devices_stay: bool,
 ) -> None:
     """Put the new root together, mount the workspace in it, and leave the old root for good.
 
@@ -43,6 +51,7 @@ def build_root(
         workspace: where the workspace's tmpfs goes.
         workspace_options: its mount options.
         kernel: what of the folders of packages is shown; nothing else is.
+        devices_stay: whether the times of the host's devices are out of the programs' reach.
     """
     mount("none", "/", None, MS_REC | MS_PRIVATE)
     mount("tmpfs", "/run", "tmpfs", MS_NOSUID | MS_NODEV, "mode=755")
@@ -58,6 +67,8 @@ def build_root(
         if os.path.isdir(folder) and not os.path.islink(folder):
             os.mkdir(_NEW + folder, 0o755)
             mount(folder, _NEW + folder, None, MS_BIND | MS_REC)
+    if devices_stay:
+        keep_devices(f"{_NEW}/dev")
     if os.path.isdir(PYTHON):
         _show(PYTHON, [PYTHON, f"{_PATCH}/empty"])
     if os.path.isdir(VENV):
@@ -65,6 +76,9 @@ def build_root(
         _show(VENV, [f"{_PATCH}/venv", VENV])
     if kernel:
         _show_some(frozenset(kernel))
+    for name in sorted(os.listdir("/opt")):
+        if f"/opt/{name}".startswith(ATTACHED):
+            _show(f"/opt/{name}", [f"/opt/{name}", f"{_PATCH}/empty"])
     _name_commands(executable)
     for folder in hidden:
         mount(
@@ -72,6 +86,23 @@ def build_root(
         )
     mount("tmpfs", _NEW + workspace, "tmpfs", MS_NOSUID | MS_NODEV, workspace_options)
     _enter()
+
+
+def keep_devices(folder: str) -> None:
+    """Make the devices in a folder, each of which is a mount of its own, read-only.
+
+    They are nodes of the host's, which anyone may write to: so anyone may set their times, too, and all other
+    sandboxes see it. A read-only mount refuses that, while what is written to a device goes on to the device.
+    """
+    for entry in os.scandir(folder):
+        if stat.S_ISCHR(entry.stat(follow_symlinks=False).st_mode):
+            keep_device(entry.path)
+
+
+def keep_device(path: str) -> None:
+    """The same for one device."""
+    flags = os.statvfs(path).f_flag & (MS_NOSUID | MS_NODEV | MS_NOEXEC)  # the kernel wants them to stay
+    mount("none", path, None, MS_REMOUNT | MS_BIND | MS_RDONLY | flags)
 
 
 def _show_some(kept: frozenset[str]) -> None:

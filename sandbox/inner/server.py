@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sandbox.inner import landlock, preload, reaper, wire
+from sandbox.inner.attached import attach
 from sandbox.inner.door import open_door
 from sandbox.inner.execute import execute, forget_server, remember_server
 from sandbox.inner.root import build_root
@@ -104,6 +105,7 @@ def _open(control: socket.socket, settings: dict[str, Any]) -> Walls:
         landlock=min(landlock.abi(), settings["landlock"]),
         without=frozenset(settings["without"]),
         processors=settings["processors"],
+        attached=tuple(settings["attached"]),
     )
     lower(resource.RLIMIT_NOFILE, max(walls.open_files, 64))
     unshare(NEWUSER | NEWNS)
@@ -114,7 +116,9 @@ def _open(control: socket.socket, settings: dict[str, Any]) -> Walls:
         workspace=WORKSPACE,
         workspace_options=workspace_options(walls),
         kernel=settings["kernel"],
+        devices_stay="devices" not in walls.without,
     )
+    attach(WORKSPACE, walls.attached)
     os.chdir(WORKSPACE)
     workspace = os.open(WORKSPACE, os.O_PATH | os.O_DIRECTORY)
     hello = {"landlock": walls.landlock, "prefix": sys.prefix, "version": list(sys.version_info[:3])}

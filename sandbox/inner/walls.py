@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sandbox.inner import landlock
+from sandbox.inner.attached import attach
 from sandbox.inner.landlock import DEVICE, EVERYTHING, LIST, READ, READ_EXECUTE
 from sandbox.inner.seccomp import Filter
 from sandbox.inner.syscalls import (
@@ -70,6 +71,8 @@ class Walls:
     without: frozenset[str]
     processors: int | None = None
     """To how many a run is kept by its affinity, which a program may change; None where a cgroup counts."""
+    attached: tuple[str, ...] = ()
+    """Where folders of the host are shown in a workspace that is made for one run."""
 
 
 @dataclass(frozen=True)
@@ -113,6 +116,7 @@ def enclose(walls: Walls, uid: int, gid: int, *, fresh: bool) -> None:
         _raise_loopback()
     if fresh:
         mount("tmpfs", WORKSPACE, "tmpfs", plain, workspace_options(walls))
+        attach(WORKSPACE, walls.attached)
     os.chdir(WORKSPACE)
 
 

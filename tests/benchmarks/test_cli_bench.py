@@ -299,6 +299,16 @@ def test_a_model_that_dies_in_the_middle_is_gone_on_with_once_it_is_back(console
     assert json.loads(back.out)["outcomes"] == {"passed": 8}
 
 
+def test_a_short_run_that_has_no_answer_at_all_ends_as_one_whose_model_cant_be_had(console: Console) -> None:
+    with faulty_endpoint(status(401)) as endpoint:
+        asked = ("--base-url", endpoint.url, "-m", "toy", "--slice", "0:1")
+        done = console.run("bench", "run", "suite.jsonl", *asked, OPENAI_API_KEY="x")
+
+    assert done.code == 4
+    assert "HTTP 401" in done.err
+    assert "bench run --resume" in done.err
+
+
 def test_a_grading_in_docker_says_in_which_image(console: Console) -> None:
     asyncio.run(require_docker())
     grade = ("bench", "grade", "suite.jsonl", "--samples", "samples.jsonl", "--json")

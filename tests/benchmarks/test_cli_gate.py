@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from benchmarks.report import read_report, write_report
+from benchmarks.reading import read_report
+from benchmarks.report import write_report
 from coder.cli.app import run
 from tests.benchmarks.reports_made import report_of
 

@@ -1,13 +1,10 @@
 """Reports: the denominator is all cases, and what can't be known is null."""
 
-from pathlib import Path
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks.errors import BadReport
-from benchmarks.report import Report, Usage, read_report, write_report
+from benchmarks.report import Report, Usage
 from benchmarks.scoring import make_report
 from benchmarks.suite import FunctionCase, Suite
 from benchmarks.verdict import Outcome, Strength, Verdict
@@ -109,29 +106,3 @@ def test_a_cost_that_is_known_in_part_only_is_none() -> None:
 
     assert report(verdict("a"), usage=[known, known]).cost_usd == 1
     assert report(verdict("a"), usage=[known, unknown]).cost_usd is None
-
-
-def test_a_report_comes_back_as_it_was_written(tmp_path: Path) -> None:
-    made = report(verdict("a").model_copy(update={"detail": "\x1b[31m<b>\ufffd\n"}), verdict("b", "timeout"))
-
-    write_report(made, tmp_path / "deep" / "report.json")
-
-    assert read_report(tmp_path / "deep" / "report.json") == made
-    assert [path.name for path in (tmp_path / "deep").iterdir()] == ["report.json"]
-
-
-@pytest.mark.parametrize("text", ["", "{}", "[", '{"format": "coder-report", "version": 1}', "\xff"])
-def test_what_is_no_report_is_refused(tmp_path: Path, text: str) -> None:
-    path = tmp_path / "report.json"
-    path.write_bytes(text.encode("latin-1"))
-
-    with pytest.raises(BadReport, match="no report"):
-        read_report(path)
-
-
-def test_a_report_of_another_version_is_refused_as_such(tmp_path: Path) -> None:
-    path = tmp_path / "report.json"
-    path.write_text('{"format": "coder-report", "version": 2}')
-
-    with pytest.raises(BadReport, match="another version"):
-        read_report(path)

@@ -5,10 +5,11 @@ from decimal import Decimal
 
 from coder.bodies import Body, CallAnswered, CallIntended, RunStarted, Spoken
 from coder.events import Event
+from coder.folding import fold_all
 from coder.message import CheckLine, Message, Outcome, Verified
 from coder.models.model import Sampling, Usage
 from coder.settings import Budget, Settings
-from coder.state import State, fold_all
+from coder.state import State
 from coder.task import Task
 
 

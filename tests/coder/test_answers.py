@@ -2,6 +2,7 @@
 
 import ast
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -132,3 +133,27 @@ def test_code_in_a_fence_comes_out_as_it_went_in(
     parsed = parse_answer(answer, default="solution.py")
 
     assert ast.dump(ast.parse(parsed.files["solution.py"])) == ast.dump(ast.parse(code))
+
+
+@pytest.mark.parametrize("path", [".github/workflows/ci.yml", ".envrc", "pkg/a.py"])
+@pytest.mark.parametrize(
+    "line", ["**{}**", "File: `{}`", "### {}", "{}:", "1. `{}`:", "Here is the corrected `{}`:", "- **`{}`**"]
+)
+def test_the_line_above_a_block_names_its_file_with_the_dot_that_it_begins_with(line: str, path: str) -> None:
+    parsed = parse_answer(f"{line.format(path)}\n```\nx = 1\n```\n", default="solution.py")
+
+    assert parsed.files == {path: "x = 1\n"}
+
+
+@pytest.mark.parametrize(
+    ("line", "language"),
+    [
+        ("An example of how to use `a.py`:", "python"),
+        ("With the new `a.py`, you get:", "console"),
+        ("`a.py` and `b.py` are alike:", "python"),
+    ],
+)
+def test_a_block_that_is_about_a_file_is_not_that_file(line: str, language: str) -> None:
+    (block,) = find_blocks(f"{line}\n```{language}\nx = 1\n```\n")
+
+    assert block.name is None

@@ -129,7 +129,19 @@ async def test_tests_that_end_differently_on_the_same_files_are_flaky(tmp_path: 
     [
         ({"test_calc.py": "x = 1\n"}, UNITTEST, "runs no tests"),
         ({"test_calc.py": f"{TESTS}\ndef broken(:\n"}, UNITTEST, "test_calc.py, line 12: SyntaxError"),
+        ({}, ("python", "-m", "nowhere"), "has no module nowhere"),
         ({"t.sh": "#!/nowhere/sh\n"}, ("./t.sh",), "can't be run in the sandbox"),
+        (
+            {"setup.cfg": "[tool:pytest]\naddopts = --cov=calc --no-cov-on-fail\n", "test_calc.py": TESTS},
+            ("pytest", "-q"),
+            "--no-cov-on-fail in setup.cfg. That is a plugin of pytest's, which isn't installed where the "
+            "tests run. Have the tests get it with --install-with 'pip install pytest-cov'.",
+        ),
+        (
+            {"pytest.ini": "[pytest]\nrequired_plugins = pytest-nowhere>=1\n", "test_calc.py": TESTS},
+            ("pytest", "-q"),
+            "it wants pytest-nowhere>=1.",
+        ),
     ],
 )
 async def test_a_command_that_can_decide_nothing_is_refused_before_any_call(
@@ -139,6 +151,48 @@ async def test_a_command_that_can_decide_nothing_is_refused_before_any_call(
 
     assert (run.status, run.exit_code, run.calls) == ("error", 2, 0)
     assert said in (run.error or "")
+
+
+async def test_doctests_alone_are_tests(tmp_path: Path) -> None:
+    shown = 'def add(a, b):\n    """\n    >>> add(2, 3)\n    5\n    """\n    return a - b\n'
+    watched = Watched(tmp_path, {"calc.py": shown})
+
+    run = await watched.run(
+        "pytest", "-q", "--doctest-modules", answers=(answer(shown.replace("a - b", "a + b")),)
+    )
+
+    assert (run.status, run.calls) == ("solved", 1), run.error
+
+
+@pytest.mark.parametrize(
+    "command", [("PYTHONPATH=lib", *UNITTEST), ("env", "PYTHONPATH=lib", "MODE=x", *UNITTEST), UNITTEST]
+)
+async def test_what_a_command_sets_or_the_user_has_set_is_set_for_its_tests(
+    tmp_path: Path, command: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if command == UNITTEST:
+        monkeypatch.setenv("PYTHONPATH", f"lib:/nowhere:{tmp_path}/../other")
+    (tmp_path / "lib").mkdir()
+    watched = Watched(tmp_path, {"lib/calc.py": WRONG, "test_calc.py": TESTS})
+
+    run = await watched.run(*command, answers=(answer(RIGHT).replace("calc.py", "lib/calc.py"),))
+
+    assert (run.status, run.calls) == ("solved", 1), run.error
+    assert [line.name for line in run.tests] == ["test_calc.Test.test_add", "test_calc.Test.test_mul"]
+
+
+@pytest.mark.parametrize("command", [UNITTEST, ("python", "-m", "pytest", "-q")], ids=["unittest", "pytest"])
+async def test_code_that_python_cannot_read_is_a_fault_to_mend(
+    tmp_path: Path, command: tuple[str, ...]
+) -> None:
+    watched = Watched(tmp_path, {"calc.py": RIGHT.replace("):", ")"), "test_calc.py": TESTS})
+
+    run = await watched.run(*command, answers=(answer(RIGHT),))
+
+    assert (run.status, run.calls) == ("solved", 1), run.error
+    first = (await watched.baseline(run)).first
+    assert first is not None
+    assert (first.path, first.line) == ("calc.py", 1)
 
 
 async def test_the_junit_file_that_an_unknown_command_writes_names_its_failures(tmp_path: Path) -> None:

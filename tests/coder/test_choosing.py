@@ -1,18 +1,30 @@
 """Which candidate is taken: what passes, what can be sane, what most others do."""
 
+from collections.abc import Sequence
+from random import Random
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coder.behaviour import described
-from coder.choosing import Candidate, choose
+from coder.behaviour import FAILED, described
+from coder.choosing import Candidate, choose, undecided
 from coder.inputs import inputs_of
 from coder.sanity import is_sane
 
 
-def one(*behaviour: str, passed: bool = True, checks: int = 1, votes: int = 1, weak: int = 0) -> Candidate:
+def one(
+    *behaviour: str,
+    passed: bool = True,
+    checks: int = 1,
+    votes: int = 1,
+    weak: int = 0,
+    further: tuple[str, ...] = (),
+) -> Candidate:
     """A candidate that does this."""
-    return Candidate(passed=passed, checks=checks, votes=votes, weak_votes=weak, behaviour=behaviour)
+    return Candidate(
+        passed=passed, checks=checks, votes=votes, weak_votes=weak, behaviour=behaviour, further=further
+    )
 
 
 def test_the_largest_cluster_wins() -> None:
@@ -47,6 +59,89 @@ def test_clusters_that_fail_always_or_say_the_same_to_everything_come_last() -> 
 
 def test_of_clusters_alike_the_one_that_agrees_with_more_others_wins() -> None:
     assert choose([one("9", "9", "1"), one("1", "2", "3"), one("1", "2", "4")]).index == 1
+
+
+def test_of_clusters_that_tie_the_one_that_further_inputs_do_not_part_wins() -> None:
+    parted = [one("1", "2", further=("a",)), one("1", "2", further=("b",))]
+    whole = [one("1", "3", further=("c",)), one("1", "3", further=("c",))]
+
+    choice = choose([*parted, *whole])
+
+    assert choice.clusters == ((2, 3), (0,), (1,))
+
+
+def test_the_members_of_the_largest_cluster_are_told_apart_too() -> None:
+    same = [one("1", "2", further=(given,)) for given in "abb"]
+    other = [one("1", "3", further=("c",)), one("1", "3", further=("c",))]
+
+    assert choose([*same, *other]).clusters == ((1, 2), (0,), (3, 4))
+
+
+def test_what_further_inputs_part_wholly_is_chosen_by_agreement_and_failing_alike_is_none() -> None:
+    alike = one("1", "2", further=("a", "!", "!"))
+    failing = one("1", "2", further=("!", "!", "!"))
+    agreeing = one("1", "2", further=("a", "b", "!"))
+    other = one("1", "2", further=("c", "b", "!"))
+
+    assert choose([failing, alike, other, agreeing]).index == 3
+
+
+def test_only_what_is_not_decided_needs_further_inputs() -> None:
+    assert undecided([one("1", "2"), one("1", "3", passed=False)]) == []
+    assert undecided([one("1", "2"), one("1", "3", votes=2)]) == []
+    assert undecided([one("1", "3"), one("1", "2"), one("1", "2")]) == [1, 2, 0]
+    assert undecided([one("1", "3"), one("1", "2")]) == [0, 1]
+
+
+_GIVEN = st.sampled_from(["1", "2", "3", f"{FAILED}ValueError", "None"])
+_SOME = st.builds(
+    Candidate,
+    passed=st.booleans(),
+    checks=st.integers(0, 2),
+    sane=st.booleans(),
+    votes=st.integers(1, 3),
+    behaviour=st.tuples(_GIVEN, _GIVEN),
+    further=st.tuples(_GIVEN, _GIVEN),
+)
+
+
+@given(st.lists(_SOME, min_size=1, max_size=8), st.randoms(use_true_random=False))
+def test_the_order_of_candidates_only_parts_what_weighs_the_same(
+    some: list[Candidate], chance: Random
+) -> None:
+    order = list(range(len(some)))
+    chance.shuffle(order)
+
+    straight, shuffled = choose(some), choose([some[i] for i in order])
+
+    as_sets = {frozenset(members) for members in straight.clusters}
+    assert {frozenset(order[i] for i in members) for members in shuffled.clusters} == as_sets
+    weights = [_weight(some, members) for members in straight.clusters]
+    assert _weight(some, [order[i] for i in shuffled.clusters[0]]) == weights[0]
+    assert weights.count(weights[0]) > 1 or order[shuffled.index] in straight.clusters[0]
+    assert straight.index == min(straight.clusters[0])
+
+
+def _weight(some: list[Candidate], members: Sequence[int]) -> tuple[int, int, int]:
+    """Votes, values given, and how often others give the same value, counted afresh."""
+    first = some[members[0]]
+    rank = (first.passed, first.checks, first.sane)
+    others = [other for other in some if (other.passed, other.checks, other.sane) == rank]
+    agreeing = sum(
+        other.votes
+        for other in others
+        for a, b in zip(first.behaviour + first.further, other.behaviour + other.further, strict=True)
+        if a == b and not a.startswith(FAILED)
+    )
+    gives = sum(given != "None" and not given.startswith(FAILED) for given in first.behaviour)
+    return sum(some[i].votes for i in members), gives, agreeing
+
+
+@given(st.lists(_SOME, min_size=1, max_size=8))
+def test_none_that_fails_what_is_visible_is_taken_where_one_passes_it(some: list[Candidate]) -> None:
+    taken = some[choose(some).index]
+
+    assert (taken.passed, taken.checks) == max((each.passed, each.checks) for each in some)
 
 
 def test_what_cannot_be_sane_gives_way() -> None:

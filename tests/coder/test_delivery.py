@@ -7,11 +7,11 @@ import pytest
 
 from coder import doors
 from coder.errors import UsageError
+from coder.folding import fold_all
 from coder.models.model import Answer, ChatMessage, Form, OnRetry, Sampling
 from coder.models.scripted import Scripted
 from coder.run import Run
 from coder.settings import Budget, Settings
-from coder.state import fold_all
 from coder.store import MemoryLog
 from coder.task import Task
 from coder.undoing import undo
@@ -62,9 +62,11 @@ async def solve(
     *answers: str,
     happens: Callable[[], object] = int,
     log: MemoryLog | None = None,
+    command: tuple[str, ...] = ("python", "check.py"),
+    lint: tuple[str, ...] | None = None,
     **more: object,
 ) -> Run:
-    task = Task(prompt="Mend add.", workspace=folder, test_command=("python", "check.py"))
+    task = Task(prompt="Mend add.", workspace=folder, test_command=command, lint_command=lint)
     settings = Settings(budget=Budget(samples=1, repairs=1), strategy="repair", **more)  # type: ignore[arg-type]
     return await doors.solve(
         task, settings=settings, model=Meanwhile(answers, happens), log=log or MemoryLog()
@@ -134,6 +136,45 @@ async def test_code_that_does_not_pass_is_never_committed(repository: GitReposit
     assert run.status != "solved"
     assert run.landed == ("calc.py",)
     assert (run.commit, repository.git("rev-parse", "HEAD")) == (None, head)
+
+
+async def test_what_nothing_could_check_is_written_where_that_will_do_and_never_committed(
+    repository: GitRepository,
+) -> None:
+    head = repository.git("rev-parse", "HEAD")
+
+    run = await solve(
+        repository.top, answer(RIGHT + FAR), command=("true",), commit=True, accept_unverified=True
+    )
+
+    assert (run.status, run.exit_code, run.landed) == ("unverified", 0, ("calc.py",))
+    assert (run.commit, repository.git("rev-parse", "HEAD")) == (None, head)
+    assert "only what has passed" in (run.uncommitted or "")
+
+
+async def test_a_branch_is_never_made_of_what_nothing_could_check(repository: GitRepository) -> None:
+    run = await solve(
+        repository.top, answer(RIGHT + FAR), command=("true",), branch="mended", accept_unverified=True
+    )
+
+    assert (run.status, run.exit_code, run.landed) == ("error", 2, ())
+    assert "only what has passed" in (run.error or "")
+    assert repository.git("branch", "--list", "mended") == ""
+
+
+async def test_what_has_passed_is_committed_where_mending_its_lint_broke_it(
+    repository: GitRepository,
+) -> None:
+    broken = RIGHT.replace("a + b", "b")
+    finds = "import sys; print('calc.py:1:1: X1 long'); sys.exit('a + b' in open('calc.py').read())"
+
+    run = await solve(
+        repository.top, answer(RIGHT + FAR), answer(broken + FAR), lint=("python", "-c", finds), commit=True
+    )
+
+    assert (run.status, run.calls, run.landed) == ("solved", 2, ("calc.py",))
+    assert run.commit == repository.git("rev-parse", "HEAD")
+    assert repository.git("show", "HEAD:calc.py").startswith(RIGHT.strip())
 
 
 async def test_a_file_with_the_users_own_changes_is_written_and_not_committed(

@@ -54,10 +54,34 @@ def test_any_change_of_text_is_taken_by_git(
     assert (not patch and old == new) or _patched(folder, before, patch, ["git", "apply"]) == after
 
 
-def test_a_binary_file_is_named_and_its_content_left_out() -> None:
-    patch = unified_diff({"a.bin": b"\0\1"}, {"a.bin": b"\xff"})
+BINARY = {
+    "gone": ({"a.bin": b"\0\1", "b": b"1\n"}, {"b": b"2\n"}),
+    "not UTF-8": ({"a.txt": b"\xe4\n", "b": b"1\n"}, {"b": b"2\n"}),
+    "text now": ({"a.bin": b"\0\1", "b": b"1\n"}, {"a.bin": b"text\n" * 99, "b": b"2\n"}),
+    "new": ({"b": b"1\n"}, {"a": bytes(range(256)), "b": b"2\n"}),
+}
 
-    assert patch == "diff --git a/a.bin b/a.bin\nBinary files a/a.bin and b/a.bin differ\n"
+
+@pytest.mark.parametrize("case", BINARY)
+def test_what_is_no_text_does_not_keep_git_from_the_rest(tmp_path: Path, case: str) -> None:
+    before, after = BINARY[case]
+
+    assert _patched(tmp_path, before, unified_diff(before, after), ["git", "apply"]) == after
+
+
+def test_git_refuses_to_replace_another_content_that_is_no_text(tmp_path: Path) -> None:
+    patch = unified_diff({"a.bin": b"\0\1"}, {})
+
+    with pytest.raises(subprocess.CalledProcessError):
+        _patched(tmp_path, {"a.bin": b"\0\2"}, patch, ["git", "apply"])
+
+
+def test_git_makes_those_files_executable_that_are_said_to_be(tmp_path: Path) -> None:
+    after = {"run": b"text\n", "word": b"#!/bin/sh\n"}
+
+    _patched(tmp_path, {}, unified_diff({}, after, executable={"run"}), ["git", "apply"])
+
+    assert [(tmp_path / name).stat().st_mode & 0o100 != 0 for name in after] == [True, False]
 
 
 def test_files_that_are_the_same_give_no_patch() -> None:

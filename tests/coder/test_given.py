@@ -1,11 +1,14 @@
 """What a prompt that is source brings along."""
 
+import pytest
+
 from coder.given import with_givens
 from coder.state import State
 from coder.target import find_target
 from coder.task import Task
 from tests.coder.states import started, state_of
 
+ADD = "def add(a, b):\n    return a + b\n"
 HELPERS = "from typing import List\n\n\ndef half(n):\n    return n / 2\n\n\n"
 PROMPT = HELPERS + 'def f(xs: List[int]) -> int:\n    """Do it."""\n'
 
@@ -38,3 +41,21 @@ def test_what_a_small_model_wrote_until_it_was_cut_off_ends_where_it_was_whole()
 
     assert answered(code, model="local/Tiny-135M") == "def f(xs):\n    return len(xs)\n"
     assert answered(code) == code
+
+
+@pytest.mark.parametrize(
+    ("prompt", "files", "taken"),
+    [
+        ("Write add(a, b).", {"add.py": ADD}, {"solution.py": ADD}),
+        ("Write add(a, b).", {"other.py": "x = 1\n"}, {"other.py": "x = 1\n"}),  # it isn't what was asked for
+        ("Write add(a, b).", {"add.py": ADD, "b.py": ADD}, {"add.py": ADD, "b.py": ADD}),
+        ("Write add(a, b) in add.py.", {"add.py": ADD}, {"solution.py": ADD}),  # checks import that
+    ],
+)
+def test_a_file_that_only_the_model_names_is_the_one_that_was_asked_for(
+    prompt: str, files: dict[str, str | None], taken: dict[str, str | None]
+) -> None:
+    task = Task(prompt=prompt, checks=("assert add(2, 3) == 5",))
+    state = state_of([started(task)])
+
+    assert with_givens(files, state, find_target(task, {})) == taken

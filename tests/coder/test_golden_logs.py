@@ -6,9 +6,9 @@ import pytest
 
 from coder.errors import LogNewer
 from coder.events import Draft, Event
+from coder.folding import fold_all
 from coder.journal import Journal
 from coder.loop import Finish, decide
-from coder.state import fold_all
 from coder.stops import default_stop
 from coder.store import MemoryLog
 from coder.summary import summarize

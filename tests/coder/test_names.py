@@ -7,7 +7,7 @@ import pytest
 from coder.bodies import StoredFile
 from coder.examples import find_examples
 from coder.names import called_free_names, defined_names, free_names, names_in_prompt, unknown_modules
-from coder.target import decides, find_target
+from coder.target import decides, find_target, modules_of
 from coder.task import Task, TestSource
 
 
@@ -119,3 +119,24 @@ def test_the_file_that_the_tests_import_is_the_target(tmp_path: Path) -> None:
     task = Task(prompt="Make the tests pass.", workspace=tmp_path, test_command=("pytest",))
 
     assert find_target(task, files).path == "cart.py"
+
+
+def test_what_a_package_in_src_provides_is_no_name_that_is_missing() -> None:
+    texts = {
+        "src/shapes/__init__.py": "from shapes.flat import area\n",
+        "src/shapes/flat.py": "def area(a): return a\n",
+        "tests/test_flat.py": "from shapes.flat import area\n\ndef test_area(): assert area(2) == 4\n",
+    }
+    files = {path: StoredFile(text=text) for path, text in texts.items()}
+
+    target = find_target(Task(prompt="Make it pass.", test_command=("pytest",), mends=True), files)
+
+    assert (target.names, target.is_known) == ((), False)
+
+
+def test_modules_are_known_by_their_packages_in_whatever_folder() -> None:
+    paths = ["main.py", "src/space/inner/a.py", "lib/pack/__init__.py", "lib/pack/b.py", "lib/one.py"]
+
+    found = modules_of(dict.fromkeys([*paths, "tests/test_a.py"], b""))
+
+    assert set(found) == {"main", "src", "space", "lib", "pack", "one"}

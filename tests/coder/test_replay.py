@@ -16,7 +16,8 @@ from coder.models.chat import ChatModel
 from coder.models.endpoint import Endpoint, Patience
 from coder.models.model import Model
 from coder.models.price import Price
-from coder.models.recorded import Recorded, Recorder
+from coder.models.recorded import Recorded
+from coder.models.recorder import Recorder
 from coder.models.router import Route, Router
 from coder.run import Run
 from coder.settings import Budget, Settings

@@ -56,6 +56,18 @@ def test_a_failing_assertion_is_quoted(tmp_path: Path) -> None:
     assert str(rows[1]["message"]).startswith("assert -1 == 5")
 
 
+def test_a_failing_assertion_is_quoted_where_its_test_is_long(tmp_path: Path) -> None:
+    long = "\n".join(f"    row_{i} = {i}  # one of many" for i in range(200))
+    test = ADD_TEST.replace("    assert", f"{long}\n    assert")
+    write(tmp_path, "def add(a, b):\n    return a - b\n", test)
+
+    _, rows = report(tmp_path, "-m", "pytest", "-q")
+
+    message = str(rows[1]["message"])
+    assert message.startswith("assert -1 == 5")
+    assert message.endswith("test_it.py:204: AssertionError")
+
+
 @pytest.mark.parametrize("command", [("-m", "pytest", "-q"), ("-m", "unittest", "test_it"), ("test_it.py",)])
 @pytest.mark.parametrize("way_out", ["import os; os._exit(0)", "import sys; sys.exit(0)", "raise SystemExit"])
 def test_a_solution_that_ends_the_process_is_never_a_pass(

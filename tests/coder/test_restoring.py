@@ -49,6 +49,17 @@ def test_a_folder_that_has_not_changed_is_read_again_in_full(repository: GitRepo
     assert content(restored.files["7.txt"]) == b"7\n"
 
 
+def test_a_listing_keeps_what_a_link_leads_to(repository: GitRepository) -> None:
+    (repository.top / "link.py").symlink_to("main.py")
+    repository.commit()
+    files = take_snapshot(repository.top).files
+
+    kept = listed(listing(files))
+
+    assert {path: file.link for path, file in kept.items() if file.link} == {"link.py": "main.py"}
+    assert kept["link.py"].sha256 == files["main.py"].sha256
+
+
 def test_what_no_answer_touched_is_taken_as_it_is_now_and_the_answer_tried_again(
     repository: GitRepository,
 ) -> None:

@@ -1,12 +1,15 @@
 """Strategies: who takes turns, what is taken in the end, and that a run goes on as it began."""
 
+from decimal import Decimal
+
 import pytest
 
 from coder.doors import resume, solve
 from coder.errors import UsageError
 from coder.events import Draft
+from coder.models.alternatives import Alternative
 from coder.models.cast import Cast
-from coder.models.model import ChatMessage
+from coder.models.model import Answer, ChatMessage
 from coder.models.scripted import Scripted
 from coder.models.size import goes_on, parameters_of
 from coder.run import Run
@@ -31,7 +34,7 @@ def fenced(*codes: str) -> list[str]:
 
 async def solved_by(
     strategy: StrategyChoice,
-    *answers: str,
+    *answers: str | Answer,
     task: Task = TASK,
     budget: Budget | None = None,
     name: str = "a/b",
@@ -54,6 +57,15 @@ async def test_best_of_n_takes_what_most_of_those_that_pass_do() -> None:
     assert (run.status, run.verified, run.calls, run.attempts) == ("solved", "checks", 5, 5)
     assert run.files == {"solution.py": ADD}
     assert all(len(request.messages) == 2 for request in model.requests)  # none is a repair
+
+
+async def test_best_of_n_tells_those_apart_that_do_the_same_on_the_given_inputs() -> None:
+    odd = [f"def add(a, b):\n    return a + b if {name} != 437 else 0\n" for name in "ab"]
+    other = "def add(a, b):\n    return sum((a, b))\n"
+
+    run, _ = await solved_by("best-of-n", *fenced(odd[0], ADD, odd[1], other))
+
+    assert (run.status, run.files) == ("solved", {"solution.py": ADD})
 
 
 async def test_best_of_n_ends_with_the_first_that_passes_given_tests() -> None:
@@ -127,6 +139,72 @@ async def test_a_small_model_goes_on_with_a_function_that_is_begun_for_it() -> N
         "solved",
         "# Add.\n#\n# >>> add(2, 3)\n# 5\ndef add(a, b):\n    return a + b\n",
     )
+
+
+def hesitant(text: str, **others: float) -> Answer:
+    """An answer of a small model, and how it could have begun instead, with natural logarithms."""
+    alternatives = tuple(Alternative(text=f" {other}", logprob=likely) for other, likely in others.items())
+    return Answer(text=text, model=SMALL, alternatives=alternatives, cost_usd=Decimal(0))
+
+
+BEGUN = Task(prompt='def add(a, b):\n    """Add.\n\n    >>> add(2, 3)\n    5\n    """\n')
+HESITANT = (
+    hesitant(" return a - b", total=-3.0, print=-9.0),
+    hesitant(" return b - a", result=-2.0),
+    hesitant(" return a"),
+)
+
+
+async def test_after_each_form_a_small_model_goes_on_from_the_likeliest_other_beginning() -> None:
+    run, model = await solved_by(
+        "auto", *HESITANT, " = a * b\n    return result", " = a + b\n    return total", task=BEGUN, name=SMALL
+    )
+
+    fourth, fifth = (request.messages[-1].content for request in model.requests[3:])
+    assert fourth.endswith("def add(a, b):\n    result")
+    assert fifth.endswith('    """\n    total')
+    assert [request.sampling.temperature for request in model.requests] == [0.0] * 5
+    assert [request.sampling.alternatives for request in model.requests] == [5, 5, 5, 0, 0]
+    assert (run.status, run.files["solution.py"]) == (
+        "solved",
+        f"{BEGUN.prompt}    total = a + b\n    return total\n",
+    )
+
+
+async def test_no_beginning_is_gone_on_from_twice_or_where_it_was_said_already() -> None:
+    same = hesitant(" return a - b", total=-3.0), hesitant(" total = 1", total=-1.0), hesitant(" return a")
+
+    _, model = await solved_by("auto", *same, " = 2", " return a", task=BEGUN, name=SMALL)
+
+    begun = [request.messages[-1].content for request in model.requests]
+    assert begun[3].endswith('    """\n    total')
+    assert begun[4] == begun[1]  # none is left: by chance
+    assert [request.sampling.temperature for request in model.requests[3:]] == [0.0, 0.8]
+
+
+async def test_a_run_that_was_cut_goes_on_from_the_same_beginning() -> None:
+    whole, log = MemoryLog(), MemoryLog()
+    settings = Settings(strategy="best-of-n", budget=Budget(calls=4))
+    rest = " = a + b\n    return result"
+    run = await solve(BEGUN, model=Scripted([*HESITANT, rest], name=SMALL), settings=settings, log=whole)
+    events = await whole.read(run.run_id)
+    third = [place for place, event in enumerate(events) if event.type == "model.answered"][2]
+    kept = [Draft(type=event.type, version=event.version, body=event.body) for event in events[: third + 1]]
+    async with log.lease(run.run_id) as token:
+        await log.append(run.run_id, kept, after=0, token=token)
+    model = Scripted([rest], name=SMALL)
+
+    again = await resume(run.run_id, model=model, log=log)
+
+    assert model.requests[0].messages[-1].content.endswith("def add(a, b):\n    result")
+    assert again.files == run.files
+
+
+async def test_one_shot_begins_the_function_for_a_small_model_too() -> None:
+    run, model = await solved_by("one-shot", " return a + b", task=BEGUN, name=SMALL)
+
+    assert model.requests[0].messages[-1].role == "assistant"
+    assert (run.status, run.calls) == ("solved", 1)
 
 
 async def test_a_small_model_is_asked_as_others_where_no_single_function_is_missing() -> None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from coder.message import Message
 from coder.participants.participant import Participant
 from coder.state import State
+from coder.task import Task
 from coder.teams.round_robin import RoundRobin, default_team
 from coder.turn import Turn
 from tests.coder.states import code, outcome, started, state_of
@@ -61,3 +62,14 @@ def test_a_plan_comes_first_only_where_it_is_wanted() -> None:
     names = [default_team().next(state_of([started(plan=plan)])).name for plan in (True, False)]
 
     assert names == ["planner", "coder"]
+
+
+def test_tests_that_the_command_names_are_nothing_to_plan_for() -> None:
+    command = ("pytest", "tests/test_a.py", "tests/test_b.py")
+    named = f"Make `{' '.join(command)}` pass."
+    prompts = (named, f"{named} Change a.py and b.py.")
+    tasks = [Task(prompt=prompt, test_command=command) for prompt in prompts]
+
+    names = [default_team().next(state_of([started(task, plan=None)])).name for task in tasks]
+
+    assert names == ["coder", "planner"]

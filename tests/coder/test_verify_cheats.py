@@ -191,6 +191,10 @@ async def test_a_given_test_file_decides_also_where_the_command_leaves_it_out(
 
 PLAIN = {
     "pytest": "from solution import f\ndef test_one(): assert f(1) == 2\ndef test_two(): assert f(5) == 6\n",
+    "a module's function": (
+        "import solution\ndef test_one(): assert solution.f(1) == 2\n"
+        "def test_two(): assert solution.f(5) == 6\n"
+    ),
     "parametrize": (
         "import pytest\nfrom solution import f\n"
         "@pytest.mark.parametrize('x, y', [(1, 2), (5, 6)])\ndef test_it(x, y): assert f(x) == y\n"
@@ -261,3 +265,81 @@ async def test_a_comparison_that_depends_on_the_process_stands(tmp_path: Path) -
     run = await solve(task, model=Scripted([code]), settings=PYTEST, log=MemoryLog())
 
     assert (run.status, run.strength) == ("solved", "inside")
+
+
+async def test_a_comparison_for_which_a_fixture_prepares_the_process_stands(tmp_path: Path) -> None:
+    (tmp_path / "conftest.py").write_text(
+        "import pytest, solution\n\n@pytest.fixture(autouse=True)\ndef named(): solution.NAME = 'x'\n"
+    )
+    (tmp_path / "test_it.py").write_text("import solution\n\ndef test_f():\n    assert solution.f() == 'x'\n")
+    task = Task(prompt="Write f().", workspace=tmp_path, test_command=("pytest", "-q"))
+    code = "```python\nNAME = ''\ndef f(): return NAME\n```\n"
+
+    run = await solve(task, model=Scripted([code]), settings=PYTEST, log=MemoryLog())
+
+    assert (run.status, run.strength) == ("solved", "inside")
+
+
+@pytest.mark.parametrize(
+    ("package", "gives", "strength"),
+    [("shapes", "ab", "outside"), ("idna", "ab", "inside"), ("idna", "AB", "inside")],
+    ids=["not installed", "installed and right", "installed and wrong"],
+)
+async def test_an_installed_copy_of_the_package_is_not_tested_in_place_of_the_answer(
+    package: str, gives: str, strength: str, tmp_path: Path
+) -> None:
+    code = tmp_path / "src" / package / "__init__.py"
+    code.parent.mkdir(parents=True)
+    code.write_text("def encode(text): return b''\n")
+    (tmp_path / "tests").mkdir()
+    test = f"from {package} import encode\n\ndef test(): assert encode('ab') == {gives.encode()!r}\n"
+    (tmp_path / "tests/test_encode.py").write_text(test)
+    task = Task(prompt="Mend it.", workspace=tmp_path, test_command=("pytest", "-q"), mends=True)
+    answer = f"**src/{package}/__init__.py**\n```\ndef encode(text): return {gives.encode()!r}\n```\n"
+
+    run = await solve(task, model=Scripted([answer]), settings=PYTEST, log=MemoryLog())
+
+    assert (run.status, run.strength) == ("solved", strength)
+
+
+QUERY = """class Field:
+    def __init__(self, name): self.name = name
+    def __eq__(self, other): return lambda row: row[self.name] == other
+
+
+def count(rows, test):
+    return sum(1 for row in rows if test(row)) + 1
+"""
+QUERIED = """from query import Field, count
+
+
+def test_count():
+    same = Field("a") == 1
+    assert count([{"a": 1}, {"a": 2}], same) == 1
+"""
+COUNT = "def count(rows):\n    return len(rows) + 1\n"
+COUNTED = "from query import count\n\n\ndef test_count():\n    number = count([1])\n    assert number == 1\n"
+EQUAL_TO_ALL = (
+    "class Same:\n    def __eq__(self, other): return True\n\n\ndef count(rows):\n    return Same()\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("before", "test", "answer", "status"),
+    [
+        (QUERY, QUERIED, QUERY.replace(" + 1", ""), "solved"),
+        (COUNT, COUNTED, EQUAL_TO_ALL, "unsolved"),
+    ],
+    ids=["operators that build a query", "an object that is equal to all"],
+)
+async def test_an_equality_that_the_users_own_code_has_refutes_no_answer(
+    before: str, test: str, answer: str, status: str, tmp_path: Path
+) -> None:
+    (tmp_path / "query.py").write_text(before)
+    (tmp_path / "test_query.py").write_text(test)
+    task = Task(prompt="Mend count.", workspace=tmp_path, test_command=("pytest", "-q"), mends=True)
+    code = f"```python\n{answer}```\n"
+
+    run = await solve(task, model=Scripted([code]), settings=PYTEST, log=MemoryLog())
+
+    assert run.status == status, run.reason

@@ -12,9 +12,10 @@ from typer.main import get_command
 from coder.bodies import Status
 from coder.cli.app import app
 from coder.cli.ending import FAILED, OUT_OF_MEMORY, TIMEOUT, TOO_MUCH_OUTPUT
-from coder.config import TIGHTENING, Config
+from coder.config import Config
 from coder.run import EXIT_CODES, Run
 from coder.settings import Budget
+from coder.tightening import TIGHTENING
 from sandbox import Result
 
 ROOT = Path(__file__).parents[2]
@@ -53,7 +54,8 @@ def flags(command: str, of_group: str = "") -> set[str]:
     group = get_command(app)
     found = group.get_command(typer.Context(group), command)  # type: ignore[attr-defined]
     assert found is not None, command
-    found = getattr(found, "commands", {}).get(of_group, found)
+    if hasattr(found, "get_command"):  # a group, which may load its commands by name
+        found = found.get_command(typer.Context(found), of_group) or found
     return {option for parameter in found.params for option in parameter.opts} | {"--help"}
 
 

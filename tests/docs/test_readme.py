@@ -70,6 +70,20 @@ def test_a_folder_and_an_endpoint_of_ones_own(environ: dict[str, str], tmp_path:
     assert "return a + b" in (tmp_path / "project" / "add.py").read_text()
 
 
+def test_a_command_is_made_to_pass_and_a_conversation_begins(environ: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "shop").mkdir()
+    (tmp_path / "shop" / "add.py").write_text("def add(a, b):\n    return a - b\n")
+    (tmp_path / "shop" / "test_add.py").write_text(TEST)
+
+    with faulty_endpoint(says(FIXED)) as endpoint:
+        named = {"CODER_BASE_URL": endpoint.url, "CODER_MODEL": "my-model"}
+        done = shell(block("./run fix"), {**environ, **named})
+
+    assert done.returncode == 0, done.stderr
+    assert "✓ solved  1 of 1 passed" in done.stderr
+    assert "return a + b" in (tmp_path / "shop" / "add.py").read_text()
+
+
 def test_the_doctor_finds_that_it_can_work(environ: dict[str, str]) -> None:
     done = shell(block("./run doctor"), environ)
 
@@ -88,5 +102,5 @@ def test_the_library_example_solves_its_task(environ: dict[str, str], tmp_path: 
 
 
 def test_no_block_is_left_without_a_test() -> None:
-    assert len(BLOCKS) == 4
+    assert len(BLOCKS) == 5
     assert len(README.split()) <= 700

@@ -115,17 +115,34 @@ def test_an_apt_get_that_fails_is_quoted(clone: Path, tools: Path) -> None:
     assert "E: Unable to locate package bubblewrap" in done.stderr
 
 
-def test_a_set_up_that_is_done_is_not_done_again(clone: Path, tools: Path) -> None:
+def set_up(clone: Path) -> None:
+    """A set-up of this clone that was finished."""
     (clone / ".venv" / "bin").mkdir(parents=True)
     put(clone / ".venv" / "bin", "python", "exit 1")
     put(clone / ".venv" / "bin", "coder", 'echo "coder $*"')
-    put(tools, "bwrap", "exit 0")
     parts = [(clone / name).read_text() for name in ("pyproject.toml", "tools/setup.sh")]
     (clone / ".venv" / "set-up-for-use").write_text(f"{clone}\n{''.join(parts)}".rstrip("\n"))
+
+
+def test_a_set_up_that_is_done_is_not_done_again(clone: Path, tools: Path) -> None:
+    set_up(clone)
+    put(tools, "bwrap", "exit 0")
 
     done = run(clone, tools)
 
     assert (done.stdout, done.stderr) == ("coder --version\n", "")
+
+
+def test_a_package_that_was_removed_after_the_set_up_is_installed_again(clone: Path, tools: Path) -> None:
+    set_up(clone)
+    put(tools, "python3", "exit 0")
+    (tools / "id").unlink()
+    put(tools, "id", "echo 0")
+    put(tools, "apt-get", "exit 0")
+
+    done = run(clone, tools)
+
+    assert (done.stdout, done.stderr) == ("coder --version\n", "run: apt-get install -y bubblewrap\n")
 
 
 def test_the_scripts_are_shell_that_every_debian_understands() -> None:

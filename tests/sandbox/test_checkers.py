@@ -9,7 +9,8 @@ import pytest
 from sandbox import Limits, Policy, open_sandbox
 from sandbox.candidates import Candidates
 from sandbox.checkers import Checkers
-from sandbox.trial import Crossing, Trial, Tried, hold_trial
+from sandbox.trial import Crossing, Trial, hold_trial
+from sandbox.tried import Tried
 
 _LIMITS = Limits(wall_s=60, cpu_s=1)
 ADD = "def add(a, b):\n    return a + b\n"

@@ -5,9 +5,7 @@ import os
 import signal
 import subprocess
 import sys
-import time
 import uuid
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -15,7 +13,7 @@ import pytest
 from sandbox import Limits, Policy, PythonCode, Sandbox, SandboxBroken, open_sandbox
 from sandbox.bubblewrap import open_bubblewrap
 from sandbox.served import ServedSandbox
-from tests.processes import processes_with
+from tests.processes import processes_with, wait_until
 
 _OWNER = """
 import asyncio, sys
@@ -26,16 +24,6 @@ async def main():
         await box.run(Command(argv=shell), on_output=lambda *_: print("up", flush=True))
 asyncio.run(main())
 """
-
-
-def wait_until(true: Callable[[], bool], *, timeout_s: float) -> bool:
-    """Look again and again: another process's end sends us no event."""
-    deadline = time.monotonic() + timeout_s
-    while not true():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.02)
-    return True
 
 
 def groups() -> set[Path]:

@@ -2,17 +2,18 @@
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
 
 from sandbox import Command, Policy, PythonCode
 from sandbox.bubblewrap import open_bubblewrap
+from sandbox.building import Build
 from sandbox.cgroups import Groups
 from sandbox.interpreter import Interpreter
 from sandbox.restricted import open_restricted
-from sandbox.served import Build, ServedSandbox
+from sandbox.served import ServedSandbox
 from sandbox.server import Specify, start_server
 from sandbox.wall import environment, two_walls
 from tests.system_python import SYSTEM_PYTHON
@@ -22,9 +23,14 @@ READS = PythonCode(source=f"print('ESCAPED' if open({HOST_FILE!r}).read() else '
 
 
 def showing_a_host_file(
-    interpreter: Interpreter, groups: Groups | None, *, without: frozenset[str], shown: tuple[str, ...]
+    interpreter: Interpreter,
+    groups: Groups | None,
+    *,
+    without: frozenset[str],
+    shown: tuple[str, ...],
+    attached: Mapping[str, Path],
 ) -> Specify:
-    return two_walls(interpreter, groups, without=without, shown=(*shown, HOST_FILE))
+    return two_walls(interpreter, groups, without=without, shown=(*shown, HOST_FILE), attached=attached)
 
 
 async def test_a_host_file_is_out_of_reach_because_bubblewrap_does_not_show_it() -> None:

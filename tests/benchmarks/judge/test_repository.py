@@ -2,6 +2,7 @@
 
 import json
 import sys
+import venv
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 
@@ -10,8 +11,9 @@ import pytest_asyncio
 
 from benchmarks.judge.judge import Judge, open_judge
 from benchmarks.judge.repository import judge_repository
-from benchmarks.judge.repository_mode import RepositoryMode, with_twins
+from benchmarks.judge.repository_mode import RepositoryMode
 from benchmarks.judge.tree import gold_tree
+from benchmarks.judge.twins import with_twins
 from benchmarks.suite import RepositoryCase, Suite
 from benchmarks.verdict import Verdict
 from sandbox import open_sandbox
@@ -123,6 +125,27 @@ async def test_a_patch_that_makes_every_test_pass_makes_the_twins_pass_too(judge
 
     assert forged.verdict == "tampered"
     assert fooled.verdict == "passed"
+
+
+INHERITED = CLASSES_HIDDEN["test_stack.py"].replace("StackTest", "StackRules").replace(
+    "(unittest.TestCase)", ""
+) + (
+    "\n\nclass PlainTest(StackRules, unittest.TestCase):\n    pass\n"
+    "\n\nclass OtherTest(StackRules, unittest.TestCase):\n"
+    "    def test_push(self):\n        self.assertEqual(len(stack.Stack().items), 0)\n"
+)
+
+
+async def test_tests_that_classes_inherit_have_twins_as_others_do(judge: Judge) -> None:
+    one = stack().model_copy(update={"id": "heirs", "hidden_tests": {"test_stack.py": INHERITED}})
+
+    right = await judged(judge, one, CLASSES, CLASSES_GOLD)
+    forged = await judged(judge, one, CLASSES, {"stack.py": CLASSES["stack.py"] + FORGED})
+    nothing = await judge.judge(one, "")
+
+    assert (right.verdict, right.strength, right.detail) == ("passed", "decoyed", "")
+    assert forged.verdict == "tampered"
+    assert nothing.verdict == "failed"
 
 
 async def test_a_case_whose_own_patch_fails_judges_nobody(judge: Judge) -> None:
@@ -244,6 +267,18 @@ async def test_a_package_that_the_interpreter_lacks_is_named(judge: Judge) -> No
 
     assert verdict.verdict == "infrastructure"
     assert "has no nowhere-to-be-had, which" in verdict.detail
+    assert "--python" in verdict.detail
+
+
+async def test_an_interpreter_without_pytest_is_said_to_have_none(tmp_path: Path) -> None:
+    venv.create(tmp_path / "bare", with_pip=False)
+    suite = Suite(name="repositories", version="1", cases=(case(),))
+
+    async with open_judge(suite, python=tmp_path / "bare/bin/python") as judge:
+        verdict = await judge.judge(case(), diff(BASE, GOLD))
+
+    assert verdict.verdict == "infrastructure"
+    assert verdict.detail.startswith("the interpreter has no pytest")
     assert "--python" in verdict.detail
 
 

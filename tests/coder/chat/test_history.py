@@ -1,5 +1,7 @@
 """What a model is told of a conversation's earlier messages."""
 
+from time import process_time
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -90,6 +92,16 @@ def test_user_and_model_take_turns_and_the_budget_holds_for_all_that_may_be_left
 
     assert [message.role for message in told] == ["user", "assistant"] * (len(told) // 2)
     assert input_tokens(told) <= budget or len(told) <= 2
+
+
+def test_a_conversation_of_a_thousand_messages_is_no_work() -> None:
+    long = state(*[step(f"message {n}: {LONG}", failed(LONG)) for n in range(1_000)])
+
+    began = process_time()
+    for budget in (400, 4_000, 16_000):
+        history(long, budget=budget)
+
+    assert process_time() - began < 20  # by far: it was minutes when each was told anew for each number told
 
 
 def test_a_small_model_is_told_little_and_a_large_one_more() -> None:

@@ -127,6 +127,37 @@ async def test_words_alone_are_an_answer_and_the_next_message_knows_of_them(fold
     assert told == [("user", "what is x?"), ("assistant", "It is 1.")]
 
 
+QUOTED = "Like this:\n\n```python\nx = 2\n```\nbut 2 is dear."
+
+
+async def test_code_that_only_explains_an_answer_to_a_question_is_no_change(folder: Path) -> None:
+    async with talk(folder, Scripted([QUOTED]), Person()) as session:
+        await session.say("How would one make it 2?")
+
+    assert session.state is not None
+    assert session.state.last is not None
+    assert (session.state.last.kind, session.state.last.text) == ("reply", QUOTED)
+
+
+@pytest.mark.parametrize(
+    ("message", "answer"),
+    [
+        ("Can you make it 2?", QUOTED),
+        ("What about 2? Please.", QUOTED),
+        ("Is it not 2?", f"main.py\n{code(TWO)}"),
+        ("Is it not 2?", "main.py\n<<<<<<< SEARCH\nx = 1\n=======\nx = 2\n>>>>>>> REPLACE\n"),
+        ("Make it 2.", QUOTED),
+    ],
+)
+async def test_a_wish_in_the_form_of_a_question_and_code_for_a_file_are_a_change(
+    folder: Path, message: str, answer: str
+) -> None:
+    async with talk(folder, Scripted([answer]), Person(YES)) as session:
+        await session.say(message)
+
+    assert (folder / "main.py").read_text() == TWO
+
+
 async def test_undo_goes_back_message_by_message_and_undo_of_the_run_takes_all_of_it(folder: Path) -> None:
     log = MemoryLog()
     async with talk(folder, Scripted([code(TWO), code(THREE), code(TWO)]), Person(*[YES] * 3), log=log) as it:
@@ -161,6 +192,15 @@ async def test_a_limit_holds_for_all_messages_together(folder: Path) -> None:
         ends = [(await session.say(message)).status for message in ("one", "two", "three")]
 
     assert ends == ["unverified", "unverified", "limit"]
+
+
+async def test_the_calls_that_a_strategy_takes_are_those_of_one_message(folder: Path) -> None:
+    task, settings = Task(prompt="-", workspace=folder), Settings(strategy="one-shot")
+    opening = open_session(MemoryLog(), task, settings=settings, model=Scripted(["a", "b"]), watch=Person())
+    async with opening as session:
+        ends = [(await session.say(message)).status for message in ("one", "two")]
+
+    assert ends == ["unverified", "unverified"]
 
 
 def _by_chat(log: MemoryLog, run: str, person: Person, folder: Path) -> AbstractAsyncContextManager[Session]:

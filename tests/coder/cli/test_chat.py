@@ -1,12 +1,15 @@
 """`coder chat` in a pipe, as a script meets it; an endpoint on loopback says what it is told to."""
 
+import json
 from pathlib import Path
 
 import pytest
 
+from coder.events import Event
 from tests.coder.cli.console import Console, Finished
 from tests.coder.cli.test_fix import RIGHT, TEST, WRONG, code
-from tests.faulty_endpoint import FaultyEndpoint, faulty_endpoint, hangs, says
+from tests.faulty_endpoint import FaultyEndpoint, error, faulty_endpoint, hangs, says
+from tests.git_repository import ENVIRONMENT, make_repository
 
 
 @pytest.fixture
@@ -97,3 +100,86 @@ def test_a_limit_that_was_named_holds_for_all_messages_also_where_it_is_a_runs_u
 
     assert done.code == 3, done.err
     assert len(endpoint.requests) == 8
+
+
+def test_a_program_gets_one_document_with_every_message_and_what_came_of_it(
+    console: Console, project: Path
+) -> None:
+    lines = ("What is wrong?", "Mend it.", "y", "/undo", "/udno")
+    with faulty_endpoint(says("It subtracts."), says(code(RIGHT))) as endpoint:
+        done = chat(console, endpoint, *lines, cwd=project, flags=("--json",))
+
+    told = json.loads(done.out)
+    asked, mended = told["messages"]
+    assert (asked["prompt"], asked["answer"], asked["exit_code"]) == ("What is wrong?", "It subtracts.", 0)
+    assert (mended["answer"], mended["landed"], mended["taken_back"]) == (None, ["calc.py"], True)
+    assert told["calls"] == 2
+    assert (told["exit_code"], done.code) == (2, 2)
+    assert told["error"].startswith("There is no command /udno")
+
+
+def test_a_program_gets_every_event_as_it_happens_and_nothing_else(console: Console, project: Path) -> None:
+    lines = ("What is wrong?", "/help", "Mend it.", "y", "/diff")
+    with faulty_endpoint(says("It subtracts."), says(code(RIGHT))) as endpoint:
+        done = chat(console, endpoint, *lines, cwd=project, flags=("--jsonl",))
+
+    events = [Event.model_validate_json(line) for line in done.out.splitlines()]
+    assert [event.seq for event in events] == list(range(1, len(events) + 1))
+    assert [event.type for event in events if event.type in ("run.started", "step.started")] == [
+        "run.started",
+        "step.started",
+    ]
+    assert "+    return a + b" in done.err  # what `/diff` says is no event
+
+
+def test_a_conversation_that_can_not_begin_gives_a_document_too(console: Console, project: Path) -> None:
+    with faulty_endpoint() as endpoint:
+        done = chat(console, endpoint, cwd=project, flags=("nowhere", "--json"))
+
+    told = json.loads(done.out)
+    assert (told["exit_code"], told["run_id"], told["messages"]) == (2, None, [])
+    assert told["error"].startswith("There is no nowhere.")
+
+
+def test_what_a_message_has_cost_is_told_apart_from_the_conversation(console: Console, project: Path) -> None:
+    with faulty_endpoint(says("Words.")) as endpoint:
+        done = chat(console, endpoint, "Why?", "And why?", cwd=project, flags=("--price", "1,1"))
+
+    assert sum("1 call 8 tokens" in line for line in done.said) == 2
+    assert "so far: 2 calls" in done.err
+
+
+def test_another_model_of_the_same_endpoint_is_named_by_its_name_alone(
+    console: Console, project: Path
+) -> None:
+    with faulty_endpoint(says("Words.")) as endpoint:
+        done = chat(console, endpoint, "Why?", "/model toy-large", "Why?", cwd=project)
+        (run, *_) = console.run("ls").out.split()
+        again = console.run("chat", "--resume", run, cwd=project, stdin=b"Why?\n")
+
+    assert (done.code, again.code) == (0, 0), done.err + again.err
+    assert [request.body["model"] for request in endpoint.requests] == ["toy", "toy-large", "toy-large"]
+
+
+def test_what_can_not_be_committed_and_what_stays_committed_is_said(console: Console, project: Path) -> None:
+    make_repository(project, calc__py=WRONG, test_calc__py=TEST)
+    checks = "/test python -c 'import calc; assert calc.add(2, 3) == 5'"
+    lines = ("Mend it.", "y", "/undo", checks, "Mend it.", "y", "/undo")
+    typed = "".join(f"{line}\n" for line in lines).encode()
+    with faulty_endpoint(says(code(RIGHT))) as endpoint:
+        flags = ("--commit", "--base-url", endpoint.url, "-m", "toy")
+        done = console.run("chat", *flags, cwd=project, stdin=typed, **ENVIRONMENT)
+
+    assert "! not committed: nothing has checked it. Name what does: /test CMD" in done.err
+    assert "stays. Take it back with: git revert" in done.err
+    assert (project / "calc.py").read_text() == WRONG
+
+
+def test_a_model_that_refuses_a_message_ends_the_message_and_not_the_conversation(
+    console: Console, project: Path
+) -> None:
+    with faulty_endpoint(error(400, "no such thing"), says("It subtracts.")) as endpoint:
+        done = chat(console, endpoint, "What is wrong?", "What is wrong?", cwd=project)
+
+    assert done.code == 0, done.err
+    assert done.out == "It subtracts.\n"

@@ -76,6 +76,8 @@ def test_a_conversation_on_a_terminal_from_its_first_line_to_ctrl_d(console: Con
         (PROMPT, f"What is{ALT_ENTER}wrong?{ENTER}"),
         (PROMPT, f"Mend it{ENTER}"),
         (PROMPT, f"y{ENTER}"),
+        (PROMPT, f"/go{ENTER}"),
+        ("Nothing was cut off", ""),
         (PROMPT, f"/he\t{ENTER}"),
         ("/help", ""),
         (PROMPT, CTRL_D),
@@ -115,6 +117,36 @@ def test_what_a_model_says_can_not_move_the_cursor_of_the_terminal(console: Cons
 
     assert "\x1b]0;owned" not in done.out
     assert "\x9b" not in done.out
+
+
+def test_words_are_shown_once_and_as_they_come_and_code_only_as_a_change(
+    console: Console, project: Path
+) -> None:
+    script = [
+        (PROMPT, f"Is it right?{ENTER}"),
+        ("No, it", ""),
+        (PROMPT, f"Mend it{ENTER}"),
+        ("It adds now.", ""),
+        (PROMPT, f"n{ENTER}"),
+        (PROMPT, CTRL_D),
+    ]
+    answers = (says("No, ", "it ", "subtracts."), says("It adds now.\n\n", code(RIGHT)))
+    with faulty_endpoint(*answers) as endpoint:
+        done = talk(console, endpoint, script, cwd=project)
+
+    assert done.code == 0, done.out
+    assert done.out.count("No, it subtracts.") == 1
+    assert done.out.index("It adds now.") < done.out.index("diff --git")
+    assert "```" not in done.out
+
+
+def test_nobody_is_asked_about_a_change_that_was_not_shown(console: Console, project: Path) -> None:
+    script = [("> ", "Mend it\n"), ("+    return a + b", ""), ("Write it?", "n\n"), ("> ", CTRL_D)]
+
+    with faulty_endpoint(says(code(RIGHT))) as endpoint:
+        done = talk(console, endpoint, script, cwd=project, TERM="dumb")
+
+    assert done.code == 0, done.out
 
 
 def test_without_prompt_toolkit_plain_lines_do(console: Console, project: Path, tmp_path: Path) -> None:

@@ -49,11 +49,38 @@ def test_the_answer_that_changes_the_test_instead_changes_nothing(console: Conso
     assert (project / "test_calc.py").read_text() == TEST
 
 
+def test_a_recording_within_the_folder_is_no_part_of_it_and_can_be_replayed_there(
+    console: Console, project: Path
+) -> None:
+    with faulty_endpoint(says(code(RIGHT))) as endpoint:
+        fix(console, endpoint, "--record", "calls.jsonl", cwd=project)
+        prompt = str(endpoint.requests[0].body["messages"])
+    (project / "calc.py").write_text(WRONG)
+
+    done = console.run("fix", "--replay", "calls.jsonl", "--", "pytest", "-q", cwd=project)
+
+    assert done.code == 0, done.err
+    assert "calls.jsonl" not in prompt
+    assert "calls.jsonl: left out, a recording of model calls" in done.err
+
+
 def test_without_a_command_it_says_what_to_give(console: Console) -> None:
     done = console.run("fix")
 
     assert done.code == 2
     assert "coder fix -- pytest -q" in done.err
+
+
+def test_what_follows_the_commands_first_word_is_the_commands_without_dashes_too(
+    console: Console, project: Path
+) -> None:
+    with faulty_endpoint(says(code(RIGHT))) as endpoint:
+        done = console.run(
+            "fix", "--base-url", endpoint.url, "-m", "toy", "python3", "-m", "pytest", cwd=project
+        )
+
+    assert done.code == 0, done.err
+    assert (project / "calc.py").read_text() == RIGHT
 
 
 def test_a_commit_is_made_where_the_user_is_and_undo_says_how_to_take_it_back(
@@ -108,3 +135,77 @@ def test_a_test_command_in_a_repository_means_the_folder_where_one_is(
 
     assert done.code == 0, done.err
     assert repository.git("status", "--porcelain") == "M calc.py"
+
+
+def test_a_command_that_tells_of_no_test_and_passes_already_isnt_said_to_be_solved(
+    console: Console, project: Path
+) -> None:
+    with faulty_endpoint() as endpoint:
+        flags = ("--base-url", endpoint.url, "-m", "toy")
+        done = console.run("fix", *flags, "--", "true", cwd=project)
+        accepted = console.run("fix", *flags, "--accept-unverified", "--", "true", cwd=project)
+
+    assert (done.code, accepted.code) == (8, 0)
+    assert done.err.startswith("? unverified  the command passes already, and tells of no test")
+    assert endpoint.requests == []
+
+
+def test_a_strong_model_is_asked_where_the_first_one_has_failed_twice(
+    console: Console, project: Path
+) -> None:
+    with faulty_endpoint(
+        says(code(WRONG)), says(code(WRONG.replace("-", "*"))), says(code(RIGHT))
+    ) as endpoint:
+        done = fix(console, endpoint, "--strong-model", f"great@{endpoint.url}", cwd=project)
+
+    assert done.code == 0, done.err
+    assert [request.body["model"] for request in endpoint.requests] == ["toy", "toy", "great"]
+
+
+def test_a_run_goes_on_with_a_strong_model_that_is_named_only_then(console: Console, project: Path) -> None:
+    answers = (says(code(WRONG)), says(code(WRONG.replace("-", "*"))), says(code(RIGHT)))
+    with faulty_endpoint(*answers) as endpoint:
+        first = fix(console, endpoint, "--max-calls", "2", cwd=project)
+        done = console.run("resume", "run_", "--strong-model", f"great@{endpoint.url}", "--max-calls", "4")
+
+    assert (first.code, done.code) == (3, 0), first.err + done.err
+    assert [request.body["model"] for request in endpoint.requests] == ["toy", "toy", "great"]
+
+
+MODULE = "mkdir -p node_modules/expects && echo 'exports.five = () => 5' > node_modules/expects/index.js"
+
+
+def test_an_install_is_asked_about_and_made_once(console: Console, folder: Path) -> None:
+    (folder / "sum.js").write_text("module.exports = (a, b) => a - b\n")
+    check = "if (require('./sum')(2, 3) !== require('expects').five()) process.exit(1)\n"
+    (folder / "sum.test.js").write_text(check)
+    before = sorted(folder.iterdir())
+    answer = says("**sum.js**\n```js\nmodule.exports = (a, b) => a + b\n```\n")
+
+    def fixed(*flags: str) -> Finished:
+        given = ("--base-url", endpoint.url, "-m", "toy", "--install-with", MODULE, "--no-apply", *flags)
+        return console.run("fix", *given, "--", "node", "sum.test.js", cwd=folder)
+
+    with faulty_endpoint(answer, answer) as endpoint:
+        refused = fixed()
+        first = fixed("-y")
+        second = fixed()
+
+    assert (refused.code, first.code, second.code) == (7, 0, 0), refused.err + first.err + second.err
+    assert MODULE in refused.err
+    assert "beforehand: -y" in refused.err
+    assert "drop it: rm -r " in first.err
+    assert "installed before" in second.err
+    assert sorted(folder.iterdir()) == before
+
+
+def test_tests_that_need_what_isnt_installed_ask_no_model(console: Console, project: Path) -> None:
+    (project / "requirements.txt").write_text("nowhere-to-be-found\n")
+    (project / "test_calc.py").write_text(f"import nowhere_to_be_found\n{TEST}")
+    with faulty_endpoint() as endpoint:
+        done = fix(console, endpoint, cwd=project)
+
+    assert done.code == 2
+    assert "nowhere_to_be_found, which isn't installed" in done.err
+    assert "--install" in done.err
+    assert endpoint.requests == []

@@ -190,3 +190,13 @@ def test_a_long_line_is_cut() -> None:
 )
 def test_money_has_as_many_digits_as_say_something(cost: float | None, shown: str) -> None:
     assert money(cost if cost is None else float(Decimal(str(cost)))) == shown
+
+
+def test_a_command_that_was_stopped_is_shown_by_why_and_not_by_what_it_printed_last() -> None:
+    feedback = (
+        "It was stopped after 5 s: it does not end, or is far too slow.\nstderr:\nsome warning\nstdout:\n.."
+    )
+
+    shown = progress(spoken(Outcome(passed=False, verified="tests", feedback=feedback)))
+
+    assert shown == "  ✗ attempt 1.2  It was stopped after 5 s: it does not end, or is far too slow."

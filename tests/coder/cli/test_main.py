@@ -8,12 +8,21 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.cli import HOMES, BenchCommands
 from coder.cli.commands import SUMMARIES
 from coder.cli.failure import report, single
 from coder.errors import ModelAuthError
 from sandbox.errors import BackendMissing
 from tests.coder.cli.console import CODER, Console
+from tests.faulty_endpoint import faulty_endpoint, says
 
+NEEDED_BY_OTHERS = (
+    "openai.resources", "openai.types.responses.response_", "doctest", "yaml", "tree_sitter", "genai_prices",
+    "rich", "docker", "jupyter_client", "coder.chat", "coder.context.survey", "coder.context.repo_map",
+    "coder.teams.best_of_n", "coder.teams.review", "coder.participants.chooser", "coder.participants.tester",
+    "coder.cli.chat", "coder.install.building", "benchmarks",
+)  # fmt: skip
+"""Beginnings of modules: for surveys, conversations, candidates, other commands and formats."""
 HEAVY = ("pydantic", "openai", "asyncio", "rich", "yaml", "httpx2", "httpx")
 
 
@@ -29,14 +38,64 @@ def test_help_lists_every_command_with_what_it_does(console: Console) -> None:
 
 @pytest.mark.parametrize("flag", ["--help", "--version"])
 def test_nothing_heavy_is_imported_to_show_help_or_version(flag: str) -> None:
+    packages = {name.partition(".")[0] for name in _imported([flag])}
+
+    assert "typer" in packages
+    assert not set(HEAVY) & packages
+
+
+@pytest.mark.parametrize("home", ["coder.cli.solve", "coder.cli.fix", "coder.cli.chat", "benchmarks.cli"])
+def test_the_help_of_a_command_loads_none_of_its_work(home: str) -> None:
+    command = "bench" if home == "benchmarks.cli" else home.rpartition(".")[2]
+
+    imported = _imported([command, "--help"])
+
+    assert home in imported
+    assert not {"openai", "asyncio", "yaml", "coder.config", "coder.doors", "coder.task"} & set(imported)
+
+
+def test_a_plain_task_imports_nothing_of_what_only_others_need(tmp_path: Path) -> None:
+    with faulty_endpoint(says("```python\ndef add(a, b):\n    return a + b\n```")) as endpoint:
+        flags = [
+            "--base-url",
+            endpoint.url,
+            "-m",
+            "toy",
+            "--price",
+            "0,0",
+            "--check",
+            "assert add(2, 3) == 5",
+        ]
+        imported = _imported(["solve", "Write add(a, b).", *flags], home=tmp_path)
+
+    assert "coder.verify" in imported
+    assert not [name for name in imported if name.startswith(NEEDED_BY_OTHERS)]
+
+
+def _imported(arguments: list[str], *, home: Path | None = None) -> list[str]:
+    """Names of the modules that a call of `coder` has imported at its end."""
     script = (
-        "import sys; from coder.cli.main import main; main([sys.argv[1]]);"
-        "print(*sorted({name.partition('.')[0] for name in sys.modules}), file=sys.stderr)"
+        "import sys; from coder.cli.main import main; code = main(sys.argv[1:]);"
+        "print(*sys.modules, file=sys.stderr); sys.exit(code)"
     )
+    environ = (
+        os.environ if home is None else {**os.environ, "CODER_HOME": str(home), "OPENAI_API_KEY": "none"}
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, *arguments],
+        env=environ, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return done.stderr.splitlines()[-1].split()
 
-    done = subprocess.run([sys.executable, "-c", script, flag], capture_output=True, text=True, check=True)
 
-    assert not set(HEAVY) & set(done.stderr.split())
+def test_every_command_of_bench_is_where_its_list_says(console: Console) -> None:
+    assert BenchCommands.summaries.keys() == HOMES.keys()
+    for name in HOMES:
+        shown = console.run("bench", name, "--help")
+
+        assert shown.code == 0, shown.err
+        assert f"Usage: coder bench {name}" in shown.out
 
 
 def test_every_command_has_its_own_help(console: Console) -> None:

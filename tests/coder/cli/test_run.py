@@ -5,14 +5,12 @@ import json
 import os
 import signal
 import subprocess
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.coder.cli.console import CODER, Console
-from tests.processes import processes_with
+from tests.processes import processes_with, wait_until
 
 
 def test_code_runs_and_its_streams_stay_apart(console: Console) -> None:
@@ -320,16 +318,6 @@ def test_a_slow_reader_does_not_move_the_deadline(console: Console) -> None:
     assert began
     assert ended
     assert (process.returncode, len(out)) == (124, 1_000_001)
-
-
-def wait_until(true: Callable[[], bool], *, timeout_s: float) -> bool:
-    """Look again and again: another process's end sends us no event."""
-    deadline = time.monotonic() + timeout_s
-    while not true():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.02)
-    return True
 
 
 def test_a_host_that_was_not_named_is_refused_and_said_once(console: Console) -> None:

@@ -196,6 +196,13 @@ def test_a_repository_that_asks_for_more_is_refused_and_said(console: Console, f
         assert f"[tool.coder] {key} is ignored" in done.err
 
 
+def test_a_test_command_that_finds_no_test_is_said_to_have_run_none(console: Console) -> None:
+    with faulty_endpoint(says(code(ADD))) as endpoint:
+        done = solve(console, endpoint, "--test", "python3 -m unittest", "--max-calls", "1")
+
+    assert "✗ attempt 1.1  The test command ran no test." in done.err
+
+
 def test_a_recorded_run_is_replayed_without_a_connection(console: Console) -> None:
     with faulty_endpoint(says(code(SUBTRACT)), says(code(ADD))) as endpoint:
         recorded = solve(console, endpoint, *CHECK, "--record", "calls.jsonl")
@@ -299,6 +306,18 @@ def test_a_run_is_listed_shown_and_undone(console: Console, folder: Path) -> Non
     assert events[0]["type"] == "run.started"
     assert undone.code == 0, undone.err
     assert not (folder / "solution.py").exists()
+
+
+def test_a_run_that_was_undone_is_not_said_to_have_changed_anything(console: Console, folder: Path) -> None:
+    with faulty_endpoint(says(code(ADD))) as endpoint:
+        run = json.loads(solve(console, endpoint, str(folder), *CHECK, "--json").out)["run_id"]
+    console.run("undo", run)
+
+    resumed = console.run("resume", run)
+
+    assert resumed.code == 2
+    assert "coder undo took back what it wrote" in resumed.err
+    assert f"coder export {run} | git apply" in resumed.err
 
 
 def test_undo_leaves_a_file_that_was_changed_since_and_says_so(console: Console, folder: Path) -> None:

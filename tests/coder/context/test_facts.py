@@ -83,6 +83,16 @@ async def test_a_damaged_cache_costs_only_time(tmp_path: Path, damage: bytes) ->
     assert facts["a.py"].defined == "f:1"
 
 
+@pytest.mark.parametrize("defined", ["f", "f:", "f:x1 g:\u00b2 h:" + "9" * 5_000, b"\xff"])
+async def test_a_damaged_row_of_the_cache_ends_no_run(tmp_path: Path, defined: str | bytes) -> None:
+    await facts_of({"a.py": "def f(): ..."}, cache=tmp_path)
+    _overwrite_cached(tmp_path, defined)
+
+    facts = await facts_of({"a.py": "def f(): ..."}, cache=tmp_path)
+
+    assert list(facts["a.py"].definitions()) in ([], [("f", 1)])
+
+
 async def test_a_cache_that_cannot_be_made_costs_only_time(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
 
@@ -126,7 +136,7 @@ def test_the_cache_stands_below_the_home_that_was_named() -> None:
     assert facts_folder({"CODER_HOME": "/somewhere"}) == Path("/somewhere/cache")
 
 
-def _overwrite_cached(folder: Path, defined: str) -> None:
+def _overwrite_cached(folder: Path, defined: str | bytes) -> None:
     with sqlite3.connect(folder / "facts.sqlite") as database:
         database.execute("UPDATE facts SET defined = ?", (defined,))
     database.close()

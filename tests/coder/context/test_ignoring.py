@@ -1,5 +1,6 @@
 """Ignore files, as git and ripgrep read them."""
 
+import re
 import subprocess
 from pathlib import Path
 from time import process_time
@@ -62,6 +63,13 @@ PATHS += [
         "a[",
         "**",
         "*.*.*",
+        "src/***/z.txt",
+        "[[:alpha:]].[^[:digit:]]*\nlogs/[[:digit:]]",
+        "[[:nothing:]]*",
+        "doc/[]ab]1.md",
+        "doc/[\\a]1.md",
+        "doc/[b-a]1.md",
+        "logs/[0-1-]",
     ],
 )
 def test_patterns_mean_what_git_means(tmp_path: Path, rules: str) -> None:
@@ -69,10 +77,13 @@ def test_patterns_mean_what_git_means(tmp_path: Path, rules: str) -> None:
 
 
 @settings(max_examples=25, deadline=None)
-@given(st.lists(st.text(st.sampled_from("ab*?/!."), min_size=1, max_size=6), min_size=1, max_size=3))
+@given(st.lists(st.text(st.sampled_from("ab*?/!.[]-^"), min_size=1, max_size=6), min_size=1, max_size=3))
 def test_any_patterns_mean_what_git_means(tmp_path_factory: pytest.TempPathFactory, lines: list[str]) -> None:
     paths = ["a", "b/a", "b/b/a", "ab/a.b", "a.a", "b/ab/b"]
-    rules = "\n".join(line for line in lines if line.strip("/!") and "//" not in line)
+    # In git a bracket may reach over a slash, and `a**/` is read as `**/` behind an a: nobody means that.
+    odd = re.compile(r"//|\[[^]]*/|[^/*]\*\*+/")
+    plain = [line for line in lines if not odd.search(line)]
+    rules = "\n".join(line for line in plain if line.strip("/!"))
 
     assert visible(paths, {".gitignore": rules}) == _by_git(tmp_path_factory.mktemp("g"), paths, rules)
 

@@ -18,6 +18,7 @@ TEXTS = {
     "build/out.py": "total\n",
     ".gitignore": "build/\n",
     "long.txt": "a" * 60 + "!\n",
+    "min.js": "a=1;" * 100_000 + "needle=2;" + "b=3;" * 100_000,
 }
 
 
@@ -43,6 +44,13 @@ async def test_search_keeps_to_globs_and_folders(tools: LookTools) -> None:
     assert "notes" not in await _ask(tools, "search", pattern="total", path="src")
     assert "cart" not in await _ask(tools, "search", pattern="total", glob="!cart.py")
     assert await _ask(tools, "search", pattern="nowhere", glob="*.md") == "Nothing found in 1 files."
+
+
+async def test_of_a_long_line_the_part_around_the_match_is_shown(tools: LookTools) -> None:
+    shown = await _ask(tools, "search", pattern="needle")
+
+    assert "=1;needle=2;b=3;" in shown
+    assert len(shown) < 400
 
 
 async def test_a_pattern_without_end_is_stopped_and_one_that_is_none_is_explained(tools: LookTools) -> None:

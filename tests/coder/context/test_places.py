@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from coder.context.definers import definers_of
 from coder.context.facts import Facts
 from coder.context.places import Place, Places
 
@@ -15,11 +16,12 @@ FACTS = {
     "src/shop/cart.py": Facts("Cart:3 add_item:9 total:12"),
     "src/shop/price.py": Facts("rounded:5 total:8"),
 }
+DEFINERS = definers_of(FACTS)
 
 
 @pytest.fixture
 def places() -> Places:
-    return Places(PATHS, FACTS)
+    return Places(PATHS, DEFINERS)
 
 
 @pytest.mark.parametrize(
@@ -64,7 +66,7 @@ def test_a_folder_before_the_name_makes_it_clear(places: Places) -> None:
 
 @given(st.text())
 def test_any_text_can_be_read(text: str) -> None:
-    Places(PATHS, FACTS).named(text)
+    Places(PATHS, DEFINERS).named(text)
 
 
 @pytest.mark.parametrize("piece", ["a.b/", "x:1", '", line ', "a.py ", "`", "../", "A_b(", "é"])

@@ -378,3 +378,17 @@ def test_a_comment_that_names_the_file_stays_out_of_one_that_had_none(before: st
     seen = answered(f"```python\n# a.py\n{DONE}```\n", {"a.py": before})
 
     assert seen.files == {"a.py": after}
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "*** Begin Patch\n*** Delete File: old.bin\n*** End Patch\n",
+        "*** Delete File: old.bin\n\n`a.py`\n```\nx = 2\n```\n",
+    ],
+)
+def test_a_file_that_is_no_text_can_be_deleted(answer: str) -> None:
+    read = read_answer(answer, {"old.bin": None, "a.py": "x = 1\n"}, default="a.py")
+
+    assert read.problem is None
+    assert read.files["old.bin"] is None

@@ -18,7 +18,7 @@ from coder.models.stream import LARGEST_ANSWER, Unfinished
 from coder.models.structured import answer_as, read_as
 from coder.models.wire import is_strict
 from tests.coder.models.asking import QUESTION, QUICK, ask, endpoint_of
-from tests.coder.models.test_chat_answers import LEAVES, Shape
+from tests.coder.models.test_chat_answers import LEAVES
 from tests.faulty_endpoint import Reply, chunk, completion, error, faulty_endpoint, says, status, streams
 
 ADD = ToolSpec(
@@ -319,11 +319,11 @@ FIELDS = st.sampled_from(
 )
 VALUES = st.recursive(
     LEAVES | st.just("function_call"),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(FIELDS, inner, max_size=4).map(Shape),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(FIELDS, inner, max_size=4),
     max_leaves=12,
 )
 EVENTS = st.builds(
-    lambda kind, delta, whole: Shape({"type": kind, "delta": delta, "response": whole}), KINDS, LEAVES, VALUES
+    lambda kind, delta, whole: {"type": kind, "delta": delta, "response": whole}, KINDS, LEAVES, VALUES
 )
 
 

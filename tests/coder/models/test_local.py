@@ -20,6 +20,7 @@ from coder.models.weights import EMBEDDED, embedded_weights
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 GREEDY = Sampling(temperature=0, max_tokens=40)
+BEGUN = ChatMessage(role="assistant", content="```python\ndef add(a, b):\n   ")
 ADD = [ChatMessage(role="user", content="Write a Python function add(a, b) that returns the sum of a and b.")]
 
 
@@ -50,6 +51,20 @@ async def test_the_same_question_has_the_same_answer_whatever_was_asked_between(
 
     assert first == second
     assert first[0] != first[1]
+
+
+async def test_the_embedded_model_tells_how_its_answer_could_have_begun(model: LocalModel) -> None:
+    sampling = GREEDY.model_copy(update={"alternatives": 5})
+
+    answer = await model.answer([*ADD, BEGUN], sampling=sampling)
+    instead = ChatMessage(role="assistant", content=BEGUN.content + answer.alternatives[0].text)
+    other = await model.answer([*ADD, instead], sampling=sampling)
+
+    plain = await model.answer([*ADD, BEGUN], sampling=GREEDY)
+    assert plain.text == answer.text
+    assert not answer.text.startswith(answer.alternatives[0].text)
+    assert other.text
+    assert answer.alternatives[0].text + other.text != answer.text
 
 
 async def test_a_conversation_longer_than_the_context_is_refused_by_its_length(model: LocalModel) -> None:

@@ -5,9 +5,11 @@ from pathlib import Path
 import pytest
 
 from coder.errors import ModelError, UsageError
+from coder.models.alternatives import Alternative
 from coder.models.chat import ChatModel
 from coder.models.model import Answer, ChatMessage, Model, Sampling
-from coder.models.recorded import Recorded, Recorder
+from coder.models.recorded import Recorded
+from coder.models.recorder import Recorder
 from coder.models.scripted import Scripted
 from coder.redact import Redactor
 from tests.coder.models.asking import KEY, QUESTION, endpoint_of
@@ -100,6 +102,17 @@ async def test_secrets_are_redacted_on_the_way_in_and_replay_still_finds_the_req
 
     assert SECRET not in path.read_text()
     assert SECRET not in answer
+
+
+async def test_a_secret_in_how_an_answer_could_have_begun_is_not_recorded(tmp_path: Path) -> None:
+    path = tmp_path / "run.jsonl"
+    beside = (Alternative(text=f"key = '{SECRET}'", logprob=-1.0),)
+
+    async with Recorder(Scripted([Answer(text="a", model="m", alternatives=beside)]), path) as model:
+        await model.answer(asking("a?"), sampling=SAMPLING)
+
+    assert SECRET not in path.read_text()
+    assert "alternatives" in path.read_text()
 
 
 async def test_a_recording_is_readable_lines_that_begin_with_what_it_is(tmp_path: Path) -> None:

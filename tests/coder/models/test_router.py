@@ -13,7 +13,7 @@ from coder.models.chat import ChatModel
 from coder.models.endpoint import Patience
 from coder.models.model import Answer, Retry, Sampling, Switch
 from coder.models.price import Price
-from coder.models.recorded import Recorder
+from coder.models.recorder import Recorder
 from coder.models.router import Route, Router
 from coder.models.scripted import Scripted
 from tests.coder.models.asking import QUESTION, endpoint_of

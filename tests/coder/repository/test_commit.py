@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from coder.repository.commit import Changed, NoCommit, commit
+from coder.repository.commit import Changed, NoCommit, commit, see_possible
+from coder.repository.found import find_repository
+from coder.repository.isolated import moving_environment, run_git
 from tests.git_repository import ENVIRONMENT, GitRepository, make_repository
 
 BEFORE, AFTER = "x = 1\n", "x = 2\n"
@@ -220,3 +222,48 @@ def test_the_repositorys_own_name_for_its_user_counts(
 def test_a_folder_without_a_repository_has_no_commits(tmp_path: Path) -> None:
     with pytest.raises(NoCommit, match="no git repository"):
         commit(tmp_path, {"a": Changed(None, b"1")}, message="M")
+
+
+def test_hooks_that_the_configuration_names_are_off_while_a_reference_moves(
+    repository: GitRepository,
+) -> None:
+    included = repository.top / "more.config"
+    included.write_text('[hook "an in.cluded"]\n\tcommand = touch ran\n')
+    repository.git("config", "hook.linter.command", "touch ran")
+    repository.git("config", "hook.linter.event", "reference-transaction")
+    repository.git("config", "include.path", str(included))
+    found = find_repository(repository.top)
+    assert found is not None
+
+    environment = moving_environment(found)
+
+    for name in ("linter", "an in.cluded", "reference-transaction"):
+        asked = ["config", "--get", f"hook.{name}.enabled"]
+        assert run_git(asked, environment=environment, cwd=found.git_dir) == b"false\n"
+
+
+def test_what_a_partial_clone_has_not_fetched_is_no_hindrance(
+    tmp_path: Path, repository: GitRepository
+) -> None:
+    repository.git("checkout", "--quiet", "--", "main.py")
+    repository.git("config", "uploadpack.allowFilter", "true")
+    partial = GitRepository(tmp_path / "partial")
+    source = ["--no-local", "--no-checkout", "--filter=blob:none", f"file://{repository.top}"]
+    repository.git("clone", "--quiet", *source, str(partial.top))
+    partial.git("sparse-checkout", "set", "--no-cone", "/main.py")
+    partial.git("checkout", "--quiet", "main")
+    partial.write(main__py=AFTER)
+
+    made = commit(partial.top, CHANGED, message="Mend x")
+
+    assert partial.git("rev-parse", "HEAD") == made.commit
+    assert partial.git("ls-tree", "--name-only", "HEAD").splitlines() == ["main.py", "other.py"]
+
+
+def test_a_branch_in_a_repository_without_a_commit_is_refused_before_the_work(
+    tmp_path: Path, repository: GitRepository
+) -> None:
+    empty = make_repository(tmp_path / "empty")
+
+    with pytest.raises(NoCommit, match="no commit yet"):
+        see_possible(empty.top, branch="topic")

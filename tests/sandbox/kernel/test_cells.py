@@ -135,7 +135,8 @@ async def test_output_of_child_processes_is_the_cells_too(kernel: Kernel) -> Non
         "child.start()\nchild.join()"
     )
 
-    assert sorted(result.stdout.splitlines()[:2]) == ["a fork", "a program"]
+    # A fork may take along what its parent had read and not yet passed on, and say that again.
+    assert set(result.stdout.splitlines()) == {"a fork", "a program"}
 
 
 async def test_head_and_tail_of_much_output_are_kept(kernel: Kernel) -> None:

@@ -1,7 +1,4 @@
-"""The part of the contract that is about fresh runs: a workspace of one's own, files in, artifacts out.
-
-`sandbox.testing.CONTRACT` holds these rules with the others.
-"""
+"""Fresh runs: a workspace of one's own, files in, artifacts out."""
 
 import asyncio
 
@@ -10,12 +7,9 @@ from sandbox.errors import FileRefused
 from sandbox.inner.codec import decode, encode
 from sandbox.policy import Limits
 from sandbox.program import Command, PythonCode
+from sandbox.testing.source import python
 
 _SHELL = b"#!/bin/sh\ncat given.txt\n"
-
-
-def _python(source: str) -> PythonCode:
-    return PythonCode(source=source)
 
 
 async def a_fresh_run_has_a_workspace_of_its_own(box: Sandbox) -> None:
@@ -23,11 +17,11 @@ async def a_fresh_run_has_a_workspace_of_its_own(box: Sandbox) -> None:
     await box.write("lasting.txt", b"x")
     source = "import os; print(os.getcwd(), os.listdir()); open('mine.txt', 'w').write('x')"
 
-    first = await box.run(_python(source), fresh=True)
-    second = await box.run(_python(source), fresh=True)
+    first = await box.run(python(source), fresh=True)
+    second = await box.run(python(source), fresh=True)
 
     there = first.stdout.split()[0]
-    lasting = await box.run(_python("import os; print(os.getcwd(), os.listdir())"))
+    lasting = await box.run(python("import os; print(os.getcwd(), os.listdir())"))
     assert first.stdout == second.stdout == f"{there} []\n"
     assert lasting.stdout == f"{there} ['lasting.txt']\n"
     assert list(await box.manifest()) == ["lasting.txt"]
@@ -66,7 +60,7 @@ os.makedirs('a/b')
 open('a/b/new.bin', 'wb').write(b'\\x00\\xff')
 open('changed', 'a').write('!')
 """
-    result = await box.run(_python(source), fresh=True, files={"same": b"s", "./changed": b"c"})
+    result = await box.run(python(source), fresh=True, files={"same": b"s", "./changed": b"c"})
 
     found = [(item.path, item.size, item.content) for item in result.artifacts]
     assert found == [("a/b/new.bin", 2, b"\x00\xff"), ("changed", 2, b"c!")]
@@ -75,11 +69,11 @@ open('changed', 'a').write('!')
 
 async def a_run_that_is_not_fresh_has_no_artifacts(box: Sandbox) -> None:
     """Its files stay in the workspace that lasts; and it takes none."""
-    result = await box.run(_python("open('f', 'w').write('x')"))
+    result = await box.run(python("open('f', 'w').write('x')"))
 
     assert result.artifacts == ()
     try:
-        await box.run(_python("pass"), files={"f": b"x"})
+        await box.run(python("pass"), files={"f": b"x"})
     except ValueError:
         return
     raise AssertionError("files without fresh were taken")
@@ -104,7 +98,7 @@ os.makedirs('deep/' * 100)
 open('deep/' * 100 + 'x', 'w').close()
 open('plain', 'w').close()
 """
-    result = await box.run(_python(source), fresh=True)
+    result = await box.run(python(source), fresh=True)
 
     assert result.ok, result.stderr
     assert [item.path for item in result.artifacts] == ["plain"]
@@ -113,8 +107,8 @@ open('plain', 'w').close()
 
 async def artifacts_are_bounded(box: Sandbox) -> None:
     """In number and in bytes: also when a file is large only by its size."""
-    many = await box.run(_python("for i in range(5000): open(f'f{i}', 'w').close()"), fresh=True)
-    large = await box.run(_python("for i in range(200): open(f'f{i}', 'w').truncate(200 << 20)"), fresh=True)
+    many = await box.run(python("for i in range(5000): open(f'f{i}', 'w').close()"), fresh=True)
+    large = await box.run(python("for i in range(200): open(f'f{i}', 'w').truncate(200 << 20)"), fresh=True)
 
     assert len(many.artifacts) < 5000
     assert len(many.artifacts) + many.artifacts_left_out == 5000
@@ -132,7 +126,7 @@ if os.fork() == 0:
 while True:
     open('late', 'w').write('x' * 1000)
 """
-    result = await box.run(_python(source), fresh=True, limits=Limits(wall_s=0.5))
+    result = await box.run(python(source), fresh=True, limits=Limits(wall_s=0.5))
 
     assert result.status == "timeout"
     assert "early" in [item.path for item in result.artifacts]
@@ -149,8 +143,8 @@ except OSError as error:
 """
     full = "import os\ntry:\n  open('big', 'wb').write(bytes(300 << 20))\nexcept OSError: print('full')"
 
-    files = await box.run(_python(source), fresh=True)
-    size = await box.run(_python(full), fresh=True)
+    files = await box.run(python(source), fresh=True)
+    size = await box.run(python(full), fresh=True)
 
     assert files.stdout == "28\n"
     assert size.stdout == "full\n" or size.status == "oom"
@@ -160,24 +154,24 @@ async def files_that_leave_a_fresh_workspace_are_refused(box: Sandbox) -> None:
     """And the next run works."""
     for path in ("../x", "/etc/x", "", "a/../../x"):
         try:
-            await box.run(_python("print('ran')"), fresh=True, files={path: b"x"})
+            await box.run(python("print('ran')"), fresh=True, files={path: b"x"})
         except FileRefused:
             continue
         raise AssertionError(f"{path!r} was not refused")
 
-    assert (await box.run(_python("print('next')"), fresh=True)).stdout == "next\n"
+    assert (await box.run(python("print('next')"), fresh=True)).stdout == "next\n"
 
 
 async def a_cancelled_fresh_run_leaves_the_sandbox_usable(box: Sandbox) -> None:
     """At whatever step it was."""
     for steps in (0, 1, 2, 4, 8, 16):
-        running = asyncio.create_task(box.run(_python("while True: pass"), fresh=True, files={"f": b"x"}))
+        running = asyncio.create_task(box.run(python("while True: pass"), fresh=True, files={"f": b"x"}))
         for _ in range(steps):
             await asyncio.sleep(0)
         running.cancel()
         await asyncio.wait([running])
 
-    assert (await box.run(_python("print(1)"), fresh=True)).stdout == "1\n"
+    assert (await box.run(python("print(1)"), fresh=True)).stdout == "1\n"
 
 
 async def an_entry_that_is_started_fresh_sees_no_other_workspace(box: Sandbox) -> None:

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from coder.config import Loaded, load
 from coder.errors import UsageError
+from coder.layers import Loaded, load
 
 
 @pytest.fixture

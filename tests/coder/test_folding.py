@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 
 from coder.bodies import BudgetReached, RunResumed, RunStopped
 from coder.events import Event
+from coder.folding import fold, fold_all
 from coder.rounds import best_code, is_repeat, most_repeated, next_round, samples_used
 from coder.settings import Budget
-from coder.state import State, fold, fold_all
+from coder.state import State
 from coder.stops import Reason, Stop, default_stop, stuck
 from tests.coder.states import call, code, events, outcome, started, state_of
 

@@ -1,0 +1,127 @@
+"""Find how a repository case is judged: the tests that have to pass, and the strongest way to run them."""
+
+from collections.abc import Iterable, Mapping
+
+from benchmarks.judge.apart import Open, run_apart
+from benchmarks.judge.needed import missing_packages
+from benchmarks.judge.pytest_run import TestRun, run_test_file
+from benchmarks.judge.repository_mode import RepositoryMode, files_of
+from benchmarks.judge.tree import gold_tree, is_test_path
+from benchmarks.judge.twins import with_twins
+from benchmarks.patch import PatchRefused
+from benchmarks.suite import RepositoryCase
+from sandbox import Sandbox
+from sandbox.check import CheckResult
+
+_NO_PYTEST = "No module named 'pytest'"
+
+
+async def find_repository_mode(sandbox: Sandbox, opened: Open | None, case: RepositoryCase) -> RepositoryMode:
+    """The strongest way in which the case's own patch passes.
+
+    Args:
+        opened: None where only the interpreter in `sandbox` that the case's environment names can run it.
+
+    Raises:
+        SandboxBroken: a sandbox stopped working.
+    """
+    named = (*case.fail_to_pass, *case.pass_to_pass)
+    if case.gold_patch is None:
+        reason = "it has no patch of its own" + ("" if named else ", and names no tests")
+        return RepositoryMode(how="plain" if named else "broken", nodes=named, reason=reason)
+    try:
+        gold = gold_tree(case)
+    except PatchRefused as error:
+        return RepositoryMode(how="broken", reason=f"the case's own patch doesn't fit: {error}")
+    pinned = await _pin(sandbox, case, gold, named)
+    if pinned.how == "broken":
+        return pinned
+    if opened is None:
+        return await with_twins(
+            sandbox, case, gold, pinned, "its tests have another Python than the one on their image's PATH"
+        )
+    report = await run_apart(opened, case, gold, pinned.files)
+    if report is None:
+        return await with_twins(sandbox, case, gold, pinned, "it has no package that could be called apart")
+    passed = passed_apart(report.results)
+    lacking = [node for node in pinned.nodes if node not in passed]
+    if not lacking:
+        return pinned.model_copy(update={"how": "apart"})
+    wanted = case.fail_to_pass or pinned.nodes
+    if not passed.issuperset(wanted):  # another test may have ended it
+        again = await run_apart(opened, case, gold, files_of(wanted))
+        passed |= passed_apart(again.results) if again is not None else set()
+    why = next((one.message for one in report.results if one.name == lacking[0]), report.note)
+    reason = (
+        f"{len(lacking):,} of {len(pinned.nodes):,} tests can't be decided apart, such as {lacking[0]}: "
+        + " ".join(why.strip().splitlines()[-1:])
+    )[:500]
+    apart = tuple(node for node in wanted if node in passed)
+    return await with_twins(sandbox, case, gold, pinned.model_copy(update={"apart": apart}), reason)
+
+
+def passed_apart(results: Iterable[CheckResult]) -> set[str]:
+    """Names of tests that were reported passed, and never failed."""
+    found: dict[str, bool] = {}
+    for one in results:
+        found[one.name] = found.get(one.name, True) and one.passed
+    return {name for name, passed in found.items() if passed}
+
+
+async def _pin(
+    sandbox: Sandbox, case: RepositoryCase, gold: Mapping[str, bytes], named: tuple[str, ...]
+) -> RepositoryMode:
+    """The nodes that have to pass: those that the case names, or all that its own patch passes."""
+    paths = sorted({node.partition("::")[0] for node in named}) or [
+        path for path in case.hidden_tests if is_test_path(path) and path.endswith(".py")
+    ]
+    why = ""
+    for plugins in (False, True):
+        runs = {path: await run_test_file(sandbox, case, gold, path, plugins=plugins) for path in paths}
+        passed = {node for run in runs.values() if run.done for node in run.passed}
+        lacking = sorted(set(named) - passed)
+        if passed and not lacking:
+            nodes = named or tuple(sorted(passed))
+            base = await _base_passes(sandbox, case, paths, set(case.fail_to_pass or nodes), plugins=plugins)
+            if base:
+                return RepositoryMode(how="broken", reason="the base passes already, without any patch")
+            tripped = frozenset[str]().union(*(run.tripped for run in runs.values()))
+            return RepositoryMode(how="plain", nodes=nodes, plugins=plugins, tripped=tripped)
+        why = why or _why(runs, lacking)
+    lacks = await missing_packages(sandbox, case.dependencies, case.environment)
+    reason = f"the case's own patch fails: {why}"
+    if _NO_PYTEST in why:
+        reason = "the interpreter has no pytest, which its tests need: install it, or name one: --python"
+    elif lacks:
+        reason = (
+            f"the interpreter has no {', '.join(lacks)}, which the case says it needs, and {reason} "
+            "(give an interpreter that has them: --python)"
+        )
+    return RepositoryMode(how="broken", reason=reason)
+
+
+async def _base_passes(
+    sandbox: Sandbox, case: RepositoryCase, paths: list[str], nodes: set[str], *, plugins: bool
+) -> bool:
+    tree = {**case.files, **{path: text.encode() for path, text in case.hidden_tests.items()}}
+    for path in paths:
+        wanted = {node for node in nodes if node.partition("::")[0] == path}
+        if wanted:
+            run = await run_test_file(sandbox, case, tree, path, plugins=plugins)
+            if not (run.done and wanted <= run.passed):
+                return False
+    return True
+
+
+def _why(runs: Mapping[str, TestRun], lacking: list[str]) -> str:
+    for run in runs.values():
+        for node in lacking:
+            if node in run.failures:
+                return f"{node}: {run.failures[node][-200:]}"
+    for path, run in runs.items():
+        if run.failures:
+            node, text = next(iter(run.failures.items()))
+            return f"{node}: {text[-200:]}"
+        if not run.done and run.result is not None:
+            return f"{path}: {(run.result.stderr or run.result.stdout).strip()[-300:]}"
+    return f"{lacking[0]} wasn't run" if lacking else "no test passed"

@@ -1,0 +1,183 @@
+"""Conversing: from the flags of `coder chat` to a session and whoever talks in it, and to what it leaves."""
+
+import json
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from typing import Any
+
+from coder.answering import asked_again
+from coder.chat.reader import PlainReader, Reader
+from coder.chat.session import Session, open_session, reopen_session
+from coder.chat.terminal import open_terminal
+from coder.chat.transcript import Transcript, transcript
+from coder.cli.answerer import Answerer
+from coder.cli.dialogue import Dialogue
+from coder.cli.failure import report, single
+from coder.cli.interrupt import run_until_interrupted
+from coder.cli.lasting import gone_on_with, settings_from, settings_of
+from coder.cli.onlooker import Onlooker
+from coder.cli.screen import Screen
+from coder.cli.switching import Models
+from coder.config import Config
+from coder.errors import LogNewer, UsageError
+from coder.folding import fold_all
+from coder.layers import Loaded
+from coder.reading import read_workspace
+from coder.state import State
+from coder.store import SqliteLog, data_folder
+from coder.task import Task
+
+NO_TOOLKIT = 'Plain input; for history and completion: pip install "coder-agent[chat]"'
+
+
+@dataclass(slots=True)
+class Names:
+    """Paths that can be completed: those that the latest message has read, before it those of the folder."""
+
+    task: Task
+    session: Session | None = None
+    found: Sequence[str] | None = None
+
+    def __call__(self) -> Sequence[str]:
+        """The paths now."""
+        state = self.session.state if self.session is not None else None
+        if state is not None:
+            return list(state.files)
+        if self.found is None:
+            try:
+                self.found = list(read_workspace(self.task, lands=False).files)
+            except UsageError:  # the first message will say so
+                self.found = ()
+        return self.found
+
+
+@dataclass(slots=True)
+class Talk:
+    """One start of `coder chat`."""
+
+    task: Task
+    resumes: str | None
+    """The run that it goes on with, as the user named it."""
+    loaded: Loaded
+    flags: Config
+    """What was said on the command line alone."""
+    given: Mapping[str, Any]
+    screen: Screen
+    ended: State | None = field(default=None, init=False)
+    """The conversation at its end."""
+    error: str | None = field(default=None, init=False)
+    """What was wrong with the last line."""
+
+    @property
+    def is_for_a_program(self) -> bool:
+        """Nothing but JSON goes to stdout."""
+        return bool(self.given["json"] or self.given["jsonl"])
+
+    async def hold(self) -> int:
+        """Talk until the end, and give the exit code.
+
+        Raises:
+            UsageError: no such run, or a model, price or limit that can't be used.
+            ModelAuthError: no key is set for the model's provider.
+            MachineError: the log can't be used.
+        """
+        async with AsyncExitStack() as stack:
+            log = stack.enter_context(SqliteLog(data_folder(os.environ)))
+            state = await _state(log, self.resumes) if self.resumes is not None else None
+            models = Models(self._answerer(state), self.screen)
+            stack.push_async_callback(models.close)
+            model = await models.open()
+            names = Names(self.task)
+            reader = _reader(names)
+            results = sys.stderr if self.is_for_a_program else sys.stdout
+            speaks = results.isatty() and self.screen.is_lively
+            watch = Onlooker(self.screen, reader, yes=self.given["yes"], results=results, speaks=speaks)
+            if state is None:
+                settings = settings_of(self.loaded.config, self.given)
+                opening = open_session(log, self.task, settings=settings, model=model, watch=watch)
+            else:
+                settings = settings_from(state, self.flags, self.given)
+                task = gone_on_with(state.task, self.task)
+                self.screen.watch_model(model.name, has_folder=True)
+                opening = reopen_session(
+                    log, state.run, task=task, settings=settings, model=model, watch=watch
+                )
+            names.session = session = await stack.enter_async_context(opening)
+            dialogue = Dialogue(
+                session, reader, screen=self.screen, switch=models.switch, onlooker=watch, results=results
+            )
+            try:
+                return await self._dialogue(dialogue, session)
+            finally:
+                self.ended, self.error = session.state, dialogue.error
+
+    async def _dialogue(self, dialogue: Dialogue, session: Session) -> int:
+        if dialogue.asks:
+            self.screen.tell(f"{session.model.name} in {session.root}; /help lists the commands, Ctrl-D ends")
+        code = await dialogue.run()
+        if session.begun:
+            undo = f"   coder undo {session.run}" if session.can_undo else ""
+            self.screen.tell(f"  next     coder chat --resume {session.run}{undo}")
+        return 0 if dialogue.asks else code
+
+    def _answerer(self, state: State | None) -> Answerer:
+        """Who answers; in a conversation that goes on whoever did, unless a flag says otherwise."""
+        config = self.loaded.config if state is None else self.flags
+        same = state is not None and not config.answering(self.given["replay"])
+        return Answerer(
+            asked=asked_again(state) if same and state is not None else config.asked(),
+            record=config.record,
+            replay=state.settings.replay if same and state is not None else self.given["replay"],
+            price=self.given["price"],
+            must_know_price=self.loaded.cost_was_asked,
+            book=self.loaded.book,
+        )
+
+
+def held(begin: Callable[[], Talk], *, as_json: bool, jsonl: bool) -> int:
+    """Talk, print the document where one is wanted, and return the exit code."""
+    talk: Talk | None = None
+    error: str | None = None
+    try:
+        if as_json and jsonl:
+            raise UsageError("--json and --jsonl exclude each other: one document, or a line for each event.")
+        talk = begin()
+        screen = talk.screen
+        code = run_until_interrupted(talk.hold(), run_id=lambda: screen.run_id)
+    except Exception as failed:  # noqa: BLE001 - whoever asked for a document gets one whatever happens
+        if talk is not None:
+            talk.screen.clear()
+        code, error = report(failed), str(single(failed))
+    if as_json:
+        state, wrong = (talk.ended, talk.error) if talk is not None else (None, None)
+        print(document(state, exit_code=code, error=error or wrong))
+    return code
+
+
+def document(state: State | None, *, exit_code: int, error: str | None) -> str:
+    """The JSON document of a conversation; before its first message the keys with null."""
+    known: dict[str, object] = dict.fromkeys(Transcript.model_fields) | {"messages": []}
+    if state is not None:
+        known = transcript(state).model_dump(mode="json")
+    return json.dumps(known | {"error": error or known["error"], "exit_code": exit_code}, indent=2)
+
+
+async def _state(log: SqliteLog, prefix: str) -> State:
+    run = await log.resolve(prefix)
+    try:
+        return fold_all(await log.read(run))
+    except ValueError as error:
+        raise LogNewer(f"{run} was written by a newer version of coder: {error}. Update coder.") from error
+
+
+def _reader(paths: Callable[[], Sequence[str]]) -> Reader:
+    """A terminal with all that prompt_toolkit gives, else plain lines."""
+    if not (sys.stdin.isatty() and sys.stderr.isatty()) or os.environ.get("TERM") == "dumb":
+        return PlainReader()
+    terminal = open_terminal(data_folder(os.environ), paths=paths)
+    if terminal is None:
+        print(NO_TOOLKIT, file=sys.stderr)
+    return terminal or PlainReader()

@@ -1,0 +1,83 @@
+"""`--install`: what the tests need, installed once into a cache; asked about before, told afterwards."""
+
+import time
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from coder.cli.ask import ask_human
+from coder.cli.refusals import Refusals
+from coder.cli.screen import Screen
+from coder.errors import Refused, UsageError
+from coder.install.building import Plan, install, plan_install
+from coder.install.cache import cache, size_of
+from coder.printable import printable
+from coder.reading import read_workspace
+from coder.settings import Settings
+from coder.task import Task
+from sandbox import open_sandbox
+
+_BACKENDS = ("auto", "bubblewrap")
+
+
+async def with_install(task: Task, settings: Settings, given: Mapping[str, Any], screen: Screen) -> Settings:
+    """The settings with what was installed for the task, where the flags ask for it.
+
+    Raises:
+        Refused: the user doesn't agree, or can't be asked.
+        UsageError: there is nothing to install, or the install failed.
+        SandboxError: no sandbox that can reach hosts can be had here.
+    """
+    command: str | None = given["install_with"]
+    if not given["install"] and command is None:
+        return settings
+    if task.workspace is None or not task.workspace.is_dir():
+        raise UsageError("--install is about a folder: name it as PATH.")
+    if settings.backend not in _BACKENDS:
+        raise UsageError(f"--install needs bubblewrap: programs in {settings.backend} can't reach an index.")
+    plan = plan_install(
+        task.workspace.resolve(),
+        read_workspace(task, lands=False).files,
+        settings=settings,
+        test_command=task.test_command or (),
+        command=command,
+    )
+    if not plan.installed.is_there:
+        await _agree(plan, screen, yes=given["yes"])
+        await _install(plan, settings, screen)
+    else:
+        screen.note(f"installed before: {plan.command}")
+    return settings.model_copy(update={"installed": plan.installed.folder})
+
+
+async def _agree(plan: Plan, screen: Screen, *, yes: bool) -> None:
+    hosts = ", ".join(plan.indexes.hosts)
+    screen.tell(f"  · to install: {printable(plan.command)}")
+    screen.tell(f"    in a sandbox that may reach {hosts}; the packages' own code runs there")
+    screen.tell(f"    into {plan.installed.folder}; your folder stays as it is")
+    if not yes and not await ask_human("Install it?"):
+        raise Refused(
+            "Nothing was installed, and nothing was called: an install needs your word. "
+            "Say yes on the terminal, or beforehand: -y"
+        )
+
+
+async def _install(plan: Plan, settings: Settings, screen: Screen) -> None:
+    began = time.monotonic()
+    with Refusals() as refusals:
+        try:
+            await install(plan, partial(open_sandbox, backend=settings.backend))
+        except UsageError as error:
+            unnamed = any("is not among the hosts" in line for line in refusals.lines)
+            hint = "\nLet it reach more hosts: --network HOST" if unnamed else ""
+            raise UsageError("\n".join([str(error), *refusals.lines]) + hint) from error
+    folder, seconds = plan.installed.folder, time.monotonic() - began
+    size, all_of_them = _mib(folder), _mib(cache())
+    screen.note(f"installed {size} MiB in {seconds:.0f} s; drop it: rm -r {folder}")
+    if all_of_them != size:
+        screen.note(f"all that was installed so has {all_of_them} MiB: {cache()}")
+
+
+def _mib(folder: Path) -> int:
+    return -(-size_of(folder) >> 20) if folder.is_dir() else 0

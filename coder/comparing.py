@@ -1,0 +1,82 @@
+"""Comparing candidates in the sandbox: what each does on the same inputs, and on more where that decides."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from time import monotonic
+
+from coder.behaviour import behaviours
+from coder.bodies import ProgramFinished, ProgramStarted
+from coder.choosing import Candidate, undecided
+from coder.examples import find_examples
+from coder.inputs import Arguments, inputs_of
+from coder.message import Message
+from coder.outline import missing_function
+from coder.state import State
+from coder.target import find_target
+from coder.telling_apart import told_apart
+from coder.turn import Turn
+from sandbox import Sandbox
+
+_MOST = 24
+"""Candidates that further inputs are tried on, the ones to choose from first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """One function of which every candidate has its own."""
+
+    name: str
+    sources: tuple[str, ...]
+    inputs: tuple[Arguments, ...]
+
+
+def comparison_of(state: State, codes: Sequence[Message]) -> Comparison | None:
+    """What candidates can be compared on; None where there is no single function to call."""
+    target = find_target(state.task, state.files)
+    sources = tuple(
+        source
+        for code in codes
+        if set(code.files) == {target.path} and (source := code.files[target.path]) is not None
+    )
+    name = missing_function(state.task.prompt, target.names)
+    if name is None or len(codes) < 2 or len(sources) < len(codes) or state.files:
+        return None
+    examples = [*state.task.checks, *(example.source for example in find_examples(state.task.prompt))]
+    inputs = inputs_of(examples, name, prompt=state.task.prompt)
+    return Comparison(name, sources, tuple(inputs)) if inputs else None
+
+
+async def compared(turn: Turn, comparison: Comparison, candidates: Sequence[Candidate]) -> list[Candidate]:
+    """The candidates, with what they do; the log says that they were run.
+
+    Args:
+        comparison: has their sources, in the same order.
+
+    Raises:
+        SandboxError: the sandbox itself failed.
+    """
+    sources = comparison.sources
+    before = {f"{i}.py": sha256(source.encode()).hexdigest() for i, source in enumerate(sources, 1)}
+    began = monotonic()
+    await turn.journal.append(ProgramStarted(what="compare", before=before))
+    known = await _compared(await turn.bench.candidate(), comparison, candidates)
+    seconds = monotonic() - began
+    await turn.journal.append(
+        ProgramFinished(what="compare", status="ok", exit_code=None, seconds=seconds, after={})
+    )
+    return known
+
+
+async def _compared(
+    sandbox: Sandbox, comparison: Comparison, candidates: Sequence[Candidate]
+) -> list[Candidate]:
+    name, inputs = comparison.name, comparison.inputs
+    found = await behaviours(sandbox, comparison.sources, name, inputs=inputs)
+    known = [replace(one, behaviour=behaviour) for one, behaviour in zip(candidates, found, strict=True)]
+    asked = undecided(known)[:_MOST]
+    if asked:
+        further = await told_apart(sandbox, [comparison.sources[i] for i in asked], name, inputs=inputs)
+        for i, given in zip(asked, further, strict=True):
+            known[i] = replace(known[i], further=given)
+    return known

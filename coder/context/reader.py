@@ -1,0 +1,91 @@
+"""Reader: a process that reads hostile text for us. It is confined, it is bounded, and it may die."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+ALONE_S = 5.0
+"""For one text, by the clock: a reader that hangs. One that only computes ends itself much earlier."""
+MOST_ANSWERED = 2 << 20
+"""Bytes of one answer."""
+_GRACE_S = 0.2
+
+
+class ReaderDied(Exception):
+    """The process that reads died, hung, or answered what can't be an answer."""
+
+
+class NoReader(Exception):
+    """No process that reads can be had here."""
+
+
+class Reader:
+    """Such a process, ready to be asked."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        self._questions, self._answers = process.stdin, process.stdout
+
+    async def ask(self, question: object) -> None:
+        """Put a question, which crosses as JSON.
+
+        Raises:
+            ReaderDied: nobody takes it.
+        """
+        try:
+            self._questions.write(json.dumps(question).encode() + b"\n")
+            await self._questions.drain()
+        except OSError as error:
+            raise ReaderDied from error
+
+    async def answer(self) -> object:
+        """The next answer: whatever whoever may have taken the reader over has put into JSON.
+
+        Raises:
+            ReaderDied: there is none in time, or it isn't one.
+        """
+        try:
+            async with asyncio.timeout(ALONE_S):
+                return json.loads(await self._answers.readline())
+        except (TimeoutError, OSError, ValueError, RecursionError) as error:
+            raise ReaderDied from error
+
+
+@asynccontextmanager
+async def open_reader(module: str, languages: Sequence[str]) -> AsyncIterator[Reader]:
+    """A process with nothing of our environment; it is dead when this is left.
+
+    Args:
+        module: of `coder.context`; its `main` is called with the languages, and says when it is ready.
+
+    Raises:
+        NoReader: it didn't get ready.
+    """
+    home = str(Path(__file__).parents[2])
+    start = f"import sys; sys.path.append({home!r}); from coder.context import {module} as reader"
+    start += "; reader.main(sys.argv[1:])"
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-I", "-c", start, *languages,
+        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
+        cwd="/" if sys.platform != "win32" else None, env={}, start_new_session=True, limit=MOST_ANSWERED,
+    )  # fmt: skip
+    assert process.stdin is not None
+    assert process.stdout is not None
+    try:
+        if await process.stdout.readline() != b'"ready"\n':
+            raise NoReader
+        yield Reader(process)
+    finally:
+        process.stdin.close()  # the end of its input ends a reader that is well
+        try:
+            async with asyncio.timeout(_GRACE_S):
+                await process.wait()
+        except TimeoutError:
+            process.kill()
+            await process.wait()

@@ -1,0 +1,103 @@
+"""Where packages come from: the hosts that an install may reach, and what tells the installers of them.
+
+The public indexes, unless the user's own configuration of pip or npm names others.
+"""
+
+import configparser
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from coder.errors import UsageError
+
+PYPI = ("pypi.org", "files.pythonhosted.org")
+NPM = ("registry.npmjs.org",)
+_PIP_FILES = ("/etc/pip.conf", "~/.pip/pip.conf", "~/.config/pip/pip.conf")
+_OPTIONS = ("index_url", "extra_index_url", "trusted_host")
+_CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
+_QUIET = {
+    **{f"PIP_{name}": "1" for name in ("NO_INPUT", "NO_CACHE_DIR", "DISABLE_PIP_VERSION_CHECK")},
+    "npm_config_cache": "/tmp/npm",
+    **{f"npm_config_{name}": "false" for name in ("audit", "fund", "update_notifier")},
+    "CI": "1",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Indexes:
+    """The hosts, as a policy names them, and the environment of an installer."""
+
+    hosts: tuple[str, ...]
+    environment: Mapping[str, str]
+
+
+def find_indexes(environ: Mapping[str, str], *, home: Path, more: tuple[str, ...] = ()) -> Indexes:
+    """What the user's configuration says; a repository has no say in it.
+
+    Args:
+        home: the user's home folder.
+        more: hosts that the user names besides.
+
+    Raises:
+        UsageError: an index whose address holds a password: no program of a sandbox may see it.
+    """
+    pip = dict.fromkeys(_OPTIONS, "") | _pip_files(home)
+    pip |= {key: environ[f"PIP_{key.upper()}"] for key in pip if f"PIP_{key.upper()}" in environ}
+    npm = environ.get("npm_config_registry") or environ.get("NPM_CONFIG_REGISTRY") or _npm_file(home)
+    own = _web(pip["index_url"])
+    extra = _web(pip["extra_index_url"])
+    registry = _web(npm)
+    environment = {
+        "PIP_INDEX_URL": " ".join(own),
+        "PIP_EXTRA_INDEX_URL": " ".join(extra),
+        "PIP_TRUSTED_HOST": pip["trusted_host"],
+        "npm_config_registry": " ".join(registry),
+    }
+    if _CERTIFICATES.exists():  # what this machine trusts, where an installer brings a list of its own
+        environment |= {"PIP_CERT": str(_CERTIFICATES), "NODE_EXTRA_CA_CERTS": str(_CERTIFICATES)}
+    hosts = [*(_hosts(own) or PYPI), *_hosts(extra), *(_hosts(registry) or NPM), *more]
+    told = {name: value for name, value in environment.items() if value}
+    return Indexes(tuple(dict.fromkeys(hosts)), {**_QUIET, **told})
+
+
+def _pip_files(home: Path) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for name in _PIP_FILES:
+        parser = configparser.ConfigParser(interpolation=None)
+        try:
+            parser.read(name.replace("~", str(home), 1), encoding="utf-8")
+        except (configparser.Error, UnicodeDecodeError):
+            continue  # pip itself would say what is wrong with it
+        if parser.has_section("global"):
+            options = {key.replace("-", "_"): value for key, value in parser.items("global")}
+            found |= {key: options[key] for key in _OPTIONS if key in options}
+    return found
+
+
+def _npm_file(home: Path) -> str:
+    try:
+        content = (home / ".npmrc").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+    named = re.search(r"^\s*registry\s*=\s*(\S+)", content, re.MULTILINE)
+    return named[1] if named else ""
+
+
+def _web(words: str) -> list[str]:
+    """The addresses among some words; those of files are of this machine, and not in the sandbox."""
+    found = [word for word in words.split() if word.startswith(("http://", "https://"))]
+    for address in found:
+        if "@" in urlsplit(address).netloc:
+            raise UsageError(
+                f"The index {urlsplit(address).hostname} of your configuration needs a password, which no "
+                "program of a sandbox may see. Install into .venv yourself, or name another: PIP_INDEX_URL"
+            )
+    return found
+
+
+def _hosts(addresses: list[str]) -> list[str]:
+    """Host, and port where it isn't the web's own."""
+    places = [urlsplit(address).netloc for address in addresses]
+    return [place for place in places if place]

@@ -1,0 +1,107 @@
+"""Which files of a folder name its dependencies, and the command that installs them."""
+
+import shlex
+import tomllib
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import PurePosixPath
+from typing import Any
+
+from coder.errors import UsageError
+
+_NAMES = {
+    *(
+        "pyproject.toml",
+        "setup.py",
+        "setup.cfg",
+        "poetry.lock",
+        "uv.lock",
+        "pdm.lock",
+        "Pipfile",
+        "Pipfile.lock",
+    ),
+    *("package.json", "package-lock.json", "npm-shrinkwrap.json", "yarn.lock", "pnpm-lock.yaml", ".npmrc"),
+}
+_REQUIREMENTS = (
+    *("requirements.txt", "requirements-dev.txt", "requirements-test.txt", "requirements-tests.txt"),
+    *("requirements_dev.txt", "requirements_test.txt", "dev-requirements.txt", "test-requirements.txt"),
+    *("requirements/dev.txt", "requirements/test.txt", "requirements/tests.txt"),
+)
+_FOR_TESTS = ("test", "tests", "testing", "dev")
+"""Extras and groups that hold what tests need, by custom; all of these that there are."""
+_LOCKED = ("package-lock.json", "npm-shrinkwrap.json")
+
+
+def named_in(files: Mapping[str, bytes]) -> dict[str, bytes]:
+    """The files that have a say in what is installed: manifests, locks, requirements of whatever name."""
+    return {path: content for path, content in files.items() if _decides(PurePosixPath(path))}
+
+
+def _decides(path: PurePosixPath) -> bool:
+    lists = path.suffix in (".txt", ".in") and any(
+        part.startswith(("requirements", "constraints")) or "requirements" in part for part in path.parts
+    )
+    return path.name in _NAMES or lists
+
+
+def install_command(files: Mapping[str, bytes], test_command: Sequence[str], *, uses_pytest: bool) -> str:
+    """The command for a shell that installs what these files name.
+
+    Raises:
+        UsageError: no file names dependencies in a way that is known here.
+    """
+    words = [*_requirements(files), *_project(files)]
+    steps = [f"python -m pip install {shlex.join(words)}"] if words else []
+    if words and uses_pytest:
+        steps[0] += " pytest"
+    if "package.json" in files:
+        steps.append("npm ci" if any(name in files for name in _LOCKED) else "npm install --no-package-lock")
+    if not steps:
+        raise UsageError(
+            "Nothing here names dependencies: no requirements.txt, pyproject.toml, setup.py or package.json "
+            "at the top of the folder. Say how to install them: --install-with 'pip install pytest'"
+        )
+    return " && ".join(steps)
+
+
+def _requirements(files: Collection[str]) -> list[str]:
+    return [word for name in _REQUIREMENTS if name in files for word in ("-r", name)]
+
+
+def _project(files: Mapping[str, bytes]) -> list[str]:
+    """The project itself, so that its packages are found and its metadata is there, with what tests need."""
+    if "pyproject.toml" not in files:
+        return ["-e", "."] if "setup.py" in files else []
+    try:
+        table = tomllib.loads(files["pyproject.toml"].decode())
+    except ValueError as error:
+        raise UsageError(f"pyproject.toml can't be read: {error}. Mend it, or use --install-with.") from error
+    extras = _of_tests(_table(_table(table, "project"), "optional-dependencies"))
+    groups = _table(table, "dependency-groups")
+    more = [word for name in _of_tests(groups) for word in _group(groups, name, ())]
+    if "project" not in table and "build-system" not in table and "setup.py" not in files:
+        return more  # the settings of tools alone
+    return ["-e", f".[{','.join(extras)}]" if extras else ".", *more]
+
+
+def _of_tests(table: Mapping[str, Any]) -> list[str]:
+    return [name for name in _FOR_TESTS if name in table]
+
+
+def _group(groups: Mapping[str, Any], name: str, seen: tuple[str, ...]) -> list[str]:
+    """The requirements of a dependency group (PEP 735), those of the groups that it includes too.
+
+    A requirement begins with a name. What begins otherwise would be an option or a path for the installer.
+    """
+    entries = groups.get(name)
+    found: list[str] = []
+    for entry in entries if isinstance(entries, list) and name not in seen else []:
+        if isinstance(entry, str) and entry[:1].isalnum():
+            found.append(entry)
+        elif isinstance(entry, dict):
+            found += _group(groups, str(entry.get("include-group")), (*seen, name))
+    return found
+
+
+def _table(table: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    found = table.get(name)
+    return found if isinstance(found, dict) else {}

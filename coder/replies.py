@@ -1,0 +1,31 @@
+"""Replies: whether an answer in a conversation is words alone, even where it quotes code. Pure."""
+
+import re
+
+from coder.answers import find_blocks
+from coder.edits.answer import Answered
+from coder.edits.read import read_edits
+
+_WISH = re.compile(r"\b(?:can|could|would|will) (?:you|we)\b|\bplease\b", re.IGNORECASE)
+"""A question that asks for more than an answer."""
+
+
+def is_reply(asked: str, answered: Answered, text: str) -> bool:
+    """Whether nothing in an answer was meant to change a file.
+
+    Args:
+        asked: the user's message.
+        answered: what the answer makes of the files.
+    """
+    if not text.strip() or not answered.fits:
+        return False
+    if "```" not in text:
+        return not answered.files
+    if not is_question(asked) or read_edits(text, default="", known=()).is_any:
+        return False
+    return not any(block.name for block in find_blocks(text))
+
+
+def is_question(message: str) -> bool:
+    """Whether a message only wants to know something."""
+    return any(line.rstrip().endswith("?") for line in message.splitlines()) and not _WISH.search(message)

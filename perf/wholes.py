@@ -1,0 +1,72 @@
+"""Whole processes of ours, timed in turn with `import openai` and `python -c pass`."""
+
+import argparse
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+IMPORT, BARE = "import openai", "python -c pass"
+
+
+@dataclass(frozen=True, slots=True)
+class Took:
+    """What one process took."""
+
+    seconds: float
+    """By the clock."""
+    cpu_s: float
+    """Of its own and of those that it waited for; other work on the machine disturbs it less."""
+
+
+def compare(name: str, once: Callable[[], Took], *, doc: str | None, aim: str) -> None:
+    """Measure as the command line says, and print medians and the ratios to `import openai`.
+
+    Args:
+        once: one process of ours, from its start to its end.
+        doc: what `--help` shows.
+    """
+    parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=7)
+    rounds = parser.parse_args().rounds
+    kinds = {
+        name: once,
+        IMPORT: lambda: timed([sys.executable, "-c", "import openai"]),
+        BARE: lambda: timed([sys.executable, "-c", "pass"]),
+    }
+    taken: dict[str, list[Took]] = {kind: [] for kind in kinds}
+    for _ in range(rounds):
+        for kind, one in kinds.items():
+            taken[kind].append(one())
+    for kind, all_of_it in taken.items():
+        least = min(took.seconds for took in all_of_it)
+        wall, cpu = _medians(all_of_it)
+        print(f"{kind:16} {wall:6.3f} s, {least:.3f} s at least, {cpu:.3f} s of CPU; medians of {rounds}")
+    (wall, cpu), (import_wall, import_cpu) = _medians(taken[name]), _medians(taken[IMPORT])
+    print(f"ratio to {IMPORT}: {wall / import_wall:.2f}, of CPU {cpu / import_cpu:.2f} (aim {aim})")
+
+
+def timed(argv: Sequence[str], env: Mapping[str, str] | None = None) -> Took:
+    """Run a process to its end.
+
+    Raises:
+        SystemExit: it failed; what it printed is in it.
+    """
+    with tempfile.TemporaryFile() as printed:
+        began = time.perf_counter()
+        process = subprocess.Popen(argv, env=env, stdin=subprocess.DEVNULL, stdout=printed, stderr=printed)
+        _, status, used = os.wait4(process.pid, 0)
+        seconds = time.perf_counter() - began
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode != 0:
+            printed.seek(0)
+            raise SystemExit(f"{argv[0]} ended with {process.returncode}:\n{printed.read().decode()}")
+    return Took(seconds, used.ru_utime + used.ru_stime)
+
+
+def _medians(taken: Sequence[Took]) -> tuple[float, float]:
+    return statistics.median(took.seconds for took in taken), statistics.median(took.cpu_s for took in taken)

@@ -1,0 +1,150 @@
+"""Open what lies below one descriptor, over no link and no mount point, with the file rights of its owner.
+
+Every path goes through openat2. Docker's backend has it inside, with any Python from 3.8 on.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import os
+import stat
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import PurePosixPath
+
+from sandbox.errors import FileRefused
+
+_OPENAT2 = 437
+_NO_XDEV, _NO_MAGICLINKS, _NO_SYMLINKS, _BENEATH = 0x01, 0x02, 0x04, 0x08
+FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+"""Flags to open a folder with."""
+PATH_MAX = 4096
+"""Bytes, with the NUL at the end."""
+
+
+class _How(ctypes.Structure):
+    _fields_ = [
+        ("flags", ctypes.c_uint64),
+        ("mode", ctypes.c_uint64),
+        ("resolve", ctypes.c_uint64),
+    ]
+
+
+class Beneath:
+    """What lies below one descriptor."""
+
+    def __init__(self, root: int, owner: int) -> None:
+        """`root` is an O_PATH descriptor, closed by `close`; `owner` the uid whose files these are."""
+        self._root, self._owner = root, owner
+        self._libc = ctypes.CDLL(None, use_errno=True)
+        self._closing = threading.Lock()
+
+    def close(self) -> None:
+        """Give the descriptor back."""
+        with self._closing:
+            if self._root >= 0:
+                os.close(self._root)
+                self._root = -1
+
+    @property
+    def root(self) -> int:
+        """The descriptor.
+
+        Raises:
+            FileRefused: it has been given back.
+        """
+        if self._root < 0:
+            raise FileRefused("The sandbox is closed.")
+        return self._root
+
+    def open(self, path: str, flags: int, *, below: int | None = None) -> int:
+        """A descriptor of what lies at a plain path, below another descriptor where one is given.
+
+        Raises:
+            FileRefused: the descriptor has been given back.
+            OSError: the system refuses it.
+        """
+        how = _How(flags, 0, _NO_XDEV | _NO_MAGICLINKS | _NO_SYMLINKS | _BENEATH)
+        root = self.root if below is None else below
+        descriptor: int = self._libc.syscall(
+            _OPENAT2, root, os.fsencode(path), ctypes.byref(how), ctypes.c_size_t(ctypes.sizeof(how))
+        )
+        if descriptor < 0:
+            raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()), path)
+        return descriptor
+
+    @contextmanager
+    def as_owner(self) -> Iterator[None]:
+        """As root: with the owner's uid for files, in this thread alone: root's rights don't count."""
+        if os.geteuid() != 0:
+            yield
+            return
+        try:
+            self._become(self._owner)
+            yield
+        finally:
+            self._become(0)
+
+    def _become(self, uid: int) -> None:
+        for change in (self._libc.setfsgid, self._libc.setfsuid):
+            change(uid)
+            if change(-1) != uid:  # these two calls report nothing but the value before
+                raise PermissionError(errno.EPERM, f"could not take the file rights of uid {uid}")
+
+    def open_file(self, path: str) -> int:
+        """A descriptor to read a regular file by, which nobody has another name for.
+
+        Raises:
+            FileRefused: it is something else.
+            OSError: the system refuses it.
+        """
+        descriptor = self.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_NOCTTY | os.O_CLOEXEC)
+        found = os.fstat(descriptor)
+        if not stat.S_ISREG(found.st_mode) or found.st_nlink != 1:
+            os.close(descriptor)
+            raise FileRefused(f"{path!r} isn't a regular file with one name.")
+        return descriptor
+
+    def open_root_to_us(self, *, plainly: bool = False) -> None:
+        """Whatever rights a program has left on the root; `plainly` without those for new files."""
+        if plainly:
+            with suppress(OSError):  # there is none, or this kernel has none
+                os.removexattr(f"/proc/self/fd/{self._root}", "system.posix_acl_default")
+        if self._root >= 0:
+            os.chmod(f"/proc/self/fd/{self._root}", 0o700)
+
+
+def is_attached(folder: int, name: str) -> bool:
+    """Whether something is mounted on a folder in an open one: it is none of the workspace's."""
+    return os.lstat(name, dir_fd=folder).st_dev != os.fstat(folder).st_dev
+
+
+def parts_of(path: str) -> list[str]:
+    """The names on a plain path, as it lies below a root.
+
+    Raises:
+        FileRefused: it is no such path.
+    """
+    pure = PurePosixPath(path)
+    if pure.is_absolute() or ".." in pure.parts or not pure.parts or "\0" in path:
+        raise FileRefused(f"{path!r} isn't a relative path inside the workspace.")
+    if len(os.fsencode(path)) >= PATH_MAX:
+        raise FileRefused("The path is longer than 4095 bytes.")
+    return list(pure.parts)
+
+
+@contextmanager
+def told(path: str) -> Iterator[None]:
+    """Say what the system refused as a FileRefused that names the path.
+
+    Raises:
+        FileRefused: it refused something.
+    """
+    try:
+        yield
+    except (OSError, UnicodeEncodeError) as error:
+        links = isinstance(error, OSError) and error.errno in (errno.ELOOP, errno.EXDEV)
+        why = "it goes over a link" if links else getattr(error, "strerror", None) or str(error)
+        raise FileRefused(f"{path!r}: {why}.") from error

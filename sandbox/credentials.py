@@ -1,0 +1,38 @@
+"""Sockets whose messages tell who sent them: the kernel adds the pid, and no sender can change it."""
+
+import array
+import socket
+import struct
+
+_CREDENTIALS = struct.Struct("iII")
+_DESCRIPTOR = array.array("i").itemsize
+_MESSAGE = 1024
+_MOST = 2
+"""Descriptors that come with one message."""
+
+
+def introduced_pair(kind: socket.SocketKind) -> tuple[socket.socket, socket.socket]:
+    """Our end, which the kernel tells who writes to it, and the end for inside."""
+    ours, inside = socket.socketpair(socket.AF_UNIX, kind)
+    ours.setblocking(False)
+    ours.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
+    return ours, inside
+
+
+def receive(connection: socket.socket, size: int = _MESSAGE) -> tuple[bytes, int, list[int]]:
+    """One message, the host's pid of the process that sent it, and descriptors; (b"", 0, []) at the end.
+
+    The sender is ours still: code that nobody has read never holds the other end.
+    """
+    room = socket.CMSG_SPACE(_CREDENTIALS.size) + socket.CMSG_SPACE(_MOST * _DESCRIPTOR)
+    try:
+        message, ancillary, _, _ = connection.recvmsg(size, room, socket.MSG_CMSG_CLOEXEC)
+    except ConnectionResetError:
+        return b"", 0, []
+    pid, descriptors = 0, array.array("i")
+    for _, kind, content in ancillary:
+        if kind == socket.SCM_CREDENTIALS:
+            pid = _CREDENTIALS.unpack(content[: _CREDENTIALS.size])[0]
+        elif kind == socket.SCM_RIGHTS:
+            descriptors.frombytes(content)
+    return message, pid, list(descriptors)

@@ -1,0 +1,18 @@
+"""The contract of `Sandbox` as functions for a backend's own tests: `for rule in CONTRACT: await rule(box)`.
+
+Each rule gets an open sandbox with the default policy and raises AssertionError where the backend breaks it.
+"""
+
+from collections.abc import Awaitable, Callable
+
+from sandbox.contract import Sandbox
+from sandbox.testing.bounds import BOUNDS
+from sandbox.testing.endings import ENDINGS
+from sandbox.testing.files import FILES
+from sandbox.testing.fresh import FRESH
+from sandbox.testing.programs import PROGRAMS
+from sandbox.testing.streams import STREAMS
+
+Rule = Callable[[Sandbox], Awaitable[None]]
+
+CONTRACT: tuple[Rule, ...] = (*ENDINGS, *STREAMS, *BOUNDS, *PROGRAMS, *FILES, *FRESH)

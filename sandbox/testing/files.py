@@ -1,0 +1,152 @@
+"""Files of the workspace that lasts, in and out."""
+
+import hashlib
+import time
+from collections.abc import Awaitable
+
+from sandbox.contract import Sandbox
+from sandbox.errors import FileRefused
+from sandbox.program import Command
+from sandbox.testing.source import python
+
+
+async def files_go_in_and_out(box: Sandbox) -> None:
+    """Folders on the way are made; the manifest hashes what is there; removing is quiet."""
+    await box.write("a/b.bin", b"\x00\xff")
+    await box.write("run.sh", b"#!/bin/sh\necho ran\n", executable=True)
+
+    listed = await box.manifest()
+    ran = await box.run(Command(argv=("./run.sh",)))
+
+    assert await box.read("a/b.bin") == b"\x00\xff"
+    assert listed["a/b.bin"] == hashlib.sha256(b"\x00\xff").hexdigest()
+    assert ran.stdout == "ran\n"
+    for path in ("a", "run.sh", "never/there"):
+        await box.remove(path)
+    assert await box.manifest() == {}
+
+
+async def a_manifest_is_soon_there_whatever_sizes_files_claim(box: Sandbox) -> None:
+    """Holes cost a program nothing; hashing all of them would take an hour."""
+    await box.run(python("for i in range(5000): open(f'hole{i}', 'w').truncate(200 << 20)"))
+    await box.write("a.txt", b"x")
+    began = time.monotonic()
+
+    listed = await box.manifest()
+
+    assert listed["a.txt"] == hashlib.sha256(b"x").hexdigest()
+    assert time.monotonic() - began < 60
+
+
+async def what_is_laid_is_all_that_is_there(box: Sandbox) -> None:
+    """Laid again, the files are as they were at first, whatever a program has made of them and put beside."""
+    files = {f"{name}/inner/file.py": f"{name} = 1\n".encode() for name in "abcdefgh"}
+    files["run.sh"] = b"#!/bin/sh\necho ran\n"
+    littered = """
+import os, shutil
+open('a/inner/file.py', 'r+').write('A')
+os.chmod('b/inner/file.py', 0o777)
+os.link('c/inner/file.py', 'second_name')
+os.remove('d/inner/file.py'); os.symlink('../../a/inner/file.py', 'd/inner/file.py')
+os.rename('e', 'E'); os.symlink('E', 'e')
+os.remove('f/inner/file.py'); os.makedirs('f/inner/file.py/deep')
+shutil.rmtree('g'); open('g', 'w').close()
+os.mkfifo('h/inner/fifo'); open(b'h/\\xff', 'w').close()
+os.makedirs('empty/folder'); os.chmod('run.sh', 0o644)
+os.chmod('h', 0); os.chmod('.', 0)
+"""
+    laid = await box.lay(files)
+    littering = await box.run(python(littered))
+
+    laid_again = await box.lay(files)
+
+    find = (
+        "find . -mindepth 1 ! -type d ! -type f; find . -links +1 -type f; find . -perm -002; find . -type d"
+    )
+    found = await box.run(Command(argv=("sh", "-c", f"./run.sh; ({find}) | sort")))
+    folders = sorted([".", *(f"./{name}{inner}" for name in "abcdefgh" for inner in ("", "/inner"))])
+    assert littering.ok, littering.stderr
+    assert found.stdout == "\n".join(["ran", *folders, ""])
+    assert await box.manifest() == laid == laid_again
+    assert laid == {path: hashlib.sha256(content).hexdigest() for path, content in files.items()}
+
+
+async def a_written_file_replaces_what_was_there(box: Sandbox) -> None:
+    """Shorter content leaves nothing of the longer."""
+    await box.write("f", b"long content")
+
+    await box.write("f", b"short")
+
+    assert await box.read("f") == b"short"
+
+
+async def all_of_the_workspace_can_be_removed(box: Sandbox) -> None:
+    """Whatever a program left there, and whatever it did to the folder itself."""
+    littered = """
+import os, socket
+os.makedirs('deep/' * 300 + 'x')
+os.mkfifo('fifo')
+os.symlink('/etc', 'link')
+open('one', 'w').close()
+os.link('one', 'two')
+open(b'\\xff\\n', 'w').close()
+socket.socket(socket.AF_UNIX).bind('socket')
+os.chmod('deep', 0)
+os.chmod('.', 0)
+"""
+    littering = await box.run(python(littered))
+
+    await box.remove(".")
+
+    await box.write("new", b"x")
+    found = await box.run(python("import os; print(os.listdir())"))
+    assert littering.ok, littering.stderr
+    assert found.stdout == "['new']\n"
+
+
+async def paths_that_leave_the_workspace_are_refused(box: Sandbox) -> None:
+    """By name or by link, in and out."""
+    await box.run(python("import os; os.symlink('/etc', 'folder'); os.symlink('/etc/passwd', 'file')"))
+    for path in ("../x", "/etc/passwd", "a/../../x", "", ".", "folder/passwd", "file", "nul\0"):
+        for act in (box.read(path), box.write(path, b"x")):
+            await _refused(act, path)
+
+
+async def what_is_no_regular_file_is_refused(box: Sandbox) -> None:
+    """FIFOs don't hang, folders, missing and too large files are told."""
+    await box.run(python("import os; os.mkfifo('fifo'); os.mkdir('d'); open('big', 'wb').write(bytes(2000))"))
+    for path in ("fifo", "d", "missing", "fifo/x"):
+        await _refused(box.read(path), path)
+    await _refused(box.read("big", limit=1999), "big")
+    assert len(await box.read("big", limit=2000)) == 2000
+    await _refused(box.write("d", b"x"), "d")
+
+
+async def a_full_disk_refuses_a_file(box: Sandbox) -> None:
+    """And goes on working."""
+    await _refused(box.write("big", bytes(300 << 20)), "big")
+    await box.remove("big")
+
+    await box.write("small", b"x")
+
+    assert await box.read("small") == b"x"
+
+
+async def _refused(act: Awaitable[object], path: str) -> None:
+    try:
+        await act
+    except FileRefused:
+        return
+    raise AssertionError(f"{path!r} was not refused")
+
+
+FILES = (
+    files_go_in_and_out,
+    a_manifest_is_soon_there_whatever_sizes_files_claim,
+    what_is_laid_is_all_that_is_there,
+    a_written_file_replaces_what_was_there,
+    all_of_the_workspace_can_be_removed,
+    paths_that_leave_the_workspace_are_refused,
+    what_is_no_regular_file_is_refused,
+    a_full_disk_refuses_a_file,
+)

@@ -1,0 +1,90 @@
+"""Which programs there are, and that each is started as it would be elsewhere."""
+
+from sandbox.contract import Sandbox
+from sandbox.program import Command, PythonCode
+from sandbox.testing.source import python
+
+
+async def a_command_is_found_on_the_path(box: Sandbox) -> None:
+    """With its arguments and its own environment."""
+    command = Command(argv=("sh", "-c", 'echo "$1 $GIVEN"; exit 3', "sh", "a b"), environment={"GIVEN": "c"})
+
+    result = await box.run(command)
+
+    assert (result.exit_code, result.stdout) == (3, "a b c\n")
+
+
+async def a_command_that_cannot_run_says_why(box: Sandbox) -> None:
+    """127 where there is none, 126 where it can't be executed, as a shell has it."""
+    await box.write("data.txt", b"not a program")
+
+    missing = await box.run(Command(argv=("no-such-program",)))
+    data = await box.run(Command(argv=("./data.txt",)))
+    nameless = await box.run(Command(argv=("",)))
+
+    assert missing.exit_code == 127
+    assert "no-such-program: command not found" in missing.stderr
+    assert (nameless.exit_code, nameless.stderr) == (127, ": command not found\n")
+    assert data.exit_code == 126
+
+
+async def python_is_there_by_both_names(box: Sandbox) -> None:
+    """The same interpreter as for PythonCode."""
+    own = await box.run(python("import sys; print(sys.prefix, sys.version_info[:3])"))
+    for name in ("python", "python3"):
+        script = "import sys; print(sys.prefix, sys.version_info[:3])"
+
+        result = await box.run(Command(argv=(name, "-c", script)))
+
+        assert result.stdout == own.stdout, (name, result.stderr)
+
+
+async def python_code_is_main(box: Sandbox) -> None:
+    """With its arguments, its file's name, and functions that child processes can find."""
+    source = """
+import multiprocessing, sys
+def square(n):
+    return n * n
+if __name__ == '__main__':
+    with multiprocessing.Pool(2) as pool:
+        print(pool.map(square, [1, 2, 3]), sys.argv, __file__.endswith('/tool.py'))
+"""
+    result = await box.run(PythonCode(source=source, filename="tool.py", arguments=("-v",)))
+
+    assert result.stdout == "[1, 4, 9] ['tool.py', '-v'] True\n", result.stderr
+
+
+async def python_ends_as_python_does(box: Sandbox) -> None:
+    """atexit runs, threads are waited for, and a file that was never closed is written."""
+    source = """
+import atexit, threading, time
+kept = open('kept.txt', 'w')
+kept.write('written')
+atexit.register(print, 'at exit')
+threading.Thread(target=lambda: (time.sleep(0.2), print('thread'))).start()
+"""
+    result = await box.run(python(source))
+
+    assert result.stdout == "thread\nat exit\n", result.stderr
+    assert await box.read("kept.txt") == b"written"
+
+
+async def the_workspace_can_be_imported_from(box: Sandbox) -> None:
+    """Its folder is first on the path, and modules of the sandbox's own don't answer."""
+    await box.write("wire.py", b"value = 7")
+
+    result = await box.run(
+        python("import wire; print(wire.value)\ntry:\n  import sandbox\nexcept ImportError: print('no')")
+    )
+
+    assert result.stdout == "7\nno\n", result.stderr
+
+
+PROGRAMS = (
+    a_command_is_found_on_the_path,
+    a_command_that_cannot_run_says_why,
+    python_is_there_by_both_names,
+    python_code_is_main,
+    python_ends_as_python_does,
+    the_workspace_can_be_imported_from,
+)

@@ -1,0 +1,185 @@
+"""Odd forms, as strong models really write them: what is understood, and what is never written by mistake."""
+
+import json
+
+import pytest
+
+from coder.answers import MAX_ANSWER
+from tests.coder.edits.test_read_answer import DONE, HUNK, X3, A, answered, block, named
+
+PATCH = f"*** Begin Patch\n*** Update File: a.py\n@@\n{HUNK}*** End Patch\n"
+
+
+def indented(text: str) -> str:
+    """The text four blanks further in."""
+    return "".join(f"    {line}" for line in text.splitlines(keepends=True))
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        f"```bash\napply_patch <<'EOF'\n{PATCH}EOF\n```\n",
+        f"apply_patch <<'PATCH-1'\n{PATCH}PATCH-1\n",
+        f'```sh\n$ cd src && applypatch << "EOF"\n{PATCH}EOF\n```\nDone.\n',
+        "```json\n" + json.dumps({"command": ["apply_patch", PATCH]}, indent=1) + "\n```\n",
+        json.dumps({"input": PATCH}),
+        f"<patch>\n{PATCH}</patch>\n",
+        PATCH.replace("Begin Patch", "Begin Patch ***").replace("End Patch", "End Patch ***"),
+        PATCH.replace("a.py", "`a.py`"),
+        PATCH.replace("a.py", '"a.py"'),
+        PATCH.replace("Update File", "Modify File"),
+        PATCH.replace("*** Update File:", "*** update file:"),
+        PATCH.replace("@@", "@@ -1,3 +1,3 @@"),
+        PATCH.replace("@@", "--- a/a.py\n+++ b/a.py\n@@ -1,3 +1,3 @@ def f():"),
+        f"*** Begin Patch\n```diff\n*** Update File: a.py\n@@\n{HUNK}```\n*** End Patch\n",
+        f"*** Begin Patch\n*** Update File: a.py\n```\n@@\n{HUNK}```\n*** End Patch\n",
+        PATCH.replace("*** End", "@@ nothing of this\n is there\n*** End"),
+        PATCH.replace("*** End", " \n*** End").replace("     return x\n", ""),
+        indented(PATCH),
+        "```\n<<<<<<< SEARCH a.py\n    x = 1\n=======\n    x = 3\n>>>>>>> REPLACE\n```\n",
+        "lib/c.py\n```\n<<<<<<< SEARCH: a.py\n    x = 1\n=======\n    x = 3\n>>>>>>> REPLACE\n```\n",
+        named(
+            "a.py", block("   2|     x = 1\n   3|     return x\n", "   2|     x = 3\n   3|     return x\n")
+        ),
+        named("a.py", block("   2|     x = 1\n", "    x = 3\n")),
+        "a.py\n" + block("```python\n    x = 1\n```\n", "```python\n    x = 3\n```\n"),
+        named("a.py", X3, X3),
+        f"a.py\n```python\n@@ -1,3 +1,3 @@\n{HUNK}```\n",
+        f"a.py\n```diff\n@@ def f():\n{HUNK}```\n",
+        f"a.py\n```diff\n{HUNK}```\n",
+        "```diff\n-    x = 1\n+    x = 3\n```\n",
+        f"```diff\n+++ b/a.py\n@@ -1,3 +1,3 @@\n{HUNK}```\n",
+        f"```diff\n--- a.py 2024-01-01 00:00:00\n+++ a.py 2024-01-01 00:00:01 +0100\n@@ -1,3 +1,3 @@\n{HUNK}",
+    ],
+)
+def test_an_odd_form_is_understood(answer: str) -> None:
+    seen = answered(answer)
+
+    assert (seen.files, seen.problem) == ({"a.py": DONE}, None)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "+x = 9\n",
+        "@@\n+x = 9\n",
+        "--- /dev/null\n+++ b/q.py\n@@ -0,0 +1 @@\n+x = 9\n",
+        "x = 9\n",
+        "+x = 9\n*** End of File\n",
+    ],
+)
+@pytest.mark.parametrize("word", ["Add", "Create"])
+def test_a_new_files_lines_are_only_its_lines(word: str, body: str) -> None:
+    answer = f"*** Begin Patch\n*** {word} File: q.py\n{body}*** End Patch\n"
+
+    assert answered(answer).files == {"q.py": "x = 9\n"}
+
+
+def test_a_new_file_of_which_only_some_lines_have_their_sign_is_asked_for_again() -> None:
+    seen = answered("*** Begin Patch\n*** Add File: q.py\n+x = 9\ny = 8\n*** End Patch\n")
+
+    assert (seen.files, seen.fits) == ({}, False)
+    assert "begins with `+`" in (seen.problem or "")
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "<<<<<<< HEAD\n    x = 1\n=======\n    x = 3\n>>>>>>> new\n",
+        "<<<<<<< HEAD\ndef f():\n    x = 1\n=======\ndef f():\n    x = 3\n>>>>>>> new\n",
+        f"{'&lt;' * 7} SEARCH\n    x = 1\n=======\n    x = 3\n{'&gt;' * 7} REPLACE\n",
+    ],
+)
+@pytest.mark.parametrize("path", ["a.py", "new.py"])
+def test_an_edit_in_no_known_form_is_not_written_into_the_file(path: str, code: str) -> None:
+    seen = answered(f"{path}\n```python\n{code}```\n")
+
+    assert seen.files == {}
+    assert "in no form that is understood" in (seen.problem or "")
+
+
+def test_a_file_of_a_diff_is_written_as_it_is() -> None:
+    assert answered("fix.patch\n```diff\n-a\n+b\n```\n").files == {"fix.patch": "-a\n+b\n"}
+
+
+def test_a_file_with_a_conflict_may_be_written_with_it() -> None:
+    conflict = "<<<<<<< HEAD\nx = 1\n=======\nx = 3\n>>>>>>> new\ny = 1\n"
+
+    seen = answered(f"b.txt\n```\n{conflict}z = 1\n```\n", {"b.txt": conflict})
+
+    assert seen.files == {"b.txt": f"{conflict}z = 1\n"}
+
+
+def test_a_file_that_the_answer_ends_in_is_asked_for_again() -> None:
+    seen = answered("a.py\n```python\ndef f():\n    x = 3\n    ret")
+
+    assert seen.files == {}
+    assert "ends in the middle" in (seen.problem or "")
+
+
+def test_a_whole_file_whose_block_is_only_not_closed_is_taken() -> None:
+    assert answered(f"a.py\n```python\n{DONE}").files == {"a.py": DONE}
+
+
+def test_a_whole_file_of_data_that_is_broken_now_is_named_with_its_line() -> None:
+    seen = answered('p.json\n```json\n{\n "a": 2,\n}\n```\n', {"p.json": '{\n "a": 1\n}\n'})
+
+    assert "`p.json` is no longer valid: line 3" in (seen.problem or "")
+
+
+def test_of_an_answer_that_is_too_long_to_be_read_no_file_is_half_written() -> None:
+    seen = answered("new.txt\n```\n" + "words\n" * (MAX_ANSWER // 4) + "```\n")
+
+    assert seen.files == {}
+    assert "`new.txt` was not written" in (seen.problem or "")
+
+
+def test_new_lines_that_stand_for_others_are_asked_for_again() -> None:
+    edit = block("    x = 1\n    return x\n", "    x = 3\n    # ... existing code ...\n")
+
+    seen = answered(named("a.py", edit))
+
+    assert (seen.files, seen.fits) == ({}, False)
+    assert "`# ... existing code ...` stands for code" in (seen.problem or "")
+
+
+def test_a_whole_file_beside_edits_may_not_leave_code_out_either() -> None:
+    seen = answered(named("a.py", X3) + "lib/b.txt\n```\n# ... rest of the file unchanged\n```\n")
+
+    assert seen.files == {}
+
+
+def test_a_part_of_one_line_is_changed_where_it_stands_once() -> None:
+    edit = named("p.html", block('for="enabled-x"\n', 'for="enabled-y"\n'))
+    label = '<label for="enabled-x" class="a">\n'
+
+    once = answered(edit, {"p.html": f"<p>\n{label}"})
+    twice = answered(edit, {"p.html": label * 2})
+    longer = answered(named("a.py", block("total_sum\n", "total\n")), {"a.py": "subtotal_sum = 1\n"})
+
+    assert once.files == {"p.html": f"<p>\n{label.replace('-x', '-y')}"}
+    assert twice.files == longer.files == {}
+
+
+def test_the_likeness_of_another_function_is_never_taken() -> None:
+    body = "    best = xs[0]\n    for x in xs:\n        if x < best:\n            best = x\n    return best\n"
+    least = f"def least(xs):\n{body}"
+    edit = block(least.replace("least", "largest"), "def largest(xs):\n    return max(xs)\n")
+
+    assert answered(named("a.py", edit), {"a.py": least}).files == {}
+
+
+def test_a_blank_line_that_a_patch_names_is_one_of_the_file() -> None:
+    patch = "*** Begin Patch\n*** Update File: b.txt\n@@\n+a\n \n*** End Patch\n"
+
+    assert answered(patch, {"b.txt": "\n"}).files == {"b.txt": "a\n\n"}
+
+
+def test_numbers_behind_the_heading_of_a_patch_choose_among_equal_places() -> None:
+    patch = "*** Begin Patch\n*** Update File: b.txt\n@@ -3,1 +3,1 @@\n-a\n+b\n*** End Patch\n"
+
+    assert answered(patch, {"b.txt": "a\nx\na\nx\n"}).files == {"b.txt": "a\nx\nb\nx\n"}
+
+
+def test_what_was_there_before_is_whole() -> None:
+    assert answered(f"a.py\n```python\n{A}```\n").files == {"a.py": A}
