@@ -81,7 +81,7 @@ def _examine(named: str, settings: Settings, workers: int, *, out: Path | None, 
         ) as judge:
             return await examine(judge, suite, workers=workers)
 
-    found = run_until_interrupted(work(), run_id=lambda: None)
+    found = run_until_interrupted(work())
     typer.echo(found.model_dump_json() if as_json else "\n".join(examination_lines(found, suite)))
     if out is not None:
         write_text(out, found.model_dump_json(indent=1) + "\n")

@@ -44,7 +44,7 @@ def until_interrupted(work: Coroutine[Any, Any, T], session: Session, command: s
     """
     again = f"Go on with: coder bench {command} --resume {session.run}"
     try:
-        return run_until_interrupted(work, run_id=lambda: None)
+        return run_until_interrupted(work)
     except Interrupted as error:
         raise Interrupted(f"Interrupted and saved.\n{again}") from error
     except (ModelError, MachineError) as error:

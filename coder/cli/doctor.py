@@ -1,11 +1,11 @@
 """`coder doctor`: a line for each thing that `coder solve` needs."""
 
-import asyncio
 import json as json_format
 import os
 
 import typer
 
+from coder.cli.interrupt import run_until_interrupted
 from coder.cli.options import Json
 from coder.cli.plain import one_line
 from coder.config import Config
@@ -31,7 +31,7 @@ def doctor(json: Json = False) -> None:
         book=book,
         max_cost=config.max_cost,
     )
-    findings = [configured, *asyncio.run(found)]
+    findings = [configured, *run_until_interrupted(found)]
     ready = can_solve(findings)
     if json:
         rows = [finding.model_dump() for finding in findings]

@@ -26,11 +26,13 @@ class Interrupted(CoderError):
     exit_code = INTERRUPTED
 
 
-def run_until_interrupted(work: Coroutine[Any, Any, T], *, run_id: Callable[[], str | None]) -> T:
+def run_until_interrupted(
+    work: Coroutine[Any, Any, T], *, run_id: Callable[[], str | None] = lambda: None
+) -> T:
     """The result of `work`.
 
     Args:
-        run_id: the run that has begun, asked for when the message names it.
+        run_id: the run that has begun and can be gone on with, asked for when the message names it.
 
     Raises:
         Interrupted: it was cancelled by a signal.

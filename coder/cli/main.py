@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import NoReturn
 
-from coder.cli.signals import INTERRUPTED, ignore_signals, interrupt_on_signals
+from coder.cli.signals import INTERRUPTED, end_on_signals, ignore_signals
 
 _OBJECTS = 100_000
 """Made before the collector looks for garbage: every 700, it would look through what was imported."""
@@ -29,7 +29,7 @@ def entry() -> NoReturn:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run `coder` with these arguments, by default those of the process, and return its exit code."""
     try:
-        interrupt_on_signals()
+        end_on_signals()
         from coder.cli.app import run  # typer: the first tenth of a second, which Ctrl-C may meet
 
         code = run(arguments)

@@ -1,6 +1,5 @@
 """`coder models`: which models there are, the catalogue of them, and what one of them can do."""
 
-import asyncio
 import json as json_format
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -10,6 +9,7 @@ import typer
 from pydantic import BaseModel, ConfigDict
 from typer.core import TyperGroup
 
+from coder.cli.interrupt import run_until_interrupted
 from coder.cli.options import BaseUrl, Json
 from coder.cli.plain import one_line
 from coder.configfile import user_file
@@ -127,7 +127,7 @@ def update(
     ] = SOURCE,
 ) -> None:
     """Load the public catalogue of models.dev into your cache, so that its providers can be named."""
-    catalog = asyncio.run(update_catalog(cache_folder(), source=source))
+    catalog = run_until_interrupted(update_catalog(cache_folder(), source=source))
     callable_ones = {provider.name for provider, _, _ in catalog.rows(providers())}
     typer.echo(f"{catalog.header.models:,} models; {len(callable_ones)} providers can be called by name")
 
@@ -150,7 +150,7 @@ def try_one(
         if not json:
             typer.echo(f"{'✓' if trial.works else '✗'} {trial.name:<10}  {one_line(trial.text, width=200)}")
 
-    asyncio.run(_try(Asked(model=model, base_url=base_url), book, told))
+    run_until_interrupted(_try(Asked(model=model, base_url=base_url), book, told))
     if json:
         typer.echo(json_format.dumps([trial.model_dump() for trial in trials], indent=2))
     raise typer.Exit(0 if trials[0].works else ModelError.exit_code)

@@ -142,7 +142,7 @@ def _run(
     outlet = None if as_json else Outlet()
     work = _run_in_sandbox(job, settings.backend, outlet, takes_input=not wanted.reads_source)
     with Refusals() as refusals:
-        result, backend = run_until_interrupted(work, run_id=lambda: None)
+        result, backend = run_until_interrupted(work)
     if as_json:
         print(json_format.dumps({**result.model_dump(mode="json"), "backend": backend}))
     refused = save(result.artifacts, artifacts) if artifacts is not None else []

@@ -1,6 +1,5 @@
 """`coder sandbox doctor|build|reap`: what keeps programs in here, Docker's image, what was left over."""
 
-import asyncio
 import json as json_format
 import os
 import sys
@@ -10,8 +9,10 @@ from typing import Annotated
 import typer
 from pydantic import BaseModel, ConfigDict
 
+from coder.cli.interrupt import run_until_interrupted
 from coder.cli.options import Image, Json, Python, Quiet
 from coder.cli.plain import one_line
+from coder.cli.signals import interrupt_on_signals
 from coder.configfile import user_file
 from coder.errors import UsageError
 from coder.layers import load
@@ -57,7 +58,7 @@ def doctor(
     """
     flags = {"image": image, "python": python}
     settings = load(flags, environ=os.environ, user_file=user_file(), workspace=None).config.settings()
-    found = asyncio.run(_examine(policy_of(settings, workspace=None)))
+    found = run_until_interrupted(_examine(policy_of(settings, workspace=None)))
     if backend is not None:
         found = Examined(auto=found.auto, backends=[_named(backend, found.backends)])
     ready = found.auto is not None if backend is None else found.backends[0].works
@@ -109,6 +110,8 @@ def build(
     """
     from sandbox import images
 
+    interrupt_on_signals()  # from here on there are folders and pip's process to be taken away
+
     def say(line: str) -> None:
         if not quiet:
             print(one_line(line, width=_WIDTH), file=sys.stderr)
@@ -136,7 +139,7 @@ def reap(json: Json = False) -> None:
     """
     from sandbox.reap import reap as remove_leftovers
 
-    done = asyncio.run(remove_leftovers())
+    done = run_until_interrupted(remove_leftovers())
     if json:
         typer.echo(json_format.dumps({"removed": done.removed, "not_seen": done.not_seen}, indent=2))
         return

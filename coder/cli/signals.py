@@ -1,11 +1,23 @@
 """Ctrl-C and SIGTERM end a command in the same way."""
 
+import os
 import signal
+from contextlib import suppress
 from types import FrameType
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 INTERRUPTED = 130
 """The exit code of a command that was interrupted."""
+
+
+def end_on_signals() -> None:
+    """End the process in words at either signal: for as long as it holds nothing that wants to be closed.
+
+    An exception would not do while modules are imported: what is raised in a callback of a weak reference, as
+    the import system has them, is lost, and what is raised in `__set_name__` becomes a RuntimeError.
+    """
+    for number in SIGNALS:
+        signal.signal(number, _end)
 
 
 def interrupt_on_signals() -> None:
@@ -18,6 +30,13 @@ def ignore_signals() -> None:
     """Let nothing change the exit code any more: the interpreter only has to clean up."""
     for number in SIGNALS:
         signal.signal(number, signal.SIG_IGN)
+
+
+def _end(number: int, frame: FrameType | None) -> None:
+    # Not print: the signal may have come in the middle of another one.
+    with suppress(OSError):
+        os.write(2, b"error: Interrupted.\n")
+    os._exit(INTERRUPTED)
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:

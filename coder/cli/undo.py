@@ -23,7 +23,7 @@ def undo(run: RunId, json: Json = False) -> None:
 
     Exit code 1 says that a file was left as it is, and the line beside it why.
     """
-    files, commit = run_until_interrupted(_undo(run), run_id=lambda: None)
+    files, commit = run_until_interrupted(_undo(run))
     if json:
         typer.echo(f"[{', '.join(file.model_dump_json() for file in files)}]")
     for file in files:

@@ -3,6 +3,8 @@
 import subprocess
 import sys
 
+import pytest
+
 _NOT_TO_THE_MAIN_THREAD = """
 import asyncio, os, signal, threading, time
 from coder.cli.interrupt import Interrupted, run_until_interrupted
@@ -16,7 +18,7 @@ async def work():
     await asyncio.sleep(60)
 
 try:
-    run_until_interrupted(work(), run_id=lambda: None)
+    run_until_interrupted(work())
 except Interrupted as error:
     print(error)
 """
@@ -28,3 +30,30 @@ def test_a_signal_that_does_not_wake_the_main_thread_cancels_all_the_same() -> N
     )
 
     assert done.stdout == "Interrupted.\n", done.stderr
+
+
+_WHERE_EXCEPTIONS_ARE_LOST = """
+import os, signal, weakref
+from coder.cli.signals import end_on_signals, interrupt_on_signals
+
+class Imported: ...
+
+{mode}_on_signals()
+imported = Imported()
+kept = weakref.ref(imported, lambda _: os.kill(os.getpid(), signal.SIGTERM))
+del imported
+print("it went on")
+"""
+
+
+@pytest.mark.parametrize(("mode", "code"), [("end", 130), ("interrupt", 0)])
+def test_a_signal_ends_a_command_also_where_python_would_lose_an_exception(mode: str, code: int) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", _WHERE_EXCEPTIONS_ARE_LOST.format(mode=mode)],
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+
+    assert done.returncode == code
+    assert done.stderr.startswith("error: Interrupted." if mode == "end" else "Exception ignored in")

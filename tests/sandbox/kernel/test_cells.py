@@ -1,6 +1,7 @@
 """What cells show, and what they find of those before them."""
 
 import base64
+import re
 import struct
 import zlib
 
@@ -135,8 +136,11 @@ async def test_output_of_child_processes_is_the_cells_too(kernel: Kernel) -> Non
         "child.start()\nchild.join()"
     )
 
-    # A fork may take along what its parent had read and not yet passed on, and say that again.
-    assert set(result.stdout.splitlines()) == {"a fork", "a program"}
+    # A fork may take along what its parent had read and not yet passed on, and say that again: also between
+    # the two writes of its print.
+    assert "a fork" in result.stdout
+    assert "a program" in result.stdout
+    assert set(re.sub("a fork|a program", "", result.stdout)) == {"\n"}
 
 
 async def test_head_and_tail_of_much_output_are_kept(kernel: Kernel) -> None:
