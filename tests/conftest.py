@@ -7,7 +7,7 @@ from hypothesis import settings
 
 from sandbox import Sandbox, open_sandbox
 
-pytest_plugins = ["tests.no_skips"]
+pytest_plugins = ["tests.no_skips", "tests.failed_list"]
 
 # How long one example takes is up to whoever else uses the machine.
 settings.register_profile("loaded", deadline=None)
