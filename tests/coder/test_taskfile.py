@@ -1,7 +1,9 @@
 """A task from words, standard input or a file, checked before anything is called."""
 
-import io
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,8 @@ from hypothesis import strategies as st
 from coder.errors import UsageError
 from coder.task import MAX_PROMPT, Task
 from coder.taskfile import read_task
+
+REPOSITORY = Path(__file__).parents[2]
 
 
 def task(
@@ -25,9 +29,27 @@ def task(
     return read_task(words, file=file, workspace=workspace, test=test, test_files=test_files, checks=checks)
 
 
-class Stdin:
-    def __init__(self, content: bytes) -> None:
-        self.buffer = io.BytesIO(content)
+FROM_STDIN = """
+import sys
+from coder.errors import UsageError
+from coder.taskfile import read_task
+try:
+    task = read_task("-", file=None, workspace=None, test=None, test_files=(), checks=())
+    sys.stdout.buffer.write(task.prompt.encode())
+except UsageError as error:
+    print("refused:", error)
+"""
+PLAIN = {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}
+"""Of a process whose own way to read text isn't UTF-8."""
+
+
+def given_on_stdin(content: bytes) -> str:
+    """The task that a process reads from its standard input, or what is wrong with it."""
+    command = [sys.executable, "-c", FROM_STDIN]
+    done = subprocess.run(
+        command, input=content, cwd=REPOSITORY, env={**os.environ, **PLAIN}, stdout=subprocess.PIPE
+    )
+    return done.stdout.decode()
 
 
 def test_words_flags_and_paths_make_a_task(tmp_path: Path) -> None:
@@ -56,10 +78,8 @@ def test_a_test_file_inside_the_folder_keeps_its_place(tmp_path: Path) -> None:
     assert found.test_files[0].path == "tests/test_add.py"
 
 
-def test_a_dash_reads_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sys.stdin", Stdin("Schreibe grüße(name).".encode()))
-
-    assert task("-").prompt == "Schreibe grüße(name)."
+def test_a_dash_reads_standard_input_as_utf8_whatever_the_locale() -> None:
+    assert given_on_stdin("Schreibe grüße(name).".encode()) == "Schreibe grüße(name)."
 
 
 @given(st.text(min_size=1, max_size=200).filter(lambda text: bool(text.strip())))
@@ -141,30 +161,22 @@ def test_a_task_that_is_too_long_is_refused_with_the_numbers() -> None:
         task("x" * (MAX_PROMPT + 1))
 
 
-def test_five_megabytes_are_refused_from_every_source(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_five_megabytes_are_refused_from_every_source(tmp_path: Path) -> None:
     file = tmp_path / "task.md"
     file.write_bytes(b"x" * 5_000_000)
-    monkeypatch.setattr("sys.stdin", Stdin(b"x" * 5_000_000))
 
     with pytest.raises(UsageError, match="larger than"):
         task(None, file=file)
-    with pytest.raises(UsageError, match="too long"):
-        task("-")
+    assert given_on_stdin(b"x" * 5_000_000).startswith("refused: The task is too long: at most")
 
 
-def test_a_task_that_is_not_utf8_is_refused_and_the_byte_named(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_task_that_is_not_utf8_is_refused_and_the_byte_named(tmp_path: Path) -> None:
     file = tmp_path / "task.md"
     file.write_bytes(b"ab\xff")
-    monkeypatch.setattr("sys.stdin", Stdin(b"\xfe\xfe"))
 
     with pytest.raises(UsageError, match=r"task\.md isn't UTF-8: byte 2"):
         task(None, file=file)
-    with pytest.raises(UsageError, match="standard input isn't UTF-8: byte 0"):
-        task("-")
+    assert "standard input isn't UTF-8: byte 0" in given_on_stdin(b"\xfe\xfe")
     with pytest.raises(UsageError, match="isn't UTF-8"):
         task("ab\udcff")
 
