@@ -1,0 +1,63 @@
+"""Carry a plan out, or take it back. Both can be repeated."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+
+from coder.errors import MachineError
+from coder.landing.planning import Plan
+from coder.landing.staging import clear, place, remove_empty, stage
+from coder.landing.standing import LandingRefused
+
+
+async def apply(
+    plan: Plan, contents: Mapping[str, bytes | None], record: Callable[[str], Awaitable[None]]
+) -> None:
+    """Make every change of a plan that isn't made yet; `record` is told each path that is as it should be.
+
+    All contents are on the disk before the first file is replaced: a full disk changes nothing.
+
+    Args:
+        contents: what to write, by path; its hashes are those of the plan.
+
+    Raises:
+        FileChanged: a file is neither as before nor as after. Nothing was changed; but where that happened
+            between our own steps, the files before it in the plan stay changed.
+        MachineError: the disk is full or a folder can't be written; nothing was changed.
+        ValueError: a content isn't the planned one.
+    """
+    root = Path(plan.root)
+    try:
+        for change in plan.changes:
+            stage(root, change, contents.get(change.path) if change.after else None)
+    except (LandingRefused, MachineError, ValueError):
+        clear(root, plan)
+        raise
+    for change in plan.changes:
+        place(root, change)
+        await record(change.path)
+
+
+async def undo(
+    plan: Plan, contents: Mapping[str, bytes], record: Callable[[str, str | None], Awaitable[None]]
+) -> None:
+    """Put back what was there before, file by file; `record` is told each path, and why it was left if so.
+
+    Args:
+        contents: what was there before, by path; its hashes are those of the plan.
+
+    Raises:
+        MachineError: the disk is full or a folder can't be written; the file named is as it was.
+        ValueError: a content isn't the planned one.
+    """
+    root = Path(plan.root)
+    for change in reversed(plan.changes):
+        back = change.model_copy(update={"before": change.after, "after": change.before})
+        try:
+            stage(root, back, contents.get(change.path) if back.after else None)
+            place(root, back)
+        except LandingRefused as error:
+            await record(change.path, str(error))
+        else:
+            await record(change.path, None)
+    for folder in reversed(plan.made):
+        remove_empty(root, folder)
