@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 from coder.answering import asked_of, default_model, same_model
 from coder.baseline import take_baseline, wants_baseline
-from coder.bodies import RunResumed, RunStarted, RunStopped, StoredFile
+from coder.bodies import RunResumed, RunStopped, StoredFile
 from coder.context.secrecy import secrets_in
 from coder.delivery import deliver, see_committable
 from coder.dependencies import with_dependencies
@@ -74,17 +74,7 @@ async def solve(
         run = new_run_id()
         token = await stack.enter_async_context(log.lease(run))
         journal = Journal(run, log, token=token, watch=watch or Unwatched())
-        await journal.append(
-            RunStarted(
-                task=task,
-                settings=settings,
-                model=model.name,
-                files=read.kept,
-                root=read.root,
-                listing=read.listing,
-                notes=read.notes,
-            )
-        )
+        await journal.append(read.started(task, settings, model=model.name))
         journal.hold(read.files)
         return await work(journal, model, bench, team or strategy.team(), stop or strategy.stop())
 

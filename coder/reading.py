@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from coder.bodies import FilesChanged, StoredFile
+from coder.bodies import FilesChanged, RunStarted, StoredFile
 from coder.errors import MachineError
 from coder.listing import listing
+from coder.settings import Settings
 from coder.snapshot import Snapshot, SnapshotFile
 from coder.task import Task
 from coder.workspace import take_snapshot
@@ -33,6 +34,18 @@ class Read:
     def kept(self) -> dict[str, StoredFile]:
         """The files that the log itself keeps."""
         return {} if self.listing else self.files
+
+    def started(self, task: Task, settings: Settings, *, model: str) -> RunStarted:
+        """The first event of a run on these files."""
+        return RunStarted(
+            task=task,
+            settings=settings,
+            model=model,
+            files=self.kept,
+            root=self.root,
+            listing=self.listing,
+            notes=self.notes,
+        )
 
 
 def read_workspace(task: Task, *, lands: bool = True) -> Read:

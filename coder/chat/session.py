@@ -4,31 +4,29 @@ Each message is a step: the folder is read again, a fresh sandbox is opened, and
 step has ended. Killed at any moment, the session goes on with the step that was cut off.
 """
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from coder.baseline import take_baseline
-from coder.bodies import BaselineTaken, Body, RunResumed, RunStarted, StepStarted
+from coder.bodies import BaselineTaken, Body, RunResumed, StepStarted
+from coder.chat.subject import about, places_named, root_of
+from coder.chat.written import written
 from coder.costs import Costs, costs_of
 from coder.delivery import see_committable
-from coder.diff import unified_diff
-from coder.doors import loaded, open_bench, work
+from coder.doors import open_bench, work
 from coder.errors import UsageError
 from coder.journal import Journal
 from coder.models.model import Model
 from coder.preflight import prepare
-from coder.reading import changed_since, content, read_workspace
+from coder.reading import Read, changed_since, read_workspace
 from coder.restoring import restore
 from coder.run import Run
 from coder.settings import Budget, Settings
 from coder.state import State
-from coder.store import LeasedLog, new_run_id
+from coder.store import LeasedLog
 from coder.strategies import settled, taken
 from coder.task import MAX_PROMPT, Task
 from coder.undoing import commit_left, left_to_undo, take_back
-from coder.watch import Watch
 from coder.workbench import OpenSandbox, Workbench
 
 CUT_OFF = ("interrupted", "limit", "error")
@@ -82,7 +80,7 @@ class Session:
             SandboxError: no sandbox can be had here.
             MachineError: the log or the folder can't be used.
         """
-        prompt = text + _about(self.added)
+        prompt = text + about(self.added)
         if len(prompt) > MAX_PROMPT:
             raise UsageError(
                 f"A message may have {MAX_PROMPT:,} characters, and this one has {len(prompt):,}."
@@ -92,27 +90,8 @@ class Session:
         read = read_workspace(task, lands=self.settings.lands)
         async with open_bench(task, self.settings, self.sandbox, self.journal.watch, read.files) as bench:
             await prepare(bench, task, read.files)
-            settings, name = self._settled(self.settings, task), self.model.name
-            if not self.begun:
-                started = RunStarted(
-                    task=task,
-                    settings=settings,
-                    model=name,
-                    files=read.kept,
-                    root=read.root,
-                    listing=read.listing,
-                    notes=read.notes,
-                )
-                await self.journal.append(started)
-                self.begun = True
-            else:
-                step = StepStarted(task=task, settings=settings, model=name)
-                before = self.journal.state
-                changed = changed_since(before.files, read)
-                happened: list[Body] = [changed] if changed is not None else []
-                if changed is None and before.baseline is not None and _same_tests(before.task, task):
-                    happened.append(before.baseline)  # the same command on the same files
-                await self.journal.append(step, *happened)
+            settings = self._settled(self.settings, task)
+            await self._begin(task, settings, read)
             self.journal.hold(read.files)
             return await self._work(settings, bench)
 
@@ -184,46 +163,41 @@ class Session:
         Raises:
             UsageError: there is no such file in the folder.
         """
-        root = self.root
         read = read_workspace(self.task, lands=False).files
-        found: list[str] = []
-        for name in names:
-            path = (root / name).resolve()
-            if not path.is_relative_to(root) or not path.exists():
-                raise UsageError(f"There is no {name} in {root}.")
-            inside = path.relative_to(root).as_posix()
-            below = [known for known in read if known == inside or known.startswith(f"{inside}/")]
-            if path.is_file() and not below:
-                self.task = self.task.model_copy(update={"read": (*self.task.read, inside)})
-            found += below or [inside]
+        found = [place for name in names for place in places_named(name, self.root, read)]
+        unread = tuple(path for path in found if path not in read and (self.root / path).is_file())
+        if unread:
+            self.task = self.task.model_copy(update={"read": (*self.task.read, *unread)})
         self.added = tuple(dict.fromkeys((*self.added, *found)))
         return tuple(found)
 
     @property
     def root(self) -> Path:
         """The folder that the conversation is about."""
-        assert self.task.workspace is not None
-        path = self.task.workspace.resolve()
-        return path.parent if path.is_file() else path
+        return root_of(self.task)
 
     def diff(self) -> str:
         """What this conversation has changed in the folder, all steps together, by what stands there now."""
         state = self.state
-        if state is None:
-            return ""
-        steps = [(step.landing, step.taken_back) for step in state.steps]
-        steps.append((state.landing, state.taken_back))
-        before: dict[str, bytes | None] = {}
-        for landing in (landing for landing, taken_back in steps if landing is not None and not taken_back):
-            for change in landing.plan.changes:
-                old = landing.before.get(change.path)
-                before.setdefault(change.path, content(old) if old is not None else None)
-        now = read_workspace(self.task, lands=False).files
-        return unified_diff(before, {path: content(now[path]) if path in now else None for path in before})
+        return written(state, read_workspace(self.task, lands=False).files) if state is not None else ""
 
     async def costs(self) -> Costs:
         """What each model call has used so far."""
         return costs_of(await self.log.read(self.run))
+
+    async def _begin(self, task: Task, settings: Settings, read: Read) -> None:
+        """Put a message into the log: the first one begins the run, a later one is a step of it."""
+        if not self.begun:
+            await self.journal.append(read.started(task, settings, model=self.model.name))
+            self.begun = True
+            return
+        before = self.journal.state
+        changed = changed_since(before.files, read)
+        happened: list[Body] = [changed] if changed is not None else []
+        if changed is None and before.baseline is not None and _same_tests(before.task, task):
+            happened.append(before.baseline)  # the same command on the same files
+        step = StepStarted(task=task, settings=settings, model=self.model.name)
+        await self.journal.append(step, *happened)
 
     def _settled(self, settings: Settings, task: Task) -> Settings:
         """Settings for one message, with a strategy that is given as many calls as a run has.
@@ -240,50 +214,8 @@ class Session:
         return await work(self.journal, self.model, bench, strategy.team(), strategy.stop())
 
 
-@asynccontextmanager
-async def open_session(
-    log: LeasedLog, task: Task, *, settings: Settings, model: Model, watch: Watch
-) -> AsyncIterator[Session]:
-    """A new conversation about a folder; nothing of it is in the log before its first message."""
-    assert task.workspace is not None
-    run = new_run_id()
-    settings = settings.model_copy(update={"chat": True})
-    task = task.model_copy(update={"workspace": task.workspace.absolute()})
-    async with log.lease(run) as token:
-        journal = Journal(run, log, token=token, watch=watch)
-        yield Session(journal, log, task, settings, model)
-
-
-@asynccontextmanager
-async def reopen_session(
-    log: LeasedLog, run: str, *, task: Task, settings: Settings, model: Model, watch: Watch
-) -> AsyncIterator[Session]:
-    """A conversation that goes on; or one that begins with what another run has done in its folder.
-
-    Args:
-        task: what further messages have in common.
-        settings: those from now on.
-
-    Raises:
-        UsageError: the log holds no such run, or it has no folder.
-        LeaseHeld: another process works on it.
-        LogDamaged, LogNewer: the log can't be used.
-    """
-    async with log.lease(run) as token:
-        journal = Journal(run, log, token=token, watch=watch)
-        state = await loaded(journal)
-        if state.task.workspace is None:
-            raise UsageError(f"{run} has no folder to talk about. Name one: coder chat PATH")
-        settings = settings.model_copy(update={"chat": True})
-        yield Session(journal, log, task, settings, model, begun=True)
-
-
 def _same_tests(one: Task, other: Task) -> bool:
     return (one.test_command, one.lint_command) == (other.test_command, other.lint_command)
-
-
-def _about(paths: tuple[str, ...]) -> str:
-    return f"\n\nThis is about: {', '.join(f'`{path}`' for path in paths)}." if paths else ""
 
 
 def _is_taken_back(state: State, step: int) -> bool:

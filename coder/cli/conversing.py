@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from coder.answering import asked_again
+from coder.chat.opening import open_session, reopen_session
 from coder.chat.reader import PlainReader, Reader
-from coder.chat.session import Session, open_session, reopen_session
+from coder.chat.session import Session
 from coder.chat.terminal import open_terminal
 from coder.chat.transcript import Transcript, transcript
 from coder.cli.answerer import Answerer

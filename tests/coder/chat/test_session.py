@@ -8,7 +8,8 @@ from typing import Literal
 import pytest
 
 from coder.bodies import StepStarted, parse
-from coder.chat.session import Session, open_session, reopen_session
+from coder.chat.opening import open_session, reopen_session
+from coder.chat.session import Session
 from coder.doors import resume
 from coder.errors import UsageError
 from coder.events import Event
