@@ -33,6 +33,7 @@ from tests.docker_engine import (
     turn_to_reap,
     wait_until_none_of,
 )
+from tests.less_python import run_without
 from tests.ordinary_user import REPOSITORY, run_as_ordinary_user
 
 FOREVER = PythonCode(source="import time\nprint('on', flush=True)\ntime.sleep(600)")
@@ -367,12 +368,24 @@ async def test_a_network_is_refused() -> None:
             pass
 
 
-async def test_without_its_package_the_backend_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "docker", None)
+_OPENED = """
+import asyncio
+from sandbox import BackendMissing, Policy
+from sandbox.docker.sandbox import open_docker
+async def main():
+    async with open_docker(Policy()):
+        pass
+try:
+    asyncio.run(main())
+except BackendMissing as error:
+    print(error)
+"""
 
-    with pytest.raises(BackendMissing, match=f"{sys.executable} -m pip install docker"):
-        async with open_docker(POLICY):
-            pass
+
+def test_without_its_package_the_backend_says_how_to_get_it(tmp_path: Path) -> None:
+    done = run_without("docker", _OPENED, tmp_path)
+
+    assert done.stdout.endswith(f"Install it with: {sys.executable} -m pip install docker\n"), done.stderr
 
 
 async def test_an_engine_that_is_not_there_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
