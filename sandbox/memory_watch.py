@@ -31,6 +31,11 @@ def count_processes(root: int) -> int:
     return len(_tree(root))
 
 
+def count_threads(root: int) -> int:
+    """How many threads a process and its descendants have: what the kernel's limit on processes counts."""
+    return sum(map(_threads, _tree(root)))
+
+
 def _tree(root: int) -> list[int]:
     found, new = [], [root]
     while new:
@@ -43,6 +48,13 @@ def _tree(root: int) -> list[int]:
         except (FileNotFoundError, ProcessLookupError):
             continue  # it ended meanwhile
     return found
+
+
+def _threads(pid: int) -> int:
+    try:
+        return len(os.listdir(f"/proc/{pid}/task"))
+    except (FileNotFoundError, ProcessLookupError):
+        return 0
 
 
 def _in_sockets(root: int) -> int:

@@ -14,7 +14,7 @@ from sandbox.child import Child
 from sandbox.errors import SandboxBroken
 from sandbox.inner.wire import send_with_fds
 from sandbox.limits import RunLimits
-from sandbox.memory_watch import count_processes, holds_more
+from sandbox.memory_watch import count_processes, count_threads, holds_more
 from sandbox.proxy import Network
 from sandbox.verify import namespaces_of, verify
 
@@ -107,6 +107,14 @@ class Pool:
         """The run is over; the child is used up."""
         self.lent.discard(child)
         self.fill()
+
+    def siblings_of(self, child: Child) -> int:
+        """Processes and threads that the other children have, where the kernel counts them as a run's own.
+
+        Those that are about to end don't count: what they leave would be the run's to fill.
+        """
+        others = (one for one in (*self._idle, *self._coming, *self.lent) if one is not child)
+        return sum(count_threads(one.reaper) for one in others if one.reaper is not None)
 
     def break_down(self, reason: SandboxBroken) -> None:
         """The server is gone: nobody gets a child any more."""

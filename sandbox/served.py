@@ -97,7 +97,7 @@ class ServedSandbox:
                 if fresh:
                     own = FreshWorkspace(self._workspace_at(child.take_workspace()), files or {})
                     await own.lay()
-                await execution.begin(self._job(program, allowed), stdin=stdin, extra=[])
+                await execution.begin(self._job(program, allowed, child), stdin=stdin, extra=[])
                 watch = self._watch(child, execution, fresh=fresh)
                 result = await execution.result()
                 if own is not None and child.ended.done():  # else nobody knows that all of it is dead
@@ -142,7 +142,8 @@ class ServedSandbox:
         execution = Execution(child, allowed, on_output=None, without=self._without)
         ours, inside = socket.socketpair()
         ours.setblocking(False)
-        job = {"kind": "entry", "entry": entry, "arguments": dict(arguments), **self._shared(allowed, {})}
+        named = {"entry": entry, "arguments": dict(arguments)}
+        job = {"kind": "entry", **named, **self._shared(allowed, {}, child)}
         try:
             await execution.begin(job, stdin=b"", extra=[inside.detach()])
         except BaseException:
@@ -235,15 +236,18 @@ class ServedSandbox:
         for pool in (self._pool, self._fresh_pool):
             pool.break_down(reason)
 
-    def _job(self, program: Program, limits: RunLimits) -> dict[str, object]:
+    def _job(self, program: Program, limits: RunLimits, child: Child) -> dict[str, object]:
         if isinstance(program, Command):
-            return {"kind": "command", "argv": program.argv, **self._shared(limits, program.environment)}
+            shared = self._shared(limits, program.environment, child)
+            return {"kind": "command", "argv": program.argv, **shared}
         named = {"source": program.source, "filename": program.filename, "arguments": program.arguments}
-        return {"kind": "python", **named, **self._shared(limits, {})}
+        return {"kind": "python", **named, **self._shared(limits, {}, child)}
 
-    def _shared(self, limits: RunLimits, more: Mapping[str, str]) -> dict[str, object]:
+    def _shared(self, limits: RunLimits, more: Mapping[str, str], child: Child) -> dict[str, object]:
         rlimits = limits.rlimits(counted=self._server.groups is not None)
-        return {"environment": {**self._environment, **more}, "rlimits": rlimits, "stdin": False}
+        shared = {"environment": {**self._environment, **more}, "rlimits": rlimits, "stdin": False}
+        pools = () if self._build.namespaces else (self._pool, self._fresh_pool)
+        return {**shared, "siblings": sum(pool.siblings_of(child) for pool in pools)}
 
     def _write(self, path: str, content: bytes, executable: bool) -> None:
         if self._build.disk is not None and not self._build.disk.have_room(len(content)):

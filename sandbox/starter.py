@@ -49,11 +49,12 @@ class Starter:
         except OSError as error:  # a program closes folders while we make them
             _complain(descriptors[0], error)
             return
-        others = None if self._folders.are_ours else count_descendants()
+        in_wall = self._given["bwrap"] is not None
+        siblings = 0 if in_wall else count_descendants()
         child = os.fork()
         if child == 0:
             try:
-                self._become({**request, "others": others}, descriptors, folder)
+                self._become({**request, "siblings": siblings}, descriptors, folder)
             except OSError as error:
                 _complain(descriptors[0], error)
             finally:
@@ -92,7 +93,8 @@ class Starter:
             "status": status,
             "work": work,
             "groups": groups,
-            "others": request["others"],
+            "shares_uid": self._folders.are_ours and not in_wall,
+            "siblings": request["siblings"],
             "workspace": "/w" if in_wall else workspace,
             "environment": own,
             "namespaces": in_wall,

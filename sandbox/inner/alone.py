@@ -24,16 +24,17 @@ def main(descriptor: int) -> int:
 
     Settings: `walls` (what the host asked of all runs), `rlimits`, `fresh`, the numbers of the sockets
     `status` and `work` and of the `groups` that it joins, `workspace`, `environment` (what the program finds
-    besides what its job says), and `namespaces`: whether this run has its own. Without them also `rules` for
-    Landlock, `others`: how many processes its uid has that don't count, None where nobody knows, and `venv`:
-    where the virtual environment is on this machine, None where there is none.
+    besides what its job says), `namespaces`: whether this run has its own, `siblings`: how many processes of
+    other runs the kernel counts as this one's, and `shares_uid`: whether it counts some that are no run's.
+    Without namespaces also `rules` for Landlock, and `venv`: where the virtual environment is on this
+    machine, None where there is none. The job says anew how many `siblings` there are: some may have ended.
     """
     with open(descriptor, "rb") as file:
         settings: dict[str, Any] = json.load(file)
     status, work = settings["status"], socket.socket(fileno=settings["work"])
-    others = 0 if settings["namespaces"] else settings["others"]
-    if others is None:
-        others = subreaper.processes_of(os.getuid())
+    siblings, strangers = settings["siblings"], 0
+    if settings["shares_uid"]:
+        strangers = max(0, subreaper.processes_of(os.getuid()) - siblings)
     try:
         for group in settings["groups"]:
             os.write(group, b"0")
@@ -50,15 +51,15 @@ def main(descriptor: int) -> int:
             subreaper.reap(program, status, end_the_rest=end_the_rest)
         reaper.unblock_signals()
         rules = [tuple(rule) for rule in settings["rules"]] if settings["rules"] is not None else RULES
-        confine(walls, _limits(settings["rlimits"], others), rules=rules)
+        confine(walls, _limits(settings["rlimits"], siblings + strangers), rules=rules)
     except OSError as error:
         os.write(status, wire.FAILED + str(error).encode("utf-8", "replace")[:500])
         os._exit(1)
     os.close(status)
-    return _wait_for_job(settings, walls, work, others)
+    return _wait_for_job(settings, walls, work, strangers)
 
 
-def _wait_for_job(settings: dict[str, Any], walls: Walls, work: socket.socket, others: int) -> int:
+def _wait_for_job(settings: dict[str, Any], walls: Walls, work: socket.socket, strangers: int) -> int:
     """Let the host look at this process first; only then may code of the task's interpreter run in it."""
     own = [os.open(settings["workspace"], os.O_PATH | os.O_DIRECTORY)] if settings["fresh"] else []
     site = Site(settings["venv"]) if settings["venv"] else Site()
@@ -75,7 +76,7 @@ def _wait_for_job(settings: dict[str, Any], walls: Walls, work: socket.socket, o
         return 0
     job, descriptors = received
     work.close()
-    tighten(walls, _limits(job["rlimits"], others))
+    tighten(walls, _limits(job["rlimits"], job["siblings"] + strangers))
     environment = {**settings["environment"], **job["environment"]}
     return execute({**job, "environment": environment}, descriptors)
 

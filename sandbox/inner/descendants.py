@@ -40,8 +40,8 @@ def end_descendants(*, spared: frozenset[int] = frozenset()) -> None:
 
 
 def count_descendants() -> int:
-    """How many processes descend from this one, as of now."""
-    return len(_descendants(frozenset()))
+    """How many processes and threads descend from this one, as of now: a limit on processes counts both."""
+    return sum(map(_threads, _descendants(frozenset())))
 
 
 def _descendants(spared: frozenset[int]) -> list[int]:
@@ -69,6 +69,13 @@ def _children(parent: int) -> list[int]:
             return []  # it ended meanwhile
         everybody = [int(name) for name in os.listdir("/proc") if name.isdigit()]
         return [pid for pid in everybody if _field(pid, 1) == str(parent)]
+
+
+def _threads(pid: int) -> int:
+    try:
+        return len(os.listdir(f"/proc/{pid}/task"))
+    except (FileNotFoundError, ProcessLookupError):
+        return 0
 
 
 def _state(pid: int) -> str:
