@@ -15,6 +15,7 @@ from coder.errors import CoderError
 from coder.models import found_endpoints
 from coder.models.book import Book
 from coder.models.casting import Asked, resolve_casting
+from coder.models.choice import PROBE_S
 from coder.models.model import Usage
 from coder.models.prices import cost
 from coder.models.probe import first_that_answers
@@ -25,7 +26,6 @@ from sandbox import Policy, SandboxError, open_sandbox, probe_backends
 
 OLDEST_PYTHON = (3, 11)
 LEAST_FREE_MB = 100
-PROBE_S = 0.3
 
 
 class Finding(BaseModel):

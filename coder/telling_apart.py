@@ -11,15 +11,12 @@ from collections.abc import Sequence
 from hashlib import sha256
 from random import Random
 
-from coder.behaviour import FAILED, described, quick_behaviour
+from coder.behaviour import FAILED, PATIENCE_S, described, quick_behaviour
 from coder.inputs import Arguments
 from coder.variation import constants_of, varied
 from sandbox import Sandbox
 
 ROUNDS, INPUTS_A_ROUND = 4, 64
-_PATIENCE_S = 8.0
-"""For all that one candidate is asked, by the clock: four times what it may compute for one round, so that a
-busy machine chooses as an idle one does."""
 _AT_ONCE = 2
 """Candidates that are called at the same time."""
 _GONE = f"{FAILED}gone"
@@ -72,7 +69,7 @@ class _Run:
 
     def __init__(self, sandbox: Sandbox, source: str, name: str) -> None:
         self._sandbox, self._source, self._name = sandbox, source, name
-        self._left = _PATIENCE_S
+        self._left = PATIENCE_S
         self._is_over = False
 
     async def give(self, inputs: Sequence[Arguments], turn: asyncio.Semaphore) -> list[str]:

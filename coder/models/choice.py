@@ -27,7 +27,8 @@ from coder.models.weights import EMBEDDED, checked_weights, embedded_weights, re
 
 PROBED = ("ollama", "lmstudio")
 """Servers that are looked for when nothing is named; on the other ports, anything may listen."""
-PROBE_S = 0.3
+PROBE_S = 1.0
+"""Where nobody listens it is refused at once: this is for a server that is there, on a busy machine."""
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 OWN_KEY = "CODER_API_KEY"
 """The key for a base URL of the user's; where it isn't set, the variable that most servers' docs name."""
@@ -58,7 +59,7 @@ async def resolve(
     table: Sequence[Provider] | None = None,
     book: Book | None = None,
 ) -> Choice:
-    """Choose the model. No hosted endpoint is asked anything; servers on this machine are, for 0.3 s.
+    """Choose the model. No hosted endpoint is asked anything; servers on this machine are, for 1 s.
 
     Args:
         name: what the user named, or None.
@@ -158,7 +159,7 @@ async def _only_model(provider: Provider) -> str:
     """The model to take where only a provider was named that has no default of its own."""
     if not provider.is_local:
         raise UsageError(f"Name a model, too: --model {provider.name}/MODEL.")
-    here = await first_that_answers([provider], timeout_s=10 * PROBE_S)
+    here = await first_that_answers([provider], timeout_s=3 * PROBE_S)
     if here is None:
         raise ModelUnavailable(
             f"No model answers at {provider.url}. Is {provider.name} running, with a model?"

@@ -6,7 +6,7 @@ Chen et al. 2022, "CodeT: Code Generation with Generated Tests".
 from collections.abc import Sequence
 
 from coder.answers import find_blocks
-from coder.behaviour import SECONDS
+from coder.behaviour import PATIENCE_S, SECONDS
 from coder.message import Message
 from coder.models.model import ChatMessage
 from coder.names import called_free_names, parse_source
@@ -61,7 +61,8 @@ async def weak_votes(turn: Turn, codes: Sequence[Message]) -> list[int]:
     """
     target = find_target(turn.state.task, turn.state.files)
     tests = [Assertion(source=source) for source in generated_tests(turn.state, target.names)]
-    limits = Limits(wall_s=SECONDS * len(tests), cpu_s=SECONDS * len(tests)) if tests else None
+    cpu_s = SECONDS * len(tests)
+    limits = Limits(wall_s=cpu_s + PATIENCE_S, cpu_s=cpu_s) if tests else None
     votes: list[int] = []
     for code in codes if tests else ():
         candidate = await turn.bench.candidate()
