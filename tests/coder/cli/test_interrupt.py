@@ -26,7 +26,7 @@ except Interrupted as error:
 
 def test_a_signal_that_does_not_wake_the_main_thread_cancels_all_the_same() -> None:
     done = subprocess.run(
-        [sys.executable, "-c", _NOT_TO_THE_MAIN_THREAD], capture_output=True, text=True, timeout=30
+        [sys.executable, "-c", _NOT_TO_THE_MAIN_THREAD], capture_output=True, text=True, timeout=60
     )
 
     assert done.stdout == "Interrupted.\n", done.stderr
@@ -52,7 +52,7 @@ def test_a_signal_ends_a_command_also_where_python_would_lose_an_exception(mode:
         [sys.executable, "-c", _WHERE_EXCEPTIONS_ARE_LOST.format(mode=mode)],
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=60,
     )
 
     assert done.returncode == code

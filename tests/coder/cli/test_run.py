@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.coder.cli.console import CODER, Console
+from tests.coder.cli.console import CODER, LONGEST_S, Console
 from tests.processes import processes_with, wait_until
 
 
@@ -219,7 +219,7 @@ def test_output_comes_while_the_program_runs_unchanged(console: Console) -> None
 
     first = process.stdout.read(7)
     process.send_signal(signal.SIGINT)
-    process.wait(30)
+    process.wait(LONGEST_S)
 
     assert first == b"\x1b[31m\xff\r"
     assert process.returncode == 130
@@ -246,7 +246,7 @@ def test_an_interrupted_run_leaves_no_process(console: Console, number: signal.S
     assert process.stdout.readline() == b"up\n"
 
     process.send_signal(number)
-    code = process.wait(30)
+    code = process.wait(LONGEST_S)
 
     assert code == 130
     assert not processes_with(tag)
@@ -255,7 +255,7 @@ def test_an_interrupted_run_leaves_no_process(console: Console, number: signal.S
 def test_a_program_that_reads_nothing_does_not_wait_for_the_end_of_its_input(console: Console) -> None:
     process = console.start("run", "-c", "print('ran')")
 
-    assert process.wait(30) == 0
+    assert process.wait(LONGEST_S) == 0
 
 
 def test_input_goes_through_as_it_comes(console: Console) -> None:
@@ -268,7 +268,7 @@ def test_input_goes_through_as_it_comes(console: Console) -> None:
     process.stdin.write(b"first\n")
     process.stdin.flush()
     answered = process.stdout.readline()
-    out, _ = process.communicate(b"second\n", timeout=30)
+    out, _ = process.communicate(b"second\n", timeout=LONGEST_S)
 
     assert (answered, out, process.returncode) == (b"first!\n", b"second\n", 0)
 
@@ -298,23 +298,23 @@ def test_a_reader_that_goes_away_ends_the_run_without_a_word(console: Console) -
     process.stdout.close()
     said = process.stderr.read()
 
-    assert process.wait(30) == 141
+    assert process.wait(LONGEST_S) == 141
     assert said == b""
 
 
 def test_a_slow_reader_does_not_move_the_deadline(console: Console) -> None:
     tag = f"tag-{os.urandom(8).hex()}"
     code = "print('x' * 1_000_000, flush=True); import time; time.sleep(60)"
-    process = console.start("run", "--timeout", "1", "--", "python", "-c", code, tag)
+    process = console.start("run", "--timeout", "3", "--", "python", "-c", code, tag)
     assert process.stdin is not None
     process.stdin.close()
 
-    began = wait_until(lambda: len(processes_with(tag)) > 1, timeout_s=30)
-    ended = wait_until(lambda: processes_with(tag) == [process.pid], timeout_s=20)
+    began = wait_until(lambda: len(processes_with(tag)) > 1, timeout_s=60)
+    ended = wait_until(lambda: processes_with(tag) == [process.pid], timeout_s=50)
 
     assert process.stdout is not None
     out = process.stdout.read()
-    process.wait(30)
+    process.wait(LONGEST_S)
     assert began
     assert ended
     assert (process.returncode, len(out)) == (124, 1_000_001)

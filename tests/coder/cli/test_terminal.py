@@ -2,7 +2,6 @@
 
 import re
 import signal
-import time
 from pathlib import Path
 
 from tests.coder.cli.console import Console, Finished
@@ -114,8 +113,7 @@ def test_ctrl_c_at_the_question_saves_the_run_and_changes_nothing(console: Conso
 
 
 def test_ctrl_c_while_the_model_writes_ends_at_once(console: Console) -> None:
-    endless = streams(*['{"choices": []}'] * 1000, ending="hang", pause_s=0.05)
-    began = time.monotonic()
+    endless = streams(*['{"choices": []}'] * 10_000, ending="hang", pause_s=0.05)  # longer than `on_terminal`
 
     with faulty_endpoint(endless) as endpoint:
         done = console.on_terminal(
@@ -124,7 +122,6 @@ def test_ctrl_c_while_the_model_writes_ends_at_once(console: Console) -> None:
 
     assert done.code == 130
     assert "Interrupted and saved." in done.out
-    assert time.monotonic() - began < 30  # the endpoint alone would take 50 s
 
 
 def console_answers(console: Console, folder: Path, typed: str) -> Finished:

@@ -375,12 +375,12 @@ async def test_a_limit_is_waited_for_as_long_as_its_headers_say() -> None:
 
 
 async def test_an_answer_that_never_ends_ends_at_the_deadline_over_all() -> None:
-    endless = streams(*(chunk({"content": "x"}) for _ in range(200)), pause_s=0.02)
-    patience = Patience(first_wait_s=0, whole_s=0.3)
+    endless = streams(*(chunk({"content": "x"}) for _ in range(500)), pause_s=0.02)
+    patience = Patience(first_wait_s=0, whole_s=1)
 
     with (
         faulty_endpoint(endless) as server,
-        pytest.raises(ModelUnavailable, match=r"still answering after 0\.3 s"),
+        pytest.raises(ModelUnavailable, match=r"still answering after 1 s"),
     ):
         await ask(server, patience=patience)
 

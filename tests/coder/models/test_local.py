@@ -81,14 +81,14 @@ async def test_a_limit_of_tokens_is_said_as_such(model: LocalModel) -> None:
 
 
 async def test_a_call_that_waits_for_others_is_not_taken_for_dead(model: LocalModel) -> None:
-    short = Sampling(temperature=0, max_tokens=12)
+    short = Sampling(temperature=0, max_tokens=6)
     began = monotonic()
-    await asyncio.gather(*(model.answer(ADD, sampling=short) for _ in range(12)))
-    half = (monotonic() - began) / 2  # six times what one call takes, and less than what the last ones wait
+    await asyncio.gather(*(model.answer(ADD, sampling=short) for _ in range(30)))
+    half = (monotonic() - began) / 2  # 15 times what one call takes, and less than what the last ones wait
     patience = Patience(headers_s=half, deadline_s=half)
 
     async with LocalModel(embedded_weights(), name=f"local/{EMBEDDED}", patience=patience) as impatient:
-        answers = await asyncio.gather(*(impatient.answer(ADD, sampling=short) for _ in range(12)))
+        answers = await asyncio.gather(*(impatient.answer(ADD, sampling=short) for _ in range(30)))
 
     assert len({answer.text for answer in answers}) == 1
 
@@ -170,7 +170,7 @@ async def test_the_child_ends_when_its_owner_is_killed() -> None:
     owner.kill()
     await owner.wait()
 
-    await asyncio.wait_for(ended.wait(), 20)
+    await asyncio.wait_for(ended.wait(), 60)
     loop.remove_reader(child)
     os.close(child)
 
@@ -192,7 +192,7 @@ async def test_the_child_ends_with_its_owner_while_it_loads(tmp_path: Path) -> N
     child.stdin.close()
 
     try:
-        await asyncio.wait_for(child.wait(), 20)
+        await asyncio.wait_for(child.wait(), 60)
     finally:
         if child.returncode is None:
             child.kill()
