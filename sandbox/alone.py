@@ -112,7 +112,7 @@ def _library_path(interpreter: Interpreter) -> dict[str, str]:
 
 
 class _Builder:
-    """How the starter of such a sandbox is started: a `sandbox.server.Builder`."""
+    """How the starter of such a sandbox is started: a `sandbox.builder.Builder`."""
 
     def __init__(self, holding: Holding) -> None:
         self._holding = holding

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from sandbox.builder import Builder
 from sandbox.building import Build
 from sandbox.capabilities import capabilities_of_one_wall, require_kept, with_hosts, with_processors
 from sandbox.contract import Capability
@@ -22,7 +23,7 @@ from sandbox.policy import Policy
 from sandbox.proxy import find_network, variables
 from sandbox.refusal import NamespacesRefused, explain, require_bubblewrap
 from sandbox.served import ServedSandbox
-from sandbox.server import Builder, Server, start_server
+from sandbox.server import Server, start_server
 from sandbox.wall import environment, two_walls
 
 Walls = Literal["two", "one"]

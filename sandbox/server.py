@@ -5,56 +5,28 @@ import json
 import math
 import os
 import socket
-import subprocess
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from pathlib import Path
-from typing import IO, Protocol
 
+from sandbox.builder import Builder, Specify
 from sandbox.capabilities import capabilities_of
 from sandbox.cgroups import Groups, plan_groups
 from sandbox.contract import Capability
 from sandbox.credentials import receive
 from sandbox.errors import SandboxBroken
 from sandbox.interpreter import Interpreter, describe
-from sandbox.launch import SCOPED
+from sandbox.keeper import Keeper
 from sandbox.packages import with_kernel
 from sandbox.policy import Policy
 from sandbox.refusal import explain
 from sandbox.scope import find_scope, place_in_scope
-from sandbox.wall import CERTIFICATES, Specification, two_walls
+from sandbox.wall import CERTIFICATES, two_walls
 
 _BOOT_S = 30.0
-_END_S = 10.0
-_LAST_WORDS = 4096
 _HELLO = 1 << 16
 """Bytes of the first message, at most."""
-Specify = Callable[[int, int], Specification]
-"""Says how a keeper is started that gets the control socket of the inside, and the lifeline."""
-
-
 _SHARED_MEMORY_PART = 4
 """/dev/shm gets this part of the memory limit."""
-
-
-class Builder(Protocol):
-    """One way to build what holds the runs of a sandbox."""
-
-    def __call__(
-        self,
-        interpreter: Interpreter,
-        groups: Groups | None,
-        *,
-        without: frozenset[str],
-        shown: tuple[str, ...],
-        attached: Mapping[str, Path],
-    ) -> Specify:
-        """How its keeper is started.
-
-        `shown` are paths of the host's that programs may read besides, `attached` folders of the host's by
-        their place in the workspace.
-        """
 
 
 class Server:
@@ -72,8 +44,7 @@ class Server:
         """Why the server isn't there any more, once it isn't."""
         self.control, self._inside = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.control.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
-        self._last_words = b""
-        self._keeper: subprocess.Popen[bytes] | None = None
+        self._keeper: Keeper | None = None
         self._lifeline = -1
         self._has_ended = asyncio.Event()
         self._watching: Callable[[SandboxBroken], None] | None = None
@@ -96,24 +67,8 @@ class Server:
         lifeline, self._lifeline = os.pipe2(os.O_CLOEXEC)
         given = specify(self._inside.detach(), lifeline)
         self.uid, self.folder = given.uid, given.folder
-        try:
-            self._keeper = subprocess.Popen(
-                [*before, sys.executable, "-I", "-S", *given.argv, *([SCOPED] if before else [])],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.PIPE,
-                pass_fds=given.descriptors,
-                env=dict(os.environ) if "environment" in self.without else dict(more or {}),
-                cwd="/",
-            )
-        finally:
-            for descriptor in given.descriptors:
-                os.close(descriptor)
-        assert self._keeper.stdin is not None
-        assert self._keeper.stderr is not None
-        self._keeper.stdin.close()
-        os.set_blocking(self._keeper.stderr.fileno(), False)
-        self._loop.add_reader(self._keeper.stderr, self._listen, self._keeper.stderr)
+        found = os.environ if "environment" in self.without else more or {}
+        self._keeper = Keeper(given, before=before, environment=found)
 
     async def greet(self, policy: Policy) -> None:
         """Tell the server what it is to keep, and get the workspace.
@@ -185,10 +140,8 @@ class Server:
             os.close(self._lifeline)
             self._lifeline = -1
         keeper, self._keeper = self._keeper, None
-        if keeper is not None and keeper.stderr is not None:
-            self._loop.remove_reader(keeper.stderr)
-            keeper.stderr.close()
-            await asyncio.shield(asyncio.to_thread(_wait_for, keeper))
+        if keeper is not None:
+            await keeper.gone()
             if self.groups is not None:
                 # The keeper has, unless it was killed.
                 await asyncio.shield(asyncio.to_thread(self.groups.remove))
@@ -210,19 +163,9 @@ class Server:
         if self._watching is not None:
             self._watching(self.ended)
 
-    def _listen(self, stderr: IO[bytes]) -> None:
-        heard = os.read(stderr.fileno(), _LAST_WORDS)
-        if not heard:
-            self._loop.remove_reader(stderr)
-        self._last_words = (self._last_words + heard)[-_LAST_WORDS:]
-
     def said(self) -> str:
         """The last that the keeper, and what it started, had to say on standard error."""
-        if self._keeper is not None and self._keeper.stderr is not None:
-            with suppress(BlockingIOError):
-                while heard := os.read(self._keeper.stderr.fileno(), _LAST_WORDS):
-                    self._last_words = (self._last_words + heard)[-_LAST_WORDS:]
-        return self._last_words.decode("utf-8", "replace").strip()
+        return self._keeper.said() if self._keeper is not None else ""
 
 
 async def start_server(policy: Policy, build: Builder, *, without: frozenset[str], landlock: int) -> Server:
@@ -275,11 +218,3 @@ async def _scope_for(planned: Groups | None) -> tuple[list[str], dict[str, str]]
 def _set(arrived: "asyncio.Future[None]") -> None:
     if not arrived.done():
         arrived.set_result(None)
-
-
-def _wait_for(keeper: "subprocess.Popen[bytes]") -> None:
-    try:
-        keeper.wait(_END_S)
-    except subprocess.TimeoutExpired:
-        keeper.kill()
-        keeper.wait()

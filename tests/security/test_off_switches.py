@@ -9,12 +9,13 @@ import pytest
 
 from sandbox import Command, Policy, PythonCode
 from sandbox.bubblewrap import open_bubblewrap
+from sandbox.builder import Specify
 from sandbox.building import Build
 from sandbox.cgroups import Groups
 from sandbox.interpreter import Interpreter
 from sandbox.restricted import open_restricted
 from sandbox.served import ServedSandbox
-from sandbox.server import Specify, start_server
+from sandbox.server import start_server
 from sandbox.wall import environment, two_walls
 from tests.system_python import SYSTEM_PYTHON
 
