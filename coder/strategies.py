@@ -29,6 +29,8 @@ class Strategy:
     stop: Callable[[], Stop] = default_stop
     shape: Callable[[Settings], Settings] = lambda settings: settings
     """What it does to the settings that the user gave."""
+    draws: bool = False
+    """It makes many fresh answers, and chooses."""
 
     def limited(self, budget: Budget) -> Budget:
         """New limits of a run that goes on, as the strategy wants them."""
@@ -96,8 +98,8 @@ STRATEGIES: Mapping[StrategyName, Strategy] = {
     "one-shot": Strategy(_one_shot, shape=_one_call),
     "repair": Strategy(default_team),
     "plan": Strategy(default_team, shape=_planned),
-    "best-of-n": Strategy(_best_of_n, _best_of_n_stop, _all_fresh),
-    "tests": Strategy(lambda: _best_of_n(tested=True), _best_of_n_stop, _tested),
+    "best-of-n": Strategy(_best_of_n, _best_of_n_stop, _all_fresh, draws=True),
+    "tests": Strategy(lambda: _best_of_n(tested=True), _best_of_n_stop, _tested, draws=True),
     "review": Strategy(_review, _review_stop),
     "escalate": Strategy(Escalate),
 }

@@ -54,6 +54,7 @@ async def _resume(prefix: str, *, config: Config, given: Mapping[str, Any], scre
         state = await _state(log, run)
         _see_that_it_stands(state)
         screen.watch_model(state.model, has_folder=state.task.workspace is not None)
+        screen.watch_settings(state.settings)
         settings = changed_settings(config, state, given, replay=given["replay"])
         same = config.asked() == Asked() and given["replay"] is None
         answerer = Answerer(

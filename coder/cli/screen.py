@@ -1,7 +1,7 @@
 """The screen: what a person sees of a run. Progress and the verdict go to stderr, results to stdout.
 
-On a terminal the lines appear as things happen, above a spinner. In a pipe they wait, so that the verdict is
-the first line; with -v they don't.
+On a terminal the lines appear as things happen, above a spinner; of a run that draws many attempts and then
+chooses, once all are drawn. In a pipe they wait, so that the verdict is the first line; with -v nothing does.
 """
 
 import asyncio
@@ -11,14 +11,27 @@ import time
 from collections.abc import Awaitable, Sequence
 from typing import Literal, TextIO, TypeVar
 
-from coder.bodies import CallIntended, LandingPlanned, PatchProposed, ProgramStarted, RunStarted, parse
+from coder.bodies import (
+    Body,
+    CallIntended,
+    LandingPlanned,
+    PatchProposed,
+    ProgramStarted,
+    RunResumed,
+    RunStarted,
+    StepStarted,
+    parse,
+)
 from coder.cli import lines
 from coder.cli.ask import ask_human
+from coder.cli.draws import Draws
 from coder.cli.failure import single
 from coder.cli.plain import one_line
 from coder.events import Event
 from coder.printable import printable
 from coder.run import Run
+from coder.settings import Settings
+from coder.strategies import taken
 
 T = TypeVar("T")
 FRAMES = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
@@ -42,6 +55,7 @@ class Screen:
         self._colour = self._terminal and not os.environ.get("NO_COLOR")
         self._verbose, self._quiet, self._yes = verbose, quiet, yes
         self._waiting: list[str] = []
+        self._draws: Draws | None = None
         self._doing = ""
         self._mid_line = False
         self._started = time.monotonic()
@@ -60,21 +74,25 @@ class Screen:
         """Tell what happened."""
         self.pass_on(event)
         body = parse(event)
+        if body is None:
+            return
+        for line in self._lines_of(body):
+            self._tell(line)
         match body:
-            case None:
-                return
             case RunStarted():
                 self.watch_model(body.model, has_folder=body.task.workspace is not None)
+                self.watch_settings(body.settings)
                 self._doing = "running the tests as they are" if body.task.test_command else ""
                 self._tell_left_out(body.notes)
             case CallIntended():
-                self._doing = f"{self._model} is writing (call {body.call})"
+                drawn = self._draws.so_far if self._draws is not None else ""
+                self._doing = f"{self._model} is writing (call {body.call})" + (drawn and f"; {drawn}")
+            case StepStarted(settings=settings) | RunResumed(settings=Settings() as settings):
+                self.watch_settings(settings)
             case ProgramStarted():
                 self._doing = PROGRAMS.get(body.what, f"running {one_line(body.what, width=50)}")
             case LandingPlanned() | PatchProposed():
                 self._show_diff(body.patch)
-        if (line := lines.progress(body)) is not None:
-            self._tell(line)
 
     def pass_on(self, event: Event) -> None:
         """Say nothing of it, but to a program that reads every event."""
@@ -86,6 +104,10 @@ class Screen:
         """Know who answers, and whether the run works on a folder of the user's."""
         self._model = name
         self.has_folder = has_folder
+
+    def watch_settings(self, settings: Settings) -> None:
+        """Know how the run goes about its task."""
+        self._draws = Draws() if taken(settings).draws and not self._verbose else None
 
     def token(self, text: str) -> None:
         """Show a piece of an answer, when everything is to be seen."""
@@ -171,6 +193,12 @@ class Screen:
             self._print(line)
         else:
             self._waiting.append(line)
+
+    def _lines_of(self, body: Body) -> list[str]:
+        line = lines.progress(body)
+        if self._draws is not None:
+            return self._draws.told(body, line)
+        return [line] if line is not None else []
 
     def _tell_left_out(self, notes: Sequence[str]) -> None:
         for text in notes[:MOST_NOTES]:
