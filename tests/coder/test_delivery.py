@@ -1,6 +1,6 @@
 """What a run has solved reaches the folder, a branch or the screen; the user's own edits are never lost."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -8,13 +8,13 @@ import pytest
 from coder import doors
 from coder.errors import UsageError
 from coder.folding import fold_all
-from coder.models.model import Answer, ChatMessage, Form, OnRetry, Sampling
 from coder.models.scripted import Scripted
 from coder.run import Run
 from coder.settings import Budget, Settings
 from coder.store import MemoryLog
 from coder.task import Task
 from coder.undoing import undo
+from tests.coder.meanwhile import Meanwhile
 from tests.git_repository import ENVIRONMENT, GitRepository, make_repository
 
 WRONG = "def add(a, b):\n    return a - b\n"
@@ -30,27 +30,6 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> GitRepository
     for name, value in ENVIRONMENT.items():
         monkeypatch.setenv(name, value)
     return make_repository(tmp_path / "project", calc__py=WRONG + FAR, check__py=TEST)
-
-
-class Meanwhile(Scripted):
-    """A dialogue during which something else happens."""
-
-    def __init__(self, answers: Sequence[str], happens: Callable[[], object]) -> None:
-        super().__init__(answers)
-        self._happens = happens
-
-    async def answer(
-        self,
-        messages: Sequence[ChatMessage],
-        *,
-        sampling: Sampling,
-        form: Form | None = None,
-        on_token: Callable[[str], None] | None = None,
-        on_retry: OnRetry | None = None,
-    ) -> Answer:
-        """The next answer, once it has happened."""
-        self._happens()
-        return await super().answer(messages, sampling=sampling, form=form)
 
 
 def answer(text: str, path: str = "calc.py") -> str:
@@ -69,7 +48,7 @@ async def solve(
     task = Task(prompt="Mend add.", workspace=folder, test_command=command, lint_command=lint)
     settings = Settings(budget=Budget(samples=1, repairs=1), strategy="repair", **more)  # type: ignore[arg-type]
     return await doors.solve(
-        task, settings=settings, model=Meanwhile(answers, happens), log=log or MemoryLog()
+        task, settings=settings, model=Scripted(answers), log=log or MemoryLog(), watch=Meanwhile(happens)
     )
 
 

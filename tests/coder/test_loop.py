@@ -1,6 +1,5 @@
 """The loop on real sandboxes, with dialogues written by hand: what ends a run, what is asked before."""
 
-import asyncio
 import sys
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from coder import stops
 from coder.doors import resume, solve
 from coder.errors import LeaseHeld, UsageError
 from coder.events import Draft, Event
+from coder.models.chat import ChatModel
 from coder.models.model import ChatMessage
 from coder.models.scripted import Scripted
 from coder.run import Run
@@ -17,6 +17,9 @@ from coder.settings import Budget, Settings
 from coder.store import MemoryLog
 from coder.task import Task, TestSource
 from coder.undoing import undo
+from tests.coder.meanwhile import Meanwhile
+from tests.coder.models.asking import endpoint_of
+from tests.faulty_endpoint import faulty_endpoint, hangs
 
 ADD = "def add(a, b):\n    return a + b\n"
 SUBTRACT = "def add(a, b):\n    return a - b\n"
@@ -150,11 +153,9 @@ async def test_a_call_that_could_break_the_token_limit_is_not_made() -> None:
 
 
 async def test_the_time_limit_ends_a_run_whose_model_does_not_answer() -> None:
-    class Silent(Scripted):
-        async def answer(self, *args: object, **more: object) -> object:  # type: ignore[override]
-            return await asyncio.Event().wait()
-
-    run = await solve(TASK, model=Silent([]), settings=Settings(budget=Budget(seconds=1)), log=MemoryLog())  # type: ignore[arg-type]
+    with faulty_endpoint(hangs()) as silent:
+        async with ChatModel(endpoint_of(silent)) as model:
+            run = await solve(TASK, model=model, settings=Settings(budget=Budget(seconds=2)), log=MemoryLog())
 
     assert (run.status, run.exit_code) == ("limit", 3)
     assert "time limit" in run.reason
@@ -279,13 +280,10 @@ async def test_undo_takes_the_files_back_where_nobody_has_changed_them(tmp_path:
 async def test_a_file_that_changed_since_it_was_read_is_not_overwritten(tmp_path: Path) -> None:
     (tmp_path / "solution.py").write_text(SUBTRACT)
 
-    class Editor(Scripted):
-        async def answer(self, *args: object, **more: object) -> object:  # type: ignore[override]
-            (tmp_path / "solution.py").write_text("# the user's own edit\n")
-            return await super().answer(*args, **more)  # type: ignore[arg-type]
+    edit = Meanwhile(lambda: (tmp_path / "solution.py").write_text("# the user's own edit\n"))
 
     task = TASK.model_copy(update={"workspace": tmp_path})
-    run = await solve(task, model=Editor([fenced(ADD)]), log=MemoryLog())  # type: ignore[arg-type]
+    run = await solve(task, model=Scripted([fenced(ADD)]), log=MemoryLog(), watch=edit)
 
     assert (run.status, run.exit_code) == ("error", 2)
     assert run.error is not None
