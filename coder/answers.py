@@ -6,10 +6,10 @@ line above or in a first comment, prose inside a block, transcripts, and an answ
 
 import ast
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from coder.edits.fences import LONGEST_NAME, NAME, closes, opening_fence
+from coder.edits.fences import LONGEST_NAME, NAME, closes, known_name, opening_fence
 from coder.names import defined_names
 
 MAX_ANSWER = 2 << 20
@@ -61,15 +61,18 @@ class Parsed:
     problem: str | None = None
 
 
-def parse_answer(text: str, *, default: str, expected: Sequence[str] = ()) -> Parsed:
+def parse_answer(
+    text: str, *, default: str, expected: Sequence[str] = (), known: Collection[str] = ()
+) -> Parsed:
     """Read the files out of an answer.
 
     Args:
         text: the answer.
         default: path of the file that code without a name belongs to.
         expected: names that the default file must define, so far as they are known.
+        known: files that are there.
     """
-    blocks = find_blocks(text[:MAX_ANSWER])
+    blocks = find_blocks(text[:MAX_ANSWER], known=known)
     files = {block.name: block.text for block in blocks if block.name}
     unnamed = [block.text for block in blocks if not block.name and block.is_python]
     if not blocks and (code := _all_code(text[:MAX_ANSWER])):
@@ -86,8 +89,13 @@ def parse_answer(text: str, *, default: str, expected: Sequence[str] = ()) -> Pa
     return Parsed(files, _problem(files, default, expected))
 
 
-def find_blocks(text: str) -> list[Block]:
-    """Every fenced block in order; one that is never closed goes to the end of the text."""
+def find_blocks(text: str, *, known: Collection[str] = ()) -> list[Block]:
+    """Every fenced block in order; one that is never closed goes to the end of the text.
+
+    Args:
+        text: the answer.
+        known: files that are there: their names may look like anything, with blanks or without an ending.
+    """
     blocks: list[Block] = []
     lines = _lines(text)
     i = 0
@@ -99,7 +107,7 @@ def find_blocks(text: str) -> list[Block]:
         end = _closing(lines, i + 1, opening["mark"])
         body = lines[i + 1 : end]
         above = next((line for line in reversed(lines[max(0, i - 2) : i]) if line.strip()), "")
-        block = _block(opening["info"].strip()[:LONGEST_NAME], above[:LONGEST_NAME], body)
+        block = _block(opening["info"].strip()[:LONGEST_NAME], above[:LONGEST_NAME], body, known)
         blocks.append(block if end < len(lines) else replace(block, is_closed=False))
         i = end + 1
     return blocks
@@ -121,17 +129,19 @@ def _closing(lines: list[str], start: int, mark: str) -> int:
     return next((i for i in range(start, len(lines)) if closes(lines[i], mark)), len(lines))
 
 
-def _block(info: str, above: str, body: list[str]) -> Block:
+def _block(info: str, above: str, body: list[str], known: Collection[str]) -> Block:
     named = _INFO_NAME.search(info)
     language = re.split(r"[\s:{]", info, maxsplit=1)[0].lower()
-    name = named[1] if named else None
+    name = known_name(above, known) or known_name(info.partition(" ")[2], known)
+    if name is None and named:
+        name = named[1]
     if name is None and (match := _ABOVE.match(above.strip())):
         name = match["name"]
     if name is None and body:
         name = named_in_comment(body[0])
     if name is None and language not in _COMMANDS:
         name = _named_in_sentence(above)
-    if name == language:  # "```foo.py" names a file, not a language
+    if name is not None and name == language:  # "```foo.py" names a file, not a language
         language = name.rsplit(".", 1)[-1]
     return Block(language, name, "\n".join(body) + "\n" if body else "")
 

@@ -23,7 +23,7 @@ def is_reply(asked: str, answered: Answered, text: str) -> bool:
         return not answered.files
     if not is_question(asked) or read_edits(text, default="", known=()).is_any:
         return False
-    return not any(block.name for block in find_blocks(text))
+    return not any(block.name for block in find_blocks(text, known=answered.files))
 
 
 def is_question(message: str) -> bool:

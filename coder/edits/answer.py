@@ -48,9 +48,10 @@ def read_answer(
     read = text[:MAX_ANSWER]
     found = read_edits(read, default=default, known=files)
     names = paths.Names(files)
-    whole = Whole("\n".join(found.rest), default=default, is_cut=len(text) > MAX_ANSWER)
+    whole = Whole("\n".join(found.rest), default=default, known=files, is_cut=len(text) > MAX_ANSWER)
     if not found.is_any:
-        return _whole(parse_answer(read, default=default, expected=expected), files, names, ignored, whole)
+        parsed = parse_answer(read, default=default, expected=expected, known=files)
+        return _whole(parsed, files, names, ignored, whole)
     edits = [*found.edits, *_whole_beside(found, default, files)]
     kept = [edit for edit in edits if not any(_is_left_out(name, names, ignored) for name in edit.names)]
     if edits and not kept and not found.slips:
@@ -120,9 +121,10 @@ def _whole_beside(found: Edits, default: str, files: Mapping[str, str | None]) -
     """The whole files of an answer that has edits too: named ones, or all where its edits only delete."""
     rest = "\n".join(found.rest)
     if all(edit.action == "delete" for edit in found.edits):
-        whole = parse_answer(rest, default=default).files
+        whole = parse_answer(rest, default=default, known=files).files
     else:
-        whole = {block.name: block.text for block in find_blocks(rest) if block.name and block.text.strip()}
+        blocks = find_blocks(rest, known=files)
+        whole = {block.name: block.text for block in blocks if block.name and block.text.strip()}
     return [Edit(path, "write", text=text) for path, text in whole.items()]
 
 

@@ -146,7 +146,8 @@ class _Tree:
         index = Index(changed.lines)
         behind = 0
         made: set[Hunk] = set()
-        for hunk in hunks:
+        for answered in hunks:
+            hunk = changed.read(answered)
             placed = self._put(changed, index, hunk, behind)
             if placed is None and changed.is_touched and self._rebuilds < _MOST_REBUILDS:
                 # It may be about what an earlier hunk of the answer has made.
@@ -163,6 +164,7 @@ class _Tree:
                     break
             else:
                 made.add(hunk)
+                changed.mark_as(answered)
                 behind = placed.end
         return changed.text()
 

@@ -1,11 +1,11 @@
 """Change: a file's lines with hunks put in, each at the place it was found at."""
 
 from bisect import bisect_right, insort
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 
 from coder.edits.edit import Hunk
-from coder.edits.lines import bare, joined, split_lines, usual_end
+from coder.edits.lines import BOM, bare, joined, split_lines, usual_end
 from coder.edits.locate import Place
 
 
@@ -20,10 +20,14 @@ class _Span:
 
 
 class Changed:
-    """One file, and what hunks do to it. The lines that they are looked for in stay the file's own."""
+    """One file, and what hunks do to it. The lines that they are looked for in stay the file's own.
+
+    A byte order mark is no part of them: nobody sees it, so that few answers have it in the first line.
+    """
 
     def __init__(self, text: str) -> None:
-        self.lines = split_lines(text)
+        self._mark = BOM if text.startswith(BOM) else ""
+        self.lines = split_lines(text.removeprefix(BOM))
         self._end = usual_end(self.lines)
         self._spans: list[_Span] = []
         self._added = 0
@@ -32,6 +36,18 @@ class Changed:
     def is_touched(self) -> bool:
         """Whether any hunk was put in."""
         return bool(self._spans)
+
+    def read(self, hunk: Hunk) -> Hunk:
+        """A hunk as these lines are, where its own has the mark of this file."""
+        if not self._mark or not _is_marked(line for _, line in hunk.lines):
+            return hunk
+        lines = tuple((sign, line.removeprefix(BOM)) for sign, line in hunk.lines)
+        return replace(hunk, lines=lines, others=tuple(self.read(other) for other in hunk.others))
+
+    def mark_as(self, hunk: Hunk) -> None:
+        """Take the byte order mark away where a hunk does."""
+        if _is_marked(hunk.old) and not _is_marked(hunk.new):
+            self._mark = ""
 
     def put(self, hunk: Hunk, place: Place) -> bool:
         """Put a hunk in; False, and nothing done, where it goes over lines that another one has changed."""
@@ -50,7 +66,7 @@ class Changed:
             parts += self.lines[done : span.start]
             parts += span.new
             done = max(done, span.end)
-        return joined(parts + self.lines[done:], self._end)
+        return self._mark + joined(parts + self.lines[done:], self._end)
 
     def _runs(self, hunk: Hunk, place: Place) -> list[_Span]:
         """The changed lines of a hunk, run by run; what stays is the file's, not the answer's."""
@@ -98,6 +114,10 @@ class Changed:
         while i >= 0 and self._spans[i].end >= span.start:
             yield self._spans[i]
             i -= 1
+
+
+def _is_marked(lines: Iterable[str]) -> bool:
+    return any(line.startswith(BOM) for line in lines)
 
 
 def _meet(one: _Span, other: _Span) -> bool:

@@ -32,12 +32,20 @@ def name_in(line: str, known: Collection[str], *, any_word: bool = False) -> str
         known: files that are there: their names may look like anything.
         any_word: whether any one word is a name.
     """
-    if len(line) > LONGEST_NAME:
-        return None
-    text = _SAID.sub("", line.strip(_AROUND).removeprefix("//").strip(_AROUND)).strip(_AROUND)
-    if text in known:
-        return text
+    if (there := known_name(line, known)) is not None or len(line) > LONGEST_NAME:
+        return there
+    text = _bare(line)
     if not text or text.split() != [text] or "://" in text:
         return None
     is_name = any_word or "/" in text or "\\" in text or _PLAIN.fullmatch(text) is not None
     return text if is_name else None
+
+
+def known_name(line: str, known: Collection[str]) -> str | None:
+    """The file that is there which a line names and nothing else; None where it does something else."""
+    return text if len(line) <= LONGEST_NAME and (text := _bare(line)) in known else None
+
+
+def _bare(line: str) -> str:
+    """What a line says, without the signs around it and the word for a file."""
+    return _SAID.sub("", line.strip(_AROUND).removeprefix("//").strip(_AROUND)).strip(_AROUND)

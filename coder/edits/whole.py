@@ -1,6 +1,7 @@
 """Whole: why a whole file of an answer can't be all of that file, so far as its text tells."""
 
 import re
+from collections.abc import Collection
 
 from coder.answers import find_blocks
 
@@ -22,9 +23,9 @@ def stands_for_others(line: str) -> bool:
 class Whole:
     """The blocks of one answer that are no edits, read for signs of what they leave out."""
 
-    def __init__(self, answer: str, *, default: str, is_cut: bool) -> None:
+    def __init__(self, answer: str, *, default: str, known: Collection[str], is_cut: bool) -> None:
         """What of an answer is no edit; `is_cut` says that it went on, but isn't read any further."""
-        blocks = find_blocks(answer)
+        blocks = find_blocks(answer, known=known)
         self._elided = [
             line for block in blocks for line in block.text.split("\n") if stands_for_others(line)
         ]

@@ -115,6 +115,29 @@ def test_line_ends_a_byte_order_mark_and_a_missing_last_end_stay() -> None:
     assert whole.files == {"b.txt": "\ufeffone\r\n2\r\n"}
 
 
+@pytest.mark.parametrize(
+    "answer",
+    [
+        named("b.txt", block("one\n", "1\n")),
+        "```diff\n--- a/b.txt\n+++ b/b.txt\n@@ -1,2 +1,2 @@\n-one\n+1\n two\n```\n",
+        "```diff\n--- a/b.txt\n+++ b/b.txt\n@@ -1,2 +1,2 @@\n-\ufeffone\n+\ufeff1\n two\n```\n",
+        "*** Begin Patch\n*** Update File: b.txt\n@@\n-one\n+1\n two\n*** End Patch\n",
+    ],
+)
+def test_the_first_line_behind_a_byte_order_mark_is_changed_and_the_mark_stays(answer: str) -> None:
+    files: dict[str, str | None] = {"b.txt": "\ufeffone\r\ntwo\r\n"}
+
+    assert answered(answer, files).files == {"b.txt": "\ufeff1\r\ntwo\r\n"}
+
+
+@pytest.mark.parametrize("path", ["LICENSE", "bin/tool", "my file.txt"])
+@pytest.mark.parametrize("above", ["**{}**\n```\n", "`{}`:\n```text\n", "```python {}\n"])
+def test_a_whole_file_with_a_name_that_looks_like_none_is_that_file(path: str, above: str) -> None:
+    seen = answered(f"{above.format(path)}new = 1\n```\n", {"a.py": A, path: "old = 1\n"})
+
+    assert seen.files == {path: "new = 1\n"}
+
+
 def test_several_files_and_forms_in_one_answer_are_changed_together() -> None:
     answer = (
         f"a.py\n```\n{X3}```\nand\n\n`new/n.py`\n```python\nz = 1\n```\n*** Delete File: LICENSE\n"

@@ -36,6 +36,7 @@ TEXTS = st.lists(LINES, max_size=14).map(lambda lines: "".join(f"{line}\n" for l
 FILES = st.one_of(st.none(), TEXTS)
 TREES = st.fixed_dictionaries({"a.py": FILES, "d/é.txt": FILES, "Makefile": FILES})
 ODD_ENDS = st.sampled_from(["", "no end", "r\r", "r\r\n"])
+MARKS = st.sampled_from(["", "\ufeff"])
 
 
 def there(tree: dict[str, str | None]) -> dict[str, str | None]:
@@ -81,11 +82,12 @@ def test_a_whole_file_is_what_it_says(before: dict[str, str | None], after: dict
     assert after_answer(rendering.whole(before, after), before) == there(after)
 
 
-@given(TREES, TREES, ODD_ENDS)
+@given(TREES, TREES, ODD_ENDS, MARKS, MARKS)
 def test_a_unified_diff_does_what_it_says(
-    before: dict[str, str | None], after: dict[str, str | None], end: str
+    before: dict[str, str | None], after: dict[str, str | None], end: str, mark: str, later_mark: str
 ) -> None:
-    before = {path: None if text is None else text + end for path, text in before.items()}
+    before = {path: None if text is None else mark + text + end for path, text in before.items()}
+    after = {path: None if text is None else later_mark + text for path, text in after.items()}
     assume(there(before) != there(after))
 
     assert after_answer(unified_diff(as_bytes(before), as_bytes(after)), before) == there(after)
