@@ -24,6 +24,10 @@ _NO_TESTS = 5
 """Exit code of pytest and unittest where they have found nothing."""
 _NOT_THERE = re.compile(r"^ERROR: file or directory not found: (.+)$", re.MULTILINE)
 """What pytest says of a path."""
+_NO_TARGET = re.compile(
+    r"^g?make: \*\*\* No (?:rule to make target '[^'\n]+'\.|targets\b.*\bno makefile)", re.MULTILINE
+)
+"""What make says of what it was asked for: no answer may write the Makefile that has it."""
 _NO_MODULE = re.compile(r"\A\S*python[\d.]*: No module named '?([\w.]+)'?\Z")
 """All that an interpreter says of a module that `-m` names."""
 _USAGE = 4
@@ -116,6 +120,11 @@ def _refuse_what_decides_nothing(run: TestRun, state: State) -> None:
         )
     if not run.lines and (missing := _NOT_THERE.search(run.result.stderr)):
         raise UsageError(f"The test command {command!r} names what isn't in the folder: {missing[1]}.")
+    if not state.settings.allow and (missing := _NO_TARGET.search(run.result.stderr)):
+        said = missing[0].partition("*** ")[2].rstrip(".")
+        raise UsageError(
+            f"The test command {command!r} can't be run: {said}. The Makefile is yours to write."
+        )
     if not run.lines and run.result.exit_code == _USAGE:
         _refuse_unknown_options(command, run.result.stderr)
     if run.result.exit_code in (_NOT_FOUND, _NOT_EXECUTABLE) and len(run.lines) == 1:

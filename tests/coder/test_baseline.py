@@ -131,6 +131,9 @@ async def test_tests_that_end_differently_on_the_same_files_are_flaky(tmp_path: 
         ({"test_calc.py": f"{TESTS}\ndef broken(:\n"}, UNITTEST, "test_calc.py, line 12: SyntaxError"),
         ({}, ("python", "-m", "nowhere"), "has no module nowhere"),
         ({"t.sh": "#!/nowhere/sh\n"}, ("./t.sh",), "can't be run in the sandbox"),
+        ({}, ("make", "test"), "No rule to make target 'test'"),
+        ({"Makefile": ""}, ("make", "test"), "No rule to make target 'test'"),
+        ({}, ("make",), "no makefile"),
         (
             {"setup.cfg": "[tool:pytest]\naddopts = --cov=calc --no-cov-on-fail\n", "test_calc.py": TESTS},
             ("pytest", "-q"),
