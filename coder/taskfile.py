@@ -4,7 +4,6 @@ A YAML or JSON file holds `prompt`, and may hold `test` and `lint` (commands), `
 (paths beside the file) and `checks`.
 """
 
-import json
 import shlex
 import sys
 import warnings
@@ -91,7 +90,7 @@ def _from_file(path: Path) -> TaskFile:
     if len(text) > MAX_PROMPT:
         raise UsageError(_too_long(len(text)))
     try:
-        found = TaskFile.model_validate(json.loads(text) if path.suffix.lower() == ".json" else _yaml(text))
+        found = TaskFile.model_validate(_data(text, path.suffix.lower()))
     except (ValueError, RecursionError) as error:
         raise UsageError(f"The task file {path} can't be used: {_plain(error)}") from error
     beside = {
@@ -100,13 +99,10 @@ def _from_file(path: Path) -> TaskFile:
     return found.model_copy(update=beside)
 
 
-def _yaml(text: str) -> object:
-    import yaml  # by none but those who wrote some
+def _data(text: str, suffix: str) -> object:
+    from coder.uniquekeys import read_json, read_yaml  # by none but those who wrote some
 
-    try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise ValueError(str(error)) from error
+    return read_json(text) if suffix == ".json" else read_yaml(text)
 
 
 def _plain(error: Exception) -> str:

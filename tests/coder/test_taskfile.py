@@ -130,6 +130,12 @@ def test_yaml_and_json_may_hold_tests_and_checks(tmp_path: Path, suffix: str) ->
         ("task.json", "{", "can't be used"),
         ("task.json", "[" * 100_000, "can't be used"),
         ("task.yaml", "prompt: !!python/object/apply:os.system [id]", "can't be used"),
+        (
+            "task.yaml",
+            "prompt: Add.\ntest: 'true'\n'prompt': Subtract.",
+            "line 3: the key 'prompt' .* line 1",
+        ),
+        ("task.json", '{"prompt": "Add.", "prompt": "Subtract."}', "the key 'prompt' stands there twice"),
         ("task.md", " \n ", "The task is empty"),
     ],
 )
@@ -141,6 +147,15 @@ def test_a_task_file_that_is_wrong_is_named_with_what_is_wrong(
 
     with pytest.raises(UsageError, match=said):
         task(None, file=file)
+
+
+def test_a_yaml_task_may_replace_a_key_that_it_merges(tmp_path: Path) -> None:
+    file = tmp_path / "task.yaml"
+    file.write_text("<<: {prompt: Add., test: pytest -q}\nprompt: Subtract.\n")
+
+    found = task(None, file=file)
+
+    assert (found.prompt, found.test_command) == ("Subtract.", ("pytest", "-q"))
 
 
 def test_a_task_given_twice_or_never_is_refused(tmp_path: Path) -> None:

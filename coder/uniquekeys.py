@@ -1,0 +1,52 @@
+"""Read YAML and JSON in which no key stands twice: of two, the parsers take the last and say nothing."""
+
+import json
+
+import yaml
+
+_MERGE = "tag:yaml.org,2002:merge"
+
+
+def read_yaml(text: str) -> object:
+    """The document's plain data.
+
+    Raises:
+        ValueError: it can't be read, or a mapping has a key twice; with the line.
+    """
+    try:
+        return yaml.load(text, Loader=_Loader)  # a SafeLoader, too
+    except yaml.YAMLError as error:
+        raise ValueError(str(error)) from error
+
+
+def read_json(text: str) -> object:
+    """The document's plain data.
+
+    Raises:
+        ValueError: it can't be read, or an object has a key twice.
+    """
+    return json.loads(text, object_pairs_hook=_unique)
+
+
+class _Loader(yaml.SafeLoader):
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[object, object]:
+        lines: dict[str, int] = {}
+        for key, _ in node.value if isinstance(node, yaml.MappingNode) else ():
+            if not isinstance(key, yaml.ScalarNode) or key.tag == _MERGE:
+                continue
+            line = key.start_mark.line + 1
+            if key.value in lines:
+                raise ValueError(
+                    f"line {line}: the key {key.value!r} stands in line {lines[key.value]} already"
+                )
+            lines[key.value] = line
+        return super().construct_mapping(node, deep=deep)
+
+
+def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"the key {twice!r} stands there twice")
+    return found
