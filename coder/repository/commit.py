@@ -105,6 +105,9 @@ class _Committer:
         self._see_name(branch)
         if self._resolved(f"refs/heads/{branch}") is not None:
             raise NoCommit(_taken(branch))
+        names = self._refs("for-each-ref", "--format=%(refname:strip=2)", "refs/heads").splitlines()
+        if (other := next((name for name in names if _is_beneath(name, branch)), None)) is not None:
+            raise NoCommit(f"git has no room for {branch} beside the branch {other}. Name another one.")
         if self._head() is None:
             raise NoCommit(_NO_COMMIT_YET)
 
@@ -156,8 +159,10 @@ class _Committer:
                 )
             if staged and self._staged(path) not in (blob, after):
                 raise NoCommit(f"{path} has staged changes of yours. Commit it yourself.")
+            if blob is None and after is None:
+                continue  # it was never committed, and is gone
             mode = mode or ("100755" if change.executable else "100644")
-            rows.append(f"{mode} {after}\t{path}" if after else f"0 {'0' * len(blob or '0' * 40)}\t{path}")
+            rows.append(f"{mode} {after}\t{path}" if after else f"0 {'0' * len(blob or '')}\t{path}")
         return b"".join(os.fsencode(row) + b"\0" for row in rows)
 
     def _blob(self, path: str, content: bytes | None, *, write: bool = False) -> str | None:
@@ -250,6 +255,11 @@ class _Committer:
             arguments, environment=refs_environment(self.repository), cwd=self.repository.git_dir
         )
         return printed.decode("utf-8", "replace").strip()
+
+
+def _is_beneath(one: str, other: str) -> bool:
+    """Whether a branch's name is a folder of another's."""
+    return one.startswith(f"{other}/") or other.startswith(f"{one}/")
 
 
 def _taken(branch: str) -> str:

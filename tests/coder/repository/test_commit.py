@@ -267,3 +267,30 @@ def test_a_branch_in_a_repository_without_a_commit_is_refused_before_the_work(
 
     with pytest.raises(NoCommit, match="no commit yet"):
         see_possible(empty.top, branch="topic")
+
+
+@pytest.mark.parametrize("branch", ["main/topic", "team"])
+def test_a_branch_that_git_has_no_room_for_is_refused_before_the_work(
+    repository: GitRepository, branch: str
+) -> None:
+    repository.git("branch", "team/other")
+
+    with pytest.raises(NoCommit, match=f"no room for {branch} beside the branch"):
+        see_possible(repository.top, branch=branch)
+
+
+@pytest.mark.parametrize("hashes", ["sha1", "sha256"])
+def test_a_file_that_was_never_committed_may_be_gone(
+    tmp_path: Path, repository: GitRepository, hashes: str
+) -> None:
+    top = tmp_path / hashes
+    top.mkdir()
+    young = GitRepository(top)
+    young.git("init", "--quiet", f"--object-format={hashes}")
+    young.write(main__py=BEFORE)
+    young.commit("First")
+    young.write(main__py=AFTER)
+
+    commit(top, {**CHANGED, "new.py": Changed(b"z = 1\n", None)}, message="Mend x")
+
+    assert young.git("show", "--name-only", "--format=", "HEAD") == "main.py"
