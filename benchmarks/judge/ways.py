@@ -21,7 +21,7 @@ from benchmarks.patch import PatchRefused
 from benchmarks.suite import Case, FunctionCase, RepositoryCase, ScriptCase
 from benchmarks.verdict import Strength, Verdict
 from sandbox import PythonCode, Sandbox
-from sandbox.errors import BackendMissing, SandboxError
+from sandbox.errors import BackendMissing, SandboxBroken, SandboxError
 
 _NOTHING = PythonCode(source="")
 
@@ -83,7 +83,7 @@ class Ways:
         async def judge(code: str, sample: int) -> Judged:
             async with self._places.shared() as pair:
                 judged = await judge_function(pair, case, code, mode, sample=sample)
-                return await _seen_alive(pair.candidate, judged)
+                return await seen_alive(pair.candidate, judged)
 
         return Way(case.id, mode.strength, judge, canonical_module(case), mode.reason)
 
@@ -126,7 +126,7 @@ class Ways:
         async def judge(code: str, sample: int) -> Judged:
             async with self._places.shared() as pair:
                 judged = await judge_script(pair.candidate, case, code, sample=sample)
-                return await _seen_alive(pair.candidate, judged)
+                return await seen_alive(pair.candidate, judged)
 
         return Way(case.id, "strong", judge, case.canonical_solution)
 
@@ -136,7 +136,7 @@ class Ways:
                 judged = await judge_repository(
                     place.sandbox, place.opened, place.case, code, mode, sample=sample
                 )
-                return await _seen_alive(place.sandbox, judged)
+                return await seen_alive(place.sandbox, judged)
 
         async def judge_in_image(code: str, sample: int) -> Judged:
             try:
@@ -152,14 +152,16 @@ def _unjudged(case: Case, reason: str) -> Verdict:
     return Verdict(id=case.id, sample=0, verdict="infrastructure", strength="weaker", detail=one_line(reason))
 
 
-async def _seen_alive(sandbox: Sandbox, judged: Judged) -> Judged:
+async def seen_alive(sandbox: Sandbox, judged: Judged) -> Judged:
     """A verdict for which nobody but the candidate is to blame.
 
     Raises:
         SandboxBroken: it may be the sandbox that died.
     """
     if judged.died:
-        await sandbox.run(_NOTHING, fresh=True)
+        seen = await sandbox.run(_NOTHING, fresh=True)
+        if not seen.ok:  # a program that died along may be told before the end of its sandbox is
+            raise SandboxBroken(f"A program that does nothing ended as {seen.status} where a candidate died.")
     return judged
 
 
