@@ -73,7 +73,7 @@ def find_target(task: Task, files: Mapping[str, StoredFile]) -> Target:
         path=path or DEFAULT_PATH,
         names=tuple(names),
         tests=tuple(sorted(tests)),
-        is_known=path is not None or not _is_at_work(task, files),
+        is_known=path is not None or not _is_at_work(task, files, tests),
     )
 
 
@@ -202,10 +202,11 @@ def _is_source(path: str) -> bool:
     return language_of(path) is not None or path.endswith(_SHELL)
 
 
-def _is_at_work(task: Task, files: Mapping[str, StoredFile]) -> bool:
-    """The task is about files that are there: what fails in them, or any where none is Python's."""
+def _is_at_work(task: Task, files: Mapping[str, StoredFile], tests: Collection[str]) -> bool:
+    """The task is about files that are there: what fails, what tests run, or any where none is Python's."""
     sources = [path for path in files if _is_source(path)]
-    return bool(sources) and (task.mends or not any(path.endswith(".py") for path in sources))
+    is_tested = task.test_command is not None and any(path not in tests for path in sources)
+    return bool(sources) and (task.mends or is_tested or not any(path.endswith(".py") for path in sources))
 
 
 def _named(prompt: str, sources: Mapping[str, str | None]) -> str | None:

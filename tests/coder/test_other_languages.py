@@ -21,12 +21,20 @@ GO = {
 JAVASCRIPT = {"sum.js": "module.exports = (a, b) => a - b\n", "check": "grep -q 'a + b' sum.js\n"}
 
 
-async def fixed(folder: Path, files: dict[str, str], answer: str) -> tuple[Run, str]:
+async def fixed(
+    folder: Path,
+    files: dict[str, str],
+    answer: str,
+    *,
+    prompt: str = "Make `sh check` pass.",
+    mends: bool = True,
+) -> tuple[Run, str]:
     """The run, and all that the model was asked."""
     for path, text in files.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_text(text)
     log = MemoryLog()
-    task = Task(prompt="Make `sh check` pass.", workspace=folder, test_command=("sh", "check"), mends=True)
+    task = Task(prompt=prompt, workspace=folder, test_command=("sh", "check"), mends=mends)
     settings = Settings(budget=Budget(calls=1))
     run = await solve(task, model=Scripted([answer]), settings=settings, log=log)
     asked = [
@@ -63,6 +71,21 @@ async def test_a_repository_in_python_is_not_asked_for_a_file_that_nothing_names
 
     _, asked = await fixed(tmp_path, files, "one.py\n```python\nx = 2\n```\n")
 
+    assert "solution.py" not in asked
+
+
+async def test_a_task_about_a_tested_repository_is_not_asked_for_a_new_file(tmp_path: Path) -> None:
+    files = {
+        "src/shop/cart.py": "x = 1\n",
+        "src/shop/tax.py": "y = 1\n",
+        "check": "PYTHONPATH=src python3 -c 'from shop.cart import x; assert x == 2'\n",
+    }
+    answer = "src/shop/cart.py\n```python\nx = 2\n```\n"
+
+    run, asked = await fixed(tmp_path, files, answer, prompt="The cart's x is wrong.", mends=False)
+
+    assert run.landed == ("src/shop/cart.py",)
+    assert "Change the files so that this is done." in asked
     assert "solution.py" not in asked
 
 
