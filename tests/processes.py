@@ -18,8 +18,8 @@ def processes_with(tag: str) -> list[int]:
     return found
 
 
-def wait_until(true: Callable[[], bool], *, timeout_s: float) -> bool:
-    """Look again and again: another process's end sends us no event."""
+def wait_until(true: Callable[[], bool], *, timeout_s: float = 60) -> bool:
+    """Look again and again: another process's end sends us no event, and on a busy machine it comes late."""
     deadline = time.monotonic() + timeout_s
     while not true():
         if time.monotonic() > deadline:

@@ -15,6 +15,8 @@ from sandbox.bubblewrap import open_bubblewrap
 from sandbox.served import ServedSandbox
 from tests.processes import processes_with, wait_until
 
+BUSY = Limits(wall_s=120, cpu_s=60)
+"""Of what isn't about time."""
 _OWNER = """
 import asyncio, sys
 from sandbox import Command, open_sandbox
@@ -46,9 +48,9 @@ def test_nothing_is_left_of_a_sandbox_whose_owner_was_killed(how: signal.Signals
     owner.wait()
     owner.stdout.close()
 
-    assert wait_until(lambda: not processes_with(tag), timeout_s=5)
-    assert wait_until(lambda: not Path(f"/proc/{keeper}").exists(), timeout_s=5)
-    assert wait_until(lambda: not any(f"-{owner.pid}-" in str(path) for path in groups()), timeout_s=5)
+    assert wait_until(lambda: not processes_with(tag))
+    assert wait_until(lambda: not Path(f"/proc/{keeper}").exists())
+    assert wait_until(lambda: not any(f"-{owner.pid}-" in str(path) for path in groups()))
 
 
 async def test_a_killed_keeper_takes_the_sandbox_with_it() -> None:
@@ -66,7 +68,7 @@ async def test_a_killed_keeper_takes_the_sandbox_with_it() -> None:
             await running
         with pytest.raises(SandboxBroken, match="ended unexpectedly"):
             await box.run(PythonCode(source="print(1)"))
-    assert wait_until(lambda: not processes_with(tag), timeout_s=5)
+    assert wait_until(lambda: not processes_with(tag))
     assert not any(f"-{os.getpid()}-" in str(path) for path in groups())
 
 
@@ -124,10 +126,10 @@ async def test_a_run_of_a_sandbox_that_is_closed_meanwhile_ends() -> None:
 async def test_a_program_that_stops_itself_ends_at_its_wall_time(box: Sandbox) -> None:
     source = "import os, signal\nprint('so far', flush=True)\nos.kill(os.getpid(), signal.SIGSTOP)"
 
-    result = await box.run(PythonCode(source=source), limits=Limits(wall_s=0.5))
+    result = await box.run(PythonCode(source=source), limits=Limits(wall_s=2))
 
     assert (result.status, result.killed_by, result.stdout) == ("timeout", "wall", "so far\n")
-    assert result.wall_s < 1.0 + 0.5
+    assert result.wall_s < 10
 
 
 async def test_a_fork_bomb_ends_at_its_wall_time_and_the_next_run_works() -> None:
@@ -136,7 +138,7 @@ async def test_a_fork_bomb_ends_at_its_wall_time_and_the_next_run_works() -> Non
             PythonCode(source="import os\nwhile True:\n try: os.fork()\n except OSError: pass")
         )
 
-        after = await box.run(PythonCode(source="print(1)"))
+        after = await box.run(PythonCode(source="print(1)"), limits=BUSY)
 
     assert bomb.status in ("timeout", "oom")
     assert after.stdout == "1\n"
@@ -145,7 +147,7 @@ async def test_a_fork_bomb_ends_at_its_wall_time_and_the_next_run_works() -> Non
 async def test_deep_recursion_ends_one_program_only(box: Sandbox) -> None:
     deep = "import sys\nsys.setrecursionlimit(10**9)\ndef f(): f()\nf()"
 
-    result = await box.run(PythonCode(source=deep))
+    result = await box.run(PythonCode(source=deep), limits=BUSY)
     after = await box.run(PythonCode(source="print(1)"))
 
     assert result.status in ("error", "oom")
@@ -153,7 +155,9 @@ async def test_deep_recursion_ends_one_program_only(box: Sandbox) -> None:
 
 
 async def test_many_runs_at_once_all_end(box: Sandbox) -> None:
-    results = await asyncio.gather(*(box.run(PythonCode(source=f"print({number})")) for number in range(60)))
+    programs = [PythonCode(source=f"print({number})") for number in range(60)]
+
+    results = await asyncio.gather(*(box.run(program, limits=BUSY) for program in programs))
 
     assert [result.stdout for result in results] == [f"{number}\n" for number in range(60)]
 
@@ -164,7 +168,7 @@ async def test_endless_output_costs_the_owner_little_memory(box: Sandbox) -> Non
 
     before = resident_mb()
 
-    result = await box.run(PythonCode(source="while True: print('x' * 65535)"))
+    result = await box.run(PythonCode(source="while True: print('x' * 65535)"), limits=BUSY)
 
     assert result.status == "output_limit"
     assert len(result.stdout) <= 1 << 20

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from sandbox import Command, Policy, PythonCode
+from sandbox import Command, Limits, Policy, PythonCode
 from sandbox.bubblewrap import open_bubblewrap
 from sandbox.outside import Outside
 from tests.ordinary_user import run_as_ordinary_user
@@ -135,7 +135,9 @@ async def test_each_run_has_a_way_out_of_its_own_and_all_are_closed_at_the_end(o
         results = await asyncio.gather(*(box.run(PythonCode(source=source), fresh=True) for _ in range(4)))
 
     assert [result.stdout for result in results] == ["hello example.org/\n"] * 4
-    assert len(os.listdir("/proc/self/fd")) == before
+    async with asyncio.timeout(60):
+        while len(os.listdir("/proc/self/fd")) > before:  # noqa: ASYNC110 - the server's threads close theirs
+            await asyncio.sleep(0.01)
 
 
 async def test_a_connection_is_cut_when_its_run_ends(outside: Outside) -> None:
@@ -147,9 +149,8 @@ print(held.recv(100).decode().split()[1], flush=True)
 while True:
     pass
 """
-    policy = NAMED.model_copy(update={"wall_s": 1.0})
-    async with open_bubblewrap(policy, outside=outside) as box:
-        result = await box.run(PythonCode(source=source))
+    async with open_bubblewrap(NAMED, outside=outside) as box:
+        result = await box.run(PythonCode(source=source), limits=Limits(wall_s=3))
         after = await box.run(PythonCode(source=FETCH.format(url="http://example.org/")))
 
     assert (result.status, result.stdout) == ("timeout", "200\n")
@@ -174,7 +175,7 @@ knock()
         result = await box.run(PythonCode(source=source))
 
     assert result.status == "timeout"
-    assert result.wall_s < 2.5
+    assert result.wall_s < 8
 
 
 async def test_the_guarantee_names_the_proxy_and_its_hosts(outside: Outside) -> None:

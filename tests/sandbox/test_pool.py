@@ -1,8 +1,9 @@
 """Children that wait to be lent: how many, for how long, and what 200 runs at once get."""
 
 import asyncio
+import time
 import venv
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from sandbox import Limits, Policy, PythonCode, SandboxBroken, open_sandbox
 from sandbox.bubblewrap import open_bubblewrap
 from sandbox.child import Child
 from sandbox.limits import resolve
+from sandbox.memory_watch import count_processes
 from sandbox.pool import Pool
 
 USUAL = resolve(Policy(), None)
@@ -37,7 +39,7 @@ async def test_a_child_that_nobody_wants_for_long_is_replaced(young: Pool) -> No
     young.give_back(taken)
     first = await _idle(young)
 
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         await first.gone.wait()
 
     another = await young.lend(USUAL)
@@ -48,20 +50,22 @@ async def test_a_child_that_nobody_wants_for_long_is_replaced(young: Pool) -> No
 
 async def _idle(pool: Pool) -> Child:
     """A child that waits in a pool."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not pool._idle:  # noqa: ASYNC110 - a pool tells nobody of a child that waits
             await asyncio.sleep(0)
     return pool._idle[0]
 
 
 async def test_two_hundred_runs_at_once_all_end_as_they_should() -> None:
-    async with open_sandbox() as box:
+    async with open_sandbox(Policy(wall_s=120)) as box:
         programs = [PythonCode(source=f"print({number})") for number in range(AT_ONCE)]
+        began = time.monotonic()
 
         results = await asyncio.gather(*(box.run(program) for program in programs))
+        elapsed = time.monotonic() - began
 
     assert [result.stdout for result in results] == [f"{number}\n" for number in range(AT_ONCE)]
-    assert max(result.wall_s for result in results) < USUAL.wall_s
+    assert max(result.wall_s for result in results) < elapsed / 2  # no clock runs while a run waits
 
 
 async def test_two_hundred_runs_that_are_cancelled_at_once_leave_a_sandbox_that_works() -> None:
@@ -80,7 +84,7 @@ async def test_two_hundred_runs_that_are_cancelled_at_once_leave_a_sandbox_that_
 
 WORKS = "import os; os.fork() or os.execvp('sh', ['sh', '-c', 'while :; do sleep 1; done'])"
 HOLDS = "import sys; sys.held = bytearray(range(256)) * (1 << 20)"
-SLOW = "import subprocess; subprocess.run(['sleep', '0.1'])"
+SLOW = "import subprocess; subprocess.run(['sh', '-c', 'while [ ! -e /w/enough ]; do sleep 0.1; done'])"
 
 
 @pytest.mark.parametrize(
@@ -91,7 +95,6 @@ SLOW = "import subprocess; subprocess.run(['sleep', '0.1'])"
         (WORKS, {"rest"}, True),
         (HOLDS, {"cgroup"}, False),
         (HOLDS, {"cgroup", "rest"}, True),
-        (SLOW, {"cgroup"}, True),
     ],
 )
 async def test_what_an_environment_starts_with_python_does_not_go_on_between_runs(
@@ -102,12 +105,39 @@ async def test_what_an_environment_starts_with_python_does_not_go_on_between_run
     async with open_bubblewrap(policy, without=frozenset(without)) as box:
         waits = await _idle(box._pool)
         with suppress(TimeoutError):
-            async with asyncio.timeout(2 if stays else 20):
+            async with asyncio.timeout(2 if stays else 60):
                 await waits.gone.wait()
 
         assert waits.gone.is_set() is not stays
         result = await box.run(PythonCode(source="print('ran')"))
         assert result.stdout == "ran\n" or line == HOLDS, result
+
+
+async def test_an_environment_that_works_for_a_moment_is_left_to_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sandbox.pool._LOOK_S", 600.0)  # only this test looks
+
+    async with open_bubblewrap(Policy(python=_environment(tmp_path, SLOW))) as box:
+        waits = await _idle(box._pool)
+        await _wait_until(lambda: _processes(waits) > 2)
+        box._pool._look()
+        await box.write("enough", b"")
+        await _wait_until(lambda: _processes(waits) == 2)
+        box._pool._look()
+
+        assert waits in box._pool._idle
+
+
+async def _wait_until(true: Callable[[], bool]) -> None:
+    async with asyncio.timeout(60):
+        while not true():  # noqa: ASYNC110 - another process sends us no event
+            await asyncio.sleep(0.01)
+
+
+def _processes(child: Child) -> int:
+    assert child.reaper is not None
+    return count_processes(child.reaper)
 
 
 async def test_a_run_whose_environment_holds_more_than_it_may_is_out_of_memory(tmp_path: Path) -> None:
