@@ -10,6 +10,12 @@ _MESSAGE = 1500
 _OUTPUT = 600
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]{6,16}\b")
 """Of an object: another one in every process, so that the same failure would never make the same request."""
+_RUNNER = re.compile(
+    r"""^  File "[^"\n]*/\.coder/reporter\.py", line .*\n(?:    .*\n)*"""
+    r"""(?:  File "(?:<frozen runpy>|[^"\n]*/runpy\.py)", line .*\n(?:    .*\n)*)*""",
+    re.MULTILINE,
+)
+"""Of a traceback: what runs the test, and not the test."""
 
 
 def shorten(text: str, limit: int) -> str:
@@ -32,7 +38,7 @@ def feedback(lines: Sequence[CheckLine], result: Result | None, *, note: str = "
         if (failed.expected, failed.actual) != (None, None) and not _says(failed):
             parts.append(f"expected: {failed.expected}\nactual: {failed.actual}")
         if failed.message:
-            parts.append(shorten(failed.message, _MESSAGE))
+            parts.append(shorten(_RUNNER.sub("", failed.message), _MESSAGE))
     if result is not None:
         parts += _of_result(result, said=failed is not None and bool(failed.message))
     return _ADDRESS.sub(" at 0x…", "\n".join(parts)) or "It failed without saying why."

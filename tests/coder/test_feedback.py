@@ -1,5 +1,7 @@
 """What is told of a failure is the same whenever the same thing fails."""
 
+import pytest
+
 from coder.feedback import feedback
 from coder.message import CheckLine
 
@@ -11,3 +13,17 @@ def test_addresses_of_objects_are_left_out_so_that_a_recording_can_answer() -> N
     ]
 
     assert said[0] == said[1] == "This check fails: t\nself = <T object at 0x…>"
+
+
+@pytest.mark.parametrize("runpy", ["<frozen runpy>", "/usr/lib/python3.9/runpy.py"])
+def test_a_traceback_begins_with_the_test_and_not_with_what_runs_it(runpy: str) -> None:
+    test = '  File "check.py", line 2, in <module>\n    assert add(2, 3) == 5\nAssertionError\n'
+    ours = (
+        '  File "/w/.coder/reporter.py", line 210, in run_file\n    runpy.run_path(args[0])\n'
+        f'  File "{runpy}", line 291, in run_path\n  File "{runpy}", line 88, in _run_code\n    exec(code)\n'
+    )
+    head = "Traceback (most recent call last):\n"
+
+    said = feedback([CheckLine(name="t", passed=False, message=head + ours + test)], None)
+
+    assert said == f"This check fails: t\n{head}{test}".rstrip()
