@@ -14,8 +14,8 @@ from sandbox.output import Output
 from sandbox.result import Result
 
 _LENGTH, _CHUNK = 4, 1 << 16
-_LAST_WORD_S = 0.1
-"""To wait, once a channel is closed, for the word of how its child ended: it comes a moment later."""
+_LAST_WORD_S = 2.0
+"""To wait, once a channel is closed, for the word of how its child ended: a busy machine takes its time."""
 
 
 class RunningEntry:

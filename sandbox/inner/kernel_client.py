@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 _KEY_BYTES = 32
 _BEHIND_MS = 1000
 """How long after a cell's reply its last output may come; a kernel that is well needs a millisecond."""
+_LAST_S = 0.5
+"""How long a kernel that is dead is listened to: on a busy machine its last words come after its end."""
 _AGAIN_MS = 5
 """Until it is tried again to connect to a kernel that has no sockets yet; libzmq would wait for 100."""
 _FIRST = "pass"
@@ -152,8 +154,18 @@ class Client:
         os.read(self._ends, 4096)
         pid, how = os.waitpid(self._kernel, os.WNOHANG)
         if pid:
-            self._take_outputs()
+            self._hear_the_last()
             _end_as(how)
+
+    def _hear_the_last(self) -> None:
+        """What it had said before its end: a cell that ends its kernel in words has its reply."""
+        deadline = time.monotonic() + _LAST_S
+        while self._request and not (self._reply and self._idle) and time.monotonic() < deadline:
+            if self._shell.poll(_AGAIN_MS):
+                self._take_reply()
+            self._take_outputs()
+        if self._reply is not None:
+            self._finish(self._reply)
 
 
 def _watch_children() -> int:

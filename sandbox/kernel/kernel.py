@@ -22,6 +22,8 @@ _GRACE_S = 0.25
 """From the interrupt at a cell's limit until the kernel is killed."""
 _PATIENCE_S = 0.15
 """From there until the caller has a Result, whether or not anybody could say how the kernel ended."""
+_LAST_WORD_S = 2.0
+"""For that, while the cell has time left: on a busy machine the word comes later."""
 MAX_SOURCE = 1 << 22
 """Characters of one cell; as UTF-8 they fit a frame."""
 _BEGUN = Sign("begun")
@@ -153,6 +155,8 @@ class Kernel:
                 shown.take(said)
             return not self._floods(shown)
 
+        loop = asyncio.get_running_loop()
+        ends = loop.time() + wall_s
         reader = asyncio.ensure_future(session.run(self._cells, cell, hear))
         try:
             limit = None if "wall" in self._without else wall_s
@@ -168,15 +172,16 @@ class Kernel:
             reader.cancel()
         kernel = None
         if done is None or done.leaves:
-            kernel = await self._see_it_end(session)
+            left = min(ends - loop.time(), _LAST_WORD_S)
+            kernel = await self._see_it_end(session, patience_s=max(left, _PATIENCE_S))
         return begun, Ending(done, late=late, flood=self._floods(shown), kernel=kernel)
 
     def _floods(self, shown: Shown) -> bool:
         return shown.is_flood and "output" not in self._without
 
-    async def _see_it_end(self, session: Session) -> Result | None:
+    async def _see_it_end(self, session: Session, *, patience_s: float) -> Result | None:
         ending = self._retire(session)
-        await asyncio.wait([ending], timeout=_PATIENCE_S)
+        await asyncio.wait([ending], timeout=patience_s)
         return ending.result() if ending.done() else None
 
     def _retire(self, session: Session) -> "asyncio.Task[Result | None]":

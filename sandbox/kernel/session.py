@@ -13,7 +13,7 @@ from sandbox.policy import Limits
 from sandbox.result import Result
 
 _BOOT_S = 60.0
-_PING_S = 2.0
+_PING_S = 10.0
 _START_S = 10.0
 """For what is loaded; cells of the kernel before it may have stopped it."""
 _OWN_PROCESSES = 32

@@ -126,7 +126,8 @@ async def test_output_is_heard_as_it_comes(kernel: Kernel) -> None:
 
     await kernel.execute("print('now')", on_output=lambda stream, content: heard.append((stream, content)))
 
-    assert heard == [("stdout", b"now\n")]
+    assert {stream for stream, _ in heard} == {"stdout"}
+    assert b"".join(content for _, content in heard) == b"now\n"
 
 
 async def test_output_of_child_processes_is_the_cells_too(kernel: Kernel) -> None:

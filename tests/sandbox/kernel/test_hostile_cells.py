@@ -12,9 +12,11 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 LATEST_S = 0.5
 """After a limit, whatever happens; as DESIGN says it of every program."""
-_NOISE_S = 1.0
+_NOISE_S = 8.0
 """What a busy machine may add."""
 SHORT = Limits(wall_s=1)
+PATIENT = Limits(wall_s=300)
+"""Of what isn't about time."""
 
 ENDLESS = {
     "swallows the interrupt": "while True:\n    try:\n        time.sleep(60)\n    except BaseException: pass",
@@ -57,10 +59,13 @@ async def is_served(kernel: Kernel) -> bool:
     return (await kernel.execute("6 * 7", limits=Limits(wall_s=30))).stdout == "42\n"
 
 
-async def test_an_endless_loop_is_interrupted_and_the_state_is_kept(kernel: Kernel) -> None:
+async def test_an_endless_loop_is_interrupted_and_the_state_is_kept(
+    kernel: Kernel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sandbox.kernel.kernel._GRACE_S", 60.0)  # a busy machine takes longer than its time
     await prepare(kernel)
 
-    result = await kernel.execute("print('so far')\nwhile True: pass", limits=SHORT)
+    result = await kernel.execute("print('so far')\nwhile True: pass", limits=Limits(wall_s=4))
 
     assert (result.status, result.killed_by, result.state_lost) == ("timeout", "wall", False)
     assert result.stdout == "so far\n"
@@ -114,7 +119,7 @@ async def test_a_cell_may_end_its_kernel_in_words(kernel: Kernel) -> None:
 async def test_a_cell_that_fills_memory_is_ended_and_says_so(kernel: Kernel) -> None:
     await prepare(kernel)
 
-    result = await kernel.execute("hoard = []\nwhile True: hoard.append(b'x' * (1 << 24))")
+    result = await kernel.execute("hoard = []\nwhile True: hoard.append(b'x' * (1 << 24))", limits=PATIENT)
 
     assert (result.status, result.killed_by, result.state_lost) == ("oom", "memory", True)
     assert await is_served(kernel)
@@ -127,7 +132,7 @@ async def test_a_flood_ends_its_cell_and_the_host_does_not_grow(kernel: Kernel, 
     await prepare(kernel)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
-    result = await kernel.execute(source, limits=Limits(wall_s=60))
+    result = await kernel.execute(source, limits=Limits(wall_s=300, output_bytes=400_000))
 
     assert (result.status, result.killed_by, result.truncated) == ("output_limit", "output", True)
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 20 << 10  # KiB
@@ -166,10 +171,13 @@ async def test_what_a_thread_prints_between_cells_is_in_none(kernel: Kernel) -> 
     await prepare(kernel)
     await kernel.execute(
         "import threading\ngone = threading.Event()\n"
-        "def late():\n    time.sleep(0.1)\n    print('late' * 1_000_000, flush=True)\n    gone.set()\n"
+        "def late():\n    time.sleep(0.1)\n    print('late' * 1_000_000, flush=True)\n"
+        "    open('printed', 'w').close()\n    gone.set()\n"
         "threading.Thread(target=late, daemon=True).start()"
     )
-    await asyncio.sleep(0.3)  # nothing tells from outside when a thread has printed
+    async with asyncio.timeout(60):
+        while "printed" not in await kernel.sandbox.manifest():  # noqa: ASYNC110 - a file sends no event
+            await asyncio.sleep(0.05)
 
     result = await kernel.execute("gone.wait(10); print('mine')")
 

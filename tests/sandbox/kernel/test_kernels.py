@@ -144,12 +144,13 @@ async def test_cells_reach_nothing_of_the_kernel_that_is_ready_for_a_restart(bac
 async def test_a_kernel_that_dies_between_cells_is_replaced_and_the_next_cell_is_told() -> None:
     async with open_kernel(backend="bubblewrap") as kernel:
         await kernel.execute(
-            "import os, threading\nx = 1\ngo = threading.Event()\n"
-            "threading.Thread(target=lambda: (go.wait(), os._exit(0)), daemon=True).start()"
+            "import os, threading, time\nx = 1\n"
+            "def leave():\n    while not os.path.exists('go'): time.sleep(0.01)\n    os._exit(0)\n"
+            "threading.Thread(target=leave, daemon=True).start()"
         )
         assert kernel._session is not None
         running = kernel._session._running
-        await kernel.execute("threading.Timer(0.05, go.set).start()")
+        await kernel.sandbox.write("go", b"")
         while await running.receive() is not None:
             pass
 
@@ -216,7 +217,7 @@ asyncio.run(main())
         assert owner.stdout is not None
         assert owner.stdout.readline() == b"ready\n"
         os.kill(owner.pid, signal.SIGKILL)
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 60
     while (left := processes_with(f"# {tag}'")) and time.monotonic() < deadline:
         time.sleep(0.05)
 
@@ -267,6 +268,6 @@ async def main():
         print(stuck.status, stuck.state_lost)
 asyncio.run(main())
 """
-    ended = run_as_ordinary_user(script, timeout_s=120)
+    ended = run_as_ordinary_user(script, timeout_s=300)
 
     assert ended.stdout == "42\ntimeout True\n", ended.stderr[-2000:]
