@@ -20,7 +20,7 @@ from sandbox.contract import OnOutput
 FOLDER = ".coder"
 """Folder of the sandbox's workspace for the reporter and its report; never part of an answer."""
 _CONFIG = f"{FOLDER}/config.json"
-_INSIDE = ("reporter.py", "control.py", "skips.py")
+_INSIDE = ("reporter.py", "pytestplugin.py", "control.py", "skips.py")
 _IN_SCRIPTS = "python_in_scripts.sh"
 _STANDS_FOR = ("python", "python3", "pytest", "py.test")
 _PYTHON = re.compile(r"^(?:.*/)?python(?:3(?:\.\d+)?)?$")

@@ -47,6 +47,21 @@ def test_each_pytest_test_is_reported_and_then_the_end(tmp_path: Path) -> None:
     assert rows[-1] == {"end": 0}
 
 
+@pytest.mark.parametrize("name", ["control", "pytestplugin", "skips"])
+@pytest.mark.parametrize("tool", ["pytest", "unittest"])
+def test_a_module_of_the_users_may_be_called_like_one_of_ours(tmp_path: Path, tool: str, name: str) -> None:
+    (tmp_path / f"{name}.py").write_text("def add(a, b):\n    return a + b\n")
+    by_unittest = "import unittest\n\nclass Test(unittest.TestCase):\n    def test_add(self):\n"
+    by_unittest += "        self.assertEqual(add(2, 3), 5)\n"
+    imported = f"from {name} import add\n"
+    (tmp_path / "test_it.py").write_text(imported + by_unittest)
+
+    code, rows = report(tmp_path, "-m", tool)
+
+    assert code == 0
+    assert [row.get("passed") for row in rows if "test" in row] == [True]
+
+
 def test_a_failing_assertion_is_quoted(tmp_path: Path) -> None:
     write(tmp_path, "def add(a, b):\n    return a - b\n", ADD_TEST)
 
