@@ -26,6 +26,20 @@ def less_root(*capabilities: str) -> tuple[str, ...]:
     return (*_SAME, *(word for name in capabilities for word in ("--cap-drop", name)))
 
 
+def no_namespaces() -> tuple[str, ...]:
+    """What stands before a command that is to be an ordinary user's where no namespace can be made."""
+    return (*_SAME, "--unshare-user", "--disable-userns", "--uid", "1000")
+
+
 def run_on_small_disk(place: Path, size: int, *command: str) -> "subprocess.CompletedProcess[str]":
     """Run a command to its end where a folder is an empty disk of so many bytes."""
-    return subprocess.run([*small_disk(place, size), *command], capture_output=True, text=True, timeout=120)
+    return run_behind(small_disk(place, size), *command)
+
+
+def run_behind(less: tuple[str, ...], *command: str) -> "subprocess.CompletedProcess[str]":
+    """Run a command to its end behind what stands before it."""
+    while True:
+        done = subprocess.run([*less, *command], capture_output=True, text=True, timeout=120)
+        # A container of another test ended while all of / was bound, and its mount was gone.
+        if not done.stderr.startswith("bwrap: Can't bind mount /oldroot/ on /newroot/"):
+            return done

@@ -1,30 +1,13 @@
 """Whose turn it is: a pure function of the state."""
 
-from dataclasses import dataclass
-
-from coder.message import Message
-from coder.participants.participant import Participant
+from coder.participants.coder import Coder
+from coder.participants.executor import Executor
+from coder.participants.planner import Planner
+from coder.participants.reviewer import Reviewer
 from coder.state import State
 from coder.task import Task
 from coder.teams.round_robin import RoundRobin, default_team
-from coder.turn import Turn
 from tests.coder.states import code, outcome, started, state_of
-
-
-@dataclass(frozen=True, slots=True)
-class Speaker:
-    """Never asked to speak here."""
-
-    name: str
-
-    async def speak(self, turn: Turn) -> Message:
-        """Say nothing of use."""
-        return Message(author=self.name, kind="plan", sample=1, attempt=1)
-
-
-def speakers(*names: str) -> tuple[Participant, ...]:
-    """Members with these names."""
-    return tuple(Speaker(name) for name in names)
 
 
 def said_by(*authors: str) -> State:
@@ -38,18 +21,22 @@ def said_by(*authors: str) -> State:
 
 
 def test_members_speak_in_order_again_and_again() -> None:
-    team = RoundRobin(speakers("a", "b", "c"))
+    team = RoundRobin((Planner(), Coder(), Executor()))
+    order = ["planner", "coder", "executor"] * 2
 
-    turns = [team.next(said_by(*"abcab"[:n])).name for n in range(6)]
+    turns = [team.next(said_by(*order[:n])).name for n in range(6)]
 
-    assert turns == ["a", "b", "c", "a", "b", "c"]
+    assert turns == order
 
 
 def test_a_team_in_a_team_has_one_turn_of_it() -> None:
-    inner = RoundRobin(speakers("b", "c"), name="pair")
-    outer = RoundRobin((Speaker("a"), inner, Speaker("d")))
+    inner = RoundRobin((Coder(), Executor()), name="pair")
+    outer = RoundRobin((Planner(), inner, Reviewer()))
+    spoken = ("planner", "coder", "reviewer")
 
-    assert [outer.next(said_by(*before)).name for before in ("", "a", "ab", "abd")] == ["a", "pair", "d", "a"]
+    turns = [outer.next(said_by(*spoken[:n])).name for n in range(4)]
+
+    assert turns == ["planner", "pair", "reviewer", "planner"]
 
 
 def test_code_that_was_tried_before_goes_back_to_the_coder() -> None:

@@ -1,13 +1,13 @@
 """How a sandbox is opened, and what is said where it can't be."""
 
 import os
-import tempfile
-from pathlib import Path
+import sys
 
 import pytest
 
 from sandbox import BackendMissing, Policy, PythonCode, SandboxBroken, open_sandbox, probe_backends
 from sandbox.verify import namespaces_of, verify
+from tests.less_machine import no_namespaces, run_behind
 
 
 async def test_an_unknown_backend_is_told_with_the_nearest_names() -> None:
@@ -44,19 +44,24 @@ async def test_without_bubblewrap_the_command_that_installs_it_is_named(
     assert report.fix == "sudo apt-get install bubblewrap"
 
 
-async def test_a_bubblewrap_that_is_refused_namespaces_is_explained(monkeypatch: pytest.MonkeyPatch) -> None:
-    with tempfile.TemporaryDirectory(
-        dir="/var/tmp"
-    ) as folder:  # not /tmp, which the sandbox's uid doesn't see
-        fake = Path(folder, "bwrap")
-        fake.write_text("#!/bin/sh\necho 'bwrap: setting up uid map: Permission denied' >&2\nexit 1\n")
-        fake.chmod(0o755)
-        Path(folder).chmod(0o755)
-        monkeypatch.setenv("PATH", f"{folder}:/usr/bin:/bin")
+_OPENED = """
+import asyncio
+from sandbox import BackendMissing, open_sandbox
+async def main():
+    async with open_sandbox(backend="bubblewrap"):
+        print("open")
+try:
+    asyncio.run(main())
+except BackendMissing as error:
+    print(error)
+"""
 
-        with pytest.raises(BackendMissing, match="setting up uid map: Permission denied"):
-            async with open_sandbox(backend="bubblewrap"):
-                pass
+
+def test_a_bubblewrap_that_is_refused_namespaces_is_explained() -> None:
+    done = run_behind(no_namespaces(), sys.executable, "-c", _OPENED)
+
+    assert done.stdout.startswith("User namespaces are refused here, and bubblewrap needs them"), done.stderr
+    assert "bwrap: Creating new namespace failed" in done.stdout
 
 
 async def test_a_strict_policy_opens_where_every_guarantee_is_kept() -> None:
