@@ -1,29 +1,30 @@
 """A sandbox whose runs are children of a server: lent one by one, looked at before, ended after."""
 
 import asyncio
-import errno
-import os
 import socket
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 from sandbox.building import Build
 from sandbox.child import Child
 from sandbox.contract import Capability, OnOutput, Running
-from sandbox.disk_watch import DiskWatch
-from sandbox.errors import FileRefused, SandboxBroken
+from sandbox.errors import SandboxBroken
 from sandbox.execution import Execution
-from sandbox.fresh import FreshWorkspace, known_files
+from sandbox.fresh import FreshWorkspace
+from sandbox.jobs import Jobs
+from sandbox.lasting import LastingWorkspace
 from sandbox.limits import RunLimits, resolve
+from sandbox.loan import Loan
 from sandbox.policy import Limits, Policy
 from sandbox.pool import Pool
-from sandbox.program import Command, Program
+from sandbox.program import Program
 from sandbox.result import Result
 from sandbox.running import RunningEntry
 from sandbox.server import Server
 from sandbox.workspace import Workspace
 
-_MOMENT_S = 0.5
-"""The ends of processes that die together are seen one after the other."""
+_MOMENT_S = 3.0
+"""The ends of processes that die together are seen one after the other, on a busy machine with a pause."""
 _IN_FLIGHT = 32
 """Runs at once in one sandbox; more wait, and their clocks don't run meanwhile."""
 
@@ -34,8 +35,8 @@ class ServedSandbox:
     def __init__(self, server: Server, policy: Policy, build: Build) -> None:
         self._server, self._policy, self._build = server, policy, build
         self._without = build.without
-        self._environment = build.environment
-        self._workspace = self._workspace_at(server.workspace)
+        self._jobs = Jobs(build.environment, partial(RunLimits.rlimits, counted=server.groups is not None))
+        self._workspace = LastingWorkspace(self._workspace_at(server.workspace), build.disk)
         self._places = asyncio.Semaphore(_IN_FLIGHT)
         self._closed = False
         self._pool, self._fresh_pool = (self._make_pool(fresh=fresh) for fresh in (False, True))
@@ -87,30 +88,22 @@ class ServedSandbox:
         if files and not fresh:
             raise ValueError("Only a fresh run is given files; write() is for the workspace that lasts.")
         allowed = resolve(self._policy, limits)
-        pool = self._fresh_pool if fresh else self._pool
         async with self._places:
-            child = await pool.lend(allowed)
-            execution = Execution(child, allowed, on_output=on_output, without=self._without)
+            loan = await self._lend(allowed, fresh=fresh, on_output=on_output)
             own: FreshWorkspace | None = None
-            watch: DiskWatch | None = None
             try:
                 if fresh:
-                    own = FreshWorkspace(self._workspace_at(child.take_workspace()), files or {})
+                    own = FreshWorkspace(self._workspace_at(loan.child.take_workspace()), files or {})
                     await own.lay()
-                await execution.begin(self._job(program, allowed, child), stdin=stdin, extra=[])
-                watch = self._watch(child, execution, fresh=fresh)
-                result = await execution.result()
-                if own is not None and child.ended.done():  # else nobody knows that all of it is dead
+                await loan.begin(self._held(self._jobs.of(program, allowed), loan), stdin=stdin)
+                result = await loan.execution.result()
+                if own is not None and loan.child.ended.done():  # else nobody knows that all of it is dead
                     result = await own.with_artifacts(result)
             except BaseException:
-                execution.close()
-                await child.gone.wait()
+                await loan.abandon()
                 raise
             finally:
-                execution.close()
-                if watch is not None:
-                    watch.close()
-                pool.give_back(child)
+                loan.give_back()
                 if own is not None:
                     await self._let_go(own)
             if result.status == "killed" and result.killed_by is None:
@@ -136,33 +129,26 @@ class ServedSandbox:
         if not entry.isidentifier():
             raise ValueError(f"{entry!r} isn't the name of an entry.")
         allowed = resolve(self._policy, limits)
-        pool = self._fresh_pool if fresh else self._pool
-        child = await pool.lend(allowed)
-        own = self._workspace_at(child.take_workspace()) if fresh and self._build.on_disk else None
-        execution = Execution(child, allowed, on_output=None, without=self._without)
+        loan = await self._lend(allowed, fresh=fresh, on_output=None)
+        own = self._workspace_at(loan.child.take_workspace()) if fresh and self._build.on_disk else None
         ours, inside = socket.socketpair()
         ours.setblocking(False)
-        named = {"entry": entry, "arguments": dict(arguments)}
-        job = {"kind": "entry", **named, **self._shared(allowed, {}, child)}
-        try:
-            await execution.begin(job, stdin=b"", extra=[inside.detach()])
-        except BaseException:
-            execution.close()
-            ours.close()
-            await child.gone.wait()
-            pool.give_back(child)
-            raise
-        watch = self._watch(child, execution, fresh=fresh)
+        job = self._held(self._jobs.of_entry(entry, arguments, allowed), loan)
 
-        def done(child: Child) -> None:
-            pool.give_back(child)
-            if watch is not None:
-                watch.close()
+        def done(_: Child) -> None:
+            loan.give_back()
             if own is not None:
                 own.remove(".")
                 own.close()
 
-        return RunningEntry(execution, child, ours, done=done)
+        try:
+            await loan.begin(job, extra=[inside.detach()])
+        except BaseException:
+            ours.close()
+            await loan.abandon()
+            done(loan.child)
+            raise
+        return RunningEntry(loan.execution, loan.child, ours, done=done)
 
     async def prove(self) -> None:
         """See that a child can be had, which takes as long as making one.
@@ -180,7 +166,7 @@ class ServedSandbox:
         Raises:
             FileRefused: the path leaves the workspace or goes over a link, or the disk limit is reached.
         """
-        await asyncio.to_thread(self._write, path, content, executable)
+        await self._workspace.write(path, content, executable=executable)
 
     async def read(self, path: str, *, limit: int = 16 << 20) -> bytes:
         """Read one regular file of the workspace.
@@ -188,7 +174,7 @@ class ServedSandbox:
         Raises:
             FileRefused: it isn't there, isn't a regular file, goes over a link, or is too large.
         """
-        return await asyncio.to_thread(self._workspace.read, path, limit=limit)
+        return await self._workspace.read(path, limit=limit)
 
     async def lay(self, files: Mapping[str, bytes]) -> dict[str, str]:
         """Make the workspace hold exactly these files, and give the SHA-256 (hex) of each.
@@ -196,15 +182,15 @@ class ServedSandbox:
         Raises:
             FileRefused: a path leaves the workspace, or the disk limit is reached.
         """
-        return await asyncio.to_thread(self._lay, dict(files))
+        return await self._workspace.lay(files)
 
     async def manifest(self) -> dict[str, str]:
         """SHA-256 (hex) of each regular file of the workspace by its relative path."""
-        return await asyncio.to_thread(self._workspace.manifest)
+        return await self._workspace.manifest()
 
     async def remove(self, path: str) -> None:
         """Remove one file or folder of the workspace, "." is all of it; what isn't there is no error."""
-        await asyncio.to_thread(self._workspace.remove, path)
+        await self._workspace.remove(path)
 
     async def close(self) -> None:
         """End every process, and give back whatever the sandbox held. Idempotent."""
@@ -236,31 +222,16 @@ class ServedSandbox:
         for pool in (self._pool, self._fresh_pool):
             pool.break_down(reason)
 
-    def _job(self, program: Program, limits: RunLimits, child: Child) -> dict[str, object]:
-        if isinstance(program, Command):
-            shared = self._shared(limits, program.environment, child)
-            return {"kind": "command", "argv": program.argv, **shared}
-        named = {"source": program.source, "filename": program.filename, "arguments": program.arguments}
-        return {"kind": "python", **named, **self._shared(limits, {}, child)}
+    async def _lend(self, limits: RunLimits, *, fresh: bool, on_output: OnOutput | None) -> Loan:
+        pool = self._fresh_pool if fresh else self._pool
+        child = await pool.lend(limits)
+        execution = Execution(child, limits, on_output=on_output, without=self._without)
+        return Loan(pool, child, execution, self._build.fresh_disk if fresh else self._build.disk)
 
-    def _shared(self, limits: RunLimits, more: Mapping[str, str], child: Child) -> dict[str, object]:
-        rlimits = limits.rlimits(counted=self._server.groups is not None)
-        shared = {"environment": {**self._environment, **more}, "rlimits": rlimits, "stdin": False}
+    def _held(self, job: Mapping[str, object], loan: Loan) -> dict[str, object]:
+        """A job with how many processes of other runs the kernel counts as this one's."""
         pools = () if self._build.namespaces else (self._pool, self._fresh_pool)
-        return {**shared, "siblings": sum(pool.siblings_of(child) for pool in pools)}
-
-    def _write(self, path: str, content: bytes, executable: bool) -> None:
-        if self._build.disk is not None and not self._build.disk.have_room(len(content)):
-            raise FileRefused(f"{path!r}: {os.strerror(errno.ENOSPC)}.")
-        self._workspace.write(path, content, executable=executable)
-
-    def _lay(self, files: dict[str, bytes]) -> dict[str, str]:
-        known = known_files(files)
-        kept = self._workspace.keep({path: (file.sha256, file.executable) for path, file in known.items()})
-        for path, file in known.items():
-            if path not in kept:
-                self._write(path, file.content, file.executable)
-        return {path: file.sha256 for path, file in known.items()}
+        return {**job, "siblings": sum(pool.siblings_of(loan.child) for pool in pools)}
 
     def _workspace_at(self, root: int) -> Workspace:
         """The files below a descriptor."""
@@ -273,12 +244,6 @@ class ServedSandbox:
                 await own.empty()
         finally:
             own.close()
-
-    def _watch(self, child: Child, execution: Execution, *, fresh: bool) -> DiskWatch | None:
-        bounds = self._build.fresh_disk if fresh else self._build.disk
-        if bounds is None or child.reaper is None:
-            return None
-        return DiskWatch(bounds, child.reaper, lambda: execution.end("disk"))
 
     async def _see_that_it_lives(self) -> None:
         """A run that ended without a word was killed from outside, alone or with its server."""

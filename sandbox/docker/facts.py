@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sandbox.contract import Capability
-from sandbox.docker.boot import Recipe, memory
+from sandbox.docker.boot import WORKSPACE, Recipe, memory
 from sandbox.errors import PolicyUnmet, SandboxBroken
 
 _PAGE = 1 << 16
@@ -33,6 +33,11 @@ class Facts:
     """Where programs find commands, Python by both of its names among them."""
     python: Sequence[int]
     landlock: int
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What a program finds in its environment where nobody says otherwise."""
+        return {"PATH": self.path, "HOME": WORKSPACE, "LANG": "C.UTF-8", "USER": "sandbox"}
 
     @property
     def counts_swap(self) -> bool:

@@ -19,13 +19,14 @@ from sandbox.docker.engine import Engine, connect
 from sandbox.docker.execution import Execution, execute
 from sandbox.docker.facts import capabilities_of
 from sandbox.docker.image import find_image
-from sandbox.docker.jobs import Jobs
 from sandbox.docker.keeper import keeper
 from sandbox.docker.labels import labels
 from sandbox.docker.lasting import Lasting
+from sandbox.docker.prepared import rlimits_of
 from sandbox.docker.running import RunningEntry
 from sandbox.docker.spares import Spares, another
 from sandbox.errors import PolicyUnmet, SandboxBroken
+from sandbox.jobs import Jobs
 from sandbox.limits import RunLimits, resolve
 from sandbox.policy import Limits, Policy
 from sandbox.program import Program
@@ -49,7 +50,7 @@ class DockerSandbox:
         self._turn, self._settling = asyncio.Lock(), asyncio.Lock()
         self._spares = Spares(engine, first, self._usual, self._chores)
         self._lasting: Lasting | None = None
-        self._jobs = Jobs(first.facts.path, self._policy.environment)
+        self._jobs = Jobs(first.facts.environment | self._policy.environment, rlimits_of)
         self._closing: asyncio.Task[None] | None = None
 
     @property
