@@ -107,7 +107,7 @@ def _after(state: State, body: Body) -> State:
         case PatchProposed():
             return replace(state, proposed=body)
         case LandingPlanned():
-            return replace(state, landing=body, landed=(), refused=None)
+            return replace(state, landing=body, landed=(), undone=(), taken_back=False, refused=None)
         case CommitMade() | CommitRefused():
             return replace(state, committed=body)
         case FileLanded():

@@ -53,7 +53,7 @@ class Run(BaseModel):
     """The best code so far, whole files by relative path; the solution where status is `solved`."""
     patch: str
     landed: tuple[str, ...]
-    """Paths that were written into the user's folder."""
+    """Paths that were written into the user's folder, and not taken back since."""
     commit: str | None = None
     """The commit that was made of it, and the branch whose tip it is."""
     branch: str | None = None

@@ -25,7 +25,7 @@ def summarize(state: State) -> Run:
         lint=outcome.lint if outcome is not None else (),
         files={path: text for path, text in best.files.items() if text is not None} if best else {},
         patch=_patch(state),
-        landed=state.landed,
+        landed=standing(state),
         commit=made.commit if isinstance(made, CommitMade) else None,
         branch=made.branch if isinstance(made, CommitMade) else None,
         uncommitted=made.reason if isinstance(made, CommitRefused) else None,
@@ -44,6 +44,11 @@ def summarize(state: State) -> Run:
         error=stopped.error,
         exit_code=stopped.exit_code,
     )
+
+
+def standing(state: State) -> tuple[str, ...]:
+    """Paths that the run has written and `coder undo` hasn't taken back."""
+    return () if state.taken_back else tuple(path for path in state.landed if path not in state.undone)
 
 
 def _patch(state: State) -> str:

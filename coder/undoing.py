@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack
 from coder.bodies import CommitMade, FileUndone, LandingUndone
 from coder.errors import UsageError
 from coder.journal import Journal
+from coder.landing import Plan, is_made
 from coder.landing import undo as put_back
 from coder.reading import content
 from coder.state import State
@@ -16,8 +17,13 @@ from coder.watch import Unwatched, Watch
 async def undo(run: str, *, log: LeasedLog | None = None, watch: Watch | None = None) -> list[FileUndone]:
     """Put back what was there before the run's files landed; what was changed since is left, and why.
 
+    What was put back before isn't gone over again, unless it stands there once more.
+
     Args:
         run: its id.
+
+    Returns:
+        A row for each file; none where nothing was left to take back.
 
     Raises:
         UsageError: the log holds no such run, or it landed nothing.
@@ -32,23 +38,24 @@ async def undo(run: str, *, log: LeasedLog | None = None, watch: Watch | None = 
             state = await journal.load()
         except ValueError as error:
             raise UsageError(f"Can't undo {run}: {error}. See the runs with: coder ls") from error
-        if not left_to_undo(state):
+        written = _written(state)
+        if not written:
             said = f"{run} has written no files, so there is nothing to undo."
             left = commit_left(state)
             raise UsageError(f"{said}\n{left[0].upper()}{left[1:]}" if left is not None else said)
-        return [row for step in left_to_undo(state) for row in await take_back(journal, step)]
+        return [row for step in left_to_undo(state) or written for row in await take_back(journal, step)]
 
 
 def left_to_undo(state: State) -> list[int]:
-    """The steps whose files can be put back, from 1, the latest first.
+    """The steps whose files haven't all been put back, from 1, the latest first."""
+    taken_back = [*(step.taken_back for step in state.steps), state.taken_back]
+    return [step for step in _written(state) if not taken_back[step - 1]]
 
-    Where all that was written has been taken back, the last to be so is gone over again: that harms nothing.
-    """
-    steps = [(step.landing, step.taken_back) for step in state.steps]
-    landings = [*steps, (state.landing, state.taken_back)]
-    written = [number for number, (landing, _) in enumerate(landings, 1) if landing is not None]
-    left = [number for number in reversed(written) if not landings[number - 1][1]]
-    return left or written[:1]
+
+def _written(state: State) -> list[int]:
+    """The steps that have written files, the latest first."""
+    landings = [*(step.landing for step in state.steps), state.landing]
+    return [step for step, landing in reversed([*enumerate(landings, 1)]) if landing is not None]
 
 
 async def take_back(journal: Journal, step: int) -> list[FileUndone]:
@@ -64,18 +71,31 @@ async def take_back(journal: Journal, step: int) -> list[FileUndone]:
     landing = state.steps[step - 1].landing if step <= len(state.steps) else state.landing
     if landing is None:
         return []
+    plan = _still_to_do(state, step, landing.plan)
     files = {**state.files, **landing.before}
-    before = {c.path: content(files[c.path]) for c in landing.plan.changes if c.before is not None}
+    before = {c.path: content(files[c.path]) for c in plan.changes if c.before is not None}
     rows: list[FileUndone] = []
 
     async def record(path: str, left: str | None) -> None:
         rows.append(FileUndone(path=path, left=left))
         await journal.append(rows[-1])
 
-    await put_back(landing.plan, before, record)
-    if state.settings.chat and not any(row.left for row in rows):
+    if plan.changes:
+        await put_back(plan, before, record)
+    if state.settings.chat and step in left_to_undo(state) and not any(row.left for row in rows):
         await journal.append(LandingUndone(step=step))
     return rows
+
+
+def _still_to_do(state: State, step: int, plan: Plan) -> Plan:
+    """The plan without what was taken back already, unless somebody has put it there again."""
+    is_latest = step > len(state.steps)
+    if state.taken_back if is_latest else state.steps[step - 1].taken_back:
+        done = {change.path for change in plan.changes}
+    else:
+        done = {*state.undone} if is_latest else set()
+    left = tuple(one for one in plan.changes if one.path not in done or is_made(plan, one))
+    return plan.model_copy(update={"changes": left})
 
 
 def commit_left(state: State, *, step: int | None = None) -> str | None:

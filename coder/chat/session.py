@@ -69,8 +69,7 @@ class Session:
     def can_undo(self) -> bool:
         """Something that it has written stands."""
         state = self.state
-        steps = left_to_undo(state) if state is not None else []
-        return state is not None and bool(steps) and not _is_taken_back(state, steps[0])
+        return state is not None and bool(left_to_undo(state))
 
     async def say(self, text: str) -> Run:
         """Work on one message until that has come to an end.
@@ -216,7 +215,3 @@ class Session:
 
 def _same_tests(one: Task, other: Task) -> bool:
     return (one.test_command, one.lint_command) == (other.test_command, other.lint_command)
-
-
-def _is_taken_back(state: State, step: int) -> bool:
-    return state.steps[step - 1].taken_back if step <= len(state.steps) else state.taken_back

@@ -23,6 +23,7 @@ class Said(BaseModel):
     patch: str
     """What was written, or only shown."""
     landed: tuple[str, ...]
+    """Also where it was taken back."""
     taken_back: bool
     """By `/undo`."""
     exit_code: int
@@ -43,7 +44,7 @@ def transcript(state: State) -> Transcript:
         reason=run.reason,
         answer=_answer(state.messages),
         patch=run.patch,
-        landed=run.landed,
+        landed=state.landed,
         taken_back=state.taken_back,
         exit_code=_code(state.messages, run.exit_code),
     )

@@ -15,6 +15,7 @@ from coder.events import Event
 from coder.folding import fold_all
 from coder.state import State
 from coder.store import SqliteLog, data_folder
+from coder.summary import standing
 from coder.task import Task
 
 SHOWN = 20
@@ -34,6 +35,8 @@ class ListedRun(BaseModel):
     model: str | None
     cost: float | None
     """US dollars; None where the price is unknown."""
+    landed: tuple[str, ...] = ()
+    """Paths that it has written, in all messages of a conversation, without those that were taken back."""
 
 
 def ls(
@@ -76,7 +79,13 @@ async def _row(log: SqliteLog, run: str, first: Event) -> ListedRun:
         task=next((line for line in _first(state).prompt.splitlines() if line.strip()), ""),
         model=state.model,
         cost=float(state.cost_usd) if state.cost_known else None,
+        landed=_landed(state),
     )
+
+
+def _landed(state: State) -> tuple[str, ...]:
+    earlier = (path for step in state.steps if not step.taken_back for path in step.landed)
+    return tuple(dict.fromkeys((*earlier, *standing(state))))
 
 
 def _first(state: State) -> Task:

@@ -31,7 +31,7 @@ def undo(run: RunId, json: Json = False) -> None:
     if commit is not None:
         typer.echo(f"  · {one_line(commit, width=200)}", err=True)
     if not files:
-        typer.echo(f"{run} has written no files.", err=True)
+        typer.echo(f"Nothing was left to undo: what {run} has written was taken back before.", err=True)
     raise typer.Exit(LEFT if any(file.left for file in files) else 0)
 
 

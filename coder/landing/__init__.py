@@ -6,8 +6,8 @@ Killed at any moment, either can be run again. The check and the rename are two 
 the microseconds between them loses; nothing on the system can join them for a file that exists.
 """
 
-from coder.landing.applying import apply, undo
+from coder.landing.applying import apply, is_made, undo
 from coder.landing.planning import Change, Plan, plan
 from coder.landing.standing import FileChanged, LandingRefused
 
-__all__ = ["Change", "FileChanged", "LandingRefused", "Plan", "apply", "plan", "undo"]
+__all__ = ["Change", "FileChanged", "LandingRefused", "Plan", "apply", "is_made", "plan", "undo"]

@@ -4,9 +4,9 @@ from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 
 from coder.errors import MachineError
-from coder.landing.planning import Plan
+from coder.landing.planning import Change, Plan
 from coder.landing.staging import clear, place, remove_empty, stage
-from coder.landing.standing import LandingRefused
+from coder.landing.standing import LandingRefused, parts_of, state_of
 
 
 async def apply(
@@ -61,3 +61,15 @@ async def undo(
             await record(change.path, None)
     for folder in reversed(plan.made):
         remove_empty(root, folder)
+
+
+def is_made(plan: Plan, change: Change) -> bool:
+    """Whether what stands in the folder is what the change has made.
+
+    Raises:
+        MachineError: the file can't be read.
+    """
+    try:
+        return state_of(Path(plan.root), parts_of(change.path)) == change.after
+    except LandingRefused:
+        return False

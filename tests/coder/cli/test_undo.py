@@ -1,0 +1,81 @@
+"""`coder undo`: once, twice, and what other commands say of a run that was undone."""
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.coder.cli.console import Console
+from tests.coder.cli.test_solve import ADD, CHECK, SUBTRACT, code, solve
+from tests.faulty_endpoint import faulty_endpoint, says
+
+TWO = "Here it is.\n\nsolution.py:\n" + code(ADD) + "\nnotes.py:\n" + code("NOTES = 1\n")
+
+
+@pytest.fixture
+def run(console: Console, folder: Path) -> str:
+    """A run that has written over `solution.py`."""
+    (folder / "solution.py").write_text(SUBTRACT)
+    with faulty_endpoint(says(code(ADD))) as endpoint:
+        run: str = json.loads(solve(console, endpoint, str(folder), *CHECK, "--json").out)["run_id"]
+    assert (folder / "solution.py").read_text() == ADD
+    return run
+
+
+def listed(console: Console) -> dict[str, object]:
+    (row,) = json.loads(console.run("ls", "--json").out)
+    return dict(row)
+
+
+def test_a_second_undo_says_that_nothing_was_left_and_touches_nothing(
+    console: Console, folder: Path, run: str
+) -> None:
+    first = console.run("undo", run)
+    (folder / "solution.py").write_text("mine = 1\n")
+
+    second, document = console.run("undo", run), console.run("undo", run, "--json")
+
+    assert (first.code, first.err) == (0, "  ✓ solution.py\n")
+    assert (second.code, second.out) == (0, "")
+    assert "Nothing was left to undo" in second.err
+    assert "✓" not in second.err
+    assert json.loads(document.out) == []
+    assert (folder / "solution.py").read_text() == "mine = 1\n"
+
+
+def test_what_stands_again_after_an_undo_can_be_undone_again(
+    console: Console, folder: Path, run: str
+) -> None:
+    console.run("undo", run)
+    patch = console.run("export", run).out
+    subprocess.run(["git", "apply"], input=patch, text=True, cwd=folder, check=True)
+
+    again = console.run("undo", run)
+
+    assert (again.code, again.err) == (0, "  ✓ solution.py\n")
+    assert (folder / "solution.py").read_text() == SUBTRACT
+
+
+def test_only_the_file_that_was_left_is_gone_over_again(console: Console, folder: Path) -> None:
+    (folder / "solution.py").write_text(SUBTRACT)
+    with faulty_endpoint(says(TWO)) as endpoint:
+        run = json.loads(solve(console, endpoint, str(folder), *CHECK, "--json").out)["run_id"]
+    (folder / "notes.py").write_text("mine = 1\n")
+
+    first = console.run("undo", run)
+    (folder / "notes.py").write_text("NOTES = 1\n")
+    second = console.run("undo", run)
+
+    assert first.code == 1, first.err
+    assert "✓ solution.py" in first.err
+    assert (second.code, second.err) == (0, "  ✓ notes.py\n")
+    assert not (folder / "notes.py").exists()
+
+
+def test_the_list_names_what_a_run_has_written_until_it_is_undone(console: Console, run: str) -> None:
+    before = listed(console)
+    console.run("undo", run)
+    after = listed(console)
+
+    assert (before["landed"], after["landed"]) == (["solution.py"], [])
