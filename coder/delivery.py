@@ -1,6 +1,7 @@
 """Delivery: a run's files into the user's folder, onto a branch or onto the screen; and what the log says."""
 
 import asyncio
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -67,6 +68,8 @@ async def deliver(journal: Journal) -> None:
     except FileChanged as error:
         await rebase(journal, str(error))
     except PathRefused as error:
+        if settings.lands and journal.state.proposed is None:  # the other files are worth seeing
+            await journal.append(PatchProposed(patch=proposal(journal.state)))
         await journal.append(LandingRefused(reason=str(error)))
     else:
         wanted = _is_green(journal.state) or settings.accept_unverified
@@ -207,5 +210,8 @@ def _by_itself(state: State, contents: Mapping[str, bytes | None]) -> str | None
     for path in contents:
         reason = risky(path)
         if reason is not None and path not in state.settings.allow:
-            return f"{path} would run by itself later ({reason}). Allow it with --allow {path}."
+            return (
+                f"{path} would run by itself later ({reason}). If it may: "
+                f"coder resume {state.run} --allow {shlex.quote(path)}"
+            )
     return None

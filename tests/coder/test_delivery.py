@@ -288,6 +288,22 @@ async def test_a_test_that_is_named_in_capitals_stays_as_it_is(repository: GitRe
     assert (repository.top / "check.py").read_text() == TEST
 
 
+async def test_a_file_that_runs_by_itself_waits_for_its_word_with_all_that_was_made(
+    repository: GitRepository,
+) -> None:
+    log, flow = MemoryLog(), ".github/workflows/x.yml"
+    both = answer(RIGHT + FAR) + f"`{flow}`\n```yaml\non: push\n```\n"
+
+    refused = await solve(repository.top, both, log=log)
+    assert repository.git("status", "--porcelain") == ""
+    allowed = Settings(budget=Budget(samples=1, repairs=1), strategy="repair", allow=(flow,))
+    resumed = await doors.resume(refused.run_id, log=log, settings=allowed, model=Scripted([]))
+
+    assert f"coder resume {refused.run_id} --allow {flow}" in refused.reason
+    assert "+    return a + b" in refused.patch
+    assert (refused.landed, resumed.landed) == ((), (flow, "calc.py"))
+
+
 async def test_what_to_do_with_a_branch_is_said_in_git_s_own_letters(repository: GitRepository) -> None:
     log = MemoryLog()
     run = await solve(repository.top, answer(RIGHT + FAR), log=log, branch="Fix-Add")
