@@ -1,10 +1,7 @@
 """A program in a sandbox reaches the hosts that the policy names, by its usual means, and nothing else."""
 
 import asyncio
-import http.server
 import os
-import socket
-import threading
 from collections.abc import Iterator
 
 import pytest
@@ -12,9 +9,9 @@ import pytest
 from sandbox import Command, Limits, Policy, PythonCode
 from sandbox.bubblewrap import open_bubblewrap
 from sandbox.outside import Outside
+from tests.internet import PUBLIC, Handler, internet
 from tests.ordinary_user import run_as_ordinary_user
 
-PUBLIC = "93.184.216.34"
 NAMED = Policy(network=("example.org", "*.example.net:8080"))
 FETCH = """
 import urllib.error, urllib.request
@@ -25,37 +22,16 @@ except urllib.error.HTTPError as error:
 """
 
 
-class Greeting(http.server.BaseHTTPRequestHandler):
+class Greeting(Handler):
     def do_GET(self) -> None:
-        body = f"hello {self.headers['Host']}{self.path}".encode()
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, format: str, *args: object) -> None:
-        """Say nothing."""
+        self.answer(f"hello {self.headers['Host']}{self.path}".encode())
 
 
 @pytest.fixture
 def outside() -> Iterator[Outside]:
-    """An internet in which every name has one public address, and behind it is a server of ours."""
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Greeting)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-
-    async def resolve(name: str, port: int) -> list[str]:
-        return [PUBLIC]
-
-    async def connect(address: str, port: int) -> socket.socket:
-        assert address == PUBLIC
-        made = socket.socket()
-        made.setblocking(False)
-        await asyncio.get_running_loop().sock_connect(made, server.server_address)
-        return made
-
-    yield Outside(resolve, connect)
-    server.shutdown()
-    server.server_close()
+    """An internet in which a server of ours greets whoever comes."""
+    with internet(Greeting) as way_out:
+        yield way_out
 
 
 @pytest.mark.parametrize("fresh", [False, True], ids=["lasting", "fresh"])

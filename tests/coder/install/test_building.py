@@ -1,11 +1,7 @@
 """Installs in a sandbox, from an index of ours behind its proxy, and runs that find what was installed."""
 
-import asyncio
-import http.server
 import io
-import socket
 import tarfile
-import threading
 import zipfile
 from collections.abc import Iterator
 from functools import partial
@@ -24,8 +20,8 @@ from coder.store import MemoryLog
 from coder.task import Task
 from sandbox.bubblewrap import open_bubblewrap
 from sandbox.outside import Outside
+from tests.internet import Handler, internet
 
-PUBLIC = "93.184.215.14"
 WHEEL = "fiver-1.0-py3-none-any.whl"
 
 
@@ -42,40 +38,19 @@ def wheel() -> bytes:
     return written.getvalue()
 
 
-class Index(http.server.BaseHTTPRequestHandler):
+class Index(Handler):
     def do_GET(self) -> None:
         if self.path == f"/{WHEEL}":
-            kind, body = "application/octet-stream", wheel()
+            self.answer(wheel(), kind="application/octet-stream")
         else:
-            kind, body = "text/html", f'<a href="/{WHEEL}">{WHEEL}</a>'.encode()
-        self.send_response(200)
-        self.send_header("Content-Type", kind)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, format: str, *args: object) -> None:
-        """Say nothing."""
+            self.answer(f'<a href="/{WHEEL}">{WHEEL}</a>'.encode(), kind="text/html")
 
 
 @pytest.fixture
 def outside() -> Iterator[Outside]:
     """An internet in which every name leads to our index."""
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Index)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-
-    async def resolve(name: str, port: int) -> list[str]:
-        return [PUBLIC]
-
-    async def connect(address: str, port: int) -> socket.socket:
-        made = socket.socket()
-        made.setblocking(False)
-        await asyncio.get_running_loop().sock_connect(made, server.server_address)
-        return made
-
-    yield Outside(resolve, connect)
-    server.shutdown()
-    server.server_close()
+    with internet(Index) as way_out:
+        yield way_out
 
 
 @pytest.fixture(autouse=True)

@@ -1,0 +1,50 @@
+"""An internet of ours: every name has one public address, and behind it is a server on this machine."""
+
+import asyncio
+import http.server
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sandbox.outside import Outside
+
+PUBLIC = "93.184.216.34"
+
+
+@contextmanager
+def internet(handler: type[http.server.BaseHTTPRequestHandler]) -> Iterator[Outside]:
+    """The way out to a server whose requests this answers."""
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+
+    async def resolve(name: str, port: int) -> list[str]:
+        return [PUBLIC]
+
+    async def connect(address: str, port: int) -> socket.socket:
+        assert address == PUBLIC
+        made = socket.socket()
+        made.setblocking(False)
+        await asyncio.get_running_loop().sock_connect(made, server.server_address)
+        return made
+
+    try:
+        yield Outside(resolve, connect)
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    """Answers without a word on the terminal."""
+
+    def answer(self, body: bytes, *, kind: str = "text/plain") -> None:
+        """200, and this."""
+        self.send_response(200)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Say nothing."""
