@@ -86,17 +86,12 @@ def watch(say: Callable[[str, str], None], tests: frozenset[str], guarded: froze
         tests: names of files by which the code of tests is compiled.
         guarded: names of files that only the test tool has to open, in whatever folder.
     """
-    # Looked up once: what is changed later, elsewhere, is none of ours.
-    getframe, ident, fspath, read = sys._getframe, _thread.get_ident, os.fspath, open
-    kinds, attributes, here = dict(_KINDS), dict(_ATTRIBUTES), os.getcwd() + "/"
-    trusted = tuple(_trusted())
+    # Looked up once: what is changed later, elsewhere, is none of ours. So is every part made once, below.
+    getframe, ident, kinds, attributes = sys._getframe, _thread.get_ident, dict(_KINDS), dict(_ATTRIBUTES)
+    owner = _owners(tests)
+    counts, place = _filter(owner, attributes, guarded), _finder(owner)
     ours: set[int] = set()
     said: set[tuple[str, str]] = set()
-
-    def owner(name: str) -> str:
-        if name in tests:
-            return "test"
-        return "machinery" if name.startswith(trusted) else "candidate"
 
     def hook(event: str, args: tuple[Any, ...]) -> None:
         kind = kinds.get(event)
@@ -116,8 +111,28 @@ def watch(say: Callable[[str, str], None], tests: frozenset[str], guarded: froze
             said.add((kind, where))
             say(kind, where)
 
+    sys.addaudithook(hook)
+
+
+def _owners(tests: frozenset[str]) -> Callable[[str], str]:
+    """Says whose code it is by the name of its file."""
+    trusted = tuple(_trusted())
+
+    def owner(name: str) -> str:
+        if name in tests:
+            return "test"
+        return "machinery" if name.startswith(trusted) else "candidate"
+
+    return owner
+
+
+def _filter(
+    owner: Callable[[str], str], attributes: dict[str, frozenset[str]], guarded: frozenset[str]
+) -> Callable[[str, tuple[Any, ...]], bool]:
+    """Says whether an event could be of interest, whoever brings it about."""
+    fspath, text = os.fspath, _texts()
+
     def counts(event: str, args: tuple[Any, ...]) -> bool:
-        """Whether an event could be of interest, whoever brings it about."""
         if event == "import":
             return str(args[0]).partition(".")[0] in _WAYS_OUT
         if event in _FILES:
@@ -129,8 +144,23 @@ def watch(say: Callable[[str, str], None], tests: frozenset[str], guarded: froze
             return type(space) is not dict or owner(str(space.get("__file__"))) != "candidate"
         return True
 
+    def is_guarded(path: object) -> bool:
+        if not isinstance(path, (str, bytes, os.PathLike)):
+            return False
+        place = text(fspath(path))
+        _, _, name = place.rpartition("/")
+        return name in guarded or (place.startswith("/proc/") and name in ("mem", "maps"))
+
+    return counts
+
+
+def _finder(
+    owner: Callable[[str], str],
+) -> Callable[[str, tuple[Any, ...], FrameType | None], str | None]:
+    """Says where the candidate's code stands that brought it about; None for what others did, or may be."""
+    here, honest = os.getcwd() + "/", _excuses()
+
     def place(event: str, args: tuple[Any, ...], frame: FrameType | None) -> str | None:
-        """Where the candidate's code stands that brought it about; None for what others did, or may be."""
         inner: list[tuple[str, str]] = []
         while frame is not None:
             name, function = frame.f_code.co_filename, frame.f_code.co_name
@@ -146,8 +176,14 @@ def watch(say: Callable[[str, str], None], tests: frozenset[str], guarded: froze
         # A thread of its own, perhaps, which shows nobody's code above.
         return f"{inner[0][0]}:{inner[0][1]}"[:_LONGEST] if inner and event in (_ALL | _OBJECTS) else None
 
+    return place
+
+
+def _excuses() -> Callable[[str, tuple[Any, ...], list[tuple[str, str]]], bool]:
+    """Says whether the machinery between did it for itself."""
+    read, text = open, _texts()
+
     def honest(event: str, args: tuple[Any, ...], inner: list[tuple[str, str]]) -> bool:
-        """Whether the machinery between did it for itself."""
         if not inner or event in _PROGRAMS or event in _FILES:
             return False
         name, function = inner[0]
@@ -169,17 +205,16 @@ def watch(say: Callable[[str, str], None], tests: frozenset[str], guarded: froze
         except OSError:
             return False
 
-    def is_guarded(path: object) -> bool:
-        if not isinstance(path, (str, bytes, os.PathLike)):
-            return False
-        place = text(fspath(path))
-        _, _, name = place.rpartition("/")
-        return name in guarded or (place.startswith("/proc/") and name in ("mem", "maps"))
+    return honest
+
+
+def _texts() -> Callable[[object], str]:
+    """Says a name of a file in characters."""
 
     def text(value: object) -> str:
         return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
 
-    sys.addaudithook(hook)
+    return text
 
 
 def _trusted() -> Iterator[str]:
