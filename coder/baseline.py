@@ -7,11 +7,13 @@ flaky. What was red before is known from here on, and a command that can't decid
 import re
 
 from coder.bodies import BaselineTaken, BaselineTest
+from coder.brokensetup import broken_setup
 from coder.errors import UsageError
 from coder.feedback import feedback
 from coder.install.missing import are_declared, missing_modules
 from coder.laid import workspace_files
 from coder.message import CheckLine
+from coder.preflight import beside_one_file
 from coder.state import State
 from coder.target import Target, find_target, is_test
 from coder.testcommand import TestRun, run_tests
@@ -70,7 +72,7 @@ async def take_baseline(bench: Workbench, state: State) -> BaselineTaken:
     target = find_target(state.task, state.files)
     runs = [await _run(bench, state, target)]
     first = runs[0]
-    _refuse_what_decides_nothing(first, state)
+    _refuse_what_decides_nothing(first, state, target)
     _refuse_what_is_not_installed(first, state)
     decides = state.task.mends or any(line.passed for line in first.lines)
     if decides and first.result.wall_s < AGAIN_UNDER_S and first.result.status != "timeout":
@@ -111,15 +113,14 @@ def _flaky(runs: list[TestRun]) -> tuple[str, ...]:
     return tuple(name for name in names if len({run[name] for run in ended if name in run}) > 1)
 
 
-def _refuse_what_decides_nothing(run: TestRun, state: State) -> None:
+def _refuse_what_decides_nothing(run: TestRun, state: State, target: Target) -> None:
     command = " ".join(state.task.test_command or ())
     if run.note or (not run.lines and run.result.exit_code == _NO_TESTS):
-        raise UsageError(
-            f"The test command {command!r} runs no tests, so it can decide nothing. Name the tests that must "
-            "pass, or write them first."
-        )
+        advice = beside_one_file(state.task) or " Name the tests that must pass, or write them first."
+        raise UsageError(f"The test command {command!r} runs no tests, so it can decide nothing.{advice}")
     if not run.lines and (missing := _NOT_THERE.search(run.result.stderr)):
-        raise UsageError(f"The test command {command!r} names what isn't in the folder: {missing[1]}.")
+        what = f"The test command {command!r} names what isn't in the folder: {missing[1]}."
+        raise UsageError(what + beside_one_file(state.task))
     if not state.settings.allow and (missing := _NO_TARGET.search(run.result.stderr)):
         said = missing[0].partition("*** ")[2].rstrip(".")
         raise UsageError(
@@ -137,6 +138,11 @@ def _refuse_what_decides_nothing(run: TestRun, state: State) -> None:
         raise UsageError(
             f"The test command {command!r} can't be run: the task's interpreter has no module {missing[1]}. "
             "Install it into the virtual environment that --python names."
+        )
+    if reason := broken_setup(run, state, target):
+        raise UsageError(
+            f"The test command {command!r} breaks before its first test: {reason}. No answer may change it: "
+            "mend it first."
         )
     if broken := _unreadable(run.lines):
         where = f"{broken.path}, line {broken.line}" if broken.path else broken.name

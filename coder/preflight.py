@@ -97,4 +97,13 @@ async def _see_pytest(sandbox: Sandbox) -> None:
 
 def _no_file(path: str, task: Task) -> str:
     where = task.workspace or "the task (give the folder as PATH)"
-    return f"The test command runs {path}, and there is no such file in {where}."
+    advice = beside_one_file(task)
+    return f"The test command runs {path}, and there is no such file in {where}.{advice}"
+
+
+def beside_one_file(task: Task) -> str:
+    """What to say where no tests are found and PATH is a file; empty where it is none."""
+    path = task.workspace
+    if path is None or path.is_dir():
+        return ""
+    return f" PATH names the file {path.name} alone, so that nothing beside it is there: name its folder."

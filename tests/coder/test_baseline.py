@@ -145,6 +145,19 @@ async def test_tests_that_end_differently_on_the_same_files_are_flaky(tmp_path: 
             ("pytest", "-q"),
             "it wants pytest-nowhere>=1.",
         ),
+        (
+            {
+                "conftest.py": "def pytest_configure():\n    raise RuntimeError('no display')\n",
+                "test_calc.py": TESTS,
+            },
+            ("pytest", "-q"),
+            "breaks before its first test: conftest.py, line 2: RuntimeError: no display.",
+        ),
+        (
+            {"conftest.py": "x = 1 / 0\n", "test_calc.py": TESTS},
+            ("pytest", "-q"),
+            "breaks before its first test: conftest.py, line 1: ZeroDivisionError: division by zero.",
+        ),
     ],
 )
 async def test_a_command_that_can_decide_nothing_is_refused_before_any_call(
@@ -154,6 +167,30 @@ async def test_a_command_that_can_decide_nothing_is_refused_before_any_call(
 
     assert (run.status, run.exit_code, run.calls) == ("error", 2, 0)
     assert said in (run.error or "")
+
+
+@pytest.mark.parametrize(
+    "conftest", ["import calc\ncalc.mul()\n", "import missing\n", "import calc\ncalc.sub\n"]
+)
+async def test_a_conftest_that_breaks_by_code_that_an_answer_may_mend_is_a_task(
+    tmp_path: Path, conftest: str
+) -> None:
+    watched = Watched(tmp_path, {"calc.py": WRONG, "conftest.py": conftest, "test_calc.py": TESTS})
+
+    run = await watched.run("pytest", "-q", answers=(answer(WRONG),) * 4)
+
+    assert run.calls > 0, run.error
+
+
+async def test_tests_beside_a_path_that_is_one_file_are_hinted_at(tmp_path: Path) -> None:
+    (tmp_path / "calc.py").write_text(WRONG)
+    (tmp_path / "test_calc.py").write_text(TESTS)
+    task = Task(prompt="Fix it.", workspace=tmp_path / "calc.py", test_command=("pytest", "-q"))
+
+    run = await solve(task, model=Scripted([]), log=MemoryLog())
+
+    assert (run.exit_code, run.calls) == (2, 0)
+    assert "PATH names the file calc.py alone" in (run.error or "")
 
 
 async def test_doctests_alone_are_tests(tmp_path: Path) -> None:
