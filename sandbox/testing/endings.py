@@ -8,6 +8,9 @@ from sandbox.contract import Sandbox
 from sandbox.policy import Limits
 from sandbox.testing.source import python
 
+_NOISE_S = 7
+"""What a busy machine may add to a limit; waiting for a program that won't end adds ten seconds and more."""
+
 
 async def a_program_that_ends_well_is_ok(box: Sandbox) -> None:
     """Both streams apart, exit code 0."""
@@ -53,10 +56,10 @@ async def what_was_printed_before_the_end_of_time_is_kept(box: Sandbox) -> None:
     source = "import signal, time\nsignal.signal(15, signal.SIG_IGN)\nprint('so far', flush=True)\n"
     began = time.monotonic()
 
-    result = await box.run(python(source + "while True: time.sleep(1)"), limits=Limits(wall_s=0.5))
+    result = await box.run(python(source + "while True: time.sleep(1)"), limits=Limits(wall_s=2))
 
     assert (result.status, result.killed_by, result.stdout) == ("timeout", "wall", "so far\n")
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 2 + _NOISE_S
 
 
 async def a_program_that_burns_cpu_is_ended(box: Sandbox) -> None:
@@ -80,12 +83,10 @@ if os.fork() == 0:
 while not os.path.exists('beat'):
     time.sleep(0.01)
 """
-    began = time.monotonic()
-
-    result = await box.run(python(source))
+    result = await box.run(python(source), limits=Limits(wall_s=60))
 
     assert result.ok
-    assert time.monotonic() - began < 5
+    assert result.wall_s < 30
     before = await box.read("beat")
     await box.run(python("import time; time.sleep(0.2)"))
     assert await box.read("beat") == before

@@ -126,10 +126,13 @@ if os.fork() == 0:
 while True:
     open('late', 'w').write('x' * 1000)
 """
-    result = await box.run(python(source), fresh=True, limits=Limits(wall_s=0.5))
+    for wall_s in (1, 4, 16):  # a busy machine has not begun by then, or can't say in time that all is dead
+        result = await box.run(python(source), fresh=True, limits=Limits(wall_s=wall_s))
 
-    assert result.status == "timeout"
-    assert "early" in [item.path for item in result.artifacts]
+        assert result.status == "timeout"
+        if "early" in [item.path for item in result.artifacts]:
+            return
+    raise AssertionError("nothing of it was kept")
 
 
 async def the_disk_of_a_fresh_run_is_bounded(box: Sandbox) -> None:

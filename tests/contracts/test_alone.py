@@ -40,7 +40,7 @@ HARMLESS = (
 @pytest.mark.parametrize("without", [frozenset(), frozenset({"cgroup"})], ids=["best", "without cgroups"])
 async def test_restricted(rule: Rule, without: frozenset[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tempfile, "tempdir", "/dev/shm")  # as TMPDIR would; a disk is slow with many files
-    async with open_restricted(Policy(python=SYSTEM_PYTHON), without=without) as sandbox:
+    async with open_restricted(Policy(python=SYSTEM_PYTHON, wall_s=60), without=without) as sandbox:
         await rule(sandbox)
 
 
@@ -54,5 +54,5 @@ def test_every_exception_is_a_rule() -> None:
 async def test_unsafe_host(rule: Rule) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UnsafeHostWarning)
-        async with open_unsafe_host(Policy(python=SYSTEM_PYTHON)) as sandbox:
+        async with open_unsafe_host(Policy(python=SYSTEM_PYTHON, wall_s=60)) as sandbox:
             await rule(sandbox)
