@@ -28,7 +28,7 @@ _MOST = 256
 _TRIES = 3
 """Children that died while they stood ready, before a candidate gets one that is made for it."""
 _WALL_S = 86_400.0
-_PATIENCE_S = 1.0
+_PATIENCE_S = 5.0
 """For a child to say how its candidate ended, once it was told to end it."""
 
 

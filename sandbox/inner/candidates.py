@@ -44,7 +44,7 @@ _STATES = (fcntl.F_GETFL, fcntl.F_GETOWN, 11, 1032)
 """Flags, whom to tell, by which signal (F_GETSIG), and how much fits (F_GETPIPE_SZ)."""
 _GRAIN_S = 0.02
 """Of the times that a kernel gives to files, at most."""
-_PATIENCE_S, _AGAIN_S = 0.1, 0.001
+_PATIENCE_S, _AGAIN_S = 1.0, 0.001
 """For a candidate that closed its line to end by itself: how it ended says why."""
 
 

@@ -12,7 +12,7 @@ from sandbox.checkers import Checkers
 from sandbox.trial import Crossing, Trial, hold_trial
 from sandbox.tried import Tried
 
-_LIMITS = Limits(wall_s=60, cpu_s=1)
+_LIMITS = Limits(wall_s=300, cpu_s=1)
 ADD = "def add(a, b):\n    return a + b\n"
 RIGHT = "def check(candidate):\n    assert candidate(1, 2) == 3\n"
 
@@ -84,7 +84,7 @@ def test_without_namespaces_a_checker_ends_only_what_its_own_trials_started() ->
     wall += ["--ro-bind", str(root), str(root), "--chdir", str(root)]
 
     run = subprocess.run(
-        [*wall, sys.executable, "-c", INSIDE], capture_output=True, text=True, timeout=120, check=False
+        [*wall, sys.executable, "-c", INSIDE], capture_output=True, text=True, timeout=300, check=False
     )
 
     assert run.stdout == "[''] None True\n", run.stderr

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 LAUNCH = Path(__file__).parents[2] / "sandbox" / "launch.py"
-PATIENCE_S = 10
+PATIENCE_S = 60
 WALL = "(sleep 600 & echo $!; wait) & exec sleep 600"
 
 

@@ -22,7 +22,7 @@ def run_by(root: tuple[str, ...], backend: str) -> "subprocess.CompletedProcess[
         "-c",
         "print(6 * 7)",
     ]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60)
+    return subprocess.run(command, capture_output=True, text=True, timeout=300)
 
 
 def test_restricted_needs_no_right_to_look_at_other_users() -> None:
