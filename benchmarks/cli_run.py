@@ -2,10 +2,10 @@
 
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -22,9 +22,9 @@ from benchmarks.session import Session, digests, earlier, open_log
 from benchmarks.solving import ModelSolver
 from benchmarks.suite import Case
 from benchmarks.suites.load import load_suite
-from coder.cli import options
 from coder.cli.answerer import Answerer, opened
 from coder.cli.backend import see_backend
+from coder.cli.flags import takes
 from coder.cli.options import given_flags
 from coder.cli.screen import Screen
 from coder.configfile import user_file
@@ -35,6 +35,7 @@ from coder.store import SqliteLog
 from sandbox.errors import SandboxError
 
 
+@takes(cli_options.asking, cli_options.judging)
 def run(
     context: typer.Context,
     suite: cli_options.Suite = None,
@@ -61,25 +62,6 @@ def run(
         Path | None, typer.Option("--answers", metavar="FILE", help="Write the answers as samples.jsonl.")
     ] = None,
     include_weaker: cli_options.IncludeWeaker = False,
-    model: options.ModelName = None,
-    base_url: options.BaseUrl = None,
-    price: options.Price = None,
-    record: options.Record = None,
-    replay: options.Replay = None,
-    max_cost: options.MaxCost = None,
-    strategy: options.Strategy = None,
-    strong_model: options.StrongModel = None,
-    repairs: options.Repairs = None,
-    max_calls: options.MaxCalls = None,
-    temperature: options.Temperature = None,
-    top_p: options.TopP = None,
-    seed: options.Seed = None,
-    sandbox: options.SandboxName = None,
-    image: options.Image = None,
-    python: options.Python = None,
-    memory: options.Memory = None,
-    json: options.Json = False,
-    quiet: options.Quiet = False,
 ) -> None:
     """Have a model answer the cases of a suite, and judge what it says.
 
@@ -87,17 +69,11 @@ def run(
     codes: 0 all judged, 2 usage, 3 --max-cost was reached, 4 the model can't be had, 5 samples that this
     machine kept from being judged, 130 interrupted. What was judged is saved: --resume goes on.
     """
+    given = context.params
     flags = given_flags(context) | {"samples": None, "max_cost": None}
-    screen = Screen(quiet=quiet or json, yes=True)
+    quiet = given["quiet"] or given["json"]
     with open_log() as log:
-        selection = Selection(
-            samples=samples,
-            filter=filter,
-            slice=parsed(parse_slice, slice, "--slice") if slice else (None, None),
-            shuffle=shuffle or max_cost is not None,  # a budget that runs out must not favour the first cases
-            seed=seed or 0,
-            shard=parsed(parse_shard, shard, "--shard"),
-        )
+        selection = _selection(given)
         if resume is not None:
             before = earlier(log, resume, command="run")
             suite, one_shot = suite or before.suite, bool(before.parameters["one_shot"])
@@ -107,29 +83,50 @@ def run(
             raise UsageError("Give a SUITE, or --resume RUN. See them with: coder bench list")
         loaded = load(flags, environ=os.environ, user_file=user_file(), workspace=None)
         see_backend(loaded.config.settings().backend, flags)
-        answerer = Answerer(
-            asked=loaded.config.asked(),
-            record=record,
-            replay=replay,
-            price=price,
-            must_know_price=max_cost is not None,
-            book=loaded.book,
-        )
+        answerer = _answerer(loaded, given)
         plan = _Plan(suite, selection, loaded, one_shot=one_shot)
-        session = Session(
-            plan.chosen,
-            plan.settings,
-            workers,
-            purse=Purse(Decimal(str(max_cost))) if max_cost is not None else None,
-            independent=one_shot or plan.settings.strategy == "one-shot",
-            include_weaker=include_weaker,
-        )
+        session = _session(plan, given)
         session.begin(resume)
-        total = selection.samples * len(selection.cases(plan.suite))
-        progress = Progress(total, quiet=quiet or json)
-        work = _work(plan, session, log, answerer, screen, progress, answers)
+        progress = Progress(plan.attempts, quiet=quiet)
+        work = _work(plan, session, log, answerer, Screen(quiet=quiet, yes=True), progress, answers)
         report, reason = until_interrupted(work, session, "run")
-    show(report, session, reason=reason, out=out, as_json=json)
+    show(report, session, reason=reason, out=out, as_json=given["json"])
+
+
+def _selection(given: Mapping[str, Any]) -> Selection:
+    """Which cases, how often; by chance where there is a budget: the first must not be favoured."""
+    named = given["slice"]
+    return Selection(
+        samples=given["samples"],
+        filter=given["filter"],
+        slice=parsed(parse_slice, named, "--slice") if named else (None, None),
+        shuffle=given["shuffle"] or given["max_cost"] is not None,
+        seed=given["seed"] or 0,
+        shard=parsed(parse_shard, given["shard"], "--shard"),
+    )
+
+
+def _answerer(loaded: Loaded, given: Mapping[str, Any]) -> Answerer:
+    return Answerer(
+        asked=loaded.config.asked(),
+        record=given["record"],
+        replay=given["replay"],
+        price=given["price"],
+        must_know_price=given["max_cost"] is not None,
+        book=loaded.book,
+    )
+
+
+def _session(plan: "_Plan", given: Mapping[str, Any]) -> Session:
+    most = given["max_cost"]
+    return Session(
+        plan.chosen,
+        plan.settings,
+        given["workers"],
+        purse=Purse(Decimal(str(most))) if most is not None else None,
+        independent=plan.one_shot or plan.settings.strategy == "one-shot",
+        include_weaker=given["include_weaker"],
+    )
 
 
 class _Plan:
@@ -138,7 +135,7 @@ class _Plan:
     def __init__(self, suite: str, selection: Selection, loaded: Loaded, *, one_shot: bool) -> None:
         self._named, self.suite = suite, load_suite(suite)
         self.chosen = selection.within(self.suite)
-        self.selection, self._one_shot = selection, one_shot
+        self.selection, self.one_shot = selection, one_shot
         self._trees = BaseTrees()
         settings = loaded.config.settings()
         if one_shot:
@@ -146,17 +143,22 @@ class _Plan:
             settings = settings.model_copy(update={"budget": settings.budget.model_copy(update=only)})
         self.settings = settings
 
+    @property
+    def attempts(self) -> int:
+        """How many there will be."""
+        return self.selection.samples * len(self.selection.cases(self.suite))
+
     def started(self, model: str) -> BenchStarted:
         """The run's first event."""
         chosen = self.selection.model_dump_json()
         settings = self.settings.model_dump_json(exclude={"seed"})
         alike = self.selection.model_dump_json(exclude={"shard"})  # so that shards can be merged
-        parameters = f"{model}\n{settings}\n{alike}\n{self._one_shot}"
+        parameters = f"{model}\n{settings}\n{alike}\n{self.one_shot}"
         return BenchStarted(
             suite=absolute(self._named),
             model=model,
             digests=digests(self.chosen, {"parameters": hashlib.sha256(parameters.encode()).hexdigest()}),
-            parameters={"selection": chosen, "one_shot": self._one_shot},
+            parameters={"selection": chosen, "one_shot": self.one_shot},
         )
 
     def jobs(self, solver: Solver) -> Iterator[Job]:

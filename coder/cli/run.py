@@ -20,6 +20,7 @@ from coder.cli.backend import see_backend
 from coder.cli.ending import FAILED, exit_code, last_words
 from coder.cli.failure import report
 from coder.cli.interrupt import Interrupted, run_until_interrupted
+from coder.cli.options import given_flags
 from coder.cli.outlet import Outlet
 from coder.cli.plain import one_line
 from coder.cli.refusals import Refusals
@@ -77,7 +78,7 @@ def run(
         Path | None,
         typer.Option("--artifacts", metavar="DIR", help="Copy the files that it wrote into a folder."),
     ] = None,
-    timeout: Annotated[
+    program_timeout: Annotated[
         float | None,
         typer.Option("--timeout", "--program-timeout", metavar="SECONDS", help="Time of the program (10)."),
     ] = None,
@@ -100,18 +101,6 @@ def run(
     is the program's. The exit code is its own; 124 says that it ran out of time, 137 of memory, 128+N that
     signal N ended it, 125 that the sandbox failed.
     """
-    flags = {
-        "program_timeout": timeout,
-        "memory": memory,
-        "pids": pids,
-        "cpus": cpus,
-        "sandbox": sandbox,
-        "image": image,
-        "runtime": runtime,
-        "network": network,
-        "python": python,
-        "kernel": kernel,
-    }
     wanted = Wanted(
         words=tuple(words or ()),
         code=code,
@@ -121,7 +110,7 @@ def run(
         disk_mb=disk,
     )
     try:
-        code_of_run = _run(flags, wanted, artifacts=artifacts, as_json=json, quiet=quiet)
+        code_of_run = _run(given_flags(context), wanted, artifacts=artifacts, as_json=json, quiet=quiet)
     except _OWN:
         raise
     except BrokenPipeError as error:  # not left to typer, which makes a 1 of it
