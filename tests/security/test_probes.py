@@ -15,6 +15,8 @@ import perf.probes
 from tests.docker_engine import require_docker
 from tests.ordinary_user import REPOSITORY
 
+pytestmark = pytest.mark.timeout(3600)
+"""All probes one after the other take minutes."""
 ADAPTER = Path(__file__).parent / "probe_adapter.py"
 ABOUT_FILES = {"outputs", "disk", "leftover", "cross", "control"}
 """Categories that may come out otherwise in the workspace that lasts than in a fresh one."""
@@ -58,7 +60,7 @@ def attack(
                 env=os.environ | settings,
                 stdout=said,
                 stderr=subprocess.STDOUT,
-                timeout=600,
+                timeout=3000,
                 check=False,
             )
 
