@@ -19,6 +19,7 @@ from coder.cli import options
 from coder.cli.backend import see_backend
 from coder.cli.interrupt import run_until_interrupted
 from coder.configfile import user_file
+from coder.counted import count_of
 from coder.layers import load
 from coder.settings import Settings
 from coder.store import data_folder
@@ -106,7 +107,7 @@ def _findings(report: Report) -> dict[str, list[str]]:
 def _lines(report: Report, found: dict[str, list[str]]) -> list[str]:
     looked_at = sum(one.overfits is not None for one in report.verdicts)
     lines = [
-        f"{report.suite}: {report.outcomes.get('passed', 0):,} of {report.samples:,} samples pass; "
+        f"{report.suite}: {report.outcomes.get('passed', 0):,} of {count_of(report.samples, 'sample')} pass; "
         f"{looked_at:,} of them were compared on fresh inputs"
     ]
     if looked_at < report.outcomes.get("passed", 0):

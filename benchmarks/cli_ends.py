@@ -10,7 +10,7 @@ import typer
 from benchmarks.report import Report, write_report
 from benchmarks.reports.terminal import report_lines
 from benchmarks.session import Session
-from coder.cli.interrupt import Interrupted, run_until_interrupted
+from coder.cli.interrupt import run_until_interrupted
 from coder.errors import MachineError, ModelError, UsageError
 
 INFRASTRUCTURE, LIMIT = 5, 3
@@ -42,14 +42,13 @@ def until_interrupted(work: Coroutine[Any, Any, T], session: Session, command: s
         Interrupted: a signal came.
         ModelError, MachineError: of `work`.
     """
-    again = f"Go on with: coder bench {command} --resume {session.run}"
+    again = f"coder bench {command} --resume"
     try:
-        return run_until_interrupted(work)
-    except Interrupted as error:
-        raise Interrupted(f"Interrupted and saved.\n{again}") from error
+        return run_until_interrupted(work, run_id=lambda: session.run, again=again)
     except (ModelError, MachineError) as error:
         if session.logged:
-            error.args = (f"{error}\nWhat was judged until then is saved. {again}",)
+            saved = f"What was judged until then is saved. Go on with: {again} {session.run}"
+            error.args = (f"{error}\n{saved}",)
         raise
 
 

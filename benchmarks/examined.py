@@ -10,6 +10,7 @@ from benchmarks.judge.judge import Judge
 from benchmarks.reports.inert import line
 from benchmarks.suite import Case, RepositoryCase, Suite
 from benchmarks.verdict import Outcome, Strength
+from coder.counted import count_of
 
 _ORDER: tuple[Strength, ...] = ("strong", "decoyed", "weaker", "weak")
 
@@ -82,7 +83,7 @@ def examination_lines(found: Examination, suite: Suite) -> list[str]:
     judged = [one for one in found.cases if one.nothing is not None]
     what = "bases" if all(isinstance(case, RepositoryCase) for case in suite.cases) else "empty answers"
     lines = [
-        line(f"{found.suite}: {total:,} cases: {counts} ({_share(found)} strong)"),
+        line(f"{found.suite}: {count_of(total, 'case')}: {counts} ({_share(found)} strong)"),
         f"  own answers that pass  {_of(sum(one.own == 'passed' for one in with_own), with_own)}",
         f"  {what + ' that fail':<21}  {_of(sum(one.nothing != 'passed' for one in judged), judged)}",
     ]

@@ -8,6 +8,7 @@ from benchmarks.comparison import Comparison, compare, refuse_other_suites, tall
 from benchmarks.errors import BadReport
 from benchmarks.report import Report
 from benchmarks.scores import mean_pass_at_k
+from coder.counted import count_of
 
 ROUNDING = 1e-9
 """Shares are sums of fractions: 0.8 of 10 cases is at least 0.8."""
@@ -81,7 +82,7 @@ def _least(reports: Sequence[Report], min_pass: float, k: int) -> Condition:
             f"The report has no pass@{k}: each case needs {k} samples that don't depend on one another."
         )
     judged = sum(report.outcomes.get("infrastructure", 0) for report in reports)
-    note = f"; {judged} samples weren't judged and count as not passed" if judged else ""
+    note = f"; {count_of(judged, 'sample')} not judged, which counts as not passed" if judged else ""
     return Condition(
         name="min-pass",
         passed=score >= min_pass - ROUNDING,

@@ -5,6 +5,7 @@ import time
 from typing import TextIO
 
 from benchmarks.runlog import BenchJudged, RunLog
+from coder.counted import count_of
 
 _MOVING_S, _STANDING_S = 0.2, 30.0
 
@@ -31,7 +32,7 @@ class Progress:
         self._began = self._shown = time.monotonic()
         by = f" by {log.started.model}" if log.started is not None and log.started.model else ""
         before = f", {self.done:,} of them done before" if self.done else ""
-        self._say(f"{log.run}: {self._total:,} samples{by}{before}\n")
+        self._say(f"{log.run}: {count_of(self._total, 'sample')}{by}{before}\n")
 
     def count(self, judged: BenchJudged) -> None:
         """One more sample is done."""
@@ -54,7 +55,8 @@ class Progress:
         if self._moves and self._width:
             self._say("\r" + " " * self._width + "\r")
         seconds = time.monotonic() - self._began
-        self._say(f"{self.done - self._earlier:,} samples in {_time(seconds)}, {self.rate:.1f} samples/s\n")
+        done = count_of(self.done - self._earlier, "sample")
+        self._say(f"{done} in {_time(seconds)}, {self.rate:.1f} samples/s\n")
 
     def _show(self) -> None:
         line = f"{self.done:,}/{self._total:,}  passed {self.passed:,}  {_per_time(self.rate)}"

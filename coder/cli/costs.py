@@ -6,6 +6,7 @@ from decimal import Decimal
 
 from coder.cli.plain import one_line
 from coder.costs import CallCost, Costs
+from coder.counted import count_of
 from coder.models.model import Usage
 
 
@@ -17,7 +18,7 @@ def cost_lines(costs: Costs) -> Iterator[str]:
         yield _line(call)
     usage, rate = costs.usage, costs.hit_rate
     cached = "" if rate is None else f"  {rate:.0%} of the input came from caches"
-    calls = f"{len(costs.calls)} call{'' if len(costs.calls) == 1 else 's'}"
+    calls = count_of(len(costs.calls), "call")
     yield f"{calls}  {_tokens(usage)}  {_usd(costs.cost_usd)}{cached}"
 
 
@@ -39,8 +40,8 @@ def _line(call: CallCost) -> str:
     notes = [one_line(call.model or "", width=40)]
     notes += [f"{call.ended}"] if call.ended not in ("answered", "open") else []
     notes += [f"no answer; {_usd(call.reserved_usd)} reserved"] if call.ended == "open" else []
-    notes += [f"{call.retries} retries"] if call.retries else []
-    notes += [f"{call.switches} switches"] if call.switches else []
+    notes += ["1 retry" if call.retries == 1 else f"{call.retries} retries"] if call.retries else []
+    notes += ["1 switch" if call.switches == 1 else f"{call.switches} switches"] if call.switches else []
     notes += [f"lost on the way: {_tokens(lost.usage)}, {_usd(lost.cost_usd)}" for lost in call.lost]
     numbers = "".join(f"{count:>9,}" for count in counts)
     start = f"{call.call:>4}  {call.participant:<11}{numbers}{cost:>11}{call.seconds:>7.1f}s"
@@ -49,7 +50,7 @@ def _line(call: CallCost) -> str:
 
 def _tokens(usage: Usage) -> str:
     about = "about " if usage.is_estimate else ""
-    return f"{about}{usage.input_tokens:,} tokens in, {usage.output_tokens:,} out"
+    return f"{about}{count_of(usage.input_tokens, 'token')} in, {usage.output_tokens:,} out"
 
 
 def _usd(cost: Decimal | None) -> str:

@@ -5,7 +5,6 @@ Results go to stdout: answers in words, diffs, what `/cost` tells. All else goes
 
 import asyncio
 import contextlib
-import os
 import shlex
 import signal
 import sys
@@ -22,7 +21,8 @@ from coder.cli.failure import report
 from coder.cli.onlooker import Onlooker
 from coder.cli.plain import one_line
 from coder.cli.screen import Screen
-from coder.cli.signals import INTERRUPTED
+from coder.cli.signals import INTERRUPTED, end_at_once
+from coder.counted import count_of
 from coder.errors import CoderError, UsageError
 from coder.models.model import Model
 from coder.printable import printable
@@ -128,7 +128,7 @@ class Dialogue:
         if run.landed and self._session.settings.commits and state is not None and state.committed is None:
             self._screen.tell("  ! not committed: nothing has checked it. Name what does: /test CMD")
         if before is not None and run.cost is not None:
-            self._screen.note(f"so far: {run.calls} calls, {lines.money(run.cost)}")
+            self._screen.note(f"so far: {count_of(run.calls, 'call')}, {lines.money(run.cost)}")
         self._screen.tell_waiting()
 
     def _answer(self, words: str) -> None:
@@ -143,7 +143,7 @@ class Dialogue:
 
     async def _unless_cancelled(self, work: Coroutine[object, object, T]) -> T | None:
         task = asyncio.ensure_future(self._screen.spinning(work))
-        with _cancelled_by_ctrl_c(task):
+        with _cancelled_by_ctrl_c(task, self._session.run):
             try:
                 return await task
             except asyncio.CancelledError:
@@ -191,7 +191,7 @@ class Dialogue:
         if seen is None:
             return
         failed = [test.name for test in seen.tests if not test.passed]
-        count = f"{len(seen.tests) - len(failed)} of {len(seen.tests)} tests pass"
+        count = f"{len(seen.tests) - len(failed)} of {count_of(len(seen.tests), 'test')} pass"
         self._say(f"{'✓' if seen.passed else '✗'} {count}")
         if seen.flaky:
             self._say(printable(f"flaky: {', '.join(seen.flaky)}"))
@@ -202,7 +202,7 @@ class Dialogue:
         for line in cost_lines(await self._session.costs()):
             self._say(printable(line))
         budget = self._session.settings.budget
-        self._say(f"of at most {budget.calls} calls and {lines.money(float(budget.cost_usd))}")
+        self._say(f"of at most {count_of(budget.calls, 'call')} and {lines.money(float(budget.cost_usd))}")
 
     async def _model(self, name: str) -> None:
         if name:
@@ -236,12 +236,15 @@ def _words(text: str) -> list[str]:
 
 
 @contextlib.contextmanager
-def _cancelled_by_ctrl_c(task: asyncio.Future[T]) -> Iterator[None]:
+def _cancelled_by_ctrl_c(task: asyncio.Future[T], run: str) -> Iterator[None]:
     """While the block lasts, Ctrl-C cancels the task; a second one ends the process, whose log is durable."""
     loop = asyncio.get_running_loop()
 
+    def end(number: int, frame: FrameType | None) -> None:
+        end_at_once(f"coder chat --resume {run}")
+
     def cancel(number: int, frame: FrameType | None) -> None:
-        signal.signal(signal.SIGINT, _end)
+        signal.signal(signal.SIGINT, end)
         loop.call_soon_threadsafe(task.cancel)
 
     before = signal.signal(signal.SIGINT, cancel)
@@ -249,8 +252,3 @@ def _cancelled_by_ctrl_c(task: asyncio.Future[T]) -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, before)
-
-
-def _end(number: int, frame: FrameType | None) -> None:
-    sys.stderr.flush()
-    os._exit(INTERRUPTED)

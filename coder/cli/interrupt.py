@@ -1,12 +1,11 @@
 """Run the one coroutine of a command; Ctrl-C and SIGTERM cancel it, so that it can save and clean up.
 
-A second signal ends the process at once: the log is durable at every moment, and sandboxes die with their
-owner.
+A second signal ends the process at once, with a word about how to go on: the log is durable at every moment,
+and sandboxes die with their owner.
 """
 
 import asyncio
 import contextlib
-import os
 import signal
 import socket
 import sys
@@ -14,10 +13,11 @@ from collections.abc import Callable, Coroutine, Iterator
 from types import FrameType
 from typing import Any, TypeVar
 
-from coder.cli.signals import INTERRUPTED, SIGNALS, interrupt_on_signals
+from coder.cli.signals import INTERRUPTED, SIGNALS, end_at_once, interrupt_on_signals
 from coder.errors import CoderError
 
 T = TypeVar("T")
+RESUME = "coder resume"
 
 
 class Interrupted(CoderError):
@@ -27,34 +27,47 @@ class Interrupted(CoderError):
 
 
 def run_until_interrupted(
-    work: Coroutine[Any, Any, T], *, run_id: Callable[[], str | None] = lambda: None
+    work: Coroutine[Any, Any, T], *, run_id: Callable[[], str | None] = lambda: None, again: str = RESUME
 ) -> T:
     """The result of `work`.
 
     Args:
         run_id: the run that has begun and can be gone on with, asked for when the message names it.
+        again: the command that goes on, before the run's id.
 
     Raises:
         Interrupted: it was cancelled by a signal.
     """
-    try:
-        return asyncio.run(_cancellable(work))
-    except (asyncio.CancelledError, KeyboardInterrupt) as error:
+
+    def go_on() -> str | None:
         run = run_id()
-        saved = f"Interrupted and saved.\nGo on with: coder resume {run}" if run else "Interrupted."
+        return f"{again} {run}" if run else None
+
+    try:
+        done = asyncio.run(_cancellable(work, go_on))
+    except (asyncio.CancelledError, KeyboardInterrupt) as error:
+        # From here on a signal still ends all at once: as an exception it could lose these words.
+        command = go_on()
+        saved = f"Interrupted and saved.\nGo on with: {command}" if command else "Interrupted."
         raise Interrupted(saved) from error
-    finally:
+    except BaseException:
         interrupt_on_signals()
+        raise
+    interrupt_on_signals()
+    return done
 
 
-async def _cancellable(work: Coroutine[Any, Any, T]) -> T:
+async def _cancellable(work: Coroutine[Any, Any, T], go_on: Callable[[], str | None]) -> T:
     loop = asyncio.get_running_loop()
     task = asyncio.current_task()
     assert task is not None
 
+    def end(number: int, frame: FrameType | None) -> None:
+        end_at_once(go_on())
+
     def cancel(number: int, frame: FrameType | None) -> None:
         for each in SIGNALS:
-            signal.signal(each, _end)
+            signal.signal(each, end)
         loop.call_soon_threadsafe(task.cancel)
 
     # Not loop.add_signal_handler: closing the loop would give SIGTERM back to the system for a moment.
@@ -82,7 +95,3 @@ def _waking(loop: asyncio.AbstractEventLoop) -> Iterator[None]:
         loop.remove_reader(ours)
         ours.close()
         the_systems.close()
-
-
-def _end(number: int, frame: FrameType | None) -> None:
-    os._exit(INTERRUPTED)

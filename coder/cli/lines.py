@@ -22,6 +22,7 @@ from coder.bodies import (
     Status,
 )
 from coder.cli.plain import one_line
+from coder.counted import count_of
 from coder.diff import count_lines
 from coder.errors import UsageError
 from coder.message import CheckLine, Message, Outcome
@@ -56,7 +57,7 @@ def progress(body: Body) -> str | None:
             return f"  · tests  {message.text.count('assert ')} written, as votes"
         case Spoken(message=Message(kind="plan") as message):
             steps = [line for line in message.text.splitlines() if line.strip()]
-            return f"  · plan  {len(steps)} lines: {one_line(steps[0]) if steps else 'empty'}"
+            return f"  · plan  {count_of(len(steps), 'line')}: {one_line(steps[0]) if steps else 'empty'}"
         case CallRetried():
             return (
                 f"  · {one_line(body.reason)}; asking again in {body.wait_s:.1f} s (try {body.attempt + 1})"
@@ -69,7 +70,7 @@ def progress(body: Body) -> str | None:
             return f"  ! not written: {one_line(body.reason)}"
         case FilesChanged():
             count = len(body.files) + body.listing.count("\0") + len(body.gone)
-            return f"  · {count} file{_s(count)} changed in your folder meanwhile; it is tried again"
+            return f"  · {count_of(count, 'file')} changed in your folder meanwhile; it is tried again"
         case CommitMade(commit=commit, branch=branch):
             return f"  ✓ commit {commit[:12]} on {one_line(branch) if branch else 'the detached HEAD'}"
         case CommitRefused():
@@ -183,13 +184,14 @@ def _why(run: Run) -> str:
 
 
 def _spent(run: Run) -> str:
-    return f"{run.attempts} attempt{_s(run.attempts)}  {spent(run)}"
+    return f"{count_of(run.attempts, 'attempt')}  {spent(run)}"
 
 
 def spent(run: Run) -> str:
     """Calls, tokens, cost and time."""
     tokens = run.tokens.input + run.tokens.output
-    return f"{run.calls} call{_s(run.calls)}  {tokens:,} tokens  {money(run.cost)}  {run.seconds:.1f} s"
+    counts = f"{count_of(run.calls, 'call')}  {count_of(tokens, 'token')}"
+    return f"{counts}  {money(run.cost)}  {run.seconds:.1f} s"
 
 
 def money(cost: float | None) -> str:
@@ -212,10 +214,6 @@ def age(since: float | None) -> str:
         if seconds >= size:
             return f"{seconds // size:.0f} {unit}"
     return f"{max(0.0, seconds):.0f} s"
-
-
-def _s(count: int) -> str:
-    return "" if count == 1 else "s"
 
 
 def _next(run: Run) -> str:

@@ -15,10 +15,12 @@ from coder.bodies import (
     Body,
     CallIntended,
     LandingPlanned,
+    LandingRefused,
     PatchProposed,
     ProgramStarted,
     RunResumed,
     RunStarted,
+    RunStopped,
     StepStarted,
     parse,
 )
@@ -56,6 +58,8 @@ class Screen:
         self._verbose, self._quiet, self._yes = verbose, quiet, yes
         self._waiting: list[str] = []
         self._draws: Draws | None = None
+        self._refused: str | None = None
+        self._is_chat = False
         self._doing = ""
         self._mid_line = False
         self._started = time.monotonic()
@@ -108,6 +112,7 @@ class Screen:
     def watch_settings(self, settings: Settings) -> None:
         """Know how the run goes about its task."""
         self._draws = Draws() if taken(settings).draws and not self._verbose else None
+        self._refused, self._is_chat = None, settings.chat
 
     def token(self, text: str) -> None:
         """Show a piece of an answer, when everything is to be seen."""
@@ -196,9 +201,16 @@ class Screen:
 
     def _lines_of(self, body: Body) -> list[str]:
         line = lines.progress(body)
+        if isinstance(body, LandingRefused):
+            self._refused, line = line, None  # as a rule the run's end says it, too
+        elif isinstance(body, RunStopped) and (body.error is None or self._is_no_in_chat(body)):
+            line = self._refused
         if self._draws is not None:
             return self._draws.told(body, line)
         return [line] if line is not None else []
+
+    def _is_no_in_chat(self, body: RunStopped) -> bool:
+        return self._is_chat and body.status == "refused"  # no verdict follows: the conversation goes on
 
     def _tell_left_out(self, notes: Sequence[str]) -> None:
         for text in notes[:MOST_NOTES]:

@@ -114,7 +114,8 @@ def _paragraphs(event: Event, body: Body) -> Iterator[str]:
             yield from _indented("patch", body.patch)
         case RunStopped():
             yield f"\n{body.status}  {body.reason}"
-            yield from _indented("error", body.error or "")
+            if body.error != body.reason:
+                yield from _indented("error", body.error or "")
         case other:
             if line := lines.progress(other):
                 yield line

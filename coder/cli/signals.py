@@ -4,10 +4,13 @@ import os
 import signal
 from contextlib import suppress
 from types import FrameType
+from typing import NoReturn
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 INTERRUPTED = 130
 """The exit code of a command that was interrupted."""
+WIPE = "\r\x1b[K"
+"""What a terminal needs before words that come in the middle of a line, as a spinner's."""
 
 
 def end_on_signals() -> None:
@@ -32,11 +35,21 @@ def ignore_signals() -> None:
         signal.signal(number, signal.SIG_IGN)
 
 
-def _end(number: int, frame: FrameType | None) -> None:
+def end_at_once(go_on: str | None = None) -> NoReturn:
+    """End the process in words, whatever it is doing.
+
+    Args:
+        go_on: the command that goes on with what was begun.
+    """
+    words = "error: Interrupted.\n" + (f"  Go on with: {go_on}\n" if go_on else "")
     # Not print: the signal may have come in the middle of another one.
     with suppress(OSError):
-        os.write(2, b"error: Interrupted.\n")
+        os.write(2, (WIPE if os.isatty(2) else "").encode() + words.encode())
     os._exit(INTERRUPTED)
+
+
+def _end(number: int, frame: FrameType | None) -> None:
+    end_at_once()
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:

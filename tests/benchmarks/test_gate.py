@@ -18,7 +18,7 @@ def test_the_score_of_a_suite_whose_cases_failed_by_the_machine_isnt_lifted() ->
     answer = gate([report_of({"a": "p", "b": "i"})], min_pass=0.6)
 
     assert not answer.passed
-    assert "1 samples weren't judged" in answer.conditions[0].text
+    assert "1 sample not judged" in answer.conditions[0].text
 
 
 def test_a_drop_below_the_baseline_is_refused_and_tolerated_as_far_as_one_says() -> None:

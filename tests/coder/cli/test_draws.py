@@ -69,9 +69,9 @@ def test_what_was_drawn_before_an_interruption_is_told_and_so_is_what_a_resume_d
 ) -> None:
     with faulty_endpoint(*answers(6), hangs()) as endpoint:
         process = console.start(*asked(endpoint))
-        assert endpoint.wait_until(lambda it: len(it.requests) == 7, timeout_s=60)
+        assert endpoint.wait_until(lambda it: len(it.requests) == 7, timeout_s=180)
         process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=60)
+        _, err = process.communicate(timeout=120)
     run = re.findall(r"coder resume (\w+)", err.decode())[0]
 
     with faulty_endpoint(*answers(12)[6:]) as endpoint:

@@ -57,3 +57,38 @@ def test_a_signal_ends_a_command_also_where_python_would_lose_an_exception(mode:
 
     assert done.returncode == code
     assert done.stderr.startswith("error: Interrupted." if mode == "end" else "Exception ignored in")
+
+
+_TWO_SIGNALS = """
+import asyncio, os, signal, time
+from coder.cli.interrupt import Interrupted, run_until_interrupted
+
+def interrupt():
+    os.kill(os.getpid(), signal.SIGINT)
+
+async def work():
+    try:
+        interrupt()
+        await asyncio.sleep(60)
+    finally:
+        {while_it_saves}
+
+try:
+    run_until_interrupted(work(), run_id=lambda: "run_1")
+except Interrupted as error:
+    interrupt()
+    print("it went on")
+"""
+
+
+@pytest.mark.parametrize("while_it_saves", ["interrupt(); time.sleep(60)", "pass"], ids=["before", "after"])
+def test_a_second_signal_before_or_after_all_is_saved_does_not_lose_how_to_go_on(while_it_saves: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", _TWO_SIGNALS.format(while_it_saves=while_it_saves)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+    assert (done.returncode, done.stdout) == (130, "")
+    assert done.stderr == "error: Interrupted.\n  Go on with: coder resume run_1\n"

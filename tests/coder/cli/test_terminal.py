@@ -89,6 +89,7 @@ def test_no_leaves_the_file_as_it_was_and_ends_with_7(console: Console, folder: 
 
     assert done.code == 7
     assert "✗ refused" in done.out
+    assert done.out.count("you said no to the changes") == 1
     assert (folder / "solution.py").read_text() == SUBTRACT
 
 
@@ -135,9 +136,10 @@ def console_answers(console: Console, folder: Path, typed: str) -> Finished:
 def test_a_second_signal_ends_it_whatever_it_is_doing(console: Console) -> None:
     with faulty_endpoint(streams(ending="hang")) as endpoint:
         process = console.start("solve", TASK, *CHECK, "--base-url", endpoint.url, "-m", "toy")
-        assert endpoint.wait_until(lambda it: len(it.requests) == 1, timeout_s=60)
+        assert endpoint.wait_until(lambda it: len(it.requests) == 1, timeout_s=180)
         process.send_signal(signal.SIGTERM)
         process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=60)
+        _, err = process.communicate(timeout=60)
 
     assert process.returncode == 130
+    assert b"Go on with: coder resume run_" in err
