@@ -55,6 +55,8 @@ class Settings(BaseModel):
     """Participant → model, where it isn't the run's own."""
     replay: Path | None = None
     """The recording, absolute, that answers instead of a model."""
+    price: str | None = None
+    """`IN,OUT` in US dollars per million tokens, where the user gave it: for who opens the model again."""
     strategy: StrategyChoice | None = None
     """How the task is gone about. In a run's first event it is the one that is taken; None in old runs."""
     plan: bool | None = None

@@ -41,6 +41,8 @@ def changed_settings(
     """
     named = config.asked() != Asked() or replay is not None
     changed = answering_fields(asked_now(config, state), replay) if named else {}
+    if named or given["price"] is not None:
+        changed["price"] = given["price"]  # of another model it isn't known
     changed |= config.changes() | _landing(given, state.settings)
     if not changed:
         return None

@@ -18,7 +18,7 @@ from coder.cli.answerer import Answerer
 from coder.cli.dialogue import Dialogue
 from coder.cli.failure import report, single
 from coder.cli.interrupt import run_until_interrupted
-from coder.cli.lasting import gone_on_with, settings_from, settings_of
+from coder.cli.lasting import gone_on_with, price_of, settings_from, settings_of
 from coder.cli.onlooker import Onlooker
 from coder.cli.screen import Screen
 from coder.cli.switching import Models
@@ -132,7 +132,7 @@ class Talk:
             asked=asked_again(state) if same and state is not None else config.asked(),
             record=config.record,
             replay=state.settings.replay if same and state is not None else self.given["replay"],
-            price=self.given["price"],
+            price=self.given["price"] if state is None else price_of(state, self.flags, self.given),
             must_know_price=self.loaded.cost_was_asked,
             book=self.loaded.book,
         )

@@ -16,7 +16,7 @@ def settings_of(config: Config, given: Mapping[str, Any]) -> Settings:
     """The settings of a new conversation."""
     settings = config.settings(allow=tuple(given["allow"] or ()), replay=given["replay"])
     named = settings.budget.model_fields_set
-    return _roomy(settings, named=named).model_copy(update={"commit": given["commit"]})
+    return _roomy(settings, named=named).model_copy(update={key: given[key] for key in ("commit", "price")})
 
 
 def settings_from(state: State, flags: Config, given: Mapping[str, Any]) -> Settings:
@@ -32,8 +32,16 @@ def settings_from(state: State, flags: Config, given: Mapping[str, Any]) -> Sett
         "budget": flags.budget(before.budget),
         "allow": tuple(dict.fromkeys((*before.allow, *(given["allow"] or ())))),
         "commit": given["commit"] or before.commit,
+        "price": price_of(state, flags, given),
     }
     return before.model_copy(update=changed)
+
+
+def price_of(state: State, flags: Config, given: Mapping[str, Any]) -> str | None:
+    """The price that was given now, or when the conversation began with the model that still answers."""
+    named = given["price"] is not None or flags.answering(given["replay"])
+    price: str | None = given["price"] if named else state.settings.price
+    return price
 
 
 def gone_on_with(before: Task, given: Task) -> Task:

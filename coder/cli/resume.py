@@ -57,11 +57,12 @@ async def _resume(prefix: str, *, config: Config, given: Mapping[str, Any], scre
         screen.watch_settings(state.settings)
         settings = changed_settings(config, state, given, replay=given["replay"])
         same = config.asked() == Asked() and given["replay"] is None
+        price = given["price"] if given["price"] is not None or not same else state.settings.price
         answerer = Answerer(
             asked=asked_now(config, state),
             record=config.record,
             replay=state.settings.replay if same else given["replay"],
-            price=given["price"],
+            price=price,
             shows_pictures=bool(state.task.pictures),
             must_know_price=_must_know_price(config, state),
             book=load({}, environ=os.environ, user_file=user_file(), workspace=None).book,

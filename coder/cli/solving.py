@@ -51,7 +51,7 @@ def solved(context: typer.Context, read_task: Callable[[], Task], *, workspace: 
         settings = config.settings(
             keep=given["keep"], allow=tuple(given["allow"] or ()), replay=given["replay"]
         )
-        delivery = {key: given[key] for key in ("commit", "branch", "accept_unverified")}
+        delivery = {key: given[key] for key in ("commit", "branch", "accept_unverified", "price")}
         settings = settings.model_copy(update=delivery | {"apply": given["apply"] is not False})
         work = _solve(task, settings=settings, answerer=answerer, screen=screen, given=given)
         return run_until_interrupted(screen.spinning(work), run_id=lambda: screen.run_id)

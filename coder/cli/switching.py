@@ -50,7 +50,7 @@ class Models:
             else:
                 break
         named = Config(model=name, base_url=place).answering(None)
-        return model, named | {"fallbacks": (), "roles": dict(before.roles)}
+        return model, named | {"fallbacks": (), "roles": dict(before.roles), "price": None}
 
     async def close(self) -> None:
         """Close it."""

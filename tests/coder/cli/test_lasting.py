@@ -6,7 +6,7 @@ from coder.settings import Budget, Settings
 from coder.state import State
 from coder.task import Task
 
-NOTHING = {"allow": None, "replay": None, "commit": False}
+NOTHING = {"allow": None, "replay": None, "commit": False, "price": None}
 
 
 def state(settings: Settings) -> State:
@@ -35,6 +35,14 @@ def test_each_flag_that_is_named_holds_from_now_on() -> None:
         allow=(".envrc", "Makefile"),
         commit=True,
     )
+
+
+def test_a_price_that_was_given_holds_for_as_long_as_the_same_model_answers() -> None:
+    before = state(Settings(chat=True, price="1,2"))
+
+    assert settings_from(before, Config(), NOTHING).price == "1,2"
+    assert settings_from(before, Config(), NOTHING | {"price": "3,4"}).price == "3,4"
+    assert settings_from(before, Config(model="other/model"), NOTHING).price is None
 
 
 def test_a_run_that_becomes_a_conversation_gets_its_room_but_for_limits_that_were_named() -> None:

@@ -443,14 +443,15 @@ def test_a_failing_endpoint_is_retried_where_one_can_see_it_and_ends_with_4(cons
     assert "coder resume run_" in done.said[-1]
 
 
-def test_a_resume_keeps_a_limit_of_cost_and_asks_for_the_price_that_it_needs(console: Console) -> None:
+def test_a_resume_keeps_a_limit_of_cost_and_the_price_of_the_same_model(console: Console) -> None:
     asked = ("solve", "Write add(a, b).", "--check", "assert add(2, 3) == 5", "--no-plan")
     with faulty_endpoint(error(401, "no"), says(ADD)) as server:
         named = ("--base-url", server.url, "-m", "toy", "--price", "1,1", "--max-cost", "0.1")
         first = console.run(*asked, *named, CODER_API_KEY="x")
-        without = console.run("resume", "run_", CODER_API_KEY="x")
-        priced = console.run("resume", "run_", "--price", "1,1", CODER_API_KEY="x")
+        other = console.run("resume", "run_", "--base-url", server.url, "-m", "toy-large", CODER_API_KEY="x")
+        same = console.run("resume", "run_", "--max-cost", "0.2", "--json", CODER_API_KEY="x")
 
-    assert (first.code, without.code, priced.code) == (4, 2, 0), first.err + without.err + priced.err
-    assert "--price IN,OUT" in without.err
+    assert (first.code, other.code, same.code) == (4, 2, 0), first.err + other.err + same.err
+    assert "--price IN,OUT" in other.err
+    assert json.loads(same.out)["cost"] > 0
     assert len(server.requests) == 2
