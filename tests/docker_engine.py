@@ -82,6 +82,7 @@ class Line:
         self._writers: list[asyncio.StreamWriter] = []
         self._silent = False
         self._unwanted: bytes | None = None
+        self._late = (b"", 0.0)
         self.swallowed = asyncio.Event()
         self._server: asyncio.Server | None = None
 
@@ -95,6 +96,10 @@ class Line:
     def swallow(self, request: bytes) -> None:
         """Keep requests with such words from the engine."""
         self._unwanted = request
+
+    def hold_back(self, answer: bytes, *, seconds: float) -> None:
+        """Let what has such words come so much later, as from a busy engine."""
+        self._late = (answer, seconds)
 
     async def cut(self) -> None:
         """As when the engine dies: connections end, and new ones are refused."""
@@ -124,6 +129,8 @@ class Line:
                     return
                 if self._silent:
                     await asyncio.Event().wait()
+                words, seconds = self._late
+                await asyncio.sleep(seconds if words in piece else 0)
                 target.write(piece)
                 await target.drain()
             target.write_eof()

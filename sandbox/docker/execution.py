@@ -16,8 +16,8 @@ from sandbox.result import KilledBy, Result, Status
 
 _PATIENCE_S = 0.4
 """After a limit: until the caller has a Result whatever happens."""
-_LAST_BYTES_S = 0.2
-"""The engine may hold back what a dead program wrote for that long."""
+_LAST_BYTES_S, _BUSY_ENGINE_S = 0.2, 10.0
+"""The engine may hold back what a dead program wrote for that long: at a limit, and before it."""
 _SIGNALLED = 128
 _SIGNALS = 64
 
@@ -93,10 +93,15 @@ class Execution:
         """What the engine still has of a run whose processes are dead."""
         self._prepared.attached.resume()
         try:
-            async with asyncio.timeout(_LAST_BYTES_S):
+            async with asyncio.timeout(self._patience_s()):
                 await self._drained.wait()
         except TimeoutError:
             return  # someone else holds the pipe, or the engine is slow: it has had its time
+
+    def _patience_s(self) -> float:
+        """How long the last bytes of a run are waited for: not beyond its wall time, if not for a moment."""
+        left = self._limits.wall_s - (self._loop.time() - self._began)
+        return max(_LAST_BYTES_S, min(left, _BUSY_ENGINE_S) if self._killed_by is None else 0)
 
     def _hear(self, stream: Stream, content: bytes) -> None:
         self.take(stream, content)

@@ -14,7 +14,8 @@ from sandbox.result import Result
 _LENGTH = 4
 _HELD = 1 << 20
 """Bytes that may wait to be taken beyond a frame that somebody waits for; then the entry waits."""
-_LAST_WORD_S = 0.1
+_LAST_WORD_S, _LAST_BYTES_S = 2.0, 0.1
+"""To wait for the word of how an entry ended whose channel is closed, and for what it wrote before."""
 
 
 class RunningEntry:
@@ -93,7 +94,7 @@ class RunningEntry:
             self._came.clear()
             attached.resume()
             try:  # what it wrote before its end is on its way
-                async with asyncio.timeout(_LAST_WORD_S if ended else None):
+                async with asyncio.timeout(_LAST_BYTES_S if ended else None):
                     await self._came.wait()
             except TimeoutError:
                 return None
