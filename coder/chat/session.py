@@ -5,6 +5,7 @@ step has ended. Killed at any moment, the session goes on with the step that was
 """
 
 from dataclasses import dataclass
+from glob import escape
 from pathlib import Path
 
 from coder.baseline import take_baseline
@@ -164,7 +165,7 @@ class Session:
         """
         read = read_workspace(self.task, lands=False).files
         found = [place for name in names for place in places_named(name, self.root, read)]
-        unread = tuple(path for path in found if path not in read and (self.root / path).is_file())
+        unread = tuple(escape(path) for path in found if path not in read and (self.root / path).is_file())
         if unread:
             self.task = self.task.model_copy(update={"read": (*self.task.read, *unread)})
         self.added = tuple(dict.fromkeys((*self.added, *found)))

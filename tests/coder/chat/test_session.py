@@ -20,6 +20,7 @@ from coder.settings import Budget, Settings
 from coder.store import MemoryLog
 from coder.task import Task
 from coder.undoing import undo
+from tests.git_repository import make_repository
 
 ONE, TWO, THREE = "x = 1\n", "x = 2\n", "x = 3\n"
 YES, NO = Decision(approved=True), Decision(approved=False)
@@ -236,9 +237,20 @@ async def test_killed_while_it_asks_it_asks_again_and_calls_no_model_twice(
 
 
 async def test_a_file_that_git_ignores_is_added_to_be_read_and_not_to_be_changed(folder: Path) -> None:
-    async with talk(folder, Scripted([]), Person()) as session:
-        added = session.add(["main.py"])
+    make_repository(folder).write(**{"__gitignore": "data*\n", "data[1]__txt": "a secret of 42\n"})
+    model = Scripted(["It is 1.", f"data[1].txt\n{code(TWO)}", "No."])
+    async with talk(folder, model, Person(YES)) as session:
+        added = session.add(["data[1].txt"])
+        await session.say("what is in it?")
+        await session.say("change it")
 
-        assert added == ("main.py",)
+    assert added == ("data[1].txt",)
+    assert "a secret of 42" in str(model.requests[0])
+    assert (folder / "data[1].txt").read_text() == "a secret of 42\n"
+
+
+async def test_a_file_that_is_not_of_the_folder_is_not_added(folder: Path) -> None:
+    async with talk(folder, Scripted([]), Person()) as session:
+        assert session.add(["main.py"]) == ("main.py",)
         with pytest.raises(UsageError, match=r"There is no \.\./secret"):
             session.add(["../secret"])
