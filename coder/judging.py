@@ -67,7 +67,8 @@ def without_flaky(run: TestRun, passed: Collection[str]) -> TestRun:
 def _why_not(run: TestRun) -> str:
     if not run.note and not run.lines and run.complete and run.result.exit_code in (0, _NO_TESTS):
         return "The test command ran no test."
-    if run.note or not run.result.ok or run.passed or any(not line.passed for line in run.lines):
+    failed = any(not line.passed for line in run.lines)
+    if run.note or not run.result.ok or run.passed or (failed and run.complete):
         return run.note
     return "The test command ended early: it did not report that its tests ran to the end."
 

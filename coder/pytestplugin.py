@@ -54,8 +54,21 @@ class PytestPlugin:
         """Look at the exception while it is there; the report is made by pytest."""
         self._see(item.nodeid, call)
 
+    def pytest_collectstart(self, collector: Any) -> None:
+        """What a file imports may never end."""
+        self._report.running(collector.nodeid)
+
+    def pytest_runtest_logstart(self, nodeid: str) -> None:
+        """The test begins."""
+        self._report.running(nodeid)
+
+    def pytest_runtest_logfinish(self) -> None:
+        """It has ended."""
+        self._report.running()
+
     def pytest_collectreport(self, report: Any) -> None:
         """A file that can't be collected is a failed test, and so is one that the code under test skips."""
+        self._report.running()
         if report.failed:
             self._report.test(report.nodeid, False, _told(report))
         elif report.skipped:

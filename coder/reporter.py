@@ -10,8 +10,9 @@ CONFIG is a JSON file, removed once it is read: {"report": path, "key": hex, "ou
 "names": file names and folders of the workspace, "only": names of the tests to run, none for all}. The
 report has a JSON object a line: {"begin": 1}, {"test": id, "passed": bool, "message": text} …, {"end": code},
 each with a "proof" that follows from the key and the line before, so that a line written by the code under
-test ends the report. Without CONFIG (-) nothing is reported: then a failure that the exit code would hide
-makes it 1.
+test ends the report. Beside it, PATH.now has the id of the test that is running: it proves nothing, and
+names the one that never ends. Without CONFIG (-) nothing is reported: then a failure that the exit code would
+hide makes it 1.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ from skips import Skips, is_ours  # type: ignore[import-not-found]
 for _beside in ("control", "pytestplugin", "skips"):
     del sys.modules[_beside]  # the code under test may have a module of that name, and means its own
 
+_LONGEST_NAME = 500
 _SHORT = 200
 _MOST_TOLD = 500
 _NO_TESTS = 5
@@ -45,6 +47,7 @@ class Report:
 
     def __init__(self, path: str, key: str = "") -> None:
         self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        self._now = os.open(path + ".now", os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
         self._pid = os.getpid()
         self._proof = bytes.fromhex(key)
         self._told = 0
@@ -56,11 +59,17 @@ class Report:
             self._proof = hmac.new(self._proof, content.encode(), hashlib.sha256).digest()
             os.write(self._fd, f"{self._proof.hex()} {content}\n".encode())
 
+    def running(self, name: object = "") -> None:
+        """What runs from now on; nothing by default. In a file of one name, since most of them do end."""
+        if os.getpid() == self._pid:
+            content = str(name)[:_LONGEST_NAME].encode("utf-8", "replace")
+            os.ftruncate(self._now, os.pwrite(self._now, content, 0) if content else 0)
+
     def test(self, name: object, passed: bool, message: str = "") -> None:
         """One test's result. Of thousands that fail, the later ones are told in short."""
         self._told += not passed
         most = MESSAGE if self._told <= _MOST_TOLD else _SHORT
-        self.write(test=str(name)[:500], passed=bool(passed), message=str(message)[-most:])
+        self.write(test=str(name)[:_LONGEST_NAME], passed=bool(passed), message=str(message)[-most:])
 
 
 class Unread(Report):
@@ -70,6 +79,9 @@ class Unread(Report):
         self.failed = False
 
     def write(self, **row: object) -> None:
+        """Nobody reads it."""
+
+    def running(self, name: object = "") -> None:
         """Nobody reads it."""
 
     def test(self, name: object, passed: bool, message: str = "") -> None:
@@ -83,6 +95,14 @@ def run_unittest(report: Report, args: list[str], skips: Skips, only: list[str])
     """Run unittest in this process."""
 
     class Result(unittest.TextTestResult):
+        def startTest(self, test: unittest.TestCase) -> None:
+            super().startTest(test)
+            report.running(test.id())
+
+        def stopTest(self, test: unittest.TestCase) -> None:
+            report.running()
+            super().stopTest(test)
+
         def addSuccess(self, test: unittest.TestCase) -> None:
             super().addSuccess(test)
             report.test(test.id(), True)
@@ -129,6 +149,7 @@ def run_file(report: Report, args: list[str], ours: list[str]) -> int:
     """Run one file as `__main__`; it is one test. A `sys.exit` from elsewhere than the tests fails it."""
     sys.argv = list(args)
     sys.path[0] = os.path.dirname(os.path.abspath(args[0]))
+    report.running(args[0])
     try:
         runpy.run_path(args[0], run_name="__main__")
     except SystemExit as error:

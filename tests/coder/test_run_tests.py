@@ -27,8 +27,9 @@ async def box() -> AsyncIterator[Sandbox]:
         yield opened
 
 
-async def run(box: Sandbox, *command: str, only: tuple[str, ...] = ()) -> TestRun:
-    return await run_tests(box, command, ours=["test_x.py"], limits=Limits(wall_s=60, cpu_s=60), only=only)
+async def run(box: Sandbox, *command: str, only: tuple[str, ...] = (), wall_s: float = 60) -> TestRun:
+    limits = Limits(wall_s=wall_s, cpu_s=60)
+    return await run_tests(box, command, ours=["test_x.py"], limits=limits, only=only)
 
 
 @pytest.mark.parametrize(
@@ -54,6 +55,51 @@ async def test_a_file_that_could_not_be_collected_is_asked_for_with_all_its_test
     alone = await run(box, "pytest", "-q", only=("test_x.py",))
 
     assert {line.name.partition("::")[0] for line in alone.lines} == {"test_x.py"}
+
+
+PYTEST, UNITTEST = ("pytest", "-q"), ("python", "-m", "unittest")
+FOR_EVER = "__import__('threading').Event().wait()"
+
+
+@pytest.mark.parametrize(
+    ("command", "source", "ran", "named"),
+    [
+        (PYTEST, TESTS.replace("b(self): pass", f"b(self): {FOR_EVER}"), "test_a", "test_x.py::Test::test_b"),
+        (UNITTEST, TESTS.replace("b(self): pass", f"b(self): {FOR_EVER}"), "test_a", "test_x.Test.test_b"),
+        (PYTEST, f"{FOR_EVER}\n{TESTS}", "", "test_x.py"),
+        (("python", "test_x.py"), FOR_EVER, "", "test_x.py"),
+    ],
+)
+async def test_the_test_that_never_ends_is_named(
+    box: Sandbox, command: tuple[str, ...], source: str, ran: str, named: str
+) -> None:
+    await box.lay({"test_x.py": source.encode()})
+
+    seen = await run(box, *command, wall_s=8)
+
+    assert seen.result.status == "timeout"
+    assert [(line.name, line.passed) for line in seen.lines if ran == "" or ran not in line.name] == [
+        (named, False)
+    ]
+
+
+async def test_what_never_ends_after_the_last_test_is_no_test(box: Sandbox) -> None:
+    await box.lay({"test_x.py": f"import atexit\n{TESTS}\natexit.register(lambda: {FOR_EVER})".encode()})
+
+    seen = await run(box, *PYTEST, wall_s=8)
+
+    assert not seen.passed
+    assert all(line.passed for line in seen.lines)
+
+
+async def test_a_word_of_what_runs_that_is_too_long_is_not_read(box: Sandbox) -> None:
+    floods = "import glob, os; open(glob.glob('.coder/*.now')[0], 'w').write('x' * 9999); os._exit(0)"
+    await box.lay({"test_x.py": TESTS.replace("b(self): pass", f"b(self): {floods}").encode()})
+
+    seen = await run(box, *PYTEST)
+
+    assert not seen.passed
+    assert [line.name for line in seen.lines] == ["test_x.py::Test::test_a"]
 
 
 async def test_go_is_asked_for_json_and_shown_without_it(box: Sandbox) -> None:
