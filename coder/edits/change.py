@@ -41,7 +41,8 @@ class Changed:
         """A hunk as these lines are, where its own has the mark of this file."""
         if not self._mark or not _is_marked(line for _, line in hunk.lines):
             return hunk
-        lines = tuple((sign, line.removeprefix(BOM)) for sign, line in hunk.lines)
+        # A line that is the mark alone is none: the file is empty beside it.
+        lines = tuple((sign, line.removeprefix(BOM)) for sign, line in hunk.lines if line != BOM)
         return replace(hunk, lines=lines, others=tuple(self.read(other) for other in hunk.others))
 
     def mark_as(self, hunk: Hunk) -> None:

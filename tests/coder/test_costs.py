@@ -47,7 +47,7 @@ def test_a_call_tells_its_retries_its_switches_and_how_it_ended() -> None:
 
     _, first, second, last = cost_lines(costs_of(events(bodies)))
 
-    assert first.endswith("ModelUnavailable  1 retries  1 switches")
+    assert first.endswith("ModelUnavailable  1 retry  1 switch")
     assert second.endswith("no answer; $0.25 reserved")
     assert last.startswith("2 calls")
 

@@ -145,7 +145,7 @@ def test_a_fallback_in_the_middle_of_a_run_is_shown_and_costs_are_listed(console
     assert done.code == 0, done.err
     assert switched in done.err
     assert switched in told.out
-    assert "1 switches" in show.out
+    assert "1 retry  1 switch" in show.out
     assert show.out.splitlines()[-1].startswith("2 calls  14 tokens in")
 
 

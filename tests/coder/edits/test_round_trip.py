@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from coder.diff import unified_diff
@@ -83,6 +83,9 @@ def test_a_whole_file_is_what_it_says(before: dict[str, str | None], after: dict
 
 
 @given(TREES, TREES, ODD_ENDS, MARKS, MARKS)
+@example({"a.py": ""}, {"a.py": None}, "", "\ufeff", "")
+@example({"a.py": ""}, {"a.py": "x = 1\n"}, "", "\ufeff", "")
+@example({"a.py": "x = 1\n"}, {"a.py": ""}, "", "\ufeff", "\ufeff")
 def test_a_unified_diff_does_what_it_says(
     before: dict[str, str | None], after: dict[str, str | None], end: str, mark: str, later_mark: str
 ) -> None:
