@@ -40,7 +40,7 @@ def feedback(lines: Sequence[CheckLine], result: Result | None, *, note: str = "
         if failed.message:
             parts.append(shorten(_RUNNER.sub("", failed.message), _MESSAGE))
     if result is not None:
-        parts += _of_result(result, said=failed is not None and bool(failed.message))
+        parts += _of_result(result, said=failed.message if failed is not None else "")
     return _ADDRESS.sub(" at 0x…", "\n".join(parts)) or "It failed without saying why."
 
 
@@ -49,19 +49,23 @@ def _says(failed: CheckLine) -> bool:
     return failed.path is not None and str(failed.expected) in failed.message
 
 
-def _of_result(result: Result, *, said: bool) -> list[str]:
-    parts: list[str] = []
+def stopped(result: Result) -> str:
+    """Why the sandbox ended it; empty where it ended by itself."""
     match result.status:
         case "timeout":
-            parts.append(f"It was stopped after {result.wall_s:.0f} s: it does not end, or is far too slow.")
+            return f"It was stopped after {result.wall_s:.0f} s: it does not end, or is far too slow."
         case "oom":
-            parts.append("It was stopped because it used too much memory.")
+            return "It was stopped because it used too much memory."
         case "output_limit":
-            parts.append("It was stopped because it printed without end.")
+            return "It was stopped because it printed without end."
         case "killed":
-            parts.append("It was killed.")
+            return "It was killed."
         case _:
-            pass
+            return ""
+
+
+def _of_result(result: Result, *, said: str) -> list[str]:
+    parts = [why] if (why := stopped(result)) and why not in said else []
     if not said and result.stderr.strip():
         parts.append("stderr:\n" + shorten(result.stderr, _MESSAGE))
     if not said and result.stdout.strip():

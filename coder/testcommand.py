@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from importlib.resources import files
 
 from coder.assignments import parted
+from coder.feedback import stopped
 from coder.message import CheckLine
 from coder.othercommand import run_other
 from coder.reports.compared import compared
@@ -119,7 +120,7 @@ async def run_tests(
     result = await sandbox.run(command, limits=limits, on_output=on_output)
     lines, complete = await _read_report(sandbox, report, key, Places(before))
     if not complete and (running := await _read_running(sandbox, report)):
-        lines = [*(line for line in lines if line.name != running), _cut_off(running)]
+        lines = [*(line for line in lines if line.name != running), _cut_off(running, result)]
     await sandbox.remove(FOLDER)
     return TestRun(result, tuple(lines), complete)
 
@@ -136,10 +137,8 @@ async def _read_running(sandbox: Sandbox, report: str) -> str:
         return ""
 
 
-def _cut_off(name: str) -> CheckLine:
-    return CheckLine(
-        name=name, passed=False, message="It had begun, and not ended, when the tests were ended."
-    )
+def _cut_off(name: str, result: Result) -> CheckLine:
+    return CheckLine(name=name, passed=False, message=stopped(result) or "It ended all tests while it ran.")
 
 
 async def _read_report(
