@@ -15,6 +15,7 @@ from benchmarks.cli_ends import absolute, parsed, show, until_interrupted
 from benchmarks.imagetree import BaseTrees
 from benchmarks.progress import Progress
 from benchmarks.report import Report
+from benchmarks.resumed import asked_for, same_config, same_flags, same_selection
 from benchmarks.runlog import BenchStarted
 from benchmarks.runner import Job
 from benchmarks.selection import Selection, parse_shard, parse_slice
@@ -27,9 +28,11 @@ from coder.cli.backend import see_backend
 from coder.cli.flags import takes
 from coder.cli.options import given_flags
 from coder.cli.screen import Screen
+from coder.config import Config
 from coder.configfile import user_file
 from coder.errors import UsageError
-from coder.layers import Loaded, load
+from coder.layers import load
+from coder.models.book import Book
 from coder.models.purse import Purse, Pursed
 from coder.store import SqliteLog
 from sandbox.errors import SandboxError
@@ -69,22 +72,24 @@ def run(
     codes: 0 all judged, 2 usage, 3 --max-cost was reached, 4 the model can't be had, 5 samples that this
     machine kept from being judged, 130 interrupted. What was judged is saved: --resume goes on.
     """
-    given = context.params
+    given, selection = context.params, _selection(context.params)
     flags = given_flags(context) | {"samples": None, "max_cost": None}
     quiet = given["quiet"] or given["json"]
     with open_log() as log:
-        selection = _selection(given)
+        loaded = load(flags, environ=os.environ, user_file=user_file(), workspace=None)
+        config = loaded.config
         if resume is not None:
             before = earlier(log, resume, command="run")
-            suite, one_shot = suite or before.suite, bool(before.parameters["one_shot"])
-            selection = Selection.model_validate_json(str(before.parameters["selection"]))
-            flags["model"] = flags["model"] or before.model
+            suite = suite or before.suite
+            selection, given = same_selection(selection, before), same_flags(given, before)
+            config = same_config(flags, config, before)
+        elif given["max_cost"] is not None:  # it may not reach all cases, and must not favour the first
+            selection = selection.model_copy(update={"shuffle": True})
         if suite is None:
             raise UsageError("Give a SUITE, or --resume RUN. See them with: coder bench list")
-        loaded = load(flags, environ=os.environ, user_file=user_file(), workspace=None)
-        see_backend(loaded.config.settings().backend, flags)
-        answerer = _answerer(loaded, given)
-        plan = _Plan(suite, selection, loaded, one_shot=one_shot)
+        see_backend(config.settings().backend, flags)
+        answerer = _answerer(config, loaded.book, given)
+        plan = _Plan(suite, selection, config, given)
         session = _session(plan, given)
         session.begin(resume)
         progress = Progress(plan.attempts, quiet=quiet)
@@ -94,26 +99,26 @@ def run(
 
 
 def _selection(given: Mapping[str, Any]) -> Selection:
-    """Which cases, how often; by chance where there is a budget: the first must not be favoured."""
+    """Which cases, how often."""
     named = given["slice"]
     return Selection(
         samples=given["samples"],
         filter=given["filter"],
         slice=parsed(parse_slice, named, "--slice") if named else (None, None),
-        shuffle=given["shuffle"] or given["max_cost"] is not None,
+        shuffle=given["shuffle"],
         seed=given["seed"] or 0,
         shard=parsed(parse_shard, given["shard"], "--shard"),
     )
 
 
-def _answerer(loaded: Loaded, given: Mapping[str, Any]) -> Answerer:
+def _answerer(config: Config, book: Book, given: Mapping[str, Any]) -> Answerer:
     return Answerer(
-        asked=loaded.config.asked(),
+        asked=config.asked(),
         record=given["record"],
         replay=given["replay"],
         price=given["price"],
         must_know_price=given["max_cost"] is not None,
-        book=loaded.book,
+        book=book,
     )
 
 
@@ -124,7 +129,7 @@ def _session(plan: "_Plan", given: Mapping[str, Any]) -> Session:
         plan.settings,
         given["workers"],
         purse=Purse(Decimal(str(most))) if most is not None else None,
-        independent=plan.one_shot or plan.settings.strategy == "one-shot",
+        independent=given["one_shot"] or plan.settings.strategy == "one-shot",
         include_weaker=given["include_weaker"],
     )
 
@@ -132,13 +137,13 @@ def _session(plan: "_Plan", given: Mapping[str, Any]) -> Session:
 class _Plan:
     """What of which suite is asked of whom, and how."""
 
-    def __init__(self, suite: str, selection: Selection, loaded: Loaded, *, one_shot: bool) -> None:
+    def __init__(self, suite: str, selection: Selection, config: Config, given: Mapping[str, Any]) -> None:
         self._named, self.suite = suite, load_suite(suite)
         self.chosen = selection.within(self.suite)
-        self.selection, self.one_shot = selection, one_shot
+        self.selection, self._config, self._given = selection, config, given
         self._trees = BaseTrees()
-        settings = loaded.config.settings()
-        if one_shot:
+        settings = config.settings()
+        if given["one_shot"]:
             only = {"samples": 1, "repairs": 0, "calls": 1}
             settings = settings.model_copy(update={"budget": settings.budget.model_copy(update=only)})
         self.settings = settings
@@ -150,15 +155,14 @@ class _Plan:
 
     def started(self, model: str) -> BenchStarted:
         """The run's first event."""
-        chosen = self.selection.model_dump_json()
         settings = self.settings.model_dump_json(exclude={"seed"})
         alike = self.selection.model_dump_json(exclude={"shard"})  # so that shards can be merged
-        parameters = f"{model}\n{settings}\n{alike}\n{self.one_shot}"
+        parameters = f"{model}\n{settings}\n{alike}\n{self._given['one_shot']}"
         return BenchStarted(
             suite=absolute(self._named),
             model=model,
             digests=digests(self.chosen, {"parameters": hashlib.sha256(parameters.encode()).hexdigest()}),
-            parameters={"selection": chosen, "one_shot": self.one_shot},
+            parameters=asked_for(self._config, self.selection, self._given),
         )
 
     def jobs(self, solver: Solver) -> Iterator[Job]:

@@ -174,5 +174,5 @@ def _see_that_it_is_the_same(run: str, before: BenchStarted | None, now: BenchSt
     if changed:
         raise BadRun(
             f"{run} can't be gone on with: since it began, the {', '.join(changed)} changed.\n"
-            "Beside --resume, give it the flags and files that it began with, such as --strategy."
+            "Its flags are kept, and need not be given again; its files must be as they were."
         )

@@ -141,6 +141,17 @@ class Config(BaseModel):
         roles = {role: name for key, role in ROLES.items() if (name := getattr(self, key)) is not None}
         return Asked(model=self.model, base_url=self.base_url, fallbacks=self.fallback or (), roles=roles)
 
+    def for_log(self) -> "Config":
+        """The same without what of an address is secret, and weights by their absolute path."""
+        named: dict[str, Any] = {
+            key: _recorded(name) for key in ("model", *ROLES) if (name := getattr(self, key)) is not None
+        }
+        if self.base_url is not None:
+            named["base_url"] = for_log(self.base_url)
+        if self.fallback is not None:
+            named["fallback"] = tuple(map(_recorded, self.fallback))
+        return self.model_copy(update=named)
+
 
 def default_of(key: str) -> object:
     """What holds where nobody has named a key; None where that is nothing, or is found out later."""

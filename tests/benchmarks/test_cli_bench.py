@@ -19,7 +19,7 @@ from coder.settings import Settings
 from coder.store import SqliteLog
 from tests.coder.cli.console import CODER, Console
 from tests.docker_engine import IMAGE, require_docker
-from tests.faulty_endpoint import faulty_endpoint, says, status
+from tests.faulty_endpoint import begins, faulty_endpoint, says, status
 from tests.less_machine import small_disk
 
 CASES = [
@@ -231,6 +231,30 @@ def test_a_run_that_was_killed_is_found_in_the_list(console: Console) -> None:
     assert graded.said[0] == f"{run}: 8 samples"
     assert [line.split()[:2] for line in listed.out.splitlines()] == [[run, "done"]]
     assert str(console.home / "suite.jsonl") in listed.out
+
+
+def test_a_resume_alone_asks_the_same_model_as_often_and_in_the_same_way(console: Console) -> None:
+    no, hangs = says("I don't know."), begins("I don't", ending="hang")
+    with faulty_endpoint(no, no, hangs, no, no, no, no) as endpoint:
+        how = ("--base-url", endpoint.url, "-m", "toy", "--strategy", "best-of-n", "--max-calls", "2")
+        more = ("--temperature", "0.25", "--price", "1,1", "--slice", "0:3", "-w", "1", "-q")
+        begun = console.start("bench", "run", "suite.jsonl", *how, *more, OPENAI_API_KEY="x")
+        until = time.monotonic() + 60
+        while len(endpoint.requests) < 3 and time.monotonic() < until:
+            time.sleep(0.01)
+        begun.send_signal(signal.SIGINT)
+        run = re.findall("bench_[0-9a-z]+", begun.communicate()[1].decode())[0]
+        others = console.run("bench", "run", "--resume", run, "--slice", "0:4", OPENAI_API_KEY="x")
+        fewer = console.run("bench", "run", "--resume", run, "--max-calls", "1", OPENAI_API_KEY="x")
+        resumed = console.run("bench", "run", "--resume", run, "--json", OPENAI_API_KEY="x")
+
+    asked = [request.body for request in endpoint.requests]
+    assert (begun.returncode, others.code, fewer.code, resumed.code) == (130, 2, 2, 0), resumed.err
+    assert "--slice" in others.err
+    assert "the parameters changed" in fewer.err
+    assert [one["id"] for one in json.loads(resumed.out)["verdicts"]] == ["c/0", "c/1", "c/2"]
+    assert len(asked) == 3 + 4
+    assert {(body["model"], body["temperature"]) for body in asked} == {("toy", 0.25)}
 
 
 def test_a_resumed_run_counts_its_rate_from_where_it_goes_on(console: Console) -> None:
