@@ -6,6 +6,7 @@ from typing import TypeVar, get_args
 from benchmarks.report import Report
 from benchmarks.verdict import Outcome, Strength
 from coder.cli.lines import money
+from coder.counted import count_of
 
 Name = TypeVar("Name", bound=str)
 
@@ -65,13 +66,15 @@ def facts(report: Report) -> list[tuple[str, str]]:
     if report.bounds is not None and report.bounds[0] != report.bounds[1]:
         rows.append(("bounds", f"{interval(report.bounds)}, as some samples are missing or weren't judged"))
     if report.missing:
-        rows.append(("missing", f"{len(report.missing)} cases without a sample count as not passed"))
+        rows.append(
+            ("missing", f"{count_of(len(report.missing), 'case')} without a sample count as not passed")
+        )
     if report.left_out:
-        rows.append(("left out", f"{len(report.left_out)} cases that one process had to decide"))
+        rows.append(("left out", f"{count_of(len(report.left_out), 'case')} that one process had to decide"))
     if report.usage:
         tokens = sum(one.input_tokens + one.output_tokens for one in report.usage)
         calls = sum(one.calls for one in report.usage)
-        counts = [f"{calls:,} calls"] * bool(calls) + [f"{tokens:,} tokens"] * bool(tokens)
+        counts = [count_of(calls, "call")] * bool(calls) + [count_of(tokens, "token")] * bool(tokens)
         rows.append(("spent", "  ".join([*counts, money(report.cost_usd)])))
     if report.isolation:
         rows.append(("isolation", report.isolation))

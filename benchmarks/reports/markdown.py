@@ -7,6 +7,7 @@ from benchmarks.gate import Gate
 from benchmarks.report import Report
 from benchmarks.reports.figures import facts, p_text, points, points_interval, scores, share, title
 from benchmarks.reports.inert import markdown_text as text
+from coder.counted import count_of
 
 SHOWN = 100
 """Samples that are listed: a job's summary has an end."""
@@ -25,7 +26,7 @@ def markdown(report: Report, *, comparison: Comparison | None = None, gate: Gate
         rows = [(text(one.id), str(one.sample), one.verdict, text(one.detail)) for one in failed[:SHOWN]]
         more = f"\n\nand {len(failed) - SHOWN:,} more" if len(failed) > SHOWN else ""
         table = _table(("case", "sample", "verdict", "reason"), rows)
-        parts.append(_folded(f"{len(failed):,} samples not passed", table + more))
+        parts.append(_folded(f"{count_of(len(failed), 'sample')} not passed", table + more))
     return "\n\n".join(parts) + "\n"
 
 
@@ -41,7 +42,10 @@ def _comparison(found: Comparison) -> str:
         ("before", share(found.before)),
         ("after", share(found.after)),
         ("difference", f"{points(found.difference)} (95 % {points_interval(found.interval)})"),
-        ("test", f"{p_text(found.p_value).replace('<', '&lt;')} ({found.method}, {found.cases} cases)"),
+        (
+            "test",
+            f"{p_text(found.p_value).replace('<', '&lt;')} ({found.method}, {count_of(found.cases, 'case')})",
+        ),
     ]
     changes = [
         (
@@ -56,7 +60,8 @@ def _comparison(found: Comparison) -> str:
     if not changes:
         return table
     return f"{table}\n\n" + _folded(
-        f"{len(found.changes):,} cases changed", _table(("case", "before", "after", "change"), changes)
+        f"{count_of(len(found.changes), 'case')} changed",
+        _table(("case", "before", "after", "change"), changes),
     )
 
 

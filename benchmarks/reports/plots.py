@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from html import escape
 from math import floor, log10
 
+from coder.counted import count_of
+
 WIDTH, ROW, LEFT, RIGHT = 640, 30, 190, 60
 HEIGHT, BOTTOM, TOP = 260, 36, 14
 
@@ -84,9 +86,9 @@ def histogram(seconds: Sequence[float], *, buckets: int = 24) -> str:
         high = tall * count / most
         parts.append(
             f'<rect class="bar" x="{LEFT + wide * i + 1:.1f}" y="{TOP + tall - high:.1f}" '
-            f'width="{wide - 2:.1f}" height="{high:.1f}"><title>{count} samples</title></rect>'
+            f'width="{wide - 2:.1f}" height="{high:.1f}"><title>{count_of(count, "sample")}</title></rect>'
         )
-    return _svg(HEIGHT, parts, f"Seconds of {len(seconds)} samples")
+    return _svg(HEIGHT, parts, f"Seconds of {count_of(len(seconds), 'sample')}")
 
 
 def _svg(height: float, parts: Sequence[str], label: str) -> str:

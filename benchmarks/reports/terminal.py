@@ -10,6 +10,7 @@ from benchmarks.reports.figures import facts, p_text, points, points_interval, s
 from benchmarks.reports.inert import line
 from benchmarks.verdict import Verdict
 from coder.cli.lines import age
+from coder.counted import count_of
 
 SHOWN = 10
 """Cases that are listed; the others are counted."""
@@ -51,7 +52,9 @@ def comparison_lines(found: Comparison, *, name: str, shown: int = SHOWN) -> lis
     if found.other:
         lines.append(line(f"  they differ in more than the answers: {', '.join(found.other)}"))
     if found.flaky is not None:
-        others = f"{len(found.flaky)} of {found.cases} cases ({share(len(found.flaky) / found.cases)})"
+        others = (
+            f"{len(found.flaky)} of {count_of(found.cases, 'case')} ({share(len(found.flaky) / found.cases)})"
+        )
         flaky = f": {', '.join(found.flaky[:shown])}" if found.flaky else ""
         lines.append(line(f"  the same answers judged again: other verdicts in {others}{flaky}", width=400))
     return lines

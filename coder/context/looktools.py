@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from coder.context.quoting import fenced, shown_path
 from coder.context.search import BadPattern, search, searchable
+from coder.counted import count_of
 from coder.models.model import JsonObject, ToolCall, ToolSpec
 from coder.printable import printable
 from sandbox import Sandbox
@@ -86,7 +87,7 @@ class LookTools:
         paths = searchable(self.texts, globs=_globs(given), below=_text(given, "path"))
         matches = await search(self.sandbox, _text(given, "pattern", needed=True), paths)
         lines = [f"{shown_path(m.path)[1:-1]}:{m.line}: {printable(m.text)}" for m in matches.found]
-        found = fenced("\n".join(lines)) if lines else f"Nothing found in {len(paths)} files."
+        found = fenced("\n".join(lines)) if lines else f"Nothing found in {count_of(len(paths), 'file')}."
         return f"{found}\n{matches.note}".strip()
 
     def _read(self, given: JsonObject) -> str:
@@ -97,7 +98,7 @@ class LookTools:
         first = max(1, _number(given, "first", 1))
         last = min(len(lines), _number(given, "last", first + MOST_LINES - 1), first + MOST_LINES - 1)
         if first > last:
-            raise _Wrong(f"the file has {len(lines)} lines")
+            raise _Wrong(f"the file has {count_of(len(lines), 'line')}")
         self.read.setdefault(path, []).append((first, last))
         heading = f"{shown_path(path)}, lines {first} to {last} of {len(lines)}:"
         return f"{heading}\n{fenced(chr(10).join(lines[first - 1 : last]))}"

@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from coder.context.quoting import shown_path, tokens
 from coder.context.ranking import Ranked
+from coder.counted import count_of
 from coder.printable import printable
 
 _LONGEST_LINE = 120
@@ -71,7 +72,7 @@ def _names(paths: Iterable[str], budget: int) -> list[str]:
         names = folders[folder]
         line = f"{folder or '.'}/ {' '.join(names)}"
         if tokens(line) > budget:
-            line = f"{folder or '.'}/ ({len(names)} files)"
+            line = f"{folder or '.'}/ ({count_of(len(names), 'file')})"
         if tokens(line) > budget:
             break
         budget -= tokens(line)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Self
 
 from coder import errors
+from coder.counted import count_of
 from coder.errors import ModelError
 from coder.models.abilities import Abilities
 from coder.models.difference import difference
@@ -122,7 +123,7 @@ class Recorded:
 
     def _unknown(self, request: Request, nth: int) -> str:
         if nth:
-            return f"{self._path} answers this request {nth} times, and it was made once more."
+            return f"{self._path} answers this request {count_of(nth, 'time')}, and it was made once more."
         if not self._requests:
             return f"{self._path} holds no answer at all."
         return f"{self._path} has no answer to this request. {difference(request, self._requests.values())}"

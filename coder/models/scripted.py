@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Self
 
+from coder.counted import count_of
 from coder.errors import ModelError
 from coder.models.abilities import Abilities
 from coder.models.model import Answer, ChatMessage, Form, OnRetry, Sampling, ToolCall
@@ -58,7 +59,9 @@ class Scripted:
             ModelError: the script has come to its end.
         """
         if len(self.requests) == len(self._answers):
-            raise ModelError(f"The script has {len(self._answers)} answers, and one more was asked for.")
+            raise ModelError(
+                f"The script has {count_of(len(self._answers), 'answer')}, and one more was asked for."
+            )
         said = self._answers[len(self.requests)]
         self.requests.append(Request(messages=tuple(messages), sampling=sampling, form=form))
         answer = said if isinstance(said, Answer) else self._answer(said, messages)

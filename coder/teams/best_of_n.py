@@ -6,6 +6,7 @@ be wrong, and then what other answers do tells more.
 
 from dataclasses import dataclass
 
+from coder.counted import count_of
 from coder.participants.chooser import Chooser
 from coder.participants.executor import Executor
 from coder.participants.participant import Participant
@@ -50,7 +51,7 @@ def _chosen(state: State) -> Reason | None:
     if outcome is None or not (_is_chosen(state) or (outcome.passed and outcome.verified == "tests")):
         return None
     if not outcome.passed:
-        return Reason("unsolved", f"none of {drawn(state)} answers passed")
+        return Reason("unsolved", f"none of {count_of(drawn(state), 'answer')} passed")
     if outcome.verified in ("self", "none"):
         return Reason("unverified", said_nothing(state))
     return Reason("solved", f"{outcome.verified} pass")
