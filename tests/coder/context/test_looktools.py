@@ -43,7 +43,7 @@ async def test_search_has_smart_case_and_skips_what_is_hidden_or_ignored(tools: 
 async def test_search_keeps_to_globs_and_folders(tools: LookTools) -> None:
     assert "notes" not in await _ask(tools, "search", pattern="total", path="src")
     assert "cart" not in await _ask(tools, "search", pattern="total", glob="!cart.py")
-    assert await _ask(tools, "search", pattern="nowhere", glob="*.md") == "Nothing found in 1 files."
+    assert await _ask(tools, "search", pattern="nowhere", glob="*.md") == "Nothing found in 1 file."
 
 
 async def test_of_a_long_line_the_part_around_the_match_is_shown(tools: LookTools) -> None:

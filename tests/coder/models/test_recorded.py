@@ -64,7 +64,7 @@ async def test_a_request_made_too_often_says_how_often_it_was_recorded(tmp_path:
     model = Recorded(path)
     await said(model, "a?")
 
-    with pytest.raises(ModelError, match="answers this request 1 times"):
+    with pytest.raises(ModelError, match="answers this request 1 time,"):
         await said(model, "a?")
 
 
