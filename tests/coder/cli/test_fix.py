@@ -1,5 +1,7 @@
 """`coder fix` as a person meets it; an endpoint on loopback says what it is told to."""
 
+import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -209,3 +211,30 @@ def test_tests_that_need_what_isnt_installed_ask_no_model(console: Console, proj
     assert "nowhere_to_be_found, which isn't installed" in done.err
     assert "--install" in done.err
     assert endpoint.requests == []
+
+
+def test_a_repository_of_fifty_thousand_files_is_mended_and_given_back(
+    console: Console, tmp_path: Path
+) -> None:
+    repository = make_repository(tmp_path / "work", calc__py=WRONG, test_calc__py=TEST)
+    for folder in range(500):
+        place = repository.top / f"package{folder // 50}/module{folder}"
+        place.mkdir(parents=True)
+        for i in range(100):
+            (place / f"file{i}.py").write_text(f"def value_{folder}_{i}(n):\n    return n + {i}\n")
+    repository.commit()
+
+    with faulty_endpoint(says(f"`calc.py`\n{code(RIGHT)}")) as endpoint:
+        flags = ("--base-url", endpoint.url, "-m", "toy", "--price", "0,0")
+        words = ("fix", *flags, "--", "pytest", "-q", "test_calc.py")
+        done = console.run(*words, cwd=repository.top)
+        landed = repository.git("status", "--porcelain")
+        undone = console.run("undo", re.findall("run_[0-9a-z]+", done.err)[-1], cwd=repository.top)
+
+    prompt = str(endpoint.requests[0].body["messages"])
+    assert (done.code, landed, undone.code) == (0, "M calc.py", 0), done.err
+    assert len(endpoint.requests) == 1
+    assert "50002 files" in prompt
+    assert len(prompt) < 100_000
+    assert repository.git("status", "--porcelain") == ""
+    shutil.rmtree(repository.top)  # too many to be kept for a look
