@@ -11,7 +11,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from perf.wholes import Took, compare, timed
+from perf.wholes import Took, compare, flags, timed
 from tests.faulty_endpoint import faulty_endpoint, says
 
 WRONG = "```python\ndef add(a, b):\n    return a - b\n```"
@@ -20,7 +20,7 @@ RIGHT = "```python\ndef add(a, b):\n    return a + b\n```"
 
 def main() -> None:
     """Measure and print."""
-    compare("coder solve", _solve, doc=__doc__, aim="1.7, and 1.0 s")
+    compare("coder solve", _solve, rounds=flags(__doc__).parse_args().rounds, aim="1.7, and 1.0 s")
 
 
 def _solve() -> Took:

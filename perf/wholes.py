@@ -23,16 +23,23 @@ class Took:
     """Of its own and of those that it waited for; other work on the machine disturbs it less."""
 
 
-def compare(name: str, once: Callable[[], Took], *, doc: str | None, aim: str) -> None:
-    """Measure as the command line says, and print medians and the ratios to `import openai`.
+def flags(doc: str | None) -> argparse.ArgumentParser:
+    """The flags of a comparison: `--rounds`.
 
     Args:
-        once: one process of ours, from its start to its end.
         doc: what `--help` shows.
     """
     parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=7)
-    rounds = parser.parse_args().rounds
+    return parser
+
+
+def compare(name: str, once: Callable[[], Took], *, rounds: int, aim: str) -> None:
+    """Measure, and print medians and the ratios to `import openai`.
+
+    Args:
+        once: one process of ours, from its start to its end.
+    """
     kinds = {
         name: once,
         IMPORT: lambda: timed([sys.executable, "-c", "import openai"]),
