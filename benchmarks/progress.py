@@ -56,7 +56,7 @@ class Progress:
             self._say("\r" + " " * self._width + "\r")
         seconds = time.monotonic() - self._began
         done = count_of(self.done - self._earlier, "sample")
-        self._say(f"{done} in {_time(seconds)}, {self.rate:.1f} samples/s\n")
+        self._say(f"{done} in {_time(seconds)}, {_per_time(self.rate)}\n")
 
     def _show(self) -> None:
         line = f"{self.done:,}/{self._total:,}  passed {self.passed:,}  {_per_time(self.rate)}"

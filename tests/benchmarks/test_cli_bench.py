@@ -264,7 +264,7 @@ def test_a_resumed_run_counts_its_rate_from_where_it_goes_on(console: Console) -
     again = console.run("bench", "grade", "--resume", run)
 
     assert again.said[0] == f"{run}: 8 samples, 8 of them done before"
-    assert re.fullmatch(r"0 samples in \d+ s, 0.0 samples/s", again.said[1])
+    assert re.fullmatch(r"0 samples in \d+ s, 0.0/min", again.said[1])
 
 
 def test_the_answers_of_a_run_are_written_in_the_order_of_the_suite(console: Console) -> None:
