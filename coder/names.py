@@ -31,8 +31,10 @@ def free_names(source: str) -> list[str]:
     tree = parse_source(source)
     if tree is None:
         return []
-    bound = _bound(tree.body) | {node.arg for node in ast.walk(tree) if isinstance(node, ast.arg)}
+    bound = _bound(node for node in ast.walk(tree) if isinstance(node, ast.stmt))
+    bound |= {node.arg for node in ast.walk(tree) if isinstance(node, ast.arg)}
     bound |= {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+    bound |= {n.name for n in ast.walk(tree) if isinstance(n, ast.ExceptHandler | ast.MatchAs) and n.name}
     loads = [n for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)]
     loads.sort(key=lambda node: (node.lineno, node.col_offset))
     names = [node.id for node in loads if node.id not in bound and not hasattr(builtins, node.id)]

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from coder.examples import find_examples
+from coder.imports import with_imports
 from coder.message import Message
 from coder.models.model import ChatMessage, Sampling
 from coder.outline import ENDS, Outline, finished, missing_function, outline
@@ -70,7 +71,7 @@ class Completer:
         ]
         answer = await turn.answer(view, sampling=_sampling(state, draw))
         text = finished(draw.begun + answer.text)
-        files: dict[str, str | None] = {target.path: text}
+        files: dict[str, str | None] = {target.path: with_imports(text)}
         return Message(
             author=self.name,
             kind="code",
