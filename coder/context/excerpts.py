@@ -18,7 +18,12 @@ def whole_file(path: str, text: str) -> str:
 
 def excerpts(path: str, text: str, lines: Sequence[int], *, budget: int) -> str:
     """The lines around the named ones, as many as the budget allows; empty where it allows none."""
-    return ranges(path, text, [(line - AROUND, line + AROUND) for line in lines], budget=budget, named=lines)
+    return ranges(path, text, [around(line) for line in lines], budget=budget, named=lines)
+
+
+def around(line: int) -> Range:
+    """What is shown with one line."""
+    return line - AROUND, line + AROUND
 
 
 def ranges(

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from coder.context.definers import definers_of
-from coder.context.excerpts import Range, excerpts, lines_by_path, ranges, whole_file
+from coder.context.excerpts import Range, around, excerpts, lines_by_path, ranges, whole_file
 from coder.context.facts import facts_of
 from coder.context.guidance import is_guidance
 from coder.context.ignoring import visible
@@ -17,6 +17,7 @@ from coder.context.places import Place, Places
 from coder.context.quoting import tokens
 from coder.context.ranking import ranked
 from coder.context.repo_map import repo_map
+from coder.context.tested import tested
 from coder.names import imported_modules
 from coder.target import Target, is_test
 
@@ -82,15 +83,16 @@ async def take_survey(
     named = [Place(target.path)] if target.path in texts else []
     named += [place for place in places.named(prompt) if not is_guidance(place.path)]
     near = _imported_by_tests(named, texts, places)
-    parts, whole = _shown([*named, *near], texts, budget=int(budget * _FOR_FILES))
-    seeds = {place.path: _NEAR for place in near} | {place.path: _BELONGS for place in named}
+    used = tested(named, texts, definers, tests=target.tests, imported={place.path for place in near})
+    parts, whole = _shown([*named, *used, *near], texts, extents=used, budget=int(budget * _FOR_FILES))
+    seeds = {place.path: _NEAR for place in (*near, *used)} | {place.path: _BELONGS for place in named}
     definitions = ranked(facts, definers, seeds=seeds, mentioned=places.mentioned(prompt))
     left = budget - sum(map(tokens, parts))
     return Survey(
         files="".join(parts),
         map=repo_map(definitions, {path: texts[path] for path in seen}, budget=left, without=whole),
         whole=frozenset(whole),
-        named=tuple(dict.fromkeys(place.path for place in (*named, *near))),
+        named=tuple(dict.fromkeys(place.path for place in (*named, *used, *near))),
         places=places,
     )
 
@@ -104,8 +106,14 @@ def _imported_by_tests(named: Sequence[Place], texts: Mapping[str, str], places:
     return [Place(path) for path in dict.fromkeys(found) if path is not None]
 
 
-def _shown(places: Sequence[Place], texts: Mapping[str, str], *, budget: int) -> tuple[list[str], set[str]]:
-    """The files' part of a prompt, and which of them are there in full."""
+def _shown(
+    places: Sequence[Place], texts: Mapping[str, str], *, extents: Mapping[Place, Range], budget: int
+) -> tuple[list[str], set[str]]:
+    """The files' part of a prompt, and which of them are there in full.
+
+    Args:
+        extents: the lines to show of places of which more is known than one line.
+    """
     parts: list[str] = []
     whole: set[str] = set()
     most, left = int(budget * _MOST_OF_ONE), budget
@@ -114,7 +122,8 @@ def _shown(places: Sequence[Place], texts: Mapping[str, str], *, budget: int) ->
         if part and tokens(part) <= min(most, left):
             whole.add(path)
         else:
-            part = excerpts(path, texts[path], lines, budget=min(most, left))
+            wanted = [extents.get(Place(path, line), around(line)) for line in lines]
+            part = ranges(path, texts[path], wanted, budget=min(most, left), named=lines)
         left -= tokens(part)
         parts.append(part)
     return parts, whole

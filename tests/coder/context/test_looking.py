@@ -64,6 +64,29 @@ async def test_the_named_file_is_shown_whole_and_the_others_on_a_map(shop: Path)
     assert len(first) < 40_000
 
 
+async def test_of_a_large_module_what_the_failing_test_uses_is_shown_where_no_traceback_leads_there(
+    shop: Path,
+) -> None:
+    faulty = "def rounded(amount):\n" + "    # to cents\n" * 40 + "    return int(amount)\n"
+    others = [f"def other_{i}(amount):\n    return amount + {i}\n\n\n" for i in range(1000)]
+    module = "".join([*others[:500], faulty, "\n\n", *others[500:]])
+    (shop / "shop" / "price.py").write_text(module)
+    (shop / "tests" / "test_price.py").write_text(
+        TEST.replace("from shop.price import rounded", "from shop import price").replace(
+            "rounded(1.006)", "price.rounded(1.006)"
+        )
+    )
+    search, replace = "    return int(amount)", "    return round(amount, 2)"
+    edit = f"<<<<<<< SEARCH\n{search}\n=======\n{replace}\n>>>>>>> REPLACE"
+    model = Scripted([f"shop/price.py\n```\n{edit}\n```"])
+
+    run = await _fix(shop, model)
+
+    first = model.requests[0].messages[1].content
+    assert run.status == "solved"
+    assert f"`shop/price.py`, lines 2001 to 2042 of 4044:\n```\n{faulty}```" in first
+
+
 async def test_a_repair_begins_with_the_same_words(shop: Path) -> None:
     wrong = FIXED.replace("2)", "0)")
     model = Scripted([wrong, FIXED])
@@ -137,6 +160,12 @@ async def test_a_model_that_obeys_the_repository_gets_nowhere(shop: Path) -> Non
         for line in _unquoted(request.messages[1].content)
         if "OBEY" in line
     ]
+
+
+async def _fix(root: Path, model: Scripted) -> Run:
+    command = ("python", "-m", "unittest", "tests.test_price")
+    task = Task(prompt="Make the tests pass.", workspace=root, test_command=command, mends=True)
+    return await solve(task, model=model, settings=Settings(plan=False), log=MemoryLog())
 
 
 async def _solve(
