@@ -4,6 +4,7 @@ from bisect import bisect_right, insort
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
+from coder.edits.blanks import as_there
 from coder.edits.edit import Hunk
 from coder.edits.lines import BOM, bare, joined, split_lines, usual_end
 from coder.edits.locate import Place
@@ -52,7 +53,7 @@ class Changed:
 
     def put(self, hunk: Hunk, place: Place) -> bool:
         """Put a hunk in; False, and nothing done, where it goes over lines that another one has changed."""
-        spans = self._runs(hunk, place) if place.aligned else [self._whole(hunk, place)]
+        spans = self._runs(hunk, place)
         if any(_meet(span, other) for span in spans for other in self._near(span)):
             return False
         for span in spans:
@@ -74,7 +75,8 @@ class Changed:
         spans: list[_Span] = []
         at = place.start
         is_open = False
-        for sign, line in hunk.lines:
+        lines = hunk.lines if place.aligned else as_there(hunk, self.lines[place.start : place.end])
+        for sign, line in lines:
             if sign == " ":
                 at, is_open = at + 1, False
                 continue
@@ -90,11 +92,6 @@ class Changed:
             span.new = self._fitted(span.new, place, span.end)
         return spans
 
-    def _whole(self, hunk: Hunk, place: Place) -> _Span:
-        span = self._span(place.start, place.end)
-        span.new = self._fitted(hunk.new, place, place.end)
-        return span
-
     def _span(self, start: int, end: int) -> _Span:
         self._added += 1
         return _Span(start, end, self._added, [])
@@ -104,8 +101,9 @@ class Changed:
         if place.exact:
             return list(new)
         fitted = [bare(place.shift.applied(line) if place.shift else line) + self._end for line in new]
-        is_last = end == len(self.lines) and self.lines and not self.lines[-1].endswith("\n")
-        if fitted and is_last:
+        has_no_end = bool(new) and not new[-1].endswith("\n")  # only where the answer says so
+        is_last = end == len(self.lines) and self.lines
+        if fitted and is_last and (has_no_end or not self.lines[-1].endswith("\n")):
             fitted[-1] = bare(fitted[-1])
         return fitted
 

@@ -1,6 +1,7 @@
 """Edit: what an answer does to one file, whatever form it was written in."""
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 from typing import Literal
 
 Sign = Literal[" ", "-", "+"]
@@ -38,6 +39,22 @@ class Hunk:
     def readings(self) -> tuple["Hunk", ...]:
         """All that it can mean, the likeliest first."""
         return (self, *self.others)
+
+
+def or_unsigned(hunk: Hunk, forgotten: Collection[int]) -> Hunk:
+    """The hunk, and what it means if the blank before each line that stays was forgotten.
+
+    The line's own first blank was read as that one, then.
+
+    Args:
+        hunk: as its lines say.
+        forgotten: indices of those lines that can only be without that blank.
+    """
+    lines = tuple(
+        (sign, f" {text}") if sign == " " and text.strip() and i not in forgotten else (sign, text)
+        for i, (sign, text) in enumerate(hunk.lines)
+    )
+    return hunk if lines == hunk.lines else replace(hunk, others=(*hunk.others, replace(hunk, lines=lines)))
 
 
 @dataclass(frozen=True, slots=True)

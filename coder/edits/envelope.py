@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from coder.edits.edit import Edit, Slip
-from coder.edits.fences import closes
+from coder.edits.fences import closes_signed
 from coder.edits.sections import edit_of
 
 _SECTION = re.compile(
@@ -65,7 +65,7 @@ def read_patch(lines: Sequence[str], at: int, *, fence: str | None) -> Patch:
     while i < len(lines):
         if _END.match(lines[i]):
             return Patch(edits, slips, i + 1)
-        if fence is not None and closes(lines[i], fence):
+        if fence is not None and closes_signed(lines[i], fence):
             return Patch(edits, slips, i)
         section = _SECTION.match(lines[i])
         if section is None:
@@ -86,7 +86,7 @@ def read_patch(lines: Sequence[str], at: int, *, fence: str | None) -> Patch:
 def _end_of_section(lines: Sequence[str], start: int, what: str, fence: str | None, *, begun: bool) -> int:
     for i in range(start, len(lines)):
         line = lines[i]
-        if _END.match(line) or _SECTION.match(line) or (fence is not None and closes(line, fence)):
+        if _END.match(line) or _SECTION.match(line) or (fence is not None and closes_signed(line, fence)):
             return i
         if not begun and fence is None and (what == "Delete" or not _is_of_section(line)):
             return i

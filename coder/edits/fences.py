@@ -20,8 +20,13 @@ def opening_fence(line: str) -> re.Match[str] | None:
 
 def closes(line: str, mark: str) -> bool:
     """Whether a line closes the block that this mark opened."""
-    line = line.strip()
+    line, mark = line.strip(), mark.strip()
     return line.startswith(mark) and not line.strip(mark[0])
+
+
+def closes_signed(line: str, mark: str) -> bool:
+    """The same of a block of lines with signs: behind a blank, which is a sign, a fence is one of these."""
+    return (mark.startswith(" ") or not line.startswith(" ")) and closes(line, mark)
 
 
 def name_in(line: str, known: Collection[str], *, any_word: bool = False) -> str | None:

@@ -7,22 +7,22 @@ left to be read as whole files. Edits outside of any block count too.
 import json
 import re
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import takewhile
 
 from coder.edits import searchreplace
 from coder.edits.diffnames import header_name, unprefixed
 from coder.edits.edit import Edit, Slip
 from coder.edits.envelope import begins_patch, read_patch
 from coder.edits.fences import LONGEST_NAME, closes, name_in, opening_fence
-from coder.edits.unified import begins_diff, begins_hunk, begins_names, read_diff
+from coder.edits.unified import begins_diff, begins_hunk, begins_names, is_numbered, read_diff
 
 MOST_SLIPS = 4
 _LOOK = 4
 """Lines at the start of a block among which an edit begins, if it is one."""
 _DIFFS = {"diff", "patch", "udiff"}
 _NAMES = ("--- ", "+++ ")
-_NUMBERED = re.compile(r"^@@ -\d+(?:,\d+)? \+\d+(?:,\d+)? @@")
-"""What begins a hunk and nothing else, whatever the block is said to be."""
+_COMMIT = re.compile(r"^(?:From |commit )[0-9a-f]{7,64}\b")
 _OF_DIFFS = (".diff", ".patch")
 _COMMAND = re.compile(r"^[^*]*\bapply_?patch\b[^*]*$")
 """The program that the envelope was made for, with the patch as a here document."""
@@ -115,7 +115,7 @@ class _Reader:
                 self._take_diff(["@@", *self._lines[at + 1 : end]], 0)
                 return end + 1
             return self._leave(at, end + 1)
-        self._fence = mark
+        self._fence = line[: opening.end("mark")]
         self._name = self._named(info, at) or self._name
         return at + 1
 
@@ -154,9 +154,19 @@ class _Reader:
         """Read the diff that begins in a line, and give the line behind it."""
         name = self._name or self._default
         diff = read_diff(lines, at, fence=self._fence, path=name, known=self._known)
+        if diff.goes_on:
+            self._go_on(diff.edits)
         self.found.edits += diff.edits
+        if self.found.edits:
+            self._name = self.found.edits[-1].path
         self.found.slips += diff.slips
         return diff.end
+
+    def _go_on(self, edits: list[Edit]) -> None:
+        """More hunks of the diff before: their numbers count from the same lines as its own."""
+        pair = [*self.found.edits[-1:], *edits[:1]]
+        if len(pair) == 2 and len({(edit.path, edit.action, edit.to) for edit in pair}) == 1:
+            self.found.edits[-1] = replace(pair[0], hunks=pair[0].hunks + edits.pop(0).hunks)
 
     def _block(self, at: int) -> int:
         path = self._name or self._default
@@ -176,6 +186,8 @@ class _Reader:
 
     def _begins_edits(self, start: int, mark: str) -> bool:
         """Whether the block that begins here holds edits."""
+        if self._is_diff and self._holds_mail(start, mark):
+            return True
         for i in range(start, min(start + _LOOK, len(self._lines))):
             line = self._lines[i]
             if closes(line, mark):
@@ -184,11 +196,20 @@ class _Reader:
                 return True
             if _COMMAND.match(line[:LONGEST_NAME]):
                 continue
-            if _NUMBERED.match(line) or (self._is_diff and (begins_hunk(line) or line.startswith(_NAMES))):
+            if is_numbered(line) or (self._is_diff and (begins_hunk(line) or line.startswith(_NAMES))):
                 return True
             if line.strip() and name_in(line, self._known, any_word=True) is None:
                 return self._is_diff and line.startswith(("Index: ", "index "))
         return False
+
+    def _holds_mail(self, start: int, mark: str) -> bool:
+        """Whether a commit or a mail stands before the diff in a block: `git show`, `git format-patch`."""
+        if not _COMMIT.match(self._lines[start] if start < len(self._lines) else ""):
+            return False
+        body = (self._lines[i] for i in range(start, len(self._lines)))
+        return any(
+            line.startswith("diff --git ") for line in takewhile(lambda line: not closes(line, mark), body)
+        )
 
     def _named(self, info: str, at: int) -> str | None:
         """The file that a block's first line names, or the line above it."""

@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
-from coder.edits.edit import Edit, Hunk, Sign, Slip
+from coder.edits.edit import Edit, Hunk, Sign, Slip, or_unsigned
 from coder.edits.fences import closes, opening_fence
 
 _MOVE = re.compile(r"^\s{0,3}\*{3} ?(?:Move|Rename)(?: File)? to: ?(?P<path>.+?)\s*$", re.IGNORECASE)
@@ -99,6 +99,7 @@ class _Reader:
         self._anchors: list[str] = []
         self._line: int | None = None
         self._signed: list[tuple[Sign, str]] = []
+        self._forgotten: list[int] = []
         self._empty = 0
         """Lines at the end with nothing in them: these stand between hunks as easily as in them."""
 
@@ -112,6 +113,8 @@ class _Reader:
         else:
             sign = _SIGNS.get(line[:1] or " ") if line.strip() else " "
             self._empty = 0 if line else self._empty + 1
+            if sign is None:
+                self._forgotten.append(len(self._signed))
             self._signed.append((" ", f"{line}\n") if sign is None else (sign, f"{line[1:]}\n"))
 
     def close(self, *, at_end: bool = False) -> None:
@@ -123,9 +126,10 @@ class _Reader:
                 Hunk(tuple(kept), line=line, anchors=tuple(self._anchors), in_order=True, at_end=at_end)
                 for kept in (signed, _without_blank_end(signed))
             )
-            self.found.append(replace(first, others=(other,)) if first != other and other.old else first)
+            meant = replace(first, others=(other,)) if first != other and other.old else first
+            self.found.append(or_unsigned(meant, self._forgotten))
             self._anchors, self._line = [], None
-        self._signed, self._empty = [], 0
+        self._signed, self._forgotten, self._empty = [], [], 0
 
     def _head(self, anchor: str) -> None:
         """What stands behind `@@`: a line above the hunk, or numbers as a diff has them."""

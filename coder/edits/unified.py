@@ -4,14 +4,21 @@ import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
-from coder.edits.diffnames import NOWHERE, git_names, header_name, unprefixed, unquoted
-from coder.edits.edit import Edit, Hunk, Sign, Slip
-from coder.edits.fences import closes
+from coder.edits.diffnames import NOWHERE, git_names, header_name, is_prefixed, unprefixed, unquoted
+from coder.edits.edit import Edit, Hunk, Sign, Slip, or_unsigned
+from coder.edits.fences import closes_signed
 
 _HUNK = re.compile(r"^@@(?: -(\d+)(?:,(\d+))? \+(\d+)(?:,(\d+))? @@|(?: \.\.\.)? ?@@|\s|$)(.*)$")
+_NUMBERED = re.compile(r"^@@ -\d+(?:,\d+)? \+\d+(?:,\d+)? @@")
 _GIT = "diff --git "
+_OTHERS = (_GIT, "```", "~~~", "*** ", "<<<<<")
+"""What begins something else than a hunk of the same file."""
 _SIGNATURE = re.compile(r"^-- ?\r?$")
+_NAME_ALONE = re.compile(r"^\+\+\+ [\w./-]+(?:\t.*)?\r?$")
 _NO_FILES = {"120000": "a link", "160000": "a submodule"}
+_BULLET = re.compile(r"^[+-] \S")
+_SOON = 5
+"""Lines among which a hunk goes on, if it does."""
 _SIGNS: dict[str, Sign] = {" ": " ", "-": "-", "+": "+"}
 
 
@@ -25,6 +32,8 @@ class _Section:
     renames: bool = False
     copies: bool = False
     from_git: bool = False
+    prefixes: tuple[str, ...] = ()
+    """What stood before its names, and is gone; empty where that isn't sure."""
     slip: str | None = None
     no_file: str | None = None
     """What it would make, where that isn't a file."""
@@ -38,13 +47,23 @@ class Diff:
     slips: list[Slip]
     end: int
     """Index of the line behind it."""
+    goes_on: bool = False
+    """It began with a hunk, without a file's name."""
 
 
 def begins_diff(lines: Sequence[str], at: int) -> bool:
     """Whether the diff of a file begins in this line."""
     if lines[at].startswith(_GIT):
         return True
-    return begins_names(lines, at) and at + 2 < len(lines) and _HUNK.match(lines[at + 2]) is not None
+    if begins_name(lines, at):
+        return True
+    behind = [line for line in lines[at + 2 : at + 4] if line.strip()]
+    return begins_names(lines, at) and bool(behind) and begins_hunk(behind[0])
+
+
+def is_numbered(line: str) -> bool:
+    """Whether this line begins a hunk and nothing else, wherever it stands."""
+    return _NUMBERED.match(line) is not None
 
 
 def begins_hunk(line: str) -> bool:
@@ -68,7 +87,7 @@ def read_diff(
     i = at
     while i < len(lines):
         line = lines[i]
-        if fence is not None and closes(line, fence):
+        if fence is not None and closes_signed(line, fence):
             break
         match = _HUNK.match(line)
         if line.startswith(_GIT):
@@ -77,6 +96,9 @@ def read_diff(
         elif begins_names(lines, i):
             _name(sections, lines[i][4:], lines[i + 1][4:])
             i += 2
+        elif begins_name(lines, i):
+            _name(sections, line[4:], line[4:])
+            i += 1
         elif match is not None:
             if not sections:
                 sections.append(_Section(path, path))
@@ -86,7 +108,10 @@ def read_diff(
             sections[-1].slip = "binary files can't be changed by a diff"
             i += 1
         elif fence is None and not line.startswith(("index ", "Index: ", "=====")):
-            break
+            further = _further(lines, i)
+            if further is None:
+                break
+            i = further
         else:
             i += 1
     made = [_edit(section, known) for section in sections]
@@ -94,7 +119,18 @@ def read_diff(
         [edit for edit in made if isinstance(edit, Edit)],
         [slip for slip in made if isinstance(slip, Slip)],
         i,
+        goes_on=begins_hunk(lines[at]),
     )
+
+
+def _further(lines: Sequence[str], at: int) -> int | None:
+    """The next hunk of the same file behind blank lines or words; None where the diff ends before."""
+    for i in range(at, len(lines)):
+        if is_numbered(lines[i]):
+            return i
+        if lines[i].startswith(_OTHERS) or begins_names(lines, i) or begins_name(lines, i):
+            return None
+    return None
 
 
 def begins_names(lines: Sequence[str], at: int) -> bool:
@@ -102,10 +138,15 @@ def begins_names(lines: Sequence[str], at: int) -> bool:
     return lines[at].startswith("--- ") and at + 1 < len(lines) and lines[at + 1].startswith("+++ ")
 
 
+def begins_name(lines: Sequence[str], at: int) -> bool:
+    """Whether a `+++` line names a file by itself, before a hunk: its `---` line was forgotten."""
+    return bool(_NAME_ALONE.match(lines[at])) and at + 1 < len(lines) and begins_hunk(lines[at + 1])
+
+
 def _headed(lines: Sequence[str], at: int) -> tuple[_Section, int]:
     """What git's lines before the first hunk say, and the index of the line behind them."""
-    old, new = git_names(lines[at][len(_GIT) :])
-    section = _Section(old, new, from_git=True)
+    names = git_names(lines[at][len(_GIT) :])
+    section = _Section(names.old, names.new, from_git=True, prefixes=names.prefixes)
     i = at + 1
     while i < len(lines):
         line = lines[i].rstrip("\r")
@@ -132,21 +173,32 @@ def _name(sections: list[_Section], old_text: str, new_text: str) -> None:
     """`---` and `+++` lines: the first of a plain diff, or git's words once more."""
     old, new = header_name(old_text), header_name(new_text)
     last = sections[-1] if sections else None
-    if last is not None and last.from_git and not last.hunks and not last.renames:
-        plain = {last.old, last.new}
-        if {old, new, unprefixed(old), unprefixed(new)} & plain:
-            last.old = None if old == NOWHERE else unprefixed(old)
-            last.new = None if new == NOWHERE else unprefixed(new)
+    if last is not None and last.from_git and not last.hunks:
+        meant, later = _meanings(old, last), _meanings(new, last)
+        if last.renames and last.new in (new, new.partition("/")[2]):
             return
-    elif last is not None and last.renames and not last.hunks and unprefixed(new) == last.new:
-        return
-    if old.startswith("a/") and new.startswith("b/"):
+        if not last.renames and {last.old, last.new} & {*meant, *later}:
+            last.old = last.old if last.old in meant else meant[-1]
+            last.new = last.new if last.new in later else later[-1]
+            return
+    prefixes = ("a/", "b/") if old.startswith("a/") and new.startswith("b/") else ()
+    if prefixes:
         old, new = old[2:], new[2:]
-    sections.append(_Section(None if old == NOWHERE else old, None if new == NOWHERE else new))
+    sections.append(
+        _Section(None if old == NOWHERE else old, None if new == NOWHERE else new, prefixes=prefixes)
+    )
+
+
+def _meanings(name: str, section: _Section) -> list[str | None]:
+    """What a name can mean below git's line: itself, or without a prefix, the likeliest last."""
+    if name == NOWHERE:
+        return [None]
+    prefix = next((prefix for prefix in section.prefixes if name.startswith(prefix)), "")
+    return [name, name.removeprefix(prefix) if prefix else unprefixed(name)]
 
 
 def _edit(section: _Section, known: Collection[str]) -> Edit | Slip | None:
-    old, new = (None if name is None else _known(name, known) for name in (section.old, section.new))
+    old, new = _names(section, known)
     hunks = tuple(section.hunks)
     name = new or old
     if name is None:
@@ -168,9 +220,25 @@ def _edit(section: _Section, known: Collection[str]) -> Edit | Slip | None:
     return Edit(new if new in known or old not in known else old, "change", hunks=hunks)
 
 
-def _known(name: str, known: Collection[str]) -> str:
-    """A name as the tree has it: with `a/` where that is a folder of it."""
-    return name if name in known else unprefixed(name)
+def _names(section: _Section, known: Collection[str]) -> list[str | None]:
+    """Both names as the tree has them: with `a/` where that is a folder of it."""
+    old, new = section.old, section.new
+    if section.prefixes or (section.renames and old in known):
+        return [old, new]
+    if old is not None and new is not None and is_prefixed(old, new):
+        path = old.partition("/")[2]
+        if path in known and old not in known and new not in known:
+            return [path, path]
+    return [None if name is None else _known(name, known, section) for name in (old, new)]
+
+
+def _known(name: str, known: Collection[str], section: _Section) -> str:
+    short = unprefixed(name)
+    if name in known or short == name:
+        return name
+    # Names that git has written without prefixes are those of the tree, if their folder is there.
+    is_bare = section.from_git and short not in known and any(there.startswith(name[:2]) for there in known)
+    return name if is_bare else short
 
 
 def _hunk(lines: Sequence[str], at: int, match: re.Match[str], fence: str | None) -> tuple[Hunk, int]:
@@ -181,16 +249,24 @@ def _hunk(lines: Sequence[str], at: int, match: re.Match[str], fence: str | None
     body = _counted(lines, at + 1, counts) if counts is not None else None
     if body is None:
         body = _as_far_as_it_goes(lines, at + 1, fence)
-    signed, end = body
+    signed, end = body.signed, body.end
     start = int(match[1]) if match[1] is not None else None
     if not any(sign != "+" for sign, _ in signed) and (counts is None or counts[0] != 0):
         start = None  # it can't be trusted where the count beside it is wrong
     heading = (match[5] or "").strip()
     anchors = (heading,) if heading and start is None else ()
-    return Hunk(tuple(signed), line=start, anchors=anchors, in_order=True), end
+    hunk = Hunk(tuple(signed), line=start, anchors=anchors, in_order=True)
+    return or_unsigned(hunk, body.forgotten), end
 
 
-_Body = tuple[list[tuple[Sign, str]], int]
+@dataclass(frozen=True, slots=True)
+class _Body:
+    """A hunk's lines, and where they end in the answer."""
+
+    signed: list[tuple[Sign, str]]
+    end: int
+    forgotten: Collection[int] = ()
+    """Indices of lines without a sign."""
 
 
 def _counted(lines: Sequence[str], start: int, counts: tuple[int, int]) -> _Body | None:
@@ -215,26 +291,29 @@ def _counted(lines: Sequence[str], start: int, counts: tuple[int, int]) -> _Body
         i += 1
     if old or new:
         return None
-    return None if _goes_on(lines, i) else (signed, i)
+    return None if _goes_on(lines, i) else _Body(signed, i)
 
 
 def _goes_on(lines: Sequence[str], at: int) -> bool:
     """Whether a line that should be behind a hunk belongs to it."""
     if at >= len(lines) or not lines[at].strip() or lines[at][0] not in " +-":
         return False
-    return not (_SIGNATURE.match(lines[at]) or begins_names(lines, at))
+    return not (_SIGNATURE.match(lines[at]) or begins_names(lines, at) or begins_name(lines, at))
 
 
 def _as_far_as_it_goes(lines: Sequence[str], start: int, fence: str | None) -> _Body:
     """A hunk's lines up to what can't be one."""
     signed: list[tuple[Sign, str]] = []
+    forgotten: list[int] = []
     i = start
     empty = 0
     while i < len(lines):
         text = lines[i]
-        if text.startswith((_GIT, "@@")) or begins_names(lines, i) or _is_signature(lines, i):
+        if text.startswith((_GIT, "@@")) or begins_names(lines, i) or begins_name(lines, i):
             break
-        if fence is not None and closes(text, fence):
+        if _is_signature(lines, i):
+            break
+        if fence is not None and closes_signed(text, fence):
             break
         if text.startswith("\\"):
             _without_end(signed)
@@ -242,14 +321,25 @@ def _as_far_as_it_goes(lines: Sequence[str], start: int, fence: str | None) -> _
             signed.append((" ", f"{text[1:]}\n"))
         elif text[0] in _SIGNS:
             signed.append((_SIGNS[text[0]], f"{text[1:]}\n"))
-        elif fence is None:
+        elif fence is None and not _resumes(lines, i + 1):
             break
         else:
-            signed.append((" ", f"{text}\n"))  # its blank was forgotten
+            forgotten.append(len(signed))
+            signed.append((" ", f"{text}\n"))
         empty = empty + 1 if text.strip("\r") == "" else 0
         i += 1
     # Lines with nothing in them, not even a blank, stand behind a hunk more often than in it.
-    return signed[: len(signed) - empty], i
+    return _Body(signed[: len(signed) - empty], i, forgotten)
+
+
+def _resumes(lines: Sequence[str], at: int) -> bool:
+    """Whether lines that come or go follow at once: the one before is of the hunk too, then."""
+    for line in lines[at : at + _SOON]:
+        if line[:1].strip() == "" or line.startswith(("--- ", "+++ ")):
+            return False
+        if line[0] in "+-" and not _BULLET.match(line):
+            return True
+    return False
 
 
 def _is_signature(lines: Sequence[str], at: int) -> bool:

@@ -1,0 +1,79 @@
+"""Diffs damaged as models damage them: each lands as it was meant, or is refused; never half of it."""
+
+import pytest
+
+from coder.edits.answer import Answered, read_answer
+
+LINES = [f"    line {i}\n" for i in range(30)]
+TEXT = "".join(LINES)
+DONE = TEXT.replace("line 3\n", "three\n").replace("line 20\n", "twenty\n")
+NAMES = "--- a/a.txt\n+++ b/a.txt\n"
+FIRST = "@@ -3,3 +3,3 @@\n     line 2\n-    line 3\n+    three\n     line 4\n"
+SECOND = "@@ -20,3 +20,3 @@\n     line 19\n-    line 20\n+    twenty\n     line 21\n"
+
+
+def answered(answer: str, text: str = TEXT) -> Answered:
+    """What an answer makes of the one file."""
+    return read_answer(answer, {"a.txt": text}, default="main.py")
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        f"{NAMES}{FIRST}\n{SECOND}",
+        f"{NAMES}{FIRST}\nAnd further down:\n\n{SECOND}\nDone.\n",
+        f"{NAMES}\n{FIRST}{SECOND}",
+        f"{NAMES}{FIRST}...\n{SECOND}",
+        f"+++ b/a.txt\n{FIRST}{SECOND}",
+        f"```diff\n{NAMES}{FIRST}```\nand\n```diff\n{SECOND}```\n",
+        f"```diff\n{NAMES}{FIRST}\n...\n\n{SECOND}```\n",
+    ],
+)
+def test_hunks_of_a_file_belong_together_whatever_stands_between(answer: str) -> None:
+    seen = answered(answer)
+
+    assert (seen.files, seen.problem) == ({"a.txt": DONE}, None)
+
+
+@pytest.mark.parametrize("form", ["```diff\n{}```\nDone.\n", "```diff\n{}```\n", "{}"])
+@pytest.mark.parametrize("counts", ["@@ -1,5 +1,5 @@", "@@ -1,9 +1,2 @@", "@@"])
+def test_a_fence_in_a_files_own_lines_ends_no_diff(form: str, counts: str) -> None:
+    text = "Run\n```\nold\n```\nand\nlast\n"
+    hunk = f"{NAMES}{counts}\n Run\n ```\n-old\n+new\n ```\n-and\n+then\n last\n"
+
+    assert answered(form.replace("{}", hunk), text).files == {"a.txt": "Run\n```\nnew\n```\nthen\nlast\n"}
+
+
+def test_a_fence_in_a_patchs_own_lines_ends_no_section() -> None:
+    text = "Run\n```\nold\n```\nand\nlast\n"
+    patch = "*** Begin Patch\n*** Update File: a.txt\n@@\n-old\n+new\n ```\n-and\n+then\n*** End Patch\n"
+
+    assert answered(f"```\n{patch}```\n", text).files == {"a.txt": "Run\n```\nnew\n```\nthen\nlast\n"}
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        f"```diff\n{NAMES}@@ -3,3 +3,3 @@\n    line 2\n+    new\n    line 3\n```\n",
+        "*** Begin Patch\n*** Update File: a.txt\n@@\n    line 2\n+    new\n    line 3\n*** End Patch\n",
+    ],
+)
+def test_new_lines_are_not_moved_where_all_others_lack_their_blank(answer: str) -> None:
+    assert answered(answer).files == {"a.txt": TEXT.replace("line 2\n", "line 2\n    new\n")}
+
+
+@pytest.mark.parametrize(
+    ("text", "hunk", "after"),
+    [
+        ("a1\n\nb1\nc1\n", " a1\n b1\n-c1\n+c2\n", "a1\n\nb1\nc2\n"),
+        ("a1\nb1\nc1\n", " a1\n\n b1\n-c1\n+c2\n", "a1\nb1\nc2\n"),
+        ("a1\n\nb1\n\nc1\nd1\n", " a1\n-b1\n-c1\n d1\n", "a1\n\nd1\n"),
+        ("a1\n\n\nb1\n", " a1\n+new\n b1\n", "a1\nnew\n\n\nb1\n"),
+        ("a1\n\n\nb1\nc1\n", " a1\n-b1\n+\n+b2\n c1\n", "a1\n\nb2\nc1\n"),
+    ],
+)
+@pytest.mark.parametrize("heading", ["@@", "@@ -1,9 +1,9 @@"])
+def test_blank_lines_that_an_answer_leaves_out_or_adds_stay_as_the_file_has_them(
+    text: str, hunk: str, after: str, heading: str
+) -> None:
+    assert answered(f"```diff\n{NAMES}{heading}\n{hunk}```\n", text).files == {"a.txt": after}
