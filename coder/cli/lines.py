@@ -127,12 +127,12 @@ def _before(baseline: BaselineTaken) -> str | None:
 
 
 def _attempt(message: Message, outcome: Outcome) -> str:
+    note = f"; {one_line(outcome.note)}" if outcome.note else ""
     if outcome.passed:
-        note = f"; {one_line(outcome.note)}" if outcome.note else ""
         note += f"; lint: {len(outcome.lint)} new, {one_line(outcome.lint[0].name)}" if outcome.lint else ""
         return f"  ✓ {_round(message)}  {_passed(outcome.checks) or 'ran'}{note}"
     said = _first_failed(outcome.checks) or one_line(_gist(outcome.feedback)) or "failed"
-    return f"  {FAILED} {_round(message)}  {said}"
+    return f"  {FAILED} {_round(message)}  {said.removesuffix('.') if note else said}{note}"
 
 
 def _round(message: Message) -> str:

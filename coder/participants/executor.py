@@ -11,6 +11,9 @@ from coder.target import Target, find_target
 from coder.turn import Turn
 from coder.verify import verify
 
+_MOST_SAID = 200
+"""Characters of an answer in words alone that a person is shown."""
+
 
 class Executor:
     """Lays the answer over the user's files and the pristine tests over both, then verifies."""
@@ -25,7 +28,9 @@ class Executor:
             target = find_target(state.task, state.files)
             outcome = await self._try(turn, state, code.files, target)
         else:
-            outcome = Outcome(passed=False, verified="none", feedback="The answer held no code.")
+            said = next((line.strip() for line in code.text.splitlines() if line.strip()), "")
+            note = f"it says: {said[:_MOST_SAID]}" if said else ""
+            outcome = Outcome(passed=False, verified="none", feedback="The answer held no code.", note=note)
         return Message(
             author=self.name, kind="outcome", sample=code.sample, attempt=code.attempt, outcome=outcome
         )

@@ -96,6 +96,17 @@ def test_without_anything_to_check_it_by_the_run_is_unverified(console: Console)
     assert done.out == ADD
 
 
+def test_what_a_model_says_instead_of_code_is_shown(console: Console) -> None:
+    with faulty_endpoint(says("I can't help\x1b[2J with that.\n\nAsk something else.")) as endpoint:
+        done = solve(console, endpoint, *CHECK)
+
+    assert done.code == 6, done.err
+    assert "attempt 1.1  The answer held no code; it says: I can't help" in done.err
+    assert "with that.\n" in done.err
+    assert "\x1b" not in done.err
+    assert "Ask something else" not in done.err
+
+
 def test_a_limit_of_calls_ends_with_3_and_says_how_to_go_on(console: Console) -> None:
     with faulty_endpoint(says(code(SUBTRACT))) as endpoint:
         done = solve(console, endpoint, *CHECK, "--max-calls", "1")
