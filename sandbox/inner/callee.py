@@ -15,7 +15,16 @@ import importlib
 import linecache
 import os
 import sys
-from types import BuiltinFunctionType, CoroutineType, FunctionType, GeneratorType, MethodType, ModuleType
+from functools import _lru_cache_wrapper, partial
+from types import (
+    BuiltinFunctionType,
+    CoroutineType,
+    FunctionType,
+    GeneratorType,
+    MethodType,
+    MethodWrapperType,
+    ModuleType,
+)
 from typing import TYPE_CHECKING, Any
 
 from sandbox.inner.codec import CodecError, decode, encode
@@ -37,9 +46,14 @@ _NAMED: dict[type, str] = {
     FunctionType: "function",
     BuiltinFunctionType: "function",
     MethodType: "function",
+    MethodWrapperType: "function",
+    _lru_cache_wrapper: "function",
+    partial: "function",
     ModuleType: "module",
 }
 _STEPWISE: dict[type, str] = {GeneratorType: "generator", CoroutineType: "coroutine"}
+_OF_ITERATORS = ("builtins", "itertools")
+"""Modules whose iterators can do no more than go on, as a generator does: `map`, `zip`, `islice`, …"""
 _WHERE_LINES = 5
 
 
@@ -123,10 +137,12 @@ class Callee:
         if issubclass(kind, BaseException):
             return ("error", number, kind, value.args, _text(value))
         if kind in _NAMED:
-            name = value.__name__
+            name = getattr(value, "__name__", "")
             return (_NAMED[kind], number, name if type(name) is str else "")
         if kind in _STEPWISE:
             return (_STEPWISE[kind], number)
+        if kind.__module__ in _OF_ITERATORS and hasattr(kind, "__next__"):
+            return ("generator", number)
         if fields_of(kind) is not None:
             return ("record", self._number(kind), tuple(tuple.__iter__(value)))
         return ("object", number, self._number(kind))
@@ -185,9 +201,13 @@ def _load(name: str, source: str) -> ModuleType:
     return sys.modules.get(name, module)
 
 
-def _resume(generator: Any, how: str, value: object) -> tuple[str, object]:
+def _resume(iterator: Any, how: str, value: Any) -> tuple[str, object]:
     try:
-        return ("item", getattr(generator, how)(value))
+        if type(iterator) is GeneratorType:
+            return ("item", getattr(iterator, how)(value))
+        if how == "throw":
+            raise value
+        return ("item", next(iterator))
     except StopIteration as stop:
         return ("done", stop.value)
 

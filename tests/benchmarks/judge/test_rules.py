@@ -100,6 +100,27 @@ async def test_items_of_a_generator_are_looked_at_one_by_one(judge: Judge, body:
     assert await outcome(judge, LAZY, f"def f(n):\n{body}\n") in ("failed", "timeout", "error")
 
 
+@pytest.mark.parametrize(
+    "value",
+    ["map(abs, range(n))", "filter(lambda i: True, range(n))", "iter([*range(n)])", "islice(count(), n)"],
+)
+async def test_an_iterator_of_the_standard_library_is_as_good_as_a_generator(
+    judge: Judge, value: str
+) -> None:
+    code = f"from itertools import count, islice\n\n\ndef f(n):\n    return {value}\n"
+
+    judged = await verdict(judge, LAZY, code)
+
+    assert (judged.verdict, judged.strength) == ("passed", "strong")
+
+
+@pytest.mark.parametrize("value", ["map(E, range(n))", "iter(int, 1)", "iter([0, 1])", "repeat(E(0), 3)"])
+async def test_items_of_an_iterator_are_looked_at_too(judge: Judge, value: str) -> None:
+    code = EQUALS_ALL.replace("return E(0)", f"return {value}")
+
+    assert await outcome(judge, LAZY, f"from itertools import repeat\n{code}") == "failed"
+
+
 async def test_a_generator_for_a_list_is_not_let_in(judge: Judge) -> None:
     lists = case("assert list(candidate(3)) == [0, 1, 2]", "def f(n):\n    return list(range(n))\n")
 
@@ -111,6 +132,14 @@ async def test_a_function_that_is_returned_is_called_over_there(judge: Judge) ->
 
     assert await outcome(judge, adder, "def f(n):\n    def g(m): return m + n\n    return g\n") == "passed"
     assert await outcome(judge, adder, EQUALS_ALL.replace("return E(0)", "return lambda m: E(0)")) == "failed"
+
+
+@pytest.mark.parametrize("value", ["partial(int.__add__, n)", "n.__add__", "cache(lambda m: n + m)"])
+async def test_whatever_the_standard_library_makes_a_function_of_is_one(judge: Judge, value: str) -> None:
+    adder = case("assert candidate(2)(3) == 5", "def f(n):\n    return lambda m: n + m\n")
+    code = f"from functools import cache, partial\n\n\ndef f(n):\n    return {value}\n"
+
+    assert await outcome(judge, adder, code) == "passed"
 
 
 async def test_standard_values_cross_by_their_parts(judge: Judge) -> None:
