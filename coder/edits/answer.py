@@ -4,10 +4,11 @@ The answer is read by what it holds: search/replace blocks, unified diffs, the `
 files in fenced blocks, or several of these. All of its edits are made, or none is and the report says why.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from coder.answers import MAX_ANSWER, Parsed, find_blocks, named_in_comment, parse_answer
+from coder.context.quoting import shown_path
 from coder.edits import paths
 from coder.edits.apply import apply
 from coder.edits.edit import Edit, Slip
@@ -15,6 +16,9 @@ from coder.edits.lines import like
 from coder.edits.read import Edits, read_edits
 from coder.edits.syntax import broken
 from coder.edits.whole import Whole, stands_for_others
+
+_MOST_NAMED = 3
+"""Files that are left as they are, by name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +59,7 @@ def read_answer(
     edits = [*found.edits, *_whole_beside(found, default, files)]
     kept = [edit for edit in edits if not any(_is_left_out(name, names, ignored) for name in edit.names)]
     if edits and not kept and not found.slips:
-        return Answered()
+        return Answered(problem=_only_left_out(name for edit in edits for name in edit.names))
     slips = [*found.slips, *(slip for edit in kept if (slip := _leaves_out(edit, files, names)))]
     done = apply(kept, files, slips=slips)
     if done.problem is not None:
@@ -104,6 +108,8 @@ def _whole(
         if (why := whole.refusal(path, code, before)) is not None:
             return Answered(problem=why, fits=False)
         changed[path] = code if before is None else like(_without_name(code, name, before), before)
+    if parsed.files and not changed:
+        return Answered(problem=_only_left_out(parsed.files))
     others = {path: code for path, code in changed.items() if not path.endswith(".py")}
     return Answered(
         changed, parsed.problem or broken(others, files)
@@ -126,6 +132,15 @@ def _whole_beside(found: Edits, default: str, files: Mapping[str, str | None]) -
         blocks = find_blocks(rest, known=files)
         whole = {block.name: block.text for block in blocks if block.name and block.text.strip()}
     return [Edit(path, "write", text=text) for path, text in whole.items()]
+
+
+def _only_left_out(names: Iterable[str]) -> str:
+    """What is said of an answer that changes only what it may not: tests are what most models try then."""
+    listed = ", ".join(shown_path(name) for name in list(dict.fromkeys(names))[:_MOST_NAMED])
+    return (
+        f"Nothing was changed: no answer may change {listed}, by which the task is decided. "
+        "Answer with changes of the code that is tested."
+    )
 
 
 def _is_left_out(name: str, names: paths.Names, ignored: Callable[[str], bool]) -> bool:

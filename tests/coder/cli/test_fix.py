@@ -51,6 +51,20 @@ def test_the_answer_that_changes_the_test_instead_changes_nothing(console: Conso
     assert (project / "test_calc.py").read_text() == TEST
 
 
+def test_who_answers_with_other_tests_alone_is_told_that_the_code_is_what_may_change(
+    console: Console, project: Path
+) -> None:
+    with faulty_endpoint(
+        says(code("# test_calc.py\ndef test_add():\n    pass\n")), says(code(RIGHT))
+    ) as endpoint:
+        done = fix(console, endpoint, cwd=project)
+        told = endpoint.requests[1].body["messages"][-1]["content"]
+
+    assert (done.code, len(endpoint.requests)) == (0, 2), done.err
+    assert "no answer may change `test_calc.py`" in told
+    assert "1 attempt " in done.err
+
+
 def test_a_recording_within_the_folder_is_no_part_of_it_and_can_be_replayed_there(
     console: Console, project: Path
 ) -> None:

@@ -393,7 +393,10 @@ def test_any_answer_is_understood_or_refused_in_words(lines: list[str]) -> None:
 def test_a_file_that_no_answer_may_write_is_none_in_another_case_either(answer: str) -> None:
     kept = {"lib/b.txt", "LICENSE"}
 
-    assert read_answer(answer, FILES, default="a.py", ignored=kept.__contains__).files == {}
+    read = read_answer(answer, FILES, default="a.py", ignored=kept.__contains__)
+
+    assert read.files == {}
+    assert (read.problem or "").startswith("Nothing was changed: no answer may change `")
 
 
 @pytest.mark.parametrize(("before", "after"), [(A, DONE), (f"# a.py\n{A}", f"# a.py\n{DONE}")])
