@@ -210,7 +210,7 @@ async def test_one_shot_begins_the_function_for_a_small_model_too() -> None:
 async def test_what_a_small_model_had_no_place_to_import_is_imported_and_its_words_are_kept() -> None:
     task = Task(prompt='def root(n):\n    """Square root.\n\n    >>> root(4)\n    2\n    """\n')
 
-    run, model = await solved_by("auto", " return math.isqrt(n)", " return n", task=task, name=SMALL)
+    run, _ = await solved_by("auto", " return math.isqrt(n)", " return n", task=task, name=SMALL)
 
     assert (run.status, run.files["solution.py"]) == (
         "solved",
