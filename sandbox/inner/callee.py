@@ -141,7 +141,8 @@ class Callee:
             return (_NAMED[kind], number, name if type(name) is str else "")
         if kind in _STEPWISE:
             return (_STEPWISE[kind], number)
-        if kind.__module__ in _OF_ITERATORS and hasattr(kind, "__next__"):
+        is_awaited = hasattr(kind, "__await__")  # as the steps of an asynchronous generator are
+        if kind.__module__ in _OF_ITERATORS and hasattr(kind, "__next__") and not is_awaited:
             return ("generator", number)
         if fields_of(kind) is not None:
             return ("record", self._number(kind), tuple(tuple.__iter__(value)))
