@@ -36,7 +36,8 @@ def asked_for(config: Config, selection: Selection, given: Mapping[str, Any]) ->
 def same_flags(given: Mapping[str, Any], before: BenchStarted) -> dict[str, Any]:
     """The values of all flags, those that the run began with where nothing else is said now."""
     kept = {name: before.parameters.get(name) for name in _KEPT}
-    again = {name: value for name, value in kept.items() if value is not None and not given[name]}
+    unsaid = [name for name in _KEPT if given[name] is None or given[name] is False]
+    again = {name: kept[name] for name in unsaid if kept[name] is not None}
     replay = {"replay": Path(str(again["replay"]))} if "replay" in again else {}
     return {**given, **again, **replay}
 

@@ -15,7 +15,8 @@ from coder.edits.diffnames import header_name, unprefixed
 from coder.edits.edit import Edit, Slip
 from coder.edits.envelope import begins_patch, read_patch
 from coder.edits.fences import LONGEST_NAME, closes, name_in, opening_fence
-from coder.edits.unified import begins_diff, begins_hunk, begins_names, is_numbered, read_diff
+from coder.edits.hunks import begins_hunk, begins_names, is_numbered
+from coder.edits.unified import begins_diff, read_diff
 
 MOST_SLIPS = 4
 _LOOK = 4

@@ -69,6 +69,7 @@ def test_what_is_said_again_holds() -> None:
     before = started(Config(max_calls=8, temperature=0.5), Selection(), flags)
 
     assert same_flags({**NOTHING, "max_cost": 2.0}, before) == {**flags, "max_cost": 2.0}
+    assert same_flags({**NOTHING, "max_cost": 0.0}, before)["max_cost"] == 0.0
     assert same_config({"max_calls": 9}, Config(), before) == Config(max_calls=9, temperature=0.5)
 
 

@@ -77,3 +77,14 @@ def test_blank_lines_that_an_answer_leaves_out_or_adds_stay_as_the_file_has_them
     text: str, hunk: str, after: str, heading: str
 ) -> None:
     assert answered(f"```diff\n{NAMES}{heading}\n{hunk}```\n", text).files == {"a.txt": after}
+
+
+@pytest.mark.parametrize("form", ["{}", "```diff\n{}```\n"])
+@pytest.mark.parametrize("numbers", ["-{n},3 +3,3", "-3,{n} +3,3", "-3,3 +3,{n}"])
+def test_a_number_that_no_line_has_is_refused_in_words(form: str, numbers: str) -> None:
+    hunk = FIRST.replace("-3,3 +3,3", numbers.format(n="9" * 5000))
+
+    seen = answered(form.format(NAMES + hunk))
+
+    assert seen.files in ({}, {"a.txt": TEXT.replace("line 3\n", "three\n")})
+    assert seen.files or seen.problem

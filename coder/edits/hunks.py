@@ -1,0 +1,159 @@
+"""Hunks of a unified diff: where one begins and ends, whatever its numbers and counts say."""
+
+import re
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from coder.edits.edit import Hunk, Sign, or_unsigned
+from coder.edits.fences import closes_signed
+
+GIT = "diff --git "
+"""What begins git's words on a file."""
+_NUMBERS = r"@@ -(\d{1,9})(?:,(\d{1,9}))? \+(\d{1,9})(?:,(\d{1,9}))? @@"
+_HUNK = re.compile(rf"^(?:{_NUMBERS}|@@(?:(?: \.\.\.)? ?@@|\s|$))(.*)$")
+_NUMBERED = re.compile(f"^{_NUMBERS}")
+_SIGNATURE = re.compile(r"^-- ?\r?$")
+_NAME_ALONE = re.compile(r"^\+\+\+ [\w./-]+(?:\t.*)?\r?$")
+_BULLET = re.compile(r"^[+-] \S")
+_SOON = 5
+"""Lines among which a hunk goes on, if it does."""
+_SIGNS: dict[str, Sign] = {" ": " ", "-": "-", "+": "+"}
+
+
+def is_numbered(line: str) -> bool:
+    """Whether this line begins a hunk and nothing else, wherever it stands."""
+    return _NUMBERED.match(line) is not None
+
+
+def begins_hunk(line: str) -> bool:
+    """Whether this line can begin a hunk."""
+    return _HUNK.match(line) is not None
+
+
+def begins_names(lines: Sequence[str], at: int) -> bool:
+    """Whether a `---` and a `+++` line follow one another."""
+    return lines[at].startswith("--- ") and at + 1 < len(lines) and lines[at + 1].startswith("+++ ")
+
+
+def begins_name(lines: Sequence[str], at: int) -> bool:
+    """Whether a `+++` line names a file by itself, before a hunk: its `---` line was forgotten."""
+    return bool(_NAME_ALONE.match(lines[at])) and at + 1 < len(lines) and begins_hunk(lines[at + 1])
+
+
+def read_hunk(lines: Sequence[str], at: int, fence: str | None) -> tuple[Hunk, int]:
+    """The hunk that begins in line `at`, and the index of the line behind it.
+
+    Raises:
+        ValueError: none does; `begins_hunk` tells.
+    """
+    match = _HUNK.match(lines[at])
+    if match is None:
+        raise ValueError(f"no hunk begins in line {at}")
+    counts = None
+    if match[1] is not None:
+        counts = int(match[2] or 1), int(match[4] or 1)
+    body = _counted(lines, at + 1, counts) if counts is not None else None
+    if body is None:
+        body = _as_far_as_it_goes(lines, at + 1, fence)
+    signed, end = body.signed, body.end
+    start = int(match[1]) if match[1] is not None else None
+    if not any(sign != "+" for sign, _ in signed) and (counts is None or counts[0] != 0):
+        start = None  # it can't be trusted where the count beside it is wrong
+    heading = (match[5] or "").strip()
+    anchors = (heading,) if heading and start is None else ()
+    hunk = Hunk(tuple(signed), line=start, anchors=anchors, in_order=True)
+    return or_unsigned(hunk, body.forgotten), end
+
+
+@dataclass(frozen=True, slots=True)
+class _Body:
+    """A hunk's lines, and where they end in the answer."""
+
+    signed: list[tuple[Sign, str]]
+    end: int
+    forgotten: Collection[int] = ()
+    """Indices of lines without a sign."""
+
+
+def _counted(lines: Sequence[str], start: int, counts: tuple[int, int]) -> _Body | None:
+    """A hunk's lines by its own counts; None where these can't be right."""
+    old, new = counts
+    signed: list[tuple[Sign, str]] = []
+    i = start
+    while i < len(lines):
+        text = lines[i]
+        if text.startswith("\\") and signed:
+            _without_end(signed)
+            i += 1
+            continue
+        if old <= 0 and new <= 0:
+            break
+        sign = _SIGNS.get(text[:1] or " ") if text != "\r" else " "
+        if sign is None:
+            return None
+        signed.append((sign, f"{text[1:]}\n"))
+        old -= sign != "+"
+        new -= sign != "-"
+        i += 1
+    if old or new:
+        return None
+    return None if _goes_on(lines, i) else _Body(signed, i)
+
+
+def _goes_on(lines: Sequence[str], at: int) -> bool:
+    """Whether a line that should be behind a hunk belongs to it."""
+    if at >= len(lines) or not lines[at].strip() or lines[at][0] not in " +-":
+        return False
+    return not (_SIGNATURE.match(lines[at]) or begins_names(lines, at) or begins_name(lines, at))
+
+
+def _as_far_as_it_goes(lines: Sequence[str], start: int, fence: str | None) -> _Body:
+    """A hunk's lines up to what can't be one."""
+    signed: list[tuple[Sign, str]] = []
+    forgotten: list[int] = []
+    i = start
+    empty = 0
+    while i < len(lines):
+        text = lines[i]
+        if text.startswith((GIT, "@@")) or begins_names(lines, i) or begins_name(lines, i):
+            break
+        if _is_signature(lines, i):
+            break
+        if fence is not None and closes_signed(text, fence):
+            break
+        if text.startswith("\\"):
+            _without_end(signed)
+        elif text[:1].strip() == "":
+            signed.append((" ", f"{text[1:]}\n"))
+        elif text[0] in _SIGNS:
+            signed.append((_SIGNS[text[0]], f"{text[1:]}\n"))
+        elif fence is None and not _resumes(lines, i + 1):
+            break
+        else:
+            forgotten.append(len(signed))
+            signed.append((" ", f"{text}\n"))
+        empty = empty + 1 if text.strip("\r") == "" else 0
+        i += 1
+    # Lines with nothing in them, not even a blank, stand behind a hunk more often than in it.
+    return _Body(signed[: len(signed) - empty], i, forgotten)
+
+
+def _resumes(lines: Sequence[str], at: int) -> bool:
+    """Whether lines that come or go follow at once: the one before is of the hunk too, then."""
+    for line in lines[at : at + _SOON]:
+        if line[:1].strip() == "" or line.startswith(("--- ", "+++ ")):
+            return False
+        if line[0] in "+-" and not _BULLET.match(line):
+            return True
+    return False
+
+
+def _is_signature(lines: Sequence[str], at: int) -> bool:
+    """git's version behind a mailed patch."""
+    return bool(_SIGNATURE.match(lines[at])) and at + 1 < len(lines) and lines[at + 1][:1].isdigit()
+
+
+def _without_end(signed: list[tuple[Sign, str]]) -> None:
+    if signed:
+        sign, text = signed[-1]
+        signed[-1] = (sign, text.removesuffix("\n"))
