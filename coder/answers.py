@@ -9,7 +9,8 @@ import re
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from coder.edits.fences import LONGEST_NAME, NAME, closes, known_name, opening_fence
+from coder.edits.fences import LONGEST_NAME, NAME, known_name, opening_fence
+from coder.edits.nesting import Fences, Language
 from coder.names import defined_names
 
 MAX_ANSWER = 2 << 20
@@ -35,6 +36,8 @@ _NO_FILE = re.compile(
 """What is said of a block that is about a file, and isn't the file."""
 _COMMANDS = {"bash", "sh", "shell", "console", "text", "txt", "output", "diff", "pycon", "traceback"}
 _PYTHON = {"", "python", "py", "python3", "py3"}
+_MARKDOWN = {"markdown", "md", "mdx"}
+_OF_MARKDOWN = (".md", ".markdown", ".mdx")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +46,7 @@ class Block:
 
     language: str
     name: str | None
-    text: str
+    text: str = ""
     is_closed: bool = True
     """Its end was there; else the answer ended before."""
 
@@ -51,6 +54,14 @@ class Block:
     def is_python(self) -> bool:
         """Meant as Python, by its language or its file's name."""
         return self.name.endswith(".py") if self.name else self.language in _PYTHON
+
+    @property
+    def kind(self) -> Language:
+        """What tells where it ends, if its text holds fences."""
+        if self.is_python:
+            return "python"
+        is_markdown = self.name.lower().endswith(_OF_MARKDOWN) if self.name else False
+        return "markdown" if is_markdown or self.language in _MARKDOWN else "other"
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,19 +109,28 @@ def find_blocks(text: str, *, known: Collection[str] = ()) -> list[Block]:
     """
     blocks: list[Block] = []
     lines = _lines(text)
+    fences = Fences(lines, known=known)
     i = 0
     while i < len(lines):
-        opening = opening_fence(lines[i])
-        if opening is None:
+        if opening_fence(lines[i]) is None:
             i += 1
             continue
-        end = _closing(lines, i + 1, opening["mark"])
-        body = lines[i + 1 : end]
-        above = next((line for line in reversed(lines[max(0, i - 2) : i]) if line.strip()), "")
-        block = _block(opening["info"].strip()[:LONGEST_NAME], above[:LONGEST_NAME], body, known)
-        blocks.append(block if end < len(lines) else replace(block, is_closed=False))
+        block, end = block_at(lines, i, fences, known=known)
+        blocks.append(block)
         i = end + 1
     return blocks
+
+
+def block_at(lines: Sequence[str], at: int, fences: Fences, *, known: Collection[str]) -> tuple[Block, int]:
+    """The block that line `at` of an answer opens, and the line that closes it."""
+    opening = opening_fence(lines[at])
+    assert opening is not None
+    above = next((line for line in reversed(lines[max(0, at - 2) : at]) if line.strip()), "")
+    first = lines[at + 1] if at + 1 < len(lines) else ""
+    head = _head(opening["info"].strip()[:LONGEST_NAME], above[:LONGEST_NAME], first, known)
+    end = fences.end(at, head.kind)
+    body = lines[at + 1 : end]
+    return replace(head, text="\n".join(body) + "\n" if body else "", is_closed=end < len(lines)), end
 
 
 def named_in_comment(line: str) -> str | None:
@@ -125,11 +145,8 @@ def _lines(text: str) -> list[str]:
     return lines if lines[-1] else lines[:-1]
 
 
-def _closing(lines: list[str], start: int, mark: str) -> int:
-    return next((i for i in range(start, len(lines)) if closes(lines[i], mark)), len(lines))
-
-
-def _block(info: str, above: str, body: list[str], known: Collection[str]) -> Block:
+def _head(info: str, above: str, first: str, known: Collection[str]) -> Block:
+    """A block without its text: what its fence, the line above and its first line say of it."""
     named = _INFO_NAME.search(info)
     language = re.split(r"[\s:{]", info, maxsplit=1)[0].lower()
     name = known_name(above, known) or known_name(info.partition(" ")[2], known)
@@ -137,13 +154,13 @@ def _block(info: str, above: str, body: list[str], known: Collection[str]) -> Bl
         name = named[1]
     if name is None and (match := _ABOVE.match(above.strip())):
         name = match["name"]
-    if name is None and body:
-        name = named_in_comment(body[0])
+    if name is None:
+        name = named_in_comment(first)
     if name is None and language not in _COMMANDS:
         name = _named_in_sentence(above)
     if name is not None and name == language:  # "```foo.py" names a file, not a language
         language = name.rsplit(".", 1)[-1]
-    return Block(language, name, "\n".join(body) + "\n" if body else "")
+    return Block(language, name)
 
 
 def _named_in_sentence(line: str) -> str | None:

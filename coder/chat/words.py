@@ -70,7 +70,7 @@ class Words:
     def _leave_out(self, opening: re.Match[str], *, ends: bool) -> str:
         """A block begins: it is left out to its end, and so is the rest of this line."""
         if (fence := opening["fence"]) is not None:
-            self._closes = re.compile(rf"\s*{fence[0]}{{{len(fence)},}}\s*$")
+            self._closes = re.compile(rf" {{0,3}}{fence[0]}{{{len(fence)},}}\s*$")
         else:
             self._closes = _CLOSES[opening.lastgroup or ""]
         # The line that opens a fence can't close it: what follows its marks is kept apart from them.

@@ -7,6 +7,8 @@ NAME = r"(?:[\w.-]+/)*(?:[\w.-]*\.[A-Za-z]\w{0,15}|Makefile|Dockerfile)"
 """A path that is easily told from prose."""
 LONGEST_NAME = 1000
 """Characters of a line that may be a name."""
+_MOST_BLANKS = 3
+"""Before a fence; with more it is text (CommonMark 4.5)."""
 _FENCE = re.compile(r"^[ ]{0,3}(?P<mark>`{3,}|~{3,})[ \t]*(?P<info>[^`\n]*)$")
 _PLAIN = re.compile(NAME)
 _SAID = re.compile(r"^(?:file(?:name)?|path)\s*:\s*", re.IGNORECASE)
@@ -19,9 +21,10 @@ def opening_fence(line: str) -> re.Match[str] | None:
 
 
 def closes(line: str, mark: str) -> bool:
-    """Whether a line closes the block that this mark opened."""
-    line, mark = line.strip(), mark.strip()
-    return line.startswith(mark) and not line.strip(mark[0])
+    """Whether a line closes the block that this mark opened: at most three blanks stand before its own."""
+    line, mark = line.rstrip(), mark.strip()
+    bare = line.lstrip(" ")
+    return len(line) - len(bare) <= _MOST_BLANKS and bare.startswith(mark) and not bare.strip(mark[0])
 
 
 def closes_signed(line: str, mark: str) -> bool:

@@ -10,12 +10,14 @@ from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from itertools import takewhile
 
+from coder.answers import block_at
 from coder.edits import searchreplace
 from coder.edits.diffnames import header_name, unprefixed
 from coder.edits.edit import Edit, Slip
 from coder.edits.envelope import begins_patch, read_patch
 from coder.edits.fences import LONGEST_NAME, closes, name_in, opening_fence
 from coder.edits.hunks import begins_hunk, begins_names, is_numbered
+from coder.edits.nesting import Fences
 from coder.edits.unified import begins_diff, read_diff
 
 MOST_SLIPS = 4
@@ -85,6 +87,7 @@ class _Reader:
     def __init__(self, lines: list[str], default: str, known: Collection[str]) -> None:
         self.found = Edits()
         self._lines = lines
+        self._fences = Fences(lines, known=known)
         self._known = known
         self._default = default
         self._name: str | None = None
@@ -108,8 +111,7 @@ class _Reader:
         mark, info = opening["mark"], opening["info"].strip()
         self._is_diff = info.lower().partition(" ")[0] in _DIFFS
         if not self._begins_edits(at + 1, mark):
-            found = (i for i in range(at + 1, len(self._lines)) if closes(self._lines[i], mark))
-            end = next(found, len(self._lines))
+            _, end = block_at(self._lines, at, self._fences, known=self._known)
             name = self._named(info, at) or self._name or self._default
             if self._is_diff and _is_hunk(self._lines[at + 1 : end]) and not name.endswith(_OF_DIFFS):
                 self._name = name

@@ -1,0 +1,125 @@
+"""Nesting: where a fenced block ends whose text holds fences of its own (CommonMark 4.5, and what models do).
+
+A closing fence has no info string, and at most three blanks before it. An opening fence with an info string
+nests. What these rules leave open, the file decides: Python has to parse, Markdown takes the longest reading.
+"""
+
+from bisect import bisect_right
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from coder.edits.fences import name_in, opening_fence
+from coder.names import parse_source
+
+Language = Literal["python", "markdown", "other"]
+MOST_FENCES = 400
+"""Fences behind the opening one that are looked at."""
+_MOST_LOOKED_AT = 20_000
+"""Of all blocks of an answer together; in the rest of it the first fence that can close a block does."""
+_MOST_PARSES = 200
+"""Of all blocks of an answer together."""
+_MOST_PARSED = 500_000
+"""Characters of code that is parsed to find its end."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Fence:
+    line: int
+    mark: str
+    info: str
+
+
+class Fences:
+    """All fences of an answer."""
+
+    def __init__(self, lines: Sequence[str], *, known: Collection[str]) -> None:
+        """Find them.
+
+        Args:
+            lines: of the answer, without their ends.
+            known: files that are there: their names may look like anything.
+        """
+        self._lines = lines
+        self._known = known
+        self._looked_at = 0
+        self._parsed = 0
+        found = ((i, opening_fence(line.rstrip())) for i, line in enumerate(lines))
+        self._all = [_Fence(i, fence["mark"], fence["info"].strip()) for i, fence in found if fence]
+
+    def end(self, at: int, language: Language) -> int:
+        """The line that closes the block which line `at` opens; behind the last line where none does."""
+        start = bisect_right(self._all, at, key=lambda fence: fence.line)
+        mark = self._all[start - 1].mark
+        behind = (self._all[i] for i in range(start, len(self._all)))
+        first = next((fence.line for fence in behind if not fence.info and _is_as_long(fence, mark)), None)
+        if first is None:
+            return len(self._lines)
+        near = self._near(start, mark)
+        if language == "markdown":
+            return self._longest(near) or first
+        end = _nested(near) or first
+        if language == "python":
+            ends = dict.fromkeys([end, *(fence.line for fence in near if not fence.info)])
+            end = next((other for other in ends if self._parses(at, other)), end)
+        return end
+
+    def _near(self, start: int, mark: str) -> list[_Fence]:
+        """The fences behind an opening one that can nest in its block or close it."""
+        most = min(MOST_FENCES, _MOST_LOOKED_AT - self._looked_at)
+        found = [fence for fence in self._all[start : start + most] if _is_as_long(fence, mark)]
+        self._looked_at += len(found)
+        return found
+
+    def _parses(self, at: int, end: int) -> bool:
+        self._parsed += 1
+        if self._parsed > _MOST_PARSES:
+            return False
+        code = "\n".join(self._lines[at + 1 : end])
+        return len(code) <= _MOST_PARSED and parse_source(code) is not None
+
+    def _longest(self, fences: Iterable[_Fence]) -> int | None:
+        """The last fence that can close a block of Markdown.
+
+        A bare fence can close the file or open a block in it. It closes the file where the next fence, which
+        would be in that inner block, opens a block itself: it has an info string, or a file's name above it.
+        """
+        end = None
+        inner: list[_Fence] = []
+        for fence in fences:
+            if inner and not inner[-1].info and (fence.info or self._is_named(fence, behind=inner[-1])):
+                return end
+            if fence.info:
+                inner.append(fence)
+            elif inner and _is_as_long(fence, inner[-1].mark):
+                inner.pop()
+            elif not inner:
+                end = fence.line
+                inner.append(fence)
+        return end
+
+    def _is_named(self, fence: _Fence, *, behind: _Fence) -> bool:
+        """Whether the line above a fence names a file and begins a paragraph, or leads to a file in words."""
+        above = next((i for i in range(fence.line - 1, behind.line, -1) if self._lines[i].strip()), None)
+        if above is None or fence.line - above > 2:
+            return False
+        line = self._lines[above].strip()
+        is_first = above == behind.line + 1 or not self._lines[above - 1].strip()
+        return (is_first and name_in(line, self._known) is not None) or (line.endswith(":") and "`" in line)
+
+
+def _is_as_long(fence: _Fence, mark: str) -> bool:
+    return fence.mark.startswith(mark)
+
+
+def _nested(fences: Iterable[_Fence]) -> int | None:
+    """The fence that closes a block in which those with an info string open others; None where none does."""
+    inner: list[str] = []
+    for fence in fences:
+        if fence.info:
+            inner.append(fence.mark)
+        elif not inner:
+            return fence.line
+        elif _is_as_long(fence, inner[-1]):
+            inner.pop()
+    return None
