@@ -14,7 +14,7 @@ from coder.participants.participant import Participant
 from coder.rounds import decisive_outcome
 from coder.run import EXIT_CODES
 from coder.state import State
-from coder.stops import Reason, Stop, budget_reached, nothing_to_mend
+from coder.stops import Reason, Stop, awaits_answer, budget_reached, nothing_to_mend
 from coder.turn import BudgetSpent, Turn
 
 
@@ -58,7 +58,7 @@ _BUDGET = budget_reached()  # holds whatever else a caller's own stop says
 
 def decide(state: State, team: Team, stop: Stop) -> Command:
     """What comes next. Pure: the same state gives the same command, on this day and on a resume."""
-    reason = nothing_to_mend(state) or stop(state) or _BUDGET(state)
+    reason = nothing_to_mend(state) or awaits_answer(state) or stop(state) or _BUDGET(state)
     if reason is None or (reason.status == "limit" and _has_last_word(team, state)):
         return Speak(team.next(state).name)
     if _should_land(state, reason):

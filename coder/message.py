@@ -67,11 +67,12 @@ class Outcome(Grown):
 class Message(Grown):
     """One turn's result."""
 
-    later = ("begun", "alternatives")
+    later = ("begun", "alternatives", "problem", "shown")
 
     author: str
-    kind: Literal["plan", "code", "outcome", "reply", "decision"]
-    """In a conversation also: `reply`, words alone, and `decision`, what the human says of a change."""
+    kind: Literal["plan", "code", "outcome", "reply", "decision", "question"]
+    """`question`: the model asks the user, which ends the run. In a conversation also: `reply`, words alone,
+    and `decision`, what the human says of a change."""
     sample: int = Field(ge=1)
     attempt: int = Field(ge=1)
     """1 is the sample's first attempt, 2 its first repair."""
@@ -82,6 +83,10 @@ class Message(Grown):
     """What the model was given to go on with, for kind `code`; empty where it began by itself."""
     alternatives: tuple[Alternative, ...] = ()
     """Other beginnings of `text` that the model found likely, the likeliest first."""
+    problem: str = ""
+    """Why an answer of kind `code` changed no file, where it held edits or files."""
+    shown: dict[str, tuple[tuple[int, int], ...]] = Field(default_factory=dict)
+    """First and last lines, from 1, by path: what its turn was shown beside the first request."""
     repeats: bool = False
     """The same code as an earlier answer of this run."""
     outcome: Outcome | None = None

@@ -8,6 +8,10 @@ from coder.edits.read import read_edits
 
 _WISH = re.compile(r"\b(?:can|could|would|will) (?:you|we)\b|\bplease\b", re.IGNORECASE)
 """A question that asks for more than an answer."""
+_MARKS = ("?", "\uff1f", "\u061f")
+"""Question marks: Latin, full-width, Arabic."""
+_CLOSING = " \t\r*_`\"')"
+"""Signs behind a question mark."""
 
 
 def is_reply(asked: str, answered: Answered, text: str) -> bool:
@@ -24,6 +28,11 @@ def is_reply(asked: str, answered: Answered, text: str) -> bool:
     if not is_question(asked) or read_edits(text, default="", known=()).is_any:
         return False
     return not any(block.name for block in find_blocks(text, known=answered.files))
+
+
+def asks(text: str) -> bool:
+    """Whether words alone ask the user something: one of their lines ends with a question mark."""
+    return any(line.rstrip(_CLOSING).endswith(_MARKS) for line in text.splitlines())
 
 
 def is_question(message: str) -> bool:

@@ -13,6 +13,7 @@ EXIT_CODES: dict[Status, int] = {
     "stuck": 6,
     "refused": 7,
     "unverified": 8,
+    "waiting": 9,
     "interrupted": 130,
 }
 """`error` has no single code: the error itself carries it."""

@@ -98,6 +98,8 @@ class Settings(BaseModel):
     """Commit what has landed, when it is solved."""
     branch: str | None = None
     """Commit it on this new branch instead, and leave the folder as it is."""
+    asks: bool = True
+    """A question of the model's ends the run, status `waiting`; False: it is told that nobody can answer."""
     allow: tuple[str, ...] = ()
     """Paths that run by themselves later (.envrc, workflows, …) which the user has allowed by name."""
 

@@ -61,6 +61,12 @@ def nothing_to_mend(state: State) -> Reason | None:
     return None
 
 
+def awaits_answer(state: State) -> Reason | None:
+    """The model has asked the user: its words are the reason."""
+    last = state.last
+    return Reason("waiting", last.text) if last is not None and last.kind == "question" else None
+
+
 def lint_is_pending(state: State) -> bool:
     """The latest code passes, lint finds something new in it, and a repair of that may still be asked for."""
     outcome = state.outcome

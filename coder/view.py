@@ -15,6 +15,7 @@ from coder.models.model import ChatMessage
 from coder.prompts import prompt
 from coder.rounds import Round
 from coder.settings import EditFormat
+from coder.showing import shown_before
 from coder.state import State
 from coder.target import Target
 
@@ -100,9 +101,12 @@ def _task(
     return prompt("task" if is_whole else "change").format(
         task=state.task.prompt.strip(),
         plan=_plan(plan),
-        files=_files(state, target, context)
-        if survey is None
-        else _repository(state, target, survey, context=context),
+        files=(
+            _files(state, target, context)
+            if survey is None
+            else _repository(state, target, survey, context=context)
+        )
+        + shown_before(state, survey, context=context),
         tests=_tests(state),
         path=target.path,
         names=f" It must define {names}." if names else "",

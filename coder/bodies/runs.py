@@ -13,7 +13,10 @@ from coder.task import Task
 
 Limit = Literal["calls", "tokens", "cost", "call", "time", "shared"]
 """`shared`: of what several runs may spend together."""
-Status = Literal["solved", "unsolved", "unverified", "limit", "stuck", "refused", "error", "interrupted"]
+Status = Literal[
+    "solved", "unsolved", "unverified", "limit", "stuck", "refused", "waiting", "error", "interrupted"
+]
+"""`waiting`: for the user's answer to a question of the model's, which is the reason."""
 
 
 class RunStarted(Body):

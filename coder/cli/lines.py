@@ -26,10 +26,13 @@ from coder.counted import count_of
 from coder.diff import count_lines
 from coder.errors import UsageError
 from coder.message import CheckLine, Message, Outcome
+from coder.printable import printable
 from coder.run import Run
 
-SIGNS: dict[Status, str] = {"solved": "✓", "unverified": "?", "interrupted": "!"}
+SIGNS: dict[Status, str] = {"solved": "✓", "unverified": "?", "waiting": "?", "interrupted": "!"}
 FAILED = "✗"
+_MOST_ASKED = 40
+"""Lines of a question of the model's."""
 _TELLING = ("It was stopped", "The test command ")
 """How the lines begin in which feedback says of a whole program why it doesn't count."""
 
@@ -94,6 +97,8 @@ def verdict(run: Run, *, attempts: Iterable[str] = ()) -> list[str]:
     lines = ["  ".join(part for part in (_status(run), _why(run), _spent(run)) if part)]
     if run.error is not None:
         lines += [f"  {one_line(line, width=300)}" for line in run.error.splitlines()[:3]]
+    if run.status == "waiting":
+        lines += [f"  {line}".rstrip() for line in printable(run.reason).splitlines()[:_MOST_ASKED]]
     if run.status not in ("solved", "unverified") and (failed := _first_failed(run.tests)):
         lines.append(f"  failed   {failed}")
     if run.patch and (run.landed or run.status == "solved"):
@@ -178,7 +183,7 @@ def _status(run: Run) -> str:
 
 
 def _why(run: Run) -> str:
-    if run.error is not None:
+    if run.error is not None or run.status == "waiting":
         return ""  # it has lines of its own
     return _passed(run.tests) if run.status == "solved" and run.tests else one_line(run.reason)
 
@@ -227,6 +232,8 @@ def _next(run: Run) -> str:
             steps.append(f"coder resume {run.run_id}")
         case "limit":
             steps.append(f"coder resume {run.run_id} {_raised(run)}")
+        case "waiting":
+            steps.append('with the answer: coder solve "… and the answer" (coder fix: --hint "the answer")')
         case "unsolved" | "stuck":
             steps.append("try a stronger --model")
         case "unverified" if run.calls:

@@ -30,6 +30,12 @@ class Answered:
     problem: str | None = None
     fits: bool = True
     """False: edits were not made, since something in them doesn't fit or can't be read."""
+    empty: bool = False
+    """Nothing in it is an edit, or a file."""
+    gist: str = ""
+    """The problem in a sentence, where it says more than one."""
+    missed: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    """Of files that edits don't fit: lines, from 1, near which these may belong."""
 
 
 def read_answer(
@@ -63,11 +69,11 @@ def read_answer(
     slips = [*found.slips, *(slip for edit in kept if (slip := _leaves_out(edit, files, names)))]
     done = apply(kept, files, slips=slips)
     if done.problem is not None:
-        return Answered(problem=done.problem, fits=False)
+        return Answered(problem=done.problem, fits=False, gist=done.gist, missed=done.missed)
     written = (edit for edit in kept if edit.action == "write" and not edit.new)
     for path, code in ((names.find(paths.plain(edit.path)) or edit.path, edit.text) for edit in written):
         if (why := whole.refusal(path, code, files.get(path))) is not None:
-            return Answered(problem=why, fits=False)
+            return Answered(problem=why, fits=False, missed={path: ()})
     return Answered(done.files, broken(done.files, files))
 
 
@@ -78,7 +84,8 @@ def _leaves_out(edit: Edit, files: Mapping[str, str | None], names: paths.Names)
     ]
     had = files.get(names.find(paths.plain(edit.path)) or "") or ""
     line = next((line.strip() for line in new if line.strip() not in had), None)
-    return Slip(_LEFT_OUT.format(path=edit.path, line=line)) if line is not None else None
+    text = _LEFT_OUT.format(path=edit.path, line=line)
+    return Slip(text, names.find(paths.plain(edit.path))) if line is not None else None
 
 
 _LEFT_OUT = (
@@ -106,14 +113,13 @@ def _whole(
         path = names.find(path) or path
         before = files.get(path)
         if (why := whole.refusal(path, code, before)) is not None:
-            return Answered(problem=why, fits=False)
+            return Answered(problem=why, fits=False, missed={path: ()})
         changed[path] = code if before is None else like(_without_name(code, name, before), before)
     if parsed.files and not changed:
         return Answered(problem=_only_left_out(parsed.files))
     others = {path: code for path, code in changed.items() if not path.endswith(".py")}
-    return Answered(
-        changed, parsed.problem or broken(others, files)
-    )  # Python is run next, and says it itself
+    problem = parsed.problem or broken(others, files)  # Python is run next, and says it itself
+    return Answered(changed, problem, empty=not parsed.files)
 
 
 def _without_name(code: str, name: str, before: str) -> str:

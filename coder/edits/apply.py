@@ -8,7 +8,7 @@ from coder.edits.change import Changed
 from coder.edits.edit import Edit, Hunk, Slip
 from coder.edits.lines import like
 from coder.edits.locate import Index, Place, locate
-from coder.edits.report import Miss, near_lines, reported
+from coder.edits.report import Miss, gist, not_there, reported
 from coder.edits.similar import similar_place
 from coder.edits.within import within_a_line
 
@@ -29,6 +29,10 @@ class Applied:
     files: dict[str, str | None] = field(default_factory=dict)
     """Whole new texts by path; None deletes. Empty where there is a problem."""
     problem: str | None = None
+    gist: str = ""
+    """The problem in a sentence."""
+    missed: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    """Of files that edits don't fit: lines, from 1, near which these may belong."""
 
 
 def apply(edits: Sequence[Edit], files: Mapping[str, str | None], *, slips: Sequence[Slip] = ()) -> Applied:
@@ -48,7 +52,9 @@ def apply(edits: Sequence[Edit], files: Mapping[str, str | None], *, slips: Sequ
     else:
         left = 0
     if slips or tree.misses:
-        return Applied(problem=reported([*slips, *tree.misses], others=left))
+        misses = [*slips, *tree.misses]
+        said = gist(misses, others=left)
+        return Applied(problem=reported(misses, others=left), gist=said, missed=_missed(misses))
     changed = {
         path: text
         for path, text in tree.made.items()
@@ -63,6 +69,15 @@ _NOTHING = (
     "Your edits change nothing: the files are already as your answer makes them. "
     "Answer with edits that change them."
 )
+
+
+def _missed(misses: Sequence[Miss | Slip]) -> dict[str, tuple[int, ...]]:
+    found: dict[str, tuple[int, ...]] = {}
+    for miss in misses:
+        if miss.path is not None:
+            line = (miss.line,) if isinstance(miss, Miss) else ()
+            found[miss.path] = (*found.get(miss.path, ()), *line)
+    return found
 
 
 class _Tree:
@@ -116,7 +131,7 @@ class _Tree:
             return None
         found = self._names.find(path)
         if edit.new and found is not None and (self._now(found) or "").strip() not in ("", edit.text.strip()):
-            self._refused(f"`{found}` is there already: change it, or name another file.")
+            self._refused(f"`{found}` is there already: change it, or name another file.", found)
         elif found is None and edit.action != "write":
             self._refused(self._not_there(path, edit))
         elif found is not None and edit.action != "delete" and self._now(found) is None:
@@ -193,10 +208,11 @@ class _Tree:
         if len(found.places) > 1:
             numbers = ", ".join(str(place.start + 1) for place in found.places[:8])
             why = f"an edit fits equally well at lines {numbers}. Give more of the lines around it."
-            return Miss(path, hunk, why)
+            return Miss(path, hunk, why, line=found.places[0].start + 1)
         if found.place is not None:
-            why = f"an edit at line {found.place.start + 1} changes lines that another of your edits changes."
-            return Miss(path, hunk, why)
+            line = found.place.start + 1
+            why = f"an edit at line {line} changes lines that another of your edits changes."
+            return Miss(path, hunk, why, line=line)
         elsewhere = self._elsewhere(path, hunk)
         if elsewhere is not None:
             return Miss(
@@ -204,9 +220,7 @@ class _Tree:
                 hunk,
                 f"an edit doesn't fit: its lines aren't in this file. It matches in `{elsewhere}` instead.",
             )
-        return Miss(
-            path, hunk, "an edit doesn't fit: its lines aren't there.", near_lines(changed.lines, hunk)
-        )
+        return not_there(path, changed.lines, hunk)
 
     def _not_there(self, path: str, edit: Edit) -> str:
         said = self._names.missing(path)
@@ -222,8 +236,8 @@ class _Tree:
         names = [name for name, text in texts if text and needle in "\n" + text.replace("\r\n", "\n")]
         return names[0] if len(names) == 1 else None
 
-    def _refused(self, why: str) -> None:
-        self.misses.append(Slip(why))
+    def _refused(self, why: str, path: str | None = None) -> None:
+        self.misses.append(Slip(why, path))
 
 
 def _of_addition(lines: Sequence[str], index: Index, hunk: Hunk) -> Place | None:

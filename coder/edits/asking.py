@@ -5,6 +5,7 @@ from coder.diff import unified_diff
 from coder.message import Message
 from coder.prompts import prompt
 from coder.reading import content
+from coder.settings import EditFormat
 from coder.state import State
 
 _MOST_QUOTED = 24_000
@@ -28,6 +29,20 @@ def repair_of_edits(state: State, previous: Message, failure: str, *, words: str
     after = {path: None if text is None else text.encode() for path, text in previous.files.items()}
     changes = fenced(_cut(unified_diff(before, after), _MOST_CHANGED), "diff")
     return prompt(words).format(feedback=failure, changes=changes)
+
+
+def form_words(form: EditFormat, *, is_python: bool) -> str:
+    """The request for an answer in a form, in a sentence."""
+    match form:
+        case "search-replace":
+            return "Answer with search/replace blocks."
+        case "diff":
+            return "Answer with one unified diff in a ```diff block."
+        case "patch":
+            return "Answer with one patch, from `*** Begin Patch` to `*** End Patch`."
+    if is_python:
+        return "Answer with the complete code in one ```python block."
+    return "Answer with each file whole, in a fenced block, its path above it."
 
 
 def _cut(text: str, most: int) -> str:

@@ -85,3 +85,5 @@ class Slip:
     """A slip of form: what of an answer could not be read, in words for whoever wrote it."""
 
     text: str
+    path: str | None = None
+    """The file of the workspace that it is about, where to see that file helps."""

@@ -13,6 +13,8 @@ _QUOTED = 16
 _WIDE = 300
 """Characters of a line that are quoted."""
 _AROUND = 2
+_LEAST_ALIKE = 0.3
+"""Of 1, for lines that are quoted as those that may be meant."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,15 +26,22 @@ class Miss:
     why: str
     near: str = ""
     """Lines of the file, with their numbers."""
+    line: int = 1
+    """The line of the file, from 1, near which it may belong."""
 
     @property
     def text(self) -> str:
         """In words for whoever wrote the answer."""
         quoted = block([bare(line) for line in self.hunk.old])
-        said = f"`{self.path}`: {self.why}"
+        said = self.gist
         if self.hunk.old:
             said += f" The lines to be replaced were:\n{quoted}"
         return f"{said}\n{self.near}".rstrip()
+
+    @property
+    def gist(self) -> str:
+        """The same without lines."""
+        return f"`{self.path}`: {self.why}"
 
 
 def numbered(lines: Sequence[str], start: int, end: int) -> str:
@@ -41,13 +50,15 @@ def numbered(lines: Sequence[str], start: int, end: int) -> str:
     return block([f"{i + 1:>4}| {bare(lines[i])}" for i in range(first, last)])
 
 
-def near_lines(lines: Sequence[str], hunk: Hunk) -> str:
-    """The lines that a hunk most likely means, in words; empty where none are alike."""
+def not_there(path: str, lines: Sequence[str], hunk: Hunk) -> Miss:
+    """A hunk whose lines aren't in a file, with the lines that it most likely means."""
+    why = "an edit doesn't fit: its lines aren't there."
     found = nearest(lines, hunk.old)
-    if not found or found[0].likeness < 0.3:
-        return ""
+    if not found or found[0].likeness < _LEAST_ALIKE:
+        return Miss(path, hunk, why, line=hunk.line or 1)
     start, end = found[0].start - _AROUND, found[0].end + _AROUND
-    return f"The nearest lines of the file are:\n{numbered(lines, start, end)}"
+    shown = f"The nearest lines of the file are:\n{numbered(lines, start, end)}"
+    return Miss(path, hunk, why, near=shown, line=found[0].start + 1)
 
 
 def block(lines: Sequence[str]) -> str:
@@ -58,6 +69,13 @@ def block(lines: Sequence[str]) -> str:
         lines = [*lines[:half], left_out, *lines[-half:]]
     shown = [line if len(line) <= _WIDE else f"{line[:_WIDE]}[…]" for line in lines]
     return fenced("\n".join(shown))
+
+
+def gist(misses: Sequence[Miss | Slip], *, others: int = 0) -> str:
+    """The first of them in a sentence, and how many there are."""
+    more = len(misses) + others - 1
+    first = misses[0].gist if isinstance(misses[0], Miss) else misses[0].text
+    return f"{first} (and {more} more)" if more else first
 
 
 def reported(misses: Sequence[Miss | Slip], *, others: int = 0) -> str:

@@ -1,6 +1,8 @@
-"""Coder: asks the model for changes, and asks again (at most twice) when the answer's form is off."""
+"""Coder: asks the model for changes, and asks again where an answer can't be tried (see reasks.py)."""
 
+from collections.abc import Mapping
 from dataclasses import replace
+from itertools import count
 
 from coder.context.looking import survey_of
 from coder.edits.answer import Answered, read_answer
@@ -12,6 +14,7 @@ from coder.links import end_of, following, to_ends
 from coder.message import Message
 from coder.models.model import ChatMessage, Sampling
 from coder.models.weights import EMBEDDED
+from coder.participants.reasks import Reasks
 from coder.replies import is_reply
 from coder.rounds import Round, is_repeat, next_round
 from coder.state import State
@@ -19,10 +22,6 @@ from coder.target import Target, decides, find_target, is_test
 from coder.turn import Turn
 from coder.view import coder_view
 
-MAX_REASKS = 2
-"""Questions about form in one turn; they cost calls but no repair."""
-MAX_MISFITS = 1
-"""Of these, about edits that don't fit the files."""
 _FRESH_TEMPERATURE = 0.8
 _EMBEDDED_TOKENS = 768
 """The embedded model has lost its thread when it writes more than this for one answer."""
@@ -39,42 +38,49 @@ class Coder:
         target = _target(state)
         upcoming = next_round(state)
         form = edit_format(state, target)
+        survey = await survey_of(turn)
         view = coder_view(
             state,
             target,
             upcoming,
-            survey=await survey_of(turn),
+            survey=survey,
             form=form,
             context=turn.abilities.context,
         )
-        answered, text = await self._ask(turn, view, target, upcoming)
-        if state.settings.chat and is_reply(state.task.prompt, answered, text):
-            return Message(
-                author=self.name, kind="reply", sample=upcoming.sample, attempt=upcoming.attempt, text=text
-            )
-        before = upcoming.previous.files if upcoming.previous is not None else {}
-        made = to_ends(answered.files, state.files)
-        files = with_givens({**before, **made}, state, target) if made else {}
-        return Message(
+        files = _files_now(state, upcoming)
+        reasks = Reasks(turn, files, target=target, form=form, survey=survey)
+        answered, text = await self._ask(turn, view, files, target=target, upcoming=upcoming, reasks=reasks)
+        said = Message(
             author=self.name,
             kind="code",
             sample=upcoming.sample,
             attempt=upcoming.attempt,
             text=text,
-            files=files,
-            repeats=is_repeat(state, files, text),
+            shown=dict(reasks.shown),
         )
+        is_words = state.settings.chat and (reasks.is_question or is_reply(state.task.prompt, answered, text))
+        if is_words or reasks.is_question:
+            return said.model_copy(update={"kind": "reply" if is_words else "question"})
+        before = upcoming.previous.files if upcoming.previous is not None else {}
+        made = to_ends(answered.files, state.files)
+        changed = with_givens({**before, **made}, state, target) if made else {}
+        why = "" if changed or answered.empty else answered.gist or answered.problem or ""
+        repeats = is_repeat(state, changed, text)
+        return said.model_copy(update={"files": changed, "problem": why, "repeats": repeats})
 
     async def _ask(
-        self, turn: Turn, view: list[ChatMessage], target: Target, upcoming: Round
+        self,
+        turn: Turn,
+        view: list[ChatMessage],
+        files: Mapping[str, str | None],
+        *,
+        target: Target,
+        upcoming: Round,
+        reasks: Reasks,
     ) -> tuple[Answered, str]:
         task, allowed, stored = turn.state.task, turn.state.settings.allow, turn.state.files
-        files = _files_now(turn.state, upcoming)
-        said = None
-        misfits = 0
-        for reask in range(MAX_REASKS + 1):
-            sampling = _sampling(turn.state, upcoming, reask)
-            text = await turn.ask(view, sampling=sampling)
+        for asked in count():
+            text = await turn.ask(view, sampling=_sampling(turn.state, upcoming, asked))
             read = read_answer(
                 text,
                 files,
@@ -83,16 +89,14 @@ class Coder:
                 ignored=lambda path: path not in allowed and decides(end_of(path, stored), task, target),
             )
             answered = await parsed(read, files)
-            misfits += not answered.fits
-            if turn.state.settings.chat and is_reply(task.prompt, answered, text):
+            is_words = turn.state.settings.chat and is_reply(task.prompt, answered, text)
+            again = None if is_words else reasks.next(answered, text)
+            if again is None:
                 break
-            if answered.problem is None or text == said or misfits > MAX_MISFITS:
-                break  # whoever repeats itself word for word will not be moved by being asked again
-            said = text
             view = [
                 *view,
                 ChatMessage(role="assistant", content=quoted(text)),
-                ChatMessage(role="user", content=answered.problem),
+                ChatMessage(role="user", content=again),
             ]
         return answered, text
 

@@ -27,6 +27,8 @@ class Executor:
         if code.files:
             target = find_target(state.task, state.files)
             outcome = await self._try(turn, state, code.files, target)
+        elif code.problem:
+            outcome = Outcome(passed=False, verified="none", feedback=code.problem)
         else:
             said = next((line.strip() for line in code.text.splitlines() if line.strip()), "")
             note = f"it says: {said[:_MOST_SAID]}" if said else ""

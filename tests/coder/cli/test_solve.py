@@ -107,6 +107,22 @@ def test_what_a_model_says_instead_of_code_is_shown(console: Console) -> None:
     assert "Ask something else" not in done.err
 
 
+def test_a_question_of_the_model_ends_with_9_and_its_words(console: Console) -> None:
+    with faulty_endpoint(says("It is open.\n\nWhich sum\x1b[2J do you mean?")) as endpoint:
+        done = solve(console, endpoint, *CHECK)
+        document = json.loads(solve(console, endpoint, *CHECK, "--json").out)
+        listed = console.run("ls")
+
+    assert (done.code, done.out) == (9, ""), done.err
+    assert done.said[0].startswith("? waiting")
+    assert "  It is open.\n\n  Which sum" in done.err
+    assert 'coder solve "… and the answer"' in done.said[-1]
+    assert "\x1b" not in done.err
+    assert (document["status"], document["exit_code"]) == ("waiting", 9)
+    assert document["reason"].startswith("It is open.\n\nWhich sum")
+    assert "  waiting  " in listed.out
+
+
 def test_a_limit_of_calls_ends_with_3_and_says_how_to_go_on(console: Console) -> None:
     with faulty_endpoint(says(code(SUBTRACT))) as endpoint:
         done = solve(console, endpoint, *CHECK, "--max-calls", "1")

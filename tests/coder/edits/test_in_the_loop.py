@@ -69,12 +69,12 @@ async def test_edits_that_dont_fit_are_asked_for_again_with_the_nearest_lines(tm
     assert "none of them was" in asked
 
 
-async def test_edits_that_never_fit_are_asked_for_again_once_and_change_nothing(tmp_path: Path) -> None:
+async def test_edits_that_never_fit_are_asked_for_again_twice_and_change_nothing(tmp_path: Path) -> None:
     misfit = block("    return nothing at all\n", "    return a + b\n")
 
-    run, _ = await solved_by(tmp_path, misfit, misfit + "\nSorry.\n", repairs=0)
+    run, _ = await solved_by(tmp_path, misfit, f"{misfit}\nSorry.\n", f"{misfit}\nAgain.\n", repairs=0)
 
-    assert (run.status, run.calls, run.files) == ("unsolved", 2, {})
+    assert (run.status, run.calls, run.files) == ("unsolved", 3, {})
     assert (tmp_path / "sums.py").read_text() == FILLER + ADD
 
 
