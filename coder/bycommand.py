@@ -6,15 +6,17 @@ such (judging.py).
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from coder.confirm import confirm
-from coder.judging import judge, without_flaky
+from coder.judging import judge, red_in, shows_work, without_flaky, without_tests_of
+from coder.message import Message, Outcome
 from coder.seen import Seen
 from coder.state import State
 from coder.target import Target
 from coder.testcommand import TestRun, reported, run_tests
 from coder.workbench import Workbench
-from sandbox import Limits
+from sandbox import Limits, Result
 
 NARROW_FROM_S = 2.0
 """Time of the whole command from which it pays to run the failing tests alone first."""
@@ -37,21 +39,42 @@ async def by_command(bench: Workbench, state: State, target: Target, files: Mapp
             return Seen("tests", False, failed.lines, run.result, failed.note, strength="inside")
         await (await bench.candidate()).lay(files)
     run = await _without_flaky(bench, state, target, files)
-    judged = judge(
-        run,
-        state.baseline,
-        mends=state.task.mends,
-        given={test.path for test in state.task.test_files},
-    )
+    given = {test.path for test in state.task.test_files}
+    judged = judge(run, state.baseline, mends=state.task.mends, given=given)
     if judged.passed and not run.told:
         return _by_exit_code(run, state)
+    shows = not run.passed or shows_work(run.lines, state.baseline, given=given)
     if not run.passed or reported(state.task.test_command) is None:
-        return Seen("tests", judged.passed, judged.lines, run.result, judged.note, strength="inside")
+        seen = Seen("tests", judged.passed, judged.lines, run.result, judged.note, strength="inside")
+        return seen if shows else replace(seen, verified="none", strength="none")
     await (await bench.candidate()).lay(files)  # what the tests' own run has changed is not what was answered
-    seen = await confirm(bench, state, target, files, run=run)
-    if seen.verdict == "refuted":
-        return Seen("tests", False, seen.lines, run.result, seen.note, strength="inside")
-    return Seen("tests", True, run.lines, run.result, strength=seen.verdict)
+    confirmed = await confirm(bench, state, target, files, run=run)
+    if confirmed.verdict == "refuted":
+        return Seen("tests", False, confirmed.lines, run.result, confirmed.note, strength="inside")
+    if not shows:
+        return Seen("none", True, run.lines, run.result, strength="none")
+    return Seen("tests", True, run.lines, run.result, strength=confirmed.verdict)
+
+
+def red_where_edited(state: State, code: Message, outcome: Outcome) -> tuple[str, ...]:
+    """The given tests that fail, where the answer edits the files of all of them; else none."""
+    if state.task.test_command is None or outcome.verified != "tests":
+        return ()
+    return red_in(code.test_edits, outcome.checks, state.baseline, mends=state.task.mends)
+
+
+async def passes_as_edited(
+    bench: Workbench, state: State, target: Target, code: Message
+) -> tuple[bool, Result]:
+    """Whether the test command passes on a workspace with given tests as the answer edits them.
+
+    Raises:
+        SandboxError: the sandbox itself failed.
+    """
+    run = await _run(bench, state, target)
+    others = without_tests_of(code.test_edits, state.baseline)
+    judged = judge(run, others, mends=state.task.mends, given={test.path for test in state.task.test_files})
+    return judged.passed and run.told, run.result
 
 
 def _by_exit_code(run: TestRun, state: State) -> Seen:

@@ -22,6 +22,8 @@ _OF_TOOL = {
     "yarn": ("package.json",),
     "pnpm": ("package.json",),
 }
+TOOL_FILES = frozenset(name for names in _OF_TOOL.values() for name in names)
+"""Files that say what a test command does."""
 _WORD = re.compile(r"[\w./-]+")
 _TESTS = re.compile(r"\bassert|\bunittest\b|\bpytest\b|\bdoctest\b")
 _OTHER_LANGUAGE = re.compile(

@@ -14,7 +14,9 @@ from coder.bodies import (
     LandingRefused,
     PatchProposed,
 )
+from coder.consent import consent
 from coder.diff import unified_diff
+from coder.edited_tests import is_accepted, landing_edits
 from coder.errors import UsageError
 from coder.journal import Journal
 from coder.landing import FileChanged, Plan, apply, plan, undo
@@ -23,11 +25,14 @@ from coder.reading import content, see_replaceable, snapshot_of
 from coder.rebasing import rebase
 from coder.repository.commit import Changed, NoCommit, commit, see_possible
 from coder.risk import risky
-from coder.rounds import best_code, tried
+from coder.rounds import best_code
 from coder.settings import Settings
 from coder.state import State
 from coder.task import Task
+from coder.verdicts import is_green, suite_passed
 
+Contents = Mapping[str, bytes | None]
+"""What is to stand at each path; None removes."""
 _SUBJECT = 72
 """Characters of a commit's first line."""
 
@@ -69,22 +74,24 @@ async def deliver(journal: Journal) -> None:
         await rebase(journal, str(error))
     except PathRefused as error:
         if settings.lands and journal.state.proposed is None:  # the other files are worth seeing
-            await journal.append(PatchProposed(patch=proposal(journal.state)))
+            await journal.append(PatchProposed(patch="".join(proposal(journal.state))))
         await journal.append(LandingRefused(reason=str(error)))
     else:
-        wanted = _is_green(journal.state) or settings.accept_unverified
-        if settings.commits and wanted and journal.state.committed is None:
+        if settings.commits and _is_to_be_committed(journal.state):
             await _commit(journal)
 
 
-def intended(state: State) -> Plan:
+def intended(state: State, *, edits: Contents | None = None) -> Plan:
     """What would change in the user's folder, by what stands there now.
+
+    Args:
+        edits: of given tests, that are to land beside those that do anyway.
 
     Raises:
         LandingRefused: a path may not be written.
         FileChanged: a file isn't as the run has read it.
     """
-    contents = _contents(state)
+    contents = {**_contents(state), **(edits or {})}
     if reason := _by_itself(state, contents):
         raise PathRefused(reason)
     if state.root is None:
@@ -93,11 +100,16 @@ def intended(state: State) -> Plan:
     return plan(snapshot_of(state.root, read), contents)
 
 
-def proposal(state: State) -> str:
-    """The patch of what the run would change in the files that it has read; empty where that is nothing."""
+def proposal(state: State) -> tuple[str, str]:
+    """The patch of what the run would change in the files that it has read, and the one of given tests.
+
+    The latter are those that land with it in a conversation. Either is empty where that is nothing.
+    """
+    best = best_code(state)
+    edits = landing_edits(state, best) if best is not None else {}
     contents = _contents(state)
-    before = {path: content(state.files[path]) if path in state.files else None for path in contents}
-    return unified_diff(before, contents)
+    code = {path: text for path, text in contents.items() if path not in edits}
+    return _read_diff(state, code), _read_diff(state, {path: contents[path] for path in edits})
 
 
 async def _plan(journal: Journal) -> bool:
@@ -106,20 +118,36 @@ async def _plan(journal: Journal) -> bool:
     for change in planned.changes:
         if change.before is not None:
             see_replaceable(Path(planned.root) / change.path)
-    patch = _patch(state, planned)
-    overwritten = [change.path for change in planned.changes if change.before]
-    if overwritten and not await journal.watch.confirm(f"Change {', '.join(overwritten)}?", patch):
+    patch, left = _patch(state, planned), _left_edits(state)
+    tests = _read_diff(state, left)
+    said = await consent(
+        state,
+        journal.watch,
+        paths=[change.path for change in planned.changes],
+        overwritten=[change.path for change in planned.changes if change.before],
+        patch=patch,
+        tests=tests,
+    )
+    if said == "nobody":
+        await journal.append(PatchProposed(patch=patch, tests=tests))
+        return False
+    if said == "no":
         await journal.append(LandingRefused(reason="you said no to the changes", by_human=True))
         return False
+    if said == "all":
+        planned = intended(state, edits=left)
+        patch, tests = _patch(state, planned, edits=left), ""
     before = {change.path: state.files[change.path] for change in planned.changes if change.before}
-    await journal.append(LandingPlanned(plan=planned, patch=patch, before=before))
+    await journal.append(LandingPlanned(plan=planned, patch=patch, tests=tests, before=before))
     return True
 
 
 async def _propose(journal: Journal) -> None:
     state = journal.state
     if state.proposed is None:
-        await journal.append(PatchProposed(patch=_patch(state, intended(state))))
+        await journal.append(
+            PatchProposed(patch=_patch(state, intended(state)), tests=_read_diff(state, _left_edits(state)))
+        )
 
 
 async def _apply(journal: Journal) -> None:
@@ -162,7 +190,7 @@ async def _commit(journal: Journal) -> None:
     }
     branch = state.settings.branch
     try:
-        if not _is_green(state):
+        if not is_green(state) and not suite_passed(state):
             raise NoCommit("only what has passed is committed.")
         if not changed:
             raise NoCommit("nothing has changed.")
@@ -182,27 +210,43 @@ def _message(state: State) -> str:
     return f"{subject}\n\nWritten by {state.model}, run {state.run} of coder.\n"
 
 
-def _patch(state: State, planned: Plan) -> str:
-    contents = _contents(state)
+def _patch(state: State, planned: Plan, *, edits: Contents | None = None) -> str:
+    contents = {**_contents(state), **(edits or {})}
     before = {c.path: content(state.files[c.path]) if c.before else None for c in planned.changes}
     after = {change.path: contents[change.path] for change in planned.changes}
     return unified_diff(before, after, executable={c.path for c in planned.changes if c.executable})
 
 
-def _is_green(state: State) -> bool:
-    """Whether what was given to check it by has passed: of what was run last, or of what lands instead."""
-    best = best_code(state)
-    outcomes = [state.outcome, *(outcome for code, outcome in tried(state) if code is best)]
-    return any(
-        outcome is not None and outcome.passed and outcome.verified in ("tests", "checks", "examples")
-        for outcome in outcomes
-    )
+def _is_to_be_committed(state: State) -> bool:
+    """Whether it is solved, or unverified with the user's word for it."""
+    if state.committed is not None:
+        return False
+    decided = state.landing is not None and not state.settings.keep and suite_passed(state)
+    return is_green(state) or is_accepted(state) or decided
 
 
 def _contents(state: State) -> dict[str, bytes | None]:
+    """What lands: the best code, with the edits of given tests that land with it."""
     best = best_code(state)
-    files: Mapping[str, str | None] = best.files if best is not None else {}
+    return _encoded({**best.files, **landing_edits(state, best)}) if best is not None else {}
+
+
+def _left_edits(state: State) -> dict[str, bytes | None]:
+    """The edits of given tests that don't land."""
+    best = best_code(state)
+    edits = best.test_edits if best is not None else {}
+    going = landing_edits(state, best) if best is not None else {}
+    return _encoded({path: text for path, text in edits.items() if path not in going})
+
+
+def _encoded(files: Mapping[str, str | None]) -> dict[str, bytes | None]:
     return {path: text.encode("utf-8") if text is not None else None for path, text in files.items()}
+
+
+def _read_diff(state: State, contents: Contents) -> str:
+    """The patch from the files as the run has read them."""
+    before = {path: content(state.files[path]) if path in state.files else None for path in contents}
+    return unified_diff(before, contents)
 
 
 def _by_itself(state: State, contents: Mapping[str, bytes | None]) -> str | None:

@@ -207,7 +207,11 @@ def _changed(state: State, body: FilesChanged) -> State:
     # What earlier answers have shown was about other files: none of them is the best any more.
     messages = tuple(
         message.model_copy(
-            update={"outcome": message.outcome.model_copy(update={"passed": False, "checks": ()})}
+            update={
+                "outcome": message.outcome.model_copy(
+                    update={"passed": False, "checks": (), "contradicts": ()}
+                )
+            }
         )
         if message.outcome is not None
         else message

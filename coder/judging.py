@@ -3,7 +3,7 @@
 Pure: the run, the baseline, and what the task asks for. `docs/decisions` says why the rule is this one.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 
 from coder.bodies import BaselineTaken
@@ -50,6 +50,53 @@ def judge(
     if asked or not mended:
         return Judgement(False, _first(run.lines, asked or old), _many(asked or old))
     return Judgement(True, run.lines, f"still red, as before the work: {_named(old)}")
+
+
+def shows_work(lines: Iterable[CheckLine], baseline: BaselineTaken | None, *, given: Collection[str]) -> bool:
+    """Whether a run that passes shows anything: a given test ran, or what failed before the work passes now.
+
+    Args:
+        lines: the tests that passed.
+        given: paths of tests that were given with the task.
+    """
+    lines = tuple(lines)
+    if any(was_run(path, lines) for path in given):
+        return True
+    if baseline is None:
+        return False
+    return any(not test.passed for test in baseline.tests) or not (baseline.passed or baseline.flaky)
+
+
+def red_in(
+    paths: Collection[str], lines: Iterable[CheckLine], baseline: BaselineTaken | None, *, mends: bool
+) -> tuple[str, ...]:
+    """The tests that make a run fail, where all of them are in these files; else none.
+
+    What was red before the work counts only where the task is to mend.
+    """
+    before = {test.name: test.passed for test in baseline.tests} if baseline is not None else {}
+    failing = [line for line in lines if not line.passed]
+    failing = [line for line in failing if mends or before.get(line.name, True)]
+    return tuple(line.name for line in failing) if all(_is_in(paths, line) for line in failing) else ()
+
+
+def without_tests_of(paths: Collection[str], baseline: BaselineTaken | None) -> BaselineTaken | None:
+    """What was known before the work of tests in other files than these."""
+    if baseline is None:
+        return None
+    lines = {test.name: CheckLine(name=test.name, passed=test.passed) for test in baseline.tests}
+    kept = tuple(test for test in baseline.tests if not _is_in(paths, lines[test.name]))
+    return baseline.model_copy(update={"tests": kept})
+
+
+def _is_in(paths: Collection[str], line: CheckLine) -> bool:
+    return line.path in paths or any(was_run(path, (line,)) for path in paths)
+
+
+def was_run(path: str, lines: Iterable[CheckLine]) -> bool:
+    """Whether a test command reported a test of this file, by pytest's names or unittest's."""
+    dotted = path.removesuffix(".py").replace("/", ".")
+    return any(line.name == path or line.name.startswith((f"{path}::", f"{dotted}.")) for line in lines)
 
 
 def without_flaky(run: TestRun, passed: Collection[str]) -> TestRun:

@@ -7,6 +7,7 @@ from typing import Protocol, runtime_checkable
 
 from coder.approval import is_approved
 from coder.bodies import BudgetReached, CommitRefused, RunStopped, Spoken, Status
+from coder.edited_tests import is_accepted
 from coder.errors import Refused, UsageError
 from coder.journal import Journal
 from coder.message import HUMAN, Verified
@@ -74,13 +75,14 @@ def _should_land(state: State, reason: Reason) -> bool:
     if state.task.workspace is None or state.refused is not None or not state.codes:
         return False
     solved = reason.status == "solved" or _is_accepted(state, reason)
-    wanted = is_approved(state) if state.settings.chat else solved or state.settings.keep
-    if not wanted:
+    wanted = solved or state.settings.keep
+    offered = reason.status == "unverified" and not wanted
+    if not (is_approved(state) if state.settings.chat else wanted or offered):
         return False
-    if not state.settings.lands:
-        shown = state.proposed is not None
-    else:
+    if state.settings.lands and (state.landing is not None or not offered):
         shown = state.landing is not None and len(state.landed) == len(state.landing.plan.changes)
+    else:
+        shown = state.proposed is not None
     return not shown or (solved and state.settings.commits and state.committed is None)
 
 
@@ -149,8 +151,8 @@ def _stopped(state: State, reason: Reason) -> RunStopped:
 
 
 def _is_accepted(state: State, reason: Reason) -> bool:
-    """Nothing could check it, and the user has said beforehand that this will do."""
-    return reason.status == "unverified" and state.settings.accept_unverified
+    """Nothing could show it, and the user has said beforehand that this will do."""
+    return reason.status == "unverified" and is_accepted(state)
 
 
 def _undelivered(state: State) -> str | None:

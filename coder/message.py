@@ -46,7 +46,7 @@ class CheckLine(Grown):
 class Outcome(Grown):
     """What running the code showed."""
 
-    later = ("lint", "note")
+    later = ("lint", "note", "contradicts")
 
     passed: bool
     verified: Verified
@@ -59,6 +59,8 @@ class Outcome(Grown):
     """Findings of the lint command that weren't there before, in files that the answer changes."""
     note: str = ""
     """What a person should know of this verdict: failures that were there before, tests that are flaky."""
+    contradicts: tuple[str, ...] = ()
+    """Given tests that fail, and pass as the answer edits them: nothing else is red."""
     stdout: str = ""
     stderr: str = ""
     seconds: float = 0.0
@@ -67,7 +69,7 @@ class Outcome(Grown):
 class Message(Grown):
     """One turn's result."""
 
-    later = ("begun", "alternatives", "problem", "shown")
+    later = ("test_edits", "left_out", "begun", "alternatives", "problem", "shown")
 
     author: str
     kind: Literal["plan", "code", "outcome", "reply", "decision", "question"]
@@ -79,6 +81,10 @@ class Message(Grown):
     text: str = ""
     files: dict[str, str | None] = Field(default_factory=dict)
     """Whole files by relative path, for kind `code`: all that differ from the user's; None deletes one."""
+    test_edits: dict[str, str | None] = Field(default_factory=dict)
+    """Given tests as the answer edits them, kept apart from `files`: whole files by relative path."""
+    left_out: tuple[str, ...] = ()
+    """Other paths that the answer changes and no answer may write."""
     begun: str = ""
     """What the model was given to go on with, for kind `code`; empty where it began by itself."""
     alternatives: tuple[Alternative, ...] = ()

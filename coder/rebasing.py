@@ -1,5 +1,6 @@
 """Rebase a run onto what the user has changed meanwhile: both edits joined, or a clear stop."""
 
+from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
 from coder.beneath import open_folder, read_regular
@@ -28,9 +29,9 @@ async def rebase(journal: Journal, reason: str) -> None:
     if best is None or state.root is None:
         await journal.append(LandingRefused(reason=reason))
         return
-    read = {path: content(state.files[path]) if path in state.files else None for path in best.files}
-    written = {path: text.encode("utf-8") if text is not None else None for path, text in best.files.items()}
-    joined = dict(best.files)
+    joined = {**best.files, **best.test_edits}
+    read = {path: content(state.files[path]) if path in state.files else None for path in joined}
+    written = {path: text.encode("utf-8") if text is not None else None for path, text in joined.items()}
     newer: dict[str, StoredFile | None] = {}
     for path, base in read.items():
         now = _now(Path(state.root), path)
@@ -43,7 +44,7 @@ async def rebase(journal: Journal, reason: str) -> None:
         both = _joined(base, found, written[path])
         if both is None:
             await journal.append(
-                PatchProposed(patch=unified_diff(read, written)),
+                PatchProposed(patch=unified_diff(_of(best, read), _of(best, written))),
                 LandingRefused(reason=_conflict(reason, path, state.run)),
             )
             return
@@ -54,13 +55,20 @@ async def rebase(journal: Journal, reason: str) -> None:
         sample=best.sample,
         attempt=best.attempt,
         text="The user has edited the same files meanwhile: this is both.",
-        files=joined,
+        files={path: joined[path] for path in best.files},
+        test_edits={path: joined[path] for path in best.test_edits},
+        left_out=best.left_out,
     )
     changed = FilesChanged(
         files={path: stored for path, stored in newer.items() if stored is not None},
         gone=tuple(path for path, stored in newer.items() if stored is None),
     )
     await journal.append(changed, Spoken(message=again))
+
+
+def _of(best: Message, contents: Mapping[str, bytes | None]) -> dict[str, bytes | None]:
+    """The contents of the change itself, without edits of given tests."""
+    return {path: contents[path] for path in best.files}
 
 
 def _joined(base: bytes | None, one: bytes | None, other: bytes | None) -> str | None:

@@ -77,7 +77,11 @@ def _as_read(state: State, listed: Mapping[str, StoredFile], changed: list[str])
     Raises:
         UsageError: HEAD has it not.
     """
-    touched = [path for path in changed if any(path in message.files for message in state.codes)]
+    touched = [
+        path
+        for path in changed
+        if any(path in {**message.files, **message.test_edits} for message in state.codes)
+    ]
     committed = contents_at_head(Path(state.root or ""), touched) if touched else {}
     found = {}
     for path in touched:

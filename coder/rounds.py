@@ -98,7 +98,7 @@ def best_code(state: State) -> Message | None:
 
 
 def _identity(message: Message) -> str:
-    return _same(message.files, message.text)
+    return _same({**message.files, **message.test_edits}, message.text)
 
 
 def _same(files: Mapping[str, str | None], text: str) -> str:

@@ -53,6 +53,14 @@ class Run(BaseModel):
     files: dict[str, str]
     """The best code so far, whole files by relative path; the solution where status is `solved`."""
     patch: str
+    contradicts: tuple[str, ...] = ()
+    """Given tests that fail, and pass as the answer edits them."""
+    edited_tests: tuple[str, ...] = ()
+    """Paths of given tests that the answer edits; they land with the user's word only."""
+    test_patch: str = ""
+    """Edits of given tests that have not landed; `patch` is without them."""
+    left_out: tuple[str, ...] = ()
+    """Paths of other files that the answer changes and no answer may write."""
     landed: tuple[str, ...]
     """Paths that were written into the user's folder, and not taken back since."""
     commit: str | None = None

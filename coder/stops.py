@@ -8,6 +8,7 @@ from coder.message import Outcome
 from coder.rounds import most_repeated, next_round, samples_used
 from coder.state import State
 
+_MOST_NAMED = 5
 LINT_REPAIRS = 2
 """Repairs that are asked for because of lint findings alone."""
 STUCK_AFTER = 4
@@ -85,11 +86,24 @@ def passed_but_for_lint(state: State) -> Outcome | None:
     return next((outcome for outcome in outcomes if outcome.passed and outcome.lint), None)
 
 
-def said_nothing(state: State) -> str:
+def why_unverified(state: State, outcome: Outcome) -> str:
     """Why what passed is unverified."""
-    if state.task.test_command is not None:
+    if outcome.verified == "self":
+        return "the code ran and its own checks passed; the task gave none"
+    if state.task.test_command is None:
+        return "the code ran; the task gave nothing to check it by"
+    return f"{_before_and_after(state)}: nothing shows that the task is done"
+
+
+def _before_and_after(state: State) -> str:
+    baseline = state.baseline
+    if baseline is None:
+        return "the tests pass, and none was there before the work"
+    if not baseline.told:
         return "the test command succeeds, and so it did before the work; it tells of no test"
-    return "the code ran; the task gave nothing to check it by"
+    if not baseline.passed:
+        return f"the tests pass, and what failed before is flaky ({', '.join(baseline.flaky[:5])})"
+    return "the tests passed before and after"
 
 
 def tests_pass() -> Stop:
@@ -103,15 +117,29 @@ def tests_pass() -> Stop:
             return None
         if outcome is None:
             return None
-        match outcome.verified:
-            case "self":
-                return Reason("unverified", "the code ran and its own checks passed; the task gave none")
-            case "none":
-                return Reason("unverified", said_nothing(state))
-            case given:
-                return Reason("solved", f"{given} pass")
+        if outcome.verified in ("self", "none"):
+            return Reason("unverified", why_unverified(state, outcome))
+        return Reason("solved", f"{outcome.verified} pass")
 
     return Stop(rule)
+
+
+def contradicts_tests() -> Stop:
+    """It passes but for given tests that it edits: more answers decide nothing, the user does."""
+
+    def rule(state: State) -> Reason | None:
+        return contradiction(state.outcome) if state.outcome is not None else None
+
+    return Stop(rule)
+
+
+def contradiction(outcome: Outcome) -> Reason | None:
+    """The reason to end with what contradicts given tests."""
+    if not outcome.contradicts:
+        return None
+    more = len(outcome.contradicts) - _MOST_NAMED
+    names = ", ".join(outcome.contradicts[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
+    return Reason("unverified", f"contradicts given tests: {names}")
 
 
 def stuck(answers: int = STUCK_AFTER) -> Stop:
@@ -157,4 +185,4 @@ def budget_reached() -> Stop:
 
 def default_stop() -> Stop:
     """Passing first, so that a last call that solves the task counts."""
-    return tests_pass() | stuck() | samples_spent() | budget_reached()
+    return tests_pass() | contradicts_tests() | stuck() | samples_spent() | budget_reached()

@@ -10,6 +10,8 @@ def summarize(state: State) -> Run:
     """What is known of a run; one that has not stopped is said to be interrupted."""
     stopped = state.stopped or RunStopped(status="interrupted", reason="it has not ended yet", exit_code=130)
     best, made = best_code(state), state.committed
+    last = best or next(reversed(state.codes), None)
+    shown = state.landing or state.proposed
     least = state.exhausted.least if state.exhausted is not None else None
     outcome = decisive_outcome(state)
     return Run(
@@ -24,7 +26,11 @@ def summarize(state: State) -> Run:
         tests=outcome.checks if outcome is not None else (),
         lint=outcome.lint if outcome is not None else (),
         files={path: text for path, text in best.files.items() if text is not None} if best else {},
-        patch=_patch(state),
+        patch=shown.patch if shown is not None else "",
+        contradicts=outcome.contradicts if outcome is not None else (),
+        edited_tests=tuple(last.test_edits) if last is not None else (),
+        test_patch=shown.tests if shown is not None else "",
+        left_out=last.left_out if last is not None else (),
         landed=standing(state),
         commit=made.commit if isinstance(made, CommitMade) else None,
         branch=made.branch if isinstance(made, CommitMade) else None,
@@ -49,12 +55,6 @@ def summarize(state: State) -> Run:
 def standing(state: State) -> tuple[str, ...]:
     """Paths that the run has written and `coder undo` hasn't taken back."""
     return () if state.taken_back else tuple(path for path in state.landed if path not in state.undone)
-
-
-def _patch(state: State) -> str:
-    """What has landed, or what would."""
-    shown = state.landing or state.proposed
-    return shown.patch if shown is not None else ""
 
 
 def _limit(state: State) -> Limit:

@@ -105,8 +105,8 @@ def is_test(path: str) -> bool:
 def decides(path: str, task: Task, target: Target) -> bool:
     """Whether a path has a say in what passes, so that an answer may not write it.
 
-    Given tests and what was only to be read, always; with a test command also new tests, pytest's settings
-    and what starts with Python.
+    Given tests and what was only to be read, always; with a test command also pytest's settings and plugins,
+    and what starts with Python. New tests decide nothing: given ones do.
     """
     parts = PurePosixPath(path).parts
     if "/".join(parts) in target.tests or any(fnmatchcase(path, glob) for glob in task.read):
@@ -114,9 +114,9 @@ def decides(path: str, task: Task, target: Target) -> bool:
     if MODULES in parts[:-1]:
         return True  # what was installed there is shown to programs, and no copy holds it
     name = parts[-1]
-    settings = name in _TEST_SETTINGS | _STARTS_BY_ITSELF or name.endswith(".pth")
+    settings = name in _TEST_SETTINGS | _STARTS_BY_ITSELF | {"conftest.py"} or name.endswith(".pth")
     settings = settings or any(part.endswith(_REGISTERS_PLUGINS) for part in parts)
-    return task.test_command is not None and (is_test(path) or settings)
+    return task.test_command is not None and settings
 
 
 def _imports_missing(sources: Mapping[str, str], files: Mapping[str, StoredFile]) -> dict[str, list[str]]:

@@ -13,6 +13,7 @@ from coder.bycommand import by_command
 from coder.examples import find_examples
 from coder.feedback import feedback, shorten
 from coder.incells import run_in_cells, waits_for_input
+from coder.judging import was_run
 from coder.lint import lint, told
 from coder.message import CheckLine, Outcome, Verified
 from coder.seen import Seen
@@ -80,7 +81,7 @@ async def _verify(bench: Workbench, state: State, target: Target, files: Mapping
         seen.append(await by_command(bench, state, target, files))
     for verified, checks, seconds in given:
         if verified == "tests" and seen:
-            checks = [one for one in checks if not _was_run(one.name, seen[0].lines)]
+            checks = [one for one in checks if not was_run(one.name, seen[0].lines)]
         if checks and all(part.passed for part in seen):
             seen.append(
                 await _by_checks(bench, target, files, verified=verified, checks=checks, seconds=seconds)
@@ -115,12 +116,6 @@ async def _by_cells(
     if waited:
         result = result.model_copy(update={"stderr": ""})
     return Seen(verified, passed, (line,), result, strength="none")
-
-
-def _was_run(path: str, lines: Sequence[CheckLine]) -> bool:
-    """Whether a test command reported a test of this file, by pytest's names or unittest's."""
-    dotted = path.removesuffix(".py").replace("/", ".")
-    return any(line.name == path or line.name.startswith((f"{path}::", f"{dotted}.")) for line in lines)
 
 
 async def _by_checks(

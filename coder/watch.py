@@ -1,6 +1,6 @@
 """Watch: who looks on while a run works. The screen is one; the default looks at nothing."""
 
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 from coder.events import Event
 
@@ -19,6 +19,18 @@ class Watch(Protocol):
 
     async def confirm(self, question: str, diff: str) -> bool:
         """Ask the human. False refuses."""
+
+
+@runtime_checkable
+class Asking(Protocol):
+    """A watch that can ask what starting the run has not answered."""
+
+    async def ask(self, question: str, diff: str, *, by_flag: bool) -> bool | None:
+        """Show a change, and ask the human about it; None where nobody can be asked.
+
+        Args:
+            by_flag: `--yes` answers it too.
+        """
 
 
 class Unwatched:

@@ -23,18 +23,23 @@ class PatchProposed(Body):
     """What solves the task, where the user did not want it written into the folder."""
 
     type = "patch.proposed"
+    later = ("tests",)
 
     patch: str
+    tests: str = ""
+    """Edits of given tests beside it, as a patch of their own."""
 
 
 class LandingPlanned(Body):
     """Files are about to land in the user's folder."""
 
     type = "landing.planned"
-    later = ("before",)
+    later = ("before", "tests")
 
     plan: Plan
     patch: str
+    tests: str = ""
+    """Edits of given tests that don't land, as a patch of their own."""
     before: dict[str, StoredFile] = Field(default_factory=dict)
     """What stands in the files that will be replaced or removed: undo needs it."""
 

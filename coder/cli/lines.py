@@ -1,6 +1,7 @@
 """The words of the screen: a line for an event worth telling, a few for the verdict. Functions of data."""
 
 import re
+import shlex
 import time
 from collections.abc import Iterable
 from decimal import Decimal
@@ -101,10 +102,18 @@ def verdict(run: Run, *, attempts: Iterable[str] = ()) -> list[str]:
         lines += [f"  {line}".rstrip() for line in printable(run.reason).splitlines()[:_MOST_ASKED]]
     if run.status not in ("solved", "unverified") and (failed := _first_failed(run.tests)):
         lines.append(f"  failed   {failed}")
-    if run.patch and (run.landed or run.status == "solved"):
+    if run.patch and (run.landed or run.status in ("solved", "unverified")):
         lines.append(f"  {'changed' if run.landed else 'diff   '}  {diff_stat(run.patch)}")
+    lines += [f"  left out {one_line(text, width=300)}" for text in _left_out(run)]
     lines += attempts
     return [*lines, f"  next     {_next(run)}"]
+
+
+def _left_out(run: Run) -> list[str]:
+    """What the answer changes and didn't land, as it decides what passes."""
+    tests = [path for path in run.edited_tests if path not in run.landed]
+    said = [f"{', '.join(tests)}: edits of given tests, which land by --allow"] if tests else []
+    return said + ([f"{', '.join(run.left_out)}: decides what passes; --allow PATH"] if run.left_out else [])
 
 
 def diff_stat(patch: str) -> str:
@@ -236,15 +245,22 @@ def _next(run: Run) -> str:
             steps.append('with the answer: coder solve "… and the answer" (coder fix: --hint "the answer")')
         case "unsolved" | "stuck":
             steps.append("try a stronger --model")
-        case "unverified" if run.calls:
+        case "unverified" if run.patch and not run.landed and run.exit_code:
+            steps.append(f"coder resume {run.run_id} --accept-unverified{_allowing(run)}")
+        case "unverified" if run.calls and not run.tests:
             steps.append('give it something to check: --check "assert …" or --test CMD')
     if run.landed:
         steps.append(f"coder undo {run.run_id}")
     elif run.branch is not None and run.status == "solved":
         steps.append(f"git switch {run.branch}")
-    elif run.patch and run.status == "solved":
+    elif run.patch and run.exit_code == 0:
         steps.append(f"coder resume {run.run_id} --apply")
     return "   ".join(steps)
+
+
+def _allowing(run: Run) -> str:
+    """The flags for edits of given tests without which the change can't land."""
+    return "".join(f" --allow {shlex.quote(path)}" for path in run.edited_tests if run.contradicts)
 
 
 def _raised(run: Run) -> str:

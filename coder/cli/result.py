@@ -66,7 +66,7 @@ def _so_far(run_id: str | None) -> dict[str, object]:
 def _shown(run: Run, screen: Screen) -> str:
     """The diff of what landed or may, unless the screen has shown it; the code, of a run without a folder."""
     if screen.has_folder:
-        wanted = run.landed or run.status == "solved"
+        wanted = run.landed or run.status in ("solved", "unverified")
         return run.patch if wanted and not screen.showed_diff else ""
     if run.status not in ("solved", "unverified"):
         return ""

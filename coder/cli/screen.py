@@ -29,6 +29,7 @@ from coder.cli.ask import ask_human
 from coder.cli.draws import Draws
 from coder.cli.failure import single
 from coder.cli.plain import one_line
+from coder.edited_tests import in_parts
 from coder.events import Event
 from coder.printable import printable
 from coder.run import Run
@@ -96,7 +97,7 @@ class Screen:
             case ProgramStarted():
                 self._doing = PROGRAMS.get(body.what, f"running {one_line(body.what, width=50)}")
             case LandingPlanned() | PatchProposed():
-                self._show_diff(body.patch)
+                self._show_diff(in_parts(body.patch, body.tests))
 
     def pass_on(self, event: Event) -> None:
         """Say nothing of it, but to a program that reads every event."""
@@ -139,6 +140,14 @@ class Screen:
         self._doing = ""
         self._show_diff(diff)
         return await ask_human(question)
+
+    async def ask(self, question: str, diff: str, *, by_flag: bool) -> bool | None:
+        """Show a change on the terminal, and ask about it there; None without one."""
+        if not self._terminal or (self._yes and not by_flag):
+            return None
+        self._doing = ""
+        self._show_diff(diff)
+        return self._yes or await ask_human(question)
 
     async def spinning(self, work: Awaitable[T]) -> T:
         """Wait for `work` with a spinner on a terminal."""

@@ -98,6 +98,11 @@ def _paragraphs(event: Event, body: Body) -> Iterator[str]:
             yield f"code {message.sample}.{message.attempt}{again}"
             for path, text in message.files.items():
                 yield from _indented(path, "(deleted)" if text is None else text)
+            for path, text in message.test_edits.items():
+                yield from _indented(
+                    f"{path}  (a given test, kept apart)", "(deleted)" if text is None else text
+                )
+            yield from _indented("left out", "\n".join(message.left_out))
         case Spoken(message=Message(kind="reply", text=text)):
             yield from _indented("reply", text)
         case Spoken(message=Message(kind="decision")):
@@ -112,6 +117,7 @@ def _paragraphs(event: Event, body: Body) -> Iterator[str]:
                 yield from _indented(name, text)
         case LandingPlanned():
             yield from _indented("patch", body.patch)
+            yield from _indented("edits of given tests, left out", body.tests)
         case RunStopped():
             yield f"\n{body.status}  {body.reason}"
             if body.error != body.reason:

@@ -36,6 +36,10 @@ class Answered:
     """The problem in a sentence, where it says more than one."""
     missed: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     """Of files that edits don't fit: lines, from 1, near which these may belong."""
+    left_out: tuple[str, ...] = ()
+    """Files that it changes and no answer may write."""
+    apart: dict[str, str | None] = field(default_factory=dict)
+    """What it would make of these, as far as that fits."""
 
 
 def read_answer(
@@ -64,8 +68,12 @@ def read_answer(
         return _whole(parsed, files, names, ignored, whole)
     edits = [*found.edits, *_whole_beside(found, default, files)]
     kept = [edit for edit in edits if not any(_is_left_out(name, names, ignored) for name in edit.names)]
+    left = [edit for edit in edits if edit not in kept]
+    apart = _apart(left, files, names, whole)
+    left_out = _changed_names(left, files, names)
     if edits and not kept and not found.slips:
-        return Answered(problem=_only_left_out(name for edit in edits for name in edit.names))
+        told = _only_left_out(name for edit in edits for name in edit.names)
+        return Answered(problem=told, left_out=left_out, apart=apart)
     slips = [*found.slips, *(slip for edit in kept if (slip := _leaves_out(edit, files, names)))]
     done = apply(kept, files, slips=slips)
     if done.problem is not None:
@@ -74,7 +82,39 @@ def read_answer(
     for path, code in ((names.find(paths.plain(edit.path)) or edit.path, edit.text) for edit in written):
         if (why := whole.refusal(path, code, files.get(path))) is not None:
             return Answered(problem=why, fits=False, missed={path: ()})
-    return Answered(done.files, broken(done.files, files))
+    return Answered(done.files, broken(done.files, files), left_out=left_out, apart=apart)
+
+
+def _apart(
+    edits: Sequence[Edit], files: Mapping[str, str | None], names: paths.Names, whole: Whole
+) -> dict[str, str | None]:
+    """What edits of files that no answer may write would make of them: of each file all edits, or none."""
+    made: dict[str, str | None] = {}
+    for path in dict.fromkeys(edit.path for edit in edits):
+        own = [edit for edit in edits if edit.path == path]
+        if not any(_leaves_out(edit, files, names) for edit in own):
+            made |= apply(own, files).files
+    return {path: text for path, text in made.items() if text is None or _is_whole(path, text, files, whole)}
+
+
+def _is_whole(path: str, text: str, files: Mapping[str, str | None], whole: Whole) -> bool:
+    return whole.refusal(path, text, files.get(path)) is None
+
+
+def _changed_names(
+    edits: Sequence[Edit], files: Mapping[str, str | None], names: paths.Names
+) -> tuple[str, ...]:
+    """The files that edits touch, without those that an answer only repeats as they are."""
+    touched = [
+        edit for edit in edits if edit.action != "write" or not _is_same(edit.path, edit.text, files, names)
+    ]
+    plain = [paths.plain(name) for edit in touched for name in edit.names]
+    return tuple(dict.fromkeys(names.find(path) or path for path in plain))
+
+
+def _is_same(path: str, text: str, files: Mapping[str, str | None], names: paths.Names) -> bool:
+    before = files.get(names.find(paths.plain(path)) or "")
+    return before is not None and like(text, before) == before
 
 
 def _leaves_out(edit: Edit, files: Mapping[str, str | None], names: paths.Names) -> Slip | None:
@@ -103,9 +143,12 @@ def _whole(
 ) -> Answered:
     """Whole files, in the form that the ones they replace have."""
     changed: dict[str, str | None] = {}
+    left: list[Edit] = []
     for name, code in parsed.files.items():
         path = paths.plain(name)
         if _is_left_out(path, names, ignored):
+            had = files.get(names.find(path) or path)
+            left.append(Edit(path, "write", text=code if had is None else _without_name(code, name, had)))
             continue
         why = paths.refusal(path) or names.clash(path)
         if why is not None:
@@ -115,11 +158,12 @@ def _whole(
         if (why := whole.refusal(path, code, before)) is not None:
             return Answered(problem=why, fits=False, missed={path: ()})
         changed[path] = code if before is None else like(_without_name(code, name, before), before)
+    left_out, apart = _changed_names(left, files, names), _apart(left, files, names, whole)
     if parsed.files and not changed:
-        return Answered(problem=_only_left_out(parsed.files))
+        return Answered(problem=_only_left_out(parsed.files), left_out=left_out, apart=apart)
     others = {path: code for path, code in changed.items() if not path.endswith(".py")}
     problem = parsed.problem or broken(others, files)  # Python is run next, and says it itself
-    return Answered(changed, problem, empty=not parsed.files)
+    return Answered(changed, problem, empty=not parsed.files, left_out=left_out, apart=apart)
 
 
 def _without_name(code: str, name: str, before: str) -> str:

@@ -43,6 +43,8 @@ class Chooser:
             attempt=code.attempt,
             text=_said(choice, candidates),
             files=code.files,
+            test_edits=code.test_edits,
+            left_out=code.left_out,
         )
 
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 from itertools import count
 
 from coder.context.looking import survey_of
+from coder.edited_tests import is_allowed, is_given_test
 from coder.edits.answer import Answered, read_answer
 from coder.edits.asking import quoted
 from coder.edits.choice import edit_format
@@ -63,10 +64,18 @@ class Coder:
             return said.model_copy(update={"kind": "reply" if is_words else "question"})
         before = upcoming.previous.files if upcoming.previous is not None else {}
         made = to_ends(answered.files, state.files)
-        changed = with_givens({**before, **made}, state, target) if made else {}
+        test_edits = _test_edits(answered, state, target, upcoming)
+        goes_on = made or (answered.apart and before)
+        changed = with_givens({**before, **made}, state, target) if goes_on else {}
         why = "" if changed or answered.empty else answered.gist or answered.problem or ""
-        repeats = is_repeat(state, changed, text)
-        return said.model_copy(update={"files": changed, "problem": why, "repeats": repeats})
+        found = {
+            "files": changed,
+            "test_edits": test_edits,
+            "left_out": tuple(path for path in answered.left_out if path not in test_edits),
+            "problem": why,
+            "repeats": is_repeat(state, {**changed, **test_edits}, text),
+        }
+        return said.model_copy(update=found)
 
     async def _ask(
         self,
@@ -86,11 +95,14 @@ class Coder:
                 files,
                 default=target.path,
                 expected=target.names,
-                ignored=lambda path: path not in allowed and decides(end_of(path, stored), task, target),
+                ignored=lambda path: (
+                    not is_allowed(path, allowed) and decides(end_of(path, stored), task, target)
+                ),
             )
             answered = await parsed(read, files)
             is_words = turn.state.settings.chat and is_reply(task.prompt, answered, text)
-            again = None if is_words else reasks.next(answered, text)
+            is_done = is_words or _edits_tests_alone(answered, upcoming)
+            again = None if is_done else reasks.next(answered, text)
             if again is None:
                 break
             view = [
@@ -99,6 +111,24 @@ class Coder:
                 ChatMessage(role="user", content=again),
             ]
         return answered, text
+
+
+def _edits_tests_alone(answered: Answered, upcoming: Round) -> bool:
+    """Whether a repair stands by the code that it repairs, and wants given tests to be others."""
+    return upcoming.previous is not None and answered.fits and not answered.files and bool(answered.apart)
+
+
+def _test_edits(answered: Answered, state: State, target: Target, upcoming: Round) -> dict[str, str | None]:
+    """Given tests as this answer, and the one that it repairs, edit them."""
+    before = upcoming.previous.test_edits if upcoming.previous is not None else {}
+    made = to_ends(answered.apart, state.files)
+    given = {path: text for path, text in made.items() if is_given_test(path, state, target)}
+    stored = state.files
+    return {
+        path: text
+        for path, text in {**before, **given}.items()
+        if path not in stored or text != stored[path].text
+    }
 
 
 def _target(state: State) -> Target:
@@ -117,7 +147,8 @@ def _files_now(state: State, upcoming: Round) -> dict[str, str | None]:
 
     None is one that is no text.
     """
-    changed = upcoming.previous.files if upcoming.previous is not None else {}
+    previous = upcoming.previous
+    changed = {**previous.files, **previous.test_edits} if previous is not None else {}
     files = {path: stored.text for path, stored in state.files.items() if path not in changed}
     now = {**files, **{path: text for path, text in changed.items() if text is not None}}
     return following(now, changed, state.files)

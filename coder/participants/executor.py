@@ -1,8 +1,8 @@
 """Executor: runs what the Coder wrote, by the strongest means that the task gives, and says what it saw."""
 
-from collections.abc import Mapping
-
 from coder.bodies import ProgramFinished, ProgramStarted
+from coder.bycommand import passes_as_edited, red_where_edited
+from coder.context.quoting import shown_path
 from coder.laid import workspace_files
 from coder.message import Message, Outcome
 from coder.reading import KEPT_FILES
@@ -26,9 +26,9 @@ class Executor:
         code = state.codes[-1]
         if code.files:
             target = find_target(state.task, state.files)
-            outcome = await self._try(turn, state, code.files, target)
+            outcome = await self._try(turn, state, code, target)
         elif code.problem:
-            outcome = Outcome(passed=False, verified="none", feedback=code.problem)
+            outcome = _with_left_out(Outcome(passed=False, verified="none", feedback=code.problem), code)
         else:
             said = next((line.strip() for line in code.text.splitlines() if line.strip()), "")
             note = f"it says: {said[:_MOST_SAID]}" if said else ""
@@ -37,8 +37,8 @@ class Executor:
             author=self.name, kind="outcome", sample=code.sample, attempt=code.attempt, outcome=outcome
         )
 
-    async def _try(self, turn: Turn, state: State, code: Mapping[str, str | None], target: Target) -> Outcome:
-        files = workspace_files(state, code)
+    async def _try(self, turn: Turn, state: State, code: Message, target: Target) -> Outcome:
+        files = workspace_files(state, code.files)
         hashes = await (await turn.bench.candidate()).lay(files)
         await turn.journal.append(ProgramStarted(what="verify", before=_told(hashes, state)))
         outcome, result = await verify(turn.bench, state, target, files)
@@ -50,7 +50,36 @@ class Executor:
             after=_told(await (await turn.bench.candidate()).manifest(), state),
         )
         await turn.journal.append(finished)
+        if outcome.passed or not code.test_edits:
+            return _with_left_out(outcome, code)
+        names = red_where_edited(state, code, outcome)
+        if names and not await self._pass_as_edited(turn, state, code, target):
+            names = ()
+        return _with_left_out(outcome.model_copy(update={"contradicts": names}), code)
+
+    async def _pass_as_edited(self, turn: Turn, state: State, code: Message, target: Target) -> bool:
+        files = workspace_files(state, code.files, test_edits=code.test_edits)
+        hashes = await (await turn.bench.candidate()).lay(files)
+        await turn.journal.append(ProgramStarted(what="edited tests", before=_told(hashes, state)))
+        passed, result = await passes_as_edited(turn.bench, state, target, code)
+        finished = ProgramFinished(
+            what="edited tests",
+            status=result.status,
+            exit_code=result.exit_code,
+            seconds=result.wall_s,
+            after=_told(await (await turn.bench.candidate()).manifest(), state),
+        )
+        await turn.journal.append(finished)
+        return passed
+
+
+def _with_left_out(outcome: Outcome, code: Message) -> Outcome:
+    """A failure that says, too, which changes were left out: a model would look for it in these."""
+    left = [*code.test_edits, *code.left_out]
+    if outcome.passed or not left:
         return outcome
+    told = f"Left out of your answer, as no answer may change it: {', '.join(map(shown_path, left))}."
+    return outcome.model_copy(update={"feedback": f"{outcome.feedback}\n{told}"})
 
 
 def _told(hashes: dict[str, str], state: State) -> dict[str, str]:

@@ -6,6 +6,7 @@ from typing import Protocol, runtime_checkable
 
 from coder.bodies import LandingRefused, PatchProposed
 from coder.delivery import proposal
+from coder.edited_tests import in_parts, landing_edits
 from coder.message import HUMAN, Message, Outcome
 from coder.rounds import best_code, tried
 from coder.turn import Turn
@@ -52,13 +53,15 @@ class Human:
         code = best_code(state)
         assert code is not None
         outcome = next((seen for message, seen in reversed(tried(state)) if message == code), None)
-        patch = proposal(state)
+        code_patch, tests = proposal(state)
+        patch = in_parts(code_patch, tests)
         own = code.author == HUMAN and outcome is not None and outcome.passed
         if not patch or own:
             decision = Decision(approved=True)
         else:
-            await turn.journal.append(PatchProposed(patch=patch))
-            decision = await _asked(turn, Proposal(patch=patch, files=code.files, outcome=outcome))
+            await turn.journal.append(PatchProposed(patch=code_patch, tests=tests))
+            files = {**code.files, **landing_edits(state, code)}
+            decision = await _asked(turn, Proposal(patch=patch, files=files, outcome=outcome))
         said = Message(
             author=HUMAN, kind="decision", sample=code.sample, attempt=code.attempt, outcome=outcome
         )

@@ -14,7 +14,7 @@ from coder.participants.tester import Tester
 from coder.participants.writer import Writer
 from coder.rounds import drawn, tried
 from coder.state import State
-from coder.stops import Reason, Stop, budget_reached, said_nothing
+from coder.stops import Reason, Stop, budget_reached, contradiction, why_unverified
 
 _SPENT = budget_reached()
 
@@ -51,9 +51,11 @@ def _chosen(state: State) -> Reason | None:
     if outcome is None or not (_is_chosen(state) or (outcome.passed and outcome.verified == "tests")):
         return None
     if not outcome.passed:
-        return Reason("unsolved", f"none of {count_of(drawn(state), 'answer')} passed")
+        return contradiction(outcome) or Reason(
+            "unsolved", f"none of {count_of(drawn(state), 'answer')} passed"
+        )
     if outcome.verified in ("self", "none"):
-        return Reason("unverified", said_nothing(state))
+        return Reason("unverified", why_unverified(state, outcome))
     return Reason("solved", f"{outcome.verified} pass")
 
 

@@ -9,7 +9,7 @@ from coder.participants.participant import Participant
 from coder.participants.reviewer import Reviewer, is_reviewed
 from coder.rounds import tried
 from coder.state import State
-from coder.stops import Reason, Stop, budget_reached, samples_spent, stuck, tests_pass
+from coder.stops import Reason, Stop, budget_reached, contradicts_tests, samples_spent, stuck, tests_pass
 
 _SPENT = budget_reached()
 
@@ -39,7 +39,7 @@ class Review:
 
 def review_stop() -> Stop:
     """It passes and was reviewed, or it passes and no call is left for a review."""
-    return Stop(_done) | stuck() | Stop(_spent) | budget_reached()
+    return Stop(_done) | contradicts_tests() | stuck() | Stop(_spent) | budget_reached()
 
 
 def _done(state: State) -> Reason | None:
