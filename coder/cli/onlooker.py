@@ -110,6 +110,9 @@ class Onlooker:
             print(printable(proposal.patch), end="", file=self._results, flush=True)
         if self._yes and passed:
             return Decision(approved=True)
+        if proposal.unshown:
+            self._screen.note(proposal.unshown)
+            self._screen.tell_waiting()
         while True:
             try:
                 answer = await self._reader.line(QUESTION if passed else FAILING)

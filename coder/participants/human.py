@@ -9,6 +9,8 @@ from coder.delivery import proposal
 from coder.edited_tests import in_parts, landing_edits
 from coder.message import HUMAN, Message, Outcome
 from coder.rounds import best_code, tried
+from coder.state import State
+from coder.stops import contradiction, why_unverified
 from coder.turn import Turn
 
 
@@ -21,6 +23,8 @@ class Proposal:
     """Whole new texts by path; None deletes."""
     outcome: Outcome | None
     """What running it showed."""
+    unshown: str = ""
+    """Why the test command doesn't show that the task is done, where that is so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +65,8 @@ class Human:
         else:
             await turn.journal.append(PatchProposed(patch=code_patch, tests=tests))
             files = {**code.files, **landing_edits(state, code)}
-            decision = await _asked(turn, Proposal(patch=patch, files=files, outcome=outcome))
+            unshown = _unshown(state, outcome) if outcome is not None else ""
+            decision = await _asked(turn, Proposal(patch, files, outcome, unshown))
         said = Message(
             author=HUMAN, kind="decision", sample=code.sample, attempt=code.attempt, outcome=outcome
         )
@@ -75,6 +80,13 @@ class Human:
             return said.model_copy(update={"kind": "outcome", "text": decision.words, "outcome": refused})
         await turn.journal.append(LandingRefused(reason="you said no to the changes", by_human=True))
         return said
+
+
+def _unshown(state: State, outcome: Outcome) -> str:
+    if (contradicts := contradiction(outcome)) is not None:
+        return f"it {contradicts.text}; they pass as it edits them"
+    is_suite = state.task.test_command is not None and outcome.passed and outcome.verified == "none"
+    return why_unverified(state, outcome) if is_suite else ""
 
 
 async def _asked(turn: Turn, proposed: Proposal) -> Decision:

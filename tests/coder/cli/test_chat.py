@@ -183,3 +183,35 @@ def test_a_model_that_refuses_a_message_ends_the_message_and_not_the_conversatio
 
     assert done.code == 0, done.err
     assert done.out == "It subtracts.\n"
+
+
+def test_what_the_tests_do_not_show_is_said_before_the_question(console: Console, project: Path) -> None:
+    (project / "calc.py").write_text(RIGHT)
+    more = RIGHT + "\n\ndef double(a):\n    return a + a\n"
+    with faulty_endpoint(says(code(more))) as endpoint:
+        flags = ("--test", "pytest -q")
+        done = chat(console, endpoint, "Add double to calc.py.", "y", cwd=project, flags=flags)
+
+    said = "the tests passed before and after: nothing shows that the task is done"
+    assert (done.code, (project / "calc.py").read_text()) == (8, more), done.err
+    assert done.err.index(said) < done.err.index("Write it?")
+
+
+def test_a_change_with_the_given_test_that_it_contradicts_is_one_decision(
+    console: Console, project: Path
+) -> None:
+    (project / "calc.py").write_text(RIGHT)
+    test = TEST.replace("== 5", "== -1")
+    answer = f"`calc.py`\n{code(WRONG)}\n`test_calc.py`\n{code(test)}"
+    with faulty_endpoint(says(answer)) as endpoint:
+        flags = ("--test", "pytest -q", "-y")
+        done = chat(console, endpoint, "Let add subtract.", "y", cwd=project, flags=flags)
+
+    assert len(endpoint.requests) == 1
+    assert "it contradicts given tests: test_calc.py::test_add" in done.err
+    assert (
+        done.out.index("b/calc.py")
+        < done.out.index("Edits of given tests:")
+        < done.out.index("b/test_calc.py")
+    )
+    assert ((project / "calc.py").read_text(), (project / "test_calc.py").read_text()) == (WRONG, test)

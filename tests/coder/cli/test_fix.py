@@ -252,3 +252,47 @@ def test_a_repository_of_fifty_thousand_files_is_mended_and_given_back(
     assert len(prompt) < 100_000
     assert repository.git("status", "--porcelain") == ""
     shutil.rmtree(repository.top)  # too many to be kept for a look
+
+
+def test_off_a_terminal_what_is_unverified_is_shown_and_accepted_later(
+    console: Console, project: Path
+) -> None:
+    (project / "calc.py").write_text(RIGHT)
+    more = f"{RIGHT}\n\ndef double(a):\n    return a + a\n"
+    with faulty_endpoint(says(code(more))) as endpoint:
+        flags = ("--base-url", endpoint.url, "-m", "toy", "-y")
+        done = console.run("solve", "Add double to calc.py.", ".", "--test", "pytest -q", *flags, cwd=project)
+        left = (project / "calc.py").read_text()
+        goes_on = done.said[-1].rpartition("   ")[2].split()
+        accepted = console.run(*goes_on[1:], "--base-url", endpoint.url, "-m", "toy", cwd=project)
+
+    assert (done.code, left) == (8, RIGHT), done.err
+    assert done.err.startswith(
+        "? unverified  the tests passed before and after: nothing shows that the task is done"
+    )
+    assert "+def double(a):" in done.out
+    assert (goes_on[1], goes_on[-1]) == ("resume", "--accept-unverified")
+    assert (accepted.code, (project / "calc.py").read_text()) == (0, more), accepted.err
+
+
+def test_a_given_test_that_is_contradicted_is_named_with_both_words_to_go_on(
+    console: Console, project: Path
+) -> None:
+    (project / "calc.py").write_text(RIGHT)
+    test = TEST.replace("== 5", "== -1")
+    answer = f"`calc.py`\n{code(WRONG)}\n`test_calc.py`\n{code(test)}"
+    with faulty_endpoint(says(answer)) as endpoint:
+        flags = ("--base-url", endpoint.url, "-m", "toy")
+        words = ("solve", "Let add subtract.", ".", "--test", "pytest -q", *flags)
+        done = console.run(*words, cwd=project)
+        shown = console.run("show", "run_", cwd=project)
+        goes_on = done.said[-1].partition("coder resume ")[2].split()
+        accepted = console.run("resume", *goes_on, *flags, cwd=project)
+
+    assert (done.code, len(endpoint.requests)) == (8, 1), done.err
+    assert "? unverified  contradicts given tests: test_calc.py::test_add" in done.err
+    assert "left out test_calc.py: edits of given tests" in done.err
+    assert "test_calc.py" not in done.out
+    assert "test_calc.py  (a given test, kept apart)" in shown.out
+    assert goes_on[1:] == ["--accept-unverified", "--allow", "test_calc.py"]
+    assert (accepted.code, (project / "test_calc.py").read_text()) == (0, test), accepted.err

@@ -143,3 +143,40 @@ def test_a_second_signal_ends_it_whatever_it_is_doing(console: Console) -> None:
 
     assert process.returncode == 130
     assert b"Go on with: coder resume run_" in err
+
+
+GREEN = "from solution import add\n\n\ndef test_add():\n    assert add(2, 3) == 5\n"
+MORE = f"{ADD}\n\ndef double(a):\n    return a + a\n"
+
+
+def under_green_tests(console: Console, folder: Path, *flags: str, typed: str = "") -> Finished:
+    (folder / "solution.py").write_text(ADD)
+    (folder / "test_add.py").write_text(GREEN)
+    with faulty_endpoint(says(code(MORE))) as endpoint:
+        words = ("solve", "Add double to solution.py.", str(folder), "--test", "pytest -q", *flags)
+        answers = {"[y/N]": typed} if typed else None
+        return console.on_terminal(
+            *words, "--base-url", endpoint.url, "-m", "toy", answers=answers, columns=300
+        )
+
+
+def test_a_person_decides_on_a_change_of_which_the_tests_show_nothing(console: Console, folder: Path) -> None:
+    done = under_green_tests(console, folder, typed="y\n")
+
+    asked = "The tests passed before and after: nothing shows that the task is done. Write solution.py"
+    assert done.out.index("+def double(a):") < done.out.index(asked), done.out
+    assert "? unverified  the tests passed before and after" in done.out
+    assert (done.code, (folder / "solution.py").read_text()) == (8, MORE)
+
+
+def test_a_no_to_what_is_unverified_leaves_the_folder_as_it_was(console: Console, folder: Path) -> None:
+    done = under_green_tests(console, folder, typed="n\n")
+
+    assert (done.code, (folder / "solution.py").read_text()) == (7, ADD)
+
+
+def test_yes_beforehand_writes_what_is_unverified_and_calls_it_that(console: Console, folder: Path) -> None:
+    done = under_green_tests(console, folder, "-y")
+
+    assert "[y/N]" not in done.out
+    assert (done.code, (folder / "solution.py").read_text()) == (8, MORE)
