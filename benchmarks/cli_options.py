@@ -23,6 +23,8 @@ IncludeWeaker = Annotated[
 def asking(
     model: options.ModelName = None,
     base_url: options.BaseUrl = None,
+    max_answer_tokens: options.MaxAnswerTokens = None,
+    model_timeout: options.ModelTimeout = None,
     price: options.Price = None,
     record: options.Record = None,
     replay: options.Replay = None,

@@ -119,6 +119,7 @@ def _answerer(config: Config, book: Book, given: Mapping[str, Any]) -> Answerer:
         price=given["price"],
         must_know_price=given["max_cost"] is not None,
         book=book,
+        silence_s=config.model_timeout,
     )
 
 

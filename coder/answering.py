@@ -32,7 +32,7 @@ async def default_model(settings: Settings, task: Task) -> AsyncIterator[Model]:
     casting = await resolve_casting(asked_of(settings), environ=os.environ)
     if task.pictures:
         see_that_all_see(casting)
-    async with open_casting(casting) as model:
+    async with open_casting(casting, silence_s=settings.model_timeout_s) as model:
         yield model
 
 
@@ -46,7 +46,8 @@ async def same_model(state: State) -> AsyncIterator[Model]:
     if state.settings.replay is not None:
         yield Recorded(state.settings.replay)
         return
-    async with open_casting(await resolve_casting(asked_again(state), environ=os.environ)) as model:
+    casting = await resolve_casting(asked_again(state), environ=os.environ)
+    async with open_casting(casting, silence_s=state.settings.model_timeout_s) as model:
         yield model
 
 

@@ -2,8 +2,29 @@
 
 from decimal import Decimal
 
-from coder.bodies import BudgetReached, CallIntended
+from coder.bodies import BudgetReached, CallIntended, Limit
+from coder.models.room import LEAST, PriceOf, affordable
 from coder.state import State
+
+
+def room_for_answer(state: State, *, tokens_in: int, most: int, price: PriceOf) -> tuple[int, Limit | None]:
+    """Tokens, `most` at most, that the budget leaves for an answer, and the limit that leaves no more.
+
+    One answer may take half of what is left behind its prompt: a repair needs the rest, and what a crash
+    leaves open stays reserved. It is never less than 4,096 tokens: `over_budget` refuses what isn't there.
+    """
+    budget, prompt_usd = state.budget, price(tokens_in, 0) or Decimal(0)
+    left = budget.cost_usd - state.spent_usd - prompt_usd
+    rooms: list[tuple[int, Limit | None]] = [
+        (most, None),
+        (affordable(price, tokens_in, most, left / 2), "cost"),
+    ]
+    if budget.tokens is not None:
+        rooms.append(((budget.tokens - state.spent_tokens - tokens_in) // 2, "tokens"))
+    if budget.call_usd is not None:
+        rooms.append((affordable(price, tokens_in, most, budget.call_usd - prompt_usd), "call"))
+    room, limit = min(rooms, key=lambda one: one[0])
+    return max(room, min(LEAST, most)), limit
 
 
 def over_budget(state: State, intent: CallIntended) -> BudgetReached | None:

@@ -30,6 +30,8 @@ SETTING_KEYS = {
     "temperature": "temperature",
     "top_p": "top_p",
     "seed": "seed",
+    "max_answer_tokens": "max_answer_tokens",
+    "model_timeout": "model_timeout_s",
     "program_timeout": "program_timeout_s",
     "test_timeout": "test_timeout_s",
     "memory": "memory_mb",
@@ -110,6 +112,10 @@ class Config(BaseModel):
     temperature: float | None = None
     top_p: float | None = None
     seed: int | None = None
+    max_answer_tokens: int | None = None
+    """Of one answer, reasoning included; None is the model's own limit."""
+    model_timeout: float | None = None
+    """Seconds that a model may be silent, before its answer and in it."""
     memory: int | None = None
     """MiB for one program."""
     pids: int | None = None

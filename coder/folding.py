@@ -130,6 +130,7 @@ def _after(state: State, body: Body) -> State:
                 model=body.model,
                 stopped=None,
                 exhausted=None,
+                empty_answers=0,
                 refused=None,
                 committed=state.committed if isinstance(state.committed, CommitMade) else None,
             )
@@ -173,6 +174,7 @@ def _next_step(state: State, body: StepStarted) -> State:
         baseline=None,
         messages=(),
         pending=(),
+        empty_answers=0,
         exhausted=None,
         proposed=None,
         looked=None,
@@ -225,6 +227,7 @@ def _answered(state: State, body: CallAnswered) -> State:
         _spent(state, body),
         open_calls=_without(state.open_calls, body.call),
         pending=(*state.pending, body),
+        empty_answers=0 if body.text.strip() or body.tool_calls else state.empty_answers + 1,
     )
 
 

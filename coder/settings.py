@@ -67,7 +67,10 @@ class Settings(BaseModel):
     """None: 0 for the first sample, 0.8 for fresh starts."""
     top_p: float | None = Field(default=None, gt=0, le=1)
     seed: int = 0
-    max_answer_tokens: int = Field(default=4096, ge=16)
+    max_answer_tokens: int | None = Field(default=None, ge=16)
+    """Reasoning included. None: the model's own limit, or what the budget leaves. In old runs 4096."""
+    model_timeout_s: float = Field(default=600.0, gt=0, le=86_400)
+    """Longest silence of a model, before its answer and in it."""
     program_timeout_s: float = Field(default=10.0, gt=0, le=86_400)
     test_timeout_s: float = Field(default=300.0, gt=0, le=86_400)
     memory_mb: int = Field(default=512, ge=16)

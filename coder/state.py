@@ -46,6 +46,8 @@ class State:
     messages: tuple[Message, ...] = ()
     pending: tuple[CallAnswered, ...] = ()
     """Answers of the turn that is not over yet: a resumed turn takes these before it calls."""
+    empty_answers: int = 0
+    """Answers of models without a word, the latest in a row."""
     open_calls: Mapping[int, CallIntended] = field(default_factory=dict)
     calls: int = 0
     input_tokens: int = 0

@@ -11,6 +11,8 @@ from coder.state import State
 _MOST_NAMED = 5
 LINT_REPAIRS = 2
 """Repairs that are asked for because of lint findings alone."""
+EMPTY_ANSWERS = 3
+"""Answers without a word, in a row, after which a model is asked no more."""
 STUCK_AFTER = 4
 """Identical answers, across samples, that mean the model has nothing else to say."""
 
@@ -143,9 +145,11 @@ def contradiction(outcome: Outcome) -> Reason | None:
 
 
 def stuck(answers: int = STUCK_AFTER) -> Stop:
-    """The model gave the same answer so many times."""
+    """The model gave the same answer so many times, or an empty one three times."""
 
     def rule(state: State) -> Reason | None:
+        if state.empty_answers >= EMPTY_ANSWERS:
+            return Reason("stuck", f"the model's last {state.empty_answers} answers were empty")
         if state.awaits_execution or most_repeated(state) < answers:
             return None
         return Reason("stuck", f"the model gave the same answer {answers} times")

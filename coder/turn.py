@@ -6,15 +6,25 @@ is taken again from its start, and an answer that the log already holds is given
 
 import hashlib
 from collections.abc import Sequence
+from decimal import Decimal
 
-from coder.bodies import BudgetReached, CallAnswered, CallFailed, CallIntended, CallRetried, CallSwitched
-from coder.budget import over_budget, spent_budget
+from coder.bodies import (
+    BudgetReached,
+    CallAnswered,
+    CallFailed,
+    CallIntended,
+    CallRetried,
+    CallSwitched,
+    Limit,
+)
+from coder.budget import over_budget, room_for_answer, spent_budget
 from coder.errors import ContextTooLong, ModelError, PurseEmpty
 from coder.journal import Journal
 from coder.models.abilities import Abilities, abilities_of
 from coder.models.cast import SUMMARIZER, HasRoles, playing
 from coder.models.model import Answer, ChatMessage, Form, Model, Retry, Sampling, Switch
 from coder.models.recording import redacted_call
+from coder.models.room import LARGEST, known_limit, reserved
 from coder.models.tokens import input_tokens
 from coder.models.weights import EMBEDDED
 from coder.prompts import prompt
@@ -41,6 +51,15 @@ def request_key(messages: Sequence[ChatMessage], sampling: Sampling, form: Form 
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
+def is_spent_on_reasoning(answer: CallAnswered) -> bool:
+    """Whether an answer came to its limit before its first word: its model has reasoned until then."""
+    if answer.finish != "length" or answer.text.strip() or answer.tool_calls:
+        return False
+    # Some endpoints tell of hidden reasoning only by the tokens that they count.
+    hidden = not answer.text and answer.usage.output_tokens > 0 and not answer.usage.is_estimate
+    return hidden or bool(answer.reasoning or answer.usage.reasoning_tokens)
+
+
 class Turn:
     """One participant's turn, from its start to its message."""
 
@@ -53,6 +72,8 @@ class Turn:
         self._redactor = bench.redactor
         self._given = list(journal.state.pending)
         self._clean: dict[str, str] = {}
+        self._bound_by: Limit | None = None
+        """The limit of the budget that left the latest answer no more room."""
 
     @property
     def state(self) -> State:
@@ -94,13 +115,17 @@ class Turn:
             BudgetSpent: the call would go over a limit.
             ModelError: the model failed for good.
         """
-        return await self._call(self._model, self._redacted(messages), sampling, form)
+        return await self._roomy(self._redacted(messages), sampling, form)
 
     async def _whole(self, sent: list[ChatMessage], sampling: Sampling) -> str:
         """The text of an answer, gone on with where it was cut off at its limit."""
         if self._is_known_as_too_long(sent, sampling):
             raise ContextTooLong("an earlier start of this turn has found out")
-        answer = await self._call(self._model, sent, sampling)
+        answer = await self._roomy(sent, sampling)
+        if is_spent_on_reasoning(answer):
+            reached = self._no_room(answer)
+            await self.journal.append(reached)
+            raise BudgetSpent(reached.text)
         text = answer.text
         for _ in range(MOST_CONTINUATIONS):
             if not self._can_go_on(answer, sampling):
@@ -114,11 +139,33 @@ class Turn:
             text += answer.text
         return text
 
+    async def _roomy(
+        self, sent: list[ChatMessage], sampling: Sampling, form: Form | None = None
+    ) -> CallAnswered:
+        """The answer; one that was to be brief gets all the room there is where its model reasons first."""
+        answer = await self._call(self._model, sent, sampling, form)
+        most = self.state.settings.max_answer_tokens
+        if is_spent_on_reasoning(answer) and sampling.max_tokens is not None and sampling.max_tokens != most:
+            more = sampling.model_copy(update={"max_tokens": most})
+            answer = await self._call(self._model, sent, more, form)
+        return answer
+
+    def _no_room(self, answer: CallAnswered) -> BudgetReached:
+        """What is said where a model has reasoned until its answer had no room, and which limit that was."""
+        used, own, budget = answer.usage.output_tokens, self.abilities.max_output, self.state.budget
+        text = f"the model used up the {used:,} tokens of its answer by reasoning, so that no answer came"
+        if self._bound_by is not None:
+            least = 2 * budget.call_usd if self._bound_by == "call" and budget.call_usd is not None else None
+            return BudgetReached(limit=self._bound_by, text=f"{text}; the budget left no more", least=least)
+        if own is not None and used >= own:
+            return BudgetReached(limit="answer", text=f"{text}; it has no more: name one that reasons less")
+        return BudgetReached(limit="answer", text=text, least=Decimal(2 * used))
+
     def _can_go_on(self, answer: CallAnswered, sampling: Sampling) -> bool:
         """Whether an answer was cut off, by a model that keeps to its limit and may have more to say."""
         # The embedded model that comes to its limit has lost its thread.
         is_weak = self._model.name == f"local/{EMBEDDED}"
-        most = MOST_CHARACTERS_A_TOKEN * sampling.max_tokens
+        most = MOST_CHARACTERS_A_TOKEN * (sampling.max_tokens or LARGEST)
         return answer.finish == "length" and 0 < len(answer.text.strip()) <= most and not is_weak
 
     async def _summary(self, sent: list[ChatMessage], sampling: Sampling) -> str:
@@ -149,10 +196,17 @@ class Turn:
     ) -> CallAnswered:
         """One call, from its intent to its answer in the log; or the answer that the log holds."""
         key = request_key(sent, sampling, form)
-        if self._given and self._given[0].key == key:
+        # The last answer, where it had no room, has ended the run; it may have more now.
+        is_useless = len(self._given) == 1 and is_spent_on_reasoning(self._given[0])
+        if self._given and self._given[0].key == key and not is_useless:
             return self._given.pop(0)
         self._given.clear()
         tokens_in = input_tokens(sent, form)
+        most, self._bound_by = room_for_answer(
+            self.state, tokens_in=tokens_in, most=reserved(model, sampling), price=model.price
+        )
+        if self._bound_by is not None or known_limit(model, sampling) is not None:
+            sampling = sampling.model_copy(update={"room": most})
         intent = CallIntended(
             call=self.state.calls + 1,
             participant=participant or self.participant,
@@ -160,8 +214,8 @@ class Turn:
             messages=tuple(sent),
             sampling=sampling,
             form=form,
-            reserved_tokens=tokens_in + sampling.max_tokens,
-            reserved_usd=model.price(tokens_in, sampling.max_tokens),
+            reserved_tokens=tokens_in + most,
+            reserved_usd=model.price(tokens_in, most),
         )
         if reached := over_budget(self.state, intent):
             await self.journal.append(reached)

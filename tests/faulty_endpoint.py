@@ -36,6 +36,18 @@ class Request:
     body: dict[str, Any]
 
 
+@dataclass(frozen=True, slots=True)
+class Comment:
+    """A line of a stream that is no event."""
+
+    text: str
+
+    @property
+    def line(self) -> str:
+        """As it is sent."""
+        return f": {self.text}"
+
+
 def says(*tokens: str, usage: bool = True, finish: str = "stop") -> Reply:
     """A stream with these tokens, its token count, and [DONE]."""
     chunks = [_chunk({"role": "assistant", "content": None})]
@@ -48,13 +60,17 @@ def says(*tokens: str, usage: bool = True, finish: str = "stop") -> Reply:
 
 
 def streams(*events: object, ending: Ending = "end", pause_s: float = 0.0) -> Reply:
-    """A stream of these events: a str as it stands, anything else as JSON."""
-    texts = [event if isinstance(event, str) else json.dumps(event) for event in events]
+    """A stream of these events: a str as it stands, anything else but a Comment as JSON."""
+    lines = [event.line if isinstance(event, Comment) else f"data: {_text(event)}" for event in events]
     pieces = [_head(200, {"content-type": "text/event-stream", "transfer-encoding": "chunked"})]
-    pieces += [_chunked(f"data: {text}\n\n".encode()) for text in texts]
+    pieces += [_chunked(f"{line}\n\n".encode()) for line in lines]
     if ending == "end":
         pieces.append(b"0\r\n\r\n")
     return Reply(tuple(pieces), ending=ending, pause_s=pause_s)
+
+
+def _text(event: object) -> str:
+    return event if isinstance(event, str) else json.dumps(event)
 
 
 def begins(*tokens: str, ending: Ending) -> Reply:

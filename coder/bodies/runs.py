@@ -11,8 +11,8 @@ from coder.message import Verified
 from coder.settings import Budget, Settings
 from coder.task import Task
 
-Limit = Literal["calls", "tokens", "cost", "call", "time", "shared"]
-"""`shared`: of what several runs may spend together."""
+Limit = Literal["calls", "tokens", "cost", "call", "time", "shared", "answer"]
+"""`shared`: of what several runs may spend together; `answer`: tokens of one answer."""
 Status = Literal[
     "solved", "unsolved", "unverified", "limit", "stuck", "refused", "waiting", "error", "interrupted"
 ]

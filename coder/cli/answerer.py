@@ -29,6 +29,8 @@ class Answerer:
     """What the user's file says of models."""
     shows_pictures: bool = False
     """The task has some, so that everyone asked has to see them."""
+    silence_s: float | None = None
+    """Longest silence of a model; None is the usual one."""
 
 
 @asynccontextmanager
@@ -72,7 +74,7 @@ async def _source(
             note(f"{choice.name}: {text}")
     if answerer.shows_pictures:
         see_that_all_see(casting)
-    async with open_casting(casting, wrap=priced) as model:
+    async with open_casting(casting, silence_s=answerer.silence_s, wrap=priced) as model:
         yield model
 
 

@@ -45,7 +45,7 @@ def config(
         typer.echo(json_format.dumps(document, indent=2, default=str))
         return
     for key, (value, origin) in rows.items():
-        typer.echo(f"{key:<16}  {one_line(_shown(value), width=48):<24}  {one_line(origin)}".rstrip())
+        typer.echo(f"{key:<17}  {one_line(_shown(value), width=48):<24}  {one_line(origin)}".rstrip())
     there = "" if file.exists() else ", which isn't there"
     typer.echo(f"  · your file is {file}{there}", err=True)
     for note in loaded.notes:

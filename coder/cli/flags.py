@@ -20,6 +20,8 @@ def answering(
     coder_model: options.CoderModel = None,
     cheap_model: options.CheapModel = None,
     strong_model: options.StrongModel = None,
+    max_answer_tokens: options.MaxAnswerTokens = None,
+    model_timeout: options.ModelTimeout = None,
     price: options.Price = None,
     record: options.Record = None,
     replay: options.Replay = None,

@@ -273,6 +273,8 @@ def _raised(run: Run) -> str:
             return f"--max-cost {max(2 * float(limits.cost_usd), ceil(least * 100) / 100):g}"
         case "call":
             return f"--max-call-cost {ceil(least * 100) / 100:g}"
+        case "answer":
+            return f"--max-answer-tokens {ceil(least)}" if least else "--model NAME"
         case "time":
             return f"--timeout {2 * limits.seconds:g}"
         case _:

@@ -107,6 +107,16 @@ Temperature = Annotated[
 ]
 TopP = Annotated[float | None, typer.Option("--top-p", metavar="P", help="Of the model, above 0 up to 1.")]
 Seed = Annotated[int | None, typer.Option("--seed", metavar="N", help="Of the model (0).")]
+MaxAnswerTokens = Annotated[
+    int | None,
+    typer.Option(
+        "--max-answer-tokens", metavar="N", help="Of one answer, reasoning included (the model's own limit)."
+    ),
+]
+ModelTimeout = Annotated[
+    float | None,
+    typer.Option("--model-timeout", metavar="SECONDS", help="Longest silence of the model (600)."),
+]
 Memory = Annotated[int | None, typer.Option("--memory", metavar="MIB", help="Memory of one program (512).")]
 Pids = Annotated[int | None, typer.Option("--pids", metavar="N", help="Processes of one program (128).")]
 Keep = Annotated[bool, typer.Option("--keep", help="Write the best files also when unsolved.")]

@@ -47,6 +47,7 @@ def solved(context: typer.Context, read_task: Callable[[], Task], *, workspace: 
             must_know_price=loaded.cost_was_asked,
             book=loaded.book,
             shows_pictures=bool(task.pictures),
+            silence_s=config.model_timeout,
         )
         settings = config.settings(
             keep=given["keep"], allow=tuple(given["allow"] or ()), replay=given["replay"]

@@ -12,6 +12,8 @@ class Abilities:
     """Tokens that it can read, prompt and answer together."""
     tools: bool | None = None
     """It calls the tools that it is offered."""
+    max_output: int | None = None
+    """Tokens that it can answer with, reasoning included."""
 
 
 @runtime_checkable

@@ -10,7 +10,7 @@ from coder.models.address import for_log, name_for_log
 from coder.models.book import Book
 from coder.models.cast import SUMMARIZER, Cast
 from coder.models.choice import OWN_KEY, USUAL_KEY, Choice, resolve
-from coder.models.endpoint import LOCAL_PATIENCE, Endpoint, Patience
+from coder.models.endpoint import Endpoint, Patience, patience_with
 from coder.models.model import Model
 from coder.models.opening import open_model
 from coder.models.router import Route, Router
@@ -121,18 +121,26 @@ def see_that_all_see(casting: Casting) -> None:
 
 @asynccontextmanager
 async def open_casting(
-    casting: Casting, *, patience: Patience | None = None, wrap: Wrap = lambda model: model
+    casting: Casting,
+    *,
+    patience: Patience | None = None,
+    silence_s: float | None = None,
+    wrap: Wrap = lambda model: model,
 ) -> AsyncIterator[Model]:
     """All of them as one model; everything that they hold ends with the context.
 
     Args:
         patience: how long an endpoint may take; None suits a hosted one or one on this machine.
+        silence_s: longest silence of each, in seconds; None leaves it as `patience` has it.
         wrap: put around the run's own model.
     """
     async with AsyncExitStack() as stack:
 
         async def route(choice: Choice, *, is_last: bool, wrap: Wrap = lambda model: model) -> Route:
-            waits = patience if is_last else _short(choice, patience)
+            waits = patience or patience_with(choice.endpoint)
+            if not is_last:  # little patience with a model that another one stands in for
+                waits = waits.model_copy(update={"attempts": min(waits.attempts, ATTEMPTS_BEFORE_ANOTHER)})
+            waits = waits.silent_for(silence_s) if silence_s is not None else waits
             model = await stack.enter_async_context(open_model(choice, patience=waits))
             if choice.endpoint is None:
                 return Route(wrap(model))
@@ -148,10 +156,3 @@ async def open_casting(
         main = routed(await route(casting.main, is_last=alone, wrap=wrap))
         roles = {name: routed(await route(each, is_last=alone)) for name, each in casting.roles.items()}
         yield Cast(main, roles) if roles else main
-
-
-def _short(choice: Choice, patience: Patience | None) -> Patience:
-    """Little patience with a model that another one stands in for."""
-    is_local = choice.endpoint is None or choice.endpoint.is_local
-    given = patience or (LOCAL_PATIENCE if is_local else Patience())
-    return given.model_copy(update={"attempts": min(given.attempts, ATTEMPTS_BEFORE_ANOTHER)})

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from coder.errors import ModelError, ModelNotFound, ModelRefused, ModelUnavailable
 from coder.models.abilities import Abilities
-from coder.models.connection import Connection, TooLarge
+from coder.models.connection import Connection, TooLarge, listen
 from coder.models.endpoint import Endpoint, Patience, unheld_secrets
 from coder.models.exchange import received, send
 from coder.models.faults import cleaned, connection_fault, given_up, said_by, status_fault
@@ -25,7 +25,9 @@ from coder.models.prices import cost
 from coder.models.recording import redacted_call
 from coder.models.responses import take_event
 from coder.models.retries import Clock, Passing, retrying
+from coder.models.room import asked_for, own_limit
 from coder.models.stream import Unfinished, estimated_usage
+from coder.models.tokens import input_tokens
 from coder.models.traffic import lane_of
 from coder.redact import Redactor
 
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
 
 OnToken = Callable[[str], None]
 
+MORE_TIME = "A model that reasons for longer needs more: --model-timeout SECONDS."
 USAGE_S = 5.0
 """Longest wait for the count of tokens behind an answer that is complete."""
 
@@ -47,6 +50,7 @@ class ChatModel:
         self._manners = Manners(endpoint)
         self._connection = Connection(endpoint)
         self._lane = lane_of(endpoint)
+        self._max_output = own_limit(endpoint.model, endpoint.max_output)
         self._redactor = Redactor(secrets) if (secrets := unheld_secrets(endpoint)) else None
 
     def __repr__(self) -> str:
@@ -60,7 +64,9 @@ class ChatModel:
     @property
     def abilities(self) -> Abilities:
         """What the catalogue says of it."""
-        return Abilities(context=self._endpoint.context, tools=self._endpoint.tools)
+        return Abilities(
+            context=self._endpoint.context, tools=self._endpoint.tools, max_output=self._max_output
+        )
 
     async def __aenter__(self) -> Self:
         return self
@@ -97,6 +103,13 @@ class ChatModel:
             ModelUnavailable: no answer, after all retries.
         """
         started = monotonic()
+        most = asked_for(
+            sampling,
+            own=self._max_output,
+            context=self._endpoint.context,
+            tokens_in=input_tokens(messages, form),
+        )
+        sampling = sampling.model_copy(update={"max_tokens": most})
         call = _Call(messages, sampling, form, on_token, Clock(self._patience.deadline_s))
         retries = retrying(self._patience, call.clock, on_retry=on_retry)
         try:
@@ -210,16 +223,25 @@ class ChatModel:
         patience, unfinished, responses = self._patience, call.unfinished, self._manners.uses_responses
         headers = self._manners.headers(call.messages)
         take = take_event if responses else Unfinished.take
-        wait_s = min(patience.headers_s, call.clock.left_s)
+        wait_s = patience.headers_s
         shown = None if self._redactor is None else self._redactor.stream()
+
+        def heard() -> None:
+            """A sign of life; behind an answer's last word nothing but the count of tokens is waited for."""
+            nonlocal wait_s
+            call.clock.alive()
+            if unfinished.finish is None:
+                wait_s = patience.idle_s
+                limit.reschedule(asyncio.get_running_loop().time() + wait_s)
+
         try:
             async with (
                 asyncio.timeout(wait_s) as limit,
                 await send(client, body, headers=headers, to_responses=responses) as stream,
                 aclosing(received(stream, unfinished, from_responses=responses)) as chunks,
             ):
+                listen(stream.response, heard)
                 async for chunk in chunks:
-                    call.clock.alive()
                     token = take(unfinished, chunk)
                     if shown is not None:
                         token = shown.feed(token)
@@ -227,14 +249,14 @@ class ChatModel:
                         call.on_token(token)
                     if unfinished.too_long:
                         break
-                    wait_s = USAGE_S if unfinished.finish else patience.idle_s
-                    limit.reschedule(asyncio.get_running_loop().time() + wait_s)
+                    if unfinished.finish is not None:
+                        limit.reschedule(asyncio.get_running_loop().time() + USAGE_S)
         except TimeoutError:
             # Anyone's TimeoutError but ours is a programming error; an answer that is complete stays one.
             if not limit.expired():
                 raise
             if unfinished.finish is None:
-                raise Passing(f"no sign of life for {wait_s:.3g} s") from None
+                raise Passing(f"no sign of life for {wait_s:.3g} s", advice=MORE_TIME) from None
         unfinished.text()
         if shown is not None and call.on_token is not None and (token := shown.finish()):
             call.on_token(token)

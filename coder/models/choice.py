@@ -129,7 +129,7 @@ def _chosen(endpoint: Endpoint, book: Book, provider: Provider | None) -> Choice
     listed = book.catalog().model(provider, endpoint.model) if provider and not provider.is_local else None
     if listed is not None:
         known |= {"listed_price": listed.price, "context": listed.context, "sees": listed.images}
-        known["tools"] = listed.tools
+        known |= {"tools": listed.tools, "max_output": listed.max_output}
     return Choice(name=endpoint.name, endpoint=endpoint.model_copy(update=known))
 
 

@@ -1,7 +1,7 @@
 """Connection: the openai SDK's client for one endpoint, made at the first call, closed in every path."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from importlib import import_module
@@ -129,6 +129,8 @@ def _bounded(library: str) -> Any:  # noqa: ANN401  (a class of a library that i
         def __init__(self, response: "Response") -> None:
             self._stream = cast("AsyncByteStream", response.stream)
             self._has_lines = "event-stream" in response.headers.get("content-type", "")
+            self.on_bytes: Callable[[], None] | None = None
+            """Called for whatever comes, also for what the SDK passes over, such as comments of a stream."""
 
         async def __aiter__(self) -> AsyncIterator[bytes]:
             left, line = LARGEST_BODY, 0
@@ -137,12 +139,19 @@ def _bounded(library: str) -> Any:  # noqa: ANN401  (a class of a library that i
                 line = 0 if b"\n" in piece else line + len(piece)
                 if left < 0 or (self._has_lines and line > LARGEST_LINE):
                     raise TooLarge
+                if self.on_bytes is not None:
+                    self.on_bytes()
                 yield piece
 
         async def aclose(self) -> None:
             await self._stream.aclose()
 
     return Bounded
+
+
+def listen(response: "Response", on_bytes: Callable[[], None]) -> None:
+    """Have somebody called whenever anything of a response's body comes."""
+    cast(Any, response.stream).on_bytes = on_bytes
 
 
 async def _bound(response: "Response") -> None:

@@ -54,6 +54,8 @@ class Endpoint(BaseModel):
     """The catalogue's, for what no other list knows."""
     context: int | None = None
     """Tokens, prompt and answer together; None: unknown."""
+    max_output: int | None = None
+    """Tokens of an answer, reasoning included; None: unknown."""
     sees: bool | None = None
     """It sees pictures; None: unknown."""
     tools: bool | None = None
@@ -94,11 +96,11 @@ class Patience(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     deadline_s: float = Field(default=30.0, gt=0)
-    """Longest time without a sign of life, over all retries and the waits between them."""
-    headers_s: float = Field(default=20.0, gt=0)
-    """Longest wait for the first sign of life of one request."""
-    idle_s: float = Field(default=120.0, gt=0)
-    """Longest silence in the middle of an answer."""
+    """Time without a sign of life after which no further request is made."""
+    headers_s: float = Field(default=600.0, gt=0)
+    """Longest wait for the first sign of life of one request: a model may reason before it sends any."""
+    idle_s: float = Field(default=600.0, gt=0)
+    """Longest silence in the middle of an answer. Any byte is a sign of life, be it of a comment."""
     whole_s: float = Field(default=1800.0, gt=0)
     """Longest time for one answer, over all retries, whatever signs of life there are."""
     attempts: int = Field(default=5, ge=1)
@@ -106,9 +108,19 @@ class Patience(BaseModel):
     first_wait_s: float = Field(default=0.5, ge=0)
     """Wait before the first retry; it doubles with each, with jitter."""
 
+    def silent_for(self, seconds: float) -> "Patience":
+        """The same with another longest silence."""
+        whole_s = max(self.whole_s, seconds)
+        return self.model_copy(update={"headers_s": seconds, "idle_s": seconds, "whole_s": whole_s})
+
 
 # A server on this machine may be loading its weights, or reading a long prompt on a slow processor.
-LOCAL_PATIENCE = Patience(deadline_s=300.0, headers_s=300.0, idle_s=300.0, whole_s=7200.0)
+LOCAL_PATIENCE = Patience(deadline_s=300.0, whole_s=7200.0)
+
+
+def patience_with(endpoint: Endpoint | None) -> Patience:
+    """How long this endpoint, or weights on this machine, may take where nobody says otherwise."""
+    return LOCAL_PATIENCE if endpoint is None or endpoint.is_local else Patience()
 
 
 def unheld_secrets(endpoint: Endpoint, environ: Mapping[str, str] = os.environ) -> tuple[str, ...]:

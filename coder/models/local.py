@@ -8,11 +8,13 @@ from typing import Self
 
 from pydantic import SecretStr
 
+from coder.models.abilities import Abilities
 from coder.models.chat import ChatModel
 from coder.models.endpoint import LOCAL_PATIENCE, Endpoint, Limits, Patience
 from coder.models.fit import USUAL
 from coder.models.llama import Llama
 from coder.models.model import Answer, ChatMessage, Form, OnRetry, Sampling
+from coder.models.room import known_limit, own_limit
 
 
 class LocalModel:
@@ -33,6 +35,11 @@ class LocalModel:
     def name(self) -> str:
         """`local/` and the name of the weights."""
         return self._name
+
+    @property
+    def abilities(self) -> Abilities:
+        """An answer may fill half of the context."""
+        return Abilities(max_output=own_limit(self._name, self._context // 2))
 
     async def __aenter__(self) -> Self:
         return self
@@ -61,8 +68,7 @@ class LocalModel:
         """
         chat = await self.load()
         # A weak model that has begun to ramble goes on until it is stopped.
-        most = min(sampling.max_tokens, self._context // 2)
-        capped = sampling.model_copy(update={"max_tokens": most})
+        capped = sampling.model_copy(update={"max_tokens": known_limit(self, sampling)})
         answer = await chat.answer(messages, sampling=capped, form=form, on_token=on_token, on_retry=on_retry)
         # llama.cpp says the path of its file, which is nobody's business in a log.
         return answer.model_copy(update={"model": self._weights.stem})

@@ -7,6 +7,7 @@ from typing import Any
 from coder.models.caching import CONVERSATION_HEADER, KEY_FIELD, cache_key, marked
 from coder.models.endpoint import Endpoint
 from coder.models.model import ChatMessage, Form, Sampling
+from coder.models.room import LEAST_IN_CONTEXT
 from coder.models.wire import chat_form, chat_messages, response_form, response_input
 
 # An endpoint may lack any of these, and the request still means the same or nearly so. A schema stands in the
@@ -27,6 +28,8 @@ OPTIONAL = (
     "text",
     KEY_FIELD,
 )
+LIMIT_FIELDS = ("max_completion_tokens", "max_output_tokens", "max_tokens")
+_NUMBER = re.compile(r"(?<![\w.-])\d{1,3}(?:,\d{3})+(?![\w-])|(?<![\w.-])\d{4,9}(?![\w-])")
 RESPONSES_ONLY = re.compile(r"v1/responses")
 
 
@@ -37,6 +40,8 @@ class Manners:
         self._endpoint = endpoint
         self._limit_field = endpoint.limit_field
         self._dropped: set[str] = set()
+        self._most: int | None = None
+        """Tokens of an answer that the endpoint has named as its most."""
         self.uses_responses = endpoint.api == "responses"
         """The Responses API is asked, not chat completions."""
 
@@ -48,7 +53,7 @@ class Manners:
             own: Mapping[str, object] = {
                 "input": response_input(messages),
                 "store": False,
-                "max_output_tokens": sampling.max_tokens,
+                "max_output_tokens": self._at_most(sampling.max_tokens),
                 **(response_form(form) if form is not None else {}),
             }
         else:
@@ -57,7 +62,7 @@ class Manners:
                     messages, marked=marked(messages) if self._endpoint.marks_caches else frozenset()
                 ),
                 "stream_options": {"include_usage": True},
-                self._limit_field: sampling.max_tokens,
+                self._limit_field: self._at_most(sampling.max_tokens),
                 self._endpoint.seed_field: sampling.seed,
                 "stop": list(sampling.stop) or None,
                 "logprobs": True if sampling.alternatives else None,
@@ -86,10 +91,17 @@ class Manners:
         refused = next((name for name in OPTIONAL if name in body and _names(refusal, name)), None)
         if refused is None:
             return False
+        if refused in LIMIT_FIELDS and self._most is None:
+            self._most = _said_most(refusal, body[refused])
+            if self._most is not None:
+                return True
         if refused == "max_tokens" and _names(refusal, "max_completion_tokens"):
             self._limit_field = "max_completion_tokens"
         self._dropped.add(refused)
         return True
+
+    def _at_most(self, tokens: int | None) -> int | None:
+        return tokens if tokens is None or self._most is None else min(tokens, self._most)
 
     def learn_interface(self, refusal: str) -> bool:
         """Ask the Responses API from now on, where a refusal says that the model answers only there."""
@@ -97,6 +109,12 @@ class Manners:
             return False
         self.uses_responses = True
         return True
+
+
+def _said_most(refusal: str, sent: int) -> int | None:
+    """The number that a refusal names as the largest limit of an answer: below what was sent, and no date."""
+    numbers = [int(number.replace(",", "")) for number in _NUMBER.findall(refusal)]
+    return max((number for number in numbers if LEAST_IN_CONTEXT <= number < sent), default=None)
 
 
 def _names(text: str, parameter: str) -> bool:

@@ -110,7 +110,11 @@ class Sampling(BaseModel):
     temperature: float | None = Field(default=None, ge=0, le=2)
     top_p: float | None = Field(default=None, gt=0, le=1)
     seed: int | None = None
-    max_tokens: int = Field(default=4096, ge=1)
+    max_tokens: int | None = Field(default=None, ge=1)
+    """Of the answer, reasoning included. None: as many as the model can."""
+    room: int | None = Field(default=None, ge=1, exclude=True)
+    """Tokens that a budget leaves for the answer. It changes from call to call, so that it is no part of what
+    a request is known by."""
     stop: tuple[str, ...] = ()
     """Texts before which an answer ends, where the endpoint can be told so."""
     alternatives: int = Field(default=0, ge=0, le=20)

@@ -6,7 +6,7 @@ from importlib import import_module
 from threading import Thread
 
 from coder.models.choice import Choice
-from coder.models.endpoint import LOCAL_PATIENCE, Patience
+from coder.models.endpoint import LOCAL_PATIENCE, Patience, patience_with
 from coder.models.fit import USUAL, fitting_context
 from coder.models.model import Model
 from coder.models.sdk import load_sdk, load_transport
@@ -34,8 +34,7 @@ def _model(choice: Choice, patience: Patience | None) -> Model:
     if choice.endpoint is not None:
         from coder.models.chat import ChatModel
 
-        default = LOCAL_PATIENCE if choice.endpoint.is_local else Patience()
-        return ChatModel(choice.endpoint, patience=patience or default)
+        return ChatModel(choice.endpoint, patience=patience or patience_with(choice.endpoint))
     if choice.weights is None:
         raise ValueError("a choice has an endpoint or weights")
     from coder.models.local import LocalModel

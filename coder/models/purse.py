@@ -8,8 +8,13 @@ from coder.errors import ModelError, PurseEmpty
 from coder.models.abilities import Abilities, abilities_of
 from coder.models.cast import HasRoles
 from coder.models.model import Answer, ChatMessage, Form, Model, OnRetry, Retry, Sampling, Switch
+from coder.models.room import LEAST, affordable
+from coder.models.room import reserved as reserved_tokens
 from coder.models.tokens import input_tokens
 from coder.usage import Used
+
+SHARES = 4
+"""One in so many of what is free may be reserved for a long answer, so that others are asked meanwhile."""
 
 
 class Purse:
@@ -21,6 +26,11 @@ class Purse:
         self.spent = spent
         self._reserved = Decimal(0)
         self._waiting: list[asyncio.Future[None]] = []
+
+    @property
+    def free(self) -> Decimal:
+        """What is neither spent nor reserved."""
+        return self.usd - self.spent - self._reserved
 
     async def reserve(self, usd: Decimal) -> None:
         """Keep so much for one call; wait where other calls may give back what they don't use.
@@ -108,7 +118,11 @@ class Pursed:
             PurseEmpty: there is none, for the call or for another try of it; or the price isn't known.
             ModelError: the model's own.
         """
-        reserved = self.price(input_tokens(messages, form), sampling.max_tokens)
+        tokens_in, most = input_tokens(messages, form), reserved_tokens(self, sampling)
+        share = affordable(self.price, tokens_in, most, self._purse.free / SHARES)
+        most = min(most, max(share, LEAST))
+        sampling = sampling.model_copy(update={"room": most})
+        reserved = self.price(tokens_in, most)
         if reserved is None:
             raise PurseEmpty(
                 f"the price of {self.name} is unknown, and a limit is set on the cost of all runs"

@@ -21,6 +21,9 @@ from coder.models.recording import Entry, Failure, Header, Part, Redact, Request
 from coder.models.tokens import input_tokens
 from coder.redact import Redactor
 
+_BEFORE = {"max_tokens": 4096}
+"""What was asked for where nobody had set a limit of the answer, until that was the model's own."""
+
 
 class Recorded:
     """A model that says what was recorded. No connection is made."""
@@ -46,8 +49,12 @@ class Recorded:
         for entry in entries:
             self._entries[entry.key].append(entry)
             self._requests[entry.key] = entry.request
-            if entry.reserved_usd is not None:
-                self._reserved[entry.role, *_tokens(entry.request)] = entry.reserved_usd
+            tokens_in = input_tokens(entry.request.messages, entry.request.form)
+            before = entry.request.sampling.max_tokens
+            if entry.reserved_usd is not None and before is not None:
+                self._reserved[entry.role, tokens_in, before] = entry.reserved_usd
+            for tokens, usd in entry.prices.items():
+                self._reserved[entry.role, tokens_in, tokens] = usd
 
     @property
     def name(self) -> str:
@@ -70,7 +77,8 @@ class Recorded:
     @property
     def abilities(self) -> Abilities:
         """Those of the model that was recorded."""
-        return Abilities(context=self._spoke.context, tools=self._spoke.tools)
+        spoke = self._spoke
+        return Abilities(context=spoke.context, tools=spoke.tools, max_output=spoke.max_output)
 
     async def __aenter__(self) -> Self:
         return self
@@ -104,6 +112,8 @@ class Recorded:
                 call failed then, and does so again.
         """
         request = redacted(messages, sampling, form, redact=self._redact)
+        if request.key not in self._entries and sampling.max_tokens is None:
+            request = redacted(messages, sampling.model_copy(update=_BEFORE), form, redact=self._redact)
         entries, nth = self._entries.get(request.key, []), self._played[request.key]
         if nth >= len(entries):
             raise ModelError(self._unknown(request, nth))
@@ -134,8 +144,3 @@ def _raised(failure: Failure | None) -> ModelError:
     kind = getattr(errors, failure.kind, None) if failure is not None else None
     known = kind if isinstance(kind, type) and issubclass(kind, ModelError) else ModelError
     return known(failure.message, lost=failure.lost) if failure is not None else known()
-
-
-def _tokens(request: Request) -> tuple[int, int]:
-    """What a price is asked for before a call: tokens in and out at most."""
-    return input_tokens(request.messages, request.form), request.sampling.max_tokens

@@ -22,6 +22,7 @@ from coder.models.recording import (
     redacted,
     redacted_call,
 )
+from coder.models.room import reserved
 from coder.models.scripted import Scripted
 from coder.models.tokens import input_tokens
 from coder.redact import Redactor
@@ -93,10 +94,12 @@ class Recorder:
             ModelError: the model's own.
             UsageError: the file can't be written any more.
         """
+        tokens_in, most = input_tokens(messages, form), reserved(self, sampling)
         asked = Entry(
             request=(request := redacted(messages, sampling, form, redact=self._redact)),
             key=request.key,
-            reserved_usd=self.price(input_tokens(messages, form), sampling.max_tokens),
+            reserved_usd=self.price(tokens_in, most),
+            prices=self._prices(tokens_in, most, sampling),
             role=self._role,
             failure=Failure(kind=ModelError.__name__, message="whoever asked has ended the call"),
         )
@@ -126,6 +129,12 @@ class Recorder:
         ended = {"answer": self._redacted(answer), "failure": None, "told": tuple(told)}
         self._write(asked.model_copy(update=ended))
         return answer
+
+    def _prices(self, tokens_in: int, most: int, sampling: Sampling) -> dict[int, Decimal]:
+        """What the caller has asked the price of, to see how much room the budget leaves."""
+        whole = reserved(self, sampling.model_copy(update={"room": None}))
+        prices = {tokens: self.price(tokens_in, tokens) for tokens in (0, most, whole)}
+        return {tokens: usd for tokens, usd in prices.items() if usd is not None}
 
     def _redacted(self, answer: Answer) -> Answer:
         calls = [redacted_call(call, redact=self._redact) for call in answer.tool_calls]
@@ -163,4 +172,10 @@ def _part(model: Model) -> Part:
     prices = model.price(MILLION, 0), model.price(0, MILLION)
     known = None if prices[0] is None or prices[1] is None else (prices[0], prices[1])
     able = abilities_of(model)
-    return Part(model=model.name, usd_per_million=known, context=able.context, tools=able.tools)
+    return Part(
+        model=model.name,
+        usd_per_million=known,
+        context=able.context,
+        tools=able.tools,
+        max_output=able.max_output,
+    )

@@ -38,6 +38,7 @@ class Part(BaseModel):
     usd_per_million: tuple[Decimal, Decimal] | None = None
     context: int | None = None
     tools: bool | None = None
+    max_output: int | None = None
 
 
 class Header(BaseModel):
@@ -56,6 +57,8 @@ class Header(BaseModel):
     context: int | None = None
     """Tokens that the model could read, and below whether it called tools: a replay shows it the same."""
     tools: bool | None = None
+    max_output: int | None = None
+    """Tokens that it could answer with, where that was known."""
     roles: dict[str, Part] = {}
     """By participant."""
 
@@ -114,6 +117,8 @@ class Entry(BaseModel):
     """What happened on the way: a replay tells it again, without the waits."""
     reserved_usd: Decimal | None = None
     """What the call could have cost at most: a replay reserves as much."""
+    prices: dict[int, Decimal] = {}
+    """US dollars of the call by tokens of its answer, where they were asked: none in old recordings."""
     role: str = ""
     """The participant whose own model was asked; empty for the run's."""
 
@@ -142,7 +147,7 @@ def redacted(
             )
             for message in messages
         ),
-        sampling=sampling,
+        sampling=sampling.model_copy(update={"room": None}),
         form=form,
     )
 

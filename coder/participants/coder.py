@@ -16,9 +16,11 @@ from coder.message import Message
 from coder.models.model import ChatMessage, Sampling
 from coder.models.weights import EMBEDDED
 from coder.participants.reasks import Reasks
+from coder.participants.sampling import at_most
 from coder.replies import is_reply
 from coder.rounds import Round, is_repeat, next_round
 from coder.state import State
+from coder.stops import EMPTY_ANSWERS
 from coder.target import Target, decides, find_target, is_test
 from coder.turn import Turn
 from coder.view import coder_view
@@ -103,7 +105,7 @@ class Coder:
             is_words = turn.state.settings.chat and is_reply(task.prompt, answered, text)
             is_done = is_words or _edits_tests_alone(answered, upcoming)
             again = None if is_done else reasks.next(answered, text)
-            if again is None:
+            if again is None or turn.state.empty_answers >= EMPTY_ANSWERS:
                 break
             view = [
                 *view,
@@ -157,11 +159,11 @@ def _files_now(state: State, upcoming: Round) -> dict[str, str | None]:
 def _sampling(state: State, upcoming: Round, reask: int) -> Sampling:
     """Greedy first, then drawn: a fresh start that can't differ would be no fresh start."""
     settings = state.settings
-    most = _EMBEDDED_TOKENS if state.model == f"local/{EMBEDDED}" else settings.max_answer_tokens
+    is_embedded = state.model == f"local/{EMBEDDED}"
     default = 0.0 if upcoming.sample == 1 else _FRESH_TEMPERATURE
     return Sampling(
         temperature=settings.temperature if settings.temperature is not None else default,
         top_p=settings.top_p,
         seed=settings.seed + 1000 * (upcoming.sample - 1) + 10 * (upcoming.attempt - 1) + reask,
-        max_tokens=min(most, settings.max_answer_tokens),
+        max_tokens=at_most(_EMBEDDED_TOKENS, settings) if is_embedded else settings.max_answer_tokens,
     )

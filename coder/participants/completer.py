@@ -13,6 +13,7 @@ from coder.imports import with_imports
 from coder.message import Message
 from coder.models.model import ChatMessage, Sampling
 from coder.outline import ENDS, Outline, finished, missing_function, outline
+from coder.participants.sampling import at_most
 from coder.prompts import prompt
 from coder.rounds import drawn, is_repeat
 from coder.state import State
@@ -135,7 +136,7 @@ def _sampling(state: State, draw: _Draw) -> Sampling:
         temperature=settings.temperature if settings.temperature is not None else draw.temperature,
         top_p=settings.top_p,
         seed=settings.seed + 1000 * drawn(state),
-        max_tokens=min(_TOKENS, settings.max_answer_tokens),
+        max_tokens=at_most(_TOKENS, settings),
         stop=ENDS,
         alternatives=_BESIDE if drawn(state) < len(_FORMS) else 0,
     )

@@ -4,7 +4,7 @@ import re
 
 from coder.context.looking import survey_of
 from coder.message import Message
-from coder.models.model import Sampling
+from coder.participants.sampling import brief
 from coder.state import State
 from coder.target import find_target
 from coder.turn import Turn
@@ -23,12 +23,7 @@ class Planner:
     async def speak(self, turn: Turn) -> Message:
         """Ask for a plan."""
         state = turn.state
-        sampling = Sampling(
-            temperature=state.settings.temperature if state.settings.temperature is not None else 0.0,
-            top_p=state.settings.top_p,
-            seed=state.settings.seed,
-            max_tokens=min(_PLAN_TOKENS, state.settings.max_answer_tokens),
-        )
+        sampling = brief(state, _PLAN_TOKENS)
         target = find_target(state.task, state.files)
         view = planner_view(state, target, survey=await survey_of(turn), context=turn.abilities.context)
         text = await turn.ask(view, sampling=sampling)

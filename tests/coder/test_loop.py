@@ -128,6 +128,19 @@ async def test_a_model_that_repeats_itself_is_stuck_after_four_answers() -> None
     assert (run.status, run.calls, run.exit_code) == ("stuck", 4, 6)
 
 
+async def test_a_model_that_says_nothing_is_asked_three_times_and_its_answers_are_called_empty() -> None:
+    run, _ = await solved_by(*[""] * 8)
+
+    assert (run.status, run.calls, run.exit_code) == ("stuck", 3, 6)
+    assert run.reason == "the model's last 3 answers were empty"
+
+
+async def test_answers_that_were_empty_at_first_end_nothing() -> None:
+    run, _ = await solved_by("", "", fenced(ADD))
+
+    assert (run.status, run.calls) == ("solved", 3)
+
+
 async def test_a_model_that_only_ever_refuses_is_stuck_too() -> None:
     run, _ = await solved_by(*["I can't do that."] * 9)
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coder.bodies import Body, CallAnswered, CallFailed, CallIntended, RunStarted, parse
+from coder.bodies import Body, BudgetReached, CallAnswered, CallFailed, CallIntended, RunStarted, parse
 from coder.errors import ContextTooLong
 from coder.journal import Journal
 from coder.models.cast import Cast
@@ -27,7 +27,7 @@ from coder.watch import Unwatched
 from coder.workbench import Workbench
 from sandbox import Policy, open_sandbox
 from tests.coder.models.asking import QUICK, endpoint_of
-from tests.faulty_endpoint import FaultyEndpoint, error, faulty_endpoint, says
+from tests.faulty_endpoint import FaultyEndpoint, chunk, error, faulty_endpoint, says, streams
 
 LONG = [
     ChatMessage(role="system", content="Be brief."),
@@ -221,3 +221,100 @@ def test_what_is_shrunk_is_shorter_each_time_and_comes_to_an_end(texts: Sequence
         messages = shrunk(messages)
 
     assert sizes == sorted(set(sizes), reverse=True)
+
+
+DEAR = Price(input=Decimal(5), output=Decimal(25))
+"""US dollars per million tokens."""
+THOUGHT = streams(
+    chunk({"reasoning_content": "hm"}),
+    {
+        **chunk({}, finish="length"),
+        "usage": {
+            "prompt_tokens": 7,
+            "completion_tokens": 900,
+            "completion_tokens_details": {"reasoning_tokens": 900},
+        },
+    },
+    "[DONE]",
+)
+"""An answer that ended before its first word."""
+
+
+async def test_a_dear_model_with_long_answers_is_asked_under_the_usual_budget() -> None:
+    log = MemoryLog()
+    with faulty_endpoint(says("hello")) as server:
+        async with (
+            model_of(server, max_output=128_000, price=DEAR) as model,
+            turn_of(model, log=log) as turn,
+        ):
+            text = await turn.ask(ASKED, sampling=Sampling())
+
+    asked = next(body for body in await bodies(log) if isinstance(body, CallIntended))
+    assert text == "hello"
+    assert 19_900 < server.requests[0].body["max_tokens"] < 20_000  # half of a dollar at $25 a million
+    assert Decimal("0.49") < (asked.reserved_usd or 0) < Decimal("0.51")
+    assert asked.sampling == Sampling()
+
+
+async def test_a_limit_of_cost_without_room_for_an_answer_refuses_the_call() -> None:
+    with faulty_endpoint(says("hello")) as server:
+        budget = Budget(cost_usd=Decimal("0.05"))
+        async with model_of(server, price=DEAR) as model, turn_of(model, budget=budget) as turn:
+            with pytest.raises(BudgetSpent):
+                await turn.ask(ASKED, sampling=Sampling())
+
+    assert server.requests == []
+
+
+async def test_a_limit_of_tokens_holds_where_no_limit_of_the_answer_is_known() -> None:
+    with faulty_endpoint(says("hello")) as server:
+        async with model_of(server) as model, turn_of(model, budget=Budget(tokens=20_000)) as turn:
+            await turn.ask(ASKED, sampling=Sampling())
+
+    assert 9_800 < server.requests[0].body["max_tokens"] < 10_000
+
+
+async def test_reasoning_that_took_all_of_an_answer_ends_the_run_by_name_and_more_room_goes_on() -> None:
+    log = MemoryLog()
+    with faulty_endpoint(THOUGHT) as server:
+        async with model_of(server) as model, turn_of(model, log=log) as turn:
+            with pytest.raises(BudgetSpent, match="used up the 900 tokens of its answer by reasoning"):
+                await turn.ask(ASKED, sampling=Sampling())
+
+    reached = (await bodies(log))[-1]
+    assert isinstance(reached, BudgetReached)
+    assert (reached.limit, reached.least) == ("answer", 1_800)
+    async with turn_of(Scripted(["hello"]), log=log) as turn:
+        assert await turn.ask(ASKED, sampling=Sampling()) == "hello"
+
+
+async def test_a_brief_answer_gets_all_the_room_there_is_where_its_model_reasons_first() -> None:
+    log = MemoryLog()
+    with faulty_endpoint(THOUGHT, says("1. Do it.")) as server:
+        async with model_of(server) as model, turn_of(model, log=log) as turn:
+            text = await turn.ask(ASKED, sampling=GREEDY)
+
+    async with turn_of(Scripted([]), log=log) as turn:
+        again = await turn.ask(ASKED, sampling=GREEDY)
+
+    assert text == again == "1. Do it."
+    assert [request.body.get("max_tokens") for request in server.requests] == [100, None]
+
+
+@pytest.mark.parametrize(
+    ("bound", "limit", "words"),
+    [
+        ({"max_output": 900}, "answer", "name one that reasons less"),
+        ({"price": Price(input=Decimal(1), output=Decimal(20))}, "cost", "the budget left no more"),
+    ],
+)
+async def test_the_limit_that_left_no_room_is_named(bound: dict[str, object], limit: str, words: str) -> None:
+    log = MemoryLog()
+    with faulty_endpoint(THOUGHT) as server:
+        async with model_of(server, **bound) as model, turn_of(model, log=log) as turn:
+            with pytest.raises(BudgetSpent, match=words):
+                await turn.ask(ASKED, sampling=Sampling())
+
+    reached = (await bodies(log))[-1]
+    assert isinstance(reached, BudgetReached)
+    assert reached.limit == limit

@@ -16,6 +16,7 @@ from coder.models.endpoint import Patience
 from coder.models.model import Sampling
 from tests.coder.models.asking import KEY, QUESTION, QUICK, Retries, ask, endpoint_of
 from tests.faulty_endpoint import (
+    Comment,
     Reply,
     begins,
     chunk,
@@ -178,6 +179,44 @@ async def test_an_answer_that_drips_may_take_longer_than_every_single_wait() -> 
 
     assert answer.text == "dripping"
     assert answer.seconds > 2
+
+
+async def test_comments_and_deltas_without_content_are_signs_of_life() -> None:
+    thinks = [Comment("keep-alive"), chunk({}), chunk({"content": ""}), Comment("processing")] * 2
+    slow = streams(*thinks, chunk({"content": "hello"}), chunk({}, finish="stop"), "[DONE]", pause_s=0.4)
+    patience = Patience(deadline_s=1, headers_s=1, idle_s=1, attempts=1)
+
+    with faulty_endpoint(slow) as server:
+        answer = await ask(server, patience=patience)
+
+    assert answer.text == "hello"
+    assert answer.seconds > 3
+
+
+async def test_comments_alone_keep_an_answer_waited_for() -> None:
+    slow = streams(
+        *[Comment("keep-alive")] * 6,
+        chunk({"content": "hello"}),
+        chunk({}, finish="stop"),
+        "[DONE]",
+        pause_s=0.4,
+    )
+    patience = Patience(deadline_s=1, headers_s=1, idle_s=1, attempts=1)
+
+    with faulty_endpoint(slow) as server:
+        assert (await ask(server, patience=patience)).text == "hello"
+
+
+async def test_comments_without_end_behind_the_last_word_are_not_waited_for() -> None:
+    complete = streams(
+        chunk({"content": "hello"}), chunk({}, finish="stop"), *[Comment("bye")] * 100, pause_s=0.2
+    )
+
+    with faulty_endpoint(complete) as server:
+        answer = await ask(server)
+
+    assert answer.text == "hello"
+    assert answer.seconds < 15
 
 
 async def test_a_connection_dropped_behind_the_last_word_loses_nothing() -> None:
