@@ -51,7 +51,7 @@ class Report(_Value):
     base_pass_at: dict[str, float | None] | None = None
     """By the base tests alone, where the suite has harder ones too."""
     interval: tuple[float, float] | None
-    """Of pass@1, 95 %: Wilson's at one sample a case, else a bootstrap over cases."""
+    """Of pass@1, 95 %: Wilson's over the cases; in older reports a bootstrap, at several samples a case."""
     interval_method: Literal["wilson", "bootstrap"] | None
     bounds: tuple[float, float] | None
     """Of pass@1 if all cases that nobody judged had failed, and if all had passed."""

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from math import comb, floor, fsum, sqrt
-from random import Random
 from statistics import NormalDist
 from typing import Literal
 
@@ -29,10 +28,13 @@ def pass_at_k(samples: int, correct: int, k: int) -> float:
     return 1.0 - comb(samples - correct, k) / comb(samples, k)
 
 
-def wilson_interval(passed: int, cases: int, *, confidence: float = 0.95) -> tuple[float, float]:
-    """Score interval for a share of passed cases, one sample a case.
+def wilson_interval(passed: float, cases: int, *, confidence: float = 0.95) -> tuple[float, float]:
+    """Score interval for a share of passed cases.
 
     Wilson 1927, "Probable Inference, the Law of Succession, and Statistical Inference".
+
+    Args:
+        passed: cases that passed; of several samples each case's share of them, summed over the cases.
 
     Returns:
         Lower and upper bound, each in [0, 1].
@@ -41,7 +43,7 @@ def wilson_interval(passed: int, cases: int, *, confidence: float = 0.95) -> tup
         ValueError: no cases, passed outside of 0..cases, or a confidence outside of (0, 1).
     """
     if cases < 1 or not 0 <= passed <= cases:
-        raise ValueError(f"{passed} of {cases} cases can't have passed")
+        raise ValueError(f"{passed:g} of {cases} cases can't have passed")
     if not 0 < confidence < 1:
         raise ValueError(f"a confidence lies between 0 and 1, and {confidence} doesn't")
     z = NormalDist().inv_cdf((1 + confidence) / 2)
@@ -71,39 +73,21 @@ def mean_pass_at_k(counts: Sequence[tuple[int, int]], k: int) -> float | None:
 
 
 IntervalMethod = Literal["wilson", "bootstrap"]
+"""`bootstrap` stands in older reports, of several samples a case."""
 
 
 def score_interval(counts: Sequence[tuple[int, int]]) -> tuple[tuple[float, float], IntervalMethod]:
-    """95 % interval of pass@1: Wilson's where each case has one sample at most, else a bootstrap over cases.
+    """95 % interval of pass@1: Wilson's over the cases, each of which counts by the share of its samples.
 
-    Samples of one case are alike, so that they can't be counted as if each were a case.
+    Samples of one case are alike, so that they can't be counted as if each were a case. Shares of one mean
+    spread no more than yes and no do, so that the interval is rather too wide; a bootstrap's is a point where
+    all samples passed, or none, whatever the number of cases.
 
     Raises:
         ValueError: no cases.
     """
-    if all(samples <= 1 for samples, _ in counts):
-        return wilson_interval(sum(correct for _, correct in counts), len(counts)), "wilson"
-    return bootstrap_interval(
-        [correct / samples if samples else 0.0 for samples, correct in counts]
-    ), "bootstrap"
-
-
-def bootstrap_interval(values: Sequence[float], *, confidence: float = 0.95) -> tuple[float, float]:
-    """Percentile interval of the mean over cases, from resamples of whole cases.
-
-    It is the same each time, in whatever order the cases come.
-
-    Efron 1979, "Bootstrap Methods: Another Look at the Jackknife".
-
-    Raises:
-        ValueError: no values.
-    """
-    if not values:
-        raise ValueError("there are no cases to draw from")
-    rounds = max(200, min(2_000, 4_000_000 // len(values)))
-    draw, ordered = Random(20_111).choices, sorted(values)
-    means = sorted(fsum(draw(ordered, k=len(ordered))) / len(values) for _ in range(rounds))
-    return quantile(means, (1 - confidence) / 2), quantile(means, (1 + confidence) / 2)
+    passed = fsum(correct / samples for samples, correct in counts if samples)
+    return wilson_interval(min(passed, len(counts)), len(counts)), "wilson"
 
 
 def quantile(ordered: Sequence[float], share: float) -> float:

@@ -3,6 +3,7 @@
 import asyncio
 import shlex
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from coder.bodies import (
@@ -15,11 +16,12 @@ from coder.bodies import (
     PatchProposed,
 )
 from coder.consent import consent
+from coder.counted import count_of
 from coder.diff import unified_diff
 from coder.edited_tests import is_accepted, landing_edits
-from coder.errors import UsageError
+from coder.errors import MachineError, UsageError
 from coder.journal import Journal
-from coder.landing import FileChanged, Plan, apply, plan, undo
+from coder.landing import FileChanged, Plan, apply, is_made, plan, undo
 from coder.landing import LandingRefused as PathRefused
 from coder.reading import content, see_replaceable, snapshot_of
 from coder.rebasing import rebase
@@ -79,6 +81,23 @@ async def deliver(journal: Journal) -> None:
     else:
         if settings.commits and _is_to_be_committed(journal.state):
             await _commit(journal)
+
+
+def with_written(error: MachineError, state: State) -> MachineError:
+    """The error with what of a landing stands in the user's folder by now, and how to go on."""
+    landing = state.landing
+    if landing is None or state.taken_back:
+        return error
+    plan, root = landing.plan, Path(landing.plan.root)
+    with suppress(MachineError):
+        made = [change.path for change in plan.changes if is_made(plan, change)]
+        if made:
+            return type(error)(
+                f"{error}\nIn {root} the run had changed {', '.join(made)} by then, {len(made)} of "
+                f"{count_of(len(plan.changes), 'file')}.\n"
+                f"Then go on with: coder resume {state.run}, or take it back with: coder undo {state.run}"
+            )
+    return error
 
 
 def intended(state: State, *, edits: Contents | None = None) -> Plan:

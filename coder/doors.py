@@ -9,7 +9,7 @@ from coder.answering import asked_of, default_model, same_model
 from coder.baseline import take_baseline, wants_baseline
 from coder.bodies import RunResumed, RunStopped, StoredFile
 from coder.context.secrecy import secrets_in
-from coder.delivery import deliver, see_committable
+from coder.delivery import deliver, see_committable, with_written
 from coder.dependencies import with_dependencies
 from coder.errors import CoderError, MachineError, UsageError
 from coder.journal import Journal
@@ -164,8 +164,9 @@ async def work(journal: Journal, model: Model, bench: Workbench, team: Team, sto
     except asyncio.CancelledError:
         await journal.append(RunStopped(status="interrupted", reason="interrupted", exit_code=130))
         raise
-    except MachineError:
-        raise  # the log itself may be what failed: what it holds is enough to resume from
+    except MachineError as error:
+        # The log itself may be what failed: what it holds is enough to resume from.
+        raise with_written(error, journal.state) from error
     except (CoderError, SandboxError) as error:
         code = error.exit_code if isinstance(error, CoderError) else MachineError.exit_code
         await journal.append(RunStopped(status="error", reason=str(error), exit_code=code, error=str(error)))

@@ -6,7 +6,6 @@ is taken again from its start, and an answer that the log already holds is given
 
 import hashlib
 from collections.abc import Sequence
-from decimal import Decimal
 
 from coder.bodies import (
     BudgetReached,
@@ -27,6 +26,7 @@ from coder.models.recording import redacted_call
 from coder.models.room import LARGEST, known_limit, reserved
 from coder.models.tokens import input_tokens
 from coder.models.weights import EMBEDDED
+from coder.noroom import is_spent_on_reasoning, no_room
 from coder.prompts import prompt
 from coder.shrink import cut_text, shrunk
 from coder.state import State
@@ -49,15 +49,6 @@ def request_key(messages: Sequence[ChatMessage], sampling: Sampling, form: Form 
     if form is not None:
         parts.append(form.model_dump_json())
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
-
-
-def is_spent_on_reasoning(answer: CallAnswered) -> bool:
-    """Whether an answer came to its limit before its first word: its model has reasoned until then."""
-    if answer.finish != "length" or answer.text.strip() or answer.tool_calls:
-        return False
-    # Some endpoints tell of hidden reasoning only by the tokens that they count.
-    hidden = not answer.text and answer.usage.output_tokens > 0 and not answer.usage.is_estimate
-    return hidden or bool(answer.reasoning or answer.usage.reasoning_tokens)
 
 
 class Turn:
@@ -123,7 +114,9 @@ class Turn:
             raise ContextTooLong("an earlier start of this turn has found out")
         answer = await self._roomy(sent, sampling)
         if is_spent_on_reasoning(answer):
-            reached = self._no_room(answer)
+            reached = no_room(
+                answer, self.state.budget, bound_by=self._bound_by, own=self.abilities.max_output
+            )
             await self.journal.append(reached)
             raise BudgetSpent(reached.text)
         text = answer.text
@@ -149,17 +142,6 @@ class Turn:
             more = sampling.model_copy(update={"max_tokens": most})
             answer = await self._call(self._model, sent, more, form)
         return answer
-
-    def _no_room(self, answer: CallAnswered) -> BudgetReached:
-        """What is said where a model has reasoned until its answer had no room, and which limit that was."""
-        used, own, budget = answer.usage.output_tokens, self.abilities.max_output, self.state.budget
-        text = f"the model used up the {used:,} tokens of its answer by reasoning, so that no answer came"
-        if self._bound_by is not None:
-            least = 2 * budget.call_usd if self._bound_by == "call" and budget.call_usd is not None else None
-            return BudgetReached(limit=self._bound_by, text=f"{text}; the budget left no more", least=least)
-        if own is not None and used >= own:
-            return BudgetReached(limit="answer", text=f"{text}; it has no more: name one that reasons less")
-        return BudgetReached(limit="answer", text=text, least=Decimal(2 * used))
 
     def _can_go_on(self, answer: CallAnswered, sampling: Sampling) -> bool:
         """Whether an answer was cut off, by a model that keeps to its limit and may have more to say."""

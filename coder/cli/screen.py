@@ -75,6 +75,11 @@ class Screen:
         """It is a terminal that shows what is going on."""
         return self._terminal and not self._verbose and not self._quiet
 
+    @property
+    def asks(self) -> bool:
+        """Somebody can be asked."""
+        return self._terminal
+
     def event(self, event: Event) -> None:
         """Tell what happened."""
         self.pass_on(event)

@@ -8,6 +8,7 @@ from typing import Any
 import typer
 
 from coder.cli.answerer import Answerer, opened
+from coder.cli.ask import ask_human
 from coder.cli.backend import see_backend
 from coder.cli.interrupt import run_until_interrupted
 from coder.cli.options import given_flags
@@ -15,6 +16,7 @@ from coder.cli.result import ended
 from coder.cli.screen import Screen
 from coder.configfile import user_file
 from coder.doors import solve
+from coder.errors import Refused, UsageError
 from coder.layers import load
 from coder.run import Run
 from coder.settings import Settings
@@ -63,6 +65,7 @@ def solved(context: typer.Context, read_task: Callable[[], Task], *, workspace: 
 async def _solve(
     task: Task, *, settings: Settings, answerer: Answerer, screen: Screen, given: Mapping[str, Any]
 ) -> Run:
+    await _see_workspace(task.workspace, screen, yes=given["yes"])
     if given["install"] or given["install_with"] is not None:
         from coder.cli.installing import with_install  # hardly a task installs anything
 
@@ -70,3 +73,25 @@ async def _solve(
     with SqliteLog(data_folder(os.environ)) as log:
         async with opened(answerer, screen.note) as model:
             return await solve(task, settings=settings, model=model, log=log, watch=screen)
+
+
+async def _see_workspace(workspace: Path | None, screen: Screen, *, yes: bool) -> None:
+    """See that the folder or file is there, or that the user wants it made: its name may be mistyped.
+
+    Raises:
+        Refused: the user doesn't.
+        UsageError: nobody can be asked.
+    """
+    if workspace is None or yes or not _could_be_made(workspace):
+        return
+    if not screen.asks:
+        raise UsageError(
+            f"There is no {workspace}; nothing was called. Name what is there, or have it made: -y"
+        )
+    if not await ask_human(f"There is no {workspace}. Make it?"):
+        raise Refused(f"{workspace} was not made, and nothing was called.")
+
+
+def _could_be_made(path: Path) -> bool:
+    """Whether it isn't there, and only it; what lies in no folder at all is refused whatever anybody says."""
+    return not path.exists() and path.absolute().parent.exists()

@@ -7,7 +7,7 @@ import typer
 from coder.bodies import FileUndone
 from coder.cli.interrupt import run_until_interrupted
 from coder.cli.lines import progress
-from coder.cli.options import Json
+from coder.cli.options import Json, Yes
 from coder.cli.plain import one_line
 from coder.cli.show import RunId
 from coder.folding import fold_all
@@ -18,10 +18,11 @@ from coder.undoing import undo as undo_run
 LEFT = 1
 
 
-def undo(run: RunId, json: Json = False) -> None:
+def undo(run: RunId, json: Json = False, yes: Yes = False) -> None:
     """Take back the files that a run wrote, where nobody has changed them since.
 
-    Exit code 1 says that a file was left as it is, and the line beside it why.
+    Exit code 1 says that a file was left as it is, and the line beside it why. Nothing is asked: -y, as in
+    the other commands, changes nothing.
     """
     files, commit = run_until_interrupted(_undo(run))
     if json:

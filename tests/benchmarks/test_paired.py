@@ -12,7 +12,7 @@ from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.proportion import proportion_confint
 
 from benchmarks.paired import bootstrap_test, difference_interval, holm, mcnemar, sign_flip
-from benchmarks.scores import bootstrap_interval, quantile, wilson_interval
+from benchmarks.scores import quantile, wilson_interval
 
 EXACT = 1e-9
 
@@ -75,7 +75,6 @@ def test_the_bootstrap_is_near_scipys() -> None:
     values = [(i * 7 % 11) / 10 for i in range(120)]
     expected = stats.bootstrap((values,), np.mean, method="percentile", rng=0).confidence_interval
 
-    assert bootstrap_interval(values) == pytest.approx((expected.low, expected.high), abs=0.01)
     assert difference_interval(values) == pytest.approx((expected.low, expected.high), abs=0.01)
 
 

@@ -3,8 +3,10 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from statsmodels.stats.proportion import proportion_confint
 
 from benchmarks.report import Report, Usage
+from benchmarks.scores import score_interval
 from benchmarks.scoring import make_report
 from benchmarks.suite import FunctionCase, Suite
 from benchmarks.verdict import Outcome, Strength, Verdict
@@ -85,9 +87,30 @@ def test_only_passed_passes(outcome: Outcome) -> None:
     assert report(*(verdict(case, outcome) for case in "abcd")).pass_at["1"] == 0
 
 
-def test_one_sample_a_case_gets_wilsons_interval_and_more_a_bootstrap() -> None:
-    assert report(verdict("a"), verdict("b", "failed")).interval_method == "wilson"
-    assert report(verdict("a"), verdict("a", "failed", 1)).interval_method == "bootstrap"
+@pytest.mark.parametrize(("outcome", "passed"), [("passed", 4), ("failed", 0)])
+def test_several_samples_a_case_that_all_end_alike_leave_an_interval_that_is_no_point(
+    outcome: Outcome, passed: int
+) -> None:
+    made = report(*(verdict(case, outcome, i) for case in "abcd" for i in range(5)))
+
+    expected = proportion_confint(passed, 4, alpha=0.05, method="wilson")
+    assert made.interval == pytest.approx(expected, abs=1e-9)
+    assert made.interval_method == "wilson"
+
+
+@given(st.lists(st.tuples(st.integers(1, 9), st.integers(0, 9)), min_size=1, max_size=40))
+def test_the_interval_is_wilsons_over_cases_by_the_shares_of_their_samples(
+    drawn: list[tuple[int, int]],
+) -> None:
+    counts = [(samples, min(samples, passed)) for samples, passed in drawn]
+    share = sum(passed / samples for samples, passed in counts)
+
+    (lower, upper), _ = score_interval(counts)
+
+    expected = proportion_confint(share, len(counts), alpha=0.05, method="wilson")
+    assert (lower, upper) == pytest.approx(expected, abs=1e-9)
+    assert lower <= share / len(counts) <= upper
+    assert lower < upper
 
 
 @pytest.mark.parametrize("wrong", [[verdict("x")], [verdict("a"), verdict("a", "failed")]])

@@ -3,12 +3,14 @@
 import json
 import sqlite3
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from tests.coder.cli.console import CODER, LONGEST_S, Console
 from tests.coder.cli.test_solve import ADD, CHECK, SUBTRACT, TASK, code, solve
+from tests.coder.cli.test_undo import TWO
 from tests.faulty_endpoint import faulty_endpoint, hangs, says
 from tests.less_machine import no_network, read_only, small_disk
 
@@ -111,6 +113,86 @@ def test_a_full_disk_leaves_the_user_s_file_whole_and_the_run_to_go_on(
     assert "No space left on device. The file is as it was." in done.err
     assert "coder resume run_" in done.err
     assert len(endpoint.requests) == 1
+
+
+FILLS = """
+import sys
+from pathlib import Path
+from coder import Task, solve_sync
+from coder.errors import MachineError
+from coder.models.scripted import Scripted
+from coder.watch import Unwatched
+
+data, folder, answer = sys.argv[1:]
+
+class Fills(Unwatched):
+    def event(self, event):
+        if event.type == "landing.planned":
+            with (Path(data) / "filler").open("wb", buffering=0) as filler:
+                try:
+                    while True:
+                        filler.write(bytes(512))
+                except OSError:
+                    pass
+
+task = Task(prompt="Write add(a, b).", workspace=Path(folder), checks=("assert add(2, 3) == 5",))
+try:
+    solve_sync(task, model=Scripted([answer]), watch=Fills())
+except MachineError as error:
+    print(error)
+"""
+
+
+def test_a_disk_that_is_full_for_the_log_once_files_were_written_names_them(
+    console: Console, folder: Path
+) -> None:
+    data = console.home / "data"
+    data.mkdir()
+    script = f'"$@"; rm {data}/filler; run="$({CODER} ls | cut -d " " -f 1)"; {CODER} undo "$run"'
+
+    place = (*small_disk(data, 512 << 10), "sh", "-c", script, "sh")
+    done = subprocess.run(
+        [*place, sys.executable, "-c", FILLS, str(data), str(folder), TWO],
+        capture_output=True,
+        text=True,
+        env=console.environ,
+        timeout=LONGEST_S,
+    )
+
+    assert f"Can't write {data}/events/events.sqlite: database or disk is full" in done.stdout, done.stderr
+    assert f"In {folder} the run had changed notes.py by then, 1 of 2 files." in done.stdout
+    assert "coder resume run_" in done.stdout
+    assert "coder undo run_" in done.stdout
+    assert list(folder.iterdir()) == []
+
+
+def test_a_folder_that_is_not_there_is_refused_before_any_call_unless_it_may_be_made(
+    console: Console, folder: Path
+) -> None:
+    missing = folder / "shpo"
+    with faulty_endpoint(says(code(ADD))) as endpoint:
+        refused = solve(console, endpoint, str(missing), *CHECK)
+        asked = len(endpoint.requests)
+        made = solve(console, endpoint, str(missing), *CHECK, "-y")
+
+    assert (refused.code, asked) == (2, 0)
+    assert f"There is no {missing}; nothing was called." in refused.err
+    assert (made.code, (missing / "solution.py").read_text()) == (0, ADD)
+
+
+@pytest.mark.parametrize(("answer", "code_expected"), [("y", 0), ("n", 7)])
+def test_a_folder_that_is_not_there_is_asked_about_on_a_terminal(
+    console: Console, folder: Path, answer: str, code_expected: int
+) -> None:
+    missing = folder / "new"
+    with faulty_endpoint(says(code(ADD))) as endpoint:
+        model = ("--base-url", endpoint.url, "-m", "toy")
+        done = console.on_terminal(
+            "solve", TASK, str(missing), *CHECK, *model, answers={"Make it?": f"{answer}\n"}, columns=200
+        )
+
+    assert done.code == code_expected
+    assert missing.exists() == (answer == "y")
 
 
 def test_a_log_of_a_newer_version_ends_with_5_before_any_call(console: Console) -> None:

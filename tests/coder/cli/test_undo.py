@@ -23,6 +23,12 @@ def run(console: Console, folder: Path) -> str:
     return run
 
 
+def test_a_yes_beforehand_is_taken(console: Console, folder: Path, run: str) -> None:
+    done = console.run("undo", run, "-y")
+
+    assert (done.code, (folder / "solution.py").read_text()) == (0, SUBTRACT)
+
+
 def listed(console: Console) -> dict[str, object]:
     (row,) = json.loads(console.run("ls", "--json").out)
     return dict(row)
