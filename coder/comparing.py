@@ -1,11 +1,12 @@
 """Comparing candidates in the sandbox: what each does on the same inputs, and on more where that decides."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from time import monotonic
 
-from coder.behaviour import behaviours
+from coder.behaviour import FAILED, PATIENCE_S, behaviours, quick_behaviour
 from coder.bodies import ProgramFinished, ProgramStarted
 from coder.choosing import Candidate, undecided
 from coder.examples import find_examples
@@ -47,6 +48,33 @@ def comparison_of(state: State, codes: Sequence[Message]) -> Comparison | None:
     return Comparison(name, sources, tuple(inputs)) if inputs else None
 
 
+async def agreeing(turn: Turn, comparison: Comparison, *, least: int) -> tuple[int, ...]:
+    """Positions of the sources that give the same for every input tried; the log says that they were run.
+
+    Args:
+        least: fewer that agree are none.
+
+    Raises:
+        SandboxError: the sandbox itself failed.
+    """
+    async with _logged(turn, comparison):
+        sandbox = await turn.bench.candidate()
+        given = [
+            await quick_behaviour(
+                sandbox, source, comparison.name, inputs=comparison.inputs, wall_s=PATIENCE_S
+            )
+            for source in comparison.sources
+        ]
+        telling = {i: one for i, one in enumerate(given) if _tells(one, len(comparison.inputs))}
+        group = _largest(telling)
+        if len(group) < least:
+            return ()
+        sources = [comparison.sources[i] for i in group]
+        further = await told_apart(sandbox, sources, comparison.name, inputs=comparison.inputs)
+        group = _largest(dict(zip(group, further, strict=True)))
+        return group if len(group) >= least else ()
+
+
 async def compared(turn: Turn, comparison: Comparison, candidates: Sequence[Candidate]) -> list[Candidate]:
     """The candidates, with what they do; the log says that they were run.
 
@@ -56,16 +84,34 @@ async def compared(turn: Turn, comparison: Comparison, candidates: Sequence[Cand
     Raises:
         SandboxError: the sandbox itself failed.
     """
+    async with _logged(turn, comparison):
+        return await _compared(await turn.bench.candidate(), comparison, candidates)
+
+
+@asynccontextmanager
+async def _logged(turn: Turn, comparison: Comparison) -> AsyncIterator[None]:
     sources = comparison.sources
     before = {f"{i}.py": sha256(source.encode()).hexdigest() for i, source in enumerate(sources, 1)}
     began = monotonic()
     await turn.journal.append(ProgramStarted(what="compare", before=before))
-    known = await _compared(await turn.bench.candidate(), comparison, candidates)
+    yield
     seconds = monotonic() - began
     await turn.journal.append(
         ProgramFinished(what="compare", status="ok", exit_code=None, seconds=seconds, after={})
     )
-    return known
+
+
+def _tells(given: Sequence[str], inputs: int) -> bool:
+    """Whether a behaviour is complete and more than one constant: what is wrong often fails or is constant."""
+    return len(given) == inputs and len({one for one in given if not one.startswith(FAILED)}) > 1
+
+
+def _largest(behaviours: Mapping[int, tuple[str, ...]]) -> tuple[int, ...]:
+    """The largest group of those that behave alike, the earliest of the largest."""
+    groups: dict[tuple[str, ...], tuple[int, ...]] = {}
+    for i, behaviour in behaviours.items():
+        groups[behaviour] = (*groups.get(behaviour, ()), i)
+    return max(groups.values(), key=len, default=())
 
 
 async def _compared(

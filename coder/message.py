@@ -46,7 +46,7 @@ class CheckLine(Grown):
 class Outcome(Grown):
     """What running the code showed."""
 
-    later = ("lint", "note", "contradicts")
+    later = ("lint", "note", "contradicts", "agreeing")
 
     passed: bool
     verified: Verified
@@ -61,6 +61,8 @@ class Outcome(Grown):
     """What a person should know of this verdict: failures that were there before, tests that are flaky."""
     contradicts: tuple[str, ...] = ()
     """Given tests that fail, and pass as the answer edits them: nothing else is red."""
+    agreeing: tuple[int, ...] = ()
+    """Samples that passed and do the same on all inputs, this one among them; empty where too few do."""
     stdout: str = ""
     stderr: str = ""
     seconds: float = 0.0

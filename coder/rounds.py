@@ -78,6 +78,11 @@ def tried(state: State) -> list[tuple[Message, Outcome]]:
     ]
 
 
+def agreed(state: State) -> tuple[int, ...]:
+    """Samples that passed and were seen to do the same, in order; empty until enough do."""
+    return next((outcome.agreeing for _, outcome in reversed(tried(state)) if outcome.agreeing), ())
+
+
 def decisive_outcome(state: State) -> Outcome | None:
     """The outcome that a run's end rests on: the latest that passed, or else the latest."""
     outcomes = [message.outcome for message in reversed(state.messages) if message.outcome is not None]

@@ -5,7 +5,7 @@ from coder.comparing import compared, comparison_of
 from coder.message import Message
 from coder.outline import missing_function
 from coder.participants.tester import weak_votes
-from coder.rounds import CHOOSER, tried
+from coder.rounds import CHOOSER, agreed, drawn, tried
 from coder.sanity import is_sane
 from coder.state import State
 from coder.target import find_target
@@ -21,12 +21,16 @@ class Chooser:
         """Choose among all that was answered and tried."""
         pairs = tried(turn.state)
         codes = [code for code, _ in pairs]
+        if samples := agreed(turn.state):
+            first = next(code for code in codes if code.sample == samples[0])
+            count = f"{len(samples)} of {drawn(turn.state)} candidates pass and do the same"
+            return self._again(first, f"{count}, on further inputs too.")
         weak = await weak_votes(turn, codes)
         candidates = [
             Candidate(
                 passed=outcome.passed,
                 checks=sum(line.passed for line in outcome.checks),
-                sane=_is_sane(turn.state, code),
+                sane=is_sane_answer(turn.state, code),
                 votes=1 + _repeats(turn.state, code),
                 weak_votes=votes,
             )
@@ -35,21 +39,23 @@ class Chooser:
         if comparison := comparison_of(turn.state, codes):
             candidates = await compared(turn, comparison, candidates)
         choice = choose(candidates)
-        code = pairs[choice.index][0]
+        return self._again(codes[choice.index], _said(choice, candidates))
+
+    def _again(self, code: Message, text: str) -> Message:
         return Message(
             author=self.name,
             kind="code",
             sample=code.sample,
             attempt=code.attempt,
-            text=_said(choice, candidates),
+            text=text,
             files=code.files,
             test_edits=code.test_edits,
             left_out=code.left_out,
         )
 
 
-def _is_sane(state: State, code: Message) -> bool:
-    """Only code of one function can be told by reading."""
+def is_sane_answer(state: State, code: Message) -> bool:
+    """Whether it could be what was asked for; only code of one function can be told by reading."""
     target = find_target(state.task, state.files)
     name = missing_function(state.task.prompt, target.names)
     source = code.files.get(target.path)

@@ -1,18 +1,18 @@
 """Best of n: so many fresh answers, each run; then the one that most others agree with, by what it does.
 
 Given tests end it at once. Checks and examples only filter: an answer may pass the few that a task shows and
-be wrong, and then what other answers do tells more.
+be wrong, and then what other answers do tells more. Once three that pass do the same, no more are drawn.
 """
 
 from dataclasses import dataclass
 
 from coder.counted import count_of
 from coder.participants.chooser import Chooser
-from coder.participants.executor import Executor
 from coder.participants.participant import Participant
 from coder.participants.tester import Tester
+from coder.participants.trier import Trier
 from coder.participants.writer import Writer
-from coder.rounds import drawn, tried
+from coder.rounds import agreed, drawn, tried
 from coder.state import State
 from coder.stops import Reason, Stop, budget_reached, contradiction, why_unverified
 
@@ -21,7 +21,7 @@ _SPENT = budget_reached()
 
 @dataclass(frozen=True, slots=True)
 class BestOfN:
-    """Draws, runs, and chooses when all are drawn or the budget is spent."""
+    """Draws and runs, and chooses once enough agree, all are drawn, or the budget is spent."""
 
     tested: bool = False
     """A Tester writes tests before; those that an answer passes are votes for it."""
@@ -29,7 +29,7 @@ class BestOfN:
     def next(self, state: State) -> Participant:
         """Whose turn it is."""
         if state.awaits_execution:
-            return Executor()
+            return Trier()
         if self.tested and not state.messages and _SPENT(state) is None:
             return Tester()
         if _is_drawn(state) or _SPENT(state) is not None:
@@ -60,7 +60,7 @@ def _chosen(state: State) -> Reason | None:
 
 
 def _is_drawn(state: State) -> bool:
-    return drawn(state) >= state.budget.samples
+    return drawn(state) >= state.budget.samples or bool(agreed(state))
 
 
 def _is_chosen(state: State) -> bool:

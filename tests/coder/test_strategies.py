@@ -68,6 +68,32 @@ async def test_best_of_n_tells_those_apart_that_do_the_same_on_the_given_inputs(
     assert (run.status, run.files) == ("solved", {"solution.py": ADD})
 
 
+async def test_best_of_n_draws_no_more_once_three_that_pass_do_the_same() -> None:
+    other = "def add(a, b):\n    return sum((a, b))\n"
+    third = "def add(a, b):\n    return -(-a - b)\n"
+
+    run, model = await solved_by("best-of-n", *fenced(FIVE, ADD, SUBTRACT, other, third, TWICE, MULTIPLY))
+
+    assert (run.status, run.verified, len(model.requests)) == ("solved", "checks", 5)
+    assert run.files == {"solution.py": ADD}
+
+
+async def test_best_of_n_draws_on_where_three_agree_on_a_constant_alone() -> None:
+    fives = [f"def add(a, b):\n    return {five}\n" for five in ("5", "2 + 3", "6 - 1")]
+
+    run, model = await solved_by("best-of-n", *fenced(*fives, ADD))
+
+    assert (len(model.requests), run.files) == (4, {"solution.py": ADD})
+
+
+async def test_best_of_n_draws_all_where_nothing_was_given_to_pass() -> None:
+    adds = [f"def add(a, b):\n    return a + b + {zero}\n" for zero in ("0", "1 - 1", "2 - 2", "3 - 3")]
+
+    run, model = await solved_by("best-of-n", *fenced(*adds), task=Task(prompt="Write add(a: int, b: int)."))
+
+    assert (run.status, len(model.requests)) == ("unverified", 4)
+
+
 async def test_best_of_n_ends_with_the_first_that_passes_given_tests() -> None:
     test = "from solution import add\n\n\ndef test_add():\n    assert add(2, 3) == 5\n"
     task = Task(prompt="Write add(a, b).", test_files=(TestSource(path="test_add.py", text=test),))

@@ -12,8 +12,8 @@ from tests.faulty_endpoint import FaultyEndpoint, Reply, faulty_endpoint, hangs,
 
 
 def answers(count: int) -> list[Reply]:
-    """As many different ones, of which every third is wrong."""
-    bodies = [f"    x = {i}\n    return a {'-' if i % 3 == 2 else '+'} b\n" for i in range(count)]
+    """As many that all do something else; every third one fails the check."""
+    bodies = [f"    return a {'-' if i % 3 == 2 else '+'} b + {i} * (a - 2)\n" for i in range(count)]
     return [says(code(f"def add(a, b):\n{body}")) for body in bodies]
 
 
