@@ -14,8 +14,9 @@ from coder.install.missing import are_declared, missing_modules
 from coder.laid import workspace_files
 from coder.message import CheckLine
 from coder.preflight import beside_one_file
+from coder.shell import shown
 from coder.state import State
-from coder.target import Target, find_target, is_test
+from coder.target import Target, find_target, is_greenfield, is_test
 from coder.testcommand import TestRun, run_tests
 from coder.workbench import Workbench
 from sandbox import Limits
@@ -59,7 +60,9 @@ _NOT_FOUND, _NOT_EXECUTABLE = 127, 126
 
 def wants_baseline(state: State) -> bool:
     """Whether there is something to run before the work, and it hasn't been."""
-    return state.baseline is None and state.task.test_command is not None and bool(state.files)
+    if state.baseline is not None or state.task.test_command is None:
+        return False
+    return bool(state.files) and not is_greenfield(state.task, state.files)
 
 
 async def take_baseline(bench: Workbench, state: State) -> BaselineTaken:
@@ -114,7 +117,7 @@ def _flaky(runs: list[TestRun]) -> tuple[str, ...]:
 
 
 def _refuse_what_decides_nothing(run: TestRun, state: State, target: Target) -> None:
-    command = " ".join(state.task.test_command or ())
+    command = shown(state.task.test_command or ())
     if run.note or (not run.lines and run.result.exit_code == _NO_TESTS):
         advice = beside_one_file(state.task) or " Name the tests that must pass, or write them first."
         raise UsageError(f"The test command {command!r} runs no tests, so it can decide nothing.{advice}")

@@ -41,6 +41,9 @@ async def by_command(bench: Workbench, state: State, target: Target, files: Mapp
     run = await _without_flaky(bench, state, target, files)
     given = {test.path for test in state.task.test_files}
     judged = judge(run, state.baseline, mends=state.task.mends, given=given)
+    if judged.passed and target.writes_tests:
+        note = "the tests were written with the code"
+        return Seen("self", True, run.lines, run.result, note, strength="none")
     if judged.passed and not run.told:
         return _by_exit_code(run, state)
     shows = not run.passed or shows_work(run.lines, state.baseline, given=given)

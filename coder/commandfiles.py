@@ -7,6 +7,7 @@ from pathlib import PurePosixPath
 
 from coder.assignments import parted
 from coder.names import imported_modules
+from coder.shell import line_of
 
 MODULES = "node_modules"
 """Folder of what was installed for Node: shown to programs, and no part of any copy."""
@@ -40,8 +41,10 @@ def deciding_files(argv: Sequence[str], files: Mapping[str, str | None], *, prom
         files: text of each of the user's files, None for what is no text.
         prompt: a script that is itself what the task is about, and named as such, decides nothing.
     """
-    tool = PurePosixPath(parted(argv)[1][0]).name
-    found = {path for path in files if _OTHER_LANGUAGE.search(path)} | set(_OF_TOOL.get(tool, ()))
+    line = line_of(argv)
+    tools = parted(argv)[1][:1] if line is None else _WORD.findall(line)
+    found = {path for path in files if _OTHER_LANGUAGE.search(path)}
+    found |= {path for tool in tools for path in _OF_TOOL.get(PurePosixPath(tool).name, ())}
     waiting = [word for argument in argv for word in _WORD.findall(argument)]
     waiting += [word for path in found for word in _scripts_in(files.get(path), files)]
     while waiting:

@@ -102,7 +102,7 @@ async def _logged(turn: Turn, comparison: Comparison) -> AsyncIterator[None]:
 
 
 def _tells(given: Sequence[str], inputs: int) -> bool:
-    """Whether a behaviour is complete and more than one constant: what is wrong often fails or is constant."""
+    """Whether a behaviour is complete and no constant: wrong answers often fail or are constant."""
     return len(given) == inputs and len({one for one in given if not one.startswith(FAILED)}) > 1
 
 

@@ -9,6 +9,9 @@ from coder.models.alternatives import Alternative
 Verified = Literal["tests", "checks", "examples", "self", "none"]
 """What decided, strongest first: given tests, given checks, the task's examples, the code's own, nothing."""
 
+Cause = Literal["missing_module", "network", "program_timeout", "test_timeout", "no_code", "own_tests"]
+"""Why a task isn't solved, where a better model may not help: what a program lacked, that it didn't end, an
+answer in words alone, tests written with the code."""
 
 HUMAN = "human"
 """Who says yes or no in a conversation."""
@@ -46,7 +49,7 @@ class CheckLine(Grown):
 class Outcome(Grown):
     """What running the code showed."""
 
-    later = ("lint", "note", "contradicts", "agreeing")
+    later = ("lint", "note", "contradicts", "agreeing", "cause", "lacks")
 
     passed: bool
     verified: Verified
@@ -61,6 +64,10 @@ class Outcome(Grown):
     """What a person should know of this verdict: failures that were there before, tests that are flaky."""
     contradicts: tuple[str, ...] = ()
     """Given tests that fail, and pass as the answer edits them: nothing else is red."""
+    cause: Cause | None = None
+    """Why it failed, or decides nothing, as far as that is known."""
+    lacks: tuple[str, ...] = ()
+    """Modules or hosts that were missing, by `cause`."""
     agreeing: tuple[int, ...] = ()
     """Samples that passed and do the same on all inputs, this one among them; empty where too few do."""
     stdout: str = ""

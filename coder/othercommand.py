@@ -12,6 +12,7 @@ from coder.reports.junit import read_junit
 from coder.reports.places import Places
 from coder.reports.report import Report, failed_line
 from coder.reports.runners import Runner, runner_of
+from coder.shell import shown
 from sandbox import Command, FileRefused, Limits, Result, Sandbox
 from sandbox.contract import OnOutput
 
@@ -108,7 +109,7 @@ async def _by_exit_code(
 
 def _whole(argv: Sequence[str], result: Result, places: Places) -> CheckLine:
     """The command as one test."""
-    name = " ".join(argv)
+    name = shown(argv)
     if result.ok:
         return CheckLine(name=name, passed=True)
     tail = (result.stderr or result.stdout)[-2000:]

@@ -8,7 +8,7 @@ from coder.assignments import parted
 from coder.bodies import StoredFile
 from coder.errors import UsageError
 from coder.names import imported_modules
-from coder.target import find_target, is_test
+from coder.target import find_target, is_greenfield, is_test
 from coder.task import Task
 from coder.testcommand import reported, uses_pytest
 from coder.workbench import Workbench
@@ -51,20 +51,23 @@ async def _see_command(sandbox: Sandbox, task: Task, files: Mapping[str, StoredF
     argv = parted(task.test_command)[1]
     if uses_pytest(argv):
         await _see_pytest(sandbox)
-        if not files and not any(is_test(test.path) for test in task.test_files):
+        has_tests = files or any(is_test(test.path) for test in task.test_files)
+        if not has_tests and not is_greenfield(task, files):
             raise UsageError(
                 f"The test command {' '.join(argv)!r} has no tests to run: {task.workspace or 'the task'} "
-                "holds no test_*.py or *_test.py. Write one, or give it with --test-file."
+                "holds no test_*.py or *_test.py. Give one with --test-file; or name an empty folder as "
+                "PATH, and the model writes code and tests."
             )
         return
+    writes_all = is_greenfield(task, files)
     given = [*files, *(test.path for test in task.test_files)]
     inner = reported(argv)
     if inner is not None:
-        if inner[0] != "-m" and inner[0] not in given:
+        if inner[0] != "-m" and inner[0] not in given and not writes_all:
             raise UsageError(_no_file(inner[0], task))
         return
     if "/" in argv[0] and not argv[0].startswith("/"):
-        if argv[0].removeprefix("./") not in given:
+        if argv[0].removeprefix("./") not in given and not writes_all:
             raise UsageError(_no_file(argv[0], task))
         return
     found = await sandbox.run(Command(argv=("sh", "-c", 'command -v "$0"', argv[0])))

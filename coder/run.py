@@ -3,7 +3,7 @@
 from pydantic import BaseModel, ConfigDict, field_serializer
 
 from coder.bodies import Limit, Status
-from coder.message import CheckLine, Verified
+from coder.message import Cause, CheckLine, Verified
 from coder.settings import Budget
 
 EXIT_CODES: dict[Status, int] = {
@@ -78,6 +78,10 @@ class Run(BaseModel):
     """Which of them ended the run, where status is `limit`."""
     limit_least: float | None = None
     """The least limit, of tokens or US dollars, under which it could have gone on; None where unknown."""
+    cause: Cause | None = None
+    """Why it isn't solved, where that is known and a better model may not help."""
+    lacks: tuple[str, ...] = ()
+    """Modules or hosts that were missing, by `cause`."""
     error: str | None
     exit_code: int
 

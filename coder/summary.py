@@ -14,6 +14,7 @@ def summarize(state: State) -> Run:
     shown = state.landing or state.proposed
     least = state.exhausted.least if state.exhausted is not None else None
     outcome = decisive_outcome(state)
+    caused = outcome if outcome is not None and stopped.status != "solved" else None
     return Run(
         run_id=state.run,
         status=stopped.status,
@@ -47,6 +48,8 @@ def summarize(state: State) -> Run:
         limits=state.budget,
         limit=_limit(state) if stopped.status == "limit" else None,
         limit_least=float(least) if stopped.status == "limit" and least is not None else None,
+        cause=caused.cause if caused is not None else None,
+        lacks=caused.lacks if caused is not None else (),
         error=stopped.error,
         exit_code=stopped.exit_code,
     )

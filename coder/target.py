@@ -42,6 +42,8 @@ class Target:
     """Paths that hold tests, or through which the test command decides: never written by an answer."""
     is_known: bool = True
     """False: nothing says which file it is about; among files of the user's the path is a last resort."""
+    writes_tests: bool = False
+    """The folder holds neither code nor tests: the answer writes both, and the test command runs them."""
 
     @property
     def is_python(self) -> bool:
@@ -57,6 +59,8 @@ class Target:
 
 def find_target(task: Task, files: Mapping[str, StoredFile]) -> Target:
     """Read the target off the tests, checks, examples, the user's files and the prompt, in that order."""
+    if is_greenfield(task, files):
+        return Target(DEFAULT_PATH, names=(), tests=(), is_known=False, writes_tests=True)
     tests = {path for path in files if is_test(path)} | {test.path for test in task.test_files}
     if task.test_command:
         texts = {path: file.text for path, file in files.items()}
@@ -75,6 +79,15 @@ def find_target(task: Task, files: Mapping[str, StoredFile]) -> Target:
         tests=tuple(sorted(tests)),
         is_known=path is not None or not _is_at_work(task, files, tests),
     )
+
+
+def is_greenfield(task: Task, files: Collection[str]) -> bool:
+    """Whether a test command is given for a folder without code or tests, so that the answer writes both."""
+    folder = task.workspace
+    if task.test_command is None or task.test_files or task.mends or folder is None:
+        return False
+    is_folder = folder.is_dir() or not folder.suffix
+    return is_folder and not any(is_test(path) or _is_source(path) for path in files)
 
 
 def modules_of(files: Mapping[str, bytes]) -> tuple[str, ...]:
@@ -106,7 +119,7 @@ def decides(path: str, task: Task, target: Target) -> bool:
     """Whether a path has a say in what passes, so that an answer may not write it.
 
     Given tests and what was only to be read, always; with a test command also pytest's settings and plugins,
-    and what starts with Python. New tests decide nothing: given ones do.
+    and what starts with Python, unless the answer is to write the tests. New tests decide nothing.
     """
     parts = PurePosixPath(path).parts
     if "/".join(parts) in target.tests or any(fnmatchcase(path, glob) for glob in task.read):
@@ -114,6 +127,8 @@ def decides(path: str, task: Task, target: Target) -> bool:
     if MODULES in parts[:-1]:
         return True  # what was installed there is shown to programs, and no copy holds it
     name = parts[-1]
+    if target.writes_tests:
+        return False
     settings = name in _TEST_SETTINGS | _STARTS_BY_ITSELF | {"conftest.py"} or name.endswith(".pth")
     settings = settings or any(part.endswith(_REGISTERS_PLUGINS) for part in parts)
     return task.test_command is not None and settings

@@ -7,6 +7,7 @@ A YAML or JSON file holds `prompt`, and may hold `test` and `lint` (commands), `
 import shlex
 import sys
 import warnings
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -14,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from coder.errors import UsageError
 from coder.nearest import or_nearest
 from coder.pictures import read_pictures
+from coder.shell import command_words
 from coder.task import MAX_PROMPT, Task, TestSource
 
 MAX_TEST_BYTES = 4 << 20
@@ -152,23 +154,13 @@ def _too_long(length: int | None) -> str:
     return f"The task is too long{size}: at most {MAX_PROMPT:,} characters are read. Name files by PATH."
 
 
-def split_command(
-    text: str | tuple[str, ...] | None, *, what: str = "test command", example: str = "--test 'pytest -q'"
-) -> tuple[str, ...] | None:
-    """A command as words; None where none was given.
+def split_command(text: str | tuple[str, ...] | None) -> tuple[str, ...] | None:
+    """A test command as words; None where none was given. With operators of the shell bash runs it.
 
     Raises:
         UsageError: it is empty, or has a quotation that doesn't end.
     """
-    if text is None:
-        return None
-    try:
-        words = tuple(shlex.split(text)) if isinstance(text, str) else text
-    except ValueError as error:
-        raise UsageError(f"The {what} {text!r} can't be split into words: {error}.") from error
-    if not words:
-        raise UsageError(f"The {what} is empty. Give one such as: {example}")
-    return words
+    return _words(text, command_words, what="test command", example="--test 'pytest -q'")
 
 
 def lint_words(text: str | tuple[str, ...] | None) -> tuple[str, ...] | None:
@@ -177,7 +169,21 @@ def lint_words(text: str | tuple[str, ...] | None) -> tuple[str, ...] | None:
     Raises:
         UsageError: it is empty, or has a quotation that doesn't end.
     """
-    return split_command(text, what="lint command", example="--lint 'ruff check {files}'")
+    return _words(text, shlex.split, what="lint command", example="--lint 'ruff check {files}'")
+
+
+def _words(
+    text: str | tuple[str, ...] | None, split: Callable[[str], Sequence[str]], *, what: str, example: str
+) -> tuple[str, ...] | None:
+    if text is None:
+        return None
+    try:
+        words = tuple(split(text)) if isinstance(text, str) else text
+    except ValueError as error:
+        raise UsageError(f"The {what} {text!r} can't be split into words: {error}.") from error
+    if not words:
+        raise UsageError(f"The {what} is empty. Give one such as: {example}")
+    return words
 
 
 def _test_source(path: Path, workspace: Path | None) -> TestSource:

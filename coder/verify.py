@@ -10,12 +10,13 @@ import time
 from collections.abc import Mapping, Sequence
 
 from coder.bycommand import by_command
+from coder.causes import cause_of
 from coder.examples import find_examples
 from coder.feedback import feedback, shorten
 from coder.incells import run_in_cells, waits_for_input
 from coder.judging import was_run
 from coder.lint import lint, told
-from coder.message import CheckLine, Outcome, Verified
+from coder.message import Cause, CheckLine, Outcome, Verified
 from coder.seen import Seen
 from coder.state import State
 from coder.target import Target, modules_of
@@ -41,6 +42,7 @@ async def verify(
     failed = next((part for part in seen if not part.passed), None)
     findings = await lint(bench, state, files) if failed is None else ()
     shown = failed or seen[-1]
+    cause, lacks = _cause(failed, target, files)
     result = shown.result
     saying = [part for part in seen if part.verified != "none"] or seen
     strengths = {part.strength for part in saying}
@@ -52,11 +54,21 @@ async def verify(
         feedback=_feedback(state, failed, findings),
         lint=findings,
         note="" if failed is not None else " ".join(part.note for part in seen if part.note),
+        cause=cause,
+        lacks=lacks,
         stdout=shorten(result.stdout, _OUTPUT) if result is not None else "",
         stderr=shorten(result.stderr, _OUTPUT) if result is not None else "",
         seconds=time.monotonic() - began,
     )
     return outcome, result
+
+
+def _cause(
+    failed: Seen | None, target: Target, files: Mapping[str, bytes]
+) -> tuple[Cause | None, tuple[str, ...]]:
+    if failed is not None:
+        return cause_of(failed, [*files, target.path])
+    return ("own_tests" if target.writes_tests else None), ()
 
 
 def _feedback(state: State, failed: Seen | None, findings: Sequence[CheckLine]) -> str:

@@ -15,9 +15,10 @@ from coder.models.model import ChatMessage
 from coder.prompts import prompt
 from coder.rounds import Round
 from coder.settings import EditFormat
+from coder.shell import shown
 from coder.showing import shown_before
 from coder.state import State
-from coder.target import Target
+from coder.target import Target, is_greenfield
 
 if TYPE_CHECKING:
     from coder.context.survey import Survey
@@ -119,6 +120,9 @@ def _plan(message: Message | None) -> str:
 
 def _tests(state: State) -> str:
     parts = [_fails_now(state)]
+    if is_greenfield(state.task, state.files):
+        command = shown(state.task.test_command or ())
+        parts.append(f"\nThere is no code and no test yet. Write both; `{command}` must pass.\n")
     parts += [f"\nIt must pass `{test.path}`:\n```python\n{test.text}```\n" for test in state.task.test_files]
     if state.task.checks:
         checks = "\n".join(check.strip() for check in state.task.checks)

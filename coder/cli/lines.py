@@ -22,6 +22,7 @@ from coder.bodies import (
     Spoken,
     Status,
 )
+from coder.cli.advice import advice
 from coder.cli.plain import one_line
 from coder.counted import count_of
 from coder.diff import count_lines
@@ -240,11 +241,13 @@ def _next(run: Run) -> str:
         case "interrupted" | "error":
             steps.append(f"coder resume {run.run_id}")
         case "limit":
-            steps.append(f"coder resume {run.run_id} {_raised(run)}")
+            steps += [*filter(None, [advice(run)]), f"coder resume {run.run_id} {_raised(run)}"]
         case "waiting":
             steps.append('with the answer: coder solve "… and the answer" (coder fix: --hint "the answer")')
         case "unsolved" | "stuck":
-            steps.append("try a stronger --model")
+            steps.append(advice(run))
+        case "unverified" if run.cause == "own_tests" and not run.landed:
+            steps.append(f"coder resume {run.run_id} --accept-unverified")
         case "unverified" if run.patch and not run.landed and run.exit_code:
             steps.append(f"coder resume {run.run_id} --accept-unverified{_allowing(run)}")
         case "unverified" if run.calls and not run.tests:

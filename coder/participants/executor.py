@@ -32,7 +32,8 @@ class Executor:
         else:
             said = next((line.strip() for line in code.text.splitlines() if line.strip()), "")
             note = f"it says: {said[:_MOST_SAID]}" if said else ""
-            outcome = Outcome(passed=False, verified="none", feedback="The answer held no code.", note=note)
+            feedback = "The answer held no code."
+            outcome = Outcome(passed=False, verified="none", feedback=feedback, note=note, cause="no_code")
         return Message(
             author=self.name, kind="outcome", sample=code.sample, attempt=code.attempt, outcome=outcome
         )

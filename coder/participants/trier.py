@@ -1,4 +1,4 @@
-"""Trier: runs a fresh answer as the Executor does, and compares what it does with earlier ones that passed."""
+"""Trier: runs a fresh answer as the Executor does, and compares it with earlier ones that passed."""
 
 from coder.comparing import agreeing, comparison_of
 from coder.message import Message, Outcome

@@ -25,6 +25,10 @@ ADD = "def add(a, b):\n    return a + b\n"
 SUBTRACT = "def add(a, b):\n    return a - b\n"
 CHECK = "assert add(2, 3) == 5"
 TEST = "from solution import add\n\n\ndef test_add():\n    assert add(2, 3) == 5\n"
+WITH_TESTS = (
+    "add.py\n```python\n{code}```\n\n"
+    "test_add.py\n```python\nfrom add import add\n\n\ndef test_add():\n    assert add(2, 3) == 5\n```\n"
+)
 TASK = Task(prompt="Write add(a, b).", checks=(CHECK,))
 PYTEST = Settings(python=Path(sys.executable), plan=False)
 
@@ -255,11 +259,46 @@ async def test_code_that_rewrites_the_tests_while_it_is_imported_solves_nothing(
     assert run.status == "unsolved"
 
 
-async def test_tests_of_the_models_own_decide_nothing(tmp_path: Path) -> None:
+@pytest.mark.parametrize("before", [{}, {"README.md": "# Sums\n", "pyproject.toml": "[project]\n"}])
+async def test_code_and_tests_for_an_empty_folder_are_tried_and_decide_nothing(
+    tmp_path: Path, before: dict[str, str]
+) -> None:
+    for name, text in before.items():
+        (tmp_path / name).write_text(text)
+    task = Task(prompt="Write add.", workspace=tmp_path, test_command=("pytest", "-q"))
+    log = MemoryLog()
+    model = Scripted([WITH_TESTS.format(code=SUBTRACT), WITH_TESTS.format(code=ADD)])
+
+    run = await solve(task, model=model, settings=PYTEST, log=log)
+    landed = (tmp_path / "add.py").exists()
+    accepting = PYTEST.model_copy(update={"accept_unverified": True})
+    taken = await resume(run.run_id, model=Scripted([]), settings=accepting, log=log)
+
+    assert "Write both; `pytest -q` must pass." in model.requests[0].messages[-1].content
+    assert "assert -1 == 5" in last_asked(model)
+    assert (run.status, run.exit_code, run.verified, run.calls) == ("unverified", 8, "self", 2)
+    assert "were written with the code" in run.reason
+    assert not landed
+    assert set(taken.landed) == {"add.py", "test_add.py"}
+    assert (taken.exit_code, (tmp_path / "add.py").read_text()) == (0, ADD)
+
+
+async def test_code_without_tests_for_an_empty_folder_is_asked_for_tests(tmp_path: Path) -> None:
     task = Task(prompt="Write add.", workspace=tmp_path, test_command=("pytest", "-q"))
 
-    with pytest.raises(UsageError, match="no tests to run"):
-        await solved_by(fenced(ADD), task=task, settings=PYTEST)
+    run, model = await solved_by(fenced(ADD), WITH_TESTS.format(code=ADD), task=task, settings=PYTEST)
+
+    assert "The test command ran no test." in last_asked(model)
+    assert (run.status, run.calls) == ("unverified", 2)
+
+
+async def test_tests_alone_without_the_code_that_they_import_can_be_solved(tmp_path: Path) -> None:
+    (tmp_path / "test_add.py").write_text(TEST)
+    task = Task(prompt="Write add.", workspace=tmp_path, test_command=("pytest", "-q"))
+
+    run, _ = await solved_by(fenced(ADD), task=task, settings=PYTEST)
+
+    assert (run.status, run.verified, run.landed) == ("solved", "tests", ("solution.py",))
 
 
 async def test_files_land_only_when_solved(tmp_path: Path) -> None:
