@@ -27,7 +27,7 @@ def cause_of(failed: Seen, own: Collection[str]) -> tuple[Cause | None, tuple[st
         own: paths of the workspace, and of what an answer was to write.
     """
     result = failed.result
-    if result is not None and result.status == "timeout":
+    if failed.late or (result is not None and result.status == "timeout"):
         return ("test_timeout" if failed.verified == "tests" else "program_timeout"), ()
     said = "\n".join(line.message for line in failed.lines if not line.passed)
     if result is not None:

@@ -17,3 +17,5 @@ class Seen:
     result: Result | None = None
     note: str = ""
     strength: Literal["outside", "inside", "none"] = "outside"
+    late: bool = False
+    """It failed, and the program had used up its time."""

@@ -149,7 +149,8 @@ async def _by_checks(
     )
     lines = tuple(CheckLine(**result.model_dump()) for result in report.results)
     ended = report.candidate if report.candidate.killed_by != "cancel" else None  # cancelled: not needed more
-    return Seen(verified, report.passed, lines, ended, report.note)
+    late = not report.passed and report.candidate.wall_s >= seconds
+    return Seen(verified, report.passed, lines, ended, report.note, late=late)
 
 
 async def _by_running(bench: Workbench, state: State, target: Target, files: Mapping[str, bytes]) -> Seen:

@@ -7,7 +7,7 @@ import pytest
 
 from coder import stops
 from coder.doors import resume, solve
-from coder.errors import LeaseHeld, UsageError
+from coder.errors import LeaseHeld
 from coder.events import Draft, Event
 from coder.models.chat import ChatModel
 from coder.models.model import ChatMessage

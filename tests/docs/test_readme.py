@@ -58,6 +58,13 @@ def test_the_first_run_is_solved_by_the_embedded_model_and_says_so_first(environ
     assert "small model" in done.stderr
 
 
+def test_a_model_of_the_users_own_is_shown_before_the_embedded_one() -> None:
+    first = next(text for _, text in BLOCKS if "./run solve" in text)
+
+    assert "--base-url" in first
+    assert BLOCKS.index(("sh", first)) < BLOCKS.index(("sh", block('./run solve "Write')))
+
+
 def test_a_folder_and_an_endpoint_of_ones_own(environ: dict[str, str], tmp_path: Path) -> None:
     (tmp_path / "project").mkdir()
     (tmp_path / "project" / "add.py").write_text("def add(a, b):\n    return a - b\n")

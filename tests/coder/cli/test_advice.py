@@ -1,6 +1,7 @@
 """The next step of a run that wasn't solved: it fits the cause. An endpoint on loopback gives the answers."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -59,12 +60,13 @@ def test_tests_that_take_too_long_get_more_time(console: Console, tmp_path: Path
 def test_what_was_written_with_its_tests_can_be_taken_as_it_is(console: Console, tmp_path: Path) -> None:
     files = {"add.py": "def add(a, b):\n    return a + b\n", "test_add.py": "def test_add():\n    pass\n"}
     answer = "".join(f"{path}\n{code(text)}\n" for path, text in files.items())
+    folder = tmp_path / "project"  # isn't there yet
     with faulty_endpoint(says(answer)) as endpoint:
-        done = solve(console, endpoint, str(tmp_path), "--test", "pytest -q")
-        again = done.said[-1].partition("   ")[2].split()[1:]
+        done = solve(console, endpoint, str(folder), "--test", "pytest -q")
+        again = re.findall(r"coder (resume .*)$", done.said[-1])[0].split()
         taken = console.run(*again)
 
     assert done.code == 8, done.err
     assert again[-1] == "--accept-unverified"
     assert taken.code == 0, taken.err
-    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == files
+    assert {path.name: path.read_text() for path in folder.iterdir()} == files
