@@ -9,8 +9,9 @@ from pathlib import PurePosixPath
 
 from coder.bodies import StoredFile
 from coder.commandfiles import MODULES, deciding_files
-from coder.context.languages import language_of
 from coder.examples import find_examples
+from coder.install.missing import are_declared
+from coder.named import is_source, named_sources, outside_fences, sources_to_write
 from coder.names import (
     called_free_names,
     defined_names,
@@ -24,9 +25,9 @@ from coder.testfiles import more_tests
 
 DEFAULT_PATH = "solution.py"
 _TEST_SETTINGS = {"pytest.ini", ".pytest.ini", "tox.ini", "setup.cfg", "pyproject.toml", "pytest.toml"}
-_SHELL = (".sh", ".bash")
 _STARTS_BY_ITSELF = {"sitecustomize.py", "usercustomize.py"}
 _REGISTERS_PLUGINS = (".dist-info", ".egg-info", ".egg-link")
+_RELATIVE = re.compile(r"^\s*from\s+\.", re.MULTILINE)
 _TEST_NAME = re.compile(r"^(test_.*|.*_test|conftest)\.py$")
 
 
@@ -44,6 +45,8 @@ class Target:
     """False: nothing says which file it is about; among files of the user's the path is a last resort."""
     writes_tests: bool = False
     """The folder holds neither code nor tests: the answer writes both, and the test command runs them."""
+    is_asked_for: bool = True
+    """The task, its checks or its tests need a file of this name; False: any other name would do as well."""
 
     @property
     def is_python(self) -> bool:
@@ -69,15 +72,17 @@ def find_target(task: Task, files: Mapping[str, StoredFile]) -> Target:
     sources = {test.path: test.text for test in task.test_files}
     if not sources and task.test_command:
         sources = {path: files[path].text or "" for path in tests if path in files and path.endswith(".py")}
-    wanted = _imports_missing(sources, files)
+    wanted = _imports_missing(task.prompt, sources, files)
     under_test = _under_test(sources, files)
-    names = _names(task, wanted, under_test)
-    path = _path(task, files, wanted, names, under_test) or _of_other_language(task, files, tests)
+    names = _names(task, wanted, under_test, files)
+    paths = _paths(task, files, tests, wanted, names, under_test)
+    by_call = bool(task.checks or task.test_files or find_examples(task.prompt))
     return Target(
-        path=path or DEFAULT_PATH,
+        path=paths[0] if paths else DEFAULT_PATH,
         names=tuple(names),
         tests=tuple(sorted(tests)),
-        is_known=path is not None or not _is_at_work(task, files, tests),
+        is_known=len(paths) == 1 or not (paths or _is_at_work(task, files, tests)),
+        is_asked_for=bool(paths) or by_call or task.workspace is None,
     )
 
 
@@ -134,16 +139,28 @@ def decides(path: str, task: Task, target: Target) -> bool:
     return task.test_command is not None and settings
 
 
-def _imports_missing(sources: Mapping[str, str], files: Mapping[str, StoredFile]) -> dict[str, list[str]]:
-    """Modules that the tests import and nothing provides, with the names taken from them."""
+def _imports_missing(
+    prompt: str, sources: Mapping[str, str], files: Mapping[str, StoredFile]
+) -> dict[str, list[str]]:
+    """Modules that the tests import and that are to be written, with the names taken from them.
+
+    Most of what nothing in the folder provides is installed somewhere. It is to be written where the prompt
+    or a test file's name names it, or where the tests import nothing of the folder and no manifest names it.
+    """
     present = {path.partition("/")[0].removesuffix(".py") for path in files}
     present |= {name for path in files for name in _in_a_folder(path)}
     beside = {PurePosixPath(path).stem for path in sources}
-    wanted: dict[str, list[str]] = {}
+    found: dict[str, list[str]] = {}
     for source in sources.values():
         for module, names in unknown_modules(source, present | beside).items():
-            wanted.setdefault(module, []).extend(names)
-    return wanted
+            found.setdefault(module, []).extend(names)
+    about = {word for stem in beside for word in (stem.removeprefix("test_"), stem.removesuffix("_test"))}
+    about |= set(re.findall(r"\w+", prompt))
+    named = {module: names for module, names in found.items() if about & {*module.split(".")}}
+    if named or not found or any(_imported(source, files) for source in sources.values()):
+        return named
+    texts = {path: file.text for path, file in files.items()}
+    return {module: names for module, names in found.items() if not are_declared([module], texts)}
 
 
 def _in_a_folder(path: str) -> tuple[str, ...]:
@@ -154,28 +171,45 @@ def _in_a_folder(path: str) -> tuple[str, ...]:
     )
 
 
-def _under_test(sources: Mapping[str, str], files: Mapping[str, StoredFile]) -> str | None:
-    """The user's file that the tests import, when it is just one: "make the tests pass" is about that."""
-    imported = {
-        module.replace(".", "/") for source in sources.values() for module in imported_modules(source)
-    }
-    found = [
+def _imported(source: str, files: Mapping[str, StoredFile]) -> list[str]:
+    """The user's files that a source imports, by their paths from the root."""
+    modules = imported_modules(source)
+    dotted = {*modules, *(f"{module}.{name}" for module, names in modules.items() for name in names)}
+    paths = {name.replace(".", "/") for name in dotted}
+    return [
         path
-        for path in files
-        if path.endswith(".py") and not is_test(path) and path.removesuffix(".py") in imported
+        for path, file in files.items()
+        if path.endswith(".py") and not is_test(path) and file.text
+        if path.removesuffix(".py").removesuffix("/__init__") in paths
     ]
-    return found[0] if len(found) == 1 else None
 
 
-def _names(task: Task, wanted: Mapping[str, list[str]], under_test: str | None) -> list[str]:
+def _under_test(sources: Mapping[str, str], files: Mapping[str, StoredFile]) -> list[str]:
+    """The user's file that the tests import, when it is just one; with those that it imports itself.
+
+    "Make the tests pass" is about that one; where it uses others, the fault may be in any of them.
+    """
+    found = list(dict.fromkeys(path for source in sources.values() for path in _imported(source, files)))
+    if len(found) != 1:
+        return []
+    text = files[found[0]].text or ""
+    beside = [found[0].rpartition("/")[0] + "/"] if _RELATIVE.search(text) else []
+    return [*found, *(path for path in _imported(text, files) if path != found[0]), *beside]
+
+
+def _names(
+    task: Task, wanted: Mapping[str, list[str]], under_test: list[str], files: Mapping[str, StoredFile]
+) -> list[str]:
     if wanted:
         return list(dict.fromkeys(next(iter(wanted.values()))))
-    if under_test is not None:
+    if under_test:
         return []
     checked = [n for check in task.checks for n in free_names(check) if n not in sys.stdlib_module_names]
     shown = [name for example in find_examples(task.prompt) for name in called_free_names(example.source)]
     bare = [name for test in task.test_files for name in _bare_names(test.text)]
-    return list(dict.fromkeys([*checked, *bare, *shown])) or names_in_prompt(task.prompt)[:1]
+    # Beside files that are there, code in a prompt is quoted from them, or from a traceback.
+    asked = outside_fences(task.prompt) if any(map(is_source, files)) else task.prompt
+    return list(dict.fromkeys([*checked, *bare, *shown])) or names_in_prompt(asked)[:1]
 
 
 def _bare_names(source: str) -> list[str]:
@@ -183,48 +217,44 @@ def _bare_names(source: str) -> list[str]:
     return [name for name in called_free_names(source) if not name.startswith("test")]
 
 
-def _path(
+def _paths(
     task: Task,
     files: Mapping[str, StoredFile],
+    tests: Collection[str],
     wanted: Mapping[str, list[str]],
     names: list[str],
-    under_test: str | None,
-) -> str | None:
+    under_test: list[str],
+) -> list[str]:
+    """The files that the task may be about, the likeliest first; none where nothing names any."""
     if task.workspace is not None and task.workspace.suffix and not task.workspace.is_dir():
-        return task.workspace.name
+        return [task.workspace.name]
     if wanted:
-        module = next(iter(wanted))
-        return module.replace(".", "/") + ".py"
-    if under_test is not None:
-        return under_test
-    sources = {p: f.text for p, f in files.items() if p.endswith(".py") and not is_test(p) and f.text}
-    for path, text in sources.items():
-        # Parsing all of a large folder would take minutes: most files don't hold the words.
-        if names and all(name in text for name in names) and set(names) <= defined_names(text):
-            return path
-    return _named(task.prompt, sources)
+        return [next(iter(wanted)).replace(".", "/") + ".py"]
+    code = [path for path in files if path not in tests and not is_test(path) and is_source(path)]
+    python = {path: text for path in code if path.endswith(".py") and (text := files[path].text)}
+    # Parsing all of a large folder would take minutes: most files don't hold the words.
+    holders = (p for p, text in python.items() if names and all(name in text for name in names))
+    definer = next((path for path in holders if set(names) <= defined_names(python[path])), None)
+    found = [*under_test, *([definer] if definer else []), *named_sources(task.prompt, python or code)]
+    if found:
+        return list(dict.fromkeys(found))
+    if new := _to_write(task, tests):
+        return new
+    return code if len(code) == 1 and not code[0].endswith(".py") else []
 
 
-def _of_other_language(task: Task, files: Mapping[str, StoredFile], tests: Collection[str]) -> str | None:
-    """A source that isn't Python's: the one that the prompt names, or the only one that there is."""
-    sources = [path for path in files if path not in tests and _is_source(path)]
-    if any(path.endswith(".py") for path in sources):
-        return None
-    return _named(task.prompt, dict.fromkeys(sources)) or (sources[0] if len(sources) == 1 else None)
-
-
-def _is_source(path: str) -> bool:
-    return language_of(path) is not None or path.endswith(_SHELL)
+def _to_write(task: Task, tests: Collection[str]) -> list[str]:
+    """Files that the prompt asks for; where checks import it, one that Python can import from there."""
+    found = sources_to_write(task.prompt, anywhere=task.workspace is not None)
+    found = [path for path in found if path not in tests and not is_test(path)]
+    if task.checks or task.test_files or find_examples(task.prompt):
+        taken = sys.stdlib_module_names
+        return [path for path in found if path.endswith(".py") and PurePosixPath(path).parts[0] not in taken]
+    return found
 
 
 def _is_at_work(task: Task, files: Mapping[str, StoredFile], tests: Collection[str]) -> bool:
     """The task is about files that are there: what fails, what tests run, or any where none is Python's."""
-    sources = [path for path in files if _is_source(path)]
+    sources = [path for path in files if is_source(path)]
     is_tested = task.test_command is not None and any(path not in tests for path in sources)
     return bool(sources) and (task.mends or is_tested or not any(path.endswith(".py") for path in sources))
-
-
-def _named(prompt: str, sources: Mapping[str, str | None]) -> str | None:
-    """The user's file that the prompt names."""
-    there = (path for path in sources if path in prompt)
-    return next((path for path in there if re.search(rf"(?<![\w/]){re.escape(path)}\b", prompt)), None)

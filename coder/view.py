@@ -97,7 +97,6 @@ def _task(
     form: EditFormat = "whole",
 ) -> str:
     plan = next((message for message in reversed(state.messages) if message.author == "planner"), None)
-    names = ", ".join(f"`{name}`" for name in target.names)
     is_whole = form == "whole" and not state.settings.chat and target.is_known
     return prompt("task" if is_whole else "change").format(
         task=state.task.prompt.strip(),
@@ -109,9 +108,15 @@ def _task(
         )
         + shown_before(state, survey, context=context),
         tests=_tests(state),
-        path=target.path,
-        names=f" It must define {names}." if names else "",
+        asked=_asked(target),
     )
+
+
+def _asked(target: Target) -> str:
+    """Which file is asked for, and what it must define, as far as the task, its checks or its tests say so."""
+    what = f"Write the file `{target.path}`." if target.is_asked_for else "Write the code."
+    names = ", ".join(f"`{name}`" for name in target.names)
+    return f"{what} It must define {names}." if names else what
 
 
 def _plan(message: Message | None) -> str:

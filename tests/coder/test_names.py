@@ -140,3 +140,83 @@ def test_modules_are_known_by_their_packages_in_whatever_folder() -> None:
     found = modules_of(dict.fromkeys([*paths, "tests/test_a.py"], b""))
 
     assert set(found) == {"main", "src", "space", "lib", "pack", "one"}
+
+
+CART = "from shop import prices\n\n\ndef total(items):\n    return sum(map(prices.of, items))\n"
+PRICES = "def of(item):\n    return item\n"
+
+
+def test_a_file_that_the_task_asks_for_is_the_target(tmp_path: Path) -> None:
+    files = {"notes.py": StoredFile(text="x = 1\n")}
+    asked = {
+        "Write server.py: an HTTP server that says hello.": "server.py",
+        "Create a new file called `lib/clock.py` that tells the time": "lib/clock.py",
+        "We need a rate limiter in limits.py.": "limits.py",
+        "Write a small script hello.sh": "hello.sh",
+    }
+
+    found = {words: find_target(Task(prompt=words, workspace=tmp_path), files).path for words in asked}
+
+    assert found == asked
+
+
+def test_a_file_that_a_task_only_speaks_of_is_not_asked_for(tmp_path: Path) -> None:
+    task = Task(prompt="Write a script that prints what setup.py holds.", workspace=tmp_path)
+
+    target = find_target(task, {})
+
+    assert (target.path, target.is_asked_for) == ("solution.py", False)
+
+
+def test_of_several_files_that_may_be_at_fault_none_is_asked_for(tmp_path: Path) -> None:
+    files = {
+        "shop/__init__.py": StoredFile(text=""),
+        "shop/cart.py": StoredFile(text=CART),
+        "shop/prices.py": StoredFile(text=PRICES),
+        "tests/test_shop.py": StoredFile(
+            text="from shop.prices import of\n\ndef test_of(): assert of(1) == 1\n"
+        ),
+    }
+    task = Task(prompt="The total in cart.py is wrong.", workspace=tmp_path, test_command=("pytest",))
+
+    target = find_target(task, files)
+
+    assert not target.is_known
+
+
+def test_a_file_that_the_tests_import_isn_t_asked_for_where_it_uses_others(tmp_path: Path) -> None:
+    files = {
+        "shop/cart.py": StoredFile(text=CART),
+        "shop/prices.py": StoredFile(text=PRICES),
+        "test_cart.py": StoredFile(
+            text="from shop.cart import total\n\ndef test_it(): assert total([]) == 0\n"
+        ),
+    }
+    task = Task(prompt="Make the tests pass.", workspace=tmp_path, test_command=("pytest",))
+
+    target = find_target(task, files)
+
+    assert (target.path, target.is_known) == ("shop/cart.py", False)
+
+
+@pytest.mark.parametrize("manifest", ["", "freezegun\n"])
+def test_what_is_installed_for_the_tests_is_not_to_be_written(tmp_path: Path, manifest: str) -> None:
+    test = "from freezegun import freeze_time\nfrom clock import now\n\n@freeze_time('2020-01-01')\ndef test_it(): now()\n"
+    files = {"tests/test_it.py": StoredFile(text=test), "requirements-dev.txt": StoredFile(text=manifest)}
+    if not manifest:
+        files["clock.py"] = StoredFile(text="def now(): ...\n")
+    task = Task(prompt="Make the tests pass.", workspace=tmp_path, test_command=("pytest",))
+
+    target = find_target(task, files)
+
+    assert target.path == "clock.py"
+    assert "freeze_time" not in target.names
+
+
+def test_code_that_a_task_quotes_is_not_asked_for_beside_files_that_are_there(tmp_path: Path) -> None:
+    quoted = "This fails:\n\n```python\ndef load(path):\n    return total(read(path))\n```\n"
+    task = Task(prompt=quoted, workspace=tmp_path, test_command=("pytest",))
+
+    target = find_target(task, {"cart.py": StoredFile(text="import prices\n")})
+
+    assert target.names == ()
