@@ -9,7 +9,7 @@ import re
 from coder.bodies import BaselineTaken, BaselineTest
 from coder.brokensetup import broken_setup
 from coder.errors import UsageError
-from coder.feedback import feedback
+from coder.feedback import failures, feedback
 from coder.install.missing import are_declared, missing_modules
 from coder.laid import workspace_files
 from coder.message import CheckLine
@@ -82,7 +82,7 @@ async def take_baseline(bench: Workbench, state: State) -> BaselineTaken:
         runs.append(await _run(bench, state, target))
     flaky = _flaky(runs)
     lines = first.lines if not first.passed else runs[-1].lines
-    said = next((line for line in lines if not line.passed and line.name not in flaky), None)
+    red = [line for line in lines if not line.passed and line.name not in flaky]
     failed = next((run for run in runs if not run.passed), None)
     return BaselineTaken(
         passed=all(run.passed for run in runs),
@@ -90,8 +90,9 @@ async def take_baseline(bench: Workbench, state: State) -> BaselineTaken:
             BaselineTest(name=line.name, passed=line.passed) for line in lines if line.name not in flaky
         ),
         flaky=flaky,
-        first=said,
-        feedback="" if failed is None else feedback([said] if said else [], failed.result, note=first.note),
+        first=red[0] if red else None,
+        feedback="" if failed is None else feedback(red, failed.result, note=first.note),
+        failures="" if failed is None else failures(red, failed.result, note=first.note),
         runs=len(runs),
         seconds=first.result.wall_s,
         told=first.told,

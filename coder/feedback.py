@@ -8,6 +8,9 @@ from sandbox import Result
 
 _MESSAGE = 1500
 _OUTPUT = 600
+_IN_FULL = 3
+_NAMES = 8_000
+"""Characters of the names of all checks that fail."""
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]{6,16}\b")
 """Of an object: another one in every process, so that the same failure would never make the same request."""
 _RUNNER = re.compile(
@@ -29,19 +32,52 @@ def shorten(text: str, limit: int) -> str:
 
 def feedback(lines: Sequence[CheckLine], result: Result | None, *, note: str = "") -> str:
     """What the next prompt quotes of a failed run."""
-    parts: list[str] = [note] if note else []
     failed = next((line for line in lines if not line.passed), None)
-    if failed is not None:
-        parts.append(f"This check fails: {failed.name}")
-        if failed.path is not None and not failed.message:
-            parts.append(f"in {failed.path}, line {failed.line}")
-        if (failed.expected, failed.actual) != (None, None) and not _says(failed):
-            parts.append(f"expected: {failed.expected}\nactual: {failed.actual}")
-        if failed.message:
-            parts.append(shorten(_RUNNER.sub("", failed.message), _MESSAGE))
-    if result is not None:
-        parts += _of_result(result, said=failed.message if failed is not None else "")
-    return _ADDRESS.sub(" at 0x…", "\n".join(parts)) or "It failed without saying why."
+    parts = _of_check(failed, _MESSAGE) if failed is not None else []
+    return _joined(note, parts, result, said=failed.message if failed is not None else "")
+
+
+def failures(lines: Sequence[CheckLine], result: Result | None, *, note: str = "") -> str:
+    """What a first prompt quotes of a failed run: the names of all that fails, the first three in full."""
+    failed = [line for line in lines if not line.passed]
+    parts = [_names(failed)] if len(failed) > 1 else []
+    for line in failed[:_IN_FULL]:
+        parts += _of_check(line, len(line.message) + 1)
+    return _joined(note, parts, result, said="\n".join(line.message for line in failed))
+
+
+def _joined(note: str, parts: list[str], result: Result | None, *, said: str) -> str:
+    every = [
+        *([note] if note else []),
+        *parts,
+        *(_of_result(result, said=said) if result is not None else []),
+    ]
+    return _ADDRESS.sub(" at 0x…", "\n".join(every)) or "It failed without saying why."
+
+
+def _names(failed: Sequence[CheckLine]) -> str:
+    """The names of failed checks, one a line, as many as there is room for."""
+    names: list[str] = []
+    left = _NAMES
+    for line in failed:
+        left -= len(line.name) + 1
+        if left < 0:
+            names.append(f"… and {len(failed) - len(names)} more")
+            break
+        names.append(line.name)
+    return "\n".join([f"{len(failed)} checks fail:", *names, ""])
+
+
+def _of_check(failed: CheckLine, most: int) -> list[str]:
+    """What one failed check says, its message in at most about so many characters."""
+    parts = [f"This check fails: {failed.name}"]
+    if failed.path is not None and not failed.message:
+        parts.append(f"in {failed.path}, line {failed.line}")
+    if (failed.expected, failed.actual) != (None, None) and not _says(failed):
+        parts.append(f"expected: {failed.expected}\nactual: {failed.actual}")
+    if failed.message:
+        parts.append(shorten(_RUNNER.sub("", failed.message), most))
+    return parts
 
 
 def _says(failed: CheckLine) -> bool:

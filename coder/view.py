@@ -1,11 +1,12 @@
 """View: what a model is shown of a run. Small on purpose: the task, the latest code, the first failure."""
 
+import shlex
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from coder.approval import is_rejection
 from coder.context.guidance import MOST_CHARACTERS, guidance, is_guidance
-from coder.context.looking import FILE_BUDGET, texts_of
+from coder.context.looking import FILE_BUDGET, failing_now, texts_of
 from coder.context.quoting import fenced, shown_path
 from coder.context.secrecy import is_secret
 from coder.edits.asking import quoted, repair_of_edits
@@ -107,13 +108,13 @@ def _task(
             else _repository(state, target, survey, context=context)
         )
         + shown_before(state, survey, context=context),
-        tests=_tests(state),
+        tests=_tests(state, context),
         asked=_asked(target),
     )
 
 
 def _asked(target: Target) -> str:
-    """Which file is asked for, and what it must define, as far as the task, its checks or its tests say so."""
+    """Which file is asked for, and what it must define, as far as the task, its checks or tests say so."""
     what = f"Write the file `{target.path}`." if target.is_asked_for else "Write the code."
     names = ", ".join(f"`{name}`" for name in target.names)
     return f"{what} It must define {names}." if names else what
@@ -123,8 +124,8 @@ def _plan(message: Message | None) -> str:
     return f"\nFollow this plan:\n{message.text.strip()}\n" if message else ""
 
 
-def _tests(state: State) -> str:
-    parts = [_fails_now(state)]
+def _tests(state: State, context: int | None) -> str:
+    parts = [_fails_now(state, context)]
     if is_greenfield(state.task, state.files):
         command = shown(state.task.test_command or ())
         parts.append(f"\nThere is no code and no test yet. Write both; `{command}` must pass.\n")
@@ -135,12 +136,17 @@ def _tests(state: State) -> str:
     return "".join(parts)
 
 
-def _fails_now(state: State) -> str:
-    """How the command fails that is to be mended."""
-    mends = state.task.mends or state.settings.chat
-    failing = state.baseline.feedback if state.baseline is not None and mends else ""
-    what = "It fails" if state.task.mends else "Before your answer the tests fail"
-    return f"\n{what} like this:\n{fenced(failing.strip())}\n" if failing else ""
+def _fails_now(state: State, context: int | None) -> str:
+    """The test command, and how it ends before the work."""
+    if state.task.test_command is None:
+        return ""
+    command = shown_path(shlex.join(state.task.test_command))
+    if state.baseline is None or state.baseline.passed:
+        now = "" if state.baseline is None else " Before your answer they pass."
+        return f"\nThe tests are run by {command}.{now}\n"
+    failing = failing_now(state, context)
+    what = "It fails" if state.task.mends else f"The tests are run by {command}. Before your answer they fail"
+    return f"\n{what} like this:\n{fenced(failing)}\n" if failing else ""
 
 
 def _files(state: State, target: Target, context: int | None) -> str:

@@ -39,6 +39,7 @@ class BaselineTaken(Body):
 
     type = "baseline.taken"
     durable = False
+    later = ("failures",)
 
     passed: bool
     """The command passed each time that it was run."""
@@ -50,6 +51,8 @@ class BaselineTaken(Body):
     """The first one that failed."""
     feedback: str = ""
     """That failure, shortened, as a prompt quotes it."""
+    failures: str = ""
+    """The names of all that failed, and the first three in full, for models that read more."""
     runs: int = 0
     seconds: float = 0.0
     """Of the first run."""

@@ -10,6 +10,8 @@ from coder.turn import Turn
 if TYPE_CHECKING:
     from coder.context.survey import Survey
 
+_SMALL = 8_192
+"""Tokens of a context; a smaller one is shown less."""
 FILE_BUDGET = 24_000
 """Characters of the user's files that are quoted; more drowns a small model and costs a large one."""
 
@@ -22,6 +24,19 @@ def texts_of(state: State) -> dict[str, str]:
         for path, stored in state.files.items()
         if stored.text is not None and hidden.isdisjoint((path, end_of(path, state.files)))
     }
+
+
+def is_small(context: int | None) -> bool:
+    """Whether a model reads so little that a few thousand characters more would crowd out its task."""
+    return context is not None and context < _SMALL
+
+
+def failing_now(state: State, context: int | None) -> str:
+    """How the test command fails before the work; empty where it doesn't, or hasn't been run."""
+    if state.baseline is None:
+        return ""
+    short = is_small(context) or not state.baseline.failures
+    return (state.baseline.feedback if short else state.baseline.failures).strip()
 
 
 def fits(state: State) -> bool:

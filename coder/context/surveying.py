@@ -2,6 +2,7 @@
 
 from coder.bodies import Looked
 from coder.context.cache import facts_folder
+from coder.context.looking import failing_now
 from coder.context.quoting import fenced
 from coder.context.scouting import look_around, read_lines
 from coder.context.survey import Survey, take_survey
@@ -28,7 +29,7 @@ async def surveyed(turn: Turn, texts: dict[str, str]) -> Survey:
     state = turn.state
     budget = survey_budget(turn.abilities.context)
     target = find_target(state.task, state.files)
-    failing = state.baseline.feedback if state.baseline is not None and state.task.mends else ""
+    failing = failing_now(state, turn.abilities.context)
     asked_for = "\n".join(text for text in (state.task.prompt, failing) if text)
     survey = await take_survey(texts, prompt=asked_for, target=target, budget=budget, cache=facts_folder())
     if state.looked is None and turn.abilities.tools:

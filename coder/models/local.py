@@ -38,8 +38,8 @@ class LocalModel:
 
     @property
     def abilities(self) -> Abilities:
-        """An answer may fill half of the context."""
-        return Abilities(max_output=own_limit(self._name, self._context // 2))
+        """It reads as much as it was loaded for; an answer may fill half of that."""
+        return Abilities(context=self._context, max_output=own_limit(self._name, self._context // 2))
 
     async def __aenter__(self) -> Self:
         return self

@@ -6,6 +6,7 @@ import pytest
 
 from coder.bodies import BaselineTaken, RunStarted, parse
 from coder.doors import solve
+from coder.models.abilities import Abilities
 from coder.models.scripted import Scripted
 from coder.run import Run
 from coder.store import MemoryLog
@@ -61,8 +62,10 @@ class Watched:
             (folder / path).chmod(0o755 if text.startswith("#!") else 0o644)
         self.folder, self.log, self.model = folder, MemoryLog(), Scripted([])
 
-    async def run(self, *command: str, answers: tuple[str, ...] = (), mends: bool = True) -> Run:
-        self.model = Scripted(answers)
+    async def run(
+        self, *command: str, answers: tuple[str, ...] = (), mends: bool = True, context: int | None = None
+    ) -> Run:
+        self.model = Scripted(answers, abilities=Abilities(context=context))
         task = Task(prompt="Fix calc.py.", workspace=self.folder, test_command=command, mends=mends)
         return await solve(task, model=self.model, log=self.log)
 
@@ -246,3 +249,42 @@ async def test_the_junit_file_that_an_unknown_command_writes_names_its_failures(
     assert (baseline.first.path, baseline.first.line) == ("calc.py", 2)
     assert (baseline.first.expected, baseline.first.actual) == ("5", "-1")
     assert run.status == "solved"
+
+
+MANY = "import unittest\nfrom calc import add\n\n\nclass Sums(unittest.TestCase):\n" + "".join(
+    f"    def test_{i}(self):\n        self.assertEqual(add({i}, 1), {i + 1}, 'x' * 1800 + 'end of {i}')\n\n"
+    for i in range(5)
+)
+
+
+async def test_a_task_with_a_test_command_is_told_how_all_that_fails_does_so_now(tmp_path: Path) -> None:
+    watched = Watched(tmp_path, {"calc.py": WRONG, "test_sums.py": MANY})
+
+    run = await watched.run(*UNITTEST, answers=(answer(RIGHT),), mends=False)
+
+    asked = watched.model.requests[0].messages[1].content
+    assert run.status == "solved"
+    assert "The tests are run by `python -m unittest`. Before your answer they fail like this:" in asked
+    assert "5 checks fail:" in asked
+    assert all(f"test_{i}" in asked.partition("like this:")[2] for i in range(5))
+    assert [f"xxend of {i}" in asked for i in range(5)] == [True, True, True, False, False]
+
+
+async def test_a_model_that_reads_little_is_told_the_first_failure_alone(tmp_path: Path) -> None:
+    watched = Watched(tmp_path, {"calc.py": WRONG, "test_sums.py": MANY})
+
+    await watched.run(*UNITTEST, answers=(answer(RIGHT),), mends=False, context=4_096)
+
+    asked = watched.model.requests[0].messages[1].content
+    assert "This check fails:" in asked
+    assert "checks fail:" not in asked
+    assert len(asked.partition("like this:")[2]) < 2_200
+
+
+async def test_a_task_whose_tests_pass_before_it_is_told_so(tmp_path: Path) -> None:
+    watched = Watched(tmp_path, {"calc.py": RIGHT, "test_calc.py": TESTS})
+
+    await watched.run(*UNITTEST, answers=(answer(RIGHT + "\n\nZERO = 0\n"),), mends=False)
+
+    asked = watched.model.requests[0].messages[1].content
+    assert "The tests are run by `python -m unittest`. Before your answer they pass." in asked

@@ -201,7 +201,7 @@ def test_a_file_that_the_tests_import_isn_t_asked_for_where_it_uses_others(tmp_p
 
 @pytest.mark.parametrize("manifest", ["", "freezegun\n"])
 def test_what_is_installed_for_the_tests_is_not_to_be_written(tmp_path: Path, manifest: str) -> None:
-    test = "from freezegun import freeze_time\nfrom clock import now\n\n@freeze_time('2020-01-01')\ndef test_it(): now()\n"
+    test = "from freezegun import freeze_time\nfrom clock import now\n\ndef test_it(): now(freeze_time)\n"
     files = {"tests/test_it.py": StoredFile(text=test), "requirements-dev.txt": StoredFile(text=manifest)}
     if not manifest:
         files["clock.py"] = StoredFile(text="def now(): ...\n")
