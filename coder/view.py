@@ -5,14 +5,16 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from coder.approval import is_rejection
+from coder.context.excerpts import whole_file, whole_files
 from coder.context.guidance import MOST_CHARACTERS, guidance, is_guidance
-from coder.context.looking import FILE_BUDGET, failing_now, texts_of
+from coder.context.looking import FILE_BUDGET, failing_now, files_budget, survey_budget, texts_of
 from coder.context.quoting import fenced, shown_path
 from coder.context.secrecy import is_secret
 from coder.edits.asking import quoted, repair_of_edits
 from coder.history import history, history_budget
 from coder.message import Message
 from coder.models.model import ChatMessage
+from coder.named import is_source, named_sources
 from coder.prompts import prompt
 from coder.rounds import Round
 from coder.settings import EditFormat
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
 
 _SHARE_OF_NOTES = 8
 """Notes of the repository's own may take one in so many of a model's tokens, of some three characters."""
+_SHARE_OF_PLANNED = 2
+"""Files that a plan names, or that an answer has changed, may take one in so many of a survey's tokens."""
 _MOST_HIDDEN = 10
 """Names of files that aren't shown."""
 _FAILURE_TOKENS = 2_000
@@ -69,6 +73,7 @@ def coder_view(
         else:
             shown = quoted(turn.previous.text)
             asked = repair_of_edits(state, turn.previous, said, words=f"{what}-edits")
+            asked += _changed(state, turn.previous, survey, context)
         messages += [
             ChatMessage(role="assistant", content=shown),
             ChatMessage(role="user", content=asked),
@@ -103,9 +108,9 @@ def _task(
         task=state.task.prompt.strip(),
         plan=_plan(plan),
         files=(
-            _files(state, target, context)
+            _files(state, target, plan, context)
             if survey is None
-            else _repository(state, target, survey, context=context)
+            else _repository(state, target, _with_planned(survey, state, plan, context), context=context)
         )
         + shown_before(state, survey, context=context),
         tests=_tests(state, context),
@@ -149,18 +154,31 @@ def _fails_now(state: State, context: int | None) -> str:
     return f"\n{what} like this:\n{fenced(failing)}\n" if failing else ""
 
 
-def _files(state: State, target: Target, context: int | None) -> str:
+def _files(state: State, target: Target, plan: Message | None, context: int | None) -> str:
     """The user's text files, those that the task depends on first, as far as the budget goes."""
     found = texts_of(state)
-    order = sorted(found, key=lambda path: (path != target.path, path not in target.tests, path))
+    planned = set(named_sources(plan.text, found)) if plan is not None else set()
+    order = sorted(
+        found,
+        key=lambda path: (
+            path != target.path,
+            path not in target.tests,
+            path not in planned,
+            not is_source(path),
+            path,
+        ),
+    )
     texts = {path: found[path] for path in order}
     parts = [_guidance(texts, [target.path, *texts], context)]
-    left = FILE_BUDGET
+    left = files_budget(context)
     for path, text in texts.items():
         if is_guidance(path):
             continue
+        # What is no source stands behind all sources; of data and prose a large model too is shown no more.
+        if not is_source(path) and path not in planned:
+            left = min(left, FILE_BUDGET)
         if len(text) <= left:
-            parts.append(f"\n{shown_path(path)}:\n{fenced(text.rstrip())}\n")
+            parts.append(whole_file(path, text))
             left -= len(text)
         else:
             parts.append(f"\n{shown_path(path)} is there too ({len(text)} characters, not shown).\n")
@@ -183,6 +201,13 @@ def _repository(state: State, target: Target, survey: "Survey", *, context: int 
     )
 
 
+def _with_planned(survey: "Survey", state: State, plan: Message | None, context: int | None) -> "Survey":
+    """The survey with the files that the plan names."""
+    if plan is None:
+        return survey
+    return survey.with_named(plan.text, texts_of(state), budget=survey_budget(context) // _SHARE_OF_PLANNED)
+
+
 def _guidance(texts: Mapping[str, str], near: Iterable[str], context: int | None) -> str:
     """What the repository says to whoever works on these files."""
     most = MOST_CHARACTERS if context is None else min(MOST_CHARACTERS, context * 3 // _SHARE_OF_NOTES)
@@ -203,6 +228,19 @@ def _places(state: State, previous: Message, survey: "Survey | None") -> str:
         return ""
     texts = {path: text for path, text in texts_of(state).items() if path not in previous.files}
     return survey.around(state.outcome.feedback, texts, budget=_FAILURE_TOKENS)
+
+
+def _changed(state: State, previous: Message, survey: "Survey | None", context: int | None) -> str:
+    """The files that the last answer has changed without having seen all of them, as they are now."""
+    if survey is None:
+        return ""
+    unseen = {
+        path: text
+        for path, text in previous.files.items()
+        if text is not None and path in state.files and path not in survey.whole
+    }
+    shown = whole_files(unseen, budget=survey_budget(context) // _SHARE_OF_PLANNED)
+    return f"\n\nThe files that you have changed, as they are now:\n{shown}" if shown else ""
 
 
 def _fenced(files: Mapping[str, str | None], target: Target) -> str:

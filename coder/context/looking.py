@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from coder.context.secrecy import withheld
 from coder.links import end_of
+from coder.named import is_source
 from coder.state import State
 from coder.turn import Turn
 
@@ -13,7 +14,16 @@ if TYPE_CHECKING:
 _SMALL = 8_192
 """Tokens of a context; a smaller one is shown less."""
 FILE_BUDGET = 24_000
-"""Characters of the user's files that are quoted; more drowns a small model and costs a large one."""
+"""Characters of the user's files that are quoted to a small model; more drowns it."""
+_UNKNOWN_TOKENS = 25_000
+"""Of files that are quoted where nobody knows how much the model reads."""
+_WHOLE = 8
+"""Source files may take one in so many of the tokens that a model reads, to be shown in full."""
+_CHARACTERS_A_TOKEN = 3
+_LEAST_TOKENS, _MOST_TOKENS = 1_500, 32_000
+"""Of a survey: for a small context, for a large one."""
+_OF_CONTEXT = 0.25
+"""Share of a model's context that a survey may take; answers and failures need the rest."""
 
 
 def texts_of(state: State) -> dict[str, str]:
@@ -39,9 +49,24 @@ def failing_now(state: State, context: int | None) -> str:
     return (state.baseline.feedback if short else state.baseline.failures).strip()
 
 
-def fits(state: State) -> bool:
-    """Whether all of the user's text files can be quoted."""
-    return sum(map(len, texts_of(state).values())) <= FILE_BUDGET
+def files_budget(context: int | None) -> int:
+    """Characters of files that are quoted to a model that can read so many tokens; None is unknown."""
+    tokens = _UNKNOWN_TOKENS if context is None else context // _WHOLE
+    return max(FILE_BUDGET, tokens * _CHARACTERS_A_TOKEN)
+
+
+def survey_budget(context: int | None) -> int:
+    """Tokens of a survey for a model that can read so many, prompt and answer together; None is unknown."""
+    if context is None:
+        return _UNKNOWN_TOKENS
+    return max(_LEAST_TOKENS, min(int(context * _OF_CONTEXT), _MOST_TOKENS))
+
+
+def fits(state: State, context: int | None) -> bool:
+    """Whether all of the user's source files can be quoted; to a small model, all text files."""
+    texts = texts_of(state)
+    sources = {} if is_small(context) else {path: text for path, text in texts.items() if is_source(path)}
+    return sum(map(len, (sources or texts).values())) <= files_budget(context)
 
 
 async def survey_of(turn: Turn) -> "Survey | None":
@@ -54,7 +79,7 @@ async def survey_of(turn: Turn) -> "Survey | None":
         ModelError: the model failed for good.
         SandboxError: the sandbox itself failed.
     """
-    if fits(turn.state):
+    if fits(turn.state, turn.abilities.context):
         return None
     kept = turn.bench.survey
     files = turn.state.files

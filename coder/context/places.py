@@ -85,5 +85,5 @@ class Places:
 def _names(text: str) -> list[str]:
     """What is meant as a name: words in backticks, called ones, and those that no prose would hold."""
     quoted = [word for part in _QUOTED.findall(text) for word in _WORD.findall(part)]
-    compound = [word for word in _WORD.findall(text) if "_" in word.strip("_") or not word[1:].islower()]
+    compound = [word for word in _WORD.findall(text) if "_" in word or not word[1:].islower()]
     return list(dict.fromkeys([*quoted, *_CALLED.findall(text), *compound]))

@@ -4,10 +4,11 @@ Named files are shown whole, or the lines around the named ones, all others by t
 files give the same survey, so that the first part of every prompt of a run stays the same.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from coder.context.best import Best, best_of
 from coder.context.definers import definers_of
 from coder.context.excerpts import Range, around, excerpts, lines_by_path, ranges, whole_file
 from coder.context.facts import facts_of
@@ -21,10 +22,18 @@ from coder.context.tested import tested
 from coder.names import imported_modules
 from coder.target import Target, is_test
 
+_FOR_MAP, _LEAST_FOR_MAP = 0.1, 1_000
+"""Share of the budget that the map may take, and the tokens that it may have in any case."""
 _FOR_FILES = 0.75
-"""Share of the budget that files may take; the map has the rest."""
-_MOST_OF_ONE = 0.5
-"""Share of the files' part that one file may take whole."""
+"""Share of a small budget that files may take; the map has the rest."""
+_SMALL = 2_048
+"""Tokens of a budget in which nothing is shown but what the task names."""
+_MOST_OF_ONE, _MOST_OF_BEST = 0.5, 0.3
+"""Share of the files' part that one file may take whole: a named one, and one that has the task's words."""
+_HEADING = 40
+"""Tokens of the line above an excerpt, with its fence."""
+_PLACES = 40
+"""Definitions with the task's words, of which lines are shown where their file isn't."""
 _BELONGS, _NEAR = 1.0, 0.3
 """Weight of a named file in the ranking, and of one that a named test imports."""
 
@@ -53,6 +62,15 @@ class Survey:
                 parts.append(ranges(path, texts[path], wanted, budget=budget))
                 budget -= tokens(parts[-1])
         return replace(self, files=self.files + "".join(parts))
+
+    def with_named(self, text: str, texts: Mapping[str, str], *, budget: int) -> "Survey":
+        """The survey with the files that a later text names, such as a plan: whole, or the named lines."""
+        places = [place for place in self.places.named(text) if place.path not in self.whole]
+        shown = _Shown(texts, budget=budget)
+        shown.add([place for place in places if place.path in texts], extents={}, share=_MOST_OF_ONE)
+        return replace(
+            self, files=self.files + "".join(shown.parts), whole=self.whole | frozenset(shown.whole)
+        )
 
     def around(self, text: str, texts: Mapping[str, str], *, budget: int) -> str:
         """The lines that a text names, such as the frames of a traceback, where they aren't shown already."""
@@ -84,14 +102,24 @@ async def take_survey(
     named += [place for place in places.named(prompt) if not is_guidance(place.path)]
     near = _imported_by_tests(named, texts, places)
     used = tested(named, texts, definers, tests=target.tests, imported={place.path for place in near})
-    parts, whole = _shown([*named, *used, *near], texts, extents=used, budget=int(budget * _FOR_FILES))
+    code = {path: found for path, found in facts.items() if not is_test(path) and path not in target.tests}
+    is_small = budget < _SMALL
+    best = Best({}, ()) if is_small else best_of(prompt, code, texts)
+    for_map = budget - int(budget * _FOR_FILES) if is_small else max(int(budget * _FOR_MAP), _LEAST_FOR_MAP)
+    shown = _Shown(texts, budget=budget - for_map)
+    likely = list(best.places)[:_PLACES]
+    mine = {place.path for place in (*named, *used, *near)}
+    first = [*named, *used, *near, *(place for place in likely if place.path in mine)]
+    shown.add(first, extents=best.places | used, share=_MOST_OF_ONE)
+    shown.add(likely, extents=best.places, share=_MOST_OF_BEST)
+    shown.fill(best.files)
     seeds = {place.path: _NEAR for place in (*near, *used)} | {place.path: _BELONGS for place in named}
     definitions = ranked(facts, definers, seeds=seeds, mentioned=places.mentioned(prompt))
-    left = budget - sum(map(tokens, parts))
+    left = shown.left + for_map if is_small else for_map
     return Survey(
-        files="".join(parts),
-        map=repo_map(definitions, {path: texts[path] for path in seen}, budget=left, without=whole),
-        whole=frozenset(whole),
+        files="".join(shown.parts),
+        map=repo_map(definitions, {path: texts[path] for path in seen}, budget=left, without=shown.whole),
+        whole=frozenset(shown.whole),
         named=tuple(dict.fromkeys(place.path for place in (*named, *used, *near))),
         places=places,
     )
@@ -106,24 +134,60 @@ def _imported_by_tests(named: Sequence[Place], texts: Mapping[str, str], places:
     return [Place(path) for path in dict.fromkeys(found) if path is not None]
 
 
-def _shown(
-    places: Sequence[Place], texts: Mapping[str, str], *, extents: Mapping[Place, Range], budget: int
-) -> tuple[list[str], set[str]]:
-    """The files' part of a prompt, and which of them are there in full.
+class _Shown:
+    """The files' part of a prompt as it grows, each file once."""
 
-    Args:
-        extents: the lines to show of places of which more is known than one line.
-    """
-    parts: list[str] = []
-    whole: set[str] = set()
-    most, left = int(budget * _MOST_OF_ONE), budget
-    for path, lines in lines_by_path(places).items():
-        part = whole_file(path, texts[path]) if len(texts[path]) <= 6 * left else ""
-        if part and tokens(part) <= min(most, left):
-            whole.add(path)
-        else:
+    def __init__(self, texts: Mapping[str, str], *, budget: int) -> None:
+        self.parts: list[str] = []
+        self.whole: set[str] = set()
+        self.left = self._budget = budget
+        self._texts = texts
+        self._seen: set[str] = set()
+
+    def add(self, places: Sequence[Place], *, extents: Mapping[Place, Range], share: float) -> None:
+        """Show files whole, or the lines of their places where a file takes too much.
+
+        Args:
+            extents: the lines to show of places of which more is known than one line.
+            share: of the budget that one file may take.
+        """
+        for path, lines in lines_by_path(places).items():
+            most = min(int(self._budget * share), self.left)
+            if path in self._seen or self._add_whole(path, most):
+                continue
             wanted = [extents.get(Place(path, line), around(line)) for line in lines]
-            part = ranges(path, texts[path], wanted, budget=min(most, left), named=lines)
-        left -= tokens(part)
-        parts.append(part)
-    return parts, whole
+            part = _excerpts(path, self._texts[path], wanted, lines, most)
+            if part:
+                self._add(path, part)
+
+    def fill(self, paths: Iterable[str]) -> None:
+        """Show further files whole, as many as there is room for."""
+        for path in paths:
+            if path not in self._seen:
+                self._add_whole(path, self.left)
+
+    def _add_whole(self, path: str, most: int) -> bool:
+        text = self._texts[path]
+        part = whole_file(path, text) if len(text) <= 6 * most else ""
+        if not part or tokens(part) > most:
+            return False
+        self.whole.add(path)
+        self._add(path, part)
+        return True
+
+    def _add(self, path: str, part: str) -> None:
+        self._seen.add(path)
+        self.left -= tokens(part)
+        self.parts.append(part)
+
+
+def _excerpts(path: str, text: str, wanted: Sequence[Range], named: Sequence[int], budget: int) -> str:
+    """The first of these ranges, as many as the budget allows."""
+    lines = text.splitlines()
+    left, kept = budget, 0
+    for first, last in wanted:
+        left -= tokens("\n".join(lines[max(0, first - 1) : last])) + _HEADING
+        if left < 0:
+            break
+        kept += 1
+    return ranges(path, text, wanted[: max(1, kept)], budget=budget, named=named[: max(1, kept)])

@@ -59,9 +59,82 @@ async def test_the_named_file_is_shown_whole_and_the_others_on_a_map(shop: Path)
     assert run.status == "solved"
     assert "`shop/price.py`:\n```\ndef rounded(amount):\n    return int(amount)\n```" in first
     assert "`tests/test_price.py`:\n```\n" + TEST in first
-    assert "def total_" in first or "module0.py" in first
+    hidden = [i for i in range(40) if f"part_{i}_1 " not in first]
+    assert hidden
+    assert all(f"def total_{i}(" in first or f"module{i}.py" in first for i in hidden)
+    assert 40_000 < len(first) < 80_000
+
+
+async def test_a_model_that_reads_little_is_shown_the_named_files_and_a_map(shop: Path) -> None:
+    model = Scripted([FIXED], abilities=Abilities(context=8_000))
+
+    await _solve(shop, model, "tests/test_price.py fails: shop/price.py rounds wrongly.")
+
+    first = model.requests[0].messages[1].content
+    assert "`shop/price.py`:\n```\ndef rounded(amount):\n    return int(amount)\n```" in first
     assert "part_0_1 " not in first
-    assert len(first) < 40_000
+    assert len(first) < 8_000
+
+
+async def test_source_files_that_fit_into_an_eighth_of_the_context_are_all_shown_whole(shop: Path) -> None:
+    (shop / "prices.csv").write_text("name,amount\n" * 20_000)
+    model = Scripted([FIXED], abilities=Abilities(context=400_000, tools=True))
+
+    await _solve(shop, model, "Make the totals right.")
+
+    first = model.requests[0].messages[1].content
+    assert all(f"part_{i}_79 " in first for i in range(40))
+    assert "`prices.csv` is there too (240000 characters, not shown)." in first
+    assert len(model.requests) == 1  # nobody needs to look around
+
+
+async def test_the_function_with_the_words_of_the_task_is_shown_though_nothing_names_its_file(
+    shop: Path,
+) -> None:
+    filler = "".join(f"def other_{i}(amount):\n    return amount + {i}\n\n\n" for i in range(700))
+    hidden = "class Invoice:\n    def _add_vat(self, amount):\n        return amount * self.rate\n"
+    (shop / "shop" / "zz_last.py").write_text(f"{filler}{hidden}\n\n{filler}")
+    model = Scripted([FIXED])
+
+    await _solve(shop, model, "An invoice adds VAT at the wrong rate.")
+
+    assert hidden in model.requests[0].messages[1].content
+
+
+async def test_a_private_method_that_the_task_names_is_shown(shop: Path) -> None:
+    filler = "".join(f"def other_{i}(amount):\n    return amount + {i}\n\n\n" for i in range(700))
+    hidden = "class Till:\n    def __eq__(self, other):\n        return self._drawer() == other\n\n"
+    hidden += "    def _drawer(self):\n        return ()\n"
+    (shop / "shop" / "till.py").write_text(f"{filler}{hidden}\n\n{filler}")
+    model = Scripted([FIXED])
+
+    await _solve(shop, model, "Till's __eq__ and _drawer disagree.")
+
+    assert hidden in model.requests[0].messages[1].content
+
+
+async def test_the_files_that_a_plan_names_are_shown_with_the_next_request(shop: Path) -> None:
+    plan = "1. Correct `rounded` in shop/price.py.\n2. Look at shop/module39.py and keep it as it is.\n"
+    task = Task(prompt="Zero.", workspace=shop, test_command=("python", "-m", "unittest", "tests.test_price"))
+    model = Scripted([plan, FIXED])
+
+    await solve(task, model=model, settings=Settings(plan=True), log=MemoryLog())
+
+    planning, writing = (request.messages[1].content for request in model.requests)
+    assert "part_39_79 " not in planning
+    assert (shop / "shop" / "module39.py").read_text() in writing
+
+
+async def test_a_repair_shows_the_files_that_the_answer_has_changed_without_seeing_them(shop: Path) -> None:
+    search, replace = "    part_39_5 = rounded(5)", "    part_39_5 = rounded(6)"
+    edit = f"<<<<<<< SEARCH\n{search}\n=======\n{replace}\n>>>>>>> REPLACE"
+    model = Scripted([f"shop/module39.py\n```\n{edit}\n```", FIXED])
+
+    await _solve(shop, model, "Zero.")
+
+    first, second = (request.messages for request in model.requests)
+    assert "part_39_79 " not in first[1].content
+    assert (shop / "shop" / "module39.py").read_text().replace(search, replace) in second[-1].content
 
 
 async def test_of_a_large_module_what_the_failing_test_uses_is_shown_where_no_traceback_leads_there(

@@ -1,0 +1,163 @@
+"""Best places: the functions whose words are nearest to those of a task.
+
+BM25 (S. Robertson and H. Zaragoza 2009, "The Probabilistic Relevance Framework", eq. 3.15) over definitions.
+A definition's text is its own lines, without those of definitions in it, with the names around it and the
+words of its path. Identifiers count whole and in parts: `parse_header` and `HeaderParser` share two words.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from math import log
+
+from coder.context.excerpts import Range
+from coder.context.facts import Facts
+from coder.context.places import Place
+
+_K1, _B = 1.2, 0.75
+_NAME_COUNTS = 3
+"""The words of a definition's name count so often."""
+_MOST_FILES = 150
+"""Files whose definitions are compared; in a larger tree, those that share the rarest words with the task."""
+_LEAST_OF_BEST = 0.3
+"""A definition that has less of the best one's score has a word by chance."""
+_MOST_LINES = 100
+"""Of one definition that is shown."""
+_WORD = re.compile(r"[^\W\d]\w*")
+_PART = re.compile(r"[^\W\d_A-Z]+|[A-Z]+(?![a-z])|[A-Z][^\W\d_A-Z]*|\d+")
+_EMPTY = re.compile(
+    r"the|and|for|that|this|with|are|was|not|but|its|has|have|had|you|your|can|should|would|will|when|where|which"
+    r"|what|then|than|them|they|there|here|from|into|does|did|use|used|get|set|make|also|only|all|any|some|each"
+    r"|other|more|such|like|just|now|one|two|new|old|self|def|class|import|none|true|false|return"
+)
+"""Words that say nothing of a place in code."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Chunk:
+    place: Place
+    extent: Range
+    words: Counter[str]
+    length: int
+
+
+@dataclass(frozen=True, slots=True)
+class Best:
+    """What a text is about, the best first."""
+
+    places: dict[Place, Range]
+    """Definitions with their lines."""
+    files: tuple[str, ...]
+    """All files that share words with the text."""
+
+
+class _Wanted(dict[str, tuple[str, ...]]):
+    """For each identifier the words that it shares with a text."""
+
+    def __init__(self, asked: str) -> None:
+        super().__init__()
+        self.often = Counter(part for word in _WORD.findall(asked) for part in _parts(word))
+
+    def __missing__(self, identifier: str) -> tuple[str, ...]:
+        shared = self[identifier] = tuple(part for part in _parts(identifier) if part in self.often)
+        return shared
+
+
+def best_of(asked: str, facts: Mapping[str, Facts], texts: Mapping[str, str]) -> Best:
+    """What of these files a text is about.
+
+    Args:
+        asked: the task.
+        facts: of the files that are looked at.
+        texts: text of each of them, at least.
+    """
+    wanted = _Wanted(asked)
+    likely = _likely(facts, wanted)
+    chunks = [chunk for path in likely for chunk in _chunks(path, texts[path], facts[path], wanted)]
+    if not chunks:
+        return Best({}, ())
+    usual = sum(chunk.length for chunk in chunks) / len(chunks)
+    rarity = _rarity([chunk.words for chunk in chunks])
+    weights = {word: rarity[word] * _saturated(wanted.often[word], 1.0) for word in rarity}
+    scores = [
+        sum(weights[word] * _saturated(often, chunk.length / usual) for word, often in chunk.words.items())
+        for chunk in chunks
+    ]
+    order = sorted(zip(scores, chunks, strict=True), key=lambda pair: (-pair[0], pair[1].place.path))
+    least = order[0][0] * _LEAST_OF_BEST
+    return Best(
+        {one.place: one.extent for score, one in order if score > 0 and score >= least},
+        tuple(dict.fromkeys(one.place.path for score, one in order if score > 0)),
+    )
+
+
+def _saturated(often: int, length: float) -> float:
+    """How much it counts that a word stands somewhere so often.
+
+    Args:
+        length: of that text, the usual one being 1.
+    """
+    return often * (_K1 + 1) / (often + _K1 * (1 - _B + _B * length))
+
+
+def _rarity(found: Sequence[Counter[str]]) -> dict[str, float]:
+    """How telling each word is: the fewer texts have it, the more."""
+    holders = Counter(word for words in found for word in words)
+    return {word: log(1 + (len(found) - count + 0.5) / (count + 0.5)) for word, count in holders.items()}
+
+
+def _likely(facts: Mapping[str, Facts], wanted: _Wanted) -> list[str]:
+    """The files that are worth a closer look."""
+    if len(facts) <= _MOST_FILES:
+        return sorted(facts)
+    found = {
+        path: Counter(part for word in one.words.split() for part in wanted[word])
+        for path, one in facts.items()
+    }
+    rarity = _rarity(list(found.values()))
+    scores = {path: sum(rarity[word] for word in words) for path, words in found.items()}
+    return sorted(facts, key=lambda path: (-scores[path], path))[:_MOST_FILES]
+
+
+def _chunks(path: str, text: str, facts: Facts, wanted: _Wanted) -> Iterator[_Chunk]:
+    """The definitions of one file, and what stands above the first."""
+    lines = text.splitlines()
+    starts = [(line, name) for name, line in facts.definitions() if line <= len(lines)]
+    if lines and (not starts or starts[0][0] > 1):
+        starts.insert(0, (1, ""))
+    depths = [_depth(lines[line - 1]) for line, _ in starts]
+    around: list[tuple[int, str]] = []
+    for i, (line, name) in enumerate(starts):
+        around = [outer for outer in around if outer[0] < depths[i]]
+        names = [name, *(outer for _, outer in around)]
+        around.append((depths[i], name))
+        after = starts[i + 1][0] if i + 1 < len(starts) else len(lines) + 1
+        beside = (starts[j][0] for j in range(i + 1, len(starts)) if depths[j] <= depths[i])
+        end = next(beside, len(lines) + 1) if name else after
+        own = _WORD.findall("\n".join(lines[line - 1 : after - 1])) + _WORD.findall(path)
+        own += names * _NAME_COUNTS
+        words = Counter(part for word in own for part in wanted[word])
+        yield _Chunk(Place(path, line), _extent(lines, line, end), words, len(own))
+
+
+def _extent(lines: list[str], line: int, after: int) -> Range:
+    """A definition with its decorators, without what belongs to the next one."""
+    first, last = line, after - 1
+    while first > 1 and lines[first - 2].lstrip().startswith("@"):
+        first -= 1
+    while last > line and (not lines[last - 1].strip() or lines[last - 1].lstrip().startswith("@")):
+        last -= 1
+    return first, min(last, first + _MOST_LINES - 1)
+
+
+def _depth(line: str) -> int:
+    return len(line) - len(line.lstrip())
+
+
+def _parts(identifier: str) -> tuple[str, ...]:
+    """An identifier's words without their plural, and the whole, where that has several or an underscore."""
+    parts = [part.lower() for part in _PART.findall(identifier)]
+    words = [p[:-1] if len(p) > 3 and p.endswith("s") and p[-2] != "s" else p for p in parts]
+    whole = [identifier.lower()] if len(parts) > 1 or identifier.startswith("_") else []
+    return tuple(w for w in (*words, *whole) if len(w) > 1 and not _EMPTY.fullmatch(w))
