@@ -92,7 +92,7 @@ def is_greenfield(task: Task, files: Collection[str]) -> bool:
     if task.test_command is None or task.test_files or task.mends or folder is None:
         return False
     is_folder = folder.is_dir() or not folder.suffix
-    return is_folder and not any(is_test(path) or _is_source(path) for path in files)
+    return is_folder and not any(is_test(path) or is_source(path) for path in files)
 
 
 def modules_of(files: Mapping[str, bytes]) -> tuple[str, ...]:

@@ -5,10 +5,9 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from coder.approval import is_rejection
-from coder.context.excerpts import whole_file, whole_files
 from coder.context.guidance import MOST_CHARACTERS, guidance, is_guidance
 from coder.context.looking import FILE_BUDGET, failing_now, files_budget, survey_budget, texts_of
-from coder.context.quoting import fenced, shown_path
+from coder.context.quoting import fenced, shown_path, whole_file, whole_files
 from coder.context.secrecy import is_secret
 from coder.edits.asking import quoted, repair_of_edits
 from coder.history import history, history_budget

@@ -1,6 +1,6 @@
 """Files as a prompt shows them: whole where there is room, else the lines around the named ones."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from coder.context.places import Place
 from coder.context.quoting import fenced, shown_path, tokens
@@ -9,27 +9,6 @@ AROUND = 30
 """Lines before and after a named one."""
 Range = tuple[int, int]
 """First and last line, from 1."""
-
-
-def whole_file(path: str, text: str) -> str:
-    """A file in full."""
-    return f"\n{shown_path(path)}:\n{fenced(text.rstrip())}\n"
-
-
-def whole_files(texts: Mapping[str, str], *, budget: int) -> str:
-    """Files in full, as many as the budget of tokens allows; of one that is too long, what is said of it.
-
-    Args:
-        texts: text of each file by path, the most important first.
-    """
-    parts: list[str] = []
-    for path, text in texts.items():
-        part = whole_file(path, text)
-        if tokens(part) > budget:
-            part = f"\n{shown_path(path)} is there too ({len(text)} characters, not shown).\n"
-        budget -= tokens(part)
-        parts.append(part)
-    return "".join(parts)
 
 
 def excerpts(path: str, text: str, lines: Sequence[int], *, budget: int) -> str:

@@ -1,6 +1,7 @@
 """Text of a repository as it stands in a prompt: it can't end its own quotation, nor pose as our words."""
 
 import re
+from collections.abc import Mapping
 
 from coder.printable import printable
 
@@ -26,3 +27,24 @@ def tokens(text: str) -> int:
     """About how many tokens a text has: code has some three characters a token, other scripts fewer."""
     plain = len(text) if text.isascii() else sum(character.isascii() for character in text)
     return plain // 3 + 2 * (len(text) - plain) + 1
+
+
+def whole_file(path: str, text: str) -> str:
+    """A file in full."""
+    return f"\n{shown_path(path)}:\n{fenced(text.rstrip())}\n"
+
+
+def whole_files(texts: Mapping[str, str], *, budget: int) -> str:
+    """Files in full, as many as the budget of tokens allows; of one that is too long, what is said of it.
+
+    Args:
+        texts: text of each file by path, the most important first.
+    """
+    parts: list[str] = []
+    for path, text in texts.items():
+        part = whole_file(path, text)
+        if tokens(part) > budget:
+            part = f"\n{shown_path(path)} is there too ({len(text)} characters, not shown).\n"
+        budget -= tokens(part)
+        parts.append(part)
+    return "".join(parts)

@@ -10,12 +10,12 @@ from pathlib import Path
 
 from coder.context.best import Best, best_of
 from coder.context.definers import definers_of
-from coder.context.excerpts import Range, around, excerpts, lines_by_path, ranges, whole_file
+from coder.context.excerpts import Range, around, excerpts, lines_by_path, ranges
 from coder.context.facts import facts_of
 from coder.context.guidance import is_guidance
 from coder.context.ignoring import visible
 from coder.context.places import Place, Places
-from coder.context.quoting import tokens
+from coder.context.quoting import tokens, whole_file
 from coder.context.ranking import ranked
 from coder.context.repo_map import repo_map
 from coder.context.tested import tested

@@ -103,14 +103,16 @@ async def test_the_function_with_the_words_of_the_task_is_shown_though_nothing_n
 
 async def test_a_private_method_that_the_task_names_is_shown(shop: Path) -> None:
     filler = "".join(f"def other_{i}(amount):\n    return amount + {i}\n\n\n" for i in range(700))
-    hidden = "class Till:\n    def __eq__(self, other):\n        return self._drawer() == other\n\n"
-    hidden += "    def _drawer(self):\n        return ()\n"
-    (shop / "shop" / "till.py").write_text(f"{filler}{hidden}\n\n{filler}")
+    equal = "    def __eq__(self, other):\n        return self._drawer() == other\n"
+    drawer = "    def _drawer(self):\n        return ()\n"
+    (shop / "shop" / "till.py").write_text(f"{filler}class Till:\n{equal}\n{drawer}\n\n{filler}")
     model = Scripted([FIXED])
 
     await _solve(shop, model, "Till's __eq__ and _drawer disagree.")
 
-    assert hidden in model.requests[0].messages[1].content
+    first = model.requests[0].messages[1].content
+    assert equal in first
+    assert drawer in first
 
 
 async def test_the_files_that_a_plan_names_are_shown_with_the_next_request(shop: Path) -> None:
