@@ -4,7 +4,6 @@ All of it hangs on the event loop's readers, no task of its own: nothing is left
 cancelled.
 """
 
-import array
 import asyncio
 import json
 import os
@@ -17,10 +16,12 @@ from dataclasses import dataclass
 from sandbox.cgroups import Group, Groups
 from sandbox.credentials import introduced_pair, receive
 from sandbox.errors import PolicyUnmet, SandboxBroken, SandboxError
-from sandbox.inner.wire import ENDING, FAILED, GO, HEADER, READY
+from sandbox.inner.wire import ENDING, FAILED, GO, HEADER, READY, send_with_fds
 from sandbox.proxy import Network, Proxy
 
 _AGAIN_S = 0.1
+CROWDED = "Raise the hard limit of open files (ulimit -Hn): a program has sent itself too many descriptors."
+"""Why descriptors can't be sent, and what helps."""
 _IMPORTS_S = 60.0
 """Modules that are preloaded have so long."""
 
@@ -86,14 +87,19 @@ class Child:
         self.work_inside.close()
 
     async def assign(self, job: Mapping[str, object], descriptors: Sequence[int]) -> None:
-        """Give the child its one job."""
+        """Give the child its one job.
+
+        Raises:
+            SandboxBroken: this process may not send it the descriptors.
+        """
         content = json.dumps(job).encode()
-        rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", descriptors))]
         try:
-            self._work.sendmsg([HEADER.pack(len(content))], rights)
+            send_with_fds(self._work, HEADER.pack(len(content)), list(descriptors))
             await self._loop.sock_sendall(self._work, content)
-        except OSError:
+        except ConnectionError:
             return  # it died before it read its job: `ended` tells
+        except OSError as error:
+            raise SandboxBroken(f"A run could not be given its job: {error}. {CROWDED}") from error
         finally:
             self._close_work()
 

@@ -20,6 +20,8 @@ from sandbox.inner.alone import main
 raise SystemExit(main(int(sys.argv[1])))
 """
 """What a child's interpreter does; the folder with our code is filled in."""
+_TO_BOUND = ("--cap-add", "CAP_SYS_RESOURCE", "--cap-add", "CAP_SETPCAP")
+"""In namespaces of its own a run bounds itself, and then gives up what it took for that."""
 
 
 def one_wall(
@@ -65,7 +67,7 @@ def _plan(
     return Plan(
         command=(str(interpreter.inside), "-I", "-S", "-c", START.format("/opt/lib")),
         bwrap=shutil.which("bwrap"),
-        before=(*WALL, "--as-pid-1", *environment, *system_links(), "--dir", "/var"),
+        before=(*WALL, *_TO_BOUND, "--as-pid-1", *environment, *system_links(), "--dir", "/var"),
         after=(
             *(word for path in kept for word in ("--ro-bind", path, path)),
             *("--dir", COMMANDS),

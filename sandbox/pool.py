@@ -7,10 +7,9 @@ import os
 import socket
 from collections import deque
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 
 from sandbox.cgroups import Group, Groups
-from sandbox.child import Child
+from sandbox.child import CROWDED, Child
 from sandbox.errors import SandboxBroken
 from sandbox.inner.wire import send_with_fds
 from sandbox.limits import RunLimits
@@ -183,8 +182,12 @@ class Pool:
         wanted = {"fresh": self._fresh, "door": self._network is not None, "rlimits": rlimits}
         joins = group.open() if group is not None else []
         descriptors = [child.status_inside.fileno(), child.work_inside.fileno(), *joins]
-        with suppress(OSError):  # the server is gone; its own end of the socket tells, and ends the waiting
+        try:
             send_with_fds(self._control, json.dumps(wanted).encode(), descriptors)
+        except OSError as error:  # where the server is gone, its own end of the socket tells
+            if error.errno == errno.ETOOMANYREFS:
+                child.failure = SandboxBroken(f"A run could not be asked for: {error}. {CROWDED}")
+                asyncio.get_running_loop().call_soon(child.discard)
         child.sent()
         for descriptor in joins:
             os.close(descriptor)

@@ -10,13 +10,14 @@ from __future__ import annotations
 import json
 import os
 import socket
+from contextlib import suppress
 from typing import Any
 
 from sandbox.inner import landlock, preload, reaper, subreaper, wire
 from sandbox.inner.execute import execute
 from sandbox.inner.seccomp import Filter, filter_file
 from sandbox.inner.sites import Site
-from sandbox.inner.walls import RULES, Rlimits, Walls, confine, tighten
+from sandbox.inner.walls import RULES, Rlimits, Walls, bound_descriptors, bound_watching, confine, tighten
 
 
 def main(descriptor: int) -> int:
@@ -50,6 +51,9 @@ def main(descriptor: int) -> int:
                 reaper.reap(program, status, end_the_rest=end_the_rest)
             subreaper.reap(program, status, end_the_rest=end_the_rest)
         reaper.unblock_signals()
+        if settings["namespaces"]:
+            with suppress(OSError):  # some machines let nothing inside of bubblewrap use a capability
+                bound_watching(walls)
         rules = [tuple(rule) for rule in settings["rules"]] if settings["rules"] is not None else RULES
         confine(walls, _limits(settings["rlimits"], siblings + strangers), rules=rules)
     except OSError as error:
@@ -68,6 +72,7 @@ def _wait_for_job(settings: dict[str, Any], walls: Walls, work: socket.socket, s
         os.close(descriptor)
     if work.recv(1) != wire.GO:
         return 0
+    bound_descriptors(walls)
     site.finish()
     if settings["walls"]["preload"]:
         work.sendall(preload.answer(settings["walls"]["preload"]))

@@ -30,9 +30,9 @@ from sandbox.inner.walls import (
     WORKSPACE,
     Rlimits,
     Walls,
+    bound_descriptors,
     confine,
     enclose,
-    lower,
     map_own_user,
     tighten,
     workspace_options,
@@ -107,7 +107,8 @@ def _open(control: socket.socket, settings: dict[str, Any]) -> Walls:
         processors=settings["processors"],
         attached=tuple(settings["attached"]),
     )
-    lower(resource.RLIMIT_NOFILE, max(walls.open_files, 64))
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(max(walls.open_files, 64), most), most))
     unshare(NEWUSER | NEWNS)
     map_own_user(uid, gid)
     build_root(
@@ -180,6 +181,7 @@ def _wait_for_job(given: Given, work: socket.socket, wanted: dict[str, Any]) -> 
         os.close(descriptor)
     if work.recv(1) != wire.GO:
         return 0
+    bound_descriptors(given.walls)
     given.site.finish()
     if given.preload:
         work.sendall(preload.answer(given.preload))

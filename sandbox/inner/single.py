@@ -21,7 +21,7 @@ from sandbox.inner.duplex import Duplex
 from sandbox.inner.execute import become
 from sandbox.inner.seccomp import Filter
 from sandbox.inner.syscalls import write_file
-from sandbox.inner.walls import Rlimits, Walls, confine, tighten
+from sandbox.inner.walls import Rlimits, Walls, bound_descriptors, confine, tighten
 from sandbox.inner.wire import FAILED, HEADER, READY
 
 if TYPE_CHECKING:
@@ -57,6 +57,7 @@ def main(source: int = _STDIN) -> int:
     filing = _serve_container(settings, source)
     os.chdir(settings["workspace"])
     walls = _walls(settings)
+    bound_descriptors(walls)
     confine(walls, Rlimits(**settings["rlimits"]), rules=settings["rules"])
     if sys.flags.no_site:
         site.main()

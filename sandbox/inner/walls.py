@@ -12,6 +12,7 @@ import resource
 import socket
 import struct
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from sandbox.inner import landlock
@@ -41,6 +42,10 @@ from sandbox.inner.syscalls import (
 
 NAMESPACES = {"user": NEWUSER, "pid": NEWPID, "mnt": NEWNS, "ipc": NEWIPC, "net": NEWNET, "uts": NEWUTS}
 WORKSPACE = "/w"
+_PENDING_SIGNALS = 256
+"""Each timer of POSIX takes one. 32 runs at once stay below what a small machine allows their user."""
+_WATCHING = {"max_inotify_instances": 8, "max_inotify_watches": 8192}
+"""Of 128 instances that the kernel allows a user, and of 8,192 watches at least."""
 _SIOCSIFFLAGS, _IFF_UP = 0x8914, 1
 _LOOPBACK_UP = struct.pack("16sh14x", b"lo", _IFF_UP)
 
@@ -117,11 +122,32 @@ def enclose(walls: Walls, uid: int, gid: int, *, fresh: bool) -> None:
     if fresh:
         mount("tmpfs", WORKSPACE, "tmpfs", plain, workspace_options(walls))
         attach(WORKSPACE, walls.attached)
+    bound_watching(walls)
     os.chdir(WORKSPACE)
 
 
+def bound_watching(walls: Walls) -> None:
+    """Bound what this process's own user namespace takes of the inotify instances that its user has.
+
+    Raises:
+        OSError: this process may not.
+    """
+    for name, most in _WATCHING.items() if "watching" not in walls.without else ():
+        with suppress(FileNotFoundError):  # before 4.11 the kernel has no such limit
+            write_file(f"/proc/sys/user/{name}", str(most))
+
+
+def bound_descriptors(walls: Walls) -> None:
+    """Bound the open files of each process, for good.
+
+    After the last descriptor was sent: the kernel compares what all processes of a user have sent, and nobody
+    has received yet, with this limit of the one that sends.
+    """
+    lower(resource.RLIMIT_NOFILE, walls.open_files)
+
+
 def confine(walls: Walls, rlimits: Rlimits, *, rules: Sequence[tuple[str, str]] = RULES) -> None:
-    """Take from this process all that a program must not have, for good.
+    """Take from this process all that a program must not have, for good, but for descriptors too many.
 
     `rules` say what Landlock lets it do below which path.
     """
@@ -158,10 +184,11 @@ def _limit(walls: Walls, rlimits: Rlimits) -> None:
     pairs = {
         resource.RLIMIT_CORE: 0,
         resource.RLIMIT_FSIZE: walls.disk_bytes,
-        resource.RLIMIT_NOFILE: walls.open_files,
         resource.RLIMIT_MEMLOCK: 64 << 10,
         resource.RLIMIT_MSGQUEUE: 819_200,
     }
+    if "signals" not in walls.without:
+        pairs[resource.RLIMIT_SIGPENDING] = _PENDING_SIGNALS
     for which, value in pairs.items():
         lower(which, value)
     tighten(walls, rlimits)

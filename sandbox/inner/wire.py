@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import array
+import errno
 import json
 import os
 import socket
@@ -29,9 +30,29 @@ def receive_with_fds(connection: socket.socket, size: int, most: int) -> tuple[b
 
 
 def send_with_fds(connection: socket.socket, message: bytes, descriptors: list[int]) -> None:
-    """Send one message along with copies of descriptors."""
+    """Send one message along with copies of descriptors.
+
+    The kernel counts the descriptors that all processes of a user have sent and nobody has received yet, and
+    compares them with the sender's limit of open files. Where they are too many, that limit is raised for the
+    moment.
+
+    Raises:
+        OSError: it could not be sent.
+    """
     rights = (socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", descriptors))
-    connection.sendmsg([message], [rights] if descriptors else [])
+    try:
+        connection.sendmsg([message], [rights] if descriptors else [])
+    except OSError as error:
+        if error.errno != errno.ETOOMANYREFS:
+            raise
+        import resource  # here: where Docker runs on Windows there is none, and nothing is sent
+
+        usual, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+        try:
+            connection.sendmsg([message], [rights])
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (usual, most))
 
 
 def receive_job(connection: socket.socket) -> tuple[dict[str, Any], list[int]] | None:

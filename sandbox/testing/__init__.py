@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 
 from sandbox.contract import Sandbox
 from sandbox.testing.bounds import BOUNDS
+from sandbox.testing.bystanders import BYSTANDERS
 from sandbox.testing.endings import ENDINGS
 from sandbox.testing.files import FILES
 from sandbox.testing.fresh import FRESH
@@ -15,4 +16,4 @@ from sandbox.testing.streams import STREAMS
 
 Rule = Callable[[Sandbox], Awaitable[None]]
 
-CONTRACT: tuple[Rule, ...] = (*ENDINGS, *STREAMS, *BOUNDS, *PROGRAMS, *FILES, *FRESH)
+CONTRACT: tuple[Rule, ...] = (*ENDINGS, *STREAMS, *BOUNDS, *PROGRAMS, *FILES, *FRESH, *BYSTANDERS)

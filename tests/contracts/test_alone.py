@@ -21,6 +21,8 @@ NOT_RESTRICTED = {
     "all_of_the_workspace_can_be_removed": "the rule makes a socket",
     "only_plain_files_are_artifacts": "the rule makes a socket",
     "a_fresh_run_has_a_workspace_of_its_own": "its path is another one each time",
+    "timers_of_one_run_leave_another_its_own": "there are no user namespaces, and they share a uid",
+    "watches_of_one_run_leave_another_its_own": "there is no inotify",
 }
 HARMLESS = (
     *("a_program_that_ends_well_is_ok", "an_exit_code_of_its_own_is_an_error", "python_ends_as_python_does"),

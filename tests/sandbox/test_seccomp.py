@@ -18,7 +18,7 @@ delete_module swapon swapoff settimeofday clock_settime clock_adjtime adjtimex a
 open_by_handle_at name_to_handle_at move_mount fsopen fsmount fsconfig fspick open_tree
 mount_setattr io_uring_setup io_uring_enter io_uring_register personality syslog vhangup pidfd_getfd
 kcmp clone3 fanotify_init memfd_secret sethostname setdomainname lookup_dcookie nfsservctl
-process_madvise move_pages migrate_pages
+process_madvise move_pages migrate_pages io_setup
 """
 
 
