@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from sandbox.contract import Running, Sandbox
@@ -14,6 +15,8 @@ from sandbox.policy import Limits
 from sandbox.result import Result
 
 _MODULE = "candidate"
+_SHOWN = 1000
+"""Characters of what a callee says."""
 
 
 async def call(
@@ -142,7 +145,17 @@ def _resolve(payload: Any) -> object:  # noqa: ANN401 - hostile, so it is looked
         if not rest or type(rest[0]) is not int:
             raise CodecError(f"a {kind} without a number")
         return _There(kind, rest[0], tuple(rest[1:]))
+    if kind == "ZoneInfo" and (len(rest) != 1 or type(rest[0]) is not str or rest[0] not in _zones()):
+        raise CodecError("a time zone that isn't one of this machine's")
     return from_parts(payload)
+
+
+@cache
+def _zones() -> frozenset[str]:
+    """Names that this machine lists, so that no other one is ever looked for in its files."""
+    from zoneinfo import available_timezones  # few values have a time zone
+
+    return frozenset(available_timezones())
 
 
 async def _ask(running: Running, function: str, *request: object) -> Any:  # noqa: ANN401 - the answer's value
@@ -161,8 +174,14 @@ async def _ask(running: Running, function: str, *request: object) -> Any:  # noq
     if answer[0] == "raised" and isinstance(answer[1], _There) and len(answer[1].parts) == 3:
         kind, _, text = answer[1].parts
         name = kind.__name__ if isinstance(kind, type) else "an exception of its own"
-        raise CallFailed(f"{function} raised {name}: {str(text)[:1000]}")
-    raise CodecError(str(answer[1])[:200])
+        raise CallFailed(f"{function} raised {name}: {_shown(text)}")
+    raise CodecError(_shown(answer[1]) or "no answer")
+
+
+def _shown(text: object) -> str:
+    """What the callee says, where it is text; it can be printed anywhere."""
+    said = text[:_SHOWN] if type(text) is str else ""
+    return said.encode("utf-8", "backslashreplace").decode()
 
 
 def ending(result: Result) -> str:

@@ -10,6 +10,7 @@ from sandbox.child import Child
 from sandbox.errors import SandboxBroken
 from sandbox.execution import Execution
 from sandbox.inner.channel import MAX_FRAME
+from sandbox.inner.wire import send_with_fds
 from sandbox.output import Output
 from sandbox.result import Result
 
@@ -82,7 +83,7 @@ class RunningEntry:
         """
         content = len(frame).to_bytes(_LENGTH, "little") + frame
         try:
-            sent = socket.send_fds(self._connection, [content], [line.fileno()])
+            sent = send_with_fds(self._connection, content, [line.fileno()])
             if sent < len(content):
                 await self._loop.sock_sendall(self._connection, content[sent:])
         except OSError as error:

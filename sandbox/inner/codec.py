@@ -241,7 +241,7 @@ def _build(tag: int, items: list[Any], resolve: Callable[[Any], object] | None) 
             raise CodecError("it holds a value that isn't plain data")
         return resolve(items[0])
     keys = items[0::2] if tag == _DICT else items
-    _check_keys(keys)
+    check_keys(keys)
     if tag == _DICT:
         built: Any = dict(zip(keys, items[1::2]))  # noqa: B905 - no `strict` before 3.10; they are as long
     elif tag == _SET:
@@ -253,8 +253,12 @@ def _build(tag: int, items: list[Any], resolve: Callable[[Any], object] | None) 
     return built
 
 
-def _check_keys(keys: list[Any]) -> None:
-    """Refuse keys that can't be hashed, and those chosen so that one bucket takes them all."""
+def check_keys(keys: list[Any]) -> None:
+    """Refuse keys that can't be hashed, and those chosen so that one bucket takes them all.
+
+    Raises:
+        CodecError: they are such keys.
+    """
     seen: dict[int, int] = {}
     try:
         for key in keys:

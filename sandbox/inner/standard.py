@@ -10,7 +10,7 @@ import sys
 from collections import Counter, OrderedDict, defaultdict, deque
 from typing import TYPE_CHECKING, Any
 
-from sandbox.inner.codec import CodecError
+from sandbox.inner.codec import CodecError, check_keys
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,13 +43,19 @@ def from_parts(payload: tuple[Any, ...]) -> object:
         CodecError: no such type, or parts that don't fit.
     """
     name, *parts = payload
-    make = _MAKE.get(name)
+    make = _MAKE.get(name) if type(name) is str else None
     if make is None:
-        raise CodecError(f"a value of unknown kind {str(name)[:40]!r}")
+        raise CodecError(f"a value of unknown kind {str(name)[:40]!r}" if type(name) is str else "no kind")
     try:
         return make(*parts)
-    except (TypeError, ValueError, ArithmeticError, LookupError, AttributeError) as error:
+    except _MISFITS as error:
         raise CodecError(f"parts that don't make a {name}") from error
+
+
+_MISFITS = (
+    *(TypeError, ValueError, ArithmeticError, LookupError, AttributeError),
+    *(OSError, NotImplementedError),  # a time zone that is a folder, a path of another system
+)
 
 
 def _is_loaded(kind: type) -> bool:
@@ -103,6 +109,11 @@ def _path(name: str, text: str) -> object:
     return _imported("pathlib", name)(_exact(text, str))
 
 
+def _ordered(pairs: list[Any]) -> object:
+    check_keys([key for key, _ in (_exact(pair, tuple) for pair in pairs)])
+    return OrderedDict(pairs)
+
+
 def _imported(module: str, name: str) -> Any:
     return getattr(__import__(module), name)
 
@@ -120,7 +131,7 @@ _MAKE: dict[str, Callable[..., object]] = {
     "slice": slice,
     "bytearray": lambda raw: bytearray(_exact(raw, bytes)),
     "deque": lambda items, maxlen: deque(_exact(items, list), maxlen),
-    "OrderedDict": lambda pairs: OrderedDict(_exact(pairs, list)),
+    "OrderedDict": lambda pairs: _ordered(_exact(pairs, list)),
     "Counter": lambda counts: Counter(_exact(counts, dict)),
     "defaultdict": lambda factory, content: defaultdict(factory, _exact(content, dict)),
     "Decimal": lambda text: _imported("decimal", "Decimal")(_exact(text, str)),

@@ -29,8 +29,8 @@ def receive_with_fds(connection: socket.socket, size: int, most: int) -> tuple[b
     return message, list(received)
 
 
-def send_with_fds(connection: socket.socket, message: bytes, descriptors: list[int]) -> None:
-    """Send one message along with copies of descriptors.
+def send_with_fds(connection: socket.socket, message: bytes, descriptors: list[int]) -> int:
+    """Send one message along with copies of descriptors; how many bytes of it went.
 
     The kernel counts the descriptors that all processes of a user have sent and nobody has received yet, and
     compares them with the sender's limit of open files. Where they are too many, that limit is raised for the
@@ -41,7 +41,7 @@ def send_with_fds(connection: socket.socket, message: bytes, descriptors: list[i
     """
     rights = (socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", descriptors))
     try:
-        connection.sendmsg([message], [rights] if descriptors else [])
+        return connection.sendmsg([message], [rights] if descriptors else [])
     except OSError as error:
         if error.errno != errno.ETOOMANYREFS:
             raise
@@ -50,7 +50,7 @@ def send_with_fds(connection: socket.socket, message: bytes, descriptors: list[i
         usual, most = resource.getrlimit(resource.RLIMIT_NOFILE)
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
         try:
-            connection.sendmsg([message], [rights])
+            return connection.sendmsg([message], [rights])
         finally:
             resource.setrlimit(resource.RLIMIT_NOFILE, (usual, most))
 
