@@ -4,33 +4,69 @@
 # Reads from the environment, all but SUITE may be empty:
 #   SUITE      a suite's name, file or folder
 #   ANSWERS    samples to grade; without it a model answers
-#   MODEL      who answers; ARGUMENTS: more flags of `coder bench run`, separated by blanks
-#   MIN_PASS, BASELINE, TOLERANCE, MAX_COST   conditions, as `coder gate` has them
+#   MODEL      who answers
+#   ARGUMENTS  more flags of `coder bench run`, or of `coder bench grade` for ANSWERS, separated by blanks or lines
+#   MIN_PASS, BASELINE, TOLERANCE, MAX_COST   conditions, as `coder gate` has them; a run ends at MAX_COST, too
 #   FOLDER     where report.json, report.html and junit.xml go (coder-report)
 #   SUMMARY    a file that gets a Markdown summary (GITHUB_STEP_SUMMARY)
+#   GITHUB_OUTPUT  a file that gets the outputs of action.yml, a line each
 # Exit codes: those of `coder gate`, and of the run where it gave no report or left samples unjudged.
 set -euo pipefail
 
 folder=${FOLDER:-coder-report}
 report=$folder/report.json
 answers=$folder/answers.jsonl
+summary=${SUMMARY:-${GITHUB_STEP_SUMMARY:-}}
+read -r -d '' -a more <<<"${ARGUMENTS:-}" || true # its end is no NUL, which `read` takes for a failure
 mkdir -p "$folder"
 rm -f "$report"
 
+put() {
+    [ -z "${GITHUB_OUTPUT:-}" ] || printf '%s=%s\n' "$1" "$2" >>"$GITHUB_OUTPUT"
+}
+
+# End with the exit code of the gate, or else of the run; say what the run's own means, in the log and the summary.
+finish() {
+    local gate=$1 code why
+    code=$gate
+    [ "$code" -ne 0 ] || code=$ended
+    put exit-code "$code"
+    [ "$ended" -ne 0 ] || exit "$code"
+    case $ended in
+    2) why="the suite, the answers or a flag can't be used" ;;
+    3) why="the limit of cost was reached, and cases are left without an answer" ;;
+    4) why="the model can't be had" ;;
+    5) why="this machine kept samples from being judged" ;;
+    130) why="it was interrupted" ;;
+    *) why="it ended unexpectedly" ;;
+    esac
+    why="\`coder bench $command\` ended with exit code $ended: $why."
+    [ ! -e "$report" ] || why="$why Its report is incomplete."
+    [ "$code" -eq "$gate" ] || why="The job fails whatever the gate says: $why"
+    printf '%s\n' "$why" >&2
+    [ -z "$summary" ] || printf '\n**%s** The log says more.\n' "$why" >>"$summary"
+    exit "$code"
+}
+
 ended=0
 if [ -n "${ANSWERS:-}" ]; then
+    command=grade
     answers=$ANSWERS
-    coder bench grade "$SUITE" --samples "$answers" --no-results --out "$report" || ended=$?
+    coder bench grade "$SUITE" --samples "$answers" --no-results ${more[@]+"${more[@]}"} --out "$report" || ended=$?
 else
-    read -r -a more <<<"${ARGUMENTS:-}"
-    coder bench run "$SUITE" ${MODEL:+--model "$MODEL"} ${more[@]+"${more[@]}"} \
-        --answers "$answers" --out "$report" || ended=$?
+    command=run
+    coder bench run "$SUITE" ${MODEL:+--model "$MODEL"} ${MAX_COST:+--max-cost "$MAX_COST"} \
+        ${more[@]+"${more[@]}"} --answers "$answers" --out "$report" || ended=$?
 fi
-[ -e "$report" ] || exit "$ended"
+[ -e "$report" ] || finish 0
 
+put report "$report"
+for row in 'pass-at-1 ["pass_at"]["1"]' 'cost ["cost_usd"]'; do
+    value=$(python3 -c "import json, sys; print(json.load(open(sys.argv[1]))${row#* })" "$report")
+    put "${row%% *}" "${value/#None/}"
+done
 coder bench report "$report" --samples "$answers" --html "$folder/report.html" --junit "$folder/junit.xml"
 
-summary=${SUMMARY:-${GITHUB_STEP_SUMMARY:-}}
 conditions=()
 [ -z "${MIN_PASS:-}" ] || conditions+=(--min-pass "$MIN_PASS")
 [ -z "${BASELINE:-}" ] || conditions+=(--baseline "$BASELINE" --tolerance "${TOLERANCE:-0}")
@@ -38,7 +74,12 @@ conditions=()
 if [ ${#conditions[@]} -eq 0 ]; then
     [ -z "$summary" ] || coder bench report "$report" --markdown "$folder/summary.md"
     [ -z "$summary" ] || cat "$folder/summary.md" >>"$summary"
-    exit "$ended"
+    finish 0
 fi
-coder gate "$report" "${conditions[@]}" ${summary:+--summary "$summary"}
-exit "$ended"
+gate=0
+coder gate "$report" "${conditions[@]}" ${summary:+--summary "$summary"} || gate=$?
+case $gate in
+0) put gate passed ;;
+1) put gate failed ;;
+esac
+finish "$gate"

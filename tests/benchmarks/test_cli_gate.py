@@ -14,6 +14,7 @@ from benchmarks.reading import read_report
 from benchmarks.report import write_report
 from coder.cli.app import run
 from tests.benchmarks.reports_made import report_of
+from tests.faulty_endpoint import faulty_endpoint, says
 
 ROOT = Path(__file__).parents[2]
 GOOD, BAD = report_of({"a": "p", "b": "p"}), report_of({"a": "p", "b": "f"})
@@ -182,3 +183,64 @@ def test_a_file_that_can_not_be_written_is_named(
 
     assert run(words.split()) == 5
     assert f"Can't write {words.split()[-1]}: " in capsys.readouterr().err
+
+
+def test_the_script_of_ci_gives_every_line_of_its_arguments_to_grade_too(tmp_path: Path) -> None:
+    ended = judged(tmp_path, "    return a + b\n", ARGUMENTS="--workers 1\n--no-such-flag\n", MIN_PASS="1")
+
+    assert ended.returncode == 2
+    assert "--no-such-flag" in ended.stderr
+
+
+def test_the_script_of_ci_holds_the_run_itself_to_the_cost_and_says_why_the_job_fails(
+    tmp_path: Path,
+) -> None:
+    summary, outputs = tmp_path / "summary.md", tmp_path / "outputs"
+    suite = "".join(SUITE.replace('"add"', f'"add{number}"', 1) % CHECK for number in range(3))
+    (tmp_path / "three.jsonl").write_text(suite)
+    answer = ("```python\ndef add(a, b):\n    return a + b\n", *["# a token\n"] * 3000, "```")
+    with faulty_endpoint(*[says(*answer)] * 9) as endpoint:
+        ended = judged(
+            tmp_path,
+            "",
+            SUITE="three.jsonl",
+            ANSWERS="",
+            MODEL="m",
+            ARGUMENTS=f"--base-url {endpoint.url}\n--price 0,100\n--workers 1 --one-shot",
+            MAX_COST="1",
+            SUMMARY=str(summary),
+            GITHUB_OUTPUT=str(outputs),
+            CODER_HOME=str(tmp_path / "data"),
+        )
+
+    assert ended.returncode == 3, ended.stderr
+    told = dict(line.split("=", 1) for line in outputs.read_text().splitlines())
+    assert (told["exit-code"], told["gate"]) == ("3", "passed")
+    assert 0 < float(told["cost"]) <= 1
+    assert "Gate passed" in summary.read_text()
+    assert "The job fails whatever the gate says" in summary.read_text()
+    assert "the limit of cost was reached" in summary.read_text()
+
+
+def test_the_script_of_ci_says_in_the_summary_that_there_is_no_report(tmp_path: Path) -> None:
+    summary = tmp_path / "summary.md"
+
+    ended = judged(tmp_path, "", SUITE="nothing", SUMMARY=str(summary))
+
+    assert ended.returncode == 2
+    assert "ended with exit code 2" in summary.read_text()
+
+
+def test_the_outputs_of_the_action_are_those_that_its_script_gives(tmp_path: Path) -> None:
+    outputs = tmp_path / "outputs"
+
+    judged(tmp_path, "    return a - b\n", MIN_PASS="1", GITHUB_OUTPUT=str(outputs))
+
+    action = yaml.safe_load((ROOT / "action.yml").read_text())
+    told = dict(line.split("=", 1) for line in outputs.read_text().splitlines())
+    report = "coder-report/report.json"
+    expected = {"exit-code": "1", "gate": "failed", "report": report, "pass-at-1": "0.0", "cost": ""}
+    assert told == expected
+    assert {name: one["value"] for name, one in action["outputs"].items()} == {
+        name: f"${{{{ steps.gate.outputs.{name} }}}}" for name in expected
+    }
