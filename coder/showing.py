@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from coder.asked_files import Range
 from coder.context.looking import texts_of
-from coder.context.quoting import tokens
+from coder.context.quoting import tokens, whole_file
 from coder.state import State
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def shown(lines: Lines, texts: Mapping[str, str], *, context: int | None) -> str
     Args:
         context: tokens that the model can read, where that is known.
     """
-    from coder.context.excerpts import ranges, whole_file  # most runs show nothing beside the first request
+    from coder.context.excerpts import ranges  # most runs show nothing beside the first request
 
     parts: list[str] = []
     left = MOST_TOKENS if context is None else min(MOST_TOKENS, context // _SHARE)
