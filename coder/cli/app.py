@@ -18,7 +18,7 @@ from coder.cli.streams import open_streams
 HELP = "Give it a task in words: a model writes code, a sandbox runs it, and it stops when the tests pass."
 EPILOG = (
     "Exit codes: 0 solved, 1 not solved, 2 usage, 3 limit, 4 model, 5 sandbox or machine, 6 stuck, "
-    "7 refused, 8 unverified, 9 waiting for an answer, 130 interrupted."
+    "7 refused, 8 unverified, 9 waiting, 130 interrupted."
 )
 
 app = typer.Typer(

@@ -8,7 +8,7 @@ from coder.edits.change import Changed
 from coder.edits.edit import Edit, Hunk, Slip
 from coder.edits.lines import like
 from coder.edits.locate import Index, Place, locate
-from coder.edits.report import Miss, gist, not_there, reported
+from coder.edits.report import Miss, gist, missed_lines, not_there, reported
 from coder.edits.similar import similar_place
 from coder.edits.within import within_a_line
 
@@ -54,7 +54,7 @@ def apply(edits: Sequence[Edit], files: Mapping[str, str | None], *, slips: Sequ
     if slips or tree.misses:
         misses = [*slips, *tree.misses]
         said = gist(misses, others=left)
-        return Applied(problem=reported(misses, others=left), gist=said, missed=_missed(misses))
+        return Applied(problem=reported(misses, others=left), gist=said, missed=missed_lines(misses))
     changed = {
         path: text
         for path, text in tree.made.items()
@@ -69,15 +69,6 @@ _NOTHING = (
     "Your edits change nothing: the files are already as your answer makes them. "
     "Answer with edits that change them."
 )
-
-
-def _missed(misses: Sequence[Miss | Slip]) -> dict[str, tuple[int, ...]]:
-    found: dict[str, tuple[int, ...]] = {}
-    for miss in misses:
-        if miss.path is not None:
-            line = (miss.line,) if isinstance(miss, Miss) else ()
-            found[miss.path] = (*found.get(miss.path, ()), *line)
-    return found
 
 
 class _Tree:

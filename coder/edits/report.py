@@ -71,6 +71,16 @@ def block(lines: Sequence[str]) -> str:
     return fenced("\n".join(shown))
 
 
+def missed_lines(misses: Sequence[Miss | Slip]) -> dict[str, tuple[int, ...]]:
+    """By path the lines, from 1, near which edits that don't fit may belong."""
+    found: dict[str, tuple[int, ...]] = {}
+    for miss in misses:
+        if miss.path is not None:
+            line = (miss.line,) if isinstance(miss, Miss) else ()
+            found[miss.path] = (*found.get(miss.path, ()), *line)
+    return found
+
+
 def gist(misses: Sequence[Miss | Slip], *, others: int = 0) -> str:
     """The first of them in a sentence, and how many there are."""
     more = len(misses) + others - 1
