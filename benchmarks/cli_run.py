@@ -156,7 +156,7 @@ class _Plan:
 
     def started(self, model: str) -> BenchStarted:
         """The run's first event."""
-        settings = self.settings.model_dump_json(exclude={"seed"})
+        settings = self.settings.model_dump_json(exclude={"seed", "model_timeout_s"})
         alike = self.selection.model_dump_json(exclude={"shard"})  # so that shards can be merged
         parameters = f"{model}\n{settings}\n{alike}\n{self._given['one_shot']}"
         return BenchStarted(
