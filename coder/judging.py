@@ -72,11 +72,13 @@ def red_in(
 ) -> tuple[str, ...]:
     """The tests that make a run fail, where all of them are in these files; else none.
 
-    What was red before the work counts only where the task is to mend.
+    What was red before the work counts where the task is to mend, or where nothing else is red.
     """
     before = {test.name: test.passed for test in baseline.tests} if baseline is not None else {}
     failing = [line for line in lines if not line.passed]
-    failing = [line for line in failing if mends or before.get(line.name, True)]
+    new = [line for line in failing if before.get(line.name, True)]
+    if not mends:
+        failing = new or [line for line in failing if _is_in(paths, line)]
     return tuple(line.name for line in failing) if all(_is_in(paths, line) for line in failing) else ()
 
 

@@ -76,7 +76,7 @@ def _should_land(state: State, reason: Reason) -> bool:
         return False
     solved = reason.status == "solved" or _is_accepted(state, reason)
     wanted = solved or state.settings.keep
-    offered = reason.status == "unverified" and not wanted
+    offered = reason.status == "unverified" and not (wanted or state.settings.chat)
     if not (is_approved(state) if state.settings.chat else wanted or offered):
         return False
     if state.settings.lands and (state.landing is not None or not offered):

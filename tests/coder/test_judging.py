@@ -1,7 +1,7 @@
 """Judging: what a red run of the test command is worth beside what was red before."""
 
 from coder.bodies import BaselineTaken, BaselineTest
-from coder.judging import judge, without_flaky
+from coder.judging import judge, red_in, without_flaky
 from coder.message import CheckLine
 from coder.testcommand import TestRun
 from sandbox import Result
@@ -89,3 +89,21 @@ def test_a_flaky_test_does_not_hide_another_failure() -> None:
     run = without_flaky(ran(fine=False, flaky=False), {"flaky"})
 
     assert not judge(run, before(fine=True, flaky=("flaky",))).passed
+
+
+def test_only_where_all_that_fails_is_in_edited_files_they_are_what_is_red() -> None:
+    run = ran(**{"t.py::x": False, "y.py::x": False, "fine": True})
+    known = before(**{"t.py::x": True, "y.py::x": True, "fine": True})
+
+    assert red_in({"t.py"}, run.lines, known, mends=False) == ()
+    assert red_in({"t.py", "y.py"}, run.lines, known, mends=False) == ("t.py::x", "y.py::x")
+
+
+def test_what_was_red_before_counts_where_it_is_to_be_mended_or_nothing_else_is_red() -> None:
+    run = ran(**{"t.py::x": False, "old.py::x": False})
+    known = before(**{"t.py::x": True, "old.py::x": False})
+    all_red = before(**{"t.py::x": False, "old.py::x": False})
+
+    assert red_in({"t.py"}, run.lines, known, mends=False) == ("t.py::x",)
+    assert red_in({"t.py"}, run.lines, known, mends=True) == ()
+    assert red_in({"t.py"}, run.lines, all_red, mends=False) == ("t.py::x",)

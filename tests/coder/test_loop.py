@@ -244,7 +244,8 @@ async def test_an_edited_test_file_solves_nothing(tmp_path: Path) -> None:
 
     run, _ = await solved_by(rigged + "**solution.py**\n" + fenced(SUBTRACT), task=task, settings=settings)
 
-    assert run.status == "unsolved"
+    assert (run.status, run.exit_code, run.landed) == ("unverified", 8, ())
+    assert run.contradicts == ("test_add.py::test_add",)
     assert (tmp_path / "test_add.py").read_text() == TEST
 
 
