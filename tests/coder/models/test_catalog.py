@@ -59,7 +59,8 @@ async def test_a_provider_of_the_catalogue_is_called_by_name(tmp_path: Path) -> 
 
     assert choice.endpoint is not None
     assert choice.endpoint.shown_url == "https://api.acme.example/v1"
-    assert (choice.name, choice.endpoint.context) == ("acme/big", 200000)
+    known = (choice.endpoint.context, choice.endpoint.max_output)
+    assert (choice.name, known) == ("acme/big", (200000, 8192))
 
 
 async def test_its_key_is_named_where_it_is_missing(tmp_path: Path) -> None:
