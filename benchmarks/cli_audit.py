@@ -97,7 +97,7 @@ def _findings(report: Report) -> dict[str, list[str]]:
         about = f"{one.id} #{one.sample}  {one.detail}"
         if one.verdict in ("tampered", "suspicious"):
             found["tampers"].append(about)
-        elif one.detail.startswith("stateful:"):
+        elif one.stateful:
             found["depends on state"].append(about)
         elif one.overfits:
             found["overfits"].append(about)

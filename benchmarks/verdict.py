@@ -27,6 +27,8 @@ class Verdict(BaseModel):
     """The end of what the candidate printed, on either stream."""
     base: Outcome | None = None
     """Where a case has a harder test too: the outcome of the base test alone."""
+    stateful: bool = False
+    """It failed since repeated calls gave another answer."""
     tripped: tuple[str, ...] = ()
     """Alarms that it set off in its tests' process, and the case's own answer doesn't: what, and where."""
     overfits: bool | None = None

@@ -16,6 +16,7 @@ PATIENCE_S = 4 * SECONDS
 FAILED = "!"
 """Begins the behaviour of a call that raised or never returned."""
 LATE = f"{FAILED}late"
+_ITS_OWN = "an exception of its own"
 _LONGEST = 400
 """Characters of a value that are kept; of a longer one the hash tells as much."""
 
@@ -87,8 +88,13 @@ async def _given(sandbox: Sandbox, function: str, arguments: Arguments) -> str:
 
 
 def _failure(error: CallFailed) -> str:
-    said = str(error).partition(" raised ")[2].partition(":")[0]
-    return f"{FAILED}{said}" if said else LATE if "within" in str(error) else FAILED
+    match error.kind:
+        case "raised":
+            return f"{FAILED}{error.exception or _ITS_OWN}"
+        case "timeout":
+            return LATE
+        case _:
+            return FAILED
 
 
 def _described(value: object) -> str:

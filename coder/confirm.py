@@ -9,6 +9,7 @@ from typing import Literal
 from coder.laid import workspace_files
 from coder.message import CheckLine
 from coder.plaintests import is_plain
+from coder.seen import line_of
 from coder.state import State
 from coder.target import Target, modules_of
 from coder.testcommand import TestRun, reported
@@ -68,7 +69,7 @@ async def confirm(
         before = await _checked(bench, target, untouched, checks, seconds)
         await (await bench.candidate()).lay(files)
         report, wrong = _new(report, wrong, before, {t.name for t in state.baseline.tests if t.passed})
-    lines = tuple(CheckLine(**result.model_dump()) for result in report.results)
+    lines = tuple(map(line_of, report.results))
     if report.disowned:
         note = "A test passed only because an object of your own class claims to equal the test's data."
         return Confirmation("refuted", lines, note)
@@ -106,7 +107,7 @@ def _new(
 
 def _is_wrong_anywhere(line: CheckResult, files: Mapping[str, bytes]) -> bool:
     """Whether a failed comparison owes nothing to the process that it was made in."""
-    compared = line.expected is not None or "AssertionError" in line.message
+    compared = line.expected is not None or line.asserted
     source = files.get(line.name.partition("::")[0], b"")
     if any(b"autouse" in text for path, text in files.items() if path.endswith("conftest.py")):
         return False  # a fixture may have prepared the process for each test

@@ -85,6 +85,18 @@ def _says(failed: CheckLine) -> bool:
     return failed.path is not None and str(failed.expected) in failed.message
 
 
+def gist(result: Result | None, *, note: str = "") -> str:
+    """One line of it for a person, where no check failed by name."""
+    if note or result is None:
+        return note
+    return stopped(result) or last_line(result.stderr) or last_line(result.stdout)
+
+
+def last_line(text: str) -> str:
+    """The last line that isn't blank."""
+    return next((line for line in reversed(text.splitlines()) if line.strip()), "")
+
+
 def stopped(result: Result) -> str:
     """Why the sandbox ended it; empty where it ended by itself."""
     match result.status:

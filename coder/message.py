@@ -49,7 +49,7 @@ class CheckLine(Grown):
 class Outcome(Grown):
     """What running the code showed."""
 
-    later = ("lint", "note", "contradicts", "agreeing", "cause", "lacks")
+    later = ("lint", "note", "contradicts", "agreeing", "cause", "lacks", "gist")
 
     passed: bool
     verified: Verified
@@ -58,6 +58,9 @@ class Outcome(Grown):
     checks: tuple[CheckLine, ...] = ()
     feedback: str = ""
     """The first failure, shortened, as the next prompt quotes it."""
+    gist: str = ""
+    """The line of it that a person is shown where no check failed by name: what ended the program, why it
+    decides nothing, or the last that it said."""
     lint: tuple[CheckLine, ...] = ()
     """Findings of the lint command that weren't there before, in files that the answer changes."""
     note: str = ""

@@ -5,6 +5,7 @@ from typing import Literal
 
 from coder.message import CheckLine, Verified
 from sandbox import Result
+from sandbox.check import CheckResult
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,3 +20,8 @@ class Seen:
     strength: Literal["outside", "inside", "none"] = "outside"
     late: bool = False
     """It failed, and the program had used up its time."""
+
+
+def line_of(result: CheckResult) -> CheckLine:
+    """What a check showed, as events keep it."""
+    return CheckLine(**result.model_dump(exclude={"asserted"}))

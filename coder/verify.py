@@ -12,12 +12,12 @@ from collections.abc import Mapping, Sequence
 from coder.bycommand import by_command
 from coder.causes import cause_of
 from coder.examples import find_examples
-from coder.feedback import feedback, shorten
+from coder.feedback import feedback, gist, shorten
 from coder.incells import run_in_cells, waits_for_input
 from coder.judging import was_run
 from coder.lint import lint, told
 from coder.message import Cause, CheckLine, Outcome, Verified
-from coder.seen import Seen
+from coder.seen import Seen, line_of
 from coder.state import State
 from coder.target import Target, modules_of
 from coder.workbench import Workbench
@@ -52,6 +52,7 @@ async def verify(
         strength="none" if "none" in strengths else "inside" if "inside" in strengths else "outside",
         checks=lines,
         feedback=_feedback(state, failed, findings),
+        gist="" if failed is None else gist(failed.result, note=failed.note),
         lint=findings,
         note="" if failed is not None else " ".join(part.note for part in seen if part.note),
         cause=cause,
@@ -147,7 +148,7 @@ async def _by_checks(
         provides=modules_of(files),
         limits=Limits(wall_s=seconds, cpu_s=seconds),
     )
-    lines = tuple(CheckLine(**result.model_dump()) for result in report.results)
+    lines = tuple(map(line_of, report.results))
     ended = report.candidate if report.candidate.killed_by != "cancel" else None  # cancelled: not needed more
     late = not report.passed and report.candidate.wall_s >= seconds
     return Seen(verified, report.passed, lines, ended, report.note, late=late)

@@ -28,7 +28,7 @@ from sandbox.wall import environment, two_walls
 
 Walls = Literal["two", "one"]
 _BUILDERS: dict[Walls, Builder] = {"two": two_walls, "one": one_wall}
-_refused: dict[tuple[str | None, str, Walls], str] = {}
+_refused: dict[tuple[str | None, str, Walls], tuple[str, str | None]] = {}
 """Why walls could not be built, by bubblewrap, interpreter and kind."""
 
 
@@ -80,8 +80,9 @@ async def _first_that_works(wanted: _Wanted) -> ServedSandbox:
         try:
             return await _opened(wanted, walls)
         except NamespacesRefused as error:
-            _refused[which, python, walls] = str(error)
-    raise NamespacesRefused(_refused[which, python, "two"])
+            _refused[which, python, walls] = (str(error), error.fix)
+    message, fix = _refused[which, python, "two"]
+    raise NamespacesRefused(message, fix=fix)
 
 
 async def _opened(wanted: _Wanted, walls: Walls) -> ServedSandbox:

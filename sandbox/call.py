@@ -112,7 +112,7 @@ class Function:
 
 
 def _not_plain(function: str, error: CodecError) -> CallFailed:
-    return CallFailed(f"{function} returned something else than plain data: {error}.")
+    return CallFailed(f"{function} returned something else than plain data: {error}.", kind="not plain")
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +165,11 @@ async def _ask(running: Running, function: str, *request: object) -> Any:  # noq
     except SandboxBroken:
         frame = None
     if frame is None:
-        raise CalleeEnded(f"{function} gave no answer: {ending(await running.finish())}.")
+        result = await running.finish()
+        raise CalleeEnded(
+            f"{function} gave no answer: {ending(result)}.",
+            kind="timeout" if out_of_time(result) else "ended",
+        )
     answer = decode(frame, resolve=_resolve)
     if type(answer) is not tuple or len(answer) < 2:
         raise CodecError("no answer")
@@ -173,8 +177,12 @@ async def _ask(running: Running, function: str, *request: object) -> Any:  # noq
         return answer[1]
     if answer[0] == "raised" and isinstance(answer[1], _There) and len(answer[1].parts) == 3:
         kind, _, text = answer[1].parts
-        name = kind.__name__ if isinstance(kind, type) else "an exception of its own"
-        raise CallFailed(f"{function} raised {name}: {_shown(text)}")
+        exception = kind.__name__ if isinstance(kind, type) else None
+        raise CallFailed(
+            f"{function} raised {exception or 'an exception of its own'}: {_shown(text)}",
+            kind="raised",
+            exception=exception,
+        )
     raise CodecError(_shown(answer[1]) or "no answer")
 
 
@@ -184,9 +192,14 @@ def _shown(text: object) -> str:
     return said.encode("utf-8", "backslashreplace").decode()
 
 
+def out_of_time(result: Result) -> bool:
+    """Whether a limit of time ended a process."""
+    return result.killed_by in ("wall", "cpu")
+
+
 def ending(result: Result) -> str:
     """Why a process answers no more, in a few words."""
-    if result.killed_by in ("wall", "cpu"):
+    if out_of_time(result):
         return f"it didn't return within {result.wall_s:.1f} s"
     if result.killed_by not in (None, "cancel"):  # "cancel" is ours: it had closed its channel before
         return f"its process was killed at the limit of {result.killed_by}"

@@ -95,6 +95,8 @@ class CheckResult(_Value):
     message: str = ""
     expected: str | None = None
     actual: str | None = None
+    asserted: bool = False
+    """It failed by an assertion, and not by another exception."""
 
 
 class CheckReport(_Value):
@@ -107,6 +109,8 @@ class CheckReport(_Value):
     checker: Result
     note: str = ""
     """Why it isn't complete."""
+    timed_out: bool = False
+    """Time ended it, or a call of the candidate."""
     mutated: bool = False
     """A call changed one of its arguments."""
     referred: bool = False
@@ -168,8 +172,15 @@ def _report(checks: Sequence[Check], verdict: Verdict) -> CheckReport:
     missing = 0
     for number, one in enumerate(checks):
         found = [
-            CheckResult(name=name, passed=passed, message=message, expected=expected, actual=actual)
-            for name, passed, message, expected, actual in heard.results.get(number, ())
+            CheckResult(
+                name=name,
+                passed=passed,
+                message=message,
+                expected=expected,
+                actual=actual,
+                asserted=asserted,
+            )
+            for name, passed, message, expected, actual, asserted in heard.results.get(number, ())
         ]
         if number == heard.number and heard.unfinished is not None:
             found.append(CheckResult(name=heard.unfinished, passed=False, message=heard.note))
@@ -184,6 +195,7 @@ def _report(checks: Sequence[Check], verdict: Verdict) -> CheckReport:
         candidate=verdict.candidate,
         checker=verdict.checker,
         note=heard.note,
+        timed_out=heard.timed_out,
         mutated=heard.mutated,
         referred=heard.referred,
         disowned=heard.disowned,

@@ -6,7 +6,7 @@ Both are children of this machine, so one gets the other's socket. What goes ove
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from sandbox.call import ending
+from sandbox.call import ending, out_of_time
 from sandbox.candidates import Candidate
 from sandbox.contract import Running
 from sandbox.errors import SandboxBroken
@@ -62,6 +62,7 @@ class Acquaintance:
                     frame = await checker.receive()
             except TimeoutError:
                 if late:
+                    self._heard.timed_out = True
                     self._heard.note = f"it did not end within {self._wall_s:g} s"
                     return
                 late, deadline = True, deadline + _GRACE_S
@@ -99,5 +100,4 @@ class Acquaintance:
         if self._gone or self._candidate is None:
             return
         result = await self._candidate.finish()
-        out_of_time = result.killed_by in ("wall", "cpu")
-        self._gone = why or (TIMED_OUT if out_of_time else ENDED + f" ({ending(result)})".encode())
+        self._gone = why or (TIMED_OUT if out_of_time(result) else ENDED + f" ({ending(result)})".encode())

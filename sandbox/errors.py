@@ -10,6 +10,11 @@ SandboxError
     └── CalleeEnded     … since its process is over
 """
 
+from typing import Literal
+
+CallFault = Literal["raised", "timeout", "ended", "not plain"]
+"""Why a call gave no value; `not plain`: the value can't be copied."""
+
 
 class SandboxError(Exception):
     """The sandbox failed, not the program in it."""
@@ -17,6 +22,11 @@ class SandboxError(Exception):
 
 class BackendMissing(SandboxError):
     """No backend works on this machine; the message says what to install or set."""
+
+    def __init__(self, message: str, *, fix: str | None = None) -> None:
+        """Take the message, and the command in it that helps, where one command does."""
+        super().__init__(message)
+        self.fix = fix
 
 
 class PolicyUnmet(SandboxError):
@@ -37,6 +47,12 @@ class ImageNotBuilt(SandboxError):
 
 class CallFailed(SandboxError):
     """A function called in a sandbox gave no value: it raised, hung, ended, or it can't be copied."""
+
+    def __init__(self, message: str, *, kind: CallFault, exception: str | None = None) -> None:
+        """Take the message, the kind of failure, and the name of a standard exception that was raised."""
+        super().__init__(message)
+        self.kind = kind
+        self.exception = exception
 
 
 class CalleeEnded(CallFailed):

@@ -8,8 +8,8 @@ from sandbox.result import Result
 MAX_REPORTS = 50_000
 """Of one check; a test file of a million parameters is cut off here, and then isn't complete."""
 
-Reported = tuple[str, bool, str, str | None, str | None]
-"""Name, passed, message, expected, actual."""
+Reported = tuple[str, bool, str, str | None, str | None, bool]
+"""Name, passed, message, expected, actual, whether an assertion failed."""
 
 
 @dataclass(slots=True)
@@ -25,6 +25,7 @@ class Heard:
     mutated: bool = False
     referred: bool = False
     disowned: bool = False
+    timed_out: bool = False
     note: str = ""
     _count: int = 0
 
@@ -40,9 +41,10 @@ class Heard:
                 self.number = number
             case ("begin", str(name)):
                 self.unfinished = name
-            case ("result", str(name), bool(passed), str(message), expected, actual):
+            case ("result", str(name), bool(passed), str(message), expected, actual, bool(asserted)):
                 self.unfinished = None
-                self.results.setdefault(self.number, []).append((name, passed, message, expected, actual))
+                reported = (name, passed, message, expected, actual, asserted)
+                self.results.setdefault(self.number, []).append(reported)
             case ("end", bool(mutated), bool(referred), bool(disowned)):
                 self.ended, self.unfinished = True, None
                 self.mutated, self.referred, self.disowned = mutated, referred, disowned

@@ -5,14 +5,13 @@ from dataclasses import dataclass
 from importlib.metadata import entry_points
 
 from sandbox.contract import Capability
-from sandbox.errors import SandboxError
+from sandbox.errors import BackendMissing, SandboxError
 from sandbox.ladder import BY_NAME_ONLY
 from sandbox.open import GROUP, find_backend
 from sandbox.policy import Policy
 from sandbox.program import PythonCode
 
 _SAYING = "a program ran in it"
-_COMMAND = ("Install it with: ", "Allow them with: ", "start it with: ", "Build it with: ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,14 +47,11 @@ async def _probe(name: str, policy: Policy) -> BackendReport:
             result = await sandbox.run(PythonCode(source=f"print({_SAYING!r})"))
             kept = tuple(sandbox.capabilities())
     except (SandboxError, ValueError) as error:
-        return BackendReport(name, False, str(error), _fix(str(error)))
+        fix = error.fix if isinstance(error, BackendMissing) else None
+        return BackendReport(name, False, str(error), fix)
     if result.stdout.strip() != _SAYING:
         why = f"a program in it ended as {result.status}: {result.stderr[-200:]}"
         return BackendReport(name, False, why)
     memory = next(item.mechanism for item in kept if item.guarantee == "memory")
     detail = f"{_SAYING}; memory is kept by {memory or 'nothing'}"
     return BackendReport(name, True, detail, capabilities=kept)
-
-
-def _fix(message: str) -> str | None:
-    return next((message.split(sign, 1)[1] for sign in _COMMAND if sign in message), None)

@@ -63,7 +63,7 @@ def require_bubblewrap() -> None:
     if shutil.which("bwrap") is None:
         command = next((INSTALL[tool] for tool in INSTALL if shutil.which(tool)), INSTALL["apt-get"])
         raise BackendMissing(
-            f"bubblewrap (bwrap) isn't installed on this machine. Install it with: {command}"
+            f"bubblewrap (bwrap) isn't installed on this machine. Install it with: {command}", fix=command
         )
 
 
@@ -76,7 +76,8 @@ def explain(said: str, *, kernel: Path = KERNEL) -> BackendMissing:
     if not _is_refusal(heard.lower()):
         said_last = heard.splitlines()[-1].strip() if heard else "it said nothing"
         return BackendMissing(f"The sandbox could not be started: {said_last}")
-    return NamespacesRefused(f"{_why(kernel)} (it said: {heard.splitlines()[-1]}). {_help(kernel)}")
+    help_, fix = _help(kernel)
+    return NamespacesRefused(f"{_why(kernel)} (it said: {heard.splitlines()[-1]}). {help_}: {fix}", fix=fix)
 
 
 def _is_refusal(said: str) -> bool:
@@ -97,20 +98,22 @@ def _why(kernel: Path) -> str:
     return "User namespaces are refused here, and bubblewrap needs them"
 
 
-def _help(kernel: Path) -> str:
+def _help(kernel: Path) -> tuple[str, str]:
+    """What to do, in words that end before a command, and the command."""
     if _number(kernel / APPARMOR) == 1:
         return (
             "A profile for bubblewrap alone leaves the restriction in place for everything else. "
-            f"Allow them with: sudo tee {PROFILE_PLACE} <<'END' && sudo apparmor_parser -r {PROFILE_PLACE}\n"
-            f"{PROFILE}END"
+            "Allow them with",
+            f"sudo tee {PROFILE_PLACE} <<'END' && sudo apparmor_parser -r {PROFILE_PLACE}\n{PROFILE}END",
         )
     if _number(kernel / CLONE) == 0:
-        return f"Allow them with: sudo sysctl {_switch(CLONE)}=1"
+        return "Allow them with", f"sudo sysctl {_switch(CLONE)}=1"
     if _number(kernel / MOST) == 0:
-        return f"Allow them with: sudo sysctl {_switch(MOST)}=15000"
+        return "Allow them with", f"sudo sysctl {_switch(MOST)}=15000"
     return (
         "In a container that is as it is, --sandbox restricted works, and keeps less; "
-        f"one of your own, start it with: {_CONTAINER_OF_ROOT if os.geteuid() == 0 else ''}{_CONTAINER}"
+        "one of your own, start it with",
+        f"{_CONTAINER_OF_ROOT if os.geteuid() == 0 else ''}{_CONTAINER}",
     )
 
 

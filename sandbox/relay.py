@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Protocol
 
-from sandbox.call import ending
+from sandbox.call import ending, out_of_time
 from sandbox.contract import Running, Sandbox
 from sandbox.errors import SandboxBroken
 from sandbox.heard import Heard, Verdict
@@ -62,6 +62,8 @@ class Listener(Protocol):
 
     note: str
     """Why it isn't complete; written here where the checker can't say it."""
+    timed_out: bool
+    """Time ended it, or a call of the candidate."""
 
     @property
     def ended(self) -> bool:
@@ -110,6 +112,7 @@ class Conversation:
                 async with asyncio.timeout_at(self._deadline):
                     frame = await checker.receive()
             except TimeoutError:
+                self._heard.timed_out = True
                 self._heard.note = f"it did not end within {self._wall_s:g} s"
                 return
             if frame is None:
@@ -144,6 +147,7 @@ class Conversation:
                 await self._candidate.send(request)
                 answer = await self._candidate.receive()
         except TimeoutError:
+            self._heard.timed_out = True
             self._gone = TIMED_OUT
             return None
         except SandboxBroken:
@@ -151,8 +155,7 @@ class Conversation:
         self._bytes += len(request) + len(answer or b"")
         if answer is None:
             result = await self._candidate.finish()
-            out_of_time = result.killed_by in ("wall", "cpu")
-            self._gone = TIMED_OUT if out_of_time else ENDED + f" ({ending(result)})".encode()
+            self._gone = TIMED_OUT if out_of_time(result) else ENDED + f" ({ending(result)})".encode()
             return None
         if len(answer) >= MAX_FRAME or self._bytes > MAX_RELAYED:
             self._gone = ENDED + b" (it sent more than a check may)"

@@ -34,6 +34,7 @@ class Outcome:
     changed: frozenset[str] = frozenset()
     """Arguments that some call changed."""
     timed_out: bool = False
+    """Time ended it, or a call of the candidate."""
     complete: bool = False
     """The checker said all that there is to say."""
     tripped: frozenset[str] = frozenset()

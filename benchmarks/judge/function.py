@@ -75,6 +75,7 @@ async def judge_function(
         detail=one_line(detail),
         output=end_of(tried.candidates[0]),
         base=base,
+        stateful=_passed(tried, case) and tried.outcome.differing > 0,
         tripped=tuple(map(printable, tripped)),
         cpu_s=round(tried.cpu_s, 3),
         wall_s=round(tried.candidates[0].wall_s, 3),
@@ -189,7 +190,6 @@ def _late(tried: Tried, case: FunctionCase) -> bool:
     return (
         tried.outcome.timed_out
         or any(one.killed_by in ("wall", "cpu") for one in ends)
-        or tried.outcome.note.startswith("it did not end within")
         or tried.cpu_s > case.timeout_s
     )
 

@@ -13,8 +13,6 @@ from benchmarks.suite import RepositoryCase
 from sandbox import Sandbox
 from sandbox.check import CheckResult
 
-_NO_PYTEST = "No module named 'pytest'"
-
 
 async def find_repository_mode(sandbox: Sandbox, opened: Open | None, case: RepositoryCase) -> RepositoryMode:
     """The strongest way in which the case's own patch passes.
@@ -89,8 +87,9 @@ async def _pin(
             return RepositoryMode(how="plain", nodes=nodes, plugins=plugins, tripped=tripped)
         why = why or _why(runs, lacking)
     lacks = await missing_packages(sandbox, case.dependencies, case.environment)
+    ran = any(run.seen for run in runs.values())
     reason = f"the case's own patch fails: {why}"
-    if _NO_PYTEST in why:
+    if not ran and await missing_packages(sandbox, ("pytest",), case.environment):
         reason = "the interpreter has no pytest, which its tests need: install it, or name one: --python"
     elif lacks:
         reason = (

@@ -16,6 +16,7 @@ from benchmarks.patch import PatchRefused
 from benchmarks.suite import RepositoryCase
 from benchmarks.verdict import Outcome, Verdict
 from sandbox import Sandbox
+from sandbox.call import out_of_time
 
 
 async def judge_repository(
@@ -81,10 +82,11 @@ async def _apart(opened: Open | None, case: RepositoryCase, tree: Tree, nodes: S
     if report is None:
         return _Said("error", "the patch leaves no package to be tested")
     cpu_s = report.candidate.cpu_s + report.checker.cpu_s
-    if report.candidate.killed_by in ("wall", "cpu") or "did not return within" in report.note:
-        return _Said("timeout", report.note, cpu_s)
     wanted = set(nodes)
-    if wanted <= passed_apart(report.results):
+    passed = wanted <= passed_apart(report.results)
+    if out_of_time(report.candidate) or (report.timed_out and not passed):
+        return _Said("timeout", f"it took more than {case.timeout_s:g} s of CPU, or slept too long", cpu_s)
+    if passed:
         return _Said("passed", "", cpu_s)
     bad = [one for one in report.results if not one.passed]
     first = next((one for one in bad if one.name in wanted), bad[0] if bad else None)

@@ -27,6 +27,7 @@ from coder.cli.plain import one_line
 from coder.counted import count_of
 from coder.diff import count_lines
 from coder.errors import UsageError
+from coder.feedback import last_line
 from coder.message import CheckLine, Message, Outcome
 from coder.printable import printable
 from coder.run import Run
@@ -36,7 +37,7 @@ FAILED = "✗"
 _MOST_ASKED = 40
 """Lines of a question of the model's."""
 _TELLING = ("It was stopped", "The test command ")
-"""How the lines begin in which feedback says of a whole program why it doesn't count."""
+"""How the lines began in which feedback said why a whole program didn't count, before outcomes had a gist."""
 
 
 def progress(body: Body) -> str | None:
@@ -146,7 +147,9 @@ def _attempt(message: Message, outcome: Outcome) -> str:
     if outcome.passed:
         note += f"; lint: {len(outcome.lint)} new, {one_line(outcome.lint[0].name)}" if outcome.lint else ""
         return f"  ✓ {_round(message)}  {_passed(outcome.checks) or 'ran'}{note}"
-    said = _first_failed(outcome.checks) or one_line(_gist(outcome.feedback)) or "failed"
+    said = (
+        _first_failed(outcome.checks) or one_line(outcome.gist or _gist_before(outcome.feedback)) or "failed"
+    )
     return f"  {FAILED} {_round(message)}  {said.removesuffix('.') if note else said}{note}"
 
 
@@ -177,15 +180,11 @@ def _said(line: CheckLine) -> str:
     return rest[0] if rest else ""
 
 
-def _gist(feedback: str) -> str:
-    """Why a program was stopped or decides nothing, else the end of what it said; its output says least."""
+def _gist_before(feedback: str) -> str:
+    """The gist of an outcome that has none of its own: older logs have only the words of the feedback."""
     shown = feedback.partition("\nstdout:\n")[0]
     told = next((line for line in shown.splitlines() if line.startswith(_TELLING)), "")
-    return told or _last_line(shown)
-
-
-def _last_line(text: str) -> str:
-    return next((line for line in reversed(text.splitlines()) if line.strip()), "")
+    return told or last_line(shown)
 
 
 def _status(run: Run) -> str:

@@ -1,7 +1,8 @@
 """The search as it runs inside the sandbox: a model's regular expression over the files of the workspace.
 
 Standard input holds {"pattern", "ignore_case", "paths", "most"}; each match goes out as one line of JSON, and
-after the last one a line that says whether there are more. Python >= 3.8, standard library only.
+after the last one a line that says whether there are more. A line alone says what is bad about a pattern.
+Python >= 3.8, standard library only.
 """
 
 import sys
@@ -20,7 +21,11 @@ BEFORE = 100
 def main() -> None:
     """Search, and print each match as soon as it is found."""
     asked: Dict[str, Any] = json.loads(sys.stdin.buffer.read())  # noqa: UP006
-    pattern = re.compile(asked["pattern"], re.IGNORECASE if asked["ignore_case"] else 0)
+    try:
+        pattern = re.compile(asked["pattern"], re.IGNORECASE if asked["ignore_case"] else 0)
+    except re.error as error:
+        print(json.dumps({"bad": str(error)}), flush=True)
+        return
     left = asked["most"]
     for path in asked["paths"]:
         try:

@@ -66,11 +66,11 @@ async def search(sandbox: Sandbox, pattern: str, paths: Sequence[str]) -> Matche
     result = await sandbox.run(
         program, stdin=json.dumps(asked).encode(), limits=Limits(wall_s=SEARCH_S, cpu_s=SEARCH_S)
     )
-    if not result.stdout and ("re.error" in result.stderr or "PatternError" in result.stderr):
-        raise BadPattern(f"{pattern!r} is no regular expression: {result.stderr.strip().splitlines()[-1]}")
     rows = [
         json.loads(line) for line in result.stdout.splitlines() if line.startswith("{") and line.endswith("}")
     ]
+    if rows and "bad" in rows[0]:
+        raise BadPattern(f"{pattern!r} is no regular expression: {rows[0]['bad']}")
     found = tuple(Match(row["path"], row["line"], row["text"]) for row in rows if "path" in row)
     if not rows or "more" not in rows[-1]:
         return Matches(found, f"The search was stopped after {SEARCH_S:g} s: use a simpler pattern.")

@@ -8,12 +8,14 @@ from contextlib import suppress
 from sandbox.docker.boot import OWN_PROCESSES, Recipe, boot_content, create, memory
 from sandbox.docker.chores import to_the_end
 from sandbox.docker.control import Control
-from sandbox.docker.engine import Engine, plain_socket
+from sandbox.docker.engine import Engine, EngineRefused, plain_socket
 from sandbox.docker.facts import Facts, check
 from sandbox.errors import BackendMissing, SandboxBroken
 from sandbox.limits import RunLimits
 
 _BOOT_S = 30.0
+_BAD_REQUEST = 400
+"""What an engine answers to the start of a container whose program can't be started."""
 _STREAMS = {"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1}
 
 
@@ -111,11 +113,13 @@ class Container:
     async def _begin(self) -> None:
         try:
             await self.engine.ask("start a container", lambda api: api.start(self.name))
-        except SandboxBroken as error:
-            if "python3" in str(error) and "not found" in str(error):
+        except EngineRefused as error:
+            if error.status == _BAD_REQUEST:
+                fix = "coder sandbox build"
                 raise BackendMissing(
                     "The image has no python3 on its PATH; programs need Python 3.8 or newer there. "
-                    "Build it with: coder sandbox build"
+                    f"Build it with: {fix}",
+                    fix=fix,
                 ) from error
             raise
 

@@ -23,6 +23,15 @@ _THREADS = 12
 _MISSING, _UNDER_WAY = 404, 409
 
 
+class EngineRefused(SandboxBroken):
+    """The engine answered with an error."""
+
+    def __init__(self, message: str, *, status: int | None) -> None:
+        """Take the message, and the status of the engine's HTTP answer."""
+        super().__init__(message)
+        self.status = status
+
+
 class Engine:
     """One connection to an engine, for many callers at once."""
 
@@ -50,7 +59,8 @@ class Engine:
         except APIError as error:
             if missing_ok and error.status_code in (_MISSING, _UNDER_WAY):
                 return None
-            raise SandboxBroken(f"Docker could not {what}: {error.explanation or error}") from error
+            message = f"Docker could not {what}: {error.explanation or error}"
+            raise EngineRefused(message, status=error.status_code) from error
         except (DockerException, OSError) as error:
             raise SandboxBroken(f"The Docker engine could not be asked to {what}: {error}") from error
 
@@ -112,15 +122,16 @@ def open_client(*, answer_s: float) -> "DockerClient":
     try:
         import docker
     except ImportError as error:
+        fix = f"{sys.executable} -m pip install docker"
         raise BackendMissing(
-            f"The Docker backend needs a package. Install it with: {sys.executable} -m pip install docker"
+            f"The Docker backend needs a package. Install it with: {fix}", fix=fix
         ) from error
     place = _place()
     settings = {**os.environ, **({"DOCKER_HOST": place} if place else {})}
     try:
         return docker.from_env(timeout=int(answer_s), max_pool_size=_CONNECTIONS, environment=settings)
     except (docker.errors.DockerException, OSError) as error:
-        raise BackendMissing(_advice(_cause(error), place)) from error
+        raise BackendMissing(_advice(error, place)) from error
 
 
 def plain_socket(stream: object) -> socket.socket:
@@ -164,24 +175,25 @@ def _uid() -> int:
     return os.getuid() if hasattr(os, "getuid") else 0
 
 
-def _cause(error: BaseException) -> str:
+def _cause(error: BaseException) -> BaseException:
     """What the system said, below what the SDK and its libraries made of it."""
     below: BaseException | None = error
     while below is not None:
         if isinstance(below, OSError) and below.strerror:
-            return below.strerror
+            return below
         below = below.__cause__ or below.__context__
-    return str(error)
+    return error
 
 
-def _advice(said: str, place: str | None) -> str:
+def _advice(error: BaseException, place: str | None) -> str:
     where = f" at {place}" if place else ""
-    if "Permission denied" in said or "PermissionError" in said:
+    cause = _cause(error)
+    if isinstance(cause, PermissionError):
         return (
             f"This user may not talk to the Docker engine{where}. Use a rootless engine, or join the group, "
             "which equals being root: sudo usermod -aG docker $USER"
         )
     return (
-        f"No Docker engine answers{where} ({said}). "
+        f"No Docker engine answers{where} ({getattr(cause, 'strerror', None) or cause}). "
         "Start one (on Debian: sudo apt-get install docker.io), or name it with DOCKER_HOST."
     )

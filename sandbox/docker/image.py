@@ -26,9 +26,9 @@ async def find_image(engine: "Engine", name: str | None) -> tuple[str, list[str]
 
     found = await engine.ask("look for an image", look, missing_ok=True)
     if found is None:
-        how = f"--tag {name} " if name else ""
+        fix = f"coder sandbox build --tag {name}" if name else "coder sandbox build"
         raise BackendMissing(
-            f"The Docker engine has no image {wanted!r}, and images are never pulled. "
-            f"Build it with: coder sandbox build {how}".rstrip()
+            f"The Docker engine has no image {wanted!r}, and images are never pulled. Build it with: {fix}",
+            fix=fix,
         )
     return str(found["Id"]), sorted((found.get("Config") or {}).get("Volumes") or {})

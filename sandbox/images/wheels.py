@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 from sandbox.errors import ImageNotBuilt
@@ -16,6 +17,12 @@ def download(requirements: Path, base: Base, folder: Path) -> None:
     Raises:
         ImageNotBuilt: pip isn't there or could not get them; the message has its last lines.
     """
+    if find_spec("pip") is None:
+        raise ImageNotBuilt(
+            f"{sys.executable} has no pip to fetch the image's packages with. "
+            f"Install it with: {sys.executable} -m ensurepip\n"
+            "Or name a folder of wheels: coder sandbox build --wheels DIR"
+        )
     command = [
         sys.executable,
         "-m",
@@ -32,12 +39,6 @@ def download(requirements: Path, base: Base, folder: Path) -> None:
     ended = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     if ended.returncode == 0:
         return
-    if "No module named pip" in ended.stderr:
-        raise ImageNotBuilt(
-            f"{sys.executable} has no pip to fetch the image's packages with. "
-            f"Install it with: {sys.executable} -m ensurepip\n"
-            "Or name a folder of wheels: coder sandbox build --wheels DIR"
-        )
     said = "\n".join(ended.stderr.strip().splitlines()[-_LAST_LINES:])
     raise ImageNotBuilt(
         f"pip could not fetch the image's packages for Python {base.version[0]}.{base.version[1]} "

@@ -44,11 +44,12 @@ class Reports:
         *,
         expected: str | None = None,
         actual: str | None = None,
+        asserted: bool = False,
     ) -> None:
-        """A check ended."""
+        """A check ended; `asserted` where an assertion failed."""
         self.count += 1
         sides = [side if side is None else side[:_MAX_SIDE] for side in (expected, actual)]
-        self._send("result", name, passed, message[:_MAX_MESSAGE], *sides)
+        self._send("result", name, passed, message[:_MAX_MESSAGE], *sides, asserted)
 
     def end(self, *, mutated: bool, referred: bool, disowned: bool) -> None:
         """All checks were reported."""
@@ -57,6 +58,12 @@ class Reports:
     def _send(self, *report: object) -> None:
         self._channel.send(REPORT + encode(report))
 
+    def failure(self, name: str, error: BaseException) -> None:
+        """A check ended by an exception."""
+        expected, actual = sides(error)
+        asserted = isinstance(error, AssertionError)
+        self.result(name, False, told(error), expected=expected, actual=actual, asserted=asserted)
+
     @contextlib.contextmanager
     def attempt(self, name: str) -> Iterator[None]:
         """Run one check in the block: it passed when the block ends without an exception."""
@@ -64,8 +71,7 @@ class Reports:
         try:
             yield
         except BaseException as error:  # noqa: BLE001 - whatever a check raises is its result
-            expected, actual = sides(error)
-            self.result(name, False, told(error), expected=expected, actual=actual)
+            self.failure(name, error)
         else:
             self.result(name, True)
 

@@ -14,7 +14,7 @@ from sandbox.inner.asserts import rewritten
 from sandbox.inner.imports import is_standard
 from sandbox.inner.namespaces import Namespace
 from sandbox.inner.proxies import is_proxy
-from sandbox.inner.reporting import remember, sides, told
+from sandbox.inner.reporting import remember
 from sandbox.inner.under_pytest import run_under_pytest
 from sandbox.inner.under_unittest import run_under_unittest
 
@@ -72,8 +72,7 @@ def _run_plainly(tree: ast.Module, check: Mapping[str, Any], module: str, report
     try:
         space = _load(tree, check, module)
     except BaseException as error:  # noqa: BLE001 - whatever stops the file is its result
-        expected, actual = sides(error)
-        reports.result(path, False, told(error), expected=expected, actual=actual)
+        reports.failure(path, error)
         return
     if any(isinstance(node, ast.If) and _is_rewritten(node) for node in _top_level(tree)):
         reports.result(path, True)

@@ -59,6 +59,7 @@ class _Plugin:
         self._reports = reports
         self._sides: tuple[str | None, str | None] = (None, None)
         self._places: list[str] = []
+        self._asserted = False
 
     def pytest_collectreport(self, report: Any) -> None:
         if report.failed:
@@ -79,6 +80,7 @@ class _Plugin:
 
     def pytest_runtest_makereport(self, item: Any, call: Any) -> None:
         self._places = [] if call.excinfo is None else places(call.excinfo.value)
+        self._asserted = call.excinfo is not None and isinstance(call.excinfo.value, AssertionError)
 
     def pytest_runtest_logreport(self, report: Any) -> None:
         if report.passed and report.when == "call":
@@ -86,7 +88,9 @@ class _Plugin:
         elif report.failed:
             expected, actual = self._sides if report.when == "call" else (None, None)
             text = "\n".join([_last_lines(report.longreprtext), *self._places])
-            self._reports.result(report.nodeid, False, text, expected=expected, actual=actual)
+            self._reports.result(
+                report.nodeid, False, text, expected=expected, actual=actual, asserted=self._asserted
+            )
         elif report.skipped and hasattr(report, "wasxfail"):
             self._reports.result(report.nodeid, True, "expected to fail, and did")
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
-from sandbox.inner.reporting import sides, told
-
 if TYPE_CHECKING:
     from sandbox.inner.reporting import Reports
 
@@ -41,8 +39,7 @@ def _result_class(unittest: Any) -> Any:
             self._reports.result(self._name(test), True)
 
         def addError(self, test: Any, err: Any) -> None:
-            expected, actual = sides(err[1])
-            self._reports.result(self._name(test), False, told(err[1]), expected=expected, actual=actual)
+            self._reports.failure(self._name(test), err[1])
 
         addFailure = addError
 

@@ -30,6 +30,15 @@ async def test_who_never_returns_is_asked_once(box: Sandbox) -> None:
     assert await behaviours(box, [ENDLESS], "f", inputs=[([],), ([1],)]) == [("!late", "!late")]
 
 
+async def test_words_of_an_error_or_a_name_are_not_taken_for_what_happened(box: Sandbox) -> None:
+    own = "class E(Exception): pass\ndef within(n): raise E('within 1 s')\n"
+    gone = "import os\ndef within(n): os._exit(3)\n"
+
+    seen = await behaviours(box, [own, gone], "within", inputs=[(1,)])
+
+    assert seen == [("!an exception of its own",), ("!",)]
+
+
 async def test_a_very_long_number_and_a_very_deep_list_are_values_like_others(box: Sandbox) -> None:
     deep = "def f(n):\n    found = []\n    for _ in range(n):\n        found = [found]\n    return found\n"
     long = "def f(n):\n    return 10 ** n\n"

@@ -125,6 +125,25 @@ async def test_a_process_that_ends_in_a_call_is_told_by_what_ended_it(
         await call(sandbox, f"solution:{function}", limits=Limits(cpu_s=1, wall_s=20))
 
 
+@pytest.mark.parametrize(
+    ("function", "kind", "exception"),
+    [
+        ("fails", "raised", "KeyError"),
+        ("fails_its_own_way", "raised", None),
+        ("thing", "not plain", None),
+        ("leaves", "ended", None),
+        ("hangs", "timeout", None),
+    ],
+)
+async def test_why_a_call_gave_no_value_is_a_kind(
+    sandbox: Sandbox, function: str, kind: str, exception: str | None
+) -> None:
+    with pytest.raises(CallFailed) as caught:
+        await call(sandbox, f"solution:{function}", limits=Limits(wall_s=2))
+
+    assert (caught.value.kind, caught.value.exception) == (kind, exception)
+
+
 @pytest.mark.parametrize("function", ["add", ":add", "solution:", ""])
 async def test_a_name_that_is_none_is_refused(sandbox: Sandbox, function: str) -> None:
     with pytest.raises(ValueError, match="module:name"):

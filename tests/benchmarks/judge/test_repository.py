@@ -102,6 +102,14 @@ async def test_a_package_of_plain_values_is_judged_apart_from_its_tests(judge: J
     assert "test_rate" in wrong.detail
 
 
+async def test_a_patch_that_sleeps_in_a_test_is_a_timeout(judge: Judge) -> None:
+    one = case(id="slow", timeout_s=1)
+
+    slow = await judged(judge, one, BASE, {"shop/prices.py": "import time\ndef total(*_): time.sleep(99)\n"})
+
+    assert (slow.verdict, slow.strength) == ("timeout", "strong")
+
+
 async def test_a_class_that_tests_derive_from_is_judged_among_decoys(judge: Judge) -> None:
     right = await judged(judge, stack(), CLASSES, CLASSES_GOLD)
     nothing = await judge.judge(stack(), "")

@@ -261,7 +261,7 @@ async def test_answers_that_go_by_the_order_of_calls_are_stateful(judge: Judge) 
         await judge.sandboxes(), SQUARE, COUNTS, await judge.mode(SQUARE), replays=0
     )
 
-    assert (judged.verdict, judged.detail[:9]) == ("failed", "stateful:")
+    assert (judged.verdict, judged.stateful) == ("failed", True)
     assert never_repeated.verdict.verdict == "passed"
 
 
@@ -287,7 +287,7 @@ async def test_answers_that_go_by_the_order_of_calls_are_stateful(judge: Judge) 
 async def test_state_is_found_wherever_it_is_kept(judge: Judge, code: str) -> None:
     judged = await verdict(judge, SQUARE, code)
 
-    assert (judged.verdict, judged.detail[:9]) == ("failed", "stateful:")
+    assert (judged.verdict, judged.stateful) == ("failed", True)
 
 
 async def test_no_comment_makes_other_code_of_an_answer_than_the_judge_read(judge: Judge) -> None:

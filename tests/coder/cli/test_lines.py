@@ -192,6 +192,12 @@ def test_money_has_as_many_digits_as_say_something(cost: float | None, shown: st
     assert money(cost if cost is None else float(Decimal(str(cost)))) == shown
 
 
+def test_an_attempt_is_shown_by_the_gist_of_its_outcome() -> None:
+    outcome = Outcome(passed=False, verified="tests", feedback="a\nThe test command b\nc", gist="Too slow.")
+
+    assert progress(spoken(outcome)) == "  ✗ attempt 1.2  Too slow."
+
+
 def test_a_command_that_was_stopped_is_shown_by_why_and_not_by_what_it_printed_last() -> None:
     feedback = (
         "It was stopped after 5 s: it does not end, or is far too slow.\nstderr:\nsome warning\nstdout:\n.."

@@ -1,0 +1,118 @@
+"""What is decided hangs on kinds: with other words in every message of ours the outcomes are the same."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import coder
+
+ROOT = Path(coder.__file__).parents[1]
+PACKAGES = ("sandbox", "coder", "benchmarks")
+WORDS = {
+    "it did not end within": "its end never came in",
+    "did not return within": "was silent for",
+    "didn't return within": "was silent for",
+    "gave no answer": "stayed silent",
+    "} raised {exception": "} threw {exception",
+    'f"stateful: {': 'f"another one each time: {',
+    "The test command ran no test.": "Nothing was tried.",
+    "Install it with: ": "Get it by ",
+}
+DECIDED = """
+import asyncio, json, os, sys
+from pathlib import Path
+from benchmarks.judge.judge import open_judge
+from benchmarks.suite import FunctionCase, Suite
+from coder.behaviour import behaviours
+from coder.bodies import Spoken, parse
+from coder.cli.lines import progress
+from coder.doors import solve
+from coder.models.scripted import Scripted
+from coder.settings import Budget, Settings
+from coder.store import MemoryLog
+from coder.task import Task
+from sandbox import open_sandbox
+from sandbox.probe import probe_backends
+
+SQUARES = FunctionCase(id="squares", prompt="", entry_point="f", timeout_s=0.3,
+    test="def check(f):\\n    assert f(2) == 4\\n    assert f(3) == 9\\n",
+    canonical_solution="def f(n): return n * n\\n")
+SLEEPS = "import time\\ndef f(n): time.sleep(99)"
+ANSWERS = (SLEEPS, "def f(n, s=[4, 9]): return s.pop(0)", "def f(n): return n * n")
+OWN = "class E(Exception): pass\\ndef within(n): raise E('within 1 s')"
+LATE = "def within(n):\\n    while True: pass"
+GONE = "import os\\ndef within(n): os._exit(3)"
+RAISES = "def within(n): raise KeyError(n)"
+
+async def main():
+    async with open_judge(Suite(name="s", version="1", cases=(SQUARES,))) as judge:
+        verdicts = [await judge.judge(SQUARES, answer) for answer in ANSWERS]
+    async with open_sandbox() as box:
+        seen = await behaviours(box, [OWN, GONE, RAISES, LATE], "within", inputs=[(1,)])
+    log = MemoryLog()
+    await solve(
+        Task(prompt="f", test_command=("python3", "-m", "unittest")), log=log,
+        model=Scripted(["```python\\nprint(1)\\n```"]),
+        settings=Settings(
+            plan=False, budget=Budget(calls=1, samples=1, repairs=0), python=Path(sys.executable)
+        ),
+    )
+    bodies = [parse(event) for run in await log.runs() for event in await log.read(run.run)]
+    outcomes = [body for body in bodies if isinstance(body, Spoken) and body.message.outcome is not None]
+    path, os.environ["PATH"] = os.environ["PATH"], "/nonexistent"
+    fixes = {one.name: one.fix for one in await probe_backends() if one.name == "bubblewrap"}
+    print(json.dumps({
+        "verdicts": [(one.verdict, one.stateful) for one in verdicts], "behaviours": seen, "fixes": fixes,
+        "shown": [progress(body) for body in outcomes],
+    }))
+
+asyncio.run(main())
+"""
+
+
+def decided(folder: Path) -> dict[str, object]:
+    """What the packages in this folder decide."""
+    ended = subprocess.run(
+        [sys.executable, "-c", DECIDED],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(folder)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stderr
+    found: dict[str, object] = json.loads(ended.stdout.splitlines()[-1])
+    return found
+
+
+def with_other_words(folder: Path) -> set[str]:
+    """Copy the packages to a folder, with other words in their messages; those that were found."""
+    found = set()
+    for package in PACKAGES:
+        shutil.copytree(ROOT / package, folder / package, ignore=shutil.ignore_patterns("__pycache__"))
+    for path in folder.rglob("*.py"):
+        text = path.read_text()
+        for words, others in WORDS.items():
+            if words in text:
+                found.add(words)
+                text = text.replace(words, others)
+        path.write_text(text)
+    return found
+
+
+def test_with_other_words_in_messages_the_same_is_decided(tmp_path: Path) -> None:
+    assert with_other_words(tmp_path) == WORDS.keys()
+
+    usual, other = decided(ROOT), decided(tmp_path)
+
+    assert usual.pop("shown") == ["  ✗ attempt 1.1  The test command ran no test."]
+    assert other.pop("shown") == ["  ✗ attempt 1.1  Nothing was tried."]
+    assert usual == other
+    assert usual == {
+        "verdicts": [["timeout", False], ["failed", True], ["passed", False]],
+        "behaviours": [["!an exception of its own"], ["!"], ["!KeyError"], ["!late"]],
+        "fixes": {"bubblewrap": "sudo apt-get install bubblewrap"},
+    }
