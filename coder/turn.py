@@ -20,12 +20,13 @@ from coder.budget import over_budget, room_for_answer, spent_budget
 from coder.errors import ContextTooLong, ModelError, PurseEmpty
 from coder.journal import Journal
 from coder.models.abilities import Abilities, abilities_of
-from coder.models.cast import SUMMARIZER, HasRoles, playing
+from coder.models.cast import SUMMARIZER, playing
 from coder.models.model import Answer, ChatMessage, Form, Model, Retry, Sampling, Switch
 from coder.models.recording import redacted_call
 from coder.models.room import LARGEST, known_limit, reserved
 from coder.models.tokens import input_tokens
 from coder.models.weights import EMBEDDED
+from coder.models.wrapper import HasRoles
 from coder.noroom import is_spent_on_reasoning, no_room
 from coder.prompts import prompt
 from coder.shrink import cut_text, shrunk

@@ -5,30 +5,20 @@ from decimal import Decimal
 
 from coder.errors import ModelError
 from coder.models import Answer, ChatMessage, Form, Model, OnRetry, Retry, Sampling, Switch, Usage
-from coder.models.abilities import Abilities, abilities_of
 from coder.models.model import Used
+from coder.models.wrapper import Wrapper
 
 MILLION = Decimal(1_000_000)
 
 
-class Priced:
+class Priced(Wrapper):
     """Answers as the model inside does; what it costs is computed from the price that was given."""
 
     def __init__(self, model: Model, into: Decimal, out: Decimal) -> None:
         """Take US dollars per million tokens, into the model and out of it."""
-        self._model = model
+        super().__init__(model)
         self._into = into
         self._out = out
-
-    @property
-    def name(self) -> str:
-        """`provider/model` of the model inside."""
-        return self._model.name
-
-    @property
-    def abilities(self) -> Abilities:
-        """Those of the model inside."""
-        return abilities_of(self._model)
 
     async def answer(
         self,
@@ -67,7 +57,3 @@ class Priced:
 
     def _priced(self, lost: Used | None) -> Used | None:
         return lost.model_copy(update={"cost_usd": self._of(lost.usage)}) if lost is not None else None
-
-    async def close(self) -> None:
-        """Close the model inside. Idempotent."""
-        await self._model.close()

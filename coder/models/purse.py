@@ -5,12 +5,11 @@ from collections.abc import Callable, Sequence
 from decimal import Decimal
 
 from coder.errors import ModelError, PurseEmpty
-from coder.models.abilities import Abilities, abilities_of
-from coder.models.cast import HasRoles
 from coder.models.model import Answer, ChatMessage, Form, Model, OnRetry, Retry, Sampling, Switch
 from coder.models.room import LEAST, affordable
 from coder.models.room import reserved as reserved_tokens
 from coder.models.tokens import input_tokens
+from coder.models.wrapper import Wrapper
 from coder.usage import Used
 
 SHARES = 4
@@ -71,37 +70,13 @@ class Purse:
         )
 
 
-class Pursed:
+class Pursed(Wrapper):
     """A model that is paid from a purse. A call whose cost can't be known costs what was reserved for it."""
 
     def __init__(self, model: Model, purse: Purse) -> None:
         """Take a model whose price is known."""
-        self._model = model
+        super().__init__(model)
         self._purse = purse
-
-    @property
-    def name(self) -> str:
-        """The model's own."""
-        return self._model.name
-
-    @property
-    def roles(self) -> tuple[str, ...]:
-        """Participants that have a model of their own."""
-        return self._model.roles if isinstance(self._model, HasRoles) else ()
-
-    def role(self, participant: str) -> Model | None:
-        """The model of a participant that has its own, paid from the same purse."""
-        model = self._model.role(participant) if isinstance(self._model, HasRoles) else None
-        return Pursed(model, self._purse) if model is not None else None
-
-    @property
-    def abilities(self) -> Abilities:
-        """The model's own."""
-        return abilities_of(self._model)
-
-    def price(self, input_tokens: int, output_tokens: int) -> Decimal | None:
-        """The model's own."""
-        return self._model.price(input_tokens, output_tokens)
 
     async def answer(
         self,
@@ -149,10 +124,6 @@ class Pursed:
         finally:
             self._purse.settle(reserved, used)
         return answer
-
-    async def close(self) -> None:
-        """Close the model. Idempotent."""
-        await self._model.close()
 
 
 def _cost(lost: Used | None) -> Decimal:

@@ -1,15 +1,11 @@
 """Write down what a model says, so that it can be said again without it (`recorded.py`)."""
 
 from collections.abc import Callable, Sequence
-from copy import copy
 from datetime import UTC, datetime
-from decimal import Decimal
 from pathlib import Path
-from typing import Self
 
 from coder.errors import ModelAuthError, ModelError, UsageError
-from coder.models.abilities import Abilities, abilities_of
-from coder.models.cast import HasRoles
+from coder.models.abilities import abilities_of
 from coder.models.model import Answer, ChatMessage, Form, Model, OnRetry, Retry, Sampling, Switch
 from coder.models.price import MILLION
 from coder.models.recording import (
@@ -25,10 +21,11 @@ from coder.models.recording import (
 from coder.models.room import reserved
 from coder.models.scripted import Scripted
 from coder.models.tokens import input_tokens
+from coder.models.wrapper import HasRoles, Wrapper
 from coder.redact import Redactor
 
 
-class Recorder:
+class Recorder(Wrapper):
     """A model whose answers are also written to a file, each as soon as it is complete."""
 
     def __init__(self, model: Model, path: Path, *, redact: Redact | None = None) -> None:
@@ -40,44 +37,17 @@ class Recorder:
         Raises:
             UsageError: the file can't be written, or holds something else.
         """
-        self._model = model
+        super().__init__(model)
         self._redact = redact or Redactor.from_environment().redact
         self._role = ""
         self._file = open_recording(path, _header(model))
 
-    @property
-    def name(self) -> str:
-        """The recorded model's own name."""
-        return self._model.name
-
-    @property
-    def roles(self) -> tuple[str, ...]:
-        """Participants that have a model of their own."""
-        return self._model.roles if isinstance(self._model, HasRoles) else ()
-
     def role(self, participant: str) -> Model | None:
         """The model of a participant that has its own, recorded into the same file."""
-        model = self._model.role(participant) if isinstance(self._model, HasRoles) else None
-        if model is None:
-            return None
-        part = copy(self)
-        part._model, part._role = model, participant
+        part = super().role(participant)
+        if isinstance(part, Recorder):
+            part._role = participant
         return part
-
-    @property
-    def abilities(self) -> Abilities:
-        """The recorded model's own."""
-        return abilities_of(self._model)
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.close()
-
-    def price(self, input_tokens: int, output_tokens: int) -> Decimal | None:
-        """The recorded model's own price."""
-        return self._model.price(input_tokens, output_tokens)
 
     async def answer(
         self,
@@ -155,7 +125,7 @@ class Recorder:
     async def close(self) -> None:
         """Close the file and the model. Idempotent."""
         self._file.close()
-        await self._model.close()
+        await super().close()
 
 
 def _header(model: Model) -> Header:

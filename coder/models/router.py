@@ -4,11 +4,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from time import monotonic
-from typing import Literal, Self
+from typing import Literal
 
 from coder.errors import ContextTooLong, ModelError, ModelUnavailable, RateLimited
-from coder.models.abilities import Abilities, abilities_of
 from coder.models.model import Answer, ChatMessage, Form, Model, OnRetry, Sampling, Switch, Used
+from coder.models.wrapper import Wrapper
 
 Cause = Literal["limit", "outage", "context", "refusal"]
 CAUSES: tuple[Cause, ...] = ("limit", "outage", "context", "refusal")
@@ -38,7 +38,7 @@ class Route:
     """What tells it from others: all routers of this process with a route to it let it rest together."""
 
 
-class Router:
+class Router(Wrapper):
     """Asks the first of its models that is not resting.
 
     A limit or an outage lets a model rest, for all runs of this process, and asks the next; a conversation
@@ -54,28 +54,13 @@ class Router:
         """
         if not routes:
             raise ValueError("a router needs a model")
+        super().__init__(routes[0].model)
         self._routes = tuple(routes)
         self._on = frozenset(on)
         self._rests = [
             _RESTS.setdefault(route.place, _Rest()) if route.place is not None else _Rest()
             for route in self._routes
         ]
-
-    @property
-    def name(self) -> str:
-        """The first model's."""
-        return self._routes[0].model.name
-
-    @property
-    def abilities(self) -> Abilities:
-        """The first model's."""
-        return abilities_of(self._routes[0].model)
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.close()
 
     def price(self, input_tokens: int, output_tokens: int) -> Decimal | None:
         """The dearest model's: any of them may answer. None where one price isn't known."""

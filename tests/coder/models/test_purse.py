@@ -17,6 +17,7 @@ from coder.models.endpoint import Endpoint, Patience
 from coder.models.model import Sampling
 from coder.models.price import Price
 from coder.models.purse import Purse, Pursed
+from coder.models.scripted import Scripted
 from coder.settings import Budget, Settings
 from coder.store import MemoryLog
 from coder.task import Task
@@ -138,3 +139,17 @@ def test_whoever_pays_hides_nothing_of_what_a_model_can_do() -> None:
 
     assert abilities_of(Pursed(inside, Purse(Decimal(1)))) == abilities_of(inside)
     assert abilities_of(Priced(inside, Decimal(1), Decimal(2))) == abilities_of(inside)
+
+
+def test_the_models_of_roles_are_wrapped_as_the_runs_own_is() -> None:
+    cast = Cast(Scripted(["a"]), {"planner": Scripted(["b"])})
+
+    pursed = Pursed(cast, Purse(Decimal(1)))
+    priced = Priced(cast, Decimal(1), Decimal(2))
+
+    assert pursed.roles == priced.roles == ("planner",)
+    assert isinstance(pursed.role("planner"), Pursed)
+    planner = priced.role("planner")
+    assert planner is not None
+    assert planner.price(1_000_000, 1_000_000) == 3
+    assert priced.role("coder") is None
