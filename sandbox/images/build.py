@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 DEFAULT_BASE = "python:3-slim"
 PACKAGES = ("pytest", "numpy", "ipykernel", "jupyter_client")
 """What every image has. Each is imported by the name under which it is installed."""
+_DOCKERFILE = "Dockerfile.sandbox"
 _LAST_LINES = 8
 
 Say = Callable[[str], None]
@@ -81,6 +82,12 @@ def build_image(engine: "DockerClient", recipe: Recipe, *, say: Say) -> str:
     return _tried(engine, recipe)
 
 
+def dockerfile() -> bytes:
+    """What the image is built from: the file in the installed package, or at the root of a clone."""
+    installed = files("sandbox.images").joinpath(_DOCKERFILE)
+    return (installed if installed.is_file() else Path(__file__).parents[2] / _DOCKERFILE).read_bytes()
+
+
 def _prefix() -> str:
     """Of the folder's name: with its owner's mark, so that what a killed build left is found."""
     return f"coder-{this_process().mark}-image-" if sys.platform == "linux" else "coder-image-"
@@ -92,7 +99,7 @@ def _write_requirements(target: Path, recipe: Recipe) -> None:
 
 
 def _pack(context: Path, target: IO[bytes]) -> None:
-    (context / "Dockerfile").write_bytes(files("sandbox.images").joinpath("Dockerfile.sandbox").read_bytes())
+    (context / "Dockerfile").write_bytes(dockerfile())
     with tarfile.open(fileobj=target, mode="w") as archive:
         for path in sorted(context.rglob("*")):
             archive.add(path, arcname=str(path.relative_to(context)), recursive=False, filter=_plain)
