@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from coder.doors import resume, solve, solve_sync
     from coder.errors import CoderError
-    from coder.run import Run
-    from coder.settings import Budget, Settings
-    from coder.task import Task, TestSource
-    from coder.undoing import undo
+    from coder.run.run import Run
+    from coder.run.settings import Budget, Settings
+    from coder.run.task import Task, TestSource
+    from coder.workspace.undoing import undo
 
 __all__ = [
     "Budget",
@@ -30,16 +30,16 @@ __all__ = [
 ]
 
 _HOMES = {
-    "Budget": "coder.settings",
+    "Budget": "coder.run.settings",
     "CoderError": "coder.errors",
-    "Run": "coder.run",
-    "Settings": "coder.settings",
-    "Task": "coder.task",
-    "TestSource": "coder.task",
+    "Run": "coder.run.run",
+    "Settings": "coder.run.settings",
+    "Task": "coder.run.task",
+    "TestSource": "coder.run.task",
     "resume": "coder.doors",
     "solve": "coder.doors",
     "solve_sync": "coder.doors",
-    "undo": "coder.undoing",
+    "undo": "coder.workspace.undoing",
 }
 
 

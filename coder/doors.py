@@ -5,31 +5,31 @@ import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 
-from coder.answering import asked_of, default_model, same_model
-from coder.baseline import take_baseline, wants_baseline
-from coder.bodies import RunResumed, RunStopped, StoredFile
 from coder.context.secrecy import secrets_in
-from coder.delivery import deliver, see_committable, with_written
-from coder.dependencies import with_dependencies
+from coder.environment.dependencies import with_dependencies
+from coder.environment.workbench import OpenSandbox, Workbench, open_for, with_room, with_sources
 from coder.errors import CoderError, MachineError, UsageError
-from coder.journal import Journal
 from coder.loop import Team, advance
 from coder.models.model import Model
-from coder.preflight import prepare
-from coder.reading import read_workspace
-from coder.redact import Redactor
-from coder.restoring import restore
-from coder.run import Run
-from coder.settings import Budget, Settings
-from coder.state import State
-from coder.stops import Stop
+from coder.run.answering import asked_of, default_model, same_model
+from coder.run.bodies import RunResumed, RunStopped, StoredFile
+from coder.run.journal import Journal
+from coder.run.run import Run
+from coder.run.settings import Budget, Settings
+from coder.run.state import State
+from coder.run.stops import Stop
+from coder.run.summary import summarize
+from coder.run.task import Task
+from coder.run.watch import Unwatched, Watch
 from coder.store import LeasedLog, SqliteLog, data_folder, new_run_id
-from coder.strategies import settled, taken
-from coder.summary import summarize
-from coder.task import Task
+from coder.teams.strategies import settled, taken
+from coder.text.redact import Redactor
 from coder.turn import Turn
-from coder.watch import Unwatched, Watch
-from coder.workbench import OpenSandbox, Workbench, open_for, with_room, with_sources
+from coder.verify.baseline import take_baseline, wants_baseline
+from coder.verify.preflight import prepare
+from coder.workspace.delivery import deliver, see_committable, with_written
+from coder.workspace.reading import read_workspace
+from coder.workspace.restoring import restore
 from sandbox import SandboxError
 
 

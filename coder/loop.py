@@ -5,18 +5,18 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
-from coder.approval import is_approved
-from coder.bodies import BudgetReached, CommitRefused, RunStopped, Spoken, Status
-from coder.edited_tests import is_accepted
 from coder.errors import Refused, UsageError
-from coder.journal import Journal
-from coder.message import HUMAN, Verified
 from coder.participants.participant import Participant
-from coder.rounds import decisive_outcome
-from coder.run import EXIT_CODES
-from coder.state import State
-from coder.stops import Reason, Stop, awaits_answer, budget_reached, nothing_to_mend
+from coder.run.approval import is_approved
+from coder.run.bodies import BudgetReached, CommitRefused, RunStopped, Spoken, Status
+from coder.run.journal import Journal
+from coder.run.message import HUMAN, Verified
+from coder.run.rounds import decisive_outcome
+from coder.run.run import EXIT_CODES
+from coder.run.state import State
+from coder.run.stops import Reason, Stop, awaits_answer, budget_reached, nothing_to_mend
 from coder.turn import BudgetSpent, Turn
+from coder.workspace.edited_tests import is_accepted
 
 
 class Team(Protocol):

@@ -7,7 +7,19 @@ is taken again from its start, and an answer that the log already holds is given
 import hashlib
 from collections.abc import Sequence
 
-from coder.bodies import (
+from coder.environment.workbench import Workbench
+from coder.errors import ContextTooLong, ModelError, PurseEmpty
+from coder.models.abilities import Abilities, abilities_of
+from coder.models.cast import SUMMARIZER, playing
+from coder.models.model import Answer, ChatMessage, Form, Model, Retry, Sampling, Switch
+from coder.models.recording import redacted_call
+from coder.models.room import LARGEST, known_limit, reserved
+from coder.models.shrink import cut_text, shrunk
+from coder.models.tokens import input_tokens
+from coder.models.weights import EMBEDDED
+from coder.models.wrapper import HasRoles
+from coder.prompts import prompt
+from coder.run.bodies import (
     BudgetReached,
     CallAnswered,
     CallFailed,
@@ -16,22 +28,10 @@ from coder.bodies import (
     CallSwitched,
     Limit,
 )
-from coder.budget import over_budget, room_for_answer, spent_budget
-from coder.errors import ContextTooLong, ModelError, PurseEmpty
-from coder.journal import Journal
-from coder.models.abilities import Abilities, abilities_of
-from coder.models.cast import SUMMARIZER, playing
-from coder.models.model import Answer, ChatMessage, Form, Model, Retry, Sampling, Switch
-from coder.models.recording import redacted_call
-from coder.models.room import LARGEST, known_limit, reserved
-from coder.models.tokens import input_tokens
-from coder.models.weights import EMBEDDED
-from coder.models.wrapper import HasRoles
-from coder.noroom import is_spent_on_reasoning, no_room
-from coder.prompts import prompt
-from coder.shrink import cut_text, shrunk
-from coder.state import State
-from coder.workbench import Workbench
+from coder.run.budget import over_budget, room_for_answer, spent_budget
+from coder.run.journal import Journal
+from coder.run.noroom import is_spent_on_reasoning, no_room
+from coder.run.state import State
 
 MOST_SHRINKS = 4
 MOST_CONTINUATIONS = 2

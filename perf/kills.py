@@ -27,8 +27,8 @@ DOCKER_LONGEST_S = 4.0
 _OWNER = """
 import asyncio, itertools, random, sys
 from sandbox import Command, Policy, PythonCode, open_sandbox
-from sandbox.check import Assertion, check
-from sandbox.owner import this_process
+from sandbox.checks.check import Assertion, check
+from sandbox.supervisor.owner import this_process
 
 async def spin(box):
     shell = "while :; do sleep 1; done & while :; do sleep 1; done"

@@ -6,20 +6,20 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
-from coder.bodies import RunStarted, Spoken
-from coder.journal import Journal
-from coder.message import Message
+from coder.environment.workbench import Workbench
 from coder.models.choice import resolve
 from coder.models.model import ChatMessage, Form, Sampling, ToolSpec
 from coder.models.opening import open_model
-from coder.redact import Redactor
-from coder.settings import Budget, Settings
+from coder.run.bodies import RunStarted, Spoken
+from coder.run.journal import Journal
+from coder.run.message import Message
+from coder.run.settings import Budget, Settings
+from coder.run.task import Task
+from coder.run.watch import Unwatched
 from coder.store import LeasedLog, MemoryLog, SqliteLog
-from coder.task import Task
 from coder.teams.round_robin import default_team
+from coder.text.redact import Redactor
 from coder.turn import Turn
-from coder.watch import Unwatched
-from coder.workbench import Workbench
 from perf.peer import SCHEMA, add
 from sandbox import Policy, open_sandbox
 

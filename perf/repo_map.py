@@ -12,7 +12,7 @@ from pathlib import Path
 from time import perf_counter
 
 from coder.context.survey import take_survey
-from coder.target import Target
+from coder.run.target import Target
 
 AIM_COLD_S, AIM_WARM_S = 4.0, 0.3
 _LINE = "    value = {used}(first) + {other}(second)\n"

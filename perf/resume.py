@@ -17,7 +17,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from benchmarks.runlog import BenchJudged, RunLog
+from benchmarks.runner.runlog import BenchJudged, RunLog
 from benchmarks.suites.load import load_suite
 from benchmarks.verdict import Verdict
 from coder.store import SqliteLog

@@ -20,20 +20,20 @@ from typing import Any
 
 import openai
 
-from coder.bodies import RunStarted, Spoken
-from coder.journal import Journal
-from coder.message import Message
+from coder.environment.workbench import Workbench
 from coder.models.choice import resolve
 from coder.models.model import ChatMessage, Form, Model, Sampling, ToolSpec
 from coder.models.opening import open_model
-from coder.redact import Redactor
-from coder.settings import Budget, Settings
+from coder.run.bodies import RunStarted, Spoken
+from coder.run.journal import Journal
+from coder.run.message import Message
+from coder.run.settings import Budget, Settings
+from coder.run.task import Task
+from coder.run.watch import Unwatched
 from coder.store import LeasedLog, MemoryLog, SqliteLog
-from coder.task import Task
 from coder.teams.round_robin import default_team
+from coder.text.redact import Redactor
 from coder.turn import Turn
-from coder.watch import Unwatched
-from coder.workbench import Workbench
 from perf.instant import CALLS, instant_endpoint
 from sandbox import Policy, open_sandbox
 

@@ -18,19 +18,19 @@ from pathlib import Path
 
 import openai
 
-from coder.bodies import RunStarted, Spoken
-from coder.journal import Journal
-from coder.message import Message
+from coder.environment.workbench import Workbench
 from coder.models.choice import resolve
 from coder.models.model import ChatMessage, Model, Sampling
 from coder.models.opening import open_model
-from coder.redact import Redactor
-from coder.settings import Budget, Settings
+from coder.run.bodies import RunStarted, Spoken
+from coder.run.journal import Journal
+from coder.run.message import Message
+from coder.run.settings import Budget, Settings
+from coder.run.task import Task
+from coder.run.watch import Unwatched
 from coder.store import LeasedLog, MemoryLog, SqliteLog
-from coder.task import Task
+from coder.text.redact import Redactor
 from coder.turn import Turn
-from coder.watch import Unwatched
-from coder.workbench import Workbench
 from perf.instant import instant_endpoint
 from sandbox import Policy, open_sandbox
 

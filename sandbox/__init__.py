@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from sandbox.contract import Capability, Running, Sandbox
 from sandbox.errors import BackendMissing, FileRefused, PolicyUnmet, SandboxBroken, SandboxError
-from sandbox.interpreter import Interpreter, find_interpreter
+from sandbox.interpreter.interpreter import Interpreter, find_interpreter
 from sandbox.open import open_sandbox
 from sandbox.policy import Limits, Policy
 from sandbox.probe import BackendReport, probe_backends

@@ -98,12 +98,12 @@ class Sandbox(Protocol):
         limits: Limits | None = None,
         fresh: bool = False,
     ) -> Running:
-        """Start `main(channel, arguments)` of `sandbox/inner/<entry>.py` in a child of its own.
+        """Start `main(channel, arguments)` of `sandbox.inner.<entry>` in a child of its own.
 
         The entry may load code that nobody has read; what comes over its channel is to be trusted as little.
 
         Args:
-            entry: the module's name.
+            entry: room and name of the module, such as `bridge.callee`.
             arguments: what crosses as JSON.
             limits: what it may use, where that is less than the policy's.
             fresh: give it an empty workspace of its own, which no other run sees.

@@ -17,13 +17,13 @@ from time import monotonic
 
 from pydantic import SecretStr
 
+from coder.config.layers import load
 from coder.doors import solve
-from coder.layers import load
 from coder.models.chat import ChatModel
 from coder.models.endpoint import Endpoint, Patience
-from coder.settings import Settings
+from coder.run.settings import Settings
+from coder.run.task import Task
 from coder.store import MemoryLog
-from coder.task import Task
 from tests.faulty_endpoint import (
     Reply,
     begins,

@@ -11,7 +11,7 @@ NOBODY = 65_534
 
 _STEP_DOWN = """
 import json, os, sys
-from sandbox.launch import bind_privately
+from sandbox.supervisor.launch import bind_privately
 given = json.loads(sys.argv[1])
 shown = {target: place for place, target in bind_privately(given["folders"]).items()}
 os.mkdir("/tmp/home", 0o700)

@@ -26,14 +26,14 @@ import asyncio, json, os, sys
 from pathlib import Path
 from benchmarks.judge.judge import open_judge
 from benchmarks.suite import FunctionCase, Suite
-from coder.behaviour import behaviours
-from coder.bodies import Spoken, parse
-from coder.cli.lines import progress
+from coder.sampling.behaviour import behaviours
+from coder.run.bodies import Spoken, parse
+from coder.console.lines import progress
 from coder.doors import solve
 from coder.models.scripted import Scripted
-from coder.settings import Budget, Settings
+from coder.run.settings import Budget, Settings
 from coder.store import MemoryLog
-from coder.task import Task
+from coder.run.task import Task
 from sandbox import open_sandbox
 from sandbox.probe import probe_backends
 

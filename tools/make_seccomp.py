@@ -1,4 +1,4 @@
-"""Write the seccomp filters of the sandbox: tools/syscalls_allowed.txt → sandbox/inner/seccomp-*.bpf.
+"""Write the seccomp filters of the sandbox: tools/syscalls_allowed.txt → sandbox/inner/walls/seccomp-*.bpf.
 
 Usage: python tools/make_seccomp.py [FOLDER]. Needs libseccomp.so.2, which only looks up the numbers of the
 calls, so that one machine writes the filters of both architectures. The filter itself is plain: wrong
@@ -165,4 +165,4 @@ def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]) if len(sys.argv) > 1 else HERE.parent / "sandbox" / "inner")
+    main(Path(sys.argv[1]) if len(sys.argv) > 1 else HERE.parent / "sandbox" / "inner" / "walls")

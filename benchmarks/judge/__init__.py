@@ -1,1 +1,1 @@
-"""The judge: it decides about a sample where the sample's code can't reach."""
+"""Verdicts formed where the judged code cannot reach. Read judge, then case_plan."""

@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 from benchmarks.judge.tree import is_test_path
 from benchmarks.suite import RepositoryCase
 from sandbox import Limits, Sandbox
-from sandbox.check import CheckReport, Rules, TestFile, check
+from sandbox.checks.check import CheckReport, Rules, TestFile, check
 
 Open = Callable[[], AbstractAsyncContextManager[Sandbox]]
 """Opens a sandbox that nobody else uses."""

@@ -8,7 +8,7 @@ from benchmarks.judge.mode import Mode
 from benchmarks.judge.sources import canonical_module, prelude, with_setup
 from benchmarks.suite import FunctionCase
 from sandbox import Limits
-from sandbox.trial import Trial, hold_trial
+from sandbox.checks.trial import Trial, hold_trial
 
 INPUTS = 60
 """Fresh inputs, made from those of the tests by one small change each."""

@@ -10,12 +10,12 @@ from benchmarks.judge.sources import canonical_module, prelude, with_setup
 from benchmarks.judge.verdicts import Judged, end_of, killed_by_nobody, one_line
 from benchmarks.suite import FunctionCase
 from benchmarks.verdict import Outcome, Verdict
-from coder.printable import printable
+from coder.text.printable import printable
 from sandbox import Limits, Sandbox
-from sandbox.candidates import Candidates
-from sandbox.checkers import Checkers
-from sandbox.trial import Crossing, Trial, hold_together, hold_trial
-from sandbox.tried import Tried
+from sandbox.checks.candidates import Candidates
+from sandbox.checks.checkers import Checkers
+from sandbox.checks.trial import Crossing, Trial, hold_together, hold_trial
+from sandbox.checks.tried import Tried
 
 REPLAYS = 8
 """Calls of a passing sample that are repeated, in another order, on a fresh copy of it."""

@@ -6,8 +6,8 @@ from benchmarks.judge.imported import found_elsewhere
 from benchmarks.judge.pinning import find_repository_mode
 from benchmarks.judge.repository_mode import RepositoryMode
 from benchmarks.judge.tree import gold_tree
-from benchmarks.patch import PatchRefused, touched
 from benchmarks.suite import RepositoryCase
+from benchmarks.suites.patch import PatchRefused, touched
 
 _TEST_TOOL = ("pytest", "_pytest")
 

@@ -6,10 +6,10 @@ from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import dataclass, field
 
-from benchmarks.imagetree import image_tree, lies_in_image, with_tree
 from benchmarks.judge.apart import Open
 from benchmarks.judge.imported import Interpreter, find_python
 from benchmarks.suite import RepositoryCase
+from benchmarks.suites.imagetree import image_tree, lies_in_image, with_tree
 from sandbox import Policy, Sandbox, open_sandbox
 from sandbox.errors import BackendMissing, SandboxBroken
 from sandbox.images.tree import ImageTree

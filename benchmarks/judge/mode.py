@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict
 
 from benchmarks.suite import FunctionCase
 from benchmarks.verdict import Strength
-from sandbox.trial import Crossing
+from sandbox.checks.trial import Crossing
 
 CARRIERS = frozenset({"generator", "coroutine", "function", "record"})
 """Kinds of references that only carry plain data across: what comes through them is looked at again."""

@@ -8,10 +8,10 @@ from benchmarks.judge.pytest_run import TestRun, run_test_file
 from benchmarks.judge.repository_mode import RepositoryMode, files_of
 from benchmarks.judge.tree import gold_tree, is_test_path
 from benchmarks.judge.twins import with_twins
-from benchmarks.patch import PatchRefused
 from benchmarks.suite import RepositoryCase
+from benchmarks.suites.patch import PatchRefused
 from sandbox import Sandbox
-from sandbox.check import CheckResult
+from sandbox.checks.check import CheckResult
 
 
 async def find_repository_mode(sandbox: Sandbox, opened: Open | None, case: RepositoryCase) -> RepositoryMode:

@@ -9,8 +9,8 @@ from benchmarks.judge.function import Pair
 from benchmarks.judge.images import Images, Place
 from benchmarks.suite import RepositoryCase
 from sandbox import Policy, Sandbox, open_sandbox
-from sandbox.candidates import Candidates
-from sandbox.checkers import Checkers
+from sandbox.checks.candidates import Candidates
+from sandbox.checks.checkers import Checkers
 from sandbox.errors import SandboxBroken
 
 

@@ -14,7 +14,7 @@ from pathlib import PurePosixPath
 
 from benchmarks.judge.tree import is_test_path
 from benchmarks.suite import RepositoryCase
-from coder.printable import printable
+from coder.text.printable import printable
 from sandbox import Command, Limits, Result, Sandbox
 
 _PYTEST = ("-q", "-p", "no:cacheprovider", "--tb=native", "--no-summary")
@@ -99,7 +99,7 @@ def _reporter(name: str, key: str, case: RepositoryCase, tree: Mapping[str, byte
         "@PATHS@": repr(list(dict.fromkeys((_ROOT, str(PurePosixPath(_ROOT, case.pythonpath)))))),
         "@TESTS@": repr([f"{_ROOT}/{one}" for one in tests]),
         "@GUARDED@": repr(sorted(guarded)),
-        "@ALARM@": (files("sandbox.inner") / "alarm.py").read_text(),
+        "@ALARM@": (files("sandbox.inner.checker") / "alarm.py").read_text(),
     }.items():
         filled = filled.replace(place, text)
     return filled

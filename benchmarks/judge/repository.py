@@ -12,11 +12,11 @@ from benchmarks.judge.pytest_run import TestRun, run_test_file
 from benchmarks.judge.repository_mode import RepositoryMode, files_of
 from benchmarks.judge.tree import Tree, candidate_tree
 from benchmarks.judge.verdicts import Judged, killed_by_nobody, one_line
-from benchmarks.patch import PatchRefused
 from benchmarks.suite import RepositoryCase
+from benchmarks.suites.patch import PatchRefused
 from benchmarks.verdict import Outcome, Verdict
 from sandbox import Sandbox
-from sandbox.call import out_of_time
+from sandbox.checks.call import out_of_time
 
 
 async def judge_repository(

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from benchmarks.patch import apply_patch
 from benchmarks.suite import RepositoryCase
+from benchmarks.suites.patch import apply_patch
 
 _CONFIGURES = frozenset(
     {

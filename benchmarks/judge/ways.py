@@ -17,8 +17,8 @@ from benchmarks.judge.script import judge_script
 from benchmarks.judge.sources import canonical_module
 from benchmarks.judge.turns import Turns
 from benchmarks.judge.verdicts import Judged, one_line
-from benchmarks.patch import PatchRefused
 from benchmarks.suite import Case, FunctionCase, RepositoryCase, ScriptCase
+from benchmarks.suites.patch import PatchRefused
 from benchmarks.verdict import Strength, Verdict
 from sandbox import PythonCode, Sandbox
 from sandbox.errors import BackendMissing, SandboxBroken, SandboxError

@@ -1,1 +1,1 @@
-"""Reports for people and machines: each a function of the Report document."""
+"""Reports for a terminal, a page, CI. Read page."""

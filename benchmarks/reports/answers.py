@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from benchmarks.report import Report
-from benchmarks.samples import samples_of
+from benchmarks.suites.samples import samples_of
 
 MAX_CODE = 20_000
 """Characters of one answer that a page shows."""

@@ -2,9 +2,9 @@
 
 import re
 
-from coder.cli.plain import one_line
-from coder.logcommands import no_commands
-from coder.printable import printable
+from coder.console.plain import one_line
+from coder.text.logcommands import no_commands
+from coder.text.printable import printable
 
 _NOT_IN_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _SIGNS = re.compile(r"[^\w .,\-]", re.ASCII)

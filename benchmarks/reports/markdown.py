@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 
-from benchmarks.comparison import Comparison
-from benchmarks.gate import Gate
 from benchmarks.report import Report
 from benchmarks.reports.figures import facts, p_text, points, points_interval, scores, share, title
 from benchmarks.reports.inert import markdown_text as text
-from coder.counted import count_of
+from benchmarks.stats.comparison import Comparison
+from benchmarks.stats.gate import Gate
+from coder.text.counted import count_of
 
 SHOWN = 100
 """Samples that are listed: a job's summary has an end."""

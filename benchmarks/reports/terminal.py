@@ -2,15 +2,15 @@
 
 from collections.abc import Mapping
 
-from benchmarks.comparison import KINDS, Comparison
-from benchmarks.gate import Gate
-from benchmarks.listed import ListedBench
 from benchmarks.report import Report
 from benchmarks.reports.figures import facts, p_text, points, points_interval, scores, share, title
 from benchmarks.reports.inert import line
+from benchmarks.reports.listed import ListedBench
+from benchmarks.stats.comparison import KINDS, Comparison
+from benchmarks.stats.gate import Gate
 from benchmarks.verdict import Verdict
-from coder.cli.lines import age
-from coder.counted import count_of
+from coder.console.lines import age
+from coder.text.counted import count_of
 
 SHOWN = 10
 """Cases that are listed; the others are counted."""

@@ -1,1 +1,1 @@
-"""Suites: readers of the field's formats, and a small suite of our own."""
+"""Suites and cases, read from the formats of the field. Read load."""

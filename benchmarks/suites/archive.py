@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from benchmarks.errors import BadSuite
-from benchmarks.records import document
+from benchmarks.suites.records import document
 
 MAX_FILES = 50_000
 MAX_BYTES = 512 << 20

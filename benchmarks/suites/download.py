@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.errors import BadSuite
-from benchmarks.records import sha256_of
 from benchmarks.suite import Suite
 from benchmarks.suites.load import read_suite
+from benchmarks.suites.records import sha256_of
 from coder.models.catalog import cache_folder
 
 MAX_BYTES = 256 << 20

@@ -6,11 +6,11 @@ checker's sandbox, on copies of its own.
 """
 
 from benchmarks.errors import BadSuite
-from benchmarks.records import Record
 from benchmarks.suite import FunctionCase
 from benchmarks.suites.agreement import test_of
 from benchmarks.suites.fields import make
 from benchmarks.suites.mbpptypes import real_inputs
+from benchmarks.suites.records import Record
 
 FIELDS = frozenset({"task_id", "prompt", "entry_point", "canonical_solution", "base_input", "plus_input"})
 TIMEOUT_S = 60.0

@@ -5,8 +5,8 @@ from typing import TypeVar
 from pydantic import BaseModel, ValidationError
 
 from benchmarks.errors import BadSuite
-from benchmarks.records import Record
-from coder.printable import printable
+from benchmarks.suites.records import Record
+from coder.text.printable import printable
 
 Value = TypeVar("Value", bound=BaseModel)
 

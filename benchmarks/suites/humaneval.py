@@ -4,9 +4,9 @@ The format of Chen et al. 2021, JSON Lines, packed or not. The solver sees the p
 the examples that it may check itself by.
 """
 
-from benchmarks.records import Record
 from benchmarks.suite import FunctionCase
 from benchmarks.suites.fields import make
+from benchmarks.suites.records import Record
 
 FIELDS = frozenset({"task_id", "prompt", "entry_point", "test"})
 

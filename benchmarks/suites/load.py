@@ -8,10 +8,10 @@ from pathlib import Path
 import yaml
 
 from benchmarks.errors import BadSuite
-from benchmarks.records import Record, document, json_lines, opened, parsed
 from benchmarks.suite import Case, Suite
 from benchmarks.suites import evalplus, humaneval, mbpp, polyglot, repotasks, swebench
 from benchmarks.suites.own import own_case
+from benchmarks.suites.records import Record, document, json_lines, opened, parsed
 
 GROUP = "benchmarks.suites"
 """Entry points that name a function without arguments which returns a Suite."""

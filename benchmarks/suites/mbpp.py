@@ -7,10 +7,10 @@ Lines of all cases. Ids are written as evalplus does: `Mbpp/2`.
 import ast
 
 from benchmarks.errors import BadSuite
-from benchmarks.records import Record
 from benchmarks.suite import FunctionCase
 from benchmarks.suites.fields import make, strings
-from coder.names import defined_names, parse_source
+from benchmarks.suites.records import Record
+from coder.source.names import defined_names, parse_source
 
 FIELDS = frozenset({"task_id", "code", "test_list"})
 

@@ -9,10 +9,10 @@ pass_to_pass, test_command, pythonpath, may_change, environment, dependencies, i
 from pathlib import Path
 
 from benchmarks.errors import BadSuite
-from benchmarks.records import Record
 from benchmarks.suite import Case, FunctionCase, RepositoryCase, ScriptCase
 from benchmarks.suites.archive import relative, unpacked
 from benchmarks.suites.fields import make
+from benchmarks.suites.records import Record
 
 _KINDS: dict[str, type[FunctionCase] | type[ScriptCase]] = {"function": FunctionCase, "script": ScriptCase}
 

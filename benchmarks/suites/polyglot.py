@@ -8,10 +8,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from benchmarks.errors import BadSuite
-from benchmarks.records import document, parsed
 from benchmarks.suite import RepositoryCase
 from benchmarks.suites.fields import make, strings
-from coder.diff import unified_diff
+from benchmarks.suites.records import document, parsed
+from coder.workspace.diff import unified_diff
 
 CONFIG = Path(".meta", "config.json")
 PRACTICE = Path("exercises", "practice")

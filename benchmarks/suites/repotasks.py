@@ -7,11 +7,11 @@ import json
 from pathlib import Path
 
 from benchmarks.errors import BadSuite
-from benchmarks.patch import PatchRefused, apply_patch, touched
-from benchmarks.records import Record, document, parsed
 from benchmarks.suite import RepositoryCase
 from benchmarks.suites.archive import unpacked
 from benchmarks.suites.fields import make, strings
+from benchmarks.suites.patch import PatchRefused, apply_patch, touched
+from benchmarks.suites.records import Record, document, parsed
 
 TASK = "task.json"
 

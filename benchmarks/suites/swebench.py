@@ -4,9 +4,9 @@ Its hidden tests come as a patch, applied in memory to the tree that is read out
 that pytest tests can be judged: the names in FAIL_TO_PASS have to be pytest's.
 """
 
-from benchmarks.records import Record
 from benchmarks.suite import RepositoryCase
 from benchmarks.suites.fields import make
+from benchmarks.suites.records import Record
 from benchmarks.suites.repotasks import node_ids
 
 FIELDS = frozenset({"instance_id", "problem_statement", "test_patch", "FAIL_TO_PASS"})

@@ -1,1 +1,1 @@
-"""A conversation with a run: message by message, in the user's folder."""
+"""A conversation about a folder: each message is a task of its own. Read chat_session."""

@@ -6,12 +6,12 @@ from contextlib import asynccontextmanager
 from coder.chat.session import Session
 from coder.doors import loaded
 from coder.errors import UsageError
-from coder.journal import Journal
 from coder.models.model import Model
-from coder.settings import Settings
+from coder.run.journal import Journal
+from coder.run.settings import Settings
+from coder.run.task import Task
+from coder.run.watch import Watch
 from coder.store import LeasedLog, new_run_id
-from coder.task import Task
-from coder.watch import Watch
 
 
 @asynccontextmanager

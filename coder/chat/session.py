@@ -8,27 +8,27 @@ from dataclasses import dataclass
 from glob import escape
 from pathlib import Path
 
-from coder.baseline import take_baseline
-from coder.bodies import BaselineTaken, Body, RunResumed, StepStarted
 from coder.chat.subject import about, places_named, root_of
 from coder.chat.written import written
-from coder.costs import Costs, costs_of
-from coder.delivery import see_committable
 from coder.doors import open_bench, work
+from coder.environment.workbench import OpenSandbox, Workbench
 from coder.errors import UsageError
-from coder.journal import Journal
 from coder.models.model import Model
-from coder.preflight import prepare
-from coder.reading import Read, changed_since, read_workspace
-from coder.restoring import restore
-from coder.run import Run
-from coder.settings import Budget, Settings
-from coder.state import State
+from coder.run.bodies import BaselineTaken, Body, RunResumed, StepStarted
+from coder.run.costs import Costs, costs_of
+from coder.run.journal import Journal
+from coder.run.run import Run
+from coder.run.settings import Budget, Settings
+from coder.run.state import State
+from coder.run.task import MAX_PROMPT, Task
 from coder.store import LeasedLog
-from coder.strategies import settled, taken
-from coder.task import MAX_PROMPT, Task
-from coder.undoing import commit_left, left_to_undo, take_back
-from coder.workbench import OpenSandbox, Workbench
+from coder.teams.strategies import settled, taken
+from coder.verify.baseline import take_baseline
+from coder.verify.preflight import prepare
+from coder.workspace.delivery import see_committable
+from coder.workspace.reading import Read, changed_since, read_workspace
+from coder.workspace.restoring import restore
+from coder.workspace.undoing import commit_left, left_to_undo, take_back
 
 CUT_OFF = ("interrupted", "limit", "error")
 """How a step can end that may go on."""

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from coder.errors import UsageError
-from coder.task import Task
+from coder.run.task import Task
 
 
 def root_of(task: Task) -> Path:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from coder.chat.commands import COMMANDS
 from coder.chat.reader import Cancelled, Reader
 from coder.errors import MachineError
-from coder.store.folder import private_folder
+from coder.fs.folder import private_folder
 
 if TYPE_CHECKING:
     from prompt_toolkit.completion import Completion

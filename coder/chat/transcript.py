@@ -2,12 +2,12 @@
 
 from pydantic import BaseModel, ConfigDict
 
-from coder.bodies import RunStopped, Status
-from coder.message import Message
-from coder.run import Run
-from coder.state import State
-from coder.step import Step
-from coder.summary import summarize
+from coder.run.bodies import RunStopped, Status
+from coder.run.message import Message
+from coder.run.run import Run
+from coder.run.state import State
+from coder.run.step import Step
+from coder.run.summary import summarize
 
 
 class Said(BaseModel):

@@ -2,7 +2,7 @@
 
 import re
 
-from coder.stripper import Stripper
+from coder.text.stripper import Stripper
 
 _OPENS = re.compile(
     r" {0,3}(?:(?P<fence>`{3,}|~{3,})|(?P<search><{5,9} ?SEARCH)|(?P<patch>\*{3} Begin Patch))"

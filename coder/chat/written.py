@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping
 
-from coder.bodies import StoredFile
-from coder.diff import unified_diff
-from coder.reading import content
-from coder.state import State
+from coder.run.bodies import StoredFile
+from coder.run.state import State
+from coder.workspace.diff import unified_diff
+from coder.workspace.reading import content
 
 
 def written(state: State, now: Mapping[str, StoredFile]) -> str:

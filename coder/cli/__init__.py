@@ -1,1 +1,1 @@
-"""The command line."""
+"""What people type: one file a command. Read main, then solve and solve_run."""

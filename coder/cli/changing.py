@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from coder.answering import asked_again
-from coder.config import Config, answering_fields
+from coder.config.config import Config, answering_fields
 from coder.models.casting import Asked
-from coder.settings import Settings
-from coder.state import State
-from coder.strategies import settled
+from coder.run.answering import asked_again
+from coder.run.settings import Settings
+from coder.run.state import State
+from coder.teams.strategies import settled
 
 
 def asked_now(config: Config, state: State) -> Asked:

@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
-from coder.cli import options
-from coder.cli.flags import answering, going_about, held, sandboxed, spending, takes, telling
-from coder.cli.options import given_flags
+from coder.console import options
+from coder.console.flags import answering, going_about, held, sandboxed, spending, takes, telling
+from coder.console.options import given_flags
 
 
 @takes(answering, sandboxed, going_about, spending, held, telling)
@@ -41,16 +41,16 @@ def chat(
     /help lists the commands. From a pipe each line is a message, a command or an answer to a question.
     """
 
-    from coder.cli.backend import see_backend  # here, not above: help is shown without
     from coder.cli.conversing import Talk
     from coder.cli.conversing import held as talked
-    from coder.cli.screen import Screen
-    from coder.config import checked, flag
-    from coder.configfile import user_file
+    from coder.config.config import checked, flag
+    from coder.config.configfile import user_file
+    from coder.config.layers import load
+    from coder.config.taskfile import lint_words, split_command
+    from coder.console.backend import see_backend  # here, not above: help is shown without
+    from coder.console.screen import Screen
     from coder.errors import UsageError
-    from coder.layers import load
-    from coder.task import Task
-    from coder.taskfile import lint_words, split_command
+    from coder.run.task import Task
 
     given = context.params
 

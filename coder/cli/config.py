@@ -7,12 +7,12 @@ from typing import Annotated
 
 import typer
 
-from coder.cli.options import Json
-from coder.cli.plain import one_line
-from coder.config import Config, default_of
-from coder.configfile import user_file
+from coder.config.config import Config, default_of
+from coder.config.configfile import user_file
+from coder.config.layers import load
+from coder.console.options import Json
+from coder.console.plain import one_line
 from coder.errors import UsageError
-from coder.layers import load
 from coder.models.address import for_log, name_for_log
 
 _DEFAULT = "default"

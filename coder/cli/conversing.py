@@ -8,28 +8,28 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import Any
 
-from coder.answering import asked_again
 from coder.chat.opening import open_session, reopen_session
 from coder.chat.reader import PlainReader, Reader
 from coder.chat.session import Session
 from coder.chat.terminal import open_terminal
 from coder.chat.transcript import Transcript, transcript
-from coder.cli.answerer import Answerer
 from coder.cli.dialogue import Dialogue
-from coder.cli.failure import report, single
-from coder.cli.interrupt import run_until_interrupted
 from coder.cli.lasting import gone_on_with, price_of, settings_from, settings_of
 from coder.cli.onlooker import Onlooker
-from coder.cli.screen import Screen
 from coder.cli.switching import Models
-from coder.config import Config
+from coder.config.config import Config
+from coder.config.layers import Loaded
+from coder.console.answerer import Answerer
+from coder.console.failure import report, single
+from coder.console.interrupt import run_until_interrupted
+from coder.console.screen import Screen
 from coder.errors import LogNewer, UsageError
-from coder.folding import fold_all
-from coder.layers import Loaded
-from coder.reading import read_workspace
-from coder.state import State
+from coder.run.answering import asked_again
+from coder.run.folding import fold_all
+from coder.run.state import State
+from coder.run.task import Task
 from coder.store import SqliteLog, data_folder
-from coder.task import Task
+from coder.workspace.reading import read_workspace
 
 NO_TOOLKIT = 'Plain input; for history and completion: pip install "coder-agent[chat]"'
 

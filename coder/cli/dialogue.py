@@ -15,21 +15,21 @@ from typing import TextIO, TypeVar
 from coder.chat.commands import Command, help_lines, parse_line
 from coder.chat.reader import Cancelled, Reader
 from coder.chat.session import Session
-from coder.cli import lines
 from coder.cli.costs import cost_lines
-from coder.cli.failure import report
 from coder.cli.onlooker import Onlooker
-from coder.cli.plain import one_line
-from coder.cli.screen import Screen
-from coder.cli.signals import INTERRUPTED, end_at_once
-from coder.counted import count_of
+from coder.config.taskfile import split_command
+from coder.console import lines
+from coder.console.failure import report
+from coder.console.plain import one_line
+from coder.console.screen import Screen
+from coder.console.signals import INTERRUPTED, end_at_once
 from coder.errors import CoderError, UsageError
 from coder.models.model import Model
-from coder.printable import printable
-from coder.run import Run, Tokens
-from coder.state import State
-from coder.summary import summarize
-from coder.taskfile import split_command
+from coder.run.run import Run, Tokens
+from coder.run.state import State
+from coder.run.summary import summarize
+from coder.text.counted import count_of
+from coder.text.printable import printable
 from sandbox import SandboxError
 
 T = TypeVar("T")

@@ -5,14 +5,14 @@ import os
 
 import typer
 
-from coder.cli.interrupt import run_until_interrupted
-from coder.cli.options import Json
-from coder.cli.plain import one_line
-from coder.config import Config
-from coder.configfile import user_file
-from coder.doctor import Finding, can_solve, examine
+from coder.config.config import Config
+from coder.config.configfile import user_file
+from coder.config.doctor import Finding, can_solve, examine
+from coder.config.layers import load
+from coder.console.interrupt import run_until_interrupted
+from coder.console.options import Json
+from coder.console.plain import one_line
 from coder.errors import UsageError
-from coder.layers import load
 from coder.models.book import Book
 
 NOT_READY = 5

@@ -6,13 +6,13 @@ import os
 import typer
 
 from coder.cli.show import RunId
-from coder.diff import unified_diff
 from coder.errors import UsageError
-from coder.folding import fold_all
-from coder.reading import content
-from coder.rounds import best_code
-from coder.state import State
+from coder.run.folding import fold_all
+from coder.run.rounds import best_code
+from coder.run.state import State
 from coder.store import SqliteLog, data_folder
+from coder.workspace.diff import unified_diff
+from coder.workspace.reading import content
 
 
 def export(run: RunId) -> None:

@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from coder.cli import options
-from coder.cli.flags import WORKING, takes
+from coder.console import options
+from coder.console.flags import WORKING, takes
 
 
 @takes(*WORKING)
@@ -31,9 +31,9 @@ def fix(
     The files of tests, and those through which the command decides, are never changed.
     """
     from coder.cli.solving import solved  # here, not above: help is shown without
+    from coder.config.taskfile import lint_words
     from coder.errors import UsageError
-    from coder.task import Task
-    from coder.taskfile import lint_words
+    from coder.run.task import Task
 
     def task() -> Task:
         if not command:

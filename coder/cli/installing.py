@@ -6,16 +6,16 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from coder.cli.ask import ask_human
 from coder.cli.refusals import Refusals
-from coder.cli.screen import Screen
+from coder.console.ask import ask_human
+from coder.console.screen import Screen
+from coder.environment.cache import cache, size_of
 from coder.errors import Refused, UsageError
 from coder.install.building import Plan, install, plan_install
-from coder.install.cache import cache, size_of
-from coder.printable import printable
-from coder.reading import read_workspace
-from coder.settings import Settings
-from coder.task import Task
+from coder.run.settings import Settings
+from coder.run.task import Task
+from coder.text.printable import printable
+from coder.workspace.reading import read_workspace
 from sandbox import open_sandbox
 
 _BACKENDS = ("auto", "bubblewrap")

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-from coder.config import Config
-from coder.settings import Budget, Settings
-from coder.state import State
-from coder.task import Task
+from coder.config.config import Config
+from coder.run.settings import Budget, Settings
+from coder.run.state import State
+from coder.run.task import Task
 
 USUAL = {"calls": 200, "seconds": 4 * 3600.0}
 """Limits of a conversation where the user names none: it is many tasks. That of cost is a run's."""

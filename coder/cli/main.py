@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import NoReturn
 
-from coder.cli.signals import INTERRUPTED, end_on_signals, ignore_signals
+from coder.console.signals import INTERRUPTED, end_on_signals, ignore_signals
 
 _OBJECTS = 100_000
 """Made before the collector looks for garbage: every 700, it would look through what was imported."""

@@ -9,12 +9,12 @@ import typer
 from pydantic import BaseModel, ConfigDict
 from typer.core import TyperGroup
 
-from coder.cli.interrupt import run_until_interrupted
-from coder.cli.options import BaseUrl, Json
-from coder.cli.plain import one_line
-from coder.configfile import user_file
+from coder.config.configfile import user_file
+from coder.config.layers import load
+from coder.console.interrupt import run_until_interrupted
+from coder.console.options import BaseUrl, Json
+from coder.console.plain import one_line
 from coder.errors import ModelError
-from coder.layers import load
 from coder.models.book import Book
 from coder.models.casting import Asked, open_casting, resolve_casting
 from coder.models.catalog import Catalog, Listed, cache_folder

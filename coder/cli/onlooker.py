@@ -3,7 +3,16 @@
 import os
 from typing import Literal, TextIO
 
-from coder.bodies import (
+from coder.chat.editor import edited
+from coder.chat.reader import Cancelled, Reader
+from coder.chat.words import Words
+from coder.console.screen import Screen
+from coder.errors import UsageError
+from coder.participants.coder import Coder
+from coder.participants.expert import Expert
+from coder.participants.human import Decision, Proposal
+from coder.prompting.replies import is_question
+from coder.run.bodies import (
     BaselineTaken,
     CallAnswered,
     CallIntended,
@@ -16,17 +25,8 @@ from coder.bodies import (
     StepStarted,
     parse,
 )
-from coder.chat.editor import edited
-from coder.chat.reader import Cancelled, Reader
-from coder.chat.words import Words
-from coder.cli.screen import Screen
-from coder.errors import UsageError
-from coder.events import Event
-from coder.participants.coder import Coder
-from coder.participants.expert import Expert
-from coder.participants.human import Decision, Proposal
-from coder.printable import printable
-from coder.replies import is_question
+from coder.run.events import Event
+from coder.text.printable import printable
 
 QUESTION = "Write it? [y]es, [N]o, [e]dit, or say what should be different: "
 FAILING = "It doesn't pass. Write it all the same? [y]es, [N]o, [e]dit, or say what should be different: "

@@ -13,8 +13,8 @@ from types import TracebackType
 from typing import Literal, Self
 
 from coder.errors import MachineError
-from coder.logcommands import CommandBreaker, is_log
-from coder.stripper import Stripper
+from coder.text.logcommands import CommandBreaker, is_log
+from coder.text.stripper import Stripper
 
 Stream = Literal["stdout", "stderr"]
 

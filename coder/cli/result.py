@@ -5,14 +5,14 @@ import json
 import os
 from collections.abc import Callable
 
-from coder.cli.failure import report, single
-from coder.cli.screen import Screen
-from coder.cli.signals import INTERRUPTED
+from coder.console.failure import report, single
+from coder.console.screen import Screen
+from coder.console.signals import INTERRUPTED
 from coder.errors import CoderError, MachineError, UsageError
-from coder.folding import fold_all
-from coder.run import Run
+from coder.run.folding import fold_all
+from coder.run.run import Run
+from coder.run.summary import summarize
 from coder.store import SqliteLog, data_folder
-from coder.summary import summarize
 
 
 def ended(start: Callable[[], Run], screen: Screen, *, as_json: bool, jsonl: bool) -> int:

@@ -6,25 +6,25 @@ from typing import Any
 
 import typer
 
-from coder.cli.answerer import Answerer, opened
-from coder.cli.backend import see_backend
 from coder.cli.changing import asked_now, changed_settings
-from coder.cli.flags import answering, going_about, held, landing, sandboxed, spending, takes, telling
-from coder.cli.interrupt import run_until_interrupted
-from coder.cli.options import given_flags
 from coder.cli.result import ended
-from coder.cli.screen import Screen
 from coder.cli.show import RunId
-from coder.config import Config, checked, flag
-from coder.configfile import user_file
+from coder.config.config import Config, checked, flag
+from coder.config.configfile import user_file
+from coder.config.layers import load
+from coder.console.answerer import Answerer, opened
+from coder.console.backend import see_backend
+from coder.console.flags import answering, going_about, held, landing, sandboxed, spending, takes, telling
+from coder.console.interrupt import run_until_interrupted
+from coder.console.options import given_flags
+from coder.console.screen import Screen
 from coder.doors import resume as resume_run
 from coder.errors import LogNewer, UsageError
-from coder.folding import fold_all
-from coder.layers import load
 from coder.models.casting import Asked
-from coder.run import Run
-from coder.settings import Budget
-from coder.state import State
+from coder.run.folding import fold_all
+from coder.run.run import Run
+from coder.run.settings import Budget
+from coder.run.state import State
 from coder.store import SqliteLog, data_folder
 
 

@@ -14,22 +14,22 @@ from typing import Annotated, cast
 import typer
 from typer.core import TyperCommand
 
-from coder.artifacts import save
-from coder.cli import options
-from coder.cli.backend import see_backend
 from coder.cli.ending import FAILED, exit_code, last_words
-from coder.cli.failure import report
-from coder.cli.interrupt import Interrupted, run_until_interrupted
-from coder.cli.options import given_flags
 from coder.cli.outlet import Outlet
-from coder.cli.plain import one_line
 from coder.cli.refusals import Refusals
 from coder.cli.standard_input import read_all, standard_input
-from coder.configfile import user_file
+from coder.config.configfile import user_file
+from coder.config.layers import load
+from coder.console import options
+from coder.console.backend import see_backend
+from coder.console.failure import report
+from coder.console.interrupt import Interrupted, run_until_interrupted
+from coder.console.options import given_flags
+from coder.console.plain import one_line
+from coder.environment.job import Job, Wanted, make_job
+from coder.environment.notebook import run_cells, with_files
 from coder.errors import UsageError
-from coder.job import Job, Wanted, make_job
-from coder.layers import load
-from coder.notebook import run_cells, with_files
+from coder.workspace.artifacts import save
 from sandbox import Result, Sandbox, open_sandbox
 from sandbox.contract import OnOutput
 

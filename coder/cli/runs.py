@@ -7,16 +7,16 @@ from typing import Annotated
 import typer
 from pydantic import BaseModel, ConfigDict
 
-from coder.cli.lines import age, money
-from coder.cli.options import Json
-from coder.cli.plain import one_line
+from coder.console.lines import age, money
+from coder.console.options import Json
+from coder.console.plain import one_line
 from coder.errors import CoderError
-from coder.events import Event
-from coder.folding import fold_all
-from coder.state import State
+from coder.run.events import Event
+from coder.run.folding import fold_all
+from coder.run.state import State
+from coder.run.summary import standing
+from coder.run.task import Task
 from coder.store import SqliteLog, data_folder
-from coder.summary import standing
-from coder.task import Task
 
 SHOWN = 20
 

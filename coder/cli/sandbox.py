@@ -9,14 +9,14 @@ from typing import Annotated
 import typer
 from pydantic import BaseModel, ConfigDict
 
-from coder.cli.interrupt import run_until_interrupted
-from coder.cli.options import Image, Json, Python, Quiet
-from coder.cli.plain import one_line
-from coder.cli.signals import interrupt_on_signals
-from coder.configfile import user_file
+from coder.config.configfile import user_file
+from coder.config.layers import load
+from coder.console.interrupt import run_until_interrupted
+from coder.console.options import Image, Json, Python, Quiet
+from coder.console.plain import one_line
+from coder.console.signals import interrupt_on_signals
+from coder.environment.policy import policy_of
 from coder.errors import UsageError
-from coder.layers import load
-from coder.policy import policy_of
 from sandbox import BackendReport, Capability, Policy, SandboxError, open_sandbox, probe_backends
 
 NOT_READY = 5
@@ -137,7 +137,7 @@ def reap(json: Json = False) -> None:
 
     What might still be somebody's stays: an owner that can't be seen from here counts as alive.
     """
-    from sandbox.reap import reap as remove_leftovers
+    from sandbox.backends.reap import reap as remove_leftovers
 
     done = run_until_interrupted(remove_leftovers())
     if json:

@@ -8,7 +8,10 @@ from typing import Annotated
 import typer
 from pydantic import ValidationError
 
-from coder.bodies import (
+from coder.cli.costs import cost_lines, json_of
+from coder.console import lines
+from coder.console.options import Json
+from coder.run.bodies import (
     Body,
     CallAnswered,
     CallFailed,
@@ -20,14 +23,11 @@ from coder.bodies import (
     StepStarted,
     parse,
 )
-from coder.cli import lines
-from coder.cli.costs import cost_lines, json_of
-from coder.cli.options import Json
-from coder.costs import costs_of
-from coder.events import Event
-from coder.message import Message, Outcome
-from coder.printable import printable
+from coder.run.costs import costs_of
+from coder.run.events import Event
+from coder.run.message import Message, Outcome
 from coder.store import SqliteLog, data_folder
+from coder.text.printable import printable
 
 RunId = Annotated[str, typer.Argument(metavar="RUN", help="Its id, or the start of it.")]
 

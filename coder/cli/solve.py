@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from coder.cli import options
-from coder.cli.flags import WORKING, takes
+from coder.console import options
+from coder.console.flags import WORKING, takes
 
 
 @takes(*WORKING)
@@ -44,9 +44,9 @@ def solve(
     when it is done; with none of them the code must at least run, and the run ends unverified.
     """
     from coder.cli.solving import solved  # here, not above: help is shown without
-    from coder.repository.found import find_repository
-    from coder.task import Task
-    from coder.taskfile import read_task
+    from coder.config.taskfile import read_task
+    from coder.run.task import Task
+    from coder.workspace.git.found import find_repository
 
     if file is not None and words is not None and path is None:
         path, words = Path(words), None

@@ -7,21 +7,21 @@ from typing import Any
 
 import typer
 
-from coder.cli.answerer import Answerer, opened
-from coder.cli.ask import ask_human
-from coder.cli.backend import see_backend
-from coder.cli.interrupt import run_until_interrupted
-from coder.cli.options import given_flags
 from coder.cli.result import ended
-from coder.cli.screen import Screen
-from coder.configfile import user_file
+from coder.config.configfile import user_file
+from coder.config.layers import load
+from coder.console.answerer import Answerer, opened
+from coder.console.ask import ask_human
+from coder.console.backend import see_backend
+from coder.console.interrupt import run_until_interrupted
+from coder.console.options import given_flags
+from coder.console.screen import Screen
 from coder.doors import solve
 from coder.errors import Refused, UsageError
-from coder.layers import load
-from coder.run import Run
-from coder.settings import Settings
+from coder.run.run import Run
+from coder.run.settings import Settings
+from coder.run.task import Task
 from coder.store import SqliteLog, data_folder
-from coder.task import Task
 
 
 def solved(context: typer.Context, read_task: Callable[[], Task], *, workspace: Path | None) -> int:

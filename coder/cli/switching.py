@@ -3,9 +3,9 @@
 from contextlib import AsyncExitStack
 from dataclasses import replace
 
-from coder.cli.answerer import Answerer, opened
-from coder.cli.screen import Screen
-from coder.config import Config
+from coder.config.config import Config
+from coder.console.answerer import Answerer, opened
+from coder.console.screen import Screen
 from coder.errors import UsageError
 from coder.models.casting import Asked
 from coder.models.model import Model

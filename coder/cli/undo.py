@@ -4,16 +4,16 @@ import os
 
 import typer
 
-from coder.bodies import FileUndone
-from coder.cli.interrupt import run_until_interrupted
-from coder.cli.lines import progress
-from coder.cli.options import Json, Yes
-from coder.cli.plain import one_line
 from coder.cli.show import RunId
-from coder.folding import fold_all
+from coder.console.interrupt import run_until_interrupted
+from coder.console.lines import progress
+from coder.console.options import Json, Yes
+from coder.console.plain import one_line
+from coder.run.bodies import FileUndone
+from coder.run.folding import fold_all
 from coder.store import SqliteLog, data_folder
-from coder.undoing import commit_left
-from coder.undoing import undo as undo_run
+from coder.workspace.undoing import commit_left
+from coder.workspace.undoing import undo as undo_run
 
 LEFT = 1
 

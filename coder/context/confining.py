@@ -7,16 +7,14 @@ process without secrets that can compute for a while, and answer.
 import os
 import resource
 import sys
-from pathlib import Path
 
-from sandbox.inner import landlock
-from sandbox.inner.seccomp import Filter, filter_file
-from sandbox.inner.syscalls import PR_SET_NO_NEW_PRIVS, checked, drop_capabilities, prctl
-from sandbox.inner.walls import lower
+from sandbox.inner.walls import landlock
+from sandbox.inner.walls.seccomp import Filter, filter_file
+from sandbox.inner.walls.syscalls import PR_SET_NO_NEW_PRIVS, checked, drop_capabilities, prctl
+from sandbox.inner.walls.walls import lower
 
 MEMORY_BYTES = 1 << 30
 CPU_S = 120
-_FILTERS = Path(landlock.__file__).parent
 
 
 def give_up_everything() -> None:
@@ -25,7 +23,7 @@ def give_up_everything() -> None:
     Raises:
         OSError: a wall that this machine has could not be raised: then nothing may be parsed.
     """
-    calls = filter_file(os.fspath(_FILTERS), memfd=False, sockets=False)
+    calls = filter_file(memfd=False, sockets=False)
     filter_of_calls = Filter(calls) if os.path.exists(calls) else None  # read while files can be
     limits = {
         resource.RLIMIT_AS: MEMORY_BYTES,

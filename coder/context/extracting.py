@@ -15,7 +15,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from coder.context.languages import GRAMMARS, without_prose
+from coder.source.languages import GRAMMARS, without_prose
 
 if TYPE_CHECKING:
     from tree_sitter import Language

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from coder.context.cache import FactCache
 from coder.context.extraction import extracted
-from coder.context.languages import language_of
+from coder.fs.cache import FactCache
+from coder.source.languages import language_of
 
 MOST_BYTES = 256 << 10
 """Of one file; a larger one was written by a program, or is data."""

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from coder.context.extracting import MOST_CPU_S, confine, say, set_timer
-from coder.context.languages import GRAMMARS
+from coder.source.languages import GRAMMARS
 
 if TYPE_CHECKING:
     from tree_sitter import Node

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from coder.context.definers import Definers
-from coder.printed_paths import PrintedPaths
+from coder.text.printed_paths import PrintedPaths
 
 MOST_PLACES = 60
 MOST_READ = 256 << 10

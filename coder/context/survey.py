@@ -19,8 +19,8 @@ from coder.context.quoting import tokens, whole_file
 from coder.context.ranking import ranked
 from coder.context.repo_map import repo_map
 from coder.context.tested import tested
-from coder.names import imported_modules
-from coder.target import Target, is_test
+from coder.run.target import Target, is_test
+from coder.source.names import imported_modules
 
 _FOR_MAP, _LEAST_FOR_MAP = 0.1, 1_000
 """Share of the budget that the map may take, and the tokens that it may have in any case."""

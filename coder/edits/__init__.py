@@ -1,1 +1,1 @@
-"""From a model's answer to changed files: whole files, search/replace, unified diffs, apply_patch."""
+"""A text answer becomes changes of files. Read answer, then read_answer and apply."""

@@ -7,9 +7,9 @@ files in fenced blocks, or several of these. All of its edits are made, or none 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from coder.answers import MAX_ANSWER, Parsed, find_blocks, named_in_comment, parse_answer
 from coder.context.quoting import shown_path
 from coder.edits import paths
+from coder.edits.answers import MAX_ANSWER, Parsed, find_blocks, named_in_comment, parse_answer
 from coder.edits.apply import apply
 from coder.edits.edit import Edit, Slip
 from coder.edits.lines import like

@@ -1,9 +1,9 @@
 """Choice: the form in which a model is asked for changes. Whatever it then answers in is understood."""
 
 from coder.models.weights import EMBEDDED
-from coder.settings import EditFormat
-from coder.state import State
-from coder.target import Target, is_test
+from coder.run.settings import EditFormat
+from coder.run.state import State
+from coder.run.target import Target, is_test
 
 MOST_OF_A_FILE = 8_000
 """Characters of the largest file that is asked for whole; a larger one costs more to write than edits do."""

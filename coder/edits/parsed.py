@@ -6,11 +6,11 @@ from dataclasses import replace
 from importlib.util import find_spec
 from itertools import takewhile
 
-from coder.context.languages import GRAMMARS, language_of
 from coder.context.reader import NoReader, Reader, ReaderDied, open_reader
 from coder.edits.answer import Answered
 from coder.edits.lines import split_lines
 from coder.edits.syntax import fault_report
+from coder.source.languages import GRAMMARS, language_of
 
 MOST_READ = 250_000
 """Characters of a file; a larger one is left to whatever runs it."""

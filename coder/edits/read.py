@@ -10,8 +10,8 @@ from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from itertools import takewhile
 
-from coder.answers import block_at
 from coder.edits import searchreplace
+from coder.edits.answers import block_at
 from coder.edits.diffnames import header_name, unprefixed
 from coder.edits.edit import Edit, Slip
 from coder.edits.envelope import begins_patch, read_patch

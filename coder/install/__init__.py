@@ -1,4 +1,4 @@
-"""Installing what the tests of a folder need, once, into a cache: in a sandbox, from named indexes.
+"""Install what a task imports, in a sandbox of its own, into a folder that programs see read-only.
 
-The user's folder is never written to. What comes of it is shown to later runs read-only.
+Read building.
 """

@@ -9,22 +9,22 @@ from dataclasses import dataclass
 from importlib.resources import files as resources
 from pathlib import Path
 
-from coder.bodies import StoredFile
-from coder.commandfiles import MODULES
+from coder.environment.cache import find_installed
+from coder.environment.indexes import Indexes, find_indexes
+from coder.environment.installed import ENVIRONMENT, Installed
+from coder.environment.workbench import OpenSandbox
 from coder.errors import UsageError
-from coder.feedback import shorten
-from coder.install.cache import find_installed
-from coder.install.indexes import Indexes, find_indexes
-from coder.install.installed import ENVIRONMENT, Installed
-from coder.install.manifests import install_command, named_in
 from coder.install.unpacking import MOST_BYTES, unpack
-from coder.printable import printable
-from coder.reading import content
-from coder.settings import Settings
-from coder.testcommand import uses_pytest
-from coder.workbench import OpenSandbox
+from coder.run.bodies import StoredFile
+from coder.run.commandfiles import MODULES
+from coder.run.settings import Settings
+from coder.source.manifests import install_command, named_in
+from coder.text.printable import printable
+from coder.verify.feedback import shorten
+from coder.verify.testcommand import uses_pytest
+from coder.workspace.reading import content
 from sandbox import Command, FileRefused, Policy
-from sandbox.interpreter import Interpreter, describe, find_interpreter
+from sandbox.interpreter.interpreter import Interpreter, describe, find_interpreter
 
 MOST_S = 1800.0
 """Seconds that an install may take."""

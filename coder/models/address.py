@@ -8,7 +8,7 @@ import re
 from base64 import b64encode
 from urllib.parse import SplitResult, parse_qsl, unquote, urlencode, urlsplit
 
-from coder.redact import SHORTEST, names_secret
+from coder.text.redact import SHORTEST, names_secret
 
 HARMLESS = frozenset({"api-version", "api_version", "version"})
 """Parameters that hold no key; Azure's addresses need theirs."""

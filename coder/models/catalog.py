@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from coder.models.address import parts_of
 from coder.models.price import Price
 from coder.models.provider import Provider, address_variables
-from coder.redact import names_secret
+from coder.text.redact import names_secret
 
 FILE = "models.jsonl"
 FORMAT = 1

@@ -29,7 +29,7 @@ from coder.models.room import asked_for, own_limit
 from coder.models.stream import Unfinished, estimated_usage
 from coder.models.tokens import input_tokens
 from coder.models.traffic import lane_of
-from coder.redact import Redactor
+from coder.text.redact import Redactor
 
 if TYPE_CHECKING:
     from openai import APIStatusError

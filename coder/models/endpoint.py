@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr
 from coder.models.address import keys_of, parts_of
 from coder.models.caching import MARKED, Caching
 from coder.models.price import Price
-from coder.redact import SHORTEST, names_secret
+from coder.text.redact import SHORTEST, names_secret
 
 
 class Limits(BaseModel):

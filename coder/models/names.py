@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from coder.models.prices import provider_of
 from coder.models.provider import Provider
-from coder.nearest import or_nearest
+from coder.text.nearest import or_nearest
 
 # Where the price list calls a provider otherwise than we do.
 ALSO_CALLED = {"google": "gemini", "x-ai": "xai"}

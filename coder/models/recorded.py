@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Self
 
 from coder import errors
-from coder.counted import count_of
 from coder.errors import ModelError
 from coder.models.abilities import Abilities
 from coder.models.difference import difference
@@ -19,7 +18,8 @@ from coder.models.model import Answer, ChatMessage, Form, Model, OnRetry, Sampli
 from coder.models.price import MILLION
 from coder.models.recording import Entry, Failure, Header, Part, Redact, Request, read_recording, redacted
 from coder.models.tokens import input_tokens
-from coder.redact import Redactor
+from coder.text.counted import count_of
+from coder.text.redact import Redactor
 
 _BEFORE = {"max_tokens": 4096}
 """What was asked for where nobody had set a limit of the answer, until that was the model's own."""

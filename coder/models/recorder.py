@@ -23,7 +23,7 @@ from coder.models.room import reserved
 from coder.models.scripted import Scripted
 from coder.models.tokens import input_tokens
 from coder.models.wrapper import HasRoles, Wrapper
-from coder.redact import Redactor
+from coder.text.redact import Redactor
 
 
 class Recorder(Wrapper):

@@ -4,12 +4,12 @@ from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Self
 
-from coder.counted import count_of
 from coder.errors import ModelError
 from coder.models.abilities import Abilities
 from coder.models.model import Answer, ChatMessage, Form, OnRetry, Sampling, ToolCall
 from coder.models.recording import Request
 from coder.models.stream import estimated_usage
+from coder.text.counted import count_of
 
 
 class Scripted:

@@ -1,1 +1,4 @@
-"""Who takes a turn."""
+"""Participants: planner, coder, executor and those of larger teams.
+
+Read participant, coder, executor.
+"""

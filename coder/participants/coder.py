@@ -4,26 +4,26 @@ from collections.abc import Mapping
 from dataclasses import replace
 from itertools import count
 
-from coder.context.looking import survey_of
-from coder.edited_tests import is_allowed, is_given_test
 from coder.edits.answer import Answered, read_answer
-from coder.edits.asking import quoted
 from coder.edits.choice import edit_format
 from coder.edits.parsed import parsed
-from coder.given import with_givens
-from coder.links import end_of, following, to_ends
-from coder.message import Message
 from coder.models.model import ChatMessage, Sampling
 from coder.models.weights import EMBEDDED
 from coder.participants.reasks import Reasks
 from coder.participants.sampling import at_most
-from coder.replies import is_reply
-from coder.rounds import Round, is_repeat, next_round
-from coder.state import State
-from coder.stops import EMPTY_ANSWERS
-from coder.target import Target, decides, find_target, is_test
+from coder.prompting.asking import quoted
+from coder.prompting.given import with_givens
+from coder.prompting.looking import survey_of
+from coder.prompting.replies import is_reply
+from coder.prompting.view import coder_view
+from coder.run.message import Message
+from coder.run.rounds import Round, is_repeat, next_round
+from coder.run.state import State
+from coder.run.stops import EMPTY_ANSWERS
+from coder.run.target import Target, decides, find_target, is_test
 from coder.turn import Turn
-from coder.view import coder_view
+from coder.workspace.edited_tests import is_allowed, is_given_test
+from coder.workspace.links import end_of, following, to_ends
 
 _FRESH_TEMPERATURE = 0.8
 _EMBEDDED_TOKENS = 768

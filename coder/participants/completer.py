@@ -8,16 +8,16 @@ greedily too; where the endpoint tells of none, draws are by chance.
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from coder.examples import find_examples
-from coder.imports import with_imports
-from coder.message import Message
 from coder.models.model import ChatMessage, Sampling
-from coder.outline import ENDS, Outline, finished, missing_function, outline
 from coder.participants.sampling import at_most
 from coder.prompts import prompt
-from coder.rounds import drawn, is_repeat
-from coder.state import State
-from coder.target import Target, find_target
+from coder.run.examples import find_examples
+from coder.run.message import Message
+from coder.run.rounds import drawn, is_repeat
+from coder.run.state import State
+from coder.run.target import Target, find_target
+from coder.source.imports import with_imports
+from coder.source.outline import ENDS, Outline, finished, missing_function, outline
 from coder.turn import Turn
 
 _TEMPERATURE = 0.8

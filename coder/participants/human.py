@@ -4,14 +4,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
-from coder.bodies import LandingRefused, PatchProposed
-from coder.delivery import proposal
-from coder.edited_tests import in_parts, landing_edits
-from coder.message import HUMAN, Message, Outcome
-from coder.rounds import best_code, tried
-from coder.state import State
-from coder.stops import contradiction, why_unverified
+from coder.run.bodies import LandingRefused, PatchProposed
+from coder.run.message import HUMAN, Message, Outcome
+from coder.run.rounds import best_code, tried
+from coder.run.state import State
+from coder.run.stops import contradiction, why_unverified
 from coder.turn import Turn
+from coder.workspace.delivery import proposal
+from coder.workspace.edited_tests import in_parts, landing_edits
 
 
 @dataclass(frozen=True, slots=True)

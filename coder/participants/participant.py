@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from coder.message import Message
+from coder.run.message import Message
 from coder.turn import Turn
 
 

@@ -2,13 +2,13 @@
 
 import re
 
-from coder.context.looking import survey_of
-from coder.message import Message
 from coder.participants.sampling import brief
-from coder.state import State
-from coder.target import find_target
+from coder.prompting.looking import survey_of
+from coder.prompting.view import planner_view
+from coder.run.message import Message
+from coder.run.state import State
+from coder.run.target import find_target
 from coder.turn import Turn
-from coder.view import planner_view
 
 _PLAN_TOKENS = 600
 _STEP = re.compile(r"^\s*(?:\d+[.)]|[-*•])\s+\S", re.MULTILINE)

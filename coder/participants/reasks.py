@@ -7,15 +7,15 @@ shown. Each of these happens twice at most. Words alone that ask the user someth
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Literal
 
-from coder.asked_files import asked_files
-from coder.context.looking import texts_of
+from coder.context.asked_files import asked_files
 from coder.edits.answer import Answered
-from coder.edits.asking import form_words
+from coder.prompting.asking import form_words
+from coder.prompting.looking import texts_of
+from coder.prompting.replies import asks
+from coder.prompting.showing import Lines, around_misses, covers, joined, seen_at_first, shown, with_lines
 from coder.prompts import prompt
-from coder.replies import asks
-from coder.settings import EditFormat
-from coder.showing import Lines, around_misses, covers, joined, seen_at_first, shown, with_lines
-from coder.target import Target
+from coder.run.settings import EditFormat
+from coder.run.target import Target
 from coder.turn import Turn
 
 if TYPE_CHECKING:

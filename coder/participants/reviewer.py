@@ -4,15 +4,15 @@ It finds what the few checks of a task don't show. Its word is weak: one objecti
 where that fails, what had passed before is taken.
 """
 
-from coder.message import Message
 from coder.models.model import ChatMessage
 from coder.participants.sampling import brief
+from coder.prompting.view import coder_view
 from coder.prompts import prompt
-from coder.rounds import Round
-from coder.state import State
-from coder.target import find_target
+from coder.run.message import Message
+from coder.run.rounds import Round
+from coder.run.state import State
+from coder.run.target import find_target
 from coder.turn import Turn
-from coder.view import coder_view
 
 _TOKENS = 400
 _APPROVED = "APPROVED"

@@ -1,8 +1,8 @@
 """How those who don't write code are asked: once, greedily unless the user says otherwise, and briefly."""
 
 from coder.models.model import Sampling
-from coder.settings import Settings
-from coder.state import State
+from coder.run.settings import Settings
+from coder.run.state import State
 
 
 def brief(state: State, most: int) -> Sampling:

@@ -5,18 +5,18 @@ Chen et al. 2022, "CodeT: Code Generation with Generated Tests".
 
 from collections.abc import Sequence
 
-from coder.answers import find_blocks
-from coder.behaviour import PATIENCE_S, SECONDS
-from coder.message import Message
+from coder.edits.answers import find_blocks
 from coder.models.model import ChatMessage
-from coder.names import called_free_names, parse_source
 from coder.participants.sampling import brief
 from coder.prompts import prompt
-from coder.state import State
-from coder.target import find_target
+from coder.run.message import Message
+from coder.run.state import State
+from coder.run.target import find_target
+from coder.sampling.behaviour import PATIENCE_S, SECONDS
+from coder.source.names import called_free_names, parse_source
 from coder.turn import Turn
 from sandbox import Limits
-from sandbox.check import Assertion, check
+from sandbox.checks.check import Assertion, check
 
 _TOKENS = 600
 _MOST = 8

@@ -1,10 +1,10 @@
 """Trier: runs a fresh answer as the Executor does, and compares it with earlier ones that passed."""
 
-from coder.comparing import agreeing, comparison_of
-from coder.message import Message, Outcome
 from coder.participants.chooser import is_sane_answer
 from coder.participants.executor import Executor
-from coder.rounds import CHOOSER, tried
+from coder.run.message import Message, Outcome
+from coder.run.rounds import CHOOSER, tried
+from coder.sampling.comparing import agreeing, comparison_of
 from coder.turn import Turn
 
 ENOUGH = 3

@@ -1,6 +1,6 @@
 """Where events live: in one SQLite file of the user's, or in memory."""
 
-from coder.store.folder import data_folder
+from coder.fs.folder import data_folder
 from coder.store.lease import LeasedLog
 from coder.store.memory import MemoryLog
 from coder.store.runs import RunSummary, new_run_id

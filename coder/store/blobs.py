@@ -10,9 +10,9 @@ import re
 import tempfile
 from pathlib import Path
 
-from coder.durable import sync_folder_at, write_all
 from coder.errors import LogDamaged
-from coder.store.folder import private_folder, unwritable
+from coder.fs.durable import sync_folder_at, write_all
+from coder.fs.folder import private_folder, unwritable
 
 
 class Blobs:

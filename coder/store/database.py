@@ -14,9 +14,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from coder.durable import sync_folder_at
 from coder.errors import CoderError, LogDamaged, LogNewer, MachineError
-from coder.store.folder import private_folder, unwritable
+from coder.fs.durable import sync_folder_at
+from coder.fs.folder import private_folder, unwritable
 
 SCHEMA = 1
 """Version of the tables, in the file's user_version."""

@@ -12,7 +12,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Protocol
 
 from coder.errors import LeaseHeld, MachineError
-from coder.events import EventLog
+from coder.run.events import EventLog
 from coder.store.database import Database
 from coder.store.owner import Owner
 from coder.store.runs import RunSummary

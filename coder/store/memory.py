@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from coder.errors import LeaseHeld
-from coder.events import Draft, Event
+from coder.run.events import Draft, Event
 from coder.store import codec, runs
 from coder.store.runs import RunSummary
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from coder.errors import UsageError
-from coder.events import Event
+from coder.run.events import Event
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32: no i, l, o, u
 _EPOCH = 1_735_689_600  # 2025-01-01: 30 bits of seconds reach to 2059

@@ -12,11 +12,11 @@ from types import TracebackType
 from typing import Any
 
 from coder.errors import LeaseHeld, LogDamaged
-from coder.events import Draft, Event
+from coder.fs.folder import private_folder
+from coder.run.events import Draft, Event
 from coder.store import codec, runs
 from coder.store.blobs import Blobs
 from coder.store.database import Database
-from coder.store.folder import private_folder
 from coder.store.lease import LEASE_S, held
 from coder.store.runs import RunSummary, unreadable
 

@@ -1,1 +1,1 @@
-"""Whose turn it is."""
+"""Teams: a pure rule for who speaks next, and strategies by name. Read round_robin, then strategies."""

@@ -6,15 +6,15 @@ be wrong, and then what other answers do tells more. Once three that pass do the
 
 from dataclasses import dataclass
 
-from coder.counted import count_of
 from coder.participants.chooser import Chooser
 from coder.participants.participant import Participant
 from coder.participants.tester import Tester
 from coder.participants.trier import Trier
 from coder.participants.writer import Writer
-from coder.rounds import agreed, drawn, tried
-from coder.state import State
-from coder.stops import Reason, Stop, budget_reached, contradiction, why_unverified
+from coder.run.rounds import agreed, drawn, tried
+from coder.run.state import State
+from coder.run.stops import Reason, Stop, budget_reached, contradiction, why_unverified
+from coder.text.counted import count_of
 
 _SPENT = budget_reached()
 

@@ -6,8 +6,8 @@ from coder.participants.coder import Coder
 from coder.participants.executor import Executor
 from coder.participants.expert import Expert
 from coder.participants.participant import Participant
-from coder.rounds import tried
-from coder.state import State
+from coder.run.rounds import tried
+from coder.run.state import State
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from coder.participants.executor import Executor
 from coder.participants.participant import Participant
 from coder.participants.writer import Writer
-from coder.state import State
+from coder.run.state import State
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,12 +3,12 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from coder.message import Message
 from coder.participants.coder import Coder
 from coder.participants.executor import Executor
 from coder.participants.participant import Participant
 from coder.participants.planner import Planner, wants_plan
-from coder.state import State
+from coder.run.message import Message
+from coder.run.state import State
 from coder.turn import Turn
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from sandbox.errors import SandboxBroken
-from sandbox.output import Stream
+from sandbox.host.output import Stream
 
 _HEADER = struct.Struct(">BxxxI")
 _STREAMS: dict[int, Stream] = {1: "stdout", 2: "stderr"}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from sandbox.docker.control import LEASE_S
 from sandbox.policy import Policy
-from sandbox.shipped import INNER_INSIDE, inner_files
+from sandbox.supervisor.shipped import INNER_INSIDE, inner_files
 
 if TYPE_CHECKING:
     from docker import APIClient
@@ -27,7 +27,7 @@ FEWEST_PROCESSES = 16
 COMMANDS = "/opt/lib/bin"
 """Where programs find Python by both of its names, unless it is a virtual environment's."""
 _CODE = "/opt/lib"
-_OUTER = ("errors.py", "beneath.py", "removal.py", "walking.py", "workspace.py")
+_OUTER = ("errors.py", "files/beneath.py", "files/removal.py", "files/walking.py", "files/workspace.py")
 """What runs on either side."""
 _SHARED_PART = 4
 """/dev/shm gets this part of the memory limit."""
@@ -55,13 +55,13 @@ for path, content in given["files"].items():
     with open(path, "wb") as file:
         file.write(content)
 sys.path.insert(0, "/opt/lib")
-from sandbox.inner.container_init import main
+from sandbox.inner.process.container_init import main
 main(given["settings"])
 """
 _SINGLE = """\
 import sys
 sys.path.insert(0, "/opt/lib")
-from sandbox.inner.single import main
+from sandbox.inner.process.single import main
 raise SystemExit(main(0))
 """
 SINGLE = ("python3", "-I", "-S", "-c", _SINGLE)
@@ -170,7 +170,7 @@ def run_settings(
     recipe: Recipe, rlimits: Mapping[str, int | None], *, machine: str, tidy: bool
 ) -> dict[str, Any]:
     """What a run's process confines itself by, in a container of an architecture."""
-    path = None if "seccomp" in recipe.without else f"{INNER_INSIDE}/seccomp-{machine}.bpf"
+    path = None if "seccomp" in recipe.without else f"{INNER_INSIDE}/walls/seccomp-{machine}.bpf"
     return {
         "workspace": WORKSPACE,
         "rules": [

@@ -11,7 +11,7 @@ from sandbox.docker.control import Control
 from sandbox.docker.engine import Engine, EngineRefused, plain_socket
 from sandbox.docker.facts import Facts, check
 from sandbox.errors import BackendMissing, SandboxBroken
-from sandbox.limits import RunLimits
+from sandbox.host.limits import RunLimits
 
 _BOOT_S = 30.0
 _BAD_REQUEST = 400

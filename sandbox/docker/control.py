@@ -10,7 +10,7 @@ from typing import Any
 
 from sandbox.docker.attached import Attached
 from sandbox.errors import SandboxBroken
-from sandbox.output import Stream
+from sandbox.host.output import Stream
 
 LEASE_S = 60.0
 """A container whose owner says nothing for so long ends itself."""

@@ -8,10 +8,10 @@ from typing import Literal
 from sandbox.contract import OnOutput
 from sandbox.docker.control import Ended
 from sandbox.docker.prepared import Prepared
-from sandbox.execution import FLOOD, STATUS_OF
-from sandbox.inflow import Inflow
-from sandbox.limits import RunLimits
-from sandbox.output import Output, Stream
+from sandbox.host.execution import FLOOD, STATUS_OF
+from sandbox.host.inflow import Inflow
+from sandbox.host.limits import RunLimits
+from sandbox.host.output import Output, Stream
 from sandbox.result import KilledBy, Result, Status
 
 _PATIENCE_S = 0.4

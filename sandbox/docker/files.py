@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 
 from sandbox.docker.prepared import Prepared
 from sandbox.errors import FileRefused, SandboxBroken
-from sandbox.fresh import MAX_ARTIFACTS, MAX_BYTES, MAX_DEPTH, PROGRAMS, known_files
+from sandbox.files.fresh import MAX_ARTIFACTS, MAX_BYTES, MAX_DEPTH, PROGRAMS, known_files
 from sandbox.result import Artifact
 
 _LONGEST_LINE = 4400

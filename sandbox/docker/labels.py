@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from sandbox.docker.control import LEASE_S
 from sandbox.docker.engine import Engine, connect
-from sandbox.owner import Owner, owner_in, this_process
+from sandbox.supervisor.owner import Owner, owner_in, this_process
 
 if TYPE_CHECKING:
     from docker import APIClient

@@ -9,7 +9,7 @@ from sandbox.docker.control import Ended
 from sandbox.docker.prepared import Prepared
 from sandbox.docker.preparing import prepare
 from sandbox.errors import SandboxError
-from sandbox.limits import RunLimits
+from sandbox.host.limits import RunLimits
 
 
 class Lasting:

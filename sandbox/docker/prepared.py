@@ -11,9 +11,9 @@ from sandbox.docker.boot import run_settings
 from sandbox.docker.container import Container
 from sandbox.docker.control import Ended
 from sandbox.errors import FileRefused, PolicyUnmet, SandboxBroken
-from sandbox.inner.wire import HEADER, READY
-from sandbox.limits import RunLimits
-from sandbox.output import Stream
+from sandbox.host.limits import RunLimits
+from sandbox.host.output import Stream
+from sandbox.inner.process.wire import HEADER, READY
 
 _START_S = 30.0
 _END_S = 20.0
@@ -89,7 +89,7 @@ class Prepared:
         """Have it do something with files.
 
         Args:
-            request: as `sandbox.inner.filing` has them.
+            request: as `sandbox.inner.process.filing` has them.
             content: the bytes that go with it.
             most: bytes to take of an answer.
 
@@ -203,7 +203,7 @@ class Prepared:
 
 
 def frame(message: Mapping[str, object]) -> bytes:
-    """A message as `sandbox.inner.single` reads it."""
+    """A message as `sandbox.inner.process.single` reads it."""
     content = json.dumps(message).encode()
     return HEADER.pack(len(content)) + content
 

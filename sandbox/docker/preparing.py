@@ -6,8 +6,8 @@ from sandbox.docker.chores import to_the_end
 from sandbox.docker.container import Container
 from sandbox.docker.engine import plain_socket
 from sandbox.docker.prepared import Prepared
-from sandbox.limits import RunLimits
-from sandbox.output import Stream
+from sandbox.host.limits import RunLimits
+from sandbox.host.output import Stream
 
 
 async def prepare(container: Container, limits: RunLimits, *, tidy: bool) -> Prepared:

@@ -7,8 +7,8 @@ from typing import Any
 from sandbox.docker.execution import Execution
 from sandbox.docker.prepared import Prepared
 from sandbox.errors import SandboxBroken
-from sandbox.inner.channel import MAX_FRAME
-from sandbox.output import Stream
+from sandbox.host.output import Stream
+from sandbox.inner.process.channel import MAX_FRAME
 from sandbox.result import Result
 
 _LENGTH = 4

@@ -9,7 +9,6 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Mapping, Sequence
 
-from sandbox.capabilities import require_kept
 from sandbox.contract import Capability, OnOutput, Running
 from sandbox.docker import files as filing
 from sandbox.docker.boot import Recipe
@@ -26,8 +25,9 @@ from sandbox.docker.prepared import rlimits_of
 from sandbox.docker.running import RunningEntry
 from sandbox.docker.spares import Spares, another
 from sandbox.errors import PolicyUnmet, SandboxBroken
-from sandbox.jobs import Jobs
-from sandbox.limits import RunLimits, resolve
+from sandbox.host.capabilities import require_kept
+from sandbox.host.jobs import Jobs
+from sandbox.host.limits import RunLimits, resolve
 from sandbox.policy import Limits, Policy
 from sandbox.program import Program
 from sandbox.result import Result
@@ -106,13 +106,13 @@ class DockerSandbox:
         limits: Limits | None = None,
         fresh: bool = False,
     ) -> Running:
-        """Start `main(channel, arguments)` of `sandbox/inner/<entry>.py` beside whatever runs.
+        """Start `main(channel, arguments)` of `sandbox.inner.<entry>` beside whatever runs.
 
         Raises:
             SandboxBroken: the container or the engine stopped working, or the sandbox was closed.
             ValueError: there is no such entry.
         """
-        if not entry.isidentifier():
+        if not all(part.isidentifier() for part in entry.split(".")):
             raise ValueError(f"{entry!r} isn't the name of an entry.")
         allowed = resolve(self._policy, limits)
         lasting = None if fresh else await self._settle()

@@ -10,7 +10,7 @@ from sandbox.docker.engine import Engine
 from sandbox.docker.prepared import Prepared
 from sandbox.docker.preparing import prepare
 from sandbox.errors import SandboxBroken, SandboxError
-from sandbox.limits import RunLimits
+from sandbox.host.limits import RunLimits
 
 _AT_ONCE = 6
 """Containers of one sandbox for fresh runs, those that are being removed too; more runs wait."""

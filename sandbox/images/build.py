@@ -18,7 +18,7 @@ from sandbox.docker.image import IMAGE
 from sandbox.errors import ImageNotBuilt
 from sandbox.images.base import find_base, say_once
 from sandbox.images.wheels import download
-from sandbox.owner import this_process
+from sandbox.supervisor.owner import this_process
 
 if TYPE_CHECKING:
     from docker import DockerClient

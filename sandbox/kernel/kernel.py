@@ -9,12 +9,12 @@ from contextlib import suppress
 
 from sandbox.contract import OnOutput, Sandbox
 from sandbox.errors import SandboxBroken, SandboxError
+from sandbox.host.limits import resolve
 from sandbox.kernel.ending import Ending, describe
 from sandbox.kernel.missing import install_command
 from sandbox.kernel.said import Done, Said, Sign
 from sandbox.kernel.session import Session
 from sandbox.kernel.shown import Shown
-from sandbox.limits import resolve
 from sandbox.policy import Limits, Policy
 from sandbox.result import Result
 

@@ -3,8 +3,8 @@
 import sys
 from pathlib import Path
 
-from sandbox.interpreter import describe
-from sandbox.packages import fits
+from sandbox.interpreter.interpreter import describe
+from sandbox.interpreter.packages import fits
 
 
 def install_command(backend: str, python: Path | None) -> str:

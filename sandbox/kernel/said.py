@@ -6,7 +6,7 @@ Every frame is one kind with fields of fixed sizes; what isn't exactly that is n
 from dataclasses import dataclass
 from typing import Literal
 
-from sandbox.inner.kernel_frames import (
+from sandbox.inner.kernel.kernel_frames import (
     BEGUN,
     CLEAR,
     DONE,

@@ -7,7 +7,7 @@ from contextlib import suppress
 
 from sandbox.contract import Running, Sandbox
 from sandbox.errors import BackendMissing, SandboxBroken
-from sandbox.inner.kernel_frames import EXECUTE, INTERRUPT, NUMBER, PING, START
+from sandbox.inner.kernel.kernel_frames import EXECUTE, INTERRUPT, NUMBER, PING, START
 from sandbox.kernel.said import BadFrame, Done, Said, Sign, read_frame
 from sandbox.policy import Limits
 from sandbox.result import Result
@@ -52,7 +52,7 @@ class Session:
             wall_s=_LONGEST_S, cpu_s=_LONGEST_S, processes=min(processes + _OWN_PROCESSES, 1 << 16)
         )
         home = f"/tmp/.kernel-{secrets.token_hex(8)}"
-        session = cls(await sandbox.start("kernel", {"home": home, "waits": waits}, limits=limits))
+        session = cls(await sandbox.start("kernel.kernel", {"home": home, "waits": waits}, limits=limits))
         await session._hear_first(_LOADED if waits else _READY, _BOOT_S, install)
         session.waits = waits
         return session

@@ -4,10 +4,10 @@ import re
 from collections.abc import Sequence
 
 from sandbox.contract import OnOutput
-from sandbox.execution import FLOOD
-from sandbox.fresh import MAX_ARTIFACTS, MAX_BYTES
+from sandbox.files.fresh import MAX_ARTIFACTS, MAX_BYTES
+from sandbox.host.execution import FLOOD
+from sandbox.host.output import Output
 from sandbox.kernel.said import Rich, Said, Sign, Text
-from sandbox.output import Output
 from sandbox.result import Artifact
 
 _ENDINGS = {

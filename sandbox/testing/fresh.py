@@ -4,7 +4,7 @@ import asyncio
 
 from sandbox.contract import Sandbox
 from sandbox.errors import FileRefused
-from sandbox.inner.codec import decode, encode
+from sandbox.inner.bridge.codec import decode, encode
 from sandbox.policy import Limits
 from sandbox.program import Command, PythonCode
 from sandbox.testing.source import python
@@ -182,7 +182,7 @@ async def an_entry_that_is_started_fresh_sees_no_other_workspace(box: Sandbox) -
     await box.write("lasting_module.py", b"x = 1\n")
     kinds = []
     for fresh in (False, True):
-        entry = await box.start("callee", {}, fresh=fresh)
+        entry = await box.start("bridge.callee", {}, fresh=fresh)
         try:
             await entry.send(encode(("import", "lasting_module")))
             answer = decode(await entry.receive() or b"", resolve=lambda payload: payload)

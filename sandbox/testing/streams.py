@@ -101,7 +101,7 @@ async def without_stdin_there_is_only_its_end(box: Sandbox) -> None:
 
 async def frames_go_through_a_channel(box: Sandbox) -> None:
     """Both ways, small and large, and its end is None."""
-    running = await box.start("echo", {"prefix": "> "})
+    running = await box.start("process.echo", {"prefix": "> "})
     for frame in (b"hello", b"", b"x" * 3_000_000):
         await running.send(frame)
         assert await running.receive() == b"> " + frame
@@ -114,7 +114,7 @@ async def frames_go_through_a_channel(box: Sandbox) -> None:
 
 async def a_channel_ends_with_its_time(box: Sandbox) -> None:
     """The receiver gets None, the Result names the limit."""
-    running = await box.start("echo", {}, limits=Limits(wall_s=0.5))
+    running = await box.start("process.echo", {}, limits=Limits(wall_s=0.5))
 
     assert await running.receive() is None
 

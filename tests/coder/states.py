@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 from decimal import Decimal
 
-from coder.bodies import Body, CallAnswered, CallIntended, RunStarted, Spoken
-from coder.events import Event
-from coder.folding import fold_all
-from coder.message import CheckLine, Message, Outcome, Verified
 from coder.models.model import Sampling, Usage
-from coder.settings import Budget, Settings
-from coder.state import State
-from coder.task import Task
+from coder.run.bodies import Body, CallAnswered, CallIntended, RunStarted, Spoken
+from coder.run.events import Event
+from coder.run.folding import fold_all
+from coder.run.message import CheckLine, Message, Outcome, Verified
+from coder.run.settings import Budget, Settings
+from coder.run.state import State
+from coder.run.task import Task
 
 
 def started(

@@ -12,20 +12,20 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.runlog import BenchEnded, BenchJudged, BenchStarted
-from coder.bodies import TYPES, CallIntended, is_newer, parse
+from benchmarks.runner.runlog import BenchEnded, BenchJudged, BenchStarted
 from coder.cli.app import run as coder
 from coder.errors import LogNewer
-from coder.events import Draft, Event
-from coder.folding import fold_all
-from coder.journal import Journal
 from coder.loop import Finish, decide
-from coder.stops import default_stop
+from coder.run.bodies import TYPES, CallIntended, is_newer, parse
+from coder.run.events import Draft, Event
+from coder.run.folding import fold_all
+from coder.run.journal import Journal
+from coder.run.stops import default_stop
+from coder.run.summary import summarize
+from coder.run.watch import Unwatched
 from coder.store import MemoryLog, SqliteLog
-from coder.summary import summarize
 from coder.teams.round_robin import default_team
 from coder.turn import request_key
-from coder.watch import Unwatched
 from tests.coder.cli.console import Console
 from tests.faulty_endpoint import FaultyEndpoint, faulty_endpoint, says
 

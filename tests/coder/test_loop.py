@@ -5,20 +5,20 @@ from pathlib import Path
 
 import pytest
 
-from coder import stops
 from coder.doors import resume, solve
 from coder.errors import LeaseHeld
-from coder.events import Draft, Event
 from coder.models.chat import ChatModel
 from coder.models.model import ChatMessage
 from coder.models.scripted import Scripted
-from coder.run import Run
-from coder.settings import Budget, Settings
+from coder.run import stops
+from coder.run.events import Draft, Event
+from coder.run.run import Run
+from coder.run.settings import Budget, Settings
+from coder.run.task import Task, TestSource
 from coder.store import MemoryLog
-from coder.task import Task, TestSource
-from coder.undoing import undo
-from tests.coder.meanwhile import Meanwhile
+from coder.workspace.undoing import undo
 from tests.coder.models.asking import endpoint_of
+from tests.coder.workspace.meanwhile import Meanwhile
 from tests.faulty_endpoint import faulty_endpoint, hangs
 
 ADD = "def add(a, b):\n    return a + b\n"

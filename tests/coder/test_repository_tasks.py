@@ -15,10 +15,10 @@ import pytest
 from coder import doors
 from coder.models import Recorded, Recorder
 from coder.models.scripted import Scripted
-from coder.run import Run
-from coder.settings import Settings
+from coder.run.run import Run
+from coder.run.settings import Settings
+from coder.run.task import Task
 from coder.store import MemoryLog
-from coder.task import Task
 from tests.git_repository import GitRepository, make_repository
 
 TASKS = (

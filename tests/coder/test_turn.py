@@ -8,23 +8,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coder.bodies import Body, BudgetReached, CallAnswered, CallFailed, CallIntended, RunStarted, parse
+from coder.environment.workbench import Workbench
 from coder.errors import ContextTooLong
-from coder.journal import Journal
 from coder.models.cast import Cast
 from coder.models.chat import ChatModel
 from coder.models.model import ChatMessage, Form, Model, Sampling, ToolSpec
 from coder.models.price import Price
 from coder.models.scripted import Scripted
+from coder.models.shrink import SHORTEST, shrunk
 from coder.models.tokens import input_tokens
-from coder.redact import Redactor
-from coder.settings import Budget, Settings
-from coder.shrink import SHORTEST, shrunk
+from coder.run.bodies import Body, BudgetReached, CallAnswered, CallFailed, CallIntended, RunStarted, parse
+from coder.run.journal import Journal
+from coder.run.settings import Budget, Settings
+from coder.run.task import Task
+from coder.run.watch import Unwatched
 from coder.store import MemoryLog
-from coder.task import Task
+from coder.text.redact import Redactor
 from coder.turn import BudgetSpent, Turn
-from coder.watch import Unwatched
-from coder.workbench import Workbench
 from sandbox import Policy, open_sandbox
 from tests.coder.models.asking import QUICK, endpoint_of
 from tests.faulty_endpoint import FaultyEndpoint, chunk, error, faulty_endpoint, says, streams

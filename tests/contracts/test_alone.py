@@ -6,9 +6,9 @@ import warnings
 import pytest
 
 from sandbox import Policy
-from sandbox.restricted import open_restricted
+from sandbox.backends.restricted import open_restricted
+from sandbox.backends.unsafe_host import UnsafeHostWarning, open_unsafe_host
 from sandbox.testing import CONTRACT, Rule
-from sandbox.unsafe_host import UnsafeHostWarning, open_unsafe_host
 from tests.system_python import SYSTEM_PYTHON
 
 NOT_RESTRICTED = {

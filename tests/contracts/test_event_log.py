@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from coder.errors import LeaseHeld
-from coder.events import Draft
+from coder.run.events import Draft
 from coder.store import LeasedLog, MemoryLog, SqliteLog
 
 LOGS: dict[str, Callable[[Path], LeasedLog]] = {"memory": lambda folder: MemoryLog(), "sqlite": SqliteLog}

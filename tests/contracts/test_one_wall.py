@@ -3,7 +3,7 @@
 import pytest
 
 from sandbox import Policy
-from sandbox.bubblewrap import open_bubblewrap
+from sandbox.backends.bubblewrap import open_bubblewrap
 from sandbox.testing import CONTRACT, Rule
 from tests.ordinary_user import run_as_ordinary_user
 
@@ -25,7 +25,7 @@ def test_one_bubblewrap_a_run_as_an_ordinary_user() -> None:
     script = f"""
 import asyncio, os
 from sandbox import Policy
-from sandbox.bubblewrap import open_bubblewrap
+from sandbox.backends.bubblewrap import open_bubblewrap
 from sandbox.testing import CONTRACT
 async def main():
     for rule in CONTRACT:
@@ -45,7 +45,7 @@ def test_a_workspace_that_a_program_has_closed_is_open_to_the_next_one() -> None
     script = """
 import asyncio
 from sandbox import Policy, PythonCode
-from sandbox.bubblewrap import open_bubblewrap
+from sandbox.backends.bubblewrap import open_bubblewrap
 async def main():
     async with open_bubblewrap(Policy(), walls="one") as box:
         await box.run(PythonCode(source="import os; os.chmod('.', 0)"))
@@ -66,7 +66,7 @@ def test_what_no_mount_of_an_ordinary_user_keeps_ends_the_run() -> None:
     script = f"""
 import asyncio, os
 from sandbox import Policy, PythonCode
-from sandbox.bubblewrap import open_bubblewrap
+from sandbox.backends.bubblewrap import open_bubblewrap
 async def main():
     async with open_bubblewrap(Policy(disk_mb=32, files=200), walls="one") as box:
         for source, fresh in (({FILLS!r}, False), ({MANY!r}, False), ({MANY!r}, True)):

@@ -3,7 +3,7 @@
 import pytest
 
 from sandbox import Policy
-from sandbox.bubblewrap import open_bubblewrap
+from sandbox.backends.bubblewrap import open_bubblewrap
 from sandbox.docker.sandbox import open_docker
 from sandbox.testing import CONTRACT, Rule
 from tests.docker_engine import IMAGE, require_docker

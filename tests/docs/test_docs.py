@@ -9,13 +9,13 @@ import pytest
 import typer
 from typer.main import get_command
 
-from coder.bodies import Status
 from coder.cli.app import app
 from coder.cli.ending import FAILED, OUT_OF_MEMORY, TIMEOUT, TOO_MUCH_OUTPUT
-from coder.config import Config
-from coder.run import EXIT_CODES, Run
-from coder.settings import Budget
-from coder.tightening import TIGHTENING
+from coder.config.config import Config
+from coder.config.tightening import TIGHTENING
+from coder.run.bodies import Status
+from coder.run.run import EXIT_CODES, Run
+from coder.run.settings import Budget
 from sandbox import Result
 
 ROOT = Path(__file__).parents[2]

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from sandbox import BackendMissing, Policy, PolicyUnmet, PythonCode, open_sandbox
-from sandbox import bubblewrap as backend
-from sandbox.bubblewrap import open_bubblewrap
+from sandbox.backends import bubblewrap as backend
+from sandbox.backends.bubblewrap import open_bubblewrap
 from tests.docker_engine import POLICY, require_docker
 
 WITHOUT_NESTED = """#!/bin/sh

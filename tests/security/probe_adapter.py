@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from sandbox import Policy, PythonCode, Sandbox
-from sandbox.bubblewrap import Walls, open_bubblewrap
+from sandbox.backends.bubblewrap import Walls, open_bubblewrap
+from sandbox.backends.restricted import open_restricted
 from sandbox.docker.sandbox import open_docker
-from sandbox.restricted import open_restricted
 from tests.docker_engine import IMAGE
 from tests.system_python import SYSTEM_PYTHON
 

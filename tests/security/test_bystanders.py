@@ -3,7 +3,7 @@
 import pytest
 
 from sandbox import Policy
-from sandbox.bubblewrap import open_bubblewrap
+from sandbox.backends.bubblewrap import open_bubblewrap
 from sandbox.testing import Rule
 from sandbox.testing.bystanders import (
     timers_of_one_run_leave_another_its_own,
@@ -35,7 +35,7 @@ def test_an_owner_that_may_not_send_descriptors_says_what_to_raise() -> None:
     script = """
 import asyncio, resource
 from sandbox import Policy, SandboxError
-from sandbox.bubblewrap import open_bubblewrap
+from sandbox.backends.bubblewrap import open_bubblewrap
 from sandbox.testing.bystanders import descriptors_in_flight_break_no_other_run
 async def main():
     resource.setrlimit(resource.RLIMIT_NOFILE, (300, 300))

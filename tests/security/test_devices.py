@@ -6,7 +6,7 @@ from typing import Literal
 import pytest
 
 from sandbox import Policy, PythonCode
-from sandbox.bubblewrap import open_bubblewrap
+from sandbox.backends.bubblewrap import open_bubblewrap
 from sandbox.docker.sandbox import open_docker
 from tests.docker_engine import IMAGE, require_docker
 

@@ -119,7 +119,7 @@ _OWNER = """
 import asyncio, sys
 from sandbox import PythonCode
 from sandbox.docker.sandbox import open_docker
-from sandbox.owner import this_process
+from sandbox.supervisor.owner import this_process
 from tests.docker_engine import POLICY
 async def main():
     async with open_docker(POLICY, without=frozenset(sys.argv[1:])) as box:

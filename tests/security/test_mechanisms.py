@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from sandbox import Policy, PolicyUnmet, PythonCode, Result
-from sandbox.bubblewrap import open_bubblewrap
+from sandbox.backends.bubblewrap import open_bubblewrap
 from tests.processes import processes_with
 
 ESCAPED = "ESCAPED"

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from benchmarks.judge.mode import Mode
 from benchmarks.judge.modes import KnownModes
-from sandbox.trial import Crossing
+from sandbox.checks.trial import Crossing
 
 MODE = Mode(how="apart", crossing=Crossing(kinds=frozenset({"generator"}), write_back=True))
 

@@ -10,7 +10,7 @@ from benchmarks.judge.sources import canonical_module
 from benchmarks.suite import FunctionCase
 from benchmarks.suites.load import load_suite
 from sandbox import Limits
-from sandbox.trial import Trial, hold_together
+from sandbox.checks.trial import Trial, hold_together
 from tests.benchmarks.judge.cases import shared
 from tests.benchmarks.judge.mutants import mutants
 

@@ -5,14 +5,14 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
-from benchmarks.comparison import compare
-from benchmarks.gate import gate
 from benchmarks.reports.junit import junit
 from benchmarks.reports.markdown import markdown
 from benchmarks.reports.terminal import comparison_lines, gate_lines, report_lines
-from coder.logcommands import no_commands
+from benchmarks.stats.comparison import compare
+from benchmarks.stats.gate import gate
+from coder.text.logcommands import no_commands
 from tests.benchmarks.reports.hostile import HOSTILE
-from tests.benchmarks.reports_made import report_of, suite_of
+from tests.benchmarks.reports.reports_made import report_of, suite_of
 
 REPORT = report_of({"a": "p", "b": "f", "c": "x", "d": "i"}, detail="expected 1, got 2")
 

@@ -13,7 +13,7 @@ from benchmarks.reports.answers import MAX_CODE, read_answers
 from benchmarks.reports.page import page
 from benchmarks.verdict import Verdict
 from tests.benchmarks.reports.hostile import HOSTILE
-from tests.benchmarks.reports_made import report_of, suite_of
+from tests.benchmarks.reports.reports_made import report_of, suite_of
 
 
 @pytest.fixture

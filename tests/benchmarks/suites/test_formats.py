@@ -7,11 +7,11 @@ import pytest
 
 from benchmarks.errors import BadSuite
 from benchmarks.judge.judge import open_judge
-from benchmarks.patch import apply_patch
 from benchmarks.suite import FunctionCase, RepositoryCase, Suite
 from benchmarks.suites.evalplus import evalplus_case
 from benchmarks.suites.load import load_suite
 from benchmarks.suites.mbpptypes import real_inputs
+from benchmarks.suites.patch import apply_patch
 from sandbox import PythonCode, Sandbox
 
 

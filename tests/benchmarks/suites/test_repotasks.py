@@ -10,7 +10,7 @@ import pytest
 from benchmarks.errors import BadSuite
 from benchmarks.suite import RepositoryCase
 from benchmarks.suites.load import load_suite
-from coder.diff import unified_diff
+from coder.workspace.diff import unified_diff
 
 BASE = {"lib.py": b"def one():\n    return 2\n", "tests/test_lib.py": b"import lib\n"}
 TESTS = b"import lib\n\n\ndef test_one():\n    assert lib.one() == 1\n"

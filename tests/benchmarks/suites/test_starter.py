@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from benchmarks.judge.judge import open_judge
-from benchmarks.patch import apply_patch
 from benchmarks.suite import FunctionCase, RepositoryCase, ScriptCase, Suite
+from benchmarks.suites.patch import apply_patch
 from benchmarks.suites.starter import starter
-from coder.examples import find_examples
+from coder.run.examples import find_examples
 from sandbox import Command, Limits, Policy, PythonCode, Sandbox, open_sandbox
 
 SUITE = starter()

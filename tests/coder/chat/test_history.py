@@ -5,14 +5,14 @@ from time import process_time
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coder.bodies import RunStopped
-from coder.history import history, history_budget
-from coder.message import Message, Outcome
 from coder.models.tokens import input_tokens
-from coder.settings import Settings
-from coder.state import State
-from coder.step import Step
-from coder.task import Task
+from coder.prompting.history import history, history_budget
+from coder.run.bodies import RunStopped
+from coder.run.message import Message, Outcome
+from coder.run.settings import Settings
+from coder.run.state import State
+from coder.run.step import Step
+from coder.run.task import Task
 
 LONG = "many words about it. " * 60
 

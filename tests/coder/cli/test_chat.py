@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from coder.events import Event
+from coder.run.events import Event
 from tests.coder.cli.console import Console, Finished
 from tests.coder.cli.test_fix import RIGHT, TEST, WRONG, code
 from tests.faulty_endpoint import FaultyEndpoint, error, faulty_endpoint, hangs, says

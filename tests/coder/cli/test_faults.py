@@ -121,7 +121,7 @@ from pathlib import Path
 from coder import Task, solve_sync
 from coder.errors import MachineError
 from coder.models.scripted import Scripted
-from coder.watch import Unwatched
+from coder.run.watch import Unwatched
 
 data, folder, answer = sys.argv[1:]
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.cli import HOMES, BenchCommands
-from coder.cli.commands import SUMMARIES
-from coder.cli.failure import report, single
+from benchmarks.cli.cli import HOMES, BenchCommands
+from coder.console.commands import SUMMARIES
+from coder.console.failure import report, single
 from coder.errors import ModelAuthError
 from sandbox.errors import BackendMissing
 from tests.coder.cli.console import CODER, Console
@@ -44,14 +44,16 @@ def test_nothing_heavy_is_imported_to_show_help_or_version(flag: str) -> None:
     assert not set(HEAVY) & packages
 
 
-@pytest.mark.parametrize("home", ["coder.cli.solve", "coder.cli.fix", "coder.cli.chat", "benchmarks.cli"])
+@pytest.mark.parametrize("home", ["coder.cli.solve", "coder.cli.fix", "coder.cli.chat", "benchmarks.cli.cli"])
 def test_the_help_of_a_command_loads_none_of_its_work(home: str) -> None:
-    command = "bench" if home == "benchmarks.cli" else home.rpartition(".")[2]
+    command = "bench" if home == "benchmarks.cli.cli" else home.rpartition(".")[2]
 
     imported = _imported([command, "--help"])
 
     assert home in imported
-    assert not {"openai", "asyncio", "yaml", "coder.config", "coder.doors", "coder.task"} & set(imported)
+    assert not {"openai", "asyncio", "yaml", "coder.config.config", "coder.doors", "coder.run.task"} & set(
+        imported
+    )
 
 
 def test_a_plain_task_imports_nothing_of_what_only_others_need(tmp_path: Path) -> None:
@@ -68,7 +70,7 @@ def test_a_plain_task_imports_nothing_of_what_only_others_need(tmp_path: Path) -
         ]
         imported = _imported(["solve", "Write add(a, b).", *flags], home=tmp_path)
 
-    assert "coder.verify" in imported
+    assert "coder.verify.verify" in imported
     assert not [name for name in imported if name.startswith(NEEDED_BY_OTHERS)]
 
 

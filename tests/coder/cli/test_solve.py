@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from coder.run import Run
+from coder.run.run import Run
 from tests.coder.cli.console import Console, Finished
 from tests.faulty_endpoint import FaultyEndpoint, error, faulty_endpoint, hangs, says, unused_port
 

@@ -6,10 +6,10 @@ import pytest
 
 from coder.doors import solve
 from coder.models.scripted import Scripted
-from coder.run import Run
-from coder.settings import Budget, EditFormat, Settings
+from coder.run.run import Run
+from coder.run.settings import Budget, EditFormat, Settings
+from coder.run.task import Task
 from coder.store import MemoryLog
-from coder.task import Task
 
 FILLER = "".join(f"NUMBER_{i} = {i}  # one of many lines\n" for i in range(300))
 ADD = "def add(a, b):\n    return a - b\n"

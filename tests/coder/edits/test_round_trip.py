@@ -9,8 +9,8 @@ import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from coder.diff import unified_diff
 from coder.edits.answer import read_answer
+from coder.workspace.diff import unified_diff
 from tests.coder.edits import rendering
 
 LINES = st.sampled_from(

@@ -5,12 +5,12 @@ from pathlib import Path
 import pytest
 
 from coder.doors import resume, solve
-from coder.folding import fold_all
 from coder.models.scripted import Scripted
-from coder.run import Run
-from coder.settings import Budget, EditFormat, Settings
+from coder.run.folding import fold_all
+from coder.run.run import Run
+from coder.run.settings import Budget, EditFormat, Settings
+from coder.run.task import Task
 from coder.store import MemoryLog
-from coder.task import Task
 from tests.coder.edits.test_in_the_loop import ADD, CHECK, RIGHT, WRONG, block
 
 OTHERS = "".join(f"def other_{i}():\n    return {i}\n\n\n" for i in range(30))

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from coder.environment.installed import Installed
 from coder.errors import MachineError
-from coder.install.installed import Installed
 from coder.install.unpacking import unpack
 
 

@@ -5,9 +5,9 @@ from pydantic import SecretStr
 
 from coder.doors import solve
 from coder.models.address import for_log, keys_of, name_for_log, secrets_of
-from coder.settings import Settings
+from coder.run.settings import Settings
+from coder.run.task import Task
 from coder.store import MemoryLog
-from coder.task import Task
 from tests.coder.models.asking import KEY, ask
 from tests.faulty_endpoint import faulty_endpoint, says
 

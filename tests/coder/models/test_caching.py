@@ -14,9 +14,9 @@ from coder.models.model import ChatMessage, Form, Sampling, ToolCall, ToolSpec
 from coder.models.price import Price
 from coder.models.prices import cost
 from coder.models.table import BUILT_IN
-from coder.settings import Settings
+from coder.run.settings import Settings
+from coder.run.task import Task
 from coder.store import MemoryLog
-from coder.task import Task
 from coder.usage import Usage
 from tests.coder.models.asking import QUICK, ask, endpoint_of
 from tests.faulty_endpoint import chunk, error, faulty_endpoint, says, streams

@@ -5,10 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from coder.bodies import CallFailed, CallRetried, parse
 from coder.cli.costs import cost_lines
-from coder.cli.priced import Priced
-from coder.costs import costs_of
+from coder.console.priced import Priced
 from coder.doors import solve
 from coder.errors import ModelUnavailable
 from coder.models.chat import ChatModel
@@ -18,10 +16,12 @@ from coder.models.price import Price
 from coder.models.recorded import Recorded
 from coder.models.recorder import Recorder
 from coder.models.router import Route, Router
-from coder.run import Run
-from coder.settings import Budget, Settings
+from coder.run.bodies import CallFailed, CallRetried, parse
+from coder.run.costs import costs_of
+from coder.run.run import Run
+from coder.run.settings import Budget, Settings
+from coder.run.task import Task
 from coder.store import MemoryLog
-from coder.task import Task
 from coder.usage import Usage
 from tests.coder.models.asking import QUESTION, QUICK, Retries, ask, endpoint_of
 from tests.faulty_endpoint import FaultyEndpoint, Reply, begins, chunk, error, faulty_endpoint, says, streams

@@ -11,7 +11,7 @@ from coder.models.model import Answer, ChatMessage, Model, Sampling
 from coder.models.recorded import Recorded
 from coder.models.recorder import Recorder
 from coder.models.scripted import Scripted
-from coder.redact import Redactor
+from coder.text.redact import Redactor
 from tests.coder.models.asking import KEY, QUESTION, endpoint_of
 from tests.faulty_endpoint import chunk, faulty_endpoint, says, streams
 

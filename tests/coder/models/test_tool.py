@@ -4,18 +4,18 @@ from typing import Literal
 
 import pytest
 
-from coder.bodies import RunStarted
-from coder.journal import Journal
+from coder.environment.workbench import Workbench
 from coder.models.chat import ChatModel
 from coder.models.model import ChatMessage, Sampling, ToolCall
 from coder.models.tool import LONGEST_RESULT, tool_of, use_tools
-from coder.redact import Redactor
-from coder.settings import Settings
+from coder.run.bodies import RunStarted
+from coder.run.journal import Journal
+from coder.run.settings import Settings
+from coder.run.task import Task
+from coder.run.watch import Unwatched
 from coder.store import MemoryLog
-from coder.task import Task
+from coder.text.redact import Redactor
 from coder.turn import Turn
-from coder.watch import Unwatched
-from coder.workbench import Workbench
 from sandbox import Policy, open_sandbox
 from tests.coder.models.asking import QUESTION, QUICK, endpoint_of
 from tests.faulty_endpoint import Reply, chunk, faulty_endpoint, says, streams

@@ -7,19 +7,19 @@ from pathlib import Path
 
 import pytest
 
-from coder.bodies import RunStarted
+from coder.environment.workbench import Workbench
 from coder.errors import MachineError
-from coder.events import Draft
-from coder.journal import Journal
 from coder.models.model import ChatMessage, Sampling
 from coder.models.scripted import Scripted
-from coder.redact import Redactor
-from coder.settings import Settings
+from coder.run.bodies import RunStarted
+from coder.run.events import Draft
+from coder.run.journal import Journal
+from coder.run.settings import Settings
+from coder.run.task import Task
+from coder.run.watch import Unwatched
 from coder.store import SqliteLog
-from coder.task import Task
+from coder.text.redact import Redactor
 from coder.turn import Turn
-from coder.watch import Unwatched
-from coder.workbench import Workbench
 from sandbox import Policy, open_sandbox
 from tests.failing_disk import refuse_to_sync
 from tests.forked import said_by_child

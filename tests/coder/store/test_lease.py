@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from coder.errors import LeaseHeld
-from coder.events import Draft
+from coder.run.events import Draft
 from coder.store import SqliteLog
 from coder.store.owner import Owner
 from tests.forked import limit_files, said_by_child

@@ -15,7 +15,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from coder.errors import LogDamaged, LogNewer
-from coder.events import Draft, Event
+from coder.run.events import Draft, Event
 from coder.store import SqliteLog
 from coder.store.codec import BLOB_BYTES
 from tests.forked import become_nobody, limit_files, said_by_child

@@ -19,10 +19,10 @@ import docker
 import pytest
 
 from sandbox import BackendMissing, Command, Limits, Policy, PolicyUnmet, PythonCode, SandboxBroken
-from sandbox.check import Assertion, check
+from sandbox.checks.check import Assertion, check
 from sandbox.docker.labels import OWNER, labels, reap_containers
 from sandbox.docker.sandbox import DockerSandbox, open_docker
-from sandbox.owner import this_process
+from sandbox.supervisor.owner import this_process
 from tests.docker_engine import (
     IMAGE,
     POLICY,
@@ -138,7 +138,10 @@ print(os.listdir('/tmp'), oct(os.stat('/tmp').st_mode & 0o7777))
 
 
 async def test_entries_run_beside_a_program_and_beside_each_other(box: DockerSandbox) -> None:
-    first, second = await box.start("echo", {"prefix": "1"}), await box.start("echo", {"prefix": "2"})
+    first, second = (
+        await box.start("process.echo", {"prefix": "1"}),
+        await box.start("process.echo", {"prefix": "2"}),
+    )
     program = await box.run(PythonCode(source="print('beside')"))
     for running, answer in ((first, b"1x"), (second, b"2x")):
         await running.send(b"x")
@@ -175,7 +178,7 @@ async def test_an_endless_flood_costs_the_host_little(box: DockerSandbox) -> Non
 
 async def test_frames_that_nobody_takes_make_the_sender_wait(box: DockerSandbox) -> None:
     before = _resident_mb()
-    running = await box.start("echo", {})
+    running = await box.start("process.echo", {})
     sending = asyncio.create_task(_send_much(running))
     await asyncio.wait([sending], timeout=1)
 
@@ -212,7 +215,7 @@ async def test_no_descriptor_is_left_open_by_a_sandbox() -> None:
     async with open_docker(POLICY) as box:
         await box.run(PythonCode(source="open('x', 'w')"), fresh=True)
         await box.run(PythonCode(source="print(1)"))
-        await (await box.start("echo", {})).finish()
+        await (await box.start("process.echo", {})).finish()
 
     assert len(os.listdir("/proc/self/fd")) <= before
 
@@ -321,7 +324,7 @@ async def test_closing_ends_runs_that_are_at_work() -> None:
         asyncio.create_task(box.run(FOREVER)),
         asyncio.create_task(box.run(FOREVER, fresh=True)),
     ]
-    entry = await box.start("echo", {})
+    entry = await box.start("process.echo", {})
     await printing.wait()
 
     await opening.__aexit__(None, None, None)
@@ -476,7 +479,7 @@ _OWNER = """
 import asyncio, sys
 from sandbox import PythonCode
 from sandbox.docker.sandbox import open_docker
-from sandbox.owner import this_process
+from sandbox.supervisor.owner import this_process
 from tests.docker_engine import POLICY
 print(this_process().mark, flush=True)
 async def main():
@@ -521,7 +524,7 @@ import asyncio
 from sandbox import PythonCode
 from sandbox.docker import boot
 from sandbox.docker.sandbox import open_docker
-from sandbox.owner import this_process
+from sandbox.supervisor.owner import this_process
 from tests.docker_engine import POLICY
 boot.LEASE_S = 2.0
 async def main():

@@ -244,7 +244,7 @@ async def test_opening_a_kernel_can_be_cancelled_at_any_moment() -> None:
 @pytest.fixture
 async def echo() -> object:
     async with open_sandbox(backend="bubblewrap") as box:
-        yield Session(await box.start("echo", {"prefix": ""}))
+        yield Session(await box.start("process.echo", {"prefix": ""}))
 
 
 async def test_a_client_that_speaks_nonsense_is_not_believed(echo: Session) -> None:

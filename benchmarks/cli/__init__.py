@@ -1,0 +1,1 @@
+"""`coder bench` and `coder gate`. Read bench."""

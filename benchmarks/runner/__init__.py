@@ -1,0 +1,1 @@
+"""Run a suite: cases, workers, a log that resumes. Read runner."""

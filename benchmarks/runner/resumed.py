@@ -1,0 +1,73 @@
+"""What `coder bench run` was asked for, so that `--resume RUN` alone goes on with the same.
+
+Files that a start writes (`--out`, `--answers`, `--record`) are its own, and not among it.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from benchmarks.runner.runlog import BenchStarted
+from benchmarks.suites.selection import Selection
+from coder.config.config import Config, checked, flag, over
+from coder.errors import UsageError
+
+_KEPT = ("one_shot", "workers", "price", "replay", "max_cost", "include_weaker")
+"""Flags beside those of the configuration."""
+
+
+def asked_for(config: Config, selection: Selection, given: Mapping[str, Any]) -> dict[str, Any]:
+    """All of it, as the log may hold it: without what of an address is secret.
+
+    Args:
+        config: what all layers said together.
+        given: the values of all flags.
+    """
+    kept = {name: given[name] for name in _KEPT}
+    if given["replay"] is not None:
+        kept["replay"] = str(given["replay"].absolute())
+    return {
+        **kept,
+        "selection": selection.model_dump_json(),
+        "config": config.for_log().model_dump_json(exclude_none=True),
+    }
+
+
+def same_flags(given: Mapping[str, Any], before: BenchStarted) -> dict[str, Any]:
+    """The values of all flags, those that the run began with where nothing else is said now."""
+    kept = {name: before.parameters.get(name) for name in _KEPT}
+    unsaid = [name for name in _KEPT if given[name] is None or given[name] is False]
+    again = {name: kept[name] for name in unsaid if kept[name] is not None}
+    replay = {"replay": Path(str(again["replay"]))} if "replay" in again else {}
+    return {**given, **again, **replay}
+
+
+def same_config(flags: Mapping[str, object], now: Config, before: BenchStarted) -> Config:
+    """What the run's layers said when it began, and above it the flags of now.
+
+    Args:
+        flags: key → value; a value of None is a flag that wasn't given.
+        now: what all layers say now, for runs of before this was kept.
+    """
+    kept = before.parameters.get("config")
+    if kept is None:
+        return now
+    return over(Config.model_validate_json(str(kept)), checked(flags, flag))
+
+
+def same_selection(given: Selection, before: BenchStarted) -> Selection:
+    """The cases that the run is about.
+
+    Raises:
+        UsageError: others are named now.
+    """
+    kept = Selection.model_validate_json(str(before.parameters["selection"]))
+    usual = Selection()
+    for name in Selection.model_fields:
+        now = getattr(given, name)
+        if now not in (getattr(usual, name), getattr(kept, name)):
+            raise UsageError(
+                f"--{name}: a run is gone on with for the cases, and as often, as it began.\n"
+                "Leave it out beside --resume, or begin another run."
+            )
+    return kept

@@ -1,0 +1,151 @@
+"""The events of a benchmark: what it is about, each verdict, how it ended. Its report is a fold over them."""
+
+from collections.abc import AsyncIterator
+from typing import ClassVar
+
+from pydantic import BaseModel, ConfigDict
+
+from benchmarks.errors import BadRun
+from benchmarks.report import Usage
+from benchmarks.verdict import Verdict
+from coder.run.events import Draft, EventLog
+
+FLUSH_AT = 64
+"""Verdicts that are written together, at most: judging them again costs nothing but time."""
+_PAGE = 500
+"""Events that are read together."""
+
+
+class _Body(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    type: ClassVar[str]
+
+    def draft(self) -> Draft:
+        """This body as an event that waits for its number."""
+        return Draft(type=self.type, body=self.model_dump(mode="json", exclude_defaults=True))
+
+
+class BenchStarted(_Body):
+    """A benchmark began. A resume must be about the same."""
+
+    type = "bench.started"
+
+    suite: str
+    """As it was named: a path or a name."""
+    digests: dict[str, str]
+    """Of suite, judge, parameters, and samples where answers were given."""
+    parameters: dict[str, str | int | float | bool | None]
+    model: str | None = None
+
+
+class BenchJudged(_Body):
+    """One sample is done."""
+
+    type = "bench.judged"
+
+    verdict: Verdict
+    usage: Usage | None = None
+    run_id: str | None = None
+    """Of the solver's own run, whose events tell how the answer came about."""
+    text: str | None = None
+    """The answer, where a solver gave it; grading has it in its samples file."""
+
+
+class BenchEnded(_Body):
+    """It came to an end: all was judged, or a limit of the user's was reached."""
+
+    type = "bench.ended"
+
+    reason: str
+
+
+class RunLog:
+    """One benchmark's events under a lease. Verdicts are written in groups; `flush` at the end.
+
+    Of each sample only what a report needs is kept in memory: there may be a hundred thousand.
+    """
+
+    def __init__(self, run: str, log: EventLog, *, token: int) -> None:
+        self.run = run
+        self._log, self._token = log, token
+        self._seq = 0
+        self._waiting: list[Draft] = []
+        self.started: BenchStarted | None = None
+        self.verdicts: list[Verdict] = []
+        self.usage: list[Usage] = []
+        """Of the samples that a model was asked for."""
+
+    async def load(self) -> None:
+        """Read what was done before.
+
+        Raises:
+            LogDamaged: an event can't be read.
+            BadRun: it is no benchmark's.
+        """
+        first = await self._log.read(self.run, limit=1)
+        if not first or first[0].type != BenchStarted.type:
+            raise BadRun(f"{self.run} is no benchmark's run. See them with: coder bench list --runs")
+        self.started = BenchStarted.model_validate(first[0].body)
+        async for _, judged in self.samples():
+            self._keep(judged)
+
+    async def samples(self) -> AsyncIterator[tuple[int, BenchJudged]]:
+        """Every sample that the log has, with its event's number.
+
+        Raises:
+            LogDamaged: an event can't be read.
+        """
+        seq = 0
+        while events := await self._log.read(self.run, after=seq, limit=_PAGE):
+            seq = events[-1].seq
+            self._seq = max(self._seq, seq)
+            for event in events:
+                if event.type == BenchJudged.type:
+                    yield event.seq, BenchJudged.model_validate(event.body)
+
+    async def sample(self, seq: int) -> BenchJudged:
+        """The one sample whose event has this number.
+
+        Raises:
+            LogDamaged: the event can't be read.
+        """
+        (event,) = await self._log.read(self.run, after=seq - 1, limit=1)
+        return BenchJudged.model_validate(event.body)
+
+    async def begin(self, started: BenchStarted) -> None:
+        """Write the first event."""
+        self.started = started
+        await self._append([started.draft()])
+
+    async def judge(self, judged: BenchJudged) -> None:
+        """One more sample is done; it is durable with the next group at the latest."""
+        self._keep(judged)
+        self._waiting.append(judged.draft())
+        if judged.usage is not None or len(self._waiting) >= FLUSH_AT:  # what was paid for is kept at once
+            await self.flush()
+
+    async def end(self, reason: str) -> None:
+        """Write that it is over, and why."""
+        self._waiting.append(BenchEnded(reason=reason).draft())
+        await self.flush()
+
+    async def flush(self) -> None:
+        """Write what waits.
+
+        Raises:
+            LeaseHeld: another process works on this run.
+            MachineError: the disk is full, or the log can't be written.
+        """
+        waiting, self._waiting = self._waiting, []
+        if waiting:
+            await self._append(waiting)
+
+    def _keep(self, judged: BenchJudged) -> None:
+        self.verdicts.append(judged.verdict)
+        if judged.usage is not None:
+            self.usage.append(judged.usage)
+
+    async def _append(self, drafts: list[Draft]) -> None:
+        events = await self._log.append(self.run, drafts, after=self._seq, token=self._token)
+        self._seq = events[-1].seq

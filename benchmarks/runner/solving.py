@@ -1,0 +1,70 @@
+"""The solver that a model is: each attempt takes the same loop as `coder solve`, on what is shown only."""
+
+import tempfile
+from pathlib import Path
+
+from benchmarks.runner.attempt import Attempt, Shown
+from benchmarks.suite import ScriptRun
+from coder.doors import solve
+from coder.models.model import Model
+from coder.run.run import Run
+from coder.run.settings import Settings
+from coder.run.task import Task
+from coder.store.lease import LeasedLog
+
+
+class ModelSolver:
+    """Answers by the loop, on a model that all attempts share."""
+
+    def __init__(self, model: Model, settings: Settings, *, log: LeasedLog) -> None:
+        self._model, self._settings, self._log = model, settings, log
+
+    async def __call__(self, case: Shown, *, sample: int, seed: int) -> Attempt:
+        """One attempt.
+
+        Raises:
+            MachineError: the log can't be written.
+            SandboxError: no sandbox can be had here.
+        """
+        # A repository's answer is its patch, which is judged whatever the loop itself could check it by.
+        own = {"seed": seed, "apply": False, "keep": True, "asks": False}
+        settings = self._settings.model_copy(update=own)
+        with tempfile.TemporaryDirectory(prefix="coder-bench-") as folder:
+            task = _task(case, Path(folder) / "repository")
+            run = await solve(task, settings=settings, model=self._model, log=self._log)
+        return Attempt(
+            unpaid=run.limit == "shared" and run.tokens.input == 0,
+            text=run.patch if case.kind == "repository" else _module(run),
+            error=run.error,
+            exit_code=run.exit_code if run.error is not None else 0,
+            run_id=run.run_id,
+            calls=run.calls,
+            input_tokens=run.tokens.input,
+            output_tokens=run.tokens.output,
+            cost_usd=run.cost,
+            seconds=run.seconds,
+        )
+
+
+def _task(case: Shown, folder: Path) -> Task:
+    """What a model is asked: the prompt, with the runs that a script is shown, or with a copy of the tree."""
+    if case.kind == "repository":
+        for path, content in case.files.items():
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            (folder / path).write_bytes(content)
+        return Task(prompt=case.prompt, workspace=folder)
+    shown = "".join(_example(run) for run in case.runs)
+    return Task(prompt=case.prompt + shown, checks=case.visible)
+
+
+def _example(run: ScriptRun) -> str:
+    arguments = f" with the arguments {' '.join(run.arguments)}" if run.arguments else ""
+    return f"\n\nFor the input{arguments}:\n{run.stdin}\nit prints:\n{run.stdout}"
+
+
+def _module(run: Run) -> str:
+    """The file that the answer's code went to; the largest Python file where there are several."""
+    if "solution.py" in run.files:
+        return run.files["solution.py"]
+    modules = [text for path, text in run.files.items() if path.endswith(".py")]
+    return max(modules, key=len, default="")

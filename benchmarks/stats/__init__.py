@@ -1,0 +1,1 @@
+"""Scores with their uncertainty, comparisons, gates. Read scores, then scoring."""

@@ -1,0 +1,195 @@
+"""Compare two runs over one suite, case by case: what changed, and whether it is more than chance."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from fractions import Fraction
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from benchmarks.errors import BadReport
+from benchmarks.report import Report
+from benchmarks.stats.paired import bootstrap_test, difference_interval, holm, mcnemar, sign_flip
+
+REPEATS = 3
+"""Samples of a case on either side before a change of it is called a regression by name."""
+
+Method = Literal["mcnemar", "sign-flip", "bootstrap"]
+ChangeKind = Literal["regressed", "recovered", "changed"]
+"""regressed: it passed each time, and now fails each time, of at least three times; recovered: the reverse.
+changed: anything less, which chance can do."""
+KINDS: tuple[ChangeKind, ...] = ("regressed", "recovered", "changed")
+
+
+class _Value(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Tally(_Value):
+    """Samples of one case, and how many of them passed."""
+
+    samples: int
+    passed: int
+
+    @property
+    def share(self) -> Fraction:
+        """Of passed samples; 0 where there are none."""
+        return Fraction(self.passed, self.samples) if self.samples else Fraction(0)
+
+
+class Change(_Value):
+    """A case that passed more or less often than before."""
+
+    id: str
+    before: Tally
+    after: Tally
+    kind: ChangeKind
+
+
+class Comparison(_Value):
+    """Of a run with an earlier one."""
+
+    suite: str
+    cases: int
+    """That both runs score."""
+    before: float
+    after: float
+    """pass@1 over these cases."""
+    difference: float
+    interval: tuple[float, float]
+    """95 % of the difference, by a bootstrap over cases."""
+    p_value: float
+    method: Method
+    corrected_p: float | None = None
+    """By Holm, where several runs were compared with one."""
+    changes: tuple[Change, ...]
+    """In the order of the suite."""
+    other: tuple[str, ...] = ()
+    """Names of digests that differ beside the answers', such as the judge's: what else may be the cause."""
+    flaky: tuple[str, ...] | None = None
+    """Where both judged the same answers: cases of which a verdict differs. None: other answers."""
+
+    def named(self, kind: ChangeKind) -> list[str]:
+        """The cases of one kind of change."""
+        return [change.id for change in self.changes if change.kind == kind]
+
+
+def compare(before: Sequence[Report], after: Sequence[Report]) -> Comparison:
+    """Compare a run, or several repeats of it, with an earlier one.
+
+    Args:
+        before: at least one report; several are repeats and count together.
+
+    Raises:
+        BadReport: they are of different suites, or have no case in common.
+    """
+    refuse_other_suites([*before, *after])
+    old, new = tallies(before), tallies(after)
+    shared = [case for case in old if case in new]
+    if not shared:
+        raise BadReport("The reports have no case in common that counts.")
+    differences = [new[case].share - old[case].share for case in shared]
+    p_value, method = _test([(old[case], new[case]) for case in shared])
+    return Comparison(
+        suite=before[0].suite,
+        cases=len(shared),
+        before=float(sum(old[case].share for case in shared) / len(shared)),
+        after=float(sum(new[case].share for case in shared) / len(shared)),
+        difference=float(sum(differences) / len(shared)),
+        interval=difference_interval([float(one) for one in differences]),
+        p_value=p_value,
+        method=method,
+        changes=tuple(_changes(old, new, shared)),
+        other=_other([*before, *after]),
+        flaky=_flaky(before, after),
+    )
+
+
+def compare_several(first: Report, others: Sequence[Report]) -> list[Comparison]:
+    """Compare each of several runs with one; the p-values are corrected for being several.
+
+    Raises:
+        BadReport: they are of different suites, or have no case in common.
+    """
+    found = [compare([first], [other]) for other in others]
+    if len(found) < 2:
+        return found
+    corrected = holm([one.p_value for one in found])
+    return [one.model_copy(update={"corrected_p": p}) for one, p in zip(found, corrected, strict=True)]
+
+
+def tallies(reports: Iterable[Report]) -> dict[str, Tally]:
+    """Samples and passes of each case that counts, over repeats together, in the order of the suite."""
+    reports = list(reports)
+    left_out = {case for report in reports for case in report.left_out}
+    counts: dict[str, list[int]] = {}
+    for report in reports:
+        for verdict in report.verdicts:
+            count = counts.setdefault(verdict.id, [0, 0])
+            count[0] += 1
+            count[1] += verdict.verdict == "passed"
+        for case in report.missing:
+            counts.setdefault(case, [0, 0])
+    return {case: Tally(samples=n, passed=c) for case, (n, c) in counts.items() if case not in left_out}
+
+
+def refuse_other_suites(reports: Sequence[Report]) -> None:
+    """Only runs over the very same cases can be compared.
+
+    Raises:
+        BadReport: two of them have other digests of their suite.
+    """
+    first = reports[0]
+    for other in reports[1:]:
+        if other.digests.get("suite") != first.digests.get("suite"):
+            raise BadReport(
+                f"The reports are of different suites: {_suite(first)} and {_suite(other)}.\n"
+                "Their cases aren't the same, so their scores can't be compared. Run both over one suite."
+            )
+
+
+def _suite(report: Report) -> str:
+    return f"{report.suite} {report.suite_version} (digest {report.digests.get('suite', 'missing')[:12]})"
+
+
+def _test(pairs: Sequence[tuple[Tally, Tally]]) -> tuple[float, Method]:
+    if all(old.samples <= 1 and new.samples <= 1 for old, new in pairs):
+        lost = sum(old.passed > new.passed for old, new in pairs)
+        gained = sum(new.passed > old.passed for old, new in pairs)
+        return mcnemar(lost, gained), "mcnemar"
+    differences = [new.share - old.share for old, new in pairs]
+    if all(old.samples == new.samples for old, new in pairs):
+        return sign_flip(differences), "sign-flip"
+    return bootstrap_test([float(one) for one in differences]), "bootstrap"
+
+
+def _changes(old: Mapping[str, Tally], new: Mapping[str, Tally], shared: Sequence[str]) -> Iterable[Change]:
+    for case in shared:
+        before, after = old[case], new[case]
+        if before.share != after.share:
+            yield Change(id=case, before=before, after=after, kind=_kind(before, after))
+
+
+def _kind(before: Tally, after: Tally) -> ChangeKind:
+    if min(before.samples, after.samples) >= REPEATS:
+        if before.share == 1 and after.share == 0:
+            return "regressed"
+        if before.share == 0 and after.share == 1:
+            return "recovered"
+    return "changed"
+
+
+def _other(reports: Sequence[Report]) -> tuple[str, ...]:
+    names = sorted({name for report in reports for name in report.digests} - {"suite", "samples"})
+    return tuple(name for name in names if len({report.digests.get(name) for report in reports}) > 1)
+
+
+def _flaky(before: Sequence[Report], after: Sequence[Report]) -> tuple[str, ...] | None:
+    """Cases whose verdicts differ though the answers are the same."""
+    answers = {report.digests.get("samples") for report in (*before, *after)}
+    if len(answers) != 1 or None in answers:
+        return None
+    seen: dict[tuple[str, int], set[bool]] = {}
+    for report in (*before, *after):
+        for one in report.verdicts:
+            seen.setdefault((one.id, one.sample), set()).add(one.verdict == "passed")
+    return tuple(dict.fromkeys(case for (case, _), outcomes in seen.items() if len(outcomes) > 1))

@@ -1,0 +1,122 @@
+"""Gate: hold a report to conditions and to a baseline, so that CI can refuse what makes it worse."""
+
+from collections.abc import Iterator, Sequence
+
+from pydantic import BaseModel, ConfigDict
+
+from benchmarks.errors import BadReport
+from benchmarks.report import Report
+from benchmarks.stats.comparison import Comparison, compare, refuse_other_suites, tallies
+from benchmarks.stats.scores import mean_pass_at_k
+from coder.text.counted import count_of
+
+ROUNDING = 1e-9
+"""Shares are sums of fractions: 0.8 of 10 cases is at least 0.8."""
+
+
+class Condition(BaseModel):
+    """One condition, and whether it holds."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    passed: bool
+    text: str
+    """What was asked and what is, in one line."""
+
+
+class Gate(BaseModel):
+    """What a gate says."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    passed: bool
+    """Every condition holds."""
+    conditions: tuple[Condition, ...]
+    comparison: Comparison | None = None
+    """With the baseline."""
+
+
+def gate(
+    reports: Sequence[Report],
+    *,
+    min_pass: float | None = None,
+    k: int = 1,
+    baseline: Sequence[Report] = (),
+    tolerance: float = 0.0,
+    max_regressions: int = 0,
+    max_cost: float | None = None,
+) -> Gate:
+    """Hold a run, or its repeats, to what is given.
+
+    Args:
+        reports: at least one; several are repeats and count together.
+        min_pass: share that pass@k has to reach.
+        baseline: an earlier run, or its repeats, that pass@1 must not fall below.
+        tolerance: share by which it may.
+        max_regressions: cases that may be worse by name, which takes three samples on either side.
+        max_cost: US dollars of all reports together.
+
+    Raises:
+        BadReport: nothing is asked, or it can't be decided: no pass@k, another suite, an unknown cost.
+    """
+    refuse_other_suites(reports)
+    if min_pass is None and not baseline and max_cost is None:
+        raise BadReport("There is nothing to hold the report to. Give --min-pass, --baseline or --max-cost.")
+    comparison = compare(baseline, reports) if baseline else None
+    conditions: list[Condition] = []
+    if min_pass is not None:
+        conditions.append(_least(reports, min_pass, k))
+    if comparison is not None:
+        conditions += _no_worse(comparison, tolerance, max_regressions)
+    if max_cost is not None:
+        conditions.append(_cheap(reports, max_cost))
+    passed = all(condition.passed for condition in conditions)
+    return Gate(passed=passed, conditions=tuple(conditions), comparison=comparison)
+
+
+def _least(reports: Sequence[Report], min_pass: float, k: int) -> Condition:
+    score = mean_pass_at_k([(tally.samples, tally.passed) for tally in tallies(reports).values()], k)
+    if score is None or (k > 1 and all(report.pass_at.get(str(k)) is None for report in reports)):
+        raise BadReport(
+            f"The report has no pass@{k}: each case needs {k} samples that don't depend on one another."
+        )
+    judged = sum(report.outcomes.get("infrastructure", 0) for report in reports)
+    note = f"; {count_of(judged, 'sample')} not judged, which counts as not passed" if judged else ""
+    return Condition(
+        name="min-pass",
+        passed=score >= min_pass - ROUNDING,
+        text=f"pass@{k} {_percent(score)}, at least {_percent(min_pass)}{note}",
+    )
+
+
+def _no_worse(found: Comparison, tolerance: float, max_regressions: int) -> Iterator[Condition]:
+    yield Condition(
+        name="baseline",
+        passed=found.difference >= -tolerance - ROUNDING,
+        text=f"pass@1 {_percent(found.after)}, the baseline's {_percent(found.before)} less at most "
+        f"{_percent(tolerance)} (p = {found.p_value:.2g}, {found.method})",
+    )
+    regressed = found.named("regressed")
+    worse = [one.id for one in found.changes if one.kind == "changed" and one.after.share < one.before.share]
+    text = f"{len(regressed)} regressions by name, at most {max_regressions}"
+    text += f": {', '.join(regressed[:20])}" if regressed else ""
+    text += f"; worse, which may be chance: {', '.join(worse[:20])}" if worse else ""
+    yield Condition(name="regressions", passed=len(regressed) <= max_regressions, text=text)
+
+
+def _cheap(reports: Sequence[Report], max_cost: float) -> Condition:
+    costs = [report.cost_usd for report in reports]
+    if any(cost is None for cost in costs):
+        raise BadReport(
+            "The report doesn't say what it cost, so --max-cost can't be decided.\n"
+            "Graded answers have no cost; a run has one where the model's price is known (--price)."
+        )
+    cost = sum(cost or 0.0 for cost in costs)
+    return Condition(
+        name="max-cost", passed=cost <= max_cost + ROUNDING, text=f"${cost:.4g}, at most ${max_cost:.4g}"
+    )
+
+
+def _percent(value: float) -> str:
+    return f"{100 * value:.1f} %"

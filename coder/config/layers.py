@@ -1,0 +1,111 @@
+"""Configuration in layers: defaults < the user's file < `CODER_*` < flags.
+
+Between the variables and the flags a repository's `[tool.coder]` may tighten (`tightening.py`). Flags come
+last: they are the user's word for this run.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from coder.config.config import Config, but_was, checked, flag, over
+from coder.config.configfile import read_user_file
+from coder.config.tightening import BOOK_TABLES, tighten
+from coder.errors import UsageError
+from coder.models.book import Book
+from coder.models.catalog import cache_folder
+from coder.text.nearest import or_nearest
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """The configuration of one start of the program."""
+
+    config: Config
+    notes: tuple[str, ...]
+    """What was ignored and why, a line each, for the screen."""
+    cost_was_asked: bool
+    """The user, not a default and not the repository, set a limit of cost."""
+    book: Book
+    """What the user's file says of models; nothing else can say it."""
+    origins: Mapping[str, str]
+    """Key → where its value was said last; without those that nobody named."""
+
+
+def load(
+    flags: Mapping[str, object],
+    *,
+    environ: Mapping[str, str],
+    user_file: Path,
+    workspace: Path | None,
+) -> Loaded:
+    """Read every layer and join them.
+
+    Args:
+        flags: key → value of the flags that were given; a value of None is one that was not.
+        workspace: the user's folder or file; its `pyproject.toml` is the repository's word.
+
+    Raises:
+        UsageError: a value that can't be used, named with the layer that it stands in.
+    """
+    values, notes = read_user_file(user_file)
+    book = _book(values, user_file)
+    own, more = _known(values, str(user_file))
+    config = checked(own, lambda key: f"{user_file}: {key}")
+    variables, from_environment = _variables(environ)
+    config = over(config, checked(variables, lambda key: f"CODER_{key.upper()}"))
+    given = checked(flags, flag)
+    tightened, refused = tighten(config, workspace)
+    origins = {
+        **dict.fromkeys(own, str(user_file)),
+        **{key: f"CODER_{key.upper()}" for key in variables},
+        **{key: "[tool.coder]" for key, value in tightened if value != getattr(config, key)},
+        **{key: flag(key) for key, value in flags.items() if value is not None},
+    }
+    return Loaded(
+        config=over(tightened, given),
+        notes=(*notes, *more, *from_environment, *refused),
+        cost_was_asked=any(
+            limit is not None for limit in (over(config, given).max_cost, over(config, given).max_call_cost)
+        ),
+        book=book,
+        origins=origins,
+    )
+
+
+def _book(values: dict[str, object], user_file: Path) -> Book:
+    """The tables about models, taken out of the values of the user's file."""
+    tables = {key: values.pop(key) for key in BOOK_TABLES if key in values}
+    try:
+        return Book.model_validate(tables | {"cache": cache_folder()})
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"]))
+        raise UsageError(f"{user_file}: {place}: {first['msg']}{but_was(first['input'])}.") from error
+
+
+def _known(values: Mapping[str, object], source: str) -> tuple[dict[str, object], list[str]]:
+    known = {key: value for key, value in values.items() if key in Config.model_fields}
+    notes = [
+        f"{source}: unknown key {key!r} is ignored{or_nearest(key, Config.model_fields)}"
+        for key in values
+        if key not in known
+    ]
+    return known, notes
+
+
+def _variables(environ: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
+    values: dict[str, str] = {}
+    notes: list[str] = []
+    for name, value in environ.items():
+        key = name.removeprefix("CODER_").lower()
+        if not name.startswith("CODER_") or not value:
+            continue
+        if key in Config.model_fields:
+            values[key] = value
+        # Other programs use the prefix too, so only a name that is nearly one of ours is worth a line.
+        elif hint := or_nearest(key, Config.model_fields, cutoff=0.8):
+            notes.append(f"{name} is not a setting and is ignored{hint}")
+    return values, notes

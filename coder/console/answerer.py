@@ -1,0 +1,90 @@
+"""Who answers in this run: the model that the user named, recorded or replayed, at a known price."""
+
+import os
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+
+from coder.console.priced import Priced
+from coder.errors import UsageError
+from coder.models import Model, Recorded, Recorder, warm
+from coder.models.book import Book
+from coder.models.casting import Asked, open_casting, resolve_casting, see_that_all_see
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answerer:
+    """What the user said about the model."""
+
+    asked: Asked
+    record: Path | None
+    replay: Path | None
+    price: str | None
+    """`IN,OUT` in US dollars per million tokens."""
+    must_know_price: bool
+    """The user has set a limit of cost, which can't be kept where the price is unknown."""
+    book: Book
+    """What the user's file says of models."""
+    shows_pictures: bool = False
+    """The task has some, so that everyone asked has to see them."""
+    silence_s: float | None = None
+    """Longest silence of a model; None is the usual one."""
+
+
+@asynccontextmanager
+async def opened(answerer: Answerer, note: Callable[[str], None]) -> AsyncIterator[Model]:
+    """The model, ready to answer; it is closed with the context.
+
+    Raises:
+        UsageError: a name, a price or a file that can't be used, or a limit of cost with no price known.
+        ModelAuthError: no key is set for the provider that was named.
+    """
+    price = _price(answerer.price)
+    async with _source(answerer, price, note) as model:
+        if answerer.must_know_price and model.price(1, 1) is None:
+            raise UsageError(
+                f"The price of {model.name} is unknown, so that --max-cost can't be kept.\n"
+                "Give its price in US dollars per million tokens: --price IN,OUT, or in [prices] of your file"
+            )
+        if answerer.record is None:
+            yield model
+            return
+        async with Recorder(model, answerer.record) as recorder:
+            yield recorder
+
+
+@asynccontextmanager
+async def _source(
+    answerer: Answerer, price: tuple[Decimal, Decimal] | None, note: Callable[[str], None]
+) -> AsyncIterator[Model]:
+    def priced(model: Model) -> Model:
+        return model if price is None else Priced(model, *price)
+
+    if answerer.replay is not None:
+        if answerer.record is not None:
+            raise UsageError("--record and --replay exclude each other: a replay makes no call.")
+        yield priced(Recorded(answerer.replay))
+        return
+    warm()
+    casting = await resolve_casting(answerer.asked, environ=os.environ, book=answerer.book)
+    for choice in casting.all:
+        for text in choice.notes:
+            note(f"{choice.name}: {text}")
+    if answerer.shows_pictures:
+        see_that_all_see(casting)
+    async with open_casting(casting, silence_s=answerer.silence_s, wrap=priced) as model:
+        yield model
+
+
+def _price(text: str | None) -> tuple[Decimal, Decimal] | None:
+    if text is None:
+        return None
+    try:
+        into, out = (Decimal(part.strip()) for part in text.split(","))
+    except (ValueError, InvalidOperation) as error:
+        raise UsageError(f"--price {text!r} isn't two numbers such as 0.25,2.00") from error
+    if not (into.is_finite() and out.is_finite() and into >= 0 and out >= 0):
+        raise UsageError(f"--price {text!r} isn't two numbers of at least 0.")
+    return into, out

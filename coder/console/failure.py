@@ -1,0 +1,82 @@
+"""What a person sees when something fails: words and an exit code, not a traceback that nobody asked for."""
+
+import errno
+import os
+import sys
+import traceback
+from pathlib import Path
+
+from coder.console.streams import close_stdout
+from coder.errors import CoderError
+
+MACHINE = 5
+MACHINE_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.EMFILE, errno.ENFILE, errno.EFBIG}
+BROKEN_PIPE = 141
+"""128 + SIGPIPE: whoever read our output has gone."""
+
+
+def report(error: BaseException) -> int:
+    """Say on stderr what happened, and return the exit code that goes with it."""
+    from sandbox.errors import SandboxError  # loads pydantic: not on the path of `--help`
+
+    match single(error):
+        case CoderError() as known:
+            say(str(known))
+            return known.exit_code
+        case SandboxError() as broken:
+            say(str(broken))
+            return MACHINE
+        case BrokenPipeError():
+            close_stdout()
+            return BROKEN_PIPE
+        case OSError(errno=number) as failed if number in MACHINE_ERRORS:
+            close_stdout()
+            say(f"This machine failed: {failed.strerror}{_where(failed)}.")
+            return MACHINE
+        case other:
+            return _bug(other)
+
+
+def single(error: BaseException) -> BaseException:
+    """The one error inside nested groups; the group itself where there are several."""
+    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
+    return error
+
+
+def say(message: str) -> None:
+    """Print an error: what happened first, then the rest beneath it."""
+    first, _, rest = message.partition("\n")
+    lines = [f"error: {first}", *(f"  {line.strip()}" for line in rest.splitlines())]
+    print("\n".join(lines), file=sys.stderr, flush=True)
+
+
+def _where(error: OSError) -> str:
+    return f": {error.filename}" if error.filename else ", when something was to be written"
+
+
+def _bug(error: BaseException) -> int:
+    from coder.text.redact import Redactor  # only needed here, on a path that is hardly ever taken
+
+    # Whatever failed may quote what it was given: a key, the address with a password.
+    redact = Redactor.from_environment().redact
+    trace = redact("".join(traceback.format_exception(error)))
+    if os.environ.get("CODER_DEBUG") == "1":
+        print(trace, file=sys.stderr, end="")
+        return MACHINE
+    say(f"This is a bug in coder: {type(error).__name__}: {redact(str(error))}\n{_kept(trace)}")
+    return MACHINE
+
+
+def _kept(trace: str) -> str:
+    import platformdirs  # only needed here, on a path that is hardly ever taken
+
+    home = os.environ.get("CODER_HOME") or platformdirs.user_data_dir("coder")
+    path = Path(home) / "crashes" / f"{os.getpid()}.txt"
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path.write_text(trace, encoding="utf-8", errors="backslashreplace")
+        path.chmod(0o600)
+    except OSError:
+        return "Start it again with CODER_DEBUG=1 to see the traceback."
+    return f"The traceback is in {path}; please send it with your report."

@@ -1,0 +1,97 @@
+"""Run the one coroutine of a command; Ctrl-C and SIGTERM cancel it, so that it can save and clean up.
+
+A second signal ends the process at once, with a word about how to go on: the log is durable at every moment,
+and sandboxes die with their owner.
+"""
+
+import asyncio
+import contextlib
+import signal
+import socket
+import sys
+from collections.abc import Callable, Coroutine, Iterator
+from types import FrameType
+from typing import Any, TypeVar
+
+from coder.console.signals import INTERRUPTED, SIGNALS, end_at_once, interrupt_on_signals
+from coder.errors import CoderError
+
+T = TypeVar("T")
+RESUME = "coder resume"
+
+
+class Interrupted(CoderError):
+    """The person or the system asked the command to end."""
+
+    exit_code = INTERRUPTED
+
+
+def run_until_interrupted(
+    work: Coroutine[Any, Any, T], *, run_id: Callable[[], str | None] = lambda: None, again: str = RESUME
+) -> T:
+    """The result of `work`.
+
+    Args:
+        run_id: the run that has begun and can be gone on with, asked for when the message names it.
+        again: the command that goes on, before the run's id.
+
+    Raises:
+        Interrupted: it was cancelled by a signal.
+    """
+
+    def go_on() -> str | None:
+        run = run_id()
+        return f"{again} {run}" if run else None
+
+    try:
+        done = asyncio.run(_cancellable(work, go_on))
+    except (asyncio.CancelledError, KeyboardInterrupt) as error:
+        # From here on a signal still ends all at once: as an exception it could lose these words.
+        command = go_on()
+        saved = f"Interrupted and saved.\nGo on with: {command}" if command else "Interrupted."
+        raise Interrupted(saved) from error
+    except BaseException:
+        interrupt_on_signals()
+        raise
+    interrupt_on_signals()
+    return done
+
+
+async def _cancellable(work: Coroutine[Any, Any, T], go_on: Callable[[], str | None]) -> T:
+    loop = asyncio.get_running_loop()
+    task = asyncio.current_task()
+    assert task is not None
+
+    def end(number: int, frame: FrameType | None) -> None:
+        end_at_once(go_on())
+
+    def cancel(number: int, frame: FrameType | None) -> None:
+        for each in SIGNALS:
+            signal.signal(each, end)
+        loop.call_soon_threadsafe(task.cancel)
+
+    # Not loop.add_signal_handler: closing the loop would give SIGTERM back to the system for a moment.
+    for each in SIGNALS:
+        signal.signal(each, cancel)
+    with _waking(loop):
+        return await work
+
+
+@contextlib.contextmanager
+def _waking(loop: asyncio.AbstractEventLoop) -> Iterator[None]:
+    """Have every signal wake the loop, also one that comes in the moment before it goes to sleep."""
+    if sys.platform == "win32":  # there the loop does so itself
+        yield
+        return
+    ours, the_systems = socket.socketpair()
+    ours.setblocking(False)
+    the_systems.setblocking(False)
+    loop.add_reader(ours, ours.recv, 64)
+    before = signal.set_wakeup_fd(the_systems.fileno(), warn_on_full_buffer=False)
+    try:
+        yield
+    finally:
+        signal.set_wakeup_fd(before)
+        loop.remove_reader(ours)
+        ours.close()
+        the_systems.close()

@@ -1,0 +1,4 @@
+"""What programs see: policy, sandboxes of a run, interpreter, packages, source folders.
+
+Read workbench.
+"""

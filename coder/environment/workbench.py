@@ -1,0 +1,142 @@
+"""Workbench: the sandboxes of one run, the candidate's and the checker's; opened when first used."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from math import ceil
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from coder.environment.policy import policy_of
+from coder.environment.sources import inside, source_folders
+from coder.run.assignments import parted
+from coder.run.bodies import StoredFile
+from coder.run.settings import Settings
+from coder.run.task import Task
+from coder.text.redact import Redactor
+from sandbox import Policy, Sandbox, open_sandbox
+from sandbox.contract import OnOutput
+
+if TYPE_CHECKING:
+    from coder.context.survey import Survey
+    from sandbox import Kernel
+
+_PAGE = 4096
+_FEW, _LITTLE = 1_000, 8 << 20
+"""Files, and bytes, that the room of every workspace has place for."""
+
+OpenSandbox = Callable[[Policy], AbstractAsyncContextManager[Sandbox]]
+
+
+class Workbench:
+    """Hands out the sandboxes of one run, and closes them."""
+
+    def __init__(
+        self,
+        policy: Policy,
+        open_sandbox: OpenSandbox,
+        *,
+        redactor: Redactor,
+        on_output: OnOutput | None = None,
+    ) -> None:
+        self.policy = policy
+        self.redactor = redactor
+        self.on_output = on_output
+        self.survey: tuple[Mapping[str, StoredFile], Survey] | None = None
+        """What of the repository is shown to models, once it was chosen, and the files it was chosen from."""
+        self._open = open_sandbox
+        self._stacks: dict[str, AsyncExitStack] = {}
+        self._sandboxes: dict[str, Sandbox] = {}
+        self._kernel: Kernel | None = None
+        self._locks = {name: asyncio.Lock() for name in ("candidate", "checker", "kernel")}
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            async with asyncio.TaskGroup() as group:
+                for stack in self._stacks.values():
+                    group.create_task(stack.aclose())
+        except BaseExceptionGroup as errors:
+            raise errors.exceptions[0] from None
+
+    async def candidate(self) -> Sandbox:
+        """Where the candidate's code runs.
+
+        Raises:
+            SandboxError: it can't be opened.
+        """
+        return await self._sandbox("candidate")
+
+    async def checker(self) -> Sandbox:
+        """Where the checks run; the candidate's code is never in it.
+
+        Raises:
+            SandboxError: it can't be opened.
+        """
+        return await self._sandbox("checker")
+
+    async def kernel(self) -> Kernel:
+        """A kernel in the candidate's sandbox, on the same workspace.
+
+        Raises:
+            SandboxError: it can't be opened, or the interpreter has no ipykernel.
+        """
+        async with self._locks["kernel"]:
+            if self._kernel is None:
+                from sandbox.kernel import kernel_in
+
+                opened = kernel_in(await self.candidate(), self.policy)
+                self._kernel = await self._stacks["candidate"].enter_async_context(opened)
+            return self._kernel
+
+    async def _sandbox(self, name: str) -> Sandbox:
+        async with self._locks[name]:  # one for each: they open at the same time
+            if name not in self._sandboxes:
+                stack = AsyncExitStack()
+                self._sandboxes[name] = await stack.enter_async_context(self._open(self.policy))
+                self._stacks[name] = stack
+            return self._sandboxes[name]
+
+
+def with_room(policy: Policy, files: Mapping[str, StoredFile]) -> Policy:
+    """A policy whose workspace has as much room beside these files as any other."""
+    held = sum(ceil(len(file.text or file.base64 or "") / _PAGE) * _PAGE for file in files.values())
+    if len(files) <= _FEW and held <= _LITTLE:
+        return policy
+    folders = len({path.rpartition("/")[0] for path in files})
+    more = {"disk_mb": policy.disk_mb + ceil(held / (1 << 20)), "files": policy.files + len(files) + folders}
+    return policy.model_copy(update=more)
+
+
+def with_sources(policy: Policy, task: Task, files: Mapping[str, StoredFile]) -> Policy:
+    """A policy whose programs import the project's own packages from the copy.
+
+    What the test command sets before it begins is set, and folders of the copy that PYTHONPATH names here.
+    """
+    variables, _ = parted(task.test_command or ())
+    folders = [variables.pop("PYTHONPATH", "")]
+    if task.workspace is not None:
+        folders += inside(task.workspace, os.environ.get("PYTHONPATH", ""))
+        folders += source_folders(task.workspace, files)
+    path = ":".join(dict.fromkeys(filter(None, folders)))
+    named = {"PYTHONPATH": path} if path else {}
+    if not variables and not named:
+        return policy
+    return policy.model_copy(update={"environment": {**named, **variables, **policy.environment}})
+
+
+def open_for(task: Task, settings: Settings) -> tuple[Policy, OpenSandbox]:
+    """The policy of a run, and what opens its sandboxes.
+
+    Raises:
+        UsageError: the interpreter that was named can't be used.
+    """
+    policy = policy_of(settings, workspace=task.workspace)
+    return policy, lambda policy: open_sandbox(policy, backend=settings.backend)

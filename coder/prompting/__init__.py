@@ -1,0 +1,1 @@
+"""Messages of a request: the task, what is shown of the folder, the history. Read messages."""

@@ -1,0 +1,61 @@
+"""Budget: which limit of the user's the next call would break. Pure; reservations count as spent."""
+
+from decimal import Decimal
+
+from coder.models.room import LEAST, PriceOf, affordable
+from coder.run.bodies import BudgetReached, CallIntended, Limit
+from coder.run.state import State
+
+
+def room_for_answer(state: State, *, tokens_in: int, most: int, price: PriceOf) -> tuple[int, Limit | None]:
+    """Tokens, `most` at most, that the budget leaves for an answer, and the limit that leaves no more.
+
+    One answer may take half of what is left behind its prompt: a repair needs the rest, and what a crash
+    leaves open stays reserved. It is never less than 4,096 tokens: `over_budget` refuses what isn't there.
+    """
+    budget, prompt_usd = state.budget, price(tokens_in, 0) or Decimal(0)
+    left = budget.cost_usd - state.spent_usd - prompt_usd
+    rooms: list[tuple[int, Limit | None]] = [
+        (most, None),
+        (affordable(price, tokens_in, most, left / 2), "cost"),
+    ]
+    if budget.tokens is not None:
+        rooms.append(((budget.tokens - state.spent_tokens - tokens_in) // 2, "tokens"))
+    if budget.call_usd is not None:
+        rooms.append((affordable(price, tokens_in, most, budget.call_usd - prompt_usd), "call"))
+    room, limit = min(rooms, key=lambda one: one[0])
+    return max(room, min(LEAST, most)), limit
+
+
+def over_budget(state: State, intent: CallIntended) -> BudgetReached | None:
+    """Which limit the next call would break, reservations counted, or None."""
+    budget = state.budget
+    if state.calls >= budget.calls:
+        return BudgetReached(limit="calls", text=budget.calls_reached)
+    tokens = state.spent_tokens + intent.reserved_tokens
+    if budget.tokens is not None and tokens > budget.tokens:
+        text = f"the next call could go over the limit of {budget.tokens} tokens ({state.spent_tokens} used)"
+        return BudgetReached(limit="tokens", text=text, least=Decimal(tokens))
+    reserved = intent.reserved_usd or Decimal(0)
+    if budget.call_usd is not None and reserved > budget.call_usd:
+        text = f"the next call could cost ${reserved:.4f}, more than the ${budget.call_usd} that one may"
+        return BudgetReached(limit="call", text=text, least=reserved)
+    if state.spent_usd + reserved > budget.cost_usd:
+        text = f"the next call could go over the limit of ${budget.cost_usd} (${state.spent_usd:.4f} used)"
+        return BudgetReached(limit="cost", text=text, least=state.spent_usd + reserved)
+    return None
+
+
+def spent_budget(state: State) -> BudgetReached | None:
+    """Which limit the next try of a call that is being made would break, or None.
+
+    What it has reserved stays reserved for the try; what broke off before has been used on top of that.
+    """
+    budget = state.budget
+    if budget.tokens is not None and state.spent_tokens > budget.tokens:
+        text = f"asking again could go over the limit of {budget.tokens} tokens"
+        return BudgetReached(limit="tokens", text=text, least=Decimal(state.spent_tokens))
+    if state.spent_usd > budget.cost_usd:
+        text = f"asking again could go over the limit of ${budget.cost_usd}"
+        return BudgetReached(limit="cost", text=text, least=state.spent_usd)
+    return None

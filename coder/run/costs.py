@@ -1,0 +1,97 @@
+"""Costs: what each model call of a run used, folded from its events."""
+
+from collections.abc import Iterable
+from decimal import Decimal
+
+from pydantic import BaseModel, ConfigDict
+
+from coder.models.model import Usage, Used
+from coder.run.bodies import CallAnswered, CallFailed, CallIntended, CallRetried, CallSwitched, parse
+from coder.run.events import Event
+
+
+class CallCost(BaseModel):
+    """One call, and what it used."""
+
+    model_config = ConfigDict(frozen=True)
+
+    call: int
+    participant: str
+    model: str | None = None
+    """As the endpoint calls it; None without an answer."""
+    usage: Usage = Usage()
+    cost_usd: Decimal | None = None
+    """None where no price is known, or nothing was answered."""
+    reserved_usd: Decimal | None = None
+    seconds: float = 0.0
+    lost: tuple[Used, ...] = ()
+    """Answers that broke off or were not taken, in the order in which they were."""
+    retries: int = 0
+    switches: int = 0
+    ended: str = "open"
+    """`answered`, the name of an error, or `open`: what it reserved counts as spent."""
+
+
+class Costs(BaseModel):
+    """All calls of a run together."""
+
+    model_config = ConfigDict(frozen=True)
+
+    calls: tuple[CallCost, ...] = ()
+
+    @property
+    def usage(self) -> Usage:
+        """Tokens of all answers, with those that broke off."""
+        used = [usage for call in self.calls for usage in (call.usage, *(lost.usage for lost in call.lost))]
+        return Usage(
+            input_tokens=sum(usage.input_tokens for usage in used),
+            output_tokens=sum(usage.output_tokens for usage in used),
+            cached_tokens=sum(usage.cached_tokens for usage in used),
+            cache_write_tokens=sum(usage.cache_write_tokens for usage in used),
+            reasoning_tokens=sum(usage.reasoning_tokens for usage in used),
+            is_estimate=any(usage.is_estimate for usage in used),
+        )
+
+    @property
+    def cost_usd(self) -> Decimal | None:
+        """Of all of these; None where one price isn't known: unknown is never said to be 0."""
+        costs = [call.cost_usd for call in self.calls if call.ended == "answered"]
+        costs += [lost.cost_usd for call in self.calls for lost in call.lost]
+        known = [cost for cost in costs if cost is not None]
+        return sum(known, Decimal(0)) if len(known) == len(costs) else None
+
+    @property
+    def hit_rate(self) -> float | None:
+        """Share of the input that the endpoints had in their caches, 0 to 1; None without any input."""
+        usage = self.usage
+        return usage.cached_tokens / usage.input_tokens if usage.input_tokens else None
+
+
+def costs_of(events: Iterable[Event]) -> Costs:
+    """What the calls of a run used; events that this version can't read are left out.
+
+    Raises:
+        ValidationError: a known type of a known version with a body that doesn't fit.
+    """
+    calls: dict[int, CallCost] = {}
+    for event in events:
+        match parse(event):
+            case CallIntended() as intent:
+                calls[intent.call] = CallCost(
+                    call=intent.call, participant=intent.participant, reserved_usd=intent.reserved_usd
+                )
+            case CallRetried(call=number, lost=lost):
+                calls[number] = _more(calls[number], lost, retries=calls[number].retries + 1)
+            case CallSwitched(call=number, lost=lost):
+                calls[number] = _more(calls[number], lost, switches=calls[number].switches + 1)
+            case CallFailed(call=number, lost=lost) as failed:
+                calls[number] = _more(calls[number], lost, ended=failed.error)
+            case CallAnswered() as answer:
+                used = {name: getattr(answer, name) for name in ("model", "usage", "cost_usd", "seconds")}
+                calls[answer.call] = calls[answer.call].model_copy(update={**used, "ended": "answered"})
+    return Costs(calls=tuple(calls.values()))
+
+
+def _more(call: CallCost, lost: Used | None, **update: object) -> CallCost:
+    """The call after an answer of it was lost."""
+    return call.model_copy(update={**update, "lost": (*call.lost, lost) if lost is not None else call.lost})

@@ -1,0 +1,63 @@
+"""Examples in a task: transcripts, bare assert lines, sentences. Only read here, run in the sandbox."""
+
+import textwrap
+from dataclasses import dataclass
+
+from coder.run.prose import stated_examples
+from coder.source.names import free_names, names_in_prompt, parse_source
+
+
+@dataclass(frozen=True, slots=True)
+class FoundExample:
+    """One example of the prompt: source, and what its value prints as (None for an assert)."""
+
+    source: str
+    want: str | None
+
+
+def find_examples(prompt: str) -> list[FoundExample]:
+    """Examples of a prompt, of whatever form, that speak of something the candidate must define."""
+    stated = (FoundExample(source, None) for source in stated_examples(prompt, names_in_prompt(prompt)))
+    return [*_transcripts(prompt), *_asserts(prompt), *stated]
+
+
+def _transcripts(prompt: str) -> list[FoundExample]:
+    found: list[FoundExample] = []
+    parts = _transcript_parts(prompt)
+    if not parts:
+        return found
+    import doctest  # it imports a debugger and a framework of tests
+
+    for paragraph in parts:
+        try:
+            examples = doctest.DocTestParser().get_examples(paragraph)
+        except ValueError:  # inconsistent indentation, a missing blank after the prompt: not a transcript
+            continue
+        found += [FoundExample(e.source, e.want) for e in examples if parse_source(e.source) is not None]
+    return found if any(free_names(example.source) for example in found) else []
+
+
+def _transcript_parts(prompt: str) -> list[str]:
+    """Pieces that start at a `>>>` and end at a blank line, a fence or a docstring's end."""
+    parts: list[str] = []
+    current: list[str] = []
+    for line in prompt.splitlines():
+        stripped = line.strip()
+        if stripped.startswith(">>>"):
+            current.append(line)
+        elif current and (not stripped or stripped.startswith(("```", '"""', "'''"))):
+            parts.append("\n".join(current) + "\n")
+            current = []
+        elif current:
+            current.append(line)
+    if current:
+        parts.append("\n".join(current) + "\n")
+    return [textwrap.dedent(part) for part in parts]
+
+
+def _asserts(prompt: str) -> list[FoundExample]:
+    lines = (line.strip().strip("`").strip() for line in prompt.splitlines())
+    candidates = [line for line in lines if line.startswith("assert ")]
+    return [
+        FoundExample(line, None) for line in candidates if parse_source(line) is not None and free_names(line)
+    ]

@@ -1,0 +1,75 @@
+"""Journal: the one writer of a run. Appends to the log, folds what was appended, tells whoever watches."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from coder.errors import LogNewer
+from coder.run.bodies import Body, StoredFile, is_newer
+from coder.run.events import EventLog
+from coder.run.folding import begin, fold
+from coder.run.state import State
+from coder.run.watch import Watch
+
+
+class Journal:
+    """A run's log under a lease, with the state after its last event."""
+
+    def __init__(self, run: str, log: EventLog, *, token: int, watch: Watch) -> None:
+        self.run = run
+        self.watch = watch
+        self._log = log
+        self._token = token
+        self._state: State | None = None
+
+    @property
+    def state(self) -> State:
+        """The state after the last event.
+
+        Raises:
+            RuntimeError: nothing was appended or loaded yet.
+        """
+        if self._state is None:
+            raise RuntimeError("a journal has no state before its first event")
+        return self._state
+
+    async def load(self) -> State:
+        """Fold what the log holds of this run, and go on from there.
+
+        Raises:
+            LogDamaged: an event can't be read.
+            LogNewer: a newer version wrote an event that would change what comes next.
+            ValueError: the run has no events, or begins with something else than run.started.
+        """
+        events = await self._log.read(self.run)
+        if not events:
+            raise ValueError(f"the log holds no run {self.run}")
+        if newer := next((event for event in events if is_newer(event)), None):
+            raise LogNewer(
+                f"A newer version of coder wrote {self.run} (its {newer.type} has version {newer.version}). "
+                "It can be shown here; to go on with it, use that version."
+            )
+        state = begin(events[0])
+        for event in events[1:]:
+            state = fold(state, event)
+        self._state = state
+        return state
+
+    def hold(self, files: Mapping[str, StoredFile]) -> None:
+        """Hold these files with their contents, where the log has no more than a listing of them."""
+        self._state = replace(self.state, files=files)
+
+    async def append(self, *bodies: Body) -> State:
+        """Append durably, in order, and return the state after the last.
+
+        Raises:
+            LeaseHeld: another process has taken this run.
+            MachineError: the log can't be written.
+        """
+        after = self._state.seq if self._state is not None else 0
+        events = await self._log.append(
+            self.run, [body.draft() for body in bodies], after=after, token=self._token
+        )
+        for event in events:
+            self._state = begin(event) if self._state is None else fold(self._state, event)
+            self.watch.event(event)
+        return self.state

@@ -1,0 +1,123 @@
+"""Settings: how a run goes about its task, and the limits it keeps. Recorded in the run's first event."""
+
+from decimal import Decimal
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from sandbox.network.hosts import parse_hosts
+
+StrategyName = Literal["one-shot", "repair", "plan", "best-of-n", "tests", "review", "escalate"]
+StrategyChoice = Literal["auto", "one-shot", "repair", "plan", "best-of-n", "tests", "review", "escalate"]
+
+
+EditFormat = Literal["whole", "search-replace", "diff", "patch"]
+"""The form in which a model is asked for changes of files; `patch` is the `apply_patch` envelope."""
+
+
+class Budget(BaseModel):
+    """The limits of one run. Reaching one ends the run with status `limit`; `resume` may raise them."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    samples: int = Field(default=2, ge=1, le=1000)
+    """Fresh starts. One that only repeats an earlier answer isn't counted."""
+    repairs: int = Field(default=3, ge=0, le=100)
+    """Repairs in one sample, after its first attempt."""
+    calls: int = Field(default=8, ge=1, le=100_000)
+    tokens: int | None = Field(default=None, ge=1)
+    cost_usd: Decimal = Field(default=Decimal("1"), ge=0)
+    seconds: float = Field(default=600.0, gt=0, le=7 * 86_400)
+    """Wall time of the run's own work; time between a stop and a resume isn't counted."""
+    call_usd: Decimal | None = Field(default=None, ge=0)
+    """Most that one call may cost, as it is reserved."""
+
+    @property
+    def calls_reached(self) -> str:
+        """What is said when the calls are spent."""
+        return f"the limit of {self.calls} model call{'' if self.calls == 1 else 's'} was reached"
+
+
+class Settings(BaseModel):
+    """How a run goes about its task."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    budget: Budget = Budget()
+    model: str | None = None
+    """Who answers, as the user named it; weights by their absolute path. A resume asks the same one."""
+    base_url: str | None = None
+    """Where the model answers, when the user named it."""
+    fallbacks: tuple[str, ...] = ()
+    """Who is asked, in this order, when the one before can't answer."""
+    roles: dict[str, str] = {}
+    """Participant → model, where it isn't the run's own."""
+    replay: Path | None = None
+    """The recording, absolute, that answers instead of a model."""
+    price: str | None = None
+    """`IN,OUT` in US dollars per million tokens, where the user gave it: for who opens the model again."""
+    strategy: StrategyChoice | None = None
+    """How the task is gone about. In a run's first event it is the one that is taken; None in old runs."""
+    plan: bool | None = None
+    """True: plan first; False: never; None: when the task has steps."""
+    edit_format: EditFormat | None = None
+    """None: by the model and the size of the files."""
+    temperature: float | None = Field(default=None, ge=0, le=2)
+    """None: 0 for the first sample, 0.8 for fresh starts."""
+    top_p: float | None = Field(default=None, gt=0, le=1)
+    seed: int = 0
+    max_answer_tokens: int | None = Field(default=None, ge=16)
+    """Reasoning included. None: the model's own limit, or what the budget leaves. In old runs 4096."""
+    model_timeout_s: float = Field(default=600.0, gt=0, le=86_400)
+    """Longest silence of a model, before its answer and in it."""
+    program_timeout_s: float = Field(default=10.0, gt=0, le=86_400)
+    test_timeout_s: float = Field(default=300.0, gt=0, le=86_400)
+    memory_mb: int = Field(default=512, ge=16)
+    processes: int = Field(default=128, ge=1)
+    cpus: float | None = Field(default=None, gt=0, le=1024)
+    """Processors that a program may keep busy; None is all."""
+    backend: str = "auto"
+    image: str | None = None
+    """Of the Docker backend, and its runtime below."""
+    runtime: str | None = None
+    network: tuple[str, ...] = ()
+    """Hosts that programs may reach, `HOST`, `HOST:PORT` or `*.NAME`."""
+    python: Path | None = None
+    installed: Path | None = None
+    """An entry of the cache with what was installed for the run: its own interpreter, or Node's modules."""
+    kernel: bool = False
+    """Run what is written as cells of a Jupyter kernel."""
+    keep: bool = False
+    """Land the best files also when the run was not solved."""
+    accept_unverified: bool = False
+    """Code that nothing could check is as good as solved: it lands, and the exit code is 0."""
+    apply: bool = True
+    """Write what solves the task into the user's folder; False: only show it."""
+    chat: bool = False
+    """A conversation: further messages follow, words alone are an answer, and the human says yes or no to a
+    change before it lands."""
+    commit: bool = False
+    """Commit what has landed, when it is solved."""
+    branch: str | None = None
+    """Commit it on this new branch instead, and leave the folder as it is."""
+    asks: bool = True
+    """A question of the model's ends the run, status `waiting`; False: it is told that nobody can answer."""
+    allow: tuple[str, ...] = ()
+    """Paths that run by themselves later (.envrc, workflows, …) which the user has allowed by name."""
+
+    @property
+    def lands(self) -> bool:
+        """Files are written into the user's folder."""
+        return self.apply and self.branch is None
+
+    @property
+    def commits(self) -> bool:
+        """A commit is made of what solves the task."""
+        return self.branch is not None or (self.commit and self.apply)
+
+    @field_validator("network")
+    @classmethod
+    def _can_be_read(cls, network: tuple[str, ...]) -> tuple[str, ...]:
+        parse_hosts(network)
+        return network

@@ -1,0 +1,106 @@
+"""State: what is known of a run, folded of its events (`folding.py`). Nothing else remembers anything."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from coder.run.bodies import (
+    BaselineTaken,
+    BudgetReached,
+    CallAnswered,
+    CallIntended,
+    CommitMade,
+    CommitRefused,
+    LandingPlanned,
+    LandingRefused,
+    PatchProposed,
+    RunStopped,
+    StoredFile,
+)
+from coder.run.message import Message, Outcome
+from coder.run.settings import Budget, Settings
+from coder.run.step import Step
+from coder.run.task import Task
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """All that is known of a run after some event of it."""
+
+    run: str
+    task: Task
+    settings: Settings
+    budget: Budget
+    model: str
+    files: Mapping[str, StoredFile] = field(default_factory=dict)
+    """The user's files as the run read them."""
+    root: str | None = None
+    """The folder that their paths are relative to."""
+    seq: int = 0
+    time: float = 0.0
+    """When the last event happened, seconds since the epoch."""
+    seconds: float = 0.0
+    """Wall time of the run's own work."""
+    baseline: BaselineTaken | None = None
+    """How the test command ended before the work; None where it wasn't run."""
+    messages: tuple[Message, ...] = ()
+    pending: tuple[CallAnswered, ...] = ()
+    """Answers of the turn that is not over yet: a resumed turn takes these before it calls."""
+    empty_answers: int = 0
+    """Answers of models without a word, the latest in a row."""
+    open_calls: Mapping[int, CallIntended] = field(default_factory=dict)
+    calls: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cached_tokens: int = 0
+    reasoning_tokens: int = 0
+    cost_usd: Decimal = Decimal(0)
+    cost_known: bool = True
+    exhausted: BudgetReached | None = None
+    proposed: PatchProposed | None = None
+    looked: Mapping[str, tuple[tuple[int, int], ...]] | None = None
+    """Lines that a model read when it looked around, by path; None: none has looked yet."""
+    landing: LandingPlanned | None = None
+    landed: tuple[str, ...] = ()
+    committed: CommitMade | CommitRefused | None = None
+    undone: tuple[str, ...] = ()
+    refused: LandingRefused | None = None
+    stopped: RunStopped | None = None
+    steps: tuple[Step, ...] = ()
+    """What came before the latest message of the user's; all above but the sums is about that one."""
+    taken_back: bool = False
+    """The user has taken back what this step has written."""
+
+    @property
+    def last(self) -> Message | None:
+        """The latest message, or None before the first turn."""
+        return self.messages[-1] if self.messages else None
+
+    @property
+    def codes(self) -> tuple[Message, ...]:
+        """Every answer with code, in order."""
+        return tuple(message for message in self.messages if message.kind == "code")
+
+    @property
+    def awaits_execution(self) -> bool:
+        """The latest answer has not been tried yet."""
+        return self.last is not None and self.last.kind == "code" and not self.last.repeats
+
+    @property
+    def outcome(self) -> Outcome | None:
+        """The outcome of the latest turn, when that was the Executor's."""
+        return self.last.outcome if self.last is not None else None
+
+    @property
+    def spent_tokens(self) -> int:
+        """Tokens used, with the reservations of calls that have no answer."""
+        return (
+            self.input_tokens + self.output_tokens + sum(c.reserved_tokens for c in self.open_calls.values())
+        )
+
+    @property
+    def spent_usd(self) -> Decimal:
+        """Cost so far, with the reservations of calls that have no answer."""
+        return self.cost_usd + sum(
+            (c.reserved_usd or Decimal(0) for c in self.open_calls.values()), Decimal(0)
+        )

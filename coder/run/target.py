@@ -1,0 +1,260 @@
+"""Target: which file the answer's code belongs to, and which names it must define."""
+
+import re
+import sys
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import PurePosixPath
+
+from coder.run.bodies import StoredFile
+from coder.run.commandfiles import MODULES, deciding_files
+from coder.run.examples import find_examples
+from coder.run.task import Task
+from coder.run.testfiles import more_tests
+from coder.source.missing import are_declared
+from coder.source.named import is_source, named_sources, outside_fences, sources_to_write
+from coder.source.names import (
+    called_free_names,
+    defined_names,
+    free_names,
+    imported_modules,
+    names_in_prompt,
+    unknown_modules,
+)
+
+DEFAULT_PATH = "solution.py"
+_TEST_SETTINGS = {"pytest.ini", ".pytest.ini", "tox.ini", "setup.cfg", "pyproject.toml", "pytest.toml"}
+_STARTS_BY_ITSELF = {"sitecustomize.py", "usercustomize.py"}
+_REGISTERS_PLUGINS = (".dist-info", ".egg-info", ".egg-link")
+_RELATIVE = re.compile(r"^\s*from\s+\.", re.MULTILINE)
+_TEST_NAME = re.compile(r"^(test_.*|.*_test|conftest)\.py$")
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What the code of an answer is for."""
+
+    path: str
+    """Relative path of the file that code without a name belongs to."""
+    names: tuple[str, ...]
+    """Names that this file must define, so far as the task says."""
+    tests: tuple[str, ...]
+    """Paths that hold tests, or through which the test command decides: never written by an answer."""
+    is_known: bool = True
+    """False: nothing says which file it is about; among files of the user's the path is a last resort."""
+    writes_tests: bool = False
+    """The folder holds neither code nor tests: the answer writes both, and the test command runs them."""
+    is_asked_for: bool = True
+    """The task, its checks or its tests need a file of this name; False: any other name would do as well."""
+
+    @property
+    def is_python(self) -> bool:
+        """One file is asked for, and it is Python."""
+        return self.is_known and self.path.endswith(".py")
+
+    @property
+    def module(self) -> str:
+        """The path as a dotted module name."""
+        parts = PurePosixPath(self.path).with_suffix("").parts
+        return ".".join(parts[:-1] if parts[-1] == "__init__" and len(parts) > 1 else parts)
+
+
+def find_target(task: Task, files: Mapping[str, StoredFile]) -> Target:
+    """Read the target off the tests, checks, examples, the user's files and the prompt, in that order."""
+    if is_greenfield(task, files):
+        return Target(DEFAULT_PATH, names=(), tests=(), is_known=False, writes_tests=True)
+    tests = {path for path in files if is_test(path)} | {test.path for test in task.test_files}
+    if task.test_command:
+        texts = {path: file.text for path, file in files.items()}
+        tests |= more_tests(texts, task.test_command, tests)
+        tests |= deciding_files(task.test_command, texts, prompt=task.prompt)
+    sources = {test.path: test.text for test in task.test_files}
+    if not sources and task.test_command:
+        sources = {path: files[path].text or "" for path in tests if path in files and path.endswith(".py")}
+    wanted = _imports_missing(task.prompt, sources, files)
+    under_test = _under_test(sources, files)
+    names = _names(task, wanted, under_test, files)
+    paths = _paths(task, files, tests, wanted, names, under_test)
+    by_call = bool(task.checks or task.test_files or find_examples(task.prompt))
+    return Target(
+        path=paths[0] if paths else DEFAULT_PATH,
+        names=tuple(names),
+        tests=tuple(sorted(tests)),
+        is_known=len(paths) == 1 or not (paths or _is_at_work(task, files, tests)),
+        is_asked_for=bool(paths) or by_call or task.workspace is None,
+    )
+
+
+def is_greenfield(task: Task, files: Collection[str]) -> bool:
+    """Whether a test command is given for a folder without code or tests, so that the answer writes both."""
+    folder = task.workspace
+    if task.test_command is None or task.test_files or task.mends or folder is None:
+        return False
+    is_folder = folder.is_dir() or not folder.suffix
+    return is_folder and not any(is_test(path) or is_source(path) for path in files)
+
+
+def modules_of(files: Mapping[str, bytes]) -> tuple[str, ...]:
+    """Top-level modules of the workspace that tests may import from the candidate, wherever their folder is.
+
+    One in `src` or any other folder may be on the path: without its name here, a copy of it that is installed
+    would be tested instead.
+    """
+    paths = [PurePosixPath(path) for path in files if path.endswith(".py") and not is_test(path)]
+    names = (name for path in paths for name in (path.parts[0].removesuffix(".py"), _top(path, files)))
+    return tuple(dict.fromkeys(names))
+
+
+def _top(path: PurePosixPath, files: Collection[str]) -> str:
+    """The outermost package around a file; its own name where it is in none."""
+    folders = [folder for folder in path.parents if folder.name and str(folder / "__init__.py") in files]
+    if path.parts[0] == "src" and len(path.parts) > 2:
+        return path.parts[1]  # it may be a package without that file
+    return folders[-1].name if folders else path.stem
+
+
+def is_test(path: str) -> bool:
+    """Whether a path of the user's folder holds tests, by pytest's own conventions."""
+    folder, _, name = path.rpartition("/")
+    return bool(_TEST_NAME.match(name)) or "tests" in folder.split("/")
+
+
+def decides(path: str, task: Task, target: Target) -> bool:
+    """Whether a path has a say in what passes, so that an answer may not write it.
+
+    Given tests and what was only to be read, always; with a test command also pytest's settings and plugins,
+    and what starts with Python, unless the answer is to write the tests. New tests decide nothing.
+    """
+    parts = PurePosixPath(path).parts
+    if "/".join(parts) in target.tests or any(fnmatchcase(path, glob) for glob in task.read):
+        return True
+    if MODULES in parts[:-1]:
+        return True  # what was installed there is shown to programs, and no copy holds it
+    name = parts[-1]
+    if target.writes_tests:
+        return False
+    settings = name in _TEST_SETTINGS | _STARTS_BY_ITSELF | {"conftest.py"} or name.endswith(".pth")
+    settings = settings or any(part.endswith(_REGISTERS_PLUGINS) for part in parts)
+    return task.test_command is not None and settings
+
+
+def _imports_missing(
+    prompt: str, sources: Mapping[str, str], files: Mapping[str, StoredFile]
+) -> dict[str, list[str]]:
+    """Modules that the tests import and that are to be written, with the names taken from them.
+
+    Most of what nothing in the folder provides is installed somewhere. It is to be written where the prompt
+    or a test file's name names it, or where the tests import nothing of the folder and no manifest names it.
+    """
+    present = {path.partition("/")[0].removesuffix(".py") for path in files}
+    present |= {name for path in files for name in _in_a_folder(path)}
+    beside = {PurePosixPath(path).stem for path in sources}
+    found: dict[str, list[str]] = {}
+    for source in sources.values():
+        for module, names in unknown_modules(source, present | beside).items():
+            found.setdefault(module, []).extend(names)
+    about = {word for stem in beside for word in (stem.removeprefix("test_"), stem.removesuffix("_test"))}
+    about |= set(re.findall(r"\w+", prompt))
+    named = {module: names for module, names in found.items() if about & {*module.split(".")}}
+    if named or not found or any(_imported(source, files) for source in sources.values()):
+        return named
+    texts = {path: file.text for path, file in files.items()}
+    return {module: names for module, names in found.items() if not are_declared([module], texts)}
+
+
+def _in_a_folder(path: str) -> tuple[str, ...]:
+    """Packages and modules that a path of Python's may be of where a folder such as `src` is on the path."""
+    folder, _, name = path.rpartition("/")
+    return (
+        (*folder.split("/"), name.removesuffix(".py")) if name.endswith(".py") and not is_test(path) else ()
+    )
+
+
+def _imported(source: str, files: Mapping[str, StoredFile]) -> list[str]:
+    """The user's files that a source imports, by their paths from the root."""
+    modules = imported_modules(source)
+    dotted = {*modules, *(f"{module}.{name}" for module, names in modules.items() for name in names)}
+    paths = {name.replace(".", "/") for name in dotted}
+    return [
+        path
+        for path, file in files.items()
+        if path.endswith(".py") and not is_test(path) and file.text
+        if path.removesuffix(".py").removesuffix("/__init__") in paths
+    ]
+
+
+def _under_test(sources: Mapping[str, str], files: Mapping[str, StoredFile]) -> list[str]:
+    """The user's file that the tests import, when it is just one; with those that it imports itself.
+
+    "Make the tests pass" is about that one; where it uses others, the fault may be in any of them.
+    """
+    found = list(dict.fromkeys(path for source in sources.values() for path in _imported(source, files)))
+    if len(found) != 1:
+        return []
+    text = files[found[0]].text or ""
+    beside = [found[0].rpartition("/")[0] + "/"] if _RELATIVE.search(text) else []
+    return [*found, *(path for path in _imported(text, files) if path != found[0]), *beside]
+
+
+def _names(
+    task: Task, wanted: Mapping[str, list[str]], under_test: list[str], files: Mapping[str, StoredFile]
+) -> list[str]:
+    if wanted:
+        return list(dict.fromkeys(next(iter(wanted.values()))))
+    if under_test:
+        return []
+    checked = [n for check in task.checks for n in free_names(check) if n not in sys.stdlib_module_names]
+    shown = [name for example in find_examples(task.prompt) for name in called_free_names(example.source)]
+    bare = [name for test in task.test_files for name in _bare_names(test.text)]
+    # Beside files that are there, code in a prompt is quoted from them, or from a traceback.
+    asked = outside_fences(task.prompt) if any(map(is_source, files)) else task.prompt
+    return list(dict.fromkeys([*checked, *bare, *shown])) or names_in_prompt(asked)[:1]
+
+
+def _bare_names(source: str) -> list[str]:
+    """Names that a test file calls without importing them."""
+    return [name for name in called_free_names(source) if not name.startswith("test")]
+
+
+def _paths(
+    task: Task,
+    files: Mapping[str, StoredFile],
+    tests: Collection[str],
+    wanted: Mapping[str, list[str]],
+    names: list[str],
+    under_test: list[str],
+) -> list[str]:
+    """The files that the task may be about, the likeliest first; none where nothing names any."""
+    if task.workspace is not None and task.workspace.suffix and not task.workspace.is_dir():
+        return [task.workspace.name]
+    if wanted:
+        return [next(iter(wanted)).replace(".", "/") + ".py"]
+    code = [path for path in files if path not in tests and not is_test(path) and is_source(path)]
+    python = {path: text for path in code if path.endswith(".py") and (text := files[path].text)}
+    # Parsing all of a large folder would take minutes: most files don't hold the words.
+    holders = (p for p, text in python.items() if names and all(name in text for name in names))
+    definer = next((path for path in holders if set(names) <= defined_names(python[path])), None)
+    found = [*under_test, *([definer] if definer else []), *named_sources(task.prompt, python or code)]
+    if found:
+        return list(dict.fromkeys(found))
+    if new := _to_write(task, tests):
+        return new
+    return code if len(code) == 1 and not code[0].endswith(".py") else []
+
+
+def _to_write(task: Task, tests: Collection[str]) -> list[str]:
+    """Files that the prompt asks for; where checks import it, one that Python can import from there."""
+    found = sources_to_write(task.prompt, anywhere=task.workspace is not None)
+    found = [path for path in found if path not in tests and not is_test(path)]
+    if task.checks or task.test_files or find_examples(task.prompt):
+        taken = sys.stdlib_module_names
+        return [path for path in found if path.endswith(".py") and PurePosixPath(path).parts[0] not in taken]
+    return found
+
+
+def _is_at_work(task: Task, files: Mapping[str, StoredFile], tests: Collection[str]) -> bool:
+    """The task is about files that are there: what fails, what tests run, or any where none is Python's."""
+    sources = [path for path in files if is_source(path)]
+    is_tested = task.test_command is not None and any(path not in tests for path in sources)
+    return bool(sources) and (task.mends or is_tested or not any(path.endswith(".py") for path in sources))

@@ -1,0 +1,50 @@
+"""Watch: who looks on while a run works. The screen is one; the default looks at nothing."""
+
+from typing import Literal, Protocol, runtime_checkable
+
+from coder.run.events import Event
+
+
+class Watch(Protocol):
+    """What a run tells, and the one question it may ask."""
+
+    def event(self, event: Event) -> None:
+        """An event was appended to the log."""
+
+    def token(self, text: str) -> None:
+        """A piece of an answer has arrived; secrets are redacted."""
+
+    def output(self, stream: Literal["stdout", "stderr"], data: bytes) -> None:
+        """A program in the sandbox wrote something."""
+
+    async def confirm(self, question: str, diff: str) -> bool:
+        """Ask the human. False refuses."""
+
+
+@runtime_checkable
+class Asking(Protocol):
+    """A watch that can ask what starting the run has not answered."""
+
+    async def ask(self, question: str, diff: str, *, by_flag: bool) -> bool | None:
+        """Show a change, and ask the human about it; None where nobody can be asked.
+
+        Args:
+            by_flag: `--yes` answers it too.
+        """
+
+
+class Unwatched:
+    """Looks at nothing and says yes: the caller asked for the files to be written."""
+
+    def event(self, event: Event) -> None:
+        """Look away."""
+
+    def token(self, text: str) -> None:
+        """Look away."""
+
+    def output(self, stream: Literal["stdout", "stderr"], data: bytes) -> None:
+        """Look away."""
+
+    async def confirm(self, question: str, diff: str) -> bool:
+        """Agree."""
+        return True

@@ -1,0 +1,1 @@
+"""Best of n: compare candidates by what they do, and select one. Read select."""

@@ -1,0 +1,58 @@
+"""Conversation: any team, with a human who has a say before a change lands; an answer may be words alone."""
+
+from dataclasses import dataclass, replace
+
+from coder.loop import Concluding, Team
+from coder.participants.executor import Executor
+from coder.participants.human import Human
+from coder.participants.participant import Participant
+from coder.run.approval import is_decided, is_rejection
+from coder.run.rounds import tried
+from coder.run.state import State
+from coder.run.stops import Reason, Stop
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """A team whose end is the human's turn."""
+
+    team: Team
+    stop: Stop
+    """When the team by itself would be done."""
+
+    def next(self, state: State) -> Participant:
+        """Whose turn it is."""
+        if state.awaits_execution:
+            return Executor()
+        if self.has_own_last_word(state) or not awaits_decision(state) or self.stop(state) is None:
+            return self.team.next(state)
+        return Human()
+
+    def has_own_last_word(self, state: State) -> bool:
+        """Whether the team has something to do yet before the human is asked."""
+        reason = self.stop(state)
+        limited = reason is not None and reason.status == "limit"
+        return limited and isinstance(self.team, Concluding) and self.team.has_last_word(state)
+
+
+def conversation_stop(stop: Stop) -> Stop:
+    """Done when words are the answer, the human has decided, or no change waits for that, as `stop` says."""
+
+    def rule(state: State) -> Reason | None:
+        if state.last is not None and state.last.kind == "reply":
+            return Reason("unverified", "it was answered in words")
+        if is_decided(state):
+            return stop(replace(state, messages=state.messages[:-1]))
+        reason = stop(state)
+        return None if reason is not None and awaits_decision(state) else reason
+
+    return Stop(rule)
+
+
+def awaits_decision(state: State) -> bool:
+    """Whether there is a change that the human has not been asked about."""
+    if state.last is None or state.awaits_execution or state.refused is not None:
+        return False
+    if state.last.kind in ("reply", "decision", "plan") or is_rejection(state.last):
+        return False
+    return bool(tried(state))

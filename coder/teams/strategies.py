@@ -1,0 +1,149 @@
+"""Strategies: named ways to go about a task. Each is a small team with its stop, and the settings it wants.
+
+A run's first event says which one it takes, so that a resume takes the same.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+from coder.errors import UsageError
+from coder.loop import Team
+from coder.models.size import goes_on
+from coder.participants.expert import Expert
+from coder.run.settings import Budget, Settings, StrategyName
+from coder.run.stops import Stop, default_stop
+from coder.run.task import Task
+from coder.teams.conversation import Conversation, conversation_stop
+from coder.teams.escalate import Escalate
+from coder.teams.round_robin import default_team
+
+_MANY = 3
+"""Fresh starts from which on it is worth to compare them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Strategy:
+    """Who takes turns, when that ends, and what else it takes."""
+
+    team: Callable[[], Team]
+    stop: Callable[[], Stop] = default_stop
+    shape: Callable[[Settings], Settings] = lambda settings: settings
+    """What it does to the settings that the user gave."""
+    draws: bool = False
+    """It makes many fresh answers, and chooses."""
+
+    def limited(self, budget: Budget) -> Budget:
+        """New limits of a run that goes on, as the strategy wants them."""
+        return self.shape(Settings(budget=budget)).budget
+
+
+def _one_call(settings: Settings) -> Settings:
+    return _with_budget(settings, samples=1, repairs=0, calls=1)
+
+
+def _planned(settings: Settings) -> Settings:
+    return settings.model_copy(update={"plan": settings.plan is not False})
+
+
+def _all_fresh(settings: Settings) -> Settings:
+    """As many fresh starts as were named, or as there may be calls."""
+    budget = settings.budget
+    samples = budget.samples if "samples" in budget.model_fields_set else budget.calls
+    return _with_budget(settings, samples=samples, repairs=0)
+
+
+def _tested(settings: Settings) -> Settings:
+    """One call goes to the tests."""
+    budget = settings.budget
+    samples = budget.samples if "samples" in budget.model_fields_set else max(1, budget.calls - 1)
+    return _with_budget(settings, samples=samples, repairs=0)
+
+
+def _with_budget(settings: Settings, **limits: int) -> Settings:
+    return settings.model_copy(update={"budget": settings.budget.model_copy(update=limits)})
+
+
+# What only one strategy is made of is imported by who takes it.
+def _one_shot() -> Team:
+    from coder.teams.one_shot import OneShot
+
+    return OneShot()
+
+
+def _best_of_n(*, tested: bool = False) -> Team:
+    from coder.teams.best_of_n import BestOfN
+
+    return BestOfN(tested=tested)
+
+
+def _best_of_n_stop() -> Stop:
+    from coder.teams.best_of_n import best_of_n_stop
+
+    return best_of_n_stop()
+
+
+def _review() -> Team:
+    from coder.teams.review import Review
+
+    return Review()
+
+
+def _review_stop() -> Stop:
+    from coder.teams.review import review_stop
+
+    return review_stop()
+
+
+STRATEGIES: Mapping[StrategyName, Strategy] = {
+    "one-shot": Strategy(_one_shot, shape=_one_call),
+    "repair": Strategy(default_team),
+    "plan": Strategy(default_team, shape=_planned),
+    "best-of-n": Strategy(_best_of_n, _best_of_n_stop, _all_fresh, draws=True),
+    "tests": Strategy(lambda: _best_of_n(tested=True), _best_of_n_stop, _tested, draws=True),
+    "review": Strategy(_review, _review_stop),
+    "escalate": Strategy(Escalate),
+}
+
+
+def settled(settings: Settings, task: Task, *, model: str) -> Settings:
+    """The settings with one strategy in them, and as it wants them.
+
+    Args:
+        model: `provider/model` that answers.
+
+    Raises:
+        UsageError: the strategy wants a second model, and none is named.
+    """
+    named = settings.strategy or "auto"
+    name = suited(task, settings, model=model) if named == "auto" else named
+    if name == "escalate" and Expert.name not in settings.roles:
+        raise UsageError("--strategy escalate needs a second model. Name it: --strong-model PROVIDER/MODEL")
+    return STRATEGIES[name].shape(settings).model_copy(update={"strategy": name})
+
+
+def suited(task: Task, settings: Settings, *, model: str) -> StrategyName:
+    """What `auto` takes: by what decides, by who answers, by what the budget allows."""
+    budget = settings.budget
+    if Expert.name in settings.roles:
+        return "escalate"
+    if settings.plan is not None:
+        return "repair"
+    is_one_function = task.workspace is None and task.test_command is None and not task.test_files
+    many = "samples" in budget.model_fields_set and budget.samples >= _MANY
+    return "best-of-n" if is_one_function and (many or goes_on(model)) else "repair"
+
+
+def taken(settings: Settings) -> Strategy:
+    """The strategy of a run that has begun; runs from before there were any did repairs.
+
+    In a conversation the human has a say before its end.
+    """
+    name = settings.strategy
+    strategy = STRATEGIES["repair" if name is None or name == "auto" else name]
+    if not settings.chat:
+        return strategy
+    return replace(
+        strategy,
+        team=lambda: Conversation(strategy.team(), strategy.stop()),
+        stop=lambda: conversation_stop(strategy.stop()),
+    )

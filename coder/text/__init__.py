@@ -1,0 +1,1 @@
+"""Text for people: redacted, sanitized, counted. Read redact."""

@@ -1,0 +1,121 @@
+"""Feedback: the first failure, shortened to what a repair needs: expected, actual, traceback, output."""
+
+import re
+from collections.abc import Sequence
+
+from coder.run.message import CheckLine
+from sandbox import Result
+
+_MESSAGE = 1500
+_OUTPUT = 600
+_IN_FULL = 3
+_NAMES = 8_000
+"""Characters of the names of all checks that fail."""
+_ADDRESS = re.compile(r" at 0x[0-9a-fA-F]{6,16}\b")
+"""Of an object: another one in every process, so that the same failure would never make the same request."""
+_RUNNER = re.compile(
+    r"""^  File "[^"\n]*/\.coder/reporter\.py", line .*\n(?:    .*\n)*"""
+    r"""(?:  File "(?:<frozen runpy>|[^"\n]*/runpy\.py)", line .*\n(?:    .*\n)*)*""",
+    re.MULTILINE,
+)
+"""Of a traceback: what runs the test, and not the test."""
+
+
+def shorten(text: str, limit: int) -> str:
+    """Head and tail of a long text, at most about `limit` characters."""
+    text = text.strip()
+    if len(text) <= limit:
+        return text
+    head, tail = limit // 3, limit - limit // 3
+    return f"{text[:head].rstrip()}\n…\n{text[-tail:].lstrip()}"
+
+
+def feedback(lines: Sequence[CheckLine], result: Result | None, *, note: str = "") -> str:
+    """What the next prompt quotes of a failed run."""
+    failed = next((line for line in lines if not line.passed), None)
+    parts = _of_check(failed, _MESSAGE) if failed is not None else []
+    return _joined(note, parts, result, said=failed.message if failed is not None else "")
+
+
+def failures(lines: Sequence[CheckLine], result: Result | None, *, note: str = "") -> str:
+    """What a first prompt quotes of a failed run: the names of all that fails, the first three in full."""
+    failed = [line for line in lines if not line.passed]
+    parts = [_names(failed)] if len(failed) > 1 else []
+    for line in failed[:_IN_FULL]:
+        parts += _of_check(line, len(line.message) + 1)
+    return _joined(note, parts, result, said="\n".join(line.message for line in failed))
+
+
+def _joined(note: str, parts: list[str], result: Result | None, *, said: str) -> str:
+    every = [
+        *([note] if note else []),
+        *parts,
+        *(_of_result(result, said=said) if result is not None else []),
+    ]
+    return _ADDRESS.sub(" at 0x…", "\n".join(every)) or "It failed without saying why."
+
+
+def _names(failed: Sequence[CheckLine]) -> str:
+    """The names of failed checks, one a line, as many as there is room for."""
+    names: list[str] = []
+    left = _NAMES
+    for line in failed:
+        left -= len(line.name) + 1
+        if left < 0:
+            names.append(f"… and {len(failed) - len(names)} more")
+            break
+        names.append(line.name)
+    return "\n".join([f"{len(failed)} checks fail:", *names, ""])
+
+
+def _of_check(failed: CheckLine, most: int) -> list[str]:
+    """What one failed check says, its message in at most about so many characters."""
+    parts = [f"This check fails: {failed.name}"]
+    if failed.path is not None and not failed.message:
+        parts.append(f"in {failed.path}, line {failed.line}")
+    if (failed.expected, failed.actual) != (None, None) and not _says(failed):
+        parts.append(f"expected: {failed.expected}\nactual: {failed.actual}")
+    if failed.message:
+        parts.append(shorten(_RUNNER.sub("", failed.message), most))
+    return parts
+
+
+def _says(failed: CheckLine) -> bool:
+    """Whether the message gives both values itself, as a test runner's does."""
+    return failed.path is not None and str(failed.expected) in failed.message
+
+
+def gist(result: Result | None, *, note: str = "") -> str:
+    """One line of it for a person, where no check failed by name."""
+    if note or result is None:
+        return note
+    return stopped(result) or last_line(result.stderr) or last_line(result.stdout)
+
+
+def last_line(text: str) -> str:
+    """The last line that isn't blank."""
+    return next((line for line in reversed(text.splitlines()) if line.strip()), "")
+
+
+def stopped(result: Result) -> str:
+    """Why the sandbox ended it; empty where it ended by itself."""
+    match result.status:
+        case "timeout":
+            return f"It was stopped after {result.wall_s:.0f} s: it does not end, or is far too slow."
+        case "oom":
+            return "It was stopped because it used too much memory."
+        case "output_limit":
+            return "It was stopped because it printed without end."
+        case "killed":
+            return "It was killed."
+        case _:
+            return ""
+
+
+def _of_result(result: Result, *, said: str) -> list[str]:
+    parts = [why] if (why := stopped(result)) and why not in said else []
+    if not said and result.stderr.strip():
+        parts.append("stderr:\n" + shorten(result.stderr, _MESSAGE))
+    if not said and result.stdout.strip():
+        parts.append("stdout:\n" + shorten(result.stdout, _OUTPUT))
+    return parts

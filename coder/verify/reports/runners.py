@@ -1,0 +1,168 @@
+"""Runners: which program a test command is, and how it is asked for a report without changing what it tests.
+
+A command that isn't known stays as it is: its exit code decides, and a JUnit XML file that it writes is read.
+"""
+
+import json
+import shlex
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+
+from coder.verify.reports.cargo import read_cargo
+from coder.verify.reports.gotest import read_go, said_by_go
+from coder.verify.reports.jest import read_jest
+from coder.verify.reports.junit import read_junit
+from coder.verify.reports.places import Places
+from coder.verify.reports.report import Report
+
+_FRONTS = {
+    "npx",
+    "bunx",
+    "yarn",
+    "pnpm",
+    "exec",
+    "dlx",
+    "env",
+    "nice",
+    "time",
+    "--no-install",
+    "-y",
+    "--yes",
+    "--",
+}
+_PACKAGES = {"npm", "yarn", "pnpm"}
+_SHELL = set("&|;<>$`(){}\n")
+_KNOWN_RESOLVED = ("jest", "vitest", "node")
+
+Read = Callable[[bytes, str, str, Places], Report | None]
+"""(report file, stdout, stderr, places) -> what the runner said, None where it said nothing that is known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Runner:
+    """How one test command is run and read."""
+
+    name: str
+    argv: tuple[str, ...]
+    read: Read
+    writes: bool = False
+    """It writes its report to the file that it was given."""
+    on_stdout: bool = False
+    """Its report is what it prints, which goes to the file: too much for the output that is kept."""
+    shown: Callable[[str], str] = field(default=lambda report: "")
+    """What a person would have seen on stdout, where the report took its place."""
+
+
+def runner_of(argv: Sequence[str], report: str, files: Mapping[str, bytes]) -> Runner | None:
+    """The known runner that a command starts, asked to write to `report`; None for any other command.
+
+    Args:
+        files: the workspace's, for a package.json that says what `npm test` is.
+    """
+    words = list(argv)
+    tool, start = _tool(words)
+    if tool in _PACKAGES:
+        return _of_package(words, tool, report, files)
+    after = words[start + 1 :]
+    match tool:
+        case "go" if after[:1] == ["test"]:
+            asked = [] if "-json" in after else ["-json"]
+            return Runner(
+                "go test", (*words[: start + 2], *asked, *after[1:]), _go, on_stdout=True, shown=said_by_go
+            )
+        case "cargo" if after[:1] in (["test"], ["t"]):
+            return Runner("cargo test", tuple(words), lambda file, out, err, at: read_cargo(out, err, at))
+        case "jest" | "vitest" | "node":
+            asked_words = _asked(tool, after, report)
+            if asked_words is not None:
+                front, flags, back = asked_words
+                return _writing(tool, [*words[: start + 1], *front, *flags, *back])
+    return None
+
+
+def _of_package(words: list[str], tool: str, report: str, files: Mapping[str, bytes]) -> Runner | None:
+    """`npm test` and its like, where package.json says that it is one runner and nothing else."""
+    script = next((word for word in words[1:] if not word.startswith("-") and word != "run"), None)
+    text = _scripts(files).get("test" if script == "t" and tool == "npm" else script or "")
+    if text is None or _SHELL & set(text):
+        return None
+    try:
+        inner = shlex.split(text)
+    except ValueError:
+        return None
+    inner_tool, start = _tool(inner)
+    if inner_tool not in ("jest", "vitest"):
+        return None
+    asked = _asked(inner_tool, inner[start + 1 :], report)
+    if asked is None:
+        return None
+    divider = ["--"] if tool == "npm" and "--" not in words else []
+    return _writing(inner_tool, [*words, *divider, *asked[1]])
+
+
+def _scripts(files: Mapping[str, bytes]) -> dict[str, str]:
+    try:
+        scripts = json.loads(files.get("package.json", b"{}")).get("scripts", {})
+        return {str(name): str(text) for name, text in scripts.items()}
+    except (ValueError, AttributeError, RecursionError):
+        return {}
+
+
+def _tool(words: Sequence[str]) -> tuple[str, int]:
+    """The program that is meant, behind `npx` and assignments, and where it stands."""
+    for i, word in enumerate(words):
+        name = PurePosixPath(word).name
+        if name in _FRONTS and i + 1 < len(words):
+            rest = words[i + 1]
+            if name not in _PACKAGES or rest == "exec" or rest in _KNOWN_RESOLVED:
+                continue
+        if "=" in word and not word.startswith("-") and i + 1 < len(words):
+            continue
+        return name, i
+    return "", 0
+
+
+def _asked(tool: str, after: list[str], report: str) -> tuple[list[str], list[str], list[str]] | None:
+    """Words before, the flags that ask for a report, words behind; None where the command has its own."""
+    if tool == "jest":
+        own = any(word.split("=")[0] in ("--json", "--outputFile", "--watch", "--watchAll") for word in after)
+        flags = ["--json", f"--outputFile={report}", "--testLocationInResults"]
+        return None if own else ([], flags, after)
+    if tool == "vitest":
+        if any(word.startswith("--outputFile") for word in after) or after[:1] in (
+            ["watch"],
+            ["dev"],
+            ["bench"],
+        ):
+            return None
+        front = after[:1] if after[:1] == ["run"] else []
+        shown = [] if any(word.startswith("--reporter") for word in after) else ["--reporter=default"]
+        return front, [*shown, "--reporter=json", f"--outputFile.json={report}"], after[len(front) :]
+    if "--test" not in after or any(word.startswith("--test-reporter") for word in after):
+        return None
+    at = after.index("--test")
+    flags = ["--test-reporter=spec", "--test-reporter-destination=stdout"]
+    flags += ["--test-reporter=junit", f"--test-reporter-destination={report}"]
+    return after[: at + 1], flags, after[at + 1 :]
+
+
+def _writing(tool: str, words: list[str]) -> Runner:
+    read = _node if tool == "node" else _jest
+    return Runner("node --test" if tool == "node" else tool, tuple(words), read, writes=True)
+
+
+def _go(file: bytes, stdout: str, stderr: str, places: Places) -> Report | None:
+    return read_go(_text(file), places)
+
+
+def _jest(file: bytes, stdout: str, stderr: str, places: Places) -> Report | None:
+    return read_jest(_text(file), places)
+
+
+def _node(file: bytes, stdout: str, stderr: str, places: Places) -> Report | None:
+    return read_junit(file, places)
+
+
+def _text(content: bytes) -> str:
+    return content.decode("utf-8", "replace")

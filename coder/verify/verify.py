@@ -1,0 +1,202 @@
+"""Verify: how a run knows that it is done. Strongest first, and all that was given must pass.
+
+Test files, checks and examples are decided in the checker's sandbox, on values that come out of the
+candidate's by `sandbox.checks.call`. A test command shares its process with the code under test, so its exit
+code alone proves nothing (see testcommand), and what it says is labelled `inside`.
+"""
+
+import ast
+import time
+from collections.abc import Mapping, Sequence
+
+from coder.environment.workbench import Workbench
+from coder.run.examples import find_examples
+from coder.run.message import Cause, CheckLine, Outcome, Verified
+from coder.run.state import State
+from coder.run.target import Target, modules_of
+from coder.verify.bycommand import by_command
+from coder.verify.causes import cause_of
+from coder.verify.feedback import feedback, gist, shorten
+from coder.verify.incells import run_in_cells, waits_for_input
+from coder.verify.judging import was_run
+from coder.verify.lint import lint, told
+from coder.verify.seen import Seen, line_of
+from sandbox import Command, Limits, Result
+from sandbox.checks.check import Assertion, Check, Example, TestFile, check
+
+_OUTPUT = 4000
+_NEEDS_INPUT = "EOFError: EOF when reading a line"
+
+
+async def verify(
+    bench: Workbench, state: State, target: Target, files: Mapping[str, bytes]
+) -> tuple[Outcome, Result | None]:
+    """Decide on what stands in the candidate's workspace.
+
+    Raises:
+        SandboxError: a sandbox itself failed.
+    """
+    began = time.monotonic()
+    seen = await _verify(bench, state, target, files)
+    lines = tuple(line for part in seen for line in part.lines)
+    failed = next((part for part in seen if not part.passed), None)
+    findings = await lint(bench, state, files) if failed is None else ()
+    shown = failed or seen[-1]
+    cause, lacks = _cause(failed, target, files)
+    result = shown.result
+    saying = [part for part in seen if part.verified != "none"] or seen
+    strengths = {part.strength for part in saying}
+    outcome = Outcome(
+        passed=failed is None,
+        verified=saying[0].verified if failed is None else failed.verified,
+        strength="none" if "none" in strengths else "inside" if "inside" in strengths else "outside",
+        checks=lines,
+        feedback=_feedback(state, failed, findings),
+        gist="" if failed is None else gist(failed.result, note=failed.note),
+        lint=findings,
+        note="" if failed is not None else " ".join(part.note for part in seen if part.note),
+        cause=cause,
+        lacks=lacks,
+        stdout=shorten(result.stdout, _OUTPUT) if result is not None else "",
+        stderr=shorten(result.stderr, _OUTPUT) if result is not None else "",
+        seconds=time.monotonic() - began,
+    )
+    return outcome, result
+
+
+def _cause(
+    failed: Seen | None, target: Target, files: Mapping[str, bytes]
+) -> tuple[Cause | None, tuple[str, ...]]:
+    if failed is not None:
+        return cause_of(failed, [*files, target.path])
+    return ("own_tests" if target.writes_tests else None), ()
+
+
+def _feedback(state: State, failed: Seen | None, findings: Sequence[CheckLine]) -> str:
+    if failed is not None:
+        return feedback(failed.lines, failed.result, note=failed.note)
+    return told(findings, state.task.lint_command or ()) if findings else ""
+
+
+async def _verify(bench: Workbench, state: State, target: Target, files: Mapping[str, bytes]) -> list[Seen]:
+    """Each means that the task gives, until one fails; running it where there is none.
+
+    With a kernel the code itself goes first, as cells, and where that fails, nothing follows.
+    """
+    seen: list[Seen] = []
+    shown = await _by_cells(bench, state, target, files)
+    if shown is not None and not shown.passed:
+        return [shown]
+    given = _given(state)
+    if shown is not None and (given or state.task.test_command):
+        await (await bench.candidate()).lay(files)  # they try what was answered, not what it has left
+    if state.task.test_command:
+        seen.append(await by_command(bench, state, target, files))
+    for verified, checks, seconds in given:
+        if verified == "tests" and seen:
+            checks = [one for one in checks if not was_run(one.name, seen[0].lines)]
+        if checks and all(part.passed for part in seen):
+            seen.append(
+                await _by_checks(bench, target, files, verified=verified, checks=checks, seconds=seconds)
+            )
+    return seen or [shown or await _by_running(bench, state, target, files)]
+
+
+def _given(state: State) -> list[tuple[Verified, Sequence[Check], float]]:
+    """What decides beside a test command, each with its time; the task's examples where nothing else does."""
+    task = state.task
+    tests = [TestFile(path=test.path, source=test.text) for test in task.test_files]
+    given: list[tuple[Verified, Sequence[Check], float]] = [
+        ("tests", tests, _test_time(state)),
+        ("checks", [Assertion(source=source) for source in task.checks], _program_time(state)),
+    ]
+    if not task.test_command and not task.test_files and not task.checks:
+        given.append(("examples", _examples(task.prompt), _program_time(state)))
+    return [means for means in given if means[1]]
+
+
+async def _by_cells(
+    bench: Workbench, state: State, target: Target, files: Mapping[str, bytes]
+) -> Seen | None:
+    if not state.settings.kernel or not target.path.endswith(".py") or target.path not in files:
+        return None
+    source = files[target.path]
+    result = await run_in_cells(bench, source)
+    waited = waits_for_input(result)
+    passed = result.ok or waited
+    line = CheckLine(name=f"{target.path} as cells", passed=passed, message="" if passed else result.stderr)
+    verified: Verified = "self" if _checks_itself(source) and not waited else "none"
+    if waited:
+        result = result.model_copy(update={"stderr": ""})
+    return Seen(verified, passed, (line,), result, strength="none")
+
+
+async def _by_checks(
+    bench: Workbench,
+    target: Target,
+    files: Mapping[str, bytes],
+    *,
+    verified: Verified,
+    checks: Sequence[Check],
+    seconds: float,
+) -> Seen:
+    report = await check(
+        await bench.candidate(),
+        await bench.checker(),
+        checks,
+        module=target.module,
+        provides=modules_of(files),
+        limits=Limits(wall_s=seconds, cpu_s=seconds),
+    )
+    lines = tuple(map(line_of, report.results))
+    ended = report.candidate if report.candidate.killed_by != "cancel" else None  # cancelled: not needed more
+    late = not report.passed and report.candidate.wall_s >= seconds
+    return Seen(verified, report.passed, lines, ended, report.note, late=late)
+
+
+async def _by_running(bench: Workbench, state: State, target: Target, files: Mapping[str, bytes]) -> Seen:
+    """With nothing to check it by, the code must at least run, with whatever it checks of itself."""
+    seconds = _program_time(state)
+    sandbox = await bench.candidate()
+    if not target.path.endswith(".py") or target.path not in files:
+        return Seen("none", True, strength="none")
+    result = await sandbox.run(
+        Command(argv=("python3", target.path)),
+        limits=Limits(wall_s=seconds, cpu_s=seconds),
+        on_output=bench.on_output,
+    )
+    waited = result.status == "error" and result.stderr.rstrip().endswith(_NEEDS_INPUT)
+    checks_itself = _checks_itself(files[target.path])
+    passed = result.ok or waited
+    if waited:
+        result = result.model_copy(update={"stderr": ""})
+    line = CheckLine(name=f"python3 {target.path}", passed=passed, message="" if passed else result.stderr)
+    verified: Verified = "self" if checks_itself and not waited else "none"
+    return Seen(verified, passed, (line,), result, strength="none")
+
+
+def _examples(prompt: str) -> list[Check]:
+    found: list[Check] = []
+    for example in find_examples(prompt):
+        if example.want is None:
+            found.append(Assertion(source=example.source))
+        else:
+            found.append(Example(source=example.source, want=example.want))
+    return found
+
+
+def _checks_itself(source: bytes) -> bool:
+    """Whether a file asserts something when it runs."""
+    try:
+        tree = ast.parse(source)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return False
+    return any(isinstance(node, ast.Assert) for node in ast.walk(tree))
+
+
+def _program_time(state: State) -> float:
+    return state.settings.program_timeout_s
+
+
+def _test_time(state: State) -> float:
+    return state.settings.test_timeout_s

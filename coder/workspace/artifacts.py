@@ -1,0 +1,44 @@
+"""Put what a program wrote into a folder of the user's: only new files, none that runs by itself later."""
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+
+from coder.errors import MachineError
+from coder.fs.snapshot import Snapshot
+from coder.workspace.landing import LandingRefused, apply, plan
+from coder.workspace.risk import risky
+from sandbox.result import Artifact
+
+
+def save(artifacts: Sequence[Artifact], folder: Path) -> list[str]:
+    """Write each artifact that may be written; why the others were not.
+
+    Raises:
+        MachineError: the folder can't be made, or the disk is full.
+    """
+    if not artifacts:
+        return []
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise MachineError(f"The folder {folder} can't be made: {error.strerror}.") from error
+    return asyncio.run(_save_all(artifacts, folder.resolve()))
+
+
+async def _save_all(artifacts: Sequence[Artifact], folder: Path) -> list[str]:
+    refused = []
+    nothing_read = Snapshot(root=folder, files={})
+    for artifact in artifacts:
+        content = {artifact.path: artifact.content}
+        try:
+            if (why := risky(artifact.path)) is not None:
+                raise LandingRefused(f"{artifact.path}: {why}.")
+            await apply(plan(nothing_read, content), content, _forget)
+        except LandingRefused as error:
+            refused.append(str(error))
+    return refused
+
+
+async def _forget(path: str) -> None:
+    """Nothing of this goes into a log."""

@@ -1,0 +1,266 @@
+"""Commit what a run has changed: these paths on top of HEAD, and nothing else that is staged or dirty.
+
+Plumbing only: blobs, a tree, a commit, a moved reference. No hook runs, nothing is signed, and a file that
+goes through a filter (Git LFS, say) is left to its owner to commit.
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from coder.workspace.git.found import Repository, find_repository
+from coder.workspace.git.isolated import (
+    Git,
+    GitFailed,
+    isolated,
+    moving_environment,
+    refs_environment,
+    run_git,
+)
+
+_UNDER_WAY = {
+    "MERGE_HEAD": "a merge",
+    "CHERRY_PICK_HEAD": "a cherry-pick",
+    "REVERT_HEAD": "a revert",
+    "rebase-merge": "a rebase",
+    "rebase-apply": "a rebase",
+}
+_NO_COMMIT_YET = "the repository has no commit yet that a branch could begin at. Make a first one."
+_NOBODY = (
+    "git doesn't know who you are. Tell it: git config --global user.name NAME, and "
+    "git config --global user.email ADDRESS"
+)
+
+
+class NoCommit(Exception):
+    """A commit can't or shouldn't be made; the message says why and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """One file of a commit: its contents before and after, None where there is no file."""
+
+    before: bytes | None
+    after: bytes | None
+    executable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A commit and the branch that it is the tip of; None where HEAD is detached."""
+
+    commit: str
+    branch: str | None
+
+
+def commit(folder: Path, changed: Mapping[str, Changed], *, message: str, branch: str | None = None) -> Made:
+    """Commit these changes of files beneath a folder; called again, it finds that it is done.
+
+    Args:
+        branch: a new branch for it, which leaves HEAD, index and files as they are; None is where HEAD is.
+
+    Raises:
+        NoCommit: there is no repository, it isn't in a state for it, or a file had changes of the user's own.
+    """
+    repository = find_repository(folder)
+    if repository is None:
+        raise NoCommit(f"{folder} is in no git repository.")
+    try:
+        with isolated(repository) as git:
+            below = folder.relative_to(repository.top).as_posix()
+            prefix = "" if below == "." else f"{below}/"
+            files = {prefix + path: change for path, change in changed.items()}
+            return _Committer(repository, git).commit(files, message, branch)
+    except GitFailed as error:
+        raise NoCommit(f"{error}") from error
+
+
+def see_possible(folder: Path, *, branch: str | None) -> None:
+    """See that a commit could be made here now.
+
+    Raises:
+        NoCommit: it couldn't, and why.
+    """
+    repository = find_repository(folder if folder.is_dir() else folder.parent)
+    if repository is None:
+        raise NoCommit(f"{folder} is in no git repository.")
+    try:
+        with isolated(repository) as git:
+            _Committer(repository, git).see_possible(branch)
+    except GitFailed as error:
+        raise NoCommit(f"{error}") from error
+
+
+@dataclass(frozen=True, slots=True)
+class _Committer:
+    repository: Repository
+    git: Git
+
+    def see_possible(self, branch: str | None) -> None:
+        self._person()
+        if branch is None:
+            self._see_nothing_under_way()
+            return
+        self._see_name(branch)
+        if self._resolved(f"refs/heads/{branch}") is not None:
+            raise NoCommit(_taken(branch))
+        names = self._refs("for-each-ref", "--format=%(refname:strip=2)", "refs/heads").splitlines()
+        if (other := next((name for name in names if _is_beneath(name, branch)), None)) is not None:
+            raise NoCommit(f"git has no room for {branch} beside the branch {other}. Name another one.")
+        if self._head() is None:
+            raise NoCommit(_NO_COMMIT_YET)
+
+    def commit(self, files: Mapping[str, Changed], message: str, branch: str | None) -> Made:
+        head, ref = self._head(), self._branch()
+        if branch is None:
+            self._see_nothing_under_way()
+        else:
+            self._see_name(branch)
+        self._see_no_filter(files)
+        scratch = Path(self.git.environment["GIT_DIR"]) / "scratch"
+        if head is not None:
+            self.git.run("read-tree", head, index=scratch)
+        rows = self._rows(files, head, staged=branch is None)
+        self.git.run("update-index", "-z", "--index-info", stdin=rows, index=scratch)
+        # A partial clone has no blobs of what it hasn't checked out: missing-ok, all else is HEAD's own.
+        tree = self.git.run("write-tree", "--missing-ok", index=scratch).decode().strip()
+        if branch is not None:
+            return self._on_new_branch(branch, tree, head, message)
+        if head is None or tree != self._tree(head):
+            made = self._made(tree, head, message)
+            self.git.run("update-index", "-z", "--index-info", stdin=rows)
+            self._move("HEAD", made, head, message)
+            head = made
+        return Made(head, ref)
+
+    def _on_new_branch(self, branch: str, tree: str, head: str | None, message: str) -> Made:
+        there = self._resolved(f"refs/heads/{branch}")
+        if there is not None:
+            if self._tree(there) == tree and self._resolved(f"{there}^") == head:
+                return Made(there, branch)  # made by a start of this run that was cut off afterwards
+            raise NoCommit(_taken(branch))
+        if head is None:
+            raise NoCommit(_NO_COMMIT_YET)
+        made = self._made(tree, head, message)
+        self._move(f"refs/heads/{branch}", made, None, message)
+        return Made(made, branch)
+
+    def _rows(self, files: Mapping[str, Changed], head: str | None, *, staged: bool) -> bytes:
+        """Entries for an index, where each file was as HEAD has it before the run changed it."""
+        rows = []
+        for path, change in files.items():
+            mode, blob = self._entry(head, path)
+            after = self._blob(path, change.after, write=True)
+            if blob not in (self._blob(path, change.before), after):
+                raise NoCommit(
+                    f"{path} had changes of yours that aren't committed, and the commit would hold them too. "
+                    "Commit it yourself."
+                )
+            if staged and self._staged(path) not in (blob, after):
+                raise NoCommit(f"{path} has staged changes of yours. Commit it yourself.")
+            if blob is None and after is None:
+                continue  # it was never committed, and is gone
+            mode = mode or ("100755" if change.executable else "100644")
+            rows.append(f"{mode} {after}\t{path}" if after else f"0 {'0' * len(blob or '')}\t{path}")
+        return b"".join(os.fsencode(row) + b"\0" for row in rows)
+
+    def _blob(self, path: str, content: bytes | None, *, write: bool = False) -> str | None:
+        """Id of a content as it is committed at a path: with the line ends that its attributes ask for."""
+        if content is None:
+            return None
+        flags = ["-w"] if write else []
+        return (
+            self.git.run("hash-object", *flags, "--stdin", f"--path={path}", stdin=content).decode().strip()
+        )
+
+    def _entry(self, head: str | None, path: str) -> tuple[str | None, str | None]:
+        """Mode and blob of a path in a commit."""
+        row = self.git.run("ls-tree", "-z", head, "--", path).decode("utf-8", "replace") if head else ""
+        mode, _, rest = row.partition(" ")
+        return (mode, rest.split()[1]) if row else (None, None)
+
+    def _staged(self, path: str) -> str | None:
+        row = self.git.run("ls-files", "-z", "-s", "--", path).decode("utf-8", "replace")
+        return row.split()[1] if row else None
+
+    def _see_no_filter(self, files: Mapping[str, Changed]) -> None:
+        paths = b"".join(os.fsencode(path) + b"\0" for path in files)
+        fields = self.git.run("check-attr", "-z", "--stdin", "filter", stdin=paths).split(b"\0")
+        for path, value in zip(map(os.fsdecode, fields[::3]), map(os.fsdecode, fields[2::3]), strict=False):
+            if value not in ("unspecified", "unset"):
+                raise NoCommit(
+                    f"{path} goes through the filter {value}, which isn't started here. Commit it yourself."
+                )
+
+    def _see_name(self, branch: str) -> None:
+        try:
+            self._refs("check-ref-format", "--branch", branch)
+        except GitFailed as error:
+            raise NoCommit(f"{branch!r} can't be the name of a branch.") from error
+
+    def _see_nothing_under_way(self) -> None:
+        for name, words in _UNDER_WAY.items():
+            if (self.repository.git_dir / name).exists():
+                raise NoCommit(f"{words} is in progress. End it, or name a branch of its own with --branch.")
+
+    def _made(self, tree: str, parent: str | None, message: str) -> str:
+        parents = ["-p", parent] if parent else []
+        environment = self.git.environment | self._person()
+        return run_git(
+            ["commit-tree", tree, *parents],
+            environment=environment,
+            stdin=message.encode("utf-8", "replace"),
+            cwd=self.repository.top,
+        ).decode().strip()  # fmt: skip
+
+    def _person(self) -> dict[str, str]:
+        """Who commits: the variables of git's that the user has set, else their configuration."""
+        named = {}
+        for role in ("AUTHOR", "COMMITTER"):
+            for key in ("NAME", "EMAIL"):
+                name = f"GIT_{role}_{key}"
+                named[name] = os.environ.get(name) or self.git.values.get(f"user.{key.lower()}", "")
+        if not all(named.values()):
+            raise NoCommit(_NOBODY)
+        return named
+
+    def _move(self, ref: str, to: str, old: str | None, message: str) -> None:
+        said = f"commit: {message.partition(chr(10))[0]}"
+        environment = moving_environment(self.repository) | self._person()
+        arguments = ["update-ref", "-m", said, ref, to, old or "0" * len(to)]
+        run_git(arguments, environment=environment, cwd=self.repository.git_dir)
+
+    def _head(self) -> str | None:
+        return self._resolved("HEAD")
+
+    def _branch(self) -> str | None:
+        """The branch that HEAD is on."""
+        try:
+            return self._refs("symbolic-ref", "--quiet", "HEAD").removeprefix("refs/heads/")
+        except GitFailed:
+            return None
+
+    def _resolved(self, name: str) -> str | None:
+        try:
+            return self._refs("rev-parse", "--verify", "--quiet", f"{name}^{{commit}}")
+        except GitFailed:
+            return None
+
+    def _tree(self, commit: str) -> str:
+        return self._refs("rev-parse", "--verify", f"{commit}^{{tree}}")
+
+    def _refs(self, *arguments: str) -> str:
+        printed = run_git(
+            arguments, environment=refs_environment(self.repository), cwd=self.repository.git_dir
+        )
+        return printed.decode("utf-8", "replace").strip()
+
+
+def _is_beneath(one: str, other: str) -> bool:
+    """Whether a branch's name is a folder of another's."""
+    return one.startswith(f"{other}/") or other.startswith(f"{one}/")
+
+
+def _taken(branch: str) -> str:
+    return f"there is a branch {branch} already. Name another one."

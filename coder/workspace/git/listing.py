@@ -1,0 +1,58 @@
+"""List the files of a repository's work tree that are its own: tracked, or new and not ignored."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from coder.workspace.git.found import Repository, find_repository
+from coder.workspace.git.isolated import isolated
+
+_DEEPEST = 8
+"""Submodules within submodules."""
+_SUBMODULE = "160000 "
+"""Mode of an entry of the index that names another repository's commit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """What git knows beneath a folder, relative to it, with `/`; a name that isn't UTF-8 has surrogates."""
+
+    tracked: tuple[str, ...]
+    untracked: tuple[str, ...]
+    """Not ignored."""
+    foreign: tuple[str, ...] = ()
+    """Folders that are repositories of their own, and no submodules."""
+
+
+def list_files(repository: Repository, folder: Path, *, depth: int = 0) -> Listing:
+    """The files beneath a folder of the work tree; those of submodules that are checked out are among them.
+
+    A path may be gone, or be a link: whoever reads it sees.
+
+    Raises:
+        GitFailed: there is no git, or it can't read the repository.
+    """
+    with isolated(repository) as git:
+        printed = git.run("ls-files", "-z", "-t", "-s", "-c", "-o", "--exclude-standard", cwd=folder)
+    rows = [os.fsdecode(row) for row in printed.split(b"\0") if row]
+    untracked = [row[2:] for row in rows if row.startswith("? ")]
+    foreign = [path.rstrip("/") for path in untracked if path.endswith("/")]
+    tracked: list[str] = []
+    new = [path for path in untracked if not path.endswith("/")]
+    for row in (row[2:] for row in rows if not row.startswith("? ")):
+        described, _, path = row.partition("\t")
+        if not described.startswith(_SUBMODULE):
+            tracked.append(path)
+        elif depth < _DEEPEST and (inner := _of_submodule(folder / path, depth)) is not None:
+            tracked += [f"{path}/{name}" for name in inner.tracked]
+            new += [f"{path}/{name}" for name in inner.untracked]
+            foreign += [f"{path}/{name}" for name in inner.foreign]
+    return Listing(tuple(dict.fromkeys(tracked)), tuple(new), tuple(foreign))
+
+
+def _of_submodule(place: Path, depth: int) -> Listing | None:
+    """Its files; None where it isn't checked out."""
+    if place.is_symlink() or not (place / ".git").exists():
+        return None
+    module = find_repository(place)
+    return list_files(module, place, depth=depth + 1) if module is not None and module.top == place else None

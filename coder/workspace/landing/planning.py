@@ -1,0 +1,55 @@
+"""The plan of a landing: what was there before, and what will be there after."""
+
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
+
+from coder.fs.snapshot import Snapshot
+from coder.run.landing_plan import Change, Plan
+from coder.workspace.landing.standing import (
+    FileChanged,
+    LandingRefused,
+    parts_of,
+    see_same_repository,
+    sha256_of,
+    state_of,
+)
+
+
+def plan(snapshot: Snapshot, files: Mapping[str, bytes | None]) -> Plan:
+    """Plan to write these contents (None: remove the file) beneath the snapshot's root; changes nothing.
+
+    Raises:
+        LandingRefused: a path is absolute, leaves the root, is in .git, goes over a link, or is a folder.
+        FileChanged: a file is there that the run hasn't read, or isn't as the run has read it.
+    """
+    changes = []
+    for path, content in sorted(files.items()):
+        parts = parts_of(path)
+        see_same_repository(snapshot.root, parts)
+        if any(str(parent) in files for parent in PurePosixPath(path).parents):
+            raise LandingRefused(f"{path} can't be written: the run made a file of a folder above it.")
+        read = snapshot.files.get(path)
+        now = state_of(snapshot.root, parts)
+        if now is not None and read is None:
+            raise FileChanged(f"{path} is there already, and this run has not read it. It was left as it is.")
+        if now != (read.sha256 if read else None):
+            raise FileChanged(f"{path} has changed since this run read it. It was left as it is.")
+        after = None if content is None else sha256_of(content)
+        if after != now:
+            mode = read.mode if read else _mode_of_moved(snapshot, files, path)
+            runs = read is None and (content or b"").startswith(b"#!") if mode is None else mode & 0o100 != 0
+            changes.append(Change(path=path, before=now, after=after, mode=mode, executable=runs))
+    return Plan(root=str(snapshot.root), changes=tuple(changes), made=_missing(snapshot.root, changes))
+
+
+def _mode_of_moved(snapshot: Snapshot, files: Mapping[str, bytes | None], path: str) -> int | None:
+    """Mode of the file that is removed and comes back at this path: by its content, or else by its name."""
+    gone = [old for old, content in files.items() if content is None and old in snapshot.files]
+    same = [old for old in gone if snapshot.files[old].content == files[path]]
+    same = same or [old for old in gone if PurePosixPath(old).name == PurePosixPath(path).name]
+    return snapshot.files[same[0]].mode & 0o777 if same else None
+
+
+def _missing(root: Path, changes: list[Change]) -> tuple[str, ...]:
+    folders = {str(parent) for change in changes for parent in PurePosixPath(change.path).parents}
+    return tuple(sorted(folder for folder in folders if not (root / folder).exists()))

@@ -1,0 +1,111 @@
+"""One change of a plan, in two steps: its content is written beside the file, then put in its place."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path, PurePosixPath
+
+from coder.errors import MachineError
+from coder.fs.beneath import open_folder
+from coder.fs.durable import sync_folder
+from coder.fs.replace import clean_up, put_in_place, remove, write_beside
+from coder.run.landing_plan import Change, Plan
+from coder.workspace.landing.standing import FileChanged, parts_of, sha256_of, state_of
+
+
+def stage(root: Path, change: Change, content: bytes | None) -> None:
+    """Write what will be put in place beside it, unless it is there already.
+
+    Raises:
+        LandingRefused: the file is neither as before nor as after, or its path leads over a link.
+        MachineError: the disk is full or the folder can't be written.
+        ValueError: the content isn't the planned one.
+    """
+    if change.after != (None if content is None else sha256_of(content)):
+        raise ValueError(f"the content of {change.path} is not the planned one")
+    parts = parts_of(change.path)
+    now = state_of(root, parts)
+    if now not in (change.before, change.after):
+        raise FileChanged(f"{root / change.path} has changed since. It was left as it is.")
+    with _told(root, change, now):
+        if content is not None:
+            root.mkdir(exist_ok=True)
+        with open_folder(root, parts[:-1], make=content is not None) as folder:
+            temporary = _temporaries(change)
+            clean_up(folder, temporary)
+            if content is not None and now != change.after:
+                mode = 0o777 if change.executable else 0o666
+                write_beside(
+                    folder, parts[-1], content, mode=change.mode, temporary=temporary[1], new_mode=mode
+                )
+
+
+def place(root: Path, change: Change) -> None:
+    """Make a staged change, unless it is made already.
+
+    Raises:
+        LandingRefused: the file is neither as before nor as after, or its path leads over a link.
+        MachineError: the folder can't be written.
+    """
+    parts = parts_of(change.path)
+    now = state_of(root, parts)
+    with _told(root, change, now), open_folder(root, parts[:-1]) as folder:
+        temporary = _temporaries(change)
+        if now == change.after:
+            clean_up(folder, temporary)
+            sync_folder(folder)  # whoever made the change may have been killed before it was on the disk
+        elif now != change.before:
+            clean_up(folder, temporary)
+            raise FileChanged(f"{root / change.path} has changed just now. It was left as it is.")
+        elif change.after is None:
+            remove(folder, parts[-1])
+        else:
+            put_in_place(folder, temporary[1], parts[-1])
+
+
+def clear(root: Path, plan: Plan) -> None:
+    """Remove what was staged, and the folders that were made for it."""
+    for change in plan.changes:
+        with suppress(OSError), open_folder(root, parts_of(change.path)[:-1]) as folder:
+            clean_up(folder, _temporaries(change))
+    for folder_made in reversed(plan.made):
+        remove_empty(root, folder_made)
+
+
+def remove_empty(root: Path, folder: str) -> None:
+    """Remove a folder that a landing made, unless something is in it."""
+    path = PurePosixPath(folder)
+    try:
+        if folder == ".":
+            root.rmdir()
+            return
+        with open_folder(root, path.parts[:-1]) as above:
+            os.rmdir(path.name, dir_fd=above)
+    except OSError:
+        return  # the user has put something there, or has removed it already
+
+
+@contextmanager
+def _told(root: Path, change: Change, now: str | None) -> Iterator[None]:
+    """Say of a failed step which file it was about."""
+    try:
+        yield
+    except FileNotFoundError as error:
+        if now == change.after:
+            return  # nothing is to be there, not even its folder is
+        raise FileChanged(f"{root / change.path} went away meanwhile.") from error
+    except OSError as error:
+        raise MachineError(
+            f"Can't write {root / change.path}: {error.strerror}. The file is as it was. "
+            f"Make room, or give yourself the right to write there, and try again."
+        ) from error
+
+
+def _temporaries(change: Change) -> tuple[str, str]:
+    """Names for the content before, when it is put back, and for the one after.
+
+    Always the same for one change, so that the next try removes what a killed one left.
+    """
+    names = [f"{change.path} {digest}".encode() for digest in (change.before, change.after)]
+    before, after = (f".{sha256_of(name)[:16]}.coder-tmp" for name in names)
+    return before, after

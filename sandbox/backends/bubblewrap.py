@@ -1,0 +1,147 @@
+"""The bubblewrap backend: an outer wall that lives as long as its workspace, an inner wall for every run.
+
+Where namespaces inside of bubblewrap are refused, each run gets a bubblewrap of its own instead. Which of the
+two this machine lets us build is found out by building it, once for a process.
+"""
+
+import contextlib
+import os
+import shutil
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from sandbox.contract import Capability
+from sandbox.errors import BackendMissing, PolicyUnmet, SandboxBroken
+from sandbox.host.building import Build
+from sandbox.host.capabilities import capabilities_of_one_wall, require_kept, with_hosts, with_processors
+from sandbox.host.disk_watch import DiskBounds
+from sandbox.host.refusal import NamespacesRefused, explain, require_bubblewrap
+from sandbox.host.served import ServedSandbox
+from sandbox.host.server import Server, start_server
+from sandbox.network.outside import Outside
+from sandbox.network.proxy import find_network, variables
+from sandbox.policy import Policy
+from sandbox.supervisor.builder import Builder
+from sandbox.supervisor.one_wall import one_wall
+from sandbox.supervisor.wall import environment, two_walls
+
+Walls = Literal["two", "one"]
+_BUILDERS: dict[Walls, Builder] = {"two": two_walls, "one": one_wall}
+_refused: dict[tuple[str | None, str, Walls], tuple[str, str | None]] = {}
+"""Why walls could not be built, by bubblewrap, interpreter and kind."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    policy: Policy
+    without: frozenset[str]
+    landlock: int
+    outside: Outside | None
+
+
+@contextlib.asynccontextmanager
+async def open_bubblewrap(
+    policy: Policy,
+    *,
+    without: frozenset[str] = frozenset(),
+    landlock: int = 99,
+    outside: Outside | None = None,
+    walls: Walls | None = None,
+) -> AsyncIterator[ServedSandbox]:
+    """Open a sandbox for as long as the block lasts.
+
+    Args:
+        policy: what its programs may use.
+        without: mechanisms to leave off, by name; only tests do, to see a probe escape.
+        landlock: the highest ABI to use; tests lower it to be an older kernel.
+        outside: how hosts of an allow-list are reached; tests put a world of their own there.
+        walls: `two`, or `one` bubblewrap a run; None is the first of them that this machine lets us build.
+
+    Raises:
+        BackendMissing: bubblewrap can't be used here; the message says what helps.
+        PolicyUnmet: the policy asks for what can't be kept here.
+        SandboxBroken: it could not be started for another reason.
+    """
+    require_bubblewrap()
+    wanted = _Wanted(policy, without, landlock, outside)
+    sandbox = await (_first_that_works(wanted) if walls is None else _opened(wanted, walls))
+    try:
+        yield sandbox
+    finally:
+        await sandbox.close()
+
+
+async def _first_that_works(wanted: _Wanted) -> ServedSandbox:
+    which, python = shutil.which("bwrap"), str(wanted.policy.python)
+    for walls in _BUILDERS:
+        if (which, python, walls) in _refused:
+            continue
+        try:
+            return await _opened(wanted, walls)
+        except NamespacesRefused as error:
+            _refused[which, python, walls] = (str(error), error.fix)
+    message, fix = _refused[which, python, "two"]
+    raise NamespacesRefused(message, fix=fix)
+
+
+async def _opened(wanted: _Wanted, walls: Walls) -> ServedSandbox:
+    if walls == "one" and wanted.policy.network != "none":
+        raise PolicyUnmet(
+            "Hosts can be allowed to a program only where bubblewrap may make namespaces inside of its own."
+        )
+    server = await start_server(
+        wanted.policy, _BUILDERS[walls], without=wanted.without, landlock=wanted.landlock
+    )
+    try:
+        sandbox = _around(server, wanted, walls)
+    except PermissionError as error:
+        await server.close()
+        raise BackendMissing(
+            f"Root may not look at its own sandbox here ({error}), as in a container without CAP_SYS_PTRACE. "
+            "Start as an ordinary user, or give that capability."
+        ) from error
+    except BaseException:
+        await server.close()
+        raise
+    try:
+        if walls == "one" or wanted.policy.preload:
+            await sandbox.prove()
+    except SandboxBroken as error:
+        said = server.said()
+        await sandbox.close()
+        raise explain(said or str(error)) from error
+    except BaseException:
+        await sandbox.close()
+        raise
+    return sandbox
+
+
+def _around(server: Server, wanted: _Wanted, walls: Walls) -> ServedSandbox:
+    policy = wanted.policy
+    capabilities: Sequence[Capability] = server.capabilities()
+    if walls == "one":
+        capabilities = capabilities_of_one_wall(capabilities, own_uid=server.uid != os.geteuid())
+    capabilities = with_hosts(capabilities, policy.network)
+    capabilities = with_processors(capabilities, policy.cpus, counted=server.counts_processors)
+    require_kept(policy, capabilities)
+    network = find_network(policy.network, outside=wanted.outside, without=wanted.without)
+    programs = environment(server.interpreter, variables(network) | policy.environment)
+    disk, fresh_disk = _bounds(server, policy) if server.folder else (None, None)
+    build = Build(
+        "bubblewrap",
+        tuple(capabilities),
+        programs,
+        wanted.without,
+        network=network,
+        disk=disk,
+        fresh_disk=fresh_disk,
+    )
+    return ServedSandbox(server, policy, build)
+
+
+def _bounds(server: Server, policy: Policy) -> tuple[DiskBounds, DiskBounds]:
+    """What no mount of an ordinary user keeps: the workspace that lasts is a folder, files aren't counted."""
+    size = policy.disk_mb << 20
+    lasting = DiskBounds(size, policy.files, folder=f"{server.folder}/w", mounts=("/tmp",))
+    return lasting, DiskBounds(size, policy.files, mounts=("/tmp", "/w"))

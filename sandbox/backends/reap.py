@@ -1,0 +1,146 @@
+"""Remove what sandboxes left whose owner and keeper were both killed: never what might still be somebody's.
+
+Everything that can stay behind carries its owner's mark (`sandbox/supervisor/owner.py`). An owner that can't
+be seen from here, such as one in another container, counts as alive.
+"""
+
+import asyncio
+import os
+import signal
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from sandbox.errors import BackendMissing, SandboxError
+from sandbox.files.workspace import Workspace
+from sandbox.supervisor.owner import owner_in
+from sandbox.supervisor.slots import remove_unused_locks
+from sandbox.supervisor.starting import PREFIX
+from sandbox.supervisor.wall import NAME
+
+_CGROUPS = Path("/sys/fs/cgroup")
+_PATIENCE_S = 2.0
+"""For processes in a group to go."""
+_AGAIN_S = 0.01
+_KEEPERS = ("sandbox/supervisor/launch.py", "sandbox.supervisor.starter")
+"""What stands in the command line of a keeper, whose last argument is its owner's mark."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reaped:
+    """What `reap` has done."""
+
+    removed: list[str]
+    not_seen: str | None
+    """Why containers were not looked for; None where they were."""
+
+
+async def reap() -> Reaped:
+    """Remove all leftovers of this machine and of its Docker engine.
+
+    Raises:
+        SandboxBroken: an engine is there and refused.
+    """
+    removed = await asyncio.to_thread(reap_leftovers)
+    try:
+        from sandbox.docker.labels import reap_containers
+
+        containers = await reap_containers()
+    except BackendMissing as error:
+        return Reaped(removed, not_seen=str(error))
+    return Reaped([*removed, *(f"container {name}" for name in containers)], not_seen=None)
+
+
+def reap_leftovers() -> list[str]:
+    """Remove what bubblewrap and the backends without walls left: processes, cgroups and folders.
+
+    Lock files that nobody holds go too, unsaid: they stay after every sandbox, for the next one.
+    """
+    removed = [*_processes(), *_groups(), *_folders()]
+    remove_unused_locks()
+    return removed
+
+
+def _processes() -> Iterator[str]:
+    """Keepers, and bubblewraps that were killed while they started: no one else ends those."""
+    for pid in [int(name) for name in os.listdir("/proc") if name.isdigit()]:
+        try:
+            held = os.pidfd_open(pid)
+        except OSError:
+            continue  # it ended meanwhile
+        try:
+            kind = _abandoned(pid)
+            if kind:
+                signal.pidfd_send_signal(held, signal.SIGKILL)
+                yield f"process {pid} ({kind})"
+        except (ProcessLookupError, PermissionError):
+            continue  # it ended meanwhile, or is another user's
+        finally:
+            os.close(held)
+
+
+def _abandoned(pid: int) -> str:
+    """What a process is that was started by a dead owner; empty where it is none of ours, or somebody's."""
+    try:
+        words = Path(f"/proc/{pid}/cmdline").read_bytes().decode("utf-8", "replace").split("\0")[:-1]
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
+    if words and words[0].startswith(NAME):
+        return "bubblewrap" if _is_dead(words[0]) else ""
+    is_keeper = len(words) > 4 and any(sign in word for word in words[3:5] for sign in _KEEPERS)
+    return "keeper" if is_keeper and _is_dead(words[-1]) else ""
+
+
+def _groups() -> Iterator[str]:
+    for folder, names, _ in os.walk(_CGROUPS):
+        for name in [name for name in names if name.startswith(PREFIX)]:
+            names.remove(name)
+            if _is_dead(name) and _is_removed(Path(folder, name)):
+                yield f"cgroup {folder}/{name}"
+
+
+def _is_removed(group: Path) -> bool:
+    """Kill whoever is still in a group or below it, and remove it."""
+    deadline = time.monotonic() + _PATIENCE_S
+    while group.is_dir():
+        for place in (*group.glob("*/"), group):
+            with suppress(OSError):
+                for pid in (place / "cgroup.procs").read_text().split():
+                    os.kill(int(pid), signal.SIGKILL)
+            with suppress(OSError):
+                place.rmdir()
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(_AGAIN_S)
+    return True
+
+
+def _folders() -> Iterator[str]:
+    for place in sorted({tempfile.gettempdir(), "/tmp", "/var/tmp", "/dev/shm"}):
+        with suppress(OSError), os.scandir(place) as entries:
+            for entry in list(entries):
+                if entry.name.startswith(PREFIX) and _is_dead(entry.name) and _removed(entry.path):
+                    yield f"folder {entry.path}"
+
+
+def _removed(folder: str) -> bool:
+    """Whatever programs have put there, however deep."""
+    try:
+        root = os.open(folder, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        workspace = Workspace(root, os.geteuid())
+        try:
+            workspace.remove(".")
+        finally:
+            workspace.close()
+        os.rmdir(folder)
+    except (OSError, SandboxError):
+        return False  # another user's, who can remove it
+    return True
+
+
+def _is_dead(text: str) -> bool:
+    owner = owner_in(text)
+    return owner is not None and owner.is_dead

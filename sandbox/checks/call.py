@@ -1,0 +1,208 @@
+"""Call one function of a sandbox's workspace from here, with plain data by value both ways."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from sandbox.contract import Running, Sandbox
+from sandbox.errors import CalleeEnded, CallFailed, SandboxBroken
+from sandbox.inner.bridge.codec import CodecError, decode, encode
+from sandbox.inner.bridge.standard import from_parts, to_parts
+from sandbox.policy import Limits
+from sandbox.result import Result
+
+_MODULE = "candidate"
+_SHOWN = 1000
+"""Characters of what a callee says."""
+
+
+async def call(
+    sandbox: Sandbox,
+    function: str,
+    args: Sequence[object] = (),
+    kwargs: Mapping[str, object] | None = None,
+    *,
+    limits: Limits | None = None,
+) -> Any:  # noqa: ANN401 - any plain value
+    """What `function` returns, called in a process of its own. Arguments are copies; nothing here is changed.
+
+    Args:
+        function: `module:name`, such as `solution:add`; the module lies in the workspace.
+
+    Raises:
+        CallFailed: it raised, didn't return in time, ended its process, or gave what isn't plain data.
+        ValueError: `function` isn't `module:name`, or an argument isn't plain data.
+    """
+    module, _, name = function.partition(":")
+    if not (module and name):
+        raise ValueError(f"{function!r} doesn't name a function: write module:name, such as solution:add.")
+    operands = (tuple(args), dict(kwargs or {}))
+    encode(operands, refer=_parts)  # refuses what isn't plain data before anything is started
+    running = await sandbox.start("bridge.callee", {"write_back": False}, limits=limits)
+    try:
+        return await (await _found(running, function)).call(*operands)
+    finally:
+        await asyncio.shield(running.finish())
+
+
+@asynccontextmanager
+async def open_function(
+    sandbox: Sandbox, source: str, name: str, *, limits: Limits | None = None
+) -> AsyncIterator["Function"]:
+    """A function to be called often, in one process of its own with an empty workspace of its own.
+
+    That is quicker than a process for each call; what it keeps between calls is its own.
+
+    Args:
+        source: the module that defines it.
+        name: the function's.
+        limits: of all calls together.
+
+    Raises:
+        CallFailed: the module can't be loaded, or has no such name.
+    """
+    job = {"write_back": False, "modules": {_MODULE: source}}
+    running = await sandbox.start("bridge.callee", job, limits=limits, fresh=True)
+    try:
+        yield await _found(running, f"{_MODULE}:{name}")
+    finally:
+        await asyncio.shield(running.finish())
+
+
+async def _found(running: Running, name: str) -> "Function":
+    module, _, path = name.partition(":")
+    try:
+        value = await _ask(running, name, "import", module)
+        for part in path.split("."):
+            value = await _ask(running, name, "get", value, part)
+    except CodecError as error:
+        raise _not_plain(name, error) from error
+    return Function(running, name, value)
+
+
+class Function:
+    """A function in a process of a sandbox."""
+
+    def __init__(self, running: Running, name: str, reference: object) -> None:
+        self._running, self._name, self._reference = running, name, reference
+
+    async def call(
+        self,
+        args: Sequence[object],
+        kwargs: Mapping[str, object] | None = None,
+    ) -> Any:  # noqa: ANN401 - any plain value
+        """What it returns. Arguments are copies.
+
+        Raises:
+            CallFailed: it raised, or gave what isn't plain data.
+            CalleeEnded: its process is over: it can't be called again.
+            ValueError: an argument isn't plain data.
+        """
+        operands = (tuple(args), dict(kwargs or {}))
+        encode(operands, refer=_parts)
+        try:
+            value = await _ask(self._running, self._name, "call", self._reference, *operands)
+            encode(value, refer=_parts)
+        except CodecError as error:
+            raise _not_plain(self._name, error) from error
+        return value
+
+
+def _not_plain(function: str, error: CodecError) -> CallFailed:
+    return CallFailed(f"{function} returned something else than plain data: {error}.", kind="not plain")
+
+
+@dataclass(frozen=True, slots=True)
+class _There:
+    """Something that stays in the candidate's process."""
+
+    kind: str
+    number: int
+    parts: tuple[Any, ...]
+
+
+def _refer(value: object) -> tuple[object, ...]:
+    if isinstance(value, _There):
+        return ("object", value.number)
+    return _parts(value)
+
+
+def _parts(value: object) -> tuple[object, ...]:
+    parts = to_parts(value)
+    if parts is None:
+        raise CodecError(f"a value of type {type(value).__name__} isn't plain data")
+    return parts
+
+
+def _resolve(payload: Any) -> object:  # noqa: ANN401 - hostile, so it is looked at
+    if type(payload) is not tuple or not payload:
+        raise CodecError("an extension that isn't a tuple")
+    kind, *rest = payload
+    if kind in ("object", "class", "function", "module", "generator", "coroutine", "error"):
+        if not rest or type(rest[0]) is not int:
+            raise CodecError(f"a {kind} without a number")
+        return _There(kind, rest[0], tuple(rest[1:]))
+    if kind == "ZoneInfo" and (len(rest) != 1 or type(rest[0]) is not str or rest[0] not in _zones()):
+        raise CodecError("a time zone that isn't one of this machine's")
+    return from_parts(payload)
+
+
+@cache
+def _zones() -> frozenset[str]:
+    """Names that this machine lists, so that no other one is ever looked for in its files."""
+    from zoneinfo import available_timezones  # few values have a time zone
+
+    return frozenset(available_timezones())
+
+
+async def _ask(running: Running, function: str, *request: object) -> Any:  # noqa: ANN401 - the answer's value
+    try:
+        await running.send(encode(request, refer=_refer))
+        frame = await running.receive()
+    except SandboxBroken:
+        frame = None
+    if frame is None:
+        result = await running.finish()
+        raise CalleeEnded(
+            f"{function} gave no answer: {ending(result)}.",
+            kind="timeout" if out_of_time(result) else "ended",
+        )
+    answer = decode(frame, resolve=_resolve)
+    if type(answer) is not tuple or len(answer) < 2:
+        raise CodecError("no answer")
+    if answer[0] == "value":
+        return answer[1]
+    if answer[0] == "raised" and isinstance(answer[1], _There) and len(answer[1].parts) == 3:
+        kind, _, text = answer[1].parts
+        exception = kind.__name__ if isinstance(kind, type) else None
+        raise CallFailed(
+            f"{function} raised {exception or 'an exception of its own'}: {_shown(text)}",
+            kind="raised",
+            exception=exception,
+        )
+    raise CodecError(_shown(answer[1]) or "no answer")
+
+
+def _shown(text: object) -> str:
+    """What the callee says, where it is text; it can be printed anywhere."""
+    said = text[:_SHOWN] if type(text) is str else ""
+    return said.encode("utf-8", "backslashreplace").decode()
+
+
+def out_of_time(result: Result) -> bool:
+    """Whether a limit of time ended a process."""
+    return result.killed_by in ("wall", "cpu")
+
+
+def ending(result: Result) -> str:
+    """Why a process answers no more, in a few words."""
+    if out_of_time(result):
+        return f"it didn't return within {result.wall_s:.1f} s"
+    if result.killed_by not in (None, "cancel"):  # "cancel" is ours: it had closed its channel before
+        return f"its process was killed at the limit of {result.killed_by}"
+    if result.signal is not None and result.killed_by is None:
+        return f"its process was ended by signal {result.signal}"
+    return "its process ended" if result.exit_code is None else f"its exit code was {result.exit_code}"

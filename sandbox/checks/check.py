@@ -1,0 +1,207 @@
+"""Checks that are decided outside of the candidate's process: what passed is what the checker says passed.
+
+The candidate's modules run in one sandbox, pristine checks in another, frames of plain data go between them.
+Nothing that the candidate prints, writes, raises or ends with is taken for a result.
+"""
+
+import sys
+from collections.abc import Sequence
+from pathlib import PurePosixPath
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, field_validator
+
+from sandbox.checks.heard import Verdict
+from sandbox.checks.relay import relay
+from sandbox.contract import Sandbox
+from sandbox.policy import Limits
+from sandbox.result import Result
+
+
+class _Value(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Assertion(_Value):
+    """Statements that must not raise, such as `assert add(2, 3) == 5`. Unknown names are the candidate's."""
+
+    kind: Literal["assertion"] = "assertion"
+    source: str
+    entry_point: str | None = None
+    """The name that the task asked for: the candidate's, even where a builtin has it."""
+
+    @property
+    def name(self) -> str:
+        """How results call it."""
+        return _one_line(self.source)
+
+
+class Example(_Value):
+    """What an interactive session shows. The examples of one check follow one another in one session."""
+
+    kind: Literal["example"] = "example"
+    source: str
+    want: str
+
+    @property
+    def name(self) -> str:
+        """How results call it."""
+        return f">>> {_one_line(self.source)}"
+
+
+class TestFile(_Value):
+    """Test functions, classes, unittest, pytest, bare assertions, or `check(candidate)` of `entry_point`."""
+
+    __test__ = False
+
+    kind: Literal["file"] = "file"
+    path: str
+    """Relative, as results call it; a file that pytest runs is written there, in the checker's workspace."""
+    source: str
+    entry_point: str | None = None
+
+    @field_validator("path")
+    @classmethod
+    def _stays_inside(cls, path: str) -> str:
+        if not path or path.startswith("/") or ".." in PurePosixPath(path).parts or "\0" in path:
+            raise ValueError(f"{path!r} isn't a relative path inside the workspace")
+        return path
+
+    @property
+    def name(self) -> str:
+        """How results call it where none of its tests could be named."""
+        return self.path
+
+
+Check = Assertion | Example | TestFile
+
+
+class Rules(_Value):
+    """How values cross."""
+
+    write_back: bool = True
+    """Changes that a call makes to its arguments are made to the test's own objects too."""
+    plain: bool = False
+    """A call that returns something else than plain data fails."""
+    compares: bool = True
+    """Objects of the candidate may be compared, by operators of their own; else only what is plain data."""
+
+
+class CheckResult(_Value):
+    """What became of one check. The message is what a repair needs: source, both sides, what was raised."""
+
+    name: str
+    passed: bool
+    message: str = ""
+    expected: str | None = None
+    actual: str | None = None
+    asserted: bool = False
+    """It failed by an assertion, and not by another exception."""
+
+
+class CheckReport(_Value):
+    """What became of all checks, in their order."""
+
+    results: tuple[CheckResult, ...]
+    complete: bool
+    """The checker said of every check how it ended, and that there are no more."""
+    candidate: Result
+    checker: Result
+    note: str = ""
+    """Why it isn't complete."""
+    timed_out: bool = False
+    """Time ended it, or a call of the candidate."""
+    mutated: bool = False
+    """A call changed one of its arguments."""
+    referred: bool = False
+    """A value that isn't plain data crossed, as a reference."""
+    disowned: bool = False
+    """An object of a class with an `__eq__` of its own was compared with plain data: it equals none."""
+
+    @property
+    def passed(self) -> bool:
+        """Every check was reported passed, and none is missing."""
+        return self.complete and bool(self.results) and all(result.passed for result in self.results)
+
+
+async def check(
+    candidate: Sandbox,
+    checker: Sandbox,
+    checks: Sequence[Check],
+    *,
+    module: str = "solution",
+    provides: Sequence[str] = (),
+    limits: Limits | None = None,
+    rules: Rules | None = None,
+) -> CheckReport:
+    """Run `checks` in one sandbox on the modules that lie in the workspace of another.
+
+    Args:
+        candidate: has the modules under test in its workspace.
+        checker: must never hold anything that a candidate wrote; pytest's conftest.py belongs here.
+        module: where names that a check doesn't define are looked up.
+        provides: other modules that the candidate's workspace provides, as the task says.
+        limits: of each of both processes; the wall covers the whole check, 10 s where it isn't given.
+
+    Raises:
+        ValueError: one sandbox for both, or a module with the name of one in the standard library.
+        SandboxBroken: a sandbox stopped working.
+    """
+    if candidate is checker:
+        raise ValueError("The candidate and the checker need a sandbox each.")
+    if module.partition(".")[0] in sys.stdlib_module_names:
+        raise ValueError(f"{module!r} is a module of the standard library: tests would import that one.")
+    rules = rules or Rules()
+    verdict = await relay(
+        candidate,
+        checker,
+        {
+            "checks": [{**one.model_dump(), "name": one.name} for one in checks],
+            "module": module,
+            "provides": list(provides),
+            **rules.model_dump(),
+        },
+        limits=limits or Limits(),
+    )
+    return _report(checks, verdict)
+
+
+def _report(checks: Sequence[Check], verdict: Verdict) -> CheckReport:
+    heard = verdict.heard
+    results: list[CheckResult] = []
+    missing = 0
+    for number, one in enumerate(checks):
+        found = [
+            CheckResult(
+                name=name,
+                passed=passed,
+                message=message,
+                expected=expected,
+                actual=actual,
+                asserted=asserted,
+            )
+            for name, passed, message, expected, actual, asserted in heard.results.get(number, ())
+        ]
+        if number == heard.number and heard.unfinished is not None:
+            found.append(CheckResult(name=heard.unfinished, passed=False, message=heard.note))
+            missing += 1
+        elif not found:
+            found.append(CheckResult(name=one.name, passed=False, message=f"not run: {heard.note}"))
+            missing += 1
+        results += found
+    return CheckReport(
+        results=tuple(results),
+        complete=heard.ended and not missing,
+        candidate=verdict.candidate,
+        checker=verdict.checker,
+        note=heard.note,
+        timed_out=heard.timed_out,
+        mutated=heard.mutated,
+        referred=heard.referred,
+        disowned=heard.disowned,
+    )
+
+
+def _one_line(source: str) -> str:
+    text = " ".join(source.split())
+    return text if len(text) <= 120 else f"{text[:117]}..."

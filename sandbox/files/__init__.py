@@ -1,0 +1,1 @@
+"""A workspace's files on the host, reached without following what a program left. Read workspace."""

@@ -1,0 +1,255 @@
+"""The workspace's files from outside: what a program left there is never followed, only looked at.
+
+Every path is opened below the workspace's own descriptor (`beneath.py`), and where we are root with the file
+rights of the sandbox's uid. The Docker backend has it inside, with any Python from 3.8 on.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import stat
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from typing import BinaryIO
+
+from sandbox.errors import FileRefused
+from sandbox.files.beneath import FOLDER, Beneath, is_attached, parts_of, told
+from sandbox.files.removal import remove_from
+from sandbox.files.walking import walk
+
+_FOLDER_MODE = 0o755
+_PIECE = 1 << 20
+
+
+class Workspace:
+    """Files below one descriptor. Its methods block: call them in a thread."""
+
+    def __init__(
+        self, root: int, owner: int, *, capacity: int | None = None, attached: Iterable[str] = ()
+    ) -> None:
+        """`root` is an O_PATH descriptor, closed by `close`; `owner` the uid of the sandbox.
+
+        `capacity` is how many bytes the workspace may hold, where its file system doesn't say so. `attached`
+        are the places of folders of the host's in it, which stay: to remove the place where something is
+        mounted for a run ends the mount.
+        """
+        self._below, self._most = Beneath(root, owner), capacity
+        parts = [place.split("/") for place in attached]
+        self._attached = {"/".join(each[:i]) for each in parts for i in range(1, len(each) + 1)}
+
+    def close(self) -> None:
+        """Give the descriptor back."""
+        self._below.close()
+
+    def write(self, path: str, content: bytes | Iterable[bytes], *, executable: bool) -> None:
+        """A new file in place of whatever regular file was there; its content may come in pieces.
+
+        Raises:
+            FileRefused: the path isn't a plain one, or there is no room.
+        """
+        parts = parts_of(path)
+        with self._below.as_owner(), told(path):
+            folder = self._make_folders(parts[:-1])
+            try:
+                with suppress(FileNotFoundError):
+                    if not stat.S_ISREG(os.lstat(parts[-1], dir_fd=folder).st_mode):
+                        raise FileRefused(f"{path!r} is there and isn't a regular file.")
+                    os.unlink(parts[-1], dir_fd=folder)
+                flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+                mode = _mode(executable)
+                with open(os.open(parts[-1], flags, mode, dir_fd=folder), "wb", buffering=0) as file:
+                    os.fchmod(file.fileno(), mode)
+                    for piece in [content] if isinstance(content, bytes) else content:
+                        rest = memoryview(piece)
+                        while rest:
+                            rest = rest[file.write(rest) or 0 :]
+            finally:
+                os.close(folder)
+
+    def read(self, path: str, *, limit: int) -> bytes:
+        """Content of one regular file.
+
+        Raises:
+            FileRefused: not there, not a regular file with one name, over a link, or larger than `limit`.
+        """
+        with self.opened(path, limit=limit) as file:
+            content = file.read(limit + 1)
+            if len(content) > limit:
+                raise FileRefused(f"{path!r} has more than {limit} bytes.")
+            return content
+
+    @contextmanager
+    def opened(self, path: str, *, limit: int) -> Iterator[BinaryIO]:
+        """One regular file, open for reading.
+
+        Raises:
+            FileRefused: as `read` does.
+        """
+        plain = "/".join(parts_of(path))
+        with self._below.as_owner(), told(path), open(self._below.open_file(plain), "rb") as file:
+            if os.fstat(file.fileno()).st_size > limit:
+                raise FileRefused(f"{path!r} has more than {limit} bytes.")
+            yield file
+
+    def manifest(self) -> dict[str, str]:
+        """SHA-256 by path of the regular files that can be read. Names that aren't UTF-8 are left out.
+
+        So is a file that claims more bytes than the disk has left beside those before it: holes cost nothing,
+        and hashing them takes hours.
+        """
+        hashes = {}
+        with self._below.as_owner():
+            room = self._capacity()
+            for path, regular in sorted(walk(self._below)):
+                if not regular:
+                    continue
+                try:
+                    with open(self._below.open_file(path), "rb", buffering=0) as file:
+                        size = os.fstat(file.fileno()).st_size
+                        if size > room:
+                            continue
+                        room -= size
+                        hashes[path] = _digest(file)
+                except (OSError, FileRefused):
+                    continue  # gone meanwhile, unreadable, or with a second name: read() gives none of these
+        return hashes
+
+    def _capacity(self) -> int:
+        """Bytes that the workspace may hold; what a program really wrote is never more."""
+        root = self._below.root
+        if self._most is not None:
+            return self._most
+        found = os.fstatvfs(root)
+        return found.f_blocks * found.f_frsize
+
+    def entries(self, *, deepest: int) -> list[tuple[str, bool]]:
+        """Path of whatever is no folder, and whether it is a regular file with a name that can be read.
+
+        What lies deeper than `deepest` folders is named by its folder, and so is one that can't be listed.
+        """
+        with self._below.as_owner():
+            return sorted(walk(self._below, deepest=deepest))
+
+    def remove(self, path: str) -> None:
+        """Remove a file or a whole folder, or with "." all that the workspace holds; nothing is followed.
+
+        Raises:
+            FileRefused: the path isn't a plain one.
+        """
+        if path == ".":
+            self.keep({})
+            return
+        parts = parts_of(path)
+        with self._below.as_owner(), told(path):
+            self._below.open_root_to_us()
+            try:
+                folder = self._below.open("/".join(parts[:-1]) or ".", FOLDER)
+            except FileNotFoundError:
+                return
+            try:
+                remove_from(folder, parts[-1])
+            finally:
+                os.close(folder)
+
+    def keep(self, known: Mapping[str, tuple[str, bool]]) -> set[str]:
+        """Remove whatever isn't one of these files, and give the paths of those that are there.
+
+        Links, pipes and what else the manifest doesn't name goes too, and so do rights set on the root.
+        Kept is a regular file with one name, the content and the rights that `write` gives it, and no
+        attributes, in folders of the same kind: so nothing is left of what a program did, and what was
+        written once needn't be written again.
+
+        Args:
+            known: SHA-256 (hex), and whether it is executable, by plain path.
+
+        Raises:
+            FileRefused: a path isn't a plain one.
+        """
+        folders = {"/".join(parts[:i]) for parts in map(parts_of, known) for i in range(1, len(parts))}
+        folders |= self._attached
+        kept: set[str] = set()
+        with self._below.as_owner(), told("."):
+            self._below.open_root_to_us(plainly=True)
+            waiting = [""]
+            while waiting:
+                base = waiting.pop()
+                folder = self._below.open(base or ".", FOLDER)
+                try:
+                    for name in os.listdir(folder):
+                        path = f"{base}/{name}" if base else name
+                        if path in self._attached and is_attached(folder, name):
+                            continue
+                        if path in folders and self._is_plain_folder(folder, name):
+                            waiting.append(path)
+                        elif path in known and self._is_as_written(folder, name, *known[path]):
+                            kept.add(path)
+                        else:
+                            remove_from(folder, name)
+                finally:
+                    os.close(folder)
+        return kept
+
+    def _is_plain_folder(self, folder: int, name: str) -> bool:
+        try:
+            descriptor = os.open(name, FOLDER | os.O_NOFOLLOW, dir_fd=folder)
+        except OSError:
+            return False
+        try:
+            return stat.S_IMODE(os.fstat(descriptor).st_mode) == _FOLDER_MODE and not _attributes(descriptor)
+        finally:
+            os.close(descriptor)
+
+    def _is_as_written(self, folder: int, name: str, sha256: str, executable: bool) -> bool:
+        if not stat.S_ISREG(os.lstat(name, dir_fd=folder).st_mode):
+            return False
+        try:
+            flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_NOCTTY | os.O_CLOEXEC
+            descriptor = os.open(name, flags, dir_fd=folder)
+        except OSError:
+            return False
+        with open(descriptor, "rb", buffering=0) as file:
+            found = os.fstat(descriptor)
+            if not stat.S_ISREG(found.st_mode) or found.st_nlink != 1 or _attributes(descriptor):
+                return False
+            if stat.S_IMODE(found.st_mode) != _mode(executable) or found.st_size > self._capacity():
+                return False
+            return _digest(file) == sha256
+
+    def _make_folders(self, parts: list[str]) -> int:
+        """Descriptor of a folder, made with those on the way where they are missing."""
+        self._below.open_root_to_us()
+        folder = self._below.open(".", FOLDER)
+        for part in parts:
+            try:
+                made = False
+                with suppress(FileExistsError):
+                    os.mkdir(part, dir_fd=folder)
+                    made = True
+                deeper = self._below.open(part, FOLDER, below=folder)
+                if made:
+                    os.fchmod(deeper, _FOLDER_MODE)  # whatever the owner's umask is
+            finally:
+                os.close(folder)
+            folder = deeper
+        return folder
+
+
+def _mode(executable: bool) -> int:
+    return 0o755 if executable else 0o644
+
+
+def _attributes(descriptor: int) -> list[str]:
+    """What was put on a file beside its rights; a security module's own label isn't."""
+    try:
+        return [name for name in os.listxattr(descriptor) if not name.startswith("security.")]
+    except OSError:
+        return []  # this file system has none
+
+
+def _digest(file: io.RawIOBase) -> str:
+    digest = hashlib.sha256()
+    while piece := file.read(_PIECE):
+        digest.update(piece)
+    return digest.hexdigest()

@@ -1,0 +1,30 @@
+"""What a sandbox on this machine is made of."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sandbox.contract import Capability
+from sandbox.host.disk_watch import DiskBounds
+from sandbox.network.proxy import Network
+
+
+@dataclass(frozen=True, slots=True)
+class Build:
+    """As the function that opens it has found it."""
+
+    backend: str
+    """The name that opens this kind."""
+    capabilities: tuple[Capability, ...]
+    environment: Mapping[str, str]
+    """What every program finds in its environment."""
+    without: frozenset[str] = frozenset()
+    """Mechanisms that it doesn't have, by name."""
+    disk: DiskBounds | None = None
+    fresh_disk: DiskBounds | None = None
+    """What has to be looked at while programs run; None where file systems keep all of it."""
+    namespaces: bool = True
+    """Each run has its own, which end with it."""
+    on_disk: bool = False
+    """Workspaces are folders of the machine's: a fresh one is emptied at its end."""
+    network: Network | None = None
+    """What its programs may reach; None is nothing."""

@@ -1,0 +1,271 @@
+"""One isolated child of the server, seen from the host: verified, given one job, watched until it is gone.
+
+All of it hangs on the event loop's readers, no task of its own: nothing is left running when a caller is
+cancelled.
+"""
+
+import asyncio
+import json
+import os
+import signal
+import socket
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+from sandbox.errors import PolicyUnmet, SandboxBroken, SandboxError
+from sandbox.host.credentials import introduced_pair, receive
+from sandbox.inner.process.wire import ENDING, FAILED, GO, HEADER, READY, send_with_fds
+from sandbox.network.proxy import Network, Proxy
+from sandbox.supervisor.cgroups import Group, Groups
+
+_AGAIN_S = 0.1
+CROWDED = "Raise the hard limit of open files (ulimit -Hn): a program has sent itself too many descriptors."
+"""Why descriptors can't be sent, and what helps."""
+_IMPORTS_S = 60.0
+"""Modules that are preloaded have so long."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """What the reaper said of its program."""
+
+    wait_status: int
+    cpu_s: float
+    max_rss_mb: float
+
+
+class Child:
+    """A reaper and a program-to-be. `admit` is called once with both pids, and raises to refuse the child."""
+
+    def __init__(
+        self,
+        *,
+        group: Group | None,
+        groups: Groups | None,
+        admit: Callable[["Child"], None],
+        on_ready: Callable[["Child"], None],
+        on_gone: Callable[["Child"], None],
+        preload: Sequence[str] = (),
+        network: Network | None = None,
+        namespaces: bool = True,
+    ) -> None:
+        """`network` is what a child with a door may reach; the proxy behind it ends with the child.
+
+        Without `namespaces` of its own what it has started doesn't end with its reaper, so that this one is
+        asked to end it, and never killed outright.
+        """
+        self._loop = asyncio.get_running_loop()
+        self._admit, self._on_ready, self._on_gone = admit, on_ready, on_gone
+        self._status, self.status_inside = introduced_pair(socket.SOCK_SEQPACKET)
+        self._work, self.work_inside = introduced_pair(socket.SOCK_STREAM)
+        self._pidfd: int | None = None
+        self._kills = 0
+        self._announced = False
+        self._workspace = -1
+        self._network, self._groups, self._namespaces = network, groups, namespaces
+        self._proxy: Proxy | None = None
+        self._preload = tuple(preload)
+        """Modules that it imports before it can be lent."""
+        self._patience: asyncio.TimerHandle | None = None
+        self.reaper: int | None = None
+        self.program: int | None = None
+        self.group = group
+        """Given back at the end."""
+        self.failure: SandboxError | None = None
+        """Why this child can't be lent."""
+        self.ended: asyncio.Future[Ending | None] = self._loop.create_future()
+        """Set when every process of the run is dead; None when nobody could say how the program ended."""
+        self.gone = asyncio.Event()
+        """Set when the reaper is dead too and the cgroup is given back."""
+        self._loop.add_reader(self._status.fileno(), self._read_status)
+        self._loop.add_reader(self._work.fileno(), self._read_work)
+
+    def sent(self) -> None:
+        """The server has its ends of the sockets; ours of them are closed."""
+        self.status_inside.close()
+        self.work_inside.close()
+
+    async def assign(self, job: Mapping[str, object], descriptors: Sequence[int]) -> None:
+        """Give the child its one job.
+
+        Raises:
+            SandboxBroken: this process may not send it the descriptors.
+        """
+        content = json.dumps(job).encode()
+        try:
+            send_with_fds(self._work, HEADER.pack(len(content)), list(descriptors))
+            await self._loop.sock_sendall(self._work, content)
+        except ConnectionError:
+            return  # it died before it read its job: `ended` tells
+        except OSError as error:
+            raise SandboxBroken(f"A run could not be given its job: {error}. {CROWDED}") from error
+        finally:
+            self._close_work()
+
+    def take_workspace(self) -> int:
+        """The descriptor of the run's own workspace, once, for a child that was asked to be fresh.
+
+        Raises:
+            SandboxBroken: the child has ended meanwhile.
+        """
+        taken, self._workspace = self._workspace, -1
+        if taken < 0:
+            raise SandboxBroken("A child of the sandbox ended before its run.")
+        return taken
+
+    def kill(self, *, outright: bool) -> None:
+        """End the run: by its reaper, which still reports, or outright."""
+        if self._pidfd is not None:
+            by = signal.SIGKILL if outright and self._namespaces else signal.SIGTERM
+            try:
+                signal.pidfd_send_signal(self._pidfd, by)
+            except ProcessLookupError:
+                return  # gone already, which is what was wanted
+
+    def memory_kills(self) -> int:
+        """Processes of the run that the kernel killed for want of memory."""
+        return self._kills if self.group is None else self.group.kills()
+
+    def discard(self) -> None:
+        """Let go of a child that got no job; it ends by itself, and at once where it doesn't listen."""
+        self.kill(outright=True)
+        self._close_work()
+        if self._pidfd is None:
+            self._leave()
+
+    def _read_status(self) -> None:
+        message, pid, _ = receive(self._status)
+        if message.startswith(FAILED):
+            self.failure = SandboxBroken(
+                f"A child of the sandbox could not be isolated: {message[1:].decode()}"
+            )
+            self._leave()
+        elif not message:
+            self._loop.remove_reader(self._status.fileno())
+            if self._pidfd is None:
+                self._leave()
+        elif self.reaper is None:
+            self.reaper = pid
+            self._look()
+        elif not self.ended.done():
+            how, user, system, resident = ENDING.unpack(message)
+            self.ended.set_result(Ending(how, (user + system) / 1e6, resident / 1024))
+
+    def _read_work(self) -> None:
+        self._loop.remove_reader(self._work.fileno())
+        message, pid, handed = receive(self._work)
+        if message:
+            self.program = pid
+            if self._network is not None and handed:
+                self._proxy = self._network.open(handed.pop())
+            self._workspace = handed[0] if handed else -1
+            self._look()
+
+    def _look(self) -> None:
+        """Once both have shown themselves: look at them from outside, and let the child go on."""
+        if self.reaper is None or self.program is None:
+            return
+        try:
+            self._pidfd = os.pidfd_open(self.reaper)
+            self._loop.add_reader(self._pidfd, self._leave)
+            self._admit(self)
+            self._work.send(GO)
+            if self._preload:
+                self._wait_for_modules()
+                return
+        except (OSError, SandboxBroken) as error:
+            self.failure = SandboxBroken(f"A child of the sandbox was refused: {error}")
+            self.failure.__cause__ = error
+            self.kill(outright=True)
+        self._announce()
+
+    def _wait_for_modules(self) -> None:
+        """What is imported may be code that nobody has read: it can take too long, or lie."""
+        self._patience = self._loop.call_later(_IMPORTS_S, self._refuse_modules, f"took {_IMPORTS_S:.0f} s")
+        self._loop.add_reader(self._work.fileno(), self._read_loaded)
+
+    def _read_loaded(self) -> None:
+        self._loop.remove_reader(self._work.fileno())
+        message, _, handed = receive(self._work)
+        for descriptor in handed:
+            os.close(descriptor)
+        if self._patience is not None:
+            self._patience.cancel()
+        if message == READY:
+            self._announce()
+        else:
+            self._refuse_modules(ascii(message[1:].decode("ascii", "replace"))[1:-1] or "ended the process")
+
+    def _refuse_modules(self, said: str) -> None:
+        names = ", ".join(self._preload)
+        self.failure = PolicyUnmet(
+            f"The policy preloads {names}, which can't be imported in the sandbox: {said}"
+        )
+        self.kill(outright=True)
+        self._announce()
+
+    def _announce(self) -> None:
+        """Say once whether this child can be lent."""
+        if not self._announced:
+            self._announced = True
+            if self.gone.is_set() and self.failure is None:
+                self.failure = SandboxBroken("A child of the sandbox ended while it was being isolated.")
+            self._on_ready(self)
+
+    def _leave(self) -> None:
+        """The reaper is dead, and with it the whole namespace."""
+        if self.gone.is_set():
+            return
+        self._loop.remove_reader(self._status.fileno())
+        if self._pidfd is not None:
+            self._read_last_words()
+            self._loop.remove_reader(self._pidfd)
+            os.close(self._pidfd)
+            self._pidfd = None
+        if self._patience is not None:
+            self._patience.cancel()
+        self._close_work()
+        self._status.close()
+        if self._workspace >= 0:
+            os.close(self._workspace)
+            self._workspace = -1
+        if self._proxy is not None:
+            self._proxy.close()
+        self._give_group_back()
+        if not self.ended.done():
+            self.ended.set_result(None)
+        self.gone.set()
+        self._on_gone(self)
+        self._announce()
+
+    def _close_work(self) -> None:
+        if self._work.fileno() >= 0:
+            self._loop.remove_reader(
+                self._work
+            )  # first: the loop would take the next socket of this number for it
+            self._work.close()
+
+    def _give_group_back(self) -> None:
+        if self.group is not None and self._groups is not None:
+            group, self._kills, self.group = self.group, self.group.kills(), None
+            try:
+                self._groups.give_back(group)
+            except OSError:  # busy for a moment more; what stays, the keeper removes at the end
+                self._loop.call_later(_AGAIN_S, _remove_later, group)
+
+    def _read_last_words(self) -> None:
+        try:
+            while not self.ended.done():
+                message, _, _ = receive(self._status)
+                if len(message) != ENDING.size:
+                    return
+                how, user, system, resident = ENDING.unpack(message)
+                self.ended.set_result(Ending(how, (user + system) / 1e6, resident / 1024))
+        except BlockingIOError:
+            return
+
+
+def _remove_later(group: Group) -> None:
+    with suppress(OSError):  # then the keeper removes it with the sandbox's folder
+        group.remove()

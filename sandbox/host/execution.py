@@ -1,0 +1,202 @@
+"""One run on a lent child: its pipes, its deadlines, and the Result that comes of it."""
+
+import asyncio
+import fcntl
+import os
+import signal
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Literal
+
+from sandbox.contract import OnOutput
+from sandbox.host.child import Child, Ending
+from sandbox.host.inflow import Inflow
+from sandbox.host.limits import RunLimits
+from sandbox.host.memory_watch import holds_more
+from sandbox.host.output import Output, Stream
+from sandbox.result import KilledBy, Result, Status
+
+FLOOD = 64
+"""A program that writes this many times what is kept is ended."""
+_CHUNK = 1 << 16
+_GRACE_S, _PATIENCE_S = 0.15, 0.4
+"""After a limit: until the reaper is killed outright, and until the caller has a Result whatever happens."""
+_SAMPLE_S = 0.02
+
+
+class Execution:
+    """What the host holds of a run while it lasts."""
+
+    def __init__(
+        self, child: Child, limits: RunLimits, *, on_output: OnOutput | None, without: frozenset[str]
+    ) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._child, self._limits, self._on_output, self._without = child, limits, on_output, without
+        self._output = Output(limits.output_bytes)
+        self._killed_by: KilledBy | None = None
+        self._readers: dict[int, Stream] = {}
+        self._inflow: Inflow | None = None
+        self._timers: list[asyncio.TimerHandle] = []
+        self._began = 0.0
+        self._over: asyncio.Future[Ending | None] = self._loop.create_future()
+
+    async def begin(self, job: Mapping[str, object], *, stdin: bytes | int, extra: list[int]) -> None:
+        """Hand over the job with its pipes. `extra` descriptors come last; all are closed here."""
+        inside = [self._reader("stdout"), self._reader("stderr")]
+        if stdin != b"":
+            self._inflow = Inflow(stdin)
+            inside.append(self._inflow.inside)
+        self._began = self._loop.time()
+        self._child.ended.add_done_callback(self._finish)
+        self._start_clocks()
+        try:
+            await self._child.assign({**job, "stdin": self._inflow is not None}, [*inside, *extra])
+        finally:
+            for descriptor in (*inside, *extra):
+                os.close(descriptor)
+
+    async def result(self) -> Result:
+        """Wait for the end of the run."""
+        ending = await self._over
+        wall = self._loop.time() - self._began
+        if ending is None and self._killed_by is not None:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._child.gone.wait(), _PATIENCE_S)
+        self._drain()
+        return self._describe(ending, wall)
+
+    def end(self, reason: KilledBy) -> None:
+        """End the run for a reason that its Result will name; the first one stays."""
+        if self._over.done() or self._child.ended.done():
+            return
+        self._killed_by = self._killed_by or reason
+        self._child.kill(outright=False)
+        self._timers.append(self._loop.call_later(_GRACE_S, lambda: self._child.kill(outright=True)))
+        self._timers.append(self._loop.call_later(_PATIENCE_S, self._give_up))
+
+    def take_output(self) -> Output:
+        """What came so far; what comes next is counted anew. Nobody may be writing meanwhile."""
+        self._drain()
+        taken, self._output = self._output, Output(self._limits.output_bytes)
+        return taken
+
+    def close(self) -> None:
+        """Let go of pipes and timers. The child may not outlive this."""
+        for timer in self._timers:
+            timer.cancel()
+        for descriptor in list(self._readers):
+            self._close_reader(descriptor)
+        if self._inflow is not None:
+            self._inflow.close()
+        if not self._child.ended.done():
+            self._child.kill(outright=True)
+
+    def _start_clocks(self) -> None:
+        if "wall" not in self._without:
+            self._timers.append(self._loop.call_later(self._limits.wall_s, self.end, "wall"))
+        if self._child.group is None and "memory" not in self._without:
+            self._sample()
+
+    def _sample(self) -> None:
+        if self._child.ended.done():
+            return
+        limit, sockets = self._limits.memory_mb << 20, "net" not in self._without
+        if self._child.reaper and holds_more(self._child.reaper, limit, sockets=sockets):
+            self.end("memory")
+        self._timers.append(self._loop.call_later(_SAMPLE_S, self._sample))
+        if len(self._timers) > 16:
+            self._timers = [timer for timer in self._timers if timer.when() > self._loop.time()]
+
+    def _reader(self, stream: Stream) -> int:
+        ours, inside = os.pipe2(os.O_CLOEXEC)
+        os.set_blocking(ours, False)
+        self._readers[ours] = stream
+        self._loop.add_reader(ours, self._read, ours)
+        return inside
+
+    def _read(self, descriptor: int) -> int:
+        """Read once from a pipe; the number of bytes, 0 when there is no more."""
+        try:
+            chunk = os.read(descriptor, _CHUNK)
+        except BlockingIOError:
+            return 0
+        if not chunk:
+            self._close_reader(descriptor)
+            return 0
+        stream = self._readers[descriptor]
+        self._output.add(stream, chunk)
+        if self._output.total > FLOOD * self._limits.output_bytes and "output" not in self._without:
+            self.end("output")
+        if self._on_output is not None:  # last: it is the caller's, and may raise
+            self._on_output(stream, chunk)
+        return len(chunk)
+
+    def _drain(self) -> None:
+        """What is still in the pipes of a run whose processes are dead: at most what the pipes hold."""
+        for descriptor in list(self._readers):
+            room = fcntl.fcntl(descriptor, fcntl.F_GETPIPE_SZ)
+            while room > 0 and descriptor in self._readers:
+                size = self._read(descriptor)
+                if size == 0:
+                    break
+                room -= size
+
+    def _close_reader(self, descriptor: int) -> None:
+        self._loop.remove_reader(descriptor)
+        del self._readers[descriptor]
+        os.close(descriptor)
+
+    def _finish(self, ended: "asyncio.Future[Ending | None]") -> None:
+        if not self._over.done():
+            self._over.set_result(ended.result())
+
+    def _give_up(self) -> None:
+        if not self._over.done():
+            self._over.set_result(None)
+
+    def _describe(self, ending: Ending | None, wall_s: float) -> Result:
+        code = None if ending is None else os.waitstatus_to_exitcode(ending.wait_status)
+        killed_by = self._killed_by or self._killer(ending, code)
+        status: Status = (
+            STATUS_OF[killed_by]
+            if killed_by
+            else "killed"
+            if code is None
+            else "ok"
+            if code == 0
+            else "error"
+        )
+        return Result(
+            status=status,
+            exit_code=code if code is not None and code >= 0 else None,
+            signal=-code if code is not None and code < 0 else signal.SIGKILL if code is None else None,
+            stdout=self._output.text("stdout"),
+            stderr=self._output.text("stderr"),
+            truncated=self._output.truncated,
+            wall_s=wall_s,
+            cpu_s=ending.cpu_s if ending else 0.0,
+            max_rss_mb=ending.max_rss_mb if ending else 0.0,
+            killed_by=killed_by,
+        )
+
+    def _killer(self, ending: Ending | None, code: int | None) -> Literal["cpu", "memory"] | None:
+        """The limit of the kernel's that ended the program, if one did."""
+        if code == 0:
+            return None
+        if self._child.memory_kills():
+            return "memory"
+        late = ending is not None and ending.cpu_s >= self._limits.cpu_s
+        if code == -signal.SIGXCPU or (code == -signal.SIGKILL and late):
+            return "cpu"
+        return None
+
+
+STATUS_OF: dict[KilledBy, Status] = {
+    "wall": "timeout",
+    "cpu": "timeout",
+    "memory": "oom",
+    "output": "output_limit",
+    "disk": "killed",
+    "cancel": "killed",
+}
+"""What a Result says of a run that was ended."""

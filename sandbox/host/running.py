@@ -1,0 +1,145 @@
+"""A trusted entry at work in a child of its own, and its channel of bounded frames on the host's side."""
+
+import asyncio
+import os
+import socket
+from collections.abc import Callable
+from contextlib import suppress
+
+from sandbox.errors import SandboxBroken
+from sandbox.host.child import Child
+from sandbox.host.execution import Execution
+from sandbox.host.output import Output
+from sandbox.inner.process.channel import MAX_FRAME
+from sandbox.inner.process.wire import send_with_fds
+from sandbox.result import Result
+
+_LENGTH, _CHUNK = 4, 1 << 16
+_LAST_WORD_S = 2.0
+"""To wait, once a channel is closed, for the word of how its child ended: a busy machine takes its time."""
+
+
+class RunningEntry:
+    """What `Sandbox.start` gives. Frames come from code that nobody has read: bounded, never parsed here."""
+
+    def __init__(
+        self, execution: Execution, child: Child, connection: socket.socket, *, done: Callable[[Child], None]
+    ) -> None:
+        self._execution, self._child, self._connection, self._done = execution, child, connection, done
+        self._loop = asyncio.get_running_loop()
+        self._result: Result | None = None
+        self._waiting = 0
+        self._hung_up = False
+        self._released = False
+        self._unread = bytearray()
+        self._expected: int | None = None
+        """Bytes of the frame that is coming."""
+
+    async def send(self, frame: bytes) -> None:
+        """Send one frame.
+
+        Raises:
+            SandboxBroken: the child is gone.
+            ValueError: the frame is larger than 16 MiB.
+        """
+        if len(frame) > MAX_FRAME:
+            raise ValueError(f"A frame has {len(frame)} bytes; at most {MAX_FRAME} go through a channel.")
+        self._waiting += 1
+        try:
+            await self._loop.sock_sendall(self._connection, len(frame).to_bytes(_LENGTH, "little") + frame)
+        except OSError as error:
+            self._hung_up = True
+            raise SandboxBroken("The child at the other end of the channel is gone.") from error
+        finally:
+            self._waiting -= 1
+            self._close_when_idle()
+
+    async def receive(self) -> bytes | None:
+        """Next frame; None once the child is gone, or sent what isn't a frame."""
+        if self._expected is None:
+            header = await self._exactly(_LENGTH)
+            self._expected = int.from_bytes(header or b"", "little")
+            if header is None or self._expected > MAX_FRAME:
+                return None
+        frame = await self._exactly(self._expected)
+        self._expected = None
+        return frame
+
+    def hand_over(self) -> socket.socket:
+        """Our end of the channel, for another child to talk to this one; nobody here uses it then."""
+        # It is a property of the description, which whoever gets the socket shares.
+        os.set_blocking(self._connection.fileno(), True)
+        return self._connection
+
+    def hung_up(self) -> None:
+        """Know from whoever has our end that the child closed its own: how it ended is told soon."""
+        self._hung_up = True
+
+    async def send_with(self, frame: bytes, line: socket.socket) -> None:
+        """Send one frame, and a socket along with it.
+
+        Raises:
+            SandboxBroken: the child is gone.
+        """
+        content = len(frame).to_bytes(_LENGTH, "little") + frame
+        try:
+            sent = send_with_fds(self._connection, content, [line.fileno()])
+            if sent < len(content):
+                await self._loop.sock_sendall(self._connection, content[sent:])
+        except OSError as error:
+            self._hung_up = True
+            raise SandboxBroken("The child at the other end of the channel is gone.") from error
+
+    def take_output(self) -> Output:
+        """What came so far, for an entry that does one job after the other; the next begins anew."""
+        return self._execution.take_output()
+
+    def memory_kills(self) -> int:
+        """Processes of the child that the kernel killed so far for want of memory."""
+        return self._child.memory_kills()
+
+    async def finish(self) -> Result:
+        """End the child where it still runs, and say how it ended."""
+        if self._result is None:
+            if self._hung_up:
+                await asyncio.wait([self._child.ended], timeout=_LAST_WORD_S)
+            self._execution.end("cancel")
+            try:
+                self._result = await self._execution.result()
+            finally:
+                self._release()
+        return self._result
+
+    def _release(self) -> None:
+        self._execution.close()
+        self._released = True
+        with suppress(OSError):  # the other end may be gone
+            self._connection.shutdown(socket.SHUT_RDWR)
+        self._close_when_idle()
+        self._done(self._child)
+
+    def _close_when_idle(self) -> None:
+        """A socket that someone waits on stays open until they have heard of its end."""
+        if self._released and self._waiting == 0:
+            self._connection.close()
+
+    async def _exactly(self, size: int) -> bytes | None:
+        """The next bytes. What came with them is kept, also where whoever waits here gives up."""
+        self._waiting += 1
+        try:
+            while len(self._unread) < size:
+                room = max(size - len(self._unread), _CHUNK)
+                piece = await self._loop.sock_recv(self._connection, min(room, 1 << 20))
+                if not piece:
+                    self._hung_up = True
+                    return None
+                self._unread += piece
+        except OSError:
+            self._hung_up = True
+            return None
+        finally:
+            self._waiting -= 1
+            self._close_when_idle()
+        content = bytes(self._unread[:size])
+        del self._unread[:size]
+        return content

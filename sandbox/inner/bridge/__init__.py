@@ -1,0 +1,1 @@
+"""Values and calls between a candidate and its checker. Read codec, then link and callee."""

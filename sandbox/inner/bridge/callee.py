@@ -1,0 +1,276 @@
+"""The candidate's side of a call: loads its modules, and does what the other side asks of its objects.
+
+Everything after the first import of the candidate's code is the candidate's: whatever this process says is a
+claim. So nothing here decides about right and wrong, and nothing here holds a secret: the other side only
+believes values, and builds its own from them (`codec`, `standard`).
+
+A request is a tuple: an operation's name and its operands. The answer is ("value", value, changes, printed),
+("raised", error, where, changes, printed) or ("unsent", why, changes, printed). Before it there may be
+any number of ("ask", operation, operands…), each answered by ("answer", value) or ("threw", error).
+"""
+
+from __future__ import annotations
+
+import importlib
+import linecache
+import os
+import sys
+from functools import _lru_cache_wrapper, partial
+from types import (
+    BuiltinFunctionType,
+    CoroutineType,
+    FunctionType,
+    GeneratorType,
+    MethodType,
+    MethodWrapperType,
+    ModuleType,
+)
+from typing import TYPE_CHECKING, Any
+
+from sandbox.inner.bridge.codec import CodecError, decode, encode
+from sandbox.inner.bridge.foreign import Foreign, foreign
+from sandbox.inner.bridge.lending import Loan
+from sandbox.inner.bridge.operators import OPERATORS, operators_of
+from sandbox.inner.bridge.plain import Parts, copied_of, plain
+from sandbox.inner.bridge.printed import Printed
+from sandbox.inner.bridge.records import fields_of
+from sandbox.inner.bridge.standard import from_parts, to_parts
+from sandbox.inner.process.execute import forget_server
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from sandbox.inner.process.channel import Channel
+
+_NAMED: dict[type, str] = {
+    FunctionType: "function",
+    BuiltinFunctionType: "function",
+    MethodType: "function",
+    MethodWrapperType: "function",
+    _lru_cache_wrapper: "function",
+    partial: "function",
+    ModuleType: "module",
+}
+_STEPWISE: dict[type, str] = {GeneratorType: "generator", CoroutineType: "coroutine"}
+_OF_ITERATORS = ("builtins", "itertools")
+"""Modules whose iterators can do no more than go on, as a generator does: `map`, `zip`, `islice`, …"""
+_WHERE_LINES = 5
+
+
+class Callee:
+    """Serves one channel until the other side closes it."""
+
+    def __init__(
+        self, channel: Channel, *, write_back: bool, watch: bool, modules: Mapping[str, str]
+    ) -> None:
+        self._channel = channel
+        self._modules = dict(modules)
+        self._watch = watch
+        self._write_back = write_back
+        self._objects: list[Any] = []
+        self._numbers: dict[int, int] = {}
+        self._foreign: dict[int, object] = {}
+        self._thrown: dict[int, int] = {}
+        self._printed = Printed()
+        self._operations: dict[str, Callable[..., object]] = {
+            "import": self._import,
+            "get": getattr,
+            "set": setattr,
+            "delete": delattr,
+            "call": lambda function, args, kwargs: function(*args, **kwargs),
+            "resume": _resume,
+            "await": _await,
+            "describe": self._describe,
+            "plain": plain,
+            **OPERATORS,
+        }
+
+    def serve(self) -> None:
+        """Answer requests until the channel closes."""
+        while True:
+            frame = self._channel.receive()
+            if frame is None:
+                return
+            self._channel.send(self._answer(decode(frame, resolve=self._resolve)))
+
+    def _answer(self, request: tuple[Any, ...]) -> bytes:
+        operation, *operands = request
+        loan = Loan(request if self._write_back or self._watch else ())
+        try:
+            outcome: tuple[object, ...] = ("value", self._operations[operation](*operands))
+        except BaseException as error:  # noqa: BLE001 - whatever the candidate raises is its answer
+            outcome = ("raised", error, _where(error))
+        printed = self._printed.take()
+        try:
+            if not self._write_back:
+                return encode((*outcome, bool(loan.changes()), printed), refer=self._refer)
+            return encode((*outcome, loan.changes(), printed), refer=self._refer, known=loan.known())
+        except CodecError as error:
+            return encode(("unsent", str(error), (), printed))
+
+    def ask(self, operation: str, *operands: object) -> Any:
+        """Ask something of an object of the other side; serves its requests until the answer is there."""
+        self._channel.send(encode(("ask", operation, *operands), refer=self._refer))
+        while True:
+            frame = self._channel.receive()
+            if frame is None:
+                os._exit(0)  # the other side is done: nobody waits for this call any more
+            message = decode(frame, resolve=self._resolve)
+            if message[0] == "answer":
+                return message[1]
+            if message[0] == "threw":
+                raise message[1]
+            self._channel.send(self._answer(message))
+
+    def _refer(self, value: Any) -> object:
+        kind = type(value)
+        if issubclass(kind, Foreign):
+            return ("yours", Foreign.number_of(value))
+        parts = value.parts if kind is Parts else to_parts(value)
+        if parts is not None:
+            return parts
+        number = self._number(value)
+        if number in self._thrown:
+            return ("yours", self._thrown[number])
+        if issubclass(kind, type):
+            return ("class", number)
+        if issubclass(kind, BaseException):
+            return ("error", number, kind, value.args, _text(value))
+        if kind in _NAMED:
+            name = getattr(value, "__name__", "")
+            return (_NAMED[kind], number, name if type(name) is str else "")
+        if kind in _STEPWISE:
+            return (_STEPWISE[kind], number)
+        is_awaited = hasattr(kind, "__await__")  # as the steps of an asynchronous generator are
+        if kind.__module__ in _OF_ITERATORS and hasattr(kind, "__next__") and not is_awaited:
+            return ("generator", number)
+        if fields_of(kind) is not None:
+            return ("record", self._number(kind), tuple(tuple.__iter__(value)))
+        return ("object", number, self._number(kind))
+
+    def _resolve(self, payload: Any) -> object:
+        kind, *rest = payload
+        if kind == "object":
+            return self._objects[rest[0]]
+        if kind == "mine":
+            if rest[0] not in self._foreign:
+                self._foreign[rest[0]] = foreign(self.ask, *rest)
+            return self._foreign[rest[0]]
+        if kind == "error":
+            return self._rebuilt(*rest)
+        if kind == "record":
+            return tuple.__new__(self._objects[rest[0]], rest[1])
+        return from_parts(payload)
+
+    def _rebuilt(self, number: int, base: type, args: tuple[object, ...], name: str) -> BaseException:
+        """The other side's exception, as one of the nearest class that this side knows."""
+        error: BaseException = (base if base.__name__ == name else type(name, (base,), {}))(*args)
+        self._thrown[self._number(error)] = number
+        return error
+
+    def _number(self, value: object) -> int:
+        number = self._numbers.get(id(value))
+        if number is None:
+            number = self._numbers[id(value)] = len(self._objects)
+            self._objects.append(value)
+        return number
+
+    def _import(self, name: str) -> ModuleType:
+        source = self._modules.pop(name, None)
+        return importlib.import_module(name) if source is None else _load(name, source)
+
+    def _describe(self, cls: type) -> tuple[object, ...]:
+        bases = [base for base in cls.__bases__ if base is not object]
+        names = (cls.__name__, cls.__qualname__, cls.__module__)
+        operators = (operators_of(cls), operators_of(type(cls)), copied_of(cls))
+        return (*names, bases, *operators, fields_of(cls))
+
+
+def _load(name: str, source: str) -> ModuleType:
+    """A module that its source makes, as if it lay in the current folder; the file isn't there."""
+    path = os.path.join(os.getcwd(), f"{name}.py")
+    content = source.encode("utf-8", "surrogatepass")
+    linecache.cache[path] = (len(content), None, source.splitlines(keepends=True), path)
+    module = sys.modules[name] = ModuleType(name)
+    module.__file__ = path
+    try:
+        # Not the bytes: a comment that names an encoding could make other code of them than the judge read.
+        exec(compile(source, path, "exec", dont_inherit=True), vars(module))
+    except BaseException:
+        sys.modules.pop(name, None)
+        raise
+    return sys.modules.get(name, module)
+
+
+def _resume(iterator: Any, how: str, value: Any) -> tuple[str, object]:
+    try:
+        if type(iterator) is GeneratorType:
+            return ("item", getattr(iterator, how)(value))
+        if how == "throw":
+            raise value
+        return ("item", next(iterator))
+    except StopIteration as stop:
+        return ("done", stop.value)
+
+
+def _await(awaitable: Any) -> object:
+    import asyncio  # heavy, and few candidates are asynchronous
+
+    async def waited() -> object:
+        return await awaitable
+
+    global _loop  # one for all calls: what one of them made for the loop must fit the next
+    if _loop is None:
+        _loop = asyncio.new_event_loop()
+        asyncio.set_event_loop(_loop)
+    return _loop.run_until_complete(waited())
+
+
+_loop: Any = None
+
+
+def _text(error: BaseException) -> str:
+    try:
+        return str(error)
+    except BaseException:  # noqa: BLE001 - the candidate's own __str__ failed: then there is no text
+        return ""
+
+
+def _where(error: BaseException) -> tuple[tuple[str, int, str], ...]:
+    """File, line and function of the candidate's last frames, the innermost last."""
+    frames = []
+    trace = error.__traceback__
+    while trace is not None:
+        code = trace.tb_frame.f_code
+        if code.co_filename.startswith(os.getcwd()):
+            frames.append((os.path.relpath(code.co_filename), trace.tb_lineno, code.co_name))
+        trace = trace.tb_next
+    return tuple(frames[-_WHERE_LINES:])
+
+
+def main(channel: Channel, arguments: Mapping[str, Any]) -> None:
+    """Serve the modules of the current folder.
+
+    Args:
+        arguments: as `serve` has them.
+    """
+    forget_server()  # from here on `sandbox`, or whatever a candidate calls its modules, is its own
+    here, named = os.getcwd(), os.environ.get("PYTHONPATH", "")
+    sys.path[:0] = [here, *(os.path.join(here, folder) for folder in named.split(os.pathsep) if folder)]
+    serve(channel, arguments)
+
+
+def serve(channel: Channel, arguments: Mapping[str, Any]) -> None:
+    """Answer requests until the channel closes.
+
+    Args:
+        arguments: `write_back`, whether changes to lent arguments are reported; `watch`, whether at least it
+            is said that there were some; `modules`, sources by name of modules that lie in no file.
+    """
+    callee = Callee(
+        channel,
+        write_back=bool(arguments.get("write_back", True)),
+        watch=bool(arguments.get("watch", False)),
+        modules=arguments.get("modules", {}),
+    )
+    callee.serve()

@@ -1,0 +1,160 @@
+"""A process that becomes one candidate after the other: each is a clone of it, and has all of its walls.
+
+Nothing of a candidate ever gets in here: a clone reads its job from a line of its own. What could outlive a
+candidate is ended or told. Its processes are killed. Of namespaces nothing remains, since no socket
+can be made but a pair, nor anything of IPC. And where it wrote as much as an attribute of a file, the host
+hears that this process must not be used again.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import gc
+import json
+import os
+import resource
+import signal
+import sys
+import time
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from sandbox.inner.bridge import callee
+from sandbox.inner.bridge.codec import encode
+from sandbox.inner.bridge.frames import HUNG_UP
+from sandbox.inner.process import preload
+from sandbox.inner.process.descendants import become_subreaper
+from sandbox.inner.process.execute import forget_server
+from sandbox.inner.process.reaper import FIRST
+from sandbox.inner.process.wire import close_all_but
+from sandbox.inner.walls.seccomp import Filter, filter_file
+from sandbox.inner.walls.syscalls import PR_SET_DUMPABLE, checked, fork, prctl
+from sandbox.inner.walls.walls import lower
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import NoReturn
+
+    from sandbox.inner.process.channel import Channel
+
+_EMPTY = (".", "/tmp", "/dev/shm")
+_WRITABLE = (*_EMPTY, "/dev", "/dev/pts", "/dev/pts/ptmx")
+_SHARED = (1, 2)
+"""What all candidates write to, by one description with the same state for all of them."""
+_STATES = (fcntl.F_GETFL, fcntl.F_GETOWN, 11, 1032)
+"""Flags, whom to tell, by which signal (F_GETSIG), and how much fits (F_GETPIPE_SZ)."""
+_GRAIN_S = 0.02
+"""Of the times that a kernel gives to files, at most."""
+_PATIENCE_S, _AGAIN_S = 1.0, 0.001
+"""For a candidate that closed its line to end by itself: how it ended says why."""
+
+
+def main(channel: Channel, arguments: Mapping[str, Any]) -> None:
+    """Say whether candidates can be had here, and be them until the host closes the channel.
+
+    A frame that comes with a line begins one; the one after it, which comes alone, ends it.
+
+    Args:
+        arguments: `without`, mechanisms to leave off: only tests name some, to see a probe escape.
+    """
+    without = frozenset(arguments["without"])
+    if os.getpid() != FIRST or any(map(os.listdir, _EMPTY)):  # to have listed them changes a time, once
+        channel.send(encode(("ready", False)))
+        return
+    _close_what_lasts(without)
+    untouched, states = _settled_marks(), _states()
+    forget_server()
+    sys.path.insert(0, os.getcwd())
+    gc.collect()
+    gc.freeze()
+    channel.send(encode(("ready", True)))
+    candidate = 0
+    while True:
+        word, line = channel.receive_with_line()
+        if word is None:
+            return
+        if line is not None:
+            candidate = fork()
+            if candidate == 0:
+                _become(line)
+            line.close()
+            continue
+        ending = _end(candidate, hung_up=word == HUNG_UP, end_the_rest="leftovers" not in without)
+        clean = "traces" in without or (_marks() == untouched and _states() == states)
+        channel.send(encode(("over", *ending, clean)))
+
+
+def _close_what_lasts(without: frozenset[str]) -> None:
+    """Let nothing be made that the kernel keeps when its process ends, and nobody look in here."""
+    become_subreaper()
+    if "sockets" not in without:
+        Filter(filter_file(memfd=False, sockets=False)).load()
+    if "dumpable" not in without:
+        checked(prctl(PR_SET_DUMPABLE, 0), "make this process unreadable to candidates")
+
+
+def _settled_marks() -> list[int]:
+    """The marks, once any change would show in them."""
+    marks = _marks()
+    while max(marks) / 1e9 + _GRAIN_S > time.time() >= max(marks) / 1e9:
+        time.sleep(_AGAIN_S)
+    return marks
+
+
+def _marks() -> list[int]:
+    """When the places where a candidate may write were last changed; nobody can set these times."""
+    marks = []
+    for place in _WRITABLE:
+        with suppress(FileNotFoundError):
+            marks.append(os.stat(place).st_ctime_ns)
+    return marks
+
+
+def _states() -> list[int]:
+    """What a candidate can set of the descriptions that it shares with the next one."""
+    return [fcntl.fcntl(fd, state) for fd in _SHARED for state in _STATES]
+
+
+def _become(line: Channel) -> NoReturn:
+    """As a clone: read the job, load what it says, answer requests."""
+    code = 1
+    try:
+        close_all_but(*_SHARED, line.fileno())
+        os.open(os.devnull, os.O_RDONLY)  # as 0, its own: the next one isn't to find a lock on it, or a flag
+        os.setsid()
+        checked(prctl(PR_SET_DUMPABLE, 1), "be as other programs are")
+        preload.reseed()
+        job = json.loads(line.receive() or b"null")
+        if job is not None:
+            lower(resource.RLIMIT_CPU, job["cpu_s"], grace=1)
+            callee.serve(line, job)
+        code = 0
+    finally:
+        os._exit(code)
+
+
+def _end(candidate: int, *, hung_up: bool, end_the_rest: bool) -> tuple[int, bool, float, float]:
+    """End all of a candidate: wait status, whether it had ended before, CPU seconds, largest resident MiB."""
+    before = _cpu_s()
+    deadline = time.monotonic() + (_PATIENCE_S if hung_up else 0)
+    ended, status, usage = os.wait4(candidate, os.WNOHANG)
+    while not ended and time.monotonic() < deadline:
+        time.sleep(_AGAIN_S)
+        ended, status, usage = os.wait4(candidate, os.WNOHANG)
+    with suppress(ProcessLookupError):  # there is nobody
+        os.kill(-1 if end_the_rest else candidate, signal.SIGKILL)
+    if not ended:
+        _, status, usage = os.wait4(candidate, 0)
+    largest = usage.ru_maxrss
+    while end_the_rest:
+        try:
+            largest = max(largest, os.wait4(-1, 0)[2].ru_maxrss)
+        except ChildProcessError:
+            break
+    return status, bool(ended), _cpu_s() - before, largest / 1024
+
+
+def _cpu_s() -> float:
+    """Of all that was waited for so far."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime

@@ -1,0 +1,60 @@
+"""What a candidate gets in place of an object of the other side that can't be copied: a callback, a stub.
+
+It may call it, step through it, and use its public attributes and operators. Nothing else of it is in reach.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sandbox.inner.bridge.operators import OPERATORS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class Foreign:
+    """Stands for object `number` of the other side."""
+
+    __slots__ = ("__ask", "__number", "__weakref__")
+    __ask: Callable[..., Any]
+    __number: int
+
+    def __init__(self, ask: Callable[..., Any], number: int) -> None:
+        object.__setattr__(self, "_Foreign__ask", ask)
+        object.__setattr__(self, "_Foreign__number", number)
+
+    @staticmethod
+    def number_of(value: Foreign) -> int:
+        """The number under which the other side knows it."""
+        return value.__number
+
+    def __call__(self, *args: object, **kwargs: object) -> object:
+        """Call it there."""
+        return self.__ask("call", self.__number, args, kwargs)
+
+    def __getattr__(self, name: str) -> object:
+        return self.__ask("get", self.__number, name)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        self.__ask("set", self.__number, name, value)
+
+
+def foreign(ask: Callable[..., Any], number: int, name: str, operators: tuple[str, ...]) -> object:
+    """A Foreign of a class of its own, which has the operators that the other side's object has."""
+    space: dict[str, object] = {"__slots__": ()}
+    for operator in OPERATORS:
+        if operator in operators:
+            space[operator] = _operator(ask, operator)
+    if "unhashable" in operators:
+        space["__hash__"] = None
+    if name:
+        space["__name__"] = space["__qualname__"] = name
+    return type("Foreign", (Foreign,), space)(ask, number)
+
+
+def _operator(ask: Callable[..., Any], name: str) -> Callable[..., object]:
+    def asked(self: Foreign, *operands: object) -> object:
+        return ask("operator", Foreign.number_of(self), name, operands)
+
+    return asked

@@ -1,0 +1,235 @@
+"""What a test holds in place of the candidate's modules, functions and objects; classes are in `described`.
+
+A proxy passes on what is done with it. What it never does is to let the candidate judge the test's own data:
+an object of the candidate is not equal to plain data, isn't ordered against it, does no arithmetic with it,
+unless the test itself made the object by calling its class (then its operators are what is being tested), or
+the operator is that of a builtin type that the class derives from (then it is applied here, to a copy).
+"""
+
+from __future__ import annotations
+
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from sandbox.inner.bridge.discerning import claims, tells_apart
+
+if TYPE_CHECKING:
+    from sandbox.inner.bridge.link import Link
+
+
+class Proxy:
+    """Stands for one object of the candidate."""
+
+    __slots__ = ("__built", "__link", "__number", "__weakref__")
+    __own_equality__ = False
+    __copied__: tuple[str, ...] = ()
+    """Operators that are those of a builtin type, so that a copy made here decides."""
+    __link: Link
+    __number: int
+    __built: bool
+
+    def __init__(self, link: Link, number: int) -> None:
+        object.__setattr__(self, "_Proxy__link", link)
+        object.__setattr__(self, "_Proxy__number", number)
+        object.__setattr__(self, "_Proxy__built", False)
+
+    def __getattr__(self, name: str) -> Any:
+        return self.__link.request("get", self, name)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        self.__link.request("set", self, name, value)
+
+    def __delattr__(self, name: str) -> None:
+        self.__link.request("delete", self, name)
+
+    def __eq__(self, other: object) -> Any:
+        if other is self:
+            return True
+        if not is_proxy(other):
+            return self.__equals_plain(other)
+        return self.__link.request("__eq__", self, other)
+
+    def __ne__(self, other: object) -> Any:
+        if other is self:
+            return False
+        if not is_proxy(other):
+            return not self.__equals_plain(other)
+        return self.__link.request("__ne__", self, other)
+
+    def __equals_plain(self, other: object) -> bool:
+        """Whether it equals data of the test's: by a copy, or by its own word where that tells values apart.
+
+        Only an object of a class that the test knows by name is asked: it may be what is being tested.
+        """
+        cls = type(self)
+        if "__eq__" in cls.__copied__:
+            return bool(copy_of(self) == other)
+        if not cls.__own_equality__:
+            return False
+
+        def equals(value: object) -> object:
+            return self.__link.request("__eq__", self, value)
+
+        if (self.__built or is_class(cls)) and tells_apart(equals, other):
+            return True
+        if claims(equals, other):
+            self.__link.disowned = True  # it says so of more than it can know
+        return False
+
+    # The interpreter itself refuses what isn't exactly an int or a str, so these are believed in type only.
+    def __hash__(self) -> int:
+        return self.__link.request("__hash__", self)  # type: ignore[no-any-return]
+
+    def __repr__(self) -> str:
+        return self.__link.request("__repr__", self)  # type: ignore[no-any-return]
+
+    def __str__(self) -> str:
+        return self.__link.request("__str__", self)  # type: ignore[no-any-return]
+
+    def __format__(self, spec: str) -> str:
+        return self.__link.request("__format__", self, spec)  # type: ignore[no-any-return]
+
+    def __dir__(self) -> list[str]:
+        return self.__link.request("__dir__", self)  # type: ignore[no-any-return]
+
+    def __copy__(self) -> object:
+        return self.__link.request("__copy__", self)
+
+    def __deepcopy__(self, memo: object) -> object:
+        return self.__link.request("__deepcopy__", self)
+
+
+class Function(Proxy):
+    """A function or method."""
+
+    __slots__ = ()
+
+    @property
+    def __name__(self) -> Any:
+        """Its name there."""
+        return link_of(self).request("get", self, "__name__")
+
+    @property
+    def __doc__(self) -> Any:  # type: ignore[override]
+        """Its docstring there."""
+        return link_of(self).request("get", self, "__doc__")
+
+    def __call__(self, *args: object, **kwargs: object) -> Any:
+        """Call it in the candidate's process."""
+        link = link_of(self)
+        return link.call(self, args, kwargs, link.name_of(self))
+
+    def __get__(self, owner: object, kind: type | None = None) -> Any:
+        return self if owner is None else lambda *args, **kwargs: self(owner, *args, **kwargs)
+
+
+class Instance(Proxy):
+    """An object; `described` makes a subclass for each of the candidate's classes, with its operators."""
+
+    __slots__ = ()
+
+
+class Module(ModuleType):
+    """A module of the candidate."""
+
+    __slots__ = ("__link", "__number")
+    __link: Link
+    __number: int
+
+    def __init__(self, link: Link, number: int, name: str) -> None:
+        super().__init__(name)
+        object.__setattr__(self, "_Module__link", link)
+        object.__setattr__(self, "_Module__number", number)
+
+    @property
+    def __dict__(self) -> Any:  # type: ignore[override]
+        """A copy of the module's names there; this one holds only the marks of the import system."""
+        return self.__link.request("get", self, "__dict__")
+
+    def __getattr__(self, name: str) -> Any:
+        if name != "__all__":
+            return noted(self.__link.request("get", self, name), name)
+        names = self.__link.request("__dir__", self)
+        if name in names:
+            return self.__link.request("get", self, name)
+        return [public for public in names if not public.startswith("_")]
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if name in _MARKS:
+            super().__setattr__(name, value)
+        else:
+            self.__link.request("set", self, name, value)
+
+    def __delattr__(self, name: str) -> None:
+        self.__link.request("delete", self, name)
+
+
+_MARKS = ("__spec__", "__loader__", "__package__", "__path__", "__file__", "__cached__")
+"""What the import system writes on a module."""
+
+
+def number_of(value: Any) -> int | None:
+    """The candidate's number for what a proxy stands for; None for the checker's own values."""
+    kind = type(value)
+    number: int | None = None
+    if issubclass(kind, Proxy):
+        number = value._Proxy__number
+    elif issubclass(kind, Module):
+        number = value._Module__number
+    elif issubclass(kind, type):
+        number = _space(value).get("__far__", (None, None))[1]
+    elif issubclass(kind, BaseException):
+        number = vars(value).get("__far__", (None, None))[1]
+    return number
+
+
+def is_proxy(value: object) -> bool:
+    """Whether a value stands for something of the candidate."""
+    return number_of(value) is not None
+
+
+def link_of(proxy: Any) -> Link:
+    """The link that a proxy asks over."""
+    link: Link = proxy._Proxy__link
+    return link
+
+
+def is_built(proxy: Any) -> bool:
+    """Whether the test made the object itself, by calling its class, or by operators on such objects."""
+    built: bool = proxy._Proxy__built
+    return built
+
+
+def noted(value: Any, name: str) -> Any:
+    """The value of a name. A class under the name of a function is one in disguise: it makes no operands."""
+    if isinstance(value, type) and number_of(value) is not None:
+        is_class = name.lstrip("_")[:1].isupper()
+        type.__setattr__(value, "__is_class__", is_class and _space(value).get("__is_class__", True))
+    return value
+
+
+def is_class(cls: type) -> bool:
+    """Whether the test knows a proxy class by the name of a class, and by no other."""
+    return bool(_space(cls).get("__is_class__", False))
+
+
+def _space(cls: type) -> Any:
+    """The class's own names, whatever its metaclass says."""
+    return type.__dict__["__dict__"].__get__(cls)
+
+
+def copy_of(proxy: Any) -> object:
+    """The builtin value that an object of a class derived from a builtin type holds, made anew here.
+
+    Raises:
+        TypeError: the candidate's process gave something else.
+    """
+    value: object = link_of(proxy).request("plain", proxy)
+    if is_proxy(value):
+        raise TypeError(f"an object of {type(proxy).__name__} without a value")
+    return value
+
+
+def mark_built(proxy: object) -> None:
+    """Say that the test made this object itself."""
+    object.__setattr__(proxy, "_Proxy__built", True)

@@ -1,0 +1,67 @@
+"""The candidate's exceptions, as exceptions of this side."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from sandbox.inner.bridge.codec import CodecError
+
+if TYPE_CHECKING:
+    from sandbox.inner.bridge.link import Link
+
+
+def make_error(
+    link: Link,
+    number: int,
+    cls: Any,
+    args: Any,
+    text: object,
+) -> BaseException:
+    """The exception that stands for exception `number` here.
+
+    Raises:
+        CodecError: the parts aren't those of an exception.
+    """
+    if not (isinstance(cls, type) and issubclass(cls, BaseException)) or type(args) is not tuple:
+        raise CodecError("no exception")
+    if type(text) is not str:
+        raise CodecError("an exception without text")
+    error: Any = cls.__new__(cls)
+    with suppress(TypeError, ValueError):  # arguments that this class doesn't take
+        error = cls.__new__(cls, *args)
+        # Not cls(…) where the class is the candidate's: that would have it make a new one.
+        builtin: Any = next(base for base in cls.__mro__ if base.__module__ == "builtins")
+        builtin.__init__(error, *args)
+    vars(error)["__far__"] = (link, number, text)
+    return error  # type: ignore[no-any-return]
+
+
+def error_text(error: BaseException) -> str:
+    """Its str(), as the candidate said when it was raised."""
+    text: str = vars(error)["__far__"][2]
+    return text
+
+
+def error_attribute(error: BaseException, name: str) -> Any:
+    """Any other attribute of it, asked for in the candidate's process."""
+    far = vars(error).get("__far__")
+    if far is None or name.startswith("__"):
+        raise AttributeError(name)
+    return far[0].request("get", error, name)
+
+
+def as_raised(error: object, where: object) -> BaseException:
+    """The exception to raise here for one that the candidate raised.
+
+    Raises:
+        CodecError: it is none.
+    """
+    if not isinstance(error, BaseException):
+        raise CodecError("something raised that is no exception")
+    if isinstance(error, (KeyboardInterrupt, GeneratorExit)):
+        return RuntimeError(f"the candidate raised {type(error).__name__}")
+    if type(where) is tuple:
+        with suppress(ValueError, TypeError):  # a place that isn't one is left out
+            vars(error)["__where__"] = [f"{file}, line {line}, in {name}" for file, line, name in where]
+    return error

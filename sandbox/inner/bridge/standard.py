@@ -1,0 +1,152 @@
+"""Values of the standard library that cross by their parts, and are built anew by the receiving side.
+
+Equality, order and hash of what arrives are therefore the receiver's own. Exact types only.
+"""
+
+from __future__ import annotations
+
+import builtins
+import sys
+from collections import Counter, OrderedDict, defaultdict, deque
+from typing import TYPE_CHECKING, Any
+
+from sandbox.inner.bridge.codec import CodecError, check_keys
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_BUILTIN_TYPES = {name: value for name, value in vars(builtins).items() if isinstance(value, type)}
+_BUILTIN_NAMES = {value: name for name, value in _BUILTIN_TYPES.items() if name == value.__name__}
+_SINGLES = {"Ellipsis": Ellipsis, "NotImplemented": NotImplemented}
+
+
+def to_parts(value: Any) -> tuple[object, ...] | None:
+    """Payload of a standard value: its type's name and its parts. None when it isn't one."""
+    kind = type(value)
+    if kind is type:
+        name = _BUILTIN_NAMES.get(value)
+        return None if name is None else ("builtin", name)
+    for single, known in _SINGLES.items():
+        if value is known:
+            return ("single", single)
+    take = _TAKE.get(kind) or _TAKE_LOADED.get((kind.__module__, kind.__name__))
+    if take is None or (kind not in _TAKE and not _is_loaded(kind)):
+        return None
+    parts = take(value)
+    return None if parts is None else (kind.__name__, *parts)
+
+
+def from_parts(payload: tuple[Any, ...]) -> object:
+    """The value that a payload of `to_parts` describes.
+
+    Raises:
+        CodecError: no such type, or parts that don't fit.
+    """
+    name, *parts = payload
+    make = _MAKE.get(name) if type(name) is str else None
+    if make is None:
+        raise CodecError(f"a value of unknown kind {str(name)[:40]!r}" if type(name) is str else "no kind")
+    try:
+        return make(*parts)
+    except _MISFITS as error:
+        raise CodecError(f"parts that don't make a {name}") from error
+
+
+_MISFITS = (
+    *(TypeError, ValueError, ArithmeticError, LookupError, AttributeError),
+    *(OSError, NotImplementedError),  # a time zone that is a folder, a path of another system
+)
+
+
+def _is_loaded(kind: type) -> bool:
+    module = sys.modules.get(kind.__module__)
+    return getattr(module, kind.__name__, None) is kind
+
+
+_TAKE: dict[type, Callable[[Any], tuple[object, ...] | None]] = {
+    range: lambda v: (v.start, v.stop, v.step),
+    slice: lambda v: (v.start, v.stop, v.step),
+    bytearray: lambda v: (bytes(v),),
+    deque: lambda v: (list(v), v.maxlen),
+    OrderedDict: lambda v: (list(v.items()),),
+    Counter: lambda v: (dict(v),),
+    defaultdict: lambda v: (v.default_factory, dict(v)),
+}
+# Looked up by name, so that nobody pays for an import that neither side asked for.
+_TAKE_LOADED: dict[tuple[str, str], Callable[[Any], tuple[object, ...] | None]] = {
+    ("decimal", "Decimal"): lambda v: (str(v),),
+    ("fractions", "Fraction"): lambda v: (v.numerator, v.denominator),
+    ("datetime", "date"): lambda v: (v.isoformat(),),
+    ("datetime", "time"): lambda v: _with_zone(v),
+    ("datetime", "datetime"): lambda v: _with_zone(v),
+    ("datetime", "timezone"): lambda v: v.__getinitargs__(),
+    ("zoneinfo", "ZoneInfo"): lambda v: None if v.key is None else (v.key,),
+    ("uuid", "UUID"): lambda v: (v.int,),
+    ("array", "array"): lambda v: (v.typecode, v.tolist()),
+    ("ipaddress", "IPv4Address"): lambda v: (str(v),),
+    ("ipaddress", "IPv6Address"): lambda v: (str(v),),
+    ("ipaddress", "IPv4Network"): lambda v: (str(v),),
+    ("ipaddress", "IPv6Network"): lambda v: (str(v),),
+    ("datetime", "timedelta"): lambda v: (v.days, v.seconds, v.microseconds),
+}
+
+
+def _with_zone(value: Any) -> tuple[object, ...] | None:
+    zone = value.tzinfo
+    if zone is not None and to_parts(zone) is None:
+        return None
+    return (value.replace(tzinfo=None).isoformat(), value.fold, zone)
+
+
+def _zoned(kind: str, text: str, fold: object, zone: object) -> object:
+    made = _imported("datetime", kind).fromisoformat(_exact(text, str))
+    return made.replace(fold=fold, tzinfo=zone)
+
+
+def _path(name: str, text: str) -> object:
+    if _exact(name, str) not in ("PosixPath", "PurePosixPath", "WindowsPath", "PureWindowsPath"):
+        raise TypeError("no path")
+    return _imported("pathlib", name)(_exact(text, str))
+
+
+def _ordered(pairs: list[Any]) -> object:
+    check_keys([key for key, _ in (_exact(pair, tuple) for pair in pairs)])
+    return OrderedDict(pairs)
+
+
+def _imported(module: str, name: str) -> Any:
+    return getattr(__import__(module), name)
+
+
+def _exact(value: object, *kinds: type) -> Any:
+    if type(value) not in kinds:
+        raise TypeError(f"{type(value).__name__} is out of place")
+    return value
+
+
+_MAKE: dict[str, Callable[..., object]] = {
+    "builtin": lambda name: _BUILTIN_TYPES[name],
+    "single": lambda name: _SINGLES[name],
+    "range": range,
+    "slice": slice,
+    "bytearray": lambda raw: bytearray(_exact(raw, bytes)),
+    "deque": lambda items, maxlen: deque(_exact(items, list), maxlen),
+    "OrderedDict": lambda pairs: _ordered(_exact(pairs, list)),
+    "Counter": lambda counts: Counter(_exact(counts, dict)),
+    "defaultdict": lambda factory, content: defaultdict(factory, _exact(content, dict)),
+    "Decimal": lambda text: _imported("decimal", "Decimal")(_exact(text, str)),
+    "Fraction": lambda top, bottom: _imported("fractions", "Fraction")(_exact(top, int), _exact(bottom, int)),
+    "date": lambda text: _imported("datetime", "date").fromisoformat(_exact(text, str)),
+    "time": lambda *parts: _zoned("time", *parts),
+    "datetime": lambda *parts: _zoned("datetime", *parts),
+    "timezone": lambda *parts: _imported("datetime", "timezone")(*parts),
+    "ZoneInfo": lambda key: _imported("zoneinfo", "ZoneInfo")(_exact(key, str)),
+    "UUID": lambda number: _imported("uuid", "UUID")(int=_exact(number, int)),
+    "array": lambda code, items: _imported("array", "array")(_exact(code, str), _exact(items, list)),
+    "path": _path,
+    **{
+        name: lambda text, name=name: _imported("ipaddress", name)(_exact(text, str))
+        for name in ("IPv4Address", "IPv6Address", "IPv4Network", "IPv6Network")
+    },
+    "timedelta": lambda *parts: _imported("datetime", "timedelta")(*(_exact(part, int) for part in parts)),
+}

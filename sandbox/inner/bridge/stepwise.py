@@ -1,0 +1,30 @@
+"""Generators and coroutines of this side that go on, step by step, in the candidate's process."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from sandbox.inner.bridge.link import Link
+
+
+def generator(link: Link, proxy: object) -> Generator[Any, Any, Any]:
+    """A generator of this side that steps the candidate's."""
+    how, value = "send", None
+    while True:
+        kind, item = link.request("resume", proxy, how, value)
+        if kind == "done":
+            return item
+        try:
+            how, value = "send", (yield item)
+        except GeneratorExit:
+            return None
+        except BaseException as error:  # noqa: BLE001 - whatever is thrown into this one goes into that one
+            how, value = "throw", error
+
+
+async def coroutine(link: Link, proxy: object) -> Any:
+    """A coroutine of this side that runs the candidate's to its end."""
+    return link.request("await", proxy)

@@ -1,0 +1,1 @@
+"""Tests inside the checker: examples, pytest, trials. Read checker."""

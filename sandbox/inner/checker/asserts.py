@@ -1,0 +1,119 @@
+"""Assertions that say both sides when they fail, each side evaluated once."""
+
+from __future__ import annotations
+
+import ast
+from typing import TYPE_CHECKING, Any
+
+from sandbox.inner.bridge.proxies import is_proxy
+from sandbox.inner.bridge.show import MAX_SHOWN, show
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+FAIL = "@fail"
+"""The name under which rewritten code finds `fail`; no source can write it."""
+_SIGNS = {
+    ast.Eq: "==",
+    ast.NotEq: "!=",
+    ast.Lt: "<",
+    ast.LtE: "<=",
+    ast.Gt: ">",
+    ast.GtE: ">=",
+    ast.Is: "is",
+    ast.IsNot: "is not",
+    ast.In: "in",
+    ast.NotIn: "not in",
+}
+
+
+class Failed(AssertionError):
+    """An assertion that was false, with what was expected and what was there, as text."""
+
+    def __init__(self, message: str, expected: str | None, actual: str | None) -> None:
+        super().__init__(message)
+        self.expected = expected
+        self.actual = actual
+
+
+def rewritten(source: str, filename: str) -> ast.Module:
+    """The module of `source`, each of its assert statements rewritten to call FAIL.
+
+    Raises:
+        SyntaxError: it isn't Python.
+    """
+    tree = ast.parse(source, filename)
+    _Rewriter(source).visit(tree)
+    return ast.fix_missing_locations(tree)
+
+
+def fail(sign: str, left: object, right: object, source: str, swapped: bool, *message: object) -> Failed:
+    """The error of `left sign right`; with an empty sign `left` alone was false."""
+    lines = [str(text) for text in message] + [source]
+    if not sign:
+        return Failed("\n".join(lines), "a true value", show(left))
+    if swapped:
+        left, right = right, left
+    if sign in ("==", "!=") and is_proxy(left) != is_proxy(right):
+        other = left if is_proxy(left) else right
+        lines.append(
+            f"an object of the candidate's {type(other).__name__} is equal to nothing of the test's own"
+        )
+    expected = show(right) if sign == "==" else f"{sign} {show(right)}"
+    return Failed("\n".join(lines), expected, show(left))
+
+
+class _Rewriter(ast.NodeTransformer):
+    def __init__(self, source: str) -> None:
+        self._source = source
+
+    def visit_Assert(self, node: ast.Assert) -> list[ast.stmt]:
+        statements = self._checked(node.test, node)
+        return [ast.copy_location(statement, node) for statement in statements]
+
+    def _checked(self, test: ast.expr, node: ast.Assert) -> list[ast.stmt]:
+        if isinstance(test, ast.BoolOp) and isinstance(test.op, ast.And):
+            return [statement for part in test.values for statement in self._checked(part, node)]
+        if isinstance(test, ast.Compare) and len(test.ops) == 1:
+            left, right = _name("@left"), _name("@right")
+            again = ast.Compare(left=left, ops=test.ops, comparators=[right])
+            swapped = _is_literal(test.left) and not _is_literal(test.comparators[0])
+            return [
+                _assign("@left", test.left),
+                _assign("@right", test.comparators[0]),
+                self._unless(again, (_SIGNS[type(test.ops[0])], left, right), swapped, node),
+            ]
+        value = _name("@left")
+        return [_assign("@left", test), self._unless(value, ("", value, value), False, node)]
+
+    def _unless(
+        self, test: ast.expr, sides: tuple[str, ast.expr, ast.expr], swapped: bool, node: ast.Assert
+    ) -> ast.stmt:
+        text = " ".join((ast.get_source_segment(self._source, node) or "assert").split())
+        sign, left, right = sides
+        arguments: Sequence[Any] = [
+            ast.Constant(sign),
+            left,
+            right,
+            ast.Constant(text[:MAX_SHOWN]),
+            ast.Constant(swapped),
+            *([node.msg] if node.msg else []),
+        ]
+        error = ast.Call(func=_name(FAIL), args=list(arguments), keywords=[])
+        return ast.If(test=ast.UnaryOp(ast.Not(), test), body=[ast.Raise(exc=error, cause=None)], orelse=[])
+
+
+def _name(name: str) -> ast.Name:
+    return ast.Name(id=name, ctx=ast.Load())
+
+
+def _assign(name: str, value: ast.expr) -> ast.stmt:
+    return ast.Assign(targets=[ast.Name(id=name, ctx=ast.Store())], value=value)
+
+
+def _is_literal(node: ast.expr) -> bool:
+    try:
+        ast.literal_eval(node)
+    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
+        return False
+    return True

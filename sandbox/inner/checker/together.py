@@ -1,0 +1,67 @@
+"""A function and its tests in one process: the weaker way, for functions whose values can't cross.
+
+The candidate can reach whatever is here, the channel too. What comes of it is to be labelled so.
+"""
+
+from __future__ import annotations
+
+import linecache
+import os
+import sys
+import threading
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from sandbox.inner.bridge.codec import encode
+from sandbox.inner.bridge.frames import REPORT
+from sandbox.inner.checker.alarm import watch
+from sandbox.inner.process.execute import forget_server
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from sandbox.inner.process.channel import Channel
+
+_TEST = "<test>"
+
+
+def main(channel: Channel, arguments: Mapping[str, Any]) -> None:
+    """Run the module, and each test after it.
+
+    Args:
+        arguments: `source` of the module, `tests`, `entry_point`.
+    """
+    forget_server()
+    sys.path.insert(0, os.getcwd())
+    sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - as long as the process; nobody reads what is printed
+    space: dict[str, Any] = {"__name__": "solution", "__builtins__": __builtins__}
+
+    turns = threading.RLock()  # an alarm may be set off by any thread
+
+    def say(*report: object) -> None:
+        with turns:
+            channel.send(REPORT + encode(report))
+
+    watch(partial(say, "tripped"), frozenset({_TEST, main.__code__.co_filename}), frozenset())
+    try:
+        _run(arguments["source"], "solution.py", space)
+        candidate = space[arguments["entry_point"]]
+    except BaseException as error:  # noqa: BLE001 - whatever the module raises is its result
+        say("unloaded", f"{type(error).__name__}: {error}"[:2000])
+    else:
+        for number, test in enumerate(arguments["tests"]):
+            message = ""
+            try:
+                _run(test, _TEST, space)
+                space["check"](candidate)
+            except BaseException as error:  # noqa: BLE001 - whatever a test raises is its result
+                message = f"{type(error).__name__}: {error}"[:2000]
+            say("test", number, not message, message)
+    say("end", [], [], [], False, 0)
+    channel.receive()  # the host closes; at an end of its own, threads of the candidate might still speak
+    os._exit(0)
+
+
+def _run(source: str, filename: str, space: dict[str, Any]) -> None:
+    linecache.cache[filename] = (len(source), None, source.splitlines(keepends=True), filename)
+    exec(compile(source, filename, "exec", dont_inherit=True), space)

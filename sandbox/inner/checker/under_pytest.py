@@ -1,0 +1,106 @@
+"""Runs one test file under the interpreter's own pytest, in the checker's process, and reports each test."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from importlib.machinery import PathFinder
+from typing import TYPE_CHECKING, Any
+
+from sandbox.inner.bridge.proxies import is_proxy
+from sandbox.inner.bridge.show import show
+from sandbox.inner.checker.reporting import places
+
+if TYPE_CHECKING:
+    from sandbox.inner.checker.reporting import Reports
+
+_OURS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+_FRAME = re.compile(r"\S.*:\d+: in ")
+_OPTIONS = (
+    "-q",
+    "-p",
+    "no:cacheprovider",
+    "--import-mode=append",
+    "--capture=sys",
+    "--tb=short",
+    "--color=no",
+)
+
+
+def run_under_pytest(path: str, source: str, reports: Reports) -> None:
+    """Write the file into this sandbox and run it; a failure to run is reported as one of the file."""
+    if PathFinder.find_spec("pytest") is None:
+        reports.result(
+            path, False, "the test file needs pytest, which the sandbox's interpreter doesn't have"
+        )
+        return
+    import pytest  # not every interpreter has it, and few checks need it
+
+    os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
+    with open(path, "w", encoding="utf-8", errors="surrogatepass") as file:
+        file.write(source)
+    sys.dont_write_bytecode = True
+    reports.begin(path)
+    try:
+        code = pytest.main([*_OPTIONS, "--rootdir", os.getcwd(), path], plugins=[_Plugin(path, reports)])
+    except BaseException as error:  # noqa: BLE001 - whatever ends pytest early is the result
+        reports.result(path, False, f"pytest ended: {type(error).__name__}: {error}")
+        return
+    if code not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED):
+        reports.result(path, False, f"pytest ended with code {int(code)}")
+
+
+class _Plugin:
+    """Hooks of one run. The comparison seen last is that of the assertion which failed."""
+
+    def __init__(self, path: str, reports: Reports) -> None:
+        self._path = path
+        self._reports = reports
+        self._sides: tuple[str | None, str | None] = (None, None)
+        self._places: list[str] = []
+        self._asserted = False
+
+    def pytest_collectreport(self, report: Any) -> None:
+        if report.failed:
+            self._reports.result(self._path, False, _last_lines(report.longreprtext))
+
+    def pytest_runtest_logstart(self, nodeid: str) -> None:
+        self._sides = (None, None)
+        self._reports.begin(nodeid)
+
+    def pytest_assertrepr_compare(self, op: str, left: object, right: object) -> list[str] | None:
+        expected = show(right) if op == "==" else f"{op} {show(right)}"
+        self._sides = (expected, show(left))
+        if op == "==" and is_proxy(left) != is_proxy(right):
+            kind = type(left if is_proxy(left) else right).__name__
+            note = f"an object of the candidate's {kind} is equal to nothing of the test's own"
+            return [f"{show(left)} == {show(right)}", note]
+        return None
+
+    def pytest_runtest_makereport(self, item: Any, call: Any) -> None:
+        self._places = [] if call.excinfo is None else places(call.excinfo.value)
+        self._asserted = call.excinfo is not None and isinstance(call.excinfo.value, AssertionError)
+
+    def pytest_runtest_logreport(self, report: Any) -> None:
+        if report.passed and report.when == "call":
+            self._reports.result(report.nodeid, True)
+        elif report.failed:
+            expected, actual = self._sides if report.when == "call" else (None, None)
+            text = "\n".join([_last_lines(report.longreprtext), *self._places])
+            self._reports.result(
+                report.nodeid, False, text, expected=expected, actual=actual, asserted=self._asserted
+            )
+        elif report.skipped and hasattr(report, "wasxfail"):
+            self._reports.result(report.nodeid, True, "expected to fail, and did")
+
+
+def _last_lines(text: str) -> str:
+    """What a failure report ends with, without the frames of the proxies."""
+    kept, ours = [], False
+    for line in filter(str.strip, text.splitlines()):
+        if _FRAME.match(line):
+            ours = line.startswith(_OURS)
+        if not ours or line.startswith("E "):
+            kept.append(line)
+    return "\n".join(kept[-20:])

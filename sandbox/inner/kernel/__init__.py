@@ -1,0 +1,1 @@
+"""A Jupyter kernel and its client, both inside. Read kernel_entry."""

@@ -1,0 +1,121 @@
+"""The kernel's own process: ipykernel as it is, with what nobody can use in here turned off."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from typing import Any, NoReturn
+
+from sandbox.inner.process.execute import forget_server
+
+_SETTINGS: dict[str, dict[str, object]] = {
+    "HistoryManager": {"enabled": False},
+    "InteractiveShell": {"colors": "NoColor", "xmode": "Plain", "banner1": ""},
+    "IPKernelApp": {"ignore_cwd": True, "log_level": 50, "exec_PYTHONSTARTUP": False},
+    "IPCompleter": {"use_jedi": False},
+}
+
+WAITING = 16
+"""Messages between the kernel and its client, at each end."""
+_UNSENT = 1 << 20
+"""Characters that a stream takes before it waits until they are sent."""
+_LAST = 3
+"""Descriptor of the standard error that the host reads."""
+
+
+def load() -> None:
+    """Import all of it, before the process is split in two."""
+    import ipykernel.ipkernel
+    import ipykernel.kernelapp
+    import ipykernel.zmqshell  # noqa: F401
+
+
+def become_kernel(connection: str) -> NoReturn:
+    """Run cells from the sockets that the connection file names, until told to stop."""
+    os.setsid()  # an interrupt is for the kernel and what its cells started, not for the client
+    said_at_last = _let_go()
+    try:
+        _run(connection)
+    except BaseException:  # noqa: BLE001 - whatever it is, it is all that the host will hear of it
+        with open(said_at_last, "w") as stderr:
+            traceback.print_exc(file=stderr)
+        os._exit(1)
+    os._exit(0)
+
+
+def _let_go() -> int:
+    """Close whatever is the client's; a copy of standard error for the last words.
+
+    The kernel writes to its standard output and error what it has sent already, without end.
+    """
+    said_at_last = os.dup2(2, _LAST)
+    null = os.open(os.devnull, os.O_RDWR)
+    for descriptor in range(3):
+        os.dup2(null, descriptor)
+    os.closerange(_LAST + 1, os.sysconf("SC_OPEN_MAX"))
+    return said_at_last
+
+
+def _run(connection: str) -> None:
+    import ipykernel.iostream
+    import ipykernel.kernelapp
+    import zmq
+    from ipykernel.iostream import IOPubThread, OutStream
+    from traitlets.config import Config
+    from zmq.eventloop.zmqstream import ZMQStream
+
+    endpoint = f"ipc://{os.path.dirname(connection)}/children"
+
+    class Outputs(IOPubThread):  # type: ignore[misc]
+        """Sends no faster than the client reads, and drops nothing.
+
+        It hears what forked processes print over a unix socket: libzmq can't set up TCP without netlink.
+        """
+
+        def __init__(self, iopub: Any, *arguments: Any, **named: Any) -> None:
+            iopub.setsockopt(zmq.XPUB_NODROP, 1)
+            super().__init__(iopub, *arguments, **named)
+
+        def _setup_pipe_in(self) -> None:
+            self._pipe_uuid = os.urandom(16)
+            pipe = self.socket.context.socket(zmq.PULL)
+            pipe.linger = 0
+            pipe.bind(endpoint)
+            self._pipe_in = ZMQStream(pipe, self.io_loop)
+            self._pipe_in.on_recv(self._handle_pipe_msg)
+
+        def _setup_pipe_out(self) -> tuple[Any, Any]:
+            context = zmq.Context()
+            pipe = context.socket(zmq.PUSH)
+            pipe.linger = 3000
+            pipe.connect(endpoint)
+            return context, pipe
+
+    class Stream(OutStream):  # type: ignore[misc]
+        """Makes a cell wait that prints faster than can be sent: else a flood fills the memory first."""
+
+        _unsent = 0
+
+        def write(self, string: str) -> Any:
+            written = super().write(string)
+            self._unsent += len(string)
+            if self._unsent > _UNSENT:
+                self._unsent = 0
+                self.flush()
+            return written
+
+    class App(ipykernel.kernelapp.IPKernelApp):  # type: ignore[misc]
+        """A kernel that has few messages waiting."""
+
+        def init_iopub(self, context: Any) -> None:
+            context.setsockopt(zmq.SNDHWM, WAITING)
+            super().init_iopub(context)
+
+    ipykernel.kernelapp.IOPubThread = Outputs
+    ipykernel.iostream.OutStream = Stream
+    forget_server()
+    sys.argv = ["ipykernel"]
+    app = App.instance(config=Config(_SETTINGS), connection_file=connection)
+    app.initialize([])
+    app.start()

@@ -1,0 +1,184 @@
+"""Become the program: Python source as `__main__`, a command by exec, or a trusted entry with a channel.
+
+By now the process is confined; what it still holds of the server is cleared away before the program begins.
+"""
+
+from __future__ import annotations
+
+import atexit
+import gc
+import importlib
+import linecache
+import os
+import signal
+import socket
+import sys
+import traceback
+import types
+from itertools import takewhile
+from typing import Any
+
+from sandbox.inner.process.channel import Channel
+
+NOT_EXECUTABLE, NOT_FOUND = 126, 127
+"""Exit codes of a shell for a command that can't be started."""
+_FORGOTTEN: dict[str, types.ModuleType] = {}
+_PLACES: list[str] = []
+_UNFLUSHED = 120
+"""Python's own exit code for output that could not be written at the end."""
+
+
+def execute(job: dict[str, Any], descriptors: list[int]) -> int:
+    """Do the job of this child and return its exit code; a command replaces the process instead."""
+    channel = _take_descriptors(job, descriptors)
+    return become(job, None if channel < 0 else Channel(socket.socket(fileno=channel)))
+
+
+def become(job: dict[str, Any], channel: Channel | None) -> int:
+    """The same, once every descriptor is in its place. An entry needs a channel."""
+    os.environ.clear()
+    os.environ.update(job["environment"])
+    kind = job["kind"]
+    if kind == "command":
+        return _run_command(job["argv"])
+    if kind == "python":
+        workspace = os.getcwd()
+        _wind_up(_run_python(job["source"], job["filename"], job["arguments"]), workspace)
+    assert channel is not None
+    return _run_entry(job["entry"], job["arguments"], channel)
+
+
+def _take_descriptors(job: dict[str, Any], descriptors: list[int]) -> int:
+    """Put stdout, stderr and stdin in their places; the descriptor of the channel, or -1."""
+    stdout, stderr, *rest = descriptors
+    stdin = rest.pop(0) if job["stdin"] else os.open("/dev/null", os.O_RDONLY)
+    os.dup2(stdout, 1)
+    os.dup2(stderr, 2)
+    os.dup2(stdin, 0)
+    channel = -1
+    if rest:
+        channel = os.dup2(rest[0], 3, inheritable=False)
+    os.closerange(3 if channel < 0 else 4, os.sysconf("SC_OPEN_MAX"))
+    return channel
+
+
+def _run_command(argv: list[str]) -> int:
+    name = argv[0]
+    folders = os.environ.get("PATH", os.defpath).split(os.pathsep)
+    places = [name] if "/" in name else [os.path.join(folder, name) for folder in folders if name]
+    for signal_number in (signal.SIGPIPE, signal.SIGXFSZ):
+        signal.signal(signal_number, signal.SIG_DFL)  # Python ignores them; a new program doesn't expect that
+    found: OSError | None = None
+    for place in places:
+        try:
+            os.execve(place, argv, os.environ)
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        except OSError as error:
+            found = found or error
+    if found is None:
+        sys.stderr.write(f"{name}: command not found\n")
+        return NOT_FOUND
+    sys.stderr.write(f"{name}: {found.strerror}\n")
+    return NOT_EXECUTABLE
+
+
+def _run_python(source: str, filename: str, arguments: list[str]) -> int:
+    path = os.path.join(os.getcwd(), filename)
+    module = types.ModuleType("__main__")
+    module.__file__ = path
+    module.__builtins__ = __builtins__  # type: ignore[attr-defined]
+    sys.argv = [filename, *arguments]
+    sys.path[:] = [
+        os.path.dirname(path),
+        *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep)),
+        *sys.path,
+    ]
+    if "sandbox" in sys.modules:
+        forget_server()
+    del sys.modules["__main__"]  # so that it comes last
+    sys.modules["__main__"] = module
+    lines = source.splitlines(keepends=True)
+    linecache.cache[path] = (
+        len(source),
+        None,
+        lines,
+        path,
+    )  # tracebacks show lines of a file that isn't there
+    try:
+        exec(compile(source, path, "exec", dont_inherit=True), module.__dict__)
+    except SystemExit as error:
+        return exit_code(error.code)
+    except BaseException as error:  # noqa: BLE001 - whatever a program raises is shown, as Python does
+        return _report(error)
+    return 0
+
+
+def _run_entry(entry: str, arguments: dict[str, Any], channel: Channel) -> int:
+    remember_server()
+    importlib.import_module(f"sandbox.inner.{entry}").main(channel, arguments)
+    return 0
+
+
+def _wind_up(code: int, workspace: str) -> None:
+    """End as Python does, but leave the modules of the server standing: that costs more than most runs."""
+    if "threading" in sys.modules:
+        sys.modules["threading"]._shutdown()
+    atexit._run_exitfuncs()
+    for name in [*takewhile(_is_new, reversed(sys.modules)), "__main__"]:
+        module = sys.modules.get(name)
+        if (getattr(module, "__file__", None) or "").startswith(f"{workspace}/"):
+            module.__dict__.clear()
+    gc.collect()
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            if stream is not None and not stream.closed:
+                stream.flush()
+        except OSError:
+            code = _UNFLUSHED
+    os._exit(code)
+
+
+def _is_new(name: str) -> bool:
+    """Modules stand in the order of their import; what the program imported comes after itself."""
+    return name != "__main__"
+
+
+def forget_server() -> None:
+    """Our modules must not answer to a program's `import`. They stay in memory: to free them takes time."""
+    for name in [name for name in sys.modules if name.partition(".")[0] == "sandbox"]:
+        _FORGOTTEN[name] = sys.modules.pop(name)
+    here = os.path.dirname(os.path.abspath(__file__))
+    _PLACES.extend(place for place in sys.path if f"{here}/".startswith(f"{place}/"))
+    sys.path[:] = [place for place in sys.path if place not in _PLACES]
+
+
+def remember_server() -> None:
+    """Our modules answer again: to ours, which import one another."""
+    sys.modules.update(_FORGOTTEN)
+    sys.path.extend(_PLACES)
+    _PLACES.clear()
+
+
+def exit_code(code: object) -> int:
+    """Exit code of a SystemExit, as Python gives it; text goes to stderr."""
+    if code is None:
+        return 0
+    if isinstance(code, int):
+        return code & 0xFF
+    sys.stderr.write(f"{code}\n")
+    return 1
+
+
+def _report(error: BaseException) -> int:
+    """Show an exception that the program didn't catch, without our own frame above it."""
+    ours = error.__traceback__
+    shown = error.with_traceback(ours.tb_next if ours else None)
+    if sys.excepthook is sys.__excepthook__:
+        traceback.print_exception(type(shown), shown, shown.__traceback__)
+    else:
+        sys.excepthook(type(shown), shown, shown.__traceback__)
+    if isinstance(error, KeyboardInterrupt):
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        os.kill(os.getpid(), signal.SIGINT)
+    return 1

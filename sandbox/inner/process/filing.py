@@ -1,0 +1,137 @@
+"""Files of the workspace in and out of a container, for the owner, by a process that waits for its job.
+
+It has the uid of the programs, so it can do nothing that they couldn't; what a program left is looked at by
+`sandbox.files.workspace`, never followed. An answer is a u32 length and JSON: `refused` with the reason, or
+`size` and then as many bytes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from sandbox.errors import FileRefused
+from sandbox.files.workspace import Workspace
+from sandbox.inner.process.wire import HEADER
+
+_PIECE = 1 << 20
+
+
+class Filing:
+    """Answers requests about one workspace."""
+
+    def __init__(self, folder: str, source: int, answers: int) -> None:
+        """`source` has the bytes that belong to a request, `answers` takes what is said of it."""
+        self._source, self._answers = source, answers
+        self._workspace = Workspace(os.open(folder, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC), os.getuid())
+        self._rest = 0
+        """Bytes of the request that are still to be read."""
+
+    def close(self) -> None:
+        """Let go of the folder."""
+        self._workspace.close()
+
+    def answer(self, request: dict[str, Any]) -> None:
+        """Do one thing, and say what came of it."""
+        acts: dict[str, Callable[[dict[str, Any]], None]] = {
+            "write": self._write,
+            "read": self._read,
+            "manifest": self._manifest,
+            "remove": self._remove,
+            "keep": self._keep,
+            "collect": self._collect,
+        }
+        self._rest = request.get("size", 0)
+        try:
+            acts[request["do"]](request)
+        except FileRefused as error:
+            for _ in self._pieces():
+                continue
+            self._say({"refused": str(error)})
+
+    def _write(self, request: dict[str, Any]) -> None:
+        self._workspace.write(request["path"], self._pieces(), executable=request["executable"])
+        self._say({"size": 0})
+
+    def _read(self, request: dict[str, Any]) -> None:
+        with self._workspace.opened(request["path"], limit=request["limit"]) as file:
+            self._send({}, file.fileno())
+
+    def _manifest(self, request: dict[str, Any]) -> None:
+        content = json.dumps(self._workspace.manifest()).encode()
+        self._say({"size": len(content)})
+        self._write_all(content)
+
+    def _remove(self, request: dict[str, Any]) -> None:
+        self._workspace.remove(request["path"])
+        self._say({"size": 0})
+
+    def _keep(self, request: dict[str, Any]) -> None:
+        known = json.loads(b"".join(self._pieces()))
+        kept = self._workspace.keep({path: (sha256, flag) for path, (sha256, flag) in known.items()})
+        content = json.dumps(sorted(kept)).encode()
+        self._say({"size": len(content)})
+        self._write_all(content)
+
+    def _collect(self, request: dict[str, Any]) -> None:
+        """Every file that isn't as it was given, within bounds, and the number of what was left out."""
+        given, room, found, left_out = request["given"], request["most_bytes"], 0, 0
+        for path, regular in self._workspace.entries(deepest=request["deepest"]):
+            size, digest = given.get(path, (0, ""))
+            try:
+                if not regular or found == request["most"]:
+                    raise FileRefused("no file to hand out")
+                with self._workspace.opened(path, limit=max(room, size)) as file:
+                    length = os.fstat(file.fileno()).st_size
+                    if digest and length == size and _digest(file.fileno()) == digest:
+                        continue
+                    if length > room:
+                        raise FileRefused("too large")
+                    os.lseek(file.fileno(), 0, os.SEEK_SET)
+                    self._send({"path": path}, file.fileno())
+            except FileRefused:
+                left_out += 1
+                continue
+            found += 1
+            room -= length
+        self._say({"left_out": left_out})
+
+    def _send(self, named: dict[str, Any], file: int) -> None:
+        """A file's header and its bytes; where it shrinks meanwhile, this process ends in the middle."""
+        size = os.fstat(file).st_size
+        self._say({**named, "size": size})
+        while size:
+            piece = os.read(file, min(size, _PIECE))
+            if not piece:
+                raise EOFError("a file became shorter while it was read")
+            self._write_all(piece)
+            size -= len(piece)
+
+    def _say(self, header: dict[str, Any]) -> None:
+        content = json.dumps(header).encode()
+        self._write_all(HEADER.pack(len(content)) + content)
+
+    def _write_all(self, content: bytes) -> None:
+        rest = memoryview(content)
+        while rest:
+            rest = rest[os.write(self._answers, rest) :]
+
+    def _pieces(self) -> Iterator[bytes]:
+        while self._rest:
+            piece = os.read(self._source, min(self._rest, _PIECE))
+            if not piece:
+                raise EOFError("the owner went away in the middle of a file")
+            self._rest -= len(piece)
+            yield piece
+
+
+def _digest(file: int) -> str:
+    digest = hashlib.sha256()
+    while True:
+        piece = os.read(file, _PIECE)
+        if not piece:
+            return digest.hexdigest()
+        digest.update(piece)

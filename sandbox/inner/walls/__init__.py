@@ -1,0 +1,1 @@
+"""The inner wall: a process confines itself. Read inner_walls."""

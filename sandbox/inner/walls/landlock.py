@@ -1,0 +1,76 @@
+"""Landlock: a second lock on files, abstract sockets and signals. Never the only mechanism.
+
+Masked by the ABI that the kernel speaks; below ABI 2 it stays off, since it would forbid every rename between
+folders.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import stat
+from collections.abc import Sequence
+
+from sandbox.inner.walls.syscalls import checked, libc
+
+_CREATE, _ADD, _RESTRICT = 444, 445, 446
+_VERSION_FLAG = 1
+_EXECUTE, _WRITE_FILE, _READ_FILE, _READ_DIR = 1 << 0, 1 << 1, 1 << 2, 1 << 3
+_TRUNCATE = 1 << 14
+_RIGHTS_OF_ABI = {2: (1 << 14) - 1, 3: (1 << 15) - 1, 5: (1 << 16) - 1}
+"""All rights on files by the first ABI that has them: refer came with 2, truncate with 3, ioctl with 5."""
+_ON_FILES = _EXECUTE | _WRITE_FILE | _READ_FILE | _TRUNCATE | 1 << 15
+_SCOPES = 3
+"""Abstract unix sockets and signals, from ABI 6 on."""
+
+LIST, READ, READ_EXECUTE, DEVICE, EVERYTHING = "list", "read", "read and execute", "device", "everything"
+
+
+class _Ruleset(ctypes.Structure):
+    _fields_ = [("files", ctypes.c_uint64), ("net", ctypes.c_uint64), ("scoped", ctypes.c_uint64)]
+
+
+class _PathBeneath(ctypes.Structure):
+    _pack_ = 1
+    _fields_ = [("allowed", ctypes.c_uint64), ("parent", ctypes.c_int32)]
+
+
+def abi() -> int:
+    """Version of Landlock that the kernel speaks; 0 where it has none."""
+    version: int = libc.syscall(_CREATE, None, ctypes.c_size_t(0), _VERSION_FLAG)
+    return max(version, 0)
+
+
+def restrict(rules: Sequence[tuple[str, str]], *, version: int) -> None:
+    """Confine this process to the paths in `rules`, for good. no_new_privs is set already.
+
+    Args:
+        rules: paths with one of LIST, READ, READ_EXECUTE, DEVICE, EVERYTHING; what isn't there is left out.
+        version: the ABI to use; below 2 nothing is done.
+    """
+    if version < 2:
+        return
+    handled = _RIGHTS_OF_ABI[max(first for first in _RIGHTS_OF_ABI if first <= version)]
+    ruleset = _Ruleset(handled, 0, _SCOPES if version >= 6 else 0)
+    size = 24 if version >= 6 else 8
+    descriptor = checked(libc.syscall(_CREATE, ctypes.byref(ruleset), ctypes.c_size_t(size), 0), "landlock")
+    rights = {
+        LIST: _READ_DIR,
+        READ: _READ_FILE | _READ_DIR,
+        READ_EXECUTE: _READ_FILE | _READ_DIR | _EXECUTE,
+        DEVICE: _READ_FILE | _READ_DIR | _WRITE_FILE | _TRUNCATE | 1 << 15,
+        EVERYTHING: handled,
+    }
+    for path, right in rules:
+        try:
+            place = os.open(path, os.O_PATH | os.O_CLOEXEC)
+        except FileNotFoundError:
+            continue
+        allowed = rights[right] & handled
+        if not stat.S_ISDIR(os.fstat(place).st_mode):
+            allowed &= _ON_FILES
+        rule = _PathBeneath(allowed, place)
+        checked(libc.syscall(_ADD, descriptor, 1, ctypes.byref(rule), 0), f"landlock rule for {path}")
+        os.close(place)
+    checked(libc.syscall(_RESTRICT, descriptor, 0), "landlock")
+    os.close(descriptor)

@@ -1,0 +1,1 @@
+"""The Python that programs get, and its packages. Read interpreter."""

@@ -1,0 +1,168 @@
+"""Which Python the programs of a sandbox get, found out by looking at files: none of it is run on the host.
+
+A virtual environment can come with a repository, so nobody has read its `python` either.
+"""
+
+import os
+import re
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sandbox.inner.walls.root import PYTHON, VENV
+from sandbox.interpreter.packages import Packages
+
+OLDEST = (3, 8)
+"""The server inside needs this much of Python."""
+BASE_INSIDE, VENV_INSIDE = Path(PYTHON), Path(VENV)
+_SYSTEM = Path("/usr")
+
+
+@dataclass(frozen=True, slots=True)
+class Interpreter:
+    """A Python on the host, and how a sandbox shows it."""
+
+    path: Path
+    """As it was named on the host: for `Policy.python`."""
+    executable: Path
+    """The base interpreter's file on the host, links resolved."""
+    version: tuple[int, int]
+    venv: Path | None = None
+    """Root of the virtual environment on the host, or None for a base interpreter."""
+    hidden: tuple[Path, ...] = field(default=())
+    """Folders of the host's prefix that a program must not see: where this product itself is installed."""
+    packages: Packages | None = None
+    """What it is shown of our own environment, off its path."""
+
+    @property
+    def prefix(self) -> Path:
+        """Root of the base interpreter on the host."""
+        return self.executable.parent.parent
+
+    @property
+    def inside(self) -> Path:
+        """The base interpreter's file as the sandbox shows it."""
+        return self.show(self.executable)
+
+    @property
+    def folders(self) -> dict[str, str]:
+        """Folders to bind read-only, with where they appear. The system's own `/usr` is always there."""
+        bound = {} if self.prefix.is_relative_to(_SYSTEM) else {str(self.prefix): str(BASE_INSIDE)}
+        if self.venv is not None:
+            bound[str(self.venv)] = str(VENV_INSIDE)
+        return bound
+
+    def show(self, path: Path) -> Path:
+        """A path below the base prefix as the sandbox shows it."""
+        return path if self.prefix.is_relative_to(_SYSTEM) else BASE_INSIDE / path.relative_to(self.prefix)
+
+
+def find_interpreter(
+    explicit: Path | None, workspace: Path | None, environ: Mapping[str, str]
+) -> Interpreter:
+    """The task's interpreter: named, else the workspace's `.venv`, else the active one, else the base.
+
+    Raises:
+        ValueError: the interpreter can't be used; the message says why.
+    """
+    if explicit is not None:
+        return describe(explicit)
+    if workspace is not None and (workspace / ".venv" / "pyvenv.cfg").is_file():
+        return _of_workspace(describe(workspace / ".venv" / "bin" / "python"), workspace.resolve())
+    active = environ.get("VIRTUAL_ENV")
+    if active and not _same(Path(active), Path(sys.prefix)):
+        return describe(Path(active) / "bin" / "python")
+    return describe(None)
+
+
+def _of_workspace(found: Interpreter, workspace: Path) -> Interpreter:
+    """A virtual environment may come with a repository: it holds packages, and its base is the machine's."""
+    if found.executable.is_relative_to(workspace) and not _holds_home(workspace):
+        raise ValueError(
+            f"{found.path} is {found.executable}, an interpreter that came with the folder itself. "
+            "Name it with --python if you trust it, or another one."
+        )
+    return found
+
+
+def describe(path: Path | None) -> Interpreter:
+    """What a Python on this machine is made of; None is the base of the one that runs us.
+
+    Raises:
+        ValueError: it isn't there, isn't a Python with its library beside it, or is too old.
+    """
+    base_executable: str = getattr(sys, "_base_executable", sys.executable)
+    named = Path(os.path.abspath(path if path is not None else base_executable))
+    root = named.parent.parent
+    venv = root if (root / "pyvenv.cfg").is_file() else None
+    executable = _base_of(named, venv)
+    version = _version(executable)
+    for shown in (executable.parent.parent, venv):
+        if shown is not None and not shown.is_relative_to(_SYSTEM) and _holds_home(shown):
+            raise ValueError(
+                f"{named} can't be shown to programs without all of {shown}, where your home folder is. "
+                "Name another with --python."
+            )
+    if version < OLDEST:
+        raise ValueError(
+            f"{named} is Python {version[0]}.{version[1]}; programs in a sandbox need 3.8 or newer."
+        )
+    hidden = _own_folder(executable.parent.parent) if venv is None else ()
+    return Interpreter(named, executable, version, venv, hidden)
+
+
+def _base_of(named: Path, venv: Path | None) -> Path:
+    executable = Path(os.path.realpath(named))
+    if venv is not None and executable.is_relative_to(venv.resolve()):  # a venv made with copies
+        home = _home(venv)
+        executable = Path(os.path.realpath(home / "python3"))
+    if not executable.is_file() or not os.access(executable, os.X_OK):
+        raise ValueError(f"There is no Python at {named}. Name another with --python.")
+    if not executable.name.startswith("python"):  # it isn't run to see: nobody may have read it
+        raise ValueError(f"{named} is {executable}, which is no Python. Name another with --python.")
+    return executable
+
+
+def _home(venv: Path) -> Path:
+    content = (venv / "pyvenv.cfg").read_text(encoding="utf-8", errors="replace")
+    found = re.search(r"^\s*home\s*=\s*(.+?)\s*$", content, re.MULTILINE)
+    if found is None:
+        raise ValueError(f"{venv / 'pyvenv.cfg'} names no home.")
+    return Path(found[1])
+
+
+def _version(executable: Path) -> tuple[int, int]:
+    """Version by the name of the library's folder. A folder without one is no prefix, and is never bound."""
+    prefix = executable.parent.parent
+    libraries = [
+        place.parent for folder in ("lib", "lib64") for place in prefix.glob(f"{folder}/python3.*/os.py")
+    ]
+    versions = sorted({_numbers(library.name) for library in libraries} - {(0, 0)})
+    own = _numbers(executable.name)
+    if own in versions:
+        return own
+    if len(versions) != 1:
+        raise ValueError(
+            f"{executable} has no library of its own in {prefix}/lib: it can't be shown in a sandbox."
+        )
+    return versions[0]
+
+
+def _numbers(name: str) -> tuple[int, int]:
+    found = re.fullmatch(r"python(\d+)\.(\d+)", name)
+    return (int(found[1]), int(found[2])) if found else (0, 0)
+
+
+def _own_folder(prefix: Path) -> tuple[Path, ...]:
+    """Where this product is installed, when that is inside the prefix that programs will see."""
+    own = Path(__file__).resolve().parents[2]
+    return (own,) if own.is_relative_to(prefix) else ()
+
+
+def _holds_home(folder: Path) -> bool:
+    return Path(os.path.expanduser("~")).resolve().is_relative_to(folder.resolve())
+
+
+def _same(one: Path, other: Path) -> bool:
+    return one.resolve() == other.resolve()

@@ -1,0 +1,92 @@
+"""The packages of a Jupyter kernel from our own environment, for an interpreter that has none.
+
+Of all that is installed beside us, a sandbox is shown these and what they need, and never ourselves.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+import sys
+from dataclasses import dataclass, replace
+from importlib.metadata import PackageNotFoundError, distribution
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sandbox.inner.walls.root import KERNEL, SITE
+
+if TYPE_CHECKING:
+    from sandbox.interpreter.interpreter import Interpreter
+
+_NEEDED = ("ipykernel", "jupyter_client")
+
+
+@dataclass(frozen=True, slots=True)
+class Packages:
+    """Some of what is installed in some folders."""
+
+    folders: tuple[Path, ...]
+    """Each a `site-packages`."""
+    names: frozenset[str]
+    """Files and folders in them; nothing else is shown."""
+
+    @property
+    def sites(self) -> dict[str, str]:
+        """The folders as a whole, with where the outer wall shows them: the server hides the rest."""
+        return {str(folder): f"{SITE}{number}" for number, folder in enumerate(self.folders)}
+
+    @property
+    def entries(self) -> dict[str, str]:
+        """Each file and folder, with where programs find it: for a wall that can show them one by one."""
+        return {
+            str(folder / name): f"{KERNEL}/{name}"
+            for folder in self.folders
+            for name in sorted(self.names)
+            if (folder / name).exists()
+        }
+
+
+def with_kernel(interpreter: Interpreter) -> Interpreter:
+    """The interpreter with our packages beside it, unless it has a kernel itself or could not use ours."""
+    root = interpreter.venv or interpreter.prefix
+    has_own = any(root.glob("lib*/python3.*/*-packages/ipykernel"))
+    return interpreter if has_own or not fits(interpreter) else replace(interpreter, packages=_ours())
+
+
+def fits(interpreter: Interpreter) -> bool:
+    """Whether it can use the packages of the Python that runs us."""
+    return interpreter.version == sys.version_info[:2] and sys.implementation.name == "cpython"
+
+
+@functools.cache
+def _ours() -> Packages | None:
+    folders: dict[Path, None] = {}
+    names: set[str] = set()
+    seen: set[str] = set()
+    waiting = list(_NEEDED)
+    while waiting:
+        name = waiting.pop()
+        key = re.sub(r"[-_.]+", "-", name).lower()
+        if key in seen:
+            continue
+        seen.add(key)
+        try:
+            found = distribution(name)
+        except PackageNotFoundError:
+            if name in _NEEDED:
+                return None
+            continue  # of another system, or another Python
+        folders[Path(str(found.locate_file(""))).resolve()] = None
+        names |= {_first(line) for line in (found.read_text("RECORD") or "").splitlines()}
+        waiting += [_name(text) for text in found.requires or () if "extra ==" not in text]
+    return Packages(tuple(folders), frozenset(names - {"", "..", "__pycache__"}))
+
+
+def _first(line: str) -> str:
+    """The folder or file of `site-packages` that a line of a distribution's RECORD is about."""
+    return re.split(r"[/,]", line.strip('"'), maxsplit=1)[0]
+
+
+def _name(requirement: str) -> str:
+    found = re.match(r"[A-Za-z0-9._-]+", requirement)
+    return found[0] if found else ""

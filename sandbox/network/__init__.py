@@ -1,0 +1,1 @@
+"""Allowed hosts and the proxy that leads there. Read allowed_hosts, then proxy."""

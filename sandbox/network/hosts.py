@@ -1,0 +1,105 @@
+"""The hosts that a policy lets programs reach: how they are written, and which requests they cover."""
+
+import ipaddress
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from sandbox.network.addresses import why_refused
+
+WEB_PORTS = (80, 443)
+"""What an entry without a port means."""
+_LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?")
+_NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
+_LONGEST_NAME = 253
+_ANY = "*."
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """One entry: a host by its name or address, at one port or at those of the web."""
+
+    name: str
+    """In lower case, without a dot at the end; of `*.NAME` what follows the star, with its dot."""
+    port: int | None
+
+    def covers(self, name: str, port: int) -> bool:
+        """Whether a request to this name and port is meant."""
+        named = name.endswith(self.name) if self.name.startswith(".") else name == self.name
+        return named and (port == self.port if self.port is not None else port in WEB_PORTS)
+
+
+def parse_hosts(entries: Iterable[str]) -> tuple[Host, ...]:
+    """The hosts of an allow-list, each `HOST`, `HOST:PORT`, `[IPV6]:PORT` or `*.NAME`.
+
+    Raises:
+        ValueError: an entry can't be read, or could never be reached; the message names it.
+    """
+    return tuple(_parse(entry) for entry in entries)
+
+
+def split_authority(text: str) -> tuple[str, int | None]:
+    """Host, as `plain_name` gives it, and port of `HOST`, `HOST:PORT` or `[IPV6]:PORT`.
+
+    Raises:
+        ValueError: it is none of these.
+    """
+    if "@" in text:  # and what stands before it is nothing to repeat
+        raise ValueError("a host is named without a user or password before it")
+    found = re.fullmatch(r"(\[[^\]]*\]|[^:]*)(?::(.*))?", text, re.DOTALL)
+    if found is None:
+        raise ValueError("an IPv6 address stands in brackets, as in [2001:db8::1]:443")
+    host, port = found.groups()
+    if port is None:
+        return plain_name(host), None
+    if not re.fullmatch(r"[0-9]{1,5}", port) or not 0 < int(port) < 1 << 16:
+        raise ValueError(f"{port[:80]!r} is no port")
+    return plain_name(host), int(port)
+
+
+def plain_name(host: str) -> str:
+    """A host's name in lower case, or its address in the one way in which we write it.
+
+    Raises:
+        ValueError: it is neither a name of letters, digits and hyphens nor an address in the usual form.
+    """
+    if host.startswith("[") and host.endswith("]"):
+        return str(_ipv6(host[1:-1]))
+    name = host.lower().removesuffix(".")
+    labels = name.split(".")
+    if _NUMBER.fullmatch(labels[-1]):  # 127.1 and 0x7f.0.0.1 are addresses to some, names to others
+        return str(ipaddress.IPv4Address(name))
+    if len(name) > _LONGEST_NAME or not all(map(_LABEL.fullmatch, labels)):
+        raise ValueError(f"{host[:80]!r} is no name of a host")
+    return name
+
+
+def _parse(entry: str) -> Host:
+    try:
+        if entry.startswith(_ANY):
+            name, port = split_authority(entry[len(_ANY) :])
+            if "." not in name or _NUMBER.fullmatch(name.rpartition(".")[2]):
+                raise ValueError("a star stands before a name of two parts at least, as in *.example.org")
+            return Host(f".{name}", port)
+        name, port = split_authority(entry)
+    except ValueError as error:
+        raise ValueError(f"{entry[:80]!r} isn't HOST or HOST:PORT: {error}") from error
+    if reason := _never_reached(name):
+        raise ValueError(f"{entry!r} could never be reached: {reason}")
+    return Host(name, port)
+
+
+def _never_reached(name: str) -> str | None:
+    if name == "localhost" or name.endswith(".localhost"):
+        return "it is this machine itself"
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return None
+    return why_refused(name)
+
+
+def _ipv6(text: str) -> ipaddress.IPv6Address:
+    if "%" in text:
+        raise ValueError(f"{text!r} names an interface of one machine")
+    return ipaddress.IPv6Address(text)

@@ -1,0 +1,236 @@
+"""The proxy of one run: the only way out of it, and only to the hosts that the policy names.
+
+It listens on a socket in the run's own network namespace, handed out before the program began; no path of
+this machine is shown for it. Every name is resolved once, here, and what is connected to is the address that
+was looked at.
+"""
+
+import asyncio
+import logging
+import socket
+from collections.abc import Coroutine
+from contextlib import suppress
+from typing import Any, Literal
+
+from sandbox.inner.process.door import ADDRESS, PORT
+from sandbox.network.addresses import why_refused
+from sandbox.network.hosts import Host, parse_hosts
+from sandbox.network.outside import Outside
+from sandbox.network.proxy_request import BadRequest, Request, find_end, parse_request
+
+AT_ONCE, IN_A_SECOND = 64, 200
+"""Connections of one run; more have to wait, so that a flood of them costs the host little."""
+_HEAD_S, _CONNECT_S, _IDLE_S = 10.0, 20.0, 60.0
+_AGAIN_S = 0.1
+_CHUNK = 1 << 16
+_BAD, _FORBIDDEN, _UNREACHABLE = 400, 403, 502
+_URL = f"http://{ADDRESS}:{PORT}"
+_log = logging.getLogger("sandbox.network")
+
+
+class Refused(Exception):
+    """The program is told so, in the status line of the answer."""
+
+    def __init__(self, code: int, reason: str) -> None:
+        super().__init__(reason)
+        self.code, self.reason = code, reason
+
+
+class Network:
+    """What the runs of one sandbox may reach, and every connection that they have."""
+
+    def __init__(self, hosts: tuple[Host, ...], *, outside: Outside | None, without: frozenset[str]) -> None:
+        """`outside` is None for the real one; `without` names mechanisms to leave off: only tests do."""
+        self._hosts, self._outside, self._without = hosts, outside or Outside(), without
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def open(self, listener: int) -> "Proxy":
+        """Serve on a listening socket, which is closed with the proxy."""
+        return Proxy(socket.socket(fileno=listener), self)
+
+    async def close(self) -> None:
+        """Wait until the connections of closed proxies are gone."""
+        while self._tasks:
+            await asyncio.wait(self._tasks)
+
+    def keep(self, work: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
+        """A task that `close` waits for. No task group: runs begin and end in tasks of their callers."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    async def reach(self, request: Request) -> socket.socket:
+        """A connection to the host that was asked for.
+
+        Raises:
+            Refused: it isn't on the list, has no public address, or can't be reached.
+        """
+        named = f"{request.host}:{request.port}"
+        if "hosts" not in self._without and not any(
+            host.covers(request.host, request.port) for host in self._hosts
+        ):
+            raise Refused(_FORBIDDEN, f"{named} is not among the hosts that this sandbox may reach")
+        try:
+            async with asyncio.timeout(_CONNECT_S):
+                addresses = await self._outside.resolve(request.host, request.port)
+                return await self._connect(named, addresses, request.port)
+        except TimeoutError as error:
+            raise Refused(_UNREACHABLE, f"{named} did not answer within {_CONNECT_S:.0f} s") from error
+        except OSError as error:
+            raise Refused(_UNREACHABLE, f"{named} can't be reached: {error.strerror or error}") from error
+
+    async def _connect(self, named: str, addresses: list[str], port: int) -> socket.socket:
+        """To the first address that is public and answers."""
+        refused = [None if "addresses" in self._without else why_refused(address) for address in addresses]
+        usable = [address for address, reason in zip(addresses, refused, strict=True) if reason is None]
+        if not usable:
+            reasons = "; ".join(filter(None, refused)) or "it has no address"
+            raise Refused(_FORBIDDEN, f"{named} is not public: {reasons}")
+        for address in usable[:-1]:
+            with suppress(OSError, TimeoutError):
+                async with asyncio.timeout(_CONNECT_S / len(usable)):
+                    return await self._outside.connect(address, port)
+        return await self._outside.connect(usable[-1], port)
+
+
+def find_network(
+    entries: Literal["none"] | tuple[str, ...], *, outside: Outside | None, without: frozenset[str]
+) -> Network | None:
+    """The network of a policy; None where there is none."""
+    return None if entries == "none" else Network(parse_hosts(entries), outside=outside, without=without)
+
+
+def variables(network: Network | None) -> dict[str, str]:
+    """What tells programs of the proxy, in the two spellings that they look for."""
+    if network is None:
+        return {}
+    own = {"http_proxy": _URL, "https_proxy": _URL, "no_proxy": "localhost,127.0.0.1,::1"}
+    return own | {name.upper(): value for name, value in own.items()}
+
+
+class Proxy:
+    """The way out of one run, for as long as the run lasts."""
+
+    def __init__(self, listener: socket.socket, network: Network) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._listener, self._network = listener, network
+        self._listener.setblocking(False)
+        self._open: set[asyncio.Task[None]] = set()
+        self._since, self._taken = self._loop.time(), 0
+        self._listening = self._closed = False
+        self._listen()
+
+    def close(self) -> None:
+        """End every connection, and take no more. Idempotent."""
+        self._closed = True
+        self._stop()
+        self._listener.close()
+        for task in self._open:
+            task.cancel()
+
+    def _listen(self) -> None:
+        now = self._loop.time()
+        if now >= self._since + 1:
+            self._since, self._taken = now, 0
+        if self._closed or self._listening or len(self._open) >= AT_ONCE:
+            return
+        if self._taken < IN_A_SECOND:
+            self._loop.add_reader(self._listener, self._accept)
+            self._listening = True
+        else:
+            self._loop.call_at(self._since + 1, self._listen)
+
+    def _stop(self) -> None:
+        if self._listening:
+            self._loop.remove_reader(self._listener)
+            self._listening = False
+
+    def _accept(self) -> None:
+        try:
+            inside, _ = self._listener.accept()
+        except (BlockingIOError, ConnectionAbortedError):  # it went away before we came
+            return
+        except OSError:  # we have no descriptor left: it waits
+            self._stop()
+            self._loop.call_later(_AGAIN_S, self._listen)
+            return
+        inside.setblocking(False)
+        self._taken += 1
+        task = self._network.keep(self._serve(inside))
+        self._open.add(task)
+        task.add_done_callback(self._leave)
+        if len(self._open) >= AT_ONCE or self._taken >= IN_A_SECOND:
+            self._stop()
+            self._listen()
+
+    def _leave(self, task: "asyncio.Task[None]") -> None:
+        self._open.discard(task)
+        self._listen()
+
+    async def _serve(self, inside: socket.socket) -> None:
+        with inside:
+            try:
+                request, rest = await self._read_request(inside)
+                outside = await self._network.reach(request)
+            except Refused as refused:
+                _log.info("refused: %s", refused.reason)
+                await self._answer(inside, refused.code, refused.reason)
+                return
+            except OSError:  # the program hung up
+                return
+            with outside:
+                _log.info("connected: %s:%d", request.host, request.port)
+                await self._join(inside, outside, request, rest)
+
+    async def _read_request(self, inside: socket.socket) -> tuple[Request, bytes]:
+        """The request, and what has come after its head."""
+        received = b""
+        try:
+            async with asyncio.timeout(_HEAD_S):
+                while (end := find_end(received)) < 0:
+                    piece = await self._loop.sock_recv(inside, _CHUNK)
+                    if not piece:
+                        raise ConnectionResetError
+                    received += piece
+            return parse_request(received[:end]), received[end:]
+        except BadRequest as error:
+            raise Refused(_BAD, str(error)) from error
+        except TimeoutError as error:
+            raise Refused(_BAD, f"no request came within {_HEAD_S:.0f} s") from error
+
+    async def _answer(self, inside: socket.socket, code: int, reason: str) -> None:
+        """Tell the program why not: in the status line, which clients show, and in the body."""
+        shown = reason.encode("ascii", "replace").replace(b"\r", b" ").replace(b"\n", b" ")
+        fields = b"Content-Type: text/plain\r\nContent-Length: %d\r\nConnection: close" % (len(shown) + 1)
+        answer = b"HTTP/1.1 %d %b\r\n%b\r\n\r\n%b\n" % (code, shown, fields, shown)
+        with suppress(OSError, TimeoutError):
+            async with asyncio.timeout(_HEAD_S):
+                await self._loop.sock_sendall(inside, answer)
+                inside.shutdown(socket.SHUT_WR)
+                await self._loop.sock_recv(
+                    inside, _CHUNK
+                )  # closed at once, a reset could overtake the answer
+
+    async def _join(
+        self, inside: socket.socket, outside: socket.socket, request: Request, rest: bytes
+    ) -> None:
+        """Pass bytes both ways until both ends are done, or neither says anything for a while."""
+        try:
+            async with asyncio.timeout(_IDLE_S) as idle, asyncio.TaskGroup() as both_ways:
+                if request.head:
+                    await self._loop.sock_sendall(outside, request.head)
+                else:
+                    await self._loop.sock_sendall(inside, b"HTTP/1.1 200 Connection established\r\n\r\n")
+                await self._loop.sock_sendall(outside, rest)
+                both_ways.create_task(self._pass_on(inside, outside, idle))
+                both_ways.create_task(self._pass_on(outside, inside, idle))
+        except* OSError as errors:  # one of the ends is gone, or both were silent
+            _log.debug("cut off: %s:%d: %s", request.host, request.port, errors.exceptions[0])
+
+    async def _pass_on(self, source: socket.socket, target: socket.socket, idle: asyncio.Timeout) -> None:
+        while piece := await self._loop.sock_recv(source, _CHUNK):
+            idle.reschedule(self._loop.time() + _IDLE_S)
+            await self._loop.sock_sendall(target, piece)
+            await asyncio.sleep(0)  # both calls may return at once, and the runs' clocks want their turn
+        target.shutdown(socket.SHUT_WR)

@@ -1,0 +1,85 @@
+"""What a program asks of the proxy: one head of HTTP, bounded, from code that nobody has read."""
+
+import re
+from dataclasses import dataclass
+
+from sandbox.network.hosts import split_authority
+
+MAX_HEAD = 16 << 10
+"""Bytes."""
+_END = b"\r\n\r\n"
+_TOKEN = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_ABSOLUTE = re.compile(r"http://([^/?#]*)([^#]*)", re.IGNORECASE)
+_HTTP_PORT = 80
+_BETWEEN_HOPS = {b"connection", b"keep-alive", b"proxy-connection", b"te", b"upgrade", b"host"}
+"""Not passed on, and neither is what begins with `proxy-`; the host's name is set anew."""
+
+
+class BadRequest(ValueError):
+    """Not a request that a proxy is sent; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """Who is to be reached, and what is sent there first."""
+
+    host: str
+    port: int
+    head: bytes
+    """Empty for CONNECT: what comes then is between the program and the host."""
+
+
+def find_end(received: bytes) -> int:
+    """Where the head ends in what has come so far; -1 while it doesn't.
+
+    Raises:
+        BadRequest: it is longer than a head may be.
+    """
+    found = received.find(_END, 0, MAX_HEAD)
+    if found < 0 and len(received) >= MAX_HEAD:
+        raise BadRequest(f"the head of the request has more than {MAX_HEAD} bytes")
+    return found + len(_END) if found >= 0 else -1
+
+
+def parse_request(head: bytes) -> Request:
+    """Read a head: CONNECT, or any method with an absolute `http://` address.
+
+    Raises:
+        BadRequest: it is neither; nothing of it may be sent anywhere.
+    """
+    first, *fields = head.removesuffix(_END).split(b"\r\n")
+    words = first.split(b" ")
+    if len(words) != 3 or not _TOKEN.fullmatch(words[0]) or words[2] not in (b"HTTP/1.0", b"HTTP/1.1"):
+        raise BadRequest("it isn't a request of HTTP/1")
+    method, target, version = words
+    try:
+        text = target.decode("ascii")
+        if method == b"CONNECT":
+            host, port = split_authority(text)
+            if port is None:
+                raise ValueError("CONNECT needs a port")
+            return Request(host, port, b"")
+        return _plain(method, text, version, fields)
+    except ValueError as error:
+        raise BadRequest(str(error)) from error
+
+
+def _plain(method: bytes, target: str, version: bytes, fields: list[bytes]) -> Request:
+    found = _ABSOLUTE.fullmatch(target)
+    if found is None or any(ord(each) <= 32 or ord(each) == 127 for each in target):
+        raise ValueError("the address isn't an absolute http:// one")
+    host, port = split_authority(found[1])
+    path = found[2] if found[2].startswith("/") else f"/{found[2]}"
+    kept = [field for field in fields if not _is_dropped(field)]
+    # One request a connection: a second one could name another host.
+    own = [f"Host: {found[1]}".encode(), b"Connection: close"]
+    lines = [b" ".join((method, path.encode(), version)), *own, *kept]
+    return Request(host, _HTTP_PORT if port is None else port, b"\r\n".join(lines) + _END)
+
+
+def _is_dropped(field: bytes) -> bool:
+    name, sign, value = field.partition(b":")
+    if not sign or not _TOKEN.fullmatch(name) or b"\r" in value or b"\n" in value or b"\0" in value:
+        raise ValueError("a field of the head can't be read")
+    lower = name.lower()
+    return lower in _BETWEEN_HOPS or lower.startswith(b"proxy-")

@@ -1,0 +1,238 @@
+"""Control groups, version 1 or 2, where this process may make them: memory and processes of a whole run."""
+
+import itertools
+import os
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sandbox.supervisor.cgroup_places import Place, find_places
+from sandbox.supervisor.owner import this_process
+
+_FIRST = "run-0"
+_PATIENCE_S, _AGAIN_S = 2.0, 0.01
+_LONGEST = 1 << 16
+_PERIOD_US, _LEAST_US = 100_000, 1000
+"""Of time that processors give; the kernel refuses a smaller part than the least."""
+_SPARE = 64
+"""Groups that are kept for another run, at most: making one costs the host as much as the rest of a run."""
+_REMAINDER = 128
+"""A group is used again where less than this part of its memory is still charged."""
+
+
+@dataclass(slots=True)
+class Group:
+    """The groups of one run."""
+
+    place: Place
+    limits: tuple[int, int] | None = None
+    """Bytes of memory and number of processes, once set."""
+    killed_before: int = 0
+
+    def limit(self, *, memory_bytes: int, processes: int) -> None:
+        """Set both limits; swap counts as memory."""
+        if self.limits == (memory_bytes, processes):
+            return
+        if self.place.version == 1:
+            _write(f"{self.place.memory}/memory.limit_in_bytes", memory_bytes)
+            with suppress(FileNotFoundError):  # only where the kernel accounts swap
+                _write(f"{self.place.memory}/memory.memsw.limit_in_bytes", memory_bytes)
+        else:
+            _write(f"{self.place.memory}/memory.max", memory_bytes)
+            with suppress(FileNotFoundError):
+                _write(f"{self.place.memory}/memory.swap.max", 0)
+            _write(f"{self.place.memory}/memory.oom.group", 1)
+        _write(f"{self.place.pids}/pids.max", processes)
+        self.limits = memory_bytes, processes
+
+    def hold_to(self, processors: float) -> None:
+        """Let it have no more time in each tenth of a second than so many processors give."""
+        quota = max(int(processors * _PERIOD_US), _LEAST_US)
+        if self.place.version == 1:
+            _write(f"{self.place.cpu}/cpu.cfs_period_us", _PERIOD_US)
+            _write(f"{self.place.cpu}/cpu.cfs_quota_us", quota)
+        else:
+            _write(f"{self.place.cpu}/cpu.max", f"{quota} {_PERIOD_US}")
+
+    def open(self) -> list[int]:
+        """Descriptors by which a process moves itself in, when it writes a 0 to each.
+
+        Moved by another process it would wait, with that process, for a grace period of the kernel (10 ms);
+        a single thread that moves itself doesn't in version 1.
+        """
+        name = "tasks" if self.place.version == 1 else "cgroup.procs"
+        return [os.open(f"{folder}/{name}", os.O_WRONLY | os.O_CLOEXEC) for folder in self.place.folders]
+
+    def holds(self, *pids: int) -> bool:
+        """Whether these processes are in, and no others."""
+        return all(
+            {int(pid) for pid in _read(f"{folder}/cgroup.procs").split()} == set(pids)
+            for folder in self.place.folders
+        )
+
+    def kills(self) -> int:
+        """How often the kernel killed a process of this run because the memory was used up."""
+        return self._kills_ever() - self.killed_before
+
+    def reuse(self) -> bool:
+        """Make it ready for another run, where what was charged to it has gone; every process in it is dead.
+
+        Files that a run left in the workspace stay charged to its group: another run must not pay for them.
+        """
+        if self.limits is None:
+            return False
+        name = "memory.usage_in_bytes" if self.place.version == 1 else "memory.current"
+        try:
+            left = int(_read(f"{self.place.memory}/{name}"))
+        except OSError:  # the keeper has removed it
+            return False
+        self.killed_before = self._kills_ever()
+        return left <= self.limits[0] // _REMAINDER
+
+    def remove(self) -> None:
+        """Remove the folders; every process in them is dead."""
+        for folder in self.place.folders:
+            with suppress(FileNotFoundError):
+                os.rmdir(folder)
+
+    def _kills_ever(self) -> int:
+        name = "memory.oom_control" if self.place.version == 1 else "memory.events"
+        # The keeper of a sandbox that is being closed removes the group: ENOENT, or ENODEV once it is open.
+        with suppress(OSError):
+            for line in _read(f"{self.place.memory}/{name}").splitlines():
+                key, value = line.split()
+                if key == "oom_kill":
+                    return int(value)
+        return 0
+
+
+@dataclass(slots=True)
+class Groups:
+    """The folder of one sandbox, in which each run gets a group.
+
+    It is planned first and made later: whoever removes it at the end must know of it before it is there.
+    """
+
+    planned: list[Place]
+    """Where it could be, best first."""
+    processors: float | None = None
+    """What each run is held to, where the place that it is made in has the controller for it."""
+    place: Place | None = None
+    """Where it is, once it is made."""
+    _spare: list[Group] = field(default_factory=list)
+    _numbers: Iterator[int] = field(default_factory=itertools.count)
+
+    @property
+    def version(self) -> int:
+        """Of the kernel's control groups."""
+        assert self.place is not None
+        return self.place.version
+
+    @property
+    def folders(self) -> list[str]:
+        """What the keeper removes at the end, if it is there."""
+        return sorted({folder for place in self.planned for folder in place.folders})
+
+    @property
+    def is_likely(self) -> bool:
+        """Whether this process may write where one of the places is."""
+        parents = ([os.path.dirname(folder) for folder in place.folders] for place in self.planned)
+        return any(all(os.access(folder, os.W_OK) for folder in each) for each in parents)
+
+    def also_at(self, places: list[Place]) -> None:
+        """Try these too, which end with the keeper by themselves."""
+        name = os.path.basename(self.folders[0]) if self.planned else f"coder-{uuid.uuid4().hex[:8]}"
+        self.planned += [place.below(name) for place in places]
+
+    def make(self) -> bool:
+        """Make the folder at the first place where it works: found out by doing."""
+        return any(self._make_at(place) for place in self.planned)
+
+    def _make_at(self, place: Place) -> bool:
+        self.place = place
+        try:
+            for folder in place.folders:
+                os.mkdir(folder)
+            if place.version == 2:
+                controllers = "+memory +pids +cpu" if place.cpu else "+memory +pids"
+                _write(f"{place.memory}/cgroup.subtree_control", controllers)
+            self.take(memory_bytes=64 << 20, processes=8).remove()
+        except OSError:
+            for folder in place.folders:  # what can't be removed was never ours
+                for made in (f"{folder}/{_FIRST}", folder):
+                    with suppress(OSError):
+                        os.rmdir(made)
+            self.place, self._numbers = None, itertools.count()
+            return False
+        return True
+
+    def take(self, *, memory_bytes: int, processes: int, limited: bool = True) -> Group:
+        """A group for one run, with its limits unless a test has turned them off."""
+        for group in self._spare if limited else ():
+            if group.limits == (memory_bytes, processes):
+                self._spare.remove(group)
+                return group
+        assert self.place is not None
+        group = Group(self.place.below(f"run-{next(self._numbers)}"))
+        for folder in group.place.folders:
+            os.mkdir(folder)
+        if limited:
+            group.limit(memory_bytes=memory_bytes, processes=processes)
+        if self.processors is not None and group.place.cpu:
+            group.hold_to(self.processors)
+        return group
+
+    def give_back(self, group: Group) -> None:
+        """Every process of a group is dead: it is kept for another run, or removed.
+
+        Raises:
+            OSError: it is busy for a moment more.
+        """
+        if len(self._spare) < _SPARE and group.reuse():
+            self._spare.append(group)
+        else:
+            group.remove()
+
+    def remove(self) -> None:
+        """Remove what is left of the folders; waits two seconds at most for the last process to go."""
+        self._spare.clear()
+        deadline = time.monotonic() + _PATIENCE_S
+        while left := [Path(folder) for folder in self.folders if os.path.isdir(folder)]:
+            for folder in left:
+                for place in (*folder.glob("*/"), folder):
+                    with suppress(OSError):
+                        place.rmdir()
+            if time.monotonic() > deadline:
+                return
+            time.sleep(_AGAIN_S)
+
+
+def plan_groups(processors: float | None = None) -> Groups:
+    """A folder for the groups of one sandbox of this process, not made yet.
+
+    Args:
+        processors: what each run is to be held to; None is all of them.
+    """
+    name = f"coder-{this_process().mark}-{uuid.uuid4().hex[:8]}"
+    places = find_places(cpu=processors is not None)
+    return Groups([place.below(name) for place in places], processors)
+
+
+def _write(path: str, value: object) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+    try:
+        os.write(descriptor, str(value).encode())
+    finally:
+        os.close(descriptor)
+
+
+def _read(path: str) -> str:
+    """What a file of the kernel's says: io.open takes four times as long."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        return os.read(descriptor, _LONGEST).decode("ascii")
+    finally:
+        os.close(descriptor)

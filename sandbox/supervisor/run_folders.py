@@ -1,0 +1,156 @@
+"""The folders of one sandbox whose runs are started one by one: what all share, and each run's own.
+
+Where root starts it, they lie in a mount namespace that only the starter has, and workspaces have a size.
+"""
+
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+from sandbox.files.workspace import Workspace
+from sandbox.inner.walls.root import KERNEL, SITE, keep_device
+from sandbox.inner.walls.syscalls import MNT_DETACH, MS_BIND, MS_NODEV, MS_NOSUID, MS_RDONLY, libc, mount
+from sandbox.interpreter.shown_venv import show_venv
+from sandbox.supervisor.launch import bind_privately
+
+_DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
+"""What bubblewrap shows of the host's /dev."""
+_PRIVATE = "/tmp/base"
+"""Where root keeps its files: a tmpfs in a mount namespace that only the starter has."""
+
+
+class Folders:
+    """Made, and removed again, with the rights that the starter has."""
+
+    def __init__(self, given: "dict[str, Any]", walls: "dict[str, Any]") -> None:
+        """`given` is the plan (`starting.py`), `walls` what the host asked of all runs."""
+        self._given, self._walls = given, walls
+        self._uid: int = given["uid"]
+        self.private: bool = given["private"]
+        self.shown: dict[str, str] = dict(given["folders"])
+        """Where programs see what: path of the host's → path inside."""
+        if self.private:
+            bound = bind_privately(given["folders"])
+            self.shown = {_without_its_path(place): target for place, target in bound.items()}
+            if "devices" not in walls["without"]:
+                _keep_devices()
+        self.base = _PRIVATE if self.private else given["base"]
+        self.are_ours = os.getuid() == self._uid
+        """Programs have our uid: what they see of our folders, they may have closed to us."""
+        self.binds: list[str] = []
+        """How bubblewrap is told of what is shown."""
+
+    def prepare(self) -> int:
+        """Make the folders that all runs share; a descriptor of the workspace that lasts."""
+        os.mkdir(self.base, 0o711)
+        for path, content in self._given["files"].items():
+            place = Path(self.base + path)
+            place.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+            if content is None:
+                place.mkdir(mode=0o755)
+            else:
+                place.write_bytes(content)
+        for path, target in self._given["links"].items():
+            Path(self.base + path).parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+            os.symlink(target, self.base + path)
+        for source, target in self.shown.items():
+            self.binds += self._show(source, target)
+        venv = self._given["venv"]
+        if venv is not None:
+            source = next(place for place, target in self.shown.items() if target == venv)
+            self.binds += show_venv(source, f"{self.base}/venv", shown=venv, executable=self._given["python"])
+        return self._make_workspace("w")
+
+    def _show(self, source: str, target: str) -> list[str]:
+        if not target.startswith(SITE):
+            return ["--ro-bind", source, target]
+        names = sorted(set(os.listdir(source)) & set(self._given["packages"]))
+        return [word for name in names for word in ("--ro-bind", f"{source}/{name}", f"{KERNEL}/{name}")]
+
+    def make(self, name: str, *, fresh: bool) -> None:
+        """The folders of one run.
+
+        Raises:
+            OSError: a program closes folders while we make them.
+        """
+        if self.are_ours:
+            os.chmod(self.base, 0o711)
+        os.mkdir(f"{self.base}/{name}", 0o711)
+        if self.private or self._given["bwrap"] is None:
+            for place in ("w", "tmp") if fresh else ("tmp",):
+                os.close(self._make_workspace(f"{name}/{place}"))
+
+    def _make_workspace(self, name: str) -> int:
+        """A folder that the uid of the sandbox owns: with a size and a number of files where we are root."""
+        place = f"{self.base}/{name}"
+        os.mkdir(place, 0o700)
+        if self.private:
+            mount("tmpfs", place, "tmpfs", MS_NOSUID | MS_NODEV, self._options())
+        if os.getuid() == 0:
+            os.chown(place, self._uid, self._uid)
+        return os.open(place, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+
+    def _options(self) -> str:
+        """Of a workspace's tmpfs: a size and a number of files."""
+        without = self._walls["without"]
+        options = [] if "disk" in without else [f"size={self._walls['disk_bytes']}"]
+        options += [] if "files" in without else [f"nr_inodes={self._walls['files']}"]
+        return ",".join([*options, "mode=700"])
+
+    def removed(self, folder: str) -> bool:
+        """Remove the folder of a run that has ended; False while the host still takes its files.
+
+        What is mounted there lasts until its last descriptor is closed.
+        """
+        self._empty(f"{folder}/tmp")
+        for name in ("w", "tmp"):
+            if self.private:
+                libc.umount2(f"{folder}/{name}".encode(), MNT_DETACH)
+            try:
+                os.rmdir(f"{folder}/{name}")
+            except FileNotFoundError:
+                continue
+            except OSError:
+                return False
+        os.rmdir(folder)
+        return True
+
+    def end(self, runs: "list[str]") -> None:
+        """Remove everything; `runs` are the folders of runs that are still there."""
+        if self.are_ours:
+            self._empty(self.base)
+            os.rmdir(self.base)
+        elif not self.private:
+            for folder in runs:
+                for name in ("w", "tmp"):
+                    self._empty(f"{folder}/{name}")
+            self._empty(f"{self.base}/w")
+            shutil.rmtree(self.base)
+
+    def _empty(self, folder: str) -> None:
+        """With the rights of the sandbox: whatever programs have put there."""
+        if os.path.isdir(folder):
+            root = os.open(folder, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+            workspace = Workspace(root, self._uid)
+            workspace.remove(".")
+            workspace.close()
+
+
+def _keep_devices() -> None:
+    """In our own mount namespace, from which those of the runs are made, the host's devices are read-only."""
+    for path in filter(os.path.exists, (f"/dev/{name}" for name in _DEVICES)):
+        mount(path, path, None, MS_BIND)
+        keep_device(path)
+
+
+def _without_its_path(place: str) -> str:
+    """The folder once more, as an overlay: the mount table names no place on the machine then."""
+    empty, shown = f"{place}-empty", f"{place}-shown"
+    for folder in (empty, shown):
+        os.mkdir(folder, 0o755)
+    try:
+        mount("overlay", shown, "overlay", MS_RDONLY | MS_NOSUID | MS_NODEV, f"lowerdir={place}:{empty}")
+    except OSError:
+        return place  # a kernel without overlays shows a path, and that is all
+    return shown

@@ -1,0 +1,181 @@
+"""The starter: a keeper that starts every run by itself, where no server inside one wall can.
+
+It has one thread. The host asks it for children over a SEQPACKET socket as it would ask a server
+(`inner/server.py`); each child becomes bubblewrap with one run in it, or that run itself. When the lifeline
+says EOF, the owner is gone: all that is left is ended, and folders and cgroups are removed.
+
+Run as `python -I -S -c … DESCRIPTOR MARK`, by a bare package `sandbox`: importing the real one takes longer.
+"""
+
+import json
+import marshal
+import os
+import select
+import signal
+import socket
+import sys
+from typing import Any
+
+from sandbox.inner.process import wire
+from sandbox.inner.process.descendants import become_subreaper, count_descendants, end_descendants
+from sandbox.inner.walls import landlock
+from sandbox.supervisor.launch import remove_group
+from sandbox.supervisor.run_folders import Folders
+from sandbox.supervisor.run_wall import wall_of_run
+
+_MESSAGE = 1 << 16
+
+
+class Starter:
+    """The children of one sandbox, and their folders."""
+
+    def __init__(self, given: "dict[str, Any]", walls: "dict[str, Any]") -> None:
+        self._given, self._walls = given, walls
+        self._uid: int = given["uid"]
+        self._number = 0
+        self._children: dict[int, str] = {}
+        self._finished: list[str] = []
+        self._folders = Folders(given, walls)
+
+    def prepare(self) -> int:
+        """Make the folders that all runs share; a descriptor of the workspace that lasts."""
+        return self._folders.prepare()
+
+    def start(self, request: "dict[str, Any]", descriptors: list[int]) -> None:
+        """Start one child; who can't be started says so, or by its end."""
+        self._number += 1
+        folder = f"{self._folders.base}/run-{self._number}"
+        try:
+            self._folders.make(f"run-{self._number}", fresh=request["fresh"])
+        except OSError as error:  # a program closes folders while we make them
+            _complain(descriptors[0], error)
+            return
+        in_wall = self._given["bwrap"] is not None
+        siblings = 0 if in_wall else count_descendants()
+        child = os.fork()
+        if child == 0:
+            try:
+                self._become({**request, "siblings": siblings}, descriptors, folder)
+            except OSError as error:
+                _complain(descriptors[0], error)
+            finally:
+                os._exit(1)
+        self._children[child] = folder
+
+    def notice_ends(self) -> None:
+        """Reap children that ended, and end what they left behind where no namespace did."""
+        for child in list(self._children):
+            if os.waitpid(child, os.WNOHANG)[0]:
+                self._finished.append(self._children.pop(child))
+        end_descendants(spared=frozenset(self._children))
+        self._finished = [folder for folder in self._finished if not self._folders.removed(folder)]
+
+    def end(self) -> None:
+        """End every child, and remove every folder."""
+        end_descendants()
+        self._folders.end([*self._children.values(), *self._finished])
+
+    def _become(self, request: "dict[str, Any]", descriptors: list[int], folder: str) -> None:
+        status, work, *groups = descriptors
+        if os.getuid() == 0 and self._uid != 0:
+            os.setgroups([])
+            os.setresgid(self._uid, self._uid, self._uid)
+            os.setresuid(self._uid, self._uid, self._uid)
+        os.umask(0o022)
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        in_wall = self._given["bwrap"] is not None
+        workspace = f"{folder}/w" if request["fresh"] else f"{self._folders.base}/w"
+        own = {} if in_wall else {"HOME": workspace, "TMPDIR": f"{folder}/tmp"}
+        settings = {
+            "walls": self._walls,
+            "rlimits": request["rlimits"],
+            "fresh": request["fresh"],
+            "status": status,
+            "work": work,
+            "groups": groups,
+            "shares_uid": self._folders.are_ours and not in_wall,
+            "siblings": request["siblings"],
+            "workspace": "/w" if in_wall else workspace,
+            "environment": own,
+            "namespaces": in_wall,
+            "venv": self._given["beside"],
+            "rules": None if in_wall else [*self._given["rules"], *_rules(workspace, f"{folder}/tmp")],
+        }
+        content = os.memfd_create("settings", 0)
+        os.pwrite(content, json.dumps(settings).encode(), 0)
+        for descriptor in descriptors:
+            os.set_inheritable(descriptor, True)
+        command = [*self._given["command"], str(content)]
+        if in_wall:
+            fresh: bool = request["fresh"]
+            wall = wall_of_run(
+                self._folders, self._given, self._walls, folder=folder, workspace=workspace, fresh=fresh
+            )
+            command = wall + command
+        os.execve(command[0] if not in_wall else self._given["bwrap"], command, self._given["environment"])
+
+
+def _complain(status: int, error: OSError) -> None:
+    """Tell the host why this child can't be had."""
+    os.write(status, wire.FAILED + str(error).encode("utf-8", "replace")[:500])
+
+
+def _rules(*folders: str) -> list[tuple[str, str]]:
+    return [(folder, landlock.EVERYTHING) for folder in folders]
+
+
+def main() -> None:
+    """Start runs until the owner is gone."""
+    with open(int(sys.argv[1]), "rb") as file:
+        given = marshal.load(file)
+    lifeline: int = given["lifeline"]
+    control = socket.socket(fileno=given["control"])
+    os.setsid()
+    os.chdir("/")
+    os.umask(0o022)
+    become_subreaper()
+    for held in given["held"]:
+        os.set_inheritable(held, False)  # the lifeline and the lock of the uid are ours alone
+    control.set_inheritable(False)
+    woken = _wake_up_at_ends()
+    greeting = control.recv(_MESSAGE)
+    if not greeting:
+        return
+    walls = json.loads(greeting)
+    starter = Starter(given, walls)
+    try:
+        workspace = starter.prepare()
+        hello = {"landlock": min(landlock.abi(), walls["landlock"])}
+        wire.send_with_fds(control, json.dumps(hello).encode(), [workspace])
+        os.close(workspace)
+        _serve(starter, control, lifeline, woken)
+    finally:
+        starter.end()
+        for group in given["cgroups"]:
+            remove_group(group)
+
+
+def _serve(starter: Starter, control: socket.socket, lifeline: int, woken: int) -> None:
+    while True:
+        ready, _, _ = select.select([control.fileno(), lifeline, woken], [], [])
+        if lifeline in ready:
+            return
+        if woken in ready:
+            os.read(woken, 4096)
+            starter.notice_ends()
+        if control.fileno() in ready:
+            request, descriptors = wire.receive_with_fds(control, _MESSAGE, wire.MOST)
+            if not request:
+                return
+            starter.start(json.loads(request), descriptors)
+            for descriptor in descriptors:
+                os.close(descriptor)
+
+
+def _wake_up_at_ends() -> int:
+    """A descriptor that can be read when a child has ended."""
+    woken, wakes = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    signal.set_wakeup_fd(wakes, warn_on_full_buffer=False)
+    return woken

@@ -1,0 +1,246 @@
+"""`coder gate`, `coder bench report` and `compare`, as a shell sees them, and the script that CI runs."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from benchmarks.report import write_report
+from benchmarks.reports.reading import read_report
+from coder.cli.app import run
+from tests.benchmarks.reports.reports_made import report_of
+from tests.faulty_endpoint import faulty_endpoint, says
+
+ROOT = Path(__file__).parents[3]
+GOOD, BAD = report_of({"a": "p", "b": "p"}), report_of({"a": "p", "b": "f"})
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """With good.json and bad.json in it."""
+    monkeypatch.chdir(tmp_path)
+    write_report(GOOD, tmp_path / "good.json")
+    write_report(BAD, tmp_path / "bad.json")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        ("gate good.json --min-pass 1", 0),
+        ("gate bad.json --min-pass 0.6", 1),
+        ("gate bad.json --baseline good.json", 1),
+        ("gate bad.json --baseline good.json --tolerance 0.5", 0),
+        ("gate bad.json", 2),
+        ("gate nothing.json --min-pass 1", 2),
+        ("gate good.json --min-pass 80", 2),
+        ("gate good.json --min-pass 0.5 -k 10", 2),
+        ("gate good.json --max-cost 1", 2),
+        ("bench compare good.json bad.json", 0),
+        ("bench compare good.json", 2),
+        ("bench report nothing.json", 2),
+    ],
+)
+def test_the_exit_code_is_the_answer(folder: Path, words: str, code: int) -> None:
+    assert run(words.split()) == code
+
+
+def test_a_damaged_report_is_named(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "cut.json").write_text((folder / "good.json").read_text()[:100])
+
+    assert run(["gate", "cut.json", "--min-pass", "1"]) == 2
+    assert "cut.json is no report of coder bench" in capsys.readouterr().err
+
+
+def test_the_gates_answer_is_one_document(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run(["gate", "bad.json", "--min-pass", "0.6", "--json"])
+
+    answer = json.loads(capsys.readouterr().out)
+    assert answer["passed"] is False
+    assert [one["name"] for one in answer["conditions"]] == ["min-pass"]
+
+
+def test_a_baseline_begins_with_the_first_report_and_rises_only_where_the_gate_passes(folder: Path) -> None:
+    words = ["--baseline", "baseline.json", "--update-baseline", "--min-pass", "0.2"]
+
+    codes = [run(["gate", report, *words]) for report in ("bad.json", "good.json", "bad.json")]
+
+    assert codes == [0, 0, 1]
+    assert read_report(folder / "baseline.json") == GOOD
+
+
+def test_a_summary_is_added_to_what_is_there(folder: Path) -> None:
+    (folder / "summary.md").write_text("before\n")
+
+    run(["gate", "bad.json", "--min-pass", "0.6", "--summary", "summary.md"])
+
+    text = (folder / "summary.md").read_text()
+    assert text.startswith("before\n")
+    assert "Gate not passed" in text
+
+
+def test_a_report_is_written_in_every_form(folder: Path) -> None:
+    assert (
+        run(["bench", "report", "bad.json", "--html", "r.html", "--markdown", "r.md", "--junit", "r.xml"])
+        == 0
+    )
+
+    assert (folder / "r.html").read_text().startswith("<!doctype html>")
+    assert (folder / "r.md").read_text().startswith("## small 1")
+    assert (folder / "r.xml").read_text().startswith("<?xml")
+
+
+def test_a_comparison_is_one_document(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run(["bench", "compare", "good.json", "bad.json", "good.json", "--json", "--html", "r.html"])
+
+    first, second = json.loads(capsys.readouterr().out)
+    assert (first["difference"], second["difference"]) == (-0.5, 0)
+    assert first["corrected_p"] == 1
+
+
+def test_other_suites_arent_compared(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_report(report_of({"a": "p"}), folder / "other.json")
+
+    assert run(["bench", "compare", "good.json", "other.json"]) == 2
+    assert "different suites" in capsys.readouterr().err
+
+
+SUITE = '{"id": "add", "prompt": "def add(a, b):\\n", "entry_point": "add", "test": "%s"}\n'
+CHECK = "def check(candidate):\\n    assert candidate(2, 3) == 5\\n"
+
+
+def judged(folder: Path, completion: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """What the script of CI says of one answer."""
+    (folder / "suite.jsonl").write_text(SUITE % CHECK)
+    (folder / "answers.jsonl").write_text(json.dumps({"task_id": "add", "completion": completion}))
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    environment = {
+        **os.environ,
+        "PATH": path,
+        "SUITE": "suite.jsonl",
+        "ANSWERS": "answers.jsonl",
+        **variables,
+    }
+    return subprocess.run(
+        ["bash", str(ROOT / "tools/gate.sh")], cwd=folder, env=environment, capture_output=True, text=True
+    )
+
+
+@pytest.mark.parametrize(("completion", "code"), [("    return a + b\n", 0), ("    return a - b\n", 1)])
+def test_the_script_of_ci_judges_reports_and_gates(tmp_path: Path, completion: str, code: int) -> None:
+    ended = judged(tmp_path, completion, MIN_PASS="1", GITHUB_STEP_SUMMARY=str(tmp_path / "summary.md"))
+
+    assert ended.returncode == code, ended.stderr
+    names = {path.name for path in (tmp_path / "coder-report").iterdir()}
+    assert names == {"report.json", "report.html", "junit.xml"}
+    assert "pass&#64;1" in (tmp_path / "summary.md").read_text()
+
+
+def test_the_script_of_ci_says_what_it_cant_read(tmp_path: Path) -> None:
+    ended = judged(tmp_path, "", SUITE="nothing")
+
+    assert ended.returncode == 2
+    assert "There is no suite" in ended.stderr
+
+
+def test_the_action_gives_inputs_as_variables_and_each_has_its_own() -> None:
+    action = yaml.safe_load((ROOT / "action.yml").read_text())
+    script = (ROOT / "tools/gate.sh").read_text()
+
+    scripts = [step["run"] for step in action["runs"]["steps"]]
+    assert not any("${{" in text for text in scripts)
+    given = action["runs"]["steps"][-1]["env"]
+    assert set(given.values()) == {f"${{{{ inputs.{name} }}}}" for name in action["inputs"]}
+    assert all(re.search(rf"\b{name}\b", script.partition("set -euo")[2]) for name in given)
+
+
+def test_the_list_says_what_each_suite_is(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["bench", "list"]) == 0
+
+    names = dict(line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines()[:4])
+    assert names.keys() == {"humaneval", "humaneval+", "mbpp+", "starter"}
+    assert names["starter"].startswith("Thirty cases")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "bench report good.json --html file/r.html",
+        "bench report good.json --junit file/r.xml",
+        "bench compare good.json bad.json --markdown file/r.md",
+        "gate good.json --min-pass 1 --summary file/r.md",
+    ],
+)
+def test_a_file_that_can_not_be_written_is_named(
+    folder: Path, capsys: pytest.CaptureFixture[str], words: str
+) -> None:
+    (folder / "file").write_text("no folder")
+
+    assert run(words.split()) == 5
+    assert f"Can't write {words.split()[-1]}: " in capsys.readouterr().err
+
+
+def test_the_script_of_ci_gives_every_line_of_its_arguments_to_grade_too(tmp_path: Path) -> None:
+    ended = judged(tmp_path, "    return a + b\n", ARGUMENTS="--workers 1\n--no-such-flag\n", MIN_PASS="1")
+
+    assert ended.returncode == 2
+    assert "--no-such-flag" in ended.stderr
+
+
+def test_the_script_of_ci_holds_the_run_itself_to_the_cost_and_says_why_the_job_fails(
+    tmp_path: Path,
+) -> None:
+    summary, outputs = tmp_path / "summary.md", tmp_path / "outputs"
+    suite = "".join(SUITE.replace('"add"', f'"add{number}"', 1) % CHECK for number in range(3))
+    (tmp_path / "three.jsonl").write_text(suite)
+    answer = ("```python\ndef add(a, b):\n    return a + b\n", *["# a token\n"] * 3000, "```")
+    with faulty_endpoint(*[says(*answer)] * 9) as endpoint:
+        ended = judged(
+            tmp_path,
+            "",
+            SUITE="three.jsonl",
+            ANSWERS="",
+            MODEL="m",
+            ARGUMENTS=f"--base-url {endpoint.url}\n--price 0,100\n--workers 1 --one-shot",
+            MAX_COST="1",
+            SUMMARY=str(summary),
+            GITHUB_OUTPUT=str(outputs),
+            CODER_HOME=str(tmp_path / "data"),
+        )
+
+    assert ended.returncode == 3, ended.stderr
+    told = dict(line.split("=", 1) for line in outputs.read_text().splitlines())
+    assert (told["exit-code"], told["gate"]) == ("3", "passed")
+    assert 0 < float(told["cost"]) <= 1
+    assert "Gate passed" in summary.read_text()
+    assert "The job fails whatever the gate says" in summary.read_text()
+    assert "the limit of cost was reached" in summary.read_text()
+
+
+def test_the_script_of_ci_says_in_the_summary_that_there_is_no_report(tmp_path: Path) -> None:
+    summary = tmp_path / "summary.md"
+
+    ended = judged(tmp_path, "", SUITE="nothing", SUMMARY=str(summary))
+
+    assert ended.returncode == 2
+    assert "ended with exit code 2" in summary.read_text()
+
+
+def test_the_outputs_of_the_action_are_those_that_its_script_gives(tmp_path: Path) -> None:
+    outputs = tmp_path / "outputs"
+
+    judged(tmp_path, "    return a - b\n", MIN_PASS="1", GITHUB_OUTPUT=str(outputs))
+
+    action = yaml.safe_load((ROOT / "action.yml").read_text())
+    told = dict(line.split("=", 1) for line in outputs.read_text().splitlines())
+    report = "coder-report/report.json"
+    expected = {"exit-code": "1", "gate": "failed", "report": report, "pass-at-1": "0.0", "cost": ""}
+    assert told == expected
+    assert {name: one["value"] for name, one in action["outputs"].items()} == {
+        name: f"${{{{ steps.gate.outputs.{name} }}}}" for name in expected
+    }

@@ -1,0 +1,347 @@
+"""`coder bench run`, `grade`, `audit` and `merge`, as a shell sees them."""
+
+import asyncio
+import json
+import re
+import signal
+import sqlite3
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmarks.cli.cli_grade import Scoring
+from benchmarks.errors import BadSamples
+from benchmarks.runner.runner import IN_A_ROW
+from benchmarks.runner.session import Session
+from coder.run.settings import Settings
+from coder.store import SqliteLog
+from tests.coder.cli.console import CODER, Console
+from tests.docker_engine import IMAGE, require_docker
+from tests.faulty_endpoint import begins, faulty_endpoint, says, status
+from tests.less_machine import small_disk
+
+CASES = [
+    {
+        "id": f"c/{i}",
+        "prompt": f"def f{i}(n):\n    '''n plus {i}'''\n",
+        "entry_point": f"f{i}",
+        "test": f"def check(candidate):\n    for n in (1, 5):\n        assert candidate(n) == n + {i}\n",
+        "canonical_solution": f"    return n + {i}\n",
+    }
+    for i in range(4)
+]
+
+
+@pytest.fixture
+def console(tmp_path: Path) -> Console:
+    """With suite.jsonl and samples.jsonl: two samples of each case, the second of them wrong."""
+    (tmp_path / "suite.jsonl").write_text("".join(json.dumps(one) + "\n" for one in CASES))
+    samples = [
+        {"task_id": one["id"], "completion": completion}
+        for one in CASES
+        for completion in (one["canonical_solution"], "    return None\n")
+    ]
+    (tmp_path / "samples.jsonl").write_text("".join(json.dumps(one) + "\n" for one in samples))
+    return Console(tmp_path)
+
+
+def without_times(report: dict[str, Any]) -> dict[str, Any]:
+    verdicts = [{k: v for k, v in one.items() if k not in ("cpu_s", "wall_s")} for one in report["verdicts"]]
+    return {**report, "verdicts": verdicts, "times": None}
+
+
+def test_grade_scores_a_file_and_writes_the_results_beside_it(console: Console) -> None:
+    done = console.run("bench", "grade", "suite.jsonl", "--samples", "samples.jsonl", "--json")
+
+    report = json.loads(done.out)
+    results = [json.loads(line) for line in (console.home / "samples.jsonl_results.jsonl").open()]
+    assert (done.code, report["pass_at"]["1"], report["outcomes"]) == (0, 0.5, {"passed": 4, "failed": 4})
+    assert [(one["id"], one["sample"]) for one in report["verdicts"]][:3] == [
+        ("c/0", 0),
+        ("c/0", 1),
+        ("c/1", 0),
+    ]
+    assert {"suite", "judge", "samples", "parameters"} <= report["digests"].keys()
+    assert [one["passed"] for one in results] == [True, False] * 4
+    assert results[1]["result"].startswith("failed: assert candidate(n) == n + 0")
+    assert (results[0]["task_id"], results[0]["result"]) == ("c/0", "passed")
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ('{"task_id": "c/9", "completion": ""}', "no case 'c/9'"),
+        ('{"task_id": "c/0", "comp', "line 9"),
+        ('{"task_id": "c/0"}', "line 9"),
+    ],
+)
+def test_a_damaged_file_is_refused_whole_with_its_line(console: Console, line: str, said: str) -> None:
+    with (console.home / "samples.jsonl").open("a") as file:
+        file.write(line + "\n")
+
+    done = console.run("bench", "grade", "suite.jsonl", "--samples", "samples.jsonl")
+
+    assert (done.code, done.out) == (2, "")
+    assert said in done.err
+    assert not (console.home / "samples.jsonl_results.jsonl").exists()
+
+
+def test_a_grading_that_was_killed_goes_on_and_gives_the_same_report(console: Console) -> None:
+    many = (console.home / "samples.jsonl").read_text() * 25
+    (console.home / "samples.jsonl").write_text(many)
+    whole = console.run("bench", "grade", "suite.jsonl", "--samples", "samples.jsonl", "--json")
+
+    home = f"{console.home}/b"
+    words = ("bench", "grade", "suite.jsonl", "--samples", "samples.jsonl", "-q")
+    killed = console.start(*words, CODER_HOME=home)
+    log = console.home / "b/bench/events/events.sqlite-wal"
+    until = time.monotonic() + 60
+    while killed.poll() is None and time.monotonic() < until and not _has_verdicts(log):
+        time.sleep(0.01)
+    killed.send_signal(signal.SIGKILL)
+    killed.communicate()
+    run = _only_run(console.home / "b/bench/events/events.sqlite")
+    resumed = console.run("bench", "grade", "--resume", run, "--json", CODER_HOME=home)
+
+    assert (whole.code, resumed.code) == (0, 0)
+    assert without_times(json.loads(resumed.out)) == without_times(json.loads(whole.out))
+
+
+def test_a_resume_is_of_what_is_named_with_it_and_by_the_command_that_began(console: Console) -> None:
+    text = (console.home / "suite.jsonl").read_text()
+    (console.home / "other.jsonl").write_text(text.replace("plus", "and"))
+    first = console.run("bench", "grade", "suite.jsonl", "--samples", "samples.jsonl", "-o", ".")
+    run = first.err.partition("--resume ")[2].split()[0]
+
+    other = console.run("bench", "grade", "other.jsonl", "--samples", "samples.jsonl", "--resume", run)
+    same = console.run("bench", "grade", "suite.jsonl", "--resume", run)
+    by_another = console.run("bench", "run", "--resume", run)
+
+    assert (other.code, same.code, by_another.code) == (2, 0, 2)
+    assert "the suite changed" in other.err
+    assert f"coder bench grade --resume {run}" in by_another.err
+
+
+def test_a_resume_about_something_else_is_refused(console: Console) -> None:
+    first = console.run("bench", "grade", "suite.jsonl", "--samples", "samples.jsonl", "-q")
+    run = _only_run(console.home / "data/bench/events/events.sqlite")
+    with (console.home / "samples.jsonl").open("a") as file:
+        file.write('{"task_id": "c/0", "completion": "    return 0"}\n')
+
+    done = console.run("bench", "grade", "--resume", run)
+
+    assert first.code == 0
+    assert done.code == 2
+    assert "the samples changed" in done.err
+
+
+def test_shards_of_a_run_merge_into_its_report(console: Console) -> None:
+    with faulty_endpoint(*[says("```python\ndef f1(n): return n + 1\n```") for _ in range(12)]) as endpoint:
+        model = ("--base-url", endpoint.url, "-m", "toy", "--one-shot", "--price", "1,1", "-q")
+        whole = console.run("bench", "run", "suite.jsonl", *model, "-o", "whole.json", OPENAI_API_KEY="x")
+        for shard in ("1/2", "2/2"):
+            more = ("--shard", shard, "-o", f"{shard[0]}.json")
+            console.run("bench", "run", "suite.jsonl", *model, *more, OPENAI_API_KEY="x")
+        merged = console.run("bench", "merge", "suite.jsonl", "1.json", "2.json", "--json")
+        twice = console.run("bench", "merge", "suite.jsonl", "1.json", "1.json")
+
+    assert (whole.code, merged.code, twice.code) == (0, 0, 2), merged.err
+    one, other = json.loads((console.home / "whole.json").read_text()), json.loads(merged.out)
+    for report in (one, other):
+        report["usage"] = [{**usage, "seconds": 0} for usage in report["usage"]]
+    assert without_times(one) == without_times(other)
+    assert other["outcomes"] == {"error": 3, "passed": 1}
+
+
+def test_a_run_over_some_cases_reports_these_and_no_others(console: Console) -> None:
+    with faulty_endpoint(*[says("```python\ndef f1(n): return n + 1\n```") for _ in range(4)]) as endpoint:
+        model = ("--base-url", endpoint.url, "-m", "toy", "--one-shot", "--price", "1,1", "-q")
+        part = ("--filter", "c/[12]")
+        for shard in ("1/2", "2/2"):
+            more = (*part, "--shard", shard, "-o", f"{shard[0]}.json")
+            console.run("bench", "run", "suite.jsonl", *model, *more, OPENAI_API_KEY="x")
+        merged = console.run("bench", "merge", "suite.jsonl", "1.json", "2.json", *part, "--json")
+        other = console.run("bench", "merge", "suite.jsonl", "1.json", "2.json", "--json")
+
+    report = json.loads(merged.out)
+    assert (report["cases"], report["missing"], report["pass_at"]["1"]) == (2, [], 0.5), merged.err
+    assert other.code == 2
+    assert "give merge the same" in other.err
+
+
+def test_a_report_that_can_not_be_written_is_had_again_from_the_log(console: Console) -> None:
+    grade = ("bench", "grade", "suite.jsonl", "--samples", "samples.jsonl", "--no-results", "-q")
+
+    full = console.run(*grade, "-o", "/dev/full")
+    run = full.err.partition("--resume ")[2].split()[0]
+    again = console.run("bench", "grade", "--resume", run, "-q", "--no-results", "-o", "report.json")
+
+    assert (full.code, again.code) == (5, 0)
+    assert "Can't write /dev/full: No space left on device" in full.err
+    assert json.loads((console.home / "report.json").read_text())["pass_at"]["1"] == 0.5
+
+
+def test_a_samples_file_that_loses_lines_while_it_is_graded_is_no_score(tmp_path: Path) -> None:
+    suite, samples = tmp_path / "suite.jsonl", tmp_path / "samples.jsonl"
+    suite.write_text("".join(json.dumps(one) + "\n" for one in CASES))
+    lines = [json.dumps({"task_id": one["id"], "completion": one["canonical_solution"]}) for one in CASES]
+    samples.write_text("\n".join(lines) + "\n")
+    scoring = Scoring(str(suite), samples, Settings())
+    session = Session(scoring.suite, Settings(), 1)
+    session.begin(None)
+    samples.write_text("\n".join(lines[:2]) + "\n")
+
+    with (
+        SqliteLog(tmp_path / "log") as log,
+        pytest.raises(BadSamples, match="held 4 samples at first, and 2"),
+    ):
+        scoring.work(session, log, "grade", quiet=True)
+
+
+def test_an_audit_names_what_overfits_and_ends_with_1(console: Console) -> None:
+    known = {"task_id": "c/0", "completion": "    return {1: 1, 5: 5}.get(n, 0)\n"}
+    (console.home / "samples.jsonl").write_text(json.dumps(known) + "\n")
+
+    done = console.run("bench", "audit", "suite.jsonl", "--samples", "samples.jsonl", "-q")
+
+    assert done.code == 1
+    assert "overfits  1" in done.out
+    assert "fresh inputs differ: f0(" in done.out
+
+
+def _has_verdicts(log: Path) -> bool:
+    return log.exists() and log.stat().st_size > 60_000
+
+
+def _only_run(database: Path) -> str:
+    with sqlite3.connect(database) as connection:
+        ((run,),) = connection.execute("SELECT run FROM run").fetchall()
+    return str(run)
+
+
+def test_a_run_that_was_killed_is_found_in_the_list(console: Console) -> None:
+    grade = ("bench", "grade", "suite.jsonl", "--samples", "samples.jsonl")
+
+    graded = console.run(*grade)
+    listed = console.run("bench", "list", "--runs")
+
+    run = graded.said[0].partition(":")[0]
+    assert graded.said[0] == f"{run}: 8 samples"
+    assert [line.split()[:2] for line in listed.out.splitlines()] == [[run, "done"]]
+    assert str(console.home / "suite.jsonl") in listed.out
+
+
+def test_a_resume_alone_asks_the_same_model_as_often_and_in_the_same_way(console: Console) -> None:
+    no, hangs = says("I don't know."), begins("I don't", ending="hang")
+    with faulty_endpoint(no, no, hangs, no, no, no, no) as endpoint:
+        how = ("--base-url", endpoint.url, "-m", "toy", "--strategy", "best-of-n", "--max-calls", "2")
+        more = ("--temperature", "0.25", "--price", "1,1", "--slice", "0:3", "-w", "1", "-q")
+        begun = console.start("bench", "run", "suite.jsonl", *how, *more, OPENAI_API_KEY="x")
+        until = time.monotonic() + 60
+        while len(endpoint.requests) < 3 and time.monotonic() < until:
+            time.sleep(0.01)
+        begun.send_signal(signal.SIGINT)
+        run = re.findall("bench_[0-9a-z]+", begun.communicate()[1].decode())[0]
+        others = console.run("bench", "run", "--resume", run, "--slice", "0:4", OPENAI_API_KEY="x")
+        fewer = console.run("bench", "run", "--resume", run, "--max-calls", "1", OPENAI_API_KEY="x")
+        resumed = console.run("bench", "run", "--resume", run, "--json", OPENAI_API_KEY="x")
+
+    asked = [request.body for request in endpoint.requests]
+    assert (begun.returncode, others.code, fewer.code, resumed.code) == (130, 2, 2, 0), resumed.err
+    assert "--slice" in others.err
+    assert "the parameters changed" in fewer.err
+    assert [one["id"] for one in json.loads(resumed.out)["verdicts"]] == ["c/0", "c/1", "c/2"]
+    assert len(asked) == 3 + 4
+    assert {(body["model"], body["temperature"]) for body in asked} == {("toy", 0.25)}
+
+
+def test_a_resumed_run_counts_its_rate_from_where_it_goes_on(console: Console) -> None:
+    grade = ("bench", "grade", "suite.jsonl", "--samples", "samples.jsonl")
+    run = console.run(*grade).said[0].partition(":")[0]
+
+    again = console.run("bench", "grade", "--resume", run)
+
+    assert again.said[0] == f"{run}: 8 samples, 8 of them done before"
+    assert re.fullmatch(r"0 samples in \d+ s, 0.0/min", again.said[1])
+
+
+def test_the_answers_of_a_run_are_written_in_the_order_of_the_suite(console: Console) -> None:
+    all_four = "".join(f"def f{i}(n):\n    return n + {i}\n" for i in range(4))
+    with faulty_endpoint(*[says(f"```python\n{all_four}```") for _ in range(4)]) as endpoint:
+        model = ("--base-url", endpoint.url, "-m", "toy", "--one-shot", "--price", "1,1", "-q")
+        words = ("--shuffle", "--seed", "3", "-w", "1", "--answers", "answers.jsonl")
+        done = console.run("bench", "run", "suite.jsonl", *model, *words, OPENAI_API_KEY="x")
+
+    written = [json.loads(line) for line in (console.home / "answers.jsonl").open()]
+    assert (done.code, [one["task_id"] for one in written]) == (0, ["c/0", "c/1", "c/2", "c/3"])
+    assert all("def f" in one["solution"] for one in written)
+
+
+def test_a_full_disk_ends_a_grading_with_what_was_judged_and_how_to_go_on(console: Console) -> None:
+    (console.home / "samples.jsonl").write_text((console.home / "samples.jsonl").read_text() * 40)
+    data = console.home / "data"
+    data.mkdir()
+    grade = "bench grade suite.jsonl --samples samples.jsonl --no-results"
+    script = (
+        f'head -c 120000 /dev/zero >{data}/filler; "$@"; echo "code $?"; rm {data}/filler; '
+        f'{CODER} bench grade --resume "$({CODER} bench list --runs | cut -d " " -f 1)" --no-results'
+    )
+
+    done = console.run_behind((*small_disk(data, 270_000), "sh", "-c", script, "sh"), *grade.split())
+
+    assert done.out.startswith("code 5\n"), done.err
+    assert "passed 160  failed 160" in done.out, done.out
+    assert "What was judged until then is saved. Go on with: coder bench grade --resume bench_" in done.err
+    assert re.search(r"320 samples, \d+ of them done before", done.err)
+
+
+def test_two_gradings_at_once_in_one_folder_give_the_same_report(console: Console) -> None:
+    words = ("bench", "grade", "suite.jsonl", "--samples", "samples.jsonl", "--json")
+
+    both = [console.start(*words) for _ in range(2)]
+    reports = [json.loads(one.communicate(timeout=120)[0]) for one in both]
+
+    results = (console.home / "samples.jsonl_results.jsonl").read_text().splitlines()
+    assert [one.returncode for one in both] == [0, 0]
+    assert without_times(reports[0]) == without_times(reports[1])
+    assert [json.loads(line)["passed"] for line in results] == [True, False] * 4
+
+
+def test_a_model_that_dies_in_the_middle_is_gone_on_with_once_it_is_back(console: Console) -> None:
+    all_four = "".join(f"def f{i}(n):\n    return n + {i}\n" for i in range(4))
+    good = says(f"```python\n{all_four}```")
+    model = ("-m", "toy", "--one-shot", "--price", "1,1", "-w", "1")
+    with faulty_endpoint(good, good, *[status(401)] * IN_A_ROW, *[good] * 6) as endpoint:
+        asked = ("--base-url", endpoint.url, *model)
+        died = console.run("bench", "run", "suite.jsonl", *asked, "-n", "2", OPENAI_API_KEY="x")
+        run = died.err.partition("--resume ")[2].split()[0]
+        back = console.run("bench", "run", "--resume", run, *asked, "--json", OPENAI_API_KEY="x")
+
+    assert (died.code, back.code, len(endpoint.requests)) == (4, 0, 8 + IN_A_ROW), back.err
+    assert json.loads(back.out)["outcomes"] == {"passed": 8}
+
+
+def test_a_short_run_that_has_no_answer_at_all_ends_as_one_whose_model_cant_be_had(console: Console) -> None:
+    with faulty_endpoint(status(401)) as endpoint:
+        asked = ("--base-url", endpoint.url, "-m", "toy", "--slice", "0:1")
+        done = console.run("bench", "run", "suite.jsonl", *asked, OPENAI_API_KEY="x")
+
+    assert done.code == 4
+    assert "HTTP 401" in done.err
+    assert "bench run --resume" in done.err
+
+
+def test_a_grading_in_docker_says_in_which_image(console: Console) -> None:
+    asyncio.run(require_docker())
+    grade = ("bench", "grade", "suite.jsonl", "--samples", "samples.jsonl", "--json")
+
+    done = console.run(*grade, "--sandbox", "docker", "--image", IMAGE)
+    elsewhere = console.run(*grade, "--image", IMAGE, "--sandbox", "bubblewrap")
+
+    report = json.loads(done.out)
+    assert (done.code, report["isolation"], report["pass_at"]["1"]) == (0, "docker", 0.5)
+    assert report["digests"]["image"].startswith("sha256:")
+    assert elsewhere.code == 2
+    assert "--image is Docker's" in elsewhere.err

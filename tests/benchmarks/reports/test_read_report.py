@@ -1,0 +1,73 @@
+"""A report's file: it comes back whole, and what doesn't follow from its verdicts is not believed."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from benchmarks.errors import BadReport
+from benchmarks.report import write_report
+from benchmarks.reports.reading import read_report
+from tests.benchmarks.reports.reports_made import report_of, suite_of
+
+
+def test_a_report_comes_back_as_it_was_written(tmp_path: Path) -> None:
+    made = report_of({"a": "p", "b": "t"}, detail="\x1b[31m<b>\ufffd\n")
+
+    write_report(made, tmp_path / "deep" / "report.json")
+
+    assert read_report(tmp_path / "deep" / "report.json") == made
+    assert [path.name for path in (tmp_path / "deep").iterdir()] == ["report.json"]
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[", '{"format": "coder-report", "version": 1}', "\xff"])
+def test_what_is_no_report_is_refused(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "report.json"
+    path.write_bytes(text.encode("latin-1"))
+
+    with pytest.raises(BadReport, match="no report"):
+        read_report(path)
+
+
+def test_a_report_of_another_version_is_refused_as_such(tmp_path: Path) -> None:
+    path = tmp_path / "report.json"
+    path.write_text('{"format": "coder-report", "version": 2}')
+
+    with pytest.raises(BadReport, match="another version"):
+        read_report(path)
+
+
+def test_figures_that_do_not_follow_from_the_verdicts_are_made_anew(tmp_path: Path) -> None:
+    made = report_of({"a": "pp", "b": "fp", "c": "fi"}, suite=suite_of("c", "x", "b", "a"), cost=0.5)
+    flattering = {
+        "samples": 7,
+        "pass_at": {"1": 0.99, "10": 1.0, "100": 0.5},
+        "interval": [0.98, 1.0],
+        "bounds": [0.9, 1.0],
+        "outcomes": {"passed": 6},
+        "strengths": {"strong": 7},
+        "cost_usd": 0.0,
+    }
+    path = tmp_path / "report.json"
+    path.write_text(json.dumps({**json.loads(made.model_dump_json()), **flattering}))
+
+    assert read_report(path) == made
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"cases": 2},
+        {"missing": ["a"]},
+        {"left_out": ["x"]},
+        {"pass_at": {"one": 1.0}},
+        {"pass_at": {"0": 1.0}},
+    ],
+)
+def test_a_report_that_contradicts_itself_is_refused(tmp_path: Path, changed: dict[str, object]) -> None:
+    made = report_of({"a": "p", "b": "f", "c": "p"})
+    path = tmp_path / "report.json"
+    path.write_text(json.dumps({**json.loads(made.model_dump_json()), **changed}))
+
+    with pytest.raises(BadReport, match="contradicts itself"):
+        read_report(path)

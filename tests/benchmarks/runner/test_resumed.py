@@ -1,0 +1,102 @@
+"""What a benchmark was asked for, kept for its resume."""
+
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as some
+
+from benchmarks.runner.resumed import asked_for, same_config, same_flags, same_selection
+from benchmarks.runner.runlog import BenchStarted
+from benchmarks.suites.selection import Selection
+from coder.config.config import Config
+from coder.errors import UsageError
+
+NOTHING: dict[str, Any] = {
+    "one_shot": False,
+    "workers": None,
+    "price": None,
+    "replay": None,
+    "max_cost": None,
+    "include_weaker": False,
+}
+FLAGS = some.fixed_dictionaries(
+    {
+        "one_shot": some.booleans(),
+        "workers": some.none() | some.integers(1, 64),
+        "price": some.none() | some.just("0.25,2.00"),
+        "replay": some.none() | some.just(Path("/recorded.jsonl")),
+        "max_cost": some.none() | some.floats(0.01, 100),
+        "include_weaker": some.booleans(),
+    }
+)
+CONFIGS = some.builds(
+    Config,
+    model=some.none() | some.just("openai/gpt-5"),
+    fallback=some.none() | some.just(("local",)),
+    strategy=some.none() | some.just("best-of-n"),
+    max_calls=some.none() | some.integers(1, 100),
+    max_call_cost=some.none() | some.just(Decimal("0.1")),
+    temperature=some.none() | some.floats(0, 2),
+    python=some.none() | some.just(Path("/usr/bin/python3")),
+)
+SELECTIONS = some.builds(
+    Selection, samples=some.integers(1, 9), slice=some.just((2, None)), shuffle=some.booleans()
+)
+
+
+def started(config: Config, selection: Selection, flags: dict[str, Any]) -> BenchStarted:
+    """The event, as it comes back from the log."""
+    event = BenchStarted(suite="s", digests={}, parameters=asked_for(config, selection, flags))
+    return BenchStarted.model_validate_json(event.model_dump_json())
+
+
+@given(CONFIGS, SELECTIONS, FLAGS)
+def test_what_a_run_was_asked_for_comes_back_from_its_log(
+    config: Config, selection: Selection, flags: dict[str, Any]
+) -> None:
+    before = started(config, selection, flags)
+
+    assert same_flags(NOTHING, before) == flags
+    assert same_config({"model": None}, Config(), before) == config
+    assert same_selection(Selection(), before) == selection
+
+
+def test_what_is_said_again_holds() -> None:
+    flags = {**NOTHING, "max_cost": 1.0, "workers": 1}
+    before = started(Config(max_calls=8, temperature=0.5), Selection(), flags)
+
+    assert same_flags({**NOTHING, "max_cost": 2.0}, before) == {**flags, "max_cost": 2.0}
+    assert same_flags({**NOTHING, "max_cost": 0.0}, before)["max_cost"] == 0.0
+    assert same_config({"max_calls": 9}, Config(), before) == Config(max_calls=9, temperature=0.5)
+
+
+def test_other_cases_are_refused_by_the_name_of_their_flag() -> None:
+    before = started(Config(), Selection(filter="a*"), NOTHING)
+
+    with pytest.raises(UsageError, match="--filter"):
+        same_selection(Selection(filter="b*"), before)
+
+
+def test_no_secret_of_an_address_is_kept_with_it() -> None:
+    named = Config(
+        model="openai/m@https://me:hidden@example.org/v1",
+        base_url="https://me:hidden@example.org/v1?key=hidden",
+        fallback=("openai/m@https://me:hidden@example.org/v1",),
+        strong_model="openai/m@https://me:hidden@example.org/v1",
+    )
+
+    before = started(named, Selection(), NOTHING)
+
+    assert "example.org" in str(before.parameters)
+    assert "hidden" not in str(before.parameters)
+
+
+def test_a_run_of_before_this_was_kept_takes_what_is_said_now() -> None:
+    parameters = {"selection": Selection().model_dump_json(), "one_shot": True}
+    before = BenchStarted(suite="s", digests={}, parameters=parameters)
+
+    assert same_flags(NOTHING, before) == {**NOTHING, "one_shot": True}
+    assert same_config({}, Config(max_calls=3), before) == Config(max_calls=3)

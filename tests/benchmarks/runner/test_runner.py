@@ -1,0 +1,250 @@
+"""A run over a suite: budgets, faults, resuming; and nothing hidden in front of a solver."""
+
+from collections.abc import AsyncIterator, Callable, Iterator
+
+import pytest
+import pytest_asyncio
+
+from benchmarks.judge.judge import Judge, open_judge
+from benchmarks.runner.attempt import Attempt, Shown, Solver, shown
+from benchmarks.runner.runlog import BenchStarted, RunLog
+from benchmarks.runner.runner import IN_A_ROW, Job, run_jobs
+from benchmarks.runner.solving import ModelSolver
+from benchmarks.suite import FunctionCase, RepositoryCase, ScriptCase, ScriptRun, Suite
+from benchmarks.suites.patch import apply_patch
+from benchmarks.suites.selection import Selection
+from coder.errors import MachineError, ModelError
+from coder.models.scripted import Scripted
+from coder.run.settings import Budget, Settings
+from coder.store import MemoryLog
+from sandbox import Policy, open_sandbox
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+CANARY = "canary-5f0e1d"
+SUITE = Suite(
+    name="s",
+    version="1",
+    cases=(
+        *(
+            FunctionCase(
+                id=f"f/{i}",
+                prompt=f"def add{i}(a, b):\n    '''The sum of a and b.'''\n",
+                entry_point=f"add{i}",
+                test=f"# {CANARY}\ndef check(candidate):\n    assert candidate(2, 3) == 5\n",
+                canonical_solution="    return a + b\n",
+                visible=(f"assert add{i}(1, 1) == 2",),
+            )
+            for i in range(6)
+        ),
+        ScriptCase(
+            id="s/0",
+            prompt="Print the sum of two numbers on a line of standard input.",
+            runs=(ScriptRun(stdin="2 3\n", stdout="5\n"), ScriptRun(stdin="1 1\n", stdout=f"2 {CANARY}\n")),
+            visible=(ScriptRun(stdin="2 3\n", stdout="5\n"),),
+        ),
+    ),
+)
+
+
+@pytest_asyncio.fixture(loop_scope="module", scope="module")
+async def judge() -> AsyncIterator[Judge]:
+    async with open_judge(SUITE) as judge:
+        yield judge
+
+
+def right(case: Shown) -> str:
+    return f"def {case.entry_point}(a, b): return a + b\n"
+
+
+def answering(text: Callable[[Shown], str], *, cost: float = 0.0) -> Solver:
+    async def solver(case: Shown, *, sample: int, seed: int) -> Attempt:
+        return Attempt(text=text(case), calls=1, cost_usd=cost)
+
+    return solver
+
+
+def jobs(solver: Solver, *, samples: int = 1, seen: list[str] | None = None) -> Iterator[Job]:
+    for case, sample in Selection(samples=samples, filter="f/*").attempts(SUITE):
+
+        async def attempt(case: object = case, sample: int = sample) -> Attempt:
+            assert isinstance(case, FunctionCase)
+            if seen is not None:
+                seen.append(f"{case.id} {sample}")
+            return await solver(shown(case), sample=sample, seed=0)
+
+        yield Job(case, sample, attempt)
+
+
+async def begun(log: MemoryLog, run: str, token: int) -> RunLog:
+    record = RunLog(run, log, token=token)
+    await record.begin(BenchStarted(suite="s", digests={}, parameters={}))
+    return record
+
+
+async def test_every_sample_is_answered_judged_and_written_down(judge: Judge) -> None:
+    log = MemoryLog()
+    async with log.lease("bench_1") as token:
+        record = await begun(log, "bench_1", token)
+
+        reason = await run_jobs(jobs(answering(right), samples=2), judge, record, workers=3)
+        again = RunLog("bench_1", log, token=token)
+        await again.load()
+
+    assert reason == "done"
+    assert {(one.id, one.sample) for one in again.verdicts} == {
+        (f"f/{i}", sample) for i in range(6) for sample in range(2)
+    }
+    assert {one.verdict for one in again.verdicts} == {"passed"}
+
+
+async def test_a_run_goes_on_where_it_was_cut_off(judge: Judge) -> None:
+    log, first, second = MemoryLog(), [], []
+
+    async def breaks(case: Shown, *, sample: int, seed: int) -> Attempt:
+        if case.id == "f/3":
+            raise MachineError("the disk is full")
+        return Attempt(text=right(case), calls=1)
+
+    async with log.lease("bench_1") as token:
+        record = await begun(log, "bench_1", token)
+        with pytest.raises(MachineError, match="the disk is full"):
+            await run_jobs(jobs(breaks, seen=first), judge, record, workers=1)
+    async with log.lease("bench_1") as token:
+        record = RunLog("bench_1", log, token=token)
+        await record.load()
+        await run_jobs(jobs(answering(right), seen=second), judge, record, workers=1)
+
+    assert (first, second) == ([f"f/{i} 0" for i in range(4)], [f"f/{i} 0" for i in range(3, 6)])
+    assert [one.id for one in record.verdicts] == [f"f/{i}" for i in range(6)]
+
+
+async def test_no_attempt_begins_once_the_cost_is_spent(judge: Judge) -> None:
+    log, seen = MemoryLog(), []
+    async with log.lease("bench_1") as token:
+        record = await begun(log, "bench_1", token)
+
+        reason = await run_jobs(
+            jobs(answering(right, cost=0.4), seen=seen), judge, record, workers=1, max_cost_usd=1.0
+        )
+
+    assert (reason, len(seen)) == ("cost", 3)
+
+
+async def test_a_model_that_fails_again_and_again_ends_the_run_and_costs_no_case_its_chance(
+    judge: Judge,
+) -> None:
+    log = MemoryLog()
+
+    async def dead(case: Shown, *, sample: int, seed: int) -> Attempt:
+        return Attempt(error="no such key", exit_code=4)
+
+    async with log.lease("bench_1") as token:
+        record = await begun(log, "bench_1", token)
+        with pytest.raises(
+            ModelError, match=f"{IN_A_ROW} attempts in a row failed. The last one: no such key"
+        ):
+            await run_jobs(jobs(dead), judge, record, workers=2)
+
+    assert record.verdicts == []
+
+
+async def test_one_attempt_that_fails_is_one_case_without_an_answer(judge: Judge) -> None:
+    log = MemoryLog()
+
+    async def once(case: Shown, *, sample: int, seed: int) -> Attempt:
+        if case.id == "f/2":
+            return Attempt(error="refused", exit_code=4)
+        return Attempt(text=right(case), calls=1)
+
+    async with log.lease("bench_1") as token:
+        record = await begun(log, "bench_1", token)
+        await run_jobs(jobs(once), judge, record, workers=1)
+
+    found = {one.id: one for one in record.verdicts}
+    assert (found["f/2"].verdict, found["f/2"].detail) == ("error", "no answer: refused")
+    assert len(found) == 6
+
+
+async def test_what_a_solver_is_shown_holds_nothing_hidden() -> None:
+    for case in SUITE.cases:
+        assert CANARY not in shown(case).model_dump_json()
+        assert CANARY in case.model_dump_json()
+
+
+async def test_no_sandbox_of_a_solver_holds_anything_hidden(judge: Judge) -> None:
+    looks = (
+        "```python\nimport os\n"
+        "def add0(a, b):\n"
+        "    paths = [os.path.join(f, n) for top in ('.', '/tmp') for f, _, ns in os.walk(top) for n in ns]\n"
+        "    canary = bytes(reversed(b'd1e0f5-yranac'))\n"
+        "    found = [path for path in paths if canary in open(path, 'rb').read()]\n"
+        "    return a + b if not found else 0\n```"
+    )
+    log = MemoryLog()
+    settings = Settings(budget=Budget(samples=1, repairs=0, calls=1))
+    solver = ModelSolver(Scripted([looks]), settings, log=log)
+
+    attempt = await solver(shown(SUITE.cases[0]), sample=0, seed=0)
+    events = [event.model_dump_json() for run in await log.runs() for event in await log.read(run.run)]
+    verdict = await judge.judge(SUITE.cases[0], attempt.text)
+
+    assert verdict.verdict == "passed"
+    assert attempt.calls == 1
+    assert not any(CANARY in event for event in events)
+
+
+async def test_the_judges_own_sandboxes_are_not_a_solvers(judge: Judge) -> None:
+    async with open_sandbox(Policy()) as box:
+        assert await box.manifest() == {}
+    assert await (await judge.sandboxes()).candidate.manifest() == {}
+
+
+async def test_a_repository_is_answered_by_a_patch_of_its_tree() -> None:
+    case = RepositoryCase(
+        id="r/0",
+        prompt="Make add in calc.py return the sum of a and b.",
+        files={"calc.py": b"def add(a, b):\n    return a - b\n", "README.md": b"calc\n"},
+        hidden_tests={"test_calc.py": f"# {CANARY}\n"},
+    )
+    answer = "calc.py\n```python\ndef add(a, b):\n    return a + b\n```"
+    settings = Settings(budget=Budget(samples=1, repairs=0, calls=1), plan=False, keep=True)
+    solver = ModelSolver(Scripted([answer]), settings, log=MemoryLog())
+
+    attempt = await solver(shown(case), sample=0, seed=0)
+
+    assert apply_patch(case.files, attempt.text)["calc.py"] == b"def add(a, b):\n    return a + b\n"
+
+
+SCRIPT = SUITE.cases[-1]
+
+
+@pytest.mark.parametrize(
+    ("code", "expected", "detail"),
+    [
+        ("a, b = map(int, input().split())\nprint(a + b)", "failed", "run 2 of 2: line 1 is '2'"),
+        ("print(5)", "failed", "run 2 of 2"),
+        ("print(6)", "failed", "run 1 of 2: line 1 is '6', expected '5'"),
+        ("print(5); raise SystemExit(3)", "error", "exit code 3"),
+        ("1 / 0", "error", "ZeroDivisionError"),
+        ("print('5\\n5')", "failed", "line 2 is '5', expected None"),
+        ("import os; os.kill(os.getpid(), 9)", "error", "signal 9"),
+    ],
+)
+async def test_a_script_is_judged_by_what_it_prints(
+    judge: Judge, code: str, expected: str, detail: str
+) -> None:
+    verdict = await judge.judge(SCRIPT, code)
+
+    assert verdict.verdict == expected
+    assert detail in verdict.detail
+
+
+async def test_a_script_that_prints_what_is_expected_passes(judge: Judge) -> None:
+    case = ScriptCase(id="s/1", prompt="", runs=(ScriptRun(stdin="2 3\n", arguments=("x",), stdout="5 x\n"),))
+
+    verdict = await judge.judge(
+        case, "import sys\nprint(sum(map(int, input().split())), *sys.argv[1:], '  ')"
+    )
+
+    assert (verdict.verdict, verdict.strength) == ("passed", "strong")

@@ -1,0 +1,131 @@
+"""Reports: the denominator is all cases, and what can't be known is null."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from statsmodels.stats.proportion import proportion_confint
+
+from benchmarks.report import Report, Usage
+from benchmarks.stats.scores import score_interval
+from benchmarks.stats.scoring import make_report
+from benchmarks.suite import FunctionCase, Suite
+from benchmarks.verdict import Outcome, Strength, Verdict
+
+SUITE = Suite(
+    name="small",
+    version="1",
+    cases=tuple(FunctionCase(id=name, prompt="", entry_point="f", test="") for name in "abcd"),
+)
+
+
+def verdict(
+    case: str, outcome: Outcome = "passed", sample: int = 0, strength: Strength = "strong"
+) -> Verdict:
+    return Verdict(id=case, sample=sample, verdict=outcome, strength=strength)
+
+
+def report(*verdicts: Verdict, **fields: object) -> Report:
+    return make_report(SUITE, verdicts, digests={"judge": "j"}, **fields)  # type: ignore[arg-type]
+
+
+def test_a_case_without_a_sample_is_in_the_denominator() -> None:
+    made = report(verdict("a"), verdict("c"))
+
+    assert made.pass_at["1"] == 0.5
+    assert made.missing == ("b", "d")
+    assert made.bounds == (0.5, 1.0)
+
+
+def test_pass_at_k_is_null_where_samples_are_too_few() -> None:
+    many = [verdict("a", "passed" if i else "failed", i) for i in range(10)]
+
+    made = report(*many, *(verdict(case) for case in "bcd"), ks=(1, 10))
+
+    assert made.pass_at == {"1": pytest.approx((0.9 + 3) / 4), "10": None}
+
+
+def test_pass_at_k_is_null_for_samples_that_depend_on_one_another() -> None:
+    many = [verdict(case, sample=i) for case in "abcd" for i in range(2)]
+
+    assert report(*many, ks=(1, 2), independent=False).pass_at == {"1": 1.0, "2": None}
+
+
+def test_an_infrastructure_failure_stays_in_the_denominator_and_opens_the_bounds() -> None:
+    made = report(*(verdict(case) for case in "abc"), verdict("d", "infrastructure"))
+
+    assert made.pass_at["1"] == 0.75
+    assert made.bounds == (0.75, 1.0)
+
+
+def test_a_case_that_only_a_weaker_judging_decides_is_left_out_unless_asked_for() -> None:
+    verdicts = [*(verdict(case, "failed") for case in "abc"), verdict("d", strength="weaker")]
+
+    assert report(*verdicts).pass_at["1"] == 0
+    assert report(*verdicts).left_out == ("d",)
+    assert report(*verdicts, count_weaker=True).pass_at["1"] == 0.25
+
+
+def test_a_case_that_nobody_judged_isnt_left_out_however_weakly_it_would_have_been() -> None:
+    made = report(*(verdict(case) for case in "abc"), verdict("d", "infrastructure", strength="weaker"))
+
+    assert made.left_out == ()
+    assert made.pass_at["1"] == 0.75
+
+
+def test_base_tests_are_scored_apart() -> None:
+    verdicts = [verdict(case, "failed").model_copy(update={"base": "passed"}) for case in "abcd"]
+
+    made = report(*verdicts)
+
+    assert (made.pass_at["1"], (made.base_pass_at or {})["1"]) == (0, 1)
+
+
+@pytest.mark.parametrize(
+    "outcome", ["failed", "timeout", "error", "tampered", "suspicious", "infrastructure"]
+)
+def test_only_passed_passes(outcome: Outcome) -> None:
+    assert report(*(verdict(case, outcome) for case in "abcd")).pass_at["1"] == 0
+
+
+@pytest.mark.parametrize(("outcome", "passed"), [("passed", 4), ("failed", 0)])
+def test_several_samples_a_case_that_all_end_alike_leave_an_interval_that_is_no_point(
+    outcome: Outcome, passed: int
+) -> None:
+    made = report(*(verdict(case, outcome, i) for case in "abcd" for i in range(5)))
+
+    expected = proportion_confint(passed, 4, alpha=0.05, method="wilson")
+    assert made.interval == pytest.approx(expected, abs=1e-9)
+    assert made.interval_method == "wilson"
+
+
+@given(st.lists(st.tuples(st.integers(1, 9), st.integers(0, 9)), min_size=1, max_size=40))
+def test_the_interval_is_wilsons_over_cases_by_the_shares_of_their_samples(
+    drawn: list[tuple[int, int]],
+) -> None:
+    counts = [(samples, min(samples, passed)) for samples, passed in drawn]
+    share = sum(passed / samples for samples, passed in counts)
+
+    (lower, upper), _ = score_interval(counts)
+
+    expected = proportion_confint(share, len(counts), alpha=0.05, method="wilson")
+    assert (lower, upper) == pytest.approx(expected, abs=1e-9)
+    assert lower <= share / len(counts) <= upper
+    assert lower < upper
+
+
+@pytest.mark.parametrize("wrong", [[verdict("x")], [verdict("a"), verdict("a", "failed")]])
+def test_verdicts_of_strange_cases_and_twins_are_refused(wrong: list[Verdict]) -> None:
+    with pytest.raises(ValueError, match=r"no case|Two verdicts"):
+        report(*wrong)
+
+
+@given(st.permutations([verdict(case, sample=i) for case in "abcd" for i in range(2)]))
+def test_the_order_of_verdicts_changes_nothing(verdicts: list[Verdict]) -> None:
+    assert report(*verdicts).verdicts == report(*reversed(verdicts)).verdicts
+
+
+def test_a_cost_that_is_known_in_part_only_is_none() -> None:
+    known, unknown = Usage(id="a", sample=0, cost_usd=0.5), Usage(id="b", sample=0)
+
+    assert report(verdict("a"), usage=[known, known]).cost_usd == 1
+    assert report(verdict("a"), usage=[known, unknown]).cost_usd is None

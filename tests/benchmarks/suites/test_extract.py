@@ -1,0 +1,119 @@
+"""Code out of answers: as it is where it is Python, else found among prose, fences and self-made tests."""
+
+import textwrap
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from benchmarks.suite import FunctionCase
+from benchmarks.suites.extract import extract_code, program_of
+from benchmarks.suites.samples import Form, Sample
+
+PROMPT = '''from typing import List
+
+def double(values: List[int]) -> List[int]:
+    """Twice each value."""
+'''
+CASE = FunctionCase(id="double", prompt=PROMPT, entry_point="double", test="")
+WHOLE = "def double(values):\n    return [2 * value for value in values]\n"
+BODY = "    out = []\n    for value in values:\n        out.append(2 * value)\n    return out\n"
+
+
+def sample(text: str, form: Form = "completion") -> Sample:
+    return Sample("double", 0, form, text, "line 1")
+
+
+def works(code: str | None) -> bool:
+    """Only for the answers of this file: they are our own, and harmless."""
+    names: dict[str, object] = {}
+    exec(code or "", names)
+    function = names["double"]
+    return callable(function) and function([1, 2]) == [2, 4]
+
+
+ANSWERS = {
+    "a fence": f"```python\n{WHOLE}```",
+    "prose and a fence": f"Sure! Here it is:\n\n```python\n{WHOLE}```\nIt doubles each value. Enjoy!",
+    "a fence that nobody closed": f"Here:\n```python\n{WHOLE}",
+    "prose without fences": f"Here is the function.\n\n{WHOLE}\nThis code doubles the values; isn't it nice?",
+    "the body alone in a fence": f"```python\n{BODY}```",
+    "the body in a fence without its indent": f"```python\n{textwrap.dedent(BODY)}```",
+    "the body whose first line lost its indent": f"```python\n{BODY.strip()}\n```",
+    "a body and then prose": f"{BODY}\nI hope that this helps! It's simple.",
+    "a body and then a function that is cut off": f"{BODY}\n\ndef other(values: Li",
+    "a demonstration that fails": f"```python\n{WHOLE}\nprint(double([1]))\nassert double([1]) == [3]\n```",
+    "a main guard": f'```python\n{WHOLE}\nif __name__ == "__main__":\n    raise SystemExit(1)\n```',
+    "its use in a second block": f"```python\n{WHOLE}```\nUse it:\n```python\nassert double([1]) == 7\n```",
+    "a helper in another block": "```python\ndef two(): return 2\n```\nand\n```python\n"
+    "def double(values):\n    return [two() * v for v in values]\n```",
+    "the prompt's imports": "```py\ndef double(values: List[int]):\n    return [2*v for v in values]\n```",
+    "a shell block first": f"```bash\npip install nothing\n```\n```python\n{WHOLE}```",
+    "tildes": f"~~~python\n{WHOLE}~~~",
+    "windows' ends of lines": f"```python\n{WHOLE}```".replace("\n", "\r\n"),
+    "an indented fence": "1. Do this:\n" + textwrap.indent(f"```python\n{WHOLE}```", "   "),
+    "a fence in a list": f"1. Do:\n\n{textwrap.indent(f'```python{chr(10)}{WHOLE}```', '     ')}\n2. Done.",
+    "a first line that opens a block": "```\nif values:\n        return [2 * v for v in values]\n```",
+    "a loop first": "```\nfor value in values:\n        break\n    return [2 * v for v in values]\n```",
+    "a table that is computed": "```python\nTABLE = {}\nfor i in range(9):\n    TABLE[i] = 2 * i\n\n"
+    "def double(values):\n    return [TABLE[v] for v in values]\n```",
+}
+
+
+@pytest.mark.parametrize("form", ["completion", "solution"])
+@pytest.mark.parametrize("answer", ANSWERS.values(), ids=ANSWERS)
+def test_code_is_found_in_a_chats_answer(answer: str, form: Form) -> None:
+    program = program_of(CASE, sample(answer, form))
+
+    assert program.extracted
+    assert works(program.text)
+
+
+@pytest.mark.parametrize("text", [BODY, WHOLE, BODY + "\nassert False\n"])
+def test_what_is_python_already_stays_as_it_is(text: str) -> None:
+    assert program_of(CASE, sample(text)).text == PROMPT + text
+
+
+def test_a_solution_that_is_python_stays_as_it_is() -> None:
+    assert program_of(CASE, sample(WHOLE + "assert 0\n", "solution")).text == WHOLE + "assert 0\n"
+
+
+def test_exact_looks_for_nothing() -> None:
+    fenced = f"```python\n{WHOLE}```"
+
+    assert program_of(CASE, sample(fenced), exact=True).text == PROMPT + fenced
+
+
+@pytest.mark.parametrize(
+    "text", ["", "I can't do that.", "```\n```", "```python\ndef other(): pass\n```", "\0"]
+)
+def test_an_answer_without_the_function_stays_as_it_is(text: str) -> None:
+    assert not program_of(CASE, sample(text)).extracted
+
+
+def test_an_import_inside_of_the_prompts_function_is_the_answers_too() -> None:
+    prompt = 'def half(x):\n    import math\n    """Half of it, rounded down."""\n'
+    answer = "```python\ndef half(x):\n    return math.floor(x / 2)\n```"
+
+    assert "import math" in (extract_code(answer, "half", prompt=prompt) or "")
+
+
+def test_a_setting_of_the_interpreter_stays() -> None:
+    code = extract_code(f"```python\nimport sys\nsys.setrecursionlimit(5000)\n{WHOLE}```", "double")
+
+    assert code is not None
+    assert "setrecursionlimit" in code
+
+
+HOSTILE = ["(" * 200_000, "def f(:\n" * 20_000, "-" * 300_000, "```python\n" * 20_000, "     ```\n" * 20_000]
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("text", HOSTILE)
+def test_hostile_answers_are_looked_through_in_time(text: str) -> None:
+    assert not program_of(CASE, sample(text)).extracted
+
+
+@given(st.text())
+def test_any_text_gives_a_program(text: str) -> None:
+    assert isinstance(program_of(CASE, sample(text)).text, str)

@@ -1,0 +1,160 @@
+"""Samples files in every format of the field, and in every state that a file can be in."""
+
+import gzip
+import json
+import tracemalloc
+from pathlib import Path
+
+import pytest
+
+from benchmarks.errors import BadSamples
+from benchmarks.suite import FunctionCase, Suite
+from benchmarks.suites.records import MAX_LINE
+from benchmarks.suites.samples import Sample, read_samples, take_stock
+
+SUITE = Suite(
+    name="small",
+    version="1",
+    cases=tuple(FunctionCase(id=f"HumanEval/{i}", prompt="", entry_point="f", test="") for i in range(3)),
+)
+A, B = '{"task_id": "HumanEval/0", "completion": "a"}', '{"task_id": "HumanEval/1", "solution": "b"}'
+
+
+def samples(path: Path) -> list[tuple[str, int, str, str]]:
+    return [(one.id, one.sample, one.form, one.text) for one in read_samples(path, SUITE)]
+
+
+def written(path: Path, text: str | bytes) -> Path:
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return path
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_json_lines_of_human_eval_and_evalplus_are_read(tmp_path: Path, packed: bool) -> None:
+    text = f"{A}\n\n{B}\n{A}".encode()
+    path = written(tmp_path / "samples.jsonl", gzip.compress(text) if packed else text)
+
+    assert samples(path) == [
+        ("HumanEval/0", 0, "completion", "a"),
+        ("HumanEval/1", 0, "solution", "b"),
+        ("HumanEval/0", 1, "completion", "a"),
+    ]
+    assert take_stock(path, SUITE).missing == ("HumanEval/2",)
+
+
+def test_folders_of_evalplus_are_read_in_the_order_of_their_numbers(tmp_path: Path) -> None:
+    folder = tmp_path / "HumanEval_1"
+    folder.mkdir()
+    for name in ("10.py", "0.py", "2.py"):
+        written(folder / name, name)
+
+    assert [text for *_, text in samples(tmp_path)] == ["0.py", "2.py", "10.py"]
+    assert take_stock(tmp_path, SUITE).counts == {"HumanEval/0": 0, "HumanEval/1": 3, "HumanEval/2": 0}
+
+
+ONE = {"instance_id": "HumanEval/0", "model_patch": "diff", "model_name_or_path": "m"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        json.dumps([ONE]),
+        json.dumps([ONE], indent=2),
+        json.dumps(ONE),
+        json.dumps({"HumanEval/0": ONE}),
+        json.dumps({"HumanEval/0": ONE}, indent=2),
+        json.dumps({"HumanEval/0": {"model_patch": "diff"}}),
+        json.dumps({"HumanEval/0": "diff"}),
+    ],
+)
+def test_predictions_of_swe_bench_are_read_in_all_their_forms(tmp_path: Path, text: str) -> None:
+    path = written(tmp_path / "preds.json", text)
+
+    assert samples(path) == [("HumanEval/0", 0, "patch", "diff")]
+
+
+def test_a_prediction_of_null_is_an_empty_patch(tmp_path: Path) -> None:
+    path = written(tmp_path / "p.jsonl", '{"instance_id": "HumanEval/0", "model_patch": null}')
+
+    assert samples(path) == [("HumanEval/0", 0, "patch", "")]
+
+
+DAMAGED: dict[str, tuple[str | bytes, str]] = {
+    "empty": ("", "holds no samples"),
+    "blank": ("\n\n", "holds no samples"),
+    "an empty list": ("[]", "holds no samples"),
+    "cut off": (f'{A}\n{{"task_id": "HumanEval/1", "compl', r"line 2.*not JSON.*cut off"),
+    "a line of something else": (f"{A}\nhello\n{B}\n", "line 2: not JSON"),
+    "a list in a line": (f"{A}\n[1]\n", "line 2: a list"),
+    "no id": (f'{A}\n{{"completion": "x"}}\n', "line 2: the sample has no task_id"),
+    "fields of something else": (f'{{"a": 1}}\n{A}\n', "line 1: the sample has no task_id"),
+    "no answer": (f'{A}\n{{"task_id": "HumanEval/1"}}\n', "line 2: .*none of the fields"),
+    "an answer that is a number": (
+        '{"task_id": "HumanEval/1", "completion": 3}\n',
+        "completion has to",
+    ),
+    "an id that is a list": ('{"task_id": [1], "completion": ""}\n', "line 1"),
+    "not UTF-8": (A.encode() + b'\n{"task_id": "\xff"}\n', "line 2: not UTF-8"),
+    "nested deeply": (A + "\n" + "[" * 200_000 + "\n", "line 2: nested too deeply"),
+    "a long number": (f'{A}\n{{"task_id": {"9" * 5000}}}\n', "line 2: a number"),
+    "unknown": (f'{A}\n{{"task_id": "HumanEval/7", "completion": ""}}\n', "line 2: .*no case 'HumanEval/7'"),
+    "packed and cut off": (gzip.compress(f"{A}\n{B}\n".encode() * 500)[:-20], "cut off"),
+    "packed and damaged": (gzip.compress(f"{A}\n".encode())[:15] + b"\xff" * 9, "can't be unpacked|cut off"),
+    "binary": (bytes(range(256)), "line 1"),
+}
+
+
+@pytest.mark.parametrize(("text", "said"), DAMAGED.values(), ids=DAMAGED)
+def test_a_damaged_file_is_refused_by_its_line(tmp_path: Path, text: str | bytes, said: str) -> None:
+    path = written(tmp_path / "samples.jsonl", text)
+
+    with pytest.raises(BadSamples, match=f"(?s){said}"):
+        take_stock(path, SUITE)
+
+
+def test_a_file_that_isnt_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(BadSamples, match=r"There is no file .*nothing\.jsonl"):
+        take_stock(tmp_path / "nothing.jsonl", SUITE)
+
+
+def test_a_pipe_is_refused_since_it_cant_be_read_twice() -> None:
+    with pytest.raises(BadSamples, match="is no file"):
+        take_stock(Path("/dev/null"), SUITE)
+
+
+def test_a_line_without_end_isnt_read_into_memory(tmp_path: Path) -> None:
+    spaces = gzip.compress(b" " * (MAX_LINE >> 3))  # what follows itself is one file, too
+    bomb = written(tmp_path / "bomb.jsonl", gzip.compress(f"{A}\n".encode()) + spaces * 64)
+
+    tracemalloc.start()
+    with pytest.raises(BadSamples, match="line 2: longer than"):
+        take_stock(bomb, SUITE)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+
+    assert peak < 3 * MAX_LINE
+
+
+def test_many_samples_take_no_more_memory_than_one(tmp_path: Path) -> None:
+    line = json.dumps({"task_id": "HumanEval/0", "completion": "x" * 100})
+    path = written(tmp_path / "many.jsonl", f"{line}\n" * 20_000)
+
+    tracemalloc.start()
+    count = sum(1 for _ in read_samples(path, SUITE))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+
+    assert count == 20_000
+    assert peak < 1 << 20
+
+
+def test_half_a_character_pair_is_replaced(tmp_path: Path) -> None:
+    path = written(tmp_path / "s.jsonl", '{"task_id": "HumanEval/0", "completion": "\\ud800"}')
+
+    assert [one.text for one in read_samples(path, SUITE)] == ["\ufffd"]
+
+
+def test_a_sample_says_where_it_stands(tmp_path: Path) -> None:
+    path = written(tmp_path / "s.jsonl", f"\n{A}\n")
+
+    assert list(read_samples(path, SUITE)) == [Sample("HumanEval/0", 0, "completion", "a", f"{path}, line 2")]

@@ -1,0 +1,117 @@
+"""Pictures of a task: read by their content, seen by the model, and refused where it is known to see none."""
+
+import base64
+import json
+from pathlib import Path
+
+import pytest
+
+from coder.config.pictures import LARGEST, read_pictures
+from coder.config.taskfile import read_task
+from coder.errors import UsageError
+from coder.models.book import Book
+from coder.models.casting import Asked, resolve_casting, see_that_all_see
+from coder.models.catalog import Header, Listed, ListedProvider, catalog_of, written
+from tests.coder.cli.console import Console
+from tests.faulty_endpoint import faulty_endpoint, says
+
+PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 20
+CODE = "```python\ndef add(a, b):\n    return a + b\n```\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [
+        (PNG, "image/png"),
+        (b"\xff\xd8\xff\xe0 and more", "image/jpeg"),
+        (b"GIF89a and more", "image/gif"),
+        (b"RIFF\0\0\0\0WEBPVP8 ", "image/webp"),
+    ],
+)
+def test_a_picture_is_known_by_its_content_whatever_its_name(
+    tmp_path: Path, content: bytes, kind: str
+) -> None:
+    path = tmp_path / "shot.txt"
+    path.write_bytes(content)
+
+    (picture,) = read_pictures((path,))
+
+    assert picture.media_type == kind
+    assert base64.b64decode(picture.base64) == content
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"<svg/>", "is no picture that models see. They see PNG"),
+        (b"", "is no picture"),
+        (PNG + bytes(LARGEST), "is larger than 5 MiB"),
+        (None, "can't be read: No such file"),
+    ],
+    ids=["SVG", "empty", "large", "missing"],
+)
+def test_what_is_no_picture_is_refused_by_name(tmp_path: Path, content: bytes | None, said: str) -> None:
+    path = tmp_path / "shot.png"
+    if content is not None:
+        path.write_bytes(content)
+
+    with pytest.raises(UsageError, match=said) as refused:
+        read_pictures((path,))
+
+    assert "shot.png" in str(refused.value)
+
+
+def test_a_task_file_names_pictures_beside_it(tmp_path: Path) -> None:
+    (tmp_path / "shot.png").write_bytes(PNG)
+    (tmp_path / "task.yaml").write_text("prompt: look\npictures: [shot.png]\n")
+
+    task = read_task(None, file=tmp_path / "task.yaml", workspace=None, test=None, test_files=(), checks=())
+
+    assert [picture.media_type for picture in task.pictures] == ["image/png"]
+
+
+def test_the_model_sees_the_pictures_of_the_command_line_in_every_call(tmp_path: Path) -> None:
+    (tmp_path / "shot.png").write_bytes(PNG)
+
+    with faulty_endpoint(says("no code at all"), says(CODE)) as server:
+        done = Console(tmp_path).run(
+            "solve", "Write add(a, b) as in the picture.", "--picture", "shot.png",
+            "--check", "assert add(2, 3) == 5", "--base-url", server.url, "-m", "toy", "--no-plan", "-q",
+        )  # fmt: skip
+
+    url = f"data:image/png;base64,{base64.b64encode(PNG).decode()}"
+    parts = [request.body["messages"][1]["content"] for request in server.requests]
+    assert (done.code, len(parts)) == (0, 2)
+    assert all(part[1] == {"type": "image_url", "image_url": {"url": url}} for part in parts)
+
+
+async def test_a_model_that_sees_none_is_refused_before_the_call_where_the_catalogue_knows(
+    tmp_path: Path,
+) -> None:
+    models = {"blind": Listed(context=8000), "sees": Listed(images=True)}
+    listed = ListedProvider(name="groq", models=models)
+    (tmp_path / "models.jsonl").write_bytes(written(catalog_of({"groq": listed}, Header(models=2))))
+    book, environ = Book(cache=tmp_path), {"GROQ_API_KEY": "x"}
+
+    async def chosen(**named: object) -> None:
+        asked = Asked.model_validate({"model": "groq/sees", **named})
+        see_that_all_see(await resolve_casting(asked, environ=environ, book=book))
+
+    for named in (
+        {"model": "groq/blind"},
+        {"fallbacks": ("groq/blind",)},
+        {"roles": {"coder": "groq/blind"}},
+    ):
+        with pytest.raises(UsageError, match="groq/blind sees no pictures"):
+            await chosen(**named)
+    for named in ({}, {"model": "groq/unlisted"}, {"roles": {"summarizer": "groq/blind"}}):
+        await chosen(**named)
+
+
+def test_the_embedded_model_is_known_to_see_none(tmp_path: Path) -> None:
+    (tmp_path / "shot.png").write_bytes(PNG)
+
+    done = Console(tmp_path).run("solve", "Look.", "--picture", "shot.png", "-m", "local", "--json")
+
+    assert done.code == 2
+    assert "local/SmolLM2-135M-Instruct sees no pictures" in done.err + json.dumps(done.out)

@@ -1,0 +1,208 @@
+"""The words of the screen, as functions of data."""
+
+from decimal import Decimal
+
+import pytest
+
+from coder.console.lines import diff_stat, money, progress, verdict
+from coder.run.bodies import CallRetried, FileUndone, LandingRefused, Spoken, Status
+from coder.run.message import CheckLine, Message, Outcome
+from coder.run.run import Run, Tokens
+from coder.run.settings import Budget
+from coder.workspace.diff import unified_diff
+
+
+def run(status: Status = "solved", **more: object) -> Run:
+    values: dict[str, object] = {
+        "run_id": "run_1",
+        "status": status,
+        "reason": "checks pass",
+        "verified": "checks",
+        "strength": "outside",
+        "model": "toy/model",
+        "samples": 1,
+        "attempts": 2,
+        "tests": (CheckLine(name="assert add(2, 3) == 5", passed=True),),
+        "files": {"solution.py": "x = 1\n"},
+        "patch": "",
+        "landed": (),
+        "calls": 2,
+        "tokens": Tokens(input=1000, output=234),
+        "cost": 0.0123,
+        "seconds": 3.21,
+        "limits": Budget(),
+        "error": None,
+        "exit_code": 0,
+    }
+    return Run.model_validate(values | more)
+
+
+def spoken(outcome: Outcome) -> Spoken:
+    return Spoken(message=Message(author="executor", kind="outcome", sample=1, attempt=2, outcome=outcome))
+
+
+def test_the_verdict_comes_first_with_calls_tokens_cost_and_time() -> None:
+    first, *_, last = verdict(run())
+
+    assert first == "✓ solved  1 of 1 passed  2 attempts  2 calls  1,234 tokens  $0.012  3.2 s"
+    assert last == "  next     coder show run_1"
+
+
+def test_a_failed_run_shows_the_first_failing_assertion_and_what_to_do() -> None:
+    tests = (
+        CheckLine(name="assert add(2, 3) == 5", passed=False, expected="5", actual="-1"),
+        CheckLine(name="assert add(1, 1) == 2", passed=False),
+    )
+
+    lines = verdict(run("limit", tests=tests, reason="the limit of 8 model calls was reached", exit_code=3))
+
+    assert lines[0].startswith("✗ limit  the limit of 8 model calls was reached")
+    assert lines[1] == "  failed   assert add(2, 3) == 5: expected 5, got -1"
+    assert lines[-1] == "  next     coder show run_1   coder resume run_1 --max-calls 16"
+
+
+@pytest.mark.parametrize(
+    ("limit", "least", "flag"),
+    [
+        ("calls", None, "--max-calls 16"),
+        ("time", None, "--timeout 1200"),
+        ("cost", 0.75, "--max-cost 2"),
+        ("cost", 4.101, "--max-cost 4.11"),
+        ("tokens", 1500, "--max-tokens 2000"),
+        ("tokens", 4108, "--max-tokens 4108"),
+    ],
+)
+def test_the_next_step_after_a_limit_raises_that_limit_far_enough(
+    limit: str, least: float | None, flag: str
+) -> None:
+    stopped = run("limit", limit=limit, limit_least=least, limits=Budget(tokens=1000), exit_code=3)
+
+    assert verdict(stopped)[-1] == f"  next     coder show run_1   coder resume run_1 {flag}"
+
+
+def test_files_that_landed_are_counted_and_can_be_undone() -> None:
+    patch = unified_diff({"my file.py": b"a\nb\n"}, {"my file.py": b"a\nc\nd\n", "new.py": b"x\n"})
+
+    lines = verdict(run(patch=patch, landed=("my file.py", "new.py")))
+
+    assert "  changed  my file.py +2 -1  new.py +1 -0" in lines
+    assert lines[-1].endswith("coder undo run_1")
+
+
+def test_lines_that_look_like_headers_are_counted_as_lines() -> None:
+    patch = unified_diff({"a": b"-- x\n"}, {"a": b"++ y\ndiff --git a/b b/b\n"})
+
+    assert diff_stat(patch) == "a +2 -1"
+
+
+def test_an_error_is_shown_with_its_first_lines() -> None:
+    lines = verdict(run("error", error="No key\nSet OPENAI_API_KEY", exit_code=4))
+
+    assert lines[1:3] == ["  No key", "  Set OPENAI_API_KEY"]
+    assert "coder resume run_1" in lines[-1]
+
+
+def test_a_refused_landing_is_not_tried_again_in_the_same_way() -> None:
+    refused = run("error", error="a.py has changed since this run read it.", exit_code=2)
+
+    assert verdict(refused)[-1] == "  next     coder show run_1   start it again"
+
+
+def test_attempts_that_nobody_has_seen_stand_among_the_details() -> None:
+    lines = verdict(run(), attempts=["  ✗ attempt 1.1  wrong"])
+
+    assert lines[1] == "  ✗ attempt 1.1  wrong"
+
+
+def test_an_attempt_is_told_by_its_first_failure() -> None:
+    failed = CheckLine(name="assert f() == 1", passed=False, expected="1", actual="2")
+
+    line = progress(spoken(Outcome(passed=False, verified="checks", checks=(failed,))))
+
+    assert line == "  ✗ attempt 1.2  assert f() == 1: expected 1, got 2"
+
+
+@pytest.mark.parametrize(
+    ("message", "said"),
+    [
+        (
+            "assert f() == 1\nNameError: name 'c' is not defined\n  at solution.py",
+            "NameError: name 'c' is not defined",
+        ),
+        ("Traceback (most recent call last):\n  File\nValueError: x", "ValueError: x"),
+        ("", None),
+    ],
+)
+def test_a_check_that_broke_is_told_by_its_error(message: str, said: str | None) -> None:
+    failed = CheckLine(name="assert f() == 1", passed=False, message=message)
+
+    line = progress(spoken(Outcome(passed=False, verified="checks", checks=(failed,))))
+
+    assert line == "  ✗ attempt 1.2  assert f() == 1" + (f": {said}" if said else "")
+
+
+def test_an_attempt_without_checks_is_told_by_the_end_of_its_feedback() -> None:
+    outcome = Outcome(passed=False, verified="self", feedback="Traceback\n  …\nNameError: f\n")
+
+    assert progress(spoken(outcome)) == "  ✗ attempt 1.2  NameError: f"
+
+
+def test_a_retry_is_told_with_its_reason_and_wait() -> None:
+    line = progress(CallRetried(call=1, attempt=1, wait_s=2.0, reason="HTTP 429"))
+
+    assert line == "  · HTTP 429; asking again in 2.0 s (try 2)"
+
+
+def test_what_was_not_written_and_what_was_left_is_told_with_the_reason() -> None:
+    assert progress(LandingRefused(reason="a is a folder")) == "  ! not written: a is a folder"
+    assert progress(FileUndone(path="a", left="it has changed")) == "  ! a is left as it is: it has changed"
+    assert progress(FileUndone(path="a")) == "  ✓ a"
+
+
+def test_no_text_of_a_program_brings_control_sequences_or_lines_to_the_screen() -> None:
+    hostile = CheckLine(
+        name="\x1b]0;owned\x07\x1b[2Jassert\r\nerror: f\u202e", passed=False, message="\x9b1m"
+    )
+
+    line = progress(spoken(Outcome(passed=False, verified="checks", checks=(hostile,))))
+
+    assert line is not None
+    assert line.isprintable()
+
+
+def test_a_long_line_is_cut() -> None:
+    line = progress(LandingRefused(reason="x" * 10_000))
+
+    assert line is not None
+    assert len(line) < 130
+
+
+@pytest.mark.parametrize(
+    ("cost", "shown"),
+    [
+        (None, "cost unknown"),
+        (0, "$0.00"),
+        (0.0000361, "$0.000036"),
+        (0.00012345, "$0.00012"),
+        (0.5, "$0.5"),
+        (12.3456, "$12.35"),
+    ],
+)
+def test_money_has_as_many_digits_as_say_something(cost: float | None, shown: str) -> None:
+    assert money(cost if cost is None else float(Decimal(str(cost)))) == shown
+
+
+def test_an_attempt_is_shown_by_the_gist_of_its_outcome() -> None:
+    outcome = Outcome(passed=False, verified="tests", feedback="a\nThe test command b\nc", gist="Too slow.")
+
+    assert progress(spoken(outcome)) == "  ✗ attempt 1.2  Too slow."
+
+
+def test_a_command_that_was_stopped_is_shown_by_why_and_not_by_what_it_printed_last() -> None:
+    feedback = (
+        "It was stopped after 5 s: it does not end, or is far too slow.\nstderr:\nsome warning\nstdout:\n.."
+    )
+
+    shown = progress(spoken(Outcome(passed=False, verified="tests", feedback=feedback)))
+
+    assert shown == "  ✗ attempt 1.2  It was stopped after 5 s: it does not end, or is far too slow."

@@ -1,0 +1,87 @@
+"""A folder's own dependencies: which are shown to programs, and a test command that needs them."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from coder.doors import solve
+from coder.environment.dependencies import found_folders
+from coder.models.scripted import Scripted
+from coder.run.settings import Budget, Settings
+from coder.run.task import Task
+from coder.store import MemoryLog
+from tests.git_repository import make_repository
+
+TEST = """const test = require('node:test')
+test('it adds', () => require('expects').same(require('./sum')(2, 3), 5))
+"""
+EXPECTS = "exports.same = (a, b) => require('node:assert').strictEqual(a, b)\n"
+WRONG = "module.exports = (a, b) => a - b\n"
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A repository in JavaScript whose test needs an installed package."""
+    tmp_path.chmod(0o755)
+    make_repository(
+        tmp_path / "project", package__json='{"name": "sum"}\n', sum__js=WRONG, sum__test__js=TEST
+    )
+    project = tmp_path / "project"
+    (project / ".gitignore").write_text("node_modules\n")
+    (project / "node_modules" / "expects").mkdir(parents=True)
+    (project / "node_modules" / "expects" / "index.js").write_text(EXPECTS)
+    return project
+
+
+async def test_tests_find_what_is_installed_beside_the_code(project: Path) -> None:
+    if shutil.which("node", path="/usr/bin") is None:
+        pytest.skip("node isn't installed below /usr")
+    task = Task(prompt="Mend it.", workspace=project, test_command=("node", "--test"), mends=True)
+    answer = "**sum.js**\n```js\nmodule.exports = (a, b) => a + b\n```\n"
+
+    run = await solve(
+        task, model=Scripted([answer]), settings=Settings(budget=Budget(calls=1)), log=MemoryLog()
+    )
+
+    assert (run.status, run.landed) == ("solved", ("sum.js",)), run.tests
+    assert (project / "node_modules" / "expects" / "index.js").read_text() == EXPECTS
+
+
+async def test_an_answer_changes_nothing_that_is_installed(project: Path) -> None:
+    cheat = "**node_modules/expects/index.js**\n```js\nexports.same = () => {}\n```\n"
+    task = Task(prompt="Mend it.", workspace=project, test_command=("node", "--test"), mends=True)
+
+    run = await solve(
+        task, model=Scripted([cheat, cheat]), settings=Settings(budget=Budget(calls=2)), log=MemoryLog()
+    )
+
+    assert run.status != "solved"
+    assert run.landed == ()
+    assert (project / "node_modules" / "expects" / "index.js").read_text() == EXPECTS
+
+
+def test_every_package_of_a_repository_has_its_own(tmp_path: Path) -> None:
+    for place in ("node_modules", "packages/a/node_modules", "packages/b/node_modules"):
+        (tmp_path / place).mkdir(parents=True)
+
+    found = found_folders(tmp_path, {"package.json", "packages/a/package.json", "packages/b/index.js"})
+
+    assert found == {
+        "node_modules": tmp_path / "node_modules",
+        "packages/a/node_modules": tmp_path / "packages/a/node_modules",
+    }
+
+
+def test_a_folder_that_git_tracks_or_a_link_is_left_out(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere" / "node_modules").mkdir(parents=True)
+    (tmp_path / "linked").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "own" / "node_modules").mkdir(parents=True)
+    (tmp_path / "node_modules").symlink_to("/usr")
+
+    found = found_folders(
+        tmp_path,
+        {"package.json", "linked/package.json", "own/package.json", "own/node_modules/kept/index.js"},
+    )
+
+    assert found == {}

@@ -1,0 +1,155 @@
+"""A purse that several runs are paid from: it holds to the last call, whoever makes it."""
+
+import asyncio
+from decimal import Decimal
+
+import pytest
+from pydantic import SecretStr
+
+from coder.console.priced import Priced
+from coder.doors import solve
+from coder.errors import ModelUnavailable, PurseEmpty
+from coder.models.abilities import abilities_of
+from coder.models.cast import Cast
+from coder.models.chat import ChatModel
+from coder.models.endpoint import Endpoint, Patience
+from coder.models.model import Sampling
+from coder.models.price import Price
+from coder.models.purse import Purse, Pursed
+from coder.models.scripted import Scripted
+from coder.run.bodies import BudgetReached, CallFailed, CallIntended, parse
+from coder.run.settings import Budget, Settings
+from coder.run.task import Task
+from coder.store import MemoryLog
+from tests.coder.models.asking import QUESTION, QUICK, endpoint_of
+from tests.faulty_endpoint import FaultyEndpoint, begins, error, faulty_endpoint, says
+
+PRICE = Price(input=Decimal(0), output=Decimal(1000))
+"""A thousandth of a dollar a token out: a call that may give 10 reserves a cent."""
+TEN = Sampling(max_tokens=10)
+FIVE = says("a", "b", "c", "d", "e")
+CENT = Decimal("0.01")
+
+
+async def test_calls_that_are_made_at_once_never_reserve_more_than_there_is() -> None:
+    purse = Purse(3 * CENT)
+
+    with faulty_endpoint(FIVE) as server:
+        ends = await _ask_at_once(server, purse, calls=8)
+
+    # Three fit at first, and what they give back is room for others, until less than a cent is left.
+    assert len(server.requests) == 5
+    assert server.most_busy <= 3
+    assert purse.spent == 5 * CENT / 2
+    assert sum(isinstance(end, PurseEmpty) for end in ends) == 3
+
+
+async def test_what_was_spent_before_counts() -> None:
+    with faulty_endpoint(FIVE) as server:
+        await _ask_at_once(server, Purse(3 * CENT, spent=Decimal("0.021")), calls=1)
+
+    assert server.requests == []
+
+
+async def test_a_call_that_fails_gives_back_what_it_had_reserved() -> None:
+    purse = Purse(CENT)
+
+    with faulty_endpoint(error(503, "down"), FIVE) as server:
+        ends = [(await _ask_at_once(server, purse, calls=1, attempts=1))[0] for _ in range(2)]
+
+    assert isinstance(ends[0], ModelUnavailable)
+    assert (ends[1], purse.spent) == (None, CENT / 2)
+
+
+async def test_a_call_that_is_cut_off_by_its_caller_counts_as_it_was_reserved() -> None:
+    purse = Purse(CENT)
+
+    with faulty_endpoint(begins("hel", ending="hang")) as server:
+        asking = asyncio.create_task(_ask_at_once(server, purse, calls=1))
+        await asyncio.to_thread(server.wait_until, lambda seen: seen.busy == 1)
+        asking.cancel()
+        await asyncio.gather(asking, return_exceptions=True)
+
+    assert purse.spent == CENT
+
+
+async def test_what_breaks_off_is_spent_and_ends_the_tries_when_nothing_is_left() -> None:
+    purse = Purse(CENT)
+
+    with faulty_endpoint(begins("x" * 8, ending="reset"), FIVE) as server:
+        (end,) = await _ask_at_once(server, purse, calls=1)
+
+    # Two tokens were lost, so that another try could take more than there is.
+    assert isinstance(end, PurseEmpty)
+    assert (len(server.requests), purse.spent) == (1, Decimal("0.002"))
+
+
+async def test_a_model_without_a_price_is_not_asked() -> None:
+    with faulty_endpoint(FIVE) as server:
+        async with ChatModel(endpoint_of(server)) as model:
+            with pytest.raises(PurseEmpty, match="price of toy/toy is unknown"):
+                await Pursed(model, Purse(CENT)).answer(QUESTION, sampling=TEN)
+
+    assert server.requests == []
+
+
+async def test_a_role_is_paid_from_the_same_purse() -> None:
+    with faulty_endpoint(FIVE) as server:
+        purse, model = Purse(CENT), ChatModel(endpoint_of(server, price=PRICE))
+        cast = Pursed(Cast(model, {"planner": model}), purse)
+        planner = cast.role("planner")
+        assert planner is not None
+        await planner.answer(QUESTION, sampling=TEN)
+        await cast.close()
+
+    assert purse.spent == CENT / 2
+    assert cast.role("coder") is None
+
+
+async def test_runs_that_share_a_purse_end_at_its_limit_and_the_call_is_not_made() -> None:
+    purse, log = Purse(Decimal(4)), MemoryLog()
+    task = Task(prompt="Write add(a, b).", checks=("assert add(2, 3) == 5",))
+    settings = Settings(plan=False, budget=Budget(cost_usd=Decimal(50)))
+
+    with faulty_endpoint(FIVE) as server:
+        async with ChatModel(endpoint_of(server, price=PRICE), patience=QUICK) as model:
+            # A call of a run reserves 4,096 tokens, $4.096.
+            run = await solve(task, model=Pursed(model, purse), settings=settings, log=log)
+
+    bodies = [parse(event) for event in await log.read(run.run_id)]
+    assert (run.status, run.exit_code, run.limit, server.requests) == ("limit", 3, "shared", [])
+    assert [type(body) for body in bodies[1:4]] == [CallIntended, CallFailed, BudgetReached]
+    assert "all runs together" in run.reason
+    assert run.cost == 0
+
+
+async def _ask_at_once(
+    server: FaultyEndpoint, purse: Purse, *, calls: int, attempts: int = 5
+) -> list[BaseException | None]:
+    patience = Patience(first_wait_s=0, attempts=attempts)
+    async with ChatModel(endpoint_of(server, price=PRICE), patience=patience) as model:
+        asked = [Pursed(model, purse).answer(QUESTION, sampling=TEN) for _ in range(calls)]
+        ends = await asyncio.gather(*asked, return_exceptions=True)
+    return [end if isinstance(end, BaseException) else None for end in ends]
+
+
+def test_whoever_pays_hides_nothing_of_what_a_model_can_do() -> None:
+    endpoint = Endpoint(name="a/m", model="m", url=SecretStr("http://127.0.0.1:9"), context=9000, tools=True)
+    inside = ChatModel(endpoint)
+
+    assert abilities_of(Pursed(inside, Purse(Decimal(1)))) == abilities_of(inside)
+    assert abilities_of(Priced(inside, Decimal(1), Decimal(2))) == abilities_of(inside)
+
+
+def test_the_models_of_roles_are_wrapped_as_the_runs_own_is() -> None:
+    cast = Cast(Scripted(["a"]), {"planner": Scripted(["b"])})
+
+    pursed = Pursed(cast, Purse(Decimal(1)))
+    priced = Priced(cast, Decimal(1), Decimal(2))
+
+    assert pursed.roles == priced.roles == ("planner",)
+    assert isinstance(pursed.role("planner"), Pursed)
+    planner = priced.role("planner")
+    assert planner is not None
+    assert planner.price(1_000_000, 1_000_000) == 3
+    assert priced.role("coder") is None

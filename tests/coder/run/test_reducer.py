@@ -1,0 +1,201 @@
+"""The state is a fold of events; rounds and stops are pure functions of it."""
+
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from coder.run.bodies import BudgetReached, RunResumed, RunStopped
+from coder.run.events import Event
+from coder.run.folding import fold, fold_all
+from coder.run.rounds import best_code, is_repeat, most_repeated, next_round, samples_used
+from coder.run.settings import Budget
+from coder.run.state import State
+from coder.run.stops import Reason, Stop, default_stop, stuck
+from tests.coder.states import call, code, events, outcome, started, state_of
+
+
+def test_a_call_without_answer_stays_reserved() -> None:
+    state = state_of([started(), *call(1), call(2)[0]])
+
+    assert state.calls == 2
+    assert state.spent_tokens == 20 + 100
+    assert state.spent_usd == Decimal("0.11")
+
+
+def test_a_cost_that_is_unknown_once_is_unknown() -> None:
+    state = state_of([started(), *call(1, cost=None)])
+
+    assert not state.cost_known
+
+
+def test_answers_wait_until_their_turn_is_spoken() -> None:
+    waiting = state_of([started(), *call(1)])
+    spoken = state_of([started(), *call(1), code("a")])
+
+    assert [answer.call for answer in waiting.pending] == [1]
+    assert spoken.pending == ()
+
+
+def test_the_pause_before_a_resume_is_not_the_runs_time() -> None:
+    log = events([started(), *call(1)])
+    stop = Event(
+        run="run_test", seq=4, time=1004, type="run.stopped", body=_stopped().model_dump(mode="json")
+    )
+    body = RunResumed(budget=Budget(), model="test/model").model_dump(mode="json")
+    later = Event(run="run_test", seq=5, time=90_000, type="run.resumed", body=body)
+
+    state = fold_all([*log, stop, later])
+
+    assert state.seconds == pytest.approx(3)
+    assert state.stopped is None
+
+
+def test_a_resume_with_more_budget_lifts_the_limit() -> None:
+    reached = [started(budget=Budget(calls=1)), *call(1), BudgetReached(limit="calls", text="no more")]
+    resumed = [*reached, RunResumed(budget=Budget(calls=2), model="test/model")]
+
+    assert default_stop()(state_of(reached)) == Reason("limit", "no more")
+    assert default_stop()(state_of(resumed)) is None
+
+
+def test_an_unknown_event_only_moves_the_clock() -> None:
+    log = events([started()])
+    unknown = Event(run="run_test", seq=2, time=1011, type="bench.scored", version=7, body={"any": "thing"})
+
+    state = fold(fold_all(log), unknown)
+
+    assert (state.seq, state.seconds, state.messages) == (2, 10, ())
+
+
+def test_a_failed_attempt_is_repaired_in_the_same_sample() -> None:
+    state = state_of([started(), code("a"), outcome(False)])
+
+    turn = next_round(state)
+
+    assert (turn.sample, turn.attempt, turn.fresh) == (1, 2, False)
+
+
+def test_after_the_last_repair_a_fresh_sample_starts() -> None:
+    state = state_of(
+        [started(budget=Budget(repairs=1)), code("a"), outcome(False), code("b", attempt=2), outcome(False)]
+    )
+
+    assert (next_round(state).sample, next_round(state).attempt) == (2, 1)
+
+
+def test_a_repeated_answer_ends_the_repairs_and_its_sample_is_not_counted() -> None:
+    state = state_of(
+        [
+            started(),
+            code("a"),
+            outcome(False),
+            code("a", attempt=2, repeats=True),
+            code("a", sample=2, repeats=True),
+        ]
+    )
+
+    assert next_round(state).sample == 3
+    assert samples_used(state) == 1
+    assert most_repeated(state) == 3
+
+
+def test_four_identical_answers_are_stuck_within_the_default_budget() -> None:
+    bodies = [started(), *call(1), code("a"), outcome(False)]
+    for sample in (1, 2, 3):
+        bodies += [*call(sample + 1), code("a", sample=sample, repeats=True)]
+
+    reason = default_stop()(state_of(bodies))
+
+    assert reason is not None
+    assert reason.status == "stuck"
+
+
+def test_the_same_code_in_other_words_is_a_repeat() -> None:
+    state = state_of([started(), code("x = 1\n"), outcome(False)])
+
+    assert is_repeat(state, {"solution.py": "x = 1"}, "entirely other prose")
+    assert not is_repeat(state, {"solution.py": "x = 2"}, "x = 1")
+
+
+def test_the_best_code_is_the_one_with_most_checks_passed() -> None:
+    state = state_of(
+        [
+            started(), code("a"), outcome(False, checks=[True, True, False]),
+            code("b", attempt=2), outcome(False, attempt=2, checks=[True, False, False]),
+        ]
+    )  # fmt: skip
+
+    best = best_code(state)
+
+    assert best is not None
+    assert best.text == "a"
+
+
+def test_a_last_call_that_passes_is_solved_not_limit() -> None:
+    state = state_of([started(budget=Budget(calls=1)), *call(1), code("a"), outcome(True)])
+
+    reason = default_stop()(state)
+
+    assert reason is not None
+    assert reason.status == "solved"
+
+
+def test_code_that_waits_for_its_run_is_tried_before_the_limit_ends_the_run() -> None:
+    state = state_of([started(budget=Budget(calls=1)), *call(1), code("a")])
+
+    assert default_stop()(state) is None
+
+
+def test_nothing_to_check_it_by_is_unverified() -> None:
+    state = state_of([started(), *call(1), code("a"), outcome(True, verified="none")])
+
+    reason = default_stop()(state)
+
+    assert reason is not None
+    assert reason.status == "unverified"
+
+
+def test_all_samples_tried_is_unsolved() -> None:
+    state = state_of([started(budget=Budget(samples=1, repairs=0)), *call(1), code("a"), outcome(False)])
+
+    reason = default_stop()(state)
+
+    assert reason is not None
+    assert reason.status == "unsolved"
+
+
+def _fixed(speaks: bool, name: str) -> Stop:
+    return Stop(lambda state: Reason("limit", name) if speaks else None)
+
+
+@given(a=st.booleans(), b=st.booleans(), c=st.booleans())
+def test_stops_join_like_booleans_and_keep_order(a: bool, b: bool, c: bool) -> None:
+    state = state_of([started()])
+    x, y, z = _fixed(a, "x"), _fixed(b, "y"), _fixed(c, "z")
+
+    assert (((x | y) | z)(state)) == ((x | (y | z))(state))
+    assert (((x & y) & z)(state)) == ((x & (y & z))(state))
+    assert ((x | y)(state) is not None) == (a or b)
+    assert ((x & y)(state) is not None) == (a and b)
+    assert ((x & (y | z))(state) is not None) == (((x & y) | (x & z))(state) is not None)
+    if a:
+        assert (x | y)(state) == x(state)
+
+
+@given(st.integers(min_value=1, max_value=9))
+def test_a_stop_has_nothing_to_reset(times: int) -> None:
+    stop, state = stuck(), _stuck_state()
+
+    answers = {stop(state) for _ in range(times)}
+
+    assert len(answers) == 1
+
+
+def _stuck_state() -> State:
+    return state_of([started(), *(code("a", sample=i, repeats=i > 1) for i in range(1, 5))])
+
+
+def _stopped() -> RunStopped:
+    return RunStopped(status="limit", reason="no more", exit_code=3)

@@ -1,0 +1,46 @@
+"""What holds tests beside what pytest's own convention names."""
+
+import pytest
+
+from coder.run.bodies import StoredFile
+from coder.run.target import find_target
+from coder.run.task import Task
+
+CODE = {"pkg/core.py": "x = 1\n", "pkg/testing/client.py": "x = 1\n"}
+
+
+def found_by(command: str, **more: str) -> set[str]:
+    files = {**CODE, **{path.replace("__", "."): text for path, text in more.items()}}
+    task = Task(prompt="Mend it.", test_command=tuple(command.split()))
+    return set(find_target(task, {path: StoredFile(text=text) for path, text in files.items()}).tests)
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        ("pytest__ini", "[pytest]\npython_files = check_*.py\n  tests.py\n"),
+        ("pyproject__toml", '[tool.pytest.ini_options]\npython_files = ["check_*.py", "tests.py"]\n'),
+        ("setup__cfg", "[tool:pytest]\npython_files=check_*.py tests.py\n"),
+    ],
+)
+def test_files_that_pytests_settings_name_are_tests(path: str, text: str) -> None:
+    more = {path: text, "pkg/check_core.py": "", "pkg/tests.py": ""}
+
+    assert found_by("pytest -q", **more) >= {"pkg/check_core.py", "pkg/tests.py"}
+    assert not found_by("pytest -q", **more) & CODE.keys()
+
+
+def test_a_pattern_of_unittests_names_tests() -> None:
+    found = found_by("python -m unittest discover -p check*.py", **{"pkg/check_core.py": ""})
+
+    assert found == {"pkg/check_core.py"}
+
+
+def test_a_pattern_that_names_everything_says_nothing() -> None:
+    assert found_by("pytest", pytest__ini="[pytest]\npython_files = *.py\n") == set()
+
+
+def test_what_lies_beside_tests_in_their_folder_is_theirs_and_a_folder_of_code_is_not() -> None:
+    found = found_by("pytest", **{"test/test_core.py": "", "test/common.py": "", "test/data/want.txt": ""})
+
+    assert found == {"test/test_core.py", "test/common.py", "test/data/want.txt"}

@@ -1,0 +1,125 @@
+"""What a folder's manifests say is to be installed, and from where."""
+
+from pathlib import Path
+
+import pytest
+
+from coder.environment.indexes import NPM, PYPI, find_indexes
+from coder.errors import UsageError
+from coder.source.manifests import install_command, named_in
+from coder.source.missing import are_declared, missing_modules
+
+EXTRAS = b"""
+[project]
+name = "x"
+[project.optional-dependencies]
+test = ["y"]
+docs = ["z"]
+"""
+GROUPS = b"""
+[project]
+name = "x"
+[dependency-groups]
+test = ["pytest>8", {include-group = "more"}]
+more = ["x y"]
+"""
+CIRCLE = b"""
+[dependency-groups]
+test = [{include-group = "dev"}]
+dev = [{include-group = "test"}, "z"]
+"""
+
+
+@pytest.mark.parametrize(
+    ("files", "command"),
+    [
+        ({"requirements.txt": b""}, "python -m pip install -r requirements.txt pytest"),
+        (
+            {"requirements.txt": b"", "requirements-dev.txt": b"", "setup.py": b""},
+            "python -m pip install -r requirements.txt -r requirements-dev.txt -e . pytest",
+        ),
+        (
+            {"pyproject.toml": EXTRAS},
+            "python -m pip install -e '.[test]' pytest",
+        ),
+        ({"pyproject.toml": GROUPS}, "python -m pip install -e . 'pytest>8' 'x y' pytest"),
+        ({"pyproject.toml": b"[tool.ruff]\n", "package.json": b"{}"}, "npm install --no-package-lock"),
+        ({"package.json": b"{}", "package-lock.json": b"{}"}, "npm ci"),
+    ],
+)
+def test_the_command_follows_from_the_manifests(files: dict[str, bytes], command: str) -> None:
+    assert install_command(files, ("pytest",), uses_pytest=True) == command
+
+
+def test_groups_that_include_each_other_end() -> None:
+    files = {"pyproject.toml": CIRCLE}
+
+    assert install_command(files, (), uses_pytest=False) == "python -m pip install z z"
+
+
+@pytest.mark.parametrize("entry", ['["--index-url=https://x.example", "/etc", "y"]', '["y"]'])
+def test_a_group_can_give_the_installer_no_options(entry: str) -> None:
+    files = {"pyproject.toml": f"[dependency-groups]\ndev = {entry}\n".encode()}
+
+    assert install_command(files, (), uses_pytest=False) == "python -m pip install y"
+
+
+def test_a_group_that_is_no_list_names_nothing() -> None:
+    files = {"pyproject.toml": b"[dependency-groups]\ndev = 7\n", "requirements.txt": b""}
+
+    assert install_command(files, (), uses_pytest=False) == "python -m pip install -r requirements.txt"
+
+
+@pytest.mark.parametrize("files", [{}, {"main.py": b""}, {"pyproject.toml": b"[tool.ruff]\n"}])
+def test_a_folder_that_names_nothing_is_told_what_to_say(files: dict[str, bytes]) -> None:
+    with pytest.raises(UsageError, match="--install-with"):
+        install_command(files, ("pytest",), uses_pytest=True)
+
+
+def test_manifests_deep_down_and_of_any_name_have_a_say() -> None:
+    files = {"a/requirements/linux.txt": b"", "b/package.json": b"", "readme.txt": b"", "src/app.py": b""}
+
+    assert named_in(files).keys() == {"a/requirements/linux.txt", "b/package.json"}
+
+
+def test_without_a_word_of_the_user_the_public_indexes_are_reached(tmp_path: Path) -> None:
+    assert find_indexes({}, home=tmp_path).hosts == (*PYPI, *NPM)
+
+
+def test_the_users_own_indexes_take_the_place_of_the_public_ones(tmp_path: Path) -> None:
+    (tmp_path / ".config" / "pip").mkdir(parents=True)
+    (tmp_path / ".config" / "pip" / "pip.conf").write_text(
+        "[global]\nindex-url = https://a.example:8443/simple\n"
+    )
+    (tmp_path / ".npmrc").write_text("registry=https://n.example/\n//n.example/:_authToken=secret\n")
+
+    found = find_indexes(
+        {"PIP_EXTRA_INDEX_URL": "file:///x http://b.example/y"}, home=tmp_path, more=("c.example",)
+    )
+
+    assert found.hosts == ("a.example:8443", "b.example", "n.example", "c.example")
+    assert found.environment["PIP_INDEX_URL"] == "https://a.example:8443/simple"
+    assert "secret" not in str(found)
+
+
+def test_an_index_behind_a_password_is_refused_without_saying_it(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="needs a password") as refused:
+        find_indexes({"PIP_INDEX_URL": "https://me:hunter2@a.example/simple"}, home=tmp_path)
+
+    assert "hunter2" not in str(refused.value)
+
+
+def test_what_isnt_installed_is_read_off_what_python_and_node_say() -> None:
+    said = (
+        "E   ModuleNotFoundError: No module named 'yaml.nodes'\nModuleNotFoundError: No module named 'own'\n"
+        "Error: Cannot find module '@a/b'\nError: Cannot find module './own.js'\n"
+    )
+
+    assert missing_modules(said, ["own/x.py"]) == ("yaml", "@a/b")
+
+
+def test_a_missing_module_is_declared_by_its_name_in_a_manifest() -> None:
+    files = {"requirements.txt": "My_Package>=2\n", "notes.txt": "other\n"}
+
+    assert are_declared(["my_package"], files)
+    assert not are_declared(["package", "other"], files)

@@ -1,0 +1,222 @@
+"""Names read out of source, tests and prompts; and the target that they give."""
+
+from pathlib import Path
+
+import pytest
+
+from coder.run.bodies import StoredFile
+from coder.run.examples import find_examples
+from coder.run.target import decides, find_target, modules_of
+from coder.run.task import Task, TestSource
+from coder.source.names import called_free_names, defined_names, free_names, names_in_prompt, unknown_modules
+
+
+def test_top_level_names_are_found_below_if_and_try_too() -> None:
+    source = (
+        "import os\nx: int = 1\nif x:\n    def f(): pass\ntry:\n    class C: pass\nexcept E:\n    y = 2\n"
+    )
+
+    assert defined_names(source) == {"os", "x", "f", "C", "y"}
+
+
+def test_a_source_that_does_not_parse_defines_nothing() -> None:
+    assert defined_names("def f(:") == set()
+
+
+def test_free_names_leave_out_builtins_and_what_the_code_binds() -> None:
+    source = "xs = [add(i, 1) for i in range(3)]\nassert sorted(xs) == expected"
+
+    assert free_names(source) == ["add", "expected"]
+    assert called_free_names(source) == ["add"]
+
+
+def test_modules_of_the_standard_library_are_known() -> None:
+    source = "import math, json\nfrom solution import add, sub\nimport pytest\nfrom . import near"
+
+    assert unknown_modules(source) == {"solution": ["add", "sub"]}
+
+
+def test_a_prompt_names_its_function() -> None:
+    assert names_in_prompt("Write a Python function is_even(n) that returns True for even integers") == [
+        "is_even"
+    ]
+
+
+def test_examples_are_doctests_and_assert_lines() -> None:
+    prompt = 'def f(x):\n    """Twice.\n    >>> f(2)\n    4\n    """\n\nIt holds:\nassert f(0) == 0\n'
+
+    found = find_examples(prompt)
+
+    assert [(e.source.strip(), e.want) for e in found] == [("f(2)", "4\n"), ("assert f(0) == 0", None)]
+
+
+def test_a_prompt_without_examples_has_none() -> None:
+    assert find_examples("Write a >> b and assert yourself.") == []
+
+
+def test_the_tests_say_which_module_is_missing(tmp_path: Path) -> None:
+    files = {
+        "test_cart.py": StoredFile(
+            text="from cart import total\n\ndef test_it():\n    assert total([]) == 0\n"
+        )
+    }
+    task = Task(prompt="make it pass", workspace=tmp_path, test_command=("pytest", "-q"))
+
+    target = find_target(task, files)
+
+    assert (target.path, target.names, target.tests) == ("cart.py", ("total",), ("test_cart.py",))
+
+
+def test_a_given_test_file_names_the_module_and_its_names() -> None:
+    source = "from pkg.mathy import add\nassert add(1, 1) == 2\n"
+    task = Task(prompt="add", test_files=(TestSource(path="test_it.py", text=source),))
+
+    target = find_target(task, {})
+
+    assert (target.path, target.module, target.names) == ("pkg/mathy.py", "pkg.mathy", ("add",))
+
+
+def test_checks_name_what_must_be_defined() -> None:
+    task = Task(prompt="do it", checks=("assert math.isclose(area(1), 3.14, abs_tol=0.01)",))
+
+    assert find_target(task, {}).names == ("area",)
+
+
+def test_the_file_that_defines_the_names_is_the_target() -> None:
+    files = {
+        "util.py": StoredFile(text="def add(a, b):\n    return 0\n"),
+        "main.py": StoredFile(text="x = 1\n"),
+    }
+    task = Task(prompt="fix add", checks=("assert add(1, 1) == 2",))
+
+    assert find_target(task, files).path == "util.py"
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["test_cart.py", "tests/util.py", "conftest.py", "pytest.ini", "pyproject.toml", "sitecustomize.py"],
+)
+def test_an_answer_may_not_write_what_decides(path: str) -> None:
+    task = Task(prompt="p", test_command=("pytest",))
+
+    assert decides(path, task, find_target(task, {}))
+
+
+def test_an_answer_may_write_code() -> None:
+    task = Task(prompt="p", test_command=("pytest",))
+
+    assert not decides("cart.py", task, find_target(task, {}))
+
+
+def test_the_file_that_the_tests_import_is_the_target(tmp_path: Path) -> None:
+    files = {
+        "cart.py": StoredFile(text="def total(items):\n    return 0\n"),
+        "shop.py": StoredFile(text="x = 1\n"),
+        "test_cart.py": StoredFile(
+            text="from cart import total\n\ndef test_it():\n    assert total([2]) == 2\n"
+        ),
+    }
+    task = Task(prompt="Make the tests pass.", workspace=tmp_path, test_command=("pytest",))
+
+    assert find_target(task, files).path == "cart.py"
+
+
+def test_what_a_package_in_src_provides_is_no_name_that_is_missing() -> None:
+    texts = {
+        "src/shapes/__init__.py": "from shapes.flat import area\n",
+        "src/shapes/flat.py": "def area(a): return a\n",
+        "tests/test_flat.py": "from shapes.flat import area\n\ndef test_area(): assert area(2) == 4\n",
+    }
+    files = {path: StoredFile(text=text) for path, text in texts.items()}
+
+    target = find_target(Task(prompt="Make it pass.", test_command=("pytest",), mends=True), files)
+
+    assert (target.names, target.is_known) == ((), False)
+
+
+def test_modules_are_known_by_their_packages_in_whatever_folder() -> None:
+    paths = ["main.py", "src/space/inner/a.py", "lib/pack/__init__.py", "lib/pack/b.py", "lib/one.py"]
+
+    found = modules_of(dict.fromkeys([*paths, "tests/test_a.py"], b""))
+
+    assert set(found) == {"main", "src", "space", "lib", "pack", "one"}
+
+
+CART = "from shop import prices\n\n\ndef total(items):\n    return sum(map(prices.of, items))\n"
+PRICES = "def of(item):\n    return item\n"
+
+
+def test_a_file_that_the_task_asks_for_is_the_target(tmp_path: Path) -> None:
+    files = {"notes.py": StoredFile(text="x = 1\n")}
+    asked = {
+        "Write server.py: an HTTP server that says hello.": "server.py",
+        "Create a new file called `lib/clock.py` that tells the time": "lib/clock.py",
+        "We need a rate limiter in limits.py.": "limits.py",
+        "Write a small script hello.sh": "hello.sh",
+    }
+
+    found = {words: find_target(Task(prompt=words, workspace=tmp_path), files).path for words in asked}
+
+    assert found == asked
+
+
+def test_a_file_that_a_task_only_speaks_of_is_not_asked_for(tmp_path: Path) -> None:
+    task = Task(prompt="Write a script that prints what setup.py holds.", workspace=tmp_path)
+
+    target = find_target(task, {})
+
+    assert (target.path, target.is_asked_for) == ("solution.py", False)
+
+
+def test_of_several_files_that_may_be_at_fault_none_is_asked_for(tmp_path: Path) -> None:
+    files = {
+        "shop/__init__.py": StoredFile(text=""),
+        "shop/cart.py": StoredFile(text=CART),
+        "shop/prices.py": StoredFile(text=PRICES),
+        "tests/test_shop.py": StoredFile(
+            text="from shop.prices import of\n\ndef test_of(): assert of(1) == 1\n"
+        ),
+    }
+    task = Task(prompt="The total in cart.py is wrong.", workspace=tmp_path, test_command=("pytest",))
+
+    target = find_target(task, files)
+
+    assert not target.is_known
+
+
+def test_a_file_that_the_tests_import_isn_t_asked_for_where_it_uses_others(tmp_path: Path) -> None:
+    files = {
+        "shop/cart.py": StoredFile(text=CART),
+        "shop/prices.py": StoredFile(text=PRICES),
+        "test_cart.py": StoredFile(
+            text="from shop.cart import total\n\ndef test_it(): assert total([]) == 0\n"
+        ),
+    }
+    task = Task(prompt="Make the tests pass.", workspace=tmp_path, test_command=("pytest",))
+
+    target = find_target(task, files)
+
+    assert (target.path, target.is_known) == ("shop/cart.py", False)
+
+
+@pytest.mark.parametrize("manifest", ["", "freezegun\n"])
+def test_what_is_installed_for_the_tests_is_not_to_be_written(tmp_path: Path, manifest: str) -> None:
+    test = "from freezegun import freeze_time\nfrom clock import now\n\ndef test_it(): now(freeze_time)\n"
+    files = {"tests/test_it.py": StoredFile(text=test), "requirements-dev.txt": StoredFile(text=manifest)}
+    if not manifest:
+        files["clock.py"] = StoredFile(text="def now(): ...\n")
+    task = Task(prompt="Make the tests pass.", workspace=tmp_path, test_command=("pytest",))
+
+    target = find_target(task, files)
+
+    assert target.path == "clock.py"
+    assert "freeze_time" not in target.names
+
+
+def test_code_that_a_task_quotes_is_not_asked_for_beside_files_that_are_there(tmp_path: Path) -> None:
+    quoted = "This fails:\n\n```python\ndef load(path):\n    return total(read(path))\n```\n"
+    task = Task(prompt=quoted, workspace=tmp_path, test_command=("pytest",))
+
+    target = find_target(task, {"cart.py": StoredFile(text="import prices\n")})
+
+    assert target.names == ()

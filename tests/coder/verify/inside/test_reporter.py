@@ -1,0 +1,237 @@
+"""The reporter: what it says of a test command, in a process of its own."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+REPORTER = Path(__file__).parents[4] / "coder" / "verify" / "inside" / "reporter.py"
+
+
+def report(
+    folder: Path, *args: str, ours: tuple[str, ...] = ("test_it.py",)
+) -> tuple[int, list[dict[str, object]]]:
+    """Exit code and rows of the reporter, run on these arguments in `folder`."""
+    names = [path.name for path in folder.iterdir()]
+    config = {"report": "report.jsonl", "key": "00", "ours": list(ours), "names": names}
+    (folder / "config.json").write_text(json.dumps(config))
+    done = subprocess.run(
+        [sys.executable, REPORTER, "config.json", *args],
+        cwd=folder,
+        capture_output=True,
+        check=False,
+        timeout=60,
+    )
+    lines = (folder / "report.jsonl").read_text().splitlines()
+    return done.returncode, [json.loads(line.partition(" ")[2]) for line in lines]
+
+
+def write(folder: Path, solution: str, test: str) -> None:
+    """The two files of a small task."""
+    (folder / "solution.py").write_text(solution)
+    (folder / "test_it.py").write_text(test)
+
+
+ADD_TEST = "from solution import add\n\ndef test_add():\n    assert add(2, 3) == 5\n"
+
+
+def test_each_pytest_test_is_reported_and_then_the_end(tmp_path: Path) -> None:
+    write(tmp_path, "def add(a, b):\n    return a + b\n", ADD_TEST)
+
+    code, rows = report(tmp_path, "-m", "pytest", "-q")
+
+    assert code == 0
+    assert [row.get("passed") for row in rows if "test" in row] == [True]
+    assert rows[-1] == {"end": 0}
+
+
+@pytest.mark.parametrize("name", ["control", "pytestplugin", "skips"])
+@pytest.mark.parametrize("tool", ["pytest", "unittest"])
+def test_a_module_of_the_users_may_be_called_like_one_of_ours(tmp_path: Path, tool: str, name: str) -> None:
+    (tmp_path / f"{name}.py").write_text("def add(a, b):\n    return a + b\n")
+    by_unittest = "import unittest\n\nclass Test(unittest.TestCase):\n    def test_add(self):\n"
+    by_unittest += "        self.assertEqual(add(2, 3), 5)\n"
+    imported = f"from {name} import add\n"
+    (tmp_path / "test_it.py").write_text(imported + by_unittest)
+
+    code, rows = report(tmp_path, "-m", tool)
+
+    assert code == 0
+    assert [row.get("passed") for row in rows if "test" in row] == [True]
+
+
+def test_a_failing_assertion_is_quoted(tmp_path: Path) -> None:
+    write(tmp_path, "def add(a, b):\n    return a - b\n", ADD_TEST)
+
+    code, rows = report(tmp_path, "-m", "pytest", "-q")
+
+    assert code == 1
+    assert str(rows[1]["message"]).startswith("assert -1 == 5")
+
+
+def test_a_failing_assertion_is_quoted_where_its_test_is_long(tmp_path: Path) -> None:
+    long = "\n".join(f"    row_{i} = {i}  # one of many" for i in range(200))
+    test = ADD_TEST.replace("    assert", f"{long}\n    assert")
+    write(tmp_path, "def add(a, b):\n    return a - b\n", test)
+
+    _, rows = report(tmp_path, "-m", "pytest", "-q")
+
+    message = str(rows[1]["message"])
+    assert message.startswith("assert -1 == 5")
+    assert message.endswith("test_it.py:204: AssertionError")
+
+
+@pytest.mark.parametrize("command", [("-m", "pytest", "-q"), ("-m", "unittest", "test_it"), ("test_it.py",)])
+@pytest.mark.parametrize("way_out", ["import os; os._exit(0)", "import sys; sys.exit(0)", "raise SystemExit"])
+def test_a_solution_that_ends_the_process_is_never_a_pass(
+    tmp_path: Path, command: tuple[str, ...], way_out: str
+) -> None:
+    write(tmp_path, f"{way_out}\n", "import unittest\nfrom solution import add\nassert add(2, 3) == 5\n")
+
+    _, rows = report(tmp_path, *command)
+
+    ended_well = "end" in rows[-1]
+    passed = [row for row in rows if row.get("passed")]
+    assert not (ended_well and passed)
+
+
+def test_a_pytest_of_the_solutions_own_is_not_asked(tmp_path: Path) -> None:
+    write(tmp_path, "def add(a, b):\n    return 0\n", ADD_TEST)
+    (tmp_path / "pytest.py").write_text("def main(args, plugins):\n    return 0\n")
+
+    code, rows = report(tmp_path, "-m", "pytest", "-q")
+
+    assert code == 1
+    assert [row.get("passed") for row in rows if "test" in row] == [False]
+
+
+def failed(rows: list[dict[str, object]]) -> list[object]:
+    return [row["test"] for row in rows if row.get("passed") is False]
+
+
+@pytest.mark.parametrize(
+    "solution",
+    [
+        "import pytest\npytest.skip('no', allow_module_level=True)\n",
+        "import pytest\ndef add(a, b): pytest.skip('no')\n",
+        "import pytest\ndef add(a, b): pytest.xfail('no')\n",
+        "import unittest\ndef add(a, b): unittest.TestCase().skipTest('no')\n",
+        "raise ImportError\n",
+    ],
+)
+def test_a_skip_that_the_solution_brings_about_is_a_failure(tmp_path: Path, solution: str) -> None:
+    test = "import pytest\nadd = pytest.importorskip('solution', exc_type=ImportError).add\n"
+    write(tmp_path, solution, f"{test}\ndef test_add():\n    assert add(2, 3) == 5\n")
+    (tmp_path / "test_other.py").write_text("def test_other(): pass\n")
+
+    _, rows = report(tmp_path, "-m", "pytest", "-q", ours=("test_it.py", "test_other.py"))
+
+    assert len(failed(rows)) == 1
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        "@pytest.mark.skip\ndef test_no(): assert 0\n",
+        "@pytest.mark.skipif(True, reason='no')\ndef test_no(): assert 0\n",
+        "def test_no(): pytest.skip('no')\n",
+        "def test_no(): pytest.importorskip('no_such_module')\n",
+        "@pytest.mark.xfail\ndef test_no(): assert 0\n",
+        "@pytest.mark.xfail(strict=True)\ndef test_no(): assert 0\n",
+        "import unittest\nclass T(unittest.TestCase):\n    @unittest.skip('no')\n"
+        "    def test_no(self): self.fail()\n",
+        "import unittest\nclass T(unittest.TestCase):\n    def test_no(self): self.skipTest('no')\n",
+        "import unittest\nclass T(unittest.TestCase):\n    @unittest.expectedFailure\n"
+        "    def test_no(self): self.fail()\n",
+    ],
+)
+@pytest.mark.parametrize("command", ["pytest", "unittest"])
+def test_what_the_tests_themselves_skip_is_no_failure(tmp_path: Path, more: str, command: str) -> None:
+    if command == "unittest" and "unittest" not in more:
+        more = ""
+    test = "import unittest\nclass U(unittest.TestCase):\n    def test_add(self): assert add(2, 3) == 5\n"
+    write(
+        tmp_path, "def add(a, b): return a + b\n", f"import pytest\nfrom solution import add\n{test}\n{more}"
+    )
+
+    code, rows = report(tmp_path, "-m", command, "-q")
+
+    assert (code, failed(rows)) == (0, [])
+    assert any(row.get("passed") for row in rows)
+
+
+def test_under_unittest_too_a_skip_by_the_solution_is_a_failure(tmp_path: Path) -> None:
+    test = "import unittest\nfrom solution import add\nclass T(unittest.TestCase):\n"
+    test += "    def test_add(self): self.assertEqual(add(2, 3), 5)\n    def test_other(self): pass\n"
+    write(tmp_path, "import unittest\ndef add(a, b): raise unittest.SkipTest('no')\n", test)
+
+    _, rows = report(tmp_path, "-m", "unittest", "-q")
+
+    assert failed(rows) == ["test_it.T.test_add"]
+
+
+@pytest.mark.parametrize(
+    ("command", "patch"),
+    [
+        ("pytest", "import _pytest.python\n_pytest.python.Function.runtest = lambda self: None"),
+        (
+            "pytest",
+            "import _pytest.reports as r\nmade = r.TestReport.__init__\n"
+            "def init(self, nodeid, location, keywords, outcome, longrepr, *a, **k):\n"
+            "    made(self, nodeid, location, keywords, 'passed', None, *a, **k)\n"
+            "r.TestReport.__init__ = init",
+        ),
+        (
+            "pytest",
+            "import _pytest.assertion.rewrite as r\nimport builtins\n"
+            "builtins.isinstance = lambda *a, made=isinstance: True if a[1] is str else made(*a)",
+        ),
+        ("pytest", "import builtins\nbuiltins.abs = lambda x: 5"),
+        ("unittest", "import unittest\nunittest.TestCase.assertEqual = lambda *a: None"),
+        ("unittest", "import unittest\nunittest.TestCase.run = lambda self, result: result.addSuccess(self)"),
+        ("test_it.py", "import builtins\nbuiltins.isinstance = lambda *a: True"),
+        (
+            "test_it.py",
+            "import sys, types\nsys.modules['math'] = types.SimpleNamespace(isclose=lambda *a: True)",
+        ),
+    ],
+)
+def test_a_solution_that_changes_the_tools_of_testing_does_not_pass(
+    tmp_path: Path, command: str, patch: str
+) -> None:
+    test = "import unittest\nfrom solution import add\nclass T(unittest.TestCase):\n"
+    test += "    def test_add(self): self.assertEqual(add(2, 3), 5)\n"
+    write(tmp_path, f"{patch}\ndef add(a, b): return 5\n", test)
+
+    _, rows = report(tmp_path, *([command] if command.endswith(".py") else ["-m", command, "-q"]))
+
+    assert failed(rows) or "end" not in rows[-1]
+
+
+def test_a_test_that_skips_itself_is_neither_pass_nor_failure(tmp_path: Path) -> None:
+    marks = "import pytest\n\n@pytest.mark.skip\ndef test_a(): assert 0\n\n"
+    marks += "@pytest.mark.xfail\ndef test_b(): assert 0\n\n"
+    write(tmp_path, "def add(a, b):\n    return a + b\n", marks + ADD_TEST)
+
+    code, rows = report(tmp_path, "-m", "pytest", "-q")
+
+    assert code == 0
+    assert [(row["test"], row["passed"]) for row in rows if "test" in row] == [("test_it.py::test_add", True)]
+
+
+def test_a_skip_by_the_code_under_test_is_a_failure(tmp_path: Path) -> None:
+    write(tmp_path, "import pytest\n\ndef add(a, b):\n    pytest.skip('no')\n", ADD_TEST)
+
+    _, rows = report(tmp_path, "-m", "pytest", "-q")
+
+    assert [row["passed"] for row in rows if "test" in row] == [False]
+
+
+def test_a_test_file_with_its_own_exit_code_is_believed(tmp_path: Path) -> None:
+    write(tmp_path, "x = 1\n", "import sys\nimport solution\nsys.exit(0 if solution.x == 1 else 1)\n")
+
+    code, rows = report(tmp_path, "test_it.py")
+
+    assert (code, rows[-1]) == (0, {"end": 0})

@@ -1,0 +1,54 @@
+"""Places: whatever way a program prints a path, it is one of the workspace's or none."""
+
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from coder.verify.reports.compared import compared
+from coder.verify.reports.places import Places
+
+PATHS = ("src/calc.py", "src/other/calc.py", "tests/test_calc.py", "main.go")
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ('  File "/w/src/calc.py", line 3, in add', ("src/calc.py", 3)),
+        ("tests/test_calc.py:5: AssertionError", ("tests/test_calc.py", 5)),
+        ("at Object.add (/home/x/main.go:7:12)", ("main.go", 7)),
+        ("src\\other\\calc.py(4,2): error", ("src/other/calc.py", 4)),
+        ("test_calc.py:9: bare names that are unique", ("tests/test_calc.py", 9)),
+        ("calc.py:9: two files are called so", (None, None)),
+        ("/etc/passwd:1: not of the workspace", (None, None)),
+        ("../../src/calc.py:2: its end is there", ("src/calc.py", 2)),
+    ],
+)
+def test_a_printed_place_is_found_in_the_workspace(text: str, place: tuple[str | None, int | None]) -> None:
+    assert Places(PATHS).first(text) == place
+
+
+@given(st.text(alphabet=st.sampled_from('abc./\\:123 "\n,()File line'), max_size=300))
+def test_every_place_is_of_the_workspace(text: str) -> None:
+    assert all(path in PATHS and line >= 0 for path, line in Places(PATHS).all(text))
+
+
+@pytest.mark.parametrize("piece", ["a.a", "a/", "expected ", "left: \n", 'File "', "assert ", "x.py:1 "])
+def test_a_hostile_text_takes_no_long_time(piece: str) -> None:
+    text = (piece * 100_000)[:64_000]
+    began = time.process_time()
+
+    list(Places(PATHS).all(text))
+    compared(text)
+
+    assert time.process_time() - began < 2
+
+
+def test_of_a_report_with_thousands_of_failures_the_first_are_looked_at() -> None:
+    places = Places(PATHS)
+
+    looked = [places.may_look("x" * 4000) for _ in range(1000)]
+
+    assert looked[0]
+    assert not looked[-1]

@@ -1,0 +1,129 @@
+"""Test commands of which nothing is known but their exit code: what it proves, and what it doesn't."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from coder.doors import resume, solve
+from coder.models.scripted import Scripted
+from coder.run.run import Run
+from coder.run.settings import Budget, Settings
+from coder.run.task import Task, TestSource
+from coder.store import MemoryLog
+
+PYTEST = Settings(python=Path(sys.executable), plan=False)
+ANSWER = ["**greeting.txt**\n```\nhello\n```\n"]
+CHECK = ("sh", "check.sh")
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A text that is another than its check wants."""
+    (tmp_path / "greeting.txt").write_text("goodbye\n")
+    (tmp_path / "check.sh").write_text('test "$(cat greeting.txt)" = hello\n')
+    return tmp_path
+
+
+async def run(project: Path, command: tuple[str, ...], *, mends: bool, accept: bool = False) -> Run:
+    task = Task(prompt="Greet.", workspace=project, test_command=command, mends=mends)
+    settings = Settings(accept_unverified=accept, budget=Budget(calls=1))
+    return await solve(task, model=Scripted(ANSWER), settings=settings, log=MemoryLog())
+
+
+@pytest.mark.parametrize("command", [("true",), ("sh", "-c", "exit 0")])
+async def test_a_command_that_passes_already_without_telling_of_a_test_is_unverified(
+    project: Path, command: tuple[str, ...]
+) -> None:
+    ended = await run(project, command, mends=True)
+
+    assert (ended.status, ended.exit_code, ended.calls) == ("unverified", 8, 0)
+    assert "tells of no test" in ended.reason
+
+
+async def test_a_command_that_succeeds_before_and_after_the_work_lands_nothing(project: Path) -> None:
+    ended = await run(project, ("true",), mends=False)
+
+    assert (ended.status, ended.exit_code, ended.verified, ended.landed) == ("unverified", 8, "none", ())
+    assert "so it did before the work" in ended.reason
+    assert (project / "greeting.txt").read_text() == "goodbye\n"
+
+
+async def test_who_accepts_what_is_unverified_gets_it_written_with_exit_code_0(project: Path) -> None:
+    ended = await run(project, ("true",), mends=False, accept=True)
+
+    assert (ended.status, ended.exit_code, ended.landed) == ("unverified", 0, ("greeting.txt",))
+    assert (project / "greeting.txt").read_text() == "hello\n"
+
+
+async def test_a_command_that_failed_before_the_work_and_succeeds_now_solves_it(project: Path) -> None:
+    ended = await run(project, CHECK, mends=True)
+
+    assert (ended.status, ended.verified, ended.strength) == ("solved", "tests", "inside")
+    assert ended.landed == ("greeting.txt",)
+
+
+async def test_checks_decide_beside_a_command_that_tells_of_no_test(tmp_path: Path) -> None:
+    (tmp_path / "solution.py").write_text("def f():\n    return 1\n")
+    task = Task(prompt="f gives 2.", workspace=tmp_path, test_command=("true",), checks=("assert f() == 2",))
+
+    ended = await solve(task, model=Scripted(["```python\ndef f():\n    return 2\n```\n"]), log=MemoryLog())
+
+    assert (ended.status, ended.verified, ended.strength) == ("solved", "checks", "outside")
+
+
+GREEN = "from add import add\n\n\ndef test_add():\n    assert add(2, 3) == 5\n"
+MORE = "**add.py**\n```python\ndef add(a, b):\n    return a + b\n\n\ndef double(a):\n    return a + a\n```\n"
+
+
+@pytest.fixture
+def green(tmp_path: Path) -> Path:
+    """A folder whose tests pass."""
+    (tmp_path / "add.py").write_text("def add(a, b):\n    return a + b\n")
+    (tmp_path / "test_add.py").write_text(GREEN)
+    return tmp_path
+
+
+async def test_a_change_under_tests_that_pass_anyway_is_unverified_and_lands_nothing(green: Path) -> None:
+    task = Task(prompt="Write double(a).", workspace=green, test_command=("pytest", "-q"))
+
+    ended = await solve(task, model=Scripted([MORE]), settings=PYTEST, log=MemoryLog())
+
+    assert (ended.status, ended.exit_code, ended.calls) == ("unverified", 8, 1)
+    assert (ended.verified, ended.strength) == ("none", "none")
+    assert ended.reason == "the tests passed before and after: nothing shows that the task is done"
+    assert ended.landed == ()
+    assert "+def double(a):" in ended.patch
+
+
+async def test_a_resume_that_accepts_the_unverified_writes_it_for_no_further_call(green: Path) -> None:
+    log = MemoryLog()
+    task = Task(prompt="Write double(a).", workspace=green, test_command=("pytest", "-q"))
+    ended = await solve(task, model=Scripted([MORE]), settings=PYTEST, log=log)
+
+    accepted = PYTEST.model_copy(update={"accept_unverified": True})
+    again = await resume(ended.run_id, model=Scripted([]), settings=accepted, log=log)
+
+    assert (again.status, again.exit_code, again.calls) == ("unverified", 0, 1)
+    assert "def double" in (green / "add.py").read_text()
+
+
+async def test_a_test_that_failed_before_and_passes_now_solves_it_as_ever(green: Path) -> None:
+    (green / "test_double.py").write_text(
+        "from add import double\n\n\ndef test_it():\n    assert double(2) == 4\n"
+    )
+    task = Task(prompt="Write double(a).", workspace=green, test_command=("pytest", "-q"))
+
+    ended = await solve(task, model=Scripted([MORE]), settings=PYTEST, log=MemoryLog())
+
+    assert (ended.status, ended.verified, ended.strength) == ("solved", "tests", "outside")
+    assert ended.landed == ("add.py",)
+
+
+async def test_a_test_file_that_is_given_with_the_task_counts_though_it_passed_before(green: Path) -> None:
+    given = (TestSource(path="test_add.py", text=GREEN),)
+    task = Task(prompt="Write double(a).", workspace=green, test_command=("pytest", "-q"), test_files=given)
+
+    ended = await solve(task, model=Scripted([MORE]), settings=PYTEST, log=MemoryLog())
+
+    assert (ended.status, ended.verified) == ("solved", "tests")

@@ -1,0 +1,29 @@
+"""What is told of a failure is the same whenever the same thing fails."""
+
+import pytest
+
+from coder.run.message import CheckLine
+from coder.verify.feedback import feedback
+
+
+def test_addresses_of_objects_are_left_out_so_that_a_recording_can_answer() -> None:
+    said = [
+        feedback([CheckLine(name="t", passed=False, message=f"self = <T object at 0x7fe{n}91078750>")], None)
+        for n in range(2)
+    ]
+
+    assert said[0] == said[1] == "This check fails: t\nself = <T object at 0x…>"
+
+
+@pytest.mark.parametrize("runpy", ["<frozen runpy>", "/usr/lib/python3.9/runpy.py"])
+def test_a_traceback_begins_with_the_test_and_not_with_what_runs_it(runpy: str) -> None:
+    test = '  File "check.py", line 2, in <module>\n    assert add(2, 3) == 5\nAssertionError\n'
+    ours = (
+        '  File "/w/.coder/reporter.py", line 210, in run_file\n    runpy.run_path(args[0])\n'
+        f'  File "{runpy}", line 291, in run_path\n  File "{runpy}", line 88, in _run_code\n    exec(code)\n'
+    )
+    head = "Traceback (most recent call last):\n"
+
+    said = feedback([CheckLine(name="t", passed=False, message=head + ours + test)], None)
+
+    assert said == f"This check fails: t\n{head}{test}".rstrip()

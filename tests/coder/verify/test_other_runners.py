@@ -1,0 +1,107 @@
+"""A folder whose language isn't Python: what is asked for there, and what an answer without a name means."""
+
+from pathlib import Path
+
+import pytest
+
+from coder.doors import solve
+from coder.edits.answers import parse_answer
+from coder.models.scripted import Scripted
+from coder.run.run import Run
+from coder.run.settings import Budget, Settings
+from coder.run.task import Task
+from coder.store import MemoryLog
+
+GO = {
+    "go.mod": "module sum\n",
+    "sum.go": "package sum\n\nfunc Sum(a, b int) int { return a - b }\n",
+    "more.go": "package sum\n",
+    "check": "grep -q 'a + b' sum.go\n",
+}
+JAVASCRIPT = {"sum.js": "module.exports = (a, b) => a - b\n", "check": "grep -q 'a + b' sum.js\n"}
+
+
+async def fixed(
+    folder: Path,
+    files: dict[str, str],
+    answer: str,
+    *,
+    prompt: str = "Make `sh check` pass.",
+    mends: bool = True,
+) -> tuple[Run, str]:
+    """The run, and all that the model was asked."""
+    for path, text in files.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_text(text)
+    log = MemoryLog()
+    task = Task(prompt=prompt, workspace=folder, test_command=("sh", "check"), mends=mends)
+    settings = Settings(budget=Budget(calls=1))
+    run = await solve(task, model=Scripted([answer]), settings=settings, log=log)
+    asked = [
+        event.body["messages"] for event in await log.read(run.run_id) if event.type == "model.requested"
+    ]
+    return run, str(asked)
+
+
+async def test_a_folder_of_several_sources_is_asked_for_changes_of_its_files(tmp_path: Path) -> None:
+    answer = "sum.go\n```go\npackage sum\n\nfunc Sum(a, b int) int { return a + b }\n```\n"
+
+    run, asked = await fixed(tmp_path, GO, answer)
+
+    assert (run.status, run.landed) == ("solved", ("sum.go",))
+    assert "Change the files so that this is done." in asked
+    assert "solution.py" not in asked
+    assert "python" not in asked
+
+
+async def test_code_without_a_name_is_the_only_source_that_there_is(tmp_path: Path) -> None:
+    run, asked = await fixed(tmp_path, JAVASCRIPT, "```js\nmodule.exports = (a, b) => a + b\n```\n")
+
+    assert (run.status, run.landed) == ("solved", ("sum.js",))
+    assert "Write the file `sum.js`." in asked
+    assert "python" not in asked
+
+
+async def test_a_repository_in_python_is_not_asked_for_a_file_that_nothing_names(tmp_path: Path) -> None:
+    files = {
+        "one.py": "x = 1\n",
+        "two.py": "y = 1\n",
+        "check": "python3 -c 'from one import x; assert x == 2'\n",
+    }
+
+    _, asked = await fixed(tmp_path, files, "one.py\n```python\nx = 2\n```\n")
+
+    assert "solution.py" not in asked
+
+
+async def test_a_task_about_a_tested_repository_is_not_asked_for_a_new_file(tmp_path: Path) -> None:
+    files = {
+        "src/shop/cart.py": "x = 1\n",
+        "src/shop/tax.py": "y = 1\n",
+        "check": "PYTHONPATH=src python3 -c 'from shop.cart import x; assert x == 2'\n",
+    }
+    answer = "src/shop/cart.py\n```python\nx = 2\n```\n"
+
+    run, asked = await fixed(tmp_path, files, answer, prompt="The cart's x is wrong.", mends=False)
+
+    assert run.landed == ("src/shop/cart.py",)
+    assert "Change the files so that this is done." in asked
+    assert "solution.py" not in asked
+
+
+@pytest.mark.parametrize(
+    ("answer", "files"),
+    [
+        ("```\nlet a\n```\n", {"a.js": "let a\n"}),
+        ("```js\nlet a\n```\n```js\nlet b\n```\n", {}),
+        ("b.js\n```js\nlet b\n```\n```sh\nnode b.js\n```\n", {"b.js": "let b\n"}),
+        ("just words", {}),
+    ],
+)
+def test_one_block_without_a_name_is_the_file_and_several_are_none(
+    answer: str, files: dict[str, str]
+) -> None:
+    parsed = parse_answer(answer, default="a.js")
+
+    assert parsed.files == files
+    assert (parsed.problem is None) == bool(files)

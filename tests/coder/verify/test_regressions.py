@@ -1,0 +1,109 @@
+"""Judging: what a red run of the test command is worth beside what was red before."""
+
+from coder.run.bodies import BaselineTaken, BaselineTest
+from coder.run.message import CheckLine
+from coder.verify.judging import judge, red_in, without_flaky
+from coder.verify.testcommand import TestRun
+from sandbox import Result
+
+
+def ran(*, complete: bool = True, **tests: bool) -> TestRun:
+    passed = all(tests.values()) and bool(tests)
+    result = Result(
+        status="ok" if passed else "error", exit_code=0 if passed else 1, stdout="", stderr="", wall_s=0.1
+    )
+    lines = tuple(
+        CheckLine(name=name, passed=ok, message="" if ok else "it fails") for name, ok in tests.items()
+    )
+    return TestRun(result, lines, complete)
+
+
+def before(*, flaky: tuple[str, ...] = (), **tests: bool) -> BaselineTaken:
+    return BaselineTaken(
+        passed=all(tests.values()),
+        tests=tuple(BaselineTest(name=name, passed=ok) for name, ok in tests.items()),
+        flaky=flaky,
+    )
+
+
+def test_without_a_baseline_a_red_run_fails() -> None:
+    assert not judge(ran(a=True, b=False), None).passed
+
+
+def test_a_red_suite_passes_when_something_was_mended_and_nothing_broken() -> None:
+    judged = judge(ran(target=True, old=False, fine=True), before(target=False, old=False, fine=True))
+
+    assert judged.passed
+    assert judged.note == "still red, as before the work: old"
+
+
+def test_what_passed_before_must_still_pass_and_is_named_first() -> None:
+    judged = judge(ran(old=False, target=True, fine=False), before(target=False, old=False, fine=True))
+
+    assert not judged.passed
+    assert judged.lines[0].name == "fine"
+    assert judged.note == "passed before the work and fails now: fine"
+
+
+def test_a_red_suite_in_which_nothing_was_mended_fails() -> None:
+    assert not judge(ran(old=False, fine=True), before(old=False, fine=True)).passed
+
+
+def test_a_test_that_no_longer_runs_is_no_pass() -> None:
+    judged = judge(ran(target=True, old=False), before(target=False, old=False, fine=True))
+
+    assert not judged.passed
+    assert judged.note == "passed before the work and no longer runs: fine"
+
+
+def test_where_the_task_is_to_mend_all_that_failed_must_pass() -> None:
+    judged = judge(ran(target=True, other=False), before(target=False, other=False), mends=True)
+
+    assert not judged.passed
+    assert judged.lines[0].name == "other"
+
+
+def test_given_tests_must_pass_whatever_was_red() -> None:
+    run = TestRun(ran(a=False).result, (*ran(**{"t.py::x": False, "y": True}).lines,), complete=True)
+
+    assert not judge(run, before(**{"t.py::x": False, "y": False}), given={"t.py"}).passed
+
+
+def test_a_run_that_was_cut_off_or_stopped_by_a_limit_is_no_pass() -> None:
+    red = before(target=False, old=False)
+    cut = ran(target=True, old=False, complete=False)
+    late = TestRun(cut.result.model_copy(update={"status": "timeout"}), cut.lines, complete=True)
+
+    assert not judge(cut, red).passed
+    assert not judge(late, red).passed
+
+
+def test_a_flaky_test_that_passes_when_it_is_run_again_makes_the_run_green() -> None:
+    run = without_flaky(ran(fine=True, flaky=False), {"flaky"})
+
+    assert run.passed
+    assert judge(run, before(fine=True, flaky=(("flaky"),))).passed
+
+
+def test_a_flaky_test_does_not_hide_another_failure() -> None:
+    run = without_flaky(ran(fine=False, flaky=False), {"flaky"})
+
+    assert not judge(run, before(fine=True, flaky=("flaky",))).passed
+
+
+def test_only_where_all_that_fails_is_in_edited_files_they_are_what_is_red() -> None:
+    run = ran(**{"t.py::x": False, "y.py::x": False, "fine": True})
+    known = before(**{"t.py::x": True, "y.py::x": True, "fine": True})
+
+    assert red_in({"t.py"}, run.lines, known, mends=False) == ()
+    assert red_in({"t.py", "y.py"}, run.lines, known, mends=False) == ("t.py::x", "y.py::x")
+
+
+def test_what_was_red_before_counts_where_it_is_to_be_mended_or_nothing_else_is_red() -> None:
+    run = ran(**{"t.py::x": False, "old.py::x": False})
+    known = before(**{"t.py::x": True, "old.py::x": False})
+    all_red = before(**{"t.py::x": False, "old.py::x": False})
+
+    assert red_in({"t.py"}, run.lines, known, mends=False) == ("t.py::x",)
+    assert red_in({"t.py"}, run.lines, known, mends=True) == ()
+    assert red_in({"t.py"}, run.lines, all_red, mends=False) == ("t.py::x",)

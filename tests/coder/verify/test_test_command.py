@@ -1,0 +1,140 @@
+"""Test commands in a real sandbox: the tests that are asked for, and runners that report by themselves."""
+
+import json
+from collections.abc import AsyncIterator
+
+import pytest
+
+from coder.verify.testcommand import TestRun, run_tests
+from sandbox import Limits, Policy, Sandbox, open_sandbox
+
+TESTS = """import unittest
+
+class Test(unittest.TestCase):
+    def test_a(self): pass
+    def test_b(self): pass
+"""
+SAYS_GO = """#!/bin/sh
+[ "$1 $2" = "test -json" ] || exit 3
+cat go.jsonl
+exit 1
+"""
+
+
+@pytest.fixture
+async def box() -> AsyncIterator[Sandbox]:
+    async with open_sandbox(Policy(), backend="bubblewrap") as opened:
+        yield opened
+
+
+async def run(box: Sandbox, *command: str, only: tuple[str, ...] = (), wall_s: float = 60) -> TestRun:
+    limits = Limits(wall_s=wall_s, cpu_s=60)
+    return await run_tests(box, command, ours=["test_x.py"], limits=limits, only=only)
+
+
+@pytest.mark.parametrize(
+    ("command", "one"),
+    [(("python", "-m", "unittest"), "test_x.Test.test_b"), (("pytest", "-q"), "test_x.py::Test::test_b")],
+)
+async def test_only_the_tests_that_are_asked_for_run(
+    box: Sandbox, command: tuple[str, ...], one: str
+) -> None:
+    await box.lay({"test_x.py": TESTS.encode()})
+
+    alone = await run(box, *command, only=(one,))
+    renamed = await run(box, *command, only=("gone",))
+
+    assert [line.name for line in alone.lines] == [one]
+    assert alone.passed
+    assert len(renamed.lines) == 2  # none is called so: all run
+
+
+async def test_a_file_that_could_not_be_collected_is_asked_for_with_all_its_tests(box: Sandbox) -> None:
+    await box.lay({"test_x.py": TESTS.encode(), "test_y.py": TESTS.encode()})
+
+    alone = await run(box, "pytest", "-q", only=("test_x.py",))
+
+    assert {line.name.partition("::")[0] for line in alone.lines} == {"test_x.py"}
+
+
+PYTEST, UNITTEST = ("pytest", "-q"), ("python", "-m", "unittest")
+FOR_EVER = "__import__('threading').Event().wait()"
+
+
+@pytest.mark.parametrize(
+    ("command", "source", "ran", "named"),
+    [
+        (PYTEST, TESTS.replace("b(self): pass", f"b(self): {FOR_EVER}"), "test_a", "test_x.py::Test::test_b"),
+        (UNITTEST, TESTS.replace("b(self): pass", f"b(self): {FOR_EVER}"), "test_a", "test_x.Test.test_b"),
+        (PYTEST, f"{FOR_EVER}\n{TESTS}", "", "test_x.py"),
+        (("python", "test_x.py"), FOR_EVER, "", "test_x.py"),
+    ],
+)
+async def test_the_test_that_never_ends_is_named(
+    box: Sandbox, command: tuple[str, ...], source: str, ran: str, named: str
+) -> None:
+    await box.lay({"test_x.py": source.encode()})
+
+    seen = await run(box, *command, wall_s=8)
+
+    assert seen.result.status == "timeout"
+    assert [(line.name, line.passed) for line in seen.lines if ran == "" or ran not in line.name] == [
+        (named, False)
+    ]
+
+
+async def test_what_never_ends_after_the_last_test_is_no_test(box: Sandbox) -> None:
+    await box.lay({"test_x.py": f"import atexit\n{TESTS}\natexit.register(lambda: {FOR_EVER})".encode()})
+
+    seen = await run(box, *PYTEST, wall_s=8)
+
+    assert not seen.passed
+    assert all(line.passed for line in seen.lines)
+
+
+async def test_a_word_of_what_runs_that_is_too_long_is_not_read(box: Sandbox) -> None:
+    floods = "import glob, os; open(glob.glob('.coder/*.now')[0], 'w').write('x' * 9999); os._exit(0)"
+    await box.lay({"test_x.py": TESTS.replace("b(self): pass", f"b(self): {floods}").encode()})
+
+    seen = await run(box, *PYTEST)
+
+    assert not seen.passed
+    assert [line.name for line in seen.lines] == ["test_x.py::Test::test_a"]
+
+
+async def test_go_is_asked_for_json_and_shown_without_it(box: Sandbox) -> None:
+    event = {"Package": "m/calc", "Test": "TestAdd"}
+    said = "    calc_test.go:9: Add(2, 3) = -1, want 5\n"
+    events = [{**event, "Action": "output", "Output": said}, {**event, "Action": "fail"}]
+    events.append({"Package": "m/calc", "Action": "fail"})
+    stream = "".join(json.dumps(one) + "\n" for one in events)
+    await box.lay(
+        {"go": SAYS_GO.encode(), "go.jsonl": stream.encode(), "calc/calc_test.go": b"package calc\n"}
+    )
+
+    seen = await run(box, "./go", "test", "./...")
+
+    assert [(line.name, line.path, line.line, line.expected) for line in seen.lines] == [
+        ("m/calc.TestAdd", "calc/calc_test.go", 9, "5")
+    ]
+    assert seen.result.stdout == said
+
+
+async def test_a_known_runner_that_succeeds_without_a_test_is_no_pass(box: Sandbox) -> None:
+    await box.lay({"go": b'#!/bin/sh\necho \'{"Action": "skip", "Package": "m"}\'\n'})
+
+    seen = await run(box, "./go", "test", "./...")
+
+    assert seen.result.ok
+    assert not seen.passed
+    assert "without running any test" in seen.note
+
+
+async def test_a_report_does_not_hide_that_the_command_failed(box: Sandbox) -> None:
+    forged = b"#!/bin/sh\necho '<testsuite><testcase name=\"a\"/></testsuite>' > forged.xml\nexit 1\n"
+    await box.lay({"check.sh": forged})
+
+    seen = await run(box, "./check.sh")
+
+    assert not seen.passed
+    assert [(line.name, line.passed) for line in seen.lines] == [("a", True), ("./check.sh", False)]

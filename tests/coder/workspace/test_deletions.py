@@ -1,0 +1,75 @@
+"""A file that an answer deletes: away in the sandbox, away in the user's folder, and back by undo."""
+
+import subprocess
+from pathlib import Path
+
+from coder.run.bodies import Spoken
+from coder.run.journal import Journal
+from coder.run.message import Message
+from coder.run.rounds import is_repeat
+from coder.run.summary import summarize
+from coder.run.task import Task
+from coder.run.watch import Unwatched
+from coder.store import MemoryLog
+from coder.workspace.delivery import deliver
+from coder.workspace.laid import workspace_files
+from coder.workspace.reading import read_workspace
+from coder.workspace.undoing import undo
+from tests.coder.states import started
+
+
+def deleting(path: str) -> Spoken:
+    """The Coder's message that only deletes this file."""
+    return Spoken(message=Message(author="coder", kind="code", sample=1, attempt=1, files={path: None}))
+
+
+async def test_a_deleted_file_leaves_the_users_folder_and_undo_puts_it_back(tmp_path: Path) -> None:
+    (tmp_path / "old.py").write_text("x = 1\n")
+    (tmp_path / "kept.py").write_text("y = 1\n")
+    task = Task(prompt="tidy up", workspace=tmp_path)
+    read = read_workspace(task)
+    log = MemoryLog()
+    async with log.lease("run_d") as token:
+        journal = Journal("run_d", log, token=token, watch=Unwatched())
+        begun = started(task).model_copy(update={"files": read.files, "root": read.root})
+        await journal.append(begun, deleting("old.py"))
+
+        await deliver(journal)
+
+    state = journal.state
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["kept.py"]
+    assert workspace_files(state, {"old.py": None}) == {"kept.py": b"y = 1\n"}
+    assert (state.landed, summarize(state).files) == (("old.py",), {})
+    assert "deleted file mode" in summarize(state).patch
+    assert is_repeat(state, {"old.py": None}, "")
+    assert not is_repeat(state, {"old.py": ""}, "")
+    await undo("run_d", log=log)
+    assert (tmp_path / "old.py").read_text() == "x = 1\n"
+
+
+async def test_git_makes_of_the_patch_what_a_run_has_written(tmp_path: Path) -> None:
+    for name in ("landed", "applied"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "tool").write_text("echo 1\n")
+        (tmp_path / name / "tool").chmod(0o755)
+        (tmp_path / name / "old.bin").write_bytes(b"\0\xff")
+    changes = {"tool": None, "bin/tool": "echo 1\n", "old.bin": None}
+    message = Message(author="coder", kind="code", sample=1, attempt=1, files=changes)
+    task = Task(prompt="tidy up", workspace=tmp_path / "landed")
+    read = read_workspace(task)
+    log = MemoryLog()
+    async with log.lease("run_g") as token:
+        journal = Journal("run_g", log, token=token, watch=Unwatched())
+        begun = started(task).model_copy(update={"files": read.files, "root": read.root})
+        await journal.append(begun, Spoken(message=message))
+
+        await deliver(journal)
+
+    _apply(summarize(journal.state).patch, tmp_path / "applied")
+    for name in ("landed", "applied"):
+        assert [file.name for file in (tmp_path / name).rglob("*") if file.is_file()] == ["tool"]
+        assert (tmp_path / name / "bin/tool").stat().st_mode & 0o777 == 0o755
+
+
+def _apply(patch: str, folder: Path) -> None:
+    subprocess.run(["git", "apply"], cwd=folder, input=patch.encode(), check=True)

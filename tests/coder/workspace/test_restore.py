@@ -1,0 +1,110 @@
+"""A run on a large folder goes on with what stands there, and stops where that would lose something."""
+
+from pathlib import Path
+
+import pytest
+
+from coder.errors import UsageError
+from coder.run.bodies import FilesChanged, RunStarted, Spoken
+from coder.run.listing import listed, listing
+from coder.run.message import Message
+from coder.run.settings import Settings
+from coder.run.state import State
+from coder.run.task import Task
+from coder.workspace.reading import content, read_workspace
+from coder.workspace.restoring import restore
+from coder.workspace.workspace import take_snapshot
+from tests.coder.states import state_of
+from tests.git_repository import GitRepository, make_repository
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> GitRepository:
+    """A repository of more files than the log keeps."""
+    made = make_repository(tmp_path / "project", main__py="x = 1\n")
+    for number in range(210):
+        (made.top / f"{number}.txt").write_text(f"{number}\n")
+    made.commit()
+    return made
+
+
+def stopped(repository: GitRepository, *touched: str) -> State:
+    """A run that was cut off after an answer, as the log gives it."""
+    task = Task(prompt="Mend x.", workspace=repository.top)
+    read = read_workspace(task)
+    assert read.listing
+    started = RunStarted(
+        task=task, settings=Settings(), model="toy", files=read.kept, root=read.root, listing=read.listing
+    )
+    answer = Message(
+        author="coder", kind="code", sample=1, attempt=1, files=dict.fromkeys(touched, "x = 2\n")
+    )
+    return state_of([started, Spoken(message=answer)])
+
+
+def test_a_folder_that_has_not_changed_is_read_again_in_full(repository: GitRepository) -> None:
+    restored = restore(stopped(repository, "main.py"))
+
+    assert restored.happened == ()
+    assert content(restored.files["7.txt"]) == b"7\n"
+
+
+def test_a_listing_keeps_what_a_link_leads_to(repository: GitRepository) -> None:
+    (repository.top / "link.py").symlink_to("main.py")
+    repository.commit()
+    files = take_snapshot(repository.top).files
+
+    kept = listed(listing(files))
+
+    assert {path: file.link for path, file in kept.items() if file.link} == {"link.py": "main.py"}
+    assert kept["link.py"].sha256 == files["main.py"].sha256
+
+
+def test_what_no_answer_touched_is_taken_as_it_is_now_and_the_answer_tried_again(
+    repository: GitRepository,
+) -> None:
+    state = stopped(repository, "main.py")
+    (repository.top / "7.txt").write_text("seven\n")
+    (repository.top / "8.txt").unlink()
+    (repository.top / "new.txt").write_text("new\n")
+
+    restored = restore(state)
+
+    changed, again = restored.happened
+    assert isinstance(changed, FilesChanged)
+    assert (sorted(changed.files), changed.gone) == (["7.txt", "new.txt"], ("8.txt",))
+    assert isinstance(again, Spoken)
+    assert content(restored.files["7.txt"]) == b"seven\n"
+    assert "8.txt" not in restored.files
+
+
+def test_a_file_that_both_have_changed_is_had_from_head_so_that_edits_can_be_joined(
+    repository: GitRepository,
+) -> None:
+    state = stopped(repository, "main.py")
+    (repository.top / "main.py").write_text("mine\n")
+
+    restored = restore(state)
+
+    assert content(restored.files["main.py"]) == b"x = 1\n"
+    assert restored.happened == ()
+
+
+def test_a_file_that_both_have_changed_and_head_never_had_stops_the_run(repository: GitRepository) -> None:
+    (repository.top / "main.py").write_text("dirty\n")
+    state = stopped(repository, "main.py")
+    (repository.top / "main.py").write_text("mine\n")
+
+    with pytest.raises(UsageError, match=r"main\.py has changed since"):
+        restore(state)
+
+
+def test_a_listing_gives_back_modes_hashes_and_paths(tmp_path: Path) -> None:
+    (tmp_path / "a b\nc.sh").write_text("x")
+    (tmp_path / "a b\nc.sh").chmod(0o750)
+    files = take_snapshot(tmp_path).files
+
+    (found,) = listed(listing(files)).items()
+
+    assert found[0] == "a b\nc.sh"
+    assert (found[1].mode, found[1].sha256) == (0o750, files["a b\nc.sh"].sha256)

@@ -1,0 +1,59 @@
+"""Links within the folder under work: read as their files, tried as them, and never replaced by a file."""
+
+from pathlib import Path
+
+import pytest
+
+from coder.doors import solve
+from coder.models.scripted import Scripted
+from coder.run.run import Run
+from coder.run.task import Task
+from coder.store import MemoryLog
+from tests.git_repository import make_repository
+
+WRONG = "def add(a, b):\n    return a - b\n"
+RIGHT = "def add(a, b):\n    return a + b\n"
+TEST = """import unittest
+from calc import add
+
+class Test(unittest.TestCase):
+    def test_add(self):
+        self.assertEqual(add(2, 3), 5)
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A repository whose tests import what is a link to the code; so is a folder."""
+    (tmp_path / "lib").mkdir()
+    (tmp_path / "lib" / "calc_1.py").write_text(WRONG)
+    (tmp_path / "calc.py").symlink_to("lib/calc_1.py")
+    (tmp_path / "other").symlink_to("lib")
+    (tmp_path / "test_calc.py").write_text(TEST)
+    make_repository(tmp_path).commit()
+    return tmp_path
+
+
+async def fixed(folder: Path, *answers: tuple[str, str]) -> Run:
+    texts = [f"`{path}`\n```python\n{text}```\n" for path, text in answers]
+    task = Task(prompt="Mend it.", workspace=folder, test_command=("python", "-m", "unittest"), mends=True)
+    return await solve(task, model=Scripted(texts), log=MemoryLog())
+
+
+@pytest.mark.parametrize("path", ["lib/calc_1.py", "calc.py", "other/calc_1.py"])
+async def test_the_file_that_a_link_leads_to_is_mended_and_the_link_stays(folder: Path, path: str) -> None:
+    run = await fixed(folder, (path, WRONG.replace("a - b", "b - a")), (path, RIGHT))
+
+    assert (run.status, run.calls, run.landed) == ("solved", 2, ("lib/calc_1.py",)), run.error
+    assert (folder / "lib" / "calc_1.py").read_text() == RIGHT
+    assert (folder / "calc.py").is_symlink()
+
+
+async def test_a_test_is_not_changed_by_way_of_a_link(folder: Path) -> None:
+
+    (folder / "given.py").symlink_to("test_calc.py")
+
+    run = await fixed(folder, *[("given.py", TEST.replace("5", "-1"))] * 4)
+
+    assert run.status != "solved"
+    assert (folder / "test_calc.py").read_text() == TEST

@@ -1,0 +1,57 @@
+"""Two sandboxes, one for a candidate and one for its checker, as the tests of checks use them."""
+
+import contextlib
+import sys
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from sandbox import Limits, Policy, Sandbox
+from sandbox.checks.check import Assertion, Check, CheckReport, Rules, check
+from sandbox.open import open_sandbox
+
+
+@dataclass(frozen=True)
+class Pair:
+    """The candidate's workspace holds only what the check at hand gives it."""
+
+    candidate: Sandbox
+    checker: Sandbox
+
+    async def check(
+        self,
+        files: str | Mapping[str, str],
+        *checks: str | Check,
+        wall_s: float = 20,
+        rules: Rules | None = None,
+        module: str = "solution",
+    ) -> CheckReport:
+        """Check a candidate: the source of solution.py, or several files."""
+        for sandbox in (self.candidate, self.checker):
+            for path in await sandbox.manifest():
+                await sandbox.remove(path)
+        for path, source in ({"solution.py": files} if isinstance(files, str) else files).items():
+            await self.candidate.write(path, source.encode())
+        return await check(
+            self.candidate,
+            self.checker,
+            [Assertion(source=one) if isinstance(one, str) else one for one in checks],
+            module=module,
+            limits=Limits(wall_s=wall_s),
+            rules=rules,
+        )
+
+
+@contextlib.asynccontextmanager
+async def open_pair() -> AsyncIterator[Pair]:
+    """Both have the interpreter of these tests, which has pytest."""
+    policy = Policy(python=Path(sys.executable))
+    async with open_sandbox(policy) as candidate, open_sandbox(policy) as checker:
+        yield Pair(candidate, checker)
+
+
+def sections(name: str) -> dict[str, str]:
+    """The parts of a text file beside this one, by their headings (`=== heading`)."""
+    text = (Path(__file__).parent / name).read_text()
+    parts = (part.partition("\n") for part in text.split("=== ")[1:])
+    return {heading: body for heading, _, body in parts}

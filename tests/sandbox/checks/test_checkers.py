@@ -1,0 +1,100 @@
+"""Checkers that stand ready: what one trial does, the next doesn't find, and nobody else feels."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from sandbox import Limits, Policy, open_sandbox
+from sandbox.checks.candidates import Candidates
+from sandbox.checks.checkers import Checkers
+from sandbox.checks.trial import Crossing, Trial, hold_trial
+from sandbox.checks.tried import Tried
+
+_LIMITS = Limits(wall_s=300, cpu_s=1)
+ADD = "def add(a, b):\n    return a + b\n"
+RIGHT = "def check(candidate):\n    assert candidate(1, 2) == 3\n"
+
+
+def trial(test: str, *, source: str = ADD, tidy: bool = False) -> Trial:
+    return Trial(source=source, entry_point="add", tests=(test,), tidy=tidy, crossing=Crossing())
+
+
+@pytest.mark.asyncio
+async def test_an_untidy_trial_leaves_nothing_for_the_next_one() -> None:
+    leave = "import math, os, time\nmath.left = 1\nopen('/tmp/left', 'w').close()\n" + RIGHT
+    leave += "    if os.fork() == 0:\n        time.sleep(60)\n"
+    look = "import math, os\n" + RIGHT
+    look += "    assert not hasattr(math, 'left') and not os.path.exists('/tmp/left')\n"
+    look += "    assert sum(name.isdigit() for name in os.listdir('/proc')) == 3\n"
+
+    said = await _hold(trial(leave), trial(look))
+
+    assert [one.outcome.tests for one in said] == [[""], [""]]
+
+
+@pytest.mark.asyncio
+async def test_a_tidy_trial_that_uses_up_its_time_costs_the_next_one_nothing() -> None:
+    endless = "def check(candidate):\n    while candidate(1, 2) == 3:\n        pass\n"
+    stuck = "def check(candidate):\n    while True:\n        pass\n"
+
+    late, right, broken, again = await _hold(
+        trial(stuck, tidy=True),
+        trial(RIGHT, tidy=True),
+        trial(endless, tidy=True, source=f"{ADD}n = 0\ndef add(a, b):\n    import os; os._exit(3)\n"),
+        trial(RIGHT, tidy=True),
+    )
+
+    assert late.checker.killed_by == "cpu"
+    assert not late.outcome.complete
+    assert (right.outcome.tests, again.outcome.tests) == ([""], [""])
+    assert right.cpu_s < 1
+    assert "exit code was 3" in broken.outcome.tests[0]
+
+
+@pytest.mark.asyncio
+async def test_a_checker_has_its_process_for_tidy_trials_and_clones_for_others() -> None:
+    told = "import os\ndef check(candidate):\n    raise ValueError(os.getpid())\n"
+
+    said = await _hold(*(trial(told, tidy=tidy) for tidy in (True, True, False)))
+
+    pids = [one.outcome.tests[0].split("ValueError: ")[1].split(";")[0] for one in said]
+    assert pids[0] == pids[1] == "2"
+    assert pids[2] != "2"
+
+
+INSIDE = """
+import asyncio, subprocess, sys, warnings
+warnings.simplefilter("ignore")
+from tests.sandbox.checks.test_checkers import RIGHT, trial, _hold
+other = subprocess.Popen(["sleep", "60"])
+open("/tmp/others", "w").close()
+said = asyncio.run(_hold(trial(RIGHT), backend="unsafe-host"))
+print(said[0].outcome.tests, other.poll(), open("/tmp/others").read() == "")
+other.kill()
+"""
+
+
+def test_without_namespaces_a_checker_ends_only_what_its_own_trials_started() -> None:
+    # In a wall of its own: what is tested here once ended every process of the user's.
+    root = Path(__file__).parents[3]
+    wall = ["bwrap", "--unshare-pid", "--die-with-parent", "--ro-bind", "/", "/", "--proc", "/proc"]
+    wall += ["--dev", "/dev", "--tmpfs", "/tmp", "--tmpfs", "/dev/shm"]
+    wall += ["--ro-bind", str(root), str(root), "--chdir", str(root)]
+
+    run = subprocess.run(
+        [*wall, sys.executable, "-c", INSIDE], capture_output=True, text=True, timeout=300, check=False
+    )
+
+    assert run.stdout == "[''] None True\n", run.stderr
+
+
+async def _hold(*trials: Trial, backend: str = "bubblewrap") -> list[Tried]:
+    """Hold trials one after the other, with one checker as long as that lives."""
+    async with (
+        open_sandbox(Policy(cpu_s=8), backend=backend) as candidate,
+        open_sandbox(Policy(cpu_s=8), backend=backend) as checker,
+    ):
+        checkers = Checkers(checker)
+        return [await hold_trial(Candidates(candidate), checkers, one, limits=_LIMITS) for one in trials]

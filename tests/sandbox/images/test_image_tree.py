@@ -1,0 +1,52 @@
+"""A folder of an image is read whole, within limits, and nothing stays on the engine."""
+
+import asyncio
+
+import pytest
+
+from sandbox import BackendMissing, FileRefused
+from sandbox.docker.engine import connect
+from sandbox.docker.labels import OWNER, list_containers
+from sandbox.images.tree import read_tree
+from sandbox.supervisor.owner import this_process
+from tests.docker_engine import IMAGE, require_docker
+
+
+@pytest.fixture(autouse=True)
+async def docker() -> None:
+    await require_docker()
+
+
+async def test_files_come_with_their_x_bit_and_links_are_named() -> None:
+    tree = await asyncio.to_thread(read_tree, IMAGE, "/opt/sandbox/bin")
+
+    assert b"VIRTUAL_ENV" in tree.files["activate"]
+    assert "pytest" in tree.executable
+    assert "activate" not in tree.executable
+    assert "python" in tree.left_out
+
+
+@pytest.mark.parametrize("bounds", [{"max_files": 3}, {"max_bytes": 1 << 10}])
+async def test_a_folder_that_holds_more_is_refused(bounds: dict[str, int]) -> None:
+    with pytest.raises(FileRefused, match="more than"):
+        await asyncio.to_thread(lambda: read_tree(IMAGE, "/opt/sandbox/bin", **bounds))
+
+    assert await own_containers() == []
+
+
+async def test_what_is_not_there_is_said_and_no_container_stays() -> None:
+    with pytest.raises(FileRefused, match="no /nowhere of the image"):
+        await asyncio.to_thread(read_tree, IMAGE, "/nowhere")
+    with pytest.raises(BackendMissing, match="docker pull nowhere:1"):
+        await asyncio.to_thread(read_tree, "nowhere:1", "/testbed")
+    assert await own_containers() == []
+
+
+async def own_containers() -> list[str]:
+    """Names of containers that this process has made to read a tree."""
+    engine = await connect()
+    try:
+        found = await list_containers(engine, f"{OWNER}={this_process().mark}")
+        return [name for item in found for name in item["Names"] if name.startswith("/coder-tree-")]
+    finally:
+        engine.close()

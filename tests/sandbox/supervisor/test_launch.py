@@ -1,0 +1,37 @@
+"""The keeper, with a wall of our own in bubblewrap's place."""
+
+import marshal
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+LAUNCH = Path(__file__).parents[3] / "sandbox" / "supervisor" / "launch.py"
+PATIENCE_S = 60
+WALL = "(sleep 600 & echo $!; wait) & exec sleep 600"
+
+
+def test_a_wall_that_dies_while_it_starts_leaves_nobody_behind() -> None:
+    ours, theirs = os.pipe()
+    specification = {
+        "lifeline": ours,
+        "held": [ours],
+        "descriptors": [],
+        "cgroups": [],
+        "folders": {},
+        "uid": 65534 if os.getuid() == 0 else os.getuid(),
+        "bwrap": "/bin/sh",
+        "name": "sh",
+        "before": ["-c", WALL],
+        "after": [],
+    }
+    argv = [sys.executable, "-I", "-S", LAUNCH, marshal.dumps(specification).hex()]
+    with subprocess.Popen(argv, pass_fds=[ours], stdout=subprocess.PIPE) as keeper:
+        assert keeper.stdout is not None
+        orphan = int(keeper.stdout.readline())
+
+        os.close(ours)
+        os.close(theirs)  # the owner is gone
+        keeper.wait(PATIENCE_S)
+
+        assert not Path(f"/proc/{orphan}").exists()
