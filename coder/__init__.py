@@ -9,12 +9,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from coder.doors import resume, solve, solve_sync
+    from coder.agent import resume, solve, solve_sync
     from coder.errors import CoderError
     from coder.run.run import Run
     from coder.run.settings import Budget, Settings
     from coder.run.task import Task, TestSource
-    from coder.workspace.undoing import undo
+    from coder.workspace.take_back import undo
 
 __all__ = [
     "Budget",
@@ -36,10 +36,10 @@ _HOMES = {
     "Settings": "coder.run.settings",
     "Task": "coder.run.task",
     "TestSource": "coder.run.task",
-    "resume": "coder.doors",
-    "solve": "coder.doors",
-    "solve_sync": "coder.doors",
-    "undo": "coder.workspace.undoing",
+    "resume": "coder.agent",
+    "solve": "coder.agent",
+    "solve_sync": "coder.agent",
+    "undo": "coder.workspace.take_back",
 }
 
 

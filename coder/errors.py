@@ -10,7 +10,7 @@ CoderError
 │   ├── AnswerUnusable     the model answered, and not in the form that was asked for
 │   └── ModelUnavailable   refused connection, timeouts, 429 and 5xx after all retries
 │       └── RateLimited       the endpoint still says: too many requests
-├── PurseEmpty          3  several runs may spend no more together; the call was not made
+├── SharedBudgetEmpty          3  several runs may spend no more together; the call was not made
 ├── MachineError        5  disk, data folder, log, sandbox
 │   ├── LogDamaged         the log can't be read
 │   ├── LogNewer           written by a newer version
@@ -73,7 +73,7 @@ class RateLimited(ModelUnavailable):
     """The endpoint kept saying that there are too many requests."""
 
 
-class PurseEmpty(CoderError):
+class SharedBudgetEmpty(CoderError):
     """What several runs may spend together has no room for the next call; it was not made."""
 
     exit_code = 3

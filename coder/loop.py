@@ -8,13 +8,13 @@ from typing import Protocol, runtime_checkable
 from coder.errors import Refused, UsageError
 from coder.participants.participant import Participant
 from coder.run.approval import is_approved
-from coder.run.bodies import BudgetReached, CommitRefused, RunStopped, Spoken, Status
+from coder.run.attempts import decisive_outcome
+from coder.run.event_types import BudgetReached, CommitRefused, RunStopped, Spoken, Status
 from coder.run.journal import Journal
 from coder.run.message import HUMAN, Verified
-from coder.run.rounds import decisive_outcome
 from coder.run.run import EXIT_CODES
 from coder.run.state import State
-from coder.run.stops import Reason, Stop, awaits_answer, budget_reached, nothing_to_mend
+from coder.run.termination import Reason, Stop, awaits_answer, budget_reached, nothing_to_mend
 from coder.turn import BudgetSpent, Turn
 from coder.workspace.edited_tests import is_accepted
 

@@ -8,18 +8,19 @@ import hashlib
 from collections.abc import Sequence
 
 from coder.environment.workbench import Workbench
-from coder.errors import ContextTooLong, ModelError, PurseEmpty
+from coder.errors import ContextTooLong, ModelError, SharedBudgetEmpty
 from coder.models.abilities import Abilities, abilities_of
-from coder.models.cast import SUMMARIZER, playing
+from coder.models.answer_room import LARGEST, known_limit, reserved
 from coder.models.model import Answer, ChatMessage, Form, Model, Retry, Sampling, Switch
 from coder.models.recording import redacted_call
-from coder.models.room import LARGEST, known_limit, reserved
-from coder.models.shrink import cut_text, shrunk
+from coder.models.role_models import SUMMARIZER, playing
 from coder.models.tokens import input_tokens
+from coder.models.truncate import cut_text, shrunk
 from coder.models.weights import EMBEDDED
 from coder.models.wrapper import HasRoles
 from coder.prompts import prompt
-from coder.run.bodies import (
+from coder.run.budget import over_budget, room_for_answer, spent_budget
+from coder.run.event_types import (
     BudgetReached,
     CallAnswered,
     CallFailed,
@@ -28,9 +29,8 @@ from coder.run.bodies import (
     CallSwitched,
     Limit,
 )
-from coder.run.budget import over_budget, room_for_answer, spent_budget
 from coder.run.journal import Journal
-from coder.run.noroom import is_spent_on_reasoning, no_room
+from coder.run.no_room import is_spent_on_reasoning, no_room
 from coder.run.state import State
 
 MOST_SHRINKS = 4
@@ -242,7 +242,7 @@ class Turn:
             return await model.answer(
                 intent.messages, sampling=intent.sampling, on_token=on_token, on_retry=on_retry, **form
             )
-        except PurseEmpty as error:
+        except SharedBudgetEmpty as error:
             raise await self._ended(intent, BudgetReached(limit="shared", text=str(error))) from error
         except ModelError as error:
             failed = CallFailed(

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from coder.environment.workbench import Workbench
-from coder.models.choice import resolve
+from coder.models.find_model import resolve
 from coder.models.model import ChatMessage, Form, Sampling, ToolSpec
-from coder.models.opening import open_model
-from coder.run.bodies import RunStarted, Spoken
+from coder.models.model_opening import open_model
+from coder.run.event_types import RunStarted, Spoken
 from coder.run.journal import Journal
 from coder.run.message import Message
 from coder.run.settings import Budget, Settings

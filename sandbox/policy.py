@@ -5,7 +5,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from sandbox.network.hosts import parse_hosts
+from sandbox.network.allowed_hosts import parse_hosts
 from sandbox.program import Environment
 
 

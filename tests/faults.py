@@ -17,9 +17,9 @@ from time import monotonic
 
 from pydantic import SecretStr
 
+from coder.agent import solve
 from coder.config.layers import load
-from coder.doors import solve
-from coder.models.chat import ChatModel
+from coder.models.chat_completions import ChatModel
 from coder.models.endpoint import Endpoint, Patience
 from coder.run.settings import Settings
 from coder.run.task import Task
@@ -67,7 +67,7 @@ class Fault:
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class Finding:
     """What came of it."""
 
     outcome: str
@@ -164,26 +164,26 @@ FAULTS = (
 )  # fmt: skip
 
 
-async def happens(fault: Fault) -> Seen:
+async def happens(fault: Fault) -> Finding:
     """What comes of a fault in a run."""
     began = monotonic()
     with faulty_endpoint(*fault.script()) as server:
         url = server.url if fault.script() else f"http://127.0.0.1:{unused_port()}/v1"
         outcome = await _outcome(url, fault.patience)
-    return Seen(outcome, len(server.requests), monotonic() - began)
+    return Finding(outcome, len(server.requests), monotonic() - began)
 
 
-async def redirects() -> Seen:
+async def redirects() -> Finding:
     """A redirect to another host: neither key nor prompt may follow."""
     began = monotonic()
     with faulty_endpoint(GOOD) as other:
         away = status(307, "", {"location": f"{other.url}/chat/completions"})
         with faulty_endpoint(away) as server:
             outcome = await _outcome(server.url)
-        return Seen(outcome, len(server.requests), monotonic() - began, key_left=bool(other.connections))
+        return Finding(outcome, len(server.requests), monotonic() - began, key_left=bool(other.connections))
 
 
-def repository_names_an_address() -> Seen:
+def repository_names_an_address() -> Finding:
     """A repository's configuration that names a base URL: refused, said, and not asked."""
     began = monotonic()
     with tempfile.TemporaryDirectory() as folder, faulty_endpoint(GOOD) as server:
@@ -193,7 +193,7 @@ def repository_names_an_address() -> Seen:
         said = [note for note in loaded.notes if "a repository can't set it" in note]
     asked = loaded.config.asked()
     refused = len(said) == 2 and asked.base_url is None and not asked.fallbacks
-    return Seen("refused" if refused else "obeyed", len(server.requests), monotonic() - began)
+    return Finding("refused" if refused else "obeyed", len(server.requests), monotonic() - began)
 
 
 async def _outcome(url: str, patience: Patience = PATIENCE) -> str:

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from sandbox.network.outside import Outside
+from sandbox.network.outside_lookup import Outside
 
 PUBLIC = "93.184.216.34"
 

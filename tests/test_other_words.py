@@ -27,9 +27,9 @@ from pathlib import Path
 from benchmarks.judge.judge import open_judge
 from benchmarks.suite import FunctionCase, Suite
 from coder.sampling.behaviour import behaviours
-from coder.run.bodies import Spoken, parse
-from coder.console.lines import progress
-from coder.doors import solve
+from coder.run.event_types import Spoken, parse
+from coder.console.render import progress
+from coder.agent import solve
 from coder.models.scripted import Scripted
 from coder.run.settings import Budget, Settings
 from coder.store import MemoryLog

@@ -3,9 +3,9 @@
 import hashlib
 from dataclasses import dataclass
 
+from benchmarks.judge.check_sources import canonical_module, prelude, with_setup
 from benchmarks.judge.function import Pair
 from benchmarks.judge.mode import Mode
-from benchmarks.judge.sources import canonical_module, prelude, with_setup
 from benchmarks.suite import FunctionCase
 from sandbox import Limits
 from sandbox.checks.trial import Trial, hold_trial
@@ -41,7 +41,7 @@ async def audit_function(pair: Pair, case: FunctionCase, code: str, mode: Mode) 
         SandboxBroken: a sandbox stopped working.
     """
     reference = canonical_module(case)
-    if reference is None or mode.how != "apart" or mode.stateful:
+    if reference is None or mode.how != "isolated" or mode.stateful:
         return None
     trial = Trial(
         source=with_setup(case, code),

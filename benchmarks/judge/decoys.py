@@ -11,7 +11,7 @@ import random
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
-from benchmarks.judge.heirs import heirs_of
+from benchmarks.judge.inherited_tests import heirs_of
 
 PLACES = 6
 """Where a test may be changed, at most, until it fails with the case's own answer."""

@@ -4,18 +4,18 @@ import functools
 import hashlib
 from dataclasses import dataclass
 
+from benchmarks.judge.check_sources import canonical_module, prelude, with_setup
 from benchmarks.judge.mode import CARRIERS, Mode, without_canonical
 from benchmarks.judge.purity import keeps_nothing, leaves_nothing
-from benchmarks.judge.sources import canonical_module, prelude, with_setup
 from benchmarks.judge.verdicts import Judged, end_of, killed_by_nobody, one_line
 from benchmarks.suite import FunctionCase
 from benchmarks.verdict import Outcome, Verdict
-from coder.text.printable import printable
+from coder.text.sanitize import printable
 from sandbox import Limits, Sandbox
-from sandbox.checks.candidates import Candidates
+from sandbox.checks.candidate_pool import Candidates
 from sandbox.checks.checkers import Checkers
 from sandbox.checks.trial import Crossing, Trial, hold_together, hold_trial
-from sandbox.checks.tried import Tried
+from sandbox.checks.trial_result import TrialResult
 
 REPLAYS = 8
 """Calls of a passing sample that are repeated, in another order, on a fresh copy of it."""
@@ -98,7 +98,7 @@ async def find_mode(pair: Pair, case: FunctionCase) -> Mode:
     module = canonical_module(case)
     if module is None:
         return without_canonical(case)
-    everything = Mode(how="trusting", crossing=Crossing(kinds=None, errors=None, write_back=True))
+    everything = Mode(how="by_reference", crossing=Crossing(kinds=None, errors=None, write_back=True))
     replays = 0 if keeps_nothing(module) else REPLAYS
     tried = await _hold(pair, _trial(case, module, everything, replays=replays), everything, case)
     said = tried.outcome
@@ -110,15 +110,17 @@ async def find_mode(pair: Pair, case: FunctionCase) -> Mode:
             write_back=bool(said.changed),
             changed=said.changed,
         )
-        mode = Mode(how="apart", crossing=crossing, stateful=case.stateful or said.differing > 0)
+        mode = Mode(how="isolated", crossing=crossing, stateful=case.stateful or said.differing > 0)
         if said.kinds <= CARRIERS and await _holds(pair, case, module, mode):
             return mode
         found = ", ".join(sorted(said.kinds - CARRIERS)) or "what it raises"
         open_crossing = Crossing(kinds=None, errors=None, write_back=bool(said.changed), changed=said.changed)
         reason = f"what its canonical answer gives can't cross as plain data: {found}"
-        return mode.model_copy(update={"how": "trusting", "crossing": open_crossing, "reason": reason})
+        return mode.model_copy(update={"how": "by_reference", "crossing": open_crossing, "reason": reason})
     _, detail = _read(tried, case)
-    together = Mode(how="together", stateful=True, reason=f"its canonical answer fails apart: {detail}"[:500])
+    together = Mode(
+        how="shared_process", stateful=True, reason=f"its canonical answer fails apart: {detail}"[:500]
+    )
     tried = await _hold(pair, _trial(case, module, together, replays=0), together, case)
     if _passed(tried, case):
         return together.model_copy(update={"tripped": tried.outcome.tripped})
@@ -140,7 +142,7 @@ def _trial(case: FunctionCase, module: str, mode: Mode, *, replays: int) -> Tria
         source=module,
         entry_point=case.entry_point,
         tests=tests,
-        tidy=mode.how == "apart" and _are_tidy((helpers, *tests)),
+        tidy=mode.how == "isolated" and _are_tidy((helpers, *tests)),
         prelude=helpers,
         crossing=mode.crossing,
         replays=replays,
@@ -153,20 +155,20 @@ def _are_tidy(sources: tuple[str, ...]) -> bool:
     return all(map(leaves_nothing, sources))
 
 
-async def _hold(pair: Pair, trial: Trial, mode: Mode, case: FunctionCase) -> Tried:
+async def _hold(pair: Pair, trial: Trial, mode: Mode, case: FunctionCase) -> TrialResult:
     limits = Limits(cpu_s=case.timeout_s + _SPARE_CPU_S, wall_s=case.timeout_s * _WALL_FACTOR + _WALL_MORE_S)
-    if mode.how == "together":
+    if mode.how == "shared_process":
         return await hold_together(pair.candidate, trial, limits=limits)
     return await hold_trial(pair.candidates, pair.checkers, trial, limits=limits)
 
 
-def _passed(tried: Tried, case: FunctionCase) -> bool:
+def _passed(tried: TrialResult, case: FunctionCase) -> bool:
     said = tried.outcome
     expected = 1 if case.plus_test is None else 2
     return said.complete and len(said.tests) == expected and not any(said.tests) and not _late(tried, case)
 
 
-def _read(tried: Tried, case: FunctionCase) -> tuple[Outcome, str]:
+def _read(tried: TrialResult, case: FunctionCase) -> tuple[Outcome, str]:
     said = tried.outcome
     if _late(tried, case):
         return "timeout", f"it took more than {case.timeout_s:g} s of CPU, or slept longer than it may"
@@ -184,7 +186,7 @@ def _read(tried: Tried, case: FunctionCase) -> tuple[Outcome, str]:
     return "passed", ""
 
 
-def _late(tried: Tried, case: FunctionCase) -> bool:
+def _late(tried: TrialResult, case: FunctionCase) -> bool:
     """Whether time ended it: of the candidate, or of its checker, whose work is the candidate's doing."""
     ends = (*tried.candidates, tried.checker)
     return (
@@ -194,7 +196,7 @@ def _late(tried: Tried, case: FunctionCase) -> bool:
     )
 
 
-def _base(tried: Tried, case: FunctionCase) -> Outcome | None:
+def _base(tried: TrialResult, case: FunctionCase) -> Outcome | None:
     if case.plus_test is None:
         return None
     said = tried.outcome

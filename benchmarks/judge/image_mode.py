@@ -1,11 +1,11 @@
 """How a case in an image is judged: as other repositories, once its modules are seen to be the patched."""
 
-from benchmarks.judge.apart import top_modules
-from benchmarks.judge.images import Place
+from benchmarks.judge.candidate_tree import gold_tree
+from benchmarks.judge.image_cases import Place
 from benchmarks.judge.imported import found_elsewhere
+from benchmarks.judge.isolated_check import top_modules
 from benchmarks.judge.pinning import find_repository_mode
 from benchmarks.judge.repository_mode import RepositoryMode
-from benchmarks.judge.tree import gold_tree
 from benchmarks.suite import RepositoryCase
 from benchmarks.suites.patch import PatchRefused, touched
 

@@ -11,14 +11,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.judge.audit import audit_function
+from benchmarks.judge.case_plan import CasePlan, CasePlans
+from benchmarks.judge.exclusive import Exclusive
 from benchmarks.judge.function import Pair
+from benchmarks.judge.judging_sandboxes import Places
 from benchmarks.judge.mode import Mode
 from benchmarks.judge.modes import KnownModes
-from benchmarks.judge.places import Places
 from benchmarks.judge.repository_mode import RepositoryMode
-from benchmarks.judge.turns import Turns
 from benchmarks.judge.verdicts import Judged, one_line
-from benchmarks.judge.ways import Way, Ways
 from benchmarks.suite import Case, FunctionCase, RepositoryCase, Suite
 from benchmarks.verdict import Strength, Verdict
 from sandbox import Policy, find_interpreter
@@ -49,9 +49,9 @@ class Judge:
     """Made by `open_judge`. Any number of samples may be judged at once."""
 
     def __init__(self, policy: Policy, backend: str, known: KnownModes | None) -> None:
-        self._turns = Turns()
+        self._turns = Exclusive()
         self._places = Places(policy, backend)
-        self._ways = Ways(self._places, self._turns, known)
+        self._ways = CasePlans(self._places, self._turns, known)
 
     async def judge(self, case: Case, code: str, *, sample: int = 0) -> Verdict:
         """What became of one answer, for good.
@@ -119,7 +119,7 @@ class Judge:
         await self._ways.close()
         await self._places.close()
 
-    async def _try(self, way: Way, code: str, sample: int) -> Judged:
+    async def _try(self, way: CasePlan, code: str, sample: int) -> Judged:
         for _ in range(_REOPENINGS):
             try:
                 return await way.judge(code, sample)
@@ -130,10 +130,10 @@ class Judge:
         )
         return Judged(verdict, incomplete=True)
 
-    async def _is_sound(self, way: Way) -> bool:
+    async def _is_sound(self, way: CasePlan) -> bool:
         """Whether a solution that is known to be good passes here and now."""
         if way.good is None:
-            way = self._ways.by_mode(_KNOWN_GOOD, Mode(how="apart"))
+            way = self._ways.by_mode(_KNOWN_GOOD, Mode(how="isolated"))
         async with self._turns.shared():
             judged = await self._try(way, way.good or "", 0)
         return judged.verdict.verdict == "passed"

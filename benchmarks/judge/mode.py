@@ -24,7 +24,7 @@ class Mode(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    how: Literal["apart", "trusting", "together", "broken"]
+    how: Literal["isolated", "by_reference", "shared_process", "broken"]
     crossing: Crossing = Crossing()
     stateful: bool = False
     """Answers may depend on earlier calls: the case says so, or its canonical answer's do."""
@@ -36,7 +36,7 @@ class Mode(BaseModel):
     @property
     def strength(self) -> Strength:
         """How strong verdicts are that come of it."""
-        return "strong" if self.how == "apart" else "weaker"
+        return "strong" if self.how == "isolated" else "weaker"
 
 
 def without_canonical(case: FunctionCase) -> Mode:
@@ -45,7 +45,7 @@ def without_canonical(case: FunctionCase) -> Mode:
     for source in (case.test, case.plus_test or ""):
         named |= _exceptions_in(source)
     crossing = Crossing(kinds=CARRIERS, errors=frozenset(named))
-    return Mode(how="apart", crossing=crossing, stateful=case.stateful)
+    return Mode(how="isolated", crossing=crossing, stateful=case.stateful)
 
 
 def _exceptions_in(source: str) -> set[str]:

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterable, Mapping
 
-from benchmarks.judge.apart import Open, run_apart
+from benchmarks.judge.candidate_tree import gold_tree, is_test_path
+from benchmarks.judge.isolated_check import Open, run_apart
+from benchmarks.judge.mutated_tests import with_twins
 from benchmarks.judge.needed import missing_packages
 from benchmarks.judge.pytest_run import TestRun, run_test_file
 from benchmarks.judge.repository_mode import RepositoryMode, files_of
-from benchmarks.judge.tree import gold_tree, is_test_path
-from benchmarks.judge.twins import with_twins
 from benchmarks.suite import RepositoryCase
 from benchmarks.suites.patch import PatchRefused
 from sandbox import Sandbox
@@ -44,7 +44,7 @@ async def find_repository_mode(sandbox: Sandbox, opened: Open | None, case: Repo
     passed = passed_apart(report.results)
     lacking = [node for node in pinned.nodes if node not in passed]
     if not lacking:
-        return pinned.model_copy(update={"how": "apart"})
+        return pinned.model_copy(update={"how": "isolated"})
     wanted = case.fail_to_pass or pinned.nodes
     if not passed.issuperset(wanted):  # another test may have ended it
         again = await run_apart(opened, case, gold, files_of(wanted))

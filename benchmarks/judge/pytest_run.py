@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import PurePosixPath
 
-from benchmarks.judge.tree import is_test_path
+from benchmarks.judge.candidate_tree import is_test_path
 from benchmarks.suite import RepositoryCase
-from coder.text.printable import printable
+from coder.text.sanitize import printable
 from sandbox import Command, Limits, Result, Sandbox
 
 _PYTEST = ("-q", "-p", "no:cacheprovider", "--tb=native", "--no-summary")

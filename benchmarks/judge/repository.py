@@ -5,12 +5,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from random import Random
 
-from benchmarks.judge.apart import Open, run_apart
+from benchmarks.judge.candidate_tree import Tree, candidate_tree
 from benchmarks.judge.decoys import Disguised, chosen, disguise
+from benchmarks.judge.isolated_check import Open, run_apart
 from benchmarks.judge.pinning import passed_apart
 from benchmarks.judge.pytest_run import TestRun, run_test_file
 from benchmarks.judge.repository_mode import RepositoryMode, files_of
-from benchmarks.judge.tree import Tree, candidate_tree
 from benchmarks.judge.verdicts import Judged, killed_by_nobody, one_line
 from benchmarks.suite import RepositoryCase
 from benchmarks.suites.patch import PatchRefused
@@ -42,7 +42,7 @@ async def judge_repository(
     except PatchRefused as error:
         said = _Said("error", f"the patch can't be applied: {error}")
     else:
-        if mode.how == "apart":
+        if mode.how == "isolated":
             said = await _apart(opened, case, tree, mode.nodes)
         else:
             said = await _together(sandbox, case, tree, mode)

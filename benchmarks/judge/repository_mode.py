@@ -22,7 +22,7 @@ class RepositoryMode(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    how: Literal["apart", "decoyed", "plain", "broken"]
+    how: Literal["isolated", "decoyed", "plain", "broken"]
     nodes: tuple[str, ...] = ()
     """Node ids that have to pass."""
     apart: tuple[str, ...] = ()
@@ -39,7 +39,7 @@ class RepositoryMode(BaseModel):
     @property
     def strength(self) -> Strength:
         """How strong verdicts are that come of it."""
-        return "strong" if self.how == "apart" else "decoyed" if self.how == "decoyed" else "weak"
+        return "strong" if self.how == "isolated" else "decoyed" if self.how == "decoyed" else "weak"
 
     @property
     def files(self) -> list[str]:

@@ -4,7 +4,7 @@ import signal
 from dataclasses import dataclass
 
 from benchmarks.verdict import Verdict
-from coder.text.printable import printable
+from coder.text.sanitize import printable
 from sandbox import Result
 
 _MAX_DETAIL = 500

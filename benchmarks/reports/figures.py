@@ -5,8 +5,8 @@ from typing import TypeVar, get_args
 
 from benchmarks.report import Report
 from benchmarks.verdict import Outcome, Strength
-from coder.console.lines import money
-from coder.text.counted import count_of
+from coder.console.render import money
+from coder.text.plural import count_of
 
 Name = TypeVar("Name", bound=str)
 

@@ -12,12 +12,12 @@ from html import escape
 from importlib.resources import files
 
 from benchmarks.report import Report
-from benchmarks.reports.answers import Answers
+from benchmarks.reports.case_answers import Answers
 from benchmarks.reports.figures import facts, p_text, points, points_interval, scores, share, title
 from benchmarks.reports.plots import Point, bars, histogram, scatter
 from benchmarks.stats.comparison import KINDS, Comparison, compare_several, tallies
 from benchmarks.verdict import Verdict
-from coder.text.printable import printable
+from coder.text.sanitize import printable
 
 
 def page(reports: Sequence[Report], *, answers: Sequence[Answers] = (), names: Sequence[str] = ()) -> str:

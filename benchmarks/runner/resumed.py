@@ -9,7 +9,7 @@ from typing import Any
 
 from benchmarks.runner.runlog import BenchStarted
 from benchmarks.suites.selection import Selection
-from coder.config.config import Config, checked, flag, over
+from coder.config.schema import Config, checked, flag, over
 from coder.errors import UsageError
 
 _KEPT = ("one_shot", "workers", "price", "replay", "max_cost", "include_weaker")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from benchmarks.judge.judge import Judge
 from benchmarks.report import Usage
-from benchmarks.runner.attempt import Attempt
+from benchmarks.runner.case_attempt import CaseAttempt
 from benchmarks.runner.runlog import BenchJudged, RunLog
 from benchmarks.suite import Case
 from benchmarks.verdict import Verdict
@@ -22,7 +22,7 @@ class Job:
 
     case: Case
     sample: int
-    attempt: Callable[[], Awaitable[Attempt]]
+    attempt: Callable[[], Awaitable[CaseAttempt]]
     audited: bool = False
     """An answer that passed is looked at again."""
     keeps_text: bool = True
@@ -91,7 +91,7 @@ async def run_jobs(
                 await keep(held, faulty)
             await keep(job, attempt)
 
-    async def keep(job: Job, attempt: Attempt) -> None:
+    async def keep(job: Job, attempt: CaseAttempt) -> None:
         judged = await _judged(job, attempt, judge)
         spent.add(judged.usage)
         await log.judge(judged)
@@ -115,10 +115,10 @@ class _Faults:
     """Attempts that the model or the machine spoilt, until it is clear whether that was chance."""
 
     def __init__(self) -> None:
-        self._held: list[tuple[Job, Attempt]] = []
+        self._held: list[tuple[Job, CaseAttempt]] = []
         self._some_went_well = False
 
-    def hold_back(self, job: Job, attempt: Attempt) -> bool:
+    def hold_back(self, job: Job, attempt: CaseAttempt) -> bool:
         """Take an attempt that was spoilt; False for one that wasn't.
 
         Raises:
@@ -144,17 +144,17 @@ class _Faults:
             said = f"All {count} attempts failed. The last one: " if count > 1 else ""
             raise _fault(last, f"{said}{last.error}")
 
-    def release(self) -> list[tuple[Job, Attempt]]:
+    def release(self) -> list[tuple[Job, CaseAttempt]]:
         """Those that were held back, now that another attempt went well, or no more is to come."""
         held, self._held = self._held, []
         return held
 
 
-def _fault(attempt: Attempt, text: str) -> ModelError | MachineError:
+def _fault(attempt: CaseAttempt, text: str) -> ModelError | MachineError:
     return ModelError(text) if attempt.exit_code == ModelError.exit_code else MachineError(text)
 
 
-async def _judged(job: Job, attempt: Attempt, judge: Judge) -> BenchJudged:
+async def _judged(job: Job, attempt: CaseAttempt, judge: Judge) -> BenchJudged:
     verdict = await judge.judge(job.case, attempt.text, sample=job.sample)
     if job.audited:
         verdict = await judge.audit(job.case, attempt.text, verdict)
@@ -168,7 +168,7 @@ async def _judged(job: Job, attempt: Attempt, judge: Judge) -> BenchJudged:
     )
 
 
-def _usage(verdict: Verdict, attempt: Attempt) -> Usage | None:
+def _usage(verdict: Verdict, attempt: CaseAttempt) -> Usage | None:
     if not attempt.calls:
         return None
     return Usage(

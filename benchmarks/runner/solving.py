@@ -3,9 +3,9 @@
 import tempfile
 from pathlib import Path
 
-from benchmarks.runner.attempt import Attempt, Shown
+from benchmarks.runner.case_attempt import CaseAttempt, Shown
 from benchmarks.suite import ScriptRun
-from coder.doors import solve
+from coder.agent import solve
 from coder.models.model import Model
 from coder.run.run import Run
 from coder.run.settings import Settings
@@ -19,7 +19,7 @@ class ModelSolver:
     def __init__(self, model: Model, settings: Settings, *, log: LeasedLog) -> None:
         self._model, self._settings, self._log = model, settings, log
 
-    async def __call__(self, case: Shown, *, sample: int, seed: int) -> Attempt:
+    async def __call__(self, case: Shown, *, sample: int, seed: int) -> CaseAttempt:
         """One attempt.
 
         Raises:
@@ -32,7 +32,7 @@ class ModelSolver:
         with tempfile.TemporaryDirectory(prefix="coder-bench-") as folder:
             task = _task(case, Path(folder) / "repository")
             run = await solve(task, settings=settings, model=self._model, log=self._log)
-        return Attempt(
+        return CaseAttempt(
             unpaid=run.limit == "shared" and run.tokens.input == 0,
             text=run.patch if case.kind == "repository" else _module(run),
             error=run.error,

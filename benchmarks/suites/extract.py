@@ -12,10 +12,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from benchmarks.suite import FunctionCase
+from benchmarks.suites.prompt_definitions import without_shows
 from benchmarks.suites.samples import Sample
-from benchmarks.suites.shown import without_shows
-from coder.edits.answers import find_blocks, parse_answer
-from coder.source.names import defined_names, free_names, parse_source
+from coder.edits.code_blocks import find_blocks, parse_answer
+from coder.source.python_names import defined_names, free_names, parse_source
 
 MAX_CODE = 1 << 20
 """Characters of an answer in which code is looked for; a longer one is taken as it is."""

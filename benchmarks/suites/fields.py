@@ -6,7 +6,7 @@ from pydantic import BaseModel, ValidationError
 
 from benchmarks.errors import BadSuite
 from benchmarks.suites.records import Record
-from coder.text.printable import printable
+from coder.text.sanitize import printable
 
 Value = TypeVar("Value", bound=BaseModel)
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from benchmarks.suite import Case, RepositoryCase
 from benchmarks.suites.patch import PatchRefused, apply_patch, touched
 from sandbox.errors import BackendMissing
-from sandbox.images.tree import ImageTree, read_tree
+from sandbox.images.image_tree import ImageTree, read_tree
 
 
 class BaseTrees:
@@ -36,7 +36,7 @@ def lies_in_image(case: RepositoryCase) -> bool:
 
 
 async def image_tree(case: RepositoryCase) -> ImageTree:
-    """The base tree of a case that lies in its image, as `sandbox.images.tree.read_tree` gives it.
+    """The base tree of a case that lies in its image, as `sandbox.images.image_tree.read_tree` gives it.
 
     Raises:
         BackendMissing: there is no engine, or it has no such image.

@@ -10,7 +10,7 @@ from benchmarks.errors import BadSuite
 from benchmarks.suite import FunctionCase
 from benchmarks.suites.fields import make, strings
 from benchmarks.suites.records import Record
-from coder.source.names import defined_names, parse_source
+from coder.source.python_names import defined_names, parse_source
 
 FIELDS = frozenset({"task_id", "code", "test_list"})
 

@@ -2,11 +2,11 @@
 
 from pydantic import BaseModel, ConfigDict
 
-from coder.run.bodies import RunStopped, Status
+from coder.run.event_types import RunStopped, Status
 from coder.run.message import Message
+from coder.run.model_call import Step
 from coder.run.run import Run
 from coder.run.state import State
-from coder.run.step import Step
 from coder.run.summary import summarize
 
 

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from coder.config.config import Config, answering_fields
-from coder.models.casting import Asked
-from coder.run.answering import asked_again
+from coder.config.schema import Config, answering_fields
+from coder.models.roles import Asked
+from coder.run.model_choice import asked_again
 from coder.run.settings import Settings
 from coder.run.state import State
 from coder.teams.strategies import settled

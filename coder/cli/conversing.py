@@ -8,28 +8,28 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import Any
 
-from coder.chat.opening import open_session, reopen_session
-from coder.chat.reader import PlainReader, Reader
-from coder.chat.session import Session
-from coder.chat.terminal import open_terminal
+from coder.chat.chat_opening import open_session, reopen_session
+from coder.chat.chat_session import Session
+from coder.chat.chat_terminal import open_terminal
+from coder.chat.line_reader import PlainReader, Reader
 from coder.chat.transcript import Transcript, transcript
-from coder.cli.dialogue import Dialogue
-from coder.cli.lasting import gone_on_with, price_of, settings_from, settings_of
-from coder.cli.onlooker import Onlooker
+from coder.cli.chat_observer import ChatObserver
+from coder.cli.repl import Repl
+from coder.cli.session_settings import gone_on_with, price_of, settings_from, settings_of
 from coder.cli.switching import Models
-from coder.config.config import Config
 from coder.config.layers import Loaded
+from coder.config.schema import Config
 from coder.console.answerer import Answerer
 from coder.console.failure import report, single
 from coder.console.interrupt import run_until_interrupted
 from coder.console.screen import Screen
 from coder.errors import LogNewer, UsageError
-from coder.run.answering import asked_again
-from coder.run.folding import fold_all
+from coder.run.model_choice import asked_again
+from coder.run.reducer import fold_all
 from coder.run.state import State
 from coder.run.task import Task
 from coder.store import SqliteLog, data_folder
-from coder.workspace.reading import read_workspace
+from coder.workspace.read import read_workspace
 
 NO_TOOLKIT = 'Plain input; for history and completion: pip install "coder-agent[chat]"'
 
@@ -95,7 +95,7 @@ class Talk:
             reader = _reader(names)
             results = sys.stderr if self.is_for_a_program else sys.stdout
             speaks = results.isatty() and self.screen.is_lively
-            watch = Onlooker(self.screen, reader, yes=self.given["yes"], results=results, speaks=speaks)
+            watch = ChatObserver(self.screen, reader, yes=self.given["yes"], results=results, speaks=speaks)
             if state is None:
                 settings = settings_of(self.loaded.config, self.given)
                 opening = open_session(log, self.task, settings=settings, model=model, watch=watch)
@@ -107,7 +107,7 @@ class Talk:
                     log, state.run, task=task, settings=settings, model=model, watch=watch
                 )
             names.session = session = await stack.enter_async_context(opening)
-            dialogue = Dialogue(
+            dialogue = Repl(
                 session, reader, screen=self.screen, switch=models.switch, onlooker=watch, results=results
             )
             try:
@@ -115,7 +115,7 @@ class Talk:
             finally:
                 self.ended, self.error = session.state, dialogue.error
 
-    async def _dialogue(self, dialogue: Dialogue, session: Session) -> int:
+    async def _dialogue(self, dialogue: Repl, session: Session) -> int:
         if dialogue.asks:
             self.screen.tell(f"{session.model.name} in {session.root}; /help lists the commands, Ctrl-D ends")
         code = await dialogue.run()

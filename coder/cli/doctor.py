@@ -5,15 +5,15 @@ import os
 
 import typer
 
-from coder.config.config import Config
-from coder.config.configfile import user_file
-from coder.config.doctor import Finding, can_solve, examine
+from coder.config.config_files import user_file
+from coder.config.diagnosis import Diagnosis, can_solve, examine
 from coder.config.layers import load
+from coder.config.schema import Config
 from coder.console.interrupt import run_until_interrupted
 from coder.console.options import Json
 from coder.console.plain import one_line
 from coder.errors import UsageError
-from coder.models.book import Book
+from coder.models.user_models import UserModels
 
 NOT_READY = 5
 
@@ -44,12 +44,12 @@ def doctor(json: Json = False) -> None:
     raise typer.Exit(0 if ready else NOT_READY)
 
 
-def _configuration() -> tuple[Config, Book | None, Finding]:
+def _configuration() -> tuple[Config, UserModels | None, Diagnosis]:
     """What the user's file and variables say; the defaults where they can't be used."""
     file = user_file()
     try:
         loaded = load({}, environ=os.environ, user_file=file, workspace=None)
     except UsageError as error:
-        return Config(), None, Finding(name="configuration", works=False, needed=True, text=str(error))
+        return Config(), None, Diagnosis(name="configuration", works=False, needed=True, text=str(error))
     text = str(file) if file.exists() else f"none in {file}"
-    return loaded.config, loaded.book, Finding(name="configuration", works=True, needed=True, text=text)
+    return loaded.config, loaded.book, Diagnosis(name="configuration", works=True, needed=True, text=text)

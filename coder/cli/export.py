@@ -5,14 +5,14 @@ import os
 
 import typer
 
-from coder.cli.show import RunId
+from coder.cli.show_run import RunId
 from coder.errors import UsageError
-from coder.run.folding import fold_all
-from coder.run.rounds import best_code
+from coder.run.attempts import best_code
+from coder.run.reducer import fold_all
 from coder.run.state import State
 from coder.store import SqliteLog, data_folder
 from coder.workspace.diff import unified_diff
-from coder.workspace.reading import content
+from coder.workspace.read import content
 
 
 def export(run: RunId) -> None:

@@ -30,8 +30,8 @@ def fix(
 
     The files of tests, and those through which the command decides, are never changed.
     """
-    from coder.cli.solving import solved  # here, not above: help is shown without
-    from coder.config.taskfile import lint_words
+    from coder.cli.solve_run import solved  # here, not above: help is shown without
+    from coder.config.task_file import lint_words
     from coder.errors import UsageError
     from coder.run.task import Task
 

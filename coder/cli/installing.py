@@ -6,16 +6,16 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from coder.cli.refusals import Refusals
+from coder.cli.network_refusals import NetworkRefusals
 from coder.console.ask import ask_human
 from coder.console.screen import Screen
-from coder.environment.cache import cache, size_of
+from coder.environment.install_cache import cache, size_of
 from coder.errors import Refused, UsageError
 from coder.install.building import Plan, install, plan_install
 from coder.run.settings import Settings
 from coder.run.task import Task
-from coder.text.printable import printable
-from coder.workspace.reading import read_workspace
+from coder.text.sanitize import printable
+from coder.workspace.read import read_workspace
 from sandbox import open_sandbox
 
 _BACKENDS = ("auto", "bubblewrap")
@@ -65,7 +65,7 @@ async def _agree(plan: Plan, screen: Screen, *, yes: bool) -> None:
 
 async def _install(plan: Plan, settings: Settings, screen: Screen) -> None:
     began = time.monotonic()
-    with Refusals() as refusals:
+    with NetworkRefusals() as refusals:
         try:
             await install(plan, partial(open_sandbox, backend=settings.backend))
         except UsageError as error:

@@ -6,22 +6,22 @@ from typing import Any
 
 import typer
 
+from coder.agent import resume as resume_run
 from coder.cli.changing import asked_now, changed_settings
-from coder.cli.result import ended
-from coder.cli.show import RunId
-from coder.config.config import Config, checked, flag
-from coder.config.configfile import user_file
+from coder.cli.print_result import ended
+from coder.cli.show_run import RunId
+from coder.config.config_files import user_file
 from coder.config.layers import load
+from coder.config.schema import Config, checked, flag
 from coder.console.answerer import Answerer, opened
 from coder.console.backend import see_backend
 from coder.console.flags import answering, going_about, held, landing, sandboxed, spending, takes, telling
 from coder.console.interrupt import run_until_interrupted
 from coder.console.options import given_flags
 from coder.console.screen import Screen
-from coder.doors import resume as resume_run
 from coder.errors import LogNewer, UsageError
-from coder.models.casting import Asked
-from coder.run.folding import fold_all
+from coder.models.roles import Asked
+from coder.run.reducer import fold_all
 from coder.run.run import Run
 from coder.run.settings import Budget
 from coder.run.state import State

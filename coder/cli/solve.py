@@ -43,8 +43,8 @@ def solve(
     Without PATH the code goes to stdout and nothing is written. Tests, checks and examples in the task decide
     when it is done; with none of them the code must at least run, and the run ends unverified.
     """
-    from coder.cli.solving import solved  # here, not above: help is shown without
-    from coder.config.taskfile import read_task
+    from coder.cli.solve_run import solved  # here, not above: help is shown without
+    from coder.config.task_file import read_task
     from coder.run.task import Task
     from coder.workspace.git.found import find_repository
 

@@ -3,12 +3,12 @@
 from contextlib import AsyncExitStack
 from dataclasses import replace
 
-from coder.config.config import Config
+from coder.config.schema import Config
 from coder.console.answerer import Answerer, opened
 from coder.console.screen import Screen
 from coder.errors import UsageError
-from coder.models.casting import Asked
 from coder.models.model import Model
+from coder.models.roles import Asked
 
 
 class Models:

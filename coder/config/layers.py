@@ -10,13 +10,13 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from coder.config.config import Config, but_was, checked, flag, over
-from coder.config.configfile import read_user_file
-from coder.config.tightening import BOOK_TABLES, tighten
+from coder.config.config_files import read_user_file
+from coder.config.repository_config import BOOK_TABLES, tighten
+from coder.config.schema import Config, but_was, checked, flag, over
 from coder.errors import UsageError
-from coder.models.book import Book
 from coder.models.catalog import cache_folder
-from coder.text.nearest import or_nearest
+from coder.models.user_models import UserModels
+from coder.text.did_you_mean import or_nearest
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class Loaded:
     """What was ignored and why, a line each, for the screen."""
     cost_was_asked: bool
     """The user, not a default and not the repository, set a limit of cost."""
-    book: Book
+    book: UserModels
     """What the user's file says of models; nothing else can say it."""
     origins: Mapping[str, str]
     """Key → where its value was said last; without those that nobody named."""
@@ -75,11 +75,11 @@ def load(
     )
 
 
-def _book(values: dict[str, object], user_file: Path) -> Book:
+def _book(values: dict[str, object], user_file: Path) -> UserModels:
     """The tables about models, taken out of the values of the user's file."""
     tables = {key: values.pop(key) for key in BOOK_TABLES if key in values}
     try:
-        return Book.model_validate(tables | {"cache": cache_folder()})
+        return UserModels.model_validate(tables | {"cache": cache_folder()})
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"]))

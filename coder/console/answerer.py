@@ -10,8 +10,8 @@ from pathlib import Path
 from coder.console.priced import Priced
 from coder.errors import UsageError
 from coder.models import Model, Recorded, Recorder, warm
-from coder.models.book import Book
-from coder.models.casting import Asked, open_casting, resolve_casting, see_that_all_see
+from coder.models.roles import Asked, open_casting, resolve_casting, see_that_all_see
+from coder.models.user_models import UserModels
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +25,7 @@ class Answerer:
     """`IN,OUT` in US dollars per million tokens."""
     must_know_price: bool
     """The user has set a limit of cost, which can't be kept where the price is unknown."""
-    book: Book
+    book: UserModels
     """What the user's file says of models."""
     shows_pictures: bool = False
     """The task has some, so that everyone asked has to see them."""

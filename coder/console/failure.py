@@ -6,7 +6,7 @@ import sys
 import traceback
 from pathlib import Path
 
-from coder.console.streams import close_stdout
+from coder.console.close_streams import close_stdout
 from coder.errors import CoderError
 
 MACHINE = 5

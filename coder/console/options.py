@@ -167,6 +167,6 @@ Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show answers and
 
 def given_flags(context: typer.Context) -> dict[str, object]:
     """The flags of this call that are keys of the configuration; None where one wasn't given."""
-    from coder.config.config import Config  # for whoever asks for help, it is half of all that is loaded
+    from coder.config.schema import Config  # for whoever asks for help, it is half of all that is loaded
 
     return {key: context.params[key] for key in Config.model_fields if key in context.params}

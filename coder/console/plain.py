@@ -1,6 +1,6 @@
 """Text of models and programs, made fit for a line of a terminal."""
 
-from coder.text.printable import printable
+from coder.text.sanitize import printable
 
 WIDTH = 100
 

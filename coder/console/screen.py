@@ -11,12 +11,12 @@ import time
 from collections.abc import Awaitable, Sequence
 from typing import Literal, TextIO, TypeVar
 
-from coder.console import lines
+from coder.console import render
 from coder.console.ask import ask_human
-from coder.console.draws import Draws
 from coder.console.failure import single
 from coder.console.plain import one_line
-from coder.run.bodies import (
+from coder.console.sample_lines import SampleLines
+from coder.run.event_types import (
     Body,
     CallIntended,
     LandingPlanned,
@@ -33,7 +33,7 @@ from coder.run.events import Event
 from coder.run.run import Run
 from coder.run.settings import Settings
 from coder.teams.strategies import taken
-from coder.text.printable import printable
+from coder.text.sanitize import printable
 from coder.workspace.edited_tests import in_parts
 
 T = TypeVar("T")
@@ -58,7 +58,7 @@ class Screen:
         self._colour = self._terminal and not os.environ.get("NO_COLOR")
         self._verbose, self._quiet, self._yes = verbose, quiet, yes
         self._waiting: list[str] = []
-        self._draws: Draws | None = None
+        self._draws: SampleLines | None = None
         self._refused: str | None = None
         self._is_chat = False
         self._doing = ""
@@ -117,7 +117,7 @@ class Screen:
 
     def watch_settings(self, settings: Settings) -> None:
         """Know how the run goes about its task."""
-        self._draws = Draws() if taken(settings).draws and not self._verbose else None
+        self._draws = SampleLines() if taken(settings).draws and not self._verbose else None
         self._refused, self._is_chat = None, settings.chat
 
     def token(self, text: str) -> None:
@@ -175,7 +175,7 @@ class Screen:
         waiting, self._waiting = self._waiting, []
         if self._quiet and run.exit_code == 0:
             return
-        for line in lines.verdict(run, attempts=waiting):
+        for line in render.verdict(run, attempts=waiting):
             self._print(line)
 
     def note(self, text: str) -> None:
@@ -214,7 +214,7 @@ class Screen:
             self._waiting.append(line)
 
     def _lines_of(self, body: Body) -> list[str]:
-        line = lines.progress(body)
+        line = render.progress(body)
         if isinstance(body, LandingRefused):
             self._refused, line = line, None  # as a rule the run's end says it, too
         elif isinstance(body, RunStopped) and (body.error is None or self._is_no_in_chat(body)):

@@ -4,7 +4,7 @@ import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
-from coder.text.printed_paths import PrintedPaths
+from coder.text.paths_in_text import PrintedPaths
 
 Range = tuple[int, int]
 """First and last line, from 1."""

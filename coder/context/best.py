@@ -11,9 +11,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import log
 
+from coder.context.best_places import Place
+from coder.context.definition_facts import Facts
 from coder.context.excerpts import Range
-from coder.context.facts import Facts
-from coder.context.places import Place
 
 _K1, _B = 1.2, 0.75
 _NAME_COUNTS = 3

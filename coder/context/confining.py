@@ -9,9 +9,9 @@ import resource
 import sys
 
 from sandbox.inner.walls import landlock
+from sandbox.inner.walls.inner_walls import lower
 from sandbox.inner.walls.seccomp import Filter, filter_file
 from sandbox.inner.walls.syscalls import PR_SET_NO_NEW_PRIVS, checked, drop_capabilities, prctl
-from sandbox.inner.walls.walls import lower
 
 MEMORY_BYTES = 1 << 30
 CPU_S = 120

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from coder.context.facts import Facts
+from coder.context.definition_facts import Facts
 
 Definers = Mapping[str, Mapping[str, int]]
 """For each name the files that define it, sorted, each with the first line that does; lines begin at 1."""

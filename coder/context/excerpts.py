@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from coder.context.places import Place
+from coder.context.best_places import Place
 from coder.context.quoting import fenced, shown_path, tokens
 
 AROUND = 30

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 
-from coder.context.reader import NoReader, Reader, ReaderDied, open_reader
+from coder.context.confined_reader import NoReader, Reader, ReaderDied, open_reader
 
 BATCH_BYTES = 192 << 10
 """Characters of source in one question."""
@@ -101,6 +101,6 @@ def _batches(sources: Mapping[str, Source]) -> list[list[str]]:
 
 
 def _processors() -> int:
-    from coder.models.fit import processors
+    from coder.models.context_fit import processors
 
     return processors()

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from coder.context.quoting import fenced, shown_path
 from coder.context.search import BadPattern, search, searchable
 from coder.models.model import JsonObject, ToolCall, ToolSpec
-from coder.text.counted import count_of
-from coder.text.printable import printable
+from coder.text.plural import count_of
+from coder.text.sanitize import printable
 from sandbox import Sandbox
 
 MOST_LINES = 300

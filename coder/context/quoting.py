@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 
-from coder.text.printable import printable
+from coder.text.sanitize import printable
 
 _TICKS = re.compile(r"`{3,}")
 _LONGEST_PATH = 300

@@ -9,18 +9,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from coder.context.best import Best, best_of
+from coder.context.best_places import Place, Places
 from coder.context.definers import definers_of
+from coder.context.definition_facts import facts_of
 from coder.context.excerpts import Range, around, excerpts, lines_by_path, ranges
-from coder.context.facts import facts_of
 from coder.context.guidance import is_guidance
 from coder.context.ignoring import visible
-from coder.context.places import Place, Places
 from coder.context.quoting import tokens, whole_file
 from coder.context.ranking import ranked
 from coder.context.repo_map import repo_map
 from coder.context.tested import tested
 from coder.run.target import Target, is_test
-from coder.source.names import imported_modules
+from coder.source.python_names import imported_modules
 
 _FOR_MAP, _LEAST_FOR_MAP = 0.1, 1_000
 """Share of the budget that the map may take, and the tokens that it may have in any case."""

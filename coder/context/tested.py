@@ -3,10 +3,10 @@
 import ast
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
+from coder.context.best_places import Place
 from coder.context.definers import Definers
 from coder.context.excerpts import Range
-from coder.context.places import Place
-from coder.source.names import parse_source
+from coder.source.python_names import parse_source
 
 MOST = 8
 """Definitions that are shown; a test that uses more is about all of them."""

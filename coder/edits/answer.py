@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 
 from coder.context.quoting import shown_path
 from coder.edits import paths
-from coder.edits.answers import MAX_ANSWER, Parsed, find_blocks, named_in_comment, parse_answer
 from coder.edits.apply import apply
+from coder.edits.code_blocks import MAX_ANSWER, Parsed, find_blocks, named_in_comment, parse_answer
 from coder.edits.edit import Edit, Slip
 from coder.edits.lines import like
-from coder.edits.read import Edits, read_edits
+from coder.edits.read_answer import Edits, read_edits
 from coder.edits.syntax import broken
 from coder.edits.whole import Whole, stands_for_others
 

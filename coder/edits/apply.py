@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from coder.edits import paths
 from coder.edits.change import Changed
 from coder.edits.edit import Edit, Hunk, Slip
+from coder.edits.edit_report import Miss, gist, missed_lines, not_there, reported
 from coder.edits.lines import like
 from coder.edits.locate import Index, Place, locate
-from coder.edits.report import Miss, gist, missed_lines, not_there, reported
 from coder.edits.similar import similar_place
 from coder.edits.within import within_a_line
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from coder.edits.fences import name_in, opening_fence
-from coder.source.names import parse_source
+from coder.source.python_names import parse_source
 
 Language = Literal["python", "markdown", "other"]
 MOST_FENCES = 400

@@ -6,7 +6,7 @@ from dataclasses import replace
 from importlib.util import find_spec
 from itertools import takewhile
 
-from coder.context.reader import NoReader, Reader, ReaderDied, open_reader
+from coder.context.confined_reader import NoReader, Reader, ReaderDied, open_reader
 from coder.edits.answer import Answered
 from coder.edits.lines import split_lines
 from coder.edits.syntax import fault_report

@@ -7,8 +7,8 @@ import warnings
 from collections.abc import Callable, Mapping
 from pathlib import PurePosixPath
 
+from coder.edits.edit_report import numbered
 from coder.edits.lines import split_lines
-from coder.edits.report import numbered
 
 MOST_READ = 500_000
 """Characters; a larger file is left to whatever runs it."""

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Collection
 
-from coder.edits.answers import find_blocks
+from coder.edits.code_blocks import find_blocks
 
 _COMMENT = r"^\s*(?:#|//|/\*|<!--|--|;)"
 _ELIDED = re.compile(

@@ -8,7 +8,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from coder.environment.installed import Installed
-from coder.run.commandfiles import MODULES as FOLDER
+from coder.run.command_inputs import MODULES as FOLDER
 from coder.run.settings import Settings
 from sandbox import Policy
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from coder.errors import MachineError
-from coder.run.commandfiles import MODULES
+from coder.run.command_inputs import MODULES
 
 ENVIRONMENT = "env"
 """Folder of an entry: a virtual environment. Beside it, or alone, are Node's modules."""

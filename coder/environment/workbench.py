@@ -10,10 +10,10 @@ from math import ceil
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from coder.environment.policy import policy_of
-from coder.environment.sources import inside, source_folders
-from coder.run.assignments import parted
-from coder.run.bodies import StoredFile
+from coder.environment.run_policy import policy_of
+from coder.environment.source_folders import inside, source_folders
+from coder.run.env_prefix import parted
+from coder.run.event_types import StoredFile
 from coder.run.settings import Settings
 from coder.run.task import Task
 from coder.text.redact import Redactor

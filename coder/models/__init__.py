@@ -8,9 +8,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from coder.models.chat import ChatModel
-    from coder.models.choice import Choice, resolve
+    from coder.models.chat_completions import ChatModel
     from coder.models.endpoint import Endpoint, Patience
+    from coder.models.find_model import Choice, resolve
     from coder.models.local import LocalModel
     from coder.models.model import (
         Answer,
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
         ToolSpec,
         Usage,
     )
-    from coder.models.opening import open_model, warm
+    from coder.models.model_opening import open_model, warm
     from coder.models.provider import Provider
     from coder.models.providers import found_endpoints
     from coder.models.recorded import Recorded
@@ -66,8 +66,8 @@ __all__ = [
 ]
 
 _HOMES = {
-    "chat": ("ChatModel",),
-    "choice": ("Choice", "resolve"),
+    "chat_completions": ("ChatModel",),
+    "find_model": ("Choice", "resolve"),
     "endpoint": ("Endpoint", "Patience"),
     "local": ("LocalModel",),
     "model": (
@@ -84,7 +84,7 @@ _HOMES = {
         "ToolSpec",
         "Usage",
     ),
-    "opening": ("open_model", "warm"),
+    "model_opening": ("open_model", "warm"),
     "provider": ("Provider",),
     "providers": ("found_endpoints",),
     "recorded": ("Recorded",),

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from coder.errors import MachineError, ModelUnavailable, UsageError
 from coder.models.catalog import FILE, Catalog, Header, Listed, ListedProvider, catalog_of, written
-from coder.models.download import download
+from coder.models.http_download import download
 from coder.models.price import Price
 
 SOURCE = "https://models.dev/api.json"

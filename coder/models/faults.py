@@ -21,8 +21,8 @@ from coder.errors import (
 from coder.models.address import secrets_of
 from coder.models.endpoint import Endpoint
 from coder.models.retries import Passing, reset_s, retry_after_s
-from coder.text.printable import printable
 from coder.text.redact import redact
+from coder.text.sanitize import printable
 
 if TYPE_CHECKING:
     from openai import APIStatusError, OpenAIError

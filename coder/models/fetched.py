@@ -10,8 +10,8 @@ from pathlib import Path
 
 from coder.errors import MachineError, UsageError
 from coder.models.address import parts_of
-from coder.models.download import pieces
 from coder.models.endpoint import without_credentials
+from coder.models.http_download import pieces
 
 CHECKSUM = re.compile(r"sha256=([0-9a-fA-F]{64})")
 SPARE = 1 << 30

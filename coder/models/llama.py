@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Self
 
 from coder.errors import ModelUnavailable
-from coder.models.fit import processors
+from coder.models.context_fit import processors
 
 LOAD_S = 120.0
 STOP_S = 2.0

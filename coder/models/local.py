@@ -9,12 +9,12 @@ from typing import Self
 from pydantic import SecretStr
 
 from coder.models.abilities import Abilities
-from coder.models.chat import ChatModel
+from coder.models.answer_room import known_limit, own_limit
+from coder.models.chat_completions import ChatModel
+from coder.models.context_fit import USUAL
 from coder.models.endpoint import LOCAL_PATIENCE, Endpoint, Limits, Patience
-from coder.models.fit import USUAL
 from coder.models.llama import Llama
 from coder.models.model import Answer, ChatMessage, Form, OnRetry, Sampling
-from coder.models.room import known_limit, own_limit
 
 
 class LocalModel:

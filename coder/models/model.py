@@ -14,7 +14,7 @@ from pydantic import (
     model_serializer,
 )
 
-from coder.models.alternatives import Alternative
+from coder.models.logprobs import Alternative
 from coder.usage import Usage as Usage
 from coder.usage import Used as Used
 

@@ -10,7 +10,7 @@ from importlib.metadata import entry_points
 from pydantic import BaseModel, ConfigDict
 
 from coder.models.provider import Provider
-from coder.models.table import BUILT_IN
+from coder.models.provider_table import BUILT_IN
 
 ENTRY_POINTS = "coder.providers"
 

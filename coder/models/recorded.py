@@ -18,7 +18,7 @@ from coder.models.model import Answer, ChatMessage, Form, Model, OnRetry, Sampli
 from coder.models.price import MILLION
 from coder.models.recording import Entry, Failure, Header, Part, Redact, Request, read_recording, redacted
 from coder.models.tokens import input_tokens
-from coder.text.counted import count_of
+from coder.text.plural import count_of
 from coder.text.redact import Redactor
 
 _BEFORE = {"max_tokens": 4096}

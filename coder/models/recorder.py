@@ -7,6 +7,7 @@ from pathlib import Path
 
 from coder.errors import ModelAuthError, ModelError, UsageError
 from coder.models.abilities import abilities_of
+from coder.models.answer_room import reserved
 from coder.models.model import Answer, ChatMessage, Form, Model, OnRetry, Retry, Sampling, Switch
 from coder.models.price import MILLION
 from coder.models.recording import (
@@ -19,7 +20,6 @@ from coder.models.recording import (
     redacted,
     redacted_call,
 )
-from coder.models.room import reserved
 from coder.models.scripted import Scripted
 from coder.models.tokens import input_tokens
 from coder.models.wrapper import HasRoles, Wrapper

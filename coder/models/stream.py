@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from typing import Literal
 
-from coder.models.alternatives import Hesitations
+from coder.models.logprobs import Hesitations
 from coder.models.model import ChatMessage, ToolCall, Usage
 from coder.models.retries import Passing
 

@@ -1,14 +1,14 @@
 """Chooser: looks at what all candidates do, and says the best one again, so that it is what counts."""
 
 from coder.participants.tester import weak_votes
+from coder.run.attempts import CHOOSER, agreed, drawn, tried
 from coder.run.message import Message
-from coder.run.rounds import CHOOSER, agreed, drawn, tried
 from coder.run.state import State
 from coder.run.target import find_target
-from coder.sampling.choosing import Candidate, Choice, choose
-from coder.sampling.comparing import compared, comparison_of
-from coder.source.outline import missing_function
-from coder.source.sanity import is_sane
+from coder.sampling.compare import compared, comparison_of
+from coder.sampling.select import Candidate, Choice, choose
+from coder.source.completion import missing_function
+from coder.source.static_check import is_sane
 from coder.turn import Turn
 
 

@@ -12,18 +12,18 @@ from coder.models.weights import EMBEDDED
 from coder.participants.reasks import Reasks
 from coder.participants.sampling import at_most
 from coder.prompting.asking import quoted
-from coder.prompting.given import with_givens
 from coder.prompting.looking import survey_of
+from coder.prompting.messages import coder_view
+from coder.prompting.prompt_code import with_givens
 from coder.prompting.replies import is_reply
-from coder.prompting.view import coder_view
+from coder.run.attempts import Attempt, is_repeat, next_round
 from coder.run.message import Message
-from coder.run.rounds import Round, is_repeat, next_round
 from coder.run.state import State
-from coder.run.stops import EMPTY_ANSWERS
 from coder.run.target import Target, decides, find_target, is_test
+from coder.run.termination import EMPTY_ANSWERS
 from coder.turn import Turn
 from coder.workspace.edited_tests import is_allowed, is_given_test
-from coder.workspace.links import end_of, following, to_ends
+from coder.workspace.symlinks import end_of, following, to_ends
 
 _FRESH_TEMPERATURE = 0.8
 _EMBEDDED_TOKENS = 768
@@ -86,7 +86,7 @@ class Coder:
         files: Mapping[str, str | None],
         *,
         target: Target,
-        upcoming: Round,
+        upcoming: Attempt,
         reasks: Reasks,
     ) -> tuple[Answered, str]:
         task, allowed, stored = turn.state.task, turn.state.settings.allow, turn.state.files
@@ -115,12 +115,12 @@ class Coder:
         return answered, text
 
 
-def _edits_tests_alone(answered: Answered, upcoming: Round) -> bool:
+def _edits_tests_alone(answered: Answered, upcoming: Attempt) -> bool:
     """Whether a repair stands by the code that it repairs, and wants given tests to be others."""
     return upcoming.previous is not None and answered.fits and not answered.files and bool(answered.apart)
 
 
-def _test_edits(answered: Answered, state: State, target: Target, upcoming: Round) -> dict[str, str | None]:
+def _test_edits(answered: Answered, state: State, target: Target, upcoming: Attempt) -> dict[str, str | None]:
     """Given tests as this answer, and the one that it repairs, edit them."""
     before = upcoming.previous.test_edits if upcoming.previous is not None else {}
     made = to_ends(answered.apart, state.files)
@@ -144,7 +144,7 @@ def _target(state: State) -> Target:
     return replace(target, path=likely[0]) if likely else target
 
 
-def _files_now(state: State, upcoming: Round) -> dict[str, str | None]:
+def _files_now(state: State, upcoming: Attempt) -> dict[str, str | None]:
     """The files that an answer is about: the user's, with what the code that it repairs has changed.
 
     None is one that is no text.
@@ -156,7 +156,7 @@ def _files_now(state: State, upcoming: Round) -> dict[str, str | None]:
     return following(now, changed, state.files)
 
 
-def _sampling(state: State, upcoming: Round, reask: int) -> Sampling:
+def _sampling(state: State, upcoming: Attempt, reask: int) -> Sampling:
     """Greedy first, then drawn: a fresh start that can't differ would be no fresh start."""
     settings = state.settings
     is_embedded = state.model == f"local/{EMBEDDED}"

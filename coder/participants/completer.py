@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from coder.models.model import ChatMessage, Sampling
 from coder.participants.sampling import at_most
 from coder.prompts import prompt
+from coder.run.attempts import drawn, is_repeat
 from coder.run.examples import find_examples
 from coder.run.message import Message
-from coder.run.rounds import drawn, is_repeat
 from coder.run.state import State
 from coder.run.target import Target, find_target
-from coder.source.imports import with_imports
-from coder.source.outline import ENDS, Outline, finished, missing_function, outline
+from coder.source.completion import ENDS, Outline, finished, missing_function, outline
+from coder.source.missing_imports import with_imports
 from coder.turn import Turn
 
 _TEMPERATURE = 0.8

@@ -1,15 +1,15 @@
 """Executor: runs what the Coder wrote, by the strongest means that the task gives, and says what it saw."""
 
 from coder.context.quoting import shown_path
-from coder.run.bodies import ProgramFinished, ProgramStarted
+from coder.run.event_types import ProgramFinished, ProgramStarted
 from coder.run.message import Message, Outcome
 from coder.run.state import State
 from coder.run.target import Target, find_target
 from coder.turn import Turn
-from coder.verify.bycommand import passes_as_edited, red_where_edited
+from coder.verify.test_command_verifier import passes_as_edited, red_where_edited
 from coder.verify.verify import verify
-from coder.workspace.laid import workspace_files
-from coder.workspace.reading import KEPT_FILES
+from coder.workspace.overlay import workspace_files
+from coder.workspace.read import KEPT_FILES
 
 _MOST_SAID = 200
 """Characters of an answer in words alone that a person is shown."""

@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
-from coder.run.bodies import LandingRefused, PatchProposed
+from coder.run.attempts import best_code, tried
+from coder.run.event_types import LandingRefused, PatchProposed
 from coder.run.message import HUMAN, Message, Outcome
-from coder.run.rounds import best_code, tried
 from coder.run.state import State
-from coder.run.stops import contradiction, why_unverified
+from coder.run.termination import contradiction, why_unverified
 from coder.turn import Turn
-from coder.workspace.delivery import proposal
+from coder.workspace.deliver import proposal
 from coder.workspace.edited_tests import in_parts, landing_edits
 
 

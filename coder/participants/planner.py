@@ -4,7 +4,7 @@ import re
 
 from coder.participants.sampling import brief
 from coder.prompting.looking import survey_of
-from coder.prompting.view import planner_view
+from coder.prompting.messages import planner_view
 from coder.run.message import Message
 from coder.run.state import State
 from coder.run.target import find_target

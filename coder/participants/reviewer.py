@@ -6,10 +6,10 @@ where that fails, what had passed before is taken.
 
 from coder.models.model import ChatMessage
 from coder.participants.sampling import brief
-from coder.prompting.view import coder_view
+from coder.prompting.messages import coder_view
 from coder.prompts import prompt
+from coder.run.attempts import Attempt
 from coder.run.message import Message
-from coder.run.rounds import Round
 from coder.run.state import State
 from coder.run.target import find_target
 from coder.turn import Turn
@@ -52,7 +52,7 @@ def is_reviewed(state: State) -> bool:
 def _view(state: State) -> list[ChatMessage]:
     """The task as the coder was told it, and the code."""
     target = find_target(state.task, state.files)
-    *_, task = coder_view(state, target, Round(sample=1, attempt=1))
+    *_, task = coder_view(state, target, Attempt(sample=1, attempt=1))
     shown = "\n".join(
         f"`{path}`:\n```\n{text}```" for path, text in state.codes[-1].files.items() if text is not None
     )

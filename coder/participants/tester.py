@@ -5,7 +5,7 @@ Chen et al. 2022, "CodeT: Code Generation with Generated Tests".
 
 from collections.abc import Sequence
 
-from coder.edits.answers import find_blocks
+from coder.edits.code_blocks import find_blocks
 from coder.models.model import ChatMessage
 from coder.participants.sampling import brief
 from coder.prompts import prompt
@@ -13,7 +13,7 @@ from coder.run.message import Message
 from coder.run.state import State
 from coder.run.target import find_target
 from coder.sampling.behaviour import PATIENCE_S, SECONDS
-from coder.source.names import called_free_names, parse_source
+from coder.source.python_names import called_free_names, parse_source
 from coder.turn import Turn
 from sandbox import Limits
 from sandbox.checks.check import Assertion, check

@@ -2,9 +2,9 @@
 
 from coder.participants.chooser import is_sane_answer
 from coder.participants.executor import Executor
+from coder.run.attempts import CHOOSER, tried
 from coder.run.message import Message, Outcome
-from coder.run.rounds import CHOOSER, tried
-from coder.sampling.comparing import agreeing, comparison_of
+from coder.sampling.compare import agreeing, comparison_of
 from coder.turn import Turn
 
 ENOUGH = 3

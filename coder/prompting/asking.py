@@ -6,7 +6,7 @@ from coder.run.message import Message
 from coder.run.settings import EditFormat
 from coder.run.state import State
 from coder.workspace.diff import unified_diff
-from coder.workspace.reading import content
+from coder.workspace.read import content
 
 _MOST_QUOTED = 24_000
 """Characters of an answer that are quoted."""

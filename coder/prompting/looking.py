@@ -4,9 +4,9 @@ from typing import TYPE_CHECKING
 
 from coder.context.secrecy import withheld
 from coder.run.state import State
-from coder.source.named import is_source
+from coder.source.named_sources import is_source
 from coder.turn import Turn
-from coder.workspace.links import end_of
+from coder.workspace.symlinks import end_of
 
 if TYPE_CHECKING:
     from coder.context.survey import Survey

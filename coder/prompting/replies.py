@@ -3,8 +3,8 @@
 import re
 
 from coder.edits.answer import Answered
-from coder.edits.answers import find_blocks
-from coder.edits.read import read_edits
+from coder.edits.code_blocks import find_blocks
+from coder.edits.read_answer import read_edits
 
 _WISH = re.compile(r"\b(?:can|could|would|will) (?:you|we)\b|\bplease\b", re.IGNORECASE)
 """A question that asks for more than an answer."""

@@ -6,7 +6,7 @@ from coder.errors import ModelRefused
 from coder.models.model import ChatMessage, Form, Sampling
 from coder.prompts import prompt
 from coder.turn import Turn
-from coder.workspace.reading import content
+from coder.workspace.read import content
 
 MOST_STEPS = 4
 """Calls of the model, each of which may call several tools."""

@@ -2,11 +2,11 @@
 
 from coder.context.quoting import fenced
 from coder.context.survey import Survey, take_survey
-from coder.fs.cache import facts_folder
+from coder.fs.disk_cache import facts_folder
 from coder.prompting.looking import failing_now, survey_budget
 from coder.prompting.scouting import look_around, read_lines
 from coder.prompts import prompt
-from coder.run.bodies import Looked
+from coder.run.event_types import Looked
 from coder.run.target import find_target
 from coder.turn import Turn
 

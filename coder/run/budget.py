@@ -2,8 +2,8 @@
 
 from decimal import Decimal
 
-from coder.models.room import LEAST, PriceOf, affordable
-from coder.run.bodies import BudgetReached, CallIntended, Limit
+from coder.models.answer_room import LEAST, PriceOf, affordable
+from coder.run.event_types import BudgetReached, CallIntended, Limit
 from coder.run.state import State
 
 

@@ -6,7 +6,7 @@ from decimal import Decimal
 from pydantic import BaseModel, ConfigDict
 
 from coder.models.model import Usage, Used
-from coder.run.bodies import CallAnswered, CallFailed, CallIntended, CallRetried, CallSwitched, parse
+from coder.run.event_types import CallAnswered, CallFailed, CallIntended, CallRetried, CallSwitched, parse
 from coder.run.events import Event
 
 

@@ -3,8 +3,8 @@
 import textwrap
 from dataclasses import dataclass
 
-from coder.run.prose import stated_examples
-from coder.source.names import free_names, names_in_prompt, parse_source
+from coder.run.prose_examples import stated_examples
+from coder.source.python_names import free_names, names_in_prompt, parse_source
 
 
 @dataclass(frozen=True, slots=True)

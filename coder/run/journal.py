@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from coder.errors import LogNewer
-from coder.run.bodies import Body, StoredFile, is_newer
+from coder.run.event_types import Body, StoredFile, is_newer
 from coder.run.events import EventLog
-from coder.run.folding import begin, fold
+from coder.run.reducer import begin, fold
 from coder.run.state import State
 from coder.run.watch import Watch
 

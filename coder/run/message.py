@@ -4,7 +4,7 @@ from typing import ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
 
-from coder.models.alternatives import Alternative
+from coder.models.logprobs import Alternative
 
 Verified = Literal["tests", "checks", "examples", "self", "none"]
 """What decided, strongest first: given tests, given checks, the task's examples, the code's own, nothing."""

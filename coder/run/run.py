@@ -2,7 +2,7 @@
 
 from pydantic import BaseModel, ConfigDict, field_serializer
 
-from coder.run.bodies import Limit, Status
+from coder.run.event_types import Limit, Status
 from coder.run.message import Cause, CheckLine, Verified
 from coder.run.settings import Budget
 

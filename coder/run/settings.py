@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from sandbox.network.hosts import parse_hosts
+from sandbox.network.allowed_hosts import parse_hosts
 
 StrategyName = Literal["one-shot", "repair", "plan", "best-of-n", "tests", "review", "escalate"]
 StrategyChoice = Literal["auto", "one-shot", "repair", "plan", "best-of-n", "tests", "review", "escalate"]

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from coder.run.bodies import (
+from coder.run.event_types import (
     BaselineTaken,
     BudgetReached,
     CallAnswered,
@@ -18,8 +18,8 @@ from coder.run.bodies import (
     StoredFile,
 )
 from coder.run.message import Message, Outcome
+from coder.run.model_call import Step
 from coder.run.settings import Budget, Settings
-from coder.run.step import Step
 from coder.run.task import Task
 
 

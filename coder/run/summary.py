@@ -1,7 +1,7 @@
 """Summary: the Run that a caller gets, folded from the state."""
 
-from coder.run.bodies import CommitMade, CommitRefused, Limit, RunStopped
-from coder.run.rounds import CHOOSER, best_code, decisive_outcome, samples_used
+from coder.run.attempts import CHOOSER, best_code, decisive_outcome, samples_used
+from coder.run.event_types import CommitMade, CommitRefused, Limit, RunStopped
 from coder.run.run import Run, Tokens
 from coder.run.state import State
 

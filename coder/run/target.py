@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
 
-from coder.run.bodies import StoredFile
-from coder.run.commandfiles import MODULES, deciding_files
+from coder.run.command_inputs import MODULES, deciding_files
+from coder.run.event_types import StoredFile
 from coder.run.examples import find_examples
 from coder.run.task import Task
-from coder.run.testfiles import more_tests
-from coder.source.missing import are_declared
-from coder.source.named import is_source, named_sources, outside_fences, sources_to_write
-from coder.source.names import (
+from coder.run.test_patterns import more_tests
+from coder.source.missing_modules import are_declared
+from coder.source.named_sources import is_source, named_sources, outside_fences, sources_to_write
+from coder.source.python_names import (
     called_free_names,
     defined_names,
     free_names,

@@ -6,7 +6,7 @@ Made by rule, not by chance: a run that is gone on with compares on the same one
 import ast
 from collections.abc import Iterator, Sequence
 
-from coder.source.names import parse_source
+from coder.source.python_names import parse_source
 
 MOST = 16
 _LONGEST = 10_000

@@ -1,9 +1,9 @@
 """Where events live: in one SQLite file of the user's, or in memory."""
 
-from coder.fs.folder import data_folder
+from coder.fs.private_folder import data_folder
 from coder.store.lease import LeasedLog
 from coder.store.memory import MemoryLog
-from coder.store.runs import RunSummary, new_run_id
+from coder.store.run_list import RunSummary, new_run_id
 from coder.store.sqlite import SqliteLog
 
 __all__ = ["LeasedLog", "MemoryLog", "RunSummary", "SqliteLog", "data_folder", "new_run_id"]

@@ -11,8 +11,8 @@ import tempfile
 from pathlib import Path
 
 from coder.errors import LogDamaged
-from coder.fs.durable import sync_folder_at, write_all
-from coder.fs.folder import private_folder, unwritable
+from coder.fs.fsync import sync_folder_at, write_all
+from coder.fs.private_folder import private_folder, unwritable
 
 
 class Blobs:

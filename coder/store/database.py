@@ -15,8 +15,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from coder.errors import CoderError, LogDamaged, LogNewer, MachineError
-from coder.fs.durable import sync_folder_at
-from coder.fs.folder import private_folder, unwritable
+from coder.fs.fsync import sync_folder_at
+from coder.fs.private_folder import private_folder, unwritable
 
 SCHEMA = 1
 """Version of the tables, in the file's user_version."""

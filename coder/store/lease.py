@@ -14,8 +14,8 @@ from typing import Protocol
 from coder.errors import LeaseHeld, MachineError
 from coder.run.events import EventLog
 from coder.store.database import Database
-from coder.store.owner import Owner
-from coder.store.runs import RunSummary
+from coder.store.lease_owner import Owner
+from coder.store.run_list import RunSummary
 
 LEASE_S = 30.0
 """How long a holder that gives no sign of life, and can't be asked for one, is waited for."""

@@ -6,8 +6,8 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from coder.errors import LeaseHeld
 from coder.run.events import Draft, Event
-from coder.store import codec, runs
-from coder.store.runs import RunSummary
+from coder.store import event_codec, run_list
+from coder.store.run_list import RunSummary
 
 
 class MemoryLog:
@@ -44,7 +44,7 @@ class MemoryLog:
                 time=now,
                 type=draft.type,
                 version=draft.version,
-                body=codec.copy(draft.body),
+                body=event_codec.copy(draft.body),
             )
             for seq, draft in enumerate(drafts, start=after + 1)
         ]
@@ -66,7 +66,7 @@ class MemoryLog:
         Raises:
             UsageError: none or several do; the message names the nearest.
         """
-        return runs.resolve(prefix, sorted(run for run, events in self._events.items() if events))
+        return run_list.resolve(prefix, sorted(run for run, events in self._events.items() if events))
 
     @asynccontextmanager
     async def _hold(self, run: str) -> AsyncIterator[int]:
@@ -81,4 +81,4 @@ class MemoryLog:
 
 
 def _copy(event: Event) -> Event:
-    return event.model_copy(update={"body": codec.copy(event.body)})
+    return event.model_copy(update={"body": event_codec.copy(event.body)})

@@ -12,13 +12,13 @@ from types import TracebackType
 from typing import Any
 
 from coder.errors import LeaseHeld, LogDamaged
-from coder.fs.folder import private_folder
+from coder.fs.private_folder import private_folder
 from coder.run.events import Draft, Event
-from coder.store import codec, runs
+from coder.store import event_codec, run_list
 from coder.store.blobs import Blobs
 from coder.store.database import Database
 from coder.store.lease import LEASE_S, held
-from coder.store.runs import RunSummary, unreadable
+from coder.store.run_list import RunSummary, unreadable
 
 _COLUMNS = "run, seq, time, type, version, body, blobs"
 
@@ -72,7 +72,7 @@ class SqliteLog:
         """
         now = self._clock()
         rows = [
-            (run, seq, now, draft.type, draft.version, *codec.encode(draft.body, self._blobs.put))
+            (run, seq, now, draft.type, draft.version, *event_codec.encode(draft.body, self._blobs.put))
             for seq, draft in enumerate(drafts, start=after + 1)
         ]
         with self._database.transaction(durable=any(draft.durable for draft in drafts)) as connection:
@@ -130,7 +130,7 @@ class SqliteLog:
         """
         with self._database.reading() as connection:
             rows = connection.execute("SELECT run FROM run WHERE last > 0 ORDER BY run").fetchall()
-        return runs.resolve(prefix, [run for (run,) in rows])
+        return run_list.resolve(prefix, [run for (run,) in rows])
 
     def _shown(self, run: str, row: tuple[Any, ...] | None) -> Event:
         try:
@@ -141,7 +141,7 @@ class SqliteLog:
     def _event(self, row: tuple[Any, ...]) -> Event:
         run, seq, moment, kind, version, body, blobs = row
         try:
-            plain = codec.decode(body, blobs, self._blobs.get)
+            plain = event_codec.decode(body, blobs, self._blobs.get)
             return Event(run=run, seq=seq, time=moment, type=kind, version=version, body=plain)
         except (ValueError, TypeError) as error:  # pydantic's error is a ValueError
             raise self._database.damaged(f"event {seq} of {run} can't be read") from error

@@ -11,10 +11,10 @@ from coder.participants.participant import Participant
 from coder.participants.tester import Tester
 from coder.participants.trier import Trier
 from coder.participants.writer import Writer
-from coder.run.rounds import agreed, drawn, tried
+from coder.run.attempts import agreed, drawn, tried
 from coder.run.state import State
-from coder.run.stops import Reason, Stop, budget_reached, contradiction, why_unverified
-from coder.text.counted import count_of
+from coder.run.termination import Reason, Stop, budget_reached, contradiction, why_unverified
+from coder.text.plural import count_of
 
 _SPENT = budget_reached()
 

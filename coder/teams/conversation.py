@@ -7,9 +7,9 @@ from coder.participants.executor import Executor
 from coder.participants.human import Human
 from coder.participants.participant import Participant
 from coder.run.approval import is_decided, is_rejection
-from coder.run.rounds import tried
+from coder.run.attempts import tried
 from coder.run.state import State
-from coder.run.stops import Reason, Stop
+from coder.run.termination import Reason, Stop
 
 
 @dataclass(frozen=True, slots=True)

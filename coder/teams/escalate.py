@@ -6,7 +6,7 @@ from coder.participants.coder import Coder
 from coder.participants.executor import Executor
 from coder.participants.expert import Expert
 from coder.participants.participant import Participant
-from coder.run.rounds import tried
+from coder.run.attempts import tried
 from coder.run.state import State
 
 

@@ -7,9 +7,17 @@ from coder.participants.coder import Coder
 from coder.participants.executor import Executor
 from coder.participants.participant import Participant
 from coder.participants.reviewer import Reviewer, is_reviewed
-from coder.run.rounds import tried
+from coder.run.attempts import tried
 from coder.run.state import State
-from coder.run.stops import Reason, Stop, budget_reached, contradicts_tests, samples_spent, stuck, tests_pass
+from coder.run.termination import (
+    Reason,
+    Stop,
+    budget_reached,
+    contradicts_tests,
+    samples_spent,
+    stuck,
+    tests_pass,
+)
 
 _SPENT = budget_reached()
 

@@ -11,8 +11,8 @@ from coder.loop import Team
 from coder.models.size import goes_on
 from coder.participants.expert import Expert
 from coder.run.settings import Budget, Settings, StrategyName
-from coder.run.stops import Stop, default_stop
 from coder.run.task import Task
+from coder.run.termination import Stop, default_stop
 from coder.teams.conversation import Conversation, conversation_stop
 from coder.teams.escalate import Escalate
 from coder.teams.round_robin import default_team

@@ -8,17 +8,17 @@ import re
 
 from coder.environment.workbench import Workbench
 from coder.errors import UsageError
-from coder.run.bodies import BaselineTaken, BaselineTest
+from coder.run.event_types import BaselineTaken, BaselineTest
 from coder.run.message import CheckLine
 from coder.run.state import State
 from coder.run.target import Target, find_target, is_greenfield, is_test
-from coder.source.missing import are_declared, missing_modules
+from coder.source.missing_modules import are_declared, missing_modules
 from coder.source.shell import shown
-from coder.verify.brokensetup import broken_setup
 from coder.verify.feedback import failures, feedback
 from coder.verify.preflight import beside_one_file
-from coder.verify.testcommand import TestRun, run_tests
-from coder.workspace.laid import workspace_files
+from coder.verify.setup_errors import broken_setup
+from coder.verify.test_command import TestRun, run_tests
+from coder.workspace.overlay import workspace_files
 from sandbox import Limits
 
 AGAIN_UNDER_S = 30.0

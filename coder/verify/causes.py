@@ -5,8 +5,8 @@ import sys
 from collections.abc import Collection
 
 from coder.run.message import Cause
-from coder.source.missing import missing_modules
-from coder.verify.seen import Seen
+from coder.source.missing_modules import missing_modules
+from coder.verify.finding import Finding
 
 _NETWORK = re.compile(
     r"\b(?:gaierror|NameResolutionError|ClientConnectorDNSError|ProxyError)\b"  # Python's exceptions
@@ -20,7 +20,7 @@ _HOST = re.compile(
 )
 
 
-def cause_of(failed: Seen, own: Collection[str]) -> tuple[Cause | None, tuple[str, ...]]:
+def cause_of(failed: Finding, own: Collection[str]) -> tuple[Cause | None, tuple[str, ...]]:
     """Why it failed, and the modules or hosts that it lacked; None where the code itself may be at fault.
 
     Args:

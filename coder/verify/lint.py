@@ -10,9 +10,9 @@ from collections.abc import Mapping, Sequence
 from coder.environment.workbench import Workbench
 from coder.run.message import CheckLine
 from coder.run.state import State
+from coder.verify.reports.failure_places import Places
 from coder.verify.reports.findings import new_findings, read_findings
-from coder.verify.reports.places import Places
-from coder.workspace.laid import workspace_files
+from coder.workspace.overlay import workspace_files
 from sandbox import Command, Limits, Result
 
 FILES = "{files}"

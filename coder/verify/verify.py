@@ -14,13 +14,13 @@ from coder.run.examples import find_examples
 from coder.run.message import Cause, CheckLine, Outcome, Verified
 from coder.run.state import State
 from coder.run.target import Target, modules_of
-from coder.verify.bycommand import by_command
 from coder.verify.causes import cause_of
 from coder.verify.feedback import feedback, gist, shorten
-from coder.verify.incells import run_in_cells, waits_for_input
-from coder.verify.judging import was_run
+from coder.verify.finding import Finding, line_of
 from coder.verify.lint import lint, told
-from coder.verify.seen import Seen, line_of
+from coder.verify.notebook import run_in_cells, waits_for_input
+from coder.verify.regressions import was_run
+from coder.verify.test_command_verifier import by_command
 from sandbox import Command, Limits, Result
 from sandbox.checks.check import Assertion, Check, Example, TestFile, check
 
@@ -65,25 +65,27 @@ async def verify(
 
 
 def _cause(
-    failed: Seen | None, target: Target, files: Mapping[str, bytes]
+    failed: Finding | None, target: Target, files: Mapping[str, bytes]
 ) -> tuple[Cause | None, tuple[str, ...]]:
     if failed is not None:
         return cause_of(failed, [*files, target.path])
     return ("own_tests" if target.writes_tests else None), ()
 
 
-def _feedback(state: State, failed: Seen | None, findings: Sequence[CheckLine]) -> str:
+def _feedback(state: State, failed: Finding | None, findings: Sequence[CheckLine]) -> str:
     if failed is not None:
         return feedback(failed.lines, failed.result, note=failed.note)
     return told(findings, state.task.lint_command or ()) if findings else ""
 
 
-async def _verify(bench: Workbench, state: State, target: Target, files: Mapping[str, bytes]) -> list[Seen]:
+async def _verify(
+    bench: Workbench, state: State, target: Target, files: Mapping[str, bytes]
+) -> list[Finding]:
     """Each means that the task gives, until one fails; running it where there is none.
 
     With a kernel the code itself goes first, as cells, and where that fails, nothing follows.
     """
-    seen: list[Seen] = []
+    seen: list[Finding] = []
     shown = await _by_cells(bench, state, target, files)
     if shown is not None and not shown.passed:
         return [shown]
@@ -117,7 +119,7 @@ def _given(state: State) -> list[tuple[Verified, Sequence[Check], float]]:
 
 async def _by_cells(
     bench: Workbench, state: State, target: Target, files: Mapping[str, bytes]
-) -> Seen | None:
+) -> Finding | None:
     if not state.settings.kernel or not target.path.endswith(".py") or target.path not in files:
         return None
     source = files[target.path]
@@ -128,7 +130,7 @@ async def _by_cells(
     verified: Verified = "self" if _checks_itself(source) and not waited else "none"
     if waited:
         result = result.model_copy(update={"stderr": ""})
-    return Seen(verified, passed, (line,), result, strength="none")
+    return Finding(verified, passed, (line,), result, strength="none")
 
 
 async def _by_checks(
@@ -139,7 +141,7 @@ async def _by_checks(
     verified: Verified,
     checks: Sequence[Check],
     seconds: float,
-) -> Seen:
+) -> Finding:
     report = await check(
         await bench.candidate(),
         await bench.checker(),
@@ -151,15 +153,15 @@ async def _by_checks(
     lines = tuple(map(line_of, report.results))
     ended = report.candidate if report.candidate.killed_by != "cancel" else None  # cancelled: not needed more
     late = not report.passed and report.candidate.wall_s >= seconds
-    return Seen(verified, report.passed, lines, ended, report.note, late=late)
+    return Finding(verified, report.passed, lines, ended, report.note, late=late)
 
 
-async def _by_running(bench: Workbench, state: State, target: Target, files: Mapping[str, bytes]) -> Seen:
+async def _by_running(bench: Workbench, state: State, target: Target, files: Mapping[str, bytes]) -> Finding:
     """With nothing to check it by, the code must at least run, with whatever it checks of itself."""
     seconds = _program_time(state)
     sandbox = await bench.candidate()
     if not target.path.endswith(".py") or target.path not in files:
-        return Seen("none", True, strength="none")
+        return Finding("none", True, strength="none")
     result = await sandbox.run(
         Command(argv=("python3", target.path)),
         limits=Limits(wall_s=seconds, cpu_s=seconds),
@@ -172,7 +174,7 @@ async def _by_running(bench: Workbench, state: State, target: Target, files: Map
         result = result.model_copy(update={"stderr": ""})
     line = CheckLine(name=f"python3 {target.path}", passed=passed, message="" if passed else result.stderr)
     verified: Verified = "self" if checks_itself and not waited else "none"
-    return Seen(verified, passed, (line,), result, strength="none")
+    return Finding(verified, passed, (line,), result, strength="none")
 
 
 def _examples(prompt: str) -> list[Check]:

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from coder.errors import MachineError
-from coder.fs.snapshot import Snapshot
+from coder.fs.file_hashes import Snapshot
+from coder.workspace.autorun import risky
 from coder.workspace.landing import LandingRefused, apply, plan
-from coder.workspace.risk import risky
 from sandbox.result import Artifact
 
 

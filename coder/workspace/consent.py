@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from typing import Literal
 
-from coder.run.rounds import decisive_outcome
+from coder.run.attempts import decisive_outcome
+from coder.run.outcome_claims import is_green
 from coder.run.state import State
-from coder.run.stops import contradiction, why_unverified
-from coder.run.verdicts import is_green
+from coder.run.termination import contradiction, why_unverified
 from coder.run.watch import Asking, Watch
 from coder.workspace.edited_tests import in_parts, is_accepted, is_contradicted
 

@@ -6,12 +6,12 @@ The test command decides with the tests as they were given. `--allow`, or a yes 
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
 
-from coder.run.commandfiles import TOOL_FILES
+from coder.run.attempts import best_code, decisive_outcome
+from coder.run.command_inputs import TOOL_FILES
 from coder.run.message import Message
-from coder.run.rounds import best_code, decisive_outcome
 from coder.run.state import State
 from coder.run.target import Target
-from coder.workspace.risk import risky
+from coder.workspace.autorun import risky
 
 _TITLE = "Edits of given tests:"
 

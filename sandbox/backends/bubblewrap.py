@@ -13,18 +13,18 @@ from typing import Literal
 
 from sandbox.contract import Capability
 from sandbox.errors import BackendMissing, PolicyUnmet, SandboxBroken
-from sandbox.host.building import Build
 from sandbox.host.capabilities import capabilities_of_one_wall, require_kept, with_hosts, with_processors
 from sandbox.host.disk_watch import DiskBounds
+from sandbox.host.proxy_building import Build
 from sandbox.host.refusal import NamespacesRefused, explain, require_bubblewrap
-from sandbox.host.served import ServedSandbox
+from sandbox.host.served_sandbox import ServedSandbox
 from sandbox.host.server import Server, start_server
-from sandbox.network.outside import Outside
+from sandbox.network.outside_lookup import Outside
 from sandbox.network.proxy import find_network, variables
 from sandbox.policy import Policy
 from sandbox.supervisor.builder import Builder
 from sandbox.supervisor.one_wall import one_wall
-from sandbox.supervisor.wall import environment, two_walls
+from sandbox.supervisor.outer_wall import environment, two_walls
 
 Walls = Literal["two", "one"]
 _BUILDERS: dict[Walls, Builder] = {"two": two_walls, "one": one_wall}

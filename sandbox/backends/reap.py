@@ -16,10 +16,10 @@ from pathlib import Path
 
 from sandbox.errors import BackendMissing, SandboxError
 from sandbox.files.workspace import Workspace
+from sandbox.supervisor.outer_wall import NAME
 from sandbox.supervisor.owner import owner_in
 from sandbox.supervisor.slots import remove_unused_locks
 from sandbox.supervisor.starting import PREFIX
-from sandbox.supervisor.wall import NAME
 
 _CGROUPS = Path("/sys/fs/cgroup")
 _PATIENCE_S = 2.0

@@ -12,10 +12,10 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
-from sandbox.backends.alone import Holding, open_alone, own_code
+from sandbox.backends.single_run import Holding, open_alone, own_code
 from sandbox.contract import Capability
 from sandbox.errors import BackendMissing
-from sandbox.host.served import ServedSandbox
+from sandbox.host.served_sandbox import ServedSandbox
 from sandbox.host.server import Server
 from sandbox.inner.walls.landlock import DEVICE, LIST, READ, READ_EXECUTE, abi
 from sandbox.interpreter.interpreter import Interpreter, describe

@@ -10,10 +10,10 @@ import warnings
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 
-from sandbox.backends.alone import NAMESPACES, Holding, open_alone
+from sandbox.backends.single_run import NAMESPACES, Holding, open_alone
 from sandbox.contract import Capability
 from sandbox.errors import BackendMissing
-from sandbox.host.served import ServedSandbox
+from sandbox.host.served_sandbox import ServedSandbox
 from sandbox.host.server import Server
 from sandbox.policy import Policy
 from sandbox.supervisor.slots import Slot

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Protocol
 
 from sandbox.checks.call import ending, out_of_time
-from sandbox.checks.heard import Heard, Verdict
+from sandbox.checks.run_report import RunReport, Verdict
 from sandbox.contract import Running, Sandbox
 from sandbox.errors import SandboxBroken
 from sandbox.inner.bridge.codec import CodecError
@@ -35,7 +35,7 @@ async def relay(
     """
     wall_s = limits.wall_s or Policy().wall_s
     behind = limits_behind(wall_s, limits)
-    heard = Heard()
+    heard = RunReport()
     callee = {"write_back": arguments["write_back"]}
     conversation = Conversation(
         lambda _: candidate.start("bridge.callee", callee, limits=behind), heard, wall_s

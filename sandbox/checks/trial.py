@@ -10,11 +10,11 @@ import math
 from pydantic import BaseModel, ConfigDict, Field
 
 from sandbox.checks.call import ending
-from sandbox.checks.candidates import Candidates
+from sandbox.checks.candidate_pool import Candidates
 from sandbox.checks.checkers import Checkers
-from sandbox.checks.direct import Acquaintance
+from sandbox.checks.direct_channel import Acquaintance
 from sandbox.checks.relay import Conversation, limits_behind
-from sandbox.checks.tried import Outcome, Tried, result_of
+from sandbox.checks.trial_result import Outcome, TrialResult, result_of
 from sandbox.contract import Sandbox
 from sandbox.host.running import RunningEntry
 from sandbox.inner.bridge.codec import CodecError
@@ -67,7 +67,9 @@ class Trial(BaseModel):
     """Such inputs, at most."""
 
 
-async def hold_trial(candidates: Candidates, checkers: Checkers, trial: Trial, *, limits: Limits) -> Tried:
+async def hold_trial(
+    candidates: Candidates, checkers: Checkers, trial: Trial, *, limits: Limits
+) -> TrialResult:
     """Try one function. Candidates get a workspace of their own, and so does the checker.
 
     Args:
@@ -105,7 +107,7 @@ async def hold_trial(candidates: Candidates, checkers: Checkers, trial: Trial, *
     result = result_of(outcome) if outcome.ended or ended is None else ended
     if not outcome.complete and not outcome.note:
         outcome.note = f"the checker gave no verdict: {ending(result)}"
-    return Tried(outcome, tuple(talk.results), result)
+    return TrialResult(outcome, tuple(talk.results), result)
 
 
 def _job(trial: Trial, which: bytes) -> dict[str, object]:
@@ -135,7 +137,7 @@ def _arguments(trial: Trial, wall_s: float, limits: Limits) -> dict[str, object]
     }
 
 
-async def hold_together(sandbox: Sandbox, trial: Trial, *, limits: Limits) -> Tried:
+async def hold_together(sandbox: Sandbox, trial: Trial, *, limits: Limits) -> TrialResult:
     """Try one function in one process with its tests: weaker, as the function can reach them.
 
     Raises:
@@ -153,4 +155,4 @@ async def hold_together(sandbox: Sandbox, trial: Trial, *, limits: Limits) -> Tr
         result = await asyncio.shield(running.finish())
     if not outcome.complete and not outcome.note:
         outcome.note = f"it gave no verdict: {ending(result)}"
-    return Tried(outcome, (result,), result.model_copy(update={"cpu_s": 0.0}))
+    return TrialResult(outcome, (result,), result.model_copy(update={"cpu_s": 0.0}))

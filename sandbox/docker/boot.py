@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sandbox.docker.control import LEASE_S
+from sandbox.docker.control_channel import LEASE_S
 from sandbox.policy import Policy
 from sandbox.supervisor.shipped import INNER_INSIDE, inner_files
 
@@ -27,7 +27,13 @@ FEWEST_PROCESSES = 16
 COMMANDS = "/opt/lib/bin"
 """Where programs find Python by both of its names, unless it is a virtual environment's."""
 _CODE = "/opt/lib"
-_OUTER = ("errors.py", "files/beneath.py", "files/removal.py", "files/walking.py", "files/workspace.py")
+_OUTER = (
+    "errors.py",
+    "files/resolve_beneath.py",
+    "files/removal.py",
+    "files/tree_walk.py",
+    "files/workspace.py",
+)
 """What runs on either side."""
 _SHARED_PART = 4
 """/dev/shm gets this part of the memory limit."""
@@ -61,7 +67,7 @@ main(given["settings"])
 _SINGLE = """\
 import sys
 sys.path.insert(0, "/opt/lib")
-from sandbox.inner.process.single import main
+from sandbox.inner.process.spawn_single import main
 raise SystemExit(main(0))
 """
 SINGLE = ("python3", "-I", "-S", "-c", _SINGLE)

@@ -7,9 +7,9 @@ from contextlib import suppress
 
 from sandbox.docker.boot import OWN_PROCESSES, Recipe, boot_content, create, memory
 from sandbox.docker.chores import to_the_end
-from sandbox.docker.control import Control
+from sandbox.docker.control_channel import Control
 from sandbox.docker.engine import Engine, EngineRefused, plain_socket
-from sandbox.docker.facts import Facts, check
+from sandbox.docker.engine_facts import Facts, check
 from sandbox.errors import BackendMissing, SandboxBroken
 from sandbox.host.limits import RunLimits
 

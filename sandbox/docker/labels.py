@@ -7,7 +7,7 @@ engine was too sick to remove.
 import time
 from typing import TYPE_CHECKING, Any
 
-from sandbox.docker.control import LEASE_S
+from sandbox.docker.control_channel import LEASE_S
 from sandbox.docker.engine import Engine, connect
 from sandbox.supervisor.owner import Owner, owner_in, this_process
 

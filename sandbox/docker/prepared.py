@@ -6,10 +6,10 @@ import json
 from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
 
-from sandbox.docker.attached import Attached
+from sandbox.docker.attached_stream import Attached
 from sandbox.docker.boot import run_settings
 from sandbox.docker.container import Container
-from sandbox.docker.control import Ended
+from sandbox.docker.control_channel import Ended
 from sandbox.errors import FileRefused, PolicyUnmet, SandboxBroken
 from sandbox.host.limits import RunLimits
 from sandbox.host.output import Stream
@@ -203,7 +203,7 @@ class Prepared:
 
 
 def frame(message: Mapping[str, object]) -> bytes:
-    """A message as `sandbox.inner.process.single` reads it."""
+    """A message as `sandbox.inner.process.spawn_single` reads it."""
     content = json.dumps(message).encode()
     return HEADER.pack(len(content)) + content
 

@@ -1,6 +1,6 @@
 """From an exec to a process that waits for its job."""
 
-from sandbox.docker.attached import Attached
+from sandbox.docker.attached_stream import Attached
 from sandbox.docker.boot import SINGLE, UID
 from sandbox.docker.chores import to_the_end
 from sandbox.docker.container import Container

@@ -6,7 +6,7 @@ Standard library only, any Python from 3.8 on: Docker's backend has it inside.
 import os
 import stat
 
-from sandbox.files.beneath import FOLDER, is_attached
+from sandbox.files.resolve_beneath import FOLDER, is_attached
 
 
 def remove_from(folder: int, name: str) -> None:

@@ -15,9 +15,9 @@ from contextlib import contextmanager, suppress
 from typing import BinaryIO
 
 from sandbox.errors import FileRefused
-from sandbox.files.beneath import FOLDER, Beneath, is_attached, parts_of, told
 from sandbox.files.removal import remove_from
-from sandbox.files.walking import walk
+from sandbox.files.resolve_beneath import FOLDER, Beneath, is_attached, parts_of, told
+from sandbox.files.tree_walk import walk
 
 _FOLDER_MODE = 0o755
 _PIECE = 1 << 20

@@ -12,7 +12,7 @@ from sandbox.errors import SandboxBroken
 from sandbox.host.child import CROWDED, Child
 from sandbox.host.limits import RunLimits
 from sandbox.host.memory_watch import count_processes, count_threads, holds_more
-from sandbox.host.verify import namespaces_of, verify
+from sandbox.host.verify_walls import namespaces_of, verify
 from sandbox.inner.process.wire import send_with_fds
 from sandbox.network.proxy import Network
 from sandbox.supervisor.cgroups import Group, Groups

@@ -19,8 +19,8 @@ from sandbox.policy import Policy
 from sandbox.supervisor.builder import Builder, Specify
 from sandbox.supervisor.cgroups import Groups, plan_groups
 from sandbox.supervisor.keeper import Keeper
+from sandbox.supervisor.outer_wall import CERTIFICATES, two_walls
 from sandbox.supervisor.scope import find_scope, place_in_scope
-from sandbox.supervisor.wall import CERTIFICATES, two_walls
 
 _BOOT_S = 30.0
 _HELLO = 1 << 16

@@ -1,9 +1,9 @@
 """Make the image that the Docker backend runs its programs in."""
 
 from sandbox.docker.image import IMAGE
-from sandbox.images.build import DEFAULT_BASE, PACKAGES, Recipe, build_image
+from sandbox.images.build_image import DEFAULT_BASE, PACKAGES, Recipe, build_image
 from sandbox.images.debian import DEBIAN_BASE, make_debian_base
-from sandbox.images.engine import connect
+from sandbox.images.image_engine import connect
 
 __all__ = [
     "DEBIAN_BASE",

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sandbox.inner.walls.root import PYTHON, VENV
+from sandbox.inner.walls.new_root import PYTHON, VENV
 from sandbox.interpreter.packages import Packages
 
 OLDEST = (3, 8)

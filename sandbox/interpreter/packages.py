@@ -13,7 +13,7 @@ from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sandbox.inner.walls.root import KERNEL, SITE
+from sandbox.inner.walls.new_root import KERNEL, SITE
 
 if TYPE_CHECKING:
     from sandbox.interpreter.interpreter import Interpreter

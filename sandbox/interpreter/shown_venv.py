@@ -2,7 +2,7 @@
 
 import os
 
-from sandbox.inner.walls.root import patch_venv
+from sandbox.inner.walls.new_root import patch_venv
 
 
 def show_venv(source: str, folder: str, *, shown: str, executable: str) -> list[str]:

@@ -10,11 +10,11 @@ from contextlib import suppress
 from sandbox.contract import OnOutput, Sandbox
 from sandbox.errors import SandboxBroken, SandboxError
 from sandbox.host.limits import resolve
-from sandbox.kernel.ending import Ending, describe
-from sandbox.kernel.missing import install_command
-from sandbox.kernel.said import Done, Said, Sign
-from sandbox.kernel.session import Session
-from sandbox.kernel.shown import Shown
+from sandbox.kernel.cell_ending import Ending, describe
+from sandbox.kernel.cell_output import Shown
+from sandbox.kernel.kernel_messages import Done, Said, Sign
+from sandbox.kernel.kernel_session import Session
+from sandbox.kernel.missing_kernel import install_command
 from sandbox.policy import Limits, Policy
 from sandbox.result import Result
 

@@ -12,10 +12,10 @@ from collections.abc import Coroutine
 from contextlib import suppress
 from typing import Any, Literal
 
-from sandbox.inner.process.door import ADDRESS, PORT
+from sandbox.inner.process.egress_socket import ADDRESS, PORT
 from sandbox.network.addresses import why_refused
-from sandbox.network.hosts import Host, parse_hosts
-from sandbox.network.outside import Outside
+from sandbox.network.allowed_hosts import Host, parse_hosts
+from sandbox.network.outside_lookup import Outside
 from sandbox.network.proxy_request import BadRequest, Request, find_end, parse_request
 
 AT_ONCE, IN_A_SECOND = 64, 200

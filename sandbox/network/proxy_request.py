@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from sandbox.network.hosts import split_authority
+from sandbox.network.allowed_hosts import split_authority
 
 MAX_HEAD = 16 << 10
 """Bytes."""

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from sandbox.interpreter.interpreter import Interpreter
 from sandbox.supervisor.cgroups import Groups
-from sandbox.supervisor.wall import Specification
+from sandbox.supervisor.outer_wall import Specification
 
 Specify = Callable[[int, int], Specification]
 """Says how a keeper is started that gets the control socket of the inside, and the lifeline."""

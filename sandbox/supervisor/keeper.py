@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import IO
 
 from sandbox.supervisor.launch import SCOPED
-from sandbox.supervisor.wall import Specification
+from sandbox.supervisor.outer_wall import Specification
 
 _END_S = 10.0
 _LAST_WORDS = 4096

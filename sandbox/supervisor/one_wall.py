@@ -5,13 +5,10 @@ import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from sandbox.inner.walls.root import COMMANDS, VENV
+from sandbox.inner.walls.new_root import COMMANDS, VENV
 from sandbox.interpreter.interpreter import Interpreter
 from sandbox.supervisor.cgroups import Groups
-from sandbox.supervisor.shipped import inner_files
-from sandbox.supervisor.slots import take_slot
-from sandbox.supervisor.starting import Plan, new_folder, specify_starter
-from sandbox.supervisor.wall import (
+from sandbox.supervisor.outer_wall import (
     KEPT,
     WALL,
     Specification,
@@ -20,11 +17,14 @@ from sandbox.supervisor.wall import (
     shown_folders,
     system_links,
 )
+from sandbox.supervisor.shipped import inner_files
+from sandbox.supervisor.slots import take_slot
+from sandbox.supervisor.starting import Plan, new_folder, specify_starter
 
 START = """\
 import sys
 sys.path.insert(0, {0!r})
-from sandbox.inner.process.alone import main
+from sandbox.inner.process.spawn_alone import main
 raise SystemExit(main(int(sys.argv[1])))
 """
 """What a child's interpreter does; the folder with our code is filled in."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from sandbox.files.workspace import Workspace
-from sandbox.inner.walls.root import KERNEL, SITE, keep_device
+from sandbox.inner.walls.new_root import KERNEL, SITE, keep_device
 from sandbox.inner.walls.syscalls import MNT_DETACH, MS_BIND, MS_NODEV, MS_NOSUID, MS_RDONLY, libc, mount
 from sandbox.interpreter.shown_venv import show_venv
 from sandbox.supervisor.launch import bind_privately

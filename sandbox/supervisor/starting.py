@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sandbox.supervisor.cgroups import Groups
+from sandbox.supervisor.outer_wall import NAME, Specification
 from sandbox.supervisor.owner import this_process
 from sandbox.supervisor.slots import Slot
-from sandbox.supervisor.wall import NAME, Specification
 
 PREFIX = "coder-"
 """What the names of our folders begin with; their owner's mark comes next."""

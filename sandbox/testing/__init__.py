@@ -9,10 +9,10 @@ from sandbox.contract import Sandbox
 from sandbox.testing.bounds import BOUNDS
 from sandbox.testing.bystanders import BYSTANDERS
 from sandbox.testing.endings import ENDINGS
-from sandbox.testing.files import FILES
-from sandbox.testing.fresh import FRESH
+from sandbox.testing.file_contract import FILES
+from sandbox.testing.fresh_contract import FRESH
 from sandbox.testing.programs import PROGRAMS
-from sandbox.testing.streams import STREAMS
+from sandbox.testing.stream_contract import STREAMS
 
 Rule = Callable[[Sandbox], Awaitable[None]]
 

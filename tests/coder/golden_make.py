@@ -15,14 +15,14 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from coder.doors import solve_sync
+from coder.agent import solve_sync
 from coder.models.abilities import Abilities
 from coder.models.model import ToolCall
 from coder.models.scripted import Scripted
 from coder.run.events import Event
 from coder.run.task import Task
 from coder.store import SqliteLog
-from coder.workspace.reading import KEPT_FILES
+from coder.workspace.read import KEPT_FILES
 from tests.coder.cli.console import Console
 from tests.coder.test_golden_logs import told
 from tests.faulty_endpoint import FaultyEndpoint, Reply, error, faulty_endpoint, hangs, says

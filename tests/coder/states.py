@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 from coder.models.model import Sampling, Usage
-from coder.run.bodies import Body, CallAnswered, CallIntended, RunStarted, Spoken
+from coder.run.event_types import Body, CallAnswered, CallIntended, RunStarted, Spoken
 from coder.run.events import Event
-from coder.run.folding import fold_all
 from coder.run.message import CheckLine, Message, Outcome, Verified
+from coder.run.reducer import fold_all
 from coder.run.settings import Budget, Settings
 from coder.run.state import State
 from coder.run.task import Task

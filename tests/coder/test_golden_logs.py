@@ -16,12 +16,12 @@ from benchmarks.runner.runlog import BenchEnded, BenchJudged, BenchStarted
 from coder.cli.app import run as coder
 from coder.errors import LogNewer
 from coder.loop import Finish, decide
-from coder.run.bodies import TYPES, CallIntended, is_newer, parse
+from coder.run.event_types import TYPES, CallIntended, is_newer, parse
 from coder.run.events import Draft, Event
-from coder.run.folding import fold_all
 from coder.run.journal import Journal
-from coder.run.stops import default_stop
+from coder.run.reducer import fold_all
 from coder.run.summary import summarize
+from coder.run.termination import default_stop
 from coder.run.watch import Unwatched
 from coder.store import MemoryLog, SqliteLog
 from coder.teams.round_robin import default_team

@@ -5,18 +5,18 @@ from pathlib import Path
 
 import pytest
 
-from coder.doors import resume, solve
+from coder.agent import resume, solve
 from coder.errors import LeaseHeld
-from coder.models.chat import ChatModel
+from coder.models.chat_completions import ChatModel
 from coder.models.model import ChatMessage
 from coder.models.scripted import Scripted
-from coder.run import stops
+from coder.run import termination
 from coder.run.events import Draft, Event
 from coder.run.run import Run
 from coder.run.settings import Budget, Settings
 from coder.run.task import Task, TestSource
 from coder.store import MemoryLog
-from coder.workspace.undoing import undo
+from coder.workspace.take_back import undo
 from tests.coder.models.asking import endpoint_of
 from tests.coder.workspace.meanwhile import Meanwhile
 from tests.faulty_endpoint import faulty_endpoint, hangs
@@ -182,7 +182,11 @@ async def test_the_budget_holds_whatever_stop_a_caller_brings() -> None:
     model = Scripted([fenced(SUBTRACT)] * 9)
 
     run = await solve(
-        TASK, model=model, settings=Settings(budget=Budget(calls=2)), stop=stops.tests_pass(), log=MemoryLog()
+        TASK,
+        model=model,
+        settings=Settings(budget=Budget(calls=2)),
+        stop=termination.tests_pass(),
+        log=MemoryLog(),
     )
 
     assert (run.status, run.calls) == ("limit", 2)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from coder import doors
+from coder import agent
 from coder.models import Recorded, Recorder
 from coder.models.scripted import Scripted
 from coder.run.run import Run
@@ -65,7 +65,7 @@ async def fix(repository: GitRepository, model: Recorder | Recorded, **more: boo
         mends=True,
     )
     settings = Settings(python=python(), **more)
-    return await doors.solve(task, settings=settings, model=model, log=MemoryLog())
+    return await agent.solve(task, settings=settings, model=model, log=MemoryLog())
 
 
 @pytest.mark.timeout(1200)  # a package's whole suite runs eight times

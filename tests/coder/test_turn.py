@@ -10,14 +10,22 @@ from hypothesis import strategies as st
 
 from coder.environment.workbench import Workbench
 from coder.errors import ContextTooLong
-from coder.models.cast import Cast
-from coder.models.chat import ChatModel
+from coder.models.chat_completions import ChatModel
 from coder.models.model import ChatMessage, Form, Model, Sampling, ToolSpec
 from coder.models.price import Price
+from coder.models.role_models import RoleModels
 from coder.models.scripted import Scripted
-from coder.models.shrink import SHORTEST, shrunk
 from coder.models.tokens import input_tokens
-from coder.run.bodies import Body, BudgetReached, CallAnswered, CallFailed, CallIntended, RunStarted, parse
+from coder.models.truncate import SHORTEST, shrunk
+from coder.run.event_types import (
+    Body,
+    BudgetReached,
+    CallAnswered,
+    CallFailed,
+    CallIntended,
+    RunStarted,
+    parse,
+)
 from coder.run.journal import Journal
 from coder.run.settings import Budget, Settings
 from coder.run.task import Task
@@ -91,7 +99,7 @@ async def test_a_summarizer_says_what_was_left_out() -> None:
 
     with faulty_endpoint(TOO_LONG, says("hello")) as server:
         log = MemoryLog()
-        cast = Cast(model_of(server), {"summarizer": summarizer})
+        cast = RoleModels(model_of(server), {"summarizer": summarizer})
         async with cast, turn_of(cast, log=log) as turn:
             await turn.ask(LONG, sampling=GREEDY)
 
@@ -106,11 +114,11 @@ async def test_a_resumed_turn_makes_no_call_again_that_was_too_long_or_answered(
     log = MemoryLog()
     roles = {"summarizer": Scripted(["in short"])} if helped else {}
     with faulty_endpoint(TOO_LONG, says("hello")) as server:
-        cast = Cast(model_of(server), roles)
+        cast = RoleModels(model_of(server), roles)
         async with cast, turn_of(cast, log=log) as turn:
             await turn.ask(LONG, sampling=GREEDY)
 
-    nobody = Cast(Scripted([]), {role: Scripted([]) for role in roles})
+    nobody = RoleModels(Scripted([]), {role: Scripted([]) for role in roles})
     async with turn_of(nobody, log=log) as turn:
         text = await turn.ask(LONG, sampling=GREEDY)
 

@@ -4,7 +4,7 @@ import pytest
 
 from sandbox import Policy
 from sandbox.backends.bubblewrap import open_bubblewrap
-from sandbox.docker.sandbox import open_docker
+from sandbox.docker.docker_sandbox import open_docker
 from sandbox.testing import CONTRACT, Rule
 from tests.docker_engine import IMAGE, require_docker
 from tests.ordinary_user import run_as_ordinary_user

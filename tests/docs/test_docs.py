@@ -10,10 +10,10 @@ import typer
 from typer.main import get_command
 
 from coder.cli.app import app
-from coder.cli.ending import FAILED, OUT_OF_MEMORY, TIMEOUT, TOO_MUCH_OUTPUT
-from coder.config.config import Config
-from coder.config.tightening import TIGHTENING
-from coder.run.bodies import Status
+from coder.cli.program_ending import FAILED, OUT_OF_MEMORY, TIMEOUT, TOO_MUCH_OUTPUT
+from coder.config.repository_config import TIGHTENING
+from coder.config.schema import Config
+from coder.run.event_types import Status
 from coder.run.run import EXIT_CODES, Run
 from coder.run.settings import Budget
 from sandbox import Result

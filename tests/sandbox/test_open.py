@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from sandbox import BackendMissing, Policy, PythonCode, SandboxBroken, open_sandbox, probe_backends
-from sandbox.host.verify import namespaces_of, verify
+from sandbox.host.verify_walls import namespaces_of, verify
 from tests.less_machine import no_namespaces, run_behind
 
 

@@ -20,7 +20,7 @@ from typing import Any, Protocol, TypeVar
 from sandbox import Policy, PythonCode, Sandbox
 from sandbox.backends.bubblewrap import Walls, open_bubblewrap
 from sandbox.backends.restricted import open_restricted
-from sandbox.docker.sandbox import open_docker
+from sandbox.docker.docker_sandbox import open_docker
 from tests.docker_engine import IMAGE
 from tests.system_python import SYSTEM_PYTHON
 
@@ -42,7 +42,7 @@ class Session(Protocol):
     def close(self) -> None: ...
 
 
-class Lasting:
+class LastingContainer:
     """One sandbox; its runs block the caller."""
 
     def __init__(self) -> None:
@@ -96,7 +96,7 @@ class Run:
 
 def open(cfg: dict[str, Any]) -> Session:
     """What the runner calls."""
-    return {"lasting": Lasting, "fresh": Fresh, "command": Run}[DOOR]()
+    return {"lasting": LastingContainer, "fresh": Fresh, "command": Run}[DOOR]()
 
 
 def _open() -> tuple[Sandbox, AbstractAsyncContextManager[Sandbox]]:

@@ -10,13 +10,13 @@ import pytest
 from sandbox import Command, Policy, PythonCode
 from sandbox.backends.bubblewrap import open_bubblewrap
 from sandbox.backends.restricted import open_restricted
-from sandbox.host.building import Build
-from sandbox.host.served import ServedSandbox
+from sandbox.host.proxy_building import Build
+from sandbox.host.served_sandbox import ServedSandbox
 from sandbox.host.server import start_server
 from sandbox.interpreter.interpreter import Interpreter
 from sandbox.supervisor.builder import Specify
 from sandbox.supervisor.cgroups import Groups
-from sandbox.supervisor.wall import environment, two_walls
+from sandbox.supervisor.outer_wall import environment, two_walls
 from tests.system_python import SYSTEM_PYTHON
 
 HOST_FILE = "/etc/resolv.conf"

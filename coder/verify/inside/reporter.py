@@ -1,6 +1,6 @@
 """Run a Python test command inside the sandbox, and report which tests ran and that it came to its end.
 
-This file is copied beside the tests with pytestplugin.py, control.py and skips.py, and started by the
+This file is copied beside the tests with pytestplugin.py, tamper_checks.py and skips.py, and started by the
 sandbox's Python; all need the standard library only (Python 3.8 and later). An exit code of 0 proves nothing
 by itself: code under test can call `os._exit(0)`.
 
@@ -28,11 +28,11 @@ import traceback
 import unittest
 from typing import Any
 
-import control  # type: ignore[import-not-found]  # beside this file
-from pytestplugin import MESSAGE, run_pytest  # type: ignore[import-not-found]
+import tamper_checks  # type: ignore[import-not-found]  # beside this file
+from pytest_plugin import MESSAGE, run_pytest  # type: ignore[import-not-found]
 from skips import Skips, is_ours  # type: ignore[import-not-found]
 
-for _beside in ("control", "pytestplugin", "skips"):
+for _beside in ("tamper_checks", "pytest_plugin", "skips"):
     del sys.modules[_beside]  # the code under test may have a module of that name, and means its own
 
 _LONGEST_NAME = 500
@@ -225,7 +225,7 @@ def _run(
     report: Report, args: list[str], ours: list[str], names: list[str], only: list[str] | tuple[str, ...] = ()
 ) -> int:
     skips = Skips(ours, names)
-    before = control.deciding()
+    before = tamper_checks.deciding()
     if args[:2] == ["-m", "pytest"]:
         code: int = run_pytest(report, args[2:], skips, list(only))
     elif args[:2] == ["-m", "unittest"]:
@@ -233,9 +233,9 @@ def _run(
         code = run_unittest(report, args[2:], skips, list(only))
     else:
         code = run_file(report, args, ours)
-    for name in control.changed(before):
+    for name in tamper_checks.changed(before):
         report.test(name, False, f"the code under test replaces {name}, and with it what decides")
-    for name in control.strangers(ours):
+    for name in tamper_checks.strangers(ours):
         report.test(name, False, f"the code under test puts another module in the place of {name}")
     sys.stdout.flush()
     sys.stderr.flush()

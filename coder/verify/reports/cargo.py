@@ -4,8 +4,8 @@ import json
 import re
 
 from coder.run.message import CheckLine
-from coder.verify.reports.places import Places
-from coder.verify.reports.report import MOST_LINES, Report, failed_line, passed_line
+from coder.verify.reports.failure_places import Places
+from coder.verify.reports.runner_report import MOST_LINES, Report, failed_line, passed_line
 
 _TEST = re.compile(r"^test (?P<name>.+?)(?: - should panic)? \.\.\. (?P<how>ok|FAILED|ignored)\b")
 _SAID = re.compile(r"^---- (?P<name>.+) (?:stdout|stderr) ----$")

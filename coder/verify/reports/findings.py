@@ -5,8 +5,8 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 
 from coder.run.message import CheckLine
-from coder.text.printable import printable
-from coder.verify.reports.places import Places
+from coder.text.sanitize import printable
+from coder.verify.reports.failure_places import Places
 
 _MOST = 1 << 20
 _MOST_FINDINGS = 2000

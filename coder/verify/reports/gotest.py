@@ -4,8 +4,8 @@ import json
 from collections.abc import Collection
 from typing import Any
 
-from coder.verify.reports.places import Places
-from coder.verify.reports.report import MOST_LINES, Report, failed_line, passed_line
+from coder.verify.reports.failure_places import Places
+from coder.verify.reports.runner_report import MOST_LINES, Report, failed_line, passed_line
 
 _NAME = 500
 _DEEPEST = 50

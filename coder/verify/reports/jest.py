@@ -2,8 +2,8 @@
 
 import json
 
-from coder.verify.reports.places import Places
-from coder.verify.reports.report import MOST_LINES, Report, failed_line, passed_line
+from coder.verify.reports.failure_places import Places
+from coder.verify.reports.runner_report import MOST_LINES, Report, failed_line, passed_line
 
 
 def read_jest(text: str, places: Places) -> Report | None:

@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
 from coder.verify.reports.cargo import read_cargo
+from coder.verify.reports.failure_places import Places
 from coder.verify.reports.gotest import read_go, said_by_go
 from coder.verify.reports.jest import read_jest
-from coder.verify.reports.junit import read_junit
-from coder.verify.reports.places import Places
-from coder.verify.reports.report import Report
+from coder.verify.reports.junit_reader import read_junit
+from coder.verify.reports.runner_report import Report
 
 _FRONTS = {
     "npx",

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
-from coder.fs.snapshot import Snapshot
+from coder.fs.file_hashes import Snapshot
 from coder.run.landing_plan import Change, Plan
 from coder.workspace.landing.standing import (
     FileChanged,

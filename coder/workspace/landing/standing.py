@@ -5,7 +5,7 @@ import os
 from pathlib import Path, PurePosixPath
 
 from coder.errors import MachineError, UsageError
-from coder.fs.beneath import NotRegular, open_folder, read_regular
+from coder.fs.safe_open import NotRegular, open_folder, read_regular
 
 _MOST_BYTES = 1 << 28
 """More than the disk of a sandbox holds: a larger file is never one of ours."""

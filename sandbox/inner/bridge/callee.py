@@ -29,12 +29,12 @@ from typing import TYPE_CHECKING, Any
 
 from sandbox.inner.bridge.codec import CodecError, decode, encode
 from sandbox.inner.bridge.foreign import Foreign, foreign
-from sandbox.inner.bridge.lending import Loan
 from sandbox.inner.bridge.operators import OPERATORS, operators_of
-from sandbox.inner.bridge.plain import Parts, copied_of, plain
+from sandbox.inner.bridge.plain_data import Parts, copied_of, plain
 from sandbox.inner.bridge.printed import Printed
-from sandbox.inner.bridge.records import fields_of
+from sandbox.inner.bridge.record_fields import fields_of
 from sandbox.inner.bridge.standard import from_parts, to_parts
+from sandbox.inner.bridge.writeback import Writeback
 from sandbox.inner.process.execute import forget_server
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ class Callee:
 
     def _answer(self, request: tuple[Any, ...]) -> bytes:
         operation, *operands = request
-        loan = Loan(request if self._write_back or self._watch else ())
+        loan = Writeback(request if self._write_back or self._watch else ())
         try:
             outcome: tuple[object, ...] = ("value", self._operations[operation](*operands))
         except BaseException as error:  # noqa: BLE001 - whatever the candidate raises is its answer

@@ -27,9 +27,9 @@ from sandbox.inner.process.descendants import become_subreaper
 from sandbox.inner.process.execute import forget_server
 from sandbox.inner.process.reaper import FIRST
 from sandbox.inner.process.wire import close_all_but
+from sandbox.inner.walls.inner_walls import lower
 from sandbox.inner.walls.seccomp import Filter, filter_file
 from sandbox.inner.walls.syscalls import PR_SET_DUMPABLE, checked, fork, prctl
-from sandbox.inner.walls.walls import lower
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

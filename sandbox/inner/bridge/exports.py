@@ -10,7 +10,7 @@ from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import TYPE_CHECKING, Any
 
 from sandbox.inner.bridge.codec import CodecError, encode
-from sandbox.inner.bridge.gone import CandidateGone, NotPlain
+from sandbox.inner.bridge.link_errors import CandidateGone, NotPlain
 from sandbox.inner.bridge.operators import OPERATORS, operators_of
 from sandbox.inner.bridge.proxies import number_of
 from sandbox.inner.bridge.standard import to_parts

@@ -10,11 +10,11 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from sandbox.inner.bridge.frames import FROM_CANDIDATE, TIMED_OUT
-from sandbox.inner.bridge.gone import CandidateGone, CannotCross
-from sandbox.inner.bridge.lending import mutable_containers
 from sandbox.inner.bridge.link import Link
+from sandbox.inner.bridge.link_errors import CandidateGone, CannotCross
 from sandbox.inner.bridge.proxies import number_of
-from sandbox.inner.bridge.show import show, show_error
+from sandbox.inner.bridge.show_values import show, show_error
+from sandbox.inner.bridge.writeback import mutable_containers
 
 if TYPE_CHECKING:
     from collections.abc import Collection

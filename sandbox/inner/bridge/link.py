@@ -12,19 +12,19 @@ from functools import partial
 from types import CoroutineType, GeneratorType
 from typing import TYPE_CHECKING, Any
 
+from sandbox.inner.bridge.class_proxies import make_class
 from sandbox.inner.bridge.codec import CodecError, decode, encode
-from sandbox.inner.bridge.described import make_class
 from sandbox.inner.bridge.exports import Exports
 from sandbox.inner.bridge.frames import FROM_CANDIDATE, TIMED_OUT, TO_CANDIDATE
-from sandbox.inner.bridge.gone import CandidateGone, CannotCross, NotPlain
-from sandbox.inner.bridge.lending import mutable_containers, write_back
+from sandbox.inner.bridge.generators import coroutine, generator
+from sandbox.inner.bridge.link_errors import CandidateGone, CannotCross, NotPlain
 from sandbox.inner.bridge.operators import COMPARISONS
 from sandbox.inner.bridge.proxies import Function, Instance, Module, Proxy, number_of
 from sandbox.inner.bridge.raised import as_raised, make_error
-from sandbox.inner.bridge.records import Record, class_number
-from sandbox.inner.bridge.show import show_call, show_request
+from sandbox.inner.bridge.record_fields import Record, class_number
+from sandbox.inner.bridge.show_values import show_call, show_request
 from sandbox.inner.bridge.standard import from_parts, to_parts
-from sandbox.inner.bridge.stepwise import coroutine, generator
+from sandbox.inner.bridge.writeback import mutable_containers, write_back
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -11,7 +11,7 @@ from __future__ import annotations
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from sandbox.inner.bridge.discerning import claims, tells_apart
+from sandbox.inner.bridge.equality_probe import claims, tells_apart
 
 if TYPE_CHECKING:
     from sandbox.inner.bridge.link import Link

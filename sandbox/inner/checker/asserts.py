@@ -6,7 +6,7 @@ import ast
 from typing import TYPE_CHECKING, Any
 
 from sandbox.inner.bridge.proxies import is_proxy
-from sandbox.inner.bridge.show import MAX_SHOWN, show
+from sandbox.inner.bridge.show_values import MAX_SHOWN, show
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 from sandbox.inner.bridge.link import Link
 from sandbox.inner.checker.asserts import rewritten
-from sandbox.inner.checker.examples import run_example
-from sandbox.inner.checker.imports import Finder
+from sandbox.inner.checker.example_blocks import run_example
 from sandbox.inner.checker.namespaces import Namespace
 from sandbox.inner.checker.reporting import Reports, remember
+from sandbox.inner.checker.test_imports import Finder
 from sandbox.inner.checker.testfile import run_test_file
 from sandbox.inner.process.execute import forget_server
 

@@ -8,7 +8,7 @@ import importlib
 from typing import Any
 
 from sandbox.inner.checker.asserts import FAIL, fail
-from sandbox.inner.checker.imports import is_standard
+from sandbox.inner.checker.test_imports import is_standard
 
 
 class Namespace(dict):  # type: ignore[type-arg]

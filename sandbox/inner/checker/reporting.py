@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from sandbox.inner.bridge.codec import encode
 from sandbox.inner.bridge.frames import REPORT
-from sandbox.inner.bridge.gone import CandidateGone, NotPlain
+from sandbox.inner.bridge.link_errors import CandidateGone, NotPlain
 from sandbox.inner.checker.asserts import Failed
 
 if TYPE_CHECKING:

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from sandbox.inner.bridge.proxies import is_proxy
 from sandbox.inner.checker.asserts import rewritten
-from sandbox.inner.checker.imports import is_standard
 from sandbox.inner.checker.namespaces import Namespace
 from sandbox.inner.checker.reporting import remember
+from sandbox.inner.checker.test_imports import is_standard
 from sandbox.inner.checker.under_pytest import run_under_pytest
 from sandbox.inner.checker.under_unittest import run_under_unittest
 

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from sandbox.inner.bridge.codec import encode
 from sandbox.inner.bridge.frames import REPORT
-from sandbox.inner.checker import trial
+from sandbox.inner.checker import case_trial
 from sandbox.inner.process.descendants import become_subreaper, end_descendants
 from sandbox.inner.process.execute import forget_server
 from sandbox.inner.process.reaper import FIRST
@@ -51,7 +51,7 @@ def main(channel: Channel, arguments: Mapping[str, Any]) -> None:
         if frame is None:
             return
         given = json.loads(frame)
-        trial.prepare(given)
+        case_trial.prepare(given)
         if given["tidy"] and _limit_cpu(given["cpu_s"]):
             _hold_here(channel, line, given)
             held += 1
@@ -65,7 +65,7 @@ def _hold_here(channel: Channel, line: Channel | None, given: Mapping[str, Any])
     """A trial that can leave nothing behind. What ends it otherwise than by its verdict ends this process."""
     before = resource.getrusage(resource.RUSAGE_SELF)
     random.seed()
-    last = trial.hold(channel, given, line)
+    last = case_trial.hold(channel, given, line)
     after = resource.getrusage(resource.RUSAGE_SELF)
     spent = after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
     channel.send_all([*last, _over(0, spent, after.ru_maxrss)])
@@ -89,7 +89,7 @@ def _become(channel: Channel, line: Channel | None, given: Mapping[str, Any]) ->
     try:
         _limit_cpu(given["cpu_s"])
         random.seed()
-        channel.send_all(trial.hold(channel, given, line))
+        channel.send_all(case_trial.hold(channel, given, line))
         code = 0
     finally:
         os._exit(code)

@@ -9,7 +9,7 @@ from importlib.machinery import PathFinder
 from typing import TYPE_CHECKING, Any
 
 from sandbox.inner.bridge.proxies import is_proxy
-from sandbox.inner.bridge.show import show
+from sandbox.inner.bridge.show_values import show
 from sandbox.inner.checker.reporting import places
 
 if TYPE_CHECKING:

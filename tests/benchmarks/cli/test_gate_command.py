@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from benchmarks.report import write_report
-from benchmarks.reports.reading import read_report
+from benchmarks.reports.read_report import read_report
 from coder.cli.app import run
 from tests.benchmarks.reports.reports_made import report_of
 from tests.faulty_endpoint import faulty_endpoint, says

@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from benchmarks.cli.cli_grade import Scoring
+from benchmarks.cli.grade_command import Scoring
 from benchmarks.errors import BadSamples
+from benchmarks.runner.bench_session import Session
 from benchmarks.runner.runner import IN_A_ROW
-from benchmarks.runner.session import Session
 from coder.run.settings import Settings
 from coder.store import SqliteLog
 from tests.coder.cli.console import CODER, Console

@@ -7,9 +7,9 @@ from contextlib import suppress
 
 import pytest
 
+from benchmarks.judge.case_plan import seen_alive
 from benchmarks.judge.judge import Judge, open_judge
 from benchmarks.judge.verdicts import Judged
-from benchmarks.judge.ways import seen_alive
 from benchmarks.suite import Suite
 from benchmarks.verdict import Verdict
 from sandbox import Policy, open_sandbox

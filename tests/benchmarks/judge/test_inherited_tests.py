@@ -2,7 +2,7 @@
 
 import ast
 
-from benchmarks.judge.heirs import heirs_of
+from benchmarks.judge.inherited_tests import heirs_of
 
 FILE = """
 class TestA(Base, object):
@@ -24,7 +24,7 @@ class Mixin:
     def test_h(self): ...
 
 
-class Round(Round):
+class Attempt(Attempt):
     def test_i(self): ...
 """
 

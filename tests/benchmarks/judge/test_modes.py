@@ -6,7 +6,7 @@ from benchmarks.judge.mode import Mode
 from benchmarks.judge.modes import KnownModes
 from sandbox.checks.trial import Crossing
 
-MODE = Mode(how="apart", crossing=Crossing(kinds=frozenset({"generator"}), write_back=True))
+MODE = Mode(how="isolated", crossing=Crossing(kinds=frozenset({"generator"}), write_back=True))
 
 
 def test_modes_are_there_the_next_time(tmp_path: Path) -> None:

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from benchmarks.judge.candidate_tree import gold_tree
 from benchmarks.judge.judge import Judge, open_judge
+from benchmarks.judge.mutated_tests import with_twins
 from benchmarks.judge.repository import judge_repository
 from benchmarks.judge.repository_mode import RepositoryMode
-from benchmarks.judge.tree import gold_tree
-from benchmarks.judge.twins import with_twins
 from benchmarks.suite import RepositoryCase, Suite
 from benchmarks.verdict import Verdict
 from sandbox import open_sandbox

@@ -56,7 +56,7 @@ async def test_an_object_that_equals_everything_cannot_cross(judge: Judge) -> No
 async def test_without_the_agreement_on_kinds_an_object_crosses(judge: Judge) -> None:
     truth = case("assert candidate(2)", "def f(n):\n    return n * n\n")
     code = "class E:\n    def __bool__(s): return True\ndef f(n): return E()\n"
-    lax = Mode(how="apart", crossing=Crossing(kinds=None))
+    lax = Mode(how="isolated", crossing=Crossing(kinds=None))
 
     strict = await outcome(judge, truth, code)
     let_in = await judge_function(await judge.sandboxes(), truth, code, lax)
@@ -180,7 +180,7 @@ async def test_an_exception_that_nobody_expects_ends_the_case(judge: Judge) -> N
         "def f(n):\n    return n\n",
     )
     code = "def f(n): raise AssertionError\n"
-    lax = Mode(how="apart", crossing=Crossing(errors=None))
+    lax = Mode(how="isolated", crossing=Crossing(errors=None))
 
     assert await outcome(judge, broad, code) == "failed"
     assert (await judge_function(await judge.sandboxes(), broad, code, lax)).verdict.verdict == "passed"
@@ -194,7 +194,7 @@ IN_PLACE = case("xs = [3, 1, 2]\ncandidate(xs)\nassert xs == [1, 2, 3]", "def f(
 
 async def test_an_emptied_argument_does_not_reach_the_test(judge: Judge) -> None:
     cheat = "def f(xs):\n    xs.clear()\n    return []\n"
-    written_back = Mode(how="apart", crossing=Crossing(write_back=True))
+    written_back = Mode(how="isolated", crossing=Crossing(write_back=True))
 
     assert await outcome(judge, SORTS, cheat) == "failed"
     assert (

@@ -7,10 +7,10 @@ import pytest
 
 from benchmarks.reports.junit import junit
 from benchmarks.reports.markdown import markdown
-from benchmarks.reports.terminal import comparison_lines, gate_lines, report_lines
+from benchmarks.reports.terminal_report import comparison_lines, gate_lines, report_lines
 from benchmarks.stats.comparison import compare
 from benchmarks.stats.gate import gate
-from coder.text.logcommands import no_commands
+from coder.text.ci_commands import no_commands
 from tests.benchmarks.reports.hostile import HOSTILE
 from tests.benchmarks.reports.reports_made import report_of, suite_of
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Page, async_playwright, expect
 
-from benchmarks.reports.answers import MAX_CODE, read_answers
+from benchmarks.reports.case_answers import MAX_CODE, read_answers
 from benchmarks.reports.page import page
 from benchmarks.verdict import Verdict
 from tests.benchmarks.reports.hostile import HOSTILE

@@ -7,7 +7,7 @@ import pytest
 
 from benchmarks.errors import BadReport
 from benchmarks.report import write_report
-from benchmarks.reports.reading import read_report
+from benchmarks.reports.read_report import read_report
 from tests.benchmarks.reports.reports_made import report_of, suite_of
 
 

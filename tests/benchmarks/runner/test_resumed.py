@@ -11,7 +11,7 @@ from hypothesis import strategies as some
 from benchmarks.runner.resumed import asked_for, same_config, same_flags, same_selection
 from benchmarks.runner.runlog import BenchStarted
 from benchmarks.suites.selection import Selection
-from coder.config.config import Config
+from coder.config.schema import Config
 from coder.errors import UsageError
 
 NOTHING: dict[str, Any] = {

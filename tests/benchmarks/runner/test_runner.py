@@ -6,7 +6,7 @@ import pytest
 import pytest_asyncio
 
 from benchmarks.judge.judge import Judge, open_judge
-from benchmarks.runner.attempt import Attempt, Shown, Solver, shown
+from benchmarks.runner.case_attempt import CaseAttempt, Shown, Solver, shown
 from benchmarks.runner.runlog import BenchStarted, RunLog
 from benchmarks.runner.runner import IN_A_ROW, Job, run_jobs
 from benchmarks.runner.solving import ModelSolver
@@ -58,8 +58,8 @@ def right(case: Shown) -> str:
 
 
 def answering(text: Callable[[Shown], str], *, cost: float = 0.0) -> Solver:
-    async def solver(case: Shown, *, sample: int, seed: int) -> Attempt:
-        return Attempt(text=text(case), calls=1, cost_usd=cost)
+    async def solver(case: Shown, *, sample: int, seed: int) -> CaseAttempt:
+        return CaseAttempt(text=text(case), calls=1, cost_usd=cost)
 
     return solver
 
@@ -67,7 +67,7 @@ def answering(text: Callable[[Shown], str], *, cost: float = 0.0) -> Solver:
 def jobs(solver: Solver, *, samples: int = 1, seen: list[str] | None = None) -> Iterator[Job]:
     for case, sample in Selection(samples=samples, filter="f/*").attempts(SUITE):
 
-        async def attempt(case: object = case, sample: int = sample) -> Attempt:
+        async def attempt(case: object = case, sample: int = sample) -> CaseAttempt:
             assert isinstance(case, FunctionCase)
             if seen is not None:
                 seen.append(f"{case.id} {sample}")
@@ -101,10 +101,10 @@ async def test_every_sample_is_answered_judged_and_written_down(judge: Judge) ->
 async def test_a_run_goes_on_where_it_was_cut_off(judge: Judge) -> None:
     log, first, second = MemoryLog(), [], []
 
-    async def breaks(case: Shown, *, sample: int, seed: int) -> Attempt:
+    async def breaks(case: Shown, *, sample: int, seed: int) -> CaseAttempt:
         if case.id == "f/3":
             raise MachineError("the disk is full")
-        return Attempt(text=right(case), calls=1)
+        return CaseAttempt(text=right(case), calls=1)
 
     async with log.lease("bench_1") as token:
         record = await begun(log, "bench_1", token)
@@ -136,8 +136,8 @@ async def test_a_model_that_fails_again_and_again_ends_the_run_and_costs_no_case
 ) -> None:
     log = MemoryLog()
 
-    async def dead(case: Shown, *, sample: int, seed: int) -> Attempt:
-        return Attempt(error="no such key", exit_code=4)
+    async def dead(case: Shown, *, sample: int, seed: int) -> CaseAttempt:
+        return CaseAttempt(error="no such key", exit_code=4)
 
     async with log.lease("bench_1") as token:
         record = await begun(log, "bench_1", token)
@@ -152,10 +152,10 @@ async def test_a_model_that_fails_again_and_again_ends_the_run_and_costs_no_case
 async def test_one_attempt_that_fails_is_one_case_without_an_answer(judge: Judge) -> None:
     log = MemoryLog()
 
-    async def once(case: Shown, *, sample: int, seed: int) -> Attempt:
+    async def once(case: Shown, *, sample: int, seed: int) -> CaseAttempt:
         if case.id == "f/2":
-            return Attempt(error="refused", exit_code=4)
-        return Attempt(text=right(case), calls=1)
+            return CaseAttempt(error="refused", exit_code=4)
+        return CaseAttempt(text=right(case), calls=1)
 
     async with log.lease("bench_1") as token:
         record = await begun(log, "bench_1", token)

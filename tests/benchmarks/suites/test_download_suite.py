@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.errors import BadSuite
-from benchmarks.suites.download import Source, fetched
+from benchmarks.suites.download_suite import Source, fetched
 
 LINE = b'{"id": "add", "prompt": "", "entry_point": "add", "test": ""}\n'
 

@@ -7,19 +7,19 @@ from typing import Literal
 
 import pytest
 
-from coder.chat.opening import open_session, reopen_session
-from coder.chat.session import Session
-from coder.doors import resume
+from coder.agent import resume
+from coder.chat.chat_opening import open_session, reopen_session
+from coder.chat.chat_session import Session
 from coder.errors import UsageError
 from coder.models.model import Model
 from coder.models.scripted import Scripted
 from coder.participants.human import Decision, Proposal
-from coder.run.bodies import StepStarted, parse
+from coder.run.event_types import StepStarted, parse
 from coder.run.events import Event
 from coder.run.settings import Budget, Settings
 from coder.run.task import Task
 from coder.store import MemoryLog
-from coder.workspace.undoing import undo
+from coder.workspace.take_back import undo
 from tests.git_repository import make_repository
 
 ONE, TWO, THREE = "x = 1\n", "x = 2\n", "x = 3\n"

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from coder.chat.chat_terminal import completed
 from coder.chat.commands import COMMANDS, Command, help_lines, parse_line
-from coder.chat.terminal import completed
 from coder.errors import UsageError
 
 

@@ -6,8 +6,8 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coder.chat.words import Words
-from coder.text.printable import printable
+from coder.chat.word_stream import Words
+from coder.text.sanitize import printable
 
 ANSWER = """
 

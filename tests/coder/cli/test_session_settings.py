@@ -1,7 +1,7 @@
 """What holds in a conversation that goes on: its own settings, and of this command line what was named."""
 
-from coder.cli.lasting import settings_from
-from coder.config.config import Config
+from coder.cli.session_settings import settings_from
+from coder.config.schema import Config
 from coder.run.settings import Budget, Settings
 from coder.run.state import State
 from coder.run.task import Task

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from coder.config.pictures import LARGEST, read_pictures
-from coder.config.taskfile import read_task
+from coder.config.image_files import LARGEST, read_pictures
+from coder.config.task_file import read_task
 from coder.errors import UsageError
-from coder.models.book import Book
-from coder.models.casting import Asked, resolve_casting, see_that_all_see
 from coder.models.catalog import Header, Listed, ListedProvider, catalog_of, written
+from coder.models.roles import Asked, resolve_casting, see_that_all_see
+from coder.models.user_models import UserModels
 from tests.coder.cli.console import Console
 from tests.faulty_endpoint import faulty_endpoint, says
 
@@ -91,7 +91,7 @@ async def test_a_model_that_sees_none_is_refused_before_the_call_where_the_catal
     models = {"blind": Listed(context=8000), "sees": Listed(images=True)}
     listed = ListedProvider(name="groq", models=models)
     (tmp_path / "models.jsonl").write_bytes(written(catalog_of({"groq": listed}, Header(models=2))))
-    book, environ = Book(cache=tmp_path), {"GROQ_API_KEY": "x"}
+    book, environ = UserModels(cache=tmp_path), {"GROQ_API_KEY": "x"}
 
     async def chosen(**named: object) -> None:
         asked = Asked.model_validate({"model": "groq/sees", **named})

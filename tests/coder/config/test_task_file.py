@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coder.config.taskfile import read_task
+from coder.config.task_file import read_task
 from coder.errors import UsageError
 from coder.run.task import MAX_PROMPT, Task
 
@@ -32,7 +32,7 @@ def task(
 FROM_STDIN = """
 import sys
 from coder.errors import UsageError
-from coder.config.taskfile import read_task
+from coder.config.task_file import read_task
 try:
     task = read_task("-", file=None, workspace=None, test=None, test_files=(), checks=())
     sys.stdout.buffer.write(task.prompt.encode())

@@ -4,8 +4,8 @@ from decimal import Decimal
 
 import pytest
 
-from coder.console.lines import diff_stat, money, progress, verdict
-from coder.run.bodies import CallRetried, FileUndone, LandingRefused, Spoken, Status
+from coder.console.render import diff_stat, money, progress, verdict
+from coder.run.event_types import CallRetried, FileUndone, LandingRefused, Spoken, Status
 from coder.run.message import CheckLine, Message, Outcome
 from coder.run.run import Run, Tokens
 from coder.run.settings import Budget

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping
 
 from coder.context.definers import definers_of
-from coder.context.facts import Facts
+from coder.context.definition_facts import Facts
 from coder.context.ranking import Ranked, ranked
 from coder.context.repo_map import repo_map
 

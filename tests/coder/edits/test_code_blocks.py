@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coder.edits.answers import find_blocks, parse_answer
+from coder.edits.code_blocks import find_blocks, parse_answer
 
 ADD = "def add(a, b):\n    return a + b\n"
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from coder.edits.answers import MAX_ANSWER
+from coder.edits.code_blocks import MAX_ANSWER
 from tests.coder.edits.test_read_answer import DONE, HUNK, X3, A, answered, block, named
 
 PATCH = f"*** Begin Patch\n*** Update File: a.py\n@@\n{HUNK}*** End Patch\n"

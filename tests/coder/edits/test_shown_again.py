@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from coder.doors import resume, solve
+from coder.agent import resume, solve
 from coder.models.scripted import Scripted
-from coder.run.folding import fold_all
+from coder.run.reducer import fold_all
 from coder.run.run import Run
 from coder.run.settings import Budget, EditFormat, Settings
 from coder.run.task import Task

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from coder.doors import solve
+from coder.agent import solve
 from coder.environment.dependencies import found_folders
 from coder.models.scripted import Scripted
 from coder.run.settings import Budget, Settings

@@ -9,17 +9,17 @@ from pathlib import Path
 
 import pytest
 
-from coder.doors import solve
+from coder.agent import solve
 from coder.environment.installed import Installed
 from coder.errors import UsageError
 from coder.install.building import fill, install, plan_install
 from coder.models.scripted import Scripted
-from coder.run.bodies import StoredFile
+from coder.run.event_types import StoredFile
 from coder.run.settings import Budget, Settings
 from coder.run.task import Task
 from coder.store import MemoryLog
 from sandbox.backends.bubblewrap import open_bubblewrap
-from sandbox.network.outside import Outside
+from sandbox.network.outside_lookup import Outside
 from tests.internet import Handler, internet
 
 WHEEL = "fiver-1.0-py3-none-any.whl"

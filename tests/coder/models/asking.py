@@ -2,7 +2,7 @@
 
 from pydantic import SecretStr
 
-from coder.models.chat import ChatModel
+from coder.models.chat_completions import ChatModel
 from coder.models.endpoint import Endpoint, Patience
 from coder.models.model import Answer, ChatMessage, Retry, Sampling
 from tests.faulty_endpoint import FaultyEndpoint

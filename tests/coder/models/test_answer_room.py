@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from coder.models.answer_room import affordable, asked_for
 from coder.models.model import Sampling
 from coder.models.recorded import Recorded
 from coder.models.recorder import Recorder
-from coder.models.room import affordable, asked_for
 from coder.models.scripted import Scripted
 from tests.coder.models.asking import QUESTION, ask
 from tests.faulty_endpoint import error, faulty_endpoint, says

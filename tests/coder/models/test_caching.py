@@ -6,14 +6,14 @@ from decimal import Decimal
 import pytest
 from pydantic import SecretStr
 
-from coder.doors import solve
+from coder.agent import solve
 from coder.models.caching import cache_key
-from coder.models.chat import ChatModel
+from coder.models.chat_completions import ChatModel
 from coder.models.endpoint import Endpoint
 from coder.models.model import ChatMessage, Form, Sampling, ToolCall, ToolSpec
 from coder.models.price import Price
 from coder.models.prices import cost
-from coder.models.table import BUILT_IN
+from coder.models.provider_table import BUILT_IN
 from coder.run.settings import Settings
 from coder.run.task import Task
 from coder.store import MemoryLog

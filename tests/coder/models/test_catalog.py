@@ -7,14 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from coder.errors import ModelAuthError, ModelUnavailable, UsageError
-from coder.models.book import Book
 from coder.models.catalog import FILE, Catalog, Listed, read_catalog
 from coder.models.catalog_update import parse_catalog, update_catalog
-from coder.models.choice import resolve
+from coder.models.find_model import resolve
 from coder.models.model import Usage
 from coder.models.price import Price
 from coder.models.prices import cost
 from coder.models.providers import providers
+from coder.models.user_models import UserModels
 from tests.faulty_endpoint import unused_port
 
 KEY = "planted-0123456789-planted"
@@ -44,12 +44,12 @@ def catalog(**rows: dict[str, object]) -> Catalog:
     return parse_catalog(document(**rows), source="test")
 
 
-async def loaded(folder: Path, **rows: dict[str, object]) -> Book:
+async def loaded(folder: Path, **rows: dict[str, object]) -> UserModels:
     """The user's book, once these providers were loaded."""
     source = folder / "source.json"
     source.write_bytes(document(**rows))
     await update_catalog(folder / "cache", source=str(source))
-    return Book(cache=folder / "cache")
+    return UserModels(cache=folder / "cache")
 
 
 async def test_a_provider_of_the_catalogue_is_called_by_name(tmp_path: Path) -> None:
@@ -136,7 +136,7 @@ async def test_prices_are_the_users_then_the_lists_then_the_catalogues(tmp_path:
     keys = {"ACME_API_KEY": KEY, "OPENAI_API_KEY": KEY}
     million = Usage(input_tokens=1_000_000, output_tokens=1_000_000)
 
-    async def price(name: str, book: Book) -> object:
+    async def price(name: str, book: UserModels) -> object:
         endpoint = (await resolve(name, environ=keys, book=book)).endpoint
         assert endpoint is not None
         return cost(endpoint, million)
@@ -157,7 +157,7 @@ def test_what_the_cache_gave_costs_its_own_price() -> None:
 
 
 async def test_aliases_are_followed_and_a_circle_of_them_is_said() -> None:
-    book = Book(aliases={"fast": "quick", "quick": "groq/m", "a": "b", "b": "a"})
+    book = UserModels(aliases={"fast": "quick", "quick": "groq/m", "a": "b", "b": "a"})
 
     choice = await resolve("fast", environ={"GROQ_API_KEY": KEY}, book=book)
 

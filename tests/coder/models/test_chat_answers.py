@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from coder.errors import ModelRefused
-from coder.models.chat import ChatModel
+from coder.models.chat_completions import ChatModel
 from coder.models.model import ChatMessage, Sampling, Usage
 from coder.models.price import Price
 from coder.models.retries import Passing

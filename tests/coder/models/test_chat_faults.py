@@ -11,7 +11,7 @@ import pytest
 from pydantic import SecretStr
 
 from coder.errors import ModelAuthError, ModelError, ModelNotFound, ModelRefused, ModelUnavailable
-from coder.models.chat import ChatModel
+from coder.models.chat_completions import ChatModel
 from coder.models.endpoint import Patience
 from coder.models.model import Sampling
 from tests.coder.models.asking import KEY, QUESTION, QUICK, Retries, ask, endpoint_of
@@ -407,7 +407,7 @@ async def test_an_endpoint_that_broke_off_after_a_long_answer_is_asked_again() -
 ASK_AT_LOOPBACK = """
 import asyncio
 from coder.errors import ModelUnavailable
-from coder.models.chat import ChatModel
+from coder.models.chat_completions import ChatModel
 from coder.models.endpoint import Endpoint
 from coder.models.model import ChatMessage, Sampling
 

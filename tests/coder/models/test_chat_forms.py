@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from coder.errors import AnswerUnusable, ContextTooLong, ModelRefused, ModelUnavailable, RateLimited
-from coder.models.chat import ChatModel
+from coder.models.chat_completions import ChatModel
 from coder.models.endpoint import Patience
 from coder.models.model import ChatMessage, Form, Image, Sampling, ToolCall, ToolSpec
 from coder.models.responses import take_event
@@ -16,7 +16,7 @@ from coder.models.retries import Passing
 from coder.models.scripted import Scripted
 from coder.models.stream import LARGEST_ANSWER, Unfinished
 from coder.models.structured import answer_as, read_as
-from coder.models.wire import is_strict
+from coder.models.wire_format import is_strict
 from tests.coder.models.asking import QUESTION, QUICK, ask, endpoint_of
 from tests.coder.models.test_chat_answers import LEAVES
 from tests.faulty_endpoint import Reply, chunk, completion, error, faulty_endpoint, says, status, streams

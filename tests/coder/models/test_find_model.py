@@ -4,12 +4,12 @@ from pathlib import Path
 import pytest
 
 from coder.errors import ModelAuthError, ModelUnavailable, UsageError
-from coder.models.casting import Asked, resolve_casting
-from coder.models.choice import WEAK, Choice, resolve
-from coder.models.names import unknown_name
-from coder.models.opening import open_model
+from coder.models.find_model import WEAK, Choice, resolve
+from coder.models.model_opening import open_model
 from coder.models.provider import Provider
 from coder.models.providers import BUILT_IN, found_endpoints, providers
+from coder.models.roles import Asked, resolve_casting
+from coder.models.suggest_models import unknown_name
 from tests.faulty_endpoint import Reply, faulty_endpoint, hangs, unused_port
 
 KEY = "planted-0123456789-planted"

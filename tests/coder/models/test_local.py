@@ -11,7 +11,7 @@ import pytest
 import pytest_asyncio
 
 from coder.errors import ModelAuthError, ModelRefused, ModelUnavailable
-from coder.models.chat import ChatModel
+from coder.models.chat_completions import ChatModel
 from coder.models.endpoint import LOCAL_PATIENCE, Patience
 from coder.models.llama import SERVER, Llama
 from coder.models.local import LocalModel

@@ -5,19 +5,19 @@ from pathlib import Path
 
 import pytest
 
-from coder.cli.costs import cost_lines
+from coder.agent import solve
+from coder.cli.cost_lines import cost_lines
 from coder.console.priced import Priced
-from coder.doors import solve
 from coder.errors import ModelUnavailable
-from coder.models.chat import ChatModel
+from coder.models.chat_completions import ChatModel
 from coder.models.endpoint import Patience
 from coder.models.model import Sampling, Switch
 from coder.models.price import Price
 from coder.models.recorded import Recorded
 from coder.models.recorder import Recorder
 from coder.models.router import Route, Router
-from coder.run.bodies import CallFailed, CallRetried, parse
 from coder.run.costs import costs_of
+from coder.run.event_types import CallFailed, CallRetried, parse
 from coder.run.run import Run
 from coder.run.settings import Budget, Settings
 from coder.run.task import Task

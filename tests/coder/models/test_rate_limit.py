@@ -6,10 +6,10 @@ from time import monotonic
 import pytest
 
 from coder.errors import RateLimited
-from coder.models.chat import ChatModel
+from coder.models.chat_completions import ChatModel
 from coder.models.endpoint import Limits, Patience
 from coder.models.model import Sampling
-from coder.models.traffic import Lane
+from coder.models.rate_limit import Lane
 from tests.coder.models.asking import QUESTION, QUICK, ask, endpoint_of
 from tests.faulty_endpoint import FaultyEndpoint, Reply, begins, error, faulty_endpoint, hangs, says
 

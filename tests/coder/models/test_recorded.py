@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from coder.errors import ModelError, UsageError
-from coder.models.alternatives import Alternative
-from coder.models.chat import ChatModel
+from coder.models.chat_completions import ChatModel
+from coder.models.logprobs import Alternative
 from coder.models.model import Answer, ChatMessage, Model, Sampling
 from coder.models.recorded import Recorded
 from coder.models.recorder import Recorder

@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from coder.doors import solve
-from coder.models.cast import SUMMARIZER, Cast
-from coder.models.chat import ChatModel
+from coder.agent import solve
+from coder.models.chat_completions import ChatModel
 from coder.models.endpoint import Endpoint, Patience
 from coder.models.model import Model
 from coder.models.price import Price
 from coder.models.recorded import Recorded
 from coder.models.recorder import Recorder
+from coder.models.role_models import SUMMARIZER, RoleModels
 from coder.models.router import Route, Router
 from coder.run.events import Event
 from coder.run.run import Run
@@ -117,12 +117,12 @@ def dear(server: FaultyEndpoint) -> ChatModel:
 
 CASTS: dict[str, tuple[Callable[[FaultyEndpoint, FaultyEndpoint], Model], list[Reply], list[Reply]]] = {
     "a planner of its own": (
-        lambda first, second: Cast(dear(first), {"planner": cheap(second)}),
+        lambda first, second: RoleModels(dear(first), {"planner": cheap(second)}),
         [says(SUBTRACT), says(ADD)],
         [says("1. Add.")],
     ),
     "a summarizer": (
-        lambda first, second: Cast(cheap(first), {SUMMARIZER: dear(second)}),
+        lambda first, second: RoleModels(cheap(first), {SUMMARIZER: dear(second)}),
         [says("1. Add."), error(400, "?", code="context_length_exceeded"), says(ADD)],
         [says("It adds.")],
     ),

@@ -6,16 +6,16 @@ from pathlib import Path
 import pytest
 
 from coder.errors import ContextTooLong, ModelAuthError, ModelError, ModelUnavailable
-from coder.models.book import Book
-from coder.models.cast import Cast, playing
-from coder.models.casting import Asked, open_casting, resolve_casting
-from coder.models.chat import ChatModel
+from coder.models.chat_completions import ChatModel
 from coder.models.endpoint import Patience
 from coder.models.model import Answer, Retry, Sampling, Switch
 from coder.models.price import Price
 from coder.models.recorder import Recorder
+from coder.models.role_models import RoleModels, playing
+from coder.models.roles import Asked, open_casting, resolve_casting
 from coder.models.router import Route, Router
 from coder.models.scripted import Scripted
+from coder.models.user_models import UserModels
 from tests.coder.models.asking import QUESTION, endpoint_of
 from tests.faulty_endpoint import FaultyEndpoint, Reply, chunk, error, faulty_endpoint, resets, says, streams
 
@@ -144,7 +144,7 @@ async def test_a_router_reserves_what_the_dearest_of_its_models_costs() -> None:
 
 async def test_roles_have_models_of_their_own_also_behind_a_recorder(tmp_path: Path) -> None:
     run, planner = Scripted(["code"], name="scripted/coder"), Scripted(["plan"], name="scripted/planner")
-    cast = Cast(run, {"planner": planner})
+    cast = RoleModels(run, {"planner": planner})
 
     async with Recorder(cast, tmp_path / "r.jsonl") as recorder:
         plan = await playing(recorder, "planner").answer(QUESTION, sampling=Sampling())
@@ -156,7 +156,7 @@ async def test_roles_have_models_of_their_own_also_behind_a_recorder(tmp_path: P
 
 async def test_everyone_who_was_named_is_chosen_before_anyone_is_asked() -> None:
     with faulty_endpoint(says("main")) as server:
-        book = Book(aliases={"other": f"toy@{server.url}"})
+        book = UserModels(aliases={"other": f"toy@{server.url}"})
         named = Asked(model="toy", base_url=server.url, fallbacks=("other",), roles={"planner": "openai/x"})
 
         with pytest.raises(ModelAuthError, match="OPENAI_API_KEY"):

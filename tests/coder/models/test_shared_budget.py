@@ -6,18 +6,18 @@ from decimal import Decimal
 import pytest
 from pydantic import SecretStr
 
+from coder.agent import solve
 from coder.console.priced import Priced
-from coder.doors import solve
-from coder.errors import ModelUnavailable, PurseEmpty
+from coder.errors import ModelUnavailable, SharedBudgetEmpty
 from coder.models.abilities import abilities_of
-from coder.models.cast import Cast
-from coder.models.chat import ChatModel
+from coder.models.chat_completions import ChatModel
 from coder.models.endpoint import Endpoint, Patience
 from coder.models.model import Sampling
 from coder.models.price import Price
-from coder.models.purse import Purse, Pursed
+from coder.models.role_models import RoleModels
 from coder.models.scripted import Scripted
-from coder.run.bodies import BudgetReached, CallFailed, CallIntended, parse
+from coder.models.shared_budget import Pursed, SharedBudget
+from coder.run.event_types import BudgetReached, CallFailed, CallIntended, parse
 from coder.run.settings import Budget, Settings
 from coder.run.task import Task
 from coder.store import MemoryLog
@@ -32,7 +32,7 @@ CENT = Decimal("0.01")
 
 
 async def test_calls_that_are_made_at_once_never_reserve_more_than_there_is() -> None:
-    purse = Purse(3 * CENT)
+    purse = SharedBudget(3 * CENT)
 
     with faulty_endpoint(FIVE) as server:
         ends = await _ask_at_once(server, purse, calls=8)
@@ -41,18 +41,18 @@ async def test_calls_that_are_made_at_once_never_reserve_more_than_there_is() ->
     assert len(server.requests) == 5
     assert server.most_busy <= 3
     assert purse.spent == 5 * CENT / 2
-    assert sum(isinstance(end, PurseEmpty) for end in ends) == 3
+    assert sum(isinstance(end, SharedBudgetEmpty) for end in ends) == 3
 
 
 async def test_what_was_spent_before_counts() -> None:
     with faulty_endpoint(FIVE) as server:
-        await _ask_at_once(server, Purse(3 * CENT, spent=Decimal("0.021")), calls=1)
+        await _ask_at_once(server, SharedBudget(3 * CENT, spent=Decimal("0.021")), calls=1)
 
     assert server.requests == []
 
 
 async def test_a_call_that_fails_gives_back_what_it_had_reserved() -> None:
-    purse = Purse(CENT)
+    purse = SharedBudget(CENT)
 
     with faulty_endpoint(error(503, "down"), FIVE) as server:
         ends = [(await _ask_at_once(server, purse, calls=1, attempts=1))[0] for _ in range(2)]
@@ -62,7 +62,7 @@ async def test_a_call_that_fails_gives_back_what_it_had_reserved() -> None:
 
 
 async def test_a_call_that_is_cut_off_by_its_caller_counts_as_it_was_reserved() -> None:
-    purse = Purse(CENT)
+    purse = SharedBudget(CENT)
 
     with faulty_endpoint(begins("hel", ending="hang")) as server:
         asking = asyncio.create_task(_ask_at_once(server, purse, calls=1))
@@ -74,29 +74,29 @@ async def test_a_call_that_is_cut_off_by_its_caller_counts_as_it_was_reserved() 
 
 
 async def test_what_breaks_off_is_spent_and_ends_the_tries_when_nothing_is_left() -> None:
-    purse = Purse(CENT)
+    purse = SharedBudget(CENT)
 
     with faulty_endpoint(begins("x" * 8, ending="reset"), FIVE) as server:
         (end,) = await _ask_at_once(server, purse, calls=1)
 
     # Two tokens were lost, so that another try could take more than there is.
-    assert isinstance(end, PurseEmpty)
+    assert isinstance(end, SharedBudgetEmpty)
     assert (len(server.requests), purse.spent) == (1, Decimal("0.002"))
 
 
 async def test_a_model_without_a_price_is_not_asked() -> None:
     with faulty_endpoint(FIVE) as server:
         async with ChatModel(endpoint_of(server)) as model:
-            with pytest.raises(PurseEmpty, match="price of toy/toy is unknown"):
-                await Pursed(model, Purse(CENT)).answer(QUESTION, sampling=TEN)
+            with pytest.raises(SharedBudgetEmpty, match="price of toy/toy is unknown"):
+                await Pursed(model, SharedBudget(CENT)).answer(QUESTION, sampling=TEN)
 
     assert server.requests == []
 
 
 async def test_a_role_is_paid_from_the_same_purse() -> None:
     with faulty_endpoint(FIVE) as server:
-        purse, model = Purse(CENT), ChatModel(endpoint_of(server, price=PRICE))
-        cast = Pursed(Cast(model, {"planner": model}), purse)
+        purse, model = SharedBudget(CENT), ChatModel(endpoint_of(server, price=PRICE))
+        cast = Pursed(RoleModels(model, {"planner": model}), purse)
         planner = cast.role("planner")
         assert planner is not None
         await planner.answer(QUESTION, sampling=TEN)
@@ -107,7 +107,7 @@ async def test_a_role_is_paid_from_the_same_purse() -> None:
 
 
 async def test_runs_that_share_a_purse_end_at_its_limit_and_the_call_is_not_made() -> None:
-    purse, log = Purse(Decimal(4)), MemoryLog()
+    purse, log = SharedBudget(Decimal(4)), MemoryLog()
     task = Task(prompt="Write add(a, b).", checks=("assert add(2, 3) == 5",))
     settings = Settings(plan=False, budget=Budget(cost_usd=Decimal(50)))
 
@@ -124,7 +124,7 @@ async def test_runs_that_share_a_purse_end_at_its_limit_and_the_call_is_not_made
 
 
 async def _ask_at_once(
-    server: FaultyEndpoint, purse: Purse, *, calls: int, attempts: int = 5
+    server: FaultyEndpoint, purse: SharedBudget, *, calls: int, attempts: int = 5
 ) -> list[BaseException | None]:
     patience = Patience(first_wait_s=0, attempts=attempts)
     async with ChatModel(endpoint_of(server, price=PRICE), patience=patience) as model:
@@ -137,14 +137,14 @@ def test_whoever_pays_hides_nothing_of_what_a_model_can_do() -> None:
     endpoint = Endpoint(name="a/m", model="m", url=SecretStr("http://127.0.0.1:9"), context=9000, tools=True)
     inside = ChatModel(endpoint)
 
-    assert abilities_of(Pursed(inside, Purse(Decimal(1)))) == abilities_of(inside)
+    assert abilities_of(Pursed(inside, SharedBudget(Decimal(1)))) == abilities_of(inside)
     assert abilities_of(Priced(inside, Decimal(1), Decimal(2))) == abilities_of(inside)
 
 
 def test_the_models_of_roles_are_wrapped_as_the_runs_own_is() -> None:
-    cast = Cast(Scripted(["a"]), {"planner": Scripted(["b"])})
+    cast = RoleModels(Scripted(["a"]), {"planner": Scripted(["b"])})
 
-    pursed = Pursed(cast, Purse(Decimal(1)))
+    pursed = Pursed(cast, SharedBudget(Decimal(1)))
     priced = Priced(cast, Decimal(1), Decimal(2))
 
     assert pursed.roles == priced.roles == ("planner",)

@@ -5,10 +5,10 @@ from typing import Literal
 import pytest
 
 from coder.environment.workbench import Workbench
-from coder.models.chat import ChatModel
+from coder.models.chat_completions import ChatModel
 from coder.models.model import ChatMessage, Sampling, ToolCall
 from coder.models.tool import LONGEST_RESULT, tool_of, use_tools
-from coder.run.bodies import RunStarted
+from coder.run.event_types import RunStarted
 from coder.run.journal import Journal
 from coder.run.settings import Settings
 from coder.run.task import Task

@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from coder.errors import ModelUnavailable, UsageError
-from coder.models.book import Book
-from coder.models.choice import resolve
-from coder.models.fit import LEAST, MOST, USUAL, fitting_context, free_memory, processors
+from coder.models.context_fit import LEAST, MOST, USUAL, fitting_context, free_memory, processors
+from coder.models.find_model import resolve
 from coder.models.gguf import Facts, read_facts
+from coder.models.user_models import UserModels
 from coder.models.weights import embedded_weights
 from tests.faulty_endpoint import unused_port
 
@@ -97,7 +97,7 @@ def test_this_machine_has_memory_and_processors() -> None:
 
 
 async def test_weights_from_an_address_need_https_and_a_checksum(tmp_path: Path) -> None:
-    book = Book(cache=tmp_path)
+    book = UserModels(cache=tmp_path)
     checksum = "0" * 64
 
     with pytest.raises(UsageError, match="need their checksum"):
@@ -117,7 +117,7 @@ async def test_weights_that_were_loaded_before_are_taken_from_the_cache(tmp_path
     kept.write_bytes(header())
 
     choice = await resolve(
-        f"local/https://nowhere.invalid/m.gguf#sha256={'A' * 64}", environ={}, book=Book(cache=tmp_path)
+        f"local/https://nowhere.invalid/m.gguf#sha256={'A' * 64}", environ={}, book=UserModels(cache=tmp_path)
     )
 
     assert (choice.name, choice.weights) == ("local/m", kept)

@@ -4,7 +4,7 @@ import importlib.util
 
 import pytest
 
-from coder.doors import solve
+from coder.agent import solve
 from coder.models.local import LocalModel
 from coder.models.weights import EMBEDDED, embedded_weights
 from coder.run.settings import Budget, Settings

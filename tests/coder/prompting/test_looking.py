@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from coder import Budget, Settings, Task, solve
-from coder.doors import resume
+from coder.agent import resume
 from coder.models.abilities import Abilities
 from coder.models.model import ToolCall
 from coder.models.scripted import Scripted
-from coder.run.bodies import Looked, parse
+from coder.run.event_types import Looked, parse
 from coder.run.run import Run
 from coder.store.memory import MemoryLog
 

@@ -3,10 +3,10 @@
 import json
 from decimal import Decimal
 
-from coder.cli.costs import cost_lines, json_of
+from coder.cli.cost_lines import cost_lines, json_of
 from coder.models.model import Sampling, Usage
-from coder.run.bodies import CallAnswered, CallFailed, CallIntended, CallRetried, CallSwitched
 from coder.run.costs import costs_of
+from coder.run.event_types import CallAnswered, CallFailed, CallIntended, CallRetried, CallSwitched
 from tests.coder.states import call, events, started
 
 FIRST = CallIntended(

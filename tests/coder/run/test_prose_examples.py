@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from coder.run.examples import find_examples
-from coder.run.prose import stated_examples
+from coder.run.prose_examples import stated_examples
 
 HEAD = "def f(x, y):\n"
 

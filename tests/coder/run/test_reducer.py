@@ -6,13 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coder.run.bodies import BudgetReached, RunResumed, RunStopped
+from coder.run.attempts import best_code, is_repeat, most_repeated, next_round, samples_used
+from coder.run.event_types import BudgetReached, RunResumed, RunStopped
 from coder.run.events import Event
-from coder.run.folding import fold, fold_all
-from coder.run.rounds import best_code, is_repeat, most_repeated, next_round, samples_used
+from coder.run.reducer import fold, fold_all
 from coder.run.settings import Budget
 from coder.run.state import State
-from coder.run.stops import Reason, Stop, default_stop, stuck
+from coder.run.termination import Reason, Stop, default_stop, stuck
 from tests.coder.states import call, code, events, outcome, started, state_of
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from coder.sampling.telling_apart import ROUNDS, told_apart
+from coder.sampling.differential import ROUNDS, told_apart
 from sandbox import Sandbox
 
 SORTS = "def f(xs):\n    return sorted(xs)\n"

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coder.sampling.variation import constants_of, varied
+from coder.sampling.mutate import constants_of, varied
 
 KNOWN = [([1, 2, 3], "ab(", {"k": 2.5}, True), ([], "", {}, False)]
 

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from coder.sampling.behaviour import FAILED, described
-from coder.sampling.choosing import Candidate, choose, undecided
 from coder.sampling.inputs import inputs_of
-from coder.source.sanity import is_sane
+from coder.sampling.select import Candidate, choose, undecided
+from coder.source.static_check import is_sane
 
 
 def one(

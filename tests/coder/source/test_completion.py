@@ -1,7 +1,7 @@
 """How a function is begun for a model that goes on with it."""
 
-from coder.source.names import parse_source
-from coder.source.outline import finished, missing_function, outline
+from coder.source.completion import finished, missing_function, outline
+from coder.source.python_names import parse_source
 
 SOURCE = (
     'from math import pi\n\n\ndef area(r: float) -> float:\n  """Of a circle.\n  >>> area(0)\n  0\n  """\n'

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from coder.source.imports import with_imports
-from coder.source.names import free_names, parse_source
+from coder.source.missing_imports import with_imports
+from coder.source.python_names import free_names, parse_source
 
 
 @pytest.mark.parametrize(

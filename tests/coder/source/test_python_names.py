@@ -4,11 +4,17 @@ from pathlib import Path
 
 import pytest
 
-from coder.run.bodies import StoredFile
+from coder.run.event_types import StoredFile
 from coder.run.examples import find_examples
 from coder.run.target import decides, find_target, modules_of
 from coder.run.task import Task, TestSource
-from coder.source.names import called_free_names, defined_names, free_names, names_in_prompt, unknown_modules
+from coder.source.python_names import (
+    called_free_names,
+    defined_names,
+    free_names,
+    names_in_prompt,
+    unknown_modules,
+)
 
 
 def test_top_level_names_are_found_below_if_and_try_too() -> None:

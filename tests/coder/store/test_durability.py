@@ -11,7 +11,7 @@ from coder.environment.workbench import Workbench
 from coder.errors import MachineError
 from coder.models.model import ChatMessage, Sampling
 from coder.models.scripted import Scripted
-from coder.run.bodies import RunStarted
+from coder.run.event_types import RunStarted
 from coder.run.events import Draft
 from coder.run.journal import Journal
 from coder.run.settings import Settings

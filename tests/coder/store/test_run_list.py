@@ -6,7 +6,7 @@ import pytest
 
 from coder.errors import UsageError
 from coder.store import data_folder, new_run_id
-from coder.store.runs import resolve
+from coder.store.run_list import resolve
 
 RUNS = ["run_1abc2k7fq0", "run_1abc9z7fq0", "run_2x"]
 

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from coder.errors import LogDamaged, LogNewer
 from coder.run.events import Draft, Event
 from coder.store import SqliteLog
-from coder.store.codec import BLOB_BYTES
+from coder.store.event_codec import BLOB_BYTES
 from tests.forked import become_nobody, limit_files, said_by_child
 from tests.less_machine import run_on_small_disk
 

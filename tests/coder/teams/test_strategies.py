@@ -4,11 +4,11 @@ from decimal import Decimal
 
 import pytest
 
-from coder.doors import resume, solve
+from coder.agent import resume, solve
 from coder.errors import UsageError
-from coder.models.alternatives import Alternative
-from coder.models.cast import Cast
+from coder.models.logprobs import Alternative
 from coder.models.model import Answer, ChatMessage
+from coder.models.role_models import RoleModels
 from coder.models.scripted import Scripted
 from coder.models.size import goes_on, parameters_of
 from coder.run.events import Draft
@@ -303,7 +303,7 @@ async def test_a_strong_model_is_asked_after_two_failures() -> None:
     task = Task(prompt="Write add(a, b).", checks=("assert add(2, 2) == 4",))
     settings = Settings(strategy="auto", roles={"expert": "a/strong"})
 
-    run = await solve(task, model=Cast(cheap, {"expert": strong}), settings=settings, log=MemoryLog())
+    run = await solve(task, model=RoleModels(cheap, {"expert": strong}), settings=settings, log=MemoryLog())
 
     assert (run.status, len(cheap.requests), len(strong.requests)) == ("solved", 2, 1)
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coder.text.logcommands import CommandBreaker, is_log, no_commands
+from coder.text.ci_commands import CommandBreaker, is_log, no_commands
 
 PIECES = st.lists(
     st.text(alphabet=":# \n\rvsotamciy[]ex", max_size=12).map(str.encode) | st.binary(max_size=8), max_size=12

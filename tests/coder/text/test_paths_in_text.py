@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coder.text.printed_paths import PrintedPaths
+from coder.text.paths_in_text import PrintedPaths
 
 PATHS = (
     "calc.py",

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coder.text.printable import printable
+from coder.text.sanitize import printable
 
 
 @pytest.mark.parametrize(

@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coder.text.printable import printable
-from coder.text.stripper import Stripper
+from coder.text.sanitize import printable
+from coder.text.sanitize_stream import StreamSanitizer
 
 PIECES = st.lists(
     st.sampled_from(
@@ -16,7 +16,7 @@ PIECES = st.lists(
 @given(PIECES, st.integers(1, 7))
 def test_however_a_stream_is_cut_what_is_shown_is_the_same(pieces: list[str], size: int) -> None:
     content = "".join(pieces).encode()
-    stripper = Stripper()
+    stripper = StreamSanitizer()
 
     shown = [stripper.strip(content[at : at + size]) for at in range(0, len(content), size)]
     shown.append(stripper.strip(b"", last=True))
@@ -25,11 +25,11 @@ def test_however_a_stream_is_cut_what_is_shown_is_the_same(pieces: list[str], si
 
 
 def test_plain_text_is_shown_at_once() -> None:
-    assert Stripper().strip(b"no newline: ") == "no newline: "
+    assert StreamSanitizer().strip(b"no newline: ") == "no newline: "
 
 
 def test_a_sequence_without_end_holds_little_back() -> None:
-    stripper = Stripper()
+    stripper = StreamSanitizer()
 
     shown = stripper.strip(b"\x1b]0;" + b"x" * 100_000)
 
@@ -37,6 +37,6 @@ def test_a_sequence_without_end_holds_little_back() -> None:
 
 
 def test_bytes_that_are_no_text_are_shown_as_replacements() -> None:
-    stripper = Stripper()
+    stripper = StreamSanitizer()
 
     assert stripper.strip(b"a\xffb\xc3") + stripper.strip(b"\xa9") == "a\ufffdbé"

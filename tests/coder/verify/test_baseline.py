@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from coder.doors import solve
+from coder.agent import solve
 from coder.models.abilities import Abilities
 from coder.models.scripted import Scripted
-from coder.run.bodies import BaselineTaken, RunStarted, parse
+from coder.run.event_types import BaselineTaken, RunStarted, parse
 from coder.run.run import Run
 from coder.run.task import Task
 from coder.store import MemoryLog

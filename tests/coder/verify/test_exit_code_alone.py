@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from coder.doors import resume, solve
+from coder.agent import resume, solve
 from coder.models.scripted import Scripted
 from coder.run.run import Run
 from coder.run.settings import Budget, Settings

@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 
-from coder.run.bodies import Body, Spoken
+from coder.run.attempts import best_code
+from coder.run.event_types import Body, Spoken
 from coder.run.message import CheckLine, Message, Outcome
-from coder.run.rounds import best_code
 from coder.run.settings import Budget
-from coder.run.stops import default_stop
 from coder.run.summary import summarize
+from coder.run.termination import default_stop
 from tests.coder.states import call, code, outcome, started, state_of
 
 FINDING = CheckLine(name="a.py:1: F401", passed=False, message="F401", path="a.py", line=1)

@@ -1,6 +1,6 @@
 """With a kernel an answer runs as cells first; tests and checks decide as ever."""
 
-from coder.doors import solve
+from coder.agent import solve
 from coder.models.scripted import Scripted
 from coder.run.run import Run
 from coder.run.settings import Settings

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from coder.doors import solve
-from coder.edits.answers import parse_answer
+from coder.agent import solve
+from coder.edits.code_blocks import parse_answer
 from coder.models.scripted import Scripted
 from coder.run.run import Run
 from coder.run.settings import Budget, Settings

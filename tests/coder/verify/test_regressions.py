@@ -1,9 +1,9 @@
 """Judging: what a red run of the test command is worth beside what was red before."""
 
-from coder.run.bodies import BaselineTaken, BaselineTest
+from coder.run.event_types import BaselineTaken, BaselineTest
 from coder.run.message import CheckLine
-from coder.verify.judging import judge, red_in, without_flaky
-from coder.verify.testcommand import TestRun
+from coder.verify.regressions import judge, red_in, without_flaky
+from coder.verify.test_command import TestRun
 from sandbox import Result
 
 

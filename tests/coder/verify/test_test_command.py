@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from coder.verify.testcommand import TestRun, run_tests
+from coder.verify.test_command import TestRun, run_tests
 from sandbox import Limits, Policy, Sandbox, open_sandbox
 
 TESTS = """import unittest

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from coder.run.bodies import CallIntended
+from coder.run.event_types import CallIntended
 from coder.run.events import Event
 from coder.run.watch import Unwatched
 

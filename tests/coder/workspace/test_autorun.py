@@ -2,7 +2,7 @@
 
 import pytest
 
-from coder.workspace.risk import risky
+from coder.workspace.autorun import risky
 
 
 @pytest.mark.parametrize(

@@ -3,18 +3,18 @@
 import subprocess
 from pathlib import Path
 
-from coder.run.bodies import Spoken
+from coder.run.attempts import is_repeat
+from coder.run.event_types import Spoken
 from coder.run.journal import Journal
 from coder.run.message import Message
-from coder.run.rounds import is_repeat
 from coder.run.summary import summarize
 from coder.run.task import Task
 from coder.run.watch import Unwatched
 from coder.store import MemoryLog
-from coder.workspace.delivery import deliver
-from coder.workspace.laid import workspace_files
-from coder.workspace.reading import read_workspace
-from coder.workspace.undoing import undo
+from coder.workspace.deliver import deliver
+from coder.workspace.overlay import workspace_files
+from coder.workspace.read import read_workspace
+from coder.workspace.take_back import undo
 from tests.coder.states import started
 
 

@@ -5,15 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from coder import doors
+from coder import agent
 from coder.errors import UsageError
 from coder.models.scripted import Scripted
-from coder.run.folding import fold_all
+from coder.run.reducer import fold_all
 from coder.run.run import Run
 from coder.run.settings import Budget, Settings
 from coder.run.task import Task
 from coder.store import MemoryLog
-from coder.workspace.undoing import undo
+from coder.workspace.take_back import undo
 from tests.coder.workspace.meanwhile import Meanwhile
 from tests.git_repository import ENVIRONMENT, GitRepository, make_repository
 
@@ -47,7 +47,7 @@ async def solve(
 ) -> Run:
     task = Task(prompt="Mend add.", workspace=folder, test_command=command, lint_command=lint)
     settings = Settings(budget=Budget(samples=1, repairs=1), strategy="repair", **more)  # type: ignore[arg-type]
-    return await doors.solve(
+    return await agent.solve(
         task, settings=settings, model=Scripted(answers), log=log or MemoryLog(), watch=Meanwhile(happens)
     )
 
@@ -58,7 +58,7 @@ async def test_a_diff_that_is_not_to_be_applied_waits_for_its_word(repository: G
     run = await solve(repository.top, answer(RIGHT + FAR), log=log, apply=False)
     assert (run.status, run.landed, repository.git("status", "--porcelain")) == ("solved", (), "")
     assert "+    return a + b" in run.patch
-    applied = await doors.resume(run.run_id, log=log, model=Scripted([]), settings=Settings(apply=True))
+    applied = await agent.resume(run.run_id, log=log, model=Scripted([]), settings=Settings(apply=True))
 
     assert (applied.status, applied.landed, applied.calls) == ("solved", ("calc.py",), 1)
     assert (repository.top / "calc.py").read_text() == RIGHT + FAR
@@ -97,7 +97,7 @@ async def test_a_branch_that_is_there_by_then_fails_and_the_run_can_take_another
         happens=lambda: repository.git("branch", "--force", "mended"),
     )
     settings = fold_all(await log.read(run.run_id)).settings.model_copy(update={"branch": "mended-again"})
-    again = await doors.resume(run.run_id, model=Scripted(()), log=log, settings=settings)
+    again = await agent.resume(run.run_id, model=Scripted(()), log=log, settings=settings)
 
     assert (run.status, run.exit_code, run.commit) == ("error", 2, None)
     assert "there is a branch mended already" in (run.error or "")
@@ -256,7 +256,7 @@ async def test_the_log_of_a_large_folder_holds_no_contents_and_a_resume_reads_th
     assert stopped.status == "error"
     repository.write(other__py="new\n")
 
-    run = await doors.resume(stopped.run_id, log=log, model=Scripted([answer(RIGHT + FAR)]))
+    run = await agent.resume(stopped.run_id, log=log, model=Scripted([answer(RIGHT + FAR)]))
 
     events = await log.read(run.run_id)
     assert "content 7" not in str(events[0].body)
@@ -297,7 +297,7 @@ async def test_a_file_that_runs_by_itself_waits_for_its_word_with_all_that_was_m
     refused = await solve(repository.top, both, log=log)
     assert repository.git("status", "--porcelain") == ""
     allowed = Settings(budget=Budget(samples=1, repairs=1), strategy="repair", allow=(flow,))
-    resumed = await doors.resume(refused.run_id, log=log, settings=allowed, model=Scripted([]))
+    resumed = await agent.resume(refused.run_id, log=log, settings=allowed, model=Scripted([]))
 
     assert f"coder resume {refused.run_id} --allow {flow}" in refused.reason
     assert "+    return a + b" in refused.patch

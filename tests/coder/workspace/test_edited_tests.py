@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from coder.doors import resume, solve
+from coder.agent import resume, solve
 from coder.models.scripted import Scripted
-from coder.run.bodies import ProgramStarted, parse
+from coder.run.event_types import ProgramStarted, parse
 from coder.run.events import Event
 from coder.run.run import Run
 from coder.run.settings import Settings

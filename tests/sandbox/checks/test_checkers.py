@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from sandbox import Limits, Policy, open_sandbox
-from sandbox.checks.candidates import Candidates
+from sandbox.checks.candidate_pool import Candidates
 from sandbox.checks.checkers import Checkers
 from sandbox.checks.trial import Crossing, Trial, hold_trial
-from sandbox.checks.tried import Tried
+from sandbox.checks.trial_result import TrialResult
 
 _LIMITS = Limits(wall_s=300, cpu_s=1)
 ADD = "def add(a, b):\n    return a + b\n"
@@ -90,7 +90,7 @@ def test_without_namespaces_a_checker_ends_only_what_its_own_trials_started() ->
     assert run.stdout == "[''] None True\n", run.stderr
 
 
-async def _hold(*trials: Trial, backend: str = "bubblewrap") -> list[Tried]:
+async def _hold(*trials: Trial, backend: str = "bubblewrap") -> list[TrialResult]:
     """Hold trials one after the other, with one checker as long as that lives."""
     async with (
         open_sandbox(Policy(cpu_s=8), backend=backend) as candidate,

@@ -39,7 +39,11 @@ def test_a_refusal_of_namespaces_is_recognised(said: str, tmp_path: Path) -> Non
 
 @pytest.mark.parametrize(
     "said",
-    ["ModuleNotFoundError: No module named 'sandbox.inner.process.door'", "bwrap: Unknown option --size", ""],
+    [
+        "ModuleNotFoundError: No module named 'sandbox.inner.process.egress_socket'",
+        "bwrap: Unknown option --size",
+        "",
+    ],
 )
 def test_other_failures_are_told_as_they_are(said: str, tmp_path: Path) -> None:
     refusal = explain(said, kernel=machine(tmp_path, apparmor="1", clone="0"))

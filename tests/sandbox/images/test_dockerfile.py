@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import sandbox
-from sandbox.images.build import dockerfile
+from sandbox.images.build_image import dockerfile
 
 ROOT = Path(sandbox.__file__).parents[1]
 
@@ -44,7 +44,7 @@ def test_an_installed_package_carries_the_same_file(tmp_path: Path) -> None:
         [
             sys.executable,
             "-c",
-            "import sandbox.images.build as b; print(b.__file__); print(b.dockerfile().decode())",
+            "import sandbox.images.build_image as b; print(b.__file__); print(b.dockerfile().decode())",
         ],
         cwd=tmp_path,
         env={**os.environ, "PYTHONPATH": str(tmp_path / "installed")},

@@ -7,7 +7,7 @@ import pytest
 from sandbox import BackendMissing, FileRefused
 from sandbox.docker.engine import connect
 from sandbox.docker.labels import OWNER, list_containers
-from sandbox.images.tree import read_tree
+from sandbox.images.image_tree import read_tree
 from sandbox.supervisor.owner import this_process
 from tests.docker_engine import IMAGE, require_docker
 

@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sandbox.files.fresh import MAX_BYTES
+from sandbox.files.written_files import MAX_BYTES
 from sandbox.host.execution import FLOOD
-from sandbox.kernel.said import Rich, Sign, Text
-from sandbox.kernel.shown import Shown
+from sandbox.kernel.cell_output import Shown
+from sandbox.kernel.kernel_messages import Rich, Sign, Text
 
 
 def shown(*, output_bytes: int = 1000) -> Shown:

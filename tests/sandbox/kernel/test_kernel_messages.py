@@ -17,7 +17,7 @@ from sandbox.inner.kernel.kernel_frames import (
     STDERR,
     STDOUT,
 )
-from sandbox.kernel.said import BadFrame, Done, Rich, Sign, Text, read_frame
+from sandbox.kernel.kernel_messages import BadFrame, Done, Rich, Sign, Text, read_frame
 
 _SEVEN = NUMBER.pack(7)
 

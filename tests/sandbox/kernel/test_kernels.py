@@ -14,7 +14,7 @@ import pytest
 import sandbox
 from sandbox import BackendMissing, Limits, Policy, SandboxBroken, open_kernel, open_sandbox
 from sandbox.kernel import kernel_in
-from sandbox.kernel.session import Session
+from sandbox.kernel.kernel_session import Session
 from tests.ordinary_user import run_as_ordinary_user
 from tests.processes import processes_with
 from tests.sandbox.kernel.conftest import policy_for

@@ -3,7 +3,7 @@
 import sys
 
 from sandbox.interpreter.interpreter import describe
-from sandbox.kernel.missing import install_command
+from sandbox.kernel.missing_kernel import install_command
 from tests.system_python import SYSTEM_PYTHON
 
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sandbox.network.addresses import why_refused
-from sandbox.network.outside import resolve
+from sandbox.network.outside_lookup import resolve
 from tests.ordinary_user import REPOSITORY
 
 PRIVATE = ["127.0.0.1", "10.1.2.3", "172.16.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1", "0.0.0.0"]

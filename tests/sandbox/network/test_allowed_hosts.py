@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from sandbox import Policy
-from sandbox.network.hosts import parse_hosts, plain_name, split_authority
+from sandbox.network.allowed_hosts import parse_hosts, plain_name, split_authority
 
 
 @pytest.mark.parametrize(

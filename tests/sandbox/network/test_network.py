@@ -8,7 +8,7 @@ import pytest
 
 from sandbox import Command, Limits, Policy, PythonCode
 from sandbox.backends.bubblewrap import open_bubblewrap
-from sandbox.network.outside import Outside
+from sandbox.network.outside_lookup import Outside
 from tests.internet import PUBLIC, Handler, internet
 from tests.ordinary_user import run_as_ordinary_user
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from sandbox.network.hosts import parse_hosts
-from sandbox.network.outside import Outside
+from sandbox.network.allowed_hosts import parse_hosts
+from sandbox.network.outside_lookup import Outside
 from sandbox.network.proxy import AT_ONCE, IN_A_SECOND, Network, Proxy
 from sandbox.network.proxy_request import MAX_HEAD
 

@@ -12,7 +12,7 @@ import pytest
 
 from sandbox import Limits, Policy, PythonCode, Sandbox, SandboxBroken, open_sandbox
 from sandbox.backends.bubblewrap import open_bubblewrap
-from sandbox.host.served import ServedSandbox
+from sandbox.host.served_sandbox import ServedSandbox
 from tests.processes import processes_with, wait_until
 
 BUSY = Limits(wall_s=120, cpu_s=60)

@@ -47,7 +47,7 @@ def test_each_pytest_test_is_reported_and_then_the_end(tmp_path: Path) -> None:
     assert rows[-1] == {"end": 0}
 
 
-@pytest.mark.parametrize("name", ["control", "pytestplugin", "skips"])
+@pytest.mark.parametrize("name", ["tamper_checks", "pytest_plugin", "skips"])
 @pytest.mark.parametrize("tool", ["pytest", "unittest"])
 def test_a_module_of_the_users_may_be_called_like_one_of_ours(tmp_path: Path, tool: str, name: str) -> None:
     (tmp_path / f"{name}.py").write_text("def add(a, b):\n    return a + b\n")

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from coder.errors import MachineError
+from coder.workspace.folder import take_snapshot
 from coder.workspace.landing import FileChanged, LandingRefused, Plan, apply, plan, undo
-from coder.workspace.workspace import take_snapshot
 from tests.forked import become_nobody, killed_at, limit_files, mount_small_disk, said_by_child
 
 BEFORE = {"kept.txt": b"kept\n", "main.py": b"old\n", "gone.py": b"gone\n"}

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from sandbox.inner.bridge.codec import decode, encode
 from sandbox.inner.bridge.frames import ENDED, FROM_CANDIDATE, TIMED_OUT
-from sandbox.inner.bridge.gone import CandidateGone, CannotCross
 from sandbox.inner.bridge.link import Link
+from sandbox.inner.bridge.link_errors import CandidateGone, CannotCross
 from sandbox.inner.bridge.proxies import Function, Proxy
 from tests.sandbox.inner.bridge.test_codec import VALUES
 

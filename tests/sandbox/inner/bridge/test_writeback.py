@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sandbox.inner.bridge.codec import decode, encode
-from sandbox.inner.bridge.lending import Loan, mutable_containers, write_back
+from sandbox.inner.bridge.writeback import Writeback, mutable_containers, write_back
 
 LEAVES = st.integers(0, 3) | st.text(max_size=2)
 ARGUMENTS = st.recursive(
@@ -46,7 +46,7 @@ def holds_itself(value: object) -> bool:
 def test_a_change_of_a_copy_is_made_to_the_original(arguments: object, seeds: list[int]) -> None:
     wanted = copy.deepcopy(arguments)
     borrowed = decode(encode(arguments))
-    loan = Loan(borrowed)
+    loan = Writeback(borrowed)
     for seed in seeds:
         change(wanted, seed)
         change(borrowed, seed)
@@ -64,7 +64,7 @@ def test_rows_that_were_swapped_are_still_the_lenders_own() -> None:
     first, second = [1], [2]
     lent = mutable_containers([first, second])
     borrowed = [[1], [2]]
-    loan = Loan(borrowed)
+    loan = Writeback(borrowed)
 
     borrowed.reverse()
     answer = encode(loan.changes(), known=loan.known())
@@ -75,7 +75,7 @@ def test_rows_that_were_swapped_are_still_the_lenders_own() -> None:
 
 
 def test_what_was_not_changed_is_not_sent_back() -> None:
-    loan = Loan([[1], {2}, {3: [4]}])
+    loan = Writeback([[1], {2}, {3: [4]}])
 
     assert loan.changes() == ()
 

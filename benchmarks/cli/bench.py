@@ -1,0 +1,54 @@
+"""`coder bench`: run a suite, or grade answers that exist, and look at what came of it."""
+
+from collections.abc import Mapping
+from importlib.metadata import EntryPoint
+from typing import ClassVar
+
+import typer
+
+from coder.console.command_groups import Commands
+
+HOMES = {
+    "run": "benchmarks.cli.run_suite:run",
+    "grade": "benchmarks.cli.grade_command:grade",
+    "audit": "benchmarks.cli.audit_command:audit",
+    "merge": "benchmarks.cli.merge_command:merge",
+    "report": "benchmarks.cli.report_commands:report",
+    "compare": "benchmarks.cli.report_commands:compare",
+    "list": "benchmarks.cli.report_commands:list_suites",
+}
+"""Where each command of the group is; one is loaded only when it is called."""
+
+
+class BenchCommands(Commands):
+    """The commands of the group."""
+
+    summaries: ClassVar[Mapping[str, str]] = {
+        "run": "Have a model answer the cases of a suite, and judge what it says.",
+        "grade": "Score answers that were made elsewhere.",
+        "audit": "Judge anyone's answers again, and name what cheats or depends on state.",
+        "merge": "Make one report of the shards of a run.",
+        "report": "Show a report, or write it as HTML, Markdown or JUnit XML.",
+        "compare": "Compare runs over one suite case by case, with the p-value.",
+        "list": "List the suites that can be given by name, or what was run.",
+    }
+
+    def found(self) -> dict[str, EntryPoint]:
+        """All of them, by name."""
+        return {name: EntryPoint(name, home, "benchmarks") for name, home in HOMES.items()}
+
+
+app = typer.Typer(
+    cls=BenchCommands,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    no_args_is_help=True,
+    add_completion=False,
+    help="Score models and answers on suites of cases, by a judge that they can't reach.",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@app.callback()
+def _bench() -> None:
+    """The options that stand before a command of the group: there are none."""

@@ -1,0 +1,86 @@
+"""How `coder bench run` and `grade` end: the report on stdout or in files, the next step, the exit code."""
+
+import sys
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any, TypeVar
+
+import typer
+
+from benchmarks.report import Report, write_report
+from benchmarks.reports.terminal_report import report_lines
+from benchmarks.runner.bench_session import Session
+from coder.console.interrupt import run_until_interrupted
+from coder.errors import MachineError, ModelError, UsageError
+
+INFRASTRUCTURE, LIMIT = 5, 3
+T = TypeVar("T")
+
+
+def absolute(suite: str) -> str:
+    """A suite as another start finds it from another folder."""
+    path = Path(suite)
+    return str(path.absolute()) if path.exists() else suite
+
+
+def parsed(parse: Callable[[str], T], text: str, name: str) -> T:
+    """The value of a flag that is written in a form of its own.
+
+    Raises:
+        UsageError: it isn't of that form.
+    """
+    try:
+        return parse(text)
+    except ValueError as error:
+        raise UsageError(f"{name}: {error}.") from error
+
+
+def until_interrupted(work: Coroutine[Any, Any, T], session: Session, command: str) -> T:
+    """The result of `work`; where a signal, the model or the machine ends it, it says how to go on.
+
+    Raises:
+        Interrupted: a signal came.
+        ModelError, MachineError: of `work`.
+    """
+    again = f"coder bench {command} --resume"
+    try:
+        return run_until_interrupted(work, run_id=lambda: session.run, again=again)
+    except (ModelError, MachineError) as error:
+        if session.logged:
+            saved = f"What was judged until then is saved. Go on with: {again} {session.run}"
+            error.args = (f"{error}\n{saved}",)
+        raise
+
+
+def _write(report: Report, out: Path, session: Session) -> None:
+    try:
+        write_report(report, out)
+    except MachineError as error:
+        again = f"coder bench {session.command} --resume {session.run} -o FILE"
+        raise MachineError(
+            f"{error}\nNothing is lost: what was judged is saved. Write it elsewhere with: {again}"
+        ) from error
+
+
+def show(report: Report, session: Session, *, reason: str, out: Path | None, as_json: bool) -> None:
+    """Print and write the report; ends the command with its exit code where that isn't 0.
+
+    Raises:
+        MachineError: the report can't be written; what was judged is in the run's log.
+        Exit: a limit of cost was reached (3), or samples could not be judged on this machine (5).
+    """
+    if out is not None:
+        _write(report, out, session)
+    if as_json:
+        typer.echo(report.model_dump_json())
+    else:
+        typer.echo("\n".join(report_lines(report)))
+    if reason == "cost":
+        print(
+            f"--max-cost is reached. Go on with: coder bench run --resume {session.run} --max-cost MORE",
+            file=sys.stderr,
+        )
+        raise typer.Exit(LIMIT)
+    if report.outcomes.get("infrastructure"):
+        print("Some samples could not be judged here; their details say why.", file=sys.stderr)
+        raise typer.Exit(INFRASTRUCTURE)

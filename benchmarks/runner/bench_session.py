@@ -1,0 +1,178 @@
+"""One start of a benchmark's run: its log and lease, its judge, its jobs; what came of it is a report."""
+
+import asyncio
+import os
+import time
+from collections.abc import Iterable, Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+
+from benchmarks.errors import BadRun
+from benchmarks.judge.digest import judge_digest
+from benchmarks.judge.judge import Judge, open_judge
+from benchmarks.report import Report, Times
+from benchmarks.runner.progress import Progress
+from benchmarks.runner.runlog import BenchStarted, RunLog
+from benchmarks.runner.runner import Job, run_jobs
+from benchmarks.runner.stored_answers import write_answers
+from benchmarks.stats.scoring import make_report
+from benchmarks.suite import Suite
+from coder.models.shared_budget import SharedBudget
+from coder.run.settings import Settings
+from coder.store import SqliteLog, data_folder, new_run_id
+
+
+def open_log() -> SqliteLog:
+    """The log of benchmarks: beside that of other runs, which they would flood.
+
+    Raises:
+        LogNewer, LogDamaged, MachineError: it can't be used; the message says what to do.
+    """
+    return SqliteLog(data_folder(os.environ) / "bench")
+
+
+@dataclass(slots=True)
+class Session:
+    """What one start is about."""
+
+    suite: Suite
+    settings: Settings
+    workers: int | None
+    """Samples at once; None is as many as suit this machine and the model."""
+    purse: SharedBudget | None = None
+    """What all attempts are paid from, over all starts."""
+    independent: bool = True
+    """Samples are drawn alike and apart, so that pass@k makes sense."""
+    include_weaker: bool = False
+    command: str = "run"
+    """Of `coder bench`, by which it is gone on with."""
+    run: str = ""
+    """Its id, once it has begun."""
+    resumes: bool = False
+    logged: bool = False
+    """The log knows the run, so that it can be gone on with."""
+
+    def begin(self, resume: str | None) -> None:
+        """Go on with a run, or take a new id."""
+        self.resumes = resume is not None
+        self.run = resume or new_run_id().replace("run_", "bench_", 1)
+
+    async def work(
+        self,
+        log: SqliteLog,
+        started: BenchStarted,
+        jobs: Iterable[Job],
+        progress: Progress,
+        answers: Path | None = None,
+    ) -> tuple[Report, str]:
+        """Do what is left of the jobs; gives the report of all that was judged, and why it ended.
+
+        Args:
+            answers: a samples file for the answers.
+
+        Raises:
+            BadRun: the run to go on with was about something else.
+            MachineError: the log, or the answers, can't be written.
+        """
+        began = time.time()
+        async with AsyncExitStack() as stack:
+            token = await stack.enter_async_context(log.lease(self.run))
+            record = RunLog(self.run, log, token=token)
+            if self.resumes:
+                await record.load()
+                _see_that_it_is_the_same(self.run, record.started, started)
+            else:
+                await record.begin(started)
+            if self.purse is not None:
+                self.purse.spent = Decimal(str(sum(one.cost_usd or 0.0 for one in record.usage)))
+            self.logged = True
+            progress.begin(record)
+            judge = await stack.enter_async_context(
+                open_judge(
+                    self.suite,
+                    backend=self.settings.backend,
+                    python=self.settings.python,
+                    memory_mb=self.settings.memory_mb,
+                    image=self.settings.image,
+                    cache=data_folder(os.environ) / "bench" / "modes",
+                )
+            )
+            reason = await run_jobs(
+                jobs,
+                judge,
+                record,
+                workers=self.workers or default_workers(started.model),
+                max_cost_usd=float(self.purse.usd) if self.purse is not None else None,
+                on_judged=progress.count,
+            )
+            await record.end(reason)
+            progress.end()
+            if answers is not None:
+                await write_answers(answers, self.suite, record)
+            report = self._report(record, started, judge, began=began)
+        return report, reason
+
+    def _report(self, record: RunLog, started: BenchStarted, judge: Judge, *, began: float) -> Report:
+        own = {name: value for name, value in started.digests.items() if name != "suite"}
+        return make_report(
+            self.suite,
+            record.verdicts,
+            digests=own | ({"image": judge.image} if judge.image is not None else {}),
+            model=started.model,
+            isolation=judge.isolation,
+            usage=sorted(record.usage, key=lambda one: (one.id, one.sample)),
+            times=Times(
+                started=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(began)),
+                seconds=round(time.time() - began, 3),
+            ),
+            independent=self.independent,
+            count_weaker=self.include_weaker,
+        )
+
+
+def default_workers(model: str | None = None) -> int:
+    """Samples at once where nobody says: as many as keep the processors busy while some wait.
+
+    Two where the model runs here and answers one after the other: one is tried while the other is written.
+    More would wait for each other, and a sample's time goes on meanwhile.
+    """
+    if model is not None and model.startswith("local/"):
+        return 2
+    return 2 * len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 4
+
+
+def earlier(log: SqliteLog, run: str, *, command: str) -> BenchStarted:
+    """What a run that is to be gone on with was about.
+
+    Args:
+        command: that is to go on with it, `run` or `grade`.
+
+    Raises:
+        BadRun: there is none, it is no benchmark's, or another command began it.
+    """
+    record = RunLog(run, log, token=0)
+    asyncio.run(record.load())
+    assert record.started is not None
+    began = "grade" if "samples" in record.started.parameters else "run"
+    if began != command:
+        raise BadRun(f"{run} was begun by another command. Go on with: coder bench {began} --resume {run}")
+    return record.started
+
+
+def digests(suite: Suite, more: Mapping[str, str]) -> dict[str, str]:
+    """What a run was made with."""
+    return {"suite": suite.digest, "judge": judge_digest(), **more}
+
+
+def _see_that_it_is_the_same(run: str, before: BenchStarted | None, now: BenchStarted) -> None:
+    assert before is not None
+    changed = sorted(
+        name for name in {*before.digests, *now.digests} if before.digests.get(name) != now.digests.get(name)
+    )
+    if changed:
+        raise BadRun(
+            f"{run} can't be gone on with: since it began, the {', '.join(changed)} changed.\n"
+            "Its flags are kept, and need not be given again; its files must be as they were."
+        )

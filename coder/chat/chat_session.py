@@ -1,0 +1,218 @@
+"""Session: a run that takes message after message. All that it remembers is the run's log.
+
+Each message is a step: the folder is read again, a fresh sandbox is opened, and the same loop works until the
+step has ended. Killed at any moment, the session goes on with the step that was cut off.
+"""
+
+from dataclasses import dataclass
+from glob import escape
+from pathlib import Path
+
+from coder.agent import open_bench, work
+from coder.chat.own_edits import written
+from coder.chat.subject import about, places_named, root_of
+from coder.environment.workbench import OpenSandbox, Workbench
+from coder.errors import UsageError
+from coder.models.model import Model
+from coder.run.costs import Costs, costs_of
+from coder.run.event_types import BaselineTaken, Body, RunResumed, StepStarted
+from coder.run.journal import Journal
+from coder.run.run import Run
+from coder.run.settings import Budget, Settings
+from coder.run.state import State
+from coder.run.task import MAX_PROMPT, Task
+from coder.store import LeasedLog
+from coder.teams.strategies import settled, taken
+from coder.verify.baseline import take_baseline
+from coder.verify.preflight import prepare
+from coder.workspace.deliver import see_committable
+from coder.workspace.read import Read, changed_since, read_workspace
+from coder.workspace.restore import restore
+from coder.workspace.take_back import commit_left, left_to_undo, take_back
+
+CUT_OFF = ("interrupted", "limit", "error")
+"""How a step can end that may go on."""
+
+
+@dataclass(slots=True)
+class Session:
+    """One conversation. What it is told between messages holds from the next one on."""
+
+    journal: Journal
+    log: LeasedLog
+    task: Task
+    """What all messages have in common: the folder, the test command. Its prompt is not used."""
+    settings: Settings
+    model: Model
+    sandbox: OpenSandbox | None = None
+    added: tuple[str, ...] = ()
+    """Paths that the user has put before the model."""
+    begun: bool = False
+    """The log holds the run."""
+
+    @property
+    def run(self) -> str:
+        """The id of its run."""
+        return self.journal.run
+
+    @property
+    def state(self) -> State | None:
+        """The run's state; None before the first message."""
+        return self.journal.state if self.begun else None
+
+    @property
+    def is_cut_off(self) -> bool:
+        """The latest step was ended by a kill, an interrupt, a limit or an error, so that it can go on."""
+        state = self.state
+        return state is not None and (state.stopped is None or state.stopped.status in CUT_OFF)
+
+    @property
+    def can_undo(self) -> bool:
+        """Something that it has written stands."""
+        state = self.state
+        return state is not None and bool(left_to_undo(state))
+
+    async def say(self, text: str) -> Run:
+        """Work on one message until that has come to an end.
+
+        Raises:
+            UsageError: it can't be worked on as it is; nothing was called.
+            SandboxError: no sandbox can be had here.
+            MachineError: the log or the folder can't be used.
+        """
+        prompt = text + about(self.added)
+        if len(prompt) > MAX_PROMPT:
+            raise UsageError(
+                f"A message may have {MAX_PROMPT:,} characters, and this one has {len(prompt):,}."
+            )
+        task = self.task.model_copy(update={"prompt": prompt})
+        see_committable(task, self.settings)
+        read = read_workspace(task, lands=self.settings.lands)
+        async with open_bench(task, self.settings, self.sandbox, self.journal.watch, read.files) as bench:
+            await prepare(bench, task, read.files)
+            settings = self._settled(self.settings, task)
+            await self._begin(task, settings, read)
+            self.journal.hold(read.files)
+            return await self._work(settings, bench)
+
+    async def go_on(self) -> Run:
+        """Go on with the step that was cut off. No model call that has an answer is made again.
+
+        Raises:
+            UsageError: there is no such step, or its files can't be had any more.
+            SandboxError: no sandbox can be had here.
+            MachineError: the log or the folder can't be used.
+        """
+        state = self.state
+        if state is None or not self.is_cut_off:
+            raise UsageError("Nothing was cut off. Say what is to be done.")
+        same = self.settings.model_copy(update={"strategy": state.settings.strategy})
+        settings = self._settled(same, state.task)
+        restored = restore(state)
+        watch = self.journal.watch
+        async with open_bench(state.task, settings, self.sandbox, watch, restored.files) as bench:
+            await prepare(bench, state.task, restored.files)
+            resumed = RunResumed(budget=settings.budget, model=self.model.name, settings=settings)
+            await self.journal.append(resumed, *restored.happened)
+            self.journal.hold(restored.files)
+            return await self._work(settings, bench)
+
+    async def test(self) -> BaselineTaken:
+        """Run the test command on the user's files as they are, in a sandbox. No model is called.
+
+        Raises:
+            UsageError: there is none, or it can't be run, or has no tests to run.
+            SandboxError: no sandbox can be had here.
+        """
+        task = self.task
+        if task.test_command is None:
+            raise UsageError("There is no test command yet. Name one: /test CMD")
+        read = read_workspace(task, lands=False)
+        async with open_bench(task, self.settings, self.sandbox, self.journal.watch, read.files) as bench:
+            await prepare(bench, task, read.files)
+            state = State(
+                run=self.run,
+                task=task,
+                settings=self.settings,
+                budget=self.settings.budget,
+                model=self.model.name,
+                files=read.files,
+                root=read.root,
+            )
+            return await take_baseline(bench, state)
+
+    async def undo(self) -> str | None:
+        """Take back what the latest step that still stands has written; gives what to say of its commit.
+
+        Raises:
+            UsageError: nothing is left to take back.
+            MachineError: the folder or the log can't be written.
+        """
+        state = self.state
+        if state is None or not self.can_undo:
+            raise UsageError("This conversation has written nothing that could be taken back.")
+        steps = left_to_undo(state)
+        await take_back(self.journal, steps[0])
+        return commit_left(state, step=steps[0])
+
+    def add(self, names: list[str]) -> tuple[str, ...]:
+        """Put files before the model, from the next message on; gives their paths in the folder.
+
+        A file that the run doesn't read, as git ignores it, is shown and never changed.
+
+        Raises:
+            UsageError: there is no such file in the folder.
+        """
+        read = read_workspace(self.task, lands=False).files
+        found = [place for name in names for place in places_named(name, self.root, read)]
+        unread = tuple(escape(path) for path in found if path not in read and (self.root / path).is_file())
+        if unread:
+            self.task = self.task.model_copy(update={"read": (*self.task.read, *unread)})
+        self.added = tuple(dict.fromkeys((*self.added, *found)))
+        return tuple(found)
+
+    @property
+    def root(self) -> Path:
+        """The folder that the conversation is about."""
+        return root_of(self.task)
+
+    def diff(self) -> str:
+        """What this conversation has changed in the folder, all steps together, by what stands there now."""
+        state = self.state
+        return written(state, read_workspace(self.task, lands=False).files) if state is not None else ""
+
+    async def costs(self) -> Costs:
+        """What each model call has used so far."""
+        return costs_of(await self.log.read(self.run))
+
+    async def _begin(self, task: Task, settings: Settings, read: Read) -> None:
+        """Put a message into the log: the first one begins the run, a later one is a step of it."""
+        if not self.begun:
+            await self.journal.append(read.started(task, settings, model=self.model.name))
+            self.begun = True
+            return
+        before = self.journal.state
+        changed = changed_since(before.files, read)
+        happened: list[Body] = [changed] if changed is not None else []
+        if changed is None and before.baseline is not None and _same_tests(before.task, task):
+            happened.append(before.baseline)  # the same command on the same files
+        step = StepStarted(task=task, settings=settings, model=self.model.name)
+        await self.journal.append(step, *happened)
+
+    def _settled(self, settings: Settings, task: Task) -> Settings:
+        """Settings for one message, with a strategy that is given as many calls as a run has.
+
+        Those of the conversation are all messages', and stay its limit.
+        """
+        calls = settings.budget.calls
+        alone = settings.budget.model_copy(update={"calls": min(calls, Budget().calls)})
+        one = settled(settings.model_copy(update={"budget": alone}), task, model=self.model.name)
+        return one.model_copy(update={"budget": one.budget.model_copy(update={"calls": calls})})
+
+    async def _work(self, settings: Settings, bench: Workbench) -> Run:
+        strategy = taken(settings)
+        return await work(self.journal, self.model, bench, strategy.team(), strategy.stop())
+
+
+def _same_tests(one: Task, other: Task) -> bool:
+    return (one.test_command, one.lint_command) == (other.test_command, other.lint_command)

@@ -1,0 +1,129 @@
+"""Terminal: lines with editing, history, several lines a message, and completion. Needs the extra `chat`."""
+
+import os
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from coder.chat.commands import COMMANDS
+from coder.chat.line_reader import Cancelled, Reader
+from coder.errors import MachineError
+from coder.fs.private_folder import private_folder
+
+if TYPE_CHECKING:
+    from prompt_toolkit.completion import Completion
+    from prompt_toolkit.document import Document
+    from prompt_toolkit.key_binding import KeyBindings
+
+HISTORY = "chat_history"
+"""The file of what was typed, in the user's data folder."""
+_MOST_COMPLETIONS = 100
+
+
+def open_terminal(folder: Path, *, paths: Callable[[], Sequence[str]]) -> Reader | None:
+    """A reader for a terminal; None where prompt_toolkit isn't installed.
+
+    Args:
+        folder: where the history is kept, readable by its user only.
+        paths: the files that can be named, for completion.
+
+    Raises:
+        MachineError: the history can't be written.
+    """
+    try:
+        import prompt_toolkit  # noqa: F401
+    except ImportError:
+        return None
+    return TerminalReader(_private_file(private_folder(folder) / HISTORY), paths=paths)
+
+
+class TerminalReader:
+    """Enter sends; Alt-Enter, and a backslash at the end, begin a further line."""
+
+    def __init__(self, history: Path, *, paths: Callable[[], Sequence[str]]) -> None:
+        """Open the history."""
+        import sys
+
+        from prompt_toolkit import PromptSession
+        from prompt_toolkit.completion import Completer
+        from prompt_toolkit.history import FileHistory
+        from prompt_toolkit.output import create_output
+
+        class Names(Completer):
+            def get_completions(self, document: "Document", complete_event: object) -> "Iterable[Completion]":
+                return _completions(document, paths)
+
+        self._output = create_output(stdout=sys.stderr)
+        self._session: PromptSession[str] = PromptSession(
+            history=FileHistory(str(history)),
+            completer=Names(),
+            complete_while_typing=False,
+            multiline=True,
+            key_bindings=_keys(),
+            prompt_continuation="  ",
+            reserve_space_for_menu=4,
+            output=self._output,
+        )
+        self._plain: PromptSession[str] = PromptSession(output=self._output)
+
+    async def line(self, question: str) -> str | None:
+        """What was typed; questions other than the prompt itself leave no trace in the history."""
+        session = self._session if question.strip() == ">" else self._plain
+        try:
+            return await session.prompt_async(question, handle_sigint=False, set_exception_handler=False)
+        except KeyboardInterrupt as error:
+            raise Cancelled from error
+        except EOFError:
+            return None
+
+
+def completed(before: str, names: Sequence[str]) -> list[str]:
+    """What could stand in place of the last word: commands at the beginning of a line, else paths."""
+    if before.startswith("/") and " " not in before:
+        return [f"/{name}" for name in COMMANDS if f"/{name}".startswith(before)]
+    word = before.rpartition(" ")[2]
+    if not word:
+        return []
+    return [name for name in names if name.startswith(word)][:_MOST_COMPLETIONS]
+
+
+def _completions(document: "Document", paths: Callable[[], Sequence[str]]) -> "Iterable[Completion]":
+    from prompt_toolkit.completion import Completion
+
+    before = document.current_line_before_cursor
+    word = before if before.startswith("/") and " " not in before else before.rpartition(" ")[2]
+    return [Completion(name, start_position=-len(word)) for name in completed(before, paths())]
+
+
+def _keys() -> "KeyBindings":
+    from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
+
+    keys = KeyBindings()
+
+    @keys.add("enter")
+    def _send(event: KeyPressEvent) -> None:
+        buffer = event.current_buffer
+        if buffer.document.char_before_cursor == "\\":
+            buffer.delete_before_cursor()
+            buffer.insert_text("\n")
+        else:
+            buffer.validate_and_handle()
+
+    @keys.add("escape", "enter")
+    def _new_line(event: KeyPressEvent) -> None:
+        event.current_buffer.insert_text("\n")
+
+    return keys
+
+
+def _private_file(path: Path) -> Path:
+    """The file, made so that only its user can read it."""
+    try:
+        descriptor = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o600)
+        try:
+            os.fchmod(descriptor, 0o600)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        raise MachineError(f"Can't write {path}: {error.strerror}.") from error
+    return path

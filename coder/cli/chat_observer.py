@@ -1,0 +1,135 @@
+"""ChatObserver: what a person sees of a conversation while a message is worked on, and is asked."""
+
+import os
+from typing import Literal, TextIO
+
+from coder.chat.editor import edited
+from coder.chat.line_reader import Cancelled, Reader
+from coder.chat.word_stream import Words
+from coder.console.screen import Screen
+from coder.errors import UsageError
+from coder.participants.coder import Coder
+from coder.participants.expert import Expert
+from coder.participants.human import Decision, Proposal
+from coder.prompting.replies import is_question
+from coder.run.event_types import (
+    BaselineTaken,
+    CallAnswered,
+    CallIntended,
+    CallRetried,
+    CallSwitched,
+    FilesChanged,
+    PatchProposed,
+    RunResumed,
+    RunStarted,
+    StepStarted,
+    parse,
+)
+from coder.run.events import Event
+from coder.text.sanitize import printable
+
+QUESTION = "Write it? [y]es, [N]o, [e]dit, or say what should be different: "
+FAILING = "It doesn't pass. Write it all the same? [y]es, [N]o, [e]dit, or say what should be different: "
+
+
+SPEAKERS = (Coder.name, Expert.name)
+"""Participants whose words are meant for the person."""
+
+
+class ChatObserver:
+    """A Watch that can ask."""
+
+    def __init__(self, screen: Screen, reader: Reader, *, yes: bool, results: TextIO, speaks: bool) -> None:
+        """Take the screen that tells, and where answers come from.
+
+        Args:
+            yes: what passes lands without a question.
+            results: where changes are shown, unless the screen does.
+            speaks: what a model says is shown as it comes.
+        """
+        self.words = Words()
+        """What the latest answer has said so far."""
+        self._screen = screen
+        self._reader = reader
+        self._yes = yes
+        self._results = results
+        self._speaks = speaks
+        self._is_to_the_person = True
+        self._is_asked = False
+        self._began = False
+        self._patch = ""
+        """The change that was shown last."""
+
+    def event(self, event: Event) -> None:
+        """Tell what happened."""
+        body = parse(event)
+        began, self._began = self._began, isinstance(body, StepStarted)
+        if began and isinstance(body, FilesChanged | BaselineTaken):
+            self._screen.pass_on(event)  # of the user's own between two messages
+            return
+        match body:
+            case CallIntended():
+                self.words = Words(with_code=self._is_asked)
+                self._is_to_the_person = body.participant in SPEAKERS
+            case CallRetried() | CallSwitched():
+                self.words = Words(with_code=self._is_asked)
+            case RunStarted(task=task) | StepStarted(task=task):
+                self.words, self._is_asked = Words(), is_question(task.prompt)
+            case RunResumed():
+                self.words = Words()
+            case CallAnswered():
+                self._speak(self.words.end())
+        patch = body.patch if isinstance(body, PatchProposed) else ""
+        if isinstance(body, RunStarted | StepStarted) or (patch and patch != self._patch):
+            self._screen.showed_diff, self._patch = False, patch
+        self._screen.event(event)
+        self._screen.tell_waiting()
+
+    def token(self, text: str) -> None:
+        """A piece of an answer."""
+        self._screen.token(text)
+        self._speak(self.words.feed(text))
+
+    def output(self, stream: Literal["stdout", "stderr"], data: bytes) -> None:
+        """Something that a program wrote."""
+        self._screen.output(stream, data)
+
+    def _speak(self, text: str) -> None:
+        if self._speaks and self._is_to_the_person:
+            self._screen.speak(text)
+
+    async def confirm(self, question: str, diff: str) -> bool:
+        """Agree: what lands here was decided before."""
+        return True
+
+    async def decide(self, proposal: Proposal) -> Decision:
+        """Show the change, and ask until there is an answer; the end of input is a no."""
+        passed = proposal.outcome is not None and proposal.outcome.passed
+        self._screen.rest()
+        if not self._screen.showed_diff:
+            print(printable(proposal.patch), end="", file=self._results, flush=True)
+        if self._yes and passed:
+            return Decision(approved=True)
+        if proposal.unshown:
+            self._screen.note(proposal.unshown)
+            self._screen.tell_waiting()
+        while True:
+            try:
+                answer = await self._reader.line(QUESTION if passed else FAILING)
+            except Cancelled:
+                return Decision(approved=False)
+            match (answer or "").strip():
+                case "y" | "yes" | "Y":
+                    return Decision(approved=True)
+                case "" | "n" | "no" | "N":
+                    return Decision(approved=False)
+                case "e" | "edit":
+                    try:
+                        return Decision(
+                            approved=False, files=await edited(proposal.files, environ=os.environ)
+                        )
+                    except UsageError as error:
+                        self._screen.note(str(error))
+                        self._screen.tell_waiting()
+                case words:
+                    return Decision(approved=False, words=words)

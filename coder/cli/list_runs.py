@@ -1,0 +1,105 @@
+"""`coder ls`: the runs in the log, newest first."""
+
+import asyncio
+import os
+from typing import Annotated
+
+import typer
+from pydantic import BaseModel, ConfigDict
+
+from coder.console.options import Json
+from coder.console.plain import one_line
+from coder.console.render import age, money
+from coder.errors import CoderError
+from coder.run.events import Event
+from coder.run.reducer import fold_all
+from coder.run.state import State
+from coder.run.summary import standing
+from coder.run.task import Task
+from coder.store import SqliteLog, data_folder
+
+SHOWN = 20
+
+
+class ListedRun(BaseModel):
+    """One row of the list."""
+
+    model_config = ConfigDict(frozen=True)
+
+    run_id: str
+    status: str
+    """Of the run; `unfinished` before its end, `unreadable` where this version can't read it."""
+    started: float | None
+    """Seconds since the epoch; None where that can't be read."""
+    task: str
+    model: str | None
+    cost: float | None
+    """US dollars; None where the price is unknown."""
+    landed: tuple[str, ...] = ()
+    """Paths that it has written, in all messages of a conversation, without those that were taken back."""
+
+
+def ls(
+    limit: Annotated[
+        int, typer.Option("--limit", "-n", metavar="N", min=0, help="The newest N; 0 is all.")
+    ] = SHOWN,
+    json: Json = False,
+) -> None:
+    """List the runs, newest first."""
+    rows = asyncio.run(_listed(limit))
+    if json:
+        typer.echo(f"[{', '.join(row.model_dump_json() for row in rows)}]")
+        return
+    for row in rows:
+        typer.echo(_line(row))
+    if not rows:
+        typer.echo('No runs yet. Start one with: coder solve "…"', err=True)
+
+
+async def _listed(limit: int) -> list[ListedRun]:
+    with SqliteLog(data_folder(os.environ)) as log:
+        found = await log.runs(limit=limit or None)
+        return [await _row(log, summary.run, summary.first) for summary in found]
+
+
+async def _row(log: SqliteLog, run: str, first: Event) -> ListedRun:
+    try:
+        state = fold_all(await log.read(run))
+    except (
+        ValueError,
+        CoderError,
+    ):  # a newer version wrote it, or it is damaged: the others are shown all the same
+        return ListedRun(
+            run_id=run, status="unreadable", started=first.time or None, task="", model=None, cost=None
+        )
+    return ListedRun(
+        run_id=run,
+        status=state.stopped.status if state.stopped else "unfinished",
+        started=first.time,
+        task=next((line for line in _first(state).prompt.splitlines() if line.strip()), ""),
+        model=state.model,
+        cost=float(state.cost_usd) if state.cost_known else None,
+        landed=_landed(state),
+    )
+
+
+def _landed(state: State) -> tuple[str, ...]:
+    earlier = (path for step in state.steps if not step.taken_back for path in step.landed)
+    return tuple(dict.fromkeys((*earlier, *standing(state))))
+
+
+def _first(state: State) -> Task:
+    """The task that a run began with; a conversation has further ones."""
+    return state.steps[0].task if state.steps else state.task
+
+
+def _line(row: ListedRun) -> str:
+    columns = (
+        row.run_id,
+        f"{row.status:<11}",
+        f"{age(row.started) + ' ago' if row.started else '':>10}",
+        f"{money(row.cost):>12}",
+        f"{one_line(row.model or '', width=28):<28}",
+        one_line(row.task, width=60),
+    )
+    return "  ".join(columns).rstrip()

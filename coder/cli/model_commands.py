@@ -1,0 +1,227 @@
+"""`coder models`: which models there are, the catalogue of them, and what one of them can do."""
+
+import json as json_format
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Annotated, cast
+
+import typer
+from pydantic import BaseModel, ConfigDict
+from typer.core import TyperGroup
+
+from coder.config.config_files import user_file
+from coder.config.layers import load
+from coder.console.interrupt import run_until_interrupted
+from coder.console.options import BaseUrl, Json
+from coder.console.plain import one_line
+from coder.errors import ModelError
+from coder.models.catalog import Catalog, Listed, cache_folder
+from coder.models.catalog_update import SOURCE, update_catalog
+from coder.models.probe_abilities import Trial, try_model
+from coder.models.provider import Provider
+from coder.models.providers import key_variable, providers
+from coder.models.roles import Asked, open_casting, resolve_casting
+from coder.models.user_models import UserModels
+
+HELP = ["-h", "--help"]
+NOTHING_FOUND = 1
+LONGEST_NAME = 120
+"""Characters of a name on a line."""
+
+
+class _Group(TyperGroup):
+    """A group that lists models unless a command of its own is named."""
+
+    def parse_args(self, ctx: object, args: list[str]) -> list[str]:
+        """Take words that name no command for those of `list`."""
+        if not args or (args[0] not in self.commands and args[0] not in HELP):
+            args = ["list", *args]
+        return super().parse_args(cast(typer.Context, ctx), args)
+
+
+app = typer.Typer(
+    cls=_Group,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    help="List models, load the catalogue of them, try one. `coder models WORD` is `coder models list WORD`.",
+    context_settings={"help_option_names": HELP},
+)
+
+
+class ListedModel(BaseModel):
+    """One row of the list."""
+
+    model_config = ConfigDict(frozen=True)
+
+    model: str
+    """`provider/model`, as --model takes it."""
+    key_is_set: bool
+    """The environment has a key of its provider."""
+    context: int | None
+    """Tokens, prompt and answer together; None where that isn't known."""
+    max_output: int | None
+    input_usd: float | None
+    """US dollars per million tokens, also below; None where the price isn't known."""
+    output_usd: float | None
+    cached_usd: float | None
+    tools: bool
+    reasoning: bool
+    structured: bool
+    images: bool
+
+
+@app.command("list")
+def list_models(
+    word: Annotated[str | None, typer.Argument(metavar="[WORD]", help="Part of a model's name.")] = None,
+    provider: Annotated[
+        str | None, typer.Option("--provider", metavar="NAME", help="Of this provider only.")
+    ] = None,
+    min_context: Annotated[
+        int, typer.Option("--min-context", metavar="TOKENS", min=0, help="That can read as much.")
+    ] = 0,
+    max_price: Annotated[
+        float | None,
+        typer.Option("--max-price", metavar="USD", min=0, help="A million tokens cost no more, in and out."),
+    ] = None,
+    tools: Annotated[bool, typer.Option("--tools", help="That call tools.")] = False,
+    reasoning: Annotated[bool, typer.Option("--reasoning", help="That reason first.")] = False,
+    images: Annotated[bool, typer.Option("--images", help="That see pictures.")] = False,
+    ready: Annotated[bool, typer.Option("--ready", help="Whose key is set.")] = False,
+    json: Json = False,
+) -> None:
+    """List the models that can be named, with context, prices and abilities."""
+    book = load({}, environ=os.environ, user_file=user_file(), workspace=None).book
+    catalog = book.catalog()
+    rows = [
+        row
+        for row in _rows(catalog, book, os.environ)
+        if (word or "").lower() in row.model.lower()
+        and (provider is None or row.model.startswith(f"{provider}/"))
+        and (row.context or 0) >= min_context
+        and (max_price is None or _costs_at_most(row, max_price))
+        and (row.tools or not tools)
+        and (row.reasoning or not reasoning)
+        and (row.images or not images)
+        and (row.key_is_set or not ready)
+    ]
+    if json:
+        typer.echo(json_format.dumps([row.model_dump() for row in rows], indent=2))
+    else:
+        for line in _table(rows):
+            typer.echo(line)
+    if not catalog.header.models:
+        typer.echo("Only what is known without the catalogue. Load it with: coder models update", err=True)
+    elif not json:
+        typer.echo(
+            f"{len(rows):,} of {catalog.header.models:,} models, as of {one_line(catalog.header.date)}",
+            err=True,
+        )
+    raise typer.Exit(0 if rows else NOTHING_FOUND)
+
+
+@app.command()
+def update(
+    source: Annotated[
+        str, typer.Option("--from", metavar="FILE|URL", help="A copy of the catalogue; https only.")
+    ] = SOURCE,
+) -> None:
+    """Load the public catalogue of models.dev into your cache, so that its providers can be named."""
+    catalog = run_until_interrupted(update_catalog(cache_folder(), source=source))
+    callable_ones = {provider.name for provider, _, _ in catalog.rows(providers())}
+    typer.echo(f"{catalog.header.models:,} models; {len(callable_ones)} providers can be called by name")
+
+
+@app.command("test")
+def try_one(
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="provider/model, or an alias.")],
+    base_url: BaseUrl = None,
+    json: Json = False,
+) -> None:
+    """Make a few small calls, and say what works: streaming, token counts, price, tools, JSON.
+
+    Exit code 0 says that it answers; 4 that it doesn't.
+    """
+    book = load({}, environ=os.environ, user_file=user_file(), workspace=None).book
+    trials: list[Trial] = []
+
+    def told(trial: Trial) -> None:
+        trials.append(trial)
+        if not json:
+            typer.echo(f"{'✓' if trial.works else '✗'} {trial.name:<10}  {one_line(trial.text, width=200)}")
+
+    run_until_interrupted(_try(Asked(model=model, base_url=base_url), book, told))
+    if json:
+        typer.echo(json_format.dumps([trial.model_dump() for trial in trials], indent=2))
+    raise typer.Exit(0 if trials[0].works else ModelError.exit_code)
+
+
+async def _try(asked: Asked, book: UserModels, told: Callable[[Trial], None]) -> None:
+    casting = await resolve_casting(asked, environ=os.environ, book=book)
+    for note in casting.main.notes:
+        typer.echo(note, err=True)
+    async with open_casting(casting) as model:
+        async for trial in try_model(model):
+            told(trial)
+
+
+def _rows(catalog: Catalog, book: UserModels, environ: Mapping[str, str]) -> Iterator[ListedModel]:
+    table = providers()
+    seen: set[str] = set()
+    for provider, model, facts in catalog.rows(table):
+        seen.add(f"{provider.name}/{model}")
+        yield _row(provider, model, facts, book, environ)
+    for provider in table:
+        default = provider.default_model
+        if default and f"{provider.name}/{default}" not in seen:
+            yield _row(provider, default, Listed(), book, environ)
+
+
+def _row(
+    provider: Provider, model: str, facts: Listed, book: UserModels, environ: Mapping[str, str]
+) -> ListedModel:
+    name = f"{provider.name}/{model}"
+    price = book.prices.get(name) or facts.price
+    return ListedModel(
+        model=name,
+        key_is_set=key_variable(provider, environ) is not None,
+        context=facts.context,
+        max_output=facts.max_output,
+        input_usd=float(price.input) if price else None,
+        output_usd=float(price.output) if price else None,
+        cached_usd=float(price.cached) if price and price.cached is not None else None,
+        tools=facts.tools,
+        reasoning=facts.reasoning,
+        structured=facts.structured,
+        images=facts.images,
+    )
+
+
+def _costs_at_most(row: ListedModel, usd: float) -> bool:
+    return row.input_usd is not None and max(row.input_usd, row.output_usd or 0) <= usd
+
+
+def _table(rows: Iterable[ListedModel]) -> Iterator[str]:
+    ordered = sorted(rows, key=lambda row: (not row.key_is_set, row.model))
+    width = min(56, max((len(row.model) for row in ordered), default=0))
+    for row in ordered:
+        able = [name for name in ("tools", "reasoning", "structured", "images") if getattr(row, name)]
+        columns = (
+            "✓" if row.key_is_set else " ",
+            f"{one_line(row.model, width=LONGEST_NAME):<{width}}",
+            f"{_short(row.context):>5}",
+            f"{_usd(row.input_usd):>8}",
+            f"{_usd(row.output_usd):>8}",
+            " ".join(able),
+        )
+        yield "  ".join(columns).rstrip()
+
+
+def _short(tokens: int | None) -> str:
+    if tokens is None:
+        return "?"
+    return f"{tokens / 1e6:.3g}M" if tokens >= 1_000_000 else f"{tokens // 1000}k"
+
+
+def _usd(price: float | None) -> str:
+    return "?" if price is None else f"${price:.4g}"

@@ -1,0 +1,254 @@
+"""Repl: reads lines, and does what they say, until the person ends it or nothing more comes.
+
+Results go to stdout: answers in words, diffs, what `/cost` tells. All else goes to stderr.
+"""
+
+import asyncio
+import contextlib
+import shlex
+import signal
+import sys
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from types import FrameType
+from typing import TextIO, TypeVar
+
+from coder.chat.chat_session import Session
+from coder.chat.commands import Command, help_lines, parse_line
+from coder.chat.line_reader import Cancelled, Reader
+from coder.cli.chat_observer import ChatObserver
+from coder.cli.cost_lines import cost_lines
+from coder.config.task_file import split_command
+from coder.console import render
+from coder.console.failure import report
+from coder.console.plain import one_line
+from coder.console.screen import Screen
+from coder.console.signals import INTERRUPTED, end_at_once
+from coder.errors import CoderError, UsageError
+from coder.models.model import Model
+from coder.run.run import Run, Tokens
+from coder.run.state import State
+from coder.run.summary import summarize
+from coder.text.plural import count_of
+from coder.text.sanitize import printable
+from sandbox import SandboxError
+
+T = TypeVar("T")
+PROMPT = "> "
+SwitchModel = Callable[[str], Awaitable[tuple[Model, dict[str, object]]]]
+
+
+class Repl:
+    """One person's side of a session."""
+
+    def __init__(
+        self,
+        session: Session,
+        reader: Reader,
+        *,
+        screen: Screen,
+        switch: SwitchModel,
+        onlooker: ChatObserver,
+        results: TextIO,
+    ) -> None:
+        """Take what answers and where lines come from.
+
+        Args:
+            switch: opens another model, and closes the one before.
+            onlooker: knows what of an answer was shown as it came.
+            results: where answers in words and what commands say go.
+        """
+        self.asks = sys.stdin.isatty()
+        """A person sits there, so that the prompt is shown."""
+        self._session = session
+        self._reader = reader
+        self._screen = screen
+        self._switch = switch
+        self._prompt = PROMPT if self.asks else ""
+        self._onlooker = onlooker
+        self._results = results
+        self._code = 0
+        """The exit code of the latest message."""
+        self.error: str | None = None
+        """What was wrong with the latest message or command; None: nothing."""
+
+    async def run(self) -> int:
+        """Talk until the end; gives the exit code of the latest message."""
+        state = self._session.state
+        if state is not None and state.stopped is None:  # killed: nobody has wanted it to end
+            await self._told("/go")
+        elif self._session.is_cut_off:
+            self._screen.tell("  · the latest message was broken off: /go goes on with it")
+        while (line := await self._line()) is not None:
+            if not await self._told(line):
+                break
+        return self._code
+
+    async def _told(self, line: str) -> bool:
+        """Do what a line says; False: it says that this is the end."""
+        self.error = None
+        try:
+            said = parse_line(line)
+            if isinstance(said, Command):
+                if said.name == "quit":
+                    return False
+                await self._do(said)
+            elif said:
+                await self._work(self._session.say(said))
+        except (CoderError, SandboxError) as error:
+            self._screen.clear()
+            self._code, self.error = report(error), str(error)
+        return True
+
+    async def _line(self) -> str | None:
+        while True:
+            self._screen.rest()
+            try:
+                return await self._reader.line(self._prompt)
+            except Cancelled:
+                self._screen.tell("  · Ctrl-D ends the conversation")
+
+    async def _work(self, step: Coroutine[object, object, Run]) -> None:
+        """Let the loop work on one message; Ctrl-C breaks that off and keeps the conversation."""
+        before = self._session.state
+        run = await self._unless_cancelled(step)
+        if run is None:
+            self._code = INTERRUPTED
+            return
+        self._code = run.exit_code
+        state = self._session.state
+        if state is not None and state.last is not None and state.last.kind == "reply":
+            self._code = 0
+            self._answer(printable(state.last.text.strip()))
+        own = _since(before, run)
+        if run.status == "refused" or (self._code == 0 and run.status == "unverified"):
+            self._screen.note(render.spent(own))
+        else:
+            for line in render.verdict(own)[:-1]:
+                self._screen.tell(line)
+        if run.landed and self._session.settings.commits and state is not None and state.committed is None:
+            self._screen.tell("  ! not committed: nothing has checked it. Name what does: /test CMD")
+        if before is not None and run.cost is not None:
+            self._screen.note(f"so far: {count_of(run.calls, 'call')}, {render.money(run.cost)}")
+        self._screen.tell_waiting()
+
+    def _answer(self, words: str) -> None:
+        """Print an answer in words, unless it has been shown as it came."""
+        was_shown = self._results.isatty() and self._screen.is_lively and self._onlooker.words.heard == words
+        if not was_shown:
+            self._say(words)
+
+    def _say(self, text: str, *, end: str = "\n") -> None:
+        """Print a result."""
+        print(text, end=end, file=self._results, flush=True)
+
+    async def _unless_cancelled(self, work: Coroutine[object, object, T]) -> T | None:
+        task = asyncio.ensure_future(self._screen.spinning(work))
+        with _cancelled_by_ctrl_c(task, self._session.run):
+            try:
+                return await task
+            except asyncio.CancelledError:
+                current = asyncio.current_task()
+                if current is not None and current.cancelling():
+                    raise
+                self._screen.tell("  ! broken off; nothing of it is lost: /go goes on")
+                return None
+
+    async def _do(self, command: Command) -> None:
+        match command.name:
+            case "help":
+                for line in help_lines():
+                    self._say(line)
+            case "add":
+                self._add(command.rest)
+            case "test":
+                await self._test(command.rest)
+            case "diff":
+                self._say(printable(self._session.diff()), end="")
+            case "undo":
+                left = await self._session.undo()  # the screen has told each file as it happened
+                if left is not None:
+                    self._screen.tell(f"  ! {one_line(left)}")
+            case "go":
+                await self._work(self._session.go_on())
+            case "cost":
+                await self._cost()
+            case _:
+                await self._model(command.rest)
+
+    def _add(self, rest: str) -> None:
+        if not rest:
+            for path in self._session.added:
+                self._say(one_line(path, width=300))
+            return
+        for path in self._session.add(_words(rest)):
+            self._screen.tell(f"  · {one_line(path)}")
+
+    async def _test(self, rest: str) -> None:
+        if rest:
+            command = split_command(rest)
+            self._session.task = self._session.task.model_copy(update={"test_command": command})
+        seen = await self._unless_cancelled(self._session.test())
+        if seen is None:
+            return
+        failed = [test.name for test in seen.tests if not test.passed]
+        count = f"{len(seen.tests) - len(failed)} of {count_of(len(seen.tests), 'test')} pass"
+        self._say(f"{'✓' if seen.passed else '✗'} {count}")
+        if seen.flaky:
+            self._say(printable(f"flaky: {', '.join(seen.flaky)}"))
+        if seen.feedback:
+            self._say(printable(seen.feedback.rstrip()))
+
+    async def _cost(self) -> None:
+        for line in cost_lines(await self._session.costs()):
+            self._say(printable(line))
+        budget = self._session.settings.budget
+        self._say(f"of at most {count_of(budget.calls, 'call')} and {render.money(float(budget.cost_usd))}")
+
+    async def _model(self, name: str) -> None:
+        if name:
+            self._session.model, named = await self._switch(name)
+            self._session.settings = self._session.settings.model_copy(update=named)
+        self._say(printable(self._session.model.name))
+
+
+def _since(before: State | None, run: Run) -> Run:
+    """A conversation's run with the sums of its latest message alone."""
+    if before is None:
+        return run
+    earlier = summarize(before)
+    tokens = {name: getattr(run.tokens, name) - getattr(earlier.tokens, name) for name in Tokens.model_fields}
+    known = run.cost is not None and earlier.cost is not None
+    return run.model_copy(
+        update={
+            "calls": run.calls - earlier.calls,
+            "tokens": Tokens(**tokens),
+            "cost": (run.cost or 0.0) - (earlier.cost or 0.0) if known else None,
+            "seconds": run.seconds - earlier.seconds,
+        }
+    )
+
+
+def _words(text: str) -> list[str]:
+    try:
+        return shlex.split(text)
+    except ValueError as error:
+        raise UsageError(f"{text!r} can't be read as words: {error}.") from error
+
+
+@contextlib.contextmanager
+def _cancelled_by_ctrl_c(task: asyncio.Future[T], run: str) -> Iterator[None]:
+    """While the block lasts, Ctrl-C cancels the task; a second one ends the process, whose log is durable."""
+    loop = asyncio.get_running_loop()
+
+    def end(number: int, frame: FrameType | None) -> None:
+        end_at_once(f"coder chat --resume {run}")
+
+    def cancel(number: int, frame: FrameType | None) -> None:
+        signal.signal(signal.SIGINT, end)
+        loop.call_soon_threadsafe(task.cancel)
+
+    before = signal.signal(signal.SIGINT, cancel)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

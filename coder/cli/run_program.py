@@ -1,0 +1,191 @@
+"""`coder run`: one program in the sandbox, without a model and without a log.
+
+Its output goes through as it comes, and its exit code is ours: what fails in the product itself is 125.
+"""
+
+import json as json_format
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Annotated, cast
+
+import typer
+from typer.core import TyperCommand
+
+from coder.cli.network_refusals import NetworkRefusals
+from coder.cli.output_stream import OutputStream
+from coder.cli.program_ending import FAILED, exit_code, last_words
+from coder.cli.standard_input import read_all, standard_input
+from coder.config.config_files import user_file
+from coder.config.layers import load
+from coder.console import options
+from coder.console.backend import see_backend
+from coder.console.failure import report
+from coder.console.interrupt import Interrupted, run_until_interrupted
+from coder.console.options import given_flags
+from coder.console.plain import one_line
+from coder.environment.cell_runs import run_cells, with_files
+from coder.environment.invocation import Invocation, Job, make_job
+from coder.errors import UsageError
+from coder.workspace.artifacts import save
+from sandbox import Result, Sandbox, open_sandbox
+from sandbox.contract import OnOutput
+
+_OWN = (UsageError, Interrupted)
+"""What keeps the exit code that it has everywhere."""
+
+app = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False, add_completion=False)
+
+
+class Run(TyperCommand):
+    """Options stand before the program's name; behind `--` is a command of the sandbox's own."""
+
+    def parse_args(self, ctx: object, args: list[str]) -> list[str]:
+        """Parse as ever, and remember whether the words stood behind `--`."""
+        context = cast(typer.Context, ctx)
+        given = list(args)
+        rest = super().parse_args(context, args)
+        before = len(given) - len(context.params.get("words") or ()) - 1
+        context.meta["is_command"] = 0 <= before < len(given) - 1 and given[before] == "--"
+        return rest
+
+
+@app.command(
+    "run",
+    cls=Run,
+    context_settings={"help_option_names": ["-h", "--help"], "allow_interspersed_args": False},
+)
+def run(
+    context: typer.Context,
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="FILE|-|-- CMD [ARGS]...", help='A .py or executable file; "-" reads Python from stdin.'
+        ),
+    ] = None,
+    code: Annotated[str | None, typer.Option("-c", metavar="CODE", help="Python source to run.")] = None,
+    file: Annotated[
+        list[Path] | None,
+        typer.Option("--file", metavar="PATH", help="Copy a file into the workspace. Repeatable."),
+    ] = None,
+    env: Annotated[
+        list[str] | None,
+        typer.Option("--env", metavar="NAME=VALUE", help="Of the program's environment. Repeatable."),
+    ] = None,
+    artifacts: Annotated[
+        Path | None,
+        typer.Option("--artifacts", metavar="DIR", help="Copy the files that it wrote into a folder."),
+    ] = None,
+    program_timeout: Annotated[
+        float | None,
+        typer.Option("--timeout", "--program-timeout", metavar="SECONDS", help="Time of the program (10)."),
+    ] = None,
+    memory: options.Memory = None,
+    pids: options.Pids = None,
+    disk: Annotated[int, typer.Option("--disk", metavar="MIB", help="Disk of the program.")] = 256,
+    cpus: options.Cpus = None,
+    sandbox: options.SandboxName = None,
+    image: options.Image = None,
+    runtime: options.Runtime = None,
+    network: options.Network = None,
+    python: options.Python = None,
+    kernel: options.Kernel = None,
+    json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Run one program in a sandbox, with no model.
+
+    It sees no file and no variable of yours but those that you name. Options stand before FILE; what follows
+    is the program's. The exit code is its own; 124 says that it ran out of time, 137 of memory, 128+N that
+    signal N ended it, 125 that the sandbox failed.
+    """
+    wanted = Invocation(
+        words=tuple(words or ()),
+        code=code,
+        is_command=context.meta["is_command"],
+        files=tuple(file or ()),
+        variables=tuple(env or ()),
+        disk_mb=disk,
+    )
+    try:
+        code_of_run = _run(given_flags(context), wanted, artifacts=artifacts, as_json=json, quiet=quiet)
+    except _OWN:
+        raise
+    except BrokenPipeError as error:  # not left to typer, which makes a 1 of it
+        code_of_run = report(error)
+    except Exception as error:  # noqa: BLE001 - what fails here must not look like the program's own code
+        report(error)
+        code_of_run = FAILED
+    raise typer.Exit(code_of_run)
+
+
+def _run(
+    flags: Mapping[str, object], wanted: Invocation, *, artifacts: Path | None, as_json: bool, quiet: bool
+) -> int:
+    """Do all of it; the exit code."""
+    settings = load(flags, environ=os.environ, user_file=user_file(), workspace=None).config.settings()
+    _see(settings.backend, flags, artifacts)
+    job = make_job(wanted, settings, read_source=read_all)
+    outlet = None if as_json else OutputStream()
+    work = _run_in_sandbox(job, settings.backend, outlet, takes_input=not wanted.reads_source)
+    with NetworkRefusals() as refusals:
+        result, backend = run_until_interrupted(work)
+    if as_json:
+        print(json_format.dumps({**result.model_dump(mode="json"), "backend": backend}))
+    refused = save(result.artifacts, artifacts) if artifacts is not None else []
+    if not quiet:
+        _say(
+            [
+                *refusals.lines,
+                *last_words(result, job.policy),
+                *_about_artifacts(result, artifacts, len(refused)),
+            ]
+        )
+    _say([f"not written: {reason}" for reason in refused])
+    return exit_code(result) or (FAILED if refused else 0)
+
+
+def _see(backend: str, flags: Mapping[str, object], artifacts: Path | None) -> None:
+    """Raises UsageError for what can't be used, before anything is opened."""
+    see_backend(backend, flags)
+    if artifacts is not None and artifacts.exists() and not artifacts.is_dir():
+        raise UsageError(f"--artifacts: {artifacts} isn't a folder.")
+
+
+async def _run_in_sandbox(
+    job: Job, backend: str, outlet: OutputStream | None, *, takes_input: bool
+) -> tuple[Result, str]:
+    put = outlet.put if outlet is not None else None
+    async with open_sandbox(job.policy, backend=backend) as box, outlet or nullcontext():
+        if any(item.guarantee == "processors" and item.kept == "none" for item in box.capabilities()):
+            _say(["no control group can be made here: --cpus holds only a program that asks for no more"])
+        if job.cells is not None:
+            result = await _run_cells(box, job, job.cells, put)
+        else:
+            stdin = standard_input() if takes_input else b""
+            result = await box.run(job.program, stdin=stdin, fresh=True, files=job.files, on_output=put)
+        return result, box.backend
+
+
+async def _run_cells(box: Sandbox, job: Job, cells: Sequence[str], on_output: OnOutput | None) -> Result:
+    from sandbox.kernel import kernel_in
+
+    for path, content in job.files.items():
+        await box.write(path, content)
+    async with kernel_in(box, job.policy, spare=False) as kernel:
+        result = await run_cells(kernel, cells, policy=job.policy, on_output=on_output)
+    return await with_files(result, box, job.files)
+
+
+def _about_artifacts(result: Result, folder: Path | None, refused: int) -> list[str]:
+    count, left_out = len(result.artifacts) - refused, result.artifacts_left_out
+    said = [f"wrote {count} file{'' if count == 1 else 's'} to {folder}"] if count else []
+    said += [f"{left_out} left out: too many, too large, or not plain files"] if left_out else []
+    return said if folder is not None else []
+
+
+def _say(lines: list[str]) -> None:
+    for line in lines:
+        print(f"coder run: {one_line(line, width=300)}", file=sys.stderr)

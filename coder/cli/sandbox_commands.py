@@ -1,0 +1,188 @@
+"""`coder sandbox doctor|build|reap`: what keeps programs in here, Docker's image, what was left over."""
+
+import json as json_format
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from pydantic import BaseModel, ConfigDict
+
+from coder.config.config_files import user_file
+from coder.config.layers import load
+from coder.console.interrupt import run_until_interrupted
+from coder.console.options import Image, Json, Python, Quiet
+from coder.console.plain import one_line
+from coder.console.signals import interrupt_on_signals
+from coder.environment.run_policy import policy_of
+from coder.errors import UsageError
+from sandbox import BackendReport, Capability, Policy, SandboxError, open_sandbox, probe_backends
+
+NOT_READY = 5
+_WIDTH = 400
+_SIGNS = {"enforced": "✓", "sampled": "~", "none": "✗"}
+
+app = typer.Typer(
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    no_args_is_help=True,
+    help="What keeps programs in on this machine, and what Docker needs.",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+class Examined(BaseModel):
+    """What `doctor` found."""
+
+    model_config = ConfigDict(frozen=True)
+
+    auto: str | None
+    """The backend that is used where none is named; None where there is none."""
+    backends: list[BackendReport]
+
+
+@app.command(short_help="What works here, and what keeps each guarantee.")
+def doctor(
+    backend: Annotated[
+        str | None, typer.Option("--backend", metavar="NAME", help="Look at this one only.")
+    ] = None,
+    image: Image = None,
+    python: Python = None,
+    json: Json = False,
+) -> None:
+    """Say of each backend whether it works here, and what keeps its guarantees.
+
+    Exit code 0 says that programs can run, or with --backend that they can in that one; 5 that they can't.
+    """
+    flags = {"image": image, "python": python}
+    settings = load(flags, environ=os.environ, user_file=user_file(), workspace=None).config.settings()
+    found = run_until_interrupted(_examine(policy_of(settings, workspace=None)))
+    if backend is not None:
+        found = Examined(auto=found.auto, backends=[_named(backend, found.backends)])
+    ready = found.auto is not None if backend is None else found.backends[0].works
+    if json:
+        typer.echo(json_format.dumps({"ready": ready, **found.model_dump(mode="json")}, indent=2))
+    else:
+        _show(found, ready=ready, named=backend)
+    raise typer.Exit(0 if ready else NOT_READY)
+
+
+@app.command(short_help="Build the image of --sandbox docker.")
+def build(
+    base: Annotated[
+        str | None,
+        typer.Option("--base", metavar="IMAGE", help="The image to build upon (python:3-slim)."),
+    ] = None,
+    tag: Annotated[
+        str | None, typer.Option("--tag", metavar="NAME", help="What it is called (coder-sandbox:latest).")
+    ] = None,
+    requirements: Annotated[
+        Path | None,
+        typer.Option(
+            "--requirements",
+            metavar="FILE",
+            exists=True,
+            dir_okay=False,
+            help="What programs need besides, as pip has it.",
+        ),
+    ] = None,
+    wheels: Annotated[
+        Path | None,
+        typer.Option(
+            "--wheels",
+            metavar="DIR",
+            exists=True,
+            file_okay=False,
+            help="Take all packages from a folder; pip fetches none.",
+        ),
+    ] = None,
+    from_debian: Annotated[
+        bool,
+        typer.Option("--from-debian", help="Make the base from Debian's packages: root, and no registry."),
+    ] = False,
+    quiet: Quiet = False,
+) -> None:
+    """Build the image that programs get with --sandbox docker: Python, pytest, numpy and ipykernel.
+
+    This machine's pip fetches the packages, so that its index, proxy and passwords stay out of the image.
+    """
+    from sandbox import images
+
+    interrupt_on_signals()  # from here on there are folders and pip's process to be taken away
+
+    def say(line: str) -> None:
+        if not quiet:
+            print(one_line(line, width=_WIDTH), file=sys.stderr)
+
+    if from_debian and base is not None:
+        raise UsageError("--from-debian makes the base itself: it goes without --base.")
+    engine = images.connect()
+    if from_debian:
+        base = images.DEBIAN_BASE
+        images.make_debian_base(base)
+    name = tag or images.IMAGE
+    recipe = images.Recipe(base or images.DEFAULT_BASE, name, requirements=requirements, wheels=wheels)
+    images.build_image(engine, recipe, say=say)
+    typer.echo(f"✓ built  {name}")
+    if not quiet:
+        named = "" if name == images.IMAGE else f" --image {name}"
+        typer.echo(f"  next   coder run --sandbox docker{named} -c 'print(1)'")
+
+
+@app.command(short_help="Remove what was left where owners were killed.")
+def reap(json: Json = False) -> None:
+    """Remove what sandboxes left whose owners were killed: containers, processes, cgroups, folders.
+
+    What might still be somebody's stays: an owner that can't be seen from here counts as alive.
+    """
+    from sandbox.backends.reap import reap as remove_leftovers
+
+    done = run_until_interrupted(remove_leftovers())
+    if json:
+        typer.echo(json_format.dumps({"removed": done.removed, "not_seen": done.not_seen}, indent=2))
+        return
+    typer.echo(f"✓ removed {len(done.removed)}" if done.removed else "✓ nothing was left over")
+    for each in done.removed:
+        typer.echo(f"  {one_line(each, width=_WIDTH)}")
+    if done.not_seen:
+        print(one_line(f"no containers were looked for: {done.not_seen}", width=_WIDTH), file=sys.stderr)
+
+
+async def _examine(policy: Policy) -> Examined:
+    try:
+        async with open_sandbox(policy) as box:
+            auto: str | None = box.backend
+    except SandboxError:
+        auto = None
+    return Examined(auto=auto, backends=await probe_backends(policy))
+
+
+def _named(name: str, reports: list[BackendReport]) -> BackendReport:
+    for report in reports:
+        if report.name == name:
+            return report
+    raise UsageError(f"There is no backend {name!r}. These are: {', '.join(each.name for each in reports)}.")
+
+
+def _show(found: Examined, *, ready: bool, named: str | None) -> None:
+    if named is not None:
+        typer.echo(f"✓ programs can run in {named}" if ready else f"✗ programs can't run in {named}")
+    else:
+        typer.echo(f"✓ programs run in {found.auto}" if ready else "✗ programs can't run here")
+    for report in found.backends:
+        usual = report.automatic
+        sign = "✓" if report.works and usual else "·"
+        detail = report.detail if usual else f"{report.detail.rstrip('.')}; never used unless it is named"
+        typer.echo(f"{sign} {report.name:<12}  {one_line(detail, width=_WIDTH)}")
+        if report.fix:
+            typer.echo(f"    next  {report.fix}")
+        width = max((len(each.guarantee) for each in report.capabilities), default=0)
+        for each in report.capabilities:
+            typer.echo(f"    {_SIGNS[each.kept]} {each.guarantee:<{width}}  {_mechanism(each)}")
+
+
+def _mechanism(kept: Capability) -> str:
+    named = kept.mechanism or "nothing keeps it here"
+    return f"{named} (sampled)" if kept.kept == "sampled" and "sampled" not in named else named

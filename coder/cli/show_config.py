@@ -1,0 +1,76 @@
+"""`coder config`: each setting, and where its value comes from."""
+
+import json as json_format
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from coder.config.config_files import user_file
+from coder.config.layers import load
+from coder.config.schema import Config, default_of
+from coder.console.options import Json
+from coder.console.plain import one_line
+from coder.errors import UsageError
+from coder.models.address import for_log, name_for_log
+
+_DEFAULT = "default"
+
+
+def config(
+    path: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="[PATH]", help="The folder to work in; its [tool.coder] may tighten limits (.)."
+        ),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Show each setting, and where its value comes from: a default, your file, a variable, the repository."""
+    folder = path or Path()
+    if not folder.exists():
+        raise UsageError(f"There is no {folder}. Name a folder, or none for this one.")
+    file = user_file()
+    loaded = load({}, environ=os.environ, user_file=file, workspace=folder)
+    rows = {
+        key: (_value(loaded.config, key), loaded.origins.get(key, _DEFAULT)) for key in Config.model_fields
+    }
+    if json:
+        document = {
+            "file": str(file),
+            "settings": {key: {"value": value, "from": origin} for key, (value, origin) in rows.items()},
+            "notes": loaded.notes,
+        }
+        typer.echo(json_format.dumps(document, indent=2, default=str))
+        return
+    for key, (value, origin) in rows.items():
+        typer.echo(f"{key:<17}  {one_line(_shown(value), width=48):<24}  {one_line(origin)}".rstrip())
+    there = "" if file.exists() else ", which isn't there"
+    typer.echo(f"  · your file is {file}{there}", err=True)
+    for note in loaded.notes:
+        typer.echo(f"  · {one_line(note, width=200)}", err=True)
+
+
+def _value(settings: Config, key: str) -> object:
+    """What holds, as it may be shown: a name or an address may hold a key."""
+    value = getattr(settings, key)
+    if value is None:
+        value = default_of(key)
+    if isinstance(value, str):
+        return for_log(value) if key == "base_url" else name_for_log(value)
+    return [name_for_log(one) for one in value] if isinstance(value, tuple) else value
+
+
+def _shown(value: object) -> str:
+    match value:
+        case None:
+            return "-"
+        case bool():
+            return "yes" if value else "no"
+        case float():
+            return f"{value:g}"
+        case list():
+            return ", ".join(value) or "none"
+        case _:
+            return str(value)

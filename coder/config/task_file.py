@@ -1,0 +1,222 @@
+"""Read a task: from an argument, from stdin (`-`), or from a file of Markdown, YAML or JSON.
+
+A YAML or JSON file holds `prompt`, and may hold `test` and `lint` (commands), `test_files` and `pictures`
+(paths beside the file) and `checks`.
+"""
+
+import shlex
+import sys
+import warnings
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from coder.config.image_files import read_pictures
+from coder.errors import UsageError
+from coder.run.task import MAX_PROMPT, Task, TestSource
+from coder.source.shell import command_words
+from coder.text.did_you_mean import or_nearest
+
+MAX_TEST_BYTES = 4 << 20
+
+
+class TaskFile(BaseModel):
+    """What a task file may say."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    prompt: str
+    test: str | tuple[str, ...] | None = None
+    lint: str | tuple[str, ...] | None = None
+    test_files: tuple[Path, ...] = ()
+    checks: tuple[str, ...] = ()
+    pictures: tuple[Path, ...] = ()
+
+
+def read_task(
+    words: str | None,
+    *,
+    file: Path | None,
+    workspace: Path | None,
+    test: str | None,
+    test_files: tuple[Path, ...],
+    checks: tuple[str, ...],
+    pictures: tuple[Path, ...] = (),
+    read: tuple[str, ...] = (),
+    lint: str | None = None,
+) -> Task:
+    """The task that the arguments name, checked before anything is called.
+
+    Args:
+        words: the task itself; `-` reads standard input.
+
+    Raises:
+        UsageError: empty, too long, not UTF-8, a file that isn't there, a check or a test that isn't Python.
+    """
+    if (words is None) == (file is None):
+        raise UsageError('Give the task once: as an argument, as "-" for standard input, or with --file.')
+    given = _from_file(file) if file is not None else TaskFile(prompt=_from_words(words or ""))
+    command = test if test is not None else given.test
+    sources = [_test_source(path, workspace) for path in (*given.test_files, *test_files)]
+    statements = (*given.checks, *checks)
+    for statement in statements:
+        _compiles(statement, f"the check {statement!r}")
+        if not statement.strip():
+            raise UsageError("A check is empty. Give a statement such as: assert add(2, 3) == 5")
+    return Task(
+        prompt=_prompt(given.prompt),
+        workspace=workspace,
+        test_command=split_command(command),
+        lint_command=lint_words(lint if lint is not None else given.lint),
+        test_files=_distinct(sources),
+        checks=statements,
+        pictures=read_pictures((*given.pictures, *pictures)),
+        read=read,
+    )
+
+
+def _from_words(words: str) -> str:
+    if words != "-":
+        return words
+    content = sys.stdin.buffer.read(MAX_PROMPT * 4 + 1)
+    if len(content) > MAX_PROMPT * 4:
+        raise UsageError(_too_long(None))
+    return _text(content, "standard input")
+
+
+def _from_file(path: Path) -> TaskFile:
+    text = _text(_content(path, MAX_PROMPT * 4), str(path))
+    if path.suffix.lower() not in (".yaml", ".yml", ".json"):
+        return TaskFile(prompt=text)
+    if len(text) > MAX_PROMPT:
+        raise UsageError(_too_long(len(text)))
+    try:
+        found = TaskFile.model_validate(_data(text, path.suffix.lower()))
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"The task file {path} can't be used: {_plain(error)}") from error
+    beside = {
+        key: tuple(path.parent / name for name in getattr(found, key)) for key in ("test_files", "pictures")
+    }
+    return found.model_copy(update=beside)
+
+
+def _data(text: str, suffix: str) -> object:
+    from coder.config.strict_yaml import read_json, read_yaml  # by none but those who wrote some
+
+    return read_json(text) if suffix == ".json" else read_yaml(text)
+
+
+def _plain(error: Exception) -> str:
+    if isinstance(error, ValidationError):
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        if first["type"] == "extra_forbidden":
+            return f"it has no key {where!r}{or_nearest(where, TaskFile.model_fields)}"
+        return f"{where}: {first['msg']}" if where else "it has to hold keys, of which prompt is one"
+    return " ".join(str(error).split())
+
+
+def _content(path: Path, limit: int) -> bytes:
+    try:
+        if path.exists() and not path.is_file():
+            raise UsageError(f"{path} isn't a regular file.")
+        with path.open("rb") as file:
+            content = file.read(limit + 1)
+    except OSError as error:
+        raise UsageError(f"{path} can't be read: {error.strerror}.") from error
+    if len(content) > limit:
+        raise UsageError(f"{path} is larger than {limit:,} bytes.")
+    return content
+
+
+def _text(content: bytes, source: str) -> str:
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UsageError(f"The task from {source} isn't UTF-8: byte {error.start} is wrong.") from error
+
+
+def _prompt(text: str) -> str:
+    if not text.strip():
+        raise UsageError("The task is empty. Say in words what the code must do.")
+    if len(text) > MAX_PROMPT:
+        raise UsageError(_too_long(len(text)))
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise UsageError(f"The task isn't UTF-8: character {error.start} is wrong.") from error
+    return text
+
+
+def _too_long(length: int | None) -> str:
+    size = f" with {length:,} characters" if length is not None else ""
+    return f"The task is too long{size}: at most {MAX_PROMPT:,} characters are read. Name files by PATH."
+
+
+def split_command(text: str | tuple[str, ...] | None) -> tuple[str, ...] | None:
+    """A test command as words; None where none was given. With operators of the shell bash runs it.
+
+    Raises:
+        UsageError: it is empty, or has a quotation that doesn't end.
+    """
+    return _words(text, command_words, what="test command", example="--test 'pytest -q'")
+
+
+def lint_words(text: str | tuple[str, ...] | None) -> tuple[str, ...] | None:
+    """The lint command as words; None where none was given.
+
+    Raises:
+        UsageError: it is empty, or has a quotation that doesn't end.
+    """
+    return _words(text, shlex.split, what="lint command", example="--lint 'ruff check {files}'")
+
+
+def _words(
+    text: str | tuple[str, ...] | None, split: Callable[[str], Sequence[str]], *, what: str, example: str
+) -> tuple[str, ...] | None:
+    if text is None:
+        return None
+    try:
+        words = tuple(split(text)) if isinstance(text, str) else text
+    except ValueError as error:
+        raise UsageError(f"The {what} {text!r} can't be split into words: {error}.") from error
+    if not words:
+        raise UsageError(f"The {what} is empty. Give one such as: {example}")
+    return words
+
+
+def _test_source(path: Path, workspace: Path | None) -> TestSource:
+    content = _content(path, MAX_TEST_BYTES)
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UsageError(f"The test file {path} isn't UTF-8: byte {error.start} is wrong.") from error
+    if path.suffix == ".py":
+        _compiles(text, f"the test file {path}")
+    return TestSource(path=_name_within(path, workspace), text=text)
+
+
+def _name_within(path: Path, workspace: Path | None) -> str:
+    folder = workspace.resolve() if workspace is not None else None
+    if folder is not None and path.resolve().is_relative_to(folder):
+        return path.resolve().relative_to(folder).as_posix()
+    return path.name
+
+
+def _distinct(sources: list[TestSource]) -> tuple[TestSource, ...]:
+    names = [source.path for source in sources]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise UsageError(f"Two test files are named {twice}: rename one.")
+    return tuple(sources)
+
+
+def _compiles(source: str, what: str) -> None:
+    try:
+        with warnings.catch_warnings(action="ignore"):
+            compile(source, "<task>", "exec", dont_inherit=True)
+    except SyntaxError as error:
+        raise UsageError(f"In {what}, line {error.lineno}: {error.msg}.") from error
+    except (ValueError, RecursionError, MemoryError) as error:
+        raise UsageError(f"In {what}: {error or 'nested too deeply'}.") from error

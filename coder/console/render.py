@@ -1,0 +1,283 @@
+"""The words of the screen: a line for an event worth telling, a few for the verdict. Functions of data."""
+
+import re
+import shlex
+import time
+from collections.abc import Iterable
+from decimal import Decimal
+from math import ceil
+
+from coder.console.advice import advice
+from coder.console.plain import one_line
+from coder.errors import UsageError
+from coder.run.event_types import (
+    BaselineTaken,
+    Body,
+    BudgetReached,
+    CallRetried,
+    CallSwitched,
+    CommitMade,
+    CommitRefused,
+    FilesChanged,
+    FileUndone,
+    LandingRefused,
+    RunResumed,
+    Spoken,
+    Status,
+)
+from coder.run.message import CheckLine, Message, Outcome
+from coder.run.run import Run
+from coder.text.plural import count_of
+from coder.text.sanitize import printable
+from coder.verify.feedback import last_line
+from coder.workspace.diff import count_lines
+
+SIGNS: dict[Status, str] = {"solved": "✓", "unverified": "?", "waiting": "?", "interrupted": "!"}
+FAILED = "✗"
+_MOST_ASKED = 40
+"""Lines of a question of the model's."""
+_TELLING = ("It was stopped", "The test command ")
+"""How the lines began in which feedback said why a whole program didn't count, before outcomes had a gist."""
+
+
+def progress(body: Body) -> str | None:
+    """The line of one event; None for one that isn't worth a line."""
+    match body:
+        case BaselineTaken():
+            return _before(body)
+        case Spoken(message=Message(author="reviewer", outcome=Outcome(passed=passed)) as message):
+            return "  ✓ review" if passed else f"  {FAILED} review  {one_line(message.text)}"
+        case Spoken(message=Message(author="human", kind="decision" | "reply")):
+            return None
+        case Spoken(message=Message(author="human", kind="code")):
+            return "  · your version is tried"
+        case Spoken(message=Message(author="human") as message):
+            return f"  · you said: {one_line(message.text)}"
+        case Spoken(message=Message(kind="outcome", outcome=Outcome() as outcome) as message):
+            return _attempt(message, outcome)
+        case Spoken(message=Message(author="chooser") as message):
+            return f"  · choice  {_round(message)}: {one_line(message.text)}"
+        case Spoken(message=Message(kind="code", repeats=True) as message):
+            return f"  {FAILED} {_round(message)}  the same answer as before"
+        case Spoken(message=Message(author="tester") as message):
+            return f"  · tests  {message.text.count('assert ')} written, as votes"
+        case Spoken(message=Message(kind="plan") as message):
+            steps = [line for line in message.text.splitlines() if line.strip()]
+            return f"  · plan  {count_of(len(steps), 'line')}: {one_line(steps[0]) if steps else 'empty'}"
+        case CallRetried():
+            return (
+                f"  · {one_line(body.reason)}; asking again in {body.wait_s:.1f} s (try {body.attempt + 1})"
+            )
+        case CallSwitched():
+            return f"  · {one_line(f'{body.model}: {body.reason}')}; {body.next} is asked instead"
+        case BudgetReached():
+            return f"  · {one_line(body.text)}"
+        case LandingRefused():
+            return f"  ! not written: {one_line(body.reason)}"
+        case FilesChanged():
+            count = len(body.files) + body.listing.count("\0") + len(body.gone)
+            return f"  · {count_of(count, 'file')} changed in your folder meanwhile; it is tried again"
+        case CommitMade(commit=commit, branch=branch):
+            return f"  ✓ commit {commit[:12]} on {one_line(branch) if branch else 'the detached HEAD'}"
+        case CommitRefused():
+            return f"  ! not committed: {one_line(body.reason, width=300)}"
+        case FileUndone(left=None):
+            return f"  ✓ {one_line(body.path)}"
+        case FileUndone():
+            return f"  ! {one_line(body.path)} is left as it is: {one_line(body.left or '')}"
+        case RunResumed():
+            return "  · goes on"
+        case _:
+            return None
+
+
+def verdict(run: Run, *, attempts: Iterable[str] = ()) -> list[str]:
+    """The lines that end a run: the answer first, then the details, last the next step.
+
+    Args:
+        attempts: lines that `progress` made and that nobody has seen yet; they stand among the details.
+    """
+    lines = ["  ".join(part for part in (_status(run), _why(run), _spent(run)) if part)]
+    if run.error is not None:
+        lines += [f"  {one_line(line, width=300)}" for line in run.error.splitlines()[:3]]
+    if run.status == "waiting":
+        lines += [f"  {line}".rstrip() for line in printable(run.reason).splitlines()[:_MOST_ASKED]]
+    if run.status not in ("solved", "unverified") and (failed := _first_failed(run.tests)):
+        lines.append(f"  failed   {failed}")
+    if run.patch and (run.landed or run.status in ("solved", "unverified")):
+        lines.append(f"  {'changed' if run.landed else 'diff   '}  {diff_stat(run.patch)}")
+    lines += [f"  left out {one_line(text, width=300)}" for text in _left_out(run)]
+    lines += attempts
+    return [*lines, f"  next     {_next(run)}"]
+
+
+def _left_out(run: Run) -> list[str]:
+    """What the answer changes and didn't land, as it decides what passes."""
+    tests = [path for path in run.edited_tests if path not in run.landed]
+    said = [f"{', '.join(tests)}: edits of given tests, which land by --allow"] if tests else []
+    return said + ([f"{', '.join(run.left_out)}: decides what passes; --allow PATH"] if run.left_out else [])
+
+
+def diff_stat(patch: str) -> str:
+    """`client.py +14 -2  test.py +3 -0` of a patch that `unified_diff` made."""
+    files = [part for part in re.split(r"^(?=diff --git )", patch, flags=re.MULTILINE) if part]
+    return "  ".join(
+        f"{_name(file)} +{added} -{removed}" for file in files for added, removed in [count_lines(file)]
+    )
+
+
+def _name(file: str) -> str:
+    """The path in `diff --git a/PATH b/PATH`: both halves are as long, so that blanks don't matter."""
+    header = file.partition("\n")[0].removeprefix("diff --git ")
+    return one_line(header[: (len(header) - 1) // 2].strip('"').removeprefix("a/"))
+
+
+def _before(baseline: BaselineTaken) -> str | None:
+    """What was red or flaky before the work; nothing where all of it was one or the other."""
+    red = [test.name for test in baseline.tests if not test.passed]
+    parts = [f"{len(red)} of {len(baseline.tests)} tests fail"] if 0 < len(red) < len(baseline.tests) else []
+    parts += [f"flaky: {', '.join(baseline.flaky[:3])}"] if baseline.flaky else []
+    missing = ", ".join(baseline.missing[:3])
+    parts += [f"not installed: {missing} (--install or --install-with CMD installs)"] if missing else []
+    return f"  · before  {one_line('; '.join(parts))}" if parts else None
+
+
+def _attempt(message: Message, outcome: Outcome) -> str:
+    note = f"; {one_line(outcome.note)}" if outcome.note else ""
+    if outcome.passed:
+        note += f"; lint: {len(outcome.lint)} new, {one_line(outcome.lint[0].name)}" if outcome.lint else ""
+        return f"  ✓ {_round(message)}  {_passed(outcome.checks) or 'ran'}{note}"
+    said = (
+        _first_failed(outcome.checks) or one_line(outcome.gist or _gist_before(outcome.feedback)) or "failed"
+    )
+    return f"  {FAILED} {_round(message)}  {said.removesuffix('.') if note else said}{note}"
+
+
+def _round(message: Message) -> str:
+    return f"attempt {message.sample}.{message.attempt}"
+
+
+def _passed(checks: tuple[CheckLine, ...]) -> str:
+    return f"{sum(check.passed for check in checks)} of {len(checks)} passed" if checks else ""
+
+
+def _first_failed(checks: tuple[CheckLine, ...]) -> str:
+    line = next((check for check in checks if not check.passed), None)
+    if line is None:
+        return ""
+    if line.expected is not None and line.actual is not None:
+        return one_line(f"{line.name}: expected {line.expected}, got {line.actual}")
+    said = _said(line)
+    return one_line(f"{line.name}: {said}" if said else line.name)
+
+
+def _said(line: CheckLine) -> str:
+    """What a failed check has to say beside its own name: the error, not the way to it."""
+    lines = [text.strip() for text in line.message.splitlines() if text.strip()]
+    rest = [text for text in lines if text != line.name.strip()]
+    if rest and rest[0].startswith("Traceback "):
+        return rest[-1]
+    return rest[0] if rest else ""
+
+
+def _gist_before(feedback: str) -> str:
+    """The gist of an outcome that has none of its own: older logs have only the words of the feedback."""
+    shown = feedback.partition("\nstdout:\n")[0]
+    told = next((line for line in shown.splitlines() if line.startswith(_TELLING)), "")
+    return told or last_line(shown)
+
+
+def _status(run: Run) -> str:
+    return f"{SIGNS.get(run.status, FAILED)} {run.status}"
+
+
+def _why(run: Run) -> str:
+    if run.error is not None or run.status == "waiting":
+        return ""  # it has lines of its own
+    return _passed(run.tests) if run.status == "solved" and run.tests else one_line(run.reason)
+
+
+def _spent(run: Run) -> str:
+    return f"{count_of(run.attempts, 'attempt')}  {spent(run)}"
+
+
+def spent(run: Run) -> str:
+    """Calls, tokens, cost and time."""
+    tokens = run.tokens.input + run.tokens.output
+    counts = f"{count_of(run.calls, 'call')}  {count_of(tokens, 'token')}"
+    return f"{counts}  {money(run.cost)}  {run.seconds:.1f} s"
+
+
+def money(cost: float | None) -> str:
+    """US dollars with as many digits as say something."""
+    if cost is None:
+        return "cost unknown"
+    return f"${cost:.2f}" if cost == 0 or cost >= 1 else f"${Decimal(f'{cost:.2g}'):f}"
+
+
+def age(since: float | None) -> str:
+    """How long ago a moment was, in its largest unit; nothing where it isn't known.
+
+    Args:
+        since: seconds since the epoch.
+    """
+    if since is None:
+        return ""
+    seconds = time.time() - since
+    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"{seconds // size:.0f} {unit}"
+    return f"{max(0.0, seconds):.0f} s"
+
+
+def _next(run: Run) -> str:
+    steps = [f"coder show {run.run_id}"]
+    match run.status:
+        case "error" if run.uncommitted is not None:
+            steps.append(f"coder resume {run.run_id} --apply")
+        case "error" if run.exit_code == UsageError.exit_code:
+            steps.append("start it again")  # the folder has changed, or a flag is missing: it stays as it is
+        case "interrupted" | "error":
+            steps.append(f"coder resume {run.run_id}")
+        case "limit":
+            steps += [*filter(None, [advice(run)]), f"coder resume {run.run_id} {_raised(run)}"]
+        case "waiting":
+            steps.append('with the answer: coder solve "… and the answer" (coder fix: --hint "the answer")')
+        case "unsolved" | "stuck":
+            steps.append(advice(run))
+        case "unverified" if run.cause == "own_tests" and not run.landed:
+            steps.append(f"coder resume {run.run_id} --accept-unverified")
+        case "unverified" if run.patch and not run.landed and run.exit_code:
+            steps.append(f"coder resume {run.run_id} --accept-unverified{_allowing(run)}")
+        case "unverified" if run.calls and not run.tests:
+            steps.append('give it something to check: --check "assert …" or --test CMD')
+    if run.landed:
+        steps.append(f"coder undo {run.run_id}")
+    elif run.branch is not None and run.status == "solved":
+        steps.append(f"git switch {run.branch}")
+    elif run.patch and run.exit_code == 0:
+        steps.append(f"coder resume {run.run_id} --apply")
+    return "   ".join(steps)
+
+
+def _allowing(run: Run) -> str:
+    """The flags for edits of given tests without which the change can't land."""
+    return "".join(f" --allow {shlex.quote(path)}" for path in run.edited_tests if run.contradicts)
+
+
+def _raised(run: Run) -> str:
+    """The flag for twice the limit that was reached, or more where the next call needs it."""
+    limits, least = run.limits, run.limit_least or 0.0
+    match run.limit:
+        case "tokens":
+            return f"--max-tokens {max(2 * (limits.tokens or 1), ceil(least))}"
+        case "cost":
+            return f"--max-cost {max(2 * float(limits.cost_usd), ceil(least * 100) / 100):g}"
+        case "call":
+            return f"--max-call-cost {ceil(least * 100) / 100:g}"
+        case "answer":
+            return f"--max-answer-tokens {ceil(least)}" if least else "--model NAME"
+        case "time":
+            return f"--timeout {2 * limits.seconds:g}"
+        case _:
+            return f"--max-calls {2 * limits.calls}"

@@ -1,0 +1,89 @@
+"""Places that a text names: files, lines of tracebacks and compilers, modules, and names that are defined."""
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from coder.context.definers import Definers
+from coder.text.paths_in_text import PrintedPaths
+
+MOST_PLACES = 60
+MOST_READ = 256 << 10
+"""Characters of a text that are looked at."""
+_MOST_DEFINERS = 2
+"""Files that define a word, if it is to name a place."""
+_TOKEN = re.compile(
+    r"(?P<name>[^\s\"'`()\[\]{}<>,;:|=*?!]{1,400})"
+    r"(?:\"?,? line (?P<said>\d{1,7})|:(?P<after>\d{1,7})|\((?P<inside>\d{1,7})[,)])?"
+)
+_QUOTED = re.compile(r"`([^`\n]{1,80})`")
+_CALLED = re.compile(r"\b([^\W\d]\w*)\(")
+_WORD = re.compile(r"[^\W\d]\w*")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A file of the repository, and the line in it where one was named."""
+
+    path: str
+    line: int | None = None
+    """Begins at 1."""
+
+
+class Places:
+    """Finds places in texts, for the files of one repository."""
+
+    def __init__(self, paths: Iterable[str], definers: Definers) -> None:
+        self._paths = PrintedPaths(paths)
+        self._definers = definers
+
+    def named(self, text: str) -> list[Place]:
+        """The places that a text names: those with a path first, each once, in order."""
+        text = text[:MOST_READ]
+        found = [*self._by_path(text), *self._by_word(text)]
+        return list(dict.fromkeys(found))[:MOST_PLACES]
+
+    def mentioned(self, text: str) -> set[str]:
+        """Names in a text, no plain words of prose, that are defined somewhere."""
+        return self._definers.keys() & set(_names(text[:MOST_READ]))
+
+    def module(self, dotted: str) -> str | None:
+        """The file of a Python module by its dotted name; None where none is, or more than one could be."""
+        stem = dotted.replace(".", "/")
+        return self._paths.ending(f"{stem}.py") or self._paths.ending(f"{stem}/__init__.py")
+
+    def _by_path(self, text: str) -> Iterator[Place]:
+        found = (
+            (t["name"].rstrip("."), t["said"] or t["after"] or t["inside"]) for t in _TOKEN.finditer(text)
+        )
+        for name, line in dict.fromkeys(pair for pair in found if "." in pair[0]):
+            path = self._paths.find(name)
+            if path is not None:
+                yield Place(path, int(line) if line else None)
+            elif "/" not in name:
+                yield from self._by_module(name)
+
+    def _by_module(self, dotted: str) -> Iterator[Place]:
+        """`package.module`, or a name in it."""
+        path = self.module(dotted)
+        if path is not None:
+            yield Place(path)
+            return
+        module, _, name = dotted.rpartition(".")
+        path = self.module(module) if module else None
+        if path is not None:
+            yield Place(path, self._definers.get(name, {}).get(path))
+
+    def _by_word(self, text: str) -> Iterator[Place]:
+        """Names that only a few files define."""
+        for word in _names(text):
+            at = self._definers.get(word, {})
+            if len(word) > 2 and len(at) <= _MOST_DEFINERS:
+                yield from (Place(path, line) for path, line in at.items())
+
+
+def _names(text: str) -> list[str]:
+    """What is meant as a name: words in backticks, called ones, and those that no prose would hold."""
+    quoted = [word for part in _QUOTED.findall(text) for word in _WORD.findall(part)]
+    compound = [word for word in _WORD.findall(text) if "_" in word or not word[1:].islower()]
+    return list(dict.fromkeys([*quoted, *_CALLED.findall(text), *compound]))

@@ -1,0 +1,76 @@
+"""Replace or remove one file in an open folder: a crash leaves the old content or the new, never a half."""
+
+import contextlib
+import os
+from collections.abc import Iterable
+
+from coder.fs.fsync import sync_folder, write_all
+
+
+def write_beside(
+    folder: int, name: str, content: bytes, *, mode: int | None, temporary: str, new_mode: int = 0o666
+) -> None:
+    """Write durably what is to replace `name` in an open folder, with the mode and owner of the file there.
+
+    Args:
+        folder: descriptor of the folder.
+        mode: permission bits where there is no file now; None leaves them to the umask, from `new_mode`.
+        temporary: name for the content until it is put in place.
+
+    Raises:
+        OSError: the disk is full or the folder can't be written; nothing is left behind.
+    """
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0)
+    descriptor = os.open(temporary, flags, new_mode, dir_fd=folder)
+    try:
+        try:
+            _take_over(descriptor, folder, name, mode)
+            write_all(descriptor, content)
+        finally:
+            os.close(descriptor)
+    except OSError:
+        clean_up(folder, [temporary])
+        raise
+
+
+def put_in_place(folder: int, temporary: str, name: str) -> None:
+    """Rename over whatever file has the name, durably.
+
+    Raises:
+        OSError: a folder has the name, or the folder can't be written.
+    """
+    os.rename(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
+    sync_folder(folder)
+
+
+def remove(folder: int, name: str) -> None:
+    """Remove a file, durably.
+
+    Raises:
+        OSError: it isn't there or the folder can't be written.
+    """
+    os.unlink(name, dir_fd=folder)
+    sync_folder(folder)
+
+
+def clean_up(folder: int, names: Iterable[str]) -> None:
+    """Remove what a killed writer left behind."""
+    for name in names:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(name, dir_fd=folder)
+
+
+def _take_over(descriptor: int, folder: int, name: str, mode: int | None) -> None:
+    """Give the new file the mode and the owner of the one that it replaces."""
+    try:
+        old = os.stat(name, dir_fd=folder, follow_symlinks=False)
+    except FileNotFoundError:
+        if mode is not None:
+            os.fchmod(descriptor, mode)
+        return
+    new = os.fstat(descriptor)
+    if (old.st_uid, old.st_gid) != (new.st_uid, new.st_gid):
+        # Only root may give files away; for others the file becomes theirs, as with any editor that renames.
+        with contextlib.suppress(PermissionError):
+            os.fchown(descriptor, old.st_uid, old.st_gid)
+    os.fchmod(descriptor, old.st_mode & 0o777)  # without setuid: the content is another one now

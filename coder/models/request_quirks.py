@@ -1,0 +1,121 @@
+"""RequestQuirks: what is sent to an endpoint, less the parameters that it has refused before."""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from coder.models.answer_room import LEAST_IN_CONTEXT
+from coder.models.caching import CONVERSATION_HEADER, KEY_FIELD, cache_key, marked
+from coder.models.endpoint import Endpoint
+from coder.models.model import ChatMessage, Form, Sampling
+from coder.models.wire_format import chat_form, chat_messages, response_form, response_input
+
+# An endpoint may lack any of these, and the request still means the same or nearly so. A schema stands in the
+# prompt, too, and what comes is checked against it.
+OPTIONAL = (
+    "stream_options",
+    "max_completion_tokens",
+    "max_output_tokens",
+    "max_tokens",
+    "temperature",
+    "top_p",
+    "seed",
+    "random_seed",
+    "stop",
+    "top_logprobs",
+    "logprobs",
+    "response_format",
+    "text",
+    KEY_FIELD,
+)
+LIMIT_FIELDS = ("max_completion_tokens", "max_output_tokens", "max_tokens")
+_NUMBER = re.compile(r"(?<![\w.-])\d{1,3}(?:,\d{3})+(?![\w-])|(?<![\w.-])\d{4,9}(?![\w-])")
+RESPONSES_ONLY = re.compile(r"v1/responses")
+
+
+class RequestQuirks:
+    """What one endpoint accepts, learned from its refusals and kept for the life of the connection."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self._endpoint = endpoint
+        self._limit_field = endpoint.limit_field
+        self._dropped: set[str] = set()
+        self._most: int | None = None
+        """Tokens of an answer that the endpoint has named as its most."""
+        self.uses_responses = endpoint.api == "responses"
+        """The Responses API is asked, not chat completions."""
+
+    def body(
+        self, messages: Sequence[ChatMessage], sampling: Sampling, form: Form | None = None
+    ) -> dict[str, Any]:
+        """The document that is sent, for chat completions or the Responses API."""
+        if self.uses_responses:
+            own: Mapping[str, object] = {
+                "input": response_input(messages),
+                "store": False,
+                "max_output_tokens": self._at_most(sampling.max_tokens),
+                **(response_form(form) if form is not None else {}),
+            }
+        else:
+            own = {
+                "messages": chat_messages(
+                    messages, marked=marked(messages) if self._endpoint.marks_caches else frozenset()
+                ),
+                "stream_options": {"include_usage": True},
+                self._limit_field: self._at_most(sampling.max_tokens),
+                self._endpoint.seed_field: sampling.seed,
+                "stop": list(sampling.stop) or None,
+                "logprobs": True if sampling.alternatives else None,
+                "top_logprobs": sampling.alternatives or None,
+                **(chat_form(form) if form is not None else {}),
+            }
+        fields = {**own, "temperature": sampling.temperature, "top_p": sampling.top_p}
+        if self._has_cache_key:
+            fields[KEY_FIELD] = cache_key(messages)
+        kept = {name: v for name, v in fields.items() if v is not None and name not in self._dropped}
+        return {"model": self._endpoint.model, "stream": True, **kept}
+
+    def headers(self, messages: Sequence[ChatMessage]) -> dict[str, str]:
+        """What is sent in front of the document, other than with every request."""
+        if self._endpoint.caching != "conversation" or self.uses_responses:
+            return {}
+        return {CONVERSATION_HEADER: cache_key(messages)}
+
+    @property
+    def _has_cache_key(self) -> bool:
+        caching = self._endpoint.caching
+        return caching == "key" or (caching == "conversation" and self.uses_responses)
+
+    def learn(self, refusal: str, body: dict[str, Any]) -> bool:
+        """Take a refused parameter out of later bodies; False where the refusal names none that was sent."""
+        refused = next((name for name in OPTIONAL if name in body and _names(refusal, name)), None)
+        if refused is None:
+            return False
+        if refused in LIMIT_FIELDS and self._most is None:
+            self._most = _said_most(refusal, body[refused])
+            if self._most is not None:
+                return True
+        if refused == "max_tokens" and _names(refusal, "max_completion_tokens"):
+            self._limit_field = "max_completion_tokens"
+        self._dropped.add(refused)
+        return True
+
+    def _at_most(self, tokens: int | None) -> int | None:
+        return tokens if tokens is None or self._most is None else min(tokens, self._most)
+
+    def learn_interface(self, refusal: str) -> bool:
+        """Ask the Responses API from now on, where a refusal says that the model answers only there."""
+        if self.uses_responses or not RESPONSES_ONLY.search(refusal):
+            return False
+        self.uses_responses = True
+        return True
+
+
+def _said_most(refusal: str, sent: int) -> int | None:
+    """The number that a refusal names as the largest limit of an answer: below what was sent, and no date."""
+    numbers = [int(number.replace(",", "")) for number in _NUMBER.findall(refusal)]
+    return max((number for number in numbers if LEAST_IN_CONTEXT <= number < sent), default=None)
+
+
+def _names(text: str, parameter: str) -> bool:
+    return re.search(rf"(?<![a-z_]){parameter}(?![a-z_])", text) is not None

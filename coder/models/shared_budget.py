@@ -1,0 +1,130 @@
+"""SharedBudget: what several runs may spend together. Each call is reserved before it is made."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from decimal import Decimal
+
+from coder.errors import ModelError, SharedBudgetEmpty
+from coder.models.answer_room import LEAST, affordable
+from coder.models.answer_room import reserved as reserved_tokens
+from coder.models.model import Answer, ChatMessage, Form, Model, OnRetry, Retry, Sampling, Switch
+from coder.models.tokens import input_tokens
+from coder.models.wrapper import Wrapper
+from coder.usage import Used
+
+SHARES = 4
+"""One in so many of what is free may be reserved for a long answer, so that others are asked meanwhile."""
+
+
+class SharedBudget:
+    """US dollars for several runs in one event loop. What is reserved counts as spent until it is known."""
+
+    def __init__(self, usd: Decimal, *, spent: Decimal = Decimal(0)) -> None:
+        """Take the most that may be spent, and what has been before."""
+        self.usd = usd
+        self.spent = spent
+        self._reserved = Decimal(0)
+        self._waiting: list[asyncio.Future[None]] = []
+
+    @property
+    def free(self) -> Decimal:
+        """What is neither spent nor reserved."""
+        return self.usd - self.spent - self._reserved
+
+    async def reserve(self, usd: Decimal) -> None:
+        """Keep so much for one call; wait where other calls may give back what they don't use.
+
+        Raises:
+            SharedBudgetEmpty: there isn't as much left, whatever they give back.
+        """
+        while self.spent + self._reserved + usd > self.usd:
+            if self.spent + usd > self.usd:
+                raise self._empty()
+            given_back: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._waiting.append(given_back)
+            await given_back
+        self._reserved += usd
+
+    def lose(self, usd: Decimal) -> None:
+        """A call that goes on has used so much in vain.
+
+        Raises:
+            SharedBudgetEmpty: what is reserved, for this call and for others, is more than what is left.
+        """
+        self.spent += usd
+        if self.spent + self._reserved > self.usd:
+            raise self._empty()
+
+    def settle(self, reserved: Decimal, used: Decimal) -> None:
+        """A call has ended: what it used takes the place of what it had reserved."""
+        self._reserved -= reserved
+        self.spent += used
+        waiting, self._waiting = self._waiting, []
+        for given_back in waiting:
+            if not given_back.done():
+                given_back.set_result(None)
+
+    def _empty(self) -> SharedBudgetEmpty:
+        return SharedBudgetEmpty(
+            f"the next call could go over the ${self.usd} of all runs together (${self.spent:.4f} used)"
+        )
+
+
+class Pursed(Wrapper):
+    """A model that is paid from a purse. A call whose cost can't be known costs what was reserved for it."""
+
+    def __init__(self, model: Model, purse: SharedBudget) -> None:
+        """Take a model whose price is known."""
+        super().__init__(model)
+        self._purse = purse
+
+    async def answer(
+        self,
+        messages: Sequence[ChatMessage],
+        *,
+        sampling: Sampling,
+        form: Form | None = None,
+        on_token: Callable[[str], None] | None = None,
+        on_retry: OnRetry | None = None,
+    ) -> Answer:
+        """The model's answer, once there is room for it in the purse.
+
+        Raises:
+            SharedBudgetEmpty: there is none, for the call or for another try of it; or the price isn't known.
+            ModelError: the model's own.
+        """
+        tokens_in, most = input_tokens(messages, form), reserved_tokens(self, sampling)
+        share = affordable(self.price, tokens_in, most, self._purse.free / SHARES)
+        most = min(most, max(share, LEAST))
+        sampling = sampling.model_copy(update={"room": most})
+        reserved = self.price(tokens_in, most)
+        if reserved is None:
+            raise SharedBudgetEmpty(
+                f"the price of {self.name} is unknown, and a limit is set on the cost of all runs"
+            )
+        await self._purse.reserve(reserved)
+        used = reserved  # whoever is cut off in the middle may have to pay for all of it
+
+        async def tell(event: Retry | Switch) -> None:
+            if on_retry is not None:
+                await on_retry(event)
+            self._purse.lose(_cost(event.lost))
+
+        try:
+            answer = await self._model.answer(
+                messages, sampling=sampling, form=form, on_token=on_token, on_retry=tell
+            )
+            used = answer.cost_usd if answer.cost_usd is not None else reserved
+        except ModelError as error:
+            used = _cost(error.lost)
+            raise
+        except SharedBudgetEmpty:
+            used = Decimal(0)
+            raise
+        finally:
+            self._purse.settle(reserved, used)
+        return answer
+
+
+def _cost(lost: Used | None) -> Decimal:
+    return (lost.cost_usd or Decimal(0)) if lost is not None else Decimal(0)

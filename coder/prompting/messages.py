@@ -1,0 +1,253 @@
+"""View: what a model is shown of a run. Small on purpose: the task, the latest code, the first failure."""
+
+import shlex
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
+
+from coder.context.guidance import MOST_CHARACTERS, guidance, is_guidance
+from coder.context.quoting import fenced, shown_path, whole_file, whole_files
+from coder.context.secrecy import is_secret
+from coder.models.model import ChatMessage
+from coder.prompting.asking import quoted, repair_of_edits
+from coder.prompting.history import history, history_budget
+from coder.prompting.looking import FILE_BUDGET, failing_now, files_budget, survey_budget, texts_of
+from coder.prompting.showing import shown_before
+from coder.prompts import prompt
+from coder.run.approval import is_rejection
+from coder.run.attempts import Attempt
+from coder.run.message import Message
+from coder.run.settings import EditFormat
+from coder.run.state import State
+from coder.run.target import Target, is_greenfield
+from coder.source.named_sources import is_source, named_sources
+from coder.source.shell import shown
+
+if TYPE_CHECKING:
+    from coder.context.survey import Survey
+
+_SHARE_OF_NOTES = 8
+"""Notes of the repository's own may take one in so many of a model's tokens, of some three characters."""
+_SHARE_OF_PLANNED = 2
+"""Files that a plan names, or that an answer has changed, may take one in so many of a survey's tokens."""
+_MOST_HIDDEN = 10
+"""Names of files that aren't shown."""
+_FAILURE_TOKENS = 2_000
+"""Of the lines that a failure names in a repository of which only a part is shown."""
+
+
+def coder_view(
+    state: State,
+    target: Target,
+    turn: Attempt,
+    *,
+    survey: "Survey | None" = None,
+    form: EditFormat = "whole",
+    context: int | None = None,
+) -> list[ChatMessage]:
+    """The conversation that asks for code: a first attempt, or a repair of the code that failed.
+
+    Args:
+        survey: what is shown of a repository that can't be quoted in full.
+        form: the form in which changes are asked for.
+        context: tokens that the model can read, where that is known.
+    """
+    whole = "coder" if target.is_python else "files"
+    system = prompt(whole if form == "whole" else f"edit-{form}")
+    if state.settings.chat:
+        system = f"{system}\n\n{prompt('chat')}"
+    messages = [
+        ChatMessage(role="system", content=system),
+        *history(state, budget=history_budget(context)),
+        ChatMessage(
+            role="user",
+            content=_task(state, target, survey, context=context, form=form),
+            images=state.task.pictures,
+        ),
+    ]
+    if turn.previous is not None and state.outcome is not None:
+        said = state.outcome.feedback + _places(state, turn.previous, survey)
+        what = "rejected" if state.last is not None and is_rejection(state.last) else "repair"
+        if form == "whole":
+            shown, asked = _fenced(turn.previous.files, target), prompt(what).format(feedback=said)
+        else:
+            shown = quoted(turn.previous.text)
+            asked = repair_of_edits(state, turn.previous, said, words=f"{what}-edits")
+            asked += _changed(state, turn.previous, survey, context)
+        messages += [
+            ChatMessage(role="assistant", content=shown),
+            ChatMessage(role="user", content=asked),
+        ]
+    return messages
+
+
+def planner_view(
+    state: State, target: Target, *, survey: "Survey | None" = None, context: int | None = None
+) -> list[ChatMessage]:
+    """The conversation that asks for a plan."""
+    return [
+        ChatMessage(role="system", content=prompt("planner")),
+        *history(state, budget=history_budget(context)),
+        ChatMessage(
+            role="user", content=_task(state, target, survey, context=context), images=state.task.pictures
+        ),
+    ]
+
+
+def _task(
+    state: State,
+    target: Target,
+    survey: "Survey | None",
+    *,
+    context: int | None,
+    form: EditFormat = "whole",
+) -> str:
+    plan = next((message for message in reversed(state.messages) if message.author == "planner"), None)
+    is_whole = form == "whole" and not state.settings.chat and target.is_known
+    return prompt("task" if is_whole else "change").format(
+        task=state.task.prompt.strip(),
+        plan=_plan(plan),
+        files=(
+            _files(state, target, plan, context)
+            if survey is None
+            else _repository(state, target, _with_planned(survey, state, plan, context), context=context)
+        )
+        + shown_before(state, survey, context=context),
+        tests=_tests(state, context),
+        asked=_asked(target),
+    )
+
+
+def _asked(target: Target) -> str:
+    """Which file is asked for, and what it must define, as far as the task, its checks or tests say so."""
+    what = f"Write the file `{target.path}`." if target.is_asked_for else "Write the code."
+    names = ", ".join(f"`{name}`" for name in target.names)
+    return f"{what} It must define {names}." if names else what
+
+
+def _plan(message: Message | None) -> str:
+    return f"\nFollow this plan:\n{message.text.strip()}\n" if message else ""
+
+
+def _tests(state: State, context: int | None) -> str:
+    parts = [_fails_now(state, context)]
+    if is_greenfield(state.task, state.files):
+        command = shown(state.task.test_command or ())
+        parts.append(f"\nThere is no code and no test yet. Write both; `{command}` must pass.\n")
+    parts += [f"\nIt must pass `{test.path}`:\n```python\n{test.text}```\n" for test in state.task.test_files]
+    if state.task.checks:
+        checks = "\n".join(check.strip() for check in state.task.checks)
+        parts.append(f"\nIt must pass:\n```python\n{checks}\n```\n")
+    return "".join(parts)
+
+
+def _fails_now(state: State, context: int | None) -> str:
+    """The test command, and how it ends before the work."""
+    if state.task.test_command is None:
+        return ""
+    command = shown_path(shlex.join(state.task.test_command))
+    if state.baseline is None or state.baseline.passed:
+        now = "" if state.baseline is None else " Before your answer they pass."
+        return f"\nThe tests are run by {command}.{now}\n"
+    failing = failing_now(state, context)
+    what = "It fails" if state.task.mends else f"The tests are run by {command}. Before your answer they fail"
+    return f"\n{what} like this:\n{fenced(failing)}\n" if failing else ""
+
+
+def _files(state: State, target: Target, plan: Message | None, context: int | None) -> str:
+    """The user's text files, those that the task depends on first, as far as the budget goes."""
+    found = texts_of(state)
+    planned = set(named_sources(plan.text, found)) if plan is not None else set()
+    order = sorted(
+        found,
+        key=lambda path: (
+            path != target.path,
+            path not in target.tests,
+            path not in planned,
+            not is_source(path),
+            path,
+        ),
+    )
+    texts = {path: found[path] for path in order}
+    parts = [_guidance(texts, [target.path, *texts], context)]
+    left = files_budget(context)
+    for path, text in texts.items():
+        if is_guidance(path):
+            continue
+        # What is no source stands behind all sources; of data and prose a large model too is shown no more.
+        if not is_source(path) and path not in planned:
+            left = min(left, FILE_BUDGET)
+        if len(text) <= left:
+            parts.append(whole_file(path, text))
+            left -= len(text)
+        else:
+            parts.append(f"\n{shown_path(path)} is there too ({len(text)} characters, not shown).\n")
+            left -= 100
+        if left <= 0:
+            break
+    hidden = sorted(state.files.keys() - texts.keys(), key=lambda path: (path.count("/"), path))
+    names = [shown_path(path) for path in hidden if is_secret(path)]
+    if names:
+        parts.append(f"\n{', '.join(names[:_MOST_HIDDEN])}: there too, and kept from you.\n")
+    return "".join(parts)
+
+
+def _repository(state: State, target: Target, survey: "Survey", *, context: int | None) -> str:
+    """What is shown of files that can't all be quoted."""
+    shown = f"\n\n{prompt('map')}\n{fenced(survey.map)}\n" if survey.map else ""
+    notes = _guidance(texts_of(state), [target.path, *survey.named], context)
+    return "\n" + prompt("repository").format(
+        count=len(state.files), guidance=f"\n{notes}" if notes else "", files=f"\n{survey.files}", map=shown
+    )
+
+
+def _with_planned(survey: "Survey", state: State, plan: Message | None, context: int | None) -> "Survey":
+    """The survey with the files that the plan names."""
+    if plan is None:
+        return survey
+    return survey.with_named(plan.text, texts_of(state), budget=survey_budget(context) // _SHARE_OF_PLANNED)
+
+
+def _guidance(texts: Mapping[str, str], near: Iterable[str], context: int | None) -> str:
+    """What the repository says to whoever works on these files."""
+    most = MOST_CHARACTERS if context is None else min(MOST_CHARACTERS, context * 3 // _SHARE_OF_NOTES)
+    return "".join(
+        f"\n{prompt('guidance').format(path=shown_path(path), place=_place(path))}\n{fenced(text)}\n"
+        for path, text in guidance(texts, near, most=most).items()
+    )
+
+
+def _place(notes: str) -> str:
+    folder = notes.rpartition("/")[0]
+    return f"below {shown_path(folder)}" if folder else "in this repository"
+
+
+def _places(state: State, previous: Message, survey: "Survey | None") -> str:
+    """The lines that a failure names, of files that neither the task's part nor the answer shows."""
+    if survey is None or state.outcome is None:
+        return ""
+    texts = {path: text for path, text in texts_of(state).items() if path not in previous.files}
+    return survey.around(state.outcome.feedback, texts, budget=_FAILURE_TOKENS)
+
+
+def _changed(state: State, previous: Message, survey: "Survey | None", context: int | None) -> str:
+    """The files that the last answer has changed without having seen all of them, as they are now."""
+    if survey is None:
+        return ""
+    unseen = {
+        path: text
+        for path, text in previous.files.items()
+        if text is not None and path in state.files and path not in survey.whole
+    }
+    shown = whole_files(unseen, budget=survey_budget(context) // _SHARE_OF_PLANNED)
+    return f"\n\nThe files that you have changed, as they are now:\n{shown}" if shown else ""
+
+
+def _fenced(files: Mapping[str, str | None], target: Target) -> str:
+    return "\n".join(_one_fenced(path, text, target) for path, text in files.items())
+
+
+def _one_fenced(path: str, text: str | None, target: Target) -> str:
+    if text is None:
+        return f"`{path}` is deleted."
+    fenced = f"\n{text.rstrip()}\n```"
+    return f"```python{fenced}" if path == target.path and target.is_python else f"`{path}`\n```{fenced}"

@@ -1,0 +1,115 @@
+"""Rounds: which sample and attempt comes next. Pure functions of the state.
+
+A sample is a fresh start: one attempt and up to `budget.repairs` repairs. An answer identical to an earlier
+one ends the repairs and starts a fresh sample.
+"""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+
+from coder.run.approval import is_rejection, since_rejection
+from coder.run.message import Message, Outcome
+from coder.run.state import State
+
+CHOOSER = "chooser"
+"""Who says again what was chosen: that is no new answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """Where the next attempt stands."""
+
+    sample: int
+    attempt: int
+    previous: Message | None = None
+    """The code that failed, when this is a repair of it."""
+
+    @property
+    def fresh(self) -> bool:
+        """A fresh start, not a repair."""
+        return self.attempt == 1
+
+
+def next_round(state: State) -> Attempt:
+    """The round that the next answer belongs to."""
+    codes = state.codes
+    if not codes:
+        return Attempt(sample=1, attempt=1)
+    last = codes[-1]
+    if state.last is not None and is_rejection(state.last) and last.files:
+        return Attempt(sample=last.sample, attempt=last.attempt + 1, previous=last)
+    if last.repeats or not last.files or last.attempt > state.budget.repairs:
+        return Attempt(sample=last.sample + 1, attempt=1)
+    return Attempt(sample=last.sample, attempt=last.attempt + 1, previous=last)
+
+
+def drawn(state: State) -> int:
+    """Fresh starts that a model made, those that only repeat an earlier answer counted too."""
+    return max((message.sample for message in state.codes), default=0)
+
+
+def samples_used(state: State) -> int:
+    """Samples that brought something new; one that only repeated an earlier answer isn't counted."""
+    return len({message.sample for message in state.codes if not message.repeats})
+
+
+def most_repeated(state: State) -> int:
+    """How often the most frequent answer was given."""
+    counts = Counter(_identity(message) for message in state.codes)
+    return max(counts.values(), default=0)
+
+
+def is_repeat(state: State, files: Mapping[str, str | None], text: str) -> bool:
+    """Whether the same code, or without code the same words, was answered before."""
+    identity = _same(files, text)
+    return any(_identity(message) == identity for message in state.codes)
+
+
+def tried(state: State) -> list[tuple[Message, Outcome]]:
+    """Every code that was run, with what that showed; of a conversation, what the human hasn't rejected."""
+    messages = since_rejection(state)
+    pairs = pairwise(messages)
+    return [
+        (code, following.outcome)
+        for code, following in pairs
+        if code.kind == "code" and code.files and following.outcome is not None
+    ]
+
+
+def agreed(state: State) -> tuple[int, ...]:
+    """Samples that passed and were seen to do the same, in order; empty until enough do."""
+    return next((outcome.agreeing for _, outcome in reversed(tried(state)) if outcome.agreeing), ())
+
+
+def decisive_outcome(state: State) -> Outcome | None:
+    """The outcome that a run's end rests on: the latest that passed, or else the latest."""
+    outcomes = [message.outcome for message in reversed(state.messages) if message.outcome is not None]
+    return next((outcome for outcome in outcomes if outcome.passed), outcomes[0] if outcomes else None)
+
+
+def best_code(state: State) -> Message | None:
+    """The code whose outcome was best: passed, fewest lint findings, most checks passed, the latest."""
+    best: tuple[tuple[bool, int, int], Message] | None = None
+    for code, outcome in tried(state):
+        rank = (outcome.passed, -len(outcome.lint), sum(line.passed for line in outcome.checks))
+        if best is None or rank >= best[0]:
+            best = (rank, code)
+    if best is not None:
+        return best[1]
+    codes = (message for message in reversed(since_rejection(state)) if message.kind == "code")
+    return next((message for message in codes if message.files), None)
+
+
+def _identity(message: Message) -> str:
+    return _same({**message.files, **message.test_edits}, message.text)
+
+
+def _same(files: Mapping[str, str | None], text: str) -> str:
+    if not files:
+        return "text:" + text.strip()
+    return "\0".join(
+        f"{path}\0\0" if content is None else f"{path}\0{content.strip()}"
+        for path, content in sorted(files.items())
+    )

@@ -1,0 +1,103 @@
+"""The bodies of the loop's events, one class per type; types that this version does not know give None."""
+
+from collections.abc import Mapping
+
+from coder.run.event_types.body import Body
+from coder.run.event_types.call_events import (
+    CallAnswered,
+    CallFailed,
+    CallIntended,
+    CallRetried,
+    CallSwitched,
+)
+from coder.run.event_types.folder_events import (
+    CommitMade,
+    CommitRefused,
+    FileLanded,
+    FilesChanged,
+    FileUndone,
+    LandingPlanned,
+    LandingRefused,
+    LandingUndone,
+    PatchProposed,
+)
+from coder.run.event_types.run_events import (
+    BudgetReached,
+    Limit,
+    RunResumed,
+    RunStarted,
+    RunStopped,
+    Status,
+    StepStarted,
+)
+from coder.run.event_types.stored import StoredFile
+from coder.run.event_types.turn_events import (
+    BaselineTaken,
+    BaselineTest,
+    Looked,
+    ProgramFinished,
+    ProgramStarted,
+    Spoken,
+)
+from coder.run.events import Event
+
+__all__ = [
+    "TYPES",
+    "BaselineTaken",
+    "BaselineTest",
+    "Body",
+    "BudgetReached",
+    "CallAnswered",
+    "CallFailed",
+    "CallIntended",
+    "CallRetried",
+    "CallSwitched",
+    "CommitMade",
+    "CommitRefused",
+    "FileLanded",
+    "FileUndone",
+    "FilesChanged",
+    "LandingPlanned",
+    "LandingRefused",
+    "LandingUndone",
+    "Limit",
+    "Looked",
+    "PatchProposed",
+    "ProgramFinished",
+    "ProgramStarted",
+    "RunResumed",
+    "RunStarted",
+    "RunStopped",
+    "Spoken",
+    "Status",
+    "StepStarted",
+    "StoredFile",
+    "is_newer",
+    "parse",
+]
+
+_ALL: tuple[type[Body], ...] = (
+    RunStarted, RunResumed, StepStarted, CallIntended, CallRetried, CallSwitched, CallAnswered, CallFailed,
+    Spoken, BaselineTaken, Looked,
+    ProgramStarted, ProgramFinished, BudgetReached, FilesChanged, PatchProposed, LandingPlanned, FileLanded,
+    LandingRefused, CommitMade, CommitRefused, FileUndone, LandingUndone, RunStopped,
+)  # fmt: skip
+TYPES: Mapping[str, type[Body]] = {body.type: body for body in _ALL}
+
+
+def is_newer(event: Event) -> bool:
+    """Whether a newer version of the product wrote this event of a type that we know: it may mean more."""
+    known = TYPES.get(event.type)
+    return known is not None and event.version > known.version
+
+
+def parse(event: Event) -> Body | None:
+    """The typed body of an event; None where this version doesn't know the type, or its version is newer.
+
+    Raises:
+        ValidationError: a known type of a known version with a body that doesn't fit.
+    """
+    known = TYPES.get(event.type)
+    if known is None or is_newer(event):
+        return None
+    return known.model_validate(event.body)

@@ -1,0 +1,98 @@
+"""What happens to the user's folder: edits of the user's, files that land, commits, and what is put back."""
+
+from pydantic import Field
+
+from coder.run.event_types.body import Body
+from coder.run.event_types.stored import StoredFile
+from coder.run.landing_plan import Plan
+
+
+class FilesChanged(Body):
+    """The user's folder has changed since the run read it; answers from here on are about these files."""
+
+    type = "files.changed"
+    later = ("files", "listing", "gone")
+
+    files: dict[str, StoredFile] = Field(default_factory=dict)
+    listing: str = ""
+    """Further ones, as in `run.started`."""
+    gone: tuple[str, ...] = ()
+
+
+class PatchProposed(Body):
+    """What solves the task, where the user did not want it written into the folder."""
+
+    type = "patch.proposed"
+    later = ("tests",)
+
+    patch: str
+    tests: str = ""
+    """Edits of given tests beside it, as a patch of their own."""
+
+
+class LandingPlanned(Body):
+    """Files are about to land in the user's folder."""
+
+    type = "landing.planned"
+    later = ("before", "tests")
+
+    plan: Plan
+    patch: str
+    tests: str = ""
+    """Edits of given tests that don't land, as a patch of their own."""
+    before: dict[str, StoredFile] = Field(default_factory=dict)
+    """What stands in the files that will be replaced or removed: undo needs it."""
+
+
+class FileLanded(Body):
+    """One file has landed."""
+
+    type = "file.landed"
+
+    path: str
+
+
+class LandingRefused(Body):
+    """Nothing (more) landed, and why."""
+
+    type = "landing.refused"
+
+    reason: str
+    by_human: bool = False
+
+
+class CommitMade(Body):
+    """What has passed is a commit now."""
+
+    type = "commit.made"
+
+    commit: str
+    """Its id, in hex."""
+    branch: str | None
+    """The branch that it is the tip of; None where HEAD is detached."""
+
+
+class CommitRefused(Body):
+    """No commit was made, and why; what has landed stays."""
+
+    type = "commit.refused"
+
+    reason: str
+
+
+class FileUndone(Body):
+    """One file was put back by `undo`; or left, with the reason."""
+
+    type = "file.undone"
+
+    path: str
+    left: str | None = None
+
+
+class LandingUndone(Body):
+    """All files of one step's landing were put back by `undo`."""
+
+    type = "landing.undone"
+
+    step: int
+    """Which, from 1."""

@@ -1,0 +1,82 @@
+"""How a run begins, goes on and ends."""
+
+from decimal import Decimal
+from typing import Literal
+
+from pydantic import Field
+
+from coder.run.event_types.body import Body
+from coder.run.event_types.stored import StoredFile
+from coder.run.message import Verified
+from coder.run.settings import Budget, Settings
+from coder.run.task import Task
+
+Limit = Literal["calls", "tokens", "cost", "call", "time", "shared", "answer"]
+"""`shared`: of what several runs may spend together; `answer`: tokens of one answer."""
+Status = Literal[
+    "solved", "unsolved", "unverified", "limit", "stuck", "refused", "waiting", "error", "interrupted"
+]
+"""`waiting`: for the user's answer to a question of the model's, which is the reason."""
+
+
+class RunStarted(Body):
+    """A run began: all that a resume on another day needs."""
+
+    type = "run.started"
+    later = ("listing",)
+
+    task: Task
+    settings: Settings
+    model: str
+    files: dict[str, StoredFile] = Field(default_factory=dict)
+    root: str | None = None
+    """The folder that the files' paths are relative to, absolute and without links."""
+    listing: str = ""
+    """Instead of `files` in a large folder: their modes, hashes and paths (see listing.py)."""
+    notes: tuple[str, ...] = ()
+    """What of the user's folder was left out, a line each."""
+
+
+class RunResumed(Body):
+    """A stopped run goes on, under these limits."""
+
+    type = "run.resumed"
+
+    budget: Budget
+    model: str
+    settings: Settings | None = None
+    """Where someone else answers from here on; None: nothing else has changed."""
+
+
+class StepStarted(Body):
+    """The user says more: a further task in the same run, under the same limits."""
+
+    type = "step.started"
+
+    task: Task
+    settings: Settings
+    model: str
+
+
+class BudgetReached(Body):
+    """A limit of the user's stopped the next step."""
+
+    type = "budget.reached"
+    durable = False
+
+    limit: Limit
+    text: str
+    least: Decimal | None = None
+    """The least limit, of tokens or US dollars, under which the call could have been made."""
+
+
+class RunStopped(Body):
+    """A run ended, and why."""
+
+    type = "run.stopped"
+
+    status: Status
+    reason: str
+    verified: Verified = "none"
+    exit_code: int
+    error: str | None = None

@@ -1,0 +1,66 @@
+"""Who answers in a run: as its settings name them, and the same ones when it goes on."""
+
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from coder.models.model import Model
+from coder.models.recorded import Recorded
+from coder.models.roles import Asked, open_casting, resolve_casting, see_that_all_see
+from coder.run.settings import Settings
+from coder.run.state import State
+from coder.run.task import Task
+
+
+def asked_of(settings: Settings) -> Asked:
+    """Who was named in the settings."""
+    return Asked(
+        model=settings.model,
+        base_url=settings.base_url,
+        fallbacks=settings.fallbacks,
+        roles=settings.roles,
+    )
+
+
+@asynccontextmanager
+async def default_model(settings: Settings, task: Task) -> AsyncIterator[Model]:
+    """Who was named in the settings; where nobody was, whoever can be found here.
+
+    Raises:
+        UsageError, ModelAuthError: whoever was named can't be used, or can't see the task's pictures.
+    """
+    casting = await resolve_casting(asked_of(settings), environ=os.environ)
+    if task.pictures:
+        see_that_all_see(casting)
+    async with open_casting(casting, silence_s=settings.model_timeout_s) as model:
+        yield model
+
+
+@asynccontextmanager
+async def same_model(state: State) -> AsyncIterator[Model]:
+    """Who answers in a run that goes on; a replay goes on from its recording.
+
+    Raises:
+        UsageError, ModelAuthError: whoever was named can't be used.
+    """
+    if state.settings.replay is not None:
+        yield Recorded(state.settings.replay)
+        return
+    casting = await resolve_casting(asked_again(state), environ=os.environ)
+    async with open_casting(casting, silence_s=state.settings.model_timeout_s) as model:
+        yield model
+
+
+def asked_again(state: State) -> Asked:
+    """Who answers in a run that goes on: the run's own model by its full name, the others as they were named.
+
+    Behind a base URL it is the name there; weights go by their path.
+    """
+    settings, named = state.settings, state.settings.model
+    as_named = named is not None and (settings.base_url or named.startswith("local/") or "@http" in named)
+    return Asked(
+        model=named if as_named else state.model,
+        base_url=settings.base_url,
+        fallbacks=settings.fallbacks,
+        roles=settings.roles,
+    )

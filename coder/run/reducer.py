@@ -1,0 +1,250 @@
+"""Fold a run's events into its state: a pure function, so that a resume knows what the run knew."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from decimal import Decimal
+
+from coder.models.model import Used
+from coder.run.event_types import (
+    BaselineTaken,
+    Body,
+    BudgetReached,
+    CallAnswered,
+    CallFailed,
+    CallIntended,
+    CallRetried,
+    CallSwitched,
+    CommitMade,
+    CommitRefused,
+    FileLanded,
+    FilesChanged,
+    FileUndone,
+    LandingPlanned,
+    LandingRefused,
+    LandingUndone,
+    Looked,
+    PatchProposed,
+    RunResumed,
+    RunStarted,
+    RunStopped,
+    Spoken,
+    StepStarted,
+    parse,
+)
+from coder.run.events import Event
+from coder.run.manifest import listed
+from coder.run.message import HUMAN, Message
+from coder.run.model_call import Step
+from coder.run.state import State
+
+
+def begin(event: Event) -> State:
+    """The state after a run's first event.
+
+    Raises:
+        ValueError: it isn't a run.started that this version knows.
+    """
+    body = parse(event)
+    if not isinstance(body, RunStarted):
+        raise ValueError(f"run {event.run} does not begin with a run.started event that this version knows")
+    return State(
+        run=event.run,
+        task=body.task,
+        settings=body.settings,
+        budget=body.settings.budget,
+        model=body.model,
+        files=body.files or listed(body.listing),
+        root=body.root,
+        seq=event.seq,
+        time=event.time,
+    )
+
+
+def fold(state: State, event: Event) -> State:
+    """The state after one more event; an event of an unknown type only moves the clock."""
+    body = parse(event)
+    worked = 0.0 if _waited_for_human(state, body) else max(0.0, event.time - state.time)
+    moved = replace(state, seq=event.seq, time=event.time, seconds=state.seconds + worked)
+    return moved if body is None else _after(moved, body)
+
+
+def fold_all(events: Iterable[Event]) -> State:
+    """The state after all events of a run, the first of which began it.
+
+    Raises:
+        ValueError: there are none, or the first isn't a run.started.
+    """
+    iterator = iter(events)
+    first = next(iterator, None)
+    if first is None:
+        raise ValueError("a run without events has no state")
+    state = begin(first)
+    for event in iterator:
+        state = fold(state, event)
+    return state
+
+
+def _after(state: State, body: Body) -> State:
+    match body:
+        case CallIntended():
+            return replace(state, calls=state.calls + 1, open_calls={**state.open_calls, body.call: body})
+        case CallAnswered():
+            return _answered(state, body)
+        case CallRetried(lost=lost) | CallSwitched(lost=lost):
+            return _spent(state, lost)
+        case CallFailed(lost=lost):
+            return replace(_spent(state, lost), open_calls=_without(state.open_calls, body.call))
+        case BaselineTaken():
+            return replace(state, baseline=body)
+        case Spoken():
+            return replace(state, messages=(*state.messages, body.message), pending=())
+        case Looked():
+            return replace(state, looked=body.lines, pending=())
+        case BudgetReached():
+            return replace(state, exhausted=body)
+        case FilesChanged():
+            return _changed(state, body)
+        case PatchProposed():
+            return replace(state, proposed=body)
+        case LandingPlanned():
+            return replace(state, landing=body, landed=(), undone=(), taken_back=False, refused=None)
+        case CommitMade() | CommitRefused():
+            return replace(state, committed=body)
+        case FileLanded():
+            return replace(state, landed=(*state.landed, body.path))
+        case LandingRefused():
+            return replace(state, refused=body)
+        case FileUndone():
+            return state if body.left else _undone(state, body.path)
+        case LandingUndone():
+            return _landing_undone(state, body.step)
+        case RunStopped():
+            return replace(state, stopped=body)
+        case StepStarted():
+            return _next_step(state, body)
+        case RunResumed():
+            return replace(
+                state,
+                settings=body.settings or state.settings,
+                budget=body.budget,
+                model=body.model,
+                stopped=None,
+                exhausted=None,
+                empty_answers=0,
+                refused=None,
+                committed=state.committed if isinstance(state.committed, CommitMade) else None,
+            )
+        case _:
+            return state
+
+
+def _waited_for_human(state: State, body: Body | None) -> bool:
+    """Whether the time before this event was the user's, who may think as long as he wants."""
+    match body:
+        case RunResumed() | StepStarted():
+            return True
+        case Spoken(message=Message(author=author)):
+            return author == HUMAN
+        case RunStopped(status="interrupted") | LandingRefused(by_human=True):
+            return state.settings.chat and state.proposed is not None
+        case _:
+            return False
+
+
+def _next_step(state: State, body: StepStarted) -> State:
+    """The same run with nothing said yet about a further task; what was spent stays spent."""
+    done = Step(
+        task=state.task,
+        messages=state.messages,
+        landing=state.landing,
+        landed=state.landed,
+        proposed=state.proposed,
+        refused=state.refused,
+        stopped=state.stopped,
+        taken_back=state.taken_back,
+        committed=state.committed,
+    )
+    return replace(
+        state,
+        task=body.task,
+        settings=body.settings,
+        budget=body.settings.budget,
+        model=body.model,
+        steps=(*state.steps, done),
+        baseline=None,
+        messages=(),
+        pending=(),
+        empty_answers=0,
+        exhausted=None,
+        proposed=None,
+        looked=None,
+        landing=None,
+        landed=(),
+        committed=None,
+        undone=(),
+        refused=None,
+        stopped=None,
+        taken_back=False,
+    )
+
+
+def _landing_undone(state: State, step: int) -> State:
+    if step > len(state.steps):
+        return replace(state, taken_back=True)
+    steps = [replace(one, taken_back=one.taken_back or n == step) for n, one in enumerate(state.steps, 1)]
+    return replace(state, steps=tuple(steps))
+
+
+def _undone(state: State, path: str) -> State:
+    """A run that is still at work has taken back a landing that could not be finished."""
+    landed = state.landed
+    if state.stopped is None:
+        landed = tuple(other for other in landed if other != path)
+    return replace(state, landed=landed, undone=(*state.undone, path))
+
+
+def _changed(state: State, body: FilesChanged) -> State:
+    files = {**state.files, **listed(body.listing), **body.files}
+    left = {path: file for path, file in files.items() if path not in body.gone}
+    # What earlier answers have shown was about other files: none of them is the best any more.
+    messages = tuple(
+        message.model_copy(
+            update={
+                "outcome": message.outcome.model_copy(
+                    update={"passed": False, "checks": (), "contradicts": ()}
+                )
+            }
+        )
+        if message.outcome is not None
+        else message
+        for message in state.messages
+    )
+    return replace(state, files=left, messages=messages, proposed=None, landing=None, landed=())
+
+
+def _answered(state: State, body: CallAnswered) -> State:
+    return replace(
+        _spent(state, body),
+        open_calls=_without(state.open_calls, body.call),
+        pending=(*state.pending, body),
+        empty_answers=0 if body.text.strip() or body.tool_calls else state.empty_answers + 1,
+    )
+
+
+def _spent(state: State, used: CallAnswered | Used | None) -> State:
+    """The state after an answer was paid for, be it one that broke off."""
+    if used is None:
+        return state
+    return replace(
+        state,
+        input_tokens=state.input_tokens + used.usage.input_tokens,
+        output_tokens=state.output_tokens + used.usage.output_tokens,
+        cached_tokens=state.cached_tokens + used.usage.cached_tokens,
+        reasoning_tokens=state.reasoning_tokens + used.usage.reasoning_tokens,
+        cost_usd=state.cost_usd + (used.cost_usd or Decimal(0)),
+        cost_known=state.cost_known and used.cost_usd is not None,
+    )
+
+
+def _without(calls: Mapping[int, CallIntended], number: int) -> dict[int, CallIntended]:
+    return {call: intent for call, intent in calls.items() if call != number}

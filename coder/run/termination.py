@@ -1,0 +1,194 @@
+"""Stop: when a run ends. Pure functions of the state, joined by `&` and `|`; each says its reason."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from coder.run.attempts import most_repeated, next_round, samples_used
+from coder.run.event_types import Status
+from coder.run.message import Outcome
+from coder.run.state import State
+
+_MOST_NAMED = 5
+LINT_REPAIRS = 2
+"""Repairs that are asked for because of lint findings alone."""
+EMPTY_ANSWERS = 3
+"""Answers without a word, in a row, after which a model is asked no more."""
+STUCK_AFTER = 4
+"""Identical answers, across samples, that mean the model has nothing else to say."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why a run ends."""
+
+    status: Status
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """A rule: (state) -> reason or None. `a | b` stops with the first that speaks, `a & b` when both do."""
+
+    rule: Callable[[State], Reason | None]
+
+    def __call__(self, state: State) -> Reason | None:
+        """The reason to stop here, or None."""
+        return self.rule(state)
+
+    def __or__(self, other: "Stop") -> "Stop":
+        return Stop(lambda state: self(state) or other(state))
+
+    def __and__(self, other: "Stop") -> "Stop":
+        def both(state: State) -> Reason | None:
+            mine, theirs = self(state), other(state)
+            if mine is None or theirs is None:
+                return None
+            return Reason(mine.status, f"{mine.text}, and {theirs.text}")
+
+        return Stop(both)
+
+
+def nothing_to_mend(state: State) -> Reason | None:
+    """The command that fails doesn't, or only its flaky tests do: no model has anything to mend."""
+    baseline = state.baseline
+    if baseline is None or not state.task.mends or state.codes:
+        return None
+    if baseline.passed and not baseline.told:
+        text = "the command passes already, and tells of no test: there is nothing to fix"
+        return Reason("unverified", text)
+    if baseline.passed:
+        return Reason("solved", "the command passes already: there is nothing to fix")
+    if baseline.flaky and all(test.passed for test in baseline.tests):
+        names = ", ".join(baseline.flaky[:5])
+        return Reason("unverified", f"what fails passes too on the same files, so it is flaky: {names}")
+    return None
+
+
+def awaits_answer(state: State) -> Reason | None:
+    """The model has asked the user: its words are the reason."""
+    last = state.last
+    return Reason("waiting", last.text) if last is not None and last.kind == "question" else None
+
+
+def lint_is_pending(state: State) -> bool:
+    """The latest code passes, lint finds something new in it, and a repair of that may still be asked for."""
+    outcome = state.outcome
+    if outcome is None or not outcome.passed or not outcome.lint or state.exhausted is not None:
+        return False
+    asked = sum(message.outcome is not None and bool(message.outcome.lint) for message in state.messages)
+    may_call = state.calls < state.budget.calls and state.seconds < state.budget.seconds
+    return asked <= LINT_REPAIRS and may_call and not next_round(state).fresh
+
+
+def passed_but_for_lint(state: State) -> Outcome | None:
+    """An earlier outcome that passed with findings, once the repair that was asked for has been tried."""
+    if state.awaits_execution or state.last is None or state.last.kind == "plan":
+        return None
+    outcomes = (message.outcome for message in reversed(state.messages) if message.outcome is not None)
+    return next((outcome for outcome in outcomes if outcome.passed and outcome.lint), None)
+
+
+def why_unverified(state: State, outcome: Outcome) -> str:
+    """Why what passed is unverified."""
+    if outcome.verified == "self" and state.task.test_command is not None:
+        return "its tests pass, and they were written with the code: nothing given failed before"
+    if outcome.verified == "self":
+        return "the code ran and its own checks passed; the task gave none"
+    if state.task.test_command is None:
+        return "the code ran; the task gave nothing to check it by"
+    return f"{_before_and_after(state)}: nothing shows that the task is done"
+
+
+def _before_and_after(state: State) -> str:
+    baseline = state.baseline
+    if baseline is None:
+        return "the tests pass, and none was there before the work"
+    if not baseline.told:
+        return "the test command succeeds, and so it did before the work; it tells of no test"
+    if not baseline.passed:
+        return f"the tests pass, and what failed before is flaky ({', '.join(baseline.flaky[:5])})"
+    return "the tests passed before and after"
+
+
+def tests_pass() -> Stop:
+    """Solved: all that was given to check it by has passed; unverified where nothing was given."""
+
+    def rule(state: State) -> Reason | None:
+        outcome = state.outcome
+        if outcome is None or not outcome.passed:
+            outcome = passed_but_for_lint(state)
+        elif lint_is_pending(state):
+            return None
+        if outcome is None:
+            return None
+        if outcome.verified in ("self", "none"):
+            return Reason("unverified", why_unverified(state, outcome))
+        return Reason("solved", f"{outcome.verified} pass")
+
+    return Stop(rule)
+
+
+def contradicts_tests() -> Stop:
+    """It passes but for given tests that it edits: more answers decide nothing, the user does."""
+
+    def rule(state: State) -> Reason | None:
+        return contradiction(state.outcome) if state.outcome is not None else None
+
+    return Stop(rule)
+
+
+def contradiction(outcome: Outcome) -> Reason | None:
+    """The reason to end with what contradicts given tests."""
+    if not outcome.contradicts:
+        return None
+    more = len(outcome.contradicts) - _MOST_NAMED
+    names = ", ".join(outcome.contradicts[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
+    return Reason("unverified", f"contradicts given tests: {names}")
+
+
+def stuck(answers: int = STUCK_AFTER) -> Stop:
+    """The model gave the same answer so many times, or an empty one three times."""
+
+    def rule(state: State) -> Reason | None:
+        if state.empty_answers >= EMPTY_ANSWERS:
+            return Reason("stuck", f"the model's last {state.empty_answers} answers were empty")
+        if state.awaits_execution or most_repeated(state) < answers:
+            return None
+        return Reason("stuck", f"the model gave the same answer {answers} times")
+
+    return Stop(rule)
+
+
+def samples_spent() -> Stop:
+    """Every sample and its repairs have been tried."""
+
+    def rule(state: State) -> Reason | None:
+        if not state.codes or state.awaits_execution or not next_round(state).fresh:
+            return None
+        if samples_used(state) < state.budget.samples:
+            return None
+        attempts = sum(not message.repeats for message in state.codes)
+        tried = "the one attempt" if attempts == 1 else f"none of {attempts} attempts"
+        return Reason("unsolved", f"{tried} {'did not pass' if attempts == 1 else 'passed'}")
+
+    return Stop(rule)
+
+
+def budget_reached() -> Stop:
+    """A limit of the user's: calls, tokens, cost or time. What was answered is still tried."""
+
+    def rule(state: State) -> Reason | None:
+        if state.exhausted is not None:
+            return Reason("limit", state.exhausted.text)
+        if state.seconds >= state.budget.seconds:
+            return Reason("limit", f"the time limit of {state.budget.seconds:g} s was reached")
+        if state.awaits_execution or state.calls < state.budget.calls or state.pending:
+            return None
+        return Reason("limit", state.budget.calls_reached)
+
+    return Stop(rule)
+
+
+def default_stop() -> Stop:
+    """Passing first, so that a last call that solves the task counts."""
+    return tests_pass() | contradicts_tests() | stuck() | samples_spent() | budget_reached()

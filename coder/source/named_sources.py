@@ -1,0 +1,47 @@
+"""Source files that the words of a task name: those of the folder, and the ones that are to be written."""
+
+import re
+from collections.abc import Iterable
+
+from coder.source.languages import language_of
+from coder.text.paths_in_text import PrintedPaths
+
+_SHELL = (".sh", ".bash")
+_PATH = r"[`'\"]?(?P<path>(?:\w[\w.-]*/)*\w[\w-]*(?:\.\w+)+)"
+_FILLER = (
+    r"(?:(?:it|this|that|all|the|a|an|new|small|simple|single|python|module|file|script|program|called|named"
+    r"|as|in|into|to|me)\s+){0,6}"
+)
+_VERB = r"(?:write|create|make|implement|build|add|generate|save|put)"
+_WRITE = re.compile(rf"\b{_VERB}\s+{_FILLER}{_PATH}", re.I)
+_PLACE = re.compile(rf"\b(?:in|into|to|as|called|named)\s+{_FILLER}{_PATH}", re.I)
+_NAME = re.compile(r"(?:\w|\.{0,2}/)[\w./-]*\.\w+")
+_FENCED = re.compile(r"^(`{3,}|~{3,}).*?(?:^\1|\Z)", re.MULTILINE | re.DOTALL)
+
+
+def is_source(path: str) -> bool:
+    """Whether a file holds code, by the ending of its name."""
+    return language_of(path) is not None or path.endswith(_SHELL)
+
+
+def named_sources(prompt: str, sources: Iterable[str]) -> list[str]:
+    """The files that a prompt names, by as much of their path as is clear; in order of mention."""
+    paths = PrintedPaths(sources)
+    found = (paths.find(name) for name in dict.fromkeys(_NAME.findall(prompt)))
+    return list(dict.fromkeys(path for path in found if path is not None))
+
+
+def sources_to_write(prompt: str, *, anywhere: bool) -> list[str]:
+    """Source files that a prompt asks to be written: "write server.py", "a module in lib/clock.js".
+
+    Args:
+        anywhere: a place counts too ("a clock in clock.py"), not only what is to be written by its name.
+    """
+    plain = outside_fences(prompt)
+    found = [m["path"] for pattern in (_WRITE, _PLACE)[: 1 + anywhere] for m in pattern.finditer(plain)]
+    return [path for path in dict.fromkeys(found) if is_source(path) and not path.startswith((".", "-"))]
+
+
+def outside_fences(prompt: str) -> str:
+    """A prompt without its fenced blocks: code in them is quoted more often than it is asked for."""
+    return _FENCED.sub("", prompt)

@@ -1,0 +1,113 @@
+"""Report each test of a pytest session, and see that pytest still fails what is wrong.
+
+Copied beside reporter.py into the sandbox; standard library only.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING, Any
+
+import tamper_checks  # type: ignore[import-not-found]  # beside this file
+
+if TYPE_CHECKING:
+    from coder.verify.inside.reporter import Report
+    from coder.verify.inside.skips import Skips
+
+MESSAGE = 4000
+"""Characters of one test's message."""
+_EXPECTED = {"xfail", "__unittest_expecting_failure__"}
+"""Keywords of a test that is marked as one that fails; pytest.xfail() in the code under test gives none."""
+
+
+def run_pytest(report: Report, args: list[str], skips: Skips, only: list[str]) -> int:
+    """Run pytest in this process."""
+    import pytest  # before the workspace is on the path: a pytest.py there is not the one to ask
+
+    # First, since pytest's own part for unittest puts a skip of its own in the place of one of unittest's.
+    pytest.hookimpl(tryfirst=True)(PytestPlugin.pytest_runtest_makereport)
+    pytest.hookimpl(trylast=True)(PytestPlugin.pytest_collection_modifyitems)
+    sys.path[0] = os.getcwd()
+    plugin = PytestPlugin(report, skips, only)
+    code = int(pytest.main([*args, "-p", "no:cacheprovider"], plugins=[plugin]))
+    if code == 0 and not tamper_checks.pytest_still_fails_what_is_wrong():
+        report.test("pytest itself", False, "the code under test changes pytest: a wrong test passes, too")
+    return code
+
+
+class PytestPlugin:
+    """Reports each test of a pytest session."""
+
+    def __init__(self, report: Report, skips: Skips, only: list[str]) -> None:
+        self._report, self._skips, self._only = report, skips, set(only)
+        self._places: dict[str, list[str]] = {}
+
+    def pytest_collection_modifyitems(self, config: Any, items: list[Any]) -> None:
+        """Leave out the tests that weren't asked for; all run where none of those is there."""
+        wanted = [item for item in items if _is_wanted(item.nodeid, self._only)]
+        if wanted and len(wanted) < len(items):
+            config.hook.pytest_deselected(items=[item for item in items if item not in wanted])
+            items[:] = wanted
+
+    def pytest_runtest_makereport(self, item: Any, call: Any) -> None:
+        """Look at the exception while it is there; the report is made by pytest."""
+        self._see(item.nodeid, call)
+
+    def pytest_collectstart(self, collector: Any) -> None:
+        """What a file imports may never end."""
+        self._report.running(collector.nodeid)
+
+    def pytest_runtest_logstart(self, nodeid: str) -> None:
+        """The test begins."""
+        self._report.running(nodeid)
+
+    def pytest_runtest_logfinish(self) -> None:
+        """It has ended."""
+        self._report.running()
+
+    def pytest_collectreport(self, report: Any) -> None:
+        """A file that can't be collected is a failed test, and so is one that the code under test skips."""
+        self._report.running()
+        if report.failed:
+            self._report.test(report.nodeid, False, _told(report))
+        elif report.skipped:
+            self._skipped(report)
+
+    def pytest_runtest_logreport(self, report: Any) -> None:
+        """The call decides; set-up and tear-down count when they fail.
+
+        A skip is no pass, and no failure where the tests decided on it; so is a failure that they expect.
+        """
+        if report.skipped and hasattr(report, "wasxfail"):
+            if _EXPECTED.isdisjoint(report.keywords):
+                self._report.test(report.nodeid, False, f"xfailed by the code under test: {report.wasxfail}")
+        elif report.skipped:
+            self._skipped(report)
+        elif report.when == "call" or not report.passed:
+            self._report.test(report.nodeid, report.passed, _told(report))
+
+    def _see(self, nodeid: str, call: Any) -> None:
+        self._places.pop(nodeid, None)
+        if call.excinfo is not None:
+            self._places[nodeid] = [str(entry.path) for entry in call.excinfo.traceback]
+
+    def _skipped(self, report: Any) -> None:
+        path, _, reason = report.longrepr if isinstance(report.longrepr, tuple) else ("", 0, "")
+        places = [path, *self._places.get(report.nodeid, ())]
+        if not path or not self._skips.are_the_tests_own(places, reason):
+            self._report.test(report.nodeid, False, f"skipped by the code under test: {report.longrepr}")
+
+
+def _is_wanted(name: str, only: set[str]) -> bool:
+    """A test by its own name, or by its file's where that could not be collected."""
+    return name in only or name.partition("::")[0] in only
+
+
+def _told(report: Any) -> str:
+    """What pytest says of a failure: what was wrong (its lines with an E) before the test's source."""
+    text = getattr(report, "longreprtext", "") or str(report.longrepr or "")
+    lines = text.splitlines()
+    wrong = "\n".join(line[1:].strip() for line in lines if line.startswith("E "))[: MESSAGE // 2]
+    rest = "\n".join(line for line in lines if not line.startswith("E "))
+    return f"{wrong}\n{rest[len(wrong) - MESSAGE + 1 :]}" if wrong else rest

@@ -1,0 +1,124 @@
+"""A test command that isn't Python's: run as it is, or with its own report where its runner is known.
+
+Its exit code decides, and its report tells what failed where. Both come from the process that holds the code
+under test, so neither is worth more than `inside`.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from coder.run.message import CheckLine
+from coder.source.shell import shown
+from coder.verify.reports.failure_places import Places
+from coder.verify.reports.junit_reader import read_junit
+from coder.verify.reports.runner_report import Report, failed_line
+from coder.verify.reports.runners import Runner, runner_of
+from sandbox import Command, FileRefused, Limits, Result, Sandbox
+from sandbox.contract import OnOutput
+
+_MOST_REPORT = 32 << 20
+"""Bytes, of all reports of one run together."""
+_MOST_FILES = 200
+"""JUnit files of one run: some tools write one for each class."""
+_WITH_PATH = 'PATH="$PWD/{0}/bin:$PATH"; export PATH; exec "$0" "$@"'
+_TO_FILE = 'PATH="$PWD/{0}/bin:$PATH"; export PATH; exec "$0" "$@" >{1}'
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """How such a command went."""
+
+    result: Result
+    lines: tuple[CheckLine, ...]
+    complete: bool = True
+    note: str = ""
+    """Why it is no pass, where its exit code says that it is one."""
+    told: bool = True
+    """Single tests were told of; False: nothing is known but the exit code."""
+
+
+async def run_other(
+    sandbox: Sandbox,
+    argv: Sequence[str],
+    *,
+    folder: str,
+    before: Mapping[str, str],
+    limits: Limits,
+    on_output: OnOutput | None,
+) -> Ran:
+    """Run it in the sandbox's workspace.
+
+    Args:
+        folder: where the report goes; `bin` in it comes first on the PATH.
+        before: the workspace's manifest.
+
+    Raises:
+        SandboxError: the sandbox itself failed.
+    """
+    report = f"{folder}/report"
+    places = Places(before)
+    package = {"package.json": await sandbox.read("package.json")} if "package.json" in before else {}
+    runner = runner_of(argv, report, package)
+    wrapped = (_TO_FILE if runner is not None and runner.on_stdout else _WITH_PATH).format(folder, report)
+    command = Command(
+        argv=("sh", "-c", wrapped, *(runner.argv if runner is not None else argv)),
+        environment={"PYTHONNOUSERSITE": "1", "NO_COLOR": "1"},
+    )
+    result = await sandbox.run(command, limits=limits, on_output=on_output)
+    if runner is None:
+        return await _by_exit_code(sandbox, argv, result, before, places)
+    content = await _read(sandbox, report)
+    if runner.on_stdout:
+        result = result.model_copy(update={"stdout": runner.shown(content.decode("utf-8", "replace"))})
+    found = runner.read(content, result.stdout, result.stderr, places)
+    return _judged(runner, argv, result, found, places)
+
+
+def _judged(runner: Runner, argv: Sequence[str], result: Result, found: Report | None, places: Places) -> Ran:
+    if result.ok and (found is None or not found.ran):
+        return Ran(result, (), note=f"The test command passed without running any test ({runner.name}).")
+    if result.ok and not found.complete if found is not None else False:
+        return Ran(result, found.lines if found else (), complete=False)
+    lines = found.lines if found is not None else ()
+    if not result.ok and all(line.passed for line in lines):
+        lines = (*lines, _whole(argv, result, places))
+    return Ran(result, lines)
+
+
+async def _by_exit_code(
+    sandbox: Sandbox, argv: Sequence[str], result: Result, before: Mapping[str, str], places: Places
+) -> Ran:
+    """An unknown command: what it says by its exit code, and by JUnit XML that it has written."""
+    after = await sandbox.manifest()
+    written = [path for path, digest in after.items() if path.endswith(".xml") and before.get(path) != digest]
+    reports, room = [], _MOST_REPORT
+    for path in written[:_MOST_FILES]:
+        content = await _read(sandbox, path)
+        room -= len(content)
+        if room < 0:
+            break
+        reports.append(read_junit(content, places))
+    lines = tuple(line for report in reports if report is not None for line in report.lines)
+    if result.ok and any(reports) and not lines:
+        return Ran(result, (), note="The test command passed, and its report holds no test.")
+    told = bool(lines)
+    if not lines or (not result.ok and all(line.passed for line in lines)):
+        lines = (*lines, _whole(argv, result, places))
+    return Ran(result, lines, told=told)
+
+
+def _whole(argv: Sequence[str], result: Result, places: Places) -> CheckLine:
+    """The command as one test."""
+    name = shown(argv)
+    if result.ok:
+        return CheckLine(name=name, passed=True)
+    tail = (result.stderr or result.stdout)[-2000:]
+    path, line = places.last(f"{result.stdout[-8000:]}\n{result.stderr[-8000:]}")
+    return failed_line(name, tail, Places(()), path=path, line=line)
+
+
+async def _read(sandbox: Sandbox, path: str) -> bytes:
+    try:
+        return await sandbox.read(path, limit=_MOST_REPORT)
+    except FileRefused:
+        return b""

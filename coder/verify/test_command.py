@@ -1,0 +1,178 @@
+"""A test command: how it is run so that an exit code of 0 alone proves nothing, and what its report says."""
+
+import hashlib
+import hmac
+import json
+import re
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+
+from coder.run.env_prefix import parted
+from coder.run.message import CheckLine
+from coder.verify.feedback import stopped
+from coder.verify.other_runners import run_other
+from coder.verify.reports.compared import compared
+from coder.verify.reports.failure_places import Places
+from sandbox import Command, FileRefused, Limits, Result, Sandbox
+from sandbox.contract import OnOutput
+
+FOLDER = ".coder"
+"""Folder of the sandbox's workspace for the reporter and its report; never part of an answer."""
+_CONFIG = f"{FOLDER}/config.json"
+_INSIDE = ("reporter.py", "pytest_plugin.py", "tamper_checks.py", "skips.py")
+_IN_SCRIPTS = "python_in_scripts.sh"
+_STANDS_FOR = ("python", "python3", "pytest", "py.test")
+_PYTHON = re.compile(r"^(?:.*/)?python(?:3(?:\.\d+)?)?$")
+_PYTEST = re.compile(r"^(?:.*/)?(?:pytest|py\.test)$")
+_MAX_REPORT = 32 << 20
+_LONGEST_NAME = 2000
+_UNREAD = re.compile(
+    r'^[ \t]*(File "[^"\n]+", line \d+)\n(?:[^\n]*\n){0,2}?[ \t]*(?:SyntaxError|IndentationError|TabError): ',
+    re.MULTILINE,
+)
+"""Where a file has what Python can't read, as it is said before the error."""
+
+
+@dataclass(frozen=True, slots=True)
+class TestRun:
+    """How a test command went."""
+
+    __test__ = False  # not a test class
+
+    result: Result
+    lines: tuple[CheckLine, ...]
+    complete: bool
+    """The command came to its own end; False when something ended it early."""
+    note: str = ""
+    """Why it is no pass where its exit code says so: it ran no test."""
+    told: bool = True
+    """Single tests were told of; False: nothing is known but the exit code."""
+
+    @property
+    def passed(self) -> bool:
+        """Exit code 0, to the end, with at least one test reported and none failed."""
+        return (
+            self.result.ok and self.complete and bool(self.lines) and all(line.passed for line in self.lines)
+        )
+
+
+def reported(argv: Sequence[str]) -> list[str] | None:
+    """The reporter's arguments for a Python test command, or None for a command of another kind."""
+    argv = parted(argv)[1]
+    if _PYTEST.match(argv[0]):
+        return ["-m", "pytest", *argv[1:]]
+    if not _PYTHON.match(argv[0]):
+        return None
+    if list(argv[1:3]) in (["-m", "pytest"], ["-m", "unittest"]):
+        return list(argv[1:])
+    if len(argv) > 1 and argv[1].endswith(".py"):
+        return list(argv[1:])
+    return None
+
+
+def uses_pytest(argv: Sequence[str]) -> bool:
+    """Whether the command needs pytest in the task's interpreter."""
+    return (reported(argv) or [])[:2] == ["-m", "pytest"]
+
+
+async def run_tests(
+    sandbox: Sandbox,
+    argv: Sequence[str],
+    *,
+    ours: Sequence[str],
+    limits: Limits,
+    on_output: OnOutput | None = None,
+    only: Sequence[str] = (),
+) -> TestRun:
+    """Run the command in the sandbox's workspace.
+
+    Args:
+        ours: paths that hold tests; their own `sys.exit` is part of the test.
+        only: names of tests as an earlier run gave them: of pytest's and unittest's tests the others are
+            left out, unless none is called so.
+
+    Raises:
+        SandboxError: the sandbox itself failed.
+    """
+    argv = parted(argv)[1]  # what it sets is in the sandbox's environment
+    inner = reported(argv)
+    key, report = secrets.token_bytes(32), f"{FOLDER}/{secrets.token_hex(8)}.jsonl"
+    before = await sandbox.manifest()
+    await sandbox.remove(FOLDER)  # an answer may have a folder of this name
+    for name in _INSIDE:
+        await sandbox.write(f"{FOLDER}/{name}", _source(name))
+    if inner is None:
+        for name in _STANDS_FOR:
+            await sandbox.write(f"{FOLDER}/bin/{name}", _source(_IN_SCRIPTS), executable=True)
+        ran = await run_other(sandbox, argv, folder=FOLDER, before=before, limits=limits, on_output=on_output)
+        await sandbox.remove(FOLDER)
+        return TestRun(ran.result, ran.lines, ran.complete, ran.note, told=ran.told)
+    config = {
+        "report": report, "key": key.hex(), "ours": list(ours), "names": list(before), "only": list(only),
+    }  # fmt: skip
+    await sandbox.write(_CONFIG, json.dumps(config).encode())
+    command = Command(
+        argv=("python3", f"{FOLDER}/{_INSIDE[0]}", _CONFIG, *inner),
+        environment={"PYTHONNOUSERSITE": "1"},  # HOME is the workspace: it isn't the user's there
+    )
+    result = await sandbox.run(command, limits=limits, on_output=on_output)
+    lines, complete = await _read_report(sandbox, report, key, Places(before))
+    if not complete and (running := await _read_running(sandbox, report)):
+        lines = [*(line for line in lines if line.name != running), _cut_off(running, result)]
+    await sandbox.remove(FOLDER)
+    return TestRun(result, tuple(lines), complete)
+
+
+def _source(name: str) -> bytes:
+    return files("coder.verify.inside").joinpath(name).read_bytes()
+
+
+async def _read_running(sandbox: Sandbox, report: str) -> str:
+    """The test that ran when all were ended; the code under test can say another."""
+    try:
+        return (await sandbox.read(f"{report}.now", limit=_LONGEST_NAME)).decode("utf-8", "replace")
+    except FileRefused:
+        return ""
+
+
+def _cut_off(name: str, result: Result) -> CheckLine:
+    return CheckLine(name=name, passed=False, message=stopped(result) or "It ended all tests while it ran.")
+
+
+async def _read_report(
+    sandbox: Sandbox, path: str, key: bytes, places: Places
+) -> tuple[list[CheckLine], bool]:
+    """The report's lines, up to the first one that doesn't follow from the key and those before it."""
+    try:
+        raw = await sandbox.read(path, limit=_MAX_REPORT)
+    except FileRefused:
+        return [], False
+    lines: dict[str, CheckLine] = {}
+    complete = False
+    proof = key
+    for row in raw.splitlines():
+        shown, _, content = row.partition(b" ")
+        proof = hmac.digest(proof, content, hashlib.sha256)
+        if not hmac.compare_digest(shown, proof.hex().encode()):
+            return list(lines.values()), False
+        entry = json.loads(content)
+        complete = "end" in entry
+        if "test" in entry:
+            line = _line(entry["test"], entry["passed"], entry["message"], places)
+            failed_before = line.name in lines and not lines[line.name].passed
+            lines[line.name] = lines[line.name] if failed_before else line
+    return list(lines.values()), complete
+
+
+def _line(name: str, passed: bool, message: str, places: Places) -> CheckLine:
+    """One test; Python says last where it failed, and of what it can't read, before it says why."""
+    if passed or not places.may_look(message):
+        return CheckLine(name=name, passed=passed, message=message)
+    unread = _UNREAD.search(message)
+    path, line = places.last(message if unread is None else unread[1])
+    expected, actual = compared(message)
+    return CheckLine(
+        name=name, passed=False, message=message, expected=expected, actual=actual, path=path, line=line
+    )

@@ -1,0 +1,136 @@
+"""By command: what a test command says of the candidate's workspace.
+
+Where it takes long, the tests that failed last are run first, and only when these pass does the whole command
+decide. Flaky tests that fail are run again before they count, and what was red before the work is judged as
+such (judging.py).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from coder.environment.workbench import Workbench
+from coder.run.message import Message, Outcome
+from coder.run.state import State
+from coder.run.target import Target
+from coder.verify.cross_check import confirm
+from coder.verify.finding import Finding
+from coder.verify.regressions import judge, red_in, shows_work, without_flaky, without_tests_of
+from coder.verify.test_command import TestRun, reported, run_tests
+from sandbox import Limits, Result
+
+NARROW_FROM_S = 2.0
+"""Time of the whole command from which it pays to run the failing tests alone first."""
+FLAKY_AGAIN = 2
+"""Times that a flaky test which fails is run again."""
+_MOST_NARROW = 200
+
+
+async def by_command(bench: Workbench, state: State, target: Target, files: Mapping[str, bytes]) -> Finding:
+    """Run the task's test command on what stands in the candidate's workspace.
+
+    Raises:
+        SandboxError: the sandbox itself failed.
+    """
+    assert state.task.test_command is not None
+    if targets := _targets(state):
+        run = await _run(bench, state, target, only=targets)
+        if any(not line.passed for line in run.lines):
+            failed = judge(run, None)
+            return Finding("tests", False, failed.lines, run.result, failed.note, strength="inside")
+        await (await bench.candidate()).lay(files)
+    run = await _without_flaky(bench, state, target, files)
+    given = {test.path for test in state.task.test_files}
+    judged = judge(run, state.baseline, mends=state.task.mends, given=given)
+    if judged.passed and target.writes_tests:
+        note = "the tests were written with the code"
+        return Finding("self", True, run.lines, run.result, note, strength="none")
+    if judged.passed and not run.told:
+        return _by_exit_code(run, state)
+    shows = not run.passed or shows_work(run.lines, state.baseline, given=given)
+    if not run.passed or reported(state.task.test_command) is None:
+        seen = Finding("tests", judged.passed, judged.lines, run.result, judged.note, strength="inside")
+        return seen if shows else replace(seen, verified="none", strength="none")
+    await (await bench.candidate()).lay(files)  # what the tests' own run has changed is not what was answered
+    confirmed = await confirm(bench, state, target, files, run=run)
+    if confirmed.verdict == "refuted":
+        return Finding("tests", False, confirmed.lines, run.result, confirmed.note, strength="inside")
+    if not shows:
+        return Finding("none", True, run.lines, run.result, strength="none")
+    return Finding("tests", True, run.lines, run.result, strength=confirmed.verdict)
+
+
+def red_where_edited(state: State, code: Message, outcome: Outcome) -> tuple[str, ...]:
+    """The given tests that fail, where the answer edits the files of all of them; else none."""
+    if state.task.test_command is None or outcome.verified != "tests":
+        return ()
+    return red_in(code.test_edits, outcome.checks, state.baseline, mends=state.task.mends)
+
+
+async def passes_as_edited(
+    bench: Workbench, state: State, target: Target, code: Message
+) -> tuple[bool, Result]:
+    """Whether the test command passes on a workspace with given tests as the answer edits them.
+
+    Raises:
+        SandboxError: the sandbox itself failed.
+    """
+    run = await _run(bench, state, target)
+    others = without_tests_of(code.test_edits, state.baseline)
+    judged = judge(run, others, mends=state.task.mends, given={test.path for test in state.task.test_files})
+    return judged.passed and run.told, run.result
+
+
+def _by_exit_code(run: TestRun, state: State) -> Finding:
+    """A command that succeeds and tells of no test says something only where it failed before."""
+    before = state.baseline.tests if state.baseline is not None else ()
+    if any(not test.passed for test in before):
+        note = "by its exit code, which was another before the work"
+        return Finding("tests", True, run.lines, run.result, note, strength="inside")
+    return Finding("none", True, run.lines, run.result, "it tells of no test", strength="none")
+
+
+async def _without_flaky(
+    bench: Workbench, state: State, target: Target, files: Mapping[str, bytes]
+) -> TestRun:
+    """The whole command; flaky tests that fail in it are run again, and one pass is enough for them."""
+    run = await _run(bench, state, target)
+    flaky = set(state.baseline.flaky) if state.baseline is not None else set()
+    for _ in range(FLAKY_AGAIN):
+        again = [line.name for line in run.lines if not line.passed and line.name in flaky]
+        if not again or not run.complete:
+            break
+        await (await bench.candidate()).lay(files)
+        second = await _run(bench, state, target, only=again)
+        run = without_flaky(run, {line.name for line in second.lines if line.passed} & set(again))
+    return run
+
+
+async def _run(bench: Workbench, state: State, target: Target, *, only: Sequence[str] = ()) -> TestRun:
+    assert state.task.test_command is not None
+    seconds = state.settings.test_timeout_s
+    return await run_tests(
+        await bench.candidate(),
+        state.task.test_command,
+        ours=target.tests,
+        limits=Limits(wall_s=seconds, cpu_s=seconds),
+        on_output=bench.on_output,
+        only=only,
+    )
+
+
+def _targets(state: State) -> list[str]:
+    """The tests to run first: those that failed in the latest try, or before the work where all must pass."""
+    baseline = state.baseline
+    if baseline is None or baseline.seconds < NARROW_FROM_S or state.task.test_command is None:
+        return []
+    if reported(state.task.test_command) is None:
+        return []
+    latest = next((m.outcome for m in reversed(state.messages) if m.outcome is not None), None)
+    if latest is not None:
+        known = {test.name for test in baseline.tests}
+        red = {test.name for test in baseline.tests if not test.passed}
+        failing = [line.name for line in latest.checks if not line.passed and line.name in known]
+        failing = failing if state.task.mends else [name for name in failing if name not in red]
+    else:
+        failing = [test.name for test in baseline.tests if not test.passed] if state.task.mends else []
+    return [name for name in failing if name not in baseline.flaky][:_MOST_NARROW]

@@ -1,0 +1,127 @@
+"""The user's folder as a run reads it: one snapshot of its regular files, taken once.
+
+In a git repository they are those that git tracks, and new ones that it doesn't ignore; elsewhere all but
+what tools made. Links are never followed, and what can't or needn't be read is left out with a note. What
+isn't in the snapshot was not read, so the run may not overwrite it.
+"""
+
+import stat
+from collections.abc import Collection, Sequence
+from pathlib import Path
+
+from coder.errors import UsageError
+from coder.fs.file_hashes import Snapshot
+from coder.fs.safe_open import NotRegular, open_folder, read_regular
+from coder.workspace.git.found import find_repository
+from coder.workspace.git.isolated import GitFailed
+from coder.workspace.git.listing import Listing, list_files
+from coder.workspace.walk import Bounds, Reader, by_a_person, generated
+
+MAX_FILES = 5_000
+MAX_BYTES = 64 << 20
+MAX_LISTED_FILES = 60_000
+MAX_LISTED_BYTES = 256 << 20
+"""Of a repository: git says which files are its own, so that many of them are no mistake."""
+MAX_FILE_BYTES = 8 << 20
+_POINTER = b"version https://git-lfs.github.com/spec/"
+_RECORDING = b'{"coder_recording":'
+
+
+def take_snapshot(
+    path: Path,
+    *,
+    read: Sequence[str] = (),
+    max_files: int | None = None,
+    max_bytes: int | None = None,
+    max_file_bytes: int = MAX_FILE_BYTES,
+) -> Snapshot:
+    """Read a folder, or one file. One that is missing is empty: it will be made, a file if it has a suffix.
+
+    Args:
+        read: globs of files that are read although git ignores them.
+        max_files: None is MAX_FILES, or MAX_LISTED_FILES of a repository; so with max_bytes.
+
+    Raises:
+        UsageError: neither file nor folder, not readable, its parent is missing, a bare repository, or more
+            than the bounds.
+    """
+    path = path.resolve()
+    try:
+        if path.is_dir():
+            listing, notes = _listing(path)
+            bounds = Bounds(
+                max_files or (MAX_FILES if listing is None else MAX_LISTED_FILES),
+                max_bytes or (MAX_BYTES if listing is None else MAX_LISTED_BYTES),
+                max_file_bytes,
+            )
+            reader = Reader(path, bounds, notes=notes)
+            _read_folder(reader, listing, read)
+            return Snapshot(path, dict(sorted(reader.files.items())), tuple(reader.notes))
+        if path.exists():
+            reader = Reader(path, Bounds(1, max_bytes or MAX_BYTES, max_file_bytes))
+            with open_folder(path.parent) as folder:
+                content, status = read_regular(folder, path.name, limit=max_file_bytes)
+            reader.take(path.name, content, stat.S_IMODE(status.st_mode), must=True)
+            return Snapshot(path.parent, reader.files, (), path.name)
+    except NotRegular as error:
+        raise UsageError(f"{path} is neither a regular file nor a folder.") from error
+    except OSError as error:
+        raise UsageError(f"Can't read {path}: {error.strerror}.") from error
+    if not path.parent.is_dir():
+        raise UsageError(f"There is no folder {path.parent}. Make it with: mkdir -p {path.parent}")
+    note = f"{path.name}: isn't there yet, so that nothing is read"  # a slip of the pen, perhaps
+    return Snapshot(path.parent, {}, (note,), path.name) if path.suffix else Snapshot(path, {}, (note,))
+
+
+def _read_folder(reader: Reader, listing: Listing | None, globs: Sequence[str]) -> None:
+    named = _named(reader.path, globs)
+    if listing is None:
+        with open_folder(reader.path) as folder:
+            reader.walk(folder)
+    else:
+        own = [*listing.tracked, *by_a_person(listing.untracked)]
+        reader.go_through({*own, *generated(reader.path, own), *named})
+        reader.notes += [f"{path}: left out, a repository of its own" for path in listing.foreign]
+    _leave_out_recordings(reader, {*(() if listing is None else listing.tracked), *named})
+    pointers = [path for path, file in reader.files.items() if file.content.startswith(_POINTER)]
+    if pointers:
+        count = f"{len(pointers)} files are" if len(pointers) > 1 else f"{pointers[0]} is"
+        reader.notes.append(f"{count} here as LFS pointers, without content: git lfs pull")
+
+
+def _leave_out_recordings(reader: Reader, wanted: Collection[str]) -> None:
+    """What `--record` writes into the folder is no part of the project, unless it is tracked or named.
+
+    It grows with every call, so that no replay would meet the prompts of its run, and it tells the answers.
+    """
+    found = [path for path, file in reader.files.items() if file.content.startswith(_RECORDING)]
+    for path in found:
+        if path not in wanted:
+            del reader.files[path]
+            reader.notes.append(f"{path}: left out, a recording of model calls")
+
+
+def _named(folder: Path, globs: Sequence[str]) -> list[str]:
+    """Files that were named, though git ignores them.
+
+    Raises:
+        UsageError: a glob leaves the folder.
+    """
+    try:
+        places = [place for glob in globs for place in folder.glob(glob) if place.is_file()]
+        return [place.relative_to(folder).as_posix() for place in places]
+    except (NotImplementedError, ValueError) as error:
+        raise UsageError(f"--read {' '.join(globs)}: {error}. Name files below {folder}.") from error
+
+
+def _listing(folder: Path) -> tuple[Listing | None, list[str]]:
+    """What git knows of a folder, and what to say; None where it knows nothing, so that all of it is read."""
+    repository = find_repository(folder)
+    if repository is None:
+        return None, []
+    try:
+        listing = list_files(repository, folder)
+    except GitFailed as error:
+        return None, [f"read as a folder without git: {error}"]
+    # A folder that git ignores as a whole was named by the user all the same.
+    return (listing if listing.tracked or listing.untracked else None), []

@@ -1,0 +1,152 @@
+"""Reading: the user's files as a run holds them, what the log keeps of them, and what has become of them."""
+
+import base64
+import os
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from coder.errors import MachineError
+from coder.fs.file_hashes import Snapshot, SnapshotFile
+from coder.run.event_types import FilesChanged, RunStarted, StoredFile
+from coder.run.manifest import listing
+from coder.run.settings import Settings
+from coder.run.task import Task
+from coder.workspace.folder import take_snapshot
+
+KEPT_FILES = 200
+KEPT_BYTES = 256 << 10
+"""The log itself keeps the files of a folder up to this size; of a larger one it keeps a listing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """What a run read of the user's folder."""
+
+    files: dict[str, StoredFile] = field(default_factory=dict)
+    root: str | None = None
+    listing: str = ""
+    """In place of the files, in the log; empty where the log keeps them."""
+    notes: tuple[str, ...] = ()
+
+    @property
+    def kept(self) -> dict[str, StoredFile]:
+        """The files that the log itself keeps."""
+        return {} if self.listing else self.files
+
+    def started(self, task: Task, settings: Settings, *, model: str) -> RunStarted:
+        """The first event of a run on these files."""
+        return RunStarted(
+            task=task,
+            settings=settings,
+            model=model,
+            files=self.kept,
+            root=self.root,
+            listing=self.listing,
+            notes=self.notes,
+        )
+
+
+def read_workspace(task: Task, *, lands: bool = True) -> Read:
+    """Read the task's workspace, if it has one.
+
+    Args:
+        lands: files will be written into it.
+
+    Raises:
+        UsageError: it can't be read, or holds more than a run reads.
+        MachineError: it can't be written to: said now, before a model is paid for code that can't land.
+    """
+    if task.workspace is None:
+        return Read()
+    snapshot = take_snapshot(task.workspace, read=task.read)
+    if lands:
+        _see_writable(snapshot.root)
+    if lands and snapshot.only is not None and snapshot.only in snapshot.files:
+        see_replaceable(snapshot.root / snapshot.only)
+    files = {path: store(file) for path, file in snapshot.files.items()}
+    text = "" if is_small(snapshot.files) else listing(snapshot.files)
+    return Read(files, str(snapshot.root), text, snapshot.notes)
+
+
+def changed_since(before: Mapping[str, StoredFile], read: Read) -> FilesChanged | None:
+    """What differs between the files that a run has read and those that stand there now; None: nothing."""
+    newer = {path: file for path, file in read.files.items() if _state(before.get(path)) != _state(file)}
+    gone = tuple(path for path in before if path not in read.files)
+    if not newer and not gone:
+        return None
+    kept = snapshot_of(read.root or "", newer).files
+    if is_small(kept):
+        return FilesChanged(files=newer, gone=gone)
+    return FilesChanged(listing=listing(kept), gone=gone)
+
+
+def _state(stored: StoredFile | None) -> tuple[str, int] | None:
+    """SHA-256 and mode of a file, of which the log may have no more than that."""
+    if stored is None:
+        return None
+    return stored.sha256 or SnapshotFile.of(content(stored), mode=stored.mode).sha256, stored.mode
+
+
+def is_small(files: Mapping[str, SnapshotFile]) -> bool:
+    """Whether the log keeps these files itself."""
+    return len(files) <= KEPT_FILES and sum(len(file.content) for file in files.values()) <= KEPT_BYTES
+
+
+def snapshot_of(root: str, files: Mapping[str, StoredFile]) -> Snapshot:
+    """The snapshot that these files were taken from."""
+    kept = {path: SnapshotFile.of(content(stored), mode=stored.mode) for path, stored in files.items()}
+    return Snapshot(Path(root), kept)
+
+
+def see_replaceable(path: Path) -> None:
+    """See that a file may be replaced: a rename would not ask, not even where nobody may write it.
+
+    Raises:
+        MachineError: it is read-only; the run can be resumed.
+    """
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        return  # the landing says so itself
+    # Root may write anything: for it the bits say what is wanted.
+    if not mode & 0o222 or not os.access(path, os.W_OK):
+        raise MachineError(
+            f"{path} is read-only, and was left as it is. Make it writable, or name another PATH: "
+            f"chmod u+w {shlex.quote(str(path))}"
+        )
+
+
+def content(stored: StoredFile) -> bytes:
+    """The bytes of a stored file.
+
+    Raises:
+        LookupError: it was listed without its content.
+    """
+    if stored.base64 is not None:
+        return base64.b64decode(stored.base64)
+    if stored.text is None and stored.sha256 is not None:
+        raise LookupError(f"the content {stored.sha256} stayed in the user's folder and was not read again")
+    return (stored.text or "").encode("utf-8")
+
+
+def store(file: SnapshotFile) -> StoredFile:
+    """A file in the form that the log keeps."""
+    try:
+        text = file.content.decode("utf-8")
+    except UnicodeDecodeError:
+        encoded = base64.b64encode(file.content).decode("ascii")
+        return StoredFile(base64=encoded, mode=file.mode, link=file.link)
+    return StoredFile.model_construct(
+        text=text, base64=None, mode=file.mode, sha256=file.sha256, link=file.link
+    )
+
+
+def _see_writable(root: Path) -> None:
+    place = root if root.exists() else root.parent
+    if not os.access(place, os.W_OK | os.X_OK):
+        raise MachineError(
+            f"Can't write into {place}: it is read-only for you. Name another PATH, or leave it out: "
+            "the code then goes to stdout."
+        )

@@ -1,0 +1,97 @@
+"""Rebase a run onto what the user has changed meanwhile: both edits joined, or a clear stop."""
+
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
+
+from coder.fs.file_hashes import SnapshotFile
+from coder.fs.safe_open import open_folder, read_regular
+from coder.run.attempts import best_code
+from coder.run.event_types import FilesChanged, LandingRefused, PatchProposed, Spoken, StoredFile
+from coder.run.journal import Journal
+from coder.run.message import Message
+from coder.workspace.diff import unified_diff
+from coder.workspace.folder import MAX_FILE_BYTES
+from coder.workspace.git.isolated import GitFailed
+from coder.workspace.git.three_way import merge
+from coder.workspace.read import content, store
+
+
+async def rebase(journal: Journal, reason: str) -> None:
+    """Take over what the user has made of the run's files since it read them, and have both tried together.
+
+    Where the same lines have changed, the run's own patch is kept for `coder export`, and nothing is written.
+
+    Args:
+        reason: what was found, in words; said where the edits can't be joined.
+    """
+    state = journal.state
+    best = best_code(state)
+    if best is None or state.root is None:
+        await journal.append(LandingRefused(reason=reason))
+        return
+    joined = {**best.files, **best.test_edits}
+    read = {path: content(state.files[path]) if path in state.files else None for path in joined}
+    written = {path: text.encode("utf-8") if text is not None else None for path, text in joined.items()}
+    newer: dict[str, StoredFile | None] = {}
+    for path, base in read.items():
+        now = _now(Path(state.root), path)
+        found = now.content if now is not None else None
+        if found == base:
+            continue
+        newer[path] = store(now) if now is not None else None
+        if found == written[path]:
+            continue
+        both = _joined(base, found, written[path])
+        if both is None:
+            await journal.append(
+                PatchProposed(patch=unified_diff(_of(best, read), _of(best, written))),
+                LandingRefused(reason=_conflict(reason, path, state.run)),
+            )
+            return
+        joined[path] = both
+    again = Message(
+        author=best.author,
+        kind="code",
+        sample=best.sample,
+        attempt=best.attempt,
+        text="The user has edited the same files meanwhile: this is both.",
+        files={path: joined[path] for path in best.files},
+        test_edits={path: joined[path] for path in best.test_edits},
+        left_out=best.left_out,
+    )
+    changed = FilesChanged(
+        files={path: stored for path, stored in newer.items() if stored is not None},
+        gone=tuple(path for path, stored in newer.items() if stored is None),
+    )
+    await journal.append(changed, Spoken(message=again))
+
+
+def _of(best: Message, contents: Mapping[str, bytes | None]) -> dict[str, bytes | None]:
+    """The contents of the change itself, without edits of given tests."""
+    return {path: contents[path] for path in best.files}
+
+
+def _joined(base: bytes | None, one: bytes | None, other: bytes | None) -> str | None:
+    """Both changes of a text; None where they can't be joined."""
+    if base is None or one is None or other is None:
+        return None
+    try:
+        both = merge(base, one, other)
+        return both.decode("utf-8") if both is not None else None
+    except (GitFailed, UnicodeDecodeError):
+        return None
+
+
+def _now(root: Path, path: str) -> SnapshotFile | None:
+    """The file as it stands in the user's folder; None where none can be read."""
+    parts = PurePosixPath(path).parts
+    try:
+        with open_folder(root, parts[:-1]) as folder:
+            found, status = read_regular(folder, parts[-1], limit=MAX_FILE_BYTES)
+    except OSError:
+        return None
+    return SnapshotFile.of(found, mode=status.st_mode & 0o7777)
+
+
+def _conflict(reason: str, path: str, run: str) -> str:
+    return f"{reason} Both edits of {path} can't be joined; the run's own is in: coder export {run}"

@@ -1,0 +1,113 @@
+"""Undo: take a run's files back, one by one, where nobody has changed them since."""
+
+import os
+from contextlib import AsyncExitStack
+
+from coder.errors import UsageError
+from coder.run.event_types import CommitMade, FileUndone, LandingUndone
+from coder.run.journal import Journal
+from coder.run.state import State
+from coder.run.watch import Unwatched, Watch
+from coder.store import LeasedLog, SqliteLog, data_folder
+from coder.workspace.landing import Plan, is_made
+from coder.workspace.landing import undo as put_back
+from coder.workspace.read import content
+
+
+async def undo(run: str, *, log: LeasedLog | None = None, watch: Watch | None = None) -> list[FileUndone]:
+    """Put back what was there before the run's files landed; what was changed since is left, and why.
+
+    What was put back before isn't gone over again, unless it stands there once more.
+
+    Args:
+        run: its id.
+
+    Returns:
+        A row for each file; none where nothing was left to take back.
+
+    Raises:
+        UsageError: the log holds no such run, or it landed nothing.
+        LeaseHeld: another process works on it.
+        MachineError: the folder or the log can't be written; undo can be called again.
+    """
+    async with AsyncExitStack() as stack:
+        log = log or stack.enter_context(SqliteLog(data_folder(os.environ)))
+        token = await stack.enter_async_context(log.lease(run))
+        journal = Journal(run, log, token=token, watch=watch or Unwatched())
+        try:
+            state = await journal.load()
+        except ValueError as error:
+            raise UsageError(f"Can't undo {run}: {error}. See the runs with: coder ls") from error
+        written = _written(state)
+        if not written:
+            said = f"{run} has written no files, so there is nothing to undo."
+            left = commit_left(state)
+            raise UsageError(f"{said}\n{left[0].upper()}{left[1:]}" if left is not None else said)
+        return [row for step in left_to_undo(state) or written for row in await take_back(journal, step)]
+
+
+def left_to_undo(state: State) -> list[int]:
+    """The steps whose files haven't all been put back, from 1, the latest first."""
+    taken_back = [*(step.taken_back for step in state.steps), state.taken_back]
+    return [step for step in _written(state) if not taken_back[step - 1]]
+
+
+def _written(state: State) -> list[int]:
+    """The steps that have written files, the latest first."""
+    landings = [*(step.landing for step in state.steps), state.landing]
+    return [step for step, landing in reversed([*enumerate(landings, 1)]) if landing is not None]
+
+
+async def take_back(journal: Journal, step: int) -> list[FileUndone]:
+    """Put back what was there before a step's files landed.
+
+    Args:
+        step: its number, from 1; a run that is no conversation has one.
+
+    Raises:
+        MachineError: the folder or the log can't be written; it can be called again.
+    """
+    state = journal.state
+    landing = state.steps[step - 1].landing if step <= len(state.steps) else state.landing
+    if landing is None:
+        return []
+    plan = _still_to_do(state, step, landing.plan)
+    files = {**state.files, **landing.before}
+    before = {c.path: content(files[c.path]) for c in plan.changes if c.before is not None}
+    rows: list[FileUndone] = []
+
+    async def record(path: str, left: str | None) -> None:
+        rows.append(FileUndone(path=path, left=left))
+        await journal.append(rows[-1])
+
+    if plan.changes:
+        await put_back(plan, before, record)
+    if state.settings.chat and step in left_to_undo(state) and not any(row.left for row in rows):
+        await journal.append(LandingUndone(step=step))
+    return rows
+
+
+def _still_to_do(state: State, step: int, plan: Plan) -> Plan:
+    """The plan without what was taken back already, unless somebody has put it there again."""
+    is_latest = step > len(state.steps)
+    if state.taken_back if is_latest else state.steps[step - 1].taken_back:
+        done = {change.path for change in plan.changes}
+    else:
+        done = {*state.undone} if is_latest else set()
+    left = tuple(one for one in plan.changes if one.path not in done or is_made(plan, one))
+    return plan.model_copy(update={"changes": left})
+
+
+def commit_left(state: State, *, step: int | None = None) -> str | None:
+    """What to say of a commit, which stays when its files are taken back; None where none was made.
+
+    Args:
+        step: of a conversation, from 1; None is the latest.
+    """
+    earlier = step is not None and step <= len(state.steps)
+    made = state.steps[step - 1].committed if step is not None and earlier else state.committed
+    if not isinstance(made, CommitMade):
+        return None
+    if state.settings.branch is not None:
+        return f"the branch {made.branch} has its commit. Remove it with: git branch -D {made.branch}"
+    return f"the commit {made.commit[:12]} stays. Take it back with: git revert {made.commit[:12]}"

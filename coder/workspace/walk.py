@@ -1,0 +1,209 @@
+"""Walk a folder of the user's, or go through a list of its paths; read regular files, never over a link."""
+
+import os
+import posixpath
+import re
+import stat
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from itertools import groupby
+from pathlib import Path, PurePosixPath
+
+from coder.errors import UsageError
+from coder.fs.file_hashes import SnapshotFile
+from coder.fs.safe_open import NotRegular, open_below, open_folder, read_regular
+
+_MAX_DEPTH = 64
+_SKIPPED_FOLDERS = {".git", ".hg", ".svn", "node_modules", "__pycache__", "__pypackages__", ".venv", "venv"}
+_SKIPPED_FOLDERS |= {".tox", ".nox", ".eggs", ".hypothesis", ".ipynb_checkpoints", ".cache"}
+_SKIPPED_ENDINGS = (".pyc", ".pyo", ".swp", "~", ".coder-tmp")
+_CACHE_MARKS = ("pyvenv.cfg", "CACHEDIR.TAG")
+"""A folder with one of these was made by a tool, whatever its name is: a virtual environment, a cache."""
+
+_GENERATED = re.compile(r"^_{0,2}version(_{0,2}|_info)\.pyi?$|_pb2(_grpc)?\.pyi?$|\.(so|pyd)$")
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """The most that is read."""
+
+    files: int
+    bytes: int
+    file_bytes: int
+    """A larger file is left out with a note: no model reads it, and it would fill the sandbox's disk."""
+
+
+@dataclass(slots=True)
+class Reader:
+    """Reads files beneath one folder."""
+
+    path: Path
+    bounds: Bounds
+    files: dict[str, SnapshotFile] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    taken: int = 0
+
+    def walk(self, folder: int, prefix: str = "", *, depth: int = 0) -> None:
+        """Take what an open folder holds, and what its folders hold; what tools made is left out.
+
+        Raises:
+            UsageError: it is more than the bounds allow.
+        """
+        with os.scandir(folder) as entries:
+            kinds = {entry.name: entry.is_dir(follow_symlinks=False) for entry in entries}
+        if prefix and not kinds.keys().isdisjoint(_CACHE_MARKS):
+            return
+        for name, is_folder in sorted(kinds.items()):
+            if not is_folder:
+                if not name.endswith(_SKIPPED_ENDINGS) and name not in _SKIPPED_FOLDERS:
+                    self._try(folder, name, prefix + name)
+                continue
+            try:
+                self._enter(folder, name, prefix + name, depth)
+            except OSError as error:
+                self._leave_out(prefix + name, error)
+
+    def go_through(self, paths: Iterable[str]) -> None:
+        """Take the files at these paths; a link to one of them is taken as a copy of it.
+
+        Raises:
+            UsageError: they are more than the bounds allow.
+        """
+        links: dict[str, str] = {}
+        plain = sorted((path for path in paths if _is_plain(path)), key=posixpath.split)
+        for above, names in groupby(plain, key=posixpath.dirname):
+            try:
+                with open_folder(self.path, PurePosixPath(above).parts) as folder:
+                    for path in names:
+                        name = posixpath.basename(path)
+                        if (target := _link(folder, name)) is not None:
+                            links[path] = posixpath.normpath(posixpath.join(above, target))
+                        else:
+                            self._try(folder, name, path)
+            except FileNotFoundError:
+                continue  # tracked, and removed with its folder
+            except OSError as error:
+                self._leave_out(above, error)
+        for path, target in links.items():
+            self._copy(path, target)
+
+    def take(self, path: str, content: bytes, mode: int, *, must: bool = False) -> None:
+        """Keep one file, unless it is too large.
+
+        Raises:
+            UsageError: it is one more than the bounds allow, or too large and `must` be kept.
+        """
+        most = self.bounds
+        if len(content) > most.file_bytes:
+            if must:
+                raise UsageError(f"{self.path} has more than {most.file_bytes:,} bytes, the most we read.")
+            self.notes.append(f"{path}: left out, more than {most.file_bytes:,} bytes")
+            return
+        self.taken += len(content)
+        if len(self.files) == most.files or self.taken > most.bytes:
+            raise UsageError(
+                f"{self.path} holds more than the {most.files:,} files or {most.bytes:,} bytes that "
+                f"a run reads. Name a smaller folder, or a file."
+            )
+        self.files[path] = SnapshotFile.of(content, mode=mode)
+
+    def _enter(self, folder: int, name: str, path: str, depth: int) -> None:
+        if is_made_by_tools(name):
+            return
+        if depth == _MAX_DEPTH:
+            self.notes.append(f"{path}: left out, more than {_MAX_DEPTH} folders deep")
+            return
+        below = open_below(folder, name)
+        try:
+            self.walk(below, f"{path}/", depth=depth + 1)
+        finally:
+            os.close(below)
+
+    def _try(self, folder: int, name: str, path: str) -> None:
+        """Read one file of an open folder, or note why it is left out."""
+        try:
+            path.encode()
+            content, status = read_regular(folder, name, limit=self.bounds.file_bytes)
+        except (OSError, UnicodeEncodeError) as error:
+            self._leave_out(path, error)
+        else:
+            self.take(path, content, stat.S_IMODE(status.st_mode))
+
+    def _copy(self, link: str, target: str) -> None:
+        """A link within the tree is the file, or the folder's files, that it names; others are left out."""
+        ends = {link: target} if target in self.files else self._below(link, target)
+        more = sum(len(self.files[end].content) for end in ends.values())
+        too_many = len(self.files) + len(ends) > self.bounds.files or self.taken + more > self.bounds.bytes
+        if not ends or too_many:
+            self._leave_out(link, NotRegular())
+            return
+        for path, end in ends.items():
+            found = self.files[end]
+            self.take(path, found.content, found.mode)
+            self.files[path] = replace(found, link=found.link or end)
+
+    def _below(self, link: str, folder: str) -> dict[str, str]:
+        """The files of a folder by their paths below a link to it; none where the link stands in it."""
+        if link.startswith(f"{folder}/"):
+            return {}
+        return {link + path[len(folder) :]: path for path in self.files if path.startswith(f"{folder}/")}
+
+    def _leave_out(self, path: str, error: OSError | UnicodeEncodeError) -> None:
+        match error:
+            case UnicodeEncodeError():
+                shown = path.encode("utf-8", "backslashreplace").decode()
+                self.notes.append(f"{shown}: left out, its name is not UTF-8")
+            case FileNotFoundError():
+                pass  # removed since the folder was listed
+            case NotRegular() | NotADirectoryError():
+                self.notes.append(f"{path}: left out, not a regular file (links are not followed)")
+            case OSError():
+                self.notes.append(f"{path}: left out, {error.strerror}")
+
+
+def generated(root: Path, own: Iterable[str]) -> list[str]:
+    """Files that a build has put among a project's own, so that its modules can't be imported without them.
+
+    Git ignores them, and names tell them: a version that was written down, code of protocol buffers, compiled
+    modules. No other ignored file is taken: it may hold a secret.
+    """
+    found = []
+    for folder in sorted({posixpath.dirname(path) for path in own if path.endswith(".py")}):
+        try:
+            names = os.listdir(root / folder)
+        except OSError:
+            continue
+        found += [posixpath.join(folder, name) for name in sorted(names) if _GENERATED.search(name)]
+    return found
+
+
+def is_made_by_tools(name: str) -> bool:
+    """Whether a folder of this name holds what tools made: environments, packages, caches."""
+    return name in _SKIPPED_FOLDERS or (name.startswith(".") and name.endswith("_cache"))
+
+
+def by_a_person(paths: Iterable[str]) -> list[str]:
+    """Those of some new files' paths that a person may have written, so far as their names say."""
+    paths = list(paths)
+    marks = [posixpath.dirname(path) + "/" for path in paths if posixpath.basename(path) in _CACHE_MARKS]
+    return [
+        path
+        for path in paths
+        if not path.endswith(_SKIPPED_ENDINGS)
+        and not any(is_made_by_tools(part) for part in path.split("/"))
+        and not any(path.startswith(mark) for mark in marks if mark != "/")
+    ]
+
+
+def _is_plain(path: str) -> bool:
+    """Whether a path that an index names stays in its folder, and out of `.git`."""
+    parts = path.split("/")
+    return not any(part in ("", ".", "..") or part.lower() == ".git" for part in parts)
+
+
+def _link(folder: int, name: str) -> str | None:
+    """Where a link leads; None for what is no link."""
+    try:
+        return os.readlink(name, dir_fd=folder)
+    except OSError:
+        return None

@@ -1,0 +1,103 @@
+"""A trusted entry at work in a container, and its channel of bounded frames on the host's side."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from sandbox.docker.container_execution import Execution
+from sandbox.docker.prepared import Prepared
+from sandbox.errors import SandboxBroken
+from sandbox.host.output import Stream
+from sandbox.inner.process.channel import MAX_FRAME
+from sandbox.result import Result
+
+_LENGTH = 4
+_HELD = 1 << 20
+"""Bytes that may wait to be taken beyond a frame that somebody waits for; then the entry waits."""
+_LAST_WORD_S, _LAST_BYTES_S = 2.0, 0.1
+"""To wait for the word of how an entry ended whose channel is closed, and for what it wrote before."""
+
+
+class RunningEntry:
+    """What `start` gives. Frames come from code that nobody has read: bounded, never parsed here."""
+
+    def __init__(
+        self, execution: Execution, prepared: Prepared, *, done: Callable[[], Coroutine[Any, Any, None]]
+    ) -> None:
+        self._execution, self._prepared, self._done = execution, prepared, done
+        self._kept = execution.take
+        execution.take, execution.at_end = self._take, self._wake
+        self._frames = bytearray()
+        self._wanted = 0
+        self._came = asyncio.Event()
+        self._finished: asyncio.Future[Result] | None = None
+        prepared.ended.add_done_callback(lambda _: self._wake())
+
+    async def send(self, frame: bytes) -> None:
+        """Send one frame.
+
+        Raises:
+            SandboxBroken: the child is gone.
+            ValueError: the frame is larger than 16 MiB.
+        """
+        if len(frame) > MAX_FRAME:
+            raise ValueError(f"A frame has {len(frame)} bytes; at most {MAX_FRAME} go through a channel.")
+        if self._prepared.ended.done():
+            raise SandboxBroken("The child at the other end of the channel is gone.")
+        await self._prepared.attached.send(len(frame).to_bytes(_LENGTH, "little") + frame)
+
+    async def receive(self) -> bytes | None:
+        """Next frame; None once the child is gone, or sent what isn't a frame."""
+        header = await self._exactly(_LENGTH)
+        size = int.from_bytes(header or b"", "little")
+        if header is None or size > MAX_FRAME:
+            return None
+        return await self._exactly(size)
+
+    async def finish(self) -> Result:
+        """End the child where it still runs, and say how it ended."""
+        if self._finished is None:
+            self._finished = asyncio.ensure_future(self._end())
+        return await asyncio.shield(self._finished)
+
+    async def _end(self) -> Result:
+        if self._prepared.attached.ended:
+            await asyncio.wait([self._prepared.ended], timeout=_LAST_WORD_S)
+        self._execution.end("cancel")
+        try:
+            return await self._execution.result()
+        finally:
+            self._execution.close()
+            self._frames.clear()
+            self._came.set()
+            await self._done()
+
+    def _wake(self) -> None:
+        self._came.set()
+
+    def _take(self, stream: Stream, content: bytes) -> None:
+        """Standard output is the channel; the rest is output as any program has it."""
+        if stream == "stderr":
+            self._kept(stream, content)
+            return
+        self._frames += content
+        if len(self._frames) > self._wanted + _HELD:
+            self._prepared.attached.pause()
+        self._came.set()
+
+    async def _exactly(self, size: int) -> bytes | None:
+        self._wanted = size
+        while len(self._frames) < size:
+            attached, ended = self._prepared.attached, self._prepared.ended.done()
+            if attached.ended:
+                return None
+            self._came.clear()
+            attached.resume()
+            try:  # what it wrote before its end is on its way
+                async with asyncio.timeout(_LAST_BYTES_S if ended else None):
+                    await self._came.wait()
+            except TimeoutError:
+                return None
+        content = bytes(self._frames[:size])
+        del self._frames[:size]
+        return content

@@ -1,0 +1,178 @@
+"""The owner's line to pid 1 of a container: which runs there are, when they end, and that the owner lives."""
+
+import ast
+import asyncio
+import itertools
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from sandbox.docker.attached_stream import Attached
+from sandbox.errors import SandboxBroken
+from sandbox.host.output import Stream
+
+LEASE_S = 60.0
+"""A container whose owner says nothing for so long ends itself."""
+_BEAT_S = 5.0
+_LONGEST_LINE = 1 << 16
+_LAST_WORDS = 4096
+_FIRST_GROUP, _LAST_GROUP = 1000, 61_000
+"""Group ids of runs; those of a rootless engine end at 65,535."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """What a run has used, its processes dead."""
+
+    memory_kills: int
+    cpu_us: int
+    peak_bytes: int
+    """0 where something before had used more."""
+    kept_bytes: int
+    """In all folders with a size, whoever wrote it."""
+    kept_files: int
+    """In the workspace, itself included."""
+
+
+class Control:
+    """Our side. Once the line is cut, every future gets a SandboxBroken or has it already."""
+
+    def __init__(self, connection: socket.socket, *, on_end: Callable[[SandboxBroken], None]) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._on_end = on_end
+        self._attached = Attached(connection, self._hear, self._cut)
+        self._numbers = itertools.cycle(range(_FIRST_GROUP, _LAST_GROUP))
+        self._rest = b""
+        self._last_words = b""
+        self._hello: asyncio.Future[tuple[int, int]] = self._loop.create_future()
+        self._up: asyncio.Future[dict[str, Any]] = self._loop.create_future()
+        self._watching: dict[int, asyncio.Future[int]] = {}
+        self._ended: dict[int, asyncio.Future[Ended]] = {}
+        self._beating: asyncio.TimerHandle | None = None
+        self.broken: SandboxBroken | None = None
+        """Why nobody answers any more."""
+
+    async def hello(self) -> tuple[int, int]:
+        """Version of the container's Python, once it runs."""
+        return await self._hello
+
+    async def boot(self, content: bytes) -> dict[str, Any]:
+        """Send pid 1 its code; what it says of the container."""
+        await self._attached.send(len(content).to_bytes(4, "little") + content)
+        facts = await self._up
+        self._beat()
+        return facts
+
+    def hold(self) -> int:
+        """A group for a run that is being started; from now on it isn't mistaken for a leftover."""
+        group = next(self._numbers)
+        while group in self._ended:  # of one that has run for that long
+            group = next(self._numbers)
+        self._ended[group] = self._loop.create_future()
+        self._watching[group] = self._loop.create_future()
+        if self.broken is not None:
+            self._break(self.broken)
+        self._attached.say(f"hold {group}")
+        return group
+
+    async def watch(self, group: int) -> int:
+        """Have the one process of a group looked at, and its end noticed.
+
+        Returns:
+            Bytes that lie in the container's folders.
+
+        Raises:
+            SandboxBroken: it isn't confined as it must be, or the container is gone.
+        """
+        self._attached.say(f"watch {group}")
+        return await asyncio.shield(self._watching[group])
+
+    def kill(self, group: int) -> None:
+        """End every process of a group; `ended` tells when there is none."""
+        self._attached.say(f"kill {group}")
+
+    def drop(self, group: int) -> None:
+        """End a group of which nobody may have been seen yet."""
+        if group in self._ended and not self._ended[group].done():
+            self._attached.say(f"drop {group}")
+
+    def ended(self, group: int) -> "asyncio.Future[Ended]":
+        """Set when no process of a group is left."""
+        return self._ended[group]
+
+    def forget(self, group: int) -> None:
+        """Nobody asks for a group any more."""
+        for futures in (self._watching, self._ended):
+            future = futures.pop(group, None)
+            if future is not None and not future.done():
+                future.cancel()
+
+    def close(self) -> None:
+        """Hang up: the container ends. Idempotent."""
+        self._stop_beating()
+        self._attached.close()
+        self._break(SandboxBroken("The sandbox is closed."))
+
+    def _beat(self) -> None:
+        self._attached.say("beat")
+        if not self._attached.ended:
+            self._beating = self._loop.call_later(_BEAT_S, self._beat)
+
+    def _stop_beating(self) -> None:
+        if self._beating is not None:
+            self._beating.cancel()
+            self._beating = None
+
+    def _hear(self, stream: Stream, content: bytes) -> None:
+        if stream == "stderr":
+            self._last_words = (self._last_words + content)[-_LAST_WORDS:]
+            return
+        *lines, self._rest = (self._rest + content).split(b"\n")
+        for line in lines:
+            self._take(line.decode("utf-8", "replace"))
+        if len(self._rest) > _LONGEST_LINE:
+            self._cut()
+
+    def _take(self, line: str) -> None:
+        word, _, rest = line.partition(" ")
+        if word == "hello":
+            major, minor = map(int, rest.split())
+            _set(self._hello, (major, minor))
+        elif word == "up":
+            _set(self._up, ast.literal_eval(rest))
+        else:
+            number, _, more = rest.partition(" ")
+            group = int(number)
+            if word == "watching" and group in self._watching:
+                _set(self._watching[group], int(more))
+            elif word == "refused" and group in self._watching:
+                why = SandboxBroken(f"A process in the container was refused: {more}.")
+                _fail(self._watching[group], why)
+            elif word == "ended" and group in self._ended:
+                _set(self._ended[group], Ended(*map(int, more.split())))
+
+    def _cut(self) -> None:
+        self._stop_beating()
+        self._attached.close()
+        said = self._last_words.decode("utf-8", "replace").strip()
+        broken = SandboxBroken(f"The container ended unexpectedly, or the Docker engine did. {said}".strip())
+        self._break(broken)
+        self._on_end(broken)
+
+    def _break(self, reason: SandboxBroken) -> None:
+        self.broken = self.broken or reason
+        waiting: list[asyncio.Future[Any]] = [self._hello, self._up]
+        for future in [*waiting, *self._watching.values(), *self._ended.values()]:
+            _fail(future, self.broken)
+
+
+def _set(future: "asyncio.Future[Any]", value: object) -> None:
+    if not future.done():
+        future.set_result(value)
+
+
+def _fail(future: "asyncio.Future[Any]", error: SandboxBroken) -> None:
+    if not future.done():
+        future.set_exception(error)
+        future.exception()  # whoever waits still gets it; with nobody waiting it is no surprise

@@ -1,0 +1,259 @@
+"""The Docker backend: a container whose workspace lasts, and another one for each fresh run.
+
+The image's own Python runs the programs: a policy's `python` names one of the host's and has no meaning here.
+The engine tells how a program ended by its exit code, so `exit(137)` and death by signal 9 look the same:
+codes from 129 to 192 are taken for signals.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Mapping, Sequence
+
+from sandbox.contract import Capability, OnOutput, Running
+from sandbox.docker import container_files as filing
+from sandbox.docker.boot import Recipe
+from sandbox.docker.chores import Chores, to_the_end
+from sandbox.docker.container import Container, open_container
+from sandbox.docker.container_entry import RunningEntry
+from sandbox.docker.container_execution import Execution, execute
+from sandbox.docker.container_keeper import keeper
+from sandbox.docker.engine import Engine, connect
+from sandbox.docker.engine_facts import capabilities_of
+from sandbox.docker.image import find_image
+from sandbox.docker.labels import labels
+from sandbox.docker.lasting_container import LastingContainer
+from sandbox.docker.prepared import rlimits_of
+from sandbox.docker.spares import Spares, another
+from sandbox.errors import PolicyUnmet, SandboxBroken
+from sandbox.host.capabilities import require_kept
+from sandbox.host.jobs import Jobs
+from sandbox.host.limits import RunLimits, resolve
+from sandbox.policy import Limits, Policy
+from sandbox.program import Program
+from sandbox.result import Result
+
+_WORKSPACE_ALONE = 1
+"""Files in a workspace that holds nothing."""
+
+
+class DockerSandbox:
+    """A sandbox of containers. Made by `open_docker`."""
+
+    backend = "docker"
+
+    def __init__(self, engine: Engine, first: Container) -> None:
+        """`first` is a container that nothing runs in yet."""
+        self._policy, self._facts = first.recipe.policy, first.facts
+        self._image = first.recipe.image
+        self._chores = Chores()
+        self._usual = resolve(self._policy, None)
+        self._turn, self._settling = asyncio.Lock(), asyncio.Lock()
+        self._spares = Spares(engine, first, self._usual, self._chores)
+        self._lasting: LastingContainer | None = None
+        self._jobs = Jobs(first.facts.environment | self._policy.environment, rlimits_of)
+        self._closing: asyncio.Task[None] | None = None
+
+    @property
+    def image(self) -> str:
+        """Id of the image that programs find themselves in."""
+        return self._image
+
+    def capabilities(self) -> Sequence[Capability]:
+        """Each guarantee with the mechanism that keeps it on this machine."""
+        return capabilities_of(self._facts, runtime=self._policy.runtime)
+
+    async def run(
+        self,
+        program: Program,
+        *,
+        limits: Limits | None = None,
+        stdin: bytes | int = b"",
+        on_output: OnOutput | None = None,
+        fresh: bool = False,
+        files: Mapping[str, bytes] | None = None,
+    ) -> Result:
+        """Run one program to its end or to a limit; every process of it is dead when this returns.
+
+        Runs in the workspace that lasts go one after another, and their clocks don't run while they wait.
+        Args as `sandbox.contract.Sandbox.run` has them.
+
+        Raises:
+            SandboxBroken: the container or the engine stopped working, or the sandbox was closed.
+            FileRefused: a path of `files` leaves the workspace, or there is no room for them.
+            ValueError: files without fresh.
+        """
+        if files and not fresh:
+            raise ValueError("Only a fresh run is given files; write() is for the workspace that lasts.")
+        allowed = resolve(self._policy, limits)
+        job = self._jobs.of(program, allowed)
+        if fresh:
+            return await self._run_fresh(job, allowed, stdin, on_output, files or {})
+        async with self._turn:
+            lasting = await self._settle()
+            taken = await lasting.take(allowed)
+            try:
+                result, ended = await execute(taken, job, allowed, stdin, on_output)
+                lasting.note(ended)
+                return result
+            finally:
+                await to_the_end(lasting.give_back(taken))
+
+    async def start(
+        self,
+        entry: str,
+        arguments: Mapping[str, object],
+        *,
+        limits: Limits | None = None,
+        fresh: bool = False,
+    ) -> Running:
+        """Start `main(channel, arguments)` of `sandbox.inner.<entry>` beside whatever runs.
+
+        Raises:
+            SandboxBroken: the container or the engine stopped working, or the sandbox was closed.
+            ValueError: there is no such entry.
+        """
+        if not all(part.isidentifier() for part in entry.split(".")):
+            raise ValueError(f"{entry!r} isn't the name of an entry.")
+        allowed = resolve(self._policy, limits)
+        lasting = None if fresh else await self._settle()
+        taken = await (lasting or self._spares).take(allowed)
+
+        async def done() -> None:
+            if lasting is None:
+                self._spares.give_back(taken)
+            else:
+                await lasting.give_back(taken)
+
+        execution = Execution(taken, allowed, on_output=None)
+        running = RunningEntry(execution, taken, done=done)
+        job = self._jobs.of_entry(entry, arguments, allowed)
+        try:
+            await execution.begin(job)
+        except BaseException:
+            execution.close()
+            await to_the_end(done())
+            raise
+        return running
+
+    async def write(self, path: str, content: bytes, *, executable: bool = False) -> None:
+        """Write one file of the workspace; folders on the way are made.
+
+        Raises:
+            FileRefused: the path leaves the workspace or goes over a link, or the disk limit is reached.
+            SandboxBroken: the container or the engine stopped working.
+        """
+        async with (await self._settle()).serving() as prepared:
+            await filing.write(prepared, path, content, executable=executable)
+
+    async def read(self, path: str, *, limit: int = 16 << 20) -> bytes:
+        """Read one regular file of the workspace.
+
+        Raises:
+            FileRefused: it isn't there, isn't a regular file, goes over a link, or is too large.
+            SandboxBroken: the container or the engine stopped working.
+        """
+        async with (await self._settle()).serving() as prepared:
+            return await filing.read(prepared, path, limit=limit)
+
+    async def lay(self, files: Mapping[str, bytes]) -> dict[str, str]:
+        """Make the workspace hold exactly these files, and give the SHA-256 (hex) of each.
+
+        Raises:
+            FileRefused: a path leaves the workspace, or the disk limit is reached.
+            SandboxBroken: the container or the engine stopped working.
+        """
+        async with (await self._settle()).serving() as prepared:
+            return await filing.lay_exactly(prepared, files)
+
+    async def manifest(self) -> dict[str, str]:
+        """SHA-256 (hex) of each regular file of the workspace by its relative path."""
+        async with (await self._settle()).serving() as prepared:
+            return await filing.manifest(prepared)
+
+    async def remove(self, path: str) -> None:
+        """Remove one file or folder of the workspace, "." is all of it; what isn't there is no error."""
+        async with (await self._settle()).serving() as prepared:
+            await filing.remove(prepared, path)
+
+    async def close(self) -> None:
+        """End every process, and give back whatever the sandbox held. Idempotent."""
+        if self._closing is None:
+            self._closing = asyncio.create_task(self._close())
+        await to_the_end(self._closing)
+
+    async def _close(self) -> None:
+        async with self._settling:
+            if self._lasting is not None:
+                container = self._lasting.container
+                container.condemn(SandboxBroken("The sandbox is closed."))
+                container.control.close()
+            await self._spares.close()
+        await self._chores.finish()
+
+    def _remove(self, container: Container) -> None:
+        self._chores.start(container.remove())
+
+    async def _settle(self) -> LastingContainer:
+        """The container whose workspace lasts, from its first use on."""
+        async with self._settling:
+            if self._lasting is None:
+                spare = await self._spares.withdraw(self._usual)
+                container = spare.container
+                container.on_end(self._remove)
+                self._lasting = LastingContainer(spare, self._usual, self._chores)
+            return self._lasting
+
+    async def _run_fresh(
+        self,
+        job: Mapping[str, object],
+        allowed: RunLimits,
+        stdin: bytes | int,
+        on_output: OnOutput | None,
+        given: Mapping[str, bytes],
+    ) -> Result:
+        taken = await self._spares.take(allowed)
+        try:
+            await filing.lay(taken, given)
+            result, ended = await execute(taken, job, allowed, stdin, on_output)
+            if ended is None or (not given and ended.kept_files <= _WORKSPACE_ALONE):
+                return result
+            await taken.container.limit(self._usual, kept_bytes=ended.kept_bytes)
+            async with another(taken, self._usual) as server:
+                artifacts, left_out = await filing.collect(server, given)
+            return result.model_copy(update={"artifacts": artifacts, "artifacts_left_out": left_out})
+        finally:
+            self._spares.give_back(taken)
+
+
+@contextlib.asynccontextmanager
+async def open_docker(
+    policy: Policy, *, without: frozenset[str] = frozenset(), landlock: int = 99
+) -> AsyncIterator[DockerSandbox]:
+    """Open a sandbox for as long as the block lasts.
+
+    Args:
+        policy: what its programs may use; `image` and `runtime` are the engine's, `python` is ignored.
+        without: mechanisms to leave off, by name; only tests do, to see a probe escape.
+        landlock: the highest ABI to use; tests lower it to be an older kernel.
+
+    Raises:
+        BackendMissing: no engine, no image, or one without Python; the message says what helps.
+        PolicyUnmet: the policy asks for what can't be kept by these containers.
+        SandboxBroken: it could not be started for another reason.
+    """
+    if policy.network != "none":
+        raise PolicyUnmet("The Docker backend has no network for programs; an allow-list needs bubblewrap.")
+    engine = await connect()
+    try:
+        image, volumes = await find_image(engine, policy.image)
+        async with keeper(wanted="keeper" not in without) as name:
+            recipe = Recipe(policy, image, tuple(volumes), labels(name), without, landlock)
+            container = await open_container(engine, recipe)
+            sandbox = DockerSandbox(engine, container)
+            try:
+                require_kept(policy, sandbox.capabilities())
+                yield sandbox
+            finally:
+                await sandbox.close()
+    finally:
+        engine.close()

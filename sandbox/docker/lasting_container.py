@@ -1,0 +1,130 @@
+"""The container whose workspace lasts: who is at work in it, and a process that waits for the next job."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
+from sandbox.docker.chores import Chores, to_the_end
+from sandbox.docker.control_channel import Ended
+from sandbox.docker.prepared import Prepared
+from sandbox.docker.preparing import prepare
+from sandbox.errors import SandboxError
+from sandbox.host.limits import RunLimits
+
+
+class LastingContainer:
+    """Lends processes. One is made in advance when nothing is at work; what was left is tidied then."""
+
+    def __init__(self, spare: Prepared, usual: RunLimits, chores: Chores) -> None:
+        """`spare` is the first process of the container that this one is to have."""
+        self.container, self._usual, self._chores = spare.container, usual, chores
+        self._spare: Prepared | None = spare
+        self._making: asyncio.Task[None] | None = None
+        self._taking = asyncio.Lock()
+        self._at_work: dict[int, RunLimits] = {}
+        self._leaving: set[asyncio.Task[None]] = set()
+        self._kept_bytes = 0
+
+    def refill(self) -> None:
+        """Make a process in advance, where there is none and nothing is at work."""
+        if (
+            self._spare is None
+            and self._making is None
+            and not self._at_work
+            and self.container.broken is None
+        ):
+            self._making = self._chores.start(self._make())
+
+    async def take(self, limits: RunLimits) -> Prepared:
+        """A process for one job, once those are dead that nobody waited for any longer.
+
+        Raises:
+            SandboxBroken: the container is gone.
+        """
+        async with self._taking:
+            if self._leaving:
+                await asyncio.wait(self._leaving)
+            spare = await self._take_spare()
+            if spare is not None and (not spare.usable or not limits.within(self._usual)):
+                await spare.discard()
+                spare = None
+            alone = not self._at_work
+            if spare is None and alone:
+                await self.container.limit(self._usual, kept_bytes=self._kept_bytes)
+            taken = spare or await prepare(self.container, limits, tidy=alone)
+            self._at_work[taken.group] = limits
+            try:
+                await self._limit(taken)
+            except BaseException:
+                await to_the_end(self.give_back(taken))
+                raise
+            return taken
+
+    async def give_back(self, taken: Prepared) -> None:
+        """The job is over, or is ended now. What is overdue goes on ending: only the next job waits."""
+        leaving = self._chores.start(self._end(taken))
+        self._leaving.add(leaving)
+        leaving.add_done_callback(self._leaving.discard)
+        if not taken.overdue:
+            await asyncio.wait([leaving])
+
+    @contextlib.asynccontextmanager
+    async def serving(self) -> AsyncIterator[Prepared]:
+        """A process that answers requests about files; runs may go on meanwhile.
+
+        Raises:
+            SandboxBroken: the container is gone.
+        """
+        async with self._taking:
+            if self._making is not None:
+                await asyncio.wait([self._making])
+            spare = self._spare
+            if spare is None or not spare.usable:
+                spare = None
+                own = await prepare(self.container, self._usual, tidy=False)
+        if spare is not None:
+            yield spare
+            return
+        try:
+            yield own
+        finally:
+            await to_the_end(own.discard())
+
+    def note(self, ended: Ended | None) -> None:
+        """What a run has left."""
+        if ended is not None:
+            self._kept_bytes = ended.kept_bytes
+
+    async def _end(self, taken: Prepared) -> None:
+        await taken.discard()
+        self._at_work.pop(taken.group, None)
+        self.refill()
+
+    async def _take_spare(self) -> Prepared | None:
+        if self._making is not None:
+            await asyncio.wait([self._making])
+        spare, self._spare = self._spare, None
+        return spare
+
+    async def _make(self) -> None:
+        try:
+            await self.container.limit(self._usual, kept_bytes=self._kept_bytes)
+            self._spare = await prepare(self.container, self._usual, tidy=True)
+        except SandboxError:
+            self._spare = None  # whoever comes next makes one, and hears why it can't be
+        finally:
+            self._making = None
+
+    async def _limit(self, taken: Prepared) -> None:
+        """One run at work: its limits are the container's. More: at least those of the policy."""
+        limits = list(self._at_work.values())
+        if len(limits) > 1:
+            limits.append(self._usual)
+        most = RunLimits(
+            wall_s=0,
+            cpu_s=0,
+            memory_mb=max(item.memory_mb for item in limits),
+            processes=max(item.processes for item in limits),
+            output_bytes=0,
+        )
+        await self.container.limit(most, kept_bytes=taken.kept_bytes)

@@ -1,0 +1,68 @@
+"""The workspace that stays from run to run, from outside, within the disk that its sandbox has."""
+
+import asyncio
+import errno
+import os
+from collections.abc import Mapping
+
+from sandbox.errors import FileRefused
+from sandbox.files.workspace import Workspace
+from sandbox.files.written_files import known_files
+from sandbox.host.disk_watch import DiskBounds
+
+
+class PersistentWorkspace:
+    """Files of all runs that share them. What `sandbox.contract.Sandbox` says of each method holds here."""
+
+    def __init__(self, workspace: Workspace, disk: DiskBounds | None) -> None:
+        """`disk` is what no file system keeps it to; None where one does."""
+        self._workspace, self._disk = workspace, disk
+
+    def close(self) -> None:
+        """Let go of the workspace; what it holds is its sandbox's to remove."""
+        self._workspace.close()
+
+    async def write(self, path: str, content: bytes, *, executable: bool) -> None:
+        """Write one file; folders on the way are made.
+
+        Raises:
+            FileRefused: the path leaves the workspace or goes over a link, or the disk limit is reached.
+        """
+        await asyncio.to_thread(self._write, path, content, executable)
+
+    async def read(self, path: str, *, limit: int) -> bytes:
+        """Read one regular file.
+
+        Raises:
+            FileRefused: it isn't there, isn't a regular file, goes over a link, or is too large.
+        """
+        return await asyncio.to_thread(self._workspace.read, path, limit=limit)
+
+    async def lay(self, files: Mapping[str, bytes]) -> dict[str, str]:
+        """Hold exactly these files, and give the SHA-256 (hex) of each.
+
+        Raises:
+            FileRefused: a path leaves the workspace, or the disk limit is reached.
+        """
+        return await asyncio.to_thread(self._lay, dict(files))
+
+    async def manifest(self) -> dict[str, str]:
+        """SHA-256 (hex) of each regular file by its relative path."""
+        return await asyncio.to_thread(self._workspace.manifest)
+
+    async def remove(self, path: str) -> None:
+        """Remove one file or folder, "." is all of it."""
+        await asyncio.to_thread(self._workspace.remove, path)
+
+    def _write(self, path: str, content: bytes, executable: bool) -> None:
+        if self._disk is not None and not self._disk.have_room(len(content)):
+            raise FileRefused(f"{path!r}: {os.strerror(errno.ENOSPC)}.")
+        self._workspace.write(path, content, executable=executable)
+
+    def _lay(self, files: dict[str, bytes]) -> dict[str, str]:
+        known = known_files(files)
+        kept = self._workspace.keep({path: (file.sha256, file.executable) for path, file in known.items()})
+        for path, file in known.items():
+            if path not in kept:
+                self._write(path, file.content, file.executable)
+        return {path: file.sha256 for path, file in known.items()}

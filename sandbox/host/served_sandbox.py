@@ -1,0 +1,253 @@
+"""A sandbox whose runs are children of a server: lent one by one, looked at before, ended after."""
+
+import asyncio
+import socket
+from collections.abc import Mapping, Sequence
+from functools import partial
+
+from sandbox.contract import Capability, OnOutput, Running
+from sandbox.errors import SandboxBroken
+from sandbox.files.workspace import Workspace
+from sandbox.files.written_files import FreshWorkspace
+from sandbox.host.child import Child
+from sandbox.host.child_lease import ChildLease
+from sandbox.host.execution import Execution
+from sandbox.host.jobs import Jobs
+from sandbox.host.limits import RunLimits, resolve
+from sandbox.host.persistent_workspace import PersistentWorkspace
+from sandbox.host.pool import Pool
+from sandbox.host.proxy_building import Build
+from sandbox.host.running import RunningEntry
+from sandbox.host.server import Server
+from sandbox.policy import Limits, Policy
+from sandbox.program import Program
+from sandbox.result import Result
+
+_MOMENT_S = 3.0
+"""The ends of processes that die together are seen one after the other, on a busy machine with a pause."""
+_IN_FLIGHT = 32
+"""Runs at once in one sandbox; more wait, and their clocks don't run meanwhile."""
+
+
+class ServedSandbox:
+    """A sandbox on this machine. Made by the functions that open one."""
+
+    def __init__(self, server: Server, policy: Policy, build: Build) -> None:
+        self._server, self._policy, self._build = server, policy, build
+        self._without = build.without
+        self._jobs = Jobs(build.environment, partial(RunLimits.rlimits, counted=server.groups is not None))
+        self._workspace = PersistentWorkspace(self._workspace_at(server.workspace), build.disk)
+        self._places = asyncio.Semaphore(_IN_FLIGHT)
+        self._closed = False
+        self._pool, self._fresh_pool = (self._make_pool(fresh=fresh) for fresh in (False, True))
+        server.on_end(self._break_down)
+        self._pool.fill()  # the other one once somebody asks
+
+    @property
+    def backend(self) -> str:
+        """The name by which `open_sandbox` opens this kind of sandbox."""
+        return self._build.backend
+
+    @property
+    def image(self) -> None:
+        """None: programs see this machine's own /usr."""
+
+    @property
+    def keeper(self) -> int:
+        """Pid of the process that starts this sandbox and ends it with its owner."""
+        return self._server.keeper
+
+    @property
+    def uid(self) -> int:
+        """Whose its programs are."""
+        return self._server.uid
+
+    def capabilities(self) -> Sequence[Capability]:
+        """Each guarantee with the mechanism that keeps it on this machine."""
+        return self._build.capabilities
+
+    async def run(
+        self,
+        program: Program,
+        *,
+        limits: Limits | None = None,
+        stdin: bytes | int = b"",
+        on_output: OnOutput | None = None,
+        fresh: bool = False,
+        files: Mapping[str, bytes] | None = None,
+    ) -> Result:
+        """Run one program to its end or to a limit; every process of it is dead when this returns.
+
+        Args as `sandbox.contract.Sandbox.run` has them.
+
+        Raises:
+            SandboxBroken: the sandbox itself stopped working, or was closed.
+            FileRefused: a path of `files` leaves the workspace, or there is no room for them.
+            ValueError: files without fresh.
+        """
+        if files and not fresh:
+            raise ValueError("Only a fresh run is given files; write() is for the workspace that lasts.")
+        allowed = resolve(self._policy, limits)
+        async with self._places:
+            loan = await self._lend(allowed, fresh=fresh, on_output=on_output)
+            own: FreshWorkspace | None = None
+            try:
+                if fresh:
+                    own = FreshWorkspace(self._workspace_at(loan.child.take_workspace()), files or {})
+                    await own.lay()
+                await loan.begin(self._held(self._jobs.of(program, allowed), loan), stdin=stdin)
+                result = await loan.execution.result()
+                if own is not None and loan.child.ended.done():  # else nobody knows that all of it is dead
+                    result = await own.with_artifacts(result)
+            except BaseException:
+                await loan.abandon()
+                raise
+            finally:
+                loan.give_back()
+                if own is not None:
+                    await self._let_go(own)
+            if result.status == "killed" and result.killed_by is None:
+                await self._see_that_it_lives()
+            return result
+
+    async def start(
+        self,
+        entry: str,
+        arguments: Mapping[str, object],
+        *,
+        limits: Limits | None = None,
+        fresh: bool = False,
+    ) -> Running:
+        """Start `main(channel, arguments)` of `sandbox.inner.<entry>` in a child of its own.
+
+        Args as `sandbox.contract.Sandbox.start` has them.
+
+        Raises:
+            SandboxBroken: the sandbox itself stopped working, or was closed.
+            ValueError: there is no such entry.
+        """
+        if not all(part.isidentifier() for part in entry.split(".")):
+            raise ValueError(f"{entry!r} isn't the name of an entry.")
+        allowed = resolve(self._policy, limits)
+        loan = await self._lend(allowed, fresh=fresh, on_output=None)
+        own = self._workspace_at(loan.child.take_workspace()) if fresh and self._build.on_disk else None
+        ours, inside = socket.socketpair()
+        ours.setblocking(False)
+        job = self._held(self._jobs.of_entry(entry, arguments, allowed), loan)
+
+        def done(_: Child) -> None:
+            loan.give_back()
+            if own is not None:
+                own.remove(".")
+                own.close()
+
+        try:
+            await loan.begin(job, extra=[inside.detach()])
+        except BaseException:
+            ours.close()
+            await loan.abandon()
+            done(loan.child)
+            raise
+        return RunningEntry(loan.execution, loan.child, ours, done=done)
+
+    async def prove(self) -> None:
+        """See that a child can be had, which takes as long as making one.
+
+        Raises:
+            SandboxBroken: none can.
+        """
+        child = await self._pool.lend(resolve(self._policy, None))
+        child.discard()
+        self._pool.give_back(child)
+
+    async def write(self, path: str, content: bytes, *, executable: bool = False) -> None:
+        """Write one file of the workspace; folders on the way are made.
+
+        Raises:
+            FileRefused: the path leaves the workspace or goes over a link, or the disk limit is reached.
+        """
+        await self._workspace.write(path, content, executable=executable)
+
+    async def read(self, path: str, *, limit: int = 16 << 20) -> bytes:
+        """Read one regular file of the workspace.
+
+        Raises:
+            FileRefused: it isn't there, isn't a regular file, goes over a link, or is too large.
+        """
+        return await self._workspace.read(path, limit=limit)
+
+    async def lay(self, files: Mapping[str, bytes]) -> dict[str, str]:
+        """Make the workspace hold exactly these files, and give the SHA-256 (hex) of each.
+
+        Raises:
+            FileRefused: a path leaves the workspace, or the disk limit is reached.
+        """
+        return await self._workspace.lay(files)
+
+    async def manifest(self) -> dict[str, str]:
+        """SHA-256 (hex) of each regular file of the workspace by its relative path."""
+        return await self._workspace.manifest()
+
+    async def remove(self, path: str) -> None:
+        """Remove one file or folder of the workspace, "." is all of it; what isn't there is no error."""
+        await self._workspace.remove(path)
+
+    async def close(self) -> None:
+        """End every process, and give back whatever the sandbox held. Idempotent."""
+        if not self._closed:
+            self._closed = True
+            self._break_down(SandboxBroken("The sandbox is closed."))
+            self._workspace.close()
+        await self._server.close()
+        for pool in (self._pool, self._fresh_pool):
+            await pool.wait_until_gone()
+        if self._build.network is not None:
+            await self._build.network.close()
+
+    def _make_pool(self, *, fresh: bool) -> Pool:
+        return Pool(
+            self._server.control,
+            server=self._server.pid,
+            usual=resolve(self._policy, None),
+            groups=self._server.groups,
+            without=self._without,
+            fresh=fresh,
+            preload=self._policy.preload,
+            network=self._build.network,
+            namespaces=self._build.namespaces,
+            foreign=self._server.interpreter.venv is not None or bool(self._policy.preload),
+        )
+
+    def _break_down(self, reason: SandboxBroken) -> None:
+        for pool in (self._pool, self._fresh_pool):
+            pool.break_down(reason)
+
+    async def _lend(self, limits: RunLimits, *, fresh: bool, on_output: OnOutput | None) -> ChildLease:
+        pool = self._fresh_pool if fresh else self._pool
+        child = await pool.lend(limits)
+        execution = Execution(child, limits, on_output=on_output, without=self._without)
+        return ChildLease(pool, child, execution, self._build.fresh_disk if fresh else self._build.disk)
+
+    def _held(self, job: Mapping[str, object], loan: ChildLease) -> dict[str, object]:
+        """A job with how many processes of other runs the kernel counts as this one's."""
+        pools = () if self._build.namespaces else (self._pool, self._fresh_pool)
+        return {**job, "siblings": sum(pool.siblings_of(loan.child) for pool in pools)}
+
+    def _workspace_at(self, root: int) -> Workspace:
+        """The files below a descriptor."""
+        capacity = None if self._build.disk is None else self._build.disk.disk_bytes
+        return Workspace(root, self._server.uid, capacity=capacity, attached=self._policy.folders)
+
+    async def _let_go(self, own: FreshWorkspace) -> None:
+        try:
+            if self._build.on_disk:
+                await own.empty()
+        finally:
+            own.close()
+
+    async def _see_that_it_lives(self) -> None:
+        """A run that ended without a word was killed from outside, alone or with its server."""
+        if self._closed:
+            raise SandboxBroken("The sandbox was closed while a program ran in it.")
+        if (reason := await self._server.end_within(_MOMENT_S)) is not None:
+            raise reason

@@ -1,0 +1,267 @@
+"""Proxy classes, made from what the candidate's process says of its classes, and what they make.
+
+Bases are mirrored, so that isinstance, issubclass and except work here as they do there. A builtin exception
+is the builtin itself; any other class derives from nothing builtin, whatever the candidate's does.
+"""
+
+from __future__ import annotations
+
+import importlib
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any
+
+from sandbox.inner.bridge.codec import CodecError
+from sandbox.inner.bridge.generators import coroutine
+from sandbox.inner.bridge.operators import (
+    BINARY,
+    CONTAINS,
+    IN_PLACE,
+    METHODS,
+    OPERATORS,
+    ORDER,
+    PLAIN,
+    REFLECTED,
+)
+from sandbox.inner.bridge.proxies import (
+    Instance,
+    copy_of,
+    is_built,
+    is_class,
+    is_proxy,
+    link_of,
+    mark_built,
+    noted,
+)
+from sandbox.inner.bridge.raised import error_attribute, error_text
+from sandbox.inner.bridge.record_fields import Record, are_fields
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sandbox.inner.bridge.link import Link
+
+_JUDGING = {**BINARY, **IN_PLACE, **ORDER, **CONTAINS}
+_STANDARD_ERRORS = frozenset(
+    {
+        "asyncio.exceptions",
+        "binascii",
+        "concurrent.futures._base",
+        "configparser",
+        "_csv",
+        "dataclasses",
+        "decimal",
+        "email.errors",
+        "graphlib",
+        "http.client",
+        "json.decoder",
+        "queue",
+        "_queue",
+        "re",
+        "re._constants",
+        "shutil",
+        "socket",
+        "sqlite3",
+        "statistics",
+        "struct",
+        "subprocess",
+        "tarfile",
+        "tomllib",
+        "urllib.error",
+        "xml.etree.ElementTree",
+        "zipfile",
+        "zlib",
+        "zoneinfo._common",
+    }
+)
+"""Modules whose exceptions are this side's own. None of a test tool: a candidate can't skip or end a test."""
+
+
+class _Described(type):
+    """The class of proxy classes: what isn't found on one is asked of the candidate's."""
+
+    def __new__(
+        cls, name: str, bases: tuple[type, ...], space: dict[str, Any], *, made: bool = False
+    ) -> _Described:
+        if not made:
+            raise TypeError(f"a test that runs apart from the candidate can't derive {name} from its classes")
+        return super().__new__(cls, name, bases, space)
+
+    def __init__(cls, name: str, bases: tuple[type, ...], space: dict[str, Any], **_: object) -> None:
+        super().__init__(name, bases, space)
+
+    def __call__(cls, *args: object, **kwargs: object) -> Any:
+        """Make an instance there."""
+        made = _link(cls).call(cls, args, kwargs, cls.__name__)
+        if isinstance(made, Instance) and is_class(cls):
+            mark_built(made)
+        return made
+
+    def __getattr__(cls, name: str) -> Any:
+        return noted(_link(cls).request("get", cls, name), name)
+
+    def __setattr__(cls, name: str, value: object) -> None:
+        _link(cls).request("set", cls, name, value)
+
+    def __delattr__(cls, name: str) -> None:
+        _link(cls).request("delete", cls, name)
+
+    @property  # type: ignore[misc]
+    def __dict__(cls) -> Any:  # type: ignore[override]
+        """The names of the class there."""
+        return _link(cls).request("get", cls, "__dict__")
+
+
+def _link(cls: type) -> Any:
+    return type.__getattribute__(cls, "__far__")[0]
+
+
+def make_class(link: Link, number: int, described: Any) -> type:
+    """The class that stands for class `number` here.
+
+    Raises:
+        CodecError: the description isn't one.
+    """
+    name, qualname, module, bases, operators, class_operators, copied, fields = _checked(described)
+    own = [base for base in bases if issubclass(base, (Instance, Record, BaseException))]
+    space: dict[str, Any] = {"__module__": module, "__qualname__": qualname, "__far__": (link, number)}
+    if any(issubclass(base, BaseException) for base in own):
+        standard = _standard_error(module, name)
+        if standard is not None:
+            return standard
+        own = [base for base in own if issubclass(base, BaseException)]
+        space.update(__str__=error_text, __getattr__=error_attribute)
+    elif fields is not None:
+        own = [base for base in own if issubclass(base, Record)] or [Record]
+        space.update({field: property(itemgetter(i)) for i, field in enumerate(fields)}, __slots__=())
+    else:
+        own = [base for base in own if issubclass(base, Instance)]
+        space.update(_operators(operators, copied), __slots__=())
+    meta = _meta(own, class_operators)
+    try:
+        made: type = meta(name, tuple(own) or (Instance,), space, made=True)
+    except (TypeError, ValueError) as error:
+        raise CodecError(f"a class that can't be: {error}") from error
+    return made
+
+
+def _meta(bases: list[type], operators: tuple[str, ...]) -> Any:
+    """The class of a class with these bases, and with these operators of its own (`len(Color)`)."""
+    metas = {type(base) for base in bases if isinstance(base, _Described)} or {_Described}
+    least = [
+        meta for meta in metas if not any(other is not meta and issubclass(other, meta) for other in metas)
+    ]
+    if len(least) == 1 and not operators:
+        return least[0]
+    return type("_Described", tuple(least), _class_operators(operators))
+
+
+def _checked(described: Any) -> tuple[Any, ...]:
+    if type(described) is not tuple or len(described) != 8:
+        raise CodecError("no description of a class")
+    *names, bases, operators, class_operators, copied, fields = described
+    if not all(type(name) is str for name in names) or type(bases) is not list:
+        raise CodecError("no names of a class")
+    if not all(isinstance(base, type) for base in bases):
+        raise CodecError("a class with bases that aren't classes")
+    if any(type(some) is not tuple for some in (operators, class_operators, copied)):
+        raise CodecError("a class without operators")
+    if fields is not None and not are_fields(fields):
+        raise CodecError("a record without fields")
+    return described
+
+
+def _standard_error(module: str, name: str) -> type | None:
+    if module not in _STANDARD_ERRORS:
+        return None
+    try:
+        found: object = getattr(importlib.import_module(module), name, None)
+    except ImportError:
+        return None
+    return found if isinstance(found, type) and issubclass(found, BaseException) else None
+
+
+def _operators(names: tuple[str, ...], copied: tuple[str, ...]) -> dict[str, Any]:
+    space: dict[str, Any] = {name: _asked(name) for name in (*PLAIN, *METHODS) if name in names}
+    space.update((name, _guarded(name)) for name in _JUDGING if name in names)
+    space.update((name, _reflected(name, plain)) for name, plain in REFLECTED.items() if name in names)
+    if "unhashable" in names:
+        space["__hash__"] = None
+    space["__own_equality__"] = "__eq__" in names or "__ne__" in names
+    space["__copied__"] = copied
+    if "__hash__" in copied:
+        space["__hash__"] = lambda self: hash(copy_of(self))
+    if "__call__" in names:
+        space["__call__"] = lambda self, *args, **kwargs: link_of(self).call(
+            self, args, kwargs, type(self).__name__
+        )
+    if "__exit__" in names:
+        space["__exit__"] = _leave
+    if "__aexit__" in names:
+        space["__aexit__"] = _leave_later
+    if "__await__" in names:
+        space["__await__"] = lambda self: coroutine(link_of(self), self).__await__()
+    return space
+
+
+def _class_operators(names: tuple[str, ...]) -> dict[str, Any]:
+    return {
+        name: lambda cls, *operands, name=name: _link(cls).request(name, cls, *operands)
+        for name in (*PLAIN, *CONTAINS, "__or__")
+        if name in names
+    }
+
+
+def _asked(name: str) -> Callable[..., Any]:
+    return lambda self, *operands: link_of(self).request(name, self, *operands)
+
+
+def _leave(self: Any, kind: type | None, error: BaseException | None, trace: object) -> bool:
+    """Leave a `with` block: the candidate may swallow an error, but not the test's own failure."""
+    swallow = link_of(self).request("__exit__", self, kind, error, None)
+    return bool(swallow) and _may_swallow(error)
+
+
+async def _leave_later(self: Any, kind: type | None, error: BaseException | None, trace: object) -> bool:
+    swallow = await link_of(self).request("__aexit__", self, kind, error, None)
+    return bool(swallow) and _may_swallow(error)
+
+
+def _may_swallow(error: BaseException | None) -> bool:
+    return isinstance(error, Exception) and not isinstance(error, AssertionError)
+
+
+def _guarded(name: str) -> Callable[..., Any]:
+    def asked(self: Any, other: object, *more: object) -> object:
+        if name in type(self).__copied__ and not is_proxy(other):
+            return OPERATORS[name](copy_of(self), other, *more)
+        if not (is_built(self) or is_proxy(other)):
+            if name in CONTAINS and hasattr(type(self), "__iter__"):
+                return any(item is other or item == other for item in self)
+            raise _not_for(self, name)
+        return _inherit(self, link_of(self).request(name, self, other, *more))
+
+    return asked
+
+
+def _reflected(name: str, plain: str) -> Callable[..., Any]:
+    def asked(self: Any, other: object) -> object:
+        if name in type(self).__copied__ and not is_proxy(other):
+            return OPERATORS[plain](other, copy_of(self))
+        if not (is_built(self) or is_proxy(other)):
+            raise _not_for(self, name)
+        return _inherit(self, link_of(self).request(plain, other, self))
+
+    return asked
+
+
+def _inherit(operand: Any, result: object) -> object:
+    if is_built(operand) and type(result) is type(operand):
+        mark_built(result)
+    return result
+
+
+def _not_for(value: object, name: str) -> TypeError:
+    return TypeError(
+        f"the candidate returned an object of its own class {type(value).__name__}, "
+        f"which can't be compared or computed with the test's own data ({name})"
+    )

@@ -1,0 +1,80 @@
+"""Arguments cross as copies; this is how a change that the callee made to a list, dict or set gets back.
+
+Both sides number the mutable containers of the arguments in the same order, so that a change is said as
+"container 3 holds this now", and a container that was moved around or returned is still itself there.
+"""
+
+from __future__ import annotations
+
+from operator import is_not
+from typing import Any
+
+
+def mutable_containers(value: object) -> list[Any]:
+    """Each list, dict and set of plain data in `value`, in the order of encoding; `value` has no cycles."""
+    found: list[Any] = []
+    stack = [value]
+    while stack:
+        item: Any = stack.pop()
+        kind = type(item)
+        if kind in (list, dict, set):
+            found.append(item)
+        if kind in (list, tuple):
+            stack.extend(reversed(item))
+        elif kind is dict:
+            stack.extend(reversed(list(item.values())))
+    return found
+
+
+class Writeback:
+    """The containers that one call was lent, and what they held before it."""
+
+    def __init__(self, arguments: object) -> None:
+        self.containers = mutable_containers(arguments)
+        self._before = [item.copy() for item in self.containers]
+
+    def known(self) -> dict[int, object]:
+        """Payloads that stand for the lent containers, by their id()."""
+        return {id(item): ("lent", i) for i, item in enumerate(self.containers)}
+
+    def changes(self) -> tuple[tuple[int, object], ...]:
+        """Number and copy of each container that holds other objects than before."""
+        pairs = zip(self.containers, self._before)  # noqa: B905 - as long by construction; no strict before 3.10
+        return tuple((i, now.copy()) for i, (now, before) in enumerate(pairs) if _differs(now, before))
+
+
+def _differs(now: Any, before: Any) -> bool:
+    if len(now) != len(before):
+        return True
+    if type(now) is set:
+        return set(map(id, now)) != set(map(id, before))
+    if type(now) is dict and any(map(is_not, now.values(), before.values())):
+        return True
+    return any(map(is_not, now, before))
+
+
+def write_back(containers: list[Any], changes: object) -> None:
+    """Make the lender's containers hold what the other side says.
+
+    Raises:
+        ValueError: the changes don't fit the containers that were lent.
+    """
+    for number, now in _checked(containers, changes):
+        container = containers[number]
+        if type(container) is list:
+            container[:] = now
+        else:
+            container.clear()
+            container.update(now)
+
+
+def _checked(containers: list[Any], changes: object) -> list[tuple[int, Any]]:
+    if type(changes) is not tuple:
+        raise ValueError("changes to arguments that aren't a tuple")
+    for change in changes:
+        if type(change) is not tuple or len(change) != 2 or type(change[0]) is not int:
+            raise ValueError("a change to an argument that isn't a number and a value")
+        number, now = change
+        if not 0 <= number < len(containers) or type(now) is not type(containers[number]):
+            raise ValueError("a change to an argument that wasn't lent")
+    return list(changes)

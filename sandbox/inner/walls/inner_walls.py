@@ -1,0 +1,213 @@
+"""The inner wall: what parts one run from the server, from other runs and from the kernel.
+
+`enclose` makes the namespaces' contents; `confine` is the program's last step before it
+may run code that nobody has read. `without` names mechanisms to leave off: only tests pass it, to see a
+probe escape.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import socket
+import struct
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+from sandbox.inner.walls import landlock
+from sandbox.inner.walls.attached_process import attach
+from sandbox.inner.walls.landlock import DEVICE, EVERYTHING, LIST, READ, READ_EXECUTE
+from sandbox.inner.walls.seccomp import Filter
+from sandbox.inner.walls.syscalls import (
+    MS_NODEV,
+    MS_NOEXEC,
+    MS_NOSUID,
+    MS_PRIVATE,
+    MS_REC,
+    NEWIPC,
+    NEWNET,
+    NEWNS,
+    NEWPID,
+    NEWUSER,
+    NEWUTS,
+    PR_SET_NO_NEW_PRIVS,
+    checked,
+    drop_capabilities,
+    libc,
+    mount,
+    prctl,
+    write_file,
+)
+
+NAMESPACES = {"user": NEWUSER, "pid": NEWPID, "mnt": NEWNS, "ipc": NEWIPC, "net": NEWNET, "uts": NEWUTS}
+WORKSPACE = "/w"
+_PENDING_SIGNALS = 256
+"""Each timer of POSIX takes one. 32 runs at once stay below what a small machine allows their user."""
+_WATCHING = {"max_inotify_instances": 8, "max_inotify_watches": 8192}
+"""Of 128 instances that the kernel allows a user, and of 8,192 watches at least."""
+_SIOCSIFFLAGS, _IFF_UP = 0x8914, 1
+_LOOPBACK_UP = struct.pack("16sh14x", b"lo", _IFF_UP)
+
+RULES = (
+    ("/", LIST),
+    ("/usr", READ_EXECUTE),
+    ("/opt", READ_EXECUTE),
+    ("/etc", READ_EXECUTE),
+    ("/proc", READ),
+    ("/dev", DEVICE),
+    (WORKSPACE, EVERYTHING),
+    ("/tmp", EVERYTHING),
+    ("/dev/shm", EVERYTHING),
+)
+
+
+@dataclass(frozen=True)
+class Walls:
+    """What every run of this sandbox is held by."""
+
+    disk_bytes: int
+    shared_memory_bytes: int
+    files: int
+    open_files: int
+    filter: Filter | None
+    """None only where `without` names seccomp."""
+    landlock: int
+    without: frozenset[str]
+    processors: int | None = None
+    """To how many a run is kept by its affinity, which a program may change; None where a cgroup counts."""
+    attached: tuple[str, ...] = ()
+    """Where folders of the host are shown in a workspace that is made for one run."""
+
+
+@dataclass(frozen=True)
+class Rlimits:
+    """What the kernel itself holds a process of one run to; None leaves a limit as it is."""
+
+    cpu_s: int
+    processes: int | None
+    data_bytes: int | None
+    address_bytes: int | None
+
+
+def map_own_user(uid: int, gid: int) -> None:
+    """Inside a new user namespace: be who we were, with all capabilities there and none outside."""
+    write_file("/proc/self/setgroups", "deny")
+    write_file("/proc/self/uid_map", f"{uid} {uid} 1")
+    write_file("/proc/self/gid_map", f"{gid} {gid} 1")
+
+
+def workspace_options(walls: Walls) -> str:
+    """Mount options of a workspace's tmpfs: a size and a number of files."""
+    options = [] if "disk" in walls.without else [f"size={walls.disk_bytes}"]
+    options += [] if "files" in walls.without else [f"nr_inodes={walls.files}"]
+    return ",".join([*options, "mode=700"])
+
+
+def enclose(walls: Walls, uid: int, gid: int, *, fresh: bool) -> None:
+    """As the program-to-be of a run, in new namespaces: own /proc, /tmp, /dev/shm and terminals, loopback up.
+
+    With `fresh` it has a workspace of its own, too, over the one that lasts.
+    """
+    map_own_user(uid, gid)
+    mount("none", "/", None, MS_REC | MS_PRIVATE)
+    plain = MS_NOSUID | MS_NODEV
+    if "pid" not in walls.without:
+        mount("proc", "/proc", "proc", plain | MS_NOEXEC)
+    mount("tmpfs", "/tmp", "tmpfs", plain, f"size={walls.disk_bytes},nr_inodes={walls.files},mode=1777")
+    mount("tmpfs", "/dev/shm", "tmpfs", plain, f"size={walls.shared_memory_bytes},nr_inodes=4096,mode=1777")
+    mount("devpts", "/dev/pts", "devpts", MS_NOSUID | MS_NOEXEC, "newinstance,ptmxmode=0666,mode=600,max=64")
+    if "net" not in walls.without:
+        _raise_loopback()
+    if fresh:
+        mount("tmpfs", WORKSPACE, "tmpfs", plain, workspace_options(walls))
+        attach(WORKSPACE, walls.attached)
+    bound_watching(walls)
+    os.chdir(WORKSPACE)
+
+
+def bound_watching(walls: Walls) -> None:
+    """Bound what this process's own user namespace takes of the inotify instances that its user has.
+
+    Raises:
+        OSError: this process may not.
+    """
+    for name, most in _WATCHING.items() if "watching" not in walls.without else ():
+        with suppress(FileNotFoundError):  # before 4.11 the kernel has no such limit
+            write_file(f"/proc/sys/user/{name}", str(most))
+
+
+def bound_descriptors(walls: Walls) -> None:
+    """Bound the open files of each process, for good.
+
+    After the last descriptor was sent: the kernel compares what all processes of a user have sent, and nobody
+    has received yet, with this limit of the one that sends.
+    """
+    lower(resource.RLIMIT_NOFILE, walls.open_files)
+
+
+def confine(walls: Walls, rlimits: Rlimits, *, rules: Sequence[tuple[str, str]] = RULES) -> None:
+    """Take from this process all that a program must not have, for good, but for descriptors too many.
+
+    `rules` say what Landlock lets it do below which path.
+    """
+    _limit(walls, rlimits)
+    if os.getsid(0) != os.getpid():
+        os.setsid()
+    if walls.processors is not None:
+        _keep_to(walls.processors)
+    if "capabilities" not in walls.without:
+        drop_capabilities()
+    if "no_new_privs" not in walls.without:
+        checked(prctl(PR_SET_NO_NEW_PRIVS, 1), "no_new_privs")
+    if "landlock" not in walls.without:
+        landlock.restrict(rules, version=walls.landlock)
+    if "seccomp" not in walls.without:
+        assert walls.filter is not None
+        walls.filter.load()
+
+
+def _raise_loopback() -> None:
+    probe = checked(libc.socket(socket.AF_INET, socket.SOCK_DGRAM, 0), "socket for the loopback interface")
+    checked(libc.ioctl(probe, _SIOCSIFFLAGS, _LOOPBACK_UP), "raise the loopback interface")
+    os.close(probe)
+
+
+def _keep_to(processors: int) -> None:
+    """Some of those that this process may use, other ones for other runs."""
+    usable = sorted(os.sched_getaffinity(0))
+    first = os.urandom(1)[0] % len(usable)
+    os.sched_setaffinity(0, [*usable[first:], *usable[:first]][:processors])
+
+
+def _limit(walls: Walls, rlimits: Rlimits) -> None:
+    pairs = {
+        resource.RLIMIT_CORE: 0,
+        resource.RLIMIT_FSIZE: walls.disk_bytes,
+        resource.RLIMIT_MEMLOCK: 64 << 10,
+        resource.RLIMIT_MSGQUEUE: 819_200,
+    }
+    if "signals" not in walls.without:
+        pairs[resource.RLIMIT_SIGPENDING] = _PENDING_SIGNALS
+    for which, value in pairs.items():
+        lower(which, value)
+    tighten(walls, rlimits)
+
+
+def tighten(walls: Walls, rlimits: Rlimits) -> None:
+    """Bring the limits of one run down to what its caller asked for; they never go up again."""
+    if "cpu" not in walls.without:
+        lower(resource.RLIMIT_CPU, rlimits.cpu_s, grace=1)
+    if rlimits.processes is not None and "processes" not in walls.without:
+        lower(resource.RLIMIT_NPROC, rlimits.processes + 1)  # the reaper counts too
+    if rlimits.data_bytes is not None and "memory" not in walls.without:
+        lower(resource.RLIMIT_DATA, rlimits.data_bytes)
+    if rlimits.address_bytes is not None and "memory" not in walls.without:
+        lower(resource.RLIMIT_AS, rlimits.address_bytes)
+
+
+def lower(which: int, value: int, *, grace: int = 0) -> None:
+    """Set one rlimit, soft and hard (hard is `grace` above), never above what it was."""
+    _, hard = resource.getrlimit(which)
+    ceiling = value + grace if hard == resource.RLIM_INFINITY else min(hard, value + grace)
+    resource.setrlimit(which, (min(value, ceiling), ceiling))

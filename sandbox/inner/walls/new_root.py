@@ -1,0 +1,183 @@
+"""The root that programs see, put together by the server: its paths say nothing of the host.
+
+A bind mount shows its place on the host in /proc/self/mountinfo, so the interpreter and the virtual
+environment are shown through an overlay, and the outer root is left by pivot_root.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+
+from sandbox.inner.walls.attached_process import ATTACHED
+from sandbox.inner.walls.syscalls import (
+    MNT_DETACH,
+    MS_BIND,
+    MS_NODEV,
+    MS_NOEXEC,
+    MS_NOSUID,
+    MS_PRIVATE,
+    MS_RDONLY,
+    MS_REC,
+    MS_REMOUNT,
+    checked,
+    libc,
+    mount,
+    number_of,
+)
+
+PYTHON, VENV, COMMANDS, KERNEL = "/opt/python", "/opt/venv", "/opt/bin", "/opt/kernel"
+SITE = "/opt/site"
+"""With a number behind it: a folder of packages, of which KERNEL shows some."""
+_NEW, _PATCH = "/run/new", "/run/patch"
+_LONGEST_SCRIPT = 1 << 20
+
+
+def build_root(
+    executable: str,
+    hidden: list[str],
+    *,
+    workspace: str,
+    workspace_options: str,
+    kernel: list[str],
+    devices_stay: bool,
+) -> None:
+    """Put the new root together, mount the workspace in it, and leave the old root for good.
+
+    Args:
+        executable: the base interpreter.
+        hidden: folders of the host's that programs must not see.
+        workspace: where the workspace's tmpfs goes.
+        workspace_options: its mount options.
+        kernel: what of the folders of packages is shown; nothing else is.
+        devices_stay: whether the times of the host's devices are out of the programs' reach.
+    """
+    mount("none", "/", None, MS_REC | MS_PRIVATE)
+    mount("tmpfs", "/run", "tmpfs", MS_NOSUID | MS_NODEV, "mode=755")
+    for folder in (_NEW, f"{_PATCH}/empty", f"{_PATCH}/venv/bin"):
+        os.makedirs(folder)
+    mount("tmpfs", _NEW, "tmpfs", MS_NOSUID | MS_NODEV, "mode=755")
+    for entry in os.scandir("/"):
+        if entry.is_symlink():
+            os.symlink(os.readlink(entry.path), _NEW + entry.path)
+    for folder in ("/run", "/var", "/tmp", "/opt", workspace):
+        os.mkdir(_NEW + folder, 0o755)
+    for folder in ("/usr", "/etc", "/dev", "/proc", "/lib", "/lib64", "/bin", "/sbin", "/opt/lib"):
+        if os.path.isdir(folder) and not os.path.islink(folder):
+            os.mkdir(_NEW + folder, 0o755)
+            mount(folder, _NEW + folder, None, MS_BIND | MS_REC)
+    if devices_stay:
+        keep_devices(f"{_NEW}/dev")
+    if os.path.isdir(PYTHON):
+        _show(PYTHON, [PYTHON, f"{_PATCH}/empty"])
+    if os.path.isdir(VENV):
+        patch_venv(executable, source=VENV, target=f"{_PATCH}/venv")
+        _show(VENV, [f"{_PATCH}/venv", VENV])
+    if kernel:
+        _show_some(frozenset(kernel))
+    for name in sorted(os.listdir("/opt")):
+        if f"/opt/{name}".startswith(ATTACHED):
+            _show(f"/opt/{name}", [f"/opt/{name}", f"{_PATCH}/empty"])
+    _name_commands(executable)
+    for folder in hidden:
+        mount(
+            "tmpfs", _NEW + folder, "tmpfs", MS_RDONLY | MS_NOSUID | MS_NODEV, "size=4k,nr_inodes=2,mode=755"
+        )
+    mount("tmpfs", _NEW + workspace, "tmpfs", MS_NOSUID | MS_NODEV, workspace_options)
+    _enter()
+
+
+def keep_devices(folder: str) -> None:
+    """Make the devices in a folder, each of which is a mount of its own, read-only.
+
+    They are nodes of the host's, which anyone may write to: so anyone may set their times, too, and all other
+    sandboxes see it. A read-only mount refuses that, while what is written to a device goes on to the device.
+    """
+    for entry in os.scandir(folder):
+        if stat.S_ISCHR(entry.stat(follow_symlinks=False).st_mode):
+            keep_device(entry.path)
+
+
+def keep_device(path: str) -> None:
+    """The same for one device."""
+    flags = os.statvfs(path).f_flag & (MS_NOSUID | MS_NODEV | MS_NOEXEC)  # the kernel wants them to stay
+    mount("none", path, None, MS_REMOUNT | MS_BIND | MS_RDONLY | flags)
+
+
+def _show_some(kept: frozenset[str]) -> None:
+    """Show the packages of a kernel. A character device 0:0 in an upper layer hides what is below it."""
+    sites = sorted(f"/opt/{name}" for name in os.listdir("/opt") if f"/opt/{name}".startswith(SITE))
+    hiding = f"{_PATCH}/kernel"
+    os.mkdir(hiding)
+    for name in {name for site in sites for name in os.listdir(site)} - kept:
+        os.mknod(f"{hiding}/{name}", stat.S_IFCHR)
+    _show(KERNEL, [hiding, *sites])
+
+
+def _show(folder: str, layers: list[str]) -> None:
+    """Show layered folders at one place, read-only; without an overlay (kernels before 5.11) the last one."""
+    os.mkdir(_NEW + folder, 0o755)
+    try:
+        mount(
+            "overlay",
+            _NEW + folder,
+            "overlay",
+            MS_RDONLY | MS_NOSUID | MS_NODEV,
+            f"lowerdir={':'.join(layers)}",
+        )
+    except OSError:
+        if layers[-1] == folder:
+            raise  # a virtual environment can't do without its patched layer
+        mount(folder, _NEW + folder, None, MS_BIND | MS_REC)
+
+
+def patch_venv(executable: str, *, source: str, target: str) -> None:
+    """What of a virtual environment names places on the host, rewritten for the inside.
+
+    Args:
+        executable: the base interpreter, as programs see it.
+        source: the environment.
+        target: a folder with a folder `bin` in it.
+    """
+    version = re.findall(r"python(\d+\.\d+)", executable)
+    names = {"python", "python3", *(f"python{number}" for number in version)}
+    with open(f"{source}/pyvenv.cfg", encoding="utf-8", errors="replace") as file:
+        kept = [line for line in file if re.match(r"\s*(include-system-site-packages|version\w*)\s*=", line)]
+    with open(f"{target}/pyvenv.cfg", "w", encoding="utf-8") as file:
+        file.writelines([f"home = {os.path.dirname(executable)}\n", *kept])
+    for name in names:
+        os.symlink(executable, f"{target}/bin/{name}")
+    for entry in os.scandir(f"{source}/bin"):
+        found = entry.stat(follow_symlinks=False)
+        if entry.name in names or not stat.S_ISREG(found.st_mode) or found.st_size > _LONGEST_SCRIPT:
+            continue
+        with open(entry.path, "rb") as file:
+            content = file.read()
+        if content.startswith(b"#!"):
+            _write_script(f"{target}/bin/{entry.name}", content, found.st_mode)
+
+
+def _write_script(path: str, content: bytes, mode: int) -> None:
+    python = f"{VENV}/bin/python".encode()
+    lines = content.split(b"\n", 2)
+    lines[0] = re.sub(rb"\A#!.*/python[0-9.]*", b"#!" + python, lines[0])
+    if len(lines) > 1:  # pip's way with long paths: a shell line that begins '''exec' "/long/path/python"
+        lines[1] = re.sub(rb"""\A('''exec' )\S.*/python[0-9.]*"?""", rb"\1" + python, lines[1])
+    with open(path, "wb") as file:
+        file.write(b"\n".join(lines))
+    os.chmod(path, mode & 0o755)
+
+
+def _name_commands(executable: str) -> None:
+    os.mkdir(_NEW + COMMANDS, 0o755)
+    for name in ("python", "python3"):
+        os.symlink(executable, f"{_NEW}{COMMANDS}/{name}")
+
+
+def _enter() -> None:
+    os.chdir(_NEW)
+    mount("none", _NEW, None, MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV)
+    checked(libc.syscall(number_of("pivot_root"), b".", b"."), "pivot_root")
+    checked(libc.umount2(b".", MNT_DETACH), "umount the outer root")
+    os.chdir("/")
