@@ -139,7 +139,9 @@ BESIDE = {
 async def test_files_beside_a_wrong_solution_solve_nothing(cheat: str, kind: str, tmp_path: Path) -> None:
     run = await answered(tmp_path, kind, {"solution.py": WRONG, **BESIDE[cheat]})
 
-    assert run.status == "unsolved"
+    passes_as_edited = (cheat, kind) == ("the tests", "pytest")  # the user decides on both parts of it
+    assert run.status == ("unverified" if passes_as_edited else "unsolved")
+    assert run.landed == ()
 
 
 async def test_what_one_attempt_leaves_behind_does_not_help_the_next(tmp_path: Path) -> None:
