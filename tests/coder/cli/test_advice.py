@@ -60,7 +60,8 @@ def test_tests_that_take_too_long_get_more_time(console: Console, tmp_path: Path
 def test_what_was_written_with_its_tests_can_be_taken_as_it_is(console: Console, tmp_path: Path) -> None:
     files = {"add.py": "def add(a, b):\n    return a + b\n", "test_add.py": "def test_add():\n    pass\n"}
     answer = "".join(f"{path}\n{code(text)}\n" for path, text in files.items())
-    folder = tmp_path / "project"  # isn't there yet
+    folder = tmp_path / "project"
+    folder.mkdir()
     with faulty_endpoint(says(answer)) as endpoint:
         done = solve(console, endpoint, str(folder), "--test", "pytest -q")
         again = re.findall(r"coder (resume .*)$", done.said[-1])[0].split()
