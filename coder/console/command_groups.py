@@ -6,7 +6,7 @@ An entry point names a function with typer's annotations, or a `typer.Typer` for
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from importlib.metadata import EntryPoint, entry_points
-from typing import ClassVar, Protocol, cast
+from typing import Any, ClassVar, Protocol, cast
 
 import typer
 from typer.core import TyperCommand, TyperGroup
@@ -32,6 +32,24 @@ SUMMARIES = {
 }
 """What `--help` says of our own commands without loading them, in the order in which it lists them."""
 
+SECTIONS = {
+    "Task": "path file picture hint read resume filter slice shuffle shard",
+    "Evidence": "test test_file check lint include_weaker",
+    "Delivery": "apply commit branch keep allow accept_unverified yes",
+    "Model": "model base_url fallback planner_model coder_model cheap_model strong_model temperature top_p "
+    "seed max_answer_tokens model_timeout price record replay",
+    "Sandbox": "sandbox image runtime network python kernel install install_with",
+    "Strategy": "strategy plan edit_format samples repairs one_shot",
+    "Limits": "max_calls max_tokens max_cost max_call_cost timeout program_timeout test_timeout memory pids "
+    "cpus workers",
+    "Output": "out answers json jsonl quiet verbose help",
+}
+"""The headings of a long help, each with the parameters beneath it."""
+OTHER = "Other options"
+"""The heading of what stands in no section, such as a flag of another package's command."""
+_LONG = 20
+"""Options of a help above which they are listed in sections."""
+
 _ENDS_IN_A_COMMAND = frozenset({"fix"})
 """From the first word on all is another program's: `-m` of `coder fix python -m pytest` names no model."""
 
@@ -44,6 +62,28 @@ class Formatter(Protocol):
 
     def write_dl(self, rows: list[tuple[str, str]]) -> None:
         """Names and what they mean, in two columns."""
+
+
+class SectionedCommand(TyperCommand):
+    """A command whose help lists many options under headings, and few as one list."""
+
+    def format_options(self, ctx: Any, formatter: Formatter) -> None:  # noqa: ANN401 - a private type of typer's
+        """Arguments, then options: those of a long help by sections."""
+        shown = [(param, row) for param in self.get_params(ctx) if (row := param.get_help_record(ctx))]
+        options = [(param.name, row) for param, row in shown if param.param_type_name == "option"]
+        lists = {"Arguments": [row for param, row in shown if param.param_type_name == "argument"]}
+        width = max(len(flags) for _, (flags, _) in options)
+        for name, (flags, meaning) in options:
+            heading = _section(name) if len(options) > _LONG else "Options"
+            lists.setdefault(heading, []).append((flags.ljust(width), meaning))
+        for heading in ("Arguments", "Options", *SECTIONS, OTHER):
+            if lists.get(heading):
+                with formatter.section(heading):
+                    formatter.write_dl(lists[heading])
+
+
+def _section(name: str | None) -> str:
+    return next((heading for heading, names in SECTIONS.items() if name in names.split()), OTHER)
 
 
 class Commands(TyperGroup):
@@ -89,7 +129,7 @@ def _command(name: str, loaded: Callable[..., None] | typer.Typer) -> TyperComma
             "help_option_names": ["-h", "--help"],
             "allow_interspersed_args": name not in _ENDS_IN_A_COMMAND,
         }
-        app.command(name, context_settings=settings)(loaded)
+        app.command(name, cls=SectionedCommand, context_settings=settings)(loaded)
         loaded = app
     command = cast(TyperCommand | TyperGroup, get_command(loaded))
     command.name = name
