@@ -7,21 +7,20 @@ from pathlib import Path
 import benchmarks.judge
 import sandbox
 
-_DECIDING = ("trial.py", "tried.py", "relay.py", "check.py", "policy.py", "limits.py")
-
 
 @cache
 def judge_digest() -> str:
     """SHA-256 (hex) of the judge's source files, and of what it runs inside of sandboxes."""
-    judge, box = (Path(package.__path__[0]) for package in (benchmarks.judge, sandbox))
-    files = [
-        *judge.rglob("*.py"),
-        *judge.rglob("*.txt"),
-        *(box / "inner").glob("*.py"),
-        *(box / name for name in _DECIDING),
-    ]
     digest = hashlib.sha256()
-    for file in sorted(files):
+    for file in deciding_files():
         content = file.read_bytes()
         digest.update(f"{file.parent.name}/{file.name}\0{len(content)}\0".encode() + content)
     return digest.hexdigest()
+
+
+def deciding_files() -> list[Path]:
+    """The files that a verdict hangs on, in a fixed order."""
+    judge, box = (Path(package.__path__[0]) for package in (benchmarks.judge, sandbox))
+    folders = (judge, box / "checks", box / "inner")
+    files = [file for folder in folders for kind in ("*.py", "*.txt") for file in folder.rglob(kind)]
+    return sorted([*files, box / "policy.py", box / "host" / "limits.py"])
