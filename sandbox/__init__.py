@@ -1,4 +1,7 @@
-"""Run programs where they can do no harm. Importing this loads the standard library and pydantic only."""
+"""Run programs where they can do no harm. Importing this loads the standard library and pydantic only.
+
+Read contract, policy, open.
+"""
 
 from typing import TYPE_CHECKING
 

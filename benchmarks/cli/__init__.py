@@ -1,1 +1,1 @@
-"""`coder bench` and `coder gate`. Read bench."""
+"""`coder bench` and `coder gate`. Read bench, run_suite."""

@@ -1,1 +1,1 @@
-"""Verdicts formed where the judged code cannot reach. Read judge, then case_plan."""
+"""Verdicts decided where the judged code cannot reach. Read judge, case_plan, function."""

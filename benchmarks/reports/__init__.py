@@ -1,1 +1,1 @@
-"""Reports for a terminal, a page, CI. Read page."""
+"""A report on a terminal, as HTML, Markdown or JUnit XML; its texts are inert. Read read_report, page."""

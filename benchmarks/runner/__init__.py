@@ -1,1 +1,1 @@
-"""Run a suite: cases, workers, a log that resumes. Read runner."""
+"""Run a suite: attempts, verdicts, a log that a resume goes on with. Read runner, runlog."""

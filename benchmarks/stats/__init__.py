@@ -1,1 +1,1 @@
-"""Scores with their uncertainty, comparisons, gates. Read scores, then scoring."""
+"""Scores with their uncertainty, comparisons of runs, the gate. Read scores, paired, gate."""

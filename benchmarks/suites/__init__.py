@@ -1,1 +1,1 @@
-"""Suites and cases, read from the formats of the field. Read load."""
+"""Suites and samples, read from the field's formats. Read load, samples."""

@@ -1,1 +1,1 @@
-"""What people type: one file a command. Read main, then solve and solve_run."""
+"""The commands of `coder`, a file each; they print results and exit codes. Read main, solve, solve_run."""

@@ -1,4 +1,4 @@
-"""Configuration: the user's file, the environment, flags, what a repository may tighten.
+"""Configuration: the user's file, variables, flags, a repository's tighter limits; task files and pictures.
 
-Read schema, then layers.
+Read schema, layers.
 """

@@ -1,7 +1,7 @@
 """Configuration in layers: defaults < the user's file < `CODER_*` < flags.
 
-Between the variables and the flags a repository's `[tool.coder]` may tighten (`tightening.py`). Flags come
-last: they are the user's word for this run.
+Between the variables and the flags a repository's `[tool.coder]` may tighten (`repository_config.py`).
+Flags come last: they are the user's word for this run.
 """
 
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""What every command needs: options, rendering, signals, the screen.
+"""What commands share, those of `benchmarks` too: options, help, screen, signals, failures in words.
 
-`benchmarks` uses it, too. Read options, then render.
+Read options, screen, render.
 """

@@ -1,4 +1,5 @@
-"""What a model is shown of a repository: named places, a map of the rest, and tools to look further.
+"""What a model is shown of a repository: named places, a map of the rest, tools to look further.
 
-Nothing here runs or imports the repository's code; what its files say is data.
+Nothing here imports or runs the repository's code: confined processes parse it, and it is quoted as data.
+Read survey, best_places, definition_facts.
 """

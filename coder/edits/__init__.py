@@ -1,1 +1,1 @@
-"""A text answer becomes changes of files. Read answer, then read_answer and apply."""
+"""A text answer becomes changes of files, in whichever form it came. Read answer, read_answer, apply."""

@@ -1,4 +1,4 @@
-"""What programs see: policy, sandboxes of a run, interpreter, packages, source folders.
+"""What programs of a run get: policy, sandboxes, interpreter, installed packages, source folders.
 
-Read workbench.
+Read workbench, run_policy.
 """

@@ -1,1 +1,4 @@
-"""Files of the host, safely: no symlink followed, replaced whole, synced. Read safe_open."""
+"""Files of the host: opened under a folder without following symlinks, replaced whole, synced, kept private.
+
+Read safe_open, atomic_replace.
+"""

@@ -1,4 +1,4 @@
-"""Install what a task imports, in a sandbox of its own, into a folder that programs see read-only.
+"""Install what a task's tests need, in a sandbox of its own, into a cache that programs see read-only.
 
 Read building.
 """

@@ -1,4 +1,1 @@
-"""Participants: planner, coder, executor and those of larger teams.
-
-Read participant, coder, executor.
-"""
+"""Participants take turns: planner, coder, executor and others. Read participant, coder, executor."""

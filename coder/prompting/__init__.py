@@ -1,1 +1,4 @@
-"""Messages of a request: the task, what is shown of the folder, the history. Read messages."""
+"""The messages of a request: the task, what is shown of the folder, the latest code, the first failure.
+
+Read messages, looking.
+"""

@@ -1,4 +1,4 @@
-"""What a run is: task, settings, messages, events, state, termination.
+"""What a run is: task, settings, messages, events, the state folded of them, and when it ends.
 
-Nothing here acts. Read task, settings, message, state.
+Nothing here calls a model or opens a sandbox. Read task, settings, message, state.
 """

@@ -1,4 +1,4 @@
-"""State: what is known of a run, folded of its events (`folding.py`). Nothing else remembers anything."""
+"""State: what is known of a run, folded of its events (`reducer.py`). Nothing else remembers anything."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

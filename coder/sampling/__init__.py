@@ -1,1 +1,1 @@
-"""Best of n: compare candidates by what they do, and select one. Read select."""
+"""Best of n: compare candidates by what they do on the same inputs, and select one. Read select, compare."""

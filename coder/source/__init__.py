@@ -1,1 +1,4 @@
-"""Facts about source code that need no repository: names, languages, outlines. Read python_names."""
+"""What can be read in single source files, manifests and command lines, without a repository.
+
+Read python_names, languages.
+"""

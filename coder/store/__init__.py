@@ -1,4 +1,4 @@
-"""Where events live: in one SQLite file of the user's, or in memory."""
+"""Where events are kept: one SQLite file of the user's, or memory; a lease per run. Read sqlite, lease."""
 
 from coder.fs.private_folder import data_folder
 from coder.store.lease import LeasedLog

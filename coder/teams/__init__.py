@@ -1,1 +1,1 @@
-"""Teams: a pure rule for who speaks next, and strategies by name. Read round_robin, then strategies."""
+"""Teams say whose turn it is, by the state alone; strategies name them. Read round_robin, strategies."""

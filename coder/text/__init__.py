@@ -1,1 +1,1 @@
-"""Text for people: redacted, sanitized, counted. Read redact."""
+"""Text without secrets, and text made harmless for a terminal or a CI log. Read redact, sanitize."""

@@ -2,7 +2,7 @@
 
 Where it takes long, the tests that failed last are run first, and only when these pass does the whole command
 decide. Flaky tests that fail are run again before they count, and what was red before the work is judged as
-such (judging.py).
+such (regressions.py).
 """
 
 from collections.abc import Mapping, Sequence

@@ -2,7 +2,7 @@
 
 Test files, checks and examples are decided in the checker's sandbox, on values that come out of the
 candidate's by `sandbox.checks.call`. A test command shares its process with the code under test, so its exit
-code alone proves nothing (see testcommand), and what it says is labelled `inside`.
+code alone proves nothing (see test_command.py), and what it says is labelled `inside`.
 """
 
 import ast

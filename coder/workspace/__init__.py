@@ -1,1 +1,1 @@
-"""The user's folder: read it, land changes in it, take them back. Read read, then deliver."""
+"""The user's folder: read it, land changes, rebase them, take them back. Read read, deliver."""

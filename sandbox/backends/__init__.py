@@ -1,1 +1,1 @@
-"""One backend a file: what holds the programs, and what it can keep. Read bubblewrap."""
+"""Backends whose runs are processes of this machine; sandbox/docker is the other. Read bubblewrap."""

@@ -1,1 +1,1 @@
-"""Check a candidate from outside: calls into it, tests apart from it, trials. Read call, then check."""
+"""Decide outside of the candidate's process: calls into it, checks, trials. Read call, check, trial."""

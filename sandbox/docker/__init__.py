@@ -1,1 +1,4 @@
-"""The Docker backend: a container a sandbox, an exec a run, another container a fresh run."""
+"""The Docker backend: one container whose workspace lasts, another one for each fresh run.
+
+Read docker_sandbox, container.
+"""

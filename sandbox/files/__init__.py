@@ -1,1 +1,1 @@
-"""A workspace's files on the host, reached without following what a program left. Read workspace."""
+"""Files that programs leave, reached from outside without following them anywhere. Read workspace."""

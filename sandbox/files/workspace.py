@@ -1,7 +1,7 @@
 """The workspace's files from outside: what a program left there is never followed, only looked at.
 
-Every path is opened below the workspace's own descriptor (`beneath.py`), and where we are root with the file
-rights of the sandbox's uid. The Docker backend has it inside, with any Python from 3.8 on.
+Every path is opened below the workspace's own descriptor (`resolve_beneath.py`), and where we are
+root with the file rights of the sandbox's uid. The Docker backend has it inside, with any Python from 3.8 on.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Make the image that the Docker backend runs its programs in."""
+"""Make the image that the Docker backend runs its programs in. Read build_image."""
 
 from sandbox.docker.image import IMAGE
 from sandbox.images.build_image import DEFAULT_BASE, PACKAGES, Recipe, build_image

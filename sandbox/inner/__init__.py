@@ -1,1 +1,1 @@
-"""What runs inside a sandbox: the standard library alone, Python 3.8 and later. Read process, then walls."""
+"""What runs inside a sandbox: the standard library alone, Python 3.8 and later. Read process, walls."""

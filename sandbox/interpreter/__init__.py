@@ -1,1 +1,1 @@
-"""The Python that programs get, and its packages. Read interpreter."""
+"""The Python that programs get, and its packages, found by looking at files. Read interpreter."""

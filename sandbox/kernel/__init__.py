@@ -1,4 +1,4 @@
-"""Cells in a Jupyter kernel inside a sandbox: what one defines, the next one finds."""
+"""Cells in a Jupyter kernel inside a sandbox: what one defines, the next one finds. Read kernel."""
 
 from sandbox.kernel.kernel import Kernel
 from sandbox.kernel.kernel_opening import kernel_in, open_kernel

@@ -1,1 +1,1 @@
-"""Allowed hosts and the proxy that leads there. Read allowed_hosts, then proxy."""
+"""The hosts that a policy names, and the proxy that alone leads there. Read allowed_hosts, proxy."""

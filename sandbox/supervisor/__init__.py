@@ -1,4 +1,4 @@
-"""Processes that outlive nobody: they build the outer wall, start servers, and clean up after their owner.
+"""Processes that build the outer wall, start the server, and remove everything once its owner is gone.
 
-Read outer_wall.
+Read outer_wall, launch, keeper.
 """

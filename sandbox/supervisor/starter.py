@@ -1,8 +1,8 @@
 """The starter: a keeper that starts every run by itself, where no server inside one wall can.
 
 It has one thread. The host asks it for children over a SEQPACKET socket as it would ask a server
-(`inner/server.py`); each child becomes bubblewrap with one run in it, or that run itself. When the lifeline
-says EOF, the owner is gone: all that is left is ended, and folders and cgroups are removed.
+(`inner/process/spawn_server.py`); each child becomes bubblewrap with one run in it, or that run itself. When
+the lifeline says EOF, the owner is gone: all that is left is ended, and folders and cgroups are removed.
 
 Run as `python -I -S -c … DESCRIPTOR MARK`, by a bare package `sandbox`: importing the real one takes longer.
 """

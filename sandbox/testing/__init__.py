@@ -1,6 +1,7 @@
 """The contract of `Sandbox` as functions for a backend's own tests: `for rule in CONTRACT: await rule(box)`.
 
 Each rule gets an open sandbox with the default policy and raises AssertionError where the backend breaks it.
+Read endings.
 """
 
 from collections.abc import Awaitable, Callable

@@ -1,4 +1,7 @@
-"""The bodies of the loop's events, one class per type; types that this version does not know give None."""
+"""The events of a run, one class per type; `parse` gives None for a type that this version doesn't know.
+
+Read body, run_events, turn_events.
+"""
 
 from collections.abc import Mapping
 

@@ -32,7 +32,7 @@ class RunStarted(Body):
     root: str | None = None
     """The folder that the files' paths are relative to, absolute and without links."""
     listing: str = ""
-    """Instead of `files` in a large folder: their modes, hashes and paths (see listing.py)."""
+    """Instead of `files` in a large folder: their modes, hashes and paths (see manifest.py)."""
     notes: tuple[str, ...] = ()
     """What of the user's folder was left out, a line each."""
 

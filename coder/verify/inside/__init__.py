@@ -1,1 +1,1 @@
-"""Files that run inside the sandbox, beside the tests; they import nothing of ours. Read reporter."""
+"""Run inside the sandbox, beside the tests, with the standard library alone. Read reporter."""

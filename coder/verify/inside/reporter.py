@@ -1,6 +1,6 @@
 """Run a Python test command inside the sandbox, and report which tests ran and that it came to its end.
 
-This file is copied beside the tests with pytestplugin.py, tamper_checks.py and skips.py, and started by the
+This file is copied beside the tests with pytest_plugin.py, tamper_checks.py and skips.py, and started by the
 sandbox's Python; all need the standard library only (Python 3.8 and later). An exit code of 0 proves nothing
 by itself: code under test can call `os._exit(0)`.
 

@@ -1,9 +1,8 @@
 """Put a run's files into the user's folder, whole or not at all, each only over what the run has read.
 
-A plan says for each file what was there before and what will be there after. Applying it is safe to repeat:
-a file that is as before is replaced, one that is as after is done, anything else stops it. So is undoing.
-Killed at any moment, either can be run again. The check and the rename are two steps: an editor that saves in
-the microseconds between them loses; nothing on the system can join them for a file that exists.
+A plan says what stood at each path before and what will after. Applying and undoing it can be repeated, also
+after a kill; a file that is neither stops them. The check and the rename are two steps: an edit saved in the
+microseconds between them is lost. Read planning, applying, staging.
 """
 
 from coder.run.landing_plan import Change, Plan

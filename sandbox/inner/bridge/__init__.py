@@ -1,1 +1,1 @@
-"""Values and calls between a candidate and its checker. Read codec, then link and callee."""
+"""Values and calls between a candidate and its checker, by agreed kinds. Read codec, link, callee."""

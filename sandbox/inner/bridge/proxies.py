@@ -1,4 +1,4 @@
-"""What a test holds in place of the candidate's modules, functions and objects; classes are in `described`.
+"""What a test holds in place of the candidate's modules, functions and objects (classes: `class_proxies`).
 
 A proxy passes on what is done with it. What it never does is to let the candidate judge the test's own data:
 an object of the candidate is not equal to plain data, isn't ordered against it, does no arithmetic with it,
@@ -124,7 +124,7 @@ class Function(Proxy):
 
 
 class Instance(Proxy):
-    """An object; `described` makes a subclass for each of the candidate's classes, with its operators."""
+    """An object; `class_proxies` makes a subclass for each of the candidate's classes, with its operators."""
 
     __slots__ = ()
 

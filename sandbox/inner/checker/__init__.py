@@ -1,1 +1,1 @@
-"""Tests inside the checker: examples, pytest, trials. Read checker."""
+"""Pristine tests in the checker's process: assertions, examples, pytest, trials. Read checker."""

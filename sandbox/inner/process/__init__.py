@@ -1,4 +1,4 @@
-"""Processes inside: the server that forks runs, what becomes of a fork.
+"""Processes inside: the server that forks children, the program that one becomes, the reaper that ends it.
 
-Read spawn_server, then execute.
+Read spawn_server, execute, reaper.
 """

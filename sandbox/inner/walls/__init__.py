@@ -1,1 +1,1 @@
-"""The inner wall: a process confines itself. Read inner_walls."""
+"""The inner wall: a process confines itself by namespaces, limits, Landlock, seccomp. Read inner_walls."""
