@@ -13,8 +13,8 @@ from coder.run.task import Task
 from coder.store import MemoryLog
 from tests.coder.edits.test_in_the_loop import ADD, CHECK, RIGHT, WRONG, block
 
-OTHERS = "".join(f"def other_{i}():\n    return {i}\n\n\n" for i in range(30))
-LONG = "".join(f"LIMIT_{i} = {i}\n" for i in range(3_000))
+OTHERS = "".join(f"def other_{i}():\n    return '{i:0>300}'\n\n\n" for i in range(240))
+LONG = "".join(f"LIMIT_{i} = {i}\n" for i in range(12_000))
 MISFIT = block("    return nothing at all\n", "    return a + b\n")
 MISFIT_OF_ANOTHER = block("    return nothing at all\n", "    return 1\n", "lib/cart.py")
 
@@ -105,7 +105,7 @@ async def test_lines_that_a_model_asks_for_are_shown_and_the_form_is_kept(
     run, model, _ = await worked(tmp_path, "Could you show me lines 290-350 of limits.py?", RIGHT, form=form)
 
     shown = asked(model, 2)
-    assert "`lib/limits.py`, lines 290 to 350 of 3000" in shown
+    assert "`lib/limits.py`, lines 290 to 350 of 12000" in shown
     assert "LIMIT_289 = 289\n" in shown
     assert "LIMIT_350 = 350" not in shown
     assert words in shown

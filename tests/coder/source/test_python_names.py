@@ -104,8 +104,18 @@ def test_the_file_that_defines_the_names_is_the_target() -> None:
 )
 def test_an_answer_may_not_write_what_decides(path: str) -> None:
     task = Task(prompt="p", test_command=("pytest",))
+    given = {path: StoredFile(text="")}
 
-    assert decides(path, task, find_target(task, {}))
+    assert decides(path, task, find_target(task, given))
+
+
+@pytest.mark.parametrize(
+    ("path", "decided"), [("test_new.py", False), ("tests/new.py", False), ("conftest.py", True)]
+)
+def test_a_new_test_decides_nothing_and_a_new_setting_does(path: str, decided: bool) -> None:
+    task = Task(prompt="p", test_command=("pytest",))
+
+    assert decides(path, task, find_target(task, {})) == decided
 
 
 def test_an_answer_may_write_code() -> None:
