@@ -3,15 +3,21 @@
 import contextlib
 import difflib
 import functools
-from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from importlib.metadata import EntryPoint, entry_points
 
 from sandbox.contract import Sandbox
-from sandbox.ladder import STEPS, Opener, open_first
+from sandbox.errors import BackendMissing, PolicyUnmet
 from sandbox.policy import Policy
 
 GROUP = "sandbox.backends"
+STEPS = ("bubblewrap", "docker")
+"""Tried by `auto`, in this order. Bubblewrap itself has two ways to build its walls, and remembers which of them works."""
+BY_NAME_ONLY = frozenset({"restricted", "unsafe-host"})
+"""Never tried by `auto`: a caller must ask for them, knowing what they lack."""
+
+Opener = Callable[[Policy], AbstractAsyncContextManager[Sandbox]]
 
 
 @contextlib.asynccontextmanager
@@ -54,3 +60,28 @@ def _load(point: EntryPoint) -> Opener:
         return opener(policy)
 
     return opened
+
+
+@contextlib.asynccontextmanager
+async def open_first(policy: Policy, steps: list[tuple[str, Opener]]) -> AsyncIterator[Sandbox]:
+    """Open the first backend that works here and meets the policy, for as long as the block lasts.
+
+    Raises:
+        BackendMissing: none works; the message says of each why, and what helps.
+        PolicyUnmet: one would work, but doesn't meet the policy.
+    """
+    async with AsyncExitStack() as stack:
+        yield await _first(policy, steps, stack)
+
+
+async def _first(policy: Policy, steps: list[tuple[str, Opener]], stack: AsyncExitStack) -> Sandbox:
+    failures: list[tuple[str, BackendMissing | PolicyUnmet]] = []
+    for name, opener in steps:
+        try:
+            return await stack.enter_async_context(opener(policy))
+        except (BackendMissing, PolicyUnmet) as error:
+            failures.append((name, error))
+    unmet = [failure for failure in failures if isinstance(failure[1], PolicyUnmet)]
+    (first, reason), *others = unmet + [failure for failure in failures if failure not in unmet]
+    said = [str(reason), *(f"Nor can {name} be used instead of {first}: {other}" for name, other in others)]
+    raise type(reason)("\n".join(said)) from reason

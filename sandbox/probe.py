@@ -6,8 +6,7 @@ from importlib.metadata import entry_points
 
 from sandbox.contract import Capability
 from sandbox.errors import BackendMissing, SandboxError
-from sandbox.ladder import BY_NAME_ONLY
-from sandbox.open import GROUP, find_backend
+from sandbox.open import BY_NAME_ONLY, GROUP, find_backend
 from sandbox.policy import Policy
 from sandbox.program import PythonCode
 

@@ -79,12 +79,15 @@ async def survey_of(turn: Turn) -> "Survey | None":
         ModelError: the model failed for good.
         SandboxError: the sandbox itself failed.
     """
-    if fits(turn.state, turn.abilities.context):
+    state, context = turn.state, turn.abilities.context
+    if fits(state, context):
         return None
     kept = turn.bench.survey
-    files = turn.state.files
-    if kept is None or kept[0] is not files:  # the user may change files while a run goes on
+    if kept is None or kept[0] is not state.files:  # the user may change files while a run goes on
         from coder.prompting.surveying import surveyed  # most folders fit, and load none of it
 
-        kept = turn.bench.survey = files, await surveyed(turn, texts_of(turn.state))
+        survey = await surveyed(
+            turn, texts_of(state), failing=failing_now(state, context), budget=survey_budget(context)
+        )
+        kept = turn.bench.survey = state.files, survey
     return kept[1]

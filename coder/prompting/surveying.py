@@ -3,7 +3,6 @@
 from coder.context.quoting import fenced
 from coder.context.survey import Survey, take_survey
 from coder.fs.disk_cache import facts_folder
-from coder.prompting.looking import failing_now, survey_budget
 from coder.prompting.scouting import look_around, read_lines
 from coder.prompts import prompt
 from coder.run.event_types import Looked
@@ -14,8 +13,12 @@ _LOOKED = 2
 """What was looked at may take one in so many of a survey's tokens, beside it."""
 
 
-async def surveyed(turn: Turn, texts: dict[str, str]) -> Survey:
+async def surveyed(turn: Turn, texts: dict[str, str], *, failing: str, budget: int) -> Survey:
     """What is shown of these files; the model of this turn looks around first, where it can and none has.
+
+    Args:
+        failing: how the test command fails now.
+        budget: tokens of the survey.
 
     Raises:
         BudgetSpent: a call would go over a limit.
@@ -23,9 +26,7 @@ async def surveyed(turn: Turn, texts: dict[str, str]) -> Survey:
         SandboxError: the sandbox itself failed.
     """
     state = turn.state
-    budget = survey_budget(turn.abilities.context)
     target = find_target(state.task, state.files)
-    failing = failing_now(state, turn.abilities.context)
     asked_for = "\n".join(text for text in (state.task.prompt, failing) if text)
     survey = await take_survey(texts, prompt=asked_for, target=target, budget=budget, cache=facts_folder())
     if state.looked is None and turn.abilities.tools:

@@ -10,13 +10,37 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sandbox.inner.walls.new_root import PYTHON, VENV
-from sandbox.interpreter.packages import Packages
+from sandbox.inner.walls.new_root import KERNEL, PYTHON, SITE, VENV
 
 OLDEST = (3, 8)
 """The server inside needs this much of Python."""
 BASE_INSIDE, VENV_INSIDE = Path(PYTHON), Path(VENV)
 _SYSTEM = Path("/usr")
+
+
+@dataclass(frozen=True, slots=True)
+class Packages:
+    """Some of what is installed in some folders."""
+
+    folders: tuple[Path, ...]
+    """Each a `site-packages`."""
+    names: frozenset[str]
+    """Files and folders in them; nothing else is shown."""
+
+    @property
+    def sites(self) -> dict[str, str]:
+        """The folders as a whole, with where the outer wall shows them: the server hides the rest."""
+        return {str(folder): f"{SITE}{number}" for number, folder in enumerate(self.folders)}
+
+    @property
+    def entries(self) -> dict[str, str]:
+        """Each file and folder, with where programs find it: for a wall that can show them one by one."""
+        return {
+            str(folder / name): f"{KERNEL}/{name}"
+            for folder in self.folders
+            for name in sorted(self.names)
+            if (folder / name).exists()
+        }
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,47 +3,16 @@
 Of all that is installed beside us, a sandbox is shown these and what they need, and never ourselves.
 """
 
-from __future__ import annotations
-
 import functools
 import re
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from sandbox.inner.walls.new_root import KERNEL, SITE
-
-if TYPE_CHECKING:
-    from sandbox.interpreter.interpreter import Interpreter
+from sandbox.interpreter.interpreter import Interpreter, Packages
 
 _NEEDED = ("ipykernel", "jupyter_client")
-
-
-@dataclass(frozen=True, slots=True)
-class Packages:
-    """Some of what is installed in some folders."""
-
-    folders: tuple[Path, ...]
-    """Each a `site-packages`."""
-    names: frozenset[str]
-    """Files and folders in them; nothing else is shown."""
-
-    @property
-    def sites(self) -> dict[str, str]:
-        """The folders as a whole, with where the outer wall shows them: the server hides the rest."""
-        return {str(folder): f"{SITE}{number}" for number, folder in enumerate(self.folders)}
-
-    @property
-    def entries(self) -> dict[str, str]:
-        """Each file and folder, with where programs find it: for a wall that can show them one by one."""
-        return {
-            str(folder / name): f"{KERNEL}/{name}"
-            for folder in self.folders
-            for name in sorted(self.names)
-            if (folder / name).exists()
-        }
 
 
 def with_kernel(interpreter: Interpreter) -> Interpreter:

@@ -38,7 +38,7 @@ from sandbox.inner.bridge.record_fields import Record, are_fields
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from sandbox.inner.bridge.link import Link
+    from sandbox.inner.bridge.proxies import Remote
 
 _JUDGING = {**BINARY, **IN_PLACE, **ORDER, **CONTAINS}
 _STANDARD_ERRORS = frozenset(
@@ -115,7 +115,7 @@ def _link(cls: type) -> Any:
     return type.__getattribute__(cls, "__far__")[0]
 
 
-def make_class(link: Link, number: int, described: Any) -> type:
+def make_class(link: Remote, number: int, described: Any) -> type:
     """The class that stands for class `number` here.
 
     Raises:

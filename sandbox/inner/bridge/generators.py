@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-    from sandbox.inner.bridge.link import Link
+    from sandbox.inner.bridge.proxies import Remote
 
 
-def generator(link: Link, proxy: object) -> Generator[Any, Any, Any]:
+def generator(link: Remote, proxy: object) -> Generator[Any, Any, Any]:
     """A generator of this side that steps the candidate's."""
     how, value = "send", None
     while True:
@@ -25,6 +25,6 @@ def generator(link: Link, proxy: object) -> Generator[Any, Any, Any]:
             how, value = "throw", error
 
 
-async def coroutine(link: Link, proxy: object) -> Any:
+async def coroutine(link: Remote, proxy: object) -> Any:
     """A coroutine of this side that runs the candidate's to its end."""
     return link.request("await", proxy)

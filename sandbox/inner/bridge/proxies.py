@@ -9,12 +9,24 @@ the operator is that of a builtin type that the class derives from (then it is a
 from __future__ import annotations
 
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from sandbox.inner.bridge.equality_probe import claims, tells_apart
 
-if TYPE_CHECKING:
-    from sandbox.inner.bridge.link import Link
+
+class Remote(Protocol):
+    """The candidate's process, as proxies ask it."""
+
+    disowned: bool
+
+    def request(self, operation: str, *operands: object) -> Any:
+        """Have one operation done there."""
+
+    def call(self, proxy: object, args: tuple[object, ...], kwargs: dict[str, object], name: str) -> Any:
+        """Call one of its objects."""
+
+    def name_of(self, function: Function) -> str:
+        """The name of a function, for messages."""
 
 
 class Proxy:
@@ -24,11 +36,11 @@ class Proxy:
     __own_equality__ = False
     __copied__: tuple[str, ...] = ()
     """Operators that are those of a builtin type, so that a copy made here decides."""
-    __link: Link
+    __link: Remote
     __number: int
     __built: bool
 
-    def __init__(self, link: Link, number: int) -> None:
+    def __init__(self, link: Remote, number: int) -> None:
         object.__setattr__(self, "_Proxy__link", link)
         object.__setattr__(self, "_Proxy__number", number)
         object.__setattr__(self, "_Proxy__built", False)
@@ -133,10 +145,10 @@ class Module(ModuleType):
     """A module of the candidate."""
 
     __slots__ = ("__link", "__number")
-    __link: Link
+    __link: Remote
     __number: int
 
-    def __init__(self, link: Link, number: int, name: str) -> None:
+    def __init__(self, link: Remote, number: int, name: str) -> None:
         super().__init__(name)
         object.__setattr__(self, "_Module__link", link)
         object.__setattr__(self, "_Module__number", number)
@@ -188,9 +200,9 @@ def is_proxy(value: object) -> bool:
     return number_of(value) is not None
 
 
-def link_of(proxy: Any) -> Link:
+def link_of(proxy: Any) -> Remote:
     """The link that a proxy asks over."""
-    link: Link = proxy._Proxy__link
+    link: Remote = proxy._Proxy__link
     return link
 
 

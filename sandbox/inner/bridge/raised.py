@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 from sandbox.inner.bridge.codec import CodecError
 
 if TYPE_CHECKING:
-    from sandbox.inner.bridge.link import Link
+    from sandbox.inner.bridge.proxies import Remote
 
 
 def make_error(
-    link: Link,
+    link: Remote,
     number: int,
     cls: Any,
     args: Any,

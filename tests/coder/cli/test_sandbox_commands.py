@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.ladder import BY_NAME_ONLY
+from sandbox.open import BY_NAME_ONLY
 from sandbox.supervisor.owner import this_process
 from tests.coder.cli.console import Console
 from tests.docker_engine import turn_to_reap
