@@ -3,10 +3,19 @@
 Read contract, policy, open.
 """
 
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from sandbox.contract import Capability, Running, Sandbox
-from sandbox.errors import BackendMissing, FileRefused, PolicyUnmet, SandboxBroken, SandboxError
+from sandbox.errors import (
+    BackendMissing,
+    CalleeEnded,
+    CallFailed,
+    FileRefused,
+    PolicyUnmet,
+    SandboxBroken,
+    SandboxError,
+)
 from sandbox.interpreter.interpreter import Interpreter, find_interpreter
 from sandbox.open import open_sandbox
 from sandbox.policy import Limits, Policy
@@ -15,14 +24,34 @@ from sandbox.program import Command, Program, PythonCode
 from sandbox.result import Artifact, Result
 
 if TYPE_CHECKING:
+    from sandbox.checks.call import call, open_function
+    from sandbox.checks.check import (
+        Assertion,
+        Check,
+        CheckReport,
+        CheckResult,
+        Example,
+        Rules,
+        TestFile,
+        check,
+    )
+    from sandbox.host.confine import confine
+    from sandbox.inner.checker.nearby import nearby
     from sandbox.kernel import Kernel, open_kernel
 
 __all__ = [
     "Artifact",
+    "Assertion",
     "BackendMissing",
     "BackendReport",
+    "CallFailed",
+    "CalleeEnded",
     "Capability",
+    "Check",
+    "CheckReport",
+    "CheckResult",
     "Command",
+    "Example",
     "FileRefused",
     "Interpreter",
     "Kernel",
@@ -32,21 +61,35 @@ __all__ = [
     "Program",
     "PythonCode",
     "Result",
+    "Rules",
     "Running",
     "Sandbox",
     "SandboxBroken",
     "SandboxError",
+    "TestFile",
+    "call",
+    "check",
+    "confine",
     "find_interpreter",
+    "nearby",
+    "open_function",
     "open_kernel",
     "open_sandbox",
     "probe_backends",
 ]
 
+_CHECKS = ("Assertion", "Check", "CheckReport", "CheckResult", "Example", "Rules", "TestFile", "check")
+_HOMES = {
+    **dict.fromkeys(("call", "open_function"), "sandbox.checks.call"),
+    **dict.fromkeys(_CHECKS, "sandbox.checks.check"),
+    **dict.fromkeys(("Kernel", "open_kernel"), "sandbox.kernel"),
+    "confine": "sandbox.host.confine",
+    "nearby": "sandbox.inner.checker.nearby",
+}
+
 
 def __getattr__(name: str) -> object:
-    """A kernel's own modules are imported for those who ask for one."""
-    if name in ("Kernel", "open_kernel"):
-        from sandbox import kernel
-
-        return getattr(kernel, name)
-    raise AttributeError(f"module 'sandbox' has no attribute {name!r}")
+    """Load what not every caller needs when it is first used (PEP 562)."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'sandbox' has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)

@@ -13,7 +13,7 @@ from sandbox.policy import Policy
 
 GROUP = "sandbox.backends"
 STEPS = ("bubblewrap", "docker")
-"""Tried by `auto`, in this order. Bubblewrap itself has two ways to build its walls, and remembers which of them works."""
+"""Tried by `auto`, in this order. Bubblewrap has two ways to build its walls, and remembers which works."""
 BY_NAME_ONLY = frozenset({"restricted", "unsafe-host"})
 """Never tried by `auto`: a caller must ask for them, knowing what they lack."""
 

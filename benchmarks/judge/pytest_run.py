@@ -16,6 +16,7 @@ from benchmarks.judge.candidate_tree import is_test_path
 from benchmarks.suite import RepositoryCase
 from coder.text.sanitize import printable
 from sandbox import Command, Limits, Result, Sandbox
+from sandbox.checks.trial import alarm_source
 
 _PYTEST = ("-q", "-p", "no:cacheprovider", "--tb=native", "--no-summary")
 """Without a summary, since what hundreds of twins have to say of their failures is a flood. Python's own
@@ -99,7 +100,7 @@ def _reporter(name: str, key: str, case: RepositoryCase, tree: Mapping[str, byte
         "@PATHS@": repr(list(dict.fromkeys((_ROOT, str(PurePosixPath(_ROOT, case.pythonpath)))))),
         "@TESTS@": repr([f"{_ROOT}/{one}" for one in tests]),
         "@GUARDED@": repr(sorted(guarded)),
-        "@ALARM@": (files("sandbox.inner.checker") / "alarm.py").read_text(),
+        "@ALARM@": alarm_source(),
     }.items():
         filled = filled.replace(place, text)
     return filled

@@ -24,6 +24,9 @@ MOST_DEFINITIONS = 2_000
 """Of one file, and words below: a file with more was written by a program."""
 MOST_WORDS = 5_000
 LONGEST_NAME = 80
+MEMORY_BYTES = 1 << 30
+CPU_S = 120
+"""Of a reader, over all that it reads."""
 MOST_CPU_S = 0.5
 """For one text: some take a parser the square of their length, and its own ways to stop it crash it."""
 
@@ -35,7 +38,7 @@ Defined = list[tuple[str, int]]
 def main(languages: Sequence[str]) -> None:
     """Answer batches until the input ends."""
     readers = {language: reader_of(language) for language in languages}
-    confine()
+    give_up_everything()
     say("ready")
     for line in sys.stdin.buffer:
         for language, text in json.loads(line):
@@ -82,13 +85,21 @@ def by_ast(text: str) -> Defined:
     return found
 
 
-def confine() -> None:
-    """Give up what a parser doesn't need: memory without end, files, sockets, other programs."""
+def give_up_everything() -> None:
+    """Give up what a parser doesn't need: memory without end, files, sockets, other programs.
+
+    A grammar is a large piece of C that nobody proved right. A source file that takes it over gets a process
+    without secrets that can compute for a while, and answer.
+
+    Raises:
+        OSError: a wall that this machine has could not be raised: then nothing may be parsed.
+    """
     if sys.platform != "linux":
         return
-    from coder.context.confining import give_up_everything
+    from sandbox import confine  # other systems have none of its modules
 
-    give_up_everything()
+    sys.setrecursionlimit(1_000)
+    confine(memory_bytes=MEMORY_BYTES, cpu_s=CPU_S)
 
 
 def _by_grammar(language: Language, query: str) -> Callable[[str], Defined]:

@@ -15,7 +15,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from coder.context.extracting import MOST_CPU_S, confine, say, set_timer
+from coder.context.extracting import MOST_CPU_S, give_up_everything, say, set_timer
 from coder.source.languages import GRAMMARS
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ Fault = tuple[int, str]
 def main(languages: Sequence[str]) -> None:
     """Answer until the input ends."""
     parsers = {language: _parser_of(language) for language in languages}
-    confine()
+    give_up_everything()
     say("ready")
     for question in sys.stdin.buffer:
         language, before, after, first, last = json.loads(question)

@@ -15,8 +15,7 @@ from coder.run.target import find_target
 from coder.sampling.behaviour import PATIENCE_S, SECONDS
 from coder.source.python_names import called_free_names, parse_source
 from coder.turn import Turn
-from sandbox import Limits
-from sandbox.checks.check import Assertion, check
+from sandbox import Assertion, Limits, check
 
 _TOKENS = 600
 _MOST = 8

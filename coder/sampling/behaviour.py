@@ -5,8 +5,7 @@ from collections.abc import Sequence
 from hashlib import sha256
 
 from coder.sampling.inputs import Arguments
-from sandbox import Limits, Sandbox
-from sandbox.checks.call import call, open_function
+from sandbox import Limits, Sandbox, call, open_function
 from sandbox.errors import CalleeEnded, CallFailed
 
 SECONDS = 2.0

@@ -12,7 +12,7 @@ from random import Random
 
 from coder.sampling.inputs import Arguments
 from coder.source.python_names import parse_source
-from sandbox.inner.checker.nearby import nearby
+from sandbox import nearby
 
 _MOST_STEPS = 4
 """Small changes that one further input has from a known one."""

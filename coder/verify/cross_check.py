@@ -14,8 +14,7 @@ from coder.source.literal_tests import is_plain
 from coder.verify.finding import line_of
 from coder.verify.test_command import TestRun, reported
 from coder.workspace.overlay import workspace_files
-from sandbox import Limits
-from sandbox.checks.check import CheckReport, CheckResult, TestFile, check
+from sandbox import CheckReport, CheckResult, Limits, TestFile, check
 
 _CONFIRMING_S, _MOST_MORE_S = 10.0, 30.0
 """For the same tests once more, beside the time that they took: the least, and the most.

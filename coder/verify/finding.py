@@ -4,8 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from coder.run.message import CheckLine, Verified
-from sandbox import Result
-from sandbox.checks.check import CheckResult
+from sandbox import CheckResult, Result
 
 
 @dataclass(frozen=True, slots=True)

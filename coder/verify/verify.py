@@ -1,7 +1,7 @@
 """Verify: how a run knows that it is done. Strongest first, and all that was given must pass.
 
 Test files, checks and examples are decided in the checker's sandbox, on values that come out of the
-candidate's by `sandbox.checks.call`. A test command shares its process with the code under test, so its exit
+candidate's by `sandbox.call`. A test command shares its process with the code under test, so its exit
 code alone proves nothing (see test_command.py), and what it says is labelled `inside`.
 """
 
@@ -21,8 +21,7 @@ from coder.verify.lint import lint, told
 from coder.verify.notebook import run_in_cells, waits_for_input
 from coder.verify.regressions import was_run
 from coder.verify.test_command_verifier import by_command
-from sandbox import Command, Limits, Result
-from sandbox.checks.check import Assertion, Check, Example, TestFile, check
+from sandbox import Assertion, Check, Command, Example, Limits, Result, TestFile, check
 
 _OUTPUT = 4000
 _NEEDS_INPUT = "EOFError: EOF when reading a line"

@@ -6,6 +6,7 @@ Unlike `check`, which helps to repair, a trial decides: what may cross was fixed
 import asyncio
 import json
 import math
+from importlib.resources import files
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -135,6 +136,11 @@ def _arguments(trial: Trial, wall_s: float, limits: Limits) -> dict[str, object]
         "wall_s": wall_s,
         "cpu_s": math.ceil(limits.cpu_s or Policy().cpu_s),
     }
+
+
+def alarm_source() -> str:
+    """Source of the alarm that `hold_together` sets, for programs that run tests and code in one process."""
+    return (files("sandbox.inner.checker") / "alarm.py").read_text(encoding="utf-8")
 
 
 async def hold_together(sandbox: Sandbox, trial: Trial, *, limits: Limits) -> TrialResult:

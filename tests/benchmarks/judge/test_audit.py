@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks.judge.judge import Judge
-from sandbox.inner.checker.nearby import nearby
+from sandbox import nearby
 from tests.benchmarks.judge.cases import case, verdict
 
 CASE = case(

@@ -43,7 +43,7 @@ def test_python_is_read_without_a_grammar_too() -> None:
     assert by_ast("def (") == []
 
 
-_CONFINED = "from coder.context.confining import give_up_everything; give_up_everything()"
+_CONFINED = "from coder.context.extracting import give_up_everything; give_up_everything()"
 
 
 def _probe(code: str) -> int:
