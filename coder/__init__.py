@@ -11,20 +11,35 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from coder.agent import resume, solve, solve_sync
+    from coder.agent import Options, resume, solve, solve_sync
+    from coder.environment.workbench import OpenSandbox
     from coder.errors import CoderError
+    from coder.loop import Team
+    from coder.models.model import Model
+    from coder.participants.participant import Participant
     from coder.run.run import Run
     from coder.run.settings import Budget, Settings
     from coder.run.task import Task, TestSource
+    from coder.run.termination import Stop
+    from coder.run.watch import Watch
+    from coder.store.lease import EventLog
     from coder.workspace.take_back import undo
 
 __all__ = [
     "Budget",
     "CoderError",
+    "EventLog",
+    "Model",
+    "OpenSandbox",
+    "Options",
+    "Participant",
     "Run",
     "Settings",
+    "Stop",
     "Task",
+    "Team",
     "TestSource",
+    "Watch",
     "resume",
     "solve",
     "solve_sync",
@@ -34,10 +49,18 @@ __all__ = [
 _HOMES = {
     "Budget": "coder.run.settings",
     "CoderError": "coder.errors",
+    "EventLog": "coder.store.lease",
+    "Model": "coder.models.model",
+    "OpenSandbox": "coder.environment.workbench",
+    "Options": "coder.agent",
+    "Participant": "coder.participants.participant",
     "Run": "coder.run.run",
     "Settings": "coder.run.settings",
+    "Stop": "coder.run.termination",
     "Task": "coder.run.task",
+    "Team": "coder.loop",
     "TestSource": "coder.run.task",
+    "Watch": "coder.run.watch",
     "resume": "coder.agent",
     "solve": "coder.agent",
     "solve_sync": "coder.agent",

@@ -4,6 +4,7 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from typing import TypedDict, Unpack
 
 from coder.context.secrecy import secrets_in
 from coder.environment.dependencies import with_dependencies
@@ -21,7 +22,7 @@ from coder.run.summary import summarize
 from coder.run.task import Task
 from coder.run.termination import Stop
 from coder.run.watch import Unwatched, Watch
-from coder.store import LeasedLog, SqliteLog, data_folder, new_run_id
+from coder.store import EventLog, SqliteLog, data_folder, new_run_id
 from coder.teams.strategies import settled, taken
 from coder.text.redact import Redactor
 from coder.turn import Turn
@@ -33,71 +34,61 @@ from coder.workspace.restore import restore
 from sandbox import SandboxError
 
 
-async def solve(
-    task: Task,
-    *,
-    settings: Settings | None = None,
-    model: Model | None = None,
-    team: Team | None = None,
-    sandbox: OpenSandbox | None = None,
-    stop: Stop | None = None,
-    log: LeasedLog | None = None,
-    watch: Watch | None = None,
-) -> Run:
-    """Write code for a task, run it in a sandbox, repair it, and stop when its tests pass or a limit says so.
+class Options(TypedDict, total=False):
+    """The keywords that `solve`, `solve_sync` and `resume` share. Each may be left out, or be None."""
 
-    Args:
-        model: None is a key's provider, a model server on this machine, or the embedded model, in this order.
-        sandbox: opens a sandbox for a policy; None is the strongest that this machine has.
-        log: None is the user's own log, so that `coder show` and `coder resume` know the run.
+    settings: Settings | None
+    """None is the defaults; at a resume the run's own."""
+    model: Model | None
+    """None is a key's provider, a model server on this machine, or the embedded model, in this order; at a
+    resume the model that the run began with."""
+    team: Team | None
+    """None is the team of the strategy in the settings."""
+    stop: Stop | None
+    """None is the stop of the strategy in the settings."""
+    sandbox: OpenSandbox | None
+    """Opens a sandbox for a policy; None is the strongest that this machine has."""
+    log: EventLog | None
+    """None is the user's own log, so that `coder show` and `coder resume` know the run."""
+    watch: Watch | None
+    """Sees each event as it happens; None agrees to what is to be written."""
+
+
+async def solve(task: Task, **options: Unpack[Options]) -> Run:
+    """Write code for a task, run it in a sandbox, repair it, and stop when its tests pass or a limit says so.
 
     Raises:
         UsageError: the task can't be worked on as it is; nothing was called.
         SandboxError: no sandbox can be had here, before any call.
         LogDamaged, LogNewer, MachineError: the log can't be used.
     """
-    settings = settings or Settings()
+    _see_known(options)
+    settings = options.get("settings") or Settings()
     if task.workspace is not None:  # a resume may happen in another folder
         task = task.model_copy(update={"workspace": task.workspace.absolute()})
     async with AsyncExitStack() as stack:
-        log = log or stack.enter_context(SqliteLog(data_folder(os.environ)))
+        log = options.get("log") or stack.enter_context(SqliteLog(data_folder(os.environ)))
         see_committable(task, settings)
         read = read_workspace(task, lands=settings.lands)
-        bench = await stack.enter_async_context(open_bench(task, settings, sandbox, watch, read.files))
-        await prepare(bench, task, read.files)
-        if model is None:
+        bench = await stack.enter_async_context(open_environment(task, settings, read.files, options))
+        if (model := options.get("model")) is None:
             model = await stack.enter_async_context(default_model(settings, task))
         settings = settings.model_copy(update=asked_of(settings).for_log().model_dump())
-        if team is None:
+        if options.get("team") is None:
             settings = settled(settings, task, model=model.name)
-        strategy = taken(settings)
-        run = new_run_id()
-        token = await stack.enter_async_context(log.lease(run))
-        journal = Journal(run, log, token=token, watch=watch or Unwatched())
+        journal = await _open_journal(stack, new_run_id(), log, options)
         await journal.append(read.started(task, settings, model=model.name))
         journal.hold(read.files)
-        return await work(journal, model, bench, team or strategy.team(), stop or strategy.stop())
+        return await work(journal, model, bench, team=options.get("team"), stop=options.get("stop"))
 
 
-async def resume(
-    run: str,
-    *,
-    log: LeasedLog | None = None,
-    budget: Budget | None = None,
-    settings: Settings | None = None,
-    model: Model | None = None,
-    team: Team | None = None,
-    sandbox: OpenSandbox | None = None,
-    stop: Stop | None = None,
-    watch: Watch | None = None,
-) -> Run:
+async def resume(run: str, *, budget: Budget | None = None, **options: Unpack[Options]) -> Run:
     """Go on with a run that stopped or was cut off. No model call that has an answer is made again.
 
     Args:
         run: its id.
         budget: new limits, in all and not on top; None keeps the old ones.
-        settings: those that hold from now on; None keeps the old ones.
-        model: None is the model that the run began with.
+        options: hold from now on.
 
     Raises:
         UsageError: the log holds no such run.
@@ -105,95 +96,70 @@ async def resume(
         LogDamaged, LogNewer, MachineError: the log can't be used.
         SandboxError: no sandbox can be had here.
     """
+    _see_known(options)
     async with AsyncExitStack() as stack:
-        log = log or stack.enter_context(SqliteLog(data_folder(os.environ)))
-        token = await stack.enter_async_context(log.lease(run))
-        journal = Journal(run, log, token=token, watch=watch or Unwatched())
+        log = options.get("log") or stack.enter_context(SqliteLog(data_folder(os.environ)))
+        journal = await _open_journal(stack, run, log, options)
         state = await loaded(journal)
+        settings = options.get("settings") or state.settings
         restored = restore(state)
         bench = await stack.enter_async_context(
-            open_bench(state.task, settings or state.settings, sandbox, watch, restored.files)
+            open_environment(state.task, settings, restored.files, options)
         )
-        await prepare(bench, state.task, restored.files)
-        if model is None:
+        if (model := options.get("model")) is None:
             model = await stack.enter_async_context(same_model(state))
-        strategy = taken(settings or state.settings)
-        limits = strategy.limited(budget) if budget is not None and team is None else budget or state.budget
-        resumed = RunResumed(budget=limits, model=model.name, settings=settings)
+        if budget is not None and options.get("team") is None:
+            budget = taken(settings).limited(budget)
+        resumed = RunResumed(
+            budget=budget or state.budget, model=model.name, settings=options.get("settings")
+        )
         await journal.append(resumed, *restored.happened)
         journal.hold(restored.files)
-        return await work(journal, model, bench, team or strategy.team(), stop or strategy.stop())
+        return await work(journal, model, bench, team=options.get("team"), stop=options.get("stop"))
 
 
-def solve_sync(
-    task: Task,
-    *,
-    settings: Settings | None = None,
-    model: Model | None = None,
-    team: Team | None = None,
-    sandbox: OpenSandbox | None = None,
-    stop: Stop | None = None,
-    log: LeasedLog | None = None,
-    watch: Watch | None = None,
-) -> Run:
+def solve_sync(task: Task, **options: Unpack[Options]) -> Run:
     """`solve` for callers without an event loop. Same arguments, same errors."""
-    return asyncio.run(
-        solve(
-            task, settings=settings, model=model, team=team, sandbox=sandbox, stop=stop, log=log, watch=watch
+    return asyncio.run(solve(task, **options))
+
+
+def _see_known(options: Options) -> None:
+    """Refuse a keyword that is none, as Python does where each one is named."""
+    if unknown := sorted(options.keys() - Options.__annotations__.keys()):
+        raise TypeError(
+            f"unexpected keyword argument {unknown[0]!r}; there are: {', '.join(Options.__annotations__)}"
         )
-    )
-
-
-async def work(journal: Journal, model: Model, bench: Workbench, team: Team, stop: Stop) -> Run:
-    """Advance until the run has stopped, and put whatever ended it into the log.
-
-    Raises:
-        CancelledError: it was cancelled; the log says that it was interrupted.
-        MachineError: the log can't be written.
-    """
-    try:
-        if wants_baseline(journal.state):
-            await journal.append(await take_baseline(bench, journal.state))
-        await advance(
-            journal,
-            team=team,
-            stop=stop,
-            turn=lambda name: Turn(name, journal=journal, model=model, bench=bench),
-            land=deliver,
-        )
-    except asyncio.CancelledError:
-        await journal.append(RunStopped(status="interrupted", reason="interrupted", exit_code=130))
-        raise
-    except MachineError as error:
-        # The log itself may be what failed: what it holds is enough to resume from.
-        raise with_written(error, journal.state) from error
-    except (CoderError, SandboxError) as error:
-        code = error.exit_code if isinstance(error, CoderError) else MachineError.exit_code
-        await journal.append(RunStopped(status="error", reason=str(error), exit_code=code, error=str(error)))
-    return summarize(journal.state)
 
 
 @asynccontextmanager
-async def open_bench(
+async def open_environment(
     task: Task,
     settings: Settings,
-    sandbox: OpenSandbox | None,
-    watch: Watch | None,
     files: Mapping[str, StoredFile],
+    options: Options,
 ) -> AsyncIterator[Workbench]:
-    """The sandboxes of a run for these files; they open when they are first used.
+    """The sandboxes of a run for these files, once it is seen that its tests can run in them.
 
     Raises:
-        UsageError: the interpreter that was named can't be used.
+        UsageError: the interpreter that was named can't be used, or a test command, a test file or pytest is
+            missing.
+        SandboxError: no sandbox can be had.
     """
     policy, opener = open_for(task, settings)
     policy = with_sources(with_room(policy, files), task, files)
     policy = with_dependencies(policy, task.workspace, files, settings=settings)
     texts = {path: stored.text for path, stored in files.items() if stored.text is not None}
     redactor = Redactor.from_environment(secrets=secrets_in(texts))
+    sandbox, watch = options.get("sandbox"), options.get("watch")
     on_output = watch.output if watch is not None else None
     async with Workbench(policy, sandbox or opener, redactor=redactor, on_output=on_output) as bench:
+        await prepare(bench, task, files)
         yield bench
+
+
+async def _open_journal(stack: AsyncExitStack, run: str, log: EventLog, options: Options) -> Journal:
+    token = await stack.enter_async_context(log.lease(run))
+    return Journal(run, log, token=token, watch=options.get("watch") or Unwatched())
 
 
 async def loaded(journal: Journal) -> State:
@@ -207,3 +173,43 @@ async def loaded(journal: Journal) -> State:
         return await journal.load()
     except ValueError as error:
         raise UsageError(f"Can't resume {journal.run}: {error}. See the runs with: coder ls") from error
+
+
+async def work(
+    journal: Journal,
+    model: Model,
+    bench: Workbench,
+    *,
+    team: Team | None = None,
+    stop: Stop | None = None,
+) -> Run:
+    """Advance until the run has delivered and stopped, and put whatever ended it into the log.
+
+    Args:
+        team: None is that of the run's strategy, as None is for `stop`.
+
+    Raises:
+        CancelledError: it was cancelled; the log says that it was interrupted.
+        MachineError: the log can't be written.
+    """
+    strategy = taken(journal.state.settings)
+    try:
+        if wants_baseline(journal.state):
+            await journal.append(await take_baseline(bench, journal.state))
+        await advance(
+            journal,
+            team=team or strategy.team(),
+            stop=stop or strategy.stop(),
+            turn=lambda name: Turn(name, journal=journal, model=model, bench=bench),
+            land=deliver,
+        )
+    except asyncio.CancelledError:
+        await journal.append(RunStopped(status="interrupted", reason="interrupted", exit_code=130))
+        raise
+    except MachineError as error:
+        # The log itself may be what failed: what it holds is enough to resume from.
+        raise with_written(error, journal.state) from error
+    except (CoderError, SandboxError) as error:
+        code = error.exit_code if isinstance(error, CoderError) else MachineError.exit_code
+        await journal.append(RunStopped(status="error", reason=str(error), exit_code=code, error=str(error)))
+    return summarize(journal.state)

@@ -16,7 +16,7 @@ from coder.run.message import Message
 from coder.run.settings import Budget, Settings
 from coder.run.task import Task
 from coder.run.watch import Unwatched
-from coder.store import LeasedLog, MemoryLog, SqliteLog
+from coder.store import EventLog, MemoryLog, SqliteLog
 from coder.teams.round_robin import default_team
 from coder.text.redact import Redactor
 from coder.turn import Turn
@@ -32,7 +32,7 @@ async def ours(name: str, url: str) -> tuple[Callable[[bool], Any], Callable[[An
     stack = AsyncExitStack()
     choice = await resolve("gpt-4o", base_url=url, environ={"OPENAI_API_KEY": "x"})
     model = await stack.enter_async_context(open_model(choice))
-    log: LeasedLog = MemoryLog()
+    log: EventLog = MemoryLog()
     if name == "ours_sqlite":
         log = stack.enter_context(SqliteLog(Path(tempfile.mkdtemp())))
     token = await stack.enter_async_context(log.lease("run_x"))

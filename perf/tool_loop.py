@@ -30,7 +30,7 @@ from coder.run.message import Message
 from coder.run.settings import Budget, Settings
 from coder.run.task import Task
 from coder.run.watch import Unwatched
-from coder.store import LeasedLog, MemoryLog, SqliteLog
+from coder.store import EventLog, MemoryLog, SqliteLog
 from coder.teams.round_robin import default_team
 from coder.text.redact import Redactor
 from coder.turn import Turn
@@ -94,7 +94,7 @@ async def _ours(turn: Turn) -> None:
             messages.append(ChatMessage(role="tool", content=result, tool_call_id=call.id))
 
 
-async def _turns(log: LeasedLog, model: Model, stack: AsyncExitStack) -> Callable[[], Awaitable[None]]:
+async def _turns(log: EventLog, model: Model, stack: AsyncExitStack) -> Callable[[], Awaitable[None]]:
     run = f"run_{type(log).__name__.lower()}"
     token = await stack.enter_async_context(log.lease(run))
     journal = Journal(run, log, token=token, watch=Unwatched())

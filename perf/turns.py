@@ -28,7 +28,7 @@ from coder.run.message import Message
 from coder.run.settings import Budget, Settings
 from coder.run.task import Task
 from coder.run.watch import Unwatched
-from coder.store import LeasedLog, MemoryLog, SqliteLog
+from coder.store import EventLog, MemoryLog, SqliteLog
 from coder.text.redact import Redactor
 from coder.turn import Turn
 from perf.instant import instant_endpoint
@@ -82,7 +82,7 @@ def _bare(client: openai.AsyncOpenAI) -> Callable[[], Awaitable[None]]:
     return turn
 
 
-async def _turns(log: LeasedLog, model: Model, stack: AsyncExitStack) -> Callable[[], Awaitable[None]]:
+async def _turns(log: EventLog, model: Model, stack: AsyncExitStack) -> Callable[[], Awaitable[None]]:
     run = f"run_{type(log).__name__.lower()}"
     token = await stack.enter_async_context(log.lease(run))
     journal = Journal(run, log, token=token, watch=Unwatched())

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict
 from benchmarks.errors import BadRun
 from benchmarks.report import Usage
 from benchmarks.verdict import Verdict
-from coder.run.events import Draft, EventLog
+from coder.run.events import Draft, EventStore
 
 FLUSH_AT = 64
 """Verdicts that are written together, at most: judging them again costs nothing but time."""
@@ -66,7 +66,7 @@ class RunLog:
     Of each sample only what a report needs is kept in memory: there may be a hundred thousand.
     """
 
-    def __init__(self, run: str, log: EventLog, *, token: int) -> None:
+    def __init__(self, run: str, log: EventStore, *, token: int) -> None:
         self.run = run
         self._log, self._token = log, token
         self._seq = 0

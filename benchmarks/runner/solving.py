@@ -10,13 +10,13 @@ from coder.models.model import Model
 from coder.run.run import Run
 from coder.run.settings import Settings
 from coder.run.task import Task
-from coder.store.lease import LeasedLog
+from coder.store.lease import EventLog
 
 
 class ModelSolver:
     """Answers by the loop, on a model that all attempts share."""
 
-    def __init__(self, model: Model, settings: Settings, *, log: LeasedLog) -> None:
+    def __init__(self, model: Model, settings: Settings, *, log: EventLog) -> None:
         self._model, self._settings, self._log = model, settings, log
 
     async def __call__(self, case: Shown, *, sample: int, seed: int) -> CaseAttempt:

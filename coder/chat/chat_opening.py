@@ -11,12 +11,12 @@ from coder.run.journal import Journal
 from coder.run.settings import Settings
 from coder.run.task import Task
 from coder.run.watch import Watch
-from coder.store import LeasedLog, new_run_id
+from coder.store import EventLog, new_run_id
 
 
 @asynccontextmanager
 async def open_session(
-    log: LeasedLog, task: Task, *, settings: Settings, model: Model, watch: Watch
+    log: EventLog, task: Task, *, settings: Settings, model: Model, watch: Watch
 ) -> AsyncIterator[Session]:
     """A new conversation about a folder; nothing of it is in the log before its first message."""
     assert task.workspace is not None
@@ -30,7 +30,7 @@ async def open_session(
 
 @asynccontextmanager
 async def reopen_session(
-    log: LeasedLog, run: str, *, task: Task, settings: Settings, model: Model, watch: Watch
+    log: EventLog, run: str, *, task: Task, settings: Settings, model: Model, watch: Watch
 ) -> AsyncIterator[Session]:
     """A conversation that goes on; or one that begins with what another run has done in its folder.
 

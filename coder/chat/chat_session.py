@@ -4,27 +4,28 @@ Each message is a step: the folder is read again, a fresh sandbox is opened, and
 step has ended. Killed at any moment, the session goes on with the step that was cut off.
 """
 
+from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from glob import escape
 from pathlib import Path
 
-from coder.agent import open_bench, work
+from coder.agent import Options, open_environment, work
 from coder.chat.own_edits import written
 from coder.chat.subject import about, places_named, root_of
 from coder.environment.workbench import OpenSandbox, Workbench
 from coder.errors import UsageError
 from coder.models.model import Model
 from coder.run.costs import Costs, costs_of
-from coder.run.event_types import BaselineTaken, Body, RunResumed, StepStarted
+from coder.run.event_types import BaselineTaken, Body, RunResumed, StepStarted, StoredFile
 from coder.run.journal import Journal
 from coder.run.run import Run
 from coder.run.settings import Budget, Settings
 from coder.run.state import State
 from coder.run.task import MAX_PROMPT, Task
-from coder.store import LeasedLog
-from coder.teams.strategies import settled, taken
+from coder.store import EventLog
+from coder.teams.strategies import settled
 from coder.verify.baseline import take_baseline
-from coder.verify.preflight import prepare
 from coder.workspace.deliver import see_committable
 from coder.workspace.read import Read, changed_since, read_workspace
 from coder.workspace.restore import restore
@@ -39,7 +40,7 @@ class Session:
     """One conversation. What it is told between messages holds from the next one on."""
 
     journal: Journal
-    log: LeasedLog
+    log: EventLog
     task: Task
     """What all messages have in common: the folder, the test command. Its prompt is not used."""
     settings: Settings
@@ -88,12 +89,11 @@ class Session:
         task = self.task.model_copy(update={"prompt": prompt})
         see_committable(task, self.settings)
         read = read_workspace(task, lands=self.settings.lands)
-        async with open_bench(task, self.settings, self.sandbox, self.journal.watch, read.files) as bench:
-            await prepare(bench, task, read.files)
+        async with self._environment(task, self.settings, read.files) as bench:
             settings = self._settled(self.settings, task)
             await self._begin(task, settings, read)
             self.journal.hold(read.files)
-            return await self._work(settings, bench)
+            return await work(self.journal, self.model, bench)
 
     async def go_on(self) -> Run:
         """Go on with the step that was cut off. No model call that has an answer is made again.
@@ -109,13 +109,11 @@ class Session:
         same = self.settings.model_copy(update={"strategy": state.settings.strategy})
         settings = self._settled(same, state.task)
         restored = restore(state)
-        watch = self.journal.watch
-        async with open_bench(state.task, settings, self.sandbox, watch, restored.files) as bench:
-            await prepare(bench, state.task, restored.files)
+        async with self._environment(state.task, settings, restored.files) as bench:
             resumed = RunResumed(budget=settings.budget, model=self.model.name, settings=settings)
             await self.journal.append(resumed, *restored.happened)
             self.journal.hold(restored.files)
-            return await self._work(settings, bench)
+            return await work(self.journal, self.model, bench)
 
     async def test(self) -> BaselineTaken:
         """Run the test command on the user's files as they are, in a sandbox. No model is called.
@@ -128,8 +126,7 @@ class Session:
         if task.test_command is None:
             raise UsageError("There is no test command yet. Name one: /test CMD")
         read = read_workspace(task, lands=False)
-        async with open_bench(task, self.settings, self.sandbox, self.journal.watch, read.files) as bench:
-            await prepare(bench, task, read.files)
+        async with self._environment(task, self.settings, read.files) as bench:
             state = State(
                 run=self.run,
                 task=task,
@@ -209,9 +206,11 @@ class Session:
         one = settled(settings.model_copy(update={"budget": alone}), task, model=self.model.name)
         return one.model_copy(update={"budget": one.budget.model_copy(update={"calls": calls})})
 
-    async def _work(self, settings: Settings, bench: Workbench) -> Run:
-        strategy = taken(settings)
-        return await work(self.journal, self.model, bench, strategy.team(), strategy.stop())
+    def _environment(
+        self, task: Task, settings: Settings, files: Mapping[str, StoredFile]
+    ) -> AbstractAsyncContextManager[Workbench]:
+        around = Options(sandbox=self.sandbox, watch=self.journal.watch)
+        return open_environment(task, settings, files, around)
 
 
 def _same_tests(one: Task, other: Task) -> bool:

@@ -38,7 +38,7 @@ class Draft(BaseModel):
     the death of a process loses nothing of either."""
 
 
-class EventLog(Protocol):
+class EventStore(Protocol):
     """Where events live. Two methods, so that another store is a small thing to write."""
 
     async def append(self, run: str, drafts: Sequence[Draft], *, after: int, token: int) -> list[Event]:

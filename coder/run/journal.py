@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from coder.errors import LogNewer
 from coder.run.event_types import Body, StoredFile, is_newer
-from coder.run.events import EventLog
+from coder.run.events import EventStore
 from coder.run.reducer import begin, fold
 from coder.run.state import State
 from coder.run.watch import Watch
@@ -14,7 +14,7 @@ from coder.run.watch import Watch
 class Journal:
     """A run's log under a lease, with the state after its last event."""
 
-    def __init__(self, run: str, log: EventLog, *, token: int, watch: Watch) -> None:
+    def __init__(self, run: str, log: EventStore, *, token: int, watch: Watch) -> None:
         self.run = run
         self.watch = watch
         self._log = log

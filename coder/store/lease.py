@@ -12,7 +12,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Protocol
 
 from coder.errors import LeaseHeld, MachineError
-from coder.run.events import EventLog
+from coder.run.events import EventStore
 from coder.store.database import Database
 from coder.store.lease_owner import Owner
 from coder.store.run_list import RunSummary
@@ -21,7 +21,7 @@ LEASE_S = 30.0
 """How long a holder that gives no sign of life, and can't be asked for one, is waited for."""
 
 
-class LeasedLog(EventLog, Protocol):
+class EventLog(EventStore, Protocol):
     """An event log that also says who may write a run, and which runs there are."""
 
     def lease(self, run: str) -> AbstractAsyncContextManager[int]:

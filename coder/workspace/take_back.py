@@ -8,13 +8,13 @@ from coder.run.event_types import CommitMade, FileUndone, LandingUndone
 from coder.run.journal import Journal
 from coder.run.state import State
 from coder.run.watch import Unwatched, Watch
-from coder.store import LeasedLog, SqliteLog, data_folder
+from coder.store import EventLog, SqliteLog, data_folder
 from coder.workspace.landing import Plan, is_made
 from coder.workspace.landing import undo as put_back
 from coder.workspace.read import content
 
 
-async def undo(run: str, *, log: LeasedLog | None = None, watch: Watch | None = None) -> list[FileUndone]:
+async def undo(run: str, *, log: EventLog | None = None, watch: Watch | None = None) -> list[FileUndone]:
     """Put back what was there before the run's files landed; what was changed since is left, and why.
 
     What was put back before isn't gone over again, unless it stands there once more.

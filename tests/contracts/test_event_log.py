@@ -7,22 +7,22 @@ import pytest
 
 from coder.errors import LeaseHeld
 from coder.run.events import Draft
-from coder.store import LeasedLog, MemoryLog, SqliteLog
+from coder.store import EventLog, MemoryLog, SqliteLog
 
-LOGS: dict[str, Callable[[Path], LeasedLog]] = {"memory": lambda folder: MemoryLog(), "sqlite": SqliteLog}
+LOGS: dict[str, Callable[[Path], EventLog]] = {"memory": lambda folder: MemoryLog(), "sqlite": SqliteLog}
 
 HELLO = Draft(type="hello", body={"text": "hi"})
 
 
 @pytest.fixture(params=LOGS)
-def log(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[LeasedLog]:
+def log(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[EventLog]:
     made = LOGS[request.param](tmp_path)
     yield made
     if isinstance(made, SqliteLog):
         made.close()
 
 
-async def test_what_was_appended_is_read_back_numbered_from_one(log: LeasedLog) -> None:
+async def test_what_was_appended_is_read_back_numbered_from_one(log: EventLog) -> None:
     async with log.lease("run_a") as token:
         appended = await log.append("run_a", [HELLO, HELLO], after=0, token=token)
         appended += await log.append("run_a", [HELLO], after=2, token=token)
@@ -31,14 +31,14 @@ async def test_what_was_appended_is_read_back_numbered_from_one(log: LeasedLog) 
     assert await log.read("run_a") == appended
 
 
-async def test_reading_after_a_number_gives_only_what_came_later(log: LeasedLog) -> None:
+async def test_reading_after_a_number_gives_only_what_came_later(log: EventLog) -> None:
     async with log.lease("run_a") as token:
         appended = await log.append("run_a", [HELLO] * 3, after=0, token=token)
 
     assert await log.read("run_a", after=2) == appended[2:]
 
 
-async def test_a_long_run_can_be_read_in_pages(log: LeasedLog) -> None:
+async def test_a_long_run_can_be_read_in_pages(log: EventLog) -> None:
     async with log.lease("run_a") as token:
         appended = await log.append("run_a", [HELLO] * 5, after=0, token=token)
 
@@ -48,11 +48,11 @@ async def test_a_long_run_can_be_read_in_pages(log: LeasedLog) -> None:
     assert await log.read("run_a", after=5, limit=2) == []
 
 
-async def test_a_run_that_is_not_there_has_no_events(log: LeasedLog) -> None:
+async def test_a_run_that_is_not_there_has_no_events(log: EventLog) -> None:
     assert await log.read("run_nowhere") == []
 
 
-async def test_runs_do_not_see_each_other(log: LeasedLog) -> None:
+async def test_runs_do_not_see_each_other(log: EventLog) -> None:
     async with log.lease("run_a") as first, log.lease("run_b") as second:
         await log.append("run_a", [HELLO], after=0, token=first)
         await log.append("run_b", [HELLO, HELLO], after=0, token=second)
@@ -63,7 +63,7 @@ async def test_runs_do_not_see_each_other(log: LeasedLog) -> None:
 
 @pytest.mark.parametrize("after", [0, 2, 7])
 async def test_an_append_behind_another_number_than_the_last_is_refused_whole(
-    log: LeasedLog, after: int
+    log: EventLog, after: int
 ) -> None:
     async with log.lease("run_a") as token:
         await log.append("run_a", [HELLO], after=0, token=token)
@@ -74,12 +74,12 @@ async def test_an_append_behind_another_number_than_the_last_is_refused_whole(
     assert len(await log.read("run_a")) == 1
 
 
-async def test_an_append_without_a_lease_is_refused(log: LeasedLog) -> None:
+async def test_an_append_without_a_lease_is_refused(log: EventLog) -> None:
     with pytest.raises(LeaseHeld):
         await log.append("run_a", [HELLO], after=0, token=1)
 
 
-async def test_the_token_of_an_earlier_holder_is_refused(log: LeasedLog) -> None:
+async def test_the_token_of_an_earlier_holder_is_refused(log: EventLog) -> None:
     async with log.lease("run_a") as stale:
         pass
     async with log.lease("run_a") as token:
@@ -91,14 +91,14 @@ async def test_the_token_of_an_earlier_holder_is_refused(log: LeasedLog) -> None
         await log.append("run_a", [HELLO], after=0, token=token)
 
 
-async def test_a_second_holder_of_a_run_is_refused_while_the_first_works(log: LeasedLog) -> None:
+async def test_a_second_holder_of_a_run_is_refused_while_the_first_works(log: EventLog) -> None:
     async with log.lease("run_a"):
         with pytest.raises(LeaseHeld, match="works on run_a"):
             async with log.lease("run_a"):
                 pass
 
 
-async def test_a_lease_ends_with_its_block_also_when_that_fails(log: LeasedLog) -> None:
+async def test_a_lease_ends_with_its_block_also_when_that_fails(log: EventLog) -> None:
     with pytest.raises(ZeroDivisionError):
         async with log.lease("run_a"):
             raise ZeroDivisionError
@@ -107,7 +107,7 @@ async def test_a_lease_ends_with_its_block_also_when_that_fails(log: LeasedLog) 
         assert await log.append("run_a", [HELLO], after=0, token=token)
 
 
-async def test_what_a_reader_does_to_a_body_stays_with_the_reader(log: LeasedLog) -> None:
+async def test_what_a_reader_does_to_a_body_stays_with_the_reader(log: EventLog) -> None:
     body = {"list": [1]}
     async with log.lease("run_a") as token:
         (appended,) = await log.append("run_a", [Draft(type="t", body=body)], after=0, token=token)
@@ -120,7 +120,7 @@ async def test_what_a_reader_does_to_a_body_stays_with_the_reader(log: LeasedLog
     assert (await log.read("run_a"))[0].body == {"list": [1]}
 
 
-async def test_the_writer_sees_the_body_that_every_reader_will_see(log: LeasedLog) -> None:
+async def test_the_writer_sees_the_body_that_every_reader_will_see(log: EventLog) -> None:
     draft = Draft(type="t", body={"tuple": (1, 2), "none": None})
     async with log.lease("run_a") as token:
         (appended,) = await log.append("run_a", [draft], after=0, token=token)
@@ -129,7 +129,7 @@ async def test_the_writer_sees_the_body_that_every_reader_will_see(log: LeasedLo
     assert await log.read("run_a") == [appended]
 
 
-async def test_a_body_that_is_not_json_is_refused_and_nothing_is_written(log: LeasedLog) -> None:
+async def test_a_body_that_is_not_json_is_refused_and_nothing_is_written(log: EventLog) -> None:
     async with log.lease("run_a") as token:
         with pytest.raises((TypeError, ValueError)):
             await log.append("run_a", [HELLO, Draft(type="t", body={"x": {1, 2}})], after=0, token=token)
@@ -137,7 +137,7 @@ async def test_a_body_that_is_not_json_is_refused_and_nothing_is_written(log: Le
     assert await log.read("run_a") == []
 
 
-async def test_runs_are_listed_newest_first_with_their_first_and_last_event(log: LeasedLog) -> None:
+async def test_runs_are_listed_newest_first_with_their_first_and_last_event(log: EventLog) -> None:
     for run in ("run_a", "run_b"):
         async with log.lease(run) as token:
             await log.append(run, [HELLO, Draft(type="end", body={})], after=0, token=token)
@@ -150,7 +150,7 @@ async def test_runs_are_listed_newest_first_with_their_first_and_last_event(log:
     assert [(summary.first.type, summary.last.type) for summary in listed] == [("hello", "end")] * 2
 
 
-async def test_a_list_of_runs_can_be_cut_to_the_newest(log: LeasedLog) -> None:
+async def test_a_list_of_runs_can_be_cut_to_the_newest(log: EventLog) -> None:
     for run in ("run_z", "run_a", "run_m"):
         async with log.lease(run) as token:
             await log.append(run, [HELLO], after=0, token=token)
@@ -158,7 +158,7 @@ async def test_a_list_of_runs_can_be_cut_to_the_newest(log: LeasedLog) -> None:
     assert [summary.run for summary in await log.runs(limit=2)] == ["run_m", "run_a"]
 
 
-async def test_a_run_is_found_by_the_start_of_its_id_once_it_has_events(log: LeasedLog) -> None:
+async def test_a_run_is_found_by_the_start_of_its_id_once_it_has_events(log: EventLog) -> None:
     async with log.lease("run_a1") as token:
         await log.append("run_a1", [HELLO], after=0, token=token)
     async with log.lease("run_a2"):
