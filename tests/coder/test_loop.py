@@ -52,6 +52,17 @@ def last_asked(model: Scripted) -> str:
     return message.content
 
 
+async def test_a_keyword_that_is_none_is_refused_before_anything_is_done() -> None:
+    log = MemoryLog()
+
+    with pytest.raises(TypeError, match="modle"):
+        await solve(TASK, modle=Scripted([]), log=log)  # type: ignore[call-arg]
+    with pytest.raises(TypeError, match="modle"):
+        await resume("run_a", modle=Scripted([]), log=log)  # type: ignore[call-arg]
+
+    assert await log.runs() == []
+
+
 async def test_code_that_passes_its_check_solves_the_task() -> None:
     run, _ = await solved_by(fenced(ADD))
 
