@@ -1,16 +1,18 @@
-"""The providers that are known: the built-in table first, then what other packages add by entry point.
+"""The known providers: the table in providers.toml first, then what other packages add by entry point.
 
 A package adds its own with an entry point of the group `coder.providers` that names a Provider or a sequence
 of them. The order counts: with several keys set and no model named, the first in the table is used.
 """
 
+import tomllib
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from importlib.metadata import entry_points
+from importlib.resources import files
 
 from pydantic import BaseModel, ConfigDict
 
 from coder.models.provider import Provider
-from coder.models.provider_table import BUILT_IN
 
 ENTRY_POINTS = "coder.providers"
 
@@ -24,9 +26,16 @@ class Found(BaseModel):
     variable: str
 
 
+@cache
+def built_in() -> tuple[Provider, ...]:
+    """The table of providers.toml, in its order."""
+    table = tomllib.loads(files("coder.models").joinpath("providers.toml").read_text(encoding="utf-8"))
+    return tuple(Provider(name=name, **row) for name, row in table.items())
+
+
 def providers() -> tuple[Provider, ...]:
     """The built-in table, then what other packages add; a name that is taken stays as it was."""
-    rows = {provider.name: provider for provider in BUILT_IN}
+    rows = {provider.name: provider for provider in built_in()}
     for entry in sorted(entry_points(group=ENTRY_POINTS), key=lambda entry: entry.name):
         loaded: Provider | Sequence[Provider] = entry.load()
         for provider in [loaded] if isinstance(loaded, Provider) else loaded:

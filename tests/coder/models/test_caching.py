@@ -13,7 +13,7 @@ from coder.models.endpoint import Endpoint
 from coder.models.model import ChatMessage, Form, Sampling, ToolCall, ToolSpec
 from coder.models.price import Price
 from coder.models.prices import cost
-from coder.models.provider_table import BUILT_IN
+from coder.models.providers import built_in
 from coder.run.settings import Settings
 from coder.run.task import Task
 from coder.store import MemoryLog
@@ -62,7 +62,7 @@ async def test_the_key_of_a_cache_goes_where_its_endpoint_documents_it() -> None
     assert keyed.body["prompt_cache_key"] == conversation.headers["x-grok-conv-id"]
     assert "prompt_cache_key" not in conversation.body | plain.body
     assert "x-grok-conv-id" not in keyed.headers | plain.headers
-    assert {row.name: row.caching for row in BUILT_IN if row.caching != "prefix"} == {
+    assert {row.name: row.caching for row in built_in() if row.caching != "prefix"} == {
         "openai": "key", "azure": "key", "mistral": "key", "xai": "conversation", "openrouter": "marks",
     }  # fmt: skip
 

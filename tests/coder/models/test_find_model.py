@@ -7,7 +7,7 @@ from coder.errors import ModelAuthError, ModelUnavailable, UsageError
 from coder.models.find_model import WEAK, Choice, resolve
 from coder.models.model_opening import open_model
 from coder.models.provider import Provider
-from coder.models.providers import BUILT_IN, found_endpoints, providers
+from coder.models.providers import built_in, found_endpoints, providers
 from coder.models.roles import Asked, resolve_casting
 from coder.models.suggest_models import unknown_name
 from tests.faulty_endpoint import Reply, faulty_endpoint, hangs, unused_port
@@ -84,7 +84,7 @@ async def test_a_value_that_can_be_no_key_is_said_without_showing_it(key: str) -
 )
 async def test_a_name_that_cannot_be_resolved_is_answered_with_the_nearest(name: str, nearest: str) -> None:
     with pytest.raises(UsageError, match=re.escape(f"did you mean {nearest}?")) as caught:
-        await resolve(name, environ={}, table=BUILT_IN)
+        await resolve(name, environ={}, table=built_in())
 
     assert caught.value.exit_code == 2
 
@@ -141,9 +141,11 @@ async def test_a_base_url_that_is_none_is_refused(url: str) -> None:
 @pytest.mark.parametrize("url", ["nonsense", "http://[host/v1"])
 async def test_a_variable_that_holds_no_base_url_is_named(url: str) -> None:
     with pytest.raises(UsageError, match="OPENAI_BASE_URL"):
-        await resolve("openai/x", environ={"OPENAI_API_KEY": KEY, "OPENAI_BASE_URL": url}, table=BUILT_IN)
+        await resolve("openai/x", environ={"OPENAI_API_KEY": KEY, "OPENAI_BASE_URL": url}, table=built_in())
     with pytest.raises(UsageError, match=r"azure|AZURE"):
-        await resolve("azure/x", environ={"AZURE_API_KEY": KEY, "AZURE_OPENAI_ENDPOINT": url}, table=BUILT_IN)
+        await resolve(
+            "azure/x", environ={"AZURE_API_KEY": KEY, "AZURE_OPENAI_ENDPOINT": url}, table=built_in()
+        )
 
 
 async def test_a_base_url_without_a_model_asks_for_one() -> None:
@@ -230,7 +232,7 @@ async def test_a_key_shows_in_no_form_of_a_choice() -> None:
 async def test_openais_base_url_variable_is_kept() -> None:
     environ = {"OPENAI_API_KEY": KEY, "OPENAI_BASE_URL": "http://127.0.0.1:9/v1"}
 
-    choice = await resolve("openai/x", environ=environ, table=BUILT_IN)
+    choice = await resolve("openai/x", environ=environ, table=built_in())
 
     assert choice.endpoint is not None
     assert choice.endpoint.shown_url == "http://127.0.0.1:9/v1"
