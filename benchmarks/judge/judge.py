@@ -5,13 +5,14 @@ unless a solution that is known to be good fails in the same place.
 """
 
 import contextlib
+import hashlib
 import os
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.judge.audit import audit_function
 from benchmarks.judge.case_plan import CasePlan, CasePlans
+from benchmarks.judge.check_sources import canonical_module, prelude, with_setup
 from benchmarks.judge.exclusive import Exclusive
 from benchmarks.judge.function import Pair
 from benchmarks.judge.judging_sandboxes import Places
@@ -21,7 +22,8 @@ from benchmarks.judge.repository_mode import RepositoryMode
 from benchmarks.judge.verdicts import Judged, one_line
 from benchmarks.suite import Case, FunctionCase, RepositoryCase, Suite
 from benchmarks.verdict import Strength, Verdict
-from sandbox import Policy, find_interpreter
+from sandbox import Limits, Policy, find_interpreter
+from sandbox.checks.trial import Trial, hold_trial
 from sandbox.errors import SandboxBroken
 
 _KNOWN_GOOD = FunctionCase(
@@ -34,6 +36,28 @@ _KNOWN_GOOD = FunctionCase(
 """Tried where a case has no canonical answer of its own."""
 _REOPENINGS = 3
 """Of the sandboxes, for one sample; candidates that break them again and again are to blame themselves."""
+_AUDIT_INPUTS = 60
+"""Fresh inputs of an audit, made from those of the tests by one small change each."""
+_LEAST_DIFFERING, _DIFFERING_SHARE = 2, 0.1
+"""Differing answers, at least, and of all, before an answer is said to overfit: a fresh input may be one that
+the task rules out, where any answer is right."""
+
+
+@dataclass(frozen=True, slots=True)
+class Audited:
+    """How an answer that passed did on inputs that the tests don't have."""
+
+    inputs: int
+    """On which the canonical answer had a plain value."""
+    differing: int
+    example: str
+
+    @property
+    def overfits(self) -> bool | None:
+        """None where nothing could be compared."""
+        if not self.inputs:
+            return None
+        return self.differing >= max(_LEAST_DIFFERING, _DIFFERING_SHARE * self.inputs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,3 +206,27 @@ async def open_judge(
             known.save()
     finally:
         await judge.close()
+
+
+async def audit_function(pair: Pair, case: FunctionCase, code: str, mode: Mode) -> Audited | None:
+    """Compare an answer with the case's own one; None where they can't be called apart.
+
+    Raises:
+        SandboxBroken: a sandbox stopped working.
+    """
+    reference = canonical_module(case)
+    if reference is None or mode.how != "isolated" or mode.stateful:
+        return None
+    trial = Trial(
+        source=with_setup(case, code),
+        entry_point=case.entry_point,
+        tests=(case.test,),
+        prelude=prelude(case),
+        crossing=mode.crossing,
+        reference=reference,
+        explored=_AUDIT_INPUTS,
+        seed=int.from_bytes(hashlib.sha256(case.id.encode()).digest()[:6]),
+    )
+    limits = Limits(cpu_s=case.timeout_s + 1, wall_s=4 * case.timeout_s + 10)
+    said = (await hold_trial(pair.candidates, pair.checkers, trial, limits=limits)).outcome
+    return Audited(said.explored, said.astray, said.example)

@@ -1,17 +1,31 @@
 """Find how a repository case is judged: the tests that have to pass, and the strongest way to run them."""
 
-from collections.abc import Iterable, Mapping
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
 
 from benchmarks.judge.candidate_tree import gold_tree, is_test_path
 from benchmarks.judge.isolated_check import Open, run_apart
 from benchmarks.judge.mutated_tests import with_twins
-from benchmarks.judge.needed import missing_packages
 from benchmarks.judge.pytest_run import TestRun, run_test_file
 from benchmarks.judge.repository_mode import RepositoryMode, files_of
 from benchmarks.suite import RepositoryCase
 from benchmarks.suites.patch import PatchRefused
-from sandbox import Sandbox
+from sandbox import Command, Sandbox
 from sandbox.checks.check import CheckResult
+
+_PACKAGE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_PRINT_LACKING = """
+import json, sys
+from importlib.metadata import PackageNotFoundError, version
+lacking = []
+for name in sys.argv[1:]:
+    try:
+        version(name)
+    except PackageNotFoundError:
+        lacking.append(name)
+print(json.dumps(lacking))
+"""
 
 
 async def find_repository_mode(sandbox: Sandbox, opened: Open | None, case: RepositoryCase) -> RepositoryMode:
@@ -124,3 +138,25 @@ def _why(runs: Mapping[str, TestRun], lacking: list[str]) -> str:
         if not run.done and run.result is not None:
             return f"{path}: {(run.result.stderr or run.result.stdout).strip()[-300:]}"
     return f"{lacking[0]} wasn't run" if lacking else "no test passed"
+
+
+async def missing_packages(
+    sandbox: Sandbox, requirements: Sequence[str], environment: Mapping[str, str]
+) -> tuple[str, ...]:
+    """Those of the requirements that aren't installed in the sandbox, by name; versions aren't compared.
+
+    Args:
+        requirements: as pip takes them, such as `pytest<9`.
+        environment: of the tests: their interpreter may be another than the sandbox's own.
+
+    Raises:
+        SandboxBroken: the sandbox stopped working.
+    """
+    names = [found.group() for one in requirements if (found := _PACKAGE_NAME.match(one.strip()))]
+    if not names:
+        return ()
+    argv = ("python", "-I", "-c", _PRINT_LACKING, *names)
+    result = await sandbox.run(Command(argv=argv, environment=dict(environment)), fresh=True)
+    if not result.ok:
+        return ()
+    return tuple(str(name) for name in json.loads(result.stdout))

@@ -1,6 +1,7 @@
 """One start of a benchmark's run: its log and lease, its judge, its jobs; what came of it is a report."""
 
 import asyncio
+import json
 import os
 import time
 from collections.abc import Iterable, Mapping
@@ -14,11 +15,11 @@ from benchmarks.judge.digest import judge_digest
 from benchmarks.judge.judge import Judge, open_judge
 from benchmarks.report import Report, Times
 from benchmarks.runner.progress import Progress
-from benchmarks.runner.runlog import BenchStarted, RunLog
+from benchmarks.runner.runlog import BenchJudged, BenchStarted, RunLog
 from benchmarks.runner.runner import Job, run_jobs
-from benchmarks.runner.stored_answers import write_answers
 from benchmarks.stats.scoring import make_report
-from benchmarks.suite import Suite
+from benchmarks.suite import RepositoryCase, Suite
+from benchmarks.written import replacing
 from coder.models.shared_budget import SharedBudget
 from coder.run.settings import Settings
 from coder.store import SqliteLog, data_folder, new_run_id
@@ -176,3 +177,26 @@ def _see_that_it_is_the_same(run: str, before: BenchStarted | None, now: BenchSt
             f"{run} can't be gone on with: since it began, the {', '.join(changed)} changed.\n"
             "Its flags are kept, and need not be given again; its files must be as they were."
         )
+
+
+async def write_answers(path: Path, suite: Suite, log: RunLog) -> None:
+    """Write a line for each answer, in the order of the suite, then of the samples.
+
+    Raises:
+        MachineError: the folder can't be written to, or the disk is full.
+        LogDamaged: an event can't be read.
+    """
+    order = {case.id: number for number, case in enumerate(suite.cases)}
+    patches = {case.id for case in suite.cases if isinstance(case, RepositoryCase)}
+    places = [((order[one.verdict.id], one.verdict.sample), seq) async for seq, one in log.samples()]
+    with replacing(path) as file:
+        for _, seq in sorted(places):
+            one = await log.sample(seq)
+            file.write(_line(one, patch=one.verdict.id in patches))
+
+
+def _line(judged: BenchJudged, *, patch: bool) -> str:
+    text = judged.text or ""
+    if patch:
+        return json.dumps({"instance_id": judged.verdict.id, "model_patch": text}) + "\n"
+    return json.dumps({"task_id": judged.verdict.id, "solution": text}) + "\n"

@@ -5,16 +5,39 @@ harder ones decide apart. The expected values are made by the canonical answer w
 checker's sandbox, on copies of its own.
 """
 
+from collections.abc import Callable
+from importlib.resources import files
+from typing import Any
+
 from benchmarks.errors import BadSuite
 from benchmarks.suite import FunctionCase
-from benchmarks.suites.agreement import test_of
 from benchmarks.suites.fields import make
-from benchmarks.suites.mbpptypes import real_inputs
 from benchmarks.suites.records import Record
 
 FIELDS = frozenset({"task_id", "prompt", "entry_point", "canonical_solution", "base_input", "plus_input"})
 TIMEOUT_S = 60.0
 """CPU of candidate and canonical answer over all inputs; evalplus' own cap for the candidate is the same."""
+_SETS = frozenset(
+    {
+        "similar_elements", "find_char_long", "common_in_nested_lists", "extract_singly",
+        "larg_nnum", "intersection_array", "find_dissimilar", "Diff",
+    }
+)  # fmt: skip
+"""Of MBPP+: the order of what they return isn't defined."""
+_NOT_NONE = frozenset({"check_str", "text_match_three", "text_starta_endb"})
+"""Of MBPP+: only whether they return something is defined."""
+Arguments = list[Any]
+# Types that JSON lost (tuples, sets, complex numbers), by the number of the case, as evalplus 0.3.1 restores them.
+_EACH_TUPLE = {
+    2, 116, 132, 143, 222, 261, 273, 394, 399, 421, 424, 429, 470, 560, 579, 596, 616, 630, 726, 740, 744,
+    809,
+}  # fmt: skip
+_EACH_OF_TUPLES = {63, 64, 70, 94, 120, 237, 272, 299, 400, 409, 417, 438, 473, 614, 780}
+_FIRST_OF_TUPLES = {75, 413, 444, 753}
+_SECOND_TUPLE = {106, 750}
+_FIRST_TUPLE = {250, 405, 446, 617, 720, 763, 808, 307}
+_EACH_TUPLE_OF_TUPLES = {259, 401, 445}
+_ALL_TUPLES = {580, 615, 791}
 
 
 def evalplus_case(record: Record, where: str) -> FunctionCase:
@@ -72,3 +95,62 @@ def _visible(record: Record, prompt: str) -> tuple[str, ...]:
     if "assertion" not in record:
         return ()
     return tuple(line.strip() for line in prompt.splitlines() if line.strip().startswith("assert "))
+
+
+def test_of(reference: str, *, entry_point: str, inputs: list[object], tolerance: float, mbpp: bool) -> str:
+    """Source of a `check(candidate)` over all inputs; its special cases are those of evalplus 0.3.1.
+
+    Args:
+        reference: the canonical module.
+        inputs: lists (or tuples) of arguments: plain data, of whatever types.
+        tolerance: absolute; 0 asks for equality, but for floats.
+    """
+    comparison = files("benchmarks.suites").joinpath("compare_source.py").read_text(encoding="utf-8")
+    special = "equal"
+    if mbpp and entry_point in _SETS:
+        special = "sets"
+    elif mbpp and entry_point in _NOT_NONE:
+        special = "not_none"
+    elif mbpp and entry_point in ("are_equivalent", "sum_div", "surface_Area", "digit_distance_nums"):
+        special = entry_point
+    elif not mbpp and entry_point == "find_zero":
+        special = "find_zero"
+    return (
+        f"{comparison}\n\n"
+        f"_reference = {{}}\nexec({reference!r}, _reference)\n"
+        f"_inputs = {inputs!r}\n\n\n"
+        "def check(candidate):\n"
+        f"    compare_all(candidate, _reference[{entry_point!r}], _inputs, {tolerance!r}, {special!r})\n"
+    )
+
+
+def real_inputs(number: int, inputs: list[Arguments]) -> list[object]:
+    """The inputs of a case with the types that its function takes."""
+    convert = _by_number().get(number)
+    return [convert(arguments) for arguments in inputs] if convert else list(inputs)
+
+
+def _by_number() -> dict[int, Callable[[Arguments], object]]:
+    groups: list[tuple[set[int], Callable[[Arguments], object]]] = [
+        (_EACH_TUPLE, lambda a: [tuple(one) for one in a]),
+        (_EACH_OF_TUPLES, lambda a: [_of_tuples(one) for one in a]),
+        (_FIRST_OF_TUPLES, lambda a: [_of_tuples(a[0]), *a[1:]]),
+        (_SECOND_TUPLE, lambda a: [a[0], tuple(a[1]), *a[2:]]),
+        (_FIRST_TUPLE, lambda a: [tuple(a[0]), *a[1:]]),
+        (_EACH_TUPLE_OF_TUPLES, lambda a: [tuple(_of_tuples(one)) for one in a]),
+        (_ALL_TUPLES, _deep),
+        ({115}, lambda a: [[set(one) if isinstance(one, list) and one else {} for one in a[0]]]),
+        ({124}, lambda a: [float(a[0]), complex(a[1])]),
+        ({252}, lambda a: [complex(a[0])]),
+        ({278}, lambda a: [tuple(tuple(one) if isinstance(one, list) else one for one in a[0])]),
+        ({722}, lambda a: [{key: tuple(value) for key, value in a[0].items()}, *a[1:]]),
+    ]
+    return {number: convert for numbers, convert in groups for number in numbers}
+
+
+def _of_tuples(lists: Arguments) -> list[object]:
+    return [tuple(one) for one in lists]
+
+
+def _deep(value: object) -> object:
+    return tuple(_deep(one) for one in value) if isinstance(value, list) else value

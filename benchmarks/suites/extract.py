@@ -2,7 +2,7 @@
 
 A completion follows its prompt, a solution is a whole module. Where neither is Python as it stands, the code
 is looked for: fenced blocks, prose around code, an end that is cut off. What comes out of a chat loses its
-demonstrations and self-made tests (`shown`), and gets what it uses of the prompt.
+demonstrations and self-made tests, and gets what it uses of the prompt.
 """
 
 import ast
@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from benchmarks.suite import FunctionCase
-from benchmarks.suites.prompt_definitions import without_shows
 from benchmarks.suites.samples import Sample
 from coder.edits.code_blocks import find_blocks, parse_answer
 from coder.source.python_names import defined_names, free_names, parse_source
@@ -31,6 +30,7 @@ _BLOCKS = 40
 _FENCE_INDENT = 3
 """Blanks before a fence that Markdown allows; more is an item of a list."""
 _STARTS = ("def ", "async def ", "class ", "import ", "from ", "@")
+_SHOWS = {"print", "input", "main", "testmod", "pprint", "display", "breakpoint"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,3 +203,48 @@ def _with_helpers(code: str, prompt: str, entry_point: str) -> str:
     above = "\n".join(filter(None, [helpers, *map(ast.unparse, imports)]))
     lacking = set(free_names(code)) & defined_names(above)
     return f"{above}\n\n\n{code}" if lacking else code
+
+
+def without_shows(code: str, entry_point: str) -> str:
+    """The module without the statements at its top level that print, assert, test or call the entry point.
+
+    Imports, definitions, assignments, tables that are computed and settings of the interpreter stay.
+    """
+    tree = parse_source(code)
+    if tree is None:
+        return code
+    lines = code.splitlines()
+    kept = {line for node in tree.body if not _shows(node, entry_point) for line in _lines(node)}
+    dropped = {line for node in tree.body if _shows(node, entry_point) for line in _lines(node)} - kept
+    return "\n".join(line for number, line in enumerate(lines, 1) if number not in dropped).strip("\n") + "\n"
+
+
+def _shows(node: ast.stmt, entry_point: str) -> bool:
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Import | ast.ImportFrom):
+        return False
+    if isinstance(node, ast.If) and _is_main_guard(node.test):
+        return True
+    if isinstance(node, ast.If | ast.Try) and any(
+        isinstance(part, ast.FunctionDef) for part in ast.walk(node)
+    ):
+        return False
+    return any(isinstance(part, ast.Assert) or _is_show(part, entry_point) for part in ast.walk(node))
+
+
+def _is_main_guard(test: ast.expr) -> bool:
+    return any(isinstance(part, ast.Name) and part.id == "__name__" for part in ast.walk(test))
+
+
+def _is_show(node: ast.AST, entry_point: str) -> bool:
+    if not isinstance(node, ast.Call):
+        return False
+    match node.func:
+        case ast.Name(id=name) | ast.Attribute(attr=name):
+            return name == entry_point or name in _SHOWS or name.startswith(("test", "run_test", "check"))
+        case _:
+            return False
+
+
+def _lines(node: ast.stmt) -> range:
+    first = min([node.lineno, *(one.lineno for one in getattr(node, "decorator_list", []))])
+    return range(first, (node.end_lineno or node.lineno) + 1)

@@ -8,9 +8,8 @@ import pytest
 from benchmarks.errors import BadSuite
 from benchmarks.judge.judge import open_judge
 from benchmarks.suite import FunctionCase, RepositoryCase, Suite
-from benchmarks.suites.evalplus import evalplus_case
+from benchmarks.suites.evalplus import evalplus_case, real_inputs
 from benchmarks.suites.load import load_suite
-from benchmarks.suites.mbpptypes import real_inputs
 from benchmarks.suites.patch import apply_patch
 from sandbox import PythonCode, Sandbox
 
