@@ -27,7 +27,7 @@ _SETS = frozenset(
 _NOT_NONE = frozenset({"check_str", "text_match_three", "text_starta_endb"})
 """Of MBPP+: only whether they return something is defined."""
 Arguments = list[Any]
-# Types that JSON lost (tuples, sets, complex numbers), by the number of the case, as evalplus 0.3.1 restores them.
+# Types that JSON lost, by number of the case, as evalplus 0.3.1 restores them.
 _EACH_TUPLE = {
     2, 116, 132, 143, 222, 261, 273, 394, 399, 421, 424, 429, 470, 560, 579, 596, 616, 630, 726, 740, 744,
     809,

@@ -11,7 +11,6 @@ from glob import escape
 from pathlib import Path
 
 from coder.agent import Options, open_environment, work
-from coder.chat.own_edits import written
 from coder.chat.subject import about, places_named, root_of
 from coder.environment.workbench import OpenSandbox, Workbench
 from coder.errors import UsageError
@@ -27,7 +26,8 @@ from coder.store import EventLog
 from coder.teams.strategies import settled
 from coder.verify.baseline import take_baseline
 from coder.workspace.deliver import see_committable
-from coder.workspace.read import Read, changed_since, read_workspace
+from coder.workspace.diff import unified_diff
+from coder.workspace.read import Read, changed_since, content, read_workspace
 from coder.workspace.restore import restore
 from coder.workspace.take_back import commit_left, left_to_undo, take_back
 
@@ -215,3 +215,15 @@ class Session:
 
 def _same_tests(one: Task, other: Task) -> bool:
     return (one.test_command, one.lint_command) == (other.test_command, other.lint_command)
+
+
+def written(state: State, now: Mapping[str, StoredFile]) -> str:
+    """The diff from what stood in its files before to what is there `now`, without what was taken back."""
+    steps = [(step.landing, step.taken_back) for step in state.steps]
+    steps.append((state.landing, state.taken_back))
+    before: dict[str, bytes | None] = {}
+    for landing in (landing for landing, taken_back in steps if landing is not None and not taken_back):
+        for change in landing.plan.changes:
+            old = landing.before.get(change.path)
+            before.setdefault(change.path, content(old) if old is not None else None)
+    return unified_diff(before, {path: content(now[path]) if path in now else None for path in before})

@@ -1,9 +1,13 @@
 """ChatObserver: what a person sees of a conversation while a message is worked on, and is asked."""
 
+import asyncio
 import os
+import shlex
+from collections.abc import Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Literal, TextIO
 
-from coder.chat.editor import edited
 from coder.chat.line_reader import Cancelled, Reader
 from coder.chat.word_stream import Words
 from coder.console.screen import Screen
@@ -133,3 +137,53 @@ class ChatObserver:
                         self._screen.tell_waiting()
                 case words:
                     return Decision(approved=False, words=words)
+
+
+async def edited(files: Mapping[str, str | None], *, environ: Mapping[str, str]) -> dict[str, str | None]:
+    """The files as they are after the editor has ended; those that are to be deleted aren't shown.
+
+    Raises:
+        UsageError: no editor is named, it can't be started, or it failed.
+    """
+    command = shlex.split(environ.get("VISUAL") or environ.get("EDITOR") or "")
+    if not command:
+        raise UsageError("No editor is named. Set EDITOR, such as: export EDITOR=nano")
+    texts = {path: text for path, text in files.items() if text is not None}
+    with TemporaryDirectory(prefix="coder-edit-") as folder:
+        copies = {path: _copy(Path(folder), path, text) for path, text in texts.items()}
+        await _run([*command, *map(str, copies.values())])
+        return {**files, **{path: _text(copy) for path, copy in copies.items()}}
+
+
+def _copy(folder: Path, path: str, text: str) -> Path:
+    place = (folder / path).resolve()
+    if not place.is_relative_to(folder.resolve()):
+        raise UsageError(f"{path} leaves the folder, so it isn't opened.")
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.write_text(text, encoding="utf-8", newline="")
+    return place
+
+
+def _text(copy: Path) -> str:
+    try:
+        with copy.open(encoding="utf-8", newline="") as file:
+            return file.read()
+    except FileNotFoundError as error:
+        raise UsageError(f"{copy.name} is gone after the editor, so nothing was taken from it.") from error
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{copy.name} is no UTF-8 text any more.") from error
+
+
+async def _run(command: list[str]) -> None:
+    try:
+        process = await asyncio.create_subprocess_exec(*command)
+    except OSError as error:
+        raise UsageError(f"The editor {command[0]!r} can't be started: {error.strerror}.") from error
+    try:
+        code = await process.wait()
+    finally:
+        if process.returncode is None:
+            process.terminate()
+            await process.wait()
+    if code != 0:
+        raise UsageError(f"The editor {command[0]!r} ended with {code}, so nothing was taken from it.")

@@ -17,7 +17,6 @@ from typer.core import TyperCommand
 from coder.cli.network_refusals import NetworkRefusals
 from coder.cli.output_stream import OutputStream
 from coder.cli.program_ending import FAILED, exit_code, last_words
-from coder.cli.standard_input import read_all, standard_input
 from coder.config.config_files import user_file
 from coder.config.layers import load
 from coder.console import options
@@ -37,6 +36,8 @@ _OWN = (UsageError, Interrupted)
 """What keeps the exit code that it has everywhere."""
 
 app = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False, add_completion=False)
+MOST_SOURCE = 16 << 20
+"""Bytes of a program from standard input."""
 
 
 class Run(TyperCommand):
@@ -189,3 +190,20 @@ def _about_artifacts(result: Result, folder: Path | None, refused: int) -> list[
 def _say(lines: list[str]) -> None:
     for line in lines:
         print(f"coder run: {one_line(line, width=300)}", file=sys.stderr)
+
+
+def read_all() -> bytes:
+    """Read a program from standard input.
+
+    Raises:
+        UsageError: it is too long.
+    """
+    content = sys.stdin.buffer.read(MOST_SOURCE + 1)
+    if len(content) > MOST_SOURCE:
+        raise UsageError(f"Standard input has more than {MOST_SOURCE >> 20} MiB: too much for a program.")
+    return content
+
+
+def standard_input() -> bytes | int:
+    """What the program in the sandbox reads: a descriptor, or nothing where it is a terminal or closed."""
+    return 0 if sys.stdin is not None and not os.isatty(0) else b""

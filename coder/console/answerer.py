@@ -1,17 +1,33 @@
 """Who answers in this run: the model that the user named, recorded or replayed, at a known price."""
 
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 
-from coder.console.priced import Priced
-from coder.errors import UsageError
-from coder.models import Model, Recorded, Recorder, warm
+from coder.errors import ModelError, UsageError
+from coder.models import (
+    Answer,
+    ChatMessage,
+    Form,
+    Model,
+    OnRetry,
+    Recorded,
+    Recorder,
+    Retry,
+    Sampling,
+    Switch,
+    Usage,
+    warm,
+)
+from coder.models.model import Used
 from coder.models.roles import Asked, open_casting, resolve_casting, see_that_all_see
 from coder.models.user_models import UserModels
+from coder.models.wrapper import Wrapper
+
+_MILLION = Decimal(1_000_000)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,3 +104,51 @@ def _price(text: str | None) -> tuple[Decimal, Decimal] | None:
     if not (into.is_finite() and out.is_finite() and into >= 0 and out >= 0):
         raise UsageError(f"--price {text!r} isn't two numbers of at least 0.")
     return into, out
+
+
+class Priced(Wrapper):
+    """Answers as the model inside does; what it costs is computed from the price that was given."""
+
+    def __init__(self, model: Model, into: Decimal, out: Decimal) -> None:
+        """Take US dollars per million tokens, into the model and out of it."""
+        super().__init__(model)
+        self._into = into
+        self._out = out
+
+    async def answer(
+        self,
+        messages: Sequence[ChatMessage],
+        *,
+        sampling: Sampling,
+        form: Form | None = None,
+        on_token: Callable[[str], None] | None = None,
+        on_retry: OnRetry | None = None,
+    ) -> Answer:
+        """Answer one conversation.
+
+        Raises:
+            ModelError: as the model inside does.
+        """
+
+        async def tell(event: Retry | Switch) -> None:
+            if on_retry is not None:
+                await on_retry(event.model_copy(update={"lost": self._priced(event.lost)}))
+
+        try:
+            answer = await self._model.answer(
+                messages, sampling=sampling, form=form, on_token=on_token, on_retry=tell
+            )
+        except ModelError as error:
+            error.lost = self._priced(error.lost)
+            raise
+        return answer.model_copy(update={"cost_usd": self._of(answer.usage)})
+
+    def price(self, input_tokens: int, output_tokens: int) -> Decimal:
+        """US dollars for so many tokens."""
+        return (input_tokens * self._into + output_tokens * self._out) / _MILLION
+
+    def _of(self, usage: Usage) -> Decimal:
+        return self.price(usage.input_tokens, usage.output_tokens)
+
+    def _priced(self, lost: Used | None) -> Used | None:
+        return lost.model_copy(update={"cost_usd": self._of(lost.usage)}) if lost is not None else None

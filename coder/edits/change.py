@@ -3,9 +3,9 @@
 from bisect import bisect_right, insort
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import groupby, takewhile
 
-from coder.edits.blanks import as_there
-from coder.edits.edit import Hunk
+from coder.edits.edit import Hunk, Sign
 from coder.edits.lines import BOM, bare, joined, split_lines, usual_end
 from coder.edits.locate import Place
 
@@ -125,3 +125,47 @@ def _meet(one: _Span, other: _Span) -> bool:
         first, second = (one, other) if one.start == one.end else (other, one)
         return second.start < first.start < second.end
     return one.start < other.end and other.start < one.end
+
+
+def as_there(hunk: Hunk, there: Sequence[str]) -> tuple[tuple[Sign, str], ...]:
+    """The lines of a hunk, with exactly these old ones.
+
+    The hunk may have more or fewer blank lines than the file: those that it left out stay, and those that it
+    has in addition remove nothing.
+
+    Args:
+        hunk: its old lines are those of the file, but for blank ones.
+        there: the file's lines, from the first to the last that isn't blank.
+    """
+    signed: list[tuple[Sign, str]] = []
+    left_out: set[int] = set()
+    at = 0
+    last: Sign = " "
+    for sign, line in hunk.lines:
+        if sign == "+":
+            signed.append((sign, line))
+            continue
+        while line.strip() and not there[at].strip():  # between lines that go it goes too
+            left_out.add(len(signed))
+            signed.append(("-" if sign == last == "-" else " ", there[at]))
+            at += 1
+        if at < len(there) and (line.strip() or not there[at].strip()):
+            signed.append((sign, there[at]))
+            at += 1
+        last = sign
+    for i in list(_replaced(signed, left_out)):
+        signed[i] = ("-", signed[i][1])
+    return tuple(signed)
+
+
+def _replaced(signed: Sequence[tuple[Sign, str]], left_out: set[int]) -> Iterator[int]:
+    """Those left out beside new lines that begin or end with blank ones: these stand for them."""
+    for is_change, run in groupby(range(len(signed)), key=lambda i: signed[i][0] != " "):
+        changed = list(run)
+        new = [signed[i][1] for i in changed if signed[i][0] == "+"]
+        if not is_change or not new:
+            continue
+        if not new[0].strip():
+            yield from takewhile(left_out.__contains__, range(changed[0] - 1, -1, -1))
+        if not new[-1].strip():
+            yield from takewhile(left_out.__contains__, range(changed[-1] + 1, len(signed)))

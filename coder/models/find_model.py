@@ -7,7 +7,7 @@ is set; then a server on this machine; then the embedded model.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -18,12 +18,13 @@ from coder.models.address import is_address
 from coder.models.catalog import cache_folder
 from coder.models.endpoint import Endpoint, without_credentials
 from coder.models.fetched import fetched_weights
+from coder.models.prices import provider_of
 from coder.models.probe_servers import first_that_answers
 from coder.models.provider import Provider, address
 from coder.models.providers import found_endpoints, key_variable, named, providers
-from coder.models.suggest_models import unknown_name
 from coder.models.user_models import UserModels
 from coder.models.weights import EMBEDDED, checked_weights, embedded_weights, require_engine
+from coder.text.did_you_mean import or_nearest
 
 PROBED = ("ollama", "lmstudio")
 """Servers that are looked for when nothing is named; on the other ports, anything may listen."""
@@ -35,6 +36,8 @@ OWN_KEY = "CODER_API_KEY"
 USUAL_KEY = "OPENAI_API_KEY"
 _AT_ADDRESS = re.compile(r"([^@]+)@(https?://.+)")
 WEAK = "a very small model (135M); name a better one with --model or set OPENAI_API_KEY"
+# Where the price list calls a provider otherwise than we do.
+_ALSO_CALLED = {"google": "gemini", "x-ai": "xai"}
 
 
 class Choice(BaseModel):
@@ -211,3 +214,19 @@ def _key(environ: Mapping[str, str], variable: str | None) -> SecretStr | None:
     if not (key.isascii() and key.isprintable()) or " " in key:
         raise ModelAuthError(f"The value of {variable} is no key: it holds blanks or characters no key has.")
     return SecretStr(key)
+
+
+def unknown_name(name: str, rows: Iterable[Provider]) -> str:
+    """The message for a name that is no `provider/model`: with the nearest one, and with all providers."""
+    known = [row.name for row in rows]
+    first, _, rest = name.partition("/")
+    seller = provider_of(name)
+    seller = _ALSO_CALLED.get(seller, seller) if seller else None
+    if seller in known:
+        advice = f"; did you mean {seller}/{name}?"
+    else:
+        advice = or_nearest(first, known).replace("?", f"/{rest}?" if rest else "?") or "."
+    return (
+        f"No model {name!r}: a model is named provider/model{advice} "
+        f"Providers: {', '.join(known)}, local. Any other endpoint: --base-url URL --model NAME."
+    )

@@ -4,7 +4,7 @@ A request is found by its key; the same request made again gets the next answer 
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from copy import copy
 from decimal import Decimal
 from pathlib import Path
@@ -13,7 +13,6 @@ from typing import Self
 from coder import errors
 from coder.errors import ModelError
 from coder.models.abilities import Abilities
-from coder.models.difference import difference
 from coder.models.model import Answer, ChatMessage, Form, Model, OnRetry, Sampling
 from coder.models.price import MILLION
 from coder.models.recording import Entry, Failure, Header, Part, Redact, Request, read_recording, redacted
@@ -23,6 +22,8 @@ from coder.text.redact import Redactor
 
 _BEFORE = {"max_tokens": 4096}
 """What was asked for where nobody had set a limit of the answer, until that was the model's own."""
+_AROUND = 40
+"""Characters shown of two requests, from where they part."""
 
 
 class Recorded:
@@ -144,3 +145,44 @@ def _raised(failure: Failure | None) -> ModelError:
     kind = getattr(errors, failure.kind, None) if failure is not None else None
     known = kind if isinstance(kind, type) and issubclass(kind, ModelError) else ModelError
     return known(failure.message, lost=failure.lost) if failure is not None else known()
+
+
+def difference(request: Request, recorded: Collection[Request]) -> str:
+    """A sentence on where `request` leaves the nearest of `recorded`, of which there is one at least."""
+    nearest = max(
+        recorded, key=lambda other: (_agreement(request, other), request.sampling == other.sampling)
+    )
+    for number, (ours, theirs) in enumerate(zip(request.messages, nearest.messages, strict=False), start=1):
+        if ours.role != theirs.role:
+            return f"Message {number} is of the {ours.role}; recorded: of the {theirs.role}."
+        if ours.content != theirs.content:
+            at = _shared(ours.content, theirs.content)
+            return (
+                f"Message {number} ({ours.role}) differs at character {at}: "
+                f"{ours.content[at : at + _AROUND]!r}; recorded: {theirs.content[at : at + _AROUND]!r}."
+            )
+    if len(request.messages) != len(nearest.messages):
+        return f"It has {len(request.messages)} messages; recorded: {len(nearest.messages)}."
+    changed = [
+        f"{name} is {ours!r}; recorded: {theirs!r}"
+        for (name, ours), (_, theirs) in zip(request.sampling, nearest.sampling, strict=True)
+        if ours != theirs
+    ]
+    return f"The sampling differs: {', '.join(changed)}."
+
+
+def _agreement(one: Request, other: Request) -> int:
+    """Characters from the beginning on which both say the same."""
+    agreed = 0
+    for ours, theirs in zip(one.messages, other.messages, strict=False):
+        if ours == theirs:
+            agreed += len(ours.content) + 1
+            continue
+        return agreed + _shared(ours.content, theirs.content)
+    return agreed
+
+
+def _shared(one: str, other: str) -> int:
+    """Length of the common beginning."""
+    pairs = enumerate(zip(one, other, strict=False))
+    return next((at for at, (ours, theirs) in pairs if ours != theirs), min(len(one), len(other)))

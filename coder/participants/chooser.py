@@ -1,5 +1,7 @@
 """Chooser: looks at what all candidates do, and says the best one again, so that it is what counts."""
 
+import ast
+
 from coder.participants.tester import weak_votes
 from coder.run.attempts import CHOOSER, agreed, drawn, tried
 from coder.run.message import Message
@@ -8,7 +10,7 @@ from coder.run.target import find_target
 from coder.sampling.compare import compared, comparison_of
 from coder.sampling.select import Candidate, Choice, choose
 from coder.source.completion import missing_function
-from coder.source.static_check import is_sane
+from coder.source.python_names import free_names, parse_source
 from coder.turn import Turn
 
 
@@ -77,3 +79,36 @@ def _said(choice: Choice, candidates: list[Candidate]) -> str:
         f"{passed} of {sum(one.votes for one in candidates)} candidates pass. "
         f"By what the best do{told}: {sizes}."
     )
+
+
+def is_sane(source: str, name: str) -> bool:
+    """Whether `source` parses, defines the function `name` with a body that gives something, and uses no
+    name that nothing defines."""
+    tree = parse_source(source)
+    if tree is None or free_names(source):
+        return False
+    return any(
+        isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name == name and _gives(node)
+        for node in tree.body
+    )
+
+
+def _gives(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+    """Whether some path of it returns or yields a value, or it changes what it was given."""
+    own = {argument.arg for argument in function.args.args}
+    for node in ast.walk(function):
+        if isinstance(node, ast.Return) and not (node.value is None or _is_none(node.value)):
+            return True
+        if isinstance(node, ast.Yield | ast.YieldFrom):
+            return True
+        if isinstance(node, ast.Subscript | ast.Attribute) and _is_store_into(node, own):
+            return True
+    return False
+
+
+def _is_store_into(node: ast.Subscript | ast.Attribute, names: set[str]) -> bool:
+    return isinstance(node.ctx, ast.Store) and isinstance(node.value, ast.Name) and node.value.id in names
+
+
+def _is_none(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and node.value is None

@@ -5,22 +5,24 @@ from dataclasses import replace
 from itertools import count
 
 from coder.edits.answer import Answered, read_answer
-from coder.edits.choice import edit_format
 from coder.edits.parsed import parsed
 from coder.models.model import ChatMessage, Sampling
+from coder.models.size import goes_on
 from coder.models.weights import EMBEDDED
 from coder.participants.reasks import Reasks
 from coder.participants.sampling import at_most
 from coder.prompting.asking import quoted
 from coder.prompting.looking import survey_of
 from coder.prompting.messages import coder_view
-from coder.prompting.prompt_code import with_givens
 from coder.prompting.replies import is_reply
 from coder.run.attempts import Attempt, is_repeat, next_round
 from coder.run.message import Message
+from coder.run.settings import EditFormat
 from coder.run.state import State
-from coder.run.target import Target, decides, find_target, is_test
+from coder.run.target import DEFAULT_PATH, Target, decides, find_target, is_test
 from coder.run.termination import EMPTY_ANSWERS
+from coder.source.completion import finished, missing_function, outline
+from coder.source.python_names import defined_names, free_names, parse_source
 from coder.turn import Turn
 from coder.workspace.edited_tests import is_allowed, is_given_test
 from coder.workspace.symlinks import end_of, following, to_ends
@@ -28,6 +30,12 @@ from coder.workspace.symlinks import end_of, following, to_ends
 _FRESH_TEMPERATURE = 0.8
 _EMBEDDED_TOKENS = 768
 """The embedded model has lost its thread when it writes more than this for one answer."""
+MOST_OF_A_FILE = 8_000
+"""Characters of the largest file that is asked for whole; a larger one costs more to write than edits do."""
+MOST_IN_ALL = 24_000
+"""Characters of all files; of more, not every one is shown, and what isn't can't be written whole."""
+_TRAINED_ON_PATCHES = ("gpt-4.1", "gpt-5", "gpt-oss", "codex")
+"""Models whose maker names the `apply_patch` envelope as the form they know best."""
 
 
 class Coder:
@@ -167,3 +175,49 @@ def _sampling(state: State, upcoming: Attempt, reask: int) -> Sampling:
         seed=settings.seed + 1000 * (upcoming.sample - 1) + 10 * (upcoming.attempt - 1) + reask,
         max_tokens=at_most(_EMBEDDED_TOKENS, settings) if is_embedded else settings.max_answer_tokens,
     )
+
+
+def edit_format(state: State, target: Target) -> EditFormat:
+    """The user's word, else whole files where they are small, else what the model knows best."""
+    if state.settings.edit_format is not None:
+        return state.settings.edit_format
+    model = state.settings.roles.get("coder", state.model)
+    if EMBEDDED in model or are_small(state, target):
+        return "whole"
+    return "patch" if any(name in model for name in _TRAINED_ON_PATCHES) else "search-replace"
+
+
+def are_small(state: State, target: Target) -> bool:
+    """Whether all files that may change are small, and few enough to be shown."""
+    sizes = {path: len(file.text) for path, file in state.files.items() if file.text is not None}
+    likely = [target.path] if target.path in sizes else [path for path in sizes if not is_test(path)]
+    largest = max((sizes[path] for path in likely), default=0)
+    return largest <= MOST_OF_A_FILE and sum(sizes.values()) <= MOST_IN_ALL
+
+
+def with_givens(files: Mapping[str, str | None], state: State, target: Target) -> dict[str, str | None]:
+    """The files of an answer, the target's with imports and helpers of the prompt that it uses and lacks.
+
+    What a small model wrote until it was cut off is cut back to where it still was whole. Without a folder
+    the only file of an answer is the target, whatever the model calls it.
+    """
+    files = _named(files, state, target)
+    source = files.get(target.path)
+    name = missing_function(state.task.prompt, target.names)
+    if source is None or name is None or state.files:
+        return dict(files)
+    if goes_on(state.model) and parse_source(source) is None:
+        shorter = finished(source)
+        source = shorter if name in defined_names(shorter) else source
+    known = outline(state.task.prompt, name)
+    if known is not None and set(free_names(source)) & defined_names(known.before):
+        source = f"{known.before.rstrip()}\n\n\n{source}"
+    return {**files, target.path: source}
+
+
+def _named(files: Mapping[str, str | None], state: State, target: Target) -> dict[str, str | None]:
+    texts = [text for path, text in files.items() if text is not None and path.endswith(".py")]
+    is_free = target.path == DEFAULT_PATH and state.task.workspace is None and not state.task.test_command
+    if not is_free or state.files or target.path in files or len(files) != 1 or not texts:
+        return dict(files)
+    return {target.path: texts[0]} if set(target.names) <= defined_names(texts[0]) else dict(files)

@@ -6,17 +6,22 @@ be wrong, and then what other answers do tells more. Once three that pass do the
 
 from dataclasses import dataclass
 
-from coder.participants.chooser import Chooser
+from coder.participants.chooser import Chooser, is_sane_answer
+from coder.participants.executor import Executor
 from coder.participants.participant import Participant
 from coder.participants.tester import Tester
-from coder.participants.trier import Trier
 from coder.participants.writer import Writer
-from coder.run.attempts import agreed, drawn, tried
+from coder.run.attempts import CHOOSER, agreed, drawn, tried
+from coder.run.message import Message, Outcome
 from coder.run.state import State
 from coder.run.termination import Reason, Stop, budget_reached, contradiction, why_unverified
+from coder.sampling.compare import agreeing, comparison_of
 from coder.text.plural import count_of
+from coder.turn import Turn
 
 _SPENT = budget_reached()
+_ENOUGH = 3
+"""Answers that pass and do the same: further ones would hardly change the choice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,3 +70,29 @@ def _is_drawn(state: State) -> bool:
 
 def _is_chosen(state: State) -> bool:
     return bool(state.codes) and state.codes[-1].author == Chooser.name
+
+
+class Trier:
+    """The Executor of best of n: it also compares an answer with earlier ones that passed."""
+
+    name = Executor.name
+
+    async def speak(self, turn: Turn) -> Message:
+        """Try the latest code, and say with which earlier answers it agrees."""
+        code = turn.state.codes[-1]
+        message = await Executor().speak(turn)
+        outcome = message.outcome
+        if outcome is None or not _counts(outcome) or code.author == CHOOSER:
+            return message
+        passed = [answer for answer, seen in tried(turn.state) if _counts(seen)]
+        codes = [answer for answer in (*passed, code) if is_sane_answer(turn.state, answer)]
+        comparison = comparison_of(turn.state, codes) if len(codes) >= _ENOUGH else None
+        if comparison is None:
+            return message
+        samples = tuple(codes[i].sample for i in await agreeing(turn, comparison, least=_ENOUGH))
+        return message.model_copy(update={"outcome": outcome.model_copy(update={"agreeing": samples})})
+
+
+def _counts(outcome: Outcome) -> bool:
+    """Whether it passed what the task gave."""
+    return outcome.passed and outcome.verified in ("checks", "examples")

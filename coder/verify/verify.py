@@ -9,6 +9,8 @@ import ast
 import time
 from collections.abc import Mapping, Sequence
 
+from coder.environment.cell_runs import run_cells
+from coder.environment.cells import cells_of
 from coder.environment.workbench import Workbench
 from coder.run.examples import find_examples
 from coder.run.message import Cause, CheckLine, Outcome, Verified
@@ -18,13 +20,13 @@ from coder.verify.causes import cause_of
 from coder.verify.feedback import feedback, gist, shorten
 from coder.verify.finding import Finding, line_of
 from coder.verify.lint import lint, told
-from coder.verify.notebook import run_in_cells, waits_for_input
 from coder.verify.regressions import was_run
 from coder.verify.test_command_verifier import by_command
-from sandbox import Assertion, Check, Command, Example, Limits, Result, TestFile, check
+from sandbox import Assertion, Check, Command, Example, FileRefused, Limits, Result, TestFile, check
 
 _OUTPUT = 4000
 _NEEDS_INPUT = "EOFError: EOF when reading a line"
+_KERNEL_NEEDS_INPUT = "StdinNotImplementedError: "
 
 
 async def verify(
@@ -201,3 +203,27 @@ def _program_time(state: State) -> float:
 
 def _test_time(state: State) -> float:
     return state.settings.test_timeout_s
+
+
+async def run_in_cells(bench: Workbench, source: bytes) -> Result:
+    """What its cells showed. What rich outputs they had stands in the workspace, beside the answer.
+
+    Raises:
+        SandboxError: the sandbox itself failed, or has no ipykernel.
+    """
+    kernel = await bench.kernel()
+    cells = cells_of(source.decode("utf-8", "replace"))
+    result = await run_cells(kernel, cells, policy=bench.policy, on_output=bench.on_output)
+    await kernel.restart()  # nothing of it may go on beside its tests, nor in the next answer
+    left_out = result.artifacts_left_out
+    for artifact in result.artifacts:
+        try:
+            await kernel.sandbox.write(artifact.path, artifact.content)
+        except FileRefused:  # the disk is full, or the answer put something else there
+            left_out += 1
+    return result.model_copy(update={"artifacts_left_out": left_out})
+
+
+def waits_for_input(result: Result) -> bool:
+    """The cells ended because they asked for input, which nobody gives."""
+    return result.status == "error" and _KERNEL_NEEDS_INPUT in result.stderr[-500:]

@@ -11,7 +11,7 @@ from typer.main import get_command
 
 from coder.cli.app import app
 from coder.cli.program_ending import FAILED, OUT_OF_MEMORY, TIMEOUT, TOO_MUCH_OUTPUT
-from coder.config.repository_config import TIGHTENING
+from coder.config.layers import TIGHTENING
 from coder.config.schema import Config
 from coder.run.event_types import Status
 from coder.run.run import EXIT_CODES, Run

@@ -7,7 +7,7 @@ import pytest
 
 from coder.agent import solve
 from coder.cli.cost_lines import cost_lines
-from coder.console.priced import Priced
+from coder.console.answerer import Priced
 from coder.errors import ModelUnavailable
 from coder.models.chat_completions import ChatModel
 from coder.models.endpoint import Patience

@@ -7,7 +7,7 @@ import pytest
 from pydantic import SecretStr
 
 from coder.agent import solve
-from coder.console.priced import Priced
+from coder.console.answerer import Priced
 from coder.errors import ModelUnavailable, SharedBudgetEmpty
 from coder.models.abilities import abilities_of
 from coder.models.chat_completions import ChatModel

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from coder.participants.chooser import is_sane
 from coder.sampling.behaviour import FAILED, described
 from coder.sampling.inputs import inputs_of
 from coder.sampling.select import Candidate, choose, undecided
-from coder.source.static_check import is_sane
 
 
 def one(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from coder.prompting.prompt_code import with_givens
+from coder.participants.coder import with_givens
 from coder.run.state import State
 from coder.run.target import find_target
 from coder.run.task import Task
