@@ -4,26 +4,17 @@ Nothing of a patch reaches a shell, git or a file system here. A hunk may have m
 near their place), but its context has to be there word for word.
 """
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
-from coder.edits.diffnames import NOWHERE, unquoted
-
-_HUNK = re.compile(r"^@@ -(\d+)(?:,(\d+))? \+(\d+)(?:,(\d+))? @@")
+from coder.edits.diffnames import NOWHERE, git_names, header_name, unprefixed, unquoted
+from coder.edits.edit import Hunk
+from coder.edits.hunks import counted_hunk, is_numbered
 
 
 class PatchRefused(ValueError):
     """The patch isn't one, or doesn't fit the tree; the message says which file and line."""
-
-
-@dataclass(slots=True)
-class _Hunk:
-    start: int
-    """Line of the old file, from 1; 0 for an empty one."""
-    old: list[str] = field(default_factory=list)
-    new: list[str] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -32,7 +23,7 @@ class _Change:
 
     old: str | None
     new: str | None
-    hunks: list[_Hunk] = field(default_factory=list)
+    hunks: list[Hunk] = field(default_factory=list)
 
 
 def apply_patch(files: Mapping[str, bytes], patch: str) -> dict[str, bytes]:
@@ -88,11 +79,17 @@ def read_changes(patch: str) -> list[_Change]:
             i += 1
         elif line.startswith(("GIT binary patch", "Binary files ")):
             raise PatchRefused(f"line {i + 1}: binary files can't be patched")
-        elif (match := _HUNK.match(line)) is not None:
+        elif is_numbered(line):
             if not changes:
                 raise PatchRefused(f"line {i + 1}: a hunk without the name of its file")
-            hunk, i = _hunk(lines, i, match)
-            changes[-1].hunks.append(hunk)
+            read = counted_hunk(lines, i)
+            if read is None:
+                raise PatchRefused(
+                    f"line {i + 1}: the patch ends in the middle of a hunk, or its numbers are wrong"
+                )
+            changes[-1].hunks.append(read[0])
+            i = read[1]
+            continue
         i += 1
     return changes
 
@@ -115,14 +112,10 @@ def _headed(lines: list[str], at: int) -> _Change:
 
 
 def _git_paths(rest: str) -> tuple[str | None, str | None]:
-    if rest.startswith('"'):
-        first, _, second = rest[1:].partition('" ')
-        return _path(f'"{first}"'), _path(second)
-    half = len(rest) // 2  # both halves name one path, which may hold blanks
-    if rest[half : half + 1] == " " and rest[:half][2:] == rest[half + 1 :][2:]:
-        return _path(rest[:half]), _path(rest[half + 1 :])
-    first, _, second = rest.partition(" ")
-    return _path(first), _path(second)
+    names = git_names(rest)
+    if names.prefixes:
+        return _inside(names.old), _inside(names.new)
+    return _path(names.old), _path(names.new)
 
 
 def _named(changes: list[_Change], old: str | None, new: str | None) -> None:
@@ -134,51 +127,15 @@ def _named(changes: list[_Change], old: str | None, new: str | None) -> None:
 
 
 def _path(text: str) -> str | None:
-    """`a/x.py` of a header, without what stands behind a tab; None for the file that isn't there."""
-    text = unquoted(text.split("\t")[0].rstrip("\r"))
-    if text == NOWHERE:
-        return None
-    return _inside(text[2:] if text[:2] in ("a/", "b/") else text)
+    """`x.py` of a header's `a/x.py`; None for the file that isn't there."""
+    name = header_name(text)
+    return None if name == NOWHERE else _inside(unprefixed(name))
 
 
 def _inside(path: str) -> str:
     if not path or path.startswith("/") or "\0" in path or ".." in PurePosixPath(path).parts:
         raise PatchRefused(f"the path {path!r} leads out of the tree")
     return str(PurePosixPath(path))
-
-
-def _hunk(lines: list[str], at: int, match: re.Match[str]) -> tuple[_Hunk, int]:
-    """The hunk that starts at a line, and the index of its last line."""
-    hunk = _Hunk(int(match[1]))
-    left_old, left_new = int(match[2] or 1), int(match[4] or 1)
-    i = at
-    while left_old > 0 or left_new > 0:
-        i += 1
-        if i >= len(lines):
-            raise PatchRefused(f"line {i}: the patch ends in the middle of a hunk")
-        sign, text = lines[i][:1] or " ", lines[i][1:] + "\n"
-        if sign == "\\":
-            _without_newline(lines[i - 1][:1], hunk)
-        elif sign in " -+":
-            if sign in " -":
-                hunk.old.append(text)
-                left_old -= 1
-            if sign in " +":
-                hunk.new.append(text)
-                left_new -= 1
-        else:
-            raise PatchRefused(f"line {i + 1}: {lines[i][:40]!r} can't stand in a hunk")
-    if i + 1 < len(lines) and lines[i + 1].startswith("\\"):
-        i += 1
-        _without_newline(lines[i - 1][:1], hunk)
-    return hunk, i
-
-
-def _without_newline(sign: str, hunk: _Hunk) -> None:
-    if sign in " -" and hunk.old:
-        hunk.old[-1] = hunk.old[-1].removesuffix("\n")
-    if sign in " +" and hunk.new:
-        hunk.new[-1] = hunk.new[-1].removesuffix("\n")
 
 
 def _applied(before: bytes, change: _Change) -> bytes:
@@ -191,11 +148,14 @@ def _applied(before: bytes, change: _Change) -> bytes:
     after: list[str] = []
     done = 0
     for hunk in change.hunks:
-        wanted = hunk.start - 1 + shift if hunk.old else hunk.start + shift
-        place = next((at for at in _places(wanted, done, len(lines)) if _fits(lines, at, hunk.old)), None)
+        assert hunk.line is not None
+        start = hunk.line - 1 if hunk.old else hunk.line
+        place = next(
+            (at for at in _places(start + shift, done, len(lines)) if _fits(lines, at, hunk.old)), None
+        )
         if place is None:
-            raise PatchRefused(f"{name}: the hunk at line {hunk.start} doesn't fit")
-        shift = place - (hunk.start - 1 if hunk.old else hunk.start)
+            raise PatchRefused(f"{name}: the hunk at line {hunk.line} doesn't fit")
+        shift = place - start
         after += lines[done:place] + hunk.new
         done = place + len(hunk.old)
     return "".join(after + lines[done:]).encode("utf-8", errors="surrogateescape")

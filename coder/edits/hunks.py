@@ -49,11 +49,9 @@ def read_hunk(lines: Sequence[str], at: int, fence: str | None) -> tuple[Hunk, i
     match = _HUNK.match(lines[at])
     if match is None:
         raise ValueError(f"no hunk begins in line {at}")
-    counts = None
-    if match[1] is not None:
-        counts = int(match[2] or 1), int(match[4] or 1)
+    counts = _counts(match) if match[1] is not None else None
     body = _counted(lines, at + 1, counts) if counts is not None else None
-    if body is None:
+    if body is None or body.is_over or _goes_on(lines, body.end):
         body = _as_far_as_it_goes(lines, at + 1, fence)
     signed, end = body.signed, body.end
     start = int(match[1]) if match[1] is not None else None
@@ -65,6 +63,18 @@ def read_hunk(lines: Sequence[str], at: int, fence: str | None) -> tuple[Hunk, i
     return or_unsigned(hunk, body.forgotten), end
 
 
+def counted_hunk(lines: Sequence[str], at: int) -> tuple[Hunk, int] | None:
+    """As `read_hunk`, for a hunk that has as many lines as its numbers say; None where it hasn't."""
+    match = _NUMBERED.match(lines[at])
+    body = _counted(lines, at + 1, _counts(match)) if match is not None else None
+    return (Hunk(tuple(body.signed), line=int(match[1])), body.end) if match and body else None
+
+
+def _counts(match: re.Match[str]) -> tuple[int, int]:
+    """Lines before and after, as the numbers of a hunk say."""
+    return int(match[2] or 1), int(match[4] or 1)
+
+
 @dataclass(frozen=True, slots=True)
 class _Body:
     """A hunk's lines, and where they end in the answer."""
@@ -73,10 +83,12 @@ class _Body:
     end: int
     forgotten: Collection[int] = ()
     """Indices of lines without a sign."""
+    is_over: bool = False
+    """It has more lines of one kind than its numbers say."""
 
 
 def _counted(lines: Sequence[str], start: int, counts: tuple[int, int]) -> _Body | None:
-    """A hunk's lines by its own counts; None where these can't be right."""
+    """A hunk's lines by its own counts; None where it ends before."""
     old, new = counts
     signed: list[tuple[Sign, str]] = []
     i = start
@@ -95,9 +107,7 @@ def _counted(lines: Sequence[str], start: int, counts: tuple[int, int]) -> _Body
         old -= sign != "+"
         new -= sign != "-"
         i += 1
-    if old or new:
-        return None
-    return None if _goes_on(lines, i) else _Body(signed, i)
+    return None if old > 0 or new > 0 else _Body(signed, i, is_over=old < 0 or new < 0)
 
 
 def _goes_on(lines: Sequence[str], at: int) -> bool:
