@@ -57,7 +57,7 @@ def action(tmp_path_factory: pytest.TempPathFactory) -> Path:
     kept = ("sandbox", "coder", "benchmarks", "tools")
     for name in kept:
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("action.yml", "pyproject.toml", "README.md", "LICENSE"):
+    for name in ("action.yml", "pyproject.toml", "README.md", "LICENSE", "Dockerfile.sandbox"):
         shutil.copy(ROOT / name, folder)
     return folder
 
