@@ -24,7 +24,8 @@ class GitRepository:
     def git(self, *arguments: str) -> str:
         """What a command prints."""
         done = subprocess.run(
-            ["git", "-c", "protocol.file.allow=always", *arguments],
+            # Nothing is packed in the background, where it meets the removal of the repository.
+            ["git", "-c", "protocol.file.allow=always", "-c", "gc.auto=0", *arguments],
             cwd=self.top,
             env={**os.environ, **ENVIRONMENT},
             check=True,

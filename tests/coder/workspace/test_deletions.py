@@ -15,7 +15,7 @@ from coder.workspace.deliver import deliver
 from coder.workspace.overlay import workspace_files
 from coder.workspace.read import read_workspace
 from coder.workspace.take_back import undo
-from tests.coder.states import started
+from tests.coder.states import outcome, started
 
 
 def deleting(path: str) -> Spoken:
@@ -32,7 +32,7 @@ async def test_a_deleted_file_leaves_the_users_folder_and_undo_puts_it_back(tmp_
     async with log.lease("run_d") as token:
         journal = Journal("run_d", log, token=token, watch=Unwatched())
         begun = started(task).model_copy(update={"files": read.files, "root": read.root})
-        await journal.append(begun, deleting("old.py"))
+        await journal.append(begun, deleting("old.py"), outcome(True))
 
         await deliver(journal)
 
@@ -61,7 +61,7 @@ async def test_git_makes_of_the_patch_what_a_run_has_written(tmp_path: Path) -> 
     async with log.lease("run_g") as token:
         journal = Journal("run_g", log, token=token, watch=Unwatched())
         begun = started(task).model_copy(update={"files": read.files, "root": read.root})
-        await journal.append(begun, Spoken(message=message))
+        await journal.append(begun, Spoken(message=message), outcome(True))
 
         await deliver(journal)
 
