@@ -96,6 +96,7 @@ class Reasks:
             return f"{answered.problem}\n\nThese files as they are now:\n{files}"
         if answered.empty and not self._may_ask and asks(text):
             return f"Nobody can answer a question: decide by yourself. {how}"
-        if answered.empty and self._form != "whole":
-            return f"Your answer changes no file. {how}"
+        if answered.empty:
+            what = "holds no code" if self._form == "whole" else "changes no file"
+            return f"Your answer {what}. {how}"
         return answered.problem or ""

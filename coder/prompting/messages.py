@@ -68,7 +68,8 @@ def coder_view(
         said = state.outcome.feedback + _places(state, turn.previous, survey)
         what = "rejected" if state.last is not None and is_rejection(state.last) else "repair"
         if form == "whole":
-            shown, asked = _fenced(turn.previous.files, target), prompt(what).format(feedback=said)
+            words = prompt(what if target.is_python else f"{what}-files")
+            shown, asked = _fenced(turn.previous.files, target), words.format(feedback=said)
         else:
             shown = quoted(turn.previous.text)
             asked = repair_of_edits(state, turn.previous, said, words=f"{what}-edits")

@@ -63,7 +63,8 @@ class Target:
 def find_target(task: Task, files: Mapping[str, StoredFile]) -> Target:
     """Read the target off the tests, checks, examples, the user's files and the prompt, in that order."""
     if is_greenfield(task, files):
-        return Target(DEFAULT_PATH, names=(), tests=(), is_known=False, writes_tests=True)
+        path = next(iter(_to_write(task, ())), DEFAULT_PATH)
+        return Target(path, names=(), tests=(), is_known=False, writes_tests=True)
     tests = {path for path in files if is_test(path)} | {test.path for test in task.test_files}
     if task.test_command:
         texts = {path: file.text for path, file in files.items()}
