@@ -68,8 +68,9 @@ def coder_view(
         said = state.outcome.feedback + _places(state, turn.previous, survey)
         what = "rejected" if state.last is not None and is_rejection(state.last) else "repair"
         if form == "whole":
-            words = prompt(what if target.is_python else f"{what}-files")
-            shown, asked = _fenced(turn.previous.files, target), words.format(feedback=said)
+            is_one = target.is_python and turn.previous.files.keys() <= {target.path}
+            shown = _fenced(turn.previous.files, target)
+            asked = prompt(what if is_one else f"{what}-files").format(feedback=said)
         else:
             shown = quoted(turn.previous.text)
             asked = repair_of_edits(state, turn.previous, said, words=f"{what}-edits")

@@ -61,3 +61,19 @@ async def test_code_without_a_name_is_the_file_that_a_task_in_an_empty_folder_na
 
     assert run.files.keys() == {"clock.py", "test_clock.py"}
     assert run.status == "unverified"
+
+
+async def test_a_repair_of_one_file_and_the_tests_written_with_it_asks_for_each_under_its_name(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "clock.py").write_text(returns("now", 0))
+    (tmp_path / "test_clock.py").write_text(NEW_TEST)
+    more = "from clock import now\n\n\ndef test_more():\n    assert now() == 2\n"
+    answer = named("clock.py", returns("now", 1)) + named("test_more.py", more)
+
+    run, model = await worked(
+        tmp_path, "Have now() right.", answer, named("test_more.py", more.replace("2", "1"))
+    )
+
+    assert model.requests[1].messages[-1].content.endswith("whole, its path above its block.")
+    assert (run.status, run.files.keys()) == ("solved", {"clock.py", "test_more.py"})
