@@ -13,7 +13,7 @@ from decimal import Decimal
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Self
 
-from coder.errors import ModelError, ModelNotFound, ModelRefused, ModelUnavailable
+from coder.errors import ContextTooLong, ModelError, ModelNotFound, ModelRefused, ModelUnavailable
 from coder.models.abilities import Abilities
 from coder.models.answer_room import asked_for, own_limit
 from coder.models.connection import Connection, TooLarge, listen
@@ -205,6 +205,8 @@ class ChatModel:
         if error.status_code in (400, 422) and self._manners.learn(str(error.body), body):
             return None
         fault = status_fault(error, self._endpoint)
+        if isinstance(fault, ContextTooLong) and self._manners.learn_context(str(error.body), body):
+            return None
         if isinstance(fault, Passing) and fault.is_limit and fault.after_s is not None:
             self._lane.rest(fault.after_s)
         return fault

@@ -8,6 +8,7 @@ from coder.models.answer_room import LEAST_IN_CONTEXT
 from coder.models.caching import CONVERSATION_HEADER, KEY_FIELD, cache_key, marked
 from coder.models.endpoint import Endpoint
 from coder.models.model import ChatMessage, Form, Sampling
+from coder.models.tokens import input_tokens
 from coder.models.wire_format import chat_form, chat_messages, response_form, response_input
 
 # An endpoint may lack any of these, and the request still means the same or nearly so. A schema stands in the
@@ -42,6 +43,8 @@ class RequestQuirks:
         self._dropped: set[str] = set()
         self._most: int | None = None
         """Tokens of an answer that the endpoint has named as its most."""
+        self._context: int | None = None
+        """Tokens of a prompt and its answer that it has named as its most."""
         self.uses_responses = endpoint.api == "responses"
         """The Responses API is asked, not chat completions."""
 
@@ -49,11 +52,12 @@ class RequestQuirks:
         self, messages: Sequence[ChatMessage], sampling: Sampling, form: Form | None = None
     ) -> dict[str, Any]:
         """The document that is sent, for chat completions or the Responses API."""
+        most = self._at_most(sampling.max_tokens, input_tokens(messages, form))
         if self.uses_responses:
             own: Mapping[str, object] = {
                 "input": response_input(messages),
                 "store": False,
-                "max_output_tokens": self._at_most(sampling.max_tokens),
+                "max_output_tokens": most,
                 **(response_form(form) if form is not None else {}),
             }
         else:
@@ -62,7 +66,7 @@ class RequestQuirks:
                     messages, marked=marked(messages) if self._endpoint.marks_caches else frozenset()
                 ),
                 "stream_options": {"include_usage": True},
-                self._limit_field: self._at_most(sampling.max_tokens),
+                self._limit_field: most,
                 self._endpoint.seed_field: sampling.seed,
                 "stop": list(sampling.stop) or None,
                 "logprobs": True if sampling.alternatives else None,
@@ -100,8 +104,19 @@ class RequestQuirks:
         self._dropped.add(refused)
         return True
 
-    def _at_most(self, tokens: int | None) -> int | None:
-        return tokens if tokens is None or self._most is None else min(tokens, self._most)
+    def learn_context(self, refusal: str, body: dict[str, Any]) -> bool:
+        """Ask for no more than a prompt leaves of the context; False where that can't help, or is known."""
+        named = _numbers(refusal)
+        if self._context is not None or not named or not any(name in body for name in LIMIT_FIELDS):
+            return False
+        self._context = named[0]
+        return True
+
+    def _at_most(self, tokens: int | None, tokens_in: int) -> int | None:
+        if tokens is None:
+            return None
+        left = None if self._context is None else max(LEAST_IN_CONTEXT, self._context - tokens_in)
+        return min(limit for limit in (tokens, self._most, left) if limit is not None)
 
     def learn_interface(self, refusal: str) -> bool:
         """Ask the Responses API from now on, where a refusal says that the model answers only there."""
@@ -113,8 +128,13 @@ class RequestQuirks:
 
 def _said_most(refusal: str, sent: int) -> int | None:
     """The number that a refusal names as the largest limit of an answer: below what was sent, and no date."""
+    return max((number for number in _numbers(refusal) if number < sent), default=None)
+
+
+def _numbers(refusal: str) -> list[int]:
+    """The numbers in a refusal that may be limits, in its order."""
     numbers = [int(number.replace(",", "")) for number in _NUMBER.findall(refusal)]
-    return max((number for number in numbers if LEAST_IN_CONTEXT <= number < sent), default=None)
+    return [number for number in numbers if number >= LEAST_IN_CONTEXT]
 
 
 def _names(text: str, parameter: str) -> bool:

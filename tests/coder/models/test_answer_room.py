@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from coder.errors import ContextTooLong
 from coder.models.answer_room import affordable, asked_for
 from coder.models.model import Sampling
 from coder.models.recorded import Recorded
@@ -15,6 +16,11 @@ from tests.faulty_endpoint import error, faulty_endpoint, says
 
 TOO_LARGE = "max_tokens: 100,000 > 64,000, the maximum of claude-sonnet-4-5-20250929"
 TOO_LARGE_FOR_CONTEXT = "'max_tokens' is too large: {}. This model's maximum context length is 32768 tokens"
+
+BOTH_TOO_LONG = (
+    "This model's maximum context length is 32768 tokens. However, you requested 99272 tokens (200 in the "
+    "messages, 99072 in the completion). Please reduce the length of the messages or completion."
+)
 
 
 async def test_where_no_limit_is_known_the_endpoints_own_holds() -> None:
@@ -65,6 +71,26 @@ async def test_a_limit_that_is_refused_twice_is_left_out() -> None:
     assert answer.text == "hi"
     assert [request.body.get("max_tokens") for request in server.requests[:2]] == [100_000, 32_768]
     assert "max_tokens" not in server.requests[2].body
+
+
+async def test_a_limit_that_no_context_has_room_for_leaves_the_prompt_its_place() -> None:
+    with faulty_endpoint(error(400, BOTH_TOO_LONG), says("hi")) as server:
+        answer = await ask(server, sampling=Sampling(max_tokens=99_072))
+
+    assert answer.text == "hi"
+    first, second = (request.body["max_tokens"] for request in server.requests)
+    assert first == 99_072
+    assert 32_000 < second < 32_768
+
+
+async def test_a_conversation_that_is_too_long_is_told_so_whatever_its_answer_may_have() -> None:
+    with faulty_endpoint(error(400, BOTH_TOO_LONG)) as server:
+        with pytest.raises(ContextTooLong):
+            await ask(server, sampling=Sampling(max_tokens=99_072))
+        with pytest.raises(ContextTooLong):
+            await ask(server)
+
+    assert len(server.requests) == 3
 
 
 async def test_what_a_budget_leaves_is_sent_and_is_no_part_of_what_a_request_is_known_by(
