@@ -95,8 +95,9 @@ class Pursed(Wrapper):
         """
         tokens_in, most = input_tokens(messages, form), reserved_tokens(self, sampling)
         share = affordable(self.price, tokens_in, most, self._purse.free / SHARES)
-        most = min(most, max(share, LEAST))
-        sampling = sampling.model_copy(update={"room": most})
+        if share < most:
+            most = min(most, max(share, LEAST))
+            sampling = sampling.model_copy(update={"room": most})
         reserved = self.price(tokens_in, most)
         if reserved is None:
             raise SharedBudgetEmpty(

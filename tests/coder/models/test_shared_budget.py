@@ -133,6 +133,15 @@ async def _ask_at_once(
     return [end if isinstance(end, BaseException) else None for end in ends]
 
 
+async def test_a_purse_that_is_large_enough_leaves_the_endpoint_its_own_limit() -> None:
+    with faulty_endpoint(FIVE) as server:
+        async with ChatModel(endpoint_of(server, price=PRICE)) as model:
+            for usd in (10_000, 40):
+                await Pursed(model, SharedBudget(Decimal(usd))).answer(QUESTION, sampling=Sampling())
+
+    assert [request.body.get("max_tokens") for request in server.requests] == [None, 10_000]
+
+
 def test_whoever_pays_hides_nothing_of_what_a_model_can_do() -> None:
     endpoint = Endpoint(name="a/m", model="m", url=SecretStr("http://127.0.0.1:9"), context=9000, tools=True)
     inside = ChatModel(endpoint)
