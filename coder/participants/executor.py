@@ -2,7 +2,7 @@
 
 from coder.context.quoting import shown_path
 from coder.run.event_types import ProgramFinished, ProgramStarted
-from coder.run.message import Message, Outcome
+from coder.run.message import Cause, Message, Outcome
 from coder.run.state import State
 from coder.run.target import Target, find_target
 from coder.turn import Turn
@@ -32,8 +32,9 @@ class Executor:
         else:
             said = next((line.strip() for line in code.text.splitlines() if line.strip()), "")
             note = f"it says: {said[:_MOST_SAID]}" if said else ""
-            feedback = "The answer held no code."
-            outcome = Outcome(passed=False, verified="none", feedback=feedback, note=note, cause="no_code")
+            feedback = "The answer held no code." if said else "The answer was empty."
+            cause: Cause | None = "no_code" if said else None
+            outcome = Outcome(passed=False, verified="none", feedback=feedback, note=note, cause=cause)
         return Message(
             author=self.name, kind="outcome", sample=code.sample, attempt=code.attempt, outcome=outcome
         )

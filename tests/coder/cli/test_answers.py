@@ -44,6 +44,9 @@ def test_empty_answers_are_called_that_after_three(console: Console) -> None:
     document = json.loads(done.out)
     assert (document["status"], document["calls"], done.code) == ("stuck", 3, 6)
     assert "answers were empty" in document["reason"]
+    assert document["cause"] is None
+    assert "attempt 1.1  The answer was empty." in done.err
+    assert done.said[-1].endswith("try a stronger --model")
 
 
 def test_a_silence_ends_when_the_user_says(console: Console) -> None:
