@@ -62,13 +62,15 @@ def sign_flip(differences: Sequence[Fraction]) -> float:
 def bootstrap_test(differences: Sequence[float]) -> float:
     """Two-sided p-value of the mean difference from resamples of whole cases, moved so that they have none.
 
-    Efron and Tibshirani 1993, "An Introduction to the Bootstrap", ch. 16. The same each time.
+    Efron and Tibshirani 1993, "An Introduction to the Bootstrap", ch. 16. The same each time. Few cases that
+    differ alike leave nothing to resample: it is never less than what as many signs can show.
     """
     mean = fsum(differences) / len(differences)
     centred = [one - mean for one in differences]
     means = _resampled(centred)
     extreme = sum(abs(one) >= abs(mean) - 1e-12 for one in means)
-    return (1 + extreme) / (1 + len(means))
+    least = min(1.0, 2.0 ** (1 - sum(one != 0 for one in differences)))
+    return max(least, (1 + extreme) / (1 + len(means)))
 
 
 def difference_interval(differences: Sequence[float], *, confidence: float = 0.95) -> tuple[float, float]:

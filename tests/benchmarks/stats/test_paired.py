@@ -84,6 +84,11 @@ def test_the_bootstraps_p_value_is_near_the_t_tests() -> None:
     assert bootstrap_test(values) == pytest.approx(stats.ttest_1samp(values, 0).pvalue, abs=0.02)
 
 
+@pytest.mark.parametrize("cases", [1, 3, 6])
+def test_few_cases_that_differ_alike_show_no_more_by_a_bootstrap_than_by_their_signs(cases: int) -> None:
+    assert bootstrap_test([-1.0] * cases) == sign_flip([Fraction(-1)] * cases)
+
+
 def test_no_difference_has_a_p_value_of_one() -> None:
     assert mcnemar(0, 0) == sign_flip([Fraction(0)] * 5) == sign_flip([]) == bootstrap_test([0.0] * 5) == 1
 
