@@ -1,4 +1,4 @@
-"""Shell: a command line with a pipe, a redirection or several commands, which bash runs as one command."""
+"""Shell: a command line with pipes, redirections, variables or several commands, which bash runs as one."""
 
 import re
 import shlex
@@ -7,7 +7,9 @@ from collections.abc import Sequence
 _BASH = ("bash", "-o", "pipefail", "-c")
 """A pipe fails where any of its commands does."""
 _QUOTED = re.compile(r"""'[^']*'|"(?:\\.|[^"\\])*"|\\.""", re.DOTALL)
-_OPERATOR = re.compile(r"[|&;<>\n]")
+_EXPANDED = r"\$[\w({]|`"
+_OPERATOR = re.compile(rf"[|&;<>\n]|{_EXPANDED}")
+_EXPANDED_IN_QUOTES = re.compile(rf"(?<!\\)(?:{_EXPANDED})")
 
 
 def command_words(text: str) -> tuple[str, ...]:
@@ -18,7 +20,13 @@ def command_words(text: str) -> tuple[str, ...]:
     """
     words = tuple(shlex.split(text))
     line = text.strip()
-    return (*_BASH, line) if _OPERATOR.search(_QUOTED.sub("", line)) else words
+    return (*_BASH, line) if _OPERATOR.search(_QUOTED.sub(_expanded, line)) else words
+
+
+def _expanded(quoted: re.Match[str]) -> str:
+    """What bash replaces inside of quotation marks; nothing inside of single ones."""
+    inside = _EXPANDED_IN_QUOTES.search(quoted[0]) if quoted[0].startswith('"') else None
+    return inside[0] if inside is not None else ""
 
 
 def line_of(argv: Sequence[str]) -> str | None:

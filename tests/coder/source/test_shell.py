@@ -20,7 +20,18 @@ TEST = "import add\n\nassert add.add(2, 3) == 5, 'sum'\n"
 
 @pytest.mark.parametrize(
     "text",
-    ["pytest -q | tail -3", "cd src && pytest", "make; make test", "pytest 2>&1", "sh t <in", "true\npytest"],
+    [
+        "pytest -q | tail -3",
+        "cd src && pytest",
+        "make; make test",
+        "pytest 2>&1",
+        "sh t <in",
+        "true\npytest",
+        "pytest $(cat names)",
+        "pytest `cat names`",
+        "pytest $NAMES",
+        """test "$(python3 main.py)" = 5""",
+    ],
 )
 def test_a_line_with_operators_is_run_by_bash(text: str) -> None:
     words = command_words(text)
@@ -30,7 +41,17 @@ def test_a_line_with_operators_is_run_by_bash(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["pytest -q", "pytest -k 'a|b'", 'pytest -k "a && b"', "pytest a\\|b", "A=b sh t"]
+    "text",
+    [
+        "pytest -q",
+        "pytest -k 'a|b'",
+        'pytest -k "a && b"',
+        "pytest a\\|b",
+        "A=b sh t",
+        "grep -q 'a$' '$(out)' out",
+        'grep -q "a$" out',
+        'grep -q "\\$(a) \\`b" out',
+    ],
 )
 def test_a_line_without_them_is_split_into_words(text: str) -> None:
     assert line_of(command_words(text)) is None
