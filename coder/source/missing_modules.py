@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from coder.source.manifests import named_in
 
 _SAID = (
-    re.compile(r"ModuleNotFoundError: No module named '([A-Za-z_]\w*)"),
+    re.compile(r"ModuleNotFoundError: No module named '([A-Za-z_]\w*)(?=[.'])"),
     re.compile(r"Cannot find (?:module|package) '((?:@[\w.-]+/)?[A-Za-z_][\w.-]*)"),
 )
 

@@ -112,6 +112,7 @@ def test_an_index_behind_a_password_is_refused_without_saying_it(tmp_path: Path)
 def test_what_isnt_installed_is_read_off_what_python_and_node_say() -> None:
     said = (
         "E   ModuleNotFoundError: No module named 'yaml.nodes'\nModuleNotFoundError: No module named 'own'\n"
+        "ModuleNotFoundError: No module named 'test_*'\n"
         "Error: Cannot find module '@a/b'\nError: Cannot find module './own.js'\n"
     )
 
