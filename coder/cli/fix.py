@@ -31,7 +31,7 @@ def fix(
     The files of tests, and those through which the command decides, are never changed.
     """
     from coder.cli.solve_run import solved  # here, not above: help is shown without
-    from coder.config.task_file import lint_words
+    from coder.config.task_file import lint_words, split_command
     from coder.errors import UsageError
     from coder.run.task import Task
 
@@ -40,11 +40,13 @@ def fix(
             raise UsageError("Nothing to fix. Give the command that must pass: coder fix -- pytest -q")
         if not path.is_dir():
             raise UsageError(f"There is no folder {path}. Name the one that {command[0]} runs in.")
+        line = command[0] if len(command) == 1 and not (path / command[0]).exists() else tuple(command)
+        words = split_command(line) or ()
         return Task(
-            prompt=_prompt(command, hint),
+            prompt=_prompt(words, hint),
             workspace=path,
             mends=True,
-            test_command=tuple(command),
+            test_command=words,
             lint_command=lint_words(lint),
             read=_globs(read),
         )
@@ -56,6 +58,6 @@ def _globs(read: list[str] | None) -> tuple[str, ...]:
     return tuple(read or ())
 
 
-def _prompt(command: list[str], hint: str | None) -> str:
+def _prompt(command: tuple[str, ...], hint: str | None) -> str:
     said = f"Make `{shlex.join(command)}` pass.\n\nIt fails. Find the fault in the code, and mend it."
     return f"{said}\n\n{hint}" if hint else said

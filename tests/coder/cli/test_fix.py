@@ -42,6 +42,17 @@ def test_a_command_that_fails_is_made_to_pass_where_the_user_is(console: Console
     assert "✓ solved  1 of 1 passed" in done.err
 
 
+def test_a_command_line_in_one_word_is_run_by_bash(console: Console, project: Path) -> None:
+    with faulty_endpoint(says(code(RIGHT))) as endpoint:
+        flags = ("--base-url", endpoint.url, "-m", "toy")
+        done = console.run(
+            "fix", *flags, "--", "python3 -c 'import test_calc as t; t.test_add()' | cat", cwd=project
+        )
+
+    assert done.code == 0, done.err
+    assert (project / "calc.py").read_text() == RIGHT
+
+
 def test_the_answer_that_changes_the_test_instead_changes_nothing(console: Console, project: Path) -> None:
     cheat = f"```python\n# test_calc.py\ndef test_add():\n    pass\n```\n{code(WRONG)}"
     with faulty_endpoint(says(cheat)) as endpoint:
