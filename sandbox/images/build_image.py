@@ -4,6 +4,7 @@ The build itself has no network: what it installs comes as wheels, from this mac
 """
 
 import shutil
+import subprocess
 import sys
 import tarfile
 import tempfile
@@ -11,13 +12,13 @@ import uuid
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from importlib.resources import files
+from importlib.util import find_spec
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from sandbox.docker.image import IMAGE
 from sandbox.errors import ImageNotBuilt
-from sandbox.images.base import find_base, say_once
-from sandbox.images.wheels import download
+from sandbox.images.base import Base, find_base, say_once
 from sandbox.supervisor.owner import this_process
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ _DOCKERFILE = "Dockerfile.sandbox"
 _LAST_LINES = 8
 
 Say = Callable[[str], None]
+_PIP_LINES = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,3 +170,40 @@ def _tried(engine: "DockerClient", recipe: Recipe) -> str:
             f"The image {recipe.tag} was built, and its packages don't work: {error}"
         ) from error
     return str(engine.images.get(recipe.tag).id)
+
+
+def download(requirements: Path, base: Base, folder: Path) -> None:
+    """Fetch wheels that fit the base image, with all that they need, into a folder.
+
+    Raises:
+        ImageNotBuilt: pip isn't there or could not get them; the message has its last lines.
+    """
+    if find_spec("pip") is None:
+        raise ImageNotBuilt(
+            f"{sys.executable} has no pip to fetch the image's packages with. "
+            f"Install it with: {sys.executable} -m ensurepip\n"
+            "Or name a folder of wheels: coder sandbox build --wheels DIR"
+        )
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "download",
+        "--quiet",
+        "--disable-pip-version-check",
+        "--no-input",
+    ]
+    command += ["--only-binary", ":all:", "--python-version", ".".join(map(str, base.version))]
+    for platform in base.platforms:
+        command += ["--platform", platform]
+    command += ["--dest", str(folder), "--requirement", str(requirements)]
+    ended = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    if ended.returncode == 0:
+        return
+    said = "\n".join(ended.stderr.strip().splitlines()[-_PIP_LINES:])
+    raise ImageNotBuilt(
+        f"pip could not fetch the image's packages for Python {base.version[0]}.{base.version[1]} "
+        f"on {base.machine}:\n{said}\n"
+        "What has no wheel can be made into one with pip wheel. Name a folder of wheels: "
+        "coder sandbox build --wheels DIR"
+    )

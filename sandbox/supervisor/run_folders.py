@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from sandbox.files.workspace import Workspace
-from sandbox.inner.walls.new_root import KERNEL, SITE, keep_device
+from sandbox.inner.walls.new_root import KERNEL, SITE, keep_device, patch_venv
 from sandbox.inner.walls.syscalls import MNT_DETACH, MS_BIND, MS_NODEV, MS_NOSUID, MS_RDONLY, libc, mount
-from sandbox.interpreter.shown_venv import show_venv
 from sandbox.supervisor.launch import bind_privately
 
 _DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
@@ -154,3 +153,24 @@ def _without_its_path(place: str) -> str:
     except OSError:
         return place  # a kernel without overlays shows a path, and that is all
     return shown
+
+
+def show_venv(source: str, folder: str, *, shown: str, executable: str) -> list[str]:
+    """What bubblewrap is told so that nothing of the environment names places on the host.
+
+    Args:
+        source: the environment.
+        folder: made here, for what is rewritten.
+        shown: where programs see the environment.
+        executable: the base interpreter, as programs see it.
+    """
+    os.makedirs(f"{folder}/bin", mode=0o755)
+    patch_venv(executable, source=source, target=folder)
+    rewritten = set(os.listdir(f"{folder}/bin"))
+    words = ["--ro-bind", f"{folder}/pyvenv.cfg", f"{shown}/pyvenv.cfg"]
+    words += ["--ro-bind", f"{folder}/bin", f"{shown}/bin"]
+    for entry in os.scandir(f"{source}/bin"):
+        if entry.name not in rewritten and entry.is_file(follow_symlinks=False):
+            with open(f"{folder}/bin/{entry.name}", "xb"):
+                words += ["--ro-bind", entry.path, f"{shown}/bin/{entry.name}"]
+    return words

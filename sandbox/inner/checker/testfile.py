@@ -16,7 +16,6 @@ from sandbox.inner.checker.namespaces import Namespace
 from sandbox.inner.checker.reporting import remember
 from sandbox.inner.checker.test_imports import is_standard
 from sandbox.inner.checker.under_pytest import run_under_pytest
-from sandbox.inner.checker.under_unittest import run_under_unittest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -144,3 +143,50 @@ def _call(test: Callable[[], object]) -> None:
         import asyncio  # heavy, and few tests are asynchronous
 
         asyncio.run(made)
+
+
+def run_under_unittest(path: str, space: dict[str, Any], reports: Reports) -> None:
+    """Run what a loaded file has of unittest; nothing where it never imported it."""
+    unittest = sys.modules.get("unittest")
+    if unittest is None:
+        return
+    loader = unittest.TestLoader()
+    for value in list(space.values()):
+        if isinstance(value, type) and issubclass(value, unittest.TestCase):
+            loader.loadTestsFromTestCase(value)(_result_class(unittest)(path, reports))
+
+
+def _result_class(unittest: Any) -> Any:
+    class Result(unittest.TestResult):  # type: ignore[misc]
+        def __init__(self, path: str, reports: Reports) -> None:
+            super().__init__()
+            self._path = path
+            self._reports = reports
+
+        def _name(self, test: Any) -> str:
+            method = getattr(test, "_testMethodName", str(test))
+            return f"{self._path}::{type(test).__name__}::{method}"
+
+        def startTest(self, test: Any) -> None:
+            super().startTest(test)
+            self._reports.begin(self._name(test))
+
+        def addSuccess(self, test: Any) -> None:
+            self._reports.result(self._name(test), True)
+
+        def addError(self, test: Any, err: Any) -> None:
+            self._reports.failure(self._name(test), err[1])
+
+        addFailure = addError
+
+        def addSubTest(self, test: Any, subtest: Any, err: Any) -> None:
+            if err is not None:
+                self.addError(test, err)
+
+        def addExpectedFailure(self, test: Any, err: Any) -> None:
+            self._reports.result(self._name(test), True)
+
+        def addUnexpectedSuccess(self, test: Any) -> None:
+            self._reports.result(self._name(test), False, "it passed, and was expected to fail")
+
+    return Result

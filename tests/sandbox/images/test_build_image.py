@@ -15,7 +15,7 @@ from docker import DockerClient
 from sandbox.errors import BackendMissing, ImageNotBuilt
 from sandbox.images import DEBIAN_BASE, Recipe, build_image, connect
 from sandbox.images.base import Base, find_base
-from sandbox.images.wheels import download
+from sandbox.images.build_image import download
 
 PASSWORD = "hunter-2-hunter"
 
