@@ -42,7 +42,7 @@ TICK_S = 0.1
 PROGRAMS = {"verify": "trying what was written", "compare": "comparing what the candidates do"}
 """What is going on while programs run, by what they are run for."""
 MOST_NOTES = 3
-GREEN, RED, YELLOW, DIM, PLAIN = "\x1b[32m", "\x1b[31m", "\x1b[33m", "\x1b[2m", "\x1b[0m"
+GREEN, RED, YELLOW, PLAIN = "\x1b[32m", "\x1b[31m", "\x1b[33m", "\x1b[0m"
 COLOURS = {"✓": GREEN, "✗": RED, "!": YELLOW, "?": YELLOW}
 
 

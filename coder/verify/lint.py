@@ -17,8 +17,6 @@ from sandbox import Command, Limits, Result
 
 FILES = "{files}"
 """A word of the command that stands for the changed files."""
-MOST_REPAIRS = 2
-"""Repairs that are asked for because of findings alone."""
 _MOST_TOLD = 10
 _WHOLE = 1500
 

@@ -100,11 +100,6 @@ class Attached:
         except OSError:
             self._end()
 
-    def hang_up(self) -> None:
-        """The other side finds the end of its input."""
-        with suppress(OSError):  # it may have gone before
-            self.connection.shutdown(socket.SHUT_WR)
-
     def close(self) -> None:
         """Let go of the connection; `on_end` isn't called any more. Idempotent."""
         self.pause()

@@ -46,8 +46,6 @@ class Runner:
     name: str
     argv: tuple[str, ...]
     read: Read
-    writes: bool = False
-    """It writes its report to the file that it was given."""
     on_stdout: bool = False
     """Its report is what it prints, which goes to the file: too much for the output that is kept."""
     shown: Callable[[str], str] = field(default=lambda report: "")
@@ -149,7 +147,7 @@ def _asked(tool: str, after: list[str], report: str) -> tuple[list[str], list[st
 
 def _writing(tool: str, words: list[str]) -> Runner:
     read = _node if tool == "node" else _jest
-    return Runner("node --test" if tool == "node" else tool, tuple(words), read, writes=True)
+    return Runner("node --test" if tool == "node" else tool, tuple(words), read)
 
 
 def _go(file: bytes, stdout: str, stderr: str, places: Places) -> Report | None:
