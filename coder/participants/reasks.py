@@ -12,7 +12,7 @@ from coder.edits.answer import Answered
 from coder.prompting.asking import form_words
 from coder.prompting.looking import texts_of
 from coder.prompting.replies import asks
-from coder.prompting.showing import Lines, around_misses, covers, joined, seen_at_first, shown, with_lines
+from coder.prompting.showing import Lines, around_misses, joined, seen_at_first, shown, unseen, with_lines
 from coder.prompts import prompt
 from coder.run.settings import EditFormat
 from coder.run.target import Target
@@ -81,11 +81,10 @@ class Reasks:
             return "misfit", around_misses(answered.missed, self._texts)
         if not answered.empty:
             return "form", {}
-        wanted = with_lines(asked_files(text, self._texts, default=self._target.path), self._texts)
-        can_look = self._left["look"] > 0
-        has_seen_it = covers(self._seen, wanted)
-        self.is_question = self._may_ask and asks(text) and (has_seen_it or not can_look)
-        return ("look", wanted) if wanted and can_look else ("form", {})
+        named = with_lines(asked_files(text, self._texts, default=self._target.path), self._texts)
+        wanted = unseen(named, self._seen) if self._left["look"] else {}
+        self.is_question = self._may_ask and asks(text) and not wanted
+        return ("look", wanted) if wanted else ("form", {})
 
     def _words(self, cause: Cause, answered: Answered, text: str, files: str) -> str:
         """The request, in the form that was asked for at first."""

@@ -90,6 +90,15 @@ def covers(seen: Lines, wanted: Lines) -> bool:
     )
 
 
+def unseen(wanted: Lines, seen: Lines) -> dict[str, tuple[Range, ...]]:
+    """Those of the ranges that have not been shown."""
+    left = {
+        path: tuple(each for each in ranges if not covers(seen, {path: (each,)}))
+        for path, ranges in wanted.items()
+    }
+    return {path: ranges for path, ranges in left.items() if ranges}
+
+
 def joined(one: Lines, other: Lines) -> dict[str, tuple[Range, ...]]:
     """Both, each range once."""
     paths = dict.fromkeys((*one, *other))

@@ -122,6 +122,21 @@ async def test_two_requests_for_files_are_answered_in_one_turn(tmp_path: Path) -
     assert run.status == "solved"
 
 
+async def test_a_file_that_the_request_shows_is_not_sent_again(tmp_path: Path) -> None:
+    _, model, _ = await worked(tmp_path, "Show me sums.py and lib/cart.py.", "And sums.py again.", RIGHT)
+
+    assert ADD.strip() in all_of(model, 1)
+    assert (ADD.strip() in asked(model, 2), OTHERS.strip() in asked(model, 2)) == (False, True)
+    assert asked(model, 3) == "Your answer changes no file. Answer with search/replace blocks."
+
+
+async def test_a_large_repositorys_first_request_says_what_can_be_asked_for(tmp_path: Path) -> None:
+    _, model, _ = await worked(tmp_path, RIGHT)
+
+    assert "What is not shown can be asked for" in all_of(model, 1)
+    assert "New tests go into new files" in all_of(model, 1)
+
+
 async def test_a_file_of_keys_is_not_shown_on_request(tmp_path: Path) -> None:
     _, model, _ = await worked(tmp_path, "Show me .env and sums.py.", RIGHT)
 
