@@ -202,6 +202,10 @@ class FaultyEndpoint:
             self._changed.notify_all()
 
 
+_USED: set[int] = set()
+"""Ports of earlier endpoints in this process."""
+
+
 @contextmanager
 def faulty_endpoint(
     *script: Reply, models: Sequence[str] | Reply = ("toy", "toy-large")
@@ -223,7 +227,11 @@ def faulty_endpoint(
 
 async def _listen(endpoint: FaultyEndpoint, ready: "Future[None]") -> None:
     server = await asyncio.start_server(endpoint.serve, "127.0.0.1", 0)
-    endpoint.port = server.sockets[0].getsockname()[1]
+    while (port := server.sockets[0].getsockname()[1]) in _USED:  # the limits of an address are remembered
+        server.close()
+        server = await asyncio.start_server(endpoint.serve, "127.0.0.1", 0)
+    _USED.add(port)
+    endpoint.port = port
     ready.set_result(None)
     await endpoint.stop.wait()
     server.close()

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from coder.edits.edit import Edit, Hunk, Sign, Slip, or_unsigned
-from coder.edits.fences import closes, opening_fence
+from coder.edits.fences import closes_signed, opening_fence
 
 _MOVE = re.compile(r"^\s{0,3}\*{3} ?(?:Move|Rename)(?: File)? to: ?(?P<path>.+?)\s*$", re.IGNORECASE)
 _END_OF_FILE = re.compile(r"^\s{0,3}\*{3} ?End of File(?: ?\*{3})?\s*$", re.IGNORECASE)
@@ -52,9 +52,9 @@ def _without_fence(body: Sequence[str]) -> Sequence[str]:
     """A section without the fence that was put around its lines, inside of the patch."""
     written = [i for i, line in enumerate(body) if line.strip()]
     first, last = (written[0], written[-1]) if written else (0, -1)
-    if written and opening_fence(body[first]) is not None:
+    if written and not body[first].startswith(" ") and opening_fence(body[first]) is not None:
         body, last = [*body[:first], *body[first + 1 :]], last - 1
-    if written and last >= 0 and closes(body[last], "```"):
+    if written and last >= 0 and closes_signed(body[last], "```"):
         body = [*body[:last], *body[last + 1 :]]
     return body
 

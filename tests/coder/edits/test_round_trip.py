@@ -62,6 +62,7 @@ def test_search_replace_blocks_do_what_they_say(
 
 
 @given(TREES, TREES)
+@example({"Makefile": "```\n"}, {"Makefile": "a\n```\n"})
 def test_an_apply_patch_envelope_does_what_it_says(
     before: dict[str, str | None], after: dict[str, str | None]
 ) -> None:
