@@ -12,8 +12,9 @@ from coder.environment.workbench import OpenSandbox, Workbench, open_for, with_r
 from coder.errors import CoderError, MachineError, UsageError
 from coder.loop import Team, advance
 from coder.models.model import Model
-from coder.run.event_types import RunResumed, RunStopped, StoredFile
+from coder.run.event_types import RunResumed, RunStopped, Spoken, StoredFile
 from coder.run.journal import Journal
+from coder.run.message import HUMAN, Message
 from coder.run.model_choice import asked_of, default_model, same_model
 from coder.run.run import Run
 from coder.run.settings import Budget, Settings
@@ -82,16 +83,19 @@ async def solve(task: Task, **options: Unpack[Options]) -> Run:
         return await work(journal, model, bench, team=options.get("team"), stop=options.get("stop"))
 
 
-async def resume(run: str, *, budget: Budget | None = None, **options: Unpack[Options]) -> Run:
+async def resume(
+    run: str, *, budget: Budget | None = None, answer: str | None = None, **options: Unpack[Options]
+) -> Run:
     """Go on with a run that stopped or was cut off. No model call that has an answer is made again.
 
     Args:
         run: its id.
         budget: new limits, in all and not on top; None keeps the old ones.
+        answer: what the user says to the question that the run waits with.
         options: hold from now on.
 
     Raises:
-        UsageError: the log holds no such run.
+        UsageError: the log holds no such run, or there is an answer and it has asked nothing.
         LeaseHeld: another process works on it.
         LogDamaged, LogNewer, MachineError: the log can't be used.
         SandboxError: no sandbox can be had here.
@@ -113,9 +117,28 @@ async def resume(run: str, *, budget: Budget | None = None, **options: Unpack[Op
         resumed = RunResumed(
             budget=budget or state.budget, model=model.name, settings=options.get("settings")
         )
-        await journal.append(resumed, *restored.happened)
+        await journal.append(resumed, *answered(state, answer), *restored.happened)
         journal.hold(restored.files)
         return await work(journal, model, bench, team=options.get("team"), stop=options.get("stop"))
+
+
+def answered(state: State, answer: str | None) -> tuple[Spoken, ...]:
+    """What the log holds of the user's answer to the question that a run waits with.
+
+    Raises:
+        UsageError: it has asked nothing, or the answer is empty.
+    """
+    if answer is None:
+        return ()
+    question = state.last
+    if question is None or question.kind != "question":
+        raise UsageError(f"{state.run} has asked nothing. Go on with it: coder resume {state.run}")
+    if not answer.strip():
+        raise UsageError("The answer is empty. Give it in words: --answer TEXT")
+    said = Message(
+        author=HUMAN, kind="answer", sample=question.sample, attempt=question.attempt, text=answer.strip()
+    )
+    return (Spoken(message=said),)
 
 
 def solve_sync(task: Task, **options: Unpack[Options]) -> Run:

@@ -6,6 +6,7 @@ is taken again from its start, and an answer that the log already holds is given
 
 import hashlib
 from collections.abc import Sequence
+from itertools import takewhile
 
 from coder.environment.workbench import Workbench
 from coder.errors import ContextTooLong, ModelError, SharedBudgetEmpty
@@ -190,11 +191,13 @@ class Turn:
         )
         if self._bound_by is not None or known_limit(model, sampling) is not None:
             sampling = sampling.model_copy(update={"room": most})
+        kept = _kept(self.state.dialogue, sent) if form is not None and form.tools else 0
         intent = CallIntended(
             call=self.state.calls + 1,
             participant=participant or self.participant,
             key=key,
-            messages=tuple(sent),
+            messages=tuple(sent[kept:]),
+            kept=kept,
             sampling=sampling,
             form=form,
             reserved_tokens=tokens_in + most,
@@ -204,7 +207,7 @@ class Turn:
             await self.journal.append(reached)
             raise BudgetSpent(reached.text)
         await self.journal.append(intent)
-        answer = await self._made(model, intent)
+        answer = await self._made(model, intent, sent)
         body = CallAnswered(
             call=intent.call,
             key=key,
@@ -224,7 +227,7 @@ class Turn:
         await self.journal.append(body)
         return body
 
-    async def _made(self, model: Model, intent: CallIntended) -> Answer:
+    async def _made(self, model: Model, intent: CallIntended, sent: Sequence[ChatMessage]) -> Answer:
         stream = self._redactor.stream()
 
         def on_token(text: str) -> None:
@@ -240,7 +243,7 @@ class Turn:
         form = {"form": intent.form} if intent.form is not None else {}
         try:
             return await model.answer(
-                intent.messages, sampling=intent.sampling, on_token=on_token, on_retry=on_retry, **form
+                sent, sampling=intent.sampling, on_token=on_token, on_retry=on_retry, **form
             )
         except SharedBudgetEmpty as error:
             raise await self._ended(intent, BudgetReached(limit="shared", text=str(error))) from error
@@ -270,6 +273,12 @@ class Turn:
             same = text == message.content
             clean.append(message if same else message.model_copy(update={"content": text}))
         return clean
+
+
+def _kept(dialogue: Sequence[ChatMessage], sent: Sequence[ChatMessage]) -> int:
+    """Messages at the start of a request that the run's dialogue holds already."""
+    same = (before == now for before, now in zip(dialogue, sent, strict=False))
+    return sum(takewhile(bool, same))
 
 
 def _summary_request(sent: Sequence[ChatMessage], sampling: Sampling) -> tuple[list[ChatMessage], Sampling]:

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 
@@ -29,7 +29,14 @@ from coder.store import SqliteLog, data_folder
 
 
 @takes(landing, answering, sandboxed, going_about, spending, held, telling)
-def resume(context: typer.Context, run: RunId) -> None:
+def resume(
+    context: typer.Context,
+    run: RunId,
+    answer: Annotated[
+        str | None,
+        typer.Option("--answer", metavar="TEXT", help="Answer the question it waits with."),
+    ] = None,
+) -> None:
     """Go on with a run that stopped. No finished model call is made again.
 
     The settings and limits of the run stay as they were; a flag that is given replaces one.
@@ -74,6 +81,7 @@ async def _resume(prefix: str, *, config: Config, given: Mapping[str, Any], scre
                 log=log,
                 model=model,
                 budget=config.budget(state.budget),
+                answer=given["answer"],
                 settings=settings,
                 watch=screen,
             )

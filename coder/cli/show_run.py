@@ -22,6 +22,7 @@ from coder.run.event_types import (
     RunStopped,
     Spoken,
     StepStarted,
+    ToolAnswered,
     parse,
 )
 from coder.run.events import Event
@@ -93,6 +94,9 @@ def _paragraphs(event: Event, body: Body) -> Iterator[str]:
         case CallFailed():
             yield f"answer {body.call}  failed"
             yield from _indented(body.error, body.message)
+        case ToolAnswered(name=name, text=text):
+            yield from _indented(f"{name} gave", text)
+            yield from _indented("changed", "\n".join(body.changes))
         case Spoken(message=Message(kind="code") as message):
             again = "  the same as before" if message.repeats else ""
             yield f"code {message.sample}.{message.attempt}{again}"

@@ -1,5 +1,6 @@
 """The words of the screen: a line for an event worth telling, a few for the verdict. Functions of data."""
 
+import json
 import re
 import shlex
 import time
@@ -24,6 +25,8 @@ from coder.run.event_types import (
     RunResumed,
     Spoken,
     Status,
+    ToolAnswered,
+    ToolCalled,
 )
 from coder.run.message import CheckLine, Message, Outcome
 from coder.run.run import Run
@@ -64,6 +67,10 @@ def progress(body: Body) -> str | None:
         case Spoken(message=Message(kind="plan") as message):
             steps = [line for line in message.text.splitlines() if line.strip()]
             return f"  · plan  {count_of(len(steps), 'line')}: {one_line(steps[0]) if steps else 'empty'}"
+        case ToolCalled():
+            return f"  · {_tool_call(body)}"
+        case ToolAnswered(exit_code=int(code)) if code:
+            return f"    exit {code}, {body.seconds:.1f} s"
         case CallRetried():
             return (
                 f"  · {one_line(body.reason)}; asking again in {body.wait_s:.1f} s (try {body.attempt + 1})"
@@ -130,6 +137,16 @@ def _name(file: str) -> str:
     """The path in `diff --git a/PATH b/PATH`: both halves are as long, so that blanks don't matter."""
     header = file.partition("\n")[0].removeprefix("diff --git ")
     return one_line(header[: (len(header) - 1) // 2].strip('"').removeprefix("a/"))
+
+
+def _tool_call(called: ToolCalled) -> str:
+    """A tool call in a line: the command, or the file."""
+    try:
+        given = json.loads(called.arguments)
+    except ValueError:
+        given = {}
+    said = next((str(given[name]) for name in ("command", "path") if given.get(name)), called.arguments)
+    return one_line(f"{called.name}  {said}")
 
 
 def _before(baseline: BaselineTaken) -> str | None:
@@ -242,7 +259,7 @@ def _next(run: Run) -> str:
         case "limit":
             steps += [*filter(None, [advice(run)]), f"coder resume {run.run_id} {_raised(run)}"]
         case "waiting":
-            steps.append('with the answer: coder solve "… and the answer" (coder fix: --hint "the answer")')
+            steps.append(f'coder resume {run.run_id} --answer "…"')
         case "unsolved" | "stuck":
             steps.append(advice(run))
         case "unverified" if run.cause == "own_tests" and not run.landed:

@@ -52,17 +52,6 @@ class Survey:
     places: Places
     """Finds the places that later texts name."""
 
-    def with_looked(
-        self, looked: Mapping[str, Sequence[Range]], texts: Mapping[str, str], *, budget: int
-    ) -> "Survey":
-        """The survey with what was looked at for it: ranges of lines by path."""
-        parts: list[str] = []
-        for path, wanted in looked.items():
-            if path in texts and path not in self.whole:
-                parts.append(ranges(path, texts[path], wanted, budget=budget))
-                budget -= tokens(parts[-1])
-        return replace(self, files=self.files + "".join(parts))
-
     def with_named(self, text: str, texts: Mapping[str, str], *, budget: int) -> "Survey":
         """The survey with the files that a later text names, such as a plan: whole, or the named lines."""
         places = [place for place in self.places.named(text) if place.path not in self.whole]

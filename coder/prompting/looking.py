@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from coder.context.secrecy import withheld
 from coder.run.state import State
+from coder.run.target import find_target
 from coder.source.named_sources import is_source
 from coder.turn import Turn
 from coder.workspace.symlinks import end_of
@@ -72,11 +73,7 @@ def fits(state: State, context: int | None) -> bool:
 async def survey_of(turn: Turn) -> "Survey | None":
     """What is shown of a repository that doesn't fit, chosen once in a run; None for one that fits.
 
-    Where nobody has looked around yet, and the model of this turn calls tools, it does so first.
-
     Raises:
-        BudgetSpent: a call would go over a limit.
-        ModelError: the model failed for good.
         SandboxError: the sandbox itself failed.
     """
     state, context = turn.state, turn.abilities.context
@@ -84,10 +81,15 @@ async def survey_of(turn: Turn) -> "Survey | None":
         return None
     kept = turn.bench.survey
     if kept is None or kept[0] is not state.files:  # the user may change files while a run goes on
-        from coder.prompting.surveying import surveyed  # most folders fit, and load none of it
+        from coder.context.survey import take_survey  # most folders fit, and load none of it
+        from coder.fs.disk_cache import facts_folder
 
-        survey = await surveyed(
-            turn, texts_of(state), failing=failing_now(state, context), budget=survey_budget(context)
+        survey = await take_survey(
+            texts_of(state),
+            prompt="\n".join(filter(None, (state.task.prompt, failing_now(state, context)))),
+            target=find_target(state.task, state.files),
+            budget=survey_budget(context),
+            cache=facts_folder(),
         )
         kept = turn.bench.survey = state.files, survey
     return kept[1]

@@ -2,6 +2,7 @@
 
 import shlex
 from collections.abc import Iterable, Mapping
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from coder.context.guidance import MOST_CHARACTERS, guidance, is_guidance
@@ -60,7 +61,7 @@ def coder_view(
         *history(state, budget=history_budget(context)),
         ChatMessage(
             role="user",
-            content=_task(state, target, survey, context=context, form=form),
+            content=task_words(state, target, survey, context=context, form=form),
             images=state.task.pictures,
         ),
     ]
@@ -90,12 +91,14 @@ def planner_view(
         ChatMessage(role="system", content=prompt("planner")),
         *history(state, budget=history_budget(context)),
         ChatMessage(
-            role="user", content=_task(state, target, survey, context=context), images=state.task.pictures
+            role="user",
+            content=task_words(state, target, survey, context=context),
+            images=state.task.pictures,
         ),
     ]
 
 
-def _task(
+def task_words(
     state: State,
     target: Target,
     survey: "Survey | None",
@@ -103,10 +106,11 @@ def _task(
     context: int | None,
     form: EditFormat = "whole",
 ) -> str:
+    """The request for the task: its words, its files, what it has to pass and how that fails now."""
     plan = next((message for message in reversed(state.messages) if message.author == "planner"), None)
     is_whole = form == "whole" and not state.settings.chat and target.is_known
     return prompt("task" if is_whole else "change").format(
-        task=state.task.prompt.strip(),
+        task=state.task.prompt.strip() + _answers(state),
         plan=_plan(plan),
         files=(
             _files(state, target, plan, context)
@@ -117,6 +121,13 @@ def _task(
         tests=_tests(state, context),
         asked=_asked(target),
     )
+
+
+def _answers(state: State) -> str:
+    """What the model has asked the user, and what the user has said."""
+    pairs = pairwise(state.messages)
+    told = [f"You asked:\n{q.text}\n\nThe answer:\n{a.text}" for q, a in pairs if a.kind == "answer"]
+    return "".join(f"\n\n{text}" for text in told)
 
 
 def _asked(target: Target) -> str:

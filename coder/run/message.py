@@ -84,9 +84,9 @@ class Message(Grown):
     later = ("test_edits", "left_out", "begun", "alternatives", "problem", "shown")
 
     author: str
-    kind: Literal["plan", "code", "outcome", "reply", "decision", "question"]
-    """`question`: the model asks the user, which ends the run. In a conversation also: `reply`, words alone,
-    and `decision`, what the human says of a change."""
+    kind: Literal["plan", "code", "outcome", "reply", "decision", "question", "answer"]
+    """`question`: the model asks the user, which ends the run; `answer`: what the user says to that. In a
+    conversation also: `reply`, words alone, and `decision`, what the human says of a change."""
     sample: int = Field(ge=1)
     attempt: int = Field(ge=1)
     """1 is the sample's first attempt, 2 its first repair."""

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from decimal import Decimal
 
-from coder.models.model import Used
+from coder.models.model import ChatMessage, Used
 from coder.run.event_types import (
     BaselineTaken,
     Body,
@@ -29,6 +29,8 @@ from coder.run.event_types import (
     RunStopped,
     Spoken,
     StepStarted,
+    ToolAnswered,
+    ToolCalled,
     parse,
 )
 from coder.run.events import Event
@@ -87,19 +89,23 @@ def fold_all(events: Iterable[Event]) -> State:
 def _after(state: State, body: Body) -> State:
     match body:
         case CallIntended():
-            return replace(state, calls=state.calls + 1, open_calls={**state.open_calls, body.call: body})
+            return _intended(state, body)
         case CallAnswered():
             return _answered(state, body)
         case CallRetried(lost=lost) | CallSwitched(lost=lost):
             return _spent(state, lost)
         case CallFailed(lost=lost):
             return replace(_spent(state, lost), open_calls=_without(state.open_calls, body.call))
+        case ToolCalled():
+            return replace(state, open_tool=body)
+        case ToolAnswered():
+            return _tool_answered(state, body)
         case BaselineTaken():
             return replace(state, baseline=body)
         case Spoken():
             return replace(state, messages=(*state.messages, body.message), pending=())
         case Looked():
-            return replace(state, looked=body.lines, pending=())
+            return replace(state, pending=())
         case BudgetReached():
             return replace(state, exhausted=body)
         case FilesChanged():
@@ -174,10 +180,12 @@ def _next_step(state: State, body: StepStarted) -> State:
         baseline=None,
         messages=(),
         pending=(),
+        dialogue=(),
+        tree={},
+        open_tool=None,
         empty_answers=0,
         exhausted=None,
         proposed=None,
-        looked=None,
         landing=None,
         landed=(),
         committed=None,
@@ -222,7 +230,28 @@ def _changed(state: State, body: FilesChanged) -> State:
     return replace(state, files=left, messages=messages, proposed=None, landing=None, landed=())
 
 
+def _intended(state: State, body: CallIntended) -> State:
+    calls = replace(state, calls=state.calls + 1, open_calls={**state.open_calls, body.call: body})
+    if body.form is None or not body.form.tools:
+        return calls
+    return replace(calls, dialogue=(*state.dialogue[: body.kept], *body.messages))
+
+
+def _tool_answered(state: State, body: ToolAnswered) -> State:
+    said = ChatMessage(role="tool", content=body.text, tool_call_id=body.id)
+    return replace(
+        state,
+        open_tool=None,
+        tree={**state.tree, **body.changes},
+        dialogue=(*state.dialogue, said) if body.id else state.dialogue,
+    )
+
+
 def _answered(state: State, body: CallAnswered) -> State:
+    intent = state.open_calls.get(body.call)
+    if intent is not None and intent.form is not None and intent.form.tools:
+        said = ChatMessage(role="assistant", content=body.text, tool_calls=body.tool_calls)
+        state = replace(state, dialogue=(*state.dialogue, said))
     return replace(
         _spent(state, body),
         open_calls=_without(state.open_calls, body.call),

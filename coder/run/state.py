@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 
+from coder.models.model import ChatMessage
 from coder.run.event_types import (
     BaselineTaken,
     BudgetReached,
@@ -16,6 +17,7 @@ from coder.run.event_types import (
     PatchProposed,
     RunStopped,
     StoredFile,
+    ToolCalled,
 )
 from coder.run.message import Message, Outcome
 from coder.run.model_call import Step
@@ -48,6 +50,12 @@ class State:
     """Answers of the turn that is not over yet: a resumed turn takes these before it calls."""
     empty_answers: int = 0
     """Answers of models without a word, the latest in a row."""
+    dialogue: tuple[ChatMessage, ...] = ()
+    """With a model that calls tools: all that it was sent and said in this step, the answers of tools too."""
+    tree: Mapping[str, StoredFile | None] = field(default_factory=dict)
+    """Files that its session has changed, by path, as they are now; None is one that was removed."""
+    open_tool: ToolCalled | None = None
+    """The tool call without an answer: it is under way, or was cut off."""
     open_calls: Mapping[int, CallIntended] = field(default_factory=dict)
     calls: int = 0
     input_tokens: int = 0
@@ -58,8 +66,6 @@ class State:
     cost_known: bool = True
     exhausted: BudgetReached | None = None
     proposed: PatchProposed | None = None
-    looked: Mapping[str, tuple[tuple[int, int], ...]] | None = None
-    """Lines that a model read when it looked around, by path; None: none has looked yet."""
     landing: LandingPlanned | None = None
     landed: tuple[str, ...] = ()
     committed: CommitMade | CommitRefused | None = None

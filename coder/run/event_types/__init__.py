@@ -34,6 +34,7 @@ from coder.run.event_types.run_events import (
     StepStarted,
 )
 from coder.run.event_types.stored import StoredFile
+from coder.run.event_types.tool_events import ToolAnswered, ToolCalled
 from coder.run.event_types.turn_events import (
     BaselineTaken,
     BaselineTest,
@@ -75,13 +76,15 @@ __all__ = [
     "Status",
     "StepStarted",
     "StoredFile",
+    "ToolAnswered",
+    "ToolCalled",
     "is_newer",
     "parse",
 ]
 
 _ALL: tuple[type[Body], ...] = (
     RunStarted, RunResumed, StepStarted, CallIntended, CallRetried, CallSwitched, CallAnswered, CallFailed,
-    Spoken, BaselineTaken, Looked,
+    ToolCalled, ToolAnswered, Spoken, BaselineTaken, Looked,
     ProgramStarted, ProgramFinished, BudgetReached, FilesChanged, PatchProposed, LandingPlanned, FileLanded,
     LandingRefused, CommitMade, CommitRefused, FileUndone, LandingUndone, RunStopped,
 )  # fmt: skip

@@ -12,13 +12,16 @@ class CallIntended(Body):
 
     type = "model.requested"
     durable = False
-    later = ("form",)
+    later = ("form", "kept")
 
     call: int
     participant: str
     key: str
     """SHA-256 of the redacted request."""
     messages: tuple[ChatMessage, ...]
+    """Of the request, those behind the `kept` first ones."""
+    kept: int = 0
+    """Messages of the run's dialogue (`State.dialogue`) that the request begins with."""
     sampling: Sampling
     form: Form | None = None
     reserved_tokens: int

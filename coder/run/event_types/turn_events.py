@@ -16,7 +16,7 @@ class Spoken(Body):
 
 
 class Looked(Body):
-    """A model has looked around in a repository; what it read is shown from here on."""
+    """A model has read these lines before its first answer; earlier versions let it."""
 
     type = "context.looked"
     durable = False

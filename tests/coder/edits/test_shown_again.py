@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from coder.agent import resume, solve
+from coder.errors import UsageError
 from coder.models.scripted import Scripted
 from coder.run.reducer import fold_all
 from coder.run.run import Run
@@ -180,3 +181,21 @@ async def test_a_question_that_nobody_can_answer_is_sent_back(tmp_path: Path) ->
 
     assert "Nobody can answer" in asked(model, 2)
     assert run.status == "solved"
+
+
+async def test_a_run_that_waits_goes_on_with_the_answer(tmp_path: Path) -> None:
+    question = "Should add take strings too?"
+    waiting, _, log = await worked(tmp_path, question)
+    model = Scripted([RIGHT], name="scripted/dialogue")
+
+    run = await resume(waiting.run_id, log=log, model=model, answer="Numbers alone.")
+
+    assert (waiting.status, run.status, run.calls) == ("waiting", "solved", 2)
+    assert f"You asked:\n{question}\n\nThe answer:\nNumbers alone." in all_of(model, 1)
+
+
+async def test_an_answer_to_a_run_that_asked_nothing_is_refused(tmp_path: Path) -> None:
+    solved, _, log = await worked(tmp_path, RIGHT)
+
+    with pytest.raises(UsageError, match="has asked nothing"):
+        await resume(solved.run_id, log=log, model=Scripted([]), answer="Numbers alone.")
