@@ -7,7 +7,6 @@ CoderError
 │   ├── ModelNotFound      the endpoint doesn't know the model
 │   ├── ModelRefused       the request itself was refused (400, 413, 422): never retried
 │   │   └── ContextTooLong    the conversation is longer than the model can read
-│   ├── AnswerUnusable     the model answered, and not in the form that was asked for
 │   └── ModelUnavailable   refused connection, timeouts, 429 and 5xx after all retries
 │       └── RateLimited       the endpoint still says: too many requests
 ├── SharedBudgetEmpty          3  several runs may spend no more together; the call was not made
@@ -59,10 +58,6 @@ class ModelRefused(ModelError):
 
 class ContextTooLong(ModelRefused):
     """The conversation is longer than the model can read; a shorter one may do."""
-
-
-class AnswerUnusable(ModelError):
-    """The model answered, also when asked again, and not in the form that was asked for."""
 
 
 class ModelUnavailable(ModelError):

@@ -1,8 +1,8 @@
-"""`coder models`: which models there are, the catalogue of them, and what one of them can do."""
+"""`coder models`: which models there are, and the catalogue of them."""
 
 import json as json_format
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Annotated, cast
 
 import typer
@@ -12,15 +12,12 @@ from typer.core import TyperGroup
 from coder.config.config_files import user_file
 from coder.config.layers import load
 from coder.console.interrupt import run_until_interrupted
-from coder.console.options import BaseUrl, Json
+from coder.console.options import Json
 from coder.console.plain import one_line
-from coder.errors import ModelError
 from coder.models.catalog import Catalog, Listed, cache_folder
 from coder.models.catalog_update import SOURCE, update_catalog
-from coder.models.probe_abilities import Trial, try_model
 from coder.models.provider import Provider
 from coder.models.providers import key_variable, providers
-from coder.models.roles import Asked, open_casting, resolve_casting
 from coder.models.user_models import UserModels
 
 HELP = ["-h", "--help"]
@@ -44,7 +41,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     add_completion=False,
-    help="List models, load the catalogue of them, try one. `coder models WORD` is `coder models list WORD`.",
+    help="List models, or load the catalogue of them. `coder models WORD` is `coder models list WORD`.",
     context_settings={"help_option_names": HELP},
 )
 
@@ -130,39 +127,6 @@ def update(
     catalog = run_until_interrupted(update_catalog(cache_folder(), source=source))
     callable_ones = {provider.name for provider, _, _ in catalog.rows(providers())}
     typer.echo(f"{catalog.header.models:,} models; {len(callable_ones)} providers can be called by name")
-
-
-@app.command("test")
-def try_one(
-    model: Annotated[str, typer.Argument(metavar="MODEL", help="provider/model, or an alias.")],
-    base_url: BaseUrl = None,
-    json: Json = False,
-) -> None:
-    """Make a few small calls, and say what works: streaming, token counts, price, tools, JSON.
-
-    Exit code 0 says that it answers; 4 that it doesn't.
-    """
-    book = load({}, environ=os.environ, user_file=user_file(), workspace=None).book
-    trials: list[Trial] = []
-
-    def told(trial: Trial) -> None:
-        trials.append(trial)
-        if not json:
-            typer.echo(f"{'✓' if trial.works else '✗'} {trial.name:<10}  {one_line(trial.text, width=200)}")
-
-    run_until_interrupted(_try(Asked(model=model, base_url=base_url), book, told))
-    if json:
-        typer.echo(json_format.dumps([trial.model_dump() for trial in trials], indent=2))
-    raise typer.Exit(0 if trials[0].works else ModelError.exit_code)
-
-
-async def _try(asked: Asked, book: UserModels, told: Callable[[Trial], None]) -> None:
-    casting = await resolve_casting(asked, environ=os.environ, book=book)
-    for note in casting.main.notes:
-        typer.echo(note, err=True)
-    async with open_casting(casting) as model:
-        async for trial in try_model(model):
-            told(trial)
 
 
 def _rows(catalog: Catalog, book: UserModels, environ: Mapping[str, str]) -> Iterator[ListedModel]:

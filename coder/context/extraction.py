@@ -101,6 +101,6 @@ def _batches(sources: Mapping[str, Source]) -> list[list[str]]:
 
 
 def _processors() -> int:
-    from coder.models.context_fit import processors
+    from coder.models.llama import processors
 
     return processors()

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Self
 
 from coder.errors import ModelUnavailable
-from coder.models.context_fit import processors
 
 LOAD_S = 120.0
 STOP_S = 2.0
@@ -120,3 +119,9 @@ def _threads(weights: Path) -> int:
     if weights.stat().st_size < SMALL:
         return 1
     return max(1, processors() - 1)
+
+
+def processors() -> int:
+    """How many this process may use."""
+    usable = getattr(os, "sched_getaffinity", None)
+    return len(usable(0)) if usable is not None else os.cpu_count() or 1

@@ -11,17 +11,26 @@ from pydantic import SecretStr
 from coder.models.abilities import Abilities
 from coder.models.answer_room import known_limit, own_limit
 from coder.models.chat_completions import ChatModel
-from coder.models.context_fit import USUAL
 from coder.models.endpoint import LOCAL_PATIENCE, Endpoint, Limits, Patience
 from coder.models.llama import Llama
 from coder.models.model import Answer, ChatMessage, Form, OnRetry, Sampling
+
+EMBEDDED_CONTEXT = 4096
+"""Tokens, prompt and answer together: what its recordings were made with."""
+CONTEXT = 8192
+"""Of weights of the user's: what most models read, and what fits into the memory of most machines."""
 
 
 class LocalModel:
     """A model on this machine. It loads at the first question (the embedded one in 0.5 s)."""
 
     def __init__(
-        self, weights: Path, *, name: str, context: int = USUAL, patience: Patience = LOCAL_PATIENCE
+        self,
+        weights: Path,
+        *,
+        name: str,
+        context: int = EMBEDDED_CONTEXT,
+        patience: Patience = LOCAL_PATIENCE,
     ) -> None:
         self._weights = weights
         self._name = name

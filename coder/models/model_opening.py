@@ -5,7 +5,6 @@ from contextlib import asynccontextmanager
 from importlib import import_module
 from threading import Thread
 
-from coder.models.context_fit import USUAL, fitting_context
 from coder.models.endpoint import LOCAL_PATIENCE, Patience, patience_with
 from coder.models.find_model import Choice
 from coder.models.model import Model
@@ -37,10 +36,9 @@ def _model(choice: Choice, patience: Patience | None) -> Model:
         return ChatModel(choice.endpoint, patience=patience or patience_with(choice.endpoint))
     if choice.weights is None:
         raise ValueError("a choice has an endpoint or weights")
-    from coder.models.local import LocalModel
+    from coder.models.local import CONTEXT, EMBEDDED_CONTEXT, LocalModel
 
-    # The embedded one is read by everyone as it was recorded; others as much as fits here.
-    context = USUAL if choice.name == f"local/{EMBEDDED}" else fitting_context(choice.weights)
+    context = EMBEDDED_CONTEXT if choice.name == f"local/{EMBEDDED}" else CONTEXT
     return LocalModel(choice.weights, name=choice.name, context=context, patience=patience or LOCAL_PATIENCE)
 
 

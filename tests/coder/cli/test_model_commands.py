@@ -7,7 +7,7 @@ import pytest
 
 from tests.coder.cli.console import Console
 from tests.coder.models.test_catalog import document, provider
-from tests.faulty_endpoint import chunk, error, faulty_endpoint, says, streams
+from tests.faulty_endpoint import error, faulty_endpoint, says
 
 
 @pytest.fixture
@@ -92,42 +92,6 @@ def test_a_repository_can_give_no_alias(loaded: Console, folder: Path) -> None:
     done = loaded.run("solve", "Write f", str(folder), "-m", "nobody/x")
 
     assert "aliases is ignored: a repository can't set it" in done.err
-
-
-def test_a_model_is_tried_and_what_does_not_work_is_said(console: Console) -> None:
-    function = {"name": "add", "arguments": '{"a": 17, "b": 25}'}
-    call = {"index": 0, "id": "c", "type": "function", "function": function}
-    calls = streams(chunk({"tool_calls": [call]}), chunk({}, finish="tool_calls"), "[DONE]")
-    city = says('{"city": "Paris", "country": "France"}')
-
-    with faulty_endpoint(says("hel", "lo", usage=False), calls, city) as endpoint:
-        done = console.run("models", "test", "toy", "--base-url", endpoint.url, "--json")
-
-    trials = {trial["name"]: trial["works"] for trial in json.loads(done.out)}
-    assert done.code == 0
-    assert trials == {
-        "answers": True,
-        "streaming": True,
-        "usage": False,
-        "price": False,
-        "tools": True,
-        "structured": True,
-    }
-
-
-def test_a_model_that_does_not_answer_ends_with_4(console: Console) -> None:
-    with faulty_endpoint(error(401, "no")) as endpoint:
-        done = console.run("models", "test", "toy", "--base-url", endpoint.url)
-
-    assert done.code == 4
-    assert done.out.startswith("✗ answers     ")
-
-
-def test_the_embedded_model_is_tried_like_any_other(console: Console) -> None:
-    done = console.run("models", "test", "local", "--json")
-
-    trials = {trial["name"]: trial["works"] for trial in json.loads(done.out)}
-    assert (trials["answers"], trials["streaming"], trials["usage"], trials["structured"]) == (True,) * 4
 
 
 def test_a_fallback_in_the_middle_of_a_run_is_shown_and_costs_are_listed(console: Console) -> None:

@@ -7,15 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from coder.errors import AnswerUnusable, ContextTooLong, ModelRefused, ModelUnavailable, RateLimited
+from coder.errors import ContextTooLong, ModelRefused, ModelUnavailable, RateLimited
 from coder.models.chat_completions import ChatModel
 from coder.models.endpoint import Patience
 from coder.models.model import ChatMessage, Form, Image, Sampling, ToolCall, ToolSpec
 from coder.models.responses import take_event
 from coder.models.retries import Passing
-from coder.models.scripted import Scripted
 from coder.models.stream import LARGEST_ANSWER, Unfinished
-from coder.models.structured import answer_as, read_as
 from coder.models.wire_format import is_strict
 from tests.coder.models.asking import QUESTION, QUICK, ask, endpoint_of
 from tests.coder.models.test_chat_answers import LEAVES
@@ -135,68 +133,6 @@ async def test_a_picture_is_sent_beside_the_words() -> None:
 class City(BaseModel):
     name: str
     people: int
-
-
-async def test_a_value_comes_held_to_its_schema() -> None:
-    with faulty_endpoint(says('{"name": "Bern", "people": 134000}')) as server:
-        async with ChatModel(endpoint_of(server)) as model:
-            found = await answer_as(model, QUESTION, kind=City, sampling=Sampling())
-
-    assert found.value == City(name="Bern", people=134000)
-    sent = server.requests[0].body
-    assert sent["response_format"]["json_schema"]["schema"]["title"] == "City"
-    assert '"people"' in sent["messages"][-1]["content"]
-
-
-async def test_an_endpoint_that_knows_no_schemas_is_asked_without() -> None:
-    refusal = error(400, "response_format is not supported")
-
-    with faulty_endpoint(refusal, says('{"name": "Bern", "people": 1}')) as server:
-        async with ChatModel(endpoint_of(server)) as model:
-            found = await answer_as(model, QUESTION, kind=City, sampling=Sampling())
-
-    assert found.value.name == "Bern"
-    assert "response_format" not in server.requests[1].body
-
-
-async def test_a_value_that_does_not_fit_is_asked_for_once_more_with_the_reason() -> None:
-    model = Scripted(['{"name": "Bern"}', '{"name": "Bern", "people": 1}'])
-
-    found = await answer_as(model, QUESTION, kind=City, sampling=Sampling())
-
-    assert found.value.people == 1
-    assert len(found.answers) == 2
-    assert "people: Field required" in model.requests[1].messages[-1].content
-
-
-async def test_a_model_that_never_gives_the_value_ends_after_the_second_time() -> None:
-    model = Scripted(["no", "no", "never asked for"])
-
-    with pytest.raises(AnswerUnusable, match="asked twice: it holds no JSON document"):
-        await answer_as(model, QUESTION, kind=City, sampling=Sampling())
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        ' {"name": "Bern", "people": 1}\n',
-        'Sure!\n```json\n{"name": "Bern", "people": 1}\n```\nAnything else?',
-        'It is {"name": "Bern", "people": 1}, I {think}.',
-        'Not {"name": 5} but [1] and {"name": "Bern", "people": 1}',
-        '```\n{"name": "Bern", "people": 1}',
-    ],
-)
-def test_a_value_is_found_between_words(text: str) -> None:
-    assert read_as(text, kind=City) == City(name="Bern", people=1)
-
-
-@given(st.text(alphabet='{}[]",:1a `\n', max_size=60))
-def test_any_text_holds_a_value_or_a_reason(text: str) -> None:
-    try:
-        found = read_as(text, kind=City)
-    except ValueError:
-        return
-    assert isinstance(found, City)
 
 
 def test_a_schema_is_strict_only_where_nothing_may_be_missing_or_more() -> None:
