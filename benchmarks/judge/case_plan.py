@@ -10,8 +10,7 @@ from benchmarks.judge.function import find_mode, judge_function
 from benchmarks.judge.image_mode import find_image_mode
 from benchmarks.judge.isolated_check import Open
 from benchmarks.judge.judging_sandboxes import Places
-from benchmarks.judge.mode import Mode
-from benchmarks.judge.modes import KnownModes
+from benchmarks.judge.mode import KnownModes, Mode
 from benchmarks.judge.pinning import find_repository_mode
 from benchmarks.judge.repository import judge_repository
 from benchmarks.judge.repository_mode import RepositoryMode

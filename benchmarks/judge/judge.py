@@ -16,8 +16,7 @@ from benchmarks.judge.check_sources import canonical_module, prelude, with_setup
 from benchmarks.judge.exclusive import Exclusive
 from benchmarks.judge.function import Pair
 from benchmarks.judge.judging_sandboxes import Places
-from benchmarks.judge.mode import Mode
-from benchmarks.judge.modes import KnownModes
+from benchmarks.judge.mode import KnownModes, Mode
 from benchmarks.judge.repository_mode import RepositoryMode
 from benchmarks.judge.verdicts import Judged, one_line
 from benchmarks.suite import Case, FunctionCase, RepositoryCase, Suite

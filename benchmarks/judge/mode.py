@@ -1,12 +1,17 @@
-"""How a function case is judged: fixed from the case and its canonical answer, before any candidate runs."""
+"""How a function case is judged: fixed from the case and its canonical answer, and kept between runs."""
 
 import ast
+import hashlib
+import json
+from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 
+from benchmarks.judge.digest import judge_digest
 from benchmarks.suite import FunctionCase
 from benchmarks.verdict import Strength
+from benchmarks.written import write_text
 from sandbox.checks.trial import Crossing
 
 CARRIERS = frozenset({"generator", "coroutine", "function", "record"})
@@ -16,9 +21,9 @@ CARRIERS = frozenset({"generator", "coroutine", "function", "record"})
 class Mode(BaseModel):
     """Of one case.
 
-    apart: tests and candidate in a sandbox each, by agreement on what crosses.
-    trusting: apart too, but objects of the candidate cross, whose word is taken for what they are.
-    together: in one process.
+    isolated: tests and candidate in a sandbox each, by agreement on what crosses.
+    by_reference: a sandbox each, but objects of the candidate cross, whose word is taken for what they are.
+    shared_process: in one process.
     broken: the canonical answer itself fails.
     """
 
@@ -31,7 +36,7 @@ class Mode(BaseModel):
     tripped: frozenset[str] = frozenset()
     """Alarms that its canonical answer sets off in its tests' process: they don't count."""
     reason: str = ""
-    """Why it isn't `apart`."""
+    """Why it isn't `isolated`."""
 
     @property
     def strength(self) -> Strength:
@@ -70,3 +75,42 @@ def _called(node: ast.Call) -> str:
 
 def _names_in(node: ast.expr) -> set[str]:
     return {inner.id for inner in ast.walk(node) if isinstance(inner, ast.Name)}
+
+
+class KnownModes:
+    """Modes of one suite by case, in a file; where that can't be read, they are found anew."""
+
+    def __init__(self, folder: Path, *about: str) -> None:
+        """`about` is what a mode depends on besides the judge: the suite's digest, interpreter, backend."""
+        key = hashlib.sha256("\n".join((judge_digest(), *about)).encode()).hexdigest()
+        self._path = folder / f"{key[:32]}.json"
+        self._found = _read(self._path)
+        self._new = False
+
+    def get(self, case: str) -> Mode | None:
+        """What is known of a case."""
+        return self._found.get(case)
+
+    def put(self, case: str, mode: Mode) -> None:
+        """Know one more; a case that can't be judged is asked again next time."""
+        if mode.how != "broken" and case not in self._found:
+            self._found[case], self._new = mode, True
+
+    def save(self) -> None:
+        """Write what is new.
+
+        Raises:
+            MachineError: the folder can't be written to, or the disk is full.
+        """
+        if self._new:
+            content = {case: mode.model_dump(mode="json") for case, mode in sorted(self._found.items())}
+            write_text(self._path, json.dumps(content))
+            self._new = False
+
+
+def _read(path: Path) -> dict[str, Mode]:
+    try:
+        content = json.loads(path.read_bytes())
+        return {case: Mode.model_validate(mode) for case, mode in content.items()}
+    except (OSError, ValueError, ValidationError, AttributeError):
+        return {}

@@ -2,7 +2,7 @@
 
 import re
 
-from coder.text.sanitize_stream import StreamSanitizer
+from coder.text.sanitize import StreamSanitizer
 
 _OPENS = re.compile(
     r" {0,3}(?:(?P<fence>`{3,}|~{3,})|(?P<search><{5,9} ?SEARCH)|(?P<patch>\*{3} Begin Patch))"

@@ -15,8 +15,7 @@ from coder.chat.line_reader import PlainReader, Reader
 from coder.chat.transcript import Transcript, transcript
 from coder.cli.chat_observer import ChatObserver
 from coder.cli.repl import Repl
-from coder.cli.session_settings import gone_on_with, price_of, settings_from, settings_of
-from coder.cli.switching import Models
+from coder.cli.session_settings import Models, gone_on_with, price_of, settings_from, settings_of
 from coder.config.layers import Loaded
 from coder.config.schema import Config
 from coder.console.answerer import Answerer

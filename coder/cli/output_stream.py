@@ -14,7 +14,7 @@ from typing import Literal, Self
 
 from coder.errors import MachineError
 from coder.text.ci_commands import CommandBreaker, is_log
-from coder.text.sanitize_stream import StreamSanitizer
+from coder.text.sanitize import StreamSanitizer
 
 Stream = Literal["stdout", "stderr"]
 

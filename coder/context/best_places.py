@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from coder.context.definers import Definers
+from coder.context.definition_facts import Definers
 from coder.text.paths_in_text import PrintedPaths
 
 MOST_PLACES = 60

@@ -10,8 +10,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from math import sqrt
 
-from coder.context.definers import Definers
-from coder.context.definition_facts import Facts
+from coder.context.definition_facts import Definers, Facts
 
 MOST_DEFINERS = 8
 """Files that define one name; one that stands in more says nothing of where it comes from."""

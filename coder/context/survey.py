@@ -10,8 +10,7 @@ from pathlib import Path
 
 from coder.context.best import Best, best_of
 from coder.context.best_places import Place, Places
-from coder.context.definers import definers_of
-from coder.context.definition_facts import facts_of
+from coder.context.definition_facts import definers_of, facts_of
 from coder.context.excerpts import Range, around, excerpts, lines_by_path, ranges
 from coder.context.guidance import is_guidance
 from coder.context.ignoring import visible

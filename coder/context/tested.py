@@ -4,7 +4,7 @@ import ast
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from coder.context.best_places import Place
-from coder.context.definers import Definers
+from coder.context.definition_facts import Definers
 from coder.context.excerpts import Range
 from coder.source.python_names import parse_source
 

@@ -1,10 +1,9 @@
-"""Replace or remove one file in an open folder: a crash leaves the old content or the new, never a half."""
+"""Write, replace or remove a file: a crash at any moment leaves the old content or the new, never a half."""
 
 import contextlib
 import os
 from collections.abc import Iterable
-
-from coder.fs.fsync import sync_folder, write_all
+from pathlib import Path
 
 
 def write_beside(
@@ -74,3 +73,31 @@ def _take_over(descriptor: int, folder: int, name: str, mode: int | None) -> Non
         with contextlib.suppress(PermissionError):
             os.fchown(descriptor, old.st_uid, old.st_gid)
     os.fchmod(descriptor, old.st_mode & 0o777)  # without setuid: the content is another one now
+
+
+def write_all(descriptor: int, content: bytes) -> None:
+    """Write all of it and have it on the disk.
+
+    Raises:
+        OSError: the disk is full or failed.
+    """
+    view = memoryview(content)
+    while view:
+        view = view[os.write(descriptor, view) :]
+    os.fsync(descriptor)
+
+
+def sync_folder(descriptor: int) -> None:
+    """Have the names in a folder on the disk, where the system can do that for folders."""
+    if os.name == "posix":
+        os.fsync(descriptor)
+
+
+def sync_folder_at(path: Path) -> None:
+    """Have the names in the folder at a path on the disk, where the system can do that for folders."""
+    if os.name == "posix":
+        descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

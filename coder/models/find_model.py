@@ -17,7 +17,7 @@ from coder.errors import ModelAuthError, ModelUnavailable, UsageError
 from coder.models.address import is_address
 from coder.models.catalog import cache_folder
 from coder.models.endpoint import Endpoint, without_credentials
-from coder.models.fetched import fetched_weights
+from coder.models.http_download import fetched_weights
 from coder.models.prices import provider_of
 from coder.models.probe_servers import first_that_answers
 from coder.models.provider import Provider, address

@@ -113,3 +113,20 @@ def _same(files: Mapping[str, str | None], text: str) -> str:
         f"{path}\0\0" if content is None else f"{path}\0{content.strip()}"
         for path, content in sorted(files.items())
     )
+
+
+def is_green(state: State) -> bool:
+    """Whether what was given to check it by has passed: of what was run last, or of what lands instead."""
+    best = best_code(state)
+    outcomes = [state.outcome, *(outcome for code, outcome in tried(state) if code is best)]
+    return any(
+        outcome is not None and outcome.passed and outcome.verified in ("tests", "checks", "examples")
+        for outcome in outcomes
+    )
+
+
+def suite_passed(state: State) -> bool:
+    """Whether the tests of the test command passed, though they may show nothing of the task."""
+    outcome, baseline = decisive_outcome(state), state.baseline
+    told = state.task.test_command is not None and (baseline is None or baseline.told)
+    return told and outcome is not None and outcome.passed

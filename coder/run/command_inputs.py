@@ -5,7 +5,6 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
 
-from coder.run.env_prefix import parted
 from coder.source.python_names import imported_modules
 from coder.source.shell import line_of
 
@@ -74,3 +73,21 @@ def _is_the_task(path: str, prompt: str) -> bool:
     """Whether a Python file is the only one that the prompt names."""
     named = set(re.findall(r"[\w./-]+\.py\b", prompt))
     return path.endswith(".py") and named == {path}
+
+
+_ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=")
+
+
+def parted(argv: Sequence[str]) -> tuple[dict[str, str], tuple[str, ...]]:
+    """The variables that a command sets, and the command without them.
+
+    An `env` with options of its own is a command like any other, and so is an assignment without a command.
+    """
+    words = list(argv)
+    if len(words) > 1 and PurePosixPath(words[0]).name == "env" and _ASSIGNMENT.match(words[1]):
+        words = words[1:]
+    variables: dict[str, str] = {}
+    while words and _ASSIGNMENT.match(words[0]):
+        name, _, value = words.pop(0).partition("=")
+        variables[name] = value
+    return (variables, tuple(words)) if words else ({}, tuple(argv))

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from coder.errors import CoderError, LogDamaged, LogNewer, MachineError
-from coder.fs.fsync import sync_folder_at
+from coder.fs.atomic_replace import sync_folder_at
 from coder.fs.private_folder import private_folder, unwritable
 
 SCHEMA = 1

@@ -4,6 +4,10 @@ Calls run in the event loop's own thread: an append takes a fifth of a milliseco
 cancelled never has to wonder whether its events were written.
 """
 
+import hashlib
+import os
+import re
+import tempfile
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -12,10 +16,10 @@ from types import TracebackType
 from typing import Any
 
 from coder.errors import LeaseHeld, LogDamaged
-from coder.fs.private_folder import private_folder
+from coder.fs.atomic_replace import sync_folder_at, write_all
+from coder.fs.private_folder import private_folder, unwritable
 from coder.run.events import Draft, Event
 from coder.store import event_codec, run_list
-from coder.store.blobs import Blobs
 from coder.store.database import Database
 from coder.store.lease import LEASE_S, held
 from coder.store.run_list import RunSummary, unreadable
@@ -145,3 +149,57 @@ class SqliteLog:
             return Event(run=run, seq=seq, time=moment, type=kind, version=version, body=plain)
         except (ValueError, TypeError) as error:  # pydantic's error is a ValueError
             raise self._database.damaged(f"event {seq} of {run} can't be read") from error
+
+
+class Blobs:
+    """A folder of contents, made when the first one is put."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def put(self, content: bytes) -> str:
+        """Keep a content durably and return its name.
+
+        Raises:
+            MachineError: the disk is full or the folder can't be written.
+        """
+        name = hashlib.sha256(content).hexdigest()
+        path = self._folder / name
+        if path.is_file() and path.stat().st_size == len(content):
+            return name
+        private_folder(self._folder)
+        try:
+            self._write(path, content)
+        except OSError as error:
+            raise unwritable(path, error.strerror or str(error)) from error
+        return name
+
+    def get(self, name: str) -> bytes:
+        """The content of that name.
+
+        Raises:
+            LogDamaged: it is gone or isn't what its name says.
+        """
+        path = self._folder / name
+        if not re.fullmatch("[0-9a-f]{64}", name):
+            raise LogDamaged(f"The event log names a blob {name!r}, which is no SHA-256.")
+        try:
+            content = path.read_bytes()
+        except OSError as error:
+            raise LogDamaged(f"A part of the event log can't be read: {path}: {error.strerror}.") from error
+        if hashlib.sha256(content).hexdigest() != name:
+            raise LogDamaged(f"A part of the event log was changed: {path} is not what its name says.")
+        return content
+
+    def _write(self, path: Path, content: bytes) -> None:
+        descriptor, temporary = tempfile.mkstemp(dir=self._folder, prefix=".blob-")
+        try:
+            try:
+                write_all(descriptor, content)
+            finally:
+                os.close(descriptor)
+            os.replace(temporary, path)
+        except OSError:
+            os.unlink(temporary)
+            raise
+        sync_folder_at(self._folder)

@@ -1,5 +1,6 @@
-"""Text that nobody has read, made harmless for a terminal."""
+"""Text and bytes that nobody has read, made harmless for a terminal: as a whole, or piece by piece."""
 
+import codecs
 import re
 
 # 7 and 8 bit forms. A string without its end is no sequence: what follows it must not be hidden.
@@ -17,3 +18,29 @@ _SURROGATES = re.compile(r"[\ud800-\udfff]")
 def printable(text: str) -> str:
     """The text without escape sequences and control characters; tabs and newlines stay."""
     return _SURROGATES.sub("\ufffd", _CONTROLS.sub("", _SEQUENCES.sub("", text)))
+
+
+_LONGEST = 4096
+"""Characters of a sequence that hasn't ended; a longer one is no sequence, and its text is shown."""
+_UNFINISHED = re.compile(
+    r"(?:(?:\x1b\[|\x9b)[0-?]*[ -/]*"
+    r"|(?:\x1b[\]PX^_]|[\x90\x98\x9d-\x9f])[^\x07\x1b\x80-\x9f]*\x1b?"
+    r"|\x1b[ -/]*)\Z"
+)
+
+
+class StreamSanitizer:
+    """Takes one stream; a sequence, or a character, that is cut between two pieces is waited for."""
+
+    def __init__(self) -> None:
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        self._held = ""
+
+    def strip(self, chunk: bytes, *, last: bool = False) -> str:
+        """What of the stream so far may be shown and hasn't been."""
+        text = self._held + self._decoder.decode(chunk, last)
+        start = max(0, len(text) - _LONGEST)
+        unfinished = None if last else _UNFINISHED.search(text, start)
+        cut = unfinished.start() if unfinished else len(text)
+        self._held = text[cut:]
+        return printable(text[:cut])

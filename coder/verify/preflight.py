@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from coder.environment.workbench import Workbench
 from coder.errors import UsageError
-from coder.run.env_prefix import parted
+from coder.run.command_inputs import parted
 from coder.run.event_types import StoredFile
 from coder.run.target import find_target, is_greenfield, is_test
 from coder.run.task import Task

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 
-from coder.run.env_prefix import parted
+from coder.run.command_inputs import parted
 from coder.run.message import CheckLine
 from coder.verify.feedback import stopped
 from coder.verify.other_runners import run_other

@@ -16,9 +16,8 @@ from coder.run.examples import find_examples
 from coder.run.message import Cause, CheckLine, Outcome, Verified
 from coder.run.state import State
 from coder.run.target import Target, modules_of
-from coder.verify.causes import cause_of
 from coder.verify.feedback import feedback, gist, shorten
-from coder.verify.finding import Finding, line_of
+from coder.verify.finding import Finding, cause_of, line_of
 from coder.verify.lint import lint, told
 from coder.verify.regressions import was_run
 from coder.verify.test_command_verifier import by_command

@@ -3,8 +3,7 @@
 from collections.abc import Sequence
 from typing import Literal
 
-from coder.run.attempts import decisive_outcome
-from coder.run.outcome_claims import is_green
+from coder.run.attempts import decisive_outcome, is_green
 from coder.run.state import State
 from coder.run.termination import contradiction, why_unverified
 from coder.run.watch import Asking, Watch

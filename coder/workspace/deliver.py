@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from coder.errors import MachineError, UsageError
-from coder.run.attempts import best_code
+from coder.run.attempts import best_code, is_green, suite_passed
 from coder.run.event_types import (
     CommitMade,
     CommitRefused,
@@ -18,7 +18,6 @@ from coder.run.event_types import (
     PatchProposed,
 )
 from coder.run.journal import Journal
-from coder.run.outcome_claims import is_green, suite_passed
 from coder.run.settings import Settings
 from coder.run.state import State
 from coder.run.task import Task

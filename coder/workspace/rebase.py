@@ -1,5 +1,8 @@
 """Rebase a run onto what the user has changed meanwhile: both edits joined, or a clear stop."""
 
+import os
+import subprocess
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
@@ -11,8 +14,7 @@ from coder.run.journal import Journal
 from coder.run.message import Message
 from coder.workspace.diff import unified_diff
 from coder.workspace.folder import MAX_FILE_BYTES
-from coder.workspace.git.isolated import GitFailed
-from coder.workspace.git.three_way import merge
+from coder.workspace.git.isolated import LONGEST_S, GitFailed, closed_environment, git_program
 from coder.workspace.read import content, store
 
 
@@ -95,3 +97,35 @@ def _now(root: Path, path: str) -> SnapshotFile | None:
 
 def _conflict(reason: str, path: str, run: str) -> str:
     return f"{reason} Both edits of {path} can't be joined; the run's own is in: coder export {run}"
+
+
+_MOST_CONFLICTS = 127
+"""Git counts conflicts in its exit code, up to here; more is an error."""
+
+
+def merge(base: bytes, one: bytes, other: bytes) -> bytes | None:
+    """The text with both changes; None where they change the same lines.
+
+    Raises:
+        GitFailed: there is no git, or a text is binary.
+    """
+    with tempfile.TemporaryDirectory(prefix="coder-merge-") as place:
+        for name, content in (("one", one), ("base", base), ("other", other)):
+            (Path(place) / name).write_bytes(content)
+        environment = closed_environment() | {"GIT_CEILING_DIRECTORIES": str(Path(place).parent)}
+        try:
+            done = subprocess.run(
+                [git_program(), "merge-file", "--stdout", "one", "base", "other"],
+                cwd=place,
+                env=environment | {"GIT_DIR": os.path.join(place, "none")},
+                capture_output=True,
+                timeout=LONGEST_S,
+                check=False,
+            )
+        except (OSError, subprocess.TimeoutExpired) as error:
+            raise GitFailed(f"git merge-file failed: {error}") from error
+    if 0 < done.returncode <= _MOST_CONFLICTS:
+        return None
+    if done.returncode:
+        raise GitFailed(f"git merge-file failed: {done.stderr.decode('utf-8', 'backslashreplace').strip()}")
+    return done.stdout

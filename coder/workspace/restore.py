@@ -11,7 +11,7 @@ from coder.run.event_types import Body, FilesChanged, Spoken, StoredFile
 from coder.run.manifest import listing
 from coder.run.state import State
 from coder.workspace.folder import take_snapshot
-from coder.workspace.git.committed import contents_at_head
+from coder.workspace.git.listing import contents_at_head
 from coder.workspace.read import is_small, store
 
 

@@ -1,11 +1,12 @@
-"""List the files of a repository's work tree that are its own: tracked, or new and not ignored."""
+"""The files that git knows: those of a work tree, and what HEAD has of some."""
 
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from coder.workspace.git.found import Repository, find_repository
-from coder.workspace.git.isolated import isolated
+from coder.workspace.git.isolated import Git, GitFailed, isolated, refs_environment, run_git
 
 _DEEPEST = 8
 """Submodules within submodules."""
@@ -56,3 +57,28 @@ def _of_submodule(place: Path, depth: int) -> Listing | None:
         return None
     module = find_repository(place)
     return list_files(module, place, depth=depth + 1) if module is not None and module.top == place else None
+
+
+def contents_at_head(folder: Path, paths: Iterable[str]) -> dict[str, bytes]:
+    """Contents of files beneath a folder as they were last committed, by path; none of those that weren't."""
+    found: dict[str, bytes] = {}
+    repository = find_repository(folder)
+    if repository is None:
+        return found
+    try:
+        environment = refs_environment(repository)
+        head = run_git(["rev-parse", "--verify", "HEAD"], environment=environment, cwd=repository.git_dir)
+        with isolated(repository) as git:
+            for path in paths:
+                place = (folder / path).relative_to(repository.top).as_posix()
+                found |= _blob(git, f"{head.decode().strip()}:{place}", path)
+    except GitFailed:
+        return found
+    return found
+
+
+def _blob(git: Git, name: str, path: str) -> dict[str, bytes]:
+    try:
+        return {path: git.run("cat-file", "blob", name)}
+    except GitFailed:
+        return {}  # it isn't in that commit

@@ -2,12 +2,11 @@
 
 A plan says what stood at each path before and what will after. Applying and undoing it can be repeated, also
 after a kill; a file that is neither stops them. The check and the rename are two steps: an edit saved in the
-microseconds between them is lost. Read planning, applying, staging.
+microseconds between them is lost. Read planning, staging.
 """
 
 from coder.run.landing_plan import Change, Plan
-from coder.workspace.landing.applying import apply, is_made, undo
-from coder.workspace.landing.planning import plan
+from coder.workspace.landing.planning import apply, is_made, plan, undo
 from coder.workspace.landing.standing import FileChanged, LandingRefused
 
 __all__ = ["Change", "FileChanged", "LandingRefused", "Plan", "apply", "is_made", "plan", "undo"]

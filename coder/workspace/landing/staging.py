@@ -6,8 +6,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 
 from coder.errors import MachineError
-from coder.fs.atomic_replace import clean_up, put_in_place, remove, write_beside
-from coder.fs.fsync import sync_folder
+from coder.fs.atomic_replace import clean_up, put_in_place, remove, sync_folder, write_beside
 from coder.fs.safe_open import open_folder
 from coder.run.landing_plan import Change, Plan
 from coder.workspace.landing.standing import FileChanged, parts_of, sha256_of, state_of

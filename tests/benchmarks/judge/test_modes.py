@@ -2,8 +2,7 @@
 
 from pathlib import Path
 
-from benchmarks.judge.mode import Mode
-from benchmarks.judge.modes import KnownModes
+from benchmarks.judge.mode import KnownModes, Mode
 from sandbox.checks.trial import Crossing
 
 MODE = Mode(how="isolated", crossing=Crossing(kinds=frozenset({"generator"}), write_back=True))

@@ -7,8 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from coder.context.best_places import Place, Places
-from coder.context.definers import definers_of
-from coder.context.definition_facts import Facts
+from coder.context.definition_facts import Facts, definers_of
 
 PATHS = ("src/shop/cart.py", "src/shop/__init__.py", "src/shop/price.py", "tests/test_cart.py", "web/app.ts")
 PATHS += ("a/same.py", "b/same.py", "pkg/Main.java", "lib.rs")

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from coder.context.definition_facts import extracted
 from coder.context.extracting import by_ast
-from coder.context.extraction import extracted
 
 PROBES = {
     "read a file": "open('/etc/passwd')",

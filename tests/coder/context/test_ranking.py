@@ -2,8 +2,7 @@
 
 from collections.abc import Collection, Mapping
 
-from coder.context.definers import definers_of
-from coder.context.definition_facts import Facts
+from coder.context.definition_facts import Facts, definers_of
 from coder.context.ranking import Ranked, ranked
 from coder.context.repo_map import repo_map
 

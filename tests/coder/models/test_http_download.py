@@ -9,8 +9,7 @@ import pytest
 
 from coder.errors import ModelUnavailable, UsageError
 from coder.models.catalog_update import update_catalog
-from coder.models.fetched import fetched_weights
-from coder.models.http_download import download
+from coder.models.http_download import download, fetched_weights
 from tests.coder.models.test_catalog import document, provider
 from tests.coder.models.test_weights import header
 from tests.https_server import https_server

@@ -16,7 +16,7 @@ import pytest
 from coder.errors import LeaseHeld
 from coder.run.events import Draft
 from coder.store import SqliteLog
-from coder.store.lease_owner import Owner
+from coder.store.lease import Owner
 from tests.forked import limit_files, said_by_child
 
 HELLO = Draft(type="hello", body={})

@@ -3,8 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coder.text.sanitize import printable
-from coder.text.sanitize_stream import StreamSanitizer
+from coder.text.sanitize import StreamSanitizer, printable
 
 PIECES = st.lists(
     st.sampled_from(

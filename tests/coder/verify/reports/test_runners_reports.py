@@ -13,9 +13,9 @@ from coder.run.message import CheckLine
 from coder.verify.reports.cargo import read_cargo
 from coder.verify.reports.failure_places import Places
 from coder.verify.reports.gotest import read_go, said_by_go
-from coder.verify.reports.jest import read_jest
 from coder.verify.reports.junit_reader import read_junit
 from coder.verify.reports.runner_report import Report
+from coder.verify.reports.runners import read_jest
 
 OUTPUTS = Path(__file__).parent / "outputs"
 SCRIPTS = ("calc.js", "calc.test.js", "bad.test.js", "calc.mjs", "calc.test.mjs")

@@ -3,7 +3,7 @@
 import pytest
 
 from coder.workspace.git.isolated import GitFailed
-from coder.workspace.git.three_way import merge
+from coder.workspace.rebase import merge
 
 BASE = b"".join(b"line %d\n" % n for n in range(20))
 
