@@ -8,14 +8,16 @@ isn't in the snapshot was not read, so the run may not overwrite it.
 import stat
 from collections.abc import Collection, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from coder.errors import UsageError
 from coder.fs.file_hashes import Snapshot
 from coder.fs.safe_open import NotRegular, open_folder, read_regular
 from coder.workspace.git.found import find_repository
-from coder.workspace.git.isolated import GitFailed
-from coder.workspace.git.listing import Listing, list_files
 from coder.workspace.walk import Bounds, Reader, by_a_person, generated
+
+if TYPE_CHECKING:
+    from coder.workspace.git.listing import Listing
 
 MAX_FILES = 5_000
 MAX_BYTES = 64 << 20
@@ -73,7 +75,7 @@ def take_snapshot(
     return Snapshot(path.parent, {}, (note,), path.name) if path.suffix else Snapshot(path, {}, (note,))
 
 
-def _read_folder(reader: Reader, listing: Listing | None, globs: Sequence[str]) -> None:
+def _read_folder(reader: Reader, listing: "Listing | None", globs: Sequence[str]) -> None:
     named = _named(reader.path, globs)
     if listing is None:
         with open_folder(reader.path) as folder:
@@ -114,11 +116,14 @@ def _named(folder: Path, globs: Sequence[str]) -> list[str]:
         raise UsageError(f"--read {' '.join(globs)}: {error}. Name files below {folder}.") from error
 
 
-def _listing(folder: Path) -> tuple[Listing | None, list[str]]:
+def _listing(folder: Path) -> "tuple[Listing | None, list[str]]":
     """What git knows of a folder, and what to say; None where it knows nothing, so that all of it is read."""
     repository = find_repository(folder)
     if repository is None:
         return None, []
+    from coder.workspace.git.isolated import GitFailed
+    from coder.workspace.git.listing import list_files
+
     try:
         listing = list_files(repository, folder)
     except GitFailed as error:

@@ -11,7 +11,6 @@ from coder.run.event_types import Body, FilesChanged, Spoken, StoredFile
 from coder.run.manifest import listing
 from coder.run.state import State
 from coder.workspace.folder import take_snapshot
-from coder.workspace.git.listing import contents_at_head
 from coder.workspace.read import is_small, store
 
 
@@ -82,7 +81,7 @@ def _as_read(state: State, listed: Mapping[str, StoredFile], changed: list[str])
         for path in changed
         if any(path in {**message.files, **message.test_edits} for message in state.codes)
     ]
-    committed = contents_at_head(Path(state.root or ""), touched) if touched else {}
+    committed = _committed(Path(state.root or ""), touched) if touched else {}
     found = {}
     for path in touched:
         file = SnapshotFile.of(committed.get(path, b""), mode=listed[path].mode)
@@ -97,3 +96,9 @@ def _as_read(state: State, listed: Mapping[str, StoredFile], changed: list[str])
 
 def _is_listed(file: StoredFile) -> bool:
     return file.text is None and file.base64 is None
+
+
+def _committed(root: Path, paths: list[str]) -> dict[str, bytes]:
+    from coder.workspace.git.listing import contents_at_head
+
+    return contents_at_head(root, paths)

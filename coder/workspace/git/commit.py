@@ -10,14 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from coder.workspace.git.found import Repository, find_repository
-from coder.workspace.git.isolated import (
-    Git,
-    GitFailed,
-    isolated,
-    moving_environment,
-    refs_environment,
-    run_git,
-)
+from coder.workspace.git.isolated import Git, GitFailed, isolated, run_git
+from coder.workspace.git.refs import Refs
 
 _UNDER_WAY = {
     "MERGE_HEAD": "a merge",
@@ -71,7 +65,7 @@ def commit(folder: Path, changed: Mapping[str, Changed], *, message: str, branch
             below = folder.relative_to(repository.top).as_posix()
             prefix = "" if below == "." else f"{below}/"
             files = {prefix + path: change for path, change in changed.items()}
-            return _Committer(repository, git).commit(files, message, branch)
+            return _Committer(repository, git, Refs(repository)).commit(files, message, branch)
     except GitFailed as error:
         raise NoCommit(f"{error}") from error
 
@@ -87,7 +81,7 @@ def see_possible(folder: Path, *, branch: str | None) -> None:
         raise NoCommit(f"{folder} is in no git repository.")
     try:
         with isolated(repository) as git:
-            _Committer(repository, git).see_possible(branch)
+            _Committer(repository, git, Refs(repository)).see_possible(branch)
     except GitFailed as error:
         raise NoCommit(f"{error}") from error
 
@@ -96,6 +90,7 @@ def see_possible(folder: Path, *, branch: str | None) -> None:
 class _Committer:
     repository: Repository
     git: Git
+    refs: Refs
 
     def see_possible(self, branch: str | None) -> None:
         self._person()
@@ -103,16 +98,16 @@ class _Committer:
             self._see_nothing_under_way()
             return
         self._see_name(branch)
-        if self._resolved(f"refs/heads/{branch}") is not None:
+        if self.refs.resolved(f"refs/heads/{branch}") is not None:
             raise NoCommit(_taken(branch))
-        names = self._refs("for-each-ref", "--format=%(refname:strip=2)", "refs/heads").splitlines()
+        names = self.refs.run("for-each-ref", "--format=%(refname:strip=2)", "refs/heads").splitlines()
         if (other := next((name for name in names if _is_beneath(name, branch)), None)) is not None:
             raise NoCommit(f"git has no room for {branch} beside the branch {other}. Name another one.")
-        if self._head() is None:
+        if self.refs.head() is None:
             raise NoCommit(_NO_COMMIT_YET)
 
     def commit(self, files: Mapping[str, Changed], message: str, branch: str | None) -> Made:
-        head, ref = self._head(), self._branch()
+        head, ref = self.refs.head(), self.refs.branch()
         if branch is None:
             self._see_nothing_under_way()
         else:
@@ -127,23 +122,23 @@ class _Committer:
         tree = self.git.run("write-tree", "--missing-ok", index=scratch).decode().strip()
         if branch is not None:
             return self._on_new_branch(branch, tree, head, message)
-        if head is None or tree != self._tree(head):
+        if head is None or tree != self.refs.tree(head):
             made = self._made(tree, head, message)
             self.git.run("update-index", "-z", "--index-info", stdin=rows)
-            self._move("HEAD", made, head, message)
+            self.refs.move("HEAD", made, head, message, self._person())
             head = made
         return Made(head, ref)
 
     def _on_new_branch(self, branch: str, tree: str, head: str | None, message: str) -> Made:
-        there = self._resolved(f"refs/heads/{branch}")
+        there = self.refs.resolved(f"refs/heads/{branch}")
         if there is not None:
-            if self._tree(there) == tree and self._resolved(f"{there}^") == head:
+            if self.refs.tree(there) == tree and self.refs.resolved(f"{there}^") == head:
                 return Made(there, branch)  # made by a start of this run that was cut off afterwards
             raise NoCommit(_taken(branch))
         if head is None:
             raise NoCommit(_NO_COMMIT_YET)
         made = self._made(tree, head, message)
-        self._move(f"refs/heads/{branch}", made, None, message)
+        self.refs.move(f"refs/heads/{branch}", made, None, message, self._person())
         return Made(made, branch)
 
     def _rows(self, files: Mapping[str, Changed], head: str | None, *, staged: bool) -> bytes:
@@ -195,7 +190,7 @@ class _Committer:
 
     def _see_name(self, branch: str) -> None:
         try:
-            self._refs("check-ref-format", "--branch", branch)
+            self.refs.run("check-ref-format", "--branch", branch)
         except GitFailed as error:
             raise NoCommit(f"{branch!r} can't be the name of a branch.") from error
 
@@ -224,37 +219,6 @@ class _Committer:
         if not all(named.values()):
             raise NoCommit(_NOBODY)
         return named
-
-    def _move(self, ref: str, to: str, old: str | None, message: str) -> None:
-        said = f"commit: {message.partition(chr(10))[0]}"
-        environment = moving_environment(self.repository) | self._person()
-        arguments = ["update-ref", "-m", said, ref, to, old or "0" * len(to)]
-        run_git(arguments, environment=environment, cwd=self.repository.git_dir)
-
-    def _head(self) -> str | None:
-        return self._resolved("HEAD")
-
-    def _branch(self) -> str | None:
-        """The branch that HEAD is on."""
-        try:
-            return self._refs("symbolic-ref", "--quiet", "HEAD").removeprefix("refs/heads/")
-        except GitFailed:
-            return None
-
-    def _resolved(self, name: str) -> str | None:
-        try:
-            return self._refs("rev-parse", "--verify", "--quiet", f"{name}^{{commit}}")
-        except GitFailed:
-            return None
-
-    def _tree(self, commit: str) -> str:
-        return self._refs("rev-parse", "--verify", f"{commit}^{{tree}}")
-
-    def _refs(self, *arguments: str) -> str:
-        printed = run_git(
-            arguments, environment=refs_environment(self.repository), cwd=self.repository.git_dir
-        )
-        return printed.decode("utf-8", "replace").strip()
 
 
 def _is_beneath(one: str, other: str) -> bool:

@@ -1,0 +1,61 @@
+"""Commit what a run has landed or would land, where it has passed or the user has said yes."""
+
+import asyncio
+from pathlib import Path
+
+from coder.run.attempts import is_green, suite_passed
+from coder.run.event_types import CommitMade, CommitRefused
+from coder.run.journal import Journal
+from coder.run.state import State
+from coder.workspace.edited_tests import is_accepted
+from coder.workspace.git.commit import Changed, NoCommit, commit
+from coder.workspace.proposal import contents_of, intended
+from coder.workspace.read import content
+
+_SUBJECT = 72
+"""Characters of a commit's first line."""
+
+
+async def commit_run(journal: Journal) -> None:
+    """Commit it, or say why not; nothing where it is not to be committed, or is already."""
+    state = journal.state
+    if not _is_to_be_committed(state):
+        return
+    planned = state.landing.plan if state.landing is not None else intended(state)
+    contents = contents_of(state)
+    changed = {
+        change.path: Changed(
+            content(state.files[change.path]) if change.before else None,
+            contents[change.path] if change.after else None,
+            change.executable,
+        )
+        for change in planned.changes
+    }
+    branch = state.settings.branch
+    try:
+        if not is_green(state) and not suite_passed(state):
+            raise NoCommit("only what has passed is committed.")
+        if not changed:
+            raise NoCommit("nothing has changed.")
+        made = await asyncio.to_thread(
+            commit, Path(planned.root), changed, message=_message(state), branch=branch
+        )
+    except NoCommit as error:
+        await journal.append(CommitRefused(reason=str(error)))
+    else:
+        await journal.append(CommitMade(commit=made.commit, branch=made.branch))
+
+
+def _message(state: State) -> str:
+    """The task's first line, and whose work it is."""
+    first = state.task.prompt.strip().splitlines()[0].rstrip(".")
+    subject = first if len(first) <= _SUBJECT else f"{first[: _SUBJECT - 1].rstrip()}…"
+    return f"{subject}\n\nWritten by {state.model}, run {state.run} of coder.\n"
+
+
+def _is_to_be_committed(state: State) -> bool:
+    """Whether it is solved, or unverified with the user's word for it."""
+    if state.committed is not None:
+        return False
+    decided = state.landing is not None and not state.settings.keep and suite_passed(state)
+    return is_green(state) or is_accepted(state) or decided

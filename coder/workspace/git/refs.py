@@ -1,0 +1,57 @@
+"""References of a repository: where HEAD and branches are, and moving one."""
+
+from dataclasses import dataclass
+
+from coder.workspace.git.found import Repository
+from coder.workspace.git.isolated import GitFailed, moving_environment, refs_environment, run_git
+
+
+@dataclass(frozen=True, slots=True)
+class Refs:
+    """Those of one repository."""
+
+    repository: Repository
+
+    def head(self) -> str | None:
+        """The commit that HEAD is at."""
+        return self.resolved("HEAD")
+
+    def branch(self) -> str | None:
+        """The branch that HEAD is on."""
+        try:
+            return self.run("symbolic-ref", "--quiet", "HEAD").removeprefix("refs/heads/")
+        except GitFailed:
+            return None
+
+    def resolved(self, name: str) -> str | None:
+        """The commit of a name; None where there is none."""
+        try:
+            return self.run("rev-parse", "--verify", "--quiet", f"{name}^{{commit}}")
+        except GitFailed:
+            return None
+
+    def tree(self, commit: str) -> str:
+        """The tree of a commit."""
+        return self.run("rev-parse", "--verify", f"{commit}^{{tree}}")
+
+    def run(self, *arguments: str) -> str:
+        """What a command of git's prints that reads references only.
+
+        Raises:
+            GitFailed: it fails.
+        """
+        printed = run_git(
+            arguments, environment=refs_environment(self.repository), cwd=self.repository.git_dir
+        )
+        return printed.decode("utf-8", "replace").strip()
+
+    def move(self, ref: str, to: str, old: str | None, message: str, person: dict[str, str]) -> None:
+        """Move one to a commit, from the one that it is expected to be at.
+
+        Args:
+            person: the variables that name who commits.
+        """
+        said = f"commit: {message.partition(chr(10))[0]}"
+        environment = moving_environment(self.repository) | person
+        arguments = ["update-ref", "-m", said, ref, to, old or "0" * len(to)]
+        run_git(arguments, environment=environment, cwd=self.repository.git_dir)

@@ -1,0 +1,90 @@
+"""Proposal: what of a run's answer would change the user's folder, as a plan and as patches."""
+
+import shlex
+from collections.abc import Mapping
+
+from coder.run.attempts import best_code
+from coder.run.state import State
+from coder.workspace.autorun import risky
+from coder.workspace.diff import unified_diff
+from coder.workspace.edited_tests import landing_edits
+from coder.workspace.landing import LandingRefused, Plan, plan
+from coder.workspace.read import content, snapshot_of
+
+Contents = Mapping[str, bytes | None]
+"""What is to stand at each path; None removes."""
+
+
+def intended(state: State, *, edits: Contents | None = None) -> Plan:
+    """What would change in the user's folder, by what stands there now.
+
+    Args:
+        edits: of given tests, that are to land beside those that do anyway.
+
+    Raises:
+        LandingRefused: a path may not be written.
+        FileChanged: a file isn't as the run has read it.
+    """
+    contents = {**contents_of(state), **(edits or {})}
+    if reason := _by_itself(state, contents):
+        raise LandingRefused(reason)
+    if state.root is None:
+        raise LandingRefused("The task names no folder to write into.")
+    read = {path: state.files[path] for path in contents if path in state.files}
+    return plan(snapshot_of(state.root, read), contents)
+
+
+def proposal(state: State) -> tuple[str, str]:
+    """The patch of what the run would change in the files that it has read, and the one of given tests.
+
+    The latter are those that land with it in a conversation. Either is empty where that is nothing.
+    """
+    best = best_code(state)
+    edits = landing_edits(state, best) if best is not None else {}
+    contents = contents_of(state)
+    code = {path: text for path, text in contents.items() if path not in edits}
+    return read_diff(state, code), read_diff(state, {path: contents[path] for path in edits})
+
+
+def patch_of(state: State, planned: Plan, *, edits: Contents | None = None) -> str:
+    """The patch of a plan."""
+    contents = {**contents_of(state), **(edits or {})}
+    before = {c.path: content(state.files[c.path]) if c.before else None for c in planned.changes}
+    after = {change.path: contents[change.path] for change in planned.changes}
+    return unified_diff(before, after, executable={c.path for c in planned.changes if c.executable})
+
+
+def contents_of(state: State) -> dict[str, bytes | None]:
+    """What lands: the best code, with the edits of given tests that land with it."""
+    best = best_code(state)
+    return _encoded({**best.files, **landing_edits(state, best)}) if best is not None else {}
+
+
+def left_edits(state: State) -> dict[str, bytes | None]:
+    """The edits of given tests that don't land."""
+    best = best_code(state)
+    edits = best.test_edits if best is not None else {}
+    going = landing_edits(state, best) if best is not None else {}
+    return _encoded({path: text for path, text in edits.items() if path not in going})
+
+
+def _encoded(files: Mapping[str, str | None]) -> dict[str, bytes | None]:
+    return {path: text.encode("utf-8") if text is not None else None for path, text in files.items()}
+
+
+def read_diff(state: State, contents: Contents) -> str:
+    """The patch from the files as the run has read them."""
+    before = {path: content(state.files[path]) if path in state.files else None for path in contents}
+    return unified_diff(before, contents)
+
+
+def _by_itself(state: State, contents: Mapping[str, bytes | None]) -> str | None:
+    """Why a file would run by itself later, when the user has not allowed it."""
+    for path in contents:
+        reason = risky(path)
+        if reason is not None and path not in state.settings.allow:
+            return (
+                f"{path} would run by itself later ({reason}). If it may: "
+                f"coder resume {state.run} --allow {shlex.quote(path)}"
+            )
+    return None
