@@ -4,12 +4,9 @@ Results go to stdout: answers in words, diffs, what `/cost` tells. All else goes
 """
 
 import asyncio
-import contextlib
 import shlex
-import signal
 import sys
-from collections.abc import Awaitable, Callable, Coroutine, Iterator
-from types import FrameType
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import TextIO, TypeVar
 
 from coder.chat.chat_session import Session
@@ -20,9 +17,10 @@ from coder.cli.cost_lines import cost_lines
 from coder.config.task_file import split_command
 from coder.console import render
 from coder.console.failure import report
+from coder.console.interrupt import cancelled_by_ctrl_c
 from coder.console.plain import one_line
 from coder.console.screen import Screen
-from coder.console.signals import INTERRUPTED, end_at_once
+from coder.console.signals import INTERRUPTED
 from coder.errors import CoderError, UsageError
 from coder.models.model import Model
 from coder.run.run import Run, Tokens
@@ -143,7 +141,7 @@ class Repl:
 
     async def _unless_cancelled(self, work: Coroutine[object, object, T]) -> T | None:
         task = asyncio.ensure_future(self._screen.spinning(work))
-        with _cancelled_by_ctrl_c(task, self._session.run):
+        with cancelled_by_ctrl_c(task, f"coder chat --resume {self._session.run}"):
             try:
                 return await task
             except asyncio.CancelledError:
@@ -233,22 +231,3 @@ def _words(text: str) -> list[str]:
         return shlex.split(text)
     except ValueError as error:
         raise UsageError(f"{text!r} can't be read as words: {error}.") from error
-
-
-@contextlib.contextmanager
-def _cancelled_by_ctrl_c(task: asyncio.Future[T], run: str) -> Iterator[None]:
-    """While the block lasts, Ctrl-C cancels the task; a second one ends the process, whose log is durable."""
-    loop = asyncio.get_running_loop()
-
-    def end(number: int, frame: FrameType | None) -> None:
-        end_at_once(f"coder chat --resume {run}")
-
-    def cancel(number: int, frame: FrameType | None) -> None:
-        signal.signal(signal.SIGINT, end)
-        loop.call_soon_threadsafe(task.cancel)
-
-    before = signal.signal(signal.SIGINT, cancel)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)

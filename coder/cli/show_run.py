@@ -94,8 +94,8 @@ def _paragraphs(event: Event, body: Body) -> Iterator[str]:
         case CallFailed():
             yield f"answer {body.call}  failed"
             yield from _indented(body.error, body.message)
-        case ToolAnswered(name=name, text=text):
-            yield from _indented(f"{name} gave", text)
+        case ToolAnswered():
+            yield from _indented(f"{body.name} gave", body.text)
             yield from _indented("changed", "\n".join(body.changes))
         case Spoken(message=Message(kind="code") as message):
             again = "  the same as before" if message.repeats else ""

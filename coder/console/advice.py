@@ -1,9 +1,44 @@
-"""Advice: what helps a run that didn't solve its task, by why it didn't."""
+"""Advice: the next step of a run, and what helps one that didn't solve its task, by why it didn't."""
 
+import shlex
+from math import ceil
+
+from coder.errors import UsageError
 from coder.run.run import Run
 
 
-def advice(run: Run) -> str:
+def next_steps(run: Run) -> str:
+    """The commands that go on from here, and what helps before."""
+    steps = [f"coder show {run.run_id}"]
+    match run.status:
+        case "error" if run.uncommitted is not None:
+            steps.append(f"coder resume {run.run_id} --apply")
+        case "error" if run.exit_code == UsageError.exit_code:
+            steps.append("start it again")  # the folder has changed, or a flag is missing: it stays as it is
+        case "interrupted" | "error":
+            steps.append(f"coder resume {run.run_id}")
+        case "limit":
+            steps += [*filter(None, [_advice(run)]), f"coder resume {run.run_id} {_raised(run)}"]
+        case "waiting":
+            steps.append(f'coder resume {run.run_id} --answer "…"')
+        case "unsolved" | "stuck":
+            steps.append(_advice(run))
+        case "unverified" if run.cause == "own_tests" and not run.landed:
+            steps.append(f"coder resume {run.run_id} --accept-unverified")
+        case "unverified" if run.patch and not run.landed and run.exit_code:
+            steps.append(f"coder resume {run.run_id} --accept-unverified{_allowing(run)}")
+        case "unverified" if run.calls and not run.tests:
+            steps.append('give it something to check: --check "assert …" or --test CMD')
+    if run.landed:
+        steps.append(f"coder undo {run.run_id}")
+    elif run.branch is not None and run.status == "solved":
+        steps.append(f"git switch {run.branch}")
+    elif run.patch and run.exit_code == 0:
+        steps.append(f"coder resume {run.run_id} --apply")
+    return "   ".join(steps)
+
+
+def _advice(run: Run) -> str:
     """The next step of a run that is unsolved, stuck or at a limit; of the last empty without a cause."""
     names = " ".join(run.lacks)
     match run.cause:
@@ -26,3 +61,26 @@ def advice(run: Run) -> str:
             return "the answer is words: put what they ask for into the task"
         case _:
             return "" if run.status == "limit" else "try a stronger --model"
+
+
+def _allowing(run: Run) -> str:
+    """The flags for edits of given tests without which the change can't land."""
+    return "".join(f" --allow {shlex.quote(path)}" for path in run.edited_tests if run.contradicts)
+
+
+def _raised(run: Run) -> str:
+    """The flag for twice the limit that was reached, or more where the next call needs it."""
+    limits, least = run.limits, run.limit_least or 0.0
+    match run.limit:
+        case "tokens":
+            return f"--max-tokens {max(2 * (limits.tokens or 1), ceil(least))}"
+        case "cost":
+            return f"--max-cost {max(2 * float(limits.cost_usd), ceil(least * 100) / 100):g}"
+        case "call":
+            return f"--max-call-cost {ceil(least * 100) / 100:g}"
+        case "answer":
+            return f"--max-answer-tokens {ceil(least)}" if least else "--model NAME"
+        case "time":
+            return f"--timeout {2 * limits.seconds:g}"
+        case _:
+            return f"--max-calls {2 * limits.calls}"

@@ -8,21 +8,8 @@ from decimal import Decimal, InvalidOperation
 from pathlib import Path
 
 from coder.errors import ModelError, UsageError
-from coder.models import (
-    Answer,
-    ChatMessage,
-    Form,
-    Model,
-    OnRetry,
-    Recorded,
-    Recorder,
-    Retry,
-    Sampling,
-    Switch,
-    Usage,
-    warm,
-)
-from coder.models.model import Used
+from coder.models.model import Answer, ChatMessage, Form, Model, OnRetry, Retry, Sampling, Switch, Usage, Used
+from coder.models.model_opening import warm
 from coder.models.roles import Asked, open_casting, resolve_casting, see_that_all_see
 from coder.models.user_models import UserModels
 from coder.models.wrapper import Wrapper
@@ -67,6 +54,8 @@ async def opened(answerer: Answerer, note: Callable[[str], None]) -> AsyncIterat
         if answerer.record is None:
             yield model
             return
+        from coder.models.recorder import Recorder
+
         async with Recorder(model, answerer.record) as recorder:
             yield recorder
 
@@ -81,6 +70,8 @@ async def _source(
     if answerer.replay is not None:
         if answerer.record is not None:
             raise UsageError("--record and --replay exclude each other: a replay makes no call.")
+        from coder.models.recorded import Recorded
+
         yield priced(Recorded(answerer.replay))
         return
     warm()

@@ -95,3 +95,26 @@ def _waking(loop: asyncio.AbstractEventLoop) -> Iterator[None]:
         loop.remove_reader(ours)
         ours.close()
         the_systems.close()
+
+
+@contextlib.contextmanager
+def cancelled_by_ctrl_c(task: asyncio.Future[T], go_on: str) -> Iterator[None]:
+    """While the block lasts, Ctrl-C cancels the task; a second one ends the process, whose log is durable.
+
+    Args:
+        go_on: the command that goes on with what was begun.
+    """
+    loop = asyncio.get_running_loop()
+
+    def end(number: int, frame: FrameType | None) -> None:
+        end_at_once(go_on)
+
+    def cancel(number: int, frame: FrameType | None) -> None:
+        signal.signal(signal.SIGINT, end)
+        loop.call_soon_threadsafe(task.cancel)
+
+    before = signal.signal(signal.SIGINT, cancel)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -2,15 +2,12 @@
 
 import json
 import re
-import shlex
 import time
 from collections.abc import Iterable
 from decimal import Decimal
-from math import ceil
 
-from coder.console.advice import advice
+from coder.console.advice import next_steps
 from coder.console.plain import one_line
-from coder.errors import UsageError
 from coder.run.event_types import (
     BaselineTaken,
     Body,
@@ -115,7 +112,7 @@ def verdict(run: Run, *, attempts: Iterable[str] = ()) -> list[str]:
         lines.append(f"  {'changed' if run.landed else 'diff   '}  {diff_stat(run.patch)}")
     lines += [f"  left out {one_line(text, width=300)}" for text in _left_out(run)]
     lines += attempts
-    return [*lines, f"  next     {_next(run)}"]
+    return [*lines, f"  next     {next_steps(run)}"]
 
 
 def _left_out(run: Run) -> list[str]:
@@ -245,56 +242,3 @@ def age(since: float | None) -> str:
         if seconds >= size:
             return f"{seconds // size:.0f} {unit}"
     return f"{max(0.0, seconds):.0f} s"
-
-
-def _next(run: Run) -> str:
-    steps = [f"coder show {run.run_id}"]
-    match run.status:
-        case "error" if run.uncommitted is not None:
-            steps.append(f"coder resume {run.run_id} --apply")
-        case "error" if run.exit_code == UsageError.exit_code:
-            steps.append("start it again")  # the folder has changed, or a flag is missing: it stays as it is
-        case "interrupted" | "error":
-            steps.append(f"coder resume {run.run_id}")
-        case "limit":
-            steps += [*filter(None, [advice(run)]), f"coder resume {run.run_id} {_raised(run)}"]
-        case "waiting":
-            steps.append(f'coder resume {run.run_id} --answer "…"')
-        case "unsolved" | "stuck":
-            steps.append(advice(run))
-        case "unverified" if run.cause == "own_tests" and not run.landed:
-            steps.append(f"coder resume {run.run_id} --accept-unverified")
-        case "unverified" if run.patch and not run.landed and run.exit_code:
-            steps.append(f"coder resume {run.run_id} --accept-unverified{_allowing(run)}")
-        case "unverified" if run.calls and not run.tests:
-            steps.append('give it something to check: --check "assert …" or --test CMD')
-    if run.landed:
-        steps.append(f"coder undo {run.run_id}")
-    elif run.branch is not None and run.status == "solved":
-        steps.append(f"git switch {run.branch}")
-    elif run.patch and run.exit_code == 0:
-        steps.append(f"coder resume {run.run_id} --apply")
-    return "   ".join(steps)
-
-
-def _allowing(run: Run) -> str:
-    """The flags for edits of given tests without which the change can't land."""
-    return "".join(f" --allow {shlex.quote(path)}" for path in run.edited_tests if run.contradicts)
-
-
-def _raised(run: Run) -> str:
-    """The flag for twice the limit that was reached, or more where the next call needs it."""
-    limits, least = run.limits, run.limit_least or 0.0
-    match run.limit:
-        case "tokens":
-            return f"--max-tokens {max(2 * (limits.tokens or 1), ceil(least))}"
-        case "cost":
-            return f"--max-cost {max(2 * float(limits.cost_usd), ceil(least * 100) / 100):g}"
-        case "call":
-            return f"--max-call-cost {ceil(least * 100) / 100:g}"
-        case "answer":
-            return f"--max-answer-tokens {ceil(least)}" if least else "--model NAME"
-        case "time":
-            return f"--timeout {2 * limits.seconds:g}"
-        case _:
-            return f"--max-calls {2 * limits.calls}"

@@ -1,0 +1,73 @@
+"""Standard error, whether it is a terminal or a pipe: lines, pieces of text, and a spinner between them."""
+
+import asyncio
+import os
+import sys
+import time
+
+FRAMES = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
+TICK_S = 0.1
+GREEN, RED, YELLOW, PLAIN = "\x1b[32m", "\x1b[31m", "\x1b[33m", "\x1b[0m"
+COLOURS = {"✓": GREEN, "✗": RED, "!": YELLOW, "?": YELLOW}
+
+
+class Terminal:
+    """Where a screen writes."""
+
+    def __init__(self) -> None:
+        self._out = sys.stderr
+        self.is_one = self._out.isatty() and os.environ.get("TERM") != "dumb"
+        self._colour = self.is_one and not os.environ.get("NO_COLOR")
+        self._mid_line = False
+        self.doing = ""
+        """What the spinner says is going on; empty: no spinner is shown."""
+
+    def print(self, line: str) -> None:
+        """Print a line; its sign is coloured on a terminal."""
+        self.clear()
+        sign = line.lstrip()[:1]
+        if self._colour and sign in COLOURS:
+            line = line.replace(sign, f"{COLOURS[sign]}{sign}{PLAIN}", 1)
+        print(line, file=self._out, flush=True)
+
+    def write(self, text: str) -> None:
+        """Write a piece of text behind what stands there."""
+        self._out.write(text)
+        self._out.flush()
+        self._mid_line = not text.endswith("\n")
+
+    def speak(self, text: str) -> None:
+        """Write a piece of text; the spinner is wiped before."""
+        if not text:
+            return
+        if not self._mid_line:
+            self.clear()
+        self.write(text)
+
+    def clear(self) -> None:
+        """End a line of pieces, or wipe the spinner's, before something else is written."""
+        if self._mid_line:
+            self._out.write("\n")
+        elif self.is_one:
+            self._out.write("\r\x1b[K")
+        self._mid_line = False
+
+    async def spin(self) -> None:
+        """Show a spinner until this is cancelled."""
+        started, turn = time.monotonic(), 0
+        while True:
+            await asyncio.sleep(TICK_S)
+            if not self.doing or self._mid_line:
+                continue
+            turn += 1
+            text = f"{FRAMES[turn % len(FRAMES)]} {time.monotonic() - started:.0f} s  {self.doing}"
+            # A line that wraps could not be wiped.
+            self._out.write(f"\r\x1b[K{text[: self._columns() - 1]}")
+            self._out.flush()
+
+    def _columns(self) -> int:
+        """The width of the terminal now; 80 where it doesn't say."""
+        try:
+            return os.get_terminal_size(self._out.fileno()).columns or 80
+        except OSError:
+            return 80
