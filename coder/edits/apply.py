@@ -8,7 +8,7 @@ from coder.edits.change import Changed
 from coder.edits.edit import Edit, Hunk, Slip
 from coder.edits.edit_report import Miss, gist, missed_lines, not_there, reported
 from coder.edits.lines import like
-from coder.edits.locate import Index, Place, locate
+from coder.edits.locate import Index, Place, is_done, locate, place_of_addition
 from coder.edits.similar import similar_place
 from coder.edits.within import within_a_line
 
@@ -16,8 +16,6 @@ MOST_MISSES = 4
 """After so many the rest of an answer isn't tried: nothing of it is kept anyway."""
 _MOST_REBUILDS = 50
 """Times that a hunk is looked for in what hunks of the same answer have made; each reads the file again."""
-_LEAST_SAID = 12
-"""Characters of new lines that can't be in a file by chance."""
 _MOST_GUESSES = 20
 """Hunks of an answer that are looked for by likeness; each reads the file again."""
 
@@ -177,12 +175,12 @@ class _Tree:
     def _put(self, changed: Changed, index: Index, hunk: Hunk, behind: int) -> Place | None:
         """Put a hunk where it belongs; None where that isn't sure, or it is taken."""
         if not hunk.old:
-            place = _of_addition(changed.lines, index, hunk)
+            place = place_of_addition(changed.lines, index, hunk)
             reading = hunk
         else:
             found = locate(index, hunk, behind=behind)
             place, reading = found.place, found.hunk
-            if not found.places and _is_done(index, hunk):
+            if not found.places and is_done(index, hunk):
                 return Place(behind, behind)
             if not found.places and self._guesses < _MOST_GUESSES:
                 self._guesses += 1
@@ -229,24 +227,3 @@ class _Tree:
 
     def _refused(self, why: str, path: str | None = None) -> None:
         self.misses.append(Slip(why, path))
-
-
-def _of_addition(lines: Sequence[str], index: Index, hunk: Hunk) -> Place | None:
-    """Where lines belong that name none around them: into an empty file, at a line's number, at the end."""
-    if not lines:
-        return Place(0, 0, exact=True)
-    if hunk.at_end:
-        return Place(len(lines), len(lines))
-    if hunk.line is not None and 0 <= hunk.line <= len(lines):
-        return Place(hunk.line, hunk.line)
-    below = index.below_anchors(hunk)
-    return Place(below, below) if below is not None else None
-
-
-def _is_done(index: Index, hunk: Hunk) -> bool:
-    """Whether the file is as the hunk wants it already: its new lines are there, once, and say enough."""
-    old = {line.strip() for line in hunk.old}
-    added = [line.strip() for sign, line in hunk.lines if sign == "+" and line.strip() not in old]
-    if sum(map(len, added)) < _LEAST_SAID:
-        return False
-    return len(locate(index, Hunk(tuple((" ", line) for line in hunk.new))).places) == 1

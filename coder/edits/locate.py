@@ -15,6 +15,8 @@ from coder.edits.indent import Shift, find_shift
 
 MOST_PLACES = 50
 """Places of one hunk that are looked at."""
+_LEAST_SAID = 12
+"""Characters of new lines that can't be in a file by chance."""
 _NO_END = "\0"
 _SIGNS = str.maketrans("‘’‚“”„–—‑−\u00a0\u2009\u202f", "'''\"\"\"----   ")
 
@@ -184,3 +186,24 @@ def _hinted(index: Index, hunk: Hunk, places: list[Place], behind: int) -> list[
         left = [place for place in places if place.start >= behind]
         return left if len(left) == 1 else places
     return places
+
+
+def place_of_addition(lines: Sequence[str], index: Index, hunk: Hunk) -> Place | None:
+    """Where lines belong that name none around them: into an empty file, at a line's number, at the end."""
+    if not lines:
+        return Place(0, 0, exact=True)
+    if hunk.at_end:
+        return Place(len(lines), len(lines))
+    if hunk.line is not None and 0 <= hunk.line <= len(lines):
+        return Place(hunk.line, hunk.line)
+    below = index.below_anchors(hunk)
+    return Place(below, below) if below is not None else None
+
+
+def is_done(index: Index, hunk: Hunk) -> bool:
+    """Whether the file is as the hunk wants it already: its new lines are there, once, and say enough."""
+    old = {line.strip() for line in hunk.old}
+    added = [line.strip() for sign, line in hunk.lines if sign == "+" and line.strip() not in old]
+    if sum(map(len, added)) < _LEAST_SAID:
+        return False
+    return len(locate(index, Hunk(tuple((" ", line) for line in hunk.new))).places) == 1
