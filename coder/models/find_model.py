@@ -17,9 +17,7 @@ from coder.errors import ModelAuthError, ModelUnavailable, UsageError
 from coder.models.address import is_address
 from coder.models.catalog import cache_folder
 from coder.models.endpoint import Endpoint, without_credentials
-from coder.models.http_download import fetched_weights
 from coder.models.prices import provider_of
-from coder.models.probe_servers import first_that_answers
 from coder.models.provider import Provider, address
 from coder.models.providers import found_endpoints, key_variable, named, providers
 from coder.models.user_models import UserModels
@@ -103,11 +101,17 @@ async def _unnamed(rows: Sequence[Provider], environ: Mapping[str, str], book: U
         variables = ", ".join(row.variable for row in found)
         note = f"keys are set for several providers ({variables}): {choice.name} answers, the first in order"
         return choice.model_copy(update={"notes": (note,)})
-    here = await first_that_answers([row for row in rows if row.name in PROBED], timeout_s=PROBE_S)
+    here = await _listening([row for row in rows if row.name in PROBED], timeout_s=PROBE_S)
     if here is not None:
         provider, models = here
         return _chosen(await _endpoint(provider, _first_chat_model(models), environ), book, provider)
     return _local("")
+
+
+async def _listening(rows: Sequence[Provider], *, timeout_s: float) -> tuple[Provider, list[str]] | None:
+    from coder.models.probe_servers import first_that_answers
+
+    return await first_that_answers(rows, timeout_s=timeout_s)
 
 
 def _local(file: str) -> Choice:
@@ -118,6 +122,8 @@ def _local(file: str) -> Choice:
 
 
 async def _from_address(address: str, book: UserModels) -> Choice:
+    from coder.models.http_download import fetched_weights
+
     require_engine()
     weights = checked_weights(await fetched_weights(address, cache=book.cache or cache_folder()))
     return Choice(name=f"local/{weights.stem}", weights=weights)
@@ -162,7 +168,7 @@ async def _only_model(provider: Provider) -> str:
     """The model to take where only a provider was named that has no default of its own."""
     if not provider.is_local:
         raise UsageError(f"Name a model, too: --model {provider.name}/MODEL.")
-    here = await first_that_answers([provider], timeout_s=3 * PROBE_S)
+    here = await _listening([provider], timeout_s=3 * PROBE_S)
     if here is None:
         raise ModelUnavailable(
             f"No model answers at {provider.url}. Is {provider.name} running, with a model?"

@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from coder.models.model import Model
-from coder.models.recorded import Recorded
 from coder.models.roles import Asked, open_casting, resolve_casting, see_that_all_see
 from coder.run.settings import Settings
 from coder.run.state import State
@@ -44,6 +43,8 @@ async def same_model(state: State) -> AsyncIterator[Model]:
         UsageError, ModelAuthError: whoever was named can't be used.
     """
     if state.settings.replay is not None:
+        from coder.models.recorded import Recorded
+
         yield Recorded(state.settings.replay)
         return
     casting = await resolve_casting(asked_again(state), environ=os.environ)

@@ -96,25 +96,6 @@ def is_greenfield(task: Task, files: Collection[str]) -> bool:
     return is_folder and not any(is_test(path) or is_source(path) for path in files)
 
 
-def modules_of(files: Mapping[str, bytes]) -> tuple[str, ...]:
-    """Top-level modules of the workspace that tests may import from the candidate, wherever their folder is.
-
-    One in `src` or any other folder may be on the path: without its name here, a copy of it that is installed
-    would be tested instead.
-    """
-    paths = [PurePosixPath(path) for path in files if path.endswith(".py") and not is_test(path)]
-    names = (name for path in paths for name in (path.parts[0].removesuffix(".py"), _top(path, files)))
-    return tuple(dict.fromkeys(names))
-
-
-def _top(path: PurePosixPath, files: Collection[str]) -> str:
-    """The outermost package around a file; its own name where it is in none."""
-    folders = [folder for folder in path.parents if folder.name and str(folder / "__init__.py") in files]
-    if path.parts[0] == "src" and len(path.parts) > 2:
-        return path.parts[1]  # it may be a package without that file
-    return folders[-1].name if folders else path.stem
-
-
 def is_test(path: str) -> bool:
     """Whether a path of the user's folder holds tests, by pytest's own conventions."""
     folder, _, name = path.rpartition("/")

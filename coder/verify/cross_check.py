@@ -9,12 +9,12 @@ from typing import Literal
 from coder.environment.workbench import Workbench
 from coder.run.message import CheckLine
 from coder.run.state import State
-from coder.run.target import Target, modules_of
+from coder.run.target import Target
 from coder.source.literal_tests import is_plain
-from coder.verify.finding import line_of
+from coder.verify.outside_checks import checked, line_of
 from coder.verify.test_command import TestRun, reported
 from coder.workspace.overlay import workspace_files
-from sandbox import CheckReport, CheckResult, Limits, TestFile, check
+from sandbox import CheckReport, CheckResult, TestFile
 
 _CONFIRMING_S, _MOST_MORE_S = 10.0, 30.0
 """For the same tests once more, beside the time that they took: the least, and the most.
@@ -58,14 +58,14 @@ async def confirm(
     await checker.lay({path: files[path] for path in target.tests if path in files})
     took = run.result.wall_s
     seconds = min(state.settings.test_timeout_s, _CONFIRMING_S + 4 * took, _MOST_MORE_S + took)
-    report = await _checked(bench, target, files, checks, seconds)
+    report = await checked(bench, target, files, checks, seconds)
     if report.passed:
         return Confirmation("outside")
     wrong = {result.name for result in report.results if _is_wrong_anywhere(result, files)}
     if (report.disowned or wrong) and state.baseline is not None:
         untouched = workspace_files(state, {})
         await (await bench.candidate()).lay(untouched)
-        before = await _checked(bench, target, untouched, checks, seconds)
+        before = await checked(bench, target, untouched, checks, seconds)
         await (await bench.candidate()).lay(files)
         report, wrong = _new(report, wrong, before, {t.name for t in state.baseline.tests if t.passed})
     lines = tuple(map(line_of, report.results))
@@ -76,19 +76,6 @@ async def confirm(
         note = "A test passed only in the process of your code, which must have changed the test."
         return Confirmation("refuted", lines, note)
     return Confirmation("inside")
-
-
-async def _checked(
-    bench: Workbench, target: Target, files: Mapping[str, bytes], checks: Sequence[TestFile], seconds: float
-) -> CheckReport:
-    return await check(
-        await bench.candidate(),
-        await bench.checker(),
-        checks,
-        module=target.module,
-        provides=modules_of(files),
-        limits=Limits(wall_s=seconds, cpu_s=seconds),
-    )
 
 
 def _new(

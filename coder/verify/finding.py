@@ -8,7 +8,7 @@ from typing import Literal
 
 from coder.run.message import Cause, CheckLine, Verified
 from coder.source.missing_modules import missing_modules
-from sandbox import CheckResult, Result
+from sandbox import Result
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,11 +23,6 @@ class Finding:
     strength: Literal["outside", "inside", "none"] = "outside"
     late: bool = False
     """It failed, and the program had used up its time."""
-
-
-def line_of(result: CheckResult) -> CheckLine:
-    """What a check showed, as events keep it."""
-    return CheckLine(**result.model_dump(exclude={"asserted"}))
 
 
 _NETWORK = re.compile(

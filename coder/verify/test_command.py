@@ -12,7 +12,6 @@ from importlib.resources import files
 from coder.run.command_inputs import parted
 from coder.run.message import CheckLine
 from coder.verify.feedback import stopped
-from coder.verify.other_runners import run_other
 from coder.verify.reports.compared import compared
 from coder.verify.reports.failure_places import Places
 from sandbox import Command, FileRefused, Limits, Result, Sandbox
@@ -104,6 +103,8 @@ async def run_tests(
     for name in _INSIDE:
         await sandbox.write(f"{FOLDER}/{name}", _source(name))
     if inner is None:
+        from coder.verify.other_runners import run_other  # readers of eight tools' reports
+
         for name in _STANDS_FOR:
             await sandbox.write(f"{FOLDER}/bin/{name}", _source(_IN_SCRIPTS), executable=True)
         ran = await run_other(sandbox, argv, folder=FOLDER, before=before, limits=limits, on_output=on_output)

@@ -9,19 +9,15 @@ import ast
 import time
 from collections.abc import Mapping, Sequence
 
-from coder.environment.cell_runs import run_cells
-from coder.environment.cells import cells_of
 from coder.environment.workbench import Workbench
 from coder.run.examples import find_examples
 from coder.run.message import Cause, CheckLine, Outcome, Verified
 from coder.run.state import State
-from coder.run.target import Target, modules_of
+from coder.run.target import Target
 from coder.verify.feedback import feedback, gist, shorten
-from coder.verify.finding import Finding, cause_of, line_of
-from coder.verify.lint import lint, told
-from coder.verify.regressions import was_run
-from coder.verify.test_command_verifier import by_command
-from sandbox import Assertion, Check, Command, Example, FileRefused, Limits, Result, TestFile, check
+from coder.verify.finding import Finding, cause_of
+from coder.verify.outside_checks import checked, line_of
+from sandbox import Assertion, Check, Command, Example, FileRefused, Limits, Result, TestFile
 
 _OUTPUT = 4000
 _NEEDS_INPUT = "EOFError: EOF when reading a line"
@@ -40,7 +36,7 @@ async def verify(
     seen = await _verify(bench, state, target, files)
     lines = tuple(line for part in seen for line in part.lines)
     failed = next((part for part in seen if not part.passed), None)
-    findings = await lint(bench, state, files) if failed is None else ()
+    findings, said = await _lint(bench, state, files) if failed is None else ((), "")
     shown = failed or seen[-1]
     cause, lacks = _cause(failed, target, files)
     result = shown.result
@@ -51,7 +47,7 @@ async def verify(
         verified=saying[0].verified if failed is None else failed.verified,
         strength="none" if "none" in strengths else "inside" if "inside" in strengths else "outside",
         checks=lines,
-        feedback=_feedback(state, failed, findings),
+        feedback=said if failed is None else feedback(failed.lines, failed.result, note=failed.note),
         gist="" if failed is None else gist(failed.result, note=failed.note),
         lint=findings,
         note="" if failed is not None else " ".join(part.note for part in seen if part.note),
@@ -72,10 +68,16 @@ def _cause(
     return ("own_tests" if target.writes_tests else None), ()
 
 
-def _feedback(state: State, failed: Finding | None, findings: Sequence[CheckLine]) -> str:
-    if failed is not None:
-        return feedback(failed.lines, failed.result, note=failed.note)
-    return told(findings, state.task.lint_command or ()) if findings else ""
+async def _lint(
+    bench: Workbench, state: State, files: Mapping[str, bytes]
+) -> tuple[tuple[CheckLine, ...], str]:
+    """New findings of the lint command, and what the next prompt says of them."""
+    if state.task.lint_command is None:
+        return (), ""
+    from coder.verify.lint import lint, told
+
+    findings = await lint(bench, state, files)
+    return findings, told(findings, state.task.lint_command) if findings else ""
 
 
 async def _verify(
@@ -93,10 +95,16 @@ async def _verify(
     if shown is not None and (given or state.task.test_command):
         await (await bench.candidate()).lay(files)  # they try what was answered, not what it has left
     if state.task.test_command:
+        from coder.verify.regressions import was_run
+        from coder.verify.test_command_verifier import by_command
+
         seen.append(await by_command(bench, state, target, files))
+        ran = seen[0].lines
+        given = [
+            (verified, [one for one in checks if verified != "tests" or not was_run(one.name, ran)], seconds)
+            for verified, checks, seconds in given
+        ]
     for verified, checks, seconds in given:
-        if verified == "tests" and seen:
-            checks = [one for one in checks if not was_run(one.name, seen[0].lines)]
         if checks and all(part.passed for part in seen):
             seen.append(
                 await _by_checks(bench, target, files, verified=verified, checks=checks, seconds=seconds)
@@ -142,14 +150,7 @@ async def _by_checks(
     checks: Sequence[Check],
     seconds: float,
 ) -> Finding:
-    report = await check(
-        await bench.candidate(),
-        await bench.checker(),
-        checks,
-        module=target.module,
-        provides=modules_of(files),
-        limits=Limits(wall_s=seconds, cpu_s=seconds),
-    )
+    report = await checked(bench, target, files, checks, seconds)
     lines = tuple(map(line_of, report.results))
     ended = report.candidate if report.candidate.killed_by != "cancel" else None  # cancelled: not needed more
     late = not report.passed and report.candidate.wall_s >= seconds
@@ -210,6 +211,9 @@ async def run_in_cells(bench: Workbench, source: bytes) -> Result:
     Raises:
         SandboxError: the sandbox itself failed, or has no ipykernel.
     """
+    from coder.environment.cell_runs import run_cells
+    from coder.environment.cells import cells_of
+
     kernel = await bench.kernel()
     cells = cells_of(source.decode("utf-8", "replace"))
     result = await run_cells(kernel, cells, policy=bench.policy, on_output=bench.on_output)

@@ -11,10 +11,9 @@ from coder.errors import ModelUnavailable, UsageError
 from coder.models.catalog_update import update_catalog
 from coder.models.http_download import download, fetched_weights
 from tests.coder.models.test_catalog import document, provider
-from tests.coder.models.test_weights import header
 from tests.https_server import https_server
 
-WEIGHTS = header()
+WEIGHTS = b"GGUF"
 RIGHT = hashlib.sha256(WEIGHTS).hexdigest()
 CONTENTS: dict[str, bytes | str] = {
     "/m.gguf": WEIGHTS,

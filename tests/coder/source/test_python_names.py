@@ -6,7 +6,7 @@ import pytest
 
 from coder.run.event_types import StoredFile
 from coder.run.examples import find_examples
-from coder.run.target import decides, find_target, modules_of
+from coder.run.target import decides, find_target
 from coder.run.task import Task, TestSource
 from coder.source.python_names import (
     called_free_names,
@@ -15,6 +15,7 @@ from coder.source.python_names import (
     names_in_prompt,
     unknown_modules,
 )
+from coder.verify.outside_checks import modules_of
 
 
 def test_top_level_names_are_found_below_if_and_try_too() -> None:
