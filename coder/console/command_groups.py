@@ -33,7 +33,7 @@ SUMMARIES = {
 """What `--help` says of our own commands without loading them, in the order in which it lists them."""
 
 SECTIONS = {
-    "Task": "path file picture hint read resume filter slice shuffle shard",
+    "Task": "path file picture hint answer read resume filter slice shuffle shard",
     "Evidence": "test test_file check lint include_weaker",
     "Delivery": "apply commit branch keep allow accept_unverified yes",
     "Model": "model base_url fallback planner_model coder_model cheap_model strong_model temperature top_p "
