@@ -6,7 +6,7 @@ Read contract, policy, open.
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from sandbox.contract import Capability, Running, Sandbox
+from sandbox.contract import Capability, Running, Sandbox, Session, Started
 from sandbox.errors import (
     BackendMissing,
     CalleeEnded,
@@ -18,10 +18,10 @@ from sandbox.errors import (
 )
 from sandbox.interpreter.interpreter import Interpreter, find_interpreter
 from sandbox.open import open_sandbox
-from sandbox.policy import Limits, Policy
+from sandbox.policy import Limits, Policy, session_policy
 from sandbox.probe import BackendReport, probe_backends
 from sandbox.program import Command, Program, PythonCode
-from sandbox.result import Artifact, Result
+from sandbox.result import Artifact, Change, Changes, CommandResult, Entry, LeftOut, Result, StillRunning
 
 if TYPE_CHECKING:
     from sandbox.checks.call import call, open_function
@@ -47,14 +47,19 @@ __all__ = [
     "CallFailed",
     "CalleeEnded",
     "Capability",
+    "Change",
+    "Changes",
     "Check",
     "CheckReport",
     "CheckResult",
     "Command",
+    "CommandResult",
+    "Entry",
     "Example",
     "FileRefused",
     "Interpreter",
     "Kernel",
+    "LeftOut",
     "Limits",
     "Policy",
     "PolicyUnmet",
@@ -66,6 +71,9 @@ __all__ = [
     "Sandbox",
     "SandboxBroken",
     "SandboxError",
+    "Session",
+    "Started",
+    "StillRunning",
     "TestFile",
     "call",
     "check",
@@ -76,6 +84,7 @@ __all__ = [
     "open_kernel",
     "open_sandbox",
     "probe_backends",
+    "session_policy",
 ]
 
 _CHECKS = ("Assertion", "Check", "CheckReport", "CheckResult", "Example", "Rules", "TestFile", "check")

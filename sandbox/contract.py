@@ -1,13 +1,14 @@
 """The seam: what every backend promises. tests/contracts holds the suite that checks a backend against it."""
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from typing import Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict
 
 from sandbox.policy import Limits
 from sandbox.program import Program
-from sandbox.result import Result
+from sandbox.result import Changes, CommandResult, Entry, Result
 
 OnOutput = Callable[[Literal["stdout", "stderr"], bytes], None]
 
@@ -45,6 +46,123 @@ class Running(Protocol):
 
     async def finish(self) -> Result:
         """Kill what is left of the child and say how it ended."""
+
+
+class Started(Protocol):
+    """A program that runs in the background of a session."""
+
+    @property
+    def number(self) -> int:
+        """Of the command, from 1 on."""
+
+    @property
+    def pid(self) -> int:
+        """As commands of the session see it; 0 where it could not be started."""
+
+    @property
+    def log(self) -> str:
+        """Where commands find the head of its output."""
+
+    @property
+    def running(self) -> bool:
+        """Whether its own process lives."""
+
+    def output(self) -> str:
+        """What it wrote so far: head and tail where that is much."""
+
+    async def wait(self) -> CommandResult:
+        """Wait until its own process ends."""
+
+    async def stop(self) -> CommandResult:
+        """End it and what it has started: SIGTERM, after half a second SIGKILL."""
+
+
+class Session(Protocol):
+    """A place that stays: commands follow one another in it, and what they leave running lives on.
+
+    A command ends when its own process ends; its output is waited for a tenth of a second longer. It reads
+    nothing, and writes stdout and stderr to one pipe. At its deadline it and what it has started get SIGTERM,
+    half a second later SIGKILL; what others started is left alone. A failing command is a result.
+
+    Of every call: `cwd` is a folder of the workspace, `environment` goes over the session's variables,
+    `wall_s` is the policy's where it isn't given, `cpu_s` bounds each process of the command. All raise
+    SandboxBroken where the sandbox stopped working, and ValueError where a word has 128 KiB.
+    """
+
+    async def sh(
+        self,
+        script: str,
+        *,
+        cwd: str = ".",
+        environment: Mapping[str, str] | None = None,
+        wall_s: float | None = None,
+        cpu_s: float | None = None,
+    ) -> CommandResult:
+        """Run a script of the shell, bash where there is one."""
+
+    async def run(
+        self,
+        program: Program,
+        *,
+        cwd: str = ".",
+        environment: Mapping[str, str] | None = None,
+        wall_s: float | None = None,
+        cpu_s: float | None = None,
+    ) -> CommandResult:
+        """Run a program."""
+
+    async def python(
+        self,
+        source: str,
+        *,
+        cwd: str = ".",
+        environment: Mapping[str, str] | None = None,
+        wall_s: float | None = None,
+        cpu_s: float | None = None,
+    ) -> CommandResult:
+        """Run Python source with the task's interpreter."""
+
+    async def start(
+        self, program: str | Program, *, cwd: str = ".", environment: Mapping[str, str] | None = None
+    ) -> Started:
+        """Start a program, or a script of the shell, that lives until it is stopped or the session closes."""
+
+    async def write(self, path: str, content: bytes, *, executable: bool = False) -> None:
+        """Write one file of the workspace; folders on the way are made.
+
+        Raises:
+            FileRefused: the path leaves the workspace or goes over a link, or the disk limit is reached.
+        """
+
+    async def read(self, path: str, *, limit: int = 16 << 20) -> bytes:
+        """Read one regular file of the workspace.
+
+        Raises:
+            FileRefused: it isn't there, isn't a regular file, goes over a link, or is too large.
+        """
+
+    async def remove(self, path: str) -> None:
+        """Remove one file or folder of the workspace; what isn't there is no error."""
+
+    async def list(self, path: str = ".") -> tuple[Entry, ...]:
+        """What stands in a folder of the workspace, by name.
+
+        Raises:
+            FileRefused: it isn't there, isn't a folder, or lies over a link.
+        """
+
+    async def changes(self, *, ignored: Callable[[str], bool] | None = None) -> Changes:
+        """What differs in the workspace from what it held when the session opened, or was rebased.
+
+        Never anything called `.git`. Pipes, devices, setuid files, links that leave the workspace, names that
+        aren't UTF-8, files over 10 MiB and what goes over 2,000 files or 100 MiB are left out and named.
+
+        Args:
+            ignored: asked of each path, a folder's with a slash at its end; what it names is not looked at.
+        """
+
+    async def rebase(self) -> None:
+        """Compare with the workspace as it is now from here on."""
 
 
 class Sandbox(Protocol):
@@ -107,6 +225,25 @@ class Sandbox(Protocol):
             arguments: what crosses as JSON.
             limits: what it may use, where that is less than the policy's.
             fresh: give it an empty workspace of its own, which no other run sees.
+        """
+
+    def session(
+        self,
+        *,
+        fresh: bool = False,
+        files: Mapping[str, bytes] | None = None,
+        environment: Mapping[str, str] | None = None,
+    ) -> AbstractAsyncContextManager[Session]:
+        """Open a place where commands follow one another and live side by side.
+
+        Args:
+            fresh: give it a workspace of its own, which no run sees.
+            files: what a fresh workspace holds at first, by relative path.
+            environment: variables of every command, over the usual ones.
+
+        Raises:
+            BackendMissing: this backend has no sessions.
+            ValueError: files without fresh.
         """
 
     async def write(self, path: str, content: bytes, *, executable: bool = False) -> None:

@@ -1,5 +1,6 @@
 """What a program in a sandbox may use: one frozen Policy for the sandbox, Limits for one run."""
 
+import os
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
@@ -80,3 +81,18 @@ class Policy(BaseModel):
             return "none"
         parse_hosts(network)
         return network
+
+
+def session_policy(**given: object) -> Policy:
+    """What a session needs that builds and tests a project; `given` are fields of the policy that differ."""
+    half_mb = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") >> 21
+    usual = {
+        "memory_mb": min(4096, half_mb),
+        "disk_mb": 4096,
+        "files": 500_000,
+        "processes": 512,
+        "open_files": 4096,
+        "wall_s": 120.0,
+        "cpu_s": 86_400.0,
+    }
+    return Policy.model_validate({**usual, **given})

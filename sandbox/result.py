@@ -53,3 +53,91 @@ class Result(BaseModel):
     def ok(self) -> bool:
         """True when the program ended by itself with exit code 0."""
         return self.status == "ok"
+
+
+class StillRunning(BaseModel):
+    """A process that a command left behind."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    pid: int
+    """As commands of the session see it."""
+    command: str
+
+
+class CommandResult(BaseModel):
+    """How one command of a session ended, and what it wrote to stdout and stderr, as it came."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    number: int
+    status: Status
+    exit_code: int | None
+    """The command's own code; None when a signal ended it."""
+    signal: int | None = None
+    output: str = ""
+    """A line that was rewritten by carriage returns is shown in its last state."""
+    output_bytes: int = 0
+    """All that was written, kept or not."""
+    truncated: bool = False
+    """The middle of the output was dropped: head and tail were kept."""
+    wall_s: float = 0.0
+    cpu_s: float = 0.0
+    killed_by: KilledBy | None = None
+    still_running: tuple[StillRunning, ...] = ()
+    """What it left running, at most twenty."""
+    log: str = ""
+    """A file inside that holds the head of the output, and of what comes after the command's end."""
+    state_lost: bool = False
+    """The session was replaced: processes and /tmp are gone, the workspace is kept."""
+
+    @property
+    def ok(self) -> bool:
+        """True when the command ended by itself with exit code 0."""
+        return self.status == "ok"
+
+
+class Entry(BaseModel):
+    """What stands in a folder under one name."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    kind: Literal["file", "folder", "link", "other"]
+    size: int
+    """Bytes."""
+
+
+class Change(BaseModel):
+    """How one file of a session's workspace differs from what it was."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    path: str
+    before: str | None
+    """SHA-256 (hex) of the content; None: it was not there. A link's content is its target."""
+    after: str | None
+    mode: Literal["100644", "100755", "120000"]
+    """As git has it, of the file that is there now; of the one that was there, where it is deleted."""
+    kind: Literal["added", "modified", "deleted"]
+    content: bytes | None = Field(default=None, repr=False)
+    """What `after` is the hash of."""
+
+
+class LeftOut(BaseModel):
+    """Something in a session's workspace that changed and isn't handed out."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    path: str
+    reason: Literal["too_large", "too_many", "link", "special", "name", "unreadable"]
+
+
+class Changes(BaseModel):
+    """What is different in a session's workspace."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    changes: tuple[Change, ...] = ()
+    """By path."""
+    left_out: tuple[LeftOut, ...] = ()

@@ -8,8 +8,9 @@ codes from 129 to 192 are taken for signals.
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 
-from sandbox.contract import Capability, OnOutput, Running
+from sandbox.contract import Capability, OnOutput, Running, Session
 from sandbox.docker import container_files as filing
 from sandbox.docker.boot import Recipe
 from sandbox.docker.chores import Chores, to_the_end
@@ -28,6 +29,7 @@ from sandbox.errors import PolicyUnmet, SandboxBroken
 from sandbox.host.capabilities import require_kept
 from sandbox.host.jobs import Jobs
 from sandbox.host.limits import RunLimits, resolve
+from sandbox.host.session_opening import no_sessions
 from sandbox.policy import Limits, Policy
 from sandbox.program import Program
 from sandbox.result import Result
@@ -134,6 +136,20 @@ class DockerSandbox:
             await to_the_end(done())
             raise
         return running
+
+    def session(
+        self,
+        *,
+        fresh: bool = False,
+        files: Mapping[str, bytes] | None = None,
+        environment: Mapping[str, str] | None = None,
+    ) -> AbstractAsyncContextManager[Session]:
+        """Refuse: this backend has no sessions.
+
+        Raises:
+            BackendMissing: always.
+        """
+        raise no_sessions(self.backend)
 
     async def write(self, path: str, content: bytes, *, executable: bool = False) -> None:
         """Write one file of the workspace; folders on the way are made.

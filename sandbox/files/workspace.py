@@ -39,6 +39,11 @@ class Workspace:
         parts = [place.split("/") for place in attached]
         self._attached = {"/".join(each[:i]) for each in parts for i in range(1, len(each) + 1)}
 
+    @property
+    def below(self) -> Beneath:
+        """How what lies in it is opened."""
+        return self._below
+
     def close(self) -> None:
         """Give the descriptor back."""
         self._below.close()

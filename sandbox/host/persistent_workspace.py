@@ -18,6 +18,11 @@ class PersistentWorkspace:
         """`disk` is what no file system keeps it to; None where one does."""
         self._workspace, self._disk = workspace, disk
 
+    @property
+    def files(self) -> Workspace:
+        """The same, unbounded but for its file system."""
+        return self._workspace
+
     def close(self) -> None:
         """Let go of the workspace; what it holds is its sandbox's to remove."""
         self._workspace.close()

@@ -13,6 +13,7 @@ from sandbox.host.child import CROWDED, Child
 from sandbox.host.limits import RunLimits
 from sandbox.host.memory_watch import count_processes, count_threads, holds_more
 from sandbox.host.verify_walls import namespaces_of, verify
+from sandbox.inner.process.agent import SPARE_PROCESSES
 from sandbox.inner.process.wire import send_with_fds
 from sandbox.network.proxy import Network
 from sandbox.supervisor.cgroups import Group, Groups
@@ -22,6 +23,7 @@ _EXTRA_PROCESSES = 2
 _OLDEST_S = 600.0
 """A child that nobody wanted for so long is replaced: what it was isolated for is long past."""
 _LOOK_S = 0.5
+_FOR_EVER_S = 1 << 30
 _AT_REST = 2
 """Processes of a child that waits: the reaper and the program-to-be."""
 
@@ -92,9 +94,22 @@ class Pool:
             self._tighten(child, child.group, limits)
         return child
 
+    async def lend_session(self, limits: RunLimits) -> Child:
+        """A child whose pid 1 is the agent of a session, made for it.
+
+        Raises:
+            SandboxBroken: the server is gone or could not isolate a child.
+        """
+        if self._broken is not None:
+            raise self._broken
+        child = await self._wait(limits, session=True)
+        self.lent.add(child)
+        return child
+
     def _tighten(self, child: Child, group: Group, limits: RunLimits) -> None:
         try:
-            group.limit(**_of_group(limits))
+            memory_bytes, processes = _of_group(limits)
+            group.limit(memory_bytes=memory_bytes, processes=processes)
         except OSError as error:
             child.kill(outright=True)
             if error.errno != errno.EBUSY:
@@ -147,9 +162,11 @@ class Pool:
                 return child
         return None
 
-    async def _wait(self, limits: RunLimits) -> Child:
+    async def _wait(self, limits: RunLimits, *, session: bool = False) -> Child:
         waiter: asyncio.Future[Child] = asyncio.get_running_loop().create_future()
-        if limits.within(self._usual):
+        if session:
+            self._spawn(limits, waiter, session=True)
+        elif limits.within(self._usual):
             self._waiting.append(waiter)
             self.fill()
         else:
@@ -161,25 +178,34 @@ class Pool:
                 waiter.result().discard()
             raise
 
-    def _spawn(self, limits: RunLimits, waiter: "asyncio.Future[Child] | None" = None) -> Child:
+    def _spawn(
+        self,
+        limits: RunLimits,
+        waiter: "asyncio.Future[Child] | None" = None,
+        *,
+        session: bool = False,
+    ) -> Child:
         def on_ready(child: Child) -> None:
             self._coming.discard(child)
             self._hand_out(child, waiter)
 
-        group = self._make_group(limits)
+        group = self._make_group(limits, session=session)
         child = Child(
             group=group,
             groups=self._groups,
             admit=self._admit,
             on_ready=on_ready,
             on_gone=self._alive.discard,
-            preload=self._preload,
+            preload=() if session else self._preload,
             network=self._network,
             namespaces=self._namespaces,
         )
         self._alive.add(child)
         rlimits = limits.rlimits(counted=group is not None)
-        wanted = {"fresh": self._fresh, "door": self._network is not None, "rlimits": rlimits}
+        if session:
+            rlimits |= {"cpu_s": _FOR_EVER_S, "processes": limits.processes + SPARE_PROCESSES}
+        door = self._network is not None
+        wanted = {"fresh": self._fresh, "door": door, "rlimits": rlimits, "session": session}
         joins = group.open() if group is not None else []
         descriptors = [child.status_inside.fileno(), child.work_inside.fileno(), *joins]
         try:
@@ -193,11 +219,17 @@ class Pool:
             os.close(descriptor)
         return child
 
-    def _make_group(self, limits: RunLimits) -> Group | None:
+    def _make_group(self, limits: RunLimits, *, session: bool) -> Group | None:
         if self._groups is None:
             return None
         try:
-            return self._groups.take(**_of_group(limits), limited="memory" not in self._without)
+            memory_bytes, processes = _of_group(limits, SPARE_PROCESSES if session else _EXTRA_PROCESSES)
+            return self._groups.take(
+                memory_bytes=memory_bytes,
+                processes=processes,
+                together=not session,
+                limited="memory" not in self._without,
+            )
         except OSError as error:
             raise SandboxBroken(f"A run of the sandbox could not get a control group: {error}") from error
 
@@ -263,5 +295,5 @@ def _later(seconds: float, call: Callable[..., None], *given: object) -> asyncio
     return asyncio.get_running_loop().call_later(seconds, call, *given)
 
 
-def _of_group(limits: RunLimits) -> dict[str, int]:
-    return {"memory_bytes": limits.memory_mb << 20, "processes": limits.processes + _EXTRA_PROCESSES}
+def _of_group(limits: RunLimits, spare: int = _EXTRA_PROCESSES) -> tuple[int, int]:
+    return limits.memory_mb << 20, limits.processes + spare

@@ -26,5 +26,7 @@ class Build:
     """Each run has its own, which end with it."""
     on_disk: bool = False
     """Workspaces are folders of the machine's: a fresh one is emptied at its end."""
+    sessions: bool = False
+    """The server can give a run an agent as its pid 1."""
     network: Network | None = None
     """What its programs may reach; None is nothing."""

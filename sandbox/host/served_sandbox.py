@@ -3,6 +3,7 @@
 import asyncio
 import socket
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from functools import partial
 
 from sandbox.contract import Capability, OnOutput, Running
@@ -19,6 +20,8 @@ from sandbox.host.pool import Pool
 from sandbox.host.proxy_building import Build
 from sandbox.host.running import RunningEntry
 from sandbox.host.server import Server
+from sandbox.host.session import LiveSession
+from sandbox.host.session_opening import SessionPlace, no_sessions, open_session
 from sandbox.policy import Limits, Policy
 from sandbox.program import Program
 from sandbox.result import Result
@@ -149,6 +152,34 @@ class ServedSandbox:
             done(loan.child)
             raise
         return RunningEntry(loan.execution, loan.child, ours, done=done)
+
+    def session(
+        self,
+        *,
+        fresh: bool = False,
+        files: Mapping[str, bytes] | None = None,
+        environment: Mapping[str, str] | None = None,
+    ) -> AbstractAsyncContextManager[LiveSession]:
+        """Open a place where commands follow one another and live side by side.
+
+        Args as `sandbox.contract.Sandbox.session` has them.
+
+        Raises:
+            BackendMissing: this backend has no sessions.
+            ValueError: files without fresh.
+        """
+        if not self._build.sessions:
+            raise no_sessions(self.backend)
+        if files and not fresh:
+            raise ValueError("Only a fresh session is given files; write() is for the workspace that lasts.")
+        place = SessionPlace(
+            pool=self._fresh_pool if fresh else self._pool,
+            limits=resolve(self._policy, None),
+            environment=self._build.environment,
+            workspace_at=self._workspace_at,
+            lasting=None if fresh else self._workspace.files,
+        )
+        return open_session(place, environment or {}, files or {})
 
     async def prove(self) -> None:
         """See that a child can be had, which takes as long as making one.

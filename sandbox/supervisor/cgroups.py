@@ -28,13 +28,13 @@ class Group:
     """The groups of one run."""
 
     place: Place
-    limits: tuple[int, int] | None = None
-    """Bytes of memory and number of processes, once set."""
+    limits: tuple[int, int, bool] | None = None
+    """Bytes of memory, number of processes, and whether all die together, once set."""
     killed_before: int = 0
 
-    def limit(self, *, memory_bytes: int, processes: int) -> None:
-        """Set both limits; swap counts as memory."""
-        if self.limits == (memory_bytes, processes):
+    def limit(self, *, memory_bytes: int, processes: int, together: bool = True) -> None:
+        """Set both limits; swap counts as memory. `together`: where memory is used up, all processes die."""
+        if self.limits == (memory_bytes, processes, together):
             return
         if self.place.version == 1:
             _write(f"{self.place.memory}/memory.limit_in_bytes", memory_bytes)
@@ -44,9 +44,9 @@ class Group:
             _write(f"{self.place.memory}/memory.max", memory_bytes)
             with suppress(FileNotFoundError):
                 _write(f"{self.place.memory}/memory.swap.max", 0)
-            _write(f"{self.place.memory}/memory.oom.group", 1)
+            _write(f"{self.place.memory}/memory.oom.group", int(together))
         _write(f"{self.place.pids}/pids.max", processes)
-        self.limits = memory_bytes, processes
+        self.limits = memory_bytes, processes, together
 
     def hold_to(self, processors: float) -> None:
         """Let it have no more time in each tenth of a second than so many processors give."""
@@ -169,10 +169,12 @@ class Groups:
             return False
         return True
 
-    def take(self, *, memory_bytes: int, processes: int, limited: bool = True) -> Group:
+    def take(
+        self, *, memory_bytes: int, processes: int, together: bool = True, limited: bool = True
+    ) -> Group:
         """A group for one run, with its limits unless a test has turned them off."""
         for group in self._spare if limited else ():
-            if group.limits == (memory_bytes, processes):
+            if group.limits == (memory_bytes, processes, together):
                 self._spare.remove(group)
                 return group
         assert self.place is not None
@@ -180,7 +182,7 @@ class Groups:
         for folder in group.place.folders:
             os.mkdir(folder)
         if limited:
-            group.limit(memory_bytes=memory_bytes, processes=processes)
+            group.limit(memory_bytes=memory_bytes, processes=processes, together=together)
         if self.processors is not None and group.place.cpu:
             group.hold_to(self.processors)
         return group

@@ -14,10 +14,11 @@ import resource
 import select
 import socket
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from sandbox.inner.process import preload, reaper, wire
+from sandbox.inner.process import agent, preload, reaper, wire
 from sandbox.inner.process.egress_socket import open_door
 from sandbox.inner.process.execute import execute, forget_server, remember_server
 from sandbox.inner.walls import landlock
@@ -154,6 +155,8 @@ def _serve_one(given: Given, request: bytes, descriptors: list[int]) -> int:
     try:
         for group in groups:
             os.write(group, b"0")
+        if json.loads(request)["session"]:
+            return _serve_session(given, json.loads(request), status, work)
         reaper.block_signals()
         program = fork()
         if program:
@@ -164,7 +167,26 @@ def _serve_one(given: Given, request: bytes, descriptors: list[int]) -> int:
         os._exit(1)
     for inherited in (status, *groups):
         os.close(inherited)
-    return _wait_for_job(given, socket.socket(fileno=work), wanted)
+    connection = socket.socket(fileno=work)
+    received = _wait_for_job(given, connection, wanted, before=lambda: _load(given, connection))
+    if received is None:
+        return 0
+    job, handed = received
+    tighten(given.walls, Rlimits(**job["rlimits"]))
+    return execute(job, handed)
+
+
+def _serve_session(given: Given, wanted: dict[str, Any], status: int, work: int) -> int:
+    """As pid 1 of a session: the agent, within the walls that its commands inherit."""
+    wire.close_all_but(0, 1, 2, status, work)
+    score = agent.open_score()
+    _isolate(given, wanted)
+    os.write(status, wire.READY)
+    received = _wait_for_job(given, socket.socket(fileno=work), wanted)
+    if received is None:
+        return 0
+    job, (channel,) = received
+    return agent.main(given.walls, job, socket.socket(fileno=channel), score)
 
 
 def _isolate(given: Given, wanted: dict[str, Any]) -> dict[str, Any]:
@@ -178,7 +200,9 @@ def _isolate(given: Given, wanted: dict[str, Any]) -> dict[str, Any]:
     return wanted
 
 
-def _wait_for_job(given: Given, work: socket.socket, wanted: dict[str, Any]) -> int:
+def _wait_for_job(
+    given: Given, work: socket.socket, wanted: dict[str, Any], *, before: Callable[[], None] | None = None
+) -> tuple[dict[str, Any], list[int]] | None:
     """Let the host look at this process first; only then may code of the task's interpreter run in it."""
     own = [os.open(WORKSPACE, os.O_PATH | os.O_DIRECTORY)] if wanted["fresh"] else []
     own += [open_door().detach()] if wanted["door"] else []
@@ -186,18 +210,20 @@ def _wait_for_job(given: Given, work: socket.socket, wanted: dict[str, Any]) -> 
     for descriptor in own:
         os.close(descriptor)
     if work.recv(1) != wire.GO:
-        return 0
+        return None
     bound_descriptors(given.walls)
+    if before is not None:
+        before()
+    received = wire.receive_job(work)
+    work.close()
+    return received
+
+
+def _load(given: Given, work: socket.socket) -> None:
+    """Run what the task's interpreter runs as it starts, and import what is to be there."""
     given.site.finish()
     if given.preload:
         work.sendall(preload.answer(given.preload))
-    received = wire.receive_job(work)
-    if received is None:
-        return 0
-    job, descriptors = received
-    work.close()
-    tighten(given.walls, Rlimits(**job["rlimits"]))
-    return execute(job, descriptors)
 
 
 def _complain(status: int, error: OSError) -> None:

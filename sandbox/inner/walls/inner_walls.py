@@ -206,6 +206,14 @@ def tighten(walls: Walls, rlimits: Rlimits) -> None:
         lower(resource.RLIMIT_AS, rlimits.address_bytes)
 
 
+def lower_processes(walls: Walls, processes: int, cpu_s: int | None) -> None:
+    """As a command of a session: fewer processes than its agent may have, and CPU time of its own."""
+    if "processes" not in walls.without:
+        lower(resource.RLIMIT_NPROC, processes)
+    if cpu_s is not None and "cpu" not in walls.without:
+        lower(resource.RLIMIT_CPU, cpu_s, grace=1)
+
+
 def lower(which: int, value: int, *, grace: int = 0) -> None:
     """Set one rlimit, soft and hard (hard is `grace` above), never above what it was."""
     _, hard = resource.getrlimit(which)

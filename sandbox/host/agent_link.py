@@ -1,0 +1,156 @@
+"""The channel to the agent of one session: bounded frames both ways, and the commands that they are about."""
+
+import asyncio
+import json
+import os
+import socket
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sandbox.errors import SandboxBroken
+from sandbox.host.child import Child
+from sandbox.host.command_run import CommandEnd, CommandRun
+from sandbox.host.limits import RunLimits
+from sandbox.inner.process.agent import MAX_MESSAGE
+from sandbox.inner.process.wire import receive_with_fds, send_with_fds
+from sandbox.program import Command, Program
+from sandbox.result import StillRunning
+
+LONGEST_WORD = (128 << 10) - 1
+"""Bytes that the kernel hands to a new program as one argument."""
+_PATIENCE_S = 2.0
+"""An agent that says nothing for so long is given up."""
+
+
+class AgentLink:
+    """The agent holds the other end alone: commands can't write to it."""
+
+    def __init__(self, child: Child, channel: socket.socket, limits: RunLimits) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._child, self._channel, self.limits = child, channel, limits
+        self._runs: dict[int, CommandRun] = {}
+        self._answers: dict[int, list[asyncio.Future[None]]] = {}
+        """Who waits for an answer about a command, in the order of their questions."""
+        self._last = 0
+        self._over = False
+        channel.setblocking(False)
+        self._loop.add_reader(channel, self._read)
+
+    def begin(
+        self, program: str | Program, *, cwd: str, environment: Mapping[str, str], cpu_s: float | None
+    ) -> CommandRun:
+        """Have a command started; text is a script of the shell.
+
+        Raises:
+            SandboxBroken: the session is over.
+            ValueError: a word of the command is longer than the kernel takes.
+        """
+        if self._over:
+            raise SandboxBroken("The session is over.")
+        argv, more = _words(program)
+        if any(len(os.fsencode(word)) > LONGEST_WORD for word in argv):
+            raise ValueError(f"A word of a command may have {LONGEST_WORD} bytes.")
+        self._last += 1
+        run = CommandRun(self._last, self.limits.output_bytes, flooded=self._end_flood)
+        run.kills_before = self._child.memory_kills()
+        request = {
+            "do": "start",
+            "script": program if isinstance(program, str) else None,
+            "argv": argv,
+            "cwd": cwd,
+            "environment": {**more, **environment},
+            "cpu_s": None if cpu_s is None else max(1, round(cpu_s)),
+        }
+        self._runs[run.number] = run
+        try:
+            self._send(run.number, request, [run.inside])
+        except OSError as error:
+            self._runs.pop(run.number).close()
+            raise SandboxBroken(f"The session could not be given a command: {error}.") from error
+        finally:
+            os.close(run.inside)
+        return run
+
+    async def ask(self, what: str, run: CommandRun) -> bool:
+        """Have the agent `look` what is left of a command, `end` it or `kill` it; False where it is gone."""
+        if self._over:
+            return False
+        answer = self._loop.create_future()
+        self._answers.setdefault(run.number, []).append(answer)
+        try:
+            self._send(run.number, {"do": what}, [])
+        except OSError:
+            self.close()
+        await asyncio.wait({answer}, timeout=_PATIENCE_S)
+        if not answer.done():
+            self.close()
+        return not self._over
+
+    def memory_kills(self) -> int:
+        """Processes of the session that the kernel killed for want of memory."""
+        return self._child.memory_kills()
+
+    def forget(self, run: CommandRun) -> None:
+        """Nothing of it runs or writes any more."""
+        self._runs.pop(run.number, None)
+        self._answers.pop(run.number, None)
+
+    def close(self) -> None:
+        """End the session: its processes are killed, and whoever waits hears of it. Idempotent."""
+        if self._over:
+            return
+        self._over = True
+        self._loop.remove_reader(self._channel)
+        self._channel.close()
+        self._child.kill(outright=True)
+        for run in self._runs.values():
+            run.state_lost = not run.ended.done()
+            run.has_ended(None)
+            run.close()
+        for answer in (answer for waiting in self._answers.values() for answer in waiting):
+            if not answer.done():
+                answer.set_result(None)
+
+    def _send(self, number: int, request: Mapping[str, object], descriptors: list[int]) -> None:
+        send_with_fds(self._channel, json.dumps({**request, "number": number}).encode(), descriptors)
+
+    def _end_flood(self, run: CommandRun) -> None:
+        if not self._over:
+            self._send(run.number, {"do": "kill"}, [])
+
+    def _read(self) -> None:
+        try:
+            message, descriptors = receive_with_fds(self._channel, MAX_MESSAGE, 1)
+        except BlockingIOError:
+            return
+        except OSError:
+            message, descriptors = b"", []
+        if message:
+            self._take(json.loads(message), descriptors)
+        else:
+            self.close()
+
+    def _take(self, frame: dict[str, Any], descriptors: Sequence[int]) -> None:
+        run = self._runs.get(frame["number"])
+        if run is None:
+            return
+        if "pid" in frame:
+            run.has_started(frame["pid"], descriptors)
+        elif "failed" in frame:
+            run.has_failed(frame["failed"])
+        else:
+            run.left = tuple(StillRunning(pid=pid, command=command) for pid, command in frame["left"])
+            if "ended" in frame:
+                run.has_ended(CommandEnd(frame["ended"], frame["cpu_s"]))
+            elif waiting := self._answers.get(run.number):
+                answer = waiting.pop(0)
+                if not answer.done():
+                    answer.set_result(None)
+
+
+def _words(program: str | Program) -> tuple[Sequence[str], Mapping[str, str]]:
+    if isinstance(program, str):
+        return [program], {}
+    if isinstance(program, Command):
+        return program.argv, program.environment
+    return ["python", "-c", program.source, *program.arguments], {}

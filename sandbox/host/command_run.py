@@ -1,0 +1,164 @@
+"""One command of a session, seen from the host: its pipe, its log inside, and what the agent said of it."""
+
+import asyncio
+import os
+import signal
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+from sandbox.host.execution import FLOOD, STATUS_OF
+from sandbox.host.output import Output
+from sandbox.result import CommandResult, KilledBy, Status, StillRunning
+
+NOT_STARTED = 126
+_CHUNK = 1 << 16
+_PACE_S = 0.01
+"""Between looks at a flood that nobody ends: what was left running may write on for ever."""
+
+
+@dataclass(frozen=True, slots=True)
+class CommandEnd:
+    """What the agent said of a command's own process."""
+
+    wait_status: int
+    cpu_s: float
+
+
+class CommandRun:
+    """A pipe that is read until its last writer is gone, also after the command's end."""
+
+    def __init__(self, number: int, limit: int, *, flooded: Callable[["CommandRun"], None]) -> None:
+        """`flooded` is called when a command that still runs has written far more than is kept."""
+        self._loop = asyncio.get_running_loop()
+        self.number, self.log = number, f"/tmp/out/{number}"
+        self._limit, self._flooded = limit, flooded
+        self._output = Output(limit)
+        self._pipe, self.inside = os.pipe2(os.O_CLOEXEC)
+        os.set_blocking(self._pipe, False)
+        self._loop.add_reader(self._pipe, self._read)
+        self._pacing: asyncio.TimerHandle | None = None
+        self._log_file, self._unlogged, self._log_room = -1, bytearray(), limit
+        self._began = self._loop.time()
+        self._ended_at: float | None = None
+        self.started: asyncio.Future[int] = self._loop.create_future()
+        """Pid of the command, 0 where it could not be started."""
+        self.ended: asyncio.Future[CommandEnd | None] = self._loop.create_future()
+        """Set when the command's own process has ended; None when nobody could say how."""
+        self.silent: asyncio.Future[None] = self._loop.create_future()
+        """Set when nobody can write any more."""
+        self.left: tuple[StillRunning, ...] = ()
+        self.killed_by: KilledBy | None = None
+        self.state_lost = False
+        self.kills_before = 0
+        """Processes of the session that were killed for want of memory before this command."""
+
+    def has_started(self, pid: int, log: Sequence[int]) -> None:
+        """Take what the agent says of the start, and the file that output goes to."""
+        if log:
+            self._log_file = log[0]
+            self._write_log(bytes(self._unlogged))
+            self._unlogged.clear()
+        self.started.set_result(pid)
+
+    def has_failed(self, why: str) -> None:
+        """It could not be started."""
+        self._output.add("stdout", f"sandbox: the command could not be started: {why}\n".encode())
+        self.started.set_result(0)
+        self.has_ended(CommandEnd(NOT_STARTED << 8, 0.0))
+
+    def has_ended(self, end: CommandEnd | None) -> None:
+        """Its own process is gone."""
+        if not self.ended.done():
+            self._ended_at = self._loop.time()
+            self.ended.set_result(end)
+        if not self.started.done():
+            self.started.set_result(0)
+
+    def text(self) -> str:
+        """The output so far."""
+        return fold(self._output.text("stdout"))
+
+    def close(self) -> None:
+        """Let go of pipe and log. What still writes is told so by the kernel."""
+        if self._pacing is not None:
+            self._pacing.cancel()
+        if self._pipe >= 0:
+            self._loop.remove_reader(self._pipe)
+            os.close(self._pipe)
+            self._pipe = -1
+            self.silent.set_result(None)
+        if self._log_file >= 0:
+            os.close(self._log_file)
+            self._log_file = -1
+
+    def result(self, *, memory_kills: int) -> CommandResult:
+        """How it ended."""
+        end = self.ended.result()
+        code = None if end is None else os.waitstatus_to_exitcode(end.wait_status)
+        killed_by = self.killed_by
+        if killed_by is None and code != 0 and memory_kills > self.kills_before:
+            killed_by = "memory"
+        if killed_by is None and code == -signal.SIGXCPU:
+            killed_by = "cpu"
+        return CommandResult(
+            number=self.number,
+            status=STATUS_OF[killed_by] if killed_by else _status(code),
+            exit_code=code if code is not None and code >= 0 else None,
+            signal=-code if code is not None and code < 0 else None,
+            output=self.text(),
+            output_bytes=self._output.total,
+            truncated=self._output.truncated,
+            wall_s=(self._ended_at or self._loop.time()) - self._began,
+            cpu_s=end.cpu_s if end else 0.0,
+            killed_by=killed_by,
+            still_running=self.left,
+            log=self.log,
+            state_lost=self.state_lost,
+        )
+
+    def _read(self) -> None:
+        try:
+            chunk = os.read(self._pipe, _CHUNK)
+        except BlockingIOError:
+            return
+        if not chunk:
+            self.close()
+            return
+        self._output.add("stdout", chunk)
+        self._write_log(chunk)
+        if self._output.total <= self._limit:
+            return
+        if not (self.ended.done() or self.killed_by) and self._output.total > FLOOD * self._limit:
+            self.killed_by = "output"
+            self._flooded(self)
+        if self.ended.done() or self._output.total > FLOOD * self._limit:
+            self._loop.remove_reader(self._pipe)
+            self._pacing = self._loop.call_later(_PACE_S, self._go_on)
+
+    def _go_on(self) -> None:
+        self._loop.add_reader(self._pipe, self._read)
+
+    def _write_log(self, chunk: bytes) -> None:
+        kept = chunk[: self._log_room]
+        if self._log_file < 0:
+            self._unlogged += kept if not self.started.done() else b""
+            self._unlogged = self._unlogged[: self._limit]
+            return
+        self._log_room -= len(kept)
+        if kept:
+            with suppress(OSError):  # commands have filled the disk
+                os.write(self._log_file, kept)
+
+
+def fold(text: str) -> str:
+    """Show each line in its last state, as a terminal does where carriage returns rewrote it."""
+    if "\r" not in text:
+        return text
+    return "\n".join(line.rstrip("\r").rpartition("\r")[2] for line in text.split("\n"))
+
+
+def _status(code: int | None) -> Status:
+    if code is None or code < 0:
+        return "killed" if code is None or code == -signal.SIGKILL else "error"
+    return "ok" if code == 0 else "error"

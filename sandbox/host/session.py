@@ -1,0 +1,159 @@
+"""A session: commands that follow one another and live side by side in one child. Its pid 1 is our agent."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+
+from sandbox.files.tree_changes import TreeChanges, list_folder
+from sandbox.files.workspace import Workspace
+from sandbox.host.agent_link import AgentLink
+from sandbox.host.command_run import CommandRun
+from sandbox.host.persistent_workspace import PersistentWorkspace
+from sandbox.program import Program, PythonCode
+from sandbox.result import Changes, CommandResult, Entry
+
+_DRAIN_S, _GRACE_S = 0.1, 0.5
+"""For output after a command's end; from SIGTERM to SIGKILL."""
+_KILLS = 3
+"""What is killed may be joined by what it had just started."""
+
+
+class LiveSession:
+    """What `sandbox.contract.Session` says of each method holds here."""
+
+    def __init__(self, link: AgentLink, workspace: Workspace) -> None:
+        self._link, self._below, self._files = link, workspace.below, PersistentWorkspace(workspace, None)
+        self._tree, self._looking = TreeChanges(workspace.below), asyncio.Lock()
+
+    async def sh(
+        self,
+        script: str,
+        *,
+        cwd: str = ".",
+        environment: Mapping[str, str] | None = None,
+        wall_s: float | None = None,
+        cpu_s: float | None = None,
+    ) -> CommandResult:
+        """Run a script of the shell, bash where there is one."""
+        return await self._finish(self._begin(script, cwd, environment, cpu_s), wall_s)
+
+    async def run(
+        self,
+        program: Program,
+        *,
+        cwd: str = ".",
+        environment: Mapping[str, str] | None = None,
+        wall_s: float | None = None,
+        cpu_s: float | None = None,
+    ) -> CommandResult:
+        """Run a program."""
+        return await self._finish(self._begin(program, cwd, environment, cpu_s), wall_s)
+
+    async def python(
+        self,
+        source: str,
+        *,
+        cwd: str = ".",
+        environment: Mapping[str, str] | None = None,
+        wall_s: float | None = None,
+        cpu_s: float | None = None,
+    ) -> CommandResult:
+        """Run Python source with the task's interpreter."""
+        return await self._finish(self._begin(PythonCode(source=source), cwd, environment, cpu_s), wall_s)
+
+    async def start(
+        self, program: str | Program, *, cwd: str = ".", environment: Mapping[str, str] | None = None
+    ) -> "BackgroundProgram":
+        """Start a program, or a script of the shell, that lives until it is stopped or the session closes."""
+        run = self._begin(program, cwd, environment, None)
+        await asyncio.wait({run.started})
+        return BackgroundProgram(self, run)
+
+    async def write(self, path: str, content: bytes, *, executable: bool = False) -> None:
+        """Write one file of the workspace; folders on the way are made."""
+        await self._files.write(path, content, executable=executable)
+
+    async def read(self, path: str, *, limit: int = 16 << 20) -> bytes:
+        """Read one regular file of the workspace."""
+        return await self._files.read(path, limit=limit)
+
+    async def remove(self, path: str) -> None:
+        """Remove one file or folder of the workspace."""
+        await self._files.remove(path)
+
+    async def list(self, path: str = ".") -> tuple[Entry, ...]:
+        """What stands in a folder of the workspace."""
+        return await asyncio.to_thread(list_folder, self._below, path)
+
+    async def changes(self, *, ignored: Callable[[str], bool] | None = None) -> Changes:
+        """What differs in the workspace from what it held when the session opened, or was rebased."""
+        async with self._looking:
+            return await asyncio.to_thread(self._tree.changes, ignored or (lambda path: False))
+
+    async def rebase(self) -> None:
+        """Compare with the workspace as it is now from here on."""
+        async with self._looking:
+            await asyncio.to_thread(self._tree.rebase)
+
+    async def end(self, run: CommandRun) -> None:
+        """End a command and what it has started: SIGTERM, after half a second SIGKILL."""
+        if await self._link.ask("end", run):
+            await asyncio.wait([asyncio.gather(run.ended, run.silent)], timeout=_GRACE_S)
+        for _ in range(_KILLS):
+            if not await self._link.ask("kill", run) or not run.left:
+                break
+        await asyncio.wait({run.ended}, timeout=_GRACE_S)
+        run.has_ended(None)
+
+    async def conclude(self, run: CommandRun) -> CommandResult:
+        """What became of a command that has ended. Its output is waited for a moment longer."""
+        await asyncio.wait({run.silent}, timeout=_DRAIN_S)
+        if run.left:
+            await self._link.ask("look", run)
+        if run.silent.done() and not run.left:
+            self._link.forget(run)
+        return run.result(memory_kills=self._link.memory_kills())
+
+    def _begin(
+        self, program: str | Program, cwd: str, environment: Mapping[str, str] | None, cpu_s: float | None
+    ) -> CommandRun:
+        return self._link.begin(program, cwd=cwd, environment=environment or {}, cpu_s=cpu_s)
+
+    async def _finish(self, run: CommandRun, wall_s: float | None) -> CommandResult:
+        try:
+            await asyncio.wait({run.ended}, timeout=wall_s or self._link.limits.wall_s)
+            if not run.ended.done():
+                run.killed_by = "wall"
+                await self.end(run)
+        except asyncio.CancelledError:
+            await asyncio.shield(self._link.ask("kill", run))
+            raise
+        return await self.conclude(run)
+
+
+class BackgroundProgram:
+    """What `LiveSession.start` gives."""
+
+    def __init__(self, session: LiveSession, run: CommandRun) -> None:
+        self._session, self._run = session, run
+        self.number, self.pid, self.log = run.number, run.started.result(), run.log
+
+    @property
+    def running(self) -> bool:
+        """Whether its own process lives."""
+        return not self._run.ended.done()
+
+    def output(self) -> str:
+        """What it wrote so far: head and tail where that is much."""
+        return self._run.text()
+
+    async def wait(self) -> CommandResult:
+        """Wait until its own process ends."""
+        await asyncio.wait({self._run.ended})
+        return await self._session.conclude(self._run)
+
+    async def stop(self) -> CommandResult:
+        """End it and what it has started: SIGTERM, after half a second SIGKILL."""
+        if self.running:
+            self._run.killed_by = "cancel"
+        await self._session.end(self._run)
+        return await self._session.conclude(self._run)

@@ -1,0 +1,95 @@
+"""How a session is opened: a child with our agent as its pid 1, and what every command finds."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from sandbox.errors import BackendMissing
+from sandbox.files.workspace import Workspace
+from sandbox.files.written_files import PROGRAMS
+from sandbox.host.agent_link import AgentLink
+from sandbox.host.limits import RunLimits
+from sandbox.host.pool import Pool
+from sandbox.host.session import LiveSession
+from sandbox.inner.process.agent import HOME, MAX_MESSAGE
+
+ENVIRONMENT = {
+    "HOME": HOME,
+    "PYTHONDONTWRITEBYTECODE": "1",
+    "PYTHONUNBUFFERED": "1",
+    **dict.fromkeys(("PAGER", "GIT_PAGER"), "cat"),
+    **dict.fromkeys(("EDITOR", "GIT_EDITOR"), "true"),
+    "PIP_NO_INPUT": "1",
+    "DEBIAN_FRONTEND": "noninteractive",
+    "NO_COLOR": "1",
+    "PY_COLORS": "0",
+    "TERM": "dumb",
+    "COLUMNS": "160",
+    "LANG": "C.UTF-8",
+}
+"""Of every command: nothing asks, pages or colours, and an edit of the same size runs no old bytecode."""
+
+
+@dataclass(frozen=True, slots=True)
+class SessionPlace:
+    """Where sessions of one sandbox come from."""
+
+    pool: Pool
+    limits: RunLimits
+    environment: Mapping[str, str]
+    workspace_at: Callable[[int], Workspace]
+    """Files below a descriptor."""
+    lasting: Workspace | None
+    """The workspace that runs share; None where the session gets one of its own."""
+
+
+def no_sessions(backend: str) -> BackendMissing:
+    """What is said where a backend has none."""
+    return BackendMissing(
+        f"The sandbox backend {backend!r} has no sessions. Open the sandbox with bubblewrap; where it may "
+        "make no namespaces inside of its own, it has none either (coder sandbox doctor says so)."
+    )
+
+
+@asynccontextmanager
+async def open_session(
+    place: SessionPlace, environment: Mapping[str, str], files: Mapping[str, bytes]
+) -> AsyncIterator[LiveSession]:
+    """Open a session for as long as the block lasts; every process of it is dead afterwards.
+
+    Raises:
+        SandboxBroken: the sandbox itself stopped working, or was closed.
+        FileRefused: a path of `files` leaves the workspace, or there is no room for them.
+    """
+    child = await place.pool.lend_session(place.limits)
+    own: Workspace | None = None
+    link: AgentLink | None = None
+    try:
+        own = place.workspace_at(child.take_workspace()) if place.lasting is None else None
+        ours, inside = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        for end in (ours, inside):
+            end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, MAX_MESSAGE)
+        job = {
+            "environment": {**place.environment, **ENVIRONMENT, **environment},
+            "processes": place.limits.processes,
+        }
+        with inside:
+            link = AgentLink(child, ours, place.limits)
+            await child.assign(job, [inside.fileno()])
+        workspace = place.lasting or own
+        assert workspace is not None
+        session = LiveSession(link, workspace)
+        for path, content in files.items():
+            await session.write(path, content, executable=content.startswith(PROGRAMS))
+        await session.rebase()
+        yield session
+    finally:
+        if link is not None:
+            link.close()
+        child.kill(outright=True)
+        place.pool.give_back(child)
+        await asyncio.shield(child.gone.wait())
+        if own is not None:
+            own.close()

@@ -1,0 +1,308 @@
+"""A session is a place that stays: commands follow one another and live side by side in it."""
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator
+
+import pytest
+
+from sandbox import BackendMissing, Command, FileRefused, Policy, PythonCode, Sandbox, Session, open_sandbox
+from tests.processes import processes_with, wait_until
+from tests.system_python import SYSTEM_PYTHON
+
+ROOMY = Policy(wall_s=60, cpu_s=600, open_files=1024)
+
+
+@pytest.fixture
+async def roomy() -> AsyncIterator[Sandbox]:
+    async with open_sandbox(ROOMY, backend="bubblewrap") as opened:
+        yield opened
+
+
+@pytest.fixture
+async def session(roomy: Sandbox) -> AsyncIterator[Session]:
+    async with roomy.session(fresh=True) as opened:
+        yield opened
+
+
+def sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+async def test_a_command_gives_its_exit_code_and_both_streams_as_they_came(session: Session) -> None:
+    result = await session.sh("echo one; echo two >&2; echo three; exit 3")
+
+    assert (result.status, result.exit_code, result.output) == ("error", 3, "one\ntwo\nthree\n")
+    assert (result.output_bytes, result.truncated, result.still_running) == (14, False, ())
+
+
+async def test_what_a_command_did_is_there_for_the_next_one(session: Session) -> None:
+    await session.sh("mkdir src; echo 1 > src/a; echo 2 > /tmp/b")
+
+    result = await session.sh('cat a /tmp/b; echo "$X"', cwd="src", environment={"X": "given"})
+
+    assert result.output == "1\n2\ngiven\n"
+
+
+async def test_a_session_sees_the_workspace_that_runs_share(roomy: Sandbox) -> None:
+    await roomy.write("given.txt", b"content")
+    async with roomy.session() as session:
+        result = await session.sh("cat given.txt; echo made > made.txt")
+
+    assert result.output == "content"
+    assert await roomy.read("made.txt") == b"made\n"
+
+
+async def test_python_and_programs_run_beside_the_shell(session: Session) -> None:
+    python = await session.python("import sys; print(sys.argv)")
+    program = await session.run(PythonCode(source="import sys; print(sys.argv[1:])", arguments=("a b",)))
+    command = await session.run(Command(argv=("sh", "-c", "echo $GIVEN"), environment={"GIVEN": "c"}))
+
+    assert (python.output, program.output, command.output) == ("['-c']\n", "['a b']\n", "c\n")
+
+
+async def test_a_program_that_is_not_there_and_a_folder_that_is_not_there_are_results(
+    session: Session,
+) -> None:
+    missing = await session.run(Command(argv=("no-such-program",)))
+    nowhere = await session.sh("echo never", cwd="no/such")
+
+    assert (missing.exit_code, missing.output) == (127, "no-such-program: command not found\n")
+    assert (nowhere.exit_code, nowhere.output) == (1, "cd: no/such: No such file or directory\n")
+
+
+async def test_a_command_ends_with_its_own_process_and_names_what_it_left_running(session: Session) -> None:
+    result = await session.sh("sleep 1000 & echo started")
+    after = await session.sh(f"kill {result.still_running[0].pid} && echo killed")
+
+    assert (result.status, result.output) == ("ok", "started\n")
+    assert [left.command for left in result.still_running] == ["sleep 1000"]
+    assert result.wall_s < 10
+    assert (after.output, after.still_running) == ("killed\n", ())
+
+
+async def test_later_output_of_what_was_left_running_goes_to_a_file(session: Session) -> None:
+    result = await session.sh("(while [ ! -e go ]; do sleep 0.01; done; echo later; : > gone) & echo now")
+
+    later = await session.sh(f": > go; while [ ! -e gone ]; do sleep 0.01; done; sleep 0.2; cat {result.log}")
+
+    assert (result.output, later.output) == ("now\n", "now\nlater\n")
+
+
+async def test_a_started_program_serves_the_commands_that_follow(session: Session) -> None:
+    await session.write("index.html", b"served")
+    server = await session.start("exec python3 -m http.server 8000 --bind 127.0.0.1")
+
+    fetch = """
+import time, urllib.request
+for _ in range(500):
+    try:
+        print(urllib.request.urlopen('http://127.0.0.1:8000').read().decode())
+        break
+    except OSError:
+        time.sleep(0.02)
+"""
+    answer = await session.python(fetch)
+    ended = await server.stop()
+
+    assert answer.output == "served\n"
+    assert (ended.status, ended.killed_by, server.running) == ("killed", "cancel", False)
+    assert "GET /" in ended.output
+
+
+async def test_a_started_program_that_ends_tells_how(session: Session) -> None:
+    program = await session.start(Command(argv=("sh", "-c", "echo done; exit 4")))
+
+    result = await program.wait()
+
+    assert (result.exit_code, result.output) == (4, "done\n")
+
+
+async def test_at_its_deadline_a_command_and_what_it_started_end_and_others_live_on(session: Session) -> None:
+    server = await session.start("sleep 1000")
+    before = await session.sh("sleep 1001 & echo $!")
+
+    result = await session.sh("trap '' TERM; sleep 1002 & echo begun; while :; do sleep 1; done", wall_s=0.5)
+    left = await session.sh("cat /proc/[0-9]*/cmdline | tr '\\0' ' ' | grep -o 'sleep 100[0-9]' | sort -u")
+
+    assert (result.status, result.killed_by, result.output) == ("timeout", "wall", "begun\n")
+    assert result.still_running == ()
+    assert server.running
+    assert before.still_running
+    assert left.output.split("\n")[:2] == ["sleep 1000", "sleep 1001"]
+    assert "1002" not in left.output
+
+
+async def test_a_command_that_heeds_sigterm_may_tidy_up(session: Session) -> None:
+    result = await session.sh("trap 'echo tidied; exit 5' TERM; while :; do sleep 0.05; done", wall_s=0.5)
+
+    assert (result.status, result.exit_code) == ("timeout", 5)
+    assert result.output.endswith("tidied\n")
+
+
+async def test_a_cancelled_call_ends_its_command(session: Session) -> None:
+    call = asyncio.ensure_future(session.sh("echo $$ > pid; exec sleep 1000"))
+    await session.sh("while [ ! -s pid ]; do sleep 0.01; done")
+
+    call.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await call
+
+    assert not (await session.sh("kill -0 $(cat pid)")).ok
+
+
+async def test_commands_run_side_by_side(session: Session) -> None:
+    first, second = await asyncio.gather(
+        session.sh(": > one; while [ ! -e two ]; do sleep 0.01; done; echo met"),
+        session.sh(": > two; while [ ! -e one ]; do sleep 0.01; done; echo met"),
+    )
+
+    assert (first.output, second.output) == ("met\n", "met\n")
+
+
+async def test_long_output_keeps_head_and_tail_and_counts_the_rest(session: Session) -> None:
+    result = await session.sh("echo head; head -c 3000000 /dev/zero | tr '\\0' x; echo; echo tail")
+
+    assert (result.status, result.truncated, result.output_bytes) == ("ok", True, 3_000_011)
+    assert len(result.output) <= ROOMY.output_bytes
+    assert result.output.startswith("head\n")
+    assert result.output.endswith("\ntail\n")
+
+
+async def test_a_flood_is_ended(session: Session) -> None:
+    result = await session.sh("yes")
+
+    assert (result.status, result.killed_by) == ("output_limit", "output")
+
+
+async def test_a_line_that_was_rewritten_is_shown_in_its_last_state(session: Session) -> None:
+    result = await session.sh("printf '10%%\\r50%%\\r100%%\\ndone\\r\\n'")
+
+    assert result.output == "100%\ndone\n"
+
+
+async def test_a_command_finds_what_keeps_programs_from_asking_and_paging(session: Session) -> None:
+    result = await session.sh(
+        'echo "$HOME $PAGER $GIT_PAGER $EDITOR $PYTHONDONTWRITEBYTECODE $NO_COLOR $COLUMNS $TERM"; tty; cat'
+    )
+
+    assert result.output == "/tmp/home cat cat true 1 1 160 dumb\nnot a tty\n"
+
+
+async def test_an_edit_of_the_same_size_is_what_runs_next(session: Session) -> None:
+    for value in (b"1", b"2"):
+        await session.write("module.py", b"value = " + value)
+
+        result = await session.python("import module; print(module.value)")
+
+        assert result.output.encode() == value + b"\n"
+
+
+async def test_files_are_written_read_listed_and_removed(session: Session) -> None:
+    await session.write("folder/a.txt", b"abc")
+    await session.sh("ln -s a.txt folder/link; mkfifo folder/pipe; mkdir folder/sub")
+
+    listed = await session.list("folder")
+
+    kinds = {entry.name: entry.kind for entry in listed}
+    assert kinds == {"a.txt": "file", "link": "link", "pipe": "other", "sub": "folder"}
+    assert await session.read("folder/a.txt") == b"abc"
+    await session.remove("folder")
+    with pytest.raises(FileRefused):
+        await session.list("folder")
+
+
+async def test_changes_tell_by_content_what_became_of_the_tree(roomy: Sandbox) -> None:
+    files = {"kept.py": b"1", "edited.py": b"2", "gone.py": b"3", "touched.py": b"4", "script": b"#!x"}
+    async with roomy.session(fresh=True, files=files) as session:
+        await session.sh("echo 22 > edited.py; rm gone.py; touch touched.py; chmod -x script")
+        await session.sh("ln -s kept.py l")
+        await session.write("new/added.py", b"5")
+
+        found = (await session.changes()).changes
+
+        told = {(one.path, one.kind, one.mode) for one in found}
+        assert told == {
+            ("edited.py", "modified", "100644"),
+            ("gone.py", "deleted", "100644"),
+            ("l", "added", "120000"),
+            ("new/added.py", "added", "100644"),
+            ("script", "modified", "100644"),
+        }
+        edited = next(one for one in found if one.path == "edited.py")
+        assert (edited.before, edited.after, edited.content) == (sha256(b"2"), sha256(b"22\n"), b"22\n")
+
+        await session.rebase()
+        assert (await session.changes()).changes == ()
+
+
+async def test_changes_leave_out_and_name_what_may_not_cross(session: Session) -> None:
+    await session.sh(
+        "mkdir -p sub/.git .git; echo x > .git/config; echo x > sub/.git/HEAD; mkfifo pipe; echo x > s;"
+        "chmod u+s s; ln -s /etc/passwd out; ln -s ../../x up; : > $'\\xff';"
+        "head -c 11000000 /dev/zero > large"
+    )
+
+    found = await session.changes()
+
+    assert found.changes == ()
+    assert {(one.path, one.reason) for one in found.left_out} == {
+        ("pipe", "special"),
+        ("s", "special"),
+        ("out", "link"),
+        ("up", "link"),
+        ("large", "too_large"),
+        ("\ufffd", "name"),
+    }
+
+
+async def test_changes_are_bounded_in_number(session: Session) -> None:
+    await session.sh("for i in $(seq 2100); do echo $i > f$i; done")
+
+    found = await session.changes()
+
+    assert (len(found.changes), len(found.left_out)) == (2000, 100)
+    assert {one.reason for one in found.left_out} == {"too_many"}
+
+
+async def test_changes_do_not_look_at_what_is_ignored(session: Session) -> None:
+    await session.sh("mkdir -p build/deep; echo 1 > build/deep/a; echo 2 > b.log; echo 3 > c")
+
+    found = await session.changes(ignored=lambda path: path == "build/" or path.endswith(".log"))
+
+    assert [one.path for one in found.changes] == ["c"]
+
+
+async def test_a_folder_that_was_closed_does_not_count_as_emptied(roomy: Sandbox) -> None:
+    async with roomy.session(fresh=True, files={"folder/a": b"1"}) as session:
+        await session.sh("chmod 000 folder")
+
+        found = await session.changes()
+
+    assert found.changes == ()
+    assert [one.reason for one in found.left_out] == ["unreadable"]
+
+
+async def test_two_edits_within_one_tick_of_the_clock_are_both_seen(session: Session) -> None:
+    for number in range(50):
+        content = b"%03d" % number
+        await session.write("same-size.txt", content)
+
+        found = await session.changes()
+
+        assert [one.content for one in found.changes] == [content]
+
+
+async def test_nothing_of_a_session_is_left_when_it_closes(roomy: Sandbox) -> None:
+    async with roomy.session() as session:
+        await session.start("exec -a tag-of-the-session sleep 1000")
+        await session.sh("exec setsid sh -c ': tag-of-the-session; sleep 1000' &")
+        assert wait_until(lambda: len(processes_with("tag-of-the-session")) > 0)
+
+    assert processes_with("tag-of-the-session") == []
+
+
+async def test_a_backend_without_sessions_says_so_by_name() -> None:
+    async with open_sandbox(Policy(python=SYSTEM_PYTHON), backend="restricted") as box:
+        with pytest.raises(BackendMissing, match="'restricted' has no sessions"):
+            box.session()
