@@ -18,13 +18,15 @@ _AROUND = 3
 def broken(files: Mapping[str, str | None], before: Mapping[str, str | None]) -> str | None:
     """What is wrong with the first file that could be read before and can't be now; None where none is."""
     for path, text in files.items():
-        was = before.get(path)
-        if text is None or was is None:
-            continue
-        fault = _fault(path, text)
-        if fault is not None and _fault(path, was) is None:
+        if text is not None and (fault := new_fault(path, text, before.get(path))) is not None:
             return fault_report(path, text, fault)
     return None
+
+
+def new_fault(path: str, text: str, before: str | None) -> tuple[int, str] | None:
+    """Line, from 1, and words of the first thing wrong in a file that could be read before."""
+    fault = _fault(path, text) if before is not None else None
+    return fault if fault is not None and _fault(path, before or "") is None else None
 
 
 def fault_report(path: str, text: str, fault: tuple[int, str]) -> str:

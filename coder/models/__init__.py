@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from coder.models.recorded import Recorded
     from coder.models.recorder import Recorder
     from coder.models.scripted import Scripted
-    from coder.models.tool import Tool, tool_of, use_tools
 
 __all__ = [
     "Answer",
@@ -53,15 +52,12 @@ __all__ = [
     "Sampling",
     "Scripted",
     "Switch",
-    "Tool",
     "ToolCall",
     "ToolSpec",
     "Usage",
     "found_endpoints",
     "open_model",
     "resolve",
-    "tool_of",
-    "use_tools",
     "warm",
 ]
 
@@ -90,7 +86,6 @@ _HOMES = {
     "recorded": ("Recorded",),
     "recorder": ("Recorder",),
     "scripted": ("Scripted",),
-    "tool": ("Tool", "tool_of", "use_tools"),
 }
 
 

@@ -44,3 +44,33 @@ class StreamSanitizer:
         cut = unfinished.start() if unfinished else len(text)
         self._held = text[cut:]
         return printable(text[:cut])
+
+
+_ERASE = re.compile(r"(?:\x1b\[|\x9b)[0-2]?K")
+_REWRITES = re.compile(rf"(\r|\x08|{_ERASE.pattern})")
+
+
+def terminal_text(text: str) -> str:
+    """The text as a terminal shows it in the end: `printable`, and each rewritten line in its last state."""
+    plain = _SEQUENCES.sub(lambda found: found[0] if _ERASE.fullmatch(found[0]) else "", text)
+    lines = plain.replace("\r\n", "\n").split("\n")
+    return printable("\n".join(_last_state(line) if _REWRITES.search(line) else line for line in lines))
+
+
+def _last_state(line: str) -> str:
+    """A line after carriage returns, backspaces and erasures. Linear, whatever it holds."""
+    cells: list[str] = []
+    at = 0
+    for part in _REWRITES.split(line):
+        if part == "\r":
+            at = 0
+        elif part == "\x08":
+            at = max(0, at - 1)
+        elif _ERASE.fullmatch(part):
+            # To the left or all of it: what is written next begins the line in practice.
+            at = at if part[-2] in "[0\x9b" else 0
+            del cells[at:]
+        else:
+            cells[at : at + len(part)] = part
+            at += len(part)
+    return "".join(cells)

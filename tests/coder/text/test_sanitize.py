@@ -1,12 +1,13 @@
 """Nothing that a program or a model wrote can move the cursor, set a title or hide a line."""
 
+import time
 import unicodedata
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coder.text.sanitize import printable
+from coder.text.sanitize import printable, terminal_text
 
 
 @pytest.mark.parametrize(
@@ -38,3 +39,39 @@ def test_no_control_character_is_ever_left(text: str) -> None:
 
     assert not [c for c in kept if unicodedata.category(c) in ("Cc", "Cs") and c not in "\t\n"]
     kept.encode("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (" 10%\r 50%\r100%\n", "100%\n"),
+        ("done\r\nnext", "done\nnext"),
+        ("waiting\r", "waiting"),
+        ("longer\rshort", "shortr"),
+        ("\x1b[32m 10%\x1b[0m\r\x1b[32m 90%\x1b[0m", " 90%"),
+        ("Resolving\r\x1b[Kdone", "done"),
+        ("Resolving\x1b[2K\rdone", "done"),
+        ("abc\x08\x08X", "aXc"),
+        ("\x08\x08a\rb\nc", "b\nc"),
+        ("tab\tand\x07 – é ✓", "tab\tand – é ✓"),
+    ],
+)
+def test_a_rewritten_line_is_shown_as_a_terminal_shows_it_in_the_end(text: str, expected: str) -> None:
+    assert terminal_text(text) == expected
+
+
+@given(st.text(alphabet=st.one_of(st.characters(), st.sampled_from("\x1b\x9b[K012\r\x08\nab"))))
+def test_what_is_left_of_rewritten_lines_holds_no_control_character(text: str) -> None:
+    shown = terminal_text(text)
+
+    assert printable(shown) == shown
+    assert terminal_text(shown) == shown
+
+
+@pytest.mark.parametrize("unit", ["a\r", "\x08", "\r\x1b[2K", "\x1b["])
+def test_hostile_lines_take_time_that_grows_with_their_length(unit: str) -> None:
+    began = time.process_time()
+
+    terminal_text("A" * 300_000 + unit * 200_000)
+
+    assert time.process_time() - began < 5

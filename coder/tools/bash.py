@@ -1,0 +1,115 @@
+"""bash: one command in the session. The last line of its result is ours, whatever the output holds."""
+
+import asyncio
+import signal
+from dataclasses import dataclass
+
+from pydantic import Field
+
+from coder.models.model import JsonObject, ToolSpec
+from coder.text.sanitize import terminal_text
+from coder.tools.session_seam import CommandResult
+from coder.tools.shortened import shortened
+from coder.tools.tool import Arguments, Desk, ToolResult, read_arguments, spec_of
+
+USUAL_S = 120
+LONGEST_S = 1_800
+_LEAST_S = 1.0
+_LOOKS, _LOOK_S = 10, 0.05
+"""How often, and after how long, a program in the background is looked at: most that fail do so at once."""
+_MOST_NAMED = 5
+_LONGEST_NAME = 120
+"""Characters of a process's command line."""
+
+
+class _Given(Arguments):
+    command: str = Field(min_length=1, description="Script for bash, run in the workspace.")
+    timeout_s: float = Field(USUAL_S, ge=1, le=LONGEST_S, description="Seconds before it is stopped.")
+    background: bool = Field(False, description="Leave it running, for servers and watchers.")
+
+
+SPEC = spec_of(
+    "bash",
+    "Run a command and see what it prints (stdout and stderr), and its exit code. Files, processes and /tmp "
+    "stay from call to call; the working directory and variables don't. There is no terminal and no input.",
+    _Given,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Bash:
+    """The tool."""
+
+    spec: ToolSpec = SPEC
+    effect: bool = False
+
+    async def call(self, given: JsonObject, desk: Desk) -> ToolResult:
+        """Run the command to its end or its timeout, or start it in the background.
+
+        Raises:
+            ValueError: the arguments don't fit, or the command is too long; the message is for the model.
+            SandboxError: the sandbox itself failed.
+        """
+        asked = read_arguments(given, _Given, name=SPEC.name)
+        if asked.background:
+            return await _in_background(asked.command, desk)
+        left_s = max(desk.seconds_left(), _LEAST_S)
+        result = await desk.session.sh(asked.command, wall_s=min(asked.timeout_s, left_s))
+        return _ended(result, desk, is_last=left_s < asked.timeout_s)
+
+
+async def _in_background(command: str, desk: Desk) -> ToolResult:
+    started = await desk.session.start(command)
+    for _ in range(_LOOKS):
+        if not started.running:
+            return _ended(await started.wait(), desk)
+        await asyncio.sleep(_LOOK_S)
+    status = f"[running in the background: pid {started.pid}; its output goes to {started.log}]"
+    return ToolResult(_with_status(started.output(), status, desk, log=started.log))
+
+
+def _ended(result: CommandResult, desk: Desk, *, is_last: bool = False) -> ToolResult:
+    said = [_ending(result, is_last=is_last)]
+    if result.still_running:
+        named = [f"pid {left.pid} {_on_one_line(left.command, desk)}" for left in result.still_running]
+        more = f" and {len(named) - _MOST_NAMED} more" if len(named) > _MOST_NAMED else ""
+        said.append(f"still running: {', '.join(named[:_MOST_NAMED])}{more}")
+    if result.state_lost:
+        said.append("the session was restarted: its processes and /tmp are gone, the files are as they were")
+    status = f"[{'; '.join(said)}]"
+    text = _with_status(result.output, status, desk, log=result.log, is_all=not result.truncated)
+    return ToolResult(text, result.exit_code, result.wall_s)
+
+
+def _ending(result: CommandResult, *, is_last: bool) -> str:
+    seconds = f"{result.wall_s:.1f} s"
+    match result.status, result.killed_by:
+        case "timeout", "wall" | None:
+            why = "the run has no more time" if is_last else f"timeout_s can be up to {LONGEST_S}"
+            return f"timed out after {result.wall_s:.0f} s: {why}"
+        case "oom", _:
+            return f"killed: out of memory, {seconds}"
+        case (("ok" | "error"), _) if result.exit_code is not None:
+            return f"exit {result.exit_code}, {seconds}"
+        case _, None:
+            return f"killed by {_signal_name(result.signal)}, {seconds}"
+        case _, limit:
+            return f"killed: limit of {limit}, {seconds}"
+
+
+def _signal_name(number: int | None) -> str:
+    try:
+        return signal.Signals(number or 0).name
+    except ValueError:
+        return f"signal {number}"
+
+
+def _on_one_line(command: str, desk: Desk) -> str:
+    plain = " ".join(terminal_text(desk.redact(command)).split())
+    return plain if len(plain) <= _LONGEST_NAME else f"{plain[:_LONGEST_NAME]}…"
+
+
+def _with_status(output: str, status: str, desk: Desk, *, log: str, is_all: bool = True) -> str:
+    """The output with the status below: on a line of its own, and the last one."""
+    text = shortened(desk.redact(terminal_text(output)).rstrip("\n"), log=log, is_all=is_all)
+    return f"{text}\n{status}" if text else status

@@ -1,0 +1,149 @@
+"""Protocol: which calls of an answer are carried out, and what is said of the others. Pure.
+
+Calls decide, never the reason for which an answer ended. Every call is settled in its order, and what comes
+out may stand in a history that any endpoint reads: ids are there and differ, arguments parse.
+"""
+
+import hashlib
+import json
+import re
+import string
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from coder.models.model import JsonObject, ToolCall
+from coder.text.sanitize import printable
+
+MOST_CALLS = 20
+"""Of one answer."""
+ENDING = ("done", "ask")
+"""Tools that end an answer: calls behind them are not carried out."""
+_NAME = re.compile(r"(?:functions\.)?([A-Za-z0-9_-]{1,64})")
+_UNFIT = re.compile(r"[^A-Za-z0-9_-]")
+_LONGEST_NAME = 64
+_WRAPPED = 3
+"""How deep a JSON text may stand in JSON texts."""
+_NEAR = 30
+"""Characters on either side of a mistake that are quoted."""
+_SIGNS = string.ascii_letters + string.digits
+_ID_LENGTH = 9
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """A call as it stands in the history, and what is said instead of carrying it out."""
+
+    call: ToolCall
+    problem: str = ""
+    """Empty: it is carried out."""
+
+
+def settled(
+    calls: Sequence[ToolCall], known: Collection[str], *, cut_off: bool, taken: Collection[str] = ()
+) -> list[Settled]:
+    """Each call of an answer, in order.
+
+    Args:
+        calls: as the model wrote them.
+        known: names of the tools that were offered.
+        cut_off: the answer ended at its length limit.
+        taken: ids of earlier calls in the history: some endpoints count from 0 in each answer.
+    """
+    used = set(taken)
+    found: list[Settled] = []
+    ended_by = ""
+    for place, call in enumerate(calls):
+        name = _NAME.fullmatch(call.name.strip())
+        plain = name[1] if name else _UNFIT.sub("_", call.name)[:_LONGEST_NAME] or "unnamed"
+        is_cut = cut_off and place == len(calls) - 1
+        arguments, problem = _arguments(call.arguments, is_cut=is_cut)
+        if plain not in known:
+            problem = unknown(call.name, known)
+        if ended_by:
+            problem = f"Not carried out: it stands behind {ended_by}."
+        if place >= MOST_CALLS:
+            problem = f"Not carried out: an answer may hold {MOST_CALLS} calls. Call it again."
+        id = call.id if call.id.strip() and call.id not in used else _made_id(place, call, used)
+        used.add(id)
+        if not problem and plain in ENDING:
+            ended_by = plain
+        found.append(Settled(ToolCall(id=id, name=plain, arguments=arguments), problem))
+    return found
+
+
+def unknown(name: str, known: Collection[str]) -> str:
+    """What is said of a call of a tool that doesn't exist."""
+    return f"There is no tool {printable(name)[:_LONGEST_NAME]!r}. There are: {', '.join(known)}."
+
+
+def _arguments(raw: str, *, is_cut: bool) -> tuple[str, str]:
+    """The arguments as they stand in the history, and what is wrong with them."""
+    if is_cut and not raw.strip():
+        return "{}", _CUT_OFF
+    try:
+        value = _unwrapped(raw)
+    except (ValueError, RecursionError) as error:
+        return "{}", _CUT_OFF if is_cut else f"Not carried out: its arguments {_fault(error)}."
+    return raw if _is_plain(raw) else json.dumps(value), ""
+
+
+_CUT_OFF = (
+    "Not carried out: your answer was cut off at its length limit within this call. "
+    "Write less in one answer, such as a long file in parts."
+)
+
+
+def _unwrapped(raw: str) -> JsonObject:
+    """The object that arguments hold: nothing is an empty one, and one in a JSON text is taken out of it.
+
+    Line ends within texts, which JSON forbids, are taken as they are.
+    """
+    value: object = raw
+    for _ in range(_WRAPPED):
+        if isinstance(value, str):
+            value = json.loads(value.strip() or "{}", strict=False, parse_constant=_refused)
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise _NoObject
+    return value
+
+
+class _NoObject(ValueError):
+    """JSON, and no object."""
+
+
+def _refused(constant: str) -> None:
+    raise ValueError(f"{constant} is no number of JSON")
+
+
+def _is_plain(raw: str) -> bool:
+    """Whether any endpoint can read the arguments as the model wrote them."""
+    try:
+        return isinstance(json.loads(raw, parse_constant=_refused), dict)
+    except (ValueError, RecursionError):
+        return False
+
+
+def _fault(error: Exception) -> str:
+    match error:
+        case _NoObject():
+            return "are no JSON object"
+        case json.JSONDecodeError():
+            near = printable(error.doc[max(0, error.pos - _NEAR) : error.pos + _NEAR])
+            return f"are not valid JSON: {error.msg}, at character {error.pos}, near {near!r}"
+        case RecursionError():
+            return "are nested too deeply"
+        case _:
+            return f"are not valid JSON: {error}"
+
+
+def _made_id(place: int, call: ToolCall, used: Collection[str]) -> str:
+    """Nine letters and digits, which depend on nothing but the call, its place and the ids before."""
+    for salt in range(len(used) + 1):
+        said = json.dumps([place, salt, call.name, call.arguments])
+        number = int.from_bytes(hashlib.sha256(said.encode()).digest())
+        made = "".join(_SIGNS[number // len(_SIGNS) ** i % len(_SIGNS)] for i in range(_ID_LENGTH))
+        if made not in used:
+            return made
+    raise AssertionError("more ids are used than there are")

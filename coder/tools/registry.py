@@ -1,0 +1,79 @@
+"""Registry: the tools that a model is offered, by name."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from time import monotonic
+
+from pydantic import Field
+
+from coder.models.model import ToolCall, ToolSpec
+from coder.tools.bash import Bash
+from coder.tools.edit_tool import EditTool
+from coder.tools.protocol import unknown
+from coder.tools.tool import Arguments, Desk, Tool, ToolResult, spec_of
+
+
+class Done(Arguments):
+    """Arguments of `done`."""
+
+    summary: str = Field(description="What was changed, and why, in a few sentences.")
+    check: str = Field(
+        "", description="Command that shows it: exit code not 0 before the change, 0 after it."
+    )
+
+
+class Ask(Arguments):
+    """Arguments of `ask`."""
+
+    question: str = Field(min_length=1)
+    options: tuple[str, ...] = Field((), description="Answers to choose from.")
+
+
+DONE = spec_of(
+    "done",
+    "Say that the task is done. The change is verified at once: the run ends, or what is left comes back.",
+    Done,
+)
+ASK = spec_of("ask", "Ask the user what neither the task nor the files can tell. Use it rarely.", Ask)
+
+
+class Registry:
+    """The tools that carry out calls: `bash`, `edit` and a user's own."""
+
+    def __init__(self, own: Sequence[Tool] = ()) -> None:
+        """Offer these tools of the user beside ours.
+
+        Raises:
+            ValueError: a name is taken.
+        """
+        self._tools: dict[str, Tool] = {}
+        ours: tuple[Tool, ...] = (Bash(), EditTool())
+        for tool in (*ours, *own):
+            if tool.spec.name in self._tools or tool.spec.name in (DONE.name, ASK.name):
+                raise ValueError(f"There is a tool named {tool.spec.name!r} already: rename the function.")
+            self._tools[tool.spec.name] = tool
+
+    @property
+    def specs(self) -> tuple[ToolSpec, ...]:
+        """What the model is told of them. DONE and ASK are added by whoever answers them."""
+        return tuple(tool.spec for tool in self._tools.values())
+
+    def has_effect(self, name: str) -> bool:
+        """Whether a call of this name changes something outside of the sandbox."""
+        return name in self._tools and self._tools[name].effect
+
+    async def answer(self, call: ToolCall, desk: Desk) -> ToolResult:
+        """Carry out a call; what is wrong with it is told in the text.
+
+        Raises:
+            SandboxError: the sandbox itself failed.
+        """
+        began = monotonic()
+        tool = self._tools.get(call.name)
+        if tool is None:
+            return ToolResult(f"error: {unknown(call.name, list(self._tools))}")
+        try:
+            result = await tool.call(call.parsed(), desk)
+        except ValueError as error:
+            result = ToolResult(f"error: {desk.redact(str(error)) or 'the call failed.'}")
+        return replace(result, seconds=result.seconds or monotonic() - began)

@@ -1,0 +1,92 @@
+"""Replacement: one text of a file by another, where it is there just once. Pure."""
+
+from difflib import SequenceMatcher
+
+from coder.edits.apply import apply
+from coder.edits.edit import Edit, Hunk
+from coder.edits.edit_report import not_there, numbered
+from coder.edits.lines import split_lines, usual_end
+from coder.edits.locate import Index, locate
+from coder.edits.parsed import changed_lines
+
+_MOST_PLACES = 20
+"""Lines that are named where a text is there several times."""
+_AROUND = 2
+_MOST_COMPARED = 2_000
+"""Lines in which single changes are told apart."""
+_MOST_SHOWN = 6
+"""Places of a changed file that are shown."""
+
+
+def replaced(path: str, text: str, old: str, new: str, *, every: bool = False) -> str:
+    """The text of a file with `new` in the place of `old`.
+
+    Where `old` is not there word for word, whole lines of it are looked for but for blanks, indentation and
+    the like, as the lines of any edit are.
+
+    Args:
+        path: of the file, for messages.
+        text: of the file.
+        every: replace each occurrence; else `old` has to be there only once.
+
+    Raises:
+        ValueError: it isn't there, or several times; the message is for the model.
+    """
+    if usual_end(split_lines(text)) == "\r\n" and "\r" not in old + new:
+        as_there = old.replace("\n", "\r\n"), new.replace("\n", "\r\n")
+    else:
+        as_there = old, new
+    found = [text.count("\n", 0, at) + 1 for at in _occurrences(text, as_there[0])]
+    if len(found) == 1 or (found and every):
+        return text.replace(*as_there)
+    lines = split_lines(text)
+    hunk = Hunk((*(("-", line) for line in _whole_lines(old)), *(("+", line) for line in _whole_lines(new))))
+    found = found or [place.start + 1 for place in locate(Index(lines), hunk).places]
+    if len(found) > 1:
+        raise ValueError(_SEVERAL.format(path=path, lines=", ".join(map(str, found[:_MOST_PLACES]))))
+    applied = apply([Edit(path, "change", hunks=(hunk,))], {path: text})
+    if applied.problem is not None:
+        near = not_there(path, lines, hunk).near if applied.gist else ""
+        raise ValueError(f"{applied.gist or applied.problem}\n{near}".rstrip())
+    return applied.files[path] or ""
+
+
+_SEVERAL = (
+    "`{path}`: `old` is there several times, at lines {lines}. Give more of the lines around it, or set "
+    "`all` where it is there word for word."
+)
+
+
+def shown_changes(before: str, after: str) -> str:
+    """The lines of a changed file that are new, with some around them and their numbers."""
+    first, last = changed_lines(before, after)
+    gone = len(split_lines(before)) - len(split_lines(after)) + last
+    old, new = split_lines(before)[first - 1 : gone], split_lines(after)[first - 1 : last]
+    places = [(first - 1, last)]
+    if max(len(old), len(new)) <= _MOST_COMPARED:
+        matcher = SequenceMatcher(None, old, new, autojunk=False)
+        changes = [(code[3], code[4]) for code in matcher.get_opcodes() if code[0] != "equal"]
+        places = [(first - 1 + start, first - 1 + end) for start, end in changes]
+    shown: list[tuple[int, int]] = []
+    for start, end in ((start - _AROUND, end + _AROUND) for start, end in places):
+        if shown and start <= shown[-1][1]:
+            shown[-1] = (shown[-1][0], end)
+        else:
+            shown.append((start, end))
+    lines = split_lines(after)
+    blocks = [numbered(lines, start, end) for start, end in shown[:_MOST_SHOWN]]
+    more = [f"… and {len(shown) - _MOST_SHOWN} more places."] if len(shown) > _MOST_SHOWN else []
+    return "\n".join([*blocks, *more])
+
+
+def _occurrences(text: str, part: str) -> list[int]:
+    found: list[int] = []
+    at = text.find(part)
+    while at >= 0 and len(found) <= _MOST_PLACES:
+        found.append(at)
+        at = text.find(part, at + 1)
+    return found
+
+
+def _whole_lines(text: str) -> list[str]:
+    return [line if line.endswith("\n") else f"{line}\n" for line in split_lines(text)]

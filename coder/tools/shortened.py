@@ -1,0 +1,54 @@
+"""Shortened: a long output as a model reads it, head and tail in whole lines. Pure."""
+
+from collections.abc import Iterable
+
+MOST = 16_000
+"""Characters of an output that is cut."""
+MOST_WHOLE = MOST * 6 // 5
+"""Characters of an output that passes whole."""
+_WIDE = 4_000
+"""Characters of a line that is cut itself."""
+_WIDE_HEAD, _WIDE_TAIL = 2_000, 1_000
+
+
+def shortened(text: str, *, log: str | None = None, is_all: bool = True) -> str:
+    """The text; of one that is too long the first and the last lines, and where to read the others.
+
+    Args:
+        text: the output.
+        log: the file that holds it.
+        is_all: False where the middle is missing already, so that the numbers of the last lines are unknown.
+    """
+    if len(text) <= MOST_WHOLE:
+        return text
+    lines = [_narrow(line, number, log) for number, line in enumerate(text.split("\n"), start=1)]
+    if sum(map(len, lines)) + len(lines) <= MOST_WHOLE:
+        return "\n".join(lines)
+    head = _fitting(lines)
+    tail = _fitting(reversed(lines[head:]))
+    first, last = head + 1, len(lines) - tail
+    if log is None:
+        gap = f"[lines {first}–{last} left out]"
+    elif is_all:
+        gap = f"[lines {first}–{last} left out; sed -n {first},{last}p {log}]"
+    else:
+        gap = f"[lines from {first} on left out, up to the last ones; {log} holds the beginning]"
+    return "\n".join([*lines[:head], gap, *lines[last:]])
+
+
+def _fitting(lines: Iterable[str]) -> int:
+    """How many of the lines fit into half of the room."""
+    room = MOST // 2
+    for count, line in enumerate(lines):
+        room -= len(line) + 1
+        if room < 0:
+            return count
+    raise AssertionError("a text that fits is not cut")
+
+
+def _narrow(line: str, number: int, log: str | None) -> str:
+    if len(line) <= _WIDE:
+        return line
+    where = f"; sed -n {number}p {log}" if log is not None else ""
+    cut = len(line) - _WIDE_HEAD - _WIDE_TAIL
+    return f"{line[:_WIDE_HEAD]}[{cut:,} characters left out{where}]{line[-_WIDE_TAIL:]}"

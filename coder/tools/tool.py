@@ -1,0 +1,159 @@
+"""Tool: what a model may call while it works. A typed function with a docstring becomes one by `tool_of`."""
+
+import asyncio
+import inspect
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar, get_type_hints
+
+from pydantic import BaseModel, ConfigDict, ValidationError, create_model
+from pydantic.json_schema import GenerateJsonSchema
+from pydantic_core import to_json
+
+from coder.models.model import JsonObject, ToolSpec
+from coder.tools.session_seam import Session
+from coder.tools.shortened import shortened
+
+_ERRORS_TOLD = 3
+Kind = TypeVar("Kind", bound=BaseModel)
+
+
+@dataclass(frozen=True, slots=True)
+class ToolResult:
+    """What a call gave."""
+
+    text: str
+    """Plain text, as a terminal shows it."""
+    exit_code: int | None = None
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What tools work with."""
+
+    session: Session
+    seconds_left: Callable[[], float]
+    """Of the run."""
+    redact: Callable[[str], str]
+
+
+class Tool(Protocol):
+    """The seam of tools."""
+
+    @property
+    def spec(self) -> ToolSpec:
+        """What the model is told of it."""
+
+    @property
+    def effect(self) -> bool:
+        """It changes something outside of the sandbox."""
+
+    async def call(self, given: JsonObject, desk: Desk) -> ToolResult:
+        """Carry out one call.
+
+        Raises:
+            ValueError: the call failed; the message is for the model.
+            SandboxError: the sandbox itself failed.
+        """
+
+
+class Arguments(BaseModel):
+    """Arguments of a tool; the schema in its spec is made of these fields."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class _Untitled(GenerateJsonSchema):
+    """Schema without titles, which only repeat the names of fields."""
+
+    def field_title_should_be_set(self, schema: object) -> bool:
+        return False
+
+
+def spec_of(name: str, description: str, arguments: type[BaseModel]) -> ToolSpec:
+    """The spec of a tool with these arguments."""
+    schema = arguments.model_json_schema(schema_generator=_Untitled)
+    kept = {key: value for key, value in schema.items() if key not in ("title", "description")}
+    return ToolSpec(name=name, description=description, parameters=kept)
+
+
+def read_arguments(given: JsonObject, kind: type[Kind], *, name: str) -> Kind:
+    """The arguments of a call.
+
+    Raises:
+        ValueError: they don't fit; the message is for the model.
+    """
+    try:
+        return kind.model_validate(given)
+    except ValidationError as error:
+        rows = error.errors(include_url=False, include_input=False)[:_ERRORS_TOLD]
+        told = "; ".join(f"{'.'.join(map(str, row['loc']))}: {row['msg']}" for row in rows)
+        raise ValueError(f"The arguments of {name} don't fit: {told}.") from error
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionTool:
+    """A user's function as a tool."""
+
+    spec: ToolSpec
+    effect: bool
+    _function: Callable[..., object]
+    _arguments: type[BaseModel]
+
+    async def call(self, given: JsonObject, desk: Desk) -> ToolResult:
+        """Call the function, in a thread unless it is `async def`; a value that is no text is shown as JSON.
+
+        Raises:
+            ValueError: the arguments don't fit, or the function raised; the message is for the model.
+        """
+        arguments = read_arguments(given, self._arguments, name=self.spec.name)
+        values = {name: getattr(arguments, name) for name in self._arguments.model_fields}
+        is_async = inspect.iscoroutinefunction(self._function)
+        called = self._called(values) if is_async else await asyncio.to_thread(lambda: self._called(values))
+        with self._failure():
+            value = await called if inspect.isawaitable(called) else called
+        text = value if isinstance(value, str) else to_json(value, fallback=str).decode()
+        return ToolResult(shortened(desk.redact(text)))
+
+    def _called(self, values: dict[str, object]) -> object:
+        with self._failure():
+            return self._function(**values)
+
+    @contextmanager
+    def _failure(self) -> Iterator[None]:
+        try:
+            yield
+        except ValueError:
+            raise
+        except Exception as error:  # a user's function may raise anything: the model is told
+            raise ValueError(f"{self.spec.name} failed: {type(error).__name__}: {error}") from error
+
+
+def tool_of(function: Callable[..., object], *, effect: bool = True) -> FunctionTool:
+    """The function as a tool; its docstring says what it is for. It may be `async def`.
+
+    A ValueError that it raises is a message for the model.
+
+    Args:
+        function: called with keyword arguments.
+        effect: whether it changes anything outside of the sandbox.
+
+    Raises:
+        ValueError: it has no docstring, or a parameter without a type, or one that isn't given by its name.
+    """
+    name, said = function.__name__, inspect.getdoc(function)
+    if not said:
+        raise ValueError(f"{name} has no docstring, so that no model would know what it is for")
+    hints = get_type_hints(function, include_extras=True)
+    fields: dict[str, Any] = {}
+    for parameter in inspect.signature(function).parameters.values():
+        if parameter.kind not in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY):
+            raise ValueError(f"the parameter {parameter.name} of {name} can't be given by its name")
+        if parameter.name not in hints:
+            raise ValueError(f"the parameter {parameter.name} of {name} has no type")
+        default = ... if parameter.default is parameter.empty else parameter.default
+        fields[parameter.name] = (hints[parameter.name], default)
+    arguments = create_model(name, __base__=Arguments, **fields)
+    return FunctionTool(spec_of(name, said, arguments), effect, function, arguments)
