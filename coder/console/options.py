@@ -69,7 +69,7 @@ Strategy = Annotated[
     typer.Option(
         "--strategy",
         metavar="NAME",
-        help="auto|one-shot|repair|plan|best-of-n|tests|review|escalate (auto).",
+        help="auto|act|one-shot|repair|plan|best-of-n|tests|review|escalate (auto).",
     ),
 ]
 StrongModel = Annotated[

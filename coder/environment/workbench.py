@@ -21,6 +21,8 @@ from sandbox.contract import OnOutput
 
 if TYPE_CHECKING:
     from coder.context.survey import Survey
+    from coder.environment.session_tree import SessionTree
+    from coder.run.state import State
     from sandbox import Kernel
 import ast
 import re
@@ -30,6 +32,9 @@ from pathlib import Path
 _PAGE = 4096
 _FEW, _LITTLE = 1_000, 8 << 20
 """Files, and bytes, that the room of every workspace has place for."""
+
+_ROOM = ("memory_mb", "disk_mb", "files", "processes", "open_files")
+"""Limits that are wider in a session."""
 
 OpenSandbox = Callable[[Policy], AbstractAsyncContextManager[Sandbox]]
 
@@ -54,7 +59,8 @@ class Workbench:
         self._stacks: dict[str, AsyncExitStack] = {}
         self._sandboxes: dict[str, Sandbox] = {}
         self._kernel: Kernel | None = None
-        self._locks = {name: asyncio.Lock() for name in ("candidate", "checker", "kernel")}
+        self._work: SessionTree | None = None
+        self._locks = {name: asyncio.Lock() for name in ("candidate", "checker", "session", "kernel", "work")}
 
     async def __aenter__(self) -> Self:
         return self
@@ -99,13 +105,46 @@ class Workbench:
                 self._kernel = await self._stacks["candidate"].enter_async_context(opened)
             return self._kernel
 
+    @property
+    def has_session(self) -> bool:
+        """Whether the session is open."""
+        return self._work is not None
+
+    async def session(self, state: State) -> SessionTree:
+        """The session that the model works in, opened on the user's files with what it has changed.
+
+        It has a sandbox of its own: no verdict is formed where it lives.
+
+        Raises:
+            SandboxError: it can't be opened, or the backend has no sessions.
+        """
+        async with self._locks["work"]:
+            if self._work is None:
+                from coder.environment.session_tree import SessionTree, lay
+
+                sandbox = await self._sandbox("session")
+                opened = await lay(sandbox, state)
+                session = await self._stacks["session"].enter_async_context(sandbox.session())
+                self._work = SessionTree(session, opened)
+            return self._work
+
     async def _sandbox(self, name: str) -> Sandbox:
         async with self._locks[name]:  # one for each: they open at the same time
             if name not in self._sandboxes:
                 stack = AsyncExitStack()
-                self._sandboxes[name] = await stack.enter_async_context(self._open(self.policy))
+                policy = for_session(self.policy) if name == "session" else self.policy
+                self._sandboxes[name] = await stack.enter_async_context(self._open(policy))
                 self._stacks[name] = stack
             return self._sandboxes[name]
+
+
+def for_session(policy: Policy) -> Policy:
+    """The policy of a model's session: what `session_policy` allows, where that is more."""
+    from sandbox import session_policy
+
+    room = session_policy()
+    more = {name: max(getattr(policy, name), getattr(room, name)) for name in _ROOM}
+    return policy.model_copy(update=more)
 
 
 def with_room(policy: Policy, files: Mapping[str, StoredFile]) -> Policy:

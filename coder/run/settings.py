@@ -8,8 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from sandbox.network.allowed_hosts import parse_hosts
 
-StrategyName = Literal["one-shot", "repair", "plan", "best-of-n", "tests", "review", "escalate"]
-StrategyChoice = Literal["auto", "one-shot", "repair", "plan", "best-of-n", "tests", "review", "escalate"]
+StrategyName = Literal["act", "one-shot", "repair", "plan", "best-of-n", "tests", "review", "escalate"]
+StrategyChoice = Literal["auto"] | StrategyName
 
 
 EditFormat = Literal["whole", "search-replace", "diff", "patch"]

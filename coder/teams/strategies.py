@@ -5,6 +5,7 @@ A run's first event says which one it takes, so that a resume takes the same.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from decimal import Decimal
 
 from coder.errors import UsageError
 from coder.loop import Team
@@ -59,6 +60,14 @@ def _tested(settings: Settings) -> Settings:
     return _with_budget(settings, samples=samples, repairs=0)
 
 
+def _acting(settings: Settings) -> Settings:
+    """Limits for many small steps, where the user has named none."""
+    named = settings.budget.model_fields_set
+    wide = {"calls": 100, "cost_usd": Decimal(3), "seconds": 1800.0}
+    update = {name: value for name, value in wide.items() if name not in named}
+    return settings.model_copy(update={"budget": settings.budget.model_copy(update=update)})
+
+
 def _with_budget(settings: Settings, **limits: int) -> Settings:
     return settings.model_copy(update={"budget": settings.budget.model_copy(update=limits)})
 
@@ -94,7 +103,20 @@ def _review_stop() -> Stop:
     return review_stop()
 
 
+def _act() -> Team:
+    from coder.teams.act import act_team
+
+    return act_team()
+
+
+def _act_stop() -> Stop:
+    from coder.teams.act import act_stop
+
+    return act_stop()
+
+
 STRATEGIES: Mapping[StrategyName, Strategy] = {
+    "act": Strategy(_act, _act_stop, _acting),
     "one-shot": Strategy(_one_shot, shape=_one_call),
     "repair": Strategy(default_team),
     "plan": Strategy(default_team, shape=_planned),

@@ -8,9 +8,9 @@ from pydantic import Field
 
 from coder.models.model import JsonObject, ToolSpec
 from coder.text.sanitize import terminal_text
-from coder.tools.session_seam import CommandResult
 from coder.tools.shortened import shortened
 from coder.tools.tool import Arguments, Desk, ToolResult, read_arguments, spec_of
+from sandbox import CommandResult
 
 USUAL_S = 120
 LONGEST_S = 1_800

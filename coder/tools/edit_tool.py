@@ -17,10 +17,9 @@ from coder.models.model import JsonObject, ToolSpec
 from coder.text.did_you_mean import or_nearest
 from coder.text.plural import count_of
 from coder.tools.replacement import replaced, shown_changes
-from coder.tools.session_seam import Session
 from coder.tools.shortened import shortened
 from coder.tools.tool import Arguments, Desk, ToolResult, read_arguments, spec_of
-from sandbox import FileRefused
+from sandbox import FileRefused, Session
 
 _WORKSPACE = "/w/"
 """Where commands find the workspace."""

@@ -12,8 +12,8 @@ from pydantic.json_schema import GenerateJsonSchema
 from pydantic_core import to_json
 
 from coder.models.model import JsonObject, ToolSpec
-from coder.tools.session_seam import Session
 from coder.tools.shortened import shortened
+from sandbox import Session
 
 _ERRORS_TOLD = 3
 Kind = TypeVar("Kind", bound=BaseModel)

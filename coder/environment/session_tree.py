@@ -1,0 +1,69 @@
+"""SessionTree: the session that a model works in, and what was changed in its tree, call by call."""
+
+from collections.abc import Mapping
+
+from coder.fs.file_hashes import SnapshotFile
+from coder.run.event_types import StoredFile
+from coder.run.state import State
+from coder.workspace.read import content, store
+from sandbox import Change, Sandbox, Session
+
+Tree = Mapping[str, StoredFile | None]
+"""Files by path; None is one that was removed."""
+_EXECUTABLE = "100755"
+
+
+class SessionTree:
+    """A session opened on the user's files with what earlier calls have changed."""
+
+    def __init__(self, session: Session, opened: Mapping[str, StoredFile]) -> None:
+        self.session = session
+        self._opened = opened
+        self._known: dict[str, Change] = {}
+
+    async def changes(self) -> tuple[dict[str, StoredFile | None], tuple[str, ...]]:
+        """Files that have changed since the last look, and what of the tree can't be taken over."""
+        found = await self.session.changes()
+        now = {change.path: change for change in found.changes}
+        changed: dict[str, StoredFile | None] = {
+            path: _stored(change) for path, change in now.items() if _differs(change, self._known.get(path))
+        }
+        changed |= {path: self._opened.get(path) for path in self._known.keys() - now.keys()}
+        self._known = now
+        return changed, tuple(f"{left.path}: {left.reason}" for left in found.left_out)
+
+    async def write(self, changes: Tree) -> None:
+        """Write files that were changed elsewhere.
+
+        Raises:
+            FileRefused: a path leaves the workspace, or there is no room.
+        """
+        for path, stored in changes.items():
+            if stored is None:
+                await self.session.remove(path)
+            else:
+                await self.session.write(path, content(stored), executable=bool(stored.mode & 0o100))
+        await self.changes()
+
+
+def tree_of(state: State) -> dict[str, StoredFile]:
+    """The user's files with what the session has changed."""
+    tree = {**state.files, **state.tree}
+    return {path: stored for path, stored in tree.items() if stored is not None}
+
+
+async def lay(sandbox: Sandbox, state: State) -> dict[str, StoredFile]:
+    """Make a sandbox's workspace hold that tree, and give it."""
+    tree = tree_of(state)
+    await sandbox.lay({path: content(stored) for path, stored in tree.items()})
+    return tree
+
+
+def _stored(change: Change) -> StoredFile | None:
+    if change.content is None:
+        return None
+    return store(SnapshotFile.of(change.content, mode=0o755 if change.mode == _EXECUTABLE else 0o644))
+
+
+def _differs(change: Change, known: Change | None) -> bool:
+    return known is None or (change.after, change.mode) != (known.after, known.mode)

@@ -1,0 +1,86 @@
+"""Workplace: carries out what a model calls, in the run's session, and logs what that gave and changed."""
+
+from collections.abc import Mapping
+
+from coder.models.model import ChatMessage, ToolCall
+from coder.run.event_types import StoredFile, ToolAnswered, ToolCalled
+from coder.tools.registry import Registry
+from coder.tools.tool import Desk
+from coder.turn import Turn
+from coder.workspace.session_changes import text_file
+
+_RESTARTED = (
+    "[The session was restarted: files are as after the last answered call. Background programs, /tmp and "
+    "what was installed are gone.]\n"
+)
+_CUT_OFF = "[This call was cut off when the run stopped. It was not made again.]"
+
+
+class Workplace:
+    """The tools of one turn, and the session that they act in, opened when one is first called."""
+
+    def __init__(self, turn: Turn, tools: Registry) -> None:
+        self._turn = turn
+        self._tools = tools
+
+    async def carry_out(self, call: ToolCall) -> ChatMessage:
+        """Call a tool, and say what it gave; a call that a crash cut off is not made again.
+
+        Raises:
+            SandboxError: the session can't be opened, or failed for good.
+        """
+        turn, state = self._turn, self._turn.state
+        if state.open_tool is not None and state.open_tool.id == call.id:
+            return await self.tell(call, _CUT_OFF)
+        is_restarted = not turn.bench.has_session and any(said.role == "tool" for said in state.dialogue)
+        work = await turn.bench.session(state)
+        redact = turn.bench.redactor.redact
+        called = ToolCalled(
+            call=state.calls,
+            id=call.id,
+            name=call.name,
+            arguments=redact(call.arguments),
+            effect=self._tools.has_effect(call.name),
+        )
+        await turn.journal.append(called)
+        given = await self._tools.answer(call, Desk(work.session, self._seconds_left, redact))
+        changes, left_out = await work.changes()
+        text = redact(given.text)
+        answered = ToolAnswered(
+            call=state.calls,
+            id=call.id,
+            name=call.name,
+            text=f"{_RESTARTED}{text}" if is_restarted else text,
+            exit_code=given.exit_code,
+            seconds=given.seconds,
+            changes=changes,
+            left_out=left_out,
+        )
+        return await self._logged(answered)
+
+    async def tell(self, call: ToolCall, text: str) -> ChatMessage:
+        """Answer a call without making it."""
+        return await self._logged(
+            ToolAnswered(call=self._turn.state.calls, id=call.id, name=call.name, text=text)
+        )
+
+    async def write(self, files: Mapping[str, str | None]) -> None:
+        """Make the edits that stood in the text of an answer."""
+        state, bench = self._turn.state, self._turn.bench
+        changes: dict[str, StoredFile | None] = {
+            path: text_file(text, like=state.tree.get(path) or state.files.get(path))
+            for path, text in files.items()
+        }
+        if bench.has_session:
+            await (await bench.session(state)).write(changes)
+        await self._turn.journal.append(
+            ToolAnswered(call=state.calls, id="", name="edits", text="", changes=changes)
+        )
+
+    def _seconds_left(self) -> float:
+        state = self._turn.state
+        return max(1.0, state.budget.seconds - state.seconds)
+
+    async def _logged(self, answered: ToolAnswered) -> ChatMessage:
+        await self._turn.journal.append(answered)
+        return ChatMessage(role="tool", content=answered.text, tool_call_id=answered.id)

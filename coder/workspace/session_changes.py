@@ -1,0 +1,56 @@
+"""What a session has changed, parted into what may land, edits of given tests, and what stays out. Pure."""
+
+from dataclasses import dataclass, field
+
+from coder.run.event_types import StoredFile
+from coder.run.state import State
+from coder.run.target import Target, decides
+from coder.workspace.edited_tests import is_allowed, is_given_test
+from coder.workspace.symlinks import end_of
+
+
+@dataclass(frozen=True, slots=True)
+class SessionChanges:
+    """Texts by path; None is a file that was removed."""
+
+    files: dict[str, str | None] = field(default_factory=dict)
+    test_edits: dict[str, str | None] = field(default_factory=dict)
+    left_out: tuple[str, ...] = ()
+    """Paths that no change may write, and files that are no text."""
+
+    @property
+    def texts(self) -> dict[str, str | None]:
+        """What may land, and the edits of given tests."""
+        return {**self.files, **self.test_edits}
+
+
+def session_changes(state: State, target: Target) -> SessionChanges:
+    """What the tree of a run's session differs in from the files that the run has read."""
+    parts = SessionChanges()
+    left: list[str] = []
+    for path, now in state.tree.items():
+        if not _differs(state.files.get(path), now):
+            continue
+        text = None if now is None else now.text
+        end = end_of(path, state.files)
+        if now is not None and text is None:
+            left.append(path)
+        elif is_allowed(path, state.settings.allow) or not decides(end, state.task, target):
+            parts.files[end if text is not None else path] = text
+        elif is_given_test(end, state, target):
+            parts.test_edits[end] = text
+        else:
+            left.append(path)
+    return SessionChanges(parts.files, parts.test_edits, tuple(left))
+
+
+def text_file(text: str | None, *, like: StoredFile | None) -> StoredFile | None:
+    """A file with this text, and with the mode of another one; None where there is no text."""
+    mode = like.mode if like is not None else 0o644
+    return StoredFile(text=text, mode=mode) if text is not None else None
+
+
+def _differs(before: StoredFile | None, now: StoredFile | None) -> bool:
+    if before is None or now is None:
+        return before is not now
+    return (before.text, before.base64) != (now.text, now.base64)

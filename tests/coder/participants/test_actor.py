@@ -1,0 +1,125 @@
+"""A model that works in a session: tools, edits in words, verdicts, questions, and a run that goes on."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from coder.agent import resume, solve
+from coder.models.model import ToolCall
+from coder.models.scripted import Scripted
+from coder.run.reducer import fold_all
+from coder.run.run import Run
+from coder.run.settings import Budget, Settings
+from coder.run.task import Task
+from coder.store import MemoryLog
+
+WRONG = "def add(a, b):\n    return a - b\n"
+RIGHT = "def add(a, b):\n    return a + b\n"
+TEST = "from calc import add\n\n\ndef test_add():\n    assert add(1, 2) == 3\n"
+EDIT = "calc.py\n```\n<<<<<<< SEARCH\n    return a - b\n=======\n    return a + b\n>>>>>>> REPLACE\n```\n"
+SETTINGS = Settings(strategy="act")
+
+
+def call(name: str, **arguments: object) -> ToolCall:
+    return ToolCall(id=f"{name}{len(str(arguments)):08d}", name=name, arguments=json.dumps(arguments))
+
+
+def bash(command: str) -> list[ToolCall]:
+    return [call("bash", command=command)]
+
+
+DONE = [call("done", summary="It adds now.")]
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    (tmp_path / "calc.py").write_text(WRONG)
+    (tmp_path / "test_calc.py").write_text(TEST)
+    return tmp_path
+
+
+async def worked(
+    folder: Path, *answers: str | list[ToolCall], settings: Settings = SETTINGS, log: MemoryLog | None = None
+) -> tuple[Run, Scripted]:
+    model = Scripted(answers)
+    task = Task(prompt="Mend add.", workspace=folder, test_command=("python", "-m", "pytest", "-q"))
+    return await solve(task, model=model, settings=settings, log=log or MemoryLog()), model
+
+
+def told(model: Scripted, request: int) -> str:
+    """The last message of a request, from 1."""
+    return model.requests[request - 1].messages[-1].content
+
+
+async def test_a_model_looks_edits_and_is_done(project: Path) -> None:
+    run, model = await worked(
+        project, bash("cat calc.py"), [call("edit", path="calc.py", old="a - b", new="a + b")], DONE
+    )
+
+    assert "return a - b" in told(model, 2)
+    assert (run.status, run.verified, run.calls) == ("solved", "tests", 3)
+    assert (project / "calc.py").read_text() == RIGHT
+
+
+async def test_what_a_command_changes_lands(project: Path) -> None:
+    run, _ = await worked(project, bash("sed -i 's/a - b/a + b/' calc.py; echo 1 > notes.txt; rm -f x"), DONE)
+
+    assert run.status == "solved"
+    assert (project / "calc.py").read_text() == RIGHT
+    assert (project / "notes.txt").read_text() == "1\n"
+
+
+async def test_edits_in_words_count_as_done_and_open_no_session(project: Path) -> None:
+    log = MemoryLog()
+    run, model = await worked(project, EDIT, log=log)
+
+    assert (run.status, run.calls) == ("solved", 1)
+    assert "session" not in str([event.type for event in await log.read(run.run_id)])
+    assert [tool.name for tool in model.requests[0].form.tools][:2] == ["bash", "edit"]  # type: ignore[union-attr]
+
+
+async def test_done_on_red_tests_is_answered_with_what_fails(project: Path) -> None:
+    run, model = await worked(project, bash("true"), DONE, EDIT)
+
+    assert model.requests[2].messages[-1].role == "tool"
+    assert "No file has changed" in told(model, 3) or "assert" in told(model, 3)
+    assert run.status == "solved"
+
+
+async def test_the_dialogue_only_grows(project: Path) -> None:
+    _, model = await worked(project, bash("ls"), bash("pwd"), "I wonder.", EDIT)
+
+    for before, after in zip(model.requests, model.requests[1:], strict=False):
+        assert after.messages[: len(before.messages)] == before.messages
+
+
+async def test_given_tests_that_a_session_changes_do_not_decide(project: Path) -> None:
+    run, _ = await worked(project, bash("echo 'def test_add(): pass' > test_calc.py"), DONE, DONE)
+
+    assert run.status != "solved"
+    assert (project / "test_calc.py").read_text() == TEST
+
+
+async def test_a_question_ends_the_run_with_its_words(project: Path) -> None:
+    run, _ = await worked(project, [call("ask", question="Ints or floats?", options=["ints", "floats"])])
+
+    assert (run.status, run.exit_code) == ("waiting", 9)
+    assert "Ints or floats?" in run.reason
+
+
+async def test_a_run_that_was_cut_off_goes_on_without_repeating_a_call(project: Path) -> None:
+    log = MemoryLog()
+    settings = SETTINGS.model_copy(update={"budget": Budget(calls=2)})
+    stopped, _ = await worked(
+        project, bash("echo 1 > one.txt"), bash("sed -i 's/a - b/a + b/' calc.py"), settings=settings, log=log
+    )
+    model = Scripted([bash("cat one.txt calc.py"), DONE], name="scripted/dialogue")
+
+    run = await resume(stopped.run_id, log=log, model=model, budget=Budget(calls=10))
+
+    assert stopped.status == "limit"
+    assert "The session was restarted" in told(model, 2)
+    assert "1\ndef add(a, b):\n    return a + b" in told(model, 2)
+    assert run.status == "solved"
+    assert fold_all(await log.read(run.run_id)).calls == 4
