@@ -5,6 +5,7 @@ cancelled.
 """
 
 import asyncio
+import errno
 import json
 import os
 import signal
@@ -210,7 +211,8 @@ class Child:
         if not self._announced:
             self._announced = True
             if self.gone.is_set() and self.failure is None:
-                self.failure = SandboxBroken("A child of the sandbox ended while it was being isolated.")
+                said = "A child of the sandbox ended while it was being isolated."
+                self.failure = SandboxBroken(f"{said} {CROWDED}" if _may_send_none() else said)
             self._on_ready(self)
 
     def _leave(self) -> None:
@@ -269,3 +271,14 @@ class Child:
 def _remove_later(group: Group) -> None:
     with suppress(OSError):  # then the keeper removes it with the sandbox's folder
         group.remove()
+
+
+def _may_send_none() -> bool:
+    """Whether the kernel lets this user send no descriptor now, for those that are on their way."""
+    one, other = socket.socketpair()
+    with one, other:
+        try:
+            send_with_fds(one, b".", [one.fileno()])
+        except OSError as error:
+            return error.errno == errno.ETOOMANYREFS
+    return False
