@@ -100,15 +100,23 @@ class Turn:
         return await self._whole(sent, sampling)
 
     async def answer(
-        self, messages: Sequence[ChatMessage], *, sampling: Sampling, form: Form | None = None
+        self,
+        messages: Sequence[ChatMessage],
+        *,
+        sampling: Sampling,
+        form: Form | None = None,
+        in_dialogue: bool = False,
     ) -> CallAnswered:
         """The model's answer with all that belongs to it, such as calls of tools; in one call.
+
+        Args:
+            in_dialogue: the request is the run's dialogue with what came to it: the log keeps only that.
 
         Raises:
             BudgetSpent: the call would go over a limit.
             ModelError: the model failed for good.
         """
-        return await self._roomy(self._redacted(messages), sampling, form)
+        return await self._roomy(self._redacted(messages), sampling, form, in_dialogue=in_dialogue)
 
     async def _whole(self, sent: list[ChatMessage], sampling: Sampling) -> str:
         """The text of an answer, gone on with where it was cut off at its limit."""
@@ -135,14 +143,19 @@ class Turn:
         return text
 
     async def _roomy(
-        self, sent: list[ChatMessage], sampling: Sampling, form: Form | None = None
+        self,
+        sent: list[ChatMessage],
+        sampling: Sampling,
+        form: Form | None = None,
+        *,
+        in_dialogue: bool = False,
     ) -> CallAnswered:
         """The answer; one that was to be brief gets all the room there is where its model reasons first."""
-        answer = await self._call(self._model, sent, sampling, form)
+        answer = await self._call(self._model, sent, sampling, form, in_dialogue=in_dialogue)
         most = self.state.settings.max_answer_tokens
         if is_spent_on_reasoning(answer) and sampling.max_tokens is not None and sampling.max_tokens != most:
             more = sampling.model_copy(update={"max_tokens": most})
-            answer = await self._call(self._model, sent, more, form)
+            answer = await self._call(self._model, sent, more, form, in_dialogue=in_dialogue)
         return answer
 
     def _can_go_on(self, answer: CallAnswered, sampling: Sampling) -> bool:
@@ -177,6 +190,7 @@ class Turn:
         form: Form | None = None,
         *,
         participant: str | None = None,
+        in_dialogue: bool = False,
     ) -> CallAnswered:
         """One call, from its intent to its answer in the log; or the answer that the log holds."""
         key = request_key(sent, sampling, form)
@@ -191,13 +205,14 @@ class Turn:
         )
         if self._bound_by is not None or known_limit(model, sampling) is not None:
             sampling = sampling.model_copy(update={"room": most})
-        kept = _kept(self.state.dialogue, sent) if form is not None and form.tools else 0
+        kept = _kept(self.state.dialogue, sent) if in_dialogue else 0
         intent = CallIntended(
             call=self.state.calls + 1,
             participant=participant or self.participant,
             key=key,
             messages=tuple(sent[kept:]),
             kept=kept,
+            in_dialogue=in_dialogue,
             sampling=sampling,
             form=form,
             reserved_tokens=tokens_in + most,

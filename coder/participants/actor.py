@@ -1,15 +1,13 @@
-"""Actor: the Coder that works in a session: it looks, runs and edits until it says that it is done.
+"""Actor: the Coder that works in a session: it looks, runs and edits until it says that it is done."""
 
-Its dialogue is the log's (`State.dialogue`) and only grows: a turn that was cut off goes on where it was.
-"""
-
-from collections.abc import Collection
+import re
 from typing import Literal
 
 from coder.edits.answer import Answered, read_answer
 from coder.edits.parsed import parsed
 from coder.environment.session_tree import tree_of
 from coder.models.model import ChatMessage, Form, Sampling, ToolCall
+from coder.participants.dialogue import Dialogue
 from coder.participants.workplace import Workplace
 from coder.prompting.acting import first_request, misfit, verdict_words
 from coder.prompting.looking import survey_of
@@ -18,7 +16,6 @@ from coder.prompts import prompt
 from coder.run.message import Message
 from coder.run.state import State
 from coder.run.target import Target, decides, find_target
-from coder.tools.protocol import Settled, settled
 from coder.tools.registry import ASK, DONE, Ask, Done, Registry
 from coder.tools.tool import read_arguments
 from coder.turn import Turn
@@ -28,6 +25,8 @@ from coder.workspace.symlinks import end_of, to_ends
 
 MOST_NUDGES = 2
 """Answers in a row that neither call a tool nor change a file, before such an answer ends the turn."""
+_DONE_LINE = re.compile(r"^\W*DONE\W*$", re.MULTILINE)
+"""How a model that speaks in text says that it is done."""
 
 
 class Actor:
@@ -40,73 +39,68 @@ class Actor:
         target = find_target(turn.state.task, turn.state.files)
         tools = Registry()
         endings = (DONE, ASK) if turn.state.settings.asks else (DONE,)
-        form = Form(tools=(*tools.specs, *endings))
-        offered = [spec.name for spec in form.tools]
         place = Workplace(turn, tools)
-        talk = await _talk(turn, target, place, offered)
+        first = [] if turn.state.dialogue else await _first(turn, target)
+        talk = Dialogue(turn, Form(tools=(*tools.specs, *endings)), first)
+        await _tell_verdict(turn.state, talk, place)
         nudges = 0
         while True:
-            for one in _open_calls(talk, offered, cut_off=_is_cut_off(turn.state)):
+            for one in talk.open_calls():
                 ending = one.problem or _ending(turn.state, target, one.call)
                 if isinstance(ending, Message):
                     return ending
                 told = place.tell(one.call, ending) if ending else place.carry_out(one.call)
-                talk.append(await told)
-            if talk[-1].role != "assistant":
-                answer = await turn.answer(talk, sampling=_sampling(turn.state), form=form)
-                calls = answer.tool_calls
-                talk.append(ChatMessage(role="assistant", content=answer.text, tool_calls=calls))
-                nudges = 0 if calls else nudges
+                talk.add(await told)
+            if talk.words is None:
+                nudges = 0 if await talk.ask(_sampling(turn.state)) else nudges
                 continue
-            text = talk[-1].content
-            answered = await _edited(text, turn.state, target, place)
-            reply = _after_words(text, answered, turn.state, target)
+            reply = await self._after_words(talk, turn, target, place)
+            if reply is None:
+                continue
             if isinstance(reply, Message):
                 return reply
             if nudges == MOST_NUDGES:
-                return _code(turn.state, target, text, problem=answered.gist or answered.problem or "")
+                return _code(turn.state, target, talk.words)
             nudges += 1
-            talk.append(ChatMessage(role="user", content=reply))
+            talk.say(reply)
+
+    async def _after_words(
+        self, talk: Dialogue, turn: Turn, target: Target, place: Workplace
+    ) -> Message | str | None:
+        """What an answer without a call leads to: the turn's message, words to the model, a call in text."""
+        text = talk.words or ""
+        answered = await _edited(text, turn.state, target, place)
+        if answered.problem is not None and not answered.empty:
+            tree = tree_of(turn.state)
+            return misfit(answered, {path: file.text for path, file in tree.items() if file.text is not None})
+        code = _code(turn.state, target, text)
+        if answered.files or answered.apart:
+            return code
+        if talk.speaks_text():
+            await talk.to_text()
+            return None if talk.open_calls() else prompt("act-text")
+        if _DONE_LINE.search(text) or ((code.files or code.test_edits) and not code.repeats):
+            return code
+        if asks(text) and turn.state.settings.asks:
+            return _message(turn.state, "question", text)
+        return prompt("nudge")
 
 
-async def _talk(turn: Turn, target: Target, place: Workplace, offered: Collection[str]) -> list[ChatMessage]:
-    """The dialogue so far, with what came of the last `done`, question or edits; or the first request."""
-    state = turn.state
-    if not state.dialogue:
-        survey = await survey_of(turn)
-        return first_request(state, target, survey, context=turn.abilities.context)
-    talk = list(state.dialogue)
+async def _first(turn: Turn, target: Target) -> list[ChatMessage]:
+    survey = await survey_of(turn)
+    return first_request(turn.state, target, survey, context=turn.abilities.context)
+
+
+async def _tell_verdict(state: State, talk: Dialogue, place: Workplace) -> None:
+    """Tell what came of the last `done`, question or edits, where that wasn't told yet."""
     words = verdict_words(state)
     if words is None:
-        return talk
-    pending = _open_calls(talk, offered, cut_off=False)
-    ending = next((one.call for one in pending if one.call.name in (DONE.name, ASK.name)), None)
+        return
+    ending = next((one.call for one in talk.open_calls() if one.call.name in (DONE.name, ASK.name)), None)
     if ending is not None:
-        talk.append(await place.tell(ending, words))
-    elif talk[-1].role == "assistant":
-        talk.append(ChatMessage(role="user", content=words))
-    return talk
-
-
-def _open_calls(talk: list[ChatMessage], offered: Collection[str], *, cut_off: bool) -> list[Settled]:
-    """The calls of the last answer without a result, in order; the answer holds them as settled.
-
-    Args:
-        offered: names of the tools.
-        cut_off: the answer ended at its length limit.
-    """
-    at = max((i for i, message in enumerate(talk) if message.role == "assistant"), default=None)
-    if at is None:
-        return []
-    taken = {call.id for message in talk[:at] for call in message.tool_calls}
-    calls = settled(talk[at].tool_calls, offered, cut_off=cut_off, taken=taken)
-    talk[at] = talk[at].model_copy(update={"tool_calls": tuple(one.call for one in calls)})
-    told = {message.tool_call_id for message in talk[at + 1 :]}
-    return [one for one in calls if one.call.id not in told]
-
-
-def _is_cut_off(state: State) -> bool:
-    return bool(state.pending) and state.pending[-1].finish == "length"
+        talk.add(await place.tell(ending, words))
+    elif talk.words is not None:
+        talk.say(words)
 
 
 def _ending(state: State, target: Target, call: ToolCall) -> Message | str | None:
@@ -139,19 +133,6 @@ async def _edited(text: str, state: State, target: Target, place: Workplace) -> 
     if answered.fits and (answered.files or answered.apart):
         await place.write({**to_ends(answered.files, state.files), **to_ends(answered.apart, state.files)})
     return answered
-
-
-def _after_words(text: str, answered: Answered, state: State, target: Target) -> Message | str:
-    """The message that ends the turn after an answer without a call, or what the model is asked."""
-    if answered.problem is not None and not answered.empty:
-        texts = {path: stored.text for path, stored in tree_of(state).items() if stored.text is not None}
-        return misfit(answered, texts)
-    code = _code(state, target, text)
-    if answered.files or answered.apart or ((code.files or code.test_edits) and not code.repeats):
-        return code
-    if asks(text) and state.settings.asks:
-        return _message(state, "question", text)
-    return prompt("nudge")
 
 
 def _code(state: State, target: Target, text: str, *, check: str = "", problem: str = "") -> Message:

@@ -16,6 +16,7 @@ from coder.run.event_types import (
     CallSwitched,
     CommitMade,
     CommitRefused,
+    ContextFolded,
     FileLanded,
     FilesChanged,
     FileUndone,
@@ -96,6 +97,8 @@ def _after(state: State, body: Body) -> State:
             return _spent(state, lost)
         case CallFailed(lost=lost):
             return replace(_spent(state, lost), open_calls=_without(state.open_calls, body.call))
+        case ContextFolded():
+            return replace(state, dialogue=body.messages, speaks_text=state.speaks_text or body.in_text)
         case ToolCalled():
             return replace(state, open_tool=body)
         case ToolAnswered():
@@ -181,6 +184,7 @@ def _next_step(state: State, body: StepStarted) -> State:
         messages=(),
         pending=(),
         dialogue=(),
+        speaks_text=False,
         tree={},
         open_tool=None,
         empty_answers=0,
@@ -232,9 +236,10 @@ def _changed(state: State, body: FilesChanged) -> State:
 
 def _intended(state: State, body: CallIntended) -> State:
     calls = replace(state, calls=state.calls + 1, open_calls={**state.open_calls, body.call: body})
-    if body.form is None or not body.form.tools:
+    if not body.in_dialogue:
         return calls
-    return replace(calls, dialogue=(*state.dialogue[: body.kept], *body.messages))
+    talk = (*state.dialogue[: body.kept], *body.messages)
+    return replace(calls, dialogue=talk, speaks_text=body.form is None)
 
 
 def _tool_answered(state: State, body: ToolAnswered) -> State:
@@ -249,7 +254,7 @@ def _tool_answered(state: State, body: ToolAnswered) -> State:
 
 def _answered(state: State, body: CallAnswered) -> State:
     intent = state.open_calls.get(body.call)
-    if intent is not None and intent.form is not None and intent.form.tools:
+    if intent is not None and intent.in_dialogue:
         said = ChatMessage(role="assistant", content=body.text, tool_calls=body.tool_calls)
         state = replace(state, dialogue=(*state.dialogue, said))
     return replace(

@@ -12,6 +12,7 @@ from coder.run.event_types.call_events import (
     CallIntended,
     CallRetried,
     CallSwitched,
+    ContextFolded,
 )
 from coder.run.event_types.folder_events import (
     CommitMade,
@@ -58,6 +59,7 @@ __all__ = [
     "CallSwitched",
     "CommitMade",
     "CommitRefused",
+    "ContextFolded",
     "FileLanded",
     "FileUndone",
     "FilesChanged",
@@ -84,7 +86,7 @@ __all__ = [
 
 _ALL: tuple[type[Body], ...] = (
     RunStarted, RunResumed, StepStarted, CallIntended, CallRetried, CallSwitched, CallAnswered, CallFailed,
-    ToolCalled, ToolAnswered, Spoken, BaselineTaken, Looked,
+    ContextFolded, ToolCalled, ToolAnswered, Spoken, BaselineTaken, Looked,
     ProgramStarted, ProgramFinished, BudgetReached, FilesChanged, PatchProposed, LandingPlanned, FileLanded,
     LandingRefused, CommitMade, CommitRefused, FileUndone, LandingUndone, RunStopped,
 )  # fmt: skip

@@ -12,7 +12,7 @@ class CallIntended(Body):
 
     type = "model.requested"
     durable = False
-    later = ("form", "kept")
+    later = ("form", "kept", "in_dialogue")
 
     call: int
     participant: str
@@ -22,6 +22,8 @@ class CallIntended(Body):
     """Of the request, those behind the `kept` first ones."""
     kept: int = 0
     """Messages of the run's dialogue (`State.dialogue`) that the request begins with."""
+    in_dialogue: bool = False
+    """The request is that dialogue; else it stands alone."""
     sampling: Sampling
     form: Form | None = None
     reserved_tokens: int
@@ -76,6 +78,18 @@ class CallAnswered(Body):
     usage: Usage
     cost_usd: Decimal | None
     seconds: float
+
+
+class ContextFolded(Body):
+    """The dialogue was made shorter for its model, or plain text for one that takes no tools."""
+
+    type = "context.folded"
+    later = ("in_text",)
+
+    messages: tuple[ChatMessage, ...]
+    """All of it, as it is from now on."""
+    in_text: bool = False
+    """It goes on in plain text."""
 
 
 class CallFailed(Body):

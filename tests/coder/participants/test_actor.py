@@ -1,12 +1,16 @@
 """A model that works in a session: tools, edits in words, verdicts, questions, and a run that goes on."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from coder.agent import resume, solve
-from coder.models.model import ToolCall
+from coder.errors import ModelRefused
+from coder.models.abilities import Abilities
+from coder.models.model import Answer, ChatMessage, ToolCall
 from coder.models.scripted import Scripted
 from coder.run.reducer import fold_all
 from coder.run.run import Run
@@ -99,6 +103,79 @@ async def test_given_tests_that_a_session_changes_do_not_decide(project: Path) -
 
     assert run.status != "solved"
     assert (project / "test_calc.py").read_text() == TEST
+
+
+class _Toolless(Scripted):
+    """An endpoint that refuses requests with tools."""
+
+    def __init__(self, answers: Sequence[str]) -> None:
+        super().__init__(answers)
+        self.refused = 0
+
+    async def answer(self, messages: Sequence[ChatMessage], **given: Any) -> Answer:
+        if given.get("form") is not None:
+            self.refused += 1
+            raise ModelRefused("tools are not supported")
+        return await super().answer(messages, **given)
+
+
+async def test_an_endpoint_that_refuses_tools_is_spoken_to_in_text(project: Path) -> None:
+    model = _Toolless(["```bash\nsed -i 's/a - b/a + b/' calc.py; cat calc.py\n```", "DONE"])
+    task = Task(prompt="Mend add.", workspace=project, test_command=("python", "-m", "pytest", "-q"))
+
+    run = await solve(task, model=model, settings=SETTINGS, log=MemoryLog())
+
+    assert model.refused == 1
+    assert model.requests[1].messages[: len(model.requests[0].messages)] == model.requests[0].messages
+    assert "return a + b" in told(model, 2)
+    assert all(message.role != "tool" for message in model.requests[1].messages)
+    assert run.status == "solved"
+
+
+async def test_a_bash_block_from_an_endpoint_that_calls_nothing_is_run(project: Path) -> None:
+    run, model = await worked(project, "```bash\nsed -i 's/a - b/a + b/' calc.py; cat calc.py\n```", "DONE")
+
+    assert "return a + b" in told(model, 2)
+    assert model.requests[1].form is None
+    assert run.status == "solved"
+
+
+async def test_a_run_in_text_goes_on_in_text(project: Path) -> None:
+    log = MemoryLog()
+    settings = SETTINGS.model_copy(update={"budget": Budget(calls=1)})
+    stopped, first = await worked(project, "```bash\ncat calc.py\n```", settings=settings, log=log)
+    model = Scripted([EDIT], name="scripted/dialogue")
+
+    run = await resume(stopped.run_id, log=log, model=model, budget=Budget(calls=10))
+
+    assert model.requests[0].form is None
+    assert "return a - b" in told(model, 1)
+    assert run.status == "solved"
+    assert first.requests[0].messages[1] == model.requests[0].messages[1]
+
+
+async def test_a_fence_is_not_run_where_tools_are_called(project: Path) -> None:
+    run, model = await worked(project, bash("ls"), "Run it:\n```bash\ntouch new.py\n```", EDIT)
+
+    assert not (project / "new.py").exists()
+    assert model.requests[2].form is not None
+    assert run.status == "solved"
+
+
+async def test_a_dialogue_that_outgrows_its_context_is_folded_in_one_step(project: Path) -> None:
+    long = bash("seq 1 3000")
+    model = Scripted([*[long] * 8, EDIT], abilities=Abilities(context=24_000))
+    log = MemoryLog()
+    task = Task(prompt="Mend add.", workspace=project, test_command=("python", "-m", "pytest", "-q"))
+
+    run = await solve(task, model=model, settings=SETTINGS, log=log)
+
+    pairs = zip(model.requests, model.requests[1:], strict=False)
+    breaks = [now for before, now in pairs if now.messages[: len(before.messages)] != before.messages]
+    folds = [event for event in await log.read(run.run_id) if event.type == "context.folded"]
+    assert run.status == "solved"
+    assert len(breaks) == len(folds) >= 1
+    assert all(request.messages[:2] == model.requests[0].messages[:2] for request in model.requests)
 
 
 async def test_a_question_ends_the_run_with_its_words(project: Path) -> None:

@@ -1,0 +1,134 @@
+"""Dialogue: what a model that works in a session is sent and says, by native calls of tools or in plain text.
+
+It only grows, but for folds (`folding.py`), and is the log's: a turn that was cut off goes on where it was.
+An endpoint that takes no tools is spoken to in text from then on: one ```bash block is a call.
+"""
+
+from coder.errors import ContextTooLong, ModelRefused
+from coder.models.model import ChatMessage, Form, Sampling
+from coder.prompting.folding import folded, is_too_long
+from coder.prompts import prompt
+from coder.run.event_types import ContextFolded
+from coder.run.state import State
+from coder.tools.protocol import Settled, settled
+from coder.tools.text_mode import as_text, speaks_tools, text_call
+from coder.turn import Turn
+
+_MOST_FOLDS = 3
+"""Of one request that stays too long for its model."""
+
+
+class Dialogue:
+    """The messages of one step of a run, and how the next answer is asked for."""
+
+    def __init__(self, turn: Turn, form: Form, first: list[ChatMessage]) -> None:
+        """Go on with the log's dialogue, or begin.
+
+        Args:
+            form: the tools that are offered.
+            first: the messages that a dialogue begins with.
+        """
+        state = turn.state
+        self._turn = turn
+        self._form = form
+        self._names = [spec.name for spec in form.tools]
+        self._talk = list(state.dialogue) or first
+        self._is_text = state.speaks_text
+        if self._is_text:
+            self._talk = as_text(self._talk)
+
+    @property
+    def words(self) -> str | None:
+        """The model's last words; None where it has not answered yet."""
+        last = self._talk[-1]
+        return last.content if last.role == "assistant" else None
+
+    def open_calls(self) -> list[Settled]:
+        """The calls of the last answer without a result, in order; the answer holds them as settled."""
+        at = max((i for i, message in enumerate(self._talk) if message.role == "assistant"), default=None)
+        if at is None:
+            return []
+        taken = {call.id for message in self._talk[:at] for call in message.tool_calls}
+        cut_off = _is_cut_off(self._turn.state)
+        if self._is_text:
+            call = text_call(self._talk[at].content, cut_off=cut_off) if self._talk[at:][1:] == [] else None
+            return [call] if call is not None else []
+        calls = settled(self._talk[at].tool_calls, self._names, cut_off=cut_off, taken=taken)
+        self._talk[at] = self._talk[at].model_copy(update={"tool_calls": tuple(one.call for one in calls)})
+        told = {message.tool_call_id for message in self._talk[at + 1 :]}
+        return [one for one in calls if one.call.id not in told]
+
+    def add(self, message: ChatMessage) -> None:
+        """Add a tool's result."""
+        self._talk.append(message)
+        if self._is_text:
+            self._talk = as_text(self._talk)
+
+    def say(self, words: str) -> None:
+        """Add words of ours."""
+        self.add(ChatMessage(role="user", content=words))
+
+    async def ask(self, sampling: Sampling) -> bool:
+        """Ask for the next answer, and say whether it calls something.
+
+        Raises:
+            BudgetSpent: the call would go over a limit.
+            ModelError: the model failed for good.
+        """
+        window = self._turn.abilities.context
+        if is_too_long(self._talk, window):
+            await self._fold(window)
+        for left in reversed(range(_MOST_FOLDS)):
+            try:
+                return await self._asked(sampling)
+            except ContextTooLong:
+                if not left or not await self._fold(None):
+                    raise
+        raise AssertionError("a loop that always returns or raises")
+
+    def speaks_text(self) -> bool:
+        """Whether the last answer shows that its endpoint knows no tools, though it was offered some."""
+        return not self._is_text and not self._has_called and speaks_tools(self.words or "")
+
+    async def to_text(self) -> None:
+        """Speak in plain text from here on."""
+        self._is_text = True
+        self._talk = as_text(self._talk)
+        system = f"{self._talk[0].content}\n\n{prompt('act-text')}"
+        self._talk[0] = self._talk[0].model_copy(update={"content": system})
+        await self._turn.journal.append(ContextFolded(messages=tuple(self._talk), in_text=True))
+
+    @property
+    def _has_called(self) -> bool:
+        return any(message.tool_calls for message in self._talk)
+
+    async def _asked(self, sampling: Sampling) -> bool:
+        try:
+            answer = await self._answer(sampling)
+        except ContextTooLong:
+            raise
+        except ModelRefused:
+            if self._is_text or self._has_called:
+                raise
+            await self.to_text()
+            answer = await self._answer(sampling)
+        self._talk.append(answer)
+        return bool(answer.tool_calls) or (self._is_text and text_call(answer.content) is not None)
+
+    async def _answer(self, sampling: Sampling) -> ChatMessage:
+        form = None if self._is_text else self._form
+        said = await self._turn.answer(self._talk, sampling=sampling, form=form, in_dialogue=True)
+        return ChatMessage(role="assistant", content=said.text, tool_calls=said.tool_calls)
+
+    async def _fold(self, window: int | None) -> bool:
+        """Fold the dialogue; False where that makes it no shorter."""
+        shorter = folded(self._talk, window)
+        if shorter == self._talk:
+            return False
+        self._talk = shorter
+        await self._turn.journal.append(ContextFolded(messages=tuple(shorter)))
+        return True
+
+
+def _is_cut_off(state: State) -> bool:
+    return bool(state.pending) and state.pending[-1].finish == "length"

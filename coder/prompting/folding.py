@@ -1,0 +1,66 @@
+"""Folding: how a dialogue that outgrows its model's context is made shorter, in one step. Pure.
+
+The first messages, which hold the task, stay byte for byte, and so do the last answers with their results.
+Older results become a line each; where that isn't enough, the oldest answers go with theirs.
+"""
+
+from collections.abc import Sequence
+
+from coder.context.quoting import tokens
+from coder.models.model import ChatMessage
+
+_UNKNOWN = 128_000
+"""Tokens that a model is taken to read where nobody knows."""
+_FULL, _FOLDED = 0.8, 0.4
+"""Shares of that from which on a dialogue is folded, and to which it is."""
+_KEPT_RESULTS = 5
+_SHORT = 300
+"""Characters of a result that isn't worth to be folded."""
+
+
+def is_too_long(talk: Sequence[ChatMessage], window: int | None) -> bool:
+    """Whether a dialogue comes near what its model reads.
+
+    Args:
+        window: tokens that it reads; None is unknown.
+    """
+    return _size(talk) > _FULL * (window or _UNKNOWN)
+
+
+def folded(talk: Sequence[ChatMessage], window: int | None) -> list[ChatMessage]:
+    """The dialogue with at most 40 % of the tokens that its model reads, as far as the rule above allows.
+
+    Args:
+        window: tokens that the model reads; None takes the dialogue's own size for it.
+    """
+    most = _FOLDED * (window or _size(talk))
+    start = next((i for i, message in enumerate(talk) if message.role == "assistant"), len(talk))
+    head, rest = list(talk[:start]), list(talk[start:])
+    results = [i for i, message in enumerate(rest) if message.role != "assistant"]
+    for i in results[:-_KEPT_RESULTS]:
+        rest[i] = _in_a_line(rest[i])
+    answers = [i for i, message in enumerate(rest) if message.role == "assistant"]
+    cut = 0
+    for i in answers[1:-_KEPT_RESULTS]:
+        if _size([*head, *rest[cut:]]) <= most:
+            break
+        cut = i
+    if not cut:
+        return [*head, *rest]
+    gone = sum(message.role == "assistant" for message in rest[:cut])
+    note = f"[{gone} earlier answers and their results are left out; the files hold what they changed.]"
+    first = rest[cut + 1].model_copy(update={"content": f"{note}\n{rest[cut + 1].content}"})
+    return [*head, rest[cut], first, *rest[cut + 2 :]]
+
+
+def _in_a_line(message: ChatMessage) -> ChatMessage:
+    if len(message.content) <= _SHORT:
+        return message
+    last = message.content.rstrip().rpartition("\n")[2][:_SHORT]
+    text = f"[{len(message.content)} characters of this result are left out. Its last line: {last}]"
+    return message.model_copy(update={"content": text, "images": ()})
+
+
+def _size(talk: Sequence[ChatMessage]) -> int:
+    calls = [call.arguments for message in talk for call in message.tool_calls]
+    return sum(tokens(text) for text in [*calls, *(message.content for message in talk)])
