@@ -55,7 +55,7 @@ class Bash:
             return await _in_background(asked.command, desk)
         left_s = max(desk.seconds_left(), _LEAST_S)
         result = await desk.session.sh(asked.command, wall_s=min(asked.timeout_s, left_s))
-        return _ended(result, desk, is_last=left_s < asked.timeout_s)
+        return _ended(result, desk, has_all=left_s < asked.timeout_s)
 
 
 async def _in_background(command: str, desk: Desk) -> ToolResult:
@@ -65,35 +65,45 @@ async def _in_background(command: str, desk: Desk) -> ToolResult:
             return _ended(await started.wait(), desk)
         await asyncio.sleep(_LOOK_S)
     status = f"[running in the background: pid {started.pid}; its output goes to {started.log}]"
-    return ToolResult(_with_status(started.output(), status, desk, log=started.log))
+    return ToolResult(_above(status, started.output(), desk, log=started.log))
 
 
-def _ended(result: CommandResult, desk: Desk, *, is_last: bool = False) -> ToolResult:
-    said = [_ending(result, is_last=is_last)]
-    if result.still_running:
-        named = [f"pid {left.pid} {_on_one_line(left.command, desk)}" for left in result.still_running]
-        more = f" and {len(named) - _MOST_NAMED} more" if len(named) > _MOST_NAMED else ""
-        said.append(f"still running: {', '.join(named[:_MOST_NAMED])}{more}")
-    if result.state_lost:
-        said.append("the session was restarted: its processes and /tmp are gone, the files are as they were")
-    status = f"[{'; '.join(said)}]"
-    text = _with_status(result.output, status, desk, log=result.log, is_all=not result.truncated)
+def _ended(result: CommandResult, desk: Desk, *, has_all: bool = False) -> ToolResult:
+    status = desk.redact(status_line(result, has_all=has_all))
+    text = _above(status, result.output, desk, log=result.log, is_all=not result.truncated)
     return ToolResult(text, result.exit_code, result.wall_s)
 
 
-def _ending(result: CommandResult, *, is_last: bool) -> str:
+def status_line(result: CommandResult, *, has_all: bool = False) -> str:
+    """How a command ended and what it left, on one line, whatever that calls itself.
+
+    Args:
+        result: of the command.
+        has_all: it had all the time that the run has left.
+    """
+    said = [_ending(result, has_all=has_all)]
+    if result.still_running:
+        named = [f"pid {left.pid} {_on_one_line(left.command)}" for left in result.still_running]
+        more = f" and {len(named) - _MOST_NAMED} more" if len(named) > _MOST_NAMED else ""
+        said.append(f"still running: {', '.join(named[:_MOST_NAMED])}{more}")
+    if result.state_lost:
+        said.append("the session was restarted: its processes and /tmp are gone, the files are kept")
+    return f"[{'; '.join(said)}]"
+
+
+def _ending(result: CommandResult, *, has_all: bool) -> str:
     seconds = f"{result.wall_s:.1f} s"
-    match result.status, result.killed_by:
-        case "timeout", "wall" | None:
-            why = "the run has no more time" if is_last else f"timeout_s can be up to {LONGEST_S}"
+    match result.killed_by:
+        case "wall":
+            why = "the run has no more time" if has_all else f"timeout_s can be up to {LONGEST_S}"
             return f"timed out after {result.wall_s:.0f} s: {why}"
-        case "oom", _:
+        case "memory":
             return f"killed: out of memory, {seconds}"
-        case (("ok" | "error"), _) if result.exit_code is not None:
+        case None if result.exit_code is not None:
             return f"exit {result.exit_code}, {seconds}"
-        case _, None:
+        case None:
             return f"killed by {_signal_name(result.signal)}, {seconds}"
-        case _, limit:
+        case limit:
             return f"killed: limit of {limit}, {seconds}"
 
 
@@ -104,12 +114,12 @@ def _signal_name(number: int | None) -> str:
         return f"signal {number}"
 
 
-def _on_one_line(command: str, desk: Desk) -> str:
-    plain = " ".join(terminal_text(desk.redact(command)).split())
+def _on_one_line(command: str) -> str:
+    plain = " ".join(terminal_text(command).split())
     return plain if len(plain) <= _LONGEST_NAME else f"{plain[:_LONGEST_NAME]}…"
 
 
-def _with_status(output: str, status: str, desk: Desk, *, log: str, is_all: bool = True) -> str:
-    """The output with the status below: on a line of its own, and the last one."""
+def _above(status: str, output: str, desk: Desk, *, log: str, is_all: bool = True) -> str:
+    """The output, and the status below it as the last line."""
     text = shortened(desk.redact(terminal_text(output)).rstrip("\n"), log=log, is_all=is_all)
     return f"{text}\n{status}" if text else status

@@ -17,8 +17,7 @@ from coder.models.model import JsonObject, ToolSpec
 from coder.text.did_you_mean import or_nearest
 from coder.text.plural import count_of
 from coder.tools.replacement import replaced, shown_changes
-from coder.tools.shortened import shortened
-from coder.tools.tool import Arguments, Desk, ToolResult, read_arguments, spec_of
+from coder.tools.tool import Arguments, Desk, ToolResult, read_arguments, shown, spec_of
 from sandbox import FileRefused, Session
 
 _WORKSPACE = "/w/"
@@ -66,7 +65,7 @@ class EditTool:
         except FileRefused as error:
             raise ValueError(str(error)) from error
         told = [_told(path, before.get(path), text) for path, text in after.items()]
-        return ToolResult(shortened(desk.redact("\n".join(told))))
+        return ToolResult(shown("\n".join(told), desk))
 
 
 async def _edited(asked: _Given, session: Session) -> tuple[dict[str, str | None], dict[str, str | None]]:
@@ -171,11 +170,11 @@ async def _write(before: Mapping[str, str | None], after: Mapping[str, str | Non
 
 
 def _told(path: str, before: str | None, after: str | None) -> str:
-    shown = shown_path(path)
+    name = shown_path(path)
     if after is None:
-        return f"{shown} is deleted."
+        return f"{name} is deleted."
     if before is None:
-        return f"{shown} is made ({count_of(len(after.splitlines()), 'line')})."
+        return f"{name} is made ({count_of(len(after.splitlines()), 'line')})."
     fault = new_fault(path, after, before)
     warning = f"\nIt is no longer valid: line {fault[0]}: {fault[1]}." if fault is not None else ""
-    return f"{shown} is changed:\n{shown_changes(before, after)}{warning}"
+    return f"{name} is changed:\n{shown_changes(before, after)}{warning}"

@@ -23,8 +23,6 @@ _UNFIT = re.compile(r"[^A-Za-z0-9_-]")
 _LONGEST_NAME = 64
 _WRAPPED = 3
 """How deep a JSON text may stand in JSON texts."""
-_NEAR = 30
-"""Characters on either side of a mistake that are quoted."""
 _SIGNS = string.ascii_letters + string.digits
 _ID_LENGTH = 9
 
@@ -78,12 +76,12 @@ def unknown(name: str, known: Collection[str]) -> str:
 
 def _arguments(raw: str, *, is_cut: bool) -> tuple[str, str]:
     """The arguments as they stand in the history, and what is wrong with them."""
-    if is_cut and not raw.strip():
-        return "{}", _CUT_OFF
     try:
+        if is_cut and not raw.strip():
+            raise ValueError("nothing of them came")
         value = _unwrapped(raw)
     except (ValueError, RecursionError) as error:
-        return "{}", _CUT_OFF if is_cut else f"Not carried out: its arguments {_fault(error)}."
+        return "{}", _CUT_OFF if is_cut else f"Not carried out: its arguments are no JSON object: {error}."
     return raw if _is_plain(raw) else json.dumps(value), ""
 
 
@@ -102,19 +100,13 @@ def _unwrapped(raw: str) -> JsonObject:
     for _ in range(_WRAPPED):
         if isinstance(value, str):
             value = json.loads(value.strip() or "{}", strict=False, parse_constant=_refused)
-    if value is None:
-        return {}
-    if not isinstance(value, dict):
-        raise _NoObject
-    return value
-
-
-class _NoObject(ValueError):
-    """JSON, and no object."""
+    if value is not None and not isinstance(value, dict):
+        raise ValueError(f"{printable(str(value))[:_LONGEST_NAME]}")
+    return value or {}
 
 
 def _refused(constant: str) -> None:
-    raise ValueError(f"{constant} is no number of JSON")
+    raise ValueError(f"{constant} is no number")
 
 
 def _is_plain(raw: str) -> bool:
@@ -123,19 +115,6 @@ def _is_plain(raw: str) -> bool:
         return isinstance(json.loads(raw, parse_constant=_refused), dict)
     except (ValueError, RecursionError):
         return False
-
-
-def _fault(error: Exception) -> str:
-    match error:
-        case _NoObject():
-            return "are no JSON object"
-        case json.JSONDecodeError():
-            near = printable(error.doc[max(0, error.pos - _NEAR) : error.pos + _NEAR])
-            return f"are not valid JSON: {error.msg}, at character {error.pos}, near {near!r}"
-        case RecursionError():
-            return "are nested too deeply"
-        case _:
-            return f"are not valid JSON: {error}"
 
 
 def _made_id(place: int, call: ToolCall, used: Collection[str]) -> str:

@@ -10,7 +10,7 @@ from coder.models.model import ToolCall, ToolSpec
 from coder.tools.bash import Bash
 from coder.tools.edit_tool import EditTool
 from coder.tools.protocol import unknown
-from coder.tools.tool import Arguments, Desk, Tool, ToolResult, spec_of
+from coder.tools.tool import Arguments, Desk, Tool, ToolResult, shown, spec_of
 
 
 class Done(Arguments):
@@ -75,5 +75,5 @@ class Registry:
         try:
             result = await tool.call(call.parsed(), desk)
         except ValueError as error:
-            result = ToolResult(f"error: {desk.redact(str(error)) or 'the call failed.'}")
+            result = ToolResult(f"error: {shown(str(error), desk) or 'the call failed.'}")
         return replace(result, seconds=result.seconds or monotonic() - began)

@@ -60,23 +60,15 @@ _SEVERAL = (
 def shown_changes(before: str, after: str) -> str:
     """The lines of a changed file that are new, with some around them and their numbers."""
     first, last = changed_lines(before, after)
-    gone = len(split_lines(before)) - len(split_lines(after)) + last
-    old, new = split_lines(before)[first - 1 : gone], split_lines(after)[first - 1 : last]
-    places = [(first - 1, last)]
+    old, lines = split_lines(before), split_lines(after)
+    low, behind = max(first - 1 - _AROUND, 0), last + _AROUND
+    old, new = old[low : len(old) - len(lines) + behind], lines[low:behind]
+    places = [(low, behind)]
     if max(len(old), len(new)) <= _MOST_COMPARED:
-        matcher = SequenceMatcher(None, old, new, autojunk=False)
-        changes = [(code[3], code[4]) for code in matcher.get_opcodes() if code[0] != "equal"]
-        places = [(first - 1 + start, first - 1 + end) for start, end in changes]
-    shown: list[tuple[int, int]] = []
-    for start, end in ((start - _AROUND, end + _AROUND) for start, end in places):
-        if shown and start <= shown[-1][1]:
-            shown[-1] = (shown[-1][0], end)
-        else:
-            shown.append((start, end))
-    lines = split_lines(after)
-    blocks = [numbered(lines, start, end) for start, end in shown[:_MOST_SHOWN]]
-    more = [f"… and {len(shown) - _MOST_SHOWN} more places."] if len(shown) > _MOST_SHOWN else []
-    return "\n".join([*blocks, *more])
+        groups = SequenceMatcher(None, old, new, autojunk=False).get_grouped_opcodes(_AROUND)
+        places = [(low + group[0][3], low + group[-1][4]) for group in groups]
+    more = [f"… and {len(places) - _MOST_SHOWN} more places."] if len(places) > _MOST_SHOWN else []
+    return "\n".join([*(numbered(lines, *place) for place in places[:_MOST_SHOWN]), *more])
 
 
 def _occurrences(text: str, part: str) -> list[int]:

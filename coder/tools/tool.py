@@ -12,6 +12,10 @@ from pydantic.json_schema import GenerateJsonSchema
 from pydantic_core import to_json
 
 from coder.models.model import JsonObject, ToolSpec
+<<<<<<< HEAD
+=======
+from coder.text.sanitize import terminal_text
+>>>>>>> 95fde1c (Run the tools' tests in a real session)
 from coder.tools.shortened import shortened
 from sandbox import Session
 
@@ -37,6 +41,11 @@ class Desk:
     seconds_left: Callable[[], float]
     """Of the run."""
     redact: Callable[[str], str]
+
+
+def shown(text: str, desk: Desk) -> str:
+    """A text as the model reads it: without escape sequences and secrets, and not too long."""
+    return shortened(desk.redact(terminal_text(text)))
 
 
 class Tool(Protocol):
@@ -114,8 +123,8 @@ class FunctionTool:
         called = self._called(values) if is_async else await asyncio.to_thread(lambda: self._called(values))
         with self._failure():
             value = await called if inspect.isawaitable(called) else called
-        text = value if isinstance(value, str) else to_json(value, fallback=str).decode()
-        return ToolResult(shortened(desk.redact(text)))
+            text = value if isinstance(value, str) else to_json(value, fallback=str).decode()
+        return ToolResult(shown(text, desk))
 
     def _called(self, values: dict[str, object]) -> object:
         with self._failure():

@@ -70,12 +70,12 @@ def test_the_namespace_of_functions_is_no_part_of_a_name() -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ('{"command": "ls', "not valid JSON: Unterminated string"),
-        ('{"command": "ls"} x', "Extra data, at character 18, near '"),
-        ("[1]", "are no JSON object"),
-        ('"ls"', "not valid JSON"),
-        ('{"timeout_s": NaN}', "NaN is no number of JSON"),
-        ("[" * 100_000, "nested too deeply"),
+        ('{"command": "ls', "no JSON object: Unterminated string"),
+        ('{"command": "ls"} x', "no JSON object: Extra data: line 1 column 19"),
+        ("[1]", "no JSON object: [1]"),
+        ('"ls"', "no JSON object: Expecting value"),
+        ('{"timeout_s": NaN}', "NaN is no number"),
+        ("[" * 100_000, "recursion"),
     ],
 )
 def test_arguments_that_cannot_be_read_are_told_and_parse_in_the_history(arguments: str, said: str) -> None:

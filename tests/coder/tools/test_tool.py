@@ -8,8 +8,7 @@ import pytest
 from coder.models.model import ToolCall
 from coder.tools.registry import Registry
 from coder.tools.shortened import MOST
-from coder.tools.tool import tool_of
-from tests.coder.tools.in_memory import InMemory, desk
+from coder.tools.tool import Desk, tool_of
 
 
 def add(a: int, b: int = 2, *, sign: Literal["+", "-"] = "+") -> int:
@@ -39,9 +38,9 @@ def table() -> dict[str, object]:
     return {"rows": [1, None], "at": Ellipsis}
 
 
-async def answered(function: Callable[..., object], arguments: str) -> str:
+async def answered(desk: Desk, function: Callable[..., object], arguments: str) -> str:
     call = ToolCall(id="c", name=function.__name__, arguments=arguments)
-    return (await Registry([tool_of(function)]).answer(call, desk(InMemory()))).text
+    return (await Registry([tool_of(function)]).answer(call, desk)).text
 
 
 def test_the_schema_of_a_tool_comes_from_its_types_and_its_docstring() -> None:
@@ -67,30 +66,32 @@ def test_the_schema_of_a_tool_comes_from_its_types_and_its_docstring() -> None:
         ('{"a": 101}', "a is too large"),
     ],
 )
-async def test_a_call_is_answered_with_the_result_or_with_what_is_wrong(arguments: str, said: str) -> None:
-    assert said in await answered(add, arguments)
+async def test_a_call_is_answered_with_the_result_or_with_what_is_wrong(
+    desk: Desk, arguments: str, said: str
+) -> None:
+    assert said in await answered(desk, add, arguments)
 
 
-async def test_an_async_tool_is_awaited_and_a_long_result_is_cut() -> None:
-    text = await answered(repeat, '{"text": "ab\\n"}')
+async def test_an_async_tool_is_awaited_and_a_long_result_is_cut(desk: Desk) -> None:
+    text = await answered(desk, repeat, '{"text": "ab\\n"}')
 
     assert text.startswith("ab\n")
     assert "\n[lines 2667–7334 left out]\n" in text
     assert len(text) <= MOST + 100
 
 
-async def test_a_value_that_is_no_text_is_shown_as_json() -> None:
-    assert await answered(table, "{}") == '{"rows":[1,null],"at":"Ellipsis"}'
+async def test_a_value_that_is_no_text_is_shown_as_json(desk: Desk) -> None:
+    assert await answered(desk, table, "{}") == '{"rows":[1,null],"at":"Ellipsis"}'
 
 
-async def test_what_a_function_raises_is_told_without_a_traceback_and_without_secrets() -> None:
-    text = await answered(fail, '{"secret": "s3cret-value"}')
+async def test_what_a_function_raises_is_told_without_a_traceback_and_without_secrets(desk: Desk) -> None:
+    text = await answered(desk, fail, '{"secret": "s3cret-value"}')
 
     assert text == "error: fail failed: KeyError: '[redacted]'"
 
 
-async def test_a_function_that_ends_an_iteration_ends_only_its_call() -> None:
-    assert await answered(ends, '{"text": ""}') == "error: ends failed: StopIteration: "
+async def test_a_function_that_ends_an_iteration_ends_only_its_call(desk: Desk) -> None:
+    assert await answered(desk, ends, '{"text": ""}') == "error: ends failed: StopIteration: "
 
 
 def _undocumented(a: int) -> int:
@@ -116,7 +117,7 @@ def test_what_no_model_could_call_is_refused(function: object, said: str) -> Non
         tool_of(function)  # type: ignore[arg-type]
 
 
-async def test_the_tools_of_a_run_are_ours_and_then_the_users() -> None:
+async def test_the_tools_of_a_run_are_ours_and_then_the_users(desk: Desk) -> None:
     registry = Registry([tool_of(add, effect=False), tool_of(repeat)])
 
     assert [spec.name for spec in registry.specs] == ["bash", "edit", "add", "repeat"]
@@ -139,9 +140,9 @@ def test_a_name_that_is_taken_is_refused(own: list[Callable[..., object]]) -> No
         Registry([tool_of(function) for function in own])
 
 
-async def test_a_call_of_no_tool_is_told() -> None:
+async def test_a_call_of_no_tool_is_told(desk: Desk) -> None:
     call = ToolCall(id="c", name="look", arguments="{}")
 
-    text = (await Registry().answer(call, desk(InMemory()))).text
+    text = (await Registry().answer(call, desk)).text
 
     assert text == "error: There is no tool 'look'. There are: bash, edit."
