@@ -27,9 +27,7 @@ _OF_PATCHES = (".patch", ".diff")
 
 class _Given(Arguments):
     path: str = Field("", description="The file, relative to the workspace.")
-    old: str = Field(
-        "", description="Text of the file, word for word, that is there once. Empty: a new file."
-    )
+    old: str = Field("", description="Text that is there once, word for word. Empty: a new file.")
     new: str | None = Field(None, description="What replaces it, or all of the new file.")
     all: bool = Field(False, description="Replace each occurrence.")
 
@@ -53,7 +51,7 @@ class EditTool:
         """Make the edits, all or none, and show the lines that are new.
 
         Raises:
-            ValueError: something doesn't fit, nothing was written; the message is for the model.
+            ValueError: something doesn't fit, or can't be written; the message is for the model.
             SandboxError: the sandbox itself failed.
         """
         try:
@@ -103,8 +101,7 @@ def _patch(given: JsonObject) -> str | None:
 
 def _is_patch(text: str) -> bool:
     lines = text.lstrip().split("\n")
-    lines = lines[1:] if lines[0].startswith("```") else lines
-    return bool(lines) and (begins_patch(lines[0]) or begins_diff(lines, 0))
+    return begins_patch(lines[0]) or begins_diff(lines, 0)
 
 
 async def _patched(patch: str, session: Session) -> tuple[dict[str, str | None], dict[str, str | None]]:
@@ -161,12 +158,16 @@ def _decoded(content: bytes) -> str | None:
 
 async def _write(before: Mapping[str, str | None], after: Mapping[str, str | None], session: Session) -> None:
     contents = {path: text.encode() if text is not None else None for path, text in after.items()}
-    for path, content in contents.items():
+    for done, (path, content) in enumerate(contents.items()):
         if content is None:
             await session.remove(path)
             continue
         mode = await session.sh('test -x "./$FILE"', environment={"FILE": path}) if path in before else None
-        await session.write(path, content, executable=mode is not None and mode.ok)
+        try:
+            await session.write(path, content, executable=mode is not None and mode.ok)
+        except FileRefused as error:
+            made = ", ".join(map(shown_path, list(contents)[:done])) or "nothing"
+            raise ValueError(f"{error} Of the edits before it {made} was written.") from error
 
 
 def _told(path: str, before: str | None, after: str | None) -> str:

@@ -101,7 +101,7 @@ def _unwrapped(raw: str) -> JsonObject:
         if isinstance(value, str):
             value = json.loads(value.strip() or "{}", strict=False, parse_constant=_refused)
     if value is not None and not isinstance(value, dict):
-        raise ValueError(f"{printable(str(value))[:_LONGEST_NAME]}")
+        raise ValueError(printable(str(value))[:_LONGEST_NAME])
     return value or {}
 
 

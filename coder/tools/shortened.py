@@ -49,6 +49,6 @@ def _fitting(lines: Iterable[str]) -> int:
 def _narrow(line: str, number: int, log: str | None) -> str:
     if len(line) <= _WIDE:
         return line
-    where = f"; sed -n {number}p {log}" if log is not None else ""
-    cut = len(line) - _WIDE_HEAD - _WIDE_TAIL
-    return f"{line[:_WIDE_HEAD]}[{cut:,} characters left out{where}]{line[-_WIDE_TAIL:]}"
+    last = len(line) - _WIDE_TAIL
+    where = f"; sed -n {number}p {log} | cut -c {_WIDE_HEAD + 1}-{last}" if log is not None else ""
+    return f"{line[:_WIDE_HEAD]}[{last - _WIDE_HEAD:,} characters left out{where}]{line[last:]}"

@@ -72,12 +72,13 @@ async def test_another_indentation_of_the_old_text_is_understood(desk: Desk) -> 
     assert (await desk.session.read("a.py")).decode() == "class A:\n    def one(self):\n        return 2\n"
 
 
-async def test_line_ends_stay_as_the_file_has_them(desk: Desk) -> None:
+@pytest.mark.parametrize("old", ["= 1", "= 1\nb = 2", "a = 1\nb = 2\n"])
+async def test_line_ends_stay_as_the_file_has_them(desk: Desk, old: str) -> None:
     await hold(desk, a_py="a = 1\r\nb = 2\r\n")
 
-    await edited(desk, path="a.py", old="a = 1\nb = 2", new="a = 1\nc = 3")
+    await edited(desk, path="a.py", old=old, new=f"{old}\nc = 3")
 
-    assert await desk.session.read("a.py") == b"a = 1\r\nc = 3\r\n"
+    assert (await desk.session.read("a.py")).replace(b"\r\n", b"").count(b"\n") == 0
 
 
 async def test_without_an_old_text_a_file_is_made(desk: Desk) -> None:
@@ -161,11 +162,10 @@ async def test_a_patch_is_taken_in_any_argument(desk: Desk, argument: str) -> No
     assert "`b.py` is made (1 line).\n`c.py` is deleted." in said
 
 
-@pytest.mark.parametrize("text", [DIFF, f"```diff\n{DIFF}```", f"```\n{PATCH}\n```\n"])
-async def test_a_diff_and_a_fenced_patch_are_taken(desk: Desk, text: str) -> None:
+async def test_a_unified_diff_is_taken(desk: Desk) -> None:
     await hold(desk, a_py=CODE, c_py="")
 
-    await edited(desk, path="a.py", new=text)
+    await edited(desk, path="a.py", new=DIFF)
 
     assert await desk.session.read("a.py") == (CODE[:-2] + "2\n").encode()
 
@@ -183,6 +183,23 @@ async def test_a_patch_leads_nowhere_out_of_the_workspace(desk: Desk) -> None:
     with pytest.raises(ValueError, match="leads out of the folder"):
         await edited(desk, new="*** Begin Patch\n*** Add File: ../x.py\n+x\n*** End Patch")
     assert await files(desk) == {}
+
+
+async def test_no_link_leads_an_edit_out_of_the_workspace(desk: Desk) -> None:
+    await desk.session.sh("ln -s /tmp out; echo x > /tmp/a; ln -s /tmp/a a")
+
+    for path in ("out/b", "a"):
+        with pytest.raises(ValueError, match="link"):
+            await edited(desk, path=path, old="x" if path == "a" else "", new="y")
+    assert (await desk.session.sh("cat /tmp/a; ls /tmp/b")).output.startswith("x\nls: ")
+
+
+async def test_what_was_written_before_a_file_that_cannot_be_is_told(desk: Desk) -> None:
+    await hold(desk, a_py=CODE)
+
+    patch = "*** Begin Patch\n*** Add File: b.py\n+x\n*** Add File: a.py/c.py\n+x\n*** End Patch"
+    with pytest.raises(ValueError, match=r"before it `b\.py` was written"):
+        await edited(desk, new=patch)
 
 
 async def test_the_text_of_a_patch_can_be_written_and_replaced_itself(desk: Desk) -> None:

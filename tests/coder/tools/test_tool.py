@@ -146,3 +146,19 @@ async def test_a_call_of_no_tool_is_told(desk: Desk) -> None:
     text = (await Registry().answer(call, desk)).text
 
     assert text == "error: There is no tool 'look'. There are: bash, edit."
+
+
+async def test_a_run_of_calls_edits_a_file_and_runs_it(desk: Desk) -> None:
+    calls = [
+        ToolCall(id="a", name="edit", arguments='{"path": "a.py", "new": "print(6 * 7)\\n"}'),
+        ToolCall(id="b", name="bash", arguments='{"command": "python3 a.py"}'),
+        ToolCall(id="c", name="edit", arguments='{"path": "../a.py", "new": ""}'),
+    ]
+
+    results = [await Registry().answer(call, desk) for call in calls]
+
+    assert results[0].text == "`a.py` is made (1 line)."
+    assert results[1].text.startswith("42\n[exit 0, ")
+    assert results[2].text.startswith("error: `../a.py` leads out of the folder.")
+    assert [result.exit_code for result in results] == [None, 0, None]
+    assert all(result.seconds > 0 for result in results)
