@@ -137,7 +137,7 @@ class AgentLink:
         if "pid" in frame:
             run.has_started(frame["pid"], descriptors)
         elif "failed" in frame:
-            run.has_failed(frame["failed"])
+            run.has_failed(frame["failed"], frame["code"])
         else:
             run.left = tuple(StillRunning(pid=pid, command=command) for pid, command in frame["left"])
             if "ended" in frame:

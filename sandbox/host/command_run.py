@@ -11,7 +11,6 @@ from sandbox.host.execution import FLOOD, STATUS_OF
 from sandbox.host.output import Output
 from sandbox.result import CommandResult, KilledBy, Status, StillRunning
 
-NOT_STARTED = 126
 _CHUNK = 1 << 16
 _PACE_S = 0.01
 """Between looks at a flood that nobody ends: what was left running may write on for ever."""
@@ -61,11 +60,10 @@ class CommandRun:
             self._unlogged.clear()
         self.started.set_result(pid)
 
-    def has_failed(self, why: str) -> None:
-        """It could not be started."""
-        self._output.add("stdout", f"sandbox: the command could not be started: {why}\n".encode())
-        self.started.set_result(0)
-        self.has_ended(CommandEnd(NOT_STARTED << 8, 0.0))
+    def has_failed(self, why: str, code: int) -> None:
+        """It could not be started: what a shell says then, and its exit code."""
+        self._output.add("stdout", f"{why}\n".encode("utf-8", "replace"))
+        self.has_ended(CommandEnd(code << 8, 0.0))
 
     def has_ended(self, end: CommandEnd | None) -> None:
         """Its own process is gone."""

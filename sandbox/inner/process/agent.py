@@ -16,10 +16,10 @@ from contextlib import suppress
 from typing import Any
 
 from sandbox.inner.process import wire
-from sandbox.inner.process.execute import NOT_EXECUTABLE, become
+from sandbox.inner.process.execute import NOT_EXECUTABLE, NOT_FOUND
 from sandbox.inner.process.family import Family
-from sandbox.inner.walls.inner_walls import WORKSPACE, Walls, lower_processes
-from sandbox.inner.walls.syscalls import PR_SET_DUMPABLE, checked, fork, prctl
+from sandbox.inner.walls.inner_walls import WORKSPACE, Walls, lower_of
+from sandbox.inner.walls.syscalls import PR_SET_DUMPABLE, checked, prctl
 
 OUTPUT, HOME = "/tmp/out", "/tmp/home"
 SPARE_PROCESSES = 16
@@ -28,6 +28,8 @@ MAX_MESSAGE = 400_000
 """Bytes. More doesn't go through a socket of the usual size."""
 _FIRST_TO_DIE = 900
 """Where memory is short the kernel ends the largest command, not the agent."""
+_SIGNALS = (signal.SIGPIPE, signal.SIGXFSZ)
+"""Python ignores them; a new program doesn't expect that."""
 _NAMED = 20
 """Processes that are named as still running."""
 
@@ -46,10 +48,18 @@ def main(walls: Walls, job: dict[str, Any], channel: socket.socket, score: int) 
     for folder in (HOME, OUTPUT):
         os.mkdir(folder, 0o755)
     agent = Agent(walls, job, channel, score)
-    while True:
-        code = agent.serve()
-        if code is not None:
-            return code
+    while agent.serve():
+        continue
+    return 0
+
+
+class CannotStart(Exception):
+    """A command that has no process."""
+
+    def __init__(self, code: int, why: str) -> None:
+        """Take the exit code that a shell gives, and what it would say."""
+        super().__init__(why)
+        self.code = code
 
 
 class Agent:
@@ -61,84 +71,77 @@ class Agent:
         self._commands: dict[int, int] = {}
         """Numbers of commands whose own process lives, by its pid."""
         self._family = Family()
+        self._nothing = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
         self._woken, wakes = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.set_wakeup_fd(wakes, warn_on_full_buffer=False)
 
-    def serve(self) -> int | None:
-        """Wait for one event and answer it; an exit code where the session, or a fork of the agent, ends."""
+    def serve(self) -> bool:
+        """Wait for one event and answer it; False once the host has closed the channel."""
         ready, _, _ = select.select([self._channel.fileno(), self._woken], [], [])
         if self._woken in ready:
             os.read(self._woken, 4096)
             self._reap()
         if self._channel.fileno() not in ready:
-            return None
+            return True
         message, descriptors = wire.receive_with_fds(self._channel, MAX_MESSAGE, wire.MOST)
         if not message:
-            return 0
+            return False
         request = json.loads(message)
         number: int = request["number"]
         if request["do"] == "start":
-            return self._start(number, request, descriptors)
+            self._start(number, request, descriptors)
+            return True
         if request["do"] == "end":
             self._family.send(number, signal.SIGTERM)
         elif request["do"] == "kill":
             self._family.kill(number)
         self._say({"number": number, "left": self._family.named(number, _NAMED)})
-        return None
+        return True
 
-    def _start(self, number: int, request: dict[str, Any], descriptors: list[int]) -> int | None:
+    def _start(self, number: int, request: dict[str, Any], descriptors: list[int]) -> None:
         try:
-            pid = self._fork()
-            if pid == 0:
-                return self._become(request, descriptors)
+            pid = self._spawn(request, descriptors[0])
+        except CannotStart as error:
+            self._say({"number": number, "failed": str(error), "code": error.code})
+        else:
             self._commands[pid] = number
             self._family.add(number, pid)
             log = self._open_log(number)
             self._say({"number": number, "pid": pid}, log)
             for descriptor in log:
                 os.close(descriptor)
-        except OSError as error:
-            self._say({"number": number, "failed": error.strerror})
         for descriptor in descriptors:
             os.close(descriptor)
-        return None
 
-    def _fork(self) -> int:
-        """A child that dies before this process where memory is short."""
-        self._set_score(b"%d" % _FIRST_TO_DIE)
+    def _spawn(self, request: dict[str, Any], output: int) -> int:
+        """Start a command in a process session of its own; its pid.
+
+        The child shares this process's memory until it becomes the command (vfork), which a fork would copy:
+        that takes longer than most commands. So its limits come a moment after its begin.
+        """
+        environment = {**self._job["environment"], **request["environment"]}
+        actions = [
+            (os.POSIX_SPAWN_DUP2, source, target) for target, source in ((0, self._nothing), (1, output))
+        ]
+        actions.append((os.POSIX_SPAWN_DUP2, output, 2))
         try:
-            pid = fork()
-        except BaseException:
+            argv, path = _enter(request, environment.get("PATH", os.defpath))
+            self._set_score(b"%d" % _FIRST_TO_DIE)
+            pid = os.posix_spawn(
+                path, argv, environment, file_actions=actions, setsid=True, setsigdef=_SIGNALS
+            )
+        except (OSError, ValueError) as error:
+            raise CannotStart(NOT_EXECUTABLE, f"{path}: {getattr(error, 'strerror', error)}") from error
+        finally:
             self._set_score(self._usual_score)
-            raise
-        if pid:
-            self._set_score(self._usual_score)
+            os.chdir("/")
+        lower_of(pid, self._walls, self._job["processes"], request["cpu_s"])
         return pid
 
     def _set_score(self, score: bytes) -> None:
         with suppress(OSError):  # it stands higher already
             os.pwrite(self._score, score, 0)
-
-    def _become(self, request: dict[str, Any], descriptors: list[int]) -> int:
-        """As the fork: be the command. All other descriptors close when it begins."""
-        signal.set_wakeup_fd(-1)
-        os.setsid()
-        nothing = os.open(os.devnull, os.O_RDONLY)
-        for target, descriptor in enumerate((nothing, descriptors[0], descriptors[0])):
-            os.dup2(descriptor, target)
-        try:
-            os.chdir(os.path.join(WORKSPACE, request["cwd"]))
-            lower_processes(self._walls, self._job["processes"], request["cpu_s"])
-        except OSError as error:
-            os.write(2, f"cd: {request['cwd']}: {error.strerror}\n".encode("utf-8", "replace"))
-            return 1
-        environment = {**self._job["environment"], **request["environment"]}
-        try:
-            return become({"kind": "command", "argv": _argv(request), "environment": environment}, None)
-        except (OSError, ValueError) as error:
-            os.write(2, f"{error}\n".encode("utf-8", "replace"))
-            return NOT_EXECUTABLE
 
     def _open_log(self, number: int) -> list[int]:
         """A new file that the host writes the command's output to; none where commands left no room."""
@@ -170,9 +173,25 @@ class Agent:
             os._exit(0)  # the host is gone, and the session with it
 
 
-def _argv(request: dict[str, Any]) -> list[str]:
-    if request["script"] is None:
-        argv: list[str] = request["argv"]
-        return argv
-    shell = "/bin/bash" if os.path.exists("/bin/bash") else "/bin/sh"
-    return [shell, "-c", request["script"]]
+def _enter(request: dict[str, Any], places: str) -> tuple[list[str], str]:
+    """Go to the folder of a command; its words, and where its program is.
+
+    Raises:
+        CannotStart: there is no such folder or program.
+    """
+    try:
+        os.chdir(os.path.join(WORKSPACE, request["cwd"]))
+    except (OSError, ValueError) as error:
+        raise CannotStart(1, f"cd: {request['cwd']}: {getattr(error, 'strerror', error)}") from error
+    if request["script"] is not None:
+        shell = "/bin/bash" if os.path.exists("/bin/bash") else "/bin/sh"
+        return [shell, "-c", request["script"]], shell
+    argv: list[str] = request["argv"]
+    if "/" in argv[0]:
+        return argv, argv[0]
+    found = [
+        f"{place}/{argv[0]}" for place in places.split(os.pathsep) if os.path.isfile(f"{place}/{argv[0]}")
+    ]
+    if not found:
+        raise CannotStart(NOT_FOUND, f"{argv[0]}: command not found")
+    return argv, next((path for path in found if os.access(path, os.X_OK)), found[0])

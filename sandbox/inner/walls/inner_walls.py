@@ -206,12 +206,14 @@ def tighten(walls: Walls, rlimits: Rlimits) -> None:
         lower(resource.RLIMIT_AS, rlimits.address_bytes)
 
 
-def lower_processes(walls: Walls, processes: int, cpu_s: int | None) -> None:
-    """As a command of a session: fewer processes than its agent may have, and CPU time of its own."""
-    if "processes" not in walls.without:
-        lower(resource.RLIMIT_NPROC, processes)
+def lower_of(pid: int, walls: Walls, processes: int, cpu_s: int | None) -> None:
+    """Lower the limits of another process of ours: a command of a session gets less than its agent."""
+    limits = {} if "processes" in walls.without else {resource.RLIMIT_NPROC: (processes, processes)}
     if cpu_s is not None and "cpu" not in walls.without:
-        lower(resource.RLIMIT_CPU, cpu_s, grace=1)
+        limits[resource.RLIMIT_CPU] = (cpu_s, cpu_s + 1)
+    for which, pair in limits.items():
+        with suppress(ProcessLookupError):  # it has ended
+            resource.prlimit(pid, which, pair)
 
 
 def lower(which: int, value: int, *, grace: int = 0) -> None:
