@@ -5,12 +5,14 @@ import json
 import os
 import socket
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from sandbox.errors import SandboxBroken
 from sandbox.host.child import Child
 from sandbox.host.command_run import CommandEnd, CommandRun
 from sandbox.host.limits import RunLimits
+from sandbox.host.memory_watch import holds_more
 from sandbox.inner.process.agent import MAX_MESSAGE
 from sandbox.inner.process.wire import receive_with_fds, send_with_fds
 from sandbox.program import Command, Program
@@ -18,6 +20,7 @@ from sandbox.result import StillRunning
 
 LONGEST_WORD = (128 << 10) - 1
 """Bytes that the kernel hands to a new program as one argument."""
+_SAMPLE_S = 0.02
 _PATIENCE_S = 2.0
 """An agent that says nothing for so long is given up."""
 
@@ -25,34 +28,40 @@ _PATIENCE_S = 2.0
 class AgentLink:
     """The agent holds the other end alone: commands can't write to it."""
 
-    def __init__(self, child: Child, channel: socket.socket, limits: RunLimits) -> None:
+    def __init__(self, child: Child, channel: socket.socket, limits: RunLimits, *, sampled: bool) -> None:
+        """`sampled`: where no cgroup counts its memory, it is looked at now and then."""
         self._loop = asyncio.get_running_loop()
         self._child, self._channel, self.limits = child, channel, limits
         self._runs: dict[int, CommandRun] = {}
         self._answers: dict[int, list[asyncio.Future[None]]] = {}
         """Who waits for an answer about a command, in the order of their questions."""
-        self._last = 0
-        self._over = False
+        self.over = False
+        """The agent is gone, and with it every process of the session."""
+        self._shed = 0
+        self._sampling: asyncio.TimerHandle | None = None
+        if child.group is None and sampled:
+            self._sample()
         channel.setblocking(False)
         self._loop.add_reader(channel, self._read)
 
     def begin(
-        self, program: str | Program, *, cwd: str, environment: Mapping[str, str], cpu_s: float | None
-    ) -> CommandRun:
+        self,
+        run: CommandRun,
+        program: str | Program,
+        *,
+        cwd: str,
+        environment: Mapping[str, str],
+        cpu_s: float | None,
+    ) -> None:
         """Have a command started; text is a script of the shell.
 
         Raises:
             SandboxBroken: the session is over.
             ValueError: a word of the command is longer than the kernel takes.
         """
-        if self._over:
-            raise SandboxBroken("The session is over.")
         argv, more = _words(program)
-        if any(len(os.fsencode(word)) > LONGEST_WORD for word in argv):
-            raise ValueError(f"A word of a command may have {LONGEST_WORD} bytes.")
-        self._last += 1
-        run = CommandRun(self._last, self.limits.output_bytes, flooded=self._end_flood)
-        run.kills_before = self._child.memory_kills()
+        run.on_flood(self._end_flood)
+        run.kills_before = self.memory_kills()
         request = {
             "do": "start",
             "script": program if isinstance(program, str) else None,
@@ -61,19 +70,21 @@ class AgentLink:
             "environment": {**more, **environment},
             "cpu_s": None if cpu_s is None else max(1, round(cpu_s)),
         }
-        self._runs[run.number] = run
         try:
+            if any(len(os.fsencode(word)) > LONGEST_WORD for word in argv):
+                raise ValueError(f"A word of a command may have {LONGEST_WORD} bytes.")
             self._send(run.number, request, [run.inside])
+            self._runs[run.number] = run
         except OSError as error:
-            self._runs.pop(run.number).close()
             raise SandboxBroken(f"The session could not be given a command: {error}.") from error
         finally:
             os.close(run.inside)
-        return run
+            if run.number not in self._runs:
+                run.close()
 
     async def ask(self, what: str, run: CommandRun) -> bool:
         """Have the agent `look` what is left of a command, `end` it or `kill` it; False where it is gone."""
-        if self._over:
+        if self.over or run.number not in self._runs:
             return False
         answer = self._loop.create_future()
         self._answers.setdefault(run.number, []).append(answer)
@@ -84,11 +95,11 @@ class AgentLink:
         await asyncio.wait({answer}, timeout=_PATIENCE_S)
         if not answer.done():
             self.close()
-        return not self._over
+        return not self.over
 
     def memory_kills(self) -> int:
-        """Processes of the session that the kernel killed for want of memory."""
-        return self._child.memory_kills()
+        """Processes of the session that were killed for want of memory."""
+        return self._child.memory_kills() + self._shed
 
     def forget(self, run: CommandRun) -> None:
         """Nothing of it runs or writes any more."""
@@ -97,9 +108,11 @@ class AgentLink:
 
     def close(self) -> None:
         """End the session: its processes are killed, and whoever waits hears of it. Idempotent."""
-        if self._over:
+        if self.over:
             return
-        self._over = True
+        self.over = True
+        if self._sampling is not None:
+            self._sampling.cancel()
         self._loop.remove_reader(self._channel)
         self._channel.close()
         self._child.kill(outright=True)
@@ -115,8 +128,17 @@ class AgentLink:
         send_with_fds(self._channel, json.dumps({**request, "number": number}).encode(), descriptors)
 
     def _end_flood(self, run: CommandRun) -> None:
-        if not self._over:
+        with suppress(OSError):
             self._send(run.number, {"do": "kill"}, [])
+
+    def _sample(self) -> None:
+        """Have the agent kill the largest process while the session holds too much."""
+        limit = self.limits.memory_mb << 20
+        if self._runs and self._child.reaper and holds_more(self._child.reaper, limit):
+            self._shed += 1
+            with suppress(OSError):  # it is gone: its end of the channel says so
+                self._send(0, {"do": "shed"}, [])
+        self._sampling = self._loop.call_later(_SAMPLE_S, self._sample)
 
     def _read(self) -> None:
         try:
@@ -125,15 +147,15 @@ class AgentLink:
             return
         except OSError:
             message, descriptors = b"", []
-        if message:
-            self._take(json.loads(message), descriptors)
-        else:
+        if not message:
             self.close()
-
-    def _take(self, frame: dict[str, Any], descriptors: Sequence[int]) -> None:
-        run = self._runs.get(frame["number"])
-        if run is None:
             return
+        frame = json.loads(message)
+        run = self._runs.get(frame["number"])
+        if run is not None:
+            self._take(run, frame, descriptors)
+
+    def _take(self, run: CommandRun, frame: dict[str, Any], descriptors: Sequence[int]) -> None:
         if "pid" in frame:
             run.has_started(frame["pid"], descriptors)
         elif "failed" in frame:

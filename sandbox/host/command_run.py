@@ -27,11 +27,11 @@ class CommandEnd:
 class CommandRun:
     """A pipe that is read until its last writer is gone, also after the command's end."""
 
-    def __init__(self, number: int, limit: int, *, flooded: Callable[["CommandRun"], None]) -> None:
-        """`flooded` is called when a command that still runs has written far more than is kept."""
+    def __init__(self, number: int, limit: int) -> None:
         self._loop = asyncio.get_running_loop()
         self.number, self.log = number, f"/tmp/out/{number}"
-        self._limit, self._flooded = limit, flooded
+        self._limit = limit
+        self._flooded: Callable[[CommandRun], None] = lambda run: None
         self._output = Output(limit)
         self._pipe, self.inside = os.pipe2(os.O_CLOEXEC)
         os.set_blocking(self._pipe, False)
@@ -51,6 +51,10 @@ class CommandRun:
         self.state_lost = False
         self.kills_before = 0
         """Processes of the session that were killed for want of memory before this command."""
+
+    def on_flood(self, call: Callable[["CommandRun"], None]) -> None:
+        """Have `call` called when a command that still runs has written far more than is kept."""
+        self._flooded = call
 
     def has_started(self, pid: int, log: Sequence[int]) -> None:
         """Take what the agent says of the start, and the file that output goes to."""

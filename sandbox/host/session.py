@@ -1,7 +1,7 @@
 """A session: commands that follow one another and live side by side in one child. Its pid 1 is our agent."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
 from sandbox.files.tree_changes import TreeChanges, list_folder
 from sandbox.files.workspace import Workspace
@@ -20,8 +20,13 @@ _KILLS = 3
 class LiveSession:
     """What `sandbox.contract.Session` says of each method holds here."""
 
-    def __init__(self, link: AgentLink, workspace: Workspace) -> None:
-        self._link, self._below, self._files = link, workspace.below, PersistentWorkspace(workspace, None)
+    def __init__(
+        self, link: AgentLink, workspace: Workspace, renew: Callable[[], Awaitable[AgentLink]]
+    ) -> None:
+        """`renew` gives another agent on the same workspace, once this one is gone."""
+        self._link, self._renew, self._renewing = link, renew, asyncio.Lock()
+        self._number = 0
+        self._below, self._files = workspace.below, PersistentWorkspace(workspace, None)
         self._tree, self._looking = TreeChanges(workspace.below), asyncio.Lock()
 
     async def sh(
@@ -34,7 +39,7 @@ class LiveSession:
         cpu_s: float | None = None,
     ) -> CommandResult:
         """Run a script of the shell, bash where there is one."""
-        return await self._finish(self._begin(script, cwd, environment, cpu_s), wall_s)
+        return await self._finish(await self._begin(script, cwd, environment, cpu_s), wall_s)
 
     async def run(
         self,
@@ -46,7 +51,7 @@ class LiveSession:
         cpu_s: float | None = None,
     ) -> CommandResult:
         """Run a program."""
-        return await self._finish(self._begin(program, cwd, environment, cpu_s), wall_s)
+        return await self._finish(await self._begin(program, cwd, environment, cpu_s), wall_s)
 
     async def python(
         self,
@@ -58,13 +63,15 @@ class LiveSession:
         cpu_s: float | None = None,
     ) -> CommandResult:
         """Run Python source with the task's interpreter."""
-        return await self._finish(self._begin(PythonCode(source=source), cwd, environment, cpu_s), wall_s)
+        return await self._finish(
+            await self._begin(PythonCode(source=source), cwd, environment, cpu_s), wall_s
+        )
 
     async def start(
         self, program: str | Program, *, cwd: str = ".", environment: Mapping[str, str] | None = None
     ) -> "BackgroundProgram":
         """Start a program, or a script of the shell, that lives until it is stopped or the session closes."""
-        run = self._begin(program, cwd, environment, None)
+        run = await self._begin(program, cwd, environment, None)
         await asyncio.wait({run.started})
         return BackgroundProgram(self, run)
 
@@ -113,10 +120,16 @@ class LiveSession:
             self._link.forget(run)
         return run.result(memory_kills=self._link.memory_kills())
 
-    def _begin(
+    async def _begin(
         self, program: str | Program, cwd: str, environment: Mapping[str, str] | None, cpu_s: float | None
     ) -> CommandRun:
-        return self._link.begin(program, cwd=cwd, environment=environment or {}, cpu_s=cpu_s)
+        async with self._renewing:
+            if self._link.over:
+                self._link = await self._renew()
+        self._number += 1
+        run = CommandRun(self._number, self._link.limits.output_bytes)
+        self._link.begin(run, program, cwd=cwd, environment=environment or {}, cpu_s=cpu_s)
+        return run
 
     async def _finish(self, run: CommandRun, wall_s: float | None) -> CommandResult:
         try:

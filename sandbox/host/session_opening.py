@@ -3,13 +3,14 @@
 import asyncio
 import socket
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
-from sandbox.errors import BackendMissing
+from sandbox.errors import BackendMissing, SandboxBroken
 from sandbox.files.workspace import Workspace
 from sandbox.files.written_files import PROGRAMS
 from sandbox.host.agent_link import AgentLink
+from sandbox.host.child import Child
 from sandbox.host.limits import RunLimits
 from sandbox.host.pool import Pool
 from sandbox.host.session import LiveSession
@@ -41,6 +42,8 @@ class SessionPlace:
     environment: Mapping[str, str]
     workspace_at: Callable[[int], Workspace]
     """Files below a descriptor."""
+    sampled: bool
+    """Whether memory that no cgroup counts is looked at; only tests say no."""
     lasting: Workspace | None
     """The workspace that runs share; None where the session gets one of its own."""
 
@@ -63,33 +66,45 @@ async def open_session(
         SandboxBroken: the sandbox itself stopped working, or was closed.
         FileRefused: a path of `files` leaves the workspace, or there is no room for them.
     """
-    child = await place.pool.lend_session(place.limits)
-    own: Workspace | None = None
-    link: AgentLink | None = None
-    try:
-        own = place.workspace_at(child.take_workspace()) if place.lasting is None else None
-        ours, inside = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        for end in (ours, inside):
-            end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, MAX_MESSAGE)
-        job = {
-            "environment": {**place.environment, **ENVIRONMENT, **environment},
-            "processes": place.limits.processes,
-        }
-        with inside:
-            link = AgentLink(child, ours, place.limits)
-            await child.assign(job, [inside.fileno()])
-        workspace = place.lasting or own
-        assert workspace is not None
-        session = LiveSession(link, workspace)
+    async with AsyncExitStack() as stack:
+
+        async def renew() -> AgentLink:
+            if place.lasting is None:
+                raise SandboxBroken("The session is over, and its own workspace with it.")
+            return (await stack.enter_async_context(_agent(place, environment)))[1]
+
+        child, link = await stack.enter_async_context(_agent(place, environment))
+        workspace = place.lasting
+        if workspace is None:
+            workspace = place.workspace_at(child.take_workspace())
+            stack.callback(workspace.close)
+        session = LiveSession(link, workspace, renew)
         for path, content in files.items():
             await session.write(path, content, executable=content.startswith(PROGRAMS))
         await session.rebase()
         yield session
+
+
+@asynccontextmanager
+async def _agent(
+    place: SessionPlace, environment: Mapping[str, str]
+) -> AsyncIterator[tuple[Child, AgentLink]]:
+    """An agent at work, for as long as the block lasts."""
+    child = await place.pool.lend_session(place.limits)
+    ours, inside = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    for end in (ours, inside):
+        end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, MAX_MESSAGE)
+    link = AgentLink(child, ours, place.limits, sampled=place.sampled)
+    job = {
+        "environment": {**place.environment, **ENVIRONMENT, **environment},
+        "processes": place.limits.processes,
+    }
+    try:
+        with inside:
+            await child.assign(job, [inside.fileno()])
+        yield child, link
     finally:
-        if link is not None:
-            link.close()
+        link.close()
         child.kill(outright=True)
         place.pool.give_back(child)
         await asyncio.shield(child.gone.wait())
-        if own is not None:
-            own.close()

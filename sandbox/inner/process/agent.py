@@ -73,6 +73,7 @@ class Agent:
         self._family = Family()
         self._nothing = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
         self._woken, wakes = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # which pid 1 gets from outside only
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.set_wakeup_fd(wakes, warn_on_full_buffer=False)
 
@@ -92,7 +93,9 @@ class Agent:
         if request["do"] == "start":
             self._start(number, request, descriptors)
             return True
-        if request["do"] == "end":
+        if request["do"] == "shed":
+            self._family.kill_largest()
+        elif request["do"] == "end":
             self._family.send(number, signal.SIGTERM)
         elif request["do"] == "kill":
             self._family.kill(number)

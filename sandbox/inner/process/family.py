@@ -58,6 +58,12 @@ class Family:
             _send(left, signal.SIGKILL)
             time.sleep(_MOMENT_S)
 
+    def kill_largest(self) -> None:
+        """Kill the process that holds most memory."""
+        sizes = [(_resident(pid), pid) for pid in _pids()]
+        if sizes:
+            _send([max(sizes)[1]], signal.SIGKILL)
+
     def _look(self, number: int) -> dict[int, str]:
         """State by pid of all that lives of a command."""
         found = {pid: stat for pid in _pids() if (stat := _stat(pid)) is not None}
@@ -85,6 +91,14 @@ def _stat(pid: int) -> tuple[str, int, int, str] | None:
     except (FileNotFoundError, ProcessLookupError):
         return None
     return None if words[0] in "ZX" else (words[0], int(words[1]), int(words[3]), words[19])
+
+
+def _resident(pid: int) -> int:
+    try:
+        with open(f"/proc/{pid}/statm", "rb") as file:
+            return int(file.read().split()[1])
+    except (FileNotFoundError, ProcessLookupError):
+        return 0
 
 
 def _command_line(pid: int) -> str:
