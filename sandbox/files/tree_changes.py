@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from sandbox.errors import FileRefused
-from sandbox.files.resolve_beneath import FOLDER, PATH_MAX, Beneath, parts_of, told
+from sandbox.files.resolve_beneath import FOLDER, Beneath, parts_of, told
 from sandbox.result import Change, Changes, Entry, LeftOut
 
 MAX_FILE, MAX_FILES, MAX_BYTES = 10 << 20, 2000, 100 << 20
@@ -62,7 +62,7 @@ class TreeChanges:
     def rebase(self) -> None:
         """Compare with the tree as it is now from here on."""
         with self._below.as_owner():
-            self._base = {path: self._state(path, found)[0] for path, found in self._walk(lambda path: False)}
+            self._base = {path: self._state(path, found) for path, found in self._walk(lambda path: False)}
 
     def changes(self, ignored: Callable[[str], bool]) -> Changes:
         """What differs from the base; `ignored` is asked of each path, a folder's with a slash at its end."""
@@ -71,12 +71,14 @@ class TreeChanges:
         room, files, seen = MAX_BYTES, 0, set()
         closed: list[str] = []
         with self._below.as_owner():
-            for path, found in sorted(self._walk(ignored), key=lambda each: each[0]):
+            for path, found in self._walk(ignored):
                 seen.add(path)
                 if found is None:
                     closed.append(path)
                 before = self._base.get(path)
-                state, content = self._state(path, found, unless=before)
+                state, content = self._state(path, found), None
+                if state != before and found is not None:
+                    state, content = self._read_anew(path, found)
                 if state == before:
                     continue
                 if isinstance(state, _Closed):
@@ -107,9 +109,9 @@ class TreeChanges:
                 device = os.fstat(folder).st_dev
                 with os.scandir(folder) as entries:
                     for entry in entries:
-                        path = f"{base}/{entry.name}" if base else entry.name
-                        if entry.name == ".git" or len(os.fsencode(path)) >= PATH_MAX:
+                        if entry.name == ".git":
                             continue
+                        path = f"{base}/{entry.name}" if base else entry.name
                         try:
                             found = entry.stat(follow_symlinks=False)
                         except FileNotFoundError:
@@ -122,21 +124,22 @@ class TreeChanges:
             finally:
                 os.close(folder)
 
-    def _state(
-        self, path: str, found: os.stat_result | None, *, unless: _State | None = None
-    ) -> tuple[_State, bytes | None]:
-        """State of one file, and its content where that was read or the state isn't `unless`."""
+    def _state(self, path: str, found: os.stat_result | None) -> _State:
+        """State of one file, which is read only where its times say that it may have changed."""
         if found is None:
-            return _Closed("unreadable"), None
+            return _Closed("unreadable")
+        known = self._stamps.get(path)
+        if known is not None and known[0] == _stamp(found):
+            return known[1]
+        return self._read_anew(path, found)[0]
+
+    def _read_anew(self, path: str, found: os.stat_result) -> tuple[_State, bytes | None]:
+        """State of one file, and the content that it has then."""
         if _as_text(path) != path:
             return _Closed("name", found.st_ctime_ns), None
-        stamp = (found.st_ino, found.st_mode, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
-        known = self._stamps.get(path)
-        if known is not None and known[0] == stamp and (known[1] == unless or unless is None):
-            return known[1], None
         state, content = self._read(path, found)
         if found.st_ctime_ns < time.time_ns() - _RACY_NS:
-            self._stamps[path] = stamp, state
+            self._stamps[path] = _stamp(found), state
         else:
             self._stamps.pop(path, None)
         return state, content
@@ -174,6 +177,10 @@ class TreeChanges:
             return _Closed("link", target), None
         content = os.fsencode(target)
         return _File(hashlib.sha256(content).hexdigest(), "120000"), content
+
+
+def _stamp(found: os.stat_result) -> _Stamp:
+    return found.st_ino, found.st_mode, found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
 
 def list_folder(below: Beneath, path: str) -> tuple[Entry, ...]:

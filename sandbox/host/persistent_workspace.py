@@ -6,9 +6,11 @@ import os
 from collections.abc import Mapping
 
 from sandbox.errors import FileRefused
+from sandbox.files.tree_changes import TreeChanges, list_folder
 from sandbox.files.workspace import Workspace
 from sandbox.files.written_files import known_files
 from sandbox.host.disk_watch import DiskBounds
+from sandbox.result import Entry
 
 
 class PersistentWorkspace:
@@ -17,11 +19,16 @@ class PersistentWorkspace:
     def __init__(self, workspace: Workspace, disk: DiskBounds | None) -> None:
         """`disk` is what no file system keeps it to; None where one does."""
         self._workspace, self._disk = workspace, disk
+        self.tree = TreeChanges(workspace.below)
+        """What a session's changes are told from; it remembers what it has read."""
 
-    @property
-    def files(self) -> Workspace:
-        """The same, unbounded but for its file system."""
-        return self._workspace
+    async def list(self, path: str) -> tuple[Entry, ...]:
+        """What stands in a folder.
+
+        Raises:
+            FileRefused: it isn't there, isn't a folder, or lies over a link.
+        """
+        return await asyncio.to_thread(list_folder, self._workspace.below, path)
 
     def close(self) -> None:
         """Let go of the workspace; what it holds is its sandbox's to remove."""

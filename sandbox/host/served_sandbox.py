@@ -178,7 +178,7 @@ class ServedSandbox:
             environment=self._build.environment,
             workspace_at=self._workspace_at,
             sampled="memory" not in self._without,
-            lasting=None if fresh else self._workspace.files,
+            lasting=None if fresh else self._workspace,
         )
         return open_session(place, environment or {}, files or {})
 

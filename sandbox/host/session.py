@@ -3,8 +3,6 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 
-from sandbox.files.tree_changes import TreeChanges, list_folder
-from sandbox.files.workspace import Workspace
 from sandbox.host.agent_link import AgentLink
 from sandbox.host.command_run import CommandRun
 from sandbox.host.persistent_workspace import PersistentWorkspace
@@ -21,13 +19,12 @@ class LiveSession:
     """What `sandbox.contract.Session` says of each method holds here."""
 
     def __init__(
-        self, link: AgentLink, workspace: Workspace, renew: Callable[[], Awaitable[AgentLink]]
+        self, link: AgentLink, workspace: PersistentWorkspace, renew: Callable[[], Awaitable[AgentLink]]
     ) -> None:
         """`renew` gives another agent on the same workspace, once this one is gone."""
         self._link, self._renew, self._renewing = link, renew, asyncio.Lock()
         self._number = 0
-        self._below, self._files = workspace.below, PersistentWorkspace(workspace, None)
-        self._tree, self._looking = TreeChanges(workspace.below), asyncio.Lock()
+        self._files, self._looking = workspace, asyncio.Lock()
 
     async def sh(
         self,
@@ -89,17 +86,17 @@ class LiveSession:
 
     async def list(self, path: str = ".") -> tuple[Entry, ...]:
         """What stands in a folder of the workspace."""
-        return await asyncio.to_thread(list_folder, self._below, path)
+        return await self._files.list(path)
 
     async def changes(self, *, ignored: Callable[[str], bool] | None = None) -> Changes:
         """What differs in the workspace from what it held when the session opened, or was rebased."""
         async with self._looking:
-            return await asyncio.to_thread(self._tree.changes, ignored or (lambda path: False))
+            return await asyncio.to_thread(self._files.tree.changes, ignored or (lambda path: False))
 
     async def rebase(self) -> None:
         """Compare with the workspace as it is now from here on."""
         async with self._looking:
-            await asyncio.to_thread(self._tree.rebase)
+            await asyncio.to_thread(self._files.tree.rebase)
 
     async def end(self, run: CommandRun) -> None:
         """End a command and what it has started: SIGTERM, after half a second SIGKILL."""

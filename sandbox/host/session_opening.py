@@ -12,6 +12,7 @@ from sandbox.files.written_files import PROGRAMS
 from sandbox.host.agent_link import AgentLink
 from sandbox.host.child import Child
 from sandbox.host.limits import RunLimits
+from sandbox.host.persistent_workspace import PersistentWorkspace
 from sandbox.host.pool import Pool
 from sandbox.host.session import LiveSession
 from sandbox.inner.process.agent import HOME, MAX_MESSAGE
@@ -44,7 +45,7 @@ class SessionPlace:
     """Files below a descriptor."""
     sampled: bool
     """Whether memory that no cgroup counts is looked at; only tests say no."""
-    lasting: Workspace | None
+    lasting: PersistentWorkspace | None
     """The workspace that runs share; None where the session gets one of its own."""
 
 
@@ -76,7 +77,7 @@ async def open_session(
         child, link = await stack.enter_async_context(_agent(place, environment))
         workspace = place.lasting
         if workspace is None:
-            workspace = place.workspace_at(child.take_workspace())
+            workspace = PersistentWorkspace(place.workspace_at(child.take_workspace()), None)
             stack.callback(workspace.close)
         session = LiveSession(link, workspace, renew)
         for path, content in files.items():

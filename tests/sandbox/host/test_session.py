@@ -236,6 +236,14 @@ async def test_changes_tell_by_content_what_became_of_the_tree(roomy: Sandbox) -
         assert (await session.changes()).changes == ()
 
 
+async def test_what_changed_once_is_told_each_time(session: Session) -> None:
+    await session.sh("echo 1 > added; sleep 0.2")
+
+    found = [await session.changes() for _ in range(3)]
+
+    assert [one.changes[0].content for one in found] == [b"1\n"] * 3
+
+
 async def test_changes_leave_out_and_name_what_may_not_cross(session: Session) -> None:
     await session.sh(
         "mkdir -p sub/.git .git; echo x > .git/config; echo x > sub/.git/HEAD; mkfifo pipe; echo x > s;"
