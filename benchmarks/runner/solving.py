@@ -27,7 +27,7 @@ class ModelSolver:
             SandboxError: no sandbox can be had here.
         """
         # A repository's answer is its patch, which is judged whatever the loop itself could check it by.
-        own = {"seed": seed, "apply": False, "keep": True, "asks": False}
+        own = {"seed": seed, "apply": False, "keep": True, "asks": False, "require": "tests"}
         settings = self._settings.model_copy(update=own)
         with tempfile.TemporaryDirectory(prefix="coder-bench-") as folder:
             task = _task(case, Path(folder) / "repository")

@@ -107,6 +107,7 @@ def _paragraphs(event: Event, body: Body) -> Iterator[str]:
                     f"{path}  (a given test, kept apart)", "(deleted)" if text is None else text
                 )
             yield from _indented("left out", "\n".join(message.left_out))
+            yield from _indented("check", message.check)
         case Spoken(message=Message(kind="reply", text=text)):
             yield from _indented("reply", text)
         case Spoken(message=Message(kind="decision")):
@@ -117,6 +118,8 @@ def _paragraphs(event: Event, body: Body) -> Iterator[str]:
                 ("stdout", outcome.stdout),
                 ("stderr", outcome.stderr),
                 ("feedback", outcome.feedback),
+                ("reproduced by", "\n".join(outcome.reproduced_by)),
+                ("not shown", outcome.unshown),
             ):
                 yield from _indented(name, text)
         case LandingPlanned():

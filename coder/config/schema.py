@@ -43,6 +43,7 @@ SETTING_KEYS = {
     "network": "network",
     "python": "python",
     "kernel": "kernel",
+    "require": "require",
     "model": "model",
     "base_url": "base_url",
 }
@@ -92,6 +93,8 @@ class Config(BaseModel):
     python: Path | None = None
     kernel: bool | None = None
     """Run code as cells of a Jupyter kernel."""
+    require: str | None = None
+    """`tests`: no test or check of the answer's own shows that a task is done."""
     strategy: StrategyChoice | None = None
     strong_model: str | None = None
     """Asked where the model has failed, with strategy `escalate`."""

@@ -34,7 +34,7 @@ SUMMARIES = {
 
 SECTIONS = {
     "Task": "path file picture hint answer read resume filter slice shuffle shard",
-    "Evidence": "test test_file check lint include_weaker",
+    "Evidence": "test test_file check require lint include_weaker",
     "Delivery": "apply commit branch keep allow accept_unverified yes",
     "Model": "model base_url fallback planner_model coder_model cheap_model strong_model temperature top_p "
     "seed max_answer_tokens model_timeout price record replay",

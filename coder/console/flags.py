@@ -83,6 +83,7 @@ def landing(
     keep: options.Keep = False,
     allow: options.Allow = None,
     accept_unverified: options.AcceptUnverified = False,
+    require: options.Require = None,
 ) -> None:
     """What becomes of the files."""
 

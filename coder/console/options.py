@@ -136,6 +136,10 @@ AcceptUnverified = Annotated[
     bool,
     typer.Option("--accept-unverified", help="Code that nothing could check will do: write it, exit 0."),
 ]
+Require = Annotated[
+    str | None,
+    typer.Option("--require", metavar="tests", help="Only a given test shows that it is done, no new one."),
+]
 Commit = Annotated[bool, typer.Option("--commit", help="Commit what was written, when its tests pass.")]
 Branch = Annotated[
     str | None,

@@ -159,6 +159,8 @@ def _before(baseline: BaselineTaken) -> str | None:
 def _attempt(message: Message, outcome: Outcome) -> str:
     note = f"; {one_line(outcome.note)}" if outcome.note else ""
     if outcome.passed:
+        told = "reproduced" if outcome.reproduced_by else one_line(outcome.unshown)
+        note += f"; {told}" if told else ""
         note += f"; lint: {len(outcome.lint)} new, {one_line(outcome.lint[0].name)}" if outcome.lint else ""
         return f"  ✓ {_round(message)}  {_passed(outcome.checks) or 'ran'}{note}"
     said = (
@@ -208,7 +210,8 @@ def _status(run: Run) -> str:
 def _why(run: Run) -> str:
     if run.error is not None or run.status == "waiting":
         return ""  # it has lines of its own
-    return _passed(run.tests) if run.status == "solved" and run.tests else one_line(run.reason)
+    is_plain = run.status == "solved" and run.verified != "reproduced"
+    return _passed(run.tests) if is_plain and run.tests else one_line(run.reason)
 
 
 def _spent(run: Run) -> str:

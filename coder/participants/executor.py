@@ -1,11 +1,14 @@
 """Executor: runs what the Coder wrote, by the strongest means that the task gives, and says what it saw."""
 
+import time
+
 from coder.context.quoting import shown_path
 from coder.run.event_types import ProgramFinished, ProgramStarted
 from coder.run.message import Cause, Message, Outcome
 from coder.run.state import State
 from coder.run.target import Target, find_target
 from coder.turn import Turn
+from coder.verify.evidence import evidence, wants_evidence
 from coder.verify.test_command_verifier import passes_as_edited, red_where_edited
 from coder.verify.verify import verify
 from coder.workspace.overlay import workspace_files
@@ -52,12 +55,27 @@ class Executor:
             after=_told(await (await turn.bench.candidate()).manifest(), state),
         )
         await turn.journal.append(finished)
+        if wants_evidence(state, code, outcome):
+            outcome = await self._evidence(turn, state, code, target, outcome)
         if outcome.passed or not code.test_edits:
             return _with_left_out(outcome, code)
         names = red_where_edited(state, code, outcome)
         if names and not await self._pass_as_edited(turn, state, code, target):
             names = ()
         return _with_left_out(outcome.model_copy(update={"contradicts": names}), code)
+
+    async def _evidence(
+        self, turn: Turn, state: State, code: Message, target: Target, outcome: Outcome
+    ) -> Outcome:
+        candidate = await turn.bench.candidate()
+        hashes = await candidate.lay(workspace_files(state, {}))
+        await turn.journal.append(ProgramStarted(what="evidence", before=_told(hashes, state)))
+        began = time.monotonic()
+        outcome = await evidence(turn.bench, state, target, code, outcome)
+        after, seconds = _told(await candidate.manifest(), state), time.monotonic() - began
+        finished = ProgramFinished(what="evidence", status="ok", exit_code=None, seconds=seconds, after=after)
+        await turn.journal.append(finished)
+        return outcome
 
     async def _pass_as_edited(self, turn: Turn, state: State, code: Message, target: Target) -> bool:
         files = workspace_files(state, code.files, test_edits=code.test_edits)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
-from coder.run.attempts import best_code, tried
+from coder.run.attempts import best_code, shows_done, tried
 from coder.run.event_types import LandingRefused, PatchProposed
 from coder.run.message import HUMAN, Message, Outcome
 from coder.run.state import State
@@ -85,7 +85,8 @@ class Human:
 def _unshown(state: State, outcome: Outcome) -> str:
     if (contradicts := contradiction(outcome)) is not None:
         return f"it {contradicts.text}; they pass as it edits them"
-    is_suite = state.task.test_command is not None and outcome.passed and outcome.verified == "none"
+    decided = outcome.verified == "self" or shows_done(state, outcome)
+    is_suite = state.task.test_command is not None and outcome.passed and not decided
     return why_unverified(state, outcome) if is_suite else ""
 
 

@@ -115,14 +115,17 @@ def _same(files: Mapping[str, str | None], text: str) -> str:
     )
 
 
+def shows_done(state: State, outcome: Outcome) -> bool:
+    """Whether a pass shows that the task is done; what new tests show may not be enough."""
+    given = outcome.verified in ("tests", "checks", "examples")
+    return given or (outcome.verified == "reproduced" and state.settings.require is None)
+
+
 def is_green(state: State) -> bool:
     """Whether what was given to check it by has passed: of what was run last, or of what lands instead."""
     best = best_code(state)
     outcomes = [state.outcome, *(outcome for code, outcome in tried(state) if code is best)]
-    return any(
-        outcome is not None and outcome.passed and outcome.verified in ("tests", "checks", "examples")
-        for outcome in outcomes
-    )
+    return any(outcome is not None and outcome.passed and shows_done(state, outcome) for outcome in outcomes)
 
 
 def suite_passed(state: State) -> bool:

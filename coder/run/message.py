@@ -6,8 +6,9 @@ from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler
 
 from coder.models.logprobs import Alternative
 
-Verified = Literal["tests", "checks", "examples", "self", "none"]
-"""What decided, strongest first: given tests, given checks, the task's examples, the code's own, nothing."""
+Verified = Literal["tests", "checks", "examples", "reproduced", "added", "self", "none"]
+"""What decided, strongest first: given tests, given checks, the task's examples; new tests, or the answer's
+check, that fail without the change; new tests that couldn't run without it; the code's own; nothing."""
 
 Cause = Literal["missing_module", "network", "program_timeout", "test_timeout", "no_code", "own_tests"]
 """Why a task isn't solved, where a better model may not help: what a program lacked, that it didn't end, an
@@ -49,7 +50,7 @@ class CheckLine(Grown):
 class Outcome(Grown):
     """What running the code showed."""
 
-    later = ("lint", "note", "contradicts", "agreeing", "cause", "lacks", "gist")
+    later = ("lint", "note", "contradicts", "agreeing", "cause", "lacks", "gist", "reproduced_by", "unshown")
 
     passed: bool
     verified: Verified
@@ -73,6 +74,10 @@ class Outcome(Grown):
     """Modules or hosts that were missing, by `cause`."""
     agreeing: tuple[int, ...] = ()
     """Samples that passed and do the same on all inputs, this one among them; empty where too few do."""
+    reproduced_by: tuple[str, ...] = ()
+    """New tests, or the answer's check, that fail without the change and pass with it."""
+    unshown: str = ""
+    """Why the new tests, or the check, of the answer don't show that the task is done."""
     stdout: str = ""
     stderr: str = ""
     seconds: float = 0.0
@@ -81,7 +86,7 @@ class Outcome(Grown):
 class Message(Grown):
     """One turn's result."""
 
-    later = ("test_edits", "left_out", "begun", "alternatives", "problem", "shown")
+    later = ("test_edits", "left_out", "begun", "alternatives", "problem", "shown", "check")
 
     author: str
     kind: Literal["plan", "code", "outcome", "reply", "decision", "question", "answer"]
@@ -105,6 +110,8 @@ class Message(Grown):
     """Why an answer of kind `code` changed no file, where it held edits or files."""
     shown: dict[str, tuple[tuple[int, int], ...]] = Field(default_factory=dict)
     """First and last lines, from 1, by path: what its turn was shown beside the first request."""
+    check: str = ""
+    """A shell command of the model's that fails without the change and succeeds with it, as it says."""
     repeats: bool = False
     """The same code as an earlier answer of this run."""
     outcome: Outcome | None = None

@@ -53,6 +53,8 @@ class Run(BaseModel):
     files: dict[str, str]
     """The best code so far, whole files by relative path; the solution where status is `solved`."""
     patch: str
+    reproduced_by: tuple[str, ...] = ()
+    """New tests, or the answer's check, that fail without the change and pass with it."""
     contradicts: tuple[str, ...] = ()
     """Given tests that fail, and pass as the answer edits them."""
     edited_tests: tuple[str, ...] = ()

@@ -92,6 +92,8 @@ class Settings(BaseModel):
     """Land the best files also when the run was not solved."""
     accept_unverified: bool = False
     """Code that nothing could check is as good as solved: it lands, and the exit code is 0."""
+    require: Literal["tests"] | None = None
+    """`tests`: tests or a check of the answer's own don't show that a task is done."""
     apply: bool = True
     """Write what solves the task into the user's folder; False: only show it."""
     chat: bool = False

@@ -28,6 +28,7 @@ def summarize(state: State) -> Run:
         lint=outcome.lint if outcome is not None else (),
         files={path: text for path, text in best.files.items() if text is not None} if best else {},
         patch=shown.patch if shown is not None else "",
+        reproduced_by=outcome.reproduced_by if outcome is not None else (),
         contradicts=outcome.contradicts if outcome is not None else (),
         edited_tests=tuple(last.test_edits) if last is not None else (),
         test_patch=shown.tests if shown is not None else "",

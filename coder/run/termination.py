@@ -1,9 +1,9 @@
 """Stop: when a run ends. Pure functions of the state, joined by `&` and `|`; each says its reason."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from coder.run.attempts import most_repeated, next_round, samples_used
+from coder.run.attempts import most_repeated, next_round, samples_used, shows_done
 from coder.run.event_types import Status
 from coder.run.message import Outcome
 from coder.run.state import State
@@ -90,6 +90,10 @@ def passed_but_for_lint(state: State) -> Outcome | None:
 
 def why_unverified(state: State, outcome: Outcome) -> str:
     """Why what passed is unverified."""
+    if outcome.verified == "reproduced":
+        return f"{by_what(outcome)}; `--require tests` wants a given test"
+    if outcome.unshown:
+        return outcome.unshown
     if outcome.verified == "self" and state.task.test_command is not None:
         return "its tests pass, and they were written with the code: nothing given failed before"
     if outcome.verified == "self":
@@ -121,11 +125,23 @@ def tests_pass() -> Stop:
             return None
         if outcome is None:
             return None
-        if outcome.verified in ("self", "none"):
-            return Reason("unverified", why_unverified(state, outcome))
-        return Reason("solved", f"{outcome.verified} pass")
+        return verdict(state, outcome)
 
     return Stop(rule)
+
+
+def verdict(state: State, outcome: Outcome) -> Reason:
+    """The reason to end with what has passed."""
+    if shows_done(state, outcome):
+        return Reason("solved", by_what(outcome))
+    return Reason("unverified", why_unverified(state, outcome))
+
+
+def by_what(outcome: Outcome) -> str:
+    """What shows that the task is done."""
+    if outcome.verified != "reproduced":
+        return f"{outcome.verified} pass"
+    return f"reproduced: {named(outcome.reproduced_by)} failed without the change and passed with it"
 
 
 def contradicts_tests() -> Stop:
@@ -141,9 +157,13 @@ def contradiction(outcome: Outcome) -> Reason | None:
     """The reason to end with what contradicts given tests."""
     if not outcome.contradicts:
         return None
-    more = len(outcome.contradicts) - _MOST_NAMED
-    names = ", ".join(outcome.contradicts[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
-    return Reason("unverified", f"contradicts given tests: {names}")
+    return Reason("unverified", f"contradicts given tests: {named(outcome.contradicts)}")
+
+
+def named(names: Sequence[str]) -> str:
+    """The first few of them, and how many more there are."""
+    more = len(names) - _MOST_NAMED
+    return ", ".join(names[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
 def stuck(answers: int = STUCK_AFTER) -> Stop:

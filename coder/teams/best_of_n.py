@@ -14,7 +14,7 @@ from coder.participants.writer import Writer
 from coder.run.attempts import CHOOSER, agreed, drawn, tried
 from coder.run.message import Message, Outcome
 from coder.run.state import State
-from coder.run.termination import Reason, Stop, budget_reached, contradiction, why_unverified
+from coder.run.termination import Reason, Stop, budget_reached, contradiction, verdict
 from coder.sampling.compare import agreeing, comparison_of
 from coder.text.plural import count_of
 from coder.turn import Turn
@@ -59,9 +59,7 @@ def _chosen(state: State) -> Reason | None:
         return contradiction(outcome) or Reason(
             "unsolved", f"none of {count_of(drawn(state), 'answer')} passed"
         )
-    if outcome.verified in ("self", "none"):
-        return Reason("unverified", why_unverified(state, outcome))
-    return Reason("solved", f"{outcome.verified} pass")
+    return verdict(state, outcome)
 
 
 def _is_drawn(state: State) -> bool:

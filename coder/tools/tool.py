@@ -12,10 +12,7 @@ from pydantic.json_schema import GenerateJsonSchema
 from pydantic_core import to_json
 
 from coder.models.model import JsonObject, ToolSpec
-<<<<<<< HEAD
-=======
 from coder.text.sanitize import terminal_text
->>>>>>> 95fde1c (Run the tools' tests in a real session)
 from coder.tools.shortened import shortened
 from sandbox import Session
 

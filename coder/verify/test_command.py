@@ -48,6 +48,8 @@ class TestRun:
     """Why it is no pass where its exit code says so: it ran no test."""
     told: bool = True
     """Single tests were told of; False: nothing is known but the exit code."""
+    reached: frozenset[str] = frozenset()
+    """Tests of Python that failed by what the code does: an assertion, or an exception out of it."""
 
     @property
     def passed(self) -> bool:
@@ -119,11 +121,11 @@ async def run_tests(
         environment={"PYTHONNOUSERSITE": "1"},  # HOME is the workspace: it isn't the user's there
     )
     result = await sandbox.run(command, limits=limits, on_output=on_output)
-    lines, complete = await _read_report(sandbox, report, key, Places(before))
+    lines, complete, reached = await _read_report(sandbox, report, key, Places(before))
     if not complete and (running := await _read_running(sandbox, report)):
         lines = [*(line for line in lines if line.name != running), _cut_off(running, result)]
     await sandbox.remove(FOLDER)
-    return TestRun(result, tuple(lines), complete)
+    return TestRun(result, tuple(lines), complete, reached=frozenset(reached))
 
 
 def _source(name: str) -> bytes:
@@ -144,27 +146,33 @@ def _cut_off(name: str, result: Result) -> CheckLine:
 
 async def _read_report(
     sandbox: Sandbox, path: str, key: bytes, places: Places
-) -> tuple[list[CheckLine], bool]:
-    """The report's lines, up to the first one that doesn't follow from the key and those before it."""
+) -> tuple[list[CheckLine], bool, set[str]]:
+    """The report's lines, up to the first one that doesn't follow from the key and those before it.
+
+    Also whether it has its end, and which tests failed by what the code does.
+    """
     try:
         raw = await sandbox.read(path, limit=_MAX_REPORT)
     except FileRefused:
-        return [], False
+        return [], False, set()
     lines: dict[str, CheckLine] = {}
+    reached: set[str] = set()
     complete = False
     proof = key
     for row in raw.splitlines():
         shown, _, content = row.partition(b" ")
         proof = hmac.digest(proof, content, hashlib.sha256)
         if not hmac.compare_digest(shown, proof.hex().encode()):
-            return list(lines.values()), False
+            return list(lines.values()), False, reached
         entry = json.loads(content)
         complete = "end" in entry
         if "test" in entry:
             line = _line(entry["test"], entry["passed"], entry["message"], places)
             failed_before = line.name in lines and not lines[line.name].passed
             lines[line.name] = lines[line.name] if failed_before else line
-    return list(lines.values()), complete
+            if "reached" in entry:
+                reached.add(line.name)
+    return list(lines.values()), complete, reached
 
 
 def _line(name: str, passed: bool, message: str, places: Places) -> CheckLine:

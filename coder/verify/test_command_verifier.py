@@ -33,7 +33,7 @@ async def by_command(bench: Workbench, state: State, target: Target, files: Mapp
     """
     assert state.task.test_command is not None
     if targets := _targets(state):
-        run = await _run(bench, state, target, only=targets)
+        run = await run_command(bench, state, ours=target.tests, only=targets)
         if any(not line.passed for line in run.lines):
             failed = judge(run, None)
             return Finding("tests", False, failed.lines, run.result, failed.note, strength="inside")
@@ -74,7 +74,7 @@ async def passes_as_edited(
     Raises:
         SandboxError: the sandbox itself failed.
     """
-    run = await _run(bench, state, target)
+    run = await run_command(bench, state, ours=target.tests)
     others = without_tests_of(code.test_edits, state.baseline)
     judged = judge(run, others, mends=state.task.mends, given={test.path for test in state.task.test_files})
     return judged.passed and run.told, run.result
@@ -93,25 +93,40 @@ async def _without_flaky(
     bench: Workbench, state: State, target: Target, files: Mapping[str, bytes]
 ) -> TestRun:
     """The whole command; flaky tests that fail in it are run again, and one pass is enough for them."""
-    run = await _run(bench, state, target)
+    run = await run_command(bench, state, ours=target.tests)
     flaky = set(state.baseline.flaky) if state.baseline is not None else set()
     for _ in range(FLAKY_AGAIN):
         again = [line.name for line in run.lines if not line.passed and line.name in flaky]
         if not again or not run.complete:
             break
         await (await bench.candidate()).lay(files)
-        second = await _run(bench, state, target, only=again)
+        second = await run_command(bench, state, ours=target.tests, only=again)
         run = without_flaky(run, {line.name for line in second.lines if line.passed} & set(again))
     return run
 
 
-async def _run(bench: Workbench, state: State, target: Target, *, only: Sequence[str] = ()) -> TestRun:
+async def run_command(
+    bench: Workbench,
+    state: State,
+    *,
+    ours: Sequence[str],
+    only: Sequence[str] = (),
+    wall_s: float | None = None,
+) -> TestRun:
+    """Run the task's test command, or these tests of it, on what stands in the candidate's workspace.
+
+    Args:
+        ours: paths that hold tests.
+
+    Raises:
+        SandboxError: the sandbox itself failed.
+    """
     assert state.task.test_command is not None
-    seconds = state.settings.test_timeout_s
+    seconds = wall_s or state.settings.test_timeout_s
     return await run_tests(
         await bench.candidate(),
         state.task.test_command,
-        ours=target.tests,
+        ours=ours,
         limits=Limits(wall_s=seconds, cpu_s=seconds),
         on_output=bench.on_output,
         only=only,

@@ -42,6 +42,7 @@ class PytestPlugin:
     def __init__(self, report: Report, skips: Skips, only: list[str]) -> None:
         self._report, self._skips, self._only = report, skips, set(only)
         self._places: dict[str, list[str]] = {}
+        self._reached: set[str] = set()
 
     def pytest_collection_modifyitems(self, config: Any, items: list[Any]) -> None:
         """Leave out the tests that weren't asked for; all run where none of those is there."""
@@ -52,7 +53,7 @@ class PytestPlugin:
 
     def pytest_runtest_makereport(self, item: Any, call: Any) -> None:
         """Look at the exception while it is there; the report is made by pytest."""
-        self._see(item.nodeid, call)
+        self._see(item, call)
 
     def pytest_collectstart(self, collector: Any) -> None:
         """What a file imports may never end."""
@@ -85,12 +86,17 @@ class PytestPlugin:
         elif report.skipped:
             self._skipped(report)
         elif report.when == "call" or not report.passed:
-            self._report.test(report.nodeid, report.passed, _told(report))
+            reached = report.when == "call" and report.nodeid in self._reached
+            self._report.test(report.nodeid, report.passed, _told(report), reached=reached)
 
-    def _see(self, nodeid: str, call: Any) -> None:
-        self._places.pop(nodeid, None)
+    def _see(self, item: Any, call: Any) -> None:
+        self._places.pop(item.nodeid, None)
+        self._reached.discard(item.nodeid)
         if call.excinfo is not None:
-            self._places[nodeid] = [str(entry.path) for entry in call.excinfo.traceback]
+            frames = [(str(entry.path), str(entry.name)) for entry in call.excinfo.traceback]
+            self._places[item.nodeid] = [path for path, _ in frames]
+            if self._skips.reach_the_code(call.excinfo.value, frames, getattr(item, "originalname", "")):
+                self._reached.add(item.nodeid)
 
     def _skipped(self, report: Any) -> None:
         path, _, reason = report.longrepr if isinstance(report.longrepr, tuple) else ("", 0, "")

@@ -10,7 +10,8 @@ CONFIG is a JSON file, removed once it is read: {"report": path, "key": hex, "ou
 "names": file names and folders of the workspace, "only": names of the tests to run, none for all}. The
 report has a JSON object a line: {"begin": 1}, {"test": id, "passed": bool, "message": text} …, {"end": code},
 each with a "proof" that follows from the key and the line before, so that a line written by the code under
-test ends the report. Beside it, PATH.now has the id of the test that is running: it proves nothing, and
+test ends the report. A test that failed by what the code does has "reached": true. Beside the report,
+PATH.now has the id of the test that is running: it proves nothing, and
 names the one that never ends. Without CONFIG (-) nothing is reported: then a failure that the exit code would
 hide makes it 1.
 """
@@ -65,11 +66,12 @@ class Report:
             content = str(name)[:_LONGEST_NAME].encode("utf-8", "replace")
             os.ftruncate(self._now, os.pwrite(self._now, content, 0) if content else 0)
 
-    def test(self, name: object, passed: bool, message: str = "") -> None:
+    def test(self, name: object, passed: bool, message: str = "", *, reached: bool = False) -> None:
         """One test's result. Of thousands that fail, the later ones are told in short."""
         self._told += not passed
         most = MESSAGE if self._told <= _MOST_TOLD else _SHORT
-        self.write(test=str(name)[:_LONGEST_NAME], passed=bool(passed), message=str(message)[-most:])
+        more = {"reached": True} if reached else {}
+        self.write(test=str(name)[:_LONGEST_NAME], passed=bool(passed), message=str(message)[-most:], **more)
 
 
 class Unread(Report):
@@ -84,7 +86,7 @@ class Unread(Report):
     def running(self, name: object = "") -> None:
         """Nobody reads it."""
 
-    def test(self, name: object, passed: bool, message: str = "") -> None:
+    def test(self, name: object, passed: bool, message: str = "", *, reached: bool = False) -> None:
         """One test's result."""
         if not passed and not self.failed:
             print(f"{name}: {message}", file=sys.stderr)
@@ -109,11 +111,11 @@ def run_unittest(report: Report, args: list[str], skips: Skips, only: list[str])
 
         def addFailure(self, test: unittest.TestCase, err: Any) -> None:
             super().addFailure(test, err)
-            report.test(test.id(), False, self.failures[-1][1])
+            report.test(test.id(), False, self.failures[-1][1], reached=_reached(test, err))
 
         def addError(self, test: unittest.TestCase, err: Any) -> None:
             super().addError(test, err)
-            report.test(test.id(), False, self.errors[-1][1])
+            report.test(test.id(), False, self.errors[-1][1], reached=_reached(test, err))
 
         def addSkip(self, test: unittest.TestCase, reason: str) -> None:
             super().addSkip(test, reason)
@@ -124,12 +126,17 @@ def run_unittest(report: Report, args: list[str], skips: Skips, only: list[str])
         def addSubTest(self, test: unittest.TestCase, subtest: unittest.TestCase, err: Any) -> None:
             super().addSubTest(test, subtest, err)
             if err is not None:
-                report.test(subtest.id(), False, "".join(traceback.format_exception(*err)))
+                said = "".join(traceback.format_exception(*err))
+                report.test(subtest.id(), False, said, reached=_reached(test, err))
 
     class Runner(unittest.TextTestRunner):
         def run(self, test: Any) -> Any:
             wanted = [one for one in _flat(test) if one.id() in only]
             return super().run(unittest.TestSuite(wanted) if wanted else test)
+
+    def _reached(test: Any, err: Any) -> bool:
+        frames = [(frame.filename, frame.name) for frame in traceback.extract_tb(err[2])]
+        return bool(skips.reach_the_code(err[1], frames, getattr(test, "_testMethodName", "")))
 
     runner = Runner(resultclass=Result)  # type: ignore[arg-type]  # a class is that callable
     program = unittest.main(module=None, argv=["unittest", *args], exit=False, testRunner=runner)

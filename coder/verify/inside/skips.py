@@ -1,4 +1,4 @@
-"""Tell a skip that the tests decided on from one that the code under test brought about.
+"""Tell the tests' own doing from that of the code under test: in skips, and in what fails.
 
 Copied beside reporter.py into the sandbox; standard library only.
 """
@@ -12,12 +12,29 @@ _NOT_IMPORTED = re.compile(r"could not import '([^'.]+)")
 
 
 class Skips:
-    """Tells a skip that the tests decided on from one that the code under test brought about."""
+    """Tells by the files of its frames whose doing it is that a test is skipped, or fails."""
 
     def __init__(self, ours: list[str], names: list[str]) -> None:
-        self._ours = ours
+        self._ours, self._names = ours, set(names)
         parts = [part for name in names for part in name.split("/")]
         self._modules = {part[:-3] if part.endswith(".py") else part for part in parts}
+
+    def reach_the_code(self, error: BaseException, frames: list[tuple[str, str]], test: str) -> bool:
+        """Whether a test's body failed by what the code does: by an assertion, or with a frame in the code.
+
+        A name that isn't there, and what fails before the body, says nothing of what the code does.
+
+        Args:
+            frames: file and function of each.
+            test: the function that is the test.
+        """
+        if isinstance(error, ImportError) or test not in [function for _, function in frames]:
+            return False
+        here = os.path.realpath(os.getcwd()) + os.sep
+        paths = [os.path.realpath(path) for path, _ in frames]
+        inside = [path[len(here) :] for path in paths if path.startswith(here)]
+        is_asserted = isinstance(error, AssertionError) or type(error).__name__ == "Failed"  # pytest.fail()
+        return is_asserted or any(path in self._names and not is_ours(path, self._ours) for path in inside)
 
     def are_the_tests_own(self, places: list[str], reason: str) -> bool:
         """Raised over test files and libraries only, and not for want of a module of the workspace.

@@ -1,0 +1,206 @@
+"""Evidence: what the tests, or a check, of an answer show where nothing given does.
+
+They reproduce the task where they fail without the change and pass with it, twice each, in a workspace that
+is laid anew for every run. They are the model's own, so that this says less than a given test.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from coder.environment.workbench import Workbench
+from coder.run.env_prefix import parted
+from coder.run.message import Message, Outcome
+from coder.run.state import State
+from coder.run.target import Target, is_test
+from coder.run.termination import named
+from coder.run.test_patterns import more_tests
+from coder.source.shell import command_words
+from coder.verify.feedback import feedback, gist
+from coder.verify.test_command import TestRun, reported, run_tests
+from coder.verify.test_command_verifier import run_command
+from coder.workspace.overlay import workspace_files
+from sandbox import Command, Limits, Result
+
+_LENGTH = 200
+"""Characters of what a program says, in a reason."""
+_LEAST_S = 30.0
+"""Time that a run of the new tests, or of the check, gets beside twice that of the whole test command."""
+_NOT_RUN = (126, 127)
+"""Exit codes of bash for a command that can't be run, or isn't there."""
+
+
+def wants_evidence(state: State, code: Message, outcome: Outcome) -> bool:
+    """Whether nothing given shows that the task is done, and the answer has tests or a check that may."""
+    is_open = outcome.passed and outcome.verified in ("none", "self")
+    return is_open and bool(code.check or _new_tests(state, code, outcome))
+
+
+async def evidence(
+    bench: Workbench, state: State, target: Target, code: Message, outcome: Outcome
+) -> Outcome:
+    """The outcome of a change that passed, with what the answer's own check and tests show.
+
+    Raises:
+        SandboxError: the sandbox itself failed.
+    """
+    trial = _Trial(bench, state, target, code)
+    if code.check:
+        outcome = await trial.check(outcome)
+    names = _new_tests(state, code, outcome)
+    if names and outcome.passed and outcome.verified != "reproduced":
+        outcome = await trial.tests(outcome, names)
+    return outcome
+
+
+def _new_tests(state: State, code: Message, outcome: Outcome) -> tuple[str, ...]:
+    """The tests of Python that weren't there before the work, in test files of the answer."""
+    baseline = state.baseline
+    if baseline is None or reported(state.task.test_command or ("",)) is None:
+        return ()
+    known = {test.name for test in baseline.tests} | {*baseline.flaky}
+    paths = _test_files(state, code)
+    return tuple(
+        line.name
+        for line in outcome.checks
+        if line.passed and line.name not in known and any(_is_of(path, line.name) for path in paths)
+    )
+
+
+def _test_files(state: State, code: Message) -> dict[str, str | None]:
+    """Test files of an answer, with what else it has in their folders of tests."""
+    files = {path: text for path, text in code.files.items() if text is not None}
+    tests = {path for path in files if is_test(path)}
+    texts = {path: file.text for path, file in state.files.items()} | files
+    tests |= more_tests(texts, state.task.test_command or (), tests)
+    return {path: text for path, text in files.items() if path in tests}
+
+
+def _is_of(path: str, name: str) -> bool:
+    """Whether a test is one of a file, by pytest's names or unittest's, relative to whatever folder."""
+    parts = path.removesuffix(".py").split("/")
+    tails = (parts[i:] for i in range(len(parts)))
+    return any(name.startswith((f"{'/'.join(tail)}.py::", f"{'.'.join(tail)}.")) for tail in tails)
+
+
+@dataclass(frozen=True, slots=True)
+class _Trial:
+    """Runs what an answer brings on the user's files, and on the changed ones."""
+
+    bench: Workbench
+    state: State
+    target: Target
+    code: Message
+
+    async def check(self, outcome: Outcome) -> Outcome:
+        """What the answer's command shows; one that fails with the change fails the answer."""
+        name = _quoted(self.code.check)
+        for _ in range(2):
+            result, _ = await self._checked(self.code.files)
+            if not result.ok:
+                note = f"The check {name} fails with the change."
+                said = f"{note}\n{feedback((), result)}"
+                failed = {"passed": False, "feedback": said, "gist": gist(result, note=note), "lint": ()}
+                return outcome.model_copy(update=failed)
+        for _ in range(2):
+            result, failed_by_code = await self._checked(self._tests)
+            if result.ok:
+                return _unshown(
+                    outcome, f"the check {name} succeeds without the change, too: it shows nothing"
+                )
+            if not failed_by_code:
+                said = f"the check {name} succeeds, and on the code before it could not run: {gist(result)}"
+                return _unshown(outcome, said, added=True)
+        return _reproduced(outcome, (name,))
+
+    async def tests(self, outcome: Outcome, names: tuple[str, ...]) -> Outcome:
+        """What the answer's new tests show, which have passed once with the change."""
+        first = await self._run(self._tests, names)
+        red = tuple(name for name in names if _is_red(first, name))
+        if not red:
+            return _shows_nothing(outcome, first, names)
+        again = await self._run(self._tests, red)
+        now = await self._run(self.code.files, red)
+        passes = {line.name for line in now.lines if line.passed}
+        steady = tuple(name for name in red if _is_red(again, name) and name in passes)
+        if steady:
+            return _reproduced(outcome, steady)
+        return _unshown(outcome, f"the new tests end differently on the same files: {named(red)}")
+
+    @property
+    def _tests(self) -> dict[str, str | None]:
+        """What stands on the user's files for a run without the change."""
+        return _test_files(self.state, self.code)
+
+    async def _run(self, files: Mapping[str, str | None], names: tuple[str, ...]) -> TestRun:
+        await (await self.bench.candidate()).lay(workspace_files(self.state, files))
+        return await run_command(self.bench, self.state, ours=self._ours, only=names, wall_s=self._wall_s)
+
+    async def _checked(self, files: Mapping[str, str | None]) -> tuple[Result, bool]:
+        """How the check ends, and whether it failed by what the code does, as far as that can be known."""
+        sandbox = await self.bench.candidate()
+        await sandbox.lay(workspace_files(self.state, files))
+        limits = Limits(wall_s=self._wall_s, cpu_s=self._wall_s)
+        if (words := _python_tests(self.code.check)) is not None:
+            run = await run_tests(sandbox, words, ours=self._ours, limits=limits)
+            return run.result, bool(run.reached)
+        argv = ("bash", "-c", self.code.check)
+        result = await sandbox.run(Command(argv=argv, environment={"PYTHONNOUSERSITE": "1"}), limits=limits)
+        return result, result.status == "error" and result.exit_code not in _NOT_RUN
+
+    @property
+    def _ours(self) -> list[str]:
+        return [*self.target.tests, *self._tests]
+
+    @property
+    def _wall_s(self) -> float:
+        """A test may never end without the change."""
+        known = self.state.baseline.seconds if self.state.baseline is not None else 0.0
+        return min(self.state.settings.test_timeout_s, _LEAST_S + 2 * known)
+
+
+def _python_tests(check: str) -> tuple[str, ...] | None:
+    """The words of a check that runs pytest or unittest, whose report says more than the exit code."""
+    try:
+        words = command_words(check)
+    except ValueError:
+        return None
+    inner = reported(words) if words and not parted(words)[0] else None
+    return words if inner is not None and inner[0] == "-m" else None
+
+
+def _quoted(command: str) -> str:
+    """A command in one line, as a reason names it."""
+    line = " ".join(command.split())
+    return f"`{line[:_LENGTH]}…`" if len(line) > _LENGTH else f"`{line}`"
+
+
+def _is_red(run: TestRun, name: str) -> bool:
+    """Whether a test, or a part of it, failed by what the code does."""
+    return any(reached == name or reached.startswith(f"{name} ") for reached in run.reached)
+
+
+def _reproduced(outcome: Outcome, by: tuple[str, ...]) -> Outcome:
+    shown = {"verified": "reproduced", "strength": "inside", "reproduced_by": by, "unshown": ""}
+    return outcome.model_copy(update=shown)
+
+
+def _unshown(outcome: Outcome, why: str, *, added: bool = False) -> Outcome:
+    verified = "added" if added else outcome.verified
+    return outcome.model_copy(update={"verified": verified, "strength": "none", "unshown": why})
+
+
+def _shows_nothing(outcome: Outcome, run: TestRun, names: tuple[str, ...]) -> Outcome:
+    """New tests of which none failed by what the code does."""
+    passed = {line.name for line in run.lines if line.passed}
+    if passed.issuperset(names):
+        return _unshown(outcome, "the new tests pass without the change, too: they show nothing")
+    failed = next((line for line in run.lines if not line.passed), None)
+    why = _said(failed.message) if failed is not None else gist(run.result)
+    said = f"the new tests pass, and on the code before they could not run: {why[:_LENGTH]}"
+    return _unshown(outcome, said, added=True)
+
+
+def _said(message: str) -> str:
+    """The line of a failure that says what is wrong."""
+    lines = [line for line in message.splitlines() if line.strip()] or [""]
+    return lines[-1 if lines[0].startswith("Traceback ") else 0]

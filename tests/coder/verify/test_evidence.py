@@ -1,0 +1,263 @@
+"""What an answer's own tests, or its check, show where nothing given does: the evidence of a run."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from coder.agent import resume, solve
+from coder.models.scripted import Scripted
+from coder.participants.coder import Coder
+from coder.participants.executor import Executor
+from coder.run.event_types import ProgramStarted, parse
+from coder.run.message import Message
+from coder.run.run import Run
+from coder.run.settings import Budget, Settings
+from coder.run.task import Task
+from coder.store import MemoryLog
+from coder.teams.round_robin import RoundRobin
+from coder.turn import Turn
+from tests.coder.workspace.test_edited_tests import answer
+
+PYTEST = Settings(python=Path(sys.executable), plan=False, budget=Budget(calls=1))
+WRONG = "def price(n):\n    return n\n\n\ndef rebate(n):\n    return {}[n]\n"
+RIGHT = WRONG.replace("return n\n", "return 2 * n\n").replace("{}[n]", "0")
+TOTAL = "\n\ndef total():\n    return 0\n"
+GIVEN = "from shop import price\n\n\ndef test_zero():\n    assert price(0) == 0\n"
+RED = "from shop import price\n\n\ndef test_two():\n    assert price(2) == 4\n"
+GREEN = RED.replace("price(2) == 4", "price(0) == 0")
+RAISING = "from shop import rebate\n\n\ndef test_two():\n    rebate(2)\n"
+
+FLAKY = """from shop import price
+
+ran = []
+
+
+def test_one():
+    ran.append(1)
+
+
+def test_two():
+    assert price(2) == 4 or not ran
+"""
+NOT_THERE = RED.replace("    assert", "    import shop\n    shop.total()\n    assert")
+UNITTEST = """import unittest
+import shop
+
+
+class Case(unittest.TestCase):
+    def test_it(self):
+        self.assertEqual(shop.price({0}), {0} * 2)
+"""
+DATA = """
+**tests/test_two.py**
+```python
+from shop import price
+
+
+def test_two():
+    assert price(2) == int(open("tests/two.txt").read())
+```
+
+**tests/two.txt**
+```
+4
+```
+"""
+IN_A_FIXTURE = """import pytest
+from shop import price
+
+
+@pytest.fixture
+def four():
+    assert price(2) == 4
+
+
+def test_two(four):
+    assert price(1) == 2
+"""
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Path:
+    """A folder whose tests pass."""
+    (tmp_path / "shop.py").write_text(WRONG)
+    (tmp_path / "test_shop.py").write_text(GIVEN)
+    return tmp_path
+
+
+async def work(
+    shop: Path,
+    *answers: str,
+    settings: Settings = PYTEST,
+    log: MemoryLog | None = None,
+    command: str = "pytest -q",
+) -> Run:
+    task = Task(prompt="Mend the price.", workspace=shop, test_command=tuple(command.split()))
+    return await solve(task, model=Scripted(answers), settings=settings, log=log or MemoryLog())
+
+
+async def test_a_new_test_that_fails_without_the_change_solves_the_task(shop: Path) -> None:
+    run = await work(shop, answer(shop__py=RIGHT, test_two__py=RED))
+
+    assert (run.status, run.verified, run.strength, run.exit_code) == ("solved", "reproduced", "inside", 0)
+    assert run.reproduced_by == ("test_two.py::test_two",)
+    assert run.reason == "reproduced: test_two.py::test_two failed without the change and passed with it"
+    assert set(run.landed) == {"shop.py", "test_two.py"}
+
+
+async def test_an_exception_that_goes_through_the_code_reproduces_too(shop: Path) -> None:
+    run = await work(shop, answer(shop__py=RIGHT, test_two__py=RAISING))
+
+    assert (run.status, run.verified) == ("solved", "reproduced")
+
+
+async def test_so_does_a_new_test_of_unittest(shop: Path) -> None:
+    (shop / "test_shop.py").write_text(UNITTEST.format(0))
+    new = UNITTEST.format(2)
+
+    run = await work(shop, answer(shop__py=RIGHT, test_two__py=new), command="python -m unittest")
+
+    assert (run.status, run.reproduced_by) == ("solved", ("test_two.Case.test_it",))
+
+
+async def test_a_new_test_is_found_in_a_folder_of_tests_with_its_data(shop: Path) -> None:
+    run = await work(shop, answer(shop__py=RIGHT) + DATA)
+
+    assert (run.status, run.reproduced_by) == ("solved", ("tests/test_two.py::test_two",))
+
+
+async def test_a_new_test_that_passes_without_the_change_shows_nothing(shop: Path) -> None:
+    run = await work(shop, answer(shop__py=RIGHT, test_two__py=GREEN))
+
+    assert (run.status, run.verified, run.exit_code, run.landed) == ("unverified", "none", 8, ())
+    assert run.reason == "the new tests pass without the change, too: they show nothing"
+
+
+@pytest.mark.parametrize(
+    ("new", "why"),
+    [
+        (RED.replace("import price", "import price, total"), "cannot import name 'total' from 'shop'"),
+        (
+            RED.replace("    assert", "    import shop\n    shop.total()\n    assert"),
+            "has no attribute 'total'",
+        ),
+        (IN_A_FIXTURE, "assert 2 == 4"),
+    ],
+)
+async def test_a_new_test_that_could_not_run_without_the_change_is_only_added(
+    shop: Path, new: str, why: str
+) -> None:
+    run = await work(shop, answer(shop__py=RIGHT + TOTAL, test_two__py=new))
+
+    assert (run.status, run.verified, run.exit_code) == ("unverified", "added", 8)
+    assert run.reason.startswith("the new tests pass, and on the code before they could not run: ")
+    assert why in run.reason
+
+
+async def test_a_new_test_that_fails_with_the_change_fails_the_answer(shop: Path) -> None:
+    run = await work(shop, answer(shop__py=WRONG + "\n", test_two__py=RED))
+
+    assert (run.status, run.verified) == ("limit", "none")
+    assert [line.name for line in run.tests if not line.passed] == ["test_two.py::test_two"]
+
+
+async def test_a_new_test_that_ends_differently_when_run_again_shows_nothing(shop: Path) -> None:
+    run = await work(shop, answer(shop__py=RIGHT, test_two__py=FLAKY))
+
+    assert (run.status, run.verified) == ("unverified", "none")
+    assert run.reason == "the new tests end differently on the same files: test_two.py::test_two"
+
+
+class Checking:
+    """A Coder that names a check with its answer."""
+
+    name = "coder"
+
+    def __init__(self, check: str) -> None:
+        self._check = check
+
+    async def speak(self, turn: Turn) -> Message:
+        """The Coder's own message, and the check."""
+        message = await Coder().speak(turn)
+        return message.model_copy(update={"check": self._check})
+
+
+async def checked(
+    shop: Path, check: str, *, command: tuple[str, ...] | None = ("pytest", "-q"), new: str = ""
+) -> Run:
+    task = Task(prompt="Mend the price in shop.py.", workspace=shop, test_command=command)
+    team = RoundRobin((Checking(check), Executor()))
+    files = {"test_two__py": new} if new else {}
+    model = Scripted([answer(shop__py=RIGHT + TOTAL, **files)])
+    return await solve(task, model=model, settings=PYTEST, log=MemoryLog(), team=team)
+
+
+CHECK = "python3 -c 'import shop; assert shop.price({}) == {}'"
+
+
+@pytest.mark.parametrize("command", [("pytest", "-q"), ("true",), None])
+async def test_a_check_that_fails_without_the_change_and_succeeds_with_it_solves_the_task(
+    shop: Path, command: tuple[str, ...] | None
+) -> None:
+    check = CHECK.format(2, 4)
+
+    run = await checked(shop, check, command=command)
+
+    assert (run.status, run.verified, run.exit_code) == ("solved", "reproduced", 0)
+    assert run.reproduced_by == (f"`{check}`",)
+
+
+async def test_a_check_that_succeeds_without_the_change_shows_nothing(shop: Path) -> None:
+    check = CHECK.format(0, 0)
+
+    run = await checked(shop, check)
+
+    assert (run.status, run.verified, run.exit_code) == ("unverified", "none", 8)
+    assert run.reason == f"the check `{check}` succeeds without the change, too: it shows nothing"
+
+
+@pytest.mark.parametrize("check", ["pytest -q test_two.py", "python3 -m pytest -q test_two.py"])
+async def test_a_check_that_runs_tests_is_tried_with_the_new_ones_without_the_change(
+    shop: Path, check: str
+) -> None:
+    shown = await checked(shop, check, command=None, new=RED)
+    added = await checked(shop, check, command=None, new=NOT_THERE)
+
+    assert (shown.status, shown.verified) == ("solved", "reproduced")
+    assert (added.status, added.verified) == ("unverified", "added")
+
+
+async def test_a_check_that_fails_with_the_change_fails_the_answer(shop: Path) -> None:
+    run = await checked(shop, CHECK.format(2, 6))
+
+    assert (run.status, run.landed) == ("limit", ())
+
+
+async def test_where_a_given_test_is_required_new_ones_leave_it_unverified(shop: Path) -> None:
+    log = MemoryLog()
+    settings = PYTEST.model_copy(update={"require": "tests"})
+
+    run = await work(shop, answer(shop__py=RIGHT, test_two__py=RED), settings=settings, log=log)
+
+    assert (run.status, run.verified, run.exit_code, run.landed) == ("unverified", "reproduced", 8, ())
+    assert run.reproduced_by == ("test_two.py::test_two",)
+    again = await resume(run.run_id, model=Scripted([]), settings=PYTEST, log=log)
+    assert (again.status, again.exit_code, again.calls) == ("solved", 0, 1)
+
+
+@pytest.mark.parametrize(
+    ("given", "files"),
+    [(RED, {"test_more__py": RED}), (GIVEN, {})],
+    ids=["a given test decides", "none is new"],
+)
+async def test_nothing_more_is_run_where_there_is_nothing_to_find_out(
+    shop: Path, given: str, files: dict[str, str]
+) -> None:
+    (shop / "test_shop.py").write_text(given)
+    log = MemoryLog()
+
+    run = await work(shop, answer(shop__py=RIGHT, **files), log=log)
+
+    bodies = [parse(event) for event in await log.read(run.run_id)]
+    assert [body.what for body in bodies if isinstance(body, ProgramStarted)] == ["verify"]
