@@ -35,7 +35,11 @@ from coder.text.sanitize import printable
 from coder.workspace.edited_tests import in_parts
 
 T = TypeVar("T")
-PROGRAMS = {"verify": "trying what was written", "compare": "comparing what the candidates do"}
+PROGRAMS = {
+    "verify": "trying what was written",
+    "evidence": "trying its tests without the change",
+    "compare": "comparing what the candidates do",
+}
 """What is going on while programs run, by what they are run for."""
 MOST_NOTES = 3
 

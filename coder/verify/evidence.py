@@ -16,6 +16,7 @@ from coder.run.termination import named
 from coder.run.test_patterns import more_tests
 from coder.source.shell import command_words
 from coder.verify.feedback import feedback, gist
+from coder.verify.regressions import is_red_as_before
 from coder.verify.test_command import TestRun, reported, run_tests
 from coder.verify.test_command_verifier import run_command
 from coder.workspace.overlay import workspace_files
@@ -31,25 +32,41 @@ _NOT_RUN = (126, 127)
 
 def wants_evidence(state: State, code: Message, outcome: Outcome) -> bool:
     """Whether nothing given shows that the task is done, and the answer has tests or a check that may."""
-    is_open = outcome.passed and outcome.verified in ("none", "self")
+    is_open = outcome.verified in ("none", "self") if outcome.passed else _is_red_as_before(state, outcome)
     return is_open and bool(code.check or _new_tests(state, code, outcome))
 
 
 async def evidence(
     bench: Workbench, state: State, target: Target, code: Message, outcome: Outcome
 ) -> Outcome:
-    """The outcome of a change that passed, with what the answer's own check and tests show.
+    """The outcome of a change that broke nothing, with what the answer's own check and tests show.
+
+    In a suite that was red before the work, and stays so, it is a failure still where they show nothing.
 
     Raises:
         SandboxError: the sandbox itself failed.
     """
     trial = _Trial(bench, state, target, code)
+    found = outcome if outcome.passed else _without_old_reds(outcome)
     if code.check:
-        outcome = await trial.check(outcome)
-    names = _new_tests(state, code, outcome)
-    if names and outcome.passed and outcome.verified != "reproduced":
-        outcome = await trial.tests(outcome, names)
-    return outcome
+        found = await trial.check(found)
+    names = _new_tests(state, code, found)
+    if names and found.passed and found.verified != "reproduced":
+        found = await trial.tests(found, names)
+    return found if outcome.passed or found.verified == "reproduced" else outcome
+
+
+def _without_old_reds(outcome: Outcome) -> Outcome:
+    red = named([line.name for line in outcome.checks if not line.passed])
+    passed = {"passed": True, "feedback": "", "gist": "", "cause": None, "lacks": ()}
+    return outcome.model_copy(update={**passed, "note": f"still red, as before the work: {red}"})
+
+
+def _is_red_as_before(state: State, outcome: Outcome) -> bool:
+    baseline, given = state.baseline, {test.path for test in state.task.test_files}
+    if baseline is None or state.task.mends:
+        return False
+    return is_red_as_before(outcome.checks, baseline, given=given)
 
 
 def _new_tests(state: State, code: Message, outcome: Outcome) -> tuple[str, ...]:

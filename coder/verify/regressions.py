@@ -11,6 +11,7 @@ from coder.run.message import CheckLine
 from coder.verify.test_command import TestRun
 
 _MOST_NAMED = 10
+_MOST_ALONE = 10
 _NO_TESTS = 5
 """Exit code of pytest, and of our reporter for unittest, where no test was found."""
 
@@ -50,6 +51,25 @@ def judge(
     if asked or not mended:
         return Judgement(False, _first(run.lines, asked or old), _many(asked or old))
     return Judgement(True, run.lines, f"still red, as before the work: {_named(old)}")
+
+
+def new_reds(run: TestRun, baseline: BaselineTaken | None) -> tuple[str, ...]:
+    """Tests that passed before the work and fail now; none where they are too many to be run alone first."""
+    if baseline is None or not run.complete or run.result.status != "error":
+        return ()
+    passed = {test.name for test in baseline.tests if test.passed}
+    names = tuple(line.name for line in run.lines if not line.passed and line.name in passed)
+    return names if len(names) <= _MOST_ALONE else ()
+
+
+def is_red_as_before(lines: Iterable[CheckLine], baseline: BaselineTaken, *, given: Collection[str]) -> bool:
+    """Whether all that fails failed before the work, and wasn't given, and nothing that passed is missing."""
+    before = {test.name: test.passed for test in baseline.tests}
+    now = {line.name: line.passed for line in lines}
+    kept = all(name in now for name, passed in before.items() if passed)
+    failing = [name for name, passed in now.items() if not passed]
+    old = [name for name in failing if not before.get(name, True) and name.partition("::")[0] not in given]
+    return kept and bool(failing) and failing == old
 
 
 def shows_work(lines: Iterable[CheckLine], baseline: BaselineTaken | None, *, given: Collection[str]) -> bool:

@@ -14,7 +14,7 @@ from coder.run.state import State
 from coder.run.target import Target
 from coder.verify.cross_check import confirm
 from coder.verify.finding import Finding
-from coder.verify.regressions import judge, red_in, shows_work, without_flaky, without_tests_of
+from coder.verify.regressions import judge, new_reds, red_in, shows_work, without_flaky, without_tests_of
 from coder.verify.test_command import TestRun, reported, run_tests
 from sandbox import Limits, Result
 
@@ -92,9 +92,18 @@ def _by_exit_code(run: TestRun, state: State) -> Finding:
 async def _without_flaky(
     bench: Workbench, state: State, target: Target, files: Mapping[str, bytes]
 ) -> TestRun:
-    """The whole command; flaky tests that fail in it are run again, and one pass is enough for them."""
+    """The whole command; flaky tests that fail in it are run again, and one pass is enough for them.
+
+    Where a test that passed before the work fails, and passes alone, the whole is run again, and decides.
+    """
     run = await run_command(bench, state, ours=target.tests)
     flaky = set(state.baseline.flaky) if state.baseline is not None else set()
+    if new := new_reds(run, state.baseline):
+        await (await bench.candidate()).lay(files)
+        alone = await run_command(bench, state, ours=target.tests, only=new)
+        if not {*new}.isdisjoint(line.name for line in alone.lines if line.passed):
+            await (await bench.candidate()).lay(files)
+            run = await run_command(bench, state, ours=target.tests)
     for _ in range(FLAKY_AGAIN):
         again = [line.name for line in run.lines if not line.passed and line.name in flaky]
         if not again or not run.complete:

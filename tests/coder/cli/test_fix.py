@@ -286,6 +286,23 @@ def test_off_a_terminal_what_is_unverified_is_shown_and_accepted_later(
     assert (accepted.code, (project / "calc.py").read_text()) == (0, more), accepted.err
 
 
+@pytest.mark.parametrize(
+    ("flags", "ends"), [((), 0), (("--require", "tests"), 8), (("--require", "luck"), 2)]
+)
+def test_a_new_test_that_failed_before_is_enough_unless_a_given_one_is_required(
+    console: Console, project: Path, flags: tuple[str, ...], ends: int
+) -> None:
+    (project / "test_calc.py").write_text(TEST.replace("add(2, 3) == 5", "add(0, 0) == 0"))
+    new = TEST.replace("test_add", "test_sum")
+    answer = f"`calc.py`\n{code(RIGHT)}\n`test_sum.py`\n{code(new)}"
+    with faulty_endpoint(says(answer)) as endpoint:
+        known = ("--base-url", endpoint.url, "-m", "toy", "-y", "--test", "pytest -q", *flags)
+        done = console.run("solve", "Mend add.", ".", *known, cwd=project)
+
+    assert done.code == ends, done.err
+    assert ("reproduced: test_sum.py::test_sum" in done.err) == (ends != 2)
+
+
 def test_a_given_test_that_is_contradicted_is_named_with_both_words_to_go_on(
     console: Console, project: Path
 ) -> None:

@@ -206,3 +206,20 @@ def test_a_command_that_was_stopped_is_shown_by_why_and_not_by_what_it_printed_l
     shown = progress(spoken(Outcome(passed=False, verified="tests", feedback=feedback)))
 
     assert shown == "  ✗ attempt 1.2  It was stopped after 5 s: it does not end, or is far too slow."
+
+
+def test_a_task_that_new_tests_show_to_be_done_names_them() -> None:
+    reason = "reproduced: test_a.py::test_b failed without the change and passed with it"
+    tests = (CheckLine(name="test_a.py::test_b", passed=True),)
+    outcome = Outcome(passed=True, verified="reproduced", checks=tests, reproduced_by=("test_a.py::test_b",))
+
+    assert verdict(run(reason=reason, verified="reproduced", tests=tests))[0].startswith(
+        f"✓ solved  {reason}"
+    )
+    assert progress(spoken(outcome)) == "  ✓ attempt 1.2  1 of 1 passed; reproduced"
+
+
+def test_an_attempt_says_why_its_own_tests_show_nothing() -> None:
+    outcome = Outcome(passed=True, verified="none", unshown="the new tests pass without the change, too")
+
+    assert progress(spoken(outcome)) == "  ✓ attempt 1.2  ran; the new tests pass without the change, too"

@@ -1,7 +1,10 @@
 """What an answer's own tests, or its check, show where nothing given does: the evidence of a run."""
 
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
@@ -17,6 +20,7 @@ from coder.run.task import Task
 from coder.store import MemoryLog
 from coder.teams.round_robin import RoundRobin
 from coder.turn import Turn
+from sandbox import Policy, Program, Result, Sandbox, open_sandbox
 from tests.coder.workspace.test_edited_tests import answer
 
 PYTEST = Settings(python=Path(sys.executable), plan=False, budget=Budget(calls=1))
@@ -169,6 +173,66 @@ async def test_a_new_test_that_ends_differently_when_run_again_shows_nothing(sho
     assert run.reason == "the new tests end differently on the same files: test_two.py::test_two"
 
 
+async def test_in_a_suite_that_stays_red_a_new_test_can_show_that_the_task_is_done(shop: Path) -> None:
+    (shop / "test_old.py").write_text("def test_old():\n    assert 0\n")
+
+    run = await work(shop, answer(shop__py=RIGHT, test_two__py=RED))
+
+    assert (run.status, run.verified) == ("solved", "reproduced")
+
+
+async def test_in_a_suite_that_stays_red_new_tests_that_show_nothing_leave_it_a_failure(shop: Path) -> None:
+    (shop / "test_old.py").write_text("def test_old():\n    assert 0\n")
+
+    run = await work(shop, answer(shop__py=RIGHT, test_two__py=GREEN))
+
+    assert (run.status, run.landed) == ("limit", ())
+
+
+class Stumbling:
+    """A sandbox in which one run, by its number, finds a file that no other finds."""
+
+    def __init__(self, sandbox: Sandbox, *, at: int) -> None:
+        self._sandbox, self._left = sandbox, at
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._sandbox, name)
+
+    async def run(self, program: Program, **options: Any) -> Result:
+        """Run it, with the file where it is this one's turn."""
+        self._left -= 1
+        if not self._left:
+            await self._sandbox.write("stumble", b"")
+        return await self._sandbox.run(program, **options)
+
+
+async def test_a_given_test_that_fails_once_and_not_again_alone_nor_with_all_is_no_failure(
+    shop: Path,
+) -> None:
+    @asynccontextmanager
+    async def stumbling(policy: Policy) -> AsyncIterator[Sandbox]:
+        async with open_sandbox(policy) as sandbox:
+            yield cast(Sandbox, Stumbling(sandbox, at=4))  # pytest is looked for, the baseline runs twice
+
+    (shop / "test_shop.py").write_text(GIVEN + "    import os\n    assert not os.path.exists('stumble')\n")
+    task = Task(prompt="Mend the price.", workspace=shop, test_command=("pytest", "-q"))
+    model = Scripted([answer(shop__py=RIGHT, test_two__py=RED)])
+
+    run = await solve(task, model=model, settings=PYTEST, log=MemoryLog(), sandbox=stumbling)
+
+    assert (run.status, run.verified) == ("solved", "reproduced")
+
+
+async def test_a_given_test_that_fails_only_beside_the_others_fails_the_answer(shop: Path) -> None:
+    (shop / "test_a.py").write_text("import shop\n\n\ndef test_a():\n    shop.price(1)\n")
+    leaking = RIGHT.replace("    return 2", "    global rebate\n    rebate = None\n    return 2")
+    (shop / "test_shop.py").write_text("import shop\n\n\ndef test_it():\n    assert shop.rebate\n")
+
+    run = await work(shop, answer(shop__py=leaking))
+
+    assert run.status == "limit"
+
+
 class Checking:
     """A Coder that names a check with its answer."""
 
@@ -184,12 +248,17 @@ class Checking:
 
 
 async def checked(
-    shop: Path, check: str, *, command: tuple[str, ...] | None = ("pytest", "-q"), new: str = ""
+    shop: Path,
+    check: str,
+    *,
+    command: tuple[str, ...] | None = ("pytest", "-q"),
+    new: str = "",
+    more: str = "",
 ) -> Run:
     task = Task(prompt="Mend the price in shop.py.", workspace=shop, test_command=command)
     team = RoundRobin((Checking(check), Executor()))
     files = {"test_two__py": new} if new else {}
-    model = Scripted([answer(shop__py=RIGHT + TOTAL, **files)])
+    model = Scripted([answer(shop__py=RIGHT + TOTAL, **files) + more])
     return await solve(task, model=model, settings=PYTEST, log=MemoryLog(), team=team)
 
 
@@ -217,15 +286,20 @@ async def test_a_check_that_succeeds_without_the_change_shows_nothing(shop: Path
     assert run.reason == f"the check `{check}` succeeds without the change, too: it shows nothing"
 
 
-@pytest.mark.parametrize("check", ["pytest -q test_two.py", "python3 -m pytest -q test_two.py"])
-async def test_a_check_that_runs_tests_is_tried_with_the_new_ones_without_the_change(
-    shop: Path, check: str
+@pytest.mark.parametrize(("new", "verified"), [(RED, "reproduced"), (NOT_THERE, "added")])
+async def test_a_check_that_runs_new_tests_is_tried_with_them_on_the_code_before(
+    shop: Path, new: str, verified: str
 ) -> None:
-    shown = await checked(shop, check, command=None, new=RED)
-    added = await checked(shop, check, command=None, new=NOT_THERE)
+    run = await checked(shop, "python3 -m pytest -q test_two.py", command=None, new=new)
 
-    assert (shown.status, shown.verified) == ("solved", "reproduced")
-    assert (added.status, added.verified) == ("unverified", "added")
+    assert run.verified == verified
+
+
+async def test_a_check_whose_command_is_not_there_without_the_change_is_only_added(shop: Path) -> None:
+    run = await checked(shop, "./tool.sh", command=None, more="\n**tool.sh**\n```\n#!/bin/sh\nexit 0\n```\n")
+
+    assert (run.status, run.verified) == ("unverified", "added")
+    assert run.reason.startswith("the check `./tool.sh` succeeds, and on the code before it could not run: ")
 
 
 async def test_a_check_that_fails_with_the_change_fails_the_answer(shop: Path) -> None:

@@ -2,7 +2,7 @@
 
 from coder.run.event_types import BaselineTaken, BaselineTest
 from coder.run.message import CheckLine
-from coder.verify.regressions import judge, red_in, without_flaky
+from coder.verify.regressions import is_red_as_before, judge, new_reds, red_in, without_flaky
 from coder.verify.test_command import TestRun
 from sandbox import Result
 
@@ -107,3 +107,21 @@ def test_what_was_red_before_counts_where_it_is_to_be_mended_or_nothing_else_is_
     assert red_in({"t.py"}, run.lines, known, mends=False) == ("t.py::x",)
     assert red_in({"t.py"}, run.lines, known, mends=True) == ()
     assert red_in({"t.py"}, run.lines, all_red, mends=False) == ("t.py::x",)
+
+
+def test_what_passed_before_and_fails_now_is_run_alone_where_it_is_little() -> None:
+    many = [f"t{i}" for i in range(11)]
+    known = BaselineTaken(passed=True, tests=tuple(BaselineTest(name=name, passed=True) for name in many))
+
+    assert new_reds(ran(a=False, b=True), before(a=True, b=True)) == ("a",)
+    assert new_reds(ran(**dict.fromkeys(many, False)), known) == ()
+    assert new_reds(ran(a=False, complete=False), before(a=True)) == ()
+
+
+def test_a_suite_is_red_as_before_where_nothing_new_fails_and_nothing_is_missing() -> None:
+    known = before(old=False, fine=True)
+
+    assert is_red_as_before(ran(old=False, fine=True, new=True).lines, known, given=())
+    assert not is_red_as_before(ran(old=False).lines, known, given=())
+    assert not is_red_as_before(ran(old=False, fine=True, new=False).lines, known, given=())
+    assert not is_red_as_before(ran(old=False, fine=True).lines, known, given=("old",))
