@@ -4,6 +4,7 @@ They reproduce the task where they fail without the change and pass with it, twi
 is laid anew for every run. They are the model's own, so that this says less than a given test.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -15,6 +16,7 @@ from coder.run.target import Target, is_test
 from coder.run.termination import named
 from coder.run.test_patterns import more_tests
 from coder.source.shell import command_words
+from coder.verify.baseline import AGAIN_UNDER_S
 from coder.verify.feedback import feedback, gist
 from coder.verify.regressions import is_red_as_before
 from coder.verify.test_command import TestRun, reported, run_tests
@@ -26,6 +28,8 @@ _LENGTH = 200
 """Characters of what a program says, in a reason."""
 _LEAST_S = 30.0
 """Time that a run of the new tests, or of the check, gets beside twice that of the whole test command."""
+_OF_OTHERS = re.compile(r"(?:^|/)(?:tests?|__tests__|spec)[./-]|[._-](?:test|spec)\.\w+$")
+"""Where tests of other languages than Python stand."""
 _NOT_RUN = (126, 127)
 """Exit codes of bash for a command that can't be run, or isn't there."""
 
@@ -70,23 +74,24 @@ def _is_red_as_before(state: State, outcome: Outcome) -> bool:
 
 
 def _new_tests(state: State, code: Message, outcome: Outcome) -> tuple[str, ...]:
-    """The tests of Python that weren't there before the work, in test files of the answer."""
-    baseline = state.baseline
-    if baseline is None or reported(state.task.test_command or ("",)) is None:
+    """The tests that weren't there before the work, in test files of the answer.
+
+    Of another language than Python no test can be run alone: none counts where all of them take long.
+    """
+    baseline, paths = state.baseline, _test_files(state, code)
+    if baseline is None or not baseline.told or not paths:
         return ()
     known = {test.name for test in baseline.tests} | {*baseline.flaky}
-    paths = _test_files(state, code)
-    return tuple(
-        line.name
-        for line in outcome.checks
-        if line.passed and line.name not in known and any(_is_of(path, line.name) for path in paths)
-    )
+    new = tuple(line.name for line in outcome.checks if line.passed and line.name not in known)
+    if reported(state.task.test_command or ("",)) is None:
+        return new if baseline.seconds < AGAIN_UNDER_S else ()
+    return tuple(name for name in new if any(_is_of(path, name) for path in paths))
 
 
 def _test_files(state: State, code: Message) -> dict[str, str | None]:
     """Test files of an answer, with what else it has in their folders of tests."""
     files = {path: text for path, text in code.files.items() if text is not None}
-    tests = {path for path in files if is_test(path)}
+    tests = {path for path in files if is_test(path) or _OF_OTHERS.search(path)}
     texts = {path: file.text for path, file in state.files.items()} | files
     tests |= more_tests(texts, state.task.test_command or (), tests)
     return {path: text for path, text in files.items() if path in tests}
@@ -131,11 +136,17 @@ class _Trial:
 
     async def tests(self, outcome: Outcome, names: tuple[str, ...]) -> Outcome:
         """What the answer's new tests show, which have passed once with the change."""
-        first = await self._run(self._tests, names)
+        before = self._tests
+        first = await self._run(before, names)
+        broken = [line.name for line in first.lines if not line.passed]
+        unread = {path for path in before if any(_is_of(path, f"{name}::") for name in broken)}
+        if unread and len(unread) < len(before):  # pytest runs nothing where it can't read one file
+            before = {path: text for path, text in before.items() if path not in unread}
+            first = await self._run(before, names)
         red = tuple(name for name in names if _is_red(first, name))
         if not red:
             return _shows_nothing(outcome, first, names)
-        again = await self._run(self._tests, red)
+        again = await self._run(before, red)
         now = await self._run(self.code.files, red)
         passes = {line.name for line in now.lines if line.passed}
         steady = tuple(name for name in red if _is_red(again, name) and name in passes)

@@ -49,7 +49,8 @@ class TestRun:
     told: bool = True
     """Single tests were told of; False: nothing is known but the exit code."""
     reached: frozenset[str] = frozenset()
-    """Tests of Python that failed by what the code does: an assertion, or an exception out of it."""
+    """Tests that failed by what the code does: an assertion, or an exception out of it; of other languages
+    than Python those whose report has an expected value."""
 
     @property
     def passed(self) -> bool:
@@ -111,7 +112,8 @@ async def run_tests(
             await sandbox.write(f"{FOLDER}/bin/{name}", _source(_IN_SCRIPTS), executable=True)
         ran = await run_other(sandbox, argv, folder=FOLDER, before=before, limits=limits, on_output=on_output)
         await sandbox.remove(FOLDER)
-        return TestRun(ran.result, ran.lines, ran.complete, ran.note, told=ran.told)
+        compares = frozenset(line.name for line in ran.lines if not line.passed and line.expected is not None)
+        return TestRun(ran.result, ran.lines, ran.complete, ran.note, told=ran.told, reached=compares)
     config = {
         "report": report, "key": key.hex(), "ours": list(ours), "names": list(before), "only": list(only),
     }  # fmt: skip

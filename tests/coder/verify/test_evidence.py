@@ -1,5 +1,6 @@
 """What an answer's own tests, or its check, show where nothing given does: the evidence of a run."""
 
+import shutil
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -129,6 +130,52 @@ async def test_a_new_test_is_found_in_a_folder_of_tests_with_its_data(shop: Path
     run = await work(shop, answer(shop__py=RIGHT) + DATA)
 
     assert (run.status, run.reproduced_by) == ("solved", ("tests/test_two.py::test_two",))
+
+
+async def test_so_does_one_that_only_tells_the_two_trees_apart_since_it_is_the_models_own(shop: Path) -> None:
+    new = "def test_two():\n    assert '2 * n' in open('shop.py').read()\n"
+
+    run = await work(shop, answer(shop__py=RIGHT, test_two__py=new))
+
+    assert (run.verified, run.strength) == ("reproduced", "inside")
+
+
+async def test_so_does_a_new_test_beside_a_file_that_cannot_be_read_without_the_change(shop: Path) -> None:
+    other = "from shop import total\n\n\ndef test_it():\n    assert total() == 0\n"
+
+    run = await work(shop, answer(shop__py=RIGHT + TOTAL, test_two__py=RED, test_total__py=other))
+
+    assert (run.status, run.reproduced_by) == ("solved", ("test_two.py::test_two",))
+
+
+async def test_so_does_a_new_test_in_a_given_file_that_may_be_changed(shop: Path) -> None:
+    allowing = PYTEST.model_copy(update={"allow": ("test_shop.py",)})
+    more = GIVEN + "\n\ndef test_two():\n    assert price(2) == 4\n"
+
+    run = await work(shop, answer(shop__py=RIGHT, test_shop__py=more), settings=allowing)
+
+    assert (run.status, run.reproduced_by) == ("solved", ("test_shop.py::test_two",))
+
+
+NODE = """const test = require("node:test");
+const assert = require("node:assert");
+const {{ price }} = require("./shop.js");
+test("{0}", () => assert.strictEqual(price({0}), 2 * {0}));
+"""
+
+
+@pytest.mark.skipif(shutil.which("node") != "/usr/bin/node", reason="the sandbox has /usr alone")
+@pytest.mark.parametrize(("number", "verified"), [(2, "reproduced"), (0, "none")])
+async def test_so_does_a_new_test_of_another_language(tmp_path: Path, number: int, verified: str) -> None:
+    code = "exports.price = (n) => {0};\n"
+    (tmp_path / "shop.js").write_text(code.format("n"))
+    (tmp_path / "a.test.js").write_text(NODE.format(0).replace('"0"', '"given"'))
+    files = {"shop.js": code.format("2 * n"), "b.test.js": NODE.format(number)}
+    said = "".join(f"**{path}**\n```js\n{text}```\n\n" for path, text in files.items())
+
+    run = await work(tmp_path, said, command="node --test")
+
+    assert run.verified == verified
 
 
 async def test_a_new_test_that_passes_without_the_change_shows_nothing(shop: Path) -> None:
