@@ -15,8 +15,7 @@ from benchmarks.reports.inert import line
 from benchmarks.runner.bench_session import Session, default_workers, open_log
 from benchmarks.suites.load import load_suite
 from benchmarks.written import write_text
-from coder.config.config_files import user_file
-from coder.config.layers import load
+from coder.config.layers import load, user_file
 from coder.console import options
 from coder.console.backend import see_backend
 from coder.console.interrupt import run_until_interrupted

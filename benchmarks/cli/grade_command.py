@@ -24,8 +24,7 @@ from benchmarks.suites.records import json_lines
 from benchmarks.suites.samples import Sample, read_samples, take_stock
 from benchmarks.verdict import Verdict
 from benchmarks.written import replacing
-from coder.config.config_files import user_file
-from coder.config.layers import load
+from coder.config.layers import load, user_file
 from coder.console import options
 from coder.console.backend import see_backend
 from coder.errors import MachineError, UsageError

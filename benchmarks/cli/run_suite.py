@@ -23,8 +23,7 @@ from benchmarks.suite import Case
 from benchmarks.suites.imagetree import BaseTrees
 from benchmarks.suites.load import load_suite
 from benchmarks.suites.selection import Selection, parse_shard, parse_slice
-from coder.config.config_files import user_file
-from coder.config.layers import load
+from coder.config.layers import load, user_file
 from coder.config.schema import Config
 from coder.console.answerer import Answerer, opened
 from coder.console.backend import see_backend
@@ -32,8 +31,8 @@ from coder.console.flags import takes
 from coder.console.options import given_flags
 from coder.console.screen import Screen
 from coder.errors import UsageError
+from coder.models.catalog import UserModels
 from coder.models.shared_budget import Pursed, SharedBudget
-from coder.models.user_models import UserModels
 from coder.store import SqliteLog
 from sandbox.errors import SandboxError
 

@@ -8,9 +8,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
-from coder.edits.diffnames import NOWHERE, git_names, header_name, unprefixed, unquoted
 from coder.edits.edit import Hunk
-from coder.edits.hunks import counted_hunk, is_numbered
+from coder.edits.hunks import NOWHERE, counted_hunk, git_names, header_name, is_numbered, unprefixed, unquoted
 
 
 class PatchRefused(ValueError):

@@ -43,8 +43,7 @@ def chat(
 
     from coder.cli.conversing import Talk
     from coder.cli.conversing import held as talked
-    from coder.config.config_files import user_file
-    from coder.config.layers import load
+    from coder.config.layers import load, user_file
     from coder.config.schema import checked, flag
     from coder.config.task_file import lint_words, split_command
     from coder.console.backend import see_backend  # here, not above: help is shown without

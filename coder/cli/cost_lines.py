@@ -4,10 +4,10 @@ import json
 from collections.abc import Iterator
 from decimal import Decimal
 
-from coder.console.plain import one_line
 from coder.models.model import Usage
 from coder.run.costs import CallCost, Costs
 from coder.text.plural import count_of
+from coder.text.sanitize import one_line
 
 
 def cost_lines(costs: Costs) -> Iterator[str]:

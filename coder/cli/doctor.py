@@ -5,15 +5,14 @@ import os
 
 import typer
 
-from coder.config.config_files import user_file
 from coder.config.diagnosis import Diagnosis, can_solve, examine
-from coder.config.layers import load
+from coder.config.layers import load, user_file
 from coder.config.schema import Config
 from coder.console.interrupt import run_until_interrupted
 from coder.console.options import Json
-from coder.console.plain import one_line
 from coder.errors import UsageError
-from coder.models.user_models import UserModels
+from coder.models.catalog import UserModels
+from coder.text.sanitize import one_line
 
 NOT_READY = 5
 

@@ -8,7 +8,6 @@ import typer
 from pydantic import BaseModel, ConfigDict
 
 from coder.console.options import Json
-from coder.console.plain import one_line
 from coder.console.render import age, money
 from coder.errors import CoderError
 from coder.run.events import Event
@@ -17,6 +16,7 @@ from coder.run.state import State
 from coder.run.summary import standing
 from coder.run.task import Task
 from coder.store import SqliteLog, data_folder
+from coder.text.sanitize import one_line
 
 SHOWN = 20
 

@@ -9,16 +9,13 @@ import typer
 from pydantic import BaseModel, ConfigDict
 from typer.core import TyperGroup
 
-from coder.config.config_files import user_file
-from coder.config.layers import load
+from coder.config.layers import load, user_file
 from coder.console.interrupt import run_until_interrupted
 from coder.console.options import Json
-from coder.console.plain import one_line
-from coder.models.catalog import Catalog, Listed, cache_folder
+from coder.models.catalog import Catalog, Listed, UserModels, cache_folder
 from coder.models.catalog_update import SOURCE, update_catalog
-from coder.models.provider import Provider
-from coder.models.providers import key_variable, providers
-from coder.models.user_models import UserModels
+from coder.models.providers import Provider, key_variable, providers
+from coder.text.sanitize import one_line
 
 HELP = ["-h", "--help"]
 NOTHING_FOUND = 1

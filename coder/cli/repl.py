@@ -18,7 +18,6 @@ from coder.config.task_file import split_command
 from coder.console import render
 from coder.console.failure import report
 from coder.console.interrupt import cancelled_by_ctrl_c
-from coder.console.plain import one_line
 from coder.console.screen import Screen
 from coder.console.signals import INTERRUPTED
 from coder.errors import CoderError, UsageError
@@ -27,7 +26,7 @@ from coder.run.run import Run, Tokens
 from coder.run.state import State
 from coder.run.summary import summarize
 from coder.text.plural import count_of
-from coder.text.sanitize import printable
+from coder.text.sanitize import one_line, printable
 from sandbox import SandboxError
 
 T = TypeVar("T")

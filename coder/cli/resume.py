@@ -10,8 +10,7 @@ import typer
 from coder.agent import resume as resume_run
 from coder.cli.print_result import ended
 from coder.cli.show_run import RunId
-from coder.config.config_files import user_file
-from coder.config.layers import load
+from coder.config.layers import load, user_file
 from coder.config.schema import Config, answering_fields, checked, flag
 from coder.console.answerer import Answerer, opened
 from coder.console.backend import see_backend

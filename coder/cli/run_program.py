@@ -17,17 +17,16 @@ from typer.core import TyperCommand
 from coder.cli.network_refusals import NetworkRefusals
 from coder.cli.output_stream import OutputStream
 from coder.cli.program_ending import FAILED, exit_code, last_words
-from coder.config.config_files import user_file
-from coder.config.layers import load
+from coder.config.layers import load, user_file
 from coder.console import options
 from coder.console.backend import see_backend
 from coder.console.failure import report
 from coder.console.interrupt import Interrupted, run_until_interrupted
 from coder.console.options import given_flags
-from coder.console.plain import one_line
 from coder.environment.cell_runs import run_cells, with_files
 from coder.environment.invocation import Invocation, Job, make_job
 from coder.errors import UsageError
+from coder.text.sanitize import one_line
 from coder.workspace.artifacts import save
 from sandbox import Result, Sandbox, open_sandbox
 from sandbox.contract import OnOutput

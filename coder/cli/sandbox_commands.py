@@ -9,14 +9,13 @@ from typing import Annotated
 import typer
 from pydantic import BaseModel, ConfigDict
 
-from coder.config.config_files import user_file
-from coder.config.layers import load
+from coder.config.layers import load, user_file
 from coder.console.interrupt import run_until_interrupted
 from coder.console.options import Image, Json, Python, Quiet
-from coder.console.plain import one_line
 from coder.console.signals import interrupt_on_signals
-from coder.environment.run_policy import policy_of
+from coder.environment.workbench import policy_of
 from coder.errors import UsageError
+from coder.text.sanitize import one_line
 from sandbox import BackendReport, Capability, Policy, SandboxError, open_sandbox, probe_backends
 
 NOT_READY = 5

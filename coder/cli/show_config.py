@@ -7,13 +7,12 @@ from typing import Annotated
 
 import typer
 
-from coder.config.config_files import user_file
-from coder.config.layers import load
+from coder.config.layers import load, user_file
 from coder.config.schema import Config, default_of
 from coder.console.options import Json
-from coder.console.plain import one_line
 from coder.errors import UsageError
-from coder.models.address import for_log, name_for_log
+from coder.models.endpoint import for_log, name_for_log
+from coder.text.sanitize import one_line
 
 _DEFAULT = "default"
 

@@ -9,8 +9,7 @@ import typer
 
 from coder.agent import solve
 from coder.cli.print_result import ended
-from coder.config.config_files import user_file
-from coder.config.layers import load
+from coder.config.layers import load, user_file
 from coder.console.answerer import Answerer, opened
 from coder.console.ask import ask_human
 from coder.console.backend import see_backend

@@ -7,11 +7,11 @@ import typer
 from coder.cli.show_run import RunId
 from coder.console.interrupt import run_until_interrupted
 from coder.console.options import Json, Yes
-from coder.console.plain import one_line
 from coder.console.render import progress
 from coder.run.event_types import FileUndone
 from coder.run.reducer import fold_all
 from coder.store import SqliteLog, data_folder
+from coder.text.sanitize import one_line
 from coder.workspace.take_back import commit_left
 from coder.workspace.take_back import undo as undo_run
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 
 from coder.errors import UsageError
-from coder.models.address import for_log, name_for_log
+from coder.models.endpoint import for_log, name_for_log
 from coder.models.role_models import SUMMARIZER
 from coder.models.roles import Asked
 from coder.run.settings import Budget, Settings, StrategyChoice

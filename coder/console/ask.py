@@ -5,7 +5,7 @@ import contextlib
 import os
 import sys
 
-from coder.console.plain import one_line
+from coder.text.sanitize import one_line
 
 TERMINAL = "/dev/tty"
 

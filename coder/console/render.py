@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from decimal import Decimal
 
 from coder.console.advice import next_steps
-from coder.console.plain import one_line
 from coder.run.event_types import (
     BaselineTaken,
     Body,
@@ -28,7 +27,7 @@ from coder.run.event_types import (
 from coder.run.message import CheckLine, Message, Outcome
 from coder.run.run import Run
 from coder.text.plural import count_of
-from coder.text.sanitize import printable
+from coder.text.sanitize import one_line, printable
 from coder.verify.feedback import last_line
 from coder.workspace.diff import count_lines
 

@@ -11,7 +11,6 @@ from typing import Literal, TypeVar
 from coder.console import render
 from coder.console.ask import ask_human
 from coder.console.failure import single
-from coder.console.plain import one_line
 from coder.console.sample_lines import SampleLines
 from coder.console.terminal import Terminal
 from coder.run.event_types import (
@@ -31,7 +30,7 @@ from coder.run.events import Event
 from coder.run.run import Run
 from coder.run.settings import Settings
 from coder.teams.strategies import taken
-from coder.text.sanitize import printable
+from coder.text.sanitize import one_line, printable
 from coder.workspace.edited_tests import in_parts
 
 T = TypeVar("T")

@@ -9,8 +9,7 @@ from coder.edits.edit import Edit, Hunk, Slip
 from coder.edits.edit_report import Miss, gist, missed_lines, not_there, reported
 from coder.edits.lines import like
 from coder.edits.locate import Index, Place, is_done, locate, place_of_addition
-from coder.edits.similar import similar_place
-from coder.edits.within import within_a_line
+from coder.edits.similar import similar_place, within_a_line
 
 MOST_MISSES = 4
 """After so many the rest of an answer isn't tried: nothing of it is kept anyway."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from itertools import accumulate
 
 from coder.edits.edit import Hunk
-from coder.edits.indent import Shift, find_shift
+from coder.edits.lines import Shift, find_shift
 
 MOST_PLACES = 50
 """Places of one hunk that are looked at."""

@@ -12,11 +12,10 @@ from itertools import takewhile
 
 from coder.edits import searchreplace
 from coder.edits.code_blocks import block_at
-from coder.edits.diffnames import header_name, unprefixed
 from coder.edits.edit import Edit, Slip
 from coder.edits.envelope import begins_patch, read_patch
 from coder.edits.fences import LONGEST_NAME, closes, name_in, opening_fence
-from coder.edits.hunks import begins_hunk, begins_names, is_numbered
+from coder.edits.hunks import begins_hunk, begins_names, header_name, is_numbered, unprefixed
 from coder.edits.nesting import Fences
 from coder.edits.unified import begins_diff, read_diff
 

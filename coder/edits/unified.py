@@ -3,10 +3,22 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
-from coder.edits.diffnames import NOWHERE, git_names, header_name, is_prefixed, unprefixed, unquoted
 from coder.edits.edit import Edit, Hunk, Slip
 from coder.edits.fences import closes_signed
-from coder.edits.hunks import GIT, begins_hunk, begins_name, begins_names, is_numbered, read_hunk
+from coder.edits.hunks import (
+    GIT,
+    NOWHERE,
+    begins_hunk,
+    begins_name,
+    begins_names,
+    git_names,
+    header_name,
+    is_numbered,
+    is_prefixed,
+    read_hunk,
+    unprefixed,
+    unquoted,
+)
 
 _OTHERS = (GIT, "```", "~~~", "*** ", "<<<<<")
 """What begins something else than a hunk of the same file."""

@@ -1,4 +1,4 @@
-"""Run cells one after the other as one program: they share its time, its output and its Result."""
+"""Cells of a file, run one after the other as one program: they share its time, output and Result."""
 
 from __future__ import annotations
 
@@ -11,6 +11,10 @@ from sandbox.files.written_files import MAX_ARTIFACTS, MAX_BYTES
 
 if TYPE_CHECKING:
     from sandbox import Kernel
+import json
+import re
+
+from coder.errors import UsageError
 
 _CACHE = ".cache/"
 """What libraries keep for themselves below a home folder: lists of fonts, by and large."""
@@ -85,3 +89,41 @@ def _joined(results: Sequence[Result]) -> Result:
 
 def _length(result: Result) -> int:
     return len(result.stdout.encode()) + len(result.stderr.encode())
+
+
+_MARK = re.compile(r"^#\s?%%(.*)$", re.MULTILINE)
+_NOT_CODE = re.compile(r"\s*(.*\s)?\[(markdown|md|raw)\]", re.IGNORECASE)
+_FORMAT = 4
+
+
+def cells_of(source: str) -> tuple[str, ...]:
+    """Cells of a script, without those that hold no code; all of it is one cell where no line marks any."""
+    marks = list(_MARK.finditer(source))
+    ends = [*(mark.start() for mark in marks[1:]), len(source)]
+    cells = [source[: marks[0].start()] if marks else source]
+    for mark, end in zip(marks, ends, strict=True) if marks else ():
+        if _NOT_CODE.match(mark[1]) is None:
+            cells.append(source[mark.end() : end].removeprefix("\n"))
+    return tuple(cell for cell in cells if cell.strip())
+
+
+def cells_of_notebook(content: bytes, name: str) -> tuple[str, ...]:
+    """Code cells of a notebook file.
+
+    Args:
+        name: of the file, for the message.
+
+    Raises:
+        UsageError: it isn't a notebook, or one of an older format.
+    """
+    try:
+        notebook = json.loads(content)
+        if notebook["nbformat"] != _FORMAT:
+            raise UsageError(
+                f"{name} is a notebook of format {notebook['nbformat']}, and only {_FORMAT} can be read.\n"
+                f"Bring it up to date: jupyter nbconvert --to notebook --inplace {name}"
+            )
+        cells = ["".join(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == "code"]
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise UsageError(f"{name} can't be read as a Jupyter notebook.") from error
+    return tuple(cell for cell in cells if cell.strip())

@@ -1,13 +1,20 @@
-"""Installed: one entry of the cache. Complete, or not there."""
+"""Installed: an entry of the cache of installs, by a hash of what it is made from; whole or not there."""
 
+import hashlib
+import json
+import os
 import shutil
+import sys
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from coder.environment.indexes import Indexes
 from coder.errors import MachineError
+from coder.fs.disk_cache import facts_folder
+from coder.fs.private_folder import private_folder
 from coder.run.command_inputs import MODULES
 
 ENVIRONMENT = "env"
@@ -65,3 +72,43 @@ def _remove_old(folder: Path) -> None:
     for path in folder.glob(f"{_BEGUN}*"):
         if path.stat().st_mtime < time.time() - _DAY_S:
             shutil.rmtree(path, ignore_errors=True)
+
+
+_VERSION = 2
+
+
+def find_installed(
+    root: Path, *, command: str, python: Path, indexes: Indexes, files: Mapping[str, bytes]
+) -> Installed:
+    """The entry for a folder: it is another one for another command, interpreter, index or manifest.
+
+    And for another folder: its own code may run meanwhile, and nobody else's runs are to see what that does.
+
+    Args:
+        root: the user's folder.
+        python: the base interpreter.
+        files: what names the dependencies.
+    """
+    status = python.stat()
+    made_from = {
+        "version": _VERSION,
+        "root": str(root),
+        "command": command,
+        "python": [str(python), status.st_size, int(status.st_mtime), sys.platform],
+        "hosts": indexes.hosts,
+        "environment": dict(sorted(indexes.environment.items())),
+        "files": {path: hashlib.sha256(content).hexdigest() for path, content in sorted(files.items())},
+    }
+    key = hashlib.sha256(json.dumps(made_from).encode()).hexdigest()[:32]
+    return Installed(cache() / key)
+
+
+def cache(environ: Mapping[str, str] = os.environ) -> Path:
+    """The folder of all entries: in CODER_HOME's cache, or the platform's. To remove it costs time only."""
+    return private_folder(private_folder(facts_folder(environ)) / "installed")
+
+
+def size_of(folder: Path) -> int:
+    """Bytes of the files below a folder."""
+    found = (Path(base) / name for base, _, names in os.walk(folder) for name in names)
+    return sum(path.lstat().st_size for path in found)

@@ -10,7 +10,6 @@ from math import ceil
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from coder.environment.run_policy import policy_of
 from coder.run.command_inputs import parted
 from coder.run.event_types import StoredFile
 from coder.run.settings import Settings
@@ -28,6 +27,10 @@ import ast
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+
+from coder.environment.installed import Installed
+from coder.errors import UsageError
+from sandbox.interpreter.interpreter import find_interpreter
 
 _PAGE = 4096
 _FEW, _LITTLE = 1_000, 8 << 20
@@ -238,3 +241,36 @@ def _parents(path: str) -> Iterator[str]:
     parts = path.split("/")[:-1]
     for count in range(1, len(parts) + 1):
         yield "/".join(parts[:count])
+
+
+def policy_of(settings: Settings, *, workspace: Path | None) -> Policy:
+    """What programs of a run may use.
+
+    Args:
+        workspace: the user's folder, whose `.venv` is the task's.
+
+    Raises:
+        UsageError: the interpreter that was named can't be used.
+    """
+    named = settings.python
+    if settings.installed is not None:
+        entry = Installed(settings.installed)
+        if not entry.is_there:
+            raise UsageError(f"What was installed for this run has gone: {entry.folder}. Start a new one.")
+        named = entry.python or named
+    try:
+        interpreter = find_interpreter(named, workspace=workspace, environ=os.environ)
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+    return Policy(
+        memory_mb=settings.memory_mb,
+        processes=settings.processes,
+        wall_s=settings.program_timeout_s,
+        cpu_s=settings.program_timeout_s,
+        cpus=settings.cpus,
+        image=settings.image,
+        runtime=settings.runtime,
+        network=settings.network,
+        python=interpreter.path,
+        kernel=settings.kernel,
+    )

@@ -10,8 +10,7 @@ from importlib.resources import files as resources
 from pathlib import Path
 
 from coder.environment.indexes import Indexes, find_indexes
-from coder.environment.install_cache import find_installed
-from coder.environment.installed import ENVIRONMENT, Installed
+from coder.environment.installed import ENVIRONMENT, Installed, find_installed
 from coder.environment.workbench import OpenSandbox
 from coder.errors import UsageError
 from coder.install.unpacking import MOST_BYTES, unpack

@@ -27,8 +27,7 @@ if TYPE_CHECKING:
         Usage,
     )
     from coder.models.model_opening import open_model, warm
-    from coder.models.provider import Provider
-    from coder.models.providers import found_endpoints
+    from coder.models.providers import Provider, found_endpoints
     from coder.models.recorded import Recorded
     from coder.models.recorder import Recorder
     from coder.models.scripted import Scripted

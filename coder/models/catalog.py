@@ -2,6 +2,7 @@
 
 It is data of other people: it says where a provider answers and what its models cost, and a row of it can
 neither take the place of a built-in provider nor send that one's key elsewhere.
+Beside it: what the user's own configuration says of models, which wins.
 """
 
 import json
@@ -10,9 +11,10 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from coder.models.address import parts_of
+from coder.errors import UsageError
+from coder.models.endpoint import Limits, parts_of
 from coder.models.price import Price
-from coder.models.provider import Provider, address_variables
+from coder.models.providers import Provider, address_variables
 from coder.text.redact import names_secret
 
 FILE = "models.jsonl"
@@ -172,3 +174,35 @@ def _site(url: str) -> str:
     host = parts_of(url).hostname or ""
     site = ".".join(host.split(".")[-2:])
     return host if site in SHARED else site
+
+
+class UserModels(BaseModel):
+    """The tables `[aliases]`, `[prices]`, `[limits]` of the user's file, and where the catalogue stands."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    aliases: dict[str, str] = {}
+    """Another name for `provider/model`."""
+    prices: dict[str, Price] = {}
+    """By `provider/model`; they win over every list."""
+    limits: dict[str, Limits] = {}
+    """By provider."""
+    cache: Path | None = None
+    """Folder of the catalogue; None: there is none."""
+
+    def meant(self, name: str) -> str:
+        """What a name stands for: itself, unless it is an alias; an alias may name another.
+
+        Raises:
+            UsageError: aliases that name each other in a circle.
+        """
+        seen = [name]
+        while (name := self.aliases.get(name, name)) != seen[-1]:
+            if name in seen:
+                raise UsageError(f"The alias {seen[0]!r} leads back to itself: {' → '.join([*seen, name])}.")
+            seen.append(name)
+        return name
+
+    def catalog(self) -> Catalog:
+        """The catalogue that was last loaded; an empty one where none was."""
+        return read_catalog(self.cache) if self.cache is not None else Catalog(Header(), {})

@@ -8,8 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, cast
 from weakref import WeakKeyDictionary
 
-from coder.models.address import base_of, parameters_of
-from coder.models.endpoint import Endpoint
+from coder.models.endpoint import Endpoint, base_of, parameters_of
 from coder.models.sdk import http_library, load_sdk
 
 if TYPE_CHECKING:

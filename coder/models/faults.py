@@ -18,8 +18,7 @@ from coder.errors import (
     ModelUnavailable,
     RateLimited,
 )
-from coder.models.address import secrets_of
-from coder.models.endpoint import Endpoint
+from coder.models.endpoint import Endpoint, secrets_of
 from coder.models.retries import Passing, reset_s, retry_after_s
 from coder.text.redact import redact
 from coder.text.sanitize import printable

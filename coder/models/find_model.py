@@ -14,13 +14,10 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, SecretStr
 
 from coder.errors import ModelAuthError, ModelUnavailable, UsageError
-from coder.models.address import is_address
-from coder.models.catalog import cache_folder
-from coder.models.endpoint import Endpoint, without_credentials
+from coder.models.catalog import UserModels, cache_folder
+from coder.models.endpoint import Endpoint, is_address, without_credentials
 from coder.models.prices import provider_of
-from coder.models.provider import Provider, address
-from coder.models.providers import found_endpoints, key_variable, named, providers
-from coder.models.user_models import UserModels
+from coder.models.providers import Provider, address, found_endpoints, key_variable, named, providers
 from coder.models.weights import EMBEDDED, checked_weights, embedded_weights, require_engine
 from coder.text.did_you_mean import or_nearest
 

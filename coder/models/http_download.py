@@ -15,8 +15,7 @@ from urllib.parse import unquote, urlsplit
 from urllib.request import Request, urlopen
 
 from coder.errors import MachineError, ModelUnavailable, UsageError
-from coder.models.address import parts_of
-from coder.models.endpoint import without_credentials
+from coder.models.endpoint import parts_of, without_credentials
 
 TIMEOUT_S = 20.0
 """Of one read; the whole takes as long as it takes."""

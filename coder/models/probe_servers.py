@@ -5,7 +5,7 @@ import json
 from collections.abc import Sequence
 from urllib.parse import urlsplit
 
-from coder.models.provider import Provider
+from coder.models.providers import Provider
 
 LARGEST_LIST = 1 << 20
 _SILENT = (OSError, TimeoutError, EOFError, asyncio.LimitOverrunError)

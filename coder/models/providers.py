@@ -4,15 +4,86 @@ A package adds its own with an entry point of the group `coder.providers` that n
 of them. The order counts: with several keys set and no model named, the first in the table is used.
 """
 
+import re
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from importlib.metadata import entry_points
 from importlib.resources import files
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from coder.models.provider import Provider
+from coder.errors import UsageError
+from coder.models.caching import Caching
+from coder.models.endpoint import is_address, without_credentials
+
+_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+
+
+class Provider(BaseModel):
+    """What must be known of an endpoint to call it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    url: str
+    """Base URL of its OpenAI-compatible interface; `${VARIABLE}` in it is filled from the environment."""
+    key_variables: tuple[str, ...] = ()
+    """Environment variables that hold its key; the first one that is set counts."""
+    url_variable: str | None = None
+    """Environment variable that replaces the base URL."""
+    default_model: str | None = None
+    """Used when only the provider is named; None: the first that the endpoint lists."""
+    catalog: str | None = None
+    """What the public catalogue calls it, where that differs; it is understood as a name, too."""
+    by_name_only: bool = False
+    """Its key is set for other purposes as often as not, so that it alone chooses no model."""
+    is_local: bool = False
+    limit_field: str = "max_tokens"
+    seed_field: str = "seed"
+    api: Literal["chat", "responses"] = "chat"
+    """Chat completions, or OpenAI's Responses."""
+    caching: Caching = "prefix"
+    """How it is helped to know the beginning of a conversation again."""
+
+
+def address(provider: Provider, environ: Mapping[str, str]) -> str:
+    """The base URL, with what the environment has to fill in.
+
+    Raises:
+        UsageError: a variable of the address isn't set, or its value can be no part of one.
+    """
+    own = environ.get(provider.url_variable or "", "").strip()
+    if own:
+        if not is_address(own):
+            raise UsageError(f"The value of {provider.url_variable} is no base URL, such as {provider.url}.")
+        return own
+
+    def value(match: re.Match[str]) -> str:
+        text = environ.get(match[1], "").strip()
+        if not text:
+            raise UsageError(
+                f"The address of {provider.name} holds a part of your own, and none is set. Set {match[1]}."
+            )
+        # A part such as a region must not become another host; a whole address may stand first.
+        allowed = r"https?://[^\s@?#]+" if match.start() == 0 else r"[A-Za-z0-9._-]+"
+        if not re.fullmatch(allowed, text):
+            raise UsageError(f"The value of {match[1]} can be no part of the address of {provider.name}.")
+        return text.rstrip("/")
+
+    url = _VARIABLE.sub(value, provider.url)
+    if not is_address(url):
+        raise UsageError(
+            f"{provider.name} has no address that can be called: {without_credentials(url) or provider.url}"
+        )
+    return url
+
+
+def address_variables(url: str) -> tuple[str, ...]:
+    """The variables that a base URL is filled from."""
+    return tuple(_VARIABLE.findall(url))
+
 
 ENTRY_POINTS = "coder.providers"
 

@@ -6,14 +6,13 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pydantic import BaseModel, ConfigDict
 
 from coder.errors import UsageError
-from coder.models.address import for_log, name_for_log
-from coder.models.endpoint import Endpoint, Patience, patience_with
+from coder.models.catalog import UserModels
+from coder.models.endpoint import Endpoint, Patience, for_log, name_for_log, patience_with
 from coder.models.find_model import OWN_KEY, USUAL_KEY, Choice, resolve
 from coder.models.model import Model
 from coder.models.model_opening import open_model
 from coder.models.role_models import SUMMARIZER, RoleModels
 from coder.models.router import Route, Router
-from coder.models.user_models import UserModels
 from coder.models.weights import EMBEDDED
 
 ATTEMPTS_BEFORE_ANOTHER = 2

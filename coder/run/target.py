@@ -12,7 +12,7 @@ from coder.run.event_types import StoredFile
 from coder.run.examples import find_examples
 from coder.run.task import Task
 from coder.run.test_patterns import more_tests
-from coder.source.missing_modules import are_declared
+from coder.source.manifests import are_declared
 from coder.source.named_sources import is_source, named_sources, outside_fences, sources_to_write
 from coder.source.python_names import (
     called_free_names,

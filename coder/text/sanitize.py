@@ -74,3 +74,12 @@ def _last_state(line: str) -> str:
             cells[at : at + len(part)] = part
             at += len(part)
     return "".join(cells)
+
+
+WIDTH = 100
+
+
+def one_line(text: str, *, width: int = WIDTH) -> str:
+    """`text` on one line without control sequences, shortened to `width` characters."""
+    plain = " ".join(printable(text).split())
+    return plain if len(plain) <= width else plain[: width - 1] + "…"

@@ -12,7 +12,7 @@ from coder.run.event_types import BaselineTaken, BaselineTest
 from coder.run.message import CheckLine
 from coder.run.state import State
 from coder.run.target import Target, find_target, is_greenfield, is_test
-from coder.source.missing_modules import are_declared, missing_modules
+from coder.source.manifests import are_declared, missing_modules
 from coder.source.shell import shown
 from coder.verify.feedback import failures, feedback
 from coder.verify.preflight import beside_one_file

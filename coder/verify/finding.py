@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from coder.run.message import Cause, CheckLine, Verified
-from coder.source.missing_modules import missing_modules
+from coder.source.manifests import missing_modules
 from sandbox import Result
 
 

@@ -211,8 +211,7 @@ async def run_in_cells(bench: Workbench, source: bytes) -> Result:
     Raises:
         SandboxError: the sandbox itself failed, or has no ipykernel.
     """
-    from coder.environment.cell_runs import run_cells
-    from coder.environment.cells import cells_of
+    from coder.environment.cell_runs import cells_of, run_cells
 
     kernel = await bench.kernel()
     cells = cells_of(source.decode("utf-8", "replace"))

@@ -9,9 +9,8 @@ import pytest
 from coder.config.image_files import LARGEST, read_pictures
 from coder.config.task_file import read_task
 from coder.errors import UsageError
-from coder.models.catalog import Header, Listed, ListedProvider, catalog_of, written
+from coder.models.catalog import Header, Listed, ListedProvider, UserModels, catalog_of, written
 from coder.models.roles import Asked, resolve_casting, see_that_all_see
-from coder.models.user_models import UserModels
 from tests.coder.cli.console import Console
 from tests.faulty_endpoint import faulty_endpoint, says
 

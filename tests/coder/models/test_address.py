@@ -4,7 +4,7 @@ import pytest
 from pydantic import SecretStr
 
 from coder.agent import solve
-from coder.models.address import for_log, keys_of, name_for_log, secrets_of
+from coder.models.endpoint import for_log, keys_of, name_for_log, secrets_of
 from coder.run.settings import Settings
 from coder.run.task import Task
 from coder.store import MemoryLog

@@ -7,14 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from coder.errors import ModelAuthError, ModelUnavailable, UsageError
-from coder.models.catalog import FILE, Catalog, Listed, read_catalog
+from coder.models.catalog import FILE, Catalog, Listed, UserModels, read_catalog
 from coder.models.catalog_update import parse_catalog, update_catalog
 from coder.models.find_model import resolve
 from coder.models.model import Usage
 from coder.models.price import Price
 from coder.models.prices import cost
 from coder.models.providers import providers
-from coder.models.user_models import UserModels
 from tests.faulty_endpoint import unused_port
 
 KEY = "planted-0123456789-planted"

@@ -1,8 +1,7 @@
 import pytest
 
 from coder.errors import UsageError
-from coder.models.provider import Provider, address
-from coder.models.providers import found_endpoints, named, providers
+from coder.models.providers import Provider, address, found_endpoints, named, providers
 
 CLOUD = Provider(
     name="cloud", url="https://${REGION}.example.com/${PROJECT}/v1", key_variables=("CLOUD_KEY",)

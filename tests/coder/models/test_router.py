@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from coder.errors import ContextTooLong, ModelAuthError, ModelError, ModelUnavailable
+from coder.models.catalog import UserModels
 from coder.models.chat_completions import ChatModel
 from coder.models.endpoint import Patience
 from coder.models.model import Answer, Retry, Sampling, Switch
@@ -15,7 +16,6 @@ from coder.models.role_models import RoleModels, playing
 from coder.models.roles import Asked, open_casting, resolve_casting
 from coder.models.router import Route, Router
 from coder.models.scripted import Scripted
-from coder.models.user_models import UserModels
 from tests.coder.models.asking import QUESTION, endpoint_of
 from tests.faulty_endpoint import FaultyEndpoint, Reply, chunk, error, faulty_endpoint, resets, says, streams
 

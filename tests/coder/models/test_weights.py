@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from coder.errors import ModelUnavailable, UsageError
+from coder.models.catalog import UserModels
 from coder.models.find_model import resolve
-from coder.models.user_models import UserModels
 from tests.faulty_endpoint import unused_port
 
 

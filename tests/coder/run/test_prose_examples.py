@@ -4,8 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coder.run.examples import find_examples
-from coder.run.prose_examples import stated_examples
+from coder.run.examples import find_examples, stated_examples
 
 HEAD = "def f(x, y):\n"
 

@@ -6,8 +6,7 @@ import pytest
 
 from coder.environment.indexes import NPM, PYPI, find_indexes
 from coder.errors import UsageError
-from coder.source.manifests import install_command, named_in
-from coder.source.missing_modules import are_declared, missing_modules
+from coder.source.manifests import are_declared, install_command, missing_modules, named_in
 
 EXTRAS = b"""
 [project]
