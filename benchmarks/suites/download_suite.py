@@ -1,11 +1,5 @@
 """Public suites by name: downloaded once, from their official addresses, by a checksum that is fixed here."""
 
-import hashlib
-import http.client
-import os
-import tempfile
-import urllib.error
-import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,11 +7,11 @@ from benchmarks.errors import BadSuite
 from benchmarks.suite import Suite
 from benchmarks.suites.load import read_suite
 from benchmarks.suites.records import sha256_of
-from coder.models.catalog import cache_folder
+from coder.errors import ModelUnavailable, UsageError
+from coder.fs.private_folder import cache_folder
+from coder.models.http_download import fetch
 
 MAX_BYTES = 256 << 20
-TIMEOUT_S = 60.0
-"""Without a byte from the server."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,33 +99,9 @@ def fetched(source: Source, *, folder: Path | None = None) -> Suite:
 def _download(source: Source, path: Path) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent) as part:
-            found = _stream(source, part.fileno())
-            if found != source.sha256:
-                raise BadSuite(
-                    f"{source.url} gave a file with the checksum {found},\n"
-                    f"and {source.name} {source.version} has {source.sha256}. Nothing was kept."
-                )
-            os.link(part.name, path)
-    except FileExistsError:
-        return  # another process was as fast
-    except (OSError, http.client.HTTPException, ValueError) as cause:
-        reason = cause.reason if isinstance(cause, urllib.error.URLError) else cause
+        fetch(source.url, path, sha256=source.sha256, most=MAX_BYTES)
+    except (UsageError, ModelUnavailable, OSError) as cause:
         raise BadSuite(
-            f"{source.name} couldn't be downloaded: {reason}\n"
+            f"{source.name} couldn't be downloaded: {cause}\n"
             f"Get {source.url} where there is a network, and give the file instead of the name."
         ) from cause
-
-
-def _stream(source: Source, to: int) -> str:
-    """Write what the address gives to a descriptor; its SHA-256 (hex)."""
-    digest, left = hashlib.sha256(), MAX_BYTES
-    with urllib.request.urlopen(source.url, timeout=TIMEOUT_S) as answer:
-        while block := answer.read(1 << 16):
-            left -= len(block)
-            if left < 0:
-                raise ValueError(f"it is larger than {MAX_BYTES >> 20} MiB")
-            digest.update(block)
-            os.write(to, block)
-    os.fsync(to)
-    return digest.hexdigest()

@@ -12,7 +12,8 @@ from typer.core import TyperGroup
 from coder.config.layers import load, user_file
 from coder.console.interrupt import run_until_interrupted
 from coder.console.options import Json
-from coder.models.catalog import Catalog, Listed, UserModels, cache_folder
+from coder.fs.private_folder import cache_folder
+from coder.models.catalog import Catalog, Listed, UserModels
 from coder.models.catalog_update import SOURCE, update_catalog
 from coder.models.providers import Provider, key_variable, providers
 from coder.text.sanitize import one_line

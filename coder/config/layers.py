@@ -15,7 +15,8 @@ from pydantic import ValidationError
 
 from coder.config.schema import BUDGET_KEYS, Config, but_was, checked, default_of, flag, over
 from coder.errors import UsageError
-from coder.models.catalog import UserModels, cache_folder
+from coder.fs.private_folder import cache_folder
+from coder.models.catalog import UserModels
 from coder.text.did_you_mean import or_nearest
 
 BOOK_TABLES = ("aliases", "prices", "limits")

@@ -1,4 +1,4 @@
-"""Lines of a file: their ends (only \\n ends one, as git and patch see it; \\r belongs to it), their indentation."""
+"""Lines of a file: their ends (only \\n ends one, as for git; \\r belongs to it), and their indentation."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass

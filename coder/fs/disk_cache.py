@@ -10,8 +10,7 @@ from types import TracebackType
 from typing import Self
 
 from coder.errors import MachineError
-from coder.fs.private_folder import private_folder
-from coder.models.catalog import cache_folder
+from coder.fs.private_folder import cache_folder, private_folder
 
 MOST_BYTES = 256 << 20
 """A larger cache begins anew."""

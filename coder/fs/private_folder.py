@@ -4,15 +4,22 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-import platformdirs
-
 from coder.errors import MachineError
 
 
 def data_folder(environ: Mapping[str, str] = os.environ) -> Path:
     """Folder of all that this product keeps for one user. It need not exist."""
+    import platformdirs  # kept off the path of `--help`
+
     named = environ.get("CODER_HOME")
     return Path(named).expanduser().absolute() if named else Path(platformdirs.user_data_dir("coder"))
+
+
+def cache_folder() -> Path:
+    """Where the catalogue and downloads stand on this system. Losing them costs time only."""
+    import platformdirs
+
+    return Path(platformdirs.user_cache_dir("coder"))
 
 
 def private_folder(path: Path) -> Path:

@@ -162,13 +162,6 @@ def read_catalog(folder: Path) -> Catalog:
     return Catalog(header, rows) if header.coder_catalog == FORMAT else Catalog(Header(), {})
 
 
-def cache_folder() -> Path:
-    """Where the catalogue and downloaded weights stand on this system."""
-    import platformdirs  # kept off the path of `--help`
-
-    return Path(platformdirs.user_cache_dir("coder"))
-
-
 def _site(url: str) -> str:
     """What of the host one owner has: its last two labels, or all where customers have names under those."""
     host = parts_of(url).hostname or ""

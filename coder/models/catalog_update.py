@@ -2,8 +2,6 @@
 
 import asyncio
 import json
-import os
-import tempfile
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -13,6 +11,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from coder.errors import MachineError, ModelUnavailable, UsageError
+from coder.fs.atomic_replace import replacing
 from coder.models.catalog import FILE, Catalog, Header, Listed, ListedProvider, catalog_of, written
 from coder.models.http_download import download
 from coder.models.price import Price
@@ -129,14 +128,7 @@ def _read(source: str) -> bytes:
 def _put(folder: Path, content: bytes) -> None:
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=folder, delete=False) as file:
-            try:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-                os.replace(file.name, folder / FILE)
-            except OSError:
-                Path(file.name).unlink(missing_ok=True)
-                raise
+        with replacing(folder / FILE) as file:
+            file.write(content)
     except OSError as error:
         raise MachineError(f"The catalogue can't be written into {folder}: {error.strerror}.") from error

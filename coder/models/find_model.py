@@ -14,7 +14,8 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, SecretStr
 
 from coder.errors import ModelAuthError, ModelUnavailable, UsageError
-from coder.models.catalog import UserModels, cache_folder
+from coder.fs.private_folder import cache_folder
+from coder.models.catalog import UserModels
 from coder.models.endpoint import Endpoint, is_address, without_credentials
 from coder.models.prices import provider_of
 from coder.models.providers import Provider, address, found_endpoints, key_variable, named, providers

@@ -2,10 +2,8 @@
 
 import asyncio
 import hashlib
-import os
 import re
 import shutil
-import tempfile
 from base64 import b64encode
 from collections.abc import Iterator
 from http.client import HTTPException
@@ -15,6 +13,7 @@ from urllib.parse import unquote, urlsplit
 from urllib.request import Request, urlopen
 
 from coder.errors import MachineError, ModelUnavailable, UsageError
+from coder.fs.atomic_replace import replacing
 from coder.models.endpoint import parts_of, without_credentials
 
 TIMEOUT_S = 20.0
@@ -59,6 +58,26 @@ def pieces(url: str, *, most: int) -> Iterator[bytes]:
         raise ModelUnavailable(f"{shown} can't be loaded: {reason}. Is this machine online?") from error
 
 
+def fetch(url: str, file: Path, *, sha256: str, most: int) -> None:
+    """Load what stands at an address into a file, once its checksum (hex) is right.
+
+    Raises:
+        UsageError: as of `pieces`, or it has another checksum; nothing is kept.
+        ModelUnavailable: as of `pieces`.
+        OSError: the file can't be written.
+    """
+    digest = hashlib.sha256()
+    with replacing(file) as part:
+        for piece in pieces(url, most=most):
+            digest.update(piece)
+            part.write(piece)
+        if digest.hexdigest() != sha256:
+            raise UsageError(
+                f"{without_credentials(url)} has the checksum {digest.hexdigest()}, not {sha256}: "
+                "it isn't what you named."
+            )
+
+
 def _request(url: str) -> Request:
     """The request; a password in front of the host is sent there, and follows no redirect."""
     parts = urlsplit(url)
@@ -94,29 +113,12 @@ async def fetched_weights(address: str, *, cache: Path) -> Path:
     wanted = checksum[1].lower()
     name = Path(parts_of(url).path).name or "weights.gguf"
     file = cache / "weights" / wanted[:16] / name
-    if not file.exists():
-        await asyncio.to_thread(_fetch, url, file, wanted)
-    return file
-
-
-def _fetch(url: str, file: Path, wanted: str) -> None:
+    if file.exists():
+        return file
     try:
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         room = max(0, shutil.disk_usage(file.parent).free - SPARE)
-        with tempfile.NamedTemporaryFile(dir=file.parent, delete=False) as part:
-            try:
-                digest = hashlib.sha256()
-                for piece in pieces(url, most=room):
-                    digest.update(piece)
-                    part.write(piece)
-                part.flush()
-                if digest.hexdigest() != wanted:
-                    raise UsageError(
-                        f"{without_credentials(url)} has the checksum {digest.hexdigest()}, not {wanted}: "
-                        "it isn't what you named."
-                    )
-                os.replace(part.name, file)
-            finally:
-                Path(part.name).unlink(missing_ok=True)
+        await asyncio.to_thread(fetch, url, file, sha256=wanted, most=room)
     except OSError as error:
         raise MachineError(f"The weights can't be kept in {file.parent}: {error.strerror}.") from error
+    return file

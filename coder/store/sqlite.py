@@ -5,9 +5,7 @@ cancelled never has to wonder whether its events were written.
 """
 
 import hashlib
-import os
 import re
-import tempfile
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -16,7 +14,7 @@ from types import TracebackType
 from typing import Any
 
 from coder.errors import LeaseHeld, LogDamaged
-from coder.fs.atomic_replace import sync_folder_at, write_all
+from coder.fs.atomic_replace import replacing
 from coder.fs.private_folder import private_folder, unwritable
 from coder.run.events import Draft, Event
 from coder.store import event_codec, run_list
@@ -169,7 +167,8 @@ class Blobs:
             return name
         private_folder(self._folder)
         try:
-            self._write(path, content)
+            with replacing(path) as file:
+                file.write(content)
         except OSError as error:
             raise unwritable(path, error.strerror or str(error)) from error
         return name
@@ -190,16 +189,3 @@ class Blobs:
         if hashlib.sha256(content).hexdigest() != name:
             raise LogDamaged(f"A part of the event log was changed: {path} is not what its name says.")
         return content
-
-    def _write(self, path: Path, content: bytes) -> None:
-        descriptor, temporary = tempfile.mkstemp(dir=self._folder, prefix=".blob-")
-        try:
-            try:
-                write_all(descriptor, content)
-            finally:
-                os.close(descriptor)
-            os.replace(temporary, path)
-        except OSError:
-            os.unlink(temporary)
-            raise
-        sync_folder_at(self._folder)

@@ -1,6 +1,8 @@
 """Suites by name: kept once downloaded, and never taken with a wrong checksum."""
 
 import hashlib
+import shutil
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,45 +10,45 @@ import pytest
 
 from benchmarks.errors import BadSuite
 from benchmarks.suites.download_suite import Source, fetched
+from tests.https_server import https_server
 
 LINE = b'{"id": "add", "prompt": "", "entry_point": "add", "test": ""}\n'
 
 
-def source(file: Path) -> Source:
-    return Source("small", "1.0", file.as_uri(), hashlib.sha256(LINE).hexdigest())
-
-
 @pytest.fixture
-def file(tmp_path: Path) -> Path:
-    path = tmp_path / "published.jsonl"
-    path.write_bytes(LINE)
-    return path
+def published(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Source]:
+    """A suite at an address whose certificate is trusted."""
+    if shutil.which("openssl") is None:
+        pytest.skip("openssl isn't here to make a certificate")
+    with https_server(tmp_path, {"/small.jsonl": LINE}) as (url, certificate):
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+        yield Source("small", "1.0", f"{url}/small.jsonl", hashlib.sha256(LINE).hexdigest())
 
 
-def test_a_suite_is_downloaded_once(file: Path, tmp_path: Path) -> None:
-    first = fetched(source(file), folder=tmp_path / "cache")
-    file.unlink()
+def test_a_suite_is_downloaded_once(published: Source, tmp_path: Path) -> None:
+    first = fetched(published, folder=tmp_path / "cache")
+    gone = replace(published, url="https://127.0.0.1:9/small.jsonl")
 
-    assert fetched(source(file), folder=tmp_path / "cache") == first
+    assert fetched(gone, folder=tmp_path / "cache") == first
     assert (first.name, first.version) == ("small", "1.0")
 
 
-def test_a_wrong_checksum_is_named_and_nothing_kept(file: Path, tmp_path: Path) -> None:
-    wrong = replace(source(file), sha256="0" * 64)
+def test_a_wrong_checksum_is_named_and_nothing_kept(published: Source, tmp_path: Path) -> None:
+    wrong = replace(published, sha256="0" * 64)
 
-    with pytest.raises(BadSuite, match=r"(?s)checksum .*Nothing was kept"):
+    with pytest.raises(BadSuite, match=r"(?s)checksum .*small"):
         fetched(wrong, folder=tmp_path / "cache")
 
     assert list((tmp_path / "cache").iterdir()) == []
 
 
-def test_a_file_that_changed_in_the_cache_is_refused(file: Path, tmp_path: Path) -> None:
-    fetched(source(file), folder=tmp_path / "cache")
+def test_a_file_that_changed_in_the_cache_is_refused(published: Source, tmp_path: Path) -> None:
+    fetched(published, folder=tmp_path / "cache")
     (cached,) = (tmp_path / "cache").iterdir()
     cached.write_bytes(LINE * 2)
 
     with pytest.raises(BadSuite, match="its checksum differs"):
-        fetched(source(file), folder=tmp_path / "cache")
+        fetched(published, folder=tmp_path / "cache")
 
 
 def test_no_network_says_that_a_file_will_do(tmp_path: Path) -> None:
