@@ -4,6 +4,7 @@ import base64
 from pathlib import Path
 
 from coder.errors import UsageError
+from coder.fs.safe_open import read_named
 from coder.models.model import Image
 
 LARGEST = 5 << 20
@@ -29,15 +30,7 @@ def read_pictures(paths: tuple[Path, ...]) -> tuple[Image, ...]:
 
 
 def _read(path: Path) -> Image:
-    try:
-        if path.exists() and not path.is_file():
-            raise UsageError(f"{path} isn't a regular file.")
-        with path.open("rb") as file:
-            content = file.read(LARGEST + 1)
-    except OSError as error:
-        raise UsageError(f"The picture {path} can't be read: {error.strerror}.") from error
-    if len(content) > LARGEST:
-        raise UsageError(f"The picture {path} is larger than {LARGEST >> 20} MiB. Make it smaller first.")
+    content = read_named(path, limit=LARGEST)
     kind = next((kind for start, kind in _KINDS.items() if content.startswith(start)), None)
     if content[:4] == b"RIFF" and content[8:12] == b"WEBP":
         kind = "image/webp"

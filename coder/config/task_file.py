@@ -12,8 +12,9 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from coder.config.image_files import read_pictures
 from coder.errors import UsageError
+from coder.fs.safe_open import read_named
+from coder.models.model import Image
 from coder.run.task import MAX_PROMPT, Task, TestSource
 from coder.source.shell import command_words
 from coder.text.did_you_mean import or_nearest
@@ -71,9 +72,17 @@ def read_task(
         lint_command=lint_words(lint if lint is not None else given.lint),
         test_files=_distinct(sources),
         checks=statements,
-        pictures=read_pictures((*given.pictures, *pictures)),
+        pictures=_images((*given.pictures, *pictures)),
         read=read,
     )
+
+
+def _images(paths: tuple[Path, ...]) -> tuple[Image, ...]:
+    if not paths:
+        return ()
+    from coder.config.image_files import read_pictures
+
+    return read_pictures(paths)
 
 
 def _from_words(words: str) -> str:
@@ -86,7 +95,7 @@ def _from_words(words: str) -> str:
 
 
 def _from_file(path: Path) -> TaskFile:
-    text = _text(_content(path, MAX_PROMPT * 4), str(path))
+    text = _text(read_named(path, limit=MAX_PROMPT * 4), str(path))
     if path.suffix.lower() not in (".yaml", ".yml", ".json"):
         return TaskFile(prompt=text)
     if len(text) > MAX_PROMPT:
@@ -115,19 +124,6 @@ def _plain(error: Exception) -> str:
             return f"it has no key {where!r}{or_nearest(where, TaskFile.model_fields)}"
         return f"{where}: {first['msg']}" if where else "it has to hold keys, of which prompt is one"
     return " ".join(str(error).split())
-
-
-def _content(path: Path, limit: int) -> bytes:
-    try:
-        if path.exists() and not path.is_file():
-            raise UsageError(f"{path} isn't a regular file.")
-        with path.open("rb") as file:
-            content = file.read(limit + 1)
-    except OSError as error:
-        raise UsageError(f"{path} can't be read: {error.strerror}.") from error
-    if len(content) > limit:
-        raise UsageError(f"{path} is larger than {limit:,} bytes.")
-    return content
 
 
 def _text(content: bytes, source: str) -> str:
@@ -187,7 +183,7 @@ def _words(
 
 
 def _test_source(path: Path, workspace: Path | None) -> TestSource:
-    content = _content(path, MAX_TEST_BYTES)
+    content = read_named(path, limit=MAX_TEST_BYTES)
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -6,12 +6,11 @@ chooses, once all are drawn. In a pipe they wait, so that the verdict is the fir
 
 import asyncio
 from collections.abc import Awaitable, Sequence
-from typing import Literal, TypeVar
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 from coder.console import render
 from coder.console.ask import ask_human
 from coder.console.failure import single
-from coder.console.sample_lines import SampleLines
 from coder.console.terminal import Terminal
 from coder.run.event_types import (
     Body,
@@ -32,6 +31,9 @@ from coder.run.settings import Settings
 from coder.teams.strategies import taken
 from coder.text.sanitize import one_line, printable
 from coder.workspace.edited_tests import in_parts
+
+if TYPE_CHECKING:
+    from coder.console.sample_lines import SampleLines
 
 T = TypeVar("T")
 PROGRAMS = {
@@ -111,8 +113,11 @@ class Screen:
 
     def watch_settings(self, settings: Settings) -> None:
         """Know how the run goes about its task."""
-        self._draws = SampleLines() if taken(settings).draws and not self._verbose else None
-        self._refused, self._is_chat = None, settings.chat
+        self._refused, self._is_chat, self._draws = None, settings.chat, None
+        if taken(settings).draws and not self._verbose:
+            from coder.console.sample_lines import SampleLines
+
+            self._draws = SampleLines()
 
     def token(self, text: str) -> None:
         """Show a piece of an answer, when everything is to be seen."""

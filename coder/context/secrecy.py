@@ -4,7 +4,6 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 
-from coder.context.ignoring import glob_matches
 from coder.text.redact import names_secret
 
 _SECRET = re.compile(
@@ -34,12 +33,12 @@ def withheld(paths: Iterable[str], *, asked: str, read: Iterable[str] = ()) -> s
         asked: the user's words, which may name some of them.
         read: globs of files that the user wants to be shown.
     """
-    globs = list(read)
-    return {
-        path
-        for path in paths
-        if is_secret(path) and not _names(asked, path) and not any(glob_matches(glob, path) for glob in globs)
-    }
+    secret = {path for path in paths if is_secret(path) and not _names(asked, path)}
+    if not secret or not (globs := list(read)):
+        return secret
+    from coder.context.ignoring import glob_matches
+
+    return {path for path in secret if not any(glob_matches(glob, path) for glob in globs)}
 
 
 def secrets_in(texts: Mapping[str, str]) -> Iterator[str]:

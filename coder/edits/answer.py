@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 
 from coder.context.quoting import shown_path
 from coder.edits import paths
-from coder.edits.apply import apply
 from coder.edits.code_blocks import MAX_ANSWER, Parsed, find_blocks, named_in_comment, parse_answer
 from coder.edits.edit import Edit, Slip
 from coder.edits.lines import like
@@ -74,6 +73,8 @@ def read_answer(
     if edits and not kept and not found.slips:
         told = _only_left_out(name for edit in edits for name in edit.names)
         return Answered(problem=told, left_out=left_out, apart=apart)
+    from coder.edits.apply import apply
+
     slips = [*found.slips, *(slip for edit in kept if (slip := _leaves_out(edit, files, names)))]
     done = apply(kept, files, slips=slips)
     if done.problem is not None:
@@ -89,6 +90,10 @@ def _apart(
     edits: Sequence[Edit], files: Mapping[str, str | None], names: paths.Names, whole: Whole
 ) -> dict[str, str | None]:
     """What edits of files that no answer may write would make of them: of each file all edits, or none."""
+    if not edits:
+        return {}
+    from coder.edits.apply import apply
+
     made: dict[str, str | None] = {}
     for path in dict.fromkeys(edit.path for edit in edits):
         own = [edit for edit in edits if edit.path == path]

@@ -3,15 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from coder.context.quoting import fenced
 from coder.edits.edit import Hunk, Slip
 from coder.edits.lines import bare
 from coder.edits.similar import nearest
+from coder.edits.syntax import block, numbered
 
-_QUOTED = 16
-"""Lines of an edit, and of the file, that are quoted."""
-_WIDE = 300
-"""Characters of a line that are quoted."""
 _AROUND = 2
 _LEAST_ALIKE = 0.3
 """Of 1, for lines that are quoted as those that may be meant."""
@@ -44,12 +40,6 @@ class Miss:
         return f"`{self.path}`: {self.why}"
 
 
-def numbered(lines: Sequence[str], start: int, end: int) -> str:
-    """Lines of a file with their numbers, between fences."""
-    first, last = max(0, start), min(end, len(lines))
-    return block([f"{i + 1:>4}| {bare(lines[i])}" for i in range(first, last)])
-
-
 def not_there(path: str, lines: Sequence[str], hunk: Hunk) -> Miss:
     """A hunk whose lines aren't in a file, with the lines that it most likely means."""
     why = "an edit doesn't fit: its lines aren't there."
@@ -59,16 +49,6 @@ def not_there(path: str, lines: Sequence[str], hunk: Hunk) -> Miss:
     start, end = found[0].start - _AROUND, found[0].end + _AROUND
     shown = f"The nearest lines of the file are:\n{numbered(lines, start, end)}"
     return Miss(path, hunk, why, near=shown, line=found[0].start + 1)
-
-
-def block(lines: Sequence[str]) -> str:
-    """Lines between fences that none of them can end; long ones and the middle of many left out."""
-    if len(lines) > _QUOTED:
-        half = _QUOTED // 2
-        left_out = f"[… {len(lines) - 2 * half} lines …]"
-        lines = [*lines[:half], left_out, *lines[-half:]]
-    shown = [line if len(line) <= _WIDE else f"{line[:_WIDE]}[…]" for line in lines]
-    return fenced("\n".join(shown))
 
 
 def missed_lines(misses: Sequence[Miss | Slip]) -> dict[str, tuple[int, ...]]:

@@ -5,12 +5,15 @@ from collections.abc import Mapping
 from dataclasses import replace
 from importlib.util import find_spec
 from itertools import takewhile
+from typing import TYPE_CHECKING
 
-from coder.context.confined_reader import NoReader, Reader, ReaderDied, open_reader
 from coder.edits.answer import Answered
 from coder.edits.lines import split_lines
 from coder.edits.syntax import fault_report
 from coder.source.languages import GRAMMARS, language_of
+
+if TYPE_CHECKING:
+    from coder.context.confined_reader import Reader
 
 MOST_READ = 250_000
 """Characters of a file; a larger one is left to whatever runs it."""
@@ -38,6 +41,8 @@ async def parsed(answered: Answered, before: Mapping[str, str | None]) -> Answer
             languages[path] = language
     if answered.problem is not None or not languages:
         return answered
+    from coder.context.confined_reader import NoReader, ReaderDied, open_reader
+
     try:
         async with (
             asyncio.timeout(_PATIENCE_S),
@@ -57,7 +62,7 @@ def _is_installed(language: str) -> bool:
     return find_spec("tree_sitter") is not None and find_spec(GRAMMARS[language].module) is not None
 
 
-async def _fault(reader: Reader, language: str, was: str, text: str) -> tuple[int, str] | None:
+async def _fault(reader: "Reader", language: str, was: str, text: str) -> tuple[int, str] | None:
     first, last = changed_lines(was, text)
     await reader.ask([language, was, text, first, last])
     match await reader.answer():

@@ -4,15 +4,19 @@ import ast
 import json
 import tomllib
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import PurePosixPath
 
-from coder.edits.edit_report import numbered
-from coder.edits.lines import split_lines
+from coder.context.quoting import fenced
+from coder.edits.lines import bare, split_lines
 
 MOST_READ = 500_000
 """Characters; a larger file is left to whatever runs it."""
 _AROUND = 3
+_QUOTED = 16
+"""Lines of an edit, and of the file, that are quoted."""
+_WIDE = 300
+"""Characters of a line that are quoted."""
 
 
 def broken(files: Mapping[str, str | None], before: Mapping[str, str | None]) -> str | None:
@@ -42,6 +46,22 @@ def fault_report(path: str, text: str, fault: tuple[int, str]) -> str:
         f"After your edits `{path}` is no longer valid: line {line}: {said}.\n{shown}\n"
         "The files are as they were before. Answer with all of your edits again, put right."
     )
+
+
+def numbered(lines: Sequence[str], start: int, end: int) -> str:
+    """Lines of a file with their numbers, between fences."""
+    first, last = max(0, start), min(end, len(lines))
+    return block([f"{i + 1:>4}| {bare(lines[i])}" for i in range(first, last)])
+
+
+def block(lines: Sequence[str]) -> str:
+    """Lines between fences that none of them can end; long ones and the middle of many left out."""
+    if len(lines) > _QUOTED:
+        half = _QUOTED // 2
+        left_out = f"[… {len(lines) - 2 * half} lines …]"
+        lines = [*lines[:half], left_out, *lines[-half:]]
+    shown = [line if len(line) <= _WIDE else f"{line[:_WIDE]}[…]" for line in lines]
+    return fenced("\n".join(shown))
 
 
 def _fault(path: str, text: str) -> tuple[int, str] | None:

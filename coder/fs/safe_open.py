@@ -10,6 +10,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from coder.errors import UsageError
+
 _FOLDER = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_CLOEXEC", 0)
 _NO_LINK = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
 
@@ -73,3 +75,22 @@ def read_regular(folder: int, name: str, *, limit: int) -> tuple[bytes, os.stat_
         if not stat.S_ISREG(status.st_mode):
             raise NotRegular(f"{name} is not a regular file")
         return file.read(limit + 1), status
+
+
+def read_named(path: Path, *, limit: int) -> bytes:
+    """A regular file that the user has named.
+
+    Raises:
+        UsageError: it can't be read, isn't a regular file, or has more than `limit` bytes.
+    """
+    try:
+        if path.exists() and not path.is_file():
+            raise UsageError(f"{path} isn't a regular file.")
+        with path.open("rb") as file:
+            content = file.read(limit + 1)
+    except OSError as error:
+        raise UsageError(f"{path} can't be read: {error.strerror}.") from error
+    if len(content) > limit:
+        size = f"{limit >> 20} MiB" if limit >= 1 << 20 else f"{limit:,} bytes"
+        raise UsageError(f"{path} is larger than {size}.")
+    return content

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from coder.errors import MachineError, ModelUnavailable, UsageError
 from coder.fs.atomic_replace import replacing
+from coder.fs.safe_open import read_named
 from coder.models.catalog import FILE, Catalog, Header, Listed, ListedProvider, catalog_of, written
 from coder.models.http_download import download
 from coder.models.price import Price
@@ -115,14 +116,7 @@ def _read(source: str) -> bytes:
             return download(source, most=LARGEST)
         except ModelUnavailable as error:
             raise ModelUnavailable(f"{error} A copy can be given with --from FILE.") from error
-    try:
-        with Path(source).expanduser().open("rb") as file:
-            content = file.read(LARGEST + 1)
-    except OSError as error:
-        raise UsageError(f"The catalogue {source} can't be read: {error.strerror}.") from error
-    if len(content) > LARGEST:
-        raise UsageError(f"{source} has more than {LARGEST >> 20} MiB: too much for a catalogue.")
-    return content
+    return read_named(Path(source).expanduser(), limit=LARGEST)
 
 
 def _put(folder: Path, content: bytes) -> None:

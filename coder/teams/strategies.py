@@ -14,8 +14,6 @@ from coder.participants.expert import Expert
 from coder.run.settings import Budget, Settings, StrategyName
 from coder.run.task import Task
 from coder.run.termination import Stop, default_stop
-from coder.teams.conversation import Conversation, conversation_stop
-from coder.teams.escalate import Escalate
 from coder.teams.round_robin import default_team
 
 _MANY = 3
@@ -115,6 +113,12 @@ def _act_stop() -> Stop:
     return act_stop()
 
 
+def _escalate() -> Team:
+    from coder.teams.escalate import Escalate
+
+    return Escalate()
+
+
 STRATEGIES: Mapping[StrategyName, Strategy] = {
     "act": Strategy(_act, _act_stop, _acting),
     "one-shot": Strategy(_one_shot, shape=_one_call),
@@ -123,7 +127,7 @@ STRATEGIES: Mapping[StrategyName, Strategy] = {
     "best-of-n": Strategy(_best_of_n, _best_of_n_stop, _all_fresh, draws=True),
     "tests": Strategy(lambda: _best_of_n(tested=True), _best_of_n_stop, _tested, draws=True),
     "review": Strategy(_review, _review_stop),
-    "escalate": Strategy(Escalate),
+    "escalate": Strategy(_escalate),
 }
 
 
@@ -164,6 +168,8 @@ def taken(settings: Settings) -> Strategy:
     strategy = STRATEGIES["repair" if name is None or name == "auto" else name]
     if not settings.chat:
         return strategy
+    from coder.teams.conversation import Conversation, conversation_stop
+
     return replace(
         strategy,
         team=lambda: Conversation(strategy.team(), strategy.stop()),
