@@ -9,7 +9,7 @@ from typing import Any
 from coder.environment.workbench import Workbench
 from coder.models.find_model import resolve
 from coder.models.model import ChatMessage, Form, Sampling, ToolSpec
-from coder.models.model_opening import open_model
+from coder.models.roles import open_model
 from coder.run.event_types import RunStarted, Spoken
 from coder.run.journal import Journal
 from coder.run.message import Message

@@ -23,7 +23,7 @@ import openai
 from coder.environment.workbench import Workbench
 from coder.models.find_model import resolve
 from coder.models.model import ChatMessage, Form, Model, Sampling, ToolSpec
-from coder.models.model_opening import open_model
+from coder.models.roles import open_model
 from coder.run.event_types import RunStarted, Spoken
 from coder.run.journal import Journal
 from coder.run.message import Message

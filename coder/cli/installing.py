@@ -9,7 +9,7 @@ from typing import Any
 from coder.cli.network_refusals import NetworkRefusals
 from coder.console.ask import ask_human
 from coder.console.screen import Screen
-from coder.environment.installed import cache, size_of
+from coder.environment.dependencies import cache, size_of
 from coder.errors import Refused, UsageError
 from coder.install.building import Plan, install, plan_install
 from coder.run.settings import Settings

@@ -10,8 +10,7 @@ from pathlib import Path
 from coder.errors import ModelError, UsageError
 from coder.models.catalog import UserModels
 from coder.models.model import Answer, ChatMessage, Form, Model, OnRetry, Retry, Sampling, Switch, Usage, Used
-from coder.models.model_opening import warm
-from coder.models.roles import Asked, open_casting, resolve_casting, see_that_all_see
+from coder.models.roles import Asked, open_casting, resolve_casting, see_that_all_see, warm
 from coder.models.wrapper import Wrapper
 
 _MILLION = Decimal(1_000_000)

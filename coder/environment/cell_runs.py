@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from coder.errors import UsageError
 from sandbox import Artifact, FileRefused, Limits, Policy, Result, Sandbox
 from sandbox.contract import OnOutput
 from sandbox.files.written_files import MAX_ARTIFACTS, MAX_BYTES
 
 if TYPE_CHECKING:
     from sandbox import Kernel
-import json
-import re
 
-from coder.errors import UsageError
 
 _CACHE = ".cache/"
 """What libraries keep for themselves below a home folder: lists of fonts, by and large."""

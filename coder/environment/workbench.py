@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import ast
 import asyncio
 import os
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from math import ceil
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from coder.environment.dependencies import Installed
+from coder.errors import UsageError
 from coder.run.command_inputs import parted
 from coder.run.event_types import StoredFile
 from coder.run.settings import Settings
@@ -17,20 +22,14 @@ from coder.run.task import Task
 from coder.text.redact import Redactor
 from sandbox import Policy, Sandbox, open_sandbox
 from sandbox.contract import OnOutput
+from sandbox.interpreter.interpreter import find_interpreter
 
 if TYPE_CHECKING:
     from coder.context.survey import Survey
     from coder.environment.session_tree import SessionTree
     from coder.run.state import State
     from sandbox import Kernel
-import ast
-import re
-from collections.abc import Iterable, Iterator
-from pathlib import Path
 
-from coder.environment.installed import Installed
-from coder.errors import UsageError
-from sandbox.interpreter.interpreter import find_interpreter
 
 _PAGE = 4096
 _FEW, _LITTLE = 1_000, 8 << 20

@@ -9,18 +9,17 @@ from dataclasses import dataclass
 from importlib.resources import files as resources
 from pathlib import Path
 
+from coder.environment.dependencies import ENVIRONMENT, Installed, find_installed
 from coder.environment.indexes import Indexes, find_indexes
-from coder.environment.installed import ENVIRONMENT, Installed, find_installed
 from coder.environment.workbench import OpenSandbox
 from coder.errors import UsageError
 from coder.install.unpacking import MOST_BYTES, unpack
-from coder.run.command_inputs import MODULES
+from coder.run.command_inputs import MODULES, uses_pytest
 from coder.run.event_types import StoredFile
 from coder.run.settings import Settings
 from coder.source.manifests import install_command, named_in
 from coder.text.sanitize import printable
 from coder.verify.feedback import shorten
-from coder.verify.test_command import uses_pytest
 from coder.workspace.read import content
 from sandbox import Command, FileRefused, Policy
 from sandbox.interpreter.interpreter import Interpreter, describe, find_interpreter

@@ -26,10 +26,10 @@ if TYPE_CHECKING:
         ToolSpec,
         Usage,
     )
-    from coder.models.model_opening import open_model, warm
     from coder.models.providers import Provider, found_endpoints
     from coder.models.recorded import Recorded
     from coder.models.recorder import Recorder
+    from coder.models.roles import open_model, warm
     from coder.models.scripted import Scripted
 
 __all__ = [
@@ -79,7 +79,7 @@ _HOMES = {
         "ToolSpec",
         "Usage",
     ),
-    "model_opening": ("open_model", "warm"),
+    "roles": ("open_model", "warm"),
     "provider": ("Provider",),
     "providers": ("found_endpoints",),
     "recorded": ("Recorded",),

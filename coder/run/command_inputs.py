@@ -26,6 +26,8 @@ TOOL_FILES = frozenset(name for names in _OF_TOOL.values() for name in names)
 """Files that say what a test command does."""
 _WORD = re.compile(r"[\w./-]+")
 _TESTS = re.compile(r"\bassert|\bunittest\b|\bpytest\b|\bdoctest\b")
+_PYTHON = re.compile(r"^(?:.*/)?python(?:3(?:\.\d+)?)?$")
+_PYTEST = re.compile(r"^(?:.*/)?(?:pytest|py\.test)$")
 _OTHER_LANGUAGE = re.compile(
     r"_test\.go$|[._](test|spec)\.[cm]?[jt]sx?$|(^|[_-])tests?\.(sh|bats)$|\.bats$"
     r"|(^|/)(jest|vitest|vite|karma|playwright)\.config\.[cm]?[jt]s$|(^|/)\.mocharc\."
@@ -91,3 +93,22 @@ def parted(argv: Sequence[str]) -> tuple[dict[str, str], tuple[str, ...]]:
         name, _, value = words.pop(0).partition("=")
         variables[name] = value
     return (variables, tuple(words)) if words else ({}, tuple(argv))
+
+
+def reported(argv: Sequence[str]) -> list[str] | None:
+    """The reporter's arguments for a Python test command, or None for a command of another kind."""
+    argv = parted(argv)[1]
+    if _PYTEST.match(argv[0]):
+        return ["-m", "pytest", *argv[1:]]
+    if not _PYTHON.match(argv[0]):
+        return None
+    if list(argv[1:3]) in (["-m", "pytest"], ["-m", "unittest"]):
+        return list(argv[1:])
+    if len(argv) > 1 and argv[1].endswith(".py"):
+        return list(argv[1:])
+    return None
+
+
+def uses_pytest(argv: Sequence[str]) -> bool:
+    """Whether the command needs pytest in the task's interpreter."""
+    return (reported(argv) or [])[:2] == ["-m", "pytest"]

@@ -6,12 +6,11 @@ from collections.abc import Mapping
 
 from coder.environment.workbench import Workbench
 from coder.errors import UsageError
-from coder.run.command_inputs import parted
+from coder.run.command_inputs import parted, reported, uses_pytest
 from coder.run.event_types import StoredFile
 from coder.run.target import find_target, is_greenfield, is_test
 from coder.run.task import Task
 from coder.source.python_names import imported_modules
-from coder.verify.test_command import reported, uses_pytest
 from sandbox import Command, PythonCode, Sandbox
 
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 
-from coder.run.command_inputs import parted
+from coder.run.command_inputs import parted, reported
 from coder.run.message import CheckLine
 from coder.verify.feedback import stopped
 from coder.verify.reports.compared import compared
@@ -23,8 +23,6 @@ _CONFIG = f"{FOLDER}/config.json"
 _INSIDE = ("reporter.py", "pytest_plugin.py", "tamper_checks.py", "skips.py")
 _IN_SCRIPTS = "python_in_scripts.sh"
 _STANDS_FOR = ("python", "python3", "pytest", "py.test")
-_PYTHON = re.compile(r"^(?:.*/)?python(?:3(?:\.\d+)?)?$")
-_PYTEST = re.compile(r"^(?:.*/)?(?:pytest|py\.test)$")
 _MAX_REPORT = 32 << 20
 _LONGEST_NAME = 2000
 _UNREAD = re.compile(
@@ -58,25 +56,6 @@ class TestRun:
         return (
             self.result.ok and self.complete and bool(self.lines) and all(line.passed for line in self.lines)
         )
-
-
-def reported(argv: Sequence[str]) -> list[str] | None:
-    """The reporter's arguments for a Python test command, or None for a command of another kind."""
-    argv = parted(argv)[1]
-    if _PYTEST.match(argv[0]):
-        return ["-m", "pytest", *argv[1:]]
-    if not _PYTHON.match(argv[0]):
-        return None
-    if list(argv[1:3]) in (["-m", "pytest"], ["-m", "unittest"]):
-        return list(argv[1:])
-    if len(argv) > 1 and argv[1].endswith(".py"):
-        return list(argv[1:])
-    return None
-
-
-def uses_pytest(argv: Sequence[str]) -> bool:
-    """Whether the command needs pytest in the task's interpreter."""
-    return (reported(argv) or [])[:2] == ["-m", "pytest"]
 
 
 async def run_tests(

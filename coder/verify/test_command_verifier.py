@@ -9,13 +9,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from coder.environment.workbench import Workbench
+from coder.run.command_inputs import reported
 from coder.run.message import Message, Outcome
 from coder.run.state import State
 from coder.run.target import Target
 from coder.verify.cross_check import confirm
 from coder.verify.finding import Finding
 from coder.verify.regressions import judge, new_reds, red_in, shows_work, without_flaky, without_tests_of
-from coder.verify.test_command import TestRun, reported, run_tests
+from coder.verify.test_command import TestRun, run_tests
 from sandbox import Limits, Result
 
 NARROW_FROM_S = 2.0

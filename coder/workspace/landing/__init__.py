@@ -7,6 +7,6 @@ microseconds between them is lost. Read planning, staging.
 
 from coder.run.landing_plan import Change, Plan
 from coder.workspace.landing.planning import apply, is_made, plan, undo
-from coder.workspace.landing.standing import FileChanged, LandingRefused
+from coder.workspace.landing.staging import FileChanged, LandingRefused
 
 __all__ = ["Change", "FileChanged", "LandingRefused", "Plan", "apply", "is_made", "plan", "undo"]

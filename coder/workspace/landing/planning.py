@@ -6,13 +6,16 @@ from pathlib import Path, PurePosixPath
 from coder.errors import MachineError
 from coder.fs.file_hashes import Snapshot
 from coder.run.landing_plan import Change, Plan
-from coder.workspace.landing.staging import clear, place, remove_empty, stage
-from coder.workspace.landing.standing import (
+from coder.workspace.landing.staging import (
     FileChanged,
     LandingRefused,
+    clear,
     parts_of,
+    place,
+    remove_empty,
     see_same_repository,
     sha256_of,
+    stage,
     state_of,
 )
 

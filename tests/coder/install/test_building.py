@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from coder.agent import solve
-from coder.environment.installed import Installed
+from coder.environment.dependencies import Installed
 from coder.errors import UsageError
 from coder.install.building import fill, install, plan_install
 from coder.models.scripted import Scripted

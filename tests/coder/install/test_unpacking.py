@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from coder.environment.installed import Installed
+from coder.environment.dependencies import Installed
 from coder.errors import MachineError
 from coder.install.unpacking import unpack
 

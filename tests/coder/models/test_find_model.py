@@ -5,9 +5,8 @@ import pytest
 
 from coder.errors import ModelAuthError, ModelUnavailable, UsageError
 from coder.models.find_model import WEAK, Choice, resolve, unknown_name
-from coder.models.model_opening import open_model
 from coder.models.providers import Provider, built_in, found_endpoints, providers
-from coder.models.roles import Asked, resolve_casting
+from coder.models.roles import Asked, open_model, resolve_casting
 from tests.faulty_endpoint import Reply, faulty_endpoint, hangs, unused_port
 
 KEY = "planted-0123456789-planted"
