@@ -3,12 +3,12 @@
 import json
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from coder.chat.chat_opening import open_session, reopen_session
+from coder.agent import loaded
 from coder.chat.chat_session import Session
 from coder.chat.chat_terminal import open_terminal
 from coder.chat.line_reader import PlainReader, Reader
@@ -23,11 +23,15 @@ from coder.console.failure import report, single
 from coder.console.interrupt import run_until_interrupted
 from coder.console.screen import Screen
 from coder.errors import LogNewer, UsageError
+from coder.models.model import Model
+from coder.run.journal import Journal
 from coder.run.model_choice import asked_again
 from coder.run.reducer import fold_all
+from coder.run.settings import Settings
 from coder.run.state import State
 from coder.run.task import Task
-from coder.store import SqliteLog, data_folder
+from coder.run.watch import Watch
+from coder.store import EventLog, SqliteLog, data_folder, new_run_id
 from coder.workspace.read import read_workspace
 
 NO_TOOLKIT = 'Plain input; for history and completion: pip install "coder-agent[chat]"'
@@ -182,3 +186,41 @@ def _reader(paths: Callable[[], Sequence[str]]) -> Reader:
     if terminal is None:
         print(NO_TOOLKIT, file=sys.stderr)
     return terminal or PlainReader()
+
+
+@asynccontextmanager
+async def open_session(
+    log: EventLog, task: Task, *, settings: Settings, model: Model, watch: Watch
+) -> AsyncIterator[Session]:
+    """A new conversation about a folder; nothing of it is in the log before its first message."""
+    assert task.workspace is not None
+    run = new_run_id()
+    settings = settings.model_copy(update={"chat": True})
+    task = task.model_copy(update={"workspace": task.workspace.absolute()})
+    async with log.lease(run) as token:
+        journal = Journal(run, log, token=token, watch=watch)
+        yield Session(journal, log, task, settings, model)
+
+
+@asynccontextmanager
+async def reopen_session(
+    log: EventLog, run: str, *, task: Task, settings: Settings, model: Model, watch: Watch
+) -> AsyncIterator[Session]:
+    """A conversation that goes on; or one that begins with what another run has done in its folder.
+
+    Args:
+        task: what further messages have in common.
+        settings: those from now on.
+
+    Raises:
+        UsageError: the log holds no such run, or it has no folder.
+        LeaseHeld: another process works on it.
+        LogDamaged, LogNewer: the log can't be used.
+    """
+    async with log.lease(run) as token:
+        journal = Journal(run, log, token=token, watch=watch)
+        state = await loaded(journal)
+        if state.task.workspace is None:
+            raise UsageError(f"{run} has no folder to talk about. Name one: coder chat PATH")
+        settings = settings.model_copy(update={"chat": True})
+        yield Session(journal, log, task, settings, model, begun=True)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Annotated, cast
 
 import typer
-from pydantic import BaseModel, ConfigDict
+from pydantic import Field
 from typer.core import TyperGroup
 
 from coder.config.layers import load, user_file
@@ -15,6 +15,7 @@ from coder.console.options import Json
 from coder.fs.private_folder import cache_folder
 from coder.models.catalog import Catalog, Listed, UserModels
 from coder.models.catalog_update import SOURCE, update_catalog
+from coder.models.price import Price
 from coder.models.providers import Provider, key_variable, providers
 from coder.text.sanitize import one_line
 
@@ -44,26 +45,18 @@ app = typer.Typer(
 )
 
 
-class ListedModel(BaseModel):
+class ListedModel(Listed):
     """One row of the list."""
 
-    model_config = ConfigDict(frozen=True)
-
+    price: Price | None = Field(default=None, exclude=True)
     model: str
     """`provider/model`, as --model takes it."""
     key_is_set: bool
     """The environment has a key of its provider."""
-    context: int | None
-    """Tokens, prompt and answer together; None where that isn't known."""
-    max_output: int | None
     input_usd: float | None
     """US dollars per million tokens, also below; None where the price isn't known."""
     output_usd: float | None
     cached_usd: float | None
-    tools: bool
-    reasoning: bool
-    structured: bool
-    images: bool
 
 
 @app.command("list")
@@ -145,17 +138,12 @@ def _row(
     name = f"{provider.name}/{model}"
     price = book.prices.get(name) or facts.price
     return ListedModel(
+        **facts.model_dump(exclude={"price"}),
         model=name,
         key_is_set=key_variable(provider, environ) is not None,
-        context=facts.context,
-        max_output=facts.max_output,
         input_usd=float(price.input) if price else None,
         output_usd=float(price.output) if price else None,
         cached_usd=float(price.cached) if price and price.cached is not None else None,
-        tools=facts.tools,
-        reasoning=facts.reasoning,
-        structured=facts.structured,
-        images=facts.images,
     )
 
 

@@ -8,8 +8,8 @@ from typing import Literal
 import pytest
 
 from coder.agent import resume
-from coder.chat.chat_opening import open_session, reopen_session
 from coder.chat.chat_session import Session
+from coder.cli.conversing import open_session, reopen_session
 from coder.errors import UsageError
 from coder.models.model import Model
 from coder.models.scripted import Scripted
