@@ -8,6 +8,7 @@ wildcard takes the first place that fits and never another one, so that none can
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from fnmatch import translate
 from functools import lru_cache
 from pathlib import PurePosixPath
 
@@ -18,20 +19,13 @@ MOST_LINES = 2_000
 _LONGEST = 500
 _CLASS = re.compile(r"\[:([a-z]*):\]")
 _CLASSES = {
-    "alnum": "a-zA-Z0-9",
-    "alpha": "a-zA-Z",
-    "blank": " \\t",
-    "cntrl": "\\x00-\\x1f\\x7f",
-    "digit": "0-9",
-    "graph": "!-~",
-    "lower": "a-z",
-    "print": " -~",
-    "punct": r"!-/:-@\[-`{-~",
-    "space": r"\t-\r ",
-    "upper": "A-Z",
-    "xdigit": "0-9a-fA-F",
-}
-"""Sets of characters by name, in a bracket."""
+    "alnum": "a-zA-Z0-9", "alpha": "a-zA-Z", "blank": " \t", "digit": "0-9", "lower": "a-z",
+    "space": "\t-\r ", "upper": "A-Z", "xdigit": "0-9a-fA-F",
+}  # fmt: skip
+"""Sets of characters by name, in a bracket; one that nobody knows holds nothing."""
+_ODD = re.compile(r"\\(?P<sign>.)|\[(?P<set>[!^]?+\]?+(?:\\.|\[:[a-z]*:\]|[^]\\])*)\]|(?P<open>\[)")
+"""What fnmatch writes otherwise than git."""
+_NOTHING = "b-a"
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,71 +115,21 @@ def _rule(line: str) -> Rule:
     if "/" not in glob:
         segments = ["**", *segments]
     parts = tuple(
-        None if re.fullmatch(r"\*{2,}", segment) else re.compile(_segment(segment)) for segment in segments
+        None if re.fullmatch(r"\*{2,}", segment) else re.compile(translate(_ODD.sub(_of_fnmatch, segment)))
+        for segment in segments
     )
     return Rule(parts, is_taken_back, only_folders)
 
 
-def _segment(segment: str) -> str:
-    """One part between slashes: `*`, `?`, `[…]` and `\\`; each `*` atomically takes the least that fits."""
-    chunks: list[str] = [""]
-    i = 0
-    while i < len(segment):
-        character = segment[i]
-        i += 1
-        if character == "*":
-            if chunks[-1] or len(chunks) == 1:
-                chunks.append("")
-        elif character == "?":
-            chunks[-1] += "[^/]"
-        elif character == "[" and (found := _bracket(segment, i)) is not None:
-            chunk, i = found
-            chunks[-1] += chunk
-        elif character == "\\" and i < len(segment):
-            chunks[-1] += re.escape(segment[i])
-            i += 1
-        else:
-            chunks[-1] += re.escape(character)
-    first, *middle = chunks
-    if not middle:
-        return first
-    *middle, last = middle
-    return first + "".join(f"(?>[^/]*?{chunk})" for chunk in middle) + "[^/]*" + last
-
-
-def _bracket(segment: str, start: int) -> tuple[str, int] | None:
-    """A set of characters that begins behind its `[`, as a regular expression, and where it ends.
-
-    None where it has no end: then the bracket stands for itself.
-    """
-    i = start
-    negated = segment[i : i + 1] in ("!", "^")
-    i += negated
-    members: list[str] = []
-    first = i
-    while i < len(segment):
-        if segment[i] == "]" and i > first:
-            inside = "".join(members)
-            # A range that runs backwards, and a class that nobody knows, hold nothing.
-            chosen = f"[^/{inside}]" if negated else f"(?!/)[{inside}]" if inside else "(?!)"
-            return chosen, i + 1
-        if (named := _CLASS.match(segment, i)) is not None:
-            members.append(_CLASSES.get(named[1], ""))
-            i = named.end()
-            continue
-        low, i = _member(segment, i)
-        if segment[i : i + 1] == "-" and segment[i + 1 : i + 2] not in ("", "]"):
-            high, i = _member(segment, i + 1)
-            members.append(f"{re.escape(low)}-{re.escape(high)}" if low <= high else "")
-        else:
-            members.append(re.escape(low))
-    return None
-
-
-def _member(segment: str, i: int) -> tuple[str, int]:
-    """One character of a set, and what comes behind it; a backslash takes the next one as it is."""
-    i += segment[i] == "\\" and i + 1 < len(segment)
-    return segment[i], i + 1
+def _of_fnmatch(match: re.Match[str]) -> str:
+    """An escaped sign, a set, or a bracket without an end as fnmatch writes it; an empty set fits nothing."""
+    if match["set"] is None:
+        sign = match["sign"] or match["open"]
+        return f"[{sign}]" if sign in "*?[" else sign
+    negated = match["set"][0] in "!^"
+    members = _CLASS.sub(lambda named: _CLASSES.get(named[1], ""), match["set"][negated:])
+    members = re.sub(r"\\(.)", r"\1", members) or _NOTHING
+    return f"[!{members}]" if negated else f"[{members}]"
 
 
 def _name(path: str) -> str:
