@@ -1,13 +1,13 @@
 """Write a report's file whole or not at all, so that nobody reads half of one."""
 
-import os
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import TextIOWrapper
 from pathlib import Path
 from typing import TextIO
 
 from coder.errors import MachineError
+from coder.fs import atomic_replace
 
 
 def write_text(path: Path, text: str) -> None:
@@ -33,18 +33,10 @@ def replacing(path: Path) -> Iterator[TextIO]:
                 yield device
             return
         path.parent.mkdir(parents=True, exist_ok=True)
-        target = path.resolve()
-        descriptor, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-        try:
-            with os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace", newline="") as file:
-                yield file
-                file.flush()
-                os.fsync(descriptor)
-            os.chmod(temporary, 0o644)
-            os.replace(temporary, target)
-        except BaseException:
-            os.unlink(temporary)
-            raise
+        with atomic_replace.replacing(path.resolve(), mode=0o644) as content:
+            file = TextIOWrapper(content, encoding="utf-8", errors="backslashreplace", newline="")
+            yield file
+            file.detach()
 
 
 def append_text(path: Path, text: str) -> None:

@@ -7,7 +7,7 @@ where nothing can be taken back.
 
 import json
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import PurePosixPath
@@ -53,15 +53,9 @@ class TestRun:
 
 
 async def run_test_file(
-    sandbox: Sandbox,
-    case: RepositoryCase,
-    tree: Mapping[str, bytes],
-    path: str,
-    *,
-    plugins: bool,
-    nodes: Sequence[str] = (),
+    sandbox: Sandbox, case: RepositoryCase, tree: Mapping[str, bytes], path: str, *, plugins: bool
 ) -> TestRun:
-    """Run one file of the tree, or some of its nodes, in a fresh workspace.
+    """Run one file of the tree in a fresh workspace.
 
     Args:
         plugins: load the plugins that are installed beside pytest.
@@ -75,7 +69,7 @@ async def run_test_file(
         **({} if plugins else {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}),
         **{one: value for one, value in case.environment.items() if one not in _OURS},
     }
-    argv = ("python", f"{name}.py", *_PYTEST, *(nodes or (path,)))
+    argv = ("python", f"{name}.py", *_PYTEST, path)
     limits = Limits(cpu_s=case.timeout_s, wall_s=case.timeout_s * _WALL_FACTOR + _WALL_MORE_S)
     told = bytearray()
     result = await sandbox.run(

@@ -23,7 +23,7 @@ SUMMARIES = {
     "resume": "Go on with a run that stopped, also with raised limits.",
     "undo": "Take back the files that a run wrote.",
     "export": "Print the patch of a run.",
-    "models": "List models, load the catalogue of them, try one.",
+    "models": "List models, and load the catalogue of them.",
     "bench": "Score models and answers on suites of cases.",
     "gate": "Hold a benchmark's report to thresholds and to a baseline.",
     "doctor": "Say what works on this machine, and what to do about the rest.",
