@@ -7,16 +7,11 @@ from hypothesis import settings
 
 from sandbox import Sandbox, open_sandbox
 
-pytest_plugins = ["tests.no_skips", "tests.failed_list"]
+pytest_plugins = ["tests.no_skips", "tests.failed_list", "tests.tiers"]
 
 # How long one example takes is up to whoever else uses the machine.
 settings.register_profile("loaded", deadline=None)
 settings.load_profile("loaded")
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the file that takes longest: it keeps one worker busy while the others do the rest."""
-    items.sort(key=lambda item: item.path.name != "test_probes.py")
 
 
 @pytest.fixture

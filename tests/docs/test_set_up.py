@@ -42,9 +42,9 @@ def tools(tmp_path: Path) -> Path:
     return bare_path(tmp_path, NEEDED)
 
 
-def run(clone: Path, tools: Path) -> "subprocess.CompletedProcess[str]":
+def run(clone: Path, tools: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
-        [str(clone / "run"), "--version"],
+        [str(clone / "run"), *(arguments or ("--version",))],
         cwd="/",
         env={"PATH": str(tools), "HOME": str(clone)},
         capture_output=True,
@@ -121,7 +121,8 @@ def set_up(clone: Path) -> None:
     put(clone / ".venv" / "bin", "python", "exit 1")
     put(clone / ".venv" / "bin", "coder", 'echo "coder $*"')
     parts = [(clone / name).read_text() for name in ("pyproject.toml", "tools/setup.sh")]
-    (clone / ".venv" / "set-up-for-use").write_text(f"{clone}\n{''.join(parts)}".rstrip("\n"))
+    for purpose in ("use", "test"):
+        (clone / ".venv" / f"set-up-for-{purpose}").write_text(f"{clone}\n{''.join(parts)}".rstrip("\n"))
 
 
 def test_a_set_up_that_is_done_is_not_done_again(clone: Path, tools: Path) -> None:
@@ -143,6 +144,43 @@ def test_a_package_that_was_removed_after_the_set_up_is_installed_again(clone: P
     done = run(clone, tools)
 
     assert (done.stdout, done.stderr) == ("coder --version\n", "run: apt-get install -y bubblewrap\n")
+
+
+CHECKS = ["ruff check .", "ruff format --check .", "mypy ", "lint-imports "]
+PYTEST = "python -m pytest -n auto --dist worksteal"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "done"),
+    [
+        ([], [*CHECKS, PYTEST]),
+        (["--fast"], [*CHECKS, PYTEST + " -m not slow"]),
+        (["--fast", "-x"], [*CHECKS, PYTEST + " -m not slow -x"]),
+        (["-k", "resume"], [PYTEST + " -k resume"]),
+    ],
+)
+def test_the_tests_are_all_or_the_fast_ones_after_the_checks_or_what_pytest_is_told(
+    clone: Path, tools: Path, arguments: list[str], done: list[str]
+) -> None:
+    set_up(clone)
+    put(tools, "bwrap", "exit 0")
+    for name in ("python", "ruff", "mypy", "lint-imports"):
+        put(clone / ".venv" / "bin", name, f'echo "{name} $*"')
+    put(clone / "tools", "engine.sh", "exit 0")
+
+    ran = run(clone, tools, "test", *arguments)
+
+    assert (ran.stdout.splitlines(), ran.stderr) == (done, "")
+
+
+def test_a_change_that_a_check_refuses_is_not_tested(clone: Path, tools: Path) -> None:
+    set_up(clone)
+    put(tools, "bwrap", "exit 0")
+    put(clone / ".venv" / "bin", "ruff", "exit 1")
+
+    ran = run(clone, tools, "test", "--fast")
+
+    assert (ran.returncode, ran.stdout) == (1, "")
 
 
 def test_the_scripts_are_shell_that_every_debian_understands() -> None:

@@ -2,7 +2,8 @@
 
 `lasting` opens a sandbox for each probe and runs in the workspace that lasts, `fresh` gives every run of one
 open sandbox a workspace of its own, `command` starts `coder run`. SANDBOX_BACKEND names another backend than
-bubblewrap, and SANDBOX_WALLS=one has each run get a bubblewrap of its own.
+bubblewrap, SANDBOX_WALLS=one has each run get a bubblewrap of its own, and SANDBOX_WALL_S is how long a
+program may take.
 """
 
 import asyncio
@@ -30,6 +31,7 @@ SHARED = DOOR == "fresh"
 """The runner puts both programs of a probe that needs two at once into one sandbox."""
 _WITHOUT = frozenset(filter(None, os.environ.get("SANDBOX_WITHOUT", "").split(",")))
 _WALLS: Walls | None = "one" if os.environ.get("SANDBOX_WALLS") == "one" else None
+_WALL_S = float(os.environ.get("SANDBOX_WALL_S", "10"))
 _loop = asyncio.new_event_loop()
 threading.Thread(target=_loop.run_forever, daemon=True).start()
 
@@ -102,11 +104,11 @@ def open(cfg: dict[str, Any]) -> Session:
 def _open() -> tuple[Sandbox, AbstractAsyncContextManager[Sandbox]]:
     opening: AbstractAsyncContextManager[Sandbox]
     if os.environ.get("SANDBOX_BACKEND") == "docker":
-        opening = open_docker(Policy(image=IMAGE), without=_WITHOUT)
+        opening = open_docker(Policy(image=IMAGE, wall_s=_WALL_S), without=_WITHOUT)
     elif os.environ.get("SANDBOX_BACKEND") == "restricted":
-        opening = open_restricted(Policy(python=SYSTEM_PYTHON), without=_WITHOUT)
+        opening = open_restricted(Policy(python=SYSTEM_PYTHON, wall_s=_WALL_S), without=_WITHOUT)
     else:
-        opening = open_bubblewrap(Policy(), without=_WITHOUT, walls=_WALLS)
+        opening = open_bubblewrap(Policy(wall_s=_WALL_S), without=_WITHOUT, walls=_WALLS)
     return _wait(opening.__aenter__()), opening
 
 

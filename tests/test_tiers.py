@@ -1,0 +1,66 @@
+"""A test that takes long says so by a mark, or fails."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.tiers import own_s
+
+REPOSITORY = Path(__file__).parent.parent
+TESTS = """
+import time
+import pytest
+
+def test_computes():
+    began = time.process_time()
+    while time.process_time() - began < 0.7: pass
+
+@pytest.mark.slow
+def test_that_says_so(): time.sleep(0.7)
+
+@pytest.fixture
+def prepared(): time.sleep(0.7)
+
+def test_whose_fixture_waits(prepared): pass
+"""
+
+
+def test_a_long_test_without_the_mark_fails_and_slow_ones_begin(tmp_path: Path) -> None:
+    done = run_in(tmp_path, TESTS)
+
+    assert "test_that_says_so" in next(line for line in done.stdout.splitlines() if "PASSED" in line)  # first
+    assert "FAILED test_it.py::test_computes" in done.stdout
+    assert "1 failed, 2 passed" in done.stdout
+    assert "mark it with pytest.mark.slow" in done.stdout
+
+
+def test_a_test_that_waits_takes_as_long_as_nobody_else_makes_it_wait() -> None:
+    assert own_s(3, stalled_s=0, processor_s=0.1) == 3
+    assert own_s(9, stalled_s=8, processor_s=0.1) == 1
+
+
+def test_what_a_test_computed_counts_on_a_busy_machine_too() -> None:
+    assert own_s(9, stalled_s=9, processor_s=3) == 3
+    assert own_s(1, stalled_s=0, processor_s=3) == 1
+
+
+def test_our_own_tests_are_held_to_it(request: pytest.FixtureRequest) -> None:
+    assert request.config.pluginmanager.has_plugin("tests.tiers")
+    assert request.config.getini("unmarked_test_s") == "4"
+
+
+def run_in(folder: Path, source: str) -> "subprocess.CompletedProcess[str]":
+    (folder / "test_it.py").write_text(source)
+    (folder / "conftest.py").write_text('pytest_plugins = ["tests.tiers"]\n')
+    (folder / "pytest.ini").write_text("[pytest]\nunmarked_test_s = 0.5\nmarkers = slow: takes long\n")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+    return subprocess.run(
+        [sys.executable, "-m", "pytest", "-v", "-p", "no:cacheprovider", str(folder)],
+        cwd=folder,
+        env=kept | {"PYTHONPATH": str(REPOSITORY)},
+        capture_output=True,
+        text=True,
+    )

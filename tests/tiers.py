@@ -1,0 +1,55 @@
+"""A plugin of pytest: a test whose call takes long is marked `slow`, or it fails. Slow tests start first.
+
+The mark is for calls over two seconds on a quiet machine, without fixtures. The check allows twice that,
+since a neighbour on the same core halves the speed, and leaves out the time for which programs on this
+machine had to wait for a processor or a disk: a busy machine fails no test. Processor time counts however
+busy the machine is; a test that only waits is found where the machine has time.
+"""
+
+from collections.abc import Generator
+from pathlib import Path
+from resource import RUSAGE_CHILDREN, RUSAGE_SELF, getrusage
+from time import perf_counter
+
+import pytest
+
+LIMIT = "unmarked_test_s"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addini(LIMIT, "longest call of a test without the mark `slow`, in seconds", default="4")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes longest: a worker with nothing left takes fast tests over from another one."""
+    items.sort(key=lambda item: (item.path.name != "test_probes.py", item.get_closest_marker("slow") is None))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None]:
+    began, stalled, used = perf_counter(), _stalled_s(), _processor_s()
+    yield
+    took_s = own_s(
+        perf_counter() - began, stalled_s=_stalled_s() - stalled, processor_s=_processor_s() - used
+    )
+    if took_s > float(item.config.getini(LIMIT)) and item.get_closest_marker("slow") is None:
+        pytest.fail(f"took {took_s:.1f} s: mark it with pytest.mark.slow, or make it faster", pytrace=False)
+
+
+def own_s(wall_s: float, *, stalled_s: float, processor_s: float) -> float:
+    """How long a call took at least, whatever else the machine did meanwhile."""
+    return max(wall_s - stalled_s, min(wall_s, processor_s))
+
+
+def _stalled_s() -> float:
+    """Time for which any program waited for a processor, a disk or memory; all of it where nobody counts."""
+    try:
+        some = [Path("/proc/pressure", name).read_text().splitlines()[0] for name in ("cpu", "io", "memory")]
+    except OSError:
+        return perf_counter()
+    return sum(int(line.rpartition("=")[2]) for line in some) / 1e6
+
+
+def _processor_s() -> float:
+    """Of this process, and of all that it has waited for."""
+    return sum(used.ru_utime + used.ru_stime for used in map(getrusage, (RUSAGE_SELF, RUSAGE_CHILDREN)))
