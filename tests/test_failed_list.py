@@ -23,6 +23,7 @@ def test_whose_fixture_breaks(broken): pass
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", ["0", "2"])
 def test_the_tests_that_failed_are_listed_as_pytest_takes_them(tmp_path: Path, workers: str) -> None:
     (tmp_path / "test_it.py").write_text(TESTS)

@@ -13,6 +13,7 @@ BY_MARK = "import pytest\n@pytest.mark.skip(reason='no Docker here')\ndef test_i
 BY_IMPORT = "import pytest\npytest.importorskip('no_such_module', reason='no Docker here')\n"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("source", [BY_CALL, BY_MARK, BY_IMPORT])
 def test_a_skip_is_a_failure_where_none_is_allowed(tmp_path: Path, source: str) -> None:
     allowed = run_in(tmp_path, source)

@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 import coder
 
 ROOT = Path(coder.__file__).parents[1]
@@ -103,6 +105,7 @@ def with_other_words(folder: Path) -> set[str]:
     return found
 
 
+@pytest.mark.slow
 def test_with_other_words_in_messages_the_same_is_decided(tmp_path: Path) -> None:
     assert with_other_words(tmp_path) == WORDS.keys()
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from coder.environment.workbench import Workbench
-from coder.run.env_prefix import parted
+from coder.run.command_inputs import parted, reported
 from coder.run.message import Message, Outcome
 from coder.run.state import State
 from coder.run.target import Target, is_test
@@ -19,7 +19,7 @@ from coder.source.shell import command_words
 from coder.verify.baseline import AGAIN_UNDER_S
 from coder.verify.feedback import feedback, gist
 from coder.verify.regressions import is_red_as_before
-from coder.verify.test_command import TestRun, reported, run_tests
+from coder.verify.test_command import TestRun, run_tests
 from coder.verify.test_command_verifier import run_command
 from coder.workspace.overlay import workspace_files
 from sandbox import Command, Limits, Result

@@ -116,6 +116,7 @@ def job(folder: Path, action: Path, wheels: Path, inputs: Mapping[str, str]) -> 
     )
 
 
+@pytest.mark.slow
 async def test_an_ordinary_user_on_a_clean_machine_grades_answers_and_gates_them(
     tmp_path: Path, action: Path, wheels: Path
 ) -> None:

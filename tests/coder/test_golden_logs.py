@@ -231,6 +231,7 @@ def test_benchmarks_are_listed_and_their_reports_shown(version: str, prints: Cal
     assert "shop/two" in shown
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("version", VERSIONS)
 def test_a_run_that_a_limit_ended_goes_on_where_it_was(version: str, console: Console) -> None:
     first = takewhile(lambda event: event.type != "run.resumed", logged(f"{version}/resumed"))
@@ -244,6 +245,7 @@ def test_a_run_that_a_limit_ended_goes_on_where_it_was(version: str, console: Co
     assert len(endpoint.requests) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("version", VERSIONS)
 def test_a_run_whose_process_was_killed_goes_on_and_lands(version: str, console: Console) -> None:
     with faulty_endpoint(says(f"```python\n{RIGHT}```")) as endpoint:
@@ -258,6 +260,7 @@ def test_a_run_whose_process_was_killed_goes_on_and_lands(version: str, console:
     assert len(endpoint.requests) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize("left", [None, "def total(prices):\n    return 1\n"])
 def test_where_the_folder_is_gone_or_another_a_resume_says_so(
@@ -289,6 +292,7 @@ def test_what_a_run_has_landed_is_taken_back(
     assert (folder / "prices.py").read_text(encoding="utf-8") == wrong
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("version", VERSIONS)
 def test_a_conversation_goes_on_with_a_further_message(version: str, console: Console) -> None:
     with faulty_endpoint(says("It sums them.")) as endpoint:
@@ -302,6 +306,7 @@ def test_a_conversation_goes_on_with_a_further_message(version: str, console: Co
     assert {"role": "user", "content": "What is wrong?"} in request.body["messages"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("version", VERSIONS)
 def test_a_benchmark_that_was_killed_judges_only_what_is_left_and_only_as_it_began(
     version: str, console: Console

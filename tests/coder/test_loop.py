@@ -96,6 +96,7 @@ async def test_a_test_file_decides_outside_of_the_candidates_process() -> None:
     assert (run.status, run.verified, run.strength) == ("solved", "tests", "outside")
 
 
+@pytest.mark.slow
 async def test_a_test_command_decides_with_each_test_reported(tmp_path: Path) -> None:
     (tmp_path / "test_add.py").write_text(TEST)
     task = Task(prompt="Write add(a, b).", workspace=tmp_path, test_command=("pytest", "-q"))
@@ -227,6 +228,7 @@ CHEATS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cheat", CHEATS.values(), ids=CHEATS.keys())
 @pytest.mark.parametrize("by", ["check", "test file", "test command", "unittest", "script"])
 async def test_a_cheat_solves_nothing(cheat: str, by: str, tmp_path: Path) -> None:
@@ -251,6 +253,7 @@ async def test_a_cheat_solves_nothing(cheat: str, by: str, tmp_path: Path) -> No
     assert not (tmp_path / "solution.py").exists()
 
 
+@pytest.mark.slow
 async def test_an_edited_test_file_solves_nothing(tmp_path: Path) -> None:
     (tmp_path / "test_add.py").write_text(TEST)
     task = Task(prompt="Write add.", workspace=tmp_path, test_command=("pytest", "-q"))
@@ -264,6 +267,7 @@ async def test_an_edited_test_file_solves_nothing(tmp_path: Path) -> None:
     assert (tmp_path / "test_add.py").read_text() == TEST
 
 
+@pytest.mark.slow
 async def test_code_that_rewrites_the_tests_while_it_is_imported_solves_nothing(tmp_path: Path) -> None:
     (tmp_path / "test_add.py").write_text(TEST)
     task = Task(prompt="Write add.", workspace=tmp_path, test_command=("pytest", "-q"))
@@ -275,6 +279,7 @@ async def test_code_that_rewrites_the_tests_while_it_is_imported_solves_nothing(
     assert run.status == "unsolved"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("before", [{}, {"README.md": "# Sums\n", "pyproject.toml": "[project]\n"}])
 async def test_code_and_tests_for_an_empty_folder_are_tried_and_decide_nothing(
     tmp_path: Path, before: dict[str, str]
@@ -299,6 +304,7 @@ async def test_code_and_tests_for_an_empty_folder_are_tried_and_decide_nothing(
     assert (taken.exit_code, (tmp_path / "add.py").read_text()) == (0, ADD)
 
 
+@pytest.mark.slow
 async def test_code_without_tests_for_an_empty_folder_is_asked_for_tests(tmp_path: Path) -> None:
     task = Task(prompt="Write add.", workspace=tmp_path, test_command=("pytest", "-q"))
 
@@ -308,6 +314,7 @@ async def test_code_without_tests_for_an_empty_folder_is_asked_for_tests(tmp_pat
     assert (run.status, run.calls) == ("unverified", 2)
 
 
+@pytest.mark.slow
 async def test_tests_alone_without_the_code_that_they_import_can_be_solved(tmp_path: Path) -> None:
     (tmp_path / "test_add.py").write_text(TEST)
     task = Task(prompt="Write add.", workspace=tmp_path, test_command=("pytest", "-q"))
@@ -372,6 +379,7 @@ async def test_a_file_that_runs_by_itself_later_needs_the_users_word(tmp_path: P
     assert allowed.landed == (".envrc", "solution.py")
 
 
+@pytest.mark.slow
 async def test_a_run_cut_after_any_event_resumes_with_the_same_answers_and_no_call_twice(
     tmp_path: Path,
 ) -> None:

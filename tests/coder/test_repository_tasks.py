@@ -1,4 +1,4 @@
-"""Bugs of real packages, mended by `coder fix`: the upstream patch as a recorded answer, played again.
+"""Bugs of real packages, mended by `coder fix`: the upstream patch as the answer, and once as a recording.
 
 CODER_REPO_TASKS names the folder that `rebuild.py` of the shared data has made; its `venv`, if there is one,
 has the packages that the tests need (pytest, freezegun, coverage).
@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from coder import agent
-from coder.models import Recorded, Recorder
+from coder.models import Model, Recorded, Recorder
 from coder.models.scripted import Scripted
 from coder.run.run import Run
 from coder.run.settings import Settings
@@ -57,7 +57,12 @@ def checked_out(task: Path, top: Path) -> GitRepository:
     return repository
 
 
-async def fix(repository: GitRepository, model: Recorder | Recorded, **more: bool) -> Run:
+def upstream(task: Path) -> Scripted:
+    """A model whose answer is the upstream patch."""
+    return Scripted([f"The change:\n\n```diff\n{(task / 'gold.patch').read_text()}```\n"])
+
+
+async def fix(repository: GitRepository, model: Model, **more: bool) -> Run:
     task = Task(
         prompt="Make the tests pass.",
         workspace=repository.top,
@@ -68,20 +73,31 @@ async def fix(repository: GitRepository, model: Recorder | Recorded, **more: boo
     return await agent.solve(task, settings=settings, model=model, log=MemoryLog())
 
 
-@pytest.mark.timeout(1200)  # a package's whole suite runs eight times
-async def test_the_upstream_patch_solves_a_task_and_does_so_again(task: Path, tmp_path: Path) -> None:
+@pytest.mark.slow
+@pytest.mark.timeout(1200)  # a package's whole suite runs four times
+async def test_the_upstream_patch_solves_a_task(task: Path, tmp_path: Path) -> None:
     facts = json.loads((task / "task.json").read_text())
-    answer = f"The change:\n\n```diff\n{(task / 'gold.patch').read_text()}```\n"
+    repository = checked_out(task, tmp_path / "work")
+
+    run = await fix(repository, upstream(task))
+
+    assert (run.status, run.calls) == ("solved", 1)
+    assert sorted(run.landed) == sorted(facts["gold_paths"])
+    assert {line.name for line in run.tests if line.passed} >= set(facts["FAIL_TO_PASS"])
+    assert repository.git("diff", "--stat", "--", *facts["gold_paths"])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("task", ["parse-datetime-subseconds"], indirect=True)
+async def test_a_task_that_was_shown_is_solved_again_from_its_recording(task: Path, tmp_path: Path) -> None:
+    facts = json.loads((task / "task.json").read_text())
     first = checked_out(task, tmp_path / "first")
-    async with Recorder(Scripted([answer]), tmp_path / "dialogue.jsonl") as model:
+    async with Recorder(upstream(task), tmp_path / "dialogue.jsonl") as model:
         shown = await fix(first, model, apply=False)
     again = checked_out(task, tmp_path / "again")
 
     run = await fix(again, Recorded(tmp_path / "dialogue.jsonl"))
 
     assert (shown.status, run.status, run.calls) == ("solved", "solved", 1)
-    assert sorted(run.landed) == sorted(facts["gold_paths"])
     assert run.patch == shown.patch
-    assert {line.name for line in run.tests if line.passed} >= set(facts["FAIL_TO_PASS"])
-    assert again.git("diff", "--stat", "--", *facts["gold_paths"])
     assert first.git("diff", "--stat", "--", *facts["gold_paths"]) == ""

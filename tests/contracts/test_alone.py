@@ -43,6 +43,7 @@ def in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tempfile, "tempdir", "/dev/shm")  # as TMPDIR would; a disk is slow with many files
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("in_memory")
 @pytest.mark.parametrize(
     "rule", [rule for rule in CONTRACT if rule.__name__ not in NOT_RESTRICTED], ids=lambda rule: rule.__name__
@@ -52,6 +53,7 @@ async def test_restricted(rule: Rule) -> None:
         await rule(sandbox)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("in_memory")
 @pytest.mark.parametrize(
     "rule", [rule for rule in COUNTED if rule.__name__ not in NOT_RESTRICTED], ids=lambda rule: rule.__name__
@@ -65,6 +67,7 @@ def test_every_exception_is_a_rule() -> None:
     assert {*NOT_RESTRICTED, *HARMLESS} <= {rule.__name__ for rule in CONTRACT}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "rule", [rule for rule in CONTRACT if rule.__name__ in HARMLESS], ids=lambda rule: rule.__name__
 )

@@ -14,18 +14,21 @@ NOT_AS_ORDINARY_USER = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rule", CONTRACT, ids=lambda rule: rule.__name__)
 async def test_one_bubblewrap_a_run(rule: Rule) -> None:
     async with open_bubblewrap(Policy(wall_s=60), walls="one") as sandbox:
         await rule(sandbox)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rule", COUNTED, ids=lambda rule: rule.__name__)
 async def test_one_bubblewrap_a_run_without_cgroups(rule: Rule) -> None:
     async with open_bubblewrap(Policy(wall_s=60), without=frozenset({"cgroup"}), walls="one") as sandbox:
         await rule(sandbox)
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(1000)
 def test_one_bubblewrap_a_run_as_an_ordinary_user() -> None:
     script = f"""
@@ -68,6 +71,7 @@ FILLS = "for i in range(1000): open(str(i), 'wb').write(bytes(1 << 20))\nimport 
 MANY = "for i in range(1000): open(str(i), 'w').close()\nimport time; time.sleep(5)"
 
 
+@pytest.mark.slow
 def test_what_no_mount_of_an_ordinary_user_keeps_ends_the_run() -> None:
     script = f"""
 import asyncio, os

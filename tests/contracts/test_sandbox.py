@@ -24,18 +24,27 @@ COUNTED = (*ENDINGS, *BOUNDS, *BYSTANDERS)
 """Rules that may come out otherwise where no control group holds a run; an ordinary user has none for any."""
 
 
-@pytest.mark.parametrize("rule", CONTRACT, ids=lambda rule: rule.__name__)
+LONG = {"what_was_printed_before_the_end_of_time_is_kept", "a_program_that_burns_cpu_is_ended"}
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [pytest.param(rule, marks=[pytest.mark.slow] * (rule.__name__ in LONG)) for rule in CONTRACT],
+    ids=lambda rule: rule.__name__,
+)
 async def test_bubblewrap(rule: Rule) -> None:
     async with open_bubblewrap(PATIENT) as sandbox:
         await rule(sandbox)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rule", COUNTED, ids=lambda rule: rule.__name__)
 async def test_bubblewrap_without_cgroups(rule: Rule) -> None:
     async with open_bubblewrap(PATIENT, without=frozenset({"cgroup"})) as sandbox:
         await rule(sandbox)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "rule", [rule for rule in CONTRACT if rule.__name__ not in NOT_DOCKER], ids=lambda rule: rule.__name__
 )
@@ -45,6 +54,7 @@ async def test_docker(rule: Rule) -> None:
         await rule(sandbox)
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(1000)
 def test_bubblewrap_as_an_ordinary_user() -> None:
     script = """

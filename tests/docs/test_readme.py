@@ -49,6 +49,7 @@ def shell(text: str, environ: Mapping[str, str]) -> "subprocess.CompletedProcess
     )
 
 
+@pytest.mark.slow
 def test_the_first_run_is_solved_by_the_embedded_model_and_says_so_first(environ: dict[str, str]) -> None:
     done = shell(block('./run solve "Write'), environ)
 
@@ -65,6 +66,7 @@ def test_a_model_of_the_users_own_is_shown_before_the_embedded_one() -> None:
     assert BLOCKS.index(("sh", first)) < BLOCKS.index(("sh", block('./run solve "Write')))
 
 
+@pytest.mark.slow
 def test_a_folder_and_an_endpoint_of_ones_own(environ: dict[str, str], tmp_path: Path) -> None:
     (tmp_path / "project").mkdir()
     (tmp_path / "project" / "add.py").write_text("def add(a, b):\n    return a - b\n")
@@ -77,6 +79,7 @@ def test_a_folder_and_an_endpoint_of_ones_own(environ: dict[str, str], tmp_path:
     assert "return a + b" in (tmp_path / "project" / "add.py").read_text()
 
 
+@pytest.mark.slow
 def test_a_command_is_made_to_pass_and_a_conversation_begins(environ: dict[str, str], tmp_path: Path) -> None:
     (tmp_path / "shop").mkdir()
     (tmp_path / "shop" / "add.py").write_text("def add(a, b):\n    return a - b\n")
@@ -91,6 +94,7 @@ def test_a_command_is_made_to_pass_and_a_conversation_begins(environ: dict[str, 
     assert "return a + b" in (tmp_path / "shop" / "add.py").read_text()
 
 
+@pytest.mark.slow
 def test_the_doctor_finds_that_it_can_work(environ: dict[str, str]) -> None:
     done = shell(block("./run doctor"), environ)
 
@@ -98,6 +102,7 @@ def test_the_doctor_finds_that_it_can_work(environ: dict[str, str]) -> None:
     assert done.stdout.startswith("✓")
 
 
+@pytest.mark.slow
 def test_the_library_example_solves_its_task(environ: dict[str, str], tmp_path: Path) -> None:
     (tmp_path / "example.py").write_text(block("solve_sync"))
 

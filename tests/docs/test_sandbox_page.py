@@ -19,6 +19,7 @@ def comment(line: str) -> str:
     return line.rpartition("  # ")[2]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda text: next(iter(text.splitlines())))
 async def test_an_example_prints_what_stands_beside_it(example: str) -> None:
     said: list[tuple[str, str]] = []

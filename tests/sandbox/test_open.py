@@ -39,6 +39,7 @@ async def test_a_backend_can_be_asked_for_by_its_name() -> None:
         assert (await box.run(PythonCode(source="print(1)"))).ok
 
 
+@pytest.mark.slow
 async def test_every_backend_is_probed_by_running_a_program_in_it() -> None:
     reports = await probe_backends()
 

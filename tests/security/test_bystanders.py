@@ -12,6 +12,7 @@ from sandbox.testing.bystanders import (
 from tests.ordinary_user import run_as_ordinary_user
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("walls", ["two", "one"])
 @pytest.mark.parametrize(
     ("rule", "mechanism"),

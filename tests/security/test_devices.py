@@ -25,6 +25,7 @@ with open('/dev/null', 'w') as file:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("walls", ["two", "one"])
 async def test_a_program_touches_the_machines_devices_only_without_the_mechanism(
     walls: Literal["two", "one"],

@@ -73,6 +73,7 @@ async def outcome(attack: Probe, without: frozenset[str]) -> Result:
         return await box.run(PythonCode(source=attack.source))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("attack", PROBES, ids=lambda attack: attack.name)
 async def test_the_mechanism_contains_the_probe_and_without_it_the_probe_escapes(attack: Probe) -> None:
     kept, escaped = await asyncio.gather(
@@ -104,6 +105,7 @@ while not os.path.exists('up'):
     assert alive == [False, True]
 
 
+@pytest.mark.slow
 async def test_what_a_run_left_in_tmp_is_seen_only_where_nobody_tidies() -> None:
     seen = []
     for without in (frozenset[str](), frozenset({"tidy"})):
@@ -129,6 +131,7 @@ asyncio.run(main())
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("without", [(), ("lifeline", "keeper")], ids=["with", "without"])
 async def test_a_container_outlives_its_owner_only_without_a_lifeline(without: tuple[str, ...]) -> None:
     command = [sys.executable, "-c", _OWNER, *without]
@@ -149,6 +152,7 @@ def _start_and_kill(command: list[str]) -> str:
     return mark
 
 
+@pytest.mark.slow
 async def test_a_process_without_its_walls_gets_no_job() -> None:
     """pid 1 looks at it: what it finds is decided outside of the process."""
     without = frozenset({"no_new_privs", "seccomp", "landlock"})

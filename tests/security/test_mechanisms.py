@@ -222,6 +222,7 @@ async def outcome(attack: Probe, without: frozenset[str]) -> Result:
         return await box.run(PythonCode(source=attack.source))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("attack", PROBES, ids=lambda attack: attack.name)
 async def test_the_mechanism_contains_the_probe_and_without_it_the_probe_escapes(
     attack: Probe, monkeypatch: pytest.MonkeyPatch
@@ -300,6 +301,7 @@ while not os.path.exists('up'):
     assert alive == [False, True]
 
 
+@pytest.mark.slow
 async def test_a_program_keeps_no_more_processors_busy_than_it_may() -> None:
     spin = """
 import os, time

@@ -81,6 +81,7 @@ def test_an_audit_names_what_tampers_what_depends_on_state_and_what_overfits(con
     assert "derived #0  it passed, and set off alarms: frames (solution.py:x)" in done.out
 
 
+@pytest.mark.slow
 def test_an_audit_knows_mbpps_cases_and_repositories(console: Console) -> None:
     (console.home / "mbpp.json").write_text(json.dumps([MBPP]))
     by_heart = "def double(n):\n    return {2: 4, 3: 6, 5: 10}.get(n, 0)\n"
@@ -98,6 +99,7 @@ def test_an_audit_knows_mbpps_cases_and_repositories(console: Console) -> None:
     assert "passed with wrong expectations, too: test_one" in repository.out
 
 
+@pytest.mark.slow
 def test_an_audit_without_answers_says_how_strong_verdicts_on_each_case_are(console: Console) -> None:
     (console.home / "suite.jsonl").write_text(lines(SQUARES, DERIVED, BROKEN, REPOSITORY))
 

@@ -28,6 +28,7 @@ def console(tmp_path: Path) -> Console:
     return Console(tmp_path)
 
 
+@pytest.mark.slow
 def test_a_limit_of_cost_holds_to_the_last_call_of_all_workers_and_more_goes_on(console: Console) -> None:
     # A call may give 4,096 tokens, so that it reserves $0.4096 at $100 a million; it uses two, $0.0002.
     words = ("--one-shot", "-w", "4", "--price", "0,100", "--json", "-m", "toy")

@@ -88,6 +88,7 @@ def test_a_damaged_file_is_refused_whole_with_its_line(console: Console, line: s
     assert not (console.home / "samples.jsonl_results.jsonl").exists()
 
 
+@pytest.mark.slow
 def test_a_grading_that_was_killed_goes_on_and_gives_the_same_report(console: Console) -> None:
     many = (console.home / "samples.jsonl").read_text() * 25
     (console.home / "samples.jsonl").write_text(many)
@@ -137,6 +138,7 @@ def test_a_resume_about_something_else_is_refused(console: Console) -> None:
     assert "the samples changed" in done.err
 
 
+@pytest.mark.slow
 def test_shards_of_a_run_merge_into_its_report(console: Console) -> None:
     with faulty_endpoint(*[says("```python\ndef f1(n): return n + 1\n```") for _ in range(12)]) as endpoint:
         model = ("--base-url", endpoint.url, "-m", "toy", "--one-shot", "--price", "1,1", "-q")
@@ -155,6 +157,7 @@ def test_shards_of_a_run_merge_into_its_report(console: Console) -> None:
     assert other["outcomes"] == {"error": 3, "passed": 1}
 
 
+@pytest.mark.slow
 def test_a_run_over_some_cases_reports_these_and_no_others(console: Console) -> None:
     with faulty_endpoint(*[says("```python\ndef f1(n): return n + 1\n```") for _ in range(4)]) as endpoint:
         model = ("--base-url", endpoint.url, "-m", "toy", "--one-shot", "--price", "1,1", "-q")
@@ -233,6 +236,7 @@ def test_a_run_that_was_killed_is_found_in_the_list(console: Console) -> None:
     assert str(console.home / "suite.jsonl") in listed.out
 
 
+@pytest.mark.slow
 def test_a_resume_alone_asks_the_same_model_as_often_and_in_the_same_way(console: Console) -> None:
     no, hangs = says("I don't know."), begins("I don't", ending="hang")
     with faulty_endpoint(no, no, hangs, no, no, no, no) as endpoint:
@@ -279,6 +283,7 @@ def test_the_answers_of_a_run_are_written_in_the_order_of_the_suite(console: Con
     assert all("def f" in one["solution"] for one in written)
 
 
+@pytest.mark.slow
 def test_a_full_disk_ends_a_grading_with_what_was_judged_and_how_to_go_on(console: Console) -> None:
     (console.home / "samples.jsonl").write_text((console.home / "samples.jsonl").read_text() * 40)
     data = console.home / "data"
@@ -309,6 +314,7 @@ def test_two_gradings_at_once_in_one_folder_give_the_same_report(console: Consol
     assert [json.loads(line)["passed"] for line in results] == [True, False] * 4
 
 
+@pytest.mark.slow
 def test_a_model_that_dies_in_the_middle_is_gone_on_with_once_it_is_back(console: Console) -> None:
     all_four = "".join(f"def f{i}(n):\n    return n + {i}\n" for i in range(4))
     good = says(f"```python\n{all_four}```")
@@ -333,6 +339,7 @@ def test_a_short_run_that_has_no_answer_at_all_ends_as_one_whose_model_cant_be_h
     assert "bench run --resume" in done.err
 
 
+@pytest.mark.slow
 def test_a_grading_in_docker_says_in_which_image(console: Console) -> None:
     asyncio.run(require_docker())
     grade = ("bench", "grade", "suite.jsonl", "--samples", "samples.jsonl", "--json")

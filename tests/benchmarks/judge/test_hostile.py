@@ -22,6 +22,7 @@ LAZY = case("assert list(candidate(2)) == [0, 1]", "def f(n):\n    yield from ra
 HOSTILE = sections(Path(__file__).parent / "hostile.txt")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", HOSTILE)
 async def test_a_hostile_answer_gets_a_verdict_and_the_next_one_its_own(judge: Judge, name: str) -> None:
     found = await verdict(judge, CASE, HOSTILE[name])
@@ -93,6 +94,7 @@ async def test_floods_do_not_grow_the_judge(judge: Judge) -> None:
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 30 << 10
 
 
+@pytest.mark.slow
 async def test_a_timeout_is_tried_again_alone(judge: Judge) -> None:
     slow = "def f(n):\n    while True: pass"
     began = time.monotonic()

@@ -54,6 +54,7 @@ def patch(text: str) -> str:
     return diff(BASE, files)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PATCHES)
 async def test_a_hostile_patch_does_not_pass(judge: Judge, name: str) -> None:
     found = await judge.judge(CASE, patch(PATCHES[name]))

@@ -44,6 +44,7 @@ async def judge(image: str) -> AsyncIterator[Judge]:
         yield judge
 
 
+@pytest.mark.slow
 async def test_its_own_patch_passes_among_decoys_and_the_tree_as_it_is_fails(
     judge: Judge, image: str
 ) -> None:
@@ -81,6 +82,7 @@ async def test_a_package_that_python_takes_from_the_image_judges_nobody(judge: J
     assert "shop is imported from /testbed/src/shop" in verdict.detail
 
 
+@pytest.mark.slow
 async def test_a_case_with_its_own_files_and_the_image_s_python_is_judged_apart(judge: Judge) -> None:
     await require_docker()
     one = OTHER.model_copy(update={"image": IMAGE, "gold_patch": ONE})
@@ -112,6 +114,7 @@ async def test_an_image_that_is_not_there_is_said_and_other_cases_go_on() -> Non
     assert other.verdict == "passed"
 
 
+@pytest.mark.slow
 async def test_a_model_is_given_the_tree_of_the_image_and_its_patch_is_judged(
     image: str, tmp_path: Path
 ) -> None:

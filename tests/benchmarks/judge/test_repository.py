@@ -93,6 +93,7 @@ async def judged(
     return await judge.judge(one, diff(before, after))
 
 
+@pytest.mark.slow
 async def test_a_package_of_plain_values_is_judged_apart_from_its_tests(judge: Judge) -> None:
     right = await judged(judge, case(), BASE, GOLD)
     wrong = await judged(judge, case(), BASE, {"shop/prices.py": "def total(prices, rate=0): return 3\n"})
@@ -102,6 +103,7 @@ async def test_a_package_of_plain_values_is_judged_apart_from_its_tests(judge: J
     assert "test_rate" in wrong.detail
 
 
+@pytest.mark.slow
 async def test_a_patch_that_sleeps_in_a_test_is_a_timeout(judge: Judge) -> None:
     one = case(id="slow", timeout_s=1)
 
@@ -110,6 +112,7 @@ async def test_a_patch_that_sleeps_in_a_test_is_a_timeout(judge: Judge) -> None:
     assert (slow.verdict, slow.strength) == ("timeout", "strong")
 
 
+@pytest.mark.slow
 async def test_a_class_that_tests_derive_from_is_judged_among_decoys(judge: Judge) -> None:
     right = await judged(judge, stack(), CLASSES, CLASSES_GOLD)
     nothing = await judge.judge(stack(), "")
@@ -144,6 +147,7 @@ INHERITED = CLASSES_HIDDEN["test_stack.py"].replace("StackTest", "StackRules").r
 )
 
 
+@pytest.mark.slow
 async def test_tests_that_classes_inherit_have_twins_as_others_do(judge: Judge) -> None:
     one = stack().model_copy(update={"id": "heirs", "hidden_tests": {"test_stack.py": INHERITED}})
 
@@ -214,6 +218,7 @@ def shared_cases() -> list[tuple[RepositoryCase, str, str]]:
     return found
 
 
+@pytest.mark.slow
 async def test_every_shared_cheat_is_rejected_and_every_honest_patch_accepted(judge: Judge) -> None:
     accepted, refused, modes = [], [], {}
 
@@ -229,6 +234,7 @@ async def test_every_shared_cheat_is_rejected_and_every_honest_patch_accepted(ju
     assert (accepted, refused) == ([], [])
 
 
+@pytest.mark.slow
 async def test_every_shared_cheat_is_rejected_among_decoys_too(judge: Judge) -> None:
     accepted, refused, modes = [], [], {}
     box = (await judge.sandboxes()).candidate

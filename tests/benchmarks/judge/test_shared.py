@@ -36,6 +36,7 @@ def shared_cheats() -> list[tuple[FunctionCase, str]]:
     return found
 
 
+@pytest.mark.slow
 async def test_every_shared_cheat_is_rejected_and_every_honest_answer_accepted(judge: Judge) -> None:
     pairs = shared_cheats()
 

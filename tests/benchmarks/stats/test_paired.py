@@ -50,6 +50,7 @@ def test_a_sign_flip_of_many_cases_is_near_the_normal_one() -> None:
     assert sign_flip(differences) == pytest.approx(expected, abs=0.01)
 
 
+@pytest.mark.slow
 @settings(max_examples=30)
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=30))
 def test_holm_is_statsmodels(p_values: list[float]) -> None:

@@ -20,6 +20,7 @@ LATE = "def add(a, b):\n    while True:\n        pass\n"
 WRONG = "def add(a, b):\n    return a - b\n"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("answer", "arguments", "cause", "advice"),
     [
@@ -47,6 +48,7 @@ def test_the_next_step_fits_why_the_code_failed(
     assert ("stronger" in done.err) == (cause is None)
 
 
+@pytest.mark.slow
 def test_tests_that_take_too_long_get_more_time(console: Console, tmp_path: Path) -> None:
     (tmp_path / "add.py").write_text(WRONG)
     (tmp_path / "test_add.py").write_text("import add\n\n\ndef test_add():\n    assert add.add(2, 3) == 5\n")
@@ -57,6 +59,7 @@ def test_tests_that_take_too_long_get_more_time(console: Console, tmp_path: Path
     assert "give the tests more time: --test-timeout SECONDS   coder resume " in done.said[-1], done.err
 
 
+@pytest.mark.slow
 def test_what_was_written_with_its_tests_can_be_taken_as_it_is(console: Console, tmp_path: Path) -> None:
     files = {"add.py": "def add(a, b):\n    return a + b\n", "test_add.py": "def test_add():\n    pass\n"}
     answer = "".join(f"{path}\n{code(text)}\n" for path, text in files.items())

@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 from tests.coder.cli.console import Console
 from tests.coder.cli.test_solve import ADD, CHECK, TASK, code, solve
 from tests.faulty_endpoint import chunk, faulty_endpoint, hangs, says, streams
@@ -13,6 +15,7 @@ THOUGHT = streams(
 )
 
 
+@pytest.mark.slow
 def test_a_limit_of_the_answer_is_asked_for_where_the_user_names_one(console: Console) -> None:
     with faulty_endpoint(says(code(ADD))) as endpoint:
         usual = solve(console, endpoint, *CHECK)
@@ -24,6 +27,7 @@ def test_a_limit_of_the_answer_is_asked_for_where_the_user_names_one(console: Co
     assert limits == [None, 2000, 3000]
 
 
+@pytest.mark.slow
 def test_reasoning_that_left_no_room_for_an_answer_says_how_to_give_it_more(console: Console) -> None:
     with faulty_endpoint(THOUGHT, says(code(ADD))) as endpoint:
         done = solve(console, endpoint, *CHECK)
@@ -49,6 +53,7 @@ def test_empty_answers_are_called_that_after_three(console: Console) -> None:
     assert done.said[-1].endswith("try a stronger --model")
 
 
+@pytest.mark.slow
 def test_a_silence_ends_when_the_user_says(console: Console) -> None:
     with faulty_endpoint(hangs()) as endpoint:
         done = console.run(

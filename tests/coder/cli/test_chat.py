@@ -27,6 +27,7 @@ def chat(
     return console.run("chat", *model, *flags, cwd=cwd, stdin="".join(f"{line}\n" for line in lines).encode())
 
 
+@pytest.mark.slow
 def test_a_question_is_answered_in_words_and_a_change_lands_when_it_is_approved(
     console: Console, project: Path
 ) -> None:
@@ -62,6 +63,7 @@ def test_what_an_editor_makes_of_the_change_is_what_lands(console: Console, proj
     assert (project / "calc.py").read_text() == RIGHT, done.err
 
 
+@pytest.mark.slow
 def test_killed_while_the_model_answers_the_conversation_goes_on_where_it_was(
     console: Console, project: Path
 ) -> None:
@@ -185,6 +187,7 @@ def test_a_model_that_refuses_a_message_ends_the_message_and_not_the_conversatio
     assert done.out == "It subtracts.\n"
 
 
+@pytest.mark.slow
 def test_what_the_tests_do_not_show_is_said_before_the_question(console: Console, project: Path) -> None:
     (project / "calc.py").write_text(RIGHT)
     more = RIGHT + "\n\ndef double(a):\n    return a + a\n"
@@ -197,6 +200,7 @@ def test_what_the_tests_do_not_show_is_said_before_the_question(console: Console
     assert done.err.index(said) < done.err.index("Write it?")
 
 
+@pytest.mark.slow
 def test_a_change_with_the_given_test_that_it_contradicts_is_one_decision(
     console: Console, project: Path
 ) -> None:

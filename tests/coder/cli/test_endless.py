@@ -18,6 +18,7 @@ class TestAdd(unittest.TestCase):
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("means", "said"),
     [

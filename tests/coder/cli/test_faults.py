@@ -94,6 +94,7 @@ def test_a_disk_that_is_too_full_for_the_log_ends_with_5(console: Console, kilob
     assert "Traceback" not in done.err
 
 
+@pytest.mark.slow
 def test_a_full_disk_leaves_the_user_s_file_whole_and_the_run_to_go_on(
     console: Console, folder: Path
 ) -> None:
@@ -195,6 +196,7 @@ def test_a_folder_that_is_not_there_is_asked_about_on_a_terminal(
     assert missing.exists() == (answer == "y")
 
 
+@pytest.mark.slow
 def test_a_log_of_a_newer_version_ends_with_5_before_any_call(console: Console) -> None:
     console.run("ls")
     log = console.home / "data" / "events" / "events.sqlite"
@@ -277,6 +279,7 @@ def test_a_limit_of_time_ends_with_3_and_names_its_flag(console: Console) -> Non
     assert json.loads(done.out)["limit"] == "time"
 
 
+@pytest.mark.slow
 def test_with_the_network_cut_the_embedded_model_solves(console: Console) -> None:
     task = "Write a Python function is_even(n) that returns True for even integers"
     checks = ("--check", "assert is_even(4) and not is_even(7)")
@@ -288,6 +291,7 @@ def test_with_the_network_cut_the_embedded_model_solves(console: Console) -> Non
     assert "def is_even(n):" in done.out
 
 
+@pytest.mark.slow
 def test_with_the_network_cut_a_hosted_model_is_told_to_be_out_of_reach(console: Console) -> None:
     done = console.run_behind(
         no_network(),

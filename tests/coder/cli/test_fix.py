@@ -32,6 +32,7 @@ def fix(console: Console, endpoint: FaultyEndpoint, *arguments: str, cwd: Path) 
     return console.run("fix", *flags, *arguments, "--", "pytest", "-q", cwd=cwd)
 
 
+@pytest.mark.slow
 def test_a_command_that_fails_is_made_to_pass_where_the_user_is(console: Console, project: Path) -> None:
     with faulty_endpoint(says(code(RIGHT))) as endpoint:
         done = fix(console, endpoint, cwd=project)
@@ -53,6 +54,7 @@ def test_a_command_line_in_one_word_is_run_by_bash(console: Console, project: Pa
     assert (project / "calc.py").read_text() == RIGHT
 
 
+@pytest.mark.slow
 def test_the_answer_that_changes_the_test_instead_changes_nothing(console: Console, project: Path) -> None:
     cheat = f"```python\n# test_calc.py\ndef test_add():\n    pass\n```\n{code(WRONG)}"
     with faulty_endpoint(says(cheat)) as endpoint:
@@ -62,6 +64,7 @@ def test_the_answer_that_changes_the_test_instead_changes_nothing(console: Conso
     assert (project / "test_calc.py").read_text() == TEST
 
 
+@pytest.mark.slow
 def test_who_answers_with_other_tests_alone_is_told_that_the_code_is_what_may_change(
     console: Console, project: Path
 ) -> None:
@@ -76,6 +79,7 @@ def test_who_answers_with_other_tests_alone_is_told_that_the_code_is_what_may_ch
     assert "1 attempt " in done.err
 
 
+@pytest.mark.slow
 def test_a_recording_within_the_folder_is_no_part_of_it_and_can_be_replayed_there(
     console: Console, project: Path
 ) -> None:
@@ -98,6 +102,7 @@ def test_without_a_command_it_says_what_to_give(console: Console) -> None:
     assert "coder fix -- pytest -q" in done.err
 
 
+@pytest.mark.slow
 def test_what_follows_the_commands_first_word_is_the_commands_without_dashes_too(
     console: Console, project: Path
 ) -> None:
@@ -110,6 +115,7 @@ def test_what_follows_the_commands_first_word_is_the_commands_without_dashes_too
     assert (project / "calc.py").read_text() == RIGHT
 
 
+@pytest.mark.slow
 def test_a_commit_is_made_where_the_user_is_and_undo_says_how_to_take_it_back(
     console: Console, tmp_path: Path
 ) -> None:
@@ -128,6 +134,7 @@ def test_a_commit_is_made_where_the_user_is_and_undo_says_how_to_take_it_back(
     assert (repository.top / "calc.py").read_text() == WRONG
 
 
+@pytest.mark.slow
 def test_a_diff_that_is_not_applied_can_be_printed_again_and_applied_later(
     console: Console, project: Path
 ) -> None:
@@ -152,6 +159,7 @@ def test_a_commit_without_a_repository_is_refused_before_any_call(console: Conso
     assert "is in no git repository" in done.err
 
 
+@pytest.mark.slow
 def test_a_test_command_in_a_repository_means_the_folder_where_one_is(
     console: Console, tmp_path: Path
 ) -> None:
@@ -177,6 +185,7 @@ def test_a_command_that_tells_of_no_test_and_passes_already_isnt_said_to_be_solv
     assert endpoint.requests == []
 
 
+@pytest.mark.slow
 def test_a_strong_model_is_asked_where_the_first_one_has_failed_twice(
     console: Console, project: Path
 ) -> None:
@@ -189,6 +198,7 @@ def test_a_strong_model_is_asked_where_the_first_one_has_failed_twice(
     assert [request.body["model"] for request in endpoint.requests] == ["toy", "toy", "great"]
 
 
+@pytest.mark.slow
 def test_a_run_goes_on_with_a_strong_model_that_is_named_only_then(console: Console, project: Path) -> None:
     answers = (says(code(WRONG)), says(code(WRONG.replace("-", "*"))), says(code(RIGHT)))
     with faulty_endpoint(*answers) as endpoint:
@@ -202,6 +212,7 @@ def test_a_run_goes_on_with_a_strong_model_that_is_named_only_then(console: Cons
 MODULE = "mkdir -p node_modules/expects && echo 'exports.five = () => 5' > node_modules/expects/index.js"
 
 
+@pytest.mark.slow
 def test_an_install_is_asked_about_and_made_once(console: Console, folder: Path) -> None:
     (folder / "sum.js").write_text("module.exports = (a, b) => a - b\n")
     check = "if (require('./sum')(2, 3) !== require('expects').five()) process.exit(1)\n"
@@ -226,6 +237,7 @@ def test_an_install_is_asked_about_and_made_once(console: Console, folder: Path)
     assert sorted(folder.iterdir()) == before
 
 
+@pytest.mark.slow
 def test_tests_that_need_what_isnt_installed_ask_no_model(console: Console, project: Path) -> None:
     (project / "requirements.txt").write_text("nowhere-to-be-found\n")
     (project / "test_calc.py").write_text(f"import nowhere_to_be_found\n{TEST}")
@@ -238,6 +250,7 @@ def test_tests_that_need_what_isnt_installed_ask_no_model(console: Console, proj
     assert endpoint.requests == []
 
 
+@pytest.mark.slow
 def test_a_repository_of_fifty_thousand_files_is_mended_and_given_back(
     console: Console, tmp_path: Path
 ) -> None:
@@ -265,6 +278,7 @@ def test_a_repository_of_fifty_thousand_files_is_mended_and_given_back(
     shutil.rmtree(repository.top)  # too many to be kept for a look
 
 
+@pytest.mark.slow
 def test_off_a_terminal_what_is_unverified_is_shown_and_accepted_later(
     console: Console, project: Path
 ) -> None:
@@ -286,6 +300,7 @@ def test_off_a_terminal_what_is_unverified_is_shown_and_accepted_later(
     assert (accepted.code, (project / "calc.py").read_text()) == (0, more), accepted.err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("flags", "ends"), [((), 0), (("--require", "tests"), 8), (("--require", "luck"), 2)]
 )
@@ -303,6 +318,7 @@ def test_a_new_test_that_failed_before_is_enough_unless_a_given_one_is_required(
     assert ("reproduced: test_sum.py::test_sum" in done.err) == (ends != 2)
 
 
+@pytest.mark.slow
 def test_a_given_test_that_is_contradicted_is_named_with_both_words_to_go_on(
     console: Console, project: Path
 ) -> None:

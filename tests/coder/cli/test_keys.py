@@ -83,6 +83,7 @@ def places_of(secrets: tuple[str, ...], console: Console, *done: Finished) -> li
     return [place for place, text in texts.items() if any(form in text for form in known)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("script", ECHOES.values(), ids=ECHOES.keys())
 def test_a_key_that_the_endpoint_echoes_is_written_nowhere(
     script: tuple[Reply, ...], console: Console

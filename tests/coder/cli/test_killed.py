@@ -37,6 +37,7 @@ sys.stderr.buffer.write(said)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
 @pytest.mark.parametrize("calls", [1, 2])
 def test_no_process_and_no_file_is_left_and_no_answered_call_is_made_again(
@@ -61,6 +62,7 @@ def test_no_process_and_no_file_is_left_and_no_answered_call_is_made_again(
     assert (folder / "add.py").read_text() == ADD
 
 
+@pytest.mark.slow
 def test_of_two_that_solve_in_one_folder_the_second_overwrites_nothing(
     console: Console, folder: Path
 ) -> None:
@@ -85,6 +87,7 @@ def test_of_two_that_solve_in_one_folder_the_second_overwrites_nothing(
     assert (folder / "add.py").read_text() == other
 
 
+@pytest.mark.slow
 def test_of_two_that_resume_one_run_the_second_is_told_who_works_on_it(console: Console) -> None:
     with faulty_endpoint(says(code(SUBTRACT)), hangs()) as endpoint:
         run = json.loads(solve(console, endpoint, *CHECK, "--max-calls", "1", "--json").out)["run_id"]

@@ -93,6 +93,7 @@ def _imported(arguments: list[str], *, home: Path | None = None) -> list[str]:
     return done.stderr.splitlines()[-1].split()
 
 
+@pytest.mark.slow
 def test_every_command_of_bench_is_where_its_list_says(console: Console) -> None:
     assert BenchCommands.summaries.keys() == HOMES.keys()
     for name in HOMES:
@@ -102,6 +103,7 @@ def test_every_command_of_bench_is_where_its_list_says(console: Console) -> None
         assert f"Usage: coder bench {name}" in shown.out
 
 
+@pytest.mark.slow
 def test_every_command_has_its_own_help(console: Console) -> None:
     for name in SUMMARIES:
         shown = console.run(name, "--help")
@@ -152,6 +154,7 @@ def test_a_stdout_that_is_full_is_said_in_words(console: Console) -> None:
     assert done.stderr.startswith("error: This machine failed: No space left on device")
 
 
+@pytest.mark.slow
 def test_a_reader_that_went_away_does_not_look_like_a_task_that_was_not_solved(console: Console) -> None:
     console.run("ls")
 

@@ -113,6 +113,7 @@ def test_a_fallback_in_the_middle_of_a_run_is_shown_and_costs_are_listed(console
     assert show.out.splitlines()[-1].startswith("2 calls  14 tokens in")
 
 
+@pytest.mark.slow
 def test_the_doctor_knows_the_users_aliases_and_prices(console: Console) -> None:
     folder = console.home / ".config" / "coder"
     folder.mkdir(parents=True)

@@ -302,6 +302,7 @@ def test_a_reader_that_goes_away_ends_the_run_without_a_word(console: Console) -
     assert said == b""
 
 
+@pytest.mark.slow
 def test_a_slow_reader_does_not_move_the_deadline(console: Console) -> None:
     tag = f"tag-{os.urandom(8).hex()}"
     code = "print('x' * 1_000_000, flush=True); import time; time.sleep(60)"

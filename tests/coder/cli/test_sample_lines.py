@@ -54,6 +54,7 @@ def test_each_draw_has_its_line_where_that_is_wanted_or_they_are_few(
     assert drawn[:-1] == [str(n) for n in range(1, 9 if "--verbose" in more else 4)]  # the last is the choice
 
 
+@pytest.mark.slow
 def test_on_a_terminal_the_spinner_counts_and_12_lines_stay(console: Console) -> None:
     slow = [Reply(reply.pieces, pause_s=0.1) for reply in answers(8)]
     with faulty_endpoint(*slow) as endpoint:
@@ -64,6 +65,7 @@ def test_on_a_terminal_the_spinner_counts_and_12_lines_stay(console: Console) ->
     assert "  · attempts  8: 6 passed, 2 failed" in visible(done.out)
 
 
+@pytest.mark.slow
 def test_what_was_drawn_before_an_interruption_is_told_and_so_is_what_a_resume_draws(
     console: Console,
 ) -> None:

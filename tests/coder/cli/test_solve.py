@@ -180,6 +180,7 @@ def test_what_cannot_be_used_ends_with_2_in_words(
     assert done.out == ""
 
 
+@pytest.mark.slow
 def test_a_limit_of_cost_needs_a_price(console: Console) -> None:
     with faulty_endpoint(says(code(ADD))) as endpoint:
         refused = solve(console, endpoint, *CHECK, "--max-cost", "0.5")
@@ -230,6 +231,7 @@ def test_a_test_command_that_finds_no_test_is_said_to_have_run_none(console: Con
     assert "✗ attempt 1.1  The test command ran no test." in done.err
 
 
+@pytest.mark.slow
 def test_a_recorded_run_is_replayed_without_a_connection(console: Console) -> None:
     with faulty_endpoint(says(code(SUBTRACT)), says(code(ADD))) as endpoint:
         recorded = solve(console, endpoint, *CHECK, "--record", "calls.jsonl")
@@ -274,6 +276,7 @@ def test_a_killed_run_goes_on_and_repeats_no_call_that_was_answered(console: Con
     assert json.loads(resumed.out)["attempts"] == 2
 
 
+@pytest.mark.slow
 def test_a_replayed_run_goes_on_from_its_recording(console: Console, tmp_path: Path) -> None:
     with faulty_endpoint(says(code(SUBTRACT)), says(code(ADD))) as endpoint:
         solve(console, endpoint, *CHECK, "--record", "calls.jsonl")
@@ -289,6 +292,7 @@ def test_a_replayed_run_goes_on_from_its_recording(console: Console, tmp_path: P
     assert resumed.out == ADD
 
 
+@pytest.mark.slow
 def test_a_run_goes_on_with_whoever_answered_last(console: Console) -> None:
     with (
         faulty_endpoint(says(code(SUBTRACT))) as first,
@@ -335,6 +339,7 @@ def test_a_run_is_listed_shown_and_undone(console: Console, folder: Path) -> Non
     assert not (folder / "solution.py").exists()
 
 
+@pytest.mark.slow
 def test_a_run_that_was_undone_is_not_said_to_have_changed_anything(console: Console, folder: Path) -> None:
     with faulty_endpoint(says(code(ADD))) as endpoint:
         run = json.loads(solve(console, endpoint, str(folder), *CHECK, "--json").out)["run_id"]
@@ -359,6 +364,7 @@ def test_undo_leaves_a_file_that_was_changed_since_and_says_so(console: Console,
     assert (folder / "solution.py").read_text() == "mine = 1\n"
 
 
+@pytest.mark.slow
 def test_a_task_comes_from_standard_input_and_from_a_file(console: Console, folder: Path) -> None:
     (console.home / "task.yaml").write_text(f"prompt: {TASK}\nchecks:\n  - assert add(2, 3) == 5\n")
     with faulty_endpoint(says(code(ADD))) as endpoint:
@@ -439,6 +445,7 @@ def test_the_doctor_sees_a_configuration_with_which_no_task_can_be_solved(
     assert re.search(line, done.out)
 
 
+@pytest.mark.slow
 def test_the_doctor_sees_a_limit_of_cost_that_cannot_be_kept(console: Console) -> None:
     unknown = {"CODER_BASE_URL": "https://models.example.org/v1", "CODER_MODEL": "nobody-sells-this"}
 
@@ -450,6 +457,7 @@ def test_the_doctor_sees_a_limit_of_cost_that_cannot_be_kept(console: Console) -
     assert re.search("✗ model  .*price of .*nobody-sells-this is unknown", limited.out)
 
 
+@pytest.mark.slow
 def test_the_doctor_names_keys_by_their_variable_and_never_shows_one(console: Console) -> None:
     plain = console.run("doctor", OPENAI_API_KEY="sk-secret-0123456789abcdef")
     document = console.run("doctor", "--json", OPENAI_API_KEY="sk-secret-0123456789abcdef")
@@ -460,6 +468,7 @@ def test_the_doctor_names_keys_by_their_variable_and_never_shows_one(console: Co
     assert "sk-secret" not in plain.out + plain.err + document.out
 
 
+@pytest.mark.slow
 def test_a_failing_endpoint_is_retried_where_one_can_see_it_and_ends_with_4(console: Console) -> None:
     with faulty_endpoint(error(503, "busy")) as endpoint:
         done = solve(console, endpoint, *CHECK)

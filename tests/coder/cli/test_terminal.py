@@ -4,6 +4,8 @@ import re
 import signal
 from pathlib import Path
 
+import pytest
+
 from tests.coder.cli.console import Console, Finished
 from tests.coder.cli.test_solve import ADD, CHECK, SUBTRACT, TASK, code
 from tests.faulty_endpoint import Reply, faulty_endpoint, says, streams
@@ -34,6 +36,7 @@ def test_a_solved_toy_task_takes_at_most_12_lines_beside_its_code(console: Conso
     assert len(lines) - len(ADD.splitlines()) <= 12
 
 
+@pytest.mark.slow
 def test_a_spinner_turns_while_the_model_writes_and_is_gone_at_the_end(console: Console) -> None:
     slow = says(*ANSWER.splitlines(keepends=True))
     done = solve(console, Reply(slow.pieces, pause_s=0.2))
@@ -42,6 +45,7 @@ def test_a_spinner_turns_while_the_model_writes_and_is_gone_at_the_end(console: 
     assert not any("is writing" in line for line in visible(done.out))
 
 
+@pytest.mark.slow
 def test_the_spinner_fits_into_a_narrow_terminal(console: Console) -> None:
     slow = says(*ANSWER.splitlines(keepends=True))
     with faulty_endpoint(Reply(slow.pieces, pause_s=0.2)) as endpoint:
@@ -160,6 +164,7 @@ def under_green_tests(console: Console, folder: Path, *flags: str, typed: str = 
         )
 
 
+@pytest.mark.slow
 def test_a_person_decides_on_a_change_of_which_the_tests_show_nothing(console: Console, folder: Path) -> None:
     done = under_green_tests(console, folder, typed="y\n")
 
@@ -169,12 +174,14 @@ def test_a_person_decides_on_a_change_of_which_the_tests_show_nothing(console: C
     assert (done.code, (folder / "solution.py").read_text()) == (8, MORE)
 
 
+@pytest.mark.slow
 def test_a_no_to_what_is_unverified_leaves_the_folder_as_it_was(console: Console, folder: Path) -> None:
     done = under_green_tests(console, folder, typed="n\n")
 
     assert (done.code, (folder / "solution.py").read_text()) == (7, ADD)
 
 
+@pytest.mark.slow
 def test_yes_beforehand_writes_what_is_unverified_and_calls_it_that(console: Console, folder: Path) -> None:
     done = under_green_tests(console, folder, "-y")
 

@@ -61,6 +61,7 @@ def test_an_answer_made_to_take_long_takes_no_longer_than_it_is(answer: str, tex
     assert time.process_time() - began < MOST_S
 
 
+@pytest.mark.slow
 def test_twenty_thousand_new_files_beside_each_other_are_made() -> None:
     patch = (
         "*** Begin Patch\n" + "".join(f"*** Add File: f/{i}\n+a\n" for i in range(20_000)) + "*** End Patch\n"

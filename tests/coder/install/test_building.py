@@ -62,6 +62,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "home"
 
 
+@pytest.mark.slow
 async def test_a_package_from_an_index_is_there_for_the_tests_and_nowhere_else(
     outside: Outside, tmp_path: Path
 ) -> None:

@@ -169,6 +169,7 @@ async def test_a_hang_in_the_middle_of_an_answer_ends_after_the_idle_time() -> N
     assert tokens == ["hel", "hel"]
 
 
+@pytest.mark.slow
 async def test_an_answer_that_drips_may_take_longer_than_every_single_wait() -> None:
     events = [chunk({"content": letter}) for letter in "dripping"]
     slow = streams(*events, chunk({}, finish="stop"), "[DONE]", pause_s=0.25)
@@ -181,6 +182,7 @@ async def test_an_answer_that_drips_may_take_longer_than_every_single_wait() -> 
     assert answer.seconds > 2
 
 
+@pytest.mark.slow
 async def test_comments_and_deltas_without_content_are_signs_of_life() -> None:
     thinks = [Comment("keep-alive"), chunk({}), chunk({"content": ""}), Comment("processing")] * 2
     slow = streams(*thinks, chunk({"content": "hello"}), chunk({}, finish="stop"), "[DONE]", pause_s=0.4)
@@ -193,6 +195,7 @@ async def test_comments_and_deltas_without_content_are_signs_of_life() -> None:
     assert answer.seconds > 3
 
 
+@pytest.mark.slow
 async def test_comments_alone_keep_an_answer_waited_for() -> None:
     slow = streams(
         *[Comment("keep-alive")] * 6,
@@ -207,6 +210,7 @@ async def test_comments_alone_keep_an_answer_waited_for() -> None:
         assert (await ask(server, patience=patience)).text == "hello"
 
 
+@pytest.mark.slow
 async def test_comments_without_end_behind_the_last_word_are_not_waited_for() -> None:
     complete = streams(
         chunk({"content": "hello"}), chunk({}, finish="stop"), *[Comment("bye")] * 100, pause_s=0.2
@@ -239,6 +243,7 @@ async def test_retry_after_beyond_the_deadline_gives_up_at_once_and_says_how_lon
     assert len(server.requests) == 1
 
 
+@pytest.mark.slow
 async def test_retry_after_as_a_date_is_waited_for() -> None:
     date = format_datetime(datetime.now(UTC) + timedelta(seconds=4), usegmt=True)
     retries = Retries()
@@ -394,6 +399,7 @@ async def test_a_document_of_something_else_is_a_fault_that_passes(document: obj
     assert answer.text == "hello"
 
 
+@pytest.mark.slow
 async def test_an_endpoint_that_broke_off_after_a_long_answer_is_asked_again() -> None:
     long = streams(*(chunk({"content": "x"}) for _ in range(12)), ending="reset", pause_s=0.25)
     patience = Patience(deadline_s=2, first_wait_s=0)

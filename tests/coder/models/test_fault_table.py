@@ -5,6 +5,7 @@ import pytest
 from tests.faults import FAULTS, Fault, happens, redirects, repository_names_an_address
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", FAULTS, ids=[fault.name for fault in FAULTS])
 async def test_a_fault_has_its_outcome_within_its_deadline(fault: Fault) -> None:
     seen = await happens(fault)

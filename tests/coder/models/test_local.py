@@ -44,6 +44,7 @@ async def test_the_embedded_model_writes_add_token_by_token(model: LocalModel) -
     assert answer.usage.output_tokens >= len(tokens) - 1
 
 
+@pytest.mark.slow
 async def test_the_same_question_has_the_same_answer_whatever_was_asked_between(model: LocalModel) -> None:
     drawn = Sampling(temperature=0.8, seed=5, max_tokens=24)
 
@@ -54,6 +55,7 @@ async def test_the_same_question_has_the_same_answer_whatever_was_asked_between(
     assert first[0] != first[1]
 
 
+@pytest.mark.slow
 async def test_the_embedded_model_tells_how_its_answer_could_have_begun(model: LocalModel) -> None:
     sampling = GREEDY.model_copy(update={"alternatives": 5})
 
@@ -81,6 +83,7 @@ async def test_a_limit_of_tokens_is_said_as_such(model: LocalModel) -> None:
     assert answer.finish == "length"
 
 
+@pytest.mark.slow
 async def test_a_call_that_waits_for_others_is_not_taken_for_dead(model: LocalModel) -> None:
     short = Sampling(temperature=0, max_tokens=6)
     began = monotonic()

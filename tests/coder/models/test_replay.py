@@ -152,6 +152,7 @@ async def test_a_replay_of_several_models_reserves_and_asks_as_the_run_did(
     assert replayed[0].status == "solved"
 
 
+@pytest.mark.slow
 def test_a_replay_on_the_command_line_makes_no_connection(tmp_path: Path) -> None:
     console, path = Console(home=tmp_path), tmp_path / "run.jsonl"
     asked = ("Write add(a, b).", "--check", "assert add(2, 3) == 5", "--json")

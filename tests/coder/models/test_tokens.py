@@ -37,6 +37,7 @@ async def model() -> AsyncIterator[LocalModel]:
         yield loaded
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", TEXTS)
 async def test_no_more_tokens_come_of_a_text_than_were_reserved(model: LocalModel, name: str) -> None:
     messages = [ChatMessage(role="user", content=TEXTS[name])]

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from coder.agent import solve
 from coder.models.scripted import Scripted
 from coder.run.run import Run
@@ -28,6 +30,7 @@ async def worked(folder: Path, prompt: str, *answers: str) -> tuple[Run, Scripte
     return await solve(task, model=model, settings=settings), model
 
 
+@pytest.mark.slow
 async def test_a_repair_of_several_files_asks_for_each_under_its_name(tmp_path: Path) -> None:
     (tmp_path / "a.py").write_text(returns("one", 0))
     (tmp_path / "b.py").write_text(returns("two", 0))
@@ -63,6 +66,7 @@ async def test_code_without_a_name_is_the_file_that_a_task_in_an_empty_folder_na
     assert run.status == "unverified"
 
 
+@pytest.mark.slow
 async def test_a_repair_of_one_file_and_the_tests_written_with_it_asks_for_each_under_its_name(
     tmp_path: Path,
 ) -> None:

@@ -1,5 +1,7 @@
 """What candidates do, seen in a real sandbox."""
 
+import pytest
+
 from coder.sampling.behaviour import behaviours
 from sandbox import Sandbox
 
@@ -26,6 +28,7 @@ async def test_each_call_is_alone_and_sets_have_one_order(box: Sandbox) -> None:
     assert seen == [("set('a','b','c')", "set()"), ("!IndexError", "!IndexError"), ("0x1", "0x1")]
 
 
+@pytest.mark.slow
 async def test_who_never_returns_is_asked_once(box: Sandbox) -> None:
     assert await behaviours(box, [ENDLESS], "f", inputs=[([],), ([1],)]) == [("!late", "!late")]
 

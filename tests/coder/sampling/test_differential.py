@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+import pytest
+
 from coder.sampling.differential import ROUNDS, told_apart
 from sandbox import Sandbox
 
@@ -43,6 +45,7 @@ async def test_the_same_inputs_are_tried_again(box: Sandbox) -> None:
     assert await told(box, sources, ([3, 1],)) == await told(box, sources, ([3, 1],))
 
 
+@pytest.mark.slow
 async def test_what_never_returns_or_leaves_is_asked_no_more_and_costs_the_others_nothing(
     box: Sandbox,
 ) -> None:

@@ -53,6 +53,7 @@ JSON = st.recursive(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(st.dictionaries(st.text(max_size=3), JSON, max_size=3), st.sampled_from(TEXTS))
 @example({}, "\ud800" * 70_000)

@@ -59,6 +59,7 @@ async def test_best_of_n_takes_what_most_of_those_that_pass_do() -> None:
     assert all(len(request.messages) == 2 for request in model.requests)  # none is a repair
 
 
+@pytest.mark.slow
 async def test_best_of_n_tells_those_apart_that_do_the_same_on_the_given_inputs() -> None:
     odd = [f"def add(a, b):\n    return a + b if {name} != 437 else 0\n" for name in "ab"]
     other = "def add(a, b):\n    return sum((a, b))\n"
@@ -68,6 +69,7 @@ async def test_best_of_n_tells_those_apart_that_do_the_same_on_the_given_inputs(
     assert (run.status, run.files) == ("solved", {"solution.py": ADD})
 
 
+@pytest.mark.slow
 async def test_best_of_n_draws_no_more_once_three_that_pass_do_the_same() -> None:
     other = "def add(a, b):\n    return sum((a, b))\n"
     third = "def add(a, b):\n    return -(-a - b)\n"
@@ -128,6 +130,7 @@ async def test_best_of_n_goes_on_after_an_interruption_with_no_call_made_twice()
     assert (run.status, run.files) == ("solved", {"solution.py": ADD})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("strategy", ["best-of-n", "review"])
 async def test_a_run_cut_after_any_type_of_event_ends_as_it_would_have(strategy: StrategyChoice) -> None:
     reviewed = [*fenced(ADD), "No.", *fenced(SUBTRACT)]
@@ -197,6 +200,7 @@ async def test_after_each_form_a_small_model_goes_on_from_the_likeliest_other_be
     )
 
 
+@pytest.mark.slow
 async def test_no_beginning_is_gone_on_from_twice_or_where_it_was_said_already() -> None:
     same = hesitant(" return a - b", total=-3.0), hesitant(" total = 1", total=-1.0), hesitant(" return a")
 
@@ -208,6 +212,7 @@ async def test_no_beginning_is_gone_on_from_twice_or_where_it_was_said_already()
     assert [request.sampling.temperature for request in model.requests[3:]] == [0.0, 0.8]
 
 
+@pytest.mark.slow
 async def test_a_run_that_was_cut_goes_on_from_the_same_beginning() -> None:
     whole, log = MemoryLog(), MemoryLog()
     settings = Settings(strategy="best-of-n", budget=Budget(calls=4))

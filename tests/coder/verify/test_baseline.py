@@ -116,6 +116,7 @@ async def test_to_fix_a_command_all_that_failed_must_pass(tmp_path: Path) -> Non
     assert (tmp_path / "calc.py").read_text() == WRONG
 
 
+@pytest.mark.slow
 async def test_tests_that_end_differently_on_the_same_files_are_flaky(tmp_path: Path) -> None:
     watched = Watched(tmp_path, {"calc.py": RIGHT, "test_calc.py": TESTS, "test_flaky.py": FLAKY})
 
@@ -172,6 +173,7 @@ async def test_a_command_that_can_decide_nothing_is_refused_before_any_call(
     assert said in (run.error or "")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "conftest", ["import calc\ncalc.mul()\n", "import missing\n", "import calc\ncalc.sub\n"]
 )
@@ -185,6 +187,7 @@ async def test_a_conftest_that_breaks_by_code_that_an_answer_may_mend_is_a_task(
     assert run.calls > 0, run.error
 
 
+@pytest.mark.slow
 async def test_tests_beside_a_path_that_is_one_file_are_hinted_at(tmp_path: Path) -> None:
     (tmp_path / "calc.py").write_text(WRONG)
     (tmp_path / "test_calc.py").write_text(TESTS)
@@ -196,6 +199,7 @@ async def test_tests_beside_a_path_that_is_one_file_are_hinted_at(tmp_path: Path
     assert "PATH names the file calc.py alone" in (run.error or "")
 
 
+@pytest.mark.slow
 async def test_doctests_alone_are_tests(tmp_path: Path) -> None:
     shown = 'def add(a, b):\n    """\n    >>> add(2, 3)\n    5\n    """\n    return a - b\n'
     watched = Watched(tmp_path, {"calc.py": shown})
@@ -224,6 +228,7 @@ async def test_what_a_command_sets_or_the_user_has_set_is_set_for_its_tests(
     assert [line.name for line in run.tests] == ["test_calc.Test.test_add", "test_calc.Test.test_mul"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", [UNITTEST, ("python", "-m", "pytest", "-q")], ids=["unittest", "pytest"])
 async def test_code_that_python_cannot_read_is_a_fault_to_mend(
     tmp_path: Path, command: tuple[str, ...]

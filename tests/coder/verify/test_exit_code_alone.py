@@ -84,6 +84,7 @@ def green(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 async def test_a_change_under_tests_that_pass_anyway_is_unverified_and_lands_nothing(green: Path) -> None:
     task = Task(prompt="Write double(a).", workspace=green, test_command=("pytest", "-q"))
 
@@ -96,6 +97,7 @@ async def test_a_change_under_tests_that_pass_anyway_is_unverified_and_lands_not
     assert "+def double(a):" in ended.patch
 
 
+@pytest.mark.slow
 async def test_a_resume_that_accepts_the_unverified_writes_it_for_no_further_call(green: Path) -> None:
     log = MemoryLog()
     task = Task(prompt="Write double(a).", workspace=green, test_command=("pytest", "-q"))
@@ -108,6 +110,7 @@ async def test_a_resume_that_accepts_the_unverified_writes_it_for_no_further_cal
     assert "def double" in (green / "add.py").read_text()
 
 
+@pytest.mark.slow
 async def test_a_test_that_failed_before_and_passes_now_solves_it_as_ever(green: Path) -> None:
     (green / "test_double.py").write_text(
         "from add import double\n\n\ndef test_it():\n    assert double(2) == 4\n"
@@ -120,6 +123,7 @@ async def test_a_test_that_failed_before_and_passes_now_solves_it_as_ever(green:
     assert ended.landed == ("add.py",)
 
 
+@pytest.mark.slow
 async def test_a_test_file_that_is_given_with_the_task_counts_though_it_passed_before(green: Path) -> None:
     given = (TestSource(path="test_add.py", text=GREEN),)
     task = Task(prompt="Write double(a).", workspace=green, test_command=("pytest", "-q"), test_files=given)

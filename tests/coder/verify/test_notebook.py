@@ -1,5 +1,7 @@
 """With a kernel an answer runs as cells first; tests and checks decide as ever."""
 
+import pytest
+
 from coder.agent import solve
 from coder.models.scripted import Scripted
 from coder.run.run import Run
@@ -19,6 +21,7 @@ async def solved_by(
     return await solve(task, model=model, settings=KERNEL, log=log), model, log
 
 
+@pytest.mark.slow
 async def test_a_failing_cell_goes_back_with_its_traceback_and_is_repaired() -> None:
     task = Task(prompt="Write a script that prints 1.")
 
@@ -28,6 +31,7 @@ async def test_a_failing_cell_goes_back_with_its_traceback_and_is_repaired() -> 
     assert "NameError" in model.requests[-1].messages[-1].content
 
 
+@pytest.mark.slow
 async def test_checks_decide_after_the_cells() -> None:
     task = Task(prompt="Write add(a, b).", checks=(CHECK,))
 
@@ -37,6 +41,7 @@ async def test_checks_decide_after_the_cells() -> None:
     assert CHECK in model.requests[-1].messages[-1].content
 
 
+@pytest.mark.slow
 async def test_what_one_answer_defined_the_next_one_does_not_find() -> None:
     task = Task(prompt="Write a script.")
 

@@ -32,6 +32,7 @@ async def run(box: Sandbox, *command: str, only: tuple[str, ...] = (), wall_s: f
     return await run_tests(box, command, ours=["test_x.py"], limits=limits, only=only)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("command", "one"),
     [(("python", "-m", "unittest"), "test_x.Test.test_b"), (("pytest", "-q"), "test_x.py::Test::test_b")],
@@ -61,6 +62,7 @@ PYTEST, UNITTEST = ("pytest", "-q"), ("python", "-m", "unittest")
 FOR_EVER = "__import__('threading').Event().wait()"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("command", "source", "ran", "named"),
     [
@@ -83,6 +85,7 @@ async def test_the_test_that_never_ends_is_named(
     ]
 
 
+@pytest.mark.slow
 async def test_what_never_ends_after_the_last_test_is_no_test(box: Sandbox) -> None:
     await box.lay({"test_x.py": f"import atexit\n{TESTS}\natexit.register(lambda: {FOR_EVER})".encode()})
 

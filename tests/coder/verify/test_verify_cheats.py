@@ -98,6 +98,7 @@ def f(x):
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["pytest", "unittest", "script", "shell"])
 @pytest.mark.parametrize("cheat", ALONE)
 async def test_a_solution_that_cheats_solves_nothing(cheat: str, kind: str, tmp_path: Path) -> None:
@@ -134,6 +135,7 @@ BESIDE = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["pytest", "unittest", "make"])
 @pytest.mark.parametrize("cheat", BESIDE)
 async def test_files_beside_a_wrong_solution_solve_nothing(cheat: str, kind: str, tmp_path: Path) -> None:
@@ -144,6 +146,7 @@ async def test_files_beside_a_wrong_solution_solve_nothing(cheat: str, kind: str
     assert run.landed == ()
 
 
+@pytest.mark.slow
 async def test_what_one_attempt_leaves_behind_does_not_help_the_next(tmp_path: Path) -> None:
     planted = f"""
 import os, pathlib
@@ -173,6 +176,7 @@ async def test_a_script_that_is_the_task_itself_may_be_written(tmp_path: Path) -
     assert run.strength == "inside"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "command", [("true",), ("python3", "-m", "unittest", "-q", "test_other"), ("pytest", "-q")]
 )
@@ -244,8 +248,14 @@ def f(x):
 }
 
 
-@pytest.mark.parametrize("tests", PLAIN)
-@pytest.mark.parametrize("cheat", INSIDE)
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("cheat", "tests"),
+    [
+        *((cheat, "pytest") for cheat in INSIDE),
+        *(("tests found in memory", tests) for tests in PLAIN if tests != "pytest"),
+    ],
+)
 async def test_a_plain_comparison_that_is_false_away_from_the_code_is_no_pass(
     cheat: str, tests: str, tmp_path: Path
 ) -> None:
@@ -258,6 +268,7 @@ async def test_a_plain_comparison_that_is_false_away_from_the_code_is_no_pass(
     assert run.status == "unsolved"
 
 
+@pytest.mark.slow
 async def test_a_comparison_that_depends_on_the_process_stands(tmp_path: Path) -> None:
     test = "import solution\n\ndef test_f(monkeypatch):\n    monkeypatch.setenv('NAME', 'x')\n"
     (tmp_path / "test_it.py").write_text(f"{test}    assert solution.f() == 'x'\n")
@@ -269,6 +280,7 @@ async def test_a_comparison_that_depends_on_the_process_stands(tmp_path: Path) -
     assert (run.status, run.strength) == ("solved", "inside")
 
 
+@pytest.mark.slow
 async def test_a_comparison_for_which_a_fixture_prepares_the_process_stands(tmp_path: Path) -> None:
     (tmp_path / "conftest.py").write_text(
         "import pytest, solution\n\n@pytest.fixture(autouse=True)\ndef named(): solution.NAME = 'x'\n"
@@ -282,6 +294,7 @@ async def test_a_comparison_for_which_a_fixture_prepares_the_process_stands(tmp_
     assert (run.status, run.strength) == ("solved", "inside")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("package", "gives", "strength"),
     [("shapes", "ab", "outside"), ("idna", "ab", "inside"), ("idna", "AB", "inside")],
@@ -326,6 +339,7 @@ EQUAL_TO_ALL = (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("before", "test", "answer", "status"),
     [

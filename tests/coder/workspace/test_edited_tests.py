@@ -78,6 +78,7 @@ async def work(
     return await solve(task, model=Scripted(answers), settings=settings, log=log or MemoryLog(), watch=watch)
 
 
+@pytest.mark.slow
 async def test_new_test_files_are_run_and_land_with_the_change(shop: Path) -> None:
     (shop / "shop.py").write_text(WRONG)
     new = OTHER.replace("zero", "one").replace("price(0) == 0", "price(1) == 2")
@@ -90,6 +91,7 @@ async def test_new_test_files_are_run_and_land_with_the_change(shop: Path) -> No
     assert "+++ b/test_new.py" in run.patch
 
 
+@pytest.mark.slow
 async def test_a_new_test_that_fails_is_a_failure_of_the_answer(shop: Path) -> None:
     (shop / "shop.py").write_text(WRONG)
     new = OTHER.replace("price(0) == 0", "price(0) == 1")
@@ -99,6 +101,7 @@ async def test_a_new_test_that_fails_is_a_failure_of_the_answer(shop: Path) -> N
     assert (run.status, run.calls) == ("solved", 2)
 
 
+@pytest.mark.slow
 async def test_new_tests_alone_are_no_evidence(shop: Path) -> None:
     run = await work(shop, [answer(shop__py=DOUBLE + "\n\nNAME = 1\n", test_new__py=OTHER)])
 
@@ -106,6 +109,7 @@ async def test_new_tests_alone_are_no_evidence(shop: Path) -> None:
     assert "+++ b/test_new.py" in run.patch
 
 
+@pytest.mark.slow
 async def test_edits_of_given_tests_are_named_and_left_out(shop: Path) -> None:
     (shop / "shop.py").write_text(WRONG)
 
@@ -118,6 +122,7 @@ async def test_edits_of_given_tests_are_named_and_left_out(shop: Path) -> None:
     assert (shop / "test_shop.py").read_text() == TEST
 
 
+@pytest.mark.slow
 async def test_a_given_test_that_is_repeated_as_it_is_is_no_edit(shop: Path) -> None:
     (shop / "shop.py").write_text(WRONG)
 
@@ -126,6 +131,7 @@ async def test_a_given_test_that_is_repeated_as_it_is_is_no_edit(shop: Path) -> 
     assert (run.status, run.edited_tests, run.left_out) == ("solved", (), ())
 
 
+@pytest.mark.slow
 async def test_edits_of_given_tests_land_where_a_pattern_allows_them(shop: Path) -> None:
     allowing = PYTEST.model_copy(update={"allow": ("test_s*",), "accept_unverified": True})
 
@@ -134,6 +140,7 @@ async def test_edits_of_given_tests_land_where_a_pattern_allows_them(shop: Path)
     assert (run.exit_code, run.landed) == (0, ("shop.py", "test_shop.py"))
 
 
+@pytest.mark.slow
 async def test_what_settings_and_plugins_decide_is_left_out_and_named(shop: Path) -> None:
     (shop / "shop.py").write_text(WRONG)
 
@@ -142,6 +149,7 @@ async def test_what_settings_and_plugins_decide_is_left_out_and_named(shop: Path
     assert (run.status, run.landed, run.left_out) == ("solved", ("shop.py",), ("conftest.py",))
 
 
+@pytest.mark.slow
 async def test_what_contradicts_given_tests_ends_at_once_and_lands_nothing(shop: Path) -> None:
     run = await work(shop, [answer(shop__py=TRIPLE, test_shop__py=TEST_OF_TRIPLE)])
 
@@ -156,6 +164,7 @@ async def test_what_contradicts_given_tests_ends_at_once_and_lands_nothing(shop:
     )
 
 
+@pytest.mark.slow
 async def test_a_repair_that_stands_by_its_code_and_edits_the_test_contradicts_it(shop: Path) -> None:
     run = await work(shop, [answer(shop__py=TRIPLE), answer(test_shop__py=TEST_OF_TRIPLE)])
 
@@ -163,6 +172,7 @@ async def test_a_repair_that_stands_by_its_code_and_edits_the_test_contradicts_i
     assert "+    return 3 * n" in run.patch
 
 
+@pytest.mark.slow
 async def test_where_another_given_test_fails_too_it_is_repaired_as_ever(shop: Path) -> None:
     broken = TRIPLE.replace("3 * n", "3 * n + 1")
     edited = TEST_OF_TRIPLE.replace("6", "7")
@@ -181,6 +191,7 @@ async def test_where_another_given_test_fails_too_it_is_repaired_as_ever(shop: P
     assert (run.calls, run.contradicts) == (2, ("test_shop.py::test_price",))
 
 
+@pytest.mark.slow
 async def test_a_test_that_fails_as_it_is_edited_too_is_repaired_as_ever(shop: Path) -> None:
     wrong = TEST.replace("== 4", "== 5")
 
@@ -191,6 +202,7 @@ async def test_a_test_that_fails_as_it_is_edited_too_is_repaired_as_ever(shop: P
     assert (run.status, run.calls, run.contradicts) == ("unverified", 2, ("test_shop.py::test_price",))
 
 
+@pytest.mark.slow
 async def test_to_accept_the_unverified_is_no_word_for_edits_of_given_tests(shop: Path) -> None:
     log = MemoryLog()
     accepting = PYTEST.model_copy(update={"accept_unverified": True})
@@ -207,6 +219,7 @@ async def test_to_accept_the_unverified_is_no_word_for_edits_of_given_tests(shop
     assert (shop / "test_shop.py").read_text() == TEST_OF_TRIPLE
 
 
+@pytest.mark.slow
 async def test_a_person_is_shown_both_parts_and_decides_on_both(shop: Path) -> None:
     watch = Person(True)
 
@@ -219,12 +232,14 @@ async def test_a_person_is_shown_both_parts_and_decides_on_both(shop: Path) -> N
     assert (shop / "test_shop.py").read_text() == TEST_OF_TRIPLE
 
 
+@pytest.mark.slow
 async def test_a_person_who_says_no_to_it_has_nothing_written(shop: Path) -> None:
     run = await work(shop, [answer(shop__py=TRIPLE, test_shop__py=TEST_OF_TRIPLE)], watch=Person(False))
 
     assert (run.status, run.exit_code, run.landed) == ("refused", 7, ())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("says", "landed"), [(True, ("shop.py", "test_shop.py")), (False, ("shop.py",))])
 async def test_a_person_is_asked_about_edits_that_the_change_can_do_without(
     shop: Path, says: bool, landed: tuple[str, ...]

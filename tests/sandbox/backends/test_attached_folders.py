@@ -67,6 +67,7 @@ async def test_bubblewrap_shows_a_folder_that_no_program_changes(walls: str, mod
         await is_shown_and_stays(box, modules)
 
 
+@pytest.mark.slow
 async def test_docker_shows_a_folder_that_no_program_changes(modules: Path) -> None:
     await require_docker()
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(700)
 def test_twenty_owners_killed_at_random_moments_leave_nothing() -> None:
     done = subprocess.run(

@@ -205,6 +205,7 @@ async def test_it_is_never_chosen_by_itself() -> None:
         assert box.backend not in ("restricted", "unsafe-host")
 
 
+@pytest.mark.slow
 def test_folders_that_a_program_closes_are_gone_at_the_end() -> None:
     close = """
 import os
@@ -230,6 +231,7 @@ asyncio.run(main())
     assert ended.stdout == "closed\nclosed\n[]\n", ended.stderr
 
 
+@pytest.mark.slow
 def test_an_ordinary_user_is_told_what_their_own_uid_leaves_open() -> None:
     script = f"""
 import asyncio, os

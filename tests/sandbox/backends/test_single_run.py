@@ -34,6 +34,7 @@ MADE_MEANWHILE = 10
 """More children than a pool keeps in advance."""
 
 
+@pytest.mark.slow
 async def test_a_run_is_not_given_the_processes_of_those_that_ended_before_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

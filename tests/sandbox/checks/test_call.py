@@ -109,6 +109,7 @@ async def test_a_call_that_hangs_ends_at_its_limit(sandbox: Sandbox) -> None:
         await call(sandbox, "solution:hangs", limits=Limits(wall_s=2))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("function", "said"),
     [

@@ -226,6 +226,7 @@ ATTACKS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("attack", ATTACKS)
 async def test_a_candidate_spoils_nothing_for_the_next(box: Sandbox, attack: str) -> None:
     async with open_candidates(box) as candidates:
@@ -237,6 +238,7 @@ async def test_a_candidate_spoils_nothing_for_the_next(box: Sandbox, attack: str
     assert after.stdout == f"{os.getpriority(os.PRIO_PROCESS, 0)} 3\n"
 
 
+@pytest.mark.slow
 async def test_each_candidate_has_its_own_time_output_and_end(box: Sandbox) -> None:
     async with open_candidates(box) as candidates:
         busy = await load(candidates, "print('a')\nwhile True: pass", cpu_s=1)

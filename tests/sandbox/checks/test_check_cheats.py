@@ -40,6 +40,7 @@ UNDER_PYTEST = TestFile(
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cheat", CHEATS)
 async def test_a_cheat_solves_nothing(pair: Pair, cheat: str) -> None:
     report = await pair.check(CHEATS[cheat], *CHECKS, wall_s=15)
@@ -49,6 +50,7 @@ async def test_a_cheat_solves_nothing(pair: Pair, cheat: str) -> None:
     assert all(result.message for result in report.results)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "cheat", ["os._exit", "raises a skip", "always equal", "an edited test", "shadowed modules"]
 )
@@ -58,6 +60,7 @@ async def test_a_cheat_solves_nothing_under_pytest(pair: Pair, cheat: str) -> No
     assert not report.passed
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("raised", ["pytest.skip('no')", "pytest.xfail('no')", "pytest.exit('no', 0)"])
 async def test_a_candidate_cannot_speak_to_the_checkers_pytest(pair: Pair, raised: str) -> None:
     file = TestFile(
@@ -88,6 +91,7 @@ async def test_what_never_ends_is_named_when_time_is_up(pair: Pair, source: str)
     assert "within 2 s" in report.results[0].message
 
 
+@pytest.mark.slow
 async def test_results_before_the_timeout_are_kept(pair: Pair) -> None:
     source = "def f(x):\n    while x: pass\n    return 4"
 
@@ -98,6 +102,7 @@ async def test_results_before_the_timeout_are_kept(pair: Pair) -> None:
     assert "not run" in report.results[2].message
 
 
+@pytest.mark.slow
 async def test_a_check_that_never_ends_by_itself_is_named(pair: Pair) -> None:
     report = await pair.check("x = 1", "assert 1 == 1", "while True: pass", "assert x == 1", wall_s=4)
 
@@ -224,6 +229,7 @@ def rows() -> list[dict[str, Any]]:
     return [row for row in map(json.loads, lines) if row["kind"] == "function"]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif("CODER_TEST_DATA" not in os.environ, reason="CODER_TEST_DATA is not set")
 async def test_public_cheats_are_rejected_and_their_honest_twins_accepted(pair: Pair) -> None:
     wrong = []

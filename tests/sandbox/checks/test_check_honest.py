@@ -251,6 +251,7 @@ class TestIt:
 """
 
 
+@pytest.mark.slow
 async def test_each_pytest_test_has_a_result(pair: Pair) -> None:
     source = (
         "OFFSET = 0\nclass Broke(ValueError): pass\n"
@@ -287,6 +288,7 @@ async def test_modules_of_a_package_are_reached(pair: Pair) -> None:
     assert report.passed, report.results
 
 
+@pytest.mark.slow
 async def test_a_test_file_finds_the_helpers_that_lie_beside_it(pair: Pair) -> None:
     await pair.check("")
     await pair.checker.write("tests/conftest.py", b"import pytest\n@pytest.fixture\ndef two(): return 2\n")

@@ -34,6 +34,7 @@ async def test_an_untidy_trial_leaves_nothing_for_the_next_one() -> None:
     assert [one.outcome.tests for one in said] == [[""], [""]]
 
 
+@pytest.mark.slow
 @pytest.mark.asyncio
 async def test_a_tidy_trial_that_uses_up_its_time_costs_the_next_one_nothing() -> None:
     endless = "def check(candidate):\n    while candidate(1, 2) == 3:\n        pass\n"
@@ -76,6 +77,7 @@ other.kill()
 """
 
 
+@pytest.mark.slow
 def test_without_namespaces_a_checker_ends_only_what_its_own_trials_started() -> None:
     # In a wall of its own: what is tested here once ended every process of the user's.
     root = Path(__file__).parents[3]

@@ -97,6 +97,7 @@ async def test_a_program_that_may_have_one_process_has_one(box: DockerSandbox) -
     assert result.stdout == "refused\n"
 
 
+@pytest.mark.slow
 async def test_what_lies_in_the_workspace_leaves_a_run_its_memory() -> None:
     async with open_docker(POLICY.model_copy(update={"memory_mb": 128})) as box:
         filled = await box.run(PythonCode(source="open('big', 'wb').write(bytes(100 << 20))"))
@@ -191,6 +192,7 @@ async def test_frames_that_nobody_takes_make_the_sender_wait(box: DockerSandbox)
     assert _resident_mb() - before < 64
 
 
+@pytest.mark.slow
 async def test_two_hundred_fresh_runs_at_once_all_end_and_never_have_many_containers() -> None:
     most = 0
     async with open_docker(POLICY) as box:
@@ -234,6 +236,7 @@ async def test_opening_can_be_cancelled_at_any_moment() -> None:
     assert await containers(this_process().mark) == []
 
 
+@pytest.mark.slow
 async def test_closing_can_be_cancelled_at_any_moment_and_ends_all_the_same() -> None:
     async def use(used: asyncio.Event) -> None:
         async with open_docker(POLICY) as box:
@@ -255,6 +258,7 @@ async def test_closing_can_be_cancelled_at_any_moment_and_ends_all_the_same() ->
         assert await containers(this_process().mark) == []
 
 
+@pytest.mark.slow
 async def test_a_run_that_is_cancelled_leaves_the_next_one_its_own_limits(box: DockerSandbox) -> None:
     for delay in (0.001, 0.003, 0.006, 0.01):
         await box.manifest()  # a process waits for the next job now
@@ -292,6 +296,7 @@ async def test_modules_are_there_before_a_run_begins() -> None:
     assert result.stdout == "True\n"
 
 
+@pytest.mark.slow
 async def test_a_module_that_the_image_lacks_is_told() -> None:
     async with open_docker(POLICY.model_copy(update={"preload": ("no_such_module",)})) as box:
         with pytest.raises(PolicyUnmet, match="No module named 'no_such_module'"):
@@ -315,6 +320,7 @@ asyncio.run(main())
     assert "may not talk to the Docker engine" in ended.stdout, ended.stderr
 
 
+@pytest.mark.slow
 async def test_closing_ends_runs_that_are_at_work() -> None:
     printing = asyncio.Event()
     opening = open_docker(POLICY)
@@ -347,6 +353,7 @@ async def test_a_run_can_be_cancelled_at_any_moment(box: DockerSandbox) -> None:
     assert (await box.run(PythonCode(source=source))).stdout == "2\n"
 
 
+@pytest.mark.slow
 async def test_a_check_works_between_two_containers(box: DockerSandbox) -> None:
     async with open_docker(POLICY) as checker:
         await box.write("solution.py", b"def add(a, b):\n    return a + b\n")
@@ -401,6 +408,7 @@ async def test_an_engine_that_is_not_there_says_what_to_do(monkeypatch: pytest.M
             pass
 
 
+@pytest.mark.slow
 async def test_an_engine_that_dies_ends_its_runs_soon(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -430,6 +438,7 @@ async def test_an_engine_that_dies_ends_its_runs_soon(
     assert await wait_until_none_of(this_process().mark, seconds=PATIENCE_S) == []
 
 
+@pytest.mark.slow
 async def test_an_engine_that_falls_silent_does_not_hold_up_a_deadline(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -456,6 +465,7 @@ async def test_what_a_busy_engine_holds_back_of_a_program_that_has_ended_is_not_
         assert (result.status, result.stdout) == ("ok", "late words\n")
 
 
+@pytest.mark.slow
 async def test_a_container_that_answers_late_costs_a_result_no_time_and_the_sandbox_nothing() -> None:
     client = docker.from_env()
     async with open_docker(POLICY) as box:
@@ -501,6 +511,7 @@ async def test_an_owner_that_is_killed_leaves_no_container(delay: float) -> None
     assert await wait_until_none_of(mark.strip(), seconds=PATIENCE_S) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("without", ["", "keeper"])
 async def test_an_owner_that_is_killed_before_its_container_starts_needs_the_keeper(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, without: str
@@ -535,6 +546,7 @@ asyncio.run(main())
 """
 
 
+@pytest.mark.slow
 async def test_an_owner_that_is_not_heard_of_for_a_lease_loses_its_container() -> None:
     """It lives, and so does its line to pid 1; but nothing comes over it."""
     with _owner(script=_QUIET) as owner:

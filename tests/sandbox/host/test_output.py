@@ -1,5 +1,6 @@
 """What is kept of a program's output, whatever it writes and however it arrives."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -35,6 +36,7 @@ def test_output_within_the_limit_is_kept_whole(chunks: list[tuple[Stream, bytes]
     assert not output.truncated
 
 
+@pytest.mark.slow
 @given(st.binary(min_size=3000, max_size=9000))
 def test_of_longer_output_the_first_half_and_the_latest_are_kept(content: bytes) -> None:
     text = content.hex().encode()

@@ -56,6 +56,7 @@ async def _idle(pool: Pool) -> Child:
     return pool._idle[0]
 
 
+@pytest.mark.slow
 async def test_two_hundred_runs_at_once_all_end_as_they_should() -> None:
     async with open_sandbox(Policy(wall_s=120)) as box:
         programs = [PythonCode(source=f"print({number})") for number in range(AT_ONCE)]
@@ -87,6 +88,7 @@ HOLDS = "import sys; sys.held = bytearray(range(256)) * (1 << 20)"
 SLOW = "import subprocess; subprocess.run(['sh', '-c', 'while [ ! -e /w/enough ]; do sleep 0.1; done'])"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("line", "without", "stays"),
     [

@@ -64,6 +64,7 @@ def wheels(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_an_image_has_its_packages_first_on_its_path_and_nothing_secret(
     engine: DockerClient,
     base: str,
@@ -92,6 +93,7 @@ def test_an_image_has_its_packages_first_on_its_path_and_nothing_secret(
     assert not engine.images.list(filters={"label": "coder.image.stage", "dangling": True})
 
 
+@pytest.mark.slow
 def test_a_package_that_the_folder_lacks_is_named(
     engine: DockerClient, base: str, tag: str, tmp_path: Path
 ) -> None:

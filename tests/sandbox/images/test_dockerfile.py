@@ -23,6 +23,7 @@ def test_in_a_clone_the_image_is_built_from_the_file_at_the_root() -> None:
     assert dockerfile() == (ROOT / "Dockerfile.sandbox").read_bytes()
 
 
+@pytest.mark.slow
 def test_an_installed_package_carries_the_same_file(tmp_path: Path) -> None:
     pytest.importorskip("hatchling", reason="hatchling builds the wheel: pip install -e '.[dev]'")
     building = [

@@ -169,6 +169,7 @@ async def test_there_is_no_network(kernel: Kernel) -> None:
     assert "unreachable" in result.stderr
 
 
+@pytest.mark.slow
 async def test_files_of_the_workspace_are_the_cells_files_and_last(kernel: Kernel) -> None:
     await kernel.sandbox.write("given.txt", b"from outside")
     await kernel.execute("text = open('given.txt').read()\nopen('made.txt', 'w').write(text.upper())")

@@ -59,6 +59,7 @@ async def is_served(kernel: Kernel) -> bool:
     return (await kernel.execute("6 * 7", limits=Limits(wall_s=30))).stdout == "42\n"
 
 
+@pytest.mark.slow
 async def test_an_endless_loop_is_interrupted_and_the_state_is_kept(
     kernel: Kernel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -73,6 +74,7 @@ async def test_an_endless_loop_is_interrupted_and_the_state_is_kept(
     assert (await kernel.execute("kept")).stdout == "'kept'\n"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("source", ENDLESS.values(), ids=ENDLESS.keys())
 async def test_a_cell_that_will_not_end_costs_its_kernel_and_no_time(kernel: Kernel, source: str) -> None:
     await prepare(kernel)
@@ -86,6 +88,7 @@ async def test_a_cell_that_will_not_end_costs_its_kernel_and_no_time(kernel: Ker
     assert "NameError" in (await kernel.execute("kept")).stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("source", DEADLY.values(), ids=DEADLY.keys())
 async def test_a_cell_that_ends_its_kernel_is_no_success(kernel: Kernel, source: str) -> None:
     await prepare(kernel)
@@ -99,6 +102,7 @@ async def test_a_cell_that_ends_its_kernel_is_no_success(kernel: Kernel, source:
     assert await is_served(kernel)
 
 
+@pytest.mark.slow
 async def test_the_exit_code_of_a_kernel_that_left_is_told(kernel: Kernel) -> None:
     await prepare(kernel)
 
@@ -107,6 +111,7 @@ async def test_the_exit_code_of_a_kernel_that_left_is_told(kernel: Kernel) -> No
     assert (result.status, result.exit_code) == ("error", 3)
 
 
+@pytest.mark.slow
 async def test_a_cell_may_end_its_kernel_in_words(kernel: Kernel) -> None:
     await prepare(kernel)
 
@@ -116,6 +121,7 @@ async def test_a_cell_may_end_its_kernel_in_words(kernel: Kernel) -> None:
     assert "NameError" in (await kernel.execute("kept")).stderr
 
 
+@pytest.mark.slow
 async def test_a_cell_that_fills_memory_is_ended_and_says_so(kernel: Kernel) -> None:
     await prepare(kernel)
 
@@ -125,6 +131,7 @@ async def test_a_cell_that_fills_memory_is_ended_and_says_so(kernel: Kernel) -> 
     assert await is_served(kernel)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "source", ["while True: print('x' * 10_000)", "import os\nwhile True: os.write(1, b'x' * 65536)"]
 )
@@ -198,6 +205,7 @@ async def test_processes_that_a_cell_leaves_behind_end_with_the_kernel(kernel: K
     assert result.stdout == "[]\n"
 
 
+@pytest.mark.slow
 async def test_what_cells_plant_in_the_workspace_is_not_run_by_a_restart(kernel: Kernel) -> None:
     planted = b"import builtins, sys\nbuiltins.planted = True\n"
     places = (
@@ -241,6 +249,7 @@ async def test_a_cell_that_is_cancelled_costs_its_kernel_and_the_next_one_is_tol
     assert not (await kernel.execute("1")).state_lost
 
 
+@pytest.mark.slow
 async def test_a_listener_that_fails_fails_its_cell_alone(kernel: Kernel) -> None:
     def fail(stream: str, content: bytes) -> None:
         raise LookupError(stream)

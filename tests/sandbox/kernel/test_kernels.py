@@ -46,6 +46,7 @@ print(len(glob.glob('/tmp/.kernel*')), 'folder')
 """Tries whatever isn't of its own kernel; each kernel has a group of its own where they share a container."""
 
 
+@pytest.mark.slow
 async def test_two_kernels_at_once_share_nothing(backend: str) -> None:
     policy = policy_for(backend)
     async with open_kernel(policy, backend=backend) as one, open_kernel(policy, backend=backend) as other:
@@ -66,6 +67,7 @@ async def test_a_sandbox_without_ipykernel_says_how_to_get_it() -> None:
                 pass
 
 
+@pytest.mark.slow
 async def test_programs_beside_a_kernel_see_none_of_its_packages() -> None:
     async with open_kernel(backend="bubblewrap") as kernel:
         shown = await kernel.execute("import os\nsorted(os.listdir('/opt/kernel'))")
@@ -87,6 +89,7 @@ async def test_memory_that_no_kernel_starts_in_is_named() -> None:
             pass
 
 
+@pytest.mark.slow
 async def test_a_kernel_that_is_closed_says_so() -> None:
     async with open_kernel(backend="bubblewrap") as kernel:
         pass
@@ -95,6 +98,7 @@ async def test_a_kernel_that_is_closed_says_so() -> None:
         await kernel.execute("1")
 
 
+@pytest.mark.slow
 async def test_a_kernel_that_is_closed_while_one_starts_says_so() -> None:
     async with open_kernel(backend="bubblewrap") as kernel:
         await kernel.execute("1")
@@ -108,6 +112,7 @@ async def test_a_kernel_that_is_closed_while_one_starts_says_so() -> None:
     assert any(isinstance(end, SandboxBroken) for end in ends)
 
 
+@pytest.mark.slow
 async def test_closing_a_kernel_leaves_its_sandbox_open() -> None:
     async with open_kernel(backend="bubblewrap") as first:
         async with kernel_in(first.sandbox, Policy()) as second:
@@ -116,6 +121,7 @@ async def test_closing_a_kernel_leaves_its_sandbox_open() -> None:
         assert (await first.execute("open('seen').read()")).stdout == "'x'\n"
 
 
+@pytest.mark.slow
 async def test_a_spare_kernel_that_died_is_replaced(backend: str) -> None:
     async with open_kernel(policy_for(backend), backend=backend) as kernel:
         await kernel.execute("1")
@@ -128,6 +134,7 @@ async def test_a_spare_kernel_that_died_is_replaced(backend: str) -> None:
         assert (await kernel.execute("2")).stdout == "2\n"
 
 
+@pytest.mark.slow
 async def test_cells_reach_nothing_of_the_kernel_that_is_ready_for_a_restart(backend: str) -> None:
     async with open_kernel(policy_for(backend), backend=backend) as kernel:
         assert kernel._coming is not None
@@ -141,6 +148,7 @@ async def test_cells_reach_nothing_of_the_kernel_that_is_ready_for_a_restart(bac
         assert (await kernel.execute("'REACHED' in dir()")).stdout == "False\n"
 
 
+@pytest.mark.slow
 async def test_a_kernel_that_dies_between_cells_is_replaced_and_the_next_cell_is_told() -> None:
     async with open_kernel(backend="bubblewrap") as kernel:
         await kernel.execute(
@@ -159,6 +167,7 @@ async def test_a_kernel_that_dies_between_cells_is_replaced_and_the_next_cell_is
     assert (result.stdout, result.state_lost) == ("False\n", True)
 
 
+@pytest.mark.slow
 async def test_a_sandbox_that_broke_is_said_to_be_broken() -> None:
     async with (
         open_sandbox(Policy(kernel=True), backend="bubblewrap") as box,
@@ -170,6 +179,7 @@ async def test_a_sandbox_that_broke_is_said_to_be_broken() -> None:
             await kernel.execute("1")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("mechanism", "source"),
     [
@@ -200,6 +210,7 @@ def test_the_sandbox_package_itself_loads_no_kernel() -> None:
     assert ended.stdout == "[]\n"
 
 
+@pytest.mark.slow
 def test_nothing_is_left_when_the_owner_of_a_kernel_is_killed() -> None:
     tag = f"kernel-{uuid.uuid4().hex}"
     script = f"""
@@ -224,6 +235,7 @@ asyncio.run(main())
     assert left == []
 
 
+@pytest.mark.slow
 async def test_every_kernel_ends_with_its_block(backend: str) -> None:
     tag = f"kernel-{uuid.uuid4().hex}"
     async with open_kernel(policy_for(backend), backend=backend) as kernel:
@@ -254,6 +266,7 @@ async def test_a_client_that_speaks_nonsense_is_not_believed(echo: Session) -> N
     await echo.end()
 
 
+@pytest.mark.slow
 def test_an_ordinary_user_has_kernels_too() -> None:
     script = """
 import asyncio

@@ -116,6 +116,7 @@ async def test_each_run_has_a_way_out_of_its_own_and_all_are_closed_at_the_end(o
             await asyncio.sleep(0.01)
 
 
+@pytest.mark.slow
 async def test_a_connection_is_cut_when_its_run_ends(outside: Outside) -> None:
     source = """
 import socket, os
@@ -162,6 +163,7 @@ async def test_the_guarantee_names_the_proxy_and_its_hosts(outside: Outside) -> 
     assert "*.example.net:8080" in str(kept["network"])
 
 
+@pytest.mark.slow
 def test_an_ordinary_users_programs_have_their_proxy_too() -> None:
     script = f"""
 import asyncio

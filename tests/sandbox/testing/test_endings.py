@@ -34,6 +34,7 @@ def groups() -> set[Path]:
     return {Path(folder, name) for folder, names, _ in walk for name in names if name.startswith("coder-")}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
 def test_nothing_is_left_of_a_sandbox_whose_owner_was_killed(how: signal.Signals) -> None:
     tag = f"tag-{uuid.uuid4().hex}"
@@ -132,6 +133,7 @@ async def test_a_program_that_stops_itself_ends_at_its_wall_time(box: Sandbox) -
     assert result.wall_s < 10
 
 
+@pytest.mark.slow
 async def test_a_fork_bomb_ends_at_its_wall_time_and_the_next_run_works() -> None:
     async with open_bubblewrap(Policy(wall_s=1.0)) as box:
         bomb = await box.run(

@@ -37,6 +37,7 @@ def write(folder: Path, solution: str, test: str) -> None:
 ADD_TEST = "from solution import add\n\ndef test_add():\n    assert add(2, 3) == 5\n"
 
 
+@pytest.mark.slow
 def test_each_pytest_test_is_reported_and_then_the_end(tmp_path: Path) -> None:
     write(tmp_path, "def add(a, b):\n    return a + b\n", ADD_TEST)
 
@@ -47,6 +48,7 @@ def test_each_pytest_test_is_reported_and_then_the_end(tmp_path: Path) -> None:
     assert rows[-1] == {"end": 0}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["tamper_checks", "pytest_plugin", "skips"])
 @pytest.mark.parametrize("tool", ["pytest", "unittest"])
 def test_a_module_of_the_users_may_be_called_like_one_of_ours(tmp_path: Path, tool: str, name: str) -> None:
@@ -62,6 +64,7 @@ def test_a_module_of_the_users_may_be_called_like_one_of_ours(tmp_path: Path, to
     assert [row.get("passed") for row in rows if "test" in row] == [True]
 
 
+@pytest.mark.slow
 def test_a_failing_assertion_is_quoted(tmp_path: Path) -> None:
     write(tmp_path, "def add(a, b):\n    return a - b\n", ADD_TEST)
 
@@ -71,6 +74,7 @@ def test_a_failing_assertion_is_quoted(tmp_path: Path) -> None:
     assert str(rows[1]["message"]).startswith("assert -1 == 5")
 
 
+@pytest.mark.slow
 def test_a_failing_assertion_is_quoted_where_its_test_is_long(tmp_path: Path) -> None:
     long = "\n".join(f"    row_{i} = {i}  # one of many" for i in range(200))
     test = ADD_TEST.replace("    assert", f"{long}\n    assert")
@@ -97,6 +101,7 @@ def test_a_solution_that_ends_the_process_is_never_a_pass(
     assert not (ended_well and passed)
 
 
+@pytest.mark.slow
 def test_a_pytest_of_the_solutions_own_is_not_asked(tmp_path: Path) -> None:
     write(tmp_path, "def add(a, b):\n    return 0\n", ADD_TEST)
     (tmp_path / "pytest.py").write_text("def main(args, plugins):\n    return 0\n")
@@ -111,6 +116,7 @@ def failed(rows: list[dict[str, object]]) -> list[object]:
     return [row["test"] for row in rows if row.get("passed") is False]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "solution",
     [
@@ -131,26 +137,32 @@ def test_a_skip_that_the_solution_brings_about_is_a_failure(tmp_path: Path, solu
     assert len(failed(rows)) == 1
 
 
+SKIPS_OF_PYTEST = (
+    "@pytest.mark.skip\ndef test_no(): assert 0\n",
+    "@pytest.mark.skipif(True, reason='no')\ndef test_no(): assert 0\n",
+    "def test_no(): pytest.skip('no')\n",
+    "def test_no(): pytest.importorskip('no_such_module')\n",
+    "@pytest.mark.xfail\ndef test_no(): assert 0\n",
+    "@pytest.mark.xfail(strict=True)\ndef test_no(): assert 0\n",
+)
+SKIPS_OF_UNITTEST = (
+    "import unittest\nclass T(unittest.TestCase):\n    @unittest.skip('no')\n"
+    "    def test_no(self): self.fail()\n",
+    "import unittest\nclass T(unittest.TestCase):\n    def test_no(self): self.skipTest('no')\n",
+    "import unittest\nclass T(unittest.TestCase):\n    @unittest.expectedFailure\n"
+    "    def test_no(self): self.fail()\n",
+)
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(
-    "more",
+    ("command", "more"),
     [
-        "@pytest.mark.skip\ndef test_no(): assert 0\n",
-        "@pytest.mark.skipif(True, reason='no')\ndef test_no(): assert 0\n",
-        "def test_no(): pytest.skip('no')\n",
-        "def test_no(): pytest.importorskip('no_such_module')\n",
-        "@pytest.mark.xfail\ndef test_no(): assert 0\n",
-        "@pytest.mark.xfail(strict=True)\ndef test_no(): assert 0\n",
-        "import unittest\nclass T(unittest.TestCase):\n    @unittest.skip('no')\n"
-        "    def test_no(self): self.fail()\n",
-        "import unittest\nclass T(unittest.TestCase):\n    def test_no(self): self.skipTest('no')\n",
-        "import unittest\nclass T(unittest.TestCase):\n    @unittest.expectedFailure\n"
-        "    def test_no(self): self.fail()\n",
+        *(("pytest", more) for more in SKIPS_OF_PYTEST + SKIPS_OF_UNITTEST),
+        *(("unittest", more) for more in SKIPS_OF_UNITTEST),
     ],
 )
-@pytest.mark.parametrize("command", ["pytest", "unittest"])
 def test_what_the_tests_themselves_skip_is_no_failure(tmp_path: Path, more: str, command: str) -> None:
-    if command == "unittest" and "unittest" not in more:
-        more = ""
     test = "import unittest\nclass U(unittest.TestCase):\n    def test_add(self): assert add(2, 3) == 5\n"
     write(
         tmp_path, "def add(a, b): return a + b\n", f"import pytest\nfrom solution import add\n{test}\n{more}"
@@ -172,6 +184,7 @@ def test_under_unittest_too_a_skip_by_the_solution_is_a_failure(tmp_path: Path) 
     assert failed(rows) == ["test_it.T.test_add"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("command", "patch"),
     [
@@ -210,6 +223,7 @@ def test_a_solution_that_changes_the_tools_of_testing_does_not_pass(
     assert failed(rows) or "end" not in rows[-1]
 
 
+@pytest.mark.slow
 def test_a_test_that_skips_itself_is_neither_pass_nor_failure(tmp_path: Path) -> None:
     marks = "import pytest\n\n@pytest.mark.skip\ndef test_a(): assert 0\n\n"
     marks += "@pytest.mark.xfail\ndef test_b(): assert 0\n\n"
@@ -221,6 +235,7 @@ def test_a_test_that_skips_itself_is_neither_pass_nor_failure(tmp_path: Path) ->
     assert [(row["test"], row["passed"]) for row in rows if "test" in row] == [("test_it.py::test_add", True)]
 
 
+@pytest.mark.slow
 def test_a_skip_by_the_code_under_test_is_a_failure(tmp_path: Path) -> None:
     write(tmp_path, "import pytest\n\ndef add(a, b):\n    pytest.skip('no')\n", ADD_TEST)
 

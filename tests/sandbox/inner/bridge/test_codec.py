@@ -59,6 +59,7 @@ def same(left: Any, right: Any) -> bool:
     return bool(left == right)
 
 
+@pytest.mark.slow
 @given(VALUES)
 def test_a_value_comes_back_equal_and_of_the_same_types(value: object) -> None:
     assert same(decode(encode(value)), value)
@@ -70,6 +71,7 @@ def test_any_bytes_are_a_value_or_a_codec_error(data: bytes) -> None:
         decode(data)
 
 
+@pytest.mark.slow
 @given(VALUES, st.data())
 def test_damaged_bytes_are_a_value_or_a_codec_error(value: object, data: st.DataObject) -> None:
     whole = bytearray(encode(value))
@@ -80,6 +82,7 @@ def test_damaged_bytes_are_a_value_or_a_codec_error(value: object, data: st.Data
         decode(bytes(whole))
 
 
+@pytest.mark.slow
 @given(VALUES, st.data())
 def test_bytes_cut_short_are_refused(value: object, data: st.DataObject) -> None:
     whole = encode(value)

@@ -79,6 +79,7 @@ ANSWERS = (
 )
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(st.lists(ANSWERS, min_size=1, max_size=4))
 def test_whatever_a_candidate_answers_is_a_value_or_a_known_error(answers: list[object]) -> None:
