@@ -135,7 +135,7 @@ async def _edited(text: str, state: State, target: Target, place: Workplace) -> 
     return answered
 
 
-def _code(state: State, target: Target, text: str, *, check: str = "", problem: str = "") -> Message:
+def _code(state: State, target: Target, text: str, *, check: str = "") -> Message:
     """What the session has changed, as an answer that can be tried."""
     made = session_changes(state, target)
     last = state.codes[-1] if state.codes else None
@@ -145,7 +145,7 @@ def _code(state: State, target: Target, text: str, *, check: str = "", problem: 
             "files": made.files,
             "test_edits": made.test_edits,
             "left_out": made.left_out,
-            "problem": problem,
+            "check": check,
             "repeats": is_same and not check,
         }
     )

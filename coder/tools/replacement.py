@@ -4,10 +4,11 @@ from difflib import SequenceMatcher
 
 from coder.edits.apply import apply
 from coder.edits.edit import Edit, Hunk
-from coder.edits.edit_report import not_there, numbered
+from coder.edits.edit_report import not_there
 from coder.edits.lines import split_lines, usual_end
 from coder.edits.locate import Index, locate
 from coder.edits.parsed import changed_lines
+from coder.edits.syntax import numbered
 
 _MOST_PLACES = 20
 """Lines that are named where a text is there several times."""

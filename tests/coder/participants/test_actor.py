@@ -200,3 +200,37 @@ async def test_a_run_that_was_cut_off_goes_on_without_repeating_a_call(project: 
     assert "1\ndef add(a, b):\n    return a + b" in told(model, 2)
     assert run.status == "solved"
     assert fold_all(await log.read(run.run_id)).calls == 4
+
+
+GREEN = "from calc import add\n\n\ndef test_add():\n    assert add(0, 0) == 0\n"
+CHECK = "python -c 'from calc import add; assert add(1, 2) == 3'"
+
+
+async def test_what_nothing_shows_is_remarked_once_and_then_ends_the_run(project: Path) -> None:
+    (project / "test_calc.py").write_text(GREEN)
+
+    run, model = await worked(project, EDIT, DONE)
+
+    assert "nothing shows that the task is done" in told(model, 2)
+    assert (run.status, run.exit_code, run.calls) == ("unverified", 8, 2)
+
+
+async def test_a_check_that_fails_before_and_succeeds_after_is_evidence(project: Path) -> None:
+    (project / "test_calc.py").write_text(GREEN)
+
+    run, _ = await worked(project, EDIT, [call("done", summary="It adds.", check=CHECK)])
+
+    assert (run.status, run.verified, run.calls) == ("solved", "reproduced", 2)
+    assert (project / "calc.py").read_text() == RIGHT
+
+
+async def test_a_new_test_of_the_session_is_evidence_and_lands(project: Path) -> None:
+    (project / "test_calc.py").write_text(GREEN)
+    test = TEST.replace("test_add", "test_sum").replace("\n", "\\n")
+    command = f"sed -i 's/a - b/a + b/' calc.py; printf '{test}' > test_sum.py; python -m pytest -q"
+
+    run, model = await worked(project, bash(command), DONE)
+
+    assert "2 passed" in told(model, 2)
+    assert (run.status, run.verified) == ("solved", "reproduced")
+    assert (project / "test_sum.py").exists()
