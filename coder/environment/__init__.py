@@ -1,4 +1,4 @@
 """What programs of a run get: policy, sandboxes, interpreter, installed packages, source folders.
 
-Read workbench, run_policy.
+Read workbench.
 """
