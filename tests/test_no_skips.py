@@ -35,7 +35,7 @@ def run_in(folder: Path, source: str, **environ: str) -> "subprocess.CompletedPr
     return subprocess.run(
         [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", str(folder)],
         cwd=folder,
-        env=kept | {"PYTHONPATH": str(REPOSITORY)} | environ,
+        env=kept | {"PYTHONPATH": str(REPOSITORY), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"} | environ,
         capture_output=True,
         text=True,
     )

@@ -60,7 +60,7 @@ def run_in(folder: Path, source: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
         [sys.executable, "-m", "pytest", "-v", "-p", "no:cacheprovider", str(folder)],
         cwd=folder,
-        env=kept | {"PYTHONPATH": str(REPOSITORY)},
+        env=kept | {"PYTHONPATH": str(REPOSITORY), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
         capture_output=True,
         text=True,
     )

@@ -1,6 +1,5 @@
 """The loop on real sandboxes, with dialogues written by hand: what ends a run, what is asked before."""
 
-import sys
 from pathlib import Path
 
 import pytest
@@ -20,6 +19,7 @@ from coder.workspace.take_back import undo
 from tests.coder.models.asking import endpoint_of
 from tests.coder.workspace.meanwhile import Meanwhile
 from tests.faulty_endpoint import faulty_endpoint, hangs
+from tests.only_pytest import only_pytest
 
 ADD = "def add(a, b):\n    return a + b\n"
 SUBTRACT = "def add(a, b):\n    return a - b\n"
@@ -30,7 +30,7 @@ WITH_TESTS = (
     "test_add.py\n```python\nfrom add import add\n\n\ndef test_add():\n    assert add(2, 3) == 5\n```\n"
 )
 TASK = Task(prompt="Write add(a, b).", checks=(CHECK,))
-PYTEST = Settings(python=Path(sys.executable), plan=False)
+PYTEST = Settings(python=only_pytest(), plan=False)
 
 
 def fenced(code: str) -> str:

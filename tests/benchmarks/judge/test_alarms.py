@@ -1,6 +1,5 @@
 """What has no honest business beside the tests sets off an alarm, and a pass with one is no pass."""
 
-import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 from textwrap import indent
@@ -13,6 +12,7 @@ from benchmarks.suite import FunctionCase, RepositoryCase, Suite
 from benchmarks.verdict import Verdict
 from tests.benchmarks.judge.cases import case, sections
 from tests.benchmarks.judge.patches import diff
+from tests.only_pytest import only_pytest
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -39,7 +39,7 @@ TOP = "class Stack:\n    def top(self):\n        return 8\n"
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
 async def judge() -> AsyncIterator[Judge]:
     suite = Suite(name="alarms", version="1", cases=(repository(),))
-    async with open_judge(suite, python=Path(sys.executable)) as judge:
+    async with open_judge(suite, python=only_pytest()) as judge:
         yield judge
 
 

@@ -1,6 +1,5 @@
 """Patches that attack the judging itself rather than the task: none of them passes."""
 
-import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from benchmarks.judge.judge import Judge, open_judge
 from benchmarks.suite import RepositoryCase, Suite
 from tests.benchmarks.judge.cases import sections
 from tests.benchmarks.judge.patches import diff
+from tests.only_pytest import only_pytest
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -39,9 +39,7 @@ WRONG = "    def top(self): return 0\n"
 
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
 async def judge() -> AsyncIterator[Judge]:
-    async with open_judge(
-        Suite(name="hostile", version="1", cases=(CASE,)), python=Path(sys.executable)
-    ) as judge:
+    async with open_judge(Suite(name="hostile", version="1", cases=(CASE,)), python=only_pytest()) as judge:
         yield judge
 
 

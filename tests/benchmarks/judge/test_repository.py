@@ -1,7 +1,6 @@
 """Repository cases: gold passes, the base and every cheat fail, and each verdict says how strong it is."""
 
 import json
-import sys
 import venv
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
@@ -19,6 +18,7 @@ from benchmarks.verdict import Verdict
 from sandbox import open_sandbox
 from tests.benchmarks.judge.cases import shared
 from tests.benchmarks.judge.patches import diff
+from tests.only_pytest import only_pytest
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
 async def judge() -> AsyncIterator[Judge]:
     suite = Suite(name="repositories", version="1", cases=(case(),))
-    async with open_judge(suite, python=Path(sys.executable)) as judge:
+    async with open_judge(suite, python=only_pytest()) as judge:
         yield judge
 
 

@@ -87,12 +87,12 @@ async def test_a_limit_of_tokens_is_said_as_such(model: LocalModel) -> None:
 async def test_a_call_that_waits_for_others_is_not_taken_for_dead(model: LocalModel) -> None:
     short = Sampling(temperature=0, max_tokens=6)
     began = monotonic()
-    await asyncio.gather(*(model.answer(ADD, sampling=short) for _ in range(30)))
-    half = (monotonic() - began) / 2  # 15 times what one call takes, and less than what the last ones wait
+    await asyncio.gather(*(model.answer(ADD, sampling=short) for _ in range(16)))
+    half = (monotonic() - began) / 2  # 8 times what one call takes, and less than what the last ones wait
     patience = Patience(headers_s=half, deadline_s=half)
 
     async with LocalModel(embedded_weights(), name=f"local/{EMBEDDED}", patience=patience) as impatient:
-        answers = await asyncio.gather(*(impatient.answer(ADD, sampling=short) for _ in range(30)))
+        answers = await asyncio.gather(*(impatient.answer(ADD, sampling=short) for _ in range(16)))
 
     assert len({answer.text for answer in answers}) == 1
 

@@ -1,6 +1,5 @@
 """Test commands of which nothing is known but their exit code: what it proves, and what it doesn't."""
 
-import sys
 from pathlib import Path
 
 import pytest
@@ -11,8 +10,9 @@ from coder.run.run import Run
 from coder.run.settings import Budget, Settings
 from coder.run.task import Task, TestSource
 from coder.store import MemoryLog
+from tests.only_pytest import only_pytest
 
-PYTEST = Settings(python=Path(sys.executable), plan=False)
+PYTEST = Settings(python=only_pytest(), plan=False)
 ANSWER = ["**greeting.txt**\n```\nhello\n```\n"]
 CHECK = ("sh", "check.sh")
 

@@ -12,6 +12,7 @@ from coder.run.run import Run
 from coder.run.settings import Budget, Settings
 from coder.run.task import Task, TestSource
 from coder.store import MemoryLog
+from tests.only_pytest import only_pytest
 
 WRONG = "def f(x):\n    return x\n"
 RIGHT = "def f(x):\n    return x + 1\n"
@@ -31,7 +32,7 @@ FOLDERS = {
 }
 
 
-PYTEST = Settings(python=Path(sys.executable), plan=False, budget=Budget(samples=1, repairs=0))
+PYTEST = Settings(python=only_pytest(), plan=False, budget=Budget(samples=1, repairs=0))
 
 
 async def answered(folder: Path, kind: str, *answers: Mapping[str, str]) -> Run:
@@ -42,7 +43,7 @@ async def answered(folder: Path, kind: str, *answers: Mapping[str, str]) -> Run:
         (folder / path).chmod(0o755)
     task = Task(prompt="Write f(x).", workspace=folder, test_command=command)
     budget = Budget(samples=1, repairs=len(answers) - 1)
-    settings = Settings(python=Path(sys.executable), plan=False, budget=budget, test_timeout_s=30)
+    settings = Settings(python=only_pytest(), plan=False, budget=budget, test_timeout_s=30)
     texts = ["".join(f"**{path}**\n```\n{text}```\n" for path, text in answer.items()) for answer in answers]
     return await solve(task, model=Scripted(texts), settings=settings, log=MemoryLog())
 

@@ -1,6 +1,5 @@
 """Tests that an answer writes or edits: new ones land, edits of given ones need the user's word."""
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from coder.run.settings import Settings
 from coder.run.task import Task
 from coder.run.watch import Unwatched
 from coder.store import MemoryLog
+from tests.only_pytest import only_pytest
 
 WRONG = "def price(n):\n    return n\n"
 DOUBLE = "def price(n):\n    return 2 * n\n"
@@ -22,7 +22,7 @@ TRIPLE = "def price(n):\n    return 3 * n\n"
 TEST = "from shop import price\n\n\ndef test_price():\n    assert price(2) == 4\n"
 TEST_OF_TRIPLE = TEST.replace("== 4", "== 6")
 OTHER = "from shop import price\n\n\ndef test_zero():\n    assert price(0) == 0\n"
-PYTEST = Settings(python=Path(sys.executable), plan=False)
+PYTEST = Settings(python=only_pytest(), plan=False)
 
 
 def answer(**files: str) -> str:

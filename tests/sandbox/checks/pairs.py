@@ -1,7 +1,6 @@
 """Two sandboxes, one for a candidate and one for its checker, as the tests of checks use them."""
 
 import contextlib
-import sys
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +8,7 @@ from pathlib import Path
 from sandbox import Limits, Policy, Sandbox
 from sandbox.checks.check import Assertion, Check, CheckReport, Rules, check
 from sandbox.open import open_sandbox
+from tests.only_pytest import only_pytest
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Pair:
 @contextlib.asynccontextmanager
 async def open_pair() -> AsyncIterator[Pair]:
     """Both have the interpreter of these tests, which has pytest."""
-    policy = Policy(python=Path(sys.executable))
+    policy = Policy(python=only_pytest())
     async with open_sandbox(policy) as candidate, open_sandbox(policy) as checker:
         yield Pair(candidate, checker)
 

@@ -3,10 +3,12 @@
 import asyncio
 import resource
 import time
+from collections.abc import Sequence
 
 import pytest
 
 from sandbox import Kernel, Limits
+from tests.sandbox.kernel.conftest import BACKENDS
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -48,6 +50,20 @@ DEADLY = {
 }
 
 
+def by_each_backend(sources: dict[str, str], *, sample: Sequence[str]) -> pytest.MarkDecorator:
+    """All of them behind the first backend, and a sample behind the others: the kernel is the same."""
+    return pytest.mark.parametrize(
+        ("backend", "source"),
+        [
+            pytest.param(backend, source, id=f"{backend}-{name}")
+            for backend in BACKENDS
+            for name, source in sources.items()
+            if backend == BACKENDS[0] or name in sample
+        ],
+        indirect=["backend"],
+    )
+
+
 async def prepare(kernel: Kernel) -> None:
     """Something to lose; and the spare kernel has come, so that a cell's grace isn't spent on it."""
     if kernel._coming is not None:
@@ -75,7 +91,7 @@ async def test_an_endless_loop_is_interrupted_and_the_state_is_kept(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("source", ENDLESS.values(), ids=ENDLESS.keys())
+@by_each_backend(ENDLESS, sample=("swallows the interrupt", "stops its client", "prints without end"))
 async def test_a_cell_that_will_not_end_costs_its_kernel_and_no_time(kernel: Kernel, source: str) -> None:
     await prepare(kernel)
     began = time.monotonic()
@@ -89,7 +105,7 @@ async def test_a_cell_that_will_not_end_costs_its_kernel_and_no_time(kernel: Ker
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("source", DEADLY.values(), ids=DEADLY.keys())
+@by_each_backend(DEADLY, sample=("leaves", "kills its client"))
 async def test_a_cell_that_ends_its_kernel_is_no_success(kernel: Kernel, source: str) -> None:
     await prepare(kernel)
 

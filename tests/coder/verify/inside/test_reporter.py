@@ -2,10 +2,11 @@
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+
+from tests.only_pytest import only_pytest
 
 REPORTER = Path(__file__).parents[4] / "coder" / "verify" / "inside" / "reporter.py"
 
@@ -18,7 +19,7 @@ def report(
     config = {"report": "report.jsonl", "key": "00", "ours": list(ours), "names": names}
     (folder / "config.json").write_text(json.dumps(config))
     done = subprocess.run(
-        [sys.executable, REPORTER, "config.json", *args],
+        [only_pytest(), REPORTER, "config.json", *args],
         cwd=folder,
         capture_output=True,
         check=False,

@@ -1,0 +1,37 @@
+"""An interpreter that has pytest and nothing else.
+
+Ours has a dozen plugins, which pytest imports at each start: 1.4 s of processor time instead of 0.25. Tests
+that start pytest on small projects give this one.
+"""
+
+import shutil
+import sys
+import tempfile
+import venv
+from importlib.metadata import files, version
+from pathlib import Path
+
+_NAMES = ("pytest", "pluggy", "iniconfig", "packaging", "pygments")
+
+
+def only_pytest() -> Path:
+    """The interpreter, made at the first call of all; it lies in our own environment and lasts as long."""
+    folder = Path(sys.prefix, f"only-pytest-{version('pytest')}")
+    if not folder.exists():
+        making = Path(tempfile.mkdtemp(dir=sys.prefix))
+        making.chmod(0o755)
+        venv.create(making, symlinks=True)
+        _fill(next(making.glob("lib/python*/site-packages")))
+        try:
+            making.rename(folder)
+        except OSError:  # another worker was faster
+            shutil.rmtree(making)
+    return folder / "bin" / "python"
+
+
+def _fill(packages: Path) -> None:
+    for name in _NAMES:
+        for file in files(name) or ():
+            if ".." not in file.parts and "__pycache__" not in file.parts:
+                (packages / file).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy(file.locate(), packages / file)
