@@ -313,7 +313,9 @@ async def test_an_installed_copy_of_the_package_is_not_tested_in_place_of_the_an
     task = Task(prompt="Mend it.", workspace=tmp_path, test_command=("pytest", "-q"), mends=True)
     answer = f"**src/{package}/__init__.py**\n```\ndef encode(text): return {gives.encode()!r}\n```\n"
 
-    run = await solve(task, model=Scripted([answer]), settings=PYTEST, log=MemoryLog())
+    ours = PYTEST.model_copy(update={"python": Path(sys.executable)})  # it has idna
+
+    run = await solve(task, model=Scripted([answer]), settings=ours, log=MemoryLog())
 
     assert (run.status, run.strength) == ("solved", strength)
 
