@@ -133,7 +133,7 @@ def _around(server: Server, wanted: _Wanted, walls: Walls) -> ServedSandbox:
         tuple(capabilities),
         programs,
         wanted.without,
-        sessions=walls == "two",
+        sessions=True,
         network=network,
         disk=disk,
         fresh_disk=fresh_disk,

@@ -16,7 +16,7 @@ from sandbox.host.memory_watch import holds_more
 from sandbox.inner.process.agent import MAX_MESSAGE
 from sandbox.inner.process.wire import receive_with_fds, send_with_fds
 from sandbox.program import Command, Program
-from sandbox.result import StillRunning
+from sandbox.result import KilledBy, StillRunning
 
 LONGEST_WORD = (128 << 10) - 1
 """Bytes that the kernel hands to a new program as one argument."""
@@ -105,6 +105,12 @@ class AgentLink:
         """Nothing of it runs or writes any more."""
         self._runs.pop(run.number, None)
         self._answers.pop(run.number, None)
+
+    def end_for(self, reason: KilledBy) -> None:
+        """End the session for a reason that the results of its commands name."""
+        for run in self._runs.values():
+            run.killed_by = run.killed_by or reason
+        self.close()
 
     def close(self) -> None:
         """End the session: its processes are killed, and whoever waits hears of it. Idempotent."""

@@ -27,6 +27,6 @@ class Build:
     on_disk: bool = False
     """Workspaces are folders of the machine's: a fresh one is emptied at its end."""
     sessions: bool = False
-    """The server can give a run an agent as its pid 1."""
+    """A run has a pid 1 of its own, which can be the agent of a session."""
     network: Network | None = None
     """What its programs may reach; None is nothing."""

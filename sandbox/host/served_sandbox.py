@@ -177,6 +177,7 @@ class ServedSandbox:
             limits=resolve(self._policy, None),
             environment=self._build.environment,
             workspace_at=self._workspace_at,
+            bounds=self._build.fresh_disk if fresh else self._build.disk,
             sampled="memory" not in self._without,
             lasting=None if fresh else self._workspace,
         )

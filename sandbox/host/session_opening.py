@@ -11,6 +11,7 @@ from sandbox.files.workspace import Workspace
 from sandbox.files.written_files import PROGRAMS
 from sandbox.host.agent_link import AgentLink
 from sandbox.host.child import Child
+from sandbox.host.disk_watch import DiskBounds, DiskWatch
 from sandbox.host.limits import RunLimits
 from sandbox.host.persistent_workspace import PersistentWorkspace
 from sandbox.host.pool import Pool
@@ -43,6 +44,8 @@ class SessionPlace:
     environment: Mapping[str, str]
     workspace_at: Callable[[int], Workspace]
     """Files below a descriptor."""
+    bounds: DiskBounds | None
+    """What has to be looked at; None where file systems keep all of it."""
     sampled: bool
     """Whether memory that no cgroup counts is looked at; only tests say no."""
     lasting: PersistentWorkspace | None
@@ -52,8 +55,7 @@ class SessionPlace:
 def no_sessions(backend: str) -> BackendMissing:
     """What is said where a backend has none."""
     return BackendMissing(
-        f"The sandbox backend {backend!r} has no sessions. Open the sandbox with bubblewrap; where it may "
-        "make no namespaces inside of its own, it has none either (coder sandbox doctor says so)."
+        f"The sandbox backend {backend!r} has no sessions. Open the sandbox with bubblewrap."
     )
 
 
@@ -100,11 +102,16 @@ async def _agent(
         "environment": {**place.environment, **ENVIRONMENT, **environment},
         "processes": place.limits.processes,
     }
+    watch: DiskWatch | None = None
     try:
         with inside:
             await child.assign(job, [inside.fileno()])
+        if place.bounds is not None and child.reaper is not None:
+            watch = DiskWatch(place.bounds, child.reaper, lambda: link.end_for("disk"))
         yield child, link
     finally:
+        if watch is not None:
+            watch.close()
         link.close()
         child.kill(outright=True)
         place.pool.give_back(child)

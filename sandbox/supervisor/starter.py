@@ -91,6 +91,7 @@ class Starter:
             "walls": self._walls,
             "rlimits": request["rlimits"],
             "fresh": request["fresh"],
+            "session": request["session"],
             "status": status,
             "work": work,
             "groups": groups,

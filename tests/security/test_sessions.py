@@ -23,9 +23,9 @@ _KEPT_ANYWAY = {
 }
 
 
-@pytest.fixture
-async def session() -> AsyncIterator[Session]:
-    async with open_bubblewrap(ROOMY) as box, box.session(fresh=True) as opened:
+@pytest.fixture(params=["two", "one"])
+async def session(request: pytest.FixtureRequest) -> AsyncIterator[Session]:
+    async with open_bubblewrap(ROOMY, walls=request.param) as box, box.session(fresh=True) as opened:
         yield opened
 
 
@@ -77,7 +77,7 @@ async def test_after_an_attack_the_next_command_runs_in_the_same_session(
 ) -> None:
     await session.sh("echo kept > /dev/shm/kept")
 
-    await session.sh(attack, wall_s=5)
+    await session.sh(attack, wall_s=2)
     after = await session.sh("cat /dev/shm/kept; exit 7", cwd="/tmp")
 
     assert (after.exit_code, after.output, after.state_lost) == (7, "kept\n", False)

@@ -34,20 +34,32 @@ _NAMED = 20
 """Processes that are named as still running."""
 
 
-def open_score() -> int:
-    """A descriptor of this process's oom_score_adj, opened before Landlock closes /proc to writers."""
+def prepare(*kept: int) -> int:
+    """Keep some descriptors from commands, and close all others.
+
+    Gives a descriptor of this process's oom_score_adj, opened before Landlock closes /proc to writers.
+    """
+    wire.close_all_but(0, 1, 2, *kept)
+    for descriptor in kept:
+        os.set_inheritable(descriptor, False)
     return os.open("/proc/self/oom_score_adj", os.O_RDWR | os.O_CLOEXEC)
 
 
-def main(walls: Walls, job: dict[str, Any], channel: socket.socket, score: int) -> int:
-    """Serve the host until it closes the channel, with which the session ends."""
+def main(walls: Walls, received: tuple[dict[str, Any], list[int]] | None, score: int) -> int:
+    """Serve the host until it closes the channel, with which the session ends.
+
+    `received` is the session's job with the descriptor of the channel, None where the host let it go.
+    """
+    if received is None:
+        return 0
+    job, (channel,) = received
     if "dumpable" not in walls.without:
         checked(prctl(PR_SET_DUMPABLE, 0), "make the agent unreadable to commands")
     os.umask(0o022)
     os.chdir("/")
     for folder in (HOME, OUTPUT):
         os.mkdir(folder, 0o755)
-    agent = Agent(walls, job, channel, score)
+    agent = Agent(walls, job, socket.socket(fileno=channel), score)
     while agent.serve():
         continue
     return 0

@@ -13,7 +13,7 @@ import socket
 from contextlib import suppress
 from typing import Any
 
-from sandbox.inner.process import preload, reaper, subreaper, wire
+from sandbox.inner.process import agent, preload, reaper, subreaper, wire
 from sandbox.inner.process.execute import execute
 from sandbox.inner.walls import landlock
 from sandbox.inner.walls.inner_walls import (
@@ -51,6 +51,8 @@ def main(descriptor: int) -> int:
             os.close(group)
         walls = _walls(settings)
         _enter(settings["workspace"])
+        if settings["session"]:
+            return _serve_session(settings, walls, status, work)
         reaper.block_signals()
         program = os.fork()
         if program:
@@ -60,26 +62,13 @@ def main(descriptor: int) -> int:
                 reaper.reap(program, status, end_the_rest=end_the_rest)
             subreaper.reap(program, status, end_the_rest=end_the_rest)
         reaper.unblock_signals()
-        if settings["namespaces"]:
-            with suppress(OSError):  # some machines let nothing inside of bubblewrap use a capability
-                bound_watching(walls)
-        rules = [tuple(rule) for rule in settings["rules"]] if settings["rules"] is not None else RULES
-        confine(walls, _limits(settings["rlimits"], siblings + strangers), rules=rules)
+        _confine(settings, walls, siblings + strangers)
     except OSError as error:
         os.write(status, wire.FAILED + str(error).encode("utf-8", "replace")[:500])
         os._exit(1)
     os.close(status)
-    return _wait_for_job(settings, walls, work, strangers)
-
-
-def _wait_for_job(settings: dict[str, Any], walls: Walls, work: socket.socket, strangers: int) -> int:
-    """Let the host look at this process first; only then may code of the task's interpreter run in it."""
-    own = [os.open(settings["workspace"], os.O_PATH | os.O_DIRECTORY)] if settings["fresh"] else []
     site = Site(settings["venv"]) if settings["venv"] else Site()
-    wire.send_with_fds(work, wire.READY, own)
-    for descriptor in own:
-        os.close(descriptor)
-    if work.recv(1) != wire.GO:
+    if not _is_admitted(settings, work):
         return 0
     bound_descriptors(walls)
     site.finish()
@@ -93,6 +82,36 @@ def _wait_for_job(settings: dict[str, Any], walls: Walls, work: socket.socket, s
     tighten(walls, _limits(job["rlimits"], job["siblings"] + strangers))
     environment = {**settings["environment"], **job["environment"]}
     return execute({**job, "environment": environment}, descriptors)
+
+
+def _serve_session(settings: dict[str, Any], walls: Walls, status: int, work: socket.socket) -> int:
+    """As pid 1 of a session: the agent, within the walls that its commands inherit."""
+    score = agent.prepare(status, work.fileno())
+    _confine(settings, walls, 0)
+    os.write(status, wire.READY)
+    if not _is_admitted(settings, work):
+        return 0
+    bound_descriptors(walls)
+    received = wire.receive_job(work)
+    work.close()
+    return agent.main(walls, received, score)
+
+
+def _is_admitted(settings: dict[str, Any], work: socket.socket) -> bool:
+    """Let the host look at this process; only then may code of the task's interpreter run in it."""
+    own = [os.open(settings["workspace"], os.O_PATH | os.O_DIRECTORY)] if settings["fresh"] else []
+    wire.send_with_fds(work, wire.READY, own)
+    for descriptor in own:
+        os.close(descriptor)
+    return work.recv(1) == wire.GO
+
+
+def _confine(settings: dict[str, Any], walls: Walls, others: int) -> None:
+    if settings["namespaces"]:
+        with suppress(OSError):  # some machines let nothing inside of bubblewrap use a capability
+            bound_watching(walls)
+    rules = [tuple(rule) for rule in settings["rules"]] if settings["rules"] is not None else RULES
+    confine(walls, _limits(settings["rlimits"], others), rules=rules)
 
 
 def _enter(workspace: str) -> None:

@@ -14,7 +14,6 @@ import resource
 import select
 import socket
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -168,25 +167,31 @@ def _serve_one(given: Given, request: bytes, descriptors: list[int]) -> int:
     for inherited in (status, *groups):
         os.close(inherited)
     connection = socket.socket(fileno=work)
-    received = _wait_for_job(given, connection, wanted, before=lambda: _load(given, connection))
+    if not _is_admitted(given, connection, wanted):
+        return 0
+    given.site.finish()
+    if given.preload:
+        connection.sendall(preload.answer(given.preload))
+    received = wire.receive_job(connection)
     if received is None:
         return 0
     job, handed = received
+    connection.close()
     tighten(given.walls, Rlimits(**job["rlimits"]))
     return execute(job, handed)
 
 
 def _serve_session(given: Given, wanted: dict[str, Any], status: int, work: int) -> int:
     """As pid 1 of a session: the agent, within the walls that its commands inherit."""
-    wire.close_all_but(0, 1, 2, status, work)
-    score = agent.open_score()
+    score = agent.prepare(status, work)
     _isolate(given, wanted)
     os.write(status, wire.READY)
-    received = _wait_for_job(given, socket.socket(fileno=work), wanted)
-    if received is None:
+    connection = socket.socket(fileno=work)
+    if not _is_admitted(given, connection, wanted):
         return 0
-    job, (channel,) = received
-    return agent.main(given.walls, job, socket.socket(fileno=channel), score)
+    received = wire.receive_job(connection)
+    connection.close()
+    return agent.main(given.walls, received, score)
 
 
 def _isolate(given: Given, wanted: dict[str, Any]) -> dict[str, Any]:
@@ -200,9 +205,7 @@ def _isolate(given: Given, wanted: dict[str, Any]) -> dict[str, Any]:
     return wanted
 
 
-def _wait_for_job(
-    given: Given, work: socket.socket, wanted: dict[str, Any], *, before: Callable[[], None] | None = None
-) -> tuple[dict[str, Any], list[int]] | None:
+def _is_admitted(given: Given, work: socket.socket, wanted: dict[str, Any]) -> bool:
     """Let the host look at this process first; only then may code of the task's interpreter run in it."""
     own = [os.open(WORKSPACE, os.O_PATH | os.O_DIRECTORY)] if wanted["fresh"] else []
     own += [open_door().detach()] if wanted["door"] else []
@@ -210,20 +213,9 @@ def _wait_for_job(
     for descriptor in own:
         os.close(descriptor)
     if work.recv(1) != wire.GO:
-        return None
+        return False
     bound_descriptors(given.walls)
-    if before is not None:
-        before()
-    received = wire.receive_job(work)
-    work.close()
-    return received
-
-
-def _load(given: Given, work: socket.socket) -> None:
-    """Run what the task's interpreter runs as it starts, and import what is to be there."""
-    given.site.finish()
-    if given.preload:
-        work.sendall(preload.answer(given.preload))
+    return True
 
 
 def _complain(status: int, error: OSError) -> None:

@@ -7,15 +7,17 @@ from collections.abc import AsyncIterator
 import pytest
 
 from sandbox import BackendMissing, Command, FileRefused, Policy, PythonCode, Sandbox, Session, open_sandbox
+from sandbox.backends.bubblewrap import open_bubblewrap
+from tests.ordinary_user import run_as_ordinary_user
 from tests.processes import processes_with, wait_until
 from tests.system_python import SYSTEM_PYTHON
 
 ROOMY = Policy(wall_s=60, cpu_s=600, open_files=1024)
 
 
-@pytest.fixture
-async def roomy() -> AsyncIterator[Sandbox]:
-    async with open_sandbox(ROOMY, backend="bubblewrap") as opened:
+@pytest.fixture(params=["two", "one"])
+async def roomy(request: pytest.FixtureRequest) -> AsyncIterator[Sandbox]:
+    async with open_bubblewrap(ROOMY, walls=request.param) as opened:
         yield opened
 
 
@@ -308,6 +310,30 @@ async def test_nothing_of_a_session_is_left_when_it_closes(roomy: Sandbox) -> No
         assert wait_until(lambda: len(processes_with("tag-of-the-session")) > 0)
 
     assert processes_with("tag-of-the-session") == []
+
+
+@pytest.mark.parametrize(("walls", "full"), [("two", "None True"), ("one", "disk False")])
+def test_an_ordinary_user_has_sessions_too(walls: str, full: str) -> None:
+    script = f"""
+import asyncio
+from sandbox import Policy
+from sandbox.backends.bubblewrap import open_bubblewrap
+async def main():
+    async with open_bubblewrap(Policy(wall_s=60, disk_mb=16), walls={walls!r}) as box:
+        await box.write("given", b"1")
+        async with box.session() as session:
+            print((await session.sh("cat given; ls /proc/1/fd 2> /dev/null; kill -9 1 $PPID")).output)
+            print((await session.python("x = b'x' * (900 << 20); import time; time.sleep(30)")).status)
+            late = await session.sh("sleep 1000 & sleep 1000", wall_s=0.5)
+            print(late.status, late.still_running)
+            fill = "for i in 1 2 3 4 5 6 7 8; do head -c 4000000 /dev/zero > f$i; done; sleep 5"
+            full = await session.sh(fill)
+            print(full.killed_by, "No space" in full.output)
+asyncio.run(main())
+"""
+    ended = run_as_ordinary_user(script, timeout_s=200)
+
+    assert ended.stdout.split("\n") == ["1", "oom", "timeout ()", full, ""], ended.stderr[-2000:]
 
 
 async def test_a_backend_without_sessions_says_so_by_name() -> None:
