@@ -15,6 +15,9 @@ from typing import Literal
 CallFault = Literal["raised", "timeout", "ended", "not plain"]
 """Why a call gave no value; `not plain`: the value can't be copied."""
 
+FileFault = Literal["not_found", "is_directory", "permission", "too_large", "no_room", "refused"]
+"""Why a file was refused; `refused`: it is none that is let in or out."""
+
 
 class SandboxError(Exception):
     """The sandbox failed, not the program in it."""
@@ -39,6 +42,11 @@ class SandboxBroken(SandboxError):
 
 class FileRefused(SandboxError):
     """A file that isn't let in or out: a path that leaves the workspace, a link, a device, too large."""
+
+    def __init__(self, message: str, *, kind: FileFault = "refused") -> None:
+        """Take the message, and what is wrong with the path."""
+        super().__init__(message)
+        self.kind = kind
 
 
 class ImageNotBuilt(SandboxError):

@@ -14,12 +14,21 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import PurePosixPath
 
-from sandbox.errors import FileRefused
+from sandbox.errors import FileFault, FileRefused
 
 _OPENAT2 = 437
 _NO_XDEV, _NO_MAGICLINKS, _NO_SYMLINKS, _BENEATH = 0x01, 0x02, 0x04, 0x08
 FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 """Flags to open a folder with."""
+_KINDS: dict[int, FileFault] = {
+    errno.ENOENT: "not_found",
+    errno.ENOTDIR: "not_found",
+    errno.EISDIR: "is_directory",
+    errno.EACCES: "permission",
+    errno.EPERM: "permission",
+    errno.EFBIG: "too_large",
+    errno.ENOSPC: "no_room",
+}
 PATH_MAX = 4096
 """Bytes, with the NUL at the end."""
 
@@ -104,7 +113,10 @@ class Beneath:
         found = os.fstat(descriptor)
         if not stat.S_ISREG(found.st_mode) or found.st_nlink != 1:
             os.close(descriptor)
-            raise FileRefused(f"{path!r} isn't a regular file with one name.")
+            raise FileRefused(
+                f"{path!r} isn't a regular file with one name.",
+                kind="is_directory" if stat.S_ISDIR(found.st_mode) else "refused",
+            )
         return descriptor
 
     def open_root_to_us(self, *, plainly: bool = False) -> None:
@@ -147,4 +159,5 @@ def told(path: str) -> Iterator[None]:
     except (OSError, UnicodeEncodeError) as error:
         links = isinstance(error, OSError) and error.errno in (errno.ELOOP, errno.EXDEV)
         why = "it goes over a link" if links else getattr(error, "strerror", None) or str(error)
-        raise FileRefused(f"{path!r}: {why}.") from error
+        kind = _KINDS.get(error.errno or 0, "refused") if isinstance(error, OSError) else "refused"
+        raise FileRefused(f"{path!r}: {why}.", kind=kind) from error

@@ -53,8 +53,9 @@ _Seen = tuple[str, os.stat_result | None]
 class TreeChanges:
     """A tree, and what it held at a moment. Its methods block: call them in a thread, one at a time."""
 
-    def __init__(self, below: Beneath) -> None:
-        self._below = below
+    def __init__(self, below: Beneath, capacity: Callable[[], int]) -> None:
+        """`capacity` is how many bytes the tree can hold: files that claim more together have holes."""
+        self._below, self._capacity, self._room = below, capacity, 0
         self._base: dict[str, _State] = {}
         self._stamps: dict[str, tuple[_Stamp, _State]] = {}
         """What was read, and the times that it had then."""
@@ -62,6 +63,7 @@ class TreeChanges:
     def rebase(self) -> None:
         """Compare with the tree as it is now from here on."""
         with self._below.as_owner():
+            self._room = self._capacity()
             self._base = {path: self._state(path, found) for path, found in self._walk(lambda path: False)}
 
     def changes(self, ignored: Callable[[str], bool]) -> Changes:
@@ -71,6 +73,7 @@ class TreeChanges:
         room, files, seen = MAX_BYTES, 0, set()
         closed: list[str] = []
         with self._below.as_owner():
+            self._room = 2 * self._capacity()  # what changed may be read twice
             for path, found in self._walk(ignored):
                 seen.add(path)
                 if found is None:
@@ -149,7 +152,8 @@ class TreeChanges:
             return self._read_link(path)
         if not stat.S_ISREG(found.st_mode) or found.st_mode & _SETID:
             return _Closed("special", found.st_mode), None
-        if found.st_size > MAX_FILE:
+        self._room -= found.st_size
+        if found.st_size > MAX_FILE or self._room < 0:
             return _Closed("too_large", (found.st_size, found.st_mtime_ns)), None
         try:
             with open(self._below.open(path, _READ), "rb", buffering=0) as file:

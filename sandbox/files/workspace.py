@@ -82,7 +82,7 @@ class Workspace:
         with self.opened(path, limit=limit) as file:
             content = file.read(limit + 1)
             if len(content) > limit:
-                raise FileRefused(f"{path!r} has more than {limit} bytes.")
+                raise FileRefused(f"{path!r} has more than {limit} bytes.", kind="too_large")
             return content
 
     @contextmanager
@@ -95,7 +95,7 @@ class Workspace:
         plain = "/".join(parts_of(path))
         with self._below.as_owner(), told(path), open(self._below.open_file(plain), "rb") as file:
             if os.fstat(file.fileno()).st_size > limit:
-                raise FileRefused(f"{path!r} has more than {limit} bytes.")
+                raise FileRefused(f"{path!r} has more than {limit} bytes.", kind="too_large")
             yield file
 
     def manifest(self) -> dict[str, str]:
@@ -106,7 +106,7 @@ class Workspace:
         """
         hashes = {}
         with self._below.as_owner():
-            room = self._capacity()
+            room = self.capacity()
             for path, regular in sorted(walk(self._below)):
                 if not regular:
                     continue
@@ -121,7 +121,7 @@ class Workspace:
                     continue  # gone meanwhile, unreadable, or with a second name: read() gives none of these
         return hashes
 
-    def _capacity(self) -> int:
+    def capacity(self) -> int:
         """Bytes that the workspace may hold; what a program really wrote is never more."""
         root = self._below.root
         if self._most is not None:
@@ -218,7 +218,7 @@ class Workspace:
             found = os.fstat(descriptor)
             if not stat.S_ISREG(found.st_mode) or found.st_nlink != 1 or _attributes(descriptor):
                 return False
-            if stat.S_IMODE(found.st_mode) != _mode(executable) or found.st_size > self._capacity():
+            if stat.S_IMODE(found.st_mode) != _mode(executable) or found.st_size > self.capacity():
                 return False
             return _digest(file) == sha256
 

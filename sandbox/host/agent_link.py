@@ -33,7 +33,7 @@ class AgentLink:
         self._loop = asyncio.get_running_loop()
         self._child, self._channel, self.limits = child, channel, limits
         self._runs: dict[int, CommandRun] = {}
-        self._answers: dict[int, list[asyncio.Future[None]]] = {}
+        self._answers: dict[int, list[asyncio.Future[tuple[StillRunning, ...]]]] = {}
         """Who waits for an answer about a command, in the order of their questions."""
         self.over = False
         """The agent is gone, and with it every process of the session."""
@@ -84,17 +84,18 @@ class AgentLink:
 
     async def ask(self, what: str, run: CommandRun) -> bool:
         """Have the agent `look` what is left of a command, `end` it or `kill` it; False where it is gone."""
-        if self.over or run.number not in self._runs:
+        if self.over:
             return False
-        answer = self._loop.create_future()
+        answer: asyncio.Future[tuple[StillRunning, ...]] = self._loop.create_future()
         self._answers.setdefault(run.number, []).append(answer)
         try:
-            self._send(run.number, {"do": what}, [])
+            self._send(run.number, {"do": what, "answer": True}, [])
         except OSError:
             self.close()
         await asyncio.wait({answer}, timeout=_PATIENCE_S)
         if not answer.done():
             self.close()
+        run.left = answer.result()
         return not self.over
 
     def memory_kills(self) -> int:
@@ -104,7 +105,6 @@ class AgentLink:
     def forget(self, run: CommandRun) -> None:
         """Nothing of it runs or writes any more."""
         self._runs.pop(run.number, None)
-        self._answers.pop(run.number, None)
 
     def end_for(self, reason: KilledBy) -> None:
         """End the session for a reason that the results of its commands name."""
@@ -128,14 +128,14 @@ class AgentLink:
             run.close()
         for answer in (answer for waiting in self._answers.values() for answer in waiting):
             if not answer.done():
-                answer.set_result(None)
+                answer.set_result(())
 
     def _send(self, number: int, request: Mapping[str, object], descriptors: list[int]) -> None:
         send_with_fds(self._channel, json.dumps({**request, "number": number}).encode(), descriptors)
 
     def _end_flood(self, run: CommandRun) -> None:
         with suppress(OSError):
-            self._send(run.number, {"do": "kill"}, [])
+            self._send(run.number, {"do": "kill", "answer": False}, [])
 
     def _sample(self) -> None:
         """Have the agent kill the largest process while the session holds too much."""
@@ -143,7 +143,7 @@ class AgentLink:
         if self._runs and self._child.reaper and holds_more(self._child.reaper, limit):
             self._shed += 1
             with suppress(OSError):  # it is gone: its end of the channel says so
-                self._send(0, {"do": "shed"}, [])
+                self._send(0, {"do": "shed", "answer": False}, [])
         self._sampling = self._loop.call_later(_SAMPLE_S, self._sample)
 
     def _read(self) -> None:
@@ -157,23 +157,28 @@ class AgentLink:
             self.close()
             return
         frame = json.loads(message)
-        run = self._runs.get(frame["number"])
-        if run is not None:
-            self._take(run, frame, descriptors)
+        if "answer" in frame:
+            waiting = self._answers.get(frame["number"])
+            if waiting and not (answer := waiting.pop(0)).done():
+                answer.set_result(_left(frame["answer"]))
+        else:
+            self._take(self._runs.get(frame["number"]), frame, descriptors)
 
-    def _take(self, run: CommandRun, frame: dict[str, Any], descriptors: Sequence[int]) -> None:
-        if "pid" in frame:
+    def _take(self, run: CommandRun | None, frame: dict[str, Any], descriptors: Sequence[int]) -> None:
+        if run is None:  # nobody waits for it any longer
+            for descriptor in descriptors:
+                os.close(descriptor)
+        elif "pid" in frame:
             run.has_started(frame["pid"], descriptors)
         elif "failed" in frame:
             run.has_failed(frame["failed"], frame["code"])
         else:
-            run.left = tuple(StillRunning(pid=pid, command=command) for pid, command in frame["left"])
-            if "ended" in frame:
-                run.has_ended(CommandEnd(frame["ended"], frame["cpu_s"]))
-            elif waiting := self._answers.get(run.number):
-                answer = waiting.pop(0)
-                if not answer.done():
-                    answer.set_result(None)
+            run.left = _left(frame["left"])
+            run.has_ended(CommandEnd(frame["ended"], frame["cpu_s"]))
+
+
+def _left(named: list[tuple[int, str]]) -> tuple[StillRunning, ...]:
+    return tuple(StillRunning(pid=pid, command=command) for pid, command in named)
 
 
 def _words(program: str | Program) -> tuple[Sequence[str], Mapping[str, str]]:

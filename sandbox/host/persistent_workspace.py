@@ -19,7 +19,7 @@ class PersistentWorkspace:
     def __init__(self, workspace: Workspace, disk: DiskBounds | None) -> None:
         """`disk` is what no file system keeps it to; None where one does."""
         self._workspace, self._disk = workspace, disk
-        self.tree = TreeChanges(workspace.below)
+        self.tree = TreeChanges(workspace.below, workspace.capacity)
         """What a session's changes are told from; it remembers what it has read."""
 
     async def list(self, path: str) -> tuple[Entry, ...]:

@@ -113,8 +113,7 @@ class LiveSession:
         await asyncio.wait({run.silent}, timeout=_DRAIN_S)
         if run.left:
             await self._link.ask("look", run)
-        if run.silent.done() and not run.left:
-            self._link.forget(run)
+        run.silent.add_done_callback(lambda _: self._link.forget(run))
         return run.result(memory_kills=self._link.memory_kills())
 
     async def _begin(
@@ -136,6 +135,8 @@ class LiveSession:
                 await self.end(run)
         except asyncio.CancelledError:
             await asyncio.shield(self._link.ask("kill", run))
+            self._link.forget(run)
+            run.close()
             raise
         return await self.conclude(run)
 

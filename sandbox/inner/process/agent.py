@@ -111,7 +111,8 @@ class Agent:
             self._family.send(number, signal.SIGTERM)
         elif request["do"] == "kill":
             self._family.kill(number)
-        self._say({"number": number, "left": self._family.named(number, _NAMED)})
+        if request["answer"]:
+            self._say({"number": number, "answer": self._family.named(number, _NAMED)})
         return True
 
     def _start(self, number: int, request: dict[str, Any], descriptors: list[int]) -> None:

@@ -214,6 +214,33 @@ async def test_files_are_written_read_listed_and_removed(session: Session) -> No
         await session.list("folder")
 
 
+async def test_a_refused_file_says_of_which_kind_it_is(session: Session) -> None:
+    await session.sh("mkdir folder; echo 12 > large; echo 1 > closed; chmod 000 closed; ln -s large link")
+
+    found = {}
+    for path in ("missing", "folder", "large", "closed", "link"):
+        with pytest.raises(FileRefused) as refused:
+            await session.read(path, limit=2)
+        found[path] = refused.value.kind
+
+    assert found == {
+        "missing": "not_found",
+        "folder": "is_directory",
+        "large": "too_large",
+        "closed": "permission",
+        "link": "refused",
+    }
+
+
+async def test_holes_are_not_read_for_hours(session: Session) -> None:
+    await session.sh("for i in $(seq 1000); do truncate -s 10000000 $i; done")
+
+    found = await session.changes()
+
+    assert len(found.changes) <= 10
+    assert {one.reason for one in found.left_out} <= {"too_large", "too_many"}
+
+
 async def test_changes_tell_by_content_what_became_of_the_tree(roomy: Sandbox) -> None:
     files = {"kept.py": b"1", "edited.py": b"2", "gone.py": b"3", "touched.py": b"4", "script": b"#!x"}
     async with roomy.session(fresh=True, files=files) as session:
