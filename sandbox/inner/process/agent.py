@@ -22,6 +22,10 @@ from sandbox.inner.walls.inner_walls import WORKSPACE, Walls, lower_of
 from sandbox.inner.walls.syscalls import PR_SET_DUMPABLE, checked, prctl
 
 OUTPUT, HOME = "/tmp/out", "/tmp/home"
+_OWN_PROGRAMS = f"{HOME}/.local/bin"
+"""Where pip puts programs that it installs for a user."""
+_SCRIPTS = {"pip": "pip", "pip3": "pip", "pytest": "pytest"}
+"""Modules behind the scripts that a project's instructions name."""
 SPARE_PROCESSES = 16
 """So many the agent may start beyond what commands may: one is started still where they used theirs up."""
 MAX_MESSAGE = 400_000
@@ -57,8 +61,13 @@ def main(walls: Walls, received: tuple[dict[str, Any], list[int]] | None, score:
         checked(prctl(PR_SET_DUMPABLE, 0), "make the agent unreadable to commands")
     os.umask(0o022)
     os.chdir("/")
-    for folder in (HOME, OUTPUT):
-        os.mkdir(folder, 0o755)
+    for folder in (_OWN_PROGRAMS, OUTPUT):
+        os.makedirs(folder, 0o755)
+    environment = job["environment"]
+    for name, module in _SCRIPTS.items():
+        if _is_broken(name, environment["PATH"]):
+            _write_script(f"{_OWN_PROGRAMS}/{name}", module)
+    environment["PATH"] = f"{_OWN_PROGRAMS}:{environment['PATH']}"
     agent = Agent(walls, job, socket.socket(fileno=channel), score)
     while agent.serve():
         continue
@@ -187,6 +196,22 @@ class Agent:
             wire.send_with_fds(self._channel, json.dumps(message).encode(), descriptors or [])
         except OSError:
             os._exit(0)  # the host is gone, and the session with it
+
+
+def _is_broken(name: str, places: str) -> bool:
+    """Whether a script is there and its Python is not: an interpreter that is shown at another place."""
+    found = [path for place in places.split(os.pathsep) if os.path.isfile(path := f"{place}/{name}")]
+    if not found:
+        return False
+    with open(found[0], "rb") as file:
+        first = file.readline(1000)
+    return first.startswith(b"#!/") and not os.path.exists(first[2:].split()[0])
+
+
+def _write_script(path: str, module: str) -> None:
+    with open(path, "w") as file:
+        file.write(f'#!/bin/sh\nexec python3 -m {module} "$@"\n')
+    os.chmod(path, 0o755)
 
 
 def _enter(request: dict[str, Any], places: str) -> tuple[list[str], str]:

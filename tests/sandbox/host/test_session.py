@@ -191,6 +191,14 @@ async def test_a_command_finds_what_keeps_programs_from_asking_and_paging(sessio
     assert result.output == "/tmp/home cat cat true 1 1 160 dumb\nnot a tty\n"
 
 
+async def test_the_interpreters_own_scripts_work_wherever_it_is_shown() -> None:
+    script = "for name in pip pytest; do if command -v $name; then $name --version || exit 1; fi; done"
+    async with open_sandbox(ROOMY, backend="bubblewrap") as box, box.session(fresh=True) as session:
+        result = await session.sh(script)
+
+    assert result.ok, result.output
+
+
 async def test_an_edit_of_the_same_size_is_what_runs_next(session: Session) -> None:
     for value in (b"1", b"2"):
         await session.write("module.py", b"value = " + value)
