@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import Literal, Protocol
+from typing import Literal, Protocol, TypedDict, Unpack
 
 from pydantic import BaseModel, ConfigDict
 
@@ -48,6 +48,19 @@ class Running(Protocol):
         """Kill what is left of the child and say how it ended."""
 
 
+class CommandOptions(TypedDict, total=False):
+    """How a command of a session is run; each has a default."""
+
+    cwd: str
+    """A folder of the workspace; the workspace itself."""
+    environment: Mapping[str, str] | None
+    """Over the session's variables."""
+    wall_s: float | None
+    """Until it is ended; the policy's."""
+    cpu_s: float | None
+    """Bounds each of its processes; nothing does."""
+
+
 class Started(Protocol):
     """A program that runs in the background of a session."""
 
@@ -84,48 +97,24 @@ class Session(Protocol):
     nothing, and writes stdout and stderr to one pipe. At its deadline it and what it has started get SIGTERM,
     half a second later SIGKILL; what others started is left alone. A failing command is a result.
 
-    Of every call: `cwd` is a folder of the workspace, `environment` goes over the session's variables,
-    `wall_s` is the policy's where it isn't given, `cpu_s` bounds each process of the command. All raise
-    SandboxBroken where the sandbox stopped working, and ValueError where a word has 128 KiB.
+    What runs a command raises SandboxBroken where the sandbox stopped working, and ValueError where a word
+    has 128 KiB.
     """
 
-    async def sh(
-        self,
-        script: str,
-        *,
-        cwd: str = ".",
-        environment: Mapping[str, str] | None = None,
-        wall_s: float | None = None,
-        cpu_s: float | None = None,
-    ) -> CommandResult:
+    async def sh(self, script: str, **how: Unpack[CommandOptions]) -> CommandResult:
         """Run a script of the shell, bash where there is one."""
 
-    async def run(
-        self,
-        program: Program,
-        *,
-        cwd: str = ".",
-        environment: Mapping[str, str] | None = None,
-        wall_s: float | None = None,
-        cpu_s: float | None = None,
-    ) -> CommandResult:
+    async def run(self, program: Program, **how: Unpack[CommandOptions]) -> CommandResult:
         """Run a program."""
 
-    async def python(
-        self,
-        source: str,
-        *,
-        cwd: str = ".",
-        environment: Mapping[str, str] | None = None,
-        wall_s: float | None = None,
-        cpu_s: float | None = None,
-    ) -> CommandResult:
+    async def python(self, source: str, **how: Unpack[CommandOptions]) -> CommandResult:
         """Run Python source with the task's interpreter."""
 
-    async def start(
-        self, program: str | Program, *, cwd: str = ".", environment: Mapping[str, str] | None = None
-    ) -> Started:
-        """Start a program, or a script of the shell, that lives until it is stopped or the session closes."""
+    async def start(self, program: str | Program, **how: Unpack[CommandOptions]) -> Started:
+        """Start a program, or a script of the shell, that lives until it is stopped or the session closes.
+
+        It has no deadline.
+        """
 
     async def write(self, path: str, content: bytes, *, executable: bool = False) -> None:
         """Write one file of the workspace; folders on the way are made.

@@ -2,12 +2,14 @@
 
 import asyncio
 import json
+import math
 import os
 import socket
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
+from sandbox.contract import CommandOptions
 from sandbox.errors import SandboxBroken
 from sandbox.host.child import Child
 from sandbox.host.command_run import CommandEnd, CommandRun
@@ -44,15 +46,7 @@ class AgentLink:
         channel.setblocking(False)
         self._loop.add_reader(channel, self._read)
 
-    def begin(
-        self,
-        run: CommandRun,
-        program: str | Program,
-        *,
-        cwd: str,
-        environment: Mapping[str, str],
-        cpu_s: float | None,
-    ) -> None:
+    def begin(self, run: CommandRun, program: str | Program, how: CommandOptions) -> None:
         """Have a command started; text is a script of the shell.
 
         Raises:
@@ -66,9 +60,9 @@ class AgentLink:
             "do": "start",
             "script": program if isinstance(program, str) else None,
             "argv": argv,
-            "cwd": cwd,
-            "environment": {**more, **environment},
-            "cpu_s": None if cpu_s is None else max(1, round(cpu_s)),
+            "cwd": how.get("cwd") or ".",
+            "environment": {**more, **(how.get("environment") or {})},
+            "cpu_s": math.ceil(cpu_s) if (cpu_s := how.get("cpu_s")) else None,
         }
         try:
             if any(len(os.fsencode(word)) > LONGEST_WORD for word in argv):

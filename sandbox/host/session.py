@@ -1,8 +1,10 @@
 """A session: commands that follow one another and live side by side in one child. Its pid 1 is our agent."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
+from typing import Unpack
 
+from sandbox.contract import CommandOptions
 from sandbox.host.agent_link import AgentLink
 from sandbox.host.command_run import CommandRun
 from sandbox.host.persistent_workspace import PersistentWorkspace
@@ -26,49 +28,21 @@ class LiveSession:
         self._number = 0
         self._files, self._looking = workspace, asyncio.Lock()
 
-    async def sh(
-        self,
-        script: str,
-        *,
-        cwd: str = ".",
-        environment: Mapping[str, str] | None = None,
-        wall_s: float | None = None,
-        cpu_s: float | None = None,
-    ) -> CommandResult:
+    async def sh(self, script: str, **how: Unpack[CommandOptions]) -> CommandResult:
         """Run a script of the shell, bash where there is one."""
-        return await self._finish(await self._begin(script, cwd, environment, cpu_s), wall_s)
+        return await self._finish(await self._begin(script, how), how)
 
-    async def run(
-        self,
-        program: Program,
-        *,
-        cwd: str = ".",
-        environment: Mapping[str, str] | None = None,
-        wall_s: float | None = None,
-        cpu_s: float | None = None,
-    ) -> CommandResult:
+    async def run(self, program: Program, **how: Unpack[CommandOptions]) -> CommandResult:
         """Run a program."""
-        return await self._finish(await self._begin(program, cwd, environment, cpu_s), wall_s)
+        return await self._finish(await self._begin(program, how), how)
 
-    async def python(
-        self,
-        source: str,
-        *,
-        cwd: str = ".",
-        environment: Mapping[str, str] | None = None,
-        wall_s: float | None = None,
-        cpu_s: float | None = None,
-    ) -> CommandResult:
+    async def python(self, source: str, **how: Unpack[CommandOptions]) -> CommandResult:
         """Run Python source with the task's interpreter."""
-        return await self._finish(
-            await self._begin(PythonCode(source=source), cwd, environment, cpu_s), wall_s
-        )
+        return await self.run(PythonCode(source=source), **how)
 
-    async def start(
-        self, program: str | Program, *, cwd: str = ".", environment: Mapping[str, str] | None = None
-    ) -> "BackgroundProgram":
+    async def start(self, program: str | Program, **how: Unpack[CommandOptions]) -> "BackgroundProgram":
         """Start a program, or a script of the shell, that lives until it is stopped or the session closes."""
-        run = await self._begin(program, cwd, environment, None)
+        run = await self._begin(program, how)
         await asyncio.wait({run.started})
         return BackgroundProgram(self, run)
 
@@ -116,20 +90,18 @@ class LiveSession:
         run.silent.add_done_callback(lambda _: self._link.forget(run))
         return run.result(memory_kills=self._link.memory_kills())
 
-    async def _begin(
-        self, program: str | Program, cwd: str, environment: Mapping[str, str] | None, cpu_s: float | None
-    ) -> CommandRun:
+    async def _begin(self, program: str | Program, how: CommandOptions) -> CommandRun:
         async with self._renewing:
             if self._link.over:
                 self._link = await self._renew()
         self._number += 1
         run = CommandRun(self._number, self._link.limits.output_bytes)
-        self._link.begin(run, program, cwd=cwd, environment=environment or {}, cpu_s=cpu_s)
+        self._link.begin(run, program, how)
         return run
 
-    async def _finish(self, run: CommandRun, wall_s: float | None) -> CommandResult:
+    async def _finish(self, run: CommandRun, how: CommandOptions) -> CommandResult:
         try:
-            await asyncio.wait({run.ended}, timeout=wall_s or self._link.limits.wall_s)
+            await asyncio.wait({run.ended}, timeout=how.get("wall_s") or self._link.limits.wall_s)
             if not run.ended.done():
                 run.killed_by = "wall"
                 await self.end(run)

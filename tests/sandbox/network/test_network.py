@@ -54,6 +54,15 @@ async def test_python_reaches_the_named_hosts_only(
     assert result.stdout.startswith(answer), result
 
 
+async def test_a_session_reaches_the_named_hosts_only(outside: Outside) -> None:
+    async with open_bubblewrap(NAMED, outside=outside) as box, box.session(fresh=True) as session:
+        named = await session.python(FETCH.format(url="http://example.org/"))
+        other = await session.python(FETCH.format(url="http://evil.example/"))
+
+    assert named.output == "hello example.org/\n"
+    assert other.output.startswith("403 evil.example:80 is not among the hosts")
+
+
 async def test_a_tunnel_carries_what_it_is_given(outside: Outside) -> None:
     source = """
 import http.client, os, urllib.parse
