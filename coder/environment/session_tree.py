@@ -1,6 +1,8 @@
 """SessionTree: the session that a model works in, and what was changed in its tree, call by call."""
 
+import asyncio
 from collections.abc import Mapping
+from contextlib import suppress
 
 from coder.fs.file_hashes import SnapshotFile
 from coder.run.event_types import StoredFile
@@ -11,6 +13,13 @@ from sandbox import Change, Sandbox, Session
 Tree = Mapping[str, StoredFile | None]
 """Files by path; None is one that was removed."""
 _EXECUTABLE = "100755"
+_BASE_COMMIT = """command -v git >/dev/null || exit 0
+git init --quiet . && git config gc.auto 0 &&
+git config user.name coder && git config user.email coder@localhost &&
+git add --all && git commit --quiet --message 'The files as they were'"""
+"""Makes the workspace a repository, for `git diff` and the like; nobody else reads it."""
+_COMMIT_S = 10.0
+"""Longest wait for that; of a larger tree, it goes on beside the first command."""
 
 
 class SessionTree:
@@ -50,6 +59,14 @@ def tree_of(state: State) -> dict[str, StoredFile]:
     """The user's files with what the session has changed."""
     tree = {**state.files, **state.tree}
     return {path: stored for path, stored in tree.items() if stored is not None}
+
+
+async def make_repository(session: Session) -> None:
+    """Commit the tree as it is, so that `git diff` shows what was changed since."""
+    committing = await session.start(_BASE_COMMIT)
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_COMMIT_S):
+            await committing.wait()
 
 
 async def lay(sandbox: Sandbox, state: State) -> dict[str, StoredFile]:

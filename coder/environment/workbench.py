@@ -122,12 +122,13 @@ class Workbench:
         """
         async with self._locks["work"]:
             if self._work is None:
-                from coder.environment.session_tree import SessionTree, lay
+                from coder.environment.session_tree import SessionTree, lay, make_repository
 
                 sandbox = await self._sandbox("session")
                 opened = await lay(sandbox, state)
                 session = await self._stacks["session"].enter_async_context(sandbox.session())
                 self._work = SessionTree(session, opened)
+                await make_repository(session)
             return self._work
 
     async def _sandbox(self, name: str) -> Sandbox:

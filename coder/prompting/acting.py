@@ -26,6 +26,8 @@ def first_request(
 ) -> list[ChatMessage]:
     """The messages that a dialogue begins with."""
     words = task_words(state, target, survey, context=context, form="search-replace")
+    if state.baseline is not None and state.baseline.passed:
+        words = f"{words}\n\n{prompt('act-green')}"
     return [
         ChatMessage(role="system", content=prompt("act")),
         *history(state, budget=history_budget(context)),

@@ -61,7 +61,8 @@ def coder_view(
         *history(state, budget=history_budget(context)),
         ChatMessage(
             role="user",
-            content=task_words(state, target, survey, context=context, form=form),
+            content=task_words(state, target, survey, context=context, form=form)
+            + (f"\n\n{prompt('asking')}" if survey is not None else ""),
             images=state.task.pictures,
         ),
     ]

@@ -74,6 +74,13 @@ async def test_what_a_command_changes_lands(project: Path) -> None:
     assert (project / "notes.txt").read_text() == "1\n"
 
 
+async def test_git_shows_what_the_session_has_changed(project: Path) -> None:
+    _, model = await worked(project, bash("sed -i 's/a - b/a + b/' calc.py; git diff --stat"), DONE)
+
+    assert "calc.py | 2 +-" in told(model, 2)
+    assert not (project / ".git").exists()
+
+
 async def test_edits_in_words_count_as_done_and_open_no_session(project: Path) -> None:
     log = MemoryLog()
     run, model = await worked(project, EDIT, log=log)
@@ -224,6 +231,7 @@ async def test_a_check_that_fails_before_and_succeeds_after_is_evidence(project:
     assert (project / "calc.py").read_text() == RIGHT
 
 
+@pytest.mark.slow
 async def test_a_new_test_of_the_session_is_evidence_and_lands(project: Path) -> None:
     (project / "test_calc.py").write_text(GREEN)
     test = TEST.replace("test_add", "test_sum").replace("\n", "\\n")

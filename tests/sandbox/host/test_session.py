@@ -347,6 +347,7 @@ async def test_nothing_of_a_session_is_left_when_it_closes(roomy: Sandbox) -> No
     assert processes_with("tag-of-the-session") == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("walls", "full"), [("two", "None True"), ("one", "disk False")])
 def test_an_ordinary_user_has_sessions_too(walls: str, full: str) -> None:
     script = f"""
