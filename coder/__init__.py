@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from coder.agent import Options, resume, solve, solve_sync
-    from coder.environment.workbench import OpenSandbox
+    from coder.environment.run_policy import OpenSandbox
     from coder.errors import CoderError
     from coder.loop import Team
     from coder.models.model import Model
@@ -51,7 +51,7 @@ _HOMES = {
     "CoderError": "coder.errors",
     "EventLog": "coder.store.lease",
     "Model": "coder.models.model",
-    "OpenSandbox": "coder.environment.workbench",
+    "OpenSandbox": "coder.environment.run_policy",
     "Options": "coder.agent",
     "Participant": "coder.participants.participant",
     "Run": "coder.run.run",

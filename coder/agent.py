@@ -8,7 +8,8 @@ from typing import TypedDict, Unpack
 
 from coder.context.secrecy import secrets_in
 from coder.environment.dependencies import with_dependencies
-from coder.environment.workbench import OpenSandbox, Workbench, open_for, with_room, with_sources
+from coder.environment.run_policy import OpenSandbox, open_for, with_room, with_sources
+from coder.environment.workbench import Workbench
 from coder.errors import CoderError, MachineError, UsageError
 from coder.loop import Team, advance
 from coder.models.model import Model

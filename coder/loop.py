@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from coder.errors import Refused, UsageError
+from coder.logged_calls import BudgetSpent
 from coder.participants.participant import Participant
 from coder.run.approval import is_approved
 from coder.run.attempts import decisive_outcome
@@ -15,7 +16,7 @@ from coder.run.message import HUMAN, Verified
 from coder.run.run import EXIT_CODES
 from coder.run.state import State
 from coder.run.termination import Reason, Stop, awaits_answer, budget_reached, nothing_to_mend
-from coder.turn import BudgetSpent, Turn
+from coder.turn import Turn
 from coder.workspace.edited_tests import is_accepted
 
 

@@ -12,7 +12,8 @@ from pathlib import Path
 
 from coder.agent import Options, open_environment, work
 from coder.chat.subject import about, places_named, root_of
-from coder.environment.workbench import OpenSandbox, Workbench
+from coder.environment.run_policy import OpenSandbox
+from coder.environment.workbench import Workbench
 from coder.errors import UsageError
 from coder.models.model import Model
 from coder.run.costs import Costs, costs_of

@@ -13,7 +13,7 @@ from coder.config.layers import load, user_file
 from coder.console.interrupt import run_until_interrupted
 from coder.console.options import Image, Json, Python, Quiet
 from coder.console.signals import interrupt_on_signals
-from coder.environment.workbench import policy_of
+from coder.environment.run_policy import policy_of
 from coder.errors import UsageError
 from coder.text.sanitize import one_line
 from sandbox import BackendReport, Capability, Policy, SandboxError, open_sandbox, probe_backends

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from coder.environment.dependencies import ENVIRONMENT, Installed, find_installed
 from coder.environment.indexes import Indexes, find_indexes
-from coder.environment.workbench import OpenSandbox
+from coder.environment.run_policy import OpenSandbox
 from coder.errors import UsageError
 from coder.install.unpacking import MOST_BYTES, unpack
 from coder.run.command_inputs import MODULES, uses_pytest

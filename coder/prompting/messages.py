@@ -1,17 +1,16 @@
 """View: what a model is shown of a run. Small on purpose: the task, the latest code, the first failure."""
 
 import shlex
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from coder.context.guidance import MOST_CHARACTERS, guidance, is_guidance
-from coder.context.quoting import fenced, shown_path, whole_file, whole_files
-from coder.context.secrecy import is_secret
+from coder.context.quoting import fenced, shown_path, whole_files
 from coder.models.model import ChatMessage
 from coder.prompting.asking import quoted, repair_of_edits
+from coder.prompting.files_shown import SHARE_OF_PLANNED, files_shown, repository_shown, with_planned
 from coder.prompting.history import history, history_budget
-from coder.prompting.looking import FILE_BUDGET, failing_now, files_budget, survey_budget, texts_of
+from coder.prompting.looking import failing_now, survey_budget, texts_of
 from coder.prompting.showing import shown_before
 from coder.prompts import prompt
 from coder.run.approval import is_rejection
@@ -20,18 +19,11 @@ from coder.run.message import Message
 from coder.run.settings import EditFormat
 from coder.run.state import State
 from coder.run.target import Target, is_greenfield
-from coder.source.named_sources import is_source, named_sources
 from coder.source.shell import shown
 
 if TYPE_CHECKING:
     from coder.context.survey import Survey
 
-_SHARE_OF_NOTES = 8
-"""Notes of the repository's own may take one in so many of a model's tokens, of some three characters."""
-_SHARE_OF_PLANNED = 2
-"""Files that a plan names, or that an answer has changed, may take one in so many of a survey's tokens."""
-_MOST_HIDDEN = 10
-"""Names of files that aren't shown."""
 _FAILURE_TOKENS = 2_000
 """Of the lines that a failure names in a repository of which only a part is shown."""
 
@@ -114,9 +106,9 @@ def task_words(
         task=state.task.prompt.strip() + _answers(state),
         plan=_plan(plan),
         files=(
-            _files(state, target, plan, context)
+            files_shown(state, target, plan, context)
             if survey is None
-            else _repository(state, target, _with_planned(survey, state, plan, context), context=context)
+            else repository_shown(state, target, with_planned(survey, state, plan, context), context=context)
         )
         + shown_before(state, survey, context=context),
         tests=_tests(state, context),
@@ -167,74 +159,6 @@ def _fails_now(state: State, context: int | None) -> str:
     return f"\n{what} like this:\n{fenced(failing)}\n" if failing else ""
 
 
-def _files(state: State, target: Target, plan: Message | None, context: int | None) -> str:
-    """The user's text files, those that the task depends on first, as far as the budget goes."""
-    found = texts_of(state)
-    planned = set(named_sources(plan.text, found)) if plan is not None else set()
-    order = sorted(
-        found,
-        key=lambda path: (
-            path != target.path,
-            path not in target.tests,
-            path not in planned,
-            not is_source(path),
-            path,
-        ),
-    )
-    texts = {path: found[path] for path in order}
-    parts = [_guidance(texts, [target.path, *texts], context)]
-    left = files_budget(context)
-    for path, text in texts.items():
-        if is_guidance(path):
-            continue
-        # What is no source stands behind all sources; of data and prose a large model too is shown no more.
-        if not is_source(path) and path not in planned:
-            left = min(left, FILE_BUDGET)
-        if len(text) <= left:
-            parts.append(whole_file(path, text))
-            left -= len(text)
-        else:
-            parts.append(f"\n{shown_path(path)} is there too ({len(text)} characters, not shown).\n")
-            left -= 100
-        if left <= 0:
-            break
-    hidden = sorted(state.files.keys() - texts.keys(), key=lambda path: (path.count("/"), path))
-    names = [shown_path(path) for path in hidden if is_secret(path)]
-    if names:
-        parts.append(f"\n{', '.join(names[:_MOST_HIDDEN])}: there too, and kept from you.\n")
-    return "".join(parts)
-
-
-def _repository(state: State, target: Target, survey: "Survey", *, context: int | None) -> str:
-    """What is shown of files that can't all be quoted."""
-    shown = f"\n\n{prompt('map')}\n{fenced(survey.map)}\n" if survey.map else ""
-    notes = _guidance(texts_of(state), [target.path, *survey.named], context)
-    return "\n" + prompt("repository").format(
-        count=len(state.files), guidance=f"\n{notes}" if notes else "", files=f"\n{survey.files}", map=shown
-    )
-
-
-def _with_planned(survey: "Survey", state: State, plan: Message | None, context: int | None) -> "Survey":
-    """The survey with the files that the plan names."""
-    if plan is None:
-        return survey
-    return survey.with_named(plan.text, texts_of(state), budget=survey_budget(context) // _SHARE_OF_PLANNED)
-
-
-def _guidance(texts: Mapping[str, str], near: Iterable[str], context: int | None) -> str:
-    """What the repository says to whoever works on these files."""
-    most = MOST_CHARACTERS if context is None else min(MOST_CHARACTERS, context * 3 // _SHARE_OF_NOTES)
-    return "".join(
-        f"\n{prompt('guidance').format(path=shown_path(path), place=_place(path))}\n{fenced(text)}\n"
-        for path, text in guidance(texts, near, most=most).items()
-    )
-
-
-def _place(notes: str) -> str:
-    folder = notes.rpartition("/")[0]
-    return f"below {shown_path(folder)}" if folder else "in this repository"
-
-
 def _places(state: State, previous: Message, survey: "Survey | None") -> str:
     """The lines that a failure names, of files that neither the task's part nor the answer shows."""
     if survey is None or state.outcome is None:
@@ -252,7 +176,7 @@ def _changed(state: State, previous: Message, survey: "Survey | None", context: 
         for path, text in previous.files.items()
         if text is not None and path in state.files and path not in survey.whole
     }
-    shown = whole_files(unseen, budget=survey_budget(context) // _SHARE_OF_PLANNED)
+    shown = whole_files(unseen, budget=survey_budget(context) // SHARE_OF_PLANNED)
     return f"\n\nThe files that you have changed, as they are now:\n{shown}" if shown else ""
 
 

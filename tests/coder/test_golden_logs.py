@@ -15,6 +15,7 @@ import pytest
 from benchmarks.runner.runlog import BenchEnded, BenchJudged, BenchStarted
 from coder.cli.app import run as coder
 from coder.errors import LogNewer
+from coder.logged_calls import request_key
 from coder.loop import Finish, decide
 from coder.run.event_types import TYPES, CallIntended, is_newer, parse
 from coder.run.events import Draft, Event
@@ -25,7 +26,6 @@ from coder.run.termination import default_stop
 from coder.run.watch import Unwatched
 from coder.store import MemoryLog, SqliteLog
 from coder.teams.round_robin import default_team
-from coder.turn import request_key
 from tests.coder.cli.console import Console
 from tests.faulty_endpoint import FaultyEndpoint, faulty_endpoint, says
 

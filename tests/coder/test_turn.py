@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from coder.environment.workbench import Workbench
 from coder.errors import ContextTooLong
+from coder.logged_calls import BudgetSpent
 from coder.models.chat_completions import ChatModel
 from coder.models.model import ChatMessage, Form, Model, Sampling, ToolSpec
 from coder.models.price import Price
@@ -32,7 +33,7 @@ from coder.run.task import Task
 from coder.run.watch import Unwatched
 from coder.store import MemoryLog
 from coder.text.redact import Redactor
-from coder.turn import BudgetSpent, Turn
+from coder.turn import Turn
 from sandbox import Policy, open_sandbox
 from tests.coder.models.asking import QUICK, endpoint_of
 from tests.faulty_endpoint import FaultyEndpoint, chunk, error, faulty_endpoint, says, streams

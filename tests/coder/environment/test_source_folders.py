@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from coder.environment.workbench import source_folders
+from coder.environment.run_policy import source_folders
 
 
 @pytest.fixture

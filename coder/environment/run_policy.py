@@ -1,0 +1,162 @@
+"""The policies of a run's sandboxes: from its settings, its files, and where its code is imported from."""
+
+import ast
+import os
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager
+from math import ceil
+from pathlib import Path
+
+from coder.environment.dependencies import Installed
+from coder.errors import UsageError
+from coder.run.command_inputs import parted
+from coder.run.event_types import StoredFile
+from coder.run.settings import Settings
+from coder.run.task import Task
+from sandbox import Policy, Sandbox, open_sandbox
+from sandbox.interpreter.interpreter import find_interpreter
+
+_PAGE = 4096
+_FEW, _LITTLE = 1_000, 8 << 20
+"""Files, and bytes, that the room of every workspace has place for."""
+
+_ROOM = ("memory_mb", "disk_mb", "files", "processes", "open_files")
+"""Limits that are wider in a session."""
+
+OpenSandbox = Callable[[Policy], AbstractAsyncContextManager[Sandbox]]
+
+
+def for_session(policy: Policy) -> Policy:
+    """The policy of a model's session: what `session_policy` allows, where that is more."""
+    from sandbox import session_policy
+
+    room = session_policy()
+    more = {name: max(getattr(policy, name), getattr(room, name)) for name in _ROOM}
+    return policy.model_copy(update=more)
+
+
+def with_room(policy: Policy, files: Mapping[str, StoredFile]) -> Policy:
+    """A policy whose workspace has as much room beside these files as any other."""
+    held = sum(ceil(len(file.text or file.base64 or "") / _PAGE) * _PAGE for file in files.values())
+    if len(files) <= _FEW and held <= _LITTLE:
+        return policy
+    folders = len({path.rpartition("/")[0] for path in files})
+    more = {"disk_mb": policy.disk_mb + ceil(held / (1 << 20)), "files": policy.files + len(files) + folders}
+    return policy.model_copy(update=more)
+
+
+def with_sources(policy: Policy, task: Task, files: Mapping[str, StoredFile]) -> Policy:
+    """A policy whose programs import the project's own packages from the copy.
+
+    What the test command sets before it begins is set, and folders of the copy that PYTHONPATH names here.
+    """
+    variables, _ = parted(task.test_command or ())
+    folders = [variables.pop("PYTHONPATH", "")]
+    if task.workspace is not None:
+        folders += inside(task.workspace, os.environ.get("PYTHONPATH", ""))
+        folders += source_folders(task.workspace, files)
+    path = ":".join(dict.fromkeys(filter(None, folders)))
+    named = {"PYTHONPATH": path} if path else {}
+    if not variables and not named:
+        return policy
+    return policy.model_copy(update={"environment": {**named, **variables, **policy.environment}})
+
+
+def open_for(task: Task, settings: Settings) -> tuple[Policy, OpenSandbox]:
+    """The policy of a run, and what opens its sandboxes.
+
+    Raises:
+        UsageError: the interpreter that was named can't be used.
+    """
+    policy = policy_of(settings, workspace=task.workspace)
+    return policy, lambda policy: open_sandbox(policy, backend=settings.backend)
+
+
+_MOST = 1 << 20
+_MAPPING = re.compile(r"^MAPPING[^=\n]*=\s*(\{.*\})\s*$", re.MULTILINE)
+
+
+def source_folders(workspace: Path, files: Iterable[str]) -> tuple[str, ...]:
+    """Folders for PYTHONPATH, relative, with `/`: `src` where it holds modules, and editable installs' own.
+
+    Args:
+        workspace: the user's folder, whose `.venv` is looked at.
+        files: paths of the copy that programs see.
+    """
+    paths = set(files)
+    found = dict.fromkeys(_editable(workspace.resolve()))
+    if "src/__init__.py" not in paths and any(p.startswith("src/") and p.endswith(".py") for p in paths):
+        found["src"] = None
+    held = {parent for path in paths for parent in _parents(path)}
+    return tuple(folder for folder in found if folder in held and ":" not in folder)
+
+
+def inside(workspace: Path, path: str) -> list[str]:
+    """Those folders of a PYTHONPATH of the user's that lie in the workspace, relative to it."""
+    top = workspace.resolve()
+    places = [Path(os.path.normpath(top / entry)) for entry in path.split(os.pathsep) if entry]
+    return [place.relative_to(top).as_posix() for place in places if place.is_relative_to(top)]
+
+
+def _editable(workspace: Path) -> Iterator[str]:
+    """Folders beneath the workspace that its environment was told to import from."""
+    for site in sorted(workspace.glob(".venv/lib/python3*/site-packages")):
+        for place in sorted([*site.glob("*.pth"), *site.glob("__editable__*_finder.py")]):
+            for named in _named(place):
+                if named.is_absolute() and named.is_relative_to(workspace):
+                    yield named.relative_to(workspace).as_posix()
+
+
+def _named(place: Path) -> list[Path]:
+    """Folders that a .pth file lists, or the one around each package of an editable install's finder."""
+    try:
+        with place.open("rb") as file:
+            text = file.read(_MOST).decode("utf-8", "replace")
+        if place.suffix == ".pth":
+            return [Path(line.strip()) for line in text.splitlines() if not line.startswith(("import", "#"))]
+        mapping = _MAPPING.search(text)
+        values = ast.literal_eval(mapping[1]).values() if mapping else ()
+        return [Path(value).parent for value in values if isinstance(value, str)]
+    except (OSError, ValueError, SyntaxError, AttributeError, RecursionError, MemoryError):
+        return []
+
+
+def _parents(path: str) -> Iterator[str]:
+    yield "."
+    parts = path.split("/")[:-1]
+    for count in range(1, len(parts) + 1):
+        yield "/".join(parts[:count])
+
+
+def policy_of(settings: Settings, *, workspace: Path | None) -> Policy:
+    """What programs of a run may use.
+
+    Args:
+        workspace: the user's folder, whose `.venv` is the task's.
+
+    Raises:
+        UsageError: the interpreter that was named can't be used.
+    """
+    named = settings.python
+    if settings.installed is not None:
+        entry = Installed(settings.installed)
+        if not entry.is_there:
+            raise UsageError(f"What was installed for this run has gone: {entry.folder}. Start a new one.")
+        named = entry.python or named
+    try:
+        interpreter = find_interpreter(named, workspace=workspace, environ=os.environ)
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+    return Policy(
+        memory_mb=settings.memory_mb,
+        processes=settings.processes,
+        wall_s=settings.program_timeout_s,
+        cpu_s=settings.program_timeout_s,
+        cpus=settings.cpus,
+        image=settings.image,
+        runtime=settings.runtime,
+        network=settings.network,
+        python=interpreter.path,
+        kernel=settings.kernel,
+    )

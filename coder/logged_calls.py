@@ -1,0 +1,166 @@
+"""Calls of models: each is in the log before it is made and after, within the budget, without secrets.
+
+An answer that the log already holds is given without a call.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from itertools import takewhile
+
+from coder.errors import ModelError, SharedBudgetEmpty
+from coder.models.answer_room import known_limit, reserved
+from coder.models.model import Answer, ChatMessage, Form, Model, Retry, Sampling, Switch
+from coder.models.recording import redacted_call
+from coder.models.tokens import input_tokens
+from coder.run.budget import over_budget, room_for_answer, spent_budget
+from coder.run.event_types import (
+    BudgetReached,
+    CallAnswered,
+    CallFailed,
+    CallIntended,
+    CallRetried,
+    CallSwitched,
+    Limit,
+)
+from coder.run.journal import Journal
+from coder.run.no_room import is_spent_on_reasoning
+from coder.text.redact import Redactor
+
+
+class BudgetSpent(Exception):
+    """A limit of the user's forbids the next call. The limit is in the log already."""
+
+
+def request_key(messages: Sequence[ChatMessage], sampling: Sampling, form: Form | None = None) -> str:
+    """SHA-256 of a redacted request: what tells one call from another."""
+    parts = [message.model_dump_json() for message in messages] + [sampling.model_dump_json()]
+    if form is not None:
+        parts.append(form.model_dump_json())
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+class LoggedCalls:
+    """The calls of one turn."""
+
+    def __init__(self, participant: str, *, journal: Journal, redactor: Redactor) -> None:
+        self._participant = participant
+        self._journal = journal
+        self._redactor = redactor
+        self._clean: dict[str, str] = {}
+        self.given = list(journal.state.pending)
+        """Answers that the log holds of a turn that was cut off."""
+        self.bound_by: Limit | None = None
+        """The limit of the budget that left the latest answer no more room."""
+
+    async def call(
+        self,
+        model: Model,
+        sent: list[ChatMessage],
+        sampling: Sampling,
+        form: Form | None = None,
+        *,
+        participant: str | None = None,
+        in_dialogue: bool = False,
+    ) -> CallAnswered:
+        """One call, from its intent to its answer in the log; or the answer that the log holds."""
+        key = request_key(sent, sampling, form)
+        # The last answer, where it had no room, has ended the run; it may have more now.
+        is_useless = len(self.given) == 1 and is_spent_on_reasoning(self.given[0])
+        if self.given and self.given[0].key == key and not is_useless:
+            return self.given.pop(0)
+        self.given.clear()
+        tokens_in = input_tokens(sent, form)
+        most, self.bound_by = room_for_answer(
+            self._journal.state, tokens_in=tokens_in, most=reserved(model, sampling), price=model.price
+        )
+        if self.bound_by is not None or known_limit(model, sampling) is not None:
+            sampling = sampling.model_copy(update={"room": most})
+        kept = _kept(self._journal.state.dialogue, sent) if in_dialogue else 0
+        intent = CallIntended(
+            call=self._journal.state.calls + 1,
+            participant=participant or self._participant,
+            key=key,
+            messages=tuple(sent[kept:]),
+            kept=kept,
+            in_dialogue=in_dialogue,
+            sampling=sampling,
+            form=form,
+            reserved_tokens=tokens_in + most,
+            reserved_usd=model.price(tokens_in, most),
+        )
+        if reached := over_budget(self._journal.state, intent):
+            await self._journal.append(reached)
+            raise BudgetSpent(reached.text)
+        await self._journal.append(intent)
+        answer = await self._made(model, intent, sent)
+        body = CallAnswered(
+            call=intent.call,
+            key=key,
+            model=self._redactor.redact(answer.model),
+            text=self._redactor.redact(answer.text),
+            reasoning=self._redactor.redact(answer.reasoning),
+            tool_calls=tuple(redacted_call(call, redact=self._redactor.redact) for call in answer.tool_calls),
+            alternatives=tuple(
+                one.model_copy(update={"text": self._redactor.redact(one.text)})
+                for one in answer.alternatives
+            ),
+            finish=answer.finish,
+            usage=answer.usage,
+            cost_usd=answer.cost_usd,
+            seconds=answer.seconds,
+        )
+        await self._journal.append(body)
+        return body
+
+    async def _made(self, model: Model, intent: CallIntended, sent: Sequence[ChatMessage]) -> Answer:
+        stream = self._redactor.stream()
+
+        def on_token(text: str) -> None:
+            if shown := stream.feed(text):
+                self._journal.watch.token(shown)
+
+        async def on_retry(retry: Retry | Switch) -> None:
+            kind = CallSwitched if isinstance(retry, Switch) else CallRetried
+            await self._journal.append(kind(call=intent.call, **retry.model_dump()))
+            if reached := spent_budget(self._journal.state):
+                raise await self._ended(intent, reached)
+
+        form = {"form": intent.form} if intent.form is not None else {}
+        try:
+            return await model.answer(
+                sent, sampling=intent.sampling, on_token=on_token, on_retry=on_retry, **form
+            )
+        except SharedBudgetEmpty as error:
+            raise await self._ended(intent, BudgetReached(limit="shared", text=str(error))) from error
+        except ModelError as error:
+            failed = CallFailed(
+                call=intent.call, error=type(error).__name__, message=str(error), lost=error.lost
+            )
+            await self._journal.append(failed)
+            raise
+        finally:
+            if shown := stream.finish():
+                self._journal.watch.token(shown)
+
+    async def _ended(self, intent: CallIntended, reached: BudgetReached) -> BudgetSpent:
+        """A call that a limit ends after it was intended: what it had reserved is free again."""
+        failed = CallFailed(call=intent.call, error=BudgetSpent.__name__, message=reached.text)
+        await self._journal.append(failed, reached)
+        return BudgetSpent(reached.text)
+
+    def redacted(self, messages: Sequence[ChatMessage]) -> list[ChatMessage]:
+        """The messages without secrets. A loop asks with the same ones again and again: each is read once."""
+        clean: list[ChatMessage] = []
+        for message in messages:
+            text = self._clean.get(message.content)
+            if text is None:
+                text = self._clean[message.content] = self._redactor.redact(message.content)
+            same = text == message.content
+            clean.append(message if same else message.model_copy(update={"content": text}))
+        return clean
+
+
+def _kept(dialogue: Sequence[ChatMessage], sent: Sequence[ChatMessage]) -> int:
+    """Messages at the start of a request that the run's dialogue holds already."""
+    same = (before == now for before, now in zip(dialogue, sent, strict=False))
+    return sum(takewhile(bool, same))

@@ -1,0 +1,92 @@
+"""Fold what happens to model calls and tool calls into a run's state. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from decimal import Decimal
+
+from coder.models.model import ChatMessage, Used
+from coder.run.event_types import (
+    CallAnswered,
+    CallFailed,
+    CallIntended,
+    CallRetried,
+    CallSwitched,
+    ContextFolded,
+    ToolAnswered,
+    ToolCalled,
+)
+from coder.run.state import State
+
+CallBody = (
+    CallIntended | CallAnswered | CallRetried | CallSwitched | CallFailed
+    | ContextFolded | ToolCalled | ToolAnswered
+)  # fmt: skip
+
+
+def after_call(state: State, body: CallBody) -> State:
+    """The state after one more event of a call."""
+    match body:
+        case CallIntended():
+            return _intended(state, body)
+        case CallAnswered():
+            return _answered(state, body)
+        case CallRetried(lost=lost) | CallSwitched(lost=lost):
+            return _spent(state, lost)
+        case CallFailed(lost=lost):
+            return replace(_spent(state, lost), open_calls=_without(state.open_calls, body.call))
+        case ContextFolded():
+            return replace(state, dialogue=body.messages, speaks_text=state.speaks_text or body.in_text)
+        case ToolCalled():
+            return replace(state, open_tool=body)
+        case ToolAnswered():
+            return _tool_answered(state, body)
+
+
+def _intended(state: State, body: CallIntended) -> State:
+    calls = replace(state, calls=state.calls + 1, open_calls={**state.open_calls, body.call: body})
+    if not body.in_dialogue:
+        return calls
+    talk = (*state.dialogue[: body.kept], *body.messages)
+    return replace(calls, dialogue=talk, speaks_text=body.form is None)
+
+
+def _tool_answered(state: State, body: ToolAnswered) -> State:
+    said = ChatMessage(role="tool", content=body.text, tool_call_id=body.id)
+    return replace(
+        state,
+        open_tool=None,
+        tree={**state.tree, **body.changes},
+        dialogue=(*state.dialogue, said) if body.id else state.dialogue,
+    )
+
+
+def _answered(state: State, body: CallAnswered) -> State:
+    intent = state.open_calls.get(body.call)
+    if intent is not None and intent.in_dialogue:
+        said = ChatMessage(role="assistant", content=body.text, tool_calls=body.tool_calls)
+        state = replace(state, dialogue=(*state.dialogue, said))
+    return replace(
+        _spent(state, body),
+        open_calls=_without(state.open_calls, body.call),
+        pending=(*state.pending, body),
+        empty_answers=0 if body.text.strip() or body.tool_calls else state.empty_answers + 1,
+    )
+
+
+def _spent(state: State, used: CallAnswered | Used | None) -> State:
+    """The state after an answer was paid for, be it one that broke off."""
+    if used is None:
+        return state
+    return replace(
+        state,
+        input_tokens=state.input_tokens + used.usage.input_tokens,
+        output_tokens=state.output_tokens + used.usage.output_tokens,
+        cached_tokens=state.cached_tokens + used.usage.cached_tokens,
+        reasoning_tokens=state.reasoning_tokens + used.usage.reasoning_tokens,
+        cost_usd=state.cost_usd + (used.cost_usd or Decimal(0)),
+        cost_known=state.cost_known and used.cost_usd is not None,
+    )
+
+
+def _without(calls: Mapping[int, CallIntended], number: int) -> dict[int, CallIntended]:
+    return {call: intent for call, intent in calls.items() if call != number}
