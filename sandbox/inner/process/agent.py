@@ -12,6 +12,7 @@ import os
 import select
 import signal
 import socket
+import subprocess
 from contextlib import suppress
 from typing import Any
 
@@ -32,8 +33,6 @@ MAX_MESSAGE = 400_000
 """Bytes. More doesn't go through a socket of the usual size."""
 _FIRST_TO_DIE = 900
 """Where memory is short the kernel ends the largest command, not the agent."""
-_SIGNALS = (signal.SIGPIPE, signal.SIGXFSZ)
-"""Python ignores them; a new program doesn't expect that."""
 _NAMED = 20
 """Processes that are named as still running."""
 
@@ -92,7 +91,6 @@ class Agent:
         self._commands: dict[int, int] = {}
         """Numbers of commands whose own process lives, by its pid."""
         self._family = Family()
-        self._nothing = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
         self._woken, wakes = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         signal.signal(signal.SIGINT, signal.SIG_DFL)  # which pid 1 gets from outside only
         signal.signal(signal.SIGCHLD, lambda *_: None)
@@ -145,22 +143,26 @@ class Agent:
         The child shares this process's memory until it becomes the command (vfork), which a fork would copy:
         that takes longer than most commands. So its limits come a moment after its begin.
         """
-        environment = {**self._job["environment"], **request["environment"]}
-        actions = [
-            (os.POSIX_SPAWN_DUP2, source, target) for target, source in ((0, self._nothing), (1, output))
-        ]
-        actions.append((os.POSIX_SPAWN_DUP2, output, 2))
         try:
+            environment = {**self._job["environment"], **request["environment"]}
             argv, path = _enter(request, environment.get("PATH", os.defpath))
             self._set_score(b"%d" % _FIRST_TO_DIE)
-            pid = os.posix_spawn(
-                path, argv, environment, file_actions=actions, setsid=True, setsigdef=_SIGNALS
+            started = subprocess.Popen(
+                argv,
+                executable=path,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
             )
         except (OSError, ValueError) as error:
             raise CannotStart(NOT_EXECUTABLE, f"{path}: {getattr(error, 'strerror', error)}") from error
         finally:
             self._set_score(self._usual_score)
             os.chdir("/")
+        started.returncode = 0  # so that it leaves the waiting to us
+        pid = started.pid
         lower_of(pid, self._walls, self._job["processes"], request["cpu_s"])
         return pid
 

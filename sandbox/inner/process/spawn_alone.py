@@ -7,13 +7,14 @@ descendant by itself.
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import socket
 from contextlib import suppress
 from typing import Any
 
-from sandbox.inner.process import agent, preload, reaper, subreaper, wire
+from sandbox.inner.process import preload, reaper, subreaper, wire
 from sandbox.inner.process.execute import execute
 from sandbox.inner.walls import landlock
 from sandbox.inner.walls.inner_walls import (
@@ -86,6 +87,7 @@ def main(descriptor: int) -> int:
 
 def _serve_session(settings: dict[str, Any], walls: Walls, status: int, work: socket.socket) -> int:
     """As pid 1 of a session: the agent, within the walls that its commands inherit."""
+    agent = importlib.import_module("sandbox.inner.process.agent")
     score = agent.prepare(status, work.fileno())
     _confine(settings, walls, 0)
     os.write(status, wire.READY)
@@ -94,7 +96,8 @@ def _serve_session(settings: dict[str, Any], walls: Walls, status: int, work: so
     bound_descriptors(walls)
     received = wire.receive_job(work)
     work.close()
-    return agent.main(walls, received, score)
+    code: int = agent.main(walls, received, score)
+    return code
 
 
 def _is_admitted(settings: dict[str, Any], work: socket.socket) -> bool:

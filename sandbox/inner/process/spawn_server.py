@@ -17,7 +17,7 @@ import sys
 from dataclasses import dataclass
 from typing import Any
 
-from sandbox.inner.process import agent, preload, reaper, wire
+from sandbox.inner.process import preload, reaper, wire
 from sandbox.inner.process.egress_socket import open_door
 from sandbox.inner.process.execute import execute, forget_server, remember_server
 from sandbox.inner.walls import landlock
@@ -47,6 +47,7 @@ _PRELOADED = (
         "sandbox.inner.bridge.candidates",
         "sandbox.inner.checker.checker",
         "sandbox.inner.checker.trials",
+        "sandbox.inner.process.agent",
     ),
     *("random", "datetime", "heapq", "string", "pathlib"),
 )
@@ -183,6 +184,8 @@ def _serve_one(given: Given, request: bytes, descriptors: list[int]) -> int:
 
 def _serve_session(given: Given, wanted: dict[str, Any], status: int, work: int) -> int:
     """As pid 1 of a session: the agent, within the walls that its commands inherit."""
+    remember_server()
+    agent = importlib.import_module("sandbox.inner.process.agent")
     score = agent.prepare(status, work)
     _isolate(given, wanted)
     os.write(status, wire.READY)
@@ -191,7 +194,8 @@ def _serve_session(given: Given, wanted: dict[str, Any], status: int, work: int)
         return 0
     received = wire.receive_job(connection)
     connection.close()
-    return agent.main(given.walls, received, score)
+    code: int = agent.main(given.walls, received, score)
+    return code
 
 
 def _isolate(given: Given, wanted: dict[str, Any]) -> dict[str, Any]:
