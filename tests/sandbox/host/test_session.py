@@ -142,6 +142,21 @@ async def test_a_command_that_heeds_sigterm_may_tidy_up(session: Session) -> Non
     assert result.output.endswith("tidied\n")
 
 
+async def test_cpu_time_is_bounded_where_a_call_says_so_and_for_that_call_alone(session: Session) -> None:
+    burnt = await session.python("while True: pass", cpu_s=1)
+    after = await session.python("import resource; print(resource.getrlimit(resource.RLIMIT_CPU)[0] > 1e6)")
+
+    assert (burnt.status, burnt.killed_by) == ("timeout", "cpu")
+    assert after.output == "True\n"
+
+
+async def test_a_script_that_the_kernel_would_not_take_is_a_wrong_argument(session: Session) -> None:
+    with pytest.raises(ValueError, match="131071 bytes"):
+        await session.sh("x" * (128 << 10))
+
+    assert (await session.sh("true #" + "x" * ((128 << 10) - 7))).ok
+
+
 async def test_a_cancelled_call_ends_its_command(session: Session) -> None:
     call = asyncio.ensure_future(session.sh("echo $$ > pid; exec sleep 1000"))
     await session.sh("while [ ! -s pid ]; do sleep 0.01; done")
