@@ -126,6 +126,36 @@ async def test_a_command_has_no_descriptor_but_its_three(session: Session) -> No
     assert result.output == "['0', '1', '2', '3']\n"  # the last one is the folder's own
 
 
+async def test_a_command_that_sends_itself_too_many_descriptors_costs_others_their_log_only(
+    session: Session,
+) -> None:
+    hold = """
+import array, os, socket, time
+sockets = [socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM) for _ in range(100)]
+nothing = os.open('/dev/null', os.O_RDONLY)
+rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array('i', [nothing] * 200))]
+sent = 0
+for ours, _ in sockets:
+    ours.setblocking(False)
+    try:
+        while sent < 100_000:
+            ours.sendmsg([b'x'], rights)
+            sent += 200
+    except OSError:
+        pass
+print(sent, flush=True)
+time.sleep(1000)
+"""
+    await session.python(hold, wall_s=0.1)
+    holder = await session.start(PythonCode(source=hold))
+    await session.sh(f"until [ -s {holder.log} ]; do sleep 0.05; done")
+
+    after = await session.sh("echo fine; exit 3")
+
+    assert int(holder.output()) >= ROOMY.open_files
+    assert (after.output, after.exit_code, after.state_lost) == ("fine\n", 3, False)
+
+
 async def test_a_fork_bomb_ends_at_its_deadline_with_all_that_it_became(session: Session) -> None:
     bomb = "import os\nwhile True:\n  try: os.fork(); os.setsid()\n  except OSError: pass"
 

@@ -7,6 +7,7 @@ pipe of the host's. Standard library only, any Python from 3.8 on.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import select
@@ -196,8 +197,10 @@ class Agent:
     def _say(self, message: dict[str, Any], descriptors: list[int] | None = None) -> None:
         try:
             wire.send_with_fds(self._channel, json.dumps(message).encode(), descriptors or [])
-        except OSError:
-            os._exit(0)  # the host is gone, and the session with it
+        except OSError as error:
+            if error.errno != errno.ETOOMANYREFS or not descriptors:
+                os._exit(0)  # the host is gone, and the session with it
+            self._say(message)  # commands have sent themselves more than a user may
 
 
 def _is_broken(name: str, places: str) -> bool:

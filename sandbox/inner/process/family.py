@@ -104,9 +104,10 @@ def _resident(pid: int) -> int:
 def _command_line(pid: int) -> str:
     try:
         with open(f"/proc/{pid}/cmdline", "rb") as file:
-            return file.read(_LONGEST).replace(b"\0", b" ").decode("utf-8", "replace").strip()
+            words = file.read(_LONGEST).replace(b"\0", b" ").decode("utf-8", "replace").strip()
     except OSError:
         return ""
+    return "".join(letter if letter.isprintable() else "?" for letter in words)
 
 
 def _send(pids: list[int], signal_number: int) -> None:

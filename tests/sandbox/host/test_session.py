@@ -83,6 +83,12 @@ async def test_a_command_ends_with_its_own_process_and_names_what_it_left_runnin
     assert (after.output, after.still_running) == ("killed\n", ())
 
 
+async def test_a_process_is_named_without_what_a_terminal_would_obey(session: Session) -> None:
+    result = await session.sh("(exec -a $'\\e[2Jname' sleep 1000) & sleep 0.2")
+
+    assert [left.command for left in result.still_running] == ["?[2Jname 1000"]
+
+
 async def test_later_output_of_what_was_left_running_goes_to_a_file(session: Session) -> None:
     result = await session.sh("(while [ ! -e go ]; do sleep 0.01; done; echo later; : > gone) & echo now")
 
