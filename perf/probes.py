@@ -61,6 +61,7 @@ COLUMNS = (
     Column("user", {"SANDBOX_DOOR": "fresh"}, as_user=True),
     Column("one-wall", {"SANDBOX_DOOR": "fresh", "SANDBOX_WALLS": "one"}),
     Column("lasting", {"SANDBOX_DOOR": "lasting"}),
+    Column("session", {"SANDBOX_DOOR": "session"}),
     Column("docker", {"SANDBOX_DOOR": "fresh", "SANDBOX_BACKEND": "docker"}),
     Column("coder-run", {"SANDBOX_DOOR": "command"}),
     Column("docker-run", {"SANDBOX_DOOR": "command", "CODER_SANDBOX": "docker"}),

@@ -1,9 +1,9 @@
 """The adapter through which the shared probe runner attacks a sandbox, by the door that SANDBOX_DOOR names.
 
 `lasting` opens a sandbox for each probe and runs in the workspace that lasts, `fresh` gives every run of one
-open sandbox a workspace of its own, `command` starts `coder run`. SANDBOX_BACKEND names another backend than
-bubblewrap, SANDBOX_WALLS=one has each run get a bubblewrap of its own, and SANDBOX_WALL_S is how long a
-program may take.
+open sandbox a workspace of its own, `session` a session, `command` starts `coder run`. SANDBOX_BACKEND names
+another backend than bubblewrap, SANDBOX_WALLS=one has each run get a bubblewrap of its own, and SANDBOX_WALL_S
+is how long a program may take.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-from sandbox import Policy, PythonCode, Sandbox
+from sandbox import Command, Policy, PythonCode, Sandbox
 from sandbox.backends.bubblewrap import Walls, open_bubblewrap
 from sandbox.backends.restricted import open_restricted
 from sandbox.docker.docker_sandbox import open_docker
@@ -27,7 +27,7 @@ from tests.system_python import SYSTEM_PYTHON
 
 T = TypeVar("T")
 DOOR = os.environ.get("SANDBOX_DOOR", "lasting")
-SHARED = DOOR == "fresh"
+SHARED = DOOR in ("fresh", "session")
 """The runner puts both programs of a probe that needs two at once into one sandbox."""
 _WITHOUT = frozenset(filter(None, os.environ.get("SANDBOX_WITHOUT", "").split(",")))
 _WALLS: Walls | None = "one" if os.environ.get("SANDBOX_WALLS") == "one" else None
@@ -81,6 +81,29 @@ class Fresh:
         """Leave it open."""
 
 
+class InSession:
+    """A session of its own for each program, in the one sandbox that stays open."""
+
+    def run(self, code: str) -> dict[str, Any]:
+        """Run one program as a command, and take what it changed."""
+        Fresh._opened = Fresh._opened or _open()
+        return _wait(self._run(Fresh._opened[0], code))
+
+    async def _run(self, box: Sandbox, code: str) -> dict[str, Any]:
+        async with box.session(fresh=True) as session:
+            await session.write("probe.py", code.encode())
+            await session.sh("mv probe.py /tmp")  # some probes look for a word of theirs in command lines
+            start = Command(argv=("python", "/tmp/probe.py"), environment={"PYTHONPATH": "/w"})
+            result = await session.run(start)
+            changes = (await session.changes()).changes
+        artifacts = {one.path: one.content for one in changes}
+        told = {"stdout": result.output, "stderr": "", "wall": result.wall_s, "artifacts": artifacts}
+        return {**result.model_dump(), **told}
+
+    def close(self) -> None:
+        """Leave it open."""
+
+
 class Run:
     """`coder run`, once for each program, which comes from its standard input."""
 
@@ -98,7 +121,7 @@ class Run:
 
 def open(cfg: dict[str, Any]) -> Session:
     """What the runner calls."""
-    return {"lasting": LastingContainer, "fresh": Fresh, "command": Run}[DOOR]()
+    return {"lasting": LastingContainer, "fresh": Fresh, "session": InSession, "command": Run}[DOOR]()
 
 
 def _open() -> tuple[Sandbox, AbstractAsyncContextManager[Sandbox]]:

@@ -70,6 +70,10 @@ def test_all_probes_are_contained_where_each_run_has_a_bubblewrap_of_its_own() -
     assert escaped(attack("fresh", SANDBOX_WALLS="one")) == []
 
 
+def test_sessions_contain_every_probe_and_merge_both_streams() -> None:
+    assert {name for name, _ in escaped(attack("session"))} == {"stdout-stderr-split", "exit-str"}
+
+
 def test_restricted_contains_every_attack_and_lacks_the_loopback_interface() -> None:
     # TMPDIR: where its workspaces are; some probes make many files
     judged = attack("fresh", SANDBOX_BACKEND="restricted", TMPDIR="/dev/shm")
