@@ -3,6 +3,7 @@
 import asyncio
 import os
 from collections.abc import Iterator
+from json import dumps
 from typing import Annotated
 
 import typer
@@ -11,6 +12,7 @@ from pydantic import ValidationError
 from coder.cli.cost_lines import cost_lines, json_of
 from coder.console import render
 from coder.console.options import Json
+from coder.models.model import ToolCall
 from coder.run.costs import costs_of
 from coder.run.event_types import (
     Body,
@@ -90,13 +92,14 @@ def _paragraphs(event: Event, body: Body) -> Iterator[str]:
             yield from _indented("reasoning", body.reasoning)
             yield from _indented("text", body.text)
             for called in body.tool_calls:
-                yield from _indented(f"calls {called.name}", called.arguments)
+                yield from _indented(f"calls {called.name}", _in_words(called))
         case CallFailed():
             yield f"answer {body.call}  failed"
             yield from _indented(body.error, body.message)
         case ToolAnswered():
             yield from _indented(f"{body.name} gave", body.text)
-            yield from _indented("changed", "\n".join(body.changes))
+            named = (f"{path}  (removed)" if file is None else path for path, file in body.changes.items())
+            yield from _indented("changed", "\n".join(sorted(named)))
         case Spoken(message=Message(kind="code") as message):
             again = "  the same as before" if message.repeats else ""
             yield f"code {message.sample}.{message.attempt}{again}"
@@ -132,6 +135,18 @@ def _paragraphs(event: Event, body: Body) -> Iterator[str]:
         case other:
             if line := render.progress(other):
                 yield line
+
+
+def _in_words(called: ToolCall) -> str:
+    """The arguments of a call as text: a name, and its value below where that has several lines."""
+    try:
+        given = called.parsed()
+    except ValueError:
+        return called.arguments
+    texts = {name: value if isinstance(value, str) else dumps(value) for name, value in given.items()}
+    return "\n".join(
+        f"{name}:\n{text}" if "\n" in text else f"{name}: {text}" for name, text in texts.items()
+    )
 
 
 def _indented(title: str, text: str) -> Iterator[str]:

@@ -6,7 +6,7 @@ wildcard takes the first place that fits and never another one, so that none can
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import translate
 from functools import lru_cache
@@ -60,6 +60,16 @@ def visible(paths: Iterable[str], texts: Mapping[str, str]) -> list[str]:
     """
     rules = _rules(texts)
     return [path for path in paths if not _is_ignored(path, rules)] if rules else list(paths)
+
+
+def ignores(texts: Mapping[str, str]) -> Callable[[str], bool]:
+    """Whether a path, a folder's with a slash at its end, is left out; asked from the top folder down.
+
+    Args:
+        texts: text of the ignore files by path.
+    """
+    rules = _rules(texts)
+    return lambda path: _is_left_out(path.rstrip("/"), rules, is_folder=path.endswith("/"))
 
 
 def glob_matches(glob: str, path: str) -> bool:

@@ -3,7 +3,9 @@
 import asyncio
 from collections.abc import Mapping
 from contextlib import suppress
+from pathlib import PurePosixPath
 
+from coder.context.ignoring import ignores
 from coder.fs.file_hashes import SnapshotFile
 from coder.run.event_types import StoredFile
 from coder.run.state import State
@@ -13,6 +15,10 @@ from sandbox import Change, Sandbox, Session
 Tree = Mapping[str, StoredFile | None]
 """Files by path; None is one that was removed."""
 _EXECUTABLE = "100755"
+_CACHES = frozenset(
+    {"__pycache__", ".pytest_cache", ".mypy_cache", ".ruff_cache", ".hypothesis", ".tox", ".nox", ".coverage"}
+)
+"""Names of what tools leave behind when they run."""
 _BASE_COMMIT = """command -v git >/dev/null || exit 0
 git init --quiet . && git config gc.auto 0 &&
 git config user.name coder && git config user.email coder@localhost &&
@@ -28,11 +34,16 @@ class SessionTree:
     def __init__(self, session: Session, opened: Mapping[str, StoredFile]) -> None:
         self.session = session
         self._opened = opened
+        self._folders = {f"{folder}/" for path in opened for folder in map(str, PurePosixPath(path).parents)}
+        texts = {
+            path: file.text for path, file in opened.items() if path.endswith(".gitignore") and file.text
+        }
+        self._ignores = ignores(texts)
         self._known: dict[str, Change] = {}
 
     async def changes(self) -> tuple[dict[str, StoredFile | None], tuple[str, ...]]:
         """Files that have changed since the last look, and what of the tree can't be taken over."""
-        found = await self.session.changes()
+        found = await self.session.changes(ignored=self._is_left)
         now = {change.path: change for change in found.changes}
         changed: dict[str, StoredFile | None] = {
             path: _stored(change) for path, change in now.items() if _differs(change, self._known.get(path))
@@ -40,6 +51,12 @@ class SessionTree:
         changed |= {path: self._opened.get(path) for path in self._known.keys() - now.keys()}
         self._known = now
         return changed, tuple(f"{left.path}: {left.reason}" for left in found.left_out)
+
+    def _is_left(self, path: str) -> bool:
+        """Whether a path is what tools leave behind, or git is told to ignore, and no file of the user's."""
+        if path in self._opened or path in self._folders:
+            return False
+        return PurePosixPath(path).name in _CACHES or self._ignores(path)
 
     async def write(self, changes: Tree) -> None:
         """Write files that were changed elsewhere.

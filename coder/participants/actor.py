@@ -86,6 +86,24 @@ class Actor:
         return prompt("nudge")
 
 
+class LastTree:
+    """Takes the session's tree as it stands when a limit ends the work: what it is worth is tried."""
+
+    name = Actor.name
+
+    async def speak(self, turn: Turn) -> Message:
+        """Ask nothing."""
+        return _code(turn.state, find_target(turn.state.task, turn.state.files), "")
+
+
+def has_new_tree(state: State) -> bool:
+    """Whether the session has changed files since the latest answer that was tried."""
+    if not state.tree:
+        return False
+    code = _code(state, find_target(state.task, state.files), "")
+    return bool(code.files or code.test_edits) and not code.repeats
+
+
 async def _first(turn: Turn, target: Target) -> list[ChatMessage]:
     survey = await survey_of(turn)
     return first_request(turn.state, target, survey, context=turn.abilities.context)

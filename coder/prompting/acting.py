@@ -25,9 +25,9 @@ def first_request(
     state: State, target: Target, survey: "Survey | None", *, context: int | None
 ) -> list[ChatMessage]:
     """The messages that a dialogue begins with."""
-    words = task_words(state, target, survey, context=context, form="search-replace")
-    if state.baseline is not None and state.baseline.passed:
-        words = f"{words}\n\n{prompt('act-green')}"
+    words = task_words(
+        state, target, survey, context=context, form="search-replace", green=prompt("act-green"), heads=True
+    )
     return [
         ChatMessage(role="system", content=prompt("act")),
         *history(state, budget=history_budget(context)),

@@ -1,6 +1,7 @@
 """The files in a first request: all that fit, or what a survey shows of a repository that doesn't. Pure."""
 
 from collections.abc import Iterable, Mapping
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from coder.context.guidance import MOST_CHARACTERS, guidance, is_guidance
@@ -12,6 +13,7 @@ from coder.run.message import Message
 from coder.run.state import State
 from coder.run.target import Target
 from coder.source.named_sources import is_source, named_sources
+from coder.text.plural import count_of
 
 if TYPE_CHECKING:
     from coder.context.survey import Survey
@@ -20,12 +22,22 @@ _SHARE_OF_NOTES = 8
 """Notes of the repository's own may take one in so many of a model's tokens, of some three characters."""
 SHARE_OF_PLANNED = 2
 """Files that a plan names, or that an answer has changed, may take one in so many of a survey's tokens."""
+_HEAD, _MOST_HEAD = 6, 600
+"""Lines of data, and characters, that show what it is like."""
+_PROSE = frozenset({"", ".md", ".rst", ".txt", ".toml", ".cfg", ".ini"})
+"""Suffixes of what is written for people, or sets things up."""
 _MOST_HIDDEN = 10
 """Names of files that aren't shown."""
 
 
-def files_shown(state: State, target: Target, plan: Message | None, context: int | None) -> str:
-    """The user's text files, those that the task depends on first, as far as the budget goes."""
+def files_shown(
+    state: State, target: Target, plan: Message | None, context: int | None, *, heads: bool = False
+) -> str:
+    """The user's text files, those that the task depends on first, as far as the budget goes.
+
+    Args:
+        heads: show only the first lines of data, to a model that can read the rest by itself.
+    """
     found = texts_of(state)
     planned = set(named_sources(plan.text, found)) if plan is not None else set()
     order = sorted(
@@ -47,7 +59,12 @@ def files_shown(state: State, target: Target, plan: Message | None, context: int
         # What is no source stands behind all sources; of data and prose a large model too is shown no more.
         if not is_source(path) and path not in planned:
             left = min(left, FILE_BUDGET)
-        if len(text) <= left:
+        if heads and _is_long_data(path, text) and path not in planned and path != target.path:
+            head = "".join(text.splitlines(keepends=True)[:_HEAD])[:_MOST_HEAD]
+            count = count_of(len(text.splitlines()), "line")
+            parts.append(f"\n{shown_path(path)} begins ({count}):\n{fenced(head.rstrip())}\n")
+            left -= len(head)
+        elif len(text) <= left:
             parts.append(whole_file(path, text))
             left -= len(text)
         else:
@@ -60,6 +77,10 @@ def files_shown(state: State, target: Target, plan: Message | None, context: int
     if names:
         parts.append(f"\n{', '.join(names[:_MOST_HIDDEN])}: there too, and kept from you.\n")
     return "".join(parts)
+
+
+def _is_long_data(path: str, text: str) -> bool:
+    return not is_source(path) and PurePosixPath(path).suffix not in _PROSE and len(text) > _MOST_HEAD
 
 
 def repository_shown(state: State, target: Target, survey: "Survey", *, context: int | None) -> str:

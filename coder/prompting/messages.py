@@ -98,20 +98,27 @@ def task_words(
     *,
     context: int | None,
     form: EditFormat = "whole",
+    green: str = "Before your answer they pass.",
+    heads: bool = False,
 ) -> str:
-    """The request for the task: its words, its files, what it has to pass and how that fails now."""
+    """The request for the task: its words, its files, what it has to pass and how that fails now.
+
+    Args:
+        green: what is said of tests that pass before the work.
+        heads: show only the first lines of data.
+    """
     plan = next((message for message in reversed(state.messages) if message.author == "planner"), None)
     is_whole = form == "whole" and not state.settings.chat and target.is_known
     return prompt("task" if is_whole else "change").format(
         task=state.task.prompt.strip() + _answers(state),
         plan=_plan(plan),
         files=(
-            files_shown(state, target, plan, context)
+            files_shown(state, target, plan, context, heads=heads)
             if survey is None
             else repository_shown(state, target, with_planned(survey, state, plan, context), context=context)
         )
         + shown_before(state, survey, context=context),
-        tests=_tests(state, context),
+        tests=_tests(state, context, green),
         asked=_asked(target),
     )
 
@@ -134,8 +141,8 @@ def _plan(message: Message | None) -> str:
     return f"\nFollow this plan:\n{message.text.strip()}\n" if message else ""
 
 
-def _tests(state: State, context: int | None) -> str:
-    parts = [_fails_now(state, context)]
+def _tests(state: State, context: int | None, green: str) -> str:
+    parts = [_fails_now(state, context, green)]
     if is_greenfield(state.task, state.files):
         command = shown(state.task.test_command or ())
         parts.append(f"\nThere is no code and no test yet. Write both; `{command}` must pass.\n")
@@ -146,13 +153,13 @@ def _tests(state: State, context: int | None) -> str:
     return "".join(parts)
 
 
-def _fails_now(state: State, context: int | None) -> str:
+def _fails_now(state: State, context: int | None, green: str) -> str:
     """The test command, and how it ends before the work."""
     if state.task.test_command is None:
         return ""
     command = shown_path(shlex.join(state.task.test_command))
     if state.baseline is None or state.baseline.passed:
-        now = "" if state.baseline is None else " Before your answer they pass."
+        now = "" if state.baseline is None else f" {green}"
         return f"\nThe tests are run by {command}.{now}\n"
     failing = failing_now(state, context)
     what = "It fails" if state.task.mends else f"The tests are run by {command}. Before your answer they fail"

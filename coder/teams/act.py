@@ -1,6 +1,6 @@
 """Act: the Coder works in a session until it calls its work done, and the Executor decides whether it is."""
 
-from coder.participants.actor import Actor
+from coder.participants.actor import Actor, LastTree, has_new_tree
 from coder.participants.executor import Executor
 from coder.participants.participant import Participant
 from coder.participants.planner import Planner, wants_plan
@@ -17,9 +17,23 @@ from coder.run.termination import (
 from coder.teams.round_robin import RoundRobin
 
 
-def act_team() -> RoundRobin:
-    """The Planner where a plan is wanted, then Coder and Executor in turn."""
-    return RoundRobin((Planner(), Actor(), Executor()), skip=_has_nothing_to_do)
+class Act:
+    """The Planner where a plan is wanted, then Coder and Executor; at a limit, the tree as it stands."""
+
+    def __init__(self) -> None:
+        self._members = RoundRobin((Planner(), Actor(), Executor()), skip=_has_nothing_to_do)
+        self._limit = budget_reached()
+
+    def next(self, state: State) -> Participant:
+        """Whose turn it is."""
+        is_over = self._limit(state) is not None
+        return LastTree() if is_over and not state.awaits_execution else self._members.next(state)
+
+    def has_last_word(self, state: State) -> bool:
+        """Whether something is to be taken over, or tried, after a limit."""
+        if state.awaits_execution:
+            return state.seconds < state.budget.seconds
+        return has_new_tree(state)
 
 
 def act_stop() -> Stop:
@@ -43,13 +57,13 @@ def given_up() -> Stop:
 
 
 def _passed() -> Stop:
-    passed = tests_pass()
+    passed, limit = tests_pass(), budget_reached()
 
     def rule(state: State) -> Reason | None:
         reason = passed(state)
         if reason is None or reason.status == "solved":
             return reason
-        return reason if _is_remarked(state) or state.calls >= state.budget.calls else None
+        return reason if _is_remarked(state) or limit(state) is not None else None
 
     return Stop(rule)
 

@@ -102,9 +102,9 @@ def _review_stop() -> Stop:
 
 
 def _act() -> Team:
-    from coder.teams.act import act_team
+    from coder.teams.act import Act
 
-    return act_team()
+    return Act()
 
 
 def _act_stop() -> Stop:

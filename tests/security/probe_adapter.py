@@ -2,8 +2,8 @@
 
 `lasting` opens a sandbox for each probe and runs in the workspace that lasts, `fresh` gives every run of one
 open sandbox a workspace of its own, `session` a session, `command` starts `coder run`. SANDBOX_BACKEND names
-another backend than bubblewrap, SANDBOX_WALLS=one has each run get a bubblewrap of its own, and SANDBOX_WALL_S
-is how long a program may take.
+another backend than bubblewrap, SANDBOX_WALLS=one has each run get a bubblewrap of its own, and
+SANDBOX_WALL_S is how long a program may take.
 """
 
 import asyncio

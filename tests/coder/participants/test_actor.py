@@ -195,16 +195,16 @@ async def test_a_question_ends_the_run_with_its_words(project: Path) -> None:
 async def test_a_run_that_was_cut_off_goes_on_without_repeating_a_call(project: Path) -> None:
     log = MemoryLog()
     settings = SETTINGS.model_copy(update={"budget": Budget(calls=2)})
-    stopped, _ = await worked(
-        project, bash("echo 1 > one.txt"), bash("sed -i 's/a - b/a + b/' calc.py"), settings=settings, log=log
-    )
-    model = Scripted([bash("cat one.txt calc.py"), DONE], name="scripted/dialogue")
+    commands = (bash("echo 1 > one.txt"), bash("sed -i 's/a - b/b - a/' calc.py"))
+    stopped, _ = await worked(project, *commands, settings=settings, log=log)
+    mend = bash("cat one.txt calc.py; sed -i 's/b - a/a + b/' calc.py")
+    model = Scripted([mend, DONE], name="scripted/dialogue")
 
     run = await resume(stopped.run_id, log=log, model=model, budget=Budget(calls=10))
 
     assert stopped.status == "limit"
     assert "The session was restarted" in told(model, 2)
-    assert "1\ndef add(a, b):\n    return a + b" in told(model, 2)
+    assert "1\ndef add(a, b):\n    return b - a" in told(model, 2)
     assert run.status == "solved"
     assert fold_all(await log.read(run.run_id)).calls == 4
 
@@ -242,3 +242,34 @@ async def test_a_new_test_of_the_session_is_evidence_and_lands(project: Path) ->
     assert "2 passed" in told(model, 2)
     assert (run.status, run.verified) == ("solved", "reproduced")
     assert (project / "test_sum.py").exists()
+
+
+async def test_at_a_limit_the_tree_as_it_stands_is_tried(project: Path) -> None:
+    settings = SETTINGS.model_copy(update={"budget": Budget(calls=1)})
+
+    solved, _ = await worked(project, bash("sed -i 's/a - b/a + b/' calc.py"), settings=settings)
+
+    assert (solved.status, solved.calls) == ("solved", 1)
+    assert (project / "calc.py").read_text() == RIGHT
+
+
+async def test_at_a_limit_a_tree_that_fails_is_kept_where_that_was_asked_for(project: Path) -> None:
+    settings = SETTINGS.model_copy(update={"budget": Budget(calls=1), "keep": True})
+
+    run, _ = await worked(project, bash("sed -i 's/a - b/a * b/' calc.py"), settings=settings)
+
+    assert run.status == "limit"
+    assert "a * b" in (project / "calc.py").read_text()
+
+
+async def test_what_tools_leave_behind_and_git_ignores_lands_nowhere(project: Path) -> None:
+    (project / ".gitignore").write_text("build/\n*.tmp\n")
+    (project / "kept.tmp").write_text("1\n")
+    made = "mkdir build deep; touch build/x a.tmp deep/b.tmp; echo 2 > kept.tmp"
+
+    run, _ = await worked(
+        project, bash(f"sed -i 's/a - b/a + b/' calc.py; python -m pytest -q; {made}"), DONE
+    )
+
+    assert run.status == "solved"
+    assert set(run.files) == {"calc.py", "kept.tmp"}
