@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TypedDict, Unpack
 
@@ -50,6 +50,9 @@ class Options(TypedDict, total=False):
     """None is the stop of the strategy in the settings."""
     sandbox: OpenSandbox | None
     """Opens a sandbox for a policy; None is the strongest that this machine has."""
+    tools: Sequence[Callable[..., object]] | None
+    """Typed functions with a docstring that a model which acts may call beside its own tools. They run here,
+    outside of any sandbox; what one gives is data for the model."""
     log: EventLog | None
     """None is the user's own log, so that `coder show` and `coder resume` know the run."""
     watch: Watch | None
@@ -176,7 +179,10 @@ async def open_environment(
     redactor = Redactor.from_environment(secrets=secrets_in(texts))
     sandbox, watch = options.get("sandbox"), options.get("watch")
     on_output = watch.output if watch is not None else None
-    async with Workbench(policy, sandbox or opener, redactor=redactor, on_output=on_output) as bench:
+    tools = options.get("tools") or ()
+    async with Workbench(
+        policy, sandbox or opener, redactor=redactor, on_output=on_output, tools=tools
+    ) as bench:
         await prepare(bench, task, files)
         yield bench
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -31,10 +31,13 @@ class Workbench:
         *,
         redactor: Redactor,
         on_output: OnOutput | None = None,
+        tools: Sequence[Callable[..., object]] = (),
     ) -> None:
         self.policy = policy
         self.redactor = redactor
         self.on_output = on_output
+        self.tools = tools
+        """Functions of the caller's, which a model that acts may call."""
         self.survey: tuple[Mapping[str, StoredFile], Survey] | None = None
         """What of the repository is shown to models, once it was chosen, and the files it was chosen from."""
         self._open = open_sandbox

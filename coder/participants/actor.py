@@ -17,7 +17,7 @@ from coder.run.message import Message
 from coder.run.state import State
 from coder.run.target import Target, decides, find_target
 from coder.tools.registry import ASK, DONE, Ask, Done, Registry
-from coder.tools.tool import read_arguments
+from coder.tools.tool import read_arguments, tool_of
 from coder.turn import Turn
 from coder.workspace.edited_tests import is_allowed
 from coder.workspace.session_changes import session_changes
@@ -37,7 +37,7 @@ class Actor:
     async def speak(self, turn: Turn) -> Message:
         """Act until the model says that it is done, asks the user, or has only words left."""
         target = find_target(turn.state.task, turn.state.files)
-        tools = Registry()
+        tools = Registry([tool_of(function) for function in turn.bench.tools])
         endings = (DONE, ASK) if turn.state.settings.asks else (DONE,)
         place = Workplace(turn, tools)
         first = [] if turn.state.dialogue else await _first(turn, target)

@@ -273,3 +273,21 @@ async def test_what_tools_leave_behind_and_git_ignores_lands_nowhere(project: Pa
 
     assert run.status == "solved"
     assert set(run.files) == {"calc.py", "kept.tmp"}
+
+
+async def test_a_function_of_the_callers_is_a_tool(project: Path) -> None:
+    asked: list[str] = []
+
+    def price(item: str) -> float:
+        """Price of an item, in US dollars."""
+        asked.append(item)
+        return 1.5
+
+    model, log = Scripted([[call("price", item="pear")], EDIT]), MemoryLog()
+    task = Task(prompt="Mend add.", workspace=project, test_command=("python", "-m", "pytest", "-q"))
+
+    run = await solve(task, model=model, settings=SETTINGS, log=log, tools=[price])
+
+    called = next(event.body for event in await log.read(run.run_id) if event.type == "tool.called")
+    assert (asked, told(model, 2), called["effect"]) == (["pear"], "1.5", True)
+    assert run.status == "solved"
