@@ -116,7 +116,7 @@ def test_a_question_of_the_model_ends_with_9_and_its_words(console: Console) -> 
     assert (done.code, done.out) == (9, ""), done.err
     assert done.said[0].startswith("? waiting")
     assert "  It is open.\n\n  Which sum" in done.err
-    assert 'coder solve "… and the answer"' in done.said[-1]
+    assert '--answer "…"' in done.said[-1]
     assert "\x1b" not in done.err
     assert (document["status"], document["exit_code"]) == ("waiting", 9)
     assert document["reason"].startswith("It is open.\n\nWhich sum")
