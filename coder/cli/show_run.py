@@ -25,6 +25,7 @@ from coder.run.event_types import (
     Spoken,
     StepStarted,
     ToolAnswered,
+    ToolCalled,
     parse,
 )
 from coder.run.events import Event
@@ -96,6 +97,8 @@ def _paragraphs(event: Event, body: Body) -> Iterator[str]:
         case CallFailed():
             yield f"answer {body.call}  failed"
             yield from _indented(body.error, body.message)
+        case ToolCalled():
+            pass  # the answer that called it shows its arguments
         case ToolAnswered():
             yield from _indented(f"{body.name} gave", body.text)
             named = (f"{path}  (removed)" if file is None else path for path, file in body.changes.items())
