@@ -16,6 +16,8 @@ from coder.run.task import Task
 from coder.run.termination import Stop, default_stop
 from coder.teams.round_robin import default_team
 
+_WITH_SESSIONS = ("auto", "bubblewrap")
+"""Backends in which a model can act."""
 _MANY = 3
 """Fresh starts from which on it is worth to compare them."""
 
@@ -138,12 +140,17 @@ def settled(settings: Settings, task: Task, *, model: str) -> Settings:
         model: `provider/model` that answers.
 
     Raises:
-        UsageError: the strategy wants a second model, and none is named.
+        UsageError: the strategy wants a second model, and none is named; or sessions, and there are none.
     """
     named = settings.strategy or "auto"
     name = suited(task, settings, model=model) if named == "auto" else named
     if name == "escalate" and Expert.name not in settings.roles:
         raise UsageError("--strategy escalate needs a second model. Name it: --strong-model PROVIDER/MODEL")
+    if name == "act" and settings.backend not in _WITH_SESSIONS:
+        raise UsageError(
+            f"--strategy act works in a session, and the backend {settings.backend} has none. "
+            "Leave --sandbox out, or name another --strategy."
+        )
     return STRATEGIES[name].shape(settings).model_copy(update={"strategy": name})
 
 

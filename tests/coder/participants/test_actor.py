@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from coder.agent import resume, solve
-from coder.errors import ModelRefused
+from coder.errors import ModelRefused, UsageError
 from coder.models.abilities import Abilities
 from coder.models.model import Answer, ChatMessage, ToolCall
 from coder.models.scripted import Scripted
@@ -291,3 +291,10 @@ async def test_a_function_of_the_callers_is_a_tool(project: Path) -> None:
     called = next(event.body for event in await log.read(run.run_id) if event.type == "tool.called")
     assert (asked, told(model, 2), called["effect"]) == (["pear"], "1.5", True)
     assert run.status == "solved"
+
+
+async def test_a_backend_without_sessions_is_refused_by_name_before_any_call(project: Path) -> None:
+    settings = SETTINGS.model_copy(update={"backend": "docker"})
+
+    with pytest.raises(UsageError, match="the backend docker has none"):
+        await worked(project, settings=settings)
