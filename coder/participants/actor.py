@@ -16,6 +16,7 @@ from coder.prompts import prompt
 from coder.run.message import Message
 from coder.run.state import State
 from coder.run.target import Target, decides, find_target
+from coder.run.termination import goes_round
 from coder.tools.registry import ASK, DONE, Ask, Done, Registry
 from coder.tools.tool import read_arguments, tool_of
 from coder.turn import Turn
@@ -51,6 +52,8 @@ class Actor:
                     return ending
                 told = place.tell(one.call, ending) if ending else place.carry_out(one.call)
                 talk.add(await told)
+            if goes_round(turn.state):
+                return _code(turn.state, target, "")
             if talk.words is None:
                 nudges = 0 if await talk.ask(_sampling(turn.state)) else nudges
                 continue

@@ -53,6 +53,7 @@ class Workplace:
             text=f"{_RESTARTED}{text}" if is_restarted else text,
             exit_code=given.exit_code,
             seconds=given.seconds,
+            running=given.running,
             changes=changes,
             left_out=left_out,
         )

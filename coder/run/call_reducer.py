@@ -1,5 +1,6 @@
 """Fold what happens to model calls and tool calls into a run's state. Pure."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from decimal import Decimal
@@ -15,12 +16,14 @@ from coder.run.event_types import (
     ToolAnswered,
     ToolCalled,
 )
-from coder.run.state import State
+from coder.run.state import LatestResult, State
 
 CallBody = (
     CallIntended | CallAnswered | CallRetried | CallSwitched | CallFailed
     | ContextFolded | ToolCalled | ToolAnswered
 )  # fmt: skip
+_TIMES = re.compile(r"\b\d+(?:\.\d+)? ?m?s\b")
+"""How commands and test runners tell how long they took."""
 
 
 def after_call(state: State, body: CallBody) -> State:
@@ -55,9 +58,23 @@ def _tool_answered(state: State, body: ToolAnswered) -> State:
     return replace(
         state,
         open_tool=None,
+        latest_result=_latest_result(state, body),
+        has_background=state.has_background or body.running,
         tree={**state.tree, **body.changes},
         dialogue=(*state.dialogue, said) if body.id else state.dialogue,
     )
+
+
+def _latest_result(state: State, body: ToolAnswered) -> LatestResult | None:
+    called, before = state.open_tool, state.latest_result
+    if body.changes:
+        return None
+    if called is None:
+        return before
+    same = (called.name, called.arguments, body.exit_code, _TIMES.sub("", body.text))
+    if before is None or before.identity != same:
+        return LatestResult(same, body.call)
+    return LatestResult(same, body.call, before.times + (body.call != before.call))
 
 
 def _answered(state: State, body: CallAnswered) -> State:

@@ -130,6 +130,8 @@ def _after(state: State, body: Body) -> State:
                 stopped=None,
                 exhausted=None,
                 empty_answers=0,
+                latest_result=None,
+                has_background=False,
                 refused=None,
                 committed=state.committed if isinstance(state.committed, CommitMade) else None,
             )
@@ -177,6 +179,8 @@ def _next_step(state: State, body: StepStarted) -> State:
         speaks_text=False,
         tree={},
         open_tool=None,
+        latest_result=None,
+        has_background=False,
         empty_answers=0,
         exhausted=None,
         proposed=None,

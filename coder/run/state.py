@@ -26,6 +26,18 @@ from coder.run.task import Task
 
 
 @dataclass(frozen=True, slots=True)
+class LatestResult:
+    """What the latest tool call gave on the tree as it is."""
+
+    identity: tuple[object, ...]
+    """Equal where the same call gives the same result, but for times."""
+    call: int
+    """The model call that asked for it."""
+    times: int = 1
+    """Answers of the model in a row that made this call with this result."""
+
+
+@dataclass(frozen=True, slots=True)
 class State:
     """All that is known of a run after some event of it."""
 
@@ -58,6 +70,10 @@ class State:
     """Files that its session has changed, by path, as they are now; None is one that was removed."""
     open_tool: ToolCalled | None = None
     """The tool call without an answer: it is under way, or was cut off."""
+    latest_result: LatestResult | None = None
+    """None where the tree was changed since."""
+    has_background: bool = False
+    """A call has left programs running, which may change what the next one gives."""
     open_calls: Mapping[int, CallIntended] = field(default_factory=dict)
     calls: int = 0
     input_tokens: int = 0

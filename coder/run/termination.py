@@ -13,6 +13,8 @@ LINT_REPAIRS = 2
 """Repairs that are asked for because of lint findings alone."""
 EMPTY_ANSWERS = 3
 """Answers without a word, in a row, after which a model is asked no more."""
+SAME_RESULTS = 3
+"""Answers in a row that make the same call with the same result, after which a model is asked no more."""
 STUCK_AFTER = 4
 """Identical answers, across samples, that mean the model has nothing else to say."""
 
@@ -164,6 +166,12 @@ def named(names: Sequence[str]) -> str:
     """The first few of them, and how many more there are."""
     more = len(names) - _MOST_NAMED
     return ", ".join(names[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
+
+
+def goes_round(state: State) -> bool:
+    """Whether a model makes the same call with the same result again and again, and nothing changes that."""
+    latest = state.latest_result
+    return latest is not None and latest.times >= SAME_RESULTS and not state.has_background
 
 
 def stuck(answers: int = STUCK_AFTER) -> Stop:

@@ -6,10 +6,12 @@ from coder.participants.participant import Participant
 from coder.participants.planner import Planner, wants_plan
 from coder.run.state import State
 from coder.run.termination import (
+    SAME_RESULTS,
     Reason,
     Stop,
     budget_reached,
     contradicts_tests,
+    goes_round,
     stuck,
     tests_pass,
     why_unverified,
@@ -38,7 +40,21 @@ class Act:
 
 def act_stop() -> Stop:
     """Solved at once; what nothing shows is remarked once, and the second `done` ends the run with it."""
-    return _passed() | contradicts_tests() | given_up() | stuck() | budget_reached()
+    return _passed() | contradicts_tests() | going_round() | given_up() | stuck() | budget_reached()
+
+
+def going_round() -> Stop:
+    """The model makes the same call with the same result: what it has changed until then is tried."""
+
+    def rule(state: State) -> Reason | None:
+        last = state.last
+        if last is None or not goes_round(state):
+            return None
+        if state.awaits_execution and (last.files or last.test_edits):
+            return None
+        return Reason("stuck", f"the model made the same call {SAME_RESULTS} times, with the same result")
+
+    return Stop(rule)
 
 
 def given_up() -> Stop:

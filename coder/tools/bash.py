@@ -65,13 +65,13 @@ async def _in_background(command: str, desk: Desk) -> ToolResult:
             return _ended(await started.wait(), desk)
         await asyncio.sleep(_LOOK_S)
     status = f"[running in the background: pid {started.pid}; its output goes to {started.log}]"
-    return ToolResult(_above(status, started.output(), desk, log=started.log))
+    return ToolResult(_above(status, started.output(), desk, log=started.log), running=True)
 
 
 def _ended(result: CommandResult, desk: Desk, *, has_all: bool = False) -> ToolResult:
     status = desk.redact(status_line(result, has_all=has_all))
     text = _above(status, result.output, desk, log=result.log, is_all=not result.truncated)
-    return ToolResult(text, result.exit_code, result.wall_s)
+    return ToolResult(text, result.exit_code, result.wall_s, bool(result.still_running))
 
 
 def status_line(result: CommandResult, *, has_all: bool = False) -> str:

@@ -28,6 +28,8 @@ class ToolResult:
     """Plain text, as a terminal shows it."""
     exit_code: int | None = None
     seconds: float = 0.0
+    running: bool = False
+    """Programs are left in the background."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ class ToolAnswered(Body):
     """What a tool gave, and what it changed in the session's workspace."""
 
     type = "tool.answered"
-    later = ("exit_code", "seconds", "changes", "left_out")
+    later = ("exit_code", "seconds", "running", "changes", "left_out")
 
     call: int
     id: str
@@ -36,6 +36,8 @@ class ToolAnswered(Body):
     """What the model is told, redacted."""
     exit_code: int | None = None
     seconds: float = 0.0
+    running: bool = False
+    """It left programs running in the background."""
     changes: dict[str, StoredFile | None] = Field(default_factory=dict)
     """Files by path as they are now, where the call changed them; None is one that was removed."""
     left_out: tuple[str, ...] = ()

@@ -1,0 +1,81 @@
+"""When a model that works in a session gets nowhere: the run ends as stuck, with what was changed tried."""
+
+from pathlib import Path
+
+from .test_actor import DONE, EDIT, RIGHT, bash, call, project, told, worked
+
+__all__ = ["project"]
+TESTS = bash("python -m pytest -q")
+
+
+async def test_the_same_call_with_the_same_result_three_times_is_stuck(project: Path) -> None:
+    run, model = await worked(project, bash("ls"), *[TESTS] * 3, EDIT)
+
+    assert (run.status, len(model.requests)) == ("stuck", 4)
+
+
+async def test_what_a_stuck_model_has_changed_is_tried(project: Path) -> None:
+    run, _ = await worked(project, bash("sed -i 's/a - b/a + b/' calc.py"), *[bash("ls")] * 3)
+
+    assert run.status == "solved"
+    assert (project / "calc.py").read_text() == RIGHT
+
+
+async def test_the_same_call_on_a_changed_tree_is_not_stuck(project: Path) -> None:
+    run, _ = await worked(project, *[bash("echo 1 >> log.txt")] * 4, EDIT)
+
+    assert run.status == "solved"
+
+
+async def test_the_same_call_in_one_answer_is_not_stuck(project: Path) -> None:
+    run, model = await worked(project, bash("ls") * 3, EDIT)
+
+    assert (run.status, len(model.requests)) == ("solved", 2)
+
+
+async def test_waiting_for_a_program_in_the_background_is_not_stuck(project: Path) -> None:
+    server = [call("bash", command="sleep 60", background=True)]
+
+    run, _ = await worked(project, server, *[bash("ls")] * 4, EDIT)
+
+    assert run.status == "solved"
+
+
+async def test_three_empty_answers_are_stuck(project: Path) -> None:
+    run, model = await worked(project, bash("ls"), "", "", "", EDIT)
+
+    assert (run.status, len(model.requests)) == ("stuck", 4)
+
+
+async def test_two_empty_answers_are_answered(project: Path) -> None:
+    run, _ = await worked(project, "", "", EDIT)
+
+    assert run.status == "solved"
+
+
+async def test_fifty_calls_are_all_answered_and_twenty_are_made(project: Path) -> None:
+    calls = [call("bash", command=f"echo {n:02} >> log.txt") for n in range(50)]
+
+    run, model = await worked(project, calls, EDIT)
+
+    results = [message for message in model.requests[1].messages if message.role == "tool"]
+    assert len({message.tool_call_id for message in results}) == 50
+    assert sum("Not carried out" in message.content for message in results) == 30
+    assert (run.status, run.files["log.txt"].count("\n")) == ("solved", 20)  # type: ignore[union-attr]
+
+
+async def test_calls_that_do_not_fit_are_answered_and_those_behind_done_wait(project: Path) -> None:
+    twice = call("bash", command="echo 1 >> log.txt")
+    broken = twice.model_copy(update={"id": "b", "arguments": '{"command": '})
+    unknown = call("browse", url="x")
+
+    run, model = await worked(project, [unknown, broken, twice, twice, *DONE, *bash("touch late")], EDIT)
+
+    answer = next(message for message in model.requests[1].messages if message.tool_calls)
+    results = [message for message in model.requests[1].messages if message.role == "tool"]
+    assert [message.tool_call_id for message in results] == [one.id for one in answer.tool_calls]
+    assert len({one.id for one in answer.tool_calls}) == 6
+    assert "no tool 'browse'" in results[0].content
+    assert "no JSON" in results[1].content
+    assert "behind done" in told(model, 2)
+    assert (run.status, run.files["log.txt"], "late" in run.files) == ("solved", "1\n1\n", False)
