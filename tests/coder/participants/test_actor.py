@@ -170,8 +170,8 @@ async def test_a_fence_is_not_run_where_tools_are_called(project: Path) -> None:
 
 
 async def test_a_dialogue_that_outgrows_its_context_is_folded_in_one_step(project: Path) -> None:
-    long = bash("seq 1 3000")
-    model = Scripted([*[long] * 8, EDIT], abilities=Abilities(context=24_000))
+    long = [bash(f"seq {start} 3000") for start in range(8)]
+    model = Scripted([*long, EDIT], abilities=Abilities(context=24_000))
     log = MemoryLog()
     task = Task(prompt="Mend add.", workspace=project, test_command=("python", "-m", "pytest", "-q"))
 

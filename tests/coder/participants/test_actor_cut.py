@@ -11,7 +11,7 @@ from coder.run.reducer import fold_all
 from coder.run.settings import Budget
 from coder.store import MemoryLog
 
-from .test_actor import DONE, RIGHT, SETTINGS, WRONG, bash, call, project, worked
+from .test_actor import DONE, RIGHT, WRONG, bash, call, project, worked
 
 __all__ = ["project"]
 ANSWERS = (
