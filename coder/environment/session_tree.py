@@ -31,8 +31,12 @@ _COMMIT_S = 10.0
 class SessionTree:
     """A session opened on the user's files with what earlier calls have changed."""
 
-    def __init__(self, session: Session, opened: Mapping[str, StoredFile]) -> None:
+    def __init__(
+        self, session: Session, opened: Mapping[str, StoredFile], *, files: Mapping[str, StoredFile]
+    ) -> None:
+        """Begin with what the workspace holds (`opened`): the user's files, and what was changed before."""
         self.session = session
+        self.files = files
         self._opened = opened
         self._folders = {f"{folder}/" for path in opened for folder in map(str, PurePosixPath(path).parents)}
         texts = {

@@ -90,27 +90,31 @@ class Workbench:
                 self._kernel = await self._stacks["candidate"].enter_async_context(opened)
             return self._kernel
 
-    @property
-    def has_session(self) -> bool:
-        """Whether the session is open."""
-        return self._work is not None
+    def has_session(self, state: State) -> bool:
+        """Whether a session on the user's files as the run now knows them is open."""
+        return self._work is not None and self._work.files is state.files
 
     async def session(self, state: State) -> SessionTree:
         """The session that the model works in, opened on the user's files with what it has changed.
 
-        It has a sandbox of its own: no verdict is formed where it lives.
+        It has a sandbox of its own: no verdict is formed where it lives. Where the user has edited files
+        since it was opened, it is opened anew: its repository would bring back what they were.
 
         Raises:
             SandboxError: it can't be opened, or the backend has no sessions.
         """
         async with self._locks["work"]:
+            if self._work is not None and not self.has_session(state):
+                self._work = None
+                del self._sandboxes["session"]
+                await self._stacks.pop("session").aclose()
             if self._work is None:
                 from coder.environment.session_tree import SessionTree, lay, make_repository
 
                 sandbox = await self._sandbox("session")
                 opened = await lay(sandbox, state)
                 session = await self._stacks["session"].enter_async_context(sandbox.session())
-                self._work = SessionTree(session, opened)
+                self._work = SessionTree(session, opened, files=state.files)
                 await make_repository(session)
             return self._work
 

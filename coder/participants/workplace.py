@@ -10,8 +10,8 @@ from coder.turn import Turn
 from coder.workspace.session_changes import text_file
 
 _RESTARTED = (
-    "[The session was restarted: files are as after the last answered call. Background programs, /tmp and "
-    "what was installed are gone.]\n"
+    "[The session was restarted: files are as after the last answered call, with what the user has edited "
+    "since. Background programs, /tmp and what was installed are gone.]\n"
 )
 _CUT_OFF = "[This call was cut off when the run stopped. It was not made again.]"
 
@@ -32,7 +32,9 @@ class Workplace:
         turn, state = self._turn, self._turn.state
         if state.open_tool is not None and state.open_tool.id == call.id:
             return await self.tell(call, _CUT_OFF)
-        is_restarted = not turn.bench.has_session and any(said.role == "tool" for said in state.dialogue)
+        is_restarted = not turn.bench.has_session(state) and any(
+            said.role == "tool" for said in state.dialogue
+        )
         work = await turn.bench.session(state)
         redact = turn.bench.redactor.redact
         called = ToolCalled(
@@ -72,7 +74,7 @@ class Workplace:
             path: text_file(text, like=state.tree.get(path) or state.files.get(path))
             for path, text in files.items()
         }
-        if bench.has_session:
+        if bench.has_session(state):
             await (await bench.session(state)).write(changes)
         await self._turn.journal.append(
             ToolAnswered(call=state.calls, id="", name="edits", text="", changes=changes)

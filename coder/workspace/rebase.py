@@ -9,13 +9,21 @@ from pathlib import Path, PurePosixPath
 from coder.fs.file_hashes import SnapshotFile
 from coder.fs.safe_open import open_folder, read_regular
 from coder.run.attempts import best_code
-from coder.run.event_types import FilesChanged, LandingRefused, PatchProposed, Spoken, StoredFile
+from coder.run.event_types import (
+    FilesChanged,
+    LandingRefused,
+    PatchProposed,
+    Spoken,
+    StoredFile,
+    ToolAnswered,
+)
 from coder.run.journal import Journal
 from coder.run.message import Message
 from coder.workspace.diff import unified_diff
 from coder.workspace.folder import MAX_FILE_BYTES
 from coder.workspace.git.isolated import LONGEST_S, GitFailed, closed_environment, git_program
 from coder.workspace.read import content, store
+from coder.workspace.session_changes import text_file
 
 
 async def rebase(journal: Journal, reason: str) -> None:
@@ -65,7 +73,12 @@ async def rebase(journal: Journal, reason: str) -> None:
         files={path: stored for path, stored in newer.items() if stored is not None},
         gone=tuple(path for path, stored in newer.items() if stored is None),
     )
-    await journal.append(changed, Spoken(message=again))
+    tree = {
+        path: text_file(text, like=newer.get(path) or state.tree.get(path) or state.files.get(path))
+        for path, text in joined.items()
+    }
+    session = ToolAnswered(call=state.calls, id="", name="rebase", text="", changes=tree)
+    await journal.append(changed, *([session] if state.tree else []), Spoken(message=again))
 
 
 def _of(best: Message, contents: Mapping[str, bytes | None]) -> dict[str, bytes | None]:

@@ -79,7 +79,8 @@ def _as_read(state: State, listed: Mapping[str, StoredFile], changed: list[str])
     touched = [
         path
         for path in changed
-        if any(path in {**message.files, **message.test_edits} for message in state.codes)
+        if path in state.tree
+        or any(path in {**message.files, **message.test_edits} for message in state.codes)
     ]
     committed = _committed(Path(state.root or ""), touched) if touched else {}
     found = {}

@@ -22,7 +22,7 @@ ANSWERS = (
 )
 
 
-async def _cut(events: list[Event], run: str) -> MemoryLog:
+async def cut_log(events: list[Event], run: str) -> MemoryLog:
     """A log that ends with these events."""
     log = MemoryLog()
     async with log.lease(run) as token:
@@ -43,7 +43,7 @@ async def test_a_run_cut_after_any_event_ends_as_it_would_have(project: Path) ->
     for cut in range(1, landing + 1):
         (project / "calc.py").write_text(WRONG)
         (project / "log.txt").unlink(missing_ok=True)
-        log = await _cut(events[:cut], first.run_id)
+        log = await cut_log(events[:cut], first.run_id)
         kept = fold_all(await log.read(first.run_id))
         answered = sum(event.type == "model.answered" for event in events[:cut])
         lost = kept.calls - answered
