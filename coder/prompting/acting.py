@@ -63,4 +63,8 @@ def misfit(answered: Answered, texts: Mapping[str, str]) -> str:
 
 def _left(code: Message) -> str:
     left = [*code.test_edits, *code.left_out]
-    return f"\nLeft out, as it decides what passes: {', '.join(map(shown_path, left))}." if left else ""
+    return (
+        f"\nLeft out, as it decides what passes or is no text: {', '.join(map(shown_path, left))}."
+        if left
+        else ""
+    )

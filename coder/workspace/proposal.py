@@ -31,7 +31,8 @@ def intended(state: State, *, edits: Contents | None = None) -> Plan:
     if state.root is None:
         raise LandingRefused("The task names no folder to write into.")
     read = {path: state.files[path] for path in contents if path in state.files}
-    return plan(snapshot_of(state.root, read), contents)
+    runs = [path for path, file in state.tree.items() if file is not None and file.mode & 0o100]
+    return plan(snapshot_of(state.root, read), contents, executable=runs)
 
 
 def proposal(state: State) -> tuple[str, str]:

@@ -1,6 +1,6 @@
 """The plan of a landing, what was there before and what will be after: made, carried out, taken back."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from pathlib import Path, PurePosixPath
 
 from coder.errors import MachineError
@@ -20,8 +20,11 @@ from coder.workspace.landing.staging import (
 )
 
 
-def plan(snapshot: Snapshot, files: Mapping[str, bytes | None]) -> Plan:
+def plan(snapshot: Snapshot, files: Mapping[str, bytes | None], *, executable: Collection[str] = ()) -> Plan:
     """Plan to write these contents (None: remove the file) beneath the snapshot's root; changes nothing.
+
+    Args:
+        executable: paths that are to be so where they are new, beside those that begin with `#!`.
 
     Raises:
         LandingRefused: a path is absolute, leaves the root, is in .git, goes over a link, or is a folder.
@@ -42,7 +45,8 @@ def plan(snapshot: Snapshot, files: Mapping[str, bytes | None]) -> Plan:
         after = None if content is None else sha256_of(content)
         if after != now:
             mode = read.mode if read else _mode_of_moved(snapshot, files, path)
-            runs = read is None and (content or b"").startswith(b"#!") if mode is None else mode & 0o100 != 0
+            is_program = path in executable or (content or b"").startswith(b"#!")
+            runs = read is None and is_program if mode is None else mode & 0o100 != 0
             changes.append(Change(path=path, before=now, after=after, mode=mode, executable=runs))
     return Plan(root=str(snapshot.root), changes=tuple(changes), made=_missing(snapshot.root, changes))
 
