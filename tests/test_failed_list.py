@@ -40,7 +40,9 @@ def test_the_tests_that_failed_are_listed_as_pytest_takes_them(tmp_path: Path, w
 
 
 def run_in(folder: Path, *arguments: str, **environ: str) -> "subprocess.CompletedProcess[str]":
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+    # Nor the list of a run that this test is part of: what fails here is meant to.
+    own = ("PYTEST_", "CODER_FAILED_LIST")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(own)}
     return subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments],
         cwd=folder,
