@@ -67,7 +67,7 @@ class Group:
         return [os.open(f"{folder}/{name}", os.O_WRONLY | os.O_CLOEXEC) for folder in self.place.folders]
 
     def holds(self, *pids: int) -> bool:
-        """Whether these processes are in, and no others."""
+        """Whether these processes are in, and no others; without any: whether it is empty."""
         return all(
             {int(pid) for pid in _read(f"{folder}/cgroup.procs").split()} == set(pids)
             for folder in self.place.folders
@@ -78,15 +78,18 @@ class Group:
         return self._kills_ever() - self.killed_before
 
     def reuse(self) -> bool:
-        """Make it ready for another run, where what was charged to it has gone; every process in it is dead.
+        """Make it ready for another run, where its processes and what was charged to it have gone.
 
         Files that a run left in the workspace stay charged to its group: another run must not pay for them.
+        A process outlives its run where a test has turned off the wall between processes.
         """
         if self.limits is None:
             return False
         name = "memory.usage_in_bytes" if self.place.version == 1 else "memory.current"
         try:
             left = int(_read(f"{self.place.memory}/{name}"))
+            if not self.holds():
+                return False
         except OSError:  # the keeper has removed it
             return False
         self.killed_before = self._kills_ever()

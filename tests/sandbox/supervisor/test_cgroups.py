@@ -35,6 +35,7 @@ def used_group(folder: Path, *, left: int, kills: int = 0) -> Group:
     """A group of version 2 with a limit of 64 MiB after its run."""
     (folder / "memory.current").write_text(str(left))
     (folder / "memory.events").write_text(f"oom_kill {kills}\n")
+    (folder / "cgroup.procs").touch()
     group = Group(Place(2, str(folder), str(folder)))
     for name in ("memory.max", "memory.swap.max", "memory.oom.group", "pids.max"):
         (folder / name).touch()
@@ -45,6 +46,13 @@ def used_group(folder: Path, *, left: int, kills: int = 0) -> Group:
 def test_a_group_that_a_runs_files_are_still_charged_to_serves_no_other_run(tmp_path: Path) -> None:
     assert used_group(tmp_path, left=100 << 10).reuse()
     assert not used_group(tmp_path, left=2 << 20).reuse()
+
+
+def test_a_group_in_which_a_process_is_left_serves_no_other_run(tmp_path: Path) -> None:
+    group = used_group(tmp_path, left=0)
+    (tmp_path / "cgroup.procs").write_text("12\n")
+
+    assert not group.reuse()
 
 
 def test_a_kill_counts_for_one_run_alone(tmp_path: Path) -> None:
