@@ -1,7 +1,7 @@
 """An endpoint that answers at once, streaming or not: text, or a tool to call until it was called 50 times.
 
-The first part of the path says which: http://127.0.0.1:PORT/text/v1 or …/loop/v1. It is a process of its own,
-so that whoever is measured shares no interpreter lock with it; it ends when its stdin does.
+The first part of the path says which: http://127.0.0.1:PORT/text/v1, …/loop/v1, or …/bash/v1 for
+commands. It is a process of its own, so that whoever is measured shares no interpreter lock with it; it ends when its stdin does.
 """
 
 import asyncio
@@ -55,8 +55,10 @@ def _reply(path: str, body: dict[str, Any]) -> bytes:
     called = sum(message.get("role") == "tool" for message in body.get("messages", []))
     message: dict[str, Any] = {"role": "assistant", "content": "done"}
     finish = "stop"
-    if path.startswith("/loop/") and called < CALLS:
-        function = {"name": "add", "arguments": json.dumps({"a": called, "b": 1})}
+    tool = path.split("/")[1]
+    if tool in ("loop", "bash") and called < CALLS:
+        named = ("bash", {"command": f"echo {called}"}) if tool == "bash" else ("add", {"a": called, "b": 1})
+        function = {"name": named[0], "arguments": json.dumps(named[1])}
         call = {"index": 0, "id": f"call_{called}", "type": "function", "function": function}
         message, finish = {"role": "assistant", "content": None, "tool_calls": [call]}, "tool_calls"
     return _streamed(message, finish) if body.get("stream") else _whole(message, finish)
