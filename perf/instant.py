@@ -1,7 +1,8 @@
 """An endpoint that answers at once, streaming or not: text, or a tool to call until it was called 50 times.
 
-The first part of the path says which: http://127.0.0.1:PORT/text/v1, …/loop/v1, or …/bash/v1 for
-commands. It is a process of its own, so that whoever is measured shares no interpreter lock with it; it ends when its stdin does.
+The first part of the path says which: http://127.0.0.1:PORT/text/v1, …/loop/v1, or …/bash/v1 for commands.
+It is a process of its own, so that whoever is measured shares no interpreter lock with it; it ends when its
+stdin does.
 """
 
 import asyncio
