@@ -64,11 +64,57 @@ class LoggedCalls:
     ) -> CallAnswered:
         """One call, from its intent to its answer in the log; or the answer that the log holds."""
         key = request_key(sent, sampling, form)
+        if (given := self._given(key)) is not None:
+            return given
+        async with self._journal.intending:
+            intent = await self._intended(
+                model, sent, sampling, form, key=key, participant=participant, in_dialogue=in_dialogue
+            )
+        answer = await self._made(model, intent, sent)
+        body = CallAnswered(
+            call=intent.call,
+            key=key,
+            model=self._redactor.redact(answer.model),
+            text=self._redactor.redact(answer.text),
+            reasoning=self._redactor.redact(answer.reasoning),
+            tool_calls=tuple(redacted_call(call, redact=self._redactor.redact) for call in answer.tool_calls),
+            alternatives=tuple(
+                one.model_copy(update={"text": self._redactor.redact(one.text)})
+                for one in answer.alternatives
+            ),
+            finish=answer.finish,
+            usage=answer.usage,
+            cost_usd=answer.cost_usd,
+            seconds=answer.seconds,
+        )
+        await self._journal.append(body)
+        return body
+
+    def _given(self, key: str) -> CallAnswered | None:
+        """The answer that the log holds to this request, once for each time that it was given."""
+        place = next((n for n, answer in enumerate(self.given) if answer.key == key), None)
+        if place is None:
+            return None
+        answer, is_last = self.given.pop(place), place == len(self.given)
         # The last answer, where it had no room, has ended the run; it may have more now.
-        is_useless = len(self.given) == 1 and is_spent_on_reasoning(self.given[0])
-        if self.given and self.given[0].key == key and not is_useless:
-            return self.given.pop(0)
-        self.given.clear()
+        return None if is_last and is_spent_on_reasoning(answer) else answer
+
+    async def _intended(
+        self,
+        model: Model,
+        sent: list[ChatMessage],
+        sampling: Sampling,
+        form: Form | None,
+        *,
+        key: str,
+        participant: str | None,
+        in_dialogue: bool,
+    ) -> CallIntended:
+        """The intent of a call, in the log.
+
+        Raises:
+            BudgetSpent: the call would go over a limit.
+        """
         tokens_in = input_tokens(sent, form)
         most, self.bound_by = room_for_answer(
             self._journal.state, tokens_in=tokens_in, most=reserved(model, sampling), price=model.price
@@ -92,25 +138,7 @@ class LoggedCalls:
             await self._journal.append(reached)
             raise BudgetSpent(reached.text)
         await self._journal.append(intent)
-        answer = await self._made(model, intent, sent)
-        body = CallAnswered(
-            call=intent.call,
-            key=key,
-            model=self._redactor.redact(answer.model),
-            text=self._redactor.redact(answer.text),
-            reasoning=self._redactor.redact(answer.reasoning),
-            tool_calls=tuple(redacted_call(call, redact=self._redactor.redact) for call in answer.tool_calls),
-            alternatives=tuple(
-                one.model_copy(update={"text": self._redactor.redact(one.text)})
-                for one in answer.alternatives
-            ),
-            finish=answer.finish,
-            usage=answer.usage,
-            cost_usd=answer.cost_usd,
-            seconds=answer.seconds,
-        )
-        await self._journal.append(body)
-        return body
+        return intent
 
     async def _made(self, model: Model, intent: CallIntended, sent: Sequence[ChatMessage]) -> Answer:
         stream = self._redactor.stream()

@@ -154,7 +154,7 @@ class Turn:
         shorter = shrunk(sent)
         keys = [request_key(*_summary_request(sent, sampling))]
         keys += [request_key(shorter, sampling)] if shorter is not None else []
-        return self._calls.given[0].key in keys
+        return any(given.key in keys for given in self._calls.given)
 
 
 def _summary_request(sent: Sequence[ChatMessage], sampling: Sampling) -> tuple[list[ChatMessage], Sampling]:

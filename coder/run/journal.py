@@ -1,5 +1,6 @@
 """Journal: the one writer of a run. Appends to the log, folds what was appended, tells whoever watches."""
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -20,6 +21,9 @@ class Journal:
         self._log = log
         self._token = token
         self._state: State | None = None
+        self._appending = asyncio.Lock()
+        self.intending = asyncio.Lock()
+        """Held by who numbers a call until its intent is in the log: calls may be made side by side."""
 
     @property
     def state(self) -> State:
@@ -65,11 +69,12 @@ class Journal:
             LeaseHeld: another process has taken this run.
             MachineError: the log can't be written.
         """
-        after = self._state.seq if self._state is not None else 0
-        events = await self._log.append(
-            self.run, [body.draft() for body in bodies], after=after, token=self._token
-        )
-        for event in events:
-            self._state = begin(event) if self._state is None else fold(self._state, event)
-            self.watch.event(event)
-        return self.state
+        async with self._appending:
+            after = self._state.seq if self._state is not None else 0
+            events = await self._log.append(
+                self.run, [body.draft() for body in bodies], after=after, token=self._token
+            )
+            for event in events:
+                self._state = begin(event) if self._state is None else fold(self._state, event)
+                self.watch.event(event)
+            return self.state

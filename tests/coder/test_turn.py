@@ -1,5 +1,7 @@
 """A turn's calls: shortened, gone on with, held to budgets, and never made twice."""
 
+import asyncio
+import itertools
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from decimal import Decimal
@@ -27,6 +29,7 @@ from coder.run.event_types import (
     RunStarted,
     parse,
 )
+from coder.run.events import Draft, Event
 from coder.run.journal import Journal
 from coder.run.settings import Budget, Settings
 from coder.run.task import Task
@@ -124,6 +127,50 @@ async def test_a_resumed_turn_makes_no_call_again_that_was_too_long_or_answered(
         text = await turn.ask(LONG, sampling=GREEDY)
 
     assert text == "hello"
+
+
+class SlowLog(MemoryLog):
+    """A log that lets others run while it writes, as one on a server does."""
+
+    async def append(self, run: str, drafts: Sequence[Draft], *, after: int, token: int) -> list[Event]:
+        await asyncio.sleep(0.001)
+        return await super().append(run, drafts, after=after, token=token)
+
+
+def asked_for(name: str) -> list[ChatMessage]:
+    return [ChatMessage(role="user", content=f"Say {name}.")]
+
+
+async def said_side_by_side(log: MemoryLog, names: Sequence[str], *answers: str) -> list[str]:
+    async with turn_of(Scripted(answers), log=log) as turn:
+        return await asyncio.gather(*(turn.ask(asked_for(name), sampling=GREEDY) for name in names))
+
+
+async def test_calls_side_by_side_are_numbered_apart_on_a_log_that_waits() -> None:
+    log = SlowLog()
+
+    texts = await said_side_by_side(log, ["a", "b", "c"], "1", "2", "3")
+
+    assert sorted(texts) == ["1", "2", "3"]
+    intents = [body.call for body in await bodies(log) if isinstance(body, CallIntended)]
+    assert intents == [1, 2, 3]
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations("abc")))
+async def test_a_resumed_turn_repeats_no_call_in_whatever_order_it_asks(order: Sequence[str]) -> None:
+    log = MemoryLog()
+    first = dict(zip("abc", await said_side_by_side(log, "abc", "1", "2", "3"), strict=True))
+
+    again = dict(zip(order, await said_side_by_side(log, order), strict=True))
+
+    assert again == first
+
+
+async def test_a_request_that_was_made_twice_has_both_its_answers_again() -> None:
+    log = MemoryLog()
+    first = await said_side_by_side(log, "aa", "1", "2")
+
+    assert await said_side_by_side(log, "aa") == first == ["1", "2"]
 
 
 async def test_an_answer_that_was_cut_off_at_its_limit_is_gone_on_with() -> None:
