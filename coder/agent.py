@@ -12,6 +12,7 @@ from coder.environment.run_policy import OpenSandbox, open_for, with_room, with_
 from coder.environment.workbench import Workbench
 from coder.errors import CoderError, MachineError, UsageError
 from coder.loop import Team, advance
+from coder.models.abilities import abilities_of
 from coder.models.model import Model
 from coder.run.event_types import RunResumed, RunStopped, Spoken, StoredFile
 from coder.run.journal import Journal
@@ -80,7 +81,7 @@ async def solve(task: Task, **options: Unpack[Options]) -> Run:
             model = await stack.enter_async_context(default_model(settings, task))
         settings = settings.model_copy(update=asked_of(settings).for_log().model_dump())
         if options.get("team") is None:
-            settings = settled(settings, task, model=model.name)
+            settings = settled(settings, task, model=model.name, context=abilities_of(model).context)
         journal = await _open_journal(stack, new_run_id(), log, options)
         await journal.append(read.started(task, settings, model=model.name))
         journal.hold(read.files)

@@ -97,12 +97,6 @@ class Turn:
         if self._is_known_as_too_long(sent, sampling):
             raise ContextTooLong("an earlier start of this turn has found out")
         answer = await self._roomy(sent, sampling)
-        if is_spent_on_reasoning(answer):
-            reached = no_room(
-                answer, self.state.budget, bound_by=self._calls.bound_by, own=self.abilities.max_output
-            )
-            await self.journal.append(reached)
-            raise BudgetSpent(reached.text)
         text = answer.text
         for _ in range(MOST_CONTINUATIONS):
             if not self._can_go_on(answer, sampling):
@@ -130,6 +124,12 @@ class Turn:
         if is_spent_on_reasoning(answer) and sampling.max_tokens is not None and sampling.max_tokens != most:
             more = sampling.model_copy(update={"max_tokens": most})
             answer = await self._calls.call(self._model, sent, more, form, in_dialogue=in_dialogue)
+        if is_spent_on_reasoning(answer):
+            reached = no_room(
+                answer, self.state.budget, bound_by=self._calls.bound_by, own=self.abilities.max_output
+            )
+            await self.journal.append(reached)
+            raise BudgetSpent(reached.text)
         return answer
 
     def _can_go_on(self, answer: CallAnswered, sampling: Sampling) -> bool:

@@ -210,7 +210,7 @@ async def _outcome(url: str, patience: Patience = PATIENCE) -> str:
     async with AsyncExitStack() as stack:
         model = await stack.enter_async_context(ChatModel(endpoint, patience=patience))
         log = MemoryLog()
-        run = await solve(task, model=model, settings=Settings(plan=False), log=log)
+        run = await solve(task, model=model, settings=Settings(plan=False, strategy="repair"), log=log)
         written = json.dumps([event.model_dump(mode="json") for event in await log.read(run.run_id)])
     if KEY in written:
         return "the key stands in the log"

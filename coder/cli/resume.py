@@ -26,7 +26,7 @@ from coder.run.run import Run
 from coder.run.settings import Budget, Settings
 from coder.run.state import State
 from coder.store import SqliteLog, data_folder
-from coder.teams.strategies import settled
+from coder.teams.strategies import settled, taken
 
 
 @takes(landing, answering, sandboxed, going_about, spending, held, telling)
@@ -100,7 +100,7 @@ def _see_that_it_stands(state: State) -> None:
 
 def _must_know_price(config: Config, state: State) -> bool:
     """A limit of cost was set, now or when the run began, and until now each price was known."""
-    before, usual = state.budget, Budget()
+    before, usual = state.budget, taken(state.settings).limited(Budget())
     was_asked = before.call_usd is not None or before.cost_usd != usual.cost_usd
     return config.max_cost is not None or config.max_call_cost is not None or (was_asked and state.cost_known)
 

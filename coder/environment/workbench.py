@@ -45,6 +45,7 @@ class Workbench:
         self._sandboxes: dict[str, Sandbox] = {}
         self._kernel: Kernel | None = None
         self._work: SessionTree | None = None
+        self._early: asyncio.Task[SessionTree] | None = None
         self._locks = {name: asyncio.Lock() for name in ("candidate", "checker", "session", "kernel", "work")}
 
     async def __aenter__(self) -> Self:
@@ -53,6 +54,9 @@ class Workbench:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if self._early is not None:
+            self._early.cancel()
+            await asyncio.wait([self._early])
         try:
             async with asyncio.TaskGroup() as group:
                 for stack in self._stacks.values():
@@ -93,6 +97,15 @@ class Workbench:
     def has_session(self, state: State) -> bool:
         """Whether a session on the user's files as the run now knows them is open."""
         return self._work is not None and self._work.files is state.files
+
+    def open_session_early(self, state: State) -> None:
+        """Begin to open the session, while the model's first answer is awaited.
+
+        Where that fails, `session` tries again and says why.
+        """
+        if self._early is None and not self.has_session(state):
+            self._early = asyncio.create_task(self.session(state))
+            self._early.add_done_callback(lambda task: task.cancelled() or task.exception())
 
     async def session(self, state: State) -> SessionTree:
         """The session that the model works in, opened on the user's files with what it has changed.

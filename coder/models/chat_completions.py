@@ -13,13 +13,13 @@ from decimal import Decimal
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Self
 
-from coder.errors import ContextTooLong, ModelError, ModelNotFound, ModelRefused, ModelUnavailable
+from coder.errors import ContextTooLong, ModelError, ModelNotFound, ModelUnavailable
 from coder.models.abilities import Abilities
 from coder.models.answer_room import asked_for, own_limit
 from coder.models.connection import Connection, TooLarge, listen
 from coder.models.endpoint import Endpoint, Patience, unheld_secrets
 from coder.models.exchange import received, send
-from coder.models.faults import cleaned, connection_fault, given_up, said_by, status_fault
+from coder.models.faults import cleaned, connection_fault, given_up, refuses_tools, said_by, status_fault
 from coder.models.model import Answer, ChatMessage, Form, OnRetry, Sampling, Usage, Used
 from coder.models.prices import cost
 from coder.models.rate_limit import lane_of
@@ -168,7 +168,7 @@ class ChatModel:
             except APIConnectionError as error:
                 fault = connection_fault(error, self._endpoint)
             except TooLarge:
-                fault = ModelRefused(f"{self.name} sent more than anyone could use, and was cut off.")
+                fault = ModelError(f"{self.name} sent more than anyone could use, and was cut off.")
             except APIError as error:
                 fault = Passing(f"an error in the middle of the answer{said_by(error, self._endpoint)}")
             if isinstance(fault, Passing | ModelError):
@@ -200,6 +200,8 @@ class ChatModel:
         """The meaning of an HTTP error; None where the request has changed and is worth sending again."""
         if error.status_code in (400, 404) and self._manners.learn_interface(str(error.body)):
             return None
+        if "tools" in body and (refused := refuses_tools(error, self._endpoint)):
+            return refused
         if error.status_code == 404 or error.code == "model_not_found":
             return ModelNotFound(await self._not_found(error))
         if error.status_code in (400, 422) and self._manners.learn(str(error.body), body):

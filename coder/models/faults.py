@@ -34,10 +34,19 @@ _TOO_LONG = re.compile(
     r"|too many (input )?tokens|input tokens? (count )?[^.]{0,20}exceed|reduce the length",
     re.IGNORECASE,
 )
+_TOOLS = re.compile(r"\btools?\b|function.calling", re.IGNORECASE)
 LONGEST_SPAN_S = 366 * 86_400
 LONGEST_WORDS = 10_000
 EXCERPT = 300
 """Characters of an endpoint's own words in a message."""
+
+
+def refuses_tools(error: "APIStatusError", endpoint: Endpoint) -> ModelRefused | None:
+    """The error of an endpoint that takes no tools, and says so with a status of something else."""
+    status, said = error.status_code, said_by(error, endpoint)
+    if status not in (404, 500, 501) or not _TOOLS.search(str(error.body)):
+        return None
+    return ModelRefused(f"{endpoint.name} takes no tools (HTTP {status}){said}.")
 
 
 def status_fault(error: "APIStatusError", endpoint: Endpoint) -> Exception:

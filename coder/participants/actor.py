@@ -42,6 +42,7 @@ class Actor:
         endings = (DONE, ASK) if turn.state.settings.asks else (DONE,)
         place = Workplace(turn, tools)
         first = [] if turn.state.dialogue else await _first(turn, target)
+        turn.bench.open_session_early(turn.state)
         talk = Dialogue(turn, Form(tools=(*tools.specs, *endings)), first)
         await _tell_verdict(turn.state, talk, place)
         nudges = 0
@@ -82,7 +83,7 @@ class Actor:
         if talk.speaks_text():
             await talk.to_text()
             return None if talk.open_calls() else prompt("act-text")
-        if _DONE_LINE.search(text) or ((code.files or code.test_edits) and not code.repeats):
+        if (code.files or code.test_edits) and (_DONE_LINE.search(text) or not code.repeats):
             return code
         if asks(text) and turn.state.settings.asks:
             return _message(turn.state, "question", text)

@@ -6,6 +6,7 @@ An endpoint that takes no tools is spoken to in text from then on: one ```bash b
 
 from coder.errors import ContextTooLong, ModelRefused
 from coder.models.model import ChatMessage, Form, Sampling
+from coder.models.truncate import shrunk
 from coder.prompting.folding import folded, is_too_long
 from coder.prompts import prompt
 from coder.run.event_types import ContextFolded
@@ -121,9 +122,14 @@ class Dialogue:
         return ChatMessage(role="assistant", content=said.text, tool_calls=said.tool_calls)
 
     async def _fold(self, window: int | None) -> bool:
-        """Fold the dialogue; False where that makes it no shorter."""
-        shorter = folded(self._talk, window)
+        """Fold the dialogue; False where nothing is left that could be left out.
+
+        Where the model reads less than was known, and the first messages are too long for it, they are cut.
+        """
+        shorter: list[ChatMessage] | None = folded(self._talk, window)
         if shorter == self._talk:
+            shorter = shrunk(self._talk) if window is None else None
+        if shorter is None:
             return False
         self._talk = shorter
         await self._turn.journal.append(ContextFolded(messages=tuple(shorter)))

@@ -1,6 +1,9 @@
 """Act: the Coder works in a session until it calls its work done, and the Executor decides whether it is."""
 
-from coder.participants.actor import Actor, LastTree, has_new_tree
+import functools
+import operator
+
+from coder.participants.actor import MOST_NUDGES, Actor, LastTree, has_new_tree
 from coder.participants.executor import Executor
 from coder.participants.participant import Participant
 from coder.participants.planner import Planner, wants_plan
@@ -40,7 +43,8 @@ class Act:
 
 def act_stop() -> Stop:
     """Solved at once; what nothing shows is remarked once, and the second `done` ends the run with it."""
-    return _passed() | contradicts_tests() | going_round() | given_up() | stuck() | budget_reached()
+    rules = (contradicts_tests(), going_round(), idle(), given_up(), stuck(), budget_reached())
+    return functools.reduce(operator.or_, rules, _passed())
 
 
 def going_round() -> Stop:
@@ -53,6 +57,21 @@ def going_round() -> Stop:
         if state.awaits_execution and (last.files or last.test_edits):
             return None
         return Reason("stuck", f"the model made the same call {SAME_RESULTS} times, with the same result")
+
+    return Stop(rule)
+
+
+def idle() -> Stop:
+    """The model has only words, though it was told how to act, and nothing has changed."""
+
+    def rule(state: State) -> Reason | None:
+        last = state.last
+        if last is None or last.kind != "code" or not state.awaits_execution or not state.dialogue:
+            return None
+        if last.files or last.test_edits or last.check or state.dialogue[-1].tool_calls:
+            return None
+        text = f"the model's last {MOST_NUDGES + 1} answers changed nothing and called nothing"
+        return Reason("stuck", text) if state.dialogue[-1].role == "assistant" else None
 
     return Stop(rule)
 
@@ -79,7 +98,8 @@ def _passed() -> Stop:
         reason = passed(state)
         if reason is None or reason.status == "solved":
             return reason
-        return reason if _is_remarked(state) or limit(state) is not None else None
+        is_taken = state.settings.accept_unverified or _is_remarked(state) or limit(state) is not None
+        return reason if is_taken else None
 
     return Stop(rule)
 

@@ -20,6 +20,10 @@ _WITH_SESSIONS = ("auto", "bubblewrap")
 """Backends in which a model can act."""
 _MANY = 3
 """Fresh starts from which on it is worth to compare them."""
+_STEPS = 3
+"""Calls that acting takes at least: a look, a change, the word that it is done."""
+_ROOM = 8192
+"""Tokens that a model must be able to read to act: a dialogue of commands and outputs needs them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,17 +137,18 @@ STRATEGIES: Mapping[StrategyName, Strategy] = {
 }
 
 
-def settled(settings: Settings, task: Task, *, model: str) -> Settings:
+def settled(settings: Settings, task: Task, *, model: str, context: int | None = None) -> Settings:
     """The settings with one strategy in them, and as it wants them.
 
     Args:
         model: `provider/model` that answers.
+        context: tokens that it can read; None where that isn't known.
 
     Raises:
         UsageError: the strategy wants a second model, and none is named; or sessions, and there are none.
     """
     named = settings.strategy or "auto"
-    name = suited(task, settings, model=model) if named == "auto" else named
+    name = suited(task, settings, model=model, context=context) if named == "auto" else named
     if name == "escalate" and Expert.name not in settings.roles:
         raise UsageError("--strategy escalate needs a second model. Name it: --strong-model PROVIDER/MODEL")
     if name == "act" and settings.backend not in _WITH_SESSIONS:
@@ -154,16 +159,19 @@ def settled(settings: Settings, task: Task, *, model: str) -> Settings:
     return STRATEGIES[name].shape(settings).model_copy(update={"strategy": name})
 
 
-def suited(task: Task, settings: Settings, *, model: str) -> StrategyName:
-    """What `auto` takes: by what decides, by who answers, by what the budget allows."""
-    budget = settings.budget
+def suited(task: Task, settings: Settings, *, model: str, context: int | None = None) -> StrategyName:
+    """What `auto` takes: by what decides, by who answers, by what the user has named."""
     if Expert.name in settings.roles:
         return "escalate"
-    if settings.plan is not None:
-        return "repair"
+    named = settings.budget.model_fields_set
     is_one_function = task.workspace is None and task.test_command is None and not task.test_files
-    many = "samples" in budget.model_fields_set and budget.samples >= _MANY
-    return "best-of-n" if is_one_function and (many or goes_on(model)) else "repair"
+    many = "samples" in named and settings.budget.samples >= _MANY
+    if settings.plan is None and is_one_function and (many or goes_on(model)):
+        return "best-of-n"
+    is_small = model.startswith("local/") or (context is not None and context < _ROOM)
+    by_repairs = settings.chat or settings.kernel or bool(named & {"samples", "repairs"})
+    no_steps = settings.budget.calls < _STEPS or settings.backend not in _WITH_SESSIONS
+    return "repair" if is_small or by_repairs or no_steps else "act"
 
 
 def taken(settings: Settings) -> Strategy:

@@ -30,7 +30,8 @@ WITH_TESTS = (
     "test_add.py\n```python\nfrom add import add\n\n\ndef test_add():\n    assert add(2, 3) == 5\n```\n"
 )
 TASK = Task(prompt="Write add(a, b).", checks=(CHECK,))
-PYTEST = Settings(python=only_pytest(), plan=False)
+REPAIR = Settings(strategy="repair")
+PYTEST = Settings(python=only_pytest(), plan=False, strategy="repair")
 
 
 def fenced(code: str) -> str:
@@ -109,15 +110,15 @@ async def test_a_test_command_decides_with_each_test_reported(tmp_path: Path) ->
 
 
 async def test_nothing_to_check_it_by_ends_unverified() -> None:
-    run, _ = await solved_by(fenced("print('hello')\n"), task=Task(prompt="Greet me."))
+    run, _ = await solved_by(fenced("print('hello')\n"), task=Task(prompt="Greet me."), settings=REPAIR)
 
     assert (run.status, run.verified, run.exit_code) == ("unverified", "none", 8)
 
 
 async def test_code_with_nothing_to_check_it_by_must_at_least_run() -> None:
-    run, _ = await solved_by(
-        fenced("print(undefined)\n"), fenced("assert 1 + 1 == 2\n"), task=Task(prompt="Greet me.")
-    )
+    answers = fenced("print(undefined)\n"), fenced("assert 1 + 1 == 2\n")
+
+    run, _ = await solved_by(*answers, task=Task(prompt="Greet me."), settings=REPAIR)
 
     assert (run.status, run.verified, run.calls) == ("unverified", "self", 2)
 
@@ -139,7 +140,7 @@ async def test_a_wrong_function_name_is_asked_again_by_name() -> None:
 
 
 async def test_a_model_that_repeats_itself_is_stuck_after_four_answers() -> None:
-    run, _ = await solved_by(*[fenced(SUBTRACT)] * 8)
+    run, _ = await solved_by(*[fenced(SUBTRACT)] * 8, settings=REPAIR)
 
     assert (run.status, run.calls, run.exit_code) == ("stuck", 4, 6)
 
@@ -160,7 +161,7 @@ async def test_answers_that_were_empty_at_first_end_nothing() -> None:
 async def test_a_model_that_only_ever_refuses_is_stuck_too() -> None:
     run, _ = await solved_by(*["I can't do that."] * 9)
 
-    assert (run.status, run.exit_code) == ("stuck", 6)
+    assert (run.status, run.exit_code, run.calls) == ("stuck", 6, 3)
 
 
 async def test_the_limit_of_calls_ends_the_run_and_a_resume_with_more_goes_on() -> None:

@@ -202,7 +202,7 @@ def test_a_strong_model_is_asked_where_the_first_one_has_failed_twice(
 def test_a_run_goes_on_with_a_strong_model_that_is_named_only_then(console: Console, project: Path) -> None:
     answers = (says(code(WRONG)), says(code(WRONG.replace("-", "*"))), says(code(RIGHT)))
     with faulty_endpoint(*answers) as endpoint:
-        first = fix(console, endpoint, "--max-calls", "2", cwd=project)
+        first = fix(console, endpoint, "--strategy", "repair", "--max-calls", "2", cwd=project)
         done = console.run("resume", "run_", "--strong-model", f"great@{endpoint.url}", "--max-calls", "4")
 
     assert (first.code, done.code) == (3, 0), first.err + done.err

@@ -45,7 +45,7 @@ def test_json_is_one_document_with_everything_a_program_asks_for(console: Consol
     document = json.loads(done.out)
     assert (document["status"], document["verified"], document["calls"]) == ("solved", "checks", 1)
     assert document["files"] == {"solution.py": ADD}
-    assert (document["cost"], document["limits"]["cost_usd"]) == (None, 1)
+    assert (document["cost"], document["limits"]["cost_usd"]) == (None, 3)
     assert set(document) == set(Run.model_fields)
 
 
@@ -98,7 +98,7 @@ def test_without_anything_to_check_it_by_the_run_is_unverified(console: Console)
 
 def test_what_a_model_says_instead_of_code_is_shown(console: Console) -> None:
     with faulty_endpoint(says("I can't help\x1b[2J with that.\n\nAsk something else.")) as endpoint:
-        done = solve(console, endpoint, *CHECK)
+        done = solve(console, endpoint, *CHECK, "--strategy", "repair")
 
     assert done.code == 6, done.err
     assert "attempt 1.1  The answer held no code; it says: I can't help" in done.err
@@ -254,7 +254,7 @@ def test_an_interrupted_run_is_saved_and_goes_on_later(console: Console, number:
         resumed = console.run("resume", document["run_id"], "--json")
 
     assert process.returncode == 130
-    assert (document["status"], document["calls"], document["limits"]["calls"]) == ("interrupted", 1, 8)
+    assert (document["status"], document["calls"], document["limits"]["calls"]) == ("interrupted", 1, 100)
     assert f"coder resume {document['run_id']}".encode() in err
     assert b"Traceback" not in err
     assert resumed.code == 0, resumed.err

@@ -177,7 +177,9 @@ async def test_a_question_that_nobody_can_answer_is_sent_back(tmp_path: Path) ->
     task = Task(prompt="Mend add in sums.py.", workspace=tmp_path, checks=(CHECK,))
     model = Scripted(["Which way?", RIGHT])
 
-    run = await solve(task, model=model, settings=Settings(asks=False, plan=False), log=MemoryLog())
+    run = await solve(
+        task, model=model, settings=Settings(asks=False, plan=False, strategy="repair"), log=MemoryLog()
+    )
 
     assert "Nobody can answer" in asked(model, 2)
     assert run.status == "solved"

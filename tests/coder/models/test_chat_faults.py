@@ -13,7 +13,7 @@ from pydantic import SecretStr
 from coder.errors import ModelAuthError, ModelError, ModelNotFound, ModelRefused, ModelUnavailable
 from coder.models.chat_completions import ChatModel
 from coder.models.endpoint import Patience
-from coder.models.model import Sampling
+from coder.models.model import Form, Sampling, ToolSpec
 from tests.coder.models.asking import KEY, QUESTION, QUICK, Retries, ask, endpoint_of
 from tests.faulty_endpoint import (
     Comment,
@@ -100,6 +100,18 @@ async def test_a_fault_that_passes_is_retried_shown_and_survived(fault: Reply) -
     assert answer.text == "hello"
     assert [retry.attempt for retry in retries] == [1]
     assert len(server.requests) == 2
+
+
+@pytest.mark.parametrize("code", [400, 404, 500, 501])
+async def test_an_endpoint_that_says_it_takes_no_tools_is_asked_once(code: int) -> None:
+    form = Form(tools=(ToolSpec(name="look", description="Look.", parameters={"type": "object"}),))
+
+    fault = error(code, "tools param requires --jinja flag")
+    with faulty_endpoint(fault) as server, pytest.raises(ModelRefused, match="tools"):
+        async with ChatModel(endpoint_of(server), patience=QUICK) as model:
+            await model.answer(QUESTION, sampling=Sampling(), form=form)
+
+    assert len(server.requests) == 1
 
 
 @pytest.mark.parametrize("fault", PASSING.values(), ids=PASSING.keys())

@@ -39,7 +39,7 @@ HOLDS_A_TIME = ".pyc"
 async def run_by(model: Model) -> tuple[Run, list[dict[str, object]]]:
     """A run of the task, and its events without ids and times."""
     log = MemoryLog()
-    settings = Settings(plan=True, budget=Budget(calls=8))
+    settings = Settings(plan=True, strategy="repair", budget=Budget(calls=8))
     run = await solve(TASK, model=model, settings=settings, log=log)
     return run, [timeless(event) for event in await log.read(run.run_id)]
 

@@ -201,7 +201,7 @@ async def test_a_model_that_obeys_the_repository_gets_nowhere(shop: Path) -> Non
 async def _fix(root: Path, model: Scripted) -> Run:
     command = ("python", "-m", "unittest", "tests.test_price")
     task = Task(prompt="Make the tests pass.", workspace=root, test_command=command, mends=True)
-    return await solve(task, model=model, settings=Settings(plan=False), log=MemoryLog())
+    return await solve(task, model=model, settings=Settings(plan=False, strategy="repair"), log=MemoryLog())
 
 
 async def _solve(
@@ -209,7 +209,10 @@ async def _solve(
 ) -> Run:
     task = Task(prompt=prompt, workspace=root, test_command=("python", "-m", "unittest", "tests.test_price"))
     return await solve(
-        task, model=model, settings=Settings(budget=Budget(calls=calls), plan=False), log=log or MemoryLog()
+        task,
+        model=model,
+        settings=Settings(budget=Budget(calls=calls), plan=False, strategy="repair"),
+        log=log or MemoryLog(),
     )
 
 

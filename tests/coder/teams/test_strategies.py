@@ -321,7 +321,13 @@ def test_escalate_without_a_second_model_is_refused() -> None:
 @pytest.mark.parametrize(
     ("settings", "task", "model", "taken"),
     [
-        (Settings(), TASK, "a/b", "repair"),
+        (Settings(), TASK, "a/b", "act"),
+        (Settings(plan=True), TASK, "a/b", "act"),
+        (Settings(chat=True), TASK, "a/b", "repair"),
+        (Settings(kernel=True), TASK, "a/b", "repair"),
+        (Settings(backend="restricted"), TASK, "a/b", "repair"),
+        (Settings(budget=Budget(repairs=2)), TASK, "a/b", "repair"),
+        (Settings(), TASK, "local/large-7B", "repair"),
         (Settings(), TASK, SMALL, "best-of-n"),
         (Settings(plan=True), TASK, SMALL, "repair"),
         (Settings(budget=Budget(calls=1)), TASK, "a/b", "repair"),
@@ -337,6 +343,11 @@ def test_escalate_without_a_second_model_is_refused() -> None:
 )
 def test_auto_goes_by_task_model_and_budget(settings: Settings, task: Task, model: str, taken: str) -> None:
     assert suited(task, settings, model=model) == taken
+
+
+@pytest.mark.parametrize(("context", "taken"), [(None, "act"), (8191, "repair"), (8192, "act")])
+def test_a_model_that_reads_little_does_not_act(context: int | None, taken: str) -> None:
+    assert suited(TASK, Settings(), model="a/b", context=context) == taken
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from coder.run.task import Task, TestSource
 from coder.store import MemoryLog
 from tests.only_pytest import only_pytest
 
-PYTEST = Settings(python=only_pytest(), plan=False)
+PYTEST = Settings(python=only_pytest(), plan=False, strategy="repair")
 ANSWER = ["**greeting.txt**\n```\nhello\n```\n"]
 CHECK = ("sh", "check.sh")
 

@@ -22,7 +22,7 @@ TRIPLE = "def price(n):\n    return 3 * n\n"
 TEST = "from shop import price\n\n\ndef test_price():\n    assert price(2) == 4\n"
 TEST_OF_TRIPLE = TEST.replace("== 4", "== 6")
 OTHER = "from shop import price\n\n\ndef test_zero():\n    assert price(0) == 0\n"
-PYTEST = Settings(python=only_pytest(), plan=False)
+PYTEST = Settings(python=only_pytest(), plan=False, strategy="repair")
 
 
 def answer(**files: str) -> str:
