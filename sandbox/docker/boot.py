@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sandbox.docker.control_channel import LEASE_S
+from sandbox.docker.engine import BY_SOCKET
 from sandbox.policy import Policy
 from sandbox.supervisor.shipped import INNER_INSIDE, inner_files
 
@@ -27,6 +28,8 @@ FEWEST_PROCESSES = 16
 COMMANDS = "/opt/lib/bin"
 """Where programs find Python by both of its names, unless it is a virtual environment's."""
 _CODE = "/opt/lib"
+_HOST = "/opt/lib/host"
+"""Where pid 1 of a session finds the socket of the host's."""
 _OUTER = (
     "errors.py",
     "files/resolve_beneath.py",
@@ -38,8 +41,6 @@ _OUTER = (
 _SHARED_PART = 4
 """/dev/shm gets this part of the memory limit."""
 _SMALL_FILES = 4096
-_BY_SOCKET = "http+docker://"
-"""How the SDK's client names an engine of this machine; another one has no folders of ours."""
 _FORMAT = 2
 """Of marshal: any Python 3 reads it."""
 _BOOT = """\
@@ -86,6 +87,10 @@ class Recipe:
     labels: Mapping[str, str]
     without: frozenset[str]
     landlock: int
+    owner: tuple[int, int] = (UID, UID)
+    """uid and gid of what programs may write."""
+    host: str | None = None
+    """Path of the socket by which the owner hands pid 1 descriptors: then this one is a session's agent."""
 
     @property
     def disk_bytes(self) -> int:
@@ -121,7 +126,7 @@ def create(api: "APIClient", recipe: Recipe, name: str) -> None:
     if policy.runtime is not None:
         unlimited["runtime"] = policy.runtime
     if "capabilities" not in without:
-        unlimited |= {"cap_drop": ["ALL"], "cap_add": ["KILL"]}
+        unlimited |= {"cap_drop": ["ALL"], "cap_add": [] if recipe.host else ["KILL"]}
     if "no_new_privs" not in without:
         unlimited["security_opt"] = ["no-new-privileges:true"]
     host = api.create_host_config(
@@ -131,7 +136,7 @@ def create(api: "APIClient", recipe: Recipe, name: str) -> None:
         auto_remove=True,
         log_config=LogConfig(type="none"),
         tmpfs=_tmpfs(recipe),
-        mounts=_attached(recipe) if api.base_url.startswith(_BY_SOCKET) else [],
+        mounts=_attached(recipe) if api.base_url.startswith(BY_SOCKET) else [],
         ulimits=_ulimits(policy),
         **unlimited,
     )
@@ -140,7 +145,7 @@ def create(api: "APIClient", recipe: Recipe, name: str) -> None:
         name=name,
         entrypoint=["python3", "-I", "-S", "-c", _BOOT],
         command=[],
-        user="0:0",
+        user="{}:{}".format(*recipe.owner) if recipe.host else "0:0",
         working_dir="/",
         hostname="sandbox",
         domainname="",
@@ -168,6 +173,7 @@ def boot_content(recipe: Recipe, python: tuple[int, int]) -> bytes:
         "commands": COMMANDS,
         "uid": UID,
         "without": sorted(recipe.without),
+        "host": _HOST if recipe.host else None,
     }
     return marshal.dumps({"files": {**outer, **inner_files(python)}, "settings": settings}, _FORMAT)
 
@@ -199,9 +205,10 @@ def run_settings(
 
 
 def _tmpfs(recipe: Recipe) -> dict[str, str]:
-    mounts = {_CODE: "rw,nosuid,nodev,noexec,mode=755,size=16m"}
+    uid, gid = recipe.owner
+    mounts = {_CODE: f"rw,nosuid,nodev,noexec,mode=755,size=16m,uid={uid if recipe.host else 0}"}
     for folder, (size, files) in recipe.rooms.items():
-        options = ["rw", "nosuid", "nodev", f"uid={UID}", f"gid={UID}"]
+        options = ["rw", "nosuid", "nodev", f"uid={uid}", f"gid={gid}"]
         options += ["mode=700" if folder == WORKSPACE else "mode=1777"]
         options += ["noexec" if folder == SHARED else "exec"]
         options += [f"size={size}"] if size is not None else []
@@ -217,7 +224,7 @@ def _attached(recipe: Recipe) -> "list[Mount]":
     """
     from docker.types import Mount
 
-    found = []
+    found = [Mount(_HOST, recipe.host, type="bind", read_only=True)] if recipe.host else []
     for place, folder in recipe.policy.folders.items():
         if "/" in place:
             continue

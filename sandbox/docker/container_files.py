@@ -37,6 +37,12 @@ async def read(prepared: Prepared, path: str, *, limit: int) -> bytes:
     return content
 
 
+async def contents(prepared: Prepared) -> dict[str, bytes]:
+    """Content by path of the regular files."""
+    most = prepared.container.recipe.disk_bytes
+    return {path: await read(prepared, path, limit=most) for path in await manifest(prepared)}
+
+
 async def manifest(prepared: Prepared) -> dict[str, str]:
     """SHA-256 by path of the regular files."""
     most = prepared.container.recipe.policy.files * _LONGEST_LINE

@@ -24,12 +24,12 @@ from sandbox.docker.image import find_image
 from sandbox.docker.labels import labels
 from sandbox.docker.lasting_container import LastingContainer
 from sandbox.docker.prepared import rlimits_of
+from sandbox.docker.session_containers import SessionContainers
 from sandbox.docker.spares import Spares, another
 from sandbox.errors import PolicyUnmet, SandboxBroken
 from sandbox.host.capabilities import require_kept
 from sandbox.host.jobs import Jobs
 from sandbox.host.limits import RunLimits, resolve
-from sandbox.host.session_opening import no_sessions
 from sandbox.policy import Limits, Policy
 from sandbox.program import Program
 from sandbox.result import Result
@@ -53,6 +53,7 @@ class DockerSandbox:
         self._spares = Spares(engine, first, self._usual, self._chores)
         self._lasting: LastingContainer | None = None
         self._jobs = Jobs(first.facts.environment | self._policy.environment, rlimits_of)
+        self._sessions = SessionContainers(engine, first, self._chores)
         self._closing: asyncio.Task[None] | None = None
 
     @property
@@ -144,12 +145,18 @@ class DockerSandbox:
         files: Mapping[str, bytes] | None = None,
         environment: Mapping[str, str] | None = None,
     ) -> AbstractAsyncContextManager[Session]:
-        """Refuse: this backend has no sessions.
+        """Open a place where commands follow one another and live side by side, in a container of its own.
+
+        Without `fresh` it works on a copy of the regular files of the workspace, which holds those of the
+        session once that is over. Args as `sandbox.contract.Sandbox.session` has them.
 
         Raises:
-            BackendMissing: always.
+            BackendMissing: the engine is on another machine.
+            ValueError: files without fresh.
         """
-        raise no_sessions(self.backend)
+        if files and not fresh:
+            raise ValueError("Only a fresh session is given files; write() is for the workspace that lasts.")
+        return self._sessions.open(environment or {}, files or {}, None if fresh else self._settle)
 
     async def write(self, path: str, content: bytes, *, executable: bool = False) -> None:
         """Write one file of the workspace; folders on the way are made.
@@ -203,6 +210,7 @@ class DockerSandbox:
                 container = self._lasting.container
                 container.condemn(SandboxBroken("The sandbox is closed."))
                 container.control.close()
+            self._sessions.close()
             await self._spares.close()
         await self._chores.finish()
 
@@ -217,6 +225,7 @@ class DockerSandbox:
                 container = spare.container
                 container.on_end(self._remove)
                 self._lasting = LastingContainer(spare, self._usual, self._chores)
+            await self._sessions.bring_back(self._lasting)
             return self._lasting
 
     async def _run_fresh(

@@ -21,6 +21,8 @@ _ANSWER_S = 20
 _CONNECTIONS = 64
 _THREADS = 12
 _MISSING, _UNDER_WAY = 404, 409
+BY_SOCKET = "http+docker://"
+"""How the SDK's client names an engine of this machine."""
 
 
 class EngineRefused(SandboxBroken):
@@ -39,6 +41,11 @@ class Engine:
         self._api = api
         # Threads of its own: an engine that has fallen silent holds up nobody else's.
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="docker")
+
+    @property
+    def is_here(self) -> bool:
+        """Whether it is an engine of this machine: another one has no folders of ours."""
+        return sys.platform == "linux" and str(self._api.base_url).startswith(BY_SOCKET)
 
     async def ask(self, what: str, act: "Callable[[APIClient], T]", *, missing_ok: bool = False) -> T | None:
         """Have the engine do something; waits for the answer also when cancelled, so that nothing is lost.

@@ -23,7 +23,8 @@ _EXTRA_PROCESSES = 2
 _OLDEST_S = 600.0
 """A child that nobody wanted for so long is replaced: what it was isolated for is long past."""
 _LOOK_S = 0.5
-_FOR_EVER_S = 1 << 30
+FOR_EVER_S = 1 << 30
+"""Of processor time: an agent is given no end."""
 _AT_REST = 2
 """Processes of a child that waits: the reaper and the program-to-be."""
 
@@ -203,7 +204,7 @@ class Pool:
         self._alive.add(child)
         rlimits = limits.rlimits(counted=group is not None)
         if session:
-            rlimits |= {"cpu_s": _FOR_EVER_S, "processes": limits.processes + SPARE_PROCESSES}
+            rlimits |= {"cpu_s": FOR_EVER_S, "processes": limits.processes + SPARE_PROCESSES}
         door = self._network is not None
         wanted = {"fresh": self._fresh, "door": door, "rlimits": rlimits, "session": session}
         joins = group.open() if group is not None else []

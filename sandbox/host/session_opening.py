@@ -5,6 +5,7 @@ import socket
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from typing import Protocol
 
 from sandbox.errors import BackendMissing, SandboxBroken
 from sandbox.files.workspace import Workspace
@@ -14,7 +15,6 @@ from sandbox.host.child import Child
 from sandbox.host.disk_watch import DiskBounds, DiskWatch
 from sandbox.host.limits import RunLimits
 from sandbox.host.persistent_workspace import PersistentWorkspace
-from sandbox.host.pool import Pool
 from sandbox.host.session import LiveSession
 from sandbox.inner.process.agent import HOME, MAX_MESSAGE
 
@@ -35,11 +35,21 @@ ENVIRONMENT = {
 """Of every command: nothing asks, pages or colours, and an edit of the same size runs no old bytecode."""
 
 
+class Agents(Protocol):
+    """Who makes agents of sessions, and takes back what is left of one."""
+
+    async def lend_session(self, limits: RunLimits) -> Child:
+        """A child whose pid 1 is the agent of a session, made for it."""
+
+    def give_back(self, child: Child) -> None:
+        """The session is over."""
+
+
 @dataclass(frozen=True, slots=True)
 class SessionPlace:
     """Where sessions of one sandbox come from."""
 
-    pool: Pool
+    pool: Agents
     limits: RunLimits
     environment: Mapping[str, str]
     workspace_at: Callable[[int], Workspace]

@@ -16,6 +16,7 @@ import time
 from contextlib import suppress
 from typing import Any
 
+from sandbox.inner.process import container_agent
 from sandbox.inner.process.accounting import Accounts, machine
 from sandbox.inner.walls import landlock
 
@@ -32,14 +33,18 @@ def main(settings: dict[str, Any]) -> None:
 
     Args:
         settings: `lease_s`; `folders`, the sized ones; `commands`, where Python is
-            to be found; `uid` of programs; `without`, mechanisms to leave off.
+            to be found; `uid` of programs; `without`, mechanisms to leave off; `host`, the socket that makes
+            this a session, None where it isn't one.
     """
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel reaps for us what a run left
     facts = machine(settings["folders"])
     facts["path"] = f"{_name_commands(settings['commands'])}:{os.environ.get('PATH', os.defpath)}"
     facts["python"] = list(sys.version_info[:3])
     facts["landlock"] = landlock.abi()
+    host = container_agent.reach(settings["host"]) if settings["host"] else None
     say("up", repr(facts))
+    if host is not None:
+        os._exit(container_agent.serve(host))
     Init(settings).serve()
 
 

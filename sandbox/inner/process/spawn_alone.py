@@ -53,7 +53,7 @@ def main(descriptor: int) -> int:
         walls = _walls(settings)
         _enter(settings["workspace"])
         if settings["session"]:
-            return _serve_session(settings, walls, status, work)
+            return serve_session(settings, walls, status, work)
         reaper.block_signals()
         program = os.fork()
         if program:
@@ -85,7 +85,7 @@ def main(descriptor: int) -> int:
     return execute({**job, "environment": environment}, descriptors)
 
 
-def _serve_session(settings: dict[str, Any], walls: Walls, status: int, work: socket.socket) -> int:
+def serve_session(settings: dict[str, Any], walls: Walls, status: int, work: socket.socket) -> int:
     """As pid 1 of a session: the agent, within the walls that its commands inherit."""
     agent = importlib.import_module("sandbox.inner.process.agent")
     score = agent.prepare(status, work.fileno())

@@ -57,7 +57,7 @@ def main(source: int = _STDIN) -> int:
     settings = receive(source)
     filing = _serve_container(settings, source)
     os.chdir(settings["workspace"])
-    walls = _walls(settings)
+    walls = walls_of(settings)
     bound_descriptors(walls)
     confine(walls, Rlimits(**settings["rlimits"]), rules=settings["rules"])
     if sys.flags.no_site:
@@ -85,7 +85,8 @@ def receive(source: int) -> dict[str, Any]:
     return message
 
 
-def _walls(settings: dict[str, Any]) -> Walls:
+def walls_of(settings: dict[str, Any]) -> Walls:
+    """What holds a process of a container."""
     path = settings["filter"]
     without = frozenset(settings["without"]) | (frozenset() if path else {"seccomp"})
     return Walls(

@@ -8,6 +8,8 @@ import pytest
 
 from sandbox import BackendMissing, Command, FileRefused, Policy, PythonCode, Sandbox, Session, open_sandbox
 from sandbox.backends.bubblewrap import open_bubblewrap
+from sandbox.docker.docker_sandbox import open_docker
+from tests.docker_engine import IMAGE, require_docker
 from tests.ordinary_user import run_as_ordinary_user
 from tests.processes import processes_with, wait_until
 from tests.system_python import SYSTEM_PYTHON
@@ -15,8 +17,13 @@ from tests.system_python import SYSTEM_PYTHON
 ROOMY = Policy(wall_s=60, cpu_s=600, open_files=1024)
 
 
-@pytest.fixture(params=["two", "one"])
+@pytest.fixture(params=["two", "one", pytest.param("docker", marks=pytest.mark.slow)])
 async def roomy(request: pytest.FixtureRequest) -> AsyncIterator[Sandbox]:
+    if request.param == "docker":
+        await require_docker()
+        async with open_docker(ROOMY.model_copy(update={"image": IMAGE})) as opened:
+            yield opened
+        return
     async with open_bubblewrap(ROOMY, walls=request.param) as opened:
         yield opened
 

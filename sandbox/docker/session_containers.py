@@ -1,0 +1,233 @@
+"""Sessions on Docker: a container for each, whose pid 1 is the agent.
+
+The engine can't hand descriptors of ours to a process. So a socket of this machine is bound into the
+container, over which pid 1 gets those that any child of a sandbox has: from there on a session is what it is
+with bubblewrap.
+"""
+
+import asyncio
+import contextlib
+import json
+import os
+import socket
+import tempfile
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
+from pathlib import Path
+
+from sandbox.docker import container_files as filing
+from sandbox.docker.boot import run_settings
+from sandbox.docker.chores import Chores, to_the_end
+from sandbox.docker.container import Container, open_container
+from sandbox.docker.engine import Engine, EngineRefused
+from sandbox.docker.lasting_container import LastingContainer
+from sandbox.docker.prepared import rlimits_of
+from sandbox.errors import BackendMissing, SandboxBroken
+from sandbox.files.workspace import Workspace
+from sandbox.host.child import Child
+from sandbox.host.limits import RunLimits, resolve
+from sandbox.host.pool import FOR_EVER_S
+from sandbox.host.session import LiveSession
+from sandbox.host.session_opening import SessionPlace, open_session
+from sandbox.host.verify_walls import namespaces_of, verify
+from sandbox.inner.process.wire import send_with_fds
+from sandbox.supervisor.cgroup_places import find_places
+from sandbox.supervisor.cgroups import Group
+
+_START_S = 30.0
+_BAD_REQUEST = 400
+"""What an engine answers that finds no such path on its machine."""
+
+
+class SessionContainers:
+    """Makes them, lends the agent of each, and removes them."""
+
+    def __init__(self, engine: Engine, first: Container, chores: Chores) -> None:
+        """Each is made as the first container of its sandbox."""
+        self._engine, self._recipe, self._chores = engine, first.recipe, chores
+        policy = first.recipe.policy
+        self._place = SessionPlace(
+            pool=self,
+            limits=resolve(policy, None),
+            environment=first.facts.environment | policy.environment,
+            workspace_at=lambda root: Workspace(root, os.fstat(root).st_uid, attached=policy.folders),
+            bounds=None,
+            sampled=False,
+            lasting=None,
+        )
+        self._lent: dict[Child, Container] = {}
+        self._left: Workspace | None = None
+        """What a session on the workspace that lasts has made of it, while nobody has asked."""
+        self._closed = False
+
+    def open(
+        self,
+        environment: Mapping[str, str],
+        files: Mapping[str, bytes],
+        lasting: Callable[[], Awaitable[LastingContainer]] | None,
+    ) -> AbstractAsyncContextManager[LiveSession]:
+        """Open a session, on a copy of the files of the workspace that lasts where that is given.
+
+        Raises:
+            BackendMissing: the engine is on another machine.
+        """
+        if not self._engine.is_here:
+            raise elsewhere()
+        return self._opened(environment, files, lasting)
+
+    @contextlib.asynccontextmanager
+    async def _opened(
+        self,
+        environment: Mapping[str, str],
+        files: Mapping[str, bytes],
+        lasting: Callable[[], Awaitable[LastingContainer]] | None,
+    ) -> AsyncIterator[LiveSession]:
+        if lasting is None:
+            async with open_session(self._place, environment, files) as session:
+                yield session
+            return
+        async with (await lasting()).serving() as prepared:
+            files = await filing.contents(prepared)
+        roots: list[int] = []
+
+        def workspace_at(root: int) -> Workspace:
+            roots.append(root)
+            return self._place.workspace_at(root)
+
+        place = replace(self._place, workspace_at=workspace_at)
+        async with open_session(place, environment, files) as session:
+            try:
+                yield session
+            finally:
+                if not self._closed:
+                    self._leave(self._place.workspace_at(os.dup(roots[0])))
+
+    async def bring_back(self, lasting: LastingContainer) -> None:
+        """Have the workspace that lasts hold what the last session left of it.
+
+        Raises:
+            FileRefused: there is no room.
+            SandboxBroken: the container or the engine stopped working.
+        """
+        left, self._left = self._left, None
+        if left is None:
+            return
+        try:
+            hashes = await asyncio.to_thread(left.manifest)
+            files = {path: await asyncio.to_thread(left.read, path, limit=left.capacity()) for path in hashes}
+        finally:
+            left.close()
+        async with lasting.serving() as prepared:
+            await filing.lay_exactly(prepared, files)
+
+    async def lend_session(self, limits: RunLimits) -> Child:
+        """The agent of a new container.
+
+        Raises:
+            BackendMissing: the engine can't reach a socket of this machine.
+            SandboxBroken: no container could be made, or it isn't confined as it must be.
+        """
+        with (
+            tempfile.TemporaryDirectory(prefix="coder-") as folder,
+            socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener,
+        ):
+            listener.bind(f"{folder}/host")
+            os.chmod(f"{folder}/host", 0o666)  # nobody else may enter the folder
+            listener.listen(1)
+            listener.setblocking(False)
+            container = await self._open(f"{folder}/host")
+            try:
+                child = await self._begin(listener, container, limits)
+            except BaseException:
+                await to_the_end(container.remove())
+                raise
+        self._lent[child] = container
+        return child
+
+    def give_back(self, child: Child) -> None:
+        """The session is over."""
+        if child in self._lent:
+            self._chores.start(self._lent.pop(child).remove())
+
+    def close(self) -> None:
+        """End every session; nobody gets one any more."""
+        self._closed = True
+        for child in list(self._lent):
+            child.kill(outright=True)
+            self.give_back(child)
+        self._leave(None)
+
+    def _leave(self, left: Workspace | None) -> None:
+        """What somebody else has left before is not wanted any more."""
+        if self._left is not None:
+            self._left.close()
+        self._left = left
+
+    async def _open(self, place: str) -> Container:
+        if self._closed:
+            raise SandboxBroken("The sandbox is closed.")
+        user = os.geteuid(), os.getegid()  # who may read and write what the programs do
+        owner = user if user[0] else self._recipe.owner
+        try:
+            return await open_container(self._engine, replace(self._recipe, host=place, owner=owner))
+        except EngineRefused as error:
+            if error.status == _BAD_REQUEST:
+                raise elsewhere() from error
+            raise
+
+    async def _begin(self, listener: socket.socket, container: Container, limits: RunLimits) -> Child:
+        """Hand pid 1 what it needs to become the agent, and look at it."""
+        try:
+            connection, _ = listener.accept()
+        except BlockingIOError:  # it would have connected before it said that it is up
+            raise elsewhere() from None
+        recipe = container.recipe
+        settings = {
+            **run_settings(recipe, rlimits_of(limits), machine=container.facts.machine, tidy=False),
+            "rlimits": {**limits.rlimits(counted=True), "cpu_s": FOR_EVER_S},
+            "without": sorted(recipe.without | {"processes"}),  # the container's cgroup counts them
+            "namespaces": False,
+            "fresh": True,
+        }
+        ready: asyncio.Future[Child] = asyncio.get_running_loop().create_future()
+        child = Child(
+            group=None,
+            groups=None,
+            admit=self._admit,
+            on_ready=lambda child: None if ready.done() else ready.set_result(child),
+            on_gone=lambda child: None,
+        )
+        try:
+            with connection:
+                inside = [child.status_inside.fileno(), child.work_inside.fileno()]
+                send_with_fds(connection, json.dumps(settings).encode(), inside)
+            child.sent()
+            container.control.close()
+            async with asyncio.timeout(_START_S):
+                await ready
+            if child.failure is not None:
+                raise child.failure
+        except BaseException as error:
+            child.discard()
+            if isinstance(error, TimeoutError):
+                raise SandboxBroken(f"A session was not ready in {_START_S:.0f} s.") from error
+            raise
+        return child
+
+    def _admit(self, child: Child) -> None:
+        """Look at an agent from outside, and find what counts its memory."""
+        without = self._recipe.without | {"user"}
+        without |= {"net"} if "network" in without else set()
+        assert child.program is not None
+        verify(child.program, apart_from=[namespaces_of("self", without=without)], without=without)
+        places = find_places(cpu=False, own=Path(f"/proc/{child.program}/cgroup"))
+        child.group = Group(places[0]) if places else None
+
+
+def elsewhere() -> BackendMissing:
+    """What is said where an engine can't reach a socket of this machine."""
+    return BackendMissing(
+        "The sandbox backend 'docker' has sessions only with an engine of this machine, and this one can't "
+        "reach a socket here. Open the sandbox with bubblewrap."
+    )
