@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import fcntl
 import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Collection, Iterator
 from pathlib import Path
 
 import pytest
@@ -43,11 +43,11 @@ async def containers(owner: str = "") -> list[str]:
         engine.close()
 
 
-async def wait_until_none_of(owner: str, *, seconds: float) -> list[str]:
-    """The containers of an owner that are still there after at most so long."""
+async def wait_until_none_of(owner: str, *, seconds: float, but: Collection[str] = ()) -> list[str]:
+    """The containers of an owner, but for some, that are still there after at most so long."""
     async with asyncio.timeout(seconds + 30):
         began = asyncio.get_running_loop().time()
-        while found := await containers(owner):
+        while found := [name for name in await containers(owner) if name not in but]:
             if asyncio.get_running_loop().time() - began > seconds:
                 return found
             await asyncio.sleep(0.05)

@@ -2,11 +2,14 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
 
 import pytest
 
-from sandbox import Policy, PythonCode, SandboxBroken, Session
+from sandbox import Policy, PythonCode, Sandbox, SandboxBroken, Session
 from sandbox.backends.bubblewrap import open_bubblewrap
+from sandbox.docker.docker_sandbox import open_docker
+from tests.docker_engine import IMAGE, require_docker
 from tests.security.test_mechanisms import ESCAPED, PATIENT, PROBES, Probe
 
 ROOMY = Policy(wall_s=60, memory_mb=256, processes=64, disk_mb=32, files=2000)
@@ -23,9 +26,15 @@ _KEPT_ANYWAY = {
 }
 
 
-@pytest.fixture(params=["two", "one"])
+@pytest.fixture(params=["two", "one", pytest.param("docker", marks=pytest.mark.slow)])
 async def session(request: pytest.FixtureRequest) -> AsyncIterator[Session]:
-    async with open_bubblewrap(ROOMY, walls=request.param) as box, box.session(fresh=True) as opened:
+    opening: AbstractAsyncContextManager[Sandbox]
+    if request.param == "docker":
+        await require_docker()
+        opening = open_docker(ROOMY.model_copy(update={"image": IMAGE}))
+    else:
+        opening = open_bubblewrap(ROOMY, walls=request.param)
+    async with opening as box, box.session(fresh=True) as opened:
         yield opened
 
 

@@ -1,0 +1,181 @@
+"""Sessions on Docker where they differ from others: a container for each, and a copy of the workspace."""
+
+import asyncio
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from sandbox import BackendMissing, PythonCode, SandboxBroken
+from sandbox.docker.docker_sandbox import DockerSandbox, open_docker
+from sandbox.supervisor.owner import this_process
+from tests.docker_engine import POLICY, containers, line, require_docker, wait_until_none_of
+from tests.ordinary_user import REPOSITORY
+
+ROOMY = POLICY.model_copy(update={"wall_s": 60})
+
+
+@pytest.fixture(autouse=True)
+async def _docker() -> None:
+    await require_docker()
+
+
+@pytest.fixture
+async def box() -> AsyncIterator[DockerSandbox]:
+    async with open_docker(ROOMY) as opened:
+        yield opened
+
+
+async def test_a_session_works_on_a_copy_that_is_brought_back_when_it_is_over(box: DockerSandbox) -> None:
+    await box.lay({"kept": b"1", "gone": b"2", "run.sh": b"#!/bin/sh\necho ran\n"})
+    async with box.session() as session:
+        ran = await session.sh("rm gone; ./run.sh; echo 3 > made")
+        meanwhile = await box.manifest()
+
+    after = await box.run(PythonCode(source="import os; print(sorted(os.listdir()), open('made').read())"))
+
+    assert ran.output == "ran\n"
+    assert sorted(meanwhile) == ["gone", "kept", "run.sh"]
+    assert after.stdout == "['kept', 'made', 'run.sh'] 3\n\n"
+
+
+async def test_what_a_session_made_is_there_for_the_next_one(box: DockerSandbox) -> None:
+    async with box.session() as session:
+        await session.sh("echo 1 > made")
+    async with box.session() as session:
+        result = await session.sh("cat made")
+
+    assert result.output == "1\n"
+
+
+async def test_a_session_that_could_not_be_filled_leaves_the_workspace_as_it_was() -> None:
+    small = ROOMY.model_copy(update={"disk_mb": 1})
+    async with open_docker(small) as box:
+        await box.write("kept", b"1")
+        with pytest.raises(ValueError, match="Only a fresh session"):
+            box.session(files={"a": b"1"})
+        async with box.session() as session:
+            full = await session.sh("head -c 4000000 /dev/zero > full")
+
+        assert "No space left" in full.output
+        assert await box.read("kept") == b"1"
+
+
+async def test_each_session_has_a_container_that_goes_with_it(box: DockerSandbox) -> None:
+    before = await containers(this_process().mark)
+    async with box.session(fresh=True), box.session(fresh=True):
+        assert len(await containers(this_process().mark)) == len(before) + 2
+
+    assert await wait_until_none_of(this_process().mark, seconds=30, but=before) == []
+
+
+async def test_closing_the_sandbox_ends_its_sessions() -> None:
+    async with open_docker(ROOMY) as box:
+        async with box.session() as session:
+            command = asyncio.ensure_future(session.sh("sleep 1000"))
+            await session.sh("true")
+            await box.close()
+            result = await command
+            with pytest.raises(SandboxBroken):
+                await session.sh("true")
+        with pytest.raises(SandboxBroken):
+            async with box.session(fresh=True):
+                pass
+
+    assert (result.status, result.state_lost) == ("killed", True)
+    assert await containers(this_process().mark) == []
+
+
+async def test_opening_a_session_can_be_cancelled_at_any_moment(box: DockerSandbox) -> None:
+    for delay in (0.0, 0.1, 0.2, 0.3, 0.4):
+        opening = asyncio.ensure_future(_open_for_ever(box))
+        await asyncio.sleep(delay)
+        opening.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await opening
+
+    async with box.session(fresh=True) as session:
+        assert (await session.sh("echo fine")).output == "fine\n"
+
+
+async def _open_for_ever(box: DockerSandbox) -> None:
+    async with box.session(fresh=True):
+        await asyncio.Event().wait()
+
+
+_OWNER = """
+import asyncio
+from sandbox.docker.docker_sandbox import open_docker
+from sandbox.supervisor.owner import this_process
+from tests.docker_engine import POLICY
+async def main():
+    async with open_docker(POLICY, without=frozenset({"keeper"})) as box, box.session(fresh=True) as session:
+        print(this_process().mark, flush=True)
+        await session.sh("sleep 1000", wall_s=1000)
+asyncio.run(main())
+"""
+
+
+@pytest.mark.slow
+async def test_an_owner_that_is_killed_leaves_no_container_of_a_session() -> None:
+    mark = await asyncio.to_thread(_start_and_kill, [sys.executable, "-c", _OWNER])
+
+    assert await wait_until_none_of(mark, seconds=60) == []
+
+
+def _start_and_kill(command: list[str]) -> str:
+    """The mark of an owner that is killed in its session."""
+    with subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True) as owner:
+        assert owner.stdout is not None
+        mark = owner.stdout.readline().strip()
+        owner.kill()
+    return mark
+
+
+async def test_a_session_goes_on_where_the_engine_dies(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with (
+        line(tmp_path, monkeypatch) as own,
+        open_docker(ROOMY) as box,
+        box.session(fresh=True) as session,
+    ):
+        await own.cut()
+        result = await session.sh("echo still here")
+
+    assert result.output == "still here\n"
+
+
+async def test_an_engine_on_another_machine_has_no_sessions(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        threading.Thread(target=_pass_on, args=(server,), daemon=True).start()
+        monkeypatch.setenv("DOCKER_HOST", f"tcp://127.0.0.1:{server.getsockname()[1]}")
+        async with open_docker(ROOMY) as box:
+            with pytest.raises(BackendMissing, match="an engine of this machine"):
+                box.session()
+
+
+def _pass_on(server: socket.socket) -> None:
+    """Be an engine behind TCP."""
+
+    def move(source: socket.socket, target: socket.socket) -> None:
+        try:
+            while piece := source.recv(1 << 16):
+                target.sendall(piece)
+            target.shutdown(socket.SHUT_WR)
+        except OSError:
+            return
+
+    while True:
+        try:
+            client, _ = server.accept()
+        except OSError:
+            return
+        engine = socket.socket(socket.AF_UNIX)
+        engine.connect("/var/run/docker.sock")
+        for pair in ((client, engine), (engine, client)):
+            threading.Thread(target=move, args=pair, daemon=True).start()
