@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 REPOSITORY = Path(__file__).parent.parent
@@ -16,7 +17,7 @@ given = json.loads(sys.argv[1])
 shown = {target: place for place, target in bind_privately(given["folders"]).items()}
 os.mkdir("/tmp/home", 0o700)
 os.chown("/tmp/home", given["uid"], given["uid"])
-os.setgroups([])
+os.setgroups(given["groups"])
 os.setresgid(given["uid"], given["uid"], given["uid"])
 os.setresuid(given["uid"], given["uid"], given["uid"])
 prefix = shown["prefix"]
@@ -30,8 +31,13 @@ os.execve(python, [python, "-c", given["script"]], environment)
 """
 
 
-def run_as_ordinary_user(script: str, *, timeout_s: float) -> "subprocess.CompletedProcess[str]":
-    """Run Python source with our packages importable: as nobody where we are root, else as ourselves."""
+def run_as_ordinary_user(
+    script: str, *, timeout_s: float, groups: Sequence[int] = ()
+) -> "subprocess.CompletedProcess[str]":
+    """Run Python source with our packages importable: as nobody where we are root, else as ourselves.
+
+    Nobody is in these `groups`.
+    """
     if os.geteuid() != 0:
         return subprocess.run(
             [sys.executable, "-c", script], cwd=REPOSITORY, capture_output=True, text=True, timeout=timeout_s
@@ -46,6 +52,7 @@ def run_as_ordinary_user(script: str, *, timeout_s: float) -> "subprocess.Comple
         "packages": len(packages),
         "python": str(executable.relative_to(prefix)),
         "uid": NOBODY,
+        "groups": groups,
         "script": script,
     }
     return subprocess.run(

@@ -16,7 +16,7 @@ from coder.run.task import Task
 from coder.run.termination import Stop, default_stop
 from coder.teams.round_robin import default_team
 
-_WITH_SESSIONS = ("auto", "bubblewrap")
+_WITH_SESSIONS = ("auto", "bubblewrap", "docker")
 """Backends in which a model can act."""
 _MANY = 3
 """Fresh starts from which on it is worth to compare them."""

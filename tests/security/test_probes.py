@@ -74,6 +74,14 @@ def test_sessions_contain_every_probe_and_merge_both_streams() -> None:
     assert {name for name, _ in escaped(attack("session"))} == {"stdout-stderr-split", "exit-str"}
 
 
+async def test_sessions_in_containers_contain_every_probe_and_merge_both_streams() -> None:
+    await require_docker()
+
+    judged = await asyncio.to_thread(attack, "session", SANDBOX_BACKEND="docker")
+
+    assert {name for name, _ in escaped(judged)} == {"stdout-stderr-split", "exit-str"}
+
+
 def test_restricted_contains_every_attack_and_lacks_the_loopback_interface() -> None:
     # TMPDIR: where its workspaces are; some probes make many files
     judged = attack("fresh", SANDBOX_BACKEND="restricted", TMPDIR="/dev/shm")

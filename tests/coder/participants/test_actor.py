@@ -17,6 +17,8 @@ from coder.run.run import Run
 from coder.run.settings import Budget, Settings
 from coder.run.task import Task
 from coder.store import MemoryLog
+from tests.docker_engine import IMAGE, require_docker
+from tests.system_python import SYSTEM_PYTHON
 
 WRONG = "def add(a, b):\n    return a - b\n"
 RIGHT = "def add(a, b):\n    return a + b\n"
@@ -63,6 +65,21 @@ async def test_a_model_looks_edits_and_is_done(project: Path) -> None:
 
     assert "return a - b" in told(model, 2)
     assert (run.status, run.verified, run.calls) == ("solved", "tests", 3)
+    assert (project / "calc.py").read_text() == RIGHT
+
+
+@pytest.mark.slow
+async def test_a_model_works_in_a_container_and_the_verdict_comes_from_another_one(project: Path) -> None:
+    await require_docker()
+    settings = SETTINGS.model_copy(update={"backend": "docker", "image": IMAGE})
+    look = bash("ls /.dockerenv; git status; python -m pytest -q")
+    fix = bash("sed -i 's/a - b/a + b/' calc.py")
+
+    run, model = await worked(project, look, fix, DONE, settings=settings)
+
+    assert told(model, 2).startswith("/.dockerenv\nOn branch ")
+    assert "assert -1 == 3" in told(model, 2)
+    assert (run.status, run.verified) == ("solved", "tests")
     assert (project / "calc.py").read_text() == RIGHT
 
 
@@ -294,7 +311,9 @@ async def test_a_function_of_the_callers_is_a_tool(project: Path) -> None:
 
 
 async def test_a_backend_without_sessions_is_refused_by_name_before_any_call(project: Path) -> None:
-    settings = SETTINGS.model_copy(update={"backend": "docker"})
+    settings = SETTINGS.model_copy(update={"backend": "restricted", "python": str(SYSTEM_PYTHON)})
 
-    with pytest.raises(UsageError, match="the backend docker has none"):
-        await worked(project, settings=settings)
+    task = Task(prompt="Mend add.", workspace=project, test_command=("python", "test_calc.py"))
+
+    with pytest.raises(UsageError, match="the backend restricted has none"):
+        await solve(task, model=Scripted([]), settings=settings, log=MemoryLog())

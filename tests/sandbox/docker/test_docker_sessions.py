@@ -1,6 +1,7 @@
 """Sessions on Docker where they differ from others: a container for each, and a copy of the workspace."""
 
 import asyncio
+import os
 import socket
 import subprocess
 import sys
@@ -13,8 +14,8 @@ import pytest
 from sandbox import BackendMissing, PythonCode, SandboxBroken
 from sandbox.docker.docker_sandbox import DockerSandbox, open_docker
 from sandbox.supervisor.owner import this_process
-from tests.docker_engine import POLICY, containers, line, require_docker, wait_until_none_of
-from tests.ordinary_user import REPOSITORY
+from tests.docker_engine import IMAGE, POLICY, containers, line, require_docker, wait_until_none_of
+from tests.ordinary_user import REPOSITORY, run_as_ordinary_user
 
 ROOMY = POLICY.model_copy(update={"wall_s": 60})
 
@@ -134,6 +135,34 @@ def _start_and_kill(command: list[str]) -> str:
         mark = owner.stdout.readline().strip()
         owner.kill()
     return mark
+
+
+@pytest.mark.slow
+async def test_an_ordinary_user_of_the_engine_has_sessions_and_owns_what_they_make() -> None:
+    script = f"""
+import asyncio, os
+from sandbox import Policy
+from sandbox.docker.docker_sandbox import open_docker
+async def main():
+    async with open_docker(Policy(wall_s=60, image={IMAGE!r})) as box:
+        await box.write("given", b"1")
+        async with box.session() as session:
+            ids = (await session.sh("id -u; id -g")).output.split()
+            print(ids == [str(os.getuid()), str(os.getgid())], (await session.sh("cat given")).output)
+            await session.write("folder/written", b"2")
+            await session.sh("umask 077; cp folder/written made; kill -9 1; cat /proc/1/environ")
+            print([one.content for one in (await session.changes()).changes])
+            print((await session.python("x = b'x' * (900 << 20)")).status)
+            print((await session.sh("sleep 1000 & sleep 1000", wall_s=0.5)).still_running)
+        print(await box.read("made"))
+asyncio.run(main())
+"""
+    ended = await asyncio.to_thread(
+        run_as_ordinary_user, script, timeout_s=200, groups=[os.stat("/var/run/docker.sock").st_gid]
+    )
+
+    told = ["True 1", "[b'2', b'2']", "oom", "()", "b'2'", ""]
+    assert ended.stdout.split("\n") == told, ended.stderr[-2000:]
 
 
 async def test_a_session_goes_on_where_the_engine_dies(
