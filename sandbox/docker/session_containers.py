@@ -10,6 +10,7 @@ import contextlib
 import json
 import os
 import socket
+import struct
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
@@ -35,6 +36,7 @@ from sandbox.inner.process.wire import send_with_fds
 from sandbox.supervisor.cgroup_places import find_places
 from sandbox.supervisor.cgroups import Group
 
+_PEER = struct.Struct("iII")
 _START_S = 30.0
 _BAD_REQUEST = 400
 """What an engine answers that finds no such path on its machine."""
@@ -125,7 +127,7 @@ class SessionContainers:
         """The agent of a new container.
 
         Raises:
-            BackendMissing: the engine can't reach a socket of this machine.
+            BackendMissing: the engine can't reach a socket of this machine, or is another user's.
             SandboxBroken: no container could be made, or it isn't confined as it must be.
         """
         with (
@@ -200,6 +202,10 @@ class SessionContainers:
         )
         try:
             with connection:
+                said = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _PEER.size)
+                pid, uid, _ = _PEER.unpack(said)
+                if pid == 0 or os.geteuid() not in (0, uid):  # it can neither be looked at nor ended
+                    raise elsewhere()
                 inside = [child.status_inside.fileno(), child.work_inside.fileno()]
                 send_with_fds(connection, json.dumps(settings).encode(), inside)
             child.sent()
@@ -226,8 +232,8 @@ class SessionContainers:
 
 
 def elsewhere() -> BackendMissing:
-    """What is said where an engine can't reach a socket of this machine."""
+    """What is said where a process of the engine's can't be handed descriptors, or not be looked at."""
     return BackendMissing(
-        "The sandbox backend 'docker' has sessions only with an engine of this machine, and this one can't "
-        "reach a socket here. Open the sandbox with bubblewrap."
+        "The sandbox backend 'docker' has sessions only with an engine of this machine that isn't rootless: "
+        "this one can't be handed a socket. Open the sandbox with bubblewrap."
     )

@@ -188,6 +188,31 @@ async def test_an_engine_on_another_machine_has_no_sessions(monkeypatch: pytest.
                 box.session()
 
 
+async def test_an_engine_that_sees_other_folders_has_no_sessions(tmp_path: Path) -> None:
+    script = f"""
+import asyncio
+from sandbox import BackendMissing, Policy
+from sandbox.docker.docker_sandbox import open_docker
+async def main():
+    async with open_docker(Policy(image={IMAGE!r})) as box:
+        try:
+            async with box.session():
+                print("opened")
+        except BackendMissing as error:
+            print(error)
+asyncio.run(main())
+"""
+    hidden = ["unshare", "--map-current-user", "--mount", "--keep-caps", "sh", "-c"]
+    command = [*hidden, 'mount -t tmpfs none "$TMPDIR" && exec "$@"', "sh", sys.executable, "-c", script]
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+
+    said = await asyncio.to_thread(
+        subprocess.check_output, command, cwd=REPOSITORY, env=environment, text=True
+    )
+
+    assert "an engine of this machine" in said
+
+
 def _pass_on(server: socket.socket) -> None:
     """Be an engine behind TCP."""
 
