@@ -52,6 +52,8 @@ class DockerSandbox:
         self._turn, self._settling = asyncio.Lock(), asyncio.Lock()
         self._spares = Spares(engine, first, self._usual, self._chores)
         self._lasting: LastingContainer | None = None
+        self._laid: Mapping[str, bytes] | None = None
+        """What the workspace that lasts holds, where nobody has been at it since it was laid."""
         self._jobs = Jobs(first.facts.environment | self._policy.environment, rlimits_of)
         self._sessions = SessionContainers(engine, first, self._chores)
         self._closing: asyncio.Task[None] | None = None
@@ -156,7 +158,7 @@ class DockerSandbox:
         """
         if files and not fresh:
             raise ValueError("Only a fresh session is given files; write() is for the workspace that lasts.")
-        return self._sessions.open(environment or {}, files or {}, None if fresh else self._settle)
+        return self._sessions.open(environment or {}, files or {}, None if fresh else self._contents)
 
     async def write(self, path: str, content: bytes, *, executable: bool = False) -> None:
         """Write one file of the workspace; folders on the way are made.
@@ -185,8 +187,11 @@ class DockerSandbox:
             FileRefused: a path leaves the workspace, or the disk limit is reached.
             SandboxBroken: the container or the engine stopped working.
         """
-        async with (await self._settle()).serving() as prepared:
-            return await filing.lay_exactly(prepared, files)
+        lasting = await self._settle()
+        async with lasting.serving() as prepared:
+            hashes = await filing.lay_exactly(prepared, files)
+        self._laid = dict(files) if lasting.is_idle else None
+        return hashes
 
     async def manifest(self) -> dict[str, str]:
         """SHA-256 (hex) of each regular file of the workspace by its relative path."""
@@ -217,8 +222,17 @@ class DockerSandbox:
     def _remove(self, container: Container) -> None:
         self._chores.start(container.remove())
 
+    async def _contents(self) -> Mapping[str, bytes]:
+        """The regular files of the workspace that lasts."""
+        laid, self._laid = self._laid, None
+        if laid is not None:
+            return laid
+        async with (await self._settle()).serving() as prepared:
+            return await filing.contents(prepared)
+
     async def _settle(self) -> LastingContainer:
         """The container whose workspace lasts, from its first use on."""
+        self._laid = None
         async with self._settling:
             if self._lasting is None:
                 spare = await self._spares.withdraw(self._usual)

@@ -25,14 +25,14 @@ class LastingContainer:
         self._leaving: set[asyncio.Task[None]] = set()
         self._kept_bytes = 0
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is at work there."""
+        return not self._at_work
+
     def refill(self) -> None:
         """Make a process in advance, where there is none and nothing is at work."""
-        if (
-            self._spare is None
-            and self._making is None
-            and not self._at_work
-            and self.container.broken is None
-        ):
+        if self._spare is None and self._making is None and self.is_idle and self.container.broken is None:
             self._making = self._chores.start(self._make())
 
     async def take(self, limits: RunLimits) -> Prepared:

@@ -67,9 +67,9 @@ class SessionContainers:
         self,
         environment: Mapping[str, str],
         files: Mapping[str, bytes],
-        lasting: Callable[[], Awaitable[LastingContainer]] | None,
+        lasting: Callable[[], Awaitable[Mapping[str, bytes]]] | None,
     ) -> AbstractAsyncContextManager[LiveSession]:
-        """Open a session, on a copy of the files of the workspace that lasts where that is given.
+        """Open a session: on a copy of the workspace that lasts, where something gives its files.
 
         Raises:
             BackendMissing: the engine is on another machine.
@@ -83,14 +83,13 @@ class SessionContainers:
         self,
         environment: Mapping[str, str],
         files: Mapping[str, bytes],
-        lasting: Callable[[], Awaitable[LastingContainer]] | None,
+        lasting: Callable[[], Awaitable[Mapping[str, bytes]]] | None,
     ) -> AsyncIterator[LiveSession]:
         if lasting is None:
             async with open_session(self._place, environment, files) as session:
                 yield session
             return
-        async with (await lasting()).serving() as prepared:
-            files = await filing.contents(prepared)
+        files = await lasting()
         roots: list[int] = []
 
         def workspace_at(root: int) -> Workspace:
