@@ -231,7 +231,7 @@ class Sandbox(Protocol):
             environment: variables of every command, over the usual ones.
 
         Raises:
-            BackendMissing: this backend has no sessions.
+            BackendMissing: this backend has no sessions, or not with this engine.
             ValueError: files without fresh.
         """
 
