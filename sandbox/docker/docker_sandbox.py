@@ -153,7 +153,6 @@ class DockerSandbox:
         session once that is over. Args as `sandbox.contract.Sandbox.session` has them.
 
         Raises:
-            BackendMissing: the engine is on another machine.
             ValueError: files without fresh.
         """
         if files and not fresh:

@@ -13,7 +13,6 @@ import socket
 import struct
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from pathlib import Path
 
@@ -63,33 +62,22 @@ class SessionContainers:
         """What a session on the workspace that lasts has made of it, while nobody has asked."""
         self._closed = False
 
-    def open(
-        self,
-        environment: Mapping[str, str],
-        files: Mapping[str, bytes],
-        lasting: Callable[[], Awaitable[Mapping[str, bytes]]] | None,
-    ) -> AbstractAsyncContextManager[LiveSession]:
-        """Open a session: on a copy of the workspace that lasts, where something gives its files.
-
-        Raises:
-            BackendMissing: the engine is on another machine.
-        """
-        if not self._engine.is_here:
-            raise elsewhere()
-        return self._opened(environment, files, lasting)
-
     @contextlib.asynccontextmanager
-    async def _opened(
+    async def open(
         self,
         environment: Mapping[str, str],
         files: Mapping[str, bytes],
         lasting: Callable[[], Awaitable[Mapping[str, bytes]]] | None,
     ) -> AsyncIterator[LiveSession]:
-        if lasting is None:
-            async with open_session(self._place, environment, files) as session:
-                yield session
-            return
-        files = await lasting()
+        """Open a session: on a copy of the workspace that lasts, where something gives its files.
+
+        Raises:
+            BackendMissing: the engine is on another machine, or another user's.
+            SandboxBroken: the container or the engine stopped working, or the sandbox was closed.
+            FileRefused: a path of `files` leaves the workspace, or there is no room for them.
+        """
+        if not self._engine.is_here:
+            raise elsewhere()
         roots: list[int] = []
 
         def workspace_at(root: int) -> Workspace:
@@ -97,11 +85,11 @@ class SessionContainers:
             return self._place.workspace_at(root)
 
         place = replace(self._place, workspace_at=workspace_at)
-        async with open_session(place, environment, files) as session:
+        async with open_session(place, environment, await lasting() if lasting else files) as session:
             try:
                 yield session
             finally:
-                if not self._closed:
+                if lasting is not None and not self._closed:
                     self._leave(self._place.workspace_at(os.dup(roots[0])))
 
     async def bring_back(self, lasting: LastingContainer) -> None:

@@ -185,7 +185,7 @@ async def test_an_engine_on_another_machine_has_no_sessions(monkeypatch: pytest.
         monkeypatch.setenv("DOCKER_HOST", f"tcp://127.0.0.1:{server.getsockname()[1]}")
         async with open_docker(ROOMY) as box:
             with pytest.raises(BackendMissing, match="an engine of this machine"):
-                box.session()
+                await box.session().__aenter__()
 
 
 async def test_an_engine_that_sees_other_folders_has_no_sessions(tmp_path: Path) -> None:
