@@ -17,7 +17,7 @@ from coder.run.run import EXIT_CODES
 from coder.run.state import State
 from coder.run.termination import Reason, Stop, awaits_answer, budget_reached, nothing_to_mend
 from coder.turn import Turn
-from coder.workspace.edited_tests import is_accepted
+from coder.workspace.edited_tests import is_accepted, is_contradicted
 
 
 class Team(Protocol):
@@ -76,7 +76,7 @@ def _should_land(state: State, reason: Reason) -> bool:
     if state.task.workspace is None or state.refused is not None or not state.codes:
         return False
     solved = reason.status == "solved" or _is_accepted(state, reason)
-    wanted = solved or state.settings.keep
+    wanted = solved or (state.settings.keep and not is_contradicted(state))  # half of it would break tests
     offered = reason.status == "unverified" and not (wanted or state.settings.chat)
     if not (is_approved(state) if state.settings.chat else wanted or offered):
         return False

@@ -103,6 +103,7 @@ def _paragraphs(event: Event, body: Body) -> Iterator[str]:
             yield from _indented(f"{body.name} gave", body.text)
             named = (f"{path}  (removed)" if file is None else path for path, file in body.changes.items())
             yield from _indented("changed", "\n".join(sorted(named)))
+            yield from _indented("left out", "\n".join(body.left_out))
         case Spoken(message=Message(kind="code") as message):
             again = "  the same as before" if message.repeats else ""
             yield f"code {message.sample}.{message.attempt}{again}"
@@ -110,7 +111,7 @@ def _paragraphs(event: Event, body: Body) -> Iterator[str]:
                 yield from _indented(path, "(deleted)" if text is None else text)
             for path, text in message.test_edits.items():
                 yield from _indented(
-                    f"{path}  (a given test, kept apart)", "(deleted)" if text is None else text
+                    f"{path}  (left out: needs --allow)", "(deleted)" if text is None else text
                 )
             yield from _indented("left out", "\n".join(message.left_out))
             yield from _indented("check", message.check)
@@ -130,7 +131,7 @@ def _paragraphs(event: Event, body: Body) -> Iterator[str]:
                 yield from _indented(name, text)
         case LandingPlanned():
             yield from _indented("patch", body.patch)
-            yield from _indented("edits of given tests, left out", body.tests)
+            yield from _indented("left out", body.tests)
         case RunStopped():
             yield f"\n{body.status}  {body.reason}"
             if body.error != body.reason:

@@ -25,7 +25,7 @@ def next_steps(run: Run) -> str:
             steps.append(_advice(run))
         case "unverified" if run.cause == "own_tests" and not run.landed:
             steps.append(f"coder resume {run.run_id} --accept-unverified")
-        case "unverified" if run.patch and not run.landed and run.exit_code:
+        case "unverified" if (run.patch or run.test_patch) and not run.landed and run.exit_code:
             steps.append(f"coder resume {run.run_id} --accept-unverified{_allowing(run)}")
         case "unverified" if run.calls and not run.tests:
             steps.append('give it something to check: --check "assert …" or --test CMD')
@@ -64,8 +64,11 @@ def _advice(run: Run) -> str:
 
 
 def _allowing(run: Run) -> str:
-    """The flags for edits of given tests without which the change can't land."""
-    return "".join(f" --allow {shlex.quote(path)}" for path in run.edited_tests if run.contradicts)
+    """The flags for edits of given tests without which the change can't land, or which are all of it."""
+    if run.patch and not run.contradicts:
+        return ""
+    paths = [path for path, why in run.left_out.items() if why == "needs_allow"]
+    return "".join(f" --allow {shlex.quote(path)}" for path in paths)
 
 
 def _raised(run: Run) -> str:

@@ -25,7 +25,8 @@ from coder.run.event_types import (
     ToolCalled,
 )
 from coder.run.message import CheckLine, Message, Outcome
-from coder.run.run import Run
+from coder.run.run import LeftOut, Run
+from coder.run.termination import named
 from coder.text.plural import count_of
 from coder.text.sanitize import one_line, printable
 from coder.verify.feedback import last_line
@@ -37,6 +38,18 @@ _MOST_ASKED = 40
 """Lines of a question of the model's."""
 _TELLING = ("It was stopped", "The test command ")
 """How the lines began in which feedback said why a whole program didn't count, before outcomes had a gist."""
+
+
+_LEFT_OUT: dict[LeftOut, str] = {
+    "needs_allow": "given tests, or what decides what passes; --allow PATH lands it",
+    "decides": "decides what passes; --allow PATH, from the start, lets it be changed",
+    "too_large": "larger than 10 MiB",
+    "too_many": "more than 2,000 files or 100 MiB have changed",
+    "link": "a link that leads out of the folder",
+    "special": "no plain file",
+    "name": "its name is not UTF-8",
+    "unreadable": "can't be read",
+}
 
 
 def progress(body: Body) -> str | None:
@@ -115,10 +128,11 @@ def verdict(run: Run, *, attempts: Iterable[str] = ()) -> list[str]:
 
 
 def _left_out(run: Run) -> list[str]:
-    """What the answer changes and didn't land, as it decides what passes."""
-    tests = [path for path in run.edited_tests if path not in run.landed]
-    said = [f"{', '.join(tests)}: edits of given tests, which land by --allow"] if tests else []
-    return said + ([f"{', '.join(run.left_out)}: decides what passes; --allow PATH"] if run.left_out else [])
+    """What the answer changes and didn't land, a line for each reason."""
+    groups: dict[LeftOut, list[str]] = {}
+    for path, why in run.left_out.items():
+        groups.setdefault(why, []).append(path)
+    return [f"{named(paths)}: {_LEFT_OUT[why]}" for why, paths in groups.items()]
 
 
 def diff_stat(patch: str) -> str:

@@ -1,6 +1,7 @@
 """Executor: runs what the Coder wrote, by the strongest means that the task gives, and says what it saw."""
 
 import time
+from collections.abc import Coroutine
 
 from coder.context.quoting import shown_path
 from coder.run.event_types import ProgramFinished, ProgramStarted
@@ -9,7 +10,7 @@ from coder.run.state import State
 from coder.run.target import Target, find_target
 from coder.turn import Turn
 from coder.verify.evidence import evidence, wants_evidence
-from coder.verify.test_command_verifier import passes_as_edited, red_where_edited
+from coder.verify.given_tests import as_edited, red_where_edited, unreported
 from coder.verify.verify import verify
 from coder.workspace.overlay import workspace_files
 from coder.workspace.read import KEPT_FILES
@@ -27,7 +28,7 @@ class Executor:
         """Try the latest code."""
         state = turn.state
         code = state.codes[-1]
-        if code.files:
+        if code.is_change:
             target = find_target(state.task, state.files)
             outcome = await self._try(turn, state, code, target)
         elif code.problem:
@@ -56,41 +57,36 @@ class Executor:
         )
         await turn.journal.append(finished)
         if wants_evidence(state, code, outcome):
-            outcome = await self._evidence(turn, state, code, target, outcome)
-        if outcome.passed or not code.test_edits:
-            return _with_left_out(outcome, code)
-        names = red_where_edited(state, code, outcome)
-        if names and not await self._pass_as_edited(turn, state, code, target):
-            names = ()
-        return _with_left_out(outcome.model_copy(update={"contradicts": names}), code)
+            more = evidence(turn.bench, state, target, code, outcome)
+            outcome = await self._further(turn, "evidence", workspace_files(state, {}), more)
+        if code.test_edits and state.task.test_command is not None:
+            outcome = await self._as_edited(turn, state, code, target, outcome)
+        return _with_left_out(outcome, code)
 
-    async def _evidence(
+    async def _as_edited(
         self, turn: Turn, state: State, code: Message, target: Target, outcome: Outcome
     ) -> Outcome:
+        """The outcome with what the suite says where given tests are as the answer edits them."""
+        is_open = red_where_edited(state, code, outcome) or unreported(state, code, outcome)
+        if not is_open and code.files:
+            return outcome
+        files = workspace_files(state, code.files, test_edits=code.test_edits)
+        more = as_edited(turn.bench, state, target, code, outcome)
+        return await self._further(turn, "edited tests", files, more)
+
+    async def _further(
+        self, turn: Turn, what: str, files: dict[str, bytes], more: Coroutine[None, None, Outcome]
+    ) -> Outcome:
+        """What further runs show, which begin with these files in the candidate's workspace."""
         candidate = await turn.bench.candidate()
-        hashes = await candidate.lay(workspace_files(state, {}))
-        await turn.journal.append(ProgramStarted(what="evidence", before=_told(hashes, state)))
+        before = _told(await candidate.lay(files), turn.state)
+        await turn.journal.append(ProgramStarted(what=what, before=before))
         began = time.monotonic()
-        outcome = await evidence(turn.bench, state, target, code, outcome)
-        after, seconds = _told(await candidate.manifest(), state), time.monotonic() - began
-        finished = ProgramFinished(what="evidence", status="ok", exit_code=None, seconds=seconds, after=after)
+        outcome = await more
+        after, seconds = _told(await candidate.manifest(), turn.state), time.monotonic() - began
+        finished = ProgramFinished(what=what, status="ok", exit_code=None, seconds=seconds, after=after)
         await turn.journal.append(finished)
         return outcome
-
-    async def _pass_as_edited(self, turn: Turn, state: State, code: Message, target: Target) -> bool:
-        files = workspace_files(state, code.files, test_edits=code.test_edits)
-        hashes = await (await turn.bench.candidate()).lay(files)
-        await turn.journal.append(ProgramStarted(what="edited tests", before=_told(hashes, state)))
-        passed, result = await passes_as_edited(turn.bench, state, target, code)
-        finished = ProgramFinished(
-            what="edited tests",
-            status=result.status,
-            exit_code=result.exit_code,
-            seconds=result.wall_s,
-            after=_told(await (await turn.bench.candidate()).manifest(), state),
-        )
-        await turn.journal.append(finished)
-        return passed
 
 
 def _with_left_out(outcome: Outcome, code: Message) -> Outcome:

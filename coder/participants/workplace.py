@@ -4,6 +4,8 @@ from collections.abc import Mapping
 
 from coder.models.model import ChatMessage, ToolCall
 from coder.run.event_types import StoredFile, ToolAnswered, ToolCalled
+from coder.run.state import State
+from coder.run.termination import named
 from coder.tools.registry import Registry
 from coder.tools.tool import Desk
 from coder.turn import Turn
@@ -48,6 +50,8 @@ class Workplace:
         given = await self._tools.answer(call, Desk(work.session, self._seconds_left, redact))
         changes, left_out = await work.changes()
         text = redact(given.text)
+        if new := [line for line in left_out if line not in _lines(state)]:
+            text = f"{text}\n[left out, lands nowhere: {named(new)}]"
         answered = ToolAnswered(
             call=state.calls,
             id=call.id,
@@ -64,7 +68,13 @@ class Workplace:
     async def tell(self, call: ToolCall, text: str) -> ChatMessage:
         """Answer a call without making it."""
         return await self._logged(
-            ToolAnswered(call=self._turn.state.calls, id=call.id, name=call.name, text=text)
+            ToolAnswered(
+                call=self._turn.state.calls,
+                id=call.id,
+                name=call.name,
+                text=text,
+                left_out=_lines(self._turn.state),
+            )
         )
 
     async def write(self, files: Mapping[str, str | None]) -> None:
@@ -87,3 +97,8 @@ class Workplace:
     async def _logged(self, answered: ToolAnswered) -> ChatMessage:
         await self._turn.journal.append(answered)
         return ChatMessage(role="tool", content=answered.text, tool_call_id=answered.id)
+
+
+def _lines(state: State) -> tuple[str, ...]:
+    """What was left out at the latest look, as the log has it."""
+    return tuple(f"{path}: {reason}" for path, reason in state.left_out.items())

@@ -12,7 +12,7 @@ from coder.prompts import prompt
 from coder.run.message import HUMAN, Message
 from coder.run.state import State
 from coder.run.target import Target
-from coder.run.termination import why_unverified
+from coder.run.termination import named, why_unverified
 
 if TYPE_CHECKING:
     from coder.context.survey import Survey
@@ -47,6 +47,10 @@ def verdict_words(state: State) -> str | None:
     code = state.codes[-1]
     if outcome.cause == "no_code":
         return prompt("nudge")
+    if outcome.contradicts or (outcome.passed and code.test_edits and not code.files):
+        contradicts = f"it contradicts given tests, which fail as they were: {named(outcome.contradicts)}"
+        why = contradicts if outcome.contradicts else why_unverified(state, outcome)
+        return prompt("needs-word").format(why=why, paths=", ".join(map(shown_path, code.test_edits)))
     if not outcome.passed:
         return prompt("not-done").format(feedback=outcome.feedback)
     if outcome.lint:
@@ -63,8 +67,4 @@ def misfit(answered: Answered, texts: Mapping[str, str]) -> str:
 
 def _left(code: Message) -> str:
     left = [*code.test_edits, *code.left_out]
-    return (
-        f"\nLeft out, as it decides what passes or is no text: {', '.join(map(shown_path, left))}."
-        if left
-        else ""
-    )
+    return f"\nLeft out, as it decides what passes: {', '.join(map(shown_path, left))}." if left else ""

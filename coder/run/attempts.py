@@ -74,7 +74,7 @@ def tried(state: State) -> list[tuple[Message, Outcome]]:
     return [
         (code, following.outcome)
         for code, following in pairs
-        if code.kind == "code" and code.files and following.outcome is not None
+        if code.kind == "code" and code.is_change and following.outcome is not None
     ]
 
 
@@ -90,16 +90,18 @@ def decisive_outcome(state: State) -> Outcome | None:
 
 
 def best_code(state: State) -> Message | None:
-    """The code whose outcome was best: passed, fewest lint findings, most checks passed, the latest."""
-    best: tuple[tuple[bool, int, int], Message] | None = None
+    """The code whose outcome was best: it passed, or did but for given tests, with the fewest lint findings
+    and most checks passed; the latest of these."""
+    best: tuple[tuple[bool, bool, int, int], Message] | None = None
     for code, outcome in tried(state):
-        rank = (outcome.passed, -len(outcome.lint), sum(line.passed for line in outcome.checks))
+        passed = sum(line.passed for line in outcome.checks)
+        rank = (outcome.passed, bool(outcome.contradicts), -len(outcome.lint), passed)
         if best is None or rank >= best[0]:
             best = (rank, code)
     if best is not None:
         return best[1]
     codes = (message for message in reversed(since_rejection(state)) if message.kind == "code")
-    return next((message for message in codes if message.files), None)
+    return next((message for message in codes if message.is_change), None)
 
 
 def _identity(message: Message) -> str:

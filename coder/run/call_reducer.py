@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 from decimal import Decimal
+from typing import cast
 
 from coder.models.model import ChatMessage, Used
 from coder.run.event_types import (
@@ -16,6 +17,7 @@ from coder.run.event_types import (
     ToolAnswered,
     ToolCalled,
 )
+from coder.run.run import LeftOut
 from coder.run.state import LatestResult, State
 
 CallBody = (
@@ -61,8 +63,14 @@ def _tool_answered(state: State, body: ToolAnswered) -> State:
         latest_result=_latest_result(state, body),
         has_background=state.has_background or body.running,
         tree={**state.tree, **body.changes},
+        left_out=dict(map(_reason, body.left_out)) if body.id else state.left_out,
         dialogue=(*state.dialogue, said) if body.id else state.dialogue,
     )
+
+
+def _reason(line: str) -> tuple[str, LeftOut]:
+    path, _, reason = line.rpartition(": ")
+    return path, cast(LeftOut, reason)
 
 
 def _latest_result(state: State, body: ToolAnswered) -> LatestResult | None:

@@ -99,7 +99,8 @@ class Message(Grown):
     files: dict[str, str | None] = Field(default_factory=dict)
     """Whole files by relative path, for kind `code`: all that differ from the user's; None deletes one."""
     test_edits: dict[str, str | None] = Field(default_factory=dict)
-    """Given tests as the answer edits them, kept apart from `files`: whole files by relative path."""
+    """Given tests as the answer edits them, which land with the user's word only: whole files by relative
+    path, None deletes one. Of a session also other files that decide what passes."""
     left_out: tuple[str, ...] = ()
     """Other paths that the answer changes and no answer may write."""
     begun: str = ""
@@ -115,3 +116,8 @@ class Message(Grown):
     repeats: bool = False
     """The same code as an earlier answer of this run."""
     outcome: Outcome | None = None
+
+    @property
+    def is_change(self) -> bool:
+        """Whether there is something to try: edits of given tests alone are an answer in a session only."""
+        return bool(self.files or (self.test_edits and not self.problem))

@@ -178,6 +178,7 @@ def _next_step(state: State, body: StepStarted) -> State:
         dialogue=(),
         speaks_text=False,
         tree={},
+        left_out={},
         open_tool=None,
         latest_result=None,
         has_background=False,

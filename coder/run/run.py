@@ -1,10 +1,16 @@
 """Run: what a caller gets. Status and why, diff, tests, usage, cost; resumable by its id."""
 
+from typing import Literal
+
 from pydantic import BaseModel, ConfigDict, field_serializer
 
 from coder.run.event_types import Limit, Status
 from coder.run.message import Cause, CheckLine, Verified
 from coder.run.settings import Budget
+
+LeftOut = Literal["needs_allow", "decides", "too_large", "too_many", "link", "special", "name", "unreadable"]
+"""needs_allow: a given test, or other file that decides what passes; `--allow PATH` lands it. decides: such a
+file of which the run keeps nothing, or one that was only to be read. The others can't be taken over."""
 
 EXIT_CODES: dict[Status, int] = {
     "solved": 0,
@@ -57,12 +63,10 @@ class Run(BaseModel):
     """New tests, or the answer's check, that fail without the change and pass with it."""
     contradicts: tuple[str, ...] = ()
     """Given tests that fail, and pass as the answer edits them."""
-    edited_tests: tuple[str, ...] = ()
-    """Paths of given tests that the answer edits; they land with the user's word only."""
+    left_out: dict[str, LeftOut] = {}
+    """Files that the answer changes and that have not landed with it, by path, with the reason."""
     test_patch: str = ""
-    """Edits of given tests that have not landed; `patch` is without them."""
-    left_out: tuple[str, ...] = ()
-    """Paths of other files that the answer changes and no answer may write."""
+    """What `--allow` lands of these; `patch` is without it."""
     landed: tuple[str, ...]
     """Paths that were written into the user's folder, and not taken back since."""
     commit: str | None = None

@@ -21,6 +21,7 @@ from coder.run.event_types import (
 )
 from coder.run.message import Message, Outcome
 from coder.run.model_call import Step
+from coder.run.run import LeftOut
 from coder.run.settings import Budget, Settings
 from coder.run.task import Task
 
@@ -68,6 +69,8 @@ class State:
     """Its model takes no tools: it is sent and answers plain text."""
     tree: Mapping[str, StoredFile | None] = field(default_factory=dict)
     """Files that its session has changed, by path, as they are now; None is one that was removed."""
+    left_out: Mapping[str, LeftOut] = field(default_factory=dict)
+    """What its session has changed and can't be taken over, by path, with the reason."""
     open_tool: ToolCalled | None = None
     """The tool call without an answer: it is under way, or was cut off."""
     latest_result: LatestResult | None = None

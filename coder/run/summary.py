@@ -2,7 +2,8 @@
 
 from coder.run.attempts import CHOOSER, best_code, decisive_outcome, samples_used
 from coder.run.event_types import CommitMade, CommitRefused, Limit, RunStopped
-from coder.run.run import Run, Tokens
+from coder.run.message import Message
+from coder.run.run import LeftOut, Run, Tokens
 from coder.run.state import State
 
 
@@ -30,9 +31,8 @@ def summarize(state: State) -> Run:
         patch=shown.patch if shown is not None else "",
         reproduced_by=outcome.reproduced_by if outcome is not None else (),
         contradicts=outcome.contradicts if outcome is not None else (),
-        edited_tests=tuple(last.test_edits) if last is not None else (),
         test_patch=shown.tests if shown is not None else "",
-        left_out=last.left_out if last is not None else (),
+        left_out=_left_out(state, last),
         landed=standing(state),
         commit=made.commit if isinstance(made, CommitMade) else None,
         branch=made.branch if isinstance(made, CommitMade) else None,
@@ -59,6 +59,16 @@ def summarize(state: State) -> Run:
 def standing(state: State) -> tuple[str, ...]:
     """Paths that the run has written and `coder undo` hasn't taken back."""
     return () if state.taken_back else tuple(path for path in state.landed if path not in state.undone)
+
+
+def _left_out(state: State, last: Message | None) -> dict[str, LeftOut]:
+    found: dict[str, LeftOut] = {**state.left_out}
+    for path in last.test_edits if last is not None else ():
+        found[path] = "needs_allow"
+    for path in last.left_out if last is not None else ():
+        found[path] = "decides"
+    landed = standing(state)
+    return {path: why for path, why in sorted(found.items()) if path not in landed}
 
 
 def _limit(state: State) -> Limit:

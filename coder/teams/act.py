@@ -13,13 +13,14 @@ from coder.run.termination import (
     Reason,
     Stop,
     budget_reached,
-    contradicts_tests,
+    contradiction,
     goes_round,
     stuck,
     tests_pass,
     why_unverified,
 )
 from coder.teams.round_robin import RoundRobin
+from coder.workspace.edited_tests import is_accepted
 
 
 class Act:
@@ -43,7 +44,7 @@ class Act:
 
 def act_stop() -> Stop:
     """Solved at once; what nothing shows is remarked once, and the second `done` ends the run with it."""
-    rules = (contradicts_tests(), going_round(), idle(), given_up(), stuck(), budget_reached())
+    rules = (_contradicts(), going_round(), idle(), given_up(), stuck(), budget_reached())
     return functools.reduce(operator.or_, rules, _passed())
 
 
@@ -86,6 +87,8 @@ def given_up() -> Stop:
         outcome = next((m.outcome for m in reversed(state.messages) if m.outcome is not None), None)
         if outcome is not None and outcome.passed:
             return Reason("unverified", why_unverified(state, outcome))
+        if outcome is not None and (reason := contradiction(outcome)) is not None:
+            return reason
         return Reason("unsolved", "the model calls it done again, and has changed nothing since it wasn't")
 
     return Stop(rule)
@@ -100,6 +103,22 @@ def _passed() -> Stop:
             return reason
         is_taken = state.settings.accept_unverified or _is_remarked(state) or limit(state) is not None
         return reason if is_taken else None
+
+    return Stop(rule)
+
+
+def _contradicts() -> Stop:
+    """Red in given tests alone that it edits: told once, and then the user decides, or has done so before."""
+    limit = budget_reached()
+
+    def rule(state: State) -> Reason | None:
+        reason = contradiction(state.outcome) if state.outcome is not None else None
+        if reason is None:
+            return None
+        told = sum(
+            message.outcome is not None and bool(message.outcome.contradicts) for message in state.messages
+        )
+        return reason if told > 1 or is_accepted(state) or limit(state) is not None else None
 
     return Stop(rule)
 

@@ -10,14 +10,13 @@ from dataclasses import replace
 
 from coder.environment.workbench import Workbench
 from coder.run.command_inputs import reported
-from coder.run.message import Message, Outcome
 from coder.run.state import State
 from coder.run.target import Target
 from coder.verify.cross_check import confirm
 from coder.verify.finding import Finding
-from coder.verify.regressions import judge, new_reds, red_in, shows_work, without_flaky, without_tests_of
+from coder.verify.regressions import judge, new_reds, shows_work, without_flaky
 from coder.verify.test_command import TestRun, run_tests
-from sandbox import Limits, Result
+from sandbox import Limits
 
 NARROW_FROM_S = 2.0
 """Time of the whole command from which it pays to run the failing tests alone first."""
@@ -58,27 +57,6 @@ async def by_command(bench: Workbench, state: State, target: Target, files: Mapp
     if not shows:
         return Finding("none", True, run.lines, run.result, strength="none")
     return Finding("tests", True, run.lines, run.result, strength=confirmed.verdict)
-
-
-def red_where_edited(state: State, code: Message, outcome: Outcome) -> tuple[str, ...]:
-    """The given tests that fail, where the answer edits the files of all of them; else none."""
-    if state.task.test_command is None or outcome.verified != "tests":
-        return ()
-    return red_in(code.test_edits, outcome.checks, state.baseline, mends=state.task.mends)
-
-
-async def passes_as_edited(
-    bench: Workbench, state: State, target: Target, code: Message
-) -> tuple[bool, Result]:
-    """Whether the test command passes on a workspace with given tests as the answer edits them.
-
-    Raises:
-        SandboxError: the sandbox itself failed.
-    """
-    run = await run_command(bench, state, ours=target.tests)
-    others = without_tests_of(code.test_edits, state.baseline)
-    judged = judge(run, others, mends=state.task.mends, given={test.path for test in state.task.test_files})
-    return judged.passed and run.told, run.result
 
 
 def _by_exit_code(run: TestRun, state: State) -> Finding:

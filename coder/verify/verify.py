@@ -7,7 +7,7 @@ code alone proves nothing (see test_command.py), and what it says is labelled `i
 
 import ast
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from coder.environment.workbench import Workbench
 from coder.run.examples import find_examples
@@ -38,7 +38,7 @@ async def verify(
     failed = next((part for part in seen if not part.passed), None)
     findings, said = await _lint(bench, state, files) if failed is None else ((), "")
     shown = failed or seen[-1]
-    cause, lacks = _cause(failed, target, files)
+    cause, lacks = _cause(failed, target, {**state.files, **files})
     result = shown.result
     saying = [part for part in seen if part.verified != "none"] or seen
     strengths = {part.strength for part in saying}
@@ -61,7 +61,7 @@ async def verify(
 
 
 def _cause(
-    failed: Finding | None, target: Target, files: Mapping[str, bytes]
+    failed: Finding | None, target: Target, files: Collection[str]
 ) -> tuple[Cause | None, tuple[str, ...]]:
     if failed is not None:
         return cause_of(failed, [*files, target.path])

@@ -181,7 +181,7 @@ async def consent(
     elif not shown or not isinstance(watch, Asking):
         return "nobody"
     else:
-        is_whole = is_contradicted(state)
+        is_whole = is_contradicted(state) or not paths
         said = await watch.ask(_question(state, paths), shown, by_flag=not is_whole)
         if said is None:
             return "nobody"
@@ -205,10 +205,11 @@ def _question(state: State, paths: Sequence[str]) -> str:
     if contradicts is not None:
         return f"It {contradicts.text}. They pass as it edits them. Write it, with these edits?"
     why = why_unverified(state, outcome)
-    return f"{why[0].upper()}{why[1:]}. Write {', '.join(paths)} all the same?"
+    return f"{why[0].upper()}{why[1:]}. Write {', '.join(paths) or 'the given tests'} all the same?"
 
 
 def _needs_word(state: State) -> bool:
     """Whether a change that is unverified is to land, to which the user has not said yes beforehand."""
     settings = state.settings
-    return not (settings.chat or settings.keep or is_accepted(state) or is_green(state))
+    keeps = settings.keep and not is_contradicted(state)
+    return not (settings.chat or keeps or is_accepted(state) or is_green(state))

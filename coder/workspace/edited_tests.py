@@ -1,4 +1,4 @@
-"""Edits of given tests: they are kept apart from the change, and land only with the user's word.
+"""Edits of given tests: they are left out of the change, and land only with the user's word.
 
 The test command decides with the tests as they were given. `--allow`, or a yes on the terminal, is that word.
 """
@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from fnmatch import fnmatchcase
 
 from coder.run.attempts import best_code, decisive_outcome
-from coder.run.command_inputs import TOOL_FILES
+from coder.run.command_inputs import MODULES, TOOL_FILES
 from coder.run.message import Message
 from coder.run.state import State
 from coder.run.target import Target
 from coder.workspace.autorun import risky
 
-_TITLE = "Edits of given tests:"
+_TITLE = "Left out without your word (given tests, or what decides what passes):"
 
 
 def is_allowed(path: str, allow: Sequence[str]) -> bool:
@@ -28,6 +28,12 @@ def is_given_test(path: str, state: State, target: Target) -> bool:
     return path in target.tests and path in state.files and not is_read_only and not is_setting
 
 
+def is_offered(path: str, state: State) -> bool:
+    """Whether what a session makes of a file that decides what passes can be offered to the user."""
+    parts = path.split("/")
+    return MODULES not in parts and not any(fnmatchcase(path, glob) for glob in state.task.read)
+
+
 def is_contradicted(state: State) -> bool:
     """Whether what the run ends with fails given tests, and passes them as it edits them."""
     outcome = decisive_outcome(state)
@@ -37,7 +43,7 @@ def is_contradicted(state: State) -> bool:
 def is_accepted(state: State) -> bool:
     """Whether the user has accepted beforehand what is unverified; edits of given tests, too."""
     best = best_code(state)
-    edits = best.test_edits if best is not None and is_contradicted(state) else {}
+    edits = best.test_edits if best is not None and (is_contradicted(state) or not best.files) else {}
     return state.settings.accept_unverified and all(is_allowed(path, state.settings.allow) for path in edits)
 
 
@@ -56,5 +62,5 @@ def landing_edits(state: State, best: Message) -> dict[str, str | None]:
 
 
 def in_parts(patch: str, tests: str) -> str:
-    """A change as a person is shown it: first the code, then what becomes of given tests."""
+    """A change as a person is shown it: first the code, then what is left out."""
     return f"{patch}\n{_TITLE}\n\n{tests}" if tests else patch

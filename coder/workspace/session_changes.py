@@ -1,11 +1,11 @@
-"""What a session has changed, parted into what may land, edits of given tests, and what stays out. Pure."""
+"""What a session has changed, parted into what may land, what needs the user's word, and the rest. Pure."""
 
 from dataclasses import dataclass, field
 
 from coder.run.event_types import StoredFile
 from coder.run.state import State
 from coder.run.target import Target, decides
-from coder.workspace.edited_tests import is_allowed, is_given_test
+from coder.workspace.edited_tests import is_allowed, is_offered
 from coder.workspace.symlinks import end_of
 
 
@@ -15,12 +15,13 @@ class SessionChanges:
 
     files: dict[str, str | None] = field(default_factory=dict)
     test_edits: dict[str, str | None] = field(default_factory=dict)
+    """Given tests, and other files that decide what passes."""
     left_out: tuple[str, ...] = ()
     """Paths that no change may write, and files that are no text."""
 
     @property
     def texts(self) -> dict[str, str | None]:
-        """What may land, and the edits of given tests."""
+        """What may land, and what may with the user's word."""
         return {**self.files, **self.test_edits}
 
 
@@ -37,7 +38,7 @@ def session_changes(state: State, target: Target) -> SessionChanges:
             left.append(path)
         elif is_allowed(path, state.settings.allow) or not decides(end, state.task, target):
             parts.files[end if text is not None else path] = text
-        elif is_given_test(end, state, target):
+        elif is_offered(end, state):
             parts.test_edits[end] = text
         else:
             left.append(path)

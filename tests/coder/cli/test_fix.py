@@ -335,8 +335,8 @@ def test_a_given_test_that_is_contradicted_is_named_with_both_words_to_go_on(
 
     assert (done.code, len(endpoint.requests)) == (8, 1), done.err
     assert "? unverified  contradicts given tests: test_calc.py::test_add" in done.err
-    assert "left out test_calc.py: edits of given tests" in done.err
+    assert "left out test_calc.py: given tests" in done.err
     assert "test_calc.py" not in done.out
-    assert "test_calc.py  (a given test, kept apart)" in shown.out
+    assert "test_calc.py  (left out: needs --allow)" in shown.out
     assert goes_on[1:] == ["--accept-unverified", "--allow", "test_calc.py"]
     assert (accepted.code, (project / "test_calc.py").read_text()) == (0, test), accepted.err

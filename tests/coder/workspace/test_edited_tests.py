@@ -116,7 +116,7 @@ async def test_edits_of_given_tests_are_named_and_left_out(shop: Path) -> None:
     run = await work(shop, [answer(shop__py=DOUBLE, test_shop__py=TEST + OTHER)])
 
     assert (run.status, run.landed) == ("solved", ("shop.py",))
-    assert (run.edited_tests, run.contradicts) == (("test_shop.py",), ())
+    assert (run.left_out, run.contradicts) == ({"test_shop.py": "needs_allow"}, ())
     assert "+def test_zero():" in run.test_patch
     assert "test_shop.py" not in run.patch
     assert (shop / "test_shop.py").read_text() == TEST
@@ -128,7 +128,7 @@ async def test_a_given_test_that_is_repeated_as_it_is_is_no_edit(shop: Path) -> 
 
     run = await work(shop, [answer(shop__py=DOUBLE, test_shop__py=TEST)])
 
-    assert (run.status, run.edited_tests, run.left_out) == ("solved", (), ())
+    assert (run.status, run.left_out) == ("solved", {})
 
 
 @pytest.mark.slow
@@ -146,7 +146,8 @@ async def test_what_settings_and_plugins_decide_is_left_out_and_named(shop: Path
 
     run = await work(shop, [answer(shop__py=DOUBLE, conftest__py="collect_ignore = ['test_shop.py']\n")])
 
-    assert (run.status, run.landed, run.left_out) == ("solved", ("shop.py",), ("conftest.py",))
+    assert (run.status, run.landed) == ("solved", ("shop.py",))
+    assert run.left_out == {"conftest.py": "decides"}
 
 
 @pytest.mark.slow
@@ -225,7 +226,7 @@ async def test_a_person_is_shown_both_parts_and_decides_on_both(shop: Path) -> N
 
     run = await work(shop, [answer(shop__py=TRIPLE, test_shop__py=TEST_OF_TRIPLE)], watch=watch)
 
-    code, _, tests = watch.shown[0].partition("Edits of given tests:")
+    code, _, tests = watch.shown[0].partition("Left out without your word")
     assert ("b/shop.py" in code, "b/test_shop.py" in tests) == (True, True)
     assert watch.asked[0].startswith("It contradicts given tests: test_shop.py::test_price.")
     assert (run.status, run.exit_code, run.landed) == ("unverified", 8, ("shop.py", "test_shop.py"))
