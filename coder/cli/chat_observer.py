@@ -30,6 +30,7 @@ from coder.run.event_types import (
     parse,
 )
 from coder.run.events import Event
+from coder.text.binary import is_binary
 from coder.text.sanitize import printable
 
 QUESTION = "Write it? [y]es, [N]o, [e]dit, or say what should be different: "
@@ -148,7 +149,7 @@ async def edited(files: Mapping[str, str | None], *, environ: Mapping[str, str])
     command = shlex.split(environ.get("VISUAL") or environ.get("EDITOR") or "")
     if not command:
         raise UsageError("No editor is named. Set EDITOR, such as: export EDITOR=nano")
-    texts = {path: text for path, text in files.items() if text is not None}
+    texts = {path: text for path, text in files.items() if text is not None and not is_binary(text)}
     with TemporaryDirectory(prefix="coder-edit-") as folder:
         copies = {path: _copy(Path(folder), path, text) for path, text in texts.items()}
         await _run([*command, *map(str, copies.values())])

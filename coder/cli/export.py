@@ -11,6 +11,7 @@ from coder.run.attempts import best_code
 from coder.run.reducer import fold_all
 from coder.run.state import State
 from coder.store import SqliteLog, data_folder
+from coder.text.binary import as_bytes
 from coder.workspace.diff import unified_diff
 from coder.workspace.read import content
 
@@ -39,5 +40,5 @@ def _patch(state: State) -> str:
             f"{state.run} was not solved, and what it read of a folder so large was not kept. "
             f"See its answers with: coder show {state.run}"
         ) from error
-    after = {path: text.encode() if text is not None else None for path, text in best.files.items()}
+    after = {path: as_bytes(text) if text is not None else None for path, text in best.files.items()}
     return unified_diff(before, after)

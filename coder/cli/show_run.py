@@ -31,6 +31,7 @@ from coder.run.event_types import (
 from coder.run.events import Event
 from coder.run.message import Message, Outcome
 from coder.store import SqliteLog, data_folder
+from coder.text.binary import shown
 from coder.text.sanitize import printable
 
 RunId = Annotated[str, typer.Argument(metavar="RUN", help="Its id, or the start of it.")]
@@ -51,7 +52,7 @@ def show(
             typer.echo(printable(line))
         return
     if json:
-        typer.echo(f"[{', '.join(event.model_dump_json() for event in events)}]")
+        typer.echo(f"[{', '.join(event.as_json() for event in events)}]")
         return
     for event in events:
         for line in _told(event):
@@ -108,10 +109,10 @@ def _paragraphs(event: Event, body: Body) -> Iterator[str]:
             again = "  the same as before" if message.repeats else ""
             yield f"code {message.sample}.{message.attempt}{again}"
             for path, text in message.files.items():
-                yield from _indented(path, "(deleted)" if text is None else text)
+                yield from _indented(path, "(deleted)" if text is None else shown(text))
             for path, text in message.test_edits.items():
                 yield from _indented(
-                    f"{path}  (left out: needs --allow)", "(deleted)" if text is None else text
+                    f"{path}  (left out: needs --allow)", "(deleted)" if text is None else shown(text)
                 )
             yield from _indented("left out", "\n".join(message.left_out))
             yield from _indented("check", message.check)

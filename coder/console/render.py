@@ -138,9 +138,15 @@ def _left_out(run: Run) -> list[str]:
 def diff_stat(patch: str) -> str:
     """`client.py +14 -2  test.py +3 -0` of a patch that `unified_diff` made."""
     files = [part for part in re.split(r"^(?=diff --git )", patch, flags=re.MULTILINE) if part]
-    return "  ".join(
-        f"{_name(file)} +{added} -{removed}" for file in files for added, removed in [count_lines(file)]
-    )
+    return "  ".join(f"{_name(file)} {_size(file)}" for file in files)
+
+
+def _size(file: str) -> str:
+    binary = re.search(r"^GIT binary patch\nliteral (\d+)$", file, re.MULTILINE)
+    added, removed = count_lines(file)
+    mode = re.search(r"^new mode (\d+)$", file, re.MULTILINE)
+    size = f"binary, {binary[1]} bytes" if binary else f"+{added} -{removed}"
+    return f"{size}, mode {mode[1]}" if mode else size
 
 
 def _name(file: str) -> str:

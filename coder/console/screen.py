@@ -104,7 +104,7 @@ class Screen:
         """Say nothing of it, but to a program that reads every event."""
         self.run_id = event.run
         if self._jsonl:
-            print(event.model_dump_json(), flush=True)
+            print(event.as_json(), flush=True)
 
     def watch_model(self, name: str, *, has_folder: bool) -> None:
         """Know who answers, and whether the run works on a folder of the user's."""

@@ -10,6 +10,7 @@ from coder.fs.file_hashes import SnapshotFile
 from coder.run.event_types import StoredFile
 from coder.run.state import State
 from coder.workspace.read import content, store
+from coder.workspace.session_changes import is_executable, is_program
 from sandbox import Change, Sandbox, Session
 
 Tree = Mapping[str, StoredFile | None]
@@ -72,7 +73,7 @@ class SessionTree:
             if stored is None:
                 await self.session.remove(path)
             else:
-                await self.session.write(path, content(stored), executable=bool(stored.mode & 0o100))
+                await self.session.write(path, content(stored), executable=is_executable(stored))
         await self.changes()
 
 
@@ -94,6 +95,9 @@ async def lay(sandbox: Sandbox, state: State) -> dict[str, StoredFile]:
     """Make a sandbox's workspace hold that tree, and give it."""
     tree = tree_of(state)
     await sandbox.lay({path: content(stored) for path, stored in tree.items()})
+    for path in tree.keys() & state.tree.keys():
+        if is_executable(tree[path]) != is_program(tree[path]):
+            await sandbox.write(path, content(tree[path]), executable=is_executable(tree[path]))
     return tree
 
 

@@ -65,6 +65,20 @@ def put_in_place(folder: int, temporary: str, name: str) -> None:
     sync_folder(folder)
 
 
+def set_mode(folder: int, name: str, mode: int) -> None:
+    """Give a file, and never one that a link leads to, these permission bits.
+
+    Raises:
+        OSError: it isn't there, is somebody else's, or a link.
+    """
+    flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | getattr(os, "O_CLOEXEC", 0)
+    descriptor = os.open(name, flags, dir_fd=folder)
+    try:
+        os.fchmod(descriptor, mode)
+    finally:
+        os.close(descriptor)
+
+
 def remove(folder: int, name: str) -> None:
     """Remove a file, durably.
 

@@ -5,6 +5,7 @@ kept and skipped; a run with a newer version of a known type is shown, not resum
 """
 
 from collections.abc import Sequence
+from json import dumps
 from typing import Any, Protocol
 
 from pydantic import BaseModel, ConfigDict
@@ -23,6 +24,10 @@ class Event(BaseModel):
     type: str
     version: int = 1
     body: dict[str, Any]
+
+    def as_json(self) -> str:
+        """A line of JSON, in ASCII: a content that isn't UTF-8 stands in it by lone surrogates."""
+        return dumps(self.model_dump(mode="json"), separators=(",", ":"))
 
 
 class Draft(BaseModel):

@@ -15,6 +15,8 @@ class Change(BaseModel):
     """Permission bits of the file that was read or moved; a new one gets what the user's umask leaves."""
     executable: bool = False
     """It can be run by its name; a new file that begins with `#!` could be so where it was tried."""
+    chmod: int | None = None
+    """Permission bits that the file gets, where they are to change; its content may stay."""
 
 
 class Plan(BaseModel):

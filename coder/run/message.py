@@ -97,7 +97,8 @@ class Message(Grown):
     """1 is the sample's first attempt, 2 its first repair."""
     text: str = ""
     files: dict[str, str | None] = Field(default_factory=dict)
-    """Whole files by relative path, for kind `code`: all that differ from the user's; None deletes one."""
+    """Whole files by relative path, for kind `code`: all that differ from the user's; None deletes one. Bytes
+    that aren't UTF-8 are lone surrogates."""
     test_edits: dict[str, str | None] = Field(default_factory=dict)
     """Given tests as the answer edits them, which land with the user's word only: whole files by relative
     path, None deletes one. Of a session also other files that decide what passes."""

@@ -57,7 +57,7 @@ class Run(BaseModel):
     lint: tuple[CheckLine, ...] = ()
     """Findings of the lint command that are left: new ones, in changed files."""
     files: dict[str, str]
-    """The best code so far, whole files by relative path; the solution where status is `solved`."""
+    """The best code so far, whole text files by relative path; the solution where status is `solved`."""
     patch: str
     reproduced_by: tuple[str, ...] = ()
     """New tests, or the answer's check, that fail without the change and pass with it."""

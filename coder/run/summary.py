@@ -5,6 +5,7 @@ from coder.run.event_types import CommitMade, CommitRefused, Limit, RunStopped
 from coder.run.message import Message
 from coder.run.run import LeftOut, Run, Tokens
 from coder.run.state import State
+from coder.text.binary import is_binary
 
 
 def summarize(state: State) -> Run:
@@ -27,7 +28,7 @@ def summarize(state: State) -> Run:
         attempts=sum(1 for message in state.codes if not message.repeats and message.author != CHOOSER),
         tests=outcome.checks if outcome is not None else (),
         lint=outcome.lint if outcome is not None else (),
-        files={path: text for path, text in best.files.items() if text is not None} if best else {},
+        files=_texts(best) if best is not None else {},
         patch=shown.patch if shown is not None else "",
         reproduced_by=outcome.reproduced_by if outcome is not None else (),
         contradicts=outcome.contradicts if outcome is not None else (),
@@ -59,6 +60,11 @@ def summarize(state: State) -> Run:
 def standing(state: State) -> tuple[str, ...]:
     """Paths that the run has written and `coder undo` hasn't taken back."""
     return () if state.taken_back else tuple(path for path in state.landed if path not in state.undone)
+
+
+def _texts(code: Message) -> dict[str, str]:
+    files = {path: text for path, text in code.files.items() if text is not None}
+    return {path: text for path, text in files.items() if not is_binary(text)}
 
 
 def _left_out(state: State, last: Message | None) -> dict[str, LeftOut]:

@@ -28,6 +28,7 @@ async def commit_run(journal: Journal) -> None:
             content(state.files[change.path]) if change.before else None,
             contents[change.path] if change.after else None,
             change.executable,
+            switched=change.chmod is not None,
         )
         for change in planned.changes
     }

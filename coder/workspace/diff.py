@@ -18,6 +18,7 @@ def unified_diff(
     after: Mapping[str, bytes | None],
     *,
     executable: Collection[str] | None = None,
+    switched: Collection[str] = (),
 ) -> str:
     """Patch that turns `before` into `after`, by path; None is a file that is not there.
 
@@ -25,14 +26,16 @@ def unified_diff(
 
     Args:
         executable: which of those that are new or gone run by their names; None: what begins with `#!`.
+        switched: files that were there and become executable, or cease to be so.
     """
-    paths = sorted(path for path in before.keys() | after.keys() if before.get(path) != after.get(path))
+    differ = {path for path in before.keys() | after.keys() if before.get(path) != after.get(path)}
+    paths = sorted(differ | {*switched})
     parts: list[str] = []
     for path in paths:
         old, new = before.get(path), after.get(path)
         begins = (old if new is None else new) or b""
         runs = begins.startswith(b"#!") if executable is None else path in executable
-        parts += _file(path, old, new, mode="100755" if runs else "100644")
+        parts += _file(path, old, new, mode="100755" if runs else "100644", switched=path in switched)
     return "".join(parts)
 
 
@@ -46,13 +49,15 @@ def count_lines(patch: str) -> tuple[int, int]:
     return added, removed
 
 
-def _file(path: str, old: bytes | None, new: bytes | None, *, mode: str) -> Iterator[str]:
+def _file(path: str, old: bytes | None, new: bytes | None, *, mode: str, switched: bool) -> Iterator[str]:
     old_name, new_name = _quoted(f"a/{path}"), _quoted(f"b/{path}")
     yield f"diff --git {old_name} {new_name}\n"
     if old is None:
         yield f"new file mode {mode}\n"
     if new is None:
         yield f"deleted file mode {mode}\n"
+    if switched:
+        yield f"old mode {'100644' if mode == '100755' else '100755'}\nnew mode {mode}\n"
     old_name, new_name = "/dev/null" if old is None else old_name, "/dev/null" if new is None else new_name
     old_lines, new_lines = _lines(old), _lines(new)
     if old_lines is None or new_lines is None:

@@ -3,6 +3,7 @@
 The test command decides with the tests as they were given. `--allow`, or a yes on the terminal, is that word.
 """
 
+import re
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
 
@@ -13,6 +14,9 @@ from coder.run.state import State
 from coder.run.target import Target
 from coder.workspace.autorun import risky
 
+_BINARY = re.compile(
+    r"^index \w+\.\.\w+\nGIT binary patch\nliteral (\d+)\n(?:[A-Za-z]\S+\n)*\n", re.MULTILINE
+)
 _TITLE = "Left out without your word (given tests, or what decides what passes):"
 
 
@@ -63,4 +67,5 @@ def landing_edits(state: State, best: Message) -> dict[str, str | None]:
 
 def in_parts(patch: str, tests: str) -> str:
     """A change as a person is shown it: first the code, then what is left out."""
-    return f"{patch}\n{_TITLE}\n\n{tests}" if tests else patch
+    both = f"{patch}\n{_TITLE}\n\n{tests}" if tests else patch
+    return _BINARY.sub(r"binary, \1 bytes\n", both)

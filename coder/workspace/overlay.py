@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from coder.run.state import State
+from coder.text.binary import as_bytes
 from coder.workspace.read import content
 from coder.workspace.symlinks import following
 
@@ -18,9 +19,7 @@ def workspace_files(
     edits = test_edits or {}
     code = {**code, **edits}
     files = {path: content(stored) for path, stored in state.files.items() if path not in code}
-    files |= {
-        path: text.encode("utf-8", "surrogateescape") for path, text in code.items() if text is not None
-    }
+    files |= {path: as_bytes(text) for path, text in code.items() if text is not None}
     files = following(files, code, state.files)
     if state.task.test_command:
         files |= {test.path: test.text.encode() for test in state.task.test_files if test.path not in edits}

@@ -5,11 +5,13 @@ from collections.abc import Mapping
 
 from coder.run.attempts import best_code
 from coder.run.state import State
+from coder.text.binary import as_bytes
 from coder.workspace.autorun import risky
 from coder.workspace.diff import unified_diff
 from coder.workspace.edited_tests import landing_edits
 from coder.workspace.landing import LandingRefused, Plan, plan
 from coder.workspace.read import content, snapshot_of
+from coder.workspace.session_changes import is_executable, modes_of
 
 Contents = Mapping[str, bytes | None]
 """What is to stand at each path; None removes."""
@@ -31,8 +33,7 @@ def intended(state: State, *, edits: Contents | None = None) -> Plan:
     if state.root is None:
         raise LandingRefused("The task names no folder to write into.")
     read = {path: state.files[path] for path in contents if path in state.files}
-    runs = [path for path, file in state.tree.items() if file is not None and file.mode & 0o100]
-    return plan(snapshot_of(state.root, read), contents, executable=runs)
+    return plan(snapshot_of(state.root, read), contents, executable=modes_of(state))
 
 
 def proposal(state: State) -> tuple[str, str]:
@@ -52,7 +53,9 @@ def patch_of(state: State, planned: Plan, *, edits: Contents | None = None) -> s
     contents = {**contents_of(state), **(edits or {})}
     before = {c.path: content(state.files[c.path]) if c.before else None for c in planned.changes}
     after = {change.path: contents[change.path] for change in planned.changes}
-    return unified_diff(before, after, executable={c.path for c in planned.changes if c.executable})
+    runs = {change.path for change in planned.changes if change.executable}
+    switched = {change.path for change in planned.changes if change.chmod is not None}
+    return unified_diff(before, after, executable=runs, switched=switched)
 
 
 def contents_of(state: State) -> dict[str, bytes | None]:
@@ -70,13 +73,18 @@ def left_edits(state: State) -> dict[str, bytes | None]:
 
 
 def _encoded(files: Mapping[str, str | None]) -> dict[str, bytes | None]:
-    return {path: text.encode("utf-8") if text is not None else None for path, text in files.items()}
+    return {path: as_bytes(text) if text is not None else None for path, text in files.items()}
 
 
 def read_diff(state: State, contents: Contents) -> str:
     """The patch from the files as the run has read them."""
     before = {path: content(state.files[path]) if path in state.files else None for path in contents}
-    return unified_diff(before, contents)
+    modes = modes_of(state)
+    begins = {path: now if now is not None else before[path] or b"" for path, now in contents.items()}
+    runs = {path for path, begin in begins.items() if modes.get(path, begin.startswith(b"#!"))}
+    there = {path for path in modes if path in state.files and contents.get(path) is not None}
+    switched = {path for path in there if is_executable(state.files[path]) != modes[path]}
+    return unified_diff(before, contents, executable=runs, switched=switched)
 
 
 def _by_itself(state: State, contents: Mapping[str, bytes | None]) -> str | None:

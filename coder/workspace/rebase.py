@@ -19,6 +19,7 @@ from coder.run.event_types import (
 )
 from coder.run.journal import Journal
 from coder.run.message import Message
+from coder.text.binary import as_bytes
 from coder.workspace.diff import unified_diff
 from coder.workspace.folder import MAX_FILE_BYTES
 from coder.workspace.git.isolated import LONGEST_S, GitFailed, closed_environment, git_program
@@ -41,7 +42,7 @@ async def rebase(journal: Journal, reason: str) -> None:
         return
     joined = {**best.files, **best.test_edits}
     read = {path: content(state.files[path]) if path in state.files else None for path in joined}
-    written = {path: text.encode("utf-8") if text is not None else None for path, text in joined.items()}
+    written = {path: as_bytes(text) if text is not None else None for path, text in joined.items()}
     newer: dict[str, StoredFile | None] = {}
     for path, base in read.items():
         now = _now(Path(state.root), path)

@@ -2,10 +2,13 @@
 
 from dataclasses import dataclass, field
 
+from coder.fs.file_hashes import SnapshotFile
 from coder.run.event_types import StoredFile
 from coder.run.state import State
 from coder.run.target import Target, decides
+from coder.text.binary import as_bytes, as_text
 from coder.workspace.edited_tests import is_allowed, is_offered
+from coder.workspace.read import content, store
 from coder.workspace.symlinks import end_of
 
 
@@ -17,7 +20,7 @@ class SessionChanges:
     test_edits: dict[str, str | None] = field(default_factory=dict)
     """Given tests, and other files that decide what passes."""
     left_out: tuple[str, ...] = ()
-    """Paths that no change may write, and files that are no text."""
+    """Paths that no change may write."""
 
     @property
     def texts(self) -> dict[str, str | None]:
@@ -32,11 +35,9 @@ def session_changes(state: State, target: Target) -> SessionChanges:
     for path, now in state.tree.items():
         if not _differs(state.files.get(path), now):
             continue
-        text = None if now is None else now.text
+        text = None if now is None else as_text(content(now))
         end = end_of(path, state.files)
-        if now is not None and text is None:
-            left.append(path)
-        elif is_allowed(path, state.settings.allow) or not decides(end, state.task, target):
+        if is_allowed(path, state.settings.allow) or not decides(end, state.task, target):
             parts.files[end if text is not None else path] = text
         elif is_offered(end, state):
             parts.test_edits[end] = text
@@ -48,10 +49,32 @@ def session_changes(state: State, target: Target) -> SessionChanges:
 def text_file(text: str | None, *, like: StoredFile | None) -> StoredFile | None:
     """A file with this text, and with the mode of another one; None where there is no text."""
     mode = like.mode if like is not None else 0o644
-    return StoredFile(text=text, mode=mode) if text is not None else None
+    return store(SnapshotFile.of(as_bytes(text), mode=mode)) if text is not None else None
+
+
+def modes_of(state: State) -> dict[str, bool]:
+    """Whether a file can be run by its name: of those that are new, and where the session has changed it."""
+    now = {path: stored for path, stored in state.tree.items() if stored is not None}
+    return {
+        path: is_executable(stored)
+        for path, stored in now.items()
+        if path not in state.files or is_executable(stored) != is_program(state.files[path])
+    }
+
+
+def is_executable(stored: StoredFile) -> bool:
+    """Whether a file can be run by its name."""
+    return bool(stored.mode & 0o100)
+
+
+def is_program(stored: StoredFile) -> bool:
+    """Whether a file begins as a program does: such are executable in a session, and others aren't."""
+    return content(stored).startswith((b"#!", b"\x7fELF"))
 
 
 def _differs(before: StoredFile | None, now: StoredFile | None) -> bool:
     if before is None or now is None:
         return before is not now
-    return (before.text, before.base64) != (now.text, now.base64)
+    is_changed = (before.text, before.base64) != (now.text, now.base64)
+    is_switched = is_executable(now) not in (is_program(before), is_executable(before))
+    return is_changed or is_switched

@@ -38,6 +38,8 @@ class Changed:
     before: bytes | None
     after: bytes | None
     executable: bool = False
+    switched: bool = False
+    """It was there, and becomes executable or ceases to be so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +158,7 @@ class _Committer:
                 raise NoCommit(f"{path} has staged changes of yours. Commit it yourself.")
             if blob is None and after is None:
                 continue  # it was never committed, and is gone
-            mode = mode or ("100755" if change.executable else "100644")
+            mode = (None if change.switched else mode) or ("100755" if change.executable else "100644")
             rows.append(f"{mode} {after}\t{path}" if after else f"0 {'0' * len(blob or '')}\t{path}")
         return b"".join(os.fsencode(row) + b"\0" for row in rows)
 

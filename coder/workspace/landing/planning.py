@@ -1,6 +1,6 @@
 """The plan of a landing, what was there before and what will be after: made, carried out, taken back."""
 
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path, PurePosixPath
 
 from coder.errors import MachineError
@@ -20,11 +20,13 @@ from coder.workspace.landing.staging import (
 )
 
 
-def plan(snapshot: Snapshot, files: Mapping[str, bytes | None], *, executable: Collection[str] = ()) -> Plan:
+def plan(
+    snapshot: Snapshot, files: Mapping[str, bytes | None], *, executable: Mapping[str, bool] | None = None
+) -> Plan:
     """Plan to write these contents (None: remove the file) beneath the snapshot's root; changes nothing.
 
     Args:
-        executable: paths that are to be so where they are new, beside those that begin with `#!`.
+        executable: whether a file is to be so; of others, new ones are that begin with `#!`.
 
     Raises:
         LandingRefused: a path is absolute, leaves the root, is in .git, goes over a link, or is a folder.
@@ -43,12 +45,24 @@ def plan(snapshot: Snapshot, files: Mapping[str, bytes | None], *, executable: C
         if now != (read.sha256 if read else None):
             raise FileChanged(f"{path} has changed since this run read it. It was left as it is.")
         after = None if content is None else sha256_of(content)
-        if after != now:
+        chmod = _switched(read.mode, (executable or {}).get(path)) if read and after else None
+        if after != now or chmod is not None:
             mode = read.mode if read else _mode_of_moved(snapshot, files, path)
-            is_program = path in executable or (content or b"").startswith(b"#!")
-            runs = read is None and is_program if mode is None else mode & 0o100 != 0
-            changes.append(Change(path=path, before=now, after=after, mode=mode, executable=runs))
+            is_program = (executable or {}).get(path) or (content or b"").startswith(b"#!")
+            bits = mode if chmod is None else chmod
+            runs = read is None and is_program if bits is None else bits & 0o100 != 0
+            changes.append(
+                Change(path=path, before=now, after=after, mode=mode, executable=runs, chmod=chmod)
+            )
     return Plan(root=str(snapshot.root), changes=tuple(changes), made=_missing(snapshot.root, changes))
+
+
+def _switched(mode: int, executable: bool | None) -> int | None:
+    """Bits of a file that becomes executable for those who may read it, or for nobody; None: as it was."""
+    bits = mode & 0o777
+    if executable is None or executable == bool(bits & 0o100):
+        return None
+    return bits | (bits & 0o444) >> 2 if executable else bits & ~0o111
 
 
 def _mode_of_moved(snapshot: Snapshot, files: Mapping[str, bytes | None], path: str) -> int | None:
@@ -106,7 +120,8 @@ async def undo(
     """
     root = Path(plan.root)
     for change in reversed(plan.changes):
-        back = change.model_copy(update={"before": change.after, "after": change.before})
+        chmod = change.mode if change.chmod is not None else None
+        back = change.model_copy(update={"before": change.after, "after": change.before, "chmod": chmod})
         try:
             stage(root, back, contents.get(change.path) if back.after else None)
             place(root, back)

@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 
 from coder.errors import MachineError, UsageError
-from coder.fs.atomic_replace import clean_up, put_in_place, remove, sync_folder, write_beside
+from coder.fs.atomic_replace import clean_up, put_in_place, remove, set_mode, sync_folder, write_beside
 from coder.fs.safe_open import NotRegular, open_folder, read_regular
 from coder.run.landing_plan import Change, Plan
 
@@ -129,6 +129,8 @@ def place(root: Path, change: Change) -> None:
             remove(folder, parts[-1])
         else:
             put_in_place(folder, temporary[1], parts[-1])
+        if change.chmod is not None:
+            set_mode(folder, parts[-1], change.chmod)
 
 
 def clear(root: Path, plan: Plan) -> None:

@@ -3,25 +3,76 @@
 import os
 from pathlib import Path
 
-from .test_actor import DONE, GREEN, bash, project, told, worked
+from coder.console.render import diff_stat
+from coder.store import MemoryLog
+from coder.workspace.edited_tests import in_parts
+from coder.workspace.take_back import undo
+
+from .test_actor import DONE, bash, project, told, worked
 
 __all__ = ["project"]
+MEND = "sed -i 's/a - b/a + b/' calc.py"
 
 
-async def test_executable_files_of_a_session_land_as_such_and_what_is_no_text_is_named(project: Path) -> None:
+async def test_executable_files_of_a_session_land_as_such(project: Path) -> None:
     program = r"printf 'echo 1\n' > run; printf '#!/bin/sh\n' > start; chmod +x run start"
-    command = rf"{program}; printf '\377\000' > picture.bin; echo 1 > plain"
 
-    run, _ = await worked(project, bash(f"sed -i 's/a - b/a + b/' calc.py; {command}"), DONE)
+    run, _ = await worked(project, bash(f"{MEND}; {program}; echo 1 > plain"), DONE)
 
     assert [os.access(project / name, os.X_OK) for name in ("run", "start", "plain")] == [True, True, False]
-    assert not (project / "picture.bin").exists()
     assert run.status == "solved"
 
 
-async def test_what_is_no_text_is_named_before_the_run_ends_with_it(project: Path) -> None:
-    (project / "test_calc.py").write_text(GREEN)
+async def test_files_that_are_no_text_land_by_their_bytes(project: Path) -> None:
+    (project / "old.bin").write_bytes(b"\xff\x00old")
+    (project / "gone.bin").write_bytes(b"\xfe")
+    change = r"printf '\377\000\n' > new.bin; printf '\376new' > old.bin; rm gone.bin"
+    log = MemoryLog()
 
-    _, model = await worked(project, bash(r"printf '\377\000' > picture.bin; echo 1 > a"), DONE, DONE)
+    run, _ = await worked(project, bash(f"{MEND}; {change}"), DONE, log=log)
 
-    assert "picture.bin" in told(model, 3)
+    assert (run.status, run.left_out) == ("solved", {})
+    assert (project / "new.bin").read_bytes() == b"\xff\x00\n"
+    assert (project / "old.bin").read_bytes() == b"\xfenew"
+    assert not (project / "gone.bin").exists()
+    assert set(run.files) == {"calc.py"}
+    assert "new.bin binary, 3 bytes" in diff_stat(run.patch)
+    assert "binary, 4 bytes" in in_parts(run.patch, "")
+    assert "literal" not in in_parts(run.patch, "")
+    assert all(event.as_json() for event in await log.read(run.run_id))
+
+
+async def test_a_file_over_the_limit_is_named_to_the_model_and_lands_nowhere(project: Path) -> None:
+    run, model = await worked(
+        project, bash("head -c 11000000 /dev/zero > large"), bash(f"{MEND}; rm large"), DONE
+    )
+
+    assert told(model, 2).endswith("[left out, lands nowhere: large: too_large]")
+    assert "left out" not in told(model, 3)
+    assert (run.status, run.left_out) == ("solved", {})
+
+
+async def test_existing_files_become_executable_or_cease_to_be_so_and_undo_puts_that_back(
+    project: Path,
+) -> None:
+    (project / "run").write_text("echo 1\n")
+    (project / "start").write_text("#!/bin/sh\n")
+    (project / "start").chmod(0o755)
+    (project / "plain").write_text("#!/bin/sh\n")
+    (project / "tool").write_text("echo 2\n")
+    (project / "tool").chmod(0o755)
+    edit = "echo '# more' | tee -a plain tool"
+    log = MemoryLog()
+
+    run, _ = await worked(project, bash(f"{MEND}; chmod +x run; chmod -x start; {edit}"), DONE, log=log)
+
+    modes = {name: os.access(project / name, os.X_OK) for name in ("run", "start", "plain", "tool")}
+    assert modes == {"run": True, "start": False, "plain": False, "tool": True}
+    assert "diff --git a/run b/run\nold mode 100644\nnew mode 100755\n" in run.patch
+    assert "run +0 -0, mode 100755" in diff_stat(run.patch)
+    assert run.patch.count("new mode") == 2
+
+    await undo(run.run_id, log=log)
+
+    assert not os.access(project / "run", os.X_OK)
+    assert os.access(project / "start", os.X_OK)

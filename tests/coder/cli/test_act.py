@@ -1,0 +1,61 @@
+"""`coder solve --strategy act` as a person meets it; an endpoint on loopback says what it is told to."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from sandbox import Command, Policy, open_sandbox
+from tests.coder.cli.console import Console
+from tests.faulty_endpoint import faulty_endpoint, says
+from tests.only_pytest import only_pytest
+
+FILES = {
+    "shelf.py": "def books():\n    return ['a']\n",
+    "app.py": "from shelf import books\n\n\ndef count():\n    return len(books())\n",
+    "tests/test_shelf.py": "from shelf import books\n\n\ndef test_books():\n    assert books() == ['a']\n",
+    "tests/test_app.py": "from app import count\n\n\ndef test_count():\n    assert count() == 1\n",
+}
+RENAME = r"""```bash
+git mv shelf.py rack.py && git mv tests/test_shelf.py tests/test_rack.py
+sed -i s/shelf/rack/g app.py tests/*.py
+head -c 11000000 /dev/zero > large.bin; printf '\377' > cover.bin
+```"""
+
+
+@pytest.mark.slow
+async def test_a_module_that_is_renamed_with_its_tests_lands_whole_by_the_command_on_the_screen(
+    console: Console, folder: Path
+) -> None:
+    for path, text in FILES.items():
+        (folder / path).parent.mkdir(exist_ok=True)
+        (folder / path).write_text(text)
+    python = only_pytest()
+    flags = ("--strategy", "act", "--python", str(python), "--test", "python -m pytest -q", "--json")
+    with faulty_endpoint(says(RENAME), says("DONE"), says("DONE")) as endpoint:
+        model = ("--base-url", endpoint.url, "-m", "toy")
+        done = console.run("solve", "Rename shelf to rack, tests too.", ".", *flags, *model, cwd=folder)
+        asked = [request.body["messages"][-1]["content"] for request in endpoint.requests]
+        shown = console.run("show", "run_", cwd=folder)
+        command = done.said[-1].partition("coder resume ")[2].split()
+        landed = console.run("resume", *command, "--json", *model, cwd=folder)
+
+    assert "left out, lands nowhere: large.bin: too_large" in asked[1]
+    assert "contradicts given tests, which fail as they were: tests/test_shelf.py." in asked[2]
+    assert (done.code, len(asked)) == (8, 3), done.err
+    left_out = {"large.bin": "too_large", "tests/test_shelf.py": "needs_allow"}
+    assert json.loads(done.out)["left_out"] == left_out
+    assert "left out large.bin: larger than 10 MiB" in done.err
+    assert "left out tests/test_shelf.py: given tests" in done.err
+    assert "tests/test_shelf.py  (left out: needs --allow)" in shown.out
+    assert "cover.bin binary, 1 bytes" in done.err
+    assert "(binary, 1 bytes)" in shown.out
+    assert command[1:] == ["--accept-unverified", "--allow", "tests/test_shelf.py"]
+    assert landed.code == 0, landed.err
+    files = {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*.py")}
+    assert sorted(files) == ["app.py", "rack.py", "tests/test_app.py", "tests/test_rack.py"]
+    assert (folder / "cover.bin").read_bytes() == b"\xff"
+    async with open_sandbox(Policy(python=python)) as sandbox:
+        await sandbox.lay(files)
+        tested = await sandbox.run(Command(argv=("python3", "-m", "pytest", "-q", "-p", "no:cacheprovider")))
+    assert "2 passed" in tested.stdout
