@@ -22,6 +22,8 @@ _MOST_FILES = 150
 """Files whose definitions are compared; in a larger tree, those that share the rarest words with the task."""
 _LEAST_OF_BEST = 0.3
 """A definition that has less of the best one's score has a word by chance."""
+_CLOSE = 0.45
+"""Share of the best one's score that one has which is nearly as good."""
 _MOST_LINES = 100
 """Of one definition that is shown."""
 _WORD = re.compile(r"[^\W\d]\w*")
@@ -50,6 +52,12 @@ class Best:
     """Definitions with their lines."""
     files: tuple[str, ...]
     """All files that share words with the text."""
+    close: int = 0
+    """How many of the places have nearly as much of the text's words as the first."""
+
+    def near_the_best(self) -> list[Place]:
+        """The places that have nearly as much of the text's words as the first."""
+        return list(self.places)[: self.close]
 
 
 class _Wanted(dict[str, tuple[str, ...]]):
@@ -85,10 +93,12 @@ def best_of(asked: str, facts: Mapping[str, Facts], texts: Mapping[str, str]) ->
         for chunk in chunks
     ]
     order = sorted(zip(scores, chunks, strict=True), key=lambda pair: (-pair[0], pair[1].place.path))
-    least = order[0][0] * _LEAST_OF_BEST
+    most = order[0][0]
+    least = most * _LEAST_OF_BEST
     return Best(
         {one.place: one.extent for score, one in order if score > 0 and score >= least},
         tuple(dict.fromkeys(one.place.path for score, one in order if score > 0)),
+        sum(score > 0 and score >= most * _CLOSE for score in scores),
     )
 
 
@@ -120,35 +130,64 @@ def _likely(facts: Mapping[str, Facts], wanted: _Wanted) -> list[str]:
     return sorted(facts, key=lambda path: (-scores[path], path))[:_MOST_FILES]
 
 
-def _chunks(path: str, text: str, facts: Facts, wanted: _Wanted) -> Iterator[_Chunk]:
-    """The definitions of one file, and what stands above the first."""
-    lines = text.splitlines()
+@dataclass(frozen=True, slots=True)
+class Span:
+    """One definition, or what stands above the first."""
+
+    name: str
+    line: int
+    depth: int
+    after: int
+    """Line of the next definition, which may be inside of this one."""
+    extent: Range
+    """All of it, as far as it is shown."""
+
+
+def spans(lines: list[str], facts: Facts) -> list[Span]:
+    """The definitions of one file, and what stands above the first, without a name."""
     starts = [(line, name) for name, line in facts.definitions() if line <= len(lines)]
     if lines and (not starts or starts[0][0] > 1):
         starts.insert(0, (1, ""))
     depths = [_depth(lines[line - 1]) for line, _ in starts]
-    around: list[tuple[int, str]] = []
+    found: list[Span] = []
     for i, (line, name) in enumerate(starts):
-        around = [outer for outer in around if outer[0] < depths[i]]
-        names = [name, *(outer for _, outer in around)]
-        around.append((depths[i], name))
         after = starts[i + 1][0] if i + 1 < len(starts) else len(lines) + 1
         beside = (starts[j][0] for j in range(i + 1, len(starts)) if depths[j] <= depths[i])
         end = next(beside, len(lines) + 1) if name else after
-        own = _WORD.findall("\n".join(lines[line - 1 : after - 1])) + _WORD.findall(path)
+        found.append(Span(name, line, depths[i], after, _extent(lines, line, end)))
+    return found
+
+
+def _chunks(path: str, text: str, facts: Facts, wanted: _Wanted) -> Iterator[_Chunk]:
+    """The definitions of one file with their words."""
+    lines = text.splitlines()
+    around: list[tuple[int, str]] = []
+    for span in spans(lines, facts):
+        around = [outer for outer in around if outer[0] < span.depth]
+        names = [span.name, *(outer for _, outer in around)]
+        around.append((span.depth, span.name))
+        own = _WORD.findall("\n".join(lines[span.line - 1 : span.after - 1])) + _WORD.findall(path)
         own += names * _NAME_COUNTS
         words = Counter(part for word in own for part in wanted[word])
-        yield _Chunk(Place(path, line), _extent(lines, line, end), words, len(own))
+        yield _Chunk(Place(path, span.line), span.extent, words, len(own))
 
 
 def _extent(lines: list[str], line: int, after: int) -> Range:
     """A definition with its decorators, without what belongs to the next one."""
-    first, last = line, after - 1
+    first = line
     while first > 1 and lines[first - 2].lstrip().startswith("@"):
         first -= 1
-    while last > line and (not lines[last - 1].strip() or lines[last - 1].lstrip().startswith("@")):
+    depth = _depth(lines[line - 1])
+    beside = (n for n in range(line + 1, after) if _is_decorator(lines[n - 1], depth))
+    last = next(beside, after) - 1
+    while last > line and not lines[last - 1].strip():
         last -= 1
     return first, min(last, first + _MOST_LINES - 1)
+
+
+def _is_decorator(line: str, depth: int) -> bool:
+    """Whether a line decorates a definition of this depth."""
+    return line.lstrip().startswith("@") and _depth(line) <= depth
 
 
 def _depth(line: str) -> int:

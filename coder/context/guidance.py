@@ -1,9 +1,9 @@
-"""AGENTS.md: what a repository says to those who work in it. It is data, bounded, and decides nothing."""
+"""AGENTS.md, CLAUDE.md: what a repository says to those who work in it. Bounded data that decides nothing."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import PurePosixPath
 
-NAME = "AGENTS.md"
+NAMES = ("AGENTS.md", "CLAUDE.md")
 MOST_CHARACTERS = 6_000
 
 
@@ -22,7 +22,7 @@ def guidance(texts: Mapping[str, str], near: Iterable[str], *, most: int = MOST_
     left = most
     for path in _notes(near):
         text = texts.get(path, "").strip()
-        if text and left > 0:
+        if text and left > 0 and text not in found.values():
             found[path] = text if len(text) <= left else f"{text[:left]}\n[… {len(text) - left} characters …]"
             left -= len(text)
     return dict(sorted(found.items(), key=lambda note: (note[0].count("/"), note[0])))
@@ -31,9 +31,9 @@ def guidance(texts: Mapping[str, str], near: Iterable[str], *, most: int = MOST_
 def _notes(near: Iterable[str]) -> list[str]:
     """Where notes for these paths could stand: of each path the nearest first."""
     folders = dict.fromkeys(folder for path in near for folder in PurePosixPath(path).parents)
-    return [NAME if str(folder) == "." else f"{folder}/{NAME}" for folder in folders]
+    return [name if str(folder) == "." else f"{folder}/{name}" for folder in folders for name in NAMES]
 
 
 def is_guidance(path: str) -> bool:
     """Whether a file holds such notes."""
-    return PurePosixPath(path).name == NAME
+    return PurePosixPath(path).name in NAMES

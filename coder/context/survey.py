@@ -4,19 +4,22 @@ Named files are shown whole, or the lines around the named ones, all others by t
 files give the same survey, so that the first part of every prompt of a run stays the same.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from coder.context.beside import Beside
 from coder.context.best import Best, best_of
 from coder.context.best_places import Place, Places
+from coder.context.brief import About, show_best
 from coder.context.definition_facts import definers_of, facts_of
-from coder.context.excerpts import Range, around, excerpts, lines_by_path, ranges
+from coder.context.excerpts import excerpts, lines_by_path
 from coder.context.guidance import is_guidance
 from coder.context.ignoring import visible
-from coder.context.quoting import tokens, whole_file
+from coder.context.quoting import tokens
 from coder.context.ranking import ranked
 from coder.context.repo_map import repo_map
+from coder.context.shown_files import ShownFiles
 from coder.context.tested import tested
 from coder.run.target import Target, is_test
 from coder.source.python_names import imported_modules
@@ -29,8 +32,8 @@ _SMALL = 2_048
 """Tokens of a budget in which nothing is shown but what the task names."""
 _MOST_OF_ONE, _MOST_OF_BEST = 0.5, 0.3
 """Share of the files' part that one file may take whole: a named one, and one that has the task's words."""
-_HEADING = 40
-"""Tokens of the line above an excerpt, with its fence."""
+_MAP_OF_BRIEF = 0.14
+"""Share of a brief survey that its map may take."""
 _PLACES = 40
 """Definitions with the task's words, of which lines are shown where their file isn't."""
 _BELONGS, _NEAR = 1.0, 0.3
@@ -54,7 +57,7 @@ class Survey:
     def with_named(self, text: str, texts: Mapping[str, str], *, budget: int) -> "Survey":
         """The survey with the files that a later text names, such as a plan: whole, or the named lines."""
         places = [place for place in self.places.named(text) if place.path not in self.whole]
-        shown = _Shown(texts, budget=budget)
+        shown = ShownFiles(texts, budget=budget)
         shown.add([place for place in places if place.path in texts], extents={}, share=_MOST_OF_ONE)
         return replace(
             self, files=self.files + "".join(shown.parts), whole=self.whole | frozenset(shown.whole)
@@ -72,7 +75,13 @@ class Survey:
 
 
 async def take_survey(
-    texts: Mapping[str, str], *, prompt: str, target: Target, budget: int, cache: Path | None
+    texts: Mapping[str, str],
+    *,
+    prompt: str,
+    target: Target,
+    budget: int,
+    cache: Path | None,
+    is_brief: bool = False,
 ) -> Survey:
     """Choose what is shown of a repository.
 
@@ -81,6 +90,7 @@ async def take_survey(
         prompt: the task.
         budget: tokens for all of it.
         cache: folder for what was found in files; None keeps nothing.
+        is_brief: for a model that can look for itself: best places instead of whole files, and a small map.
     """
     seen = visible(texts, texts)
     facts = await facts_of({path: texts[path] for path in seen}, cache=cache)
@@ -90,17 +100,17 @@ async def take_survey(
     named += [place for place in places.named(prompt) if not is_guidance(place.path)]
     near = _imported_by_tests(named, texts, places)
     used = tested(named, texts, definers, tests=target.tests, imported={place.path for place in near})
-    code = {path: found for path, found in facts.items() if not is_test(path) and path not in target.tests}
+    tests = {path: found for path, found in facts.items() if is_test(path) or path in target.tests}
+    code = {path: found for path, found in facts.items() if path not in tests}
     is_small = budget < _SMALL
-    best = Best({}, ()) if is_small else best_of(prompt, code, texts)
+    about = About(named, near, used, Best({}, ()) if is_small else best_of(prompt, code, texts))
     for_map = budget - int(budget * _FOR_FILES) if is_small else max(int(budget * _FOR_MAP), _LEAST_FOR_MAP)
-    shown = _Shown(texts, budget=budget - for_map)
-    likely = list(best.places)[:_PLACES]
-    mine = {place.path for place in (*named, *used, *near)}
-    first = [*named, *used, *near, *(place for place in likely if place.path in mine)]
-    shown.add(first, extents=best.places | used, share=_MOST_OF_ONE)
-    shown.add(likely, extents=best.places, share=_MOST_OF_BEST)
-    shown.fill(best.files)
+    shown = ShownFiles(texts, budget=budget - for_map)
+    if is_brief and not is_small:
+        show_best(shown, about, Beside(facts, texts), tests=best_of(prompt, tests, texts), paths=tests)
+        for_map = min(for_map, int((budget - for_map - shown.left) * _MAP_OF_BRIEF))
+    else:
+        _show_all(shown, about)
     seeds = {place.path: _NEAR for place in (*near, *used)} | {place.path: _BELONGS for place in named}
     definitions = ranked(facts, definers, seeds=seeds, mentioned=places.mentioned(prompt))
     left = shown.left + for_map if is_small else for_map
@@ -113,6 +123,16 @@ async def take_survey(
     )
 
 
+def _show_all(shown: ShownFiles, about: About) -> None:
+    """Show as much as there is room for."""
+    likely = list(about.best.places)[:_PLACES]
+    mine = {place.path for place in (*about.named, *about.used, *about.near)}
+    first = [*about.named, *about.used, *about.near, *(place for place in likely if place.path in mine)]
+    shown.add(first, extents=about.best.places | about.used, share=_MOST_OF_ONE)
+    shown.add(likely, extents=about.best.places, share=_MOST_OF_BEST)
+    shown.fill(about.best.files)
+
+
 def _imported_by_tests(named: Sequence[Place], texts: Mapping[str, str], places: Places) -> list[Place]:
     """What the named tests import: it is what they test."""
     tests = dict.fromkeys(place.path for place in named if is_test(place.path) and place.path.endswith(".py"))
@@ -120,62 +140,3 @@ def _imported_by_tests(named: Sequence[Place], texts: Mapping[str, str], places:
     found = [places.module(module) for module in modules]
     found += [places.module(f"{module}.{name}") for module, names in modules.items() for name in names]
     return [Place(path) for path in dict.fromkeys(found) if path is not None]
-
-
-class _Shown:
-    """The files' part of a prompt as it grows, each file once."""
-
-    def __init__(self, texts: Mapping[str, str], *, budget: int) -> None:
-        self.parts: list[str] = []
-        self.whole: set[str] = set()
-        self.left = self._budget = budget
-        self._texts = texts
-        self._seen: set[str] = set()
-
-    def add(self, places: Sequence[Place], *, extents: Mapping[Place, Range], share: float) -> None:
-        """Show files whole, or the lines of their places where a file takes too much.
-
-        Args:
-            extents: the lines to show of places of which more is known than one line.
-            share: of the budget that one file may take.
-        """
-        for path, lines in lines_by_path(places).items():
-            most = min(int(self._budget * share), self.left)
-            if path in self._seen or self._add_whole(path, most):
-                continue
-            wanted = [extents.get(Place(path, line), around(line)) for line in lines]
-            part = _excerpts(path, self._texts[path], wanted, lines, most)
-            if part:
-                self._add(path, part)
-
-    def fill(self, paths: Iterable[str]) -> None:
-        """Show further files whole, as many as there is room for."""
-        for path in paths:
-            if path not in self._seen:
-                self._add_whole(path, self.left)
-
-    def _add_whole(self, path: str, most: int) -> bool:
-        text = self._texts[path]
-        part = whole_file(path, text) if len(text) <= 6 * most else ""
-        if not part or tokens(part) > most:
-            return False
-        self.whole.add(path)
-        self._add(path, part)
-        return True
-
-    def _add(self, path: str, part: str) -> None:
-        self._seen.add(path)
-        self.left -= tokens(part)
-        self.parts.append(part)
-
-
-def _excerpts(path: str, text: str, wanted: Sequence[Range], named: Sequence[int], budget: int) -> str:
-    """The first of these ranges, as many as the budget allows."""
-    lines = text.splitlines()
-    left, kept = budget, 0
-    for first, last in wanted:
-        left -= tokens("\n".join(lines[max(0, first - 1) : last])) + _HEADING
-        if left < 0:
-            break
-        kept += 1
-    return ranges(path, text, wanted[: max(1, kept)], budget=budget, named=named[: max(1, kept)])

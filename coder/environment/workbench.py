@@ -38,8 +38,10 @@ class Workbench:
         self.on_output = on_output
         self.tools = tools
         """Functions of the caller's, which a model that acts may call."""
-        self.survey: tuple[Mapping[str, StoredFile], Survey] | None = None
-        """What of the repository is shown to models, once it was chosen, and the files it was chosen from."""
+        self.survey: tuple[Mapping[str, StoredFile], int, Survey] | None = None
+        """What of the repository is shown to models, and the files and the budget that it was chosen for."""
+        self.python_line: str | None = None
+        """The sandbox's Python and its packages, once they were looked up."""
         self._open = open_sandbox
         self._stacks: dict[str, AsyncExitStack] = {}
         self._sandboxes: dict[str, Sandbox] = {}

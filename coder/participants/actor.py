@@ -1,10 +1,12 @@
 """Actor: the Coder that works in a session: it looks, runs and edits until it says that it is done."""
 
+import asyncio
 import re
 from typing import Literal
 
 from coder.edits.answer import Answered, read_answer
 from coder.edits.parsed import parsed
+from coder.environment.python_line import python_line
 from coder.environment.session_tree import tree_of
 from coder.models.model import ChatMessage, Form, Sampling, ToolCall
 from coder.participants.dialogue import Dialogue
@@ -109,8 +111,15 @@ def has_new_tree(state: State) -> bool:
 
 
 async def _first(turn: Turn, target: Target) -> list[ChatMessage]:
-    survey = await survey_of(turn)
-    return first_request(turn.state, target, survey, context=turn.abilities.context)
+    survey, python = await asyncio.gather(survey_of(turn, is_brief=True), _python(turn))
+    return first_request(turn.state, target, survey, context=turn.abilities.context, python=python)
+
+
+async def _python(turn: Turn) -> str:
+    """The Python of a project that has any; empty for another."""
+    files = turn.state.files
+    has_python = not files or any(path.endswith(".py") for path in files)
+    return await python_line(turn.bench) if has_python else ""
 
 
 async def _tell_verdict(state: State, talk: Dialogue, place: Workplace) -> None:

@@ -7,8 +7,8 @@ An endpoint that takes no tools is spoken to in text from then on: one ```bash b
 from coder.errors import ContextTooLong, ModelRefused
 from coder.models.model import ChatMessage, Form, Sampling
 from coder.models.truncate import shrunk
+from coder.prompting.acting import system_words
 from coder.prompting.folding import folded, is_too_long
-from coder.prompts import prompt
 from coder.run.event_types import ContextFolded
 from coder.run.state import State
 from coder.tools.protocol import Settled, settled
@@ -95,8 +95,7 @@ class Dialogue:
         """Speak in plain text from here on."""
         self._is_text = True
         self._talk = as_text(self._talk)
-        system = f"{self._talk[0].content}\n\n{prompt('act-text')}"
-        self._talk[0] = self._talk[0].model_copy(update={"content": system})
+        self._talk[0] = ChatMessage(role="system", content=system_words(in_text=True))
         await self._turn.journal.append(ContextFolded(messages=tuple(self._talk), in_text=True))
 
     @property

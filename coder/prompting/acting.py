@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 from coder.context.quoting import shown_path, whole_files
 from coder.edits.answer import Answered
 from coder.models.model import ChatMessage
+from coder.prompting.acting_files import best_places, notes_shown, project_files
 from coder.prompting.history import history, history_budget
-from coder.prompting.messages import task_words
+from coder.prompting.messages import asked_words, latest_plan, plan_words, what_to_pass
 from coder.prompts import prompt
 from coder.run.message import HUMAN, Message
 from coder.run.state import State
@@ -22,17 +23,48 @@ _MISFIT_TOKENS = 40_000
 
 
 def first_request(
-    state: State, target: Target, survey: "Survey | None", *, context: int | None
+    state: State, target: Target, survey: "Survey | None", *, context: int | None, python: str = ""
 ) -> list[ChatMessage]:
-    """The messages that a dialogue begins with."""
-    words = task_words(
-        state, target, survey, context=context, form="search-replace", green=prompt("act-green"), heads=True
-    )
+    """The messages that a dialogue begins with.
+
+    Args:
+        survey: what is shown of a project whose source files don't all fit.
+        context: tokens that the model can read, where that is known.
+        python: the sandbox's Python and its packages, in a line.
+    """
     return [
-        ChatMessage(role="system", content=prompt("act")),
+        ChatMessage(role="system", content=system_words(in_text=False)),
         *history(state, budget=history_budget(context)),
-        ChatMessage(role="user", content=words, images=state.task.pictures),
+        ChatMessage(
+            role="user", content=_task(state, target, survey, context, python), images=state.task.pictures
+        ),
     ]
+
+
+def system_words(*, in_text: bool) -> str:
+    """What a model that acts is told of its place.
+
+    Args:
+        in_text: its endpoint takes no tools.
+    """
+    return prompt("act").format(how=prompt("act-text" if in_text else "act-tools"))
+
+
+def _task(state: State, target: Target, survey: "Survey | None", context: int | None, python: str) -> str:
+    """The task, notes, what is to pass and how that fails now, what there is to work with, and files."""
+    plan = latest_plan(state)
+    parts = [
+        asked_words(state),
+        plan_words(plan),
+        notes_shown(state, target, survey, context),
+        what_to_pass(state, context, green=prompt("act-green")),
+        python,
+        project_files(state, target, plan, context)
+        if survey is None
+        else best_places(state, survey, plan, context),
+        "Change the files so that the task is done.",
+    ]
+    return "\n\n".join(text for part in parts if (text := part.strip()))
 
 
 def verdict_words(state: State) -> str | None:

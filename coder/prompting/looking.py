@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from coder.context.quoting import tokens
 from coder.context.secrecy import withheld
 from coder.run.state import State
 from coder.run.target import find_target
@@ -21,6 +22,10 @@ _UNKNOWN_TOKENS = 25_000
 _WHOLE = 8
 """Source files may take one in so many of the tokens that a model reads, to be shown in full."""
 _CHARACTERS_A_TOKEN = 3
+_BRIEF_TOKENS = 8_000
+"""Of a survey for a model that can look for itself."""
+_FENCE_TOKENS = 10
+"""Of the lines around a file that is quoted."""
 _LEAST_TOKENS, _MOST_TOKENS = 1_500, 32_000
 """Of a survey: for a small context, for a large one."""
 _OF_CONTEXT = 0.25
@@ -52,8 +57,8 @@ def failing_now(state: State, context: int | None) -> str:
 
 def files_budget(context: int | None) -> int:
     """Characters of files that are quoted to a model that can read so many tokens; None is unknown."""
-    tokens = _UNKNOWN_TOKENS if context is None else context // _WHOLE
-    return max(FILE_BUDGET, tokens * _CHARACTERS_A_TOKEN)
+    most = _UNKNOWN_TOKENS if context is None else context // _WHOLE
+    return max(FILE_BUDGET, most * _CHARACTERS_A_TOKEN)
 
 
 def survey_budget(context: int | None) -> int:
@@ -70,17 +75,39 @@ def fits(state: State, context: int | None) -> bool:
     return sum(map(len, (sources or texts).values())) <= files_budget(context)
 
 
-async def survey_of(turn: Turn) -> "Survey | None":
+def brief_budget(context: int | None) -> int:
+    """Tokens of a survey for a model that can look for itself; None is unknown."""
+    return min(_BRIEF_TOKENS, survey_budget(context))
+
+
+def whole_budget(context: int | None) -> int:
+    """Tokens of source files that are all shown to a model that can look for itself; None is unknown."""
+    return _UNKNOWN_TOKENS if context is None else max(context // _WHOLE, brief_budget(context))
+
+
+def fits_whole(state: State, context: int | None) -> bool:
+    """Whether all of the user's source files are shown to a model that can look for itself."""
+    texts = texts_of(state)
+    sources = [text for path, text in texts.items() if is_source(path)] or list(texts.values())
+    return sum(tokens(text) + _FENCE_TOKENS for text in sources) <= whole_budget(context)
+
+
+async def survey_of(turn: Turn, *, is_brief: bool = False) -> "Survey | None":
     """What is shown of a repository that doesn't fit, chosen once in a run; None for one that fits.
+
+    Args:
+        is_brief: for a model that can look for itself.
 
     Raises:
         SandboxError: the sandbox itself failed.
     """
     state, context = turn.state, turn.abilities.context
-    if fits(state, context):
+    if fits_whole(state, context) if is_brief else fits(state, context):
         return None
+    budget = brief_budget(context) if is_brief else survey_budget(context)
     kept = turn.bench.survey
-    if kept is None or kept[0] is not state.files:  # the user may change files while a run goes on
+    # The user may change files while a run goes on, and a planner is shown more than who acts.
+    if kept is None or kept[0] is not state.files or kept[1] != budget:
         from coder.context.survey import take_survey  # most folders fit, and load none of it
         from coder.fs.disk_cache import facts_folder
 
@@ -88,8 +115,9 @@ async def survey_of(turn: Turn) -> "Survey | None":
             texts_of(state),
             prompt="\n".join(filter(None, (state.task.prompt, failing_now(state, context)))),
             target=find_target(state.task, state.files),
-            budget=survey_budget(context),
+            budget=budget,
             cache=facts_folder(),
+            is_brief=is_brief,
         )
-        kept = turn.bench.survey = state.files, survey
-    return kept[1]
+        kept = turn.bench.survey = state.files, budget, survey
+    return kept[2]

@@ -98,36 +98,34 @@ def task_words(
     *,
     context: int | None,
     form: EditFormat = "whole",
-    green: str = "Before your answer they pass.",
-    heads: bool = False,
 ) -> str:
-    """The request for the task: its words, its files, what it has to pass and how that fails now.
-
-    Args:
-        green: what is said of tests that pass before the work.
-        heads: show only the first lines of data.
-    """
-    plan = next((message for message in reversed(state.messages) if message.author == "planner"), None)
+    """The request for the task: its words, its files, what it has to pass and how that fails now."""
+    plan = latest_plan(state)
     is_whole = form == "whole" and not state.settings.chat and target.is_known
     return prompt("task" if is_whole else "change").format(
-        task=state.task.prompt.strip() + _answers(state),
-        plan=_plan(plan),
+        task=asked_words(state),
+        plan=plan_words(plan),
         files=(
-            files_shown(state, target, plan, context, heads=heads)
+            files_shown(state, target, plan, context)
             if survey is None
             else repository_shown(state, target, with_planned(survey, state, plan, context), context=context)
         )
         + shown_before(state, survey, context=context),
-        tests=_tests(state, context, green),
+        tests=what_to_pass(state, context),
         asked=_asked(target),
     )
 
 
-def _answers(state: State) -> str:
-    """What the model has asked the user, and what the user has said."""
+def latest_plan(state: State) -> Message | None:
+    """What the Planner has said."""
+    return next((message for message in reversed(state.messages) if message.author == "planner"), None)
+
+
+def asked_words(state: State) -> str:
+    """The task, what the model has asked the user, and what the user has said."""
     pairs = pairwise(state.messages)
     told = [f"You asked:\n{q.text}\n\nThe answer:\n{a.text}" for q, a in pairs if a.kind == "answer"]
-    return "".join(f"\n\n{text}" for text in told)
+    return "\n\n".join([state.task.prompt.strip(), *told])
 
 
 def _asked(target: Target) -> str:
@@ -137,11 +135,17 @@ def _asked(target: Target) -> str:
     return f"{what} It must define {names}." if names else what
 
 
-def _plan(message: Message | None) -> str:
+def plan_words(message: Message | None) -> str:
+    """The plan that is to be followed."""
     return f"\nFollow this plan:\n{message.text.strip()}\n" if message else ""
 
 
-def _tests(state: State, context: int | None, green: str) -> str:
+def what_to_pass(state: State, context: int | None, *, green: str = "Before your answer they pass.") -> str:
+    """What the answer has to pass, and how that fails now.
+
+    Args:
+        green: what is said of tests that pass before the work.
+    """
     parts = [_fails_now(state, context, green)]
     if is_greenfield(state.task, state.files):
         command = shown(state.task.test_command or ())

@@ -1,0 +1,39 @@
+"""The task's Python and its packages in one line, for a model that works with them."""
+
+from itertools import accumulate
+
+from coder.environment.workbench import Workbench
+from coder.text.sanitize import one_line
+from sandbox import PythonCode
+
+_MOST, _LONGEST = 500, 1_000
+"""Characters of the packages that are named, and of the line."""
+_SOURCE = """\
+import os, sys
+end = ".dist-info"
+names = {n[: -len(end)] for p in sys.path if os.path.isdir(p) for n in os.listdir(p) if n.endswith(end)}
+print(sys.version.split()[0], *sorted(names, key=str.lower), sep="\\n")
+"""
+
+
+async def python_line(bench: Workbench) -> str:
+    """The version of the sandbox's Python, of pytest and of the other packages; empty where it has none.
+
+    Raises:
+        SandboxError: the sandbox itself failed.
+    """
+    if bench.python_line is None:
+        ended = await (await bench.candidate()).run(PythonCode(source=_SOURCE))
+        bench.python_line = _line(ended.stdout.splitlines()) if ended.ok else ""
+    return bench.python_line
+
+
+def _line(told: list[str]) -> str:
+    if not told:
+        return ""
+    packages = [name.replace("-", " ") for name in told[1:]]
+    packages.sort(key=lambda name: not name.startswith("pytest "))
+    named = [name for name, end in zip(packages, accumulate(map(len, packages)), strict=True) if end <= _MOST]
+    more = f" and {len(packages) - len(named)} more" if len(named) < len(packages) else ""
+    listed = ", ".join(named) or "no package"
+    return one_line(f"The sandbox has Python {told[0]}, with {listed}{more}.", width=_LONGEST)

@@ -1,0 +1,140 @@
+"""The first request to a model that acts: its order, and how much it shows."""
+
+from pathlib import Path
+
+import pytest
+
+from coder import Settings, Task, solve
+from coder.models.abilities import Abilities
+from coder.models.scripted import Scripted
+from coder.prompting.acting import system_words
+from coder.store.memory import MemoryLog
+
+EDIT = "shop/price.py\n```\n<<<<<<< SEARCH\nint(amount)\n=======\nround(amount, 2)\n>>>>>>> REPLACE\n```"
+PRICE = "def rounded(amount):\n    return int(amount)\n"
+TEST = "from shop.price import rounded\n\n\ndef test_rounded():\n    assert rounded(1.006) == 1.01\n"
+COMMAND = ("python", "-m", "pytest", "-q", "tests")
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CODER_HOME", str(tmp_path / "home"))
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Path:
+    """A small project."""
+    root = tmp_path / "shop_repository"
+    for path, text in {
+        "shop/__init__.py": "",
+        "shop/price.py": PRICE,
+        "tests/test_price.py": TEST,
+        "AGENTS.md": "Write short functions.",
+        "CLAUDE.md": "Run the tests.",
+        "README.md": "# Shop\n\nPrices have two digits.\n",
+    }.items():
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).write_text(text)
+    return root
+
+
+@pytest.fixture
+def mall(shop: Path) -> Path:
+    """A project with more code than is shown whole."""
+    for i in range(90):
+        lines = "".join(f"    part_{i}_{j} = {j}\n" for j in range(80))
+        (shop / "shop" / f"module{i}.py").write_text(f"def total_{i}():\n{lines}    return 0\n")
+    filler = "".join(f"def other_{i}(amount):\n    return amount + {i}\n\n\n" for i in range(700))
+    vat = "def add_vat(amount):\n    return _times(amount)\n"
+    times = "def _times(amount):\n    return amount * 2\n"
+    (shop / "shop" / "zz_last.py").write_text(f"{times}\n\n{filler}{vat}\n\n{filler}")
+    test = "from shop.zz_last import add_vat\n\n\ndef test_it():\n    assert add_vat(1) == 1.19\n"
+    (shop / "tests" / "test_zz.py").write_text(test)
+    return shop
+
+
+async def first(folder: Path, prompt: str = "Round to cents.", *, context: int | None = None) -> str:
+    """What the model is sent at first by the user."""
+    model = Scripted([EDIT], abilities=Abilities(context=context))
+    task = Task(prompt=prompt, workspace=folder, test_command=COMMAND)
+    await solve(task, model=model, settings=Settings(strategy="act"), log=MemoryLog())
+    return model.requests[0].messages[-1].content
+
+
+async def test_notes_come_behind_the_task_then_tests_then_what_is_installed_then_files(shop: Path) -> None:
+    request = await first(shop)
+
+    order = ["Round to cents.", "short functions", "Run the tests.", "two digits", "pytest -q tests"]
+    order += ["1.006) == 1.01", "The sandbox has Python 3.", "pytest ", "They are all shown.", PRICE]
+    places = [request.index(order[0])]
+    for part in order[1:]:
+        places.append(request.index(part, places[-1]))
+    assert request.count("two digits") == 1
+
+
+async def test_of_a_large_project_the_model_is_told_to_look_for_itself(mall: Path) -> None:
+    request = await first(mall)
+
+    assert "The project has 98 files." in request
+    assert "look at all else by `bash`" in request
+
+
+async def test_of_a_large_project_some_places_are_shown_and_few_files(mall: Path) -> None:
+    request = await first(mall, "Mend rounded of shop/price.py; total_7 and total_8 are right.")
+
+    assert PRICE in request
+    assert len(request) < 30_000
+    assert len([i for i in range(90) if f"part_{i}_79 " in request]) < 10
+    assert len(request.partition("Other files, by what they define")[2]) <= 0.14 * len(request)
+
+
+async def test_with_a_function_its_helpers_and_its_tests_are_shown(mall: Path) -> None:
+    request = await first(mall, "VAT is added wrongly by add_vat.")
+
+    assert "def add_vat(amount):\n    return _times(amount)\n" in request
+    assert "def _times(amount):\n    return amount * 2\n" in request
+    assert "def test_it():\n    assert add_vat(1) == 1.19\n" in request
+
+
+async def test_data_is_shown_by_its_first_lines_and_prose_by_its_name(shop: Path) -> None:
+    (shop / "prices.csv").write_text("name,amount\n" * 2_000)
+    (shop / "notes.md").write_text("A long story.\n" * 1_000)
+
+    request = await first(shop)
+
+    assert request.count("name,amount\n") == 6
+    assert "A long story." not in request
+    assert "Not shown whole: `notes.md` (14000 characters), `prices.csv` (24000 characters)." in request
+
+
+async def test_a_long_readme_is_shown_by_its_beginning(shop: Path) -> None:
+    (shop / "README.md").write_text("Begins here.\n" + "More of it.\n" * 1_000)
+
+    request = await first(shop)
+
+    assert "Begins here." in request
+    assert request.count("More of it.") < 150
+
+
+@pytest.mark.parametrize(("letter", "is_whole"), [("a", True), ("字", False)])
+async def test_whether_files_fit_is_counted_in_tokens(shop: Path, letter: str, is_whole: bool) -> None:
+    (shop / "shop" / "words.py").write_text(f'WORDS = "{letter * 40_000}"\n')
+
+    request = await first(shop)
+
+    assert (letter * 40_000 in request) == is_whole
+
+
+async def test_source_files_are_shown_whole_where_they_fit_into_an_eighth_of_the_context(mall: Path) -> None:
+    request = await first(mall, context=1_000_000)
+
+    assert all(f"part_{i}_79 " in request for i in range(90))
+
+
+@pytest.mark.parametrize("in_text", [True, False])
+def test_a_model_without_tools_is_told_of_none(in_text: bool) -> None:
+    words = system_words(in_text=in_text)
+
+    assert ("`edit`" in words) != in_text
+    assert ("```bash" in words) == in_text
+    assert "<<<<<<< SEARCH" in words
