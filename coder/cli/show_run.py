@@ -2,7 +2,8 @@
 
 import asyncio
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from json import dumps
 from typing import Annotated
 
@@ -10,8 +11,11 @@ import typer
 from pydantic import ValidationError
 
 from coder.cli.cost_lines import cost_lines, json_of
+from coder.cli.folding import without_files, without_repeats
+from coder.cli.steps import call_of, diff_of, numbered
 from coder.console import render
 from coder.console.options import Json
+from coder.errors import UsageError
 from coder.models.model import ToolCall
 from coder.run.costs import costs_of
 from coder.run.event_types import (
@@ -30,33 +34,90 @@ from coder.run.event_types import (
 )
 from coder.run.events import Event
 from coder.run.message import Message, Outcome
+from coder.run.termination import named
 from coder.store import SqliteLog, data_folder
 from coder.text.binary import shown
+from coder.text.plural import count_of
 from coder.text.sanitize import printable
+
+_MOST_LINES = 60
+"""Of a changed file that is shown without --full."""
 
 RunId = Annotated[str, typer.Argument(metavar="RUN", help="Its id, or the start of it.")]
 
 
+@dataclass(frozen=True, slots=True)
+class _How:
+    """What is shown of a run's events."""
+
+    events: Sequence[Event]
+    """All of the run."""
+    steps: Mapping[int, int]
+    """The number of each tool call by that of the event that answers it."""
+    is_one: bool
+    """A single step is shown."""
+    diff: bool
+    full: bool
+
+    def names(self, names: Sequence[str]) -> str:
+        """A few of many names, and how many more there are."""
+        return "\n".join(names) if self.full else named(names)
+
+    def text(self, text: str) -> str:
+        """The text of a changed file, or its length."""
+        text = shown(text)
+        count = len(text.splitlines())
+        return text if self.full or count <= _MOST_LINES else f"({count} lines)"
+
+
 def show(
     run: RunId,
+    step: Annotated[
+        int | None, typer.Option("--step", metavar="N", help="One tool call, by its number.")
+    ] = None,
+    diff: Annotated[
+        bool, typer.Option("--diff", help="What each tool call has changed, as a patch.")
+    ] = False,
+    full: Annotated[
+        bool, typer.Option("--full", help="Also files that requests quote, and each test of each attempt.")
+    ] = False,
     cost: Annotated[
         bool, typer.Option("--cost", help="A line for each model call: tokens, cache, price, time.")
     ] = False,
     json: Json = False,
 ) -> None:
-    """Show each turn of a run: prompt, answer, code, output."""
+    """Show each turn of a run: prompt, answer, tool calls, code, output."""
     events = asyncio.run(_events(run))
     if cost:
         costs = costs_of(events)
         for line in [json_of(costs)] if json else cost_lines(costs):
             typer.echo(printable(line))
         return
+    steps = numbered(events)
+    how = _How(events, steps, step is not None, diff, full)
+    if step is not None:
+        events = [_at(how, step)]
     if json:
-        typer.echo(f"[{', '.join(event.as_json() for event in events)}]")
+        typer.echo(
+            dumps([event.model_dump(mode="json") for event in events] if full else [*without_repeats(events)])
+        )
         return
     for event in events:
-        for line in _told(event):
+        for line in _told(event, how):
             typer.echo(printable(line))
+
+
+def _at(how: _How, number: int) -> Event:
+    """The event of a step.
+
+    Raises:
+        UsageError: the run has no such step.
+    """
+    found = next((event for event in how.events if how.steps.get(event.seq) == number), None)
+    if found is None:
+        count = count_of(len(how.steps), "step")
+        raise UsageError(f"{how.events[0].run} has {count}, so there is no step {number}.")
+    return found
 
 
 async def _events(prefix: str) -> list[Event]:
@@ -64,7 +125,7 @@ async def _events(prefix: str) -> list[Event]:
         return await log.read(await log.resolve(prefix))
 
 
-def _told(event: Event) -> Iterator[str]:
+def _told(event: Event, how: _How) -> Iterator[str]:
     try:
         body = parse(event)
     except ValidationError:
@@ -72,10 +133,10 @@ def _told(event: Event) -> Iterator[str]:
     if body is None:
         yield f"{event.seq}  {event.type} (version {event.version}): this version of coder can't read it"
         return
-    yield from _paragraphs(event, body)
+    yield from _paragraphs(event, body, how)
 
 
-def _paragraphs(event: Event, body: Body) -> Iterator[str]:
+def _paragraphs(event: Event, body: Body, how: _How) -> Iterator[str]:
     match body:
         case RunStarted():
             yield f"{event.run}  {body.model}"
@@ -87,33 +148,32 @@ def _paragraphs(event: Event, body: Body) -> Iterator[str]:
         case CallIntended():
             yield f"\ncall {body.call}  {body.participant}"
             for message in body.messages:
-                yield from _indented(message.role, message.content)
+                is_folded = message.role == "user" and not how.full
+                content = without_files(message.content) if is_folded else message.content
+                yield from _indented(message.role, content)
         case CallAnswered():
             used = f"{body.usage.input_tokens} + {body.usage.output_tokens} tokens  {body.seconds:.1f} s"
             yield f"answer {body.call}  {body.model}  {used}"
             yield from _indented("reasoning", body.reasoning)
             yield from _indented("text", body.text)
-            for called in body.tool_calls:
-                yield from _indented(f"calls {called.name}", _in_words(called))
+            answered = sum(seq < event.seq for seq in how.steps)
+            for number, called in enumerate(body.tool_calls, answered + 1):
+                yield from _indented(f"calls {called.name}  (step {number})", _in_words(called))
         case CallFailed():
             yield f"answer {body.call}  failed"
             yield from _indented(body.error, body.message)
         case ToolCalled():
             pass  # the answer that called it shows its arguments
         case ToolAnswered():
-            yield from _indented(f"{body.name} gave", body.text)
-            named = (f"{path}  (removed)" if file is None else path for path, file in body.changes.items())
-            yield from _indented("changed", "\n".join(sorted(named)))
-            yield from _indented("left out", "\n".join(body.left_out))
+            yield from _step(event, body, how)
         case Spoken(message=Message(kind="code") as message):
             again = "  the same as before" if message.repeats else ""
             yield f"code {message.sample}.{message.attempt}{again}"
             for path, text in message.files.items():
-                yield from _indented(path, "(deleted)" if text is None else shown(text))
+                yield from _indented(path, "(deleted)" if text is None else how.text(text))
             for path, text in message.test_edits.items():
-                yield from _indented(
-                    f"{path}  (left out: needs --allow)", "(deleted)" if text is None else shown(text)
-                )
+                what = "(deleted)" if text is None else how.text(text)
+                yield from _indented(f"{path}  (left out: needs --allow)", what)
             yield from _indented("left out", "\n".join(message.left_out))
             yield from _indented("check", message.check)
         case Spoken(message=Message(kind="reply", text=text)):
@@ -126,7 +186,7 @@ def _paragraphs(event: Event, body: Body) -> Iterator[str]:
                 ("stdout", outcome.stdout),
                 ("stderr", outcome.stderr),
                 ("feedback", outcome.feedback),
-                ("reproduced by", "\n".join(outcome.reproduced_by)),
+                ("reproduced by", how.names(outcome.reproduced_by)),
                 ("not shown", outcome.unshown),
             ):
                 yield from _indented(name, text)
@@ -140,6 +200,19 @@ def _paragraphs(event: Event, body: Body) -> Iterator[str]:
         case other:
             if line := render.progress(other):
                 yield line
+
+
+def _step(event: Event, body: ToolAnswered, how: _How) -> Iterator[str]:
+    """What a tool gave and changed."""
+    yield f"step {how.steps[event.seq]}  {body.name}"
+    called = call_of(how.events, event.seq) if how.is_one else None
+    if called is not None:
+        yield from _indented("call", _in_words(called))
+    yield from _indented("gave", body.text)
+    names = (f"{path}  (removed)" if file is None else path for path, file in body.changes.items())
+    changed = diff_of(how.events, event.seq) if how.diff else "\n".join(sorted(names))
+    yield from _indented("changed", changed)
+    yield from _indented("left out", "\n".join(body.left_out))
 
 
 def _in_words(called: ToolCall) -> str:

@@ -19,7 +19,7 @@ SUMMARIES = {
     "chat": "Talk about a folder: each message is a task, each change is yours to approve.",
     "run": "Run one program in a sandbox, with no model.",
     "ls": "List the runs.",
-    "show": "Show each turn of a run: prompt, answer, code, output.",
+    "show": "Show each turn of a run: prompt, answer, tool calls, code, output.",
     "resume": "Go on with a run that stopped, also with raised limits.",
     "undo": "Take back the files that a run wrote.",
     "export": "Print the patch of a run.",

@@ -8,7 +8,7 @@ from coder.run.event_types import Status
 from coder.run.message import Outcome
 from coder.run.state import State
 
-_MOST_NAMED = 5
+_MOST_NAMED = 3
 LINT_REPAIRS = 2
 """Repairs that are asked for because of lint findings alone."""
 EMPTY_ANSWERS = 3
@@ -112,7 +112,7 @@ def _before_and_after(state: State) -> str:
     if not baseline.told:
         return "the test command succeeds, and so it did before the work; it tells of no test"
     if not baseline.passed:
-        return f"the tests pass, and what failed before is flaky ({', '.join(baseline.flaky[:5])})"
+        return f"the tests pass, and what failed before is flaky ({named(baseline.flaky)})"
     return "the tests passed before and after"
 
 

@@ -200,7 +200,7 @@ def test_a_run_is_shown_with_all_that_was_said(name: str, prints: Callable[..., 
     events = logged(name)
     run, answers = events[0].run, [event.body["text"] for event in events if event.type == "model.answered"]
 
-    shown, document, costs = (prints("show", run, *how) for how in ((), ("--json",), ("--cost",)))
+    shown, document, costs = (prints("show", run, *how) for how in ((), ("--json", "--full"), ("--cost",)))
 
     assert shown.startswith(f"{run}  {events[0].body['model']}\n")
     assert [line for text in answers for line in text.split("\n") if line not in shown] == []

@@ -1,0 +1,85 @@
+"""The steps of a run: each tool call with what it gave and changed, numbered from 1 as `coder show` does."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from coder.fs.file_hashes import SnapshotFile
+from coder.models.model import ToolCall
+from coder.run.event_types import CallAnswered, StoredFile, ToolAnswered, parse
+from coder.run.events import Event
+from coder.run.reducer import fold_all
+from coder.run.state import State
+from coder.workspace.diff import unified_diff
+from coder.workspace.read import content, store
+
+
+def numbered(events: Iterable[Event]) -> dict[int, int]:
+    """The number of each step by that of the event that answers the call."""
+    answered = (event.seq for event in events if event.type == ToolAnswered.type)
+    return {seq: number for number, seq in enumerate(answered, 1)}
+
+
+def call_of(events: Sequence[Event], seq: int) -> ToolCall | None:
+    """What the model has called; None for edits in the text of an answer.
+
+    Args:
+        seq: of the event that answers the call.
+    """
+    before = [event for event in events if event.seq < seq]
+    at = max((event.seq for event in before if event.type == CallAnswered.type), default=0)
+    later = sum(event.type == ToolAnswered.type for event in before if event.seq > at)
+    answer = next((body for event in before if event.seq == at and (body := parse(event)) is not None), None)
+    calls = answer.tool_calls if isinstance(answer, CallAnswered) else ()
+    return calls[later] if later < len(calls) else None
+
+
+def diff_of(events: Sequence[Event], seq: int) -> str:
+    """What a step has changed, as a patch.
+
+    Args:
+        seq: of the event that answers its call.
+    """
+    body = next((parse(event) for event in events if event.seq == seq), None)
+    if not isinstance(body, ToolAnswered) or not body.changes:
+        return ""
+    state, last = fold_all(event for event in events if event.seq < seq), fold_all(events)
+    return _diff({path: _known(path, state, last) for path in body.changes}, body.changes)
+
+
+def _known(path: str, state: State, last: State) -> StoredFile | None:
+    """A file before a step; of one that the log only lists, the content from the landing or the folder.
+
+    Args:
+        state: before the step.
+        last: at the end of the run.
+    """
+    file = state.tree.get(path, state.files.get(path))
+    if path in state.tree or file is None or file.text is not None or file.base64 is not None:
+        return file
+    if last.landing is not None and path in last.landing.before:
+        return last.landing.before[path]
+    try:
+        there = (Path(state.root or "") / path).read_bytes()
+    except OSError:
+        return file
+    read = SnapshotFile.of(there, mode=file.mode)
+    return store(read) if read.sha256 == file.sha256 else file
+
+
+def _diff(before: Mapping[str, StoredFile | None], after: Mapping[str, StoredFile | None]) -> str:
+    """A patch, and the names of changed files that are known no more as they were."""
+    lost = sorted(path for path, file in before.items() if file is not None and _is_listed(file))
+    old, new = (
+        {path: _bytes(files[path]) for path in after if path not in lost} for files in (before, after)
+    )
+    return unified_diff(old, new) + "".join(
+        f"{path}: changed; how it was before is not known\n" for path in lost
+    )
+
+
+def _is_listed(file: StoredFile) -> bool:
+    return file.text is None and file.base64 is None
+
+
+def _bytes(file: StoredFile | None) -> bytes | None:
+    return None if file is None else content(file)
