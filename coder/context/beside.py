@@ -28,13 +28,17 @@ class Beside:
         self._known: dict[str, tuple[list[str], list[Span]]] = {}
 
     def definitions(self, places: Iterable[Place]) -> dict[Place, Range]:
-        """The lines of the definition around each place, the outermost that isn't long."""
+        """The lines of the definition around each place, the outermost that isn't long.
+
+        Of a long class that is a place itself, what stands above its first method.
+        """
         found: dict[Place, Range] = {}
         for place in places:
-            if place.line is not None:
-                extents = [span.extent for span in self._around(place)]
-                short = [extent for extent in extents if extent[1] - extent[0] < _MOST_AROUND]
-                found[place] = next(iter(short), extents[-1] if extents else around(place.line))
+            if place.line is None:
+                continue
+            every = self._around(place)
+            brief = (span.extent for span in every if span.extent[1] - span.extent[0] < _MOST_AROUND)
+            found[place] = next(brief, _own(every[-1]) if every else around(place.line))
         return found
 
     def helpers(self, places: Iterable[Place]) -> dict[Place, Range]:
@@ -89,6 +93,11 @@ class Beside:
             lines = self._texts[path].splitlines()
             self._known[path] = lines, spans(lines, self._facts[path]) if path in self._facts else []
         return self._known[path]
+
+
+def _own(span: Span) -> Range:
+    """The lines of a definition before the first inside of it."""
+    return span.extent[0], max(span.line, min(span.extent[1], span.after - 1))
 
 
 def short(extent: Range) -> Range:

@@ -11,7 +11,7 @@ from coder.prompts import prompt
 from coder.run.message import Message
 from coder.run.state import State
 from coder.run.target import Target
-from coder.source.named_sources import is_source
+from coder.source.named_sources import is_source, named_sources
 from coder.text.plural import count_of
 
 if TYPE_CHECKING:
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 _README, _BEGINNING = 6_000, 1_500
 """Characters of one that is shown whole beside all source files, and of the beginning of another."""
-_OTHER_TOKENS = 3_000
-"""Of files that are no source, which stand behind all sources."""
+_NAMED_TOKENS, _OTHER_TOKENS = 8_000, 3_000
+"""Of files that are no source and that the task names, and of all others, which stand behind all sources."""
 _HEAD, _MOST_HEAD = 6, 600
 """Lines of data, and characters, that show what it is like."""
 _PROSE = frozenset({"", ".md", ".rst", ".txt"})
@@ -48,27 +48,24 @@ def notes_shown(state: State, target: Target, survey: "Survey | None", context: 
 def project_files(state: State, target: Target, plan: Message | None, context: int | None) -> str:
     """All source files, and the first lines of data, in a project whose sources fit."""
     texts = in_order(texts_of(state), target, plan)
-    named = planned_in(plan, texts) | {target.path}
-    has_sources = any(map(is_source, texts))
-    apart = {path for path in texts if is_guidance(path)} | {_readme(state)}
-    room = whole_budget(context)
-    parts: list[str] = []
-    left: list[str] = []
-    for path, text in texts.items():
-        if path in apart:
-            continue
-        if not is_source(path) and has_sources and path not in named:
-            room = min(room, _OTHER_TOKENS)
-            is_whole = len(text) <= _MOST_HEAD
-            part = whole_file(path, text) if is_whole else _head(path, text)
-        else:
-            is_whole, part = True, whole_file(path, text)
-        if not part or tokens(part) > room:
+    sources = [path for path in texts if is_source(path)] or list(texts)
+    named = planned_in(plan, texts) | {target.path, *named_sources(state.task.prompt, texts)}
+    readme = _readme(state)
+    apart = {path for path in texts if is_guidance(path)} | {readme}
+    parts = [whole_file(path, texts[path]) for path in sources if path not in apart]
+    room = whole_budget(context) - sum(map(tokens, parts))
+    left = [readme] if readme is not None and len(texts[readme]) > _README else []
+    for path in sorted(texts.keys() - apart - set(sources), key=lambda path: (path not in named, path)):
+        room = min(room, _NAMED_TOKENS if path in named else _OTHER_TOKENS)
+        part = whole_file(path, texts[path])
+        is_whole = len(texts[path]) <= _MOST_HEAD or (path in named and tokens(part) <= room)
+        part = part if is_whole else _head(path, texts[path])
+        is_shown = bool(part) and tokens(part) <= room
+        if is_shown:
+            room -= tokens(part)
+            parts.append(part)
+        if not (is_shown and is_whole):
             left.append(path)
-            continue
-        room -= tokens(part)
-        parts.append(part)
-        left += [] if is_whole else [path]
     is_all = not left and texts.keys() == state.files.keys()
     which = "They are all shown." if is_all else "All source files are shown; look at the rest by `bash`."
     return _headed(state, which) + "".join(parts) + _named(left, texts) + hidden_names(state, texts)

@@ -33,6 +33,13 @@ def test_around_a_place_in_a_long_function_is_the_function() -> None:
     assert BESIDE.definitions([Place("till.py", 20)]) == {Place("till.py", 20): (9, 80)}
 
 
+def test_of_a_long_class_only_what_stands_above_its_methods_is_shown() -> None:
+    text = 'class Long:\n    """It is long."""\n\n    def one(self):\n' + "        x = 1\n" * 90
+    beside = Beside({"long.py": Facts("Long:1 one:4")}, {"long.py": text})
+
+    assert beside.definitions([Place("long.py", 1)]) == {Place("long.py", 1): (1, 3)}
+
+
 def test_around_a_place_in_no_definition_are_its_lines() -> None:
     assert BESIDE.definitions([Place("till.py", 82)]) == {Place("till.py", 82): (52, 112)}
 

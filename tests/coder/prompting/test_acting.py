@@ -107,6 +107,17 @@ async def test_data_is_shown_by_its_first_lines_and_prose_by_its_name(shop: Path
     assert "Not shown whole: `notes.md` (14000 characters), `prices.csv` (24000 characters)." in request
 
 
+async def test_a_text_that_the_task_names_is_shown_whole(shop: Path) -> None:
+    (shop / "docs").mkdir()
+    (shop / "docs" / "SPEC.md").write_text("A rule.\n" * 500)
+    (shop / "docs" / "other.md").write_text("A story.\n" * 500)
+
+    request = await first(shop, "Round as docs/SPEC.md says.")
+
+    assert request.count("A rule.\n") == 500
+    assert "A story." not in request
+
+
 async def test_a_long_readme_is_shown_by_its_beginning(shop: Path) -> None:
     (shop / "README.md").write_text("Begins here.\n" + "More of it.\n" * 1_000)
 
@@ -114,6 +125,7 @@ async def test_a_long_readme_is_shown_by_its_beginning(shop: Path) -> None:
 
     assert "Begins here." in request
     assert request.count("More of it.") < 150
+    assert "They are all shown." not in request
 
 
 @pytest.mark.parametrize(("letter", "is_whole"), [("a", True), ("字", False)])
