@@ -132,7 +132,8 @@ def _left_out(run: Run) -> list[str]:
     groups: dict[LeftOut, list[str]] = {}
     for path, why in run.left_out.items():
         groups.setdefault(why, []).append(path)
-    return [f"{named(paths)}: {_LEFT_OUT[why]}" for why, paths in groups.items()]
+    words = _LEFT_OUT | ({"needs_allow": _LEFT_OUT["decides"]} if run.landed else {})  # the rest landed alone
+    return [f"{named(paths)}: {words[why]}" for why, paths in groups.items()]
 
 
 def diff_stat(patch: str) -> str:
