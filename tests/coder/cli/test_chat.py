@@ -215,7 +215,7 @@ def test_a_change_with_the_given_test_that_it_contradicts_is_one_decision(
     assert "it contradicts given tests: test_calc.py::test_add" in done.err
     assert (
         done.out.index("b/calc.py")
-        < done.out.index("Edits of given tests:")
+        < done.out.index("Left out without your word")
         < done.out.index("b/test_calc.py")
     )
     assert ((project / "calc.py").read_text(), (project / "test_calc.py").read_text()) == (WRONG, test)
