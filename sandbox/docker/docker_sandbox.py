@@ -25,17 +25,14 @@ from sandbox.docker.labels import labels
 from sandbox.docker.lasting_container import LastingContainer
 from sandbox.docker.prepared import rlimits_of
 from sandbox.docker.session_containers import SessionContainers
-from sandbox.docker.spares import Spares, another
+from sandbox.docker.spares import Spares
 from sandbox.errors import PolicyUnmet, SandboxBroken
 from sandbox.host.capabilities import require_kept
 from sandbox.host.jobs import Jobs
-from sandbox.host.limits import RunLimits, resolve
+from sandbox.host.limits import resolve
 from sandbox.policy import Limits, Policy
 from sandbox.program import Program
 from sandbox.result import Result
-
-_WORKSPACE_ALONE = 1
-"""Files in a workspace that holds nothing."""
 
 
 class DockerSandbox:
@@ -92,7 +89,7 @@ class DockerSandbox:
         allowed = resolve(self._policy, limits)
         job = self._jobs.of(program, allowed)
         if fresh:
-            return await self._run_fresh(job, allowed, stdin, on_output, files or {})
+            return await self._spares.run(job, allowed, stdin, on_output, files or {})
         async with self._turn:
             lasting = await self._settle()
             taken = await lasting.take(allowed)
@@ -240,27 +237,6 @@ class DockerSandbox:
                 self._lasting = LastingContainer(spare, self._usual, self._chores)
             await self._sessions.bring_back(self._lasting)
             return self._lasting
-
-    async def _run_fresh(
-        self,
-        job: Mapping[str, object],
-        allowed: RunLimits,
-        stdin: bytes | int,
-        on_output: OnOutput | None,
-        given: Mapping[str, bytes],
-    ) -> Result:
-        taken = await self._spares.take(allowed)
-        try:
-            await filing.lay(taken, given)
-            result, ended = await execute(taken, job, allowed, stdin, on_output)
-            if ended is None or (not given and ended.kept_files <= _WORKSPACE_ALONE):
-                return result
-            await taken.container.limit(self._usual, kept_bytes=ended.kept_bytes)
-            async with another(taken, self._usual) as server:
-                artifacts, left_out = await filing.collect(server, given)
-            return result.model_copy(update={"artifacts": artifacts, "artifacts_left_out": left_out})
-        finally:
-            self._spares.give_back(taken)
 
 
 @contextlib.asynccontextmanager

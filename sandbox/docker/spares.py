@@ -2,18 +2,24 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 
+from sandbox.contract import OnOutput
+from sandbox.docker import container_files as filing
 from sandbox.docker.chores import Chores, to_the_end
 from sandbox.docker.container import Container, open_container
+from sandbox.docker.container_execution import execute
 from sandbox.docker.engine import Engine
 from sandbox.docker.prepared import Prepared
 from sandbox.docker.preparing import prepare
 from sandbox.errors import SandboxBroken, SandboxError
 from sandbox.host.limits import RunLimits
+from sandbox.result import Result
 
 _AT_ONCE = 6
 """Containers of one sandbox for fresh runs, those that are being removed too; more runs wait."""
+_WORKSPACE_ALONE = 1
+"""Files in a workspace that holds nothing."""
 _KEPT_S = 120.0
 """A container that nobody wanted for so long is removed."""
 
@@ -71,6 +77,33 @@ class Spares:
         if taken in self._lent:
             self._lent.discard(taken)
             self._chores.start(self._remove(taken))
+
+    async def run(
+        self,
+        job: Mapping[str, object],
+        allowed: RunLimits,
+        stdin: bytes | int,
+        on_output: OnOutput | None,
+        given: Mapping[str, bytes],
+    ) -> Result:
+        """Run a job in a container of its own, with files that it is given, and take what it wrote there.
+
+        Raises:
+            SandboxBroken: the container or the engine stopped working, or the sandbox was closed.
+            FileRefused: a path leaves the workspace, or there is no room.
+        """
+        taken = await self.take(allowed)
+        try:
+            await filing.lay(taken, given)
+            result, ended = await execute(taken, job, allowed, stdin, on_output)
+            if ended is None or (not given and ended.kept_files <= _WORKSPACE_ALONE):
+                return result
+            await taken.container.limit(self._usual, kept_bytes=ended.kept_bytes)
+            async with _another(taken, self._usual) as server:
+                artifacts, left_out = await filing.collect(server, given)
+            return result.model_copy(update={"artifacts": artifacts, "artifacts_left_out": left_out})
+        finally:
+            self.give_back(taken)
 
     async def close(self) -> None:
         """End every container; nobody gets one any more."""
@@ -147,7 +180,7 @@ async def _end(prepared: Prepared) -> None:
 
 
 @contextlib.asynccontextmanager
-async def another(taken: Prepared, usual: RunLimits) -> AsyncIterator[Prepared]:
+async def _another(taken: Prepared, usual: RunLimits) -> AsyncIterator[Prepared]:
     """A second process in a container whose first one has ended: for its files.
 
     Raises:
