@@ -17,7 +17,7 @@ from sandbox.errors import (
     SandboxError,
 )
 from sandbox.interpreter.interpreter import Interpreter, find_interpreter
-from sandbox.open import open_sandbox
+from sandbox.open import open_sandbox, open_sandbox_sync
 from sandbox.policy import Limits, Policy, session_policy
 from sandbox.probe import BackendReport, probe_backends
 from sandbox.program import Command, Program, PythonCode
@@ -83,6 +83,7 @@ __all__ = [
     "open_function",
     "open_kernel",
     "open_sandbox",
+    "open_sandbox_sync",
     "probe_backends",
     "session_policy",
 ]

@@ -1,16 +1,23 @@
 """The door: a sandbox by the name of its backend, or the best one that this machine has."""
 
+import asyncio
 import contextlib
 import difflib
 import functools
-from collections.abc import AsyncIterator, Callable
+import threading
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
+from concurrent.futures import Future
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from importlib.metadata import EntryPoint, entry_points
+from typing import Any, ParamSpec, Self, TypeVar, Unpack
 
-from sandbox.contract import Sandbox
+from sandbox.contract import CommandOptions, Sandbox, Session, Started
 from sandbox.errors import BackendMissing, PolicyUnmet
 from sandbox.policy import Policy
+from sandbox.program import Program
 
+P = ParamSpec("P")
+T = TypeVar("T")
 GROUP = "sandbox.backends"
 STEPS = ("bubblewrap", "docker")
 """Tried by `auto`, in this order. Bubblewrap has two ways to build its walls, and remembers which works."""
@@ -35,6 +42,115 @@ async def open_sandbox(policy: Policy | None = None, *, backend: str = "auto") -
     """
     async with find_backend(backend)(policy or Policy()) as sandbox:
         yield sandbox
+
+
+@contextlib.contextmanager
+def open_sandbox_sync(policy: Policy | None = None, *, backend: str = "auto") -> Iterator["SyncSandbox"]:
+    """Open a sandbox for a caller without an event loop, or in another one's: each method waits.
+
+    Args and errors as `open_sandbox` has them.
+    """
+    with _Beside() as beside, beside.entered(open_sandbox(policy, backend=backend)) as sandbox:
+        yield SyncSandbox(sandbox, beside)
+
+
+class SyncSandbox:
+    """What `sandbox.contract.Sandbox` says of each method holds here."""
+
+    def __init__(self, sandbox: Sandbox, beside: "_Beside") -> None:
+        self._sandbox, self._beside = sandbox, beside
+        self.backend, self.image, self.capabilities = sandbox.backend, sandbox.image, sandbox.capabilities
+        self.run, self.lay = beside.waiting(sandbox.run), beside.waiting(sandbox.lay)
+        self.read, self.write = beside.waiting(sandbox.read), beside.waiting(sandbox.write)
+        self.remove, self.manifest = beside.waiting(sandbox.remove), beside.waiting(sandbox.manifest)
+
+    @contextlib.contextmanager
+    def session(
+        self,
+        *,
+        fresh: bool = False,
+        files: Mapping[str, bytes] | None = None,
+        environment: Mapping[str, str] | None = None,
+    ) -> Iterator["SyncSession"]:
+        """Open a place where commands follow one another and live side by side."""
+        opening = self._sandbox.session(fresh=fresh, files=files, environment=environment)
+        with self._beside.entered(opening) as session:
+            yield SyncSession(session, self._beside)
+
+
+class SyncSession:
+    """What `sandbox.contract.Session` says of each method holds here."""
+
+    def __init__(self, session: Session, beside: "_Beside") -> None:
+        self._begin, self._beside = beside.waiting(session.start), beside
+        self.sh, self.run = beside.waiting(session.sh), beside.waiting(session.run)
+        self.python, self.list = beside.waiting(session.python), beside.waiting(session.list)
+        self.read, self.write = beside.waiting(session.read), beside.waiting(session.write)
+        self.remove, self.rebase = beside.waiting(session.remove), beside.waiting(session.rebase)
+        self.changes = beside.waiting(session.changes)
+
+    def start(self, program: str | Program, **how: Unpack[CommandOptions]) -> "SyncStarted":
+        """Start a program, or a script of the shell, that lives until it is stopped or the session closes."""
+        return SyncStarted(self._begin(program, **how), self._beside)
+
+
+class SyncStarted:
+    """What `sandbox.contract.Started` says holds here."""
+
+    def __init__(self, started: Started, beside: "_Beside") -> None:
+        self._started = started
+        self.number, self.pid, self.log = started.number, started.pid, started.log
+        self.output = started.output
+        self.wait, self.stop = beside.waiting(started.wait), beside.waiting(started.stop)
+
+    @property
+    def running(self) -> bool:
+        """Whether its own process lives."""
+        return self._started.running
+
+
+class _Beside:
+    """An event loop in a thread of its own."""
+
+    def __enter__(self) -> Self:
+        started: Future[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = Future()
+
+        async def live() -> None:
+            end = asyncio.Event()
+            started.set_result((asyncio.get_running_loop(), end))
+            await end.wait()
+
+        self._thread = threading.Thread(target=lambda: asyncio.run(live()), name="sandbox", daemon=True)
+        self._thread.start()
+        self._loop, self._end = started.result()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._loop.call_soon_threadsafe(self._end.set)
+        self._thread.join()
+
+    def waiting(self, call: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, T]:
+        """The same, and the caller's thread waits. Ctrl-C there cancels it."""
+
+        @functools.wraps(call)
+        def wait(*given: P.args, **named: P.kwargs) -> T:
+            future = asyncio.run_coroutine_threadsafe(call(*given, **named), self._loop)
+            try:
+                return future.result()
+            except BaseException:
+                future.cancel()
+                raise
+
+        return wait
+
+    @contextlib.contextmanager
+    def entered(self, opening: AbstractAsyncContextManager[T]) -> Iterator[T]:
+        """What is open in the loop for as long as the block lasts."""
+        stack = AsyncExitStack()
+        try:
+            yield self.waiting(stack.enter_async_context)(opening)
+        finally:
+            self.waiting(stack.aclose)()
 
 
 def find_backend(name: str) -> Opener:

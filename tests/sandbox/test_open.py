@@ -2,6 +2,7 @@
 
 import os
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,11 +10,13 @@ import pytest
 
 from sandbox import (
     BackendMissing,
+    FileRefused,
     Policy,
     PolicyUnmet,
     PythonCode,
     SandboxBroken,
     open_sandbox,
+    open_sandbox_sync,
     probe_backends,
 )
 from sandbox.backends import bubblewrap as backend
@@ -197,3 +200,32 @@ async def test_a_backend_that_does_not_meet_the_policy_lets_the_next_one_try(
     with pytest.raises(PolicyUnmet, match=r"Hosts can be allowed .*\nNor can docker be used"):
         async with open_sandbox(policy):
             pass
+
+
+def test_a_caller_without_an_event_loop_has_the_same_sandbox() -> None:
+    with open_sandbox_sync(Policy(wall_s=60), backend="bubblewrap") as box:
+        box.write("a", b"1")
+        with box.session(environment={"X": "2"}) as session:
+            server = session.start("while :; do sleep 0.1; done")
+            told = session.sh('cat a; echo "$X" > b; exit "$X"', wall_s=30)
+            ended = server.stop()
+            changed = [one.path for one in session.changes().changes]
+        result = box.run(PythonCode(source="print(open('b').read())"))
+
+    assert (told.output, told.exit_code, ended.killed_by, server.running) == ("1", 2, "cancel", False)
+    assert (changed, result.stdout) == (["b"], "2\n\n")
+
+
+async def test_the_door_that_waits_works_within_an_event_loop_of_the_callers() -> None:
+    with open_sandbox_sync(backend="bubblewrap") as box, pytest.raises(FileRefused):
+        box.read("nothing")
+
+
+def test_what_is_raised_within_the_door_that_waits_comes_out_and_its_thread_ends() -> None:
+    before = threading.active_count()
+    with pytest.raises(ZeroDivisionError), open_sandbox_sync(backend="bubblewrap"):
+        _ = 1 / 0
+    with pytest.raises(ValueError, match="no sandbox backend"), open_sandbox_sync(backend="no-such"):
+        pass
+
+    assert threading.active_count() == before
