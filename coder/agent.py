@@ -26,7 +26,7 @@ from coder.run.task import Task
 from coder.run.termination import Stop
 from coder.run.watch import Unwatched, Watch
 from coder.store import EventLog, SqliteLog, data_folder, new_run_id
-from coder.teams.strategies import settled, taken
+from coder.teams.strategies import settled, suited, taken
 from coder.text.redact import Redactor
 from coder.turn import Turn
 from coder.verify.baseline import take_baseline, wants_baseline
@@ -81,11 +81,21 @@ async def solve(task: Task, **options: Unpack[Options]) -> Run:
             model = await stack.enter_async_context(default_model(settings, task))
         settings = settings.model_copy(update=asked_of(settings).for_log().model_dump())
         if options.get("team") is None:
-            settings = settled(settings, task, model=model.name, context=abilities_of(model).context)
+            settings = await _settled(settings, task, model, bench)
         journal = await _open_journal(stack, new_run_id(), log, options)
         await journal.append(read.started(task, settings, model=model.name))
         journal.hold(read.files)
         return await work(journal, model, bench, team=options.get("team"), stop=options.get("stop"))
+
+
+async def _settled(settings: Settings, task: Task, model: Model, bench: Workbench) -> Settings:
+    """The settings with one strategy in them; it is seen first that a model which is to act can."""
+    context = abilities_of(model).context
+    name = settings.strategy or "auto"
+    if name == "auto":
+        name = suited(task, settings, model=model.name, context=context)
+    sessions = name != "act" or await bench.has_sessions()
+    return settled(settings, task, model=model.name, context=context, sessions=sessions)
 
 
 async def resume(

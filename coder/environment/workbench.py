@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Self
 from coder.environment.run_policy import OpenSandbox, for_session
 from coder.run.event_types import StoredFile
 from coder.text.redact import Redactor
-from sandbox import Policy, Sandbox
+from sandbox import BackendMissing, Policy, Sandbox
 from sandbox.contract import OnOutput
 
 if TYPE_CHECKING:
@@ -95,6 +95,21 @@ class Workbench:
                 opened = kernel_in(await self.candidate(), self.policy)
                 self._kernel = await self._stacks["candidate"].enter_async_context(opened)
             return self._kernel
+
+    async def has_sessions(self) -> bool:
+        """Whether sessions can be had here; but for bubblewrap, which has them, one is opened to see it.
+
+        Raises:
+            SandboxError: the candidate's sandbox can't be opened.
+        """
+        sandbox = await self.candidate()
+        if sandbox.backend == "bubblewrap":
+            return True
+        try:
+            async with sandbox.session(fresh=True):
+                return True
+        except BackendMissing:
+            return False
 
     def has_session(self, state: State) -> bool:
         """Whether a session on the user's files as the run now knows them is open."""

@@ -44,7 +44,7 @@ class Act:
 
 def act_stop() -> Stop:
     """Solved at once; what nothing shows is remarked once, and the second `done` ends the run with it."""
-    rules = (_contradicts(), going_round(), idle(), given_up(), stuck(), budget_reached())
+    rules = (_contradicts(), going_round(), stuck(), idle(), given_up(), budget_reached())
     return functools.reduce(operator.or_, rules, _passed())
 
 

@@ -16,8 +16,6 @@ from coder.run.task import Task
 from coder.run.termination import Stop, default_stop
 from coder.teams.round_robin import default_team
 
-_WITH_SESSIONS = ("auto", "bubblewrap", "docker")
-"""Backends in which a model can act."""
 _MANY = 3
 """Fresh starts from which on it is worth to compare them."""
 _STEPS = 3
@@ -137,29 +135,36 @@ STRATEGIES: Mapping[StrategyName, Strategy] = {
 }
 
 
-def settled(settings: Settings, task: Task, *, model: str, context: int | None = None) -> Settings:
+def settled(
+    settings: Settings, task: Task, *, model: str, context: int | None = None, sessions: bool = True
+) -> Settings:
     """The settings with one strategy in them, and as it wants them.
 
     Args:
         model: `provider/model` that answers.
         context: tokens that it can read; None where that isn't known.
+        sessions: whether sessions can be had here.
 
     Raises:
         UsageError: the strategy wants a second model, and none is named; or sessions, and there are none.
     """
     named = settings.strategy or "auto"
-    name = suited(task, settings, model=model, context=context) if named == "auto" else named
+    name = (
+        suited(task, settings, model=model, context=context, sessions=sessions) if named == "auto" else named
+    )
     if name == "escalate" and Expert.name not in settings.roles:
         raise UsageError("--strategy escalate needs a second model. Name it: --strong-model PROVIDER/MODEL")
-    if name == "act" and settings.backend not in _WITH_SESSIONS:
+    if name == "act" and not sessions:
         raise UsageError(
-            f"--strategy act works in a session, and the backend {settings.backend} has none. "
+            f"--strategy act works in a session, and the sandbox {settings.backend} has none here. "
             "Leave --sandbox out, or name another --strategy."
         )
     return STRATEGIES[name].shape(settings).model_copy(update={"strategy": name})
 
 
-def suited(task: Task, settings: Settings, *, model: str, context: int | None = None) -> StrategyName:
+def suited(
+    task: Task, settings: Settings, *, model: str, context: int | None = None, sessions: bool = True
+) -> StrategyName:
     """What `auto` takes: by what decides, by who answers, by what the user has named."""
     if Expert.name in settings.roles:
         return "escalate"
@@ -170,8 +175,8 @@ def suited(task: Task, settings: Settings, *, model: str, context: int | None = 
         return "best-of-n"
     is_small = model.startswith("local/") or (context is not None and context < _ROOM)
     by_repairs = settings.chat or settings.kernel or bool(named & {"samples", "repairs"})
-    no_steps = settings.budget.calls < _STEPS or settings.backend not in _WITH_SESSIONS
-    return "repair" if is_small or by_repairs or no_steps else "act"
+    can_act = sessions and not is_small and settings.budget.calls >= _STEPS
+    return "act" if can_act and not by_repairs else "repair"
 
 
 def taken(settings: Settings) -> Strategy:

@@ -310,10 +310,23 @@ async def test_a_function_of_the_callers_is_a_tool(project: Path) -> None:
     assert run.status == "solved"
 
 
+async def test_on_a_backend_without_sessions_auto_lets_a_model_repair(project: Path) -> None:
+    settings = Settings(backend="restricted", python=SYSTEM_PYTHON)
+    task = Task(
+        prompt="Mend add.", workspace=project, checks=("from calc import add; assert add(1, 2) == 3",)
+    )
+    log = MemoryLog()
+
+    run = await solve(task, model=Scripted([f"calc.py\n```python\n{RIGHT}```"]), settings=settings, log=log)
+
+    begun = (await log.read(run.run_id))[0]
+    assert (run.status, begun.body["settings"]["strategy"]) == ("solved", "repair")
+
+
 async def test_a_backend_without_sessions_is_refused_by_name_before_any_call(project: Path) -> None:
     settings = SETTINGS.model_copy(update={"backend": "restricted", "python": str(SYSTEM_PYTHON)})
 
     task = Task(prompt="Mend add.", workspace=project, test_command=("python", "test_calc.py"))
 
-    with pytest.raises(UsageError, match="the backend restricted has none"):
+    with pytest.raises(UsageError, match="the sandbox restricted has none"):
         await solve(task, model=Scripted([]), settings=settings, log=MemoryLog())

@@ -325,7 +325,6 @@ def test_escalate_without_a_second_model_is_refused() -> None:
         (Settings(plan=True), TASK, "a/b", "act"),
         (Settings(chat=True), TASK, "a/b", "repair"),
         (Settings(kernel=True), TASK, "a/b", "repair"),
-        (Settings(backend="restricted"), TASK, "a/b", "repair"),
         (Settings(budget=Budget(repairs=2)), TASK, "a/b", "repair"),
         (Settings(), TASK, "local/large-7B", "repair"),
         (Settings(), TASK, SMALL, "best-of-n"),
@@ -343,6 +342,10 @@ def test_escalate_without_a_second_model_is_refused() -> None:
 )
 def test_auto_goes_by_task_model_and_budget(settings: Settings, task: Task, model: str, taken: str) -> None:
     assert suited(task, settings, model=model) == taken
+
+
+def test_where_no_session_can_be_had_a_model_repairs() -> None:
+    assert suited(TASK, Settings(), model="a/b", sessions=False) == "repair"
 
 
 @pytest.mark.parametrize(("context", "taken"), [(None, "act"), (8191, "repair"), (8192, "act")])
