@@ -19,7 +19,6 @@ from sandbox.errors import (
 from sandbox.interpreter.interpreter import Interpreter, find_interpreter
 from sandbox.open import open_sandbox, open_sandbox_sync
 from sandbox.policy import Limits, Policy, session_policy
-from sandbox.probe import BackendReport, probe_backends
 from sandbox.program import Command, Program, PythonCode
 from sandbox.result import Artifact, Change, Changes, CommandResult, Entry, LeftOut, Result, StillRunning
 
@@ -38,6 +37,7 @@ if TYPE_CHECKING:
     from sandbox.host.confine import confine
     from sandbox.inner.checker.nearby import nearby
     from sandbox.kernel import Kernel, open_kernel
+    from sandbox.probe import BackendReport, probe_backends
 
 __all__ = [
     "Artifact",
@@ -93,6 +93,7 @@ _HOMES = {
     **dict.fromkeys(("call", "open_function"), "sandbox.checks.call"),
     **dict.fromkeys(_CHECKS, "sandbox.checks.check"),
     **dict.fromkeys(("Kernel", "open_kernel"), "sandbox.kernel"),
+    **dict.fromkeys(("BackendReport", "probe_backends"), "sandbox.probe"),
     "confine": "sandbox.host.confine",
     "nearby": "sandbox.inner.checker.nearby",
 }

@@ -6,7 +6,6 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from sandbox.network.allowed_hosts import parse_hosts
 from sandbox.program import Environment
 
 
@@ -79,6 +78,8 @@ class Policy(BaseModel):
     def _can_be_read(cls, network: Literal["none"] | tuple[str, ...]) -> Literal["none"] | tuple[str, ...]:
         if network == "none" or not network:
             return "none"
+        from sandbox.network.allowed_hosts import parse_hosts
+
         parse_hosts(network)
         return network
 

@@ -6,8 +6,6 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from sandbox.network.allowed_hosts import parse_hosts
-
 StrategyName = Literal["act", "one-shot", "repair", "plan", "best-of-n", "tests", "review", "escalate"]
 StrategyChoice = Literal["auto"] | StrategyName
 
@@ -121,5 +119,8 @@ class Settings(BaseModel):
     @field_validator("network")
     @classmethod
     def _can_be_read(cls, network: tuple[str, ...]) -> tuple[str, ...]:
-        parse_hosts(network)
+        if network:
+            from sandbox.network.allowed_hosts import parse_hosts
+
+            parse_hosts(network)
         return network

@@ -9,7 +9,7 @@ import os
 import shutil
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from sandbox.contract import Capability
 from sandbox.errors import BackendMissing, PolicyUnmet, SandboxBroken
@@ -19,15 +19,15 @@ from sandbox.host.proxy_building import Build
 from sandbox.host.refusal import NamespacesRefused, explain, require_bubblewrap
 from sandbox.host.served_sandbox import ServedSandbox
 from sandbox.host.server import Server, start_server
-from sandbox.network.outside_lookup import Outside
-from sandbox.network.proxy import find_network, variables
 from sandbox.policy import Policy
-from sandbox.supervisor.builder import Builder
-from sandbox.supervisor.one_wall import one_wall
-from sandbox.supervisor.outer_wall import environment, two_walls
+from sandbox.supervisor.outer_wall import Builder, environment, two_walls
+
+if TYPE_CHECKING:
+    from sandbox.network.outside_lookup import Outside
+    from sandbox.network.proxy import Network
 
 Walls = Literal["two", "one"]
-_BUILDERS: dict[Walls, Builder] = {"two": two_walls, "one": one_wall}
+_WALLS: tuple[Walls, ...] = ("two", "one")
 _refused: dict[tuple[str | None, str, Walls], tuple[str, str | None]] = {}
 """Why walls could not be built, by bubblewrap, interpreter and kind."""
 
@@ -37,7 +37,7 @@ class _Wanted:
     policy: Policy
     without: frozenset[str]
     landlock: int
-    outside: Outside | None
+    outside: "Outside | None"
 
 
 @contextlib.asynccontextmanager
@@ -46,7 +46,7 @@ async def open_bubblewrap(
     *,
     without: frozenset[str] = frozenset(),
     landlock: int = 99,
-    outside: Outside | None = None,
+    outside: "Outside | None" = None,
     walls: Walls | None = None,
 ) -> AsyncIterator[ServedSandbox]:
     """Open a sandbox for as long as the block lasts.
@@ -74,7 +74,7 @@ async def open_bubblewrap(
 
 async def _first_that_works(wanted: _Wanted) -> ServedSandbox:
     which, python = shutil.which("bwrap"), str(wanted.policy.python)
-    for walls in _BUILDERS:
+    for walls in _WALLS:
         if (which, python, walls) in _refused:
             continue
         try:
@@ -91,7 +91,7 @@ async def _opened(wanted: _Wanted, walls: Walls) -> ServedSandbox:
             "Hosts can be allowed to a program only where bubblewrap may make namespaces inside of its own."
         )
     server = await start_server(
-        wanted.policy, _BUILDERS[walls], without=wanted.without, landlock=wanted.landlock
+        wanted.policy, _builder(walls), without=wanted.without, landlock=wanted.landlock
     )
     try:
         sandbox = _around(server, wanted, walls)
@@ -125,8 +125,8 @@ def _around(server: Server, wanted: _Wanted, walls: Walls) -> ServedSandbox:
     capabilities = with_hosts(capabilities, policy.network)
     capabilities = with_processors(capabilities, policy.cpus, counted=server.counts_processors)
     require_kept(policy, capabilities)
-    network = find_network(policy.network, outside=wanted.outside, without=wanted.without)
-    programs = environment(server.interpreter, variables(network) | policy.environment)
+    network, told = _network(wanted)
+    programs = environment(server.interpreter, told | policy.environment)
     disk, fresh_disk = _bounds(server, policy) if server.folder else (None, None)
     build = Build(
         "bubblewrap",
@@ -139,6 +139,23 @@ def _around(server: Server, wanted: _Wanted, walls: Walls) -> ServedSandbox:
         fresh_disk=fresh_disk,
     )
     return ServedSandbox(server, policy, build)
+
+
+def _builder(walls: Walls) -> Builder:
+    if walls == "two":
+        return two_walls
+    from sandbox.supervisor.one_wall import one_wall
+
+    return one_wall
+
+
+def _network(wanted: _Wanted) -> "tuple[Network | None, dict[str, str]]":
+    """What programs may reach, and what tells them how."""
+    if wanted.policy.network == "none":
+        return None, {}
+    from sandbox.network.proxy import Network, variables
+
+    return Network(wanted.policy.network, outside=wanted.outside, without=wanted.without), variables()
 
 
 def _bounds(server: Server, policy: Policy) -> tuple[DiskBounds, DiskBounds]:

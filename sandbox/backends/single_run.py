@@ -113,7 +113,7 @@ def _library_path(interpreter: Interpreter) -> dict[str, str]:
 
 
 class _Builder:
-    """How the starter of such a sandbox is started: a `sandbox.supervisor.builder.Builder`."""
+    """How the starter of such a sandbox is started: a `sandbox.supervisor.outer_wall.Builder`."""
 
     def __init__(self, holding: Holding) -> None:
         self._holding = holding

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+from sandbox.checks.relay import ending, out_of_time
 from sandbox.contract import Running, Sandbox
 from sandbox.errors import CalleeEnded, CallFailed, SandboxBroken
 from sandbox.inner.bridge.codec import CodecError, decode, encode
 from sandbox.inner.bridge.standard import from_parts, to_parts
 from sandbox.policy import Limits
-from sandbox.result import Result
 
 _MODULE = "candidate"
 _SHOWN = 1000
@@ -190,19 +190,3 @@ def _shown(text: object) -> str:
     """What the callee says, where it is text; it can be printed anywhere."""
     said = text[:_SHOWN] if type(text) is str else ""
     return said.encode("utf-8", "backslashreplace").decode()
-
-
-def out_of_time(result: Result) -> bool:
-    """Whether a limit of time ended a process."""
-    return result.killed_by in ("wall", "cpu")
-
-
-def ending(result: Result) -> str:
-    """Why a process answers no more, in a few words."""
-    if out_of_time(result):
-        return f"it didn't return within {result.wall_s:.1f} s"
-    if result.killed_by not in (None, "cancel"):  # "cancel" is ours: it had closed its channel before
-        return f"its process was killed at the limit of {result.killed_by}"
-    if result.signal is not None and result.killed_by is None:
-        return f"its process was ended by signal {result.signal}"
-    return "its process ended" if result.exit_code is None else f"its exit code was {result.exit_code}"

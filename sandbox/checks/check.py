@@ -11,8 +11,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, field_validator
 
-from sandbox.checks.relay import relay
-from sandbox.checks.run_report import Verdict
+from sandbox.checks.relay import Verdict, relay
 from sandbox.contract import Sandbox
 from sandbox.policy import Limits
 from sandbox.result import Result

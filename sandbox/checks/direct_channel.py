@@ -6,9 +6,8 @@ Both are children of this machine, so one gets the other's socket. What goes ove
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from sandbox.checks.call import ending, out_of_time
 from sandbox.checks.candidate_pool import Candidate
-from sandbox.checks.relay import Listener
+from sandbox.checks.relay import Listener, ending, out_of_time
 from sandbox.contract import Running
 from sandbox.errors import SandboxBroken
 from sandbox.host.running import RunningEntry

@@ -5,17 +5,74 @@ A request goes one way and one frame comes back. What the candidate sends is nev
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Protocol
 
-from sandbox.checks.call import ending, out_of_time
-from sandbox.checks.run_report import RunReport, Verdict
 from sandbox.contract import Running, Sandbox
 from sandbox.errors import SandboxBroken
-from sandbox.inner.bridge.codec import CodecError
+from sandbox.inner.bridge.codec import CodecError, decode
 from sandbox.inner.bridge.frames import AGAIN, ENDED, FROM_CANDIDATE, REPORT, TIMED_OUT
 from sandbox.inner.process.channel import MAX_FRAME
 from sandbox.policy import Limits, Policy
 from sandbox.result import Result
+
+MAX_REPORTS = 50_000
+"""Of one check; a test file of a million parameters is cut off here, and then isn't complete."""
+
+Reported = tuple[str, bool, str, str | None, str | None, bool]
+"""Name, passed, message, expected, actual, whether an assertion failed."""
+
+
+@dataclass(slots=True)
+class RunReport:
+    """Reports so far. Whatever isn't one ends the check without a verdict."""
+
+    results: dict[int, list[Reported]] = field(default_factory=dict)
+    number: int = -1
+    """Of the check that is under way."""
+    unfinished: str | None = None
+    """The part of it that began and didn't end."""
+    ended: bool = False
+    mutated: bool = False
+    referred: bool = False
+    disowned: bool = False
+    timed_out: bool = False
+    note: str = ""
+    _count: int = 0
+
+    def take(self, report: bytes) -> None:
+        """Keep one report.
+
+        Raises:
+            CodecError: it isn't one, or there are too many.
+        """
+        self._count += 1
+        match decode(report):
+            case ("check", int(number)):
+                self.number = number
+            case ("begin", str(name)):
+                self.unfinished = name
+            case ("result", str(name), bool(passed), str(message), expected, actual, bool(asserted)):
+                self.unfinished = None
+                reported = (name, passed, message, expected, actual, asserted)
+                self.results.setdefault(self.number, []).append(reported)
+            case ("end", bool(mutated), bool(referred), bool(disowned)):
+                self.ended, self.unfinished = True, None
+                self.mutated, self.referred, self.disowned = mutated, referred, disowned
+            case _:
+                raise CodecError("the checker sent what isn't a report")
+        if self._count > MAX_REPORTS:
+            raise CodecError(f"the checker sent more than {MAX_REPORTS:,} reports")
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What was heard, and how both processes ended."""
+
+    heard: RunReport
+    candidate: Result
+    checker: Result
+
 
 MAX_RELAYED = 512 << 20
 """Bytes of one check, both ways."""
@@ -163,3 +220,19 @@ class Conversation:
             self._gone = ENDED + b" (it sent more than a check may)"
             return None
         return answer
+
+
+def out_of_time(result: Result) -> bool:
+    """Whether a limit of time ended a process."""
+    return result.killed_by in ("wall", "cpu")
+
+
+def ending(result: Result) -> str:
+    """Why a process answers no more, in a few words."""
+    if out_of_time(result):
+        return f"it didn't return within {result.wall_s:.1f} s"
+    if result.killed_by not in (None, "cancel"):  # "cancel" is ours: it had closed its channel before
+        return f"its process was killed at the limit of {result.killed_by}"
+    if result.signal is not None and result.killed_by is None:
+        return f"its process was ended by signal {result.signal}"
+    return "its process ended" if result.exit_code is None else f"its exit code was {result.exit_code}"

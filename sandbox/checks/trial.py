@@ -10,11 +10,10 @@ from importlib.resources import files
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from sandbox.checks.call import ending
 from sandbox.checks.candidate_pool import Candidates
 from sandbox.checks.checkers import Checkers
 from sandbox.checks.direct_channel import Acquaintance
-from sandbox.checks.relay import Conversation, limits_behind
+from sandbox.checks.relay import Conversation, ending, limits_behind
 from sandbox.checks.trial_result import Outcome, TrialResult, result_of
 from sandbox.contract import Sandbox
 from sandbox.host.running import RunningEntry

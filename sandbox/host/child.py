@@ -13,12 +13,15 @@ import socket
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from sandbox.errors import PolicyUnmet, SandboxBroken, SandboxError
 from sandbox.host.credentials import introduced_pair, receive
 from sandbox.inner.process.wire import ENDING, FAILED, GO, HEADER, READY, send_with_fds
-from sandbox.network.proxy import Network, Proxy
 from sandbox.supervisor.cgroups import Group, Groups
+
+if TYPE_CHECKING:
+    from sandbox.network.proxy import Network, Proxy
 
 _AGAIN_S = 0.1
 CROWDED = "Raise the hard limit of open files (ulimit -Hn): a program has sent itself too many descriptors."
@@ -48,7 +51,7 @@ class Child:
         on_ready: Callable[["Child"], None],
         on_gone: Callable[["Child"], None],
         preload: Sequence[str] = (),
-        network: Network | None = None,
+        network: "Network | None" = None,
         namespaces: bool = True,
     ) -> None:
         """`network` is what a child with a door may reach; the proxy behind it ends with the child.

@@ -6,15 +6,17 @@ import os
 import signal
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from sandbox.contract import OnOutput
 from sandbox.host.child import Child, Ending
-from sandbox.host.inflow import Inflow
 from sandbox.host.limits import RunLimits
 from sandbox.host.memory_watch import holds_more
 from sandbox.host.output import Output, Stream
 from sandbox.result import KilledBy, Result, Status
+
+if TYPE_CHECKING:
+    from sandbox.host.inflow import Inflow
 
 FLOOD = 64
 """A program that writes this many times what is kept is ended."""
@@ -44,6 +46,8 @@ class Execution:
         """Hand over the job with its pipes. `extra` descriptors come last; all are closed here."""
         inside = [self._reader("stdout"), self._reader("stderr")]
         if stdin != b"":
+            from sandbox.host.inflow import Inflow
+
             self._inflow = Inflow(stdin)
             inside.append(self._inflow.inside)
         self._began = self._loop.time()

@@ -4,13 +4,17 @@ import asyncio
 import errno
 import os
 from collections.abc import Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 from sandbox.errors import FileRefused
-from sandbox.files.tree_changes import TreeChanges, list_folder
 from sandbox.files.workspace import Workspace
 from sandbox.files.written_files import known_files
 from sandbox.host.disk_watch import DiskBounds
 from sandbox.result import Entry
+
+if TYPE_CHECKING:
+    from sandbox.files.tree_changes import TreeChanges
 
 
 class PersistentWorkspace:
@@ -19,8 +23,13 @@ class PersistentWorkspace:
     def __init__(self, workspace: Workspace, disk: DiskBounds | None) -> None:
         """`disk` is what no file system keeps it to; None where one does."""
         self._workspace, self._disk = workspace, disk
-        self.tree = TreeChanges(workspace.below, workspace.capacity)
+
+    @cached_property
+    def tree(self) -> "TreeChanges":
         """What a session's changes are told from; it remembers what it has read."""
+        from sandbox.files.tree_changes import TreeChanges
+
+        return TreeChanges(self._workspace.below, self._workspace.capacity)
 
     async def list(self, path: str) -> tuple[Entry, ...]:
         """What stands in a folder.
@@ -28,6 +37,8 @@ class PersistentWorkspace:
         Raises:
             FileRefused: it isn't there, isn't a folder, or lies over a link.
         """
+        from sandbox.files.tree_changes import list_folder
+
         return await asyncio.to_thread(list_folder, self._workspace.below, path)
 
     def close(self) -> None:

@@ -7,6 +7,7 @@ import os
 import socket
 from collections import deque
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from sandbox.errors import SandboxBroken
 from sandbox.host.child import CROWDED, Child
@@ -15,8 +16,10 @@ from sandbox.host.memory_watch import count_processes, count_threads, holds_more
 from sandbox.host.verify_walls import namespaces_of, verify
 from sandbox.inner.process.agent import SPARE_PROCESSES
 from sandbox.inner.process.wire import send_with_fds
-from sandbox.network.proxy import Network
 from sandbox.supervisor.cgroups import Group, Groups
+
+if TYPE_CHECKING:
+    from sandbox.network.proxy import Network
 
 _EXTRA_PROCESSES = 2
 """The reaper, and a moment of overlap while a process is replaced."""
@@ -43,7 +46,7 @@ class Pool:
         fresh: bool = False,
         preload: Sequence[str] = (),
         oldest_s: float = _OLDEST_S,
-        network: Network | None = None,
+        network: "Network | None" = None,
         namespaces: bool = True,
         foreign: bool = False,
     ) -> None:

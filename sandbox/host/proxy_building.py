@@ -2,10 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from sandbox.contract import Capability
 from sandbox.host.disk_watch import DiskBounds
-from sandbox.network.proxy import Network
+
+if TYPE_CHECKING:
+    from sandbox.network.proxy import Network
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,5 +31,5 @@ class Build:
     """Workspaces are folders of the machine's: a fresh one is emptied at its end."""
     sessions: bool = False
     """A run has a pid 1 of its own, which can be the agent of a session."""
-    network: Network | None = None
+    network: "Network | None" = None
     """What its programs may reach; None is nothing."""

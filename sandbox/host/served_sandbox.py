@@ -5,6 +5,7 @@ import socket
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from functools import partial
+from typing import TYPE_CHECKING
 
 from sandbox.contract import Capability, OnOutput, Running
 from sandbox.errors import SandboxBroken
@@ -20,11 +21,12 @@ from sandbox.host.pool import Pool
 from sandbox.host.proxy_building import Build
 from sandbox.host.running import RunningEntry
 from sandbox.host.server import Server
-from sandbox.host.session import LiveSession
-from sandbox.host.session_opening import SessionPlace, no_sessions, open_session
 from sandbox.policy import Limits, Policy
 from sandbox.program import Program
 from sandbox.result import Result
+
+if TYPE_CHECKING:
+    from sandbox.host.session import LiveSession
 
 _MOMENT_S = 3.0
 """The ends of processes that die together are seen one after the other, on a busy machine with a pause."""
@@ -159,7 +161,7 @@ class ServedSandbox:
         fresh: bool = False,
         files: Mapping[str, bytes] | None = None,
         environment: Mapping[str, str] | None = None,
-    ) -> AbstractAsyncContextManager[LiveSession]:
+    ) -> "AbstractAsyncContextManager[LiveSession]":
         """Open a place where commands follow one another and live side by side.
 
         Args as `sandbox.contract.Sandbox.session` has them.
@@ -168,6 +170,8 @@ class ServedSandbox:
             BackendMissing: this backend has no sessions.
             ValueError: files without fresh.
         """
+        from sandbox.host.session_opening import SessionPlace, no_sessions, open_session
+
         if not self._build.sessions:
             raise no_sessions(self.backend)
         if files and not fresh:

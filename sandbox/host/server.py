@@ -14,13 +14,10 @@ from sandbox.host.capabilities import capabilities_of
 from sandbox.host.credentials import receive
 from sandbox.host.refusal import explain
 from sandbox.interpreter.interpreter import Interpreter, describe
-from sandbox.interpreter.packages import with_kernel
 from sandbox.policy import Policy
-from sandbox.supervisor.builder import Builder, Specify
 from sandbox.supervisor.cgroups import Groups, plan_groups
 from sandbox.supervisor.keeper import Keeper
-from sandbox.supervisor.outer_wall import CERTIFICATES, two_walls
-from sandbox.supervisor.scope import find_scope, place_in_scope
+from sandbox.supervisor.outer_wall import CERTIFICATES, Builder, Specify, two_walls
 
 _BOOT_S = 30.0
 _HELLO = 1 << 16
@@ -176,7 +173,11 @@ async def start_server(policy: Policy, build: Builder, *, without: frozenset[str
         SandboxBroken: it could not be started for another reason.
         ValueError: the policy names an interpreter that can't be used.
     """
-    interpreter = with_kernel(describe(policy.python)) if policy.kernel else describe(policy.python)
+    interpreter = describe(policy.python)
+    if policy.kernel:
+        from sandbox.interpreter.packages import with_kernel
+
+        interpreter = with_kernel(interpreter)
     planned = None if "cgroup" in without else plan_groups(None if "cpus" in without else policy.cpus)
     server = Server(interpreter, planned, without)
     server.landlock = landlock
@@ -185,6 +186,8 @@ async def start_server(policy: Policy, build: Builder, *, without: frozenset[str
         before, more = await _scope_for(planned) if build is two_walls else ([], {})
         server.launch(_specified(build, server, policy, shown=shown), before, more)
         if before and planned is not None:
+            from sandbox.supervisor.scope import place_in_scope
+
             planned.also_at(await place_in_scope(server.keeper))
         if planned is not None and not planned.make():
             server.groups = None
@@ -212,6 +215,8 @@ async def _scope_for(planned: Groups | None) -> tuple[list[str], dict[str, str]]
     """Where groups are wanted and this process may make none by itself: a scope of the user's systemd."""
     if planned is None or planned.is_likely or os.geteuid() == 0:
         return [], {}
+    from sandbox.supervisor.scope import find_scope
+
     return await find_scope()
 
 

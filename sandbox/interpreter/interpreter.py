@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sandbox.inner.walls.new_root import KERNEL, PYTHON, SITE, VENV
+from sandbox.inner.walls.places import KERNEL, PYTHON, SITE, VENV
 
 OLDEST = (3, 8)
 """The server inside needs this much of Python."""

@@ -10,11 +10,11 @@ import logging
 import socket
 from collections.abc import Coroutine
 from contextlib import suppress
-from typing import Any, Literal
+from typing import Any
 
 from sandbox.inner.process.egress_socket import ADDRESS, PORT
 from sandbox.network.addresses import why_refused
-from sandbox.network.allowed_hosts import Host, parse_hosts
+from sandbox.network.allowed_hosts import parse_hosts
 from sandbox.network.outside_lookup import Outside
 from sandbox.network.proxy_request import BadRequest, Request, find_end, parse_request
 
@@ -39,9 +39,9 @@ class Refused(Exception):
 class Network:
     """What the runs of one sandbox may reach, and every connection that they have."""
 
-    def __init__(self, hosts: tuple[Host, ...], *, outside: Outside | None, without: frozenset[str]) -> None:
+    def __init__(self, hosts: tuple[str, ...], *, outside: Outside | None, without: frozenset[str]) -> None:
         """`outside` is None for the real one; `without` names mechanisms to leave off: only tests do."""
-        self._hosts, self._outside, self._without = hosts, outside or Outside(), without
+        self._hosts, self._outside, self._without = parse_hosts(hosts), outside or Outside(), without
         self._tasks: set[asyncio.Task[None]] = set()
 
     def open(self, listener: int) -> "Proxy":
@@ -94,17 +94,8 @@ class Network:
         return await self._outside.connect(usable[-1], port)
 
 
-def find_network(
-    entries: Literal["none"] | tuple[str, ...], *, outside: Outside | None, without: frozenset[str]
-) -> Network | None:
-    """The network of a policy; None where there is none."""
-    return None if entries == "none" else Network(parse_hosts(entries), outside=outside, without=without)
-
-
-def variables(network: Network | None) -> dict[str, str]:
+def variables() -> dict[str, str]:
     """What tells programs of the proxy, in the two spellings that they look for."""
-    if network is None:
-        return {}
     own = {"http_proxy": _URL, "https_proxy": _URL, "no_proxy": "localhost,127.0.0.1,::1"}
     return own | {name.upper(): value for name, value in own.items()}
 

@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import IO
 
-from sandbox.supervisor.launch import SCOPED
 from sandbox.supervisor.outer_wall import Specification
 
 _END_S = 10.0
@@ -24,7 +23,7 @@ class Keeper:
         """`before` is what comes before its command: what puts it into a scope."""
         try:
             self._process = subprocess.Popen(
-                [*before, sys.executable, "-I", "-S", *given.argv, *([SCOPED] if before else [])],
+                [*before, sys.executable, "-I", "-S", *given.argv, *(["scoped"] if before else [])],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.PIPE,

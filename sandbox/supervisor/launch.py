@@ -24,7 +24,7 @@ MS_NOSUID, MS_NODEV, MS_BIND, MS_REC, MS_PRIVATE = 2, 4, 0x1000, 0x4000, 0x40000
 PR_SET_CHILD_SUBREAPER = 36
 CLEANING_S = 5.0
 SCOPED = "scoped"
-"""Last word of our command line where systemd has put us into a scope of the user's."""
+"""Last word of our command line, of `Keeper`, where systemd has put us into a scope of the user's."""
 
 
 def main() -> None:

@@ -5,7 +5,7 @@ import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from sandbox.inner.walls.new_root import COMMANDS, VENV
+from sandbox.inner.walls.places import COMMANDS, VENV
 from sandbox.interpreter.interpreter import Interpreter
 from sandbox.supervisor.cgroups import Groups
 from sandbox.supervisor.outer_wall import (

@@ -6,9 +6,9 @@ import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
-from sandbox.inner.walls.attached_process import ATTACHED
-from sandbox.inner.walls.new_root import COMMANDS, VENV
+from sandbox.inner.walls.places import ATTACHED, COMMANDS, VENV
 from sandbox.interpreter.interpreter import Interpreter
 from sandbox.supervisor.cgroups import Groups
 from sandbox.supervisor.owner import this_process
@@ -47,6 +47,29 @@ class Specification:
     """Whose the workspace is."""
     folder: str = ""
     """Where on this machine the files of the sandbox are; empty where no path leads to them."""
+
+
+Specify = Callable[[int, int], Specification]
+"""Says how a keeper is started that gets the control socket of the inside, and the lifeline."""
+
+
+class Builder(Protocol):
+    """One way to build what holds the runs of a sandbox."""
+
+    def __call__(
+        self,
+        interpreter: Interpreter,
+        groups: Groups | None,
+        *,
+        without: frozenset[str],
+        shown: tuple[str, ...],
+        attached: Mapping[str, Path],
+    ) -> Specify:
+        """How its keeper is started.
+
+        `shown` are paths of the host's that programs may read besides, `attached` folders of the host's by
+        their place in the workspace.
+        """
 
 
 def two_walls(

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from sandbox.files.workspace import Workspace
-from sandbox.inner.walls.new_root import KERNEL, SITE, keep_device, patch_venv
+from sandbox.inner.walls.new_root import keep_device, patch_venv
+from sandbox.inner.walls.places import KERNEL, SITE
 from sandbox.inner.walls.syscalls import MNT_DETACH, MS_BIND, MS_NODEV, MS_NOSUID, MS_RDONLY, libc, mount
 from sandbox.supervisor.launch import bind_privately
 

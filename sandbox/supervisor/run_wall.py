@@ -3,7 +3,7 @@
 import os
 from typing import Any
 
-from sandbox.inner.walls.attached_process import ATTACHED
+from sandbox.inner.walls.places import ATTACHED
 from sandbox.supervisor.run_folders import Folders
 
 

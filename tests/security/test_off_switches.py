@@ -14,9 +14,8 @@ from sandbox.host.proxy_building import Build
 from sandbox.host.served_sandbox import ServedSandbox
 from sandbox.host.server import start_server
 from sandbox.interpreter.interpreter import Interpreter
-from sandbox.supervisor.builder import Specify
 from sandbox.supervisor.cgroups import Groups
-from sandbox.supervisor.outer_wall import environment, two_walls
+from sandbox.supervisor.outer_wall import Specify, environment, two_walls
 from tests.system_python import SYSTEM_PYTHON
 
 HOST_FILE = "/etc/resolv.conf"

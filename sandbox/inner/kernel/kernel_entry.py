@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from sandbox.inner.kernel import kernel_client, kernel_process
 from sandbox.inner.kernel.kernel_frames import LOADED, MISSING, NUMBER
-from sandbox.inner.walls.new_root import KERNEL
+from sandbox.inner.walls.places import KERNEL
 
 if TYPE_CHECKING:
     from sandbox.inner.process.channel import Channel

@@ -12,7 +12,7 @@ import os
 import sys
 
 from sandbox.inner.process.wire import FAILED, READY
-from sandbox.inner.walls.new_root import VENV
+from sandbox.inner.walls.places import VENV
 from sandbox.inner.walls.sites import leaves_nothing
 
 _ONE_THREAD = dict.fromkeys(

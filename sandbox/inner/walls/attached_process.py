@@ -9,10 +9,9 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
+from sandbox.inner.walls.places import ATTACHED
 from sandbox.inner.walls.syscalls import MS_BIND, MS_REC, mount
 
-ATTACHED = "/opt/attached"
-"""With a number behind it: the folder for the place of that number."""
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 

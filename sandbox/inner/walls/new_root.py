@@ -10,7 +10,7 @@ import os
 import re
 import stat
 
-from sandbox.inner.walls.attached_process import ATTACHED
+from sandbox.inner.walls.places import ATTACHED, COMMANDS, KERNEL, PYTHON, SITE, VENV
 from sandbox.inner.walls.syscalls import (
     MNT_DETACH,
     MS_BIND,
@@ -27,9 +27,6 @@ from sandbox.inner.walls.syscalls import (
     number_of,
 )
 
-PYTHON, VENV, COMMANDS, KERNEL = "/opt/python", "/opt/venv", "/opt/bin", "/opt/kernel"
-SITE = "/opt/site"
-"""With a number behind it: a folder of packages, of which KERNEL shows some."""
 _NEW, _PATCH = "/run/new", "/run/patch"
 _LONGEST_SCRIPT = 1 << 20
 

@@ -16,7 +16,7 @@ import traceback
 from collections.abc import Callable
 from importlib.machinery import PathFinder
 
-from sandbox.inner.walls.new_root import VENV
+from sandbox.inner.walls.places import VENV
 from sandbox.inner.walls.syscalls import fork
 
 _NEWEST = (3, 14)

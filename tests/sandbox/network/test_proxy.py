@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from sandbox.network.allowed_hosts import parse_hosts
 from sandbox.network.outside_lookup import Outside
 from sandbox.network.proxy import AT_ONCE, IN_A_SECOND, Network, Proxy
 from sandbox.network.proxy_request import MAX_HEAD
@@ -67,7 +66,7 @@ class Door:
         listener = socket.create_server(("127.0.0.1", 0))
         self.place = listener.getsockname()
         words = frozenset(without.split())
-        self.network = Network(parse_hosts(hosts), outside=world.outside, without=words)
+        self.network = Network(hosts, outside=world.outside, without=words)
         self.proxy: Proxy = self.network.open(listener.detach())
 
     async def knock(self, request: bytes) -> Ends:
