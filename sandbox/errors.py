@@ -2,6 +2,7 @@
 
 SandboxError
 ├── BackendMissing      no way to make a sandbox on this machine; the message names the command that helps
+│   └── NamespacesRefused   … since it refuses the namespaces that bubblewrap needs
 ├── PolicyUnmet         the policy asks for what can't be kept here
 ├── SandboxBroken       it was open and stopped working
 ├── FileRefused         a path, kind or size of file that isn't let in or out
@@ -30,6 +31,10 @@ class BackendMissing(SandboxError):
         """Take the message, and the command in it that helps, where one command does."""
         super().__init__(message)
         self.fix = fix
+
+
+class NamespacesRefused(BackendMissing):
+    """This machine refuses the namespaces that bubblewrap or the server needs."""
 
 
 class PolicyUnmet(SandboxError):

@@ -6,7 +6,7 @@ from typing import TypeVar, get_args
 from benchmarks.report import Report
 from benchmarks.verdict import Outcome, Strength
 from coder.console.render import money
-from coder.text.plural import count_of
+from coder.text.wording import count_of
 
 Name = TypeVar("Name", bound=str)
 

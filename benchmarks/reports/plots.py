@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from html import escape
 from math import floor, log10
 
-from coder.text.plural import count_of
+from coder.text.wording import count_of
 
 WIDTH, ROW, LEFT, RIGHT = 640, 30, 190, 60
 HEIGHT, BOTTOM, TOP = 260, 36, 14

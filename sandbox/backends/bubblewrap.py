@@ -7,26 +7,28 @@ two this machine lets us build is found out by building it, once for a process.
 import contextlib
 import os
 import shutil
+import sys
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from sandbox.contract import Capability
-from sandbox.errors import BackendMissing, PolicyUnmet, SandboxBroken
+from sandbox.errors import BackendMissing, NamespacesRefused, PolicyUnmet, SandboxBroken
 from sandbox.host.capabilities import capabilities_of_one_wall, require_kept, with_hosts, with_processors
-from sandbox.host.disk_watch import DiskBounds
 from sandbox.host.proxy_building import Build
-from sandbox.host.refusal import NamespacesRefused, explain, require_bubblewrap
 from sandbox.host.served_sandbox import ServedSandbox
 from sandbox.host.server import Server, start_server
 from sandbox.policy import Policy
 from sandbox.supervisor.outer_wall import Builder, environment, two_walls
 
 if TYPE_CHECKING:
+    from sandbox.host.disk_watch import DiskBounds
     from sandbox.network.outside_lookup import Outside
     from sandbox.network.proxy import Network
 
 Walls = Literal["two", "one"]
+_FILTERED = ("x86_64", "aarch64")
+"""Machines for which a filter of system calls is made."""
 _WALLS: tuple[Walls, ...] = ("two", "one")
 _refused: dict[tuple[str | None, str, Walls], tuple[str, str | None]] = {}
 """Why walls could not be built, by bubblewrap, interpreter and kind."""
@@ -63,7 +65,10 @@ async def open_bubblewrap(
         PolicyUnmet: the policy asks for what can't be kept here.
         SandboxBroken: it could not be started for another reason.
     """
-    require_bubblewrap()
+    if sys.platform != "linux" or os.uname().machine not in _FILTERED or shutil.which("bwrap") is None:
+        from sandbox.host.refusal import why_missing
+
+        raise why_missing(_FILTERED)
     wanted = _Wanted(policy, without, landlock, outside)
     sandbox = await (_first_that_works(wanted) if walls is None else _opened(wanted, walls))
     try:
@@ -108,6 +113,8 @@ async def _opened(wanted: _Wanted, walls: Walls) -> ServedSandbox:
         if walls == "one" or wanted.policy.preload:
             await sandbox.prove()
     except SandboxBroken as error:
+        from sandbox.host.refusal import explain
+
         said = server.said()
         await sandbox.close()
         raise explain(said or str(error)) from error
@@ -158,8 +165,10 @@ def _network(wanted: _Wanted) -> "tuple[Network | None, dict[str, str]]":
     return Network(wanted.policy.network, outside=wanted.outside, without=wanted.without), variables()
 
 
-def _bounds(server: Server, policy: Policy) -> tuple[DiskBounds, DiskBounds]:
+def _bounds(server: Server, policy: Policy) -> "tuple[DiskBounds, DiskBounds]":
     """What no mount of an ordinary user keeps: the workspace that lasts is a folder, files aren't counted."""
+    from sandbox.host.disk_watch import DiskBounds
+
     size = policy.disk_mb << 20
     lasting = DiskBounds(size, policy.files, folder=f"{server.folder}/w", mounts=("/tmp",))
     return lasting, DiskBounds(size, policy.files, mounts=("/tmp", "/w"))

@@ -12,7 +12,7 @@ from sandbox.contract import Running, Sandbox
 from sandbox.errors import SandboxBroken
 from sandbox.inner.bridge.codec import CodecError, decode
 from sandbox.inner.bridge.frames import AGAIN, ENDED, FROM_CANDIDATE, REPORT, TIMED_OUT
-from sandbox.inner.process.channel import MAX_FRAME
+from sandbox.inner.process.wire import MAX_FRAME
 from sandbox.policy import Limits, Policy
 from sandbox.result import Result
 

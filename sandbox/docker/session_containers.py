@@ -27,7 +27,7 @@ from sandbox.errors import BackendMissing, SandboxBroken
 from sandbox.files.workspace import Workspace
 from sandbox.host.child import Child
 from sandbox.host.limits import RunLimits, resolve
-from sandbox.host.pool import FOR_EVER_S
+from sandbox.host.child_maker import FOR_EVER_S
 from sandbox.host.session import LiveSession
 from sandbox.host.session_opening import SessionPlace, open_session
 from sandbox.host.verify_walls import namespaces_of, verify

@@ -54,6 +54,14 @@ class FreshWorkspace:
         """Let go of the workspace: nothing of it is left."""
         self._workspace.close()
 
+    async def let_go(self, *, on_disk: bool) -> None:
+        """Close it, emptied first where its files are on a disk of this machine."""
+        try:
+            if on_disk:
+                await self.empty()
+        finally:
+            self.close()
+
     async def lay(self) -> None:
         """Write the files that were given.
 

@@ -5,38 +5,25 @@ cancelled.
 """
 
 import asyncio
-import errno
 import json
 import os
 import signal
 import socket
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sandbox.errors import PolicyUnmet, SandboxBroken, SandboxError
-from sandbox.host.credentials import introduced_pair, receive
-from sandbox.inner.process.wire import ENDING, FAILED, GO, HEADER, READY, send_with_fds
+from sandbox.host.credentials import CROWDED, introduced_pair, may_send_none, receive
+from sandbox.host.limits import Ending
+from sandbox.inner.process.wire import ENDING, FAILED, GO, HEADER, send_with_fds
 from sandbox.supervisor.cgroups import Group, Groups
 
 if TYPE_CHECKING:
+    from sandbox.host.preloading import Preloading
     from sandbox.network.proxy import Network, Proxy
 
 _AGAIN_S = 0.1
-CROWDED = "Raise the hard limit of open files (ulimit -Hn): a program has sent itself too many descriptors."
-"""Why descriptors can't be sent, and what helps."""
-_IMPORTS_S = 60.0
-"""Modules that are preloaded have so long."""
-
-
-@dataclass(frozen=True, slots=True)
-class Ending:
-    """What the reaper said of its program."""
-
-    wait_status: int
-    cpu_s: float
-    max_rss_mb: float
 
 
 class Child:
@@ -71,7 +58,7 @@ class Child:
         self._proxy: Proxy | None = None
         self._preload = tuple(preload)
         """Modules that it imports before it can be lent."""
-        self._patience: asyncio.TimerHandle | None = None
+        self._preloading: Preloading | None = None
         self.reaper: int | None = None
         self.program: int | None = None
         self.group = group
@@ -153,8 +140,7 @@ class Child:
             self.reaper = pid
             self._look()
         elif not self.ended.done():
-            how, user, system, resident = ENDING.unpack(message)
-            self.ended.set_result(Ending(how, (user + system) / 1e6, resident / 1024))
+            self.ended.set_result(Ending.of(message))
 
     def _read_work(self) -> None:
         self._loop.remove_reader(self._work.fileno())
@@ -176,7 +162,9 @@ class Child:
             self._admit(self)
             self._work.send(GO)
             if self._preload:
-                self._wait_for_modules()
+                from sandbox.host.preloading import Preloading
+
+                self._preloading = Preloading(self._work, self._preload, self._preloaded)
                 return
         except (OSError, SandboxBroken) as error:
             self.failure = SandboxBroken(f"A child of the sandbox was refused: {error}")
@@ -184,29 +172,10 @@ class Child:
             self.kill(outright=True)
         self._announce()
 
-    def _wait_for_modules(self) -> None:
-        """What is imported may be code that nobody has read: it can take too long, or lie."""
-        self._patience = self._loop.call_later(_IMPORTS_S, self._refuse_modules, f"took {_IMPORTS_S:.0f} s")
-        self._loop.add_reader(self._work.fileno(), self._read_loaded)
-
-    def _read_loaded(self) -> None:
-        self._loop.remove_reader(self._work.fileno())
-        message, _, handed = receive(self._work)
-        for descriptor in handed:
-            os.close(descriptor)
-        if self._patience is not None:
-            self._patience.cancel()
-        if message == READY:
-            self._announce()
-        else:
-            self._refuse_modules(ascii(message[1:].decode("ascii", "replace"))[1:-1] or "ended the process")
-
-    def _refuse_modules(self, said: str) -> None:
-        names = ", ".join(self._preload)
-        self.failure = PolicyUnmet(
-            f"The policy preloads {names}, which can't be imported in the sandbox: {said}"
-        )
-        self.kill(outright=True)
+    def _preloaded(self, failure: PolicyUnmet | None) -> None:
+        if failure is not None:
+            self.failure = failure
+            self.kill(outright=True)
         self._announce()
 
     def _announce(self) -> None:
@@ -215,7 +184,7 @@ class Child:
             self._announced = True
             if self.gone.is_set() and self.failure is None:
                 said = "A child of the sandbox ended while it was being isolated."
-                self.failure = SandboxBroken(f"{said} {CROWDED}" if _may_send_none() else said)
+                self.failure = SandboxBroken(f"{said} {CROWDED}" if may_send_none() else said)
             self._on_ready(self)
 
     def _leave(self) -> None:
@@ -228,8 +197,8 @@ class Child:
             self._loop.remove_reader(self._pidfd)
             os.close(self._pidfd)
             self._pidfd = None
-        if self._patience is not None:
-            self._patience.cancel()
+        if self._preloading is not None:
+            self._preloading.close()
         self._close_work()
         self._status.close()
         if self._workspace >= 0:
@@ -246,9 +215,7 @@ class Child:
 
     def _close_work(self) -> None:
         if self._work.fileno() >= 0:
-            self._loop.remove_reader(
-                self._work
-            )  # first: the loop would take the next socket of this number for it
+            self._loop.remove_reader(self._work)  # first: the loop would take its number's next socket for it
             self._work.close()
 
     def _give_group_back(self) -> None:
@@ -265,8 +232,7 @@ class Child:
                 message, _, _ = receive(self._status)
                 if len(message) != ENDING.size:
                     return
-                how, user, system, resident = ENDING.unpack(message)
-                self.ended.set_result(Ending(how, (user + system) / 1e6, resident / 1024))
+                self.ended.set_result(Ending.of(message))
         except BlockingIOError:
             return
 
@@ -274,14 +240,3 @@ class Child:
 def _remove_later(group: Group) -> None:
     with suppress(OSError):  # then the keeper removes it with the sandbox's folder
         group.remove()
-
-
-def _may_send_none() -> bool:
-    """Whether the kernel lets this user send no descriptor now, for those that are on their way."""
-    one, other = socket.socketpair()
-    with one, other:
-        try:
-            send_with_fds(one, b".", [one.fileno()])
-        except OSError as error:
-            return error.errno == errno.ETOOMANYREFS
-    return False

@@ -1,14 +1,19 @@
 """Sockets whose messages tell who sent them: the kernel adds the pid, and no sender can change it."""
 
 import array
+import errno
 import socket
 import struct
+
+from sandbox.inner.process.wire import send_with_fds
 
 _CREDENTIALS = struct.Struct("iII")
 _DESCRIPTOR = array.array("i").itemsize
 _MESSAGE = 1024
 _MOST = 2
 """Descriptors that come with one message."""
+CROWDED = "Raise the hard limit of open files (ulimit -Hn): a program has sent itself too many descriptors."
+"""Why descriptors can't be sent, and what helps."""
 
 
 def introduced_pair(kind: socket.SocketKind) -> tuple[socket.socket, socket.socket]:
@@ -36,3 +41,14 @@ def receive(connection: socket.socket, size: int = _MESSAGE) -> tuple[bytes, int
         elif kind == socket.SCM_RIGHTS:
             descriptors.frombytes(content)
     return message, pid, list(descriptors)
+
+
+def may_send_none() -> bool:
+    """Whether the kernel lets this user send no descriptor now, for those that are on their way."""
+    one, other = socket.socketpair()
+    with one, other:
+        try:
+            send_with_fds(one, b".", [one.fileno()])
+        except OSError as error:
+            return error.errno == errno.ETOOMANYREFS
+    return False

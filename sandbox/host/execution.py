@@ -4,19 +4,20 @@ import asyncio
 import fcntl
 import os
 import signal
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Literal
 
 from sandbox.contract import OnOutput
-from sandbox.host.child import Child, Ending
-from sandbox.host.limits import RunLimits
-from sandbox.host.memory_watch import holds_more
+from sandbox.host.child import Child
+from sandbox.host.limits import Ending, RunLimits
 from sandbox.host.output import Output, Stream
 from sandbox.result import KilledBy, Result, Status
 
 if TYPE_CHECKING:
+    from sandbox.host.disk_watch import DiskBounds, DiskWatch
     from sandbox.host.inflow import Inflow
+    from sandbox.host.pool import Pool
 
 FLOOD = 64
 """A program that writes this many times what is kept is ended."""
@@ -102,6 +103,8 @@ class Execution:
             self._sample()
 
     def _sample(self) -> None:
+        from sandbox.host.memory_watch import holds_more
+
         if self._child.ended.done():
             return
         limit, sockets = self._limits.memory_mb << 20, "net" not in self._without
@@ -204,3 +207,35 @@ STATUS_OF: dict[KilledBy, Status] = {
     "cancel": "killed",
 }
 """What a Result says of a run that was ended."""
+
+
+class ChildLease:
+    """One child with its execution. It is returned once, whatever became of it."""
+
+    def __init__(self, pool: "Pool", child: Child, execution: Execution, bounds: "DiskBounds | None") -> None:
+        """`bounds` are what has to be looked at while its program runs."""
+        self.child, self.execution = child, execution
+        self._pool, self._bounds = pool, bounds
+        self._watch: DiskWatch | None = None
+
+    async def begin(
+        self, job: Mapping[str, object], *, stdin: bytes | int = b"", extra: Sequence[int] = ()
+    ) -> None:
+        """Hand over its job; `extra` descriptors are closed here."""
+        await self.execution.begin(job, stdin=stdin, extra=list(extra))
+        if self._bounds is not None and self.child.reaper is not None:
+            from sandbox.host.disk_watch import DiskWatch
+
+            self._watch = DiskWatch(self._bounds, self.child.reaper, lambda: self.execution.end("disk"))
+
+    async def abandon(self) -> None:
+        """End the run, and wait until all of it is dead."""
+        self.execution.close()
+        await self.child.gone.wait()
+
+    def give_back(self) -> None:
+        """End what is left of the run, and let the pool have the child's place."""
+        self.execution.close()
+        if self._watch is not None:
+            self._watch.close()
+        self._pool.give_back(self.child)

@@ -1,8 +1,9 @@
-"""The limits of one run, with the policy's values where the caller gave none."""
+"""The limits of one run, with the policy's values where the caller gave none; and what it has used."""
 
 import math
 from dataclasses import dataclass
 
+from sandbox.inner.process.wire import ENDING
 from sandbox.policy import Limits, Policy
 
 _STACKS = 512 << 20
@@ -56,3 +57,18 @@ def resolve(policy: Policy, limits: Limits | None) -> RunLimits:
         processes=given.processes or policy.processes,
         output_bytes=given.output_bytes or policy.output_bytes,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """What the reaper said of its program."""
+
+    wait_status: int
+    cpu_s: float
+    max_rss_mb: float
+
+    @classmethod
+    def of(cls, message: bytes) -> "Ending":
+        """The reaper's last message."""
+        how, user, system, resident = ENDING.unpack(message)
+        return cls(how, (user + system) / 1e6, resident / 1024)

@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING
 from sandbox.errors import FileRefused
 from sandbox.files.workspace import Workspace
 from sandbox.files.written_files import known_files
-from sandbox.host.disk_watch import DiskBounds
 from sandbox.result import Entry
 
 if TYPE_CHECKING:
     from sandbox.files.tree_changes import TreeChanges
+    from sandbox.host.disk_watch import DiskBounds
 
 
 class PersistentWorkspace:
     """Files of all runs that share them. What `sandbox.contract.Sandbox` says of each method holds here."""
 
-    def __init__(self, workspace: Workspace, disk: DiskBounds | None) -> None:
+    def __init__(self, workspace: Workspace, disk: "DiskBounds | None") -> None:
         """`disk` is what no file system keeps it to; None where one does."""
         self._workspace, self._disk = workspace, disk
 
@@ -74,7 +74,7 @@ class PersistentWorkspace:
         return await asyncio.to_thread(self._workspace.manifest)
 
     async def remove(self, path: str) -> None:
-        """Remove one file or folder, "." is all of it."""
+        """Remove one file or folder, "." is all of it; what isn't there is no error."""
         await asyncio.to_thread(self._workspace.remove, path)
 
     def _write(self, path: str, content: bytes, executable: bool) -> None:
@@ -89,3 +89,41 @@ class PersistentWorkspace:
             if path not in kept:
                 self._write(path, file.content, file.executable)
         return {path: file.sha256 for path, file in known.items()}
+
+
+class WithWorkspace:
+    """A sandbox, in so far as its files are those of one workspace that stays."""
+
+    _workspace: PersistentWorkspace
+
+    async def write(self, path: str, content: bytes, *, executable: bool = False) -> None:
+        """Write one file of the workspace; folders on the way are made.
+
+        Raises:
+            FileRefused: the path leaves the workspace or goes over a link, or the disk limit is reached.
+        """
+        await self._workspace.write(path, content, executable=executable)
+
+    async def read(self, path: str, *, limit: int = 16 << 20) -> bytes:
+        """Read one regular file of the workspace.
+
+        Raises:
+            FileRefused: it isn't there, isn't a regular file, goes over a link, or is too large.
+        """
+        return await self._workspace.read(path, limit=limit)
+
+    async def lay(self, files: Mapping[str, bytes]) -> dict[str, str]:
+        """Make the workspace hold exactly these files, and give the SHA-256 (hex) of each.
+
+        Raises:
+            FileRefused: a path leaves the workspace, or the disk limit is reached.
+        """
+        return await self._workspace.lay(files)
+
+    async def manifest(self) -> dict[str, str]:
+        """SHA-256 (hex) of each regular file of the workspace by its relative path."""
+        return await self._workspace.manifest()
+
+    async def remove(self, path: str) -> None:
+        """Remove one file or folder of the workspace, "." is all of it; what isn't there is no error."""
+        await self._workspace.remove(path)

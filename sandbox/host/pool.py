@@ -1,64 +1,34 @@
-"""Children isolated in advance, so that a run costs its program and little else."""
+"""Children isolated in advance, so that a run costs its program and little else; each is lent once."""
 
 import asyncio
 import errno
-import json
 import os
-import socket
 from collections import deque
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 from sandbox.errors import SandboxBroken
-from sandbox.host.child import CROWDED, Child
+from sandbox.host.child import Child
+from sandbox.host.child_maker import ChildMaker, of_group
 from sandbox.host.limits import RunLimits
-from sandbox.host.memory_watch import count_processes, count_threads, holds_more
-from sandbox.host.verify_walls import namespaces_of, verify
-from sandbox.inner.process.agent import SPARE_PROCESSES
-from sandbox.inner.process.wire import send_with_fds
-from sandbox.supervisor.cgroups import Group, Groups
+from sandbox.supervisor.cgroups import Group
 
-if TYPE_CHECKING:
-    from sandbox.network.proxy import Network
-
-_EXTRA_PROCESSES = 2
-"""The reaper, and a moment of overlap while a process is replaced."""
 _OLDEST_S = 600.0
 """A child that nobody wanted for so long is replaced: what it was isolated for is long past."""
 _LOOK_S = 0.5
-FOR_EVER_S = 1 << 30
-"""Of processor time: an agent is given no end."""
 _AT_REST = 2
 """Processes of a child that waits: the reaper and the program-to-be."""
 
 
 class Pool:
-    """Asks the server for children, admits them, and lends each once."""
+    """Has children made, some of them in advance, and lends each once."""
 
     def __init__(
-        self,
-        control: socket.socket,
-        *,
-        server: int,
-        usual: RunLimits,
-        groups: Groups | None,
-        without: frozenset[str],
-        fresh: bool = False,
-        preload: Sequence[str] = (),
-        oldest_s: float = _OLDEST_S,
-        network: "Network | None" = None,
-        namespaces: bool = True,
-        foreign: bool = False,
+        self, maker: ChildMaker, *, usual: RunLimits, foreign: bool = False, oldest_s: float = _OLDEST_S
     ) -> None:
-        """`fresh` children get a workspace of their own, and `take_workspace` gives it.
-
-        In children of a `foreign` environment code that nobody has read runs before a run begins, when
-        Python starts: they are looked at while they wait.
+        """In children of a `foreign` environment code that nobody has read runs before a run begins, when
+        Python starts: they are looked at while they wait. `usual` are the limits of those made in advance.
         """
-        self._fresh, self._network, self._namespaces = fresh, network, namespaces
-        self._control, self._usual, self._groups, self._without = control, usual, groups, without
-        self._apart_from = (namespaces_of("self"), namespaces_of(server))
-        self._preload = preload
+        self._maker, self._usual, self._without = maker, usual, maker.without
         self._idle: deque[Child] = deque()
         self._oldest_s = oldest_s
         self._retiring: dict[Child, asyncio.TimerHandle] = {}
@@ -69,7 +39,7 @@ class Pool:
         self._alive: set[Child] = set()
         self.lent: set[Child] = set()
         self._restless: set[Child] = set()
-        self._look_again = _later(_LOOK_S, self._look) if foreign and "rest" not in without else None
+        self._look_again = _later(_LOOK_S, self._look) if foreign and "rest" not in self._without else None
 
     def fill(self) -> None:
         """Ask for children until enough are ready or on their way."""
@@ -112,7 +82,7 @@ class Pool:
 
     def _tighten(self, child: Child, group: Group, limits: RunLimits) -> None:
         try:
-            memory_bytes, processes = _of_group(limits)
+            memory_bytes, processes = of_group(limits)
             group.limit(memory_bytes=memory_bytes, processes=processes)
         except OSError as error:
             child.kill(outright=True)
@@ -131,6 +101,8 @@ class Pool:
 
         Those that are about to end don't count: what they leave would be the run's to fill.
         """
+        from sandbox.host.memory_watch import count_threads
+
         others = (one for one in (*self._idle, *self._coming, *self.lent) if one is not child)
         return sum(count_threads(one.reaper) for one in others if one.reaper is not None)
 
@@ -193,57 +165,9 @@ class Pool:
             self._coming.discard(child)
             self._hand_out(child, waiter)
 
-        group = self._make_group(limits, session=session)
-        child = Child(
-            group=group,
-            groups=self._groups,
-            admit=self._admit,
-            on_ready=on_ready,
-            on_gone=self._alive.discard,
-            preload=() if session else self._preload,
-            network=self._network,
-            namespaces=self._namespaces,
-        )
+        child = self._maker.make(limits, session=session, on_ready=on_ready, on_gone=self._alive.discard)
         self._alive.add(child)
-        rlimits = limits.rlimits(counted=group is not None)
-        if session:
-            rlimits |= {"cpu_s": FOR_EVER_S, "processes": limits.processes + SPARE_PROCESSES}
-        door = self._network is not None
-        wanted = {"fresh": self._fresh, "door": door, "rlimits": rlimits, "session": session}
-        joins = group.open() if group is not None else []
-        descriptors = [child.status_inside.fileno(), child.work_inside.fileno(), *joins]
-        try:
-            send_with_fds(self._control, json.dumps(wanted).encode(), descriptors)
-        except OSError as error:  # where the server is gone, its own end of the socket tells
-            if error.errno == errno.ETOOMANYREFS:
-                child.failure = SandboxBroken(f"A run could not be asked for: {error}. {CROWDED}")
-                asyncio.get_running_loop().call_soon(child.discard)
-        child.sent()
-        for descriptor in joins:
-            os.close(descriptor)
         return child
-
-    def _make_group(self, limits: RunLimits, *, session: bool) -> Group | None:
-        if self._groups is None:
-            return None
-        try:
-            memory_bytes, processes = _of_group(limits, SPARE_PROCESSES if session else _EXTRA_PROCESSES)
-            return self._groups.take(
-                memory_bytes=memory_bytes,
-                processes=processes,
-                together=not session,
-                limited="memory" not in self._without,
-            )
-        except OSError as error:
-            raise SandboxBroken(f"A run of the sandbox could not get a control group: {error}") from error
-
-    def _admit(self, child: Child) -> None:
-        """Look at a new child from outside: its walls, and that its memory is counted."""
-        assert child.reaper is not None
-        assert child.program is not None
-        verify(child.program, apart_from=self._apart_from, without=self._without)
-        if child.group is not None and not child.group.holds(child.reaper, child.program):
-            raise SandboxBroken("A child of the sandbox isn't in its control group: not lent.")
 
     def _hand_out(self, child: Child, waiter: "asyncio.Future[Child] | None") -> None:
         if waiter is None:
@@ -267,6 +191,8 @@ class Pool:
 
     def _look(self) -> None:
         """End waiting children that hold too much or go on working, and make none in advance any more."""
+        from sandbox.host.memory_watch import count_processes
+
         for child in (*self._idle, *self._coming):
             if child.reaper is None:
                 continue
@@ -283,8 +209,10 @@ class Pool:
 
     def _holds_too_much(self, reaper: int) -> bool:
         """Where no cgroup counts."""
-        if self._groups is not None or "memory" in self._without:
+        if self._maker.groups is not None or "memory" in self._without:
             return False
+        from sandbox.host.memory_watch import holds_more
+
         return holds_more(reaper, self._usual.memory_mb << 20, sockets="net" not in self._without)
 
     def _next_waiter(self) -> "asyncio.Future[Child] | None":
@@ -297,7 +225,3 @@ class Pool:
 
 def _later(seconds: float, call: Callable[..., None], *given: object) -> asyncio.TimerHandle:
     return asyncio.get_running_loop().call_later(seconds, call, *given)
-
-
-def _of_group(limits: RunLimits, spare: int = _EXTRA_PROCESSES) -> tuple[int, int]:
-    return limits.memory_mb << 20, limits.processes + spare

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sandbox.contract import Capability
-from sandbox.host.disk_watch import DiskBounds
 
 if TYPE_CHECKING:
+    from sandbox.host.disk_watch import DiskBounds
     from sandbox.network.proxy import Network
 
 
@@ -22,8 +22,8 @@ class Build:
     """What every program finds in its environment."""
     without: frozenset[str] = frozenset()
     """Mechanisms that it doesn't have, by name."""
-    disk: DiskBounds | None = None
-    fresh_disk: DiskBounds | None = None
+    disk: "DiskBounds | None" = None
+    fresh_disk: "DiskBounds | None" = None
     """What has to be looked at while programs run; None where file systems keep all of it."""
     namespaces: bool = True
     """Each run has its own, which end with it."""

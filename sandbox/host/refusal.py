@@ -4,9 +4,10 @@ import os
 import platform
 import shutil
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
-from sandbox.errors import BackendMissing
+from sandbox.errors import BackendMissing, NamespacesRefused
 
 KERNEL = Path("/proc/sys")
 APPARMOR = "kernel/apparmor_restrict_unprivileged_userns"
@@ -35,10 +36,6 @@ _PRIVILEGED = ("mount", "pivot_root", "sethostname", "capset")
 """What user namespaces are for: AppArmor can grant one and deny all that it gives the right to."""
 
 
-class NamespacesRefused(BackendMissing):
-    """This machine refuses the namespaces that bubblewrap or the server needs."""
-
-
 INSTALL = {
     "apt-get": "sudo apt-get install bubblewrap",
     "dnf": "sudo dnf install bubblewrap",
@@ -48,23 +45,18 @@ INSTALL = {
 }
 
 
-def require_bubblewrap() -> None:
-    """See that this machine could have the backend at all.
-
-    Raises:
-        BackendMissing: not Linux, another architecture, or no bubblewrap; says what to do.
-    """
+def why_missing(machines: Sequence[str]) -> BackendMissing:
+    """Why this machine can't have the backend at all: not Linux, another architecture, or no bubblewrap."""
     if sys.platform != "linux":
-        raise BackendMissing(f"bubblewrap needs Linux; this is {platform.system()}.")
-    if os.uname().machine not in ("x86_64", "aarch64"):
-        raise BackendMissing(
-            f"No filter of system calls is made for {os.uname().machine}: x86_64 and aarch64 only."
+        return BackendMissing(f"bubblewrap needs Linux; this is {platform.system()}.")
+    if os.uname().machine not in machines:
+        return BackendMissing(
+            f"No filter of system calls is made for {os.uname().machine}: {' and '.join(machines)} only."
         )
-    if shutil.which("bwrap") is None:
-        command = next((INSTALL[tool] for tool in INSTALL if shutil.which(tool)), INSTALL["apt-get"])
-        raise BackendMissing(
-            f"bubblewrap (bwrap) isn't installed on this machine. Install it with: {command}", fix=command
-        )
+    command = next((INSTALL[tool] for tool in INSTALL if shutil.which(tool)), INSTALL["apt-get"])
+    return BackendMissing(
+        f"bubblewrap (bwrap) isn't installed on this machine. Install it with: {command}", fix=command
+    )
 
 
 def explain(said: str, *, kernel: Path = KERNEL) -> BackendMissing:

@@ -10,8 +10,7 @@ from sandbox.errors import SandboxBroken
 from sandbox.host.child import Child
 from sandbox.host.execution import Execution
 from sandbox.host.output import Output
-from sandbox.inner.process.channel import MAX_FRAME
-from sandbox.inner.process.wire import send_with_fds
+from sandbox.inner.process.wire import MAX_FRAME, send_with_fds
 from sandbox.result import Result
 
 _LENGTH, _CHUNK = 4, 1 << 16

@@ -5,18 +5,17 @@ import socket
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from functools import partial
-from typing import TYPE_CHECKING
 
-from sandbox.contract import Capability, OnOutput, Running
+from sandbox.contract import Capability, OnOutput, Running, Session
 from sandbox.errors import SandboxBroken
 from sandbox.files.workspace import Workspace
 from sandbox.files.written_files import FreshWorkspace
 from sandbox.host.child import Child
-from sandbox.host.child_lease import ChildLease
-from sandbox.host.execution import Execution
+from sandbox.host.child_maker import ChildMaker
+from sandbox.host.execution import ChildLease, Execution
 from sandbox.host.jobs import Jobs
 from sandbox.host.limits import RunLimits, resolve
-from sandbox.host.persistent_workspace import PersistentWorkspace
+from sandbox.host.persistent_workspace import PersistentWorkspace, WithWorkspace
 from sandbox.host.pool import Pool
 from sandbox.host.proxy_building import Build
 from sandbox.host.running import RunningEntry
@@ -25,16 +24,13 @@ from sandbox.policy import Limits, Policy
 from sandbox.program import Program
 from sandbox.result import Result
 
-if TYPE_CHECKING:
-    from sandbox.host.session import LiveSession
-
 _MOMENT_S = 3.0
 """The ends of processes that die together are seen one after the other, on a busy machine with a pause."""
 _IN_FLIGHT = 32
 """Runs at once in one sandbox; more wait, and their clocks don't run meanwhile."""
 
 
-class ServedSandbox:
+class ServedSandbox(WithWorkspace):
     """A sandbox on this machine. Made by the functions that open one."""
 
     def __init__(self, server: Server, policy: Policy, build: Build) -> None:
@@ -110,7 +106,7 @@ class ServedSandbox:
             finally:
                 loan.give_back()
                 if own is not None:
-                    await self._let_go(own)
+                    await own.let_go(on_disk=self._build.on_disk)
             if result.status == "killed" and result.killed_by is None:
                 await self._see_that_it_lives()
             return result
@@ -161,7 +157,7 @@ class ServedSandbox:
         fresh: bool = False,
         files: Mapping[str, bytes] | None = None,
         environment: Mapping[str, str] | None = None,
-    ) -> "AbstractAsyncContextManager[LiveSession]":
+    ) -> AbstractAsyncContextManager[Session]:
         """Open a place where commands follow one another and live side by side.
 
         Args as `sandbox.contract.Sandbox.session` has them.
@@ -197,38 +193,6 @@ class ServedSandbox:
         child.discard()
         self._pool.give_back(child)
 
-    async def write(self, path: str, content: bytes, *, executable: bool = False) -> None:
-        """Write one file of the workspace; folders on the way are made.
-
-        Raises:
-            FileRefused: the path leaves the workspace or goes over a link, or the disk limit is reached.
-        """
-        await self._workspace.write(path, content, executable=executable)
-
-    async def read(self, path: str, *, limit: int = 16 << 20) -> bytes:
-        """Read one regular file of the workspace.
-
-        Raises:
-            FileRefused: it isn't there, isn't a regular file, goes over a link, or is too large.
-        """
-        return await self._workspace.read(path, limit=limit)
-
-    async def lay(self, files: Mapping[str, bytes]) -> dict[str, str]:
-        """Make the workspace hold exactly these files, and give the SHA-256 (hex) of each.
-
-        Raises:
-            FileRefused: a path leaves the workspace, or the disk limit is reached.
-        """
-        return await self._workspace.lay(files)
-
-    async def manifest(self) -> dict[str, str]:
-        """SHA-256 (hex) of each regular file of the workspace by its relative path."""
-        return await self._workspace.manifest()
-
-    async def remove(self, path: str) -> None:
-        """Remove one file or folder of the workspace, "." is all of it; what isn't there is no error."""
-        await self._workspace.remove(path)
-
     async def close(self) -> None:
         """End every process, and give back whatever the sandbox held. Idempotent."""
         if not self._closed:
@@ -242,18 +206,18 @@ class ServedSandbox:
             await self._build.network.close()
 
     def _make_pool(self, *, fresh: bool) -> Pool:
-        return Pool(
+        maker = ChildMaker(
             self._server.control,
             server=self._server.pid,
-            usual=resolve(self._policy, None),
             groups=self._server.groups,
             without=self._without,
             fresh=fresh,
             preload=self._policy.preload,
             network=self._build.network,
             namespaces=self._build.namespaces,
-            foreign=self._server.interpreter.venv is not None or bool(self._policy.preload),
         )
+        foreign = self._server.interpreter.venv is not None or bool(self._policy.preload)
+        return Pool(maker, usual=resolve(self._policy, None), foreign=foreign)
 
     def _break_down(self, reason: SandboxBroken) -> None:
         for pool in (self._pool, self._fresh_pool):
@@ -274,13 +238,6 @@ class ServedSandbox:
         """The files below a descriptor."""
         capacity = None if self._build.disk is None else self._build.disk.disk_bytes
         return Workspace(root, self._server.uid, capacity=capacity, attached=self._policy.folders)
-
-    async def _let_go(self, own: FreshWorkspace) -> None:
-        try:
-            if self._build.on_disk:
-                await own.empty()
-        finally:
-            own.close()
 
     async def _see_that_it_lives(self) -> None:
         """A run that ended without a word was killed from outside, alone or with its server."""

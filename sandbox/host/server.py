@@ -12,7 +12,6 @@ from sandbox.contract import Capability
 from sandbox.errors import SandboxBroken
 from sandbox.host.capabilities import capabilities_of
 from sandbox.host.credentials import receive
-from sandbox.host.refusal import explain
 from sandbox.interpreter.interpreter import Interpreter, describe
 from sandbox.policy import Policy
 from sandbox.supervisor.cgroups import Groups, plan_groups
@@ -96,6 +95,8 @@ class Server:
         except TimeoutError as error:
             raise SandboxBroken(f"The sandbox did not start within {_BOOT_S:.0f} s. {self.said()}") from error
         if not descriptors:
+            from sandbox.host.refusal import explain
+
             raise explain(self.said())
         self.workspace, self.pid = descriptors[0], pid
         self.landlock = json.loads(hello)["landlock"]

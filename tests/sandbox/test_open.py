@@ -21,7 +21,7 @@ from sandbox import (
 )
 from sandbox.backends import bubblewrap as backend
 from sandbox.backends.bubblewrap import open_bubblewrap
-from sandbox.host.verify_walls import namespaces_of, verify
+from sandbox.host.child_maker import namespaces_of, verify
 from tests.docker_engine import POLICY, require_docker
 from tests.less_machine import no_namespaces, run_behind
 

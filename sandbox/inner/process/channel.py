@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import socket
-import struct
 from typing import TYPE_CHECKING
 
-from sandbox.inner.process.wire import receive_with_fds
+from sandbox.inner.process.wire import HEADER, receive_with_fds
+from sandbox.inner.process.wire import MAX_FRAME as MAX_FRAME
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from sandbox.inner.process.duplex import Duplex
-
-MAX_FRAME = 16 << 20
-"""Bytes. One frame is held in memory whole, on the host too, so this bounds what a hostile sender costs."""
-
-_LENGTH = struct.Struct("<I")
 
 
 class FrameTooLarge(ValueError):
@@ -58,7 +53,7 @@ class Channel:
         for frame in frames:
             if len(frame) > MAX_FRAME:
                 raise FrameTooLarge(f"a frame of {len(frame):,} bytes; {MAX_FRAME:,} is the limit")
-            parts += [_LENGTH.pack(len(frame)), frame]
+            parts += [HEADER.pack(len(frame)), frame]
         self._socket.sendall(b"".join(parts))
 
     def receive(self) -> bytes | None:
@@ -68,10 +63,10 @@ class Channel:
             FrameTooLarge: the announced length is over MAX_FRAME; nothing of it was read.
             OSError: the connection broke.
         """
-        header = self._exactly(_LENGTH.size)
+        header = self._exactly(HEADER.size)
         if header is None:
             return None
-        (length,) = _LENGTH.unpack(header)
+        (length,) = HEADER.unpack(header)
         if length > MAX_FRAME:
             raise FrameTooLarge(f"a frame of {length:,} bytes was announced; {MAX_FRAME:,} is the limit")
         return self._exactly(length)
@@ -85,14 +80,14 @@ class Channel:
         """
         if not isinstance(self._socket, socket.socket):
             return self.receive(), None
-        header, descriptors = receive_with_fds(self._socket, _LENGTH.size, 1)
+        header, descriptors = receive_with_fds(self._socket, HEADER.size, 1)
         line = Channel(socket.socket(fileno=descriptors[0])) if descriptors else None
-        if len(header) < _LENGTH.size:
-            rest = self._exactly(_LENGTH.size - len(header)) if header else None
+        if len(header) < HEADER.size:
+            rest = self._exactly(HEADER.size - len(header)) if header else None
             if rest is None:
                 return None, line
             header += rest
-        (length,) = _LENGTH.unpack(header)
+        (length,) = HEADER.unpack(header)
         if length > MAX_FRAME:
             raise FrameTooLarge(f"a frame of {length:,} bytes was announced; {MAX_FRAME:,} is the limit")
         return self._exactly(length), line

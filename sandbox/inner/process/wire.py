@@ -13,6 +13,8 @@ from typing import Any
 HEADER = struct.Struct("<I")
 ENDING = struct.Struct("<iQQQ")
 """What the reaper says at the end: wait status, user and system microseconds, largest resident KiB."""
+MAX_FRAME = 16 << 20
+"""Bytes. One frame is held in memory whole, on the host too, so this bounds what a hostile sender costs."""
 MOST = 8
 """Descriptors that come with one message, at most."""
 READY, GO, FAILED = b"R", b"G", b"E"

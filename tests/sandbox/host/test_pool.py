@@ -12,6 +12,7 @@ import pytest
 from sandbox import Limits, Policy, PythonCode, SandboxBroken, open_sandbox
 from sandbox.backends.bubblewrap import open_bubblewrap
 from sandbox.host.child import Child
+from sandbox.host.child_maker import ChildMaker
 from sandbox.host.limits import resolve
 from sandbox.host.memory_watch import count_processes
 from sandbox.host.pool import Pool
@@ -25,9 +26,8 @@ async def young() -> AsyncIterator[Pool]:
     """A pool whose children are replaced after a tenth of a second."""
     async with open_bubblewrap(Policy()) as box:
         server = box._server
-        pool = Pool(
-            server.control, server=server.pid, usual=USUAL, groups=None, without=frozenset(), oldest_s=0.1
-        )
+        maker = ChildMaker(server.control, server=server.pid, groups=None, without=frozenset())
+        pool = Pool(maker, usual=USUAL, oldest_s=0.1)
         yield pool
         pool.break_down(SandboxBroken("the test is over"))
         await pool.wait_until_gone()

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from sandbox import BackendMissing
-from sandbox.host.refusal import APPARMOR, CLONE, MOST, NamespacesRefused, explain
+from sandbox.errors import NamespacesRefused
+from sandbox.host.refusal import APPARMOR, CLONE, MOST, explain
 
 REFUSED = (
     "bwrap: setting up uid map: Permission denied",  # Ubuntu 24.04 without a profile for bwrap

@@ -1,0 +1,167 @@
+"""How a child is asked for, and looked at from outside: what it says of itself proves nothing."""
+
+import asyncio
+import errno
+import json
+import os
+import socket
+from collections.abc import Callable, Collection, Sequence
+from typing import TYPE_CHECKING
+
+from sandbox.errors import SandboxBroken
+from sandbox.host.child import Child
+from sandbox.host.credentials import CROWDED
+from sandbox.host.limits import RunLimits
+from sandbox.inner.process.wire import send_with_fds
+from sandbox.supervisor.cgroups import Group, Groups
+
+if TYPE_CHECKING:
+    from sandbox.network.proxy import Network
+
+_EXTRA_PROCESSES = 2
+"""The reaper, and a moment of overlap while a process is replaced."""
+FOR_EVER_S = 1 << 30
+"""Of processor time: an agent is given no end."""
+NAMESPACES = ("user", "pid", "mnt", "ipc", "net", "uts")
+_WANTED = {
+    "CapEff": ("capabilities", "0000000000000000"),
+    "NoNewPrivs": ("no_new_privs", "1"),
+    "Seccomp": ("seccomp", "2"),
+}
+_PAGE = 1 << 16
+"""Bytes, far more than the kernel has to say of a process: its name is cut and escaped."""
+
+
+class ChildMaker:
+    """Asks the server of one sandbox for children, and admits them."""
+
+    def __init__(
+        self,
+        control: socket.socket,
+        *,
+        server: int,
+        groups: Groups | None,
+        without: frozenset[str],
+        fresh: bool = False,
+        preload: Sequence[str] = (),
+        network: "Network | None" = None,
+        namespaces: bool = True,
+    ) -> None:
+        """`fresh` children get a workspace of their own, and `take_workspace` gives it."""
+        self.groups, self.without = groups, without
+        self._fresh, self._network, self._namespaces = fresh, network, namespaces
+        self._control, self._preload = control, preload
+        self._apart_from = (namespaces_of("self"), namespaces_of(server))
+
+    def make(
+        self,
+        limits: RunLimits,
+        *,
+        session: bool,
+        on_ready: Callable[[Child], None],
+        on_gone: Callable[[Child], None],
+    ) -> Child:
+        """A child on its way: `on_ready` says once whether it can be lent.
+
+        Args:
+            session: its pid 1 is the agent of a session.
+
+        Raises:
+            SandboxBroken: it could get no control group.
+        """
+        spare, rlimits = _EXTRA_PROCESSES, limits.rlimits(counted=self.groups is not None)
+        if session:
+            from sandbox.inner.process.agent import SPARE_PROCESSES as spare
+
+            rlimits |= {"cpu_s": FOR_EVER_S, "processes": limits.processes + spare}
+        group = self._make_group(limits, spare, together=not session)
+        child = Child(
+            group=group,
+            groups=self.groups,
+            admit=self._admit,
+            on_ready=on_ready,
+            on_gone=on_gone,
+            preload=() if session else self._preload,
+            network=self._network,
+            namespaces=self._namespaces,
+        )
+        door = self._network is not None
+        wanted = {"fresh": self._fresh, "door": door, "rlimits": rlimits, "session": session}
+        joins = group.open() if group is not None else []
+        descriptors = [child.status_inside.fileno(), child.work_inside.fileno(), *joins]
+        try:
+            send_with_fds(self._control, json.dumps(wanted).encode(), descriptors)
+        except OSError as error:  # where the server is gone, its own end of the socket tells
+            if error.errno == errno.ETOOMANYREFS:
+                child.failure = SandboxBroken(f"A run could not be asked for: {error}. {CROWDED}")
+                asyncio.get_running_loop().call_soon(child.discard)
+        child.sent()
+        for descriptor in joins:
+            os.close(descriptor)
+        return child
+
+    def _make_group(self, limits: RunLimits, spare: int, *, together: bool) -> Group | None:
+        if self.groups is None:
+            return None
+        try:
+            memory_bytes, processes = of_group(limits, spare)
+            return self.groups.take(
+                memory_bytes=memory_bytes,
+                processes=processes,
+                together=together,
+                limited="memory" not in self.without,
+            )
+        except OSError as error:
+            raise SandboxBroken(f"A run of the sandbox could not get a control group: {error}") from error
+
+    def _admit(self, child: Child) -> None:
+        """Look at a new child from outside: its walls, and that its memory is counted."""
+        assert child.reaper is not None
+        assert child.program is not None
+        verify(child.program, apart_from=self._apart_from, without=self.without)
+        if child.group is not None and not child.group.holds(child.reaper, child.program):
+            raise SandboxBroken("A child of the sandbox isn't in its control group: not lent.")
+
+
+def of_group(limits: RunLimits, spare: int = _EXTRA_PROCESSES) -> tuple[int, int]:
+    """Bytes and processes that a control group holds a run to, with our own processes beside the program."""
+    return limits.memory_mb << 20, limits.processes + spare
+
+
+def namespaces_of(pid: int | str, *, without: Collection[str] = ()) -> dict[str, str]:
+    """Identity of each namespace of a process, by its kind, but for those that don't matter.
+
+    To look at another user's, even root needs the capability to trace it, which a container's root lacks.
+    """
+    return {kind: os.readlink(f"/proc/{pid}/ns/{kind}") for kind in NAMESPACES if kind not in without}
+
+
+def verify(pid: int, *, apart_from: Collection[dict[str, str]], without: frozenset[str]) -> None:
+    """See for ourselves that a process has no privileges and shares no namespace.
+
+    Args:
+        pid: the process, as the host numbers it.
+        apart_from: namespaces of those that it must be parted from: the host's and the server's.
+        without: mechanisms that a test has turned off.
+
+    Raises:
+        SandboxBroken: something isn't as it must be; the message says what.
+    """
+    status = _status_of(pid)
+    for field, (mechanism, wanted) in _WANTED.items():
+        found = status.partition(f"\n{field}:\t")[2].partition("\n")[0]
+        if mechanism not in without and found != wanted:
+            raise SandboxBroken(f"A child of the sandbox has {field} {found}, not {wanted}: not lent.")
+    mine = namespaces_of(pid, without=without)
+    for other in apart_from:
+        shared = [kind for kind in mine if mine[kind] == other[kind]]
+        if shared:
+            raise SandboxBroken(f"A child of the sandbox shares namespaces ({', '.join(shared)}): not lent.")
+
+
+def _status_of(pid: int) -> str:
+    descriptor = os.open(f"/proc/{pid}/status", os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        return os.read(descriptor, _PAGE).decode("ascii", "replace")
+    finally:
+        os.close(descriptor)
