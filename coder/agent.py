@@ -6,9 +6,8 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TypedDict, Unpack
 
-from coder.context.secrecy import secrets_in
 from coder.environment.dependencies import with_dependencies
-from coder.environment.run_policy import OpenSandbox, open_for, with_room, with_sources
+from coder.environment.run_policy import OpenSandbox, open_for, redactor_for, with_room, with_sources
 from coder.environment.workbench import Workbench
 from coder.errors import CoderError, MachineError, UsageError
 from coder.loop import Team, advance
@@ -27,13 +26,10 @@ from coder.run.termination import Stop
 from coder.run.watch import Unwatched, Watch
 from coder.store import EventLog, SqliteLog, data_folder, new_run_id
 from coder.teams.strategies import settled, suited, taken
-from coder.text.redact import Redactor
 from coder.turn import Turn
-from coder.verify.baseline import take_baseline, wants_baseline
 from coder.verify.preflight import prepare
 from coder.workspace.deliver import deliver, see_committable, with_written
 from coder.workspace.read import read_workspace
-from coder.workspace.restore import restore
 from sandbox import SandboxError
 
 
@@ -115,6 +111,8 @@ async def resume(
         LogDamaged, LogNewer, MachineError: the log can't be used.
         SandboxError: no sandbox can be had here.
     """
+    from coder.workspace.restore import restore
+
     _see_known(options)
     async with AsyncExitStack() as stack:
         log = options.get("log") or stack.enter_context(SqliteLog(data_folder(os.environ)))
@@ -186,8 +184,7 @@ async def open_environment(
     policy, opener = open_for(task, settings)
     policy = with_sources(with_room(policy, files), task, files)
     policy = with_dependencies(policy, task.workspace, files, settings=settings)
-    texts = {path: stored.text for path, stored in files.items() if stored.text is not None}
-    redactor = Redactor.from_environment(secrets=secrets_in(texts))
+    redactor = redactor_for(files)
     sandbox, watch = options.get("sandbox"), options.get("watch")
     on_output = watch.output if watch is not None else None
     tools = options.get("tools") or ()
@@ -235,8 +232,11 @@ async def work(
     """
     strategy = taken(journal.state.settings)
     try:
-        if wants_baseline(journal.state):
-            await journal.append(await take_baseline(bench, journal.state))
+        if journal.state.task.test_command is not None:
+            from coder.verify.baseline import take_baseline, wants_baseline
+
+            if wants_baseline(journal.state):
+                await journal.append(await take_baseline(bench, journal.state))
         await advance(
             journal,
             team=team or strategy.team(),

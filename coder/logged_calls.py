@@ -8,11 +8,10 @@ from collections.abc import Sequence
 from itertools import takewhile
 
 from coder.errors import ModelError, SharedBudgetEmpty
-from coder.models.answer_room import known_limit, reserved
+from coder.models.abilities import known_limit, reserved
 from coder.models.model import Answer, ChatMessage, Form, Model, Retry, Sampling, Switch
-from coder.models.recording import redacted_call
 from coder.models.tokens import input_tokens
-from coder.run.budget import over_budget, room_for_answer, spent_budget
+from coder.run.budget import is_spent_on_reasoning, over_budget, room_for_answer, spent_budget
 from coder.run.event_types import (
     BudgetReached,
     CallAnswered,
@@ -23,7 +22,6 @@ from coder.run.event_types import (
     Limit,
 )
 from coder.run.journal import Journal
-from coder.run.no_room import is_spent_on_reasoning
 from coder.text.redact import Redactor
 
 
@@ -77,7 +75,7 @@ class LoggedCalls:
             model=self._redactor.redact(answer.model),
             text=self._redactor.redact(answer.text),
             reasoning=self._redactor.redact(answer.reasoning),
-            tool_calls=tuple(redacted_call(call, redact=self._redactor.redact) for call in answer.tool_calls),
+            tool_calls=tuple(call.redacted(self._redactor.redact) for call in answer.tool_calls),
             alternatives=tuple(
                 one.model_copy(update={"text": self._redactor.redact(one.text)})
                 for one in answer.alternatives

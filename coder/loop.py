@@ -3,13 +3,11 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from coder.errors import Refused, UsageError
 from coder.logged_calls import BudgetSpent
-from coder.participants.participant import Participant
-from coder.run.approval import is_approved
-from coder.run.attempts import decisive_outcome
+from coder.run.attempts import decisive_outcome, is_approved
 from coder.run.event_types import BudgetReached, CommitRefused, RunStopped, Spoken, Status
 from coder.run.journal import Journal
 from coder.run.message import HUMAN, Verified
@@ -19,11 +17,14 @@ from coder.run.termination import Reason, Stop, awaits_answer, budget_reached, n
 from coder.turn import Turn
 from coder.workspace.edited_tests import is_accepted, is_contradicted
 
+if TYPE_CHECKING:
+    from coder.participants.participant import Participant
+
 
 class Team(Protocol):
     """Whose turn it is."""
 
-    def next(self, state: State) -> Participant:
+    def next(self, state: State) -> "Participant":
         """The participant that speaks in this state; the same state gives the same one."""
 
 

@@ -9,19 +9,16 @@ from collections.abc import Sequence
 from coder.environment.workbench import Workbench
 from coder.errors import ContextTooLong
 from coder.logged_calls import BudgetSpent, LoggedCalls, request_key
-from coder.models.abilities import Abilities, abilities_of
-from coder.models.answer_room import LARGEST
+from coder.models.abilities import EMBEDDED, LARGEST, Abilities, abilities_of
 from coder.models.model import ChatMessage, Form, Model, Sampling
-from coder.models.role_models import SUMMARIZER, playing
-from coder.models.truncate import cut_text, shrunk
-from coder.models.weights import EMBEDDED
-from coder.models.wrapper import HasRoles
+from coder.models.tokens import cut_text, shrunk
+from coder.models.wrapper import SUMMARIZER, HasRoles, playing
 from coder.prompts import prompt
+from coder.run.budget import is_spent_on_reasoning, no_room
 from coder.run.event_types import (
     CallAnswered,
 )
 from coder.run.journal import Journal
-from coder.run.no_room import is_spent_on_reasoning, no_room
 from coder.run.state import State
 
 MOST_SHRINKS = 4

@@ -4,9 +4,8 @@ from pydantic import BaseModel, ConfigDict
 
 from coder.run.event_types import RunStopped, Status
 from coder.run.message import Message
-from coder.run.model_call import Step
 from coder.run.run import Run
-from coder.run.state import State
+from coder.run.state import State, Step
 from coder.run.summary import summarize
 
 

@@ -11,9 +11,8 @@ from typing import Annotated
 import typer
 from typer.main import get_command
 
-from coder.console.close_streams import open_streams
 from coder.console.command_groups import Commands
-from coder.console.failure import report
+from coder.console.failure import open_streams, report
 
 HELP = "Give it a task in words: a model writes code, a sandbox runs it, and it stops when the tests pass."
 EPILOG = (

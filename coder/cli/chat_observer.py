@@ -12,10 +12,9 @@ from coder.chat.line_reader import Cancelled, Reader
 from coder.chat.word_stream import Words
 from coder.console.screen import Screen
 from coder.errors import UsageError
-from coder.participants.coder import Coder
-from coder.participants.expert import Expert
+from coder.participants.coder import Coder, Expert
 from coder.participants.human import Decision, Proposal
-from coder.prompting.replies import is_question
+from coder.prompting.asking import is_question
 from coder.run.event_types import (
     BaselineTaken,
     CallAnswered,

@@ -6,8 +6,8 @@ from decimal import Decimal
 
 from coder.models.model import Usage
 from coder.run.costs import CallCost, Costs
-from coder.text.plural import count_of
 from coder.text.sanitize import one_line
+from coder.text.wording import count_of
 
 
 def cost_lines(costs: Costs) -> Iterator[str]:

@@ -15,9 +15,9 @@ from coder.console.options import Json
 from coder.fs.private_folder import cache_folder
 from coder.models.catalog import Catalog, Listed, UserModels
 from coder.models.catalog_update import SOURCE, update_catalog
-from coder.models.price import Price
 from coder.models.providers import Provider, key_variable, providers
 from coder.text.sanitize import one_line
+from coder.usage import Price
 
 HELP = ["-h", "--help"]
 NOTHING_FOUND = 1

@@ -8,8 +8,8 @@ from typing import Annotated, Any
 import typer
 
 from coder.agent import resume as resume_run
-from coder.cli.print_result import ended
 from coder.cli.show_run import RunId
+from coder.cli.solve_run import ended
 from coder.config.layers import load, user_file
 from coder.config.schema import Config, answering_fields, checked, flag
 from coder.console.answerer import Answerer, opened

@@ -1,5 +1,7 @@
-"""Solving: from the flags that `coder solve` and `coder fix` share to a run."""
+"""How `coder solve` and its like run, once their options are read, and how they end."""
 
+import asyncio
+import json
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -8,17 +10,19 @@ from typing import Any
 import typer
 
 from coder.agent import solve
-from coder.cli.print_result import ended
 from coder.config.layers import load, user_file
 from coder.console.answerer import Answerer, opened
-from coder.console.ask import ask_human
 from coder.console.backend import see_backend
+from coder.console.failure import report, single
 from coder.console.interrupt import run_until_interrupted
 from coder.console.options import given_flags
 from coder.console.screen import Screen
-from coder.errors import Refused, UsageError
+from coder.console.signals import INTERRUPTED
+from coder.errors import CoderError, MachineError, Refused, UsageError
+from coder.run.reducer import fold_all
 from coder.run.run import Run
 from coder.run.settings import Settings
+from coder.run.summary import summarize
 from coder.run.task import Task
 from coder.store import SqliteLog, data_folder
 
@@ -87,6 +91,8 @@ async def _see_workspace(workspace: Path | None, screen: Screen, *, yes: bool) -
         raise UsageError(
             f"There is no {workspace}; nothing was called. Name what is there, or have it made: -y"
         )
+    from coder.console.ask import ask_human
+
     if not await ask_human(f"There is no {workspace}. Make it?"):
         raise Refused(f"{workspace} was not made, and nothing was called.")
 
@@ -94,3 +100,68 @@ async def _see_workspace(workspace: Path | None, screen: Screen, *, yes: bool) -
 def _could_be_made(path: Path) -> bool:
     """Whether it isn't there, and only it; what lies in no folder at all is refused whatever anybody says."""
     return not path.exists() and path.absolute().parent.exists()
+
+
+def ended(start: Callable[[], Run], screen: Screen, *, as_json: bool, jsonl: bool) -> int:
+    """Do the work of `start`, print what came of it, and return the exit code."""
+    try:
+        if as_json and jsonl:
+            raise UsageError("--json and --jsonl exclude each other: one document, or a line for each event.")
+        run = start()
+    except Exception as error:  # noqa: BLE001 - whoever asked for a document gets one whatever happens
+        screen.clear()
+        exit_code = report(error)
+        screen.tell_waiting()
+        if screen.run_id is not None and exit_code == MachineError.exit_code:
+            screen.tell(f"  next     coder resume {screen.run_id}")
+        if as_json:
+            print(_failure(single(error), exit_code, screen.run_id))
+        return exit_code
+    screen.verdict(run)
+    if as_json:
+        print(run.model_dump_json(indent=2))
+    elif not jsonl:
+        print(_shown(run, screen), end="")
+    return run.exit_code
+
+
+def _failure(error: BaseException, exit_code: int, run_id: str | None) -> str:
+    """The document of a run that gave no Run: the same keys, and null for what isn't known."""
+    words = str(error) if isinstance(error, CoderError) else f"{type(error).__name__}: {error}"
+    known = _so_far(run_id) | {
+        "status": "interrupted" if exit_code == INTERRUPTED else "error",
+        "reason": words.partition("\n")[0],
+        "verified": "none",
+        "error": words,
+        "exit_code": exit_code,
+    }
+    return json.dumps(dict.fromkeys(Run.model_fields) | known, indent=2)
+
+
+def _so_far(run_id: str | None) -> dict[str, object]:
+    """What the log holds of a run that was cut off."""
+    if run_id is None:
+        return {}
+    try:
+        with SqliteLog(data_folder(os.environ)) as log:
+            state = fold_all(asyncio.run(log.read(run_id)))
+    except (CoderError, ValueError):  # the log itself may be what failed
+        return {"run_id": run_id}
+    return summarize(state).model_dump(mode="json")
+
+
+def _shown(run: Run, screen: Screen) -> str:
+    """The diff of what landed or may, unless the screen has shown it; the code, of a run without a folder."""
+    if screen.has_folder:
+        wanted = run.landed or run.status in ("solved", "unverified")
+        return run.patch if wanted and not screen.showed_diff else ""
+    if run.status not in ("solved", "unverified"):
+        return ""
+    if len(run.files) == 1:
+        (text,) = run.files.values()
+        return _closed(text)
+    return "".join(f"# {path}\n{_closed(text)}" for path, text in sorted(run.files.items()))
+
+
+def _closed(text: str) -> str:
+    return text if text.endswith("\n") else text + "\n"

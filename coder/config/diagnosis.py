@@ -16,9 +16,8 @@ from coder.models import found_endpoints
 from coder.models.catalog import UserModels
 from coder.models.find_model import PROBE_S
 from coder.models.model import Usage
-from coder.models.prices import cost
 from coder.models.probe_servers import first_that_answers
-from coder.models.providers import providers
+from coder.models.providers import cost, providers
 from coder.models.roles import Asked, resolve_casting
 from coder.models.weights import embedded_weights
 from coder.store import SqliteLog, data_folder

@@ -9,8 +9,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 
 from coder.errors import UsageError
 from coder.models.endpoint import for_log, name_for_log
-from coder.models.role_models import SUMMARIZER
 from coder.models.roles import Asked
+from coder.models.wrapper import SUMMARIZER
 from coder.run.settings import Budget, Settings, StrategyChoice
 from coder.text.redact import redact
 

@@ -9,7 +9,6 @@ from collections.abc import Awaitable, Sequence
 from typing import TYPE_CHECKING, Literal, TypeVar
 
 from coder.console import render
-from coder.console.ask import ask_human
 from coder.console.failure import single
 from coder.console.terminal import Terminal
 from coder.run.event_types import (
@@ -137,6 +136,8 @@ class Screen:
             return True
         self._terminal.doing = ""
         self._show_diff(diff)
+        from coder.console.ask import ask_human
+
         return await ask_human(question)
 
     async def ask(self, question: str, diff: str, *, by_flag: bool) -> bool | None:
@@ -145,6 +146,8 @@ class Screen:
             return None
         self._terminal.doing = ""
         self._show_diff(diff)
+        from coder.console.ask import ask_human
+
         return self._yes or await ask_human(question)
 
     async def spinning(self, work: Awaitable[T]) -> T:

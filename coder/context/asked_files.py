@@ -4,10 +4,9 @@ import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
+from coder.context.quoting import Range
 from coder.text.paths_in_text import PrintedPaths
 
-Range = tuple[int, int]
-"""First and last line, from 1."""
 _MOST_READ = 64 << 10
 """Characters of an answer that are looked at."""
 _DASH = r"(?:[-\u2013\u2014]|to|through)"

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 
 from coder.text.sanitize import printable
 
+Range = tuple[int, int]
+"""First and last line, from 1."""
 _TICKS = re.compile(r"`{3,}")
 _LONGEST_PATH = 300
 _UNTOLD = re.compile(r"[`\r\n\t\u2028\u2029\x85]")

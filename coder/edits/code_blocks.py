@@ -9,8 +9,7 @@ import re
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from coder.edits.fences import LONGEST_NAME, NAME, known_name, opening_fence
-from coder.edits.nesting import Fences, Language
+from coder.edits.nesting import LONGEST_NAME, NAME, Fences, Language, known_name, opening_fence
 from coder.source.python_names import defined_names
 
 MAX_ANSWER = 2 << 20

@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from coder.edits.edit import Edit, Hunk, Sign, Slip, or_unsigned
-from coder.edits.fences import closes_signed, opening_fence
+from coder.edits.nesting import closes_signed, opening_fence
 
 _SECTION = re.compile(
     r"^\s{0,3}\*{3} ?(?P<what>Add|Create|New|Update|Modify|Edit|Delete|Remove) File(?::|(?=\s))"

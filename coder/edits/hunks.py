@@ -5,7 +5,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from coder.edits.edit import Hunk, Sign, or_unsigned
-from coder.edits.fences import closes_signed
+from coder.edits.nesting import closes_signed
 
 NOWHERE = "/dev/null"
 """The name of the file that isn't there."""
@@ -239,3 +239,11 @@ def _without_end(signed: list[tuple[Sign, str]]) -> None:
     if signed:
         sign, text = signed[-1]
         signed[-1] = (sign, text.removesuffix("\n"))
+
+
+def begins_diff(lines: Sequence[str], at: int) -> bool:
+    """Whether the diff of a file begins in this line."""
+    if lines[at].startswith(GIT) or begins_name(lines, at):
+        return True
+    behind = [line for line in lines[at + 2 : at + 4] if line.strip()]
+    return begins_names(lines, at) and bool(behind) and begins_hunk(behind[0])

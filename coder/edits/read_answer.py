@@ -13,11 +13,8 @@ from itertools import takewhile
 from coder.edits import searchreplace
 from coder.edits.code_blocks import block_at
 from coder.edits.edit import Edit, Slip
-from coder.edits.envelope import begins_patch, read_patch
-from coder.edits.fences import LONGEST_NAME, closes, name_in, opening_fence
-from coder.edits.hunks import begins_hunk, begins_names, header_name, is_numbered, unprefixed
-from coder.edits.nesting import Fences
-from coder.edits.unified import begins_diff, read_diff
+from coder.edits.hunks import begins_diff, begins_hunk, begins_names, header_name, is_numbered, unprefixed
+from coder.edits.nesting import LONGEST_NAME, Fences, closes, name_in, opening_fence
 
 MOST_SLIPS = 4
 _LOOK = 4
@@ -82,6 +79,15 @@ def _lines(text: str) -> list[str]:
     return lines
 
 
+def _begins_patch(line: str) -> bool:
+    """As `begins_patch`, which is loaded for an answer that may hold one."""
+    if "***" not in line:
+        return False
+    from coder.edits.envelope import begins_patch
+
+    return begins_patch(line)
+
+
 class _Reader:
     def __init__(self, lines: list[str], default: str, known: Collection[str]) -> None:
         self.found = Edits()
@@ -142,7 +148,9 @@ class _Reader:
             above = self._above(at) if self._fence is None else None
             self._name = searchreplace.named(line) or above or self._name
             return self._block(at)
-        if begins_patch(line):
+        if _begins_patch(line):
+            from coder.edits.envelope import read_patch
+
             patch = read_patch(self._lines, at, fence=self._fence)
             self.found.edits += patch.edits
             self.found.slips += patch.slips
@@ -154,6 +162,8 @@ class _Reader:
 
     def _take_diff(self, lines: list[str], at: int) -> int:
         """Read the diff that begins in a line, and give the line behind it."""
+        from coder.edits.unified import read_diff
+
         name = self._name or self._default
         diff = read_diff(lines, at, fence=self._fence, path=name, known=self._known)
         if diff.goes_on:
@@ -194,7 +204,7 @@ class _Reader:
             line = self._lines[i]
             if closes(line, mark):
                 return False
-            if searchreplace.opens(line) or begins_patch(line) or begins_diff(self._lines, i):
+            if searchreplace.opens(line) or _begins_patch(line) or begins_diff(self._lines, i):
                 return True
             if _COMMAND.match(line[:LONGEST_NAME]):
                 continue

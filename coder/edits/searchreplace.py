@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from coder.edits.edit import Hunk, Sign, Slip
-from coder.edits.fences import closes, opening_fence
+from coder.edits.nesting import closes, opening_fence
 
 _OPEN = re.compile(
     r"^\s{0,3}(?P<mark><{5,}|-{5,})\s*(?:SEARCH|ORIGINAL)\b(?:\s*>?|[ \t:]+(?P<name>[^\s<>:|=]{1,400}))\s*$",

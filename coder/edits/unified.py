@@ -4,7 +4,6 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 from coder.edits.edit import Edit, Hunk, Slip
-from coder.edits.fences import closes_signed
 from coder.edits.hunks import (
     GIT,
     NOWHERE,
@@ -19,6 +18,7 @@ from coder.edits.hunks import (
     unprefixed,
     unquoted,
 )
+from coder.edits.nesting import closes_signed
 
 _OTHERS = (GIT, "```", "~~~", "*** ", "<<<<<")
 """What begins something else than a hunk of the same file."""
@@ -52,16 +52,6 @@ class Diff:
     """Index of the line behind it."""
     goes_on: bool = False
     """It began with a hunk, without a file's name."""
-
-
-def begins_diff(lines: Sequence[str], at: int) -> bool:
-    """Whether the diff of a file begins in this line."""
-    if lines[at].startswith(GIT):
-        return True
-    if begins_name(lines, at):
-        return True
-    behind = [line for line in lines[at + 2 : at + 4] if line.strip()]
-    return begins_names(lines, at) and bool(behind) and begins_hunk(behind[0])
 
 
 def read_diff(

@@ -14,6 +14,7 @@ from coder.run.command_inputs import parted
 from coder.run.event_types import StoredFile
 from coder.run.settings import Settings
 from coder.run.task import Task
+from coder.text.redact import Redactor
 from sandbox import Policy, Sandbox, open_sandbox
 from sandbox.interpreter.interpreter import find_interpreter
 
@@ -160,3 +161,13 @@ def policy_of(settings: Settings, *, workspace: Path | None) -> Policy:
         python=interpreter.path,
         kernel=settings.kernel,
     )
+
+
+def redactor_for(files: Mapping[str, StoredFile]) -> Redactor:
+    """What keeps out of the log the secrets of the environment, and those in the user's `.env` files."""
+    texts = {path: stored.text for path, stored in files.items() if stored.text is not None}
+    if not texts:
+        return Redactor.from_environment()
+    from coder.context.secrecy import secrets_in
+
+    return Redactor.from_environment(secrets=secrets_in(texts))

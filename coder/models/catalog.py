@@ -13,9 +13,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from coder.errors import UsageError
 from coder.models.endpoint import Limits, parts_of
-from coder.models.price import Price
 from coder.models.providers import Provider, address_variables
 from coder.text.redact import names_secret
+from coder.usage import Price
 
 FILE = "models.jsonl"
 FORMAT = 1

@@ -15,7 +15,7 @@ from coder.fs.atomic_replace import replacing
 from coder.fs.safe_open import read_named
 from coder.models.catalog import FILE, Catalog, Header, Listed, ListedProvider, catalog_of, written
 from coder.models.http_download import download
-from coder.models.price import Price
+from coder.usage import Price
 
 SOURCE = "https://models.dev/api.json"
 LARGEST = 64 << 20

@@ -14,18 +14,15 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any, Self
 
 from coder.errors import ContextTooLong, ModelError, ModelNotFound, ModelUnavailable
-from coder.models.abilities import Abilities
-from coder.models.answer_room import asked_for, own_limit
+from coder.models.abilities import Abilities, asked_for, own_limit
 from coder.models.connection import Connection, TooLarge, listen
 from coder.models.endpoint import Endpoint, Patience, unheld_secrets
 from coder.models.exchange import received, send
 from coder.models.faults import cleaned, connection_fault, given_up, refuses_tools, said_by, status_fault
 from coder.models.model import Answer, ChatMessage, Form, OnRetry, Sampling, Usage, Used
-from coder.models.prices import cost
+from coder.models.providers import cost
 from coder.models.rate_limit import lane_of
-from coder.models.recording import redacted_call
 from coder.models.request_quirks import RequestQuirks
-from coder.models.responses import take_event
 from coder.models.retries import Clock, Passing, retrying
 from coder.models.stream import Unfinished, estimated_usage
 from coder.models.tokens import input_tokens
@@ -132,7 +129,7 @@ class ChatModel:
             text=text,
             model=cleaned(unfinished.model or "", self._endpoint) or self._endpoint.model,
             reasoning=self._redacted(unfinished.reasoning),
-            tool_calls=tuple(redacted_call(c, redact=self._redacted) for c in unfinished.tool_calls()),
+            tool_calls=tuple(c.redacted(self._redacted) for c in unfinished.tool_calls()),
             alternatives=tuple(
                 one.model_copy(update={"text": self._redacted(one.text)})
                 for one in unfinished.hesitations.alternatives(text)
@@ -226,6 +223,8 @@ class ChatModel:
         client = await self._connection.client()
         patience, unfinished, responses = self._patience, call.unfinished, self._manners.uses_responses
         headers = self._manners.headers(call.messages)
+        if responses:
+            from coder.models.responses import take_event
         take = take_event if responses else Unfinished.take
         wait_s = patience.headers_s
         shown = None if self._redactor is None else self._redactor.stream()

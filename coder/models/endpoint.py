@@ -10,9 +10,18 @@ from urllib.parse import SplitResult, parse_qsl, unquote, urlencode, urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
-from coder.models.caching import MARKED, Caching
-from coder.models.price import Price
 from coder.text.redact import SHORTEST, names_secret
+from coder.usage import Price
+
+Caching = Literal["prefix", "key", "conversation", "marks"]
+"""How an endpoint is helped.
+
+prefix: not at all, it compares beginnings by itself. key: the field `prompt_cache_key`. conversation: xAI's
+header for chat completions, the field for Responses. marks: `cache_control` on messages, as Anthropic's
+models want it, where OpenRouter hands it on to them.
+"""
+_MARKED = "anthropic/"
+"""Models that cache only what is marked."""
 
 
 class Limits(BaseModel):
@@ -78,7 +87,7 @@ class Endpoint(BaseModel):
     @property
     def marks_caches(self) -> bool:
         """What is to be cached is marked, and charged for when it is first read."""
-        return self.caching == "marks" and self.model.startswith(MARKED)
+        return self.caching == "marks" and self.model.startswith(_MARKED)
 
     @property
     def host(self) -> str:

@@ -15,12 +15,19 @@ from pydantic import BaseModel, ConfigDict, SecretStr
 
 from coder.errors import ModelAuthError, ModelUnavailable, UsageError
 from coder.fs.private_folder import cache_folder
+from coder.models.abilities import EMBEDDED
 from coder.models.catalog import UserModels
 from coder.models.endpoint import Endpoint, is_address, without_credentials
-from coder.models.prices import provider_of
-from coder.models.providers import Provider, address, found_endpoints, key_variable, named, providers
-from coder.models.weights import EMBEDDED, checked_weights, embedded_weights, require_engine
-from coder.text.did_you_mean import or_nearest
+from coder.models.providers import (
+    Provider,
+    address,
+    found_endpoints,
+    key_variable,
+    named,
+    provider_of,
+    providers,
+)
+from coder.text.wording import or_nearest
 
 PROBED = ("ollama", "lmstudio")
 """Servers that are looked for when nothing is named; on the other ports, anything may listen."""
@@ -114,13 +121,18 @@ async def _listening(rows: Sequence[Provider], *, timeout_s: float) -> tuple[Pro
 
 def _local(file: str) -> Choice:
     if file and file != EMBEDDED:
+        from coder.models.weights import checked_weights
+
         weights = checked_weights(Path(file))
         return Choice(name=f"local/{weights.stem}", weights=weights)
+    from coder.models.weights import embedded_weights
+
     return Choice(name=f"local/{EMBEDDED}", weights=embedded_weights(), notes=(WEAK,))
 
 
 async def _from_address(address: str, book: UserModels) -> Choice:
     from coder.models.http_download import fetched_weights
+    from coder.models.weights import checked_weights, require_engine
 
     require_engine()
     weights = checked_weights(await fetched_weights(address, cache=book.cache or cache_folder()))

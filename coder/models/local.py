@@ -8,8 +8,7 @@ from typing import Self
 
 from pydantic import SecretStr
 
-from coder.models.abilities import Abilities
-from coder.models.answer_room import known_limit, own_limit
+from coder.models.abilities import Abilities, known_limit, own_limit
 from coder.models.chat_completions import ChatModel
 from coder.models.endpoint import LOCAL_PATIENCE, Endpoint, Limits, Patience
 from coder.models.llama import Llama

@@ -33,6 +33,10 @@ class ToolCall(BaseModel):
     arguments: str
     """JSON as the model wrote it; `parsed` says what it holds."""
 
+    def redacted(self, redact: Callable[[str], str]) -> "ToolCall":
+        """The call as it is written down: its model may have been told a key."""
+        return ToolCall(id=redact(self.id), name=redact(self.name), arguments=redact(self.arguments))
+
     def parsed(self) -> JsonObject:
         """The arguments.
 

@@ -7,6 +7,7 @@ of them. The order counts: with several keys set and no model named, the first i
 import re
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
 from functools import cache
 from importlib.metadata import entry_points
 from importlib.resources import files
@@ -15,8 +16,8 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from coder.errors import UsageError
-from coder.models.caching import Caching
-from coder.models.endpoint import is_address, without_credentials
+from coder.models.endpoint import Caching, Endpoint, is_address, without_credentials
+from coder.models.model import Usage
 
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
@@ -134,3 +135,38 @@ def found_endpoints(environ: Mapping[str, str], *, table: Iterable[Provider] | N
 def key_variable(provider: Provider, environ: Mapping[str, str]) -> str | None:
     """Name of the first of the provider's variables that is set and not blank."""
     return next((name for name in provider.key_variables if environ.get(name, "").strip()), None)
+
+
+def cost(endpoint: Endpoint, usage: Usage) -> Decimal | None:
+    """US dollars for one call; 0 for a model that runs here; None where no price is known."""
+    if endpoint.price is not None:
+        return endpoint.price.of(usage)
+    if endpoint.is_free:
+        return Decimal(0)
+    if endpoint.is_local:
+        return None  # whoever stands behind a loopback address, the list does not know it
+    # Its table of prices takes 0.1 s to load: only those who pay wait for it.
+    import genai_prices
+
+    counted = genai_prices.Usage(
+        input_tokens=usage.input_tokens,
+        output_tokens=usage.output_tokens,
+        cache_read_tokens=(read := min(usage.cached_tokens, usage.input_tokens)),
+        cache_write_tokens=min(usage.cache_write_tokens, usage.input_tokens - read),
+    )
+    try:
+        found = genai_prices.calc_price(counted, endpoint.model, provider_api_url=endpoint.shown_url)
+    except LookupError:
+        return endpoint.listed_price.of(usage) if endpoint.listed_price is not None else None
+    return found.total_price
+
+
+def provider_of(model: str) -> str | None:
+    """The provider that sells a model of this name, as the price list calls it; None where it is unknown."""
+    from genai_prices import data_snapshot
+
+    try:
+        provider, _ = data_snapshot.get_snapshot().find_provider_model(model, None, None, None)
+    except LookupError:
+        return None
+    return provider.id

@@ -14,11 +14,11 @@ from coder import errors
 from coder.errors import ModelError
 from coder.models.abilities import Abilities
 from coder.models.model import Answer, ChatMessage, Form, Model, OnRetry, Sampling
-from coder.models.price import MILLION
 from coder.models.recording import Entry, Failure, Header, Part, Redact, Request, read_recording, redacted
 from coder.models.tokens import input_tokens
-from coder.text.plural import count_of
 from coder.text.redact import Redactor
+from coder.text.wording import count_of
+from coder.usage import MILLION
 
 _BEFORE = {"max_tokens": 4096}
 """What was asked for where nobody had set a limit of the answer, until that was the model's own."""

@@ -6,10 +6,8 @@ from decimal import Decimal
 from pathlib import Path
 
 from coder.errors import ModelAuthError, ModelError, UsageError
-from coder.models.abilities import abilities_of
-from coder.models.answer_room import reserved
+from coder.models.abilities import abilities_of, reserved
 from coder.models.model import Answer, ChatMessage, Form, Model, OnRetry, Retry, Sampling, Switch
-from coder.models.price import MILLION
 from coder.models.recording import (
     Entry,
     Failure,
@@ -18,12 +16,12 @@ from coder.models.recording import (
     Redact,
     open_recording,
     redacted,
-    redacted_call,
 )
 from coder.models.scripted import Scripted
 from coder.models.tokens import input_tokens
 from coder.models.wrapper import HasRoles, Wrapper
 from coder.text.redact import Redactor
+from coder.usage import MILLION
 
 
 class Recorder(Wrapper):
@@ -108,7 +106,7 @@ class Recorder(Wrapper):
         return {tokens: usd for tokens, usd in prices.items() if usd is not None}
 
     def _redacted(self, answer: Answer) -> Answer:
-        calls = [redacted_call(call, redact=self._redact) for call in answer.tool_calls]
+        calls = [call.redacted(self._redact) for call in answer.tool_calls]
         texts = {name: self._redact(getattr(answer, name)) for name in ("text", "reasoning", "model")}
         beside = [one.model_copy(update={"text": self._redact(one.text)}) for one in answer.alternatives]
         more = {"tool_calls": tuple(calls), "alternatives": tuple(beside)}

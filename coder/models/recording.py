@@ -21,7 +21,7 @@ from pydantic import (
 )
 
 from coder.errors import UsageError
-from coder.models.model import Answer, ChatMessage, Form, Retry, Sampling, Switch, ToolCall, Used
+from coder.models.model import Answer, ChatMessage, Form, Retry, Sampling, Switch, Used
 
 Redact = Callable[[str], str]
 Line = TypeVar("Line", bound=BaseModel)
@@ -142,7 +142,7 @@ def redacted(
             message.model_copy(
                 update={
                     "content": redact(message.content),
-                    "tool_calls": tuple(redacted_call(call, redact=redact) for call in message.tool_calls),
+                    "tool_calls": tuple(call.redacted(redact) for call in message.tool_calls),
                 }
             )
             for message in messages
@@ -150,11 +150,6 @@ def redacted(
         sampling=sampling.model_copy(update={"room": None}),
         form=form,
     )
-
-
-def redacted_call(call: ToolCall, *, redact: Redact) -> ToolCall:
-    """A call of a tool as it is written down: whoever names it may have been told a key."""
-    return ToolCall(id=redact(call.id), name=redact(call.name), arguments=redact(call.arguments))
 
 
 def read_recording(path: Path) -> tuple[Header, list[Entry]]:

@@ -1,16 +1,18 @@
 """RequestQuirks: what is sent to an endpoint, less the parameters that it has refused before."""
 
+import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from coder.models.answer_room import LEAST_IN_CONTEXT
-from coder.models.caching import CONVERSATION_HEADER, KEY_FIELD, cache_key, marked
+from coder.models.abilities import LEAST_IN_CONTEXT
 from coder.models.endpoint import Endpoint
 from coder.models.model import ChatMessage, Form, Sampling
 from coder.models.tokens import input_tokens
 from coder.models.wire_format import chat_form, chat_messages, response_form, response_input
 
+KEY_FIELD = "prompt_cache_key"
+CONVERSATION_HEADER = "x-grok-conv-id"
 # An endpoint may lack any of these, and the request still means the same or nearly so. A schema stands in the
 # prompt, too, and what comes is checked against it.
 OPTIONAL = (
@@ -139,3 +141,23 @@ def _numbers(refusal: str) -> list[int]:
 
 def _names(text: str, parameter: str) -> bool:
     return re.search(rf"(?<![a-z_]){parameter}(?![a-z_])", text) is not None
+
+
+def beginning(messages: Sequence[ChatMessage]) -> int:
+    """How many messages make the beginning: up to the first of the user's, which holds the task."""
+    first = next((at for at, message in enumerate(messages) if message.role == "user"), len(messages) - 1)
+    return first + 1
+
+
+def cache_key(messages: Sequence[ChatMessage]) -> str:
+    """One name for all conversations with the same beginning; it tells nothing of what that says."""
+    start = messages[: beginning(messages)]
+    return hashlib.sha256("\n".join(message.model_dump_json() for message in start).encode()).hexdigest()[:32]
+
+
+def marked(messages: Sequence[ChatMessage]) -> frozenset[int]:
+    """The messages behind which a cache is worth its price: the beginning, and a loop of tools' last step."""
+    marks = {beginning(messages) - 1}
+    if messages and messages[-1].role == "tool":
+        marks.add(len(messages) - 1)
+    return frozenset(marks)

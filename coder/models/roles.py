@@ -8,14 +8,13 @@ from threading import Thread
 from pydantic import BaseModel, ConfigDict
 
 from coder.errors import UsageError
+from coder.models.abilities import EMBEDDED
 from coder.models.catalog import UserModels
 from coder.models.endpoint import LOCAL_PATIENCE, Endpoint, Patience, for_log, name_for_log, patience_with
 from coder.models.find_model import OWN_KEY, USUAL_KEY, Choice, resolve
 from coder.models.model import Model
-from coder.models.role_models import SUMMARIZER, RoleModels
-from coder.models.router import Route, Router
 from coder.models.sdk import load_sdk, load_transport
-from coder.models.weights import EMBEDDED
+from coder.models.wrapper import SUMMARIZER, RoleModels, Route
 
 ATTEMPTS_BEFORE_ANOTHER = 2
 """Requests to a model that another one stands in for."""
@@ -154,7 +153,11 @@ async def open_casting(
         others = [await route(each, is_last=at == last) for at, each in enumerate(casting.fallbacks)]
 
         def routed(first: Route) -> Model:
-            return Router([first, *others]) if others else first.model
+            if not others:
+                return first.model
+            from coder.models.router import Router
+
+            return Router([first, *others])
 
         main = routed(await route(casting.main, is_last=alone, wrap=wrap))
         roles = {name: routed(await route(each, is_last=alone)) for name, each in casting.roles.items()}

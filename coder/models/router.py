@@ -7,8 +7,8 @@ from time import monotonic
 from typing import Literal
 
 from coder.errors import ContextTooLong, ModelError, ModelUnavailable, RateLimited
-from coder.models.model import Answer, ChatMessage, Form, Model, OnRetry, Sampling, Switch, Used
-from coder.models.wrapper import Wrapper
+from coder.models.model import Answer, ChatMessage, Form, OnRetry, Sampling, Switch, Used
+from coder.models.wrapper import Route, Wrapper
 
 Cause = Literal["limit", "outage", "context", "refusal"]
 CAUSES: tuple[Cause, ...] = ("limit", "outage", "context", "refusal")
@@ -25,17 +25,6 @@ class _Rest:
 
 
 _RESTS: dict[str, _Rest] = {}
-
-
-@dataclass(frozen=True, slots=True)
-class Route:
-    """One of a router's models."""
-
-    model: Model
-    context: int | None = None
-    """Tokens, prompt and answer together; None: unknown."""
-    place: str | None = None
-    """What tells it from others: all routers of this process with a route to it let it rest together."""
 
 
 class Router(Wrapper):

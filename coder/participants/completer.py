@@ -9,7 +9,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from coder.models.model import ChatMessage, Sampling
-from coder.participants.sampling import at_most
 from coder.prompts import prompt
 from coder.run.attempts import drawn, is_repeat
 from coder.run.examples import find_examples
@@ -136,7 +135,7 @@ def _sampling(state: State, draw: _Draw) -> Sampling:
         temperature=settings.temperature if settings.temperature is not None else draw.temperature,
         top_p=settings.top_p,
         seed=settings.seed + 1000 * drawn(state),
-        max_tokens=at_most(_TOKENS, settings),
+        max_tokens=settings.at_most(_TOKENS),
         stop=ENDS,
         alternatives=_BESIDE if drawn(state) < len(_FORMS) else 0,
     )

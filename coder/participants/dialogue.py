@@ -6,7 +6,7 @@ An endpoint that takes no tools is spoken to in text from then on: one ```bash b
 
 from coder.errors import ContextTooLong, ModelRefused
 from coder.models.model import ChatMessage, Form, Sampling
-from coder.models.truncate import shrunk
+from coder.models.tokens import shrunk
 from coder.prompting.acting import system_words
 from coder.prompting.folding import folded, is_too_long
 from coder.run.event_types import ContextFolded

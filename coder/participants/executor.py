@@ -9,8 +9,6 @@ from coder.run.message import Cause, Message, Outcome
 from coder.run.state import State
 from coder.run.target import Target, find_target
 from coder.turn import Turn
-from coder.verify.evidence import evidence, wants_evidence
-from coder.verify.given_tests import as_edited, red_where_edited, unreported
 from coder.verify.verify import verify
 from coder.workspace.overlay import workspace_files
 from coder.workspace.read import KEPT_FILES
@@ -56,9 +54,12 @@ class Executor:
             after=_told(await (await turn.bench.candidate()).manifest(), state),
         )
         await turn.journal.append(finished)
-        if wants_evidence(state, code, outcome):
-            more = evidence(turn.bench, state, target, code, outcome)
-            outcome = await self._further(turn, "evidence", workspace_files(state, {}), more)
+        if code.check or state.baseline is not None:
+            from coder.verify.evidence import evidence, wants_evidence
+
+            if wants_evidence(state, code, outcome):
+                more = evidence(turn.bench, state, target, code, outcome)
+                outcome = await self._further(turn, "evidence", workspace_files(state, {}), more)
         if code.test_edits and state.task.test_command is not None:
             outcome = await self._as_edited(turn, state, code, target, outcome)
         return _with_left_out(outcome, code)
@@ -67,6 +68,8 @@ class Executor:
         self, turn: Turn, state: State, code: Message, target: Target, outcome: Outcome
     ) -> Outcome:
         """The outcome with what the suite says where given tests are as the answer edits them."""
+        from coder.verify.given_tests import as_edited, red_where_edited, unreported
+
         is_open = red_where_edited(state, code, outcome) or unreported(state, code, outcome)
         if not is_open and code.files:
             return outcome

@@ -2,7 +2,6 @@
 
 import re
 
-from coder.participants.sampling import brief
 from coder.prompting.looking import survey_of
 from coder.prompting.messages import planner_view
 from coder.run.message import Message
@@ -23,7 +22,7 @@ class Planner:
     async def speak(self, turn: Turn) -> Message:
         """Ask for a plan."""
         state = turn.state
-        sampling = brief(state, _PLAN_TOKENS)
+        sampling = state.settings.brief(_PLAN_TOKENS)
         target = find_target(state.task, state.files)
         view = planner_view(state, target, survey=await survey_of(turn), context=turn.abilities.context)
         text = await turn.ask(view, sampling=sampling)

@@ -7,11 +7,9 @@ shown. Each of these happens twice at most. Words alone that ask the user someth
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Literal
 
-from coder.context.asked_files import asked_files
 from coder.edits.answer import Answered
-from coder.prompting.asking import form_words
+from coder.prompting.asking import asks, form_words
 from coder.prompting.looking import texts_of
-from coder.prompting.replies import asks
 from coder.prompting.showing import Lines, around_misses, joined, seen_at_first, shown, unseen, with_lines
 from coder.prompts import prompt
 from coder.run.settings import EditFormat
@@ -81,6 +79,8 @@ class Reasks:
             return "misfit", around_misses(answered.missed, self._texts)
         if not answered.empty:
             return "form", {}
+        from coder.context.asked_files import asked_files
+
         named = with_lines(asked_files(text, self._texts, default=self._target.path), self._texts)
         wanted = unseen(named, self._seen) if self._left["look"] else {}
         self.is_question = self._may_ask and asks(text) and not wanted

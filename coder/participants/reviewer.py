@@ -5,7 +5,6 @@ where that fails, what had passed before is taken.
 """
 
 from coder.models.model import ChatMessage
-from coder.participants.sampling import brief
 from coder.prompting.messages import coder_view
 from coder.prompts import prompt
 from coder.run.attempts import Attempt
@@ -28,7 +27,7 @@ class Reviewer:
         state = turn.state
         code = state.codes[-1]
         assert state.outcome is not None
-        answer = await turn.ask(_view(state), sampling=brief(state, _TOKENS))
+        answer = await turn.ask(_view(state), sampling=state.settings.brief(_TOKENS))
         outcome = state.outcome
         if _APPROVED not in answer and answer.strip():
             outcome = outcome.model_copy(

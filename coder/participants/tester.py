@@ -7,7 +7,6 @@ from collections.abc import Sequence
 
 from coder.edits.code_blocks import find_blocks
 from coder.models.model import ChatMessage
-from coder.participants.sampling import brief
 from coder.prompts import prompt
 from coder.run.message import Message
 from coder.run.state import State
@@ -32,7 +31,7 @@ class Tester:
             ChatMessage(role="system", content=prompt("tester")),
             ChatMessage(role="user", content=turn.state.task.prompt.strip()),
         ]
-        text = await turn.ask(view, sampling=brief(turn.state, _TOKENS))
+        text = await turn.ask(view, sampling=turn.state.settings.brief(_TOKENS))
         return Message(author=self.name, kind="plan", sample=1, attempt=1, text=text)
 
 

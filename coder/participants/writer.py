@@ -1,6 +1,6 @@
 """Writer: a small model goes on with a function that is begun for it; any other is asked for code."""
 
-from coder.models.size import goes_on
+from coder.models.abilities import goes_on
 from coder.participants.coder import Coder
 from coder.participants.completer import Completer, can_go_on
 from coder.run.message import Message

@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from coder.context.quoting import fenced
 from coder.models.model import ChatMessage
 from coder.models.tokens import input_tokens
-from coder.run.model_call import Step
-from coder.run.state import State
+from coder.run.state import State, Step
 
 _SHARE = 0.2
 """Of what a model can read; files, answers and failures need the rest."""

@@ -8,7 +8,7 @@ from coder.run.state import State
 from coder.run.target import find_target
 from coder.source.named_sources import is_source
 from coder.turn import Turn
-from coder.workspace.symlinks import end_of
+from coder.workspace.overlay import end_of
 
 if TYPE_CHECKING:
     from coder.context.survey import Survey

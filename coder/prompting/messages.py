@@ -13,8 +13,7 @@ from coder.prompting.history import history, history_budget
 from coder.prompting.looking import failing_now, survey_budget, texts_of
 from coder.prompting.showing import shown_before
 from coder.prompts import prompt
-from coder.run.approval import is_rejection
-from coder.run.attempts import Attempt
+from coder.run.attempts import Attempt, is_rejection
 from coder.run.message import Message
 from coder.run.settings import EditFormat
 from coder.run.state import State

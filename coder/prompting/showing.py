@@ -6,8 +6,7 @@ What was shown once in a run is shown again whenever its dialogue starts afresh.
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from coder.context.asked_files import Range
-from coder.context.quoting import tokens, whole_file
+from coder.context.quoting import Range, tokens, whole_file
 from coder.prompting.looking import texts_of
 from coder.run.state import State
 

@@ -9,8 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 
-from coder.run.approval import is_rejection, since_rejection
-from coder.run.message import Message, Outcome
+from coder.run.message import HUMAN, Message, Outcome
 from coder.run.state import State
 
 CHOOSER = "chooser"
@@ -135,3 +134,26 @@ def suite_passed(state: State) -> bool:
     outcome, baseline = decisive_outcome(state), state.baseline
     told = state.task.test_command is not None and (baseline is None or baseline.told)
     return told and outcome is not None and outcome.passed
+
+
+def is_rejection(message: Message) -> bool:
+    """Whether the human wants the change to be another one, and has said in which way."""
+    return message.author == HUMAN and message.kind == "outcome"
+
+
+def is_decided(state: State) -> bool:
+    """Whether the human has said yes or no to the latest change."""
+    return state.last is not None and state.last.kind == "decision"
+
+
+def is_approved(state: State) -> bool:
+    """Whether the human wants the latest change to land."""
+    return is_decided(state) and state.refused is None
+
+
+def since_rejection(state: State) -> tuple[Message, ...]:
+    """The messages behind the human's last rejection: what came before is not wanted."""
+    for index in range(len(state.messages) - 1, -1, -1):
+        if is_rejection(state.messages[index]):
+            return state.messages[index + 1 :]
+    return state.messages

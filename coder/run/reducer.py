@@ -33,11 +33,10 @@ from coder.run.event_types import (
     ToolCalled,
     parse,
 )
+from coder.run.event_types.body import listed
 from coder.run.events import Event
-from coder.run.manifest import listed
 from coder.run.message import HUMAN, Message
-from coder.run.model_call import Step
-from coder.run.state import State
+from coder.run.state import State, Step
 
 
 def begin(event: Event) -> State:

@@ -6,6 +6,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from coder.models.model import Sampling
+
 StrategyName = Literal["act", "one-shot", "repair", "plan", "best-of-n", "tests", "review", "escalate"]
 StrategyChoice = Literal["auto"] | StrategyName
 
@@ -115,6 +117,19 @@ class Settings(BaseModel):
     def commits(self) -> bool:
         """A commit is made of what solves the task."""
         return self.branch is not None or (self.commit and self.apply)
+
+    def brief(self, most: int) -> Sampling:
+        """How those who don't write code are asked: greedily unless the user says otherwise, and briefly."""
+        return Sampling(
+            temperature=self.temperature if self.temperature is not None else 0.0,
+            top_p=self.top_p,
+            seed=self.seed,
+            max_tokens=self.at_most(most),
+        )
+
+    def at_most(self, most: int) -> int:
+        """So many tokens of an answer, or fewer where the user allows no more."""
+        return min(most, self.max_answer_tokens or most)
 
     @field_validator("network")
     @classmethod

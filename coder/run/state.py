@@ -20,10 +20,31 @@ from coder.run.event_types import (
     ToolCalled,
 )
 from coder.run.message import Message, Outcome
-from coder.run.model_call import Step
 from coder.run.run import LeftOut
 from coder.run.settings import Budget, Settings
 from coder.run.task import Task
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One task of several in the same run, and how it ended."""
+
+    task: Task
+    messages: tuple[Message, ...]
+    landing: LandingPlanned | None
+    landed: tuple[str, ...]
+    proposed: PatchProposed | None
+    refused: LandingRefused | None
+    stopped: RunStopped | None
+    taken_back: bool
+    """The user has taken back what it had written."""
+    committed: CommitMade | CommitRefused | None = None
+
+    @property
+    def patch(self) -> str:
+        """What has landed, or would have; empty where nothing was proposed."""
+        shown = self.landing or self.proposed
+        return shown.patch if shown is not None else ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,6 @@ from coder.run.command_inputs import MODULES, deciding_files
 from coder.run.event_types import StoredFile
 from coder.run.examples import find_examples
 from coder.run.task import Task
-from coder.run.test_patterns import more_tests
 from coder.source.manifests import are_declared
 from coder.source.named_sources import is_source, named_sources, outside_fences, sources_to_write
 from coder.source.python_names import (
@@ -67,6 +66,8 @@ def find_target(task: Task, files: Mapping[str, StoredFile]) -> Target:
         return Target(path, names=(), tests=(), is_known=False, writes_tests=True)
     tests = {path for path in files if is_test(path)} | {test.path for test in task.test_files}
     if task.test_command:
+        from coder.run.test_patterns import more_tests
+
         texts = {path: file.text for path, file in files.items()}
         tests |= more_tests(texts, task.test_command, tests)
         tests |= deciding_files(task.test_command, texts, prompt=task.prompt)

@@ -6,8 +6,7 @@ from coder.loop import Concluding, Team
 from coder.participants.executor import Executor
 from coder.participants.human import Human
 from coder.participants.participant import Participant
-from coder.run.approval import is_decided, is_rejection
-from coder.run.attempts import tried
+from coder.run.attempts import is_decided, is_rejection, tried
 from coder.run.state import State
 from coder.run.termination import Reason, Stop
 

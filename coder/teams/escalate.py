@@ -2,9 +2,8 @@
 
 from dataclasses import dataclass
 
-from coder.participants.coder import Coder
+from coder.participants.coder import Coder, Expert
 from coder.participants.executor import Executor
-from coder.participants.expert import Expert
 from coder.participants.participant import Participant
 from coder.run.attempts import tried
 from coder.run.state import State

@@ -2,14 +2,17 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from coder.participants.coder import Coder
 from coder.participants.executor import Executor
-from coder.participants.participant import Participant
 from coder.participants.planner import Planner, wants_plan
 from coder.run.message import Message
 from coder.run.state import State
 from coder.turn import Turn
+
+if TYPE_CHECKING:
+    from coder.participants.participant import Participant
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,11 +22,11 @@ class RoundRobin:
     `skip` says who has nothing to do in a state; who is left speaks.
     """
 
-    members: tuple[Participant, ...]
-    skip: Callable[[Participant, State], bool] = lambda member, state: False
+    members: "tuple[Participant, ...]"
+    skip: "Callable[[Participant, State], bool]" = lambda member, state: False
     name: str = "team"
 
-    def next(self, state: State) -> Participant:
+    def next(self, state: State) -> "Participant":
         """Whose turn it is: the first member after the last speaker that has something to do."""
         author = state.last.author if state.last is not None else None
         start = next((i for i, member in enumerate(self.members, 1) if author in _voices(member)), 0)
@@ -35,7 +38,7 @@ class RoundRobin:
         return await self.next(turn.state).speak(turn)
 
 
-def _voices(member: Participant) -> set[str]:
+def _voices(member: "Participant") -> set[str]:
     """The names under which a member speaks: its own, or those of a team's members."""
     if isinstance(member, RoundRobin):
         return {name for inner in member.members for name in _voices(inner)}
@@ -47,7 +50,7 @@ def default_team() -> RoundRobin:
     return RoundRobin((Planner(), Coder(), Executor()), skip=_has_nothing_to_do)
 
 
-def _has_nothing_to_do(member: Participant, state: State) -> bool:
+def _has_nothing_to_do(member: "Participant", state: State) -> bool:
     if isinstance(member, Planner):
         return bool(state.messages) or not wants_plan(state)
     if isinstance(member, Executor):

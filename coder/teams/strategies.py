@@ -9,8 +9,8 @@ from decimal import Decimal
 
 from coder.errors import UsageError
 from coder.loop import Team
-from coder.models.size import goes_on
-from coder.participants.expert import Expert
+from coder.models.abilities import goes_on
+from coder.participants.coder import Expert
 from coder.run.settings import Budget, Settings, StrategyName
 from coder.run.task import Task
 from coder.run.termination import Stop, default_stop

@@ -10,12 +10,11 @@ from coder.edits import paths
 from coder.edits.apply import apply
 from coder.edits.edit import Edit, Slip
 from coder.edits.envelope import begins_patch
+from coder.edits.hunks import begins_diff
 from coder.edits.read_answer import read_edits
 from coder.edits.syntax import new_fault
-from coder.edits.unified import begins_diff
 from coder.models.model import JsonObject, ToolSpec
-from coder.text.did_you_mean import or_nearest
-from coder.text.plural import count_of
+from coder.text.wording import count_of, or_nearest
 from coder.tools.replacement import replaced, shown_changes
 from coder.tools.tool import Arguments, Desk, ToolResult, read_arguments, shown, spec_of
 from sandbox import FileRefused, Session

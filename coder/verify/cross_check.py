@@ -12,7 +12,7 @@ from coder.run.message import CheckLine
 from coder.run.state import State
 from coder.run.target import Target
 from coder.source.literal_tests import is_plain
-from coder.verify.outside_checks import checked, line_of
+from coder.verify.finding import checked, line_of
 from coder.verify.test_command import TestRun
 from coder.workspace.overlay import workspace_files
 from sandbox import CheckReport, CheckResult, TestFile

@@ -15,8 +15,7 @@ from coder.run.message import Cause, CheckLine, Outcome, Verified
 from coder.run.state import State
 from coder.run.target import Target
 from coder.verify.feedback import feedback, gist, shorten
-from coder.verify.finding import Finding, cause_of
-from coder.verify.outside_checks import checked, line_of
+from coder.verify.finding import Finding, cause_of, checked, line_of
 from sandbox import Assertion, Check, Command, Example, FileRefused, Limits, Result, TestFile
 
 _OUTPUT = 4000

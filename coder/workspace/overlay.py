@@ -1,11 +1,48 @@
-"""Laid: the files that a program is run on."""
+"""Overlay: the files that a program is run on, an answer's over the user's.
+
+A link to another file of the folder is read as a copy of that file, and the copy follows it: programs in a
+sandbox see no link. What an answer writes over one is meant for the file that it leads to.
+"""
 
 from collections.abc import Mapping
+from typing import TypeVar
 
+from coder.run.event_types import StoredFile
 from coder.run.state import State
 from coder.text.binary import as_bytes
 from coder.workspace.read import content
-from coder.workspace.symlinks import following
+
+Content = TypeVar("Content")
+
+
+def end_of(path: str, files: Mapping[str, StoredFile]) -> str:
+    """The path of the file that a link leads to; of what is no link, its own."""
+    file = files.get(path)
+    return path if file is None or file.link is None else file.link
+
+
+def to_ends(code: Mapping[str, str | None], files: Mapping[str, StoredFile]) -> dict[str, str | None]:
+    """An answer's files, those that it writes over links as the files that these lead to."""
+    over = {end_of(path, files): text for path, text in code.items() if text is not None}
+    return {
+        **over,
+        **{path: text for path, text in code.items() if end_of(path, files) == path or text is None},
+    }
+
+
+def following(
+    held: Mapping[str, Content], code: Mapping[str, str | None], files: Mapping[str, StoredFile]
+) -> dict[str, Content]:
+    """These contents, where each link to a file that the code changes has what that file holds now."""
+    if code.keys().isdisjoint(files):
+        return dict(held)
+    links = {
+        path: file.link
+        for path, file in files.items()
+        if file.link and file.link in code and path not in code
+    }
+    followed = {path: held[end] for path, end in links.items() if end in held}
+    return {**{path: content for path, content in held.items() if path not in links}, **followed}
 
 
 def workspace_files(

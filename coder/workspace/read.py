@@ -10,7 +10,7 @@ from pathlib import Path
 from coder.errors import MachineError
 from coder.fs.file_hashes import Snapshot, SnapshotFile
 from coder.run.event_types import FilesChanged, RunStarted, StoredFile
-from coder.run.manifest import listing
+from coder.run.event_types.body import listing
 from coder.run.settings import Settings
 from coder.run.task import Task
 from coder.workspace.folder import take_snapshot

@@ -8,7 +8,7 @@ from coder.errors import UsageError
 from coder.fs.file_hashes import Snapshot, SnapshotFile
 from coder.run.attempts import best_code
 from coder.run.event_types import Body, FilesChanged, Spoken, StoredFile
-from coder.run.manifest import listing
+from coder.run.event_types.body import listing
 from coder.run.state import State
 from coder.workspace.folder import take_snapshot
 from coder.workspace.read import is_small, store

@@ -8,8 +8,8 @@ from coder.run.state import State
 from coder.run.target import Target, decides
 from coder.text.binary import as_bytes, as_text
 from coder.workspace.edited_tests import is_allowed, is_offered
+from coder.workspace.overlay import end_of
 from coder.workspace.read import content, store
-from coder.workspace.symlinks import end_of
 
 
 @dataclass(frozen=True, slots=True)

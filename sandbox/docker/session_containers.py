@@ -26,11 +26,10 @@ from sandbox.docker.prepared import rlimits_of
 from sandbox.errors import BackendMissing, SandboxBroken
 from sandbox.files.workspace import Workspace
 from sandbox.host.child import Child
+from sandbox.host.child_maker import FOR_EVER_S, namespaces_of, verify
 from sandbox.host.limits import RunLimits, resolve
-from sandbox.host.child_maker import FOR_EVER_S
 from sandbox.host.session import LiveSession
 from sandbox.host.session_opening import SessionPlace, open_session
-from sandbox.host.verify_walls import namespaces_of, verify
 from sandbox.inner.process.wire import send_with_fds
 from sandbox.supervisor.cgroup_places import find_places
 from sandbox.supervisor.cgroups import Group

@@ -15,11 +15,9 @@ from coder.errors import ContextTooLong
 from coder.logged_calls import BudgetSpent
 from coder.models.chat_completions import ChatModel
 from coder.models.model import ChatMessage, Form, Model, Sampling, ToolSpec
-from coder.models.price import Price
-from coder.models.role_models import RoleModels
 from coder.models.scripted import Scripted
-from coder.models.tokens import input_tokens
-from coder.models.truncate import SHORTEST, shrunk
+from coder.models.tokens import SHORTEST, input_tokens, shrunk
+from coder.models.wrapper import RoleModels
 from coder.run.event_types import (
     Body,
     BudgetReached,
@@ -37,6 +35,7 @@ from coder.run.watch import Unwatched
 from coder.store import MemoryLog
 from coder.text.redact import Redactor
 from coder.turn import Turn
+from coder.usage import Price
 from sandbox import Policy, open_sandbox
 from tests.coder.models.asking import QUICK, endpoint_of
 from tests.faulty_endpoint import FaultyEndpoint, chunk, error, faulty_endpoint, says, streams

@@ -5,15 +5,7 @@ Read body, run_events, turn_events.
 
 from collections.abc import Mapping
 
-from coder.run.event_types.body import Body
-from coder.run.event_types.call_events import (
-    CallAnswered,
-    CallFailed,
-    CallIntended,
-    CallRetried,
-    CallSwitched,
-    ContextFolded,
-)
+from coder.run.event_types.body import Body, StoredFile
 from coder.run.event_types.folder_events import (
     CommitMade,
     CommitRefused,
@@ -34,15 +26,21 @@ from coder.run.event_types.run_events import (
     Status,
     StepStarted,
 )
-from coder.run.event_types.stored import StoredFile
-from coder.run.event_types.tool_events import ToolAnswered, ToolCalled
 from coder.run.event_types.turn_events import (
     BaselineTaken,
     BaselineTest,
+    CallAnswered,
+    CallFailed,
+    CallIntended,
+    CallRetried,
+    CallSwitched,
+    ContextFolded,
     Looked,
     ProgramFinished,
     ProgramStarted,
     Spoken,
+    ToolAnswered,
+    ToolCalled,
 )
 from coder.run.events import Event
 

@@ -1,9 +1,110 @@
-"""What the participants say and read, and how programs end that run for them."""
+"""What participants ask their models, say and read, which tools are called, and how programs end for them."""
 
-from pydantic import BaseModel, ConfigDict
+from decimal import Decimal
 
-from coder.run.event_types.body import Body
+from pydantic import BaseModel, ConfigDict, Field
+
+from coder.models.logprobs import Alternative
+from coder.models.model import ChatMessage, Form, Sampling, ToolCall, Usage, Used
+from coder.run.event_types.body import Body, StoredFile
 from coder.run.message import CheckLine, Message
+
+
+class CallIntended(Body):
+    """A model call is about to be made; committed before, so that a crash leaves the reservation spent."""
+
+    type = "model.requested"
+    durable = False
+    later = ("form", "kept", "in_dialogue")
+
+    call: int
+    participant: str
+    key: str
+    """SHA-256 of the redacted request."""
+    messages: tuple[ChatMessage, ...]
+    """Of the request, those behind the `kept` first ones."""
+    kept: int = 0
+    """Messages of the run's dialogue (`State.dialogue`) that the request begins with."""
+    in_dialogue: bool = False
+    """The request is that dialogue; else it stands alone."""
+    sampling: Sampling
+    form: Form | None = None
+    reserved_tokens: int
+    reserved_usd: Decimal | None
+
+
+class CallRetried(Body):
+    """The endpoint failed in a way that can heal; the call is made again after wait_s."""
+
+    type = "model.retried"
+    durable = False
+    later = ("lost",)
+
+    call: int
+    attempt: int
+    wait_s: float
+    reason: str
+    lost: Used | None = None
+    """What the answer had used when it broke off, estimated where nobody counted."""
+
+
+class CallSwitched(Body):
+    """A model did not answer a call, and another one is asked instead."""
+
+    type = "model.switched"
+    durable = False
+    later = ("lost",)
+
+    call: int
+    model: str
+    """`provider/model` that did not answer."""
+    next: str
+    reason: str
+    lost: Used | None = None
+
+
+class CallAnswered(Body):
+    """A model call's answer; it replaces the reservation by what was used."""
+
+    type = "model.answered"
+    later = ("reasoning", "tool_calls", "alternatives")
+
+    call: int
+    key: str
+    model: str
+    text: str
+    reasoning: str = ""
+    """What the model thought before, where it was told; no later prompt quotes it."""
+    tool_calls: tuple[ToolCall, ...] = ()
+    alternatives: tuple[Alternative, ...] = ()
+    finish: str
+    usage: Usage
+    cost_usd: Decimal | None
+    seconds: float
+
+
+class ContextFolded(Body):
+    """The dialogue was made shorter for its model, or plain text for one that takes no tools."""
+
+    type = "context.folded"
+    later = ("in_text",)
+
+    messages: tuple[ChatMessage, ...]
+    """All of it, as it is from now on."""
+    in_text: bool = False
+    """It goes on in plain text."""
+
+
+class CallFailed(Body):
+    """A model call failed for good."""
+
+    type = "model.failed"
+    later = ("lost",)
+
+    call: int
+    error: str
+    message: str
+    lost: Used | None = None
 
 
 class Spoken(Body):
@@ -86,3 +187,41 @@ class ProgramFinished(Body):
     exit_code: int | None
     seconds: float
     after: dict[str, str]
+
+
+class ToolCalled(Body):
+    """A tool is about to be called; a resume doesn't call it again."""
+
+    type = "tool.called"
+    durable = False
+
+    call: int
+    """The model call that asked for it."""
+    id: str
+    """Of the call, as the model's dialogue names it; empty for edits in the text of an answer."""
+    name: str
+    arguments: str
+    """JSON, redacted."""
+    effect: bool = False
+    """It can change something outside of the sandbox."""
+
+
+class ToolAnswered(Body):
+    """What a tool gave, and what it changed in the session's workspace."""
+
+    type = "tool.answered"
+    later = ("exit_code", "seconds", "running", "changes", "left_out")
+
+    call: int
+    id: str
+    name: str
+    text: str
+    """What the model is told, redacted."""
+    exit_code: int | None = None
+    seconds: float = 0.0
+    running: bool = False
+    """It left programs running in the background."""
+    changes: dict[str, StoredFile | None] = Field(default_factory=dict)
+    """Files by path as they are now, where the call changed them; None is one that was removed."""
+    left_out: tuple[str, ...] = ()
+    """Paths that it changed and that can't be taken over, a line each with the reason."""

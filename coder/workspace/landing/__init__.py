@@ -5,7 +5,7 @@ after a kill; a file that is neither stops them. The check and the rename are tw
 microseconds between them is lost. Read planning, staging.
 """
 
-from coder.run.landing_plan import Change, Plan
+from coder.run.event_types.folder_events import Change, Plan
 from coder.workspace.landing.planning import apply, is_made, plan, undo
 from coder.workspace.landing.staging import FileChanged, LandingRefused
 

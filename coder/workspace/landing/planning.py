@@ -5,7 +5,7 @@ from pathlib import Path, PurePosixPath
 
 from coder.errors import MachineError
 from coder.fs.file_hashes import Snapshot
-from coder.run.landing_plan import Change, Plan
+from coder.run.event_types.folder_events import Change, Plan
 from coder.workspace.landing.staging import (
     FileChanged,
     LandingRefused,

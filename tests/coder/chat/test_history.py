@@ -9,9 +9,8 @@ from coder.models.tokens import input_tokens
 from coder.prompting.history import history, history_budget
 from coder.run.event_types import RunStopped
 from coder.run.message import Message, Outcome
-from coder.run.model_call import Step
 from coder.run.settings import Settings
-from coder.run.state import State
+from coder.run.state import State, Step
 from coder.run.task import Task
 
 LONG = "many words about it. " * 60

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from coder.errors import ContextTooLong
-from coder.models.answer_room import affordable, asked_for
+from coder.models.abilities import affordable, asked_for
 from coder.models.model import Sampling
 from coder.models.recorded import Recorded
 from coder.models.recorder import Recorder

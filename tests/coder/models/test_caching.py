@@ -7,17 +7,15 @@ import pytest
 from pydantic import SecretStr
 
 from coder.agent import solve
-from coder.models.caching import cache_key
 from coder.models.chat_completions import ChatModel
 from coder.models.endpoint import Endpoint
 from coder.models.model import ChatMessage, Form, Sampling, ToolCall, ToolSpec
-from coder.models.price import Price
-from coder.models.prices import cost
-from coder.models.providers import built_in
+from coder.models.providers import built_in, cost
+from coder.models.request_quirks import cache_key
 from coder.run.settings import Settings
 from coder.run.task import Task
 from coder.store import MemoryLog
-from coder.usage import Usage
+from coder.usage import Price, Usage
 from tests.coder.models.asking import QUICK, ask, endpoint_of
 from tests.faulty_endpoint import chunk, error, faulty_endpoint, says, streams
 

@@ -8,9 +8,9 @@ from pydantic import SecretStr
 from coder.errors import ModelRefused
 from coder.models.chat_completions import ChatModel
 from coder.models.model import ChatMessage, Sampling, Usage
-from coder.models.price import Price
 from coder.models.retries import Passing
 from coder.models.stream import LARGEST_ANSWER, Unfinished
+from coder.usage import Price
 from tests.coder.models.asking import QUESTION, ask, endpoint_of
 from tests.faulty_endpoint import chunk, completion, error, faulty_endpoint, says, status, streams
 

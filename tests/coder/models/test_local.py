@@ -11,12 +11,13 @@ import pytest
 import pytest_asyncio
 
 from coder.errors import ModelAuthError, ModelRefused, ModelUnavailable
+from coder.models.abilities import EMBEDDED
 from coder.models.chat_completions import ChatModel
 from coder.models.endpoint import LOCAL_PATIENCE, Patience
 from coder.models.llama import SERVER, Llama
 from coder.models.local import LocalModel
 from coder.models.model import ChatMessage, Sampling
-from coder.models.weights import EMBEDDED, embedded_weights
+from coder.models.weights import embedded_weights
 from tests.less_python import run_without
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

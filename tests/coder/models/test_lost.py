@@ -12,17 +12,17 @@ from coder.errors import ModelUnavailable
 from coder.models.chat_completions import ChatModel
 from coder.models.endpoint import Patience
 from coder.models.model import Sampling, Switch
-from coder.models.price import Price
 from coder.models.recorded import Recorded
 from coder.models.recorder import Recorder
-from coder.models.router import Route, Router
+from coder.models.router import Router
+from coder.models.wrapper import Route
 from coder.run.costs import costs_of
 from coder.run.event_types import CallFailed, CallRetried, parse
 from coder.run.run import Run
 from coder.run.settings import Budget, Settings
 from coder.run.task import Task
 from coder.store import MemoryLog
-from coder.usage import Usage
+from coder.usage import Price, Usage
 from tests.coder.models.asking import QUESTION, QUICK, Retries, ask, endpoint_of
 from tests.faulty_endpoint import FaultyEndpoint, Reply, begins, chunk, error, faulty_endpoint, says, streams
 

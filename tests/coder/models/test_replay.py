@@ -13,16 +13,16 @@ from coder.agent import solve
 from coder.models.chat_completions import ChatModel
 from coder.models.endpoint import Endpoint, Patience
 from coder.models.model import Model
-from coder.models.price import Price
 from coder.models.recorded import Recorded
 from coder.models.recorder import Recorder
-from coder.models.role_models import SUMMARIZER, RoleModels
-from coder.models.router import Route, Router
+from coder.models.router import Router
+from coder.models.wrapper import SUMMARIZER, RoleModels, Route
 from coder.run.events import Event
 from coder.run.run import Run
 from coder.run.settings import Budget, Settings
 from coder.run.task import Task
 from coder.store import MemoryLog
+from coder.usage import Price
 from tests.coder.cli.console import Console
 from tests.coder.models.asking import endpoint_of
 from tests.faulty_endpoint import FaultyEndpoint, Reply, error, faulty_endpoint, says

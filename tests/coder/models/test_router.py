@@ -10,12 +10,12 @@ from coder.models.catalog import UserModels
 from coder.models.chat_completions import ChatModel
 from coder.models.endpoint import Patience
 from coder.models.model import Answer, Retry, Sampling, Switch
-from coder.models.price import Price
 from coder.models.recorder import Recorder
-from coder.models.role_models import RoleModels, playing
 from coder.models.roles import Asked, open_casting, resolve_casting
-from coder.models.router import Route, Router
+from coder.models.router import Router
 from coder.models.scripted import Scripted
+from coder.models.wrapper import RoleModels, Route, playing
+from coder.usage import Price
 from tests.coder.models.asking import QUESTION, endpoint_of
 from tests.faulty_endpoint import FaultyEndpoint, Reply, chunk, error, faulty_endpoint, resets, says, streams
 

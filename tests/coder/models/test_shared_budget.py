@@ -13,14 +13,14 @@ from coder.models.abilities import abilities_of
 from coder.models.chat_completions import ChatModel
 from coder.models.endpoint import Endpoint, Patience
 from coder.models.model import Sampling
-from coder.models.price import Price
-from coder.models.role_models import RoleModels
 from coder.models.scripted import Scripted
 from coder.models.shared_budget import Pursed, SharedBudget
+from coder.models.wrapper import RoleModels
 from coder.run.event_types import BudgetReached, CallFailed, CallIntended, parse
 from coder.run.settings import Budget, Settings
 from coder.run.task import Task
 from coder.store import MemoryLog
+from coder.usage import Price
 from tests.coder.models.asking import QUESTION, QUICK, endpoint_of
 from tests.faulty_endpoint import FaultyEndpoint, begins, error, faulty_endpoint, says
 

@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from coder.models.abilities import EMBEDDED
 from coder.models.local import LocalModel
 from coder.models.model import ChatMessage, Sampling
 from coder.models.tokens import input_tokens
-from coder.models.weights import EMBEDDED, embedded_weights
+from coder.models.weights import embedded_weights
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 DRAW = random.Random(0)

@@ -5,8 +5,9 @@ import importlib.util
 import pytest
 
 from coder.agent import solve
+from coder.models.abilities import EMBEDDED
 from coder.models.local import LocalModel
-from coder.models.weights import EMBEDDED, embedded_weights
+from coder.models.weights import embedded_weights
 from coder.run.settings import Budget, Settings
 from coder.run.task import Task
 from coder.store import MemoryLog

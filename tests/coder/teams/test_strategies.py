@@ -6,11 +6,11 @@ import pytest
 
 from coder.agent import resume, solve
 from coder.errors import UsageError
+from coder.models.abilities import goes_on, parameters_of
 from coder.models.logprobs import Alternative
 from coder.models.model import Answer, ChatMessage
-from coder.models.role_models import RoleModels
 from coder.models.scripted import Scripted
-from coder.models.size import goes_on, parameters_of
+from coder.models.wrapper import RoleModels
 from coder.run.events import Draft
 from coder.run.run import Run
 from coder.run.settings import Budget, Settings, StrategyChoice

@@ -6,7 +6,7 @@ import pytest
 
 from coder.errors import UsageError
 from coder.run.event_types import FilesChanged, RunStarted, Spoken
-from coder.run.manifest import listed, listing
+from coder.run.event_types.body import listed, listing
 from coder.run.message import Message
 from coder.run.settings import Settings
 from coder.run.state import State

@@ -1,7 +1,12 @@
-"""The words that end a message about an unknown name: what it may have been meant to be."""
+"""Counts in words."""
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+
+
+def count_of(count: int, noun: str) -> str:
+    """`1 file`, `2 files`, `1,000 files`."""
+    return f"{count:,} {noun}" + ("" if count == 1 else "s")
 
 
 def or_nearest(name: str, known: Iterable[str], *, cutoff: float = 0.6) -> str:
