@@ -5,37 +5,36 @@ Cancelling an answer closes its connection.
 """
 
 import asyncio
-import difflib
-from collections.abc import Callable, Sequence
-from contextlib import aclosing
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from decimal import Decimal
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Self
 
-from coder.errors import ContextTooLong, ModelError, ModelNotFound, ModelUnavailable
+from coder.errors import ContextTooLong, ModelError, ModelUnavailable
 from coder.models.abilities import Abilities, asked_for, own_limit
-from coder.models.connection import Connection, TooLarge, listen
+from coder.models.connection import Connection, TooLarge
 from coder.models.endpoint import Endpoint, Patience, unheld_secrets
-from coder.models.exchange import received, send
-from coder.models.faults import cleaned, connection_fault, given_up, refuses_tools, said_by, status_fault
+from coder.models.exchange import Call, OnToken, streamed
+from coder.models.faults import (
+    cleaned,
+    connection_fault,
+    given_up,
+    not_found,
+    refuses_tools,
+    said_by,
+    status_fault,
+)
 from coder.models.model import Answer, ChatMessage, Form, OnRetry, Sampling, Usage, Used
 from coder.models.providers import cost
 from coder.models.rate_limit import lane_of
 from coder.models.request_quirks import RequestQuirks
 from coder.models.retries import Clock, Passing, retrying
-from coder.models.stream import Unfinished, estimated_usage
-from coder.models.tokens import input_tokens
+from coder.models.stream import Unfinished
+from coder.models.tokens import estimated_usage, input_tokens
 from coder.text.redact import Redactor
 
 if TYPE_CHECKING:
     from openai import APIStatusError
-
-OnToken = Callable[[str], None]
-
-MORE_TIME = "A model that reasons for longer needs more: --model-timeout SECONDS."
-USAGE_S = 5.0
-"""Longest wait for the count of tokens behind an answer that is complete."""
 
 
 class ChatModel:
@@ -107,7 +106,7 @@ class ChatModel:
             tokens_in=input_tokens(messages, form),
         )
         sampling = sampling.model_copy(update={"max_tokens": most})
-        call = _Call(messages, sampling, form, on_token, Clock(self._patience.deadline_s))
+        call = Call(messages, sampling, form, on_token, Clock(self._patience.deadline_s))
         retries = retrying(self._patience, call.clock, on_retry=on_retry)
         try:
             async with asyncio.timeout(self._patience.whole_s) as whole:
@@ -124,7 +123,7 @@ class ChatModel:
                 lost=self._lost(call),
             ) from None
         text = self._redacted(unfinished.text())
-        usage = unfinished.usage or estimated_usage(messages, unfinished)
+        usage = unfinished.usage or estimated_usage(messages, unfinished.size)
         return Answer(
             text=text,
             model=cleaned(unfinished.model or "", self._endpoint) or self._endpoint.model,
@@ -144,7 +143,7 @@ class ChatModel:
         """An answer without the secrets that only this model knows: nobody behind it can take them out."""
         return text if self._redactor is None else self._redactor.redact(text)
 
-    async def _ask(self, call: "_Call") -> Unfinished:
+    async def _ask(self, call: Call) -> Unfinished:
         """One request; again at once where a parameter was refused that can be left out."""
         began = monotonic()
         await self._connection.client()
@@ -174,14 +173,14 @@ class ChatModel:
                 # Outside of the handlers above: the SDK's exception may quote the key, so it isn't chained.
                 raise fault
 
-    def _lost(self, call: "_Call") -> Used | None:
+    def _lost(self, call: Call) -> Used | None:
         """What an answer that broke off has used: it is charged for as any other."""
         if not call.unfinished.has_begun:
             return None
-        usage = call.unfinished.usage or estimated_usage(call.messages, call.unfinished)
+        usage = call.unfinished.usage or estimated_usage(call.messages, call.unfinished.size)
         return Used(usage=usage, cost_usd=cost(self._endpoint, usage))
 
-    async def _in_lane(self, call: "_Call", body: dict[str, Any]) -> Unfinished:
+    async def _in_lane(self, call: Call, body: dict[str, Any]) -> Unfinished:
         """One request, once the lane is free."""
         rests_s = self._lane.rests_s
         if rests_s > call.clock.left_s:
@@ -191,7 +190,15 @@ class ChatModel:
         began = monotonic()
         async with self._lane.place():
             call.clock.excuse(monotonic() - began)
-            return await self._stream(call, body)
+            return await streamed(
+                call,
+                body,
+                client=await self._connection.client(),
+                headers=self._manners.headers(call.messages),
+                to_responses=self._manners.uses_responses,
+                patience=self._patience,
+                shown=None if self._redactor is None else self._redactor.stream(),
+            )
 
     async def _fault(self, error: "APIStatusError", body: dict[str, Any]) -> Exception | None:
         """The meaning of an HTTP error; None where the request has changed and is worth sending again."""
@@ -200,7 +207,7 @@ class ChatModel:
         if "tools" in body and (refused := refuses_tools(error, self._endpoint)):
             return refused
         if error.status_code == 404 or error.code == "model_not_found":
-            return ModelNotFound(await self._not_found(error))
+            return not_found(error, self._endpoint, listed=await self._connection.models())
         if error.status_code in (400, 422) and self._manners.learn(str(error.body), body):
             return None
         fault = status_fault(error, self._endpoint)
@@ -209,70 +216,3 @@ class ChatModel:
         if isinstance(fault, Passing) and fault.is_limit and fault.after_s is not None:
             self._lane.rest(fault.after_s)
         return fault
-
-    async def _not_found(self, error: "APIStatusError") -> str:
-        endpoint, listed = self._endpoint, await self._connection.models()
-        unknown = f"{endpoint.shown_url} knows no model {endpoint.model!r}"
-        if not listed:
-            said = said_by(error, endpoint)
-            return f"{unknown}, or isn't a base URL{said}. A base URL often ends in /v1."
-        nearest = difflib.get_close_matches(endpoint.model, listed, n=5, cutoff=0.3) or listed[:5]
-        return f"{unknown}. Nearest of those it lists: {cleaned(', '.join(nearest), endpoint)}."
-
-    async def _stream(self, call: "_Call", body: dict[str, Any]) -> Unfinished:
-        client = await self._connection.client()
-        patience, unfinished, responses = self._patience, call.unfinished, self._manners.uses_responses
-        headers = self._manners.headers(call.messages)
-        if responses:
-            from coder.models.responses import take_event
-        take = take_event if responses else Unfinished.take
-        wait_s = patience.headers_s
-        shown = None if self._redactor is None else self._redactor.stream()
-
-        def heard() -> None:
-            """A sign of life; behind an answer's last word nothing but the count of tokens is waited for."""
-            nonlocal wait_s
-            call.clock.alive()
-            if unfinished.finish is None:
-                wait_s = patience.idle_s
-                limit.reschedule(asyncio.get_running_loop().time() + wait_s)
-
-        try:
-            async with (
-                asyncio.timeout(wait_s) as limit,
-                await send(client, body, headers=headers, to_responses=responses) as stream,
-                aclosing(received(stream, unfinished, from_responses=responses)) as chunks,
-            ):
-                listen(stream.response, heard)
-                async for chunk in chunks:
-                    token = take(unfinished, chunk)
-                    if shown is not None:
-                        token = shown.feed(token)
-                    if token and call.on_token is not None:
-                        call.on_token(token)
-                    if unfinished.too_long:
-                        break
-                    if unfinished.finish is not None:
-                        limit.reschedule(asyncio.get_running_loop().time() + USAGE_S)
-        except TimeoutError:
-            # Anyone's TimeoutError but ours is a programming error; an answer that is complete stays one.
-            if not limit.expired():
-                raise
-            if unfinished.finish is None:
-                raise Passing(f"no sign of life for {wait_s:.3g} s", advice=MORE_TIME) from None
-        unfinished.text()
-        if shown is not None and call.on_token is not None and (token := shown.finish()):
-            call.on_token(token)
-        return unfinished
-
-
-@dataclass(slots=True)
-class _Call:
-    """One question, and the answer as far as it has come."""
-
-    messages: Sequence[ChatMessage]
-    sampling: Sampling
-    form: Form | None
-    on_token: OnToken | None
-    clock: Clock
-    unfinished: Unfinished = field(default_factory=Unfinished)

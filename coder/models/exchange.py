@@ -1,16 +1,98 @@
 """One exchange with an endpoint through the SDK: the request, and the pieces in which its answer comes."""
 
+import asyncio
 import json
-from collections.abc import AsyncGenerator, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+from contextlib import aclosing, contextmanager
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from coder.models.connection import UNREADABLE, broken, read_body
-from coder.models.retries import Passing
+from coder.models.connection import UNREADABLE, broken, listen, read_body
+from coder.models.endpoint import Patience
+from coder.models.model import ChatMessage, Form, Sampling
+from coder.models.retries import Clock, Passing
 from coder.models.stream import Unfinished
+from coder.text.redact import RedactingStream
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI, AsyncStream
+
+OnToken = Callable[[str], None]
+
+MORE_TIME = "A model that reasons for longer needs more: --model-timeout SECONDS."
+USAGE_S = 5.0
+"""Longest wait for the count of tokens behind an answer that is complete."""
+
+
+@dataclass(slots=True)
+class Call:
+    """One question, and the answer as far as it has come."""
+
+    messages: Sequence[ChatMessage]
+    sampling: Sampling
+    form: Form | None
+    on_token: OnToken | None
+    clock: Clock
+    unfinished: Unfinished = field(default_factory=Unfinished)
+
+
+async def streamed(
+    call: Call,
+    body: dict[str, Any],
+    *,
+    client: "AsyncOpenAI",
+    headers: dict[str, str],
+    to_responses: bool,
+    patience: Patience,
+    shown: RedactingStream | None,
+) -> Unfinished:
+    """The answer to one request; its words go to `call.on_token` as they come, through `shown`.
+
+    Raises:
+        Passing: no sign of life came for too long, or what came is no answer, or not all of one.
+        openai.OpenAIError: the request failed.
+    """
+    if to_responses:
+        from coder.models.responses import take_event
+    take = take_event if to_responses else Unfinished.take
+    unfinished = call.unfinished
+    wait_s = patience.headers_s
+
+    def heard() -> None:
+        """A sign of life; behind an answer's last word nothing but the count of tokens is waited for."""
+        nonlocal wait_s
+        call.clock.alive()
+        if unfinished.finish is None:
+            wait_s = patience.idle_s
+            limit.reschedule(asyncio.get_running_loop().time() + wait_s)
+
+    try:
+        async with (
+            asyncio.timeout(wait_s) as limit,
+            await send(client, body, headers=headers, to_responses=to_responses) as stream,
+            aclosing(received(stream, unfinished, from_responses=to_responses)) as chunks,
+        ):
+            listen(stream.response, heard)
+            async for chunk in chunks:
+                token = take(unfinished, chunk)
+                if shown is not None:
+                    token = shown.feed(token)
+                if token and call.on_token is not None:
+                    call.on_token(token)
+                if unfinished.too_long:
+                    break
+                if unfinished.finish is not None:
+                    limit.reschedule(asyncio.get_running_loop().time() + USAGE_S)
+    except TimeoutError:
+        # Anyone's TimeoutError but ours is a programming error; an answer that is complete stays one.
+        if not limit.expired():
+            raise
+        if unfinished.finish is None:
+            raise Passing(f"no sign of life for {wait_s:.3g} s", advice=MORE_TIME) from None
+    unfinished.text()
+    if shown is not None and call.on_token is not None and (token := shown.finish()):
+        call.on_token(token)
+    return unfinished
 
 
 async def send(

@@ -3,6 +3,7 @@
 Nothing here is raised `from` the SDK's exception: its text holds what the endpoint echoed, be it the key.
 """
 
+import difflib
 import errno
 import re
 import socket
@@ -14,6 +15,7 @@ from coder.errors import (
     ContextTooLong,
     ModelAuthError,
     ModelError,
+    ModelNotFound,
     ModelRefused,
     ModelUnavailable,
     RateLimited,
@@ -165,3 +167,13 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
     while cause is not None:
         yield cause
         cause = cause.__cause__ or cause.__context__
+
+
+def not_found(error: "APIStatusError", endpoint: Endpoint, *, listed: Sequence[str]) -> ModelNotFound:
+    """The endpoint has no such model, said with the nearest of those that it lists."""
+    unknown = f"{endpoint.shown_url} knows no model {endpoint.model!r}"
+    if not listed:
+        said = said_by(error, endpoint)
+        return ModelNotFound(f"{unknown}, or isn't a base URL{said}. A base URL often ends in /v1.")
+    nearest = difflib.get_close_matches(endpoint.model, listed, n=5, cutoff=0.3) or listed[:5]
+    return ModelNotFound(f"{unknown}. Nearest of those it lists: {cleaned(', '.join(nearest), endpoint)}.")

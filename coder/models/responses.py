@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 from coder.models.model import Usage
 from coder.models.retries import Passing
-from coder.models.stream import Finish, Unfinished, count, counted, field
+from coder.models.stream import Finish, Unfinished
+from coder.models.tokens import count, counted, field
 
 _INCOMPLETE: dict[str, Finish] = {"max_output_tokens": "length", "content_filter": "refusal"}
 

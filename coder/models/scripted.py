@@ -8,7 +8,7 @@ from coder.errors import ModelError
 from coder.models.abilities import Abilities
 from coder.models.model import Answer, ChatMessage, Form, OnRetry, Sampling, ToolCall
 from coder.models.recording import Request
-from coder.models.stream import estimated_usage
+from coder.models.tokens import estimated_usage
 from coder.text.wording import count_of
 
 
@@ -71,7 +71,7 @@ class Scripted:
 
     def _answer(self, said: str | Sequence[ToolCall], messages: Sequence[ChatMessage]) -> Answer:
         text, calls = (said, ()) if isinstance(said, str) else ("", tuple(said))
-        usage = estimated_usage(messages, text)
+        usage = estimated_usage(messages, len(text))
         return Answer(text=text, tool_calls=calls, model=self._name, usage=usage, cost_usd=Decimal(0))
 
     async def close(self) -> None:

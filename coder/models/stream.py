@@ -1,27 +1,21 @@
 """An answer put together from its stream. Nothing of a chunk's shape is certain."""
 
 import re
-from collections.abc import Sequence
 from typing import Literal
 
 from coder.models.logprobs import Hesitations
-from coder.models.model import ChatMessage, ToolCall, Usage
+from coder.models.model import ToolCall, Usage
 from coder.models.retries import Passing
+from coder.models.tokens import field, usage_of
 
 LARGEST_ANSWER = 4 << 20
 """Characters; an endpoint that goes on is cut off there."""
-MOST_TOKENS = 1_000_000_000
-"""Of one call; a larger number is no count."""
 MOST_CALLS = 128
 """Calls of tools in one answer."""
 # Some endpoints let a model's thoughts stand in front of its answer.
 THINKS, THOUGHT = "<think>", "</think>"
 
 Finish = Literal["stop", "length", "refusal", "other"]
-
-# OpenAI's name and Moonshot's, DeepSeek's, Anthropic's as gateways pass it on; OpenRouter's and Anthropic's.
-_CACHED = ("cached_tokens", "prompt_cache_hit_tokens", "cache_read_input_tokens")
-_CACHE_WRITES = ("cache_write_tokens", "cache_creation_input_tokens")
 
 _HALF = re.compile("[\ud800-\udfff]")
 
@@ -54,7 +48,7 @@ class Unfinished:
 
     def take(self, chunk: object) -> str:
         """Take one chunk in and return the text that it adds; often none."""
-        self.usage = _usage(field(chunk, "usage")) or self.usage
+        self.usage = usage_of(field(chunk, "usage")) or self.usage
         model = field(chunk, "model")
         self.model = model if isinstance(model, str) and model else self.model
         choices = field(chunk, "choices")
@@ -193,13 +187,6 @@ class _Call:
         self.arguments: list[str] = []
 
 
-def estimated_usage(messages: Sequence[ChatMessage], answer: Unfinished | str) -> Usage:
-    """Tokens where the endpoint doesn't count them: four characters each, rounded up."""
-    asked = sum(len(message.content) for message in messages)
-    said = len(answer) if isinstance(answer, str) else answer.size
-    return Usage(input_tokens=-(-asked // 4), output_tokens=-(-said // 4), is_estimate=True)
-
-
 def _text(content: object) -> str:
     """Text of a delta: a string, or a list of parts of which those of type `text` count."""
     if isinstance(content, str):
@@ -218,37 +205,3 @@ def in_pairs(text: str) -> str:
     if not _HALF.search(text):
         return text
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
-
-
-def counted(usage: Usage) -> Usage | None:
-    """The count, unless it is none: with neither a token in nor one out, nobody has counted."""
-    return usage if usage.input_tokens or usage.output_tokens else None
-
-
-def field(holder: object, name: str) -> object:
-    """A field of a document; None where it has none of that name, or is no document."""
-    return holder.get(name) if isinstance(holder, dict) else None
-
-
-def count(holder: object, name: str) -> int:
-    """One count of an endpoint's; 0 for what can be none."""
-    value = field(holder, name)
-    return value if isinstance(value, int) and 0 <= value <= MOST_TOKENS else 0
-
-
-def _usage(usage: object) -> Usage | None:
-    return counted(
-        Usage(
-            input_tokens=count(usage, "prompt_tokens"),
-            output_tokens=count(usage, "completion_tokens"),
-            cached_tokens=_first(usage, _CACHED),
-            cache_write_tokens=_first(usage, _CACHE_WRITES),
-            reasoning_tokens=count(field(usage, "completion_tokens_details"), "reasoning_tokens"),
-        )
-    )
-
-
-def _first(usage: object, names: Sequence[str]) -> int:
-    """The first of these counts that isn't 0, of the details or beside them."""
-    holders = (field(usage, "prompt_tokens_details"), usage)
-    return next((found for name in names for holder in holders if (found := count(holder, name))), 0)

@@ -1,11 +1,11 @@
-"""How long a conversation is, by an estimate; and a shorter one, where it was too long for a model. Pure."""
+"""How long a conversation is, by an estimate or as its endpoint counts; and a shorter one. Pure."""
 
 import re
 import string
 from collections.abc import Sequence
 from math import ceil
 
-from coder.models.model import ChatMessage, Form
+from coder.models.model import ChatMessage, Form, Usage
 
 # Cautious: English has about four characters a token, code about three. Digits, punctuation and capitals may
 # be a token each, and so may all of a long word, such as a hash; other scripts have up to two tokens a
@@ -19,6 +19,15 @@ _PER_REQUEST = 24
 """What a chat template adds by itself, such as a system prompt of its own."""
 _PER_IMAGE = 2000
 """What the dearest provider counts for a picture of common size."""
+SHORTEST = 400
+"""Characters of a message that isn't worth shortening any more."""
+SUMMARY_ROOM = 24_000
+"""Characters of what is cut that a summarizer reads."""
+MOST_TOKENS = 1_000_000_000
+"""Of one call; a larger number is no count."""
+# OpenAI's name and Moonshot's, DeepSeek's, Anthropic's as gateways pass it on; OpenRouter's and Anthropic's.
+_CACHED = ("cached_tokens", "prompt_cache_hit_tokens", "cache_read_input_tokens")
+_CACHE_WRITES = ("cache_write_tokens", "cache_creation_input_tokens")
 
 
 def input_tokens(messages: Sequence[ChatMessage], form: Form | None = None) -> int:
@@ -38,12 +47,6 @@ def _tokens(text: str) -> int:
     known = _LONG.sub(b"", plain) if strange else plain
     telling = len(known.translate(None, _SMALL))
     return ceil((len(known) - telling) * _TOKENS_PER_SMALL) + telling + strange + others * _TOKENS_PER_OTHER
-
-
-SHORTEST = 400
-"""Characters of a message that isn't worth shortening any more."""
-SUMMARY_ROOM = 24_000
-"""Characters of what is cut that a summarizer reads."""
 
 
 def shrunk(messages: Sequence[ChatMessage], *, instead: str = "") -> list[ChatMessage] | None:
@@ -89,3 +92,48 @@ def _parts(text: str) -> tuple[str, str, str]:
 def _line_end(text: str, near: int) -> int:
     found = text.rfind("\n", max(0, near - 200), near)
     return found + 1 if found >= 0 else near
+
+
+def estimated_usage(messages: Sequence[ChatMessage], said: int) -> Usage:
+    """Tokens where the endpoint doesn't count them: four characters each, rounded up.
+
+    Args:
+        said: characters of the answer.
+    """
+    asked = sum(len(message.content) for message in messages)
+    return Usage(input_tokens=-(-asked // 4), output_tokens=-(-said // 4), is_estimate=True)
+
+
+def counted(usage: Usage) -> Usage | None:
+    """The count, unless it is none: with neither a token in nor one out, nobody has counted."""
+    return usage if usage.input_tokens or usage.output_tokens else None
+
+
+def field(holder: object, name: str) -> object:
+    """A field of a document; None where it has none of that name, or is no document."""
+    return holder.get(name) if isinstance(holder, dict) else None
+
+
+def count(holder: object, name: str) -> int:
+    """One count of an endpoint's; 0 for what can be none."""
+    value = field(holder, name)
+    return value if isinstance(value, int) and 0 <= value <= MOST_TOKENS else 0
+
+
+def usage_of(usage: object) -> Usage | None:
+    """The tokens of a call, as chat completions tell them; None where nobody has counted."""
+    return counted(
+        Usage(
+            input_tokens=count(usage, "prompt_tokens"),
+            output_tokens=count(usage, "completion_tokens"),
+            cached_tokens=_first(usage, _CACHED),
+            cache_write_tokens=_first(usage, _CACHE_WRITES),
+            reasoning_tokens=count(field(usage, "completion_tokens_details"), "reasoning_tokens"),
+        )
+    )
+
+
+def _first(usage: object, names: Sequence[str]) -> int:
+    """The first of these counts that isn't 0, of the details or beside them."""
+    holders = (field(usage, "prompt_tokens_details"), usage)
+    return next((found for name in names for holder in holders if (found := count(holder, name))), 0)
