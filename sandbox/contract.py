@@ -48,6 +48,27 @@ class Running(Protocol):
         """Kill what is left of the child and say how it ended."""
 
 
+class WorkspaceFiles(Protocol):
+    """The files of a workspace, one by one."""
+
+    async def write(self, path: str, content: bytes, *, executable: bool = False) -> None:
+        """Write one file of the workspace; folders on the way are made.
+
+        Raises:
+            FileRefused: the path leaves the workspace or goes over a link, or the disk limit is reached.
+        """
+
+    async def read(self, path: str, *, limit: int = 16 << 20) -> bytes:
+        """Read one regular file of the workspace.
+
+        Raises:
+            FileRefused: it isn't there, isn't a regular file, goes over a link, or is too large.
+        """
+
+    async def remove(self, path: str) -> None:
+        """Remove one file or folder of the workspace, "." is all of it; what isn't there is no error."""
+
+
 class CommandOptions(TypedDict, total=False):
     """How a command of a session is run; each has a default."""
 
@@ -90,7 +111,7 @@ class Started(Protocol):
         """End it and what it has started: SIGTERM, after half a second SIGKILL."""
 
 
-class Session(Protocol):
+class Session(WorkspaceFiles, Protocol):
     """A place that stays: commands follow one another in it, and what they leave running lives on.
 
     A command ends when its own process ends; its output is waited for a tenth of a second longer. It reads
@@ -111,27 +132,7 @@ class Session(Protocol):
         """Run Python source with the task's interpreter."""
 
     async def start(self, program: str | Program, **how: Unpack[CommandOptions]) -> Started:
-        """Start a program, or a script of the shell, that lives until it is stopped or the session closes.
-
-        It has no deadline.
-        """
-
-    async def write(self, path: str, content: bytes, *, executable: bool = False) -> None:
-        """Write one file of the workspace; folders on the way are made.
-
-        Raises:
-            FileRefused: the path leaves the workspace or goes over a link, or the disk limit is reached.
-        """
-
-    async def read(self, path: str, *, limit: int = 16 << 20) -> bytes:
-        """Read one regular file of the workspace.
-
-        Raises:
-            FileRefused: it isn't there, isn't a regular file, goes over a link, or is too large.
-        """
-
-    async def remove(self, path: str) -> None:
-        """Remove one file or folder of the workspace; what isn't there is no error."""
+        """Start a program, or a script of the shell: it lives until it is stopped or the session closes."""
 
     async def list(self, path: str = ".") -> tuple[Entry, ...]:
         """What stands in a folder of the workspace, by name.
@@ -154,7 +155,7 @@ class Session(Protocol):
         """Compare with the workspace as it is now from here on."""
 
 
-class Sandbox(Protocol):
+class Sandbox(WorkspaceFiles, Protocol):
     """A place where a program can do no harm. Open one with `sandbox.open_sandbox`."""
 
     @property
@@ -186,8 +187,7 @@ class Sandbox(Protocol):
             stdin: what it reads from its standard input: bytes, or a descriptor that is read as it comes
                 and stays the caller's.
             on_output: called with each piece of output as it comes.
-            fresh: give it a workspace of its own, which no other run sees, and hand out the files that it
-                wrote there as the Result's artifacts.
+            fresh: give it a workspace of its own; the files that it leaves there are the Result's artifacts.
             files: what a fresh workspace holds at first, by relative path; what begins as a program does
                 (`#!`, ELF) is executable.
 
@@ -212,8 +212,7 @@ class Sandbox(Protocol):
         Args:
             entry: room and name of the module, such as `bridge.callee`.
             arguments: what crosses as JSON.
-            limits: what it may use, where that is less than the policy's.
-            fresh: give it an empty workspace of its own, which no other run sees.
+            limits, fresh: as `run` has them.
         """
 
     def session(
@@ -226,27 +225,12 @@ class Sandbox(Protocol):
         """Open a place where commands follow one another and live side by side.
 
         Args:
-            fresh: give it a workspace of its own, which no run sees.
-            files: what a fresh workspace holds at first, by relative path.
+            fresh, files: as `run` has them.
             environment: variables of every command, over the usual ones.
 
         Raises:
             BackendMissing: this backend has no sessions, or not with this engine.
             ValueError: files without fresh.
-        """
-
-    async def write(self, path: str, content: bytes, *, executable: bool = False) -> None:
-        """Write one file of the workspace; folders on the way are made.
-
-        Raises:
-            FileRefused: the path leaves the workspace or goes over a link, or the disk limit is reached.
-        """
-
-    async def read(self, path: str, *, limit: int = 16 << 20) -> bytes:
-        """Read one regular file of the workspace.
-
-        Raises:
-            FileRefused: it isn't there, isn't a regular file, goes over a link, or is too large.
         """
 
     async def lay(self, files: Mapping[str, bytes]) -> dict[str, str]:
@@ -261,9 +245,6 @@ class Sandbox(Protocol):
 
     async def manifest(self) -> dict[str, str]:
         """SHA-256 (hex) of each regular file of the workspace by its relative path."""
-
-    async def remove(self, path: str) -> None:
-        """Remove one file or folder of the workspace, "." is all of it; what isn't there is no error."""
 
     async def close(self) -> None:
         """End every process, and give back whatever the sandbox held. Idempotent."""

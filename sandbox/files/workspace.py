@@ -19,8 +19,8 @@ from sandbox.files.removal import remove_from
 from sandbox.files.resolve_beneath import FOLDER, Beneath, is_attached, parts_of, told
 from sandbox.files.tree_walk import walk
 
-_FOLDER_MODE = 0o755
-_PIECE = 1 << 20
+_FOLDER_MODE, _MODES = 0o755, {False: 0o644, True: 0o755}
+"""Of a folder, and of a file that is executable or not."""
 
 
 class Workspace:
@@ -35,18 +35,14 @@ class Workspace:
         are the places of folders of the host's in it, which stay: to remove the place where something is
         mounted for a run ends the mount.
         """
-        self._below, self._most = Beneath(root, owner), capacity
+        self.below, self._most = Beneath(root, owner), capacity
+        """How what lies in it is opened, and how many bytes it may hold."""
         parts = [place.split("/") for place in attached]
         self._attached = {"/".join(each[:i]) for each in parts for i in range(1, len(each) + 1)}
 
-    @property
-    def below(self) -> Beneath:
-        """How what lies in it is opened."""
-        return self._below
-
     def close(self) -> None:
         """Give the descriptor back."""
-        self._below.close()
+        self.below.close()
 
     def write(self, path: str, content: bytes | Iterable[bytes], *, executable: bool) -> None:
         """A new file in place of whatever regular file was there; its content may come in pieces.
@@ -55,7 +51,7 @@ class Workspace:
             FileRefused: the path isn't a plain one, or there is no room.
         """
         parts = parts_of(path)
-        with self._below.as_owner(), told(path):
+        with self.below.as_owner(), told(path):
             folder = self._make_folders(parts[:-1])
             try:
                 with suppress(FileNotFoundError):
@@ -63,9 +59,9 @@ class Workspace:
                         raise FileRefused(f"{path!r} is there and isn't a regular file.")
                     os.unlink(parts[-1], dir_fd=folder)
                 flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-                mode = _mode(executable)
-                with open(os.open(parts[-1], flags, mode, dir_fd=folder), "wb", buffering=0) as file:
-                    os.fchmod(file.fileno(), mode)
+                made = os.open(parts[-1], flags, _MODES[executable], dir_fd=folder)
+                with open(made, "wb", buffering=0) as file:
+                    os.fchmod(file.fileno(), _MODES[executable])
                     for piece in [content] if isinstance(content, bytes) else content:
                         rest = memoryview(piece)
                         while rest:
@@ -93,7 +89,7 @@ class Workspace:
             FileRefused: as `read` does.
         """
         plain = "/".join(parts_of(path))
-        with self._below.as_owner(), told(path), open(self._below.open_file(plain), "rb") as file:
+        with self.below.as_owner(), told(path), open(self.below.open_file(plain), "rb") as file:
             if os.fstat(file.fileno()).st_size > limit:
                 raise FileRefused(f"{path!r} has more than {limit} bytes.", kind="too_large")
             yield file
@@ -105,13 +101,11 @@ class Workspace:
         and hashing them takes hours.
         """
         hashes = {}
-        with self._below.as_owner():
+        with self.below.as_owner():
             room = self.capacity()
-            for path, regular in sorted(walk(self._below)):
-                if not regular:
-                    continue
+            for path in sorted(path for path, regular in walk(self.below) if regular):
                 try:
-                    with open(self._below.open_file(path), "rb", buffering=0) as file:
+                    with open(self.below.open_file(path), "rb", buffering=0) as file:
                         size = os.fstat(file.fileno()).st_size
                         if size > room:
                             continue
@@ -123,10 +117,9 @@ class Workspace:
 
     def capacity(self) -> int:
         """Bytes that the workspace may hold; what a program really wrote is never more."""
-        root = self._below.root
         if self._most is not None:
             return self._most
-        found = os.fstatvfs(root)
+        found = os.fstatvfs(self.below.root)
         return found.f_blocks * found.f_frsize
 
     def entries(self, *, deepest: int) -> list[tuple[str, bool]]:
@@ -134,8 +127,8 @@ class Workspace:
 
         What lies deeper than `deepest` folders is named by its folder, and so is one that can't be listed.
         """
-        with self._below.as_owner():
-            return sorted(walk(self._below, deepest=deepest))
+        with self.below.as_owner():
+            return sorted(walk(self.below, deepest=deepest))
 
     def remove(self, path: str) -> None:
         """Remove a file or a whole folder, or with "." all that the workspace holds; nothing is followed.
@@ -147,10 +140,10 @@ class Workspace:
             self.keep({})
             return
         parts = parts_of(path)
-        with self._below.as_owner(), told(path):
-            self._below.open_root_to_us()
+        with self.below.as_owner(), told(path):
+            self.below.open_root_to_us()
             try:
-                folder = self._below.open("/".join(parts[:-1]) or ".", FOLDER)
+                folder = self.below.open("/".join(parts[:-1]) or ".", FOLDER)
             except FileNotFoundError:
                 return
             try:
@@ -175,12 +168,12 @@ class Workspace:
         folders = {"/".join(parts[:i]) for parts in map(parts_of, known) for i in range(1, len(parts))}
         folders |= self._attached
         kept: set[str] = set()
-        with self._below.as_owner(), told("."):
-            self._below.open_root_to_us(plainly=True)
+        with self.below.as_owner(), told("."):
+            self.below.open_root_to_us(plainly=True)
             waiting = [""]
             while waiting:
                 base = waiting.pop()
-                folder = self._below.open(base or ".", FOLDER)
+                folder = self.below.open(base or ".", FOLDER)
                 try:
                     for name in os.listdir(folder):
                         path = f"{base}/{name}" if base else name
@@ -216,33 +209,28 @@ class Workspace:
             return False
         with open(descriptor, "rb", buffering=0) as file:
             found = os.fstat(descriptor)
-            if not stat.S_ISREG(found.st_mode) or found.st_nlink != 1 or _attributes(descriptor):
+            is_plain = stat.S_ISREG(found.st_mode) and found.st_nlink == 1 and not _attributes(descriptor)
+            if not is_plain or stat.S_IMODE(found.st_mode) != _MODES[executable]:
                 return False
-            if stat.S_IMODE(found.st_mode) != _mode(executable) or found.st_size > self.capacity():
-                return False
-            return _digest(file) == sha256
+            return found.st_size <= self.capacity() and _digest(file) == sha256
 
     def _make_folders(self, parts: list[str]) -> int:
         """Descriptor of a folder, made with those on the way where they are missing."""
-        self._below.open_root_to_us()
-        folder = self._below.open(".", FOLDER)
+        self.below.open_root_to_us()
+        folder = self.below.open(".", FOLDER)
         for part in parts:
             try:
                 made = False
                 with suppress(FileExistsError):
                     os.mkdir(part, dir_fd=folder)
                     made = True
-                deeper = self._below.open(part, FOLDER, below=folder)
+                deeper = self.below.open(part, FOLDER, below=folder)
                 if made:
                     os.fchmod(deeper, _FOLDER_MODE)  # whatever the owner's umask is
             finally:
                 os.close(folder)
             folder = deeper
         return folder
-
-
-def _mode(executable: bool) -> int:
-    return 0o755 if executable else 0o644
 
 
 def _attributes(descriptor: int) -> list[str]:
@@ -255,6 +243,6 @@ def _attributes(descriptor: int) -> list[str]:
 
 def _digest(file: io.RawIOBase) -> str:
     digest = hashlib.sha256()
-    while piece := file.read(_PIECE):
+    while piece := file.read(1 << 20):
         digest.update(piece)
     return digest.hexdigest()

@@ -18,19 +18,17 @@ from sandbox.kernel.missing_kernel import install_command
 from sandbox.policy import Limits, Policy
 from sandbox.result import Result
 
-_GRACE_S = 0.25
-"""From the interrupt at a cell's limit until the kernel is killed."""
-_PATIENCE_S = 0.15
-"""From there until the caller has a Result, whether or not anybody could say how the kernel ended."""
+_GRACE_S, _PATIENCE_S = 0.25, 0.15
+"""From the interrupt at a cell's limit until the kernel is killed, and from there until the caller has a
+Result, whether or not anybody could say how the kernel ended."""
 _LAST_WORD_S = 2.0
 """For that, while the cell has time left: on a busy machine the word comes later."""
 MAX_SOURCE = 1 << 22
 """Characters of one cell; as UTF-8 they fit a frame."""
 _BEGUN = Sign("begun")
 _APART = ("bubblewrap",)
-"""Backends that give each kernel a /tmp and processes of its own. Elsewhere the cells of one kernel could
-reach the files of another, so that one is kept loaded only, and none starts before the one before it has
-ended."""
+"""Backends that give each kernel a /tmp and processes of its own. Elsewhere a cell could reach the files of
+another kernel, so that one is kept loaded only, and none starts before the last one has ended."""
 
 
 class Kernel:
@@ -101,7 +99,6 @@ class Kernel:
         async with self._turn:
             self._cells += 1
             shown = Shown(self._cells, allowed.output_bytes, on_output)
-            began = asyncio.get_running_loop().time()
             for first in (True, False):
                 session = await self._take()
                 began = asyncio.get_running_loop().time()
@@ -180,8 +177,7 @@ class Kernel:
         return shown.is_flood and "output" not in self._without
 
     async def _see_it_end(self, session: Session, *, patience_s: float) -> Result | None:
-        ending = self._retire(session)
-        await asyncio.wait([ending], timeout=patience_s)
+        await asyncio.wait([ending := self._retire(session)], timeout=patience_s)
         return ending.result() if ending.done() else None
 
     def _retire(self, session: Session) -> "asyncio.Task[Result | None]":
@@ -218,9 +214,7 @@ class Kernel:
                     await self._start_loaded(session)
                 return session
             except asyncio.CancelledError:
-                if (
-                    coming.cancelled() and self._closed
-                ):  # not the caller was cancelled: it is told by the loop
+                if coming.cancelled() and self._closed:  # not the caller: it is told by the loop
                     continue
                 raise
             except SandboxError:

@@ -11,9 +11,8 @@ CONFIG is a JSON file, removed once it is read: {"report": path, "key": hex, "ou
 report has a JSON object a line: {"begin": 1}, {"test": id, "passed": bool, "message": text} …, {"end": code},
 each with a "proof" that follows from the key and the line before, so that a line written by the code under
 test ends the report. A test that failed by what the code does has "reached": true. Beside the report,
-PATH.now has the id of the test that is running: it proves nothing, and
-names the one that never ends. Without CONFIG (-) nothing is reported: then a failure that the exit code would
-hide makes it 1.
+PATH.now has the id of the running test, which may never end. Without CONFIG (-) nothing is reported: then a
+failure that the exit code would hide makes it 1.
 """
 
 from __future__ import annotations
@@ -162,19 +161,17 @@ def run_file(report: Report, args: list[str], ours: list[str]) -> int:
     except SystemExit as error:
         code = error.code if isinstance(error.code, int) else (0 if error.code is None else 1)
         frames = traceback.extract_tb(error.__traceback__)
-        raised_in = os.path.realpath(frames[-1].filename) if frames else ""
-        here = os.path.realpath(os.getcwd()) + os.sep
-        if code == 0 and raised_in.startswith(here) and not is_ours(raised_in[len(here) :], ours):
-            report.test(args[0], False, "sys.exit() in " + raised_in[len(here) :] + " ended the tests early")
+        raised_in = _own_code(frames[-1].filename, ours) if frames else ""
+        if code == 0 and raised_in:
+            report.test(args[0], False, f"sys.exit() in {raised_in} ended the tests early")
             return 1
         if code and not isinstance(error.code, int):
             print(error.code, file=sys.stderr)
         report.test(args[0], code == 0, f"exit code {code}")
         return code
     except BaseException:  # noqa: BLE001 - whatever the test raised is its result
-        text = traceback.format_exc()
-        print(text, file=sys.stderr)
-        report.test(args[0], False, text)
+        traceback.print_exc()
+        report.test(args[0], False, traceback.format_exc())
         return 1
     report.test(args[0], True)
     return 0
@@ -209,7 +206,8 @@ def _guard_exits(ours: list[str]) -> None:
 
     def guarded(way_out: Any) -> Any:
         def early(*args: Any) -> Any:
-            if os.getpid() == pid and (args == (0,) if way_out is leave else _is_called_by_code(ours)):
+            caller = sys._getframe(1).f_code.co_filename
+            if os.getpid() == pid and (args == (0,) if way_out is leave else _own_code(caller, ours)):
                 os.write(2, f"{way_out.__name__} ended the tests early\n".encode())
                 leave(1)
             return way_out(*args)
@@ -221,11 +219,10 @@ def _guard_exits(ours: list[str]) -> None:
         setattr(posix, name, getattr(os, name))
 
 
-def _is_called_by_code(ours: list[str]) -> bool:
-    """Whether the caller's caller stands in the workspace, in no file of the tests."""
-    path = os.path.realpath(sys._getframe(2).f_code.co_filename)
-    here = os.path.realpath(os.getcwd()) + os.sep
-    return path.startswith(here) and not is_ours(path[len(here) :], ours)
+def _own_code(path: str, ours: list[str]) -> str:
+    """The relative path of a file in the workspace that holds no tests; empty for any other."""
+    here, path = os.path.realpath(os.getcwd()) + os.sep, os.path.realpath(path)
+    return path[len(here) :] if path.startswith(here) and not is_ours(path[len(here) :], ours) else ""
 
 
 def _run(

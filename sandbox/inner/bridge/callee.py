@@ -34,6 +34,7 @@ from sandbox.inner.bridge.plain_data import Parts, copied_of, plain
 from sandbox.inner.bridge.printed import Printed
 from sandbox.inner.bridge.record_fields import fields_of
 from sandbox.inner.bridge.standard import from_parts, to_parts
+from sandbox.inner.bridge.steps import awaited, resume
 from sandbox.inner.bridge.writeback import Writeback
 from sandbox.inner.process.execute import forget_server
 
@@ -78,8 +79,8 @@ class Callee:
             "set": setattr,
             "delete": delattr,
             "call": lambda function, args, kwargs: function(*args, **kwargs),
-            "resume": _resume,
-            "await": _await,
+            "resume": resume,
+            "await": awaited,
             "describe": self._describe,
             "plain": plain,
             **OPERATORS,
@@ -200,33 +201,6 @@ def _load(name: str, source: str) -> ModuleType:
         sys.modules.pop(name, None)
         raise
     return sys.modules.get(name, module)
-
-
-def _resume(iterator: Any, how: str, value: Any) -> tuple[str, object]:
-    try:
-        if type(iterator) is GeneratorType:
-            return ("item", getattr(iterator, how)(value))
-        if how == "throw":
-            raise value
-        return ("item", next(iterator))
-    except StopIteration as stop:
-        return ("done", stop.value)
-
-
-def _await(awaitable: Any) -> object:
-    import asyncio  # heavy, and few candidates are asynchronous
-
-    async def waited() -> object:
-        return await awaitable
-
-    global _loop  # one for all calls: what one of them made for the loop must fit the next
-    if _loop is None:
-        _loop = asyncio.new_event_loop()
-        asyncio.set_event_loop(_loop)
-    return _loop.run_until_complete(waited())
-
-
-_loop: Any = None
 
 
 def _text(error: BaseException) -> str:

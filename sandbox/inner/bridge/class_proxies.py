@@ -6,74 +6,23 @@ is the builtin itself; any other class derives from nothing builtin, whatever th
 
 from __future__ import annotations
 
-import importlib
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from sandbox.inner.bridge.codec import CodecError
-from sandbox.inner.bridge.generators import coroutine
-from sandbox.inner.bridge.operators import (
-    BINARY,
-    CONTAINS,
-    IN_PLACE,
-    METHODS,
-    OPERATORS,
-    ORDER,
-    PLAIN,
-    REFLECTED,
-)
 from sandbox.inner.bridge.proxies import (
     Instance,
-    copy_of,
-    is_built,
+    Proxy,
     is_class,
-    is_proxy,
-    link_of,
     mark_built,
     noted,
 )
-from sandbox.inner.bridge.raised import error_attribute, error_text
+from sandbox.inner.bridge.proxy_operators import class_operators_of, link_of_class, operators_of_instances
+from sandbox.inner.bridge.raised import error_attribute, error_text, standard_error
 from sandbox.inner.bridge.record_fields import Record, are_fields
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from sandbox.inner.bridge.proxies import Remote
-
-_JUDGING = {**BINARY, **IN_PLACE, **ORDER, **CONTAINS}
-_STANDARD_ERRORS = frozenset(
-    {
-        "asyncio.exceptions",
-        "binascii",
-        "concurrent.futures._base",
-        "configparser",
-        "_csv",
-        "dataclasses",
-        "decimal",
-        "email.errors",
-        "graphlib",
-        "http.client",
-        "json.decoder",
-        "queue",
-        "_queue",
-        "re",
-        "re._constants",
-        "shutil",
-        "socket",
-        "sqlite3",
-        "statistics",
-        "struct",
-        "subprocess",
-        "tarfile",
-        "tomllib",
-        "urllib.error",
-        "xml.etree.ElementTree",
-        "zipfile",
-        "zlib",
-        "zoneinfo._common",
-    }
-)
-"""Modules whose exceptions are this side's own. None of a test tool: a candidate can't skip or end a test."""
 
 
 class _Described(type):
@@ -91,28 +40,62 @@ class _Described(type):
 
     def __call__(cls, *args: object, **kwargs: object) -> Any:
         """Make an instance there."""
-        made = _link(cls).call(cls, args, kwargs, cls.__name__)
+        made = link_of_class(cls).call(cls, args, kwargs, cls.__name__)
         if isinstance(made, Instance) and is_class(cls):
             mark_built(made)
         return made
 
     def __getattr__(cls, name: str) -> Any:
-        return noted(_link(cls).request("get", cls, name), name)
+        return noted(link_of_class(cls).request("get", cls, name), name)
 
     def __setattr__(cls, name: str, value: object) -> None:
-        _link(cls).request("set", cls, name, value)
+        link_of_class(cls).request("set", cls, name, value)
 
     def __delattr__(cls, name: str) -> None:
-        _link(cls).request("delete", cls, name)
+        link_of_class(cls).request("delete", cls, name)
 
     @property  # type: ignore[misc]
     def __dict__(cls) -> Any:  # type: ignore[override]
         """The names of the class there."""
-        return _link(cls).request("get", cls, "__dict__")
+        return link_of_class(cls).request("get", cls, "__dict__")
 
 
-def _link(cls: type) -> Any:
-    return type.__getattribute__(cls, "__far__")[0]
+class Classes:
+    """The candidate's classes by their number, each described once."""
+
+    def __init__(self, link: Remote) -> None:
+        self._link = link
+        self._known: dict[int, type] = {}
+
+    def of(self, number: int) -> type:
+        """What stands for a class here."""
+        known = self._known.get(number)
+        if known is None:
+            described = self._link.request("describe", Proxy(self._link, number))
+            known = self._known.setdefault(number, make_class(self._link, number, described))
+        return known
+
+    def of_instance(self, number: int) -> type:
+        """What stands for the class of an object.
+
+        Raises:
+            CodecError: it is one of exceptions.
+        """
+        cls = self.of(number)
+        if not issubclass(cls, Instance):
+            raise CodecError("an object of a class of exceptions")
+        return cls
+
+    def record(self, number: int, items: object) -> object:
+        """A named tuple.
+
+        Raises:
+            CodecError: it is none.
+        """
+        cls = self.of(number)
+        if not issubclass(cls, Record) or type(items) is not tuple:
+            raise CodecError("no record")
+        return tuple.__new__(cls, items)
 
 
 def make_class(link: Remote, number: int, described: Any) -> type:
@@ -125,7 +108,7 @@ def make_class(link: Remote, number: int, described: Any) -> type:
     own = [base for base in bases if issubclass(base, (Instance, Record, BaseException))]
     space: dict[str, Any] = {"__module__": module, "__qualname__": qualname, "__far__": (link, number)}
     if any(issubclass(base, BaseException) for base in own):
-        standard = _standard_error(module, name)
+        standard = standard_error(module, name)
         if standard is not None:
             return standard
         own = [base for base in own if issubclass(base, BaseException)]
@@ -135,7 +118,7 @@ def make_class(link: Remote, number: int, described: Any) -> type:
         space.update({field: property(itemgetter(i)) for i, field in enumerate(fields)}, __slots__=())
     else:
         own = [base for base in own if issubclass(base, Instance)]
-        space.update(_operators(operators, copied), __slots__=())
+        space.update(operators_of_instances(operators, copied), __slots__=())
     meta = _meta(own, class_operators)
     try:
         made: type = meta(name, tuple(own) or (Instance,), space, made=True)
@@ -152,7 +135,7 @@ def _meta(bases: list[type], operators: tuple[str, ...]) -> Any:
     ]
     if len(least) == 1 and not operators:
         return least[0]
-    return type("_Described", tuple(least), _class_operators(operators))
+    return type("_Described", tuple(least), class_operators_of(operators))
 
 
 def _checked(described: Any) -> tuple[Any, ...]:
@@ -168,100 +151,3 @@ def _checked(described: Any) -> tuple[Any, ...]:
     if fields is not None and not are_fields(fields):
         raise CodecError("a record without fields")
     return described
-
-
-def _standard_error(module: str, name: str) -> type | None:
-    if module not in _STANDARD_ERRORS:
-        return None
-    try:
-        found: object = getattr(importlib.import_module(module), name, None)
-    except ImportError:
-        return None
-    return found if isinstance(found, type) and issubclass(found, BaseException) else None
-
-
-def _operators(names: tuple[str, ...], copied: tuple[str, ...]) -> dict[str, Any]:
-    space: dict[str, Any] = {name: _asked(name) for name in (*PLAIN, *METHODS) if name in names}
-    space.update((name, _guarded(name)) for name in _JUDGING if name in names)
-    space.update((name, _reflected(name, plain)) for name, plain in REFLECTED.items() if name in names)
-    if "unhashable" in names:
-        space["__hash__"] = None
-    space["__own_equality__"] = "__eq__" in names or "__ne__" in names
-    space["__copied__"] = copied
-    if "__hash__" in copied:
-        space["__hash__"] = lambda self: hash(copy_of(self))
-    if "__call__" in names:
-        space["__call__"] = lambda self, *args, **kwargs: link_of(self).call(
-            self, args, kwargs, type(self).__name__
-        )
-    if "__exit__" in names:
-        space["__exit__"] = _leave
-    if "__aexit__" in names:
-        space["__aexit__"] = _leave_later
-    if "__await__" in names:
-        space["__await__"] = lambda self: coroutine(link_of(self), self).__await__()
-    return space
-
-
-def _class_operators(names: tuple[str, ...]) -> dict[str, Any]:
-    return {
-        name: lambda cls, *operands, name=name: _link(cls).request(name, cls, *operands)
-        for name in (*PLAIN, *CONTAINS, "__or__")
-        if name in names
-    }
-
-
-def _asked(name: str) -> Callable[..., Any]:
-    return lambda self, *operands: link_of(self).request(name, self, *operands)
-
-
-def _leave(self: Any, kind: type | None, error: BaseException | None, trace: object) -> bool:
-    """Leave a `with` block: the candidate may swallow an error, but not the test's own failure."""
-    swallow = link_of(self).request("__exit__", self, kind, error, None)
-    return bool(swallow) and _may_swallow(error)
-
-
-async def _leave_later(self: Any, kind: type | None, error: BaseException | None, trace: object) -> bool:
-    swallow = await link_of(self).request("__aexit__", self, kind, error, None)
-    return bool(swallow) and _may_swallow(error)
-
-
-def _may_swallow(error: BaseException | None) -> bool:
-    return isinstance(error, Exception) and not isinstance(error, AssertionError)
-
-
-def _guarded(name: str) -> Callable[..., Any]:
-    def asked(self: Any, other: object, *more: object) -> object:
-        if name in type(self).__copied__ and not is_proxy(other):
-            return OPERATORS[name](copy_of(self), other, *more)
-        if not (is_built(self) or is_proxy(other)):
-            if name in CONTAINS and hasattr(type(self), "__iter__"):
-                return any(item is other or item == other for item in self)
-            raise _not_for(self, name)
-        return _inherit(self, link_of(self).request(name, self, other, *more))
-
-    return asked
-
-
-def _reflected(name: str, plain: str) -> Callable[..., Any]:
-    def asked(self: Any, other: object) -> object:
-        if name in type(self).__copied__ and not is_proxy(other):
-            return OPERATORS[plain](other, copy_of(self))
-        if not (is_built(self) or is_proxy(other)):
-            raise _not_for(self, name)
-        return _inherit(self, link_of(self).request(plain, other, self))
-
-    return asked
-
-
-def _inherit(operand: Any, result: object) -> object:
-    if is_built(operand) and type(result) is type(operand):
-        mark_built(result)
-    return result
-
-
-def _not_for(value: object, name: str) -> TypeError:
-    return TypeError(
-        f"the candidate returned an object of its own class {type(value).__name__}, "
-        f"which can't be compared or computed with the test's own data ({name})"
-    )

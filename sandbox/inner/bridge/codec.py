@@ -30,8 +30,8 @@ _LIST, _TUPLE, _SET, _FROZENSET, _DICT, _EXTENSION = b"ltSzdx"
 _CONTAINERS: dict[type, int] = {list: _LIST, tuple: _TUPLE, set: _SET, frozenset: _FROZENSET}
 
 _COUNT = struct.Struct("<BI")
-_FLOAT_AT = struct.Struct("<d")
-_COMPLEX_AT = struct.Struct("<dd")
+_FLOAT_AT = struct.Struct("<Bd")
+_COMPLEX_AT = struct.Struct("<Bdd")
 _U32 = struct.Struct("<I")
 
 
@@ -102,29 +102,11 @@ def _open(
     return (refer(item),)
 
 
-def _write_none(out: bytearray, _: None) -> None:
-    out.append(_NONE)
-
-
-def _write_bool(out: bytearray, value: bool) -> None:
-    out.append(_TRUE if value else _FALSE)
-
-
 def _write_int(out: bytearray, value: int) -> None:
     bits = value.bit_length()
     if bits > MAX_BITS:
         raise CodecError(f"an int of {bits:,} bits; {MAX_BITS:,} is the limit")
     _write_bytes(out, value.to_bytes(bits // 8 + 1, "little", signed=True), _INT)
-
-
-def _write_float(out: bytearray, value: float) -> None:
-    out.append(_FLOAT)
-    out += _FLOAT_AT.pack(value)
-
-
-def _write_complex(out: bytearray, value: complex) -> None:
-    out.append(_COMPLEX)
-    out += _COMPLEX_AT.pack(value.real, value.imag)
 
 
 def _write_str(out: bytearray, value: str) -> None:
@@ -141,11 +123,11 @@ def _write_bytes(out: bytearray, value: bytes, tag: int = _BYTES) -> None:
 
 
 _SCALARS: dict[type, Callable[[bytearray, Any], None]] = {
-    type(None): _write_none,
-    bool: _write_bool,
+    type(None): lambda out, _: out.append(_NONE),
+    bool: lambda out, value: out.append(_TRUE if value else _FALSE),
     int: _write_int,
-    float: _write_float,
-    complex: _write_complex,
+    float: lambda out, value: out.extend(_FLOAT_AT.pack(_FLOAT, value)),
+    complex: lambda out, value: out.extend(_COMPLEX_AT.pack(_COMPLEX, value.real, value.imag)),
     str: _write_str,
     bytes: _write_bytes,
 }
@@ -212,9 +194,9 @@ def _read_scalar(data: bytes, at: int, tag: int) -> tuple[object, int]:
     if tag in _CONSTANTS:
         return _CONSTANTS[tag], at + 1
     if tag == _FLOAT:
-        return _FLOAT_AT.unpack_from(data, at + 1)[0], at + 9
+        return _FLOAT_AT.unpack_from(data, at)[1], at + 9
     if tag == _COMPLEX:
-        return complex(*_COMPLEX_AT.unpack_from(data, at + 1)), at + 17
+        return complex(*_COMPLEX_AT.unpack_from(data, at)[1:]), at + 17
     if tag not in (_INT, _STR, _BYTES):
         raise CodecError(f"no value begins with byte {tag}")
     (length,) = _U32.unpack_from(data, at + 1)
@@ -244,10 +226,8 @@ def _build(tag: int, items: list[Any], resolve: Callable[[Any], object] | None) 
     check_keys(keys)
     if tag == _DICT:
         built: Any = dict(zip(keys, items[1::2]))  # noqa: B905 - no `strict` before 3.10; they are as long
-    elif tag == _SET:
-        built = set(keys)
     else:
-        built = frozenset(keys)
+        built = set(keys) if tag == _SET else frozenset(keys)
     if len(built) != len(keys):
         raise CodecError("a set or dict with two equal keys")
     return built

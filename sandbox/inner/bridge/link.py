@@ -12,16 +12,16 @@ from functools import partial
 from types import CoroutineType, GeneratorType
 from typing import TYPE_CHECKING, Any
 
-from sandbox.inner.bridge.class_proxies import make_class
+from sandbox.inner.bridge.class_proxies import Classes
 from sandbox.inner.bridge.codec import CodecError, decode, encode
 from sandbox.inner.bridge.exports import Exports
 from sandbox.inner.bridge.frames import FROM_CANDIDATE, TIMED_OUT, TO_CANDIDATE
 from sandbox.inner.bridge.generators import coroutine, generator
 from sandbox.inner.bridge.link_errors import CandidateGone, CannotCross, NotPlain
 from sandbox.inner.bridge.operators import COMPARISONS
-from sandbox.inner.bridge.proxies import Function, Instance, Module, Proxy, number_of
+from sandbox.inner.bridge.proxies import Function, Module, Proxy, number_of
 from sandbox.inner.bridge.raised import as_raised, make_error
-from sandbox.inner.bridge.record_fields import Record, class_number
+from sandbox.inner.bridge.record_fields import class_number
 from sandbox.inner.bridge.show_values import show_call, show_request
 from sandbox.inner.bridge.standard import from_parts, to_parts
 from sandbox.inner.bridge.writeback import mutable_containers, write_back
@@ -67,19 +67,19 @@ class Link:
         self._requests = 0
         self._gone: CandidateGone | None = None
         self._exports = Exports()
-        self._classes: dict[int, type] = {}
+        self._classes = Classes(self)
         self._names: dict[int, str] = {}
         self._alive: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
         self._origins: weakref.WeakKeyDictionary[Any, int] = weakref.WeakKeyDictionary()
         self._take: dict[str, Callable[..., object]] = {
-            "object": lambda number, cls: self._proxy(self._instance_class(cls), number),
-            "class": self._class,
+            "object": lambda number, cls: self._proxy(self._classes.of_instance(cls), number),
+            "class": self._classes.of,
             "function": self._function,
             "module": self._module,
             "generator": lambda number: self._stepwise(generator, number),
             "coroutine": lambda number: self._stepwise(coroutine, number),
             "error": lambda number, cls, args, text: make_error(self, number, cls, args, text),
-            "record": self._record,
+            "record": self._classes.record,
             "yours": self._exports.original,
         }
 
@@ -232,25 +232,6 @@ class Link:
         if module is None:
             module = self._alive[number] = Module(self, number, str(name))
         return module
-
-    def _instance_class(self, number: int) -> type:
-        cls = self._class(number)
-        if not issubclass(cls, Instance):
-            raise CodecError("an object of a class of exceptions")
-        return cls
-
-    def _class(self, number: int) -> type:
-        known = self._classes.get(number)
-        if known is None:
-            described = self.request("describe", Proxy(self, number))
-            known = self._classes.setdefault(number, make_class(self, number, described))
-        return known
-
-    def _record(self, number: int, items: object) -> object:
-        cls = self._class(number)
-        if not issubclass(cls, Record) or type(items) is not tuple:
-            raise CodecError("no record")
-        return tuple.__new__(cls, items)
 
     def _stepwise(self, make: Callable[..., Any], number: int) -> object:
         made = self._alive.get(number)

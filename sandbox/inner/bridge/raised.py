@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,39 @@ from sandbox.inner.bridge.codec import CodecError
 
 if TYPE_CHECKING:
     from sandbox.inner.bridge.proxies import Remote
+_STANDARD_ERRORS = frozenset(
+    {
+        "asyncio.exceptions",
+        "binascii",
+        "concurrent.futures._base",
+        "configparser",
+        "_csv",
+        "dataclasses",
+        "decimal",
+        "email.errors",
+        "graphlib",
+        "http.client",
+        "json.decoder",
+        "queue",
+        "_queue",
+        "re",
+        "re._constants",
+        "shutil",
+        "socket",
+        "sqlite3",
+        "statistics",
+        "struct",
+        "subprocess",
+        "tarfile",
+        "tomllib",
+        "urllib.error",
+        "xml.etree.ElementTree",
+        "zipfile",
+        "zlib",
+        "zoneinfo._common",
+    }
+)
+"""Modules whose exceptions are this side's own. None of a test tool: a candidate can't skip or end a test."""
 
 
 def make_error(
@@ -65,3 +99,14 @@ def as_raised(error: object, where: object) -> BaseException:
         with suppress(ValueError, TypeError):  # a place that isn't one is left out
             vars(error)["__where__"] = [f"{file}, line {line}, in {name}" for file, line, name in where]
     return error
+
+
+def standard_error(module: str, name: str) -> type | None:
+    """The exception of this side's own that one of the candidate's is; None where there is none."""
+    if module not in _STANDARD_ERRORS:
+        return None
+    try:
+        found: object = getattr(importlib.import_module(module), name, None)
+    except ImportError:
+        return None
+    return found if isinstance(found, type) and issubclass(found, BaseException) else None

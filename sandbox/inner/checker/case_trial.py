@@ -173,15 +173,13 @@ class _Trial:
         if ready is None:
             return found
         link = self._connect(line)
-        try:
+        with suppress(BaseException):  # gone: what it didn't answer counts as no answer
             function = link.entry(self._arguments["module"], self._arguments["entry_point"])
             for i, (args, kwargs) in enumerate(copy.deepcopy(asked)):
                 with suppress(Exception):
                     value = function(*args, **kwargs)
                     encode(value, refer=_plain)
                     found[i] = (value,)
-        except BaseException:  # noqa: BLE001 - gone: what it didn't answer counts as no answer
-            return found
         return found
 
     def _end(self) -> None:
@@ -223,10 +221,6 @@ def prepare(arguments: Mapping[str, Any]) -> None:
             _compiled_once(source, _PRELUDE if source is arguments["prelude"] else _TEST)
 
 
-def _compiled(source: str, filename: str) -> CodeType:
-    return (_compiled_once if len(source) <= _KEPT else _compile)(source, filename)
-
-
 def _compile(source: str, filename: str) -> CodeType:
     return compile(source, filename, "exec", dont_inherit=True)
 
@@ -236,7 +230,7 @@ _compiled_once = lru_cache(maxsize=512)(_compile)
 
 def _run(source: str, filename: str, space: dict[str, Any]) -> None:
     linecache.cache[filename] = (len(source), None, source.splitlines(keepends=True), filename)
-    exec(_compiled(source, filename), space)
+    exec((_compiled_once if len(source) <= _KEPT else _compile)(source, filename), space)
 
 
 def _told(error: BaseException) -> str:
