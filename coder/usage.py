@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler
 
 _LATER = ("is_estimate", "cache_write_tokens")
 """Fields that came after the first recordings; left out where they are empty."""
+MILLION = 1_000_000
 
 
 class Usage(BaseModel):
@@ -38,9 +39,6 @@ class Used(BaseModel):
     usage: Usage
     cost_usd: Decimal | None = None
     """None where no price is known."""
-
-
-MILLION = 1_000_000
 
 
 class Price(BaseModel):

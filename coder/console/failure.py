@@ -1,4 +1,7 @@
-"""What a person sees when something fails: words and an exit code, not a traceback that nobody asked for."""
+"""What a person sees when something fails: words and an exit code, not a traceback that nobody asked for.
+
+The standard streams of a command are here too, whatever its caller has done to them.
+"""
 
 import errno
 import os

@@ -12,6 +12,21 @@ from typing import Protocol, runtime_checkable
 
 from coder.models.model import Sampling
 
+EMBEDDED = "SmolLM2-135M-Instruct"
+"""The model that comes with the extra `local`."""
+SMALL = 1_000_000_000
+"""Parameters below which a model goes on with source better than it follows instructions."""
+_SIZE = re.compile(r"(?<![\w.])(\d+(?:\.\d+)?)([MB])(?![A-Za-z\d])", re.IGNORECASE)
+_UNITS = {"m": 1e6, "b": 1e9}
+LEAST = 4096
+"""Tokens that a budget has to hold for an answer, unless fewer were asked for."""
+LARGEST = 131_072
+"""Tokens that are reserved for an answer where no limit is known; few models write more."""
+LEAST_IN_CONTEXT = 1024
+"""Tokens that are asked for behind a prompt that may fill the context: its size is estimated cautiously."""
+PriceOf = Callable[[int, int], Decimal | None]
+"""US dollars for tokens in and out, as `Model.price`."""
+
 
 @dataclass(frozen=True, slots=True)
 class Abilities:
@@ -39,14 +54,6 @@ def abilities_of(model: object) -> Abilities:
     return model.abilities if isinstance(model, HasAbilities) else Abilities()
 
 
-EMBEDDED = "SmolLM2-135M-Instruct"
-"""The model that comes with the extra `local`."""
-SMALL = 1_000_000_000
-"""Parameters below which a model goes on with source better than it follows instructions."""
-_SIZE = re.compile(r"(?<![\w.])(\d+(?:\.\d+)?)([MB])(?![A-Za-z\d])", re.IGNORECASE)
-_UNITS = {"m": 1e6, "b": 1e9}
-
-
 def parameters_of(name: str) -> int | None:
     """The number of parameters that a name such as `local/SmolLM2-135M-Instruct` tells, or None."""
     found = _SIZE.search(name)
@@ -57,17 +64,6 @@ def goes_on(name: str) -> bool:
     """Whether to let a model go on with an answer that we begin: it runs here, and it is small."""
     size = parameters_of(name)
     return name.startswith("local/") and size is not None and size < SMALL
-
-
-LEAST = 4096
-"""Tokens that a budget has to hold for an answer, unless fewer were asked for."""
-LARGEST = 131_072
-"""Tokens that are reserved for an answer where no limit is known; few models write more."""
-LEAST_IN_CONTEXT = 1024
-"""Tokens that are asked for behind a prompt that may fill the context: its size is estimated cautiously."""
-
-PriceOf = Callable[[int, int], Decimal | None]
-"""US dollars for tokens in and out, as `Model.price`."""
 
 
 def own_limit(name: str, listed: int | None) -> int | None:

@@ -1,4 +1,4 @@
-"""The known providers: the table in providers.toml first, then what other packages add by entry point.
+"""The known providers, and what a call costs: those of providers.toml, then those that packages add.
 
 A package adds its own with an entry point of the group `coder.providers` that names a Provider or a sequence
 of them. The order counts: with several keys set and no model named, the first in the table is used.

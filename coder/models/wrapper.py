@@ -12,6 +12,8 @@ from typing import Protocol, Self, runtime_checkable
 from coder.models.abilities import Abilities, abilities_of
 from coder.models.model import Answer, ChatMessage, Form, Model, OnRetry, Sampling
 
+SUMMARIZER = "summarizer"
+
 
 @runtime_checkable
 class HasRoles(Protocol):
@@ -87,9 +89,6 @@ class Wrapper:
     async def close(self) -> None:
         """Close the model. Idempotent."""
         await self._model.close()
-
-
-SUMMARIZER = "summarizer"
 
 
 class RoleModels(Wrapper):

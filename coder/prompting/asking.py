@@ -1,4 +1,4 @@
-"""Asking: what a conversation about edits quotes of an answer, and of the changes that it has made."""
+"""Asking: what a conversation quotes of an answer and its changes, and which answers are words alone."""
 
 import re
 
@@ -17,6 +17,12 @@ _MOST_QUOTED = 24_000
 """Characters of an answer that are quoted."""
 _MOST_CHANGED = 16_000
 """Characters of all changes that are quoted."""
+_WISH = re.compile(r"\b(?:can|could|would|will) (?:you|we)\b|\bplease\b", re.IGNORECASE)
+"""A question that asks for more than an answer."""
+_MARKS = ("?", "\uff1f", "\u061f")
+"""Question marks: Latin, full-width, Arabic."""
+_CLOSING = " \t\r*_`\"')"
+"""Signs behind a question mark."""
 
 
 def quoted(text: str) -> str:
@@ -55,14 +61,6 @@ def _cut(text: str, most: int) -> str:
         return text
     half = most // 2
     return f"{text[:half]}\n[… {len(text) - 2 * half} characters …]\n{text[-half:]}"
-
-
-_WISH = re.compile(r"\b(?:can|could|would|will) (?:you|we)\b|\bplease\b", re.IGNORECASE)
-"""A question that asks for more than an answer."""
-_MARKS = ("?", "\uff1f", "\u061f")
-"""Question marks: Latin, full-width, Arabic."""
-_CLOSING = " \t\r*_`\"')"
-"""Signs behind a question mark."""
 
 
 def is_reply(asked: str, answered: Answered, text: str) -> bool:

@@ -1,4 +1,4 @@
-"""Budget: which limit of the user's the next call would break. Pure; reservations count as spent."""
+"""Budget: which limit of the user's a call would break, or has broken. Pure; reservations count as spent."""
 
 from decimal import Decimal
 

@@ -1,4 +1,4 @@
-"""Counts in words."""
+"""Counts in words, and the nearest name to one that isn't known."""
 
 from collections.abc import Iterable
 from difflib import get_close_matches

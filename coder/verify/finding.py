@@ -1,4 +1,4 @@
-"""Finding: what one means of verifying showed, and why it failed where other code would fail too."""
+"""Finding: what one means of verifying showed, also checks from outside, and why other code would fail."""
 
 import re
 import sys

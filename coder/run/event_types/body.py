@@ -12,6 +12,11 @@ from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler
 from coder.fs.file_hashes import SnapshotFile
 from coder.run.events import Draft
 
+_END = "\0"
+"""Of an entry: no path holds it."""
+_LINK = "//"
+"""Between a link and the file that it leads to: no path of a listing holds it."""
+
 
 class Body(BaseModel):
     """What an event says."""
@@ -56,12 +61,6 @@ class StoredFile(BaseModel):
     def _as_before(self, plain: SerializerFunctionWrapHandler) -> dict[str, object]:
         """Without a link where there is none, as logs have always been."""
         return {name: value for name, value in plain(self).items() if name != "link" or value is not None}
-
-
-_END = "\0"
-"""Of an entry: no path holds it."""
-_LINK = "//"
-"""Between a link and the file that it leads to: no path of a listing holds it."""
 
 
 def listing(files: Mapping[str, SnapshotFile]) -> str:
