@@ -9,8 +9,16 @@ from typing import TYPE_CHECKING, Literal
 
 from coder.edits.answer import Answered
 from coder.prompting.asking import asks, form_words
-from coder.prompting.looking import texts_of
-from coder.prompting.showing import Lines, around_misses, joined, seen_at_first, shown, unseen, with_lines
+from coder.prompting.looking import (
+    Lines,
+    around_misses,
+    joined,
+    seen_at_first,
+    shown,
+    texts_of,
+    unseen,
+    with_lines,
+)
 from coder.prompts import prompt
 from coder.run.settings import EditFormat
 from coder.run.target import Target

@@ -3,9 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from coder.context.guidance import MOST_CHARACTERS, guidance, is_guidance
 from coder.context.quoting import fenced, shown_path, whole_file
-from coder.context.secrecy import is_secret
 from coder.prompting.looking import FILE_BUDGET, files_budget, survey_budget, texts_of
 from coder.prompts import prompt
 from coder.run.message import Message
@@ -26,6 +24,10 @@ _MOST_HIDDEN = 10
 
 def files_shown(state: State, target: Target, plan: Message | None, context: int | None) -> str:
     """The user's text files, those that the task depends on first, as far as the budget goes."""
+    if not state.files:
+        return ""
+    from coder.context.guidance import is_guidance
+
     texts = in_order(texts_of(state), target, plan)
     planned = planned_in(plan, texts)
     parts = [guidance_shown(texts, [target.path, *texts], context)]
@@ -71,6 +73,10 @@ def planned_in(plan: Message | None, texts: Mapping[str, str]) -> set[str]:
 def hidden_names(state: State, texts: Mapping[str, str]) -> str:
     """A line that names the files with keys, which no model is shown; empty where there are none."""
     hidden = sorted(state.files.keys() - texts.keys(), key=lambda path: (path.count("/"), path))
+    if not hidden:
+        return ""
+    from coder.context.secrecy import is_secret
+
     names = [shown_path(path) for path in hidden if is_secret(path)]
     return f"\n{', '.join(names[:_MOST_HIDDEN])}: there too, and kept from you.\n" if names else ""
 
@@ -93,6 +99,8 @@ def with_planned(survey: "Survey", state: State, plan: Message | None, context: 
 
 def guidance_shown(texts: Mapping[str, str], near: Iterable[str], context: int | None) -> str:
     """What the repository says to whoever works on these files."""
+    from coder.context.guidance import MOST_CHARACTERS, guidance
+
     most = MOST_CHARACTERS if context is None else min(MOST_CHARACTERS, context * 3 // _SHARE_OF_NOTES)
     return "".join(
         f"\n{prompt('guidance').format(path=shown_path(path), place=_place(path))}\n{fenced(text)}\n"

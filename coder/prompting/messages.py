@@ -10,8 +10,7 @@ from coder.models.model import ChatMessage
 from coder.prompting.asking import quoted, repair_of_edits
 from coder.prompting.files_shown import SHARE_OF_PLANNED, files_shown, repository_shown, with_planned
 from coder.prompting.history import history, history_budget
-from coder.prompting.looking import failing_now, survey_budget, texts_of
-from coder.prompting.showing import shown_before
+from coder.prompting.looking import failing_now, shown_before, survey_budget, texts_of
 from coder.prompts import prompt
 from coder.run.attempts import Attempt, is_rejection
 from coder.run.message import Message

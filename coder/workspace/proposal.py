@@ -11,7 +11,6 @@ from coder.workspace.diff import unified_diff
 from coder.workspace.edited_tests import landing_edits
 from coder.workspace.landing import LandingRefused, Plan, plan
 from coder.workspace.read import content, snapshot_of
-from coder.workspace.session_changes import is_executable, modes_of
 
 Contents = Mapping[str, bytes | None]
 """What is to stand at each path; None removes."""
@@ -33,7 +32,7 @@ def intended(state: State, *, edits: Contents | None = None) -> Plan:
     if state.root is None:
         raise LandingRefused("The task names no folder to write into.")
     read = {path: state.files[path] for path in contents if path in state.files}
-    return plan(snapshot_of(state.root, read), contents, executable=modes_of(state))
+    return plan(snapshot_of(state.root, read), contents, executable=_modes(state))
 
 
 def proposal(state: State) -> tuple[str, str]:
@@ -79,12 +78,21 @@ def _encoded(files: Mapping[str, str | None]) -> dict[str, bytes | None]:
 def read_diff(state: State, contents: Contents) -> str:
     """The patch from the files as the run has read them."""
     before = {path: content(state.files[path]) if path in state.files else None for path in contents}
-    modes = modes_of(state)
+    modes = _modes(state)
     begins = {path: now if now is not None else before[path] or b"" for path, now in contents.items()}
     runs = {path for path, begin in begins.items() if modes.get(path, begin.startswith(b"#!"))}
     there = {path for path in modes if path in state.files and contents.get(path) is not None}
-    switched = {path for path in there if is_executable(state.files[path]) != modes[path]}
+    switched = {path for path in there if bool(state.files[path].mode & 0o100) != modes[path]}
     return unified_diff(before, contents, executable=runs, switched=switched)
+
+
+def _modes(state: State) -> dict[str, bool]:
+    """As `modes_of`, which has nothing to say where no session has changed anything."""
+    if not state.tree:
+        return {}
+    from coder.workspace.session_changes import modes_of
+
+    return modes_of(state)
 
 
 def _by_itself(state: State, contents: Mapping[str, bytes | None]) -> str | None:
