@@ -105,4 +105,4 @@ def _named(left: list[str], texts: dict[str, str]) -> str:
         return ""
     named = [f"{shown_path(path)} ({len(texts[path])} characters)" for path in left[:_MOST_NAMED]]
     more = f" and {len(left) - _MOST_NAMED} more" if len(left) > _MOST_NAMED else ""
-    return f"\nNot shown whole: {', '.join(named)}{more}.\n"
+    return f"\nNot shown, or only in part: {', '.join(named)}{more}.\n"

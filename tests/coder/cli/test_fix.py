@@ -272,7 +272,7 @@ def test_a_repository_of_twenty_thousand_files_is_mended_and_given_back(
     prompt = str(endpoint.requests[0].body["messages"])
     assert (done.code, landed, undone.code) == (0, "M calc.py", 0), done.err
     assert len(endpoint.requests) == 1
-    assert "20002 files" in prompt
+    assert "20,002 files" in prompt
     assert len(prompt) < 100_000
     assert repository.git("status", "--porcelain") == ""
     shutil.rmtree(repository.top)  # too many to be kept for a look
