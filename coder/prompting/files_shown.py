@@ -71,14 +71,16 @@ def planned_in(plan: Message | None, texts: Mapping[str, str]) -> set[str]:
 
 
 def hidden_names(state: State, texts: Mapping[str, str]) -> str:
-    """A line that names the files with keys, which no model is shown; empty where there are none."""
+    """Lines that name the files with keys, which no model is shown, and those that are no text."""
     hidden = sorted(state.files.keys() - texts.keys(), key=lambda path: (path.count("/"), path))
     if not hidden:
         return ""
     from coder.context.secrecy import is_secret
 
-    names = [shown_path(path) for path in hidden if is_secret(path)]
-    return f"\n{', '.join(names[:_MOST_HIDDEN])}: there too, and kept from you.\n" if names else ""
+    secret = [shown_path(path) for path in hidden if is_secret(path)]
+    other = [shown_path(path) for path in hidden if not is_secret(path)]
+    lines = ((secret, "there too, and kept from you"), (other, "there too; no UTF-8 text, or too large"))
+    return "".join(f"\n{', '.join(names[:_MOST_HIDDEN])}: {why}.\n" for names, why in lines if names)
 
 
 def repository_shown(state: State, target: Target, survey: "Survey", *, context: int | None) -> str:

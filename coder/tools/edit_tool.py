@@ -1,5 +1,6 @@
 """edit: files of the session's workspace, by one replacement, a new file, or a whole patch."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -21,6 +22,7 @@ from sandbox import FileRefused, Session
 
 _WORKSPACE = "/w/"
 """Where commands find the workspace."""
+_END = re.compile(r"\n\+?\*{3} End Patch\Z")
 _OF_PATCHES = (".patch", ".diff")
 
 
@@ -103,9 +105,16 @@ def _is_patch(text: str) -> bool:
     return begins_patch(lines[0]) or begins_diff(lines, 0)
 
 
+def _closed(patch: str) -> str:
+    """The patch with its end: an argument is whole, so what lacks it, or adds it to a file, has slipped."""
+    if not begins_patch(patch.partition("\n")[0]):
+        return patch
+    return f"{_END.sub('', patch.rstrip())}\n*** End Patch\n"
+
+
 async def _patched(patch: str, session: Session) -> tuple[dict[str, str | None], dict[str, str | None]]:
     """The files of a patch before and after."""
-    found = read_edits(patch.lstrip(), default="", known=())
+    found = read_edits(_closed(patch.lstrip()), default="", known=())
     edits = [_inside(edit) for edit in found.edits]
     before = await _texts((name for edit in edits for name in edit.names), session)
     applied = apply(edits, before, slips=found.slips or ([] if edits else [Slip("The patch holds no edit.")]))

@@ -162,6 +162,13 @@ async def test_a_patch_is_taken_in_any_argument(desk: Desk, argument: str) -> No
     assert "`b.py` is made (1 line).\n`c.py` is deleted." in said
 
 
+@pytest.mark.parametrize("end", ["", "\n", "\n+*** End Patch", "\n+*** End Patch\n"])
+async def test_a_patch_whose_end_slipped_is_taken(desk: Desk, end: str) -> None:
+    await edited(desk, new=f"*** Begin Patch\n*** Add File: b.py\n+x = 1{end}")
+
+    assert await files(desk) == {"b.py": b"x = 1\n"}
+
+
 async def test_a_unified_diff_is_taken(desk: Desk) -> None:
     await hold(desk, a_py=CODE, c_py="")
 
