@@ -13,9 +13,8 @@ from coder.errors import CoderError, MachineError, UsageError
 from coder.loop import Team, advance
 from coder.models.abilities import abilities_of
 from coder.models.model import Model
-from coder.run.event_types import RunResumed, RunStopped, Spoken, StoredFile
-from coder.run.journal import Journal
-from coder.run.message import HUMAN, Message
+from coder.run.event_types import RunResumed, RunStopped, StoredFile
+from coder.run.journal import Journal, answered
 from coder.run.model_choice import asked_of, default_model, same_model
 from coder.run.run import Run
 from coder.run.settings import Budget, Settings
@@ -133,25 +132,6 @@ async def resume(
         await journal.append(resumed, *answered(state, answer), *restored.happened)
         journal.hold(restored.files)
         return await work(journal, model, bench, team=options.get("team"), stop=options.get("stop"))
-
-
-def answered(state: State, answer: str | None) -> tuple[Spoken, ...]:
-    """What the log holds of the user's answer to the question that a run waits with.
-
-    Raises:
-        UsageError: it has asked nothing, or the answer is empty.
-    """
-    if answer is None:
-        return ()
-    question = state.last
-    if question is None or question.kind != "question":
-        raise UsageError(f"{state.run} has asked nothing. Go on with it: coder resume {state.run}")
-    if not answer.strip():
-        raise UsageError("The answer is empty. Give it in words: --answer TEXT")
-    said = Message(
-        author=HUMAN, kind="answer", sample=question.sample, attempt=question.attempt, text=answer.strip()
-    )
-    return (Spoken(message=said),)
 
 
 def solve_sync(task: Task, **options: Unpack[Options]) -> Run:

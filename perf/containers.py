@@ -15,8 +15,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from sandbox import Policy, PythonCode
-from sandbox.docker.docker_sandbox import DockerSandbox, open_docker
+from sandbox.docker.docker_sandbox import DockerSandbox
 from sandbox.docker.image import IMAGE
+from sandbox.docker.open_docker import open_docker
 
 ROUNDS, PAUSE_S = 25, 0.25
 """The pause lets a process be made in advance, as between the turns of a model."""

@@ -1,7 +1,6 @@
 """The words of the screen: a line for an event worth telling, a few for the verdict. Functions of data."""
 
 import json
-import re
 import time
 from collections.abc import Iterable
 from decimal import Decimal
@@ -30,7 +29,7 @@ from coder.run.termination import named
 from coder.text.sanitize import one_line, printable
 from coder.text.wording import count_of
 from coder.verify.feedback import last_line
-from coder.workspace.diff import count_lines
+from coder.workspace.diff import diff_stat
 
 SIGNS: dict[Status, str] = {"solved": "✓", "unverified": "?", "waiting": "?", "interrupted": "!"}
 FAILED = "✗"
@@ -134,26 +133,6 @@ def _left_out(run: Run) -> list[str]:
         groups.setdefault(why, []).append(path)
     words = _LEFT_OUT | ({"needs_allow": _LEFT_OUT["decides"]} if run.landed else {})  # the rest landed alone
     return [f"{named(paths)}: {words[why]}" for why, paths in groups.items()]
-
-
-def diff_stat(patch: str) -> str:
-    """`client.py +14 -2  test.py +3 -0` of a patch that `unified_diff` made."""
-    files = [part for part in re.split(r"^(?=diff --git )", patch, flags=re.MULTILINE) if part]
-    return "  ".join(f"{_name(file)} {_size(file)}" for file in files)
-
-
-def _size(file: str) -> str:
-    binary = re.search(r"^GIT binary patch\nliteral (\d+)$", file, re.MULTILINE)
-    added, removed = count_lines(file)
-    mode = re.search(r"^new mode (\d+)$", file, re.MULTILINE)
-    size = f"binary, {binary[1]} bytes" if binary else f"+{added} -{removed}"
-    return f"{size}, mode {mode[1]}" if mode else size
-
-
-def _name(file: str) -> str:
-    """The path in `diff --git a/PATH b/PATH`: both halves are as long, so that blanks don't matter."""
-    header = file.partition("\n")[0].removeprefix("diff --git ")
-    return one_line(header[: (len(header) - 1) // 2].strip('"').removeprefix("a/"))
 
 
 def _tool_call(called: ToolCalled) -> str:

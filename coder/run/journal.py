@@ -4,9 +4,10 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
 
-from coder.errors import LogNewer
-from coder.run.event_types import Body, StoredFile, is_newer
+from coder.errors import LogNewer, UsageError
+from coder.run.event_types import Body, Spoken, StoredFile, is_newer
 from coder.run.events import EventStore
+from coder.run.message import HUMAN, Message
 from coder.run.reducer import begin, fold
 from coder.run.state import State
 from coder.run.watch import Watch
@@ -78,3 +79,22 @@ class Journal:
                 self._state = begin(event) if self._state is None else fold(self._state, event)
                 self.watch.event(event)
             return self.state
+
+
+def answered(state: State, answer: str | None) -> tuple[Spoken, ...]:
+    """What the log holds of the user's answer to the question that a run waits with.
+
+    Raises:
+        UsageError: it has asked nothing, or the answer is empty.
+    """
+    if answer is None:
+        return ()
+    question = state.last
+    if question is None or question.kind != "question":
+        raise UsageError(f"{state.run} has asked nothing. Go on with it: coder resume {state.run}")
+    if not answer.strip():
+        raise UsageError("The answer is empty. Give it in words: --answer TEXT")
+    said = Message(
+        author=HUMAN, kind="answer", sample=question.sample, attempt=question.attempt, text=answer.strip()
+    )
+    return (Spoken(message=said),)

@@ -7,6 +7,8 @@ import re
 import zlib
 from collections.abc import Collection, Iterator, Mapping
 
+from coder.text.sanitize import one_line
+
 _BINARY_LINE = 52
 """Bytes of a binary content in one line, as git has it."""
 _LETTERS = 26
@@ -111,3 +113,23 @@ def _quoted(name: str) -> str:
 def _ended(name: str) -> str:
     """A name with a blank is ended by a tab: else `patch` stops at the blank."""
     return f"{name}\t" if " " in name and not name.startswith('"') else name
+
+
+def diff_stat(patch: str) -> str:
+    """`client.py +14 -2  test.py +3 -0` of a patch that `unified_diff` made."""
+    files = [part for part in re.split(r"^(?=diff --git )", patch, flags=re.MULTILINE) if part]
+    return "  ".join(f"{_name(file)} {_size(file)}" for file in files)
+
+
+def _size(file: str) -> str:
+    binary = re.search(r"^GIT binary patch\nliteral (\d+)$", file, re.MULTILINE)
+    added, removed = count_lines(file)
+    mode = re.search(r"^new mode (\d+)$", file, re.MULTILINE)
+    size = f"binary, {binary[1]} bytes" if binary else f"+{added} -{removed}"
+    return f"{size}, mode {mode[1]}" if mode else size
+
+
+def _name(file: str) -> str:
+    """The path in `diff --git a/PATH b/PATH`: both halves are as long, so that blanks don't matter."""
+    header = file.partition("\n")[0].removeprefix("diff --git ")
+    return one_line(header[: (len(header) - 1) // 2].strip('"').removeprefix("a/"))

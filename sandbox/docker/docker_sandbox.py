@@ -6,37 +6,31 @@ codes from 129 to 192 are taken for signals.
 """
 
 import asyncio
-import contextlib
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 
 from sandbox.contract import Capability, OnOutput, Running, Session
 from sandbox.docker import container_files as filing
-from sandbox.docker.boot import Recipe
 from sandbox.docker.chores import Chores, to_the_end
-from sandbox.docker.container import Container, open_container
+from sandbox.docker.container import Container
 from sandbox.docker.container_entry import RunningEntry
 from sandbox.docker.container_execution import Execution, execute
-from sandbox.docker.container_keeper import keeper
-from sandbox.docker.engine import Engine, connect
+from sandbox.docker.engine import Engine
 from sandbox.docker.engine_facts import capabilities_of
-from sandbox.docker.image import find_image
-from sandbox.docker.labels import labels
 from sandbox.docker.lasting_container import LastingContainer
 from sandbox.docker.prepared import rlimits_of
 from sandbox.docker.session_containers import SessionContainers
 from sandbox.docker.spares import Spares
-from sandbox.errors import PolicyUnmet, SandboxBroken
-from sandbox.host.capabilities import require_kept
+from sandbox.errors import SandboxBroken
 from sandbox.host.jobs import Jobs
 from sandbox.host.limits import resolve
-from sandbox.policy import Limits, Policy
+from sandbox.policy import Limits
 from sandbox.program import Program
 from sandbox.result import Result
 
 
 class DockerSandbox:
-    """A sandbox of containers. Made by `open_docker`."""
+    """A sandbox of containers. Made by `open_docker.open_docker`."""
 
     backend = "docker"
 
@@ -237,37 +231,3 @@ class DockerSandbox:
                 self._lasting = LastingContainer(spare, self._usual, self._chores)
             await self._sessions.bring_back(self._lasting)
             return self._lasting
-
-
-@contextlib.asynccontextmanager
-async def open_docker(
-    policy: Policy, *, without: frozenset[str] = frozenset(), landlock: int = 99
-) -> AsyncIterator[DockerSandbox]:
-    """Open a sandbox for as long as the block lasts.
-
-    Args:
-        policy: what its programs may use; `image` and `runtime` are the engine's, `python` is ignored.
-        without: mechanisms to leave off, by name; only tests do, to see a probe escape.
-        landlock: the highest ABI to use; tests lower it to be an older kernel.
-
-    Raises:
-        BackendMissing: no engine, no image, or one without Python; the message says what helps.
-        PolicyUnmet: the policy asks for what can't be kept by these containers.
-        SandboxBroken: it could not be started for another reason.
-    """
-    if policy.network != "none":
-        raise PolicyUnmet("The Docker backend has no network for programs; an allow-list needs bubblewrap.")
-    engine = await connect()
-    try:
-        image, volumes = await find_image(engine, policy.image)
-        async with keeper(wanted="keeper" not in without) as name:
-            recipe = Recipe(policy, image, tuple(volumes), labels(name), without, landlock)
-            container = await open_container(engine, recipe)
-            sandbox = DockerSandbox(engine, container)
-            try:
-                require_kept(policy, sandbox.capabilities())
-                yield sandbox
-            finally:
-                await sandbox.close()
-    finally:
-        engine.close()

@@ -4,7 +4,7 @@ import pytest
 
 from sandbox import Policy
 from sandbox.backends.bubblewrap import open_bubblewrap
-from sandbox.docker.docker_sandbox import open_docker
+from sandbox.docker.open_docker import open_docker
 from sandbox.testing import CONTRACT, Rule
 from sandbox.testing.bounds import BOUNDS
 from sandbox.testing.bystanders import BYSTANDERS

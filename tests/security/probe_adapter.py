@@ -21,7 +21,7 @@ from typing import Any, Protocol, TypeVar
 from sandbox import Command, Policy, PythonCode, Sandbox
 from sandbox.backends.bubblewrap import Walls, open_bubblewrap
 from sandbox.backends.restricted import open_restricted
-from sandbox.docker.docker_sandbox import open_docker
+from sandbox.docker.open_docker import open_docker
 from tests.docker_engine import IMAGE
 from tests.system_python import SYSTEM_PYTHON
 

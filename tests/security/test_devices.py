@@ -7,7 +7,7 @@ import pytest
 
 from sandbox import Policy, PythonCode
 from sandbox.backends.bubblewrap import open_bubblewrap
-from sandbox.docker.docker_sandbox import open_docker
+from sandbox.docker.open_docker import open_docker
 from tests.docker_engine import IMAGE, require_docker
 
 TOUCHES = """

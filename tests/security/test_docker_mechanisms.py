@@ -8,7 +8,7 @@ import uuid
 import pytest
 
 from sandbox import Policy, PythonCode, Result, SandboxBroken
-from sandbox.docker.docker_sandbox import open_docker
+from sandbox.docker.open_docker import open_docker
 from tests.docker_engine import IMAGE, remove_containers, require_docker, wait_until_none_of
 from tests.ordinary_user import REPOSITORY
 from tests.processes import processes_with
@@ -176,7 +176,7 @@ async def test_what_a_run_left_in_tmp_is_seen_only_where_nobody_tidies() -> None
 _OWNER = """
 import asyncio, sys
 from sandbox import PythonCode
-from sandbox.docker.docker_sandbox import open_docker
+from sandbox.docker.open_docker import open_docker
 from sandbox.supervisor.owner import this_process
 from tests.docker_engine import POLICY
 async def main():

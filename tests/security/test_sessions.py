@@ -8,7 +8,7 @@ import pytest
 
 from sandbox import Policy, PythonCode, Sandbox, SandboxBroken, Session
 from sandbox.backends.bubblewrap import open_bubblewrap
-from sandbox.docker.docker_sandbox import open_docker
+from sandbox.docker.open_docker import open_docker
 from tests.docker_engine import IMAGE, require_docker
 from tests.security.test_mechanisms import ESCAPED, PATIENT, PROBES, Probe
 

@@ -4,12 +4,12 @@ from decimal import Decimal
 
 import pytest
 
-from coder.console.render import diff_stat, money, progress, verdict
+from coder.console.render import money, progress, verdict
 from coder.run.event_types import CallRetried, FileUndone, LandingRefused, Spoken, Status
 from coder.run.message import CheckLine, Message, Outcome
 from coder.run.run import Run, Tokens
 from coder.run.settings import Budget
-from coder.workspace.diff import unified_diff
+from coder.workspace.diff import diff_stat, unified_diff
 
 
 def run(status: Status = "solved", **more: object) -> Run:

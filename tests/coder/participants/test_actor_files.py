@@ -3,8 +3,8 @@
 import os
 from pathlib import Path
 
-from coder.console.render import diff_stat
 from coder.store import MemoryLog
+from coder.workspace.diff import diff_stat
 from coder.workspace.edited_tests import in_parts
 from coder.workspace.take_back import undo
 

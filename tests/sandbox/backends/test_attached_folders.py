@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from sandbox import Command, Policy, Result, Sandbox
 from sandbox.backends.bubblewrap import open_bubblewrap
 from sandbox.backends.unsafe_host import UnsafeHostWarning, open_unsafe_host
-from sandbox.docker.docker_sandbox import open_docker
+from sandbox.docker.open_docker import open_docker
 from sandbox.errors import PolicyUnmet
 from tests.docker_engine import POLICY, require_docker
 from tests.ordinary_user import run_as_ordinary_user

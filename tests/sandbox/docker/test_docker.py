@@ -20,8 +20,9 @@ import pytest
 
 from sandbox import BackendMissing, Command, Limits, Policy, PolicyUnmet, PythonCode, SandboxBroken
 from sandbox.checks.check import Assertion, check
-from sandbox.docker.docker_sandbox import DockerSandbox, open_docker
+from sandbox.docker.docker_sandbox import DockerSandbox
 from sandbox.docker.labels import OWNER, labels, reap_containers
+from sandbox.docker.open_docker import open_docker
 from sandbox.supervisor.owner import this_process
 from tests.docker_engine import (
     IMAGE,
@@ -383,7 +384,7 @@ async def test_a_network_is_refused() -> None:
 _OPENED = """
 import asyncio
 from sandbox import BackendMissing, Policy
-from sandbox.docker.docker_sandbox import open_docker
+from sandbox.docker.open_docker import open_docker
 async def main():
     async with open_docker(Policy()):
         pass
@@ -488,7 +489,7 @@ async def test_a_container_that_answers_late_costs_a_result_no_time_and_the_sand
 _OWNER = """
 import asyncio, sys
 from sandbox import PythonCode
-from sandbox.docker.docker_sandbox import open_docker
+from sandbox.docker.open_docker import open_docker
 from sandbox.supervisor.owner import this_process
 from tests.docker_engine import POLICY
 print(this_process().mark, flush=True)
@@ -534,7 +535,7 @@ _QUIET = """
 import asyncio
 from sandbox import PythonCode
 from sandbox.docker import boot
-from sandbox.docker.docker_sandbox import open_docker
+from sandbox.docker.open_docker import open_docker
 from sandbox.supervisor.owner import this_process
 from tests.docker_engine import POLICY
 boot.LEASE_S = 2.0

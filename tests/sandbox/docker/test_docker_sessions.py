@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from sandbox import BackendMissing, PythonCode, SandboxBroken
-from sandbox.docker.docker_sandbox import DockerSandbox, open_docker
+from sandbox.docker.docker_sandbox import DockerSandbox
+from sandbox.docker.open_docker import open_docker
 from sandbox.supervisor.owner import this_process
 from tests.docker_engine import IMAGE, POLICY, containers, line, require_docker, wait_until_none_of
 from tests.ordinary_user import REPOSITORY, run_as_ordinary_user
@@ -110,7 +111,7 @@ async def _open_for_ever(box: DockerSandbox) -> None:
 
 _OWNER = """
 import asyncio
-from sandbox.docker.docker_sandbox import open_docker
+from sandbox.docker.open_docker import open_docker
 from sandbox.supervisor.owner import this_process
 from tests.docker_engine import POLICY
 async def main():
@@ -142,7 +143,7 @@ async def test_an_ordinary_user_of_the_engine_has_sessions_and_owns_what_they_ma
     script = f"""
 import asyncio, os
 from sandbox import Policy
-from sandbox.docker.docker_sandbox import open_docker
+from sandbox.docker.open_docker import open_docker
 async def main():
     async with open_docker(Policy(wall_s=60, image={IMAGE!r})) as box:
         await box.write("given", b"1")
@@ -192,7 +193,7 @@ async def test_an_engine_that_sees_other_folders_has_no_sessions(tmp_path: Path)
     script = f"""
 import asyncio
 from sandbox import BackendMissing, Policy
-from sandbox.docker.docker_sandbox import open_docker
+from sandbox.docker.open_docker import open_docker
 async def main():
     async with open_docker(Policy(image={IMAGE!r})) as box:
         try:

@@ -8,7 +8,7 @@ import pytest
 
 from sandbox import BackendMissing, Command, FileRefused, Policy, PythonCode, Sandbox, Session, open_sandbox
 from sandbox.backends.bubblewrap import open_bubblewrap
-from sandbox.docker.docker_sandbox import open_docker
+from sandbox.docker.open_docker import open_docker
 from tests.docker_engine import IMAGE, require_docker
 from tests.ordinary_user import run_as_ordinary_user
 from tests.processes import processes_with, wait_until

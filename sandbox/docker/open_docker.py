@@ -1,0 +1,49 @@
+"""Open the Docker backend: find the engine and the image, and begin a container."""
+
+import contextlib
+from collections.abc import AsyncIterator
+
+from sandbox.docker.boot import Recipe
+from sandbox.docker.container import open_container
+from sandbox.docker.container_keeper import keeper
+from sandbox.docker.docker_sandbox import DockerSandbox
+from sandbox.docker.engine import connect
+from sandbox.docker.image import find_image
+from sandbox.docker.labels import labels
+from sandbox.errors import PolicyUnmet
+from sandbox.host.capabilities import require_kept
+from sandbox.policy import Policy
+
+
+@contextlib.asynccontextmanager
+async def open_docker(
+    policy: Policy, *, without: frozenset[str] = frozenset(), landlock: int = 99
+) -> AsyncIterator[DockerSandbox]:
+    """Open a sandbox for as long as the block lasts.
+
+    Args:
+        policy: what its programs may use; `image` and `runtime` are the engine's, `python` is ignored.
+        without: mechanisms to leave off, by name; only tests do, to see a probe escape.
+        landlock: the highest ABI to use; tests lower it to be an older kernel.
+
+    Raises:
+        BackendMissing: no engine, no image, or one without Python; the message says what helps.
+        PolicyUnmet: the policy asks for what can't be kept by these containers.
+        SandboxBroken: it could not be started for another reason.
+    """
+    if policy.network != "none":
+        raise PolicyUnmet("The Docker backend has no network for programs; an allow-list needs bubblewrap.")
+    engine = await connect()
+    try:
+        image, volumes = await find_image(engine, policy.image)
+        async with keeper(wanted="keeper" not in without) as name:
+            recipe = Recipe(policy, image, tuple(volumes), labels(name), without, landlock)
+            container = await open_container(engine, recipe)
+            sandbox = DockerSandbox(engine, container)
+            try:
+                require_kept(policy, sandbox.capabilities())
+                yield sandbox
+            finally:
+                await sandbox.close()
+    finally:
+        engine.close()
