@@ -29,7 +29,7 @@ from coder.store import SqliteLog
 from perf.fix import CHECK, WRONG
 from perf.instant import CALLS, instant_endpoint
 from perf.wholes import Took, flags, timed
-from tests.faulty_endpoint import Reply, chunk, completion, faulty_endpoint, streams, whole
+from tests.faulty_endpoint import Reply, calls, completion, faulty_endpoint, tool_call, whole
 from tests.git_repository import make_repository
 
 MEND = "sed -i 's/a - b/a + b/' calc.py"
@@ -37,19 +37,9 @@ TEST = "from calc import add\n\n\ndef test_add():\n    assert add(2, 3) == 5\n"
 SUBMIT = "echo COMPLETE_TASK_AND_SUBMIT_FINAL_OUTPUT"
 
 
-def calls(name: str, **arguments: object) -> Reply:
-    """A stream with one call of a tool."""
-    return streams(chunk({"role": "assistant", "tool_calls": [_call(name, arguments)]}, finish="tool_calls"))
-
-
-def _call(name: str, arguments: dict[str, object]) -> dict[str, Any]:
-    function = {"name": name, "arguments": json.dumps(arguments)}
-    return {"index": 0, "id": f"call{time.monotonic_ns()}", "type": "function", "function": function}
-
-
 def _whole_call(command: str) -> Reply:
     document = completion(None)
-    document["choices"][0]["message"]["tool_calls"] = [_call("bash", {"command": command})]
+    document["choices"][0]["message"]["tool_calls"] = [tool_call("bash", command=command)]
     return whole(document)
 
 

@@ -4,6 +4,7 @@ It runs in a thread with an event loop of its own, so that it serves the test as
 """
 
 import asyncio
+import itertools
 import json
 import socket
 import threading
@@ -14,6 +15,7 @@ from dataclasses import dataclass, field
 from time import monotonic
 from typing import Any, Literal
 
+_NUMBERS = itertools.count(1)
 Ending = Literal["end", "reset", "hang"]
 
 
@@ -57,6 +59,18 @@ def says(*tokens: str, usage: bool = True, finish: str = "stop") -> Reply:
         counted = {"prompt_tokens": 7, "completion_tokens": len(tokens), "total_tokens": 7 + len(tokens)}
         chunks.append({**_chunk({}), "choices": [], "usage": counted})
     return streams(*chunks, "[DONE]")
+
+
+def calls(name: str, **arguments: object) -> Reply:
+    """A stream with one call of a tool."""
+    call = {"index": 0, **tool_call(name, **arguments)}
+    return streams(_chunk({"role": "assistant", "tool_calls": [call]}, finish="tool_calls"), "[DONE]")
+
+
+def tool_call(name: str, **arguments: object) -> dict[str, Any]:
+    """A call of a tool, under an id of its own."""
+    function = {"name": name, "arguments": json.dumps(arguments)}
+    return {"id": f"call{next(_NUMBERS)}", "type": "function", "function": function}
 
 
 def streams(*events: object, ending: Ending = "end", pause_s: float = 0.0) -> Reply:

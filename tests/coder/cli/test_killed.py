@@ -10,7 +10,7 @@ import pytest
 
 from tests.coder.cli.console import CODER, Console
 from tests.coder.cli.test_solve import ADD, CHECK, SUBTRACT, TASK, code, solve
-from tests.faulty_endpoint import FaultyEndpoint, faulty_endpoint, hangs, says
+from tests.faulty_endpoint import FaultyEndpoint, calls, faulty_endpoint, hangs, says
 
 LONGEST_S = 60.0
 """After which no process of a killed command may be left: 5 s, and what a busy machine takes."""
@@ -60,6 +60,32 @@ def test_no_process_and_no_file_is_left_and_no_answered_call_is_made_again(
     assert len(endpoint.requests) == calls + 1  # the one that hung is made again, and no other
     assert [path.name for path in folder.iterdir()] == ["add.py"]
     assert (folder / "add.py").read_text() == ADD
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
+def test_a_run_that_acts_goes_on_from_its_files_and_repeats_no_command(
+    console: Console, folder: Path, number: int
+) -> None:
+    temporary = console.home / "temporary"
+    temporary.mkdir()
+    (folder / "add.py").write_text(SUBTRACT)
+    count = calls("bash", command="echo 1 >> log.txt")
+    mend = calls("edit", path="add.py", old="a - b", new="a + b")
+
+    with faulty_endpoint(count, mend, hangs(), calls("done", summary="It adds.")) as endpoint:
+        code_and_left, said = _ended_at(console, endpoint, 3, number, folder, temporary)
+        untouched = (folder / "add.py").read_text()
+        run = json.loads(console.run("ls", "--json").out)[0]["run_id"]
+        resumed = console.run("resume", run, "--json")
+
+    assert code_and_left == f"{-number if number == signal.SIGKILL else 130} False"
+    assert "Traceback" not in said
+    assert untouched == SUBTRACT
+    assert resumed.code == 0, resumed.err
+    assert len(endpoint.requests) == 4  # the one that hung is made again, and no other
+    assert ((folder / "add.py").read_text(), (folder / "log.txt").read_text()) == (ADD, "1\n")
+    assert list(temporary.iterdir()) == []
 
 
 @pytest.mark.slow
