@@ -90,7 +90,10 @@ async def _settled(settings: Settings, task: Task, model: Model, bench: Workbenc
     if name == "auto":
         name = suited(task, settings, model=model.name, context=context)
     sessions = name != "act" or await bench.has_sessions()
-    return settled(settings, task, model=model.name, context=context, sessions=sessions)
+    chosen = settled(settings, task, model=model.name, context=context, sessions=sessions)
+    if bench.tools and chosen.strategy != "act":
+        raise UsageError(f"Tools are for a model that acts, and --strategy {chosen.strategy} calls none.")
+    return chosen
 
 
 async def resume(

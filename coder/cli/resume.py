@@ -9,12 +9,22 @@ import typer
 
 from coder.agent import resume as resume_run
 from coder.cli.show_run import RunId
-from coder.cli.solve_run import ended
+from coder.cli.solve_run import ended, tools_named
 from coder.config.layers import load, user_file
 from coder.config.schema import Config, answering_fields, checked, flag
 from coder.console.answerer import Answerer, opened
 from coder.console.backend import see_backend
-from coder.console.flags import answering, going_about, held, landing, sandboxed, spending, takes, telling
+from coder.console.flags import (
+    answering,
+    calling,
+    going_about,
+    held,
+    landing,
+    sandboxed,
+    spending,
+    takes,
+    telling,
+)
 from coder.console.interrupt import run_until_interrupted
 from coder.console.options import given_flags
 from coder.console.screen import Screen
@@ -29,7 +39,7 @@ from coder.store import SqliteLog, data_folder
 from coder.teams.strategies import settled, taken
 
 
-@takes(landing, answering, sandboxed, going_about, spending, held, telling)
+@takes(landing, answering, sandboxed, going_about, calling, spending, held, telling)
 def resume(
     context: typer.Context,
     run: RunId,
@@ -84,6 +94,7 @@ async def _resume(prefix: str, *, config: Config, given: Mapping[str, Any], scre
                 budget=config.budget(state.budget),
                 answer=given["answer"],
                 settings=settings,
+                tools=tools_named(given["tool"]),
                 watch=screen,
             )
 

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +68,7 @@ def solved(context: typer.Context, read_task: Callable[[], Task], *, workspace: 
 async def _solve(
     task: Task, *, settings: Settings, answerer: Answerer, screen: Screen, given: Mapping[str, Any]
 ) -> Run:
+    tools = tools_named(given["tool"])
     await _see_workspace(task.workspace, screen, yes=given["yes"])
     if given["install"] or given["install_with"] is not None:
         from coder.cli.installing import with_install  # hardly a task installs anything
@@ -75,7 +76,20 @@ async def _solve(
         settings = await with_install(task, settings, given, screen)
     with SqliteLog(data_folder(os.environ)) as log:
         async with opened(answerer, screen.note) as model:
-            return await solve(task, settings=settings, model=model, log=log, watch=screen)
+            return await solve(task, settings=settings, model=model, tools=tools, log=log, watch=screen)
+
+
+def tools_named(names: Sequence[str] | None) -> Sequence[Callable[..., object]]:
+    """The functions that --tool names.
+
+    Raises:
+        UsageError: one isn't there, or can be no tool.
+    """
+    if not names:
+        return ()
+    from coder.tools.named import functions_named
+
+    return functions_named(names)
 
 
 async def _see_workspace(workspace: Path | None, screen: Screen, *, yes: bool) -> None:

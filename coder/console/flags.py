@@ -64,6 +64,10 @@ def going_about(
     """How the task is gone about."""
 
 
+def calling(tool: options.Tool = None) -> None:
+    """What a model that acts may call beside its own tools."""
+
+
 def spending(
     samples: options.Samples = None,
     repairs: options.Repairs = None,
@@ -98,7 +102,7 @@ def telling(
     """What is asked and printed."""
 
 
-WORKING = (landing, installing, answering, sandboxed, going_about, spending, held, telling)
+WORKING = (landing, installing, answering, sandboxed, going_about, calling, spending, held, telling)
 """What every command has that works on a task to its end."""
 
 

@@ -72,6 +72,12 @@ Strategy = Annotated[
         help="auto|act|one-shot|repair|plan|best-of-n|tests|review|escalate (auto).",
     ),
 ]
+Tool = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--tool", metavar="MODULE:FUNCTION", help="A function of yours that the model may call. Repeatable."
+    ),
+]
 StrongModel = Annotated[
     str | None,
     typer.Option("--strong-model", metavar="MODEL", help="Asked where the model has failed twice."),

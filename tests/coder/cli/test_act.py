@@ -7,7 +7,7 @@ import pytest
 
 from sandbox import Command, Policy, open_sandbox
 from tests.coder.cli.console import Console
-from tests.faulty_endpoint import faulty_endpoint, says
+from tests.faulty_endpoint import calls, faulty_endpoint, says
 from tests.only_pytest import only_pytest
 
 FILES = {
@@ -59,3 +59,22 @@ async def test_a_module_that_is_renamed_with_its_tests_lands_whole_by_the_comman
         await sandbox.lay(files)
         tested = await sandbox.run(Command(argv=("python3", "-m", "pytest", "-q", "-p", "no:cacheprovider")))
     assert "2 passed" in tested.stdout
+
+
+def test_a_model_calls_a_function_that_the_user_names(console: Console, folder: Path) -> None:
+    (folder / "prices.py").write_text(
+        'def price_of(item: str) -> str:\n    """Its price."""\n    return "3"\n'
+    )
+    right = "`total.py`\n```python\ndef total():\n    return 3\n```\n"
+    with faulty_endpoint(calls("price_of", item="tea"), says(right)) as endpoint:
+        flags = ("--tool", "prices:price_of", "--base-url", endpoint.url, "-m", "toy")
+        check = ("--check", "from total import total; assert total() == 3")
+        done = console.run("solve", "Write total.py.", ".", *check, *flags, cwd=folder)
+        refused = console.run("solve", "Write total.py.", *flags, "--strategy", "repair", cwd=folder)
+
+    assert done.code == 0, done.err
+    names = [tool["function"]["name"] for tool in endpoint.requests[0].body["tools"]]
+    assert "price_of" in names
+    assert endpoint.requests[1].body["messages"][-1]["content"].startswith("3")
+    assert refused.code == 2
+    assert "--strategy repair calls none" in refused.err

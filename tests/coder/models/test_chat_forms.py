@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from coder.errors import ContextTooLong, ModelRefused, ModelUnavailable, RateLimited
+from coder.errors import ContextTooLong, ModelError, ModelUnavailable, RateLimited
 from coder.models.chat_completions import ChatModel
 from coder.models.endpoint import Patience
 from coder.models.model import ChatMessage, Form, Image, Sampling, ToolCall, ToolSpec
@@ -327,7 +327,7 @@ async def test_a_flood_is_cut_off(kind: str, code: int) -> None:
     head = f"HTTP/1.1 {code} OK\r\ncontent-type: {kind}\r\n\r\n".encode()
     flood = Reply((head, *(b"x" * (1 << 20) for _ in range(80))))
 
-    with faulty_endpoint(flood) as server, pytest.raises(ModelRefused, match="more than anyone could use"):
+    with faulty_endpoint(flood) as server, pytest.raises(ModelError, match="more than anyone could use"):
         await ask(server)
 
     assert len(server.requests) == 1
