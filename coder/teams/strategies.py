@@ -9,7 +9,7 @@ from decimal import Decimal
 
 from coder.errors import UsageError
 from coder.loop import Team
-from coder.models.abilities import goes_on
+from coder.models.abilities import goes_on, parameters_of
 from coder.participants.coder import Expert
 from coder.run.settings import Budget, Settings, StrategyName
 from coder.run.task import Task
@@ -20,6 +20,8 @@ _MANY = 3
 """Fresh starts from which on it is worth to compare them."""
 _STEPS = 3
 """Calls that acting takes at least: a look, a change, the word that it is done."""
+_ABLE = 4_000_000_000
+"""Parameters from which on a model that runs commands does more than write its answer."""
 _ROOM = 8192
 """Tokens that a model must be able to read to act: a dialogue of commands and outputs needs them."""
 
@@ -173,7 +175,8 @@ def suited(
     many = "samples" in named and settings.budget.samples >= _MANY
     if settings.plan is None and is_one_function and (many or goes_on(model)):
         return "best-of-n"
-    is_small = model.startswith("local/") or (context is not None and context < _ROOM)
+    is_small = model.startswith("local/") or (parameters_of(model) or _ABLE) < _ABLE
+    is_small = is_small or (context is not None and context < _ROOM)
     by_repairs = settings.chat or settings.kernel or bool(named & {"samples", "repairs"})
     can_act = sessions and not is_small and settings.budget.calls >= _STEPS
     return "act" if can_act and not by_repairs else "repair"

@@ -327,6 +327,8 @@ def test_escalate_without_a_second_model_is_refused() -> None:
         (Settings(kernel=True), TASK, "a/b", "repair"),
         (Settings(budget=Budget(repairs=2)), TASK, "a/b", "repair"),
         (Settings(), TASK, "local/large-7B", "repair"),
+        (Settings(), TASK, "ollama/qwen2.5-coder:1.5b", "repair"),
+        (Settings(), TASK, "ollama/qwen2.5-coder:7b", "act"),
         (Settings(), TASK, SMALL, "best-of-n"),
         (Settings(plan=True), TASK, SMALL, "repair"),
         (Settings(budget=Budget(calls=1)), TASK, "a/b", "repair"),
