@@ -15,6 +15,7 @@ from tests.faulty_endpoint import FaultyEndpoint, error, faulty_endpoint, hangs,
 ADD = "def add(a, b):\n    return a + b\n"
 SUBTRACT = "def add(a, b):\n    return a - b\n"
 CHECK = ("--check", "assert add(2, 3) == 5")
+REPAIR = ("--strategy", "repair")
 TASK = "Write a Python function add(a, b)."
 
 
@@ -279,11 +280,12 @@ def test_a_killed_run_goes_on_and_repeats_no_call_that_was_answered(console: Con
 @pytest.mark.slow
 def test_a_replayed_run_goes_on_from_its_recording(console: Console, tmp_path: Path) -> None:
     with faulty_endpoint(says(code(SUBTRACT)), says(code(ADD))) as endpoint:
-        solve(console, endpoint, *CHECK, "--record", "calls.jsonl")
+        solve(console, endpoint, *CHECK, *REPAIR, "--record", "calls.jsonl")
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
 
-    stopped = console.run("solve", TASK, *CHECK, "--replay", "calls.jsonl", "--max-calls", "1", "--json")
+    replay = ("--replay", "calls.jsonl", "--max-calls", "1", "--json")
+    stopped = console.run("solve", TASK, *CHECK, *REPAIR, *replay)
     run = json.loads(stopped.out)["run_id"]
     resumed = console.run("resume", run, "--max-calls", "2", cwd=elsewhere)
 
