@@ -54,10 +54,15 @@ def abilities_of(model: object) -> Abilities:
     return model.abilities if isinstance(model, HasAbilities) else Abilities()
 
 
+_LEAST = 10_000_000
+"""Parameters of the smallest models that write anything."""
+
+
 def parameters_of(name: str) -> int | None:
     """The number of parameters that a name such as `local/SmolLM2-135M-Instruct` tells, or None."""
     found = _SIZE.search(name)
-    return round(float(found[1]) * _UNITS[found[2].lower()]) if found else None
+    size = round(float(found[1]) * _UNITS[found[2].lower()]) if found else 0
+    return size if size >= _LEAST else None  # `1m` tells how much it reads
 
 
 def goes_on(name: str) -> bool:

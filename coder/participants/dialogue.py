@@ -108,7 +108,7 @@ class Dialogue:
         except ContextTooLong:
             raise
         except ModelRefused:
-            if self._is_text or self._has_called:
+            if self._is_text:
                 raise
             await self.to_text()
             answer = await self._answer(sampling)

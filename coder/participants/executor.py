@@ -62,6 +62,9 @@ class Executor:
                 outcome = await self._further(turn, "evidence", workspace_files(state, {}), more)
         if code.test_edits and state.task.test_command is not None:
             outcome = await self._as_edited(turn, state, code, target, outcome)
+        if outcome.passed and code.test_edits and not code.files and not outcome.unshown:
+            unshown = {"verified": "none", "unshown": "it changes given tests alone"}
+            outcome = outcome.model_copy(update=unshown)
         return _with_left_out(outcome, code)
 
     async def _as_edited(

@@ -8,7 +8,7 @@ from coder.edits.answer import Answered
 from coder.models.model import ChatMessage
 from coder.prompting.acting_files import best_places, notes_shown, project_files
 from coder.prompting.history import history, history_budget
-from coder.prompting.messages import asked_words, latest_plan, plan_words, what_to_pass
+from coder.prompting.messages import asked_for, asked_words, latest_plan, plan_words, what_to_pass
 from coder.prompts import prompt
 from coder.run.message import HUMAN, Message
 from coder.run.state import State
@@ -59,12 +59,29 @@ def _task(state: State, target: Target, survey: "Survey | None", context: int | 
         notes_shown(state, target, survey, context),
         what_to_pass(state, context, green=prompt("act-green")),
         python,
-        project_files(state, target, plan, context)
-        if survey is None
-        else best_places(state, survey, plan, context),
-        "Change the files so that the task is done.",
+        _files(state, target, survey, plan, context),
+        _wanted(state, target),
     ]
     return "\n\n".join(text for part in parts if (text := part.strip()))
+
+
+def _files(
+    state: State, target: Target, survey: "Survey | None", plan: Message | None, context: int | None
+) -> str:
+    if not state.files:
+        return ""
+    if survey is None:
+        return project_files(state, target, plan, context)
+    return best_places(state, survey, plan, context)
+
+
+def _wanted(state: State, target: Target) -> str:
+    """What is to be written; the file where the task or its checks depend on it and it isn't there."""
+    task = state.task
+    decides = target.is_asked_for or task.workspace is None or bool(task.checks)
+    if decides and target.path not in state.files:
+        return asked_for(target)
+    return "Change the files so that the task is done." if state.files else "Write what the task asks for."
 
 
 def verdict_words(state: State) -> str | None:

@@ -128,7 +128,15 @@ def asked_words(state: State) -> str:
 
 def _asked(target: Target) -> str:
     """Which file is asked for, and what it must define, as far as the task, its checks or tests say so."""
-    what = f"Write the file `{target.path}`." if target.is_asked_for else "Write the code."
+    return asked_for(target) if target.is_asked_for else _defining("Write the code.", target)
+
+
+def asked_for(target: Target) -> str:
+    """The file, and what it must define."""
+    return _defining(f"Write the file `{target.path}`.", target)
+
+
+def _defining(what: str, target: Target) -> str:
     names = ", ".join(f"`{name}`" for name in target.names)
     return f"{what} It must define {names}." if names else what
 

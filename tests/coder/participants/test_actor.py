@@ -132,12 +132,12 @@ async def test_given_tests_that_a_session_changes_do_not_decide(project: Path) -
 class _Toolless(Scripted):
     """An endpoint that refuses requests with tools."""
 
-    def __init__(self, answers: Sequence[str]) -> None:
+    def __init__(self, answers: Sequence[str | list[ToolCall]], *, after: int = 0) -> None:
         super().__init__(answers)
-        self.refused = 0
+        self.refused, self._after = 0, after
 
     async def answer(self, messages: Sequence[ChatMessage], **given: Any) -> Answer:
-        if given.get("form") is not None:
+        if given.get("form") is not None and len(self.requests) >= self._after:
             self.refused += 1
             raise ModelRefused("tools are not supported")
         return await super().answer(messages, **given)
@@ -330,3 +330,38 @@ async def test_a_backend_without_sessions_is_refused_by_name_before_any_call(pro
 
     with pytest.raises(UsageError, match="the sandbox restricted has none"):
         await solve(task, model=Scripted([]), settings=settings, log=MemoryLog())
+
+
+async def test_a_model_is_told_the_file_that_the_checks_import() -> None:
+    task = Task(prompt="Write fib(n), the n-th Fibonacci number.", checks=("assert fib(10) == 55",))
+    fib = "def fib(n):\n    a, b = 0, 1\n    for _ in range(n):\n        a, b = b, a + b\n    return a\n"
+    model = Scripted([[call("edit", path="solution.py", new=fib)], DONE])
+
+    run = await solve(task, model=model, settings=SETTINGS, log=MemoryLog())
+
+    asked = model.requests[0].messages[-1].content
+    assert asked.endswith("Write the file `solution.py`. It must define `fib`.")
+    assert "0 files" not in asked
+    assert (run.status, run.files) == ("solved", {"solution.py": fib})
+
+
+async def test_a_change_of_given_tests_alone_shows_nothing_where_checks_decide(project: Path) -> None:
+    task = Task(
+        prompt="Mend add.", workspace=project, checks=("from calc import add; assert add(0, 0) == 0",)
+    )
+    weaker = bash("echo 'def test_add(): pass' > test_calc.py")
+
+    run = await solve(task, model=Scripted([weaker, DONE, DONE]), settings=SETTINGS, log=MemoryLog())
+
+    assert (run.status, run.verified, run.landed) == ("unverified", "none", ())
+
+
+async def test_an_endpoint_without_tools_goes_on_in_text_with_what_another_began(project: Path) -> None:
+    model = _Toolless([bash("ls"), EDIT], after=1)
+
+    run = await solve(
+        Task(prompt="Mend add.", workspace=project, test_command=("python", "-m", "pytest", "-q")),
+        model=model, settings=SETTINGS, log=MemoryLog(),
+    )  # fmt: skip
+
+    assert (run.status, model.refused) == ("solved", 1)

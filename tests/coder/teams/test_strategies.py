@@ -359,6 +359,7 @@ def test_a_model_that_reads_little_does_not_act(context: int | None, taken: str)
     ("name", "size", "small"),
     [
         ("local/SmolLM2-135M-Instruct", 135_000_000, True),
+        ("anthropic/claude-opus-4[1m]", None, False),
         ("local/Qwen2.5-Coder-0.5B-Q4", 500_000_000, True),
         ("local/Qwen2.5-7B", 7_000_000_000, False),
         ("openai/small-135M", 135_000_000, False),
