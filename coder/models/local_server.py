@@ -52,7 +52,8 @@ def _start(settings: dict[str, Any]) -> Any:  # noqa: ANN401  (xllamacpp has no 
     parameters.n_ctx = settings["context"]
     parameters.n_parallel = 1
     parameters.cpuparams.n_threads = settings["threads"]
-    parameters.cpuparams_batch.n_threads = settings["threads"]
+    parameters.cpuparams_batch.n_threads = settings["prompt_threads"]
+    parameters.fit_params = settings["fit"]
     parameters.hostnames = ["127.0.0.1"]
     parameters.port = 0
     parameters.api_keys = [settings["key"]]

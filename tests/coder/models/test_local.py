@@ -3,6 +3,7 @@ import json
 import os
 import subprocess
 import sys
+import urllib.request
 from collections.abc import AsyncIterator
 from pathlib import Path
 from time import monotonic
@@ -14,7 +15,7 @@ from coder.errors import ModelAuthError, ModelRefused, ModelUnavailable
 from coder.models.abilities import EMBEDDED
 from coder.models.chat_completions import ChatModel
 from coder.models.endpoint import LOCAL_PATIENCE, Patience
-from coder.models.llama import SERVER, Llama
+from coder.models.llama import SERVER, Llama, processors
 from coder.models.local import LocalModel
 from coder.models.model import ChatMessage, Sampling
 from coder.models.weights import embedded_weights
@@ -227,3 +228,31 @@ async def test_neither_keys_nor_the_folders_own_modules_reach_the_child(
 
     assert "planted-0123456789" not in environment
     assert server.key not in arguments + environment
+
+
+async def test_a_prompt_is_read_by_every_processor_with_threads_that_wait_asleep() -> None:
+    server = await Llama.start(embedded_weights(), context=2048)
+    process = Path(f"/proc/{server._process.pid}")
+    try:
+        environment = (process / "environ").read_text().split("\0")
+        before = _jiffies(process)
+        request = urllib.request.Request(
+            f"{server.url}/completions",
+            json.dumps({"prompt": "one two three " * 400, "max_tokens": 1}).encode(),
+            {"Authorization": f"Bearer {server.key}", "Content-Type": "application/json"},
+        )
+        await asyncio.to_thread(lambda: urllib.request.urlopen(request).read())
+        used = {thread: spent - before.get(thread, 0) for thread, spent in _jiffies(process).items()}
+    finally:
+        await server.stop()
+
+    assert "GOMP_SPINCOUNT=2000" in environment
+    assert sum(spent > sum(used.values()) / processors() / 5 for spent in used.values()) == processors()
+
+
+def _jiffies(process: Path) -> dict[str, int]:
+    """The processor time of each thread of it, in clock ticks."""
+    return {
+        task.name: int((task / "stat").read_text().rsplit(")")[1].split()[11])
+        for task in (process / "task").iterdir()
+    }
