@@ -24,7 +24,7 @@ from coder.run.task import Task
 from coder.run.termination import Stop
 from coder.run.watch import Unwatched, Watch
 from coder.store import EventLog, SqliteLog, data_folder, new_run_id
-from coder.teams.strategies import settled, suited, taken
+from coder.teams.strategies import named_limits, settled, suited, taken
 from coder.turn import Turn
 from coder.verify.preflight import prepare
 from coder.workspace.deliver import deliver, see_committable, with_written
@@ -85,15 +85,21 @@ async def solve(task: Task, **options: Unpack[Options]) -> Run:
 
 async def _settled(settings: Settings, task: Task, model: Model, bench: Workbench) -> Settings:
     """The settings with one strategy in them; it is seen first that a model which is to act can."""
-    context = abilities_of(model).context
+    able = abilities_of(model)
     name = settings.strategy or "auto"
     if name == "auto":
-        name = suited(task, settings, model=model.name, context=context)
+        name = suited(task, settings, model=model.name, able=able)
     sessions = name != "act" or await bench.has_sessions()
-    chosen = settled(settings, task, model=model.name, context=context, sessions=sessions)
-    if bench.tools and chosen.strategy != "act":
-        raise UsageError(f"Tools are for a model that acts, and --strategy {chosen.strategy} calls none.")
+    chosen = settled(settings, task, model=model.name, able=able, sessions=sessions)
+    _see_tools(bench, chosen)
     return chosen
+
+
+def _see_tools(bench: Workbench, settings: Settings) -> None:
+    if bench.tools and settings.strategy != "act":
+        raise UsageError(
+            f"Tools are for a model that acts, and --strategy {settings.strategy or 'repair'} calls none."
+        )
 
 
 async def resume(
@@ -108,7 +114,8 @@ async def resume(
         options: hold from now on.
 
     Raises:
-        UsageError: the log holds no such run, or there is an answer and it has asked nothing.
+        UsageError: the log holds no such run, there is an answer and it has asked nothing, or the strategy
+            that the options name wants what isn't there.
         LeaseHeld: another process works on it.
         LogDamaged, LogNewer, MachineError: the log can't be used.
         SandboxError: no sandbox can be had here.
@@ -120,18 +127,27 @@ async def resume(
         log = options.get("log") or stack.enter_context(SqliteLog(data_folder(os.environ)))
         journal = await _open_journal(stack, run, log, options)
         state = await loaded(journal)
-        settings = options.get("settings") or state.settings
+        before = state.settings
+        settings = options.get("settings") or before
+        if settings.strategy is None:
+            settings = settings.model_copy(update={"strategy": before.strategy})
         restored = restore(state)
         bench = await stack.enter_async_context(
             open_environment(state.task, settings, restored.files, options)
         )
         if (model := options.get("model")) is None:
             model = await stack.enter_async_context(same_model(state))
-        if budget is not None and options.get("team") is None:
-            budget = taken(settings).limited(budget)
-        resumed = RunResumed(
-            budget=budget or state.budget, model=model.name, settings=options.get("settings")
-        )
+        if options.get("team") is None:
+            if settings.strategy != before.strategy:
+                limits = budget or named_limits(before, state.budget)
+                wanted = settings.model_copy(update={"budget": limits})
+                settings = await _settled(wanted, state.task, model, bench)
+                budget = settings.budget
+            elif budget is not None:
+                budget = taken(settings).limited(budget)
+            _see_tools(bench, settings)
+        changed = settings if settings != before else None
+        resumed = RunResumed(budget=budget or state.budget, model=model.name, settings=changed)
         await journal.append(resumed, *answered(state, answer), *restored.happened)
         journal.hold(restored.files)
         return await work(journal, model, bench, team=options.get("team"), stop=options.get("stop"))
@@ -152,10 +168,7 @@ def _see_known(options: Options) -> None:
 
 @asynccontextmanager
 async def open_environment(
-    task: Task,
-    settings: Settings,
-    files: Mapping[str, StoredFile],
-    options: Options,
+    task: Task, settings: Settings, files: Mapping[str, StoredFile], options: Options
 ) -> AsyncIterator[Workbench]:
     """The sandboxes of a run for these files, once it is seen that its tests can run in them.
 
@@ -197,12 +210,7 @@ async def loaded(journal: Journal) -> State:
 
 
 async def work(
-    journal: Journal,
-    model: Model,
-    bench: Workbench,
-    *,
-    team: Team | None = None,
-    stop: Stop | None = None,
+    journal: Journal, model: Model, bench: Workbench, *, team: Team | None = None, stop: Stop | None = None
 ) -> Run:
     """Advance until the run has delivered and stopped, and put whatever ended it into the log.
 

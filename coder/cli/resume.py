@@ -33,10 +33,10 @@ from coder.models.roles import Asked
 from coder.run.model_choice import asked_again
 from coder.run.reducer import fold_all
 from coder.run.run import Run
-from coder.run.settings import Budget, Settings
+from coder.run.settings import Settings
 from coder.run.state import State
 from coder.store import SqliteLog, data_folder
-from coder.teams.strategies import settled, taken
+from coder.teams.strategies import named_limits
 
 
 @takes(landing, answering, sandboxed, going_about, calling, spending, held, telling)
@@ -91,7 +91,7 @@ async def _resume(prefix: str, *, config: Config, given: Mapping[str, Any], scre
                 run,
                 log=log,
                 model=model,
-                budget=config.budget(state.budget),
+                budget=config.budget(named_limits(state.settings, state.budget)),
                 answer=given["answer"],
                 settings=settings,
                 tools=tools_named(given["tool"]),
@@ -111,8 +111,8 @@ def _see_that_it_stands(state: State) -> None:
 
 def _must_know_price(config: Config, state: State) -> bool:
     """A limit of cost was set, now or when the run began, and until now each price was known."""
-    before, usual = state.budget, taken(state.settings).limited(Budget())
-    was_asked = before.call_usd is not None or before.cost_usd != usual.cost_usd
+    named = named_limits(state.settings, state.budget).model_fields_set
+    was_asked = not named.isdisjoint(("call_usd", "cost_usd"))
     return config.max_cost is not None or config.max_call_cost is not None or (was_asked and state.cost_known)
 
 
@@ -146,22 +146,15 @@ def changed_settings(
 
     Args:
         given: the values of all flags.
-
-    Raises:
-        UsageError: a strategy that needs a second model, and none is named.
     """
     named = config.asked() != Asked() or replay is not None
     changed = answering_fields(asked_now(config, state), replay) if named else {}
     if named or given["price"] is not None:
         changed["price"] = given["price"]  # of another model it isn't known
     changed |= config.changes() | _landing(given, state.settings)
-    if not changed:
-        return None
-    settings = state.settings.model_copy(update=changed)
-    if config.strategy is None and config.strong_model is None:
-        return settings
-    wanted = settings.model_copy(update={"strategy": config.strategy or "auto", "budget": state.budget})
-    return settled(wanted, state.task, model=state.model)
+    if config.strong_model is not None and config.strategy is None:
+        changed["strategy"] = "auto"
+    return state.settings.model_copy(update=changed) if changed else None
 
 
 def _landing(given: Mapping[str, Any], before: Settings) -> dict[str, Any]:

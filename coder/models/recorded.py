@@ -22,6 +22,8 @@ from coder.usage import MILLION
 
 _BEFORE = {"max_tokens": 4096}
 """What was asked for where nobody had set a limit of the answer, until that was the model's own."""
+_SHELL = "bash"
+"""The tool that every model that acts is offered, at its first request at least (`tools/registry.py`)."""
 _AROUND = 40
 """Characters shown of two requests, from where they part."""
 
@@ -78,8 +80,14 @@ class Recorded:
     @property
     def abilities(self) -> Abilities:
         """Those of the model that was recorded."""
-        spoke = self._spoke
-        return Abilities(context=spoke.context, tools=spoke.tools, max_output=spoke.max_output)
+        spoke, forms = self._spoke, [request.form for request in self._requests.values()]
+        acts = any(tool.name == _SHELL for form in forms if form is not None for tool in form.tools)
+        return Abilities(
+            context=spoke.context,
+            tools=spoke.tools,
+            max_output=spoke.max_output,
+            acts=acts if forms else None,
+        )
 
     async def __aenter__(self) -> Self:
         return self

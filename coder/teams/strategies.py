@@ -9,7 +9,7 @@ from decimal import Decimal
 
 from coder.errors import UsageError
 from coder.loop import Team
-from coder.models.abilities import goes_on, parameters_of
+from coder.models.abilities import Abilities, goes_on, parameters_of
 from coder.participants.coder import Expert
 from coder.run.settings import Budget, Settings, StrategyName
 from coder.run.task import Task
@@ -137,23 +137,24 @@ STRATEGIES: Mapping[StrategyName, Strategy] = {
 }
 
 
+UNKNOWN = Abilities()
+
+
 def settled(
-    settings: Settings, task: Task, *, model: str, context: int | None = None, sessions: bool = True
+    settings: Settings, task: Task, *, model: str, able: Abilities = UNKNOWN, sessions: bool = True
 ) -> Settings:
     """The settings with one strategy in them, and as it wants them.
 
     Args:
         model: `provider/model` that answers.
-        context: tokens that it can read; None where that isn't known.
+        able: what it is known to be able to do.
         sessions: whether sessions can be had here.
 
     Raises:
         UsageError: the strategy wants a second model, and none is named; or sessions, and there are none.
     """
     named = settings.strategy or "auto"
-    name = (
-        suited(task, settings, model=model, context=context, sessions=sessions) if named == "auto" else named
-    )
+    name = suited(task, settings, model=model, able=able, sessions=sessions) if named == "auto" else named
     if name == "escalate" and Expert.name not in settings.roles:
         raise UsageError("--strategy escalate needs a second model. Name it: --strong-model PROVIDER/MODEL")
     if name == "act" and not sessions:
@@ -165,9 +166,9 @@ def settled(
 
 
 def suited(
-    task: Task, settings: Settings, *, model: str, context: int | None = None, sessions: bool = True
+    task: Task, settings: Settings, *, model: str, able: Abilities = UNKNOWN, sessions: bool = True
 ) -> StrategyName:
-    """What `auto` takes: by what decides, by who answers, by what the user has named."""
+    """What `auto` takes: by what decides, by who answers, by what the user has named; a replay as it was."""
     if Expert.name in settings.roles:
         return "escalate"
     named = settings.budget.model_fields_set
@@ -176,10 +177,16 @@ def suited(
     if settings.plan is None and is_one_function and (many or goes_on(model)):
         return "best-of-n"
     is_small = model.startswith("local/") or (parameters_of(model) or _ABLE) < _ABLE
-    is_small = is_small or (context is not None and context < _ROOM)
+    is_small = is_small or (able.context is not None and able.context < _ROOM)
     by_repairs = settings.chat or settings.kernel or bool(named & {"samples", "repairs"})
-    can_act = sessions and not is_small and settings.budget.calls >= _STEPS
-    return "act" if can_act and not by_repairs else "repair"
+    acts = not is_small and settings.budget.calls >= _STEPS if able.acts is None else able.acts
+    return "act" if acts and sessions and not by_repairs else "repair"
+
+
+def named_limits(settings: Settings, budget: Budget) -> Budget:
+    """The limits of a run that were named: those that aren't what its strategy has by itself."""
+    usual = taken(settings).limited(Budget())
+    return Budget(**{name: limit for name, limit in budget if limit != getattr(usual, name)})
 
 
 def taken(settings: Settings) -> Strategy:

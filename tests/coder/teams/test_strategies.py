@@ -6,7 +6,7 @@ import pytest
 
 from coder.agent import resume, solve
 from coder.errors import UsageError
-from coder.models.abilities import goes_on, parameters_of
+from coder.models.abilities import Abilities, goes_on, parameters_of
 from coder.models.logprobs import Alternative
 from coder.models.model import Answer, ChatMessage
 from coder.models.scripted import Scripted
@@ -352,7 +352,7 @@ def test_where_no_session_can_be_had_a_model_repairs() -> None:
 
 @pytest.mark.parametrize(("context", "taken"), [(None, "act"), (8191, "repair"), (8192, "act")])
 def test_a_model_that_reads_little_does_not_act(context: int | None, taken: str) -> None:
-    assert suited(TASK, Settings(), model="a/b", context=context) == taken
+    assert suited(TASK, Settings(), model="a/b", able=Abilities(context=context)) == taken
 
 
 @pytest.mark.parametrize(
