@@ -171,6 +171,7 @@ async def _endpoint(provider: Provider, model: str | None, environ: Mapping[str,
         seed_field=provider.seed_field,
         api=provider.api,
         caching=provider.caching,
+        context=provider.reads(environ),
     )
 
 

@@ -45,8 +45,17 @@ class Provider(BaseModel):
     seed_field: str = "seed"
     api: Literal["chat", "responses"] = "chat"
     """Chat completions, or OpenAI's Responses."""
+    context: int | None = None
+    """Tokens that its models read unless it is told otherwise; None: that is up to the model."""
+    context_variable: str | None = None
+    """Environment variable that it is told by."""
     caching: Caching = "prefix"
     """How it is helped to know the beginning of a conversation again."""
+
+    def reads(self, environ: Mapping[str, str]) -> int | None:
+        """Tokens that its models read; None where that is up to the model."""
+        told = environ.get(self.context_variable or "", "")
+        return int(told) if told.isdecimal() and int(told) > 0 else self.context
 
 
 def address(provider: Provider, environ: Mapping[str, str]) -> str:

@@ -264,3 +264,14 @@ async def test_openais_key_does_not_go_along_to_a_stand_in_at_another_address() 
     assert "CODER_API_KEY" in shared.fallbacks[0].notes[0]
     assert [key_of(choice) for choice in own.all] == [KEY, "another", KEY]
     assert key_of(alone.main) == KEY
+
+
+@pytest.mark.parametrize(
+    ("environ", "context"),
+    [({}, 4096), ({"OLLAMA_CONTEXT_LENGTH": "32768"}, 32768), ({"OLLAMA_CONTEXT_LENGTH": "many"}, 4096)],
+)
+async def test_ollama_is_taken_to_read_what_it_is_set_to(environ: dict[str, str], context: int) -> None:
+    choice = await resolve("ollama/qwen3-coder", environ=environ)
+
+    assert choice.endpoint is not None
+    assert choice.endpoint.context == context
