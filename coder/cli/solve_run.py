@@ -12,7 +12,6 @@ import typer
 from coder.agent import solve
 from coder.config.layers import load, user_file
 from coder.console.answerer import Answerer, opened
-from coder.console.backend import see_backend
 from coder.console.failure import report, single
 from coder.console.interrupt import run_until_interrupted
 from coder.console.options import given_flags
@@ -43,7 +42,11 @@ def solved(context: typer.Context, read_task: Callable[[], Task], *, workspace: 
             screen.note(note)
         task = read_task()
         config = loaded.config
-        see_backend(config.sandbox or "auto", given_flags(context))
+        flags = given_flags(context)
+        if any(one is not None for one in (config.sandbox, flags["image"], flags["runtime"])):
+            from coder.console.backend import see_backend
+
+            see_backend(config.sandbox or "auto", flags)
         answerer = Answerer(
             asked=config.asked(),
             record=config.record,

@@ -131,7 +131,7 @@ class ChatModel:
             tool_calls=tuple(c.redacted(self._redacted) for c in unfinished.tool_calls()),
             alternatives=tuple(
                 one.model_copy(update={"text": self._redacted(one.text)})
-                for one in unfinished.hesitations.alternatives(text)
+                for one in unfinished.alternatives(text)
             ),
             finish=unfinished.finish or "other",
             usage=usage,

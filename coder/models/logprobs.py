@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from heapq import nlargest
 
-from pydantic import BaseModel, ConfigDict
+from coder.models.model import Alternative
 
 KEPT = 8
 """Alternatives of one answer that are kept: there are never so many calls for more."""
@@ -20,16 +20,6 @@ _MOST_TOKENS = 4096
 _MOST_BESIDE = 20
 _UNSPEAKABLE = re.compile(r"\A<\|.*\|>\Z|\ufffd|[\ud800-\udfff]")
 """A token that ends an answer, or is a part of a character."""
-
-
-class Alternative(BaseModel):
-    """How an answer could have begun."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    text: str
-    logprob: float
-    """Natural logarithm of the probability of all of the text, at most 0."""
 
 
 @dataclass(slots=True)

@@ -14,7 +14,6 @@ from pydantic import (
     model_serializer,
 )
 
-from coder.models.logprobs import Alternative
 from coder.usage import Usage as Usage
 from coder.usage import Used as Used
 
@@ -129,6 +128,16 @@ class Sampling(BaseModel):
         document: dict[str, object] = plain(self)
         later = ("stop", "alternatives")
         return {name: value for name, value in document.items() if value or name not in later}
+
+
+class Alternative(BaseModel):
+    """How an answer could have begun."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    text: str
+    logprob: float
+    """Natural logarithm of the probability of all of the text, at most 0."""
 
 
 class Answer(BaseModel):

@@ -1,12 +1,14 @@
 """An answer put together from its stream. Nothing of a chunk's shape is certain."""
 
 import re
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from coder.models.logprobs import Hesitations
-from coder.models.model import ToolCall, Usage
+from coder.models.model import Alternative, ToolCall, Usage
 from coder.models.retries import Passing
 from coder.models.tokens import field, usage_of
+
+if TYPE_CHECKING:
+    from coder.models.logprobs import Hesitations
 
 LARGEST_ANSWER = 4 << 20
 """Characters; an endpoint that goes on is cut off there."""
@@ -41,7 +43,7 @@ class Unfinished:
         self._thinks: bool | None = None
         self._tail = ""
         self._calls: dict[int, _Call] = {}
-        self.hesitations = Hesitations()
+        self._hesitations: Hesitations | None = None
         self.finish: Finish | None = None
         self.model: str | None = None
         self.usage: Usage | None = None
@@ -64,13 +66,27 @@ class Unfinished:
             self.finish = FINISHES.get(finish.lower(), "other")
         self.think(_text(field(part, "reasoning_content") or field(part, "reasoning")))
         self._take_calls(field(part, "tool_calls"))
-        self.hesitations.take(field(choice, "logprobs"))
+        self._hesitate(field(choice, "logprobs"))
         text = self._said(_text(field(part, "content")))
         refusal = _text(field(part, "refusal"))
         if refusal:
             # The reason for the end that follows is `stop`, as of any other answer.
             self.finish, self._refused = "refusal", True
         return self.say(text + refusal)
+
+    def _hesitate(self, told: object) -> None:
+        """Take in what was likely beside each token; few calls ask for that."""
+        if not told:
+            return
+        if self._hesitations is None:
+            from coder.models.logprobs import Hesitations  # the usual call loads nothing of it
+
+            self._hesitations = Hesitations()
+        self._hesitations.take(told)
+
+    def alternatives(self, text: str) -> tuple[Alternative, ...]:
+        """The likeliest other beginnings of an answer that is this text."""
+        return self._hesitations.alternatives(text) if self._hesitations is not None else ()
 
     def say(self, text: str) -> str:
         """Add to the text, as far as there is room, and return what was added."""

@@ -4,7 +4,7 @@ from typing import ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
 
-from coder.models.logprobs import Alternative
+from coder.models.model import Alternative
 
 Verified = Literal["tests", "checks", "examples", "reproduced", "added", "self", "none"]
 """What decided, strongest first: given tests, given checks, the task's examples; new tests, or the answer's

@@ -34,7 +34,6 @@ _OUTER = (
     "errors.py",
     "files/resolve_beneath.py",
     "files/removal.py",
-    "files/tree_walk.py",
     "files/workspace.py",
 )
 """What runs on either side."""

@@ -1,4 +1,4 @@
-"""Open what lies below one descriptor, over no link and no mount point, with the file rights of its owner.
+"""Open and list what lies below one descriptor, over no link or mount point, with the rights of its owner.
 
 Every path goes through openat2. Docker's backend has it inside, with any Python from 3.8 on.
 """
@@ -126,6 +126,45 @@ class Beneath:
                 os.removexattr(f"/proc/self/fd/{self._root}", "system.posix_acl_default")
         if self._root >= 0:
             os.chmod(f"/proc/self/fd/{self._root}", 0o700)
+
+
+def walk(below: Beneath, *, deepest: int = PATH_MAX) -> Iterator[tuple[str, bool]]:
+    """Path of whatever is no folder, and whether it is a regular file with a name that can be read.
+
+    What lies deeper than `deepest` folders is named by its folder, and so is one that can't be listed.
+    """
+    waiting = [""]
+    while waiting:
+        base = waiting.pop()
+        try:
+            folder = below.open(base or ".", FOLDER)
+        except OSError:  # gone meanwhile, or closed to its own uid
+            yield base, False
+            continue
+        try:
+            with os.scandir(folder) as entries:
+                for entry in entries:
+                    path = f"{base}/{entry.name}" if base else entry.name
+                    if not _is_text(path) or len(os.fsencode(path)) >= PATH_MAX:
+                        yield path, False
+                    elif not entry.is_dir(follow_symlinks=False):
+                        yield path, entry.is_file(follow_symlinks=False)
+                    elif is_attached(folder, entry.name):
+                        continue
+                    elif path.count("/") < deepest:
+                        waiting.append(path)
+                    else:
+                        yield path, False
+        finally:
+            os.close(folder)
+
+
+def _is_text(path: str) -> bool:
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def is_attached(folder: int, name: str) -> bool:

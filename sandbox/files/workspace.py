@@ -16,8 +16,7 @@ from typing import BinaryIO
 
 from sandbox.errors import FileRefused
 from sandbox.files.removal import remove_from
-from sandbox.files.resolve_beneath import FOLDER, Beneath, is_attached, parts_of, told
-from sandbox.files.tree_walk import walk
+from sandbox.files.resolve_beneath import FOLDER, Beneath, is_attached, parts_of, told, walk
 
 _FOLDER_MODE, _MODES = 0o755, {False: 0o644, True: 0o755}
 """Of a folder, and of a file that is executable or not."""

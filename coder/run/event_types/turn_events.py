@@ -4,8 +4,7 @@ from decimal import Decimal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from coder.models.logprobs import Alternative
-from coder.models.model import ChatMessage, Form, Sampling, ToolCall, Usage, Used
+from coder.models.model import Alternative, ChatMessage, Form, Sampling, ToolCall, Usage, Used
 from coder.run.event_types.body import Body, StoredFile
 from coder.run.message import CheckLine, Message
 

@@ -5,8 +5,8 @@ from math import log
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coder.models.logprobs import KEPT, Alternative, Hesitations
-from coder.models.model import Answer, Sampling
+from coder.models.logprobs import KEPT, Hesitations
+from coder.models.model import Alternative, Answer, Sampling
 from tests.coder.models.asking import ask
 from tests.faulty_endpoint import error, faulty_endpoint, says, streams
 

@@ -6,8 +6,7 @@ import pytest
 
 from coder.errors import ModelError, UsageError
 from coder.models.chat_completions import ChatModel
-from coder.models.logprobs import Alternative
-from coder.models.model import Answer, ChatMessage, Model, Sampling
+from coder.models.model import Alternative, Answer, ChatMessage, Model, Sampling
 from coder.models.recorded import Recorded
 from coder.models.recorder import Recorder
 from coder.models.scripted import Scripted

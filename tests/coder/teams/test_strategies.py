@@ -7,8 +7,7 @@ import pytest
 from coder.agent import resume, solve
 from coder.errors import UsageError
 from coder.models.abilities import Abilities, goes_on, parameters_of
-from coder.models.logprobs import Alternative
-from coder.models.model import Answer, ChatMessage
+from coder.models.model import Alternative, Answer, ChatMessage
 from coder.models.scripted import Scripted
 from coder.models.wrapper import RoleModels
 from coder.run.events import Draft
