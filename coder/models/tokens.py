@@ -23,6 +23,8 @@ SHORTEST = 400
 """Characters of a message that isn't worth shortening any more."""
 SUMMARY_ROOM = 24_000
 """Characters of what is cut that a summarizer reads."""
+_LEAST_CONTEXT = 1000
+"""Tokens that every model reads; a count below that of a long prompt is none."""
 MOST_TOKENS = 1_000_000_000
 """Of one call; a larger number is no count."""
 # OpenAI's name and Moonshot's, DeepSeek's, Anthropic's as gateways pass it on; OpenRouter's and Anthropic's.
@@ -102,6 +104,16 @@ def estimated_usage(messages: Sequence[ChatMessage], said: int) -> Usage:
     """
     asked = sum(len(message.content) for message in messages)
     return Usage(input_tokens=-(-asked // 4), output_tokens=-(-said // 4), is_estimate=True)
+
+
+def is_cut(messages: Sequence[ChatMessage], usage: Usage) -> bool:
+    """Whether an endpoint has read less than half of a first request: it leaves out what it can't hold.
+
+    A later prompt isn't judged, nor one of which a part was cached: some endpoints count the rest alone.
+    """
+    least = estimated_usage(messages, 0).input_tokens
+    is_first = all(message.role != "assistant" for message in messages)
+    return is_first and not usage.cached_tokens and _LEAST_CONTEXT <= usage.input_tokens < least / 2
 
 
 def counted(usage: Usage) -> Usage | None:

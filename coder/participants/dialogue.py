@@ -4,9 +4,9 @@ It only grows, but for folds (`folding.py`), and is the log's: a turn that was c
 An endpoint that takes no tools is spoken to in text from then on: one ```bash block is a call.
 """
 
-from coder.errors import ContextTooLong, ModelRefused
+from coder.errors import ContextTooLong, ModelError, ModelRefused
 from coder.models.model import ChatMessage, Form, Sampling
-from coder.models.tokens import shrunk
+from coder.models.tokens import is_cut, shrunk
 from coder.prompting.acting import system_words
 from coder.prompting.folding import folded, is_too_long
 from coder.run.event_types import ContextFolded
@@ -118,6 +118,12 @@ class Dialogue:
     async def _answer(self, sampling: Sampling) -> ChatMessage:
         form = None if self._is_text else self._form
         said = await self._turn.answer(self._talk, sampling=sampling, form=form, in_dialogue=True)
+        if is_cut(self._talk, said.usage):
+            raise ModelError(
+                f"The server of {said.model} read {said.usage.input_tokens:,} tokens, less than half of the "
+                "first request: it leaves out what its context can't hold, and says nothing.\n"
+                "Let it read more (Ollama: OLLAMA_CONTEXT_LENGTH=32768, for its server and for coder)."
+            )
         return ChatMessage(role="assistant", content=said.text, tool_calls=said.tool_calls)
 
     async def _fold(self, window: int | None) -> bool:

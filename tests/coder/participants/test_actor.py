@@ -10,7 +10,7 @@ import pytest
 from coder.agent import resume, solve
 from coder.errors import ModelRefused, UsageError
 from coder.models.abilities import Abilities
-from coder.models.model import Answer, ChatMessage, ToolCall
+from coder.models.model import Answer, ChatMessage, ToolCall, Usage
 from coder.models.scripted import Scripted
 from coder.run.reducer import fold_all
 from coder.run.run import Run
@@ -365,3 +365,18 @@ async def test_an_endpoint_without_tools_goes_on_in_text_with_what_another_began
     )  # fmt: skip
 
     assert (run.status, model.refused) == ("solved", 1)
+
+
+@pytest.mark.parametrize(("read", "status"), [(2048, "error"), (9000, "solved"), (7, "solved")])
+async def test_a_server_that_leaves_out_half_of_the_first_request_is_told_from_others(
+    project: Path, read: int, status: str
+) -> None:
+    usage = Usage(input_tokens=read, output_tokens=3)
+    model = Scripted([Answer(text=EDIT, model="toy", usage=usage)])
+    words = "Mend add. " + "Name things by what they are.\n" * 600
+    task = Task(prompt=words, workspace=project, test_command=("python", "-m", "pytest", "-q"))
+
+    run = await solve(task, model=model, settings=SETTINGS, log=MemoryLog())
+
+    assert run.status == status
+    assert ("OLLAMA_CONTEXT_LENGTH" in run.reason) == (status == "error")
