@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import fcntl
 import os
+import subprocess
 from collections.abc import AsyncIterator, Collection, Iterator
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from sandbox.docker.engine import connect
 from sandbox.docker.image import IMAGE as BUILT
 from sandbox.docker.image import find_image
 from sandbox.docker.labels import OURS, list_containers
+from tests.ordinary_user import REPOSITORY
 
 IMAGE = os.environ.get("CODER_TEST_IMAGE", BUILT)
 """What `coder sandbox build` makes, unless told otherwise."""
@@ -147,3 +149,12 @@ async def line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator
     finally:
         await own.cut()
         monkeypatch.delenv("DOCKER_HOST")
+
+
+def start_and_kill(command: list[str]) -> str:
+    """The mark of an owner, the first line that it prints, which is killed as soon as that is read."""
+    with subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True) as owner:
+        assert owner.stdout is not None
+        mark = owner.stdout.readline().strip()
+        owner.kill()
+    return mark

@@ -1,7 +1,6 @@
 """Docker's own mechanisms: with each a probe is contained, without it the probe escapes."""
 
 import asyncio
-import subprocess
 import sys
 import uuid
 
@@ -9,8 +8,7 @@ import pytest
 
 from sandbox import Policy, PythonCode, Result, SandboxBroken
 from sandbox.docker.open_docker import open_docker
-from tests.docker_engine import IMAGE, remove_containers, require_docker, wait_until_none_of
-from tests.ordinary_user import REPOSITORY
+from tests.docker_engine import IMAGE, remove_containers, require_docker, start_and_kill, wait_until_none_of
 from tests.processes import processes_with
 from tests.security.test_mechanisms import ESCAPED, EVERYWHERE, Probe, probe
 
@@ -191,21 +189,12 @@ asyncio.run(main())
 @pytest.mark.parametrize("without", [(), ("lifeline", "keeper")], ids=["with", "without"])
 async def test_a_container_outlives_its_owner_only_without_a_lifeline(without: tuple[str, ...]) -> None:
     command = [sys.executable, "-c", _OWNER, *without]
-    mark = await asyncio.to_thread(_start_and_kill, command)
+    mark = await asyncio.to_thread(start_and_kill, command)
 
     left = await wait_until_none_of(mark, seconds=60 if not without else 2)
 
     await remove_containers(left)
     assert bool(left) == bool(without)
-
-
-def _start_and_kill(command: list[str]) -> str:
-    """The mark of an owner that is killed while its program runs."""
-    with subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True) as owner:
-        assert owner.stdout is not None
-        mark = owner.stdout.readline().strip()
-        owner.kill()
-    return mark
 
 
 @pytest.mark.slow

@@ -15,7 +15,15 @@ from sandbox import BackendMissing, PythonCode, SandboxBroken
 from sandbox.docker.docker_sandbox import DockerSandbox
 from sandbox.docker.open_docker import open_docker
 from sandbox.supervisor.owner import this_process
-from tests.docker_engine import IMAGE, POLICY, containers, line, require_docker, wait_until_none_of
+from tests.docker_engine import (
+    IMAGE,
+    POLICY,
+    containers,
+    line,
+    require_docker,
+    start_and_kill,
+    wait_until_none_of,
+)
 from tests.ordinary_user import REPOSITORY, run_as_ordinary_user
 
 ROOMY = POLICY.model_copy(update={"wall_s": 60})
@@ -124,18 +132,9 @@ asyncio.run(main())
 
 @pytest.mark.slow
 async def test_an_owner_that_is_killed_leaves_no_container_of_a_session() -> None:
-    mark = await asyncio.to_thread(_start_and_kill, [sys.executable, "-c", _OWNER])
+    mark = await asyncio.to_thread(start_and_kill, [sys.executable, "-c", _OWNER])
 
     assert await wait_until_none_of(mark, seconds=60) == []
-
-
-def _start_and_kill(command: list[str]) -> str:
-    """The mark of an owner that is killed in its session."""
-    with subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True) as owner:
-        assert owner.stdout is not None
-        mark = owner.stdout.readline().strip()
-        owner.kill()
-    return mark
 
 
 @pytest.mark.slow
