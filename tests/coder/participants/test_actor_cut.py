@@ -4,16 +4,19 @@ from pathlib import Path
 
 import pytest
 
-from coder.agent import resume
+from coder.agent import resume, solve
 from coder.models.scripted import Scripted
 from coder.run.events import Draft, Event
 from coder.run.reducer import fold_all
 from coder.run.settings import Budget
+from coder.run.task import Task
 from coder.store import MemoryLog
 
-from .test_actor import DONE, RIGHT, WRONG, bash, call, project, worked
+from .test_actor import DONE, RIGHT, SETTINGS, WRONG, bash, call, project
 
 __all__ = ["project"]
+TEST = ("python3", "-c", "from calc import add; assert add(1, 2) == 3")
+"""Not pytest: it would take most of the time."""
 ANSWERS = (
     [*bash("echo 1 >> log.txt"), call("edit", path="calc.py", old="a - b", new="a * b")],
     bash("echo 22 >> log.txt; cat calc.py"),
@@ -34,7 +37,9 @@ async def cut_log(events: list[Event], run: str) -> MemoryLog:
 @pytest.mark.slow
 async def test_a_run_cut_after_any_event_ends_as_it_would_have(project: Path) -> None:
     whole = MemoryLog()
-    first, model = await worked(project, *ANSWERS, log=whole)
+    model = Scripted(ANSWERS)
+    task = Task(prompt="Mend add.", workspace=project, test_command=TEST)
+    first = await solve(task, model=model, settings=SETTINGS, log=whole)
     events = await whole.read(first.run_id)
     expected = fold_all(events)
     landing = next(n for n, event in enumerate(events) if event.type == "landing.planned")
