@@ -1,7 +1,6 @@
 """What an answer's own tests, or its check, show where nothing given does: the evidence of a run."""
 
 import shutil
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -24,7 +23,7 @@ from coder.turn import Turn
 from sandbox import Policy, Program, Result, Sandbox, open_sandbox
 from tests.coder.workspace.test_edited_tests import answer
 
-PYTEST = Settings(python=Path(sys.executable), plan=False, budget=Budget(calls=1))
+PYTEST = Settings(plan=False, budget=Budget(calls=1))
 WRONG = "def price(n):\n    return n\n\n\ndef rebate(n):\n    return {}[n]\n"
 RIGHT = WRONG.replace("return n\n", "return 2 * n\n").replace("{}[n]", "0")
 TOTAL = "\n\ndef total():\n    return 0\n"
