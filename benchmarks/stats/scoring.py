@@ -145,8 +145,8 @@ def _figures(
 
 
 def _is_weaker(verdict: Verdict) -> bool:
-    """Judged, and only as well as one process can; what nobody judged stays in the denominator."""
-    return verdict.strength == "weaker" and verdict.verdict != "infrastructure"
+    """Judged, but only as well as one process can; what nobody judged stays in the denominator."""
+    return verdict.strength in ("weaker", "weak") and verdict.verdict != "infrastructure"
 
 
 def _ordered(verdicts: Iterable[Verdict], order: Mapping[str, int], suite: Suite) -> list[Verdict]:

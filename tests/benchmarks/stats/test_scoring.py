@@ -57,8 +57,9 @@ def test_an_infrastructure_failure_stays_in_the_denominator_and_opens_the_bounds
     assert made.bounds == (0.75, 1.0)
 
 
-def test_a_case_that_only_a_weaker_judging_decides_is_left_out_unless_asked_for() -> None:
-    verdicts = [*(verdict(case, "failed") for case in "abc"), verdict("d", strength="weaker")]
+@pytest.mark.parametrize("strength", ["weaker", "weak"])
+def test_a_case_that_only_a_weaker_judging_decides_is_left_out_unless_asked_for(strength: Strength) -> None:
+    verdicts = [*(verdict(case, "failed") for case in "abc"), verdict("d", strength=strength)]
 
     assert report(*verdicts).pass_at["1"] == 0
     assert report(*verdicts).left_out == ("d",)
