@@ -6,7 +6,7 @@ the patch says of them.
 
 import fnmatch
 import sys
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
@@ -20,6 +20,7 @@ _CONFIGURES = frozenset(
     }
 )
 _LOADED = (".pth", ".so", ".pyd", ".pyc", ".pyo", ".egg-link")
+_PERHAPS_TESTS = {"test", "testing"}
 _METADATA = (".dist-info", ".egg-info")
 _TOOLS = frozenset(
     {"pytest", "_pytest", "py", "pluggy", "iniconfig", "packaging", "unittest", "exceptiongroup", "tomli"}
@@ -54,36 +55,50 @@ def candidate_tree(case: RepositoryCase, patch: str) -> Tree:
     patched = apply_patch(case.files, patch)
     pristine = gold_tree(case) if case.gold_patch is not None else {**case.files, **_hidden(case)}
     changed = {path for path in {*patched, *case.files} if patched.get(path) != case.files.get(path)}
-    kept_out = {path for path in changed if not _may_change(path, case, pristine)}
+    folders = test_folders(pristine)
+    kept_out = {path for path in changed if not _may_change(path, case, pristine, folders)}
     files = {path: content for path, content in patched.items() if path not in kept_out}
-    restored = {path: pristine[path] for path in pristine if path in kept_out or _decides(path)}
+    restored = {path: pristine[path] for path in pristine if path in kept_out or _decides(path, folders)}
     return Tree({**files, **restored, **_hidden(case)}, tuple(sorted(kept_out)))
 
 
-def is_test_path(path: str) -> bool:
-    """Whether pytest takes a file for one of tests, or it lies among them."""
-    parts = PurePosixPath(path)
-    name = parts.name
-    return (
-        fnmatch.fnmatch(name, "test_*.py")
-        or fnmatch.fnmatch(name, "*_test.py")
-        or bool({"tests", "test", "testing"} & set(parts.parts[:-1]))
-    )
+def test_folders(paths: Iterable[str]) -> frozenset[str]:
+    """Folders `test` and `testing` that hold tests; others of these names are code, as many packages have."""
+    above = {str(folder) for path in paths if _is_named(path) for folder in PurePosixPath(path).parents}
+    return frozenset(folder for folder in above if PurePosixPath(folder).name in _PERHAPS_TESTS)
 
 
-def _may_change(path: str, case: RepositoryCase, pristine: Mapping[str, bytes]) -> bool:
-    if _decides(path) or path in case.hidden_tests:
+def is_test_path(path: str, folders: Collection[str]) -> bool:
+    """Whether pytest takes a file for one of tests, or it lies among them.
+
+    Args:
+        folders: the tree's `test_folders`.
+    """
+    above = PurePosixPath(path).parents
+    return _is_named(path) or any(folder.name == "tests" or str(folder) in folders for folder in above)
+
+
+def _is_named(path: str) -> bool:
+    """Whether its name is one of a file of tests."""
+    name = PurePosixPath(path).name
+    return fnmatch.fnmatch(name, "test_*.py") or fnmatch.fnmatch(name, "*_test.py")
+
+
+def _may_change(
+    path: str, case: RepositoryCase, pristine: Mapping[str, bytes], folders: Collection[str]
+) -> bool:
+    if _decides(path, folders) or path in case.hidden_tests:
         return False
     if path not in pristine and _hides_another(path, case.pythonpath):
         return False
     return case.may_change is None or any(fnmatch.fnmatch(path, glob) for glob in case.may_change)
 
 
-def _decides(path: str) -> bool:
+def _decides(path: str, folders: Collection[str]) -> bool:
     """Whether a file has a say in which tests run, or is loaded without anybody importing it."""
     parts = PurePosixPath(path)
     return (
-        is_test_path(path)
+        is_test_path(path, folders)
         or parts.name in _CONFIGURES
         or parts.suffix in _LOADED
         or any(part.endswith(_METADATA) for part in parts.parts)

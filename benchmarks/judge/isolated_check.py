@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import PurePosixPath
 
-from benchmarks.judge.candidate_tree import is_test_path
+from benchmarks.judge.candidate_tree import is_test_path, test_folders
 from benchmarks.suite import RepositoryCase
 from sandbox import Limits, Sandbox
 from sandbox.checks.check import CheckReport, Rules, TestFile, check
@@ -30,9 +30,10 @@ async def run_apart(
     if not modules or len(tree) > MAX_FILES:
         return None
     checks = [TestFile(path=path, source=tree[path].decode("utf-8", "replace")) for path in paths]
+    folders = test_folders(tree)
     async with opened() as candidate, opened() as checker:
         for path, content in tree.items():
-            box = checker if is_test_path(path) else candidate
+            box = checker if is_test_path(path, folders) else candidate
             await box.write(_at_root(path, case.pythonpath), content)
         return await check(
             candidate,
@@ -47,11 +48,12 @@ async def run_apart(
 
 def top_modules(tree: Mapping[str, bytes], pythonpath: str) -> list[str]:
     """Top-level modules of the tree which aren't tests, where imports start from its root and this folder."""
-    found = []
+    found, folders = [], test_folders(tree)
     for path in sorted(tree):
         first = PurePosixPath(_at_root(path, pythonpath)).parts[0]
         name = first.removesuffix(".py")
-        if path.endswith(".py") and not is_test_path(path) and name.isidentifier() and first != "setup.py":
+        is_code = path.endswith(".py") and not is_test_path(path, folders) and first != "setup.py"
+        if is_code and name.isidentifier():
             found.append(name)
     return list(dict.fromkeys(found))
 

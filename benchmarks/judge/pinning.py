@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
-from benchmarks.judge.candidate_tree import gold_tree, is_test_path
+from benchmarks.judge.candidate_tree import gold_tree, is_test_path, test_folders
 from benchmarks.judge.isolated_check import Open, run_apart
 from benchmarks.judge.mutated_tests import with_twins
 from benchmarks.judge.pytest_run import TestRun, run_test_file
@@ -84,8 +84,9 @@ async def _pin(
     sandbox: Sandbox, case: RepositoryCase, gold: Mapping[str, bytes], named: tuple[str, ...]
 ) -> RepositoryMode:
     """The nodes that have to pass: those that the case names, or all that its own patch passes."""
+    folders = test_folders(gold)
     paths = sorted({node.partition("::")[0] for node in named}) or [
-        path for path in case.hidden_tests if is_test_path(path) and path.endswith(".py")
+        path for path in case.hidden_tests if is_test_path(path, folders) and path.endswith(".py")
     ]
     why = ""
     for plugins in (False, True):

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import PurePosixPath
 
-from benchmarks.judge.candidate_tree import is_test_path
+from benchmarks.judge.candidate_tree import is_test_path, test_folders
 from benchmarks.suite import RepositoryCase
 from coder.text.sanitize import printable
 from sandbox import Command, Limits, Result, Sandbox
@@ -84,7 +84,10 @@ async def run_test_file(
 
 def _reporter(name: str, key: str, case: RepositoryCase, tree: Mapping[str, bytes]) -> str:
     """Source of the program that runs pytest, and tells of tests and of alarms."""
-    tests = [path for path in tree if is_test_path(path) or PurePosixPath(path).name == "conftest.py"]
+    folders = test_folders(tree)
+    tests = [
+        path for path in tree if is_test_path(path, folders) or PurePosixPath(path).name == "conftest.py"
+    ]
     guarded = {f"{name}.py", f"{name}.jsonl", *(PurePosixPath(one).name for one in tests if _is_source(one))}
     filled = (files("benchmarks.judge") / "reporter.txt").read_text()
     for place, text in {
