@@ -44,9 +44,9 @@ _LEFT_OUT: dict[LeftOut, str] = {
     "decides": "decides what passes; --allow PATH, from the start, lets it be changed",
     "too_large": "larger than 10 MiB",
     "too_many": "more than 2,000 files or 100 MiB have changed",
-    "link": "a link that leads out of the folder",
-    "special": "no plain file",
-    "name": "its name is not UTF-8",
+    "link": "a symbolic link, which no run writes",
+    "special": "no plain file, or behind a link, or in another repository",
+    "name": "its name is not UTF-8, or has characters that file names should not have",
     "unreadable": "can't be read",
 }
 

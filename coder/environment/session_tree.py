@@ -3,19 +3,23 @@
 import asyncio
 from collections.abc import Mapping
 from contextlib import suppress
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 from coder.context.ignoring import ignores
+from coder.errors import MachineError
 from coder.fs.file_hashes import SnapshotFile
 from coder.run.event_types import StoredFile
+from coder.run.run import LeftOut
 from coder.run.state import State
+from coder.text.sanitize import one_line
+from coder.workspace.landing.staging import LandingRefused, parts_of, see_same_repository, state_of
 from coder.workspace.read import content, store
 from coder.workspace.session_changes import is_executable, is_program
 from sandbox import Change, Sandbox, Session
 
 Tree = Mapping[str, StoredFile | None]
 """Files by path; None is one that was removed."""
-_EXECUTABLE = "100755"
+_EXECUTABLE, _LINK = "100755", "120000"
 _CACHES = frozenset(
     {"__pycache__", ".pytest_cache", ".mypy_cache", ".ruff_cache", ".hypothesis", ".tox", ".nox", ".coverage"}
 )
@@ -33,11 +37,17 @@ class SessionTree:
     """A session opened on the user's files with what earlier calls have changed."""
 
     def __init__(
-        self, session: Session, opened: Mapping[str, StoredFile], *, files: Mapping[str, StoredFile]
+        self,
+        session: Session,
+        opened: Mapping[str, StoredFile],
+        *,
+        files: Mapping[str, StoredFile],
+        root: str | None,
     ) -> None:
         """Begin with what the workspace holds (`opened`): the user's files, and what was changed before."""
         self.session = session
         self.files = files
+        self._root = Path(root) if root is not None else None
         self._opened = opened
         self._folders = {f"{folder}/" for path in opened for folder in map(str, PurePosixPath(path).parents)}
         texts = {
@@ -49,13 +59,32 @@ class SessionTree:
     async def changes(self) -> tuple[dict[str, StoredFile | None], tuple[str, ...]]:
         """Files that have changed since the last look, and what of the tree can't be taken over."""
         found = await self.session.changes(ignored=self._is_left)
-        now = {change.path: change for change in found.changes}
+        refused = {change.path: reason for change in found.changes if (reason := self._refused(change))}
+        now = {change.path: change for change in found.changes if change.path not in refused}
         changed: dict[str, StoredFile | None] = {
             path: _stored(change) for path, change in now.items() if _differs(change, self._known.get(path))
         }
         changed |= {path: self._opened.get(path) for path in self._known.keys() - now.keys()}
         self._known = now
-        return changed, tuple(f"{left.path}: {left.reason}" for left in found.left_out)
+        left = [f"{one_line(path)}: {reason}" for path, reason in refused.items()]
+        return changed, (*left, *(f"{left.path}: {left.reason}" for left in found.left_out))
+
+    def _refused(self, change: Change) -> LeftOut | None:
+        """Why no run writes this file into the user's folder; None where one may."""
+        if change.mode == _LINK and change.content is not None:
+            return "link"
+        try:
+            parts = parts_of(change.path)
+        except LandingRefused:
+            return "name"
+        try:
+            if self._root is not None:
+                see_same_repository(self._root, parts)
+                if change.kind == "added":
+                    state_of(self._root, parts)
+        except (LandingRefused, MachineError):
+            return "special"
+        return None
 
     def _is_left(self, path: str) -> bool:
         """Whether a path is what tools leave behind, or git is told to ignore, and no file of the user's."""

@@ -144,7 +144,7 @@ class Workbench:
                 sandbox = await self._sandbox("session")
                 opened = await lay(sandbox, state)
                 session = await self._stacks["session"].enter_async_context(sandbox.session())
-                self._work = SessionTree(session, opened, files=state.files)
+                self._work = SessionTree(session, opened, files=state.files, root=state.root)
                 await make_repository(session)
             return self._work
 

@@ -3,12 +3,14 @@
 import os
 from pathlib import Path
 
+import pytest
+
 from coder.store import MemoryLog
 from coder.workspace.diff import diff_stat
 from coder.workspace.edited_tests import in_parts
 from coder.workspace.take_back import undo
 
-from .test_actor import DONE, bash, project, told, worked
+from .test_actor import DONE, RIGHT, bash, project, told, worked
 
 __all__ = ["project"]
 MEND = "sed -i 's/a - b/a + b/' calc.py"
@@ -50,6 +52,37 @@ async def test_a_file_over_the_limit_is_named_to_the_model_and_lands_nowhere(pro
     assert told(model, 2).endswith("[left out, lands nowhere: large: too_large]")
     assert "left out" not in told(model, 3)
     assert (run.status, run.left_out) == ("solved", {})
+
+
+async def test_links_and_names_that_no_run_may_write_are_named_and_the_rest_lands(project: Path) -> None:
+    links = "ln -s calc.py link; mv test_calc.py x; ln -s x test_calc.py"
+    change = rf"{links}; echo 1 > $'a\u202eb.txt'; echo 1 > 'a\b'"
+
+    run, model = await worked(project, bash(f"{MEND}; {change}"), bash("rm link; rm x *.txt 'a\\b'"), DONE)
+
+    left_out = told(model, 2).rpartition("[left out, lands nowhere: ")[2]
+    assert "link: link" in left_out
+    assert left_out.endswith(" and 1 more]")
+    assert (run.status, run.left_out) == ("solved", {"test_calc.py": "link"})
+    assert (project / "calc.py").read_text() == RIGHT
+    assert sorted(path.name for path in project.iterdir()) == ["calc.py", "test_calc.py"]
+
+
+async def test_what_the_folder_has_no_place_for_is_named_and_the_rest_lands(
+    project: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    (project / "data").symlink_to(tmp_path_factory.mktemp("elsewhere"))
+    (project / "other").mkdir()
+    (project / "other/a.py").write_text("")
+    (project / "other/.git").write_text("gitdir: ../x\n")
+    (project / "top").write_text("")
+    change = "rm -r top other; mkdir data top; echo 1 | tee data/x top/x > other"
+
+    run, _ = await worked(project, bash(f"{MEND}; {change}"), DONE)
+
+    assert run.left_out == dict.fromkeys(("data/x", "other", "other/a.py", "top/x"), "special")
+    assert run.status == "solved"
+    assert (project / "calc.py").read_text() == RIGHT
 
 
 async def test_existing_files_become_executable_or_cease_to_be_so_and_undo_puts_that_back(
