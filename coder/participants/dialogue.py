@@ -88,8 +88,10 @@ class Dialogue:
         raise AssertionError("a loop that always returns or raises")
 
     def speaks_text(self) -> bool:
-        """Whether the last answer shows that its endpoint knows no tools, though it was offered some."""
-        return not self._is_text and not self._has_called and speaks_tools(self.words or "")
+        """Whether the last answer shows that its model knows no tools, though it was offered some."""
+        state = self._turn.state
+        has_called = bool(state.pending) and state.pending[-1].model in state.callers
+        return not self._is_text and not has_called and speaks_tools(self.words or "")
 
     async def to_text(self) -> None:
         """Speak in plain text from here on."""
@@ -97,10 +99,6 @@ class Dialogue:
         self._talk = as_text(self._talk)
         self._talk[0] = ChatMessage(role="system", content=system_words(in_text=True))
         await self._turn.journal.append(ContextFolded(messages=tuple(self._talk), in_text=True))
-
-    @property
-    def _has_called(self) -> bool:
-        return any(message.tool_calls for message in self._talk)
 
     async def _asked(self, sampling: Sampling) -> bool:
         try:

@@ -94,6 +94,7 @@ def _answered(state: State, body: CallAnswered) -> State:
         _spent(state, body),
         open_calls=_without(state.open_calls, body.call),
         pending=(*state.pending, body),
+        callers=state.callers | {body.model} if body.tool_calls else state.callers,
         empty_answers=0 if body.text.strip() or body.tool_calls else state.empty_answers + 1,
     )
 

@@ -86,6 +86,8 @@ class State:
     """Answers of models without a word, the latest in a row."""
     dialogue: tuple[ChatMessage, ...] = ()
     """With a model that calls tools: all that it was sent and said in this step, the answers of tools too."""
+    callers: frozenset[str] = frozenset()
+    """Models that have called a tool."""
     speaks_text: bool = False
     """Its model takes no tools: it is sent and answers plain text."""
     tree: Mapping[str, StoredFile | None] = field(default_factory=dict)

@@ -46,7 +46,10 @@ def project(tmp_path: Path) -> Path:
 
 
 async def worked(
-    folder: Path, *answers: str | list[ToolCall], settings: Settings = SETTINGS, log: MemoryLog | None = None
+    folder: Path,
+    *answers: str | list[ToolCall] | Answer,
+    settings: Settings = SETTINGS,
+    log: MemoryLog | None = None,
 ) -> tuple[Run, Scripted]:
     model = Scripted(answers)
     task = Task(prompt="Mend add.", workspace=folder, test_command=("python", "-m", "pytest", "-q"))
@@ -183,6 +186,17 @@ async def test_a_fence_is_not_run_where_tools_are_called(project: Path) -> None:
 
     assert not (project / "new.py").exists()
     assert model.requests[2].form is not None
+    assert run.status == "solved"
+
+
+async def test_a_fence_of_a_fallback_that_calls_nothing_is_run_though_another_model_has_called_tools(
+    project: Path,
+) -> None:
+    fence = "```bash\nsed -i 's/a - b/a + b/' calc.py; cat calc.py\n```"
+    run, model = await worked(project, bash("ls"), Answer(text=fence, model="other", usage=Usage()), "DONE")
+
+    assert "return a + b" in told(model, 3)
+    assert model.requests[2].form is None
     assert run.status == "solved"
 
 
