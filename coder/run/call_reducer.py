@@ -18,7 +18,7 @@ from coder.run.event_types import (
     ToolCalled,
 )
 from coder.run.run import LeftOut
-from coder.run.state import LatestResult, State
+from coder.run.state import State
 
 CallBody = (
     CallIntended | CallAnswered | CallRetried | CallSwitched | CallFailed
@@ -60,7 +60,7 @@ def _tool_answered(state: State, body: ToolAnswered) -> State:
     return replace(
         state,
         open_tool=None,
-        latest_result=_latest_result(state, body),
+        results=_results(state, body),
         has_background=state.has_background or body.running,
         tree={**state.tree, **body.changes},
         left_out=dict(map(_reason, body.left_out)) if body.id else state.left_out,
@@ -73,16 +73,16 @@ def _reason(line: str) -> tuple[str, LeftOut]:
     return path, cast(LeftOut, reason)
 
 
-def _latest_result(state: State, body: ToolAnswered) -> LatestResult | None:
-    called, before = state.open_tool, state.latest_result
+def _results(state: State, body: ToolAnswered) -> Mapping[tuple[object, ...], tuple[int, ...]]:
+    called, known = state.open_tool, state.results
     if body.changes:
-        return None
+        return {}
     if called is None:
-        return before
+        return known
     same = (called.name, called.arguments, body.exit_code, _TIMES.sub("", body.text))
-    if before is None or before.identity != same:
-        return LatestResult(same, body.call)
-    return LatestResult(same, body.call, before.times + (body.call != before.call))
+    if same not in known:
+        return {**dict.fromkeys(known, ()), same: (body.call,)}
+    return {**known, same: tuple(dict.fromkeys((*known[same], body.call)))}
 
 
 def _answered(state: State, body: CallAnswered) -> State:

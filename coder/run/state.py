@@ -48,18 +48,6 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class LatestResult:
-    """What the latest tool call gave on the tree as it is."""
-
-    identity: tuple[object, ...]
-    """Equal where the same call gives the same result, but for times."""
-    call: int
-    """The model call that asked for it."""
-    times: int = 1
-    """Answers of the model in a row that made this call with this result."""
-
-
-@dataclass(frozen=True, slots=True)
 class State:
     """All that is known of a run after some event of it."""
 
@@ -96,8 +84,9 @@ class State:
     """What its session has changed and can't be taken over, by path, with the reason."""
     open_tool: ToolCalled | None = None
     """The tool call without an answer: it is under way, or was cut off."""
-    latest_result: LatestResult | None = None
-    """None where the tree was changed since."""
+    results: Mapping[tuple[object, ...], tuple[int, ...]] = field(default_factory=dict)
+    """What tools gave since the tree was changed: equal where the same call gave the same result, but for
+    times. By it, the model calls that have asked for that since a result was new."""
     has_background: bool = False
     """A call has left programs running, which may change what the next one gives."""
     open_calls: Mapping[int, CallIntended] = field(default_factory=dict)

@@ -14,7 +14,7 @@ LINT_REPAIRS = 2
 EMPTY_ANSWERS = 3
 """Answers without a word, in a row, after which a model is asked no more."""
 SAME_RESULTS = 3
-"""Answers in a row that make the same call with the same result, after which a model is asked no more."""
+"""Answers that make the same call with the same result, and nothing new between, that end the run."""
 STUCK_AFTER = 4
 """Identical answers, across samples, that mean the model has nothing else to say."""
 
@@ -169,9 +169,8 @@ def named(names: Sequence[str]) -> str:
 
 
 def goes_round(state: State) -> bool:
-    """Whether a model makes the same call with the same result again and again, and nothing changes that."""
-    latest = state.latest_result
-    return latest is not None and latest.times >= SAME_RESULTS and not state.has_background
+    """Whether a model makes the same calls with the same results again and again."""
+    return not state.has_background and any(len(calls) >= SAME_RESULTS for calls in state.results.values())
 
 
 def stuck(answers: int = STUCK_AFTER) -> Stop:

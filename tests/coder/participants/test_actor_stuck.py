@@ -14,6 +14,20 @@ async def test_the_same_call_with_the_same_result_three_times_is_stuck(project: 
     assert (run.status, len(model.requests)) == ("stuck", 4)
 
 
+async def test_calls_that_take_turns_with_the_same_results_are_stuck(project: Path) -> None:
+    run, model = await worked(project, *[bash("ls"), TESTS, bash("cat calc.py")] * 3, EDIT)
+
+    assert (run.status, len(model.requests)) == ("stuck", 9)
+
+
+async def test_the_same_call_after_others_that_are_new_is_not_stuck(project: Path) -> None:
+    looks = [bash("ls"), TESTS, bash("ls -a"), TESTS, bash("ls -l"), TESTS]
+
+    run, _ = await worked(project, *looks, EDIT)
+
+    assert run.status == "solved"
+
+
 async def test_what_a_stuck_model_has_changed_is_tried(project: Path) -> None:
     run, _ = await worked(project, bash("sed -i 's/a - b/a + b/' calc.py"), *[bash("ls")] * 3)
 
