@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 
 from coder.run.message import CheckLine
+from coder.text.sanitize import printable
 from sandbox import Result
 
 _MESSAGE = 1500
@@ -52,7 +53,7 @@ def _joined(note: str, parts: list[str], result: Result | None, *, said: str) ->
         *parts,
         *(_of_result(result, said=said) if result is not None else []),
     ]
-    return _ADDRESS.sub(" at 0x…", "\n".join(every)) or "It failed without saying why."
+    return _ADDRESS.sub(" at 0x…", printable("\n".join(every))) or "It failed without saying why."
 
 
 def _names(failed: Sequence[CheckLine]) -> str:

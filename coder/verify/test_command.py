@@ -11,6 +11,7 @@ from importlib.resources import files
 
 from coder.run.command_inputs import parted, reported
 from coder.run.message import CheckLine
+from coder.text.sanitize import printable
 from coder.verify.feedback import stopped
 from coder.verify.reports.compared import compared
 from coder.verify.reports.failure_places import Places
@@ -148,7 +149,7 @@ async def _read_report(
         entry = json.loads(content)
         complete = "end" in entry
         if "test" in entry:
-            line = _line(entry["test"], entry["passed"], entry["message"], places)
+            line = _line(entry["test"], entry["passed"], printable(entry["message"]), places)
             failed_before = line.name in lines and not lines[line.name].passed
             lines[line.name] = lines[line.name] if failed_before else line
             if "reached" in entry:

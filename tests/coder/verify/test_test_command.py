@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from coder.verify.feedback import feedback
 from coder.verify.test_command import TestRun, run_tests
 from sandbox import Limits, Policy, Sandbox, open_sandbox
 
@@ -48,6 +49,16 @@ async def test_only_the_tests_that_are_asked_for_run(
     assert [line.name for line in alone.lines] == [one]
     assert alone.passed
     assert len(renamed.lines) == 2  # none is called so: all run
+
+
+async def test_colours_of_a_runner_are_no_part_of_a_failure(box: Sandbox) -> None:
+    await box.lay({"test_x.py": b"def test_a():\n    assert {'a': 1} == {'a': 2}\n"})
+
+    failed = await run(box, "pytest", "--color=yes")
+
+    assert "{'a': 1} != {'a': 2}" in failed.lines[0].message
+    assert "\x1b" in failed.result.stdout
+    assert "[0m" not in feedback([], failed.result)
 
 
 async def test_a_file_that_could_not_be_collected_is_asked_for_with_all_its_tests(box: Sandbox) -> None:
