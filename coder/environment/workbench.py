@@ -124,17 +124,20 @@ class Workbench:
             self._early = asyncio.create_task(self.session(state))
             self._early.add_done_callback(lambda task: task.cancelled() or task.exception())
 
-    async def session(self, state: State) -> SessionTree:
+    async def session(self, state: State, *, anew: bool = False) -> SessionTree:
         """The session that the model works in, opened on the user's files with what it has changed.
 
         It has a sandbox of its own: no verdict is formed where it lives. Where the user has edited files
         since it was opened, it is opened anew: its repository would bring back what they were.
 
+        Args:
+            anew: the one that is open has failed.
+
         Raises:
             SandboxError: it can't be opened, or the backend has no sessions.
         """
         async with self._locks["work"]:
-            if self._work is not None and not self.has_session(state):
+            if self._work is not None and (anew or not self.has_session(state)):
                 self._work = None
                 del self._sandboxes["session"]
                 await self._stacks.pop("session").aclose()

@@ -7,9 +7,10 @@ from coder.run.event_types import StoredFile, ToolAnswered, ToolCalled
 from coder.run.state import State
 from coder.run.termination import named
 from coder.tools.registry import Registry
-from coder.tools.tool import Desk
+from coder.tools.tool import Desk, ToolResult
 from coder.turn import Turn
 from coder.workspace.session_changes import text_file
+from sandbox import SandboxBroken
 
 _RESTARTED = (
     "[The session was restarted: files are as after the last answered call, with what the user has edited "
@@ -37,7 +38,7 @@ class Workplace:
         is_restarted = not turn.bench.has_session(state) and any(
             said.role == "tool" for said in state.dialogue
         )
-        work = await turn.bench.session(state)
+        await turn.bench.session(state)
         redact = turn.bench.redactor.redact
         called = ToolCalled(
             call=state.calls,
@@ -47,8 +48,11 @@ class Workplace:
             effect=self._tools.has_effect(call.name),
         )
         await turn.journal.append(called)
-        given = await self._tools.answer(call, Desk(work.session, self._seconds_left, redact))
-        changes, left_out = await work.changes()
+        try:
+            given, changes, left_out = await self._made(call)
+        except SandboxBroken:  # nothing of the call stays
+            is_restarted = True
+            given, changes, left_out = await self._made(call, anew=True)
         text = redact(given.text)
         if new := [line for line in left_out if line not in _lines(state)]:
             text = f"{text}\n[left out, lands nowhere: {named(new)}]"
@@ -64,6 +68,18 @@ class Workplace:
             left_out=left_out,
         )
         return await self._logged(answered)
+
+    async def _made(
+        self, call: ToolCall, *, anew: bool = False
+    ) -> tuple[ToolResult, dict[str, StoredFile | None], tuple[str, ...]]:
+        """What a call gave and changed, and what is left out.
+
+        Args:
+            anew: in a new session, on the files as of the last answered call.
+        """
+        work = await self._turn.bench.session(self._turn.state, anew=anew)
+        desk = Desk(work.session, self._seconds_left, self._turn.bench.redactor.redact)
+        return await self._tools.answer(call, desk), *await work.changes()
 
     async def tell(self, call: ToolCall, text: str) -> ChatMessage:
         """Answer a call without making it."""

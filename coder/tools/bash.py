@@ -101,15 +101,17 @@ def _ending(result: CommandResult, *, has_all: bool) -> str:
             return f"killed: out of memory, {seconds}"
         case None if result.exit_code is not None:
             return f"exit {result.exit_code}, {seconds}"
-        case None:
+        case None if result.signal is not None:
             return f"killed by {_signal_name(result.signal)}, {seconds}"
+        case None:
+            return f"killed, {seconds}"
         case limit:
             return f"killed: limit of {limit}, {seconds}"
 
 
-def _signal_name(number: int | None) -> str:
+def _signal_name(number: int) -> str:
     try:
-        return signal.Signals(number or 0).name
+        return signal.Signals(number).name
     except ValueError:
         return f"signal {number}"
 

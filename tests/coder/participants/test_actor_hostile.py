@@ -1,17 +1,28 @@
 """Commands of a session that break, forge or flood: the verdict, the user's files and the log stand."""
 
+import asyncio
+import os
+import subprocess
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from coder.agent import solve
+from coder.models.model import Answer, ChatMessage
+from coder.models.scripted import Scripted
 from coder.run.reducer import fold_all
 from coder.run.settings import Budget
+from coder.run.task import Task
 from coder.store import MemoryLog
+from tests.docker_engine import IMAGE, require_docker
 
 from .test_actor import DONE, EDIT, RIGHT, SETTINGS, TEST, WRONG, bash, call, project, told, worked
 
 __all__ = ["project"]
 MEND = "sed -i 's/a - b/a + b/' calc.py"
+LEFT_RUNNING = f"sleep 86400.{os.getpid()}"
 
 
 async def test_a_command_that_removes_the_workspace_costs_the_user_nothing(project: Path) -> None:
@@ -111,3 +122,35 @@ async def test_orders_in_a_file_are_data(project: Path, in_text: bool) -> None:
     assert "touch ordered" in told(model, 2)
     assert (run.status, run.exit_code == 0, run.verified) == ("limit", False, "none")
     assert (state.budget.calls, len(model.requests), state.tree) == (2, 2, {})
+
+
+class _KillsContainer(Scripted):
+    """Before its second answer the container in which a command has left something running is killed."""
+
+    async def answer(self, messages: Sequence[ChatMessage], **given: Any) -> Answer:
+        if len(self.requests) == 1:
+            await asyncio.to_thread(_kill_container)
+        return await super().answer(messages, **given)
+
+
+def _kill_container() -> None:
+    ids = subprocess.run(("docker", "ps", "-q"), capture_output=True, text=True).stdout.split()
+    tops = {id: subprocess.run(("docker", "top", id), capture_output=True).stdout for id in ids}
+    ours = [id for id, top in tops.items() if LEFT_RUNNING.encode() in top]
+    subprocess.run(("docker", "kill", *ours), check=True, capture_output=True)
+
+
+@pytest.mark.slow
+async def test_a_session_whose_container_is_killed_is_opened_anew_on_its_files(project: Path) -> None:
+    await require_docker()
+    settings = SETTINGS.model_copy(update={"backend": "docker", "image": IMAGE})
+    work = bash(f"{MEND}; touch /tmp/mark; {LEFT_RUNNING} &")
+    model = _KillsContainer([work, bash("grep + calc.py; ls /tmp/mark"), DONE])
+    task = Task(prompt="Mend add.", workspace=project, test_command=("python", "-m", "pytest", "-q"))
+
+    run = await solve(task, model=model, settings=settings, log=MemoryLog())
+
+    assert "The session was restarted" in told(model, 3)
+    assert "    return a + b\n" in told(model, 3)
+    assert "cannot access '/tmp/mark'" in told(model, 3)
+    assert run.status == "solved"

@@ -49,6 +49,10 @@ def ended(**fields: object) -> CommandResult:
         (ended(status="oom", killed_by="memory"), "[killed: out of memory, 2.3 s]"),
         (ended(status="timeout", killed_by="cpu"), "[killed: limit of cpu, 2.3 s]"),
         (ended(status="error", signal=11), "[killed by SIGSEGV, 2.3 s]"),
+        (
+            ended(status="killed", state_lost=True),
+            "[killed, 2.3 s; the session was restarted: its processes and /tmp are gone, the files are kept]",
+        ),
         (ended(status="error", signal=77), "[killed by signal 77, 2.3 s]"),
         (
             ended(exit_code=0, still_running=[StillRunning(pid=41, command="python3 -m http.server")]),
