@@ -17,7 +17,8 @@ CallFault = Literal["raised", "timeout", "ended", "not plain"]
 """Why a call gave no value; `not plain`: the value can't be copied."""
 
 FileFault = Literal["not_found", "is_directory", "permission", "too_large", "no_room", "refused"]
-"""Why a file was refused; `refused`: it is none that is let in or out."""
+"""Why a file was refused. `not_found`: also a file where a folder should be; `refused`: it is none that is
+let in or out."""
 
 
 class SandboxError(Exception):

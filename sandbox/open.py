@@ -11,7 +11,7 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, ParamSpec, Self, TypeVar, Unpack
 
-from sandbox.contract import CommandOptions, Sandbox, Session, Started
+from sandbox.contract import CommandOptions, Sandbox, Session, Started, WorkspaceFiles
 from sandbox.errors import BackendMissing, PolicyUnmet
 from sandbox.policy import Policy
 from sandbox.program import Program
@@ -54,15 +54,26 @@ def open_sandbox_sync(policy: Policy | None = None, *, backend: str = "auto") ->
         yield SyncSandbox(sandbox, beside)
 
 
-class SyncSandbox:
+class SyncFiles:
+    """What `sandbox.contract.WorkspaceFiles` says of each method holds here."""
+
+    def __init__(self, files: WorkspaceFiles, beside: "_Beside") -> None:
+        self._beside = beside
+        self.read, self.write = beside.waiting(files.read), beside.waiting(files.write)
+        self.append, self.make_folder = beside.waiting(files.append), beside.waiting(files.make_folder)
+        self.list, self.stat = beside.waiting(files.list), beside.waiting(files.stat)
+        self.remove = beside.waiting(files.remove)
+
+
+class SyncSandbox(SyncFiles):
     """What `sandbox.contract.Sandbox` says of each method holds here."""
 
     def __init__(self, sandbox: Sandbox, beside: "_Beside") -> None:
-        self._sandbox, self._beside = sandbox, beside
+        super().__init__(sandbox, beside)
+        self._sandbox = sandbox
         self.backend, self.image, self.capabilities = sandbox.backend, sandbox.image, sandbox.capabilities
-        self.run, self.lay = beside.waiting(sandbox.run), beside.waiting(sandbox.lay)
-        self.read, self.write = beside.waiting(sandbox.read), beside.waiting(sandbox.write)
-        self.remove, self.manifest = beside.waiting(sandbox.remove), beside.waiting(sandbox.manifest)
+        self.run = beside.waiting(sandbox.run)
+        self.lay, self.manifest = beside.waiting(sandbox.lay), beside.waiting(sandbox.manifest)
 
     @contextlib.contextmanager
     def session(
@@ -78,16 +89,15 @@ class SyncSandbox:
             yield SyncSession(session, self._beside)
 
 
-class SyncSession:
+class SyncSession(SyncFiles):
     """What `sandbox.contract.Session` says of each method holds here."""
 
     def __init__(self, session: Session, beside: "_Beside") -> None:
-        self._begin, self._beside = beside.waiting(session.start), beside
+        super().__init__(session, beside)
+        self._begin = beside.waiting(session.start)
         self.sh, self.run = beside.waiting(session.sh), beside.waiting(session.run)
-        self.python, self.list = beside.waiting(session.python), beside.waiting(session.list)
-        self.read, self.write = beside.waiting(session.read), beside.waiting(session.write)
-        self.remove, self.rebase = beside.waiting(session.remove), beside.waiting(session.rebase)
-        self.changes = beside.waiting(session.changes)
+        self.python = beside.waiting(session.python)
+        self.changes, self.rebase = beside.waiting(session.changes), beside.waiting(session.rebase)
 
     def start(self, program: str | Program, **how: Unpack[CommandOptions]) -> "SyncStarted":
         """Start a program, or a script of the shell, that lives until it is stopped or the session closes."""

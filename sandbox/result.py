@@ -106,6 +106,8 @@ class Entry(BaseModel):
     kind: Literal["file", "folder", "link", "other"]
     size: int
     """Bytes."""
+    executable: bool = False
+    """Of a file: whether its owner may run it."""
 
 
 class Change(BaseModel):

@@ -34,6 +34,8 @@ _OUTER = (
     "errors.py",
     "files/resolve_beneath.py",
     "files/removal.py",
+    "files/as_written.py",
+    "files/listing.py",
     "files/workspace.py",
 )
 """What runs on either side."""

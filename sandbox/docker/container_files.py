@@ -4,59 +4,81 @@ import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import PurePosixPath
+from typing import TypeVar
+
+from pydantic import TypeAdapter, ValidationError
 
 from sandbox.docker.prepared import Prepared
 from sandbox.errors import FileRefused, SandboxBroken
 from sandbox.files.written_files import MAX_ARTIFACTS, MAX_BYTES, MAX_DEPTH, PROGRAMS, known_files
-from sandbox.result import Artifact
+from sandbox.result import Artifact, Entry
 
 _LONGEST_LINE = 4400
-"""Bytes of a file's path and hash in a manifest; a path that isn't ASCII is left to the sum of all."""
+"""Bytes that a manifest or a folder says of a file; a path that isn't ASCII is left to the sum of all."""
 _LONGEST_PATH = 4096
+T = TypeVar("T")
+_ENTRY, _ENTRIES, _HASHES = TypeAdapter(Entry), TypeAdapter(tuple[Entry, ...]), TypeAdapter(dict[str, str])
 
 
-async def write(prepared: Prepared, path: str, content: bytes, *, executable: bool) -> None:
-    """Write one file; folders on the way are made.
+class ContainerFiles:
+    """What `sandbox.host.with_files.Files` says of each method holds here."""
 
-    Raises:
-        FileRefused: the path leaves the workspace or goes over a link, or there is no room.
-    """
-    room = prepared.container.recipe.disk_bytes
-    if len(content) > room:
-        raise FileRefused(f"{path!r} has {len(content)} bytes; the whole workspace has {room}.")
-    await prepared.ask({"do": "write", "path": path, "executable": executable}, content)
+    def __init__(self, prepared: Prepared) -> None:
+        self._prepared = prepared
 
+    async def write(self, path: str, content: bytes, *, executable: bool) -> None:
+        """Write one file; folders on the way are made."""
+        self._have_room(path, content)
+        await self._prepared.ask({"do": "write", "path": path, "executable": executable}, content)
 
-async def read(prepared: Prepared, path: str, *, limit: int) -> bytes:
-    """Content of one regular file.
+    async def append(self, path: str, content: bytes) -> None:
+        """Add to the end of one file."""
+        self._have_room(path, content)
+        await self._prepared.ask({"do": "append", "path": path}, content)
 
-    Raises:
-        FileRefused: not there, not a regular file with one name, over a link, or too large.
-    """
-    _, content = await prepared.ask({"do": "read", "path": path, "limit": limit}, most=limit)
-    return content
+    async def make_folder(self, path: str) -> None:
+        """Make a folder, with those on the way."""
+        await self._prepared.ask({"do": "make_folder", "path": path})
 
+    async def read(self, path: str, *, limit: int, start: int | None = None) -> bytes:
+        """Read one regular file, or a part of it."""
+        request = {"do": "read", "path": path, "limit": limit, "start": start}
+        return (await self._prepared.ask(request, most=limit))[1]
 
-async def contents(prepared: Prepared) -> dict[str, bytes]:
-    """Content by path of the regular files."""
-    most = prepared.container.recipe.disk_bytes
-    return {path: await read(prepared, path, limit=most) for path in await manifest(prepared)}
+    async def list(self, path: str) -> tuple[Entry, ...]:
+        """What stands in a folder."""
+        return await self._told({"do": "list", "path": path}, _ENTRIES)
 
+    async def stat(self, path: str) -> Entry:
+        """What stands under a path."""
+        return await self._told({"do": "stat", "path": path}, _ENTRY)
 
-async def manifest(prepared: Prepared) -> dict[str, str]:
-    """SHA-256 by path of the regular files."""
-    most = prepared.container.recipe.policy.files * _LONGEST_LINE
-    _, content = await prepared.ask({"do": "manifest"}, most=most)
-    return {str(path): str(digest) for path, digest in json.loads(content).items()}
+    async def manifest(self) -> dict[str, str]:
+        """SHA-256 by path of the regular files."""
+        return await self._told({"do": "manifest"}, _HASHES)
 
+    async def contents(self) -> dict[str, bytes]:
+        """Content by path of the regular files."""
+        most = self._prepared.container.recipe.disk_bytes
+        return {path: await self.read(path, limit=most) for path in await self.manifest()}
 
-async def remove(prepared: Prepared, path: str) -> None:
-    """Remove a file or a folder, or with "." all that the workspace holds.
+    async def remove(self, path: str) -> None:
+        """Remove a file or a folder, or with "." all that the workspace holds."""
+        await self._prepared.ask({"do": "remove", "path": path})
 
-    Raises:
-        FileRefused: the path isn't a plain one.
-    """
-    await prepared.ask({"do": "remove", "path": path})
+    def _have_room(self, path: str, content: bytes) -> None:
+        room = self._prepared.container.recipe.disk_bytes
+        if len(content) > room:
+            raise FileRefused(
+                f"{path!r} gets {len(content)} bytes; the whole workspace has {room}.", kind="no_room"
+            )
+
+    async def _told(self, request: Mapping[str, object], form: TypeAdapter[T]) -> T:
+        most = self._prepared.container.recipe.policy.files * _LONGEST_LINE
+        try:
+            return form.validate_json((await self._prepared.ask(request, most=most))[1])
+        except ValidationError as error:
+            raise SandboxBroken("What serves the files of the container talks nonsense.") from error
 
 
 async def lay(prepared: Prepared, files: Mapping[str, bytes]) -> None:
@@ -66,7 +88,7 @@ async def lay(prepared: Prepared, files: Mapping[str, bytes]) -> None:
         FileRefused: a path leaves the workspace, or there is no room.
     """
     for path, content in files.items():
-        await write(prepared, path, content, executable=content.startswith(PROGRAMS))
+        await ContainerFiles(prepared).write(path, content, executable=content.startswith(PROGRAMS))
 
 
 async def lay_exactly(prepared: Prepared, files: Mapping[str, bytes]) -> dict[str, str]:
@@ -81,7 +103,7 @@ async def lay_exactly(prepared: Prepared, files: Mapping[str, bytes]) -> dict[st
     kept = set(json.loads(answer))
     for path, file in known.items():
         if path not in kept:
-            await write(prepared, path, file.content, executable=file.executable)
+            await ContainerFiles(prepared).write(path, file.content, executable=file.executable)
     return {path: file.sha256 for path, file in known.items()}
 
 

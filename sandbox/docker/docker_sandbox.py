@@ -6,7 +6,8 @@ codes from 129 to 192 are taken for signals.
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+import contextlib
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 
 from sandbox.contract import Capability, OnOutput, Running, Session
@@ -24,12 +25,13 @@ from sandbox.docker.spares import Spares
 from sandbox.errors import SandboxBroken
 from sandbox.host.jobs import Jobs
 from sandbox.host.limits import resolve
+from sandbox.host.with_files import WithFiles
 from sandbox.policy import Limits
 from sandbox.program import Program
 from sandbox.result import Result
 
 
-class DockerSandbox:
+class DockerSandbox(WithFiles):
     """A sandbox of containers. Made by `open_docker.open_docker`."""
 
     backend = "docker"
@@ -150,26 +152,6 @@ class DockerSandbox:
             raise ValueError("Only a fresh session is given files; write() is for the workspace that lasts.")
         return self._sessions.open(environment or {}, files or {}, None if fresh else self._contents)
 
-    async def write(self, path: str, content: bytes, *, executable: bool = False) -> None:
-        """Write one file of the workspace; folders on the way are made.
-
-        Raises:
-            FileRefused: the path leaves the workspace or goes over a link, or the disk limit is reached.
-            SandboxBroken: the container or the engine stopped working.
-        """
-        async with (await self._settle()).serving() as prepared:
-            await filing.write(prepared, path, content, executable=executable)
-
-    async def read(self, path: str, *, limit: int = 16 << 20) -> bytes:
-        """Read one regular file of the workspace.
-
-        Raises:
-            FileRefused: it isn't there, isn't a regular file, goes over a link, or is too large.
-            SandboxBroken: the container or the engine stopped working.
-        """
-        async with (await self._settle()).serving() as prepared:
-            return await filing.read(prepared, path, limit=limit)
-
     async def lay(self, files: Mapping[str, bytes]) -> dict[str, str]:
         """Make the workspace hold exactly these files, and give the SHA-256 (hex) of each.
 
@@ -186,12 +168,7 @@ class DockerSandbox:
     async def manifest(self) -> dict[str, str]:
         """SHA-256 (hex) of each regular file of the workspace by its relative path."""
         async with (await self._settle()).serving() as prepared:
-            return await filing.manifest(prepared)
-
-    async def remove(self, path: str) -> None:
-        """Remove one file or folder of the workspace, "." is all of it; what isn't there is no error."""
-        async with (await self._settle()).serving() as prepared:
-            await filing.remove(prepared, path)
+            return await filing.ContainerFiles(prepared).manifest()
 
     async def close(self) -> None:
         """End every process, and give back whatever the sandbox held. Idempotent."""
@@ -212,13 +189,18 @@ class DockerSandbox:
     def _remove(self, container: Container) -> None:
         self._chores.start(container.remove())
 
+    @contextlib.asynccontextmanager
+    async def _filing(self) -> AsyncIterator[filing.ContainerFiles]:
+        async with (await self._settle()).serving() as prepared:
+            yield filing.ContainerFiles(prepared)
+
     async def _contents(self) -> Mapping[str, bytes]:
         """The regular files of the workspace that lasts."""
         laid, self._laid = self._laid, None
         if laid is not None:
             return laid
         async with (await self._settle()).serving() as prepared:
-            return await filing.contents(prepared)
+            return await filing.ContainerFiles(prepared).contents()
 
     async def _settle(self) -> LastingContainer:
         """The container whose workspace lasts, from its first use on."""

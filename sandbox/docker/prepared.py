@@ -4,13 +4,13 @@ import asyncio
 import contextlib
 import json
 from collections.abc import AsyncIterator, Callable, Mapping
-from typing import Any
+from typing import Any, get_args
 
 from sandbox.docker.attached_stream import Attached
 from sandbox.docker.boot import run_settings
 from sandbox.docker.container import Container
 from sandbox.docker.control_channel import Ended
-from sandbox.errors import FileRefused, PolicyUnmet, SandboxBroken
+from sandbox.errors import FileFault, FileRefused, PolicyUnmet, SandboxBroken
 from sandbox.host.limits import RunLimits
 from sandbox.host.output import Stream
 from sandbox.inner.process.wire import HEADER, READY
@@ -112,7 +112,7 @@ class Prepared:
                 await self.attached.send(frame({"kind": "files", **request, "size": len(content)}))
                 for start in range(0, len(content), _PIECE):
                     await self.attached.send(content[start : start + _PIECE])
-                self.kept_bytes += len(content) if request["do"] == "write" else 0
+                self.kept_bytes += len(content) if request["do"] in ("write", "append") else 0
                 yield
             except FileRefused:
                 raise
@@ -132,7 +132,8 @@ class Prepared:
             raise SandboxBroken("What serves the files of the container talks nonsense.")
         header: dict[str, Any] = json.loads(await self._exactly(length))
         if "refused" in header:
-            raise FileRefused(str(header["refused"]))
+            kinds = {name: name for name in get_args(FileFault)}
+            raise FileRefused(str(header["refused"]), kind=kinds.get(header.get("kind"), "refused"))
         size = int(header.get("size", 0))
         if not 0 <= size <= most:
             raise SandboxBroken("What serves the files of the container sends more than it was asked for.")

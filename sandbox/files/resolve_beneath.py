@@ -26,8 +26,10 @@ _KINDS: dict[int, FileFault] = {
     errno.EISDIR: "is_directory",
     errno.EACCES: "permission",
     errno.EPERM: "permission",
-    errno.EFBIG: "too_large",
+    errno.EFBIG: "no_room",
+    errno.EROFS: "permission",
     errno.ENOSPC: "no_room",
+    errno.EDQUOT: "no_room",
 }
 PATH_MAX = 4096
 """Bytes, with the NUL at the end."""
@@ -102,14 +104,14 @@ class Beneath:
             if change(-1) != uid:  # these two calls report nothing but the value before
                 raise PermissionError(errno.EPERM, f"could not take the file rights of uid {uid}")
 
-    def open_file(self, path: str) -> int:
-        """A descriptor to read a regular file by, which nobody has another name for.
+    def open_file(self, path: str, way: int = os.O_RDONLY) -> int:
+        """A descriptor of a regular file that nobody has another name for; `way` says what it is opened for.
 
         Raises:
             FileRefused: it is something else.
             OSError: the system refuses it.
         """
-        descriptor = self.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_NOCTTY | os.O_CLOEXEC)
+        descriptor = self.open(path, way | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_NOCTTY | os.O_CLOEXEC)
         found = os.fstat(descriptor)
         if not stat.S_ISREG(found.st_mode) or found.st_nlink != 1:
             os.close(descriptor)

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from sandbox.errors import FileRefused
-from sandbox.files.resolve_beneath import FOLDER, Beneath, parts_of, told
-from sandbox.result import Change, Changes, Entry, LeftOut
+from sandbox.files.resolve_beneath import FOLDER, Beneath
+from sandbox.result import Change, Changes, LeftOut
 
 MAX_FILE, MAX_FILES, MAX_BYTES = 10 << 20, 2000, 100 << 20
 """Bytes of one changed file, how many are handed out at a time, and their bytes together."""
@@ -185,33 +185,6 @@ class TreeChanges:
 
 def _stamp(found: os.stat_result) -> _Stamp:
     return found.st_ino, found.st_mode, found.st_size, found.st_mtime_ns, found.st_ctime_ns
-
-
-def list_folder(below: Beneath, path: str) -> tuple[Entry, ...]:
-    """What stands in one folder, by name.
-
-    Raises:
-        FileRefused: it isn't there, isn't a folder, or lies over a link.
-    """
-    plain = "." if path == "." else "/".join(parts_of(path))
-    with below.as_owner(), told(path):
-        folder = below.open(plain, FOLDER)
-        try:
-            with os.scandir(folder) as entries:
-                return tuple(sorted(map(_entry, entries), key=lambda entry: entry.name))
-        finally:
-            os.close(folder)
-
-
-def _entry(entry: os.DirEntry[str]) -> Entry:
-    kind: Literal["file", "folder", "link", "other"] = "other"
-    if entry.is_symlink():
-        kind = "link"
-    elif entry.is_dir():
-        kind = "folder"
-    elif entry.is_file():
-        kind = "file"
-    return Entry(name=_as_text(entry.name), kind=kind, size=entry.stat(follow_symlinks=False).st_size)
 
 
 def _change(path: str, before: _State | None, after: _File | None, content: bytes | None) -> Change:

@@ -6,7 +6,6 @@ root with the file rights of the sandbox's uid. The Docker backend has it inside
 
 from __future__ import annotations
 
-import hashlib
 import io
 import os
 import stat
@@ -14,12 +13,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import BinaryIO
 
-from sandbox.errors import FileRefused
+from sandbox.errors import FileFault, FileRefused
+from sandbox.files.as_written import FOLDER_MODE, MODES, digest, is_as_written, is_plain_folder
 from sandbox.files.removal import remove_from
 from sandbox.files.resolve_beneath import FOLDER, Beneath, is_attached, parts_of, told, walk
-
-_FOLDER_MODE, _MODES = 0o755, {False: 0o644, True: 0o755}
-"""Of a folder, and of a file that is executable or not."""
 
 
 class Workspace:
@@ -54,26 +51,58 @@ class Workspace:
             folder = self._make_folders(parts[:-1])
             try:
                 with suppress(FileNotFoundError):
-                    if not stat.S_ISREG(os.lstat(parts[-1], dir_fd=folder).st_mode):
-                        raise FileRefused(f"{path!r} is there and isn't a regular file.")
+                    mode = os.lstat(parts[-1], dir_fd=folder).st_mode
+                    if not stat.S_ISREG(mode):
+                        kind: FileFault = "is_directory" if stat.S_ISDIR(mode) else "refused"
+                        raise FileRefused(f"{path!r} is there and isn't a regular file.", kind=kind)
                     os.unlink(parts[-1], dir_fd=folder)
                 flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-                made = os.open(parts[-1], flags, _MODES[executable], dir_fd=folder)
+                made = os.open(parts[-1], flags, MODES[executable], dir_fd=folder)
                 with open(made, "wb", buffering=0) as file:
-                    os.fchmod(file.fileno(), _MODES[executable])
-                    for piece in [content] if isinstance(content, bytes) else content:
-                        rest = memoryview(piece)
-                        while rest:
-                            rest = rest[file.write(rest) or 0 :]
+                    os.fchmod(file.fileno(), MODES[executable])
+                    _pour(content, file)
             finally:
                 os.close(folder)
 
-    def read(self, path: str, *, limit: int) -> bytes:
-        """Content of one regular file.
+    def append(self, path: str, content: bytes | Iterable[bytes]) -> None:
+        """Add to the end of a regular file, all or nothing; one that isn't there is made as `write` does.
+
+        Raises:
+            FileRefused: the path isn't a plain one, it is something else, or there is no room.
+        """
+        plain = "/".join(parts_of(path))
+        with self.below.as_owner(), told(path), suppress(FileNotFoundError):
+            self.below.open_root_to_us()
+            with open(self.below.open_file(plain, os.O_WRONLY | os.O_APPEND), "ab", buffering=0) as file:
+                size = os.fstat(file.fileno()).st_size
+                try:
+                    _pour(content, file)
+                except OSError:
+                    file.truncate(size)
+                    raise
+            return
+        self.write(path, content, executable=False)
+
+    def make_folder(self, path: str) -> None:
+        """Make a folder, with those on the way; one that is there is no error.
+
+        Raises:
+            FileRefused: the path isn't a plain one, something else is there, or there is no room.
+        """
+        parts = parts_of(path)
+        with self.below.as_owner(), told(path):
+            os.close(self._make_folders(parts))
+
+    def read(self, path: str, *, limit: int, start: int | None = None) -> bytes:
+        """Content of one regular file; with a `start`, no more than `limit` bytes from there on.
 
         Raises:
             FileRefused: not there, not a regular file with one name, over a link, or larger than `limit`.
         """
+        if start is not None:
+            with self.opened(path) as file:
+                file.seek(start)
+                return file.read(limit)
         with self.opened(path, limit=limit) as file:
             content = file.read(limit + 1)
             if len(content) > limit:
@@ -81,7 +110,7 @@ class Workspace:
             return content
 
     @contextmanager
-    def opened(self, path: str, *, limit: int) -> Iterator[BinaryIO]:
+    def opened(self, path: str, *, limit: int | None = None) -> Iterator[BinaryIO]:
         """One regular file, open for reading.
 
         Raises:
@@ -89,7 +118,7 @@ class Workspace:
         """
         plain = "/".join(parts_of(path))
         with self.below.as_owner(), told(path), open(self.below.open_file(plain), "rb") as file:
-            if os.fstat(file.fileno()).st_size > limit:
+            if limit is not None and os.fstat(file.fileno()).st_size > limit:
                 raise FileRefused(f"{path!r} has more than {limit} bytes.", kind="too_large")
             yield file
 
@@ -109,7 +138,7 @@ class Workspace:
                         if size > room:
                             continue
                         room -= size
-                        hashes[path] = _digest(file)
+                        hashes[path] = digest(file)
                 except (OSError, FileRefused):
                     continue  # gone meanwhile, unreadable, or with a second name: read() gives none of these
         return hashes
@@ -167,6 +196,7 @@ class Workspace:
         folders = {"/".join(parts[:i]) for parts in map(parts_of, known) for i in range(1, len(parts))}
         folders |= self._attached
         kept: set[str] = set()
+        most = self.capacity()
         with self.below.as_owner(), told("."):
             self.below.open_root_to_us(plainly=True)
             waiting = [""]
@@ -178,40 +208,15 @@ class Workspace:
                         path = f"{base}/{name}" if base else name
                         if path in self._attached and is_attached(folder, name):
                             continue
-                        if path in folders and self._is_plain_folder(folder, name):
+                        if path in folders and is_plain_folder(folder, name):
                             waiting.append(path)
-                        elif path in known and self._is_as_written(folder, name, *known[path]):
+                        elif path in known and is_as_written(folder, name, *known[path], most=most):
                             kept.add(path)
                         else:
                             remove_from(folder, name)
                 finally:
                     os.close(folder)
         return kept
-
-    def _is_plain_folder(self, folder: int, name: str) -> bool:
-        try:
-            descriptor = os.open(name, FOLDER | os.O_NOFOLLOW, dir_fd=folder)
-        except OSError:
-            return False
-        try:
-            return stat.S_IMODE(os.fstat(descriptor).st_mode) == _FOLDER_MODE and not _attributes(descriptor)
-        finally:
-            os.close(descriptor)
-
-    def _is_as_written(self, folder: int, name: str, sha256: str, executable: bool) -> bool:
-        if not stat.S_ISREG(os.lstat(name, dir_fd=folder).st_mode):
-            return False
-        try:
-            flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_NOCTTY | os.O_CLOEXEC
-            descriptor = os.open(name, flags, dir_fd=folder)
-        except OSError:
-            return False
-        with open(descriptor, "rb", buffering=0) as file:
-            found = os.fstat(descriptor)
-            is_plain = stat.S_ISREG(found.st_mode) and found.st_nlink == 1 and not _attributes(descriptor)
-            if not is_plain or stat.S_IMODE(found.st_mode) != _MODES[executable]:
-                return False
-            return found.st_size <= self.capacity() and _digest(file) == sha256
 
     def _make_folders(self, parts: list[str]) -> int:
         """Descriptor of a folder, made with those on the way where they are missing."""
@@ -225,23 +230,15 @@ class Workspace:
                     made = True
                 deeper = self.below.open(part, FOLDER, below=folder)
                 if made:
-                    os.fchmod(deeper, _FOLDER_MODE)  # whatever the owner's umask is
+                    os.fchmod(deeper, FOLDER_MODE)  # whatever the owner's umask is
             finally:
                 os.close(folder)
             folder = deeper
         return folder
 
 
-def _attributes(descriptor: int) -> list[str]:
-    """What was put on a file beside its rights; a security module's own label isn't."""
-    try:
-        return [name for name in os.listxattr(descriptor) if not name.startswith("security.")]
-    except OSError:
-        return []  # this file system has none
-
-
-def _digest(file: io.RawIOBase) -> str:
-    digest = hashlib.sha256()
-    while piece := file.read(1 << 20):
-        digest.update(piece)
-    return digest.hexdigest()
+def _pour(content: bytes | Iterable[bytes], file: io.FileIO) -> None:
+    for piece in [content] if isinstance(content, bytes) else content:
+        rest = memoryview(piece)
+        while rest:
+            rest = rest[file.write(rest) or 0 :]

@@ -4,12 +4,15 @@ import asyncio
 import errno
 import os
 from collections.abc import Mapping
+from contextlib import nullcontext
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from sandbox.errors import FileRefused
+from sandbox.files.listing import list_folder, look_at
 from sandbox.files.workspace import Workspace
 from sandbox.files.written_files import known_files
+from sandbox.host.with_files import WithFiles
 from sandbox.result import Entry
 
 if TYPE_CHECKING:
@@ -31,35 +34,35 @@ class PersistentWorkspace:
 
         return TreeChanges(self._workspace.below, self._workspace.capacity)
 
-    async def list(self, path: str) -> tuple[Entry, ...]:
-        """What stands in a folder.
-
-        Raises:
-            FileRefused: it isn't there, isn't a folder, or lies over a link.
-        """
-        from sandbox.files.tree_changes import list_folder
-
-        return await asyncio.to_thread(list_folder, self._workspace.below, path)
-
     def close(self) -> None:
         """Let go of the workspace; what it holds is its sandbox's to remove."""
         self._workspace.close()
 
     async def write(self, path: str, content: bytes, *, executable: bool) -> None:
-        """Write one file; folders on the way are made.
-
-        Raises:
-            FileRefused: the path leaves the workspace or goes over a link, or the disk limit is reached.
-        """
+        """Write one file; folders on the way are made."""
         await asyncio.to_thread(self._write, path, content, executable)
 
-    async def read(self, path: str, *, limit: int) -> bytes:
-        """Read one regular file.
+    async def append(self, path: str, content: bytes) -> None:
+        """Add to the end of one file."""
+        await asyncio.to_thread(self._append, path, content)
 
-        Raises:
-            FileRefused: it isn't there, isn't a regular file, goes over a link, or is too large.
-        """
-        return await asyncio.to_thread(self._workspace.read, path, limit=limit)
+    async def make_folder(self, path: str) -> None:
+        """Make a folder, with those on the way."""
+        await asyncio.to_thread(self._workspace.make_folder, path)
+
+    async def read(self, path: str, *, limit: int, start: int | None) -> bytes:
+        """Read one regular file, or a part of it."""
+        return await asyncio.to_thread(self._workspace.read, path, limit=limit, start=start)
+
+    async def list(self, path: str) -> tuple[Entry, ...]:
+        """What stands in a folder."""
+        return tuple(
+            map(Entry.model_validate, await asyncio.to_thread(list_folder, self._workspace.below, path))
+        )
+
+    async def stat(self, path: str) -> Entry:
+        """What stands under a path."""
+        return Entry.model_validate(await asyncio.to_thread(look_at, self._workspace.below, path))
 
     async def lay(self, files: Mapping[str, bytes]) -> dict[str, str]:
         """Hold exactly these files, and give the SHA-256 (hex) of each.
@@ -78,9 +81,16 @@ class PersistentWorkspace:
         await asyncio.to_thread(self._workspace.remove, path)
 
     def _write(self, path: str, content: bytes, executable: bool) -> None:
-        if self._disk is not None and not self._disk.have_room(len(content)):
-            raise FileRefused(f"{path!r}: {os.strerror(errno.ENOSPC)}.")
+        self._have_room(path, content)
         self._workspace.write(path, content, executable=executable)
+
+    def _append(self, path: str, content: bytes) -> None:
+        self._have_room(path, content)
+        self._workspace.append(path, content)
+
+    def _have_room(self, path: str, content: bytes) -> None:
+        if self._disk is not None and not self._disk.have_room(len(content)):
+            raise FileRefused(f"{path!r}: {os.strerror(errno.ENOSPC)}.", kind="no_room")
 
     def _lay(self, files: dict[str, bytes]) -> dict[str, str]:
         known = known_files(files)
@@ -91,26 +101,17 @@ class PersistentWorkspace:
         return {path: file.sha256 for path, file in known.items()}
 
 
-class WithWorkspace:
-    """A sandbox, in so far as its files are those of one workspace that stays."""
+class WithWorkspace(WithFiles):
+    """Whose files are those of one workspace that stays."""
 
     _workspace: PersistentWorkspace
 
-    async def write(self, path: str, content: bytes, *, executable: bool = False) -> None:
-        """Write one file of the workspace; folders on the way are made.
+    def _filing(self) -> nullcontext[PersistentWorkspace]:
+        return nullcontext(self._workspace)
 
-        Raises:
-            FileRefused: the path leaves the workspace or goes over a link, or the disk limit is reached.
-        """
-        await self._workspace.write(path, content, executable=executable)
 
-    async def read(self, path: str, *, limit: int = 16 << 20) -> bytes:
-        """Read one regular file of the workspace.
-
-        Raises:
-            FileRefused: it isn't there, isn't a regular file, goes over a link, or is too large.
-        """
-        return await self._workspace.read(path, limit=limit)
+class WithLastingWorkspace(WithWorkspace):
+    """A sandbox, in so far as its files are those of one workspace that stays."""
 
     async def lay(self, files: Mapping[str, bytes]) -> dict[str, str]:
         """Make the workspace hold exactly these files, and give the SHA-256 (hex) of each.
@@ -123,7 +124,3 @@ class WithWorkspace:
     async def manifest(self) -> dict[str, str]:
         """SHA-256 (hex) of each regular file of the workspace by its relative path."""
         return await self._workspace.manifest()
-
-    async def remove(self, path: str) -> None:
-        """Remove one file or folder of the workspace, "." is all of it; what isn't there is no error."""
-        await self._workspace.remove(path)

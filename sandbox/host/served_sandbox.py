@@ -15,7 +15,7 @@ from sandbox.host.child_maker import ChildMaker
 from sandbox.host.execution import ChildLease, Execution
 from sandbox.host.jobs import Jobs
 from sandbox.host.limits import RunLimits, resolve
-from sandbox.host.persistent_workspace import PersistentWorkspace, WithWorkspace
+from sandbox.host.persistent_workspace import PersistentWorkspace, WithLastingWorkspace
 from sandbox.host.pool import Pool
 from sandbox.host.proxy_building import Build
 from sandbox.host.running import RunningEntry
@@ -30,7 +30,7 @@ _IN_FLIGHT = 32
 """Runs at once in one sandbox; more wait, and their clocks don't run meanwhile."""
 
 
-class ServedSandbox(WithWorkspace):
+class ServedSandbox(WithLastingWorkspace):
     """A sandbox on this machine. Made by the functions that open one."""
 
     def __init__(self, server: Server, policy: Policy, build: Build) -> None:

@@ -7,9 +7,9 @@ from typing import Unpack
 from sandbox.contract import CommandOptions
 from sandbox.host.agent_link import AgentLink
 from sandbox.host.command_run import CommandRun
-from sandbox.host.persistent_workspace import PersistentWorkspace
+from sandbox.host.persistent_workspace import PersistentWorkspace, WithWorkspace
 from sandbox.program import Program, PythonCode
-from sandbox.result import Changes, CommandResult, Entry
+from sandbox.result import Changes, CommandResult
 
 _DRAIN_S, _GRACE_S = 0.1, 0.5
 """For output after a command's end; from SIGTERM to SIGKILL."""
@@ -17,7 +17,7 @@ _KILLS = 3
 """What is killed may be joined by what it had just started."""
 
 
-class LiveSession:
+class LiveSession(WithWorkspace):
     """What `sandbox.contract.Session` says of each method holds here."""
 
     def __init__(
@@ -26,7 +26,7 @@ class LiveSession:
         """`renew` gives another agent on the same workspace, once this one is gone."""
         self._link, self._renew, self._renewing = link, renew, asyncio.Lock()
         self._number = 0
-        self._files, self._looking = workspace, asyncio.Lock()
+        self._workspace, self._looking = workspace, asyncio.Lock()
 
     async def sh(self, script: str, **how: Unpack[CommandOptions]) -> CommandResult:
         """Run a script of the shell, bash where there is one."""
@@ -46,31 +46,15 @@ class LiveSession:
         await asyncio.wait({run.started})
         return BackgroundProgram(self, run)
 
-    async def write(self, path: str, content: bytes, *, executable: bool = False) -> None:
-        """Write one file of the workspace; folders on the way are made."""
-        await self._files.write(path, content, executable=executable)
-
-    async def read(self, path: str, *, limit: int = 16 << 20) -> bytes:
-        """Read one regular file of the workspace."""
-        return await self._files.read(path, limit=limit)
-
-    async def remove(self, path: str) -> None:
-        """Remove one file or folder of the workspace."""
-        await self._files.remove(path)
-
-    async def list(self, path: str = ".") -> tuple[Entry, ...]:
-        """What stands in a folder of the workspace."""
-        return await self._files.list(path)
-
     async def changes(self, *, ignored: Callable[[str], bool] | None = None) -> Changes:
         """What differs in the workspace from what it held when the session opened, or was rebased."""
         async with self._looking:
-            return await asyncio.to_thread(self._files.tree.changes, ignored or (lambda path: False))
+            return await asyncio.to_thread(self._workspace.tree.changes, ignored or (lambda path: False))
 
     async def rebase(self) -> None:
         """Compare with the workspace as it is now from here on."""
         async with self._looking:
-            await asyncio.to_thread(self._files.tree.rebase)
+            await asyncio.to_thread(self._workspace.tree.rebase)
 
     async def end(self, run: CommandRun) -> None:
         """End a command and what it has started: SIGTERM, after half a second SIGKILL."""

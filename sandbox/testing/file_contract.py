@@ -4,8 +4,8 @@ import hashlib
 import time
 from collections.abc import Awaitable
 
-from sandbox.contract import Sandbox
-from sandbox.errors import FileRefused
+from sandbox.contract import Sandbox, Session
+from sandbox.errors import FileFault, FileRefused
 from sandbox.program import Command
 from sandbox.testing.source import python
 
@@ -132,14 +132,109 @@ async def a_full_disk_refuses_a_file(box: Sandbox) -> None:
     assert await box.read("small") == b"x"
 
 
-async def _refused(act: Awaitable[object], path: str) -> None:
+async def what_stands_under_a_path_is_told(box: Sandbox | Session) -> None:
+    """Alone and by folder: kind, size, and whether it can be run. A link is told, and never followed."""
+    await box.write("a/run.sh", b"#!/bin/sh\n", executable=True)
+    await box.write("a/b.bin", b"\x00\xff")
+    await box.make_folder("a/empty/deep")
+    await box.make_folder("a/empty")
+    await box.run(python("import os; os.symlink('/etc', 'a/link'); os.mkfifo('a/pipe')"))
+
+    listed = await box.list("a")
+    looked_at = [await box.stat(f"a/{entry.name}") for entry in listed]
+
+    told = [(entry.name, entry.kind, entry.executable) for entry in listed]
+    assert told == [
+        ("b.bin", "file", False),
+        ("empty", "folder", False),
+        ("link", "link", False),
+        ("pipe", "other", False),
+        ("run.sh", "file", True),
+    ]
+    assert looked_at == list(listed)
+    assert [entry.size for entry in listed if entry.kind == "file"] == [2, 10]
+    assert [entry.name for entry in await box.list("a/empty")] == ["deep"]
+    assert (await box.stat(".")).kind == "folder"
+
+
+async def what_is_appended_comes_last(box: Sandbox | Session) -> None:
+    """In a file that was there, with its rights, and in one that wasn't; part of a file can be read."""
+    await box.write("run.sh", b"#!/bin/sh\n", executable=True)
+    for path in ("run.sh", "new/file"):
+        for piece in (b"echo one\n", b"echo two\n"):
+            await box.append(path, piece)
+
+    ran = await box.run(Command(argv=("./run.sh",)))
+
+    assert ran.ok
+    assert await box.read("run.sh") == b"#!/bin/sh\necho one\necho two\n"
+    assert await box.read("new/file", start=5, limit=3) == b"one"
+    assert await box.read("new/file", start=14) == b"two\n"
+    assert await box.read("new/file", start=99) == b""
+
+
+async def what_does_not_fit_is_not_appended_in_part(box: Sandbox | Session) -> None:
+    """And what was there stays."""
+    await box.run(python("open('big', 'wb').write(b'x' * (200 << 20))"))
+
+    await _refused(box.append("big", bytes(100 << 20)), "big", kind="no_room")
+
+    assert (await box.stat("big")).size == 200 << 20
+
+
+async def a_refused_path_says_of_which_kind_it_is(box: Sandbox | Session) -> None:
+    """Whatever is to be done with it."""
+    made = """
+import os
+os.makedirs('folder/closed')
+open('file', 'w').write('content')
+open('mine', 'w').close(); os.chmod('mine', 0)
+open('folder/closed/f', 'w').close(); os.chmod('folder/closed', 0)
+os.symlink('file', 'link'); os.symlink('folder', 'way')
+os.link('file', 'folder/second'); os.mkfifo('pipe')
+"""
+    await box.run(python(made))
+    for path in ("../x", "/etc/passwd", "way/x", "nul\0"):
+        for act in (box.read, box.stat, box.list, box.make_folder):
+            await _refused(act(path), path, kind="refused")
+        await _refused(box.append(path, b"x"), path, kind="refused")
+        await _refused(box.write(path, b"x"), path, kind="refused")
+    for path in ("link", "pipe", "folder/second"):
+        await _refused(box.read(path), path, kind="refused")
+        await _refused(box.append(path, b"x"), path, kind="refused")
+    for path in ("missing", "missing/x", "file/x"):
+        for look in (box.read, box.stat, box.list):
+            await _refused(look(path), path, kind="not_found")
+    for path in ("mine", "folder/closed/f"):
+        await _refused(box.read(path), path, kind="permission")
+        await _refused(box.append(path, b"x"), path, kind="permission")
+    await _refused(box.list("folder/closed"), "folder/closed", kind="permission")
+    for write in (box.write, box.append):
+        await _refused(write("folder", b"x"), "folder", kind="is_directory")
+    await _refused(box.read("folder"), "folder", kind="is_directory")
+    await _refused(box.read("link"), "link", kind="refused")
+    await box.remove(".")
+    await box.write("file", b"content")
+    await _refused(box.read("file", limit=6), "file", kind="too_large")
+    await _refused(box.write("big", bytes(300 << 20)), "big", kind="no_room")
+
+
+async def _refused(act: Awaitable[object], path: str, *, kind: FileFault | None = None) -> None:
+    found: FileFault | None = None
     try:
         await act
-    except FileRefused:
-        return
-    raise AssertionError(f"{path!r} was not refused")
+    except FileRefused as error:
+        found = error.kind
+    assert found is not None, f"{path!r} was not refused"
+    assert kind in (None, found), f"{path!r} was refused as {found}, not as {kind}"
 
 
+OF_SESSIONS_TOO = (
+    what_stands_under_a_path_is_told,
+    what_is_appended_comes_last,
+    what_does_not_fit_is_not_appended_in_part,
+    a_refused_path_says_of_which_kind_it_is,
+)
 FILES = (
     files_go_in_and_out,
     a_manifest_is_soon_there_whatever_sizes_files_claim,
@@ -149,4 +244,5 @@ FILES = (
     paths_that_leave_the_workspace_are_refused,
     what_is_no_regular_file_is_refused,
     a_full_disk_refuses_a_file,
+    *OF_SESSIONS_TOO,
 )

@@ -204,16 +204,19 @@ async def test_a_backend_that_does_not_meet_the_policy_lets_the_next_one_try(
 
 def test_a_caller_without_an_event_loop_has_the_same_sandbox() -> None:
     with open_sandbox_sync(Policy(wall_s=60), backend="bubblewrap") as box:
-        box.write("a", b"1")
+        box.make_folder("made/by")
+        box.write("a", b"")
+        box.append("a", b"1")
         with box.session(environment={"X": "2"}) as session:
             server = session.start("while :; do sleep 0.1; done")
             told = session.sh('cat a; echo "$X" > b; exit "$X"', wall_s=30)
             ended = server.stop()
             changed = [one.path for one in session.changes().changes]
+            seen = [entry.name for entry in session.list()], session.stat("b").size
         result = box.run(PythonCode(source="print(open('b').read())"))
 
     assert (told.output, told.exit_code, ended.killed_by, server.running) == ("1", 2, "cancel", False)
-    assert (changed, result.stdout) == (["b"], "2\n\n")
+    assert (changed, result.stdout, seen) == (["b"], "2\n\n", (["a", "b", "made"], 2))
 
 
 async def test_the_door_that_waits_works_within_an_event_loop_of_the_callers() -> None:

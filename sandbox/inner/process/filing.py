@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from sandbox.errors import FileRefused
+from sandbox.files.listing import list_folder, look_at
 from sandbox.files.workspace import Workspace
 from sandbox.inner.process.wire import HEADER
 
@@ -38,8 +39,12 @@ class Filing:
         """Do one thing, and say what came of it."""
         acts: dict[str, Callable[[dict[str, Any]], None]] = {
             "write": self._write,
+            "append": self._append,
+            "make_folder": self._make_folder,
+            "list": lambda asked: self._tell(list_folder(self._workspace.below, asked["path"])),
+            "stat": lambda asked: self._tell(look_at(self._workspace.below, asked["path"])),
             "read": self._read,
-            "manifest": self._manifest,
+            "manifest": lambda asked: self._tell(self._workspace.manifest()),
             "remove": self._remove,
             "keep": self._keep,
             "collect": self._collect,
@@ -50,20 +55,25 @@ class Filing:
         except FileRefused as error:
             for _ in self._pieces():
                 continue
-            self._say({"refused": str(error)})
+            self._say({"refused": str(error), "kind": error.kind})
 
     def _write(self, request: dict[str, Any]) -> None:
         self._workspace.write(request["path"], self._pieces(), executable=request["executable"])
         self._say({"size": 0})
 
-    def _read(self, request: dict[str, Any]) -> None:
-        with self._workspace.opened(request["path"], limit=request["limit"]) as file:
-            self._send({}, file.fileno())
+    def _append(self, request: dict[str, Any]) -> None:
+        self._workspace.append(request["path"], self._pieces())
+        self._say({"size": 0})
 
-    def _manifest(self, request: dict[str, Any]) -> None:
-        content = json.dumps(self._workspace.manifest()).encode()
-        self._say({"size": len(content)})
-        self._write_all(content)
+    def _make_folder(self, request: dict[str, Any]) -> None:
+        self._workspace.make_folder(request["path"])
+        self._say({"size": 0})
+
+    def _read(self, request: dict[str, Any]) -> None:
+        start, limit = request["start"], request["limit"]
+        with self._workspace.opened(request["path"], limit=limit if start is None else None) as file:
+            os.lseek(file.fileno(), start or 0, os.SEEK_SET)
+            self._send({}, file.fileno(), limit)
 
     def _remove(self, request: dict[str, Any]) -> None:
         self._workspace.remove(request["path"])
@@ -71,10 +81,7 @@ class Filing:
 
     def _keep(self, request: dict[str, Any]) -> None:
         known = json.loads(b"".join(self._pieces()))
-        kept = self._workspace.keep({path: (sha256, flag) for path, (sha256, flag) in known.items()})
-        content = json.dumps(sorted(kept)).encode()
-        self._say({"size": len(content)})
-        self._write_all(content)
+        self._tell(sorted(self._workspace.keep({path: tuple(facts) for path, facts in known.items()})))
 
     def _collect(self, request: dict[str, Any]) -> None:
         """Every file that isn't as it was given, within bounds, and the number of what was left out."""
@@ -91,7 +98,7 @@ class Filing:
                     if length > room:
                         raise FileRefused("too large")
                     os.lseek(file.fileno(), 0, os.SEEK_SET)
-                    self._send({"path": path}, file.fileno())
+                    self._send({"path": path}, file.fileno(), room)
             except FileRefused:
                 left_out += 1
                 continue
@@ -99,9 +106,14 @@ class Filing:
             room -= length
         self._say({"left_out": left_out})
 
-    def _send(self, named: dict[str, Any], file: int) -> None:
-        """A file's header and its bytes; where it shrinks meanwhile, this process ends in the middle."""
-        size = os.fstat(file).st_size
+    def _tell(self, found: object) -> None:
+        content = json.dumps(found).encode()
+        self._say({"size": len(content)})
+        self._write_all(content)
+
+    def _send(self, named: dict[str, Any], file: int, most: int) -> None:
+        """A header and a file's bytes from where it stands; if it shrinks meanwhile, this process ends."""
+        size = min(max(os.fstat(file).st_size - os.lseek(file, 0, os.SEEK_CUR), 0), most)
         self._say({**named, "size": size})
         while size:
             piece = os.read(file, min(size, _PIECE))

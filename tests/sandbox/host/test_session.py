@@ -2,13 +2,14 @@
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 
-from sandbox import BackendMissing, Command, FileRefused, Policy, PythonCode, Sandbox, Session, open_sandbox
+from sandbox import BackendMissing, Command, Policy, PythonCode, Sandbox, Session, open_sandbox
 from sandbox.backends.bubblewrap import open_bubblewrap
 from sandbox.docker.open_docker import open_docker
+from sandbox.testing.file_contract import OF_SESSIONS_TOO
 from tests.docker_engine import IMAGE, require_docker
 from tests.ordinary_user import run_as_ordinary_user
 from tests.processes import processes_with, wait_until
@@ -236,36 +237,12 @@ async def test_an_edit_of_the_same_size_is_what_runs_next(session: Session) -> N
         assert result.output.encode() == value + b"\n"
 
 
-async def test_files_are_written_read_listed_and_removed(session: Session) -> None:
-    await session.write("folder/a.txt", b"abc")
-    await session.sh("ln -s a.txt folder/link; mkfifo folder/pipe; mkdir folder/sub")
-
-    listed = await session.list("folder")
-
-    kinds = {entry.name: entry.kind for entry in listed}
-    assert kinds == {"a.txt": "file", "link": "link", "pipe": "other", "sub": "folder"}
-    assert await session.read("folder/a.txt") == b"abc"
-    await session.remove("folder")
-    with pytest.raises(FileRefused):
-        await session.list("folder")
-
-
-async def test_a_refused_file_says_of_which_kind_it_is(session: Session) -> None:
-    await session.sh("mkdir folder; echo 12 > large; echo 1 > closed; chmod 000 closed; ln -s large link")
-
-    found = {}
-    for path in ("missing", "folder", "large", "closed", "link"):
-        with pytest.raises(FileRefused) as refused:
-            await session.read(path, limit=2)
-        found[path] = refused.value.kind
-
-    assert found == {
-        "missing": "not_found",
-        "folder": "is_directory",
-        "large": "too_large",
-        "closed": "permission",
-        "link": "refused",
-    }
+@pytest.mark.parametrize("rule", OF_SESSIONS_TOO, ids=lambda rule: rule.__name__)
+async def test_files_of_a_session_keep_the_contract(
+    roomy: Sandbox, rule: Callable[[Session], Awaitable[None]]
+) -> None:
+    async with roomy.session() as session:
+        await rule(session)
 
 
 async def test_holes_are_not_read_for_hours(session: Session) -> None:
