@@ -25,7 +25,10 @@ class Artifact(BaseModel):
 
 
 class Result(BaseModel):
-    """How a program ended, and what it wrote. Bytes that aren't UTF-8 are shown as U+FFFD."""
+    """How a program ended, and what it wrote. Bytes that aren't UTF-8 are U+FFFD in what is text.
+
+    Dumps and JSON leave the raw bytes out.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -35,6 +38,9 @@ class Result(BaseModel):
     signal: int | None = None
     stdout: str = ""
     stderr: str = ""
+    raw_stdout: bytes = Field(default=b"", exclude=True, repr=False)
+    """The bytes that it wrote, bounded as `stdout` is."""
+    raw_stderr: bytes = Field(default=b"", exclude=True, repr=False)
     truncated: bool = False
     """The middle of stdout or stderr was dropped: head and tail were kept."""
     wall_s: float = 0.0
@@ -77,6 +83,8 @@ class CommandResult(BaseModel):
     signal: int | None = None
     output: str = ""
     """A line that was rewritten by carriage returns is shown in its last state."""
+    raw_output: bytes = Field(default=b"", exclude=True, repr=False)
+    """The bytes that were written, bounded as `output` is; dumps and JSON leave them out."""
     output_bytes: int = 0
     """All that was written, kept or not."""
     truncated: bool = False

@@ -109,6 +109,7 @@ class CommandRun:
             exit_code=code if code is not None and code >= 0 else None,
             signal=-code if code is not None and code < 0 else None,
             output=self.text(),
+            raw_output=self._output.raw("stdout"),
             output_bytes=self._output.total,
             truncated=self._output.truncated,
             wall_s=(self._ended_at or self._loop.time()) - self._began,

@@ -1,11 +1,21 @@
 """What a program wrote, bounded: head and tail of both streams together, what came between counted."""
 
 from collections import deque
-from typing import Literal
+from typing import Literal, TypedDict
 
 Stream = Literal["stdout", "stderr"]
 _MARK = 64
 """Bytes set aside in each stream for the line that says what was left out."""
+
+
+class Streams(TypedDict):
+    """What a Result says of a program's output."""
+
+    stdout: str
+    stderr: str
+    raw_stdout: bytes
+    raw_stderr: bytes
+    truncated: bool
 
 
 class Output:
@@ -38,6 +48,20 @@ class Output:
             self._tail_size += len(rest)
             self._forget_oldest()
 
+    def streams(self) -> Streams:
+        """Both streams, as fields of a Result."""
+        return {
+            "stdout": self.text("stdout"),
+            "stderr": self.text("stderr"),
+            "raw_stdout": self.raw("stdout"),
+            "raw_stderr": self.raw("stderr"),
+            "truncated": self.truncated,
+        }
+
+    def raw(self, stream: Stream) -> bytes:
+        """One stream as it came. Both fit the limit."""
+        return self._mark(stream).encode().join(self._pieces(stream))
+
     def text(self, stream: Stream) -> str:
         """One stream as text; what isn't UTF-8 is shown as U+FFFD. Both streams fit the limit as UTF-8."""
         whole = {name: self._pieces(name) for name in self._head}
@@ -47,8 +71,10 @@ class Output:
         room = self._limit - (2 * _MARK if self.truncated else 0)
         if sum(len(text.encode()) for texts in decoded.values() for text in texts) > room:
             decoded = {name: [_cut(piece) for piece in pieces] for name, pieces in whole.items()}
-        mark = f"\n[… {self._dropped[stream]} bytes left out …]\n"
-        return mark.join(decoded[stream])
+        return self._mark(stream).join(decoded[stream])
+
+    def _mark(self, stream: Stream) -> str:
+        return f"\n[… {self._dropped[stream]} bytes left out …]\n"
 
     def _pieces(self, stream: Stream) -> list[bytes]:
         """All of a stream in one piece, or its head and its tail where the middle was dropped."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from sandbox.contract import OnOutput
 from sandbox.files.written_files import MAX_ARTIFACTS, MAX_BYTES
 from sandbox.host.execution import FLOOD
-from sandbox.host.output import Output
+from sandbox.host.output import Output, Streams
 from sandbox.kernel.kernel_messages import Rich, Said, Sign, Text
 from sandbox.result import Artifact
 
@@ -44,11 +44,6 @@ class Shown:
         return self._heard > FLOOD * self._limit + MAX_BYTES
 
     @property
-    def truncated(self) -> bool:
-        """True when some of the text was dropped."""
-        return self._output.truncated
-
-    @property
     def artifacts(self) -> Sequence[Artifact]:
         """Rich outputs by path."""
         return [
@@ -60,9 +55,9 @@ class Shown:
         """Rich outputs that were too many or too large."""
         return self._left_out
 
-    def text(self, stream: str) -> str:
-        """One stream."""
-        return self._output.text("stderr" if stream == "stderr" else "stdout")
+    def streams(self) -> Streams:
+        """What it wrote, as fields of a Result."""
+        return self._output.streams()
 
     def hear(self, frame_bytes: int) -> None:
         """Count a frame, whatever it says."""

@@ -20,6 +20,7 @@ async def long_output_keeps_its_head_and_its_tail(box: Sandbox) -> None:
     assert result.stdout.startswith("HEAD")
     assert result.stdout.endswith("TAIL\n")
     assert len(result.stdout.encode()) <= 10_000
+    assert result.raw_stdout == result.stdout.encode()
 
 
 async def a_flood_of_output_is_ended(box: Sandbox) -> None:
@@ -46,11 +47,14 @@ async def a_flood_is_ended_whatever_its_listener_does(box: Sandbox) -> None:
 
 
 async def bytes_that_are_no_text_are_shown_as_replacements(box: Sandbox) -> None:
-    """They never raise."""
-    result = await box.run(python(r"import sys; sys.stdout.buffer.write(b'a\xff\xfeb')"))
+    """They never raise, and stand beside as they came; JSON holds text alone."""
+    write = r"import sys; sys.stdout.buffer.write(b'a\xff\xfeb'); sys.stderr.buffer.write(b'\x80')"
+    result = await box.run(python(write))
 
     assert result.ok
-    assert result.stdout == "a\ufffd\ufffdb"
+    assert (result.stdout, result.stderr) == ("a\ufffd\ufffdb", "\ufffd")
+    assert (result.raw_stdout, result.raw_stderr) == (b"a\xff\xfeb", b"\x80")
+    assert not any(name.startswith("raw") for name in result.model_dump(mode="json"))
 
 
 async def output_arrives_while_the_program_runs(box: Sandbox) -> None:

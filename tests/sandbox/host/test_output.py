@@ -18,8 +18,8 @@ def test_both_streams_together_never_take_more_than_the_limit_and_the_marks(
     for stream, chunk in chunks:
         output.add(stream, chunk)
 
-    size = sum(len(output.text(stream).encode()) for stream in ("stdout", "stderr"))
-    assert size <= max(limit, 2 * 64 + limit // 2)
+    for written in (lambda stream: output.text(stream).encode(), output.raw):
+        assert len(written("stdout")) + len(written("stderr")) <= max(limit, 2 * 64 + limit // 2)
     assert output.total == sum(len(chunk) for _, chunk in chunks)
 
 
@@ -33,6 +33,7 @@ def test_output_within_the_limit_is_kept_whole(chunks: list[tuple[Stream, bytes]
     for name in ("stdout", "stderr"):
         written = b"".join(chunk for stream, chunk in chunks if stream == name)
         assert output.text(name) == written.decode("utf-8", "replace")
+        assert output.raw(name) == written
     assert not output.truncated
 
 

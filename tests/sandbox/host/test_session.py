@@ -196,6 +196,7 @@ async def test_long_output_keeps_head_and_tail_and_counts_the_rest(session: Sess
 
     assert (result.status, result.truncated, result.output_bytes) == ("ok", True, 3_000_011)
     assert len(result.output) <= ROOMY.output_bytes
+    assert result.raw_output == result.output.encode()
     assert result.output.startswith("head\n")
     assert result.output.endswith("\ntail\n")
 
@@ -210,6 +211,8 @@ async def test_a_line_that_was_rewritten_is_shown_in_its_last_state(session: Ses
     result = await session.sh("printf '10%%\\r50%%\\r100%%\\ndone\\r\\n'")
 
     assert result.output == "100%\ndone\n"
+    assert result.raw_output == b"10%\r50%\r100%\ndone\r\n"
+    assert "raw_output" not in result.model_dump(mode="json")
 
 
 async def test_a_command_finds_what_keeps_programs_from_asking_and_paging(session: Session) -> None:

@@ -81,6 +81,6 @@ def test_text_is_kept_at_both_ends() -> None:
     for piece in (b"first", b"x" * 1000, b"last"):
         cell.take(Text("stdout", piece))
 
-    assert cell.text("stdout").startswith("first")
-    assert cell.text("stdout").endswith("last")
-    assert cell.truncated
+    assert cell.streams()["stdout"].startswith("first")
+    assert cell.streams()["stdout"].endswith("last")
+    assert cell.streams()["truncated"]
