@@ -6,9 +6,10 @@ from typing import Literal, Protocol, TypedDict, Unpack
 
 from pydantic import BaseModel, ConfigDict
 
+from sandbox.files.workspace_files import WorkspaceFiles
 from sandbox.policy import Limits
 from sandbox.program import Program
-from sandbox.result import Changes, CommandResult, Entry, Result
+from sandbox.result import Changes, CommandResult, Result
 
 OnOutput = Callable[[Literal["stdout", "stderr"], bytes], None]
 
@@ -48,62 +49,15 @@ class Running(Protocol):
         """Kill what is left of the child and say how it ended."""
 
 
-class WorkspaceFiles(Protocol):
-    """The files of a workspace, one by one."""
-
-    async def write(self, path: str, content: bytes, *, executable: bool = False) -> None:
-        """Write one file of the workspace; folders on the way are made.
-
-        Raises:
-            FileRefused: the path leaves the workspace or goes over a link, or the disk limit is reached.
-        """
-
-    async def append(self, path: str, content: bytes) -> None:
-        """Add to the end of one regular file, all or nothing; where it isn't there, `write` it.
-
-        Raises:
-            FileRefused: as `write` has it, or it isn't a regular file.
-        """
-
-    async def make_folder(self, path: str) -> None:
-        """Make a folder, with those on the way; one that is there is no error.
-
-        Raises:
-            FileRefused: as `write` has it.
-        """
-
-    async def read(self, path: str, *, limit: int = 16 << 20, start: int | None = None) -> bytes:
-        """Read one regular file of the workspace; with a `start`, no more than `limit` bytes from there on.
-
-        Raises:
-            FileRefused: it isn't there, isn't a regular file, goes over a link, or is too large.
-        """
-
-    async def list(self, path: str = ".") -> tuple[Entry, ...]:
-        """What stands in a folder of the workspace, by name.
-
-        Raises:
-            FileRefused: it isn't there, isn't a folder, or lies over a link.
-        """
-
-    async def stat(self, path: str) -> Entry:
-        """What stands under a path of the workspace; a link is not followed.
-
-        Raises:
-            FileRefused: it isn't there, or lies over a link.
-        """
-
-    async def remove(self, path: str) -> None:
-        """Remove one file or folder of the workspace, "." is all of it; what isn't there is no error."""
-
-
 class CommandOptions(TypedDict, total=False):
     """How a command of a session is run; each has a default."""
 
     cwd: str
-    """A folder of the workspace; the workspace itself."""
+    """A folder of the workspace; the program's own. Where it can't be entered the exit code is 1."""
     environment: Mapping[str, str] | None
-    """Over the session's variables."""
+    """Over the session's variables and the program's."""
+    stdin: bytes
+    """What it reads from its standard input; nothing."""
     wall_s: float | None
     """Until it is ended; the policy's."""
     cpu_s: float | None
@@ -143,8 +97,8 @@ class Session(WorkspaceFiles, Protocol):
     """A place that stays: commands follow one another in it, and what they leave running lives on.
 
     A command ends when its own process ends; its output is waited for a tenth of a second longer. It reads
-    nothing, and writes stdout and stderr to one pipe. At its deadline it and what it has started get SIGTERM,
-    half a second later SIGKILL; what others started is left alone. A failing command is a result.
+    what it is given, and writes stdout and stderr to one pipe. At its deadline it and what it has started get
+    SIGTERM, half a second later SIGKILL; what others started is left alone. A failing command is a result.
 
     What runs a command raises SandboxBroken where the sandbox stopped working, and ValueError where a word
     has 128 KiB.
@@ -214,7 +168,8 @@ class Sandbox(WorkspaceFiles, Protocol):
 
         Raises:
             SandboxBroken: the sandbox itself stopped working.
-            FileRefused: a path of `files` leaves the workspace, or there is no room for them.
+            FileRefused: a path of `files` leaves the workspace, there is no room for them, or the program's
+                `cwd` isn't there, isn't a folder, is closed, leaves the workspace, or goes over a link.
             ValueError: files without fresh.
         """
 

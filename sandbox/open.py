@@ -11,8 +11,9 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, ParamSpec, Self, TypeVar, Unpack
 
-from sandbox.contract import CommandOptions, Sandbox, Session, Started, WorkspaceFiles
+from sandbox.contract import CommandOptions, Sandbox, Session, Started
 from sandbox.errors import BackendMissing, PolicyUnmet
+from sandbox.files.workspace_files import WorkspaceFiles
 from sandbox.policy import Policy
 from sandbox.program import Program
 

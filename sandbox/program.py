@@ -28,23 +28,30 @@ Environment = dict[Annotated[str, AfterValidator(_named), AfterValidator(_given)
 
 
 class PythonCode(BaseModel):
-    """Source that runs as `__main__`, as `python FILE` would run it, in the workspace."""
+    """Source that runs as `__main__`, as `python FILE` would run it, in a folder of the workspace."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     source: str
     filename: str = "main.py"
-    """Name in tracebacks and `__file__`, relative to the workspace; it need not exist there."""
+    """Name in tracebacks and `__file__`, relative to `cwd`; it need not exist there."""
     arguments: tuple[str, ...] = ()
+    environment: Environment = Field(default_factory=dict)
+    """Over the sandbox's variables. Of those that Python reads as it starts, PYTHONPATH alone counts."""
+    cwd: str = "."
+    """A folder of the workspace, where it begins."""
 
 
 class Command(BaseModel):
-    """A program and its arguments, found on the sandbox's PATH, started in the workspace."""
+    """A program and its arguments, found on the sandbox's PATH, started in a folder of the workspace."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     argv: tuple[Word, ...] = Field(min_length=1)
     environment: Environment = Field(default_factory=dict)
+    """Over the sandbox's variables."""
+    cwd: str = "."
+    """A folder of the workspace, where it begins."""
 
 
 Program = PythonCode | Command

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Literal
 
 from sandbox.contract import OnOutput
+from sandbox.docker.container_files import ContainerFiles
 from sandbox.docker.control_channel import Ended
 from sandbox.docker.prepared import Prepared
 from sandbox.host.execution import FLOOD, STATUS_OF
@@ -177,7 +178,13 @@ async def execute(
     stdin: bytes | int,
     on_output: OnOutput | None,
 ) -> tuple[Result, Ended | None]:
-    """One job to its end; and what it has used, where all of it is known to be dead."""
+    """One job to its end; and what it has used, where all of it is known to be dead.
+
+    Raises:
+        FileRefused: it can't begin in its folder.
+        SandboxBroken: the container or the engine stopped working.
+    """
+    await ContainerFiles(taken).enter(str(job["cwd"]))
     execution = Execution(taken, allowed, on_output=on_output)
     try:
         await execution.begin(job, stdin=stdin)

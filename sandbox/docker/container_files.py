@@ -21,12 +21,12 @@ _ENTRY, _ENTRIES, _HASHES = TypeAdapter(Entry), TypeAdapter(tuple[Entry, ...]), 
 
 
 class ContainerFiles:
-    """What `sandbox.host.with_files.Files` says of each method holds here."""
+    """What `sandbox.contract.WorkspaceFiles` says of each method holds here."""
 
     def __init__(self, prepared: Prepared) -> None:
         self._prepared = prepared
 
-    async def write(self, path: str, content: bytes, *, executable: bool) -> None:
+    async def write(self, path: str, content: bytes, *, executable: bool = False) -> None:
         """Write one file; folders on the way are made."""
         self._have_room(path, content)
         await self._prepared.ask({"do": "write", "path": path, "executable": executable}, content)
@@ -40,18 +40,23 @@ class ContainerFiles:
         """Make a folder, with those on the way."""
         await self._prepared.ask({"do": "make_folder", "path": path})
 
-    async def read(self, path: str, *, limit: int, start: int | None = None) -> bytes:
+    async def read(self, path: str, *, limit: int = 16 << 20, start: int | None = None) -> bytes:
         """Read one regular file, or a part of it."""
         request = {"do": "read", "path": path, "limit": limit, "start": start}
         return (await self._prepared.ask(request, most=limit))[1]
 
-    async def list(self, path: str) -> tuple[Entry, ...]:
+    async def list(self, path: str = ".") -> tuple[Entry, ...]:
         """What stands in a folder."""
         return await self._told({"do": "list", "path": path}, _ENTRIES)
 
     async def stat(self, path: str) -> Entry:
         """What stands under a path."""
         return await self._told({"do": "stat", "path": path}, _ENTRY)
+
+    async def enter(self, path: str) -> None:
+        """See that a program can begin in a folder."""
+        if path != ".":
+            await self._prepared.ask({"do": "enter", "path": path})
 
     async def manifest(self) -> dict[str, str]:
         """SHA-256 by path of the regular files."""

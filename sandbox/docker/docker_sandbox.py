@@ -77,7 +77,7 @@ class DockerSandbox(WithFiles):
 
         Raises:
             SandboxBroken: the container or the engine stopped working, or the sandbox was closed.
-            FileRefused: a path of `files` leaves the workspace, or there is no room for them.
+            FileRefused: as `sandbox.contract.Sandbox.run` has it.
             ValueError: files without fresh.
         """
         if files and not fresh:

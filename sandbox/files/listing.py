@@ -56,6 +56,7 @@ def enter(below: Beneath, path: str) -> None:
         FileRefused: it isn't there, isn't a folder, is closed to programs, or lies over a link.
     """
     with below.as_owner(), told(path):
+        below.open_root_to_us()
         os.close(below.open(f"{_plain(path)}/.", _REACHED))
 
 

@@ -11,6 +11,7 @@ from pathlib import PurePosixPath
 from typing import TypeVar
 
 from sandbox.errors import FileRefused
+from sandbox.files.listing import enter
 from sandbox.files.workspace import Workspace
 from sandbox.result import Artifact, Result
 
@@ -70,6 +71,15 @@ class FreshWorkspace:
         """
         if self._given:
             await _to_its_end(self._write)
+
+    async def enter(self, path: str) -> None:
+        """See that a program can begin in a folder.
+
+        Raises:
+            FileRefused: it isn't there, isn't a folder, is closed to programs, or lies over a link.
+        """
+        if path != ".":
+            await _to_its_end(lambda: enter(self._workspace.below, path))
 
     async def with_artifacts(self, result: Result) -> Result:
         """The result with what the program wrote; every process of the run is dead."""

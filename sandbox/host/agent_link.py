@@ -1,6 +1,7 @@
 """The channel to the agent of one session: bounded frames both ways, and the commands that they are about."""
 
 import asyncio
+import fcntl
 import json
 import math
 import os
@@ -23,6 +24,7 @@ from sandbox.result import KilledBy, StillRunning
 LONGEST_WORD = (128 << 10) - 1
 """Bytes that the kernel hands to a new program as one argument."""
 _SAMPLE_S = 0.02
+_UNCHANGED = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
 _PATIENCE_S = 2.0
 """An agent that says nothing for so long is given up."""
 
@@ -53,26 +55,29 @@ class AgentLink:
             SandboxBroken: the session is over.
             ValueError: a word of the command is longer than the kernel takes.
         """
-        argv, more = _words(program)
+        argv, more, cwd = _words(program)
         run.on_flood(self._end_flood)
         run.kills_before = self.memory_kills()
         request = {
             "do": "start",
             "script": program if isinstance(program, str) else None,
             "argv": argv,
-            "cwd": how.get("cwd") or ".",
+            "cwd": how.get("cwd") or cwd,
             "environment": {**more, **(how.get("environment") or {})},
             "cpu_s": math.ceil(cpu_s) if (cpu_s := how.get("cpu_s")) else None,
         }
+        handed = [run.inside]
         try:
             if any(len(os.fsencode(word)) > LONGEST_WORD for word in argv):
                 raise ValueError(f"A word of a command may have {LONGEST_WORD} bytes.")
-            self._send(run.number, request, [run.inside])
+            handed += [_readable(content)] if (content := how.get("stdin")) else []
+            self._send(run.number, request, handed)
             self._runs[run.number] = run
         except OSError as error:
             raise SandboxBroken(f"The session could not be given a command: {error}.") from error
         finally:
-            os.close(run.inside)
+            for descriptor in handed:
+                os.close(descriptor)
             if run.number not in self._runs:
                 run.close()
 
@@ -175,9 +180,25 @@ def _left(named: list[tuple[int, str]]) -> tuple[StillRunning, ...]:
     return tuple(StillRunning(pid=pid, command=command) for pid, command in named)
 
 
-def _words(program: str | Program) -> tuple[Sequence[str], Mapping[str, str]]:
+def _words(program: str | Program) -> tuple[Sequence[str], Mapping[str, str], str]:
+    """Words, variables and folder."""
     if isinstance(program, str):
-        return [program], {}
-    if isinstance(program, Command):
-        return program.argv, program.environment
-    return ["python", "-c", program.source, *program.arguments], {}
+        return [program], {}, "."
+    own = (
+        program.argv if isinstance(program, Command) else ("python", "-c", program.source, *program.arguments)
+    )
+    return own, program.environment, program.cwd
+
+
+def _readable(content: bytes) -> int:
+    """A descriptor from which these bytes are read, and to which nobody can write."""
+    descriptor = os.memfd_create("stdin", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+    try:
+        with open(descriptor, "wb", closefd=False) as file:
+            file.write(content)
+        fcntl.fcntl(descriptor, fcntl.F_ADD_SEALS, _UNCHANGED)
+        os.lseek(descriptor, 0, os.SEEK_SET)
+    except OSError:
+        os.close(descriptor)
+        raise
+    return descriptor

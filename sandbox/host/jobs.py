@@ -17,10 +17,11 @@ class Jobs:
 
     def of(self, program: Program, limits: RunLimits) -> dict[str, object]:
         """Run a program."""
+        shared = {**self._shared(limits, program.environment), "cwd": program.cwd}
         if isinstance(program, Command):
-            return {"kind": "command", "argv": program.argv, **self._shared(limits, program.environment)}
+            return {"kind": "command", "argv": program.argv, **shared}
         named = {"source": program.source, "filename": program.filename, "arguments": program.arguments}
-        return {"kind": "python", **named, **self._shared(limits, {})}
+        return {"kind": "python", **named, **shared}
 
     def of_entry(self, entry: str, arguments: Mapping[str, object], limits: RunLimits) -> dict[str, object]:
         """Be a trusted entry with a channel."""

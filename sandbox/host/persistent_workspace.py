@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from sandbox.errors import FileRefused
-from sandbox.files.listing import list_folder, look_at
+from sandbox.files.listing import enter, list_folder, look_at
 from sandbox.files.workspace import Workspace
 from sandbox.files.written_files import known_files
 from sandbox.host.with_files import WithFiles
@@ -38,7 +38,7 @@ class PersistentWorkspace:
         """Let go of the workspace; what it holds is its sandbox's to remove."""
         self._workspace.close()
 
-    async def write(self, path: str, content: bytes, *, executable: bool) -> None:
+    async def write(self, path: str, content: bytes, *, executable: bool = False) -> None:
         """Write one file; folders on the way are made."""
         await asyncio.to_thread(self._write, path, content, executable)
 
@@ -50,11 +50,11 @@ class PersistentWorkspace:
         """Make a folder, with those on the way."""
         await asyncio.to_thread(self._workspace.make_folder, path)
 
-    async def read(self, path: str, *, limit: int, start: int | None) -> bytes:
+    async def read(self, path: str, *, limit: int = 16 << 20, start: int | None = None) -> bytes:
         """Read one regular file, or a part of it."""
         return await asyncio.to_thread(self._workspace.read, path, limit=limit, start=start)
 
-    async def list(self, path: str) -> tuple[Entry, ...]:
+    async def list(self, path: str = ".") -> tuple[Entry, ...]:
         """What stands in a folder."""
         return tuple(
             map(Entry.model_validate, await asyncio.to_thread(list_folder, self._workspace.below, path))
@@ -75,6 +75,11 @@ class PersistentWorkspace:
     async def manifest(self) -> dict[str, str]:
         """SHA-256 (hex) of each regular file by its relative path."""
         return await asyncio.to_thread(self._workspace.manifest)
+
+    async def enter(self, path: str) -> None:
+        """See that a program can begin in a folder."""
+        if path != ".":
+            await asyncio.to_thread(enter, self._workspace.below, path)
 
     async def remove(self, path: str) -> None:
         """Remove one file or folder, "." is all of it; what isn't there is no error."""

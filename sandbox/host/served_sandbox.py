@@ -83,7 +83,7 @@ class ServedSandbox(WithLastingWorkspace):
 
         Raises:
             SandboxBroken: the sandbox itself stopped working, or was closed.
-            FileRefused: a path of `files` leaves the workspace, or there is no room for them.
+            FileRefused: as `sandbox.contract.Sandbox.run` has it.
             ValueError: files without fresh.
         """
         if files and not fresh:
@@ -96,6 +96,7 @@ class ServedSandbox(WithLastingWorkspace):
                 if fresh:
                     own = FreshWorkspace(self._workspace_at(loan.child.take_workspace()), files or {})
                     await own.lay()
+                await (own or self._workspace).enter(program.cwd)
                 await loan.begin(self._held(self._jobs.of(program, allowed), loan), stdin=stdin)
                 result = await loan.execution.result()
                 if own is not None and loan.child.ended.done():  # else nobody knows that all of it is dead

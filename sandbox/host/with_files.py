@@ -1,40 +1,15 @@
 """The files of a workspace, one by one, for whatever has one: on this machine, or in a container."""
 
 from contextlib import AbstractAsyncContextManager
-from typing import Protocol
 
+from sandbox.files.workspace_files import WorkspaceFiles
 from sandbox.result import Entry
-
-
-class Files(Protocol):
-    """What acts on one workspace. `sandbox.contract.WorkspaceFiles` says what each method is to do."""
-
-    async def write(self, path: str, content: bytes, *, executable: bool) -> None:
-        """Write one file."""
-
-    async def append(self, path: str, content: bytes) -> None:
-        """Add to the end of one file."""
-
-    async def make_folder(self, path: str) -> None:
-        """Make a folder."""
-
-    async def read(self, path: str, *, limit: int, start: int | None) -> bytes:
-        """Read one regular file, or a part of it."""
-
-    async def list(self, path: str) -> tuple[Entry, ...]:
-        """What stands in a folder."""
-
-    async def stat(self, path: str) -> Entry:
-        """What stands under a path."""
-
-    async def remove(self, path: str) -> None:
-        """Remove one file or folder."""
 
 
 class WithFiles:
     """What `sandbox.contract.WorkspaceFiles` says of each method holds here."""
 
-    def _filing(self) -> AbstractAsyncContextManager[Files]:
+    def _filing(self) -> AbstractAsyncContextManager[WorkspaceFiles]:
         """What acts on the workspace, for a moment."""
         raise NotImplementedError
 

@@ -1,6 +1,9 @@
 """Which programs there are, and that each is started as it would be elsewhere."""
 
+from typing import Any
+
 from sandbox.contract import Sandbox
+from sandbox.errors import FileRefused
 from sandbox.program import Command, PythonCode
 from sandbox.testing.source import python
 
@@ -12,6 +15,55 @@ async def a_command_is_found_on_the_path(box: Sandbox) -> None:
     result = await box.run(command)
 
     assert (result.exit_code, result.stdout) == (3, "a b c\n")
+
+
+async def a_program_begins_in_its_folder_with_its_variables(box: Sandbox) -> None:
+    """Of either kind, in the workspace that lasts and in a fresh one; its code finds what lies beside it."""
+    files = {"src/beside.py": b"NAME = 'found'\n", "lib/further.py": b"NAME = 'too'\n"}
+    for path, content in files.items():
+        await box.write(path, content)
+    source = """
+import beside, further, os, sys
+open('left', 'w').close()
+print(os.path.basename(os.getcwd()), beside.NAME, further.NAME, os.environ['GIVEN'], input(), __file__[-11:])
+"""
+    variables = {"GIVEN": "given", "PYTHONPATH": "../lib"}
+    script = 'read word; : > left; echo "$(basename "$PWD") $GIVEN $word"'
+    code = PythonCode(source=source, cwd="src", environment=variables)
+    command = Command(argv=("sh", "-c", script), cwd="./src/", environment=variables)
+    for how in (dict[str, Any](), {"fresh": True, "files": files}):
+        ran = await box.run(code, stdin=b"word\n", **how)
+        told = await box.run(command, stdin=b"word\n", **how)
+
+        assert ran.stdout == "src found too given word src/main.py\n", ran.stderr
+        assert told.stdout == "src given word\n", told.stderr
+        left = [[file.path for file in result.artifacts] for result in (ran, told)]
+        assert all(("src/left" in paths) == bool(how) for paths in left)
+    assert (await box.stat("src/left")).kind == "file"
+
+
+async def a_folder_where_no_program_may_begin_is_refused(box: Sandbox) -> None:
+    """It leaves the workspace, goes over a link, isn't there, is a file, is closed; the next one runs."""
+    made = "os.symlink('/tmp', 'link'); os.mkdir('in'); os.symlink('..', 'in/up'); os.mkdir('closed', 0)"
+    await box.run(python(f"import os; {made}"))
+    await box.write("file", b"")
+    kinds = {"missing": "not_found", "in/missing": "not_found", "file": "not_found", "closed": "permission"}
+    refused = dict.fromkeys(("/tmp", "..", "in/../..", "link", "in/up", "in/up/in", "nul\0", ""), "refused")
+    for cwd, kind in {**kinds, **refused}.items():
+        found = ""
+        for program in (PythonCode(source="", cwd=cwd), Command(argv=("true",), cwd=cwd)):
+            try:
+                await box.run(program)
+            except FileRefused as error:
+                found = error.kind
+            assert found == kind, cwd
+    try:
+        await box.run(PythonCode(source="", cwd="in"), fresh=True)
+    except FileRefused as error:
+        found = f"fresh {error.kind}"
+
+    assert found == "fresh not_found"
+    assert (await box.run(PythonCode(source="print('ran')", cwd="in"))).stdout == "ran\n"
 
 
 async def a_command_that_cannot_run_says_why(box: Sandbox) -> None:
@@ -82,6 +134,8 @@ async def the_workspace_can_be_imported_from(box: Sandbox) -> None:
 
 PROGRAMS = (
     a_command_is_found_on_the_path,
+    a_program_begins_in_its_folder_with_its_variables,
+    a_folder_where_no_program_may_begin_is_refused,
     a_command_that_cannot_run_says_why,
     python_is_there_by_both_names,
     python_code_is_main,

@@ -33,7 +33,9 @@ HARMLESS = (
     *("a_command_is_found_on_the_path", "a_command_that_cannot_run_says_why", "frames_go_through_a_channel"),
     *("python_is_there_by_both_names", "files_go_in_and_out", "what_a_fresh_run_wrote_is_an_artifact"),
     *("files_given_to_a_fresh_run_are_there", "closing_twice_is_closing_once", "a_flood_of_output_is_ended"),
-    "a_daemon_dies_with_its_run",
+    *("a_daemon_dies_with_its_run", "a_program_begins_in_its_folder_with_its_variables"),
+    *("what_stands_under_a_path_is_told", "what_is_appended_comes_last"),
+    "bytes_that_are_no_text_are_shown_as_replacements",
 )
 """What may run without a sandbox: small programs of our own."""
 

@@ -125,7 +125,7 @@ class Agent:
 
     def _start(self, number: int, request: dict[str, Any], descriptors: list[int]) -> None:
         try:
-            pid = self._spawn(request, descriptors[0])
+            pid = self._spawn(request, *descriptors)
         except CannotStart as error:
             self._say({"number": number, "failed": str(error), "code": error.code})
         else:
@@ -138,7 +138,7 @@ class Agent:
         for descriptor in descriptors:
             os.close(descriptor)
 
-    def _spawn(self, request: dict[str, Any], output: int) -> int:
+    def _spawn(self, request: dict[str, Any], output: int, stdin: int = subprocess.DEVNULL) -> int:
         """Start a command in a process session of its own; its pid.
 
         The child shares this process's memory until it becomes the command (vfork), which a fork would copy:
@@ -152,7 +152,7 @@ class Agent:
                 argv,
                 executable=path,
                 env=environment,
-                stdin=subprocess.DEVNULL,
+                stdin=stdin,
                 stdout=output,
                 stderr=output,
                 start_new_session=True,

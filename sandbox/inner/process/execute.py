@@ -38,11 +38,16 @@ def become(job: dict[str, Any], channel: Channel | None) -> int:
     """The same, once every descriptor is in its place. An entry needs a channel."""
     os.environ.clear()
     os.environ.update(job["environment"])
-    kind = job["kind"]
+    kind, workspace = job["kind"], os.getcwd()
+    if kind != "entry" and job["cwd"] != ".":
+        try:
+            os.chdir(job["cwd"])
+        except OSError as error:  # it was there when the host looked
+            sys.stderr.write(f"cd: {job['cwd']}: {error.strerror}\n")
+            return 1
     if kind == "command":
         return _run_command(job["argv"])
     if kind == "python":
-        workspace = os.getcwd()
         _wind_up(_run_python(job["source"], job["filename"], job["arguments"]), workspace)
     assert channel is not None
     return _run_entry(job["entry"], job["arguments"], channel)

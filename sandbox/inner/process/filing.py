@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from sandbox.errors import FileRefused
-from sandbox.files.listing import list_folder, look_at
+from sandbox.files.listing import enter, list_folder, look_at
 from sandbox.files.workspace import Workspace
 from sandbox.inner.process.wire import HEADER
 
@@ -41,6 +41,7 @@ class Filing:
             "write": self._write,
             "append": self._append,
             "make_folder": self._make_folder,
+            "enter": self._enter,
             "list": lambda asked: self._tell(list_folder(self._workspace.below, asked["path"])),
             "stat": lambda asked: self._tell(look_at(self._workspace.below, asked["path"])),
             "read": self._read,
@@ -63,6 +64,10 @@ class Filing:
 
     def _append(self, request: dict[str, Any]) -> None:
         self._workspace.append(request["path"], self._pieces())
+        self._say({"size": 0})
+
+    def _enter(self, request: dict[str, Any]) -> None:
+        enter(self._workspace.below, request["path"])
         self._say({"size": 0})
 
     def _make_folder(self, request: dict[str, Any]) -> None:

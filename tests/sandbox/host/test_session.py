@@ -54,6 +54,30 @@ async def test_what_a_command_did_is_there_for_the_next_one(session: Session) ->
     assert result.output == "1\n2\ngiven\n"
 
 
+async def test_a_command_reads_what_it_is_given_and_nothing_else(session: Session) -> None:
+    given = b"line\n" * 100_000
+
+    counted = await session.sh("wc -c; printf more >&0", stdin=given)
+    nothing = await session.sh("wc -c")
+
+    assert (counted.output.split()[0], counted.ok) == ("500000", False)
+    assert nothing.output == "0\n"
+
+
+async def test_a_program_brings_its_own_folder_and_variables(session: Session) -> None:
+    await session.make_folder("src/deep")
+    own = PythonCode(
+        source="import os; print(os.path.basename(os.getcwd()), os.environ['X'])",
+        cwd="src",
+        environment={"X": "1"},
+    )
+
+    alone = await session.run(own)
+    other = await session.run(own, cwd="src/deep", environment={"X": "2"})
+
+    assert (alone.output, other.output) == ("src 1\n", "deep 2\n")
+
+
 async def test_a_session_sees_the_workspace_that_runs_share(roomy: Sandbox) -> None:
     await roomy.write("given.txt", b"content")
     async with roomy.session() as session:
