@@ -5,7 +5,7 @@ import contextlib
 import difflib
 import functools
 import threading
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from importlib.metadata import EntryPoint, entry_points
@@ -63,7 +63,8 @@ class SyncFiles:
         self.read, self.write = beside.waiting(files.read), beside.waiting(files.write)
         self.append, self.make_folder = beside.waiting(files.append), beside.waiting(files.make_folder)
         self.list, self.stat = beside.waiting(files.list), beside.waiting(files.stat)
-        self.remove = beside.waiting(files.remove)
+        self.remove, self.write_folder = beside.waiting(files.remove), beside.waiting(files.write_folder)
+        self.read_folder = beside.piecewise(files.read_folder)
 
 
 class SyncSandbox(SyncFiles):
@@ -151,6 +152,20 @@ class _Beside:
             except BaseException:
                 future.cancel()
                 raise
+
+        return wait
+
+    def piecewise(self, call: Callable[P, AsyncGenerator[T, None]]) -> Callable[P, Iterator[T]]:
+        """The same, and the caller's thread waits for each piece."""
+
+        @functools.wraps(call)
+        def wait(*given: P.args, **named: P.kwargs) -> Iterator[T]:
+            pieces = call(*given, **named)
+
+            async def following() -> T | None:
+                return await anext(pieces, None)
+
+            return iter(self.waiting(following), None)
 
         return wait
 

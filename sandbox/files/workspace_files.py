@@ -1,12 +1,18 @@
-"""The files of a workspace, one by one: what every backend promises of them."""
+"""The files of a workspace: what every backend promises of them."""
 
-from typing import Protocol
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable
+from typing import BinaryIO, Protocol
 
 from sandbox.result import Entry
 
+TarSource = BinaryIO | Iterable[bytes] | AsyncIterable[bytes]
+"""A tar stream: a file to read, or its pieces."""
+MAX_BYTES, MAX_ENTRIES = 1 << 30, 100_000
+"""Of a folder that crosses as a tar stream, unless told otherwise."""
 
-class WorkspaceFiles(Protocol):
-    """The files of a workspace, one by one."""
+
+class Files(Protocol):
+    """What is done with the files of a workspace, one by one."""
 
     async def write(self, path: str, content: bytes, *, executable: bool = False) -> None:
         """Write one file of the workspace; folders on the way are made.
@@ -52,3 +58,47 @@ class WorkspaceFiles(Protocol):
 
     async def remove(self, path: str) -> None:
         """Remove one file or folder of the workspace, "." is all of it; what isn't there is no error."""
+
+
+class WorkspaceFiles(Files, Protocol):
+    """The files of a workspace, one by one and folder by folder."""
+
+    async def write_folder(
+        self, path: str, stream: TarSource, *, max_bytes: int = MAX_BYTES, max_entries: int = MAX_ENTRIES
+    ) -> None:
+        """Write what an uncompressed tar stream holds into a folder, which is made where it isn't there.
+
+        Nothing of the archive but names, contents and whether a file is executable is looked at. Where it is
+        refused, what came before is there.
+
+        Args:
+            path: the folder; "." is the workspace.
+            stream: read to its end, and no more of it is held than 1 MiB and a piece.
+            max_bytes: of the stream.
+            max_entries: files and folders.
+
+        Raises:
+            FileRefused: a member leaves the folder, goes over a link, or is neither a file nor a folder; the
+                archive can't be read or is cut off, has more than it may, or the disk limit is reached.
+        """
+
+    def read_folder(
+        self,
+        path: str = ".",
+        *,
+        max_bytes: int = MAX_BYTES,
+        max_entries: int = MAX_ENTRIES,
+        on_left_out: Callable[[str], None] | None = None,
+    ) -> AsyncGenerator[bytes, None]:
+        """What a folder holds as a tar stream, in pieces of at most 1 MiB. Programs may be at work meanwhile.
+
+        Args:
+            path: the folder; "." is the workspace. Names in the archive are relative to it.
+            max_bytes: of all files together.
+            max_entries: files and folders.
+            on_left_out: called with the path in the archive of each link, pipe and what else `read` refuses;
+                without it they are refused.
+
+        Raises:
+            FileRefused: as `list` and `read` have it, or the folder has more than it may.
+        """

@@ -1,15 +1,16 @@
-"""The files of a workspace, one by one, for whatever has one: on this machine, or in a container."""
+"""The files of a workspace for whatever has one: on this machine, or in a container."""
 
+from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager
 
-from sandbox.files.workspace_files import WorkspaceFiles
+from sandbox.files.workspace_files import MAX_BYTES, MAX_ENTRIES, Files, TarSource
 from sandbox.result import Entry
 
 
 class WithFiles:
     """What `sandbox.contract.WorkspaceFiles` says of each method holds here."""
 
-    def _filing(self) -> AbstractAsyncContextManager[WorkspaceFiles]:
+    def _filing(self) -> AbstractAsyncContextManager[Files]:
         """What acts on the workspace, for a moment."""
         raise NotImplementedError
 
@@ -47,3 +48,24 @@ class WithFiles:
         """Remove one file or folder of the workspace, "." is all of it; what isn't there is no error."""
         async with self._filing() as files:
             await files.remove(path)
+
+    async def write_folder(
+        self, path: str, stream: TarSource, *, max_bytes: int = MAX_BYTES, max_entries: int = MAX_ENTRIES
+    ) -> None:
+        """Write what an uncompressed tar stream holds into a folder."""
+        from sandbox.files.tar_folders import write_tar
+
+        await write_tar(self, path, stream, max_bytes=max_bytes, max_entries=max_entries)
+
+    def read_folder(
+        self,
+        path: str = ".",
+        *,
+        max_bytes: int = MAX_BYTES,
+        max_entries: int = MAX_ENTRIES,
+        on_left_out: Callable[[str], None] | None = None,
+    ) -> AsyncGenerator[bytes, None]:
+        """What a folder holds as a tar stream."""
+        from sandbox.files.tar_folders import read_tar
+
+        return read_tar(self, path, max_bytes=max_bytes, max_entries=max_entries, on_left_out=on_left_out)

@@ -11,10 +11,11 @@ from sandbox.testing.bounds import BOUNDS
 from sandbox.testing.bystanders import BYSTANDERS
 from sandbox.testing.endings import ENDINGS
 from sandbox.testing.file_contract import FILES
+from sandbox.testing.folder_contract import FOLDERS
 from sandbox.testing.fresh_contract import FRESH
 from sandbox.testing.programs import PROGRAMS
 from sandbox.testing.stream_contract import STREAMS
 
 Rule = Callable[[Sandbox], Awaitable[None]]
 
-CONTRACT: tuple[Rule, ...] = (*ENDINGS, *STREAMS, *BOUNDS, *PROGRAMS, *FILES, *FRESH, *BYSTANDERS)
+CONTRACT: tuple[Rule, ...] = (*ENDINGS, *STREAMS, *BOUNDS, *PROGRAMS, *FILES, *FOLDERS, *FRESH, *BYSTANDERS)

@@ -213,7 +213,8 @@ def test_a_caller_without_an_event_loop_has_the_same_sandbox() -> None:
             ended = server.stop()
             changed = [one.path for one in session.changes().changes]
             seen = [entry.name for entry in session.list()], session.stat("b").size
-        result = box.run(PythonCode(source="print(open('b').read())"))
+        box.write_folder("made/copy", [*box.read_folder()])
+        result = box.run(PythonCode(source="print(open('made/copy/b').read())"))
 
     assert (told.output, told.exit_code, ended.killed_by, server.running) == ("1", 2, "cancel", False)
     assert (changed, result.stdout, seen) == (["b"], "2\n\n", (["a", "b", "made"], 2))

@@ -10,6 +10,7 @@ from sandbox import BackendMissing, Command, Policy, PythonCode, Sandbox, Sessio
 from sandbox.backends.bubblewrap import open_bubblewrap
 from sandbox.docker.open_docker import open_docker
 from sandbox.testing.file_contract import OF_SESSIONS_TOO
+from sandbox.testing.folder_contract import FOLDERS
 from tests.docker_engine import IMAGE, require_docker
 from tests.ordinary_user import run_as_ordinary_user
 from tests.processes import processes_with, wait_until
@@ -264,7 +265,7 @@ async def test_an_edit_of_the_same_size_is_what_runs_next(session: Session) -> N
         assert result.output.encode() == value + b"\n"
 
 
-@pytest.mark.parametrize("rule", OF_SESSIONS_TOO, ids=lambda rule: rule.__name__)
+@pytest.mark.parametrize("rule", [*OF_SESSIONS_TOO, *FOLDERS], ids=lambda rule: rule.__name__)
 async def test_files_of_a_session_keep_the_contract(
     roomy: Sandbox, rule: Callable[[Session], Awaitable[None]]
 ) -> None:
