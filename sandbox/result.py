@@ -112,7 +112,7 @@ class Entry(BaseModel):
 
     name: str
     kind: Literal["file", "folder", "link", "other"]
-    size: int
+    size: int = Field(ge=0)
     """Bytes."""
     executable: bool = False
     """Of a file: whether its owner may run it."""

@@ -47,7 +47,10 @@ class ContainerFiles:
 
     async def list(self, path: str = ".") -> tuple[Entry, ...]:
         """What stands in a folder."""
-        return await self._told({"do": "list", "path": path}, _ENTRIES)
+        found = await self._told({"do": "list", "path": path}, _ENTRIES)
+        if any({"/", "\0"} & set(entry.name) or not _is_plain(entry.name) for entry in found):
+            raise SandboxBroken("What serves the files of the container names what can't be in a folder.")
+        return found
 
     async def stat(self, path: str) -> Entry:
         """What stands under a path."""

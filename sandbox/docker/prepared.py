@@ -132,8 +132,9 @@ class Prepared:
             raise SandboxBroken("What serves the files of the container talks nonsense.")
         header: dict[str, Any] = json.loads(await self._exactly(length))
         if "refused" in header:
-            kinds = {name: name for name in get_args(FileFault)}
-            raise FileRefused(str(header["refused"]), kind=kinds.get(header.get("kind"), "refused"))
+            known: tuple[FileFault, ...] = get_args(FileFault)
+            kind: FileFault = next((name for name in known if name == header.get("kind")), "refused")
+            raise FileRefused(str(header["refused"]), kind=kind)
         size = int(header.get("size", 0))
         if not 0 <= size <= most:
             raise SandboxBroken("What serves the files of the container sends more than it was asked for.")

@@ -79,11 +79,10 @@ class ServedSandbox(WithLastingWorkspace):
     ) -> Result:
         """Run one program to its end or to a limit; every process of it is dead when this returns.
 
-        Args as `sandbox.contract.Sandbox.run` has them.
+        Args and FileRefused as `sandbox.contract.Sandbox.run` has them.
 
         Raises:
             SandboxBroken: the sandbox itself stopped working, or was closed.
-            FileRefused: as `sandbox.contract.Sandbox.run` has it.
             ValueError: files without fresh.
         """
         if files and not fresh:
