@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Literal
 from sandbox.contract import Capability
 from sandbox.errors import BackendMissing, NamespacesRefused, PolicyUnmet, SandboxBroken
 from sandbox.host.capabilities import capabilities_of_one_wall, require_kept, with_hosts, with_processors
-from sandbox.host.proxy_building import Build
+from sandbox.host.proxy_building import LAYER_FROM, Build
 from sandbox.host.served_sandbox import ServedSandbox
 from sandbox.host.server import Server, start_server
 from sandbox.policy import Policy
@@ -40,6 +40,7 @@ class _Wanted:
     without: frozenset[str]
     landlock: int
     outside: "Outside | None"
+    layer_from: int
 
 
 @contextlib.asynccontextmanager
@@ -50,6 +51,7 @@ async def open_bubblewrap(
     landlock: int = 99,
     outside: "Outside | None" = None,
     walls: Walls | None = None,
+    layer_from: int = LAYER_FROM,
 ) -> AsyncIterator[ServedSandbox]:
     """Open a sandbox for as long as the block lasts.
 
@@ -59,6 +61,7 @@ async def open_bubblewrap(
         landlock: the highest ABI to use; tests lower it to be an older kernel.
         outside: how hosts of an allow-list are reached; tests put a world of their own there.
         walls: `two`, or `one` bubblewrap a run; None is the first of them that this machine lets us build.
+        layer_from: how many files a workspace has that gets a layer over it for sessions.
 
     Raises:
         BackendMissing: bubblewrap can't be used here; the message says what helps.
@@ -69,7 +72,7 @@ async def open_bubblewrap(
         from sandbox.host.refusal import why_missing
 
         raise why_missing(_FILTERED)
-    wanted = _Wanted(policy, without, landlock, outside)
+    wanted = _Wanted(policy, without, landlock, outside, layer_from)
     sandbox = await (_first_that_works(wanted) if walls is None else _opened(wanted, walls))
     try:
         yield sandbox
@@ -144,6 +147,7 @@ def _around(server: Server, wanted: _Wanted, walls: Walls) -> ServedSandbox:
         network=network,
         disk=disk,
         fresh_disk=fresh_disk,
+        layer_from=wanted.layer_from if walls == "two" and "layer" not in wanted.without else None,
     )
     return ServedSandbox(server, policy, build)
 

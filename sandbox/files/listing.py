@@ -10,7 +10,7 @@ import stat
 from typing import Any
 
 from sandbox.errors import FileRefused
-from sandbox.files.resolve_beneath import FOLDER, Beneath, parts_of, told
+from sandbox.files.resolve_beneath import FOLDER, Beneath, as_text, parts_of, told
 
 _REACHED = os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC
 """Flags to look below a folder with."""
@@ -73,7 +73,7 @@ def _fields(folder: int, name: str) -> dict[str, Any] | None:
     kinds = {stat.S_IFREG: "file", stat.S_IFDIR: "folder", stat.S_IFLNK: "link"}
     kind = kinds.get(stat.S_IFMT(found.st_mode), "other")
     return {
-        "name": name.encode("utf-8", "surrogateescape").decode("utf-8", "replace"),
+        "name": as_text(name),
         "kind": kind,
         "size": found.st_size,
         "executable": kind == "file" and bool(found.st_mode & stat.S_IXUSR),

@@ -3,25 +3,27 @@
 Standard library only, any Python from 3.8 on: Docker's backend has it inside.
 """
 
+import errno
 import os
 import stat
 
 from sandbox.files.resolve_beneath import FOLDER, is_attached
 
 
-def remove_from(folder: int, name: str) -> None:
+def remove_from(folder: int, name: str) -> bool:
     """Remove one name from an open folder, with all that is below it; nothing is followed.
 
-    What is mounted there stays, and so do the folders that hold it.
+    What is mounted there stays, and so do the folders that hold it: whether nothing did.
     """
     try:
         if not stat.S_ISDIR(os.lstat(name, dir_fd=folder).st_mode):
             os.unlink(name, dir_fd=folder)
-            return
+            return True
         if is_attached(folder, name):
-            return
+            return False
     except FileNotFoundError:
-        return
+        return True
+    some_stay = False
     # A tree can be deeper than paths and descriptors reach, so its folders are moved up, one by one.
     waiting = [name]
     while waiting:
@@ -37,15 +39,23 @@ def remove_from(folder: int, name: str) -> None:
                     elif entry.is_dir(follow_symlinks=False):
                         moved = f".removed-{len(waiting)}-{number}-{os.urandom(4).hex()}"
                         _make_open_to_us(inner, entry.name)
-                        os.rename(entry.name, moved, src_dir_fd=inner, dst_dir_fd=folder)
-                        waiting.insert(0, moved)
+                        try:
+                            os.rename(entry.name, moved, src_dir_fd=inner, dst_dir_fd=folder)
+                            waiting.insert(0, moved)
+                        except OSError as error:
+                            if error.errno != errno.EXDEV:
+                                raise
+                            # A folder below a layer is never moved, and never deep (`layering.py`).
+                            stays = not remove_from(inner, entry.name) or stays
                     else:
                         os.unlink(entry.name, dir_fd=inner)
         finally:
             os.close(inner)
         if not stays:
             os.rmdir(top, dir_fd=folder)
+        some_stay = some_stay or stays
         waiting.remove(top)
+    return not some_stay
 
 
 def _make_open_to_us(folder: int, name: str) -> None:

@@ -12,7 +12,6 @@ import stat
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from pathlib import PurePosixPath
 
 from sandbox.errors import FileFault, FileRefused
 
@@ -147,7 +146,7 @@ def walk(below: Beneath, *, deepest: int = PATH_MAX) -> Iterator[tuple[str, bool
             with os.scandir(folder) as entries:
                 for entry in entries:
                     path = f"{base}/{entry.name}" if base else entry.name
-                    if not _is_text(path) or len(os.fsencode(path)) >= PATH_MAX:
+                    if as_text(path) != path or len(os.fsencode(path)) >= PATH_MAX:
                         yield path, False
                     elif not entry.is_dir(follow_symlinks=False):
                         yield path, entry.is_file(follow_symlinks=False)
@@ -161,12 +160,9 @@ def walk(below: Beneath, *, deepest: int = PATH_MAX) -> Iterator[tuple[str, bool
             os.close(folder)
 
 
-def _is_text(path: str) -> bool:
-    try:
-        path.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
+def as_text(path: str) -> str:
+    """A path that can be shown; another one than it was where it isn't UTF-8."""
+    return path.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 def is_attached(folder: int, name: str) -> bool:
@@ -180,12 +176,12 @@ def parts_of(path: str) -> list[str]:
     Raises:
         FileRefused: it is no such path.
     """
-    pure = PurePosixPath(path)
-    if pure.is_absolute() or ".." in pure.parts or not pure.parts or "\0" in path:
+    parts = [part for part in path.split("/") if part not in ("", ".")]
+    if path.startswith("/") or ".." in parts or not parts or "\0" in path:
         raise FileRefused(f"{path!r} isn't a relative path inside the workspace.")
     if len(os.fsencode(path)) >= PATH_MAX:
         raise FileRefused("The path is longer than 4095 bytes.")
-    return list(pure.parts)
+    return parts
 
 
 @contextmanager

@@ -7,16 +7,14 @@ Change holds is what was read once.
 from __future__ import annotations
 
 import hashlib
-import io
 import os
 import stat
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Callable, Iterator, Mapping, Set
 
 from sandbox.errors import FileRefused
-from sandbox.files.resolve_beneath import FOLDER, Beneath
+from sandbox.files.file_state import ClosedState, FileState, State, mode_of, read_link, up_to
+from sandbox.files.resolve_beneath import FOLDER, Beneath, as_text
 from sandbox.result import Change, Changes, LeftOut
 
 MAX_FILE, MAX_FILES, MAX_BYTES = 10 << 20, 2000, 100 << 20
@@ -25,29 +23,7 @@ _RACY_NS = 50_000_000
 """A file may change twice within one tick of the kernel's clock: what is so young is read again."""
 _READ = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_NOCTTY | os.O_CLOEXEC
 _SETID = stat.S_ISUID | stat.S_ISGID
-_Mode = Literal["100644", "100755", "120000"]
-_Reason = Literal["too_large", "link", "special", "name", "unreadable"]
-_Stamp = tuple[int, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class _File:
-    """State of one file."""
-
-    sha256: str
-    mode: _Mode
-
-
-@dataclass(frozen=True, slots=True)
-class _Closed:
-    """State of what is never handed out; `mark` tells whether it changed."""
-
-    reason: _Reason
-    mark: object = None
-
-
-_State = _File | _Closed
-_Seen = tuple[str, os.stat_result | None]
+Seen = tuple[str, os.stat_result | None]
 
 
 class TreeChanges:
@@ -56,21 +32,27 @@ class TreeChanges:
     def __init__(self, below: Beneath, capacity: Callable[[], int]) -> None:
         """`capacity` is how many bytes the tree can hold: files that claim more together have holes."""
         self._below, self._capacity, self._room = below, capacity, 0
-        self._base: dict[str, _State] = {}
-        self._stamps: dict[str, tuple[_Stamp, _State]] = {}
+        self._base: dict[str, State] = {}
+        self._stamps: dict[str, tuple[tuple[int, ...], State]] = {}
         """What was read, and the times that it had then."""
 
-    def rebase(self) -> None:
-        """Compare with the tree as it is now from here on."""
+    def rebase(self, laid: Mapping[str, str] | None = None) -> None:
+        """Compare with the tree as it is now from here on.
+
+        Args:
+            laid: SHA-256 (hex) by path of files that only the host has written, and nobody may change yet.
+        """
         with self._below.as_owner():
-            self._room = self._capacity()
-            self._base = {path: self._state(path, found) for path, found in self._walk(lambda path: False)}
+            self._room, known = self._capacity(), laid or {}
+            walk = self._walk(lambda path: False)
+            self._base = {path: self._state(path, found, known.get(path)) for path, found in walk}
 
     def changes(self, ignored: Callable[[str], bool]) -> Changes:
         """What differs from the base; `ignored` is asked of each path, a folder's with a slash at its end."""
         changes: list[Change] = []
         left_out: list[LeftOut] = []
-        room, files, seen = MAX_BYTES, 0, set()
+        room, files = MAX_BYTES, 0
+        seen: set[str] = set()
         closed: list[str] = []
         with self._below.as_owner():
             self._room = 2 * self._capacity()  # what changed may be read twice
@@ -78,27 +60,50 @@ class TreeChanges:
                 seen.add(path)
                 if found is None:
                     closed.append(path)
-                before = self._base.get(path)
+                before = self._before(path)
                 state, content = self._state(path, found), None
                 if state != before and found is not None:
                     state, content = self._read_anew(path, found)
                 if state == before:
                     continue
-                if isinstance(state, _Closed):
-                    left_out.append(LeftOut(path=_as_text(path), reason=state.reason))
+                if isinstance(state, ClosedState):
+                    left_out.append(LeftOut(path=as_text(path), reason=state.reason))
                 elif content is None or files == MAX_FILES or len(content) > room:
                     left_out.append(LeftOut(path=path, reason="too_many"))
                 else:
                     room, files = room - len(content), files + 1
                     changes.append(_change(path, before, state, content))
-        for path, before in self._base.items():
-            if path in seen or _is_within(path, closed) or _is_ignored(path, ignored):
-                continue
-            if isinstance(before, _File):
-                changes.append(_change(path, before, None, None))
+            for path in self._gone(seen):
+                before = self._before(path)
+                if (
+                    isinstance(before, FileState)
+                    and not _is_within(path, closed)
+                    and not _is_ignored(path, ignored)
+                ):
+                    changes.append(_change(path, before, None, None))
         return Changes(changes=tuple(sorted(changes, key=lambda one: one.path)), left_out=tuple(left_out))
 
-    def _walk(self, ignored: Callable[[str], bool]) -> Iterator[_Seen]:
+    def look(self, path: str, laid: str) -> State | None:
+        """State of one file, None where there is none; with the rights of the owner."""
+        self._room = self._capacity()
+        try:
+            descriptor = self._below.open(path, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)
+        except OSError:
+            return None
+        try:
+            return self._state(path, os.fstat(descriptor), laid)
+        finally:
+            os.close(descriptor)
+
+    def _before(self, path: str) -> State | None:
+        """What the base holds at a path."""
+        return self._base.get(path)
+
+    def _gone(self, seen: Set[str]) -> Set[str]:
+        """Paths of the base that a walk has not seen."""
+        return self._base.keys() - seen
+
+    def _walk(self, ignored: Callable[[str], bool]) -> Iterator[Seen]:
         """Path and stat of whatever is no folder; None where that can't be had."""
         waiting = [""]
         while waiting:
@@ -109,7 +114,11 @@ class TreeChanges:
                 yield base, None
                 continue
             try:
-                device = os.fstat(folder).st_dev
+                try:
+                    device = os.stat(".", dir_fd=folder).st_dev
+                except OSError:  # nothing in it can be looked at
+                    yield base, None
+                    continue
                 with os.scandir(folder) as entries:
                     for entry in entries:
                         if entry.name == ".git":
@@ -127,68 +136,60 @@ class TreeChanges:
             finally:
                 os.close(folder)
 
-    def _state(self, path: str, found: os.stat_result | None) -> _State:
-        """State of one file, which is read only where its times say that it may have changed."""
+    def _state(self, path: str, found: os.stat_result | None, laid: str | None = None) -> State:
+        """State of one file, which is read only where its times say that it may have changed.
+
+        `laid` is the SHA-256 of its content, where that is known.
+        """
         if found is None:
-            return _Closed("unreadable")
+            return ClosedState("unreadable")
+        if laid and stat.S_ISREG(found.st_mode) and found.st_size <= MAX_FILE and as_text(path) == path:
+            return self._note(path, found, FileState(laid, mode_of(found)))
         known = self._stamps.get(path)
         if known is not None and known[0] == _stamp(found):
             return known[1]
         return self._read_anew(path, found)[0]
 
-    def _read_anew(self, path: str, found: os.stat_result) -> tuple[_State, bytes | None]:
+    def _read_anew(self, path: str, found: os.stat_result) -> tuple[State, bytes | None]:
         """State of one file, and the content that it has then."""
-        if _as_text(path) != path:
-            return _Closed("name", found.st_ctime_ns), None
+        if as_text(path) != path:
+            return ClosedState("name", found.st_ctime_ns), None
         state, content = self._read(path, found)
+        return self._note(path, found, state), content
+
+    def _note(self, path: str, found: os.stat_result, state: State) -> State:
         if found.st_ctime_ns < time.time_ns() - _RACY_NS:
             self._stamps[path] = _stamp(found), state
         else:
             self._stamps.pop(path, None)
-        return state, content
+        return state
 
-    def _read(self, path: str, found: os.stat_result) -> tuple[_State, bytes | None]:
+    def _read(self, path: str, found: os.stat_result) -> tuple[State, bytes | None]:
         if stat.S_ISLNK(found.st_mode):
-            return self._read_link(path)
+            return read_link(self._below, path)
         if not stat.S_ISREG(found.st_mode) or found.st_mode & _SETID:
-            return _Closed("special", found.st_mode), None
+            return ClosedState("special", found.st_mode), None
         self._room -= found.st_size
         if found.st_size > MAX_FILE or self._room < 0:
-            return _Closed("too_large", (found.st_size, found.st_mtime_ns)), None
+            return ClosedState("too_large", (found.st_size, found.st_mtime_ns)), None
         try:
             with open(self._below.open(path, _READ), "rb", buffering=0) as file:
                 if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                    return _Closed("special"), None
-                content = _up_to(file, MAX_FILE + 1)
+                    return ClosedState("special"), None
+                content = up_to(file, MAX_FILE + 1)
         except OSError:
-            return _Closed("unreadable", found.st_ctime_ns), None
+            return ClosedState("unreadable", found.st_ctime_ns), None
         if len(content) > MAX_FILE:
-            return _Closed("too_large"), None
-        mode: _Mode = "100755" if found.st_mode & stat.S_IXUSR else "100644"
-        return _File(hashlib.sha256(content).hexdigest(), mode), content
-
-    def _read_link(self, path: str) -> tuple[_State, bytes | None]:
-        parent, _, name = path.rpartition("/")
-        try:
-            folder = self._below.open(parent or ".", FOLDER)
-            try:
-                target = os.readlink(name, dir_fd=folder)
-            finally:
-                os.close(folder)
-        except OSError:
-            return _Closed("unreadable"), None
-        if target.startswith("/") or os.path.normpath(f"{parent}/{target}".lstrip("/")).startswith(".."):
-            return _Closed("link", target), None
-        content = os.fsencode(target)
-        return _File(hashlib.sha256(content).hexdigest(), "120000"), content
+            return ClosedState("too_large"), None
+        return FileState(hashlib.sha256(content).hexdigest(), mode_of(found)), content
 
 
-def _stamp(found: os.stat_result) -> _Stamp:
+def _stamp(found: os.stat_result) -> tuple[int, ...]:
     return found.st_ino, found.st_mode, found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
 
-def _change(path: str, before: _State | None, after: _File | None, content: bytes | None) -> Change:
-    was = before if isinstance(before, _File) else None
+def _change(path: str, before: State | None, after: FileState | None, content: bytes | None) -> Change:
+    was = before if isinstance(before, FileState) else None
     file = after or was
     if file is None:
         raise FileRefused(f"{path!r} is neither there nor was it.")
@@ -209,15 +210,3 @@ def _is_within(path: str, folders: list[str]) -> bool:
 def _is_ignored(path: str, ignored: Callable[[str], bool]) -> bool:
     parts = path.split("/")
     return ignored(path) or any(ignored("/".join(parts[:i]) + "/") for i in range(1, len(parts)))
-
-
-def _up_to(file: io.FileIO, most: int) -> bytes:
-    """What a file holds, which may grow meanwhile."""
-    content = bytearray()
-    while len(content) < most and (piece := file.read(min(1 << 20, most - len(content)))):
-        content += piece
-    return bytes(content)
-
-
-def _as_text(path: str) -> str:
-    return path.encode("utf-8", "surrogateescape").decode("utf-8", "replace")

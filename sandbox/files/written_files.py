@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from sandbox.errors import FileRefused
 from sandbox.files.listing import enter
+from sandbox.files.resolve_beneath import parts_of
 from sandbox.files.workspace import Workspace
 from sandbox.result import Artifact, Result
 
@@ -34,9 +35,13 @@ class KnownFile:
 
 
 def known_files(files: Mapping[str, bytes]) -> dict[str, KnownFile]:
-    """Files by plain path, each with what it takes to see whether it is there already."""
+    """Files by plain path, each with what it takes to see whether it is there already.
+
+    Raises:
+        FileRefused: a path isn't a plain one.
+    """
     return {
-        PurePosixPath(path).as_posix(): KnownFile(
+        "/".join(parts_of(path)): KnownFile(
             content, hashlib.sha256(content).hexdigest(), content.startswith(PROGRAMS)
         )
         for path, content in files.items()
@@ -91,8 +96,9 @@ class FreshWorkspace:
         await _to_its_end(lambda: self._workspace.remove("."))
 
     def _write(self) -> None:
-        for path, content in self._given.items():
-            self._workspace.write(path, content, executable=content.startswith(PROGRAMS))
+        self._workspace.write_all(
+            (path, content, content.startswith(PROGRAMS)) for path, content in self._given.items()
+        )
 
     def _collect(self) -> tuple[tuple[Artifact, ...], int]:
         found: list[Artifact] = []

@@ -41,6 +41,17 @@ class Pool:
         self._restless: set[Child] = set()
         self._look_again = _later(_LOOK_S, self._look) if foreign and "rest" not in self._without else None
 
+    def at_rest(self) -> bool:
+        """Whether nobody has a child, waits for one, or had one that isn't gone yet."""
+        return not self._waiting and self._alive == {*self._idle, *self._coming}
+
+    def renew(self) -> bool:
+        """Let go of the children, for `fill` to make others; False where not all of them wait."""
+        if self._coming or not self.at_rest():
+            return False
+        self._let_go()
+        return True
+
     def fill(self) -> None:
         """Ask for children until enough are ready or on their way."""
         missing = max(self._size, len(self._waiting)) - len(self._idle) - len(self._coming)
@@ -117,6 +128,9 @@ class Pool:
                 waiter.set_exception(self._broken)
         for child in (*self._idle, *self._coming, *self.lent):
             child.kill(outright=True)
+        self._let_go()
+
+    def _let_go(self) -> None:
         for child in (*self._idle, *self._coming):
             child.discard()
         for timer in self._retiring.values():

@@ -34,13 +34,12 @@ class ServedSandbox(WithLastingWorkspace):
     """A sandbox on this machine. Made by the functions that open one."""
 
     def __init__(self, server: Server, policy: Policy, build: Build) -> None:
-        self._server, self._policy, self._build = server, policy, build
-        self._without = build.without
+        self._server, self._policy, self._build, self._without = server, policy, build, build.without
         self._jobs = Jobs(build.environment, partial(RunLimits.rlimits, counted=server.groups is not None))
-        self._workspace = PersistentWorkspace(self._workspace_at(server.workspace), build.disk)
-        self._places = asyncio.Semaphore(_IN_FLIGHT)
-        self._closed = False
+        self._places, self._closed = asyncio.Semaphore(_IN_FLIGHT), False
         self._pool, self._fresh_pool = (self._make_pool(fresh=fresh) for fresh in (False, True))
+        own = self._workspace_at(server.workspace)
+        self._workspace = PersistentWorkspace(own, build.disk, at_rest=self._pool.at_rest)
         server.on_end(self._break_down)
         self._pool.fill()  # the other one once somebody asks
 
@@ -166,6 +165,7 @@ class ServedSandbox(WithLastingWorkspace):
             BackendMissing: this backend has no sessions.
             ValueError: files without fresh.
         """
+        from sandbox.host.layering import Layering
         from sandbox.host.session_opening import SessionPlace, no_sessions, open_session
 
         if not self._build.sessions:
@@ -180,6 +180,7 @@ class ServedSandbox(WithLastingWorkspace):
             bounds=self._build.fresh_disk if fresh else self._build.disk,
             sampled="memory" not in self._without,
             lasting=None if fresh else self._workspace,
+            put_layer=Layering(self._server, self._pool, self._policy, self._build.layer_from).put,
         )
         return open_session(place, environment or {}, files or {})
 
@@ -225,6 +226,8 @@ class ServedSandbox(WithLastingWorkspace):
 
     async def _lend(self, limits: RunLimits, *, fresh: bool, on_output: OnOutput | None) -> ChildLease:
         pool = self._fresh_pool if fresh else self._pool
+        if not fresh:
+            self._workspace.be_used()
         child = await pool.lend(limits)
         execution = Execution(child, limits, on_output=on_output, without=self._without)
         return ChildLease(pool, child, execution, self._build.fresh_disk if fresh else self._build.disk)

@@ -5,11 +5,10 @@ import socket
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from sandbox.errors import BackendMissing, SandboxBroken
 from sandbox.files.workspace import Workspace
-from sandbox.files.written_files import PROGRAMS
 from sandbox.host.agent_link import AgentLink
 from sandbox.host.child import Child
 from sandbox.host.disk_watch import DiskBounds, DiskWatch
@@ -17,6 +16,9 @@ from sandbox.host.limits import RunLimits
 from sandbox.host.persistent_workspace import PersistentWorkspace
 from sandbox.host.session import LiveSession
 from sandbox.inner.process.agent import HOME, MAX_MESSAGE
+
+if TYPE_CHECKING:
+    from sandbox.host.persistent_workspace import PutLayer
 
 ENVIRONMENT = {
     "HOME": HOME,
@@ -60,6 +62,8 @@ class SessionPlace:
     """Whether memory that no cgroup counts is looked at; only tests say no."""
     lasting: PersistentWorkspace | None
     """The workspace that runs share; None where the session gets one of its own."""
+    put_layer: "PutLayer | None" = None
+    """How that one gets a layer over it."""
 
 
 def no_sessions(backend: str) -> BackendMissing:
@@ -86,16 +90,16 @@ async def open_session(
                 raise SandboxBroken("The session is over, and its own workspace with it.")
             return (await stack.enter_async_context(_agent(place, environment)))[1]
 
-        child, link = await stack.enter_async_context(_agent(place, environment))
         workspace = place.lasting
+        laid = await workspace.be_used_with(place.put_layer) if workspace is not None else {}
+        child, link = await stack.enter_async_context(_agent(place, environment))
         if workspace is None:
-            workspace = PersistentWorkspace(place.workspace_at(child.take_workspace()), None)
+            own = place.workspace_at(child.take_workspace())
+            workspace = PersistentWorkspace(own, None, at_rest=lambda: True)
             stack.callback(workspace.close)
-        session = LiveSession(link, workspace, renew)
-        for path, content in files.items():
-            await session.write(path, content, executable=content.startswith(PROGRAMS))
-        await session.rebase()
-        yield session
+            laid = await workspace.lay(files)
+        await asyncio.to_thread(workspace.tree.rebase, laid)
+        yield LiveSession(link, workspace, renew)
 
 
 @asynccontextmanager

@@ -10,6 +10,7 @@ from sandbox.testing.bounds import BOUNDS
 from sandbox.testing.bystanders import BYSTANDERS
 from sandbox.testing.endings import ENDINGS
 from tests.docker_engine import IMAGE, require_docker
+from tests.layered import open_layered
 from tests.ordinary_user import run_as_ordinary_user
 
 NOT_DOCKER = {
@@ -34,6 +35,13 @@ LONG = {"what_was_printed_before_the_end_of_time_is_kept", "a_program_that_burns
 )
 async def test_bubblewrap(rule: Rule) -> None:
     async with open_bubblewrap(PATIENT) as sandbox:
+        await rule(sandbox)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("rule", CONTRACT, ids=lambda rule: rule.__name__)
+async def test_bubblewrap_with_a_layer_over_its_workspace(rule: Rule) -> None:
+    async with open_layered(PATIENT) as sandbox:
         await rule(sandbox)
 
 

@@ -10,6 +10,7 @@ from sandbox import Command, Policy, PythonCode, Sandbox, SandboxBroken, Session
 from sandbox.backends.bubblewrap import open_bubblewrap
 from sandbox.docker.open_docker import open_docker
 from tests.docker_engine import IMAGE, require_docker
+from tests.layered import open_layered
 from tests.security.test_mechanisms import ESCAPED, PATIENT, PROBES, Probe
 
 ROOMY = Policy(wall_s=60, memory_mb=256, processes=64, disk_mb=32, files=2000)
@@ -26,15 +27,17 @@ _KEPT_ANYWAY = {
 }
 
 
-@pytest.fixture(params=["two", "one", pytest.param("docker", marks=pytest.mark.slow)])
+@pytest.fixture(params=["two", "layer", "one", pytest.param("docker", marks=pytest.mark.slow)])
 async def session(request: pytest.FixtureRequest) -> AsyncIterator[Session]:
     opening: AbstractAsyncContextManager[Sandbox]
     if request.param == "docker":
         await require_docker()
         opening = open_docker(ROOMY.model_copy(update={"image": IMAGE}))
+    elif request.param == "layer":
+        opening = open_layered(ROOMY)
     else:
         opening = open_bubblewrap(ROOMY, walls=request.param)
-    async with opening as box, box.session(fresh=True) as opened:
+    async with opening as box, box.session(fresh=request.param != "layer") as opened:
         yield opened
 
 

@@ -34,6 +34,7 @@ from sandbox.inner.walls.inner_walls import (
     tighten,
     workspace_options,
 )
+from sandbox.inner.walls.layer import put_layer
 from sandbox.inner.walls.new_root import build_root
 from sandbox.inner.walls.seccomp import Filter, filter_file
 from sandbox.inner.walls.sites import Site
@@ -77,6 +78,9 @@ def main(descriptor: int) -> int:
         request, descriptors = wire.receive_with_fds(control, _MESSAGE, wire.MOST)
         if not request:
             os._exit(0)
+        if request == wire.LAYER:
+            _answer_with_layer(walls, socket.socket(fileno=descriptors[0]))
+            continue
         try:
             child = clone(flags)
         except OSError as error:
@@ -133,6 +137,17 @@ def _open(control: socket.socket, settings: dict[str, Any]) -> Walls:
     wire.send_with_fds(control, json.dumps(hello).encode(), [workspace])
     os.close(workspace)
     return walls
+
+
+def _answer_with_layer(walls: Walls, answer: socket.socket) -> None:
+    try:
+        layer = put_layer(walls)
+    except OSError:
+        layer = []
+    with answer:
+        wire.send_with_fds(answer, wire.READY if layer else wire.FAILED, layer)
+    for descriptor in layer:
+        os.close(descriptor)
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,8 @@ MAX_FRAME = 16 << 20
 MOST = 8
 """Descriptors that come with one message, at most."""
 READY, GO, FAILED = b"R", b"G", b"E"
+LAYER = b"L"
+"""What the host asks the server for in place of a child: a layer over the workspace."""
 
 
 def receive_with_fds(connection: socket.socket, size: int, most: int) -> tuple[bytes, list[int]]:

@@ -12,6 +12,7 @@ from sandbox.docker.open_docker import open_docker
 from sandbox.testing.file_contract import OF_SESSIONS_TOO
 from sandbox.testing.folder_contract import FOLDERS
 from tests.docker_engine import IMAGE, require_docker
+from tests.layered import open_layered
 from tests.ordinary_user import run_as_ordinary_user
 from tests.processes import processes_with, wait_until
 from tests.system_python import SYSTEM_PYTHON
@@ -19,11 +20,15 @@ from tests.system_python import SYSTEM_PYTHON
 ROOMY = Policy(wall_s=60, cpu_s=600, open_files=1024)
 
 
-@pytest.fixture(params=["two", "one", pytest.param("docker", marks=pytest.mark.slow)])
+@pytest.fixture(params=["two", "layer", "one", pytest.param("docker", marks=pytest.mark.slow)])
 async def roomy(request: pytest.FixtureRequest) -> AsyncIterator[Sandbox]:
     if request.param == "docker":
         await require_docker()
         async with open_docker(ROOMY.model_copy(update={"image": IMAGE})) as opened:
+            yield opened
+        return
+    if request.param == "layer":
+        async with open_layered(ROOMY) as opened:
             yield opened
         return
     async with open_bubblewrap(ROOMY, walls=request.param) as opened:
@@ -31,8 +36,9 @@ async def roomy(request: pytest.FixtureRequest) -> AsyncIterator[Sandbox]:
 
 
 @pytest.fixture
-async def session(roomy: Sandbox) -> AsyncIterator[Session]:
-    async with roomy.session(fresh=True) as opened:
+async def session(roomy: Sandbox, request: pytest.FixtureRequest) -> AsyncIterator[Session]:
+    fresh = "layer" not in request.node.callspec.id
+    async with roomy.session(fresh=fresh) as opened:
         yield opened
 
 
@@ -359,6 +365,16 @@ async def test_a_folder_that_was_closed_does_not_count_as_emptied(roomy: Sandbox
 
     assert found.changes == ()
     assert [one.reason for one in found.left_out] == ["unreadable"]
+
+
+async def test_a_folder_that_can_be_listed_and_not_entered_is_left_out(roomy: Sandbox) -> None:
+    async with roomy.session(fresh=True, files={"folder/a": b"1", "b": b"1"}) as session:
+        await session.sh("echo 2 > b; chmod 644 folder")
+
+        found = await session.changes()
+
+    assert [one.path for one in found.changes] == ["b"]
+    assert [(one.path, one.reason) for one in found.left_out] == [("folder", "unreadable")]
 
 
 async def test_two_edits_within_one_tick_of_the_clock_are_both_seen(session: Session) -> None:
