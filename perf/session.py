@@ -5,12 +5,15 @@ python -m perf.session [--rounds N] [--files N]
 
 import argparse
 import asyncio
+import statistics
 import time
 
 from perf.sandbox import PRINT, in_turns, outside, row, timed
-from sandbox import Command, Sandbox, Session, open_sandbox, session_policy
+from sandbox import Command, Sandbox, open_sandbox, session_policy
+from sandbox.backends.bubblewrap import open_bubblewrap
 
 TRUE = Command(argv=("true",))
+LOOKS = 9
 
 
 async def opening(box: Sandbox) -> float:
@@ -41,16 +44,21 @@ async def commands(box: Sandbox, rounds: int) -> None:
         row(name, samples, taken['subprocess.run(["true"])'])
 
 
-async def trees(session: Session, files: int) -> None:
-    """The costs of looking at a tree."""
-    await session.sh(
-        f"for i in $(seq {files // 100}); do mkdir d$i; for j in $(seq 100); do echo $i > d$i/$j; done; done",
-        wall_s=600,
-    )
-    await asyncio.sleep(0.1)  # what is younger is read again
-    print(f"{files} files: the first look takes {await timed(session.rebase()):.0f} ms")
-    await session.sh("echo 1 > d1/1")
-    print(f"{files} files: changes() takes {await timed(session.changes()):.0f} ms")
+async def trees(number: int, without: frozenset[str]) -> None:
+    """The costs of a session on a tree that was laid before."""
+    name = f"{number} files{'; looked at whole' if without else ''}"
+    files = {f"d{n // 100}/{n % 100}": b"%d\n" % n for n in range(number)}
+    async with open_bubblewrap(session_policy(), without=without) as box:
+        print(f"{name}: to lay them takes {await timed(box.lay(files)):.0f} ms")
+        for how in ("the first", "another"):
+            await asyncio.sleep(0.5)
+            began = time.perf_counter()
+            async with box.session() as session:
+                print(f"{name}: {how} session opens in {(time.perf_counter() - began) * 1e3:.0f} ms")
+                await session.sh("echo 1 > d1/1")
+                await asyncio.sleep(0.1)  # what is younger is read again
+                samples = [await timed(session.changes()) for _ in range(LOOKS)]
+        print(f"{name}: changes() takes {statistics.median(samples):.1f} ms, the least {min(samples):.1f}")
 
 
 async def main() -> None:
@@ -62,9 +70,9 @@ async def main() -> None:
     print(f"{'milliseconds':42} {'median':>8} {'least':>8} {'p90':>8} {'ratio':>8}")
     async with open_sandbox(session_policy()) as box:
         await commands(box, given.rounds)
-        for files in given.files:
-            async with box.session(fresh=True) as session:
-                await trees(session, files)
+    for number in given.files:
+        for without in (frozenset({"layer"}), frozenset[str]()):
+            await trees(number, without)
 
 
 if __name__ == "__main__":
