@@ -200,6 +200,8 @@ class Sandbox(WorkspaceFiles, Protocol):
     ) -> AbstractAsyncContextManager[Session]:
         """Open a place where commands follow one another and live side by side.
 
+        In a workspace where thousands of files were laid, a folder of those may not be renamed (EXDEV).
+
         Args:
             fresh, files: as `run` has them.
             environment: variables of every command, over the usual ones.
