@@ -147,7 +147,7 @@ async def apply(
             done = await session.run(PythonCode(source=DO, arguments=(json.dumps([folder, *group]),)))
             assert done.ok, done.output
     shown = await session.run(PythonCode(source=SHOW, arguments=(folder,)))
-    found = await session.changes(ignored=lambda path: path == f"{folder}/{ignored}")
+    found = await session.changes(ignored=lambda path: bool(ignored) and path == f"{folder}/{ignored}")
     return told(found, folder), shown.output
 
 
