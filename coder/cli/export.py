@@ -11,9 +11,7 @@ from coder.run.attempts import best_code
 from coder.run.reducer import fold_all
 from coder.run.state import State
 from coder.store import SqliteLog, data_folder
-from coder.text.binary import as_bytes
-from coder.workspace.diff import unified_diff
-from coder.workspace.read import content
+from coder.workspace.proposal import proposal
 
 
 def export(run: RunId) -> None:
@@ -30,15 +28,12 @@ def _patch(state: State) -> str:
     shown = state.landing or state.proposed
     if shown is not None:
         return shown.patch
-    best = best_code(state)
-    if best is None:
+    if best_code(state) is None:
         raise UsageError(f"{state.run} has made no files yet. See it with: coder show {state.run}")
     try:
-        before = {path: content(state.files[path]) if path in state.files else None for path in best.files}
+        return proposal(state)[0]
     except LookupError as error:
         raise UsageError(
             f"{state.run} was not solved, and what it read of a folder so large was not kept. "
             f"See its answers with: coder show {state.run}"
         ) from error
-    after = {path: as_bytes(text) if text is not None else None for path, text in best.files.items()}
-    return unified_diff(before, after)

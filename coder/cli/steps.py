@@ -11,6 +11,7 @@ from coder.run.reducer import fold_all
 from coder.run.state import State
 from coder.workspace.diff import unified_diff
 from coder.workspace.read import content, store
+from coder.workspace.session_changes import is_executable, is_switched
 
 
 def numbered(events: Iterable[Event]) -> dict[int, int]:
@@ -69,10 +70,11 @@ def _known(path: str, state: State, last: State) -> StoredFile | None:
 def _diff(before: Mapping[str, StoredFile | None], after: Mapping[str, StoredFile | None]) -> str:
     """A patch, and the names of changed files that are known no more as they were."""
     lost = sorted(path for path, file in before.items() if file is not None and _is_listed(file))
-    old, new = (
-        {path: _bytes(files[path]) for path in after if path not in lost} for files in (before, after)
-    )
-    return unified_diff(old, new) + "".join(
+    kept = [path for path in after if path not in lost]
+    old, new = ({path: _bytes(files[path]) for path in kept} for files in (before, after))
+    runs = {path for path in kept if (one := after[path] or before[path]) and is_executable(one)}
+    switched = {path for path in kept if is_switched(before[path], after[path])}
+    return unified_diff(old, new, executable=runs, switched=switched) + "".join(
         f"{path}: changed; how it was before is not known\n" for path in lost
     )
 

@@ -72,9 +72,14 @@ def is_program(stored: StoredFile) -> bool:
     return content(stored).startswith((b"#!", b"\x7fELF"))
 
 
+def is_switched(before: StoredFile | None, now: StoredFile | None) -> bool:
+    """Whether a file that stays becomes executable in a session, or ceases to be so."""
+    if before is None or now is None:
+        return False
+    return is_executable(now) not in (is_program(before), is_executable(before))
+
+
 def _differs(before: StoredFile | None, now: StoredFile | None) -> bool:
     if before is None or now is None:
         return before is not now
-    is_changed = (before.text, before.base64) != (now.text, now.base64)
-    is_switched = is_executable(now) not in (is_program(before), is_executable(before))
-    return is_changed or is_switched
+    return (before.text, before.base64) != (now.text, now.base64) or is_switched(before, now)

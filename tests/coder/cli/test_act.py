@@ -78,3 +78,15 @@ def test_a_model_calls_a_function_that_the_user_names(console: Console, folder: 
     assert endpoint.requests[1].body["messages"][-1]["content"].startswith("3")
     assert refused.code == 2
     assert "--strategy repair calls none" in refused.err
+
+
+def test_the_patch_of_a_run_that_is_not_solved_holds_modes(console: Console, folder: Path) -> None:
+    work = calls("bash", command="printf 'echo 1' > run; chmod +x run")
+    with faulty_endpoint(work, calls("done", summary="Done."), calls("done", summary="Done.")) as endpoint:
+        flags = ("--check", "assert False", "--strategy", "act", "--base-url", endpoint.url, "-m", "toy")
+        done = console.run("solve", "Write total.py.", ".", *flags, cwd=folder)
+
+    exported = console.run("export", "run_", cwd=folder)
+
+    assert done.code == 1, done.err
+    assert "new file mode 100755\n" in exported.out

@@ -32,7 +32,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "calc.py").write_text("def add(a, b):\n    return a - b\n")
     (folder / "test_calc.py").write_text(TESTS)
     answers = [
-        call("bash", command="echo seen"),
+        call("bash", command="echo seen; chmod +x calc.py; printf '#!/bin/sh' > run; chmod +x run"),
         call("edit", path="calc.py", old="a - b", new="a + b"),
         call("done", summary="It adds."),
     ]
@@ -76,6 +76,13 @@ def test_a_step_is_shown_alone_with_what_it_changed(shows: Callable[..., str]) -
     assert "old: a - b" in shown
     assert "    -    return a - b\n    +    return a + b\n" in shown
     assert "echo seen" not in shown
+
+
+def test_a_step_shows_modes_too(shows: Callable[..., str]) -> None:
+    shown = shows("--step", "1", "--diff")
+
+    assert "    diff --git a/calc.py b/calc.py\n    old mode 100644\n    new mode 100755\n" in shown
+    assert "new file mode 100755" in shown
 
 
 def test_a_step_that_there_is_not_is_refused(
