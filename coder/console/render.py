@@ -69,7 +69,8 @@ def progress(body: Body) -> str | None:
         case Spoken(message=Message(author="chooser") as message):
             return f"  · choice  {_round(message)}: {one_line(message.text)}"
         case Spoken(message=Message(kind="code", repeats=True) as message):
-            return f"  {FAILED} {_round(message)}  the same answer as before"
+            said = "the same code as an earlier attempt" if message.is_change else "again without a change"
+            return f"  {FAILED} {_round(message)}  {said}"
         case Spoken(message=Message(author="tester") as message):
             return f"  · tests  {message.text.count('assert ')} written, as votes"
         case Spoken(message=Message(kind="plan") as message):

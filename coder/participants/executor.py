@@ -34,7 +34,8 @@ class Executor:
         else:
             said = next((line.strip() for line in code.text.splitlines() if line.strip()), "")
             note = f"it says: {said[:_MOST_SAID]}" if said else ""
-            feedback = "The answer held no code." if said else "The answer was empty."
+            nothing = "No file was changed." if state.dialogue else "The answer held no code."
+            feedback = nothing if said else "The answer was empty."
             cause: Cause | None = "no_code" if said else None
             outcome = Outcome(passed=False, verified="none", feedback=feedback, note=note, cause=cause)
         return Message(

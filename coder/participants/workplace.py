@@ -16,7 +16,9 @@ _RESTARTED = (
     "[The session was restarted: files are as after the last answered call, with what the user has edited "
     "since. Background programs, /tmp and what was installed are gone.]\n"
 )
-_CUT_OFF = "[This call was cut off when the run stopped. It was not made again.]"
+_CUT_OFF = (
+    "[This call was cut off when the run stopped. It was not made again; nothing that it changed is kept.]"
+)
 
 
 class Workplace:

@@ -223,3 +223,13 @@ def test_an_attempt_says_why_its_own_tests_show_nothing() -> None:
     outcome = Outcome(passed=True, verified="none", unshown="the new tests pass without the change, too")
 
     assert progress(spoken(outcome)) == "  ✓ attempt 1.2  ran; the new tests pass without the change, too"
+
+
+@pytest.mark.parametrize(
+    ("files", "said"),
+    [({"calc.py": "x = 1\n"}, "the same code as an earlier attempt"), ({}, "again without a change")],
+)
+def test_an_answer_that_brings_nothing_new_says_so(files: dict[str, str | None], said: str) -> None:
+    again = Message(author="coder", kind="code", sample=1, attempt=2, files=files, repeats=True)
+
+    assert progress(Spoken(message=again)) == f"  ✗ attempt 1.2  {said}"

@@ -2,6 +2,9 @@
 
 from pathlib import Path
 
+from coder.run.reducer import fold_all
+from coder.store import MemoryLog
+
 from .test_actor import DONE, EDIT, RIGHT, bash, call, project, told, worked
 
 __all__ = ["project"]
@@ -93,3 +96,14 @@ async def test_calls_that_do_not_fit_are_answered_and_those_behind_done_wait(pro
     assert "no JSON" in results[1].content
     assert "behind done" in told(model, 2)
     assert (run.status, run.files["log.txt"], "late" in run.files) == ("solved", "1\n1\n", False)
+
+
+async def test_done_without_a_change_is_called_so(project: Path) -> None:
+    log = MemoryLog()
+
+    run, _ = await worked(project, DONE, DONE, log=log)
+
+    outcome = fold_all(await log.read(run.run_id)).messages[1].outcome
+    assert outcome is not None
+    assert outcome.feedback == "No file was changed."
+    assert run.status == "unsolved"
