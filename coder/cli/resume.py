@@ -1,7 +1,7 @@
 """`coder resume`: go on with a run that stopped, under the same limits or raised ones."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -70,7 +70,7 @@ async def _resume(prefix: str, *, config: Config, given: Mapping[str, Any], scre
     with SqliteLog(data_folder(os.environ)) as log:
         run = await log.resolve(prefix)
         state = await _state(log, run)
-        _see_that_it_stands(state)
+        _see_that_it_stands(state, allow=given["allow"])
         screen.watch_model(state.model, has_folder=state.task.workspace is not None)
         screen.watch_settings(state.settings)
         settings = changed_settings(config, state, given, replay=given["replay"])
@@ -99,10 +99,19 @@ async def _resume(prefix: str, *, config: Config, given: Mapping[str, Any], scre
             )
 
 
-def _see_that_it_stands(state: State) -> None:
-    """A run that was solved, and then undone, has nothing to go on with: it would say that it has written."""
+def _see_that_it_stands(state: State, *, allow: Sequence[str]) -> None:
+    """A run that was solved, and then undone, has nothing to go on with: it would say that it has written.
+
+    Nor has one that has landed, where only its edits of given tests are to land, too.
+    """
     is_solved = state.stopped is not None and state.stopped.status == "solved"
-    if is_solved and not state.settings.chat and state.landed and {*state.landed} <= {*state.undone}:
+    has_landed = is_solved and not state.settings.chat and bool(state.landed)
+    if has_landed and allow and state.codes[-1].test_edits:
+        raise UsageError(
+            f"{state.run} was solved and has written its files: --allow comes too late.\n"
+            f"What it made of given tests is `test_patch` of: coder resume {state.run} --json"
+        )
+    if has_landed and {*state.landed} <= {*state.undone}:
         raise UsageError(
             f"{state.run} was solved, and coder undo took back what it wrote: nothing is left to do.\n"
             f"Its patch writes it again: coder export {state.run} | git apply"

@@ -16,6 +16,15 @@ FILES = {
     "tests/test_shelf.py": "from shelf import books\n\n\ndef test_books():\n    assert books() == ['a']\n",
     "tests/test_app.py": "from app import count\n\n\ndef test_count():\n    assert count() == 1\n",
 }
+UNITTEST = """import unittest
+
+from app import count
+
+
+class Test(unittest.TestCase):
+    def test_count(self):
+        self.assertEqual(count(), 1)
+"""
 RENAME = r"""```bash
 git mv shelf.py rack.py && git mv tests/test_shelf.py tests/test_rack.py
 sed -i s/shelf/rack/g app.py tests/*.py
@@ -90,3 +99,24 @@ def test_the_patch_of_a_run_that_is_not_solved_holds_modes(console: Console, fol
 
     assert done.code == 1, done.err
     assert "new file mode 100755\n" in exported.out
+
+
+def test_what_a_run_made_of_given_tests_cannot_be_allowed_once_it_has_landed(
+    console: Console, folder: Path
+) -> None:
+    for path, text in FILES.items():
+        (folder / path).parent.mkdir(exist_ok=True)
+        (folder / path).write_text(text)
+    (folder / "shelf.py").write_text("def books():\n    return []\n")
+    work = "sed -i \"s/\\[\\]/['a']/\" shelf.py; echo '# more' >> tests/test_app.py"
+    with faulty_endpoint(calls("bash", command=work), calls("done", summary="Done.")) as endpoint:
+        model = ("--base-url", endpoint.url, "-m", "toy")
+        flags = ("--strategy", "act", "--test", "python -m unittest tests/test_app.py")
+        (folder / "tests/test_app.py").write_text(UNITTEST)
+        done = console.run("solve", "Mend books.", ".", *flags, *model, cwd=folder)
+        late = console.run("resume", "run_", "--allow", "tests/test_app.py", *model, cwd=folder)
+        document = console.run("resume", "run_", "--json", *model, cwd=folder)
+
+    assert (done.code, late.code) == (0, 2), done.err
+    assert "--allow comes too late" in late.err
+    assert "+# more" in json.loads(document.out)["test_patch"]
