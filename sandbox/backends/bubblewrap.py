@@ -14,8 +14,14 @@ from typing import TYPE_CHECKING, Literal
 
 from sandbox.contract import Capability
 from sandbox.errors import BackendMissing, NamespacesRefused, PolicyUnmet, SandboxBroken
-from sandbox.host.capabilities import capabilities_of_one_wall, require_kept, with_hosts, with_processors
-from sandbox.host.proxy_building import LAYER_FROM, Build
+from sandbox.host.capabilities import (
+    LAYER_FROM,
+    Build,
+    capabilities_of_one_wall,
+    require_kept,
+    with_hosts,
+    with_processors,
+)
 from sandbox.host.served_sandbox import ServedSandbox
 from sandbox.host.server import Server, start_server
 from sandbox.policy import Policy

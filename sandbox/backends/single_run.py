@@ -11,9 +11,8 @@ from pathlib import Path
 
 from sandbox.contract import Capability
 from sandbox.errors import BackendMissing, PolicyUnmet, SandboxBroken
-from sandbox.host.capabilities import require_kept, with_processors
+from sandbox.host.capabilities import Build, require_kept, with_processors
 from sandbox.host.disk_watch import DiskBounds
-from sandbox.host.proxy_building import Build
 from sandbox.host.served_sandbox import ServedSandbox
 from sandbox.host.server import Server, start_server
 from sandbox.interpreter.interpreter import Interpreter

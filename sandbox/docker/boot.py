@@ -37,7 +37,6 @@ _OUTER = (
     "files/as_written.py",
     "files/listing.py",
     "files/workspace.py",
-    "files/write_anew.py",
 )
 """What runs on either side."""
 _SHARED_PART = 4

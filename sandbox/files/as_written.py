@@ -1,19 +1,48 @@
-"""Whether what lies in a workspace is still as it was written there.
+"""Write a file so that nothing of the one before stays, and see whether it is still as it was written.
 
 Standard library only, any Python from 3.8 on: Docker's backend has it inside.
 """
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import io
 import os
 import stat
+from collections.abc import Iterable
+from contextlib import suppress
 
 from sandbox.files.resolve_beneath import FOLDER
 
 FOLDER_MODE, MODES = 0o755, {False: 0o644, True: 0o755}
 """Of a folder, and of a file that is executable or not."""
+
+
+def write_anew(folder: int, name: str, content: bytes | Iterable[bytes], mode: int) -> None:
+    """A new file in an open folder, in place of whatever regular file was there.
+
+    Raises:
+        OSError: something else is there, or the system refuses it.
+    """
+    with suppress(FileNotFoundError):
+        found = os.lstat(name, dir_fd=folder).st_mode
+        if not stat.S_ISREG(found):
+            fault = errno.EISDIR if stat.S_ISDIR(found) else errno.EEXIST
+            raise OSError(fault, "it is there and isn't a regular file")
+        os.unlink(name, dir_fd=folder)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    with open(os.open(name, flags, mode, dir_fd=folder), "wb", buffering=0) as file:
+        os.fchmod(file.fileno(), mode)
+        pour(content, file)
+
+
+def pour(content: bytes | Iterable[bytes], file: io.FileIO) -> None:
+    """Write all of it."""
+    for piece in [content] if isinstance(content, bytes) else content:
+        rest = memoryview(piece)
+        while rest:
+            rest = rest[file.write(rest) or 0 :]
 
 
 def is_plain_folder(folder: int, name: str) -> bool:

@@ -12,10 +12,17 @@ from contextlib import ExitStack, contextmanager, suppress
 from typing import BinaryIO
 
 from sandbox.errors import FileRefused
-from sandbox.files.as_written import FOLDER_MODE, MODES, digest, is_as_written, is_plain_folder
+from sandbox.files.as_written import (
+    FOLDER_MODE,
+    MODES,
+    digest,
+    is_as_written,
+    is_plain_folder,
+    pour,
+    write_anew,
+)
 from sandbox.files.removal import remove_from
 from sandbox.files.resolve_beneath import FOLDER, Beneath, is_attached, parts_of, told, walk
-from sandbox.files.write_anew import pour, write_anew
 
 
 class Workspace:

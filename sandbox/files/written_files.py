@@ -11,7 +11,6 @@ from pathlib import PurePosixPath
 from typing import TypeVar
 
 from sandbox.errors import FileRefused
-from sandbox.files.listing import enter
 from sandbox.files.resolve_beneath import parts_of
 from sandbox.files.workspace import Workspace
 from sandbox.result import Artifact, Result
@@ -84,6 +83,8 @@ class FreshWorkspace:
             FileRefused: it isn't there, isn't a folder, is closed to programs, or lies over a link.
         """
         if path != ".":
+            from sandbox.files.listing import enter
+
             await _to_its_end(lambda: enter(self._workspace.below, path))
 
     async def with_artifacts(self, result: Result) -> Result:

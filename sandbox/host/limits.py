@@ -1,10 +1,12 @@
-"""The limits of one run, with the policy's values where the caller gave none; and what it has used."""
+"""The limits of one run, with the policy's values where the caller gave none, and the job its child is told."""
 
 import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from sandbox.inner.process.wire import ENDING
 from sandbox.policy import Limits, Policy
+from sandbox.program import Command, Program
 
 _STACKS = 512 << 20
 """Bytes that the stacks of 64 threads reserve and hardly touch; what is really held is sampled."""
@@ -72,3 +74,30 @@ class Ending:
         """The reaper's last message."""
         how, user, system, resident = ENDING.unpack(message)
         return cls(how, (user + system) / 1e6, resident / 1024)
+
+
+class Jobs:
+    """Jobs of one sandbox: all have its environment, and are held to limits in its way."""
+
+    def __init__(
+        self, environment: Mapping[str, str], rlimits: Callable[[RunLimits], Mapping[str, int | None]]
+    ) -> None:
+        """`rlimits` says what the kernel holds each process of a run to."""
+        self._environment, self._rlimits = environment, rlimits
+
+    def of(self, program: Program, limits: RunLimits) -> dict[str, object]:
+        """Run a program."""
+        shared = {**self._shared(limits, program.environment), "cwd": program.cwd}
+        if isinstance(program, Command):
+            return {"kind": "command", "argv": program.argv, **shared}
+        named = {"source": program.source, "filename": program.filename, "arguments": program.arguments}
+        return {"kind": "python", **named, **shared}
+
+    def of_entry(self, entry: str, arguments: Mapping[str, object], limits: RunLimits) -> dict[str, object]:
+        """Be a trusted entry with a channel."""
+        named = {"entry": entry, "arguments": dict(arguments)}
+        return {"kind": "entry", **named, **self._shared(limits, {})}
+
+    def _shared(self, limits: RunLimits, more: Mapping[str, str]) -> dict[str, object]:
+        environment = {**self._environment, **more}
+        return {"environment": environment, "rlimits": self._rlimits(limits), "stdin": False}

@@ -4,16 +4,15 @@ import asyncio
 import errno
 import os
 import posixpath
-from collections.abc import Awaitable, Callable, Iterable, Mapping
-from contextlib import nullcontext
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
+from contextlib import AbstractAsyncContextManager, nullcontext
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from sandbox.errors import FileRefused
-from sandbox.files.listing import enter, list_folder, look_at
 from sandbox.files.workspace import Workspace
+from sandbox.files.workspace_files import MAX_BYTES, MAX_ENTRIES, Files, TarSource
 from sandbox.files.written_files import known_files
-from sandbox.host.with_files import WithFiles
 from sandbox.result import Entry
 
 if TYPE_CHECKING:
@@ -31,9 +30,7 @@ class PersistentWorkspace:
     def __init__(
         self, workspace: Workspace, disk: "DiskBounds | None", *, at_rest: Callable[[], bool] = lambda: False
     ) -> None:
-        """`disk` is what no file system keeps it to; None where one does. `at_rest` tells that no program is
-        at work in it; each that comes is told of by `be_used`.
-        """
+        """`disk` is what no file system keeps it to; `at_rest` tells that no program is at work in it."""
         self._workspace, self._disk, self._at_rest = workspace, disk, at_rest
         self._uses, self._changing = 0, asyncio.Lock()
         self._layers: tuple[Workspace, Beneath] | None = None
@@ -95,12 +92,15 @@ class PersistentWorkspace:
 
     async def list(self, path: str = ".") -> tuple[Entry, ...]:
         """What stands in a folder."""
-        return tuple(
-            map(Entry.model_validate, await asyncio.to_thread(list_folder, self._workspace.below, path))
-        )
+        from sandbox.files.listing import list_folder
+
+        found = await asyncio.to_thread(list_folder, self._workspace.below, path)
+        return tuple(map(Entry.model_validate, found))
 
     async def stat(self, path: str) -> Entry:
         """What stands under a path."""
+        from sandbox.files.listing import look_at
+
         return Entry.model_validate(await asyncio.to_thread(look_at, self._workspace.below, path))
 
     async def lay(self, files: Mapping[str, bytes]) -> dict[str, str]:
@@ -123,6 +123,8 @@ class PersistentWorkspace:
     async def enter(self, path: str) -> None:
         """See that a program can begin in a folder."""
         if path != ".":
+            from sandbox.files.listing import enter
+
             await asyncio.to_thread(enter, self._workspace.below, path)
 
     async def remove(self, path: str) -> None:
@@ -156,6 +158,70 @@ class PersistentWorkspace:
         missing = ((path, file) for path, file in known.items() if path not in kept)
         self._write((path, file.content, file.executable) for path, file in missing)
         return {path: file.sha256 for path, file in known.items()}
+
+
+class WithFiles:
+    """What WorkspaceFiles says of each method holds here: on this machine, or in a container."""
+
+    def _filing(self) -> AbstractAsyncContextManager[Files]:
+        """What acts on the workspace, for a moment."""
+        raise NotImplementedError
+
+    async def write(self, path: str, content: bytes, *, executable: bool = False) -> None:
+        """Write one file of the workspace; folders on the way are made."""
+        async with self._filing() as files:
+            await files.write(path, content, executable=executable)
+
+    async def append(self, path: str, content: bytes) -> None:
+        """Add to the end of one file of the workspace, all or nothing; it is made where it isn't there."""
+        async with self._filing() as files:
+            await files.append(path, content)
+
+    async def make_folder(self, path: str) -> None:
+        """Make a folder of the workspace, with those on the way."""
+        async with self._filing() as files:
+            await files.make_folder(path)
+
+    async def read(self, path: str, *, limit: int = 16 << 20, start: int | None = None) -> bytes:
+        """Read one regular file of the workspace, or a part of it."""
+        async with self._filing() as files:
+            return await files.read(path, limit=limit, start=start)
+
+    async def list(self, path: str = ".") -> tuple[Entry, ...]:
+        """What stands in a folder of the workspace, by name."""
+        async with self._filing() as files:
+            return await files.list(path)
+
+    async def stat(self, path: str) -> Entry:
+        """What stands under a path of the workspace."""
+        async with self._filing() as files:
+            return await files.stat(path)
+
+    async def remove(self, path: str) -> None:
+        """Remove one file or folder of the workspace, "." is all of it; what isn't there is no error."""
+        async with self._filing() as files:
+            await files.remove(path)
+
+    async def write_folder(
+        self, path: str, stream: TarSource, *, max_bytes: int = MAX_BYTES, max_entries: int = MAX_ENTRIES
+    ) -> None:
+        """Write what an uncompressed tar stream holds into a folder."""
+        from sandbox.files.tar_folders import write_tar
+
+        await write_tar(self, path, stream, max_bytes=max_bytes, max_entries=max_entries)
+
+    def read_folder(
+        self,
+        path: str = ".",
+        *,
+        max_bytes: int = MAX_BYTES,
+        max_entries: int = MAX_ENTRIES,
+        on_left_out: Callable[[str], None] | None = None,
+    ) -> AsyncGenerator[bytes, None]:
+        """What a folder holds as a tar stream."""
+        from sandbox.files.tar_folders import read_tar
+
+        return read_tar(self, path, max_bytes=max_bytes, max_entries=max_entries, on_left_out=on_left_out)
 
 
 class WithWorkspace(WithFiles):

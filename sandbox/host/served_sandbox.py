@@ -10,14 +10,13 @@ from sandbox.contract import Capability, OnOutput, Running, Session
 from sandbox.errors import SandboxBroken
 from sandbox.files.workspace import Workspace
 from sandbox.files.written_files import FreshWorkspace
+from sandbox.host.capabilities import Build
 from sandbox.host.child import Child
 from sandbox.host.child_maker import ChildMaker
 from sandbox.host.execution import ChildLease, Execution
-from sandbox.host.jobs import Jobs
-from sandbox.host.limits import RunLimits, resolve
+from sandbox.host.limits import Jobs, RunLimits, resolve
 from sandbox.host.persistent_workspace import PersistentWorkspace, WithLastingWorkspace
 from sandbox.host.pool import Pool
-from sandbox.host.proxy_building import Build
 from sandbox.host.running import RunningEntry
 from sandbox.host.server import Server
 from sandbox.policy import Limits, Policy

@@ -10,7 +10,7 @@ import pytest
 from sandbox import Command, Policy, PythonCode
 from sandbox.backends.bubblewrap import open_bubblewrap
 from sandbox.backends.restricted import open_restricted
-from sandbox.host.proxy_building import Build
+from sandbox.host.capabilities import Build
 from sandbox.host.served_sandbox import ServedSandbox
 from sandbox.host.server import start_server
 from sandbox.interpreter.interpreter import Interpreter

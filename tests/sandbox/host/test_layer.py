@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from sandbox import Changes, Command, Policy, PythonCode, Sandbox, Session
 from sandbox.backends.bubblewrap import open_bubblewrap
-from sandbox.host.proxy_building import LAYER_FROM
+from sandbox.host.capabilities import LAYER_FROM
 from sandbox.host.served_sandbox import ServedSandbox
 from tests.layered import has_layer, open_layered
 
