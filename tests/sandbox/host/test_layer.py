@@ -42,12 +42,14 @@ def overwrite_in_memory(path):
 def mark(path):
     for name in ('user.overlay.opaque', 'user.overlay.whiteout', 'user.other'):
         os.setxattr(path, name, b'y')
+def copy(path, other):
+    other.startswith(path) or shutil.copytree(path, other)
 def rename_over(path, other):
     os.path.isdir(path) or os.replace(path, other)
 for name, *given in operations:
     try:
         {**globals(), 'mkdir': os.makedirs, 'mv': shutil.move, 'chmod': os.chmod, 'symlink': os.symlink,
-         'link': os.link, 'touch': os.utime, 'mkfifo': os.mkfifo, 'copy': shutil.copytree}[name](*given)
+         'link': os.link, 'touch': os.utime, 'mkfifo': os.mkfifo}[name](*given)
     except (OSError, shutil.Error, ValueError):
         pass
 """
