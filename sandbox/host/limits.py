@@ -1,4 +1,4 @@
-"""The limits of one run, with the policy's values where the caller gave none, and the job its child is told."""
+"""The limits of one run, with the policy's values where the caller gave none, and what its child is told."""
 
 import math
 from collections.abc import Callable, Mapping
