@@ -97,7 +97,7 @@ async def open_session(
             own = place.workspace_at(child.take_workspace())
             workspace = PersistentWorkspace(own, None, at_rest=lambda: True)
             stack.callback(workspace.close)
-            laid = await workspace.lay(files)
+            laid = await workspace.lay(files) if files else {}
         await asyncio.to_thread(workspace.tree.rebase, laid)
         yield LiveSession(link, workspace, renew)
 
