@@ -19,6 +19,7 @@ from sandbox.backends.bubblewrap import open_bubblewrap
 from sandbox.host.capabilities import LAYER_FROM
 from sandbox.host.served_sandbox import ServedSandbox
 from tests.layered import has_layer, open_layered
+from tests.ordinary_user import run_as_ordinary_user
 
 ROOMY = Policy(wall_s=60, cpu_s=600, open_files=1024)
 WITHOUT = frozenset({"layer"})
@@ -375,3 +376,24 @@ async def test_nothing_is_open_any_more_when_the_sandbox_closes() -> None:
         await session.changes()
 
     assert sorted(os.listdir("/proc/self/fd")) == before
+
+
+@pytest.mark.slow
+def test_an_ordinary_user_has_layers_too() -> None:
+    script = """
+import asyncio
+from sandbox import Policy
+from tests.layered import open_layered
+async def main():
+    async with open_layered(Policy(wall_s=60), {"a": b"1", "d/x": b"2", "d/e/y": b"3"}) as box:
+        async with box.session() as session:
+            await session.sh("echo 2 > a; rm d/x; chmod 000 d/e; chmod 755 d/e; mv d/e n")
+            print(*((one.path, one.kind) for one in (await session.changes()).changes))
+        await box.lay({"a": b"1"})
+        print(await box.read("a"))
+asyncio.run(main())
+"""
+    ended = run_as_ordinary_user(script, timeout_s=100)
+
+    told = "('a', 'modified') ('d/e/y', 'deleted') ('d/x', 'deleted') ('n/y', 'added')\nb'1'\n"
+    assert ended.stdout == told, ended.stderr[-2000:]
