@@ -66,8 +66,11 @@ def read_answer(
         parsed = parse_answer(read, default=default, expected=expected, known=files)
         return _whole(parsed, files, names, ignored, whole)
     edits = [*found.edits, *_whole_beside(found, default, files)]
-    kept = [edit for edit in edits if not any(_is_left_out(name, names, ignored) for name in edit.names)]
-    left = [edit for edit in edits if edit not in kept]
+    kept: list[Edit] = []
+    left: list[Edit] = []
+    for edit in edits:
+        is_left = any(_is_left_out(name, names, ignored) for name in edit.names)
+        (left if is_left else kept).append(edit)
     apart = _apart(left, files, names, whole)
     left_out = _changed_names(left, files, names)
     if edits and not kept and not found.slips:
@@ -95,8 +98,10 @@ def _apart(
     from coder.edits.apply import apply
 
     made: dict[str, str | None] = {}
-    for path in dict.fromkeys(edit.path for edit in edits):
-        own = [edit for edit in edits if edit.path == path]
+    of_one: dict[str, list[Edit]] = {}
+    for edit in edits:
+        of_one.setdefault(edit.path, []).append(edit)
+    for own in of_one.values():
         if not any(_leaves_out(edit, files, names) for edit in own):
             made |= apply(own, files).files
     return {path: text for path, text in made.items() if text is None or _is_whole(path, text, files, whole)}
