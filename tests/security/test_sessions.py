@@ -183,8 +183,9 @@ async def test_a_command_is_started_where_others_used_up_all_processes(session: 
     bomb = await session.start(PythonCode(source=fill))
     await bomb.wait()
 
-    # Not bash: it tries for 15 s to fork.
-    told = await session.run(Command(argv=("sh", "-c", "echo builtin; /bin/true || exit 9")))
+    # Not bash, which tries to fork for 15 s; and not at once: limits come a moment after a command's begin.
+    script = "echo builtin; while [ ${i:=0} -lt 100000 ]; do i=$((i + 1)); done; /bin/true || exit 9"
+    told = await session.run(Command(argv=("sh", "-c", script)))
     await bomb.stop()
     after = await session.sh("/bin/true && echo room")
 
