@@ -18,6 +18,7 @@ settings.load_profile("loaded")
 os.environ["VIRTUAL_ENV"] = str(only_pytest().parent.parent)
 
 
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
     """Tests wait a third of their time, for deadlines and for what starts: three keep two processors busy."""
     return max(1, len(os.sched_getaffinity(0)) * 3 // 2)

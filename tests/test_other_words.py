@@ -42,8 +42,8 @@ from sandbox.probe import probe_backends
 SQUARES = FunctionCase(id="squares", prompt="", entry_point="f", timeout_s=0.3,
     test="def check(f):\\n    assert f(2) == 4\\n    assert f(3) == 9\\n",
     canonical_solution="def f(n): return n * n\\n")
-ENDLESS = "def f(n):\\n    while True: pass"
-ANSWERS = (ENDLESS, "def f(n, s=[4, 9]): return s.pop(0)", "def f(n): return n * n")
+SLEEPS = "import time\\ndef f(n): time.sleep(99)"
+ANSWERS = (SLEEPS, "def f(n, s=[4, 9]): return s.pop(0)", "def f(n): return n * n")
 OWN = "class E(Exception): pass\\ndef within(n): raise E('within 1 s')"
 LATE = "def within(n):\\n    while True: pass"
 GONE = "import os\\ndef within(n): os._exit(3)"

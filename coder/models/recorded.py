@@ -49,9 +49,11 @@ class Recorded:
         self._reserved: dict[tuple[str, int, int], Decimal] = {}
         self._role = ""
         self._spoke: Header | Part = self.header
+        self._acts = False if entries else None
         for entry in entries:
             self._entries[entry.key].append(entry)
             self._requests[entry.key] = entry.request
+            self._acts = self._acts or _offers_a_shell(entry.request)
             tokens_in = input_tokens(entry.request.messages, entry.request.form)
             before = entry.request.sampling.max_tokens
             if entry.reserved_usd is not None and before is not None:
@@ -80,13 +82,9 @@ class Recorded:
     @property
     def abilities(self) -> Abilities:
         """Those of the model that was recorded."""
-        spoke, forms = self._spoke, [request.form for request in self._requests.values()]
-        acts = any(tool.name == _SHELL for form in forms if form is not None for tool in form.tools)
+        spoke = self._spoke
         return Abilities(
-            context=spoke.context,
-            tools=spoke.tools,
-            max_output=spoke.max_output,
-            acts=acts if forms else None,
+            context=spoke.context, tools=spoke.tools, max_output=spoke.max_output, acts=self._acts
         )
 
     async def __aenter__(self) -> Self:
@@ -146,6 +144,10 @@ class Recorded:
         if not self._requests:
             return f"{self._path} holds no answer at all."
         return f"{self._path} has no answer to this request. {difference(request, self._requests.values())}"
+
+
+def _offers_a_shell(request: Request) -> bool:
+    return request.form is not None and any(tool.name == _SHELL for tool in request.form.tools)
 
 
 def _raised(failure: Failure | None) -> ModelError:

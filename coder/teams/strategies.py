@@ -24,6 +24,7 @@ _ABLE = 4_000_000_000
 """Parameters from which on a model that runs commands does more than write its answer."""
 _ROOM = 8192
 """Tokens that a model must be able to read to act: a dialogue of commands and outputs needs them."""
+_UNKNOWN = Abilities()
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,11 +138,8 @@ STRATEGIES: Mapping[StrategyName, Strategy] = {
 }
 
 
-UNKNOWN = Abilities()
-
-
 def settled(
-    settings: Settings, task: Task, *, model: str, able: Abilities = UNKNOWN, sessions: bool = True
+    settings: Settings, task: Task, *, model: str, able: Abilities = _UNKNOWN, sessions: bool = True
 ) -> Settings:
     """The settings with one strategy in them, and as it wants them.
 
@@ -166,7 +164,7 @@ def settled(
 
 
 def suited(
-    task: Task, settings: Settings, *, model: str, able: Abilities = UNKNOWN, sessions: bool = True
+    task: Task, settings: Settings, *, model: str, able: Abilities = _UNKNOWN, sessions: bool = True
 ) -> StrategyName:
     """What `auto` takes: by what decides, by who answers, by what the user has named; a replay as it was."""
     if Expert.name in settings.roles:

@@ -13,7 +13,7 @@ from tests.docker_engine import IMAGE, require_docker
 from tests.layered import open_layered
 from tests.security.test_mechanisms import ESCAPED, PATIENT, PROBES, Probe
 
-ROOMY = Policy(wall_s=60, memory_mb=512, processes=64, disk_mb=32, files=2000)
+ROOMY = Policy(wall_s=60, memory_mb=256, processes=40, disk_mb=32, files=2000)
 _OF_THE_RUN = frozenset({"cpu", "wall", "output"})
 """Kept by the clock and the count of a run; a session has its own, which test_session looks at."""
 _NOT_HERE = {
