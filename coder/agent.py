@@ -223,18 +223,19 @@ async def work(
     """
     strategy = taken(journal.state.settings)
     try:
-        if journal.state.task.test_command is not None:
-            from coder.verify.baseline import take_baseline, wants_baseline
+        async with AsyncExitStack() as stack:
+            known = None
+            if journal.state.task.test_command is not None:
+                from coder.verify.pending_baseline import pending_baseline
 
-            if wants_baseline(journal.state):
-                await journal.append(await take_baseline(bench, journal.state))
-        await advance(
-            journal,
-            team=team or strategy.team(),
-            stop=stop or strategy.stop(),
-            turn=lambda name: Turn(name, journal=journal, model=model, bench=bench),
-            land=deliver,
-        )
+                known = await stack.enter_async_context(pending_baseline(journal, bench))
+            await advance(
+                journal,
+                team=team or strategy.team(),
+                stop=stop or strategy.stop(),
+                turn=lambda name: Turn(name, journal=journal, model=model, bench=bench, baseline=known),
+                land=deliver,
+            )
     except asyncio.CancelledError:
         await journal.append(RunStopped(status="interrupted", reason="interrupted", exit_code=130))
         raise

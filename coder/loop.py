@@ -119,8 +119,9 @@ async def _speak(journal: Journal, team: Team, turn: Callable[[str], Turn]) -> N
     participant = team.next(journal.state)
     budget = journal.state.budget.seconds
     left = max(0.0, budget - journal.state.seconds)
+    has_time = participant.name == HUMAN or _runs_long_tests(journal.state)
     try:
-        async with asyncio.timeout(None if participant.name == HUMAN else left):
+        async with asyncio.timeout(None if has_time else left):
             message = await participant.speak(turn(participant.name))
     except BudgetSpent:
         return
@@ -129,6 +130,12 @@ async def _speak(journal: Journal, team: Team, turn: Callable[[str], Turn]) -> N
         await journal.append(BudgetReached(limit="time", text=text))
         return
     await journal.append(Spoken(message=message))
+
+
+def _runs_long_tests(state: State) -> bool:
+    """Whether it is the turn of tests that take long, or may: each run of theirs has a limit of its own."""
+    may_be_long = state.baseline is None or state.baseline.is_long
+    return state.task.test_command is not None and state.awaits_execution and may_be_long
 
 
 def _stopped(state: State, reason: Reason) -> RunStopped:

@@ -4,7 +4,7 @@ Every effect is in the log: a call's intent before it is made, its answer after.
 is taken again from its start, and an answer that the log already holds is given without a call.
 """
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from coder.environment.workbench import Workbench
 from coder.errors import ContextTooLong
@@ -15,9 +15,7 @@ from coder.models.tokens import cut_text, shrunk
 from coder.models.wrapper import SUMMARIZER, HasRoles, playing
 from coder.prompts import prompt
 from coder.run.budget import is_spent_on_reasoning, no_room
-from coder.run.event_types import (
-    CallAnswered,
-)
+from coder.run.event_types import CallAnswered
 from coder.run.journal import Journal
 from coder.run.state import State
 
@@ -31,13 +29,40 @@ MOST_CHARACTERS_A_TOKEN = 16
 class Turn:
     """One participant's turn, from its start to its message."""
 
-    def __init__(self, participant: str, *, journal: Journal, model: Model, bench: Workbench) -> None:
+    def __init__(
+        self,
+        participant: str,
+        *,
+        journal: Journal,
+        model: Model,
+        bench: Workbench,
+        baseline: Callable[[float | None], Awaitable[None]] | None = None,
+    ) -> None:
+        """Begin a turn.
+
+        Args:
+            baseline: logs what the tests say before the work, if it is known within so many seconds.
+        """
         self.participant = participant
         self.bench = bench
         self.journal = journal
+        self._baseline = baseline
         self._cast = model
         self._model = playing(model, participant)
         self._calls = LoggedCalls(participant, journal=journal, redactor=bench.redactor)
+
+    async def baseline(self, within_s: float | None = None) -> None:
+        """See to it that the state holds the run's baseline, where it has one.
+
+        Args:
+            within_s: None waits until it is known; 0 takes what is known now.
+
+        Raises:
+            UsageError: the test command can decide nothing.
+            SandboxError: the sandbox itself failed.
+        """
+        if self._baseline is not None:
+            await self._baseline(within_s)
 
     @property
     def state(self) -> State:

@@ -1,5 +1,6 @@
 """The task's Python and its packages in one line, for a model that works with them."""
 
+from collections.abc import Collection
 from itertools import accumulate
 
 from coder.environment.workbench import Workbench
@@ -16,12 +17,16 @@ print(sys.version.split()[0], *sorted(names, key=str.lower), sep="\\n")
 """
 
 
-async def python_line(bench: Workbench) -> str:
-    """The version of the sandbox's Python, of pytest and of the other packages; empty where it has none.
+async def python_line(bench: Workbench, files: Collection[str]) -> str:
+    """The version of the sandbox's Python, of pytest and of the other packages.
+
+    Empty where it has none, and for a project without any Python.
 
     Raises:
         SandboxError: the sandbox itself failed.
     """
+    if files and not any(path.endswith(".py") for path in files):
+        return ""
     if bench.python_line is None:
         ended = await (await bench.candidate()).run(PythonCode(source=_SOURCE))
         bench.python_line = _line(ended.stdout.splitlines()) if ended.ok else ""

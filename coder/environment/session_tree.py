@@ -14,8 +14,8 @@ from coder.run.state import State
 from coder.text.sanitize import one_line
 from coder.workspace.landing.staging import LandingRefused, parts_of, see_same_repository, state_of
 from coder.workspace.read import content, store
-from coder.workspace.session_changes import is_executable, is_program
-from sandbox import Change, Sandbox, Session
+from coder.workspace.session_changes import is_executable
+from sandbox import Change, Session
 
 Tree = Mapping[str, StoredFile | None]
 """Files by path; None is one that was removed."""
@@ -34,25 +34,15 @@ _COMMIT_S = 10.0
 
 
 class SessionTree:
-    """A session opened on the user's files with what earlier calls have changed."""
+    """A session opened on the user's files, and what was changed in it since."""
 
-    def __init__(
-        self,
-        session: Session,
-        opened: Mapping[str, StoredFile],
-        *,
-        files: Mapping[str, StoredFile],
-        root: str | None,
-    ) -> None:
-        """Begin with what the workspace holds (`opened`): the user's files, and what was changed before."""
+    def __init__(self, session: Session, *, files: Mapping[str, StoredFile], root: str | None) -> None:
+        """Begin with the user's files, which the workspace holds."""
         self.session = session
         self.files = files
         self._root = Path(root) if root is not None else None
-        self._opened = opened
-        self._folders = {f"{folder}/" for path in opened for folder in map(str, PurePosixPath(path).parents)}
-        texts = {
-            path: file.text for path, file in opened.items() if path.endswith(".gitignore") and file.text
-        }
+        self._folders = {f"{folder}/" for path in files for folder in map(str, PurePosixPath(path).parents)}
+        texts = {path: file.text for path, file in files.items() if path.endswith(".gitignore") and file.text}
         self._ignores = ignores(texts)
         self._known: dict[str, Change] = {}
 
@@ -64,7 +54,7 @@ class SessionTree:
         changed: dict[str, StoredFile | None] = {
             path: _stored(change) for path, change in now.items() if _differs(change, self._known.get(path))
         }
-        changed |= {path: self._opened.get(path) for path in self._known.keys() - now.keys()}
+        changed |= {path: self.files.get(path) for path in self._known.keys() - now.keys()}
         self._known = now
         left = [f"{one_line(path)}: {reason}" for path, reason in refused.items()]
         return changed, (*left, *(f"{left.path}: {left.reason}" for left in found.left_out))
@@ -88,7 +78,7 @@ class SessionTree:
 
     def _is_left(self, path: str) -> bool:
         """Whether a path is what tools leave behind, or git is told to ignore, and no file of the user's."""
-        if path in self._opened or path in self._folders:
+        if path in self.files or path in self._folders:
             return False
         return PurePosixPath(path).name in _CACHES or self._ignores(path)
 
@@ -118,16 +108,6 @@ async def make_repository(session: Session) -> None:
     with suppress(TimeoutError):
         async with asyncio.timeout(_COMMIT_S):
             await committing.wait()
-
-
-async def lay(sandbox: Sandbox, state: State) -> dict[str, StoredFile]:
-    """Make a sandbox's workspace hold that tree, and give it."""
-    tree = tree_of(state)
-    await sandbox.lay({path: content(stored) for path, stored in tree.items()})
-    for path in tree.keys() & state.tree.keys():
-        if is_executable(tree[path]) != is_program(tree[path]):
-            await sandbox.write(path, content(tree[path]), executable=is_executable(tree[path]))
-    return tree
 
 
 def _stored(change: Change) -> StoredFile | None:

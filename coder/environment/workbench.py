@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Self
 from coder.environment.run_policy import OpenSandbox, for_session
 from coder.run.event_types import StoredFile
 from coder.text.redact import Redactor
+from coder.workspace.read import content
 from sandbox import BackendMissing, Policy, Sandbox
 from sandbox.contract import OnOutput
 
@@ -142,13 +143,16 @@ class Workbench:
                 del self._sandboxes["session"]
                 await self._stacks.pop("session").aclose()
             if self._work is None:
-                from coder.environment.session_tree import SessionTree, lay, make_repository
+                from coder.environment.session_tree import SessionTree, make_repository
 
                 sandbox = await self._sandbox("session")
-                opened = await lay(sandbox, state)
+                await sandbox.lay({path: content(stored) for path, stored in state.files.items()})
                 session = await self._stacks["session"].enter_async_context(sandbox.session())
-                self._work = SessionTree(session, opened, files=state.files, root=state.root)
+                work = SessionTree(session, files=state.files, root=state.root)
                 await make_repository(session)
+                if state.tree:
+                    await work.write(state.tree)
+                self._work = work
             return self._work
 
     async def _sandbox(self, name: str) -> Sandbox:

@@ -111,15 +111,9 @@ def has_new_tree(state: State) -> bool:
 
 
 async def _first(turn: Turn, target: Target) -> list[ChatMessage]:
-    survey, python = await asyncio.gather(survey_of(turn, is_brief=True), _python(turn))
+    line = python_line(turn.bench, turn.state.files)
+    survey, python = await asyncio.gather(survey_of(turn, is_brief=True), line)
     return first_request(turn.state, target, survey, context=turn.abilities.context, python=python)
-
-
-async def _python(turn: Turn) -> str:
-    """The Python of a project that has any; empty for another."""
-    files = turn.state.files
-    has_python = not files or any(path.endswith(".py") for path in files)
-    return await python_line(turn.bench) if has_python else ""
 
 
 async def _tell_verdict(state: State, talk: Dialogue, place: Workplace) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from coder.models.model import ChatMessage, ToolCall
+from coder.prompting.messages import late_baseline
 from coder.run.event_types import StoredFile, ToolAnswered, ToolCalled
 from coder.run.state import State
 from coder.run.termination import named
@@ -37,6 +38,7 @@ class Workplace:
         turn, state = self._turn, self._turn.state
         if state.open_tool is not None and state.open_tool.id == call.id:
             return await self.tell(call, _CUT_OFF)
+        await turn.baseline(0)
         is_restarted = not turn.bench.has_session(state) and any(
             said.role == "tool" for said in state.dialogue
         )
@@ -62,7 +64,7 @@ class Workplace:
             call=state.calls,
             id=call.id,
             name=call.name,
-            text=f"{_RESTARTED}{text}" if is_restarted else text,
+            text="".join([_RESTARTED if is_restarted else "", text, self._owed()]),
             exit_code=given.exit_code,
             seconds=given.seconds,
             running=given.running,
@@ -107,6 +109,13 @@ class Workplace:
         await self._turn.journal.append(
             ToolAnswered(call=state.calls, id="", name="edits", text="", changes=changes)
         )
+
+    def _owed(self) -> str:
+        """What the tests say of the files before the work, where the first request could not tell it."""
+        turn = self._turn
+        if not turn.state.owes_baseline:
+            return ""
+        return f"\n[{turn.bench.redactor.redact(late_baseline(turn.state, turn.abilities.context))}]"
 
     def _seconds_left(self) -> float:
         state = self._turn.state

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from coder.context.survey import Survey
 
 _FAILURE_TOKENS = 2_000
+_PENDING = "They are being run on the files as they are; how they end comes with a later result."
 """Of the lines that a failure names in a repository of which only a part is shown."""
 
 
@@ -163,17 +164,27 @@ def what_to_pass(state: State, context: int | None, *, green: str = "Before your
     return "".join(parts)
 
 
+def late_baseline(state: State, context: int | None) -> str:
+    """How the tests ended before the work, told in the middle of it."""
+    how = "pass" if state.baseline is not None and state.baseline.passed else "fail like this"
+    return f"Run on the files as they were, the tests {how}.\n{failing_now(state, context)}".strip()
+
+
 def _fails_now(state: State, context: int | None, green: str) -> str:
     """The test command, and how it ends before the work."""
     if state.task.test_command is None:
         return ""
     command = shown_path(shlex.join(state.task.test_command))
     if state.baseline is None or state.baseline.passed:
-        now = "" if state.baseline is None else f" {green}"
+        now = f" {green}" if state.baseline is not None else _unknown(state)
         return f"\nThe tests are run by {command}.{now}\n"
     failing = failing_now(state, context)
     what = "It fails" if state.task.mends else f"The tests are run by {command}. Before your answer they fail"
     return f"\n{what} like this:\n{fenced(failing)}\n" if failing else ""
+
+
+def _unknown(state: State) -> str:
+    return f" {_PENDING}" if state.files and not is_greenfield(state.task, state.files) else ""
 
 
 def _places(state: State, previous: Message, survey: "Survey | None") -> str:

@@ -60,6 +60,7 @@ def _tool_answered(state: State, body: ToolAnswered) -> State:
     return replace(
         state,
         open_tool=None,
+        owes_baseline=state.owes_baseline and not body.id,
         results=_results(state, body),
         has_background=state.has_background or body.running,
         tree={**state.tree, **body.changes},

@@ -24,6 +24,7 @@ from coder.run.event_types import (
     LandingUndone,
     Looked,
     PatchProposed,
+    ProgramFinished,
     RunResumed,
     RunStarted,
     RunStopped,
@@ -64,7 +65,9 @@ def begin(event: Event) -> State:
 def fold(state: State, event: Event) -> State:
     """The state after one more event; an event of an unknown type only moves the clock."""
     body = parse(event)
-    worked = 0.0 if _waited_for_human(state, body) else max(0.0, event.time - state.time)
+    worked = (
+        0.0 if _waited_for_human(state, body) else max(0.0, event.time - state.time - _tested(state, body))
+    )
     moved = replace(state, seq=event.seq, time=event.time, seconds=state.seconds + worked)
     return moved if body is None else _after(moved, body)
 
@@ -93,7 +96,7 @@ def _after(state: State, body: Body) -> State:
         ):  # fmt: skip
             return after_call(state, body)
         case BaselineTaken():
-            return replace(state, baseline=body)
+            return replace(state, baseline=body, owes_baseline=bool(state.dialogue))
         case Spoken():
             return replace(state, messages=(*state.messages, body.message), pending=())
         case Looked():
@@ -151,6 +154,17 @@ def _waited_for_human(state: State, body: Body | None) -> bool:
             return False
 
 
+def _tested(state: State, body: Body | None) -> float:
+    """Seconds before this event that went into tests which take long: these aren't the run's."""
+    match body:
+        case BaselineTaken(is_long=True):
+            return body.seconds
+        case ProgramFinished() if state.baseline is not None and state.baseline.is_long:
+            return body.seconds
+        case _:
+            return 0.0
+
+
 def _next_step(state: State, body: StepStarted) -> State:
     """The same run with nothing said yet about a further task; what was spent stays spent."""
     done = Step(
@@ -172,6 +186,7 @@ def _next_step(state: State, body: StepStarted) -> State:
         model=body.model,
         steps=(*state.steps, done),
         baseline=None,
+        owes_baseline=False,
         messages=(),
         pending=(),
         dialogue=(),

@@ -67,6 +67,8 @@ class State:
     """Wall time of the run's own work."""
     baseline: BaselineTaken | None = None
     """How the test command ended before the work; None where it wasn't run."""
+    owes_baseline: bool = False
+    """It was known only after the first request: the next result of a tool tells it."""
     messages: tuple[Message, ...] = ()
     pending: tuple[CallAnswered, ...] = ()
     """Answers of the turn that is not over yet: a resumed turn takes these before it calls."""

@@ -1,4 +1,4 @@
-"""Baseline: how the test command ends on the untouched files, before any model is called.
+"""Baseline: how the test command ends on the untouched files, before the work or beside its first calls.
 
 It is run twice where that doesn't take long and something may come of it: tests that then end differently are
 flaky. What was red before is known from here on, and a command that can't decide anything is refused here.
@@ -8,7 +8,7 @@ import re
 
 from coder.environment.workbench import Workbench
 from coder.errors import UsageError
-from coder.run.event_types import BaselineTaken, BaselineTest
+from coder.run.event_types import LONG_TESTS_S, BaselineTaken, BaselineTest
 from coder.run.message import CheckLine
 from coder.run.state import State
 from coder.run.target import Target, find_target, is_greenfield, is_test
@@ -21,8 +21,6 @@ from coder.verify.test_command import TestRun, run_tests
 from coder.workspace.overlay import workspace_files
 from sandbox import Limits
 
-AGAIN_UNDER_S = 30.0
-"""A command that took less is run a second time."""
 _NO_TESTS = 5
 """Exit code of pytest and unittest where they have found nothing."""
 _NOT_THERE = re.compile(r"^ERROR: file or directory not found: (.+)$", re.MULTILINE)
@@ -78,7 +76,7 @@ async def take_baseline(bench: Workbench, state: State) -> BaselineTaken:
     _refuse_what_decides_nothing(first, state, target)
     _refuse_what_is_not_installed(first, state)
     decides = state.task.mends or any(line.passed for line in first.lines)
-    if decides and first.result.wall_s < AGAIN_UNDER_S and first.result.status != "timeout":
+    if decides and first.result.wall_s < LONG_TESTS_S and first.result.status != "timeout":
         runs.append(await _run(bench, state, target))
     flaky = _flaky(runs)
     lines = first.lines if not first.passed else runs[-1].lines

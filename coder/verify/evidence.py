@@ -16,7 +16,6 @@ from coder.run.target import Target, is_test
 from coder.run.termination import named
 from coder.run.test_patterns import more_tests
 from coder.source.shell import command_words
-from coder.verify.baseline import AGAIN_UNDER_S
 from coder.verify.feedback import feedback, gist
 from coder.verify.regressions import is_red_as_before
 from coder.verify.test_command import TestRun, run_tests
@@ -84,7 +83,7 @@ def _new_tests(state: State, code: Message, outcome: Outcome) -> tuple[str, ...]
     known = {test.name for test in baseline.tests} | {*baseline.flaky}
     new = tuple(line.name for line in outcome.checks if line.passed and line.name not in known)
     if reported(state.task.test_command or ("",)) is None:
-        return new if baseline.seconds < AGAIN_UNDER_S else ()
+        return () if baseline.is_long else new
     return tuple(name for name in new if any(_is_of(path, name) for path in paths))
 
 

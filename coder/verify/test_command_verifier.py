@@ -1,21 +1,25 @@
 """By command: what a test command says of the candidate's workspace.
 
-Where it takes long, the tests that failed last are run first, and only when these pass does the whole command
-decide. Flaky tests that fail are run again before they count, and what was red before the work is judged as
-such (regressions.py).
+Where it takes long, the tests that failed last are run first, or those nearest to the change, and only when
+these pass does the whole command decide. Flaky tests that fail are run again before they count, and what was
+red before the work is judged as such (regressions.py).
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import PurePosixPath
 
 from coder.environment.workbench import Workbench
 from coder.run.command_inputs import reported
+from coder.run.message import CheckLine
 from coder.run.state import State
 from coder.run.target import Target
 from coder.verify.cross_check import confirm
 from coder.verify.finding import Finding
-from coder.verify.regressions import judge, new_reds, shows_work, without_flaky
+from coder.verify.regressions import judge, new_reds, shows_work, was_run, without_flaky
 from coder.verify.test_command import TestRun, run_tests
+from coder.workspace.overlay import workspace_files
 from sandbox import Limits
 
 NARROW_FROM_S = 2.0
@@ -35,8 +39,11 @@ async def by_command(bench: Workbench, state: State, target: Target, files: Mapp
     if targets := _targets(state):
         run = await run_command(bench, state, ours=target.tests, only=targets)
         if any(not line.passed for line in run.lines):
-            failed = judge(run, None)
-            return Finding("tests", False, failed.lines, run.result, failed.note, strength="inside")
+            return _failed(run)
+        await (await bench.candidate()).lay(files)
+    elif (broken := await _broken_nearby(bench, state, target)) is not None:
+        return _failed(broken)
+    elif _is_long(state):
         await (await bench.candidate()).lay(files)
     run = await _without_flaky(bench, state, target, files)
     given = {test.path for test in state.task.test_files}
@@ -57,6 +64,44 @@ async def by_command(bench: Workbench, state: State, target: Target, files: Mapp
     if not shows:
         return Finding("none", True, run.lines, run.result, strength="none")
     return Finding("tests", True, run.lines, run.result, strength=confirmed.verdict)
+
+
+def _failed(run: TestRun) -> Finding:
+    judged = judge(run, None)
+    return Finding("tests", False, judged.lines, run.result, judged.note, strength="inside")
+
+
+async def _broken_nearby(bench: Workbench, state: State, target: Target) -> TestRun | None:
+    """Where the command takes long: the tests nearest to the change, where it breaks some; they run first.
+
+    A test that fails alone without the change, too, says nothing here: the whole command decides.
+    """
+    if not _is_long(state) or not (near := _nearby(state, target)):
+        return None
+    run = await run_command(bench, state, ours=target.tests, only=near)
+    red = {line.name for line in run.lines if not line.passed} & {*near}
+    if not red:
+        return None
+    await (await bench.candidate()).lay(workspace_files(state, {}))
+    before = await run_command(bench, state, ours=target.tests, only=sorted(red))
+    return run if red <= {line.name for line in before.lines if line.passed} else None
+
+
+def _is_long(state: State) -> bool:
+    command, baseline = state.task.test_command, state.baseline
+    return baseline is not None and baseline.is_long and reported(command or ()) is not None
+
+
+def _nearby(state: State, target: Target) -> list[str]:
+    """Tests that passed before the work, of files that name a module which the answer changes."""
+    changed = "|".join(re.escape(PurePosixPath(path).stem) for path in state.codes[-1].files)
+    named = re.compile(rf"\b(?:{changed})\b")
+    paths = [
+        path for path in target.tests if path in state.files and named.search(state.files[path].text or "")
+    ]
+    known = state.baseline.tests if state.baseline is not None else ()
+    lines = [CheckLine(name=test.name, passed=True) for test in known if test.passed]
+    return [line.name for line in lines if any(was_run(path, (line,)) for path in paths)][:_MOST_NARROW]
 
 
 def _by_exit_code(run: TestRun, state: State) -> Finding:

@@ -27,6 +27,7 @@ from coder.run.event_types.run_events import (
     StepStarted,
 )
 from coder.run.event_types.turn_events import (
+    LONG_TESTS_S,
     BaselineTaken,
     BaselineTest,
     CallAnswered,
@@ -45,6 +46,7 @@ from coder.run.event_types.turn_events import (
 from coder.run.events import Event
 
 __all__ = [
+    "LONG_TESTS_S",
     "TYPES",
     "BaselineTaken",
     "BaselineTest",

@@ -134,6 +134,10 @@ class BaselineTest(BaseModel):
     passed: bool
 
 
+LONG_TESTS_S = 30.0
+"""Time from which a test command is long: it is run no oftener than it must be, and not on the run's time."""
+
+
 class BaselineTaken(Body):
     """How the test command, and the lint command, ended on the untouched files."""
 
@@ -162,6 +166,11 @@ class BaselineTaken(Body):
     """The test command told of single tests; False: nothing is known but its exit code."""
     missing: tuple[str, ...] = ()
     """Modules that the command says aren't there, and that the folder doesn't hold."""
+
+    @property
+    def is_long(self) -> bool:
+        """The command takes long."""
+        return self.seconds >= LONG_TESTS_S
 
 
 class ProgramStarted(Body):

@@ -228,7 +228,7 @@ async def test_a_run_that_was_cut_off_goes_on_without_repeating_a_call(project: 
     settings = SETTINGS.model_copy(update={"budget": Budget(calls=2)})
     commands = (bash("echo 1 > one.txt"), bash("sed -i 's/a - b/b - a/' calc.py"))
     stopped, _ = await worked(project, *commands, settings=settings, log=log)
-    mend = bash("cat one.txt calc.py; sed -i 's/b - a/a + b/' calc.py")
+    mend = bash("cat one.txt calc.py; git diff; sed -i 's/b - a/a + b/' calc.py")
     model = Scripted([mend, DONE], name="scripted/dialogue")
 
     run = await resume(stopped.run_id, log=log, model=model, budget=Budget(calls=10))
@@ -236,6 +236,7 @@ async def test_a_run_that_was_cut_off_goes_on_without_repeating_a_call(project: 
     assert stopped.status == "limit"
     assert "The session was restarted" in told(model, 2)
     assert "1\ndef add(a, b):\n    return b - a" in told(model, 2)
+    assert "-    return a - b\n+    return b - a" in told(model, 2)
     assert run.status == "solved"
     assert fold_all(await log.read(run.run_id)).calls == 4
 

@@ -1,5 +1,6 @@
 """The user edits files while a model works in a session: both are kept, or the run stops and says so."""
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -56,6 +57,19 @@ async def test_what_the_user_edits_elsewhere_in_a_file_is_joined(project: Path) 
 
     assert run.status == "solved"
     assert (project / "calc.py").read_text() == WRONG.replace("-", "+") + MIDDLE + "MINE = 1\n"
+
+
+async def test_what_the_session_has_made_executable_stays_so_beside_an_edit_of_the_user(
+    project: Path,
+) -> None:
+    add = json.loads(MEND[0].arguments)["command"]
+    mend = bash(f"{add}; sed -i '1i #!/usr/bin/env python3' calc.py; chmod +x calc.py")
+
+    run, _ = await edited(project, mend, DONE, at=2, text=WRONG + MIDDLE + "MINE = 1\n", log=MemoryLog())
+
+    assert run.status == "solved"
+    assert "MINE = 1" in (project / "calc.py").read_text()
+    assert (project / "calc.py").stat().st_mode & 0o111
 
 
 async def test_what_the_user_edits_in_the_same_lines_stays_and_the_run_says_so(project: Path) -> None:

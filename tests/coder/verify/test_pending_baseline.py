@@ -1,0 +1,146 @@
+"""Tests that take long: a model that acts is asked meanwhile; what is nearest to its change runs first."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from coder.environment.workbench import Workbench
+from coder.run.event_types import BaselineTaken, BaselineTest, ProgramFinished, StoredFile
+from coder.run.message import Message
+from coder.run.run import Run
+from coder.run.settings import Settings
+from coder.run.state import State
+from coder.run.target import find_target
+from coder.run.task import Task
+from coder.text.redact import Redactor
+from coder.verify.pending_baseline import FIRST_WAIT_S
+from coder.verify.test_command_verifier import by_command
+from coder.workspace.overlay import workspace_files
+from sandbox import Policy, open_sandbox
+from tests.coder.participants.test_actor import DONE, EDIT, RIGHT, TEST, WRONG, bash, told, worked
+from tests.coder.states import call, code, events, outcome, started, state_of
+from tests.only_pytest import only_pytest
+
+LONG = BaselineTaken(
+    passed=True,
+    seconds=60.0,
+    tests=tuple(BaselineTest(name=f"test_{name}.py::test", passed=True) for name in ("calc", "other")),
+)
+SAYS_THAT_IT_RAN = "\n\ndef test():\n    print('[{0}]')\n    import {0}\n    assert {0}.ok\n"
+FILES = {
+    "calc.py": "ok = True\n",
+    "other.py": "ok = True\n",
+    "test_calc.py": SAYS_THAT_IT_RAN.format("calc"),
+    "test_other.py": SAYS_THAT_IT_RAN.format("other"),
+}
+
+
+@pytest.fixture
+def slow_project(tmp_path: Path) -> Path:
+    (tmp_path / "calc.py").write_text(WRONG)
+    late = f"import time\nif 'a - b' in open('calc.py').read():\n    time.sleep({FIRST_WAIT_S + 2})\n"
+    (tmp_path / "test_calc.py").write_text(late + TEST)
+    return tmp_path
+
+
+@pytest.mark.slow
+async def test_a_model_that_acts_is_asked_before_the_tests_have_ended_and_told_by_a_later_result(
+    slow_project: Path,
+) -> None:
+    settings = Settings(strategy="act", python=only_pytest())
+    fix = bash("sed -i 's/a - b/a + b/' calc.py")
+
+    run, model = await worked(slow_project, bash("sleep 6"), bash("true"), fix, DONE, settings=settings)
+
+    assert "comes with a later result" in told(model, 1)
+    assert ["assert -1 == 3" in told(model, request) for request in range(1, 5)] == [
+        False,
+        False,
+        True,
+        False,
+    ]
+    assert run.verified == "tests"
+
+
+@pytest.mark.slow
+async def test_an_answer_that_comes_first_is_tried_once_the_tests_have_ended(slow_project: Path) -> None:
+    run, _ = await worked(slow_project, EDIT, settings=Settings(strategy="act", python=only_pytest()))
+
+    assert (run.verified, run.calls) == ("tests", 1)
+    assert (slow_project / "calc.py").read_text() == RIGHT
+
+
+@pytest.mark.slow
+async def test_a_task_that_is_to_make_tests_pass_begins_with_what_fails(slow_project: Path) -> None:
+    from coder.agent import solve
+    from coder.models.scripted import Scripted
+    from coder.store import MemoryLog
+
+    settings, model = Settings(strategy="act", python=only_pytest()), Scripted([EDIT])
+    task = Task(prompt="Mend it.", workspace=slow_project, test_command=("pytest", "-q"), mends=True)
+    run: Run = await solve(task, model=model, settings=settings, log=MemoryLog())
+
+    assert "assert -1 == 3" in told(model, 1)
+    assert run.verified == "tests"
+
+
+@pytest.mark.parametrize("edited", ["calc", "other"])
+@pytest.mark.slow
+async def test_of_a_long_suite_a_test_that_the_change_breaks_runs_first_and_alone(
+    edited: str,
+) -> None:
+    passed, ran = await _tried({f"{edited}.py": "ok = False\n"})
+
+    assert (passed, ran) == (False, [edited, edited])  # with the change, and without
+
+
+@pytest.mark.slow
+async def test_a_long_suite_runs_whole_once_where_the_nearest_tests_pass() -> None:
+    passed, ran = await _tried({"calc.py": "ok = 1\n"})
+
+    assert (passed, ran) == (True, ["calc", "calc", "other"])
+
+
+@pytest.mark.slow
+async def test_a_test_that_fails_alone_without_the_change_too_leaves_the_verdict_to_the_whole_suite() -> None:
+    leans = "import sys\n\n\ndef test():\n    import other\n    assert 'calc' in sys.modules\n"
+
+    passed, _ = await _tried({"other.py": "ok = 1\n"}, files={**FILES, "test_other.py": leans})
+
+    assert passed
+
+
+def test_tests_that_take_long_are_not_on_the_runs_time() -> None:
+    finished = ProgramFinished(what="verify", status="ok", exit_code=0, seconds=0.75, after={})
+    short = LONG.model_copy(update={"seconds": 1.0})
+    log = [started(), *call(1), LONG, code("a"), finished, outcome(passed=True)]
+    brief = [short if body is LONG else body for body in log]
+
+    assert state_of(log).seconds == pytest.approx(len(events(log)) - 1 - 1 - 0.75)
+    assert state_of(brief).seconds == pytest.approx(len(events(log)) - 1)
+
+
+async def _tried(changed: dict[str, str], *, files: dict[str, str] = FILES) -> tuple[bool, list[str]]:
+    """Whether the command passes with the change, and which tests ran, in order."""
+    task = Task(prompt="Change it.", workspace=Path("/nowhere"), test_command=("pytest", "-q", "-s"))
+    said = Message(author="coder", kind="code", sample=1, attempt=1, files=changed)
+    state = State(
+        run="run_test",
+        task=task,
+        settings=Settings(),
+        budget=Settings().budget,
+        model="test",
+        files={path: StoredFile(text=text) for path, text in files.items()},
+        baseline=LONG,
+        messages=(said,),
+    )
+    printed: list[bytes] = []
+    policy, laid = Policy(python=only_pytest()), workspace_files(state, said.files)
+    bench = Workbench(
+        policy, open_sandbox, redactor=Redactor(), on_output=lambda stream, text: printed.append(text)
+    )
+    async with bench:
+        await (await bench.candidate()).lay(laid)
+        found = await by_command(bench, state, find_target(task, state.files), laid)
+    return found.passed, re.findall(r"(?<!')\[(\w+)\]", b"".join(printed).decode())
