@@ -82,7 +82,7 @@ def capabilities_of(*, cgroup_version: int | None, landlock: int, own_uid: bool)
         "network": "a network namespace per run without any route",
         "host files": f"mount namespace of bubblewrap{second}",
         "environment": "empty environment at the server's start",
-        "other runs": f"user, pid, mount, ipc, net and uts namespaces per run{second}{_DEVICES}",
+        "other runs": f"user, pid, mount, ipc, net, uts and cgroup namespaces per run{second}{_DEVICES}",
         "nothing left": "the run's pid namespace ends with it; a keeper ends the sandbox with its owner",
         "privileges": "no capabilities, no_new_privs, "
         + ("a uid of its own" if own_uid else "the uid of the caller"),

@@ -28,7 +28,9 @@ from sandbox.inner.process.spawn_alone import main
 raise SystemExit(main(int(sys.argv[1])))
 """
 """What a child's interpreter does; the folder with our code is filled in."""
-_TO_BOUND = ("--cap-add", "CAP_SYS_RESOURCE", "--cap-add", "CAP_SETPCAP")
+_TO_BOUND = tuple(
+    word for name in ("CAP_SYS_RESOURCE", "CAP_SETPCAP", "CAP_SYS_ADMIN") for word in ("--cap-add", name)
+)
 """In namespaces of its own a run bounds itself, and then gives up what it took for that."""
 
 

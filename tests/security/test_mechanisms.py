@@ -57,6 +57,11 @@ EVERYWHERE = (
 
 PROBES = (
     *EVERYWHERE,
+    probe(
+        "the names of control groups, which hold a pid of the host",
+        "groups",
+        "print('ESCAPED' if 'coder-' in open('/proc/self/cgroup').read() else '')",
+    ),
     probe("memory in a cgroup", "memory", "x = b'x' * (100 << 20); print('ESCAPED')"),
     probe(
         "memory, sampled",

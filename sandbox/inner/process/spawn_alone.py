@@ -23,6 +23,7 @@ from sandbox.inner.walls.inner_walls import (
     Walls,
     bound_descriptors,
     bound_watching,
+    hide_groups,
     confine,
     tighten,
 )
@@ -111,8 +112,9 @@ def _is_admitted(settings: dict[str, Any], work: socket.socket) -> bool:
 
 def _confine(settings: dict[str, Any], walls: Walls, others: int) -> None:
     if settings["namespaces"]:
-        with suppress(OSError):  # some machines let nothing inside of bubblewrap use a capability
-            bound_watching(walls)
+        for bound in (bound_watching, hide_groups):
+            with suppress(OSError):  # some machines let nothing inside of bubblewrap use a capability
+                bound(walls)
     rules = [tuple(rule) for rule in settings["rules"]] if settings["rules"] is not None else RULES
     confine(walls, _limits(settings["rlimits"], others), rules=rules)
 

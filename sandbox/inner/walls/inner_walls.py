@@ -25,6 +25,7 @@ from sandbox.inner.walls.syscalls import (
     MS_NOSUID,
     MS_PRIVATE,
     MS_REC,
+    NEWCGROUP,
     NEWIPC,
     NEWNET,
     NEWNS,
@@ -37,6 +38,7 @@ from sandbox.inner.walls.syscalls import (
     libc,
     mount,
     prctl,
+    unshare,
     write_file,
 )
 
@@ -110,6 +112,7 @@ def enclose(walls: Walls, uid: int, gid: int, *, fresh: bool) -> None:
     With `fresh` it has a workspace of its own, too, over the one that lasts.
     """
     map_own_user(uid, gid)
+    hide_groups(walls)
     mount("none", "/", None, MS_REC | MS_PRIVATE)
     plain = MS_NOSUID | MS_NODEV
     if "pid" not in walls.without:
@@ -124,6 +127,16 @@ def enclose(walls: Walls, uid: int, gid: int, *, fresh: bool) -> None:
         attach(WORKSPACE, walls.attached)
     bound_watching(walls)
     os.chdir(WORKSPACE)
+
+
+def hide_groups(walls: Walls) -> None:
+    """Root the control groups of this process, as it sees them, where it is: their names hold its owner's pid.
+
+    Raises:
+        OSError: this process may not.
+    """
+    if "groups" not in walls.without:
+        unshare(NEWCGROUP)
 
 
 def bound_watching(walls: Walls) -> None:
