@@ -113,7 +113,12 @@ async def hold_trial(
 def _job(trial: Trial, which: bytes) -> dict[str, object]:
     """What a candidate is to do; `which` says whether it is to be the reference."""
     source = (trial.reference or "") if which == REFERENCE else trial.source
-    return {"write_back": trial.crossing.write_back, "watch": True, "modules": {_MODULE: source}}
+    return {
+        "write_back": trial.crossing.write_back,
+        "watch": True,
+        "modules": {_MODULE: source},
+        "kinds": _in_order(trial.crossing.kinds),
+    }
 
 
 def _arguments(trial: Trial, wall_s: float, limits: Limits) -> dict[str, object]:
@@ -124,10 +129,10 @@ def _arguments(trial: Trial, wall_s: float, limits: Limits) -> dict[str, object]
         "tidy": trial.tidy,
         "module": _MODULE,
         "entry_point": trial.entry_point,
-        "kinds": None if crossing.kinds is None else sorted(crossing.kinds),
-        "errors": None if crossing.errors is None else sorted(crossing.errors),
+        "kinds": _in_order(crossing.kinds),
+        "errors": _in_order(crossing.errors),
         "steps": crossing.steps,
-        "changed": None if crossing.changed is None else sorted(crossing.changed),
+        "changed": _in_order(crossing.changed),
         "write_back": crossing.write_back,
         "replays": trial.replays,
         "seed": trial.seed,
@@ -135,6 +140,10 @@ def _arguments(trial: Trial, wall_s: float, limits: Limits) -> dict[str, object]
         "wall_s": wall_s,
         "cpu_s": math.ceil(limits.cpu_s or Policy().cpu_s),
     }
+
+
+def _in_order(names: frozenset[str] | None) -> list[str] | None:
+    return None if names is None else sorted(names)
 
 
 def alarm_source() -> str:

@@ -15,21 +15,13 @@ import importlib
 import linecache
 import os
 import sys
-from functools import _lru_cache_wrapper, partial
-from types import (
-    BuiltinFunctionType,
-    CoroutineType,
-    FunctionType,
-    GeneratorType,
-    MethodType,
-    MethodWrapperType,
-    ModuleType,
-)
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from sandbox.inner.bridge.codec import CodecError, decode, encode
 from sandbox.inner.bridge.foreign import Foreign, foreign
 from sandbox.inner.bridge.operators import OPERATORS, operators_of
+from sandbox.inner.bridge.plain_copies import copied, reference_kind
 from sandbox.inner.bridge.plain_data import Parts, copied_of, plain
 from sandbox.inner.bridge.printed import Printed
 from sandbox.inner.bridge.record_fields import fields_of
@@ -39,22 +31,10 @@ from sandbox.inner.bridge.writeback import Writeback
 from sandbox.inner.process.execute import forget_server
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
     from sandbox.inner.process.channel import Channel
 
-_NAMED: dict[type, str] = {
-    FunctionType: "function",
-    BuiltinFunctionType: "function",
-    MethodType: "function",
-    MethodWrapperType: "function",
-    _lru_cache_wrapper: "function",
-    partial: "function",
-    ModuleType: "module",
-}
-_STEPWISE: dict[type, str] = {GeneratorType: "generator", CoroutineType: "coroutine"}
-_OF_ITERATORS = ("builtins", "itertools")
-"""Modules whose iterators can do no more than go on, as a generator does: `map`, `zip`, `islice`, …"""
 _WHERE_LINES = 5
 
 
@@ -62,9 +42,16 @@ class Callee:
     """Serves one channel until the other side closes it."""
 
     def __init__(
-        self, channel: Channel, *, write_back: bool, watch: bool, modules: Mapping[str, str]
+        self,
+        channel: Channel,
+        *,
+        write_back: bool,
+        watch: bool,
+        modules: Mapping[str, str],
+        kinds: Collection[str] | None,
     ) -> None:
         self._channel = channel
+        self._kinds = kinds
         self._modules = dict(modules)
         self._watch = watch
         self._write_back = write_back
@@ -98,9 +85,11 @@ class Callee:
         operation, *operands = request
         loan = Writeback(request if self._write_back or self._watch else ())
         try:
-            outcome: tuple[object, ...] = ("value", self._operations[operation](*operands))
+            return self._frame(("value", self._operations[operation](*operands)), loan)
         except BaseException as error:  # noqa: BLE001 - whatever the candidate raises is its answer
-            outcome = ("raised", error, _where(error))
+            return self._frame(("raised", error, _where(error)), loan)
+
+    def _frame(self, outcome: tuple[object, ...], loan: Writeback) -> bytes:
         printed = self._printed.take()
         try:
             if not self._write_back:
@@ -127,7 +116,7 @@ class Callee:
         kind = type(value)
         if issubclass(kind, Foreign):
             return ("yours", Foreign.number_of(value))
-        parts = value.parts if kind is Parts else to_parts(value)
+        parts = value.parts if kind is Parts else self._parts(value)
         if parts is not None:
             return parts
         number = self._number(value)
@@ -137,17 +126,20 @@ class Callee:
             return ("class", number)
         if issubclass(kind, BaseException):
             return ("error", number, kind, value.args, _text(value))
-        if kind in _NAMED:
+        known = reference_kind(kind, self._kinds)
+        if known in ("function", "module"):
             name = getattr(value, "__name__", "")
-            return (_NAMED[kind], number, name if type(name) is str else "")
-        if kind in _STEPWISE:
-            return (_STEPWISE[kind], number)
-        is_awaited = hasattr(kind, "__await__")  # as the steps of an asynchronous generator are
-        if kind.__module__ in _OF_ITERATORS and hasattr(kind, "__next__") and not is_awaited:
-            return ("generator", number)
+            return (known, number, name if type(name) is str else "")
+        if known is not None:
+            return (known, number)
         if fields_of(kind) is not None:
             return ("record", self._number(kind), tuple(tuple.__iter__(value)))
         return ("object", number, self._number(kind))
+
+    def _parts(self, value: Any) -> tuple[object, ...] | None:
+        """What crosses by value, as a standard one or, where no objects may cross, as a copy."""
+        made = None if self._kinds is None else copied(value, self._kinds)
+        return to_parts(value) if made is None else made
 
     def _resolve(self, payload: Any) -> object:
         kind, *rest = payload
@@ -239,12 +231,14 @@ def serve(channel: Channel, arguments: Mapping[str, Any]) -> None:
 
     Args:
         arguments: `write_back`, whether changes to lent arguments are reported; `watch`, whether at least it
-            is said that there were some; `modules`, sources by name of modules that lie in no file.
+            is said that there were some; `modules`, sources by name of modules that lie in no file; `kinds`,
+            of references that may cross, where anything else has to be copied.
     """
     callee = Callee(
         channel,
         write_back=bool(arguments.get("write_back", True)),
         watch=bool(arguments.get("watch", False)),
         modules=arguments.get("modules", {}),
+        kinds=arguments.get("kinds"),
     )
     callee.serve()

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 from sandbox.inner.bridge.frames import FROM_CANDIDATE, TIMED_OUT
 from sandbox.inner.bridge.link import Link
 from sandbox.inner.bridge.link_errors import CandidateGone, CannotCross
+from sandbox.inner.bridge.peer import Tap
 from sandbox.inner.bridge.proxies import number_of
-from sandbox.inner.bridge.show_values import show, show_error
+from sandbox.inner.bridge.show_values import show, show_error, show_kind
 from sandbox.inner.bridge.writeback import mutable_containers
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ class GuardedLink(Link):
         changed: Collection[str] | None = None,
     ) -> None:
         self._keeps_inputs = keeps_inputs
-        self._tap = _Tap(channel)
+        self._tap = Tap(channel)
         super().__init__(self._tap, writes_back=writes_back, wall_s=wall_s)  # type: ignore[arg-type]
         self.kinds: set[str] = set()
         """Kinds of references that crossed: all else was plain data, or the standard library's."""
@@ -69,7 +70,7 @@ class GuardedLink(Link):
         """The last call with what it gave, for a message."""
         self._allowed = None if kinds is None else frozenset(kinds)
         self._expected = None if errors is None else frozenset(errors)
-        self._met: set[str] = set()
+        self._met: dict[str, object] = {}
         self._operation = ""
         self._ties = False
         self._entry: int | None = None
@@ -143,7 +144,7 @@ class GuardedLink(Link):
             if self._most_steps is not None and self.steps > self._most_steps:
                 raise self._lost(f"its generators went on for more than {self._most_steps:,} steps")
         outer = self._met, self._operation, self._owners
-        self._met, self._operation = set(), str(message[0])
+        self._met, self._operation = {}, str(message[0])
         self._owners = self._owners_of(message) if self._writes_back else []
         try:
             return super()._exchange(message)
@@ -180,23 +181,24 @@ class GuardedLink(Link):
     def _resolve(self, lent: list[Any], payload: Any) -> object:
         value = super()._resolve(lent, payload)
         if payload[0] in self._take and payload[0] != "yours":
-            self._met.add(payload[0])
+            self._met.setdefault(payload[0], value)
         return value
 
     def _outcome(self, kind: str, rest: list[Any], lent: list[Any]) -> tuple[object, BaseException | None]:
         if self._writes_back and len(rest) >= 2 and type(rest[-2]) is tuple:
             rest = [*rest[:-2], self._kept(rest[-2]), rest[-1]]
         value, raised = super()._outcome(kind, rest, lent)
-        met, self._met = self._met, set()
+        met, self._met = self._met, {}
         if self._operation in _SILENT:
             return value, raised
-        if isinstance(raised, CannotCross):
-            met, raised = {"unsent"}, raised if self._allowed is None else None
+        if isinstance(raised, CannotCross) and self._allowed is not None:
+            raise self._lost(str(raised))
         if raised is not None:
-            return None, self._as_expected(raised, met - _OF_ERRORS)
-        self.kinds |= met
-        if self._allowed is not None and not met <= self._allowed:
-            found = "what can't be copied" if "unsent" in met else f"a {min(met - self._allowed)}"
+            return None, self._as_expected(raised, met.keys() - _OF_ERRORS)
+        self.kinds |= met.keys()
+        if self._allowed is not None and not met.keys() <= self._allowed:
+            refused = min(met.keys() - self._allowed)
+            found = show_kind(refused, met[refused])
             raise self._lost(f"{self.calling or self._doing} gave {found} where plain data is expected")
         return value, None
 
@@ -221,22 +223,3 @@ class GuardedLink(Link):
             with suppress(TypeError, ValueError):  # arguments that this class doesn't take
                 plain = standard(*raised.args)
         return plain
-
-
-class _Tap:
-    """A channel whose last frames can be looked at."""
-
-    def __init__(self, channel: Channel | Peer) -> None:
-        self._channel = channel
-        self.sent: bytes | None = None
-        """The first one since this was set to None."""
-        self.received = b""
-
-    def send(self, frame: bytes) -> None:
-        self.sent = self.sent or frame
-        self._channel.send(frame)
-
-    def receive(self) -> bytes | None:
-        frame = self._channel.receive()
-        self.received = frame or b""
-        return frame

@@ -42,3 +42,24 @@ class Peer:
             self._lost = True
         self._host.send(LOST)
         return self._host.receive()
+
+
+class Tap:
+    """A channel whose last frames can be looked at."""
+
+    def __init__(self, channel: Channel | Peer) -> None:
+        self._channel = channel
+        self.sent: bytes | None = None
+        """The first one since this was set to None."""
+        self.received = b""
+
+    def send(self, frame: bytes) -> None:
+        """Send a frame on."""
+        self.sent = self.sent or frame
+        self._channel.send(frame)
+
+    def receive(self) -> bytes | None:
+        """The next frame."""
+        frame = self._channel.receive()
+        self.received = frame or b""
+        return frame

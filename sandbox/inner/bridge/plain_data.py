@@ -45,9 +45,9 @@ def plain(value: Any) -> object:
         CodecError: it holds none.
     """
     kind = type(value)
-    if _is_path(kind):
+    if is_path(kind):
         return Parts("path", kind.__name__, str(value))
-    base = _base_of(kind)
+    base = base_of(kind)
     if base is None:
         raise CodecError(f"a {kind.__name__} holds no builtin value")
     return _COPIES[base](value)
@@ -55,23 +55,25 @@ def plain(value: Any) -> object:
 
 def copied_of(kind: type) -> tuple[str, ...]:
     """Operators of a class that are those of the builtin type it derives from; none where there is none."""
-    if _is_path(kind):
+    if is_path(kind):
         return _COMPARED
-    base = _base_of(kind)
+    base = base_of(kind)
     if base is None:
         return ()
-    same = [name for name in _ALL if _found(kind, name) is _found(base, name) is not None]
+    same = [name for name in _ALL if found_in(kind, name) is found_in(base, name) is not None]
     return tuple(same) if {"__eq__", "__ne__"} <= set(same) else ()
 
 
-def _base_of(kind: type) -> type | None:
+def base_of(kind: type) -> type | None:
+    """The builtin type that a class derives from."""
     return next((base for base in kind.__mro__[1:] if base in _COPIES), None)
 
 
-def _is_path(kind: type) -> bool:
+def is_path(kind: type) -> bool:
+    """Whether it is a class of pathlib's."""
     return kind.__name__ in _PATHS and kind.__module__.partition(".")[0] == "pathlib"
 
 
-def _found(kind: type, name: str) -> object:
+def found_in(kind: type, name: str) -> object:
     """What a class has under a name, without its metaclass."""
     return next((vars(cls)[name] for cls in kind.__mro__ if name in vars(cls)), None)

@@ -64,3 +64,16 @@ def show_request(operation: str, operands: tuple[object, ...]) -> str:
     if operation == "get":
         return f"its attribute {operands[1]}"
     return f"its {operation}"
+
+
+def show_kind(kind: str, value: object) -> str:
+    """What a value is called that may not cross by a reference of this kind, with its article."""
+    if kind != "object":
+        return _WITH_ARTICLE.get(kind, f"a {kind}")
+    cls: object = type(value)
+    judges = getattr(cls, "__own_equality__", False) and "__eq__" not in getattr(cls, "__copied__", ())
+    why = ", which has an equality of its own," if judges else ""
+    return f"an object of class {type(value).__name__[:60]}{why}"
+
+
+_WITH_ARTICLE = {"error": "an exception", "record": "a named tuple"}

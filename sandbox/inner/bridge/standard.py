@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import builtins
 import sys
-from collections import Counter, OrderedDict, defaultdict, deque
+from collections import ChainMap, Counter, OrderedDict, UserDict, UserList, UserString, defaultdict, deque
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from sandbox.inner.bridge.codec import CodecError, check_keys
@@ -29,11 +30,27 @@ def to_parts(value: Any) -> tuple[object, ...] | None:
     for single, known in _SINGLES.items():
         if value is known:
             return ("single", single)
-    take = _TAKE.get(kind) or _TAKE_LOADED.get((kind.__module__, kind.__name__))
-    if take is None or (kind not in _TAKE and not _is_loaded(kind)):
-        return None
-    parts = take(value)
+    return parts_as(value, kind)
+
+
+def parts_as(value: Any, kind: type) -> tuple[object, ...] | None:
+    """Payload of a value as one of this standard type, which is its own or one that its own derives from."""
+    take = taker(kind)
+    parts = None if take is None else take(value)
     return None if parts is None else (kind.__name__, *parts)
+
+
+def standard_base_of(kind: type) -> type | None:
+    """The standard type that a class derives from."""
+    return next((base for base in kind.__mro__[1:] if taker(base) is not None), None)
+
+
+def taker(kind: type) -> Callable[[Any], tuple[object, ...] | None] | None:
+    """What takes values of a standard type apart; None for any other type."""
+    if kind in _TAKE:
+        return _TAKE[kind]
+    take = _TAKE_LOADED.get((kind.__module__, kind.__name__))
+    return take if take is not None and _is_loaded(kind) else None
 
 
 def from_parts(payload: tuple[Any, ...]) -> object:
@@ -63,6 +80,8 @@ def _is_loaded(kind: type) -> bool:
     return getattr(module, kind.__name__, None) is kind
 
 
+_EMPTY: tuple[dict[Any, Any], ...] = ({}, OrderedDict())
+_VIEWS = [view for one in _EMPTY for view in (one.keys(), one.values(), one.items())]
 _TAKE: dict[type, Callable[[Any], tuple[object, ...] | None]] = {
     range: lambda v: (v.start, v.stop, v.step),
     slice: lambda v: (v.start, v.stop, v.step),
@@ -71,6 +90,9 @@ _TAKE: dict[type, Callable[[Any], tuple[object, ...] | None]] = {
     OrderedDict: lambda v: (list(v.items()),),
     Counter: lambda v: (dict(v),),
     defaultdict: lambda v: (v.default_factory, dict(v)),
+    ChainMap: lambda v: (list(v.maps),),
+    **dict.fromkeys((UserList, UserDict, UserString), lambda v: (v.data,)),
+    **{type(view): lambda v: (list(v),) for view in _VIEWS},
 }
 # Looked up by name, so that nobody pays for an import that neither side asked for.
 _TAKE_LOADED: dict[tuple[str, str], Callable[[Any], tuple[object, ...] | None]] = {
@@ -109,9 +131,9 @@ def _path(name: str, text: str) -> object:
     return _imported("pathlib", name)(_exact(text, str))
 
 
-def _ordered(pairs: list[Any]) -> object:
-    check_keys([key for key, _ in (_exact(pair, tuple) for pair in pairs)])
-    return OrderedDict(pairs)
+def _dict(pairs: object) -> dict[Any, Any]:
+    check_keys([key for key, _ in (_exact(pair, tuple) for pair in _exact(pairs, list))])
+    return dict(pairs)  # type: ignore[call-overload, no-any-return]
 
 
 def _imported(module: str, name: str) -> Any:
@@ -131,9 +153,19 @@ _MAKE: dict[str, Callable[..., object]] = {
     "slice": slice,
     "bytearray": lambda raw: bytearray(_exact(raw, bytes)),
     "deque": lambda items, maxlen: deque(_exact(items, list), maxlen),
-    "OrderedDict": lambda pairs: _ordered(_exact(pairs, list)),
+    "OrderedDict": lambda pairs: OrderedDict(_dict(pairs)),
     "Counter": lambda counts: Counter(_exact(counts, dict)),
     "defaultdict": lambda factory, content: defaultdict(factory, _exact(content, dict)),
+    "mappingproxy": lambda content: MappingProxyType(_exact(content, dict)),
+    "ChainMap": lambda maps: ChainMap(*(_exact(one, dict) for one in maps)),
+    "UserDict": lambda content: UserDict(_exact(content, dict)),
+    "UserList": lambda items: UserList(_exact(items, list)),
+    "UserString": lambda text: UserString(_exact(text, str)),
+    **dict.fromkeys(("dict_keys", "odict_keys"), lambda keys: _dict([(key, None) for key in keys]).keys()),
+    **dict.fromkeys(("dict_values", "odict_values"), lambda items: dict(enumerate(items)).values()),
+    **dict.fromkeys(("dict_items", "odict_items"), lambda pairs: _dict(pairs).items()),
+    "copy": lambda value: value,
+    "iterator": lambda items: iter(_exact(items, list)),
     "Decimal": lambda text: _imported("decimal", "Decimal")(_exact(text, str)),
     "Fraction": lambda top, bottom: _imported("fractions", "Fraction")(_exact(top, int), _exact(bottom, int)),
     "date": lambda text: _imported("datetime", "date").fromisoformat(_exact(text, str)),

@@ -121,10 +121,14 @@ async def test_items_of_an_iterator_are_looked_at_too(judge: Judge, value: str) 
     assert await outcome(judge, LAZY, f"from itertools import repeat\n{code}") == "failed"
 
 
-async def test_a_generator_for_a_list_is_not_let_in(judge: Judge) -> None:
+async def test_a_generator_for_a_list_has_ended_before_the_test_sees_it(judge: Judge) -> None:
     lists = case("assert list(candidate(3)) == [0, 1, 2]", "def f(n):\n    return list(range(n))\n")
+    exact = case("assert candidate(3) == [0, 1, 2]", "def f(n):\n    return list(range(n))\n")
+    lazy = "def f(n):\n    yield from range(n)\n"
 
-    assert await outcome(judge, lists, "def f(n):\n    yield from range(n)\n") == "failed"
+    assert await outcome(judge, lists, lazy) == "passed"
+    assert await outcome(judge, exact, lazy) == "failed"
+    assert await outcome(judge, lists, f"{lazy}    while True: yield 0\n") == "failed"
 
 
 async def test_a_function_that_is_returned_is_called_over_there(judge: Judge) -> None:

@@ -1,0 +1,116 @@
+"""What crosses in place of a candidate's value where only plain data is let in: a copy, if one says the same.
+
+A class that leaves reading and comparing to a builtin or standard type crosses as a value of that type, an
+iterator as its items. What the copy equals is decided by the receiver, which takes it for data and no more.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from functools import _lru_cache_wrapper, partial
+from itertools import islice
+from types import (
+    BuiltinFunctionType,
+    CoroutineType,
+    FunctionType,
+    GeneratorType,
+    MappingProxyType,
+    MethodType,
+    MethodWrapperType,
+    ModuleType,
+)
+from typing import TYPE_CHECKING, Any
+
+from sandbox.inner.bridge.codec import MAX_NODES, CodecError
+from sandbox.inner.bridge.operators import ALWAYS, CONTAINS, EQUALITY, ORDER, operators_of
+from sandbox.inner.bridge.plain_data import base_of, found_in, is_path, plain
+from sandbox.inner.bridge.record_fields import fields_of
+from sandbox.inner.bridge.standard import parts_as, standard_base_of, taker, to_parts
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+_READ = (
+    *(*EQUALITY, *ORDER, *CONTAINS),
+    *("__bool__", "__len__", "__iter__", "__reversed__", "__getitem__"),
+    *("__int__", "__float__", "__complex__", "__index__"),
+)
+"""By what a test sees what a value is. A class has to leave these to the type that it derives from."""
+_SHOWN = {*ALWAYS, "unhashable"}
+_REFERENCES: dict[type, str] = {
+    FunctionType: "function",
+    BuiltinFunctionType: "function",
+    MethodType: "function",
+    MethodWrapperType: "function",
+    _lru_cache_wrapper: "function",
+    partial: "function",
+    ModuleType: "module",
+    GeneratorType: "generator",
+    CoroutineType: "coroutine",
+}
+_STANDARD = ("builtins", "itertools")
+"""Modules whose iterators can do no more than go on, as a generator does: `map`, `zip`, `islice`, …"""
+_GOES_ON = {"__iter__", "__next__"}
+
+
+def copied(value: Any, kinds: Collection[str]) -> tuple[object, ...] | None:
+    """Payload of a plain copy; None where none says the same.
+
+    Args:
+        kinds: of references that may cross: what they are for isn't copied.
+
+    Raises:
+        CodecError: an iterator goes on for too long.
+        BaseException: what an iterator of the candidate raises.
+    """
+    kind = type(value)
+    if kind is defaultdict and to_parts(value.default_factory) is None:
+        return ("defaultdict", None, dict(value))
+    if taker(kind) is not None or ("record" in kinds and fields_of(kind) is not None):
+        return None
+    if kind is MappingProxyType:
+        return ("mappingproxy", dict(value))
+    if is_path(kind):
+        return ("path", kind.__name__, str(value))
+    if kind is GeneratorType or _is_iterator(kind):
+        return None if "generator" in kinds else ("iterator", _items(value))
+    standard = standard_base_of(kind)
+    base = standard or base_of(kind)
+    if base is None or not _leaves_reading_to(kind, base):
+        return None
+    return ("copy", plain(value)) if standard is None else parts_as(value, standard)
+
+
+def reference_kind(kind: type, kinds: Collection[str] | None) -> str | None:
+    """As what objects of a class cross by reference, where that is all that they are good for.
+
+    Args:
+        kinds: of references that may cross; None where objects of any class may.
+    """
+    known = _REFERENCES.get(kind)
+    if known is not None:
+        return known
+    if _is_iterator(kind) and (kinds is not None or kind.__module__ in _STANDARD):
+        return "generator"
+    return "function" if kinds is not None and "function" in kinds and _own(kind) == {"__call__"} else None
+
+
+def _is_iterator(kind: type) -> bool:
+    """Whether objects of a class can go on, and do nothing else."""
+    return _GOES_ON <= _own(kind) <= _GOES_ON
+
+
+def _own(kind: type) -> set[str]:
+    return {*operators_of(kind)} - _SHOWN
+
+
+def _leaves_reading_to(kind: type, base: type) -> bool:
+    pairs = ((found_in(kind, name), found_in(base, name)) for name in _READ)
+    return all(ours is its for ours, its in pairs if its is not None)
+
+
+def _items(iterator: Any) -> list[Any]:
+    items = list(islice(iterator, MAX_NODES))
+    if len(items) == MAX_NODES:
+        raise CodecError(f"an iterator of {MAX_NODES:,} items or more")
+    return items

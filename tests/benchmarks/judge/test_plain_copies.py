@@ -1,0 +1,307 @@
+"""Answers of another plain type than the case's own: let in as copies, where the test decides what they equal."""
+
+import pytest
+
+from benchmarks.judge.function import judge_function
+from benchmarks.judge.judge import Judge
+from benchmarks.judge.mode import Mode
+from benchmarks.suite import FunctionCase
+from sandbox.checks.trial import Crossing
+from tests.benchmarks.judge.cases import case, outcome, verdict
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+PAIR = case("assert candidate(3) == (1, 3)", "def f(n):\n    return (1, n)\n")
+LIST = case("assert candidate(3) == [1, 3]", "def f(n):\n    return [1, n]\n")
+DICT = case("assert candidate(3) == {'n': 3}", "def f(n):\n    return {'n': n}\n")
+KEYS = case("assert candidate(3) == {'n', 3}", "def f(n):\n    return {'n', n}\n")
+NUMBER = case(
+    "assert candidate(3) == 3 and candidate(3) + 1 == 4 and candidate(3) < 4", "def f(n):\n    return n\n"
+)
+TEXT = case("assert candidate(3) == '3' and candidate(3)[0] == '3'", "def f(n):\n    return str(n)\n")
+SORTED = case("assert sorted(candidate(3)) == [1, 3]", "def f(n):\n    return [n, 1]\n")
+COUNTED = case("assert len(list(candidate(3))) == 2", "def f(n):\n    return [n, 1]\n")
+ASKED = case("assert 3 in candidate(3) and 4 not in candidate(3)", "def f(n):\n    return [n, 1]\n")
+LAZY = case("assert list(candidate(3)) == [0, 1, 3]", "def f(n):\n    yield from (0, 1, n)\n")
+ADDER = case("assert candidate(2)(3) == 5", "def f(n):\n    return lambda m: n + m\n")
+
+HONEST: dict[str, tuple[FunctionCase, str]] = {
+    "a named tuple": (
+        PAIR,
+        "import collections\nP = collections.namedtuple('P', 'x y')\ndef f(n): return P(1, {n})",
+    ),
+    "a typed named tuple": (
+        PAIR,
+        "import typing\nclass P(typing.NamedTuple):\n    x: int\n    y: int\ndef f(n): return P(1, {n})",
+    ),
+    "named tuples in a list": (
+        case("assert candidate(3) == [(1, 3)]", "def f(n):\n    return [(1, n)]\n"),
+        "import collections\nP = collections.namedtuple('P', 'x y')\ndef f(n): return [P(1, {n})]",
+    ),
+    "named tuples in a set": (
+        case("assert candidate(3) == {(1, 3)}", "def f(n):\n    return {(1, n)}\n"),
+        "import collections\nP = collections.namedtuple('P', 'x y')\ndef f(n): return {{P(1, {n})}}",
+    ),
+    "a tuple": (PAIR, "class T(tuple): pass\ndef f(n): return T((1, {n}))"),
+    "a list": (LIST, "class L(list):\n    def last(s): return s[-1]\ndef f(n): return L([1, {n}])"),
+    "a UserList": (LIST, "from collections import UserList\ndef f(n): return UserList([1, {n}])"),
+    "a class of UserList": (
+        LIST,
+        "from collections import UserList\nclass L(UserList): pass\ndef f(n): return L([1, {n}])",
+    ),
+    "a dict": (DICT, "class D(dict):\n    def __missing__(s, k): return 0\ndef f(n): return D(n={n})"),
+    "a dict with attributes": (
+        DICT,
+        "class D(dict):\n    __getattr__ = dict.get\n    __setattr__ = dict.__setitem__\n"
+        "def f(n):\n    d = D()\n    d.n = {n}\n    return d",
+    ),
+    "a UserDict": (DICT, "from collections import UserDict\ndef f(n): return UserDict(n={n})"),
+    "a ChainMap": (
+        DICT,
+        "from collections import ChainMap\ndef f(n): return ChainMap(dict(n={n}), dict(n=0))",
+    ),
+    "a mappingproxy": (DICT, "from types import MappingProxyType as M\ndef f(n): return M(dict(n={n}))"),
+    "a class of OrderedDict": (
+        DICT,
+        "from collections import OrderedDict\nclass D(OrderedDict): pass\ndef f(n): return D(n={n})",
+    ),
+    "a defaultdict with a function": (
+        DICT,
+        "from collections import defaultdict\n"
+        "def f(n):\n    d = defaultdict(lambda: {n})\n    d['n']\n    return d",
+    ),
+    "keys": (KEYS, "def f(n): return dict.fromkeys(('n', {n})).keys()"),
+    "keys of an OrderedDict": (
+        KEYS,
+        "from collections import OrderedDict\ndef f(n): return OrderedDict.fromkeys(('n', {n})).keys()",
+    ),
+    "items": (
+        case("assert candidate(3) == {('n', 3)}", "def f(n):\n    return {('n', n)}\n"),
+        "def f(n): return dict(n={n}).items()",
+    ),
+    "values": (SORTED, "def f(n): return dict(a={n}, b=1).values()"),
+    "a set": (KEYS, "class S(set): pass\ndef f(n): return S(['n', {n}])"),
+    "an int": (NUMBER, "class I(int): pass\ndef f(n): return I({n})"),
+    "an IntEnum": (
+        NUMBER,
+        "import enum\nclass E(enum.IntEnum):\n    A = 3\n    B = 4\ndef f(n): return E({n})",
+    ),
+    "an IntFlag": (
+        NUMBER,
+        "import enum\nclass E(enum.IntFlag):\n    A = 1\n    B = 2\ndef f(n): return E({n})",
+    ),
+    "a float": (NUMBER, "class F(float): pass\ndef f(n): return F({n})"),
+    "a str": (TEXT, "class S(str): pass\ndef f(n): return S({n})"),
+    "a str enum": (
+        TEXT,
+        "import enum\nclass E(str, enum.Enum):\n    A = '3'\n    B = '4'\ndef f(n): return E(str({n}))",
+    ),
+    "a UserString": (TEXT, "from collections import UserString\ndef f(n): return UserString(str({n}))"),
+    "a generator that is sorted": (SORTED, "def f(n):\n    yield {n}\n    yield 1"),
+    "a generator that is counted": (
+        COUNTED,
+        "def f(n):\n    yield n\n    yield 1\n    if {n} != n: yield 2",
+    ),
+    "a generator that is asked": (ASKED, "def f(n): return (i for i in (1, {n}))"),
+    "a map that is sorted": (SORTED, "def f(n): return map(abs, (1, -{n}))"),
+    "an iterator of its own that is sorted": (
+        SORTED,
+        "class I:\n    def __init__(s, n): s.i = [n, 1]\n    def __iter__(s): return s\n"
+        "    def __next__(s):\n        if not s.i: raise StopIteration\n        return s.i.pop()\n"
+        "def f(n): return I({n})",
+    ),
+    "an iterator of its own for a generator": (
+        LAZY,
+        "class I:\n    def __init__(s, n): s.i = [n, 1, 0]\n    def __iter__(s): return s\n"
+        "    def __next__(s):\n        if not s.i: raise StopIteration\n        return s.i.pop()\n"
+        "def f(n): return I({n})",
+    ),
+    "an object that is called for a function": (
+        ADDER,
+        "class A:\n    def __init__(s, n): s.n = n\n    def __call__(s, m): return s.n + m\n"
+        "def f(n): return A({n})",
+    ),
+    "what the operator module makes for a function": (
+        case("assert candidate(1)([7, 8]) == 8", "def f(n):\n    return lambda xs: xs[n]\n"),
+        "from operator import itemgetter\ndef f(n): return itemgetter({n})",
+    ),
+}
+
+
+@pytest.mark.parametrize("shape", HONEST)
+async def test_an_honest_answer_of_another_plain_type_passes_and_is_strong(judge: Judge, shape: str) -> None:
+    one, code = HONEST[shape]
+
+    judged = await verdict(judge, one, code.format(n="n"))
+
+    assert (judged.verdict, judged.strength) == ("passed", "strong"), judged.detail
+
+
+@pytest.mark.parametrize("shape", HONEST)
+async def test_one_that_holds_another_value_does_not_pass(judge: Judge, shape: str) -> None:
+    one, code = HONEST[shape]
+
+    judged = await verdict(judge, one, code.format(n="(n - 1 if n < 3 else n + 1)"))
+
+    assert judged.verdict == "failed", judged.detail
+
+
+async def test_without_copies_such_an_answer_is_refused(judge: Judge) -> None:
+    one, code = HONEST["an int"]
+    by_reference = Mode(how="isolated", crossing=Crossing(kinds=frozenset({"function"})))
+    assert await outcome(judge, one, code.format(n="n")) == "passed"
+
+    uncopied = await judge_function(
+        await judge.sandboxes(), one, _SENT_AS_IT_IS + code.format(n="n"), by_reference
+    )
+
+    assert "an object of class I where plain data" in uncopied.verdict.detail
+
+
+_SENT_AS_IT_IS = """
+import gc
+for _one in gc.get_objects():
+    if type(_one).__name__ == 'Callee':
+        _one._kinds = None
+"""
+"""The candidate's process is its own: it may leave the copies off, and only harms itself."""
+
+LIES = {
+    "an int with an equality of its own": (
+        NUMBER,
+        "class I(int):\n    def __eq__(s, o): return True\n    __lt__ = __add__ = __eq__\n    __hash__ = None\n"
+        "def f(n): return I(0)",
+    ),
+    "an IntEnum with an equality of its own": (
+        NUMBER,
+        "import enum\nclass E(enum.IntEnum):\n    A = 0\n    def __eq__(s, o): return True\n"
+        "    __add__ = __lt__ = __eq__\n    __hash__ = int.__hash__\ndef f(n): return E.A",
+    ),
+    "a named tuple with an equality of its own": (
+        PAIR,
+        "import collections\nclass P(collections.namedtuple('P', 'x y')):\n"
+        "    def __eq__(s, o): return True\ndef f(n): return P(0, 0)",
+    ),
+    "a named tuple that shows other items": (
+        case("assert list(candidate(3)) == [1, 3]", "def f(n):\n    return (1, n)\n"),
+        "import collections\nclass P(collections.namedtuple('P', 'x y')):\n"
+        "    def __iter__(s): return iter((1, 3))\ndef f(n): return P(0, 0)",
+    ),
+    "a list that says how long it is": (
+        case("assert len(candidate(3)) == 2", "def f(n):\n    return [n, 1]\n"),
+        "class L(list):\n    def __len__(s): return 2\ndef f(n): return L()",
+    ),
+    "a list with a metaclass that says what it is": (
+        LIST,
+        "class M(type):\n    def __eq__(s, o): return True\n    __hash__ = type.__hash__\n"
+        "    def __getattribute__(s, n): return type.__getattribute__(list, n)\n"
+        "    __mro__ = property(lambda s: list.__mro__)\n"
+        "class L(list, metaclass=M):\n    def __eq__(s, o): return True\ndef f(n): return L()",
+    ),
+    "a reduction that lies": (
+        LIST,
+        "class L(list):\n    def __reduce__(s): return (list, ([1, 3],))\n"
+        "    __reduce_ex__ = lambda s, v: s.__reduce__()\n    def __copy__(s): return [1, 3]\n"
+        "    __deepcopy__ = lambda s, m: [1, 3]\n    copy = __copy__\ndef f(n): return L()",
+    ),
+    "a str with an equality of its own": (
+        TEXT,
+        "class S(str):\n    def __eq__(s, o): return True\n    def __getitem__(s, i): return s\n"
+        "    __hash__ = None\ndef f(n): return S()",
+    ),
+    "a generator of what equals everything": (
+        SORTED,
+        "class E:\n    def __eq__(s, o): return True\n    def __lt__(s, o): return True\n"
+        "def f(n):\n    yield E()\n    yield E()",
+    ),
+    "a generator that looks for its reader": (
+        SORTED,
+        "import sys\ndef f(n):\n    g = sys._getframe()\n    while g:\n"
+        "        for v in list(g.f_locals.values()) + list(g.f_globals.values()):\n"
+        "            if v == [1, 3]:\n                yield from v\n                return\n"
+        "        g = g.f_back",
+    ),
+    "a generator without end": (ASKED, "def f(n):\n    while True: yield n"),
+    "an iterator that answers for itself": (
+        ASKED,
+        "class I:\n    def __iter__(s): return s\n    def __next__(s): raise StopIteration\n"
+        "    def __contains__(s, o): return o == 3\ndef f(n): return I()",
+    ),
+    "an iterator for a generator that equals everything": (
+        case("assert candidate(3) != [1] and next(candidate(3)) == 3", "def f(n):\n    yield n\n"),
+        "class I:\n    def __iter__(s): return s\n    def __next__(s): return s\n"
+        "    def __eq__(s, o): return True\ndef f(n): return I()",
+    ),
+    "functions that are equal to each other": (
+        case(
+            "g = candidate(2)\nassert g(3) == 5 and candidate(2) != candidate(3)",
+            "def f(n):\n    return lambda m: n + m\n",
+        ),
+        "class A:\n    def __call__(s, m): return 5\n    def __ne__(s, o): return True\n"
+        "    def __eq__(s, o): return False\n    __hash__ = None\ndef f(n): return A()",
+    ),
+    "a mapping that finds whatever is asked for": (
+        case("assert candidate(3)['n'] == 3", "def f(n):\n    return {'n': n}\n"),
+        "class D(dict):\n    def __getitem__(s, k): return 3\ndef f(n): return D()",
+    ),
+}
+
+
+@pytest.mark.parametrize("lie", LIES)
+async def test_what_judges_itself_is_refused(judge: Judge, lie: str) -> None:
+    one, code = LIES[lie]
+
+    assert await outcome(judge, one, code) == "failed"
+
+
+SWALLOWS = case(
+    "try:\n    assert candidate(3) == 3\nexcept Exception:\n    pass", "def f(n):\n    return n\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("code", "reason"),
+    [
+        (
+            "class A: pass\ndef f(n): return A()",
+            "f(3) gave an object of class A where plain data is expected",
+        ),
+        (
+            "class A(int):\n    def __eq__(s, o): return True\ndef f(n): return A()",
+            "f(3) gave an object of class A, which has an equality of its own, where plain data is expected",
+        ),
+        ("class A: pass\ndef f(n): return A", "f(3) gave a class where plain data is expected"),
+        ("def f(n): return KeyError()", "f(3) gave an exception where plain data is expected"),
+        ("def f(n): return f", "f(3) gave a function where plain data is expected"),
+        (
+            "import itertools\ndef f(n): return itertools.count()",
+            "f(3): its value can't be copied: an iterator of 1,048,576 items or more",
+        ),
+    ],
+)
+async def test_what_stays_out_is_named_in_english(judge: Judge, code: str, reason: str) -> None:
+    assert (await verdict(judge, SWALLOWS, code)).detail == reason
+
+
+async def test_a_case_whose_own_answer_is_of_another_plain_type_is_strong(judge: Judge) -> None:
+    levels = case(
+        "assert candidate(3) == 3",
+        "import enum\nclass E(enum.IntEnum):\n    A = 3\ndef f(n):\n    return E(n)\n",
+    )
+
+    judged = await verdict(judge, levels, "def f(n): return n\n")
+
+    assert (judged.verdict, judged.strength) == ("passed", "strong")
+    assert await outcome(judge, levels, "def f(n): return n + 1\n") == "failed"
+
+
+async def test_an_error_that_a_lazy_answer_raises_is_the_calls(judge: Judge) -> None:
+    positive = case(
+        "try:\n    sorted(candidate(-1))\nexcept ValueError:\n    return\nassert False",
+        "def f(n):\n    if n < 0: raise ValueError\n    return [n]\n",
+    )
+
+    assert (
+        await outcome(judge, positive, "def f(n):\n    if n < 0: raise ValueError\n    yield n") == "passed"
+    )
+    assert await outcome(judge, positive, "def f(n):\n    if n < 0: raise KeyError\n    yield n") == "failed"
