@@ -109,11 +109,12 @@ async def find_mode(pair: Pair, case: FunctionCase) -> Mode:
             steps=_STEPS_FACTOR * said.steps + _STEPS_MORE,
             write_back=bool(said.changed),
             changed=said.changed,
+            uses=said.uses,
         )
         mode = Mode(how="isolated", crossing=crossing, stateful=case.stateful or said.differing > 0)
-        if not (said.kinds or said.errors) or await _holds(pair, case, module, mode):
+        if not (said.kinds or said.errors or said.uses) or await _holds(pair, case, module, mode):
             return mode
-        found = ", ".join(sorted(said.kinds - CARRIERS)) or "what it raises"
+        found = ", ".join(sorted(said.kinds - CARRIERS)) or "what it raises, or does with the test's objects"
         open_crossing = Crossing(kinds=None, errors=None, write_back=bool(said.changed), changed=said.changed)
         reason = f"what its canonical answer gives can't cross as plain data: {found}"
         return mode.model_copy(update={"how": "by_reference", "crossing": open_crossing, "reason": reason})

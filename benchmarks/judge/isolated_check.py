@@ -16,12 +16,20 @@ MAX_FILES = 400
 
 
 async def run_apart(
-    opened: Open, case: RepositoryCase, tree: Mapping[str, bytes], paths: Sequence[str]
+    opened: Open,
+    case: RepositoryCase,
+    tree: Mapping[str, bytes],
+    paths: Sequence[str],
+    *,
+    uses: frozenset[str] | None = None,
 ) -> CheckReport | None:
     """What became of the tests in these files; None where the tree is no package that could be called.
 
     Plain data crosses, and objects as handles, whose methods may be called: what a test compares has to be
     plain data, so that no object of the repository's decides.
+
+    Args:
+        uses: of the tests' own objects, that the case's own patch makes; None while it is looked at itself.
 
     Raises:
         SandboxBroken: a sandbox stopped working.
@@ -42,7 +50,7 @@ async def run_apart(
             module=modules[0],
             provides=modules,
             limits=Limits(cpu_s=case.timeout_s, wall_s=2 * case.timeout_s + 10),
-            rules=Rules(compares=False, write_back=True),
+            rules=Rules(compares=False, write_back=True, uses=uses, spares_mocks=True),
         )
 
 

@@ -8,6 +8,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from benchmarks.judge.check_sources import prelude
 from benchmarks.judge.digest import judge_digest
 from benchmarks.suite import FunctionCase
 from benchmarks.verdict import Strength
@@ -45,12 +46,42 @@ class Mode(BaseModel):
 
 
 def without_canonical(case: FunctionCase) -> Mode:
-    """Plain data only, and those exceptions that the tests name."""
+    """Plain data only, and those exceptions that the tests name.
+
+    Nothing says what an answer has to do with objects of the tests: those that may have some are weaker.
+    """
     named: set[str] = set()
     for source in (case.test, case.plus_test or ""):
         named |= _exceptions_in(source)
-    crossing = Crossing(kinds=CARRIERS, errors=frozenset(named))
-    return Mode(how="isolated", crossing=crossing, stateful=case.stateful)
+    crossing = Crossing(kinds=CARRIERS, errors=frozenset(named), uses=frozenset())
+    mode = Mode(how="isolated", crossing=crossing, stateful=case.stateful)
+    if not any(map(_may_give_objects, (prelude(case), case.test, case.plus_test or ""))):
+        return mode
+    reason = "without an answer of its own, nothing says what may be done with its tests' objects"
+    open_crossing = crossing.model_copy(update={"uses": None})
+    return mode.model_copy(update={"how": "by_reference", "crossing": open_crossing, "reason": reason})
+
+
+_WITHOUT_OBJECTS = frozenset(
+    (
+        *("__future__", "abc", "bisect", "cmath", "collections", "copy", "datetime", "decimal", "fractions"),
+        *("functools", "heapq", "itertools", "json", "math", "operator", "pytest", "random", "re"),
+        *("statistics", "string", "time", "typing"),
+    )
+)
+"""Modules that a test imports to make or to compare plain data."""
+
+
+def _may_give_objects(source: str) -> bool:
+    """Whether a test may have objects with attributes. Where it says no, none are shown to an answer."""
+    try:
+        nodes = list(ast.walk(ast.parse(source)))
+    except (SyntaxError, ValueError, RecursionError):
+        return False
+    named = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    named |= {node.module or "" for node in nodes if isinstance(node, ast.ImportFrom)}
+    has_class = any(isinstance(node, ast.ClassDef) for node in nodes)
+    return has_class or not {name.partition(".")[0] for name in named} <= _WITHOUT_OBJECTS
 
 
 def _exceptions_in(source: str) -> set[str]:

@@ -55,21 +55,23 @@ async def find_repository_mode(sandbox: Sandbox, opened: Open | None, case: Repo
     report = await run_apart(opened, case, gold, pinned.files)
     if report is None:
         return await with_twins(sandbox, case, gold, pinned, "it has no package that could be called apart")
-    passed = passed_apart(report.results)
+    passed, uses = passed_apart(report.results), report.uses
     lacking = [node for node in pinned.nodes if node not in passed]
     if not lacking:
-        return pinned.model_copy(update={"how": "isolated"})
+        return pinned.model_copy(update={"how": "isolated", "uses": uses})
     wanted = case.fail_to_pass or pinned.nodes
     if not passed.issuperset(wanted):  # another test may have ended it
         again = await run_apart(opened, case, gold, files_of(wanted))
-        passed |= passed_apart(again.results) if again is not None else set()
+        if again is not None:
+            passed, uses = passed | passed_apart(again.results), uses | again.uses
     why = next((one.message for one in report.results if one.name == lacking[0]), report.note)
     reason = (
         f"{len(lacking):,} of {len(pinned.nodes):,} tests can't be decided apart, such as {lacking[0]}: "
         + " ".join(why.strip().splitlines()[-1:])
     )[:500]
     apart = tuple(node for node in wanted if node in passed)
-    return await with_twins(sandbox, case, gold, pinned.model_copy(update={"apart": apart}), reason)
+    pinned = pinned.model_copy(update={"apart": apart, "uses": uses})
+    return await with_twins(sandbox, case, gold, pinned, reason)
 
 
 def passed_apart(results: Iterable[CheckResult]) -> set[str]:

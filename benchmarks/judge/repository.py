@@ -43,11 +43,11 @@ async def judge_repository(
         said = _Said("error", f"the patch can't be applied: {error}")
     else:
         if mode.how == "isolated":
-            said = await _apart(opened, case, tree, mode.nodes)
+            said = await _apart(opened, case, tree, mode, mode.nodes)
         else:
             said = await _together(sandbox, case, tree, mode)
             if said.outcome == "passed" and mode.apart:
-                said = _joined(said, await _apart(opened, case, tree, mode.apart))
+                said = _joined(said, await _apart(opened, case, tree, mode, mode.apart))
         if said.outcome != "passed" and tree.kept_out:
             said.detail += f" (left as the case has them: {', '.join(tree.kept_out[:5])})"
     return Judged(
@@ -75,10 +75,12 @@ class _Said:
     died: bool = False
 
 
-async def _apart(opened: Open | None, case: RepositoryCase, tree: Tree, nodes: Sequence[str]) -> _Said:
+async def _apart(
+    opened: Open | None, case: RepositoryCase, tree: Tree, mode: RepositoryMode, nodes: Sequence[str]
+) -> _Said:
     """Tests in one sandbox, what they test in another."""
     assert opened is not None
-    report = await run_apart(opened, case, tree.files, files_of(nodes))
+    report = await run_apart(opened, case, tree.files, files_of(nodes), uses=mode.uses)
     if report is None:
         return _Said("error", "the patch leaves no package to be tested")
     cpu_s = report.candidate.cpu_s + report.checker.cpu_s

@@ -27,6 +27,8 @@ class RepositoryMode(BaseModel):
     """Node ids that have to pass."""
     apart: tuple[str, ...] = ()
     """Those of the nodes which an answer has to pass apart from it, too, where not all can be decided so."""
+    uses: frozenset[str] | None = None
+    """What the case's own patch does with the tests' objects, apart from them: others may do no more."""
     plugins: bool = False
     """The plugins beside pytest are loaded: the case needs them."""
     twins: dict[str, Twins] = {}

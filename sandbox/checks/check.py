@@ -84,6 +84,10 @@ class Rules(_Value):
     """A call that returns something else than plain data fails."""
     compares: bool = True
     """Objects of the candidate may be compared, by operators of their own; else only what is plain data."""
+    uses: frozenset[str] | None = None
+    """What may be done with the tests' own objects, as an earlier report has it; None: whatever they show."""
+    spares_mocks: bool = False
+    """Nothing may be set on a mock: its assertions would be the candidate's."""
 
 
 class CheckResult(_Value):
@@ -116,6 +120,8 @@ class CheckReport(_Value):
     """A value that isn't plain data crossed, as a reference."""
     disowned: bool = False
     """An object of a class with an `__eq__` of its own was compared with plain data: it equals none."""
+    uses: frozenset[str] = frozenset()
+    """What was done with the tests' own objects."""
 
     @property
     def passed(self) -> bool:
@@ -158,7 +164,8 @@ async def check(
             "checks": [{**one.model_dump(), "name": one.name} for one in checks],
             "module": module,
             "provides": list(provides),
-            **rules.model_dump(),
+            **rules.model_dump(exclude={"uses"}),
+            "uses": None if rules.uses is None else sorted(rules.uses),
         },
         limits=limits or Limits(),
     )
@@ -198,6 +205,7 @@ def _report(checks: Sequence[Check], verdict: Verdict) -> CheckReport:
         mutated=heard.mutated,
         referred=heard.referred,
         disowned=heard.disowned,
+        uses=heard.uses,
     )
 
 

@@ -36,6 +36,7 @@ class RunReport:
     mutated: bool = False
     referred: bool = False
     disowned: bool = False
+    uses: frozenset[str] = frozenset()
     timed_out: bool = False
     note: str = ""
     _count: int = 0
@@ -56,8 +57,8 @@ class RunReport:
                 self.unfinished = None
                 reported = (name, passed, message, expected, actual, asserted)
                 self.results.setdefault(self.number, []).append(reported)
-            case ("end", bool(mutated), bool(referred), bool(disowned)):
-                self.ended, self.unfinished = True, None
+            case ("end", bool(mutated), bool(referred), bool(disowned), list(uses)):
+                self.ended, self.unfinished, self.uses = True, None, frozenset(map(str, uses))
                 self.mutated, self.referred, self.disowned = mutated, referred, disowned
             case _:
                 raise CodecError("the checker sent what isn't a report")

@@ -39,6 +39,9 @@ class Crossing(BaseModel):
     """Changes that a call makes to its arguments are made to the test's own objects too."""
     changed: frozenset[str] | None = None
     """Of which arguments, by position or name (`*`: of calls of other functions); None: of all."""
+    uses: frozenset[str] | None = None
+    """What may be done with the test's own objects, as an earlier trial told it; None: whatever they show.
+    Where it is given, nothing is set on a mock."""
 
 
 class Trial(BaseModel):
@@ -133,6 +136,7 @@ def _arguments(trial: Trial, wall_s: float, limits: Limits) -> dict[str, object]
         "errors": _in_order(crossing.errors),
         "steps": crossing.steps,
         "changed": _in_order(crossing.changed),
+        "uses": _in_order(crossing.uses),
         "write_back": crossing.write_back,
         "replays": trial.replays,
         "seed": trial.seed,

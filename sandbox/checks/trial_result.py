@@ -33,6 +33,8 @@ class Outcome:
     """That generators were asked for."""
     changed: frozenset[str] = frozenset()
     """Arguments that some call changed."""
+    uses: frozenset[str] = frozenset()
+    """What the candidate did with the test's own objects."""
     timed_out: bool = False
     """Time ended it, or a call of the candidate."""
     complete: bool = False
@@ -66,9 +68,9 @@ class Outcome:
                 self.replayed, self.differing, self.difference = count, differing, why
             case ("explored", int(count), int(astray), str(example)):
                 self.explored, self.astray, self.example = count, astray, example
-            case ("end", list(kinds), list(errors), list(changed), bool(timed_out), int(steps)):
+            case ("end", list(kinds), list(errors), list(changed), list(uses), bool(timed_out), int(steps)):
                 self.kinds, self.errors = frozenset(map(str, kinds)), frozenset(map(str, errors))
-                self.changed = frozenset(map(str, changed))
+                self.changed, self.uses = frozenset(map(str, changed)), frozenset(map(str, uses))
                 self.timed_out, self.steps, self.complete = timed_out, steps, True
             case ("tripped", str(what), str(where)):
                 self.tripped |= {f"{what} ({where})"}

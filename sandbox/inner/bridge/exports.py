@@ -2,34 +2,69 @@
 
 A callable may be called, an iterable stepped through, another object used by its public attributes and
 operators. Functions, modules and classes show no attributes, since those lead to the test that they are of.
+Where a verdict hangs on it, only what the case's own answer did with an object may be done with it.
 """
 
 from __future__ import annotations
 
-from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
+from types import (
+    AsyncGeneratorType,
+    BuiltinFunctionType,
+    CoroutineType,
+    FunctionType,
+    GeneratorType,
+    MethodType,
+    ModuleType,
+)
 from typing import TYPE_CHECKING, Any
 
 from sandbox.inner.bridge.codec import CodecError, encode
 from sandbox.inner.bridge.link_errors import CandidateGone, NotPlain
-from sandbox.inner.bridge.operators import OPERATORS, operators_of
+from sandbox.inner.bridge.operators import BINARY, COMPARISONS, IN_PLACE, OPERATORS, operators_of
 from sandbox.inner.bridge.proxies import number_of
 from sandbox.inner.bridge.standard import to_parts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection, Sequence
 
 MAX_CALLBACKS = 200_000
 """Of one check. A sort of 10,000 items by a callback takes some 10,000."""
+MAX_USES = 1_000
+"""Different ones that are remembered: a candidate may ask for any name."""
 
 _CLOSED = (FunctionType, MethodType, BuiltinFunctionType, ModuleType, type)
+_STEPWISE = (GeneratorType, CoroutineType, AsyncGeneratorType)
+_STEPS = ("send", "throw", "close", "asend", "athrow", "aclose")
+"""All that these show: their other attributes lead to the frame that they run in."""
+_FREE = frozenset({"__bool__", "__len__", "__hash__", "__copy__", "__deepcopy__"})
+"""Operators that tell nothing of what an object holds, and change nothing."""
+_USES = {
+    **dict.fromkeys(COMPARISONS, "compare"),
+    **dict.fromkeys((*IN_PLACE, "__setitem__", "__delitem__"), "change"),
+    **dict.fromkeys(("__repr__", "__str__", "__format__", "__dir__"), "show"),
+    **dict.fromkeys(BINARY, "compute"),
+    **dict.fromkeys(("__enter__", "__exit__", "__aenter__", "__aexit__"), "enter"),
+    "__call__": "call",
+}
+"""What an operator does; any other one reads."""
 
 
 class Exports:
     """Objects of this side by the numbers under which the other side knows them."""
 
-    def __init__(self) -> None:
+    def __init__(self, allowed: Collection[str] | None = None, *, spares_mocks: bool = False) -> None:
+        """`allowed`: uses that an earlier conversation had, None is any; `spares_mocks`: none is changed."""
+        self.uses: set[str] = set()
+        """What was done: an argument, the class of an object in it, an attribute or a sort of operator."""
+        self.giving: Sequence[tuple[str, object]] = ()
+        """Name and value of the arguments that cross now."""
+        self._lying: tuple[object, dict[int, str]] = (self.giving, {})
+        self._allowed = None if allowed is None else frozenset(allowed)
+        self._spares_mocks = spares_mocks
         self._objects: list[Any] = []
         self._numbers: dict[int, int] = {}
+        self._owners: list[set[str]] = []
+        self._serving: set[str] | None = None
         self._callbacks = 0
 
     def payload(self, value: Any) -> tuple[object, ...]:
@@ -46,7 +81,14 @@ class Exports:
         if number is None:
             number = self._numbers[id(value)] = len(self._objects)
             self._objects.append(value)
+            self._owners.append(set())
+        self._owners[number] |= {self._argument_of(value)} if self._serving is None else self._serving
         return number
+
+    def _argument_of(self, value: object) -> str:
+        if self._lying[0] is not self.giving:
+            self._lying = (self.giving, _places(self.giving))
+        return self._lying[1].get(id(value), "*")
 
     def original(self, number: object) -> object:
         """The object of a number.
@@ -60,17 +102,22 @@ class Exports:
 
     def answer(self, asked: list[Any], refer: Callable[[object], object]) -> bytes:
         """Do what the candidate asks of one of our objects; gives the frame that answers it."""
+        outer = self._serving
         try:
-            return encode(("answer", self._do(*asked)), refer=refer)
+            value = self._do(*asked)
+            self._serving = self._owners[asked[1]]
+            return encode(("answer", value), refer=refer)
         except (CandidateGone, NotPlain):
             raise
         except BaseException as error:  # noqa: BLE001 - it goes on through the candidate, as in one process
             return encode(("threw", error), refer=refer)
+        finally:
+            self._serving = outer
 
     def _do(self, operation: str, number: object, *operands: Any) -> Any:
         value: Any = self.original(number)
         if operation in ("get", "set"):
-            if isinstance(value, _CLOSED) or operands[0].startswith("_"):
+            if not _shows(value, operands[0]) or not self._may(operation, number, operands[0]):
                 raise AttributeError(f"{type(value).__name__!r} object has no attribute {operands[0]!r}")
             access: Callable[..., object] = getattr if operation == "get" else setattr
             return access(value, *operands)
@@ -79,9 +126,54 @@ class Exports:
             raise CandidateGone(
                 f"the candidate made more than {MAX_CALLBACKS:,} calls to the test's own objects"
             )
-        if operation == "call":
+        if operation == "call" and self._may(operation, number):
             args, kwargs = operands
             return value(*args, **kwargs)
         if operation == "operator" and operands[0] in operators_of(type(value)):
-            return OPERATORS[operands[0]](value, *operands[1])
-        raise TypeError("an operation that the object doesn't have")
+            name, given = operands
+            if name in _FREE or self._may(_USES.get(name, "read"), number):
+                return OPERATORS[name](value, *given)
+        raise TypeError("an operation that the object doesn't have, or that the case has no use for")
+
+    def _may(self, use: str, number: Any, name: str = "") -> bool:
+        """Whether an object may be used so; remembers that it was."""
+        value = self._objects[number]
+        if use in ("set", "change") and self._spares_mocks and _is_mock(value):
+            return False
+        kind = type(value)
+        is_plain = kind in _CLOSED if use == "call" else kind.__module__ in ("builtins", "itertools")
+        if is_plain and use in ("call", "read"):
+            return True
+        done = {" ".join((owner, kind.__name__, use, name)).rstrip() for owner in self._owners[number]}
+        if self._allowed is not None:
+            return not self._allowed.isdisjoint(done)
+        if len(self.uses) < MAX_USES:
+            self.uses |= done
+        return True
+
+
+def _places(parts: Sequence[tuple[str, object]]) -> dict[int, str]:
+    """The name of the part in which each object lies, by its id()."""
+    found: dict[int, str] = {}
+    for name, part in parts:
+        stack = [part]
+        while stack:
+            item: Any = stack.pop()
+            if id(item) in found:
+                continue
+            found[id(item)] = name
+            if type(item) in (list, tuple, set, frozenset):
+                stack.extend(item)
+            elif type(item) is dict:
+                stack.extend((*item, *item.values()))
+    return found
+
+
+def _shows(value: object, name: str) -> bool:
+    if isinstance(value, _STEPWISE):
+        return name in _STEPS
+    return not isinstance(value, _CLOSED) and not name.startswith("_")
+
+
+def _is_mock(value: object) -> bool:
+    return any(cls.__module__ in ("unittest.mock", "mock.mock") for cls in type(value).__mro__)

@@ -9,6 +9,7 @@ import copy
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from sandbox.inner.bridge.exports import Exports
 from sandbox.inner.bridge.frames import FROM_CANDIDATE, TIMED_OUT
 from sandbox.inner.bridge.link import Link
 from sandbox.inner.bridge.link_errors import CandidateGone, CannotCross
@@ -47,10 +48,12 @@ class GuardedLink(Link):
         keeps_inputs: bool = False,
         steps: int | None = None,
         changed: Collection[str] | None = None,
+        uses: Collection[str] | None = None,
     ) -> None:
         self._keeps_inputs = keeps_inputs
         self._tap = Tap(channel)
-        super().__init__(self._tap, writes_back=writes_back, wall_s=wall_s)  # type: ignore[arg-type]
+        exports = Exports(uses, spares_mocks=uses is not None)
+        super().__init__(self._tap, writes_back=writes_back, wall_s=wall_s, exports=exports)  # type: ignore[arg-type]
         self.kinds: set[str] = set()
         """Kinds of references that crossed: all else was plain data, or the standard library's."""
         self.errors: set[str] = set()
@@ -79,6 +82,11 @@ class GuardedLink(Link):
     def writes_back(self) -> bool:
         """Whether changes of arguments are seen by the test."""
         return self._writes_back
+
+    @property
+    def uses(self) -> set[str]:
+        """What was done with the test's own objects."""
+        return self._exports.uses
 
     @property
     def gone(self) -> CandidateGone | None:
@@ -144,20 +152,26 @@ class GuardedLink(Link):
             if self._most_steps is not None and self.steps > self._most_steps:
                 raise self._lost(f"its generators went on for more than {self._most_steps:,} steps")
         outer = self._met, self._operation, self._owners
+        given, self._exports.giving = self._exports.giving, self._parts_of(message)
         self._met, self._operation = {}, str(message[0])
         self._owners = self._owners_of(message) if self._writes_back else []
         try:
             return super()._exchange(message)
         finally:
             self._met, self._operation, self._owners = outer
+            self._exports.giving = given
+
+    def _parts_of(self, message: tuple[Any, ...]) -> list[tuple[str, object]]:
+        """Name and value of each argument of a call of the entry; none of what else is asked."""
+        if message[0] != "call" or number_of(message[1]) != self._entry:
+            return []
+        return [*((str(i), value) for i, value in enumerate(message[2])), ("*", {}), *message[3].items()]
 
     def _owners_of(self, message: tuple[object, ...]) -> list[str]:
         """For each container that a message lends, the argument that it is of."""
-        if message[0] != "call" or number_of(message[1]) != self._entry:
+        parts = self._exports.giving
+        if not parts:
             return ["*"] * len(mutable_containers(message))
-        args: Any = message[2]
-        kwargs: Any = message[3]
-        parts = [*((str(i), value) for i, value in enumerate(args)), ("*", {}), *kwargs.items()]
         return [name for name, value in parts for _ in mutable_containers(value)]
 
     def _kept(self, changes: tuple[Any, ...]) -> tuple[Any, ...]:

@@ -48,6 +48,7 @@ class Link:
         plain: bool = False,
         compares: bool = True,
         wall_s: float = 0.0,
+        exports: Exports | None = None,
     ) -> None:
         self.mutated = False
         """Some call changed an argument."""
@@ -66,7 +67,7 @@ class Link:
         self._depth = 0
         self._requests = 0
         self._gone: CandidateGone | None = None
-        self._exports = Exports()
+        self._exports = exports or Exports()
         self._classes = Classes(self)
         self._names: dict[int, str] = {}
         self._alive: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()

@@ -40,7 +40,7 @@ def hold(channel: Channel, arguments: Mapping[str, Any], line: Channel | None = 
     Args:
         line: to the candidate; None where the host passes frames on.
         arguments: `tests` (each defines check(candidate)), `prelude`, `module`, `entry_point`, `kinds`,
-            `errors`, `steps`, `changed`, `write_back`, `wall_s`, `replays`, `explored`, `seed`.
+            `errors`, `steps`, `changed`, `uses`, `write_back`, `wall_s`, `replays`, `explored`, `seed`.
     """
     trial = _Trial(channel, line, arguments)
     try:
@@ -92,6 +92,7 @@ class _Trial:
             keeps_inputs=bool(given["explored"]),
             steps=given["steps"],
             changed=given["changed"],
+            uses=given["uses"],
         )
 
     def _load(self) -> bool:
@@ -187,7 +188,8 @@ class _Trial:
         link = self._link
         timed_out = self._timed_out or (link.gone is not None and link.gone.timed_out)
         changed = sorted(link.changed) if link.writes_back else ["*"] * link.mutated
-        self._say("end", sorted(link.kinds), sorted(link.errors), changed, timed_out, link.steps)
+        crossed = (sorted(link.kinds), sorted(link.errors), changed, sorted(link.uses))
+        self._say("end", *crossed, timed_out, link.steps)
 
     def _fill(self, space: dict[str, Any]) -> None:
         """Give a test the names that it may use: those of the prompt, and the function under its own."""

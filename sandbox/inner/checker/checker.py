@@ -11,6 +11,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
+from sandbox.inner.bridge.exports import Exports
 from sandbox.inner.bridge.link import Link
 from sandbox.inner.checker.asserts import rewritten
 from sandbox.inner.checker.example_blocks import run_example
@@ -31,14 +32,16 @@ def main(channel: Channel, arguments: Mapping[str, Any]) -> None:
 
     Args:
         arguments: `checks`, `module` (where the candidate's names are looked up), `provides` (its other
-            modules), `write_back`, `plain`, `compares`, `wall_s`.
+            modules), `write_back`, `plain`, `compares`, `uses`, `spares_mocks`, `wall_s`.
     """
+    exports = Exports(arguments["uses"], spares_mocks=arguments["spares_mocks"])
     link = Link(
         channel,
         writes_back=arguments["write_back"],
         plain=arguments["plain"],
         compares=arguments["compares"],
         wall_s=arguments["wall_s"],
+        exports=exports,
     )
     reports = Reports(channel)
     module: str = arguments["module"]
@@ -57,7 +60,9 @@ def main(channel: Channel, arguments: Mapping[str, Any]) -> None:
                 _run_session(check["source"], check["want"], session)
         else:
             run_test_file(check, module, reports)
-    reports.end(mutated=link.mutated, referred=link.referred, disowned=link.disowned)
+    reports.end(
+        mutated=link.mutated, referred=link.referred, disowned=link.disowned, uses=sorted(exports.uses)
+    )
 
 
 def _run_assertion(check: Mapping[str, Any], module: str) -> None:

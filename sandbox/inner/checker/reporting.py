@@ -51,9 +51,9 @@ class Reports:
         sides = [side if side is None else side[:_MAX_SIDE] for side in (expected, actual)]
         self._send("result", name, passed, message[:_MAX_MESSAGE], *sides, asserted)
 
-    def end(self, *, mutated: bool, referred: bool, disowned: bool) -> None:
+    def end(self, *, mutated: bool, referred: bool, disowned: bool, uses: list[str]) -> None:
         """All checks were reported."""
-        self._send("end", mutated, referred, disowned)
+        self._send("end", mutated, referred, disowned, uses)
 
     def _send(self, *report: object) -> None:
         self._channel.send(REPORT + encode(report))

@@ -1,4 +1,4 @@
-"""Answers of another plain type than the case's own: let in as copies, where the test decides what they equal."""
+"""Answers of another plain type than the case's own are let in as copies, which the test compares."""
 
 import pytest
 
@@ -169,8 +169,8 @@ for _one in gc.get_objects():
 LIES = {
     "an int with an equality of its own": (
         NUMBER,
-        "class I(int):\n    def __eq__(s, o): return True\n    __lt__ = __add__ = __eq__\n    __hash__ = None\n"
-        "def f(n): return I(0)",
+        "class I(int):\n    def __eq__(s, o): return True\n    __lt__ = __add__ = __eq__\n"
+        "    __hash__ = None\ndef f(n): return I(0)",
     ),
     "an IntEnum with an equality of its own": (
         NUMBER,

@@ -1,0 +1,169 @@
+"""What an answer may do with objects of the test's own: what the case's own answer does with them."""
+
+import pytest
+
+from benchmarks.judge.function import judge_function
+from benchmarks.judge.judge import Judge
+from benchmarks.judge.mode import Mode
+from benchmarks.suite import FunctionCase
+from sandbox.checks.trial import Crossing
+from tests.benchmarks.judge.cases import case, outcome, verdict
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+ANYTHING = Mode(how="isolated", crossing=Crossing(kinds=frozenset({"function"})))
+"""Without the record of what the case's own answer does."""
+
+CALLBACK = case(
+    "from unittest.mock import Mock\ncb = Mock()\ncandidate(cb, 3)\ncb.assert_called_once_with(9)",
+    "def f(cb, n):\n    cb(n * n)\n",
+)
+STUB = case(
+    "class Stub:\n    given, want, got = 3, 9, None\n    def tell(self): return self.given\n"
+    "f = Stub()\ncandidate(f)\nassert f.got == f.want",
+    "def f(f):\n    f.got = f.given ** 2\n",
+)
+LOGGER = case(
+    "from unittest.mock import MagicMock\nlog = MagicMock()\ncandidate(log, 3)\n"
+    "log.info.assert_called_once_with('%d', 9)\nlog.error.assert_not_called()",
+    "def f(log, n):\n    log.info('%d', n * n)\n",
+)
+SHOWN = case(
+    "import dataclasses\n@dataclasses.dataclass\nclass Box:\n    given: int\n    want: int\n"
+    "assert candidate(Box(3, 9)) == 9\nassert candidate(Box(2, 4)) == 4",
+    "def f(box):\n    return box.given ** 2\n",
+)
+ROW = case(
+    "import collections\nRow = collections.namedtuple('Row', 'given want')\n"
+    "row = Row(3, 9)\nassert candidate(row) == row.want\nassert candidate(Row(2, 4)) == 4",
+    "def f(row):\n    return row.given ** 2\n",
+)
+TWO = case(
+    "class Box:\n    def __init__(self, value): self.value = value\n"
+    "one, other = Box(3), Box(0)\ncandidate(one, other)\nassert other.value == one.value ** 2",
+    "def f(one, other):\n    other.value = one.value ** 2\n",
+)
+NODES = case(
+    "class Node:\n    def __init__(self, value, next=None): self.value, self.next = value, next\n"
+    "assert candidate(Node(1, Node(2, Node(3)))) == [1, 2, 3]\nassert candidate(None) == []",
+    "def f(node):\n    return [] if node is None else [node.value] + f(node.next)\n",
+)
+LAZY_INPUT = case(
+    "want = 9\nassert candidate(i for i in (1, 2, 6)) == want", "def f(xs):\n    return sum(xs)\n"
+)
+BAG = case(
+    "class Bag:\n    def __init__(self): self.kept, self.want = {}, {'n': 9}\n"
+    "    def __setitem__(self, key, value): self.kept[key] = value\n"
+    "    def __getitem__(self, key): return self.want[key]\n"
+    "bag = Bag()\ncandidate(bag, 3)\nassert bag.kept == bag.want",
+    "def f(bag, n):\n    bag['n'] = n * n\n",
+)
+
+HONEST: dict[str, tuple[FunctionCase, str]] = {
+    "a callback": (CALLBACK, "def f(cb, n):\n    result = n ** 2\n    cb(result)\n"),
+    "a stub": (STUB, "def f(stub):\n    n = stub.given\n    setattr(stub, 'got', n * n)\n"),
+    "a stub that may have more": (
+        STUB,
+        "def f(stub):\n    n = getattr(stub, 'number', None) or stub.given\n"
+        "    stub.got = n * n if not hasattr(stub, 'other') else 0\n",
+    ),
+    "a logger": (LOGGER, "def f(log, n):\n    tell = log.info\n    tell('%d', n ** 2)\n"),
+    "a box": (SHOWN, "def f(b):\n    return pow(b.given, 2) if b else 0\n"),
+    "a row": (ROW, "def f(row):\n    n = row.given\n    return n * n\n"),
+    "two boxes": (TWO, "def f(a, b):\n    n = a.value\n    b.value = n\n    b.value = n * n\n"),
+    "nodes": (
+        NODES,
+        "def f(node):\n    xs = []\n    while node:\n        xs.append(node.value)\n"
+        "        node = node.next\n    return xs\n",
+    ),
+    "a generator": (LAZY_INPUT, "def f(xs):\n    n = 0\n    for x in xs: n += x\n    return n\n"),
+    "a bag": (BAG, "def f(bag, n):\n    bag['n'] = n ** 2\n"),
+}
+CHEATS: dict[str, tuple[FunctionCase, str]] = {
+    "an assertion that is replaced": (CALLBACK, "def f(cb, n):\n    cb.assert_called_once_with = cb\n"),
+    "an assertion by another way": (
+        CALLBACK,
+        "def f(cb, n):\n    cb.configure_mock(assert_called_once_with=cb)\n",
+    ),
+    "an effect that is set": (
+        CALLBACK,
+        "def f(cb, n):\n    cb.side_effect = None\n    cb(0)\n    cb.call_args = 9\n",
+    ),
+    "a stub's expectation": (STUB, "def f(f):\n    f.got = f.want\n"),
+    "a stub's expectation that is set": (STUB, "def f(f):\n    f.want = f.got = 0\n"),
+    "a stub's expectation by a method": (
+        STUB,
+        "def f(f):\n    f.got = f.tell.__self__.want if hasattr(f.tell, '__self__') else f.tell.want\n",
+    ),
+    "a logger's assertion": (LOGGER, "def f(log, n):\n    log.info.assert_called_once_with = log.info\n"),
+    "what a box shows of itself": (SHOWN, "def f(b):\n    return int(repr(b).split('=')[-1].rstrip(')'))\n"),
+    "another item of a row": (ROW, "def f(row):\n    return row[1]\n"),
+    "all items of a row": (ROW, "def f(row):\n    return [*row][-1]\n"),
+    "the box that is to stay": (TWO, "def f(one, other):\n    one.value = other.value = 0\n"),
+    "the frame of a generator": (LAZY_INPUT, "def f(xs):\n    return xs.gi_frame.f_globals['want']\n"),
+    "what a bag expects": (BAG, "def f(bag, n):\n    bag['n'] = bag['n']\n"),
+}
+
+
+@pytest.mark.parametrize("way", HONEST)
+async def test_an_honest_answer_does_as_the_cases_own_does(judge: Judge, way: str) -> None:
+    one, code = HONEST[way]
+
+    judged = await verdict(judge, one, code)
+
+    assert (judged.verdict, judged.strength) == ("passed", "strong"), judged.detail
+
+
+@pytest.mark.parametrize("cheat", CHEATS)
+async def test_nothing_else_of_a_tests_objects_is_in_reach(judge: Judge, cheat: str) -> None:
+    one, code = CHEATS[cheat]
+
+    judged = await verdict(judge, one, code)
+
+    assert (judged.verdict, judged.strength) == ("failed", "strong"), judged.detail
+
+
+@pytest.mark.parametrize(
+    "cheat",
+    [
+        "an assertion that is replaced",
+        "a stub's expectation",
+        "a stub's expectation that is set",
+        "a logger's assertion",
+        "what a box shows of itself",
+        "another item of a row",
+        "the box that is to stay",
+        "what a bag expects",
+    ],
+)
+async def test_without_that_record_a_cheat_passes(judge: Judge, cheat: str) -> None:
+    one, code = CHEATS[cheat]
+
+    let_in = await judge_function(await judge.sandboxes(), one, code, ANYTHING)
+
+    assert let_in.verdict.verdict == "passed"
+
+
+async def test_where_the_cases_own_answer_sets_a_mock_verdicts_are_weaker(judge: Judge) -> None:
+    marked = case(
+        "from unittest.mock import Mock\nm = Mock()\ncandidate(m)\nassert m.done is True",
+        "def f(m):\n    m.done = True\n",
+    )
+
+    judged = await verdict(judge, marked, "def f(m):\n    m.done = 1 == 1\n")
+
+    assert (judged.verdict, judged.strength) == ("passed", "weaker")
+    assert await outcome(judge, marked, "def f(m):\n    m.other = True\n") == "failed"
+
+
+async def test_without_an_answer_of_its_own_a_case_with_objects_is_weaker(judge: Judge) -> None:
+    stub = case("class Stub:\n    given, got = 3, 0\nf = Stub()\ncandidate(f)\nassert f.got == 9", None)
+    called = case("import math\nassert candidate(lambda n: n + 1, iter([3])) == 4", None)
+    hidden = case("S = type('S', (), {'given': 3, 'want': 9})\nassert candidate(S()) == 9", None)
+
+    weaker = await verdict(judge, stub, "def f(stub):\n    stub.got = stub.given ** 2\n")
+    strong = await verdict(judge, called, "def f(g, xs):\n    return g(next(xs))\n")
+
+    assert (weaker.verdict, weaker.strength) == ("passed", "weaker")
+    assert (strong.verdict, strong.strength) == ("passed", "strong")
+    assert await outcome(judge, hidden, "def f(s):\n    return s.want\n") == "failed"
