@@ -53,6 +53,8 @@ class Report(_Value):
     interval: tuple[float, float] | None
     """Of pass@1, 95 %: Wilson's over the cases; in older reports a bootstrap, at several samples a case."""
     interval_method: Literal["wilson", "bootstrap"] | None
+    standard_error: float | None = None
+    """Of pass@1, over the cases; None for fewer than two, and in older reports."""
     bounds: tuple[float, float] | None
     """Of pass@1 if all cases that nobody judged had failed, and if all had passed."""
     outcomes: dict[Outcome, int]
@@ -68,6 +70,8 @@ class Report(_Value):
     isolation: str | None = None
     independent: bool = True
     """Samples were drawn alike and apart, so that pass@k for k > 1 has a meaning."""
+    greedy: bool = False
+    """Samples were drawn without randomness: several of one case are alike, and as good as one."""
     usage: tuple[Usage, ...] = ()
     cost_usd: float | None = None
     times: Times = Times()

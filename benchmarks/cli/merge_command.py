@@ -76,6 +76,7 @@ def merge_reports(suite: Suite, reports: Sequence[Report], *, include_weaker: bo
             ),
             times=Times(started=min(begun, default=None), seconds=sum(seconds) if seconds else None),
             independent=all(report.independent for report in reports),
+            greedy=any(report.greedy for report in reports),
             count_weaker=include_weaker,
         )
     except ValueError as error:

@@ -92,9 +92,17 @@ def run(
         session = _session(plan, given)
         session.begin(resume)
         progress = Progress(plan.attempts, quiet=quiet)
+        if session.greedy and selection.samples > 1 and not quiet:
+            typer.echo(_ALIKE, err=True)
         work = _work(plan, session, log, answerer, Screen(quiet=quiet, yes=True), progress, answers)
         report, reason = until_interrupted(work, session, "run")
     show(report, session, reason=reason, out=out, as_json=given["json"])
+
+
+_ALIKE = (
+    "Samples of one case are drawn greedily, at temperature 0: they are alike, and count as one.\n"
+    "Draw them at random with: --temperature 0.8"
+)
 
 
 def _selection(given: Mapping[str, Any]) -> Selection:
@@ -130,6 +138,7 @@ def _session(plan: "_Plan", given: Mapping[str, Any]) -> Session:
         given["workers"],
         purse=SharedBudget(Decimal(str(most))) if most is not None else None,
         independent=given["one_shot"] or plan.settings.strategy == "one-shot",
+        greedy=not plan.settings.temperature,
         include_weaker=given["include_weaker"],
     )
 

@@ -44,12 +44,18 @@ def scores(report: Report) -> list[tuple[str, str]]:
     rows = []
     for k, value in report.pass_at.items():
         if value is not None or k == "1":
-            sure = f"  (95 % {interval(report.interval)})" if k == "1" and report.interval else ""
+            sure = f"  ({_certainty(report)})" if k == "1" and report.interval else ""
             rows.append((f"pass@{k}", f"{share(value)}{sure}"))
     for k, value in (report.base_pass_at or {}).items():
         if value is not None:
             rows.append((f"base pass@{k}", share(value)))
     return rows
+
+
+def _certainty(report: Report) -> str:
+    error = report.standard_error
+    beside = f", standard error {100 * error:.1f}" if error is not None else ""
+    return f"95 % {interval(report.interval)}{beside}"
 
 
 def counted(counts: Mapping[Name, int], order: Sequence[Name]) -> str:
@@ -65,6 +71,10 @@ def facts(report: Report) -> list[tuple[str, str]]:
     ]
     if report.bounds is not None and report.bounds[0] != report.bounds[1]:
         rows.append(("bounds", f"{interval(report.bounds)}, as some samples are missing or weren't judged"))
+    if report.greedy and report.samples > len({one.id for one in report.verdicts}):
+        rows.append(
+            ("drawn", "greedily, without randomness: samples of one case are alike, and count as one")
+        )
     if report.missing:
         rows.append(
             ("missing", f"{count_of(len(report.missing), 'case')} without a sample count as not passed")

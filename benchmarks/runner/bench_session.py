@@ -46,6 +46,8 @@ class Session:
     """What all attempts are paid from, over all starts."""
     independent: bool = True
     """Samples are drawn alike and apart, so that pass@k makes sense."""
+    greedy: bool = False
+    """They are drawn without randomness."""
     include_weaker: bool = False
     command: str = "run"
     """Of `coder bench`, by which it is gone on with."""
@@ -129,6 +131,7 @@ class Session:
                 seconds=round(time.time() - began, 3),
             ),
             independent=self.independent,
+            greedy=self.greedy,
             count_weaker=self.include_weaker,
         )
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
+from math import inf
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
@@ -9,6 +10,7 @@ from pydantic import BaseModel, ConfigDict
 from benchmarks.errors import BadReport
 from benchmarks.report import Report
 from benchmarks.stats.paired import bootstrap_test, difference_interval, holm, mcnemar, sign_flip
+from benchmarks.stats.scores import wilson_interval
 
 REPEATS = 3
 """Samples of a case on either side before a change of it is called a regression by name."""
@@ -56,7 +58,7 @@ class Comparison(_Value):
     """pass@1 over these cases."""
     difference: float
     interval: tuple[float, float]
-    """95 % of the difference, by a bootstrap over cases."""
+    """95 % of the difference, by a bootstrap over cases; Wilson's where all cases differ alike."""
     p_value: float
     method: Method
     corrected_p: float | None = None
@@ -95,10 +97,10 @@ def compare(before: Sequence[Report], after: Sequence[Report]) -> Comparison:
         before=float(sum(old[case].share for case in shared) / len(shared)),
         after=float(sum(new[case].share for case in shared) / len(shared)),
         difference=float(sum(differences) / len(shared)),
-        interval=difference_interval([float(one) for one in differences]),
+        interval=_interval([float(one) for one in differences]),
         p_value=p_value,
         method=method,
-        changes=tuple(_changes(old, new, shared)),
+        changes=tuple(_changes(old, new, shared, least=min(_draws(before), _draws(after)))),
         other=_other([*before, *after]),
         flaky=_flaky(before, after),
     )
@@ -162,15 +164,32 @@ def _test(pairs: Sequence[tuple[Tally, Tally]]) -> tuple[float, Method]:
     return bootstrap_test([float(one) for one in differences]), "bootstrap"
 
 
-def _changes(old: Mapping[str, Tally], new: Mapping[str, Tally], shared: Sequence[str]) -> Iterable[Change]:
+def _interval(differences: Sequence[float]) -> tuple[float, float]:
+    """Of the mean difference; Wilson's, as of a score, where no resample could show how sure it is."""
+    if len({*differences}) > 1:
+        return difference_interval(differences)
+    low, high = wilson_interval(abs(sum(differences)), len(differences))
+    first = differences[0]
+    return (-high, high) if first == 0 else (low, high) if first > 0 else (-high, -low)
+
+
+def _changes(
+    old: Mapping[str, Tally], new: Mapping[str, Tally], shared: Sequence[str], *, least: float
+) -> Iterable[Change]:
+    """Cases that passed more or less often; `least`: draws of a case at most, on one side."""
     for case in shared:
         before, after = old[case], new[case]
         if before.share != after.share:
-            yield Change(id=case, before=before, after=after, kind=_kind(before, after))
+            yield Change(id=case, before=before, after=after, kind=_kind(before, after, least))
 
 
-def _kind(before: Tally, after: Tally) -> ChangeKind:
-    if min(before.samples, after.samples) >= REPEATS:
+def _draws(reports: Sequence[Report]) -> float:
+    """Draws of one case at most: the greedy samples of one run are alike."""
+    return sum(1 if report.greedy else inf for report in reports)
+
+
+def _kind(before: Tally, after: Tally, least: float) -> ChangeKind:
+    if min(before.samples, after.samples, least) >= REPEATS:
         if before.share == 1 and after.share == 0:
             return "regressed"
         if before.share == 0 and after.share == 1:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from math import comb, floor, fsum, sqrt
-from statistics import NormalDist
+from statistics import NormalDist, stdev
 from typing import Literal
 
 
@@ -88,6 +88,20 @@ def score_interval(counts: Sequence[tuple[int, int]]) -> tuple[tuple[float, floa
     """
     passed = fsum(correct / samples for samples, correct in counts if samples)
     return wilson_interval(min(passed, len(counts)), len(counts)), "wilson"
+
+
+def standard_error(counts: Sequence[tuple[int, int]]) -> float | None:
+    """Of pass@1, over the cases, each of which counts by the share of its samples that passed.
+
+    Miller 2024, "Adding Error Bars to Evals", eq. 1: samples of one case aren't taken for cases.
+
+    Returns:
+        None for fewer than two cases.
+    """
+    if len(counts) < 2:
+        return None
+    shares = [correct / samples if samples else 0.0 for samples, correct in counts]
+    return stdev(shares) / sqrt(len(shares))
 
 
 def quantile(ordered: Sequence[float], share: float) -> float:

@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import TypedDict
 
 from benchmarks.report import Report, Times, Usage
-from benchmarks.stats.scores import IntervalMethod, mean_pass_at_k, score_interval
+from benchmarks.stats.scores import IntervalMethod, mean_pass_at_k, score_interval, standard_error
 from benchmarks.suite import Suite
 from benchmarks.verdict import Outcome, Strength, Verdict
 
@@ -42,6 +42,7 @@ def make_report(
     usage: Sequence[Usage] = (),
     times: Times | None = None,
     independent: bool = True,
+    greedy: bool = False,
     count_weaker: bool = False,
 ) -> Report:
     """Score verdicts. The denominator is all cases of the suite, answered or not.
@@ -49,6 +50,7 @@ def make_report(
     Args:
         digests: of the judge, image, samples, parameters; the suite's own is added.
         independent: samples are drawn alike and apart; where they aren't, pass@k for k > 1 is None.
+        greedy: samples are drawn without randomness; where there are several of a case, they aren't apart.
         count_weaker: cases that were judged in one process with the candidate count, too.
 
     Raises:
@@ -56,6 +58,8 @@ def make_report(
     """
     order = {case.id: number for number, case in enumerate(suite.cases)}
     judged = _ordered(verdicts, order, suite)
+    repeated = len({one.id for one in judged}) < len(judged)
+    independent = independent and not (greedy and repeated)
     weaker = set() if count_weaker else {one.id for one in judged if _is_weaker(one)}
     return Report(
         suite=suite.name,
@@ -67,6 +71,7 @@ def make_report(
         digests={"suite": suite.digest, **digests},
         isolation=isolation,
         independent=independent,
+        greedy=greedy,
         usage=tuple(usage),
         times=times or Times(),
         verdicts=tuple(judged),
@@ -109,6 +114,7 @@ class _Figures(TypedDict):
     base_pass_at: dict[str, float | None] | None
     interval: tuple[float, float] | None
     interval_method: IntervalMethod | None
+    standard_error: float | None
     bounds: tuple[float, float] | None
     outcomes: dict[Outcome, int]
     strengths: dict[Strength, int]
@@ -137,6 +143,7 @@ def _figures(
         base_pass_at=_base(judged, counted, ks, independent=independent),
         interval=interval,
         interval_method=method,
+        standard_error=standard_error(counts),
         bounds=_bounds(counted),
         outcomes=dict(Counter(one.verdict for one in judged)),
         strengths=dict(Counter(one.strength for one in judged)),

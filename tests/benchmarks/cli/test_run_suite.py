@@ -138,6 +138,24 @@ def test_a_resume_about_something_else_is_refused(console: Console) -> None:
     assert "the samples changed" in done.err
 
 
+@pytest.mark.parametrize(("temperature", "is_alike"), [((), True), (("--temperature", "0.8"), False)])
+def test_samples_that_are_drawn_greedily_are_said_to_be_alike(
+    console: Console, temperature: tuple[str, ...], is_alike: bool
+) -> None:
+    with faulty_endpoint(*[says("```python\ndef f1(n): return n + 1\n```") for _ in range(8)]) as endpoint:
+        model = ("--base-url", endpoint.url, "-m", "toy", "--one-shot", "--price", "1,1")
+        words = ("bench", "run", "suite.jsonl", "-n", "2", "--filter", "c/1", *model, *temperature)
+        done = console.run(*words, "-o", "report.json", OPENAI_API_KEY="x")
+
+    report = json.loads((console.home / "report.json").read_text())
+    assert done.code == 0, done.err
+    assert ("drawn greedily" in done.err, report["greedy"], report["independent"]) == (
+        is_alike,
+        is_alike,
+        not is_alike,
+    )
+
+
 @pytest.mark.slow
 def test_shards_of_a_run_merge_into_its_report(console: Console) -> None:
     with faulty_endpoint(*[says("```python\ndef f1(n): return n + 1\n```") for _ in range(12)]) as endpoint:

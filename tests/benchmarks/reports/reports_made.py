@@ -29,6 +29,7 @@ def report_of(
     cost: float | None = None,
     samples: str | None = None,
     model: str | None = None,
+    greedy: bool = False,
 ) -> Report:
     """A report of cases by id.
 
@@ -54,4 +55,4 @@ def report_of(
         else [Usage(id=v.id, sample=v.sample, cost_usd=cost, seconds=1.5) for v in verdicts]
     )
     digests = {"judge": "j" * 64} | ({"samples": samples} if samples else {})
-    return make_report(suite, verdicts, digests=digests, usage=usage, model=model)
+    return make_report(suite, verdicts, digests=digests, usage=usage, model=model, greedy=greedy)

@@ -20,7 +20,9 @@ REPORT = report_of({"a": "p", "b": "f", "c": "x", "d": "i"}, detail="expected 1,
 def test_the_terminal_says_score_interval_outcomes_and_reasons() -> None:
     text = "\n".join(report_lines(REPORT))
 
-    assert "25.0 %  (95 % 4.6–69.9 %)" in text  # statsmodels: proportion_confint(1, 4, method="wilson")
+    assert (
+        "25.0 %  (95 % 4.6–69.9 %, standard error 25.0)" in text
+    )  # statsmodels: proportion_confint(1, 4, method="wilson")
     assert "passed 1  failed 1  tampered 1  infrastructure 1" in text
     assert "b #0  failed  expected 1, got 2" in text
     assert "25.0–50.0 %" in text

@@ -99,3 +99,29 @@ def test_the_same_answers_judged_twice_show_what_is_flaky() -> None:
 
     assert compare([one], [other]).flaky == ("a",)
     assert compare([one], [elsewhere]).flaky is None
+
+
+def test_greedy_samples_of_one_run_are_one_draw_and_those_of_repeats_are_several() -> None:
+    before, after = report_of({"a": "ppp"}, greedy=True), report_of({"a": "fff"}, greedy=True)
+
+    once, repeated = compare([before], [after]), compare([before] * 3, [after] * 3)
+
+    assert [change.kind for change in once.changes] == ["changed"]
+    assert [change.kind for change in repeated.changes] == ["regressed"]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "expected"),
+    [
+        # statsmodels: proportion_confint(0 or 10, 10, method="wilson"); of no change, on both sides of 0
+        ("p", "p", (-0.27753279, 0.27753279)),
+        ("f", "p", (0.72246721, 1.0)),
+        ("p", "f", (-1.0, -0.72246721)),
+    ],
+)
+def test_the_interval_is_no_point_where_all_cases_differ_alike(
+    before: str, after: str, expected: tuple[float, float]
+) -> None:
+    old, new = report_of(dict.fromkeys("abcdefghij", before)), report_of(dict.fromkeys("abcdefghij", after))
+
+    assert compare([old], [new]).interval == pytest.approx(expected, abs=1e-7)

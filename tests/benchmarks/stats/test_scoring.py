@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from statsmodels.stats.proportion import proportion_confint
 
 from benchmarks.report import Report, Usage
+from benchmarks.reports.figures import facts, scores
 from benchmarks.stats.scores import score_interval
 from benchmarks.stats.scoring import make_report
 from benchmarks.suite import FunctionCase, Suite
@@ -48,6 +49,24 @@ def test_pass_at_k_is_null_for_samples_that_depend_on_one_another() -> None:
     many = [verdict(case, sample=i) for case in "abcd" for i in range(2)]
 
     assert report(*many, ks=(1, 2), independent=False).pass_at == {"1": 1.0, "2": None}
+
+
+def test_samples_that_were_drawn_greedily_are_one_draw() -> None:
+    many = [verdict(case, sample=i) for case in "abcd" for i in range(2)]
+
+    greedy, single = report(*many, ks=(1, 2), greedy=True), report(*many[::2], greedy=True)
+
+    assert (greedy.pass_at, greedy.independent) == ({"1": 1.0, "2": None}, False)
+    assert single.independent
+    assert ("drawn" in dict(facts(greedy)), "drawn" in dict(facts(single))) == (True, False)
+
+
+def test_the_standard_error_is_over_the_cases_and_stands_beside_the_interval() -> None:
+    made = report(verdict("a"), verdict("a", "failed", 1), verdict("b"), verdict("c", "failed"))
+
+    # numpy.std([0.5, 1, 0, 0], ddof=1) / 2
+    assert made.standard_error == pytest.approx(0.23935677693908453)
+    assert "standard error 23.9)" in dict(scores(made))["pass@1"]
 
 
 def test_an_infrastructure_failure_stays_in_the_denominator_and_opens_the_bounds() -> None:
