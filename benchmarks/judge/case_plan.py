@@ -105,8 +105,8 @@ class CasePlans:
     async def _new_mode(self, case: FunctionCase) -> Mode:
         async with self._turns.shared():
             mode = await find_mode(await self._places.pair(), case)
-        if mode.how in ("shared_process", "broken"):  # for want of time, perhaps: it has to fail alone, too
-            async with self._turns.alone():
+        if mode.how in ("shared_process", "broken"):  # for want of time, perhaps: it has to fail again
+            async with self._turns.quiet():
                 return await find_mode(await self._places.pair(), case)
         return mode
 

@@ -1,24 +1,31 @@
-"""Whose turn it is on this machine: many samples side by side, or one that is tried alone."""
+"""Who runs on this machine: many samples side by side, and one second try that keeps a processor to itself."""
 
 import asyncio
 import contextlib
+import os
 from collections.abc import AsyncIterator
 
 
 class Exclusive:
-    """Shared turns run beside each other; a turn alone waits until they are over, and holds new ones back."""
+    """Bounds what runs beside a second try; other samples go on meanwhile.
 
-    def __init__(self) -> None:
+    Args:
+        beside: samples that may run beside a second try; by default one processor is left to it.
+    """
+
+    def __init__(self, beside: int | None = None) -> None:
         self._changed = asyncio.Condition()
+        self._beside = beside or max(1, (os.cpu_count() or 1) - 1)
         self._shared = 0
-        self._wanted_alone = 0
-        self._alone = False
+        self._retries = 0
+        """Running and waiting."""
+        self._retrying = asyncio.Lock()
 
     @contextlib.asynccontextmanager
     async def shared(self) -> AsyncIterator[None]:
-        """Take part beside others."""
+        """Run beside others."""
         async with self._changed:
-            await self._changed.wait_for(lambda: not (self._alone or self._wanted_alone))
+            await self._changed.wait_for(lambda: not self._retries or self._shared < self._beside)
             self._shared += 1
         try:
             yield
@@ -28,19 +35,16 @@ class Exclusive:
                 self._changed.notify_all()
 
     @contextlib.asynccontextmanager
-    async def alone(self) -> AsyncIterator[None]:
-        """Have the machine for oneself, so far as we use it."""
+    async def quiet(self) -> AsyncIterator[None]:
+        """Run as the only second try, beside few others."""
         async with self._changed:
-            self._wanted_alone += 1
-            try:
-                await self._changed.wait_for(lambda: not (self._alone or self._shared))
-                self._alone = True
-            finally:
-                self._wanted_alone -= 1
-                self._changed.notify_all()
+            self._retries += 1
         try:
-            yield
+            async with self._retrying:
+                async with self._changed:
+                    await self._changed.wait_for(lambda: self._shared <= self._beside)
+                yield
         finally:
             async with self._changed:
-                self._alone = False
+                self._retries -= 1
                 self._changed.notify_all()

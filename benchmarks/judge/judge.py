@@ -1,7 +1,7 @@
 """The judge of a suite: gives one answer its verdict, and is sure before it says so.
 
-A timeout is tried again alone before it is final. A trial that gave no verdict is the candidate's fault,
-unless a solution that is known to be good fails in the same place.
+A timeout is tried again before it is final, unless the sample had a processor to itself. A trial that gave no
+verdict is the candidate's fault, unless a solution that is known to be good fails in the same place.
 """
 
 import contextlib
@@ -18,7 +18,7 @@ from benchmarks.judge.function import Pair
 from benchmarks.judge.judging_sandboxes import Places
 from benchmarks.judge.mode import KnownModes, Mode
 from benchmarks.judge.repository_mode import RepositoryMode
-from benchmarks.judge.verdicts import Judged, one_line
+from benchmarks.judge.verdicts import Judged, had_a_processor, one_line
 from benchmarks.suite import Case, FunctionCase, RepositoryCase, Suite
 from benchmarks.verdict import Strength, Verdict
 from sandbox import Limits, Policy, find_interpreter
@@ -88,8 +88,8 @@ class Judge:
             return way.model_copy(update={"sample": sample})
         async with self._turns.shared():
             judged = await self._try(way, code, sample)
-        if judged.verdict.verdict == "timeout":
-            async with self._turns.alone():
+        if judged.verdict.verdict == "timeout" and not had_a_processor(judged.verdict, case.timeout_s):
+            async with self._turns.quiet():
                 judged = await self._try(way, code, sample)
         if judged.incomplete and not await self._is_sound(way):
             return judged.verdict.model_copy(update={"verdict": "infrastructure"})

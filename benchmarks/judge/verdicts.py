@@ -10,6 +10,8 @@ from sandbox import Result
 _MAX_DETAIL = 500
 _MAX_OUTPUT = 1000
 """Characters of a candidate's output that a report keeps: a hundred thousand of them have to fit."""
+_OWN_PROCESSOR = 1.5
+"""Wall time by CPU time of a sample that hardly ever waited for a processor, at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +28,11 @@ class Judged:
 def killed_by_nobody(result: Result) -> bool:
     """Whether SIGKILL ended a process without a limit: it did so itself, or its sandbox died."""
     return result.signal == signal.SIGKILL and result.killed_by is None
+
+
+def had_a_processor(verdict: Verdict, timeout_s: float) -> bool:
+    """Whether a timeout is no fault of a busy machine: its CPU time was used up as fast as the clock went."""
+    return timeout_s <= verdict.cpu_s and 0 < verdict.wall_s <= _OWN_PROCESSOR * verdict.cpu_s
 
 
 def one_line(text: str) -> str:

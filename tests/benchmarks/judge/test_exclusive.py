@@ -1,0 +1,82 @@
+"""Second tries run one at a time and keep a processor to themselves; other samples go on beside them."""
+
+import asyncio
+
+import pytest
+
+from benchmarks.judge.exclusive import Exclusive
+from benchmarks.judge.verdicts import had_a_processor
+from benchmarks.verdict import Verdict
+
+
+class Watched:
+    """Samples that note how many of them run at once."""
+
+    def __init__(self, turns: Exclusive) -> None:
+        self.turns = turns
+        self.ended = self.running = self.most = 0
+
+    async def sample(self) -> None:
+        async with self.turns.shared():
+            self.running += 1
+            self.most = max(self.most, self.running)
+            await asyncio.sleep(0)
+            self.running -= 1
+            self.ended += 1
+
+
+async def test_samples_go_on_beside_a_second_try_but_no_more_than_leave_it_a_processor() -> None:
+    watched = Watched(Exclusive(beside=2))
+
+    async with watched.turns.quiet():
+        await asyncio.gather(*(watched.sample() for _ in range(9)))
+    beside, watched.most = watched.most, 0
+    await asyncio.gather(*(watched.sample() for _ in range(9)))
+
+    assert (watched.ended, beside, watched.most) == (18, 2, 9)
+
+
+async def test_second_tries_run_one_after_another() -> None:
+    turns = Exclusive(beside=1)
+    running: list[int] = []
+
+    async def again(number: int) -> None:
+        async with turns.quiet():
+            running.append(number)
+            await asyncio.sleep(0)
+            assert running[-1] == number
+
+    await asyncio.gather(again(1), again(2))
+
+    assert running == [1, 2]
+
+
+async def test_a_second_try_waits_until_few_others_run() -> None:
+    turns = Exclusive(beside=1)
+    events: list[str] = []
+
+    async def again() -> None:
+        async with turns.quiet():
+            events.append("again")
+
+    async with turns.shared():
+        async with turns.shared():
+            trying = asyncio.create_task(again())
+            await asyncio.sleep(0.01)
+            events.append("two ran")
+        await trying
+
+    assert events == ["two ran", "again"]
+
+
+@pytest.mark.parametrize(
+    ("cpu_s", "wall_s", "expected"),
+    [(11, 12, True), (11, 25, False), (0.1, 25, False), (3, 3.1, False)],
+    ids=["used its time up", "waited for a processor", "slept", "was ended otherwise"],
+)
+def test_a_timeout_is_final_where_the_sample_had_a_processor(
+    cpu_s: float, wall_s: float, expected: bool
+) -> None:
+    found = Verdict(id="c", sample=0, verdict="timeout", strength="strong", cpu_s=cpu_s, wall_s=wall_s)
+
+    assert had_a_processor(found, 10) is expected
