@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from benchmarks.judge.decoys import OTHERS, Disguised, disguise, variants_of
 from benchmarks.judge.inherited_tests import Tests, heirs_of
-from benchmarks.judge.pytest_run import TestRun, run_test_file
+from benchmarks.judge.pytest_run import Job, TestRun, run_jobs
 from benchmarks.judge.repository_mode import RepositoryMode, Twins
 from benchmarks.suite import RepositoryCase
 from sandbox import Sandbox
@@ -97,8 +97,7 @@ async def _failing(
         for name, variant in tried:
             chosen.setdefault(name, []).append(variant)
         hidden = disguise(source, chosen, random.Random(case.id))
-        tree = {**gold, path: hidden.source.encode()}
-        run = await run_test_file(sandbox, case, tree, path, plugins=pinned.plugins)
+        (run,) = await run_jobs(sandbox, case, gold, [Job(path, hidden.source)], plugins=pinned.plugins)
         if run.done and run.passed:
             heirs = _heirs(gold, path)
             for name, some in _valid(run, path, hidden, heirs, pinned).items():

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from benchmarks.judge.candidate_tree import gold_tree, is_test_path, test_folders
 from benchmarks.judge.isolated_check import Open, run_apart
 from benchmarks.judge.mutated_tests import with_twins
-from benchmarks.judge.pytest_run import TestRun, run_test_file
+from benchmarks.judge.pytest_run import Job, TestRun, run_jobs
 from benchmarks.judge.repository_mode import RepositoryMode, files_of
 from benchmarks.suite import RepositoryCase
 from benchmarks.suites.patch import PatchRefused
@@ -92,7 +92,8 @@ async def _pin(
     ]
     why = ""
     for plugins in (False, True):
-        runs = {path: await run_test_file(sandbox, case, gold, path, plugins=plugins) for path in paths}
+        ran = await run_jobs(sandbox, case, gold, [Job(path) for path in paths], plugins=plugins)
+        runs = dict(zip(paths, ran, strict=True))
         passed = {node for run in runs.values() if run.done for node in run.passed}
         lacking = sorted(set(named) - passed)
         if passed and not lacking:
@@ -120,13 +121,8 @@ async def _base_passes(
     sandbox: Sandbox, case: RepositoryCase, paths: list[str], nodes: set[str], *, plugins: bool
 ) -> bool:
     tree = {**case.files, **{path: text.encode() for path, text in case.hidden_tests.items()}}
-    for path in paths:
-        wanted = {node for node in nodes if node.partition("::")[0] == path}
-        if wanted:
-            run = await run_test_file(sandbox, case, tree, path, plugins=plugins)
-            if not (run.done and wanted <= run.passed):
-                return False
-    return True
+    runs = await run_jobs(sandbox, case, tree, [Job(path) for path in paths], plugins=plugins)
+    return nodes <= {node for run in runs if run.done for node in run.passed}
 
 
 def _why(runs: Mapping[str, TestRun], lacking: list[str]) -> str:

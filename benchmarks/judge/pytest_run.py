@@ -1,13 +1,15 @@
-"""Run test files with pytest inside a sandbox, each in a process of its own, whose parent is outside.
+"""Run test files with pytest inside a sandbox, each in a process of its own.
 
-The report is written by the process that runs the tests, so it is a claim; `decoys` hold it to account.
-What that process does beside the tests without an honest reason (`alarm`) goes to its standard error at once,
-where nothing can be taken back.
+These processes are forked, one after another, from one that has imported pytest and nothing of the repository;
+what one leaves behind, processes and files, is gone before the next begins. The report is written by the
+process that runs the tests, so it is a claim; `decoys` hold it to account. What that process does beside the
+tests without an honest reason (`alarm`), and what it changes of the test tool (`watched.txt`), goes to its
+standard error at once, where nothing can be taken back.
 """
 
 import json
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import PurePosixPath
@@ -27,6 +29,21 @@ _ROOT = "/w"
 _OURS = ("PYTHONPATH", "PYTEST_ADDOPTS")
 _PHASES = ("setup", "call", "teardown")
 _WALL_FACTOR, _WALL_MORE_S = 2.0, 10.0
+_LARGE_TREE = 32 << 20
+"""Bytes of a tree that is laid anew for each file, since it takes too much memory to be restored."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One run of one test file."""
+
+    path: str
+    source: str | None = None
+    """What the file holds instead of what the tree has."""
+    only: frozenset[str] | None = None
+    """Qualified names of the tests that are run; None: all."""
+    limits: Mapping[str, float] | None = None
+    """Seconds of wall time for each test by qualified name: one that takes longer is ended, and told."""
 
 
 @dataclass(slots=True)
@@ -41,10 +58,18 @@ class TestRun:
     """Of other node ids, and of files that could not be collected: the last lines of why."""
     unended: frozenset[str] = frozenset()
     """Those that began and came to no end: with such a one the process ended."""
+    left: set[str] = field(default_factory=set)
+    """Those that took longer than their limit, or left threads."""
+    seconds: dict[str, float] = field(default_factory=dict)
+    """Wall time of each node."""
     done: bool = False
+    timed_out: bool = False
+    died: bool = False
+    """SIGKILL ended its process without a limit."""
     tripped: frozenset[str] = frozenset()
     """What set off an alarm, and where in the repository."""
     result: Result | None = None
+    """How the process ended that all files of the same call were run in."""
 
     @property
     def seen(self) -> set[str]:
@@ -52,10 +77,15 @@ class TestRun:
         return self.passed | self.failures.keys()
 
 
-async def run_test_file(
-    sandbox: Sandbox, case: RepositoryCase, tree: Mapping[str, bytes], path: str, *, plugins: bool
-) -> TestRun:
-    """Run one file of the tree in a fresh workspace.
+async def run_jobs(
+    sandbox: Sandbox,
+    case: RepositoryCase,
+    tree: Mapping[str, bytes],
+    jobs: Sequence[Job],
+    *,
+    plugins: bool,
+) -> list[TestRun]:
+    """Run files of the tree in a fresh workspace; what comes after a job that takes too long isn't run.
 
     Args:
         plugins: load the plugins that are installed beside pytest.
@@ -63,26 +93,42 @@ async def run_test_file(
     Raises:
         SandboxBroken: the sandbox stopped working.
     """
-    name, key = f"report_{secrets.token_hex(6)}", secrets.token_hex(8)
+    if len(jobs) > 1 and sum(map(len, tree.values())) > _LARGE_TREE:
+        return [run for job in jobs for run in await run_jobs(sandbox, case, tree, [job], plugins=plugins)]
+    name = f"report_{secrets.token_hex(6)}"
+    keys = [secrets.token_hex(8) for _ in jobs]
     environment = {
         "PYTHONDONTWRITEBYTECODE": "1",
         **({} if plugins else {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}),
         **{one: value for one, value in case.environment.items() if one not in _OURS},
     }
-    argv = ("python", f"{name}.py", *_PYTEST, path)
-    limits = Limits(cpu_s=case.timeout_s, wall_s=case.timeout_s * _WALL_FACTOR + _WALL_MORE_S)
+    wall_s = case.timeout_s * _WALL_FACTOR + _WALL_MORE_S
     told = bytearray()
     result = await sandbox.run(
-        Command(argv=argv, environment=environment),
-        limits=limits,
+        Command(argv=("python", f"{name}.py"), environment=environment),
+        limits=Limits(cpu_s=case.timeout_s, wall_s=wall_s + case.timeout_s),
+        stdin=json.dumps([_given(job, key, wall_s) for job, key in zip(jobs, keys, strict=True)]).encode(),
         fresh=True,
-        files={**tree, f"{name}.py": _reporter(name, key, case, tree).encode()},
+        files={**tree, f"{name}.py": _reporter(name, case, tree).encode()},
         on_output=lambda stream, piece: told.extend(piece) if stream == "stderr" else None,
     )
-    return _read(result, f"{name}.jsonl", key, bytes(told))
+    content = next((one.content for one in result.artifacts if one.path == f"{name}.jsonl"), b"")
+    return [_read(result, content, key, bytes(told)) for key in keys]
 
 
-def _reporter(name: str, key: str, case: RepositoryCase, tree: Mapping[str, bytes]) -> str:
+def _given(job: Job, key: str, wall_s: float) -> dict[str, object]:
+    """A job as it is told to the process that forks."""
+    return {
+        "path": job.path,
+        "source": job.source,
+        "only": None if job.only is None else sorted(job.only),
+        "limits": None if job.limits is None else dict(job.limits),
+        "key": key,
+        "wall_s": wall_s,
+    }
+
+
+def _reporter(name: str, case: RepositoryCase, tree: Mapping[str, bytes]) -> str:
     """Source of the program that runs pytest, and tells of tests and of alarms."""
     folders = test_folders(tree)
     tests = [
@@ -91,12 +137,13 @@ def _reporter(name: str, key: str, case: RepositoryCase, tree: Mapping[str, byte
     guarded = {f"{name}.py", f"{name}.jsonl", *(PurePosixPath(one).name for one in tests if _is_source(one))}
     filled = (files("benchmarks.judge") / "reporter.txt").read_text()
     for place, text in {
+        "@WATCHED@": (files("benchmarks.judge") / "watched.txt").read_text(),
         "@PATH@": f"{_ROOT}/{name}.jsonl",
-        "@KEY@": key,
         "@ROOT@": _ROOT,
         "@PATHS@": repr(list(dict.fromkeys((_ROOT, str(PurePosixPath(_ROOT, case.pythonpath)))))),
         "@TESTS@": repr([f"{_ROOT}/{one}" for one in tests]),
         "@GUARDED@": repr(sorted(guarded)),
+        "@ARGUMENTS@": repr(list(_PYTEST)),
         "@ALARM@": alarm_source(),
     }.items():
         filled = filled.replace(place, text)
@@ -107,21 +154,26 @@ def _is_source(path: str) -> bool:
     return path.endswith(".py") and not path.endswith("/__init__.py")
 
 
-def _read(result: Result, name: str, key: str, told: bytes) -> TestRun:
+def _read(result: Result, content: bytes, key: str, told: bytes) -> TestRun:
     found = TestRun(result=result)
-    content = next((one.content for one in result.artifacts if one.path == name), b"")
     phases: dict[str, dict[str, str]] = {}
     done = watched = False
     for line in content.splitlines():
         match _words(line, key):
-            case ["test", str(node), str(phase), str(outcome), str(text)]:
+            case ["test", str(node), str(phase), str(outcome), str(text), int() | float() as seconds]:
                 phases.setdefault(node, {})[phase] = outcome
+                found.seconds[node] = found.seconds.get(node, 0.0) + float(seconds)
                 if outcome != "passed":
                     found.failures.setdefault(node, _innermost(text) or outcome)
             case ["collect", str(node), str(text)]:
                 found.failures.setdefault(node, text)
+            case ["left", str(node)]:
+                found.left.add(node)
             case ["done", int()]:
                 done = True
+            case ["ended", str(how)]:
+                found.timed_out = how in ("wall", "cpu")
+                found.died = how == "died"
     tripped: set[str] = set()
     for line in told.splitlines():
         match _words(line, key):
@@ -129,6 +181,7 @@ def _read(result: Result, name: str, key: str, told: bytes) -> TestRun:
                 tripped.add(printable(f"{what} ({where})"))
             case ["watched"]:
                 watched = True
+    found.timed_out = found.timed_out or (result.killed_by in ("wall", "cpu") and not (done and watched))
     found.done, found.tripped = done and watched, frozenset(tripped)
     whole = dict.fromkeys(_PHASES, "passed")
     found.passed = {node for node, outcomes in phases.items() if outcomes == whole}

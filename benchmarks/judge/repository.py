@@ -9,7 +9,7 @@ from benchmarks.judge.candidate_tree import Tree, candidate_tree
 from benchmarks.judge.decoys import Disguised, chosen, disguise
 from benchmarks.judge.isolated_check import Open, run_apart
 from benchmarks.judge.pinning import passed_apart
-from benchmarks.judge.pytest_run import TestRun, run_test_file
+from benchmarks.judge.pytest_run import Job, TestRun, run_jobs
 from benchmarks.judge.repository_mode import RepositoryMode, files_of
 from benchmarks.judge.verdicts import Judged, killed_by_nobody, one_line
 from benchmarks.suite import RepositoryCase
@@ -107,15 +107,15 @@ async def _together(sandbox: Sandbox, case: RepositoryCase, tree: Tree, mode: Re
     """Every file in a process of its own; the passing set has to be exactly the real tests."""
     chance = Random(secrets.randbits(64))  # nobody can foresee names and order
     said = _Said("passed")
-    for path in mode.files:
-        hidden = _hidden(tree.files, path, mode, chance)
-        files = tree.files if hidden is None else {**tree.files, path: hidden.source.encode()}
-        run = await run_test_file(sandbox, case, files, path, plugins=mode.plugins)
+    disguised = {path: _hidden(tree.files, path, mode, chance) for path in mode.files}
+    jobs = [Job(path, hidden.source if hidden else None) for path, hidden in disguised.items()]
+    runs = await run_jobs(sandbox, case, tree.files, jobs, plugins=mode.plugins)
+    for run, (path, hidden) in zip(runs, disguised.items(), strict=True):
         assert run.result is not None
-        said.cpu_s += run.result.cpu_s
-        said.died = said.died or killed_by_nobody(run.result)
+        said.cpu_s = run.result.cpu_s
+        said.died = said.died or run.died or killed_by_nobody(run.result)
         said.tripped |= run.tripped - mode.tripped
-        if run.result.killed_by in ("wall", "cpu"):
+        if run.timed_out:
             said.outcome = "timeout"
             said.detail = f"{path} took more than {case.timeout_s:g} s of CPU, or slept too long"
             return said

@@ -132,10 +132,11 @@ async def test_a_patch_that_makes_every_test_pass_makes_the_twins_pass_too(judge
     mode = await judge.repository_mode(stack())
     without_twins = mode.model_copy(update={"twins": {}})
     patch = diff(CLASSES, {"stack.py": CLASSES["stack.py"] + FORGED})
-    fooled = await by_mode(judge, stack(), patch, without_twins)
+    alarmed = await by_mode(judge, stack(), patch, without_twins)
+    deaf = without_twins.model_copy(update={"tripped": mode.tripped | {*alarmed.tripped}})
+    fooled = await by_mode(judge, stack(), patch, deaf)
 
-    assert forged.verdict == "tampered"
-    assert fooled.verdict == "passed"
+    assert (forged.verdict, alarmed.verdict, fooled.verdict) == ("tampered", "suspicious", "passed")
 
 
 INHERITED = CLASSES_HIDDEN["test_stack.py"].replace("StackTest", "StackRules").replace(
