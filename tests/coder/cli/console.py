@@ -1,4 +1,7 @@
-"""Start the installed `coder` as a person or a program does: in a pipe, or on a terminal."""
+"""Start the installed `coder` as a person or a program does: in a pipe, or on a terminal.
+
+What is run to its end is forked where that makes no difference; `start` and `run_behind` start the program.
+"""
 
 import os
 import pty
@@ -6,11 +9,16 @@ import signal
 import subprocess
 import sys
 import termios
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from select import select
+from threading import Timer
 from time import monotonic
+
+from tests.coder.cli.warm_start import warm_start
 
 CODER = Path(sys.executable).with_name("coder")
 LONGEST_S = 120.0
@@ -49,6 +57,9 @@ class Console:
 
     def run(self, *arguments: str, stdin: bytes = b"", cwd: Path | None = None, **environ: str) -> "Finished":
         """Run a command to its end in a pipe."""
+        own = self.environ | environ
+        if warm_start(CODER).suits(own):
+            return _forked(*arguments, stdin=stdin, cwd=cwd or self.home, environ=own)
         process = self.start(*arguments, cwd=cwd, **environ)
         try:
             out, err = process.communicate(stdin, timeout=LONGEST_S)
@@ -80,20 +91,19 @@ class Console:
             answers: what the person types once the screen shows a text.
             columns: width of the terminal.
         """
+        own = self.environ | {"TERM": "xterm"} | environ
+        if warm_start(CODER).suits(own):
+            terminal, its_end = pty.openpty()
+            termios.tcsetwinsize(terminal, (24, columns))
+            forked = warm_start(CODER).fork(*arguments, environ=own, cwd=self.home, streams=[its_end])
+            os.close(its_end)
+            return _shown(forked.pid, forked.wait, terminal, answers)
         pid, terminal = pty.fork()
         if pid == 0:
             termios.tcsetwinsize(0, (24, columns))
             os.chdir(self.home)
-            os.execve(CODER, [str(CODER), *arguments], self.environ | {"TERM": "xterm"} | environ)
-        try:
-            shown = _watched(terminal, dict(answers or {}))
-        except TimeoutError:
-            os.kill(pid, signal.SIGKILL)
-            raise
-        finally:
-            _, status = os.waitpid(pid, 0)
-            os.close(terminal)
-        return Finished(os.waitstatus_to_exitcode(status), shown, "")
+            os.execve(CODER, [str(CODER), *arguments], own)
+        return _shown(pid, lambda: os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), terminal, answers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +118,36 @@ class Finished:
     def said(self) -> list[str]:
         """The lines of stderr."""
         return self.err.splitlines()
+
+
+def _forked(*arguments: str, stdin: bytes, cwd: Path, environ: dict[str, str]) -> Finished:
+    (reads_in, writes_in), (reads_out, writes_out), (reads_err, writes_err) = (os.pipe() for _ in range(3))
+    streams = (reads_in, writes_out, writes_err)
+    forked = warm_start(CODER).fork(*arguments, environ=environ, cwd=cwd, streams=streams)
+    for stream in streams:
+        os.close(stream)
+    hangs = Timer(LONGEST_S, os.kill, (forked.pid, signal.SIGKILL))
+    hangs.start()
+    with ThreadPoolExecutor() as readers, open(reads_out, "rb") as out, open(reads_err, "rb") as err:
+        read = [readers.submit(stream.read) for stream in (out, err)]
+        with suppress(BrokenPipeError), open(writes_in, "wb") as given:
+            given.write(stdin)
+        said = [each.result().decode() for each in read]
+    code = forked.wait()
+    hangs.cancel()
+    return Finished(code, *said)
+
+
+def _shown(pid: int, wait: Callable[[], int], terminal: int, answers: dict[str, str] | None) -> Finished:
+    try:
+        shown = _watched(terminal, dict(answers or {}))
+    except TimeoutError:
+        os.kill(pid, signal.SIGKILL)
+        raise
+    finally:
+        code = wait()
+        os.close(terminal)
+    return Finished(code, shown, "")
 
 
 def _watched(terminal: int, answers: dict[str, str]) -> str:
