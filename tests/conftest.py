@@ -20,8 +20,8 @@ os.environ["VIRTUAL_ENV"] = str(only_pytest().parent.parent)
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
-    """Tests wait a third of their time, for deadlines and for what starts: three keep two processors busy."""
-    return max(1, len(os.sched_getaffinity(0)) * 3 // 2)
+    """Tests compute a third of their time, and wait for deadlines and for what starts: two for a processor."""
+    return 2 * len(os.sched_getaffinity(0))
 
 
 @pytest.fixture

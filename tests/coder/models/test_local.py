@@ -238,7 +238,7 @@ async def test_a_prompt_is_read_by_every_processor_with_threads_that_wait_asleep
         before = _jiffies(process)
         request = urllib.request.Request(
             f"{server.url}/completions",
-            json.dumps({"prompt": "one two three " * 400, "max_tokens": 1}).encode(),
+            json.dumps({"prompt": "one two three " * 100, "max_tokens": 1}).encode(),
             {"Authorization": f"Bearer {server.key}", "Content-Type": "application/json"},
         )
         await asyncio.to_thread(lambda: urllib.request.urlopen(request).read())
