@@ -1,6 +1,6 @@
-"""Seconds for verdicts on published packages. Run: python -m perf.judge_repositories PACKAGE... --python PYTHON
+"""Seconds of verdicts on published packages: python -m perf.judge_repositories FOLDER... --python PYTHON
 
-PACKAGE is the folder of an unpacked source distribution with its tests; PYTHON has pytest and what they need.
+FOLDER is that of an unpacked source distribution with its tests; PYTHON has pytest and what they need.
 Of each package one function that its tests name loses its body; the patch that brings the body back has to
 pass, one that returns None to fail. Printed are the first and the next verdict of each package in seconds of
 wall time, beside the time that its tests take where nothing is isolated, and all verdicts with two workers.

@@ -20,7 +20,7 @@ os.environ["VIRTUAL_ENV"] = str(only_pytest().parent.parent)
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
-    """Tests compute a third of their time, and wait for deadlines and for what starts: two for a processor."""
+    """Two a processor: tests wait two thirds of their time, for deadlines and for what starts."""
     return 2 * len(os.sched_getaffinity(0))
 
 

@@ -1,4 +1,4 @@
-"""Who runs on this machine: many samples side by side, and one second try that keeps a processor to itself."""
+"""What runs on this machine: many samples side by side, and a second try that has a processor of its own."""
 
 import asyncio
 import contextlib

@@ -105,9 +105,9 @@ async def _pin(
             return RepositoryMode(how="plain", nodes=nodes, plugins=plugins, tripped=tripped)
         why = why or _why(runs, lacking)
     lacks = await missing_packages(sandbox, case.dependencies, case.environment)
-    ran = any(run.seen for run in runs.values())
+    has_begun = any(run.seen for run in runs.values())
     reason = f"the case's own patch fails: {why}"
-    if not ran and await missing_packages(sandbox, ("pytest",), case.environment):
+    if not has_begun and await missing_packages(sandbox, ("pytest",), case.environment):
         reason = "the interpreter has no pytest, which its tests need: install it, or name one: --python"
     elif lacks:
         reason = (

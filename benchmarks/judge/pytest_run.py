@@ -1,10 +1,10 @@
 """Run test files with pytest inside a sandbox, each in a process of its own.
 
-These processes are forked, one after another, from one that has imported pytest and nothing of the repository;
-what one leaves behind, processes and files, is gone before the next begins. The report is written by the
-process that runs the tests, so it is a claim; `decoys` hold it to account. What that process does beside the
-tests without an honest reason (`alarm`), and what it changes of the test tool (`watched.txt`), goes to its
-standard error at once, where nothing can be taken back.
+These processes are forked, one after another, from one that has imported pytest and nothing of the
+repository; what one leaves behind, processes and files, is gone before the next begins. The report is written
+by the process that runs the tests, so it is a claim; `decoys` hold it to account. What that process does
+beside the tests without an honest reason (`alarm`), and what it changes of the test tool (`watched.txt`),
+goes to its standard error at once, where nothing can be taken back.
 """
 
 import json

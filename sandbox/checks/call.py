@@ -1,12 +1,13 @@
 """Call one function of a sandbox's workspace from here, with plain data by value both ways."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+from sandbox.checks.decoded import decoded
 from sandbox.checks.relay import ending, out_of_time
 from sandbox.contract import Running, Sandbox
 from sandbox.errors import CalleeEnded, CallFailed, SandboxBroken
@@ -104,11 +105,9 @@ class Function:
         operands = (tuple(args), dict(kwargs or {}))
         encode(operands, refer=_parts)
         try:
-            value = await _ask(self._running, self._name, "call", self._reference, *operands)
-            encode(value, refer=_parts)
+            return await _ask(self._running, self._name, "call", self._reference, *operands, read=_read_plain)
         except CodecError as error:
             raise _not_plain(self._name, error) from error
-        return value
 
 
 def _not_plain(function: str, error: CodecError) -> CallFailed:
@@ -158,7 +157,21 @@ def _zones() -> frozenset[str]:
     return frozenset(available_timezones())
 
 
-async def _ask(running: Running, function: str, *request: object) -> Any:  # noqa: ANN401 - the answer's value
+def _read(frame: bytes) -> Any:  # noqa: ANN401 - the answer's value
+    return decode(frame, resolve=_resolve)
+
+
+def _read_plain(frame: bytes) -> Any:  # noqa: ANN401 - the answer's value
+    """The same, once it is seen that a value in it is plain data."""
+    answer = _read(frame)
+    if type(answer) is tuple and answer[:1] == ("value",):
+        encode(answer[1:], refer=_parts)
+    return answer
+
+
+async def _ask(
+    running: Running, function: str, *request: object, read: Callable[[bytes], Any] = _read
+) -> Any:  # noqa: ANN401 - the answer's value
     try:
         await running.send(encode(request, refer=_refer))
         frame = await running.receive()
@@ -170,7 +183,7 @@ async def _ask(running: Running, function: str, *request: object) -> Any:  # noq
             f"{function} gave no answer: {ending(result)}.",
             kind="timeout" if out_of_time(result) else "ended",
         )
-    answer = decode(frame, resolve=_resolve)
+    answer = await decoded(frame, read)
     if type(answer) is not tuple or len(answer) < 2:
         raise CodecError("no answer")
     if answer[0] == "value":

@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from sandbox.checks.candidate_pool import Candidate
+from sandbox.checks.decoded import decoded
 from sandbox.checks.relay import Listener, ending, out_of_time
 from sandbox.contract import Running
 from sandbox.errors import SandboxBroken
@@ -74,7 +75,7 @@ class Acquaintance:
         """Do what one frame of the checker's asks for; False where nothing can follow."""
         try:
             if frame[:1] == REPORT:
-                self._heard.take(frame[1:])
+                self._heard.take(await decoded(frame[1:]))
             elif frame[:1] == AGAIN:
                 await self.open(frame[1:])
                 await self._introduce(checker, AGAIN)

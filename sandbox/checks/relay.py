@@ -6,11 +6,12 @@ A request goes one way and one frame comes back. What the candidate sends is nev
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
+from sandbox.checks.decoded import decoded
 from sandbox.contract import Running, Sandbox
 from sandbox.errors import SandboxBroken
-from sandbox.inner.bridge.codec import CodecError, decode
+from sandbox.inner.bridge.codec import CodecError
 from sandbox.inner.bridge.frames import AGAIN, ENDED, FROM_CANDIDATE, REPORT, TIMED_OUT
 from sandbox.inner.process.wire import MAX_FRAME
 from sandbox.policy import Limits, Policy
@@ -41,14 +42,14 @@ class RunReport:
     note: str = ""
     _count: int = 0
 
-    def take(self, report: bytes) -> None:
+    def take(self, report: Any) -> None:  # noqa: ANN401 - whatever was sent
         """Keep one report.
 
         Raises:
             CodecError: it isn't one, or there are too many.
         """
         self._count += 1
-        match decode(report):
+        match report:
             case ("check", int(number)):
                 self.number = number
             case ("begin", str(name)):
@@ -179,7 +180,7 @@ class Conversation:
                 return
             if frame[:1] == REPORT:
                 try:
-                    self._heard.take(frame[1:])
+                    self._heard.take(await decoded(frame[1:]))
                 except CodecError as error:
                     self._heard.note = str(error)
                     return

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from sandbox.checks.candidate_pool import Candidates
 from sandbox.checks.checkers import Checkers
+from sandbox.checks.decoded import decoded
 from sandbox.checks.direct_channel import Acquaintance
 from sandbox.checks.relay import Conversation, ending, limits_behind
 from sandbox.checks.trial_result import Outcome, TrialResult, result_of
@@ -166,7 +167,7 @@ async def hold_together(sandbox: Sandbox, trial: Trial, *, limits: Limits) -> Tr
     running = await sandbox.start("checker.together", arguments, limits=limits, fresh=True)
     try:
         while not outcome.complete and (frame := await running.receive()) is not None:
-            outcome.take(frame[1:])
+            outcome.take(await decoded(frame[1:]))
     except CodecError as error:
         outcome.note = str(error)
     finally:

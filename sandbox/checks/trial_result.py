@@ -3,8 +3,9 @@
 import os
 import signal
 from dataclasses import dataclass, field
+from typing import Any
 
-from sandbox.inner.bridge.codec import CodecError, decode
+from sandbox.inner.bridge.codec import CodecError
 from sandbox.result import KilledBy, Result
 
 _MAX_REPORTS = 64
@@ -50,7 +51,7 @@ class Outcome:
     note: str = ""
     _count: int = 0
 
-    def take(self, report: bytes) -> None:
+    def take(self, report: Any) -> None:  # noqa: ANN401 - whatever was sent
         """Keep one report.
 
         Raises:
@@ -59,7 +60,7 @@ class Outcome:
         self._count += 1
         if self._count > _MAX_REPORTS:
             raise CodecError(f"the checker sent more than {_MAX_REPORTS} reports")
-        match decode(report):
+        match report:
             case ("unloaded", str(why)):
                 self.unloaded = why
             case ("test", int(number), bool(passed), str(message)) if number == len(self.tests):

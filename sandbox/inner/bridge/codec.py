@@ -11,6 +11,8 @@ import struct
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
+from sandbox.inner.bridge.hash_keys import refusal_of
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
@@ -22,13 +24,12 @@ MAX_DEPTH = 200
 """Well under the interpreter's recursion limit, so that repr and == of a decoded value work."""
 MAX_BITS = 1 << 18
 """79,000 digits: over that, arithmetic and printing get slow enough to be an attack."""
-MAX_ALIKE = 32
-"""Keys of one set or dict with the same hash: each new one is compared with all of them."""
 
 _NONE, _TRUE, _FALSE, _INT, _FLOAT, _COMPLEX, _STR, _BYTES = b"NTFifcsb"
 _LIST, _TUPLE, _SET, _FROZENSET, _DICT, _EXTENSION = b"ltSzdx"
 _CONTAINERS: dict[type, int] = {list: _LIST, tuple: _TUPLE, set: _SET, frozenset: _FROZENSET}
 
+_STEP = 1 << 12
 _COUNT = struct.Struct("<BI")
 _FLOAT_AT = struct.Struct("<Bd")
 _COMPLEX_AT = struct.Struct("<Bdd")
@@ -213,6 +214,15 @@ def _read_scalar(data: bytes, at: int, tag: int) -> tuple[object, int]:
     return int.from_bytes(raw, "little", signed=True), end
 
 
+def _table(keys: list[Any], values: list[Any] | None) -> Any:
+    """A set, or a dict of values too; in steps, so that a large one lets other threads have their turns."""
+    whole: Any = set() if values is None else {}
+    for start in range(0, len(keys), _STEP):
+        part = keys[start : start + _STEP]
+        whole.update(part if values is None else zip(part, values[start : start + _STEP]))  # noqa: B905 - before 3.10
+    return whole
+
+
 def _build(tag: int, items: list[Any], resolve: Callable[[Any], object] | None) -> object:
     if tag == _LIST:
         return items
@@ -223,28 +233,9 @@ def _build(tag: int, items: list[Any], resolve: Callable[[Any], object] | None) 
             raise CodecError("it holds a value that isn't plain data")
         return resolve(items[0])
     keys = items[0::2] if tag == _DICT else items
-    check_keys(keys)
-    if tag == _DICT:
-        built: Any = dict(zip(keys, items[1::2]))  # noqa: B905 - no `strict` before 3.10; they are as long
-    else:
-        built = set(keys) if tag == _SET else frozenset(keys)
+    if reason := refusal_of(keys):
+        raise CodecError(reason)
+    built = _table(keys, items[1::2] if tag == _DICT else None)
     if len(built) != len(keys):
         raise CodecError("a set or dict with two equal keys")
-    return built
-
-
-def check_keys(keys: list[Any]) -> None:
-    """Refuse keys that can't be hashed, and those chosen so that one bucket takes them all.
-
-    Raises:
-        CodecError: they are such keys.
-    """
-    seen: dict[int, int] = {}
-    try:
-        for key in keys:
-            value = hash(key)
-            alike = seen[value] = seen.get(value, 0) + 1
-            if alike > MAX_ALIKE:
-                raise CodecError(f"more than {MAX_ALIKE} keys of a set or dict with the same hash")
-    except TypeError as error:
-        raise CodecError("a key of a set or dict that can't be hashed") from error
+    return frozenset(built) if tag == _FROZENSET else built

@@ -23,8 +23,8 @@ from sandbox.inner.walls.inner_walls import (
     Walls,
     bound_descriptors,
     bound_watching,
-    hide_groups,
     confine,
+    hide_groups,
     tighten,
 )
 from sandbox.inner.walls.seccomp import Filter, filter_file

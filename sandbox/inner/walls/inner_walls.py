@@ -130,7 +130,7 @@ def enclose(walls: Walls, uid: int, gid: int, *, fresh: bool) -> None:
 
 
 def hide_groups(walls: Walls) -> None:
-    """Root the control groups of this process, as it sees them, where it is: their names hold its owner's pid.
+    """Let this process see no control group above its own: their names hold the pid of its owner.
 
     Raises:
         OSError: this process may not.

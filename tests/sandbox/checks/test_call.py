@@ -6,6 +6,9 @@ import sys
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from decimal import Decimal
+from fractions import Fraction
+from threading import get_ident
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -16,8 +19,10 @@ from hypothesis import strategies as st
 
 from sandbox import Limits, Sandbox
 from sandbox.checks.call import Function, call, open_function
+from sandbox.checks.decoded import decoded
 from sandbox.errors import CallFailed
 from sandbox.inner.bridge.codec import encode
+from sandbox.inner.bridge.standard import from_parts, to_parts
 from sandbox.open import open_sandbox
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -282,6 +287,20 @@ async def test_a_part_of_an_answer_that_fits_nothing_is_the_calls_failure(
         await liar.call((framed(answer),))
 
     str(caught.value).encode()
+
+
+async def test_a_large_answer_is_read_beside_the_event_loop() -> None:
+    readers = [await decoded(bytes(size), lambda _: get_ident()) for size in (1_000, 1_000_000)]
+
+    assert readers[0] == get_ident() != readers[1]
+
+
+@pytest.mark.parametrize(
+    "value", [Decimal("7" * 300_000), Fraction(3**100_000, 2**100_000)], ids=["Decimal", "Fraction"]
+)
+async def test_a_number_that_takes_long_to_make_is_not_made(value: object) -> None:
+    with pytest.raises(ValueError, match="parts that don't make"):
+        from_parts(to_parts(value) or ())
 
 
 async def test_a_time_zone_is_only_one_that_this_machine_lists(liar: Function) -> None:

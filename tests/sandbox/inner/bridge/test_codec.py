@@ -3,6 +3,7 @@
 import math
 import struct
 import time
+from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any
 
@@ -233,6 +234,32 @@ def test_keys_made_to_collide_are_refused_before_they_cost_quadratic_time() -> N
         decode(frame)
 
     assert time.process_time() - began < 10  # 100,000 ** 2 / 2 comparisons take minutes
+
+
+@pytest.mark.parametrize("shift", [16, 40, 55])
+def test_many_keys_whose_hashes_end_alike_are_refused(shift: int) -> None:
+    keys = [key << shift for key in range(70_000)]
+
+    with pytest.raises(CodecError, match="end alike"):
+        decode(b"S" + encode(keys)[1:])
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        range(-50_000, 50_000),
+        map(str, range(70_000)),
+        (n / 8 for n in range(70_000)),
+        (n << 40 for n in range(60_000)),
+    ],
+    ids=["numbers", "texts", "fractions", "few that end alike"],
+)
+def test_a_large_set_of_honest_keys_crosses(keys: Iterable[object]) -> None:
+    whole = set(keys)
+
+    assert decode(encode(whole)) == whole
+    assert decode(encode(dict.fromkeys(whole))) == dict.fromkeys(whole)
+    assert decode(encode(frozenset(whole))) == whole
 
 
 @pytest.mark.parametrize("frame", [b"S" + encode([[1]])[1:], b"z" + encode([{}])[1:]])
