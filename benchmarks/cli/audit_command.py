@@ -12,7 +12,7 @@ from benchmarks.cli.grade_command import Scoring
 from benchmarks.judge.judge import open_judge
 from benchmarks.report import Report, write_report
 from benchmarks.reports.inert import line
-from benchmarks.runner.bench_session import Session, default_workers, open_log
+from benchmarks.runner.bench_session import Session, default_workers, open_log, say_lacking
 from benchmarks.suites.load import load_suite
 from benchmarks.written import write_text
 from coder.config.layers import load, user_file
@@ -79,6 +79,7 @@ def _examine(named: str, settings: Settings, workers: int, *, out: Path | None, 
             memory_mb=settings.memory_mb,
             cache=data_folder(os.environ) / "bench" / "modes",
         ) as judge:
+            await say_lacking(judge, suite)
             return await examine(judge, suite, workers=workers)
 
     found = run_until_interrupted(work())

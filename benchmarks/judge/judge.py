@@ -7,6 +7,7 @@ verdict is the candidate's fault, unless a solution that is known to be good fai
 import contextlib
 import hashlib
 import os
+from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from benchmarks.judge.exclusive import Exclusive
 from benchmarks.judge.function import Pair
 from benchmarks.judge.judging_sandboxes import Places
 from benchmarks.judge.mode import KnownModes, Mode
+from benchmarks.judge.pinning import missing_packages, package_names
 from benchmarks.judge.repository_mode import RepositoryMode
 from benchmarks.judge.verdicts import Judged, had_a_processor, one_line
 from benchmarks.suite import Case, FunctionCase, RepositoryCase, Suite
@@ -114,6 +116,17 @@ class Judge:
         if isinstance(way, Verdict):
             return Known(strength=None, reason=way.detail, good=None)
         return Known(strength=way.strength, reason=way.reason, good=way.good)
+
+    async def lacking(self, suite: Suite) -> dict[str, int]:
+        """Packages that repository cases need and the interpreter lacks, pytest first: how many need each."""
+        needing = Counter[str]()
+        for case in suite.cases:
+            if isinstance(case, RepositoryCase) and case.image is None:
+                needing.update({"pytest", *package_names(case.dependencies)})
+        if not needing:
+            return {}
+        missing = await missing_packages((await self._places.pair()).candidate, (*needing,), {})
+        return {name: needing[name] for name in sorted(missing, key=lambda name: (name != "pytest", name))}
 
     @property
     def isolation(self) -> str:

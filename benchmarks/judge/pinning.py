@@ -15,6 +15,8 @@ from sandbox import Command, Sandbox
 from sandbox.checks.check import CheckResult
 
 _PACKAGE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_NO_PYTEST = "the interpreter has no pytest, which its tests need: install it, or name one: --python"
+_BASE_PASSES = "the base passes already, without any patch"
 _PRINT_LACKING = """
 import json, sys
 from importlib.metadata import PackageNotFoundError, version
@@ -39,8 +41,7 @@ async def find_repository_mode(sandbox: Sandbox, opened: Open | None, case: Repo
     """
     named = (*case.fail_to_pass, *case.pass_to_pass)
     if case.gold_patch is None:
-        reason = "it has no patch of its own" + ("" if named else ", and names no tests")
-        return RepositoryMode(how="plain" if named else "broken", nodes=named, reason=reason)
+        return await _without_gold(sandbox, case, named)
     try:
         gold = gold_tree(case)
     except PatchRefused as error:
@@ -74,6 +75,33 @@ async def find_repository_mode(sandbox: Sandbox, opened: Open | None, case: Repo
     return await with_twins(sandbox, case, gold, pinned, reason)
 
 
+async def _without_gold(sandbox: Sandbox, case: RepositoryCase, named: tuple[str, ...]) -> RepositoryMode:
+    """By the tests that the case names, or by all of its hidden ones."""
+    reason = "it has no patch of its own"
+    if await missing_packages(sandbox, ("pytest",), case.environment):
+        return RepositoryMode(how="broken", reason=_NO_PYTEST)
+    if named:
+        return RepositoryMode(how="plain", nodes=named, reason=reason)
+    tree = _base_tree(case)
+    paths = _hidden_files(case, tree)
+    if not paths:
+        return RepositoryMode(how="broken", reason=f"{reason}, names no tests, and has no hidden ones")
+    runs = [await run_test_file(sandbox, case, tree, path, plugins=False) for path in paths]
+    if all(run.passes_whole for run in runs):
+        return RepositoryMode(how="broken", reason=_BASE_PASSES)
+    reason += " and names no tests: all of its hidden ones have to pass"
+    return RepositoryMode(how="plain", whole=tuple(paths), reason=reason)
+
+
+def _base_tree(case: RepositoryCase) -> dict[str, bytes]:
+    return {**case.files, **{path: text.encode() for path, text in case.hidden_tests.items()}}
+
+
+def _hidden_files(case: RepositoryCase, tree: Mapping[str, bytes]) -> list[str]:
+    folders = test_folders(tree)
+    return [path for path in case.hidden_tests if is_test_path(path, folders) and path.endswith(".py")]
+
+
 def passed_apart(results: Iterable[CheckResult]) -> set[str]:
     """Names of tests that were reported passed, and never failed."""
     found: dict[str, bool] = {}
@@ -86,10 +114,7 @@ async def _pin(
     sandbox: Sandbox, case: RepositoryCase, gold: Mapping[str, bytes], named: tuple[str, ...]
 ) -> RepositoryMode:
     """The nodes that have to pass: those that the case names, or all that its own patch passes."""
-    folders = test_folders(gold)
-    paths = sorted({node.partition("::")[0] for node in named}) or [
-        path for path in case.hidden_tests if is_test_path(path, folders) and path.endswith(".py")
-    ]
+    paths = files_of(named) or _hidden_files(case, gold)
     why = ""
     for plugins in (False, True):
         ran = await run_jobs(sandbox, case, gold, [Job(path) for path in paths], plugins=plugins)
@@ -100,7 +125,7 @@ async def _pin(
             nodes = named or tuple(sorted(passed))
             base = await _base_passes(sandbox, case, paths, set(case.fail_to_pass or nodes), plugins=plugins)
             if base:
-                return RepositoryMode(how="broken", reason="the base passes already, without any patch")
+                return RepositoryMode(how="broken", reason=_BASE_PASSES)
             tripped = frozenset[str]().union(*(run.tripped for run in runs.values()))
             return RepositoryMode(how="plain", nodes=nodes, plugins=plugins, tripped=tripped)
         why = why or _why(runs, lacking)
@@ -108,7 +133,7 @@ async def _pin(
     has_begun = any(run.seen for run in runs.values())
     reason = f"the case's own patch fails: {why}"
     if not has_begun and await missing_packages(sandbox, ("pytest",), case.environment):
-        reason = "the interpreter has no pytest, which its tests need: install it, or name one: --python"
+        reason = _NO_PYTEST
     elif lacks:
         reason = (
             f"the interpreter has no {', '.join(lacks)}, which the case says it needs, and {reason} "
@@ -120,7 +145,7 @@ async def _pin(
 async def _base_passes(
     sandbox: Sandbox, case: RepositoryCase, paths: list[str], nodes: set[str], *, plugins: bool
 ) -> bool:
-    tree = {**case.files, **{path: text.encode() for path, text in case.hidden_tests.items()}}
+    tree = _base_tree(case)
     runs = await run_jobs(sandbox, case, tree, [Job(path) for path in paths], plugins=plugins)
     return nodes <= {node for run in runs if run.done for node in run.passed}
 
@@ -139,6 +164,11 @@ def _why(runs: Mapping[str, TestRun], lacking: list[str]) -> str:
     return f"{lacking[0]} wasn't run" if lacking else "no test passed"
 
 
+def package_names(requirements: Iterable[str]) -> list[str]:
+    """Names of packages in requirements as pip takes them, such as `pytest<9`."""
+    return [found.group() for one in requirements if (found := _PACKAGE_NAME.match(one.strip()))]
+
+
 async def missing_packages(
     sandbox: Sandbox, requirements: Sequence[str], environment: Mapping[str, str]
 ) -> tuple[str, ...]:
@@ -151,7 +181,7 @@ async def missing_packages(
     Raises:
         SandboxBroken: the sandbox stopped working.
     """
-    names = [found.group() for one in requirements if (found := _PACKAGE_NAME.match(one.strip()))]
+    names = package_names(requirements)
     if not names:
         return ()
     argv = ("python", "-I", "-c", _PRINT_LACKING, *names)

@@ -71,6 +71,14 @@ class TestRun:
     result: Result | None = None
     """How the process ended that all files of the same call were run in."""
 
+    skipped: set[str] = field(default_factory=set)
+    """Node ids that were left out before they began, by a mark or a fixture."""
+
+    @property
+    def passes_whole(self) -> bool:
+        """Whether it came to its end, some test passed, and none failed."""
+        return self.done and bool(self.passed) and self.failures.keys() <= self.skipped
+
     @property
     def seen(self) -> set[str]:
         """Node ids that were run at all."""
@@ -185,6 +193,7 @@ def _read(result: Result, content: bytes, key: str, told: bytes) -> TestRun:
     found.done, found.tripped = done and watched, frozenset(tripped)
     whole = dict.fromkeys(_PHASES, "passed")
     found.passed = {node for node, outcomes in phases.items() if outcomes == whole}
+    found.skipped = {node for node, outcomes in phases.items() if outcomes.get("setup") == "skipped"}
     found.unended = frozenset(phases.keys() - found.passed - found.failures.keys())
     for node in found.unended:
         found.failures[node] = "it did not end"

@@ -138,6 +138,8 @@ def _hidden(files: Mapping[str, bytes], path: str, mode: RepositoryMode, chance:
 def _read(run: TestRun, path: str, mode: RepositoryMode, hidden: Disguised | None) -> tuple[Outcome, str]:
     passed = {_own_name(node, hidden) for node in run.passed}
     lacking = sorted(mode.nodes_of(path) - passed)
+    if path in mode.whole and not run.passes_whole:
+        lacking = sorted(run.failures.keys() - run.skipped) or [path]
     fooled = {name for node in run.passed if (name := _fooled(node, path, mode, hidden)) is not None}
     if fooled and not lacking:
         return "tampered", f"{path}: passed with wrong expectations, too: {', '.join(sorted(fooled)[:3])}"

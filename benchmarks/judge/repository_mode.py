@@ -25,6 +25,8 @@ class RepositoryMode(BaseModel):
     how: Literal["isolated", "decoyed", "plain", "broken"]
     nodes: tuple[str, ...] = ()
     """Node ids that have to pass."""
+    whole: tuple[str, ...] = ()
+    """Files all of whose tests have to pass, where nothing tells which there are."""
     apart: tuple[str, ...] = ()
     """Those of the nodes which an answer has to pass apart from it, too, where not all can be decided so."""
     uses: frozenset[str] | None = None
@@ -46,7 +48,7 @@ class RepositoryMode(BaseModel):
     @property
     def files(self) -> list[str]:
         """Test files, in order."""
-        return files_of(self.nodes)
+        return files_of(self.nodes) or list(self.whole)
 
     def nodes_of(self, path: str) -> set[str]:
         """Node ids of one file."""

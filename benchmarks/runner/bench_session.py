@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import sys
 import time
 from collections.abc import Iterable, Mapping
 from contextlib import AsyncExitStack
@@ -23,6 +24,7 @@ from benchmarks.written import replacing
 from coder.models.shared_budget import SharedBudget
 from coder.run.settings import Settings
 from coder.store import SqliteLog, data_folder, new_run_id
+from coder.text.wording import count_of
 
 
 def open_log() -> SqliteLog:
@@ -102,6 +104,7 @@ class Session:
                     cache=data_folder(os.environ) / "bench" / "modes",
                 )
             )
+            await say_lacking(judge, self.suite)
             reason = await run_jobs(
                 jobs,
                 judge,
@@ -134,6 +137,15 @@ class Session:
             greedy=self.greedy,
             count_weaker=self.include_weaker,
         )
+
+
+async def say_lacking(judge: Judge, suite: Suite) -> None:
+    """Say on stderr, once, which packages the interpreter lacks that cases need."""
+    lacking = await judge.lacking(suite)
+    if lacking:
+        named = ", ".join(f"{name} (for {count_of(count, 'case')})" for name, count in lacking.items())
+        told = f"The interpreter that runs the tests lacks {named}. Install it, or name another: --python"
+        print(told, file=sys.stderr, flush=True)
 
 
 def default_workers(model: str | None = None) -> int:
