@@ -86,7 +86,7 @@ async def _without_gold(sandbox: Sandbox, case: RepositoryCase, named: tuple[str
     paths = _hidden_files(case, tree)
     if not paths:
         return RepositoryMode(how="broken", reason=f"{reason}, names no tests, and has no hidden ones")
-    runs = [await run_test_file(sandbox, case, tree, path, plugins=False) for path in paths]
+    runs = await run_jobs(sandbox, case, tree, [Job(path) for path in paths], plugins=False)
     if all(run.passes_whole for run in runs):
         return RepositoryMode(how="broken", reason=_BASE_PASSES)
     reason += " and names no tests: all of its hidden ones have to pass"
