@@ -130,6 +130,8 @@ class Callee:
         if known in ("function", "module"):
             name = getattr(value, "__name__", "")
             return (known, number, name if type(name) is str else "")
+        if known == "generator" and not hasattr(kind, "__next__"):
+            return (known, self._number(iter(value)))
         if known is not None:
             return (known, number)
         if fields_of(kind) is not None:

@@ -53,7 +53,13 @@ class GuardedLink(Link):
         self._keeps_inputs = keeps_inputs
         self._tap = Tap(channel)
         exports = Exports(uses, spares_mocks=uses is not None)
-        super().__init__(self._tap, writes_back=writes_back, wall_s=wall_s, exports=exports)  # type: ignore[arg-type]
+        super().__init__(
+            self._tap,  # type: ignore[arg-type]
+            writes_back=writes_back,
+            compares=kinds is None,
+            wall_s=wall_s,
+            exports=exports,
+        )
         self.kinds: set[str] = set()
         """Kinds of references that crossed: all else was plain data, or the standard library's."""
         self.errors: set[str] = set()

@@ -36,7 +36,8 @@ _READ = (
     *("__int__", "__float__", "__complex__", "__index__"),
 )
 """By what a test sees what a value is. A class has to leave these to the type that it derives from."""
-_SHOWN = {*ALWAYS, "unhashable"}
+_UNHEARD = {*ALWAYS, *EQUALITY, *ORDER, "unhashable"}
+"""What the receiver never asks of a reference or a copy."""
 _REFERENCES: dict[type, str] = {
     FunctionType: "function",
     BuiltinFunctionType: "function",
@@ -50,7 +51,7 @@ _REFERENCES: dict[type, str] = {
 }
 _STANDARD = ("builtins", "itertools")
 """Modules whose iterators can do no more than go on, as a generator does: `map`, `zip`, `islice`, …"""
-_GOES_ON = {"__iter__", "__next__"}
+_OF_ITEMS = {"__iter__", "__next__", "__len__", "__contains__", "__reversed__"}
 
 
 def copied(value: Any, kinds: Collection[str]) -> tuple[object, ...] | None:
@@ -72,8 +73,11 @@ def copied(value: Any, kinds: Collection[str]) -> tuple[object, ...] | None:
         return ("mappingproxy", dict(value))
     if is_path(kind):
         return ("path", kind.__name__, str(value))
-    if kind is GeneratorType or _is_iterator(kind):
-        return None if "generator" in kinds else ("iterator", _items(value))
+    if kind is GeneratorType or _is_iterable(kind):
+        again = (
+            "iterator" if hasattr(kind, "__next__") else "dict_values"
+        )  # which can be stepped through again
+        return None if "generator" in kinds else (again, _items(value))
     standard = standard_base_of(kind)
     base = standard or base_of(kind)
     if base is None or not _leaves_reading_to(kind, base):
@@ -90,18 +94,19 @@ def reference_kind(kind: type, kinds: Collection[str] | None) -> str | None:
     known = _REFERENCES.get(kind)
     if known is not None:
         return known
-    if _is_iterator(kind) and (kinds is not None or kind.__module__ in _STANDARD):
+    if _is_iterable(kind) and (kinds is not None or kind.__module__ in _STANDARD):
         return "generator"
     return "function" if kinds is not None and "function" in kinds and _own(kind) == {"__call__"} else None
 
 
-def _is_iterator(kind: type) -> bool:
-    """Whether objects of a class can go on, and do nothing else."""
-    return _GOES_ON <= _own(kind) <= _GOES_ON
+def _is_iterable(kind: type) -> bool:
+    """Whether objects of a class are good for their items, and for nothing else."""
+    own = _own(kind)
+    return "__iter__" in own and own <= _OF_ITEMS
 
 
 def _own(kind: type) -> set[str]:
-    return {*operators_of(kind)} - _SHOWN
+    return {*operators_of(kind)} - _UNHEARD
 
 
 def _leaves_reading_to(kind: type, base: type) -> bool:
@@ -109,8 +114,8 @@ def _leaves_reading_to(kind: type, base: type) -> bool:
     return all(ours is its for ours, its in pairs if its is not None)
 
 
-def _items(iterator: Any) -> list[Any]:
-    items = list(islice(iterator, MAX_NODES))
+def _items(iterable: Any) -> list[Any]:
+    items = list(islice(iterable, MAX_NODES))
     if len(items) == MAX_NODES:
         raise CodecError(f"an iterator of {MAX_NODES:,} items or more")
     return items

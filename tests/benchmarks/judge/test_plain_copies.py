@@ -116,6 +116,26 @@ HONEST: dict[str, tuple[FunctionCase, str]] = {
         "    def __next__(s):\n        if not s.i: raise StopIteration\n        return s.i.pop()\n"
         "def f(n): return I({n})",
     ),
+    "an iterable of its own that is sorted": (
+        SORTED,
+        "class I:\n    def __init__(s, n): s.n = n\n    def __iter__(s): yield from (s.n, 1)\n"
+        "    def __len__(s): return 2\ndef f(n): return I({n})",
+    ),
+    "an iterable of its own that is asked twice": (
+        case("r = candidate(3)\nassert 3 in r and 1 in r and 4 not in r", "def f(n):\n    return [n, 1]\n"),
+        "class I:\n    def __init__(s, n): s.n = n\n    def __iter__(s): return iter((s.n, 1))\n"
+        "def f(n): return I({n})",
+    ),
+    "an iterable of its own for a generator": (
+        LAZY,
+        "class I:\n    def __init__(s, n): s.n = n\n    def __iter__(s): return iter((0, 1, s.n))\n"
+        "def f(n): return I({n})",
+    ),
+    "a dataclass that is called for a function": (
+        ADDER,
+        "from dataclasses import dataclass\n@dataclass\nclass A:\n    n: int\n"
+        "    def __call__(s, m): return s.n + m\ndef f(n): return A({n})",
+    ),
     "an object that is called for a function": (
         ADDER,
         "class A:\n    def __init__(s, n): s.n = n\n    def __call__(s, m): return s.n + m\n"
@@ -232,13 +252,9 @@ LIES = {
         "class I:\n    def __iter__(s): return s\n    def __next__(s): return s\n"
         "    def __eq__(s, o): return True\ndef f(n): return I()",
     ),
-    "functions that are equal to each other": (
-        case(
-            "g = candidate(2)\nassert g(3) == 5 and candidate(2) != candidate(3)",
-            "def f(n):\n    return lambda m: n + m\n",
-        ),
-        "class A:\n    def __call__(s, m): return 5\n    def __ne__(s, o): return True\n"
-        "    def __eq__(s, o): return False\n    __hash__ = None\ndef f(n): return A()",
+    "an iterable that says how long it is": (
+        case("assert len(candidate(3)) == 2", "def f(n):\n    return [n, 1]\n"),
+        "class I:\n    def __iter__(s): return iter(())\n    def __len__(s): return 2\ndef f(n): return I()",
     ),
     "a mapping that finds whatever is asked for": (
         case("assert candidate(3)['n'] == 3", "def f(n):\n    return {'n': n}\n"),
@@ -252,6 +268,23 @@ async def test_what_judges_itself_is_refused(judge: Judge, lie: str) -> None:
     one, code = LIES[lie]
 
     assert await outcome(judge, one, code) == "failed"
+
+
+async def test_no_function_of_an_answer_says_what_it_is_equal_to(judge: Judge) -> None:
+    kept = case(
+        "g = candidate(2)\nassert g(3) == 5 and g == g and g != candidate",
+        "def f(n):\n    return lambda m: n + m\n",
+    )
+    code = (
+        "class A:\n    def __call__(s, m): return 5\n    def __eq__(s, o): return False\n"
+        "    def __ne__(s, o): return True\ndef f(n): return A()"
+    )
+    alike = case(
+        "g = candidate(2)\nassert g(3) == 5\nassert not g == 5", "def f(n):\n    return lambda m: n + m\n"
+    )
+
+    assert (await verdict(judge, kept, code)).strength == "weaker"
+    assert await outcome(judge, alike, code.replace("False", "True")) == "passed"
 
 
 SWALLOWS = case(
