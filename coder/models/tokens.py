@@ -3,6 +3,7 @@
 import re
 import string
 from collections.abc import Sequence
+from functools import lru_cache
 from math import ceil
 
 from coder.models.model import ChatMessage, Form, Usage
@@ -42,6 +43,7 @@ def input_tokens(messages: Sequence[ChatMessage], form: Form | None = None) -> i
     return _PER_REQUEST + sum(map(_tokens, texts)) + _PER_MESSAGE * len(messages) + _PER_IMAGE * images
 
 
+@lru_cache(maxsize=4096)  # a dialogue is counted with each request
 def _tokens(text: str) -> int:
     plain = text.encode() if text.isascii() else text.encode("ascii", "ignore")
     others = len(text) - len(plain)
