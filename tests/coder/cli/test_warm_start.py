@@ -63,7 +63,7 @@ def test_commands_run_beside_each_other_and_end_in_any_order(console: Console) -
 
 @pytest.mark.parametrize("name", ["PYTHONHASHSEED", "LC_ALL", "TZ", "ANY_API_KEY"])
 def test_with_what_matters_before_its_first_line_it_is_started(console: Console, name: str) -> None:
-    assert not warm_start(CODER).suits(console.environ | {name: "C"})
+    assert not warm_start(CODER).suits(console.environ | {name: "planted-0123"})
 
 
 def waiting(console: Console) -> tuple[Forked, int]:

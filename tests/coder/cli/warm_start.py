@@ -26,7 +26,9 @@ from typing import Literal, TextIO
 _AT_START = ("PYTHON", "LC_", "LANG", "LD_", "TZ")
 """Beginnings of variables that are read when an interpreter starts."""
 _PLANTED = ("_KEY", "_TOKEN", "SECRET", "PASSWORD")
-"""In names of variables that must stand in /proc/PID/environ, where hostile code looks for them."""
+"""In names of variables that must stand in /proc/PID/environ, where hostile code looks for their values."""
+_SHORTEST = 8
+"""Characters of a value that is looked for."""
 _INSIDE = ("sandbox.inner.", "coder.verify.inside.", "benchmarks.suites.starter.")
 """Beginnings of modules that no command imports: they run in sandboxes."""
 _NUMBER = struct.Struct("<i")
@@ -58,8 +60,8 @@ class WarmStart:
 
     def suits(self, environ: Mapping[str, str]) -> bool:
         """Whether a command with these variables does the same when it is forked."""
-        planted = any(word in name for name in environ for word in _PLANTED)
-        return not planted and _read_at_start(environ) == self._at_start
+        secret = [value for name, value in environ.items() if any(word in name for word in _PLANTED)]
+        return all(len(value) < _SHORTEST for value in secret) and _read_at_start(environ) == self._at_start
 
     def fork(self, *arguments: str, environ: Mapping[str, str], cwd: Path, streams: Sequence[int]) -> Forked:
         """Fork a command with these standard streams; a single one is its terminal."""
