@@ -65,7 +65,7 @@ def without_canonical(case: FunctionCase) -> Mode:
 _WITHOUT_OBJECTS = frozenset(
     (
         *("__future__", "abc", "bisect", "cmath", "collections", "copy", "datetime", "decimal", "fractions"),
-        *("functools", "heapq", "itertools", "json", "math", "operator", "pytest", "random", "re"),
+        *("functools", "heapq", "io", "itertools", "json", "math", "operator", "pytest", "random", "re"),
         *("statistics", "string", "time", "typing"),
     )
 )

@@ -36,6 +36,8 @@ _CLOSED = (FunctionType, MethodType, BuiltinFunctionType, ModuleType, type)
 _STEPWISE = (GeneratorType, CoroutineType, AsyncGeneratorType)
 _STEPS = ("send", "throw", "close", "asend", "athrow", "aclose")
 """All that these show: their other attributes lead to the frame that they run in."""
+_PLAIN = ("builtins", "itertools", "_io", "re")
+"""Modules whose objects hold nothing but data, or go on: iterators, files, matches."""
 _FREE = frozenset({"__bool__", "__len__", "__hash__", "__copy__", "__deepcopy__"})
 """Operators that tell nothing of what an object holds, and change nothing."""
 _USES = {
@@ -117,8 +119,11 @@ class Exports:
     def _do(self, operation: str, number: object, *operands: Any) -> Any:
         value: Any = self.original(number)
         if operation in ("get", "set"):
-            if not _shows(value, operands[0]) or not self._may(operation, number, operands[0]):
+            if not _shows(value, operands[0]):
                 raise AttributeError(f"{type(value).__name__!r} object has no attribute {operands[0]!r}")
+            if not self._may(operation, number, operands[0]):
+                told = f"{operands[0]!r} of a test's {type(value).__name__} isn't for answers to {operation}"
+                raise AttributeError(f"{told}: the case's own one doesn't")
             access: Callable[..., object] = getattr if operation == "get" else setattr
             return access(value, *operands)
         self._callbacks += 1
@@ -133,7 +138,8 @@ class Exports:
             name, given = operands
             if name in _FREE or self._may(_USES.get(name, "read"), number):
                 return OPERATORS[name](value, *given)
-        raise TypeError("an operation that the object doesn't have, or that the case has no use for")
+        told = f"{operands[0]!r}" if operation == "operator" else "a call"
+        raise TypeError(f"{told} isn't for answers, or a {type(value).__name__} doesn't have it")
 
     def _may(self, use: str, number: Any, name: str = "") -> bool:
         """Whether an object may be used so; remembers that it was."""
@@ -141,8 +147,8 @@ class Exports:
         if use in ("set", "change") and self._spares_mocks and _is_mock(value):
             return False
         kind = type(value)
-        is_plain = kind in _CLOSED if use == "call" else kind.__module__ in ("builtins", "itertools")
-        if is_plain and use in ("call", "read"):
+        is_plain = kind in _CLOSED if use == "call" else kind.__module__ in _PLAIN
+        if is_plain and use not in ("set", "change"):
             return True
         done = {" ".join((owner, kind.__name__, use, name)).rstrip() for owner in self._owners[number]}
         if self._allowed is not None:

@@ -67,7 +67,9 @@ def copied(value: Any, kinds: Collection[str]) -> tuple[object, ...] | None:
     kind = type(value)
     if kind is defaultdict and to_parts(value.default_factory) is None:
         return ("defaultdict", None, dict(value))
-    if taker(kind) is not None or ("record" in kinds and fields_of(kind) is not None):
+    if taker(kind) is not None or issubclass(kind, type):
+        return None
+    if "record" in kinds and fields_of(kind) is not None:
         return None
     if kind is MappingProxyType:
         return ("mappingproxy", dict(value))

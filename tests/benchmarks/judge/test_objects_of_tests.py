@@ -77,6 +77,13 @@ HONEST: dict[str, tuple[FunctionCase, str]] = {
         "        node = node.next\n    return xs\n",
     ),
     "a generator": (LAZY_INPUT, "def f(xs):\n    n = 0\n    for x in xs: n += x\n    return n\n"),
+    "a file that is read by lines": (
+        case(
+            "import io\nassert candidate(io.StringIO('4\\n5\\n')) == 9",
+            "def f(file):\n    return sum(map(int, file.read().split()))\n",
+        ),
+        "def f(file):\n    return sum(int(line) for line in file)\n",
+    ),
     "a bag": (BAG, "def f(bag, n):\n    bag['n'] = n ** 2\n"),
 }
 CHEATS: dict[str, tuple[FunctionCase, str]] = {
@@ -100,6 +107,13 @@ CHEATS: dict[str, tuple[FunctionCase, str]] = {
     "another item of a row": (ROW, "def f(row):\n    return row[1]\n"),
     "all items of a row": (ROW, "def f(row):\n    return [*row][-1]\n"),
     "the box that is to stay": (TWO, "def f(one, other):\n    one.value = other.value = 0\n"),
+    "what a file says that it holds": (
+        case(
+            "import io\nout = io.StringIO()\ncandidate(out, str)\nassert out.getvalue() == ''",
+            "def f(file, kind):\n    file.write('')\n",
+        ),
+        "def f(file, kind):\n    file.write('more')\n    file.getvalue = kind\n",
+    ),
     "the frame of a generator": (LAZY_INPUT, "def f(xs):\n    return xs.gi_frame.f_globals['want']\n"),
     "what a bag expects": (BAG, "def f(bag, n):\n    bag['n'] = bag['n']\n"),
 }
