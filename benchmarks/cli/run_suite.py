@@ -132,13 +132,16 @@ def _answerer(config: Config, book: UserModels, given: Mapping[str, Any]) -> Ans
 
 def _session(plan: "_Plan", given: Mapping[str, Any]) -> Session:
     most = given["max_cost"]
+    one_shot = given["one_shot"] or plan.settings.strategy == "one-shot"
+    # Fresh starts within a sample are drawn at random, whatever the first one is.
+    from_one_start = one_shot or plan.settings.budget.samples == 1
     return Session(
         plan.chosen,
         plan.settings,
         given["workers"],
         purse=SharedBudget(Decimal(str(most))) if most is not None else None,
-        independent=given["one_shot"] or plan.settings.strategy == "one-shot",
-        greedy=not plan.settings.temperature,
+        independent=one_shot,
+        greedy=from_one_start and not plan.settings.temperature,
         include_weaker=given["include_weaker"],
     )
 
