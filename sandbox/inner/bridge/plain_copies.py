@@ -6,7 +6,7 @@ iterator as its items. What the copy equals is decided by the receiver, which ta
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import ChainMap, OrderedDict, UserDict, UserList, UserString, defaultdict
 from functools import _lru_cache_wrapper, partial
 from itertools import islice
 from types import (
@@ -25,10 +25,10 @@ from sandbox.inner.bridge.codec import MAX_NODES, CodecError
 from sandbox.inner.bridge.operators import ALWAYS, CONTAINS, EQUALITY, ORDER, operators_of
 from sandbox.inner.bridge.plain_data import base_of, found_in, is_path, plain
 from sandbox.inner.bridge.record_fields import fields_of
-from sandbox.inner.bridge.standard import parts_as, standard_base_of, taker, to_parts
+from sandbox.inner.bridge.standard import taker, to_parts
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Callable, Collection
 
 _READ = (
     *(*EQUALITY, *ORDER, *CONTAINS),
@@ -49,6 +49,15 @@ _REFERENCES: dict[type, str] = {
     GeneratorType: "generator",
     CoroutineType: "coroutine",
 }
+_EMPTY: tuple[dict[Any, Any], ...] = ({}, OrderedDict())
+_VIEWS = [view for one in _EMPTY for view in (one.keys(), one.values(), one.items())]
+_TAKE: dict[type, Callable[[Any], tuple[object, ...]]] = {
+    MappingProxyType: lambda value: (dict(value),),
+    ChainMap: lambda value: (list(value.maps),),
+    **dict.fromkeys((UserList, UserDict, UserString), lambda value: (value.data,)),
+    **{type(view): lambda value: (list(value),) for view in _VIEWS},
+}
+"""Standard types whose values show more than they hold where they cross by reference: what is behind them."""
 _STANDARD = ("builtins", "itertools")
 """Modules whose iterators can do no more than go on, as a generator does: `map`, `zip`, `islice`, …"""
 _OF_ITEMS = {"__iter__", "__next__", "__len__", "__contains__", "__reversed__"}
@@ -71,20 +80,23 @@ def copied(value: Any, kinds: Collection[str]) -> tuple[object, ...] | None:
         return None
     if "record" in kinds and fields_of(kind) is not None:
         return None
-    if kind is MappingProxyType:
-        return ("mappingproxy", dict(value))
     if is_path(kind):
         return ("path", kind.__name__, str(value))
-    if kind is GeneratorType or _is_iterable(kind):
-        again = (
-            "iterator" if hasattr(kind, "__next__") else "dict_values"
-        )  # which can be stepped through again
-        return None if "generator" in kinds else (again, _items(value))
-    standard = standard_base_of(kind)
-    base = standard or base_of(kind)
+    if kind not in _TAKE and (kind is GeneratorType or _is_iterable(kind)):
+        name = "iterator" if hasattr(kind, "__next__") else "dict_values"  # which can be gone through again
+        return None if "generator" in kinds else (name, _items(value))
+    standard = next(((one, take) for one in kind.__mro__ if (take := _taker(one)) is not None), None)
+    base = base_of(kind) if standard is None else standard[0]
     if base is None or not _leaves_reading_to(kind, base):
         return None
-    return ("copy", plain(value)) if standard is None else parts_as(value, standard)
+    if standard is None:
+        return ("copy", plain(value))
+    parts = standard[1](value)
+    return None if parts is None else (base.__name__, *parts)
+
+
+def _taker(kind: type) -> Callable[[Any], tuple[object, ...] | None] | None:
+    return _TAKE.get(kind) or taker(kind)
 
 
 def reference_kind(kind: type, kinds: Collection[str] | None) -> str | None:
@@ -96,7 +108,8 @@ def reference_kind(kind: type, kinds: Collection[str] | None) -> str | None:
     known = _REFERENCES.get(kind)
     if known is not None:
         return known
-    if _is_iterable(kind) and (kinds is not None or kind.__module__ in _STANDARD):
+    goes_on = hasattr(kind, "__next__") and kind.__module__ in _STANDARD
+    if _is_iterable(kind) and (goes_on or kinds is not None):
         return "generator"
     return "function" if kinds is not None and "function" in kinds and _own(kind) == {"__call__"} else None
 

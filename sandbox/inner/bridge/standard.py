@@ -33,19 +33,9 @@ def to_parts(value: Any) -> tuple[object, ...] | None:
     for single, known in _SINGLES.items():
         if value is known:
             return ("single", single)
-    return parts_as(value, kind)
-
-
-def parts_as(value: Any, kind: type) -> tuple[object, ...] | None:
-    """Payload of a value as one of this standard type, which is its own or one that its own derives from."""
     take = taker(kind)
     parts = None if take is None else take(value)
     return None if parts is None else (kind.__name__, *parts)
-
-
-def standard_base_of(kind: type) -> type | None:
-    """The standard type that a class derives from."""
-    return next((base for base in kind.__mro__[1:] if taker(base) is not None), None)
 
 
 def taker(kind: type) -> Callable[[Any], tuple[object, ...] | None] | None:
@@ -83,8 +73,6 @@ def _is_loaded(kind: type) -> bool:
     return getattr(module, kind.__name__, None) is kind
 
 
-_EMPTY: tuple[dict[Any, Any], ...] = ({}, OrderedDict())
-_VIEWS = [view for one in _EMPTY for view in (one.keys(), one.values(), one.items())]
 _TAKE: dict[type, Callable[[Any], tuple[object, ...] | None]] = {
     range: lambda v: (v.start, v.stop, v.step),
     slice: lambda v: (v.start, v.stop, v.step),
@@ -93,9 +81,6 @@ _TAKE: dict[type, Callable[[Any], tuple[object, ...] | None]] = {
     OrderedDict: lambda v: (list(v.items()),),
     Counter: lambda v: (dict(v),),
     defaultdict: lambda v: (v.default_factory, dict(v)),
-    ChainMap: lambda v: (list(v.maps),),
-    **dict.fromkeys((UserList, UserDict, UserString), lambda v: (v.data,)),
-    **{type(view): lambda v: (list(v),) for view in _VIEWS},
 }
 # Looked up by name, so that nobody pays for an import that neither side asked for.
 _TAKE_LOADED: dict[tuple[str, str], Callable[[Any], tuple[object, ...] | None]] = {

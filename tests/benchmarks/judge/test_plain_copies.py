@@ -80,6 +80,10 @@ HONEST: dict[str, tuple[FunctionCase, str]] = {
         "def f(n): return dict(n={n}).items()",
     ),
     "values": (SORTED, "def f(n): return dict(a={n}, b=1).values()"),
+    "values where a generator may come": (
+        case("assert len(candidate(3)) == 2", None),
+        "def f(n): return {{i: 0 for i in range({n} - 1)}}.values()",
+    ),
     "a set": (KEYS, "class S(set): pass\ndef f(n): return S(['n', {n}])"),
     "an int": (NUMBER, "class I(int): pass\ndef f(n): return I({n})"),
     "an IntEnum": (
