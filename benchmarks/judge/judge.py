@@ -125,7 +125,10 @@ class Judge:
                 needing.update({"pytest", *package_names(case.dependencies)})
         if not needing:
             return {}
-        missing = await missing_packages((await self._places.pair()).candidate, (*needing,), {})
+        try:
+            missing = await missing_packages((await self._places.pair()).candidate, (*needing,), {})
+        except SandboxBroken:  # judging opens another one, or says so of each case
+            return {}
         return {name: needing[name] for name in sorted(missing, key=lambda name: (name != "pytest", name))}
 
     @property
