@@ -61,6 +61,15 @@ KINDS = st.sampled_from(
         "lent",
         "range",
         "builtin",
+        "copy",
+        "iterator",
+        "dict_keys",
+        "dict_values",
+        "dict_items",
+        "mappingproxy",
+        "ChainMap",
+        "UserDict",
+        "UserList",
     ]
 )
 PAYLOADS = st.tuples(KINDS, st.integers(-1, 3)) | st.tuples(KINDS, VALUES, VALUES) | VALUES
