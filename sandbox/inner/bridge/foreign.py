@@ -44,7 +44,7 @@ def foreign(ask: Callable[..., Any], number: int, name: str, operators: tuple[st
     """A Foreign of a class of its own, which has the operators that the other side's object has."""
     space: dict[str, object] = {"__slots__": ()}
     for operator in OPERATORS:
-        if operator in operators:
+        if operator in operators and operator != "__call__":  # which Foreign itself has, with keywords
             space[operator] = _operator(ask, operator)
     if "unhashable" in operators:
         space["__hash__"] = None

@@ -70,6 +70,14 @@ HONEST: dict[str, tuple[FunctionCase, str]] = {
     "a logger": (LOGGER, "def f(log, n):\n    tell = log.info\n    tell('%d', n ** 2)\n"),
     "a box": (SHOWN, "def f(b):\n    return pow(b.given, 2) if b else 0\n"),
     "a row": (ROW, "def f(row):\n    n = row.given\n    return n * n\n"),
+    "a method with keywords": (
+        case(
+            "class Api:\n    def fetch(self, key, *, times=1): return key * times\n"
+            "assert candidate(Api()) == 9",
+            "def f(api):\n    return api.fetch(3, times=3)\n",
+        ),
+        "def f(api):\n    return api.fetch(times=3, key=3)\n",
+    ),
     "two boxes": (TWO, "def f(a, b):\n    n = a.value\n    b.value = n\n    b.value = n * n\n"),
     "nodes": (
         NODES,
