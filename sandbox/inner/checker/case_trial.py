@@ -187,9 +187,8 @@ class _Trial:
         """Say that there is no more, and what crossed."""
         link = self._link
         timed_out = self._timed_out or (link.gone is not None and link.gone.timed_out)
-        changed = sorted(link.changed) if link.writes_back else ["*"] * link.mutated
-        crossed = (sorted(link.kinds), sorted(link.errors), changed, sorted(link.uses))
-        self._say("end", *crossed, timed_out, link.steps)
+        changed = link.changed if link.writes_back else ["*"] * link.mutated
+        self._say("end", *map(sorted, (link.kinds, link.errors, changed, link.uses)), timed_out, link.steps)
 
     def _fill(self, space: dict[str, Any]) -> None:
         """Give a test the names that it may use: those of the prompt, and the function under its own."""
