@@ -1,6 +1,6 @@
-"""Seconds of verdicts on published packages: python -m perf.judge_repositories FOLDER... --python PYTHON
+"""Seconds for verdicts on packages. Run: python -m perf.judge_repositories PACKAGE... --python PYTHON
 
-FOLDER is that of an unpacked source distribution with its tests; PYTHON has pytest and what they need.
+PACKAGE is the folder of an unpacked source distribution with its tests; PYTHON has pytest and what they need.
 Of each package one function that its tests name loses its body; the patch that brings the body back has to
 pass, one that returns None to fail. Printed are the first and the next verdict of each package in seconds of
 wall time, beside the time that its tests take where nothing is isolated, and all verdicts with two workers.
@@ -23,6 +23,8 @@ from benchmarks.judge.judge import Judge, open_judge
 from benchmarks.suite import RepositoryCase, Suite
 
 _TEST = re.compile(r"(^|/)(test_[^/]*|[^/]*_test)\.py$")
+_OPTIONS = ("pyproject.toml", "setup.cfg", "tox.ini", "pytest.ini")
+"""They may ask for plugins that nobody installed."""
 _AROUND = ("tests", "test", "docs", "doc", "examples", "benchmarks", "setup.py")
 
 
@@ -31,7 +33,8 @@ def removed(package: Path) -> tuple[RepositoryCase, str]:
     files = {
         str(path.relative_to(package)): path.read_bytes()
         for path in sorted(package.rglob("*"))
-        if path.is_file() and not path.name.endswith((".pyc", ".so")) and path.stat().st_size < 1 << 20
+        if path.is_file() and path.suffix not in (".pyc", ".so") and path.stat().st_size < 1 << 20
+        if path.name not in _OPTIONS
     }
     tests = {path: text.decode() for path, text in files.items() if _TEST.search(path)}
     named = " ".join(tests.values())
@@ -72,7 +75,7 @@ def own_seconds(package: Path, case: RepositoryCase, python: Path) -> float:
         "PYTHONDONTWRITEBYTECODE": "1",
         "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
     }
-    argv = [str(python), "-m", "pytest", "-q", "-p", "no:cacheprovider", *case.hidden_tests]
+    argv = [str(python), "-m", "pytest", "-q", "-p", "no:cacheprovider", "-c", os.devnull, *case.hidden_tests]
     ran = subprocess.run(argv, cwd=package, env=environment, capture_output=True, text=True, check=False)
     told = re.search(r" in ([\d.]+)s", ran.stdout)
     return float(told.group(1)) if told else float("nan")

@@ -97,7 +97,7 @@ class CasePlans:
 
     async def _find_mode(self, case: FunctionCase) -> Mode:
         known = self._known.get(case.id) if self._known is not None else None
-        mode = known or await self._new_mode(case)
+        mode = known if isinstance(known, Mode) else await self._new_mode(case)
         if self._known is not None:
             self._known.put(case.id, mode)
         return mode
@@ -111,6 +111,14 @@ class CasePlans:
         return mode
 
     async def _find_repository_mode(self, case: RepositoryCase) -> RepositoryMode:
+        if self._known is None or case.image is not None:  # an image may change under its name
+            return await self._new_repository_mode(case)
+        known = self._known.get(case.id)
+        mode = known if isinstance(known, RepositoryMode) else await self._new_repository_mode(case)
+        self._known.put(case.id, mode)
+        return mode
+
+    async def _new_repository_mode(self, case: RepositoryCase) -> RepositoryMode:
         async with self._turns.shared():
             if case.image is None:
                 pair = await self._places.pair()

@@ -1,4 +1,4 @@
-"""Decoys: each test gets a twin with another expected value, under names and in an order of chance.
+"""Decoys: each test gets twins with another expected value, under names and in an order of chance.
 
 Whoever makes tests pass without being right can't tell a test from its twins: then twins pass, too. All twins
 of a test differ from it in one and the same place, where its own value may be the least, the greatest or
@@ -8,20 +8,26 @@ between: who sees them all can only guess which of them is right.
 import ast
 import copy
 import random
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from benchmarks.judge.inherited_tests import heirs_of
 
 PLACES = 6
 """Where a test may be changed, at most, until it fails with the case's own answer."""
-OTHERS = 4
+OTHERS = 6
 """Other values for one place, at most."""
-_SETS = ((0, 2), (1, 3), (0, 1))
-"""Of such values, by number: both greater, both less, one of each (`_STEPS`)."""
-_STEPS = (1, -1, 2, -2)
-_ERRORS = ("ZeroDivisionError", "KeyError", "BufferError", "EOFError", "ChildProcessError")
-_TestNode = ast.FunctionDef | ast.AsyncFunctionDef
+TWINS = 3
+"""Of a test that has to be won, in one judgement, at most."""
+_SETS = ((0, 2, 4), (0, 1, 2), (0, 1, 3), (1, 3, 5))
+"""Of such values, by number (`_STEPS`): none is less than the test's own, one, two or all are."""
+_STEPS = (1, -1, 2, -2, 3, -3)
+_ERRORS = (
+    *("ZeroDivisionError", "KeyError", "BufferError", "EOFError", "ChildProcessError"),
+    *("ConnectionResetError", "UnboundLocalError"),
+)
+_PAIRS, _SINGLE = ((0, 2), (0, 1), (1, 3)), ((0,), (1,))
+TestNode = ast.FunctionDef | ast.AsyncFunctionDef
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,24 +54,30 @@ def variants_of(source: str) -> dict[str, list[list[int]]]:
             [OTHERS * place + other for other in range(_others(found))]
             for place, found in enumerate(_places(node)[:PLACES])
         ]
-        for name, node, _ in _tests(ast.parse(source))
+        for name, node, _ in found_tests(ast.parse(source))
     }
 
 
 def chosen(variants: Collection[int], chance: random.Random) -> list[int]:
-    """Two twins of one place, chosen so that the test's own value is the least as often as the greatest."""
+    """Twins of one place, chosen so that the test's own value is as often the least as the greatest."""
     first = min(variants) // OTHERS * OTHERS
-    sets = [one for one in _SETS if all(first + other in variants for other in one)]
-    if sets:
-        return [first + other for other in chance.choice(sets)]
-    return [one for one in sorted(variants) if one < first + OTHERS][:2]
+    for sets in (_SETS, _PAIRS, _SINGLE):
+        if all(first + other in variants for one in sets for other in one):
+            return [first + other for other in chance.choice(sets)]
+    return [min(variants)]
 
 
-def disguise(source: str, twins: dict[str, list[int]], chance: random.Random) -> Disguised:
+def disguise(
+    source: str,
+    twins: Mapping[str, Sequence[int]],
+    chance: random.Random,
+    make: Callable[[str, TestNode, Sequence[int]], Sequence[TestNode]] | None = None,
+) -> Disguised:
     """The file with twins, renamed and in another order.
 
     Args:
         twins: for each test that is to be hidden among them: which variants. Others stay as they are.
+        make: makes the twins of a test; by default each has the constant of its variant.
 
     Raises:
         SyntaxError: it isn't Python.
@@ -74,10 +86,10 @@ def disguise(source: str, twins: dict[str, list[int]], chance: random.Random) ->
     heirs = heirs_of(tree)
     real: dict[str, str] = {}
     fake: dict[str, tuple[str, int]] = {}
-    for name, node, siblings in list(_tests(tree)):
+    for name, node, siblings in list(found_tests(tree)):
         if name not in twins:
             continue
-        made = [_twin(node, variant) for variant in twins[name]]
+        made = list(make(name, node, twins[name])) if make else twins_of(node, twins[name])
         owners = [one.rpartition("::")[0] for one in (name, *heirs.get(name, ()))]
         new = _rename(node, chance)
         real.update((_in(owner, new), _in(owner, name.rpartition("::")[2])) for owner in owners)
@@ -91,7 +103,7 @@ def disguise(source: str, twins: dict[str, list[int]], chance: random.Random) ->
     return Disguised(ast.unparse(ast.fix_missing_locations(tree)), real, fake)
 
 
-def _rename(node: _TestNode, chance: random.Random) -> str:
+def _rename(node: TestNode, chance: random.Random) -> str:
     """Give a test a name of chance."""
     node.name = f"test_{chance.getrandbits(48):012x}"
     return node.name
@@ -109,13 +121,14 @@ def _bodies(tree: ast.Module) -> Iterator[list[ast.stmt]]:
             yield node.body
 
 
-def _tests(tree: ast.Module) -> Iterator[tuple[str, _TestNode, list[ast.stmt]]]:
+def found_tests(tree: ast.Module) -> Iterator[tuple[str, TestNode, list[ast.stmt]]]:
+    """Qualified name of each test, the test, and the statements that it stands among."""
     for node in tree.body:
-        if isinstance(node, _TestNode) and node.name.startswith("test"):
+        if isinstance(node, TestNode) and node.name.startswith("test"):
             yield node.name, node, tree.body
         elif isinstance(node, ast.ClassDef):
             for inner in node.body:
-                if isinstance(inner, _TestNode) and inner.name.startswith("test"):
+                if isinstance(inner, TestNode) and inner.name.startswith("test"):
                     yield f"{node.name}::{inner.name}", inner, node.body
 
 
@@ -124,35 +137,37 @@ def _shuffle_tests(siblings: list[ast.stmt], chance: random.Random) -> None:
     start = 0
     while start < len(siblings):
         end = start
-        while end < len(siblings) and isinstance(siblings[end], _TestNode) and _is_test(siblings[end]):
+        while end < len(siblings) and isinstance(siblings[end], TestNode) and _is_test(siblings[end]):
             end += 1
         siblings[start:end] = chance.sample(siblings[start:end], end - start)
         start = end + 1
 
 
 def _is_test(node: ast.stmt) -> bool:
-    return isinstance(node, _TestNode) and node.name.startswith("test")
+    return isinstance(node, TestNode) and node.name.startswith("test")
 
 
-def _twin(node: _TestNode, variant: int) -> _TestNode:
-    twin = copy.deepcopy(node)
-    _perturb(_places(twin)[variant // OTHERS], variant % OTHERS)
-    return twin
+def twins_of(node: TestNode, variants: Sequence[int]) -> list[TestNode]:
+    """Twins in which one constant differs."""
+    made = [copy.deepcopy(node) for _ in variants]
+    for twin, variant in zip(made, variants, strict=True):
+        other_constant(_places(twin)[variant // OTHERS], variant % OTHERS)
+    return made
 
 
-def _places(node: _TestNode) -> list[ast.AST]:
+def _places(node: TestNode) -> list[ast.AST]:
     """What may be changed so that the test should fail: what stands in assertions first, then the rest."""
     found: list[ast.AST] = []
     inside = [inner for statement in node.body for inner in ast.walk(statement)]
     for inner in inside:
         if isinstance(inner, ast.Assert):
             found += _constants(inner.test, last_first=True)
-        elif isinstance(inner, ast.Call) and _called(inner).startswith("assert"):
+        elif isinstance(inner, ast.Call) and called(inner).startswith("assert"):
             found += [one for argument in reversed(inner.args) for one in _constants(argument)]
-        elif isinstance(inner, ast.Call) and _called(inner) in ("raises", "warns") and inner.args:
+        elif isinstance(inner, ast.Call) and called(inner) in ("raises", "warns") and inner.args:
             found += [inner.args[0]] if isinstance(inner.args[0], ast.Name) else []
     for decorator in node.decorator_list:
-        if isinstance(decorator, ast.Call) and _called(decorator) == "parametrize":
+        if isinstance(decorator, ast.Call) and called(decorator) == "parametrize":
             found += [one for argument in decorator.args[1:] for one in reversed(_constants(argument))]
     for inner in inside:
         if isinstance(inner, ast.Assign | ast.Call):
@@ -170,7 +185,8 @@ def _constants(node: ast.AST, *, last_first: bool = False) -> list[ast.AST]:
     return found[::-1] if last_first else found
 
 
-def _called(node: ast.Call) -> str:
+def called(node: ast.Call) -> str:
+    """Last name of what is called."""
     function = node.func
     return function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
 
@@ -180,7 +196,8 @@ def _others(node: ast.AST) -> int:
     return 1 if isinstance(node, ast.Constant) and isinstance(node.value, bool) else OTHERS
 
 
-def _perturb(node: ast.AST, other: int) -> None:
+def other_constant(node: ast.AST, other: int) -> None:
+    """Change a constant, or the name of an exception, to another one of its kind, by number."""
     if isinstance(node, ast.Name):
         node.id = [name for name in _ERRORS if name != node.id][other]
     elif isinstance(node, ast.Constant):
@@ -206,4 +223,4 @@ def _changed(text: str, step: int) -> str:
         for kind in ("0123456789", "abcdefghijklmnopqrstuvwxyz", "ABCDEFGHIJKLMNOPQRSTUVWXYZ"):
             if text[i] in kind:
                 return text[:i] + kind[(kind.index(text[i]) + step) % len(kind)] + text[i + 1 :]
-    return text + "wxyz_"[step + 2]
+    return text + "uvwxyz_"[step + 3]

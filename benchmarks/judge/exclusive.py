@@ -1,4 +1,4 @@
-"""What runs on this machine: many samples side by side, and a second try that has a processor of its own."""
+"""Whose turn it is: many samples side by side, and one second try that keeps a processor to itself."""
 
 import asyncio
 import contextlib

@@ -7,7 +7,6 @@ verdict is the candidate's fault, unless a solution that is known to be good fai
 import contextlib
 import hashlib
 import os
-from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +17,7 @@ from benchmarks.judge.exclusive import Exclusive
 from benchmarks.judge.function import Pair
 from benchmarks.judge.judging_sandboxes import Places
 from benchmarks.judge.mode import KnownModes, Mode
-from benchmarks.judge.pinning import missing_packages, package_names
+from benchmarks.judge.pinning import missing_packages, needed_packages
 from benchmarks.judge.repository_mode import RepositoryMode
 from benchmarks.judge.verdicts import Judged, had_a_processor, one_line
 from benchmarks.suite import Case, FunctionCase, RepositoryCase, Suite
@@ -119,17 +118,14 @@ class Judge:
 
     async def lacking(self, suite: Suite) -> dict[str, int]:
         """Packages that repository cases need and the interpreter lacks, pytest first: how many need each."""
-        needing = Counter[str]()
-        for case in suite.cases:
-            if isinstance(case, RepositoryCase) and case.image is None:
-                needing.update({"pytest", *package_names(case.dependencies)})
+        needing = needed_packages(suite)
         if not needing:
             return {}
         try:
             missing = await missing_packages((await self._places.pair()).candidate, (*needing,), {})
         except SandboxBroken:  # judging opens another one, or says so of each case
             return {}
-        return {name: needing[name] for name in sorted(missing, key=lambda name: (name != "pytest", name))}
+        return {name: count for name, count in needing.items() if name in missing}
 
     @property
     def isolation(self) -> str:
@@ -212,7 +208,7 @@ async def open_judge(
         wall_s=3 * longest + 10,
         output_bytes=1 << 16,
     )
-    about = (suite.digest, str(python), backend, *([image] if image else []))
+    about = (suite.digest, str(python), _packages(python), backend, *([image] if image else []))
     known = KnownModes(cache, *about) if cache is not None else None
     judge = Judge(policy, backend, known)
     try:
@@ -221,6 +217,12 @@ async def open_judge(
             known.save()
     finally:
         await judge.close()
+
+
+def _packages(python: Path | None) -> str:
+    """When packages were last installed beside an interpreter, or removed."""
+    found = python.parent.parent.glob("lib/python*/site-packages") if python is not None else ()
+    return ",".join(str(folder.stat().st_mtime_ns) for folder in found)
 
 
 async def audit_function(pair: Pair, case: FunctionCase, code: str, mode: Mode) -> Audited | None:

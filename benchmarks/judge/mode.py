@@ -6,10 +6,11 @@ import json
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from benchmarks.judge.check_sources import prelude
 from benchmarks.judge.digest import judge_digest
+from benchmarks.judge.repository_mode import RepositoryMode
 from benchmarks.suite import FunctionCase
 from benchmarks.verdict import Strength
 from benchmarks.written import write_text
@@ -118,11 +119,11 @@ class KnownModes:
         self._found = _read(self._path)
         self._new = False
 
-    def get(self, case: str) -> Mode | None:
+    def get(self, case: str) -> Mode | RepositoryMode | None:
         """What is known of a case."""
         return self._found.get(case)
 
-    def put(self, case: str, mode: Mode) -> None:
+    def put(self, case: str, mode: Mode | RepositoryMode) -> None:
         """Know one more; a case that can't be judged is asked again next time."""
         if mode.how != "broken" and case not in self._found:
             self._found[case], self._new = mode, True
@@ -139,9 +140,12 @@ class KnownModes:
             self._new = False
 
 
-def _read(path: Path) -> dict[str, Mode]:
+_ANY: TypeAdapter[Mode | RepositoryMode] = TypeAdapter(Mode | RepositoryMode)
+
+
+def _read(path: Path) -> dict[str, Mode | RepositoryMode]:
     try:
         content = json.loads(path.read_bytes())
-        return {case: Mode.model_validate(mode) for case, mode in content.items()}
+        return {case: _ANY.validate_python(mode) for case, mode in content.items()}
     except (OSError, ValueError, ValidationError, AttributeError):
         return {}

@@ -1,7 +1,9 @@
 """Find how a repository case is judged: the tests that have to pass, and the strongest way to run them."""
 
+import asyncio
 import json
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 from benchmarks.judge.candidate_tree import gold_tree, is_test_path, test_folders
@@ -9,7 +11,7 @@ from benchmarks.judge.isolated_check import Open, run_apart
 from benchmarks.judge.mutated_tests import with_twins
 from benchmarks.judge.pytest_run import Job, TestRun, run_jobs
 from benchmarks.judge.repository_mode import RepositoryMode, files_of
-from benchmarks.suite import RepositoryCase
+from benchmarks.suite import RepositoryCase, Suite
 from benchmarks.suites.patch import PatchRefused
 from sandbox import Command, Sandbox
 from sandbox.checks.check import CheckResult
@@ -46,21 +48,26 @@ async def find_repository_mode(sandbox: Sandbox, opened: Open | None, case: Repo
         gold = gold_tree(case)
     except PatchRefused as error:
         return RepositoryMode(how="broken", reason=f"the case's own patch doesn't fit: {error}")
-    pinned = await _pin(sandbox, case, gold, named)
+    if opened is None:
+        pinned, seconds = await _pin(sandbox, case, gold, named)
+        reason = "its tests have another Python than the one on their image's PATH"
+        if pinned.how == "broken":
+            return pinned
+        return await with_twins(sandbox, case, gold, pinned, seconds, reason=reason)
+    (pinned, seconds), report = await asyncio.gather(
+        _pin(sandbox, case, gold, named),
+        run_apart(opened, case, gold, files_of(named) or _hidden_files(case, gold)),
+    )
     if pinned.how == "broken":
         return pinned
-    if opened is None:
-        return await with_twins(
-            sandbox, case, gold, pinned, "its tests have another Python than the one on their image's PATH"
-        )
-    report = await run_apart(opened, case, gold, pinned.files)
     if report is None:
-        return await with_twins(sandbox, case, gold, pinned, "it has no package that could be called apart")
+        reason = "it has no package that could be called apart"
+        return await with_twins(sandbox, case, gold, pinned, seconds, reason=reason)
     passed, uses = passed_apart(report.results), report.uses
     lacking = [node for node in pinned.nodes if node not in passed]
     if not lacking:
         return pinned.model_copy(update={"how": "isolated", "uses": uses})
-    wanted = case.fail_to_pass or pinned.nodes
+    wanted = pinned.needed
     if not passed.issuperset(wanted):  # another test may have ended it
         again = await run_apart(opened, case, gold, files_of(wanted))
         if again is not None:
@@ -72,7 +79,7 @@ async def find_repository_mode(sandbox: Sandbox, opened: Open | None, case: Repo
     )[:500]
     apart = tuple(node for node in wanted if node in passed)
     pinned = pinned.model_copy(update={"apart": apart, "uses": uses})
-    return await with_twins(sandbox, case, gold, pinned, reason)
+    return await with_twins(sandbox, case, gold, pinned, seconds, reason=reason)
 
 
 async def _without_gold(sandbox: Sandbox, case: RepositoryCase, named: tuple[str, ...]) -> RepositoryMode:
@@ -112,22 +119,28 @@ def passed_apart(results: Iterable[CheckResult]) -> set[str]:
 
 async def _pin(
     sandbox: Sandbox, case: RepositoryCase, gold: Mapping[str, bytes], named: tuple[str, ...]
-) -> RepositoryMode:
-    """The nodes that have to pass: those that the case names, or all that its own patch passes."""
+) -> tuple[RepositoryMode, dict[str, float]]:
+    """The nodes that have to pass, which the case names or its own patch passes, and their seconds."""
     paths = files_of(named) or _hidden_files(case, gold)
     why = ""
+    base = _base_tree(case)
+    jobs = [Job(path) for path in paths]
     for plugins in (False, True):
-        ran = await run_jobs(sandbox, case, gold, [Job(path) for path in paths], plugins=plugins)
-        runs = dict(zip(paths, ran, strict=True))
-        passed = {node for run in runs.values() if run.done for node in run.passed}
+        both = (run_jobs(sandbox, case, tree, jobs, plugins=plugins) for tree in (gold, base))
+        of_gold, of_base = await asyncio.gather(*both)
+        runs = dict(zip(paths, of_gold, strict=True))
+        passed = {node for run in of_gold if run.done for node in run.passed}
         lacking = sorted(set(named) - passed)
         if passed and not lacking:
             nodes = named or tuple(sorted(passed))
-            base = await _base_passes(sandbox, case, paths, set(case.fail_to_pass or nodes), plugins=plugins)
-            if base:
-                return RepositoryMode(how="broken", reason=_BASE_PASSES)
-            tripped = frozenset[str]().union(*(run.tripped for run in runs.values()))
-            return RepositoryMode(how="plain", nodes=nodes, plugins=plugins, tripped=tripped)
+            done = {node for run in of_base if run.done for node in run.passed}
+            needed = tuple(node for node in case.fail_to_pass or nodes if node not in done)
+            if not needed:
+                return _broken(_BASE_PASSES)
+            tripped = frozenset[str]().union(*(run.tripped for run in of_gold))
+            seconds = {node: took for run in of_gold for node, took in run.seconds.items()}
+            pinned = RepositoryMode(how="plain", nodes=nodes, needed=needed, plugins=plugins, tripped=tripped)
+            return pinned, seconds
         why = why or _why(runs, lacking)
     lacks = await missing_packages(sandbox, case.dependencies, case.environment)
     has_begun = any(run.seen for run in runs.values())
@@ -139,15 +152,11 @@ async def _pin(
             f"the interpreter has no {', '.join(lacks)}, which the case says it needs, and {reason} "
             "(give an interpreter that has them: --python)"
         )
-    return RepositoryMode(how="broken", reason=reason)
+    return _broken(reason)
 
 
-async def _base_passes(
-    sandbox: Sandbox, case: RepositoryCase, paths: list[str], nodes: set[str], *, plugins: bool
-) -> bool:
-    tree = _base_tree(case)
-    runs = await run_jobs(sandbox, case, tree, [Job(path) for path in paths], plugins=plugins)
-    return nodes <= {node for run in runs if run.done for node in run.passed}
+def _broken(reason: str) -> tuple[RepositoryMode, dict[str, float]]:
+    return RepositoryMode(how="broken", reason=reason), {}
 
 
 def _why(runs: Mapping[str, TestRun], lacking: list[str]) -> str:
@@ -167,6 +176,15 @@ def _why(runs: Mapping[str, TestRun], lacking: list[str]) -> str:
 def package_names(requirements: Iterable[str]) -> list[str]:
     """Names of packages in requirements as pip takes them, such as `pytest<9`."""
     return [found.group() for one in requirements if (found := _PACKAGE_NAME.match(one.strip()))]
+
+
+def needed_packages(suite: Suite) -> dict[str, int]:
+    """How many repository cases need each package of the interpreter, pytest first."""
+    needing = Counter[str]()
+    for case in suite.cases:
+        if isinstance(case, RepositoryCase) and case.image is None:
+            needing.update({"pytest", *package_names(case.dependencies)})
+    return dict(sorted(needing.items(), key=lambda one: (one[0] != "pytest", one[0])))
 
 
 async def missing_packages(

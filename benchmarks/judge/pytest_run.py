@@ -29,6 +29,9 @@ _ROOT = "/w"
 _OURS = ("PYTHONPATH", "PYTEST_ADDOPTS")
 _PHASES = ("setup", "call", "teardown")
 _WALL_FACTOR, _WALL_MORE_S = 2.0, 10.0
+_TRIAL_MORE_S = 5.0
+_PRIVATE = ("bubblewrap", "docker")
+"""Sandboxes in which a run has all places where it may write to itself, so that they can be cleared."""
 _LARGE_TREE = 32 << 20
 """Bytes of a tree that is laid anew for each file, since it takes too much memory to be restored."""
 
@@ -101,7 +104,7 @@ async def run_jobs(
     Raises:
         SandboxBroken: the sandbox stopped working.
     """
-    if len(jobs) > 1 and sum(map(len, tree.values())) > _LARGE_TREE:
+    if len(jobs) > 1 and (sandbox.backend not in _PRIVATE or sum(map(len, tree.values())) > _LARGE_TREE):
         return [run for job in jobs for run in await run_jobs(sandbox, case, tree, [job], plugins=plugins)]
     name = f"report_{secrets.token_hex(6)}"
     keys = [secrets.token_hex(8) for _ in jobs]
@@ -132,7 +135,7 @@ def _given(job: Job, key: str, wall_s: float) -> dict[str, object]:
         "only": None if job.only is None else sorted(job.only),
         "limits": None if job.limits is None else dict(job.limits),
         "key": key,
-        "wall_s": wall_s,
+        "wall_s": wall_s if job.limits is None else min(wall_s, sum(job.limits.values()) + _TRIAL_MORE_S),
     }
 
 
@@ -180,8 +183,8 @@ def _read(result: Result, content: bytes, key: str, told: bytes) -> TestRun:
             case ["done", int()]:
                 done = True
             case ["ended", str(how)]:
-                found.timed_out = how in ("wall", "cpu")
-                found.died = how == "died"
+                found.timed_out = found.timed_out or how in ("wall", "cpu")
+                found.died = found.died or how == "died"
     tripped: set[str] = set()
     for line in told.splitlines():
         match _words(line, key):

@@ -1,16 +1,18 @@
 """Judge a patch by the hidden tests of its case: apart from them, among decoys, or, failing both, plainly."""
 
+import asyncio
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from random import Random
 
 from benchmarks.judge.candidate_tree import Tree, candidate_tree
-from benchmarks.judge.decoys import Disguised, chosen, disguise
+from benchmarks.judge.consistent_twins import wrong_twins
+from benchmarks.judge.decoys import Disguised, TestNode, chosen, disguise, twins_of
 from benchmarks.judge.isolated_check import Open, run_apart
 from benchmarks.judge.pinning import passed_apart
 from benchmarks.judge.pytest_run import Job, TestRun, run_jobs
-from benchmarks.judge.repository_mode import RepositoryMode, files_of
+from benchmarks.judge.repository_mode import RepositoryMode, files_of, name_of
 from benchmarks.judge.verdicts import Judged, killed_by_nobody, one_line
 from benchmarks.suite import RepositoryCase
 from benchmarks.suites.patch import PatchRefused
@@ -45,9 +47,7 @@ async def judge_repository(
         if mode.how == "isolated":
             said = await _apart(opened, case, tree, mode, mode.nodes)
         else:
-            said = await _together(sandbox, case, tree, mode)
-            if said.outcome == "passed" and mode.apart:
-                said = _joined(said, await _apart(opened, case, tree, mode, mode.apart))
+            said = await _in_both_ways(sandbox, opened, case, tree, mode)
         if said.outcome != "passed" and tree.kept_out:
             said.detail += f" (left as the case has them: {', '.join(tree.kept_out[:5])})"
     return Judged(
@@ -59,6 +59,7 @@ async def judge_repository(
             detail=one_line(said.detail),
             tripped=tuple(sorted(said.tripped)),
             cpu_s=round(said.cpu_s, 3),
+            wall_s=round(said.wall_s, 3),
         ),
         died=said.died and said.outcome != "passed",
     )
@@ -71,6 +72,7 @@ class _Said:
     outcome: Outcome
     detail: str = ""
     cpu_s: float = 0.0
+    wall_s: float = 0.0
     tripped: set[str] = field(default_factory=set)
     died: bool = False
 
@@ -95,6 +97,20 @@ async def _apart(
     return _Said("failed", f"{first.name}: {first.message}" if first else f"not run: {report.note}", cpu_s)
 
 
+async def _in_both_ways(
+    sandbox: Sandbox, opened: Open | None, case: RepositoryCase, tree: Tree, mode: RepositoryMode
+) -> _Said:
+    """Beside the tests, and what can be decided apart from them apart, too, at the same time."""
+    apart = asyncio.create_task(_apart(opened, case, tree, mode, mode.apart)) if mode.apart else None
+    try:
+        said = await _together(sandbox, case, tree, mode)
+        return _joined(said, await apart) if apart is not None and said.outcome == "passed" else said
+    finally:
+        if apart is not None:
+            apart.cancel()
+            await asyncio.gather(apart, return_exceptions=True)
+
+
 def _joined(together: _Said, apart: _Said) -> _Said:
     """What a pass in the tests' process is worth, by what the same tests say apart from it."""
     cpu_s = together.cpu_s + apart.cpu_s
@@ -104,40 +120,101 @@ def _joined(together: _Said, apart: _Said) -> _Said:
 
 
 async def _together(sandbox: Sandbox, case: RepositoryCase, tree: Tree, mode: RepositoryMode) -> _Said:
-    """Every file in a process of its own; the passing set has to be exactly the real tests."""
+    """Every file in a process of its own; the passing set has to be exactly the real tests.
+
+    Those that have to be won are judged again, with fresh twins, names and order.
+    """
     chance = Random(secrets.randbits(64))  # nobody can foresee names and order
+    rounds = [_round(tree.files, mode, chance, again=number > 0) for number in range(mode.rounds)]
+    jobs = [one.job for some in rounds for one in some]
+    runs = iter(await run_jobs(sandbox, case, tree.files, jobs, plugins=mode.plugins))
     said = _Said("passed")
-    disguised = {path: _hidden(tree.files, path, mode, chance) for path in mode.files}
-    jobs = [Job(path, hidden.source if hidden else None) for path, hidden in disguised.items()]
-    runs = await run_jobs(sandbox, case, tree.files, jobs, plugins=mode.plugins)
-    for run, (path, hidden) in zip(runs, disguised.items(), strict=True):
-        assert run.result is not None
-        said.cpu_s = run.result.cpu_s
-        said.died = said.died or run.died or killed_by_nobody(run.result)
-        said.tripped |= run.tripped - mode.tripped
-        if run.timed_out:
-            said.outcome = "timeout"
-            said.detail = f"{path} took more than {case.timeout_s:g} s of CPU, or slept too long"
+    for number, some in enumerate(rounds):
+        found = _judged(dict(zip(some, runs, strict=False)), case, mode)
+        said.cpu_s, said.wall_s, said.died = found.cpu_s, found.wall_s, said.died or found.died
+        said.tripped |= found.tripped
+        if found.outcome != "passed":
+            said.outcome, said.detail = found.outcome, found.detail
+            if number and found.outcome in ("failed", "error"):
+                said.outcome = "suspicious"
+                said.detail = f"it passed only {number} of {mode.rounds} judgements: {found.detail}"
             return said
-        outcome, detail = _read(run, path, mode, hidden)
-        if said.outcome == "passed" or outcome == "tampered":
-            said.outcome, said.detail = outcome, detail
-        if outcome == "tampered":
-            return said
-    if said.outcome == "passed" and said.tripped:
+    if said.tripped:
         said.outcome = "suspicious"
         said.detail = f"it passed, and set off alarms: {'; '.join(sorted(said.tripped))}"
     return said
 
 
-def _hidden(files: Mapping[str, bytes], path: str, mode: RepositoryMode, chance: Random) -> Disguised | None:
-    twins = {name: chosen(variants, chance) for name, variants in mode.twins.get(path, {}).items()}
-    return disguise(files[path].decode("utf-8", "replace"), twins, chance) if twins else None
+@dataclass(frozen=True, slots=True, eq=False)
+class _Hiding:
+    """A test file as it is run in one judgement."""
+
+    job: Job
+    hidden: Disguised | None
+    nodes: frozenset[str]
+    """Those that have to pass."""
 
 
-def _read(run: TestRun, path: str, mode: RepositoryMode, hidden: Disguised | None) -> tuple[Outcome, str]:
+def _round(files: Mapping[str, bytes], mode: RepositoryMode, chance: Random, *, again: bool) -> list[_Hiding]:
+    """The files of one judgement; after the first one, those tests only that have to be won."""
+    found = []
+    for path in mode.files:
+        nodes = frozenset(
+            node for node in (mode.needed if again else mode.nodes) if node.startswith(f"{path}::")
+        )
+        seen = mode.seen.get(path, {})
+        variants: dict[str, Collection[int]] = {**mode.twins.get(path, {}), **seen}
+        twins = {name: chosen(some, chance) for name, some in variants.items()}
+
+        def made(
+            name: str, node: TestNode, some: Sequence[int], seen: Mapping[str, Mapping[int, str]] = seen
+        ) -> list[TestNode]:
+            return wrong_twins(node, seen[name], some, chance) if name in seen else twins_of(node, some)
+
+        hidden = disguise(files[path].decode("utf-8", "replace"), twins, chance, made) if twins else None
+        only = None
+        if again:
+            names = {name_of(node) for node in nodes}
+            only = frozenset(_shown(names, hidden) if hidden else names)
+        if nodes or path in mode.whole:
+            found.append(_Hiding(Job(path, hidden.source if hidden else None, only), hidden, nodes))
+    return found
+
+
+def _shown(names: set[str], hidden: Disguised) -> Iterator[str]:
+    """Names under which these tests and their twins run now."""
+    for new, name in hidden.real.items():
+        if name in names:
+            yield new
+    for new, (name, _) in hidden.variants.items():
+        owner, test = new.rpartition("::")[0], name.rpartition("::")[2]
+        if (f"{owner}::{test}" if owner else test) in names:
+            yield new
+
+
+def _judged(runs: Mapping[_Hiding, TestRun], case: RepositoryCase, mode: RepositoryMode) -> _Said:
+    said = _Said("passed")
+    for hiding, run in runs.items():
+        assert run.result is not None
+        said.cpu_s, said.wall_s = run.result.cpu_s, run.result.wall_s
+        said.died = said.died or run.died or killed_by_nobody(run.result)
+        said.tripped |= run.tripped - mode.tripped
+        if run.timed_out:
+            said.outcome = "timeout"
+            said.detail = f"{hiding.job.path} took more than {case.timeout_s:g} s of CPU, or slept too long"
+            return said
+        outcome, detail = _read(run, hiding, mode)
+        if said.outcome == "passed" or outcome == "tampered":
+            said.outcome, said.detail = outcome, detail
+        if outcome == "tampered":
+            return said
+    return said
+
+
+def _read(run: TestRun, hiding: _Hiding, mode: RepositoryMode) -> tuple[Outcome, str]:
+    path, hidden = hiding.job.path, hiding.hidden
     passed = {_own_name(node, hidden) for node in run.passed}
-    lacking = sorted(mode.nodes_of(path) - passed)
+    lacking = sorted(hiding.nodes - passed)
     if path in mode.whole and not run.passes_whole:
         lacking = sorted(run.failures.keys() - run.skipped) or [path]
     fooled = {name for node in run.passed if (name := _fooled(node, path, mode, hidden)) is not None}
@@ -157,6 +234,8 @@ def _fooled(node: str, path: str, mode: RepositoryMode, hidden: Disguised | None
     if hidden is None or name not in hidden.variants:
         return None
     test, variant = hidden.variants[name]
+    if test in mode.seen.get(path, {}):
+        return test
     return test if bracket + parameters in mode.twins[path][test][variant] else None
 
 

@@ -25,7 +25,7 @@ def test_all_twins_of_a_test_differ_from_it_in_one_place() -> None:
 
     hidden = disguise(SOURCE, {"test_f": place}, random.Random(1))
 
-    assert sorted(value for value in values(hidden.source) if value is not True) == [5, 6, 7, 8, 9]
+    assert sorted(value for value in values(hidden.source) if value is not True) == [4, 5, 6, 7, 8, 9, 10]
 
 
 def _is_of(variant: int, value: int) -> bool:
@@ -43,10 +43,10 @@ def test_the_right_value_is_as_often_the_least_as_the_greatest_or_between() -> N
         hidden = disguise(SOURCE, {"test_f": chosen(place, chance)}, chance)
         ranks[sorted(value for value in values(hidden.source) if value is not True).index(7)] += 1
 
-    assert set(ranks) == {0, 1, 2}
-    assert min(ranks.values()) > 70
+    assert set(ranks) == {0, 1, 2, 3}
+    assert min(ranks.values()) > 50
 
 
-@pytest.mark.parametrize("variants", [[0], [1, 2], [4, 6], [5, 6, 7]])
+@pytest.mark.parametrize("variants", [[0], [1, 2], [6, 8], [7, 8, 9]])
 def test_twins_that_fail_with_the_right_answer_are_chosen_only_among_the_given(variants: list[int]) -> None:
     assert set(chosen(variants, random.Random(1))) <= set(variants)

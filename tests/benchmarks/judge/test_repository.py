@@ -243,7 +243,8 @@ async def test_every_shared_cheat_is_rejected_among_decoys_too(judge: Judge) -> 
     for one, cheat, honest in shared_cases():
         key = json.dumps([sorted(map(str, one.files.items())), one.hidden_tests, honest])
         if key not in modes:
-            modes[key] = await with_twins(box, one, gold_tree(one), await judge.repository_mode(one), "")
+            pinned = await judge.repository_mode(one)
+            modes[key] = await with_twins(box, one, gold_tree(one), pinned, {}, reason="")
             verdict = await by_mode(judge, one, honest, modes[key])
             refused += [verdict] if (verdict.verdict, verdict.strength) != ("passed", "decoyed") else []
         if (await by_mode(judge, one, cheat, modes[key])).verdict == "passed":
@@ -271,7 +272,9 @@ async def test_a_twin_that_ends_the_process_does_not_cost_the_others(judge: Judg
     mode = await judge.repository_mode(one)
 
     assert mode.how == "decoyed"
-    assert list(mode.twins["test_stack.py"]["StackTest::test_pop"]) == [4, 5, 6, 7]  # of the second place
+    assert list(mode.twins["test_stack.py"]["StackTest::test_pop"]) == list(
+        range(6, 12)
+    )  # of the second place
 
 
 async def test_a_package_that_the_interpreter_lacks_is_named(judge: Judge) -> None:
