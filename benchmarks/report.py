@@ -43,6 +43,8 @@ class Report(_Value):
     suite_version: str
     model: str | None = None
     """Who answered, so far as it is known."""
+    command: str | None = None
+    """The command line that began it, without secrets; None in older reports."""
     cases: int
     """Of the suite: the denominator, but for those in `left_out`."""
     samples: int
@@ -65,6 +67,10 @@ class Report(_Value):
     """Cases without a sample: not passed."""
     left_out: tuple[str, ...] = ()
     """Cases that only a weaker judging can decide: not in pass@k."""
+    kinds: dict[str, str] = {}
+    """Of each case: function, script or repository; empty in older reports."""
+    difficulties: dict[str, str] = {}
+    """Of the cases of which the suite names one."""
     digests: dict[str, str]
     """What it was made with: suite, judge, and image, samples, parameters where there are such."""
     isolation: str | None = None

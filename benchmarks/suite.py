@@ -13,6 +13,8 @@ class _Case(BaseModel):
     prompt: str
     timeout_s: float = Field(default=10.0, gt=0)
     """CPU time of one sample; the wall is generous beside it."""
+    difficulty: str | None = Field(default=None, exclude=True, coerce_numbers_to_str=True)
+    """As the suite names it, for groups in reports. It decides nothing, and is no part of a digest."""
 
 
 class FunctionCase(_Case):

@@ -1,5 +1,7 @@
 """How `coder bench run` and `grade` end: the report on stdout or in files, the next step, the exit code."""
 
+import re
+import shlex
 import sys
 from collections.abc import Callable, Coroutine
 from pathlib import Path
@@ -12,6 +14,8 @@ from benchmarks.reports.terminal_report import report_lines
 from benchmarks.runner.bench_session import Session
 from coder.console.interrupt import run_until_interrupted
 from coder.errors import MachineError, ModelError, UsageError
+from coder.models.endpoint import for_log
+from coder.text.redact import Redactor
 
 INFRASTRUCTURE, LIMIT = 5, 3
 T = TypeVar("T")
@@ -21,6 +25,13 @@ def absolute(suite: str) -> str:
     """A suite as another start finds it from another folder."""
     path = Path(suite)
     return str(path.absolute()) if path.exists() else suite
+
+
+def command_line() -> str:
+    """This call as it was typed, without keys and without what of an address is secret."""
+    redact = Redactor.from_environment().redact
+    plain = (re.sub(r"https?://\S+", lambda url: for_log(url[0]), word) for word in sys.argv[1:])
+    return shlex.join(["coder", *map(redact, plain)])
 
 
 def parsed(parse: Callable[[str], T], text: str, name: str) -> T:

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from benchmarks.cli import bench_options
-from benchmarks.cli.bench_endings import absolute, show, until_interrupted
+from benchmarks.cli.bench_endings import absolute, command_line, show, until_interrupted
 from benchmarks.errors import BadSamples
 from benchmarks.report import Report
 from benchmarks.runner.bench_session import Session, digests, earlier, open_log
@@ -123,7 +123,11 @@ class Scoring:
         return BenchStarted(
             suite=absolute(self._named),
             digests=digests(self.suite, {"samples": self._stock.digest, "parameters": how}),
-            parameters={"samples": str(self._samples.absolute()), "exact": self._exact},
+            parameters={
+                "samples": str(self._samples.absolute()),
+                "exact": self._exact,
+                "command": command_line(),
+            },
         )
 
     def _jobs(self) -> Iterator[Job]:

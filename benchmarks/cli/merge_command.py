@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from benchmarks.cli import bench_options
-from benchmarks.cli.bench_endings import parsed
+from benchmarks.cli.bench_endings import command_line, parsed
 from benchmarks.errors import BadReport
 from benchmarks.report import Report, Times, write_report
 from benchmarks.reports.read_report import read_report
@@ -39,7 +39,7 @@ def merge(
         chosen.within(load_suite(suite)),
         [read_report(path) for path in reports],
         include_weaker=include_weaker,
-    )
+    ).model_copy(update={"command": command_line()})
     if out is not None:
         write_report(merged, out)
     typer.echo(merged.model_dump_json() if json else "\n".join(report_lines(merged)))

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from benchmarks.cli import bench_options
-from benchmarks.cli.bench_endings import absolute, parsed, show, until_interrupted
+from benchmarks.cli.bench_endings import absolute, command_line, parsed, show, until_interrupted
 from benchmarks.report import Report
 from benchmarks.runner.bench_session import Session, digests, earlier, open_log
 from benchmarks.runner.case_attempt import CaseAttempt, Solver, shown
@@ -174,7 +174,7 @@ class _Plan:
             suite=absolute(self._named),
             model=model,
             digests=digests(self.chosen, {"parameters": hashlib.sha256(parameters.encode()).hexdigest()}),
-            parameters=asked_for(self._config, self.selection, self._given),
+            parameters=asked_for(self._config, self.selection, self._given) | {"command": command_line()},
         )
 
     def jobs(self, solver: Solver) -> Iterator[Job]:

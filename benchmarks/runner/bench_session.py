@@ -121,12 +121,15 @@ class Session:
         return report, reason
 
     def _report(self, record: RunLog, started: BenchStarted, judge: Judge, *, began: float) -> Report:
+        assert record.started is not None
+        command = record.started.parameters.get("command")  # of the first start, whichever this one is
         own = {name: value for name, value in started.digests.items() if name != "suite"}
         return make_report(
             self.suite,
             record.verdicts,
             digests=own | ({"image": judge.image} if judge.image is not None else {}),
             model=started.model,
+            command=None if command is None else str(command),
             isolation=judge.isolation,
             usage=sorted(record.usage, key=lambda one: (one.id, one.sample)),
             times=Times(

@@ -3,7 +3,8 @@
 A function has `id, prompt, entry_point, test` and may have `canonical_solution, plus_test, setup, visible,
 timeout_s, stateful`; a script has `runs` of `stdin, arguments, stdout`; a repository has `files` (text by
 path) or `archive` (a tar file beside the suite), `hidden_tests`, and may have `gold_patch, fail_to_pass,
-pass_to_pass, test_command, pythonpath, may_change, environment, dependencies, image`.
+pass_to_pass, test_command, pythonpath, may_change, environment, dependencies, image`. Each may have a
+`difficulty`, by which reports group.
 """
 
 from pathlib import Path

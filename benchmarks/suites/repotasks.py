@@ -51,7 +51,14 @@ def repository_folder(folder: Path) -> RepositoryCase:
         pythonpath=record.get("pythonpath"),
         dependencies=strings(record, "dependencies", where),
         image=record.get("image"),
+        difficulty=difficulty(record),
     )
+
+
+def difficulty(record: Record) -> str | None:
+    """The field `difficulty`, where it is a word; other data sets have other things under that name."""
+    value = record.get("difficulty")
+    return value if isinstance(value, str) else None
 
 
 def node_ids(record: Record, field: str, where: str) -> tuple[str, ...]:

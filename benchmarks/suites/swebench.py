@@ -7,7 +7,7 @@ that pytest tests can be judged: the names in FAIL_TO_PASS have to be pytest's.
 from benchmarks.suite import RepositoryCase
 from benchmarks.suites.fields import make
 from benchmarks.suites.records import Record
-from benchmarks.suites.repotasks import node_ids
+from benchmarks.suites.repotasks import difficulty, node_ids
 
 FIELDS = frozenset({"instance_id", "problem_statement", "test_patch", "FAIL_TO_PASS"})
 TREE = "/testbed"
@@ -38,6 +38,7 @@ def swebench_case(record: Record, where: str) -> RepositoryCase:
         gold_patch=record.get("patch"),
         fail_to_pass=fail,
         pass_to_pass=passing,
+        difficulty=difficulty(record),
         image=image or official_image(str(record.get("instance_id"))),
     )
 

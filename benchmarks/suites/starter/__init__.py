@@ -9,11 +9,22 @@ from pathlib import Path
 from benchmarks.suite import Suite
 from benchmarks.suites.load import read_cases
 
-FILES = ("easy.yaml", "medium.yaml", "hard.yaml", "scripts.yaml", "repositories.yaml")
+GRADES = {
+    "easy.yaml": "easy",
+    "medium.yaml": "medium",
+    "hard.yaml": "hard",
+    "scripts.yaml": None,
+    "repositories.yaml": None,
+}
+"""The difficulty of the cases of each file."""
 
 
 def starter() -> Suite:
     """Thirty cases of our own, offline: functions in three grades, scripts, repositories."""
     folder = Path(__file__).parent
-    cases = [case for file in FILES for case in read_cases(folder / file)]
+    cases = [
+        case.model_copy(update={"difficulty": grade})
+        for file, grade in GRADES.items()
+        for case in read_cases(folder / file)
+    ]
     return Suite(name="starter", version="1", cases=tuple(cases))

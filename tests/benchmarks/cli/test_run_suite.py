@@ -49,7 +49,7 @@ def console(tmp_path: Path) -> Console:
 
 def without_times(report: dict[str, Any]) -> dict[str, Any]:
     verdicts = [{k: v for k, v in one.items() if k not in ("cpu_s", "wall_s")} for one in report["verdicts"]]
-    return {**report, "verdicts": verdicts, "times": None}
+    return {**report, "verdicts": verdicts, "times": None, "command": None}
 
 
 def test_grade_scores_a_file_and_writes_the_results_beside_it(console: Console) -> None:
@@ -108,6 +108,20 @@ def test_a_grading_that_was_killed_goes_on_and_gives_the_same_report(console: Co
 
     assert (whole.code, resumed.code) == (0, 0)
     assert without_times(json.loads(resumed.out)) == without_times(json.loads(whole.out))
+
+
+def test_a_report_says_by_which_command_it_began_and_no_key(console: Console) -> None:
+    with faulty_endpoint(*[says("```python\n```") for _ in range(4)]) as endpoint:
+        address = endpoint.url.replace("://", "://me:hunter2hunter2@") + "?token=t0k3n-of-the-gateway"
+        words = ("suite.jsonl", f"--model=toy@{address}", "--one-shot", "-q", "-o", "key-4711-key.json")
+        done = console.run("bench", "run", *words, OPENAI_API_KEY="key-4711-key")
+        (run,) = json.loads(console.run("bench", "list", "--runs", "--json").out)
+        resumed = console.run("bench", "run", "--resume", run["run"], "--json", OPENAI_API_KEY="key-4711-key")
+
+    report = json.loads((console.home / "key-4711-key.json").read_text())
+    shown = f"coder bench run suite.jsonl --model=toy@{endpoint.url} --one-shot -q -o '[redacted].json'"
+    assert (done.code, report["command"]) == (0, shown), done.err
+    assert json.loads(resumed.out)["command"] == shown
 
 
 def test_a_resume_is_of_what_is_named_with_it_and_by_the_command_that_began(console: Console) -> None:

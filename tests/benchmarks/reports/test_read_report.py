@@ -20,6 +20,17 @@ def test_a_report_comes_back_as_it_was_written(tmp_path: Path) -> None:
     assert [path.name for path in (tmp_path / "deep").iterdir()] == ["report.json"]
 
 
+def test_a_report_from_before_groups_and_commands_is_read(tmp_path: Path) -> None:
+    made = json.loads(report_of({"a": "p", "b": "f"}).model_dump_json())
+    older = {key: value for key, value in made.items() if key not in ("command", "kinds", "difficulties")}
+    path = tmp_path / "report.json"
+    path.write_text(json.dumps(older))
+
+    found = read_report(path)
+
+    assert (found.command, found.kinds, found.difficulties) == (None, {}, {})
+
+
 @pytest.mark.parametrize("text", ["", "{}", "[", '{"format": "coder-report", "version": 1}', "\xff"])
 def test_what_is_no_report_is_refused(tmp_path: Path, text: str) -> None:
     path = tmp_path / "report.json"

@@ -37,6 +37,16 @@ def test_a_case_without_a_sample_is_in_the_denominator() -> None:
     assert made.bounds == (0.5, 1.0)
 
 
+def test_a_report_says_kind_and_difficulty_of_each_case() -> None:
+    hard = SUITE.cases[0].model_copy(update={"difficulty": "hard"})
+    suite = SUITE.model_copy(update={"cases": (hard, *SUITE.cases[1:])})
+
+    made = make_report(suite, [verdict("b")], digests={})
+
+    assert made.kinds == dict.fromkeys("abcd", "function")
+    assert made.difficulties == {"a": "hard"}
+
+
 def test_pass_at_k_is_null_where_samples_are_too_few() -> None:
     many = [verdict("a", "passed" if i else "failed", i) for i in range(10)]
 

@@ -205,7 +205,10 @@ def test_polyglot_without_python_is_refused_in_words(tmp_path: Path) -> None:
         load_suite(tmp_path)
 
 
-def test_instances_of_swe_bench_name_their_image(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("given", "read"), [("15 min - 1 hour", "15 min - 1 hour"), ({"score": 2}, None), (None, None)]
+)
+def test_instances_of_swe_bench_name_their_image(tmp_path: Path, given: object, read: str | None) -> None:
     record = {
         "instance_id": "Org__repo-12",
         "repo": "org/repo",
@@ -216,6 +219,7 @@ def test_instances_of_swe_bench_name_their_image(tmp_path: Path) -> None:
         "FAIL_TO_PASS": '["t.py::a"]',
         "PASS_TO_PASS": ["t.py::b"],
         "version": "1",
+        "difficulty": given,
     }
     (tmp_path / "swe.jsonl").write_text(json.dumps(record))
 
@@ -225,6 +229,7 @@ def test_instances_of_swe_bench_name_their_image(tmp_path: Path) -> None:
     assert case.image == "swebench/sweb.eval.x86_64.org_1776_repo-12:latest"
     assert (case.fail_to_pass, case.pass_to_pass) == (("t.py::a",), ("t.py::b",))
     assert (case.test_patch, case.tree, case.files) == ("tests", "/testbed", {})
+    assert case.difficulty == read
 
 
 @pytest.mark.parametrize("name", ["boltons-truncated-traceback", "sqlparse-keep-hints"])

@@ -38,6 +38,17 @@ def test_a_digest_changes_with_any_field_and_with_nothing_else(tmp_path: Path) -
     assert one.digest == again.digest != other.digest
 
 
+@pytest.mark.parametrize(("given", "read"), [("hard", "hard"), (3, "3"), (None, None)])
+def test_a_difficulty_is_read_and_leaves_the_digest_as_it_was(
+    tmp_path: Path, given: str | int | None, read: str | None
+) -> None:
+    plain = load_suite(written(tmp_path / "s.jsonl", FUNCTION))
+    graded = load_suite(written(tmp_path / "s.jsonl", {**FUNCTION, "difficulty": given}))
+
+    assert graded.cases[0].difficulty == read
+    assert graded.digest == plain.digest
+
+
 def test_own_cases_of_all_three_kinds_are_read_from_json_lines_and_from_yaml(tmp_path: Path) -> None:
     script = {"id": "echo", "prompt": "Echo.", "runs": [{"stdin": "a", "stdout": "a"}]}
     repository = {"id": "r", "kind": "repository", "prompt": "", "files": {"a.py": "1"}, "hidden_tests": {}}

@@ -24,6 +24,8 @@ def test_there_are_thirty_cases_of_each_kind_and_grade() -> None:
 
     assert grades == {"easy": 7, "medium": 7, "hard": 6, "script": 6, "repository": 4}
     assert len({case.id for case in SUITE.cases}) == 30
+    assert all(case.difficulty == case.id.partition("/")[0] for case in FUNCTIONS)
+    assert {case.difficulty for case in (*SCRIPTS, *REPOSITORIES)} == {None}
 
 
 async def test_canonical_functions_pass_as_strongly_as_can_be() -> None:
