@@ -1,9 +1,11 @@
 """How figures are written in reports: one way everywhere."""
 
 from collections.abc import Mapping, Sequence
-from typing import TypeVar, get_args
+from fractions import Fraction
+from typing import NamedTuple, TypeVar, get_args
 
 from benchmarks.report import Report
+from benchmarks.stats.comparison import tallies
 from benchmarks.verdict import Outcome, Strength
 from coder.console.render import money
 from coder.text.wording import count_of
@@ -12,6 +14,17 @@ Name = TypeVar("Name", bound=str)
 
 ORDER: tuple[Outcome, ...] = get_args(Outcome)
 STRENGTHS: tuple[Strength, ...] = get_args(Strength)
+
+LETTERS: dict[Outcome, str] = {
+    "passed": "P",
+    "failed": "F",
+    "timeout": "T",
+    "error": "E",
+    "tampered": "X",
+    "suspicious": "S",
+    "infrastructure": "I",
+}
+"""Of each outcome one sign beside its colour."""
 
 
 def share(value: float | None) -> str:
@@ -92,6 +105,31 @@ def facts(report: Report) -> list[tuple[str, str]]:
         ("digests", "  ".join(f"{name} {value[:12]}" for name, value in sorted(report.digests.items())))
     )
     return rows
+
+
+class Group(NamedTuple):
+    """Cases of one kind or difficulty."""
+
+    name: str
+    cases: int
+    rates: list[float | None]
+    """pass@1 of each report; None where it scores none of them."""
+
+
+def grouped(reports: Sequence[Report], of: Mapping[str, str]) -> list[Group]:
+    """The cases that count, by what `of` says of each, in its order; `none` is what it says nothing of."""
+    runs = [tallies([report]) for report in reports]
+    members: dict[str, list[str]] = {name: [] for name in of.values()}
+    for case in dict.fromkeys(case for run in runs for case in run):
+        members.setdefault(of.get(case, "none"), []).append(case)
+    return [
+        Group(name, len(cases), [_rate([run[case].share for case in cases if case in run]) for run in runs])
+        for name, cases in members.items()
+    ]
+
+
+def _rate(shares: Sequence[Fraction]) -> float | None:
+    return float(sum(shares) / len(shares)) if shares else None
 
 
 def title(report: Report) -> str:

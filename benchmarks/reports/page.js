@@ -3,6 +3,7 @@
 (() => {
   const data = JSON.parse(document.getElementById("data").textContent);
   const PAGE = 200;
+  const SQUARES = 20; // of one case and run; more samples are a count alone
   const by = (id) => document.getElementById(id);
   const make = (name, className, text) => {
     const element = document.createElement(name);
@@ -17,13 +18,40 @@
   const differs = (row) => new Set(row.runs.map(rate)).size > 1;
   const searched = (row) =>
     (row.text ??= [row.id, ...all(row).flatMap((one) => [one.detail, one.code ?? ""])].join("\n").toLowerCase());
+  // Null where nothing is known, which is sorted last.
+  const sum = (row, of) => {
+    const known = all(row).map(of).filter((value) => value !== undefined);
+    return known.length ? known.reduce((total, value) => total + value, 0) : null;
+  };
+  const seconds = (row) => sum(row, (one) => one.wall + (one.seconds ?? 0));
+  const cost = (row) => sum(row, (one) => one.cost);
+  const decimals = (value) => (value < 10 ? 2 : value < 100 ? 1 : 0);
 
-  function chip(samples) {
-    if (!samples.length) return make("span", "chip none", "no sample");
-    if (samples.length === 1) return make("span", `chip ${samples[0].verdict}`, samples[0].verdict);
-    const good = passed(samples);
-    const kind = good === samples.length ? "passed" : good ? "mixed" : "failed";
-    return make("span", `chip ${kind}`, `${good} of ${samples.length}`);
+  const natural = new Intl.Collator("en", { numeric: true });
+  const columns = [
+    { name: "Case", className: "id", of: (row) => row.id },
+    ...data.names.map((name, i) => ({
+      name: data.names.length > 1 ? name : "Passed",
+      of: (row) => (row.runs[i].length ? rate(row.runs[i]) : null),
+    })),
+    { name: "Time", className: "number", of: seconds, text: (value) => `${value.toFixed(decimals(value))} s` },
+  ];
+  if (data.cases.some((row) => cost(row) !== null))
+    columns.push({ name: "Cost", className: "number", of: cost, text: (value) => `$${value.toPrecision(2)}` });
+  let sorted = null; // a column, and which way: none, up, down, none
+  let way = 1;
+
+  function cell(samples) {
+    const box = make("td");
+    const result = samples.length === 1 ? samples[0].verdict : `${passed(samples)} of ${samples.length}`;
+    if (samples.length <= SQUARES)
+      for (const one of samples) {
+        const square = make("span", `square ${one.verdict}`, data.letters[one.verdict]);
+        square.title = `sample ${one.n}: ${one.verdict}, ${one.strength}`;
+        box.append(square);
+      }
+    box.append(make("span", "result", samples.length ? result : "no sample"));
+    return box;
   }
 
   function sample(one, name) {
@@ -40,70 +68,163 @@
     return box;
   }
 
-  function entry(row) {
-    const details = make("details");
-    const summary = make("summary");
-    summary.append(make("span", "id", row.id), ...row.runs.map(chip));
-    const worst = all(row).find((one) => one.verdict !== "passed");
-    summary.append(make("span", "reason", worst ? worst.detail : ""));
-    details.append(summary);
-    details.addEventListener("toggle", () => {
-      if (!details.open || details.childElementCount > 1) return;
-      row.runs.forEach((samples, i) => {
-        const name = data.names.length > 1 ? data.names[i] : "";
-        details.append(...samples.map((one) => sample(one, name)));
-      });
+  function opened(row) {
+    const box = make("td");
+    box.colSpan = columns.length + 1;
+    const link = make("a", "", "Link to this case");
+    link.href = `#case=${encodeURIComponent(row.key ?? row.id)}`;
+    box.append(link);
+    row.runs.forEach((samples, i) => {
+      const name = data.names.length > 1 ? data.names[i] : "";
+      box.append(...samples.map((one) => sample(one, name)));
     });
-    return details;
+    const line = make("tr", "opened");
+    line.append(box);
+    return line;
   }
 
-  function options(select, values) {
-    for (const value of [...new Set(values)].sort()) {
-      const option = make("option", "", value);
-      option.value = value;
-      select.append(option);
-    }
+  function entry(row) {
+    const line = make("tr", "case");
+    const button = make("button", "", row.id);
+    const head = make("th", "id");
+    head.scope = "row";
+    head.append(button);
+    const worst = all(row).find((one) => one.verdict !== "passed");
+    const plain = columns.filter((column) => column.text).map(({ of, text, className }) =>
+      make("td", className, of(row) === null ? "–" : text(of(row))));
+    line.append(head, ...row.runs.map(cell), ...plain, make("td", "reason", worst ? worst.detail : ""));
+    let below = null;
+    const toggle = (open) => {
+      below?.remove();
+      below = open ? opened(row) : null;
+      if (open) line.after(below);
+      button.setAttribute("aria-expanded", open);
+    };
+    toggle(false);
+    line.addEventListener("click", () => toggle(!below));
+    row.show = () => {
+      toggle(true);
+      line.scrollIntoView();
+      button.focus({ preventScroll: true });
+    };
+    return line;
+  }
+
+  const FILTERS = {
+    outcome: (row) => all(row).map((one) => one.verdict),
+    strength: (row) => all(row).map((one) => one.strength),
+    kind: (row) => [row.kind ?? "none"],
+    difficulty: (row) => [row.difficulty ?? "none"],
+  };
+  const groupOf = (row) => FILTERS[by("group").value]?.(row)[0];
+
+  function option(select, value, text = value) {
+    const made = make("option", "", text);
+    made.value = value;
+    select.append(made);
+  }
+
+  function groupRow(name) {
+    const line = make("tr", "group");
+    const inside = found.filter((row) => groupOf(row) === name);
+    const head = make("th", "", `${by("group").value}: ${name} · ${inside.length} cases`);
+    head.colSpan = columns.length + 1;
+    head.scope = "rowgroup";
+    line.append(head);
+    return line;
   }
 
   let found = [];
   let shown = 0;
   function more() {
-    by("list").append(...found.slice(shown, shown + PAGE).map(entry));
-    shown = Math.min(found.length, shown + PAGE);
+    const until = Math.min(found.length, shown + PAGE);
+    for (; shown < until; shown++) {
+      const name = groupOf(found[shown]);
+      if (name !== undefined && (!shown || name !== groupOf(found[shown - 1]))) by("list").append(groupRow(name));
+      by("list").append(entry(found[shown]));
+    }
     by("more").hidden = shown >= found.length;
     by("count").textContent = `${found.length} of ${data.cases.length} cases`;
   }
 
+  function compared(one, other) {
+    const [a, b] = [sorted.of(one), sorted.of(other)];
+    if (a === null || b === null) return (a === null) - (b === null);
+    return way * (typeof a === "string" ? natural.compare(a, b) : a - b);
+  }
+
   function filter() {
     const text = by("find").value.toLowerCase();
-    const outcome = by("outcome").value;
-    const strength = by("strength").value;
+    const wanted = Object.entries(FILTERS).filter(([id]) => by(id).value);
     found = data.cases.filter(
       (row) =>
         (!text || searched(row).includes(text)) &&
-        (!outcome || all(row).some((one) => one.verdict === outcome)) &&
-        (!strength || all(row).some((one) => one.strength === strength)) &&
+        wanted.every(([id, of]) => of(row).includes(by(id).value)) &&
         (!by("differs").checked || differs(row)),
     );
+    if (sorted) found.sort(compared);
+    if (by("group").value) {
+      const order = [...new Set(data.cases.map(groupOf))];
+      found.sort((one, other) => order.indexOf(groupOf(one)) - order.indexOf(groupOf(other)));
+    }
     shown = 0;
     by("list").replaceChildren();
     more();
   }
 
-  options(by("outcome"), data.cases.flatMap((row) => all(row).map((one) => one.verdict)));
-  options(by("strength"), data.cases.flatMap((row) => all(row).map((one) => one.strength)));
-  by("differs-label").hidden = data.names.length < 2;
-  const head = by("head");
-  head.append(make("span", "id", "Case"));
-  for (const name of data.names) {
-    const column = make("span", "chip", data.names.length > 1 ? name : "Passed");
-    column.title = name;
-    head.append(column);
+  function sort(column) {
+    if (sorted !== column) [sorted, way] = [column, 1];
+    else if (way === 1) way = -1;
+    else sorted = null;
+    columns.forEach((one, i) => {
+      const order = one !== sorted ? "none" : way === 1 ? "ascending" : "descending";
+      by("head").children[i].setAttribute("aria-sort", order);
+    });
+    filter();
   }
-  head.append(make("span", "reason", "First failure"));
+
+  function follow() {
+    if (!location.hash.startsWith("#case=")) return;
+    let key;
+    try {
+      key = decodeURIComponent(location.hash.slice("#case=".length));
+    } catch {
+      return; // a link that was written by hand, and isn't one
+    }
+    const row = data.cases.find((one) => (one.key ?? one.id) === key);
+    if (!row) return;
+    if (!found.includes(row)) {
+      by("filters").reset();
+      filter();
+    }
+    while (shown <= found.indexOf(row)) more();
+    row.show();
+  }
+
+  for (const [id, of] of Object.entries(FILTERS)) {
+    const values = [...new Set(data.cases.flatMap(of))];
+    for (const value of values) option(by(id), value);
+    by(id).parentElement.hidden = values.length < 2;
+    if ((id === "kind" || id === "difficulty") && values.length > 1) option(by("group"), id);
+  }
+  by("group").parentElement.hidden = by("group").options.length < 2;
+  by("differs-label").hidden = data.names.length < 2;
+  for (const column of columns) {
+    const head = make("th", column.className ?? "");
+    const button = make("button", "", column.name);
+    button.title = `Sort by ${column.name}`;
+    button.addEventListener("click", () => sort(column));
+    head.scope = "col";
+    head.setAttribute("aria-sort", "none");
+    head.append(button);
+    by("head").append(head);
+  }
+  by("head").append(make("th", "reason", "First failure"));
   by("filters").hidden = false;
   by("filters").addEventListener("submit", (event) => event.preventDefault());
-  for (const id of ["find", "outcome", "strength", "differs"]) by(id).addEventListener("input", filter);
+  by("filters").addEventListener("input", filter);
   by("more").addEventListener("click", more);
+  addEventListener("hashchange", follow);
   filter();
+  follow();
 })();

@@ -7,14 +7,24 @@ security policy lets run the one script that stands here, by its hash, and nothi
 import base64
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 from importlib.resources import files
 
-from benchmarks.report import Report
+from benchmarks.report import Report, Usage
 from benchmarks.reports.case_answers import Answers
-from benchmarks.reports.figures import facts, p_text, points, points_interval, scores, share, title
-from benchmarks.reports.plots import Point, bars, histogram, scatter
+from benchmarks.reports.figures import (
+    LETTERS,
+    facts,
+    grouped,
+    p_text,
+    points,
+    points_interval,
+    scores,
+    share,
+    title,
+)
+from benchmarks.reports.plots import Point, bars, histogram, scatter, stacked
 from benchmarks.stats.comparison import KINDS, Comparison, compare_several, tallies
 from benchmarks.verdict import Verdict
 from coder.text.sanitize import printable
@@ -37,20 +47,26 @@ def page(reports: Sequence[Report], *, answers: Sequence[Answers] = (), names: S
     policy = f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(script)}'; "
     policy += "base-uri 'none'; form-action 'none'"
     heading = title(reports[0]) if len(reports) == 1 else f"{reports[0].suite}: {len(reports)} runs"
+    kinds = {case: kind for report in reports for case, kind in report.kinds.items()}
+    difficulties = {case: grade for report in reports for case, grade in report.difficulties.items()}
+    suite = f"{reports[0].suite} {reports[0].suite_version}" if len(reports) == 1 else heading
     body = [
-        f"<h1>{_escaped(heading)}</h1>",
+        f"<h1>{_escaped(suite)}</h1>",
         *(_summary(*one) for one in zip(reports, names if len(reports) > 1 else [""], strict=True)),
         *(_compared(one, name, names[0]) for one, name in zip(comparisons, names[1:], strict=True)),
+        f'<section class="groups">{_groups(reports, names, "Kind", kinds)}'
+        f"{_groups(reports, names, 'Difficulty', difficulties)}</section>",
         _plots(reports, names),
         _part("cases.html"),
     ]
+    data = _data(reports, names, answers, kinds=kinds, difficulties=difficulties)
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f"<title>{_escaped(heading)}</title>\n<style>{style}</style></head>\n<body><main>\n"
         + "\n".join(body)
-        + f'\n</main><script type="application/json" id="data">{_data(reports, names, answers)}</script>'
+        + f'\n</main><script type="application/json" id="data">{data}</script>'
         f"\n<script>{script}</script></body></html>\n"
     )
 
@@ -61,7 +77,28 @@ def _summary(report: Report, name: str) -> str:
         for key, value in [*scores(report), *facts(report)]
     )
     heading = f"<h2>{_escaped(name)}</h2>" if name else ""
-    return f'<section>{heading}<table class="facts">{rows}</table></section>'
+    model = report.model if report.model != name else None
+    date = (report.times.started or "").replace("T", " ").replace("Z", " UTC")
+    said = " · ".join(_escaped(text) for text in (model, date) if text)
+    command = f"<code>{_escaped(report.command)}</code>" if report.command else ""
+    return (
+        f'<section>{heading}<p class="run">{said}{command}</p><table class="facts">{rows}</table></section>'
+    )
+
+
+def _groups(reports: Sequence[Report], names: Sequence[str], heading: str, of: Mapping[str, str]) -> str:
+    """A table of pass rates by kind or difficulty, where there are two of them or more."""
+    if len(set(of.values())) < 2:
+        return ""
+    columns = [heading, "Cases", *(names if len(names) > 1 else ["Pass rate"])]
+    head = "".join(f'<th scope="col">{_escaped(name)}</th>' for name in columns)
+    rows = "".join(
+        f'<tr><th scope="row">{_escaped(one.name)}</th><td>{one.cases:,}</td>'
+        + "".join(f"<td>{share(rate)}</td>" for rate in one.rates)
+        + "</tr>"
+        for one in grouped(reports, of)
+    )
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
 
 
 def _compared(found: Comparison, name: str, first: str) -> str:
@@ -85,6 +122,9 @@ def _plots(reports: Sequence[Report], names: Sequence[str]) -> str:
         if report.pass_at.get("1") is not None
     ]
     figures = [("Pass rate, with 95 % intervals", bars(scored))] if scored else []
+    counts = [(name, one.outcomes) for name, one in zip(names, reports, strict=True) if one.outcomes]
+    if counts:
+        figures.append(("What became of the samples", stacked(counts, LETTERS)))
     if len(reports) == 1 and (spent := _case_points(reports[0])):
         figures.append(
             ("Cost against score, a point a case", scatter(spent, across="cost of the case's samples"))
@@ -114,21 +154,37 @@ def _case_points(report: Report) -> list[Point]:
     ]
 
 
-def _data(reports: Sequence[Report], names: Sequence[str], answers: Sequence[Answers]) -> str:
+def _data(
+    reports: Sequence[Report],
+    names: Sequence[str],
+    answers: Sequence[Answers],
+    *,
+    kinds: Mapping[str, str],
+    difficulties: Mapping[str, str],
+) -> str:
     rows: dict[str, list[list[dict[str, object]]]] = {}
     for number, report in enumerate(reports):
         told = answers[number] if number < len(answers) else {}
+        usage = {(one.id, one.sample): one for one in report.usage}
         for case in report.missing:
             rows.setdefault(case, [[] for _ in reports])
         for one in report.verdicts:
-            rows.setdefault(one.id, [[] for _ in reports])[number].append(_sample(one, told))
-    cases = [{"id": printable(case), "runs": runs} for case, runs in rows.items()]
-    text = json.dumps({"names": list(names), "cases": cases}, ensure_ascii=True, separators=(",", ":"))
+            rows.setdefault(one.id, [[] for _ in reports])[number].append(
+                _sample(one, told, usage.get((one.id, one.sample)))
+            )
+    cases = []
+    for case, runs in rows.items():
+        # In a link an id stands as it is; shown are printable signs alone.
+        fields: dict[str, object] = {"id": printable(case), "key": case, "runs": runs}
+        told_of = (("kind", kinds), ("difficulty", difficulties))
+        cases.append(fields | {name: printable(of[case]) for name, of in told_of if case in of})
+    shown = {"names": list(names), "letters": LETTERS, "cases": cases}
+    text = json.dumps(shown, ensure_ascii=True, separators=(",", ":"))
     # Inside of a script element only these signs can end it, or begin a comment.
     return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
 
 
-def _sample(one: Verdict, told: Answers) -> dict[str, object]:
+def _sample(one: Verdict, told: Answers, usage: Usage | None) -> dict[str, object]:
     fields: dict[str, object] = {
         "n": one.sample,
         "verdict": one.verdict,
@@ -137,6 +193,10 @@ def _sample(one: Verdict, told: Answers) -> dict[str, object]:
         "cpu": one.cpu_s,
         "wall": one.wall_s,
     }
+    if usage is not None:
+        fields["seconds"] = usage.seconds
+        if usage.cost_usd is not None:
+            fields["cost"] = usage.cost_usd
     if one.output:
         fields["output"] = printable(one.output)
     if one.base is not None:

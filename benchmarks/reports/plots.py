@@ -1,10 +1,11 @@
 """Plots as SVG, drawn here: no script, no style attribute, every text escaped."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from math import floor, log10
 
+from benchmarks.verdict import Outcome
 from coder.text.wording import count_of
 
 WIDTH, ROW, LEFT, RIGHT = 640, 30, 190, 60
@@ -38,6 +39,43 @@ def bars(points: Sequence[Point]) -> str:
         ]
     label = "; ".join(f"{one.name} {100 * one.score:.1f} %" for one in points)
     return _svg(ROW * len(points) + 40, parts, f"Pass rate: {label}")
+
+
+def stacked(runs: Sequence[tuple[str, Mapping[Outcome, int]]], letters: Mapping[Outcome, str]) -> str:
+    """A bar of 100 % a run, of its samples by outcome, and a legend.
+
+    Args:
+        letters: of the outcomes, in the order in which they are drawn.
+    """
+    reach = WIDTH - LEFT - RIGHT
+    parts = []
+    for i, (name, counts) in enumerate(runs):
+        y, x, total = ROW * i + 10, float(LEFT), sum(counts.values())
+        parts += [
+            _text(LEFT - 10, y + 13, _short(name), anchor="end"),
+            _text(WIDTH - RIGHT + 8, y + 13, f"{total:,}"),
+        ]
+        for outcome in (one for one in letters if counts.get(one)):
+            wide = reach * counts[outcome] / total
+            parts.append(_part(x, y, wide, outcome, f"{counts[outcome]:,}", f"{letters[outcome]} "))
+            x += wide
+    legend = [one for one in letters if any(counts.get(one) for _, counts in runs)]
+    for i, outcome in enumerate(legend):
+        x, y = LEFT + reach * (i % 3) / 3, ROW * len(runs) + 20 + 24 * (i // 3)
+        parts += [_part(x, y, 18, outcome, letters[outcome]), _text(x + 26, y + 13, outcome)]
+    told = "; ".join(f"{name} " + ", ".join(f"{one} {count}" for one, count in c.items()) for name, c in runs)
+    return _svg(
+        ROW * len(runs) + 24 * -(-len(legend) // 3) + 24, parts, f"What became of the samples: {told}"
+    )
+
+
+def _part(x: float, y: float, wide: float, outcome: Outcome, text: str, letter: str = "") -> str:
+    inside = f"{letter}{text}" if wide >= 8 * len(text) + 26 else text if wide >= 8 * len(text) + 6 else ""
+    return (
+        f'<g class="{outcome}"><title>{outcome}: {text}</title>'
+        f'<rect class="part" x="{x:.1f}" y="{y}" width="{wide:.1f}" height="18"/>'
+        f'<text x="{x + wide / 2:.1f}" y="{y + 13}" text-anchor="middle">{inside}</text></g>'
+    )
 
 
 def scatter(points: Sequence[Point], *, across: str) -> str:

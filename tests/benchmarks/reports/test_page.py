@@ -2,42 +2,17 @@
 
 import json
 import re
-import shutil
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Page, async_playwright, expect
+from playwright.async_api import Page, expect
 
 from benchmarks.reports.case_answers import MAX_CODE, read_answers
 from benchmarks.reports.page import page
 from benchmarks.verdict import Verdict
+from tests.benchmarks.reports.conftest import opened
 from tests.benchmarks.reports.hostile import HOSTILE
 from tests.benchmarks.reports.reports_made import report_of, suite_of
-
-
-@pytest.fixture
-async def browser_page() -> AsyncIterator[Page]:
-    path = shutil.which("chromium") or shutil.which("google-chrome")
-    if path is None:
-        pytest.skip("no browser: apt-get install chromium")
-    async with async_playwright() as playwright:
-        # Chromium's own sandbox doesn't start as root; the page is ours, and nothing loads from elsewhere.
-        browser = await playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        yield await browser.new_page()
-        await browser.close()
-
-
-async def opened(page: Page, html: str, folder: Path) -> list[str]:
-    """Open the page as a file; what its console says and what it asks the network for comes in the list."""
-    file = folder / "report.html"
-    file.write_text(html)
-    said: list[str] = []
-    page.on("console", lambda message: said.append(message.text))
-    page.on("pageerror", lambda error: said.append(str(error)))
-    page.on("request", lambda request: said.append(request.url) if "report.html" not in request.url else None)
-    await page.goto(file.as_uri())
-    return said
 
 
 def printing(verdict: Verdict, text: str) -> Verdict:
@@ -53,8 +28,7 @@ async def test_a_case_shows_its_code_output_and_reason(browser_page: Page, tmp_p
     said = await opened(browser_page, page([report], answers=[answers]), tmp_path)
     await browser_page.get_by_text("expected 1, got 2").click()
 
-    # A browser fills an opened case a moment later.
-    shown = browser_page.locator("details[open] pre")
+    shown = browser_page.locator(".opened pre")
     await expect(shown).to_have_text(["def f(): return 2", "debug line"])
     assert said == []
 
@@ -81,7 +55,7 @@ async def test_two_runs_are_compared_case_by_case(browser_page: Page, tmp_path: 
     await browser_page.get_by_label("only what differs").check()
 
     assert await browser_page.locator("#list .id").all_inner_texts() == ["b", "c"]
-    assert await browser_page.locator("#list .chip").all_inner_texts() == [
+    assert await browser_page.locator("#list .result").all_inner_texts() == [
         "passed",
         "failed",
         "failed",
@@ -93,10 +67,10 @@ async def test_two_runs_are_compared_case_by_case(browser_page: Page, tmp_path: 
 async def test_many_cases_come_in_parts(browser_page: Page, tmp_path: Path) -> None:
     await opened(browser_page, page([report_of({f"case {i}": "p" for i in range(450)})]), tmp_path)
 
-    before = await browser_page.locator("#list details").count()
+    before = await browser_page.locator("#list .case").count()
     await browser_page.get_by_role("button", name="Show more").click()
 
-    assert (before, await browser_page.locator("#list details").count()) == (200, 400)
+    assert (before, await browser_page.locator("#list .case").count()) == (200, 400)
 
 
 async def test_nothing_that_a_model_wrote_runs_or_loads(browser_page: Page, tmp_path: Path) -> None:
@@ -108,11 +82,14 @@ async def test_nothing_that_a_model_wrote_runs_or_loads(browser_page: Page, tmp_
     said = await opened(
         browser_page, page([report], answers=[answers], names=[HOSTILE["a script"]]), tmp_path
     )
-    for row in await browser_page.locator("summary").all():
+    for row in await browser_page.locator("tr.case button").all():
         await row.click()
 
-    await expect(browser_page.locator("details[open] pre")).to_have_count(2 * len(HOSTILE))
-    assert await browser_page.locator("main :is(img, a, script, iframe, style)").count() == 0
+    await expect(browser_page.locator(".opened pre")).to_have_count(2 * len(HOSTILE))
+    assert (
+        await browser_page.locator("main :is(img, a:not([href^='#case=']), script, iframe, style)").count()
+        == 0
+    )
     assert await browser_page.evaluate("window.hurt") is None
     assert said == []
 
@@ -132,7 +109,7 @@ async def test_figures_show_without_scripts(tmp_path: Path) -> None:
     html = page([report_of({"a": "p", "b": "f"}, cost=0.25, model="small")])
     static = re.sub(r"<script.*?</script>", "", html, flags=re.DOTALL)
 
-    assert static.count("<svg") == 4
+    assert static.count("<svg") == 5
     assert "pass@1" in static
     assert "$0.5" in static
 
