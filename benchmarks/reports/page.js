@@ -25,7 +25,8 @@
   };
   const seconds = (row) => sum(row, (one) => one.wall + (one.seconds ?? 0));
   const cost = (row) => sum(row, (one) => one.cost);
-  const decimals = (value) => (value < 10 ? 2 : value < 100 ? 1 : 0);
+  const duration = (value) => `${value.toFixed(value < 10 ? 2 : value < 100 ? 1 : 0)} s`;
+  const dollars = (value) => `$${value && value < 0.1 ? value.toPrecision(2) : value.toFixed(2)}`;
 
   const natural = new Intl.Collator("en", { numeric: true });
   const columns = [
@@ -34,10 +35,10 @@
       name: data.names.length > 1 ? name : "Passed",
       of: (row) => (row.runs[i].length ? rate(row.runs[i]) : null),
     })),
-    { name: "Time", className: "number", of: seconds, text: (value) => `${value.toFixed(decimals(value))} s` },
+    { name: "Time", className: "number", of: seconds, text: duration },
   ];
   if (data.cases.some((row) => cost(row) !== null))
-    columns.push({ name: "Cost", className: "number", of: cost, text: (value) => `$${value.toPrecision(2)}` });
+    columns.push({ name: "Cost", className: "number", of: cost, text: dollars });
   let sorted = null; // a column, and which way: none, up, down, none
   let way = 1;
 
@@ -127,7 +128,8 @@
   function groupRow(name) {
     const line = make("tr", "group");
     const inside = found.filter((row) => groupOf(row) === name);
-    const head = make("th", "", `${by("group").value}: ${name} · ${inside.length} cases`);
+    const count = `${inside.length} case${inside.length === 1 ? "" : "s"}`;
+    const head = make("th", "", `${by("group").value}: ${name} · ${count}`);
     head.colSpan = columns.length + 1;
     head.scope = "rowgroup";
     line.append(head);
@@ -209,6 +211,7 @@
   }
   by("group").parentElement.hidden = by("group").options.length < 2;
   by("differs-label").hidden = data.names.length < 2;
+  by("cases").classList.toggle("several", data.names.length > 1);
   for (const column of columns) {
     const head = make("th", column.className ?? "");
     const button = make("button", "", column.name);

@@ -127,7 +127,7 @@ async def test_cases_are_grouped_and_filtered_by_difficulty(browser_page: Page, 
     grouped = await browser_page.locator("#list th").all_inner_texts()
     await browser_page.locator("#difficulty").select_option("easy")
 
-    assert grouped == ["difficulty: hard · 2 cases", "a", "c", "difficulty: easy · 1 cases", "b"]
+    assert grouped == ["difficulty: hard · 2 cases", "a", "c", "difficulty: easy · 1 case", "b"]
     assert await ids(browser_page).all_inner_texts() == ["b"]
 
 
