@@ -30,7 +30,7 @@ def absolute(suite: str) -> str:
 def command_line() -> str:
     """This call as it was typed, without keys and without what of an address is secret."""
     redact = Redactor.from_environment().redact
-    plain = (re.sub(r"https?://\S+", lambda url: for_log(url[0]), word) for word in sys.argv[1:])
+    plain = (re.sub(r"(?i)https?://\S+", lambda url: for_log(url[0]), word) for word in sys.argv[1:])
     return shlex.join(["coder", *map(redact, plain)])
 
 

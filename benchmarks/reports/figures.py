@@ -1,8 +1,8 @@
 """How figures are written in reports: one way everywhere."""
 
 from collections.abc import Mapping, Sequence
-from fractions import Fraction
-from typing import NamedTuple, TypeVar, get_args
+from statistics import fmean
+from typing import TypeVar, get_args
 
 from benchmarks.report import Report
 from benchmarks.stats.comparison import tallies
@@ -15,15 +15,7 @@ Name = TypeVar("Name", bound=str)
 ORDER: tuple[Outcome, ...] = get_args(Outcome)
 STRENGTHS: tuple[Strength, ...] = get_args(Strength)
 
-LETTERS: dict[Outcome, str] = {
-    "passed": "P",
-    "failed": "F",
-    "timeout": "T",
-    "error": "E",
-    "tampered": "X",
-    "suspicious": "S",
-    "infrastructure": "I",
-}
+LETTERS: dict[Outcome, str] = dict(zip(ORDER, "PFTEXSI", strict=True))
 """Of each outcome one sign beside its colour."""
 
 
@@ -107,29 +99,21 @@ def facts(report: Report) -> list[tuple[str, str]]:
     return rows
 
 
-class Group(NamedTuple):
-    """Cases of one kind or difficulty."""
+def grouped(reports: Sequence[Report], of: Mapping[str, str]) -> list[tuple[str, int, list[float | None]]]:
+    """Name, number of cases, and pass@1 in each report, of each group of the cases that count.
 
-    name: str
-    cases: int
-    rates: list[float | None]
-    """pass@1 of each report; None where it scores none of them."""
-
-
-def grouped(reports: Sequence[Report], of: Mapping[str, str]) -> list[Group]:
-    """The cases that count, by what `of` says of each, in its order; `none` is what it says nothing of."""
+    Args:
+        of: the group of each case, in the order of the groups; the others are in `none`.
+    """
     runs = [tallies([report]) for report in reports]
     members: dict[str, list[str]] = {name: [] for name in of.values()}
     for case in dict.fromkeys(case for run in runs for case in run):
         members.setdefault(of.get(case, "none"), []).append(case)
-    return [
-        Group(name, len(cases), [_rate([run[case].share for case in cases if case in run]) for run in runs])
-        for name, cases in members.items()
-    ]
-
-
-def _rate(shares: Sequence[Fraction]) -> float | None:
-    return float(sum(shares) / len(shares)) if shares else None
+    rows = []
+    for name, cases in members.items():
+        shares = [[float(run[case].share) for case in cases if case in run] for run in runs]
+        rows.append((name, len(cases), [fmean(one) if one else None for one in shares]))
+    return [row for row in rows if row[1]]
 
 
 def title(report: Report) -> str:

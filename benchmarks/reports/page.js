@@ -73,7 +73,7 @@
     const box = make("td");
     box.colSpan = columns.length + 1;
     const link = make("a", "", "Link to this case");
-    link.href = `#case=${encodeURIComponent(row.key ?? row.id)}`;
+    link.href = `#case=${encodeURIComponent(row.key)}`;
     box.append(link);
     row.runs.forEach((samples, i) => {
       const name = data.names.length > 1 ? data.names[i] : "";
@@ -193,7 +193,7 @@
     } catch {
       return; // a link that was written by hand, and isn't one
     }
-    const row = data.cases.find((one) => (one.key ?? one.id) === key);
+    const row = data.cases.find((one) => one.key === key);
     if (!row) return;
     if (!found.includes(row)) {
       by("filters").reset();

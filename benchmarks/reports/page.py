@@ -7,6 +7,7 @@ security policy lets run the one script that stands here, by its hash, and nothi
 import base64
 import hashlib
 import json
+from collections import ChainMap
 from collections.abc import Mapping, Sequence
 from html import escape
 from importlib.resources import files
@@ -47,27 +48,30 @@ def page(reports: Sequence[Report], *, answers: Sequence[Answers] = (), names: S
     policy = f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(script)}'; "
     policy += "base-uri 'none'; form-action 'none'"
     heading = title(reports[0]) if len(reports) == 1 else f"{reports[0].suite}: {len(reports)} runs"
-    kinds = {case: kind for report in reports for case, kind in report.kinds.items()}
-    difficulties = {case: grade for report in reports for case, grade in report.difficulties.items()}
+    groups = {
+        "kind": dict(ChainMap(*(report.kinds for report in reports))),
+        "difficulty": dict(ChainMap(*(report.difficulties for report in reports))),
+    }
     suite = f"{reports[0].suite} {reports[0].suite_version}" if len(reports) == 1 else heading
     body = [
         f"<h1>{_escaped(suite)}</h1>",
         *(_summary(*one) for one in zip(reports, names if len(reports) > 1 else [""], strict=True)),
         *(_compared(one, name, names[0]) for one, name in zip(comparisons, names[1:], strict=True)),
-        f'<section class="groups">{_groups(reports, names, "Kind", kinds)}'
-        f"{_groups(reports, names, 'Difficulty', difficulties)}</section>",
+        '<section class="groups">',
+        *(_group(reports, names, *one) for one in groups.items()),
+        "</section>",
         _plots(reports, names),
         _part("cases.html"),
     ]
-    data = _data(reports, names, answers, kinds=kinds, difficulties=difficulties)
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f"<title>{_escaped(heading)}</title>\n<style>{style}</style></head>\n<body><main>\n"
         + "\n".join(body)
-        + f'\n</main><script type="application/json" id="data">{data}</script>'
-        f"\n<script>{script}</script></body></html>\n"
+        + '\n</main><script type="application/json" id="data">'
+        + _data(reports, names, answers, groups)
+        + f"</script>\n<script>{script}</script></body></html>\n"
     )
 
 
@@ -86,17 +90,17 @@ def _summary(report: Report, name: str) -> str:
     )
 
 
-def _groups(reports: Sequence[Report], names: Sequence[str], heading: str, of: Mapping[str, str]) -> str:
+def _group(reports: Sequence[Report], names: Sequence[str], heading: str, of: Mapping[str, str]) -> str:
     """A table of pass rates by kind or difficulty, where there are two of them or more."""
     if len(set(of.values())) < 2:
         return ""
-    columns = [heading, "Cases", *(names if len(names) > 1 else ["Pass rate"])]
+    columns = [heading.capitalize(), "Cases", *(names if len(names) > 1 else ["Pass rate"])]
     head = "".join(f'<th scope="col">{_escaped(name)}</th>' for name in columns)
     rows = "".join(
-        f'<tr><th scope="row">{_escaped(one.name)}</th><td>{one.cases:,}</td>'
-        + "".join(f"<td>{share(rate)}</td>" for rate in one.rates)
+        f'<tr><th scope="row">{_escaped(name)}</th>'
+        + "".join(f"<td>{value}</td>" for value in (f"{cases:,}", *map(share, rates)))
         + "</tr>"
-        for one in grouped(reports, of)
+        for name, cases, rates in grouped(reports, of)
     )
     return f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
 
@@ -158,9 +162,7 @@ def _data(
     reports: Sequence[Report],
     names: Sequence[str],
     answers: Sequence[Answers],
-    *,
-    kinds: Mapping[str, str],
-    difficulties: Mapping[str, str],
+    groups: Mapping[str, Mapping[str, str]],
 ) -> str:
     rows: dict[str, list[list[dict[str, object]]]] = {}
     for number, report in enumerate(reports):
@@ -172,12 +174,11 @@ def _data(
             rows.setdefault(one.id, [[] for _ in reports])[number].append(
                 _sample(one, told, usage.get((one.id, one.sample)))
             )
-    cases = []
-    for case, runs in rows.items():
-        # In a link an id stands as it is; shown are printable signs alone.
-        fields: dict[str, object] = {"id": printable(case), "key": case, "runs": runs}
-        told_of = (("kind", kinds), ("difficulty", difficulties))
-        cases.append(fields | {name: printable(of[case]) for name, of in told_of if case in of})
+    cases = [  # shown are printable signs; in a link an id stands as it is
+        {"id": printable(case), "key": case, "runs": runs}
+        | {name: printable(of[case]) for name, of in groups.items() if case in of}
+        for case, runs in rows.items()
+    ]
     shown = {"names": list(names), "letters": LETTERS, "cases": cases}
     text = json.dumps(shown, ensure_ascii=True, separators=(",", ":"))
     # Inside of a script element only these signs can end it, or begin a comment.

@@ -187,6 +187,7 @@ def test_shards_of_a_run_merge_into_its_report(console: Console) -> None:
         report["usage"] = [{**usage, "seconds": 0} for usage in report["usage"]]
     assert without_times(one) == without_times(other)
     assert other["outcomes"] == {"error": 3, "passed": 1}
+    assert other["command"] == "coder bench merge suite.jsonl 1.json 2.json --json"
 
 
 @pytest.mark.slow
