@@ -28,10 +28,8 @@ MAX_RECORDED = 256
 """Calls of one trial that can be replayed later."""
 MAX_RECORDED_BYTES = 1 << 16
 """Of one call's arguments, and of its answer."""
-_OF_ERRORS = frozenset({"error", "class"})
-"""What crosses with any exception."""
-_SILENT = ("describe", "import")
-"""Operations of our own, whose answers the test never holds."""
+_OF_ERRORS = frozenset({"error", "class"})  # what crosses with any exception
+_SILENT = ("describe", "import")  # operations of our own, whose answers the test never holds
 
 
 class GuardedLink(Link):
@@ -105,12 +103,11 @@ class GuardedLink(Link):
         Raises:
             BaseException: what its module raises when it is loaded, AttributeError where the name is missing.
         """
-        allowed, self._allowed = self._allowed, None
-        expected, self._expected = self._expected, None
+        agreed, self._allowed, self._expected = (self._allowed, self._expected), None, None
         try:
             found = self.request("get", self.request("import", module), name)
         finally:
-            self._allowed, self._expected = allowed, expected
+            self._allowed, self._expected = agreed
         self.kinds.clear()
         self.errors.clear()
         self._entry = number_of(found)
@@ -190,6 +187,13 @@ class GuardedLink(Link):
         may = self._may_change
         return changes if may is None else tuple(one for owner, one in owned if owner in may)
 
+    def _receive(self, lent: list[Any]) -> tuple[Any, ...]:
+        message = super()._receive(lent)
+        if message[0] == "ask":  # what comes with it is the test's at once, however the call ends
+            self._let_in()
+            self._met = {}
+        return message
+
     def _refer(self, value: Any) -> object:
         payload: Any = super()._refer(value)
         if payload[0] in ("mine", "record", "error") or (
@@ -208,19 +212,20 @@ class GuardedLink(Link):
         if self._writes_back and len(rest) >= 2 and type(rest[-2]) is tuple:
             rest = [*rest[:-2], self._kept(rest[-2]), rest[-1]]
         value, raised = super()._outcome(kind, rest, lent)
-        met, self._met = self._met, {}
         if self._operation in _SILENT:
             return value, raised
         if isinstance(raised, CannotCross) and self._allowed is not None:
             raise self._lost(str(raised))
         if raised is not None:
-            return None, self._as_expected(raised, met.keys() - _OF_ERRORS)
-        self.kinds |= met.keys()
-        if self._allowed is not None and not met.keys() <= self._allowed:
-            refused = min(met.keys() - self._allowed)
-            found = show_kind(refused, met[refused])
-            raise self._lost(f"{self.calling or self._doing} gave {found} where plain data is expected")
+            return None, self._as_expected(raised, self._met.keys() - _OF_ERRORS)
+        self._let_in()
         return value, None
+
+    def _let_in(self) -> None:
+        self.kinds |= self._met.keys()
+        if self._allowed is not None and (refused := self._met.keys() - self._allowed):
+            found = show_kind(min(refused), self._met[min(refused)])
+            raise self._lost(f"{self.calling or self._doing} gave {found} where plain data is expected")
 
     def _as_expected(self, raised: BaseException, met: set[str]) -> BaseException:
         """The exception as one of the standard library's.

@@ -189,3 +189,33 @@ async def test_without_an_answer_of_its_own_a_case_with_objects_is_weaker(judge:
     assert (weaker.verdict, weaker.strength) == ("passed", "weaker")
     assert (strong.verdict, strong.strength) == ("passed", "strong")
     assert await outcome(judge, hidden, "def f(s):\n    return s.want\n") == "failed"
+
+
+SAID = case(
+    "got = []\ntry:\n    candidate(got.append)\nexcept ValueError:\n    pass\nassert len(got[0]) == 3",
+    "def f(tell):\n    tell([1, 2, 3])\n    raise ValueError\n",
+)
+COUNTS = "class L:\n    def __len__(s): return 3\n    def sum(s): return 6\n"
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        COUNTS + "def f(tell):\n    tell(L())\n    raise ValueError",
+        COUNTS + "class E(ValueError): pass\n"
+        "def f(tell):\n    import gc\n"
+        "    for callee in gc.get_objects():\n"
+        "        if type(callee).__name__ == 'Callee': break\n"
+        "    known = callee._operations['describe']\n"
+        "    def describe(cls):\n"
+        "        callee._operations['describe'] = known\n"
+        "        tell(L())\n"
+        "        return known(cls)\n"
+        "    callee._operations['describe'] = describe\n"
+        "    raise E",
+    ],
+    ids=["before it raises", "while its exception is described"],
+)
+async def test_a_callback_is_given_plain_data_however_the_call_ends(judge: Judge, code: str) -> None:
+    assert await outcome(judge, SAID, "def f(g):\n    g([4, 5, 6])\n    raise ValueError\n") == "passed"
+    assert await outcome(judge, SAID, code) == "failed"
