@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from sandbox.inner.bridge.codec import CodecError, encode
 from sandbox.inner.bridge.link_errors import CandidateGone, NotPlain
-from sandbox.inner.bridge.operators import BINARY, COMPARISONS, IN_PLACE, OPERATORS, operators_of
+from sandbox.inner.bridge.operators import BINARY, COMPARISONS, EQUALITY, IN_PLACE, OPERATORS, operators_of
 from sandbox.inner.bridge.proxies import number_of
 from sandbox.inner.bridge.standard import to_parts
 
@@ -38,8 +38,12 @@ _STEPS = ("send", "throw", "close", "asend", "athrow", "aclose")
 """All that these show: their other attributes lead to the frame that they run in."""
 _PLAIN = ("builtins", "itertools", "_io", "re")
 """Modules whose objects hold nothing but data, or go on: iterators, files, matches."""
-_FREE = frozenset({"__bool__", "__len__", "__hash__", "__copy__", "__deepcopy__"})
-"""Operators that tell nothing of what an object holds, and change nothing."""
+_COPIES = ("__copy__", "__deepcopy__")
+_FREE = frozenset({"__bool__", "__len__", "__hash__"})
+"""Operators that tell nothing of what an object holds, and change nothing; nor does equality with None."""
+_TEXTS = ("__repr__", "__str__", "__format__")
+_OPERANDS = ((tuple, dict), (str, tuple))
+"""Types of what comes with a call, and with an operator."""
 _USES = {
     **dict.fromkeys(COMPARISONS, "compare"),
     **dict.fromkeys((*IN_PLACE, "__setitem__", "__delitem__"), "change"),
@@ -131,15 +135,23 @@ class Exports:
             raise CandidateGone(
                 f"the candidate made more than {MAX_CALLBACKS:,} calls to the test's own objects"
             )
+        if tuple(map(type, operands)) not in _OPERANDS:  # an object of ours would be read to unpack it
+            raise CodecError("no operands")
         if operation == "call" and self._may(operation, number):
             args, kwargs = operands
             return value(*args, **kwargs)
-        if operation == "operator" and operands[0] in operators_of(type(value)):
+        if operation == "operator":
             name, given = operands
-            if name in _FREE or self._may(_USES.get(name, "read"), number):
+            if name in _COPIES or (name in operators_of(type(value)) and self._serves(name, number, given)):
                 return OPERATORS[name](value, *given)
+            if name in _TEXTS:
+                return object.__repr__(value)
         told = f"{operands[0]!r}" if operation == "operator" else "a call"
         raise TypeError(f"{told} isn't for answers, or a {type(value).__name__} doesn't have it")
+
+    def _serves(self, name: str, number: Any, given: tuple[Any, ...]) -> bool:
+        is_free = name in _FREE or (name in EQUALITY and all(one is None for one in given))
+        return is_free or self._may(_USES.get(name, "read"), number)
 
     def _may(self, use: str, number: Any, name: str = "") -> bool:
         """Whether an object may be used so; remembers that it was."""

@@ -12,6 +12,9 @@ from sandbox.inner.bridge.operators import OPERATORS
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+_OWN = ("__call__", "__copy__", "__deepcopy__")
+"""Made otherwise than others: with keywords, and whether or not a class defines them."""
+
 
 class Foreign:
     """Stands for object `number` of the other side."""
@@ -29,11 +32,15 @@ class Foreign:
         """The number under which the other side knows it."""
         return value.__number
 
-    def __call__(self, *args: object, **kwargs: object) -> object:
-        """Call it there."""
-        return self.__ask("call", self.__number, args, kwargs)
+    def __copy__(self) -> object:
+        return self.__ask("operator", self.__number, "__copy__", ())
+
+    def __deepcopy__(self, memo: object) -> object:
+        return self.__ask("operator", self.__number, "__deepcopy__", ())
 
     def __getattr__(self, name: str) -> object:
+        if name.startswith("_"):  # none is shown; and one that isn't set yet would look for itself
+            raise AttributeError(f"no attribute {name!r} of a test's object is for answers")
         return self.__ask("get", self.__number, name)
 
     def __setattr__(self, name: str, value: object) -> None:
@@ -44,13 +51,22 @@ def foreign(ask: Callable[..., Any], number: int, name: str, operators: tuple[st
     """A Foreign of a class of its own, which has the operators that the other side's object has."""
     space: dict[str, object] = {"__slots__": ()}
     for operator in OPERATORS:
-        if operator in operators and operator != "__call__":  # which Foreign itself has, with keywords
+        if operator in operators and operator not in _OWN:
             space[operator] = _operator(ask, operator)
+    if name or "__call__" in operators:  # a class has its operators from type, which are its objects'
+        space["__call__"] = _call(ask)
     if "unhashable" in operators:
         space["__hash__"] = None
     if name:
         space["__name__"] = space["__qualname__"] = name
     return type("Foreign", (Foreign,), space)(ask, number)
+
+
+def _call(ask: Callable[..., Any]) -> Callable[..., object]:
+    def asked(self: Foreign, /, *args: object, **kwargs: object) -> object:
+        return ask("call", Foreign.number_of(self), args, kwargs)
+
+    return asked
 
 
 def _operator(ask: Callable[..., Any], name: str) -> Callable[..., object]:

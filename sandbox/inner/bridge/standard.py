@@ -152,7 +152,7 @@ def _exact(value: object, *kinds: type) -> Any:
 _MAKE: dict[str, Callable[..., object]] = {
     "builtin": lambda name: _BUILTIN_TYPES[name],
     "single": lambda name: _SINGLES[name],
-    "range": range,
+    "range": lambda *parts: range(*(_exact(part, int, bool) for part in parts)),
     "slice": slice,
     "bytearray": lambda raw: bytearray(_exact(raw, bytes)),
     "deque": lambda items, maxlen: deque(_exact(items, list), maxlen),
@@ -160,12 +160,16 @@ _MAKE: dict[str, Callable[..., object]] = {
     "Counter": lambda counts: Counter(_exact(counts, dict)),
     "defaultdict": lambda factory, content: defaultdict(factory, _exact(content, dict)),
     "mappingproxy": lambda content: MappingProxyType(_exact(content, dict)),
-    "ChainMap": lambda maps: ChainMap(*(_exact(one, dict) for one in maps)),
+    "ChainMap": lambda maps: ChainMap(*(_exact(one, dict) for one in _exact(maps, list))),
     "UserDict": lambda content: UserDict(_exact(content, dict)),
     "UserList": lambda items: UserList(_exact(items, list)),
     "UserString": lambda text: UserString(_exact(text, str)),
-    **dict.fromkeys(("dict_keys", "odict_keys"), lambda keys: _dict([(key, None) for key in keys]).keys()),
-    **dict.fromkeys(("dict_values", "odict_values"), lambda items: dict(enumerate(items)).values()),
+    **dict.fromkeys(
+        ("dict_keys", "odict_keys"), lambda keys: _dict([(key, None) for key in _exact(keys, list)]).keys()
+    ),
+    **dict.fromkeys(
+        ("dict_values", "odict_values"), lambda items: dict(enumerate(_exact(items, list))).values()
+    ),
     **dict.fromkeys(("dict_items", "odict_items"), lambda pairs: _dict(pairs).items()),
     "copy": lambda value: value,
     "iterator": lambda items: iter(_exact(items, list)),
@@ -177,7 +181,9 @@ _MAKE: dict[str, Callable[..., object]] = {
     "timezone": lambda *parts: _imported("datetime", "timezone")(*parts),
     "ZoneInfo": lambda key: _imported("zoneinfo", "ZoneInfo")(_exact(key, str)),
     "UUID": lambda number: _imported("uuid", "UUID")(int=_exact(number, int)),
-    "array": lambda code, items: _imported("array", "array")(_exact(code, str), _exact(items, list)),
+    "array": lambda code, items: _imported("array", "array")(
+        _exact(code, str), [_exact(item, int, float, str) for item in _exact(items, list)]
+    ),
     "path": _path,
     **{
         name: lambda text, name=name: _imported("ipaddress", name)(_exact(text, str))
