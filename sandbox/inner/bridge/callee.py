@@ -90,13 +90,14 @@ class Callee:
             return self._frame(("raised", error, _where(error)), loan)
 
     def _frame(self, outcome: tuple[object, ...], loan: Writeback) -> bytes:
-        printed = self._printed.take()
+        # To copy a value may change and print more: its items are taken while it is written.
+        changes = Parts(lambda: ("copy", loan.changes() if self._write_back else bool(loan.changes())))
+        printed = Parts(lambda: ("copy", self._printed.take()))
+        known = loan.known() if self._write_back or not loan.changes() else None
         try:
-            if not self._write_back:
-                return encode((*outcome, bool(loan.changes()), printed), refer=self._refer)
-            return encode((*outcome, loan.changes(), printed), refer=self._refer, known=loan.known())
+            return encode((*outcome, changes, printed), refer=self._refer, known=known)
         except CodecError as error:
-            return encode(("unsent", str(error), (), printed))
+            return encode(("unsent", str(error), (), self._printed.take()))
 
     def ask(self, operation: str, *operands: object) -> Any:
         """Ask something of an object of the other side; serves its requests until the answer is there."""
@@ -116,7 +117,7 @@ class Callee:
         kind = type(value)
         if issubclass(kind, Foreign):
             return ("yours", Foreign.number_of(value))
-        parts = value.parts if kind is Parts else self._parts(value)
+        parts = value.make() if kind is Parts else self._parts(value)
         if parts is not None:
             return parts
         number = self._number(value)

@@ -132,7 +132,7 @@ class Link:
             frame = encode(message, refer=self._refer)
         except CodecError as error:
             raise CannotCross(f"an argument can't be copied to the candidate: {error}") from None
-        lent = mutable_containers(message) if self._writes_back else []
+        lent = mutable_containers(message)
         self._channel.send(TO_CANDIDATE + frame)
         while True:
             try:

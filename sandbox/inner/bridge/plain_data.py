@@ -32,10 +32,10 @@ _ALL = (*_COMPARED, *CONTAINS, *BINARY, *REFLECTED)
 
 
 class Parts:
-    """A standard value that crosses by its parts where it otherwise wouldn't."""
+    """What crosses by parts that are made when it is written, after whatever is written before it."""
 
-    def __init__(self, *parts: object) -> None:
-        self.parts = parts
+    def __init__(self, make: Callable[[], tuple[object, ...]]) -> None:
+        self.make = make
 
 
 def plain(value: Any) -> object:
@@ -46,7 +46,7 @@ def plain(value: Any) -> object:
     """
     kind = type(value)
     if is_path(kind):
-        return Parts("path", kind.__name__, str(value))
+        return Parts(lambda: ("path", kind.__name__, str(value)))
     base = base_of(kind)
     if base is None:
         raise CodecError(f"a {kind.__name__} holds no builtin value")

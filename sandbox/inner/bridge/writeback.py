@@ -6,22 +6,28 @@ Both sides number the mutable containers of the arguments in the same order, so 
 
 from __future__ import annotations
 
+from collections import Counter, OrderedDict, defaultdict, deque
 from operator import is_not
 from typing import Any
 
+_ROWS = (list, deque)
+_TABLES = (dict, OrderedDict, Counter, defaultdict)
+_ORDERED = frozenset({*_ROWS, tuple})
+_MUTABLE = frozenset({*_ROWS, *_TABLES, set, bytearray})
+
 
 def mutable_containers(value: object) -> list[Any]:
-    """Each list, dict and set of plain data in `value`, in the order of encoding; `value` has no cycles."""
+    """Each list, dict, set and the like in `value`, in the order of encoding; `value` has no cycles."""
     found: list[Any] = []
     stack = [value]
     while stack:
         item: Any = stack.pop()
         kind = type(item)
-        if kind in (list, dict, set):
+        if kind in _MUTABLE:
             found.append(item)
-        if kind in (list, tuple):
+        if kind in _ORDERED:
             stack.extend(reversed(item))
-        elif kind is dict:
+        elif kind in _TABLES:
             stack.extend(reversed(list(item.values())))
     return found
 
@@ -48,7 +54,7 @@ def _differs(now: Any, before: Any) -> bool:
         return True
     if type(now) is set:
         return set(map(id, now)) != set(map(id, before))
-    if type(now) is dict and any(map(is_not, now.values(), before.values())):
+    if type(now) in _TABLES and any(map(is_not, now.values(), before.values())):
         return True
     return any(map(is_not, now, before))
 
@@ -61,11 +67,11 @@ def write_back(containers: list[Any], changes: object) -> None:
     """
     for number, now in _checked(containers, changes):
         container = containers[number]
-        if type(container) is list:
+        if type(container) in (list, bytearray):
             container[:] = now
         else:
             container.clear()
-            container.update(now)
+            (container.extend if type(container) is deque else container.update)(now)
 
 
 def _checked(containers: list[Any], changes: object) -> list[tuple[int, Any]]:

@@ -141,7 +141,7 @@ class _Trial:
         try:
             link.entry(self._arguments["module"], self._arguments["entry_point"])
             for i in chosen:
-                differing += not answers_alike(calls[i][1], link.replay(calls[i][0]))
+                differing += not answers_alike(*calls[i], link.replay(calls[i][0]))
         except BaseException as error:  # noqa: BLE001 - it worked before: that it doesn't now is a difference
             self._timed_out = link.gone is not None and link.gone.timed_out
             self._say("replayed", len(chosen), max(differing, 1), _told(error)[:_MAX_MESSAGE])
