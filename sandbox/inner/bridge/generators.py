@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from sandbox.inner.bridge.writeback import hold, is_mutable
+
 if TYPE_CHECKING:
     from collections.abc import Generator
 
@@ -12,11 +14,15 @@ if TYPE_CHECKING:
 
 def generator(link: Remote, proxy: object) -> Generator[Any, Any, Any]:
     """A generator of this side that steps the candidate's."""
-    how, value = "send", None
+    how, value, last = "send", None, None
     while True:
         kind, item = link.request("resume", proxy, how, value)
         if kind == "done":
             return item
+        if kind == "again" and is_mutable(item) and type(item) is type(last) and item is not last:
+            hold(last, item)
+            item = last
+        last = item
         try:
             how, value = "send", (yield item)
         except GeneratorExit:

@@ -6,18 +6,27 @@ from types import GeneratorType
 from typing import Any
 
 _loop: Any = None
+_last: dict[int, object] = {}
+"""Item that each iterator gave last, by its id(); iterators that crossed stay alive."""
 
 
 def resume(iterator: Any, how: str, value: Any) -> tuple[str, object]:
-    """Have an iterator go on, or a generator by one of its ways: ("item", value) or ("done", value)."""
+    """Have an iterator go on, or a generator by one of its ways: ("item", value) or ("done", value).
+
+    ("again", value) where that is the same object as the last time: whoever kept that sees its changes.
+    """
     try:
         if type(iterator) is GeneratorType:
-            return ("item", getattr(iterator, how)(value))
-        if how == "throw":
+            item = getattr(iterator, how)(value)
+        elif how == "throw":
             raise value
-        return ("item", next(iterator))
+        else:
+            item = next(iterator)
     except StopIteration as stop:
         return ("done", stop.value)
+    last = _last.get(id(iterator))
+    _last[id(iterator)] = item
+    return ("again" if item is last else "item", item)
 
 
 def awaited(awaitable: Any) -> object:

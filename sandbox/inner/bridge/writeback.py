@@ -66,12 +66,21 @@ def write_back(containers: list[Any], changes: object) -> None:
         ValueError: the changes don't fit the containers that were lent.
     """
     for number, now in _checked(containers, changes):
-        container = containers[number]
-        if type(container) in (list, bytearray):
-            container[:] = now
-        else:
-            container.clear()
-            (container.extend if type(container) is deque else container.update)(now)
+        hold(containers[number], now)
+
+
+def hold(container: Any, now: Any) -> None:
+    """Make a container hold what another one of its type does."""
+    if type(container) in (list, bytearray):
+        container[:] = now
+    else:
+        container.clear()
+        (container.extend if type(container) is deque else container.update)(now)
+
+
+def is_mutable(value: object) -> bool:
+    """Whether it is a container that can be lent."""
+    return type(value) in _MUTABLE
 
 
 def _checked(containers: list[Any], changes: object) -> list[tuple[int, Any]]:

@@ -26,6 +26,10 @@ SILENT = case(
     "assert (r, out.getvalue()) == ([3], '')",
     "def f(n):\n    return [n]\n",
 )
+PATHS = case(
+    "assert list(candidate(2)) == [[0], [0, 1]]",
+    "def f(n):\n    path = []\n    for i in range(n):\n        path = path + [i]\n        yield path\n",
+)
 REPEATED = case(
     "for _ in range(2):\n    for n in range(4):\n        assert candidate([n, 9]) == [n, 9]",
     "def f(xs):\n    return sorted(xs)\n",
@@ -39,6 +43,10 @@ REPEATED = case(
         (DEEP, "def f(xs): return list(xs)"),
         (SAME, "def f(xs): return list(xs)"),
         (ITEMS, "def f(xs):\n    while xs: yield xs.pop()"),
+        (
+            PATHS,
+            "def f(n):\n    path = []\n    for i in range(n):\n        path.append(i)\n        yield path",
+        ),
         (SILENT, "def f(n):\n    print(n)\n    yield n"),
     ],
     ids=[
@@ -46,6 +54,7 @@ REPEATED = case(
         "a shallow copy",
         "a copy for it",
         "items used up later",
+        "one list for all items",
         "items printed",
     ],
 )
@@ -61,10 +70,18 @@ async def test_an_answer_that_shares_or_changes_too_much_fails(
         (COPY, "def f(xs): return xs[:]"),
         (SAME, "def f(xs): return [xs][0]"),
         (ITEMS, "def f(xs):\n    for x in xs: yield x"),
+        (PATHS, "def f(n):\n    for i in range(n): yield list(range(i + 1))"),
         (REPEATED, "def f(xs):\n    xs.sort()\n    return xs"),
         (REPEATED, "known = {}\ndef f(xs):\n    return known.setdefault(tuple(xs), xs)"),
     ],
-    ids=["a copy", "the argument", "items taken later", "sorted in place", "kept for later"],
+    ids=[
+        "a copy",
+        "the argument",
+        "items taken later",
+        "a list for each item",
+        "sorted in place",
+        "kept for later",
+    ],
 )
 async def test_an_honest_one_passes(judge: Judge, one: FunctionCase, code: str) -> None:
     judged = await verdict(judge, one, code)
