@@ -14,7 +14,7 @@ from tests.docker_engine import IMAGE, require_docker
 ROOT = Path(__file__).parents[3]
 SET = ("seccomp=unconfined", "apparmor=unconfined", "systempaths=unconfined")
 """What the message of a plain container names."""
-DOCTOR = "import sys; sys.argv[1:] = ['sandbox', 'doctor', '--json']; from coder.cli.main import entry; entry()"
+DOCTOR = "import sys; from coder.cli.main import entry; sys.argv = ['coder', *sys.argv[1:]]; entry()"
 
 
 def examined(*options: str) -> dict[str, Any]:
@@ -24,7 +24,11 @@ def examined(*options: str) -> dict[str, Any]:
     mounts |= {sysconfig.get_path("purelib"): "/packages", shutil.which("bwrap") or "": "/usr/bin/bwrap"}
     for place, at in mounts.items():
         command += ["--volume", f"{place}:{at}:ro"]
-    ended = subprocess.run([*command, IMAGE, "python3", "-c", DOCTOR], capture_output=True, text=True)
+    ended = subprocess.run(
+        [*command, IMAGE, "python3", "-c", DOCTOR, "sandbox", "doctor", "--json"],
+        capture_output=True,
+        text=True,
+    )
     assert ended.stdout, ended.stderr
     return {**json.loads(ended.stdout), "exit": ended.returncode}
 
