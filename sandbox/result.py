@@ -151,3 +151,19 @@ class Changes(BaseModel):
     changes: tuple[Change, ...] = ()
     """By path."""
     left_out: tuple[LeftOut, ...] = ()
+
+
+def out_of_time(result: Result) -> bool:
+    """Whether a limit of time ended a process."""
+    return result.killed_by in ("wall", "cpu")
+
+
+def ending(result: Result) -> str:
+    """Why a process answers no more, in a few words."""
+    if out_of_time(result):
+        return f"it didn't return within {result.wall_s:.1f} s"
+    if result.killed_by not in (None, "cancel"):  # "cancel" is ours: it had closed its channel before
+        return f"its process was killed at the limit of {result.killed_by}"
+    if result.signal is not None and result.killed_by is None:
+        return f"its process was ended by signal {result.signal}"
+    return "its process ended" if result.exit_code is None else f"its exit code was {result.exit_code}"

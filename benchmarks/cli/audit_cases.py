@@ -10,7 +10,7 @@ from benchmarks.judge.judge import Judge
 from benchmarks.reports.inert import line
 from benchmarks.suite import Case, RepositoryCase, Suite
 from benchmarks.verdict import Outcome, Strength
-from coder.text.wording import count_of
+from coder.text.sanitize import count_of
 
 _ORDER: tuple[Strength, ...] = ("strong", "decoyed", "weaker", "weak")
 

@@ -21,7 +21,7 @@ from coder.console.backend import see_backend
 from coder.console.interrupt import run_until_interrupted
 from coder.run.settings import Settings
 from coder.store import data_folder
-from coder.text.wording import count_of
+from coder.text.sanitize import count_of
 
 
 def audit(

@@ -18,7 +18,7 @@ from benchmarks.suite import RepositoryCase
 from benchmarks.suites.patch import PatchRefused
 from benchmarks.verdict import Outcome, Verdict
 from sandbox import Sandbox
-from sandbox.checks.relay import out_of_time
+from sandbox.result import out_of_time
 
 
 async def judge_repository(

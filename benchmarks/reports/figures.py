@@ -8,7 +8,7 @@ from benchmarks.report import Report
 from benchmarks.stats.comparison import tallies
 from benchmarks.verdict import Outcome, Strength
 from coder.console.render import money
-from coder.text.wording import count_of
+from coder.text.sanitize import count_of
 
 Name = TypeVar("Name", bound=str)
 

@@ -6,7 +6,7 @@ from html import escape
 from math import floor, log10
 
 from benchmarks.verdict import Outcome
-from coder.text.wording import count_of
+from coder.text.sanitize import count_of
 
 WIDTH, ROW, LEFT, RIGHT = 640, 30, 190, 60
 HEIGHT, BOTTOM, TOP = 260, 36, 14

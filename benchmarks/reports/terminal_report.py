@@ -10,7 +10,7 @@ from benchmarks.stats.comparison import KINDS, Comparison
 from benchmarks.stats.gate import Gate
 from benchmarks.verdict import Verdict
 from coder.console.render import age
-from coder.text.wording import count_of
+from coder.text.sanitize import count_of
 
 SHOWN = 10
 """Cases that are listed; the others are counted."""

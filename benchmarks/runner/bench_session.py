@@ -24,7 +24,7 @@ from benchmarks.written import replacing
 from coder.models.shared_budget import SharedBudget
 from coder.run.settings import Settings
 from coder.store import SqliteLog, data_folder, new_run_id
-from coder.text.wording import count_of
+from coder.text.sanitize import count_of
 
 
 def open_log() -> SqliteLog:

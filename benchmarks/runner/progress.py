@@ -5,7 +5,7 @@ import time
 from typing import TextIO
 
 from benchmarks.runner.runlog import BenchJudged, RunLog
-from coder.text.wording import count_of
+from coder.text.sanitize import count_of
 
 _MOVING_S, _STANDING_S = 0.2, 30.0
 

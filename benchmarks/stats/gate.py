@@ -8,7 +8,7 @@ from benchmarks.errors import BadReport
 from benchmarks.report import Report
 from benchmarks.stats.comparison import Comparison, compare, refuse_other_suites, tallies
 from benchmarks.stats.scores import mean_pass_at_k
-from coder.text.wording import count_of
+from coder.text.sanitize import count_of
 
 ROUNDING = 1e-9
 """Shares are sums of fractions: 0.8 of 10 cases is at least 0.8."""

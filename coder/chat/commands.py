@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from coder.errors import UsageError
-from coder.text.wording import or_nearest
+from coder.text.sanitize import or_nearest
 
 COMMANDS = {
     "add": ("PATH…", "put files before the model, from the next message on"),

@@ -6,8 +6,7 @@ from decimal import Decimal
 
 from coder.models.model import Usage
 from coder.run.costs import CallCost, Costs
-from coder.text.sanitize import one_line
-from coder.text.wording import count_of
+from coder.text.sanitize import count_of, one_line
 
 
 def cost_lines(costs: Costs) -> Iterator[str]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from coder.run.event_types import BaselineTaken, Spoken
 from coder.run.events import Event
-from coder.text.wording import count_of
+from coder.text.sanitize import count_of
 
 _HEADING = re.compile(r"`.+`.*:|Other files, .*:")
 """The line above a file that a request quotes, and above its map."""

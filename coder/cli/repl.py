@@ -25,8 +25,7 @@ from coder.models.model import Model
 from coder.run.run import Run, Tokens
 from coder.run.state import State
 from coder.run.summary import summarize
-from coder.text.sanitize import one_line, printable
-from coder.text.wording import count_of
+from coder.text.sanitize import count_of, one_line, printable
 from sandbox import SandboxError
 
 T = TypeVar("T")

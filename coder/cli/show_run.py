@@ -37,8 +37,7 @@ from coder.run.message import Message, Outcome
 from coder.run.termination import named
 from coder.store import SqliteLog, data_folder
 from coder.text.binary import shown
-from coder.text.sanitize import printable
-from coder.text.wording import count_of
+from coder.text.sanitize import count_of, printable
 
 _MOST_LINES = 60
 """Of a changed file that is shown without --full."""

@@ -17,7 +17,7 @@ from coder.config.schema import BUDGET_KEYS, Config, but_was, checked, default_o
 from coder.errors import UsageError
 from coder.fs.private_folder import cache_folder
 from coder.models.catalog import UserModels
-from coder.text.wording import or_nearest
+from coder.text.sanitize import or_nearest
 
 BOOK_TABLES = ("aliases", "prices", "limits")
 """Tables of the user's file about models; a repository can set none of them."""

@@ -17,7 +17,7 @@ from coder.fs.safe_open import read_named
 from coder.models.model import Image
 from coder.run.task import MAX_PROMPT, Task, TestSource
 from coder.source.shell import command_words
-from coder.text.wording import or_nearest
+from coder.text.sanitize import or_nearest
 
 MAX_TEST_BYTES = 4 << 20
 

@@ -26,8 +26,7 @@ from coder.run.event_types import (
 from coder.run.message import CheckLine, Message, Outcome
 from coder.run.run import LeftOut, Run
 from coder.run.termination import named
-from coder.text.sanitize import one_line, printable
-from coder.text.wording import count_of
+from coder.text.sanitize import count_of, one_line, printable
 from coder.verify.feedback import last_line
 from coder.workspace.diff import diff_stat
 

@@ -4,8 +4,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from coder.context.quoting import shown_path, tokens
 from coder.context.ranking import Ranked
-from coder.text.sanitize import printable
-from coder.text.wording import count_of
+from coder.text.sanitize import count_of, printable
 
 _LONGEST_LINE = 120
 _FOR_NAMES = 0.2

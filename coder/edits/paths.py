@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import PurePosixPath
 
-from coder.text.wording import or_nearest
+from coder.text.sanitize import or_nearest
 
 _GIT = {".git", "git~1"}
 _LONGEST = 1000

@@ -27,7 +27,7 @@ from coder.models.providers import (
     provider_of,
     providers,
 )
-from coder.text.wording import or_nearest
+from coder.text.sanitize import or_nearest
 
 PROBED = ("ollama", "lmstudio")
 """Servers that are looked for when nothing is named; on the other ports, anything may listen."""

@@ -17,7 +17,7 @@ from coder.models.model import Answer, ChatMessage, Form, Model, OnRetry, Sampli
 from coder.models.recording import Entry, Failure, Header, Part, Redact, Request, read_recording, redacted
 from coder.models.tokens import input_tokens
 from coder.text.redact import Redactor
-from coder.text.wording import count_of
+from coder.text.sanitize import count_of
 from coder.usage import MILLION
 
 _BEFORE = {"max_tokens": 4096}

@@ -9,7 +9,7 @@ from coder.models.abilities import Abilities
 from coder.models.model import Answer, ChatMessage, Form, OnRetry, Sampling, ToolCall
 from coder.models.recording import Request
 from coder.models.tokens import estimated_usage
-from coder.text.wording import count_of
+from coder.text.sanitize import count_of
 
 
 class Scripted:

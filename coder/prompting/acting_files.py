@@ -12,7 +12,7 @@ from coder.run.message import Message
 from coder.run.state import State
 from coder.run.target import Target
 from coder.source.named_sources import is_source, named_sources
-from coder.text.wording import count_of
+from coder.text.sanitize import count_of
 
 if TYPE_CHECKING:
     from coder.context.survey import Survey

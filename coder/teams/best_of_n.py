@@ -16,7 +16,7 @@ from coder.run.message import Message, Outcome
 from coder.run.state import State
 from coder.run.termination import Reason, Stop, budget_reached, contradiction, verdict
 from coder.sampling.compare import agreeing, comparison_of
-from coder.text.wording import count_of
+from coder.text.sanitize import count_of
 from coder.turn import Turn
 
 _SPENT = budget_reached()

@@ -1,7 +1,9 @@
-"""Text and bytes that nobody has read, made harmless for a terminal: as a whole, or piece by piece."""
+"""Words for a terminal: what nobody has read made harmless, whole or piece by piece; counts, near names."""
 
 import codecs
 import re
+from collections.abc import Iterable
+from difflib import get_close_matches
 
 # 7 and 8 bit forms. A string without its end is no sequence: what follows it must not be hidden.
 _SEQUENCES = re.compile(
@@ -83,3 +85,14 @@ def one_line(text: str, *, width: int = WIDTH) -> str:
     """`text` on one line without control sequences, shortened to `width` characters."""
     plain = " ".join(printable(text).split())
     return plain if len(plain) <= width else plain[: width - 1] + "…"
+
+
+def count_of(count: int, noun: str) -> str:
+    """`1 file`, `2 files`, `1,000 files`."""
+    return f"{count:,} {noun}" + ("" if count == 1 else "s")
+
+
+def or_nearest(name: str, known: Iterable[str], *, cutoff: float = 0.6) -> str:
+    """`"; did you mean a, b?"` with at most three known names; empty where none is near."""
+    close = get_close_matches(name, list(known), n=3, cutoff=cutoff)
+    return f"; did you mean {', '.join(close)}?" if close else ""

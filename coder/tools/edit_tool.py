@@ -15,7 +15,7 @@ from coder.edits.hunks import begins_diff
 from coder.edits.read_answer import read_edits
 from coder.edits.syntax import new_fault
 from coder.models.model import JsonObject, ToolSpec
-from coder.text.wording import count_of, or_nearest
+from coder.text.sanitize import count_of, or_nearest
 from coder.tools.replacement import replaced, shown_changes
 from coder.tools.tool import Arguments, Desk, ToolResult, read_arguments, shown, spec_of
 from sandbox import FileRefused, Session

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Iterable
 
 from coder.errors import UsageError
-from coder.text.wording import or_nearest
+from coder.text.sanitize import or_nearest
 from coder.tools.registry import Registry
 from coder.tools.tool import tool_of
 

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from sandbox.checks.decoded import decoded
-from sandbox.checks.relay import ending, out_of_time
+from sandbox.checks.relay import decoded
 from sandbox.contract import Running, Sandbox
 from sandbox.errors import CalleeEnded, CallFailed, SandboxBroken
 from sandbox.inner.bridge.codec import CodecError, decode, encode
 from sandbox.inner.bridge.standard import from_parts, to_parts
 from sandbox.policy import Limits
+from sandbox.result import ending, out_of_time
 
 _MODULE = "candidate"
 _SHOWN = 1000

@@ -7,14 +7,13 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from sandbox.checks.candidate_pool import Candidate
-from sandbox.checks.decoded import decoded
-from sandbox.checks.relay import Listener, ending, out_of_time
+from sandbox.checks.relay import Listener, decoded
 from sandbox.contract import Running
 from sandbox.errors import SandboxBroken
 from sandbox.host.running import RunningEntry
 from sandbox.inner.bridge.codec import CodecError
 from sandbox.inner.bridge.frames import AGAIN, ENDED, LOST, REPORT, TIMED_OUT
-from sandbox.result import Result
+from sandbox.result import Result, ending, out_of_time
 
 _GRACE_S = 0.4
 """For the checker to say what the candidate didn't finish."""

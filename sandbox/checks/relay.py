@@ -6,16 +6,17 @@ A request goes one way and one frame comes back. What the candidate sends is nev
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
-from sandbox.checks.decoded import decoded
 from sandbox.contract import Running, Sandbox
 from sandbox.errors import SandboxBroken
-from sandbox.inner.bridge.codec import CodecError
+from sandbox.inner.bridge.codec import CodecError, decode
 from sandbox.inner.bridge.frames import AGAIN, ENDED, FROM_CANDIDATE, REPORT, TIMED_OUT
 from sandbox.inner.process.wire import MAX_FRAME
 from sandbox.policy import Limits, Policy
-from sandbox.result import Result
+from sandbox.result import Result, ending, out_of_time
+
+T = TypeVar("T")
 
 MAX_REPORTS = 50_000
 """Of one check; a test file of a million parameters is cut off here, and then isn't complete."""
@@ -76,6 +77,8 @@ class Verdict:
     checker: Result
 
 
+_AT_ONCE = 32 << 10
+"""Bytes that are read within a few milliseconds, whatever they hold."""
 MAX_RELAYED = 512 << 20
 """Bytes of one check, both ways."""
 _GRACE_S = 0.4
@@ -118,6 +121,19 @@ def limits_behind(wall_s: float, limits: Limits) -> Limits:
     return limits.model_copy(update={"wall_s": wall_s + _SLACK_S})
 
 
+async def decoded(frame: bytes, read: Callable[[bytes], T] | None = None) -> T | Any:  # noqa: ANN401 - any value
+    """What a frame holds. A large one is read by a thread; no step of it keeps the interpreter for long.
+
+    Args:
+        read: instead of `decode`.
+
+    Raises:
+        CodecError: as `decode`.
+    """
+    read = read or decode
+    return read(frame) if len(frame) <= _AT_ONCE else await asyncio.to_thread(read, frame)
+
+
 class Listener(Protocol):
     """Who hears what the checker reports."""
 
@@ -130,7 +146,7 @@ class Listener(Protocol):
     def ended(self) -> bool:
         """The checker said that there is no more."""
 
-    def take(self, report: bytes) -> None:
+    def take(self, report: Any) -> None:  # noqa: ANN401 - whatever was sent
         """Keep one report.
 
         Raises:
@@ -222,19 +238,3 @@ class Conversation:
             self._gone = ENDED + b" (it sent more than a check may)"
             return None
         return answer
-
-
-def out_of_time(result: Result) -> bool:
-    """Whether a limit of time ended a process."""
-    return result.killed_by in ("wall", "cpu")
-
-
-def ending(result: Result) -> str:
-    """Why a process answers no more, in a few words."""
-    if out_of_time(result):
-        return f"it didn't return within {result.wall_s:.1f} s"
-    if result.killed_by not in (None, "cancel"):  # "cancel" is ours: it had closed its channel before
-        return f"its process was killed at the limit of {result.killed_by}"
-    if result.signal is not None and result.killed_by is None:
-        return f"its process was ended by signal {result.signal}"
-    return "its process ended" if result.exit_code is None else f"its exit code was {result.exit_code}"

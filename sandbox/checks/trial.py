@@ -12,15 +12,15 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from sandbox.checks.candidate_pool import Candidates
 from sandbox.checks.checkers import Checkers
-from sandbox.checks.decoded import decoded
 from sandbox.checks.direct_channel import Acquaintance
-from sandbox.checks.relay import Conversation, ending, limits_behind
+from sandbox.checks.relay import Conversation, decoded, limits_behind
 from sandbox.checks.trial_result import Outcome, TrialResult, result_of
 from sandbox.contract import Sandbox
 from sandbox.host.running import RunningEntry
 from sandbox.inner.bridge.codec import CodecError
 from sandbox.inner.bridge.frames import REFERENCE
 from sandbox.policy import Limits, Policy
+from sandbox.result import ending
 
 _MODULE = "solution"
 

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from sandbox import Limits, Sandbox
 from sandbox.checks.call import Function, call, open_function
-from sandbox.checks.decoded import decoded
+from sandbox.checks.relay import decoded
 from sandbox.errors import CallFailed
 from sandbox.inner.bridge.codec import encode
 from sandbox.inner.bridge.standard import from_parts, to_parts
