@@ -117,12 +117,15 @@ async def advance(
 
 async def _speak(journal: Journal, team: Team, turn: Callable[[str], Turn]) -> None:
     participant = team.next(journal.state)
+    its = turn(participant.name)
+    if journal.state.awaits_execution:
+        await its.baseline()
     budget = journal.state.budget.seconds
     left = max(0.0, budget - journal.state.seconds)
     has_time = participant.name == HUMAN or _runs_long_tests(journal.state)
     try:
         async with asyncio.timeout(None if has_time else left):
-            message = await participant.speak(turn(participant.name))
+            message = await participant.speak(its)
     except BudgetSpent:
         return
     except TimeoutError:
@@ -133,9 +136,8 @@ async def _speak(journal: Journal, team: Team, turn: Callable[[str], Turn]) -> N
 
 
 def _runs_long_tests(state: State) -> bool:
-    """Whether it is the turn of tests that take long, or may: each run of theirs has a limit of its own."""
-    may_be_long = state.baseline is None or state.baseline.is_long
-    return state.task.test_command is not None and state.awaits_execution and may_be_long
+    """Whether it is the turn of tests that take long: each run of theirs has a limit of its own."""
+    return state.awaits_execution and state.baseline is not None and state.baseline.is_long
 
 
 def _stopped(state: State, reason: Reason) -> RunStopped:

@@ -89,9 +89,10 @@ class SessionTree:
             FileRefused: a path leaves the workspace, or there is no room.
         """
         for path, stored in changes.items():
-            if stored is None:
+            if stored is None or f"{path}/" in self._folders:
                 await self.session.remove(path)
-            else:
+        for path, stored in changes.items():
+            if stored is not None:
                 await self.session.write(path, content(stored), executable=is_executable(stored))
         await self.changes()
 

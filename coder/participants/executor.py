@@ -24,7 +24,6 @@ class Executor:
 
     async def speak(self, turn: Turn) -> Message:
         """Try the latest code."""
-        await turn.baseline()
         state = turn.state
         code = state.codes[-1]
         if code.is_change:

@@ -64,7 +64,7 @@ class Workplace:
             call=state.calls,
             id=call.id,
             name=call.name,
-            text="".join([_RESTARTED if is_restarted else "", text, self._owed()]),
+            text=f"{_RESTARTED}{text}" if is_restarted else text,
             exit_code=given.exit_code,
             seconds=given.seconds,
             running=given.running,
@@ -110,18 +110,18 @@ class Workplace:
             ToolAnswered(call=state.calls, id="", name="edits", text="", changes=changes)
         )
 
-    def _owed(self) -> str:
-        """What the tests say of the files before the work, where the first request could not tell it."""
+    def _baseline(self) -> str:
+        """What the tests say of the files before the work, which the first request could not tell."""
         turn = self._turn
-        if not turn.state.owes_baseline:
-            return ""
-        return f"\n[{turn.bench.redactor.redact(late_baseline(turn.state, turn.abilities.context))}]"
+        return turn.bench.redactor.redact(late_baseline(turn.state, turn.abilities.context))
 
     def _seconds_left(self) -> float:
         state = self._turn.state
         return max(1.0, state.budget.seconds - state.seconds)
 
     async def _logged(self, answered: ToolAnswered) -> ChatMessage:
+        if self._turn.state.owes_baseline:
+            answered = answered.model_copy(update={"text": f"{answered.text}\n[{self._baseline()}]"})
         await self._turn.journal.append(answered)
         return ChatMessage(role="tool", content=answered.text, tool_call_id=answered.id)
 

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from coder.context.survey import Survey
 
 _FAILURE_TOKENS = 2_000
-_PENDING = "They are being run on the files as they are; how they end comes with a later result."
 """Of the lines that a failure names in a repository of which only a part is shown."""
+_PENDING = "They are being run on the files as they are; how they end comes with a later result."
 
 
 def coder_view(

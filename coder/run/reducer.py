@@ -65,9 +65,8 @@ def begin(event: Event) -> State:
 def fold(state: State, event: Event) -> State:
     """The state after one more event; an event of an unknown type only moves the clock."""
     body = parse(event)
-    worked = (
-        0.0 if _waited_for_human(state, body) else max(0.0, event.time - state.time - _tested(state, body))
-    )
+    passed = event.time - state.time - _tested(state, body)
+    worked = 0.0 if _waited_for_human(state, body) else max(0.0, passed)
     moved = replace(state, seq=event.seq, time=event.time, seconds=state.seconds + worked)
     return moved if body is None else _after(moved, body)
 

@@ -95,6 +95,8 @@ def _is_long(state: State) -> bool:
 def _nearby(state: State, target: Target) -> list[str]:
     """Tests that passed before the work, of files that name a module which the answer changes."""
     changed = "|".join(re.escape(PurePosixPath(path).stem) for path in state.codes[-1].files)
+    if not changed:
+        return []
     named = re.compile(rf"\b(?:{changed})\b")
     paths = [
         path for path in target.tests if path in state.files and named.search(state.files[path].text or "")

@@ -19,13 +19,12 @@ from coder.run.event_types import (
 )
 from coder.run.journal import Journal
 from coder.run.message import Message
-from coder.run.state import State
 from coder.text.binary import as_bytes
 from coder.workspace.diff import unified_diff
 from coder.workspace.folder import MAX_FILE_BYTES
 from coder.workspace.git.isolated import LONGEST_S, GitFailed, closed_environment, git_program
 from coder.workspace.read import content, store
-from coder.workspace.session_changes import is_executable, is_program, text_file
+from coder.workspace.session_changes import modes_of, text_file
 
 
 async def rebase(journal: Journal, reason: str) -> None:
@@ -75,17 +74,13 @@ async def rebase(journal: Journal, reason: str) -> None:
         files={path: stored for path, stored in newer.items() if stored is not None},
         gone=tuple(path for path, stored in newer.items() if stored is None),
     )
-    tree = {path: text_file(text, like=_mode_of(state, path, newer)) for path, text in joined.items()}
+    modes = {path: state.tree[path] for path in modes_of(state)}
+    tree = {
+        path: text_file(text, like=modes.get(path) or newer.get(path) or state.files.get(path))
+        for path, text in joined.items()
+    }
     session = ToolAnswered(call=state.calls, id="", name="rebase", text="", changes=tree)
     await journal.append(changed, *([session] if state.tree else []), Spoken(message=again))
-
-
-def _mode_of(state: State, path: str, newer: Mapping[str, StoredFile | None]) -> StoredFile | None:
-    """The file whose mode holds: the session's where that has changed it, else the user's of now."""
-    base, made = state.files.get(path), state.tree.get(path)
-    if made is not None and (base is None or is_executable(made) != is_program(base)):
-        return made
-    return newer.get(path) or base
 
 
 def _of(best: Message, contents: Mapping[str, bytes | None]) -> dict[str, bytes | None]:
