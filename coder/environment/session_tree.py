@@ -89,7 +89,7 @@ class SessionTree:
             FileRefused: a path leaves the workspace, or there is no room.
         """
         for path, stored in changes.items():
-            if stored is None or f"{path}/" in self._folders:
+            if stored is None:
                 await self.session.remove(path)
         for path, stored in changes.items():
             if stored is not None:

@@ -241,6 +241,17 @@ async def test_a_run_that_was_cut_off_goes_on_without_repeating_a_call(project: 
     assert fold_all(await log.read(run.run_id)).calls == 4
 
 
+async def test_a_run_goes_on_where_a_file_of_its_own_has_become_a_folder(project: Path) -> None:
+    log, settings = MemoryLog(), SETTINGS.model_copy(update={"budget": Budget(calls=2)})
+    switch = bash("rm note; mkdir note; echo inner > note/part.txt")
+    stopped, _ = await worked(project, bash("echo file > note"), switch, settings=settings, log=log)
+    model = Scripted([bash("cat note/part.txt"), EDIT], name="scripted/dialogue")
+
+    await resume(stopped.run_id, log=log, model=model, budget=Budget(calls=10))
+
+    assert "inner" in told(model, 2)
+
+
 GREEN = "from calc import add\n\n\ndef test_add():\n    assert add(0, 0) == 0\n"
 CHECK = "python -c 'from calc import add; assert add(1, 2) == 3'"
 

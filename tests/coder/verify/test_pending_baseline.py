@@ -5,14 +5,18 @@ from pathlib import Path
 
 import pytest
 
+from coder.agent import solve
 from coder.environment.workbench import Workbench
-from coder.run.event_types import BaselineTaken, BaselineTest, ProgramFinished, StoredFile
+from coder.models.model import ChatMessage
+from coder.models.scripted import Scripted
+from coder.run.event_types import BaselineTaken, BaselineTest, ProgramFinished, StoredFile, ToolAnswered
 from coder.run.message import Message
 from coder.run.run import Run
 from coder.run.settings import Settings
 from coder.run.state import State
 from coder.run.target import find_target
 from coder.run.task import Task
+from coder.store import MemoryLog
 from coder.text.redact import Redactor
 from coder.verify.pending_baseline import FIRST_WAIT_S
 from coder.verify.test_command_verifier import by_command
@@ -73,10 +77,6 @@ async def test_an_answer_that_comes_first_is_tried_once_the_tests_have_ended(slo
 
 @pytest.mark.slow
 async def test_a_task_that_is_to_make_tests_pass_begins_with_what_fails(slow_project: Path) -> None:
-    from coder.agent import solve
-    from coder.models.scripted import Scripted
-    from coder.store import MemoryLog
-
     settings, model = Settings(strategy="act", python=only_pytest()), Scripted([EDIT])
     task = Task(prompt="Mend it.", workspace=slow_project, test_command=("pytest", "-q"), mends=True)
     run: Run = await solve(task, model=model, settings=settings, log=MemoryLog())
@@ -109,6 +109,17 @@ async def test_a_test_that_fails_alone_without_the_change_too_leaves_the_verdict
     passed, _ = await _tried({"other.py": "ok = 1\n"}, files={**FILES, "test_other.py": leans})
 
     assert passed
+
+
+def test_what_the_tests_said_before_the_work_is_owed_until_a_call_is_answered() -> None:
+    words = (ChatMessage(role="user", content="Change it."),)
+    asked = call(1)[0].model_copy(update={"in_dialogue": True, "messages": words})
+    edits = ToolAnswered(call=1, id="", name="edits", text="")
+    answered = ToolAnswered(call=1, id="a", name="bash", text="")
+
+    assert not state_of([started(), LONG, asked]).owes_baseline
+    assert state_of([started(), asked, LONG, edits]).owes_baseline
+    assert not state_of([started(), asked, LONG, edits, answered]).owes_baseline
 
 
 def test_tests_that_take_long_are_not_on_the_runs_time() -> None:
