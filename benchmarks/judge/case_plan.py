@@ -25,6 +25,8 @@ from sandbox import PythonCode, Sandbox
 from sandbox.errors import BackendMissing, SandboxBroken, SandboxError
 
 _NOTHING = PythonCode(source="")
+_TRIES = 3
+"""Of a case's own patch among twins: once more for what it trips, and once more without what is apart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,9 +182,15 @@ async def _seen_among_twins(
     """The mode once the case's own patch has passed by it; without twins where it doesn't."""
     if not any(mode.twins.values()):
         return mode
-    judged = await judge_repository(sandbox, opened, case, case.gold_patch or "", mode)
-    if judged.verdict.verdict in ("passed", "suspicious"):
-        return mode.model_copy(update={"tripped": mode.tripped | {*judged.verdict.tripped}})
+    for _ in range(_TRIES):
+        judged = await judge_repository(sandbox, opened, case, case.gold_patch or "", mode)
+        tripped = mode.tripped | {*judged.verdict.tripped}
+        if judged.verdict.verdict == "passed":
+            return mode
+        if judged.verdict.verdict != "suspicious" or (tripped == mode.tripped and not mode.apart):
+            break
+        apart = mode.apart if tripped > mode.tripped else ()
+        mode = mode.model_copy(update={"tripped": tripped, "apart": apart})
     # In another order its own patch may fail: nobody else's is judged by chance.
     reason = f"its own patch fails among twins: {judged.verdict.detail}"[:500]
     return mode.model_copy(update={"how": "plain", "twins": {}, "reason": reason})

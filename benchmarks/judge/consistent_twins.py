@@ -6,12 +6,11 @@ the input than a right one: a letter is replaced that the input doesn't have, wh
 """
 
 import ast
-import copy
 import random
 from collections.abc import Iterator, Mapping, Sequence
 from typing import cast
 
-from benchmarks.judge.decoys import OTHERS, TestNode, called, other_constant
+from benchmarks.judge.decoys import OTHERS, TestNode, called, copied, other_constant
 
 PLACES = 3
 """Inputs of a test that are changed, at most."""
@@ -78,7 +77,7 @@ def wrong_twins(
 
 
 def _changed(node: TestNode, variant: int) -> TestNode:
-    made = copy.deepcopy(node)
+    made = copied(node)
     other_constant(_inputs(made)[variant // OTHERS], variant % OTHERS)
     return made
 

@@ -4,12 +4,10 @@ import math
 import random
 from collections.abc import Mapping
 
-from benchmarks.judge.decoys import (
-    TWINS,
-    chosen,
-)
+from benchmarks.judge.decoys import TWINS, chosen
+from benchmarks.judge.inherited_tests import heirs_in
 from benchmarks.judge.repository_mode import GUESS, RepositoryMode
-from benchmarks.judge.twin_search import Search, heirs_in
+from benchmarks.judge.twin_search import Search
 from benchmarks.suite import RepositoryCase
 from sandbox import Sandbox
 

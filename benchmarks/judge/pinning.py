@@ -4,7 +4,7 @@ import asyncio
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Iterable, Mapping, Sequence
 
 from benchmarks.judge.candidate_tree import gold_tree, is_test_path, test_folders
 from benchmarks.judge.isolated_check import Open, run_apart
@@ -14,11 +14,13 @@ from benchmarks.judge.repository_mode import RepositoryMode, files_of
 from benchmarks.suite import RepositoryCase, Suite
 from benchmarks.suites.patch import PatchRefused
 from sandbox import Command, Sandbox
-from sandbox.checks.check import CheckResult
+from sandbox.checks.check import CheckReport, CheckResult
 
 _PACKAGE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _NO_PYTEST = "the interpreter has no pytest, which its tests need: install it, or name one: --python"
 _BASE_PASSES = "the base passes already, without any patch"
+_APART_FACTOR, _APART_MORE_S = 1.0, 4.0
+"""Longest wait for tests to be decided apart once they have ended beside each other, by their own time."""
 _PRINT_LACKING = """
 import json, sys
 from importlib.metadata import PackageNotFoundError, version
@@ -54,32 +56,47 @@ async def find_repository_mode(sandbox: Sandbox, opened: Open | None, case: Repo
         if pinned.how == "broken":
             return pinned
         return await with_twins(sandbox, case, gold, pinned, seconds, reason=reason)
-    (pinned, seconds), report = await asyncio.gather(
-        _pin(sandbox, case, gold, named),
-        run_apart(opened, case, gold, files_of(named) or _hidden_files(case, gold)),
-    )
-    if pinned.how == "broken":
-        return pinned
-    if report is None:
-        reason = "it has no package that could be called apart"
-        return await with_twins(sandbox, case, gold, pinned, seconds, reason=reason)
-    passed, uses = passed_apart(report.results), report.uses
+    paths = files_of(named) or _hidden_files(case, gold)
+    apart = asyncio.create_task(run_apart(opened, case, gold, paths))
+    try:
+        pinned, seconds = await _pin(sandbox, case, gold, named)
+        if pinned.how == "broken":
+            return pinned
+        longest = _APART_FACTOR * sum(seconds.values()) + _APART_MORE_S
+        reports = [await _ended(apart, longest)]
+    finally:
+        apart.cancel()
+        await asyncio.gather(apart, return_exceptions=True)
+    if not _passed_in(reports).issuperset(pinned.needed):  # other files may have held it up, or ended it
+        reports.append(await _ended(run_apart(opened, case, gold, files_of(pinned.needed)), longest))
+    passed = _passed_in(reports)
+    uses = frozenset[str]().union(*(report.uses for report in reports if report is not None))
     lacking = [node for node in pinned.nodes if node not in passed]
     if not lacking:
         return pinned.model_copy(update={"how": "isolated", "uses": uses})
-    wanted = pinned.needed
-    if not passed.issuperset(wanted):  # another test may have ended it
-        again = await run_apart(opened, case, gold, files_of(wanted))
-        if again is not None:
-            passed, uses = passed | passed_apart(again.results), uses | again.uses
-    why = next((one.message for one in report.results if one.name == lacking[0]), report.note)
+    messages = {one.name: one.message for report in reports if report is not None for one in report.results}
+    why = messages.get(lacking[0], "it takes too long, or there is no package that could be called apart")
     reason = (
         f"{len(lacking):,} of {len(pinned.nodes):,} tests can't be decided apart, such as {lacking[0]}: "
         + " ".join(why.strip().splitlines()[-1:])
     )[:500]
-    apart = tuple(node for node in wanted if node in passed)
-    pinned = pinned.model_copy(update={"apart": apart, "uses": uses})
+    part = tuple(node for node in pinned.needed if node in passed)
+    pinned = pinned.model_copy(update={"apart": part, "uses": uses})
     return await with_twins(sandbox, case, gold, pinned, seconds, reason=reason)
+
+
+def _passed_in(reports: Iterable[CheckReport | None]) -> set[str]:
+    return {name for report in reports if report is not None for name in passed_apart(report.results)}
+
+
+async def _ended(checking: Awaitable[CheckReport | None], longest: float) -> CheckReport | None:
+    """What a check says that ends within these seconds; one that doesn't end hasn't told all uses."""
+    try:
+        async with asyncio.timeout(longest):
+            report = await checking
+    except TimeoutError:
+        return None
+    return report if report is not None and report.ended else None
 
 
 async def _without_gold(sandbox: Sandbox, case: RepositoryCase, named: tuple[str, ...]) -> RepositoryMode:

@@ -7,6 +7,7 @@ beside the tests without an honest reason (`alarm`), and what it changes of the 
 goes to its standard error at once, where nothing can be taken back.
 """
 
+import asyncio
 import json
 import secrets
 from collections.abc import Mapping, Sequence
@@ -14,6 +15,7 @@ from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import PurePosixPath
 
+from benchmarks.judge.batches import PROCESSORS, batches_of
 from benchmarks.judge.candidate_tree import is_test_path, test_folders
 from benchmarks.suite import RepositoryCase
 from coder.text.sanitize import printable
@@ -105,7 +107,25 @@ async def run_jobs(
         SandboxBroken: the sandbox stopped working.
     """
     if len(jobs) > 1 and (sandbox.backend not in _PRIVATE or sum(map(len, tree.values())) > _LARGE_TREE):
-        return [run for job in jobs for run in await run_jobs(sandbox, case, tree, [job], plugins=plugins)]
+        batches = [[number] for number in range(len(jobs))]
+        ran = [await _run(sandbox, case, tree, [job], plugins) for job in jobs]
+    else:
+        lengths = [len(tree.get(job.path, b"") if job.source is None else job.source) for job in jobs]
+        batches = batches_of(lengths, PROCESSORS.idle)
+        with PROCESSORS.taken(len(batches)):
+            some = (_run(sandbox, case, tree, [jobs[one] for one in batch], plugins) for batch in batches)
+            ran = await asyncio.gather(*some)
+    found = {
+        one: run
+        for batch, runs in zip(batches, ran, strict=True)
+        for one, run in zip(batch, runs, strict=True)
+    }
+    return [found[number] for number in range(len(jobs))]
+
+
+async def _run(
+    sandbox: Sandbox, case: RepositoryCase, tree: Mapping[str, bytes], jobs: Sequence[Job], plugins: bool
+) -> list[TestRun]:
     name = f"report_{secrets.token_hex(6)}"
     keys = [secrets.token_hex(8) for _ in jobs]
     environment = {
@@ -155,7 +175,7 @@ def _reporter(name: str, case: RepositoryCase, tree: Mapping[str, bytes]) -> str
         "@TESTS@": repr([f"{_ROOT}/{one}" for one in tests]),
         "@GUARDED@": repr(sorted(guarded)),
         "@ARGUMENTS@": repr(list(_PYTEST)),
-        "@ALARM@": alarm_source(),
+        "@ALARM@": alarm_source().replace("from __future__ import annotations\n", ""),
     }.items():
         filled = filled.replace(place, text)
     return filled

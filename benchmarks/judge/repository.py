@@ -162,6 +162,8 @@ def _round(files: Mapping[str, bytes], mode: RepositoryMode, chance: Random, *, 
         nodes = frozenset(
             node for node in (mode.needed if again else mode.nodes) if node.startswith(f"{path}::")
         )
+        if not nodes and path not in mode.whole:
+            continue
         seen = mode.seen.get(path, {})
         variants: dict[str, Collection[int]] = {**mode.twins.get(path, {}), **seen}
         twins = {name: chosen(some, chance) for name, some in variants.items()}
@@ -176,8 +178,7 @@ def _round(files: Mapping[str, bytes], mode: RepositoryMode, chance: Random, *, 
         if again:
             names = {name_of(node) for node in nodes}
             only = frozenset(_shown(names, hidden) if hidden else names)
-        if nodes or path in mode.whole:
-            found.append(_Hiding(Job(path, hidden.source if hidden else None, only), hidden, nodes))
+        found.append(_Hiding(Job(path, hidden.source if hidden else None, only), hidden, nodes))
     return found
 
 
@@ -194,13 +195,15 @@ def _shown(names: set[str], hidden: Disguised) -> Iterator[str]:
 
 def _judged(runs: Mapping[_Hiding, TestRun], case: RepositoryCase, mode: RepositoryMode) -> _Said:
     said = _Said("passed")
+    results = {id(run.result): run.result for run in runs.values() if run.result is not None}
+    said.cpu_s = sum(one.cpu_s for one in results.values())
+    said.wall_s = max((one.wall_s for one in results.values()), default=0.0)
     for hiding, run in runs.items():
         assert run.result is not None
-        said.cpu_s, said.wall_s = run.result.cpu_s, run.result.wall_s
         said.died = said.died or run.died or killed_by_nobody(run.result)
         said.tripped |= run.tripped - mode.tripped
         if run.timed_out:
-            said.outcome = "timeout"
+            said.outcome, said.cpu_s, said.wall_s = "timeout", run.result.cpu_s, run.result.wall_s
             said.detail = f"{hiding.job.path} took more than {case.timeout_s:g} s of CPU, or slept too long"
             return said
         outcome, detail = _read(run, hiding, mode)

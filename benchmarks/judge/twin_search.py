@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from benchmarks.judge.consistent_twins import PLACES, inputs_of, probe, told
 from benchmarks.judge.decoys import OTHERS, Disguised, TestNode, disguise, found_tests, variants_of
-from benchmarks.judge.inherited_tests import Tests, heirs_of
+from benchmarks.judge.inherited_tests import Tests, heirs_in
 from benchmarks.judge.pytest_run import Job, TestRun, run_jobs
 from benchmarks.judge.repository_mode import RepositoryMode, Twins, name_of
 from benchmarks.suite import RepositoryCase
@@ -208,11 +208,6 @@ def _by_name(variants: _Variants) -> dict[str, list[int]]:
     for name, variant in variants:
         found.setdefault(name, []).append(variant)
     return found
-
-
-def heirs_in(gold: Mapping[str, bytes], path: str) -> Tests:
-    """Tests of a file that other classes have from one of its own."""
-    return heirs_of(ast.parse(gold[path].decode("utf-8", "replace")))
 
 
 def _valid(run: TestRun, path: str, hidden: Disguised, heirs: Tests, pinned: RepositoryMode) -> Twins:

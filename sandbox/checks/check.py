@@ -120,6 +120,8 @@ class CheckReport(_Value):
     """A value that isn't plain data crossed, as a reference."""
     disowned: bool = False
     """An object of a class with an `__eq__` of its own was compared with plain data: it equals none."""
+    ended: bool = True
+    """The checker came to the end of all checks."""
     uses: frozenset[str] = frozenset()
     """What was done with the tests' own objects."""
 
@@ -205,6 +207,7 @@ def _report(checks: Sequence[Check], verdict: Verdict) -> CheckReport:
         mutated=heard.mutated,
         referred=heard.referred,
         disowned=heard.disowned,
+        ended=heard.ended,
         uses=heard.uses,
     )
 

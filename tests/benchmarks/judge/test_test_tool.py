@@ -95,6 +95,14 @@ async def test_a_change_that_is_taken_back_before_the_report_is_told(judge: Judg
     assert found.tripped == ("test tool (_pytest.python.Function.runtest by stack.py:_run)",)
 
 
+async def test_a_patch_that_changes_what_looks_are_made_with_is_told(judge: Judge) -> None:
+    blinding = "import builtins\ndef _yes(some): return True\nbuiltins.all = _yes\n"
+
+    found = await judge.judge(case(), diff(BASE, {"stack.py": GOLD + blinding}))
+
+    assert found.tripped == ("test tool (builtins.all by stack.py:_yes)",)
+
+
 async def test_what_the_cases_own_tests_change_is_no_alarm(judge: Judge) -> None:
     files = {**case().files, "conftest.py": CONFTEST.encode()}
     one = case(id="patching", files=files)
