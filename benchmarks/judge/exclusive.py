@@ -1,4 +1,4 @@
-"""Whose turn it is: many samples side by side, and one second try that keeps a processor to itself."""
+"""Whose turn it is: many samples side by side, and second tries that keep a processor each to themselves."""
 
 import asyncio
 import contextlib
@@ -7,25 +7,31 @@ from collections.abc import AsyncIterator
 
 
 class Exclusive:
-    """Bounds what runs beside a second try; other samples go on meanwhile.
+    """Bounds what runs beside second tries; other samples go on meanwhile.
 
     Args:
-        beside: samples that may run beside a second try; by default one processor is left to it.
+        processors: of this machine, by default; a second try has one, the other samples have the others.
     """
 
-    def __init__(self, beside: int | None = None) -> None:
+    def __init__(self, processors: int | None = None) -> None:
         self._changed = asyncio.Condition()
-        self._beside = beside or max(1, (os.cpu_count() or 1) - 1)
+        self._processors = processors or os.cpu_count() or 1
         self._shared = 0
+        self._shared_waiting = 0
         self._retries = 0
         """Running and waiting."""
-        self._retrying = asyncio.Lock()
+        self._retrying = 0
 
     @contextlib.asynccontextmanager
     async def shared(self) -> AsyncIterator[None]:
         """Run beside others."""
         async with self._changed:
-            await self._changed.wait_for(lambda: not self._retries or self._shared < self._beside)
+            self._shared_waiting += 1
+            try:
+                await self._changed.wait_for(lambda: not self._retries or self._shared < self._room())
+            finally:
+                self._shared_waiting -= 1
+                self._changed.notify_all()
             self._shared += 1
         try:
             yield
@@ -36,15 +42,29 @@ class Exclusive:
 
     @contextlib.asynccontextmanager
     async def quiet(self) -> AsyncIterator[None]:
-        """Run as the only second try, beside few others."""
+        """Run as a second try: one at a time, or one on each processor where nothing else is to be done."""
         async with self._changed:
             self._retries += 1
+            try:
+                await self._changed.wait_for(self._is_free)
+            except BaseException:
+                self._retries -= 1
+                self._changed.notify_all()
+                raise
+            self._retrying += 1
         try:
-            async with self._retrying:
-                async with self._changed:
-                    await self._changed.wait_for(lambda: self._shared <= self._beside)
-                yield
+            yield
         finally:
             async with self._changed:
                 self._retries -= 1
+                self._retrying -= 1
                 self._changed.notify_all()
+
+    def _room(self) -> int:
+        """For samples beside second tries; where several run, nothing else was to be done."""
+        return max(1, self._processors - 1) if self._retrying <= 1 else self._processors - self._retrying
+
+    def _is_free(self) -> bool:
+        if not self._retrying:
+            return self._shared <= self._room()
+        return not self._shared and not self._shared_waiting and self._retrying < self._processors

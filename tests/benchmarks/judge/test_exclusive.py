@@ -1,4 +1,4 @@
-"""Second tries run one at a time and keep a processor to themselves; other samples go on beside them."""
+"""Second tries keep a processor each to themselves; other samples go on beside them."""
 
 import asyncio
 
@@ -26,7 +26,7 @@ class Watched:
 
 
 async def test_samples_go_on_beside_a_second_try_but_no_more_than_leave_it_a_processor() -> None:
-    watched = Watched(Exclusive(beside=2))
+    watched = Watched(Exclusive(processors=3))
 
     async with watched.turns.quiet():
         await asyncio.gather(*(watched.sample() for _ in range(9)))
@@ -36,23 +36,39 @@ async def test_samples_go_on_beside_a_second_try_but_no_more_than_leave_it_a_pro
     assert (watched.ended, beside, watched.most) == (18, 2, 9)
 
 
-async def test_second_tries_run_one_after_another() -> None:
-    turns = Exclusive(beside=1)
-    running: list[int] = []
+async def second_tries(turns: Exclusive, count: int) -> int:
+    """How many of them ran at once, at most."""
+    running = most = 0
 
-    async def again(number: int) -> None:
+    async def again() -> None:
+        nonlocal running, most
         async with turns.quiet():
-            running.append(number)
-            await asyncio.sleep(0)
-            assert running[-1] == number
+            running += 1
+            most = max(most, running)
+            await asyncio.sleep(0.01)
+            running -= 1
 
-    await asyncio.gather(again(1), again(2))
+    await asyncio.gather(*(again() for _ in range(count)))
+    return most
 
-    assert running == [1, 2]
+
+async def test_second_tries_run_side_by_side_where_nothing_else_is_to_be_done() -> None:
+    assert await second_tries(Exclusive(processors=2), 3) == 2
+
+
+async def test_second_tries_run_one_after_another_while_samples_wait() -> None:
+    watched = Watched(Exclusive(processors=2))
+
+    async with watched.turns.shared():
+        waiting = asyncio.gather(*(watched.sample() for _ in range(3)))
+        most = await second_tries(watched.turns, 3)
+    await waiting
+
+    assert (most, watched.ended) == (1, 3)
 
 
 async def test_a_second_try_waits_until_few_others_run() -> None:
-    turns = Exclusive(beside=1)
+    turns = Exclusive(processors=2)
     events: list[str] = []
 
     async def again() -> None:
