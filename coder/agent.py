@@ -29,7 +29,7 @@ from coder.turn import Turn
 from coder.verify.preflight import prepare
 from coder.workspace.deliver import deliver, see_committable, with_written
 from coder.workspace.read import read_workspace
-from sandbox import SandboxError
+from sandbox import Policy, SandboxError
 
 
 class Options(TypedDict, total=False):
@@ -177,9 +177,7 @@ async def open_environment(
             missing.
         SandboxError: no sandbox can be had.
     """
-    policy, opener = open_for(task, settings)
-    policy = with_sources(with_room(policy, files), task, files)
-    policy = with_dependencies(policy, task.workspace, files, settings=settings)
+    policy, opener = policy_for(task, settings, files)
     redactor = redactor_for(files)
     sandbox, watch = options.get("sandbox"), options.get("watch")
     on_output = watch.output if watch is not None else None
@@ -189,6 +187,17 @@ async def open_environment(
     ) as bench:
         await prepare(bench, task, files)
         yield bench
+
+
+def policy_for(task: Task, settings: Settings, files: Mapping[str, StoredFile]) -> tuple[Policy, OpenSandbox]:
+    """The policy of a run on these files, and what opens its sandboxes.
+
+    Raises:
+        UsageError: the interpreter that was named can't be used.
+    """
+    policy, opener = open_for(task, settings)
+    policy = with_sources(with_room(policy, files), task, files)
+    return with_dependencies(policy, task.workspace, files, settings=settings), opener
 
 
 async def _open_journal(stack: AsyncExitStack, run: str, log: EventLog, options: Options) -> Journal:

@@ -6,15 +6,17 @@ step has ended. Killed at any moment, the session goes on with the step that was
 
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from glob import escape
 from pathlib import Path
 
-from coder.agent import Options, open_environment, work
+from coder.agent import Options, work
+from coder.chat.kept_environment import KeptEnvironment
 from coder.chat.subject import about, places_named, root_of
 from coder.environment.run_policy import OpenSandbox
 from coder.environment.workbench import Workbench
 from coder.errors import UsageError
+from coder.models.abilities import abilities_of
 from coder.models.model import Model
 from coder.run.costs import Costs, costs_of
 from coder.run.event_types import BaselineTaken, Body, RunResumed, StepStarted, StoredFile
@@ -29,6 +31,7 @@ from coder.verify.baseline import take_baseline
 from coder.workspace.deliver import see_committable
 from coder.workspace.diff import unified_diff
 from coder.workspace.read import Read, changed_since, content, read_workspace
+from coder.workspace.rebase import joined_tree
 from coder.workspace.restore import restore
 from coder.workspace.take_back import commit_left, left_to_undo, take_back
 
@@ -51,6 +54,8 @@ class Session:
     """Paths that the user has put before the model."""
     begun: bool = False
     """The log holds the run."""
+    kept: KeptEnvironment = field(default_factory=KeptEnvironment)
+    """Its sandboxes: close them with it."""
 
     @property
     def run(self) -> str:
@@ -91,7 +96,7 @@ class Session:
         see_committable(task, self.settings)
         read = read_workspace(task, lands=self.settings.lands)
         async with self._environment(task, self.settings, read.files) as bench:
-            settings = self._settled(self.settings, task)
+            settings = self._settled(self.settings, task, sessions=await bench.has_sessions())
             await self._begin(task, settings, read)
             self.journal.hold(read.files)
             return await work(self.journal, self.model, bench)
@@ -108,7 +113,7 @@ class Session:
         if state is None or not self.is_cut_off:
             raise UsageError("Nothing was cut off. Say what is to be done.")
         same = self.settings.model_copy(update={"strategy": state.settings.strategy})
-        settings = self._settled(same, state.task)
+        settings = self._settled(same, state.task, sessions=True)
         restored = restore(state)
         async with self._environment(state.task, settings, restored.files) as bench:
             resumed = RunResumed(budget=settings.budget, model=self.model.name, settings=settings)
@@ -195,23 +200,27 @@ class Session:
         if changed is None and before.baseline is not None and _same_tests(before.task, task):
             happened.append(before.baseline)  # the same command on the same files
         step = StepStarted(task=task, settings=settings, model=self.model.name)
+        if (joined := joined_tree(before, read.files)) is not None:
+            happened.append(joined)
         await self.journal.append(step, *happened)
 
-    def _settled(self, settings: Settings, task: Task) -> Settings:
+    def _settled(self, settings: Settings, task: Task, *, sessions: bool) -> Settings:
         """Settings for one message, with a strategy that is given as many calls as a run has.
 
         Those of the conversation are all messages', and stay its limit.
         """
         calls = settings.budget.calls
         alone = settings.budget.model_copy(update={"calls": min(calls, Budget().calls)})
-        one = settled(settings.model_copy(update={"budget": alone}), task, model=self.model.name)
+        given = settings.model_copy(update={"budget": alone})
+        able = abilities_of(self.model)
+        one = settled(given, task, model=self.model.name, able=able, sessions=sessions)
         return one.model_copy(update={"budget": one.budget.model_copy(update={"calls": calls})})
 
     def _environment(
         self, task: Task, settings: Settings, files: Mapping[str, StoredFile]
     ) -> AbstractAsyncContextManager[Workbench]:
         around = Options(sandbox=self.sandbox, watch=self.journal.watch)
-        return open_environment(task, settings, files, around)
+        return self.kept.use(task, settings, files, around)
 
 
 def _same_tests(one: Task, other: Task) -> bool:

@@ -197,9 +197,11 @@ async def open_session(
     run = new_run_id()
     settings = settings.model_copy(update={"chat": True})
     task = task.model_copy(update={"workspace": task.workspace.absolute()})
-    async with log.lease(run) as token:
-        journal = Journal(run, log, token=token, watch=watch)
-        yield Session(journal, log, task, settings, model)
+    async with (
+        log.lease(run) as token,
+        _closed(Session(Journal(run, log, token=token, watch=watch), log, task, settings, model)) as it,
+    ):
+        yield it
 
 
 @asynccontextmanager
@@ -223,4 +225,14 @@ async def reopen_session(
         if state.task.workspace is None:
             raise UsageError(f"{run} has no folder to talk about. Name one: coder chat PATH")
         settings = settings.model_copy(update={"chat": True})
-        yield Session(journal, log, task, settings, model, begun=True)
+        async with _closed(Session(journal, log, task, settings, model, begun=True)) as session:
+            yield session
+
+
+@asynccontextmanager
+async def _closed(session: Session) -> AsyncIterator[Session]:
+    """A conversation whose sandboxes are closed at its end."""
+    try:
+        yield session
+    finally:
+        await session.kept.close()

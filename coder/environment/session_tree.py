@@ -1,16 +1,17 @@
 """SessionTree: the session that a model works in, and what was changed in its tree, call by call."""
 
 import asyncio
+import hashlib
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
+from typing import Literal
 
 from coder.context.ignoring import ignores
 from coder.errors import MachineError
 from coder.fs.file_hashes import SnapshotFile
 from coder.run.event_types import StoredFile
 from coder.run.run import LeftOut
-from coder.run.state import State
 from coder.text.sanitize import one_line
 from coder.workspace.landing.staging import LandingRefused, parts_of, see_same_repository, state_of
 from coder.workspace.read import content, store
@@ -40,6 +41,9 @@ class SessionTree:
         """Begin with the user's files, which the workspace holds."""
         self.session = session
         self.files = files
+        self._opened = files
+        self._moved: dict[str, tuple[Change, Change]] = {}
+        """Of the user's files that are otherwise than when it was opened: how they were, and how they are."""
         self._root = Path(root) if root is not None else None
         self._folders = {f"{folder}/" for path in files for folder in map(str, PurePosixPath(path).parents)}
         texts = {path: file.text for path, file in files.items() if path.endswith(".gitignore") and file.text}
@@ -50,7 +54,9 @@ class SessionTree:
         """Files that have changed since the last look, and what of the tree can't be taken over."""
         found = await self.session.changes(ignored=self._is_left)
         refused = {change.path: reason for change in found.changes if (reason := self._refused(change))}
-        now = {change.path: change for change in found.changes if change.path not in refused}
+        now = {path: opened for path, (opened, _) in self._moved.items()}
+        now |= {change.path: change for change in found.changes if change.path not in refused}
+        now = {path: change for path, change in now.items() if not self._is_users(change)}
         changed: dict[str, StoredFile | None] = {
             path: _stored(change) for path, change in now.items() if _differs(change, self._known.get(path))
         }
@@ -58,6 +64,29 @@ class SessionTree:
         self._known = now
         left = [f"{one_line(path)}: {reason}" for path, reason in refused.items()]
         return changed, (*left, *(f"{left.path}: {left.reason}" for left in found.left_out))
+
+    async def rebase(self, files: Mapping[str, StoredFile], tree: Tree) -> None:
+        """Go on with what the user's files are now, and with what the run has changed of them.
+
+        Raises:
+            FileRefused: there is no room.
+        """
+        there = {**self.files, **{path: _stored(change) for path, change in self._known.items()}}
+        paths = [path for path in {**there, **files} if not _is_same(there.get(path), files.get(path))]
+        moved = [path for path in {**self._opened, **files} if self._opened.get(path) != files.get(path)]
+        self._moved = {
+            path: (_change(path, self._opened.get(path)), _change(path, files.get(path))) for path in moved
+        }
+        self.files = files
+        await self.write({path: files.get(path) for path in paths})
+        await make_repository(self.session)
+        await self.write(tree)
+
+    def _is_users(self, change: Change) -> bool:
+        """Whether a file is as the user has it now, though it isn't as when the session was opened."""
+        if change.path not in self._moved:
+            return False
+        return not _differs(change, self._moved[change.path][1])
 
     def _refused(self, change: Change) -> LeftOut | None:
         """Why no run writes this file into the user's folder; None where one may."""
@@ -97,18 +126,28 @@ class SessionTree:
         await self.changes()
 
 
-def tree_of(state: State) -> dict[str, StoredFile]:
-    """The user's files with what the session has changed."""
-    tree = {**state.files, **state.tree}
-    return {path: stored for path, stored in tree.items() if stored is not None}
-
-
 async def make_repository(session: Session) -> None:
     """Commit the tree as it is, so that `git diff` shows what was changed since."""
     committing = await session.start(_BASE_COMMIT)
     with suppress(TimeoutError):
         async with asyncio.timeout(_COMMIT_S):
             await committing.wait()
+
+
+def _change(path: str, stored: StoredFile | None) -> Change:
+    """A file as a change tells of it."""
+    if stored is None:
+        return Change(path=path, before=None, after=None, mode="100644", kind="deleted")
+    data = content(stored)
+    mode: Literal["100644", "100755"] = "100755" if is_executable(stored) else "100644"
+    after = hashlib.sha256(data).hexdigest()
+    return Change(path=path, before=None, after=after, mode=mode, kind="added", content=data)
+
+
+def _is_same(one: StoredFile | None, other: StoredFile | None) -> bool:
+    if one is None or other is None:
+        return one is other
+    return content(one) == content(other) and is_executable(one) == is_executable(other)
 
 
 def _stored(change: Change) -> StoredFile | None:
@@ -118,4 +157,6 @@ def _stored(change: Change) -> StoredFile | None:
 
 
 def _differs(change: Change, known: Change | None) -> bool:
-    return known is None or (change.after, change.mode) != (known.after, known.mode)
+    if known is None or change.after != known.after:
+        return True
+    return change.after is not None and change.mode != known.mode

@@ -48,6 +48,7 @@ class Workbench:
         self._sandboxes: dict[str, Sandbox] = {}
         self._kernel: Kernel | None = None
         self._work: SessionTree | None = None
+        self._has_sessions: bool | None = None
         self._early: asyncio.Task[SessionTree] | None = None
         self._locks = {name: asyncio.Lock() for name in ("candidate", "checker", "session", "kernel", "work")}
 
@@ -104,32 +105,32 @@ class Workbench:
             SandboxError: the candidate's sandbox can't be opened.
         """
         sandbox = await self.candidate()
-        if sandbox.backend == "bubblewrap":
-            return True
-        try:
-            async with sandbox.session(fresh=True):
-                return True
-        except BackendMissing:
-            return False
+        if self._has_sessions is None and sandbox.backend != "bubblewrap":
+            try:
+                async with sandbox.session(fresh=True):
+                    self._has_sessions = True
+            except BackendMissing:
+                self._has_sessions = False
+        return self._has_sessions is not False
 
-    def has_session(self, state: State) -> bool:
-        """Whether a session on the user's files as the run now knows them is open."""
-        return self._work is not None and self._work.files is state.files
+    def has_session(self) -> bool:
+        """Whether a session is open."""
+        return self._work is not None
 
     def open_session_early(self, state: State) -> None:
         """Begin to open the session, while the model's first answer is awaited.
 
         Where that fails, `session` tries again and says why.
         """
-        if self._early is None and not self.has_session(state):
+        if self._early is None and not self.has_session():
             self._early = asyncio.create_task(self.session(state))
             self._early.add_done_callback(lambda task: task.cancelled() or task.exception())
 
     async def session(self, state: State, *, anew: bool = False) -> SessionTree:
         """The session that the model works in, opened on the user's files with what it has changed.
 
-        It has a sandbox of its own: no verdict is formed where it lives. Where the user has edited files
-        since it was opened, it is opened anew: its repository would bring back what they were.
+        It has a sandbox of its own: no verdict is formed where it lives. What the user has edited since it
+        was opened is taken over.
 
         Args:
             anew: the one that is open has failed.
@@ -138,7 +139,7 @@ class Workbench:
             SandboxError: it can't be opened, or the backend has no sessions.
         """
         async with self._locks["work"]:
-            if self._work is not None and (anew or not self.has_session(state)):
+            if self._work is not None and anew:
                 self._work = None
                 del self._sandboxes["session"]
                 await self._stacks.pop("session").aclose()
@@ -153,6 +154,8 @@ class Workbench:
                 if state.tree:
                     await work.write(state.tree)
                 self._work = work
+            elif self._work.files is not state.files:
+                await self._work.rebase(state.files, state.tree)
             return self._work
 
     async def _sandbox(self, name: str) -> Sandbox:

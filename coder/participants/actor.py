@@ -7,12 +7,11 @@ from typing import Literal
 from coder.edits.answer import Answered, read_answer
 from coder.edits.parsed import parsed
 from coder.environment.python_line import python_line
-from coder.environment.session_tree import tree_of
 from coder.models.model import ChatMessage, Form, Sampling, ToolCall
 from coder.participants.dialogue import Dialogue
 from coder.participants.workplace import Workplace
-from coder.prompting.acting import first_request, misfit, verdict_words
-from coder.prompting.asking import asks
+from coder.prompting.acting import came_of_it, first_request, misfit, next_request, verdict_words
+from coder.prompting.asking import asks, is_reply, target_now
 from coder.prompting.looking import survey_of
 from coder.prompts import prompt
 from coder.run.message import Message
@@ -39,13 +38,16 @@ class Actor:
 
     async def speak(self, turn: Turn) -> Message:
         """Act until the model says that it is done, asks the user, or has only words left."""
-        target = find_target(turn.state.task, turn.state.files)
+        target = target_now(turn.state)
         tools = Registry([tool_of(function) for function in turn.bench.tools])
-        endings = (DONE, ASK) if turn.state.settings.asks else (DONE,)
+        settings = turn.state.settings
+        endings = (DONE, ASK) if settings.asks and not settings.chat else (DONE,)  # there, words ask
         place = Workplace(turn, tools)
         first = [] if turn.state.dialogue else await _first(turn, target)
         turn.bench.open_session_early(turn.state)
         talk = Dialogue(turn, Form(tools=(*tools.specs, *endings)), first)
+        if turn.state.known is not None:
+            await _tell_task(turn, talk, place)
         await _tell_verdict(turn.state, talk, place)
         nudges = 0
         while True:
@@ -76,8 +78,10 @@ class Actor:
         """What an answer without a call leads to: the turn's message, words to the model, a call in text."""
         text = talk.words or ""
         answered = await _edited(text, turn.state, target, place)
+        if answered is None:
+            return _message(turn.state, "reply", text)
         if answered.problem is not None and not answered.empty:
-            tree = tree_of(turn.state)
+            tree = turn.state.worked
             return misfit(answered, {path: file.text for path, file in tree.items() if file.text is not None})
         code = _code(turn.state, target, text)
         if answered.files or answered.apart:
@@ -116,6 +120,14 @@ async def _first(turn: Turn, target: Target) -> list[ChatMessage]:
     return first_request(turn.state, target, survey, context=turn.abilities.context, python=python)
 
 
+async def _tell_task(turn: Turn, talk: Dialogue, place: Workplace) -> None:
+    """Tell what came of the user's message before this one, and this one."""
+    calls = talk.open_calls()
+    for one in calls:
+        talk.add(await place.tell(one.call, came_of_it(turn.state)))
+    talk.add(next_request(turn.state, context=turn.abilities.context, told=bool(calls)))
+
+
 async def _tell_verdict(state: State, talk: Dialogue, place: Workplace) -> None:
     """Tell what came of the last `done`, question or edits, where that wasn't told yet."""
     words = verdict_words(state)
@@ -145,15 +157,17 @@ def _question(asked: Ask) -> str:
     return "\n".join([asked.question, *(f"{n}. {option}" for n, option in enumerate(asked.options, 1))])
 
 
-async def _edited(text: str, state: State, target: Target, place: Workplace) -> Answered:
-    """Make the edits in the text of an answer, all of them or none."""
-    files = {path: stored.text for path, stored in tree_of(state).items()}
+async def _edited(text: str, state: State, target: Target, place: Workplace) -> Answered | None:
+    """Make the edits in the text of an answer, all of them or none; None: in a chat, it is words alone."""
+    files = {path: stored.text for path, stored in state.worked.items()}
     task, allow = state.task, state.settings.allow
 
     def is_kept_apart(path: str) -> bool:
         return not is_allowed(path, allow) and decides(end_of(path, state.files), task, target)
 
     read = read_answer(text, files, default=target.path, expected=target.names, ignored=is_kept_apart)
+    if state.settings.chat and is_reply(task.prompt, read, text) and not has_new_tree(state):
+        return None
     answered = await parsed(read, files)
     if answered.fits and (answered.files or answered.apart):
         await place.write({**to_ends(answered.files, state.files), **to_ends(answered.apart, state.files)})
@@ -176,7 +190,7 @@ def _code(state: State, target: Target, text: str, *, check: str = "") -> Messag
     )
 
 
-def _message(state: State, kind: Literal["code", "question"], text: str) -> Message:
+def _message(state: State, kind: Literal["code", "question", "reply"], text: str) -> Message:
     return Message(author=Actor.name, kind=kind, sample=1, attempt=len(state.codes) + 1, text=text)
 
 

@@ -1,21 +1,20 @@
 """Coder: asks the model for changes, and asks again where an answer can't be tried (see reasks.py)."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from itertools import count
 
 from coder.edits.answer import Answered, read_answer
 from coder.models.abilities import EMBEDDED, goes_on
 from coder.models.model import ChatMessage, Sampling
 from coder.participants.reasks import Reasks
-from coder.prompting.asking import is_reply, quoted
+from coder.prompting.asking import is_reply, quoted, target_now
 from coder.prompting.looking import survey_of
 from coder.prompting.messages import coder_view
 from coder.run.attempts import Attempt, is_repeat, next_round
 from coder.run.message import Message
 from coder.run.settings import EditFormat
 from coder.run.state import State
-from coder.run.target import DEFAULT_PATH, Target, decides, find_target, is_test
+from coder.run.target import DEFAULT_PATH, Target, decides, is_test
 from coder.run.termination import EMPTY_ANSWERS
 from coder.source.completion import finished, missing_function, outline
 from coder.source.python_names import defined_names, free_names, parse_source
@@ -42,7 +41,7 @@ class Coder:
     async def speak(self, turn: Turn) -> Message:
         """Ask for code until its form is right, and hand on whole files."""
         state = turn.state
-        target = _target(state)
+        target = target_now(state)
         upcoming = next_round(state)
         form = edit_format(state, target)
         survey = await survey_of(turn)
@@ -141,17 +140,6 @@ def _test_edits(answered: Answered, state: State, target: Target, upcoming: Atte
         for path, text in {**before, **given}.items()
         if path not in stored or text != stored[path].text
     }
-
-
-def _target(state: State) -> Target:
-    """Where code without a name belongs; in a conversation about "it", what was changed last."""
-    target = find_target(state.task, state.files)
-    if not state.settings.chat or target.path in state.files:
-        return target
-    changed = [path for step in reversed(state.steps) for path in step.landed if path in state.files]
-    sources = [path for path in state.files if path.endswith(".py") and not is_test(path)]
-    likely = changed or (sources if len(sources) == 1 else [])
-    return replace(target, path=likely[0]) if likely else target
 
 
 def _files_now(state: State, upcoming: Attempt) -> dict[str, str | None]:

@@ -97,7 +97,8 @@ class Dialogue:
         """Speak in plain text from here on."""
         self._is_text = True
         self._talk = as_text(self._talk)
-        self._talk[0] = ChatMessage(role="system", content=system_words(in_text=True))
+        words = system_words(in_text=True, chat=self._turn.state.settings.chat)
+        self._talk[0] = ChatMessage(role="system", content=words)
         await self._turn.journal.append(ContextFolded(messages=tuple(self._talk), in_text=True))
 
     async def _asked(self, sampling: Sampling) -> bool:

@@ -39,9 +39,7 @@ class Workplace:
         if state.open_tool is not None and state.open_tool.id == call.id:
             return await self.tell(call, _CUT_OFF)
         await turn.baseline(0)
-        is_restarted = not turn.bench.has_session(state) and any(
-            said.role == "tool" for said in state.dialogue
-        )
+        is_restarted = not turn.bench.has_session() and any(said.role == "tool" for said in state.dialogue)
         await turn.bench.session(state)
         redact = turn.bench.redactor.redact
         called = ToolCalled(
@@ -104,7 +102,7 @@ class Workplace:
             path: text_file(text, like=state.tree.get(path) or state.files.get(path))
             for path, text in files.items()
         }
-        if bench.has_session(state):
+        if bench.has_session():
             await (await bench.session(state)).write(changes)
         await self._turn.journal.append(
             ToolAnswered(call=state.calls, id="", name="edits", text="", changes=changes)

@@ -7,13 +7,15 @@ from coder.context.quoting import shown_path, whole_files
 from coder.edits.answer import Answered
 from coder.models.model import ChatMessage
 from coder.prompting.acting_files import best_places, notes_shown, project_files
-from coder.prompting.history import history, history_budget
+from coder.prompting.history import account, history, history_budget
 from coder.prompting.messages import asked_for, asked_words, latest_plan, plan_words, what_to_pass
 from coder.prompts import prompt
+from coder.run.event_types import StoredFile
 from coder.run.message import HUMAN, Message
 from coder.run.state import State
 from coder.run.target import Target
 from coder.run.termination import named, why_unverified
+from coder.workspace.read import hash_and_mode
 
 if TYPE_CHECKING:
     from coder.context.survey import Survey
@@ -33,7 +35,7 @@ def first_request(
         python: the sandbox's Python and its packages, in a line.
     """
     return [
-        ChatMessage(role="system", content=system_words(in_text=False)),
+        ChatMessage(role="system", content=system_words(in_text=False, chat=state.settings.chat)),
         *history(state, budget=history_budget(context)),
         ChatMessage(
             role="user", content=_task(state, target, survey, context, python), images=state.task.pictures
@@ -41,13 +43,56 @@ def first_request(
     ]
 
 
-def system_words(*, in_text: bool) -> str:
+def next_request(state: State, *, context: int | None, told: bool) -> ChatMessage:
+    """What a dialogue goes on with at a further message of the user's.
+
+    Args:
+        told: what came of the message before was told already.
+    """
+    last = state.steps[-1].messages[-1:]
+    is_reply = bool(last) and last[0].kind == "reply"
+    parts = [
+        "" if told or is_reply else came_of_it(state),
+        _edited(state),
+        asked_words(state),
+        what_to_pass(state, context, green=prompt("act-green")),
+    ]
+    words = "\n\n".join(text for part in parts if (text := part.strip()))
+    return ChatMessage(role="user", content=words, images=state.task.pictures)
+
+
+def came_of_it(state: State) -> str:
+    """What came of the message before."""
+    if state.tree:
+        return "That was stopped. What you have changed is kept here; none of it is written for the user yet."
+    return account(state.steps[-1], fully=False)
+
+
+def _edited(state: State) -> str:
+    """What stands in the user's files otherwise than the model has left it."""
+    known, now = state.known or {}, state.worked
+    paths = [path for path in {**known, **now} if not _is_same(known.get(path), now.get(path))]
+    if not paths:
+        return ""
+    gone = [path for path in paths if path not in now]
+    rest = [path for path in paths if path in now]
+    said = [f"{words}: {named(some)}" for words, some in (("changed", rest), ("gone", gone)) if some]
+    return f"[Otherwise than you left them are now, in the sandbox too: {'; '.join(said)}]"
+
+
+def _is_same(one: StoredFile | None, other: StoredFile | None) -> bool:
+    return one == other or hash_and_mode(one) == hash_and_mode(other)
+
+
+def system_words(*, in_text: bool, chat: bool = False) -> str:
     """What a model that acts is told of its place.
 
     Args:
         in_text: its endpoint takes no tools.
+        chat: it talks with the user, who reads its words.
     """
-    return prompt("act").format(how=prompt("act-text" if in_text else "act-tools"))
+    words = prompt("act").format(how=prompt("act-text" if in_text else "act-tools"))
+    return f"{words}\n{prompt('act-chat')}" if chat else words
 
 
 def _task(state: State, target: Target, survey: "Survey | None", context: int | None, python: str) -> str:

@@ -1,6 +1,7 @@
 """Asking: what a conversation quotes of an answer and its changes, and which answers are words alone."""
 
 import re
+from dataclasses import replace
 
 from coder.context.quoting import fenced
 from coder.edits.answer import Answered
@@ -10,6 +11,7 @@ from coder.prompts import prompt
 from coder.run.message import Message
 from coder.run.settings import EditFormat
 from coder.run.state import State
+from coder.run.target import Target, find_target, is_test
 from coder.workspace.diff import unified_diff
 from coder.workspace.read import content
 
@@ -87,3 +89,15 @@ def asks(text: str) -> bool:
 def is_question(message: str) -> bool:
     """Whether a message only wants to know something."""
     return any(line.rstrip().endswith("?") for line in message.splitlines()) and not _WISH.search(message)
+
+
+def target_now(state: State) -> Target:
+    """Where code without a name belongs; in a conversation about "it", what was changed last."""
+    target = find_target(state.task, state.files)
+    if not state.settings.chat or target.path in state.files:
+        return target
+    likely = [path for step in reversed(state.steps) for path in step.landed if path in state.files]
+    if not likely:
+        sources = [path for path in state.files if path.endswith(".py") and not is_test(path)]
+        likely = sources if len(sources) == 1 else []
+    return replace(target, path=likely[0]) if likely else target

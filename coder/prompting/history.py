@@ -88,7 +88,7 @@ class _Kept:
     failing: Step | None
 
     def told(self, step: Step, *, fully: bool, is_first: bool = False) -> Dialogue:
-        parts = [_account(step, fully=fully)]
+        parts = [account(step, fully=fully)]
         if fully or step is self.planned:
             parts.insert(0, _plan(step))
         if fully or step is self.failing:
@@ -125,7 +125,7 @@ def _failure(step: Step) -> str:
     return f"What failed last:\n{fenced(_cut(outcome.feedback.strip(), _FAILURE))}"
 
 
-def _account(step: Step, *, fully: bool) -> str:
+def account(step: Step, *, fully: bool) -> str:
     """What came of a step: the answer in words, or what was changed, and whether that stands."""
     last = step.messages[-1] if step.messages else None
     if last is not None and last.kind == "reply":

@@ -95,7 +95,8 @@ def _after(state: State, body: Body) -> State:
         ):  # fmt: skip
             return after_call(state, body)
         case BaselineTaken():
-            return replace(state, baseline=body, owes_baseline=bool(state.dialogue))
+            owes = bool(state.dialogue) and state.known is None
+            return replace(state, baseline=body, owes_baseline=owes)
         case Spoken():
             return replace(state, messages=(*state.messages, body.message), pending=())
         case Looked():
@@ -177,6 +178,7 @@ def _next_step(state: State, body: StepStarted) -> State:
         taken_back=state.taken_back,
         committed=state.committed,
     )
+    goes_on = bool(state.dialogue) and body.settings.strategy == "act"
     return replace(
         state,
         task=body.task,
@@ -188,9 +190,10 @@ def _next_step(state: State, body: StepStarted) -> State:
         owes_baseline=False,
         messages=(),
         pending=(),
-        dialogue=(),
-        speaks_text=False,
-        tree={},
+        dialogue=state.dialogue if goes_on else (),
+        known=state.worked if goes_on else None,
+        speaks_text=state.speaks_text and goes_on,
+        tree=state.open_work if goes_on else {},
         left_out={},
         open_tool=None,
         results={},

@@ -75,7 +75,11 @@ class State:
     empty_answers: int = 0
     """Answers of models without a word, the latest in a row."""
     dialogue: tuple[ChatMessage, ...] = ()
-    """With a model that calls tools: all that it was sent and said in this step, the answers of tools too."""
+    """With a model that calls tools: all that it was sent and said, the answers of tools too. It goes on from
+    message to message while the model acts."""
+    known: Mapping[str, StoredFile] | None = None
+    """Where the dialogue goes on from an earlier message and doesn't tell of this one yet: the files as it
+    knows them."""
     callers: frozenset[str] = frozenset()
     """Models that have called a tool."""
     speaks_text: bool = False
@@ -111,6 +115,18 @@ class State:
     """What came before the latest message of the user's; all above but the sums is about that one."""
     taken_back: bool = False
     """The user has taken back what this step has written."""
+
+    @property
+    def worked(self) -> dict[str, StoredFile]:
+        """The user's files with what the session has changed."""
+        tree = {**self.files, **self.tree}
+        return {path: stored for path, stored in tree.items() if stored is not None}
+
+    @property
+    def open_work(self) -> Mapping[str, StoredFile | None]:
+        """What the session has changed and was neither written nor refused by the user."""
+        is_refused = self.refused is not None and self.refused.by_human
+        return {} if self.landing is not None or is_refused else self.tree
 
     @property
     def last(self) -> Message | None:

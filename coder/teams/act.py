@@ -101,8 +101,8 @@ def _passed() -> Stop:
         reason = passed(state)
         if reason is None or reason.status == "solved":
             return reason
-        is_taken = state.settings.accept_unverified or _is_remarked(state) or limit(state) is not None
-        return reason if is_taken else None
+        said = state.settings.accept_unverified or state.settings.chat  # there the user sees it at once
+        return reason if said or _is_remarked(state) or limit(state) is not None else None
 
     return Stop(rule)
 
@@ -118,7 +118,8 @@ def _contradicts() -> Stop:
         told = sum(
             message.outcome is not None and bool(message.outcome.contradicts) for message in state.messages
         )
-        return reason if told > 1 or is_accepted(state) or limit(state) is not None else None
+        asked = state.settings.chat or is_accepted(state)
+        return reason if told > 1 or asked or limit(state) is not None else None
 
     return Stop(rule)
 

@@ -72,7 +72,11 @@ def read_workspace(task: Task, *, lands: bool = True) -> Read:
 
 def changed_since(before: Mapping[str, StoredFile], read: Read) -> FilesChanged | None:
     """What differs between the files that a run has read and those that stand there now; None: nothing."""
-    newer = {path: file for path, file in read.files.items() if _state(before.get(path)) != _state(file)}
+    newer = {
+        path: file
+        for path, file in read.files.items()
+        if hash_and_mode(before.get(path)) != hash_and_mode(file)
+    }
     gone = tuple(path for path in before if path not in read.files)
     if not newer and not gone:
         return None
@@ -82,7 +86,7 @@ def changed_since(before: Mapping[str, StoredFile], read: Read) -> FilesChanged 
     return FilesChanged(listing=listing(kept), gone=gone)
 
 
-def _state(stored: StoredFile | None) -> tuple[str, int] | None:
+def hash_and_mode(stored: StoredFile | None) -> tuple[str, int] | None:
     """SHA-256 and mode of a file, of which the log may have no more than that."""
     if stored is None:
         return None

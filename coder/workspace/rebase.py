@@ -19,11 +19,12 @@ from coder.run.event_types import (
 )
 from coder.run.journal import Journal
 from coder.run.message import Message
+from coder.run.state import State
 from coder.text.binary import as_bytes
 from coder.workspace.diff import unified_diff
 from coder.workspace.folder import MAX_FILE_BYTES
 from coder.workspace.git.isolated import LONGEST_S, GitFailed, closed_environment, git_program
-from coder.workspace.read import content, store
+from coder.workspace.read import content, hash_and_mode, store
 from coder.workspace.session_changes import modes_of, text_file
 
 
@@ -81,6 +82,21 @@ async def rebase(journal: Journal, reason: str) -> None:
     }
     session = ToolAnswered(call=state.calls, id="", name="rebase", text="", changes=tree)
     await journal.append(changed, *([session] if state.tree else []), Spoken(message=again))
+
+
+def joined_tree(state: State, read: Mapping[str, StoredFile]) -> ToolAnswered | None:
+    """What a session's work that is not written yet becomes with what the user has edited of the same files.
+
+    Where the same lines have changed, the user's own stay.
+    """
+    changes: dict[str, StoredFile | None] = {}
+    for path, made in state.open_work.items():
+        base, now = state.files.get(path), read.get(path)
+        if hash_and_mode(now) in (hash_and_mode(base), hash_and_mode(made)):
+            continue
+        both = _joined(*(content(one) if one is not None else None for one in (base, now, made)))
+        changes[path] = now if both is None else text_file(both, like=made)
+    return ToolAnswered(call=state.calls, id="", name="rebase", text="", changes=changes) if changes else None
 
 
 def _of(best: Message, contents: Mapping[str, bytes | None]) -> dict[str, bytes | None]:

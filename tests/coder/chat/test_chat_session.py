@@ -70,7 +70,7 @@ async def talk(
     folder: Path, model: Model, person: Person, *, log: MemoryLog | None = None, **limits: int
 ) -> AsyncIterator[Session]:
     task = Task(prompt="-", workspace=folder)
-    settings = Settings(budget=Budget(**limits))
+    settings = Settings(budget=Budget(**limits), strategy="repair")
     async with open_session(
         log or MemoryLog(), task, settings=settings, model=model, watch=person
     ) as session:

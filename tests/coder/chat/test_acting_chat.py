@@ -1,0 +1,170 @@
+"""A conversation with a model that acts: one dialogue and one session from the first message to the last."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from coder.chat.chat_session import Session
+from coder.cli.conversing import open_session, reopen_session
+from coder.models.model import Answer, ToolCall
+from coder.models.scripted import Scripted
+from coder.participants.human import Decision
+from coder.run.settings import Settings
+from coder.run.task import Task
+from coder.store import MemoryLog
+from tests.coder.chat.test_chat_session import NO, ONE, TWO, YES, Person
+from tests.coder.participants.test_actor import bash, call
+
+DONE = [call("done", summary="Done.")]
+MAKE_TWO = bash("echo 'x = 2' > main.py")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    path = tmp_path / "project"
+    path.mkdir()
+    (path / "main.py").write_text(ONE)
+    return path
+
+
+@asynccontextmanager
+async def talk(
+    folder: Path, *answers: str | list[ToolCall] | Answer, says: tuple[Decision, ...] = ()
+) -> AsyncIterator[tuple[Session, Scripted]]:
+    model = Scripted(answers)
+    task, settings = Task(prompt="-", workspace=folder), Settings(strategy="act")
+    person = Person(*says)
+    async with open_session(MemoryLog(), task, settings=settings, model=model, watch=person) as session:
+        yield session, model
+
+
+async def until(claim: Callable[[], bool]) -> None:
+    """Wait until it holds."""
+    if not claim():
+        await asyncio.sleep(0.05)
+        await until(claim)
+
+
+def is_in_call(session: Session, number: int) -> bool:
+    """Whether the model's so-many-th answer has called a tool that is at work."""
+    state = session.state
+    return state is not None and state.calls == number and state.open_tool is not None
+
+
+def heard(model: Scripted, request: int) -> str:
+    """All that came to a request since the one before it, from 1."""
+    before = model.requests[request - 2].messages if request > 1 else ()
+    return "\n".join(message.content for message in model.requests[request - 1].messages[len(before) :])
+
+
+async def test_a_question_is_looked_into_and_answered_in_words(folder: Path) -> None:
+    async with talk(folder, bash("cat main.py"), "It is 1.") as (session, model):
+        run = await session.say("what is x?")
+
+    assert "x = 1" in heard(model, 2)
+    assert (run.status, run.landed) == ("unverified", ())
+    assert session.state is not None
+    assert session.state.messages[-1].text == "It is 1."
+
+
+async def test_the_next_message_goes_on_with_the_same_dialogue_word_for_word(folder: Path) -> None:
+    async with talk(folder, bash("cat main.py"), "It is 1.", "Still 1.") as (session, model):
+        await session.say("what is x?")
+        await session.say("and now?")
+
+    before, after = model.requests[1].messages, model.requests[2].messages
+    assert after[: len(before)] == before
+    assert [message.content for message in after[len(before) :]] == ["It is 1.", "and now?"]
+
+
+async def test_the_session_stays_from_message_to_message_also_where_a_change_was_written(
+    folder: Path,
+) -> None:
+    leave = bash("echo kept > /tmp/kept; sleep 600 & echo 'x = 2' > main.py")
+    look = bash("cat /tmp/kept; jobs -p; pgrep -c sleep; git status --short; cat main.py")
+    async with talk(folder, leave, DONE, look, "Seen.", says=(YES,)) as (session, model):
+        await session.say("make it 2")
+        await session.say("look again")
+
+    assert (folder / "main.py").read_text() == TWO
+    assert "Changed main.py." in heard(model, 3)
+    assert heard(model, 4).startswith("\nkept\n1\nx = 2\n[exit 0")
+
+
+async def test_what_the_user_edits_between_two_messages_is_in_the_session_and_told(folder: Path) -> None:
+    answers = (bash("ls"), "One file.", bash("cat main.py new.py"), "Seen.")
+    async with talk(folder, *answers) as (session, model):
+        await session.say("what is here?")
+        (folder / "main.py").write_text("x = 7\n")
+        (folder / "new.py").write_text("y = 8\n")
+        await session.say("and now?")
+
+    assert "changed: main.py, new.py" in heard(model, 3)
+    assert "x = 7\ny = 8" in heard(model, 4)
+
+
+async def test_a_change_that_is_refused_is_gone_from_the_session_and_the_model_is_told(folder: Path) -> None:
+    answers = (MAKE_TWO, DONE, bash("cat main.py; git status --short"), "Seen.")
+    async with talk(folder, *answers, says=(NO,)) as (session, model):
+        await session.say("make it 2")
+        await session.say("what is x?")
+
+    assert "did not want this change" in heard(model, 3)
+    assert "changed: main.py" in heard(model, 3)
+    assert heard(model, 4).startswith("\nx = 1\n[exit 0")
+
+
+async def test_a_model_that_goes_back_to_what_was_before_a_written_change_has_that_written(
+    folder: Path,
+) -> None:
+    back = bash("echo 'x = 1' > main.py")
+    async with talk(folder, MAKE_TWO, DONE, back, DONE, says=(YES, YES)) as (session, _):
+        await session.say("make it 2")
+        await session.say("back again")
+
+    assert (folder / "main.py").read_text() == ONE
+
+
+async def test_a_message_that_is_broken_off_keeps_the_dialogue_and_the_work_done_so_far(folder: Path) -> None:
+    (folder / "other.py").write_text("a = 1\n\n\n\nb = 1\n")
+    work = bash("echo 'x = 2' > main.py; sed -i 's/a = 1/a = 2/' other.py")
+    answers = (work, bash("sleep 60"), bash("cat main.py other.py"), DONE)
+    async with talk(folder, *answers, says=(YES,)) as (session, model):
+        working = asyncio.create_task(session.say("make it 2"))
+        async with asyncio.timeout(60):
+            await until(lambda: is_in_call(session, 2))
+        working.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await working
+        (folder / "other.py").write_text("a = 1\n\n\n\nb = 7\n")
+        await session.say("don't wait, go on")
+
+    assert "stopped" in heard(model, 3)
+    assert heard(model, 4).startswith("\nx = 2\na = 2\n\n\n\nb = 7\n")
+    assert (folder / "main.py").read_text() == TWO
+    assert (folder / "other.py").read_text() == "a = 2\n\n\n\nb = 7\n"
+
+
+async def test_a_conversation_of_another_day_goes_on_with_its_dialogue_in_a_new_session(folder: Path) -> None:
+    log = MemoryLog()
+    task, settings, person = Task(prompt="-", workspace=folder), Settings(strategy="act"), Person()
+    first = Scripted([bash("cat main.py"), "It is 1."], name="scripted/one")
+    async with open_session(log, task, settings=settings, model=first, watch=person) as session:
+        await session.say("what is x?")
+    model = Scripted([bash("cat main.py"), "Still 1."], name="scripted/one")
+    again = reopen_session(log, session.run, task=task, settings=settings, model=model, watch=person)
+    async with again as session:
+        await session.say("and now?")
+
+    assert [message.content for message in model.requests[0].messages[-2:]] == ["It is 1.", "and now?"]
+    assert "[The session was restarted" in heard(model, 2)
+
+
+async def test_what_a_model_says_after_code_that_only_explains_is_no_change(folder: Path) -> None:
+    async with talk(folder, "It is set so:\n\n```python\nx = 1\n```\n") as (session, _):
+        run = await session.say("where is x set?")
+
+    assert (run.landed, (folder / "main.py").read_text()) == ((), ONE)
