@@ -62,6 +62,8 @@ class CommandOptions(TypedDict, total=False):
     """Until it is ended; the policy's."""
     cpu_s: float | None
     """Bounds each of its processes; nothing does."""
+    on_output: Callable[[bytes], None]
+    """Called with each piece of output as it comes, as far as it is kept."""
 
 
 class Started(Protocol):

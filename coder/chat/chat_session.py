@@ -4,7 +4,7 @@ Each message is a step: the folder is read again, a fresh sandbox is opened, and
 step has ended. Killed at any moment, the session goes on with the step that was cut off.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from glob import escape
@@ -12,14 +12,18 @@ from pathlib import Path
 
 from coder.agent import Options, work
 from coder.chat.kept_environment import KeptEnvironment
-from coder.chat.subject import about, places_named, root_of
+from coder.chat.subject import about, happened_before, mentioned, new_state, places_named, root_of
+from coder.chat.transcript import written
+from coder.context.quoting import fenced
 from coder.environment.run_policy import OpenSandbox
 from coder.environment.workbench import Workbench
 from coder.errors import UsageError
 from coder.models.abilities import abilities_of
 from coder.models.model import Model
+from coder.models.tokens import input_tokens
+from coder.prompting.folding import folded
 from coder.run.costs import Costs, costs_of
-from coder.run.event_types import BaselineTaken, Body, RunResumed, StepStarted, StoredFile
+from coder.run.event_types import BaselineTaken, ContextFolded, RunResumed, StepStarted, StoredFile
 from coder.run.journal import Journal
 from coder.run.run import Run
 from coder.run.settings import Budget, Settings
@@ -27,13 +31,14 @@ from coder.run.state import State
 from coder.run.task import MAX_PROMPT, Task
 from coder.store import EventLog
 from coder.teams.strategies import settled
+from coder.text.sanitize import terminal_text
+from coder.tools.shortened import shortened
 from coder.verify.baseline import take_baseline
 from coder.workspace.deliver import see_committable
-from coder.workspace.diff import unified_diff
-from coder.workspace.read import Read, changed_since, content, read_workspace
-from coder.workspace.rebase import joined_tree
+from coder.workspace.read import Read, read_workspace
 from coder.workspace.restore import restore
 from coder.workspace.take_back import commit_left, left_to_undo, take_back
+from sandbox import CommandResult
 
 CUT_OFF = ("interrupted", "limit", "error")
 """How a step can end that may go on."""
@@ -56,6 +61,8 @@ class Session:
     """The log holds the run."""
     kept: KeptEnvironment = field(default_factory=KeptEnvironment)
     """Its sandboxes: close them with it."""
+    _notes: list[str] = field(default_factory=list)
+    """What the next message tells beside the user's words."""
 
     @property
     def run(self) -> str:
@@ -87,7 +94,8 @@ class Session:
             SandboxError: no sandbox can be had here.
             MachineError: the log or the folder can't be used.
         """
-        prompt = text + about(self.added)
+        found = self.add(mentioned(text, self.root), stay=False)
+        prompt = "\n\n".join([*self._notes, text + about((*self.added, *found))])
         if len(prompt) > MAX_PROMPT:
             raise UsageError(
                 f"A message may have {MAX_PROMPT:,} characters, and this one has {len(prompt):,}."
@@ -96,6 +104,7 @@ class Session:
         see_committable(task, self.settings)
         read = read_workspace(task, lands=self.settings.lands)
         async with self._environment(task, self.settings, read.files) as bench:
+            self._notes.clear()
             settings = self._settled(self.settings, task, sessions=await bench.has_sessions())
             await self._begin(task, settings, read)
             self.journal.hold(read.files)
@@ -133,16 +142,9 @@ class Session:
             raise UsageError("There is no test command yet. Name one: /test CMD")
         read = read_workspace(task, lands=False)
         async with self._environment(task, self.settings, read.files) as bench:
-            state = State(
-                run=self.run,
-                task=task,
-                settings=self.settings,
-                budget=self.settings.budget,
-                model=self.model.name,
-                files=read.files,
-                root=read.root,
+            return await take_baseline(
+                bench, new_state(self.run, self.task, self.settings, self.model.name, read)
             )
-            return await take_baseline(bench, state)
 
     async def undo(self) -> str | None:
         """Take back what the latest step that still stands has written; gives what to say of its commit.
@@ -158,10 +160,40 @@ class Session:
         await take_back(self.journal, steps[0])
         return commit_left(state, step=steps[0])
 
-    def add(self, names: list[str]) -> tuple[str, ...]:
+    async def command(self, command: str, on_output: Callable[[bytes], None]) -> CommandResult:
+        """Run a command of the user's where the model works; the next message tells the model of it.
+
+        Raises:
+            UsageError: the folder can't be read.
+            SandboxError: no sandbox can be had here, or it has no sessions.
+        """
+        read = read_workspace(self.task, lands=False)
+        async with self._environment(self.task, self.settings, read.files) as bench:
+            work = await bench.session(
+                self.state or new_state(self.run, self.task, self.settings, self.model.name, read)
+            )
+            done = await work.session.sh(command, on_output=on_output)
+        how = f"[exit {done.exit_code}]" if done.exit_code is not None else f"[{done.status}]"
+        shown = fenced(f"{shortened(terminal_text(done.output).rstrip())}\n{how}")
+        self._notes.append(f"The user has run `{command}` in the sandbox:\n{shown}")
+        return done
+
+    async def compact(self) -> tuple[int, int]:
+        """Fold the dialogue with the model; gives its tokens before and after."""
+        state = self.state
+        before = list(state.dialogue) if state is not None else []
+        shorter = folded(before, None)
+        if shorter != before:
+            await self.journal.append(ContextFolded(messages=tuple(shorter)))
+        return input_tokens(before), input_tokens(shorter)
+
+    def add(self, names: list[str], *, stay: bool = True) -> tuple[str, ...]:
         """Put files before the model, from the next message on; gives their paths in the folder.
 
         A file that the run doesn't read, as git ignores it, is shown and never changed.
+
+        Args:
+            stay: for all messages from now on, and not for one alone.
 
         Raises:
             UsageError: there is no such file in the folder.
@@ -171,7 +203,8 @@ class Session:
         unread = tuple(escape(path) for path in found if path not in read and (self.root / path).is_file())
         if unread:
             self.task = self.task.model_copy(update={"read": (*self.task.read, *unread)})
-        self.added = tuple(dict.fromkeys((*self.added, *found)))
+        if stay:
+            self.added = tuple(dict.fromkeys((*self.added, *found)))
         return tuple(found)
 
     @property
@@ -194,15 +227,8 @@ class Session:
             await self.journal.append(read.started(task, settings, model=self.model.name))
             self.begun = True
             return
-        before = self.journal.state
-        changed = changed_since(before.files, read)
-        happened: list[Body] = [changed] if changed is not None else []
-        if changed is None and before.baseline is not None and _same_tests(before.task, task):
-            happened.append(before.baseline)  # the same command on the same files
         step = StepStarted(task=task, settings=settings, model=self.model.name)
-        if (joined := joined_tree(before, read.files)) is not None:
-            happened.append(joined)
-        await self.journal.append(step, *happened)
+        await self.journal.append(step, *happened_before(self.journal.state, read, task))
 
     def _settled(self, settings: Settings, task: Task, *, sessions: bool) -> Settings:
         """Settings for one message, with a strategy that is given as many calls as a run has.
@@ -221,19 +247,3 @@ class Session:
     ) -> AbstractAsyncContextManager[Workbench]:
         around = Options(sandbox=self.sandbox, watch=self.journal.watch)
         return self.kept.use(task, settings, files, around)
-
-
-def _same_tests(one: Task, other: Task) -> bool:
-    return (one.test_command, one.lint_command) == (other.test_command, other.lint_command)
-
-
-def written(state: State, now: Mapping[str, StoredFile]) -> str:
-    """The diff from what stood in its files before to what is there `now`, without what was taken back."""
-    steps = [(step.landing, step.taken_back) for step in state.steps]
-    steps.append((state.landing, state.taken_back))
-    before: dict[str, bytes | None] = {}
-    for landing in (landing for landing, taken_back in steps if landing is not None and not taken_back):
-        for change in landing.plan.changes:
-            old = landing.before.get(change.path)
-            before.setdefault(change.path, content(old) if old is not None else None)
-    return unified_diff(before, {path: content(now[path]) if path in now else None for path in before})

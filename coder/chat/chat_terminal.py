@@ -84,7 +84,8 @@ def completed(before: str, names: Sequence[str]) -> list[str]:
     word = before.rpartition(" ")[2]
     if not word:
         return []
-    return [name for name in names if name.startswith(word)][:_MOST_COMPLETIONS]
+    mark, word = ("@", word[1:]) if word.startswith("@") else ("", word)
+    return [f"{mark}{name}" for name in names if name.startswith(word)][:_MOST_COMPLETIONS]
 
 
 def _completions(document: "Document", paths: Callable[[], Sequence[str]]) -> "Iterable[Completion]":

@@ -11,6 +11,9 @@ COMMANDS = {
     "diff": ("", "what this conversation has changed"),
     "undo": ("", "take back what the latest message has changed"),
     "go": ("", "go on with what was broken off"),
+    "auto": ("", "write what passes without asking, or ask again"),
+    "context": ("", "how much of what the model can read is used"),
+    "compact": ("", "shorten the dialogue with the model"),
     "cost": ("", "calls, tokens and dollars so far"),
     "model": ("[NAME]", "who answers; with NAME, from the next message on"),
     "help": ("", "this list"),
@@ -34,6 +37,8 @@ def parse_line(line: str) -> Command | str:
         UsageError: there is no such command.
     """
     text = line.strip()
+    if text.startswith("!") and text[1:].strip():
+        return Command("!", text[1:].strip())
     if not text.startswith("/") or text.startswith("//"):
         return text.removeprefix("/") if text.startswith("//") else text
     name, _, rest = text[1:].partition(" ")
@@ -45,5 +50,7 @@ def parse_line(line: str) -> Command | str:
 def help_lines() -> list[str]:
     """The list of commands."""
     rows = [(f"/{name} {arguments}".strip(), words) for name, (arguments, words) in COMMANDS.items()]
+    rows += [("!COMMAND", "run a command in the sandbox, and show it to the model")]
+    rows += [("@PATH", "in a message: that file is meant")]
     width = max(len(left) for left, _ in rows)
     return [f"  {left:<{width}}  {words}" for left, words in rows]

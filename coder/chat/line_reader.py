@@ -3,6 +3,8 @@
 import asyncio
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Protocol, TextIO
 
 CONTINUED = "\\"
@@ -55,6 +57,57 @@ class PlainReader:
             return None
         line, _, self._rest = self._rest.partition(b"\n")
         return line.decode("utf-8", "replace").removesuffix("\r")
+
+
+class Typed:
+    """Lines that a person types on a terminal while the model works; they never answer a question."""
+
+    def __init__(self) -> None:
+        """Listen to nothing yet."""
+        self._lines: list[str] = []
+        self._rest = b""
+        self._is_on = False
+
+    def take(self) -> list[str]:
+        """The lines that came, once."""
+        lines, self._lines = self._lines, []
+        return lines
+
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        """Take lines from descriptor 0 while the block lasts."""
+        loop = asyncio.get_running_loop()
+        loop.add_reader(0, self._read)
+        self._is_on = True
+        try:
+            yield
+        finally:
+            self._is_on = False
+            loop.remove_reader(0)
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Leave the terminal to a question; what was typed before it is asked is thrown away."""
+        if not self._is_on:
+            yield
+            return
+        import termios
+
+        loop = asyncio.get_running_loop()
+        loop.remove_reader(0)
+        termios.tcflush(0, termios.TCIFLUSH)
+        self._rest = b""
+        try:
+            yield
+        finally:
+            loop.add_reader(0, self._read)
+
+    def _read(self) -> None:
+        piece = os.read(0, _PIECE)
+        if not piece:  # Ctrl-D, which ends nothing while there is work
+            return
+        *lines, self._rest = (self._rest + piece).split(b"\n")
+        self._lines += [line for part in lines if (line := part.decode("utf-8", "replace").strip())]
 
 
 async def _piece() -> bytes:

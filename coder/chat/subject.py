@@ -4,7 +4,12 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from coder.errors import UsageError
+from coder.run.event_types import Body
+from coder.run.settings import Settings
+from coder.run.state import State
 from coder.run.task import Task
+from coder.workspace.read import Read, changed_since
+from coder.workspace.rebase import joined_tree
 
 
 def root_of(task: Task) -> Path:
@@ -30,7 +35,39 @@ def places_named(name: str, root: Path, read: Iterable[str]) -> list[str]:
     return [known for known in read if known == inside or known.startswith(f"{inside}/")] or [inside]
 
 
+def mentioned(text: str, root: Path) -> list[str]:
+    """Names behind an @ in a message that stand for something in the folder."""
+    names = [word[1:].rstrip(",.;:?!)") for word in text.split() if word.startswith("@")]
+    return [name for name in names if name and (root / name).exists()]
+
+
+def new_state(run: str, task: Task, settings: Settings, model: str, read: Read) -> State:
+    """A run that has not begun, on the user's files as they are."""
+    return State(
+        run=run,
+        task=task,
+        settings=settings,
+        budget=settings.budget,
+        model=model,
+        files=read.files,
+        root=read.root,
+    )
+
+
 def about(paths: Iterable[str]) -> str:
     """What a message says of the files that the user has put before the model."""
     named = ", ".join(f"`{path}`" for path in paths)
     return f"\n\nThis is about: {named}." if named else ""
+
+
+def happened_before(state: State, read: Read, task: Task) -> list[Body]:
+    """What is known when a further message begins: what the user has edited, and what the tests said."""
+    changed = changed_since(state.files, read)
+    happened: list[Body] = [changed] if changed is not None else []
+    tests, now = state.task, task
+    is_same = (tests.test_command, tests.lint_command) == (now.test_command, now.lint_command)
+    if changed is None and state.baseline is not None and is_same:
+        happened.append(state.baseline)  # the same command on the same files
+    if (joined := joined_tree(state, read.files)) is not None:
+        happened.append(joined)
+    return happened

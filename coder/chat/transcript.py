@@ -1,12 +1,16 @@
 """Transcript: a conversation as one document: that of its latest message, and what came of each. Pure."""
 
+from collections.abc import Mapping
+
 from pydantic import BaseModel, ConfigDict
 
-from coder.run.event_types import RunStopped, Status
+from coder.run.event_types import RunStopped, Status, StoredFile
 from coder.run.message import Message
-from coder.run.run import Run
+from coder.run.run import Run, Tokens
 from coder.run.state import State, Step
 from coder.run.summary import summarize
+from coder.workspace.diff import unified_diff
+from coder.workspace.read import content
 
 
 class Said(BaseModel):
@@ -73,3 +77,32 @@ def _code(messages: tuple[Message, ...], code: int) -> int:
 def _answer(messages: tuple[Message, ...]) -> str | None:
     last = messages[-1] if messages else None
     return last.text.strip() if last is not None and last.kind == "reply" else None
+
+
+def written(state: State, now: Mapping[str, StoredFile]) -> str:
+    """The diff from what stood in its files before to what is there `now`, without what was taken back."""
+    steps = [(step.landing, step.taken_back) for step in state.steps]
+    steps.append((state.landing, state.taken_back))
+    before: dict[str, bytes | None] = {}
+    for landing in (landing for landing, taken_back in steps if landing is not None and not taken_back):
+        for change in landing.plan.changes:
+            old = landing.before.get(change.path)
+            before.setdefault(change.path, content(old) if old is not None else None)
+    return unified_diff(before, {path: content(now[path]) if path in now else None for path in before})
+
+
+def of_one_message(before: State | None, run: Run) -> Run:
+    """A conversation's run with the sums of its latest message alone."""
+    if before is None:
+        return run
+    earlier = summarize(before)
+    tokens = {name: getattr(run.tokens, name) - getattr(earlier.tokens, name) for name in Tokens.model_fields}
+    known = run.cost is not None and earlier.cost is not None
+    return run.model_copy(
+        update={
+            "calls": run.calls - earlier.calls,
+            "tokens": Tokens(**tokens),
+            "cost": (run.cost or 0.0) - (earlier.cost or 0.0) if known else None,
+            "seconds": run.seconds - earlier.seconds,
+        }
+    )

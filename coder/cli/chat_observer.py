@@ -8,7 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Literal, TextIO
 
-from coder.chat.line_reader import Cancelled, Reader
+from coder.chat.line_reader import Cancelled, Reader, Typed
 from coder.chat.word_stream import Words
 from coder.console.screen import Screen
 from coder.errors import UsageError
@@ -30,7 +30,7 @@ from coder.run.event_types import (
 )
 from coder.run.events import Event
 from coder.text.binary import is_binary
-from coder.text.sanitize import printable
+from coder.text.sanitize import one_line, printable
 
 QUESTION = "Write it? [y]es, [N]o, [e]dit, or say what should be different: "
 FAILING = "It doesn't pass. Write it all the same? [y]es, [N]o, [e]dit, or say what should be different: "
@@ -53,9 +53,12 @@ class ChatObserver:
         """
         self.words = Words()
         """What the latest answer has said so far."""
+        self.lines = Typed()
+        """What is typed while the model works."""
+        self.yes = yes
+        """What passes is written without a question."""
         self._screen = screen
         self._reader = reader
-        self._yes = yes
         self._results = results
         self._speaks = speaks
         self._is_to_the_person = True
@@ -106,13 +109,24 @@ class ChatObserver:
         """Agree: what lands here was decided before."""
         return True
 
+    def typed(self) -> list[str]:
+        """What the person has typed since the last look, for the model."""
+        lines = self.lines.take()
+        for line in lines:
+            self._screen.tell(f"  · told the model: {one_line(line)}")
+        return lines
+
     async def decide(self, proposal: Proposal) -> Decision:
         """Show the change, and ask until there is an answer; the end of input is a no."""
+        with self.lines.paused():
+            return await self._decided(proposal)
+
+    async def _decided(self, proposal: Proposal) -> Decision:
         passed = proposal.outcome is not None and proposal.outcome.passed
         self._screen.rest()
         if not self._screen.showed_diff:
             print(printable(proposal.patch), end="", file=self._results, flush=True)
-        if self._yes and passed:
+        if self.yes and passed:
             return Decision(approved=True)
         if proposal.unshown:
             self._screen.note(proposal.unshown)

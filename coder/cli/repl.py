@@ -7,11 +7,13 @@ import asyncio
 import shlex
 import sys
 from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import nullcontext
 from typing import TextIO, TypeVar
 
 from coder.chat.chat_session import Session
 from coder.chat.commands import Command, help_lines, parse_line
 from coder.chat.line_reader import Cancelled, Reader
+from coder.chat.transcript import of_one_message
 from coder.cli.chat_observer import ChatObserver
 from coder.cli.cost_lines import cost_lines
 from coder.config.task_file import split_command
@@ -21,10 +23,10 @@ from coder.console.interrupt import cancelled_by_ctrl_c
 from coder.console.screen import Screen
 from coder.console.signals import INTERRUPTED
 from coder.errors import CoderError, UsageError
+from coder.models.abilities import abilities_of
 from coder.models.model import Model
-from coder.run.run import Run, Tokens
-from coder.run.state import State
-from coder.run.summary import summarize
+from coder.models.tokens import input_tokens
+from coder.run.run import Run
 from coder.text.sanitize import count_of, one_line, printable
 from sandbox import SandboxError
 
@@ -98,6 +100,8 @@ class Repl:
     async def _line(self) -> str | None:
         while True:
             self._screen.rest()
+            if typed := self._onlooker.lines.take():  # too late for the model that worked
+                return "\n".join(typed)
             try:
                 return await self._reader.line(self._prompt)
             except Cancelled:
@@ -106,7 +110,8 @@ class Repl:
     async def _work(self, step: Coroutine[object, object, Run]) -> None:
         """Let the loop work on one message; Ctrl-C breaks that off and keeps the conversation."""
         before = self._session.state
-        run = await self._unless_cancelled(step)
+        with self._onlooker.lines.listening() if self.asks else nullcontext():
+            run = await self._unless_cancelled(step)
         if run is None:
             self._code = INTERRUPTED
             return
@@ -115,7 +120,7 @@ class Repl:
         if state is not None and state.last is not None and state.last.kind == "reply":
             self._code = 0
             self._answer(printable(state.last.text.strip()))
-        own = _since(before, run)
+        own = of_one_message(before, run)
         if run.status == "refused" or (self._code == 0 and run.status == "unverified"):
             self._screen.note(render.spent(own))
         else:
@@ -168,8 +173,32 @@ class Repl:
                 await self._work(self._session.go_on())
             case "cost":
                 await self._cost()
+            case "!":
+                await self._unless_cancelled(self._command(command.rest))
+            case "auto":
+                self._onlooker.yes = not self._onlooker.yes
+                self._say("what passes is written" if self._onlooker.yes else "you are asked")
+            case "context":
+                self._context()
+            case "compact":
+                before, after = await self._session.compact()
+                self._say(f"{before:,} → {after:,} tokens")
             case _:
                 await self._model(command.rest)
+
+    async def _command(self, command: str) -> None:
+        def show(chunk: bytes) -> None:
+            self._screen.clear()
+            self._say(printable(chunk.decode("utf-8", "replace")), end="")
+
+        done = await self._session.command(command, show)
+        if done.exit_code != 0:
+            self._say(f"[exit {done.exit_code}]" if done.exit_code is not None else f"[{done.status}]")
+
+    def _context(self) -> None:
+        state, window = self._session.state, abilities_of(self._session.model).context
+        used = input_tokens(state.dialogue) if state is not None else 0
+        self._say(f"{used:,} tokens" + (f" of {window:,}" if window else ""))
 
     def _add(self, rest: str) -> None:
         if not rest:
@@ -205,23 +234,6 @@ class Repl:
             self._session.model, named = await self._switch(name)
             self._session.settings = self._session.settings.model_copy(update=named)
         self._say(printable(self._session.model.name))
-
-
-def _since(before: State | None, run: Run) -> Run:
-    """A conversation's run with the sums of its latest message alone."""
-    if before is None:
-        return run
-    earlier = summarize(before)
-    tokens = {name: getattr(run.tokens, name) - getattr(earlier.tokens, name) for name in Tokens.model_fields}
-    known = run.cost is not None and earlier.cost is not None
-    return run.model_copy(
-        update={
-            "calls": run.calls - earlier.calls,
-            "tokens": Tokens(**tokens),
-            "cost": (run.cost or 0.0) - (earlier.cost or 0.0) if known else None,
-            "seconds": run.seconds - earlier.seconds,
-        }
-    )
 
 
 def _words(text: str) -> list[str]:

@@ -75,10 +75,6 @@ def progress(body: Body) -> str | None:
         case Spoken(message=Message(kind="plan") as message):
             steps = [line for line in message.text.splitlines() if line.strip()]
             return f"  · plan  {count_of(len(steps), 'line')}: {one_line(steps[0]) if steps else 'empty'}"
-        case ToolCalled():
-            return f"  · {_tool_call(body)}"
-        case ToolAnswered(exit_code=int(code)) if code:
-            return f"    exit {code}, {body.seconds:.1f} s"
         case CallRetried():
             return (
                 f"  · {one_line(body.reason)}; asking again in {body.wait_s:.1f} s (try {body.attempt + 1})"
@@ -135,7 +131,13 @@ def _left_out(run: Run) -> list[str]:
     return [f"{named(paths)}: {words[why]}" for why, paths in groups.items()]
 
 
-def _tool_call(called: ToolCalled) -> str:
+def tool_line(called: ToolCalled, answered: ToolAnswered) -> str:
+    """A tool call that was made: the command, or the file, and how it ended."""
+    code = "" if answered.exit_code is None else f"exit {answered.exit_code}, "
+    return f"  · {tool_call(called)}  [{code}{answered.seconds:.1f} s]"
+
+
+def tool_call(called: ToolCalled) -> str:
     """A tool call in a line: the command, or the file."""
     try:
         given = json.loads(called.arguments)

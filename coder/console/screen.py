@@ -22,6 +22,8 @@ from coder.run.event_types import (
     RunStarted,
     RunStopped,
     StepStarted,
+    ToolAnswered,
+    ToolCalled,
     parse,
 )
 from coder.run.events import Event
@@ -57,6 +59,8 @@ class Screen:
         self._draws: SampleLines | None = None
         self._refused: str | None = None
         self._is_chat = False
+        self._called: ToolCalled | None = None
+        """The tool call that is under way."""
         self._model = ""
         self.showed_diff = False
         self.has_folder = False
@@ -94,6 +98,10 @@ class Screen:
                 )
             case StepStarted(settings=settings) | RunResumed(settings=Settings() as settings):
                 self.watch_settings(settings)
+            case ToolCalled():
+                self._called, self._terminal.doing = body, render.tool_call(body)
+            case ToolAnswered():
+                self._called = None
             case ProgramStarted():
                 self._terminal.doing = PROGRAMS.get(body.what, f"running {one_line(body.what, width=50)}")
             case LandingPlanned() | PatchProposed():
@@ -206,6 +214,8 @@ class Screen:
 
     def _lines_of(self, body: Body) -> list[str]:
         line = render.progress(body)
+        if isinstance(body, ToolAnswered) and self._called is not None:
+            line = render.tool_line(self._called, body)
         if isinstance(body, LandingRefused):
             self._refused, line = line, None  # as a rule the run's end says it, too
         elif isinstance(body, RunStopped) and (body.error is None or self._is_no_in_chat(body)):

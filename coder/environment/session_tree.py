@@ -1,11 +1,9 @@
 """SessionTree: the session that a model works in, and what was changed in its tree, call by call."""
 
 import asyncio
-import hashlib
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
-from typing import Literal
 
 from coder.context.ignoring import ignores
 from coder.errors import MachineError
@@ -40,11 +38,11 @@ class SessionTree:
     def __init__(self, session: Session, *, files: Mapping[str, StoredFile], root: str | None) -> None:
         """Begin with the user's files, which the workspace holds."""
         self.session = session
-        self.files = files
-        self._opened = files
-        self._moved: dict[str, tuple[Change, Change]] = {}
-        """Of the user's files that are otherwise than when it was opened: how they were, and how they are."""
         self._root = Path(root) if root is not None else None
+        self._begin(files)
+
+    def _begin(self, files: Mapping[str, StoredFile]) -> None:
+        self.files = files
         self._folders = {f"{folder}/" for path in files for folder in map(str, PurePosixPath(path).parents)}
         texts = {path: file.text for path, file in files.items() if path.endswith(".gitignore") and file.text}
         self._ignores = ignores(texts)
@@ -54,9 +52,7 @@ class SessionTree:
         """Files that have changed since the last look, and what of the tree can't be taken over."""
         found = await self.session.changes(ignored=self._is_left)
         refused = {change.path: reason for change in found.changes if (reason := self._refused(change))}
-        now = {path: opened for path, (opened, _) in self._moved.items()}
-        now |= {change.path: change for change in found.changes if change.path not in refused}
-        now = {path: change for path, change in now.items() if not self._is_users(change)}
+        now = {change.path: change for change in found.changes if change.path not in refused}
         changed: dict[str, StoredFile | None] = {
             path: _stored(change) for path, change in now.items() if _differs(change, self._known.get(path))
         }
@@ -73,20 +69,11 @@ class SessionTree:
         """
         there = {**self.files, **{path: _stored(change) for path, change in self._known.items()}}
         paths = [path for path in {**there, **files} if not _is_same(there.get(path), files.get(path))]
-        moved = [path for path in {**self._opened, **files} if self._opened.get(path) != files.get(path)]
-        self._moved = {
-            path: (_change(path, self._opened.get(path)), _change(path, files.get(path))) for path in moved
-        }
-        self.files = files
         await self.write({path: files.get(path) for path in paths})
+        await self.session.rebase()
+        self._begin(files)
         await make_repository(self.session)
         await self.write(tree)
-
-    def _is_users(self, change: Change) -> bool:
-        """Whether a file is as the user has it now, though it isn't as when the session was opened."""
-        if change.path not in self._moved:
-            return False
-        return not _differs(change, self._moved[change.path][1])
 
     def _refused(self, change: Change) -> LeftOut | None:
         """Why no run writes this file into the user's folder; None where one may."""
@@ -134,16 +121,6 @@ async def make_repository(session: Session) -> None:
             await committing.wait()
 
 
-def _change(path: str, stored: StoredFile | None) -> Change:
-    """A file as a change tells of it."""
-    if stored is None:
-        return Change(path=path, before=None, after=None, mode="100644", kind="deleted")
-    data = content(stored)
-    mode: Literal["100644", "100755"] = "100755" if is_executable(stored) else "100644"
-    after = hashlib.sha256(data).hexdigest()
-    return Change(path=path, before=None, after=after, mode=mode, kind="added", content=data)
-
-
 def _is_same(one: StoredFile | None, other: StoredFile | None) -> bool:
     if one is None or other is None:
         return one is other
@@ -157,6 +134,4 @@ def _stored(change: Change) -> StoredFile | None:
 
 
 def _differs(change: Change, known: Change | None) -> bool:
-    if known is None or change.after != known.after:
-        return True
-    return change.after is not None and change.mode != known.mode
+    return known is None or (change.after, change.mode) != (known.after, known.mode)

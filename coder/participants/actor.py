@@ -18,6 +18,7 @@ from coder.run.message import Message
 from coder.run.state import State
 from coder.run.target import Target, decides, find_target
 from coder.run.termination import goes_round
+from coder.run.watch import Listening
 from coder.tools.registry import ASK, DONE, Ask, Done, Registry
 from coder.tools.tool import read_arguments, tool_of
 from coder.turn import Turn
@@ -59,6 +60,8 @@ class Actor:
                 talk.add(await told)
             if goes_round(turn.state):
                 return _code(turn.state, target, "")
+            if typed := _typed(turn):
+                talk.say(typed)
             if talk.words is None:
                 nudges = 0 if await talk.ask(_sampling(turn.state)) else nudges
                 continue
@@ -94,6 +97,12 @@ class Actor:
         if asks(text) and turn.state.settings.asks:
             return _message(turn.state, "question", text)
         return prompt("nudge")
+
+
+def _typed(turn: Turn) -> str:
+    """What the user has typed while the model worked."""
+    watch = turn.journal.watch
+    return "\n".join(watch.typed()) if isinstance(watch, Listening) else ""
 
 
 class LastTree:

@@ -80,7 +80,7 @@ class Workplace:
             anew: in a new session, on the files as of the last answered call.
         """
         work = await self._turn.bench.session(self._turn.state, anew=anew)
-        desk = Desk(work.session, self._seconds_left, self._turn.bench.redactor.redact)
+        desk = Desk(work.session, self._seconds_left, self._turn.bench.redactor.redact, self._heard)
         return await self._tools.answer(call, desk), *await work.changes()
 
     async def tell(self, call: ToolCall, text: str) -> ChatMessage:
@@ -107,6 +107,10 @@ class Workplace:
         await self._turn.journal.append(
             ToolAnswered(call=state.calls, id="", name="edits", text="", changes=changes)
         )
+
+    def _heard(self, chunk: bytes) -> None:
+        if self._turn.bench.on_output is not None:
+            self._turn.bench.on_output("stdout", chunk)
 
     def _baseline(self) -> str:
         """What the tests say of the files before the work, which the first request could not tell."""

@@ -36,7 +36,8 @@ def folded(talk: Sequence[ChatMessage], window: int | None) -> list[ChatMessage]
     most = _FOLDED * (window or _size(talk))
     start = next((i for i, message in enumerate(talk) if message.role == "assistant"), len(talk))
     head, rest = list(talk[:start]), list(talk[start:])
-    results = [i for i, message in enumerate(rest) if message.role != "assistant"]
+    own = ("user", "assistant") if any(message.role == "tool" for message in rest) else ("assistant",)
+    results = [i for i, message in enumerate(rest) if message.role not in own]
     for i in results[:-_KEPT_RESULTS]:
         rest[i] = _in_a_line(rest[i])
     answers = [i for i, message in enumerate(rest) if message.role == "assistant"]

@@ -33,6 +33,14 @@ class Asking(Protocol):
         """
 
 
+@runtime_checkable
+class Listening(Protocol):
+    """A watch that hears what the user says while the model works."""
+
+    def typed(self) -> list[str]:
+        """The lines since the last look."""
+
+
 class Unwatched:
     """Looks at nothing and says yes: the caller asked for the files to be written."""
 

@@ -54,7 +54,8 @@ class Bash:
         if asked.background:
             return await _in_background(asked.command, desk)
         left_s = max(desk.seconds_left(), _LEAST_S)
-        result = await desk.session.sh(asked.command, wall_s=min(asked.timeout_s, left_s))
+        wall_s = min(asked.timeout_s, left_s)
+        result = await desk.session.sh(asked.command, wall_s=wall_s, on_output=desk.on_output)
         return _ended(result, desk, has_all=left_s < asked.timeout_s)
 
 

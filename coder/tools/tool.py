@@ -40,6 +40,8 @@ class Desk:
     seconds_left: Callable[[], float]
     """Of the run."""
     redact: Callable[[str], str]
+    on_output: Callable[[bytes], None] = lambda chunk: None
+    """Sees what commands print, as it comes."""
 
 
 def shown(text: str, desk: Desk) -> str:

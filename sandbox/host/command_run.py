@@ -27,10 +27,12 @@ class CommandEnd:
 class CommandRun:
     """A pipe that is read until its last writer is gone, also after the command's end."""
 
-    def __init__(self, number: int, limit: int) -> None:
+    def __init__(
+        self, number: int, limit: int, on_output: Callable[[bytes], None] = lambda chunk: None
+    ) -> None:
         self._loop = asyncio.get_running_loop()
         self.number, self.log = number, f"/tmp/out/{number}"
-        self._limit = limit
+        self._limit, self._on_output = limit, on_output
         self._flooded: Callable[[CommandRun], None] = lambda run: None
         self._output = Output(limit)
         self._pipe, self.inside = os.pipe2(os.O_CLOEXEC)
@@ -131,6 +133,7 @@ class CommandRun:
         self._output.add("stdout", chunk)
         self._write_log(chunk)
         if self._output.total <= self._limit:
+            self._on_output(chunk)
             return
         if not (self.ended.done() or self.killed_by) and self._output.total > FLOOD * self._limit:
             self.killed_by = "output"

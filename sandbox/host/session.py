@@ -79,7 +79,8 @@ class LiveSession(WithWorkspace):
             if self._link.over:
                 self._link = await self._renew()
         self._number += 1
-        run = CommandRun(self._number, self._link.limits.output_bytes)
+        heard = {"on_output": how["on_output"]} if "on_output" in how else {}
+        run = CommandRun(self._number, self._link.limits.output_bytes, **heard)
         self._link.begin(run, program, how)
         return run
 

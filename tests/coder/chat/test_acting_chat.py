@@ -168,3 +168,63 @@ async def test_what_a_model_says_after_code_that_only_explains_is_no_change(fold
         run = await session.say("where is x set?")
 
     assert (run.landed, (folder / "main.py").read_text()) == ((), ONE)
+
+
+async def test_a_command_of_the_users_runs_where_the_model_works_and_the_next_message_tells_of_it(
+    folder: Path,
+) -> None:
+    heard_pieces: list[bytes] = []
+    async with talk(folder, bash("cat /tmp/mine"), "Seen.") as (session, model):
+        done = await session.command("echo mine | tee /tmp/mine", heard_pieces.append)
+        await session.say("what did I do?")
+
+    assert (done.exit_code, b"".join(heard_pieces)) == (0, b"mine\n")
+    assert "The user has run `echo mine | tee /tmp/mine`" in model.requests[0].messages[-1].content
+    assert "mine" in heard(model, 2)
+
+
+async def test_a_file_that_a_message_names_is_meant_in_this_message_alone(folder: Path) -> None:
+    (folder / "notes.txt").write_text("n\n")
+    async with talk(folder, "Yes.", "No.") as (session, model):
+        await session.say("is @notes.txt, or me@nowhere.org, right?")
+        await session.say("and now?")
+
+    assert "This is about: `notes.txt`." in model.requests[0].messages[-1].content
+    assert "This is about" not in model.requests[1].messages[-1].content
+
+
+async def test_what_is_typed_while_a_command_runs_reaches_the_model_with_its_result(folder: Path) -> None:
+    class Typing(Person):
+        def __init__(self) -> None:
+            super().__init__()
+            self.lines: list[str] = []
+
+        def typed(self) -> list[str]:
+            lines, self.lines = self.lines, []
+            return lines
+
+    person = Typing()
+    model = Scripted([bash("ls"), "Done so."])
+    task, settings = Task(prompt="-", workspace=folder), Settings(strategy="act")
+    async with open_session(MemoryLog(), task, settings=settings, model=model, watch=person) as session:
+        working = asyncio.create_task(session.say("what is here?"))
+        async with asyncio.timeout(60):
+            await until(lambda: bool(model.requests))
+        person.lines = ["only Python files, please"]
+        await working
+
+    assert model.requests[1].messages[-1].content == "only Python files, please"
+    assert model.requests[1].messages[-2].role == "tool"
+
+
+async def test_a_dialogue_that_is_shortened_keeps_what_the_user_said(folder: Path) -> None:
+    looks = [bash(f"seq {n} 2000") for n in range(12)]
+    async with talk(folder, *looks, "Seen.", "Yes.") as (session, model):
+        await session.say("count up from the numbers that I like, all of them")
+        before, after = await session.compact()
+        await session.say("still there?")
+
+    assert after < 0.7 * before
+    said = [message.content for message in model.requests[-1].messages if message.role == "user"]
+    assert "that I like" in said[0]
+    assert said[-1] == "still there?"

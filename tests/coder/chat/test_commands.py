@@ -33,7 +33,11 @@ def test_any_line_is_a_message_a_known_command_or_refused(line: str) -> None:
 
 
 def test_help_lists_every_command() -> None:
-    assert [line.split()[0] for line in help_lines()] == [f"/{name}" for name in COMMANDS]
+    assert [line.split()[0] for line in help_lines()] == [
+        *(f"/{name}" for name in COMMANDS),
+        "!COMMAND",
+        "@PATH",
+    ]
 
 
 def test_commands_are_completed_at_the_beginning_and_paths_elsewhere() -> None:
