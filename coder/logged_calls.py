@@ -80,6 +80,7 @@ class LoggedCalls:
                 one.model_copy(update={"text": self._redactor.redact(one.text)})
                 for one in answer.alternatives
             ),
+            opaque=answer.opaque.unless_secret(self._redactor.redact) if answer.opaque else None,
             finish=answer.finish,
             usage=answer.usage,
             cost_usd=answer.cost_usd,

@@ -76,11 +76,54 @@ def tool_call(name: str, **arguments: object) -> dict[str, Any]:
 def streams(*events: object, ending: Ending = "end", pause_s: float = 0.0) -> Reply:
     """A stream of these events: a str as it stands, anything else but a Comment as JSON."""
     lines = [event.line if isinstance(event, Comment) else f"data: {_text(event)}" for event in events]
+    return _streamed(lines, ending, pause_s)
+
+
+def _streamed(lines: Sequence[str], ending: Ending, pause_s: float = 0.0) -> Reply:
     pieces = [_head(200, {"content-type": "text/event-stream", "transfer-encoding": "chunked"})]
     pieces += [_chunked(f"{line}\n\n".encode()) for line in lines]
     if ending == "end":
         pieces.append(b"0\r\n\r\n")
     return Reply(tuple(pieces), ending=ending, pause_s=pause_s)
+
+
+def message(*blocks: dict[str, Any], stop: str = "end_turn", usage: dict[str, Any] | None = None) -> Reply:
+    """A stream of Anthropic's Messages API with these blocks, in its order of events."""
+    said = {"type": "message", "role": "assistant", "model": "claude-toy", "content": []}
+    counted = usage or {"input_tokens": 7, "output_tokens": 1}
+    events: list[dict[str, Any]] = [{"type": "message_start", "message": {**said, "usage": counted}}]
+    for index, block in enumerate(blocks):
+        begun, deltas = _block_events(block)
+        events.append({"type": "content_block_start", "index": index, "content_block": begun})
+        events += [{"type": "content_block_delta", "index": index, "delta": delta} for delta in deltas]
+        events.append({"type": "content_block_stop", "index": index})
+    ended = {"stop_reason": stop, "stop_sequence": None}
+    events.append({"type": "message_delta", "delta": ended, "usage": {"output_tokens": 3}})
+    return named_events({"type": "ping"}, *events, {"type": "message_stop"})
+
+
+def named_events(*events: dict[str, Any], ending: Ending = "end") -> Reply:
+    """A stream of events that are named by their type, as Anthropic's are."""
+    return _streamed([f"event: {event['type']}\ndata: {json.dumps(event)}" for event in events], ending)
+
+
+def _block_events(block: dict[str, Any]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """How a block begins, and its pieces."""
+    match block["type"]:
+        case "text":
+            half = len(block["text"]) // 2
+            pieces = [block["text"][:half], block["text"][half:]]
+            return {**block, "text": ""}, [{"type": "text_delta", "text": piece} for piece in pieces]
+        case "thinking":
+            thought, signature = block["thinking"], block["signature"]
+            deltas = [{"type": "thinking_delta", "thinking": piece} for piece in (thought[:3], thought[3:])]
+            signed = {"type": "signature_delta", "signature": signature}
+            return {**block, "thinking": "", "signature": ""}, [*deltas, signed]
+        case "tool_use":
+            pieces = [json.dumps(block["input"])[:4], json.dumps(block["input"])[4:]]
+            deltas = [{"type": "input_json_delta", "partial_json": piece} for piece in pieces]
+            return {**block, "input": {}}, deltas
+    return block, []
 
 
 def _text(event: object) -> str:

@@ -23,6 +23,7 @@ IncludeWeaker = Annotated[
 def asking(
     model: options.ModelName = None,
     base_url: options.BaseUrl = None,
+    effort: options.EffortName = None,
     max_answer_tokens: options.MaxAnswerTokens = None,
     model_timeout: options.ModelTimeout = None,
     price: options.Price = None,

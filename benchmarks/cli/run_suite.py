@@ -126,6 +126,7 @@ def _answerer(config: Config, book: UserModels, given: Mapping[str, Any]) -> Ans
         price=given["price"],
         must_know_price=given["max_cost"] is not None,
         book=book,
+        effort=config.effort,
         silence_s=config.model_timeout,
     )
 

@@ -138,6 +138,7 @@ class Talk:
             price=self.given["price"] if state is None else price_of(state, self.flags, self.given),
             must_know_price=self.loaded.cost_was_asked,
             book=self.loaded.book,
+            effort=config.effort,
             silence_s=config.model_timeout or (state.settings.model_timeout_s if state is not None else None),
         )
 

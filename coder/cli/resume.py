@@ -82,6 +82,7 @@ async def _resume(prefix: str, *, config: Config, given: Mapping[str, Any], scre
             replay=state.settings.replay if same else given["replay"],
             price=price,
             shows_pictures=bool(state.task.pictures),
+            effort=(settings or state.settings).effort,
             silence_s=(settings or state.settings).model_timeout_s,
             must_know_price=_must_know_price(config, state),
             book=load({}, environ=os.environ, user_file=user_file(), workspace=None).book,

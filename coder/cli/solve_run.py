@@ -55,6 +55,7 @@ def solved(context: typer.Context, read_task: Callable[[], Task], *, workspace: 
             must_know_price=loaded.cost_was_asked,
             book=loaded.book,
             shows_pictures=bool(task.pictures),
+            effort=config.effort,
             silence_s=config.model_timeout,
         )
         settings = config.settings(

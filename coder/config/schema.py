@@ -9,6 +9,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 
 from coder.errors import UsageError
 from coder.models.endpoint import for_log, name_for_log
+from coder.models.model import Effort
 from coder.models.roles import Asked
 from coder.models.wrapper import SUMMARIZER
 from coder.run.settings import Budget, Settings, StrategyChoice
@@ -30,6 +31,7 @@ SETTING_KEYS = {
     "temperature": "temperature",
     "top_p": "top_p",
     "seed": "seed",
+    "effort": "effort",
     "max_answer_tokens": "max_answer_tokens",
     "model_timeout": "model_timeout_s",
     "program_timeout": "program_timeout_s",
@@ -115,6 +117,8 @@ class Config(BaseModel):
     temperature: float | None = None
     top_p: float | None = None
     seed: int | None = None
+    effort: Effort | None = None
+    """How much a model that reasons does so: low, medium or high."""
     max_answer_tokens: int | None = None
     """Of one answer, reasoning included; None is the model's own limit."""
     model_timeout: float | None = None

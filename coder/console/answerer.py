@@ -9,7 +9,19 @@ from pathlib import Path
 
 from coder.errors import ModelError, UsageError
 from coder.models.catalog import UserModels
-from coder.models.model import Answer, ChatMessage, Form, Model, OnRetry, Retry, Sampling, Switch, Usage, Used
+from coder.models.model import (
+    Answer,
+    ChatMessage,
+    Effort,
+    Form,
+    Model,
+    OnRetry,
+    Retry,
+    Sampling,
+    Switch,
+    Usage,
+    Used,
+)
 from coder.models.roles import Asked, open_casting, resolve_casting, see_that_all_see, warm
 from coder.models.wrapper import Wrapper
 
@@ -31,6 +43,7 @@ class Answerer:
     """What the user's file says of models."""
     shows_pictures: bool = False
     """The task has some, so that everyone asked has to see them."""
+    effort: Effort | None = None
     silence_s: float | None = None
     """Longest silence of a model; None is the usual one."""
 
@@ -73,11 +86,13 @@ async def _source(
 
         yield priced(Recorded(answerer.replay))
         return
-    warm()
+    warm(answerer.asked.model)
     casting = await resolve_casting(answerer.asked, environ=os.environ, book=answerer.book)
     for choice in casting.all:
         for text in choice.notes:
             note(f"{choice.name}: {text}")
+        if answerer.effort and (choice.endpoint is None or choice.endpoint.reasons is False):
+            note(f"{choice.name}: it has no reasoning, so that --effort changes nothing")
     if answerer.shows_pictures:
         see_that_all_see(casting)
     async with open_casting(casting, silence_s=answerer.silence_s, wrap=priced) as model:

@@ -37,7 +37,7 @@ SECTIONS = {
     "Evidence": "test test_file check require lint include_weaker",
     "Delivery": "apply commit branch keep allow accept_unverified yes",
     "Model": "model base_url fallback planner_model coder_model cheap_model strong_model temperature top_p "
-    "seed max_answer_tokens model_timeout price record replay",
+    "seed effort max_answer_tokens model_timeout price record replay",
     "Sandbox": "sandbox image runtime network python kernel install install_with",
     "Strategy": "strategy tool plan edit_format samples repairs one_shot",
     "Limits": "max_calls max_tokens max_cost max_call_cost timeout program_timeout test_timeout memory pids "

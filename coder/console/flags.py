@@ -20,6 +20,7 @@ def answering(
     coder_model: options.CoderModel = None,
     cheap_model: options.CheapModel = None,
     strong_model: options.StrongModel = None,
+    effort: options.EffortName = None,
     max_answer_tokens: options.MaxAnswerTokens = None,
     model_timeout: options.ModelTimeout = None,
     price: options.Price = None,

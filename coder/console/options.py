@@ -113,6 +113,10 @@ Temperature = Annotated[
 ]
 TopP = Annotated[float | None, typer.Option("--top-p", metavar="P", help="Of the model, above 0 up to 1.")]
 Seed = Annotated[int | None, typer.Option("--seed", metavar="N", help="Of the model (0).")]
+EffortName = Annotated[
+    str | None,
+    typer.Option("--effort", metavar="low|medium|high", help="How much the model reasons (its own default)."),
+]
 MaxAnswerTokens = Annotated[
     int | None,
     typer.Option(

@@ -1,4 +1,4 @@
-"""ChatModel: any OpenAI-compatible endpoint, through the openai SDK, always streaming.
+"""ChatModel: any OpenAI-compatible endpoint, or Anthropic's, through the SDK of either, always streaming.
 
 The SDK's own retries are off: ours are few, shown, and under one deadline.
 Cancelling an answer closes its connection.
@@ -29,12 +29,13 @@ from coder.models.providers import cost
 from coder.models.rate_limit import lane_of
 from coder.models.request_quirks import RequestQuirks
 from coder.models.retries import Clock, Passing, retrying
+from coder.models.sdk import load_sdk
 from coder.models.stream import Unfinished
 from coder.models.tokens import estimated_usage, input_tokens
 from coder.text.redact import Redactor
 
 if TYPE_CHECKING:
-    from openai import APIStatusError
+    from openai import APIStatusError, OpenAIError
 
 
 class ChatModel:
@@ -134,6 +135,7 @@ class ChatModel:
                 for one in unfinished.alternatives(text)
             ),
             finish=unfinished.finish or "other",
+            opaque=unfinished.opaque(self._manners.source, self._redacted),
             usage=usage,
             cost_usd=cost(self._endpoint, usage),
             seconds=monotonic() - started,
@@ -148,8 +150,7 @@ class ChatModel:
         began = monotonic()
         await self._connection.client()
         call.clock.excuse(monotonic() - began)  # the SDK was loaded: no endpoint's fault
-        from openai import APIConnectionError, APIError, APIStatusError
-
+        sdk = load_sdk(self._endpoint.sdk)
         while True:
             call.unfinished = Unfinished()
             body = self._manners.body(call.messages, call.sampling, call.form)
@@ -159,14 +160,14 @@ class ChatModel:
             except Passing as passing:
                 passing.reason = cleaned(passing.reason, self._endpoint)
                 fault = passing
-            except APIStatusError as error:
+            except sdk.APIStatusError as error:
                 fault = await self._fault(error, body)
-            except APIConnectionError as error:
+            except sdk.APIConnectionError as error:
                 fault = connection_fault(error, self._endpoint)
             except TooLarge:
                 fault = ModelError(f"{self.name} sent more than anyone could use, and was cut off.")
-            except APIError as error:
-                fault = Passing(f"an error in the middle of the answer{said_by(error, self._endpoint)}")
+            except sdk.APIError as error:
+                fault = self._in_the_middle(error)
             if isinstance(fault, Passing | ModelError):
                 fault.lost = self._lost(call)
             if fault is not None:
@@ -195,18 +196,23 @@ class ChatModel:
                 body,
                 client=await self._connection.client(),
                 headers=self._manners.headers(call.messages),
-                to_responses=self._manners.uses_responses,
+                api=self._manners.api,
                 patience=self._patience,
                 shown=None if self._redactor is None else self._redactor.stream(),
             )
 
+    def _in_the_middle(self, error: "OpenAIError") -> Passing:
+        return Passing(f"an error in the middle of the answer{said_by(error, self._endpoint)}")
+
     async def _fault(self, error: "APIStatusError", body: dict[str, Any]) -> Exception | None:
         """The meaning of an HTTP error; None where the request has changed and is worth sending again."""
+        if error.status_code < 300:
+            return self._in_the_middle(error)
         if error.status_code in (400, 404) and self._manners.learn_interface(str(error.body)):
             return None
         if "tools" in body and (refused := refuses_tools(error, self._endpoint)):
             return refused
-        if error.status_code == 404 or error.code == "model_not_found":
+        if error.status_code == 404 or getattr(error, "code", None) == "model_not_found":
             return not_found(error, self._endpoint, listed=await self._connection.models())
         if error.status_code in (400, 422) and self._manners.learn(str(error.body), body):
             return None

@@ -1,9 +1,9 @@
-"""Connection: the openai SDK's client for one endpoint, made at the first call, closed in every path."""
+"""Connection: an SDK's client for one endpoint, made at the first call, closed in every path."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, cast
 from weakref import WeakKeyDictionary
@@ -61,7 +61,7 @@ class Connection:
         """The SDK's client."""
         if self._shared is None:
             # The import takes 0.2 s; whatever else runs goes on meanwhile.
-            await asyncio.to_thread(load_sdk)
+            await asyncio.to_thread(load_sdk, self._endpoint.sdk)
         if self._shared is None:  # two calls may have begun at the same time
             clients = _CLIENTS.setdefault(asyncio.get_running_loop(), {})
             if self._endpoint.place not in clients:
@@ -83,41 +83,37 @@ class Connection:
     async def models(self, *, timeout_s: float = LISTING_S) -> list[str]:
         """Names of the models that the endpoint lists; none where it doesn't say so within the time."""
         client = await self.client()
-        from openai import OpenAIError
-
         try:
             async with asyncio.timeout(timeout_s):
                 page = await client.models.list()
-        except (OpenAIError, TimeoutError, *UNREADABLE):
+        except (load_sdk(self._endpoint.sdk).APIError, TimeoutError, *UNREADABLE):
             return []
         rows = getattr(page, "data", None)
         names = [getattr(row, "id", None) for row in rows[:MOST_LISTED]] if isinstance(rows, list) else []
         return [name for name in names if isinstance(name, str) and len(name) <= LONGEST_NAME]
 
 
-async def read_body(response: "Response") -> bytes:
+async def read_body(response: "Response", sdk: str) -> bytes:
     """The whole body of a response that the SDK would have streamed.
 
     Raises:
-        openai.APIConnectionError: it broke off; the SDK says so itself only while it streams.
+        APIConnectionError: the SDK's; it broke off; the SDK says so itself only while it streams.
     """
-    with broken():
+    with broken(sdk):
         return await response.aread()
 
 
 @contextmanager
-def broken() -> Iterator[None]:
+def broken(sdk: str) -> Iterator[None]:
     """Say the HTTP library's own errors as the SDK says them: it reads some bodies without doing so.
 
     Raises:
-        openai.APIConnectionError: a body broke off, or isn't packed as it says.
+        APIConnectionError: the SDK's; a body broke off, or isn't packed as it says.
     """
-    from openai import APIConnectionError
-
     try:
         yield
-    except http_library().RequestError as error:
-        raise APIConnectionError(request=error.request) from error
+    except http_library(sdk).RequestError as error:
+        raise load_sdk(sdk).APIConnectionError(request=error.request) from error
 
 
 @cache
@@ -160,26 +156,26 @@ async def _bound(response: "Response") -> None:
 
 
 def _client(endpoint: Endpoint) -> "AsyncOpenAI":
-    import openai
-
-    url = endpoint.url.get_secret_value()
-    client = openai.AsyncOpenAI(
+    sdk, url = load_sdk(endpoint.sdk), endpoint.url.get_secret_value()
+    is_anthropic = endpoint.api == "messages"
+    kind = partial(sdk.AsyncAnthropic, open_telemetry=False) if is_anthropic else sdk.AsyncOpenAI
+    client: AsyncOpenAI = kind(
         # The SDK insists on a key; an endpoint that wants none ignores it.
         api_key=endpoint.key.get_secret_value() if endpoint.key else "none",
-        base_url=base_of(url),
+        base_url=base_of(url).rstrip("/").removesuffix("/v1") if is_anthropic else base_of(url),
         default_query=parameters_of(url),
         max_retries=0,
-        http_client=openai.DefaultAsyncHttpxClient(
+        http_client=sdk.DefaultAsyncHttpxClient(
             # Neither key nor prompt goes where nobody sent it; what runs here is not behind a proxy.
             follow_redirects=False,
             trust_env=not endpoint.is_local,
             # Reading certificates takes longer than everything else here, and plain HTTP needs none.
             verify=not (endpoint.is_local and url.startswith("http:")),
-            timeout=openai.Timeout(None, connect=CONNECT_S),
+            timeout=sdk.Timeout(None, connect=CONNECT_S),
             event_hooks={"response": [_bound]},
         ),
     )
-    if endpoint.limit_field == "max_tokens":
+    if endpoint.limit_field == "max_tokens" and not is_anthropic:
         # Read from OPENAI_ORG_ID and OPENAI_PROJECT_ID: nobody's business but OpenAI's.
         client.organization = client.project = None
     return client

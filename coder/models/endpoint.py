@@ -20,6 +20,8 @@ prefix: not at all, it compares beginnings by itself. key: the field `prompt_cac
 header for chat completions, the field for Responses. marks: `cache_control` on messages, as Anthropic's
 models want it, where OpenRouter hands it on to them.
 """
+Api = Literal["chat", "responses", "messages"]
+"""Chat completions, OpenAI's Responses, or Anthropic's Messages."""
 _MARKED = "anthropic/"
 """Models that cache only what is marked."""
 
@@ -55,7 +57,7 @@ class Endpoint(BaseModel):
     limit_field: str = "max_tokens"
     """What the endpoint calls the largest number of tokens to answer with."""
     seed_field: str = "seed"
-    api: Literal["chat", "responses"] = "chat"
+    api: Api = "chat"
     caching: Caching = "prefix"
     """How it is helped to know the beginning of a conversation again."""
     price: Price | None = None
@@ -70,14 +72,21 @@ class Endpoint(BaseModel):
     """It sees pictures; None: unknown."""
     tools: bool | None = None
     """It calls tools; None: unknown."""
+    reasons: bool | None = None
+    """It reasons before it answers; None: unknown."""
     limits: Limits = Limits()
 
     @property
     def place(self) -> str:
         """SHA-256 of what tells one client or lane from another: address, key, and how it is spoken to."""
         key = self.key.get_secret_value() if self.key else ""
-        parts = (self.url.get_secret_value(), key, self.limit_field, str(self.is_local))
+        parts = (self.url.get_secret_value(), key, self.limit_field, str(self.is_local), self.sdk)
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+    @property
+    def sdk(self) -> str:
+        """The package that it is called with."""
+        return "anthropic" if self.api == "messages" else "openai"
 
     @property
     def model_place(self) -> str:
@@ -87,7 +96,7 @@ class Endpoint(BaseModel):
     @property
     def marks_caches(self) -> bool:
         """What is to be cached is marked, and charged for when it is first read."""
-        return self.caching == "marks" and self.model.startswith(_MARKED)
+        return self.api == "messages" or (self.caching == "marks" and self.model.startswith(_MARKED))
 
     @property
     def host(self) -> str:

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from coder.models.connection import UNREADABLE, broken, listen, read_body
-from coder.models.endpoint import Patience
+from coder.models.endpoint import Api, Patience
 from coder.models.model import ChatMessage, Form, Sampling
 from coder.models.retries import Clock, Passing
+from coder.models.sdk import load_sdk
 from coder.models.stream import Unfinished
 from coder.text.redact import RedactingStream
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 OnToken = Callable[[str], None]
 
 MORE_TIME = "A model that reasons for longer needs more: --model-timeout SECONDS."
+PATHS: dict[Api, str] = {"chat": "/chat/completions", "responses": "/responses", "messages": "/v1/messages"}
 USAGE_S = 5.0
 """Longest wait for the count of tokens behind an answer that is complete."""
 
@@ -42,7 +44,7 @@ async def streamed(
     *,
     client: "AsyncOpenAI",
     headers: dict[str, str],
-    to_responses: bool,
+    api: Api,
     patience: Patience,
     shown: RedactingStream | None,
 ) -> Unfinished:
@@ -50,11 +52,9 @@ async def streamed(
 
     Raises:
         Passing: no sign of life came for too long, or what came is no answer, or not all of one.
-        openai.OpenAIError: the request failed.
+        APIError: the SDK's; the request failed.
     """
-    if to_responses:
-        from coder.models.responses import take_event
-    take = take_event if to_responses else Unfinished.take
+    take = _reader(api)
     unfinished = call.unfinished
     wait_s = patience.headers_s
 
@@ -69,8 +69,8 @@ async def streamed(
     try:
         async with (
             asyncio.timeout(wait_s) as limit,
-            await send(client, body, headers=headers, to_responses=to_responses) as stream,
-            aclosing(received(stream, unfinished, from_responses=to_responses)) as chunks,
+            await send(client, body, headers=headers, api=api) as stream,
+            aclosing(received(stream, unfinished, api=api)) as chunks,
         ):
             listen(stream.response, heard)
             async for chunk in chunks:
@@ -95,8 +95,25 @@ async def streamed(
     return unfinished
 
 
+def _reader(api: Api) -> Callable[[Unfinished, object], str]:
+    """What takes one event of a stream in, and returns the text that it adds."""
+    if api == "responses":
+        from coder.models.responses import take_event
+
+        return take_event
+    if api == "messages":
+        from coder.models.anthropic_messages import MessageReader
+
+        return MessageReader().take
+    return Unfinished.take
+
+
+def _sdk(api: Api) -> str:
+    return "anthropic" if api == "messages" else "openai"
+
+
 async def send(
-    client: "AsyncOpenAI", body: dict[str, Any], *, headers: dict[str, str], to_responses: bool
+    client: "AsyncOpenAI", body: dict[str, Any], *, headers: dict[str, str], api: Api
 ) -> "AsyncStream[object]":
     """The stream of one request.
 
@@ -104,46 +121,41 @@ async def send(
     hundred takes ten times as long as all else here. What is sent is the same. Nor are objects made of what
     comes: nothing of its shape is certain.
 
-    Args:
-        to_responses: to the Responses API, not to chat completions.
-
     Raises:
-        openai.OpenAIError: no stream came of it.
+        APIError: the SDK's; no stream came of it.
     """
-    from openai import AsyncStream
-
-    with broken():
-        return await client.post(
-            "/responses" if to_responses else "/chat/completions",
+    with broken(_sdk(api)):
+        stream: AsyncStream[object] = await client.post(
+            PATHS[api],
             body=body,
             options={"headers": headers},
             cast_to=object,
             stream=True,
-            stream_cls=AsyncStream[object],
+            stream_cls=load_sdk(_sdk(api)).AsyncStream[object],
         )
+    return stream
 
 
 async def received(
-    stream: "AsyncStream[object]", unfinished: Unfinished, *, from_responses: bool
+    stream: "AsyncStream[object]", unfinished: Unfinished, *, api: Api
 ) -> AsyncGenerator[object, None]:
     """The stream's chunks; a whole answer in one JSON document counts as one chunk.
 
     Raises:
         Passing: what came can't be read: JSON cut in two, a page of a proxy, numbers and nests of any size.
-        openai.APIConnectionError: it broke off before the answer's last word.
+        APIConnectionError: the SDK's; it broke off before the answer's last word.
     """
-    from openai import APIConnectionError
-
+    sdk = _sdk(api)
     try:
         if stream.response.headers.get("content-type", "").startswith("application/json"):
-            body = await read_body(stream.response)
+            body = await read_body(stream.response, sdk)
             with _readable(unfinished):
-                yield _whole(json.loads(body), from_responses=from_responses)
+                yield _whole(json.loads(body), from_responses=api == "responses")
             return
-        with _readable(unfinished):
+        with broken(sdk), _readable(unfinished):
             async for chunk in stream:
                 yield chunk
-    except APIConnectionError:
+    except load_sdk(sdk).APIConnectionError:
         # Dropped behind the last word: the answer is complete, only its token count is missing.
         if unfinished.finish is None:
             raise

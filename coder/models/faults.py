@@ -57,7 +57,8 @@ def status_fault(error: "APIStatusError", endpoint: Endpoint) -> Exception:
     said = said_by(error, endpoint)
     if status in (401, 403):
         return ModelAuthError(f"{_refused_key(endpoint, status)}{said}. {_key_advice(endpoint)}")
-    if status == 429 and error.code == "insufficient_quota":
+    code = getattr(error, "code", None)  # Anthropic's errors have none
+    if status == 429 and code == "insufficient_quota":
         return ModelUnavailable(f"The account behind {endpoint.name} has no credit left{said}.")
     if status in PASSING or status >= 500:
         wait_s = retry_after_s(error.response.headers)
@@ -69,7 +70,7 @@ def status_fault(error: "APIStatusError", endpoint: Endpoint) -> Exception:
             f"{endpoint.shown_url} redirects (HTTP {status}), and a key does not follow a redirect. "
             "Give the final address with --base-url."
         )
-    if status in (400, 413, 422) and (error.code == "context_length_exceeded" or _TOO_LONG.search(said)):
+    if status in (400, 413, 422) and (code == "context_length_exceeded" or _TOO_LONG.search(said)):
         return ContextTooLong(f"{endpoint.name} can't read so long a conversation (HTTP {status}){said}.")
     return ModelRefused(f"{endpoint.name} refused the request (HTTP {status}){said}.")
 

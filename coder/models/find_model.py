@@ -27,6 +27,7 @@ from coder.models.providers import (
     provider_of,
     providers,
 )
+from coder.models.sdk import require_sdk
 from coder.text.sanitize import or_nearest
 
 PROBED = ("ollama", "lmstudio")
@@ -141,6 +142,7 @@ async def _from_address(address: str, book: UserModels) -> Choice:
 
 def _chosen(endpoint: Endpoint, book: UserModels, provider: Provider | None) -> Choice:
     """The endpoint with what the user's configuration and the catalogue know of it."""
+    require_sdk(endpoint.api)
     known: dict[str, object] = {
         "price": book.prices.get(endpoint.name),
         "limits": book.limits.get(provider.name if provider else endpoint.host, endpoint.limits),
@@ -148,7 +150,7 @@ def _chosen(endpoint: Endpoint, book: UserModels, provider: Provider | None) -> 
     listed = book.catalog().model(provider, endpoint.model) if provider and not provider.is_local else None
     if listed is not None:
         known |= {"listed_price": listed.price, "context": listed.context, "sees": listed.images}
-        known |= {"tools": listed.tools, "max_output": listed.max_output}
+        known |= {"tools": listed.tools, "max_output": listed.max_output, "reasons": listed.reasoning}
     return Choice(name=endpoint.name, endpoint=endpoint.model_copy(update=known))
 
 
@@ -200,10 +202,8 @@ def _behind(url: str, model: str | None, rows: Sequence[Provider], environ: Mapp
     if not model:
         raise UsageError(f"Name the model that {shown} should answer with: --model NAME.")
     provider = next((row for row in rows if urlsplit(row.url).hostname == parts.hostname), None)
-    if provider is not None and not provider.is_local:
-        variables = (OWN_KEY, *provider.key_variables)
-    else:
-        variables = (OWN_KEY, USUAL_KEY)
+    is_hosted = provider is not None and not provider.is_local
+    variables = (OWN_KEY, *(provider.key_variables if provider and is_hosted else (USUAL_KEY,)))
     variable = next((name for name in variables if environ.get(name, "").strip()), None)
     return Endpoint(
         name=f"{parts.netloc.rpartition('@')[2]}/{model}",
@@ -212,6 +212,7 @@ def _behind(url: str, model: str | None, rows: Sequence[Provider], environ: Mapp
         key=_key(environ, variable),
         key_variables=_in_use_first(variables, variable),
         is_local=_is_loopback(url),
+        api=provider.api if provider else "chat",
     )
 
 

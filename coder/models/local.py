@@ -113,5 +113,6 @@ class LocalModel:
             key=SecretStr(server.key),
             is_local=True,
             is_free=True,
+            reasons=False,
             limits=Limits(concurrency=1),  # it has one slot: a call that waits there would look dead
         )

@@ -14,11 +14,13 @@ from pydantic import (
     model_serializer,
 )
 
+from coder.text.redact import quotes_secret
 from coder.usage import Usage as Usage
 from coder.usage import Used as Used
 
 JsonObject = dict[str, JsonValue]
-_LATER = ("reasoning", "tool_calls", "alternatives")
+Effort = Literal["low", "medium", "high"]
+_LATER = ("reasoning", "tool_calls", "alternatives", "opaque")
 """Fields that came after the first recordings; left out where they are empty."""
 
 
@@ -65,6 +67,21 @@ class Image(BaseModel):
         return f"data:{self.media_type};base64,{self.base64}"
 
 
+class Opaque(BaseModel):
+    """What a model wants back word for word, such as signed or encrypted reasoning. Nobody else reads it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    source: str
+    """API, provider and model that it came from: no other one is sent it."""
+    items: tuple[tuple[int, str], ...]
+    """Place and JSON of each: 0 is before the answer's text, n behind it and before the n-th call."""
+
+    def unless_secret(self, redact: Callable[[str], str]) -> "Opaque | None":
+        """Itself; None where it quotes a secret, for no part of it can be taken out."""
+        return None if any(quotes_secret(text, redact) for _, text in self.items) else self
+
+
 class ChatMessage(BaseModel):
     """One message of a conversation with a model."""
 
@@ -77,6 +94,7 @@ class ChatMessage(BaseModel):
     """What the assistant wanted called."""
     tool_call_id: str | None = None
     """Of a message of role `tool`: the call that it answers."""
+    opaque: Opaque | None = None
 
     @model_serializer(mode="wrap")
     def _as_before(self, plain: SerializerFunctionWrapHandler) -> dict[str, object]:
@@ -122,12 +140,13 @@ class Sampling(BaseModel):
     """Texts before which an answer ends, where the endpoint can be told so."""
     alternatives: int = Field(default=0, ge=0, le=20)
     """Other likely tokens to be told of beside each one of the answer, where the endpoint does."""
+    effort: Effort | None = None
+    """How much a model that reasons does so."""
 
     @model_serializer(mode="wrap")
     def _as_before(self, plain: SerializerFunctionWrapHandler) -> dict[str, object]:
-        document: dict[str, object] = plain(self)
-        later = ("stop", "alternatives")
-        return {name: value for name, value in document.items() if value or name not in later}
+        later = ("stop", "alternatives", "effort")
+        return {name: value for name, value in plain(self).items() if value or name not in later}
 
 
 class Alternative(BaseModel):
@@ -152,6 +171,7 @@ class Answer(BaseModel):
     tool_calls: tuple[ToolCall, ...] = ()
     alternatives: tuple[Alternative, ...] = ()
     """How it could have begun instead, the likeliest first; empty where none were asked for, or told."""
+    opaque: Opaque | None = None
     finish: Literal["stop", "length", "refusal", "other"] = "stop"
     usage: Usage = Usage()
     cost_usd: Decimal | None = None

@@ -11,12 +11,11 @@ from decimal import Decimal
 from functools import cache
 from importlib.metadata import entry_points
 from importlib.resources import files
-from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
 from coder.errors import UsageError
-from coder.models.endpoint import Caching, Endpoint, is_address, without_credentials
+from coder.models.endpoint import Api, Caching, Endpoint, is_address, without_credentials
 from coder.models.model import Usage
 
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
@@ -29,7 +28,7 @@ class Provider(BaseModel):
 
     name: str
     url: str
-    """Base URL of its OpenAI-compatible interface; `${VARIABLE}` in it is filled from the environment."""
+    """Base URL of its interface; `${VARIABLE}` in it is filled from the environment."""
     key_variables: tuple[str, ...] = ()
     """Environment variables that hold its key; the first one that is set counts."""
     url_variable: str | None = None
@@ -43,8 +42,7 @@ class Provider(BaseModel):
     is_local: bool = False
     limit_field: str = "max_tokens"
     seed_field: str = "seed"
-    api: Literal["chat", "responses"] = "chat"
-    """Chat completions, or OpenAI's Responses."""
+    api: Api = "chat"
     context: int | None = None
     """Tokens that its models read unless it is told otherwise; None: that is up to the model."""
     context_variable: str | None = None

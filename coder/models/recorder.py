@@ -109,7 +109,8 @@ class Recorder(Wrapper):
         calls = [call.redacted(self._redact) for call in answer.tool_calls]
         texts = {name: self._redact(getattr(answer, name)) for name in ("text", "reasoning", "model")}
         beside = [one.model_copy(update={"text": self._redact(one.text)}) for one in answer.alternatives]
-        more = {"tool_calls": tuple(calls), "alternatives": tuple(beside)}
+        kept = answer.opaque.unless_secret(self._redact) if answer.opaque else None
+        more = {"tool_calls": tuple(calls), "alternatives": tuple(beside), "opaque": kept}
         return answer.model_copy(update={**texts, **more})
 
     def _write(self, entry: Entry) -> None:

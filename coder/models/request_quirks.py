@@ -6,13 +6,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from coder.models.abilities import LEAST_IN_CONTEXT
-from coder.models.endpoint import Endpoint
+from coder.models.endpoint import Api, Endpoint
 from coder.models.model import ChatMessage, Form, Sampling
 from coder.models.tokens import input_tokens
 from coder.models.wire_format import chat_form, chat_messages, response_form, response_input
 
 KEY_FIELD = "prompt_cache_key"
 CONVERSATION_HEADER = "x-grok-conv-id"
+SENT_BACK = ("reasoning_content", "reasoning_details")
+"""Fields of an assistant's message that most endpoints don't know."""
 # An endpoint may lack any of these, and the request still means the same or nearly so. A schema stands in the
 # prompt, too, and what comes is checked against it.
 OPTIONAL = (
@@ -30,7 +32,17 @@ OPTIONAL = (
     "response_format",
     "text",
     KEY_FIELD,
+    "reasoning_effort",
+    "include",
+    "reasoning",
+    "output_config",
+    "thinking",
+    *SENT_BACK,
 )
+ALSO_CALLED = {"output_config": ("effort", "thinking"), "reasoning": ("reasoning.effort",)}
+"""Other words for a parameter in a refusal of it."""
+UNKNOWN_MOST = 64_000
+"""Tokens of an answer where Anthropic's interface has to be told, and nobody knows."""
 LIMIT_FIELDS = ("max_completion_tokens", "max_output_tokens", "max_tokens")
 _NUMBER = re.compile(r"(?<![\w.-])\d{1,3}(?:,\d{3})+(?![\w-])|(?<![\w.-])\d{4,9}(?![\w-])")
 RESPONSES_ONLY = re.compile(r"v1/responses")
@@ -47,26 +59,38 @@ class RequestQuirks:
         """Tokens of an answer that the endpoint has named as its most."""
         self._context: int | None = None
         """Tokens of a prompt and its answer that it has named as its most."""
-        self.uses_responses = endpoint.api == "responses"
-        """The Responses API is asked, not chat completions."""
+        self.api: Api = endpoint.api
 
     def body(
         self, messages: Sequence[ChatMessage], sampling: Sampling, form: Form | None = None
     ) -> dict[str, Any]:
         """The document that is sent, for chat completions or the Responses API."""
-        most = self._at_most(sampling.max_tokens, input_tokens(messages, form))
-        if self.uses_responses:
-            own: Mapping[str, object] = {
+        most = sampling.max_tokens or (UNKNOWN_MOST if self.api == "messages" else None)
+        most = self._at_most(most, input_tokens(messages, form))
+        messages = [self._own(message) for message in messages]
+        effort = None if self._endpoint.reasons is False else sampling.effort
+        own: Mapping[str, object]
+        if self.api == "messages":
+            from coder.models.anthropic_messages import request_fields
+
+            own = request_fields(messages, sampling, form, most=most, effort=effort, dropped=self._dropped)
+        elif self.api == "responses":
+            own = {
                 "input": response_input(messages),
                 "store": False,
+                "include": ["reasoning.encrypted_content"],
+                "reasoning": {"effort": effort} if effort else None,
                 "max_output_tokens": most,
                 **(response_form(form) if form is not None else {}),
             }
         else:
             own = {
                 "messages": chat_messages(
-                    messages, marked=marked(messages) if self._endpoint.marks_caches else frozenset()
+                    messages,
+                    marked=marked(messages) if self._endpoint.marks_caches else frozenset(),
+                    dropped=self._dropped,
                 ),
+                "reasoning_effort": effort,
                 "stream_options": {"include_usage": True},
                 self._limit_field: most,
                 self._endpoint.seed_field: sampling.seed,
@@ -75,7 +99,8 @@ class RequestQuirks:
                 "top_logprobs": sampling.alternatives or None,
                 **(chat_form(form) if form is not None else {}),
             }
-        fields = {**own, "temperature": sampling.temperature, "top_p": sampling.top_p}
+        drawn = {"temperature": sampling.temperature, "top_p": sampling.top_p}
+        fields = {**own, **(drawn if self.api != "messages" else {})}
         if self._has_cache_key:
             fields[KEY_FIELD] = cache_key(messages)
         kept = {name: v for name, v in fields.items() if v is not None and name not in self._dropped}
@@ -83,24 +108,40 @@ class RequestQuirks:
 
     def headers(self, messages: Sequence[ChatMessage]) -> dict[str, str]:
         """What is sent in front of the document, other than with every request."""
-        if self._endpoint.caching != "conversation" or self.uses_responses:
+        if self._endpoint.caching != "conversation" or self.api != "chat":
             return {}
         return {CONVERSATION_HEADER: cache_key(messages)}
 
     @property
+    def source(self) -> str:
+        """Where an answer comes from: what is opaque of it goes back there alone."""
+        return f"{self.api} {self._endpoint.name}"
+
+    def _own(self, message: ChatMessage) -> ChatMessage:
+        """The message without what is opaque of another model, which would refuse it or read it wrongly."""
+        if message.opaque is None or message.opaque.source == self.source:
+            return message
+        return message.model_copy(update={"opaque": None})
+
+    @property
     def _has_cache_key(self) -> bool:
         caching = self._endpoint.caching
-        return caching == "key" or (caching == "conversation" and self.uses_responses)
+        return caching == "key" or (caching == "conversation" and self.api == "responses")
 
     def learn(self, refusal: str, body: dict[str, Any]) -> bool:
         """Take a refused parameter out of later bodies; False where the refusal names none that was sent."""
-        refused = next((name for name in OPTIONAL if name in body and _names(refusal, name)), None)
+        kept = {name for message in body.get("messages", ()) for name in SENT_BACK if name in message}
+        sent = [name for name in OPTIONAL if name in body or name in kept]
+        words = {name: (name, *ALSO_CALLED.get(name, ())) for name in sent if name not in self._dropped}
+        refused = next((n for n, said in words.items() if any(_names(refusal, word) for word in said)), None)
         if refused is None:
             return False
         if refused in LIMIT_FIELDS and self._most is None:
             self._most = _said_most(refusal, body[refused])
             if self._most is not None:
                 return True
+        if refused == "max_tokens" and self.api == "messages":  # there, it can't be left out
+            return self.learn_context(refusal, body)
         if refused == "max_tokens" and _names(refusal, "max_completion_tokens"):
             self._limit_field = "max_completion_tokens"
         self._dropped.add(refused)
@@ -111,7 +152,8 @@ class RequestQuirks:
         named = _numbers(refusal)
         if self._context is not None or not named or not any(name in body for name in LIMIT_FIELDS):
             return False
-        self._context = named[0]
+        # Anthropic names what was sent first.
+        self._context = max(named) if self.api == "messages" else named[0]
         return True
 
     def _at_most(self, tokens: int | None, tokens_in: int) -> int | None:
@@ -122,9 +164,9 @@ class RequestQuirks:
 
     def learn_interface(self, refusal: str) -> bool:
         """Ask the Responses API from now on, where a refusal says that the model answers only there."""
-        if self.uses_responses or not RESPONSES_ONLY.search(refusal):
+        if self.api != "chat" or not RESPONSES_ONLY.search(refusal):
             return False
-        self.uses_responses = True
+        self.api = "responses"
         return True
 
 

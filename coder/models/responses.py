@@ -40,10 +40,17 @@ def take_response(unfinished: Unfinished, response: object) -> str:
     model = field(response, "model")
     unfinished.model = model if isinstance(model, str) and model else unfinished.model
     items = [*_rows(response, "output")]
-    for place, item in enumerate(items):
-        if field(item, "type") == "function_call":
+    place = 0
+    for at, item in enumerate(items):
+        kind = field(item, "type")
+        if kind == "reasoning" and field(item, "encrypted_content"):
+            unfinished.keep(item, place)
+        elif kind == "function_call":
             names = {"id": "call_id", "name": "name", "arguments": "arguments"}
-            unfinished.call(place, **{ours: _text(item, theirs) for ours, theirs in names.items()})
+            unfinished.call(at, **{ours: _text(item, theirs) for ours, theirs in names.items()})
+            place = max(place, 1) + 1
+        elif kind == "message":
+            place = max(place, 1)
     said = [part for item in items for part in _rows(item, "content")]
     refusal = "".join(_text(part, "refusal") for part in said)
     details = field(response, "incomplete_details")

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from importlib import import_module
+from importlib.util import find_spec
 from threading import Thread
 
 from pydantic import BaseModel, ConfigDict
@@ -194,12 +195,18 @@ def _model(choice: Choice, patience: Patience | None) -> Model:
     return LocalModel(choice.weights, name=choice.name, context=context, patience=patience or LOCAL_PATIENCE)
 
 
-def warm() -> None:
-    """Begin to import in a thread what the first call needs: 0.2 to 0.3 s that it needn't wait for."""
-    Thread(target=_import_for_calls, daemon=True).start()
+def warm(model: str | None = None) -> None:
+    """Begin to import in a thread what the first call needs: 0.2 to 1 s that it needn't wait for.
+
+    Args:
+        model: as the user named it.
+    """
+    is_anthropics = (model or "").startswith("anthropic") and find_spec("anthropic") is not None
+    sdk = "anthropic" if is_anthropics else "openai"
+    Thread(target=_import_for_calls, args=(sdk,), daemon=True).start()
 
 
-def _import_for_calls() -> None:
-    load_sdk()
-    load_transport()
+def _import_for_calls(sdk: str) -> None:
+    load_sdk(sdk)
+    load_transport(sdk)
     import_module("tenacity")

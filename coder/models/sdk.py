@@ -1,4 +1,4 @@
-"""The openai SDK, imported without the thousand types that nobody here asks for.
+"""An SDK, openai or anthropic, imported without the thousand types that nobody here asks for.
 
 `import openai` makes every class of every endpoint, and half of its time goes there. Its packages of types
 hold nothing but imports of names from their own modules, so while we import the SDK, each of them finds a
@@ -12,40 +12,55 @@ from functools import cache
 from importlib import import_module
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
+from importlib.util import find_spec
 from threading import Lock
 from types import ModuleType
 
-TYPES = "openai.types"
+from coder.errors import UsageError
+from coder.models.endpoint import Api
+
+TYPES = ("openai.types", "anthropic.types")
 _IMPORT = re.compile(r"^from \.(\w[\w.]*) import (?:\(([^()]*)\)|([\w ,]+))$", re.MULTILINE)
 _NOTHING = re.compile(r"^(?:#.*|from __future__ import annotations)?$", re.MULTILINE)
 _LOADING = Lock()
 
 
-def load_sdk() -> ModuleType:
-    """The module `openai`. The first call takes 0.2 s, and any thread may make it."""
-    if "openai" in sys.modules:
-        return import_module("openai")  # waits where another thread is still at it
+def load_sdk(name: str = "openai") -> ModuleType:
+    """The module. The first call takes 0.2 s, anthropic's 0.8 s, and any thread may make it."""
+    if name in sys.modules:
+        return import_module(name)  # waits where another thread is still at it
     with _LOADING:
         finder = _Finder()
         sys.meta_path.insert(0, finder)
         try:
-            return import_module("openai")
+            return import_module(name)
         finally:
             sys.meta_path.remove(finder)
 
 
-@cache
-def http_library() -> ModuleType:
-    """What the SDK speaks HTTP with: httpx2, or httpx below version 3 of the SDK."""
-    from openai import DefaultAsyncHttpxClient
+def require_sdk(api: Api) -> None:
+    """See that the SDK for an interface is here, without loading it.
 
-    client = next(kind for kind in DefaultAsyncHttpxClient.__mro__ if kind.__name__ == "AsyncClient")
+    Raises:
+        UsageError: the extra `anthropic` isn't installed.
+    """
+    if api == "messages" and find_spec("anthropic") is None:
+        raise UsageError(
+            "Anthropic's models need its SDK. Install it with: pip install 'coder-agent[anthropic]'"
+        )
+
+
+@cache
+def http_library(name: str = "openai") -> ModuleType:
+    """What the SDK speaks HTTP with: httpx2, or httpx below version 3 of openai's."""
+    kinds = load_sdk(name).DefaultAsyncHttpxClient.__mro__
+    client = next(kind for kind in kinds if kind.__name__ == "AsyncClient")
     return import_module(client.__module__.partition(".")[0])
 
 
-def load_transport() -> None:
+def load_transport(name: str = "openai") -> None:
     """Have the HTTP library import what it imports for its first client."""
-    http_library().AsyncHTTPTransport(verify=False)
+    http_library(name).AsyncHTTPTransport(verify=False)
 
 
 def re_exported(source: str) -> dict[str, tuple[str, str]] | None:
@@ -70,7 +85,7 @@ class _Finder(MetaPathFinder):
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        if fullname != TYPES and not fullname.startswith(f"{TYPES}."):
+        if fullname not in TYPES and not fullname.startswith(tuple(f"{types}." for types in TYPES)):
             return None
         spec = PathFinder.find_spec(fullname, path, target)
         if spec is None or spec.submodule_search_locations is None:

@@ -1,13 +1,16 @@
 """An answer put together from its stream. Nothing of a chunk's shape is certain."""
 
-import re
+import json
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Literal
 
-from coder.models.model import Alternative, ToolCall, Usage
+from coder.models.model import Alternative, Opaque, ToolCall, Usage
 from coder.models.retries import Passing
 from coder.models.tokens import field, usage_of
+from coder.text.sanitize import in_pairs
 
 if TYPE_CHECKING:
+    from coder.models.kept_fields import KeptFields
     from coder.models.logprobs import Hesitations
 
 LARGEST_ANSWER = 4 << 20
@@ -17,9 +20,10 @@ MOST_CALLS = 128
 # Some endpoints let a model's thoughts stand in front of its answer.
 THINKS, THOUGHT = "<think>", "</think>"
 
-Finish = Literal["stop", "length", "refusal", "other"]
+_KEPT = frozenset({"reasoning_content", "reasoning_details", "tool_calls"})
+"""Fields in which something may be that goes back."""
 
-_HALF = re.compile("[\ud800-\udfff]")
+Finish = Literal["stop", "length", "refusal", "other"]
 
 FINISHES: dict[str, Finish] = {
     "stop": "stop",
@@ -44,6 +48,8 @@ class Unfinished:
         self._tail = ""
         self._calls: dict[int, _Call] = {}
         self._hesitations: Hesitations | None = None
+        self._fields: KeptFields | None = None
+        self._opaque: list[tuple[int, str]] = []
         self.finish: Finish | None = None
         self.model: str | None = None
         self.usage: Usage | None = None
@@ -66,6 +72,7 @@ class Unfinished:
             self.finish = FINISHES.get(finish.lower(), "other")
         self.think(_text(field(part, "reasoning_content") or field(part, "reasoning")))
         self._take_calls(field(part, "tool_calls"))
+        self._remember(part)
         self._hesitate(field(choice, "logprobs"))
         text = self._said(_text(field(part, "content")))
         refusal = _text(field(part, "refusal"))
@@ -83,6 +90,31 @@ class Unfinished:
 
             self._hesitations = Hesitations()
         self._hesitations.take(told)
+
+    def _remember(self, part: object) -> None:
+        if isinstance(part, dict) and not _KEPT.isdisjoint(part):
+            from coder.models.kept_fields import KeptFields  # the usual call loads nothing of it
+
+            self._fields = self._fields or KeptFields()
+            self._fields.take(part)
+
+    def keep(self, item: object, place: int) -> None:
+        """Keep what goes back word for word; what is longer than anyone could use is left out."""
+        text = json.dumps(item)
+        if sum(len(kept) for _, kept in self._opaque) + len(text) <= LARGEST_ANSWER:
+            self._opaque.append((place, text))
+
+    @property
+    def place(self) -> int:
+        """Where the next part of the answer stands, as `Opaque` counts."""
+        return 1 + len(self._calls) if self._said_any or self._calls else 0
+
+    def opaque(self, source: str, redact: Callable[[str], str]) -> Opaque | None:
+        """What goes back to where the answer comes from."""
+        for place, item in self._fields.items(sorted(self._calls)) if self._fields else ():
+            self.keep(item, place)
+        kept = Opaque(source=source, items=tuple(self._opaque)) if self._opaque else None
+        return kept.unless_secret(redact) if kept is not None else None
 
     def alternatives(self, text: str) -> tuple[Alternative, ...]:
         """The likeliest other beginnings of an answer that is this text."""
@@ -214,10 +246,3 @@ def _text(content: object) -> str:
             if isinstance(part, dict) and part.get("type") == "text" and isinstance(part.get("text"), str)
         )
     return ""
-
-
-def in_pairs(text: str) -> str:
-    """The text with the halves of a character joined that came apart; one without its other can't be kept."""
-    if not _HALF.search(text):
-        return text
-    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")

@@ -40,7 +40,9 @@ def input_tokens(messages: Sequence[ChatMessage], form: Form | None = None) -> i
     if form is not None:
         texts.append(form.model_dump_json())
     images = sum(len(message.images) for message in messages)
-    return _PER_REQUEST + sum(map(_tokens, texts)) + _PER_MESSAGE * len(messages) + _PER_IMAGE * images
+    kept = sum(len(text) for message in messages if message.opaque for _, text in message.opaque.items)
+    more = _PER_MESSAGE * len(messages) + _PER_IMAGE * images + ceil(kept * _TOKENS_PER_SMALL)
+    return _PER_REQUEST + sum(map(_tokens, texts)) + more
 
 
 @lru_cache(maxsize=4096)  # a dialogue is counted with each request

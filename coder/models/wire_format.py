@@ -1,7 +1,9 @@
 """How a conversation stands in a request: for chat completions, and for the Responses API."""
 
+import json
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
+from typing import cast
 
 from pydantic import JsonValue
 
@@ -11,14 +13,24 @@ SCHEMA_NAME = "answer"
 
 
 def chat_messages(
-    messages: Sequence[ChatMessage], *, marked: AbstractSet[int] = frozenset()
+    messages: Sequence[ChatMessage],
+    *,
+    marked: AbstractSet[int] = frozenset(),
+    dropped: AbstractSet[str] = frozenset(),
 ) -> list[JsonObject]:
     """`messages` of chat completions.
 
     Args:
         marked: places of those behind which the endpoint is to keep what it has read.
+        dropped: fields that the endpoint takes of no message.
     """
-    return [_chat_message(message, mark=at in marked) for at, message in enumerate(messages)]
+    wired = [_chat_message(message, mark=at in marked) for at, message in enumerate(messages)]
+    for message, fields in zip(messages, wired, strict=True):
+        for place, text in message.opaque.items if message.opaque is not None else ():
+            calls = cast(list[JsonObject], fields.get("tool_calls", ()))
+            kept = {name: value for name, value in json.loads(text).items() if name not in dropped}
+            (calls[place - 1] if place else fields).update(kept)
+    return wired
 
 
 def chat_form(form: Form) -> JsonObject:
@@ -49,6 +61,16 @@ def response_form(form: Form) -> JsonObject:
         schema |= {"schema": form.json_schema, "strict": strict}
         fields["text"] = {"format": schema}
     return fields
+
+
+def in_place(message: ChatMessage, said: list[JsonObject], calls: list[JsonObject]) -> list[JsonObject]:
+    """The parts of an answer, with what is opaque of it where it stood; behind all others, it is left out."""
+    items = message.opaque.items if message.opaque is not None else ()
+    parts: list[JsonObject] = []
+    for at, slot in enumerate([said, *([call] for call in calls)]):
+        parts += [json.loads(text) for place, text in items if place == at]
+        parts += slot
+    return parts
 
 
 def is_strict(schema: JsonValue) -> bool:
@@ -103,4 +125,4 @@ def _response_items(message: ChatMessage) -> list[JsonObject]:
         {"type": "function_call", "call_id": call.id, "name": call.name, "arguments": call.arguments}
         for call in message.tool_calls
     ]
-    return said + called
+    return in_place(message, said, called)

@@ -209,5 +209,6 @@ def _sampling(state: State) -> Sampling:
         temperature=settings.temperature if settings.temperature is not None else 0.0,
         top_p=settings.top_p,
         seed=settings.seed,
+        effort=settings.effort,
         max_tokens=settings.max_answer_tokens,
     )

@@ -163,6 +163,7 @@ def _sampling(state: State, upcoming: Attempt, reask: int) -> Sampling:
         temperature=settings.temperature if settings.temperature is not None else default,
         top_p=settings.top_p,
         seed=settings.seed + 1000 * (upcoming.sample - 1) + 10 * (upcoming.attempt - 1) + reask,
+        effort=settings.effort,
         max_tokens=settings.at_most(_EMBEDDED_TOKENS) if is_embedded else settings.max_answer_tokens,
     )
 

@@ -123,7 +123,9 @@ class Dialogue:
                 "first request: it leaves out what its context can't hold, and says nothing.\n"
                 "Let it read more (Ollama: OLLAMA_CONTEXT_LENGTH=32768, for its server and for coder)."
             )
-        return ChatMessage(role="assistant", content=said.text, tool_calls=said.tool_calls)
+        return ChatMessage(
+            role="assistant", content=said.text, tool_calls=said.tool_calls, opaque=said.opaque
+        )
 
     async def _fold(self, window: int | None) -> bool:
         """Fold the dialogue; False where nothing is left that could be left out.

@@ -89,7 +89,9 @@ def _results(state: State, body: ToolAnswered) -> Mapping[tuple[object, ...], tu
 def _answered(state: State, body: CallAnswered) -> State:
     intent = state.open_calls.get(body.call)
     if intent is not None and intent.in_dialogue:
-        said = ChatMessage(role="assistant", content=body.text, tool_calls=body.tool_calls)
+        said = ChatMessage(
+            role="assistant", content=body.text, tool_calls=body.tool_calls, opaque=body.opaque
+        )
         state = replace(state, dialogue=(*state.dialogue, said))
     return replace(
         _spent(state, body),

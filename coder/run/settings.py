@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from coder.models.model import Sampling
+from coder.models.model import Effort, Sampling
 
 StrategyName = Literal["act", "one-shot", "repair", "plan", "best-of-n", "tests", "review", "escalate"]
 StrategyChoice = Literal["auto"] | StrategyName
@@ -67,6 +67,8 @@ class Settings(BaseModel):
     """None: 0 for the first sample, 0.8 for fresh starts."""
     top_p: float | None = Field(default=None, gt=0, le=1)
     seed: int = 0
+    effort: Effort | None = None
+    """How much a model that reasons does so; None is the model's own."""
     max_answer_tokens: int | None = Field(default=None, ge=16)
     """Reasoning included. None: the model's own limit, or what the budget leaves. In old runs 4096."""
     model_timeout_s: float = Field(default=600.0, gt=0, le=86_400)
@@ -124,6 +126,7 @@ class Settings(BaseModel):
             temperature=self.temperature if self.temperature is not None else 0.0,
             top_p=self.top_p,
             seed=self.seed,
+            effort=self.effort,
             max_tokens=self.at_most(most),
         )
 

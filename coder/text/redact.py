@@ -5,9 +5,10 @@ they are secret), and the shapes of well-known keys. All found places are joined
 that no half of a secret is left where two overlap.
 """
 
+import json
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import chain
 from urllib.parse import quote
 
@@ -39,6 +40,9 @@ _SHAPES = [
 ]
 _UNFINISHED = re.compile(r"(?:(?i:\bbearer\s+)|-----BEGIN [A-Z0-9 ]*)\Z")
 """The start of a shape that holds blanks, at the end of what has come so far."""
+
+_ENCRYPTED = re.compile(r"[\w+/=-]{200,}", re.ASCII)
+"""A text that is no words: what looks like a key in it is chance."""
 
 
 class Redactor:
@@ -134,6 +138,18 @@ def names_secret(variable: str) -> bool:
 def redact(text: str) -> str:
     """The text without what has the shape of a key; for exact values use a Redactor."""
     return Redactor().redact(text)
+
+
+def quotes_secret(document: str, redact: Callable[[str], str]) -> bool:
+    """Whether a text of a JSON document holds what `redact` takes out."""
+    left = [json.loads(document)]
+    while left:
+        value = left.pop()
+        if isinstance(value, dict | list):
+            left += value.values() if isinstance(value, dict) else value
+        elif isinstance(value, str) and not _ENCRYPTED.fullmatch(value) and redact(value) != value:
+            return True
+    return False
 
 
 def _shapes(text: str) -> Iterator[tuple[int, int]]:

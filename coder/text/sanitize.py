@@ -96,3 +96,13 @@ def or_nearest(name: str, known: Iterable[str], *, cutoff: float = 0.6) -> str:
     """`"; did you mean a, b?"` with at most three known names; empty where none is near."""
     close = get_close_matches(name, list(known), n=3, cutoff=cutoff)
     return f"; did you mean {', '.join(close)}?" if close else ""
+
+
+_HALF = re.compile("[\ud800-\udfff]")
+
+
+def in_pairs(text: str) -> str:
+    """The text with the halves of a character joined that came apart; one without its other can't be kept."""
+    if not _HALF.search(text):
+        return text
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")

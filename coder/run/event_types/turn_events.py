@@ -4,7 +4,7 @@ from decimal import Decimal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from coder.models.model import Alternative, ChatMessage, Form, Sampling, ToolCall, Usage, Used
+from coder.models.model import Alternative, ChatMessage, Form, Opaque, Sampling, ToolCall, Usage, Used
 from coder.run.event_types.body import Body, StoredFile
 from coder.run.message import CheckLine, Message
 
@@ -66,7 +66,7 @@ class CallAnswered(Body):
     """A model call's answer; it replaces the reservation by what was used."""
 
     type = "model.answered"
-    later = ("reasoning", "tool_calls", "alternatives")
+    later = ("reasoning", "tool_calls", "alternatives", "opaque")
 
     call: int
     key: str
@@ -76,6 +76,7 @@ class CallAnswered(Body):
     """What the model thought before, where it was told; no later prompt quotes it."""
     tool_calls: tuple[ToolCall, ...] = ()
     alternatives: tuple[Alternative, ...] = ()
+    opaque: Opaque | None = None
     finish: str
     usage: Usage
     cost_usd: Decimal | None

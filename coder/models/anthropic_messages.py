@@ -1,0 +1,204 @@
+"""Anthropic's Messages API: how a conversation stands in a request, and how an answer is read.
+
+Signed thinking is kept as it came and goes back in its place. An append-only dialogue is read from the cache:
+at most four marks, behind the tools, the system prompt, and the user's last two messages.
+"""
+
+import re
+from collections import defaultdict
+from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
+from itertools import groupby
+
+from coder.models.model import ChatMessage, Effort, Form, JsonObject, Sampling, ToolCall, Usage
+from coder.models.stream import Finish, Unfinished
+from coder.models.tokens import count, counted, field
+from coder.models.wire_format import in_place
+
+THINKING_TOKENS: dict[Effort, int] = {"low": 4096, "medium": 16_384, "high": 32_768}
+"""Of models that know a budget, and no effort."""
+LEAST_THINKING = 1024
+_MARK: JsonObject = {"cache_control": {"type": "ephemeral"}}
+_MARKED = 2
+"""The user's last messages behind which the cache is marked: where the request before ended, and this one."""
+_NOT_IN_ID = re.compile(r"[^A-Za-z0-9_-]")
+_FINISHES: dict[str, Finish] = {
+    "end_turn": "stop",
+    "stop_sequence": "stop",
+    "max_tokens": "length",
+    "model_context_window_exceeded": "length",
+    "refusal": "refusal",
+}
+_PIECES = {"thinking_delta": "thinking", "signature_delta": "signature"}
+
+
+def request_fields(
+    messages: Sequence[ChatMessage],
+    sampling: Sampling,
+    form: Form | None,
+    *,
+    most: int | None,
+    effort: Effort | None,
+    dropped: AbstractSet[str],
+) -> dict[str, object]:
+    """The fields of a request, but for those that every interface has.
+
+    Args:
+        most: tokens of the answer, thinking included.
+        dropped: parameters that the endpoint has refused: a model without effort has a budget of thinking.
+    """
+    system: list[JsonObject] = [
+        _text(one.content) for one in messages if one.role == "system" and one.content
+    ]
+    tools: list[JsonObject] = [
+        {"name": tool.name, "description": tool.description, "input_schema": tool.parameters}
+        for tool in (form.tools if form is not None else ())
+    ]
+    talk = _turns(messages)
+    of_user = [turn for turn in talk if turn["role"] == "user"]
+    for marked in (tools, system, *(turn["content"] for turn in of_user[-_MARKED:])):
+        if isinstance(marked, list) and marked and isinstance(marked[-1], dict):
+            marked[-1] |= _MARK
+    # Neither temperature nor top_p: this version of the interface refuses both.
+    return {
+        "system": system or None,
+        "messages": talk,
+        "tools": tools or None,
+        "max_tokens": most,
+        "stop_sequences": [text for text in sampling.stop if text.strip()] or None,
+        **(_thinking(effort, most or 0, dropped) if effort is not None else {}),
+    }
+
+
+def _thinking(effort: Effort, most: int, dropped: AbstractSet[str]) -> dict[str, object]:
+    if "output_config" not in dropped:
+        return {"thinking": {"type": "adaptive"}, "output_config": {"effort": effort}}
+    budget = min(THINKING_TOKENS[effort], most // 2)
+    if "thinking" in dropped or budget < LEAST_THINKING:
+        return {}
+    return {"thinking": {"type": "enabled", "budget_tokens": budget}}
+
+
+def _turns(messages: Sequence[ChatMessage]) -> list[JsonObject]:
+    """Assistant and user in turn; all results of an answer stand in one message, before anything else."""
+    talk: list[JsonObject] = []
+    rest = [message for message in messages if message.role != "system"]
+    for role, group in groupby(rest, lambda one: "assistant" if one.role == "assistant" else "user"):
+        said = _answered if role == "assistant" else _asked
+        parts = [part for message in group for part in said(message)]
+        parts.sort(key=lambda part: part["type"] != "tool_result")
+        if parts:
+            talk.append({"role": role, "content": [*parts]})
+    return talk
+
+
+def _text(text: str) -> JsonObject:
+    return {"type": "text", "text": text}
+
+
+def _asked(message: ChatMessage) -> list[JsonObject]:
+    parts = [_text(message.content)] if message.content.strip() else []  # empty ones are refused
+    for image in message.images:
+        source: JsonObject = {"type": "base64", "media_type": image.media_type, "data": image.base64}
+        parts.append({"type": "image", "source": source})
+    if message.tool_call_id is None:
+        return parts
+    return [{"type": "tool_result", "tool_use_id": _id(message.tool_call_id), "content": [*parts]}]
+
+
+def _answered(message: ChatMessage) -> list[JsonObject]:
+    said = [_text(message.content.rstrip())] if message.content.strip() else []
+    calls: list[JsonObject] = [
+        {"type": "tool_use", "id": _id(call.id), "name": call.name, "input": _input(call)}
+        for call in message.tool_calls
+    ]
+    return in_place(message, said, calls) if said or calls else []
+
+
+def _id(id: str) -> str:
+    """The id of a call, which another model may have given characters that are refused here."""
+    return _NOT_IN_ID.sub("_", id)
+
+
+def _input(call: ToolCall) -> JsonObject:
+    try:
+        return call.parsed()
+    except ValueError:
+        return {}
+
+
+class MessageReader:
+    """Puts an answer together from the events of one stream."""
+
+    def __init__(self) -> None:
+        self._thinking: dict[object, JsonObject] = {}
+        self._pieces: dict[object, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
+        self._usage: dict[str, object] = {}
+
+    def take(self, unfinished: Unfinished, event: object) -> str:
+        """Take one event in and return the text that it adds; often none."""
+        match field(event, "type"):
+            case "message_start":
+                message = field(event, "message")
+                unfinished.seen_choice = True
+                unfinished.model = _string(message, "model") or unfinished.model
+                self._count(unfinished, field(message, "usage"))
+            case "content_block_start":
+                return self._begin(unfinished, field(event, "index"), field(event, "content_block"))
+            case "content_block_delta":
+                return self._add(unfinished, field(event, "index"), field(event, "delta"))
+            case "content_block_stop":
+                self._end(unfinished, field(event, "index"))
+            case "message_delta":
+                self._count(unfinished, field(event, "usage"))
+                if reason := _string(field(event, "delta"), "stop_reason"):
+                    unfinished.end(_FINISHES.get(reason, "other"))
+        return ""
+
+    def _begin(self, unfinished: Unfinished, index: object, block: object) -> str:
+        kind = field(block, "type")
+        if kind == "tool_use" and isinstance(index, int):
+            unfinished.call(index, id=_string(block, "id"), name=_string(block, "name"))
+        if kind in ("thinking", "redacted_thinking") and isinstance(block, dict):
+            self._thinking[index] = dict(block)
+        return unfinished.say(_string(block, "text"))
+
+    def _add(self, unfinished: Unfinished, index: object, delta: object) -> str:
+        kind = field(delta, "type")
+        if kind == "input_json_delta" and isinstance(index, int):
+            unfinished.call(index, arguments=_string(delta, "partial_json"))
+        if isinstance(kind, str) and (name := _PIECES.get(kind)):
+            self._pieces[index][name].append(_string(delta, name))
+            unfinished.think(_string(delta, "thinking"))
+        return unfinished.say(_string(delta, "text"))
+
+    def _end(self, unfinished: Unfinished, index: object) -> None:
+        """Keep a block of thinking, unless it came without the signature that it is known by."""
+        block = self._thinking.pop(index, None)
+        if block is None:
+            return
+        for name, pieces in self._pieces.pop(index, {}).items():
+            block[name] = _string(block, name) + "".join(pieces)
+        if block.get("signature") or block.get("data"):
+            unfinished.keep(block, unfinished.place)
+
+    def _count(self, unfinished: Unfinished, usage: object) -> None:
+        """Count what is told so far: `input_tokens` is without what came from the cache, or went there."""
+        if isinstance(usage, dict):
+            self._usage |= {name: value for name, value in usage.items() if value is not None}
+        read = count(self._usage, "cache_read_input_tokens")
+        written = count(self._usage, "cache_creation_input_tokens")
+        unfinished.usage = counted(
+            Usage(
+                input_tokens=count(self._usage, "input_tokens") + read + written,
+                output_tokens=count(self._usage, "output_tokens"),
+                cached_tokens=read,
+                cache_write_tokens=written,
+                reasoning_tokens=count(self._usage.get("output_tokens_details"), "thinking_tokens"),
+            )
+        )
+
+
+def _string(holder: object, name: str) -> str:
+    text = field(holder, name)
+    return text if isinstance(text, str) else ""

@@ -1,0 +1,68 @@
+"""Fields of an answer of chat completions that go back with it word for word, put together from a stream.
+
+DeepSeek's `reasoning_content`, OpenRouter's `reasoning_details`, and Gemini's `extra_content` of a call.
+"""
+
+from collections.abc import Sequence
+from typing import cast
+
+from pydantic import JsonValue
+
+from coder.models.model import JsonObject
+from coder.models.tokens import field
+
+TEXTS, DETAILS, ON_CALLS = "reasoning_content", "reasoning_details", "extra_content"
+_PIECES = ("text", "summary", "data")
+"""Of a detail: what comes in pieces; the last word on anything else counts."""
+
+
+class KeptFields:
+    """What has come of them so far."""
+
+    def __init__(self) -> None:
+        self._texts: list[str] = []
+        self._details: list[JsonObject] = []
+        self._on_calls: dict[int, JsonValue] = {}
+
+    def take(self, part: object) -> None:
+        """Take one delta in."""
+        if isinstance(text := field(part, TEXTS), str):
+            self._texts.append(text)
+        for detail in _rows(part, DETAILS):
+            if isinstance(detail, dict):
+                self._take_detail(detail)
+        for at, call in enumerate(_rows(part, "tool_calls")):
+            index = field(call, "index")
+            if extra := field(call, ON_CALLS):
+                self._on_calls[index if isinstance(index, int) else at] = cast(JsonValue, extra)
+
+    def _take_detail(self, detail: JsonObject) -> None:
+        before = self._details[-1] if self._details else {}
+        is_next = "index" in detail and all(detail.get(n) == before.get(n) for n in ("index", "type"))
+        if not is_next:
+            self._details.append(dict(detail))
+            return
+        for name, value in detail.items():
+            known = before.get(name)
+            if name in _PIECES and isinstance(known, str) and isinstance(value, str):
+                before[name] = known + value
+            elif value is not None:
+                before[name] = value
+
+    def items(self, calls: Sequence[int]) -> list[tuple[int, JsonObject]]:
+        """Each with its place, as `Opaque` counts; reasoning alone is wanted back only with calls.
+
+        Args:
+            calls: where the calls of the answer stand, as its stream numbers them.
+        """
+        fields: JsonObject = {DETAILS: [*self._details]} if self._details else {}
+        if self._texts and calls:
+            fields[TEXTS] = "".join(self._texts)
+        whole = [(0, fields)] if fields else []
+        places = ((n, at) for n, at in enumerate(calls, start=1) if at in self._on_calls)
+        return [*whole, *((n, {ON_CALLS: self._on_calls[at]}) for n, at in places)]
+
+
+def _rows(holder: object, name: str) -> Sequence[object]:
+    rows = field(holder, name)
+    return rows if isinstance(rows, list) else ()
