@@ -9,19 +9,7 @@ from pathlib import Path
 
 from coder.errors import ModelError, UsageError
 from coder.models.catalog import UserModels
-from coder.models.model import (
-    Answer,
-    ChatMessage,
-    Effort,
-    Form,
-    Model,
-    OnRetry,
-    Retry,
-    Sampling,
-    Switch,
-    Usage,
-    Used,
-)
+from coder.models.model import Answer, ChatMessage, Form, Model, OnRetry, Retry, Sampling, Switch, Usage, Used
 from coder.models.roles import Asked, open_casting, resolve_casting, see_that_all_see, warm
 from coder.models.wrapper import Wrapper
 
@@ -43,7 +31,7 @@ class Answerer:
     """What the user's file says of models."""
     shows_pictures: bool = False
     """The task has some, so that everyone asked has to see them."""
-    effort: Effort | None = None
+    effort: str | None = None
     silence_s: float | None = None
     """Longest silence of a model; None is the usual one."""
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from itertools import groupby
 
-from coder.models.model import ChatMessage, Effort, Form, JsonObject, Sampling, ToolCall, Usage
+from coder.models.model import ChatMessage, Effort, Form, JsonObject, Sampling, Usage
 from coder.models.stream import Finish, Unfinished
 from coder.models.tokens import count, counted, field
 from coder.models.wire_format import in_place
@@ -109,7 +109,7 @@ def _asked(message: ChatMessage) -> list[JsonObject]:
 def _answered(message: ChatMessage) -> list[JsonObject]:
     said = [_text(message.content.rstrip())] if message.content.strip() else []
     calls: list[JsonObject] = [
-        {"type": "tool_use", "id": _id(call.id), "name": call.name, "input": _input(call)}
+        {"type": "tool_use", "id": _id(call.id), "name": call.name, "input": call.parsed()}
         for call in message.tool_calls
     ]
     return in_place(message, said, calls) if said or calls else []
@@ -118,13 +118,6 @@ def _answered(message: ChatMessage) -> list[JsonObject]:
 def _id(id: str) -> str:
     """The id of a call, which another model may have given characters that are refused here."""
     return _NOT_IN_ID.sub("_", id)
-
-
-def _input(call: ToolCall) -> JsonObject:
-    try:
-        return call.parsed()
-    except ValueError:
-        return {}
 
 
 class MessageReader:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Self
 from coder.errors import ContextTooLong, ModelError, ModelUnavailable
 from coder.models.abilities import Abilities, asked_for, own_limit
 from coder.models.connection import Connection, TooLarge
-from coder.models.endpoint import Endpoint, Patience, unheld_secrets
+from coder.models.endpoint import Endpoint, Patience, sdk_of, unheld_secrets
 from coder.models.exchange import Call, OnToken, streamed
 from coder.models.faults import (
     cleaned,
@@ -150,7 +150,7 @@ class ChatModel:
         began = monotonic()
         await self._connection.client()
         call.clock.excuse(monotonic() - began)  # the SDK was loaded: no endpoint's fault
-        sdk = load_sdk(self._endpoint.sdk)
+        sdk = load_sdk(sdk_of(self._endpoint.api))
         while True:
             call.unfinished = Unfinished()
             body = self._manners.body(call.messages, call.sampling, call.form)

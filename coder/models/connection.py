@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, cast
 from weakref import WeakKeyDictionary
 
-from coder.models.endpoint import Endpoint, base_of, parameters_of
+from coder.models.endpoint import Endpoint, base_of, parameters_of, sdk_of
 from coder.models.sdk import http_library, load_sdk
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ class Connection:
         """The SDK's client."""
         if self._shared is None:
             # The import takes 0.2 s; whatever else runs goes on meanwhile.
-            await asyncio.to_thread(load_sdk, self._endpoint.sdk)
+            await asyncio.to_thread(load_sdk, sdk_of(self._endpoint.api))
         if self._shared is None:  # two calls may have begun at the same time
             clients = _CLIENTS.setdefault(asyncio.get_running_loop(), {})
             if self._endpoint.place not in clients:
@@ -86,7 +86,7 @@ class Connection:
         try:
             async with asyncio.timeout(timeout_s):
                 page = await client.models.list()
-        except (load_sdk(self._endpoint.sdk).APIError, TimeoutError, *UNREADABLE):
+        except (load_sdk(sdk_of(self._endpoint.api)).APIError, TimeoutError, *UNREADABLE):
             return []
         rows = getattr(page, "data", None)
         names = [getattr(row, "id", None) for row in rows[:MOST_LISTED]] if isinstance(rows, list) else []
@@ -156,7 +156,7 @@ async def _bound(response: "Response") -> None:
 
 
 def _client(endpoint: Endpoint) -> "AsyncOpenAI":
-    sdk, url = load_sdk(endpoint.sdk), endpoint.url.get_secret_value()
+    sdk, url = load_sdk(sdk_of(endpoint.api)), endpoint.url.get_secret_value()
     is_anthropic = endpoint.api == "messages"
     kind = partial(sdk.AsyncAnthropic, open_telemetry=False) if is_anthropic else sdk.AsyncOpenAI
     client: AsyncOpenAI = kind(

@@ -80,13 +80,8 @@ class Endpoint(BaseModel):
     def place(self) -> str:
         """SHA-256 of what tells one client or lane from another: address, key, and how it is spoken to."""
         key = self.key.get_secret_value() if self.key else ""
-        parts = (self.url.get_secret_value(), key, self.limit_field, str(self.is_local), self.sdk)
+        parts = (self.url.get_secret_value(), key, self.limit_field, str(self.is_local), sdk_of(self.api))
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
-
-    @property
-    def sdk(self) -> str:
-        """The package that it is called with."""
-        return "anthropic" if self.api == "messages" else "openai"
 
     @property
     def model_place(self) -> str:
@@ -131,6 +126,11 @@ class Patience(BaseModel):
         """The same with another longest silence."""
         whole_s = max(self.whole_s, seconds)
         return self.model_copy(update={"headers_s": seconds, "idle_s": seconds, "whole_s": whole_s})
+
+
+def sdk_of(api: Api) -> str:
+    """The package that an interface is called with."""
+    return "anthropic" if api == "messages" else "openai"
 
 
 # A server on this machine may be loading its weights, or reading a long prompt on a slow processor.

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from coder.models.connection import UNREADABLE, broken, listen, read_body
-from coder.models.endpoint import Api, Patience
+from coder.models.endpoint import Api, Patience, sdk_of
 from coder.models.model import ChatMessage, Form, Sampling
 from coder.models.retries import Clock, Passing
 from coder.models.sdk import load_sdk
@@ -108,10 +108,6 @@ def _reader(api: Api) -> Callable[[Unfinished, object], str]:
     return Unfinished.take
 
 
-def _sdk(api: Api) -> str:
-    return "anthropic" if api == "messages" else "openai"
-
-
 async def send(
     client: "AsyncOpenAI", body: dict[str, Any], *, headers: dict[str, str], api: Api
 ) -> "AsyncStream[object]":
@@ -124,14 +120,14 @@ async def send(
     Raises:
         APIError: the SDK's; no stream came of it.
     """
-    with broken(_sdk(api)):
+    with broken(sdk_of(api)):
         stream: AsyncStream[object] = await client.post(
             PATHS[api],
             body=body,
             options={"headers": headers},
             cast_to=object,
             stream=True,
-            stream_cls=load_sdk(_sdk(api)).AsyncStream[object],
+            stream_cls=load_sdk(sdk_of(api)).AsyncStream[object],
         )
     return stream
 
@@ -145,7 +141,7 @@ async def received(
         Passing: what came can't be read: JSON cut in two, a page of a proxy, numbers and nests of any size.
         APIConnectionError: the SDK's; it broke off before the answer's last word.
     """
-    sdk = _sdk(api)
+    sdk = sdk_of(api)
     try:
         if stream.response.headers.get("content-type", "").startswith("application/json"):
             body = await read_body(stream.response, sdk)

@@ -20,7 +20,7 @@ from coder.usage import Used as Used
 
 JsonObject = dict[str, JsonValue]
 Effort = Literal["low", "medium", "high"]
-_LATER = ("reasoning", "tool_calls", "alternatives", "opaque")
+_LATER = ("reasoning", "tool_calls", "alternatives", "opaque", "stop", "effort")
 """Fields that came after the first recordings; left out where they are empty."""
 
 
@@ -78,7 +78,7 @@ class Opaque(BaseModel):
     """Place and JSON of each: 0 is before the answer's text, n behind it and before the n-th call."""
 
     def unless_secret(self, redact: Callable[[str], str]) -> "Opaque | None":
-        """Itself; None where it quotes a secret, for no part of it can be taken out."""
+        """Itself; None where it quotes a secret, as no part of it can be taken out."""
         return None if any(quotes_secret(text, redact) for _, text in self.items) else self
 
 
@@ -145,8 +145,7 @@ class Sampling(BaseModel):
 
     @model_serializer(mode="wrap")
     def _as_before(self, plain: SerializerFunctionWrapHandler) -> dict[str, object]:
-        later = ("stop", "alternatives", "effort")
-        return {name: value for name, value in plain(self).items() if value or name not in later}
+        return {name: value for name, value in plain(self).items() if value or name not in _LATER}
 
 
 class Alternative(BaseModel):

@@ -39,7 +39,7 @@ OPTIONAL = (
     "thinking",
     *SENT_BACK,
 )
-ALSO_CALLED = {"output_config": ("effort", "thinking"), "reasoning": ("reasoning.effort",)}
+ALSO_CALLED = {"output_config": ("effort", "thinking")}
 """Other words for a parameter in a refusal of it."""
 UNKNOWN_MOST = 64_000
 """Tokens of an answer where Anthropic's interface has to be told, and nobody knows."""
@@ -141,7 +141,8 @@ class RequestQuirks:
             if self._most is not None:
                 return True
         if refused == "max_tokens" and self.api == "messages":  # there, it can't be left out
-            return self.learn_context(refusal, body)
+            known, self._context = self._context, max(_numbers(refusal), default=None)
+            return known is None and self._context is not None
         if refused == "max_tokens" and _names(refusal, "max_completion_tokens"):
             self._limit_field = "max_completion_tokens"
         self._dropped.add(refused)
@@ -149,11 +150,10 @@ class RequestQuirks:
 
     def learn_context(self, refusal: str, body: dict[str, Any]) -> bool:
         """Ask for no more than a prompt leaves of the context; False where that can't help, or is known."""
-        named = _numbers(refusal)
+        named = _numbers(refusal) if self.api != "messages" else []  # what was sent stands there first
         if self._context is not None or not named or not any(name in body for name in LIMIT_FIELDS):
             return False
-        # Anthropic names what was sent first.
-        self._context = max(named) if self.api == "messages" else named[0]
+        self._context = named[0]
         return True
 
     def _at_most(self, tokens: int | None, tokens_in: int) -> int | None:

@@ -24,7 +24,6 @@ _KEPT = frozenset({"reasoning_content", "reasoning_details", "tool_calls"})
 """Fields in which something may be that goes back."""
 
 Finish = Literal["stop", "length", "refusal", "other"]
-
 FINISHES: dict[str, Finish] = {
     "stop": "stop",
     "length": "length",
@@ -99,8 +98,11 @@ class Unfinished:
             self._fields.take(part)
 
     def keep(self, item: object, place: int) -> None:
-        """Keep what goes back word for word; what is longer than anyone could use is left out."""
-        text = json.dumps(item)
+        """Keep what goes back word for word, unless it is no JSON or longer than anyone could use."""
+        try:
+            text = json.dumps(item, allow_nan=False)
+        except (ValueError, RecursionError):
+            return
         if sum(len(kept) for _, kept in self._opaque) + len(text) <= LARGEST_ANSWER:
             self._opaque.append((place, text))
 
@@ -113,8 +115,8 @@ class Unfinished:
         """What goes back to where the answer comes from."""
         for place, item in self._fields.items(sorted(self._calls)) if self._fields else ():
             self.keep(item, place)
-        kept = Opaque(source=source, items=tuple(self._opaque)) if self._opaque else None
-        return kept.unless_secret(redact) if kept is not None else None
+        kept = Opaque(source=source, items=tuple(self._opaque))
+        return kept.unless_secret(redact) if kept.items else None
 
     def alternatives(self, text: str) -> tuple[Alternative, ...]:
         """The likeliest other beginnings of an answer that is this text."""

@@ -1,11 +1,13 @@
 """How long a model's answer may be, and how long it may be silent, as the command line says it."""
 
 import json
+from pathlib import Path
 
 import pytest
 
 from tests.coder.cli.console import Console
 from tests.coder.cli.test_solve import ADD, CHECK, TASK, code, solve
+from tests.coder.models.test_catalog import document, provider
 from tests.faulty_endpoint import chunk, faulty_endpoint, hangs, says, streams
 
 THOUGHT = streams(
@@ -80,3 +82,25 @@ def test_the_configuration_shows_both(console: Console) -> None:
     rows = dict(line.split(maxsplit=1) for line in shown.out.splitlines())
     assert rows["max_answer_tokens"].split() == ["3000", "CODER_MAX_ANSWER_TOKENS"]
     assert rows["model_timeout"].split() == ["600", "default"]
+
+
+def test_effort_is_asked_for_where_the_user_names_one_and_noted_where_it_changes_nothing(
+    console: Console, tmp_path: Path
+) -> None:
+    (source := tmp_path / "catalog.json").write_bytes(document(openai=provider()))
+    console.run("models", "update", "--from", str(source))
+    with faulty_endpoint(says(code(ADD))) as endpoint:
+        known = ("solve", TASK, *CHECK, "--strategy", "repair", "--effort", "low", "-m")
+        keys = {"OPENAI_BASE_URL": endpoint.url, "OPENAI_API_KEY": "none"}
+        flagged = solve(console, endpoint, *CHECK, "--effort", "high")
+        configured = solve(console, endpoint, *CHECK, CODER_EFFORT="medium")
+        plain = console.run(*known, "openai/plan", **keys)
+        reasoning = console.run(*known, "openai/big", **keys)
+        wrong = solve(console, endpoint, *CHECK, "--effort", "most")
+
+    asked = [request.body.get("reasoning_effort") for request in endpoint.requests]
+    assert asked == ["high", "medium", None, "low"], flagged.err + configured.err + plain.err + reasoning.err
+    note = "openai/plan: it has no reasoning, so that --effort changes nothing"
+    assert plain.err.count(note) == 1
+    assert "changes nothing" not in flagged.err + configured.err + reasoning.err
+    assert wrong.code == 2

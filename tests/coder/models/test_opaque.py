@@ -78,6 +78,13 @@ async def test_reasoning_content_without_a_call_stays_here() -> None:
         assert (await ask(server)).opaque is None
 
 
+async def test_what_is_no_json_is_not_kept() -> None:
+    nan = {"reasoning_details": [{"type": "reasoning.text", "text": float("nan")}], "tool_calls": called("a")}
+
+    with faulty_endpoint(chat(nan)) as server:
+        assert (await ask(server)).opaque is None
+
+
 async def test_reasoning_details_go_back_as_they_were_before_their_stream() -> None:
     first, second = DETAILS
     pieces = (
