@@ -124,12 +124,13 @@ class MessageReader:
     """Puts an answer together from the events of one stream."""
 
     def __init__(self) -> None:
-        self._thinking: dict[object, JsonObject] = {}
-        self._pieces: dict[object, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
+        self._thinking: dict[int, JsonObject] = {}
+        self._pieces: dict[int, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
         self._usage: dict[str, object] = {}
 
     def take(self, unfinished: Unfinished, event: object) -> str:
         """Take one event in and return the text that it adds; often none."""
+        index = at if isinstance(at := field(event, "index"), int) else -1
         match field(event, "type"):
             case "message_start":
                 message = field(event, "message")
@@ -137,35 +138,35 @@ class MessageReader:
                 unfinished.model = _string(message, "model") or unfinished.model
                 self._count(unfinished, field(message, "usage"))
             case "content_block_start":
-                return self._begin(unfinished, field(event, "index"), field(event, "content_block"))
+                return self._begin(unfinished, index, field(event, "content_block"))
             case "content_block_delta":
-                return self._add(unfinished, field(event, "index"), field(event, "delta"))
+                return self._add(unfinished, index, field(event, "delta"))
             case "content_block_stop":
-                self._end(unfinished, field(event, "index"))
+                self._end(unfinished, index)
             case "message_delta":
                 self._count(unfinished, field(event, "usage"))
                 if reason := _string(field(event, "delta"), "stop_reason"):
                     unfinished.end(_FINISHES.get(reason, "other"))
         return ""
 
-    def _begin(self, unfinished: Unfinished, index: object, block: object) -> str:
+    def _begin(self, unfinished: Unfinished, index: int, block: object) -> str:
         kind = field(block, "type")
-        if kind == "tool_use" and isinstance(index, int):
+        if kind == "tool_use":
             unfinished.call(index, id=_string(block, "id"), name=_string(block, "name"))
         if kind in ("thinking", "redacted_thinking") and isinstance(block, dict):
             self._thinking[index] = dict(block)
         return unfinished.say(_string(block, "text"))
 
-    def _add(self, unfinished: Unfinished, index: object, delta: object) -> str:
+    def _add(self, unfinished: Unfinished, index: int, delta: object) -> str:
         kind = field(delta, "type")
-        if kind == "input_json_delta" and isinstance(index, int):
+        if kind == "input_json_delta":
             unfinished.call(index, arguments=_string(delta, "partial_json"))
         if isinstance(kind, str) and (name := _PIECES.get(kind)):
             self._pieces[index][name].append(_string(delta, name))
             unfinished.think(_string(delta, "thinking"))
         return unfinished.say(_string(delta, "text"))
 
-    def _end(self, unfinished: Unfinished, index: object) -> None:
+    def _end(self, unfinished: Unfinished, index: int) -> None:
         """Keep a block of thinking, unless it came without the signature that it is known by."""
         block = self._thinking.pop(index, None)
         if block is None:

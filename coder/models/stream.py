@@ -100,7 +100,7 @@ class Unfinished:
     def keep(self, item: object, place: int) -> None:
         """Keep what goes back word for word, unless it is no JSON or longer than anyone could use."""
         try:
-            text = json.dumps(item, allow_nan=False)
+            text = in_pairs(json.dumps(item, ensure_ascii=False, allow_nan=False))
         except (ValueError, RecursionError):
             return
         if sum(len(kept) for _, kept in self._opaque) + len(text) <= LARGEST_ANSWER:

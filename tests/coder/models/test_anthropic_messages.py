@@ -6,15 +6,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from coder.errors import ModelAuthError, ModelUnavailable, RateLimited
+from coder.models.anthropic_messages import MessageReader
 from coder.models.chat_completions import ChatModel
 from coder.models.endpoint import Endpoint
 from coder.models.find_model import resolve
-from coder.models.model import Answer, ChatMessage, Effort, Form, Image, Sampling, ToolCall, ToolSpec
+from coder.models.model import Answer, ChatMessage, Effort, Form, Image, Opaque, Sampling, ToolCall, ToolSpec
+from coder.models.retries import Passing
+from coder.models.stream import Unfinished
 from coder.usage import Price, Usage
 from tests.coder.models.asking import KEY, QUESTION, QUICK, Retries, ask, endpoint_of
+from tests.coder.models.test_chat_answers import LEAVES
 from tests.faulty_endpoint import FaultyEndpoint, error, faulty_endpoint, message, named_events, status
 from tests.less_python import run_without
 
@@ -262,6 +268,37 @@ async def test_the_provider_is_called_natively_and_its_sdk_is_an_extra() -> None
     assert choice.endpoint is not None
     assert (choice.endpoint.api, choice.endpoint.key) == ("messages", SecretStr("k" * 20))
     assert choice.endpoint.shown_url == "https://api.anthropic.com/v1"
+
+
+BLOCKS = st.dictionaries(st.sampled_from(["type", *THOUGHT, "data", "text", "id", "name"]), LEAVES)
+KINDS = ["message_start", "content_block_start", "content_block_delta", "content_block_stop", "message_delta"]
+PARTS = ["thinking", "redacted_thinking", "tool_use", "text_delta", "signature_delta", "input_json_delta"]
+EVENTS = st.fixed_dictionaries(
+    {"type": st.sampled_from(KINDS)},
+    optional={
+        "index": LEAVES | st.lists(LEAVES, max_size=1),
+        "message": LEAVES | st.dictionaries(st.sampled_from(["model", "usage"]), LEAVES | BLOCKS),
+        "content_block": LEAVES
+        | st.builds(lambda kind, more: {**more, "type": kind}, st.sampled_from(PARTS), BLOCKS),
+        "delta": LEAVES
+        | st.builds(lambda kind, more: {**more, "type": kind}, st.sampled_from(PARTS), BLOCKS),
+        "usage": LEAVES | st.dictionaries(st.sampled_from(["input_tokens", "output_tokens"]), LEAVES),
+    },
+)
+
+
+@given(st.lists(EVENTS | LEAVES, max_size=6))
+def test_events_of_any_shape_make_an_answer_or_a_fault_that_is_retried(events: list[object]) -> None:
+    unfinished, reader = Unfinished(), MessageReader()
+
+    said = "".join(reader.take(unfinished, event) for event in events)
+    opaque = unfinished.opaque("messages anthropic/toy", str)
+
+    assert opaque is None or Opaque.model_validate_json(opaque.model_dump_json()) == opaque
+    try:
+        assert unfinished.text() == said
+    except Passing:
+        return
 
 
 RESOLVE = """

@@ -5,13 +5,17 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from coder.models.chat_completions import ChatModel
 from coder.models.model import Answer, ChatMessage, Form, Opaque, Sampling, ToolSpec
 from coder.models.recorder import Recorder
 from coder.models.recording import read_recording
+from coder.models.stream import Unfinished
 from coder.text.redact import Redactor
 from tests.coder.models.asking import QUESTION, QUICK, ask, endpoint_of
+from tests.coder.models.test_chat_answers import LEAVES
 from tests.faulty_endpoint import FaultyEndpoint, Reply, chunk, error, faulty_endpoint, says, streams
 
 LOOK = ToolSpec(name="look", description="Look.", parameters={"type": "object", "properties": {}})
@@ -120,6 +124,39 @@ async def test_an_endpoint_that_refuses_what_it_sent_gets_it_no_more(name: str) 
 
     sent = [name in request.body["messages"][1] for request in server.requests[1:]]
     assert sent == [True, False]
+
+
+PARTS = st.dictionaries(
+    st.sampled_from(["reasoning_content", "reasoning_details", "tool_calls"]),
+    LEAVES
+    | st.lists(
+        LEAVES
+        | st.dictionaries(
+            st.sampled_from(["index", "type", "text", "id", "extra_content"]), LEAVES | st.lists(LEAVES)
+        ),
+        max_size=3,
+    ),
+)
+
+
+@given(st.lists(PARTS, max_size=4))
+def test_fields_of_any_shape_are_kept_or_not(parts: list[dict[str, object]]) -> None:
+    unfinished = Unfinished()
+
+    for part in parts:
+        unfinished.take(chunk(part))
+    opaque = unfinished.opaque("chat toy/toy", str)
+
+    assert opaque is None or Opaque.model_validate_json(opaque.model_dump_json()) == opaque
+
+
+async def test_half_a_character_goes_back_as_one_that_can_be_sent() -> None:
+    pieces = [{"reasoning_content": piece} for piece in ("\ud83d", "\ude00", " \ud83d")]
+
+    with faulty_endpoint(chat(*pieces, {"tool_calls": called("a")}), says("done")) as server:
+        await went_back(server)
+
+    assert server.requests[1].body["messages"][1]["reasoning_content"] == "😀 \ufffd"
 
 
 RESPONSES = [
