@@ -7,7 +7,7 @@ import pytest
 
 from sandbox import Command, Policy, open_sandbox
 from tests.coder.cli.console import Console
-from tests.faulty_endpoint import calls, faulty_endpoint, says
+from tests.faulty_endpoint import calls, faulty_endpoint, message, says
 from tests.only_pytest import only_pytest
 
 FILES = {
@@ -120,3 +120,31 @@ def test_what_a_run_made_of_given_tests_cannot_be_allowed_once_it_has_landed(
     assert (done.code, late.code) == (0, 2), done.err
     assert "--allow comes too late" in late.err
     assert "+# more" in json.loads(document.out)["test_patch"]
+
+
+def test_a_model_of_anthropics_works_and_its_signatures_are_shown_to_nobody(
+    console: Console, folder: Path
+) -> None:
+    signature = "c2lnbmVk" * 40
+    thought = {"type": "thinking", "thinking": "Hm.", "signature": signature}
+    work = {"command": "printf 'def total():\\n    return 3\\n' > total.py"}
+    called = {"type": "tool_use", "id": "a", "name": "bash", "input": work}
+    done = {"type": "tool_use", "id": "b", "name": "done", "input": {"summary": "Done."}}
+    answers = [message(thought, called, stop="tool_use"), message(thought, done, stop="tool_use")]
+    with faulty_endpoint(*answers) as endpoint:
+        keys = {"ANTHROPIC_BASE_URL": endpoint.url, "ANTHROPIC_API_KEY": "none"}
+        check = ("--check", "from total import total; assert total() == 3", "--effort", "high")
+        ended = console.run(
+            "solve", "Write total.py.", ".", *check, "-m", "anthropic/toy", cwd=folder, **keys
+        )
+        shown = [
+            console.run("show", "run_", *more, cwd=folder) for more in ((), ("--full",), ("--step", "1"))
+        ]
+        stored = console.run("show", "run_", "--json", "--full", cwd=folder)
+
+    second = endpoint.requests[1].body
+    assert ended.code == 0, ended.err
+    assert second["messages"][1]["content"] == [thought, called]
+    assert second["output_config"] == {"effort": "high"}
+    assert signature in stored.out
+    assert not any(signature in text for one in (ended, *shown) for text in (one.out, one.err))
