@@ -12,7 +12,7 @@ from coder.cli.conversing import open_session, reopen_session
 from coder.models.model import Answer, ToolCall
 from coder.models.scripted import Scripted
 from coder.participants.human import Decision
-from coder.run.settings import Settings
+from coder.run.settings import Budget, Settings
 from coder.run.task import Task
 from coder.store import MemoryLog
 from tests.coder.chat.test_chat_session import NO, ONE, TWO, YES, Person
@@ -35,7 +35,7 @@ async def talk(
     folder: Path, *answers: str | list[ToolCall] | Answer, says: tuple[Decision, ...] = ()
 ) -> AsyncIterator[tuple[Session, Scripted]]:
     model = Scripted(answers)
-    task, settings = Task(prompt="-", workspace=folder), Settings(strategy="act")
+    task, settings = Task(prompt="-", workspace=folder), Settings(strategy="act", budget=Budget(calls=50))
     person = Person(*says)
     async with open_session(MemoryLog(), task, settings=settings, model=model, watch=person) as session:
         yield session, model
