@@ -30,11 +30,17 @@ class Body(BaseModel):
     reservation forgotten: no effect outside rests on it (docs/decisions/0014-one-sync-a-turn.md)."""
     later: ClassVar[tuple[str, ...]] = ()
     """Fields that came after the first release; left out where they are empty."""
+    zeros: ClassVar[tuple[str, ...]] = ()
+    """Those of them whose 0 says something."""
 
     @model_serializer(mode="wrap")
     def _as_before(self, plain: SerializerFunctionWrapHandler) -> dict[str, object]:
         document: dict[str, object] = plain(self)
-        return {name: value for name, value in document.items() if value or name not in self.later}
+        return {
+            name: value
+            for name, value in document.items()
+            if value or name not in self.later or (value == 0 and name in self.zeros)
+        }
 
     def draft(self) -> Draft:
         """This body as an event that waits for its number."""

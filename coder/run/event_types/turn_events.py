@@ -220,6 +220,7 @@ class ToolAnswered(Body):
 
     type = "tool.answered"
     later = ("exit_code", "seconds", "running", "changes", "left_out")
+    zeros = ("exit_code",)
 
     call: int
     id: str

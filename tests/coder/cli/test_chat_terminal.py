@@ -15,7 +15,7 @@ import pytest
 
 from tests.coder.cli.console import CODER, LONGEST_S, Console, Finished
 from tests.coder.cli.test_fix import RIGHT, WRONG, code
-from tests.faulty_endpoint import FaultyEndpoint, faulty_endpoint, hangs, says
+from tests.faulty_endpoint import FaultyEndpoint, calls, faulty_endpoint, hangs, says
 
 PROMPT = "\x1b[?2004h"
 """What prompt_toolkit sends when it begins to read a line."""
@@ -161,3 +161,25 @@ def test_without_prompt_toolkit_plain_lines_do(console: Console, project: Path, 
     assert done.code == 0, done.out
     assert 'pip install "coder-agent[chat]"' in done.out
     assert "No." in done.out
+
+
+@pytest.mark.slow
+def test_what_is_typed_while_a_command_runs_reaches_the_model_and_answers_no_question(
+    console: Console, project: Path
+) -> None:
+    mend = calls("bash", command="sleep 4; sed -i 's/ - / + /' calc.py")
+    with faulty_endpoint(mend, says("Like this."), says("It adds now.")) as endpoint:
+        script = (
+            (PROMPT, f"Mend it.{ENTER}"),
+            ("sleep 4", "y\n"),
+            ("told the model: y", "y"),
+            ("Write it?", f"n{ENTER}"),
+            (PROMPT, CTRL_D),
+        )
+        done = talk(console, endpoint, script, cwd=project)
+        told = endpoint.requests[1].body["messages"]
+
+    assert (told[-1]["role"], told[-1]["content"]) == ("user", "y")
+    assert told[-2]["role"] == "tool"
+    assert (project / "calc.py").read_text() == WRONG, done.out
+    assert "[exit 0, 4." in done.out
