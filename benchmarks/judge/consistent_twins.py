@@ -2,7 +2,8 @@
 
 A twin that only has another input, or only another expectation, contradicts itself: comparing the two tells
 it from its test. Here both change together, and the expectation is then made wrong so that it is no less like
-the input than a right one: a letter is replaced that the input doesn't have, where there is one.
+the input than a right one: a letter is replaced that the inputs don't have, where there is one. Truth values
+stay: there is one other only, so that the test would be the odd one out.
 """
 
 import ast
@@ -10,7 +11,17 @@ import random
 from collections.abc import Iterator, Mapping, Sequence
 from typing import cast
 
-from benchmarks.judge.decoys import OTHERS, TestNode, called, copied, other_constant
+from benchmarks.judge.decoys import (
+    KINDS,
+    OTHERS,
+    STEPS,
+    TestNode,
+    another,
+    called,
+    chosen,
+    copied,
+    other_constant,
+)
 
 PLACES = 3
 """Inputs of a test that are changed, at most."""
@@ -58,21 +69,17 @@ def wrong_twins(
 ) -> list[TestNode]:
     """Twins whose inputs are those of the variants, each with one wrong expectation.
 
-    All are wrong in the same way, or each in its own: so that the test is neither always the odd one out nor
-    always what the others have in common.
+    All are wrong in one place, each by another step, so that a vote among them and their test tells nothing.
     """
-    alike = chance.random() < 0.5
-    first = chance.getrandbits(32)
-    made = []
-    for variant in variants:
-        twin = _changed(node, variant)
-        values = ast.literal_eval(seen[variant])
-        own = random.Random(first if alike else chance.getrandbits(32))
-        at = own.choice([number for number, value in enumerate(values) if _can_be_wrong(value)])
-        values[at] = _wrong(values[at], _words(twin), own)
+    made = [_changed(node, variant) for variant in variants]
+    words, first = " ".join(map(_words, [node, *made])), chance.getrandbits(32)
+    steps = chance.sample(chosen(range(OTHERS), chance), len(variants))
+    for twin, variant, step in zip(made, variants, steps, strict=True):
+        values, same = ast.literal_eval(seen[variant]), random.Random(first)
+        at = same.choice([number for number, value in enumerate(values) if _can_be_wrong(value)])
+        values[at] = _with(values[at], same.choice(list(_leaves(values[at]))), words, STEPS[step], same)
         for value, (number, (_, expected)) in zip(values, _compared(twin).items(), strict=True):
             _replace(twin.body[number], expected, ast.parse(repr(value), mode="eval").body)
-        made.append(twin)
     return made
 
 
@@ -129,8 +136,8 @@ def _can_be_wrong(value: object) -> bool:
 
 
 def _leaves(value: object, path: tuple[object, ...] = ()) -> Iterator[tuple[object, ...]]:
-    """Ways to the numbers and texts in a plain value."""
-    if type(value) in (int, float, str, bool) and value != "":
+    """Ways to the numbers and texts in a plain value; not to truth values."""
+    if type(value) in (int, float, str) and value != "":
         yield path
     elif isinstance(value, list | tuple):
         for number, item in enumerate(value):
@@ -140,37 +147,28 @@ def _leaves(value: object, path: tuple[object, ...] = ()) -> Iterator[tuple[obje
             yield from _leaves(item, (*path, key))
 
 
-def _wrong(value: object, words: str, chance: random.Random) -> object:
-    return _with(value, chance.choice(list(_leaves(value))), words, chance)
-
-
-def _with(value: object, path: tuple[object, ...], words: str, chance: random.Random) -> object:
+def _with(value: object, path: tuple[object, ...], words: str, step: int, chance: random.Random) -> object:
     if not path:
-        return _other(value, words, chance)
+        return _other(value, words, step, chance)
     if isinstance(value, dict):
         return {
-            key: _with(one, path[1:], words, chance) if key == path[0] else one for key, one in value.items()
+            key: _with(one, path[1:], words, step, chance) if key == path[0] else one
+            for key, one in value.items()
         }
     assert isinstance(value, list | tuple)
     items = [
-        _with(one, path[1:], words, chance) if number == path[0] else one for number, one in enumerate(value)
+        _with(one, path[1:], words, step, chance) if number == path[0] else one
+        for number, one in enumerate(value)
     ]
     return items if isinstance(value, list) else tuple(items)
 
 
-def _other(value: object, words: str, chance: random.Random) -> object:
-    match value:
-        case bool():
-            return not value
-        case int() | float():
-            return value + chance.choice((1, -1, 2, -2, 3, -3))
-    text = str(value)
-    unlike = [i for i, letter in enumerate(text) if letter.casefold() not in words.casefold()]
-    at = chance.choice(unlike or range(len(text)))
-    for kind in ("0123456789", "abcdefghijklmnopqrstuvwxyz", "ABCDEFGHIJKLMNOPQRSTUVWXYZ"):
-        if text[at] in kind:
-            return text[:at] + chance.choice(kind.replace(text[at], "")) + text[at + 1 :]
-    return text[:at] + text[at] + text[at:] if text[at] not in " \n" else text[:at] + text[at + 1 :]
+def _other(value: object, words: str, step: int, chance: random.Random) -> object:
+    if not isinstance(value, str):
+        return another(value, step)
+    known = [i for i, letter in enumerate(value) if any(letter in kind for kind in KINDS)]
+    unlike = [i for i in known if value[i].casefold() not in words.casefold()]
+    return another(value, step, chance.choice(unlike or known or [len(value)]))
 
 
 def _words(node: TestNode) -> str:

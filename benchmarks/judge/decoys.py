@@ -7,8 +7,10 @@ between: who sees them all can only guess which of them is right.
 
 import ast
 import random
+import string
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import TypeVar
 
 from benchmarks.judge.inherited_tests import heirs_of
@@ -20,8 +22,10 @@ OTHERS = 6
 TWINS = 3
 """Of a test that has to be won, in one judgement, at most."""
 _SETS = ((0, 2, 4), (0, 1, 2), (0, 1, 3), (1, 3, 5))
-"""Of such values, by number (`_STEPS`): none is less than the test's own, one, two or all are."""
-_STEPS = (1, -1, 2, -2, 3, -3)
+"""Of such values, by number (`STEPS`): none is less than the test's own, one, two or all are."""
+STEPS = (1, -1, 2, -2, 3, -3)
+KINDS = (string.digits, string.ascii_lowercase, string.ascii_uppercase, "!#$&*+,-./:;=?@^_~")
+"""Of characters: one is replaced by another of its own kind."""
 _ERRORS = (
     *("ZeroDivisionError", "KeyError", "BufferError", "EOFError", "ChildProcessError"),
     *("ConnectionResetError", "UnboundLocalError"),
@@ -105,8 +109,10 @@ def disguise(
 
 
 def _rename(node: TestNode, chance: random.Random) -> str:
-    """Give a test a name of chance."""
+    """Give a test a name of chance, and no prefix `u`, which only what a person wrote has."""
     node.name = f"test_{chance.getrandbits(48):012x}"
+    for constant in (one for one in ast.walk(node) if isinstance(one, ast.Constant)):
+        constant.kind = None
     return node.name
 
 
@@ -115,11 +121,8 @@ def _in(owner: str, name: str) -> str:
     return f"{owner}::{name}" if owner else name
 
 
-def _bodies(tree: ast.Module) -> Iterator[list[ast.stmt]]:
-    yield tree.body
-    for node in tree.body:
-        if isinstance(node, ast.ClassDef):
-            yield node.body
+def _bodies(tree: ast.Module) -> list[list[ast.stmt]]:
+    return [tree.body, *(node.body for node in tree.body if isinstance(node, ast.ClassDef))]
 
 
 def found_tests(tree: ast.Module) -> Iterator[tuple[str, TestNode, list[ast.stmt]]]:
@@ -213,26 +216,34 @@ def other_constant(node: ast.AST, other: int) -> None:
     if isinstance(node, ast.Name):
         node.id = [name for name in _ERRORS if name != node.id][other]
     elif isinstance(node, ast.Constant):
-        node.value = _another(node.value, _STEPS[other])
+        node.value = another(node.value, STEPS[other])
 
 
-def _another(value: object, step: int) -> bool | int | float | str | bytes:
+def another(value: object, step: int, start: int | None = None) -> bool | int | float | str | bytes:
+    """Another value of its kind.
+
+    Args:
+        step: how far from it; different steps make different values.
+        start: where in a text the letter may be that is replaced; None: in its second half.
+    """
     match value:
         case bool():
             return not value
-        case int() | float():
+        case int():
             return value + step
+        case float():
+            return float(Decimal(repr(value)) + step)  # no digits that only rounding brings
         case str():
-            return _changed(value, step)
+            return _changed(value, step, len(value) // 2 if start is None else start)
         case bytes():
-            return _changed(value.decode("latin-1"), step).encode("latin-1")
+            return _changed(value.decode("latin-1"), step, len(value) // 2).encode("latin-1")
     raise TypeError(f"no other value for {value!r}")
 
 
-def _changed(text: str, step: int) -> str:
-    """The text with one letter or digit replaced by another of its kind."""
-    for i in range(len(text) // 2, len(text)):
-        for kind in ("0123456789", "abcdefghijklmnopqrstuvwxyz", "ABCDEFGHIJKLMNOPQRSTUVWXYZ"):
+def _changed(text: str, step: int, start: int) -> str:
+    """The text with one character replaced by another of its kind."""
+    for i in range(start, len(text)):
+        for kind in KINDS:
             if text[i] in kind:
                 return text[:i] + kind[(kind.index(text[i]) + step) % len(kind)] + text[i + 1 :]
     return text + "uvwxyz_"[step + 3]

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from random import Random
 
+from benchmarks.judge.batches import PROCESSORS
 from benchmarks.judge.candidate_tree import Tree, candidate_tree
 from benchmarks.judge.consistent_twins import wrong_twins
 from benchmarks.judge.decoys import Disguised, TestNode, chosen, disguise, twins_of
@@ -122,26 +123,31 @@ def _joined(together: _Said, apart: _Said) -> _Said:
 async def _together(sandbox: Sandbox, case: RepositoryCase, tree: Tree, mode: RepositoryMode) -> _Said:
     """Every file in a process of its own; the passing set has to be exactly the real tests.
 
-    Those that have to be won are judged again, with fresh twins, names and order.
+    Those that have to be won are judged again, with fresh twins, in a run that can't know what others saw.
     """
     chance = Random(secrets.randbits(64))  # nobody can foresee names and order
-    rounds = [_round(tree.files, mode, chance, again=number > 0) for number in range(mode.rounds)]
-    jobs = [one.job for some in rounds for one in some]
-    runs = iter(await run_jobs(sandbox, case, tree.files, jobs, plugins=mode.plugins))
-    said = _Said("passed")
-    for number, some in enumerate(rounds):
-        found = _judged(dict(zip(some, runs, strict=False)), case, mode)
-        said.cpu_s, said.wall_s, said.died = found.cpu_s, found.wall_s, said.died or found.died
-        said.tripped |= found.tripped
-        if found.outcome != "passed":
-            said.outcome, said.detail = found.outcome, found.detail
-            if number and found.outcome in ("failed", "error"):
-                said.outcome = "suspicious"
-                said.detail = f"it passed only {number} of {mode.rounds} judgements: {found.detail}"
-            return said
-    if said.tripped:
-        said.outcome = "suspicious"
-        said.detail = f"it passed, and set off alarms: {'; '.join(sorted(said.tripped))}"
+
+    async def judgement(*, again: bool) -> _Said:
+        some = {one.job: one for one in _round(tree.files, mode, chance, again=again)}
+        files = tree.files | {job.path: one.hidden.source.encode() for job, one in some.items() if one.hidden}
+        runs = await run_jobs(sandbox, case, files, [*some], plugins=mode.plugins)
+        return _judged(dict(zip(some.values(), runs, strict=True)), case, mode)
+
+    said = await judgement(again=False)
+    done, beside = 1, PROCESSORS.idle
+    while done < mode.rounds and said.outcome == "passed":
+        some = (judgement(again=True) for _ in range(min(beside, mode.rounds - done)))
+        for found in await asyncio.gather(*some):
+            said.tripped |= found.tripped
+            if said.outcome == "passed":
+                found.tripped, said = said.tripped, found
+                done += found.outcome == "passed"
+        if said.outcome in ("failed", "error"):
+            only = f"it passed only {done} of {mode.rounds} judgements"
+            said.outcome, said.detail = "suspicious", f"{only}: {said.detail}"
+    if said.outcome == "passed" and said.tripped:
+        alarms = "; ".join(sorted(said.tripped))
+        said.outcome, said.detail = "suspicious", f"it passed, and set off alarms: {alarms}"
     return said
 
 
@@ -157,11 +163,9 @@ class _Hiding:
 
 def _round(files: Mapping[str, bytes], mode: RepositoryMode, chance: Random, *, again: bool) -> list[_Hiding]:
     """The files of one judgement; after the first one, those tests only that have to be won."""
-    found = []
+    found, wanted = [], mode.needed if again else mode.nodes
     for path in mode.files:
-        nodes = frozenset(
-            node for node in (mode.needed if again else mode.nodes) if node.startswith(f"{path}::")
-        )
+        nodes = frozenset(node for node in wanted if node.startswith(f"{path}::"))
         if not nodes and path not in mode.whole:
             continue
         seen = mode.seen.get(path, {})
@@ -174,19 +178,15 @@ def _round(files: Mapping[str, bytes], mode: RepositoryMode, chance: Random, *, 
             return wrong_twins(node, seen[name], some, chance) if name in seen else twins_of(node, some)
 
         hidden = disguise(files[path].decode("utf-8", "replace"), twins, chance, made) if twins else None
-        only = None
-        if again:
-            names = {name_of(node) for node in nodes}
-            only = frozenset(_shown(names, hidden) if hidden else names)
-        found.append(_Hiding(Job(path, hidden.source if hidden else None, only), hidden, nodes))
+        names = {name_of(node) for node in nodes}
+        only = frozenset(_shown(names, hidden) if hidden else names) if again else None
+        found.append(_Hiding(Job(path, only=only), hidden, nodes))
     return found
 
 
 def _shown(names: set[str], hidden: Disguised) -> Iterator[str]:
     """Names under which these tests and their twins run now."""
-    for new, name in hidden.real.items():
-        if name in names:
-            yield new
+    yield from (new for new, name in hidden.real.items() if name in names)
     for new, (name, _) in hidden.variants.items():
         owner, test = new.rpartition("::")[0], name.rpartition("::")[2]
         if (f"{owner}::{test}" if owner else test) in names:

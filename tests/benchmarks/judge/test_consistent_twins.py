@@ -8,7 +8,7 @@ import pytest
 import pytest_asyncio
 
 from benchmarks.judge.consistent_twins import inputs_of, probe, told, wrong_twins
-from benchmarks.judge.decoys import TestNode, found_tests
+from benchmarks.judge.decoys import TestNode, another, found_tests
 from benchmarks.judge.judge import Judge, open_judge
 from benchmarks.judge.repository import judge_repository
 from benchmarks.suite import RepositoryCase, Suite
@@ -129,6 +129,26 @@ def test_a_twin_is_wrong_where_its_expectation_is_not_like_its_input() -> None:
         assert ["'acc'" in texts[0], "'aac'" in texts[1]] == [True, True]
         assert ["'ACC" in texts[0], "'AAC" in texts[1]] == [True, True]
         assert all(run(twin, shout=shout) for twin in twins)
+
+
+def test_a_vote_among_twins_and_their_test_tells_nothing() -> None:
+    seen = dict.fromkeys(range(6), "['ABC!']")
+
+    for seed in range(20):
+        twins = wrong_twins(SHOUT, seen, [0, 1, 2], random.Random(seed))
+        expected = [ast.unparse(one.body[-1]).rpartition("== ")[2] for one in (SHOUT, *twins)]
+        assert [len(set(letters)) for letters in zip(*expected, strict=True)].count(4) == 1
+        assert sorted(len(set(letters)) for letters in zip(*expected, strict=True))[:-1] == [1] * 5
+
+
+def test_truth_values_have_no_twins_of_their_own_input() -> None:
+    is_even = only_test("def test_f():\n    assert is_even(4) == True\n")
+
+    assert told("seen: [False]", is_even) is None
+
+
+def test_another_number_has_no_digits_that_rounding_brings() -> None:
+    assert [another(value, 2) for value in (4.35, 0.1, 2.2)] == [6.35, 2.1, 4.2]
 
 
 def test_tests_with_parameters_or_expectations_that_are_computed_have_none() -> None:

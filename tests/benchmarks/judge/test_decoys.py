@@ -47,6 +47,17 @@ def test_the_right_value_is_as_often_the_least_as_the_greatest_or_between() -> N
     assert min(ranks.values()) > 50
 
 
+def test_a_text_without_letters_is_no_shorter_than_its_twins_nor_the_only_one_that_a_person_wrote() -> None:
+    source = "def test_f():\n    assert f(3) == u'--'\n"
+    place = variants_of(source)["test_f"][1]
+
+    hidden = disguise(source, {"test_f": place}, random.Random(1))
+
+    assert {len(str(value)) for value in values(hidden.source)} == {2}
+    assert len(set(values(hidden.source))) == 7
+    assert "u'" not in hidden.source
+
+
 @pytest.mark.parametrize("variants", [[0], [1, 2], [6, 8], [7, 8, 9]])
 def test_twins_that_fail_with_the_right_answer_are_chosen_only_among_the_given(variants: list[int]) -> None:
     assert set(chosen(variants, random.Random(1))) <= set(variants)

@@ -160,6 +160,14 @@ async def test_a_file_finds_nothing_that_another_left(judge: Judge) -> None:
     assert len(looked.passed) == 2
 
 
+async def test_a_judgement_finds_nothing_of_an_earlier_one(judge: Judge) -> None:
+    remembers = "import os\nif os.stat('/tmp').st_mtime < 9: Stack.top = None\nos.utime('/tmp', (1, 1))\n"
+
+    found = await judge.judge(case(), diff(BASE, {"stack.py": GOLD + remembers}))
+
+    assert (found.verdict, (await judge.repository_mode(case())).rounds) == ("passed", 5)
+
+
 HANGS = """
 import threading, time, unittest
 
