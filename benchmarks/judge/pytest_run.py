@@ -192,7 +192,8 @@ def _read(result: Result, content: bytes, key: str, told: bytes) -> TestRun:
     for line in content.splitlines():
         match _words(line, key):
             case ["test", str(node), str(phase), str(outcome), str(text), int() | float() as seconds]:
-                phases.setdefault(node, {})[phase] = outcome
+                if phases.setdefault(node, {}).get(phase) != "failed":  # as one of its subtests did
+                    phases[node][phase] = outcome
                 found.seconds[node] = found.seconds.get(node, 0.0) + float(seconds)
                 if outcome != "passed":
                     found.failures.setdefault(node, _innermost(text) or outcome)

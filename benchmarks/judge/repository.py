@@ -125,7 +125,9 @@ async def _together(sandbox: Sandbox, case: RepositoryCase, tree: Tree, mode: Re
 
     Those that have to be won are judged again, with fresh twins, in a run that can't know what others saw.
     """
-    chance = Random(secrets.randbits(64))  # nobody can foresee names and order
+    chance = (
+        secrets.SystemRandom()
+    )  # nobody can foresee names and order, or tell from many names what came first
 
     async def judgement(*, again: bool) -> _Said:
         some = {one.job: one for one in _round(tree.files, mode, chance, again=again)}

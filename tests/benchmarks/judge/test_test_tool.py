@@ -168,6 +168,30 @@ async def test_a_judgement_finds_nothing_of_an_earlier_one(judge: Judge) -> None
     assert (found.verdict, (await judge.repository_mode(case())).rounds) == ("passed", 5)
 
 
+SUBTESTS = """
+import unittest
+
+class SubTest(unittest.TestCase):
+    def test_one_fails(self):
+        for number in (1, 2):
+            with self.subTest(number=number): self.assertEqual(number, 2)
+
+    def test_all_pass(self):
+        with self.subTest(): pass
+"""
+
+
+async def test_a_test_one_of_whose_subtests_fails_has_not_passed(judge: Judge) -> None:
+    box = (await judge.sandboxes()).candidate
+
+    (run,) = await run_jobs(
+        box, case(), {"test_sub.py": SUBTESTS.encode()}, [Job("test_sub.py")], plugins=False
+    )
+
+    assert run.passed == {"test_sub.py::SubTest::test_all_pass"}
+    assert "AssertionError: 1 != 2" in run.failures["test_sub.py::SubTest::test_one_fails"]
+
+
 HANGS = """
 import threading, time, unittest
 
