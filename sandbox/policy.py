@@ -1,6 +1,7 @@
 """What a program in a sandbox may use: one frozen Policy for the sandbox, Limits for one run."""
 
 import os
+import re
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
@@ -54,6 +55,13 @@ class Policy(BaseModel):
     folders: dict[str, Path] = Field(default_factory=dict)
     """Folders of this machine that programs find in their workspace, read-only, by their path there, such as
     `node_modules`. None of them is part of the workspace: nothing lists, lays or removes it."""
+    beside: dict[str, Path] = Field(default_factory=dict)
+    """Folders of this machine that programs find in `/opt/shown`, read-only, by their name there."""
+    on_path: tuple[str, ...] = ()
+    """Folders in the sandbox that PATH names before the system's, such as `/opt/shown/go/bin`."""
+    layered: tuple[str, ...] = ()
+    """What of this a session may write to, into a layer that ends with it: places of `folders`, names of
+    `beside`, and `/opt/venv`, the interpreter's virtual environment."""
     python: Path | None = None
     """The interpreter that the program gets; None is the base interpreter of the running one."""
     strict: bool = False
@@ -72,6 +80,14 @@ class Policy(BaseModel):
             if list(folders.values()).count(folder) > 1:
                 raise ValueError(f"{str(folder)!r} is shown at two places")
         return folders
+
+    @field_validator("beside")
+    @classmethod
+    def _are_names(cls, beside: dict[str, Path]) -> dict[str, Path]:
+        for name, folder in beside.items():
+            if not re.fullmatch(r"[\w-][\w.-]*", name, re.ASCII) or not folder.is_absolute():
+                raise ValueError(f"{name!r}: no plain name, or {str(folder)!r} is no absolute path")
+        return beside
 
     @field_validator("network")
     @classmethod

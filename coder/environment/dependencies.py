@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from coder.environment.toolchains import with_toolchains
 from coder.errors import MachineError
 from coder.fs.private_folder import private_folder
 from coder.run.command_inputs import MODULES
@@ -135,7 +136,7 @@ _MOUNTING = ("auto", "bubblewrap", "docker")
 def with_dependencies(
     policy: Policy, root: Path | None, files: Collection[str], *, settings: Settings
 ) -> Policy:
-    """A policy whose programs find the folder's own `node_modules`, or what was installed, in the copy.
+    """A policy whose programs find the folder's `node_modules`, or what was installed, and its toolchains.
 
     Args:
         root: the user's folder.
@@ -143,6 +144,8 @@ def with_dependencies(
     """
     if root is None or not root.is_dir() or settings.backend not in _MOUNTING:
         return policy
+    if settings.backend != "docker":
+        policy = with_toolchains(policy, files)
     installed = Installed(settings.installed).modules if settings.installed is not None else None
     own = found_folders(root.resolve(), files) if installed is None else {MODULES: installed}
     return policy.model_copy(update={"folders": {**own, **policy.folders}})

@@ -162,7 +162,15 @@ class Workbench:
         async with self._locks[name]:  # one for each: they open at the same time
             if name not in self._sandboxes:
                 stack = AsyncExitStack()
-                policy = for_session(self.policy) if name == "session" else self.policy
+                policy = await self._session_policy() if name == "session" else self.policy
                 self._sandboxes[name] = await stack.enter_async_context(self._open(policy))
                 self._stacks[name] = stack
             return self._sandboxes[name]
+
+    async def _session_policy(self) -> Policy:
+        policy = for_session(self.policy)
+        if (await self.candidate()).backend != "bubblewrap":
+            return policy
+        from coder.environment.toolchains import with_layers
+
+        return with_layers(policy)

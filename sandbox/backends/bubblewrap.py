@@ -142,7 +142,7 @@ def _around(server: Server, wanted: _Wanted, walls: Walls) -> ServedSandbox:
     capabilities = with_processors(capabilities, policy.cpus, counted=server.counts_processors)
     require_kept(policy, capabilities)
     network, told = _network(wanted)
-    programs = environment(server.interpreter, told | policy.environment)
+    programs = environment(server.interpreter, told | policy.environment, policy.on_path)
     disk, fresh_disk = _bounds(server, policy) if server.folder else (None, None)
     build = Build(
         "bubblewrap",

@@ -54,7 +54,7 @@ async def open_alone(
     """
     if policy.network != "none":
         raise PolicyUnmet(f"No proxy stands before the programs of {holding.backend}: it allows no hosts.")
-    if policy.folders:
+    if policy.folders or policy.beside:
         raise PolicyUnmet(f"Nothing can be mounted for programs of {holding.backend}: it shows no folders.")
     lacking = without | holding.without
     server = await start_server(policy, _Builder(holding), without=lacking, landlock=landlock)
@@ -124,9 +124,9 @@ class _Builder:
         *,
         without: frozenset[str],
         shown: tuple[str, ...],
-        attached: Mapping[str, Path],
+        policy: Policy,
     ) -> Callable[[int, int], Specification]:
-        """`shown` and `attached` are for backends that show programs another root than this machine's."""
+        """`shown` and `policy` are for backends that show programs another root than this machine's."""
         rules = tuple(self._holding.rules(interpreter))
 
         def specify(control: int, lifeline: int) -> Specification:

@@ -16,7 +16,7 @@ from sandbox.interpreter.interpreter import Interpreter, describe
 from sandbox.policy import Policy
 from sandbox.supervisor.cgroups import Groups, plan_groups
 from sandbox.supervisor.keeper import Keeper
-from sandbox.supervisor.outer_wall import CERTIFICATES, Builder, Specify, two_walls
+from sandbox.supervisor.outer_wall import CERTIFICATES, Builder, Specify, layered_places, two_walls
 
 _BOOT_S = 30.0
 _HELLO = 1 << 16
@@ -84,6 +84,7 @@ class Server:
             "kernel": sorted(self.interpreter.packages.names) if self.interpreter.packages else [],
             "preload": policy.preload,
             "attached": list(policy.folders),
+            "layered": layered_places(policy),
             "processors": self._processors(policy),
             "without": sorted(self.without),
         }
@@ -208,7 +209,7 @@ def _specified(build: Builder, server: Server, policy: Policy, *, shown: tuple[s
         server.groups,
         without=server.without,
         shown=shown,
-        attached=policy.folders,
+        policy=policy,
     )
 
 

@@ -11,6 +11,7 @@ import ctypes
 import marshal
 import os
 import select
+import struct
 import sys
 import time
 
@@ -18,7 +19,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-NEWNS = 0x00020000
+NEWNS, NEWUSER = 0x00020000, 0x10000000
+_OPEN_TREE, _MOVE_MOUNT, _MOUNT_SETATTR = 428, 429, 442
+AT_FDCWD, AT_EMPTY_PATH, MOVE_MOUNT_F_EMPTY_PATH, MOUNT_ATTR_IDMAP = -100, 0x1000, 4, 0x00100000
 SIGKILL = 9  # signal imports enum, and all that it needs
 MS_NOSUID, MS_NODEV, MS_BIND, MS_REC, MS_PRIVATE = 2, 4, 0x1000, 0x4000, 0x40000
 PR_SET_CHILD_SUBREAPER = 36
@@ -115,6 +118,9 @@ def _build(specification: "dict[str, Any]") -> None:
     uid = specification["uid"]
     if os.getuid() == 0:
         folders = bind_privately(specification["folders"])
+        for source, target in folders.items():
+            if target in specification["owned"]:
+                _hand_over(source, uid)
         _step_down(uid)
     else:
         folders = specification["folders"]
@@ -158,6 +164,36 @@ def bind_privately(folders: "dict[str, str]") -> "dict[str, str]":
         mount(b"/proc/self/fd/%d" % descriptor, place.encode(), None, MS_BIND | MS_REC)
         shown[place] = target
     return shown
+
+
+def _hand_over(place: str, uid: int) -> None:
+    """Show what the owner of a folder owns in it as another's, who may write to a layer over it.
+
+    Where this kernel or file system can't (idmapped mounts), or the owner is nobody here, it stays as it is.
+    """
+    libc = ctypes.CDLL(None, use_errno=True)
+    found = os.stat(place)
+    ready, go = os.pipe()
+    holder = os.fork()
+    if holder == 0:  # holds the namespace whose map says who is whom
+        os.write(go, b"%d" % libc.unshare(NEWUSER))
+        time.sleep(CLEANING_S)
+        os._exit(0)
+    try:
+        os.read(ready, 8)
+        for name, owner in (("uid", found.st_uid), ("gid", found.st_gid)):
+            with open(f"/proc/{holder}/{name}_map", "w") as file:
+                file.write(f"{owner} {uid} 1")
+        namespace = os.open(f"/proc/{holder}/ns/user", os.O_RDONLY)
+        tree = libc.syscall(_OPEN_TREE, AT_FDCWD, place.encode(), 1 | os.O_CLOEXEC)
+        attributes = struct.pack("4Q", MOUNT_ATTR_IDMAP, 0, 0, namespace)
+        if libc.syscall(_MOUNT_SETATTR, tree, b"", AT_EMPTY_PATH, attributes, len(attributes)) == 0:
+            libc.syscall(_MOVE_MOUNT, tree, b"", AT_FDCWD, place.encode(), MOVE_MOUNT_F_EMPTY_PATH)
+    except OSError:
+        return
+    finally:
+        os.kill(holder, SIGKILL)
+        os.waitpid(holder, 0)
 
 
 def remove_group(folder: str) -> None:

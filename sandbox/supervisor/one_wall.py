@@ -2,11 +2,11 @@
 
 import os
 import shutil
-from collections.abc import Callable, Mapping
-from pathlib import Path
+from collections.abc import Callable
 
 from sandbox.inner.walls.places import COMMANDS, VENV
 from sandbox.interpreter.interpreter import Interpreter
+from sandbox.policy import Policy
 from sandbox.supervisor.cgroups import Groups
 from sandbox.supervisor.outer_wall import (
     KEPT,
@@ -40,7 +40,7 @@ def one_wall(
     *,
     without: frozenset[str],
     shown: tuple[str, ...],
-    attached: Mapping[str, Path],
+    policy: Policy,
 ) -> Callable[[int, int], Specification]:
     """How a starter is started that builds a wall of bubblewrap around every run.
 
@@ -49,12 +49,12 @@ def one_wall(
         groups: what the starter removes at the end.
         without: mechanisms that a test has turned off.
         shown: paths of the host's that programs may read besides.
-        attached: folders of the host's by their place in the workspace.
+        policy: names folders of the host's.
     """
 
     def specify(control: int, lifeline: int) -> Specification:
         slot = take_slot()
-        plan = _plan(interpreter, slot.uid, without=without, shown=(*KEPT, *shown), attached=attached)
+        plan = _plan(interpreter, slot.uid, without=without, shown=(*KEPT, *shown), policy=policy)
         return specify_starter(plan, slot, control=control, lifeline=lifeline, groups=groups)
 
     return specify
@@ -66,7 +66,7 @@ def _plan(
     *,
     without: frozenset[str],
     shown: tuple[str, ...],
-    attached: Mapping[str, Path],
+    policy: Policy,
 ) -> Plan:
     environment = [] if "environment" in without else ["--clearenv"]
     for name, value in library_path(interpreter).items():
@@ -87,8 +87,8 @@ def _plan(
         ),
         private=private,
         base="" if private else new_folder(),
-        folders=shown_folders(interpreter, attached),
-        attached=tuple(attached),
+        folders=shown_folders(interpreter, policy),
+        attached=tuple(policy.folders),
         packages=tuple(sorted(packages.names)) if packages else (),
         files={
             **inner_files(interpreter.version),

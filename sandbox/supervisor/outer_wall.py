@@ -3,13 +3,14 @@
 import marshal
 import os
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from sandbox.inner.walls.places import ATTACHED, COMMANDS, VENV
+from sandbox.inner.walls.places import ATTACHED, COMMANDS, SHOWN, VENV
 from sandbox.interpreter.interpreter import Interpreter
+from sandbox.policy import Policy
 from sandbox.supervisor.cgroups import Groups
 from sandbox.supervisor.owner import this_process
 from sandbox.supervisor.shipped import inner_files
@@ -63,12 +64,11 @@ class Builder(Protocol):
         *,
         without: frozenset[str],
         shown: tuple[str, ...],
-        attached: Mapping[str, Path],
+        policy: Policy,
     ) -> Specify:
         """How its keeper is started.
 
-        `shown` are paths of the host's that programs may read besides, `attached` folders of the host's by
-        their place in the workspace.
+        `shown` are paths of the host's that programs may read besides; the policy names folders of it.
         """
 
 
@@ -78,7 +78,7 @@ def two_walls(
     *,
     without: frozenset[str],
     shown: tuple[str, ...],
-    attached: Mapping[str, Path],
+    policy: Policy,
 ) -> Callable[[int, int], Specification]:
     """How the keeper starts the outer wall around the server.
 
@@ -87,7 +87,7 @@ def two_walls(
         groups: what the keeper removes at the end.
         without: mechanisms that a test has turned off.
         shown: paths of the host's that programs may read besides.
-        attached: folders of the host's by their place in the workspace.
+        policy: names folders of the host's.
     """
     return lambda control, lifeline: _specify(
         interpreter,
@@ -97,7 +97,7 @@ def two_walls(
         cgroups=groups.folders if groups else [],
         without=without,
         shown=(*KEPT, *shown),
-        attached=attached,
+        policy=policy,
     )
 
 
@@ -110,7 +110,7 @@ def _specify(
     cgroups: list[str],
     without: frozenset[str],
     shown: tuple[str, ...],
-    attached: Mapping[str, Path],
+    policy: Policy,
 ) -> Specification:
     contents = inner_files(interpreter.version) | etc_files(slot.uid)
     files = {target: _memory_file(content) for target, content in contents.items()}
@@ -122,7 +122,8 @@ def _specify(
             "bwrap": shutil.which("bwrap"),
             "name": NAME + this_process().mark,
             "before": [*WALL, *environment, *system_links()],
-            "folders": shown_folders(interpreter, attached),
+            "folders": shown_folders(interpreter, policy),
+            "owned": layered_places(policy),
             "after": [
                 *(word for target, number in files.items() for word in ("--file", str(number), target)),
                 *(word for path in shown if os.path.exists(path) for word in ("--ro-bind", path, path)),
@@ -140,12 +141,14 @@ def _specify(
     return Specification(argv, (control, lifeline, *slot.locks, *files.values()), slot.uid)
 
 
-def environment(interpreter: Interpreter, given: Mapping[str, str]) -> dict[str, str]:
+def environment(
+    interpreter: Interpreter, given: Mapping[str, str], on_path: Sequence[str] = ()
+) -> dict[str, str]:
     """What a program finds in its environment: nothing of the host's."""
     places = [f"{VENV}/bin"] if interpreter.venv else [COMMANDS]
     if interpreter.show(interpreter.executable) != interpreter.executable:
         places.append(str(interpreter.inside.parent))
-    places += ["/usr/local/bin", "/usr/bin", "/bin"]
+    places += [*on_path, "/usr/local/bin", "/usr/bin", "/bin"]
     return {
         "PATH": ":".join(places),
         "HOME": "/w",
@@ -156,11 +159,21 @@ def environment(interpreter: Interpreter, given: Mapping[str, str]) -> dict[str,
     }
 
 
-def shown_folders(interpreter: Interpreter, attached: Mapping[str, Path]) -> dict[str, str]:
+def shown_folders(interpreter: Interpreter, policy: Policy) -> dict[str, str]:
     """Folders of the host's, with where the outer wall shows them."""
     packages = interpreter.packages.sites if interpreter.packages else {}
-    numbered = {str(folder): f"{ATTACHED}{number}" for number, folder in enumerate(attached.values())}
-    return interpreter.folders | packages | numbered
+    numbered = {str(folder): f"{ATTACHED}{number}" for number, folder in enumerate(policy.folders.values())}
+    beside = {str(folder): f"{SHOWN}/{name}" for name, folder in policy.beside.items()}
+    return interpreter.folders | packages | beside | numbered
+
+
+def layered_places(policy: Policy) -> list[str]:
+    """Where programs find what a session may write to, in a layer of its own."""
+    numbers = {place: number for number, place in enumerate(policy.folders)}
+    named = {name: f"{SHOWN}/{name}" for name in policy.beside}
+    return [
+        f"{ATTACHED}{numbers[name]}" if name in numbers else named.get(name, name) for name in policy.layered
+    ]
 
 
 def library_path(interpreter: Interpreter) -> dict[str, str]:

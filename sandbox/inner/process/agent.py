@@ -21,11 +21,14 @@ from sandbox.inner.process import wire
 from sandbox.inner.process.execute import NOT_EXECUTABLE, NOT_FOUND
 from sandbox.inner.process.family import Family
 from sandbox.inner.walls.inner_walls import WORKSPACE, Walls, lower_of
+from sandbox.inner.walls.places import VENV
 from sandbox.inner.walls.syscalls import PR_SET_DUMPABLE, checked, prctl
 
 OUTPUT, HOME = "/tmp/out", "/tmp/home"
 _OWN_PROGRAMS = f"{HOME}/.local/bin"
 """Where pip puts programs that it installs for a user."""
+_INSTALLED = f"{HOME}/installed"
+"""Where pip installs to instead of a virtual environment that is read-only."""
 _SCRIPTS = {"pip": "pip", "pip3": "pip", "pytest": "pytest"}
 """Modules behind the scripts that a project's instructions name."""
 SPARE_PROCESSES = 16
@@ -68,6 +71,13 @@ def main(walls: Walls, received: tuple[dict[str, Any], list[int]] | None, score:
         if _is_broken(name, environment["PATH"]):
             _write_script(f"{_OWN_PROGRAMS}/{name}", module)
     environment["PATH"] = f"{_OWN_PROGRAMS}:{environment['PATH']}"
+    for name, value in list(environment.items()):
+        if value in walls.layered and not os.access(value, os.W_OK):
+            del environment[name]  # a cache that can't be written is none
+    if os.path.isdir(VENV) and not os.access(f"{VENV}/lib", os.W_OK):  # no layer lies over it
+        environment["PIP_TARGET"] = _INSTALLED
+        environment["PATH"] = f"{_INSTALLED}/bin:{environment['PATH']}"
+        environment["PYTHONPATH"] = f"{_INSTALLED}:{environment.get('PYTHONPATH', '')}".rstrip(":")
     agent = Agent(walls, job, socket.socket(fileno=channel), score)
     while agent.serve():
         continue

@@ -143,4 +143,5 @@ def _walls(settings: dict[str, Any]) -> Walls:
         landlock=min(landlock.abi(), asked["landlock"]),
         without=without,
         processors=asked["processors"],
+        layered=tuple(asked["layered"]),
     )

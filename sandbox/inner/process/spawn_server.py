@@ -24,6 +24,7 @@ from sandbox.inner.walls import landlock
 from sandbox.inner.walls.attached_process import attach
 from sandbox.inner.walls.inner_walls import (
     NAMESPACES,
+    RULES,
     WORKSPACE,
     Rlimits,
     Walls,
@@ -34,7 +35,7 @@ from sandbox.inner.walls.inner_walls import (
     tighten,
     workspace_options,
 )
-from sandbox.inner.walls.layer import put_layer
+from sandbox.inner.walls.layer import layer_shown, put_layer
 from sandbox.inner.walls.new_root import build_root
 from sandbox.inner.walls.seccomp import Filter, filter_file
 from sandbox.inner.walls.sites import Site
@@ -117,6 +118,7 @@ def _open(control: socket.socket, settings: dict[str, Any]) -> Walls:
         without=frozenset(settings["without"]),
         processors=settings["processors"],
         attached=tuple(settings["attached"]),
+        layered=tuple(settings["layered"]),
     )
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(max(walls.open_files, 64), most), most))
@@ -220,7 +222,8 @@ def _isolate(given: Given, wanted: dict[str, Any]) -> dict[str, Any]:
     if "user" in given.walls.without:
         raise OSError("the user namespace of a run can't be left off: it gives the right to make the others")
     enclose(given.walls, *given.owner, fresh=wanted["fresh"])
-    confine(given.walls, Rlimits(**wanted["rlimits"]))
+    rules = layer_shown(given.walls) if wanted["session"] else ()
+    confine(given.walls, Rlimits(**wanted["rlimits"]), rules=(*RULES, *rules))
     return wanted
 
 

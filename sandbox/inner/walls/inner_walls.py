@@ -80,6 +80,8 @@ class Walls:
     """To how many a run is kept by its affinity, which a program may change; None where a cgroup counts."""
     attached: tuple[str, ...] = ()
     """Where folders of the host are shown in a workspace that is made for one run."""
+    layered: tuple[str, ...] = ()
+    """Over which of what is shown a session gets a layer to write to."""
 
 
 @dataclass(frozen=True)

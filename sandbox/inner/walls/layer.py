@@ -1,14 +1,17 @@
-"""A layer over the workspace: what it held is sealed for good, and what changes later lies in the layer.
+"""Layers: over the workspace, which is sealed for good below, and over what is shown to a session.
 
-Standard library only, any Python from 3.8 on: the server does it, while no program is in the workspace.
+Standard library only, any Python from 3.8 on. The server puts the first, while no program is in the
+workspace; a session, before it is confined, the others.
 """
 
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 
 from sandbox.inner.walls.attached_process import attach
 from sandbox.inner.walls.inner_walls import WORKSPACE, Walls, workspace_options
+from sandbox.inner.walls.landlock import EVERYTHING
 from sandbox.inner.walls.syscalls import (
     MNT_DETACH,
     MS_NODEV,
@@ -32,15 +35,10 @@ def put_layer(walls: Walls) -> list[int]:
     Raises:
         OSError: this kernel can't, or a file is being written: the workspace is as it was.
     """
-    upper, work = f"{_PLACE}/upper", f"{_PLACE}/work"
     mount("tmpfs", _PLACE, "tmpfs", _PLAIN, workspace_options(walls))
     try:
-        for folder in (upper, work):
-            os.mkdir(folder, 0o700)
-        os.setxattr(upper, "user.probe", b"")  # without them no folder could be made where one was removed
-        os.removexattr(upper, "user.probe")
+        layers, upper = _folders("", WORKSPACE, 0o700)
         mount("none", WORKSPACE, None, MS_REMOUNT | MS_RDONLY | _PLAIN)
-        layers = f"lowerdir={WORKSPACE},upperdir={upper},workdir={work},userxattr"
         try:
             mount("overlay", WORKSPACE, "overlay", _PLAIN, layers)
         except OSError:
@@ -51,3 +49,32 @@ def put_layer(walls: Walls) -> list[int]:
         return [os.open(place, os.O_PATH | os.O_DIRECTORY) for place in (WORKSPACE, upper)]
     finally:
         libc.umount2(_PLACE.encode(), MNT_DETACH)
+
+
+def layer_shown(walls: Walls) -> list[tuple[str, str]]:
+    """Let a session write over what is shown to it: what Landlock is to allow there.
+
+    What was written ends with the session. Where this kernel can't, a place stays read-only.
+    """
+    if not walls.layered or "layer" in walls.without:
+        return []
+    made = []
+    mount("tmpfs", _PLACE, "tmpfs", _PLAIN, workspace_options(walls))
+    for number, place in enumerate(walls.layered):
+        with suppress(OSError):
+            mount("overlay", place, "overlay", _PLAIN, _folders(f"-{number}", place, 0o755)[0])
+            made.append((place, EVERYTHING))
+    libc.umount2(_PLACE.encode(), MNT_DETACH)
+    with suppress(OSError):  # a program of before has put something in their way
+        attach(WORKSPACE, walls.attached)
+    return made
+
+
+def _folders(name: str, below: str, mode: int) -> tuple[str, str]:
+    """Options of an overlay over a folder, and where its upper layer is."""
+    upper, work = f"{_PLACE}/upper{name}", f"{_PLACE}/work{name}"
+    for folder in (upper, work):
+        os.mkdir(folder, mode)
+    os.setxattr(upper, "user.probe", b"")  # without them no folder could be made where one was removed
+    os.removexattr(upper, "user.probe")
+    return f"lowerdir={below},upperdir={upper},workdir={work},userxattr", upper

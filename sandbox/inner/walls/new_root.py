@@ -10,7 +10,7 @@ import os
 import re
 import stat
 
-from sandbox.inner.walls.places import ATTACHED, COMMANDS, KERNEL, PYTHON, SITE, VENV
+from sandbox.inner.walls.places import ATTACHED, COMMANDS, KERNEL, PYTHON, SHOWN, SITE, VENV
 from sandbox.inner.walls.syscalls import (
     MNT_DETACH,
     MS_BIND,
@@ -73,9 +73,12 @@ def build_root(
         _show(VENV, [f"{_PATCH}/venv", VENV])
     if kernel:
         _show_some(frozenset(kernel))
-    for name in sorted(os.listdir("/opt")):
-        if f"/opt/{name}".startswith(ATTACHED):
-            _show(f"/opt/{name}", [f"/opt/{name}", f"{_PATCH}/empty"])
+    places = [f"/opt/{name}" for name in os.listdir("/opt") if f"/opt/{name}".startswith(ATTACHED)]
+    if os.path.isdir(SHOWN):
+        os.mkdir(_NEW + SHOWN, 0o755)
+        places += [f"{SHOWN}/{name}" for name in os.listdir(SHOWN)]
+    for place in sorted(places):
+        _show(place, [place, f"{_PATCH}/empty"])
     _name_commands(executable)
     for folder in hidden:
         mount(
