@@ -8,6 +8,7 @@ from typing import TypedDict, Unpack
 
 from coder.environment.dependencies import with_dependencies
 from coder.environment.run_policy import OpenSandbox, open_for, redactor_for, with_room, with_sources
+from coder.environment.shown import with_shown
 from coder.environment.workbench import Workbench
 from coder.errors import CoderError, MachineError, UsageError
 from coder.loop import Team, advance
@@ -28,6 +29,7 @@ from coder.teams.strategies import named_limits, settled, suited, taken
 from coder.turn import Turn
 from coder.verify.preflight import prepare
 from coder.workspace.deliver import deliver, see_committable, with_written
+from coder.workspace.overlay import shown_files
 from coder.workspace.read import read_workspace
 from sandbox import Policy, SandboxError
 
@@ -178,7 +180,7 @@ async def open_environment(
         SandboxError: no sandbox can be had.
     """
     policy, opener = policy_for(task, settings, files)
-    redactor = redactor_for(files)
+    redactor = redactor_for(files, shown_files(task.workspace, settings.show))
     sandbox, watch = options.get("sandbox"), options.get("watch")
     on_output = watch.output if watch is not None else None
     tools = options.get("tools") or ()
@@ -197,7 +199,8 @@ def policy_for(task: Task, settings: Settings, files: Mapping[str, StoredFile]) 
     """
     policy, opener = open_for(task, settings)
     policy = with_sources(with_room(policy, files), task, files)
-    return with_dependencies(policy, task.workspace, files, settings=settings), opener
+    policy = with_dependencies(policy, task.workspace, files, settings=settings)
+    return with_shown(policy, settings, task.workspace), opener
 
 
 async def _open_journal(stack: AsyncExitStack, run: str, log: EventLog, options: Options) -> Journal:

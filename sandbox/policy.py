@@ -28,7 +28,8 @@ class Policy(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     network: Literal["none"] | tuple[str, ...] = "none"
-    """`none`, or the hosts that programs may reach through a proxy: `HOST`, `HOST:PORT` or `*.NAME`."""
+    """`none`, or the hosts that programs may reach through a proxy: `HOST`, `HOST:PORT`, `*.NAME`, or
+    `registries`, those of the usual package indexes."""
     memory_mb: int = Field(default=512, ge=16, le=1 << 20)
     processes: int = Field(default=128, ge=1, le=1 << 16)
     wall_s: float = Field(default=10.0, gt=0, le=86_400)

@@ -10,6 +10,7 @@ from coder.run.event_types import StoredFile
 from coder.run.settings import Settings
 from coder.run.task import Task
 from coder.verify.preflight import prepare
+from coder.workspace.overlay import shown_files
 from sandbox import Policy, SandboxError
 
 
@@ -32,7 +33,7 @@ class KeptEnvironment:
         """
         bench = self._bench
         if bench is not None and _about(bench.policy) == _about(policy_for(task, settings, files)[0]):
-            bench.redactor = redactor_for(files)
+            bench.redactor = redactor_for(files, shown_files(task.workspace, settings.show))
             await prepare(bench, task, files)
         else:
             await self.close()

@@ -43,6 +43,8 @@ SETTING_KEYS = {
     "image": "image",
     "runtime": "runtime",
     "network": "network",
+    "show": "show",
+    "add_dir": "add_dirs",
     "python": "python",
     "kernel": "kernel",
     "require": "require",
@@ -72,6 +74,13 @@ def names(value: object) -> object:
     return tuple(part.strip() for part in value.split(",")) if isinstance(value, str) else value
 
 
+def _absolute(value: object) -> object:
+    words = names(value)
+    if not isinstance(words, (list, tuple)):
+        return words
+    return tuple(Path(word).expanduser().absolute() for word in words)
+
+
 class Config(BaseModel):
     """What the layers say together. A field left None takes the default of `Settings`."""
 
@@ -92,6 +101,8 @@ class Config(BaseModel):
     """Docker's runtime, such as `runsc`."""
     network: Annotated[tuple[str, ...] | None, BeforeValidator(hosts)] = None
     """Hosts that programs may reach; empty is none at all."""
+    show: Annotated[tuple[str, ...] | None, BeforeValidator(names)] = None
+    add_dir: Annotated[tuple[Path, ...] | None, BeforeValidator(_absolute)] = None
     python: Path | None = None
     kernel: bool | None = None
     """Run code as cells of a Jupyter kernel."""

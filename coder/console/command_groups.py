@@ -38,7 +38,7 @@ SECTIONS = {
     "Delivery": "apply commit branch keep allow accept_unverified yes",
     "Model": "model base_url fallback planner_model coder_model cheap_model strong_model temperature top_p "
     "seed effort max_answer_tokens model_timeout price record replay",
-    "Sandbox": "sandbox image runtime network python kernel install install_with",
+    "Sandbox": "sandbox image runtime network show add_dir python kernel install install_with",
     "Strategy": "strategy tool plan edit_format samples repairs one_shot",
     "Limits": "max_calls max_tokens max_cost max_call_cost timeout program_timeout test_timeout memory pids "
     "cpus workers",

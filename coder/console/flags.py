@@ -35,6 +35,8 @@ def sandboxed(
     image: options.Image = None,
     runtime: options.Runtime = None,
     network: options.Network = None,
+    show: options.Show = None,
+    add_dir: options.AddDir = None,
     python: options.Python = None,
 ) -> None:
     """Where programs run."""

@@ -55,7 +55,17 @@ Runtime = Annotated[
 ]
 Network = Annotated[
     list[str] | None,
-    typer.Option("--network", metavar="HOST[:PORT]", help="Let programs reach this host. Repeatable."),
+    typer.Option(
+        "--network", metavar="HOST[:PORT]", help="A host that programs may reach, or registries. Repeatable."
+    ),
+]
+Show = Annotated[
+    list[str] | None,
+    typer.Option("--show", metavar="PATH", help="Ignored file or folder that programs need. Repeatable."),
+]
+AddDir = Annotated[
+    list[str] | None,
+    typer.Option("--add-dir", metavar="DIR", help="Another folder for programs to read. Repeatable."),
 ]
 Python = Annotated[
     Path | None, typer.Option("--python", metavar="FILE", help="The interpreter that programs get.")

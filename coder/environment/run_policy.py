@@ -163,9 +163,10 @@ def policy_of(settings: Settings, *, workspace: Path | None) -> Policy:
     )
 
 
-def redactor_for(files: Mapping[str, StoredFile]) -> Redactor:
+def redactor_for(files: Mapping[str, StoredFile], shown: Mapping[str, bytes]) -> Redactor:
     """What keeps out of the log the secrets of the environment, and those in the user's `.env` files."""
     texts = {path: stored.text for path, stored in files.items() if stored.text is not None}
+    texts |= {path: held[: 1 << 20].decode("utf-8", "replace") for path, held in shown.items()}
     if not texts:
         return Redactor.from_environment()
     from coder.context.secrecy import secrets_in

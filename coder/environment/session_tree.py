@@ -1,7 +1,7 @@
 """SessionTree: the session that a model works in, and what was changed in its tree, call by call."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
 
@@ -20,7 +20,17 @@ Tree = Mapping[str, StoredFile | None]
 """Files by path; None is one that was removed."""
 _EXECUTABLE, _LINK = "100755", "120000"
 _CACHES = frozenset(
-    {"__pycache__", ".pytest_cache", ".mypy_cache", ".ruff_cache", ".hypothesis", ".tox", ".nox", ".coverage"}
+    {
+        "__pycache__",
+        ".pytest_cache",
+        ".mypy_cache",
+        ".ruff_cache",
+        ".hypothesis",
+        ".tox",
+        ".nox",
+        ".coverage",
+        "node_modules",
+    }
 )
 """Names of what tools leave behind when they run."""
 _BASE_COMMIT = """command -v git >/dev/null || exit 0
@@ -35,9 +45,17 @@ _COMMIT_S = 10.0
 class SessionTree:
     """A session opened on the user's files, and what was changed in it since."""
 
-    def __init__(self, session: Session, *, files: Mapping[str, StoredFile], root: str | None) -> None:
-        """Begin with the user's files, which the workspace holds."""
+    def __init__(
+        self,
+        session: Session,
+        *,
+        files: Mapping[str, StoredFile],
+        root: str | None,
+        shown: Collection[str] = (),
+    ) -> None:
+        """Begin with the user's files, which the workspace holds, and ignored ones that are only shown."""
         self.session = session
+        self._shown = shown
         self._root = Path(root) if root is not None else None
         self._begin(files)
 
@@ -96,7 +114,7 @@ class SessionTree:
         """Whether a path is what tools leave behind, or git is told to ignore, and no file of the user's."""
         if path in self.files or path in self._folders:
             return False
-        return PurePosixPath(path).name in _CACHES or self._ignores(path)
+        return path in self._shown or PurePosixPath(path).name in _CACHES or self._ignores(path)
 
     async def write(self, changes: Tree) -> None:
         """Write files that were changed elsewhere.

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Self
 from coder.environment.run_policy import OpenSandbox, for_session
 from coder.run.event_types import StoredFile
 from coder.text.redact import Redactor
+from coder.workspace.overlay import ignored_files
 from coder.workspace.read import content
 from sandbox import BackendMissing, Policy, Sandbox
 from sandbox.contract import OnOutput
@@ -147,9 +148,10 @@ class Workbench:
                 from coder.environment.session_tree import SessionTree, make_repository
 
                 sandbox = await self._sandbox("session")
-                await sandbox.lay({path: content(stored) for path, stored in state.files.items()})
+                files = {path: content(stored) for path, stored in state.files.items()}
+                await sandbox.lay(files | ignored_files(state))
                 session = await self._stacks["session"].enter_async_context(sandbox.session())
-                work = SessionTree(session, files=state.files, root=state.root)
+                work = SessionTree(session, files=state.files, root=state.root, shown=state.settings.show)
                 await make_repository(session)
                 if state.tree:
                     await work.write(state.tree)

@@ -104,6 +104,7 @@ def _task(state: State, target: Target, survey: "Survey | None", context: int | 
         notes_shown(state, target, survey, context),
         what_to_pass(state, context, green=prompt("act-green")),
         python,
+        _shown(state),
         _files(state, target, survey, plan, context),
         _wanted(state, target),
     ]
@@ -118,6 +119,13 @@ def _files(
     if survey is None:
         return project_files(state, target, plan, context)
     return best_places(state, survey, plan, context)
+
+
+def _shown(state: State) -> str:
+    """What programs may read besides, by name."""
+    beside = [f"`/opt/shown/{name}` (the folder {name})" for name in state.settings.beside]
+    named = [*map(shown_path, state.settings.show), *beside]
+    return f"Programs may read, and not change: {', '.join(named)}." if named else ""
 
 
 def _wanted(state: State, target: Target) -> str:
@@ -146,7 +154,9 @@ def verdict_words(state: State) -> str | None:
         why = contradicts if outcome.contradicts else why_unverified(state, outcome)
         return prompt("needs-word").format(why=why, paths=", ".join(map(shown_path, code.test_edits)))
     if not outcome.passed:
-        return prompt("not-done").format(feedback=outcome.feedback)
+        lacks = ", ".join(outcome.lacks) if outcome.cause == "missing_module" else ""
+        told = "\n\n" + prompt("not-installed").format(names=lacks) if lacks else ""
+        return prompt("not-done").format(feedback=outcome.feedback) + told
     if outcome.lint:
         return outcome.feedback
     return prompt("not-shown").format(why=why_unverified(state, outcome), left=_left(code))

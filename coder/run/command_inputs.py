@@ -72,9 +72,8 @@ def _tests_a_module(word: str, files: Mapping[str, str | None]) -> bool:
 
 
 def _is_the_task(path: str, prompt: str) -> bool:
-    """Whether a Python file is the only one that the prompt names."""
-    named = set(re.findall(r"[\w./-]+\.py\b", prompt))
-    return path.endswith(".py") and named == {path}
+    """Whether a script is the only one that the prompt names."""
+    return set(re.findall(r"[\w./-]+\.(?:py|sh|bash)\b", prompt)) == {path}
 
 
 _ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=")

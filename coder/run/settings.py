@@ -1,5 +1,6 @@
 """Settings: how a run goes about its task, and the limits it keeps. Recorded in the run's first event."""
 
+import re
 from decimal import Decimal
 from pathlib import Path
 from typing import Literal
@@ -84,7 +85,11 @@ class Settings(BaseModel):
     """Of the Docker backend, and its runtime below."""
     runtime: str | None = None
     network: tuple[str, ...] = ()
-    """Hosts that programs may reach, `HOST`, `HOST:PORT` or `*.NAME`."""
+    """Hosts that programs may reach, `HOST`, `HOST:PORT`, `*.NAME`, or `registries`."""
+    show: tuple[str, ...] = ()
+    """Paths in the workspace of what is ignored and yet needed: programs see it, the log doesn't hold it."""
+    add_dirs: tuple[Path, ...] = ()
+    """Other folders, absolute, that programs may read."""
     python: Path | None = None
     installed: Path | None = None
     """An entry of the cache with what was installed for the run: its own interpreter, or Node's modules."""
@@ -109,6 +114,13 @@ class Settings(BaseModel):
     """A question of the model's ends the run, status `waiting`; False: it is told that nobody can answer."""
     allow: tuple[str, ...] = ()
     """Paths that run by themselves later (.envrc, workflows, …) which the user has allowed by name."""
+
+    @property
+    def beside(self) -> dict[str, Path]:
+        """Those folders by the names under which programs find them."""
+        return {
+            re.sub(r"^[^\w]+|[^\w.-]", "_", folder.name, flags=re.ASCII): folder for folder in self.add_dirs
+        }
 
     @property
     def lands(self) -> bool:

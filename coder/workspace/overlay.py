@@ -4,9 +4,12 @@ A link to another file of the folder is read as a copy of that file, and the cop
 sandbox see no link. What an answer writes over one is meant for the file that it leads to.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TypeVar
 
+from coder.errors import UsageError
+from coder.fs.safe_open import read_named
 from coder.run.event_types import StoredFile
 from coder.run.state import State
 from coder.text.binary import as_bytes
@@ -45,6 +48,41 @@ def following(
     return {**{path: content for path, content in held.items() if path not in links}, **followed}
 
 
+_MOST_SHOWN = 64 << 20
+
+
+def shown_files(root: Path | None, show: Sequence[str]) -> dict[str, bytes]:
+    """Content of the ignored files that the user shows to programs, as they are now.
+
+    Raises:
+        UsageError: one isn't there, leaves the folder, can't be read, or is too large.
+    """
+    places = {path: place_in(root, path) for path in show} if root is not None else {}
+    return {
+        path: read_named(place, limit=_MOST_SHOWN) for path, place in places.items() if not place.is_dir()
+    }
+
+
+def place_in(root: Path, path: str) -> Path:
+    """Where something lies that `--show` names.
+
+    Raises:
+        UsageError: it isn't there, or leaves the folder.
+    """
+    place = (root / path).resolve()
+    if path.startswith(("/", "../")) or not place.is_relative_to(root.resolve()) or place == root.resolve():
+        raise UsageError(f"--show {path}: name a path inside of {root}; another folder goes by --add-dir.")
+    if not place.exists():
+        raise UsageError(f"--show: there is no {path} in {root}.")
+    return place
+
+
+def ignored_files(state: State) -> dict[str, bytes]:
+    """Those of them that the run itself hasn't read."""
+    show = [path for path in state.settings.show if path not in state.files]
+    return shown_files(Path(state.root), show) if state.root is not None else {}
+
+
 def workspace_files(
     state: State, code: Mapping[str, str | None], *, test_edits: Mapping[str, str | None] | None = None
 ) -> dict[str, bytes]:
@@ -57,7 +95,7 @@ def workspace_files(
     code = {**code, **edits}
     files = {path: content(stored) for path, stored in state.files.items() if path not in code}
     files |= {path: as_bytes(text) for path, text in code.items() if text is not None}
-    files = following(files, code, state.files)
+    files = following(files, code, state.files) | ignored_files(state)
     if state.task.test_command:
         files |= {test.path: test.text.encode() for test in state.task.test_files if test.path not in edits}
     return files

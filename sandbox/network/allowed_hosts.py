@@ -9,6 +9,13 @@ from sandbox.network.addresses import why_refused
 
 WEB_PORTS = (80, 443)
 """What an entry without a port means."""
+REGISTRIES = "registries"
+"""Stands for all of these hosts in an allow-list."""
+_PACKAGE_HOSTS = (
+    *("pypi.org", "files.pythonhosted.org", "registry.npmjs.org", "registry.yarnpkg.com"),
+    *("proxy.golang.org", "sum.golang.org", "crates.io", "static.crates.io", "index.crates.io"),
+    *("repo.maven.apache.org", "repo1.maven.org", "plugins.gradle.org", "rubygems.org", "index.rubygems.org"),
+)
 _LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?")
 _NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
 _LONGEST_NAME = 253
@@ -30,12 +37,13 @@ class Host:
 
 
 def parse_hosts(entries: Iterable[str]) -> tuple[Host, ...]:
-    """The hosts of an allow-list, each `HOST`, `HOST:PORT`, `[IPV6]:PORT` or `*.NAME`.
+    """The hosts of an allow-list, each `HOST`, `HOST:PORT`, `[IPV6]:PORT`, `*.NAME` or `registries`.
 
     Raises:
         ValueError: an entry can't be read, or could never be reached; the message names it.
     """
-    return tuple(_parse(entry) for entry in entries)
+    named = [_PACKAGE_HOSTS if entry == REGISTRIES else (entry,) for entry in entries]
+    return tuple(_parse(entry) for each in named for entry in each)
 
 
 def split_authority(text: str) -> tuple[str, int | None]:

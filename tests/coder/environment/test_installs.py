@@ -16,7 +16,7 @@ from coder.run.task import Task
 from coder.store import MemoryLog
 from sandbox import session_policy
 from sandbox.backends.bubblewrap import open_bubblewrap
-from tests.coder.participants.test_actor import bash, told
+from tests.coder.participants.test_actor import DONE, bash, told
 from tests.ordinary_user import run_as_ordinary_user
 
 BACKEND = """
@@ -33,7 +33,9 @@ def build_wheel(folder, config_settings=None, metadata_directory=None):
     return name
 """
 BUILD = '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n'
-INSTALL = "pip install -q ./seven && cd /tmp && python -c 'import seven; print(seven.VALUE, seven.__file__)'"
+INSTALL = (
+    "pip install -q ./vendored && cd /tmp && python -c 'import seven; print(seven.VALUE, seven.__file__)'"
+)
 
 
 def everything(folder: Path) -> dict[str, object]:
@@ -68,16 +70,16 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     """A project that holds a package to install, whose build needs nothing else."""
-    return written(tmp_path / "project", seven_backend__py=BACKEND, seven_pyproject__toml=BUILD)
+    return written(tmp_path / "project", vendored_backend__py=BACKEND, vendored_pyproject__toml=BUILD)
 
 
 async def worked(
-    folder: Path, *calls: list[ToolCall], test: tuple[str, ...] | None = None, **how: object
+    folder: Path, *calls: list[ToolCall], test: str | None = None, prompt: str = "Do it.", **how: object
 ) -> tuple[Run, Scripted]:
     """A run of a model that makes these calls; `how` are settings."""
     model = Scripted([*calls, "I stop here."])
     settings = Settings(strategy="act", budget=Budget(calls=len(calls) + 1)).model_copy(update=how)
-    task = Task(prompt="Do it.", workspace=folder, test_command=test)
+    task = Task(prompt=prompt, workspace=folder, test_command=tuple(test.split()) if test else None)
     return await solve(task, model=model, settings=settings, log=MemoryLog()), model
 
 
@@ -102,12 +104,14 @@ async def test_without_overlays_pip_installs_to_a_place_first_on_the_path(
     project: Path, environment: Path
 ) -> None:
     policy = session_policy(python=environment / "bin/python", layered=("/opt/venv",))
-    files = {f"seven/{path.name}": path.read_bytes() for path in (project / "seven").iterdir()}
+    files = {f"vendored/{path.name}": path.read_bytes() for path in (project / "vendored").iterdir()}
 
-    for without, walls in ((frozenset({"layer"}), "two"), (frozenset[str](), "one")):
-        async with open_bubblewrap(policy, without=without, walls=walls) as box:  # type: ignore[arg-type]
-            async with box.session(fresh=True, files=files) as session:
-                ended = await session.sh(INSTALL)
+    for opened in (
+        open_bubblewrap(policy, without=frozenset({"layer"})),
+        open_bubblewrap(policy, walls="one"),
+    ):
+        async with opened as box, box.session(fresh=True, files=files) as session:
+            ended = await session.sh(INSTALL)
 
         assert ended.output == "7 /tmp/home/installed/seven.py\n", ended.output
 
@@ -121,7 +125,7 @@ async def main():
     top = Path(tempfile.mkdtemp())
     venv.create(top, symlinks=True, with_pip=True)
     policy = session_policy(python=top / "bin/python", layered=("/opt/venv",))
-    files = {{"seven/backend.py": {BACKEND.encode()!r}, "seven/pyproject.toml": {BUILD.encode()!r}}}
+    files = {{"vendored/backend.py": {BACKEND.encode()!r}, "vendored/pyproject.toml": {BUILD.encode()!r}}}
     async with open_sandbox(policy) as box, box.session(fresh=True, files=files) as session:
         print((await session.sh({INSTALL!r})).output.split("/lib")[0], len(list(top.rglob("seven*"))))
 asyncio.run(main())
@@ -157,3 +161,76 @@ async def test_npm_installs_over_the_modules_that_are_there(tmp_path: Path) -> N
     assert "7\n[exit 0" in told(model, 2)
     assert told(model, 3).splitlines()[-3:-1] == ["old", "seven"], told(model, 3)
     assert everything(folder) == before
+
+
+async def test_a_verdict_lacks_what_was_installed_and_says_what_helps(
+    project: Path, environment: Path
+) -> None:
+    test = "import unittest, calc, seven\n\nclass It(unittest.TestCase):\n"
+    test += "    def test(self): assert calc.VALUE == seven.VALUE\n"
+    written(project, calc__py="VALUE = 8\n")
+    (project / "test_it.py").write_text(test)
+
+    run, model = await worked(
+        project,
+        bash(f"{INSTALL}; cd /w; sed -i s/8/7/ calc.py; python -m unittest"),
+        DONE,
+        test="python -m unittest",
+        python=environment / "bin/python",
+    )
+
+    assert "Ran 1 test" in told(model, 2)
+    assert "OK" in told(model, 2)
+    assert "seven is missing" in told(model, 3), told(model, 3)
+    assert "--install-with" in told(model, 3)
+    assert (run.cause, run.lacks) == ("missing_module", ("seven",))
+
+
+SUM_JS = "const test = require('node:test')\nconst assert = require('node:assert')\n"
+SUM_JS += "test('it adds', () => assert.strictEqual(require('./sum')(2, 3), 5))\n"
+SUM_SH = "#!/bin/sh\n[ \"$(sh sum.sh 2 3)\" = 5 ] || { echo 'not 5'; exit 1; }\n"
+SUM_RS = "pub fn sum(a: i32, b: i32) -> i32 { a - b }\n#[test]\nfn adds() { assert_eq!(sum(2, 3), 5); }\n"
+CARGO = '[package]\nname = "sum"\nversion = "0.1.0"\nedition = "2021"\n'
+
+
+@pytest.mark.parametrize(
+    ("tool", "files", "changed", "test"),
+    [
+        (
+            "node",
+            {"package__json": "{}", "sum__js": "module.exports = (a, b) => a - b\n", "sum__test__js": SUM_JS},
+            "sum.js",
+            "node --test",
+        ),
+        ("sh", {"sum__sh": "echo $(($1 - $2))\n", "test__sh": SUM_SH}, "sum.sh", "sh test.sh"),
+        (
+            "cargo",
+            {"Cargo__toml": CARGO, "src_lib__rs": SUM_RS, "__gitignore": "target\nCargo.lock\n"},
+            "src/lib.rs",
+            "cargo test --offline",
+        ),
+    ],
+    ids=["node", "sh", "cargo"],
+)
+async def test_a_model_solves_it_with_the_toolchain_of_this_machine(
+    tool: str, files: dict[str, str], changed: str, test: str, tmp_path: Path
+) -> None:
+    if shutil.which(tool) is None:
+        pytest.skip(f"no {tool}")
+    folder = written(tmp_path / "project", **files)
+    tmp_path.chmod(0o755)
+
+    run, model = await worked(
+        folder,
+        bash(test),
+        bash(f"sed -i 's/ - / + /' {changed} && {test}"),
+        DONE,
+        prompt=f"Mend {changed}.",
+        test=test,
+        memory_mb=2048,
+        program_timeout_s=60,
+    )
+
+    assert "[exit 0" not in told(model, 2), told(model, 2)
+    assert "[exit 0" in told(model, 3), told(model, 3)
+    assert (run.status, run.landed) == ("solved", (changed,)), (run.reason, run.tests, told(model, 4))

@@ -63,6 +63,20 @@ async def test_a_session_reaches_the_named_hosts_only(outside: Outside) -> None:
     assert other.output.startswith("403 evil.example:80 is not among the hosts")
 
 
+async def test_registries_are_the_usual_package_hosts_and_no_other(outside: Outside) -> None:
+    policy = Policy(network=("registries", "example.org"))
+    greeting = ("pypi.org", "registry.npmjs.org", "index.crates.io", "example.org")
+    fetch = f"for host in {' '.join(greeting)} github.com; do curl -s http://$host/; done"
+
+    async with open_bubblewrap(policy, outside=outside) as box, box.session(fresh=True) as session:
+        said = (await session.sh(fetch)).output
+
+    greeted = "".join(
+        f"hello {host}/" for host in ("pypi.org", "registry.npmjs.org", "index.crates.io", "example.org")
+    )
+    assert said.startswith(f"{greeted}github.com:80 is not among the hosts"), said
+
+
 async def test_a_tunnel_carries_what_it_is_given(outside: Outside) -> None:
     source = """
 import http.client, os, urllib.parse
