@@ -33,7 +33,8 @@ _CACHES = frozenset(
     }
 )
 """Names of what tools leave behind when they run."""
-_BASE_COMMIT = """command -v git >/dev/null || exit 0
+_BASE_COMMIT = """for place in $INSTALLS; do [ -w "$place" ] || [ ! -d "$place" ] || echo "$place"; done
+command -v git >/dev/null || exit 0
 git init --quiet . && git config gc.auto 0 &&
 git config user.name coder && git config user.email coder@localhost &&
 git add --all && git commit --quiet --message 'The files as they were'"""
@@ -131,12 +132,17 @@ class SessionTree:
         await self.changes()
 
 
-async def make_repository(session: Session) -> None:
-    """Commit the tree as it is, so that `git diff` shows what was changed since."""
-    committing = await session.start(_BASE_COMMIT)
+async def make_repository(session: Session, installs: Collection[str] = ()) -> str:
+    """Commit the tree as it is, so that `git diff` shows what was changed since.
+
+    Args:
+        installs: folders that installs write to; those that can't be written to here are told.
+    """
+    committing = await session.start(_BASE_COMMIT, environment={"INSTALLS": " ".join(installs)})
     with suppress(TimeoutError):
         async with asyncio.timeout(_COMMIT_S):
             await committing.wait()
+    return ", ".join(sorted(set(installs) & set(committing.output().splitlines())))
 
 
 def _is_same(one: StoredFile | None, other: StoredFile | None) -> bool:

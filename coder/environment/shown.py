@@ -10,7 +10,6 @@ from coder.run.settings import Settings
 from coder.workspace.overlay import place_in, shown_files
 from sandbox import Policy
 
-_MOST_LOOKED_AT = 50_000
 _NO_SECRETS = frozenset({".git", ".ssh", ".gnupg", ".aws", ".azure", ".kube", ".docker", ".password-store"})
 """Folders that are never shown. `.git` inside of one that is holds what its files held."""
 
@@ -48,7 +47,6 @@ def with_shown(policy: Policy, settings: Settings, root: Path | None) -> Policy:
 def _see_no_secrets(folder: Path, flag: str) -> None:
     if hidden := sorted(_NO_SECRETS & set(folder.parts)):
         raise UsageError(f"{flag}: {folder} lies in {hidden[0]}, which may hold keys.")
-    looked_at = 0
     for base, folders, names in os.walk(folder):
         found = next((name for name in names if is_secret(name)), None)
         found = found or next((name for name in folders if name in _NO_SECRETS - {".git"}), None)
@@ -57,6 +55,3 @@ def _see_no_secrets(folder: Path, flag: str) -> None:
                 f"{flag}: {folder} holds {os.path.relpath(f'{base}/{found}', folder)}, which may hold keys. "
                 "Name what is needed by itself: --show takes a file that is named exactly."
             )
-        looked_at += len(names) + len(folders)
-        if looked_at > _MOST_LOOKED_AT:
-            raise UsageError(f"{flag}: {folder} is too large to be looked through for keys. Name less of it.")

@@ -1,6 +1,6 @@
 """Toolchains that PATH names outside of the system's folders, and caches of packages.
 
-A toolchain is shown to all programs of a project that has its manifest; what installers keep, to sessions.
+They are shown to all programs of a project that has their manifest; what installers keep, to sessions alone.
 Nothing is shown beside which credentials may lie.
 """
 
@@ -14,66 +14,52 @@ from pathlib import Path
 
 from sandbox import Policy
 
-SHOWN = "/opt/shown"
-"""Where programs find what is shown beside the workspace."""
-_VENV = "/opt/venv"
+SHOWN, _VENV = "/opt/shown", "/opt/venv"
+"""Where programs find what is shown beside the workspace, and the interpreter's virtual environment."""
 _USUAL = ("/usr/local/bin", "/usr/bin", "/bin")
+_JAVA = ("pom.xml", "build.gradle", "build.gradle.kts")
+_GO = ("go.mod", "go.work")
 
 
 @dataclass(frozen=True, slots=True)
-class _Cache:
-    places: tuple[str, ...]
-    """Where it may be: a variable with a path behind it, or a path in the home folder."""
-    environment: Mapping[str, str]
-    """What tells of it; {} is where it is shown."""
-    never_with: tuple[str, ...] = ()
-    """Files beside which it isn't shown."""
+class _Shown:
+    """A toolchain or a cache."""
 
-
-@dataclass(frozen=True, slots=True)
-class _Toolchain:
-    manifests: tuple[str, ...]
-    holds: str
-    """What lies in its folder: nothing else is taken for one."""
-    caches: Mapping[str, _Cache] = field(default_factory=dict)
+    holds: tuple[str, ...]
+    """What lies in a toolchain's folder; where a cache may be: in the home folder, or by a variable."""
+    manifests: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
+    """What tells programs of it; {} is where it is shown."""
+    never_with: tuple[str, ...] = ()
+    """Files in a cache that isn't shown then."""
 
 
 _TOOLCHAINS = {
-    "node": _Toolchain(("package.json",), "lib/node_modules"),
-    "go": _Toolchain(
-        ("go.mod", "go.work"),
-        "pkg/tool",
-        {
-            "go-modules": _Cache(
-                tuple(f"{top}/cache/download" for top in ("$GOMODCACHE", "$GOPATH/pkg/mod", "go/pkg/mod")),
-                {"GOPROXY": "file://{},https://proxy.golang.org", "GONOSUMDB": "*"},
-            )
-        },
+    "node": _Shown(("lib/node_modules",), ("package.json",)),
+    "go": _Shown(("pkg/tool",), _GO),
+    "cargo": _Shown(("lib/rustlib",), ("Cargo.toml",)),
+    "java": _Shown(("release",), _JAVA, {"JAVA_HOME": "{}"}),
+}
+_CACHES = {
+    "go-modules": _Shown(
+        tuple(f"{top}/cache/download" for top in ("$GOMODCACHE", "$GOPATH/pkg/mod", "go/pkg/mod")),
+        _GO,
+        {"GOPROXY": "file://{},https://proxy.golang.org", "GONOSUMDB": "*"},
     ),
-    "cargo": _Toolchain(
+    "cargo-home": _Shown(
+        ("$CARGO_HOME", ".cargo"),
         ("Cargo.toml",),
-        "lib/rustlib",
-        {
-            "cargo-home": _Cache(
-                ("$CARGO_HOME", ".cargo"),
-                {"CARGO_HOME": "{}"},
-                never_with=("credentials", "credentials.toml", "config", "config.toml"),
-            )
-        },
+        {"CARGO_HOME": "{}"},
+        ("credentials", "credentials.toml", "config", "config.toml"),
     ),
-    "java": _Toolchain(
-        ("pom.xml", "build.gradle", "build.gradle.kts"),
-        "release",
-        {"maven": _Cache((".m2/repository",), {"MAVEN_OPTS": "-Dmaven.repo.local={}"})},
-        {"JAVA_HOME": "{}"},
-    ),
+    "maven": _Shown((".m2/repository",), _JAVA, {"MAVEN_OPTS": "-Dmaven.repo.local={}"}),
 }
 _INSTALLERS = {
-    "pip-cache": _Cache(("$PIP_CACHE_DIR", "$XDG_CACHE_HOME/pip", ".cache/pip"), {"PIP_CACHE_DIR": "{}"}),
-    "npm-cache": _Cache(("$npm_config_cache", ".npm"), {"npm_config_cache": "{}"}),
-    "uv-cache": _Cache(("$UV_CACHE_DIR", "$XDG_CACHE_HOME/uv", ".cache/uv"), {"UV_CACHE_DIR": "{}"}),
+    "pip-cache": _Shown(("$PIP_CACHE_DIR", "$XDG_CACHE_HOME/pip", ".cache/pip"), (), {"PIP_CACHE_DIR": "{}"}),
+    "npm-cache": _Shown(("$npm_config_cache", ".npm"), (), {"npm_config_cache": "{}"}),
+    "uv-cache": _Shown(("$UV_CACHE_DIR", "$XDG_CACHE_HOME/uv", ".cache/uv"), (), {"UV_CACHE_DIR": "{}"}),
 }
+_ALL = _TOOLCHAINS | _CACHES | _INSTALLERS
 
 
 def with_toolchains(policy: Policy, files: Collection[str]) -> Policy:
@@ -83,70 +69,58 @@ def with_toolchains(policy: Policy, files: Collection[str]) -> Policy:
         files: paths that were read of the user's folder.
     """
     names = {path.rpartition("/")[2] for path in files}
-    beside, environment, on_path = dict(policy.beside), dict[str, str](), list(policy.on_path)
-    for command, toolchain in _TOOLCHAINS.items():
-        if names.isdisjoint(toolchain.manifests):
+    found: dict[str, Path] = {}
+    on_path = []
+    for name, shown in (_TOOLCHAINS | _CACHES).items():
+        if names.isdisjoint(shown.manifests):
             continue
-        folder = _folder(command, toolchain.holds)
-        if folder is not None and folder.is_relative_to("/usr"):
-            on_path += [path for path in [f"{folder}/bin"] if path not in _USUAL]
-        elif folder is not None:
-            beside[command] = folder
-            on_path.append(f"{SHOWN}/{command}/bin")
-            environment |= _told(toolchain.environment, command)
-        caches = _found(toolchain.caches)
-        beside |= caches
-        for name in caches:
-            environment |= _told(toolchain.caches[name].environment, name)
-    more = {"beside": beside, "on_path": tuple(on_path), "environment": environment | policy.environment}
-    return policy.model_copy(update=more) if beside or on_path else policy
+        folder = _toolchain(name, shown) if name in _TOOLCHAINS else _cache(shown)
+        if folder is not None and name in _TOOLCHAINS:
+            in_system = folder.is_relative_to("/usr")
+            on_path.append(f"{folder}/bin" if in_system else f"{SHOWN}/{name}/bin")
+            folder = None if in_system else folder
+        if folder is not None:
+            found[name] = folder
+    on_path = [path for path in on_path if path not in _USUAL]
+    return _with(policy, found).model_copy(update={"on_path": tuple(on_path)})
 
 
 def with_layers(policy: Policy) -> Policy:
     """A session's policy: it may install over what is shown, and finds what installers have kept."""
-    caches = _found(_INSTALLERS)
-    told = [_told(_INSTALLERS[name].environment, name) for name in caches]
-    environment = {key: value for each in told for key, value in each.items()}
-    toolchains = [name for name in policy.beside if name in _TOOLCHAINS or _is_cache(name)]
+    caches = {name: folder for name, shown in _INSTALLERS.items() if (folder := _cache(shown)) is not None}
+    policy = _with(policy, caches)
     modules = [place for place in policy.folders if place.endswith("node_modules")]
+    layered = (_VENV, *modules, *(name for name in policy.beside if name in _ALL))
+    return policy.model_copy(update={"layered": layered})
+
+
+def _with(policy: Policy, found: Mapping[str, Path]) -> Policy:
+    told = {
+        key: value.format(f"{SHOWN}/{name}")
+        for name in found
+        for key, value in _ALL[name].environment.items()
+    }
     return policy.model_copy(
-        update={
-            "beside": policy.beside | caches,
-            "environment": environment | policy.environment,
-            "layered": (_VENV, *modules, *toolchains, *caches),
-        }
+        update={"beside": {**found, **policy.beside}, "environment": told | policy.environment}
     )
 
 
-def _is_cache(name: str) -> bool:
-    return any(name in toolchain.caches for toolchain in _TOOLCHAINS.values())
+def _cache(shown: _Shown) -> Path | None:
+    """The first place where it is."""
+    named = [os.path.expandvars(place) for place in shown.holds]
+    places = [Path.home() / place for place in named if not place.startswith("$")]
+    folder = next((place.resolve() for place in places if place.is_dir()), None)
+    return None if folder is None or any((folder / one).exists() for one in shown.never_with) else folder
 
 
-def _told(environment: Mapping[str, str], name: str) -> dict[str, str]:
-    return {key: value.format(f"{SHOWN}/{name}") for key, value in environment.items()}
-
-
-def _found(caches: Mapping[str, _Cache]) -> dict[str, Path]:
-    """Those that are there, each at the first place where it is."""
-    found = {}
-    for name, cache in caches.items():
-        named = [Path(os.path.expandvars(place)) for place in cache.places]
-        places = [Path.home() / place for place in named if not str(place).startswith("$")]
-        folder = next((place for place in places if place.is_dir()), None)
-        if folder is not None and not any((folder / one).exists() for one in cache.never_with):
-            found[name] = folder.resolve()
-    return found
-
-
-def _folder(command: str, holds: str) -> Path | None:
+def _toolchain(command: str, shown: _Shown) -> Path | None:
     """The folder of the toolchain whose command PATH names; None where it is no folder of its own."""
-    found = shutil.which(command)
-    if found is None:
-        return None
-    folder = Path(found).resolve().parent.parent
-    if Path(found).resolve().name == "rustup":
+    found = Path(os.path.realpath(shutil.which(command) or "/"))
+    folder = found.parent.parent
+    if found.name == "rustup":
         top = Path(os.environ.get("RUSTUP_HOME") or Path.home() / ".rustup")
         with suppress(OSError, tomllib.TOMLDecodeError, UnicodeDecodeError):
             settings = tomllib.loads((top / "settings.toml").read_text(encoding="utf-8"))
             folder = top / "toolchains" / str(settings.get("default_toolchain", ""))
-    return folder if (folder / holds).exists() and (folder / "bin" / command).exists() else None
+    is_one = all((folder / part).exists() for part in (*shown.holds, f"bin/{command}"))
+    return folder if is_one else None

@@ -44,6 +44,8 @@ class Workbench:
         """What of the repository is shown to models, and the files and the budget that it was chosen for."""
         self.python_line: str | None = None
         """The sandbox's Python and its packages, once they were looked up."""
+        self.read_only = ""
+        """Folders of installs that are read-only in the session, where no layer can be laid."""
         self._open = open_sandbox
         self._stacks: dict[str, AsyncExitStack] = {}
         self._sandboxes: dict[str, Sandbox] = {}
@@ -152,7 +154,8 @@ class Workbench:
                 await sandbox.lay(files | ignored_files(state))
                 session = await self._stacks["session"].enter_async_context(sandbox.session())
                 work = SessionTree(session, files=state.files, root=state.root, shown=state.settings.show)
-                await make_repository(session)
+                installs = [place for place in self.policy.folders if place.endswith("node_modules")]
+                self.read_only = await make_repository(session, installs)
                 if state.tree:
                     await work.write(state.tree)
                 self._work = work

@@ -20,6 +20,10 @@ _RESTARTED = (
 _CUT_OFF = (
     "[This call was cut off when the run stopped. It was not made again; nothing that it changed is kept.]"
 )
+_READ_ONLY = (
+    "read-only here, as this machine lays no overlay: {}. Install elsewhere: npm install --prefix /tmp/node, "
+    "with NODE_PATH=/tmp/node/node_modules"
+)
 
 
 class Workplace:
@@ -39,7 +43,8 @@ class Workplace:
         if state.open_tool is not None and state.open_tool.id == call.id:
             return await self.tell(call, _CUT_OFF)
         await turn.baseline(0)
-        is_restarted = not turn.bench.has_session() and any(said.role == "tool" for said in state.dialogue)
+        is_new = not turn.bench.has_session()
+        is_restarted = is_new and any(said.role == "tool" for said in state.dialogue)
         await turn.bench.session(state)
         redact = turn.bench.redactor.redact
         called = ToolCalled(
@@ -58,6 +63,8 @@ class Workplace:
         text = redact(given.text)
         if new := [line for line in left_out if line not in _lines(state)]:
             text = f"{text}\n[left out, lands nowhere: {named(new)}]"
+        if is_new and turn.bench.read_only:
+            text = f"{text}\n[{_READ_ONLY.format(turn.bench.read_only)}]"
         answered = ToolAnswered(
             call=state.calls,
             id=call.id,

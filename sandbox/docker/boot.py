@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from sandbox.docker.control_channel import LEASE_S
 from sandbox.docker.engine import BY_SOCKET
+from sandbox.inner.walls.places import SHOWN
 from sandbox.policy import Policy
 from sandbox.supervisor.shipped import INNER_INSIDE, inner_files
 
@@ -226,10 +227,11 @@ def _attached(recipe: Recipe) -> "list[Mount]":
     from docker.types import Mount
 
     found = [Mount(_HOST, recipe.host, type="bind", read_only=True)] if recipe.host else []
-    for place, folder in recipe.policy.folders.items():
-        if "/" in place:
-            continue
-        mount = Mount(f"{WORKSPACE}/{place}", str(folder), type="bind", read_only=True)
+    policy = recipe.policy
+    places = {f"{WORKSPACE}/{place}": each for place, each in policy.folders.items() if "/" not in place}
+    places |= {f"{SHOWN}/{name}": each for name, each in policy.beside.items()}
+    for place, folder in places.items():
+        mount = Mount(place, str(folder), type="bind", read_only=True)
         mount["BindOptions"] = {"NonRecursive": True}
         found.append(mount)
     return found

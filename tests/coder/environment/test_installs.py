@@ -8,13 +8,14 @@ from pathlib import Path
 import pytest
 
 from coder.agent import solve
+from coder.environment.toolchains import with_layers, with_toolchains
 from coder.models.model import ToolCall
 from coder.models.scripted import Scripted
 from coder.run.run import Run
 from coder.run.settings import Budget, Settings
 from coder.run.task import Task
 from coder.store import MemoryLog
-from sandbox import session_policy
+from sandbox import Policy, session_policy
 from sandbox.backends.bubblewrap import open_bubblewrap
 from tests.coder.participants.test_actor import DONE, bash, told
 from tests.ordinary_user import run_as_ordinary_user
@@ -135,9 +136,9 @@ asyncio.run(main())
     assert ended.stdout == "7 /opt/venv 0\n", ended.stdout + ended.stderr
 
 
-async def test_npm_installs_over_the_modules_that_are_there(tmp_path: Path) -> None:
-    if shutil.which("npm", path="/usr/bin") is None:
-        pytest.skip("npm isn't installed below /usr")
+@pytest.fixture
+def modules(tmp_path: Path) -> Path:
+    """A project in JavaScript whose one dependency is installed, and a package beside it."""
     folder = written(
         tmp_path / "project",
         package__json='{"name": "sum", "dependencies": {"old": "file:old"}}',
@@ -149,18 +150,41 @@ async def test_npm_installs_over_the_modules_that_are_there(tmp_path: Path) -> N
     (folder / "node_modules" / "old").mkdir(parents=True)
     (folder / "node_modules" / "old" / "package.json").write_text('{"name": "old", "version": "1.0.0"}')
     (folder / "node_modules" / ".package-lock.json").write_text("{}")
-    before = everything(folder)
+    return folder
+
+
+async def test_where_modules_are_read_only_it_is_said_with_what_to_do(modules: Path) -> None:
+    model = Scripted([bash("touch node_modules/x"), bash("true"), "I stop here."])
+    settings = Settings(strategy="act", budget=Budget(calls=3))
+
+    await solve(
+        Task(prompt="Do it.", workspace=modules),
+        model=model,
+        settings=settings,
+        log=MemoryLog(),
+        sandbox=lambda policy: open_bubblewrap(policy, without=frozenset({"layer"})),
+    )
+
+    assert "Read-only file system" in told(model, 2)
+    assert "no overlay: node_modules. Install elsewhere: npm install --prefix" in told(model, 2)
+    assert "overlay" not in told(model, 3)
+
+
+async def test_npm_installs_over_the_modules_that_are_there(modules: Path) -> None:
+    if shutil.which("npm", path="/usr/bin") is None:
+        pytest.skip("npm isn't installed below /usr")
+    before = everything(modules)
     install = "npm install --offline --no-audit --install-links ./seven"
 
     _, model = await worked(
-        folder,
+        modules,
         bash(f"{install} && node -p 'require(\"seven\")'"),
         bash("npm ci --offline --install-links && ls node_modules"),
     )
 
     assert "7\n[exit 0" in told(model, 2)
     assert told(model, 3).splitlines()[-3:-1] == ["old", "seven"], told(model, 3)
-    assert everything(folder) == before
+    assert everything(modules) == before
 
 
 async def test_a_verdict_lacks_what_was_installed_and_says_what_helps(
@@ -234,3 +258,30 @@ async def test_a_model_solves_it_with_the_toolchain_of_this_machine(
     assert "[exit 0" not in told(model, 2), told(model, 2)
     assert "[exit 0" in told(model, 3), told(model, 3)
     assert (run.status, run.landed) == ("solved", (changed,)), (run.reason, run.tests, told(model, 4))
+
+
+def test_what_path_names_is_found_for_projects_that_need_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go, java = tmp_path / "sdk/go", tmp_path / "sdk/jdk"
+    written(go, bin_go="", pkg_tool_x="")
+    written(java, bin_java="", release="")
+    for command in (go / "bin/go", java / "bin/java"):
+        command.chmod(0o755)
+    home = written(
+        tmp_path / "home", __cargo_registry_x="", __cargo_credentials__toml="", __m2_repository_x=""
+    )
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("PATH", f"{go}/bin:{java}/bin")
+    monkeypatch.setenv("GOMODCACHE", str(written(tmp_path / "mod", cache_download_x="")))
+
+    found = with_toolchains(Policy(), {"a/go.mod", "Cargo.toml"})
+    of_java = with_toolchains(Policy(), {"pom.xml"})
+
+    assert found.beside == {"go": go, "go-modules": tmp_path / "mod/cache/download"}
+    assert found.on_path == ("/opt/shown/go/bin",)
+    assert found.environment["GOPROXY"].startswith("file:///opt/shown/go-modules,")
+    assert of_java.beside == {"java": java, "maven": home / ".m2/repository"}
+    assert of_java.environment["JAVA_HOME"] == "/opt/shown/java"
+    assert with_toolchains(Policy(), {"main.py"}) == Policy()
+    assert with_layers(found).layered == ("/opt/venv", "go", "go-modules")

@@ -33,6 +33,8 @@ def modules(tmp_path: Path) -> Path:
     (folder / "left.js").write_text("7\n")
     (tmp_path / "secret").write_text("no business of theirs\n")
     (folder / "out").symlink_to(tmp_path / "secret")
+    (tmp_path / "lib").mkdir(mode=0o755)
+    (tmp_path / "lib" / "left.js").write_text("8\n")
     return folder
 
 
@@ -57,11 +59,13 @@ async def is_shown_and_stays(box: Sandbox, folder: Path) -> None:
     assert [artifact.path for artifact in fresh.artifacts] == ["new"]
     assert fresh.artifacts_left_out == 0
     assert sorted(path.name for path in folder.iterdir()) == ["left.js", "out"]
+    beside = await sh(box, "cat /opt/shown/lib/left.js; touch /opt/shown/lib/x")
+    assert (beside.stdout, beside.exit_code) == ("8\n", 1)
 
 
 @pytest.mark.parametrize("walls", ["two", "one"])
 async def test_bubblewrap_shows_a_folder_that_no_program_changes(walls: str, modules: Path) -> None:
-    policy = Policy(folders={"node_modules": modules})
+    policy = Policy(folders={"node_modules": modules}, beside={"lib": modules.parent / "lib"})
 
     async with open_bubblewrap(policy, walls="one" if walls == "one" else "two") as box:
         await is_shown_and_stays(box, modules)
@@ -71,7 +75,8 @@ async def test_bubblewrap_shows_a_folder_that_no_program_changes(walls: str, mod
 async def test_docker_shows_a_folder_that_no_program_changes(modules: Path) -> None:
     await require_docker()
 
-    async with open_docker(POLICY.model_copy(update={"folders": {"node_modules": modules}})) as box:
+    shown = {"folders": {"node_modules": modules}, "beside": {"lib": modules.parent / "lib"}}
+    async with open_docker(POLICY.model_copy(update=shown)) as box:
         await is_shown_and_stays(box, modules)
 
 
