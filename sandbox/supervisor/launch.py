@@ -118,9 +118,7 @@ def _build(specification: "dict[str, Any]") -> None:
     uid = specification["uid"]
     if os.getuid() == 0:
         folders = bind_privately(specification["folders"])
-        for source, target in folders.items():
-            if target in specification["owned"]:
-                _hand_over(source, uid)
+        _hand_over([place for place, target in folders.items() if target in specification["owned"]], uid)
         _step_down(uid)
     else:
         folders = specification["folders"]
@@ -166,31 +164,41 @@ def bind_privately(folders: "dict[str, str]") -> "dict[str, str]":
     return shown
 
 
-def _hand_over(place: str, uid: int) -> None:
-    """Show what the owner of a folder owns in it as another's, who may write to a layer over it.
+def _hand_over(places: "list[str]", uid: int) -> None:
+    """Show what the owner of each folder owns in it as another's, who may write to a layer over it.
 
     Where this kernel or file system can't (idmapped mounts), or the owner is nobody here, it stays as it is.
     """
     libc = ctypes.CDLL(None, use_errno=True)
-    found = os.stat(place)
+    namespaces: dict[tuple[int, int], int] = {}
+    for place in places:
+        found = os.stat(place)
+        owner = (found.st_uid, found.st_gid)
+        try:
+            if owner not in namespaces:
+                namespaces[owner] = _namespace_of(owner, uid)
+        except OSError:
+            continue
+        tree = libc.syscall(_OPEN_TREE, AT_FDCWD, place.encode(), 1 | os.O_CLOEXEC)
+        attributes = struct.pack("4Q", MOUNT_ATTR_IDMAP, 0, 0, namespaces[owner])
+        if libc.syscall(_MOUNT_SETATTR, tree, b"", AT_EMPTY_PATH, attributes, len(attributes)) == 0:
+            libc.syscall(_MOVE_MOUNT, tree, b"", AT_FDCWD, place.encode(), MOVE_MOUNT_F_EMPTY_PATH)
+
+
+def _namespace_of(owner: "tuple[int, int]", uid: int) -> int:
+    """A user namespace whose map says that `uid` is that owner."""
     ready, go = os.pipe()
     holder = os.fork()
-    if holder == 0:  # holds the namespace whose map says who is whom
-        os.write(go, b"%d" % libc.unshare(NEWUSER))
+    if holder == 0:
+        os.write(go, b"%d" % ctypes.CDLL(None).unshare(NEWUSER))
         time.sleep(CLEANING_S)
         os._exit(0)
     try:
         os.read(ready, 8)
-        for name, owner in (("uid", found.st_uid), ("gid", found.st_gid)):
+        for name, number in (("uid", owner[0]), ("gid", owner[1])):
             with open(f"/proc/{holder}/{name}_map", "w") as file:
-                file.write(f"{owner} {uid} 1")
-        namespace = os.open(f"/proc/{holder}/ns/user", os.O_RDONLY)
-        tree = libc.syscall(_OPEN_TREE, AT_FDCWD, place.encode(), 1 | os.O_CLOEXEC)
-        attributes = struct.pack("4Q", MOUNT_ATTR_IDMAP, 0, 0, namespace)
-        if libc.syscall(_MOUNT_SETATTR, tree, b"", AT_EMPTY_PATH, attributes, len(attributes)) == 0:
-            libc.syscall(_MOVE_MOUNT, tree, b"", AT_FDCWD, place.encode(), MOVE_MOUNT_F_EMPTY_PATH)
-    except OSError:
-        return
+                file.write(f"{number} {uid} 1")
+        return os.open(f"/proc/{holder}/ns/user", os.O_RDONLY)
     finally:
         os.kill(holder, SIGKILL)
         os.waitpid(holder, 0)

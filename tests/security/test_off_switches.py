@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -28,9 +28,9 @@ def showing_a_host_file(
     *,
     without: frozenset[str],
     shown: tuple[str, ...],
-    attached: Mapping[str, Path],
+    policy: Policy,
 ) -> Specify:
-    return two_walls(interpreter, groups, without=without, shown=(*shown, HOST_FILE), attached=attached)
+    return two_walls(interpreter, groups, without=without, shown=(*shown, HOST_FILE), policy=policy)
 
 
 async def test_a_host_file_is_out_of_reach_because_bubblewrap_does_not_show_it() -> None:

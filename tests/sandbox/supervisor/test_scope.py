@@ -68,7 +68,7 @@ async def test_a_server_is_started_through_a_scope_also_where_no_group_comes_of_
     interpreter = describe(None)
     server = Server(interpreter, None, frozenset())
     try:
-        specified = two_walls(interpreter, None, without=frozenset(), shown=(), attached={})
+        specified = two_walls(interpreter, None, without=frozenset(), shown=(), policy=Policy())
 
         server.launch(specified, command, environment)
 
