@@ -27,7 +27,8 @@ class ModelSolver:
             SandboxError: no sandbox can be had here.
         """
         # A repository's answer is its patch, which is judged whatever the loop itself could check it by.
-        own = {"seed": seed, "apply": False, "keep": True, "asks": False, "require": "tests"}
+        # Packages kept on this machine may hold a later release of a case's.
+        own = {"seed": seed, "apply": False, "keep": True, "asks": False, "require": "tests", "caches": False}
         settings = self._settings.model_copy(update=own)
         with tempfile.TemporaryDirectory(prefix="coder-bench-") as folder:
             task = _task(case, Path(folder) / "repository")

@@ -58,7 +58,7 @@ def _value(settings: Config, key: str) -> object:
         value = default_of(key)
     if isinstance(value, str):
         return for_log(value) if key == "base_url" else name_for_log(value)
-    return [name_for_log(one) for one in value] if isinstance(value, tuple) else value
+    return [name_for_log(str(one)) for one in value] if isinstance(value, tuple) else value
 
 
 def _shown(value: object) -> str:

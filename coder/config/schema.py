@@ -1,5 +1,6 @@
 """What can be configured, and where a value is checked. `layers.py` joins what was said where."""
 
+import os
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 from pathlib import Path
@@ -76,9 +77,7 @@ def names(value: object) -> object:
 
 def _absolute(value: object) -> object:
     words = names(value)
-    if not isinstance(words, (list, tuple)):
-        return words
-    return tuple(Path(word).expanduser().absolute() for word in words)
+    return tuple(map(os.path.abspath, words)) if isinstance(words, (list, tuple)) else words
 
 
 class Config(BaseModel):

@@ -145,7 +145,7 @@ def with_dependencies(
     if root is None or not root.is_dir() or settings.backend not in _MOUNTING:
         return policy
     if settings.backend != "docker":
-        policy = with_toolchains(policy, files)
+        policy = with_toolchains(policy, files, caches=settings.caches)
     installed = Installed(settings.installed).modules if settings.installed is not None else None
     own = found_folders(root.resolve(), files) if installed is None else {MODULES: installed}
     return policy.model_copy(update={"folders": {**own, **policy.folders}})

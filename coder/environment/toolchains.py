@@ -62,7 +62,7 @@ _INSTALLERS = {
 _ALL = _TOOLCHAINS | _CACHES | _INSTALLERS
 
 
-def with_toolchains(policy: Policy, files: Collection[str]) -> Policy:
+def with_toolchains(policy: Policy, files: Collection[str], *, caches: bool = True) -> Policy:
     """A policy whose programs find the toolchains of a project's manifests, as PATH names them.
 
     Args:
@@ -71,7 +71,7 @@ def with_toolchains(policy: Policy, files: Collection[str]) -> Policy:
     names = {path.rpartition("/")[2] for path in files}
     found: dict[str, Path] = {}
     on_path = []
-    for name, shown in (_TOOLCHAINS | _CACHES).items():
+    for name, shown in (_TOOLCHAINS | (_CACHES if caches else {})).items():
         if names.isdisjoint(shown.manifests):
             continue
         folder = _toolchain(name, shown) if name in _TOOLCHAINS else _cache(shown)
@@ -85,10 +85,10 @@ def with_toolchains(policy: Policy, files: Collection[str]) -> Policy:
     return _with(policy, found).model_copy(update={"on_path": tuple(on_path)})
 
 
-def with_layers(policy: Policy) -> Policy:
+def with_layers(policy: Policy, *, caches: bool = True) -> Policy:
     """A session's policy: it may install over what is shown, and finds what installers have kept."""
-    caches = {name: folder for name, shown in _INSTALLERS.items() if (folder := _cache(shown)) is not None}
-    policy = _with(policy, caches)
+    kept = {name: folder for name, shown in _INSTALLERS.items() if (folder := _cache(shown)) is not None}
+    policy = _with(policy, kept) if caches else policy
     modules = [place for place in policy.folders if place.endswith("node_modules")]
     layered = (_VENV, *modules, *(name for name in policy.beside if name in _ALL))
     return policy.model_copy(update={"layered": layered})

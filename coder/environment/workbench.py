@@ -149,7 +149,7 @@ class Workbench:
             if self._work is None:
                 from coder.environment.session_tree import SessionTree, make_repository
 
-                sandbox = await self._sandbox("session")
+                sandbox = await self._sandbox("session", caches=state.settings.caches)
                 files = {path: content(stored) for path, stored in state.files.items()}
                 await sandbox.lay(files | ignored_files(state))
                 session = await self._stacks["session"].enter_async_context(sandbox.session())
@@ -163,19 +163,19 @@ class Workbench:
                 await self._work.rebase(state.files, state.tree)
             return self._work
 
-    async def _sandbox(self, name: str) -> Sandbox:
+    async def _sandbox(self, name: str, *, caches: bool = True) -> Sandbox:
         async with self._locks[name]:  # one for each: they open at the same time
             if name not in self._sandboxes:
                 stack = AsyncExitStack()
-                policy = await self._session_policy() if name == "session" else self.policy
+                policy = await self._session_policy(caches) if name == "session" else self.policy
                 self._sandboxes[name] = await stack.enter_async_context(self._open(policy))
                 self._stacks[name] = stack
             return self._sandboxes[name]
 
-    async def _session_policy(self) -> Policy:
+    async def _session_policy(self, caches: bool) -> Policy:
         policy = for_session(self.policy)
         if (await self.candidate()).backend != "bubblewrap":
             return policy
         from coder.environment.toolchains import with_layers
 
-        return with_layers(policy)
+        return with_layers(policy, caches=caches)

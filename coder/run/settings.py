@@ -90,6 +90,8 @@ class Settings(BaseModel):
     """Paths in the workspace of what is ignored and yet needed: programs see it, the log doesn't hold it."""
     add_dirs: tuple[Path, ...] = ()
     """Other folders, absolute, that programs may read."""
+    caches: bool = True
+    """Programs find packages that this machine's installers have kept."""
     python: Path | None = None
     installed: Path | None = None
     """An entry of the cache with what was installed for the run: its own interpreter, or Node's modules."""

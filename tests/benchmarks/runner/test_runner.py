@@ -192,6 +192,7 @@ async def test_no_sandbox_of_a_solver_holds_anything_hidden(judge: Judge) -> Non
     assert verdict.verdict == "passed"
     assert attempt.calls == 1
     assert not any(CANARY in event for event in events)
+    assert any('"caches":false' in event for event in events), "a later release may lie in caches"
 
 
 async def test_the_judges_own_sandboxes_are_not_a_solvers(judge: Judge) -> None:

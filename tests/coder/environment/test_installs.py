@@ -269,7 +269,11 @@ def test_what_path_names_is_found_for_projects_that_need_it(
     for command in (go / "bin/go", java / "bin/java"):
         command.chmod(0o755)
     home = written(
-        tmp_path / "home", __cargo_registry_x="", __cargo_credentials__toml="", __m2_repository_x=""
+        tmp_path / "home",
+        __cargo_registry_x="",
+        __cargo_credentials__toml="",
+        __m2_repository_x="",
+        __npm_x="",
     )
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.setenv("PATH", f"{go}/bin:{java}/bin")
@@ -284,4 +288,7 @@ def test_what_path_names_is_found_for_projects_that_need_it(
     assert of_java.beside == {"java": java, "maven": home / ".m2/repository"}
     assert of_java.environment["JAVA_HOME"] == "/opt/shown/java"
     assert with_toolchains(Policy(), {"main.py"}) == Policy()
-    assert with_layers(found).layered == ("/opt/venv", "go", "go-modules")
+    assert with_layers(found).layered == ("/opt/venv", "npm-cache", "go", "go-modules")
+    assert with_layers(Policy()).environment == {"npm_config_cache": "/opt/shown/npm-cache"}
+    assert "npm-cache" not in with_layers(found, caches=False).beside
+    assert "go-modules" not in with_toolchains(Policy(), {"go.mod"}, caches=False).beside
