@@ -84,6 +84,7 @@ async def worked(
     return await solve(task, model=model, settings=settings, log=MemoryLog()), model
 
 
+@pytest.mark.slow
 async def test_pip_installs_into_the_virtual_environment_as_the_session_sees_it(
     project: Path, environment: Path
 ) -> None:
@@ -101,6 +102,7 @@ async def test_pip_installs_into_the_virtual_environment_as_the_session_sees_it(
     assert everything(environment) == before
 
 
+@pytest.mark.slow
 async def test_without_overlays_pip_installs_to_a_place_first_on_the_path(
     project: Path, environment: Path
 ) -> None:
@@ -117,6 +119,7 @@ async def test_without_overlays_pip_installs_to_a_place_first_on_the_path(
         assert ended.output == "7 /tmp/home/installed/seven.py\n", ended.output
 
 
+@pytest.mark.slow
 def test_an_ordinary_user_installs_too() -> None:
     script = f"""
 import asyncio, os, tempfile, venv
@@ -170,6 +173,7 @@ async def test_where_modules_are_read_only_it_is_said_with_what_to_do(modules: P
     assert "overlay" not in told(model, 3)
 
 
+@pytest.mark.slow
 async def test_npm_installs_over_the_modules_that_are_there(modules: Path) -> None:
     if shutil.which("npm", path="/usr/bin") is None:
         pytest.skip("npm isn't installed below /usr")
@@ -187,6 +191,7 @@ async def test_npm_installs_over_the_modules_that_are_there(modules: Path) -> No
     assert everything(modules) == before
 
 
+@pytest.mark.slow
 async def test_a_verdict_lacks_what_was_installed_and_says_what_helps(
     project: Path, environment: Path
 ) -> None:
@@ -217,6 +222,7 @@ SUM_RS = "pub fn sum(a: i32, b: i32) -> i32 { a - b }\n#[test]\nfn adds() { asse
 CARGO = '[package]\nname = "sum"\nversion = "0.1.0"\nedition = "2021"\n'
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("tool", "files", "changed", "test"),
     [
