@@ -8,7 +8,6 @@ from typing import TypedDict, Unpack
 
 from coder.environment.dependencies import with_dependencies
 from coder.environment.run_policy import OpenSandbox, open_for, redactor_for, with_room, with_sources
-from coder.environment.shown import with_shown
 from coder.environment.workbench import Workbench
 from coder.errors import CoderError, MachineError, UsageError
 from coder.loop import Team, advance
@@ -200,7 +199,11 @@ def policy_for(task: Task, settings: Settings, files: Mapping[str, StoredFile]) 
     policy, opener = open_for(task, settings)
     policy = with_sources(with_room(policy, files), task, files)
     policy = with_dependencies(policy, task.workspace, files, settings=settings)
-    return with_shown(policy, settings, task.workspace), opener
+    if settings.show or settings.add_dirs:
+        from coder.environment.shown import with_shown
+
+        policy = with_shown(policy, settings, task.workspace)
+    return policy, opener
 
 
 async def _open_journal(stack: AsyncExitStack, run: str, log: EventLog, options: Options) -> Journal:

@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from coder.environment.toolchains import with_toolchains
 from coder.errors import MachineError
 from coder.fs.private_folder import private_folder
 from coder.run.command_inputs import MODULES
@@ -144,7 +143,9 @@ def with_dependencies(
     """
     if root is None or not root.is_dir() or settings.backend not in _MOUNTING:
         return policy
-    if settings.backend != "docker":
+    if settings.backend != "docker" and files:
+        from coder.environment.toolchains import with_toolchains
+
         policy = with_toolchains(policy, files, caches=settings.caches)
     installed = Installed(settings.installed).modules if settings.installed is not None else None
     own = found_folders(root.resolve(), files) if installed is None else {MODULES: installed}

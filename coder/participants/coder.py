@@ -11,7 +11,7 @@ from coder.prompting.asking import is_reply, quoted, target_now
 from coder.prompting.looking import survey_of
 from coder.prompting.messages import coder_view
 from coder.run.attempts import Attempt, is_repeat, next_round
-from coder.run.message import Message
+from coder.run.message import EXPERT, Message
 from coder.run.settings import EditFormat
 from coder.run.state import State
 from coder.run.target import DEFAULT_PATH, Target, decides, is_test
@@ -121,7 +121,7 @@ class Coder:
 class Expert(Coder):
     """A Coder whose calls go to the model that was named for hard cases: asked where the Coder has failed."""
 
-    name = "expert"
+    name = EXPERT
 
 
 def _edits_tests_alone(answered: Answered, upcoming: Attempt) -> bool:

@@ -16,6 +16,8 @@ answer in words alone, tests written with the code."""
 
 HUMAN = "human"
 """Who says yes or no in a conversation."""
+EXPERT = "expert"
+"""Whose calls go to the model that was named for hard cases."""
 
 
 class Grown(BaseModel):

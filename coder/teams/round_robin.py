@@ -4,7 +4,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from coder.participants.coder import Coder
 from coder.participants.executor import Executor
 from coder.participants.planner import Planner, wants_plan
 from coder.run.message import Message
@@ -47,6 +46,8 @@ def _voices(member: "Participant") -> set[str]:
 
 def default_team() -> RoundRobin:
     """Planner, Coder, Executor: a plan only where it is wanted, no second run of the same code."""
+    from coder.participants.coder import Coder  # a model that acts needs none of it
+
     return RoundRobin((Planner(), Coder(), Executor()), skip=_has_nothing_to_do)
 
 

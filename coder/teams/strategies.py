@@ -10,7 +10,7 @@ from decimal import Decimal
 from coder.errors import UsageError
 from coder.loop import Team
 from coder.models.abilities import Abilities, goes_on, parameters_of
-from coder.participants.coder import Expert
+from coder.run.message import EXPERT
 from coder.run.settings import Budget, Settings, StrategyName
 from coder.run.task import Task
 from coder.run.termination import Stop, default_stop
@@ -153,7 +153,7 @@ def settled(
     """
     named = settings.strategy or "auto"
     name = suited(task, settings, model=model, able=able, sessions=sessions) if named == "auto" else named
-    if name == "escalate" and Expert.name not in settings.roles:
+    if name == "escalate" and EXPERT not in settings.roles:
         raise UsageError("--strategy escalate needs a second model. Name it: --strong-model PROVIDER/MODEL")
     if name == "act" and not sessions:
         raise UsageError(
@@ -167,7 +167,7 @@ def suited(
     task: Task, settings: Settings, *, model: str, able: Abilities = _UNKNOWN, sessions: bool = True
 ) -> StrategyName:
     """What `auto` takes: by what decides, by who answers, by what the user has named; a replay as it was."""
-    if Expert.name in settings.roles:
+    if EXPERT in settings.roles:
         return "escalate"
     named = settings.budget.model_fields_set
     is_one_function = task.workspace is None and task.test_command is None and not task.test_files
