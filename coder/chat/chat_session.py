@@ -94,7 +94,8 @@ class Session:
             SandboxError: no sandbox can be had here.
             MachineError: the log or the folder can't be used.
         """
-        found = self.add(mentioned(text, self.root), stay=False)
+        named = mentioned(text, self.root)
+        found = self.add(named, stay=False) if named else ()
         prompt = "\n\n".join([*self._notes, text + about((*self.added, *found))])
         if len(prompt) > MAX_PROMPT:
             raise UsageError(
@@ -104,11 +105,11 @@ class Session:
         see_committable(task, self.settings)
         read = read_workspace(task, lands=self.settings.lands)
         async with self._environment(task, self.settings, read.files) as bench:
-            self._notes.clear()
             settings = self._settled(self.settings, task, sessions=await bench.has_sessions())
             await self._begin(task, settings, read)
+            self._notes.clear()
             self.journal.hold(read.files)
-            return await work(self.journal, self.model, bench)
+            return await self._worked(bench)
 
     async def go_on(self) -> Run:
         """Go on with the step that was cut off. No model call that has an answer is made again.
@@ -128,7 +129,13 @@ class Session:
             resumed = RunResumed(budget=settings.budget, model=self.model.name, settings=settings)
             await self.journal.append(resumed, *restored.happened)
             self.journal.hold(restored.files)
-            return await work(self.journal, self.model, bench)
+            return await self._worked(bench)
+
+    async def _worked(self, bench: Workbench) -> Run:
+        run = await work(self.journal, self.model, bench)
+        if run.status == "error":  # a sandbox may have failed: the next message has others
+            await self.kept.close()
+        return run
 
     async def test(self) -> BaselineTaken:
         """Run the test command on the user's files as they are, in a sandbox. No model is called.
@@ -164,26 +171,23 @@ class Session:
         """Run a command of the user's where the model works; the next message tells the model of it.
 
         Raises:
-            UsageError: the folder can't be read.
-            SandboxError: no sandbox can be had here, or it has no sessions.
+            UsageError, SandboxError: the folder can't be read, or no session can be had here.
         """
         read = read_workspace(self.task, lands=False)
         async with self._environment(self.task, self.settings, read.files) as bench:
-            work = await bench.session(
-                self.state or new_state(self.run, self.task, self.settings, self.model.name, read)
-            )
+            new = new_state(self.run, self.task, self.settings, self.model.name, read)
+            work = await bench.session(self.state or new)
             done = await work.session.sh(command, on_output=on_output)
-        how = f"[exit {done.exit_code}]" if done.exit_code is not None else f"[{done.status}]"
-        shown = fenced(f"{shortened(terminal_text(done.output).rstrip())}\n{how}")
+            output = bench.redactor.redact(terminal_text(done.output).rstrip())
+        how = f"exit {done.exit_code}" if done.exit_code is not None else done.status
+        shown = fenced(f"{shortened(output)}\n[{how}]")
         self._notes.append(f"The user has run `{command}` in the sandbox:\n{shown}")
         return done
 
     async def compact(self) -> tuple[int, int]:
         """Fold the dialogue with the model; gives its tokens before and after."""
-        state = self.state
-        before = list(state.dialogue) if state is not None else []
-        shorter = folded(before, None)
-        if shorter != before:
+        before = list(self.state.dialogue) if self.state is not None else []
+        if (shorter := folded(before, None)) != before:
             await self.journal.append(ContextFolded(messages=tuple(shorter)))
         return input_tokens(before), input_tokens(shorter)
 
@@ -193,7 +197,7 @@ class Session:
         A file that the run doesn't read, as git ignores it, is shown and never changed.
 
         Args:
-            stay: for all messages from now on, and not for one alone.
+            stay: for all messages, and not the next alone.
 
         Raises:
             UsageError: there is no such file in the folder.
@@ -231,14 +235,10 @@ class Session:
         await self.journal.append(step, *happened_before(self.journal.state, read, task))
 
     def _settled(self, settings: Settings, task: Task, *, sessions: bool) -> Settings:
-        """Settings for one message, with a strategy that is given as many calls as a run has.
-
-        Those of the conversation are all messages', and stay its limit.
-        """
+        """Settings for one message: a strategy given as many calls as a run has, within the conversation's."""
         calls = settings.budget.calls
         alone = settings.budget.model_copy(update={"calls": min(calls, Budget().calls)})
-        given = settings.model_copy(update={"budget": alone})
-        able = abilities_of(self.model)
+        given, able = settings.model_copy(update={"budget": alone}), abilities_of(self.model)
         one = settled(given, task, model=self.model.name, able=able, sessions=sessions)
         return one.model_copy(update={"budget": one.budget.model_copy(update={"calls": calls})})
 

@@ -4,7 +4,7 @@ import asyncio
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Protocol, TextIO
 
 CONTINUED = "\\"
@@ -77,13 +77,15 @@ class Typed:
     def listening(self) -> Iterator[None]:
         """Take lines from descriptor 0 while the block lasts."""
         loop = asyncio.get_running_loop()
-        loop.add_reader(0, self._read)
-        self._is_on = True
+        with suppress(NotImplementedError):  # Windows
+            loop.add_reader(0, self._read)
+            self._is_on = True
         try:
             yield
         finally:
+            if self._is_on:
+                loop.remove_reader(0)
             self._is_on = False
-            loop.remove_reader(0)
 
     @contextmanager
     def paused(self) -> Iterator[None]:

@@ -13,7 +13,7 @@ from coder.run.run import LeftOut
 from coder.text.sanitize import one_line
 from coder.workspace.landing.staging import LandingRefused, parts_of, see_same_repository, state_of
 from coder.workspace.read import content, store
-from coder.workspace.session_changes import is_executable
+from coder.workspace.session_changes import is_executable, is_same
 from sandbox import Change, Session
 
 Tree = Mapping[str, StoredFile | None]
@@ -87,7 +87,7 @@ class SessionTree:
             FileRefused: there is no room.
         """
         there = {**self.files, **{path: _stored(change) for path, change in self._known.items()}}
-        paths = [path for path in {**there, **files} if not _is_same(there.get(path), files.get(path))]
+        paths = [path for path in {**there, **files} if not is_same(there.get(path), files.get(path))]
         await self.write({path: files.get(path) for path in paths})
         await self.session.rebase()
         self._begin(files)
@@ -143,12 +143,6 @@ async def make_repository(session: Session, installs: Collection[str] = ()) -> s
         async with asyncio.timeout(_COMMIT_S):
             await committing.wait()
     return ", ".join(sorted(set(installs) & set(committing.output().splitlines())))
-
-
-def _is_same(one: StoredFile | None, other: StoredFile | None) -> bool:
-    if one is None or other is None:
-        return one is other
-    return content(one) == content(other) and is_executable(one) == is_executable(other)
 
 
 def _stored(change: Change) -> StoredFile | None:

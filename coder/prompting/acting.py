@@ -10,12 +10,11 @@ from coder.prompting.acting_files import best_places, notes_shown, project_files
 from coder.prompting.history import account, history, history_budget
 from coder.prompting.messages import asked_for, asked_words, latest_plan, plan_words, what_to_pass
 from coder.prompts import prompt
-from coder.run.event_types import StoredFile
 from coder.run.message import HUMAN, Message
 from coder.run.state import State
 from coder.run.target import Target
 from coder.run.termination import named, why_unverified
-from coder.workspace.read import hash_and_mode
+from coder.workspace.session_changes import is_same
 
 if TYPE_CHECKING:
     from coder.context.survey import Survey
@@ -71,17 +70,13 @@ def came_of_it(state: State) -> str:
 def _edited(state: State) -> str:
     """What stands in the user's files otherwise than the model has left it."""
     known, now = state.known or {}, state.worked
-    paths = [path for path in {**known, **now} if not _is_same(known.get(path), now.get(path))]
+    paths = [path for path in {**known, **now} if not is_same(known.get(path), now.get(path))]
     if not paths:
         return ""
     gone = [path for path in paths if path not in now]
     rest = [path for path in paths if path in now]
     said = [f"{words}: {named(some)}" for words, some in (("changed", rest), ("gone", gone)) if some]
     return f"[Otherwise than you left them are now, in the sandbox too: {'; '.join(said)}]"
-
-
-def _is_same(one: StoredFile | None, other: StoredFile | None) -> bool:
-    return one == other or hash_and_mode(one) == hash_and_mode(other)
 
 
 def system_words(*, in_text: bool, chat: bool = False) -> str:

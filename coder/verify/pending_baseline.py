@@ -44,7 +44,8 @@ async def pending_baseline(
             await journal.append(task.result())
 
     try:
-        await known(FIRST_WAIT_S if acts and not state.task.mends else None)
+        wait_s = 0.0 if state.settings.chat else FIRST_WAIT_S  # there, somebody waits for an answer
+        await known(wait_s if acts and not state.task.mends else None)
         yield known
     finally:
         if tests is not None:

@@ -75,7 +75,7 @@ def changed_since(before: Mapping[str, StoredFile], read: Read) -> FilesChanged 
     newer = {
         path: file
         for path, file in read.files.items()
-        if hash_and_mode(before.get(path)) != hash_and_mode(file)
+        if path not in before or hash_and_mode(before[path]) != hash_and_mode(file)
     }
     gone = tuple(path for path in before if path not in read.files)
     if not newer and not gone:
@@ -86,10 +86,8 @@ def changed_since(before: Mapping[str, StoredFile], read: Read) -> FilesChanged 
     return FilesChanged(listing=listing(kept), gone=gone)
 
 
-def hash_and_mode(stored: StoredFile | None) -> tuple[str, int] | None:
+def hash_and_mode(stored: StoredFile) -> tuple[str, int]:
     """SHA-256 and mode of a file, of which the log may have no more than that."""
-    if stored is None:
-        return None
     return stored.sha256 or SnapshotFile.of(content(stored), mode=stored.mode).sha256, stored.mode
 
 

@@ -24,8 +24,8 @@ from coder.text.binary import as_bytes
 from coder.workspace.diff import unified_diff
 from coder.workspace.folder import MAX_FILE_BYTES
 from coder.workspace.git.isolated import LONGEST_S, GitFailed, closed_environment, git_program
-from coder.workspace.read import content, hash_and_mode, store
-from coder.workspace.session_changes import modes_of, text_file
+from coder.workspace.read import content, store
+from coder.workspace.session_changes import is_same, modes_of, text_file
 
 
 async def rebase(journal: Journal, reason: str) -> None:
@@ -92,7 +92,7 @@ def joined_tree(state: State, read: Mapping[str, StoredFile]) -> ToolAnswered | 
     changes: dict[str, StoredFile | None] = {}
     for path, made in state.open_work.items():
         base, now = state.files.get(path), read.get(path)
-        if hash_and_mode(now) in (hash_and_mode(base), hash_and_mode(made)):
+        if is_same(now, base) or is_same(now, made):
             continue
         both = _joined(*(content(one) if one is not None else None for one in (base, now, made)))
         changes[path] = now if both is None else text_file(both, like=made)

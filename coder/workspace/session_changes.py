@@ -9,7 +9,7 @@ from coder.run.target import Target, decides
 from coder.text.binary import as_bytes, as_text
 from coder.workspace.edited_tests import is_allowed, is_offered
 from coder.workspace.overlay import end_of
-from coder.workspace.read import content, store
+from coder.workspace.read import content, hash_and_mode, store
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +65,13 @@ def modes_of(state: State) -> dict[str, bool]:
 def is_executable(stored: StoredFile) -> bool:
     """Whether a file can be run by its name."""
     return bool(stored.mode & 0o100)
+
+
+def is_same(one: StoredFile | None, other: StoredFile | None) -> bool:
+    """Whether two files hold the same, and both can be run or neither; of listed ones by their hashes."""
+    if one is None or other is None or one == other:
+        return one == other
+    return hash_and_mode(one)[0] == hash_and_mode(other)[0] and is_executable(one) == is_executable(other)
 
 
 def is_program(stored: StoredFile) -> bool:
