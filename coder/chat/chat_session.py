@@ -235,7 +235,7 @@ class Session:
         await self.journal.append(step, *happened_before(self.journal.state, read, task))
 
     def _settled(self, settings: Settings, task: Task, *, sessions: bool) -> Settings:
-        """Settings for one message: a strategy given as many calls as a run has, within the conversation's."""
+        """Settings for one message: a strategy gets as many calls as a run, within the conversation's."""
         calls = settings.budget.calls
         alone = settings.budget.model_copy(update={"calls": min(calls, Budget().calls)})
         given, able = settings.model_copy(update={"budget": alone}), abilities_of(self.model)
