@@ -1,6 +1,7 @@
 """The words of the screen: a line for an event worth telling, a few for the verdict. Functions of data."""
 
 import json
+import re
 import time
 from collections.abc import Iterable
 from decimal import Decimal
@@ -32,12 +33,11 @@ from coder.workspace.diff import diff_stat
 
 SIGNS: dict[Status, str] = {"solved": "✓", "unverified": "?", "waiting": "?", "interrupted": "!"}
 FAILED = "✗"
+_PATCHED = re.compile(r"\*{3} (?:Update|Add|Delete) File: (.+?)\\n")  # in a call's arguments, JSON
 _MOST_ASKED = 40
 """Lines of a question of the model's."""
 _TELLING = ("It was stopped", "The test command ")
 """How the lines began in which feedback said why a whole program didn't count, before outcomes had a gist."""
-
-
 _LEFT_OUT: dict[LeftOut, str] = {
     "needs_allow": "given tests, or what decides what passes; --allow PATH lands it",
     "decides": "decides what passes; --allow PATH, from the start, lets it be changed",
@@ -144,6 +144,8 @@ def tool_call(called: ToolCalled) -> str:
     except ValueError:
         given = {}
     said = next((str(given[name]) for name in ("command", "path") if given.get(name)), called.arguments)
+    if called.name == "edit" and (paths := _PATCHED.findall(called.arguments)):
+        said = ", ".join(paths)
     return one_line(f"{called.name}  {said}")
 
 

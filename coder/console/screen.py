@@ -97,6 +97,7 @@ class Screen:
                     drawn and f"; {drawn}"
                 )
             case StepStarted(settings=settings) | RunResumed(settings=Settings() as settings):
+                self._called = None  # it was cut off
                 self.watch_settings(settings)
             case ToolCalled():
                 self._called, self._terminal.doing = body, render.tool_call(body)

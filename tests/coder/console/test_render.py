@@ -1,11 +1,20 @@
 """The words of the screen, as functions of data."""
 
+import json
 from decimal import Decimal
 
 import pytest
 
-from coder.console.render import money, progress, verdict
-from coder.run.event_types import CallRetried, FileUndone, LandingRefused, Spoken, Status
+from coder.console.render import money, progress, tool_line, verdict
+from coder.run.event_types import (
+    CallRetried,
+    FileUndone,
+    LandingRefused,
+    Spoken,
+    Status,
+    ToolAnswered,
+    ToolCalled,
+)
 from coder.run.message import CheckLine, Message, Outcome
 from coder.run.run import Run, Tokens
 from coder.run.settings import Budget
@@ -233,3 +242,22 @@ def test_an_answer_that_brings_nothing_new_says_so(files: dict[str, str | None],
     again = Message(author="coder", kind="code", sample=1, attempt=2, files=files, repeats=True)
 
     assert progress(Spoken(message=again)) == f"  ✗ attempt 1.2  {said}"
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "shown"),
+    [
+        ("bash", {"command": "ls\n-l"}, "bash ls -l"),
+        ("edit", {"path": "a.py", "old": "1", "new": "2"}, "edit a.py"),
+        (
+            "edit",
+            {"new": "*** Begin Patch\n*** Update File: a.py\n@@\n*** Add File: b c.py\n"},
+            "edit a.py, b c.py",
+        ),
+    ],
+)
+def test_a_tool_call_is_a_line_with_its_end(name: str, arguments: dict[str, str], shown: str) -> None:
+    called = ToolCalled(call=1, id="a", name=name, arguments=json.dumps(arguments), effect=False)
+    answered = ToolAnswered(call=1, id="a", name=name, text="", exit_code=0, seconds=1.25)
+
+    assert tool_line(called, answered) == f"  · {shown}  [exit 0, 1.2 s]"
