@@ -16,6 +16,7 @@ COMMANDS = {
     "compact": ("", "shorten the dialogue with the model"),
     "cost": ("", "calls, tokens and dollars so far"),
     "model": ("[NAME]", "who answers; with NAME, from the next message on"),
+    "effort": ("[LEVEL]", "how much the model reasons: low, medium or high"),
     "help": ("", "this list"),
     "quit": ("", "end; coder chat --resume RUN goes on"),
 }

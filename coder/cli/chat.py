@@ -18,7 +18,10 @@ def chat(
         Path | None, typer.Argument(metavar="[PATH]", help="Folder or file to talk about (here).")
     ] = None,
     resume: Annotated[
-        str | None, typer.Option("--resume", metavar="RUN", help="Go on with a conversation, or from a run.")
+        str | None,
+        typer.Option(
+            "--resume", "--continue", metavar="RUN", help="Go on with a conversation, or from a run."
+        ),
     ] = None,
     test: Annotated[
         str | None, typer.Option("--test", metavar="CMD", help='What must pass: "pytest -q".')

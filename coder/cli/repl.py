@@ -8,7 +8,7 @@ import shlex
 import sys
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import nullcontext
-from typing import TextIO, TypeVar
+from typing import TextIO, TypeVar, get_args
 
 from coder.chat.chat_session import Session
 from coder.chat.commands import Command, help_lines, parse_line
@@ -24,7 +24,7 @@ from coder.console.screen import Screen
 from coder.console.signals import INTERRUPTED
 from coder.errors import CoderError, UsageError
 from coder.models.abilities import abilities_of
-from coder.models.model import Model
+from coder.models.model import Effort, Model
 from coder.models.tokens import input_tokens
 from coder.run.run import Run
 from coder.text.sanitize import count_of, one_line, printable
@@ -64,8 +64,7 @@ class Repl:
         self._prompt = PROMPT if self.asks else ""
         self._onlooker = onlooker
         self._results = results
-        self._code = 0
-        """The exit code of the latest message."""
+        self._code = 0  # of the latest message
         self.error: str | None = None
         """What was wrong with the latest message or command; None: nothing."""
 
@@ -139,7 +138,6 @@ class Repl:
             self._say(words)
 
     def _say(self, text: str, *, end: str = "\n") -> None:
-        """Print a result."""
         print(text, end=end, file=self._results, flush=True)
 
     async def _unless_cancelled(self, work: Coroutine[object, object, T]) -> T | None:
@@ -178,6 +176,8 @@ class Repl:
             case "auto":
                 self._onlooker.yes = not self._onlooker.yes
                 self._say("what passes is written" if self._onlooker.yes else "you are asked")
+            case "effort":
+                self._effort(command.rest)
             case "context":
                 self._context()
             case "compact":
@@ -195,10 +195,17 @@ class Repl:
         if done.exit_code != 0:
             self._say(f"[exit {done.exit_code}]" if done.exit_code is not None else f"[{done.status}]")
 
+    def _effort(self, level: str) -> None:
+        if level and level not in get_args(Effort):
+            raise UsageError(f"There is no effort {level!r}. Name one: {', '.join(get_args(Effort))}")
+        if level:
+            self._session.settings = self._session.settings.model_copy(update={"effort": level})
+        self._say(self._session.settings.effort or "the model's own")
+
     def _context(self) -> None:
         state, window = self._session.state, abilities_of(self._session.model).context
-        used = input_tokens(state.dialogue) if state is not None else 0
-        self._say(f"{used:,} tokens" + (f" of {window:,}" if window else ""))
+        used = f"{input_tokens(state.dialogue if state is not None else ()):,} tokens"
+        self._say(f"{used} of {window:,}" if window else used)
 
     def _add(self, rest: str) -> None:
         if not rest:

@@ -220,3 +220,13 @@ def test_a_change_with_the_given_test_that_it_contradicts_is_one_decision(
         < done.out.index("b/test_calc.py")
     )
     assert ((project / "calc.py").read_text(), (project / "test_calc.py").read_text()) == (WRONG, test)
+
+
+def test_the_effort_that_is_named_holds_from_the_next_message_on(console: Console, project: Path) -> None:
+    lines = ("Why?", "/effort low", "Why?", "/effort huge")
+    with faulty_endpoint(says("So."), says("So.")) as endpoint:
+        done = chat(console, endpoint, *lines, cwd=project)
+
+    assert ["reasoning_effort" in request.body for request in endpoint.requests] == [False, True]
+    assert endpoint.requests[1].body["reasoning_effort"] == "low"
+    assert "There is no effort 'huge'. Name one: low, medium, high" in done.err
