@@ -28,15 +28,17 @@ _TREES = 240
 Told = tuple[dict[str, object], list[object]]
 """Changes by path, and what was left out."""
 DO = """
-import json, mmap, os, shutil, sys
+import json, mmap, os, shutil, stat, sys
 folder, *operations = json.loads(sys.argv[1])
 os.chdir(folder)
 def remove(path):
     shutil.rmtree(path) if os.path.isdir(path) and not os.path.islink(path) else os.remove(path)
-def write(path, text):
-    open(path, 'w').write(text)
+def write(path, text, mode='w'):
+    if os.path.exists(path) and stat.S_ISFIFO(os.stat(path).st_mode):
+        return  # opening it waits for a reader
+    open(path, mode).write(text)
 def append(path, text):
-    open(path, 'a').write(text)
+    write(path, text, 'a')
 def overwrite_in_memory(path):
     with open(path, 'r+b') as file, mmap.mmap(file.fileno(), 0) as view:
         view[:1] = b'M'
