@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from coder.context.quoting import shown_path, whole_files
+from coder.context.quoting import fenced, shown_path, whole_files
 from coder.edits.answer import Answered
 from coder.models.model import ChatMessage
 from coder.prompting.acting_files import best_places, notes_shown, project_files
@@ -14,11 +14,15 @@ from coder.run.message import HUMAN, Message
 from coder.run.state import State
 from coder.run.target import Target
 from coder.run.termination import named, why_unverified
+from coder.workspace.diff import unified_diff
+from coder.workspace.read import content
 from coder.workspace.session_changes import is_same
 
 if TYPE_CHECKING:
     from coder.context.survey import Survey
 
+_MOST_EDITED = 4_000
+"""Characters of what the user has changed between two messages."""
 _MISFIT_TOKENS = 40_000
 """Of files that the edits of an answer don't fit."""
 
@@ -48,35 +52,53 @@ def next_request(state: State, *, context: int | None, told: bool) -> ChatMessag
     Args:
         told: what came of the message before was told already.
     """
-    last = state.steps[-1].messages[-1:]
+    last, edited = state.steps[-1].messages[-1:], _edited(state)
     is_reply = bool(last) and last[0].kind == "reply"
+    is_red = state.baseline is not None and not state.baseline.passed
     parts = [
-        "" if told or is_reply else came_of_it(state),
-        _edited(state),
+        "" if told or is_reply else f"[{came_of_it(state)}]",
+        edited,
         asked_words(state),
-        what_to_pass(state, context, green=prompt("act-green")),
+        what_to_pass(state, context, green="") if edited and is_red else "",
     ]
     words = "\n\n".join(text for part in parts if (text := part.strip()))
     return ChatMessage(role="user", content=words, images=state.task.pictures)
 
 
 def came_of_it(state: State) -> str:
-    """What came of the message before."""
+    """What came of the message before, for the user's files and for the session's."""
+    before = state.steps[-1]
     if state.tree:
-        return "That was stopped. What you have changed is kept here; none of it is written for the user yet."
-    return account(state.steps[-1], fully=False)
+        return "Stopped by the user. What you have changed is kept here; none of it is written for them yet."
+    if before.stopped is not None and before.stopped.status == "interrupted":
+        return "Stopped by the user."
+    came = account(before, fully=False)
+    return f"{came} Your copy is as the user's files again." if before.refused is not None else came
 
 
 def _edited(state: State) -> str:
-    """What stands in the user's files otherwise than the model has left it."""
-    known, now = state.known or {}, state.worked
-    paths = [path for path in {**known, **now} if not is_same(known.get(path), now.get(path))]
+    """What the user has changed since, but for what they didn't want or have taken back, which is told."""
+    known, now, before = state.known or {}, state.worked, state.steps[-1]
+    codes = [message for message in before.messages if message.kind == "code"]
+    own = {path for code in codes for path in (*code.files, *code.test_edits)}
+    is_told = before.taken_back or before.refused is not None
+    paths = [
+        path
+        for path in {**known, **now}
+        if not is_same(known.get(path), now.get(path)) and not (is_told and path in own)
+    ]
     if not paths:
         return ""
-    gone = [path for path in paths if path not in now]
-    rest = [path for path in paths if path in now]
-    said = [f"{words}: {named(some)}" for words, some in (("changed", rest), ("gone", gone)) if some]
-    return f"[Otherwise than you left them are now, in the sandbox too: {'; '.join(said)}]"
+    try:
+        before_and_now = [
+            {path: content(one) if (one := side.get(path)) else None for path in paths}
+            for side in (known, now)
+        ]
+        diff = unified_diff(*before_and_now)
+    except LookupError:  # of a large folder, the log has no contents
+        diff = ""
+    shown = f"\n{fenced(diff, 'diff')}" if 0 < len(diff) <= _MOST_EDITED else ""
+    return f"[The user has changed these files, here too: {named(paths)}]{shown}"
 
 
 def system_words(*, in_text: bool, chat: bool = False) -> str:
@@ -129,6 +151,8 @@ def _wanted(state: State, target: Target) -> str:
     decides = target.is_asked_for or task.workspace is None or bool(task.checks)
     if decides and target.path not in state.files:
         return asked_for(target)
+    if state.settings.chat:
+        return ""
     return "Change the files so that the task is done." if state.files else "Write what the task asks for."
 
 
@@ -137,7 +161,10 @@ def verdict_words(state: State) -> str | None:
     if state.pending or state.last is None:
         return None
     if state.last.author == HUMAN:
-        return state.last.text or (state.outcome.feedback if state.outcome is not None else None)
+        said = state.last.text or (state.outcome.feedback if state.outcome is not None else "")
+        return (
+            f"[Nothing was written. Your change still stands here. The user says:]\n{said}" if said else None
+        )
     outcome = state.outcome
     if outcome is None:
         return None

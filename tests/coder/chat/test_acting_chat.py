@@ -102,7 +102,8 @@ async def test_what_the_user_edits_between_two_messages_is_in_the_session_and_to
         (folder / "new.py").write_text("y = 8\n")
         await session.say("and now?")
 
-    assert "changed: main.py, new.py" in heard(model, 3)
+    assert "[The user has changed these files, here too: main.py, new.py]" in heard(model, 3)
+    assert "-x = 1\n+x = 7" in heard(model, 3)
     assert "x = 7\ny = 8" in heard(model, 4)
 
 
@@ -113,7 +114,8 @@ async def test_a_change_that_is_refused_is_gone_from_the_session_and_the_model_i
         await session.say("what is x?")
 
     assert "did not want this change" in heard(model, 3)
-    assert "changed: main.py" in heard(model, 3)
+    assert "Your copy is as the user's files again." in heard(model, 3)
+    assert "has changed these files" not in heard(model, 3)
     assert heard(model, 4).startswith("\nx = 1\n[exit 0")
 
 
@@ -142,7 +144,8 @@ async def test_a_message_that_is_broken_off_keeps_the_dialogue_and_the_work_done
         (folder / "other.py").write_text("a = 1\n\n\n\nb = 7\n")
         await session.say("don't wait, go on")
 
-    assert "stopped" in heard(model, 3)
+    assert "Stopped by the user. What you have changed is kept here" in heard(model, 3)
+    assert "[The user has changed these files, here too: other.py]" in heard(model, 3)
     assert heard(model, 4).startswith("\nx = 2\na = 2\n\n\n\nb = 7\n")
     assert (folder / "main.py").read_text() == TWO
     assert (folder / "other.py").read_text() == "a = 2\n\n\n\nb = 7\n"
@@ -228,3 +231,15 @@ async def test_a_dialogue_that_is_shortened_keeps_what_the_user_said(folder: Pat
     said = [message.content for message in model.requests[-1].messages if message.role == "user"]
     assert "that I like" in said[0]
     assert said[-1] == "still there?"
+
+
+async def test_words_to_a_change_say_that_it_stands_in_the_session_and_nowhere_else(folder: Path) -> None:
+    other = Decision(approved=False, words="3, please")
+    answers = (MAKE_TWO, DONE, bash("cat main.py"), bash("echo 'x = 3' > main.py"), DONE)
+    async with talk(folder, *answers, says=(other, YES)) as (session, model):
+        await session.say("make it more")
+
+    told = "[Nothing was written. Your change still stands here. The user says:]\n3, please"
+    assert told in heard(model, 3)
+    assert heard(model, 4).startswith("\nx = 2\n")
+    assert (folder / "main.py").read_text() == "x = 3\n"

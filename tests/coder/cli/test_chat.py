@@ -42,7 +42,7 @@ def test_a_question_is_answered_in_words_and_a_change_lands_when_it_is_approved(
     _, first, answer, second = endpoint.requests[1].body["messages"]
     assert first["content"].startswith("What is wrong?\n")
     assert answer == {"role": "assistant", "content": "It subtracts."}
-    assert second["content"].startswith("Mend it.\n")
+    assert second["content"].startswith("Mend it.")
 
 
 def test_where_the_input_ends_before_an_answer_nothing_is_written(console: Console, project: Path) -> None:
