@@ -162,9 +162,8 @@ def verdict_words(state: State) -> str | None:
         return None
     if state.last.author == HUMAN:
         said = state.last.text or (state.outcome.feedback if state.outcome is not None else "")
-        return (
-            f"[Nothing was written. Your change still stands here. The user says:]\n{said}" if said else None
-        )
+        stands = "[Nothing was written. Your change still stands here. The user says:]\n"
+        return f"{stands if state.last.kind == 'outcome' else ''}{said}" if said else None
     outcome = state.outcome
     if outcome is None:
         return None

@@ -216,6 +216,16 @@ async def test_a_dialogue_that_outgrows_its_context_is_folded_in_one_step(projec
     assert all(request.messages[:2] == model.requests[0].messages[:2] for request in model.requests)
 
 
+async def test_an_answer_to_a_question_is_its_result_word_for_word(project: Path) -> None:
+    log = MemoryLog()
+    asked, _ = await worked(project, [call("ask", question="Ints or floats?")], log=log)
+    model = Scripted([EDIT], name="scripted/dialogue")
+
+    await resume(asked.run_id, log=log, model=model, answer="ints, please", budget=Budget(calls=10))
+
+    assert told(model, 1) == "ints, please"
+
+
 async def test_a_question_ends_the_run_with_its_words(project: Path) -> None:
     run, _ = await worked(project, [call("ask", question="Ints or floats?", options=["ints", "floats"])])
 
