@@ -6,8 +6,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TypedDict, Unpack
 
-from coder.environment.dependencies import with_dependencies
-from coder.environment.run_policy import OpenSandbox, open_for, redactor_for, with_room, with_sources
+from coder.environment.run_policy import OpenSandbox, policy_for, redactor_for
 from coder.environment.workbench import Workbench
 from coder.errors import CoderError, MachineError, UsageError
 from coder.loop import Team, advance
@@ -30,7 +29,7 @@ from coder.verify.preflight import prepare
 from coder.workspace.deliver import deliver, see_committable, with_written
 from coder.workspace.overlay import shown_files
 from coder.workspace.read import read_workspace
-from sandbox import Policy, SandboxError
+from sandbox import SandboxError
 
 
 class Options(TypedDict, total=False):
@@ -188,22 +187,6 @@ async def open_environment(
     ) as bench:
         await prepare(bench, task, files)
         yield bench
-
-
-def policy_for(task: Task, settings: Settings, files: Mapping[str, StoredFile]) -> tuple[Policy, OpenSandbox]:
-    """The policy of a run on these files, and what opens its sandboxes.
-
-    Raises:
-        UsageError: the interpreter that was named can't be used.
-    """
-    policy, opener = open_for(task, settings)
-    policy = with_sources(with_room(policy, files), task, files)
-    policy = with_dependencies(policy, task.workspace, files, settings=settings)
-    if settings.show or settings.add_dirs:
-        from coder.environment.shown import with_shown
-
-        policy = with_shown(policy, settings, task.workspace)
-    return policy, opener
 
 
 async def _open_journal(stack: AsyncExitStack, run: str, log: EventLog, options: Options) -> Journal:

@@ -3,8 +3,8 @@
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 
-from coder.agent import Options, open_environment, policy_for
-from coder.environment.run_policy import redactor_for
+from coder.agent import Options, open_environment
+from coder.environment.run_policy import policy_for, redactor_for
 from coder.environment.workbench import Workbench
 from coder.run.event_types import StoredFile
 from coder.run.settings import Settings

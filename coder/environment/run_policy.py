@@ -8,7 +8,7 @@ from contextlib import AbstractAsyncContextManager
 from math import ceil
 from pathlib import Path
 
-from coder.environment.dependencies import Installed
+from coder.environment.dependencies import Installed, with_dependencies
 from coder.errors import UsageError
 from coder.run.command_inputs import parted
 from coder.run.event_types import StoredFile
@@ -72,6 +72,22 @@ def open_for(task: Task, settings: Settings) -> tuple[Policy, OpenSandbox]:
     """
     policy = policy_of(settings, workspace=task.workspace)
     return policy, lambda policy: open_sandbox(policy, backend=settings.backend)
+
+
+def policy_for(task: Task, settings: Settings, files: Mapping[str, StoredFile]) -> tuple[Policy, OpenSandbox]:
+    """The policy of a run on these files, and what opens its sandboxes.
+
+    Raises:
+        UsageError: the interpreter that was named can't be used.
+    """
+    policy, opener = open_for(task, settings)
+    policy = with_sources(with_room(policy, files), task, files)
+    policy = with_dependencies(policy, task.workspace, files, settings=settings)
+    if settings.show or settings.add_dirs:
+        from coder.environment.shown import with_shown
+
+        policy = with_shown(policy, settings, task.workspace)
+    return policy, opener
 
 
 _MOST = 1 << 20

@@ -22,14 +22,6 @@ DONE = [call("done", summary="Done.")]
 MAKE_TWO = bash("echo 'x = 2' > main.py")
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    path = tmp_path / "project"
-    path.mkdir()
-    (path / "main.py").write_text(ONE)
-    return path
-
-
 @asynccontextmanager
 async def talk(
     folder: Path, *answers: str | list[ToolCall] | Answer, says: tuple[Decision, ...] = ()

@@ -57,14 +57,6 @@ class KilledHere(BaseException):
     """The process ends at this moment."""
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    path = tmp_path / "project"
-    path.mkdir()
-    (path / "main.py").write_text(ONE)
-    return path
-
-
 @asynccontextmanager
 async def talk(
     folder: Path, model: Model, person: Person, *, log: MemoryLog | None = None, **limits: int
