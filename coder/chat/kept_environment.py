@@ -21,6 +21,8 @@ class KeptEnvironment:
         """Open nothing yet."""
         self._stack = AsyncExitStack()
         self._bench: Workbench | None = None
+        self._seen: tuple[object, ...] = ()
+        """The commands of the message before, which can run here."""
 
     @asynccontextmanager
     async def use(
@@ -31,14 +33,16 @@ class KeptEnvironment:
         Raises:
             UsageError, SandboxError: as `open_environment` does.
         """
-        bench = self._bench
+        bench, commands = self._bench, (task.test_command, task.lint_command)
         if bench is not None and _about(bench.policy) == _about(policy_for(task, settings, files)[0]):
             bench.redactor = redactor_for(files, shown_files(task.workspace, settings.show))
-            await prepare(bench, task, files)
+            if self._seen != commands:
+                await prepare(bench, task, files)
         else:
             await self.close()
             bench = await self._stack.enter_async_context(open_environment(task, settings, files, options))
             self._bench = bench
+        self._seen = commands
         try:
             yield bench
         except SandboxError:
