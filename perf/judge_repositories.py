@@ -120,7 +120,8 @@ async def all_at_once(packages: list[Path], python: Path, workers: int) -> None:
 
         async def work() -> None:
             for case, patch in waiting:
-                await judge.judge(case, patch)
+                took, said = await timed(judge, case, patch)
+                print(f"    {case.id:24} {took:6.2f}  {said[:60]}", flush=True)
 
         await asyncio.gather(*(work() for _ in range(workers)))
     print(f"{2 * len(pairs)} verdicts in {time.perf_counter() - began:.1f} s")

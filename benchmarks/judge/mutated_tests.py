@@ -5,7 +5,6 @@ import random
 from collections.abc import Mapping
 
 from benchmarks.judge.decoys import TWINS, chosen
-from benchmarks.judge.inherited_tests import heirs_in
 from benchmarks.judge.repository_mode import GUESS, RepositoryMode
 from benchmarks.judge.twin_search import Search
 from benchmarks.suite import RepositoryCase
@@ -34,18 +33,22 @@ async def with_twins(
         SandboxBroken: the sandbox stopped working.
     """
     search = Search(sandbox, case, gold, pinned, seconds)
-    twins, seen = await search.twins(), await search.seen()
-    covered = {
-        f"{path}::{one}": TWINS if name in seen.get(path, {}) else len(chosen(variants, random.Random(0)))
+    twins = await search.twins()
+    twins_of = {
+        f"{path}::{one}": (path, name)
         for path, names in twins.items()
-        for name, variants in names.items()
-        for one in (name, *heirs_in(gold, path).get(name, ()))
+        for name in names
+        for one in (name, *search.heirs[path].get(name, ()))
     }
-    bare = next((node for node in pinned.needed if node.partition("[")[0] not in covered), None)
+    bare = next((node for node in pinned.needed if node.partition("[")[0] not in twins_of), None)
     if bare is not None:
         reason = f"no twin of {bare} fails with the case's own patch"
         return pinned.model_copy(update={"how": "plain", "twins": twins, "reason": reason})
-    known = {test: covered[test] for test in {node.partition("[")[0] for node in pinned.needed}}
+    seen, known = await search.seen(), {}
+    for test in {node.partition("[")[0] for node in pinned.needed}:
+        path, name = twins_of[test]
+        is_seen = name in seen.get(path, {})
+        known[test] = TWINS if is_seen else len(chosen(twins[path][name], random.Random(0)))
     found = {"twins": twins, "seen": seen, "rounds": _rounds(known, pinned, seconds)}
     return pinned.model_copy(update={"how": "decoyed", "reason": reason, **found})
 

@@ -1,10 +1,11 @@
 """Find how a repository case is judged: the tests that have to pass, and the strongest way to run them."""
 
 import asyncio
+import contextlib
 import json
 import re
 from collections import Counter
-from collections.abc import Awaitable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from benchmarks.judge.candidate_tree import gold_tree, is_test_path, test_folders
 from benchmarks.judge.isolated_check import Open, run_apart
@@ -20,7 +21,9 @@ _PACKAGE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _NO_PYTEST = "the interpreter has no pytest, which its tests need: install it, or name one: --python"
 _BASE_PASSES = "the base passes already, without any patch"
 _APART_FACTOR, _APART_MORE_S = 1.0, 4.0
-"""Longest wait for tests to be decided apart once they have ended beside each other, by their own time."""
+"""Longest wait for tests to be decided apart, by their own time beside each other."""
+_ALONE_S = 1.0
+"""After so long a wait for them twins are searched for at the same time."""
 _PRINT_LACKING = """
 import json, sys
 from importlib.metadata import PackageNotFoundError, version
@@ -56,47 +59,69 @@ async def find_repository_mode(sandbox: Sandbox, opened: Open | None, case: Repo
         if pinned.how == "broken":
             return pinned
         return await with_twins(sandbox, case, gold, pinned, seconds, reason=reason)
-    paths = files_of(named) or _hidden_files(case, gold)
-    apart = asyncio.create_task(run_apart(opened, case, gold, paths))
+    pinned, seconds = await _pin(sandbox, case, gold, named)
+    if pinned.how == "broken":
+        return pinned
+    own = sum(seconds.values())
+    apart = asyncio.create_task(
+        _decided_apart(opened, case, gold, pinned, _APART_FACTOR * own + _APART_MORE_S)
+    )
+    await asyncio.wait([apart], timeout=_ALONE_S)
+    found = None
     try:
-        pinned, seconds = await _pin(sandbox, case, gold, named)
-        if pinned.how == "broken":
-            return pinned
-        longest = _APART_FACTOR * sum(seconds.values()) + _APART_MORE_S
-        reports = [await _ended(apart, longest)]
+        if not apart.done():  # what holds it up is rarely decided apart in the end
+            found = asyncio.create_task(with_twins(sandbox, case, gold, pinned, seconds, reason=""))
+        reports = await apart
+        passed = _passed_in(reports)
+        pinned = pinned.model_copy(update={"uses": frozenset[str]().union(*(one.uses for one in reports))})
+        lacking = [node for node in pinned.nodes if node not in passed]
+        if not lacking:
+            return pinned.model_copy(update={"how": "isolated"})
+        part = {"apart": tuple(node for node in pinned.needed if node in passed), "uses": pinned.uses}
+        reason = _not_apart(reports, lacking, pinned)
+        if found is None:
+            found = asyncio.create_task(with_twins(sandbox, case, gold, pinned, seconds, reason=""))
+        mode = await found
+        return mode.model_copy(update={**part, "reason": mode.reason or reason})
     finally:
-        apart.cancel()
-        await asyncio.gather(apart, return_exceptions=True)
-    if not _passed_in(reports).issuperset(pinned.needed):  # other files may have held it up, or ended it
-        reports.append(await _ended(run_apart(opened, case, gold, files_of(pinned.needed)), longest))
-    passed = _passed_in(reports)
-    uses = frozenset[str]().union(*(report.uses for report in reports if report is not None))
-    lacking = [node for node in pinned.nodes if node not in passed]
-    if not lacking:
-        return pinned.model_copy(update={"how": "isolated", "uses": uses})
-    messages = {one.name: one.message for report in reports if report is not None for one in report.results}
+        tasks = [one for one in (apart, found) if one is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _decided_apart(
+    opened: Open, case: RepositoryCase, gold: Mapping[str, bytes], pinned: RepositoryMode, longest: float
+) -> list[CheckReport]:
+    """Reports on the files of the tests that have to be won, and where they all pass, on the others.
+
+    Args:
+        longest: seconds for each of both; a check that takes longer hasn't told all uses, and is left out.
+    """
+    reports: list[CheckReport] = []
+    first = files_of(pinned.needed)
+    others = [path for path in files_of(pinned.nodes) if path not in first]
+    for paths in filter(None, (first, others)):
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(longest):
+                report = await run_apart(opened, case, gold, paths)
+                reports += [report] if report is not None and report.ended else []
+        if not _passed_in(reports).issuperset(pinned.needed):
+            break
+    return reports
+
+
+def _not_apart(reports: Sequence[CheckReport], lacking: Sequence[str], pinned: RepositoryMode) -> str:
+    messages = {one.name: one.message for report in reports for one in report.results}
     why = messages.get(lacking[0], "it takes too long, or there is no package that could be called apart")
-    reason = (
+    return (
         f"{len(lacking):,} of {len(pinned.nodes):,} tests can't be decided apart, such as {lacking[0]}: "
         + " ".join(why.strip().splitlines()[-1:])
     )[:500]
-    part = tuple(node for node in pinned.needed if node in passed)
-    pinned = pinned.model_copy(update={"apart": part, "uses": uses})
-    return await with_twins(sandbox, case, gold, pinned, seconds, reason=reason)
 
 
-def _passed_in(reports: Iterable[CheckReport | None]) -> set[str]:
-    return {name for report in reports if report is not None for name in passed_apart(report.results)}
-
-
-async def _ended(checking: Awaitable[CheckReport | None], longest: float) -> CheckReport | None:
-    """What a check says that ends within these seconds; one that doesn't end hasn't told all uses."""
-    try:
-        async with asyncio.timeout(longest):
-            report = await checking
-    except TimeoutError:
-        return None
-    return report if report is not None and report.ended else None
+def _passed_in(reports: Iterable[CheckReport]) -> set[str]:
+    return {name for report in reports for name in passed_apart(report.results)}
 
 
 async def _without_gold(sandbox: Sandbox, case: RepositoryCase, named: tuple[str, ...]) -> RepositoryMode:

@@ -46,6 +46,8 @@ class Search:
             test = node.partition("[")[0]
             self._seconds[test] = max(took, self._seconds.get(test, 0.0))
         self._sources = {path: gold[path].decode("utf-8", "replace") for path in pinned.files}
+        self.heirs = {path: heirs_in(gold, path) for path in self._sources}
+        """By file: the tests that classes have from others (`inherited_tests.py`)."""
         self._left = _TWIN_RUNS
 
     async def twins(self) -> Found:
@@ -100,7 +102,7 @@ class Search:
                     for name in sorted(self._pinned.needed_names(path) & names.keys())
                     if name not in found.get(path, {})
                     and inputs_of(names[name]) > place
-                    and name not in heirs_in(self._gold, path)
+                    and name not in self.heirs[path]
                 }
                 for path, names in tests.items()
             }
@@ -131,13 +133,13 @@ class Search:
     def _needed(self, path: str) -> set[str]:
         """Tests that have to be won, or that another class has from them."""
         names = self._pinned.needed_names(path)
-        heirs = heirs_in(self._gold, path)
+        heirs = self.heirs[path]
         return {one for one in {*names, *heirs} if not names.isdisjoint((one, *heirs.get(one, ())))}
 
     def _places(self, path: str) -> dict[str, list[list[int]]]:
         """Where tests may be changed: the needed ones in all places, of the others the quick ones in few."""
         wanted = {name_of(node) for node in self._pinned.nodes_of(path)}
-        heirs, needed = heirs_in(self._gold, path), self._needed(path)
+        heirs, needed = self.heirs[path], self._needed(path)
         found = variants_of(self._sources[path])
         others = [
             name
@@ -176,8 +178,7 @@ class Search:
             runs = await self._run(jobs)
             for (path, some), hidden, run in zip(tried, disguised, runs, strict=True):
                 if run.done and run.passed:
-                    heirs = heirs_in(self._gold, path)
-                    for name, valid in _valid(run, path, hidden, heirs, self._pinned).items():
+                    for name, valid in _valid(run, path, hidden, self.heirs[path], self._pinned).items():
                         found.setdefault(path, {}).setdefault(name, {}).update(valid)
                 elif unended := {hidden.variants.get(name_of(node)) for node in run.unended} - {None}:
                     waiting.append((path, [one for one in some if one not in unended]))
