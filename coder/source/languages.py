@@ -6,9 +6,9 @@ The grammars are tree-sitter's, one small package for each (extra `repo`); Pytho
 from __future__ import annotations
 
 import importlib
+import posixpath
 import re
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -200,7 +200,7 @@ _LANGUAGE = {ending: language for language, endings in _ENDINGS.items() for endi
 
 def language_of(path: str) -> str | None:
     """The language of a source file, by the ending of its name; None where none of ours has it."""
-    return _LANGUAGE.get(PurePosixPath(path).suffix.lower())
+    return _LANGUAGE.get(posixpath.splitext(path)[1].lower())
 
 
 def without_prose(language: str, text: str) -> str:
