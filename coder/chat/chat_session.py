@@ -94,6 +94,7 @@ class Session:
             SandboxError: no sandbox can be had here.
             MachineError: the log or the folder can't be used.
         """
+        await self.kept.ready()
         named = mentioned(text, self.root)
         found = self.add(named, stay=False) if named else ()
         prompt = "\n\n".join([*self._notes, text + about((*self.added, *found))])

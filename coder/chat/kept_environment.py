@@ -1,17 +1,25 @@
 """KeptEnvironment: the sandboxes of a conversation, which stay from message to message."""
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from coder.agent import Options, open_environment
+from coder.context.definition_facts import facts_of
+from coder.context.ignoring import visible
 from coder.environment.run_policy import policy_for, redactor_for
 from coder.environment.workbench import Workbench
+from coder.fs.disk_cache import facts_folder
 from coder.run.event_types import StoredFile
 from coder.run.settings import Settings
 from coder.run.task import Task
 from coder.verify.preflight import prepare
 from coder.workspace.overlay import shown_files
+from coder.workspace.read import read_workspace
 from sandbox import Policy, SandboxError
+
+_LARGE = 100_000
+"""Characters of a folder of which a model is shown the best places, which are found among its definitions."""
 
 
 class KeptEnvironment:
@@ -23,6 +31,17 @@ class KeptEnvironment:
         self._bench: Workbench | None = None
         self._seen: tuple[object, ...] = ()
         """The commands of the message before, which can run here."""
+        self._preparing: asyncio.Task[None] | None = None
+
+    def prepare(self, task: Task, settings: Settings, options: Options) -> None:
+        """Open what the first message needs while the user types it; what fails is told with the message."""
+        self._preparing = asyncio.create_task(self._prepare(task, settings, options))
+
+    async def ready(self) -> None:
+        """Wait until all is prepared that is being prepared."""
+        preparing, self._preparing = self._preparing, None
+        if preparing is not None:
+            await asyncio.gather(preparing, return_exceptions=True)
 
     @asynccontextmanager
     async def use(
@@ -33,24 +52,45 @@ class KeptEnvironment:
         Raises:
             UsageError, SandboxError: as `open_environment` does.
         """
-        bench, commands = self._bench, (task.test_command, task.lint_command)
-        if bench is not None and _about(bench.policy) == _about(policy_for(task, settings, files)[0]):
-            bench.redactor = redactor_for(files, shown_files(task.workspace, settings.show))
-            if self._seen != commands:
-                await prepare(bench, task, files)
-        else:
-            await self.close()
-            bench = await self._stack.enter_async_context(open_environment(task, settings, files, options))
-            self._bench = bench
-        self._seen = commands
+        await self.ready()
+        bench = await self._opened(task, settings, files, options)
         try:
             yield bench
         except SandboxError:
             await self.close()
             raise
 
+    async def _opened(
+        self, task: Task, settings: Settings, files: Mapping[str, StoredFile], options: Options
+    ) -> Workbench:
+        bench, commands = self._bench, (task.test_command, task.lint_command)
+        if bench is not None and _about(bench.policy) == _about(policy_for(task, settings, files)[0]):
+            bench.redactor = redactor_for(files, shown_files(task.workspace, settings.show))
+            if self._seen != commands:
+                await prepare(bench, task, files)
+        else:
+            await self._close()
+            bench = await self._stack.enter_async_context(open_environment(task, settings, files, options))
+            self._bench = bench
+        self._seen = commands
+        return bench
+
+    async def _prepare(self, task: Task, settings: Settings, options: Options) -> None:
+        read = await asyncio.to_thread(read_workspace, task, lands=settings.lands)
+        bench = await self._opened(task, settings, read.files, options)
+        await bench.has_sessions()
+        texts = {path: file.text for path, file in read.files.items() if file.text is not None}
+        if sum(map(len, texts.values())) > _LARGE:
+            await facts_of({path: texts[path] for path in visible(texts, texts)}, cache=facts_folder())
+
     async def close(self) -> None:
         """Close the sandboxes; the next message opens others."""
+        if self._preparing is not None:
+            self._preparing.cancel()
+        await self.ready()
+        await self._close()
+
+    async def _close(self) -> None:
         self._bench = None
         await self._stack.aclose()
 

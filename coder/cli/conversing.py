@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from coder.agent import loaded
+from coder.agent import Options, loaded
 from coder.chat.chat_session import Session
 from coder.chat.chat_terminal import open_terminal
 from coder.chat.line_reader import PlainReader, Reader
@@ -121,6 +121,7 @@ class Talk:
     async def _dialogue(self, dialogue: Repl, session: Session) -> int:
         if dialogue.asks:
             self.screen.tell(f"{session.model.name} in {session.root}; /help lists the commands, Ctrl-D ends")
+            session.kept.prepare(session.task, session.settings, Options(watch=session.journal.watch))
         code = await dialogue.run()
         if session.begun:
             undo = f"   coder undo {session.run}" if session.can_undo else ""
