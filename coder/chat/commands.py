@@ -1,5 +1,6 @@
 """Commands: what a line means, and the words for each command. Pure."""
 
+import shlex
 from dataclasses import dataclass
 
 from coder.errors import UsageError
@@ -10,6 +11,8 @@ COMMANDS = {
     "test": ("[CMD]", "run the tests now; with CMD, that decides from here on"),
     "diff": ("", "what this conversation has changed"),
     "undo": ("", "take back what the latest message has changed"),
+    "commit": ("[WORDS]", "commit what was written, by your own git; the model words the message"),
+    "pr": ("[WORDS]", "push the branch, and open a pull request by your own gh or glab"),
     "go": ("", "go on with what was broken off"),
     "auto": ("", "write what passes without asking, or ask again"),
     "context": ("", "how much of what the model can read is used"),
@@ -46,6 +49,18 @@ def parse_line(line: str) -> Command | str:
     if name not in COMMANDS:
         raise UsageError(f"There is no command /{name}{or_nearest(name, COMMANDS) or '.'} See: /help")
     return Command(name, rest.strip())
+
+
+def words_of(text: str) -> list[str]:
+    """The words of a command's arguments, as a shell parts them.
+
+    Raises:
+        UsageError: a quotation has no end.
+    """
+    try:
+        return shlex.split(text)
+    except ValueError as error:
+        raise UsageError(f"{text!r} can't be read as words: {error}.") from error
 
 
 def help_lines() -> list[str]:

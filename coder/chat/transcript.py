@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from pydantic import BaseModel, ConfigDict
 
-from coder.run.event_types import RunStopped, Status, StoredFile
+from coder.run.event_types import LandingPlanned, RunStopped, Status, StoredFile
 from coder.run.message import Message
 from coder.run.run import Run, Tokens
 from coder.run.state import State, Step
@@ -81,14 +81,22 @@ def _answer(messages: tuple[Message, ...]) -> str | None:
 
 def written(state: State, now: Mapping[str, StoredFile]) -> str:
     """The diff from what stood in its files before to what is there `now`, without what was taken back."""
-    steps = [(step.landing, step.taken_back) for step in state.steps]
-    steps.append((state.landing, state.taken_back))
     before: dict[str, bytes | None] = {}
-    for landing in (landing for landing, taken_back in steps if landing is not None and not taken_back):
+    for landing in standing_landings(state):
         for change in landing.plan.changes:
             old = landing.before.get(change.path)
             before.setdefault(change.path, content(old) if old is not None else None)
     return unified_diff(before, {path: content(now[path]) if path in now else None for path in before})
+
+
+def standing_landings(state: State) -> list[LandingPlanned]:
+    """What was written and not taken back, in order."""
+    return [one.landing for one in steps_of(state) if one.landing is not None and not one.taken_back]
+
+
+def steps_of(state: State) -> list[Step | State]:
+    """All messages, the latest as the state has it."""
+    return [*state.steps, state]
 
 
 def of_one_message(before: State | None, run: Run) -> Run:

@@ -3,23 +3,22 @@
 Results go to stdout: answers in words, diffs, what `/cost` tells. All else goes to stderr.
 """
 
-import asyncio
-import shlex
 import sys
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import nullcontext
 from typing import TextIO, TypeVar, get_args
 
 from coder.chat.chat_session import Session
-from coder.chat.commands import Command, help_lines, parse_line
+from coder.chat.commands import Command, help_lines, parse_line, words_of
 from coder.chat.line_reader import Cancelled, Reader
 from coder.chat.transcript import of_one_message
 from coder.cli.chat_observer import ChatObserver
 from coder.cli.cost_lines import cost_lines
+from coder.cli.host_commands import HostCommands
 from coder.config.task_file import split_command
 from coder.console import render
 from coder.console.failure import report
-from coder.console.interrupt import cancelled_by_ctrl_c
+from coder.console.interrupt import until_ctrl_c
 from coder.console.screen import Screen
 from coder.console.signals import INTERRUPTED
 from coder.errors import CoderError, UsageError
@@ -59,6 +58,7 @@ class Repl:
         """A person sits there, so that the prompt is shown."""
         self._session = session
         self._reader = reader
+        self._host = HostCommands(session, reader, screen)
         self._screen = screen
         self._switch = switch
         self._prompt = PROMPT if self.asks else ""
@@ -141,16 +141,11 @@ class Repl:
         print(text, end=end, file=self._results, flush=True)
 
     async def _unless_cancelled(self, work: Coroutine[object, object, T]) -> T | None:
-        task = asyncio.ensure_future(self._screen.spinning(work))
-        with cancelled_by_ctrl_c(task, f"coder chat --resume {self._session.run}"):
-            try:
-                return await task
-            except asyncio.CancelledError:
-                current = asyncio.current_task()
-                if current is not None and current.cancelling():
-                    raise
-                self._screen.tell("  ! broken off; nothing of it is lost: /go goes on")
-                return None
+        def tell() -> None:
+            self._screen.tell("  ! broken off; nothing of it is lost: /go goes on")
+
+        go_on = f"coder chat --resume {self._session.run}"
+        return await until_ctrl_c(self._screen.spinning(work), go_on, then=tell)
 
     async def _do(self, command: Command) -> None:
         match command.name:
@@ -176,6 +171,10 @@ class Repl:
             case "auto":
                 self._onlooker.yes = not self._onlooker.yes
                 self._say("what passes is written" if self._onlooker.yes else "you are asked")
+            case "commit":
+                await self._host.commit(command.rest)
+            case "pr":
+                await self._host.pull_request(command.rest)
             case "effort":
                 self._effort(command.rest)
             case "context":
@@ -212,7 +211,7 @@ class Repl:
             for path in self._session.added:
                 self._say(one_line(path, width=300))
             return
-        for path in self._session.add(_words(rest)):
+        for path in self._session.add(words_of(rest)):
             self._screen.tell(f"  · {one_line(path)}")
 
     async def _test(self, rest: str) -> None:
@@ -241,10 +240,3 @@ class Repl:
             self._session.model, named = await self._switch(name)
             self._session.settings = self._session.settings.model_copy(update=named)
         self._say(printable(self._session.model.name))
-
-
-def _words(text: str) -> list[str]:
-    try:
-        return shlex.split(text)
-    except ValueError as error:
-        raise UsageError(f"{text!r} can't be read as words: {error}.") from error

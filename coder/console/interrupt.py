@@ -118,3 +118,22 @@ def cancelled_by_ctrl_c(task: asyncio.Future[T], go_on: str) -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+async def until_ctrl_c(work: Coroutine[Any, Any, T], go_on: str, *, then: Callable[[], None]) -> T | None:
+    """The result of `work`; None where Ctrl-C has cancelled it.
+
+    Args:
+        go_on: the command that goes on with what was begun.
+        then: what is done after that.
+    """
+    task = asyncio.ensure_future(work)
+    with cancelled_by_ctrl_c(task, go_on):
+        try:
+            return await task
+        except asyncio.CancelledError:
+            current = asyncio.current_task()
+            if current is not None and current.cancelling():
+                raise
+            then()
+            return None

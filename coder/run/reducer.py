@@ -146,6 +146,8 @@ def _waited_for_human(state: State, body: Body | None) -> bool:
     match body:
         case RunResumed() | StepStarted():
             return True
+        case CallIntended():  # one that the user asks for between two messages
+            return state.stopped is not None
         case Spoken(message=Message(author=author)):
             return author == HUMAN
         case RunStopped(status="interrupted") | LandingRefused(by_human=True):

@@ -88,6 +88,11 @@ def see_possible(folder: Path, *, branch: str | None) -> None:
         raise NoCommit(f"{error}") from error
 
 
+def under_way(repository: Repository) -> str | None:
+    """What has been begun and not ended, such as a merge."""
+    return next((words for name, words in _UNDER_WAY.items() if (repository.git_dir / name).exists()), None)
+
+
 @dataclass(frozen=True, slots=True)
 class _Committer:
     repository: Repository
@@ -197,9 +202,8 @@ class _Committer:
             raise NoCommit(f"{branch!r} can't be the name of a branch.") from error
 
     def _see_nothing_under_way(self) -> None:
-        for name, words in _UNDER_WAY.items():
-            if (self.repository.git_dir / name).exists():
-                raise NoCommit(f"{words} is in progress. End it, or name a branch of its own with --branch.")
+        if (words := under_way(self.repository)) is not None:
+            raise NoCommit(f"{words} is in progress. End it, or name a branch of its own with --branch.")
 
     def _made(self, tree: str, parent: str | None, message: str) -> str:
         parents = ["-p", parent] if parent else []

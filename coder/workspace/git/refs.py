@@ -1,5 +1,6 @@
 """References of a repository: where HEAD and branches are, and moving one."""
 
+import os
 from dataclasses import dataclass
 
 from coder.workspace.git.found import Repository
@@ -33,6 +34,16 @@ class Refs:
     def tree(self, commit: str) -> str:
         """The tree of a commit."""
         return self.run("rev-parse", "--verify", f"{commit}^{{tree}}")
+
+    def configured(self, key: str) -> str:
+        """A value of the configuration as git itself sees it, the user's own included.
+
+        Raises:
+            GitFailed: there is none.
+        """
+        environment = {**os.environ, "GIT_DIR": str(self.repository.git_dir)}
+        printed = run_git(["config", "--get", key], environment=environment, cwd=self.repository.git_dir)
+        return printed.decode("utf-8", "surrogateescape").rstrip("\n")
 
     def run(self, *arguments: str) -> str:
         """What a command of git's prints that reads references only.

@@ -199,3 +199,13 @@ def _stuck_state() -> State:
 
 def _stopped() -> RunStopped:
     return RunStopped(status="limit", reason="no more", exit_code=3)
+
+
+def test_time_before_a_call_that_the_user_asks_for_between_two_messages_is_not_the_runs() -> None:
+    stopped = RunStopped(status="solved", reason="it passes", exit_code=0)
+
+    before = state_of([started(), *call(1), stopped])
+    after = state_of([started(), *call(1), stopped, *call(2)])
+
+    assert after.calls == 2
+    assert after.seconds == before.seconds + 1  # of the call itself

@@ -1,0 +1,70 @@
+"""Wording: the model writes the message of a commit or a pull request, in a logged call of its own."""
+
+import re
+from collections.abc import Iterator, Mapping
+
+from coder.chat.chat_session import Session
+from coder.chat.transcript import steps_of
+from coder.context.quoting import fenced
+from coder.environment.run_policy import redactor_for
+from coder.errors import ModelError
+from coder.logged_calls import BudgetSpent, LoggedCalls
+from coder.models.model import ChatMessage
+from coder.prompts import prompt
+from coder.run.state import State
+from coder.text.sanitize import one_line, printable
+from coder.tools.shortened import shortened
+from coder.workspace.overlay import shown_files
+from coder.workspace.read import read_workspace
+
+AUTHOR = "committer"
+SUBJECT = 72
+"""Characters of a first line."""
+_LONGEST = 4_096
+"""Tokens of an answer, reasoning included."""
+_MESSAGES = 6
+"""The latest of the conversation, which say why."""
+_FENCE = re.compile(r"\A```\w*\n(.*?)\n?```\Z", re.DOTALL)
+
+
+async def worded(session: Session, kind: str, quoted: Mapping[str, str], *, wish: str = "") -> str | None:
+    """A message: a first line, an empty one, and a body if there is one; None where no model answers,
+    or no message has begun the conversation.
+
+    Args:
+        kind: the prompt that asks for it.
+        quoted: what it is about, by what that is.
+        wish: what the user says that it should be.
+    """
+    if not session.begun:
+        return None
+    files = read_workspace(session.task, lands=False).files
+    redactor = redactor_for(files, shown_files(session.task.workspace, session.settings.show))
+    parts = [f"{name}:\n{fenced(shortened(text.strip()))}" for name, text in quoted.items() if text.strip()]
+    asked = [prompt(kind).strip(), *parts, *([f"The user wants of the message: {wish}"] if wish else [])]
+    calls = LoggedCalls(AUTHOR, journal=session.journal, redactor=redactor)
+    sent = calls.redacted([ChatMessage(role="user", content="\n\n".join(asked))])
+    try:
+        answer = await calls.call(session.model, sent, session.settings.brief(_LONGEST))
+    except (ModelError, BudgetSpent):
+        return None
+    text = answer.text.strip()
+    return tidied(found[1] if (found := _FENCE.fullmatch(text)) else text) or None
+
+
+def tidied(text: str) -> str:
+    """A message with a first line that isn't too long, and nothing that a terminal would take for orders."""
+    first, _, body = printable(text).strip().partition("\n")
+    return f"{one_line(first, width=SUBJECT).rstrip('.')}\n\n{body.strip()}".strip()
+
+
+def latest_words(state: State) -> str:
+    """What was said last: the user's words, and the model's."""
+    return "\n\n".join(list(_said(state))[-_MESSAGES:])
+
+
+def _said(state: State) -> Iterator[str]:
+    for step in steps_of(state):
+        yield f"User: {shortened(step.task.prompt)}"
+        if step.messages:
+            yield f"Model: {shortened(step.messages[-1].text)}"

@@ -1,0 +1,224 @@
+"""`/commit` and `/pr`: the user's own git, gh or glab on the host, each command shown and asked about."""
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from coder.chat.chat_session import Session
+from coder.chat.line_reader import Reader
+from coder.chat.transcript import standing_landings
+from coder.chat.wording import latest_words, tidied, worded
+from coder.cli.chat_observer import edited
+from coder.cli.host_programs import NO, YES, HostPrograms, program_of
+from coder.cli.pull_request import PullRequest, branch_name, opener_of, page_of
+from coder.console.interrupt import until_ctrl_c
+from coder.console.screen import Screen
+from coder.errors import UsageError
+from coder.run.event_types import CommitMade
+from coder.text.sanitize import count_of, one_line
+from coder.workspace.diff import unified_diff
+from coder.workspace.git.listing import contents_at_head
+from coder.workspace.git.pending import Pending, Place, hooks_in, mixed_in, pending_in, place_of, proposed_in
+from coder.workspace.landing.planning import is_made
+from coder.workspace.read import content, read_workspace
+
+_MOST_NAMED = 8
+_FILE = "MESSAGE"
+
+
+class HostCommands:
+    """What a conversation may have run outside of the sandbox, on the user's word."""
+
+    def __init__(self, session: Session, reader: Reader, screen: Screen) -> None:
+        """Take the conversation, and who is asked."""
+        self._session = session
+        self._host = HostPrograms(reader, screen)
+        self._screen = screen
+
+    async def commit(self, wish: str) -> None:
+        """Commit the files that this conversation has written, as the user's git does it.
+
+        Raises:
+            UsageError: there is nothing to commit, or the repository is in no state for it.
+            MachineError: it can't be read.
+        """
+        place = place_of(self._session.root)
+        written = self._written(place)
+        pending = pending_in(place, written)
+        if not pending.paths:
+            others = f" Other changes aren't committed here: {_named(pending.left)}" if pending.left else ""
+            raise UsageError(f"Nothing that this conversation has written is left to commit.{others}")
+        self._tell_pending(place, pending, written)
+        self._tell_hooks(place, "commit")
+        state = self._session.journal.state
+        quoted = {"The change": self._diff(place, pending), "The conversation": latest_words(state)}
+        draft = await self._draft("commit", quoted, wish) or _first_line(wish or state.task.prompt)
+        adds = [["git", "add", "--intent-to-add", "--", *pending.new]] if pending.new else []
+        commands = [*adds, ["git", "commit", f"--file={_FILE}", "--", *pending.paths]]
+        agreed = await self._agreed("commit", draft, quoted, commands)
+        if agreed and await self._committed(place, pending, agreed, commands):
+            head = place.refs.head()
+            assert head is not None
+            await self._session.journal.append(CommitMade(commit=head, branch=place.branch))
+
+    async def pull_request(self, wish: str) -> None:
+        """Push the branch, and open a pull request with gh or glab where there is one.
+
+        Raises:
+            UsageError: there is no remote, nothing to propose, or the repository is in no state for it.
+            MachineError: it can't be read.
+        """
+        place = place_of(self._session.root)
+        proposed = proposed_in(place)
+        if not proposed.log:
+            raise UsageError(
+                f"{place.branch} has no commit that {proposed.remote}/{proposed.base} hasn't. /commit first."
+            )
+        if pending := pending_in(place, self._written(place)).paths:
+            self._screen.tell(f"  ! not committed, so not part of it: {_named(pending)}")
+        opener = opener_of(proposed.host, lambda name: program_of(name, place.top))
+        quoted = {"The commits": proposed.log, "Their files": proposed.stat}
+        draft, branch = "", place.branch
+        if opener is not None or branch == proposed.base:
+            latest = proposed.log.removeprefix("- ")
+            draft = await self._draft("pull-request", quoted, wish) or _first_line(wish or latest)
+        if branch == proposed.base:
+            self._screen.tell(f"  ! {branch} is the default branch: a pull request needs one of its own")
+            branch = await self._new_branch(place, branch_name(draft))
+        if not branch or not await self._pushed(place, proposed.remote, branch):
+            return
+        request = PullRequest(branch, proposed.base)
+        if opener is None:
+            if page := page_of(proposed.host, proposed.path, request):
+                self._screen.tell(f"  next     {page}")
+            return
+        shown = request.command(opener, "TITLE", "BODY")
+        if agreed := await self._agreed("pull-request", draft, quoted, [shown]):
+            title, _, body = agreed.partition("\n")
+            await self._host.ran(request.command(opener, title, body.strip()), place.top)
+
+    async def _pushed(self, place: Place, remote: str, branch: str) -> bool:
+        self._tell_hooks(place, "push")
+        command = ["git", "push", "--set-upstream", remote, branch]
+        is_asked_for = await self._host.asked([command], "[y]es, [N]o: ") in YES
+        return is_asked_for and await self._host.ran(command, place.top)
+
+    def _written(self, place: Place) -> dict[str, list[bytes | None]]:
+        """What the conversation has written, relative to the top, with what was there before each time."""
+        found: dict[str, list[bytes | None]] = {}
+        state = self._session.state
+        for landing in standing_landings(state) if state is not None else ():
+            for change in landing.plan.changes:
+                path = (Path(landing.plan.root) / change.path).relative_to(place.top).as_posix()
+                old = landing.before.get(change.path)
+                found.setdefault(path, []).append(content(old) if old is not None else None)
+        return found
+
+    def _diff(self, place: Place, pending: Pending) -> str:
+        """What is to be committed, as a patch."""
+        below = self._session.root.relative_to(place.top)
+        read = read_workspace(self._session.task, lands=False).files
+        now = {(below / path).as_posix(): stored for path, stored in read.items()}
+        before = contents_at_head(place.top, pending.paths)
+        return unified_diff(
+            {path: before.get(path) for path in pending.paths},
+            {path: content(now[path]) if path in now else None for path in pending.paths},
+        )
+
+    def _tell_pending(
+        self, place: Place, pending: Pending, written: Mapping[str, list[bytes | None]]
+    ) -> None:
+        standing: dict[Path, bool] = {}
+        for landing in standing_landings(self._session.journal.state):
+            root = Path(landing.plan.root)
+            standing |= {root / change.path: is_made(landing.plan, change) for change in landing.plan.changes}
+        mixed = {*mixed_in(place, {path: written[path] for path in pending.paths})}
+        mixed |= {path for path in pending.paths if not standing[place.top / path]}
+        self._screen.tell(f"  · {count_of(len(pending.paths), 'file')} on {one_line(place.branch)}")
+        if mixed:
+            self._screen.tell(f"  ! with changes of your own, too: {_named(sorted(mixed))}")
+        if pending.left:
+            self._screen.tell(f"  · stays out: {_named(pending.left)}")
+
+    def _tell_hooks(self, place: Place, command: str) -> None:
+        """Name the hooks that a command of git's will run.
+
+        Raises:
+            UsageError: the conversation has written one.
+        """
+        hooks = hooks_in(place, command)
+        own = [hook for hook in hooks if hook.is_relative_to(place.top)]
+        made = self._written(place)
+        if own and any((place.top / path).parent.is_relative_to(own[0].parent) for path in made):
+            raise UsageError(
+                f"This conversation has written to {own[0].parent}, whose hooks git would run outside of the "
+                "sandbox. Look at them, and do it yourself."
+            )
+        if hooks:
+            self._screen.tell(f"  ! runs outside of the sandbox: {_named([hook.name for hook in hooks])}")
+
+    async def _draft(self, kind: str, quoted: Mapping[str, str], wish: str) -> str | None:
+        """What the model writes; None where it doesn't, or the user presses Ctrl-C."""
+        work = self._screen.spinning(worded(self._session, kind, quoted, wish=wish))
+        return await until_ctrl_c(work, f"coder chat --resume {self._session.run}", then=self._screen.rest)
+
+    async def _agreed(
+        self, kind: str, draft: str, quoted: Mapping[str, str], commands: Sequence[Sequence[str]]
+    ) -> str | None:
+        """The message that the user agrees to; None where they don't."""
+        while True:
+            self._screen.rest()
+            self._screen.tell("\n".join(f"    {line}".rstrip() for line in draft.split("\n")))
+            answer = await self._host.asked(
+                commands, "[y]es, [N]o, [e]dit the message, or say what it should be: "
+            )
+            if answer in YES:
+                return draft
+            if answer in NO:
+                return None
+            if answer in ("e", "edit"):
+                try:
+                    draft = tidied((await edited({_FILE: draft}, environ=os.environ))[_FILE] or "") or draft
+                except UsageError as error:
+                    self._screen.tell(f"  ! {one_line(str(error), width=300)}")
+            else:
+                before = {**quoted, "The message that was proposed": draft}
+                draft = await self._draft(kind, before, answer) or tidied(answer)
+
+    async def _new_branch(self, place: Place, name: str) -> str:
+        """The branch that was begun; empty where the user wants none, or git refuses."""
+        self._tell_hooks(place, "switch")
+        while True:
+            command = ["git", "switch", "--create", name]
+            answer = await self._host.asked([command], "[y]es, [N]o, or another name: ")
+            if answer in YES:
+                return name if await self._host.ran(command, place.top) else ""
+            if answer in NO:
+                return ""
+            name = branch_name(answer) or name
+
+    async def _committed(
+        self, place: Place, pending: Pending, text: str, commands: Sequence[Sequence[str]]
+    ) -> bool:
+        with TemporaryDirectory(prefix="coder-commit-") as folder:
+            file = Path(folder) / _FILE
+            file.write_text(f"{text}\n", encoding="utf-8")
+            for command in commands:
+                real = [f"--file={file}" if word == f"--file={_FILE}" else word for word in command]
+                if not await self._host.ran(real, place.top):
+                    break
+            else:
+                return True
+        if pending.new:  # git knows them by now, and is to be as it was
+            await self._host.ran(["git", "rm", "--cached", "--quiet", "--", *pending.new], place.top)
+        return False
+
+
+def _first_line(text: str) -> str:
+    return tidied(text.partition("\n")[0])
+
+
+def _named(paths: Sequence[str]) -> str:
+    more = f" and {len(paths) - _MOST_NAMED} more" if len(paths) > _MOST_NAMED else ""
+    return f"{', '.join(one_line(path) for path in paths[:_MOST_NAMED])}{more}"

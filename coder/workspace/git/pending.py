@@ -1,0 +1,178 @@
+"""What the user's own git would commit, push and propose: read in isolation, so that nothing runs unasked."""
+
+import os
+import re
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from coder.errors import UsageError
+from coder.workspace.git.commit import under_way
+from coder.workspace.git.found import Repository, find_repository
+from coder.workspace.git.isolated import GitFailed, isolated
+from coder.workspace.git.listing import contents_at_head
+from coder.workspace.git.refs import Refs
+
+HOOKS = {
+    "commit": ("pre-commit", "prepare-commit-msg", "commit-msg", "post-commit", "reference-transaction"),
+    "switch": ("post-checkout", "reference-transaction"),
+    "push": ("pre-push", "reference-transaction"),
+}
+"""By the command that runs them."""
+_NO_CHOICE = "Name it: git remote set-head {remote} --auto"
+_CHANGED = (
+    "diff",
+    "--name-only",
+    "-z",
+    "--no-renames",
+    "--no-ext-diff",
+    "--no-textconv",
+    "--ignore-submodules",
+)
+_EMPTY_TREE = ("hash-object", "-t", "tree", "--stdin")
+_URL = re.compile(
+    r"(?:(?:ssh|https?|git)://(?:[^@/]*@)?|[^@/:]+@)(?P<host>[^/:]+)(?::\d+(?=/))?[:/]+(?P<path>.+)"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A repository on a branch, with nothing under way."""
+
+    repository: Repository
+    refs: Refs
+    branch: str
+
+    @property
+    def top(self) -> Path:
+        """Of the work tree."""
+        return self.repository.top
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """Files that differ from the last commit, relative to the top."""
+
+    paths: tuple[str, ...]
+    """Those that were asked about."""
+    new: tuple[str, ...]
+    """Of these the ones that git doesn't know yet."""
+    left: tuple[str, ...]
+    """All others."""
+
+
+@dataclass(frozen=True, slots=True)
+class Proposed:
+    """A branch beside the one that a pull request asks to be pulled into."""
+
+    remote: str
+    base: str
+    log: str
+    """Messages of its commits, the latest first; empty without any."""
+    stat: str
+    """The files that they change."""
+    host: str | None
+    path: str
+    """Where the remote is, as its URL has it; None where that is no server."""
+
+
+def place_of(folder: Path) -> Place:
+    """The repository of a folder.
+
+    Raises:
+        UsageError: there is none, it is on no branch, or a merge or its like is under way.
+        MachineError: it can't be read.
+    """
+    repository = find_repository(folder)
+    if repository is None:
+        raise UsageError(f"{folder} is in no git repository. Make one: git init")
+    if (busy := under_way(repository)) is not None:
+        raise UsageError(f"{busy[0].upper()}{busy[1:]} is in progress. End it first.")
+    refs = Refs(repository)
+    branch = refs.branch()
+    if branch is None:
+        raise UsageError("HEAD is on no branch. Begin one: git switch -c NAME")
+    return Place(repository, refs, branch)
+
+
+def pending_in(place: Place, asked: Iterable[str]) -> Pending:
+    """What differs from the last commit, staged or not.
+
+    Args:
+        asked: paths relative to the top.
+
+    Raises:
+        MachineError: the repository can't be read.
+    """
+    with isolated(place.repository) as git:
+        base = place.refs.head() or git.run(*_EMPTY_TREE).decode().strip()
+        changed = _names(git.run(*_CHANGED, base)) | _names(git.run(*_CHANGED, "--cached", base))
+        new = _names(git.run("ls-files", "-z", "--others", "--exclude-standard"))
+    wanted = set(asked)
+    paths = sorted((changed | new) & wanted)
+    return Pending(tuple(paths), tuple(sorted(new & wanted)), tuple(sorted((changed | new) - wanted)))
+
+
+def mixed_in(place: Place, befores: Mapping[str, list[bytes | None]]) -> list[str]:
+    """Files whose last commit is none of the contents that they had before they were changed."""
+    committed = contents_at_head(place.top, befores)
+    return [path for path, before in befores.items() if committed.get(path) not in before]
+
+
+def hooks_in(place: Place, command: str) -> list[Path]:
+    """Hooks that a command of git's would run, so far as they are files.
+
+    Raises:
+        MachineError: the configuration can't be read.
+    """
+    folder = place.repository.common_dir / "hooks"
+    with suppress(GitFailed):  # it isn't set
+        folder = (place.top / os.path.expanduser(place.refs.configured("core.hooksPath"))).resolve()
+    return [folder / name for name in HOOKS[command] if os.access(folder / name, os.X_OK)]
+
+
+def proposed_in(place: Place) -> Proposed:
+    """What a pull request of the branch would hold.
+
+    Raises:
+        UsageError: there is no remote, or it isn't known which of its branches is the default one.
+        MachineError: the repository can't be read.
+    """
+    refs = place.refs
+    remote = _remote(refs, place.branch)
+    base = _default_branch(refs, remote)
+    url = _URL.fullmatch(refs.run("remote", "get-url", remote))
+    return Proposed(
+        remote,
+        base,
+        refs.run("log", "--no-show-signature", "--format=- %s%n%b", f"{remote}/{base}..HEAD"),
+        refs.run("diff", "--stat", "--no-ext-diff", "--no-textconv", f"{remote}/{base}...HEAD"),
+        url["host"].lower() if url else None,
+        url["path"].removesuffix(".git") if url else "",
+    )
+
+
+def _remote(refs: Refs, branch: str) -> str:
+    try:
+        return refs.configured(f"branch.{branch}.remote")
+    except GitFailed:
+        names = refs.run("remote").split()
+    if not names:
+        raise UsageError("The repository has no remote to push to. Add one: git remote add origin URL")
+    return "origin" if "origin" in names else names[0]
+
+
+def _default_branch(refs: Refs, remote: str) -> str:
+    try:
+        return refs.run("symbolic-ref", f"refs/remotes/{remote}/HEAD").removeprefix(f"refs/remotes/{remote}/")
+    except GitFailed:
+        usual = [name for name in ("main", "master") if refs.resolved(f"refs/remotes/{remote}/{name}")]
+    if not usual:
+        choice = _NO_CHOICE.format(remote=remote)
+        raise UsageError(f"The default branch of {remote} isn't known here. {choice}")
+    return usual[0]
+
+
+def _names(printed: bytes) -> set[str]:
+    return {os.fsdecode(name) for name in printed.split(b"\0") if name}
