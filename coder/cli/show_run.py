@@ -34,6 +34,7 @@ from coder.run.event_types import (
 )
 from coder.run.events import Event
 from coder.run.message import Message, Outcome
+from coder.run.plan import plan_of
 from coder.run.termination import named
 from coder.store import SqliteLog, data_folder
 from coder.text.binary import shown
@@ -220,6 +221,8 @@ def _in_words(called: ToolCall) -> str:
         given = called.parsed()
     except ValueError:
         return called.arguments
+    if called.name == "plan" and (plan := plan_of(called.arguments)) is not None:
+        return "\n".join(plan.lines)
     texts = {name: value if isinstance(value, str) else dumps(value) for name, value in given.items()}
     return "\n".join(
         f"{name}:\n{text}" if "\n" in text else f"{name}: {text}" for name, text in texts.items()

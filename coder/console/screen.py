@@ -217,6 +217,10 @@ class Screen:
         line = render.progress(body)
         if isinstance(body, ToolAnswered) and self._called is not None:
             line = render.tool_line(self._called, body)
+            if self._called.name == "plan":
+                from coder.run.plan import plan_of
+
+                line = plan.shown if (plan := plan_of(self._called.arguments)) is not None else line
         if isinstance(body, LandingRefused):
             self._refused, line = line, None  # as a rule the run's end says it, too
         elif isinstance(body, RunStopped) and (body.error is None or self._is_no_in_chat(body)):

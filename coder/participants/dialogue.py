@@ -132,7 +132,7 @@ class Dialogue:
 
         Where the model reads less than was known, and the first messages are too long for it, they are cut.
         """
-        shorter: list[ChatMessage] | None = folded(self._talk, window)
+        shorter: list[ChatMessage] | None = folded(self._talk, window, plan=self._turn.state.plan)
         if shorter == self._talk:
             shorter = shrunk(self._talk) if window is None else None
         if shorter is None:

@@ -27,11 +27,12 @@ def is_too_long(talk: Sequence[ChatMessage], window: int | None) -> bool:
     return _size(talk) > _FULL * (window or _UNKNOWN)
 
 
-def folded(talk: Sequence[ChatMessage], window: int | None) -> list[ChatMessage]:
+def folded(talk: Sequence[ChatMessage], window: int | None, *, plan: str = "") -> list[ChatMessage]:
     """The dialogue with at most 40 % of the tokens that its model reads, as far as the rule above allows.
 
     Args:
         window: tokens that the model reads; None takes the dialogue's own size for it.
+        plan: arguments of the model's latest call of `plan`, which it is told where that call goes.
     """
     most = _FOLDED * (window or _size(talk))
     start = next((i for i, message in enumerate(talk) if message.role == "assistant"), len(talk))
@@ -47,11 +48,26 @@ def folded(talk: Sequence[ChatMessage], window: int | None) -> list[ChatMessage]
             break
         cut = i
     if not cut:
-        return [*head, *rest]
+        return _with_plan([*head, *rest], plan)
     gone = sum(message.role == "assistant" for message in rest[:cut])
     note = f"[{gone} earlier answers and their results are left out; the files hold what they changed.]"
     first = rest[cut + 1].model_copy(update={"content": f"{note}\n{rest[cut + 1].content}"})
-    return [*head, rest[cut], first, *rest[cut + 2 :]]
+    return _with_plan([*head, rest[cut], first, *rest[cut + 2 :]], plan)
+
+
+def _with_plan(talk: list[ChatMessage], arguments: str) -> list[ChatMessage]:
+    """The dialogue with the plan below its last result, or words of ours, where nothing else tells it."""
+    if not arguments or any(call.arguments == arguments for message in talk for call in message.tool_calls):
+        return talk
+    from coder.run.plan import plan_of
+
+    lines = plan.lines if (plan := plan_of(arguments)) is not None else []
+    words = "\n".join(["[Your plan, as you gave it last:", *lines]) + "]"
+    last = max(i for i, message in enumerate(talk) if message.role != "assistant")
+    if any(words in message.content for message in talk):
+        return talk
+    told = talk[last].model_copy(update={"content": f"{talk[last].content}\n{words}"})
+    return [*talk[:last], told, *talk[last + 1 :]]
 
 
 def _in_a_line(message: ChatMessage) -> ChatMessage:

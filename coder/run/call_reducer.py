@@ -62,6 +62,7 @@ def _tool_answered(state: State, body: ToolAnswered) -> State:
         open_tool=None,
         owes_baseline=state.owes_baseline and not body.id,
         results=_results(state, body),
+        plan=_plan(state, body),
         has_background=state.has_background or body.running,
         tree={**state.tree, **body.changes},
         left_out=dict(map(_reason, body.left_out)) if body.id else state.left_out,
@@ -72,6 +73,14 @@ def _tool_answered(state: State, body: ToolAnswered) -> State:
 def _reason(line: str) -> tuple[str, LeftOut]:
     path, _, reason = line.rpartition(": ")
     return path, cast(LeftOut, reason)
+
+
+def _plan(state: State, body: ToolAnswered) -> str:
+    if state.open_tool is None or body.name != "plan":
+        return state.plan
+    from coder.run.plan import plan_of
+
+    return state.open_tool.arguments if plan_of(state.open_tool.arguments) else state.plan
 
 
 def _results(state: State, body: ToolAnswered) -> Mapping[tuple[object, ...], tuple[int, ...]]:

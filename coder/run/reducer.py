@@ -196,6 +196,7 @@ def _next_step(state: State, body: StepStarted) -> State:
         known=state.worked if goes_on else None,
         speaks_text=state.speaks_text and goes_on,
         tree=state.open_work if goes_on else {},
+        plan=state.plan if goes_on else "",
         left_out={},
         open_tool=None,
         results={},

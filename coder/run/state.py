@@ -95,6 +95,8 @@ class State:
     times. By it, the model calls that have asked for that since a result was new."""
     has_background: bool = False
     """A call has left programs running, which may change what the next one gives."""
+    plan: str = ""
+    """Arguments of the model's latest call of `plan` that hold one (`plan.py`)."""
     open_calls: Mapping[int, CallIntended] = field(default_factory=dict)
     calls: int = 0
     input_tokens: int = 0

@@ -1,16 +1,16 @@
 """Registry: the tools that a model is offered, by name."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from time import monotonic
 
 from pydantic import Field
 
-from coder.models.model import ToolCall, ToolSpec
+from coder.models.model import JsonObject, ToolCall, ToolSpec
 from coder.tools.bash import Bash
 from coder.tools.edit_tool import EditTool
 from coder.tools.protocol import unknown
-from coder.tools.tool import Arguments, Desk, Tool, ToolResult, shown, spec_of
+from coder.tools.tool import Arguments, Desk, Tool, ToolResult, read_arguments, shown, spec_of
 
 
 class Done(Arguments):
@@ -36,9 +36,40 @@ DONE = spec_of(
 )
 ASK = spec_of("ask", "Ask the user what neither the task nor the files can tell. Use it rarely.", Ask)
 
+_STEP: JsonObject = {"text": {"type": "string"}, "status": {"enum": ["todo", "doing", "done"]}}
+PLAN = ToolSpec(
+    name="plan",
+    description="For tasks of several steps: show the user your plan. Each call replaces it as a whole.",
+    parameters={
+        "type": "object",
+        "properties": {
+            "steps": {"type": "array", "items": {"type": "object", "properties": _STEP, "required": [*_STEP]}}
+        },
+        "required": ["steps"],
+    },
+)
+
+
+@dataclass(frozen=True, slots=True)
+class PlanTool:
+    """The tool `plan`: the log holds what it is called with, and the screen shows that."""
+
+    spec: ToolSpec = PLAN
+    effect: bool = False
+
+    async def call(self, given: JsonObject, desk: Desk) -> ToolResult:
+        """Count the steps.
+
+        Raises:
+            ValueError: the arguments don't fit; the message is for the model.
+        """
+        from coder.run.plan import Plan
+
+        return ToolResult(read_arguments(given, Plan, name=PLAN.name).count)
+
 
 class Registry:
-    """The tools that carry out calls: `bash`, `edit` and a user's own."""
+    """The tools that carry out calls: `bash`, `edit`, `plan` and a user's own."""
 
     def __init__(self, own: Sequence[Tool] = ()) -> None:
         """Offer these tools of the user beside ours.
@@ -47,7 +78,7 @@ class Registry:
             ValueError: a name is taken.
         """
         self._tools: dict[str, Tool] = {}
-        ours: tuple[Tool, ...] = (Bash(), EditTool())
+        ours: tuple[Tool, ...] = (Bash(), EditTool(), PlanTool())
         for tool in (*ours, *own):
             if tool.spec.name in self._tools or tool.spec.name in (DONE.name, ASK.name):
                 raise ValueError(f"There is a tool named {tool.spec.name!r} already: rename the function.")

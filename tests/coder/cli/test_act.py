@@ -148,3 +148,21 @@ def test_a_model_of_anthropics_works_and_its_signatures_are_shown_to_nobody(
     assert second["output_config"] == {"effort": "high"}
     assert signature in stored.out
     assert not any(signature in text for one in (ended, *shown) for text in (one.out, one.err))
+
+
+def test_the_plan_of_a_model_stands_on_the_screen_and_in_show(console: Console, folder: Path) -> None:
+    steps = [{"text": "look\x1b[2J", "status": "done"}, {"text": "write total.py", "status": "doing"}]
+    right = "`total.py`\n```python\ndef total():\n    return 3\n```\n"
+    with faulty_endpoint(calls("plan", steps=steps), says(right)) as endpoint:
+        check = ("--check", "from total import total; assert total() == 3", "--strategy", "act")
+        done = console.run(
+            "solve", "Write total.py.", ".", *check, "--base-url", endpoint.url, "-m", "toy", cwd=folder
+        )
+    shown = console.run("show", "run_", cwd=folder)
+
+    assert done.code == 0, done.err
+    assert "  · plan  2 steps, 1 done\n    [x] look" in done.err
+    assert "    [>] write total.py\n" in done.err
+    assert "\x1b[2J" not in done.err
+    assert "  calls plan  (step 1)\n    [x] look" in shown.out
+    assert "    2 steps, 1 done\n" in shown.out

@@ -120,7 +120,7 @@ def test_what_no_model_could_call_is_refused(function: object, said: str) -> Non
 async def test_the_tools_of_a_run_are_ours_and_then_the_users(desk: Desk) -> None:
     registry = Registry([tool_of(add, effect=False), tool_of(repeat)])
 
-    assert [spec.name for spec in registry.specs] == ["bash", "edit", "add", "repeat"]
+    assert [spec.name for spec in registry.specs] == ["bash", "edit", "plan", "add", "repeat"]
     assert [registry.has_effect(name) for name in ("bash", "add", "repeat", "look")] == [
         False,
         False,
@@ -145,7 +145,7 @@ async def test_a_call_of_no_tool_is_told(desk: Desk) -> None:
 
     text = (await Registry().answer(call, desk)).text
 
-    assert text == "error: There is no tool 'look'. There are: bash, edit."
+    assert text == "error: There is no tool 'look'. There are: bash, edit, plan."
 
 
 async def test_a_run_of_calls_edits_a_file_and_runs_it(desk: Desk) -> None:
