@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict
 from sandbox.files.workspace_files import WorkspaceFiles
 from sandbox.policy import Limits
 from sandbox.program import Program
-from sandbox.result import Changes, CommandResult, Result
+from sandbox.result import Changes, CommandResult, Result, StillRunning
 
 OnOutput = Callable[[Literal["stdout", "stderr"], bytes], None]
 
@@ -85,6 +85,14 @@ class Started(Protocol):
     def running(self) -> bool:
         """Whether its own process lives."""
 
+    @property
+    def processes(self) -> Sequence[StillRunning]:
+        """What lived of it at the latest look, at most twenty."""
+
+    @property
+    def seconds(self) -> float:
+        """Since its begin."""
+
     def output(self) -> str:
         """What it wrote so far: head and tail where that is much."""
 
@@ -117,6 +125,9 @@ class Session(WorkspaceFiles, Protocol):
 
     async def start(self, program: str | Program, **how: Unpack[CommandOptions]) -> Started:
         """Start a program, or a script of the shell: it lives until it is stopped or the session closes."""
+
+    async def background(self) -> Sequence[Started]:
+        """Programs that were started and commands that left processes running, as far as these still live."""
 
     async def changes(self, *, ignored: Callable[[str], bool] | None = None) -> Changes:
         """What differs in the workspace from what it held when the session opened, or was rebased.

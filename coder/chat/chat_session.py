@@ -61,7 +61,7 @@ class Session:
     """The log holds the run."""
     kept: KeptEnvironment = field(default_factory=KeptEnvironment)
     """Its sandboxes: close them with it."""
-    _notes: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
     """What the next message tells beside the user's words."""
 
     @property
@@ -97,7 +97,7 @@ class Session:
         await self.kept.ready()
         named = mentioned(text, self.root)
         found = self.add(named, stay=False) if named else ()
-        prompt = "\n\n".join([*self._notes, text + about((*self.added, *found))])
+        prompt = "\n\n".join([*self.notes, text + about((*self.added, *found))])
         if len(prompt) > MAX_PROMPT:
             raise UsageError(
                 f"A message may have {MAX_PROMPT:,} characters, and this one has {len(prompt):,}."
@@ -108,7 +108,7 @@ class Session:
         async with self._environment(task, self.settings, read.files) as bench:
             settings = self._settled(self.settings, task, sessions=await bench.has_sessions())
             await self._begin(task, settings, read)
-            self._notes.clear()
+            self.notes.clear()
             self.journal.hold(read.files)
             return await self._worked(bench)
 
@@ -182,7 +182,7 @@ class Session:
             output = bench.redactor.redact(terminal_text(done.output).rstrip())
         how = f"exit {done.exit_code}" if done.exit_code is not None else done.status
         shown = fenced(f"{shortened(output)}\n[{how}]")
-        self._notes.append(f"The user has run `{command}` in the sandbox:\n{shown}")
+        self.notes.append(f"The user has run `{command}` in the sandbox:\n{shown}")
         return done
 
     async def compact(self) -> tuple[int, int]:

@@ -15,6 +15,7 @@ COMMANDS = {
     "pr": ("[WORDS]", "push the branch, and open a pull request by your own gh or glab"),
     "go": ("", "go on with what was broken off"),
     "auto": ("", "write what passes without asking, or ask again"),
+    "jobs": ("[stop PID]", "what runs in the session's background; or end that"),
     "context": ("", "how much of what the model can read is used"),
     "compact": ("", "shorten the dialogue with the model"),
     "cost": ("", "calls, tokens and dollars so far"),

@@ -17,6 +17,7 @@ from coder.verify.preflight import prepare
 from coder.workspace.overlay import shown_files
 from coder.workspace.read import read_workspace
 from sandbox import Policy, SandboxError
+from sandbox import Session as SandboxSession
 
 _LARGE = 100_000
 """Characters of a folder of which a model is shown the best places, which are found among its definitions."""
@@ -42,6 +43,11 @@ class KeptEnvironment:
         preparing, self._preparing = self._preparing, None
         if preparing is not None:
             await asyncio.gather(preparing, return_exceptions=True)
+
+    @property
+    def session(self) -> SandboxSession | None:
+        """Where the model works, once that is open."""
+        return self._bench.open_session if self._bench is not None else None
 
     @asynccontextmanager
     async def use(

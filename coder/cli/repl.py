@@ -10,6 +10,7 @@ from typing import TextIO, TypeVar, get_args
 
 from coder.chat.chat_session import Session
 from coder.chat.commands import Command, help_lines, parse_line, words_of
+from coder.chat.jobs import told_jobs
 from coder.chat.line_reader import Cancelled, Reader
 from coder.chat.transcript import of_one_message
 from coder.cli.chat_observer import ChatObserver
@@ -177,6 +178,8 @@ class Repl:
                 await self._host.pull_request(command.rest)
             case "effort":
                 self._effort(command.rest)
+            case "jobs":
+                self._say(await told_jobs(self._session, words_of(command.rest)))
             case "context":
                 self._context()
             case "compact":

@@ -13,7 +13,7 @@ from coder.run.event_types import StoredFile
 from coder.text.redact import Redactor
 from coder.workspace.overlay import ignored_files
 from coder.workspace.read import content
-from sandbox import BackendMissing, Policy, Sandbox
+from sandbox import BackendMissing, Policy, Sandbox, Session
 from sandbox.contract import OnOutput
 
 if TYPE_CHECKING:
@@ -119,6 +119,11 @@ class Workbench:
     def has_session(self) -> bool:
         """Whether a session is open."""
         return self._work is not None
+
+    @property
+    def open_session(self) -> Session | None:
+        """The session, where one is open."""
+        return self._work.session if self._work is not None else None
 
     def open_session_early(self, state: State) -> None:
         """Begin to open the session, while the model's first answer is awaited.

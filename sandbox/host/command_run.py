@@ -79,6 +79,11 @@ class CommandRun:
         if not self.started.done():
             self.started.set_result(0)
 
+    @property
+    def seconds(self) -> float:
+        """Since its begin."""
+        return self._loop.time() - self._began
+
     def text(self) -> str:
         """The output so far."""
         return fold(self._output.text("stdout"))

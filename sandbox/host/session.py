@@ -1,7 +1,7 @@
 """A session: commands that follow one another and live side by side in one child. Its pid 1 is our agent."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Unpack
 
 from sandbox.contract import CommandOptions
@@ -9,7 +9,7 @@ from sandbox.host.agent_link import AgentLink
 from sandbox.host.command_run import CommandRun
 from sandbox.host.persistent_workspace import PersistentWorkspace, WithWorkspace
 from sandbox.program import Program, PythonCode
-from sandbox.result import Changes, CommandResult
+from sandbox.result import Changes, CommandResult, StillRunning
 
 _DRAIN_S, _GRACE_S = 0.1, 0.5
 """For output after a command's end; from SIGTERM to SIGKILL."""
@@ -27,6 +27,8 @@ class LiveSession(WithWorkspace):
         self._link, self._renew, self._renewing = link, renew, asyncio.Lock()
         self._number = 0
         self._workspace, self._looking = workspace, asyncio.Lock()
+        self._background: list[CommandRun] = []
+        """What may have processes after its command's end, or was started."""
 
     async def sh(self, script: str, **how: Unpack[CommandOptions]) -> CommandResult:
         """Run a script of the shell, bash where there is one."""
@@ -44,7 +46,17 @@ class LiveSession(WithWorkspace):
         """Start a program, or a script of the shell, that lives until it is stopped or the session closes."""
         run = await self._begin(program, how)
         await asyncio.wait({run.started})
+        self._background.append(run)
         return BackgroundProgram(self, run)
+
+    async def background(self) -> "list[BackgroundProgram]":
+        """Programs and commands of which processes live."""
+        for run in self._background:
+            if not await self._link.ask("look", run):
+                self._background = []
+                break
+        self._background = [run for run in self._background if run.left]
+        return [BackgroundProgram(self, run) for run in self._background]
 
     async def changes(self, *, ignored: Callable[[str], bool] | None = None) -> Changes:
         """What differs in the workspace from what it held when the session opened, or was rebased."""
@@ -71,6 +83,8 @@ class LiveSession(WithWorkspace):
         await asyncio.wait({run.silent}, timeout=_DRAIN_S)
         if run.left:
             await self._link.ask("look", run)
+        if run.left and run not in self._background:
+            self._background.append(run)
         run.silent.add_done_callback(lambda _: self._link.forget(run))
         return run.result(memory_kills=self._link.memory_kills())
 
@@ -99,7 +113,7 @@ class LiveSession(WithWorkspace):
 
 
 class BackgroundProgram:
-    """What `LiveSession.start` gives."""
+    """What `LiveSession.start` gives, and `background`."""
 
     def __init__(self, session: LiveSession, run: CommandRun) -> None:
         self._session, self._run = session, run
@@ -109,6 +123,16 @@ class BackgroundProgram:
     def running(self) -> bool:
         """Whether its own process lives."""
         return not self._run.ended.done()
+
+    @property
+    def processes(self) -> Sequence[StillRunning]:
+        """What lived of it at the latest look."""
+        return self._run.left
+
+    @property
+    def seconds(self) -> float:
+        """Since its begin."""
+        return self._run.seconds
 
     def output(self) -> str:
         """What it wrote so far: head and tail where that is much."""

@@ -230,3 +230,11 @@ def test_the_effort_that_is_named_holds_from_the_next_message_on(console: Consol
     assert ["reasoning_effort" in request.body for request in endpoint.requests] == [False, True]
     assert endpoint.requests[1].body["reasoning_effort"] == "low"
     assert "There is no effort 'huge'. Name one: low, medium, high" in done.err
+
+
+def test_jobs_are_listed_in_a_conversation(console: Console, project: Path) -> None:
+    with faulty_endpoint(says("So.")) as endpoint:
+        done = chat(console, endpoint, "!sleep 1000 > /dev/null 2>&1 &", "/jobs", cwd=project)
+
+    assert done.code == 0, done.err
+    assert "  sleep 1000  output: /tmp/out/" in done.out

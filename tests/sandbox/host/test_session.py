@@ -122,6 +122,23 @@ async def test_a_command_ends_with_its_own_process_and_names_what_it_left_runnin
     assert (after.output, after.still_running) == ("killed\n", ())
 
 
+async def test_what_runs_in_the_background_is_known_until_it_ends(session: Session) -> None:
+    await session.sh("true")
+    server = await session.start("exec sleep 1000")
+    await session.sh("sleep 1001 > /dev/null 2>&1 & echo begun")
+
+    started, left = await session.background()
+    assert [one.command for job in (started, left) for one in job.processes] == ["sleep 1000", "sleep 1001"]
+    assert started.processes[0].pid == server.pid
+    assert started.seconds >= left.seconds > 0
+    assert (await session.sh(f"cat {left.log}")).output == "begun\n"
+
+    await left.stop()
+    assert [job.log for job in await session.background()] == [server.log]
+    await session.sh(f"kill {server.pid}; sleep 0.2")
+    assert list(await session.background()) == []
+
+
 async def test_a_process_is_named_without_what_a_terminal_would_obey(session: Session) -> None:
     result = await session.sh("(exec -a $'\\e[2Jname' sleep 1000) & sleep 0.2")
 
