@@ -11,7 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from coder.agent import Options, resume, solve, solve_sync
+    from coder.agent import Options, fork, resume, solve, solve_sync
     from coder.environment.run_policy import OpenSandbox
     from coder.errors import CoderError
     from coder.loop import Team
@@ -40,6 +40,7 @@ __all__ = [
     "Team",
     "TestSource",
     "Watch",
+    "fork",
     "resume",
     "solve",
     "solve_sync",
@@ -61,6 +62,7 @@ _HOMES = {
     "Team": "coder.loop",
     "TestSource": "coder.run.task",
     "Watch": "coder.run.watch",
+    "fork": "coder.agent",
     "resume": "coder.agent",
     "solve": "coder.agent",
     "solve_sync": "coder.agent",

@@ -1,4 +1,4 @@
-"""The doors: solve a task, or go on with a run that stopped."""
+"""The doors: solve a task, go on with a run that stopped, or go another way from a step of one."""
 
 import asyncio
 import os
@@ -8,28 +8,24 @@ from typing import TypedDict, Unpack
 
 from coder.environment.run_policy import OpenSandbox, policy_for, redactor_for
 from coder.environment.workbench import Workbench
-from coder.errors import CoderError, MachineError, UsageError
-from coder.loop import Team, advance
-from coder.models.abilities import abilities_of
+from coder.errors import UsageError
+from coder.loop import Team, run_until_stopped
 from coder.models.model import Model
-from coder.run.event_types import RunResumed, RunStopped, StoredFile
+from coder.run.event_types import RunResumed, Spoken, StoredFile
+from coder.run.events import Event
 from coder.run.journal import Journal, answered
 from coder.run.model_choice import asked_of, default_model, same_model
 from coder.run.run import Run
 from coder.run.settings import Budget, Settings
-from coder.run.state import State
-from coder.run.summary import summarize
 from coder.run.task import Task
 from coder.run.termination import Stop
 from coder.run.watch import Unwatched, Watch
 from coder.store import EventLog, SqliteLog, data_folder, new_run_id
-from coder.teams.strategies import named_limits, settled, suited, taken
-from coder.turn import Turn
+from coder.teams.strategies import named_limits, see_tools, settled_here, taken
 from coder.verify.preflight import prepare
-from coder.workspace.deliver import deliver, see_committable, with_written
+from coder.workspace.deliver import see_committable
 from coder.workspace.overlay import shown_files
 from coder.workspace.read import read_workspace
-from sandbox import SandboxError
 
 
 class Options(TypedDict, total=False):
@@ -68,7 +64,7 @@ async def solve(task: Task, **options: Unpack[Options]) -> Run:
     if task.workspace is not None:  # a resume may happen in another folder
         task = task.model_copy(update={"workspace": task.workspace.absolute()})
     async with AsyncExitStack() as stack:
-        log = options.get("log") or stack.enter_context(SqliteLog(data_folder(os.environ)))
+        log = _log_of(stack, options)
         see_committable(task, settings)
         read = read_workspace(task, lands=settings.lands)
         bench = await stack.enter_async_context(open_environment(task, settings, read.files, options))
@@ -76,30 +72,11 @@ async def solve(task: Task, **options: Unpack[Options]) -> Run:
             model = await stack.enter_async_context(default_model(settings, task))
         settings = settings.model_copy(update=asked_of(settings).for_log().model_dump())
         if options.get("team") is None:
-            settings = await _settled(settings, task, model, bench)
+            settings = await settled_here(settings, task, model, bench)
         journal = await _open_journal(stack, new_run_id(), log, options)
         await journal.append(read.started(task, settings, model=model.name))
         journal.hold(read.files)
-        return await work(journal, model, bench, team=options.get("team"), stop=options.get("stop"))
-
-
-async def _settled(settings: Settings, task: Task, model: Model, bench: Workbench) -> Settings:
-    """The settings with one strategy in them; it is seen first that a model which is to act can."""
-    able = abilities_of(model)
-    name = settings.strategy or "auto"
-    if name == "auto":
-        name = suited(task, settings, model=model.name, able=able)
-    sessions = name != "act" or await bench.has_sessions()
-    chosen = settled(settings, task, model=model.name, able=able, sessions=sessions)
-    _see_tools(bench, chosen)
-    return chosen
-
-
-def _see_tools(bench: Workbench, settings: Settings) -> None:
-    if bench.tools and settings.strategy != "act":
-        raise UsageError(
-            f"Tools are for a model that acts, and --strategy {settings.strategy or 'repair'} calls none."
-        )
+        return await work(journal, model, bench, options)
 
 
 async def resume(
@@ -120,37 +97,87 @@ async def resume(
         LogDamaged, LogNewer, MachineError: the log can't be used.
         SandboxError: no sandbox can be had here.
     """
-    from coder.workspace.restore import restore
+    _see_known(options)
+    async with AsyncExitStack() as stack:
+        journal = await _open_journal(stack, run, _log_of(stack, options), options)
+        state = await journal.load()
+        return await _go_on(stack, journal, answered(state, answer), budget, options)
+
+
+async def fork(
+    run: str, *, step: int, say: str = "", budget: Budget | None = None, **options: Unpack[Options]
+) -> Run:
+    """Go on from a step of a run in a run of its own: with other words, another model or other limits.
+
+    It begins with the task, the dialogue and the changes of `run` as they were then; that one stays as it is.
+    No model call up to there is made again, and none counts. A session can't be copied: it gets a new one.
+
+    Args:
+        run: the id of a run whose model acts.
+        step: a tool call of it that was answered, from 1, as `coder show` numbers them.
+        say: what the model is told then.
+        budget: its limits; None has those of `run`, counted anew.
+        options: where they differ from those of `run`.
+
+    Raises:
+        UsageError: the log holds no such run or step, or the options name a strategy that doesn't act.
+        LeaseHeld: a process works on that run.
+        LogDamaged, LogNewer, MachineError: the log can't be used.
+        SandboxError: no sandbox can be had here.
+    """
+    from coder.run.forking import forked, said
 
     _see_known(options)
     async with AsyncExitStack() as stack:
-        log = options.get("log") or stack.enter_context(SqliteLog(data_folder(os.environ)))
-        journal = await _open_journal(stack, run, log, options)
-        state = await loaded(journal)
-        before = state.settings
-        settings = options.get("settings") or before
-        if settings.strategy is None:
-            settings = settings.model_copy(update={"strategy": before.strategy})
-        restored = restore(state)
-        bench = await stack.enter_async_context(
-            open_environment(state.task, settings, restored.files, options)
-        )
-        if (model := options.get("model")) is None:
-            model = await stack.enter_async_context(same_model(state))
-        if options.get("team") is None:
-            if settings.strategy != before.strategy:
-                limits = budget or named_limits(before, state.budget)
-                wanted = settings.model_copy(update={"budget": limits})
-                settings = await _settled(wanted, state.task, model, bench)
-                budget = settings.budget
-            elif budget is not None:
-                budget = taken(settings).limited(budget)
-            _see_tools(bench, settings)
-        changed = settings if settings != before else None
-        resumed = RunResumed(budget=budget or state.budget, model=model.name, settings=changed)
-        await journal.append(resumed, *answered(state, answer), *restored.happened)
-        journal.hold(restored.files)
-        return await work(journal, model, bench, team=options.get("team"), stop=options.get("stop"))
+        log = _log_of(stack, options)
+        events = forked(await log.read(run), new_run_id(), step=step)
+        async with log.lease(run):  # nobody is at work on it
+            journal = await _open_journal(stack, events[0].run, log, options)
+        state = journal.begun(events)
+        return await _go_on(stack, journal, said(state, say), budget, options, copied=events)
+
+
+async def _go_on(
+    stack: AsyncExitStack,
+    journal: Journal,
+    words: tuple[Spoken, ...],
+    budget: Budget | None,
+    options: Options,
+    *,
+    copied: Sequence[Event] = (),
+) -> Run:
+    """Go on from the journal's state, once there is all that it takes.
+
+    Args:
+        words: the user's.
+        copied: what the log is to begin with.
+    """
+    from coder.workspace.restore import restore
+
+    state, before = journal.state, journal.state.settings
+    settings = options.get("settings") or before
+    if settings.strategy is None:
+        settings = settings.model_copy(update={"strategy": before.strategy})
+    if copied and settings.strategy != "act":
+        raise UsageError(f"A fork goes on with a dialogue, and --strategy {settings.strategy} has none.")
+    restored = restore(state)
+    bench = await stack.enter_async_context(open_environment(state.task, settings, restored.files, options))
+    if (model := options.get("model")) is None:
+        model = await stack.enter_async_context(same_model(state))
+    if options.get("team") is None:
+        if settings.strategy != before.strategy:
+            limits = budget or named_limits(before, state.budget)
+            wanted = settings.model_copy(update={"budget": limits})
+            settings = await settled_here(wanted, state.task, model, bench)
+            budget = settings.budget
+        elif budget is not None:
+            budget = taken(settings).limited(budget)
+        see_tools(settings, bench)
+    changed = settings if settings != before else None
+    resumed = RunResumed(budget=budget or state.budget, model=model.name, settings=changed)
+    await journal.append(resumed, *words, *restored.happened, copied=copied)
+    journal.hold(restored.files)
+    return await work(journal, model, bench, options)
 
 
 def solve_sync(task: Task, **options: Unpack[Options]) -> Run:
@@ -189,58 +216,18 @@ async def open_environment(
         yield bench
 
 
+def _log_of(stack: AsyncExitStack, options: Options) -> EventLog:
+    return options.get("log") or stack.enter_context(SqliteLog(data_folder(os.environ)))
+
+
 async def _open_journal(stack: AsyncExitStack, run: str, log: EventLog, options: Options) -> Journal:
     token = await stack.enter_async_context(log.lease(run))
     return Journal(run, log, token=token, watch=options.get("watch") or Unwatched())
 
 
-async def loaded(journal: Journal) -> State:
-    """The state of a run that is to go on.
-
-    Raises:
-        UsageError: the log holds no such run.
-        LogDamaged, LogNewer: it can't be read.
-    """
-    try:
-        return await journal.load()
-    except ValueError as error:
-        raise UsageError(f"Can't resume {journal.run}: {error}. See the runs with: coder ls") from error
-
-
-async def work(
-    journal: Journal, model: Model, bench: Workbench, *, team: Team | None = None, stop: Stop | None = None
-) -> Run:
-    """Advance until the run has delivered and stopped, and put whatever ended it into the log.
-
-    Args:
-        team: None is that of the run's strategy, as None is for `stop`.
-
-    Raises:
-        CancelledError: it was cancelled; the log says that it was interrupted.
-        MachineError: the log can't be written.
-    """
+async def work(journal: Journal, model: Model, bench: Workbench, options: Options | None = None) -> Run:
+    """Advance a run until it has delivered and stopped, by the team and the stop that it has (`loop.py`)."""
+    options = options or Options()
     strategy = taken(journal.state.settings)
-    try:
-        async with AsyncExitStack() as stack:
-            known = None
-            if journal.state.task.test_command is not None:
-                from coder.verify.pending_baseline import pending_baseline
-
-                known = await stack.enter_async_context(pending_baseline(journal, bench))
-            await advance(
-                journal,
-                team=team or strategy.team(),
-                stop=stop or strategy.stop(),
-                turn=lambda name: Turn(name, journal=journal, model=model, bench=bench, baseline=known),
-                land=deliver,
-            )
-    except asyncio.CancelledError:
-        await journal.append(RunStopped(status="interrupted", reason="interrupted", exit_code=130))
-        raise
-    except MachineError as error:
-        # The log itself may be what failed: what it holds is enough to resume from.
-        raise with_written(error, journal.state) from error
-    except (CoderError, SandboxError) as error:
-        code = error.exit_code if isinstance(error, CoderError) else MachineError.exit_code
-        await journal.append(RunStopped(status="error", reason=str(error), exit_code=code, error=str(error)))
-    return summarize(journal.state)
+    team, stop = options.get("team") or strategy.team(), options.get("stop") or strategy.stop()
+    return await run_until_stopped(journal, model, bench, team=team, stop=stop)

@@ -2,20 +2,26 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
-from coder.errors import Refused, UsageError
+from coder.environment.workbench import Workbench
+from coder.errors import CoderError, MachineError, Refused, UsageError
 from coder.logged_calls import BudgetSpent
+from coder.models.model import Model
 from coder.run.attempts import decisive_outcome, is_approved
 from coder.run.event_types import BudgetReached, CommitRefused, RunStopped, Spoken, Status
 from coder.run.journal import Journal
 from coder.run.message import HUMAN, Verified
-from coder.run.run import EXIT_CODES
+from coder.run.run import EXIT_CODES, Run
 from coder.run.state import State
+from coder.run.summary import summarize
 from coder.run.termination import Reason, Stop, awaits_answer, budget_reached, nothing_to_mend
 from coder.turn import Turn
+from coder.workspace.deliver import deliver, with_written
 from coder.workspace.edited_tests import is_accepted, is_contradicted
+from sandbox import SandboxError
 
 if TYPE_CHECKING:
     from coder.participants.participant import Participant
@@ -86,6 +92,50 @@ def _should_land(state: State, reason: Reason) -> bool:
     else:
         shown = state.proposed is not None
     return not shown or (solved and state.settings.commits and state.committed is None)
+
+
+async def run_until_stopped(
+    journal: Journal,
+    model: Model,
+    bench: Workbench,
+    *,
+    team: Team,
+    stop: Stop,
+    land: Callable[[Journal], Awaitable[None]] = deliver,
+) -> Run:
+    """Advance until the run has delivered and stopped, and put whatever ended it into the log.
+
+    Args:
+        land: writes what is to be written.
+
+    Raises:
+        CancelledError: it was cancelled; the log says that it was interrupted.
+        MachineError: the log can't be written.
+    """
+    try:
+        async with AsyncExitStack() as stack:
+            known = None
+            if journal.state.task.test_command is not None:
+                from coder.verify.pending_baseline import pending_baseline
+
+                known = await stack.enter_async_context(pending_baseline(journal, bench))
+            await advance(
+                journal,
+                team=team,
+                stop=stop,
+                turn=lambda name: Turn(name, journal=journal, model=model, bench=bench, baseline=known),
+                land=land,
+            )
+    except asyncio.CancelledError:
+        await journal.append(RunStopped(status="interrupted", reason="interrupted", exit_code=130))
+        raise
+    except MachineError as error:
+        # The log itself may be what failed: what it holds is enough to resume from.
+        raise with_written(error, journal.state) from error
+    except (CoderError, SandboxError) as error:
+        code = error.exit_code if isinstance(error, CoderError) else MachineError.exit_code
+        await journal.append(RunStopped(status="error", reason=str(error), exit_code=code, error=str(error)))
+    return summarize(journal.state)
 
 
 async def advance(

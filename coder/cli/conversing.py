@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from coder.agent import Options, loaded
+from coder.agent import Options
 from coder.chat.chat_session import Session
 from coder.chat.chat_terminal import open_terminal
 from coder.chat.line_reader import PlainReader, Reader
@@ -223,7 +223,7 @@ async def reopen_session(
     """
     async with log.lease(run) as token:
         journal = Journal(run, log, token=token, watch=watch)
-        state = await loaded(journal)
+        state = await journal.load()
         if state.task.workspace is None:
             raise UsageError(f"{run} has no folder to talk about. Name one: coder chat PATH")
         settings = settings.model_copy(update={"chat": True})

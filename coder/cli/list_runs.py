@@ -35,6 +35,8 @@ class ListedRun(BaseModel):
     model: str | None
     cost: float | None
     """US dollars; None where the price is unknown."""
+    origin: str | None = None
+    """The run that it goes on from, and the step, where it is a fork."""
     landed: tuple[str, ...] = ()
     """Paths that it has written, in all messages of a conversation, without those that were taken back."""
 
@@ -79,6 +81,7 @@ async def _row(log: SqliteLog, run: str, first: Event) -> ListedRun:
         task=next((line for line in _first(state).prompt.splitlines() if line.strip()), ""),
         model=state.model,
         cost=float(state.cost_usd) if state.cost_known else None,
+        origin=state.origin.words if state.origin is not None else None,
         landed=_landed(state),
     )
 
@@ -101,5 +104,6 @@ def _line(row: ListedRun) -> str:
         f"{money(row.cost):>12}",
         f"{one_line(row.model or '', width=28):<28}",
         one_line(row.task, width=60),
+        f"({row.origin})" if row.origin else "",
     )
     return "  ".join(columns).rstrip()

@@ -1,9 +1,10 @@
 """`coder resume`: go on with a run that stopped, under the same limits or raised ones."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 
@@ -52,6 +53,15 @@ def resume(
 
     The settings and limits of the run stay as they were; a flag that is given replaces one.
     """
+    end(context, partial(_resume, run))
+
+
+def end(context: typer.Context, go_on: Callable[..., Coroutine[Any, Any, Run]]) -> NoReturn:
+    """Go on with a run under the flags of this call, print what comes of it, and exit.
+
+    Args:
+        go_on: takes the flags that were named, the values of all, and the screen.
+    """
     given = context.params
     screen = Screen(verbose=given["verbose"], quiet=given["quiet"], yes=given["yes"], jsonl=given["jsonl"])
 
@@ -60,7 +70,7 @@ def resume(
         config = checked(flags, flag)
         if config.sandbox is not None:
             see_backend(config.sandbox, flags)
-        work = _resume(run, config=config, given=given, screen=screen)
+        work = go_on(config=config, given=given, screen=screen)
         return run_until_interrupted(screen.spinning(work), run_id=lambda: screen.run_id)
 
     raise typer.Exit(ended(start, screen, as_json=given["json"], jsonl=given["jsonl"]))
@@ -69,35 +79,51 @@ def resume(
 async def _resume(prefix: str, *, config: Config, given: Mapping[str, Any], screen: Screen) -> Run:
     with SqliteLog(data_folder(os.environ)) as log:
         run = await log.resolve(prefix)
-        state = await _state(log, run)
+        state = await state_of(log, run)
         _see_that_it_stands(state, allow=given["allow"])
-        screen.watch_model(state.model, has_folder=state.task.workspace is not None)
-        screen.watch_settings(state.settings)
-        settings = changed_settings(config, state, given, replay=given["replay"])
-        same = config.asked() == Asked() and given["replay"] is None
-        price = given["price"] if given["price"] is not None or not same else state.settings.price
-        answerer = Answerer(
-            asked=asked_now(config, state),
-            record=config.record,
-            replay=state.settings.replay if same else given["replay"],
-            price=price,
-            shows_pictures=bool(state.task.pictures),
-            effort=(settings or state.settings).effort,
-            silence_s=(settings or state.settings).model_timeout_s,
-            must_know_price=_must_know_price(config, state),
-            book=load({}, environ=os.environ, user_file=user_file(), workspace=None).book,
+        go_on = partial(resume_run, run, answer=given["answer"], log=log)
+        return await gone_on(state, go_on, config=config, given=given, screen=screen)
+
+
+async def gone_on(
+    state: State,
+    go_on: Callable[..., Awaitable[Run]],
+    *,
+    config: Config,
+    given: Mapping[str, Any],
+    screen: Screen,
+) -> Run:
+    """Go on from a state with its settings, limits and model, but for what was named.
+
+    Args:
+        go_on: takes a budget and the options of `resume`.
+        config: the flags that were named.
+        given: the values of all flags.
+    """
+    screen.watch_model(state.model, has_folder=state.task.workspace is not None)
+    screen.watch_settings(state.settings)
+    settings = changed_settings(config, state, given, replay=given["replay"])
+    same = config.asked() == Asked() and given["replay"] is None
+    price = given["price"] if given["price"] is not None or not same else state.settings.price
+    answerer = Answerer(
+        asked=asked_now(config, state),
+        record=config.record,
+        replay=state.settings.replay if same else given["replay"],
+        price=price,
+        shows_pictures=bool(state.task.pictures),
+        effort=(settings or state.settings).effort,
+        silence_s=(settings or state.settings).model_timeout_s,
+        must_know_price=_must_know_price(config, state),
+        book=load({}, environ=os.environ, user_file=user_file(), workspace=None).book,
+    )
+    async with opened(answerer, screen.note) as model:
+        return await go_on(
+            model=model,
+            budget=config.budget(named_limits(state.settings, state.budget)),
+            settings=settings,
+            tools=tools_named(given["tool"]),
+            watch=screen,
         )
-        async with opened(answerer, screen.note) as model:
-            return await resume_run(
-                run,
-                log=log,
-                model=model,
-                budget=config.budget(named_limits(state.settings, state.budget)),
-                answer=given["answer"],
-                settings=settings,
-                tools=tools_named(given["tool"]),
-                watch=screen,
-            )
 
 
 def _see_that_it_stands(state: State, *, allow: Sequence[str]) -> None:
@@ -126,7 +152,13 @@ def _must_know_price(config: Config, state: State) -> bool:
     return config.max_cost is not None or config.max_call_cost is not None or (was_asked and state.cost_known)
 
 
-async def _state(log: SqliteLog, run: str) -> State:
+async def state_of(log: SqliteLog, run: str) -> State:
+    """The state at the end of a run.
+
+    Raises:
+        LogNewer: a newer version wrote it.
+        LogDamaged: it can't be read.
+    """
     try:
         return fold_all(await log.read(run))
     except ValueError as error:

@@ -4,7 +4,19 @@ import shlex
 from math import ceil
 
 from coder.errors import UsageError
-from coder.run.run import Run
+from coder.run.run import LeftOut, Run
+from coder.run.termination import named
+
+_LEFT_OUT: dict[LeftOut, str] = {
+    "needs_allow": "given tests, or what decides what passes; --allow PATH lands it",
+    "decides": "decides what passes; --allow PATH, from the start, lets it be changed",
+    "too_large": "larger than 10 MiB",
+    "too_many": "more than 2,000 files or 100 MiB have changed",
+    "link": "a symbolic link, which no run writes",
+    "special": "no plain file, or behind a link, or in another repository",
+    "name": "its name is not UTF-8, or has characters that file names should not have",
+    "unreadable": "can't be read",
+}
 
 
 def next_steps(run: Run) -> str:
@@ -87,3 +99,12 @@ def _raised(run: Run) -> str:
             return f"--timeout {2 * limits.seconds:g}"
         case _:
             return f"--max-calls {2 * limits.calls}"
+
+
+def left_out(run: Run) -> list[str]:
+    """What the answer changes and didn't land, a line for each reason."""
+    groups: dict[LeftOut, list[str]] = {}
+    for path, why in run.left_out.items():
+        groups.setdefault(why, []).append(path)
+    words = _LEFT_OUT | ({"needs_allow": _LEFT_OUT["decides"]} if run.landed else {})  # the rest landed alone
+    return [f"{named(paths)}: {words[why]}" for why, paths in groups.items()]

@@ -21,6 +21,7 @@ SUMMARIES = {
     "ls": "List the runs.",
     "show": "Show each turn of a run: prompt, answer, tool calls, code, output.",
     "resume": "Go on with a run that stopped, also with raised limits.",
+    "fork": "Go on from a step of a run in a new one, with other words or another model.",
     "undo": "Take back the files that a run wrote.",
     "export": "Print the patch of a run.",
     "models": "List models, and load the catalogue of them.",
@@ -33,7 +34,7 @@ SUMMARIES = {
 """What `--help` says of our own commands without loading them, in the order in which it lists them."""
 
 SECTIONS = {
-    "Task": "path file picture hint answer read resume filter slice shuffle shard",
+    "Task": "path file picture hint answer step say read resume filter slice shuffle shard",
     "Evidence": "test test_file check require lint include_weaker",
     "Delivery": "apply commit branch keep allow accept_unverified yes",
     "Model": "model base_url fallback planner_model coder_model cheap_model strong_model temperature top_p "

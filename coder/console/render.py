@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterable
 from decimal import Decimal
 
-from coder.console.advice import next_steps
+from coder.console.advice import left_out, next_steps
 from coder.run.event_types import (
     BaselineTaken,
     Body,
@@ -18,6 +18,7 @@ from coder.run.event_types import (
     FilesChanged,
     FileUndone,
     LandingRefused,
+    RunOrigin,
     RunResumed,
     Spoken,
     Status,
@@ -25,8 +26,7 @@ from coder.run.event_types import (
     ToolCalled,
 )
 from coder.run.message import CheckLine, Message, Outcome
-from coder.run.run import LeftOut, Run
-from coder.run.termination import named
+from coder.run.run import Run
 from coder.text.sanitize import count_of, one_line, printable
 from coder.verify.feedback import last_line
 from coder.workspace.diff import diff_stat
@@ -38,16 +38,6 @@ _MOST_ASKED = 40
 """Lines of a question of the model's."""
 _TELLING = ("It was stopped", "The test command ")
 """How the lines began in which feedback said why a whole program didn't count, before outcomes had a gist."""
-_LEFT_OUT: dict[LeftOut, str] = {
-    "needs_allow": "given tests, or what decides what passes; --allow PATH lands it",
-    "decides": "decides what passes; --allow PATH, from the start, lets it be changed",
-    "too_large": "larger than 10 MiB",
-    "too_many": "more than 2,000 files or 100 MiB have changed",
-    "link": "a symbolic link, which no run writes",
-    "special": "no plain file, or behind a link, or in another repository",
-    "name": "its name is not UTF-8, or has characters that file names should not have",
-    "unreadable": "can't be read",
-}
 
 
 def progress(body: Body) -> str | None:
@@ -98,6 +88,8 @@ def progress(body: Body) -> str | None:
             return f"  ! {one_line(body.path)} is left as it is: {one_line(body.left or '')}"
         case RunResumed():
             return "  · goes on"
+        case RunOrigin():
+            return f"  · {body.words}"
         case _:
             return None
 
@@ -117,18 +109,9 @@ def verdict(run: Run, *, attempts: Iterable[str] = ()) -> list[str]:
         lines.append(f"  failed   {failed}")
     if run.patch and (run.landed or run.status in ("solved", "unverified")):
         lines.append(f"  {'changed' if run.landed else 'diff   '}  {diff_stat(run.patch)}")
-    lines += [f"  left out {one_line(text, width=300)}" for text in _left_out(run)]
+    lines += [f"  left out {one_line(text, width=300)}" for text in left_out(run)]
     lines += attempts
     return [*lines, f"  next     {next_steps(run)}"]
-
-
-def _left_out(run: Run) -> list[str]:
-    """What the answer changes and didn't land, a line for each reason."""
-    groups: dict[LeftOut, list[str]] = {}
-    for path, why in run.left_out.items():
-        groups.setdefault(why, []).append(path)
-    words = _LEFT_OUT | ({"needs_allow": _LEFT_OUT["decides"]} if run.landed else {})  # the rest landed alone
-    return [f"{named(paths)}: {words[why]}" for why, paths in groups.items()]
 
 
 def tool_line(called: ToolCalled, answered: ToolAnswered) -> str:

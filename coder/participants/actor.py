@@ -14,7 +14,7 @@ from coder.prompting.acting import came_of_it, first_request, misfit, next_reque
 from coder.prompting.asking import asks, is_reply, target_now
 from coder.prompting.looking import survey_of
 from coder.prompts import prompt
-from coder.run.message import Message
+from coder.run.message import HUMAN, Message
 from coder.run.state import State
 from coder.run.target import Target, decides, find_target
 from coder.run.termination import goes_round
@@ -28,6 +28,7 @@ from coder.workspace.session_changes import session_changes
 
 MOST_NUDGES = 2
 """Answers in a row that neither call a tool nor change a file, before such an answer ends the turn."""
+_NOT_MADE = "[This call was not made: the user goes on from the results above.]"
 _DONE_LINE = re.compile(r"^\W*DONE\W*$", re.MULTILINE)
 """How a model that speaks in text says that it is done."""
 
@@ -49,7 +50,7 @@ class Actor:
         talk = Dialogue(turn, Form(tools=(*tools.specs, *endings)), first)
         if turn.state.known is not None:
             await _tell_task(turn, talk, place)
-        await _tell_verdict(turn.state, talk, place)
+        await (_tell_fork if turn.state.is_untold else _tell_verdict)(turn.state, talk, place)
         nudges = 0
         while True:
             for one in talk.open_calls():
@@ -135,6 +136,14 @@ async def _tell_task(turn: Turn, talk: Dialogue, place: Workplace) -> None:
     for one in calls:
         talk.add(await place.tell(one.call, came_of_it(turn.state)))
     talk.add(next_request(turn.state, context=turn.abilities.context, told=bool(calls)))
+
+
+async def _tell_fork(state: State, talk: Dialogue, place: Workplace) -> None:
+    """Tell the user's other words, and that calls behind the step were not made."""
+    for one in talk.open_calls():
+        talk.add(await place.tell(one.call, _NOT_MADE))
+    if state.last is not None and state.last.author == HUMAN:
+        talk.say(state.last.text)
 
 
 async def _tell_verdict(state: State, talk: Dialogue, place: Workplace) -> None:

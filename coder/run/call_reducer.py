@@ -52,7 +52,7 @@ def _intended(state: State, body: CallIntended) -> State:
     if not body.in_dialogue:
         return calls
     talk = (*state.dialogue[: body.kept], *body.messages)
-    return replace(calls, dialogue=talk, known=None, speaks_text=body.form is None)
+    return replace(calls, dialogue=talk, known=None, is_untold=False, speaks_text=body.form is None)
 
 
 def _tool_answered(state: State, body: ToolAnswered) -> State:

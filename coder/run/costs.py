@@ -6,7 +6,15 @@ from decimal import Decimal
 from pydantic import BaseModel, ConfigDict
 
 from coder.models.model import Usage, Used
-from coder.run.event_types import CallAnswered, CallFailed, CallIntended, CallRetried, CallSwitched, parse
+from coder.run.event_types import (
+    CallAnswered,
+    CallFailed,
+    CallIntended,
+    CallRetried,
+    CallSwitched,
+    RunOrigin,
+    parse,
+)
 from coder.run.events import Event
 
 
@@ -76,6 +84,8 @@ def costs_of(events: Iterable[Event]) -> Costs:
     calls: dict[int, CallCost] = {}
     for event in events:
         match parse(event):
+            case RunOrigin():
+                calls.clear()  # they were another run's
             case CallIntended() as intent:
                 calls[intent.call] = CallCost(
                     call=intent.call, participant=intent.participant, reserved_usd=intent.reserved_usd

@@ -1,12 +1,12 @@
 """Journal: the one writer of a run. Appends to the log, folds what was appended, tells whoever watches."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from coder.errors import LogNewer, UsageError
 from coder.run.event_types import Body, Spoken, StoredFile, is_newer
-from coder.run.events import EventStore
+from coder.run.events import Draft, Event, EventStore
 from coder.run.message import HUMAN, Message
 from coder.run.reducer import begin, fold
 from coder.run.state import State
@@ -37,15 +37,29 @@ class Journal:
             raise RuntimeError("a journal has no state before its first event")
         return self._state
 
-    async def load(self) -> State:
+    async def load(self, aim: str = "resume") -> State:
         """Fold what the log holds of this run, and go on from there.
+
+        Args:
+            aim: what for, in a word.
 
         Raises:
             LogDamaged: an event can't be read.
             LogNewer: a newer version wrote an event that would change what comes next.
-            ValueError: the run has no events, or begins with something else than run.started.
+            UsageError: the run has no events, or begins with something else than run.started.
         """
-        events = await self._log.read(self.run)
+        try:
+            return self.begun(await self._log.read(self.run))
+        except ValueError as error:
+            raise UsageError(f"Can't {aim} {self.run}: {error}. See the runs with: coder ls") from error
+
+    def begun(self, events: Sequence[Event]) -> State:
+        """The state after these events, from which it goes on; they are in the log, or will be (`append`).
+
+        Raises:
+            LogNewer: as of `load`.
+            ValueError: there are none, or the first is something else than run.started.
+        """
         if not events:
             raise ValueError(f"the log holds no run {self.run}")
         if newer := next((event for event in events if is_newer(event)), None):
@@ -63,19 +77,25 @@ class Journal:
         """Hold these files with their contents, where the log has no more than a listing of them."""
         self._state = replace(self.state, files=files)
 
-    async def append(self, *bodies: Body) -> State:
+    async def append(self, *bodies: Body, copied: Sequence[Event] = ()) -> State:
         """Append durably, in order, and return the state after the last.
+
+        Args:
+            copied: events of another run, with which this one has begun and its log is to begin, too. Whoever
+                watches is told of the last one only.
 
         Raises:
             LeaseHeld: another process has taken this run.
             MachineError: the log can't be written.
         """
         async with self._appending:
-            after = self._state.seq if self._state is not None else 0
-            events = await self._log.append(
-                self.run, [body.draft() for body in bodies], after=after, token=self._token
-            )
-            for event in events:
+            after = self._state.seq - len(copied) if self._state is not None else 0
+            drafts = [Draft(type=event.type, version=event.version, body=event.body) for event in copied]
+            drafts += [body.draft() for body in bodies]
+            events = await self._log.append(self.run, drafts, after=after, token=self._token)
+            for event in copied[-1:]:
+                self.watch.event(event)
+            for event in events[len(copied) :]:
                 self._state = begin(event) if self._state is None else fold(self._state, event)
                 self.watch.event(event)
             return self.state

@@ -25,6 +25,7 @@ from coder.run.event_types import (
     Looked,
     PatchProposed,
     ProgramFinished,
+    RunOrigin,
     RunResumed,
     RunStarted,
     RunStopped,
@@ -121,6 +122,8 @@ def _after(state: State, body: Body) -> State:
             return _landing_undone(state, body.step)
         case RunStopped():
             return replace(state, stopped=body)
+        case RunOrigin():
+            return state.forked(body) if body.step else replace(state, origin=body)
         case StepStarted():
             return _next_step(state, body)
         case RunResumed():

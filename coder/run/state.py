@@ -15,6 +15,7 @@ from coder.run.event_types import (
     LandingPlanned,
     LandingRefused,
     PatchProposed,
+    RunOrigin,
     RunStopped,
     StoredFile,
     ToolCalled,
@@ -60,6 +61,10 @@ class State:
     """The user's files as the run read them."""
     root: str | None = None
     """The folder that their paths are relative to."""
+    origin: RunOrigin | None = None
+    """Where it is a fork, or one of several attempts: of what."""
+    is_untold: bool = False
+    """It is a fork whose model hasn't been asked yet."""
     seq: int = 0
     time: float = 0.0
     """When the last event happened, seconds since the epoch."""
@@ -162,4 +167,29 @@ class State:
         """Cost so far, with the reservations of calls that have no answer."""
         return self.cost_usd + sum(
             (c.reserved_usd or Decimal(0) for c in self.open_calls.values()), Decimal(0)
+        )
+
+    def forked(self, origin: RunOrigin) -> "State":
+        """The same work in a run of its own, no conversation, that has spent and written nothing."""
+        return State(
+            run=self.run,
+            task=self.task,
+            settings=self.settings.model_copy(update={"chat": False}),
+            budget=self.budget,
+            model=self.model,
+            files=self.files,
+            root=self.root,
+            origin=origin,
+            is_untold=True,
+            seq=self.seq,
+            time=self.time,
+            baseline=self.baseline,
+            owes_baseline=self.owes_baseline,
+            messages=self.messages,
+            dialogue=self.dialogue,
+            known=self.known,
+            callers=self.callers,
+            speaks_text=self.speaks_text,
+            tree=self.tree,
+            left_out=self.left_out,
         )

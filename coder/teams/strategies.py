@@ -6,15 +6,20 @@ A run's first event says which one it takes, so that a resume takes the same.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
 from coder.errors import UsageError
 from coder.loop import Team
-from coder.models.abilities import Abilities, goes_on, parameters_of
+from coder.models.abilities import Abilities, abilities_of, goes_on, parameters_of
+from coder.models.model import Model
 from coder.run.message import EXPERT
 from coder.run.settings import Budget, Settings, StrategyName
 from coder.run.task import Task
 from coder.run.termination import Stop, default_stop
 from coder.teams.round_robin import default_team
+
+if TYPE_CHECKING:
+    from coder.environment.workbench import Workbench
 
 _MANY = 3
 """Fresh starts from which on it is worth to compare them."""
@@ -161,6 +166,35 @@ def settled(
             "Leave --sandbox out, or name another --strategy."
         )
     return STRATEGIES[name].shape(settings).model_copy(update={"strategy": name})
+
+
+async def settled_here(settings: Settings, task: Task, model: Model, bench: "Workbench") -> Settings:
+    """The same for a model and its sandboxes; it is seen first that a model which is to act can.
+
+    Raises:
+        UsageError: as of `settled`, or there are tools that nobody would call.
+        SandboxError: the sandbox can't be opened.
+    """
+    able = abilities_of(model)
+    name = settings.strategy or "auto"
+    if name == "auto":
+        name = suited(task, settings, model=model.name, able=able)
+    sessions = name != "act" or await bench.has_sessions()
+    chosen = settled(settings, task, model=model.name, able=able, sessions=sessions)
+    see_tools(chosen, bench)
+    return chosen
+
+
+def see_tools(settings: Settings, bench: "Workbench") -> None:
+    """See that functions of the user's are for a model that acts.
+
+    Raises:
+        UsageError: they aren't.
+    """
+    if bench.tools and settings.strategy != "act":
+        raise UsageError(
+            f"Tools are for a model that acts, and --strategy {settings.strategy or 'repair'} calls none."
+        )
 
 
 def suited(

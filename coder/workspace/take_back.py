@@ -34,10 +34,7 @@ async def undo(run: str, *, log: EventLog | None = None, watch: Watch | None = N
         log = log or stack.enter_context(SqliteLog(data_folder(os.environ)))
         token = await stack.enter_async_context(log.lease(run))
         journal = Journal(run, log, token=token, watch=watch or Unwatched())
-        try:
-            state = await journal.load()
-        except ValueError as error:
-            raise UsageError(f"Can't undo {run}: {error}. See the runs with: coder ls") from error
+        state = await journal.load("undo")
         written = _written(state)
         if not written:
             said = f"{run} has written no files, so there is nothing to undo."

@@ -20,6 +20,7 @@ from coder.run.event_types.folder_events import (
 from coder.run.event_types.run_events import (
     BudgetReached,
     Limit,
+    RunOrigin,
     RunResumed,
     RunStarted,
     RunStopped,
@@ -71,6 +72,7 @@ __all__ = [
     "PatchProposed",
     "ProgramFinished",
     "ProgramStarted",
+    "RunOrigin",
     "RunResumed",
     "RunStarted",
     "RunStopped",
@@ -85,8 +87,8 @@ __all__ = [
 ]
 
 _ALL: tuple[type[Body], ...] = (
-    RunStarted, RunResumed, StepStarted, CallIntended, CallRetried, CallSwitched, CallAnswered, CallFailed,
-    ContextFolded, ToolCalled, ToolAnswered, Spoken, BaselineTaken, Looked,
+    RunStarted, RunResumed, RunOrigin, StepStarted, CallIntended, CallRetried, CallSwitched, CallAnswered,
+    CallFailed, ContextFolded, ToolCalled, ToolAnswered, Spoken, BaselineTaken, Looked,
     ProgramStarted, ProgramFinished, BudgetReached, FilesChanged, PatchProposed, LandingPlanned, FileLanded,
     LandingRefused, CommitMade, CommitRefused, FileUndone, LandingUndone, RunStopped,
 )  # fmt: skip

@@ -47,6 +47,29 @@ class RunResumed(Body):
     """Where someone else answers from here on; None: nothing else has changed."""
 
 
+class RunOrigin(Body):
+    """What the run has to do with another: it goes on from a step of it, whose events stand before this one
+    as a copy; or both are attempts at one task, side by side."""
+
+    type = "run.origin"
+    later = ("step", "attempt", "of")
+
+    run: str
+    """The other one; of attempts the first, which may be this one."""
+    step: int = 0
+    """The tool call of that run, from 1, that was answered last; 0 for attempts."""
+    attempt: int = 0
+    """Which, from 1, of how many."""
+    of: int = 0
+
+    @property
+    def words(self) -> str:
+        """The same in a few words."""
+        if self.step:
+            return f"fork of {self.run} at step {self.step}"
+        return f"attempt {self.attempt} of {self.of} of {self.run}"
+
+
 class StepStarted(Body):
     """The user says more: a further task in the same run, under the same limits."""
 
