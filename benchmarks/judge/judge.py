@@ -17,7 +17,7 @@ from benchmarks.judge.exclusive import Exclusive
 from benchmarks.judge.function import Pair
 from benchmarks.judge.judging_sandboxes import Places
 from benchmarks.judge.mode import KnownModes, Mode
-from benchmarks.judge.pinning import missing_packages, needed_packages
+from benchmarks.judge.packages import missing_packages, needed_packages
 from benchmarks.judge.repository_mode import RepositoryMode
 from benchmarks.judge.verdicts import Judged, had_a_processor, one_line
 from benchmarks.suite import Case, FunctionCase, RepositoryCase, Suite

@@ -2,39 +2,25 @@
 
 import asyncio
 import contextlib
-import json
-import re
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 from benchmarks.judge.candidate_tree import gold_tree, is_test_path, test_folders
 from benchmarks.judge.isolated_check import Open, run_apart
 from benchmarks.judge.mutated_tests import with_twins
+from benchmarks.judge.packages import missing_packages
 from benchmarks.judge.pytest_run import Job, TestRun, run_jobs
 from benchmarks.judge.repository_mode import RepositoryMode, files_of
-from benchmarks.suite import RepositoryCase, Suite
+from benchmarks.suite import RepositoryCase
 from benchmarks.suites.patch import PatchRefused
-from sandbox import Command, Sandbox
+from sandbox import Sandbox
 from sandbox.checks.check import CheckReport, CheckResult
 
-_PACKAGE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _NO_PYTEST = "the interpreter has no pytest, which its tests need: install it, or name one: --python"
 _BASE_PASSES = "the base passes already, without any patch"
 _APART_FACTOR, _APART_MORE_S = 1.0, 4.0
 """Longest wait for tests to be decided apart, by their own time beside each other."""
 _ALONE_S = 1.0
 """After so long a wait for them twins are searched for at the same time."""
-_PRINT_LACKING = """
-import json, sys
-from importlib.metadata import PackageNotFoundError, version
-lacking = []
-for name in sys.argv[1:]:
-    try:
-        version(name)
-    except PackageNotFoundError:
-        lacking.append(name)
-print(json.dumps(lacking))
-"""
 
 
 async def find_repository_mode(sandbox: Sandbox, opened: Open | None, case: RepositoryCase) -> RepositoryMode:
@@ -213,39 +199,3 @@ def _why(runs: Mapping[str, TestRun], lacking: list[str]) -> str:
         if not run.done and run.result is not None:
             return f"{path}: {(run.result.stderr or run.result.stdout).strip()[-300:]}"
     return f"{lacking[0]} wasn't run" if lacking else "no test passed"
-
-
-def package_names(requirements: Iterable[str]) -> list[str]:
-    """Names of packages in requirements as pip takes them, such as `pytest<9`."""
-    return [found.group() for one in requirements if (found := _PACKAGE_NAME.match(one.strip()))]
-
-
-def needed_packages(suite: Suite) -> dict[str, int]:
-    """How many repository cases need each package of the interpreter, pytest first."""
-    needing = Counter[str]()
-    for case in suite.cases:
-        if isinstance(case, RepositoryCase) and case.image is None:
-            needing.update({"pytest", *package_names(case.dependencies)})
-    return dict(sorted(needing.items(), key=lambda one: (one[0] != "pytest", one[0])))
-
-
-async def missing_packages(
-    sandbox: Sandbox, requirements: Sequence[str], environment: Mapping[str, str]
-) -> tuple[str, ...]:
-    """Those of the requirements that aren't installed in the sandbox, by name; versions aren't compared.
-
-    Args:
-        requirements: as pip takes them, such as `pytest<9`.
-        environment: of the tests: their interpreter may be another than the sandbox's own.
-
-    Raises:
-        SandboxBroken: the sandbox stopped working.
-    """
-    names = package_names(requirements)
-    if not names:
-        return ()
-    argv = ("python", "-I", "-c", _PRINT_LACKING, *names)
-    result = await sandbox.run(Command(argv=argv, environment=dict(environment)), fresh=True)
-    if not result.ok:
-        return ()
-    return tuple(str(name) for name in json.loads(result.stdout))

@@ -187,8 +187,7 @@ class Session:
 
     async def compact(self) -> tuple[int, int]:
         """Fold the dialogue with the model; gives its tokens before and after."""
-        state = self.state
-        before, plan = (list(state.dialogue), state.plan) if state is not None else ([], "")
+        before, plan = (list(state.dialogue), state.plan) if (state := self.state) is not None else ([], "")
         if (shorter := folded(before, None, plan=plan)) != before:
             await self.journal.append(ContextFolded(messages=tuple(shorter)))
         return input_tokens(before), input_tokens(shorter)
