@@ -82,19 +82,28 @@ async def _decided_apart(
     """Reports on the files of the tests that have to be won, and where they all pass, on the others.
 
     Args:
-        longest: seconds for each of both; a check that takes longer hasn't told all uses, and is left out.
+        longest: seconds for both; a check that takes longer hasn't told all uses, and is left out.
     """
-    reports: list[CheckReport] = []
-    first = files_of(pinned.needed)
-    others = [path for path in files_of(pinned.nodes) if path not in first]
-    for paths in filter(None, (first, others)):
+
+    async def reports_on(paths: list[str]) -> list[CheckReport]:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(longest):
                 report = await run_apart(opened, case, gold, paths)
-                reports += [report] if report is not None and report.ended else []
-        if not _passed_in(reports).issuperset(pinned.needed):
-            break
-    return reports
+                return [report] if report is not None and report.ended else []
+        return []
+
+    first = files_of(pinned.needed)
+    others = [path for path in files_of(pinned.nodes) if path not in first]
+    deciding, *further = [asyncio.create_task(reports_on(some)) for some in (first, others) if some]
+    try:
+        reports = await deciding
+        for task in further if _passed_in(reports).issuperset(pinned.needed) else ():
+            reports += await task
+        return reports
+    finally:
+        for task in (deciding, *further):
+            task.cancel()
+        await asyncio.gather(deciding, *further, return_exceptions=True)
 
 
 def _not_apart(reports: Sequence[CheckReport], lacking: Sequence[str], pinned: RepositoryMode) -> str:
