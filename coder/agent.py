@@ -19,7 +19,7 @@ from coder.run.run import Run
 from coder.run.settings import Budget, Settings
 from coder.run.task import Task
 from coder.run.termination import Stop
-from coder.run.watch import Unwatched, Watch
+from coder.run.watch import Permitting, Unwatched, Watch
 from coder.store import EventLog, SqliteLog, data_folder, new_run_id
 from coder.teams.strategies import named_limits, see_tools, settled_here, taken
 from coder.verify.preflight import prepare
@@ -207,10 +207,13 @@ async def open_environment(
     policy, opener = policy_for(task, settings, files)
     redactor = redactor_for(files, shown_files(task.workspace, settings.show))
     sandbox, watch = options.get("sandbox"), options.get("watch")
-    on_output = watch.output if watch is not None else None
-    tools = options.get("tools") or ()
     async with Workbench(
-        policy, sandbox or opener, redactor=redactor, on_output=on_output, tools=tools
+        policy,
+        sandbox or opener,
+        redactor=redactor,
+        on_output=watch.output if watch is not None else None,
+        ask_host=watch.ask_host if isinstance(watch, Permitting) else None,
+        tools=options.get("tools") or (),
     ) as bench:
         await prepare(bench, task, files)
         yield bench

@@ -2,12 +2,16 @@
 
 import os
 import re
+from collections.abc import Awaitable, Callable
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from sandbox.program import Environment
+
+AskHost = Callable[[str, int], Awaitable[bool]]
+"""Asked whether programs may reach a host at a port."""
 
 
 class Limits(BaseModel):
@@ -30,6 +34,8 @@ class Policy(BaseModel):
     network: Literal["none"] | tuple[str, ...] = "none"
     """`none`, or the hosts that programs may reach through a proxy: `HOST`, `HOST:PORT`, `*.NAME`, or
     `registries`, those of the usual package indexes."""
+    ask_host: AskHost | None = Field(default=None, exclude=True)
+    """Asked before a host that `network` doesn't name is refused; where no proxy can be had, nothing is."""
     memory_mb: int = Field(default=512, ge=16, le=1 << 20)
     processes: int = Field(default=128, ge=1, le=1 << 16)
     wall_s: float = Field(default=10.0, gt=0, le=86_400)
@@ -67,6 +73,11 @@ class Policy(BaseModel):
     """The interpreter that the program gets; None is the base interpreter of the running one."""
     strict: bool = False
     """Refuse to open where a guarantee has no mechanism on this machine, or is only sampled."""
+
+    @property
+    def has_proxy(self) -> bool:
+        """Some host may be reached, or asked for."""
+        return self.network != "none" or self.ask_host is not None
 
     @field_validator("folders")
     @classmethod

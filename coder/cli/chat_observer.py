@@ -4,12 +4,15 @@ import asyncio
 import os
 import shlex
 from collections.abc import Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Literal, TextIO
 
 from coder.chat.line_reader import Cancelled, Reader, Typed
+from coder.chat.permissions import Permissions
 from coder.chat.word_stream import Words
+from coder.cli.host_questions import HostQuestions
 from coder.console.screen import Screen
 from coder.errors import UsageError
 from coder.participants.coder import Coder, Expert
@@ -31,6 +34,7 @@ from coder.run.event_types import (
 from coder.run.events import Event
 from coder.text.binary import is_binary
 from coder.text.sanitize import one_line, printable
+from sandbox.policy import AskHost
 
 QUESTION = "Write it? [y]es, [N]o, [e]dit, or say what should be different: "
 FAILING = "It doesn't pass. Write it all the same? [y]es, [N]o, [e]dit, or say what should be different: "
@@ -57,6 +61,8 @@ class ChatObserver:
         """What is typed while the model works."""
         self.yes = yes
         """What passes is written without a question."""
+        self.hosts: HostQuestions | None = None
+        """Who asks about hosts; None where nobody can be asked."""
         self._screen = screen
         self._reader = reader
         self._results = results
@@ -66,6 +72,13 @@ class ChatObserver:
         self._began = False
         self._patch = ""
         """The change that was shown last."""
+
+    def permit(self, permissions: Permissions) -> None:
+        """Ask about hosts, and keep to what the user allows in the project for good."""
+        self.hosts = HostQuestions(permissions, self._reader, self._screen, self.lines)
+        if permissions.allowed.auto and not self.yes:
+            self.yes = True
+            self._screen.note("what passes is written without a question, as you said: /permissions")
 
     def event(self, event: Event) -> None:
         """Tell what happened."""
@@ -118,8 +131,14 @@ class ChatObserver:
 
     async def decide(self, proposal: Proposal) -> Decision:
         """Show the change, and ask until there is an answer; the end of input is a no."""
-        with self.lines.paused():
-            return await self._decided(proposal)
+        async with self.hosts.turn if self.hosts is not None else nullcontext():
+            with self.lines.paused():
+                return await self._decided(proposal)
+
+    @property
+    def ask_host(self) -> AskHost | None:
+        """Asks whether programs may reach a host."""
+        return self.hosts.may_reach if self.hosts is not None else None
 
     async def _decided(self, proposal: Proposal) -> Decision:
         passed = proposal.outcome is not None and proposal.outcome.passed

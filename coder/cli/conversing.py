@@ -14,6 +14,7 @@ from coder.chat.chat_terminal import open_terminal
 from coder.chat.line_reader import PlainReader, Reader
 from coder.chat.transcript import Transcript, transcript
 from coder.cli.chat_observer import ChatObserver
+from coder.cli.permitting import Permitting
 from coder.cli.repl import Repl
 from coder.cli.session_settings import Models, gone_on_with, price_of, settings_from, settings_of
 from coder.config.layers import Loaded
@@ -110,8 +111,16 @@ class Talk:
                     log, state.run, task=task, settings=settings, model=model, watch=watch
                 )
             names.session = session = await stack.enter_async_context(opening)
+            asks = sys.stdin.isatty()
+            permitting = Permitting(data_folder(os.environ), session.root, watch, asks=asks)
             dialogue = Repl(
-                session, reader, screen=self.screen, switch=models.switch, onlooker=watch, results=results
+                session,
+                reader,
+                screen=self.screen,
+                switch=models.switch,
+                onlooker=watch,
+                permitting=permitting,
+                results=results,
             )
             try:
                 return await self._dialogue(dialogue, session)

@@ -16,6 +16,7 @@ from coder.chat.transcript import of_one_message
 from coder.cli.chat_observer import ChatObserver
 from coder.cli.cost_lines import cost_lines
 from coder.cli.host_commands import HostCommands
+from coder.cli.permitting import Permitting
 from coder.config.task_file import split_command
 from coder.console import render
 from coder.console.failure import report
@@ -46,6 +47,7 @@ class Repl:
         screen: Screen,
         switch: SwitchModel,
         onlooker: ChatObserver,
+        permitting: Permitting,
         results: TextIO,
     ) -> None:
         """Take what answers and where lines come from.
@@ -53,6 +55,7 @@ class Repl:
         Args:
             switch: opens another model, and closes the one before.
             onlooker: knows what of an answer was shown as it came.
+            permitting: what the user allows.
             results: where answers in words and what commands say go.
         """
         self.asks = sys.stdin.isatty()
@@ -64,6 +67,7 @@ class Repl:
         self._switch = switch
         self._prompt = PROMPT if self.asks else ""
         self._onlooker = onlooker
+        self._permitting = permitting
         self._results = results
         self._code = 0  # of the latest message
         self.error: str | None = None
@@ -145,8 +149,9 @@ class Repl:
         def tell() -> None:
             self._screen.tell("  ! broken off; nothing of it is lost: /go goes on")
 
-        go_on = f"coder chat --resume {self._session.run}"
-        return await until_ctrl_c(self._screen.spinning(work), go_on, then=tell)
+        go_on, hosts = f"coder chat --resume {self._session.run}", self._onlooker.hosts
+        with hosts.asking() if hosts is not None else nullcontext():
+            return await until_ctrl_c(self._screen.spinning(work), go_on, then=tell)
 
     async def _do(self, command: Command) -> None:
         match command.name:
@@ -170,8 +175,9 @@ class Repl:
             case "!":
                 await self._unless_cancelled(self._command(command.rest))
             case "auto":
-                self._onlooker.yes = not self._onlooker.yes
-                self._say("what passes is written" if self._onlooker.yes else "you are asked")
+                self._permitting.auto(command.rest, self._say)
+            case "permissions":
+                self._permitting.permissions(command.rest, self._say)
             case "commit":
                 await self._host.commit(command.rest)
             case "pr":

@@ -6,6 +6,7 @@ chooses, once all are drawn. In a pipe they wait, so that the verdict is the fir
 
 import asyncio
 from collections.abc import Awaitable, Sequence
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Literal, TypeVar
 
 from coder.console import render
@@ -195,6 +196,10 @@ class Screen:
         self._terminal.doing = ""
         self.clear()
 
+    def held(self) -> AbstractContextManager[None]:
+        """Show no spinner while the block lasts, whatever happens."""
+        return self._terminal.held()
+
     def tell_waiting(self) -> None:
         """Print the lines that wait for a verdict that will not come."""
         waiting, self._waiting = self._waiting, []
@@ -223,14 +228,12 @@ class Screen:
                 line = plan.shown if (plan := plan_of(self._called.arguments)) is not None else line
         if isinstance(body, LandingRefused):
             self._refused, line = line, None  # as a rule the run's end says it, too
-        elif isinstance(body, RunStopped) and (body.error is None or self._is_no_in_chat(body)):
-            line = self._refused
+        elif isinstance(body, RunStopped):
+            is_no = self._is_chat and body.status == "refused"  # no verdict follows: the conversation goes on
+            line = self._refused if body.error is None or is_no else line
         if self._draws is not None:
             return self._draws.told(body, line)
         return [line] if line is not None else []
-
-    def _is_no_in_chat(self, body: RunStopped) -> bool:
-        return self._is_chat and body.status == "refused"  # no verdict follows: the conversation goes on
 
     def _tell_left_out(self, notes: Sequence[str]) -> None:
         for text in notes[:MOST_NOTES]:

@@ -4,6 +4,8 @@ import asyncio
 import os
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 FRAMES = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 TICK_S = 0.1
@@ -21,6 +23,7 @@ class Terminal:
         self._mid_line = False
         self.doing = ""
         """What the spinner says is going on; empty: no spinner is shown."""
+        self._is_held = False
 
     def print(self, line: str) -> None:
         """Print a line; its sign is coloured on a terminal."""
@@ -52,12 +55,22 @@ class Terminal:
             self._out.write("\r\x1b[K")
         self._mid_line = False
 
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Show no spinner while the block lasts: a question stands there."""
+        self.clear()
+        self._is_held = True
+        try:
+            yield
+        finally:
+            self._is_held = False
+
     async def spin(self) -> None:
         """Show a spinner until this is cancelled."""
         started, turn = time.monotonic(), 0
         while True:
             await asyncio.sleep(TICK_S)
-            if not self.doing or self._mid_line:
+            if not self.doing or self._mid_line or self._is_held:
                 continue
             turn += 1
             text = f"{FRAMES[turn % len(FRAMES)]} {time.monotonic() - started:.0f} s  {self.doing}"

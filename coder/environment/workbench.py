@@ -15,6 +15,7 @@ from coder.workspace.overlay import ignored_files
 from coder.workspace.read import content
 from sandbox import BackendMissing, Policy, Sandbox, Session
 from sandbox.contract import OnOutput
+from sandbox.policy import AskHost
 
 if TYPE_CHECKING:
     from coder.context.survey import Survey
@@ -33,6 +34,7 @@ class Workbench:
         *,
         redactor: Redactor,
         on_output: OnOutput | None = None,
+        ask_host: AskHost | None = None,
         tools: Sequence[Callable[..., object]] = (),
     ) -> None:
         self.policy = policy
@@ -47,6 +49,7 @@ class Workbench:
         self.read_only = ""
         """Folders of installs that are read-only in the session, where no layer can be laid."""
         self._open = open_sandbox
+        self._ask_host = ask_host
         self._stacks: dict[str, AsyncExitStack] = {}
         self._sandboxes: dict[str, Sandbox] = {}
         self._kernel: Kernel | None = None
@@ -178,7 +181,7 @@ class Workbench:
             return self._sandboxes[name]
 
     async def _session_policy(self, caches: bool) -> Policy:
-        policy = for_session(self.policy)
+        policy = for_session(self.policy).model_copy(update={"ask_host": self._ask_host})
         if (await self.candidate()).backend != "bubblewrap":
             return policy
         from coder.environment.toolchains import with_layers

@@ -1,8 +1,11 @@
 """Watch: who looks on while a run works. The screen is one; the default looks at nothing."""
 
-from typing import Literal, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 
 from coder.run.events import Event
+
+if TYPE_CHECKING:
+    from sandbox.policy import AskHost
 
 
 class Watch(Protocol):
@@ -39,6 +42,15 @@ class Listening(Protocol):
 
     def typed(self) -> list[str]:
         """The lines since the last look."""
+
+
+@runtime_checkable
+class Permitting(Protocol):
+    """A watch that decides which hosts a model's programs may reach beside those that are named."""
+
+    @property
+    def ask_host(self) -> "AskHost | None":
+        """Asks; None where nobody can be asked."""
 
 
 class Unwatched:

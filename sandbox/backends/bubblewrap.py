@@ -138,10 +138,12 @@ def _around(server: Server, wanted: _Wanted, walls: Walls) -> ServedSandbox:
     capabilities: Sequence[Capability] = server.capabilities()
     if walls == "one":
         capabilities = capabilities_of_one_wall(capabilities, own_uid=server.uid != os.geteuid())
-    capabilities = with_hosts(capabilities, policy.network)
+    network, told = _network(wanted) if policy.has_proxy and walls == "two" else (None, {})
+    capabilities = with_hosts(
+        capabilities, policy.network, asks=network is not None and policy.ask_host is not None
+    )
     capabilities = with_processors(capabilities, policy.cpus, counted=server.counts_processors)
     require_kept(policy, capabilities)
-    network, told = _network(wanted)
     programs = environment(server.interpreter, told | policy.environment, policy.on_path)
     disk, fresh_disk = _bounds(server, policy) if server.folder else (None, None)
     build = Build(
@@ -166,13 +168,14 @@ def _builder(walls: Walls) -> Builder:
     return one_wall
 
 
-def _network(wanted: _Wanted) -> "tuple[Network | None, dict[str, str]]":
+def _network(wanted: _Wanted) -> "tuple[Network, dict[str, str]]":
     """What programs may reach, and what tells them how."""
-    if wanted.policy.network == "none":
-        return None, {}
     from sandbox.network.proxy import Network, variables
 
-    return Network(wanted.policy.network, outside=wanted.outside, without=wanted.without), variables()
+    policy = wanted.policy
+    hosts = () if policy.network == "none" else policy.network
+    network = Network(hosts, outside=wanted.outside, without=wanted.without, ask=policy.ask_host)
+    return network, variables()
 
 
 def _bounds(server: Server, policy: Policy) -> "tuple[DiskBounds, DiskBounds]":

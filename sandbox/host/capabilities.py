@@ -95,12 +95,13 @@ def capabilities_of(*, cgroup_version: int | None, landlock: int, own_uid: bool)
 
 
 def with_hosts(
-    capabilities: Sequence[Capability], hosts: Literal["none"] | tuple[str, ...]
+    capabilities: Sequence[Capability], hosts: Literal["none"] | tuple[str, ...], *, asks: bool = False
 ) -> tuple[Capability, ...]:
     """The same, where programs may reach some hosts: what keeps them from all others."""
-    if hosts == "none":
+    named = [*(() if hosts == "none" else hosts), *(["hosts that the caller is asked about"] if asks else [])]
+    if not named:
         return tuple(capabilities)
-    proxy = f"; a proxy of the host's to public addresses of {', '.join(hosts)}"
+    proxy = f"; a proxy of the host's to public addresses of {', '.join(named)}"
     return tuple(
         item.model_copy(
             update={"mechanism": f"{item.mechanism}{proxy if item.guarantee == 'network' else ''}"}

@@ -183,7 +183,7 @@ async def start_server(policy: Policy, build: Builder, *, without: frozenset[str
     planned = None if "cgroup" in without else plan_groups(None if "cpus" in without else policy.cpus)
     server = Server(interpreter, planned, without)
     server.landlock = landlock
-    shown = () if policy.network == "none" else (CERTIFICATES,)
+    shown = (CERTIFICATES,) if policy.has_proxy else ()
     try:
         before, more = await _scope_for(planned) if build is two_walls else ([], {})
         server.launch(_specified(build, server, policy, shown=shown), before, more)

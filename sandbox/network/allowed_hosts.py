@@ -92,12 +92,13 @@ def _parse(entry: str) -> Host:
         name, port = split_authority(entry)
     except ValueError as error:
         raise ValueError(f"{entry[:80]!r} isn't HOST or HOST:PORT: {error}") from error
-    if reason := _never_reached(name):
+    if reason := never_reached(name):
         raise ValueError(f"{entry!r} could never be reached: {reason}")
     return Host(name, port)
 
 
-def _never_reached(name: str) -> str | None:
+def never_reached(name: str) -> str | None:
+    """Why a host, as `plain_name` gives it, could never be reached; None where it could."""
     if name == "localhost" or name.endswith(".localhost"):
         return "it is this machine itself"
     try:

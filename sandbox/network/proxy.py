@@ -8,13 +8,13 @@ was looked at.
 import asyncio
 import logging
 import socket
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from typing import Any
 
 from sandbox.inner.process.egress_socket import ADDRESS, PORT
 from sandbox.network.addresses import why_refused
-from sandbox.network.allowed_hosts import parse_hosts
+from sandbox.network.allowed_hosts import never_reached, parse_hosts
 from sandbox.network.outside_lookup import Outside
 from sandbox.network.proxy_request import BadRequest, Request, find_end, parse_request
 
@@ -39,8 +39,22 @@ class Refused(Exception):
 class Network:
     """What the runs of one sandbox may reach, and every connection that they have."""
 
-    def __init__(self, hosts: tuple[str, ...], *, outside: Outside | None, without: frozenset[str]) -> None:
-        """`outside` is None for the real one; `without` names mechanisms to leave off: only tests do."""
+    def __init__(
+        self,
+        hosts: tuple[str, ...],
+        *,
+        outside: Outside | None,
+        without: frozenset[str],
+        ask: Callable[[str, int], Awaitable[bool]] | None = None,
+    ) -> None:
+        """Take what may be reached.
+
+        Args:
+            outside: None for the real one.
+            without: mechanisms to leave off, by name; only tests do.
+            ask: decides on each other host; it is still reached at a public address only.
+        """
+        self._ask = ask
         self._hosts, self._outside, self._without = parse_hosts(hosts), outside or Outside(), without
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -67,9 +81,7 @@ class Network:
             Refused: it isn't on the list, has no public address, or can't be reached.
         """
         named = f"{request.host}:{request.port}"
-        if "hosts" not in self._without and not any(
-            host.covers(request.host, request.port) for host in self._hosts
-        ):
+        if "hosts" not in self._without and not await self._is_allowed(request.host, request.port):
             raise Refused(_FORBIDDEN, f"{named} is not among the hosts that this sandbox may reach")
         try:
             async with asyncio.timeout(_CONNECT_S):
@@ -79,6 +91,11 @@ class Network:
             raise Refused(_UNREACHABLE, f"{named} did not answer within {_CONNECT_S:.0f} s") from error
         except OSError as error:
             raise Refused(_UNREACHABLE, f"{named} can't be reached: {error.strerror or error}") from error
+
+    async def _is_allowed(self, host: str, port: int) -> bool:
+        if any(each.covers(host, port) for each in self._hosts):
+            return True
+        return self._ask is not None and never_reached(host) is None and await self._ask(host, port)
 
     async def _connect(self, named: str, addresses: list[str], port: int) -> socket.socket:
         """To the first address that is public and answers."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import socket
 from collections.abc import Iterator
 
 import pytest
@@ -199,3 +200,51 @@ asyncio.run(main())
     ended = run_as_ordinary_user(script, timeout_s=60)
 
     assert ended.stdout.startswith("403 evil.example:80 is not among the hosts"), ended.stderr
+
+
+async def test_the_caller_is_asked_about_other_hosts_and_only_about_those_that_can_be_reached(
+    outside: Outside,
+) -> None:
+    asked = []
+
+    async def ask(host: str, port: int) -> bool:
+        asked.append((host, port))
+        return host == "good.example"
+
+    policy = Policy(ask_host=ask)
+    async with open_bubblewrap(policy, outside=outside) as box, box.session(fresh=True) as session:
+        fetch = "for host in good.example evil.example 127.0.0.2; do curl -s http://$host/; done"
+        said = (await session.sh(fetch)).output
+        mechanism = next(one.mechanism for one in box.capabilities() if one.guarantee == "network")
+
+    assert said.startswith("hello good.example/evil.example:80 is not among the hosts"), said
+    assert asked == [("good.example", 80), ("evil.example", 80)]
+    assert str(mechanism).endswith("public addresses of hosts that the caller is asked about")
+
+
+async def test_a_host_that_the_caller_allows_is_still_reached_at_a_public_address_only() -> None:
+    async def resolve(name: str, port: int) -> list[str]:
+        return ["127.0.0.1"]
+
+    async def connect(address: str, port: int) -> socket.socket:
+        raise AssertionError("it was reached")
+
+    async def ask(host: str, port: int) -> bool:
+        return True
+
+    outside = Outside(resolve, connect)
+    async with open_bubblewrap(Policy(ask_host=ask), outside=outside) as box:
+        result = await box.run(PythonCode(source=FETCH.format(url="http://rebound.example/")))
+
+    assert result.stdout.startswith("403 rebound.example:80 is not public")
+
+
+async def test_where_no_proxy_can_be_had_nobody_is_asked() -> None:
+    async def ask(host: str, port: int) -> bool:
+        raise AssertionError("somebody was asked")
+
+    source = "import os; print([n for n in os.environ if 'proxy' in n.lower()])"
+    async with open_bubblewrap(Policy(ask_host=ask), walls="one") as box:
+        result = await box.run(PythonCode(source=source))
+
+    assert result.stdout == "[]\n"

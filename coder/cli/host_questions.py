@@ -1,0 +1,85 @@
+"""HostQuestions: a host that programs of the model want to reach is asked about, once."""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from coder.chat.line_reader import Cancelled, Reader, Typed
+from coder.chat.permissions import Permissions
+from coder.console.screen import Screen
+from coder.errors import MachineError
+from coder.text.sanitize import one_line
+from sandbox.network.allowed_hosts import WEB_PORTS
+
+MOST_REFUSED = 5
+"""Hosts; with so many refused, further ones are without a question."""
+QUESTION = "A program wants to reach {host}. Let it? this [t]ime, this [p]roject, [N]o: "
+
+
+class HostQuestions:
+    """Asks while something runs, and remembers the answers."""
+
+    def __init__(self, permissions: Permissions, reader: Reader, screen: Screen, lines: Typed) -> None:
+        """Take who is asked.
+
+        Args:
+            lines: what is typed while the model works, which is no answer.
+        """
+        self.this_time: set[str] = set()
+        """Hosts that are allowed as long as the conversation is open."""
+        self.turn = asyncio.Lock()
+        """Held by the question that the terminal is for."""
+        self._permissions = permissions
+        self._reader = reader
+        self._screen = screen
+        self._lines = lines
+        self._refused: set[str] = set()
+        self._open: dict[str, asyncio.Task[bool]] = {}
+        self._is_on = False
+
+    @contextmanager
+    def asking(self) -> Iterator[None]:
+        """Ask while the block lasts; a question that is open at its end is withdrawn."""
+        self._is_on = True
+        try:
+            yield
+        finally:
+            self._is_on = False
+            for task in self._open.values():
+                task.cancel()
+            self._open.clear()
+
+    async def may_reach(self, host: str, port: int) -> bool:
+        """Whether programs may reach a host at a port.
+
+        The question stays where its program gives up: one that tries again finds the answer.
+        """
+        named = f"[{host}]" if ":" in host else host
+        named = named if port in WEB_PORTS else f"{named}:{port}"
+        if named in self.this_time or named in self._permissions.allowed.hosts:
+            return True
+        if not self._is_on or named in self._refused or len(self._refused) >= MOST_REFUSED:
+            return False
+        if (task := self._open.get(named)) is None:
+            task = self._open[named] = asyncio.create_task(self._asked(named))
+        await asyncio.wait([task])
+        return not task.cancelled() and task.result()
+
+    async def _asked(self, named: str) -> bool:
+        async with self.turn:
+            with self._lines.paused(), self._screen.held():
+                try:
+                    answer = (await self._reader.line(QUESTION.format(host=named)) or "").strip().lower()
+                except Cancelled:
+                    answer = ""
+        if answer not in ("t", "this time", "p", "project", "this project"):
+            self._refused.add(named)
+            return False
+        self.this_time.add(named)
+        if answer not in ("t", "this time"):
+            hosts = (*self._permissions.allowed.hosts, named)
+            try:
+                self._permissions.write(self._permissions.allowed.model_copy(update={"hosts": hosts}))
+            except MachineError as error:
+                self._screen.tell(f"  ! allowed this time only: {one_line(str(error), width=300)}")
+        return True
