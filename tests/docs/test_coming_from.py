@@ -61,7 +61,8 @@ def test_a_command_of_the_page_ends_well(command: str, environ: dict[str, str]) 
     done = coder(words, environ, "/diff\n" if goes_on else MESSAGES)
 
     untested = words[0] == "chat" and "--test" not in words and not goes_on
-    assert done.returncode == (8 if untested else 0), done.stderr
+    repeated = words[0] == "fork"  # the model of the test has one answer
+    assert done.returncode == (8 if untested else 6 if repeated else 0), done.stderr
     if words[0] in ("solve", "fix", "chat") and not goes_on:
         assert "a + b" in (Path(environ["PWD"]) / "calc.py").read_text()
 
@@ -70,6 +71,6 @@ def test_a_command_of_the_page_ends_well(command: str, environ: dict[str, str]) 
 def test_every_command_in_a_chat_is_known_there(environ: dict[str, str]) -> None:
     assert len(IN_CHAT) >= 8
 
-    done = coder(["chat"], environ, MESSAGES + "\n".join(IN_CHAT) + "\n/nonsense\n")
+    done = coder(["chat"], environ, MESSAGES + "\n\n".join(IN_CHAT) + "\n\n/nonsense\n")
 
     assert done.stderr.count("There is no command") == 1, done.stderr
