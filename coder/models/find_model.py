@@ -171,7 +171,7 @@ async def _endpoint(provider: Provider, model: str | None, environ: Mapping[str,
         is_free=provider.is_local,
         limit_field=provider.limit_field,
         seed_field=provider.seed_field,
-        api=provider.api,
+        api=provider.api if provider.api != "responses" or url == provider.url else "chat",
         caching=provider.caching,
         context=provider.reads(environ),
     )

@@ -43,6 +43,7 @@ class Provider(BaseModel):
     limit_field: str = "max_tokens"
     seed_field: str = "seed"
     api: Api = "chat"
+    """`responses` at its own address only: what else calls itself compatible has chat completions."""
     context: int | None = None
     """Tokens that its models read unless it is told otherwise; None: that is up to the model."""
     context_variable: str | None = None

@@ -275,3 +275,15 @@ async def test_ollama_is_taken_to_read_what_it_is_set_to(environ: dict[str, str]
 
     assert choice.endpoint is not None
     assert choice.endpoint.context == context
+
+
+@pytest.mark.parametrize(
+    ("environ", "api"), [({}, "responses"), ({"OPENAI_BASE_URL": "http://127.0.0.1:9/v1"}, "chat")]
+)
+async def test_openai_itself_is_asked_by_responses_and_what_is_like_it_by_chat_completions(
+    environ: dict[str, str], api: str
+) -> None:
+    choice = await resolve("openai/x", environ={"OPENAI_API_KEY": KEY, **environ}, table=built_in())
+
+    assert choice.endpoint is not None
+    assert choice.endpoint.api == api
