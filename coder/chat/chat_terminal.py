@@ -38,7 +38,7 @@ def open_terminal(folder: Path, *, paths: Callable[[], Sequence[str]]) -> Reader
 
 
 class TerminalReader:
-    """Enter sends; Alt-Enter, and a backslash at the end, begin a further line."""
+    """Enter sends; Alt-Enter, and a backslash at the end, begin a further line; Ctrl-O: the latest call."""
 
     def __init__(self, history: Path, *, paths: Callable[[], Sequence[str]]) -> None:
         """Open the history."""
@@ -59,22 +59,32 @@ class TerminalReader:
             completer=Names(),
             complete_while_typing=False,
             multiline=True,
-            key_bindings=_keys(),
+            key_bindings=_keys(self._unfold),
             prompt_continuation="  ",
             reserve_space_for_menu=4,
             output=self._output,
         )
+        self._draft = ""
         self._plain: PromptSession[str] = PromptSession(output=self._output)
 
     async def line(self, question: str) -> str | None:
         """What was typed; questions other than the prompt itself leave no trace in the history."""
-        session = self._session if question.strip() == ">" else self._plain
+        session, draft = self._plain, ""
+        if question.strip() == ">":
+            session, draft, self._draft = self._session, self._draft, ""
         try:
-            return await session.prompt_async(question, handle_sigint=False, set_exception_handler=False)
+            return await session.prompt_async(
+                question, default=draft, handle_sigint=False, set_exception_handler=False
+            )
         except KeyboardInterrupt as error:
             raise Cancelled from error
         except EOFError:
             return None
+
+    def _unfold(self, draft: str) -> str:
+        """The line that Ctrl-O stands for; what was typed so far is there again afterwards."""
+        self._draft = draft
+        return "/show"
 
 
 def completed(before: str, names: Sequence[str]) -> list[str]:
@@ -96,7 +106,7 @@ def _completions(document: "Document", paths: Callable[[], Sequence[str]]) -> "I
     return [Completion(name, start_position=-len(word)) for name in completed(before, paths())]
 
 
-def _keys() -> "KeyBindings":
+def _keys(unfold: Callable[[str], str]) -> "KeyBindings":
     from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 
     keys = KeyBindings()
@@ -113,6 +123,10 @@ def _keys() -> "KeyBindings":
     @keys.add("escape", "enter")
     def _new_line(event: KeyPressEvent) -> None:
         event.current_buffer.insert_text("\n")
+
+    @keys.add("c-o")
+    def _unfold(event: KeyPressEvent) -> None:
+        event.app.exit(result=unfold(event.current_buffer.text))
 
     return keys
 

@@ -9,6 +9,7 @@ from coder.text.sanitize import or_nearest
 COMMANDS = {
     "add": ("PATH…", "put files before the model, from the next message on"),
     "test": ("[CMD]", "run the tests now; with CMD, that decides from here on"),
+    "show": ("[N]", "what call N has printed; without N, the latest (Ctrl-O)"),
     "diff": ("", "what this conversation has changed"),
     "undo": ("", "take back what the latest message has changed"),
     "commit": ("[WORDS]", "commit what was written, by your own git; the model words the message"),

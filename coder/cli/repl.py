@@ -6,6 +6,7 @@ Results go to stdout: answers in words, diffs, what `/cost` tells. All else goes
 import sys
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import nullcontext
+from functools import partial
 from typing import TextIO, TypeVar, get_args
 
 from coder.chat.chat_session import Session
@@ -17,6 +18,7 @@ from coder.cli.chat_observer import ChatObserver
 from coder.cli.cost_lines import cost_lines
 from coder.cli.host_commands import HostCommands
 from coder.cli.permitting import Permitting
+from coder.cli.unfolding import unfolded
 from coder.config.task_file import split_command
 from coder.console import render
 from coder.console.failure import report
@@ -146,9 +148,7 @@ class Repl:
         print(text, end=end, file=self._results, flush=True)
 
     async def _unless_cancelled(self, work: Coroutine[object, object, T]) -> T | None:
-        def tell() -> None:
-            self._screen.tell("  ! broken off; nothing of it is lost: /go goes on")
-
+        tell = partial(self._screen.tell, "  ! broken off; nothing of it is lost: /go goes on")
         go_on, hosts = f"coder chat --resume {self._session.run}", self._onlooker.hosts
         with hosts.asking() if hosts is not None else nullcontext():
             return await until_ctrl_c(self._screen.spinning(work), go_on, then=tell)
@@ -182,6 +182,8 @@ class Repl:
                 await self._host.commit(command.rest)
             case "pr":
                 await self._host.pull_request(command.rest)
+            case "show":
+                self._say(await unfolded(self._session, command.rest))
             case "effort":
                 self._effort(command.rest)
             case "jobs":

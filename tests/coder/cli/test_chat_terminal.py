@@ -183,3 +183,27 @@ def test_what_is_typed_while_a_command_runs_reaches_the_model_and_answers_no_que
     assert told[-2]["role"] == "tool"
     assert (project / "calc.py").read_text() == WRONG, done.out
     assert "[exit 0, 4." in done.out
+
+
+@pytest.mark.slow
+def test_ctrl_o_shows_what_the_latest_call_printed_and_leaves_what_was_typed(
+    console: Console, project: Path
+) -> None:
+    first, second = calls("bash", command="echo $((40 + 1))"), calls("bash", command="echo $((40 + 2))")
+    with faulty_endpoint(first, second, says("Done."), says("Fine.")) as endpoint:
+        script = [
+            (PROMPT, f"Look.{ENTER}"),
+            (PROMPT, "And then\x0f"),
+            ("\r\n42", ""),
+            ("And then", f"?{ENTER}"),
+            ("Fine.", ""),
+            (PROMPT, f"/show 1{ENTER}"),
+            ("\r\n41", ""),
+            (PROMPT, f"/show 3{ENTER}"),
+            ("The model has made 2 calls. Name one: /show N", ""),
+            (PROMPT, CTRL_D),
+        ]
+        done = talk(console, endpoint, script, cwd=project)
+
+    assert (done.code, len(endpoint.requests)) == (0, 4), done.out
+    assert endpoint.requests[3].body["messages"][-1]["content"].startswith("And then?")
