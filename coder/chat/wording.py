@@ -24,6 +24,8 @@ _LONGEST = 4_096
 """Tokens of an answer, reasoning included."""
 _MESSAGES = 6
 """The latest of the conversation, which say why."""
+_LONG = 2_000
+"""Characters of one of them."""
 _FENCE = re.compile(r"\A```\w*\n(.*?)\n?```\Z", re.DOTALL)
 
 
@@ -65,6 +67,6 @@ def latest_words(state: State) -> str:
 
 def _said(state: State) -> Iterator[str]:
     for step in steps_of(state):
-        yield f"User: {shortened(step.task.prompt)}"
+        yield f"User: {step.task.prompt[:_LONG]}"
         if step.messages:
-            yield f"Model: {shortened(step.messages[-1].text)}"
+            yield f"Model: {step.messages[-1].text[:_LONG]}"

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -11,7 +12,7 @@ from coder.chat.transcript import standing_landings
 from coder.chat.wording import latest_words, tidied, worded
 from coder.cli.chat_observer import edited
 from coder.cli.host_programs import NO, YES, HostPrograms, program_of
-from coder.cli.pull_request import PullRequest, branch_name, opener_of, page_of
+from coder.cli.pull_request import branch_name, opener_of, opening
 from coder.console.interrupt import until_ctrl_c
 from coder.console.screen import Screen
 from coder.errors import UsageError
@@ -54,8 +55,8 @@ class HostCommands:
         state = self._session.journal.state
         quoted = {"The change": self._diff(place, pending), "The conversation": latest_words(state)}
         draft = await self._draft("commit", quoted, wish) or _first_line(wish or state.task.prompt)
-        adds = [["git", "add", "--intent-to-add", "--", *pending.new]] if pending.new else []
-        commands = [*adds, ["git", "commit", f"--file={_FILE}", "--", *pending.paths]]
+        adds = [["git", "add", "--intent-to-add", "--", *map(_literal, pending.new)]] if pending.new else []
+        commands = [*adds, ["git", "commit", f"--file={_FILE}", "--", *map(_literal, pending.paths)]]
         agreed = await self._agreed("commit", draft, quoted, commands)
         if agreed and await self._committed(place, pending, agreed, commands):
             head = place.refs.head()
@@ -77,7 +78,7 @@ class HostCommands:
             )
         if pending := pending_in(place, self._written(place)).paths:
             self._screen.tell(f"  ! not committed, so not part of it: {_named(pending)}")
-        opener = opener_of(proposed.host, lambda name: program_of(name, place.top))
+        opener = opener_of(proposed.url, lambda name: program_of(name, place.top))
         quoted = {"The commits": proposed.log, "Their files": proposed.stat}
         draft, branch = "", place.branch
         if opener is not None or branch == proposed.base:
@@ -88,15 +89,14 @@ class HostCommands:
             branch = await self._new_branch(place, branch_name(draft))
         if not branch or not await self._pushed(place, proposed.remote, branch):
             return
-        request = PullRequest(branch, proposed.base)
         if opener is None:
-            if page := page_of(proposed.host, proposed.path, request):
-                self._screen.tell(f"  next     {page}")
+            self._screen.tell("  · no gh or glab is here: open it on the page that the remote names above")
             return
-        shown = request.command(opener, "TITLE", "BODY")
+        command = partial(opening, opener, branch=branch, base=proposed.base)
+        shown = command(title="TITLE", body="BODY")
         if agreed := await self._agreed("pull-request", draft, quoted, [shown]):
             title, _, body = agreed.partition("\n")
-            await self._host.ran(request.command(opener, title, body.strip()), place.top)
+            await self._host.ran(command(title=title, body=body.strip()), place.top)
 
     async def _pushed(self, place: Place, remote: str, branch: str) -> bool:
         self._tell_hooks(place, "push")
@@ -211,8 +211,14 @@ class HostCommands:
             else:
                 return True
         if pending.new:  # git knows them by now, and is to be as it was
-            await self._host.ran(["git", "rm", "--cached", "--quiet", "--", *pending.new], place.top)
+            left = ["git", "rm", "--cached", "--quiet", "--", *map(_literal, pending.new)]
+            await self._host.ran(left, place.top)
         return False
+
+
+def _literal(path: str) -> str:
+    """A path as git takes it for itself, and not for a pattern."""
+    return f":(literal){path}" if path.startswith(":") or {*path} & {*"*?[\\"} else path
 
 
 def _first_line(text: str) -> str:

@@ -48,7 +48,6 @@ class HostPrograms:
             program,
             *command[1:],
             cwd=folder,
-            env={**os.environ, "GIT_LITERAL_PATHSPECS": "1"},
             stdin=None if sys.stdin.isatty() else asyncio.subprocess.DEVNULL,
             stdout=sys.stderr,
         )

@@ -1,8 +1,8 @@
 """HostQuestions: a host that programs of the model want to reach is asked about, once."""
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 from coder.chat.line_reader import Cancelled, Reader, Typed
 from coder.chat.permissions import Permissions
@@ -37,17 +37,18 @@ class HostQuestions:
         self._open: dict[str, asyncio.Task[bool]] = {}
         self._is_on = False
 
-    @contextmanager
-    def asking(self) -> Iterator[None]:
+    @asynccontextmanager
+    async def asking(self) -> AsyncIterator[None]:
         """Ask while the block lasts; a question that is open at its end is withdrawn."""
         self._is_on = True
         try:
             yield
         finally:
             self._is_on = False
-            for task in self._open.values():
+            withdrawn, self._open = [*self._open.values()], {}
+            for task in withdrawn:
                 task.cancel()
-            self._open.clear()
+            await asyncio.gather(*withdrawn, return_exceptions=True)
 
     async def may_reach(self, host: str, port: int) -> bool:
         """Whether programs may reach a host at a port.
@@ -58,28 +59,31 @@ class HostQuestions:
         named = named if port in WEB_PORTS else f"{named}:{port}"
         if named in self.this_time or named in self._permissions.allowed.hosts:
             return True
-        if not self._is_on or named in self._refused or len(self._refused) >= MOST_REFUSED:
+        if not self._is_on or named in self._refused:
             return False
         if (task := self._open.get(named)) is None:
-            task = self._open[named] = asyncio.create_task(self._asked(named))
+            task = self._open[named] = asyncio.create_task(self._ask(named))
         await asyncio.wait([task])
         return not task.cancelled() and task.result()
 
-    async def _asked(self, named: str) -> bool:
+    async def _ask(self, named: str) -> bool:
         async with self.turn:
-            with self._lines.paused(), self._screen.held():
-                try:
-                    answer = (await self._reader.line(QUESTION.format(host=named)) or "").strip().lower()
-                except Cancelled:
-                    answer = ""
-        if answer not in ("t", "this time", "p", "project", "this project"):
+            answer = await self._answer(named) if len(self._refused) < MOST_REFUSED else ""
+        if answer not in ("t", "p"):
             self._refused.add(named)
             return False
         self.this_time.add(named)
-        if answer not in ("t", "this time"):
+        if answer == "p":
             hosts = (*self._permissions.allowed.hosts, named)
             try:
                 self._permissions.write(self._permissions.allowed.model_copy(update={"hosts": hosts}))
             except MachineError as error:
                 self._screen.tell(f"  ! allowed this time only: {one_line(str(error), width=300)}")
         return True
+
+    async def _answer(self, named: str) -> str:
+        with self._lines.paused(), self._screen.held():
+            try:
+                return (await self._reader.line(QUESTION.format(host=named)) or "").strip().lower()
+            except Cancelled:
+                return ""

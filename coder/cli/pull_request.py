@@ -1,47 +1,24 @@
-"""Pull requests: the command of the user's own tool that opens one, and the page where one can be. Pure."""
+"""Pull requests: the command of the user's own tool that opens one. Pure."""
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
-from urllib.parse import quote
 
 _LONGEST_NAME = 50
 
 
-@dataclass(frozen=True, slots=True)
-class PullRequest:
-    """One that is to be opened."""
-
-    branch: str
-    base: str
-
-    def command(self, opener: str, title: str, body: str) -> list[str]:
-        """The command that opens it.
-
-        Args:
-            opener: `gh` or `glab`.
-        """
-        if opener == "gh":
-            told = [f"--head={self.branch}", f"--base={self.base}", f"--title={title}", f"--body={body}"]
-            return ["gh", "pr", "create", *told]
-        told = [f"--source-branch={self.branch}", f"--target-branch={self.base}", f"--title={title}"]
-        return ["glab", "mr", "create", *told, f"--description={body}", "--yes"]
-
-
-def opener_of(host: str | None, find: Callable[[str], str | None]) -> str | None:
-    """The tool that opens pull requests on a host, where the user has it."""
-    names = ("glab", "gh") if host is not None and "gitlab" in host else ("gh", "glab")
+def opener_of(url: str, find: Callable[[str], str | None]) -> str | None:
+    """The tool that opens pull requests on a remote, where the user has it."""
+    names = ("glab", "gh") if "gitlab" in url else ("gh", "glab")
     return next((name for name in names if find(name) is not None), None)
 
 
-def page_of(host: str | None, path: str, request: PullRequest) -> str | None:
-    """The page where one can be opened by hand; None on servers that aren't known."""
-    branch, base = quote(request.branch, safe="/"), quote(request.base, safe="/")
-    if host is not None and "github" in host:
-        return f"https://{host}/{path}/compare/{base}...{branch}?expand=1"
-    if host is not None and "gitlab" in host:
-        return f"https://{host}/{path}/-/merge_requests/new?merge_request%5Bsource_branch%5D={branch}"
-    return None
+def opening(tool: str, *, branch: str, base: str, title: str, body: str) -> list[str]:
+    """The command that opens one by `gh` or `glab`."""
+    if tool == "gh":
+        told = [f"--head={branch}", f"--base={base}", f"--title={title}", f"--body={body}"]
+        return ["gh", "pr", "create", *told]
+    told = [f"--source-branch={branch}", f"--target-branch={base}", f"--title={title}"]
+    return ["glab", "mr", "create", *told, f"--description={body}", "--yes"]
 
 
 def branch_name(text: str) -> str:

@@ -150,7 +150,7 @@ class Repl:
     async def _unless_cancelled(self, work: Coroutine[object, object, T]) -> T | None:
         tell = partial(self._screen.tell, "  ! broken off; nothing of it is lost: /go goes on")
         go_on, hosts = f"coder chat --resume {self._session.run}", self._onlooker.hosts
-        with hosts.asking() if hosts is not None else nullcontext():
+        async with hosts.asking() if hosts is not None else nullcontext():
             return await until_ctrl_c(self._screen.spinning(work), go_on, then=tell)
 
     async def _do(self, command: Command) -> None:

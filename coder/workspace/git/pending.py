@@ -1,7 +1,6 @@
 """What the user's own git would commit, push and propose: read in isolation, so that nothing runs unasked."""
 
 import os
-import re
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -20,19 +19,8 @@ HOOKS = {
     "push": ("pre-push", "reference-transaction"),
 }
 """By the command that runs them."""
-_NO_CHOICE = "Name it: git remote set-head {remote} --auto"
 _CHANGED = (
-    "diff",
-    "--name-only",
-    "-z",
-    "--no-renames",
-    "--no-ext-diff",
-    "--no-textconv",
-    "--ignore-submodules",
-)
-_EMPTY_TREE = ("hash-object", "-t", "tree", "--stdin")
-_URL = re.compile(
-    r"(?:(?:ssh|https?|git)://(?:[^@/]*@)?|[^@/:]+@)(?P<host>[^/:]+)(?::\d+(?=/))?[:/]+(?P<path>.+)"
+    *("diff", "--name-only", "-z", "--no-renames", "--no-ext-diff", "--no-textconv", "--ignore-submodules"),
 )
 
 
@@ -72,9 +60,8 @@ class Proposed:
     """Messages of its commits, the latest first; empty without any."""
     stat: str
     """The files that they change."""
-    host: str | None
-    path: str
-    """Where the remote is, as its URL has it; None where that is no server."""
+    url: str
+    """Of the remote."""
 
 
 def place_of(folder: Path) -> Place:
@@ -106,7 +93,7 @@ def pending_in(place: Place, asked: Iterable[str]) -> Pending:
         MachineError: the repository can't be read.
     """
     with isolated(place.repository) as git:
-        base = place.refs.head() or git.run(*_EMPTY_TREE).decode().strip()
+        base = place.refs.head() or git.run("hash-object", "-t", "tree", "--stdin").decode().strip()
         changed = _names(git.run(*_CHANGED, base)) | _names(git.run(*_CHANGED, "--cached", base))
         new = _names(git.run("ls-files", "-z", "--others", "--exclude-standard"))
     wanted = set(asked)
@@ -142,14 +129,12 @@ def proposed_in(place: Place) -> Proposed:
     refs = place.refs
     remote = _remote(refs, place.branch)
     base = _default_branch(refs, remote)
-    url = _URL.fullmatch(refs.run("remote", "get-url", remote))
     return Proposed(
         remote,
         base,
         refs.run("log", "--no-show-signature", "--format=- %s%n%b", f"{remote}/{base}..HEAD"),
         refs.run("diff", "--stat", "--no-ext-diff", "--no-textconv", f"{remote}/{base}...HEAD"),
-        url["host"].lower() if url else None,
-        url["path"].removesuffix(".git") if url else "",
+        refs.run("remote", "get-url", remote),
     )
 
 
@@ -169,8 +154,9 @@ def _default_branch(refs: Refs, remote: str) -> str:
     except GitFailed:
         usual = [name for name in ("main", "master") if refs.resolved(f"refs/remotes/{remote}/{name}")]
     if not usual:
-        choice = _NO_CHOICE.format(remote=remote)
-        raise UsageError(f"The default branch of {remote} isn't known here. {choice}")
+        raise UsageError(
+            f"The default branch of {remote} isn't known. Ask it: git remote set-head {remote} --auto"
+        )
     return usual[0]
 
 

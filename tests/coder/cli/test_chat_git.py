@@ -7,7 +7,7 @@ import pytest
 
 from tests.coder.cli.console import Console, Finished
 from tests.coder.cli.test_fix import RIGHT, TEST, WRONG, code
-from tests.faulty_endpoint import FaultyEndpoint, error, faulty_endpoint, says
+from tests.faulty_endpoint import FaultyEndpoint, calls, error, faulty_endpoint, says
 from tests.git_repository import ENVIRONMENT, GitRepository, make_repository
 
 MESSAGE = "Add the numbers\n\nThe sign was wrong."
@@ -125,6 +125,19 @@ def test_a_new_file_is_committed_too_and_a_file_with_edits_of_the_users_is_named
 
     assert project.git("show", "--name-only", "--format=") == "calc.py\nmore.py", done.err
     assert "with changes of your own, too: calc.py" in done.err
+
+
+@pytest.mark.slow
+def test_a_name_that_could_be_a_pattern_stands_for_its_file_alone(
+    console: Console, project: GitRepository
+) -> None:
+    project.write(more__py="y = 1\n")
+    make = calls("bash", command="echo x = 1 > 'mor[e].py'")
+    with faulty_endpoint(make, says("Done."), WORDS) as endpoint:
+        done = chat(console, endpoint, "Make it.", "y", "/commit", "y", cwd=project.top)
+
+    assert project.git("show", "--name-only", "--format=") == "mor[e].py", done.err
+    assert project.git("status", "--porcelain") == "?? more.py"
 
 
 @pytest.mark.parametrize(

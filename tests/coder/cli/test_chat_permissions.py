@@ -75,3 +75,19 @@ def test_auto_always_holds_in_later_conversations_about_the_project_and_in_no_sc
     assert "what passes is written without a question, as you said" in later.out
     assert piped.code == 7, piped.err
     assert (project / "calc.py").read_text() == WRONG
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("term", ["xterm", "dumb"])
+def test_a_question_that_nobody_answers_goes_with_the_message_and_the_prompt_is_the_users_again(
+    console: Console, project: Path, term: str
+) -> None:
+    impatient = calls("bash", command=FETCH.replace("curl", "curl -m 2"))
+    prompt = PROMPT if term == "xterm" else "> "
+    end = ENTER if term == "xterm" else "\n"
+    with faulty_endpoint(impatient, says("It hangs."), says("Fine.")) as endpoint:
+        script = [(prompt, f"Look.{end}"), (QUESTION, ""), ("It hangs.", ""), (prompt, f"And now?{end}")]
+        done = talk(console, endpoint, [*script, ("Fine.", ""), (prompt, CTRL_D)], cwd=project, TERM=term)
+
+    assert (done.code, len(endpoint.requests)) == (0, 3), done.out
+    assert endpoint.requests[2].body["messages"][-1]["content"].startswith("And now?")
