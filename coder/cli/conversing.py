@@ -14,7 +14,7 @@ from coder.chat.chat_terminal import open_terminal
 from coder.chat.line_reader import PlainReader, Reader
 from coder.chat.transcript import Transcript, transcript
 from coder.cli.chat_observer import ChatObserver
-from coder.cli.permitting import Permitting
+from coder.cli.permission_commands import PermissionCommands
 from coder.cli.repl import Repl
 from coder.cli.session_settings import Models, gone_on_with, price_of, settings_from, settings_of
 from coder.config.layers import Loaded
@@ -112,14 +112,14 @@ class Talk:
                 )
             names.session = session = await stack.enter_async_context(opening)
             asks = sys.stdin.isatty()
-            permitting = Permitting(data_folder(os.environ), session.root, watch, asks=asks)
+            permissions = PermissionCommands(data_folder(os.environ), session.root, watch, asks=asks)
             dialogue = Repl(
                 session,
                 reader,
                 screen=self.screen,
                 switch=models.switch,
                 onlooker=watch,
-                permitting=permitting,
+                permissions=permissions,
                 results=results,
             )
             try:

@@ -13,6 +13,7 @@ from sandbox.network.allowed_hosts import WEB_PORTS
 
 MOST_REFUSED = 5
 """Hosts; with so many refused, further ones are without a question."""
+THIS_TIME = ("t", "y", "yes")
 QUESTION = "A program wants to reach {host}. Let it? this [t]ime, this [p]roject, [N]o: "
 
 
@@ -69,7 +70,7 @@ class HostQuestions:
     async def _ask(self, named: str) -> bool:
         async with self.turn:
             answer = await self._answer(named) if len(self._refused) < MOST_REFUSED else ""
-        if answer not in ("t", "p"):
+        if answer not in (*THIS_TIME, "p"):
             self._refused.add(named)
             return False
         self.this_time.add(named)

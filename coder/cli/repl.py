@@ -17,7 +17,7 @@ from coder.chat.transcript import of_one_message
 from coder.cli.chat_observer import ChatObserver
 from coder.cli.cost_lines import cost_lines
 from coder.cli.host_commands import HostCommands
-from coder.cli.permitting import Permitting
+from coder.cli.permission_commands import PermissionCommands
 from coder.cli.unfolding import unfolded
 from coder.config.task_file import split_command
 from coder.console import render
@@ -49,7 +49,7 @@ class Repl:
         screen: Screen,
         switch: SwitchModel,
         onlooker: ChatObserver,
-        permitting: Permitting,
+        permissions: PermissionCommands,
         results: TextIO,
     ) -> None:
         """Take what answers and where lines come from.
@@ -57,7 +57,7 @@ class Repl:
         Args:
             switch: opens another model, and closes the one before.
             onlooker: knows what of an answer was shown as it came.
-            permitting: what the user allows.
+            permissions: what the user allows.
             results: where answers in words and what commands say go.
         """
         self.asks = sys.stdin.isatty()
@@ -69,7 +69,7 @@ class Repl:
         self._switch = switch
         self._prompt = PROMPT if self.asks else ""
         self._onlooker = onlooker
-        self._permitting = permitting
+        self._permissions = permissions
         self._results = results
         self._code = 0  # of the latest message
         self.error: str | None = None
@@ -175,9 +175,9 @@ class Repl:
             case "!":
                 await self._unless_cancelled(self._command(command.rest))
             case "auto":
-                self._permitting.auto(command.rest, self._say)
+                self._permissions.auto(command.rest, self._say)
             case "permissions":
-                self._permitting.permissions(command.rest, self._say)
+                self._permissions.tell(command.rest, self._say)
             case "commit":
                 await self._host.commit(command.rest)
             case "pr":

@@ -34,7 +34,7 @@ def questions(person: Person, tmp_path: Path) -> HostQuestions:
 async def test_many_connections_to_one_host_are_one_question_and_ports_of_the_web_are_one_host(
     tmp_path: Path,
 ) -> None:
-    person = Person("t", "n", "p")
+    person = Person("y", "n", "p")
     hosts = questions(person, tmp_path)
 
     async with hosts.asking():

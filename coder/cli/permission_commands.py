@@ -8,7 +8,7 @@ from coder.cli.chat_observer import ChatObserver
 from coder.errors import UsageError
 
 
-class Permitting:
+class PermissionCommands:
     """One person's side of it."""
 
     def __init__(self, folder: Path, project: Path, onlooker: ChatObserver, *, asks: bool) -> None:
@@ -40,7 +40,7 @@ class Permitting:
         self._onlooker.yes = bool(rest) or not self._onlooker.yes
         say("what passes is written" if self._onlooker.yes else "you are asked")
 
-    def permissions(self, rest: str, say: Callable[[str], None]) -> None:
+    def tell(self, rest: str, say: Callable[[str], None]) -> None:
         """Say what is allowed, or forget it all.
 
         Raises:
