@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Collection, Mapping
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
 
 from coder.context.ignoring import ignores
 from coder.errors import MachineError
@@ -15,6 +16,9 @@ from coder.workspace.landing.staging import LandingRefused, parts_of, see_same_r
 from coder.workspace.read import content, store
 from coder.workspace.session_changes import is_executable, is_same
 from sandbox import Change, Session
+
+if TYPE_CHECKING:
+    from sandbox.kernel.session_kernel import SessionKernel
 
 Tree = Mapping[str, StoredFile | None]
 """Files by path; None is one that was removed."""
@@ -56,6 +60,8 @@ class SessionTree:
     ) -> None:
         """Begin with the user's files, which the workspace holds, and ignored ones that are only shown."""
         self.session = session
+        self.kernel: SessionKernel | None = None
+        """For cells, where the run has them."""
         self._shown = shown
         self._root = Path(root) if root is not None else None
         self._begin(files)

@@ -162,6 +162,10 @@ class Workbench:
                 await sandbox.lay(files | ignored_files(state))
                 session = await self._stacks["session"].enter_async_context(sandbox.session())
                 work = SessionTree(session, files=state.files, root=state.root, shown=state.settings.show)
+                if self.policy.kernel:
+                    from sandbox.kernel.session_kernel import SessionKernel
+
+                    work.kernel = SessionKernel(session)
                 installs = [place for place in self.policy.folders if place.endswith("node_modules")]
                 self.read_only = await make_repository(session, installs)
                 if state.tree:

@@ -38,6 +38,8 @@ class Abilities:
     """It calls the tools that it is offered."""
     max_output: int | None = None
     """Tokens that it can answer with, reasoning included."""
+    sees: bool | None = None
+    """It sees pictures."""
     acts: bool | None = None
     """A recording: whether it was made with a model that acts. None: it isn't one, or is empty."""
 

@@ -62,7 +62,10 @@ class ChatModel:
     def abilities(self) -> Abilities:
         """What the catalogue says of it."""
         return Abilities(
-            context=self._endpoint.context, tools=self._endpoint.tools, max_output=self._max_output
+            context=self._endpoint.context,
+            tools=self._endpoint.tools,
+            max_output=self._max_output,
+            sees=self._endpoint.sees,
         )
 
     async def __aenter__(self) -> Self:

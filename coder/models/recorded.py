@@ -84,7 +84,11 @@ class Recorded:
         """Those of the model that was recorded."""
         spoke = self._spoke
         return Abilities(
-            context=spoke.context, tools=spoke.tools, max_output=spoke.max_output, acts=self._acts
+            context=spoke.context,
+            tools=spoke.tools,
+            max_output=spoke.max_output,
+            sees=spoke.sees,
+            acts=self._acts,
         )
 
     async def __aenter__(self) -> Self:

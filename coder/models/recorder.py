@@ -148,4 +148,5 @@ def _part(model: Model) -> Part:
         context=able.context,
         tools=able.tools,
         max_output=able.max_output,
+        sees=able.sees,
     )

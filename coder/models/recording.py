@@ -39,6 +39,11 @@ class Part(BaseModel):
     context: int | None = None
     tools: bool | None = None
     max_output: int | None = None
+    sees: bool | None = None
+
+    @model_serializer(mode="wrap")
+    def _as_before(self, plain: SerializerFunctionWrapHandler) -> dict[str, object]:
+        return {name: value for name, value in plain(self).items() if value is not None or name != "sees"}
 
 
 class Header(BaseModel):
@@ -59,12 +64,14 @@ class Header(BaseModel):
     tools: bool | None = None
     max_output: int | None = None
     """Tokens that it could answer with, where that was known."""
+    sees: bool | None = None
+    """It was shown pictures of results."""
     roles: dict[str, Part] = {}
     """By participant."""
 
     @model_serializer(mode="wrap")
     def _as_before(self, plain: SerializerFunctionWrapHandler) -> dict[str, object]:
-        return {name: value for name, value in plain(self).items() if value or name != "roles"}
+        return {name: value for name, value in plain(self).items() if value or name not in ("roles", "sees")}
 
 
 class Request(BaseModel):

@@ -9,7 +9,7 @@ from coder.models.abilities import LEAST_IN_CONTEXT
 from coder.models.endpoint import Api, Endpoint
 from coder.models.model import ChatMessage, Form, Sampling
 from coder.models.tokens import input_tokens
-from coder.models.wire_format import chat_form, chat_messages, response_form, response_input
+from coder.models.wire_format import chat_form, chat_messages, pictures_apart, response_form, response_input
 
 KEY_FIELD = "prompt_cache_key"
 CONVERSATION_HEADER = "x-grok-conv-id"
@@ -68,6 +68,8 @@ class RequestQuirks:
         most = sampling.max_tokens or (UNKNOWN_MOST if self.api == "messages" else None)
         most = self._at_most(most, input_tokens(messages, form))
         messages = [self._own(message) for message in messages]
+        if self.api != "messages":
+            messages = pictures_apart(messages)
         effort = None if self._endpoint.reasons is False else sampling.effort
         own: Mapping[str, object]
         if self.api == "messages":
@@ -118,7 +120,12 @@ class RequestQuirks:
         return f"{self.api} {self._endpoint.name}"
 
     def _own(self, message: ChatMessage) -> ChatMessage:
-        """The message without what is opaque of another model, which would refuse it or read it wrongly."""
+        """The message without what is opaque of another model, which would refuse it or read it wrongly.
+
+        Pictures of results go to models that see alone.
+        """
+        if message.role == "tool" and message.images and not self._endpoint.sees:
+            return message.model_copy(update={"images": ()})
         if message.opaque is None or message.opaque.source == self.source:
             return message
         return message.model_copy(update={"opaque": None})

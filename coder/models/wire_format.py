@@ -7,9 +7,10 @@ from typing import cast
 
 from pydantic import JsonValue
 
-from coder.models.model import ChatMessage, Form, JsonObject, ToolSpec
+from coder.models.model import ChatMessage, Form, Image, JsonObject, ToolSpec
 
 SCHEMA_NAME = "answer"
+_PICTURES = "The pictures of the results above, in their order:"
 
 
 def chat_messages(
@@ -31,6 +32,21 @@ def chat_messages(
             kept = {name: value for name, value in json.loads(text).items() if name not in dropped}
             (calls[place - 1] if place else fields).update(kept)
     return wired
+
+
+def pictures_apart(messages: Sequence[ChatMessage]) -> list[ChatMessage]:
+    """The messages with the pictures of results in one of the user's, behind all results of an answer."""
+    apart: list[ChatMessage] = []
+    pictures: list[Image] = []
+    for message, after in zip(messages, [*messages[1:], None], strict=True):
+        if message.role == "tool" and message.images:
+            pictures += message.images
+            message = message.model_copy(update={"images": ()})
+        apart.append(message)
+        if pictures and (after is None or after.role != "tool"):
+            apart.append(ChatMessage(role="user", content=_PICTURES, images=tuple(pictures)))
+            pictures = []
+    return apart
 
 
 def chat_form(form: Form) -> JsonObject:

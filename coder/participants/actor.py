@@ -41,8 +41,8 @@ class Actor:
     async def speak(self, turn: Turn) -> Message:
         """Act until the model says that it is done, asks the user, or has only words left."""
         target = target_now(turn.state)
-        tools = Registry([tool_of(function) for function in turn.bench.tools])
         settings = turn.state.settings
+        tools = Registry([tool_of(function) for function in turn.bench.tools], kernel=settings.kernel)
         endings = (DONE, ASK) if settings.asks and not settings.chat else (DONE,)  # there, words ask
         place = Workplace(turn, tools)
         first = [] if turn.state.dialogue else await _first(turn, target)

@@ -73,6 +73,7 @@ class Workplace:
             exit_code=given.exit_code,
             seconds=given.seconds,
             running=given.running,
+            images=given.images,
             changes=changes,
             left_out=left_out,
         )
@@ -87,7 +88,14 @@ class Workplace:
             anew: in a new session, on the files as of the last answered call.
         """
         work = await self._turn.bench.session(self._turn.state, anew=anew)
-        desk = Desk(work.session, self._seconds_left, self._turn.bench.redactor.redact, self._heard)
+        desk = Desk(
+            work.session,
+            self._seconds_left,
+            self._turn.bench.redactor.redact,
+            self._heard,
+            kernel=work.kernel,
+            sees=self._turn.abilities.sees is True,
+        )
         return await self._tools.answer(call, desk), *await work.changes()
 
     async def tell(self, call: ToolCall, text: str) -> ChatMessage:
@@ -132,7 +140,9 @@ class Workplace:
         if self._turn.state.owes_baseline:
             answered = answered.model_copy(update={"text": f"{answered.text}\n[{self._baseline()}]"})
         await self._turn.journal.append(answered)
-        return ChatMessage(role="tool", content=answered.text, tool_call_id=answered.id)
+        return ChatMessage(
+            role="tool", content=answered.text, images=answered.images, tool_call_id=answered.id
+        )
 
 
 def _lines(state: State) -> tuple[str, ...]:

@@ -14,6 +14,8 @@ _UNKNOWN = 128_000
 _FULL, _FOLDED = 0.8, 0.4
 """Shares of that from which on a dialogue is folded, and to which it is."""
 _KEPT_RESULTS = 5
+_PER_PICTURE = 2000
+"""Tokens."""
 _SHORT = 300
 """Characters of a result that isn't worth to be folded."""
 
@@ -72,7 +74,7 @@ def _with_plan(talk: list[ChatMessage], arguments: str) -> list[ChatMessage]:
 
 def _in_a_line(message: ChatMessage) -> ChatMessage:
     if len(message.content) <= _SHORT:
-        return message
+        return message.model_copy(update={"images": ()}) if message.images else message
     last = message.content.rstrip().rpartition("\n")[2][:_SHORT]
     text = f"[{len(message.content)} characters of this result are left out. Its last line: {last}]"
     return message.model_copy(update={"content": text, "images": ()})
@@ -80,4 +82,5 @@ def _in_a_line(message: ChatMessage) -> ChatMessage:
 
 def _size(talk: Sequence[ChatMessage]) -> int:
     calls = [call.arguments for message in talk for call in message.tool_calls]
-    return sum(tokens(text) for text in [*calls, *(message.content for message in talk)])
+    pictures = _PER_PICTURE * sum(len(message.images) for message in talk)
+    return pictures + sum(tokens(text) for text in [*calls, *(message.content for message in talk)])

@@ -56,7 +56,7 @@ def _intended(state: State, body: CallIntended) -> State:
 
 
 def _tool_answered(state: State, body: ToolAnswered) -> State:
-    said = ChatMessage(role="tool", content=body.text, tool_call_id=body.id)
+    said = ChatMessage(role="tool", content=body.text, images=body.images, tool_call_id=body.id)
     return replace(
         state,
         open_tool=None,

@@ -210,7 +210,7 @@ def suited(
         return "best-of-n"
     is_small = model.startswith("local/") or (parameters_of(model) or _ABLE) < _ABLE
     is_small = is_small or (able.context is not None and able.context < _ROOM)
-    by_repairs = settings.kernel or bool(named & {"samples", "repairs"})
+    by_repairs = bool(named & {"samples", "repairs"})
     acts = not is_small and settings.budget.calls >= _STEPS if able.acts is None else able.acts
     return "act" if acts and sessions and not by_repairs else "repair"
 

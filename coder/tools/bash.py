@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pydantic import Field
@@ -14,7 +15,7 @@ from sandbox import CommandResult
 
 USUAL_S = 120
 LONGEST_S = 1_800
-_LEAST_S = 1.0
+LEAST_S = 1.0
 _LOOKS, _LOOK_S = 10, 0.05
 """How often, and after how long, a program in the background is looked at: most that fail do so at once."""
 _MOST_NAMED = 5
@@ -53,36 +54,46 @@ class Bash:
         asked = read_arguments(given, _Given, name=SPEC.name)
         if asked.background:
             return await _in_background(asked.command, desk)
-        left_s = max(desk.seconds_left(), _LEAST_S)
+        left_s = max(desk.seconds_left(), LEAST_S)
         wall_s = min(asked.timeout_s, left_s)
         result = await desk.session.sh(asked.command, wall_s=wall_s, on_output=desk.on_output)
-        return _ended(result, desk, has_all=left_s < asked.timeout_s)
+        return ended(result, desk, has_all=left_s < asked.timeout_s)
 
 
 async def _in_background(command: str, desk: Desk) -> ToolResult:
     started = await desk.session.start(command)
     for _ in range(_LOOKS):
         if not started.running:
-            return _ended(await started.wait(), desk)
+            return ended(await started.wait(), desk)
         await asyncio.sleep(_LOOK_S)
     status = f"[running in the background: pid {started.pid}; its output goes to {started.log}]"
     return ToolResult(_above(status, started.output(), desk, log=started.log), running=True)
 
 
-def _ended(result: CommandResult, desk: Desk, *, has_all: bool = False) -> ToolResult:
-    status = desk.redact(status_line(result, has_all=has_all))
+def ended(
+    result: CommandResult, desk: Desk, *, has_all: bool = False, more: Sequence[str] = ()
+) -> ToolResult:
+    """What a command gave.
+
+    Args:
+        result: of the command.
+        has_all: it had all the time that the run has left.
+        more: what else its status line says.
+    """
+    status = desk.redact(status_line(result, has_all=has_all, more=more))
     text = _above(status, result.output, desk, log=result.log, is_all=not result.truncated)
     return ToolResult(text, result.exit_code, result.wall_s, bool(result.still_running))
 
 
-def status_line(result: CommandResult, *, has_all: bool = False) -> str:
+def status_line(result: CommandResult, *, has_all: bool = False, more: Sequence[str] = ()) -> str:
     """How a command ended and what it left, on one line, whatever that calls itself.
 
     Args:
         result: of the command.
         has_all: it had all the time that the run has left.
+        more: what else is said.
     """
-    said = [_ending(result, has_all=has_all)]
+    said = [_ending(result, has_all=has_all), *more]
     if result.still_running:
         named = [f"pid {left.pid} {_on_one_line(left.command)}" for left in result.still_running]
         more = f" and {len(named) - _MOST_NAMED} more" if len(named) > _MOST_NAMED else ""

@@ -69,18 +69,27 @@ class PlanTool:
 
 
 class Registry:
-    """The tools that carry out calls: `bash`, `edit`, `plan` and a user's own."""
+    """The tools that carry out calls: `bash`, `edit`, `plan`, `python` and a user's own."""
 
-    def __init__(self, own: Sequence[Tool] = ()) -> None:
+    def __init__(self, own: Sequence[Tool] = (), *, kernel: bool = False) -> None:
         """Offer these tools of the user beside ours.
+
+        Args:
+            own: the user's.
+            kernel: `python` is offered, too.
 
         Raises:
             ValueError: a name is taken.
         """
         self._tools: dict[str, Tool] = {}
         ours: tuple[Tool, ...] = (Bash(), EditTool(), PlanTool())
+        if kernel:
+            from coder.tools.python_tool import PythonTool
+
+            ours = (*ours, PythonTool())
         for tool in (*ours, *own):
-            if tool.spec.name in self._tools or tool.spec.name in (DONE.name, ASK.name):
+            taken = (DONE.name, ASK.name, *self._tools, *(("python",) if tool in own else ()))
+            if tool.spec.name in taken:
                 raise ValueError(f"There is a tool named {tool.spec.name!r} already: rename the function.")
             self._tools[tool.spec.name] = tool
 

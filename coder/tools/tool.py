@@ -5,16 +5,19 @@ import inspect
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar, get_type_hints
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 from pydantic.json_schema import GenerateJsonSchema
 from pydantic_core import to_json
 
-from coder.models.model import JsonObject, ToolSpec
+from coder.models.model import Image, JsonObject, ToolSpec
 from coder.text.sanitize import terminal_text
 from coder.tools.shortened import shortened
 from sandbox import Session
+
+if TYPE_CHECKING:
+    from sandbox.kernel.session_kernel import SessionKernel
 
 _ERRORS_TOLD = 3
 Kind = TypeVar("Kind", bound=BaseModel)
@@ -30,6 +33,8 @@ class ToolResult:
     seconds: float = 0.0
     running: bool = False
     """Programs are left in the background."""
+    images: tuple[Image, ...] = ()
+    """Pictures that the model is to see."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +47,10 @@ class Desk:
     redact: Callable[[str], str]
     on_output: Callable[[bytes], None] = lambda chunk: None
     """Sees what commands print, as it comes."""
+    kernel: "SessionKernel | None" = None
+    """Of the session, where the run has one."""
+    sees: bool = False
+    """The model sees pictures."""
 
 
 def shown(text: str, desk: Desk) -> str:

@@ -4,7 +4,7 @@ from decimal import Decimal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from coder.models.model import Alternative, ChatMessage, Form, Opaque, Sampling, ToolCall, Usage, Used
+from coder.models.model import Alternative, ChatMessage, Form, Image, Opaque, Sampling, ToolCall, Usage, Used
 from coder.run.event_types.body import Body, StoredFile
 from coder.run.message import CheckLine, Message
 
@@ -219,7 +219,7 @@ class ToolAnswered(Body):
     """What a tool gave, and what it changed in the session's workspace."""
 
     type = "tool.answered"
-    later = ("exit_code", "seconds", "running", "changes", "left_out")
+    later = ("exit_code", "seconds", "running", "images", "changes", "left_out")
     zeros = ("exit_code",)
 
     call: int
@@ -231,6 +231,8 @@ class ToolAnswered(Body):
     seconds: float = 0.0
     running: bool = False
     """It left programs running in the background."""
+    images: tuple[Image, ...] = ()
+    """Pictures that the model is shown, as they are."""
     changes: dict[str, StoredFile | None] = Field(default_factory=dict)
     """Files by path as they are now, where the call changed them; None is one that was removed."""
     left_out: tuple[str, ...] = ()

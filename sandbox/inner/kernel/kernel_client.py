@@ -70,6 +70,10 @@ class Client:
         while True:
             self._step()
 
+    def kill(self) -> None:
+        """End the kernel and what its cells have started; `serve` ends as it did."""
+        os.killpg(self._kernel, signal.SIGKILL)
+
     def _boot(self) -> None:
         """Wait until outputs arrive, then run a first cell: it costs more than all later ones."""
         while not self._iopub.poll(10):

@@ -27,26 +27,32 @@ def main(channel: Channel, arguments: dict[str, Any]) -> None:
     `home` is a folder that isn't there yet: a start reads nothing that the cells of another kernel have left.
     With `waits` all is loaded, and nothing written, until the host says to start.
     """
-    home = str(arguments["home"])
+    client = boot(channel, str(arguments["home"]), waits=arguments["waits"])
+    if client is not None:
+        client.serve()
+
+
+def boot(channel: Channel, home: str, *, waits: bool = False) -> kernel_client.Client | None:
+    """Start a kernel; None where there is no ipykernel, or the host lets go before it says to start."""
     if not _can_import():
         sys.path.append(KERNEL)  # last: what the interpreter has itself goes before it
         if not _can_import():
             channel.send(MISSING + NUMBER.pack(0))
-            return
+            return None
     for name, folder in _FOLDERS.items():
         os.environ[name] = f"{home}/{folder}"
     os.environ["JUPYTER_NO_CONFIG"] = "1"
     kernel_process.load()
-    if arguments["waits"]:
+    if waits:
         channel.send(LOADED + NUMBER.pack(0))
         if channel.receive() is None:
-            return
+            return None
     connection = kernel_client.prepare(home)
     # Forked, not started anew: what both need is imported once, and there are no threads yet.
     pid = os.fork()
     if pid == 0:
         kernel_process.become_kernel(connection)
-    kernel_client.Client(channel, connection, pid).serve()
+    return kernel_client.Client(channel, connection, pid)
 
 
 def _can_import() -> bool:

@@ -323,7 +323,7 @@ def test_escalate_without_a_second_model_is_refused() -> None:
         (Settings(), TASK, "a/b", "act"),
         (Settings(plan=True), TASK, "a/b", "act"),
         (Settings(chat=True), TASK, "a/b", "act"),
-        (Settings(kernel=True), TASK, "a/b", "repair"),
+        (Settings(kernel=True), TASK, "a/b", "act"),
         (Settings(budget=Budget(repairs=2)), TASK, "a/b", "repair"),
         (Settings(), TASK, "local/large-7B", "repair"),
         (Settings(), TASK, "ollama/qwen2.5-coder:1.5b", "repair"),

@@ -11,7 +11,7 @@ from sandbox import Kernel, Limits
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-_PNG = b"\x89PNG\r\n\x1a\n" + b"".join(
+PNG = b"\x89PNG\r\n\x1a\n" + b"".join(
     struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
     for kind, body in (
         (b"IHDR", struct.pack(">IIBBBBB", 1, 1, 8, 0, 0, 0, 0)),
@@ -71,14 +71,14 @@ async def test_sys_exit_ends_the_cell_and_not_the_kernel(
 
 
 async def test_a_picture_is_an_artifact_in_bytes(kernel: Kernel) -> None:
-    await kernel.execute(f"import base64\npicture = base64.b64decode({base64.b64encode(_PNG)!r})")
+    await kernel.execute(f"import base64\npicture = base64.b64decode({base64.b64encode(PNG)!r})")
 
     result = await kernel.execute("from IPython.display import Image\nImage(data=picture)")
 
     (artifact,) = result.artifacts
     assert artifact.path.startswith("cell-")
     assert artifact.path.endswith("-1.png")
-    assert (artifact.content, artifact.size) == (_PNG, len(_PNG))
+    assert (artifact.content, artifact.size) == (PNG, len(PNG))
 
 
 async def test_each_rich_type_has_its_file_and_a_table_its_text_too(kernel: Kernel) -> None:

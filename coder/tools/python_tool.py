@@ -1,0 +1,75 @@
+"""python: one cell in a kernel of the session, with the pictures that it shows. Offered with `--kernel`."""
+
+import base64
+import struct
+from dataclasses import dataclass, replace
+
+from pydantic import Field
+
+from coder.models.model import Image, JsonObject, ToolSpec
+from coder.tools.bash import LEAST_S, LONGEST_S, USUAL_S, ended
+from coder.tools.tool import Arguments, Desk, ToolResult, read_arguments, spec_of
+from sandbox import BackendMissing
+
+_MOST_PICTURES = 4
+_LARGEST_PICTURE = 1 << 20
+_LONGEST_SIDE = 8000
+"""Pixels that every provider of today takes."""
+_PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"
+
+
+class _Given(Arguments):
+    code: str = Field(min_length=1, description="The cell; the value of its last expression is shown.")
+    timeout_s: float = Field(USUAL_S, ge=1, le=LONGEST_S, description="Seconds before it is interrupted.")
+
+
+SPEC = spec_of(
+    "python",
+    "Run a cell of Python in a Jupyter kernel: what cells define stays from call to call. Pictures that it "
+    "displays are kept as files, and shown to you where you can see.",
+    _Given,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class PythonTool:
+    """The tool."""
+
+    spec: ToolSpec = SPEC
+    effect: bool = False
+
+    async def call(self, given: JsonObject, desk: Desk) -> ToolResult:
+        """Run the cell to its end, or interrupt it at its timeout.
+
+        Raises:
+            ValueError: the arguments don't fit, or no kernel starts; the message is for the model.
+            SandboxError: the sandbox itself failed.
+        """
+        asked, kernel = read_arguments(given, _Given, name=SPEC.name), desk.kernel
+        if kernel is None:
+            raise ValueError("There is no kernel in this run.")
+        left_s = max(desk.seconds_left(), LEAST_S)
+        try:
+            cell = await kernel.execute(
+                asked.code, wall_s=min(asked.timeout_s, left_s), on_output=desk.on_output
+            )
+        except BackendMissing as error:
+            raise ValueError(desk.redact(str(error))) from error
+        more = ["the kernel before had ended: this one knows nothing of earlier cells"] if cell.is_new else []
+        more += ["the kernel has ended: what cells had defined is gone"] if cell.lost else []
+        result = ended(cell.result, desk, has_all=left_s < asked.timeout_s, more=more)
+        if not desk.sees:
+            return result
+        drawn = await kernel.pictures(cell.number, most=_MOST_PICTURES, largest=_LARGEST_PICTURE)
+        images = [
+            Image(media_type="image/png", base64=base64.b64encode(content).decode("ascii"))
+            for content in drawn
+            if _is_png(content)
+        ]
+        return replace(result, images=tuple(images))
+
+
+def _is_png(content: bytes) -> bool:
+    """Whether an endpoint takes it for a picture: one that it refuses would end the dialogue."""
+    is_whole = content.startswith(_PNG) and content[-8:-4] == b"IEND"
+    return is_whole and all(0 < side <= _LONGEST_SIDE for side in struct.unpack_from(">II", content, 16))
