@@ -95,14 +95,14 @@ class Session:
             MachineError: the log or the folder can't be used.
         """
         await self.kept.ready()
-        named = mentioned(text, self.root)
+        named, pictures = mentioned(text, self.root, model=self.model)
         found = self.add(named, stay=False) if named else ()
         prompt = "\n\n".join([*self.notes, text + about((*self.added, *found))])
         if len(prompt) > MAX_PROMPT:
             raise UsageError(
                 f"A message may have {MAX_PROMPT:,} characters, and this one has {len(prompt):,}."
             )
-        task = self.task.model_copy(update={"prompt": prompt})
+        task = self.task.model_copy(update={"prompt": prompt, "pictures": pictures})
         see_committable(task, self.settings)
         read = read_workspace(task, lands=self.settings.lands)
         async with self._environment(task, self.settings, read.files) as bench:

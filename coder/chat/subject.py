@@ -4,12 +4,16 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from coder.errors import UsageError
+from coder.models.abilities import abilities_of
+from coder.models.model import Image, Model
 from coder.run.event_types import Body
 from coder.run.settings import Settings
 from coder.run.state import State
 from coder.run.task import Task
 from coder.workspace.read import Read, changed_since
 from coder.workspace.rebase import joined_tree
+
+_PICTURES = (".png", ".jpg", ".jpeg", ".gif", ".webp")
 
 
 def root_of(task: Task) -> Path:
@@ -35,10 +39,24 @@ def places_named(name: str, root: Path, read: Iterable[str]) -> list[str]:
     return [known for known in read if known == inside or known.startswith(f"{inside}/")] or [inside]
 
 
-def mentioned(text: str, root: Path) -> list[str]:
-    """Names behind an @ in a message that stand for something in the folder."""
-    names = [word[1:].rstrip(",.;:?!)") for word in text.split() if word.startswith("@")]
-    return [name for name in names if name and (root / name).exists()]
+def mentioned(text: str, root: Path, *, model: Model) -> tuple[list[str], tuple[Image, ...]]:
+    """Names behind an @ in a message that stand for something in the folder, and pictures, wherever they lie.
+
+    Raises:
+        UsageError: a picture can't be shown, or the model is known to see none.
+    """
+    words = [word[1:].rstrip(",.;:?!)") for word in text.split() if word.startswith("@")]
+    names = [name for name in words if name and (root / name).exists()]
+    shown = [name for name in names if Path(name).suffix.lower() in _PICTURES and (root / name).is_file()]
+    if not shown:
+        return names, ()
+    if abilities_of(model).sees is False:
+        raise UsageError(
+            f"{model.name} sees no pictures. Name {shown[0]} without the @, or another model: /model NAME"
+        )
+    from coder.config.image_files import read_pictures
+
+    return [name for name in names if name not in shown], read_pictures(tuple(root / name for name in shown))
 
 
 def new_state(run: str, task: Task, settings: Settings, model: str, read: Read) -> State:

@@ -122,9 +122,10 @@ class RequestQuirks:
     def _own(self, message: ChatMessage) -> ChatMessage:
         """The message without what is opaque of another model, which would refuse it or read it wrongly.
 
-        Pictures of results go to models that see alone.
+        Pictures go to no model that is known not to see, and those of results only to one that does.
         """
-        if message.role == "tool" and message.images and not self._endpoint.sees:
+        sees = self._endpoint.sees
+        if message.images and (sees is False or (sees is None and message.role == "tool")):
             return message.model_copy(update={"images": ()})
         if message.opaque is None or message.opaque.source == self.source:
             return message

@@ -38,7 +38,9 @@ def after_call(state: State, body: CallBody) -> State:
         case CallRetried(lost=lost) | CallSwitched(lost=lost):
             return _spent(state, lost)
         case CallFailed(lost=lost):
-            return replace(_spent(state, lost), open_calls=_without(state.open_calls, body.call))
+            talk = _unseen(state.dialogue) if body.error == "ModelRefused" else state.dialogue
+            left = _without(state.open_calls, body.call)
+            return replace(_spent(state, lost), open_calls=left, dialogue=talk)
         case ContextFolded():
             return replace(state, dialogue=body.messages, speaks_text=state.speaks_text or body.in_text)
         case ToolCalled():
@@ -53,6 +55,14 @@ def _intended(state: State, body: CallIntended) -> State:
         return calls
     talk = (*state.dialogue[: body.kept], *body.messages)
     return replace(calls, dialogue=talk, known=None, is_untold=False, speaks_text=body.form is None)
+
+
+def _unseen(dialogue: tuple[ChatMessage, ...]) -> tuple[ChatMessage, ...]:
+    """A refused dialogue without its last pictures: where these are why, each request would be refused."""
+    at = max((i for i, message in enumerate(dialogue) if message.images), default=None)
+    if at is None:
+        return dialogue
+    return (*dialogue[:at], dialogue[at].model_copy(update={"images": ()}), *dialogue[at + 1 :])
 
 
 def _tool_answered(state: State, body: ToolAnswered) -> State:
