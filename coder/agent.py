@@ -9,21 +9,23 @@ from typing import TypedDict, Unpack
 from coder.environment.run_policy import OpenSandbox, policy_for, redactor_for
 from coder.environment.workbench import Workbench
 from coder.errors import UsageError
-from coder.loop import Team, run_until_stopped
+from coder.loop import Landing, Team, run_until_stopped
 from coder.models.model import Model
-from coder.run.event_types import RunResumed, Spoken, StoredFile
+from coder.run.event_types import RunOrigin, RunResumed, Spoken, StoredFile
 from coder.run.events import Event
 from coder.run.journal import Journal, answered
 from coder.run.model_choice import asked_of, default_model, same_model
 from coder.run.run import Run
 from coder.run.settings import Budget, Settings
+from coder.run.state import State
+from coder.run.summary import summarize
 from coder.run.task import Task
 from coder.run.termination import Stop
 from coder.run.watch import Permitting, Unwatched, Watch
 from coder.store import EventLog, SqliteLog, data_folder, new_run_id
-from coder.teams.strategies import named_limits, see_tools, settled_here, taken
+from coder.teams.strategies import attempts, named_limits, see_tools, settled_here, taken
 from coder.verify.preflight import prepare
-from coder.workspace.deliver import see_committable
+from coder.workspace.deliver import deliver, see_committable
 from coder.workspace.overlay import shown_files
 from coder.workspace.read import read_workspace
 
@@ -73,10 +75,22 @@ async def solve(task: Task, **options: Unpack[Options]) -> Run:
         settings = settings.model_copy(update=asked_of(settings).for_log().model_dump())
         if options.get("team") is None:
             settings = await settled_here(settings, task, model, bench)
-        journal = await _open_journal(stack, new_run_id(), log, options)
-        await journal.append(read.started(task, settings, model=model.name))
-        journal.hold(read.files)
-        return await work(journal, model, bench, options)
+
+        async def attempt(run: str, own: Settings, land: Landing, *origin: RunOrigin) -> State:
+            async with AsyncExitStack() as its:
+                environment = open_environment(task, own, read.files, options)
+                here = await its.enter_async_context(environment) if origin else bench
+                journal = await _open_journal(its, run, log, options)
+                await journal.append(read.started(task, own, model=model.name), *origin)
+                journal.hold(read.files)
+                await work(journal, model, here, options, land)
+                return journal.state
+
+        if options.get("team") is None and attempts(settings) > 1:
+            from coder.teams.side_by_side import side_by_side
+
+            return await side_by_side(settings, attempt, priced=model.price(1, 1) is not None)
+        return summarize(await attempt(new_run_id(), settings, deliver))
 
 
 async def resume(
@@ -228,9 +242,11 @@ async def _open_journal(stack: AsyncExitStack, run: str, log: EventLog, options:
     return Journal(run, log, token=token, watch=options.get("watch") or Unwatched())
 
 
-async def work(journal: Journal, model: Model, bench: Workbench, options: Options | None = None) -> Run:
+async def work(
+    journal: Journal, model: Model, bench: Workbench, options: Options | None = None, land: Landing = deliver
+) -> Run:
     """Advance a run until it has delivered and stopped, by the team and the stop that it has (`loop.py`)."""
     options = options or Options()
     strategy = taken(journal.state.settings)
     team, stop = options.get("team") or strategy.team(), options.get("stop") or strategy.stop()
-    return await run_until_stopped(journal, model, bench, team=team, stop=stop)
+    return await run_until_stopped(journal, model, bench, team=team, stop=stop, land=land)

@@ -19,7 +19,7 @@ from coder.run.state import State
 from coder.run.summary import summarize
 from coder.run.termination import Reason, Stop, awaits_answer, budget_reached, nothing_to_mend
 from coder.turn import Turn
-from coder.workspace.deliver import deliver, with_written
+from coder.workspace.deliver import with_written
 from coder.workspace.edited_tests import is_accepted, is_contradicted
 from sandbox import SandboxError
 
@@ -62,6 +62,8 @@ class Finish:
 
 
 Command = Speak | Land | Finish
+Landing = Callable[[Journal], Awaitable[None]]
+"""Writes what a run has made, or proposes it."""
 _BUDGET = budget_reached()  # holds whatever else a caller's own stop says
 
 
@@ -101,7 +103,7 @@ async def run_until_stopped(
     *,
     team: Team,
     stop: Stop,
-    land: Callable[[Journal], Awaitable[None]] = deliver,
+    land: Landing,
 ) -> Run:
     """Advance until the run has delivered and stopped, and put whatever ended it into the log.
 
@@ -144,7 +146,7 @@ async def advance(
     team: Team,
     stop: Stop,
     turn: Callable[[str], Turn],
-    land: Callable[[Journal], Awaitable[None]],
+    land: Landing,
 ) -> None:
     """Carry out commands until the run has stopped.
 

@@ -101,7 +101,9 @@ EditFormat = Annotated[
         "--edit-format", metavar="FORM", help="How changes are asked for: whole|search-replace|diff|patch."
     ),
 ]
-Samples = Annotated[int | None, typer.Option("--samples", metavar="N", help="Fresh starts (2).")]
+Samples = Annotated[
+    int | None, typer.Option("--samples", metavar="N", help="Fresh starts (2); side by side where it acts.")
+]
 Repairs = Annotated[int | None, typer.Option("--repairs", metavar="N", help="Repairs of each start (3).")]
 MaxCalls = Annotated[int | None, typer.Option("--max-calls", metavar="N", help="Model calls (8).")]
 MaxTokens = Annotated[int | None, typer.Option("--max-tokens", metavar="N", help="Tokens of all calls.")]

@@ -26,7 +26,7 @@ from coder.run.event_types import (
     ToolCalled,
 )
 from coder.run.message import CheckLine, Message, Outcome
-from coder.run.run import Run
+from coder.run.run import Other, Run
 from coder.text.sanitize import count_of, one_line, printable
 from coder.verify.feedback import last_line
 from coder.workspace.diff import diff_stat
@@ -111,7 +111,13 @@ def verdict(run: Run, *, attempts: Iterable[str] = ()) -> list[str]:
         lines.append(f"  {'changed' if run.landed else 'diff   '}  {diff_stat(run.patch)}")
     lines += [f"  left out {one_line(text, width=300)}" for text in left_out(run)]
     lines += attempts
+    lines += [f"  other    {_other(one)}" for one in run.others]
     return [*lines, f"  next     {next_steps(run)}"]
+
+
+def _other(one: Other) -> str:
+    shown = "" if one.verified == "none" else f" {one.verified}"
+    return f"{one.run_id} {one.status}{shown}, {count_of(one.lines, 'line')}, {money(one.cost)}"
 
 
 def tool_line(called: ToolCalled, answered: ToolAnswered) -> str:

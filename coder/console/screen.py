@@ -19,6 +19,7 @@ from coder.run.event_types import (
     LandingRefused,
     PatchProposed,
     ProgramStarted,
+    RunOrigin,
     RunResumed,
     RunStarted,
     RunStopped,
@@ -60,8 +61,10 @@ class Screen:
         self._draws: SampleLines | None = None
         self._refused: str | None = None
         self._is_chat = False
-        self._called: ToolCalled | None = None
-        """The tool call that is under way."""
+        self._called: dict[str, ToolCalled] = {}
+        """The tool call that is under way, by run."""
+        self._attempts: dict[str, str] = {}
+        """Which attempt a run is, where several are made side by side."""
         self._model = ""
         self.showed_diff = False
         self.has_folder = False
@@ -84,7 +87,7 @@ class Screen:
         body = parse(event)
         if body is None:
             return
-        for line in self._lines_of(body):
+        for line in self._lines_of(event.run, body):
             self._tell(line)
         match body:
             case RunStarted():
@@ -93,17 +96,15 @@ class Screen:
                 self._terminal.doing = "running the tests as they are" if body.task.test_command else ""
                 self._tell_left_out(body.notes)
             case CallIntended():
-                drawn = self._draws.so_far if self._draws is not None else ""
-                self._terminal.doing = f"{self._model} is writing (call {body.call})" + (
-                    drawn and f"; {drawn}"
-                )
+                drawn = f"; {self._draws.so_far}" if self._draws is not None and self._draws.so_far else ""
+                self._terminal.doing = f"{self._model} is writing (call {body.call}){drawn}"
             case StepStarted(settings=settings) | RunResumed(settings=Settings() as settings):
-                self._called = None  # it was cut off
+                self._called.pop(event.run, None)  # it was cut off
                 self.watch_settings(settings)
             case ToolCalled():
-                self._called, self._terminal.doing = body, render.tool_call(body)
+                self._called[event.run], self._terminal.doing = body, render.tool_call(body)
             case ToolAnswered():
-                self._called = None
+                self._called.pop(event.run, None)
             case ProgramStarted():
                 self._terminal.doing = PROGRAMS.get(body.what, f"running {one_line(body.what, width=50)}")
             case LandingPlanned() | PatchProposed():
@@ -218,14 +219,16 @@ class Screen:
         else:
             self._waiting.append(line)
 
-    def _lines_of(self, body: Body) -> list[str]:
+    def _lines_of(self, run: str, body: Body) -> list[str]:
         line = render.progress(body)
-        if isinstance(body, ToolAnswered) and self._called is not None:
-            line = render.tool_line(self._called, body)
-            if self._called.name == "plan":
+        if isinstance(body, RunOrigin) and body.of:
+            self._attempts[run] = f"{body.attempt}/{body.of} "
+        if isinstance(body, ToolAnswered) and run in self._called:
+            line = render.tool_line(self._called[run], body)
+            if self._called[run].name == "plan":
                 from coder.run.plan import plan_of
 
-                line = plan.shown if (plan := plan_of(self._called.arguments)) is not None else line
+                line = plan.shown if (plan := plan_of(self._called[run].arguments)) is not None else line
         if isinstance(body, LandingRefused):
             self._refused, line = line, None  # as a rule the run's end says it, too
         elif isinstance(body, RunStopped):
@@ -233,7 +236,9 @@ class Screen:
             line = self._refused if body.error is None or is_no else line
         if self._draws is not None:
             return self._draws.told(body, line)
-        return [line] if line is not None else []
+        if line is None or run not in self._attempts:
+            return [line] if line is not None else []
+        return [] if isinstance(body, RunOrigin | RunResumed) else [f"  {self._attempts[run]}{line[2:]}"]
 
     def _tell_left_out(self, notes: Sequence[str]) -> None:
         for text in notes[:MOST_NOTES]:

@@ -38,6 +38,20 @@ class Tokens(BaseModel):
     """Of the output."""
 
 
+class Other(BaseModel):
+    """An attempt that was made beside the one that was chosen, in a run of its own."""
+
+    model_config = ConfigDict(frozen=True)
+
+    run_id: str
+    status: Status
+    verified: Verified
+    lines: int
+    """That it changes: added and removed."""
+    calls: int
+    cost: float | None
+
+
 class Run(BaseModel):
     """The result of `solve` and `resume`, and the document that `--json` prints."""
 
@@ -90,6 +104,8 @@ class Run(BaseModel):
     """Modules or hosts that were missing, by `cause`."""
     error: str | None
     exit_code: int
+    others: tuple[Other, ...] = ()
+    """Attempts that were made beside this one, and not chosen. What they have used isn't counted above."""
 
     @field_serializer("limits", when_used="json")
     def _in_numbers(self, limits: Budget) -> dict[str, object]:

@@ -23,7 +23,8 @@ class Budget(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     samples: int = Field(default=2, ge=1, le=1000)
-    """Fresh starts. One that only repeats an earlier answer isn't counted."""
+    """Fresh starts. One that only repeats an earlier answer isn't counted. Where they are named and the model
+    acts, so many sessions side by side."""
     repairs: int = Field(default=3, ge=0, le=100)
     """Repairs in one sample, after its first attempt."""
     calls: int = Field(default=8, ge=1, le=100_000)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _MANY = 3
 """Fresh starts from which on it is worth to compare them."""
-_STEPS = 3
+LEAST_CALLS = 3
 """Calls that acting takes at least: a look, a change, the word that it is done."""
 _ABLE = 4_000_000_000
 """Parameters from which on a model that runs commands does more than write its answer."""
@@ -197,6 +197,13 @@ def see_tools(settings: Settings, bench: "Workbench") -> None:
         )
 
 
+def attempts(settings: Settings) -> int:
+    """How many sessions work on a task side by side where the model acts: as many as samples were named."""
+    budget = settings.budget
+    is_many = settings.strategy in ("act", "auto", None) and not settings.chat
+    return budget.samples if is_many and "samples" in budget.model_fields_set else 1
+
+
 def suited(
     task: Task, settings: Settings, *, model: str, able: Abilities = _UNKNOWN, sessions: bool = True
 ) -> StrategyName:
@@ -210,8 +217,9 @@ def suited(
         return "best-of-n"
     is_small = model.startswith("local/") or (parameters_of(model) or _ABLE) < _ABLE
     is_small = is_small or (able.context is not None and able.context < _ROOM)
-    by_repairs = bool(named & {"samples", "repairs"})
-    acts = not is_small and settings.budget.calls >= _STEPS if able.acts is None else able.acts
+    has_calls = _acting(settings).budget.calls // attempts(settings) >= LEAST_CALLS
+    acts = not is_small and has_calls if able.acts is None else able.acts
+    by_repairs = "repairs" in named
     return "act" if acts and sessions and not by_repairs else "repair"
 
 

@@ -336,8 +336,15 @@ def test_escalate_without_a_second_model_is_refused() -> None:
             Settings(budget=Budget(samples=4)),
             TASK.model_copy(update={"test_command": ("x",)}),
             "a/b",
+            "act",
+        ),
+        (
+            Settings(budget=Budget(samples=4, calls=11)),
+            TASK.model_copy(update={"test_command": ("x",)}),
+            "a/b",
             "repair",
         ),
+        (Settings(budget=Budget(samples=2)), TASK, "ollama/qwen2.5-coder:1.5b", "repair"),
         (Settings(roles={"expert": "a/c"}), TASK, "a/b", "escalate"),
     ],
 )
