@@ -288,3 +288,29 @@ def test_without_a_remote_or_a_commit_there_is_no_pull_request(
 
     assert "The repository has no remote to push to." in alone.err
     assert "main has no commit that origin/main hasn't." in same.err
+
+
+def test_a_chat_about_a_folder_of_the_repository_commits_there_also_as_the_first_commit(
+    console: Console, tmp_path: Path
+) -> None:
+    repository = make_repository(tmp_path / "whole")
+    folder = repository.top / "part"
+    folder.mkdir()
+    (folder / "calc.py").write_text(WRONG)
+    repository.write(other__txt="mine\n")
+    with faulty_endpoint(says(code(RIGHT)), WORDS) as endpoint:
+        done = chat(console, endpoint, *MEND, "/commit", "y", cwd=folder)
+
+    assert repository.git("show", "--name-only", "--format=%s") == "Add the numbers\n\npart/calc.py", done.err
+    assert "stays out: other.txt" in done.err
+
+
+def test_a_work_tree_of_its_own_is_committed_to_its_branch(
+    console: Console, project: GitRepository, tmp_path: Path
+) -> None:
+    project.git("worktree", "add", "--quiet", "-b", "beside", str(tmp_path / "beside"))
+    with faulty_endpoint(says(code(RIGHT)), WORDS) as endpoint:
+        done = chat(console, endpoint, *MEND, "/commit", "y", cwd=tmp_path / "beside")
+
+    assert project.git("log", "-1", "--format=%s", "beside") == "Add the numbers", done.err
+    assert project.git("log", "-1", "--format=%s") == "First"
