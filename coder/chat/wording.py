@@ -11,6 +11,7 @@ from coder.errors import ModelError
 from coder.logged_calls import BudgetSpent, LoggedCalls
 from coder.models.model import ChatMessage
 from coder.prompts import prompt
+from coder.run.message import HUMAN
 from coder.run.state import State
 from coder.text.sanitize import one_line, printable
 from coder.tools.shortened import shortened
@@ -68,5 +69,6 @@ def latest_words(state: State) -> str:
 def _said(state: State) -> Iterator[str]:
     for step in steps_of(state):
         yield f"User: {step.task.prompt[:_LONG]}"
-        if step.messages:
-            yield f"Model: {step.messages[-1].text[:_LONG]}"
+        spoken = (one.text for one in reversed(step.messages) if one.author != HUMAN and one.text.strip())
+        if text := next(spoken, ""):
+            yield f"Model: {text[:_LONG]}"
