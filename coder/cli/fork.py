@@ -11,17 +11,7 @@ from coder.agent import fork as fork_run
 from coder.cli.resume import end, gone_on, state_of
 from coder.cli.show_run import RunId
 from coder.config.schema import Config
-from coder.console.flags import (
-    answering,
-    calling,
-    going_about,
-    held,
-    landing,
-    sandboxed,
-    spending,
-    takes,
-    telling,
-)
+from coder.console.flags import GOING_ON, takes
 from coder.console.screen import Screen
 from coder.run.forking import forked
 from coder.run.reducer import fold_all
@@ -30,7 +20,7 @@ from coder.run.summary import standing
 from coder.store import SqliteLog, data_folder
 
 
-@takes(landing, answering, sandboxed, going_about, calling, spending, held, telling)
+@takes(*GOING_ON)
 def fork(
     context: typer.Context,
     run: RunId,

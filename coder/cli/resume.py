@@ -15,17 +15,7 @@ from coder.config.layers import load, user_file
 from coder.config.schema import Config, answering_fields, checked, flag
 from coder.console.answerer import Answerer, opened
 from coder.console.backend import see_backend
-from coder.console.flags import (
-    answering,
-    calling,
-    going_about,
-    held,
-    landing,
-    sandboxed,
-    spending,
-    takes,
-    telling,
-)
+from coder.console.flags import GOING_ON, takes
 from coder.console.interrupt import run_until_interrupted
 from coder.console.options import given_flags
 from coder.console.screen import Screen
@@ -40,7 +30,7 @@ from coder.store import SqliteLog, data_folder
 from coder.teams.strategies import named_limits
 
 
-@takes(landing, answering, sandboxed, going_about, calling, spending, held, telling)
+@takes(*GOING_ON)
 def resume(
     context: typer.Context,
     run: RunId,

@@ -105,7 +105,9 @@ def telling(
     """What is asked and printed."""
 
 
-WORKING = (landing, installing, answering, sandboxed, going_about, calling, spending, held, telling)
+GOING_ON = (landing, answering, sandboxed, going_about, calling, spending, held, telling)
+"""What every command has that goes on with a run."""
+WORKING = (landing, installing, *GOING_ON[1:])
 """What every command has that works on a task to its end."""
 
 

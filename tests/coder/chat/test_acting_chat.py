@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from coder.agent import fork
 from coder.chat.chat_session import Session
 from coder.chat.jobs import told_jobs
 from coder.cli.conversing import open_session, reopen_session
@@ -17,6 +18,7 @@ from coder.participants.human import Decision
 from coder.run.settings import Budget, Settings
 from coder.run.task import Task
 from coder.store import MemoryLog
+from coder.workspace.take_back import undo
 from tests.coder.chat.test_chat_session import NO, ONE, TWO, YES, Person
 from tests.coder.participants.test_actor import bash, call
 
@@ -259,3 +261,22 @@ async def test_what_runs_in_the_background_is_listed_and_ended_and_the_model_is_
     assert " s  sleep 1000  output: /tmp/out/" in listed
     assert stopped == "stopped: sleep 1000"
     assert f"The user has stopped pid {pid} in the sandbox: sleep 1000" in heard(model, 3)
+
+
+async def test_a_fork_of_a_conversation_is_a_run_of_its_own_message(folder: Path) -> None:
+    log, model = MemoryLog(), Scripted([MAKE_TWO, DONE, bash("cat main.py"), "It is 2."])
+    task, settings = Task(prompt="-", workspace=folder), Settings(strategy="act", budget=Budget(calls=50))
+    async with open_session(log, task, settings=settings, model=model, watch=Person(YES)) as session:
+        await session.say("make x 2")
+        talked = await session.say("what is x?")
+    again = Scripted([bash("echo 'x = 3' > main.py"), DONE, DONE])
+    step = sum(event.type == "tool.answered" for event in await log.read(talked.run_id))
+
+    run = await fork(talked.run_id, step=step, say="Make it 3.", log=log, model=again)
+
+    assert again.requests[0].messages[-1].content == "Make it 3."
+    assert "x = 2" in again.requests[0].messages[-2].content
+    assert (run.calls, run.landed) == (3, ())
+    assert (run.status, run.patch.splitlines()[-2:]) == ("unverified", ["-x = 2", "+x = 3"])
+    with pytest.raises(UsageError, match="has written no files"):
+        await undo(run.run_id, log=log)

@@ -134,6 +134,7 @@ async def test_every_run_says_which_attempt_it_is_and_keeps_its_share_of_the_lim
     assert temperatures == [0.0, 0.8, 0.8]
 
 
+@pytest.mark.slow
 async def test_attempts_take_about_as_long_as_one(project: Path) -> None:
     script = [bash("true"), bash("true"), bash("ls"), bash("pwd"), MEND, DONE]
 
