@@ -189,7 +189,8 @@ async def _go_on(
         see_tools(settings, bench)
     changed = settings if settings != before else None
     resumed = RunResumed(budget=budget or state.budget, model=model.name, settings=changed)
-    await journal.append(resumed, *words, *restored.happened, copied=copied)
+    happened = (*restored.happened, *words) if copied else (*words, *restored.happened)  # a fork's are last
+    await journal.append(resumed, *happened, copied=copied)
     journal.hold(restored.files)
     return await work(journal, model, bench, options)
 

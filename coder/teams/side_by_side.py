@@ -18,7 +18,7 @@ from coder.run.event_types import PatchProposed, RunOrigin, RunResumed
 from coder.run.journal import Journal
 from coder.run.message import Verified
 from coder.run.run import Other, Run
-from coder.run.settings import Budget, Settings
+from coder.run.settings import Settings
 from coder.run.state import State
 from coder.run.summary import summarize
 from coder.store import new_run_id
@@ -49,18 +49,18 @@ async def side_by_side(settings: Settings, start: Start, *, priced: bool) -> Run
     Raises:
         UsageError: the calls are too few for so many.
     """
-    count, budget, began = attempts(settings), settings.budget, time.monotonic()
-    if budget.calls // count < LEAST_CALLS:
+    count, began = attempts(settings), time.monotonic()
+    if settings.budget.calls // count < LEAST_CALLS:
         raise UsageError(
-            f"{budget.calls} calls are too few for {count} attempts: each takes {LEAST_CALLS}. "
+            f"{settings.budget.calls} calls are too few for {count} attempts: each takes {LEAST_CALLS}. "
             "Name more by --max-calls, or fewer --samples."
         )
     runs, selection = [new_run_id() for _ in range(count)], _Selection(count)
 
     async def attempt(number: int) -> State:
         await selection.slots.acquire()
-        share = _share(budget, count, elapsed_s=time.monotonic() - began, priced=priced)
-        own = _own(settings, number, budget=share)
+        elapsed = time.monotonic() - began
+        own = _own(settings, number, count=count, elapsed_s=elapsed, priced=priced)
         origin = RunOrigin(run=runs[0], attempt=number, of=count)
         state = await start(runs[number - 1], own, partial(selection.land, number), origin)
         selection.settle(number, state)
@@ -144,15 +144,9 @@ def _other(state: State) -> Other:
     )
 
 
-def _own(settings: Settings, number: int, *, budget: Budget) -> Settings:
-    """The settings of one attempt: all but the first are drawn with some chance."""
-    warm = settings.temperature if number == 1 or settings.temperature is not None else _WARM
-    own = {"budget": budget, "seed": settings.seed + number - 1, "temperature": warm}
-    return settings.model_copy(update=own)
-
-
-def _share(budget: Budget, count: int, *, elapsed_s: float, priced: bool) -> Budget:
-    """The part of the limits that one of so many attempts gets, which together keep them."""
+def _own(settings: Settings, number: int, *, count: int, elapsed_s: float, priced: bool) -> Settings:
+    """The settings of one attempt: its share of the limits; all but the first are drawn with some chance."""
+    budget = settings.budget
     share = {
         "samples": 1,
         "calls": budget.calls // count,
@@ -160,4 +154,7 @@ def _share(budget: Budget, count: int, *, elapsed_s: float, priced: bool) -> Bud
         "cost_usd": (budget.cost_usd / count).quantize(_CENT, ROUND_DOWN) if priced else budget.cost_usd,
         "seconds": max(1.0, budget.seconds - elapsed_s),
     }
-    return budget.model_copy(update=share)
+    own: dict[str, object] = {"budget": budget.model_copy(update=share), "seed": settings.seed + number - 1}
+    if number > 1 and settings.temperature is None:
+        own["temperature"] = _WARM
+    return settings.model_copy(update=own)

@@ -150,6 +150,27 @@ async def test_a_fork_of_a_fork_goes_on_from_both(project: Path) -> None:
     assert (run.status, run.calls) == ("solved", 2)
 
 
+async def test_in_a_large_folder_a_fork_takes_what_the_user_has_edited_and_hears_the_words(
+    project: Path,
+) -> None:
+    (project / "large.txt").write_text("x" * 3_000_000)
+    log, task = MemoryLog(), Task(prompt="Mend add.", workspace=project, test_command=TEST)
+    broken = [call("edit", path="calc.py", old="a - b", new="a * b")]
+    few = SETTINGS.model_copy(update={"budget": Budget(calls=3)})
+    model = Scripted([broken, DONE, bash("ls")])
+    first = await solve(task, model=model, settings=few, log=log)
+    (project / "notes.txt").write_text("Mine.\n")
+    again = Scripted([bash("cat notes.txt"), MEND, DONE])
+
+    run = await fork(first.run_id, step=2, say="Add, please.", log=log, model=again)
+
+    assert "listing" in (await log.read(run.run_id))[0].body
+    assert again.requests[0].messages[-1].content == "Add, please."
+    assert again.requests[1].messages[-1].content.partition("]\n")[2].startswith("Mine.")
+    assert run.status == "solved"
+    assert (project / "calc.py").read_text() == RIGHT
+
+
 @pytest.mark.parametrize(
     ("step", "words"), [(0, "has 4 steps, so there is no step 0"), (5, "has 4 steps, so there is no step 5")]
 )
