@@ -127,7 +127,10 @@ def _given(state: State) -> list[tuple[Verified, Sequence[Check], float]]:
 async def _by_cells(
     bench: Workbench, state: State, target: Target, files: Mapping[str, bytes]
 ) -> Finding | None:
-    if not state.settings.kernel or not target.path.endswith(".py") or target.path not in files:
+    settings = state.settings
+    if not settings.kernel or not target.path.endswith(".py") or target.path not in files:
+        return None
+    if settings.strategy == "act" and state.task.test_command:  # it may be a module, which is no script
         return None
     source = files[target.path]
     result = await run_in_cells(bench, source)

@@ -30,10 +30,8 @@ class CellEnd:
 
     number: int
     result: CommandResult
-    is_new: bool
-    """It found none of what earlier cells had defined: their kernel has ended."""
     lost: bool
-    """The kernel has ended, and with it what cells had defined."""
+    """The kernel has ended, within this cell or before it, and with it what earlier cells had defined."""
 
 
 class SessionKernel:
@@ -58,16 +56,16 @@ class SessionKernel:
             SandboxBroken: the sandbox itself stopped working.
         """
         async with self._turn:
-            is_new = self._kernel is not None and not self._kernel.running
-            if self._kernel is None or is_new:
+            lost = self._kernel is not None and not self._kernel.running
+            if self._kernel is None or lost:
                 self._kernel = await self._start()
             self._cells += 1
             cell = Command(argv=("python", "-c", _CELL, self._home, str(self._cells)))
             content = source.encode("utf-8", "replace")
             result = await self._session.run(cell, stdin=content, wall_s=wall_s, on_output=on_output)
-            lost = not self._kernel.running
-            self._kernel = None if lost else self._kernel
-            return CellEnd(self._cells, result, is_new, lost)
+            if not self._kernel.running:
+                self._kernel, lost = None, True
+            return CellEnd(self._cells, result, lost)
 
     async def pictures(self, cell: int, *, most: int, largest: int) -> list[bytes]:
         """The first PNG pictures that a cell has shown, as its code made them, but for those of more bytes.

@@ -234,7 +234,7 @@ def test_the_effort_that_is_named_holds_from_the_next_message_on(console: Consol
 
 def test_jobs_are_listed_in_a_conversation(console: Console, project: Path) -> None:
     with faulty_endpoint(says("So.")) as endpoint:
-        done = chat(console, endpoint, "!sleep 1000 > /dev/null 2>&1 &", "/jobs", cwd=project)
+        done = chat(console, endpoint, "!sleep 1000 > /dev/null 2>&1 & sleep 0.2", "/jobs", cwd=project)
 
     assert done.code == 0, done.err
     assert "  sleep 1000  output: /tmp/out/" in done.out

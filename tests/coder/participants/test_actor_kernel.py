@@ -72,7 +72,7 @@ async def test_a_long_output_a_timeout_and_a_kernels_end_are_told_as_those_of_co
 
     assert "left out; sed -n " in told(model, 2)
     assert "[timed out after 1 s: timeout_s can be up to 1800]" in told(model, 3)
-    assert told(model, 4).endswith("; the kernel has ended: what cells had defined is gone]")
+    assert told(model, 4).endswith("; the kernel has ended: what earlier cells had defined is gone]")
     assert told(model, 5).startswith("error: The arguments of python don't fit: code: ")
 
 
@@ -128,3 +128,18 @@ async def test_a_fold_leaves_out_pictures_of_older_results(project: Path) -> Non
 
     assert sum(len(message.images) for message in model.requests[1].messages) == 1
     assert sum(len(message.images) for message in model.requests[-1].messages) == 0
+
+
+async def test_a_module_that_the_tests_decide_on_is_not_run_as_cells(tmp_path: Path) -> None:
+    (package := tmp_path / "calc").mkdir()
+    (package / "__init__.py").write_text("")
+    (package / "names.py").write_text("SIGN = 1\n")
+    (package / "add.py").write_text("from .names import SIGN\n\n\ndef add(a, b):\n    return a - b * SIGN\n")
+    (tmp_path / "test_calc.py").write_text(TEST.replace("calc", "calc.add"))
+    edit = [call("edit", path="calc/add.py", old="a - b", new="a + b")]
+    mend = task(tmp_path).model_copy(update={"prompt": "Mend add in calc/add.py."})
+
+    model = Scripted([edit, [call("done", summary="Done.")]])
+    run = await solve(mend, model=model, settings=KERNEL, log=MemoryLog())
+
+    assert run.status == "solved"

@@ -125,7 +125,7 @@ async def test_a_command_ends_with_its_own_process_and_names_what_it_left_runnin
 async def test_what_runs_in_the_background_is_known_until_it_ends(session: Session) -> None:
     await session.sh("true")
     server = await session.start("exec sleep 1000")
-    await session.sh("sleep 1001 > /dev/null 2>&1 & echo begun")
+    await session.sh("sleep 1001 > /dev/null 2>&1 & echo begun; sleep 0.2")
 
     started, left = await session.background()
     assert [one.command for job in (started, left) for one in job.processes] == ["sleep 1000", "sleep 1001"]

@@ -42,7 +42,7 @@ async def test_what_a_cell_defines_the_next_one_finds_beside_the_files_of_the_se
 
     assert (cell.result.exit_code, cell.result.output) == (0, "x\n42\n")
     assert b"".join(heard) == b"x\n42\n"
-    assert (cell.is_new, cell.lost) == (False, False)
+    assert not cell.lost
 
 
 async def test_an_exception_and_an_exit_have_their_exit_codes(kernel: SessionKernel) -> None:
@@ -60,7 +60,7 @@ async def test_a_cell_is_interrupted_at_its_time_and_its_kernel_goes_on(kernel: 
     assert late.result.killed_by == "wall"
     assert late.result.output.startswith("begun\n")
     assert "KeyboardInterrupt" in late.result.output
-    assert (after.result.output, after.is_new) == ("5\n", False)
+    assert (after.result.output, after.lost) == ("5\n", False)
 
 
 @pytest.mark.slow
@@ -86,9 +86,9 @@ async def test_a_kernel_that_ends_within_a_cell_or_between_two_is_told(
     other = await ran(kernel, "1")
 
     assert (ended.lost, ended.result.exit_code) == (True, 1)
-    assert (again.is_new, again.lost) == (False, False)
+    assert not again.lost
     assert "NameError" in again.result.output
-    assert (other.is_new, other.result.output) == (True, "1\n")
+    assert (other.lost, other.result.output) == (True, "1\n")
 
 
 async def test_a_cell_that_nobody_waits_for_is_interrupted(kernel: SessionKernel) -> None:
