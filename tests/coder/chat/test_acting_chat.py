@@ -9,9 +9,7 @@ import pytest
 
 from coder.agent import fork
 from coder.chat.chat_session import Session
-from coder.chat.jobs import told_jobs
 from coder.cli.conversing import open_session, reopen_session
-from coder.errors import UsageError
 from coder.models.model import Answer, ToolCall
 from coder.models.scripted import Scripted
 from coder.participants.human import Decision
@@ -239,28 +237,6 @@ async def test_words_to_a_change_say_that_it_stands_in_the_session_and_nowhere_e
     assert told in heard(model, 3)
     assert heard(model, 4).startswith("\nx = 2\n")
     assert (folder / "main.py").read_text() == "x = 3\n"
-
-
-async def test_what_runs_in_the_background_is_listed_and_ended_and_the_model_is_told(folder: Path) -> None:
-    leave = [call("bash", command="exec sleep 1000", background=True)]
-    async with talk(folder, leave, "It runs.", "I see.") as (session, model):
-        before = await told_jobs(session, [])
-        await session.say("start it")
-        listed = await told_jobs(session, [])
-        pid = listed.split()[1]
-        stopped = await told_jobs(session, ["stop", pid])
-        after = await told_jobs(session, [])
-        with pytest.raises(UsageError, match=f"Nothing of pid {pid} runs"):
-            await told_jobs(session, ["stop", pid])
-        with pytest.raises(UsageError, match="/jobs stop PID"):
-            await told_jobs(session, ["end", pid])
-        await session.say("and now?")
-
-    assert (before, after) == ("nothing runs in the background",) * 2
-    assert listed.startswith(f"pid {pid}  ")
-    assert " s  sleep 1000  output: /tmp/out/" in listed
-    assert stopped == "stopped: sleep 1000"
-    assert f"The user has stopped pid {pid} in the sandbox: sleep 1000" in heard(model, 3)
 
 
 async def test_a_fork_of_a_conversation_is_a_run_of_its_own_message(folder: Path) -> None:

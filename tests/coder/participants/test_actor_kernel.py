@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from coder.agent import resume, solve
+from coder.cli.conversing import open_session
 from coder.models.abilities import Abilities
 from coder.models.model import Image, ToolCall
 from coder.models.scripted import Scripted
@@ -13,6 +14,7 @@ from coder.run.run import Run
 from coder.run.settings import Budget
 from coder.run.task import Task
 from coder.store import MemoryLog
+from tests.coder.chat.test_chat_session import Person
 from tests.coder.participants.test_actor import EDIT, SETTINGS, TEST, WRONG, bash, call, told
 from tests.sandbox.kernel.test_cells import PNG
 
@@ -143,3 +145,14 @@ async def test_a_module_that_the_tests_decide_on_is_not_run_as_cells(tmp_path: P
     run = await solve(mend, model=model, settings=KERNEL, log=MemoryLog())
 
     assert run.status == "solved"
+
+
+async def test_in_a_conversation_cells_keep_their_state_from_message_to_message(project: Path) -> None:
+    model = Scripted([cell("x = 41"), "It is 41.", cell("x + 1"), "42."])
+    chat = Task(prompt="-", workspace=project)
+    opening = open_session(MemoryLog(), chat, settings=KERNEL, model=model, watch=Person())
+    async with opening as session:
+        await session.say("what is x?")
+        await session.say("and one more?")
+
+    assert told(model, 4).startswith("42\n[exit 0")
