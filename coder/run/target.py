@@ -79,12 +79,13 @@ def find_target(task: Task, files: Mapping[str, StoredFile]) -> Target:
     names = _names(task, wanted, under_test, files)
     paths = _paths(task, files, tests, wanted, names, under_test)
     by_call = bool(task.checks or task.test_files or find_examples(task.prompt))
+    at_work = _is_at_work(task, files, tests)
     return Target(
         path=paths[0] if paths else DEFAULT_PATH,
         names=tuple(names),
         tests=tuple(sorted(tests)),
-        is_known=len(paths) == 1 or not (paths or _is_at_work(task, files, tests)),
-        is_asked_for=bool(paths) or by_call or task.workspace is None,
+        is_known=len(paths) == 1 or not (paths or at_work),
+        is_asked_for=bool(paths) or (by_call and not at_work) or task.workspace is None,
     )
 
 

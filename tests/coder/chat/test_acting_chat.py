@@ -10,6 +10,7 @@ import pytest
 from coder.agent import fork
 from coder.chat.chat_session import Session
 from coder.cli.conversing import open_session, reopen_session
+from coder.errors import UsageError
 from coder.models.model import Answer, ToolCall
 from coder.models.scripted import Scripted
 from coder.participants.human import Decision

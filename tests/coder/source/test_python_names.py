@@ -201,6 +201,19 @@ def test_of_several_files_that_may_be_at_fault_none_is_asked_for(tmp_path: Path)
     assert not target.is_known
 
 
+def test_an_example_of_what_a_package_has_asks_for_no_new_file(tmp_path: Path) -> None:
+    files = {
+        "src/shop/prices.py": StoredFile(text=PRICES),
+        "tests/test_shop.py": StoredFile(text="import shop\n\ndef test_of(): assert shop.of(1) == 1\n"),
+    }
+    words = "of() cuts:\n\n    >>> shop.of(1.5)\n    1    # expected: 1.5\n"
+    task = Task(prompt=words, workspace=tmp_path, test_command=("pytest",))
+
+    target = find_target(task, files)
+
+    assert (target.is_known, target.is_asked_for) == (False, False)
+
+
 def test_a_file_that_the_tests_import_isn_t_asked_for_where_it_uses_others(tmp_path: Path) -> None:
     files = {
         "shop/cart.py": StoredFile(text=CART),
