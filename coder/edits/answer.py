@@ -28,7 +28,7 @@ class Answered:
     """Whole new texts by path, of what changes; None deletes."""
     problem: str | None = None
     fits: bool = True
-    """False: edits were not made, since something in them doesn't fit or can't be read."""
+    """False: something in its edits doesn't fit or can't be read; what `files` holds all the same, fits."""
     empty: bool = False
     """Nothing in it is an edit, or a file."""
     gist: str = ""
@@ -48,6 +48,7 @@ def read_answer(
     default: str,
     expected: Sequence[str] = (),
     ignored: Callable[[str], bool] = lambda path: False,
+    by_parts: bool = False,
 ) -> Answered:
     """The files that an answer changes.
 
@@ -57,6 +58,7 @@ def read_answer(
         default: the file that code or an edit without a name belongs to.
         expected: names that the default file must define, so far as they are known.
         ignored: paths that no answer may write; edits of them are left out, whether they fit or not.
+        by_parts: edits that fit are made though others don't, where all of the answer can be read.
     """
     read = text[:MAX_ANSWER]
     found = read_edits(read, default=default, known=files)
@@ -79,13 +81,13 @@ def read_answer(
     from coder.edits.apply import apply
 
     slips = [*found.slips, *(slip for edit in kept if (slip := _leaves_out(edit, files, names)))]
-    done = apply(kept, files, slips=slips)
-    if done.problem is not None:
-        return Answered(problem=done.problem, fits=False, gist=done.gist, missed=done.missed)
     written = (edit for edit in kept if edit.action == "write" and not edit.new)
     for path, code in ((names.find(paths.plain(edit.path)) or edit.path, edit.text) for edit in written):
-        if (why := whole.refusal(path, code, files.get(path))) is not None:
+        if not slips and (why := whole.refusal(path, code, files.get(path))) is not None:
             return Answered(problem=why, fits=False, missed={path: ()})
+    done = apply(kept, files, slips=slips, by_parts=by_parts)
+    if done.problem is not None:
+        return Answered(done.files, done.problem, fits=False, gist=done.gist, missed=done.missed)
     return Answered(done.files, broken(done.files, files), left_out=left_out, apart=apart)
 
 

@@ -1,7 +1,7 @@
-"""Apply: edits to files as they are, all or none, with an exact report of what did not fit."""
+"""Apply: edits to files as they are, all or none or those that fit, with a report of what did not."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from coder.edits import paths
 from coder.edits.change import Changed
@@ -24,7 +24,7 @@ class Applied:
     """The files that edits change, or what to say where one of them didn't fit."""
 
     files: dict[str, str | None] = field(default_factory=dict)
-    """Whole new texts by path; None deletes. Empty where there is a problem."""
+    """Whole new texts by path; None deletes. With a problem: what fits, if that is to be made."""
     problem: str | None = None
     gist: str = ""
     """The problem in a sentence."""
@@ -32,31 +32,46 @@ class Applied:
     """Of files that edits don't fit: lines, from 1, near which these may belong."""
 
 
-def apply(edits: Sequence[Edit], files: Mapping[str, str | None], *, slips: Sequence[Slip] = ()) -> Applied:
+def apply(
+    edits: Sequence[Edit],
+    files: Mapping[str, str | None],
+    *,
+    slips: Sequence[Slip] = (),
+    by_parts: bool = False,
+) -> Applied:
     """Put edits into files: all of them, or none.
 
     Args:
         edits: in the order of the answer; several may be of one file.
         files: every file that is there; None is one that is no text.
         slips: what of the answer could not be read: with any, nothing is changed.
+        by_parts: the edits that fit are made though others don't.
     """
     tree = _Tree(files)
+    by_parts = by_parts and not slips
     for done, edit in enumerate(edits):
-        if len(tree.misses) + len(slips) >= MOST_MISSES:
+        if len(tree.misses) + len(slips) >= MOST_MISSES and not by_parts:
             left = len(edits) - done
             break
+        known = len(tree.misses)
         tree.take(edit)
+        if by_parts and len(tree.misses) > known and len(edit.hunks) > 1 and edit.to is None:
+            del tree.misses[known:]
+            for hunk in edit.hunks:
+                tree.take(replace(edit, hunks=(hunk,)))
     else:
         left = 0
-    if slips or tree.misses:
-        misses = [*slips, *tree.misses]
-        said = gist(misses, others=left)
-        return Applied(problem=reported(misses, others=left), gist=said, missed=missed_lines(misses))
     changed = {
         path: text
         for path, text in tree.made.items()
         if (path in files if text is None else text != files.get(path))
     }
+    if slips or tree.misses:
+        misses = [*slips, *tree.misses][: MOST_MISSES if by_parts else None]
+        left += len(slips) + len(tree.misses) - len(misses)
+        made = changed if by_parts else {}
+        told = reported(misses, others=left, made=[*made])
+        return Applied(made, told, gist(misses, others=left), missed_lines(misses))
     if not changed and edits:
         return Applied(problem=_NOTHING)
     return Applied(changed)

@@ -7,6 +7,7 @@ from coder.edits.edit import Hunk, Slip
 from coder.edits.lines import bare
 from coder.edits.similar import nearest
 from coder.edits.syntax import block, numbered
+from coder.text.sanitize import count_of
 
 _AROUND = 2
 _LEAST_ALIKE = 0.3
@@ -68,12 +69,25 @@ def gist(misses: Sequence[Miss | Slip], *, others: int = 0) -> str:
     return f"{first} (and {more} more)" if more else first
 
 
-def reported(misses: Sequence[Miss | Slip], *, others: int = 0) -> str:
-    """What is said of an answer that was not put in."""
+def reported(misses: Sequence[Miss | Slip], *, others: int = 0, made: Sequence[str] = ()) -> str:
+    """What is said of an answer that was not put in, or not all of it.
+
+    Args:
+        misses: what did not fit.
+        others: how many edits after these were not tried, or don't fit.
+        made: the files that its other edits have changed.
+    """
     parts = [f"{i}. {miss.text}" for i, miss in enumerate(misses, start=1)]
     if others:
-        parts.append(f"{others} more edit{'s' if others > 1 else ''} of your answer: not tried after these.")
+        why = "do not fit either" if made else "not tried after these"
+        parts.append(f"{count_of(others, 'more edit')} of your answer: {why}.")
     found = "\n".join(parts)
+    if made:
+        named = ", ".join(f"`{path}`" for path in made)
+        return (
+            f"Some of your edits could not be made:\n{found}\nAll others are made, in {named}: leave them "
+            "out, and answer with these alone, each with whole lines of the file, word for word."
+        )
     return (
         "Your edits could not be made, so none of them was: the files are as they were.\n"
         f"{found}\n"

@@ -176,18 +176,20 @@ def _question(asked: Ask) -> str:
 
 
 async def _edited(text: str, state: State, target: Target, place: Workplace) -> Answered | None:
-    """Make the edits in the text of an answer, all of them or none; None: in a chat, it is words alone."""
+    """Make the edits in the text of an answer, as far as they fit; None: in a chat, it is words alone."""
     files = {path: stored.text for path, stored in state.worked.items()}
     task, allow = state.task, state.settings.allow
 
     def is_kept_apart(path: str) -> bool:
         return not is_allowed(path, allow) and decides(end_of(path, state.files), task, target)
 
-    read = read_answer(text, files, default=target.path, expected=target.names, ignored=is_kept_apart)
+    read = read_answer(
+        text, files, default=target.path, expected=target.names, ignored=is_kept_apart, by_parts=True
+    )
     if state.settings.chat and is_reply(task.prompt, read, text) and not has_new_tree(state):
         return None
     answered = await parsed(read, files)
-    if answered.fits and (answered.files or answered.apart):
+    if answered.files or (answered.fits and answered.apart):
         await place.write({**to_ends(answered.files, state.files), **to_ends(answered.apart, state.files)})
     return answered
 

@@ -10,7 +10,7 @@ from coder.workspace.diff import diff_stat
 from coder.workspace.edited_tests import in_parts
 from coder.workspace.take_back import undo
 
-from .test_actor import DONE, RIGHT, bash, project, told, worked
+from .test_actor import DONE, EDIT, RIGHT, bash, project, told, worked
 
 __all__ = ["project"]
 MEND = "sed -i 's/a - b/a + b/' calc.py"
@@ -109,3 +109,18 @@ async def test_existing_files_become_executable_or_cease_to_be_so_and_undo_puts_
 
     assert not os.access(project / "run", os.X_OK)
     assert os.access(project / "start", os.X_OK)
+
+
+async def test_of_an_answer_what_fits_is_made_and_only_the_rest_is_asked_for_again(project: Path) -> None:
+    (project / "names.py").write_text("FIRST = 'Ada'\nLAST = 'Lovelace'\n")
+    first = "names.py\n```\n<<<<<<< SEARCH\nFIRST = 'Ada'\n=======\nFIRST = 'Grace'\n>>>>>>> REPLACE\n"
+    misfit = "<<<<<<< SEARCH\nLAST = 'Lace'\n=======\nLAST = 'Hopper'\n>>>>>>> REPLACE\n```\n"
+    rest = misfit.replace("'Lace'", "'Lovelace'")
+
+    run, model = await worked(project, f"{EDIT}{first}{misfit}", f"names.py\n```\n{rest}")
+
+    assert "All others are made, in `calc.py`, `names.py`" in told(model, 2)
+    assert "FIRST = 'Grace'\nLAST = 'Lovelace'\n" in told(model, 2)
+    assert run.status == "solved"
+    assert (project / "names.py").read_text() == "FIRST = 'Grace'\nLAST = 'Hopper'\n"
+    assert (project / "calc.py").read_text() == RIGHT
