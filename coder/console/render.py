@@ -121,7 +121,12 @@ def _other(one: Other) -> str:
 
 
 def tool_line(called: ToolCalled, answered: ToolAnswered) -> str:
-    """A tool call that was made: the command, or the file, and how it ended."""
+    """A tool call that was made: the command, the file or the plan, and how it ended."""
+    if called.name == "plan":
+        from coder.run.plan import plan_of
+
+        if (plan := plan_of(called.arguments)) is not None:
+            return plan.shown
     code = "" if answered.exit_code is None else f"exit {answered.exit_code}, "
     return f"  · {tool_call(called)}  [{code}{answered.seconds:.1f} s]"
 

@@ -225,10 +225,6 @@ class Screen:
             self._attempts[run] = f"{body.attempt}/{body.of} "
         if isinstance(body, ToolAnswered) and run in self._called:
             line = render.tool_line(self._called[run], body)
-            if self._called[run].name == "plan":
-                from coder.run.plan import plan_of
-
-                line = plan.shown if (plan := plan_of(self._called[run].arguments)) is not None else line
         if isinstance(body, LandingRefused):
             self._refused, line = line, None  # as a rule the run's end says it, too
         elif isinstance(body, RunStopped):

@@ -220,6 +220,9 @@ SUM_JS += "test('it adds', () => assert.strictEqual(require('./sum')(2, 3), 5))\
 SUM_SH = "#!/bin/sh\n[ \"$(sh sum.sh 2 3)\" = 5 ] || { echo 'not 5'; exit 1; }\n"
 SUM_RS = "pub fn sum(a: i32, b: i32) -> i32 { a - b }\n#[test]\nfn adds() { assert_eq!(sum(2, 3), 5); }\n"
 CARGO = '[package]\nname = "sum"\nversion = "0.1.0"\nedition = "2021"\n'
+SUM_GO = "package sum\n\nfunc Sum(a, b int) int { return a - b }\n"
+TEST_GO = 'package sum\n\nimport "testing"\n\nfunc TestSum(t *testing.T) {\n\tif Sum(2, 3) != 5 {\n'
+TEST_GO += '\t\tt.Fatal("not 5")\n\t}\n}\n'
 
 
 @pytest.mark.slow
@@ -228,26 +231,35 @@ CARGO = '[package]\nname = "sum"\nversion = "0.1.0"\nedition = "2021"\n'
     [
         (
             "node",
-            {"package__json": "{}", "sum__js": "module.exports = (a, b) => a - b\n", "sum__test__js": SUM_JS},
+            {"package.json": "{}", "sum.js": "module.exports = (a, b) => a - b\n", "sum.test.js": SUM_JS},
             "sum.js",
             "node --test",
         ),
-        ("sh", {"sum__sh": "echo $(($1 - $2))\n", "test__sh": SUM_SH}, "sum.sh", "sh test.sh"),
+        ("sh", {"sum.sh": "echo $(($1 - $2))\n", "test.sh": SUM_SH}, "sum.sh", "sh test.sh"),
         (
             "cargo",
-            {"Cargo__toml": CARGO, "src_lib__rs": SUM_RS, "__gitignore": "target\nCargo.lock\n"},
+            {"Cargo.toml": CARGO, "src/lib.rs": SUM_RS, ".gitignore": "target\nCargo.lock\n"},
             "src/lib.rs",
             "cargo test --offline",
         ),
+        (
+            "go",
+            {"go.mod": "module sum\n", "sum.go": SUM_GO, "sum_test.go": TEST_GO},
+            "sum.go",
+            "go test ./...",
+        ),
     ],
-    ids=["node", "sh", "cargo"],
+    ids=["node", "sh", "cargo", "go"],
 )
 async def test_a_model_solves_it_with_the_toolchain_of_this_machine(
     tool: str, files: dict[str, str], changed: str, test: str, tmp_path: Path
 ) -> None:
     if shutil.which(tool) is None:
         pytest.skip(f"no {tool}")
-    folder = written(tmp_path / "project", **files)
+    folder = tmp_path / "project"
+    for path, text in files.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_text(text)
     tmp_path.chmod(0o755)
 
     run, model = await worked(
