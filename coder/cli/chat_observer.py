@@ -28,12 +28,15 @@ from coder.run.event_types import (
     PatchProposed,
     RunResumed,
     RunStarted,
+    Spoken,
     StepStarted,
     parse,
 )
 from coder.run.events import Event
+from coder.run.message import Message
 from coder.text.binary import is_binary
 from coder.text.sanitize import one_line, printable
+from coder.tools.registry import DONE
 from sandbox.policy import AskHost
 
 QUESTION = "Write it? [y]es, [N]o, [e]dit, or say what should be different: "
@@ -69,7 +72,7 @@ class ChatObserver:
         self._speaks = speaks
         self._is_to_the_person = True
         self._is_asked = False
-        self._began = False
+        self._began = self._ends = False
         self._patch = ""
         """The change that was shown last."""
 
@@ -99,6 +102,9 @@ class ChatObserver:
                 self.words = Words()
             case CallAnswered():
                 self._speak(self.words.end())
+                self._ends = any(call.name == DONE.name for call in body.tool_calls)
+            case Spoken(message=Message(kind="code", text=text)) if self._ends and text:
+                self._screen.tell(printable(text.strip()))
         patch = body.patch if isinstance(body, PatchProposed) else ""
         if isinstance(body, RunStarted | StepStarted) or (patch and patch != self._patch):
             self._screen.showed_diff, self._patch = False, patch
@@ -131,6 +137,8 @@ class ChatObserver:
 
     async def decide(self, proposal: Proposal) -> Decision:
         """Show the change, and ask until there is an answer; the end of input is a no."""
+        if self.hosts is not None:
+            await self.hosts.withdraw()  # a program in the background may have asked
         async with self.hosts.turn if self.hosts is not None else nullcontext():
             with self.lines.paused():
                 return await self._decided(proposal)

@@ -46,10 +46,14 @@ class HostQuestions:
             yield
         finally:
             self._is_on = False
-            withdrawn, self._open = [*self._open.values()], {}
-            for task in withdrawn:
-                task.cancel()
-            await asyncio.gather(*withdrawn, return_exceptions=True)
+            await self.withdraw()
+
+    async def withdraw(self) -> None:
+        """Take back the questions that are open: their hosts are refused this time."""
+        withdrawn, self._open = [*self._open.values()], {}
+        for task in withdrawn:
+            task.cancel()
+        await asyncio.gather(*withdrawn, return_exceptions=True)
 
     async def may_reach(self, host: str, port: int) -> bool:
         """Whether programs may reach a host at a port.

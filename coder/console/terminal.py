@@ -4,7 +4,7 @@ import asyncio
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 FRAMES = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
@@ -24,9 +24,14 @@ class Terminal:
         self.doing = ""
         """What the spinner says is going on; empty: no spinner is shown."""
         self._is_held = False
+        self._later: list[Callable[[], None]] = []
+        """What is written once nothing is held."""
 
     def print(self, line: str) -> None:
         """Print a line; its sign is coloured on a terminal."""
+        if self._is_held:
+            self._later.append(lambda: self.print(line))
+            return
         self.clear()
         sign = line.lstrip()[:1]
         if self._colour and sign in COLOURS:
@@ -35,6 +40,9 @@ class Terminal:
 
     def write(self, text: str) -> None:
         """Write a piece of text behind what stands there."""
+        if self._is_held:
+            self._later.append(lambda: self.write(text))
+            return
         self._out.write(text)
         self._out.flush()
         self._mid_line = not text.endswith("\n")
@@ -49,6 +57,8 @@ class Terminal:
 
     def clear(self) -> None:
         """End a line of pieces, or wipe the spinner's, before something else is written."""
+        if self._is_held:
+            return
         if self._mid_line:
             self._out.write("\n")
         elif self.is_one:
@@ -57,13 +67,16 @@ class Terminal:
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Show no spinner while the block lasts: a question stands there."""
+        """Write nothing while the block lasts, as a question stands there; what comes is written after it."""
         self.clear()
         self._is_held = True
         try:
             yield
         finally:
             self._is_held = False
+            later, self._later = self._later, []
+            for write in later:
+                write()
 
     async def spin(self) -> None:
         """Show a spinner until this is cancelled."""

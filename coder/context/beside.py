@@ -1,4 +1,4 @@
-"""Beside a place: the definition around it, the functions of its file that it calls, tests that name it."""
+"""Beside a place: the definition around it, functions and constants of its file that it uses, its tests."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -12,11 +12,15 @@ _MOST_AROUND = 60
 """Lines of a class or function that is shown for a place in it."""
 _MOST_HELPERS = 3
 """Of one function."""
+_MOST_CONSTANTS = 5
+"""Of one function, such as the regular expressions that it uses."""
 _MOST_LINES = 30
 """Of a helper or a test."""
 _SHORTEST_NAME = 4
 """Of a function whose tests are looked for: a shorter one could be anything's."""
 _CALLED = re.compile(r"([^\W\d]\w*)\(")
+_USED = re.compile(r"[^\W\d]\w*")
+_CONSTANT = re.compile(r"(?:export |const |let |var |static )*[^\W\d]\w*\s*(?::[^=]*)?=(?!=)")
 
 
 class Beside:
@@ -42,13 +46,16 @@ class Beside:
         return found
 
     def helpers(self, places: Iterable[Place]) -> dict[Place, Range]:
-        """The functions that the definitions at these places call, of the same file."""
+        """The functions that the definitions at these places call, and constants that they use, of a file."""
         found: dict[Place, Range] = {}
         for path, span in self._named(places):
             lines, every = self._spans(path)
-            called = dict.fromkeys(_CALLED.findall("\n".join(lines[span.extent[0] - 1 : span.extent[1]])))
+            text = "\n".join(lines[span.extent[0] - 1 : span.extent[1]])
             beside = {one.name: one for one in every if not span.extent[0] <= one.line <= span.extent[1]}
-            for name in [name for name in called if name in beside][:_MOST_HELPERS]:
+            constants = {name for name, one in beside.items() if _CONSTANT.match(lines[one.line - 1])}
+            called = [name for name in dict.fromkeys(_CALLED.findall(text)) if name in beside]
+            used = [name for name in dict.fromkeys(_USED.findall(text)) if name in constants]
+            for name in (*called[:_MOST_HELPERS], *used[:_MOST_CONSTANTS]):
                 found[Place(path, beside[name].line)] = short(beside[name].extent)
         return found
 

@@ -176,7 +176,8 @@ def verdict_words(state: State) -> str | None:
         return prompt("needs-word").format(why=why, paths=", ".join(map(shown_path, code.test_edits)))
     if not outcome.passed:
         lacks = ", ".join(outcome.lacks) if outcome.cause == "missing_module" else ""
-        told = "\n\n" + prompt("not-installed").format(names=lacks) if lacks else ""
+        how = " where the tests' Python is" if state.settings.chat else " with `--install-with`"
+        told = "\n\n" + prompt("not-installed").format(names=lacks, how=how) if lacks else ""
         return prompt("not-done").format(feedback=outcome.feedback) + told
     if outcome.lint:
         return outcome.feedback

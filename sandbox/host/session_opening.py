@@ -27,6 +27,7 @@ ENVIRONMENT = {
     **dict.fromkeys(("PAGER", "GIT_PAGER"), "cat"),
     **dict.fromkeys(("EDITOR", "GIT_EDITOR"), "true"),
     "PIP_NO_INPUT": "1",
+    "PIP_DISABLE_PIP_VERSION_CHECK": "1",
     "PIP_BREAK_SYSTEM_PACKAGES": "1",
     "DEBIAN_FRONTEND": "noninteractive",
     "NO_COLOR": "1",

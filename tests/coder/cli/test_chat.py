@@ -8,7 +8,7 @@ import pytest
 from coder.run.events import Event
 from tests.coder.cli.console import Console, Finished
 from tests.coder.cli.test_fix import RIGHT, TEST, WRONG, code
-from tests.faulty_endpoint import FaultyEndpoint, error, faulty_endpoint, hangs, says
+from tests.faulty_endpoint import FaultyEndpoint, calls, error, faulty_endpoint, hangs, says
 from tests.git_repository import ENVIRONMENT, make_repository
 
 
@@ -43,6 +43,19 @@ def test_a_question_is_answered_in_words_and_a_change_lands_when_it_is_approved(
     assert first["content"].startswith("What is wrong?\n")
     assert answer == {"role": "assistant", "content": "It subtracts."}
     assert second["content"].startswith("Mend it.")
+
+
+def test_what_a_model_says_with_done_stands_before_the_question_about_its_change(
+    console: Console, project: Path
+) -> None:
+    edit = calls("bash", command="sed -i 's/ - / + /' calc.py")
+    done_words = calls("done", summary="I swapped the sign;\x1b[2J your docs still say minus.")
+    with faulty_endpoint(edit, done_words) as endpoint:
+        done = chat(console, endpoint, "Mend it.", "y", cwd=project, flags=("--test", "python -m pytest -q"))
+
+    assert done.code == 0, done.err
+    assert "your docs still say minus." in done.err.partition("Write it?")[0]
+    assert "\x1b[2J" not in done.err
 
 
 def test_where_the_input_ends_before_an_answer_nothing_is_written(console: Console, project: Path) -> None:

@@ -15,16 +15,16 @@ class Person:
     """Answers what it is asked, or thinks for ever."""
 
     def __init__(self, *answers: str) -> None:
-        self._answers = list(answers)
+        self.answers = list(answers)
         self.asked: list[str] = []
         self.thinks = asyncio.Event()
 
     async def line(self, question: str) -> str | None:
         self.asked.append(question.removeprefix("A program wants to reach ").partition(". Let")[0])
-        if not self._answers:
+        if not self.answers:
             self.thinks.set()
             await asyncio.Event().wait()
-        return self._answers.pop(0)
+        return self.answers.pop(0)
 
 
 def questions(person: Person, tmp_path: Path) -> HostQuestions:
@@ -70,6 +70,21 @@ async def test_a_question_is_withdrawn_with_the_work_and_none_is_asked_at_rest(t
     assert (await waiting, at_rest) == (False, False)
     assert person.asked == ["slow.example"]
     assert not hosts.turn.locked()
+
+
+async def test_a_question_gives_way_to_one_about_a_change_and_may_be_asked_again(tmp_path: Path) -> None:
+    person = Person()
+    hosts = questions(person, tmp_path)
+
+    async with hosts.asking():
+        waiting = asyncio.create_task(hosts.may_reach("slow.example", 80))
+        await person.thinks.wait()
+        await hosts.withdraw()
+        was_free = not hosts.turn.locked()
+        person.answers.append("y")
+        again = await hosts.may_reach("slow.example", 80)
+
+    assert (await waiting, was_free, again) == (False, True, True)
 
 
 async def test_a_permission_that_can_not_be_kept_holds_this_time(

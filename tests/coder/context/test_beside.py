@@ -49,6 +49,13 @@ def test_the_functions_that_a_function_calls_are_its_helpers() -> None:
     assert BESIDE.helpers([Place("till.py", 9)]) == {Place("till.py", 83): (83, 84)}
 
 
+def test_constants_of_its_file_that_a_function_uses_are_its_helpers_too() -> None:
+    text = "_LINE = re.compile(\n    'x'\n)\nOTHER: int = 1\n\n\ndef read(line):\n    return _LINE.match(line)\n"
+    beside = Beside({"read.py": Facts("_LINE:1 OTHER:4 read:7")}, {"read.py": text})
+
+    assert beside.helpers([Place("read.py", 8)]) == {Place("read.py", 1): (1, 3)}
+
+
 def test_a_test_that_is_called_after_a_function_comes_before_others_that_name_it() -> None:
     beside = Beside(
         {**FACTS, "up.py": Facts("add_up:1")}, {**TEXTS, "up.py": "def add_up(n):\n    return n\n"}
