@@ -30,6 +30,7 @@ from coder.models.abilities import abilities_of
 from coder.models.model import Effort, Model
 from coder.models.tokens import input_tokens
 from coder.run.run import Run
+from coder.run.termination import named
 from coder.text.sanitize import count_of, one_line, printable
 from sandbox import SandboxError
 
@@ -126,6 +127,9 @@ class Repl:
         if state is not None and state.last is not None and state.last.kind == "reply":
             self._code = 0
             self._answer(printable(state.last.text.strip()))
+            if state.open_work:
+                paths = one_line(named([*state.open_work]), width=300)
+                self._screen.tell(f"  ! changed in the session and not written: {paths}")
         own = of_one_message(before, run)
         if run.status == "refused" or (self._code == 0 and run.status == "unverified"):
             self._screen.note(render.spent(own))

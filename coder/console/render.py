@@ -226,7 +226,8 @@ def money(cost: float | None) -> str:
     """US dollars with as many digits as say something."""
     if cost is None:
         return "cost unknown"
-    return f"${cost:.2f}" if cost == 0 or cost >= 1 else f"${Decimal(f'{cost:.2g}'):f}"
+    digits = f"{Decimal(f'{cost:.2g}'):f}"
+    return f"${digits}" if 0 < cost < 1 and len(digits) >= len("0.00") else f"${cost:.2f}"
 
 
 def age(since: float | None) -> str:

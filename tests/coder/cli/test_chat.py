@@ -58,6 +58,20 @@ def test_what_a_model_says_with_done_stands_before_the_question_about_its_change
     assert "\x1b[2J" not in done.err
 
 
+def test_words_that_leave_a_change_unwritten_end_with_the_names_of_its_files(
+    console: Console, project: Path
+) -> None:
+    edit = calls("bash", command="sed -i 's/ - / * /' calc.py")
+    words = says("I can't mend it.")
+    with faulty_endpoint(edit, calls("done", summary="Mended."), words, words) as endpoint:
+        lines, flags = ("Mend it.", "What now?"), ("--test", "python -m pytest -q")
+        done = chat(console, endpoint, *lines, cwd=project, flags=flags)
+
+    assert done.out == "I can't mend it.\n" * 2, done.err
+    assert done.err.count("  ! changed in the session and not written: calc.py\n") == 2
+    assert (project / "calc.py").read_text() == WRONG
+
+
 def test_where_the_input_ends_before_an_answer_nothing_is_written(console: Console, project: Path) -> None:
     with faulty_endpoint(says(code(RIGHT))) as endpoint:
         done = chat(console, endpoint, "Mend it.", cwd=project)

@@ -50,7 +50,9 @@ def test_the_functions_that_a_function_calls_are_its_helpers() -> None:
 
 
 def test_constants_of_its_file_that_a_function_uses_are_its_helpers_too() -> None:
-    text = "_LINE = re.compile(\n    'x'\n)\nOTHER: int = 1\n\n\ndef read(line):\n    return _LINE.match(line)\n"
+    text = (
+        "_LINE = re.compile(\n    'x'\n)\nOTHER: int = 1\n\n\ndef read(line):\n    return _LINE.match(line)\n"
+    )
     beside = Beside({"read.py": Facts("_LINE:1 OTHER:4 read:7")}, {"read.py": text})
 
     assert beside.helpers([Place("read.py", 8)]) == {Place("read.py", 1): (1, 3)}
