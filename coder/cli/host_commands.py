@@ -20,7 +20,16 @@ from coder.run.event_types import CommitMade
 from coder.text.sanitize import count_of, one_line
 from coder.workspace.diff import unified_diff
 from coder.workspace.git.listing import contents_at_head
-from coder.workspace.git.pending import Pending, Place, hooks_in, mixed_in, pending_in, place_of, proposed_in
+from coder.workspace.git.pending import (
+    Pending,
+    Place,
+    mixed_in,
+    pending_in,
+    place_of,
+    proposed_in,
+    startable,
+    started_in,
+)
 from coder.workspace.landing.planning import is_made
 from coder.workspace.read import content, read_workspace
 
@@ -51,7 +60,7 @@ class HostCommands:
             others = f" Other changes aren't committed here: {_named(pending.left)}" if pending.left else ""
             raise UsageError(f"Nothing that this conversation has written is left to commit.{others}")
         self._tell_pending(place, pending, written)
-        self._tell_hooks(place, "commit")
+        self._tell_started(place, "commit")
         state = self._session.journal.state
         quoted = {"The change": self._diff(place, pending), "The conversation": latest_words(state)}
         draft = await self._draft("commit", quoted, wish) or _first_line(wish or state.task.prompt)
@@ -99,7 +108,7 @@ class HostCommands:
             await self._host.ran(command(title=title, body=body.strip()), place.top)
 
     async def _pushed(self, place: Place, remote: str, branch: str) -> bool:
-        self._tell_hooks(place, "push")
+        self._tell_started(place, "push")
         command = ["git", "push", "--set-upstream", remote, branch]
         is_asked_for = await self._host.asked([command], "[y]es, [N]o: ") in YES
         return is_asked_for and await self._host.ran(command, place.top)
@@ -141,22 +150,19 @@ class HostCommands:
         if pending.left:
             self._screen.tell(f"  · stays out: {_named(pending.left)}")
 
-    def _tell_hooks(self, place: Place, command: str) -> None:
-        """Name the hooks that a command of git's will run.
+    def _tell_started(self, place: Place, command: str) -> None:
+        """Name what the repository has a command of git's start.
 
         Raises:
-            UsageError: the conversation has written one.
+            UsageError: the conversation has written some of that.
         """
-        hooks = hooks_in(place, command)
-        own = [hook for hook in hooks if hook.is_relative_to(place.top)]
-        made = self._written(place)
-        if own and any((place.top / path).parent.is_relative_to(own[0].parent) for path in made):
+        if own := startable(place, self._written(place)):
             raise UsageError(
-                f"This conversation has written to {own[0].parent}, whose hooks git would run outside of the "
-                "sandbox. Look at them, and do it yourself."
+                f"This conversation has written {_named(own)}, which git may run outside of the sandbox. "
+                "Look at it, and do it yourself."
             )
-        if hooks:
-            self._screen.tell(f"  ! runs outside of the sandbox: {_named([hook.name for hook in hooks])}")
+        if started := started_in(place, command):
+            self._screen.tell(f"  ! runs outside of the sandbox: {_named(started)}")
 
     async def _draft(self, kind: str, quoted: Mapping[str, str], wish: str) -> str | None:
         """What the model writes; None where it doesn't, or the user presses Ctrl-C."""
@@ -188,7 +194,7 @@ class HostCommands:
 
     async def _new_branch(self, place: Place, name: str) -> str:
         """The branch that was begun; empty where the user wants none, or git refuses."""
-        self._tell_hooks(place, "switch")
+        self._tell_started(place, "switch")
         while True:
             command = ["git", "switch", "--create", name]
             answer = await self._host.asked([command], "[y]es, [N]o, or another name: ")

@@ -13,12 +13,18 @@ from coder.workspace.git.isolated import GitFailed, isolated
 from coder.workspace.git.listing import contents_at_head
 from coder.workspace.git.refs import Refs
 
+_ANY = ("reference-transaction", "post-index-change", "pre-auto-gc")
 HOOKS = {
-    "commit": ("pre-commit", "prepare-commit-msg", "commit-msg", "post-commit", "reference-transaction"),
-    "switch": ("post-checkout", "reference-transaction"),
-    "push": ("pre-push", "reference-transaction"),
+    "commit": ("pre-commit", "prepare-commit-msg", "commit-msg", "post-commit", *_ANY),
+    "switch": ("post-checkout", *_ANY),
+    "push": ("pre-push", *_ANY),
 }
 """By the command that runs them."""
+_PROGRAMS = (
+    r"^(core\.(fsmonitor|sshcommand|askpass|gitproxy)|gpg\.(.*\.)?program|credential\.(.*\.)?helper"
+    r"|filter\..*\.(clean|smudge|process)|hook\..*\.command|remote\..*\.(vcs|receivepack))$"
+)
+"""Keys of the configuration whose values git starts; of `core.fsmonitor` not all are programs."""
 _CHANGED = (
     *("diff", "--name-only", "-z", "--no-renames", "--no-ext-diff", "--no-textconv", "--ignore-submodules"),
 )
@@ -80,6 +86,8 @@ def place_of(folder: Path) -> Place:
     branch = refs.branch()
     if branch is None:
         raise UsageError("HEAD is on no branch. Begin one: git switch -c NAME")
+    if branch[0] in "-+":  # to git a flag, or an order to overwrite
+        raise UsageError(f"{branch} can't be named to git. Begin another branch: git switch -c NAME")
     return Place(repository, refs, branch)
 
 
@@ -107,16 +115,44 @@ def mixed_in(place: Place, befores: Mapping[str, list[bytes | None]]) -> list[st
     return [path for path, before in befores.items() if committed.get(path) not in before]
 
 
-def hooks_in(place: Place, command: str) -> list[Path]:
-    """Hooks that a command of git's would run, so far as they are files.
+def started_in(place: Place, command: str) -> list[str]:
+    """What the repository has a command of git's start: hooks, so far as they are files, and settings.
 
     Raises:
         MachineError: the configuration can't be read.
     """
+    folder = _hooks_folder(place)
+    hooks = [name for name in HOOKS[command] if os.access(folder / name, os.X_OK)]
+    return [*hooks, *(setting for setting in place.refs.own_settings(_PROGRAMS) if not _is_word(setting))]
+
+
+def startable(place: Place, paths: Iterable[str]) -> list[str]:
+    """Of these files of the work tree those that git may start: hooks, what lies beside them, and on PATH.
+
+    Raises:
+        MachineError: the configuration can't be read.
+    """
+    top, folder = place.top.resolve(), _hooks_folder(place)
+    hooks = {hook.resolve() for hook in folder.glob("*") if hook.is_symlink()}
+    folder = folder.parent if folder.name == "_" else folder  # husky's hooks start those above them
+    on_path = {(top / entry).resolve() for entry in os.get_exec_path()}
+
+    def is_one(file: Path) -> bool:
+        on_its_own = file.parent in on_path and os.access(file, os.X_OK)
+        return file.is_relative_to(folder) or file in hooks or on_its_own
+
+    return [path for path in paths if is_one(top / path)]
+
+
+def _hooks_folder(place: Place) -> Path:
     folder = place.repository.common_dir / "hooks"
     with suppress(GitFailed):  # it isn't set
-        folder = (place.top / os.path.expanduser(place.refs.configured("core.hooksPath"))).resolve()
-    return [folder / name for name in HOOKS[command] if os.access(folder / name, os.X_OK)]
+        folder = place.top / os.path.expanduser(place.refs.configured("core.hooksPath"))
+    return folder.resolve()
+
+
+def _is_word(setting: str) -> bool:
+    return setting.partition("=")[2].lower() in ("", "true", "false", "yes", "no", "on", "off", "0", "1")
 
 
 def proposed_in(place: Place) -> Proposed:
@@ -139,10 +175,10 @@ def proposed_in(place: Place) -> Proposed:
 
 
 def _remote(refs: Refs, branch: str) -> str:
-    try:
-        return refs.configured(f"branch.{branch}.remote")
-    except GitFailed:
-        names = refs.run("remote").split()
+    names = [name for name in refs.run("remote").split() if not name.startswith("-")]
+    with suppress(GitFailed):  # it isn't set
+        if (own := refs.configured(f"branch.{branch}.remote")) in names:  # it may be a dot: another branch
+            return own
     if not names:
         raise UsageError("The repository has no remote to push to. Add one: git remote add origin URL")
     return "origin" if "origin" in names else names[0]

@@ -45,6 +45,18 @@ class Refs:
         printed = run_git(["config", "--get", key], environment=environment, cwd=self.repository.git_dir)
         return printed.decode("utf-8", "surrogateescape").rstrip("\n")
 
+    def own_settings(self, pattern: str) -> list[str]:
+        """`KEY=VALUE` of what the repository's own configuration says, for keys that match."""
+        environment = {**os.environ, "GIT_DIR": str(self.repository.git_dir)}
+        asked = ["config", "--null", "--show-scope", "--get-regexp", pattern]
+        try:
+            printed = run_git(asked, environment=environment, cwd=self.repository.git_dir)
+        except GitFailed:  # there is none
+            return []
+        fields = printed.decode("utf-8", "replace").split("\0")
+        rows = zip(fields[::2], fields[1::2], strict=False)
+        return [row.replace("\n", "=", 1) for scope, row in rows if scope in ("local", "worktree")]
+
     def run(self, *arguments: str) -> str:
         """What a command of git's prints that reads references only.
 
