@@ -21,6 +21,8 @@ _CODE = (
 )
 _SERVE, _CELL = _CODE.format("serve"), _CODE.format("run_cell")
 _BOOT_S = 60.0
+_READ_S = 5.0
+"""Longest wait for a picture: what a cell leaves under its name may be a pipe that gives none."""
 _FIRST = "ls -1 /tmp/out/cell-$CELL-[1-9].png 2> /dev/null"
 
 
@@ -78,7 +80,8 @@ class SessionKernel:
         listed = await self._session.sh(_FIRST, environment={"CELL": str(cell)})
         found: list[bytes] = []
         for path in listed.output.splitlines()[:most]:
-            read = await self._session.run(Command(argv=("head", "-c", str(largest + 1), "--", path)))
+            head = Command(argv=("head", "-c", str(largest + 1), "--", path))
+            read = await self._session.run(head, wall_s=_READ_S)
             if read.ok and not read.truncated and read.output_bytes <= largest:
                 found.append(read.raw_output)
         return found

@@ -82,7 +82,7 @@ async def test_a_kernel_that_ends_within_a_cell_or_between_two_is_told(
     await ran(kernel, "x = 1")
     ended = await ran(kernel, "import os; os._exit(3)")
     again = await ran(kernel, "x")
-    await session.sh("pkill -KILL -f kernel_service.serve; sleep 0.2")
+    await session.sh("pkill -KILL -f [k]ernel_service.serve; sleep 0.2")
     other = await ran(kernel, "1")
 
     assert (ended.lost, ended.result.exit_code) == (True, 1)
@@ -113,6 +113,14 @@ async def test_pictures_are_kept_as_files_that_a_line_names_and_can_be_had(
     assert await kernel.pictures(cell.number, most=4, largest=1 << 20) == [PNG]
     assert await kernel.pictures(cell.number, most=4, largest=1 << 30) == [PNG]  # more than an output holds
     assert (await session.sh("head -c 4 /tmp/out/cell-1-1.png")).raw_output == PNG[:4]
+
+
+@pytest.mark.slow
+async def test_a_pipe_that_stands_for_a_picture_is_not_waited_for(kernel: SessionKernel) -> None:
+    cell = await ran(kernel, f"import os; os.mkfifo('/tmp/out/cell-1-9.png')\n{SHOW}display(Image(PNG))")
+
+    async with asyncio.timeout(30):
+        assert await kernel.pictures(cell.number, most=4, largest=1 << 20) == [PNG]
 
 
 async def test_a_session_without_ipykernel_says_so() -> None:
