@@ -64,7 +64,7 @@ class HostQuestions:
         named = named if port in WEB_PORTS else f"{named}:{port}"
         if named in self.this_time or named in self._permissions.allowed.hosts:
             return True
-        if not self._is_on or named in self._refused:
+        if not self._is_on or named in self._refused or len(self._refused) >= MOST_REFUSED:
             return False
         if (task := self._open.get(named)) is None:
             task = self._open[named] = asyncio.create_task(self._ask(named))
