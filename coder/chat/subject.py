@@ -1,6 +1,7 @@
 """What a conversation is about: its folder, and the files that the user puts before the model."""
 
 from collections.abc import Iterable
+from os.path import exists
 from pathlib import Path
 
 from coder.errors import UsageError
@@ -46,7 +47,7 @@ def mentioned(text: str, root: Path, *, model: Model) -> tuple[list[str], tuple[
         UsageError: a picture can't be shown, or the model is known to see none.
     """
     words = [word[1:].rstrip(",.;:?!)") for word in text.split() if word.startswith("@")]
-    names = [name for name in words if name and (root / name).exists()]
+    names = [name for name in words if name and exists(root / name)]
     shown = [name for name in names if Path(name).suffix.lower() in _PICTURES and (root / name).is_file()]
     if not shown:
         return names, ()

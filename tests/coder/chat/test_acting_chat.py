@@ -184,7 +184,7 @@ async def test_a_command_of_the_users_runs_where_the_model_works_and_the_next_me
 async def test_a_file_that_a_message_names_is_meant_in_this_message_alone(folder: Path) -> None:
     (folder / "notes.txt").write_text("n\n")
     async with talk(folder, "Yes.", "No.") as (session, model):
-        await session.say("is @notes.txt, or me@nowhere.org, right?")
+        await session.say(f"is @notes.txt, or me@nowhere.org, right? @{'a' * 300}")
         await session.say("and now?")
 
     assert "This is about: `notes.txt`." in model.requests[0].messages[-1].content
