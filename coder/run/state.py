@@ -192,4 +192,5 @@ class State:
             speaks_text=self.speaks_text,
             tree=self.tree,
             left_out=self.left_out,
+            plan=self.plan,
         )

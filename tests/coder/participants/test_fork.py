@@ -135,6 +135,17 @@ async def test_another_model_gets_the_dialogue_without_what_was_signed_for_the_f
     assert "cat calc.py" in others
 
 
+async def test_a_fork_knows_the_plan_that_its_model_has_made(project: Path) -> None:
+    log, steps = MemoryLog(), [{"text": "mend it", "status": "doing"}]
+    task = Task(prompt="Mend add.", workspace=project, test_command=TEST)
+    model = Scripted([[call("plan", steps=steps)], bash("ls"), "Enough."])
+    first = await solve(task, model=model, settings=SETTINGS, log=log)
+
+    run = await fork(first.run_id, step=2, log=log, model=Scripted([MEND, "Done."]))
+
+    assert json.loads(fold_all(await log.read(run.run_id)).plan) == {"steps": steps}
+
+
 async def test_a_fork_of_a_fork_goes_on_from_both(project: Path) -> None:
     log = MemoryLog()
     first, _ = await begun(project, log)
