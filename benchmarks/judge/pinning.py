@@ -58,9 +58,9 @@ async def find_repository_mode(sandbox: Sandbox, opened: Open | None, case: Repo
         if not apart.done():  # what holds it up is rarely decided apart in the end
             found = asyncio.create_task(with_twins(sandbox, case, gold, pinned, seconds, reason=""))
         reports = await apart
-        passed = _passed_in(reports)
+        passed, together = _passed_in(reports), _passed_in(reports[-1:])
         pinned = pinned.model_copy(update={"uses": frozenset[str]().union(*(one.uses for one in reports))})
-        lacking = [node for node in pinned.nodes if node not in passed]
+        lacking = [node for node in pinned.nodes if node not in together]
         if not lacking:
             return pinned.model_copy(update={"how": "isolated"})
         part = {"apart": tuple(node for node in pinned.needed if node in passed), "uses": pinned.uses}
@@ -79,7 +79,7 @@ async def find_repository_mode(sandbox: Sandbox, opened: Open | None, case: Repo
 async def _decided_apart(
     opened: Open, case: RepositoryCase, gold: Mapping[str, bytes], pinned: RepositoryMode, longest: float
 ) -> list[CheckReport]:
-    """Reports on the files of the tests that have to be won, and where they all pass, on the others.
+    """Reports on the files of the tests that have to be won, and where they all pass, on all, as is judged.
 
     Args:
         longest: seconds for both; a check that takes longer hasn't told all uses, and is left out.
@@ -92,9 +92,9 @@ async def _decided_apart(
                 return [report] if report is not None and report.ended else []
         return []
 
-    first = files_of(pinned.needed)
-    others = [path for path in files_of(pinned.nodes) if path not in first]
-    deciding, *further = [asyncio.create_task(reports_on(some)) for some in (first, others) if some]
+    first, whole = files_of(pinned.needed), files_of(pinned.nodes)
+    some = [first] if len(first) == len(whole) else [first, whole]
+    deciding, *further = [asyncio.create_task(reports_on(paths)) for paths in some]
     try:
         reports = await deciding
         for task in further if _passed_in(reports).issuperset(pinned.needed) else ():

@@ -277,6 +277,25 @@ async def test_a_twin_that_ends_the_process_does_not_cost_the_others(judge: Judg
     )  # of the second place
 
 
+async def test_tests_that_pass_apart_only_file_by_file_are_not_judged_apart(judge: Judge) -> None:
+    base = {
+        "shop.py": "seen = []\n\n\ndef total(prices, rate=0):\n    seen.append(1)\n    return sum(prices)\n"
+    }
+    base["shop.py"] += "\n\ndef count():\n    return len(seen)\n"
+    gold = {"shop.py": base["shop.py"].replace("sum(prices)", "sum(prices) * (1 + rate)")}
+    hidden = {
+        "test_a.py": "import shop\n\n\ndef test_rate():\n    assert shop.total([1, 2], 0.5) == 4.5\n",
+        "test_b.py": "import shop\n\n\ndef test_count():\n    assert shop.count() == 0\n",
+    }
+    files = {path: text.encode() for path, text in base.items()}
+    one = case(id="state", files=files, hidden_tests=hidden, gold_patch=diff(base, gold))
+
+    mode = await judge.repository_mode(one)
+    verdict = await by_mode(judge, one, diff(base, gold), mode)
+
+    assert (mode.how, verdict.verdict) == ("decoyed", "passed")
+
+
 async def test_a_package_that_the_interpreter_lacks_is_named(judge: Judge) -> None:
     tests = {path: f"import nowhere_to_be_had\n{text}" for path, text in HIDDEN.items()}
     lacking = case(id="lacking", hidden_tests=tests, dependencies=("pytest>=7", "nowhere-to-be-had[x]<3"))
