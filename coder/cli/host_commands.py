@@ -95,7 +95,7 @@ class HostCommands:
             draft = await self._draft("pull-request", quoted, wish) or _first_line(wish or latest)
         if branch == proposed.base:
             self._screen.tell(f"  ! {branch} is the default branch: a pull request needs one of its own")
-            branch = await self._new_branch(place, branch_name(draft))
+            branch = await self._new_branch(place, branch_name(draft) or "change")
         if not branch or not await self._pushed(place, proposed.remote, branch):
             return
         if opener is None:

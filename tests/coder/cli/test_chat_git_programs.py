@@ -95,10 +95,12 @@ def test_a_branch_that_follows_another_one_here_is_pushed_to_the_usual_remote(
     GitRepository(tmp_path / "remote.git").git("init", "--quiet", "--bare")
     project.git("remote", "add", "origin", str(tmp_path / "remote.git"))
     project.git("push", "--quiet", "origin", "main")
-    project.git("switch", "--quiet", "--create", "sum", "--track", "main")
     project.write(calc__py=RIGHT)
     project.commit()
     with faulty_endpoint() as endpoint:
+        unnamed = chat(console, endpoint, "/pr 修复", "n", cwd=project.top)
+        project.git("switch", "--quiet", "--create", "sum", "--track", "main")
         done = chat(console, endpoint, "/pr", "y", cwd=project.top)
 
+    assert "$ git switch --create change" in unnamed.err
     assert "$ git push --set-upstream origin sum" in done.err
