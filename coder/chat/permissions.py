@@ -44,7 +44,15 @@ class Permissions:
         """
         self._folder = folder
         self._project = str(project.resolve())
-        self.allowed = self._read().projects.get(self._project, Allowed())
+        self.allowed = self.now()
+
+    def now(self) -> Allowed:
+        """What the file says at the moment: another conversation may have changed it.
+
+        Raises:
+            MachineError: the file can't be read.
+        """
+        return self._read().projects.get(self._project, Allowed())
 
     def write(self, allowed: Allowed) -> None:
         """Remember this in place of what was allowed.

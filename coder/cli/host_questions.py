@@ -79,9 +79,9 @@ class HostQuestions:
             return False
         self.this_time.add(named)
         if answer == "p":
-            hosts = (*self._permissions.allowed.hosts, named)
             try:
-                self._permissions.write(self._permissions.allowed.model_copy(update={"hosts": hosts}))
+                now = self._permissions.now()
+                self._permissions.write(now.model_copy(update={"hosts": (*now.hosts, named)}))
             except MachineError as error:
                 self._screen.tell(f"  ! allowed this time only: {one_line(str(error), width=300)}")
         return True

@@ -36,7 +36,7 @@ class PermissionCommands:
         if rest not in ("", "always"):
             raise UsageError("Say /auto, or /auto always: also in later conversations about this project.")
         if rest:
-            self._permissions.write(self._permissions.allowed.model_copy(update={"auto": True}))
+            self._permissions.write(self._permissions.now().model_copy(update={"auto": True}))
         self._onlooker.yes = bool(rest) or not self._onlooker.yes
         say("what passes is written" if self._onlooker.yes else "you are asked")
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from coder.chat.line_reader import Typed
-from coder.chat.permissions import Permissions
+from coder.chat.permissions import Allowed, Permissions
 from coder.cli.host_questions import MOST_REFUSED, HostQuestions
 from coder.console.screen import Screen
 
@@ -91,6 +91,18 @@ async def test_a_question_gives_way_to_one_about_a_change_and_may_be_asked_again
         again = await hosts.may_reach("slow.example", 80)
 
     assert (await waiting, was_free, again) == (False, True, True)
+
+
+async def test_what_another_conversation_has_allowed_or_forgotten_meanwhile_stays_so(tmp_path: Path) -> None:
+    earlier = Permissions(tmp_path / "data", tmp_path)
+    earlier.write(Allowed(hosts=("old.example",), auto=True))
+    hosts = questions(Person("p"), tmp_path)
+    earlier.write(Allowed(hosts=("other.example",)))
+
+    async with hosts.asking():
+        await hosts.may_reach("new.example", 443)
+
+    assert earlier.now() == Allowed(hosts=("other.example", "new.example"))
 
 
 async def test_a_permission_that_can_not_be_kept_holds_this_time(
