@@ -8,7 +8,7 @@ import pytest
 from sandbox import Policy
 from sandbox.backends.restricted import open_restricted
 from sandbox.backends.unsafe_host import UnsafeHostWarning, open_unsafe_host
-from sandbox.testing import CONTRACT, Rule
+from tests.contracts.rules import CONTRACT, Rule
 from tests.contracts.test_sandbox import COUNTED
 from tests.system_python import SYSTEM_PYTHON
 

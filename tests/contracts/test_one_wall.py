@@ -4,7 +4,7 @@ import pytest
 
 from sandbox import Policy
 from sandbox.backends.bubblewrap import open_bubblewrap
-from sandbox.testing import CONTRACT, Rule
+from tests.contracts.rules import CONTRACT, Rule
 from tests.contracts.test_sandbox import COUNTED
 from tests.ordinary_user import run_as_ordinary_user
 
@@ -35,7 +35,7 @@ def test_one_bubblewrap_a_run_as_an_ordinary_user() -> None:
 import asyncio, os
 from sandbox import Policy
 from sandbox.backends.bubblewrap import open_bubblewrap
-from sandbox.testing import CONTRACT
+from tests.contracts.rules import CONTRACT
 async def main():
     for rule in CONTRACT:
         if rule.__name__ not in {set(NOT_AS_ORDINARY_USER)}:

@@ -5,10 +5,10 @@ import pytest
 from sandbox import Policy
 from sandbox.backends.bubblewrap import open_bubblewrap
 from sandbox.docker.open_docker import open_docker
-from sandbox.testing import CONTRACT, Rule
-from sandbox.testing.bounds import BOUNDS
-from sandbox.testing.bystanders import BYSTANDERS
-from sandbox.testing.endings import ENDINGS
+from tests.contracts.rules import CONTRACT, Rule
+from tests.contracts.rules.bounds import BOUNDS
+from tests.contracts.rules.bystanders import BYSTANDERS
+from tests.contracts.rules.endings import ENDINGS
 from tests.docker_engine import IMAGE, require_docker
 from tests.layered import open_layered
 from tests.ordinary_user import run_as_ordinary_user
@@ -68,7 +68,7 @@ def test_bubblewrap_as_an_ordinary_user() -> None:
     script = """
 import asyncio
 from sandbox import Policy, open_sandbox
-from sandbox.testing import CONTRACT
+from tests.contracts.rules import CONTRACT
 async def main():
     for rule in CONTRACT:
         async with open_sandbox(Policy(wall_s=60)) as box:

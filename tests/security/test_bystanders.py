@@ -4,8 +4,8 @@ import pytest
 
 from sandbox import Policy
 from sandbox.backends.bubblewrap import open_bubblewrap
-from sandbox.testing import Rule
-from sandbox.testing.bystanders import (
+from tests.contracts.rules import Rule
+from tests.contracts.rules.bystanders import (
     timers_of_one_run_leave_another_its_own,
     watches_of_one_run_leave_another_its_own,
 )
@@ -37,7 +37,7 @@ def test_an_owner_that_may_not_send_descriptors_says_what_to_raise() -> None:
 import asyncio, resource
 from sandbox import Policy, SandboxError
 from sandbox.backends.bubblewrap import open_bubblewrap
-from sandbox.testing.bystanders import descriptors_in_flight_break_no_other_run
+from tests.contracts.rules.bystanders import descriptors_in_flight_break_no_other_run
 async def main():
     resource.setrlimit(resource.RLIMIT_NOFILE, (300, 300))
     async with open_bubblewrap(Policy(wall_s=60)) as box:

@@ -9,8 +9,8 @@ import pytest
 from sandbox import BackendMissing, Command, Policy, PythonCode, Sandbox, Session, open_sandbox
 from sandbox.backends.bubblewrap import open_bubblewrap
 from sandbox.docker.open_docker import open_docker
-from sandbox.testing.file_contract import OF_SESSIONS_TOO
-from sandbox.testing.folder_contract import FOLDERS
+from tests.contracts.rules.file_contract import OF_SESSIONS_TOO
+from tests.contracts.rules.folder_contract import FOLDERS
 from tests.docker_engine import IMAGE, require_docker
 from tests.layered import open_layered
 from tests.ordinary_user import run_as_ordinary_user

@@ -5,7 +5,7 @@ from typing import Any
 from sandbox.contract import Sandbox
 from sandbox.errors import FileRefused
 from sandbox.program import Command, PythonCode
-from sandbox.testing.source import python
+from tests.contracts.rules.source import python
 
 
 async def a_command_is_found_on_the_path(box: Sandbox) -> None:

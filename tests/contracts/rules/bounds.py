@@ -4,7 +4,7 @@ import asyncio
 
 from sandbox.contract import Sandbox
 from sandbox.policy import Limits
-from sandbox.testing.source import python
+from tests.contracts.rules.source import python
 
 
 async def a_greedy_program_is_stopped(box: Sandbox) -> None:

@@ -6,7 +6,7 @@ from typing import Literal
 
 from sandbox.contract import Sandbox
 from sandbox.policy import Limits
-from sandbox.testing.source import python
+from tests.contracts.rules.source import python
 
 
 async def long_output_keeps_its_head_and_its_tail(box: Sandbox) -> None:

@@ -7,7 +7,7 @@ from sandbox.errors import FileRefused
 from sandbox.inner.bridge.codec import decode, encode
 from sandbox.policy import Limits
 from sandbox.program import Command, PythonCode
-from sandbox.testing.source import python
+from tests.contracts.rules.source import python
 
 _SHELL = b"#!/bin/sh\ncat given.txt\n"
 

@@ -7,7 +7,7 @@ from collections.abc import Awaitable
 from sandbox.contract import Sandbox, Session
 from sandbox.errors import FileFault, FileRefused
 from sandbox.program import Command
-from sandbox.testing.source import python
+from tests.contracts.rules.source import python
 
 
 async def files_go_in_and_out(box: Sandbox) -> None:

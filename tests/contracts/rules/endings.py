@@ -6,7 +6,7 @@ from contextlib import suppress
 
 from sandbox.contract import Sandbox
 from sandbox.policy import Limits
-from sandbox.testing.source import python
+from tests.contracts.rules.source import python
 
 _NOISE_S = 7
 """What a busy machine may add to a limit; waiting for a program that won't end adds ten seconds and more."""

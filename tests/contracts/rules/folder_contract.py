@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from sandbox.contract import Sandbox, Session
 from sandbox.errors import FileRefused
-from sandbox.testing.source import python
+from tests.contracts.rules.source import python
 
 _LARGE = 5_000_001
 

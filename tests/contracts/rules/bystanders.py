@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 
 from sandbox.contract import Sandbox
 from sandbox.policy import Limits
-from sandbox.testing.source import python
+from tests.contracts.rules.source import python
 
 _HOLDS = """
 import array, ctypes, fcntl, os, signal, socket

@@ -7,14 +7,14 @@ Read endings.
 from collections.abc import Awaitable, Callable
 
 from sandbox.contract import Sandbox
-from sandbox.testing.bounds import BOUNDS
-from sandbox.testing.bystanders import BYSTANDERS
-from sandbox.testing.endings import ENDINGS
-from sandbox.testing.file_contract import FILES
-from sandbox.testing.folder_contract import FOLDERS
-from sandbox.testing.fresh_contract import FRESH
-from sandbox.testing.programs import PROGRAMS
-from sandbox.testing.stream_contract import STREAMS
+from tests.contracts.rules.bounds import BOUNDS
+from tests.contracts.rules.bystanders import BYSTANDERS
+from tests.contracts.rules.endings import ENDINGS
+from tests.contracts.rules.file_contract import FILES
+from tests.contracts.rules.folder_contract import FOLDERS
+from tests.contracts.rules.fresh_contract import FRESH
+from tests.contracts.rules.programs import PROGRAMS
+from tests.contracts.rules.stream_contract import STREAMS
 
 Rule = Callable[[Sandbox], Awaitable[None]]
 
