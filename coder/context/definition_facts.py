@@ -15,7 +15,7 @@ from coder.source.languages import language_of
 MOST_BYTES = 256 << 10
 """Of one file; a larger one was written by a program, or is data."""
 _LONGEST_NUMBER = 9
-VERSION = "3"
+VERSION = "4"
 """Of what is extracted: another number makes every cached fact one of another key."""
 
 

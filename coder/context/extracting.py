@@ -63,7 +63,7 @@ def set_timer(seconds: float) -> None:
 def reader_of(language: str) -> Callable[[str], Defined] | None:
     """What finds the definitions of a language; None where nothing is installed that could."""
     try:
-        return _by_grammar(GRAMMARS[language].load(), GRAMMARS[language].query)
+        return _by_grammar(*GRAMMARS[language].load())
     except ImportError:
         return by_ast if language == "python" else None
 
@@ -105,21 +105,23 @@ def give_up_everything() -> None:
 def _by_grammar(language: Language, query: str) -> Callable[[str], Defined]:
     from tree_sitter import Parser, Query, QueryCursor
 
-    parser, definitions = Parser(language), Query(language, query)
+    parser, tags = Parser(language), Query(language, query)
 
     def read(text: str) -> Defined:
         source = text.encode("utf-8", "replace")
-        nodes = QueryCursor(definitions).captures(parser.parse(source).root_node).get("name", [])
-        return [
-            (source[node.start_byte : node.end_byte].decode("utf-8", "replace"), node.start_point.row + 1)
-            for node in nodes
-        ]
+        found: set[tuple[str, int]] = set()
+        for _, captures in QueryCursor(tags).matches(parser.parse(source).root_node):
+            if any(capture.startswith("definition") for capture in captures):
+                for node in captures.get("name", []):
+                    name = source[node.start_byte : node.end_byte].decode("utf-8", "replace")
+                    found.add((name, node.start_point.row + 1))
+        return list(found)
 
     return read
 
 
 def _facts(reader: Callable[[str], Defined] | None, language: str, text: str) -> tuple[str, str]:
-    found = sorted(reader(text) if reader is not None else [], key=lambda pair: pair[1])
+    found = sorted(reader(text) if reader is not None else [], key=lambda pair: (pair[1], pair[0]))
     named = [(name, line) for name, line in found if _is_name(name)][:MOST_DEFINITIONS]
     words = sorted(set(_WORD.findall(without_prose(language, text))))[:MOST_WORDS]
     return " ".join(f"{name}:{line}" for name, line in named), " ".join(words)

@@ -1,6 +1,6 @@
-"""Languages of source files, and for each the places in its syntax tree where something is defined.
+"""Languages of source files, and for each its grammar and what in a syntax tree defines a name.
 
-The grammars are tree-sitter's, one small package for each (extra `repo`); Python has a second way without.
+The grammars and most of their queries are tree-sitter's packages (extra `repo`).
 """
 
 from __future__ import annotations
@@ -14,156 +14,90 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from tree_sitter import Language
 
-_FUNCTIONS_OF_JAVASCRIPT = """
-(method_definition name: (_) @name)
-(function_declaration name: (identifier) @name)
-(generator_function_declaration name: (identifier) @name)
-(variable_declarator name: (identifier) @name value: [(arrow_function) (function_expression) (class)])
-(pair key: (property_identifier) @name value: [(arrow_function) (function_expression)])
-(assignment_expression left: (member_expression property: (property_identifier) @name)
-  right: [(arrow_function) (function_expression) (class)])
-(export_statement declaration: (lexical_declaration (variable_declarator name: (identifier) @name)))
-"""
-_JAVASCRIPT = f"""
-(class_declaration name: (identifier) @name)
-(field_definition property: (_) @name value: [(arrow_function) (function_expression)])
-{_FUNCTIONS_OF_JAVASCRIPT}
-"""
-_TYPESCRIPT = f"""
-(class_declaration name: (type_identifier) @name)
-(abstract_class_declaration name: (type_identifier) @name)
-(interface_declaration name: (type_identifier) @name)
-(type_alias_declaration name: (type_identifier) @name)
-(enum_declaration name: (identifier) @name)
-(internal_module name: (_) @name)
-(function_signature name: (identifier) @name)
-(abstract_method_signature name: (_) @name)
-(method_signature name: (_) @name)
-(public_field_definition name: (_) @name value: [(arrow_function) (function_expression)])
-{_FUNCTIONS_OF_JAVASCRIPT}
-"""
-_C = """
-(function_definition declarator: (function_declarator declarator: (identifier) @name))
-(function_definition declarator: (pointer_declarator
-  declarator: (function_declarator declarator: (identifier) @name)))
-(translation_unit (declaration declarator: (function_declarator declarator: (identifier) @name)))
-(struct_specifier name: (type_identifier) @name body: (_))
-(union_specifier name: (type_identifier) @name body: (_))
-(enum_specifier name: (type_identifier) @name body: (_))
-(type_definition declarator: (type_identifier) @name)
-(preproc_def name: (identifier) @name)
-(preproc_function_def name: (identifier) @name)
-"""
-_CPP = f"""
-{_C}
-(class_specifier name: (type_identifier) @name body: (_))
-(namespace_definition name: (namespace_identifier) @name)
-(alias_declaration name: (type_identifier) @name)
-(function_declarator declarator: (field_identifier) @name)
-(function_declarator declarator: (qualified_identifier name: (identifier) @name))
-(function_declarator declarator: (qualified_identifier name: (qualified_identifier name: (identifier) @name)))
-(function_definition declarator: (reference_declarator (function_declarator declarator: (identifier) @name)))
-"""
-_PYTHON = """
-(class_definition name: (identifier) @name)
-(function_definition name: (identifier) @name)
-(module (expression_statement (assignment left: (identifier) @name)))
-"""
-_GO = """
-(function_declaration name: (identifier) @name)
-(method_declaration name: (field_identifier) @name)
-(type_spec name: (type_identifier) @name)
-(type_alias name: (type_identifier) @name)
-(source_file (const_declaration (const_spec name: (identifier) @name)))
-(source_file (var_declaration (var_spec name: (identifier) @name)))
-"""
-_RUST = """
-(struct_item name: (type_identifier) @name)
-(enum_item name: (type_identifier) @name)
-(union_item name: (type_identifier) @name)
-(trait_item name: (type_identifier) @name)
-(type_item name: (type_identifier) @name)
-(function_item name: (identifier) @name)
-(function_signature_item name: (identifier) @name)
-(macro_definition name: (identifier) @name)
-(mod_item name: (identifier) @name)
-(const_item name: (identifier) @name)
-(static_item name: (identifier) @name)
-"""
-_JAVA = """
-(class_declaration name: (identifier) @name)
-(interface_declaration name: (identifier) @name)
-(enum_declaration name: (identifier) @name)
-(record_declaration name: (identifier) @name)
-(annotation_type_declaration name: (identifier) @name)
-(method_declaration name: (identifier) @name)
-(constructor_declaration name: (identifier) @name)
-"""
-_RUBY = """
-(class name: (constant) @name)
-(class name: (scope_resolution name: (constant) @name))
-(module name: (constant) @name)
-(module name: (scope_resolution name: (constant) @name))
-(method name: (_) @name)
-(singleton_method name: (_) @name)
-(assignment left: (constant) @name)
-"""
-_PHP = """
-(class_declaration name: (name) @name)
-(interface_declaration name: (name) @name)
-(trait_declaration name: (name) @name)
-(enum_declaration name: (name) @name)
-(function_definition name: (name) @name)
-(method_declaration name: (name) @name)
-(const_element (name) @name)
-"""
-_C_SHARP = """
-(class_declaration name: (identifier) @name)
-(interface_declaration name: (identifier) @name)
-(struct_declaration name: (identifier) @name)
-(enum_declaration name: (identifier) @name)
-(record_declaration name: (identifier) @name)
-(delegate_declaration name: (identifier) @name)
-(method_declaration name: (identifier) @name)
-(constructor_declaration name: (identifier) @name)
-(property_declaration name: (identifier) @name)
-"""
+_BESIDE = {
+    "typescript": """
+(type_alias_declaration name: (type_identifier) @name) @definition.type
+(enum_declaration name: (identifier) @name) @definition.enum
+(internal_module name: (_) @name) @definition.module
+""",
+    "go": """
+(source_file (const_declaration (const_spec name: (identifier) @name) @definition.constant))
+(source_file (var_declaration (var_spec name: (identifier) @name) @definition.constant))
+""",
+    "rust": """
+(function_signature_item name: (identifier) @name) @definition.function
+(const_item name: (identifier) @name) @definition.constant
+(static_item name: (identifier) @name) @definition.constant
+""",
+    "java": """
+(enum_declaration name: (identifier) @name) @definition.class
+(record_declaration name: (identifier) @name) @definition.class
+""",
+    "c": """
+(preproc_def name: (identifier) @name) @definition.macro
+(preproc_function_def name: (identifier) @name) @definition.macro
+""",
+    "cpp": """
+(namespace_definition name: (namespace_identifier) @name) @definition.module
+(alias_declaration name: (type_identifier) @name) @definition.type
+(function_declarator declarator: (qualified_identifier
+  name: (qualified_identifier name: (identifier) @name))) @definition.method
+""",
+    "ruby": "(assignment left: (constant) @name) @definition.constant",
+    "php": """
+(enum_declaration name: (name) @name) @definition.class
+(const_element (name) @name) @definition.constant
+""",
+    "csharp": """
+[(class_declaration name: (_) @name) (interface_declaration name: (_) @name)
+ (struct_declaration name: (_) @name) (enum_declaration name: (_) @name)
+ (record_declaration name: (_) @name) (delegate_declaration name: (_) @name)
+ (method_declaration name: (_) @name) (property_declaration name: (_) @name)] @definition
+""",
+}
+"""Definitions that a grammar's own query for tags leaves out; C# has no such query."""
 
 
 @dataclass(frozen=True, slots=True)
 class Grammar:
-    """Where a language's grammar is, and what in it defines a name."""
+    """Where a language's grammar is."""
 
     module: str
-    query: str
-    """Captures each defined name as `@name`."""
     function: str = "language"
-    """Of the module: it gives the grammar."""
+    """Of the module: it returns the grammar."""
+    extends: tuple[str, ...] = ()
+    """Modules whose definitions this language has too."""
+    beside: str = ""
+    """Definitions that the query of the module leaves out."""
 
-    def load(self) -> Language:
-        """The grammar.
+    def load(self) -> tuple[Language, str]:
+        """The grammar, and its query for tags: `@name` in a match with `@definition…` is a defined name.
 
         Raises:
             ImportError: the extra `repo` isn't installed.
         """
         from tree_sitter import Language
 
-        return Language(getattr(importlib.import_module(self.module), self.function)())
+        modules = [importlib.import_module(name) for name in (self.module, *self.extends)]
+        tags = [getattr(module, "TAGS_QUERY", None) or "" for module in modules]
+        return Language(getattr(modules[0], self.function)()), "\n".join([*tags, self.beside])
 
 
+_JAVASCRIPT = "tree_sitter_javascript"
+_TYPESCRIPT = "tree_sitter_typescript"
 GRAMMARS = {
-    "python": Grammar("tree_sitter_python", _PYTHON),
-    "javascript": Grammar("tree_sitter_javascript", _JAVASCRIPT),
-    "typescript": Grammar("tree_sitter_typescript", _TYPESCRIPT, "language_typescript"),
-    "tsx": Grammar("tree_sitter_typescript", _TYPESCRIPT, "language_tsx"),
-    "go": Grammar("tree_sitter_go", _GO),
-    "rust": Grammar("tree_sitter_rust", _RUST),
-    "java": Grammar("tree_sitter_java", _JAVA),
-    "c": Grammar("tree_sitter_c", _C),
-    "cpp": Grammar("tree_sitter_cpp", _CPP),
-    "ruby": Grammar("tree_sitter_ruby", _RUBY),
-    "php": Grammar("tree_sitter_php", _PHP, "language_php"),
-    "csharp": Grammar("tree_sitter_c_sharp", _C_SHARP),
+    "python": Grammar("tree_sitter_python"),
+    "javascript": Grammar(_JAVASCRIPT),
+    "typescript": Grammar(_TYPESCRIPT, "language_typescript", (_JAVASCRIPT,), _BESIDE["typescript"]),
+    "tsx": Grammar(_TYPESCRIPT, "language_tsx", (_JAVASCRIPT,), _BESIDE["typescript"]),
+    "go": Grammar("tree_sitter_go", beside=_BESIDE["go"]),
+    "rust": Grammar("tree_sitter_rust", beside=_BESIDE["rust"]),
+    "java": Grammar("tree_sitter_java", beside=_BESIDE["java"]),
+    "c": Grammar("tree_sitter_c", beside=_BESIDE["c"]),
+    "cpp": Grammar("tree_sitter_cpp", beside=_BESIDE["c"] + _BESIDE["cpp"]),
+    "ruby": Grammar("tree_sitter_ruby", beside=_BESIDE["ruby"]),
+    "php": Grammar("tree_sitter_php", "language_php", beside=_BESIDE["php"]),
+    "csharp": Grammar("tree_sitter_c_sharp", beside=_BESIDE["csharp"]),
 }
 _ENDINGS = {
     "python": (".py", ".pyi"),
