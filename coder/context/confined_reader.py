@@ -58,18 +58,18 @@ class Reader:
 
 
 @asynccontextmanager
-async def open_reader(module: str, languages: Sequence[str]) -> AsyncIterator[Reader]:
+async def open_reader(languages: Sequence[str]) -> AsyncIterator[Reader]:
     """A process with nothing of our environment; it is dead when this is left.
 
     Args:
-        module: of `coder.context`; its `main` is called with the languages, and says when it is ready.
+        languages: that it will be asked about.
 
     Raises:
         NoReader: it didn't get ready.
     """
     home = str(Path(__file__).parents[2])
-    start = f"import sys; sys.path.append({home!r}); from coder.context import {module} as reader"
-    start += "; reader.main(sys.argv[1:])"
+    start = f"import sys; sys.path.append({home!r}); "
+    start += "from coder.context.extracting import main; main(sys.argv[1:])"
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-I", "-c", start, *languages,
         stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,

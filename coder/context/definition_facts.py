@@ -112,7 +112,7 @@ async def _work(
     batch: list[str] = []
     while True:
         try:
-            async with open_reader("extracting", languages) as reader:
+            async with open_reader(languages) as reader:
                 while batch := batch or next(queue, []):
                     await _read(reader, batch, sources, found)
             return

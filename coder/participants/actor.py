@@ -5,7 +5,6 @@ import re
 from typing import Literal
 
 from coder.edits.answer import Answered, read_answer
-from coder.edits.parsed import parsed
 from coder.environment.python_line import python_line
 from coder.models.model import ChatMessage, Form, Sampling, ToolCall
 from coder.participants.dialogue import Dialogue
@@ -183,12 +182,11 @@ async def _edited(text: str, state: State, target: Target, place: Workplace) -> 
     def is_kept_apart(path: str) -> bool:
         return not is_allowed(path, allow) and decides(end_of(path, state.files), task, target)
 
-    read = read_answer(
+    answered = read_answer(
         text, files, default=target.path, expected=target.names, ignored=is_kept_apart, by_parts=True
     )
-    if state.settings.chat and is_reply(task.prompt, read, text) and not has_new_tree(state):
+    if state.settings.chat and is_reply(task.prompt, answered, text) and not has_new_tree(state):
         return None
-    answered = await parsed(read, files)
     if answered.files or (answered.fits and answered.apart):
         await place.write({**to_ends(answered.files, state.files), **to_ends(answered.apart, state.files)})
     return answered

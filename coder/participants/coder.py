@@ -95,7 +95,7 @@ class Coder:
         task, allowed, stored = turn.state.task, turn.state.settings.allow, turn.state.files
         for asked in count():
             text = await turn.ask(view, sampling=_sampling(turn.state, upcoming, asked))
-            read = read_answer(
+            answered = read_answer(
                 text,
                 files,
                 default=target.path,
@@ -104,7 +104,6 @@ class Coder:
                     not is_allowed(path, allowed) and decides(end_of(path, stored), task, target)
                 ),
             )
-            answered = await _parsed(read, files)
             is_words = turn.state.settings.chat and is_reply(task.prompt, answered, text)
             is_done = is_words or _edits_tests_alone(answered, upcoming)
             again = None if is_done else reasks.next(answered, text)
@@ -212,12 +211,3 @@ def _named(files: Mapping[str, str | None], state: State, target: Target) -> dic
     if not is_free or state.files or target.path in files or len(files) != 1 or not texts:
         return dict(files)
     return {target.path: texts[0]} if set(target.names) <= defined_names(texts[0]) else dict(files)
-
-
-async def _parsed(answered: Answered, before: Mapping[str, str | None]) -> Answered:
-    """As `parsed` has it, which has nothing to say where there were no files."""
-    if not before:
-        return answered
-    from coder.edits.parsed import parsed
-
-    return await parsed(answered, before)

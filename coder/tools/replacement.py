@@ -7,14 +7,11 @@ from coder.edits.edit import Edit, Hunk
 from coder.edits.edit_report import not_there
 from coder.edits.lines import split_lines, usual_end
 from coder.edits.locate import Index, locate
-from coder.edits.parsed import changed_lines
 from coder.edits.syntax import numbered
 
 _MOST_PLACES = 20
 """Lines that are named where a text is there several times."""
 _AROUND = 2
-_MOST_COMPARED = 2_000
-"""Lines in which single changes are told apart."""
 _MOST_SHOWN = 6
 """Places of a changed file that are shown."""
 
@@ -59,15 +56,10 @@ _SEVERAL = (
 
 
 def shown_changes(before: str, after: str) -> str:
-    """The lines of a changed file that are new, with some around them and their numbers."""
-    first, last = changed_lines(before, after)
-    old, lines = split_lines(before), split_lines(after)
-    low, behind = max(first - 1 - _AROUND, 0), last + _AROUND
-    old, new = old[low : len(old) - len(lines) + behind], lines[low:behind]
-    places = [(low, behind)]
-    if max(len(old), len(new)) <= _MOST_COMPARED:
-        groups = SequenceMatcher(None, old, new, autojunk=False).get_grouped_opcodes(_AROUND)
-        places = [(low + group[0][3], low + group[-1][4]) for group in groups]
+    """The changed places of a file as it is after an edit, with numbers and some lines around them."""
+    lines = split_lines(after)
+    groups = SequenceMatcher(None, split_lines(before), lines).get_grouped_opcodes(_AROUND)
+    places = [(group[0][3], group[-1][4]) for group in groups]
     more = [f"… and {len(places) - _MOST_SHOWN} more places."] if len(places) > _MOST_SHOWN else []
     return "\n".join([*(numbered(lines, *place) for place in places[:_MOST_SHOWN]), *more])
 
