@@ -2,6 +2,7 @@
 
 import json
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from playwright.async_api import Page, expect
 from benchmarks.reports.case_answers import MAX_CODE, read_answers
 from benchmarks.reports.page import page
 from benchmarks.verdict import Verdict
+from coder.errors import UsageError
 from tests.benchmarks.reports.conftest import opened
 from tests.benchmarks.reports.hostile import HOSTILE
 from tests.benchmarks.reports.reports_made import report_of, suite_of
@@ -109,7 +111,7 @@ async def test_figures_show_without_scripts(tmp_path: Path) -> None:
     html = page([report_of({"a": "p", "b": "f"}, cost=0.25, model="small")])
     static = re.sub(r"<script.*?</script>", "", html, flags=re.DOTALL)
 
-    assert static.count("<svg") == 5
+    assert static.count("<svg") == 4
     assert "pass@1" in static
     assert "$0.5" in static
 
@@ -122,6 +124,13 @@ def test_the_data_block_cant_be_left(text: str) -> None:
     assert not set("<>&") & set(block)
     assert len(json.loads(block)["cases"]) == 2
     assert len(re.findall(r"<script", html)) == 2
+
+
+def test_without_the_extra_the_message_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "jinja2", None)
+
+    with pytest.raises(UsageError, match=r"pip install 'coder-agent\[report\]'"):
+        page([report_of({"a": "p"})])
 
 
 def test_answers_are_shortened_and_matched_by_case_and_sample(tmp_path: Path) -> None:
