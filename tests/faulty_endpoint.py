@@ -196,8 +196,6 @@ class FaultyEndpoint:
     """Opened so far."""
     open: int = 0
     """Open now."""
-    most_open: int = 0
-    """Open at the same time, at most."""
     busy: int = 0
     """Requests that are being answered."""
     most_busy: int = 0
@@ -255,7 +253,6 @@ class FaultyEndpoint:
         with self._changed:
             self.connections += connections
             self.open += open
-            self.most_open = max(self.open, self.most_open)
             self._changed.notify_all()
 
 

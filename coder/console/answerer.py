@@ -74,7 +74,7 @@ async def _source(
 
         yield priced(Recorded(answerer.replay))
         return
-    warm(answerer.asked.model)
+    warm()
     casting = await resolve_casting(answerer.asked, environ=os.environ, book=answerer.book)
     for choice in casting.all:
         for text in choice.notes:

@@ -1,7 +1,7 @@
 """Who answers: endpoints, recordings, the embedded model. Read model, find_model, chat_completions.
 
 `resolve` turns what the user named into a Choice, `open_model` opens it. Each name below loads its own module
-when it is first used; the openai SDK is loaded by the first call, or earlier in a thread by `warm`.
+when it is first used; the HTTP client is loaded by the first call, or earlier in a thread by `warm`.
 """
 
 from importlib import import_module

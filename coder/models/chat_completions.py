@@ -1,19 +1,19 @@
-"""ChatModel: any OpenAI-compatible endpoint, or Anthropic's, through the SDK of either, always streaming.
+"""ChatModel: any OpenAI-compatible endpoint, or Anthropic's, always streaming.
 
-The SDK's own retries are off: ours are few, shown, and under one deadline.
 Cancelling an answer closes its connection.
 """
 
 import asyncio
 from collections.abc import Sequence
 from decimal import Decimal
+from functools import partial
 from time import monotonic
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 from coder.errors import ContextTooLong, ModelError, ModelUnavailable
 from coder.models.abilities import Abilities, asked_for, own_limit
-from coder.models.connection import Connection, TooLarge
-from coder.models.endpoint import Endpoint, Patience, sdk_of, unheld_secrets
+from coder.models.connection import Connection, StatusError, TooLarge
+from coder.models.endpoint import Endpoint, Patience, unheld_secrets
 from coder.models.exchange import Call, OnToken, streamed
 from coder.models.faults import (
     cleaned,
@@ -28,14 +28,10 @@ from coder.models.model import Answer, ChatMessage, Form, OnRetry, Sampling, Usa
 from coder.models.providers import cost
 from coder.models.rate_limit import lane_of
 from coder.models.request_quirks import RequestQuirks
-from coder.models.retries import Clock, Passing, retrying
-from coder.models.sdk import load_sdk
+from coder.models.retries import Clock, Passing, retried
 from coder.models.stream import Unfinished
 from coder.models.tokens import estimated_usage, input_tokens
 from coder.text.redact import Redactor
-
-if TYPE_CHECKING:
-    from openai import APIStatusError, OpenAIError
 
 
 class ChatModel:
@@ -111,13 +107,13 @@ class ChatModel:
         )
         sampling = sampling.model_copy(update={"max_tokens": most})
         call = Call(messages, sampling, form, on_token, Clock(self._patience.deadline_s))
-        retries = retrying(self._patience, call.clock, on_retry=on_retry)
         try:
             async with asyncio.timeout(self._patience.whole_s) as whole:
-                unfinished: Unfinished = await retries(self._ask, call)
+                unfinished = await retried(
+                    lambda: self._ask(call), patience=self._patience, clock=call.clock, on_retry=on_retry
+                )
         except Passing as fault:
-            attempts = retries.statistics["attempt_number"]
-            raise given_up(fault, self._endpoint, attempts=attempts) from None
+            raise given_up(fault, self._endpoint) from None
         except TimeoutError:
             if not whole.expired():
                 raise
@@ -151,9 +147,10 @@ class ChatModel:
     async def _ask(self, call: Call) -> Unfinished:
         """One request; again at once where a parameter was refused that can be left out."""
         began = monotonic()
-        await self._connection.client()
-        call.clock.excuse(monotonic() - began)  # the SDK was loaded: no endpoint's fault
-        sdk = load_sdk(sdk_of(self._endpoint.api))
+        await self._connection.open()
+        call.clock.excuse(monotonic() - began)  # the HTTP client was loaded
+        from httpx2 import RequestError
+
         while True:
             call.unfinished = Unfinished()
             body = self._manners.body(call.messages, call.sampling, call.form)
@@ -163,18 +160,16 @@ class ChatModel:
             except Passing as passing:
                 passing.reason = cleaned(passing.reason, self._endpoint)
                 fault = passing
-            except sdk.APIStatusError as error:
+            except StatusError as error:
                 fault = await self._fault(error, body)
-            except sdk.APIConnectionError as error:
+            except RequestError as error:
                 fault = connection_fault(error, self._endpoint)
             except TooLarge:
                 fault = ModelError(f"{self.name} sent more than anyone could use, and was cut off.")
-            except sdk.APIError as error:
-                fault = self._in_the_middle(error)
             if isinstance(fault, Passing | ModelError):
                 fault.lost = self._lost(call)
             if fault is not None:
-                # Outside of the handlers above: the SDK's exception may quote the key, so it isn't chained.
+                # Outside of the handlers: the errors above may quote the key, so they aren't chained.
                 raise fault
 
     def _lost(self, call: Call) -> Used | None:
@@ -196,28 +191,28 @@ class ChatModel:
             call.clock.excuse(monotonic() - began)
             return await streamed(
                 call,
-                body,
-                client=await self._connection.client(),
-                headers=self._manners.headers(call.messages),
+                partial(
+                    self._connection.events,
+                    body,
+                    api=self._manners.api,
+                    headers=self._manners.headers(call.messages),
+                ),
                 api=self._manners.api,
                 patience=self._patience,
                 shown=None if self._redactor is None else self._redactor.stream(),
             )
 
-    def _in_the_middle(self, error: "OpenAIError") -> Passing:
-        return Passing(f"an error in the middle of the answer{said_by(error, self._endpoint)}")
-
-    async def _fault(self, error: "APIStatusError", body: dict[str, Any]) -> Exception | None:
+    async def _fault(self, error: StatusError, body: dict[str, Any]) -> Exception | None:
         """The meaning of an HTTP error; None where the request has changed and is worth sending again."""
-        if error.status_code < 300:
-            return self._in_the_middle(error)
-        if error.status_code in (400, 404) and self._manners.learn_interface(str(error.body)):
+        if error.status < 300:
+            return Passing(f"an error in the middle of the answer{said_by(error, self._endpoint)}")
+        if error.status in (400, 404) and self._manners.learn_interface(str(error.body)):
             return None
         if "tools" in body and (refused := refuses_tools(error, self._endpoint)):
             return refused
-        if error.status_code == 404 or getattr(error, "code", None) == "model_not_found":
+        if error.status == 404 or error.code == "model_not_found":
             return not_found(error, self._endpoint, listed=await self._connection.models())
-        if error.status_code in (400, 422) and self._manners.learn(str(error.body), body):
+        if error.status in (400, 422) and self._manners.learn(str(error.body), body):
             return None
         fault = status_fault(error, self._endpoint)
         if isinstance(fault, ContextTooLong) and self._manners.learn_context(str(error.body), body):

@@ -1,181 +1,209 @@
-"""Connection: an SDK's client for one endpoint, made at the first call, closed in every path."""
+"""HTTP to one endpoint: requests, and the JSON documents in which an answer comes.
+
+httpx2 is loaded by the first call, or earlier in a thread by `import_http`.
+"""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import contextmanager
-from functools import cache, partial
-from importlib import import_module
-from typing import TYPE_CHECKING, Any, cast
-from weakref import WeakKeyDictionary
+import json
+import os
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from typing import TYPE_CHECKING, Any
 
-from coder.models.endpoint import Endpoint, base_of, parameters_of, sdk_of
-from coder.models.sdk import http_library, load_sdk
+from coder.models.endpoint import Api, Endpoint, base_of, parameters_of
+from coder.models.retries import Passing
 
 if TYPE_CHECKING:
-    from httpx2 import AsyncByteStream, Response
-    from openai import AsyncOpenAI
+    from httpx2 import AsyncClient, Response
 
 CONNECT_S = 10.0
 LISTING_S = 2.0
-"""Longest wait for a list of models: it only makes messages and defaults better."""
-
-
+"""Longest wait for a list of models: it only improves messages and defaults."""
 MOST_LISTED = 10_000
 LONGEST_NAME = 200
 """Characters of a model's name."""
-
-# What reading documents with numbers, nests and names of any kind raises, in the SDK and behind it.
-UNREADABLE = (ValueError, TypeError, AttributeError, RecursionError)
-
 LARGEST_BODY = 64 << 20
 """Bytes of one response; the longest answers of today's models have half of it, as a stream."""
-
-
 LARGEST_LINE = 8 << 20
 """Bytes of one event of a stream."""
+ANTHROPIC_VERSION = "2026-10-21"
+_OPENAI = {"OPENAI_ORG_ID": "OpenAI-Organization", "OPENAI_PROJECT_ID": "OpenAI-Project"}
+"""Variables for which OpenAI alone has headers."""
+PATHS: dict[Api, str] = {"chat": "/chat/completions", "responses": "/responses", "messages": "/messages"}
 
 
 class TooLarge(Exception):
-    """A response goes on beyond what is taken of one."""
+    """A response is larger than its limit."""
 
 
-class _Shared:
-    """One client of the SDK, for every connection to the same place in the same event loop."""
+class StatusError(Exception):
+    """An HTTP status other than success, or an error in the middle of a stream (status 200).
 
-    def __init__(self, client: "AsyncOpenAI") -> None:
-        self.client = client
-        self.users = 0
+    Its text may quote the key, so nothing is raised `from` it.
+    """
+
+    def __init__(self, status: int, body: object, headers: Mapping[str, str]) -> None:
+        super().__init__(status)
+        self.status = status
+        self.body = body
+        """The JSON value of `error`, or else the whole body."""
+        self.headers = headers
+
+    @property
+    def code(self) -> object:
+        """The endpoint's own name of the error, such as `insufficient_quota`; None where it has none."""
+        return self.body.get("code") if isinstance(self.body, dict) else None
 
 
-_CLIENTS: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, _Shared]] = WeakKeyDictionary()
+def import_http() -> None:
+    """Import the HTTP client with its transport: 0.2 s."""
+    import httpx2
+
+    httpx2.AsyncHTTPTransport(verify=False)
 
 
 class Connection:
-    """Every socket to one endpoint. Several to the same place share one client; the last one closes it."""
+    """All sockets to one endpoint."""
 
     def __init__(self, endpoint: Endpoint) -> None:
         self._endpoint = endpoint
-        self._shared: _Shared | None = None
+        self._client: AsyncClient | None = None
 
-    async def client(self) -> "AsyncOpenAI":
-        """The SDK's client."""
-        if self._shared is None:
-            # The import takes 0.2 s; whatever else runs goes on meanwhile.
-            await asyncio.to_thread(load_sdk, sdk_of(self._endpoint.api))
-        if self._shared is None:  # two calls may have begun at the same time
-            clients = _CLIENTS.setdefault(asyncio.get_running_loop(), {})
-            if self._endpoint.place not in clients:
-                clients[self._endpoint.place] = _Shared(_client(self._endpoint))
-            self._shared = clients[self._endpoint.place]
-            self._shared.users += 1
-        return self._shared.client
+    async def open(self) -> None:
+        """Make the client, unless there is one; other tasks continue while it is imported."""
+        if self._client is None:
+            await asyncio.to_thread(import_http)
+        self._client = self._client or _client(self._endpoint)
 
     async def close(self) -> None:
-        """Close every socket, unless others use them. Idempotent; a later call connects again."""
-        shared, self._shared = self._shared, None
-        if shared is None:
-            return
-        shared.users -= 1
-        if not shared.users:
-            _CLIENTS.get(asyncio.get_running_loop(), {}).pop(self._endpoint.place, None)
-            await shared.client.close()
+        """Close every socket. Idempotent; a later call connects again."""
+        client, self._client = self._client, None
+        if client is not None:
+            await client.aclose()
 
     async def models(self, *, timeout_s: float = LISTING_S) -> list[str]:
-        """Names of the models that the endpoint lists; none where it doesn't say so within the time."""
-        client = await self.client()
+        """Names of the models that the endpoint lists; empty where it doesn't answer in time."""
+        from httpx2 import HTTPError
+
+        await self.open()
+        assert self._client is not None
         try:
-            async with asyncio.timeout(timeout_s):
-                page = await client.models.list()
-        except (load_sdk(sdk_of(self._endpoint.api)).APIError, TimeoutError, *UNREADABLE):
+            async with asyncio.timeout(timeout_s), self._client.stream("GET", self._url("/models")) as reply:
+                rows = json.loads(await _body(reply))["data"][:MOST_LISTED]
+        except (HTTPError, TimeoutError, TooLarge, ValueError, LookupError, TypeError, RecursionError):
             return []
-        rows = getattr(page, "data", None)
-        names = [getattr(row, "id", None) for row in rows[:MOST_LISTED]] if isinstance(rows, list) else []
+        names = [row.get("id") for row in rows if isinstance(row, dict)]
         return [name for name in names if isinstance(name, str) and len(name) <= LONGEST_NAME]
 
+    async def events(
+        self, body: dict[str, Any], on_bytes: Callable[[], None], *, api: Api, headers: dict[str, str]
+    ) -> AsyncGenerator[object, None]:
+        """The documents of one answer; one that isn't streamed is a single document.
 
-async def read_body(response: "Response", sdk: str) -> bytes:
-    """The whole body of a response that the SDK would have streamed.
+        Args:
+            on_bytes: called whenever a part of the body arrives, also a comment of the stream.
 
-    Raises:
-        APIConnectionError: the SDK's; it broke off; the SDK says so itself only while it streams.
-    """
-    with broken(sdk):
-        return await response.aread()
+        Raises:
+            StatusError: the endpoint reports an error.
+            Passing: a document can't be read: JSON cut in two, a proxy's page, too deep a nesting.
+            TooLarge: the body exceeds its limit.
+            httpx2.RequestError: no connection, or it broke.
+        """
+        await self.open()
+        assert self._client is not None
+        url = self._url(PATHS[api])
+        async with self._client.stream("POST", url, json=body, headers=headers) as response:
+            if response.status_code >= 300:
+                raise StatusError(response.status_code, _error(await _body(response)), response.headers)
+            if response.headers.get("content-type", "").startswith("application/json"):
+                document = _document(await _body(response, on_bytes))
+                yield {"type": "response.completed", "response": document} if api == "responses" else document
+                return
+            async for data in _events(response, on_bytes):
+                if data.startswith(b"[DONE]"):
+                    continue  # what follows is read, so that the socket serves the next call
+                document = _document(data)
+                if isinstance(document, dict) and document.get("error"):
+                    raise StatusError(200, document["error"], response.headers)
+                yield document
 
-
-@contextmanager
-def broken(sdk: str) -> Iterator[None]:
-    """Say the HTTP library's own errors as the SDK says them: it reads some bodies without doing so.
-
-    Raises:
-        APIConnectionError: the SDK's; a body broke off, or isn't packed as it says.
-    """
-    try:
-        yield
-    except http_library(sdk).RequestError as error:
-        raise load_sdk(sdk).APIConnectionError(request=error.request) from error
-
-
-@cache
-def _bounded(library: str) -> Any:  # noqa: ANN401  (a class of a library that is known when it runs)
-    class Bounded(import_module(library).AsyncByteStream):  # type: ignore[misc]
-        """A response's bytes, no more than anyone could use."""
-
-        def __init__(self, response: "Response") -> None:
-            self._stream = cast("AsyncByteStream", response.stream)
-            self._has_lines = "event-stream" in response.headers.get("content-type", "")
-            self.on_bytes: Callable[[], None] | None = None
-            """Called for whatever comes, also for what the SDK passes over, such as comments of a stream."""
-
-        async def __aiter__(self) -> AsyncIterator[bytes]:
-            left, line = LARGEST_BODY, 0
-            async for piece in self._stream:
-                left -= len(piece)
-                line = 0 if b"\n" in piece else line + len(piece)
-                if left < 0 or (self._has_lines and line > LARGEST_LINE):
-                    raise TooLarge
-                if self.on_bytes is not None:
-                    self.on_bytes()
-                yield piece
-
-        async def aclose(self) -> None:
-            await self._stream.aclose()
-
-    return Bounded
+    def _url(self, path: str) -> str:
+        base = base_of(self._endpoint.url.get_secret_value()).rstrip("/")
+        if self._endpoint.api == "messages":
+            base = base.removesuffix("/v1") + "/v1"
+        return base + path
 
 
-def listen(response: "Response", on_bytes: Callable[[], None]) -> None:
-    """Have somebody called whenever anything of a response's body comes."""
-    cast(Any, response.stream).on_bytes = on_bytes
+def _client(endpoint: Endpoint) -> "AsyncClient":
+    import httpx2
 
-
-async def _bound(response: "Response") -> None:
-    response.encoding = "utf-8"  # whatever it says of itself: there are charsets that nothing is written in
-    # httpx2, or httpx below version 3 of the SDK.
-    response.stream = _bounded(type(response).__module__.partition(".")[0])(response)
-
-
-def _client(endpoint: Endpoint) -> "AsyncOpenAI":
-    sdk, url = load_sdk(sdk_of(endpoint.api)), endpoint.url.get_secret_value()
-    is_anthropic = endpoint.api == "messages"
-    kind = partial(sdk.AsyncAnthropic, open_telemetry=False) if is_anthropic else sdk.AsyncOpenAI
-    client: AsyncOpenAI = kind(
-        # The SDK insists on a key; an endpoint that wants none ignores it.
-        api_key=endpoint.key.get_secret_value() if endpoint.key else "none",
-        base_url=base_of(url).rstrip("/").removesuffix("/v1") if is_anthropic else base_of(url),
-        default_query=parameters_of(url),
-        max_retries=0,
-        http_client=sdk.DefaultAsyncHttpxClient(
-            # Neither key nor prompt goes where nobody sent it; what runs here is not behind a proxy.
-            follow_redirects=False,
-            trust_env=not endpoint.is_local,
-            # Reading certificates takes longer than everything else here, and plain HTTP needs none.
-            verify=not (endpoint.is_local and url.startswith("http:")),
-            timeout=sdk.Timeout(None, connect=CONNECT_S),
-            event_hooks={"response": [_bound]},
-        ),
+    url = endpoint.url.get_secret_value()
+    return httpx2.AsyncClient(
+        headers=_headers(endpoint),
+        params=parameters_of(url),
+        # Neither key nor prompt follows a redirect; a server on this machine is not behind a proxy.
+        follow_redirects=False,
+        trust_env=not endpoint.is_local,
+        # Reading certificates takes longer than everything else here, and plain HTTP needs none.
+        verify=not (endpoint.is_local and url.startswith("http:")),
+        timeout=httpx2.Timeout(None, connect=CONNECT_S),
     )
-    if endpoint.limit_field == "max_tokens" and not is_anthropic:
-        # Read from OPENAI_ORG_ID and OPENAI_PROJECT_ID: nobody's business but OpenAI's.
-        client.organization = client.project = None
-    return client
+
+
+def _headers(endpoint: Endpoint) -> dict[str, str]:
+    key = endpoint.key.get_secret_value() if endpoint.key else None
+    headers = {"authorization": f"Bearer {key}"} if key else {}
+    if endpoint.api == "messages":
+        headers["anthropic-version"] = ANTHROPIC_VERSION
+    if endpoint.limit_field != "max_tokens":  # OpenAI itself
+        headers |= {header: value for name, header in _OPENAI.items() if (value := os.environ.get(name))}
+    return headers
+
+
+async def _body(response: "Response", on_bytes: Callable[[], None] = lambda: None) -> bytes:
+    return b"".join([piece async for piece in _pieces(response, on_bytes)])
+
+
+async def _pieces(response: "Response", on_bytes: Callable[[], None]) -> AsyncIterator[bytes]:
+    left = LARGEST_BODY
+    async for piece in response.aiter_bytes():
+        left -= len(piece)
+        if left < 0:
+            raise TooLarge
+        on_bytes()
+        yield piece
+
+
+async def _events(response: "Response", on_bytes: Callable[[], None]) -> AsyncIterator[bytes]:
+    """The `data` of each server-sent event."""
+    data: list[bytes] = []
+    unended = b""
+    async for piece in _pieces(response, on_bytes):
+        *lines, unended = (unended + piece).split(b"\n")
+        if len(unended) > LARGEST_LINE:
+            raise TooLarge
+        for line in map(bytes.rstrip, lines):
+            name, _, value = line.partition(b":")
+            if name == b"data":
+                data.append(value)
+            elif not line and data:
+                yield b"\n".join(data).strip()
+                data = []
+
+
+def _document(text: bytes) -> object:
+    try:
+        document: object = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise Passing(f"the answer is not valid JSON ({error})") from None
+    except (ValueError, RecursionError):
+        raise Passing("the answer can't be read: it is no document of an answer") from None
+    return document
+
+
+def _error(body: bytes) -> object:
+    """The error in a body, as JSON where it is any."""
+    try:
+        document = json.loads(body)
+    except (ValueError, RecursionError):
+        return body.decode("utf-8", "replace").strip()
+    return document.get("error", document) if isinstance(document, dict) else document

@@ -78,9 +78,9 @@ class Endpoint(BaseModel):
 
     @property
     def place(self) -> str:
-        """SHA-256 of what tells one client or lane from another: address, key, and how it is spoken to."""
+        """SHA-256 of what tells one lane from another: address, key, and how it is spoken to."""
         key = self.key.get_secret_value() if self.key else ""
-        parts = (self.url.get_secret_value(), key, self.limit_field, str(self.is_local), sdk_of(self.api))
+        parts = (self.url.get_secret_value(), key, self.limit_field, str(self.is_local), self.api)
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
     @property
@@ -126,11 +126,6 @@ class Patience(BaseModel):
         """The same with another longest silence."""
         whole_s = max(self.whole_s, seconds)
         return self.model_copy(update={"headers_s": seconds, "idle_s": seconds, "whole_s": whole_s})
-
-
-def sdk_of(api: Api) -> str:
-    """The package that an interface is called with."""
-    return "anthropic" if api == "messages" else "openai"
 
 
 # A server on this machine may be loading its weights, or reading a long prompt on a slow processor.

@@ -1,6 +1,6 @@
 """What an endpoint's failure means: a fault that may pass, or an error with a name and a way out.
 
-Nothing here is raised `from` the SDK's exception: its text holds what the endpoint echoed, be it the key.
+Nothing here is raised `from` the error of the HTTP call, whose text may hold a key that the endpoint echoes.
 """
 
 import difflib
@@ -9,7 +9,6 @@ import re
 import socket
 import ssl
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
 
 from coder.errors import (
     ContextTooLong,
@@ -20,13 +19,11 @@ from coder.errors import (
     ModelUnavailable,
     RateLimited,
 )
+from coder.models.connection import StatusError
 from coder.models.endpoint import Endpoint, secrets_of
-from coder.models.retries import Passing, reset_s, retry_after_s
+from coder.models.retries import Passing, retry_after_s
 from coder.text.redact import redact
 from coder.text.sanitize import printable
-
-if TYPE_CHECKING:
-    from openai import APIStatusError, OpenAIError
 
 PASSING = frozenset({408, 409, 425, 429})
 TOO_MANY = 429
@@ -43,28 +40,26 @@ EXCERPT = 300
 """Characters of an endpoint's own words in a message."""
 
 
-def refuses_tools(error: "APIStatusError", endpoint: Endpoint) -> ModelRefused | None:
+def refuses_tools(error: StatusError, endpoint: Endpoint) -> ModelRefused | None:
     """The error of an endpoint that takes no tools, and says so with a status of something else."""
-    status, said = error.status_code, said_by(error, endpoint)
+    status, said = error.status, said_by(error, endpoint)
     if status not in (404, 500, 501) or not _TOOLS.search(str(error.body)):
         return None
     return ModelRefused(f"{endpoint.name} takes no tools (HTTP {status}){said}.")
 
 
-def status_fault(error: "APIStatusError", endpoint: Endpoint) -> Exception:
+def status_fault(error: StatusError, endpoint: Endpoint) -> Exception:
     """The fault or error for an HTTP status of 3xx, 4xx or 5xx; 404 is left to who can list models."""
-    status = error.status_code
+    status = error.status
     said = said_by(error, endpoint)
     if status in (401, 403):
         return ModelAuthError(f"{_refused_key(endpoint, status)}{said}. {_key_advice(endpoint)}")
-    code = getattr(error, "code", None)  # Anthropic's errors have none
+    code = error.code
     if status == 429 and code == "insufficient_quota":
         return ModelUnavailable(f"The account behind {endpoint.name} has no credit left{said}.")
     if status in PASSING or status >= 500:
-        wait_s = retry_after_s(error.response.headers)
-        if wait_s is None and status == TOO_MANY:
-            wait_s = reset_s(error.response.headers)
-        return Passing(f"HTTP {status}{said}", after_s=wait_s, is_limit=status == TOO_MANY)
+        after_s = retry_after_s(error.headers)
+        return Passing(f"HTTP {status}{said}", after_s=after_s, is_limit=status == TOO_MANY)
     if status < 400:
         return ModelRefused(
             f"{endpoint.shown_url} redirects (HTTP {status}), and a key does not follow a redirect. "
@@ -75,7 +70,7 @@ def status_fault(error: "APIStatusError", endpoint: Endpoint) -> Exception:
     return ModelRefused(f"{endpoint.name} refused the request (HTTP {status}){said}.")
 
 
-def connection_fault(error: "OpenAIError", endpoint: Endpoint) -> Exception:
+def connection_fault(error: Exception, endpoint: Endpoint) -> Exception:
     """The fault for a connection that failed; a certificate that isn't trusted will not heal."""
     for cause in _causes(error):
         if isinstance(cause, ssl.SSLCertVerificationError):
@@ -91,16 +86,15 @@ def connection_fault(error: "OpenAIError", endpoint: Endpoint) -> Exception:
         )
     words = [str(cause) for cause in causes if isinstance(cause, OSError) and str(cause)]
     detail = f" ({words[-1]})" if words else ""
-    # ConnectError and ConnectTimeout, of whichever HTTP library the SDK uses.
-    if any(type(cause).__name__.startswith("Connect") for cause in causes[:1]):
+    if type(error).__name__ in ("ConnectError", "ConnectTimeout"):  # httpx2's, which isn't loaded for this
         advice = "Is this machine online?" if _is_unresolved(causes) else "Is a server running there?"
         return Passing(f"no connection to {endpoint.shown_url}{detail}", advice=advice)
     return Passing(f"the connection to {endpoint.shown_url} broke{detail}")
 
 
-def given_up(fault: Passing, endpoint: Endpoint, *, attempts: int) -> ModelError:
+def given_up(fault: Passing, endpoint: Endpoint) -> ModelError:
     """The error for a fault that did not pass."""
-    times = "once" if attempts == 1 else f"{attempts} times"
+    times = "once" if fault.attempts == 1 else f"{fault.attempts} times"
     asked = f" It asks to wait {_span(fault.after_s)}." if fault.after_s and fault.after_s >= 1 else ""
     advice = f" {fault.advice}" if fault.advice else ""
     kind = RateLimited if fault.is_limit else ModelUnavailable
@@ -115,7 +109,7 @@ def _span(seconds: float) -> str:
     return f"{seconds:.0f} s" if seconds < LONGEST_SPAN_S else "for more than a year"
 
 
-def said_by(error: "OpenAIError", endpoint: Endpoint) -> str:
+def said_by(error: StatusError, endpoint: Endpoint) -> str:
     """The endpoint's own words, short and without secrets, led by a colon; empty where it said nothing."""
     text = cleaned(_words(error), endpoint)
     return f": {text.rstrip('.')}" if text else ""
@@ -134,8 +128,8 @@ def cleaned(text: str, endpoint: Endpoint) -> str:
     return text
 
 
-def _words(error: "OpenAIError") -> str:
-    body = getattr(error, "body", None)
+def _words(error: StatusError) -> str:
+    body = error.body
     if isinstance(body, dict):
         nested = body.get("error", body)
         message = nested.get("message") if isinstance(nested, dict) else nested
@@ -164,13 +158,13 @@ def _is_unresolved(causes: Sequence[BaseException]) -> bool:
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
-    cause = error.__cause__ or error.__context__
+    cause: BaseException | None = error
     while cause is not None:
         yield cause
         cause = cause.__cause__ or cause.__context__
 
 
-def not_found(error: "APIStatusError", endpoint: Endpoint, *, listed: Sequence[str]) -> ModelNotFound:
+def not_found(error: StatusError, endpoint: Endpoint, *, listed: Sequence[str]) -> ModelNotFound:
     """The endpoint has no such model, said with the nearest of those that it lists."""
     unknown = f"{endpoint.shown_url} knows no model {endpoint.model!r}"
     if not listed:

@@ -27,7 +27,6 @@ from coder.models.providers import (
     provider_of,
     providers,
 )
-from coder.models.sdk import require_sdk
 from coder.text.sanitize import or_nearest
 
 PROBED = ("ollama", "lmstudio")
@@ -142,7 +141,6 @@ async def _from_address(address: str, book: UserModels) -> Choice:
 
 def _chosen(endpoint: Endpoint, book: UserModels, provider: Provider | None) -> Choice:
     """The endpoint with what the user's configuration and the catalogue know of it."""
-    require_sdk(endpoint.api)
     known: dict[str, object] = {
         "price": book.prices.get(endpoint.name),
         "limits": book.limits.get(provider.name if provider else endpoint.host, endpoint.limits),

@@ -2,8 +2,6 @@
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from importlib import import_module
-from importlib.util import find_spec
 from threading import Thread
 
 from pydantic import BaseModel, ConfigDict
@@ -11,10 +9,10 @@ from pydantic import BaseModel, ConfigDict
 from coder.errors import UsageError
 from coder.models.abilities import EMBEDDED
 from coder.models.catalog import UserModels
+from coder.models.connection import import_http
 from coder.models.endpoint import LOCAL_PATIENCE, Endpoint, Patience, for_log, name_for_log, patience_with
 from coder.models.find_model import OWN_KEY, USUAL_KEY, Choice, resolve
 from coder.models.model import Model
-from coder.models.sdk import load_sdk, load_transport
 from coder.models.wrapper import SUMMARIZER, RoleModels, Route
 
 ATTEMPTS_BEFORE_ANOTHER = 2
@@ -195,18 +193,6 @@ def _model(choice: Choice, patience: Patience | None) -> Model:
     return LocalModel(choice.weights, name=choice.name, context=context, patience=patience or LOCAL_PATIENCE)
 
 
-def warm(model: str | None = None) -> None:
-    """Begin to import in a thread what the first call needs: 0.2 to 1 s that it needn't wait for.
-
-    Args:
-        model: as the user named it.
-    """
-    is_anthropics = (model or "").startswith("anthropic") and find_spec("anthropic") is not None
-    sdk = "anthropic" if is_anthropics else "openai"
-    Thread(target=_import_for_calls, args=(sdk,), daemon=True).start()
-
-
-def _import_for_calls(sdk: str) -> None:
-    load_sdk(sdk)
-    load_transport(sdk)
-    import_module("tenacity")
+def warm() -> None:
+    """Import in a thread what the first call needs, so that it needn't wait."""
+    Thread(target=import_http, daemon=True).start()

@@ -94,11 +94,8 @@ def _import_all() -> None:
         for module in pkgutil.walk_packages(import_module(name).__path__, f"{name}."):
             if not f"{module.name}.".startswith(_INSIDE):
                 import_module(module.name)
-    for name in ("platformdirs", "tenacity"):
-        import_module(name)
-    sdk = import_module("coder.models.sdk")
-    sdk.load_sdk()
-    sdk.load_transport()
+    import_module("platformdirs")
+    import_module("coder.models.connection").import_http()
 
 
 def _serve(asking: socket.socket) -> tuple[int, list[int]]:

@@ -2,7 +2,6 @@
 
 import json
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,7 +21,6 @@ from coder.usage import Price, Usage
 from tests.coder.models.asking import KEY, QUESTION, QUICK, Retries, ask, endpoint_of
 from tests.coder.models.test_chat_answers import LEAVES
 from tests.faulty_endpoint import FaultyEndpoint, error, faulty_endpoint, message, named_events, status
-from tests.less_python import run_without
 
 LOOK = ToolSpec(name="look", description="Look.", parameters={"type": "object", "properties": {}})
 FORM = Form(tools=(LOOK,))
@@ -299,29 +297,3 @@ def test_events_of_any_shape_make_an_answer_or_a_fault_that_is_retried(events: l
         assert unfinished.text() == said
     except Passing:
         return
-
-
-RESOLVE = """
-import asyncio
-from coder.models.find_model import resolve
-
-async def main():
-    environ = {"ANTHROPIC_API_KEY": "k" * 20, "GROQ_API_KEY": "g" * 20}
-    print((await resolve("groq", environ=environ)).name)
-    for model in ("anthropic", "claude-x@https://api.anthropic.com/v1"):
-        try:
-            await resolve(model, environ=environ)
-        except Exception as error:
-            print(type(error).__name__, error)
-
-asyncio.run(main())
-"""
-
-
-def test_a_missing_sdk_is_said_with_the_line_that_installs_it(tmp_path: Path) -> None:
-    done = run_without("anthropic", RESOLVE, tmp_path)
-
-    other, *refusals = done.stdout.splitlines()
-    assert other.startswith("groq/"), done.stderr
-    said = "UsageError Anthropic's models need its SDK. Install it with: pip install 'coder-agent[anthropic]'"
-    assert refusals == [said, said]

@@ -298,18 +298,6 @@ async def test_a_limit_that_stays_is_told_from_an_outage() -> None:
         await ask(server)
 
 
-async def test_a_limit_is_waited_for_as_long_as_its_headers_say() -> None:
-    spent = {"x-ratelimit-remaining-requests": "0", "x-ratelimit-reset-requests": "3600s"}
-
-    with (
-        faulty_endpoint(error(429, "slow down", spent)) as server,
-        pytest.raises(ModelUnavailable, match="asks to wait 3600 s"),
-    ):
-        await ask(server)
-
-    assert len(server.requests) == 1
-
-
 async def test_an_answer_that_never_ends_ends_at_the_deadline_over_all() -> None:
     endless = streams(*(chunk({"content": "x"}) for _ in range(500)), pause_s=0.02)
     patience = Patience(first_wait_s=0, whole_s=1)

@@ -1,4 +1,4 @@
-"""Lanes and clients that the runs of one process share."""
+"""Lanes that the runs of one process share."""
 
 import asyncio
 from time import monotonic
@@ -21,14 +21,21 @@ async def crowd(server: FaultyEndpoint, calls: int, *, limits: Limits) -> None:
             group.create_task(ask(server, limits=limits))
 
 
-SLOW = Reply((*says("hello").pieces,), pause_s=0.02)
-
-
 async def test_runs_of_one_process_together_ask_no_more_at_once_than_allowed() -> None:
-    with faulty_endpoint(SLOW) as server:
+    with faulty_endpoint(hangs()) as server:
+        asking = asyncio.create_task(crowd(server, 6, limits=Limits(concurrency=2)))
+        two = await asyncio.to_thread(server.wait_until, lambda seen: seen.busy == 2)
+        three = await asyncio.to_thread(server.wait_until, lambda seen: seen.busy == 3, timeout_s=0.3)
+        asking.cancel()
+        await asyncio.gather(asking, return_exceptions=True)
+
+    assert (two, three) == (True, False)
+
+
+async def test_a_place_that_is_free_again_is_taken() -> None:
+    with faulty_endpoint(says("hello")) as server:
         await crowd(server, 6, limits=Limits(concurrency=2))
 
-    assert server.most_open <= 2
     assert len(server.requests) == 6
 
 
@@ -91,32 +98,6 @@ async def test_a_limit_that_one_run_was_told_of_is_kept_by_the_others() -> None:
                 await ask(server, patience=Patience(deadline_s=5))
 
     assert len(server.requests) == 1
-
-
-async def test_models_behind_one_endpoint_share_a_connection_and_the_last_closes_it() -> None:
-    with faulty_endpoint(says("hello")) as server:
-        async with ChatModel(endpoint_of(server)) as first:
-            async with ChatModel(endpoint_of(server, model="toy-large"), patience=QUICK) as second:
-                await first.answer(QUESTION, sampling=Sampling())
-                await second.answer(QUESTION, sampling=Sampling())
-            after_one = server.open
-            await first.answer(QUESTION, sampling=Sampling())
-        closed = server.wait_until(lambda seen: seen.open == 0)
-
-    assert (server.connections, after_one, closed) == (1, 1, True)
-
-
-async def test_models_with_other_keys_share_nothing() -> None:
-    with faulty_endpoint(says("hello")) as server:
-        async with (
-            ChatModel(endpoint_of(server)) as first,
-            ChatModel(endpoint_of(server, key=None)) as second,
-        ):
-            await first.answer(QUESTION, sampling=Sampling())
-            await second.answer(QUESTION, sampling=Sampling())
-
-    keys = [request.headers["authorization"] for request in server.requests]
-    assert keys[0] != keys[1]
 
 
 async def test_who_is_interrupted_in_the_middle_of_an_answer_leaves_no_socket() -> None:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from coder.models.endpoint import Patience
 from coder.models.model import Retry
-from coder.models.retries import Clock, Passing, reset_s, retry_after_s, retrying
+from coder.models.retries import Clock, Passing, retried, retry_after_s
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -50,7 +50,7 @@ async def _waits(patience: Patience, fault: Passing) -> list[Retry]:
         raise fault
 
     with pytest.raises(Passing):
-        await retrying(patience, Clock(patience.deadline_s), on_retry=tell)(fail)
+        await retried(fail, patience=patience, clock=Clock(patience.deadline_s), on_retry=tell)
     return told
 
 
@@ -81,47 +81,6 @@ async def test_other_errors_are_never_retried() -> None:
         raise KeyError("programming")
 
     with pytest.raises(KeyError):
-        await retrying(Patience(), Clock(30), on_retry=None)(fail)
+        await retried(fail, patience=Patience(), clock=Clock(30), on_retry=None)
 
     assert calls == [1]
-
-
-SPENT = {"x-ratelimit-remaining-requests": "0", "anthropic-ratelimit-tokens-remaining": "0"}
-
-
-@pytest.mark.parametrize(
-    ("name", "value", "seconds"),
-    [
-        ("x-ratelimit-reset-requests", "1s", 1),
-        ("x-ratelimit-reset-requests", "6m0s", 360),
-        ("x-ratelimit-reset-requests", "1h2m3.5s", 3723.5),
-        ("x-ratelimit-reset-requests", "20ms", 0.02),
-        ("X-RateLimit-Reset", "17", 17),
-        ("X-RateLimit-Reset", str(int(NOW.timestamp()) + 30), 30),
-        ("X-RateLimit-Reset", str(int(NOW.timestamp() * 1000) + 30_000), 30),
-        ("anthropic-ratelimit-tokens-reset", "2026-01-01T00:01:00Z", 60),
-        ("anthropic-ratelimit-tokens-reset", "2025-12-31T23:00:00Z", 0),
-        ("x-ratelimit-reset-tokens", "soon", None),
-        ("x-ratelimit-reset-tokens", "", None),
-        ("retry", "5", None),
-    ],
-)
-def test_the_time_until_a_limit_is_counted_anew_is_read_in_every_dialect(
-    name: str, value: str, seconds: float | None
-) -> None:
-    found = reset_s({**SPENT, name: value}, now=NOW)
-
-    assert found == (pytest.approx(seconds) if seconds is not None else None)
-
-
-def test_a_limit_that_is_not_spent_is_not_waited_for() -> None:
-    headers = {"x-ratelimit-remaining-tokens": "5000", "x-ratelimit-reset-tokens": "60s"}
-
-    assert reset_s(headers, now=NOW) is None
-
-
-@given(st.text(max_size=30) | st.floats().map(str) | st.integers().map(str))
-def test_any_other_time_of_a_limit_is_a_number_of_seconds_or_nothing(value: str) -> None:
-    seconds = reset_s({"x-ratelimit-reset": value}, now=NOW)
-
-    assert seconds is None or 0 <= seconds < float("inf")
