@@ -11,22 +11,14 @@ from coder.fs import atomic_replace
 
 
 def write_text(path: Path, text: str) -> None:
-    """Replace a file's content; a pipe or a device is written to as it is.
-
-    Raises:
-        MachineError: the disk is full, or the folder can't be written to; the old content is still there.
-    """
+    """Replace a file's content; a pipe or a device is written to as it is."""
     with replacing(path) as file:
         file.write(text)
 
 
 @contextmanager
 def replacing(path: Path) -> Iterator[TextIO]:
-    """A file for a new content, piece by piece; it takes the old one's place once the block has ended well.
-
-    Raises:
-        MachineError: the disk is full, or the folder can't be written to; the old content is still there.
-    """
+    """A file for a new content, piece by piece; it takes the old one's place once the block has ended well."""
     with _named(path):
         if path.exists() and not path.is_file():
             with path.open("w", encoding="utf-8", errors="backslashreplace") as device:
@@ -40,11 +32,7 @@ def replacing(path: Path) -> Iterator[TextIO]:
 
 
 def append_text(path: Path, text: str) -> None:
-    """Add to a file that others write to, too.
-
-    Raises:
-        MachineError: the disk is full, or the folder can't be written to.
-    """
+    """Add to a file that others write to, too."""
     with _named(path), path.open("a", encoding="utf-8", errors="backslashreplace") as file:
         file.write(text)
 

@@ -156,9 +156,6 @@ def write_results(samples: Path, suite: Suite, verdicts: Iterable[Verdict]) -> P
 
     Returns:
         The file; None for folders and documents, which have no lines.
-
-    Raises:
-        MachineError: the folder can't be written to, or the disk is full; what was there before stays.
     """
     if samples.is_dir() or samples.name.removesuffix(".gz").endswith(".json"):
         return None

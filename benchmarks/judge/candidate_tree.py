@@ -37,21 +37,13 @@ class Tree:
 
 
 def gold_tree(case: RepositoryCase) -> dict[str, bytes]:
-    """The base with the case's own patch and its hidden tests.
-
-    Raises:
-        PatchRefused: the patch doesn't fit.
-    """
+    """The base with the case's own patch and its hidden tests."""
     files = dict(case.files) if case.gold_patch is None else apply_patch(case.files, case.gold_patch)
     return {**files, **_hidden(case)}
 
 
 def candidate_tree(case: RepositoryCase, patch: str) -> Tree:
-    """The base with an answer's patch, so far as it may go.
-
-    Raises:
-        PatchRefused: it is no patch, or doesn't fit the base.
-    """
+    """The base with an answer's patch, so far as it may go."""
     patched = apply_patch(case.files, patch)
     pristine = gold_tree(case) if case.gold_patch is not None else {**case.files, **_hidden(case)}
     changed = {path for path in {*patched, *case.files} if patched.get(path) != case.files.get(path)}

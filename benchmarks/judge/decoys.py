@@ -49,11 +49,7 @@ class Disguised:
 
 
 def variants_of(source: str) -> dict[str, list[list[int]]]:
-    """For each test the twins that it can have: a list for each place.
-
-    Raises:
-        SyntaxError: the file isn't Python.
-    """
+    """For each test the twins that it can have: a list for each place."""
     return {
         name: [
             [OTHERS * place + other for other in range(_others(found))]
@@ -83,9 +79,6 @@ def disguise(
     Args:
         twins: for each test that is to be hidden among them: which variants. Others stay as they are.
         make: makes the twins of a test; by default each has the constant of its variant.
-
-    Raises:
-        SyntaxError: it isn't Python.
     """
     tree = ast.parse(source)
     heirs = heirs_of(tree)

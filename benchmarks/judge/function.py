@@ -90,11 +90,7 @@ def _too_long(case: FunctionCase, mode: Mode, code: str) -> Verdict:
 
 
 async def find_mode(pair: Pair, case: FunctionCase) -> Mode:
-    """How a case is to be judged: by what its canonical answer does, with nothing refused.
-
-    Raises:
-        SandboxBroken: a sandbox stopped working.
-    """
+    """How a case is to be judged: by what its canonical answer does, with nothing refused."""
     module = canonical_module(case)
     if module is None:
         return without_canonical(case)

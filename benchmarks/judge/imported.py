@@ -72,9 +72,6 @@ async def find_python(sandbox: Sandbox, tree: str) -> Interpreter | str:
 
     Args:
         tree: where in the image the case's tree lies.
-
-    Raises:
-        SandboxBroken: the sandbox stopped working.
     """
     why = []
     for python in PYTHONS:
@@ -103,9 +100,6 @@ async def found_elsewhere(
 
     Args:
         roots: folders of the workspace that imports start from.
-
-    Raises:
-        SandboxBroken: the sandbox stopped working.
     """
     places = [str(PurePosixPath("/w", root)) for root in roots]
     argv = ("python", "-I", "-c", _FIND, json.dumps([places, list(names)]))

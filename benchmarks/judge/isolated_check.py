@@ -30,9 +30,6 @@ async def run_apart(
 
     Args:
         uses: of the tests' own objects, that the case's own patch makes; None while it is looked at itself.
-
-    Raises:
-        SandboxBroken: a sandbox stopped working.
     """
     modules = top_modules(tree, case.pythonpath)
     if not modules or len(tree) > MAX_FILES:

@@ -64,11 +64,7 @@ class Places:
 
     @contextlib.asynccontextmanager
     async def of(self, case: RepositoryCase) -> AsyncIterator[Place]:
-        """Where a repository's case is judged.
-
-        Raises:
-            SandboxError: its image can't be had, or a sandbox stopped working.
-        """
+        """Where a repository's case is judged."""
         if case.image is not None:
             async with self._images.use(case) as place:
                 yield place

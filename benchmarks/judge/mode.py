@@ -129,11 +129,7 @@ class KnownModes:
             self._found[case], self._new = mode, True
 
     def save(self) -> None:
-        """Write what is new.
-
-        Raises:
-            MachineError: the folder can't be written to, or the disk is full.
-        """
+        """Write what is new."""
         if self._new:
             content = {case: mode.model_dump(mode="json") for case, mode in sorted(self._found.items())}
             write_text(self._path, json.dumps(content))

@@ -28,9 +28,6 @@ async def with_twins(
     Args:
         seconds: that each node took.
         reason: why its tests can't all be decided apart from it.
-
-    Raises:
-        SandboxBroken: the sandbox stopped working.
     """
     search = Search(sandbox, case, gold, pinned, seconds)
     twins = await search.twins()

@@ -44,9 +44,6 @@ async def missing_packages(
     Args:
         requirements: as pip takes them, such as `pytest<9`.
         environment: of the tests: their interpreter may be another than the sandbox's own.
-
-    Raises:
-        SandboxBroken: the sandbox stopped working.
     """
     names = package_names(requirements)
     if not names:

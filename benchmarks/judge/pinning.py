@@ -28,9 +28,6 @@ async def find_repository_mode(sandbox: Sandbox, opened: Open | None, case: Repo
 
     Args:
         opened: None where only the interpreter in `sandbox` that the case's environment names can run it.
-
-    Raises:
-        SandboxBroken: a sandbox stopped working.
     """
     named = (*case.fail_to_pass, *case.pass_to_pass)
     if case.gold_patch is None:

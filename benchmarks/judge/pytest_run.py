@@ -102,9 +102,6 @@ async def run_jobs(
 
     Args:
         plugins: load the plugins that are installed beside pytest.
-
-    Raises:
-        SandboxBroken: the sandbox stopped working.
     """
     if len(jobs) > 1 and (sandbox.backend not in _PRIVATE or sum(map(len, tree.values())) > _LARGE_TREE):
         batches = [[number] for number in range(len(jobs))]

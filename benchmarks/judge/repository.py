@@ -36,9 +36,6 @@ async def judge_repository(
     Args:
         opened: opens more such sandboxes; None where the mode needs no others.
         patch: a unified diff on the base.
-
-    Raises:
-        SandboxBroken: a sandbox stopped working.
     """
     try:
         tree = candidate_tree(case, patch)

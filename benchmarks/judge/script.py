@@ -12,9 +12,6 @@ async def judge_script(sandbox: Sandbox, case: ScriptCase, code: str, *, sample:
     """What became of one answer: every run has to print what is expected, and to end well.
 
     Ends of lines and the end of the output may have blanks too many or too few.
-
-    Raises:
-        SandboxBroken: the sandbox stopped working.
     """
     outcome: Outcome = "passed"
     detail, output, cpu_s, wall_s = "", "", 0.0, 0.0

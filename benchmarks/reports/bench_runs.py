@@ -24,11 +24,7 @@ class ListedBench(BaseModel):
 
 
 async def listed(log: SqliteLog, *, limit: int | None) -> list[ListedBench]:
-    """Runs, newest first, at most `limit`.
-
-    Raises:
-        LogDamaged: the log itself can't be read.
-    """
+    """Runs, newest first, at most `limit`."""
     rows = [_row(one) for one in await log.runs() if one.first.type == BenchStarted.type]
     return rows[:limit]
 

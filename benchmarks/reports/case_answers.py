@@ -17,11 +17,7 @@ Answers = Mapping[tuple[str, int], str]
 
 
 def read_answers(path: Path, report: Report) -> Answers:
-    """The answers of a samples file by case and sample, shortened, as many as there is room for.
-
-    Raises:
-        BadSamples: the file is damaged.
-    """
+    """The answers of a samples file by case and sample, shortened, as many as there is room for."""
     wanted = {(one.id, one.sample) for one in report.verdicts}
     cases = dict.fromkeys([*(one.id for one in report.verdicts), *report.missing])
     found: dict[tuple[str, int], str] = {}

@@ -45,10 +45,6 @@ def page(reports: Sequence[Report], *, answers: Sequence[Answers] = (), names: S
     Args:
         answers: of each report, to show the code of its samples.
         names: of each report; by default its model, or its number.
-
-    Raises:
-        BadReport: the reports are of different suites.
-        UsageError: the extra `report` isn't installed.
     """
     environment = _environment()
     first = reports[0]

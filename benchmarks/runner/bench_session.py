@@ -28,11 +28,7 @@ from coder.text.sanitize import count_of
 
 
 def open_log() -> SqliteLog:
-    """The log of benchmarks: beside that of other runs, which they would flood.
-
-    Raises:
-        LogNewer, LogDamaged, MachineError: it can't be used; the message says what to do.
-    """
+    """The log of benchmarks: beside that of other runs, which they would flood."""
     return SqliteLog(data_folder(os.environ) / "bench")
 
 
@@ -76,10 +72,6 @@ class Session:
 
         Args:
             answers: a samples file for the answers.
-
-        Raises:
-            BadRun: the run to go on with was about something else.
-            MachineError: the log, or the answers, can't be written.
         """
         began = time.time()
         async with AsyncExitStack() as stack:
@@ -198,12 +190,7 @@ def _see_that_it_is_the_same(run: str, before: BenchStarted | None, now: BenchSt
 
 
 async def write_answers(path: Path, suite: Suite, log: RunLog) -> None:
-    """Write a line for each answer, in the order of the suite, then of the samples.
-
-    Raises:
-        MachineError: the folder can't be written to, or the disk is full.
-        LogDamaged: an event can't be read.
-    """
+    """Write a line for each answer, in the order of the suite, then of the samples."""
     order = {case.id: number for number, case in enumerate(suite.cases)}
     patches = {case.id for case in suite.cases if isinstance(case, RepositoryCase)}
     places = [((order[one.verdict.id], one.verdict.sample), seq) async for seq, one in log.samples()]

@@ -91,11 +91,7 @@ class RunLog:
             self._keep(judged)
 
     async def samples(self) -> AsyncIterator[tuple[int, BenchJudged]]:
-        """Every sample that the log has, with its event's number.
-
-        Raises:
-            LogDamaged: an event can't be read.
-        """
+        """Every sample that the log has, with its event's number."""
         seq = 0
         while events := await self._log.read(self.run, after=seq, limit=_PAGE):
             seq = events[-1].seq
@@ -105,11 +101,7 @@ class RunLog:
                     yield event.seq, BenchJudged.model_validate(event.body)
 
     async def sample(self, seq: int) -> BenchJudged:
-        """The one sample whose event has this number.
-
-        Raises:
-            LogDamaged: the event can't be read.
-        """
+        """The one sample whose event has this number."""
         (event,) = await self._log.read(self.run, after=seq - 1, limit=1)
         return BenchJudged.model_validate(event.body)
 
@@ -131,12 +123,7 @@ class RunLog:
         await self.flush()
 
     async def flush(self) -> None:
-        """Write what waits.
-
-        Raises:
-            LeaseHeld: another process works on this run.
-            MachineError: the disk is full, or the log can't be written.
-        """
+        """Write what waits."""
         waiting, self._waiting = self._waiting, []
         if waiting:
             await self._append(waiting)

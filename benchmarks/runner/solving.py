@@ -20,12 +20,7 @@ class ModelSolver:
         self._model, self._settings, self._log = model, settings, log
 
     async def __call__(self, case: Shown, *, sample: int, seed: int) -> CaseAttempt:
-        """One attempt.
-
-        Raises:
-            MachineError: the log can't be written.
-            SandboxError: no sandbox can be had here.
-        """
+        """One attempt."""
         # A repository's answer is its patch, which is judged whatever the loop itself could check it by.
         # Packages kept on this machine may hold a later release of a case's.
         own = {"seed": seed, "apply": False, "keep": True, "asks": False, "require": "tests", "caches": False}

@@ -107,11 +107,7 @@ def compare(before: Sequence[Report], after: Sequence[Report]) -> Comparison:
 
 
 def compare_several(first: Report, others: Sequence[Report]) -> list[Comparison]:
-    """Compare each of several runs with one; the p-values are corrected for being several.
-
-    Raises:
-        BadReport: they are of different suites, or have no case in common.
-    """
+    """Compare each of several runs with one; the p-values are corrected for being several."""
     found = [compare([first], [other]) for other in others]
     if len(found) < 2:
         return found

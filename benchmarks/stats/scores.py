@@ -82,9 +82,6 @@ def score_interval(counts: Sequence[tuple[int, int]]) -> tuple[tuple[float, floa
     Samples of one case are alike, so that they can't be counted as if each were a case. Shares of one mean
     spread no more than yes and no do, so that the interval is rather too wide; a bootstrap's is a point where
     all samples passed, or none, whatever the number of cases.
-
-    Raises:
-        ValueError: no cases.
     """
     passed = fsum(correct / samples for samples, correct in counts if samples)
     return wilson_interval(min(passed, len(counts)), len(counts)), "wilson"

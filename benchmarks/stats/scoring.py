@@ -53,9 +53,6 @@ def make_report(
         independent: samples are drawn alike and apart; where they aren't, pass@k for k > 1 is None.
         greedy: samples are drawn without randomness; where there are several of a case, they aren't apart.
         count_weaker: cases that were judged in one process with the candidate count, too.
-
-    Raises:
-        ValueError: a verdict of a case that the suite doesn't have, or two of one sample.
     """
     order = {case.id: number for number, case in enumerate(suite.cases)}
     judged = _ordered(verdicts, order, suite)

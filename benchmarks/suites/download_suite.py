@@ -50,29 +50,17 @@ MBPP_PLUS = Source(
 
 
 def humaneval() -> Suite:
-    """164 functions of Chen et al. 2021; downloaded once.
-
-    Raises:
-        BadSuite: it is neither in the cache nor to be had.
-    """
+    """164 functions of Chen et al. 2021; downloaded once."""
     return fetched(HUMANEVAL)
 
 
 def humaneval_plus() -> Suite:
-    """HumanEval's functions with many more inputs, of evalplus; downloaded once.
-
-    Raises:
-        BadSuite: it is neither in the cache nor to be had.
-    """
+    """HumanEval's functions with many more inputs, of evalplus; downloaded once."""
     return fetched(HUMANEVAL_PLUS)
 
 
 def mbpp_plus() -> Suite:
-    """378 functions of MBPP with many more inputs, of evalplus; downloaded once.
-
-    Raises:
-        BadSuite: it is neither in the cache nor to be had.
-    """
+    """378 functions of MBPP with many more inputs, of evalplus; downloaded once."""
     return fetched(MBPP_PLUS)
 
 

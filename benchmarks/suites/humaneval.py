@@ -12,11 +12,7 @@ FIELDS = frozenset({"task_id", "prompt", "entry_point", "test"})
 
 
 def humaneval_case(record: Record, where: str) -> FunctionCase:
-    """The case of one line.
-
-    Raises:
-        BadSuite: a field is missing, or isn't a string.
-    """
+    """The case of one line."""
     return make(
         FunctionCase,
         where,

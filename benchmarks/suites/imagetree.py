@@ -17,11 +17,7 @@ class BaseTrees:
         self._last: tuple[str | None, str | None, dict[str, bytes]] = (None, None, {})
 
     async def filled(self, case: Case) -> Case:
-        """The case with its base tree, wherever that lies.
-
-        Raises:
-            SandboxError: it can't be read out of the case's image.
-        """
+        """The case with its base tree, wherever that lies."""
         if not isinstance(case, RepositoryCase) or not lies_in_image(case):
             return case
         async with self._reading:
@@ -50,11 +46,7 @@ async def image_tree(case: RepositoryCase) -> ImageTree:
 
 
 def with_tree(case: RepositoryCase, tree: ImageTree) -> RepositoryCase:
-    """The case as if its tree and its hidden tests had stood in the suite.
-
-    Raises:
-        PatchRefused: the patch of its tests doesn't fit the tree.
-    """
+    """The case as if its tree and its hidden tests had stood in the suite."""
     files, hidden = dict(tree.files), dict(case.hidden_tests)
     if case.test_patch is not None:
         after = _patched(files, case.test_patch)

@@ -69,11 +69,7 @@ def read_suite(path: Path, *, name: str | None = None, version: str = "1") -> Su
 
 
 def read_cases(path: Path) -> Iterator[Case]:
-    """The cases of a file or a folder one by one, also when two have one id.
-
-    Raises:
-        BadSuite: it is damaged, or of no known format.
-    """
+    """The cases of a file or a folder one by one, also when two have one id."""
     if path.is_dir():
         yield from _folder(path)
         return

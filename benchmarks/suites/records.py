@@ -23,11 +23,7 @@ Record = dict[str, object]
 
 
 def json_lines(path: Path, error: type[UsageError]) -> Iterator[tuple[int, Record]]:
-    """The records of a JSON Lines file with their line numbers from 1; empty lines are passed over.
-
-    Raises:
-        UsageError: of the class `error`, for a file that can't be opened or a line that is no JSON object.
-    """
+    """The records of a JSON Lines file with their line numbers from 1; empty lines are passed over."""
     number = 0
     with opened(path, error) as file:
         while line := _line(file, number + 1, path, error):

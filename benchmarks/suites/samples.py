@@ -83,11 +83,7 @@ _EXAMPLE = '{"task_id": "HumanEval/0", "completion": "    return 1"}'
 
 
 def read_samples(path: Path, suite: Suite) -> Iterator[Sample]:
-    """The samples one by one, in the order of the file; several of one case are several samples.
-
-    Raises:
-        BadSamples: a line is damaged.
-    """
+    """The samples one by one, in the order of the file; several of one case are several samples."""
     return samples_of(path, [case.id for case in suite.cases])
 
 
@@ -96,9 +92,6 @@ def samples_of(path: Path, cases: Iterable[str]) -> Iterator[Sample]:
 
     Args:
         cases: which the folders of evalplus' layout are named after. A number stands for MBPP's case of it.
-
-    Raises:
-        BadSamples: a line is damaged.
     """
     known = dict.fromkeys(cases)
     counts: Counter[str] = Counter()

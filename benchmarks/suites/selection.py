@@ -44,11 +44,7 @@ class Selection(BaseModel):
         return suite.model_copy(update={"cases": tuple(chosen)})
 
     def cases(self, suite: Suite) -> list[Case]:
-        """The chosen cases, in the order in which they are tried.
-
-        Raises:
-            BadSuite: none is left.
-        """
+        """The chosen cases, in the order in which they are tried."""
         number, shards = self.shard
         chosen = [
             case for case in self.within(suite).cases if shards == 1 or _hash(case.id) % shards == number - 1

@@ -17,11 +17,7 @@ TIMEOUT_S = 1800.0
 
 
 def swebench_case(record: Record, where: str) -> RepositoryCase:
-    """The case of one line.
-
-    Raises:
-        BadSuite: a field is missing, or of another type.
-    """
+    """The case of one line."""
     fail = node_ids(record, "FAIL_TO_PASS", where)
     passing = node_ids(record, "PASS_TO_PASS", where)
     image = record.get("image") or record.get("image_name")
