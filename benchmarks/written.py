@@ -18,7 +18,7 @@ def write_text(path: Path, text: str) -> None:
 
 @contextmanager
 def replacing(path: Path) -> Iterator[TextIO]:
-    """A file for a new content, piece by piece; it takes the old one's place once the block has ended well."""
+    """A file for a new content; it replaces the old one once the block has ended well."""
     with _named(path):
         if path.exists() and not path.is_file():
             with path.open("w", encoding="utf-8", errors="backslashreplace") as device:

@@ -10,7 +10,6 @@ import typer
 
 from benchmarks.cli import bench_options
 from benchmarks.cli.bench_endings import absolute, command_line, show, until_interrupted
-from benchmarks.errors import BadSamples
 from benchmarks.report import Report
 from benchmarks.runner.bench_session import Session, digests, earlier, open_log
 from benchmarks.runner.case_attempt import CaseAttempt
@@ -112,7 +111,7 @@ class Scoring:
         ended = until_interrupted(work, session, command)
         scored = len(ended[0].verdicts)
         if scored != self._stock.samples:  # the file was read twice: it may have been another one in between
-            raise BadSamples(
+            raise UsageError(
                 f"{self._samples} held {self._stock.samples} samples at first, and {scored} were scored: "
                 "it changed meanwhile.\nGrade it again once nobody writes to it."
             )
@@ -132,7 +131,7 @@ class Scoring:
 
     def _jobs(self) -> Iterator[Job]:
         cases = {case.id: case for case in self.suite.cases}
-        for sample in read_samples(self._samples, self.suite):
+        for sample in read_samples(self._samples, cases):
             yield _job(cases[sample.id], sample, exact=self._exact, audited=self._audited)
 
 
@@ -145,7 +144,7 @@ def _job(case: Case, sample: Sample, *, exact: bool, audited: bool) -> Job:
 
 def _text(case: Case, sample: Sample, *, exact: bool) -> str:
     if isinstance(case, RepositoryCase) != (sample.form == "patch"):
-        raise BadSamples(f"{sample.where}: a {sample.form} can't answer {case.id!r}, which is a {case.kind}.")
+        raise UsageError(f"{sample.where}: a {sample.form} can't answer {case.id!r}, which is a {case.kind}.")
     if isinstance(case, FunctionCase):
         return program_of(case, sample, exact=exact).text
     return sample.text
@@ -167,8 +166,8 @@ def write_results(samples: Path, suite: Suite, verdicts: Iterable[Verdict]) -> P
 
 
 def _lines(samples: Path, suite: Suite, found: Mapping[tuple[str, int], Verdict]) -> Iterator[str]:
-    records = json_lines(samples, BadSamples)
-    for (_, record), sample in zip(records, read_samples(samples, suite), strict=True):
+    answers = read_samples(samples, (case.id for case in suite.cases))
+    for (_, record), sample in zip(json_lines(samples), answers, strict=True):
         verdict = found.get((sample.id, sample.sample))
         if verdict is not None:
             passed = verdict.verdict == "passed"

@@ -8,7 +8,6 @@ import typer
 
 from benchmarks.cli import bench_options
 from benchmarks.cli.bench_endings import command_line, parsed
-from benchmarks.errors import BadReport
 from benchmarks.report import Report, Times, write_report
 from benchmarks.reports.read_report import read_report
 from benchmarks.reports.terminal_report import report_lines
@@ -17,6 +16,7 @@ from benchmarks.suite import Suite
 from benchmarks.suites.load import load_suite
 from benchmarks.suites.selection import Selection, parse_slice
 from coder.console import options
+from coder.errors import UsageError
 
 
 def merge(
@@ -49,18 +49,18 @@ def merge_reports(suite: Suite, reports: Sequence[Report], *, include_weaker: bo
     """The report that one run over all shards would have given, apart from times.
 
     Raises:
-        BadReport: they are of another suite, judge, model or parameters, or two of them have the same sample.
+        UsageError: they differ in suite, judge, model or parameters, or two of them have the same sample.
     """
     first = reports[0]
     if first.digests.get("suite") != suite.digest:
-        raise BadReport(
+        raise UsageError(
             f"The reports aren't of the suite {suite.name} as it is here: its digest is another.\n"
             "Of a run with --filter or --slice, give merge the same ones."
         )
     for number, report in enumerate(reports[1:], 2):
         differing = _differing(first, report)
         if differing:
-            raise BadReport(f"Report {number} differs from the first one in {', '.join(differing)}.")
+            raise UsageError(f"Report {number} differs from the first one in {', '.join(differing)}.")
     seconds = [report.times.seconds for report in reports if report.times.seconds is not None]
     begun = [report.times.started for report in reports if report.times.started is not None]
     try:
@@ -80,7 +80,7 @@ def merge_reports(suite: Suite, reports: Sequence[Report], *, include_weaker: bo
             count_weaker=include_weaker,
         )
     except ValueError as error:
-        raise BadReport(f"{error}: is one of the reports given twice?") from error
+        raise UsageError(f"{error}: is one of the reports given twice?") from error
 
 
 def _differing(one: Report, other: Report) -> list[str]:

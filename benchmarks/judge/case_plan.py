@@ -200,7 +200,7 @@ _TEST_TOOL = ("pytest", "_pytest")
 
 
 async def find_image_mode(place: Place) -> RepositoryMode:
-    """The strongest way in which the case's own patch passes, on a copy of the tree that lies in its image."""
+    """The strongest way in which the case's own patch passes, on a copy of its image's tree."""
     try:
         reason = await _not_the_copy(place)
     except PatchRefused as error:

@@ -11,12 +11,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from math import floor, log10
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmarks.report import Report, Usage
 from benchmarks.reports import figures
-from benchmarks.reports.case_answers import Answers
 from benchmarks.stats.comparison import KINDS, compare_several, tallies
+from benchmarks.suites.samples import read_samples
 from benchmarks.verdict import Verdict
 from coder.errors import UsageError
 from coder.text.sanitize import count_of, printable
@@ -26,6 +27,12 @@ if TYPE_CHECKING:
 
 _BUCKETS = 24
 """Columns of a histogram."""
+MAX_CODE = 20_000
+"""Characters of one answer that a page shows."""
+MAX_ALL = 30 << 20
+"""Characters of all answers: a page has to open in a browser."""
+Answers = Mapping[tuple[str, int], str]
+"""The text of each answer, by case and sample."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +44,19 @@ class Point:
     low: float
     high: float
     cost: float | None = None
+
+
+def read_answers(path: Path, report: Report) -> Answers:
+    """The answers of a samples file that a report judged, shortened, as many as there is room for."""
+    wanted = {(one.id, one.sample) for one in report.verdicts}
+    found: dict[tuple[str, int], str] = {}
+    left = MAX_ALL
+    for sample in read_samples(path, [*(one.id for one in report.verdicts), *report.missing]):
+        text = sample.text if len(sample.text) <= MAX_CODE else f"{sample.text[:MAX_CODE]}\n… shortened"
+        if (sample.id, sample.sample) in wanted and left >= len(text):
+            found[sample.id, sample.sample] = text
+            left -= len(text)
+    return found
 
 
 def page(reports: Sequence[Report], *, answers: Sequence[Answers] = (), names: Sequence[str] = ()) -> str:

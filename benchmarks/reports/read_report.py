@@ -4,30 +4,30 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from benchmarks.errors import BadReport
 from benchmarks.report import Report
 from benchmarks.stats.scoring import rescored
-from benchmarks.suites.fields import said
+from benchmarks.suites.records import complaints as said
 from benchmarks.suites.records import document
+from coder.errors import UsageError
 
 
 def read_report(path: Path) -> Report:
     """A report that was written as JSON.
 
     Raises:
-        BadReport: it can't be read, or is none, or of a newer version, or contradicts itself.
+        UsageError: it can't be read, or is none, or of a newer version, or contradicts itself.
     """
-    text = document(path, BadReport)
+    text = document(path)
     try:
         found = Report.model_validate_json(text)
     except ValidationError as cause:
         if any(one["loc"] == ("version",) for one in cause.errors()) and b'"coder-report"' in text:
             told = f"{path} was written by another version of coder. Write it anew with this one."
-            raise BadReport(told) from cause
+            raise UsageError(told) from cause
         problem = "\n".join(said(cause).splitlines()[:3])
-        raise BadReport(f"{path} is no report of coder bench (--json).\n{problem}") from cause
+        raise UsageError(f"{path} is no report of coder bench (--json).\n{problem}") from cause
     try:
         return rescored(found)
     except ValueError as cause:
         told = f"{path} contradicts itself: {cause}.\nTake the file as bench run or grade wrote it."
-        raise BadReport(told) from cause
+        raise UsageError(told) from cause

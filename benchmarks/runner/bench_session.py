@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 
-from benchmarks.errors import BadRun
 from benchmarks.judge.digest import judge_digest
 from benchmarks.judge.judge import Judge, open_judge
 from benchmarks.report import Report, Times
@@ -21,6 +20,7 @@ from benchmarks.runner.runner import Job, run_jobs
 from benchmarks.stats.scoring import make_report
 from benchmarks.suite import RepositoryCase, Suite
 from benchmarks.written import replacing
+from coder.errors import UsageError
 from coder.models.shared_budget import SharedBudget
 from coder.run.settings import Settings
 from coder.store import SqliteLog, data_folder, new_run_id
@@ -161,14 +161,16 @@ def earlier(log: SqliteLog, run: str, *, command: str) -> BenchStarted:
         command: that is to go on with it, `run` or `grade`.
 
     Raises:
-        BadRun: there is none, it is no benchmark's, or another command began it.
+        UsageError: there is none, it is no benchmark's, or another command began it.
     """
     record = RunLog(run, log, token=0)
     asyncio.run(record.load())
     assert record.started is not None
     began = "grade" if "samples" in record.started.parameters else "run"
     if began != command:
-        raise BadRun(f"{run} was begun by another command. Go on with: coder bench {began} --resume {run}")
+        raise UsageError(
+            f"{run} was begun by another command. Go on with: coder bench {began} --resume {run}"
+        )
     return record.started
 
 
@@ -183,7 +185,7 @@ def _see_that_it_is_the_same(run: str, before: BenchStarted | None, now: BenchSt
         name for name in {*before.digests, *now.digests} if before.digests.get(name) != now.digests.get(name)
     )
     if changed:
-        raise BadRun(
+        raise UsageError(
             f"{run} can't be gone on with: since it began, the {', '.join(changed)} changed.\n"
             "Its flags are kept, and need not be given again; its files must be as they were."
         )

@@ -5,9 +5,9 @@ from typing import ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
-from benchmarks.errors import BadRun
 from benchmarks.report import Usage
 from benchmarks.verdict import Verdict
+from coder.errors import UsageError
 from coder.run.events import Draft, EventStore
 
 FLUSH_AT = 64
@@ -81,11 +81,11 @@ class RunLog:
 
         Raises:
             LogDamaged: an event can't be read.
-            BadRun: it is no benchmark's.
+            UsageError: it is no benchmark's.
         """
         first = await self._log.read(self.run, limit=1)
         if not first or first[0].type != BenchStarted.type:
-            raise BadRun(f"{self.run} is no benchmark's run. See them with: coder bench list --runs")
+            raise UsageError(f"{self.run} is no benchmark's run. See them with: coder bench list --runs")
         self.started = BenchStarted.model_validate(first[0].body)
         async for _, judged in self.samples():
             self._keep(judged)

@@ -7,10 +7,10 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from benchmarks.errors import BadReport
 from benchmarks.report import Report
 from benchmarks.stats.paired import bootstrap_test, difference_interval, holm, mcnemar, sign_flip
 from benchmarks.stats.scores import wilson_interval
+from coder.errors import UsageError
 
 REPEATS = 3
 """Samples of a case on either side before a change of it is called a regression by name."""
@@ -82,13 +82,13 @@ def compare(before: Sequence[Report], after: Sequence[Report]) -> Comparison:
         before: at least one report; several are repeats and count together.
 
     Raises:
-        BadReport: they are of different suites, or have no case in common.
+        UsageError: they are of different suites, or have no case in common.
     """
     refuse_other_suites([*before, *after])
     old, new = tallies(before), tallies(after)
     shared = [case for case in old if case in new]
     if not shared:
-        raise BadReport("The reports have no case in common that counts.")
+        raise UsageError("The reports have no case in common that counts.")
     differences = [new[case].share - old[case].share for case in shared]
     p_value, method = _test([(old[case], new[case]) for case in shared])
     return Comparison(
@@ -134,12 +134,12 @@ def refuse_other_suites(reports: Sequence[Report]) -> None:
     """Only runs over the very same cases can be compared.
 
     Raises:
-        BadReport: two of them have other digests of their suite.
+        UsageError: two of them have other digests of their suite.
     """
     first = reports[0]
     for other in reports[1:]:
         if other.digests.get("suite") != first.digests.get("suite"):
-            raise BadReport(
+            raise UsageError(
                 f"The reports are of different suites: {_suite(first)} and {_suite(other)}.\n"
                 "Their cases aren't the same, so their scores can't be compared. Run both over one suite."
             )

@@ -4,10 +4,10 @@ from collections.abc import Iterator, Sequence
 
 from pydantic import BaseModel, ConfigDict
 
-from benchmarks.errors import BadReport
 from benchmarks.report import Report
 from benchmarks.stats.comparison import Comparison, compare, refuse_other_suites, tallies
 from benchmarks.stats.scores import mean_pass_at_k
+from coder.errors import UsageError
 from coder.text.sanitize import count_of
 
 ROUNDING = 1e-9
@@ -58,11 +58,11 @@ def gate(
         max_cost: US dollars of all reports together.
 
     Raises:
-        BadReport: nothing is asked, or it can't be decided: no pass@k, another suite, an unknown cost.
+        UsageError: nothing is asked, or it can't be decided: no pass@k, another suite, an unknown cost.
     """
     refuse_other_suites(reports)
     if min_pass is None and not baseline and max_cost is None:
-        raise BadReport("There is nothing to hold the report to. Give --min-pass, --baseline or --max-cost.")
+        raise UsageError("There is nothing to hold the report to. Give --min-pass, --baseline or --max-cost.")
     comparison = compare(baseline, reports) if baseline else None
     conditions: list[Condition] = []
     if min_pass is not None:
@@ -78,7 +78,7 @@ def gate(
 def _least(reports: Sequence[Report], min_pass: float, k: int) -> Condition:
     score = mean_pass_at_k([(tally.samples, tally.passed) for tally in tallies(reports).values()], k)
     if score is None or (k > 1 and all(report.pass_at.get(str(k)) is None for report in reports)):
-        raise BadReport(
+        raise UsageError(
             f"The report has no pass@{k}: each case needs {k} samples that don't depend on one another."
         )
     judged = sum(report.outcomes.get("infrastructure", 0) for report in reports)
@@ -108,7 +108,7 @@ def _no_worse(found: Comparison, tolerance: float, max_regressions: int) -> Iter
 def _cheap(reports: Sequence[Report], max_cost: float) -> Condition:
     costs = [report.cost_usd for report in reports]
     if any(cost is None for cost in costs):
-        raise BadReport(
+        raise UsageError(
             "The report doesn't say what it cost, so --max-cost can't be decided.\n"
             "Graded answers have no cost; a run has one where the model's price is known (--price)."
         )

@@ -9,10 +9,9 @@ from collections.abc import Callable
 from importlib.resources import files
 from typing import Any
 
-from benchmarks.errors import BadSuite
 from benchmarks.suite import FunctionCase
-from benchmarks.suites.fields import make
-from benchmarks.suites.records import Record
+from benchmarks.suites.records import Record, make
+from coder.errors import UsageError
 
 FIELDS = frozenset({"task_id", "prompt", "entry_point", "canonical_solution", "base_input", "plus_input"})
 TIMEOUT_S = 60.0
@@ -44,16 +43,16 @@ def evalplus_case(record: Record, where: str) -> FunctionCase:
     """The case of one line.
 
     Raises:
-        BadSuite: a field is missing, or of another type.
+        UsageError: a field is missing, or of another type.
     """
     case, prompt, solution, name = (
         record.get(field) for field in ("task_id", "prompt", "canonical_solution", "entry_point")
     )
     if not (isinstance(case, str) and isinstance(prompt, str) and isinstance(solution, str)):
-        raise BadSuite(f"{where}: task_id, prompt and canonical_solution have to be strings.")
+        raise UsageError(f"{where}: task_id, prompt and canonical_solution have to be strings.")
     tolerance = record.get("atol", 0)
     if not isinstance(tolerance, int | float) or not isinstance(name, str):
-        raise BadSuite(f"{where}: atol has to be a number, entry_point a name.")
+        raise UsageError(f"{where}: atol has to be a number, entry_point a name.")
     tests = {
         field: test_of(
             prompt + solution,
@@ -81,13 +80,13 @@ def evalplus_case(record: Record, where: str) -> FunctionCase:
 def _inputs(record: Record, field: str, case: str, where: str) -> list[object]:
     inputs = record.get(field)
     if not isinstance(inputs, list) or not all(isinstance(one, list) for one in inputs):
-        raise BadSuite(f"{where}: {field} has to be a list of lists of arguments.")
+        raise UsageError(f"{where}: {field} has to be a list of lists of arguments.")
     if not case.startswith("Mbpp/"):
         return inputs
     try:
         return real_inputs(int(case.partition("/")[2]), inputs)
     except (ValueError, TypeError, IndexError, AttributeError) as cause:
-        raise BadSuite(f"{where}: {field} isn't what this case of MBPP+ takes: {cause}.") from cause
+        raise UsageError(f"{where}: {field} isn't what this case of MBPP+ takes: {cause}.") from cause
 
 
 def _visible(record: Record, prompt: str) -> tuple[str, ...]:

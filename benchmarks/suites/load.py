@@ -1,39 +1,40 @@
-"""Find a suite by its name or its path, and read it whatever format it has."""
+"""Find a suite by its name or its path, and read it whatever format it has.
 
-import difflib
-from collections.abc import Callable, Iterable, Iterator
+A suite of your own is JSON Lines with a case a line, or YAML with a list of cases, whose fields are those of
+`benchmarks.suite`; a repository may have `archive`, a tar file beside the suite, in place of `files`.
+"""
+
+from collections.abc import Callable, Iterator
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 
 import yaml
 
-from benchmarks.errors import BadSuite
-from benchmarks.suite import Case, Suite
-from benchmarks.suites import evalplus, humaneval, mbpp, polyglot, repotasks, swebench
-from benchmarks.suites.own import own_case
-from benchmarks.suites.records import Record, document, json_lines, opened, parsed
+from benchmarks.suite import Case, FunctionCase, RepositoryCase, ScriptCase, Suite
+from benchmarks.suites import polyglot, public_formats, repotasks
+from benchmarks.suites.evalplus import FIELDS, evalplus_case
+from benchmarks.suites.records import Record, document, json_lines, make, opened, parsed
+from coder.errors import UsageError
+from coder.text.sanitize import or_nearest
 
 GROUP = "benchmarks.suites"
 """Entry points that name a function without arguments which returns a Suite."""
-
-
 _SUFFIXES = (".jsonl", ".jsonl.gz", ".yaml", ".yml")
 """Of the files in a folder that are read as one suite."""
 _FORMATS: tuple[tuple[frozenset[str], Callable[[Record, str], Case]], ...] = (
-    (evalplus.FIELDS, evalplus.evalplus_case),  # before HumanEval: its records have all of those fields
-    (humaneval.FIELDS, humaneval.humaneval_case),
-    (mbpp.FIELDS, mbpp.mbpp_case),
-    (swebench.FIELDS, swebench.swebench_case),
+    (FIELDS, evalplus_case),  # before HumanEval: its records have all of those fields
+    (public_formats.HUMANEVAL, public_formats.humaneval_case),
+    (public_formats.MBPP, public_formats.mbpp_case),
+    (public_formats.SWEBENCH, public_formats.swebench_case),
 )
+_KINDS: dict[object, type[FunctionCase] | type[ScriptCase]] = {"function": FunctionCase, "script": ScriptCase}
 
 
 def load_suite(name_or_path: str | Path) -> Suite:
     """The suite of a name (`coder bench list`), a file (JSON Lines, JSON, YAML, packed or not) or a folder.
 
-    A path is what exists as one, or has a slash or a suffix.
-
     Raises:
-        BadSuite: there is none, it is damaged, has no cases, or two of one id.
+        UsageError: there is none, it is damaged, has no cases, or two of one id.
     """
     path = Path(name_or_path)
     if path.exists():
@@ -42,10 +43,8 @@ def load_suite(name_or_path: str | Path) -> Suite:
     if (entry := named.get(str(name_or_path))) is not None:
         build: Callable[[], Suite] = entry.load()
         return build()
-    near = difflib.get_close_matches(str(name_or_path), named, n=1)
-    hint = f" Did you mean {near[0]}?" if near else ""
-    raise BadSuite(
-        f"There is no suite and no file {str(name_or_path)!r}.{hint}\n"
+    raise UsageError(
+        f"There is no suite and no file {str(name_or_path)!r}{or_nearest(str(name_or_path), named) or '.'}\n"
         f"Suites: {', '.join(sorted(named))}. Or give a file or a folder."
     )
 
@@ -56,101 +55,105 @@ def suite_names() -> dict[str, EntryPoint]:
 
 
 def read_suite(path: Path, *, name: str | None = None, version: str = "1") -> Suite:
-    """Read a file or a folder as a suite; the format is told by what stands in it.
+    """Read a file or a folder as a suite; the fields of its records tell the format.
 
     Args:
         name: by default the file's name without its suffixes.
 
     Raises:
-        BadSuite: it is damaged, of no known format, has no cases, or two of one id.
+        UsageError: it is damaged, of no known format, has no cases, or two of one id.
     """
-    cases = _unique(read_cases(path), path)
-    return Suite(name=name or path.name.partition(".")[0] or str(path), version=version, cases=tuple(cases))
+    cases: dict[str, Case] = {}
+    for case in read_cases(path):
+        if case.id in cases:
+            raise UsageError(f"{path}: two cases have the id {case.id!r}.")
+        cases[case.id] = case
+    if not cases:
+        raise UsageError(f"{path} holds no cases.")
+    name = name or path.name.partition(".")[0] or str(path)
+    return Suite(name=name, version=version, cases=tuple(cases.values()))
 
 
 def read_cases(path: Path) -> Iterator[Case]:
-    """The cases of a file or a folder one by one, also when two have one id."""
-    if path.is_dir():
-        yield from _folder(path)
-        return
-    for where, record in _records(path):
-        yield case_of(record, where, folder=path.parent)
-
-
-def _folder(path: Path) -> Iterator[Case]:
-    tasks = (
-        [path] if (path / repotasks.TASK).exists() else sorted(one.parent for one in path.glob("*/task.json"))
-    )
-    files = sorted(one for one in path.iterdir() if one.name.endswith(_SUFFIXES))
-    if tasks:
-        yield from (repotasks.repository_folder(folder) for folder in tasks)
+    """The cases of a file or a folder."""
+    if not path.is_dir():
+        for where, record in _records(path):
+            yield _case(record, where, path.parent)
+    elif (path / repotasks.TASK).exists():
+        yield repotasks.repository_folder(path)
+    elif tasks := sorted(path.glob(f"*/{repotasks.TASK}")):
+        yield from (repotasks.repository_folder(task.parent) for task in tasks)
     elif polyglot.is_polyglot(path):
         yield from polyglot.polyglot_cases(path)
     else:
-        for file in files:
+        for file in sorted(one for one in path.iterdir() if one.name.endswith(_SUFFIXES)):
             yield from read_cases(file)
 
 
-def case_of(record: Record, where: str, *, folder: Path) -> Case:
-    """One case of whichever format its fields tell.
-
-    Raises:
-        BadSuite: they tell none, or a bad one.
-    """
+def _case(record: Record, where: str, folder: Path) -> Case:
+    """One case; its fields tell the format."""
     for fields, make_case in _FORMATS:
         if record.keys() >= fields:
             return make_case(record, where)
-    if "id" in record:
-        return own_case(record, where, folder=folder)
-    raise BadSuite(
-        f"{where}: no known format has the fields {', '.join(map(repr, sorted(record)[:8])) or '(none)'}.\n"
-        "A case of your own has an id, a prompt, an entry_point and a test."
-    )
+    if "id" not in record:
+        raise UsageError(
+            f"{where}: no known format has the fields {', '.join(sorted(record)[:8]) or '(none)'}.\n"
+            "A case of your own has an id, a prompt, an entry_point and a test."
+        )
+    kind = record.get("kind") or ("repository" if {"files", "archive"} & record.keys() else None)
+    kind = kind or ("script" if "runs" in record else "function")
+    if kind == "repository":
+        return _repository(record, where, folder)
+    if not isinstance(kind, str) or kind not in _KINDS:
+        raise UsageError(f"{where}: the kind {kind!r} is none of function, script, repository.")
+    return make(_KINDS[kind], where, **{**record, "kind": kind})
+
+
+def _repository(record: Record, where: str, folder: Path) -> RepositoryCase:
+    fields = {name: value for name, value in record.items() if name not in ("files", "archive")}
+    fields["kind"] = "repository"
+    if isinstance(tests := record.get("hidden_tests"), dict):
+        fields["hidden_tests"] = {repotasks.relative(path, where): text for path, text in tests.items()}
+    files, archive = record.get("files"), record.get("archive")
+    if (files is None) == (archive is None):
+        raise UsageError(f"{where}: a repository has either `files` or an `archive`.")
+    if isinstance(archive, str):
+        tree = repotasks.unpacked(folder / archive)
+        return make(RepositoryCase, where, **{**fields, "files": tree.files, "executable": tree.executable})
+    if not isinstance(files, dict) or not all(isinstance(text, str) for text in files.values()):
+        raise UsageError(f"{where}: `files` has to be an object of texts by path, `archive` a path.")
+    fields["files"] = {repotasks.relative(path, where): text.encode() for path, text in files.items()}
+    return make(RepositoryCase, where, **fields)
 
 
 def _records(path: Path) -> Iterator[tuple[str, Record]]:
+    """Records, each with what stands before a complaint of it."""
     if path.name.removesuffix(".gz").endswith((".yaml", ".yml")):
-        yield from _listed(_yaml(path), path)
+        listed = _yaml(path)
     elif _first_byte(path) == b"[":
-        yield from _listed(parsed(document(path, BadSuite), str(path), BadSuite), path)
+        listed = parsed(document(path), str(path))
     else:
-        for number, record in json_lines(path, BadSuite):
-            yield f"{path}, line {number}", record
+        yield from ((f"{path}, line {number}", record) for number, record in json_lines(path))
+        return
+    if not isinstance(listed, list):
+        raise UsageError(f"{path} has to hold a list of cases.")
+    for number, record in enumerate(listed, 1):
+        if not isinstance(record, dict):
+            raise UsageError(f"{path}, case {number}: it has to be an object with fields.")
+        yield f"{path}, case {number}", {str(field): item for field, item in record.items()}
 
 
 def _yaml(path: Path) -> object:
     try:
-        value: object = yaml.safe_load(document(path, BadSuite))
+        value: object = yaml.safe_load(document(path))
     except (yaml.YAMLError, RecursionError, ValueError) as cause:
-        raise BadSuite(f"{path} isn't YAML: {' '.join(str(cause).split())[:300]}") from cause
-    if isinstance(value, dict):  # a document may have a head; its cases stand under one key
-        return value.get("cases")
-    return value
-
-
-def _listed(value: object, path: Path) -> Iterator[tuple[str, Record]]:
-    if not isinstance(value, list):
-        raise BadSuite(f"{path} has to hold a list of cases.")
-    for number, record in enumerate(value, 1):
-        if not isinstance(record, dict):
-            raise BadSuite(f"{path}, case {number}: it has to be an object with fields.")
-        yield f"{path}, case {number}", {str(field): item for field, item in record.items()}
+        raise UsageError(f"{path} isn't YAML: {' '.join(str(cause).split())[:300]}") from cause
+    return value.get("cases") if isinstance(value, dict) else value  # a document may have a head
 
 
 def _first_byte(path: Path) -> bytes:
-    with opened(path, BadSuite) as file:
+    with opened(path) as file:
         try:
             return file.read(4096).lstrip()[:1]
         except (EOFError, OSError):
-            return b""  # damaged: whoever reads on says where
-
-
-def _unique(cases: Iterable[Case], path: Path) -> list[Case]:
-    found: dict[str, Case] = {}
-    for case in cases:
-        if case.id in found:
-            raise BadSuite(f"{path}: two cases have the id {case.id!r}.")
-        found[case.id] = case
-    if not found:
-        raise BadSuite(f"{path} holds no cases.")
-    return list(found.values())
+            return b""  # damaged: reading the lines says where

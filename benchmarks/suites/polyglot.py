@@ -7,10 +7,10 @@ file is which, and an example solution. The solver gets the stub; the tests are 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from benchmarks.errors import BadSuite
 from benchmarks.suite import RepositoryCase
-from benchmarks.suites.fields import make, strings
-from benchmarks.suites.records import document, parsed
+from benchmarks.suites.records import document, json_object, make, strings
+from benchmarks.suites.repotasks import text_of
+from coder.errors import UsageError
 from coder.workspace.diff import unified_diff
 
 CONFIG = Path(".meta", "config.json")
@@ -27,12 +27,12 @@ def polyglot_cases(folder: Path) -> Iterator[RepositoryCase]:
     """The Python exercises beneath a folder: the benchmark's own, its `python`, or a list of exercises.
 
     Raises:
-        BadSuite: there are none, or one is damaged.
+        UsageError: there are none, or one is damaged.
     """
     practice = next(one for one in (folder / "python" / PRACTICE, folder / PRACTICE, folder) if one.is_dir())
     exercises = sorted(one.parent.parent for one in practice.glob(f"*/{CONFIG}"))
     if not exercises:
-        raise BadSuite(
+        raise UsageError(
             f"{folder} holds no exercises in Python (python/exercises/practice/NAME/.meta/config.json).\n"
             "Exercises in other languages can't be judged here."
         )
@@ -48,16 +48,15 @@ def is_polyglot(folder: Path) -> bool:
 
 def _case(exercise: Path) -> RepositoryCase:
     where = str(exercise / CONFIG)
-    config = parsed(document(exercise / CONFIG, BadSuite), where, BadSuite)
-    roles = config.get("files") if isinstance(config, dict) else None
+    roles = json_object(exercise / CONFIG).get("files")
     if not isinstance(roles, dict):
-        raise BadSuite(f"{where}: it says of no file what it is for.")
+        raise UsageError(f"{where}: it says of no file what it is for.")
     solution, tests, example = (strings(roles, role, where) for role in ("solution", "test", "example"))
     if not solution or not tests:
-        raise BadSuite(f"{where}: it names no solution or no test.")
+        raise UsageError(f"{where}: it names no solution or no test.")
     base = {path: content for path, content in _files(exercise).items() if path not in tests}
     words = [exercise / ".docs" / name for name in _WORDS]
-    prompt = "\n\n".join(_text(path) for path in words if path.exists())
+    prompt = "\n\n".join(text_of(path) for path in words if path.exists())
     return make(
         RepositoryCase,
         where,
@@ -65,7 +64,7 @@ def _case(exercise: Path) -> RepositoryCase:
         prompt=f"{prompt}\n\n{_TASK.format(files=', '.join(solution))}",
         timeout_s=60.0,
         files=base,
-        hidden_tests={path: _text(exercise / path) for path in tests},
+        hidden_tests={path: text_of(exercise / path) for path in tests},
         gold_patch=_gold(exercise, base, dict(zip(solution, example, strict=False))),
         may_change=solution,
     )
@@ -75,18 +74,14 @@ def _gold(exercise: Path, base: Mapping[str, bytes], examples: Mapping[str, str]
     found = {path: exercise / example for path, example in examples.items() if (exercise / example).is_file()}
     if not found:
         return None
-    after = {path: document(example, BadSuite) for path, example in found.items()}
+    after = {path: document(example) for path, example in found.items()}
     return unified_diff({path: base.get(path) for path in after}, after)
 
 
 def _files(exercise: Path) -> dict[str, bytes]:
     found = sorted(path for path in exercise.rglob("*") if path.is_file() and not path.is_symlink())
     return {
-        path.relative_to(exercise).as_posix(): document(path, BadSuite)
+        path.relative_to(exercise).as_posix(): document(path)
         for path in found
         if not _APART & set(path.relative_to(exercise).parts)
     }
-
-
-def _text(path: Path) -> str:
-    return document(path, BadSuite).decode("utf-8", errors="replace")

@@ -3,83 +3,109 @@
 The fields of task.json are those of SWE-bench, with `test_paths`, `test_command` and `pythonpath`.
 """
 
-import json
-from pathlib import Path
+import io
+import tarfile
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
 
-from benchmarks.errors import BadSuite
 from benchmarks.suite import RepositoryCase
-from benchmarks.suites.archive import unpacked
-from benchmarks.suites.fields import make, strings
 from benchmarks.suites.patch import PatchRefused, apply_patch, touched
-from benchmarks.suites.records import Record, document, parsed
+from benchmarks.suites.public_formats import instance_fields
+from benchmarks.suites.records import document, json_object, make, strings
+from coder.errors import UsageError
 
 TASK = "task.json"
+MAX_FILES = 50_000
+MAX_BYTES = 512 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """The regular files of a base tree by relative path, and which of them have the x bit."""
+
+    files: dict[str, bytes]
+    executable: tuple[str, ...]
 
 
 def repository_folder(folder: Path) -> RepositoryCase:
     """The case of one folder. The hidden tests are the files of `tests.patch` as they are after it.
 
     Raises:
-        BadSuite: a file is missing or damaged, or a patch doesn't fit the tree.
+        UsageError: a file is missing or damaged, or a patch doesn't fit the tree.
     """
     where = str(folder / TASK)
-    record = parsed(document(folder / TASK, BadSuite), where, BadSuite)
-    if not isinstance(record, dict):
-        raise BadSuite(f"{where}: it has to hold one JSON object.")
+    record = json_object(folder / TASK)
     archive = folder / "repo.tar.gz"
     if not archive.exists():
-        raise BadSuite(
+        raise UsageError(
             f"{folder} holds no repo.tar.gz: the facts of the case without its tree.\n"
             "Where a rebuild.py lies beside it, that makes the tree: python rebuild.py --out FOLDER"
         )
     tree = unpacked(archive)
-    tests = document(folder / "tests.patch", BadSuite).decode("utf-8", errors="replace")
+    tests = text_of(folder / "tests.patch")
+    try:
+        after = apply_patch(tree.files, tests)
+    except PatchRefused as cause:
+        raise UsageError(f"{where}: tests.patch doesn't fit the tree: {cause}.") from cause
     gold = folder / "gold.patch"
+    named = ("timeout_s", "test_command", "pythonpath", "image")
     return make(
         RepositoryCase,
         where,
-        id=record.get("instance_id"),
-        prompt=record.get("problem_statement"),
-        timeout_s=record.get("timeout_s"),
+        **instance_fields(record, where),
+        **{name: record.get(name) for name in named},
         files=tree.files,
         executable=tree.executable,
-        hidden_tests=_after(tree.files, tests, where),
-        gold_patch=document(gold, BadSuite).decode("utf-8", errors="replace") if gold.exists() else None,
-        fail_to_pass=node_ids(record, "FAIL_TO_PASS", where),
-        pass_to_pass=node_ids(record, "PASS_TO_PASS", where),
-        test_command=record.get("test_command"),
-        pythonpath=record.get("pythonpath"),
+        hidden_tests={
+            path: after[path].decode("utf-8", errors="replace")
+            for path in sorted(touched(tests) & after.keys())
+        },
+        gold_patch=text_of(gold) if gold.exists() else None,
         dependencies=strings(record, "dependencies", where),
-        image=record.get("image"),
-        difficulty=difficulty(record),
     )
 
 
-def difficulty(record: Record) -> str | None:
-    """The field `difficulty`, where it is a word; other data sets have other things under that name."""
-    value = record.get("difficulty")
-    return value if isinstance(value, str) else None
+def text_of(path: Path) -> str:
+    """A file as text, whatever its bytes are."""
+    return document(path).decode("utf-8", errors="replace")
 
 
-def node_ids(record: Record, field: str, where: str) -> tuple[str, ...]:
-    """Names of tests: a list, or SWE-bench's list in a string.
+def unpacked(path: Path) -> Tree:
+    """Read a tar archive (`.tar` or `.tar.gz`) in memory. Links and devices are left out.
 
     Raises:
-        BadSuite: neither of them.
+        UsageError: it is damaged, has a path that leads out of the tree, or is too large.
     """
-    value = record.get(field)
-    if isinstance(value, str):
-        try:
-            return strings({field: json.loads(value)}, field, where)
-        except (ValueError, RecursionError) as cause:
-            raise BadSuite(f"{where}: {field} is a string that holds no list.") from cause
-    return strings(record, field, where)
-
-
-def _after(files: dict[str, bytes], patch: str, where: str) -> dict[str, str]:
+    files: dict[str, bytes] = {}
+    executable: list[str] = []
+    left = MAX_BYTES
     try:
-        tree = apply_patch(files, patch)
-        paths = touched(patch)
-    except PatchRefused as cause:
-        raise BadSuite(f"{where}: tests.patch doesn't fit the tree: {cause}.") from cause
-    return {path: tree[path].decode("utf-8", errors="replace") for path in sorted(paths & tree.keys())}
+        with tarfile.open(fileobj=io.BytesIO(document(path))) as archive:
+            for member in archive:
+                if not member.isreg():
+                    continue
+                left -= member.size
+                if left < 0 or len(files) >= MAX_FILES:
+                    raise UsageError(f"{path} holds more than {MAX_FILES:,} files or {MAX_BYTES >> 20} MiB.")
+                name = relative(member.name, path)
+                content = archive.extractfile(member)
+                files[name] = content.read() if content else b""
+                if member.mode & 0o100:
+                    executable.append(name)
+    except (tarfile.TarError, EOFError, OSError) as cause:
+        raise UsageError(f"{path} is no tar archive, or a damaged one: {cause}.") from cause
+    if not files:
+        raise UsageError(f"{path} holds no files.")
+    return Tree(files, tuple(executable))
+
+
+def relative(name: str, where: object) -> str:
+    """A path inside of a tree, as it is written in cases.
+
+    Raises:
+        UsageError: it is absolute, or leads out of the tree.
+    """
+    parts = PurePosixPath(name).parts
+    if not parts or name.startswith("/") or ".." in parts or "\0" in name:
+        raise UsageError(f"{where}: the path {name!r} leads out of the tree.")
+    return "/".join(parts)

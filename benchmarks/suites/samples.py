@@ -6,7 +6,6 @@ object by id). A file is looked through to its end before anything of it is scor
 in part; JSON Lines are read line by line, both times.
 """
 
-import difflib
 import hashlib
 import json
 import re
@@ -17,9 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from benchmarks.errors import BadSamples
 from benchmarks.suite import Suite
-from benchmarks.suites.records import document, json_lines, opened, parsed, sha256_of
+from benchmarks.suites.records import document, json_lines, opened, parsed
+from coder.errors import UsageError
+from coder.text.sanitize import or_nearest
 
 Form = Literal["completion", "solution", "patch"]
 """completion: what follows the prompt. solution: a whole module. patch: a unified diff."""
@@ -46,52 +46,41 @@ class Inventory:
     """What a samples file holds for a suite, after the whole of it was looked at."""
 
     samples: int
-    counts: Mapping[str, int]
-    """By case, in the order of the suite; 0 for a case without an answer."""
+    missing: tuple[str, ...]
+    """Cases without an answer: they stay in the denominator, as not passed."""
     digest: str
     """SHA-256 (hex) of what was read."""
-
-    @property
-    def missing(self) -> tuple[str, ...]:
-        """Cases without an answer: they stay in the denominator, as not passed."""
-        return tuple(case for case, count in self.counts.items() if not count)
 
 
 def take_stock(path: Path, suite: Suite) -> Inventory:
     """Look through all samples before the first is scored.
 
     Raises:
-        BadSamples: a line is damaged, the file is empty or cut off, or a case isn't one of the suite's.
+        UsageError: a line is damaged, the file is empty or cut off, or a case isn't one of the suite's.
     """
     if path.exists() and not path.is_dir() and not path.is_file():
-        raise BadSamples(f"{path} is no file. Samples are read twice, so save them in one.")
-    known = {case.id: 0 for case in suite.cases}
-    counts = Counter(known)
-    for sample in read_samples(path, suite):
+        raise UsageError(f"{path} is no file. Samples are read twice, so save them in one.")
+    known = dict.fromkeys(case.id for case in suite.cases)
+    counts: Counter[str] = Counter()
+    for sample in read_samples(path, known):
         if sample.id not in known:
-            near = difflib.get_close_matches(sample.id, known, n=1)
-            hint = f" Did you mean {near[0]!r}?" if near else " Is it the right suite?"
-            raise BadSamples(f"{sample.where}: the suite {suite.name} has no case {sample.id!r}.{hint}")
+            hint = or_nearest(sample.id, known) or "; is it the right suite?"
+            raise UsageError(f"{sample.where}: the suite {suite.name} has no case {sample.id!r}{hint}")
         counts[sample.id] += 1
-    total = counts.total()
-    if not total:
-        raise BadSamples(f"{path} holds no samples.\nA line looks like this: {_EXAMPLE}")
-    return Inventory(total, {case: counts[case] for case in known}, _digest(path, known))
+    if not counts:
+        raise UsageError(f"{path} holds no samples.\nA line looks like this: {_EXAMPLE}")
+    missing = tuple(case for case in known if case not in counts)
+    return Inventory(counts.total(), missing, _digest(path, known))
 
 
 _EXAMPLE = '{"task_id": "HumanEval/0", "completion": "    return 1"}'
 
 
-def read_samples(path: Path, suite: Suite) -> Iterator[Sample]:
-    """The samples one by one, in the order of the file; several of one case are several samples."""
-    return samples_of(path, [case.id for case in suite.cases])
-
-
-def samples_of(path: Path, cases: Iterable[str]) -> Iterator[Sample]:
-    """As `read_samples`, where only the ids of the cases are known.
+def read_samples(path: Path, cases: Iterable[str]) -> Iterator[Sample]:
+    """The samples one by one, in the order of the file; several of one case are several samples.
 
     Args:
-        cases: which the folders of evalplus' layout are named after. A number stands for MBPP's case of it.
+        cases: ids, which the folders of evalplus' layout are named after. A number stands for MBPP's case.
     """
     known = dict.fromkeys(cases)
     counts: Counter[str] = Counter()
@@ -115,20 +104,20 @@ def _file(path: Path) -> Iterator[Found]:
             fields = record if isinstance(record, dict) else {"model_patch": record}
             yield _found({"instance_id": case, **fields}, f"{path}, {case}")
     else:
-        for number, record in json_lines(path, BadSamples):
+        for number, record in json_lines(path):
             yield _found(record, f"{path}, line {number}")
 
 
 def _whole(path: Path) -> list[object] | dict[str, object] | None:
     """The file as one JSON document, where it is one; None for JSON Lines."""
-    with opened(path, BadSamples) as file:
+    with opened(path) as file:
         try:
             start = next((line for line in file if line.strip()), b"").strip()
         except (EOFError, OSError, zlib.error):
             return None  # damaged: whoever reads it by lines says where
     if start[:1] != b"[" and start != b"{" and not _is_object_by_id(start):
         return None
-    value = parsed(document(path, BadSamples), str(path), BadSamples)
+    value = parsed(document(path), str(path))
     return value if isinstance(value, dict | list) else None
 
 
@@ -147,20 +136,20 @@ def _is_object_by_id(line: bytes) -> bool:
 
 def _found(record: object, where: str) -> Found:
     if not isinstance(record, dict):
-        raise BadSamples(f"{where}: it has to be an object such as {_EXAMPLE}")
+        raise UsageError(f"{where}: it has to be an object such as {_EXAMPLE}")
     case = record.get("task_id", record.get("instance_id"))
     if isinstance(case, int) and not isinstance(case, bool):
         case = str(case)  # MBPP numbers its cases
     if not isinstance(case, str) or not case:
-        raise BadSamples(f"{where}: the sample has no task_id (or instance_id) that names its case.")
+        raise UsageError(f"{where}: the sample has no task_id (or instance_id) that names its case.")
     field = next((field for field in _FIELDS if record.get(field) is not None), None)
     if field is None:
         if "model_patch" in record:  # the field's own way to say that a model gave no answer
             return case, "patch", "", where
-        raise BadSamples(f"{where}: the sample has none of the fields completion, solution, model_patch.")
+        raise UsageError(f"{where}: the sample has none of the fields completion, solution, model_patch.")
     text = record[field]
     if not isinstance(text, str):
-        raise BadSamples(f"{where}: {field} has to be a string.")
+        raise UsageError(f"{where}: {field} has to be a string.")
     return case, _FIELDS[field], text, where
 
 
@@ -169,11 +158,11 @@ def _folder(path: Path, cases: Iterable[str]) -> Iterator[Found]:
     for case in cases:
         folder = path / case.replace("/", "_")
         for file in sorted(folder.glob("*.py"), key=_number):
-            text = document(file, BadSamples)
+            text = document(file)
             try:
                 yield case, "solution", text.decode(), str(file)
             except UnicodeDecodeError as cause:
-                raise BadSamples(f"{file}: not UTF-8: {cause.reason} at byte {cause.start}.") from cause
+                raise UsageError(f"{file}: not UTF-8: {cause.reason} at byte {cause.start}.") from cause
 
 
 def _number(file: Path) -> tuple[int, str]:
@@ -182,7 +171,8 @@ def _number(file: Path) -> tuple[int, str]:
 
 def _digest(path: Path, cases: Iterable[str]) -> str:
     if not path.is_dir():
-        return sha256_of(path, BadSamples)
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
     digest = hashlib.sha256()
     for case, _, text, _ in _folder(path, cases):
         digest.update(f"{case}\0{len(text)}\0{text}".encode(errors="replace"))

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 
 from pydantic import BaseModel, ConfigDict
 
-from benchmarks.errors import BadSuite
 from benchmarks.suite import Case, Suite
+from coder.errors import UsageError
 
 
 class Selection(BaseModel):
@@ -31,7 +31,7 @@ class Selection(BaseModel):
         """The suite of the cases that filter and slice leave: a report is about these, whatever the shard.
 
         Raises:
-            BadSuite: none is left.
+            UsageError: none is left.
         """
         if self.filter is None and self.slice == (None, None):
             return suite
@@ -40,7 +40,7 @@ class Selection(BaseModel):
         ]
         chosen = chosen[slice(*self.slice)]
         if not chosen:
-            raise BadSuite(f"No case of {suite.name} is left by --filter and --slice.")
+            raise UsageError(f"No case of {suite.name} is left by --filter and --slice.")
         return suite.model_copy(update={"cases": tuple(chosen)})
 
     def cases(self, suite: Suite) -> list[Case]:

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from benchmarks.cli.grade_command import Scoring
-from benchmarks.errors import BadSamples
 from benchmarks.runner.bench_session import Session
 from benchmarks.runner.runner import IN_A_ROW
+from coder.errors import UsageError
 from coder.run.settings import Settings
 from coder.store import SqliteLog
 from tests.coder.cli.console import CODER, Console
@@ -231,7 +231,7 @@ def test_a_samples_file_that_loses_lines_while_it_is_graded_is_no_score(tmp_path
 
     with (
         SqliteLog(tmp_path / "log") as log,
-        pytest.raises(BadSamples, match="held 4 samples at first, and 2"),
+        pytest.raises(UsageError, match="held 4 samples at first, and 2"),
     ):
         scoring.work(session, log, "grade", quiet=True)
 

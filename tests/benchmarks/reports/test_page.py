@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Page, expect
 
-from benchmarks.reports.case_answers import MAX_CODE, read_answers
-from benchmarks.reports.page import page
+from benchmarks.reports.page import MAX_CODE, page, read_answers
 from benchmarks.verdict import Verdict
 from coder.errors import UsageError
 from tests.benchmarks.reports.conftest import opened

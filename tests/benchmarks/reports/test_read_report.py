@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.errors import BadReport
 from benchmarks.report import write_report
 from benchmarks.reports.read_report import read_report
+from coder.errors import UsageError
 from tests.benchmarks.reports.reports_made import report_of, suite_of
 
 
@@ -36,7 +36,7 @@ def test_what_is_no_report_is_refused(tmp_path: Path, text: str) -> None:
     path = tmp_path / "report.json"
     path.write_bytes(text.encode("latin-1"))
 
-    with pytest.raises(BadReport, match="no report"):
+    with pytest.raises(UsageError, match="no report"):
         read_report(path)
 
 
@@ -44,7 +44,7 @@ def test_a_report_of_another_version_is_refused_as_such(tmp_path: Path) -> None:
     path = tmp_path / "report.json"
     path.write_text('{"format": "coder-report", "version": 2}')
 
-    with pytest.raises(BadReport, match="another version"):
+    with pytest.raises(UsageError, match="another version"):
         read_report(path)
 
 
@@ -80,5 +80,5 @@ def test_a_report_that_contradicts_itself_is_refused(tmp_path: Path, changed: di
     path = tmp_path / "report.json"
     path.write_text(json.dumps({**json.loads(made.model_dump_json()), **changed}))
 
-    with pytest.raises(BadReport, match="contradicts itself"):
+    with pytest.raises(UsageError, match="contradicts itself"):
         read_report(path)

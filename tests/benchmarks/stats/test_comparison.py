@@ -2,8 +2,8 @@
 
 import pytest
 
-from benchmarks.errors import BadReport
 from benchmarks.stats.comparison import compare, compare_several
+from coder.errors import UsageError
 from tests.benchmarks.reports.reports_made import report_of, suite_of
 
 
@@ -72,7 +72,7 @@ def test_a_case_without_a_sample_failed() -> None:
 
 
 def test_other_suites_are_refused() -> None:
-    with pytest.raises(BadReport, match=r"(?s)different suites: small 1 .*Run both over one suite"):
+    with pytest.raises(UsageError, match=r"(?s)different suites: small 1 .*Run both over one suite"):
         compare([report_of({"a": "p"})], [report_of({"b": "p"})])
 
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from benchmarks.errors import BadReport
 from benchmarks.stats.gate import gate
+from coder.errors import UsageError
 from tests.benchmarks.reports.reports_made import report_of
 
 FOUR_OF_FIVE = report_of({"a": "p", "b": "p", "c": "p", "d": "p", "e": "f"})
@@ -59,11 +59,11 @@ def test_the_cost_has_to_stay_below_what_is_asked(limit: float, passed: bool) ->
 
 
 def test_what_cant_be_decided_is_refused() -> None:
-    with pytest.raises(BadReport, match="nothing to hold"):
+    with pytest.raises(UsageError, match="nothing to hold"):
         gate([FOUR_OF_FIVE])
-    with pytest.raises(BadReport, match="no pass@10"):
+    with pytest.raises(UsageError, match="no pass@10"):
         gate([FOUR_OF_FIVE], min_pass=0.5, k=10)
-    with pytest.raises(BadReport, match="what it cost"):
+    with pytest.raises(UsageError, match="what it cost"):
         gate([FOUR_OF_FIVE], max_cost=1)
-    with pytest.raises(BadReport, match="different suites"):
+    with pytest.raises(UsageError, match="different suites"):
         gate([FOUR_OF_FIVE], baseline=[report_of({"a": "p"})])

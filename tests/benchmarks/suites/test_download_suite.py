@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.errors import BadSuite
 from benchmarks.suites.download_suite import Source, fetched
+from coder.errors import UsageError
 from tests.https_server import https_server
 
 LINE = b'{"id": "add", "prompt": "", "entry_point": "add", "test": ""}\n'
@@ -36,7 +36,7 @@ def test_a_suite_is_downloaded_once(published: Source, tmp_path: Path) -> None:
 def test_a_wrong_checksum_is_named_and_nothing_kept(published: Source, tmp_path: Path) -> None:
     wrong = replace(published, sha256="0" * 64)
 
-    with pytest.raises(BadSuite, match=r"(?s)checksum .*small"):
+    with pytest.raises(UsageError, match=r"(?s)checksum .*small"):
         fetched(wrong, folder=tmp_path / "cache")
 
     assert list((tmp_path / "cache").iterdir()) == []
@@ -47,12 +47,12 @@ def test_a_file_that_changed_in_the_cache_is_refused(published: Source, tmp_path
     (cached,) = (tmp_path / "cache").iterdir()
     cached.write_bytes(LINE * 2)
 
-    with pytest.raises(BadSuite, match="its checksum differs"):
+    with pytest.raises(UsageError, match="its checksum differs"):
         fetched(published, folder=tmp_path / "cache")
 
 
 def test_no_network_says_that_a_file_will_do(tmp_path: Path) -> None:
     nowhere = Source("small", "1.0", "http://127.0.0.1:9/small.jsonl", "0" * 64)
 
-    with pytest.raises(BadSuite, match=r"(?s)couldn't be downloaded: .*give the file instead"):
+    with pytest.raises(UsageError, match=r"(?s)couldn't be downloaded: .*give the file instead"):
         fetched(nowhere, folder=tmp_path)

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.errors import BadSuite
 from benchmarks.judge.judge import open_judge
 from benchmarks.suite import FunctionCase, RepositoryCase, Suite
 from benchmarks.suites.evalplus import evalplus_case, real_inputs
 from benchmarks.suites.load import load_suite
 from benchmarks.suites.patch import apply_patch
+from coder.errors import UsageError
 from sandbox import PythonCode, Sandbox
 
 
@@ -201,7 +201,7 @@ def test_polyglot_without_python_is_refused_in_words(tmp_path: Path) -> None:
     exercise(tmp_path)
     (tmp_path / "python").rename(tmp_path / "rust")
 
-    with pytest.raises(BadSuite, match="no exercises in Python"):
+    with pytest.raises(UsageError, match="no exercises in Python"):
         load_suite(tmp_path)
 
 
@@ -234,5 +234,5 @@ def test_instances_of_swe_bench_name_their_image(tmp_path: Path, given: object, 
 
 @pytest.mark.parametrize("name", ["boltons-truncated-traceback", "sqlparse-keep-hints"])
 def test_a_repository_folder_without_its_tree_says_how_to_make_it(data: Path, name: str) -> None:
-    with pytest.raises(BadSuite, match=r"rebuild\.py"):
+    with pytest.raises(UsageError, match=r"rebuild\.py"):
         load_suite(data / "repo_tasks" / name)

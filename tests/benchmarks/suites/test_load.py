@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.errors import BadSuite
 from benchmarks.suite import FunctionCase, RepositoryCase, ScriptCase
 from benchmarks.suites.load import load_suite
+from coder.errors import UsageError
 
 FUNCTION = {"id": "add", "prompt": "Add.", "entry_point": "add", "test": "def check(candidate): pass"}
 HUMANEVAL = {**FUNCTION, "task_id": "HumanEval/0", "canonical_solution": "    return 1"}
@@ -89,7 +89,7 @@ def test_a_path_that_leads_out_of_a_tree_is_refused(tmp_path: Path, name: str) -
     tests = {"id": "r", "prompt": "", "files": {}, "hidden_tests": {name: ""}}
 
     for record in (packed, plain, tests):
-        with pytest.raises(BadSuite, match="leads out of the tree"):
+        with pytest.raises(UsageError, match="leads out of the tree"):
             load_suite(written(tmp_path / "own.jsonl", record))
 
 
@@ -111,19 +111,19 @@ def test_a_bad_suite_is_refused_by_its_line(tmp_path: Path, text: str | bytes, s
     path = tmp_path / "suite.jsonl"
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
 
-    with pytest.raises(BadSuite, match=f"(?s){said}"):
+    with pytest.raises(UsageError, match=f"(?s){said}"):
         load_suite(path)
 
 
 def test_yaml_that_makes_objects_is_refused(tmp_path: Path) -> None:
     (tmp_path / "s.yaml").write_text("- !!python/object/apply:os.getcwd []")
 
-    with pytest.raises(BadSuite, match="isn't YAML"):
+    with pytest.raises(UsageError, match="isn't YAML"):
         load_suite(tmp_path / "s.yaml")
 
 
 def test_an_unknown_name_gets_the_names_that_there_are() -> None:
-    with pytest.raises(BadSuite, match="There is no suite and no file 'humanevil'"):
+    with pytest.raises(UsageError, match="There is no suite and no file 'humanevil'"):
         load_suite("humanevil")
 
 

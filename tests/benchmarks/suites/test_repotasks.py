@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.errors import BadSuite
 from benchmarks.suite import RepositoryCase
 from benchmarks.suites.load import load_suite
+from coder.errors import UsageError
 from coder.workspace.diff import unified_diff
 
 BASE = {"lib.py": b"def one():\n    return 2\n", "tests/test_lib.py": b"import lib\n"}
@@ -55,5 +55,5 @@ def test_a_test_patch_of_another_tree_is_refused(tmp_path: Path) -> None:
     folder = made(tmp_path / "one")
     (folder / "tests.patch").write_text("--- a/x.py\n+++ b/x.py\n@@ -1 +1 @@\n-a\n+b\n")
 
-    with pytest.raises(BadSuite, match=r"doesn't fit the tree: x\.py isn't in the tree"):
+    with pytest.raises(UsageError, match=r"doesn't fit the tree: x\.py isn't in the tree"):
         load_suite(folder)

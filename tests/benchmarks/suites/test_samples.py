@@ -7,21 +7,22 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.errors import BadSamples
 from benchmarks.suite import FunctionCase, Suite
 from benchmarks.suites.records import MAX_LINE
 from benchmarks.suites.samples import Sample, read_samples, take_stock
+from coder.errors import UsageError
 
 SUITE = Suite(
     name="small",
     version="1",
     cases=tuple(FunctionCase(id=f"HumanEval/{i}", prompt="", entry_point="f", test="") for i in range(3)),
 )
+IDS = [case.id for case in SUITE.cases]
 A, B = '{"task_id": "HumanEval/0", "completion": "a"}', '{"task_id": "HumanEval/1", "solution": "b"}'
 
 
 def samples(path: Path) -> list[tuple[str, int, str, str]]:
-    return [(one.id, one.sample, one.form, one.text) for one in read_samples(path, SUITE)]
+    return [(one.id, one.sample, one.form, one.text) for one in read_samples(path, IDS)]
 
 
 def written(path: Path, text: str | bytes) -> Path:
@@ -49,7 +50,8 @@ def test_folders_of_evalplus_are_read_in_the_order_of_their_numbers(tmp_path: Pa
         written(folder / name, name)
 
     assert [text for *_, text in samples(tmp_path)] == ["0.py", "2.py", "10.py"]
-    assert take_stock(tmp_path, SUITE).counts == {"HumanEval/0": 0, "HumanEval/1": 3, "HumanEval/2": 0}
+    stock = take_stock(tmp_path, SUITE)
+    assert (stock.samples, stock.missing) == (3, ("HumanEval/0", "HumanEval/2"))
 
 
 ONE = {"instance_id": "HumanEval/0", "model_patch": "diff", "model_name_or_path": "m"}
@@ -108,17 +110,17 @@ DAMAGED: dict[str, tuple[str | bytes, str]] = {
 def test_a_damaged_file_is_refused_by_its_line(tmp_path: Path, text: str | bytes, said: str) -> None:
     path = written(tmp_path / "samples.jsonl", text)
 
-    with pytest.raises(BadSamples, match=f"(?s){said}"):
+    with pytest.raises(UsageError, match=f"(?s){said}"):
         take_stock(path, SUITE)
 
 
 def test_a_file_that_isnt_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(BadSamples, match=r"There is no file .*nothing\.jsonl"):
+    with pytest.raises(UsageError, match=r"There is no file .*nothing\.jsonl"):
         take_stock(tmp_path / "nothing.jsonl", SUITE)
 
 
 def test_a_pipe_is_refused_since_it_cant_be_read_twice() -> None:
-    with pytest.raises(BadSamples, match="is no file"):
+    with pytest.raises(UsageError, match="is no file"):
         take_stock(Path("/dev/null"), SUITE)
 
 
@@ -127,7 +129,7 @@ def test_a_line_without_end_isnt_read_into_memory(tmp_path: Path) -> None:
     bomb = written(tmp_path / "bomb.jsonl", gzip.compress(f"{A}\n".encode()) + spaces * 64)
 
     tracemalloc.start()
-    with pytest.raises(BadSamples, match="line 2: longer than"):
+    with pytest.raises(UsageError, match="line 2: longer than"):
         take_stock(bomb, SUITE)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
@@ -140,7 +142,7 @@ def test_many_samples_take_no_more_memory_than_one(tmp_path: Path) -> None:
     path = written(tmp_path / "many.jsonl", f"{line}\n" * 20_000)
 
     tracemalloc.start()
-    count = sum(1 for _ in read_samples(path, SUITE))
+    count = sum(1 for _ in read_samples(path, IDS))
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
 
@@ -151,10 +153,10 @@ def test_many_samples_take_no_more_memory_than_one(tmp_path: Path) -> None:
 def test_half_a_character_pair_is_replaced(tmp_path: Path) -> None:
     path = written(tmp_path / "s.jsonl", '{"task_id": "HumanEval/0", "completion": "\\ud800"}')
 
-    assert [one.text for one in read_samples(path, SUITE)] == ["\ufffd"]
+    assert [one.text for one in read_samples(path, IDS)] == ["\ufffd"]
 
 
 def test_a_sample_says_where_it_stands(tmp_path: Path) -> None:
     path = written(tmp_path / "s.jsonl", f"\n{A}\n")
 
-    assert list(read_samples(path, SUITE)) == [Sample("HumanEval/0", 0, "completion", "a", f"{path}, line 2")]
+    assert list(read_samples(path, IDS)) == [Sample("HumanEval/0", 0, "completion", "a", f"{path}, line 2")]

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks.errors import BadSuite
 from benchmarks.suite import FunctionCase, Suite
 from benchmarks.suites.selection import Selection, parse_shard, parse_slice
+from coder.errors import UsageError
 
 SUITE = Suite(
     name="s",
@@ -32,7 +32,7 @@ def test_a_report_is_about_the_chosen_cases_of_all_shards() -> None:
 
 
 def test_nothing_left_is_an_error() -> None:
-    with pytest.raises(BadSuite, match="No case of s is left"):
+    with pytest.raises(UsageError, match="No case of s is left"):
         Selection(filter="b/*").cases(SUITE)
 
 

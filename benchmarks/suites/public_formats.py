@@ -1,0 +1,111 @@
+"""HumanEval, MBPP and SWE-bench: the case of a record.
+
+HumanEval (Chen et al. 2021) has a prompt that ends in a docstring, whose doctests are the visible examples,
+and `check(candidate)`. MBPP (Austin et al. 2021, "Program Synthesis with Large Language Models"; all cases or
+the sanitized ones) has a sentence and three assertions: all decide, the first is visible. Of SWE-bench the
+tree lies in an image for each instance, and the hidden tests are a patch; FAIL_TO_PASS has to name pytest's.
+"""
+
+import ast
+import json
+
+from benchmarks.suite import FunctionCase, RepositoryCase
+from benchmarks.suites.records import Record, make, strings
+from coder.errors import UsageError
+from coder.source.python_names import defined_names, parse_source
+
+HUMANEVAL = frozenset({"task_id", "prompt", "entry_point", "test"})
+MBPP = frozenset({"task_id", "code", "test_list"})
+SWEBENCH = frozenset({"instance_id", "problem_statement", "test_patch", "FAIL_TO_PASS"})
+"""Fields by which a record is recognized."""
+_TREE = "/testbed"
+"""Where the official images of SWE-bench have the repository."""
+_TIMEOUT_S = 1800.0
+"""The official harness' limit for the tests of one instance."""
+
+
+def humaneval_case(record: Record, where: str) -> FunctionCase:
+    """The case of one line of HumanEval."""
+    named = ("prompt", "entry_point", "test", "canonical_solution")
+    fields = {name: record.get(name) for name in named}
+    return make(FunctionCase, where, id=record.get("task_id"), **fields)
+
+
+def mbpp_case(record: Record, where: str) -> FunctionCase:
+    """The case of one record of MBPP; its id is written as evalplus does: `Mbpp/2`.
+
+    Raises:
+        UsageError: a field is missing, of another type, or the assertions call nothing of the code.
+    """
+    asserts = strings(record, "test_list", where)
+    code = record.get("code")
+    if not asserts or not isinstance(code, str):
+        raise UsageError(f"{where}: a case of MBPP has its code, and assertions in test_list.")
+    name = _entry_point(asserts, code, where)
+    setup = "\n".join([*strings(record, "test_imports", where), str(record.get("test_setup_code") or "")])
+    body = "\n".join(f"    {line}" for source in asserts for line in source.strip().splitlines())
+    test = f"{setup.strip()}\n\n\ndef check(candidate):\n    {name} = candidate\n{body}\n"
+    words = record.get("prompt", record.get("text"))
+    return make(
+        FunctionCase,
+        where,
+        id=f"Mbpp/{record.get('task_id')}",
+        prompt=f"{words}\nThe function is called `{name}`. For example:\n{asserts[0]}\n" if words else None,
+        entry_point=name,
+        test=test.lstrip("\n"),
+        canonical_solution=code,
+        visible=(asserts[0],),
+    )
+
+
+def _entry_point(asserts: tuple[str, ...], code: str, where: str) -> str:
+    """What the assertions call and the code defines."""
+    defined = defined_names(code)
+    for source in asserts:
+        tree = parse_source(source)
+        calls = [node.func for node in ast.walk(tree) if isinstance(node, ast.Call)] if tree else []
+        # Also a name that Python itself has: the task may ask for a `sum` of its own.
+        if name := next((one.id for one in calls if isinstance(one, ast.Name) and one.id in defined), None):
+            return name
+    raise UsageError(f"{where}: the assertions call no function of the code.")
+
+
+def swebench_case(record: Record, where: str) -> RepositoryCase:
+    """The case of one line of SWE-bench."""
+    instance = str(record.get("instance_id"))
+    official = f"swebench/sweb.eval.x86_64.{instance.lower().replace('__', '_1776_')}:latest"
+    return make(
+        RepositoryCase,
+        where,
+        **instance_fields(record, where),
+        timeout_s=_TIMEOUT_S,
+        files={},
+        tree=_TREE,
+        hidden_tests={},
+        test_patch=record.get("test_patch"),
+        gold_patch=record.get("patch"),
+        image=record.get("image") or record.get("image_name") or official,
+    )
+
+
+def instance_fields(record: Record, where: str) -> dict[str, object]:
+    """Fields that SWE-bench's records share with `task.json` of a folder."""
+    difficulty = record.get("difficulty")  # other data sets have other things than words under that name
+    return {
+        "id": record.get("instance_id"),
+        "prompt": record.get("problem_statement"),
+        "fail_to_pass": _node_ids(record, "FAIL_TO_PASS", where),
+        "pass_to_pass": _node_ids(record, "PASS_TO_PASS", where),
+        "difficulty": difficulty if isinstance(difficulty, str) else None,
+    }
+
+
+def _node_ids(record: Record, field: str, where: str) -> tuple[str, ...]:
+    """Names of tests: a list, or SWE-bench's list in a string."""
+    value = record.get(field)
+    if isinstance(value, str):
+        try:
+            value = json.loads(value)
+        except (ValueError, RecursionError) as cause:
+            raise UsageError(f"{where}: {field} is a string that holds no list.") from cause
+    return strings({field: value}, field, where)
