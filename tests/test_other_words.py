@@ -28,7 +28,7 @@ import asyncio, json, os, sys
 from pathlib import Path
 from benchmarks.judge.judge import open_judge
 from benchmarks.suite import FunctionCase, Suite
-from coder.sampling.behaviour import behaviours
+from coder.sampling.behaviour import behaviour
 from coder.run.event_types import Spoken, parse
 from coder.console.render import progress
 from coder.agent import solve
@@ -53,7 +53,7 @@ async def main():
     async with open_judge(Suite(name="s", version="1", cases=(SQUARES,))) as judge:
         verdicts = [await judge.judge(SQUARES, answer) for answer in ANSWERS]
     async with open_sandbox() as box:
-        seen = await behaviours(box, [OWN, GONE, RAISES, LATE], "within", inputs=[(1,)])
+        seen = [await behaviour(box, one, "within", inputs=[(1,)]) for one in (OWN, GONE, RAISES, LATE)]
     log = MemoryLog()
     await solve(
         Task(prompt="f", test_command=("python3", "-m", "unittest")), log=log,

@@ -79,7 +79,7 @@ Strategy = Annotated[
     typer.Option(
         "--strategy",
         metavar="NAME",
-        help="auto|act|one-shot|repair|plan|best-of-n|tests|review|escalate (auto).",
+        help="auto|act|one-shot|repair|best-of-n|escalate (auto).",
     ),
 ]
 Tool = Annotated[

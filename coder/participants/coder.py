@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from itertools import count
 
 from coder.edits.answer import Answered, read_answer
-from coder.models.abilities import EMBEDDED, goes_on
+from coder.models.abilities import EMBEDDED
 from coder.models.model import ChatMessage, Sampling
 from coder.participants.reasks import Reasks
 from coder.prompting.asking import is_reply, quoted, target_now
@@ -16,8 +16,8 @@ from coder.run.settings import EditFormat
 from coder.run.state import State
 from coder.run.target import DEFAULT_PATH, Target, decides, is_test
 from coder.run.termination import EMPTY_ANSWERS
-from coder.source.completion import finished, missing_function, outline
-from coder.source.python_names import defined_names, free_names, parse_source
+from coder.source.begun_function import begun_function
+from coder.source.python_names import defined_names, free_names
 from coder.turn import Turn
 from coder.workspace.edited_tests import is_allowed, is_given_test
 from coder.workspace.overlay import end_of, following, to_ends
@@ -188,20 +188,15 @@ def are_small(state: State, target: Target) -> bool:
 def with_givens(files: Mapping[str, str | None], state: State, target: Target) -> dict[str, str | None]:
     """The files of an answer, the target's with imports and helpers of the prompt that it uses and lacks.
 
-    What a small model wrote until it was cut off is cut back to where it still was whole. Without a folder
-    the only file of an answer is the target, whatever the model calls it.
+    Without a folder the only file of an answer is the target, whatever the model calls it.
     """
     files = _named(files, state, target)
     source = files.get(target.path)
-    name = missing_function(state.task.prompt, target.names)
-    if source is None or name is None or state.files:
+    begun = begun_function(state.task.prompt)
+    if source is None or begun is None or state.files:
         return dict(files)
-    if goes_on(state.model) and parse_source(source) is None:
-        shorter = finished(source)
-        source = shorter if name in defined_names(shorter) else source
-    known = outline(state.task.prompt, name)
-    if known is not None and set(free_names(source)) & defined_names(known.before):
-        source = f"{known.before.rstrip()}\n\n\n{source}"
+    if set(free_names(source)) & defined_names(begun.before):
+        source = f"{begun.before.rstrip()}\n\n\n{source}"
     return {**files, target.path: source}
 
 

@@ -9,9 +9,10 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from coder.models.model import Effort, Sampling
 
-StrategyName = Literal["act", "one-shot", "repair", "plan", "best-of-n", "tests", "review", "escalate"]
+StrategyName = Literal["act", "one-shot", "repair", "best-of-n", "escalate"]
 StrategyChoice = Literal["auto"] | StrategyName
-
+RetiredStrategy = Literal["plan", "review", "tests"]
+"""Of logs from earlier versions."""
 
 EditFormat = Literal["whole", "search-replace", "diff", "patch"]
 """The form in which a model is asked for changes of files; `patch` is the `apply_patch` envelope."""
@@ -59,7 +60,7 @@ class Settings(BaseModel):
     """The recording, absolute, that answers instead of a model."""
     price: str | None = None
     """`IN,OUT` in US dollars per million tokens, where the user gave it: for who opens the model again."""
-    strategy: StrategyChoice | None = None
+    strategy: StrategyChoice | RetiredStrategy | None = None
     """How the task is gone about. In a run's first event it is the one that is taken; None in old runs."""
     plan: bool | None = None
     """True: plan first; False: never; None: when the task has steps."""

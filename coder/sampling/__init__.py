@@ -1,1 +1,1 @@
-"""Best of n: compare candidates by what they do on the same inputs, and select one. Read select, compare."""
+"""Strategies for single functions and small models: fresh answers, compared, one selected. Read best_of_n."""

@@ -1,9 +1,9 @@
-"""Strategies: named ways to go about a task. Each is a small team with its stop, and the settings it wants.
+"""Strategies: named ways to work on a task, each a team with its stop and the limits it wants.
 
-A run's first event says which one it takes, so that a resume takes the same.
+A run's first event names its strategy, so that a resume takes the same.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
     from coder.environment.workbench import Workbench
 
 _MANY = 3
-"""Fresh starts from which on it is worth to compare them."""
+"""Fresh starts from which on comparing them pays."""
 LEAST_CALLS = 3
-"""Calls that acting takes at least: a look, a change, the word that it is done."""
+"""Calls that acting takes at least: a look, a change, `done`."""
 _ABLE = 4_000_000_000
-"""Parameters from which on a model that runs commands does more than write its answer."""
+"""Parameters from which on a model can act."""
 _ROOM = 8192
 """Tokens that a model must be able to read to act: a dialogue of commands and outputs needs them."""
 _UNKNOWN = Abilities()
@@ -34,130 +34,82 @@ _UNKNOWN = Abilities()
 
 @dataclass(frozen=True, slots=True)
 class Strategy:
-    """Who takes turns, when that ends, and what else it takes."""
+    """Who takes turns, when that ends, and the limits it wants."""
 
-    team: Callable[[], Team]
+    team: Callable[[], Team] = default_team
     stop: Callable[[], Stop] = default_stop
-    shape: Callable[[Settings], Settings] = lambda settings: settings
-    """What it does to the settings that the user gave."""
+    limited: Callable[[Budget], Budget] = lambda budget: budget
+    """The limits that the user gave, as the strategy wants them."""
     draws: bool = False
     """It makes many fresh answers, and chooses."""
 
-    def limited(self, budget: Budget) -> Budget:
-        """New limits of a run that goes on, as the strategy wants them."""
-        return self.shape(Settings(budget=budget)).budget
+
+def _one_call(budget: Budget) -> Budget:
+    return budget.model_copy(update={"samples": 1, "repairs": 0, "calls": 1})
 
 
-def _one_call(settings: Settings) -> Settings:
-    return _with_budget(settings, samples=1, repairs=0, calls=1)
-
-
-def _planned(settings: Settings) -> Settings:
-    return settings.model_copy(update={"plan": settings.plan is not False})
-
-
-def _all_fresh(settings: Settings) -> Settings:
+def _all_fresh(budget: Budget) -> Budget:
     """As many fresh starts as were named, or as there may be calls."""
-    budget = settings.budget
     samples = budget.samples if "samples" in budget.model_fields_set else budget.calls
-    return _with_budget(settings, samples=samples, repairs=0)
+    return budget.model_copy(update={"samples": samples, "repairs": 0})
 
 
-def _tested(settings: Settings) -> Settings:
-    """One call goes to the tests."""
-    budget = settings.budget
-    samples = budget.samples if "samples" in budget.model_fields_set else max(1, budget.calls - 1)
-    return _with_budget(settings, samples=samples, repairs=0)
-
-
-def _acting(settings: Settings) -> Settings:
+def _many_steps(budget: Budget) -> Budget:
     """Limits for many small steps, where the user has named none."""
-    named = settings.budget.model_fields_set
     wide = {"calls": 100, "cost_usd": Decimal(3), "seconds": 1800.0}
-    update = {name: value for name, value in wide.items() if name not in named}
-    return settings.model_copy(update={"budget": settings.budget.model_copy(update=update)})
+    named = budget.model_fields_set
+    return budget.model_copy(update={name: limit for name, limit in wide.items() if name not in named})
 
 
-def _with_budget(settings: Settings, **limits: int) -> Settings:
-    return settings.model_copy(update={"budget": settings.budget.model_copy(update=limits)})
+def _strategy(name: StrategyName) -> Strategy:
+    """The strategy of this name; each imports only what it is made of."""
+    match name:
+        case "act":
+            from coder.teams.act import Act, act_stop
+
+            return Strategy(Act, act_stop, _many_steps)
+        case "one-shot":
+            from coder.sampling.best_of_n import OneShot
+
+            return Strategy(OneShot, limited=_one_call)
+        case "best-of-n":
+            from coder.sampling.best_of_n import BestOfN, best_of_n_stop
+
+            return Strategy(BestOfN, best_of_n_stop, _all_fresh, draws=True)
+        case "escalate":
+            from coder.teams.escalate import Escalate
+
+            return Strategy(Escalate)
+        case "repair":
+            return Strategy()
 
 
-# What only one strategy is made of is imported by who takes it.
-def _one_shot() -> Team:
-    from coder.teams.one_shot import OneShot
-
-    return OneShot()
-
-
-def _best_of_n(*, tested: bool = False) -> Team:
-    from coder.teams.best_of_n import BestOfN
-
-    return BestOfN(tested=tested)
-
-
-def _best_of_n_stop() -> Stop:
-    from coder.teams.best_of_n import best_of_n_stop
-
-    return best_of_n_stop()
-
-
-def _review() -> Team:
-    from coder.teams.review import Review
-
-    return Review()
-
-
-def _review_stop() -> Stop:
-    from coder.teams.review import review_stop
-
-    return review_stop()
-
-
-def _act() -> Team:
-    from coder.teams.act import Act
-
-    return Act()
-
-
-def _act_stop() -> Stop:
-    from coder.teams.act import act_stop
-
-    return act_stop()
-
-
-def _escalate() -> Team:
-    from coder.teams.escalate import Escalate
-
-    return Escalate()
-
-
-STRATEGIES: Mapping[StrategyName, Strategy] = {
-    "act": Strategy(_act, _act_stop, _acting),
-    "one-shot": Strategy(_one_shot, shape=_one_call),
-    "repair": Strategy(default_team),
-    "plan": Strategy(default_team, shape=_planned),
-    "best-of-n": Strategy(_best_of_n, _best_of_n_stop, _all_fresh, draws=True),
-    "tests": Strategy(lambda: _best_of_n(tested=True), _best_of_n_stop, _tested, draws=True),
-    "review": Strategy(_review, _review_stop),
-    "escalate": Strategy(_escalate),
-}
+def _name(settings: Settings) -> StrategyName:
+    """The strategy of a run; those of earlier versions continue as the nearest one."""
+    match settings.strategy:
+        case None | "auto" | "plan" | "review":
+            return "repair"
+        case "tests":
+            return "best-of-n"
+        case name:
+            return name
 
 
 def settled(
     settings: Settings, task: Task, *, model: str, able: Abilities = _UNKNOWN, sessions: bool = True
 ) -> Settings:
-    """The settings with one strategy in them, and as it wants them.
+    """The settings with one strategy in them, and its limits.
 
     Args:
         model: `provider/model` that answers.
         able: what it is known to be able to do.
-        sessions: whether sessions can be had here.
+        sessions: whether sessions are available here.
 
     Raises:
         UsageError: the strategy wants a second model, and none is named; or sessions, and there are none.
     """
-    named = settings.strategy or "auto"
-    name = suited(task, settings, model=model, able=able, sessions=sessions) if named == "auto" else named
+    is_auto = settings.strategy in ("auto", None)
+    name = suited(task, settings, model=model, able=able, sessions=sessions) if is_auto else _name(settings)
     if name == "escalate" and EXPERT not in settings.roles:
         raise UsageError("--strategy escalate needs a second model. Name it: --strong-model PROVIDER/MODEL")
     if name == "act" and not sessions:
@@ -165,20 +117,20 @@ def settled(
             f"--strategy act works in a session, and the sandbox {settings.backend} has none here. "
             "Leave --sandbox out, or name another --strategy."
         )
-    return STRATEGIES[name].shape(settings).model_copy(update={"strategy": name})
+    budget = _strategy(name).limited(settings.budget)
+    return settings.model_copy(update={"budget": budget, "strategy": name})
 
 
 async def settled_here(settings: Settings, task: Task, model: Model, bench: "Workbench") -> Settings:
-    """The same for a model and its sandboxes; it is seen first that a model which is to act can.
+    """The same for a model and its sandboxes; whether sessions open is tried only for a model that is to act.
 
     Raises:
-        UsageError: as of `settled`, or there are tools that nobody would call.
+        UsageError: as of `settled`, or there are tools that no model would call.
         SandboxError: the sandbox can't be opened.
     """
     able = abilities_of(model)
-    name = settings.strategy or "auto"
-    if name == "auto":
-        name = suited(task, settings, model=model.name, able=able)
+    is_auto = settings.strategy in ("auto", None)
+    name = suited(task, settings, model=model.name, able=able) if is_auto else _name(settings)
     sessions = name != "act" or await bench.has_sessions()
     chosen = settled(settings, task, model=model.name, able=able, sessions=sessions)
     see_tools(chosen, bench)
@@ -186,7 +138,7 @@ async def settled_here(settings: Settings, task: Task, model: Model, bench: "Wor
 
 
 def see_tools(settings: Settings, bench: "Workbench") -> None:
-    """See that functions of the user's are for a model that acts.
+    """Check that the user's functions are for a model that acts.
 
     Raises:
         UsageError: they aren't.
@@ -207,7 +159,7 @@ def attempts(settings: Settings) -> int:
 def suited(
     task: Task, settings: Settings, *, model: str, able: Abilities = _UNKNOWN, sessions: bool = True
 ) -> StrategyName:
-    """What `auto` takes: by what decides, by who answers, by what the user has named; a replay as it was."""
+    """What `auto` takes: by what decides, by the model, by what the user has named; a replay as recorded."""
     if EXPERT in settings.roles:
         return "escalate"
     named = settings.budget.model_fields_set
@@ -217,7 +169,7 @@ def suited(
         return "best-of-n"
     is_small = model.startswith("local/") or (parameters_of(model) or _ABLE) < _ABLE
     is_small = is_small or (able.context is not None and able.context < _ROOM)
-    has_calls = _acting(settings).budget.calls // attempts(settings) >= LEAST_CALLS
+    has_calls = _many_steps(settings.budget).calls // attempts(settings) >= LEAST_CALLS
     acts = not is_small and has_calls if able.acts is None else able.acts
     by_repairs = "repairs" in named
     return "act" if acts and sessions and not by_repairs else "repair"
@@ -232,10 +184,9 @@ def named_limits(settings: Settings, budget: Budget) -> Budget:
 def taken(settings: Settings) -> Strategy:
     """The strategy of a run that has begun; runs from before there were any did repairs.
 
-    In a conversation the human has a say before its end.
+    In a conversation the human decides before its end.
     """
-    name = settings.strategy
-    strategy = STRATEGIES["repair" if name is None or name == "auto" else name]
+    strategy = _strategy(_name(settings))
     if not settings.chat:
         return strategy
     from coder.teams.conversation import Conversation, conversation_stop

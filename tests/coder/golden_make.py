@@ -52,8 +52,6 @@ KINDS: dict[str, tuple[list[Reply], dict[str, int]]] = {
     "solve": ([W, R], {CHECKED: 0}),
     "planned": ([says("1. Sum the prices."), R], {f"{CHECKED} --plan": 0}),
     "best-of-n": ([W, L, R], {f"{CHECKED} --strategy best-of-n --samples 3": 0}),
-    "tested": ([T, W, R], {f"{SOLVE} --strategy tests --samples 2": 8}),
-    "reviewed": ([W, says("It ignores the prices."), R], {f"{CHECKED} --strategy review": 0}),
     "landed": ([R], {f"{CHECKED} .": 0}),
     "undone": ([R], {f"{CHECKED} .": 0, "undo RUN": 0}),
     "proposed": ([R], {f"{CHECKED} . --no-apply": 0}),

@@ -19,7 +19,7 @@ from tests.faulty_endpoint import faulty_endpoint, says
 NEEDED_BY_OTHERS = (
     "openai.resources", "openai.types.responses.response_", "doctest", "yaml", "tree_sitter", "genai_prices",
     "rich", "docker", "jupyter_client", "coder.chat", "coder.context.survey", "coder.context.repo_map",
-    "coder.teams.best_of_n", "coder.teams.review", "coder.participants.chooser", "coder.participants.tester",
+    "coder.sampling",
     "coder.cli.chat", "coder.install.building", "benchmarks",
 )  # fmt: skip
 """Beginnings of modules: for surveys, conversations, candidates, other commands and formats."""

@@ -36,13 +36,6 @@ def test_an_answer_that_lacks_nothing_stays_as_it_is() -> None:
     )
 
 
-def test_what_a_small_model_wrote_until_it_was_cut_off_ends_where_it_was_whole() -> None:
-    code = "def f(xs):\n    return len(xs)\n\n\ndef more(xs):\n    return [x,"
-
-    assert answered(code, model="local/Tiny-135M") == "def f(xs):\n    return len(xs)\n"
-    assert answered(code) == code
-
-
 @pytest.mark.parametrize(
     ("prompt", "files", "taken"),
     [

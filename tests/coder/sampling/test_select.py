@@ -1,5 +1,8 @@
 """Which candidate is taken: what passes, what can be sane, what most others do."""
 
+import os
+import subprocess
+import sys
 from collections.abc import Sequence
 from random import Random
 
@@ -7,24 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coder.participants.chooser import is_sane
 from coder.sampling.behaviour import FAILED, described
+from coder.sampling.chooser import is_sane
 from coder.sampling.inputs import inputs_of
-from coder.sampling.select import Candidate, choose, undecided
+from coder.sampling.select import Candidate, choose
 
 
-def one(
-    *behaviour: str,
-    passed: bool = True,
-    checks: int = 1,
-    votes: int = 1,
-    weak: int = 0,
-    further: tuple[str, ...] = (),
-) -> Candidate:
+def one(*behaviour: str, passed: bool = True, checks: int = 1, votes: int = 1) -> Candidate:
     """A candidate that does this."""
-    return Candidate(
-        passed=passed, checks=checks, votes=votes, weak_votes=weak, behaviour=behaviour, further=further
-    )
+    return Candidate(passed=passed, checks=checks, votes=votes, behaviour=behaviour)
 
 
 def test_the_largest_cluster_wins() -> None:
@@ -46,10 +40,6 @@ def test_an_answer_that_was_given_twice_has_two_votes() -> None:
     assert choose([one("1", "2"), one("1", "3", votes=2)]).index == 1
 
 
-def test_generated_tests_are_votes() -> None:
-    assert choose([one("1", "2"), one("1", "3", weak=1)]).index == 1
-
-
 def test_clusters_that_fail_always_or_say_the_same_to_everything_come_last() -> None:
     failing, constant, none = one("!NameError", "!NameError"), one("0", "0"), one("None", "None")
 
@@ -61,38 +51,6 @@ def test_of_clusters_alike_the_one_that_agrees_with_more_others_wins() -> None:
     assert choose([one("9", "9", "1"), one("1", "2", "3"), one("1", "2", "4")]).index == 1
 
 
-def test_of_clusters_that_tie_the_one_that_further_inputs_do_not_part_wins() -> None:
-    parted = [one("1", "2", further=("a",)), one("1", "2", further=("b",))]
-    whole = [one("1", "3", further=("c",)), one("1", "3", further=("c",))]
-
-    choice = choose([*parted, *whole])
-
-    assert choice.clusters == ((2, 3), (0,), (1,))
-
-
-def test_the_members_of_the_largest_cluster_are_told_apart_too() -> None:
-    same = [one("1", "2", further=(given,)) for given in "abb"]
-    other = [one("1", "3", further=("c",)), one("1", "3", further=("c",))]
-
-    assert choose([*same, *other]).clusters == ((1, 2), (0,), (3, 4))
-
-
-def test_what_further_inputs_part_wholly_is_chosen_by_agreement_and_failing_alike_is_none() -> None:
-    alike = one("1", "2", further=("a", "!", "!"))
-    failing = one("1", "2", further=("!", "!", "!"))
-    agreeing = one("1", "2", further=("a", "b", "!"))
-    other = one("1", "2", further=("c", "b", "!"))
-
-    assert choose([failing, alike, other, agreeing]).index == 3
-
-
-def test_only_what_is_not_decided_needs_further_inputs() -> None:
-    assert undecided([one("1", "2"), one("1", "3", passed=False)]) == []
-    assert undecided([one("1", "2"), one("1", "3", votes=2)]) == []
-    assert undecided([one("1", "3"), one("1", "2"), one("1", "2")]) == [1, 2, 0]
-    assert undecided([one("1", "3"), one("1", "2")]) == [0, 1]
-
-
 _GIVEN = st.sampled_from(["1", "2", "3", f"{FAILED}ValueError", "None"])
 _SOME = st.builds(
     Candidate,
@@ -101,7 +59,6 @@ _SOME = st.builds(
     sane=st.booleans(),
     votes=st.integers(1, 3),
     behaviour=st.tuples(_GIVEN, _GIVEN),
-    further=st.tuples(_GIVEN, _GIVEN),
 )
 
 
@@ -122,19 +79,20 @@ def test_the_order_of_candidates_only_parts_what_weighs_the_same(
     assert straight.index == min(straight.clusters[0])
 
 
-def _weight(some: list[Candidate], members: Sequence[int]) -> tuple[int, int, int]:
-    """Votes, values given, and how often others give the same value, counted afresh."""
+def _weight(some: list[Candidate], members: Sequence[int]) -> tuple[bool, bool, int, int, int]:
+    """Values at all, different ones, votes, values given, and others that give the same, counted afresh."""
     first = some[members[0]]
     rank = (first.passed, first.checks, first.sane)
     others = [other for other in some if (other.passed, other.checks, other.sane) == rank]
     agreeing = sum(
         other.votes
         for other in others
-        for a, b in zip(first.behaviour + first.further, other.behaviour + other.further, strict=True)
+        for a, b in zip(first.behaviour, other.behaviour, strict=True)
         if a == b and not a.startswith(FAILED)
     )
-    gives = sum(given != "None" and not given.startswith(FAILED) for given in first.behaviour)
-    return sum(some[i].votes for i in members), gives, agreeing
+    gives = [given for given in first.behaviour if given != "None" and not given.startswith(FAILED)]
+    votes = sum(some[i].votes for i in members)
+    return bool(gives), len(set(gives)) > 1, votes, len(gives), agreeing
 
 
 @given(st.lists(_SOME, min_size=1, max_size=8))
@@ -180,12 +138,6 @@ def test_inputs_are_those_of_the_examples_and_their_neighbours() -> None:
     assert ([1, 2], "ba") in inputs
 
 
-def test_without_examples_annotations_or_usual_names_tell_the_kinds() -> None:
-    assert inputs_of([], "f", prompt="def f(a: int, s: str):\n    '''Do it.'''\n")[0] == (7, "abcab")
-    assert inputs_of([], "f", prompt="def f(lst, n):\n    '''Do it.'''\n")[0] == ([3, 1, 2, 3], 7)
-    assert inputs_of([], "f", prompt="def f(lst, thing):\n    '''Do it.'''\n") == []
-
-
 _PLAIN = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=3),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=2), inner, max_size=3),
@@ -203,3 +155,22 @@ def _ordered(value: object) -> str:
     if isinstance(value, dict):
         return f"dict{sorted((key, _ordered(inner)) for key, inner in value.items())}"
     return f"list{[_ordered(inner) for inner in value]}" if isinstance(value, list) else repr(value)
+
+
+@pytest.mark.parametrize("seed", ["1", "2", "3"])
+def test_inputs_of_sets_are_the_same_in_every_process(seed: str) -> None:
+    program = (
+        "from coder.sampling.inputs import inputs_of\n"
+        "from coder.sampling.behaviour import described\n"
+        "print(described([list(one) for one in inputs_of([\"assert f({'a', 'b', 'c', 'd'}) == 1\"], 'f')]))"
+    )
+
+    result = subprocess.run(
+        [sys.executable, "-c", program],
+        env={**os.environ, "PYTHONHASHSEED": seed},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert result.stdout == "list(list(set('a','b','c','d')),list(set('b','c','d')))\n"

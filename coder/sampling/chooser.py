@@ -1,21 +1,21 @@
-"""Chooser: looks at what all candidates do, and says the best one again, so that it is what counts."""
+"""Chooser: compares what all candidates do, and repeats the best one, so that it is the run's answer."""
 
 import ast
+from dataclasses import replace
 
-from coder.participants.tester import weak_votes
 from coder.run.attempts import CHOOSER, agreed, drawn, tried
 from coder.run.message import Message
 from coder.run.state import State
 from coder.run.target import find_target
-from coder.sampling.compare import compared, comparison_of
+from coder.sampling.compare import behaviours, comparison_of
+from coder.sampling.outline import missing_function
 from coder.sampling.select import Candidate, Choice, choose
-from coder.source.completion import missing_function
 from coder.source.python_names import free_names, parse_source
 from coder.turn import Turn
 
 
 class Chooser:
-    """Asks no model: candidates that do the same on the same inputs speak for one another."""
+    """Asks no model: candidates with the same behaviour on the same inputs are votes for one another."""
 
     name = CHOOSER
 
@@ -25,44 +25,34 @@ class Chooser:
         codes = [code for code, _ in pairs]
         if samples := agreed(turn.state):
             first = next(code for code in codes if code.sample == samples[0])
-            count = f"{len(samples)} of {drawn(turn.state)} candidates pass and do the same"
-            return self._again(first, f"{count}, on further inputs too.")
-        weak = await weak_votes(turn, codes)
+            return _again(first, f"{len(samples)} of {drawn(turn.state)} candidates pass and do the same.")
         candidates = [
             Candidate(
                 passed=outcome.passed,
                 checks=sum(line.passed for line in outcome.checks),
                 sane=is_sane_answer(turn.state, code),
                 votes=1 + _repeats(turn.state, code),
-                weak_votes=votes,
             )
-            for (code, outcome), votes in zip(pairs, weak, strict=True)
+            for code, outcome in pairs
         ]
         if comparison := comparison_of(turn.state, codes):
-            candidates = await compared(turn, comparison, candidates)
+            found = await behaviours(turn, comparison)
+            candidates = [replace(one, behaviour=given) for one, given in zip(candidates, found, strict=True)]
         choice = choose(candidates)
-        return self._again(codes[choice.index], _said(choice, candidates))
-
-    def _again(self, code: Message, text: str) -> Message:
-        return Message(
-            author=self.name,
-            kind="code",
-            sample=code.sample,
-            attempt=code.attempt,
-            text=text,
-            files=code.files,
-            test_edits=code.test_edits,
-            left_out=code.left_out,
-        )
+        return _again(codes[choice.index], _said(choice, candidates))
 
 
-def is_sane_answer(state: State, code: Message) -> bool:
-    """Whether it could be what was asked for; only code of one function can be told by reading."""
-    target = find_target(state.task, state.files)
-    name = missing_function(state.task.prompt, target.names)
-    source = code.files.get(target.path)
-    single = set(code.files) == {target.path} and not state.files
-    return name is None or source is None or not single or is_sane(source, name)
+def _again(code: Message, text: str) -> Message:
+    return Message(
+        author=CHOOSER,
+        kind="code",
+        sample=code.sample,
+        attempt=code.attempt,
+        text=text,
+        files=code.files,
+        test_edits=code.test_edits,
+        left_out=code.left_out,
+    )
 
 
 def _repeats(state: State, code: Message) -> int:
@@ -72,18 +62,21 @@ def _repeats(state: State, code: Message) -> int:
 
 def _said(choice: Choice, candidates: list[Candidate]) -> str:
     sizes = [sum(candidates[i].votes for i in members) for members in choice.clusters]
-    passed = sum(one.votes for one in candidates if one.passed)
-    more = max(len(one.further) for one in candidates)
-    told = f", on {more} further inputs too" if more else ""
-    return (
-        f"{passed} of {sum(one.votes for one in candidates)} candidates pass. "
-        f"By what the best do{told}: {sizes}."
-    )
+    passed, count = sum(one.votes for one in candidates if one.passed), sum(one.votes for one in candidates)
+    return f"{passed} of {count} candidates pass. By what the best do: {sizes}."
+
+
+def is_sane_answer(state: State, code: Message) -> bool:
+    """Whether it could be what was asked for; only code of one function can be judged by reading."""
+    target = find_target(state.task, state.files)
+    name = missing_function(state.task.prompt, target.names)
+    source = code.files.get(target.path)
+    single = set(code.files) == {target.path} and not state.files
+    return name is None or source is None or not single or is_sane(source, name)
 
 
 def is_sane(source: str, name: str) -> bool:
-    """Whether `source` parses, defines the function `name` with a body that gives something, and uses no
-    name that nothing defines."""
+    """Whether it parses, uses no undefined name, and defines the function `name` with an effect."""
     tree = parse_source(source)
     if tree is None or free_names(source):
         return False
@@ -94,7 +87,7 @@ def is_sane(source: str, name: str) -> bool:
 
 
 def _gives(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
-    """Whether some path of it returns or yields a value, or it changes what it was given."""
+    """Whether some path of it returns or yields a value, or it changes an argument."""
     own = {argument.arg for argument in function.args.args}
     for node in ast.walk(function):
         if isinstance(node, ast.Return) and not (node.value is None or _is_none(node.value)):

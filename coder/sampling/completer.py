@@ -1,8 +1,8 @@
-"""Completer: has a small model go on with a function that we begin, instead of asking it for one.
+"""Completer: a small model continues a function that is begun for it.
 
-It begins the model's answer: a fence, and what is known of the function. Each draw has the next of a few
-forms, greedily. Once all were had, it goes on from the likeliest other beginning of what was answered so far,
-greedily too; where the endpoint tells of none, draws are by chance.
+The model's answer begins with a fence and the function's outline. Each draw takes the next of three forms,
+greedily. Then it continues from the likeliest token that no answer took, greedily too; where the endpoint
+reports no such tokens, draws are by chance.
 """
 
 from collections.abc import Callable
@@ -15,16 +15,15 @@ from coder.run.examples import find_examples
 from coder.run.message import Message
 from coder.run.state import State
 from coder.run.target import Target, find_target
-from coder.source.completion import ENDS, Outline, finished, missing_function, outline
-from coder.source.missing_imports import with_imports
+from coder.sampling.outline import ENDS, Outline, finished, missing_function, outline
 from coder.turn import Turn
 
 _TEMPERATURE = 0.8
 _TOKENS = 320
-"""A small model that writes a longer function has lost its thread."""
+"""A longer function of a small model is never right."""
 _FENCE = "```python\n"
 _BESIDE = 5
-"""Tokens beside each one of an answer from which another beginning is made."""
+"""Alternative tokens to ask for at each place of an answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +44,7 @@ _FORMS = (
 
 @dataclass(frozen=True, slots=True)
 class _Draw:
-    """How the next answer is had."""
+    """How to obtain the next answer."""
 
     form: _Form
     begun: str
@@ -53,12 +52,12 @@ class _Draw:
 
 
 class Completer:
-    """Writes code by going on with what is known of a function; each answer is a fresh start."""
+    """Writes code by continuing a function's outline; each answer is a fresh start."""
 
     name = "coder"
 
     async def speak(self, turn: Turn) -> Message:
-        """Have the body written."""
+        """Ask for the body."""
         state = turn.state
         target, known = _known(state)
         if known is None:
@@ -71,7 +70,7 @@ class Completer:
         ]
         answer = await turn.answer(view, sampling=_sampling(state, draw))
         text = finished(draw.begun + answer.text)
-        files: dict[str, str | None] = {target.path: with_imports(text)}
+        files: dict[str, str | None] = {target.path: text}
         return Message(
             author=self.name,
             kind="code",
@@ -110,7 +109,7 @@ def _told(state: State) -> str:
 
 
 def _next(state: State, known: Outline) -> _Draw:
-    """Each form once, then the likeliest other beginning that nothing was said from; else by chance."""
+    """Each form once, then the likeliest beginning that no answer continues yet; else by chance."""
     sample = drawn(state)
     if sample < len(_FORMS):
         return _Draw(_FORMS[sample], _FORMS[sample].begun(known))

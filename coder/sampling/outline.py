@@ -1,7 +1,7 @@
-"""Outline: a function's head and what is said of it, for a model to go on with rather than to talk about.
+"""Outline: a function's head and description as source, for a small model to continue.
 
-A small model that was trained on code knows what follows a docstring better than what a person wants of it.
-What it writes hangs on the form more than on chance, so that several forms are worth more than several draws.
+A small model trained on code knows what follows a docstring better than what a request in words wants. Its
+answer depends on the form more than on chance, so several forms are worth more than several draws.
 """
 
 import ast
@@ -10,12 +10,13 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from coder.source.python_names import defined_names, names_in_prompt, parse_source
+from coder.source.begun_function import begun_function
+from coder.source.python_names import defined_names, parse_source
 
 _KINDS = {str: "text", int: "n", float: "x", bool: "flag", dict: "mapping"}
 _MOST_SHOWN = 3
 ENDS = ("\ndef ", "\nclass ", "\nif __name__", "\nprint", "\nassert", "\n#", "\n```", '\n"""', "\n@", "\n>>>")
-"""What follows a function that is complete."""
+"""What follows a complete function."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,18 +26,18 @@ class Outline:
     head: str
     """`def add(a, b):`"""
     words: str
-    """What is said of it, without quotes and common indent."""
+    """Its description, without quotes and common indent."""
     shown: tuple[str, ...] = ()
     """Examples as lines of an interactive session, where the words hold none."""
     before: str = ""
-    """Source that stands in front of it."""
+    """Source above it."""
     given: str = ""
-    """Head, docstring and what stands in front of it, where the prompt was just that."""
+    """The prompt, where that is the source above, the head and the docstring."""
     indent: int = 4
 
     @property
     def body(self) -> str:
-        """What a body begins with. The blank before its first word belongs to that word's token."""
+        """The beginning of a body. The blank before its first word belongs to that word's token."""
         return "\n" + " " * (self.indent - 1)
 
     def with_docstring(self) -> str:
@@ -49,41 +50,38 @@ class Outline:
         return f'{self.before}{self.head}\n    """{lines[0]}{rest}\n    """{self.body}'
 
     def with_comment(self) -> str:
-        """Source up to the body, all of the words in a comment in front."""
+        """Source up to the body, all of the words in a comment above the head."""
         lines = [*self.words.splitlines(), *self.shown]
         comment = "".join(f"# {line}".rstrip() + "\n" for line in lines)
         return f"{self.before}{comment}{self.head}{self.body}"
 
     def unheaded(self) -> str:
-        """Source up to the parameters, where the head was made here: a model may well know better ones."""
+        """Source up to the parameters where the head was made here: the model may know better names."""
         return f"{self.before}{self.head}{self.body}" if self.given else self.head.partition("(")[0] + "("
-
-    def bare(self) -> str:
-        """Source up to the body, without the words."""
-        return f"{self.before}{self.head}{self.body}"
 
 
 def outline(prompt: str, name: str, *, examples: Sequence[str] = ()) -> Outline | None:
-    """What the prompt says of the function `name`; None where nothing says how it is called.
+    """The outline of the function `name`; None where neither prompt nor examples show how to call it.
 
     Args:
         examples: statements that call it, such as `assert add(2, 3) == 5`.
     """
-    return _begun(prompt, name) or _made(prompt, name, examples)
+    begun = begun_function(prompt)
+    if begun is None or begun.name != name:
+        return _from_examples(prompt, name, examples)
+    return Outline(begun.head, begun.words, before=begun.before, given=begun.source, indent=begun.indent)
 
 
 def missing_function(prompt: str, names: Sequence[str]) -> str | None:
-    """The one function that a task is about: which its prompt ends in, else the only name that is known."""
-    last = next(reversed(names_in_prompt(prompt)), None)
-    begun = _begun(prompt, last) if last is not None else None
+    """The one function that a task is about: the one its prompt ends in, else the only known name."""
+    begun = begun_function(prompt)
     if begun is not None:
-        defined = {*defined_names(begun.before), last}
-        return last if set(names) <= defined else None
+        return begun.name if set(names) <= {*defined_names(begun.before), begun.name} else None
     return names[0] if len(names) == 1 else None
 
 
 def finished(source: str) -> str:
-    """An outline that was gone on with, without what stands behind the function, or was cut off in it."""
+    """A continued outline, without text behind the function or a last line that was cut off."""
     lines = source.rstrip().splitlines()
     for end in range(len(lines), 0, -1):
         text = "\n".join(lines[:end]).rstrip() + "\n"
@@ -92,33 +90,8 @@ def finished(source: str) -> str:
     return source
 
 
-def _begun(prompt: str, name: str) -> Outline | None:
-    """Of a prompt that is source which ends in this function's docstring."""
-    text = prompt.strip("\n").rstrip()
-    tree = parse_source(text) or parse_source(text + "\n    pass\n")
-    last = tree.body[-1] if tree and tree.body else None
-    if not isinstance(last, ast.FunctionDef) or last.name != name:
-        return None
-    if not all(map(_says_nothing, last.body)):
-        return None
-    first = last.body[0]
-    lines = text.splitlines()
-    return Outline(
-        head="\n".join(lines[last.lineno - 1 : max(first.lineno - 1, last.lineno)]).rstrip(),
-        words=ast.get_docstring(last) or "",
-        before="".join(f"{line}\n" for line in lines[: last.lineno - 1]),
-        given="" if text.endswith("pass") else text,
-        indent=first.col_offset or 4,
-    )
-
-
-def _says_nothing(node: ast.stmt) -> bool:
-    """A docstring, or `pass`."""
-    return isinstance(node, ast.Pass) or (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant))
-
-
-def _made(prompt: str, name: str, examples: Sequence[str]) -> Outline | None:
-    """Of a prompt in words: as many parameters as the examples have arguments."""
+def _from_examples(prompt: str, name: str, examples: Sequence[str]) -> Outline | None:
+    """The outline for a prompt in words: as many parameters as the examples have arguments."""
     call = next((found for source in examples if (found := _call(source, name))), None)
     if call is None:
         return None
@@ -149,7 +122,7 @@ def _session(source: str) -> list[str]:
 
 
 def _parameters(call: ast.Call) -> list[str]:
-    """Names by what the arguments are: text, n, items; numbered where one comes again."""
+    """Names by the kinds of the arguments: text, n, items; numbered where one repeats."""
     kinds = [_kind(argument) for argument in call.args]
     often, seen = Counter(kinds), Counter[str]()
     names: list[str] = []

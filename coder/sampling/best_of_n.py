@@ -1,21 +1,20 @@
-"""Best of n: so many fresh answers, each run; then the one that most others agree with, by what it does.
+"""One shot and best of n: fresh answers, each run; then the one that most others agree with, by behaviour.
 
 Given tests end it at once. Checks and examples only filter: an answer may pass the few that a task shows and
-be wrong, and then what other answers do tells more. Once three that pass do the same, no more are drawn.
+be wrong, and then other answers tell more. Once three that pass do the same, no more are drawn.
 """
 
-from dataclasses import dataclass
-
-from coder.participants.chooser import Chooser, is_sane_answer
+from coder.models.abilities import goes_on
+from coder.participants.coder import Coder
 from coder.participants.executor import Executor
 from coder.participants.participant import Participant
-from coder.participants.tester import Tester
-from coder.participants.writer import Writer
 from coder.run.attempts import CHOOSER, agreed, drawn, tried
 from coder.run.message import Message, Outcome
 from coder.run.state import State
 from coder.run.termination import Reason, Stop, budget_reached, contradiction, verdict
-from coder.sampling.compare import agreeing, comparison_of
+from coder.sampling.chooser import Chooser, is_sane_answer
+from coder.sampling.compare import behaviours, comparison_of, largest_group
+from coder.sampling.completer import Completer, can_go_on
 from coder.text.sanitize import count_of
 from coder.turn import Turn
 
@@ -24,26 +23,32 @@ _ENOUGH = 3
 """Answers that pass and do the same: further ones would hardly change the choice."""
 
 
-@dataclass(frozen=True, slots=True)
+class OneShot:
+    """One answer, and what it does."""
+
+    def next(self, state: State) -> Participant:
+        """Whose turn it is."""
+        return Executor() if state.awaits_execution else _writer(state)
+
+
 class BestOfN:
     """Draws and runs, and chooses once enough agree, all are drawn, or the budget is spent."""
-
-    tested: bool = False
-    """A Tester writes tests before; those that an answer passes are votes for it."""
 
     def next(self, state: State) -> Participant:
         """Whose turn it is."""
         if state.awaits_execution:
             return Trier()
-        if self.tested and not state.messages and _SPENT(state) is None:
-            return Tester()
-        if _is_drawn(state) or _SPENT(state) is not None:
-            return Chooser()
-        return Writer()
+        is_drawn = drawn(state) >= state.budget.samples or bool(agreed(state))
+        return Chooser() if is_drawn or _SPENT(state) is not None else _writer(state)
 
     def has_last_word(self, state: State) -> bool:
         """Whether there is something to choose from, and time to do so, though no call may be made."""
         return bool(tried(state)) and not _is_chosen(state) and state.seconds < state.budget.seconds
+
+
+def _writer(state: State) -> Participant:
+    """A small model continues a function that is begun for it; any other is asked for code."""
+    return Completer() if goes_on(state.model) and can_go_on(state) else Coder()
 
 
 def best_of_n_stop() -> Stop:
@@ -62,12 +67,8 @@ def _chosen(state: State) -> Reason | None:
     return verdict(state, outcome)
 
 
-def _is_drawn(state: State) -> bool:
-    return drawn(state) >= state.budget.samples or bool(agreed(state))
-
-
 def _is_chosen(state: State) -> bool:
-    return bool(state.codes) and state.codes[-1].author == Chooser.name
+    return bool(state.codes) and state.codes[-1].author == CHOOSER
 
 
 class Trier:
@@ -76,7 +77,7 @@ class Trier:
     name = Executor.name
 
     async def speak(self, turn: Turn) -> Message:
-        """Try the latest code, and say with which earlier answers it agrees."""
+        """Try the latest code, and record which earlier answers it agrees with."""
         code = turn.state.codes[-1]
         message = await Executor().speak(turn)
         outcome = message.outcome
@@ -87,7 +88,8 @@ class Trier:
         comparison = comparison_of(turn.state, codes) if len(codes) >= _ENOUGH else None
         if comparison is None:
             return message
-        samples = tuple(codes[i].sample for i in await agreeing(turn, comparison, least=_ENOUGH))
+        group = largest_group(await behaviours(turn, comparison))
+        samples = tuple(codes[i].sample for i in group) if len(group) >= _ENOUGH else ()
         return message.model_copy(update={"outcome": outcome.model_copy(update={"agreeing": samples})})
 
 
