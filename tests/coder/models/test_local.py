@@ -1,6 +1,7 @@
 import asyncio
 import json
 import os
+import signal
 import subprocess
 import sys
 import urllib.request
@@ -15,7 +16,7 @@ from coder.errors import ModelAuthError, ModelRefused, ModelUnavailable
 from coder.models.abilities import EMBEDDED
 from coder.models.chat_completions import ChatModel
 from coder.models.endpoint import LOCAL_PATIENCE, Patience
-from coder.models.llama import SERVER, Llama, processors
+from coder.models.llama import SERVER, Llama, _settings, processors
 from coder.models.local import LocalModel
 from coder.models.model import ChatMessage, Sampling
 from coder.models.weights import embedded_weights
@@ -192,21 +193,20 @@ async def test_the_child_ends_when_its_owner_is_killed() -> None:
 async def test_the_child_ends_with_its_owner_while_it_loads(tmp_path: Path) -> None:
     weights = tmp_path / "endless.gguf"
     os.mkfifo(weights)
-    settings = {"path": str(weights), "context": 512, "threads": 1, "key": "any"}
+    settings = _settings(weights, 512, "any")
     child = await asyncio.create_subprocess_exec(
         *(sys.executable, "-P", str(SERVER)), stdin=subprocess.PIPE, stderr=subprocess.DEVNULL
     )
     assert child.stdin is not None
     child.stdin.write(json.dumps(settings).encode() + b"\n")
-    async with asyncio.timeout(60):
-        # Opening the weights will block it for ever, as nobody writes into them.
-        while "xllamacpp" not in Path(f"/proc/{child.pid}/maps").read_text():  # noqa: ASYNC110
-            await asyncio.sleep(0.01)
+    # Opening the weights will block it for ever, as nobody writes into them.
+    while "xllamacpp" not in Path(f"/proc/{child.pid}/maps").read_text():  # noqa: ASYNC110
+        await asyncio.sleep(0.01)
 
     child.stdin.close()
 
     try:
-        await asyncio.wait_for(child.wait(), 60)
+        assert await child.wait() == -signal.SIGIO
     finally:
         if child.returncode is None:
             child.kill()
