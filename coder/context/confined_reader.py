@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 ALONE_S = 20.0
-"""Wall time for one text, for a reader that hangs; one that computes ends itself by CPU time, much earlier."""
+"""Wall time for one text, for a reader that hangs; one that computes is ended by CPU time, much earlier."""
 MOST_ANSWERED = 2 << 20
 """Bytes of one answer."""
 _GRACE_S = 0.2
