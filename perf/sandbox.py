@@ -152,8 +152,6 @@ async def main() -> None:
     if importlib.util.find_spec("numpy"):
         ours = Policy(python=Path(sys.executable))
         row("import numpy", await with_numpy(ours, 10), plain)
-        preloaded = ours.model_copy(update={"preload": ("numpy",)})
-        row("import numpy, preloaded", await with_numpy(preloaded, 10), plain)
     for name, found in (("", rates), (f", {_SYSTEM}", system_rates)):
         told = ", ".join(f"{value:.0f} with {count}" for count, value in found.items())
         print(f"runs a second{name}: {told} in flight (aim ≥ 300)")

@@ -1,4 +1,4 @@
-"""The seam: what every backend promises. tests/contracts holds the suite that checks a backend against it."""
+"""The seam: what every backend promises. tests/contracts checks backends against it."""
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -22,11 +22,11 @@ class Capability(BaseModel):
     guarantee: str
     mechanism: str | None
     sampled: bool = False
-    """It is looked at now and then, so that what is quick can pass it for a moment."""
+    """Checked now and then, so that a quick excess can pass."""
 
     @property
     def kept(self) -> Literal["enforced", "sampled", "none"]:
-        """How well: a strict policy wants every guarantee enforced."""
+        """A strict policy requires `enforced` for every guarantee."""
         if self.mechanism is None:
             return "none"
         return "sampled" if self.sampled else "enforced"
@@ -43,27 +43,27 @@ class Running(Protocol):
         """
 
     async def receive(self) -> bytes | None:
-        """Next frame, or None once the child has closed its end or was killed by a limit."""
+        """Next frame; None once the child has closed its end or was killed by a limit."""
 
     async def finish(self) -> Result:
-        """Kill what is left of the child and say how it ended."""
+        """Kill the child if it still runs, and tell how it ended."""
 
 
 class CommandOptions(TypedDict, total=False):
-    """How a command of a session is run; each has a default."""
+    """Options of a command of a session."""
 
     cwd: str
-    """A folder of the workspace; the program's own. Where it can't be entered the exit code is 1."""
+    """A folder of the workspace instead of the program's own; exit code 1 if it can't be entered."""
     environment: Mapping[str, str] | None
-    """Over the session's variables and the program's."""
+    """Overrides variables of the session and of the program."""
     stdin: bytes
-    """What it reads from its standard input; nothing."""
+    """Its standard input; empty by default."""
     wall_s: float | None
-    """Until it is ended; the policy's."""
+    """Its deadline; the policy's by default."""
     cpu_s: float | None
-    """Bounds each of its processes; nothing does."""
+    """Bounds each of its processes; unbounded by default."""
     on_output: Callable[[bytes], None]
-    """Called with each piece of output as it comes, as far as it is kept."""
+    """Called with each piece of output that is kept."""
 
 
 class Started(Protocol):
@@ -71,15 +71,15 @@ class Started(Protocol):
 
     @property
     def number(self) -> int:
-        """Of the command, from 1 on."""
+        """Number of the command, from 1."""
 
     @property
     def pid(self) -> int:
-        """As commands of the session see it; 0 where it could not be started."""
+        """Its pid inside the session; 0 where it could not be started."""
 
     @property
     def log(self) -> str:
-        """Where commands find the head of its output."""
+        """A file inside with the head of its output."""
 
     @property
     def running(self) -> bool:
@@ -87,14 +87,14 @@ class Started(Protocol):
 
     @property
     def processes(self) -> Sequence[StillRunning]:
-        """What lived of it at the latest look, at most twenty."""
+        """Its processes at the latest look, at most twenty."""
 
     @property
     def seconds(self) -> float:
-        """Since its begin."""
+        """Since its start."""
 
     def output(self) -> str:
-        """What it wrote so far: head and tail where that is much."""
+        """Its output so far: head and tail where it is long."""
 
     async def wait(self) -> CommandResult:
         """Wait until its own process ends."""
@@ -104,14 +104,14 @@ class Started(Protocol):
 
 
 class Session(WorkspaceFiles, Protocol):
-    """A place that stays: commands follow one another in it, and what they leave running lives on.
+    """A place where commands follow one another, and what they leave running lives on.
 
-    A command ends when its own process ends; its output is waited for a tenth of a second longer. It reads
-    what it is given, and writes stdout and stderr to one pipe. At its deadline it and what it has started get
-    SIGTERM, half a second later SIGKILL; what others started is left alone. A failing command is a result.
+    A command ends when its own process ends; its output is awaited a tenth of a second longer. stdout and
+    stderr are one pipe. At its deadline it and what it has started get SIGTERM, half a second later SIGKILL.
+    A failing command is a result.
 
-    What runs a command raises SandboxBroken where the sandbox stopped working, and ValueError where a word
-    has 128 KiB.
+    Methods that run a command raise SandboxBroken where the sandbox stopped working, and ValueError where a
+    word has 128 KiB.
     """
 
     async def sh(self, script: str, **how: Unpack[CommandOptions]) -> CommandResult:
@@ -124,27 +124,27 @@ class Session(WorkspaceFiles, Protocol):
         """Run Python source with the task's interpreter."""
 
     async def start(self, program: str | Program, **how: Unpack[CommandOptions]) -> Started:
-        """Start a program, or a script of the shell: it lives until it is stopped or the session closes."""
+        """Start a program, or a script of the shell, in the background."""
 
     async def background(self) -> Sequence[Started]:
-        """Programs that were started and commands that left processes running, as far as these still live."""
+        """Started programs, and commands that left processes, of which some still live."""
 
     async def changes(self, *, ignored: Callable[[str], bool] | None = None) -> Changes:
-        """What differs in the workspace from what it held when the session opened, or was rebased.
+        """What differs in the workspace since the session opened, or was rebased.
 
-        Never anything called `.git`. Pipes, devices, setuid files, links that leave the workspace, names that
-        aren't UTF-8, files over 10 MiB and what goes over 2,000 files or 100 MiB are left out and named.
+        Anything called `.git` is skipped. Pipes, devices, setuid files, links that leave the workspace, names
+        that aren't UTF-8, files over 10 MiB and all beyond 2,000 files or 100 MiB are named as left out.
 
         Args:
-            ignored: asked of each path, a folder's with a slash at its end; what it names is not looked at.
+            ignored: whether to skip a path; a folder's ends with a slash.
         """
 
     async def rebase(self) -> None:
-        """Compare with the workspace as it is now from here on."""
+        """Make the present workspace the base of `changes`."""
 
 
 class Sandbox(WorkspaceFiles, Protocol):
-    """A place where a program can do no harm. Open one with `sandbox.open_sandbox`."""
+    """A place where a program can do no harm. `sandbox.open_sandbox` opens one."""
 
     @property
     def backend(self) -> str:
@@ -152,7 +152,7 @@ class Sandbox(WorkspaceFiles, Protocol):
 
     @property
     def image(self) -> str | None:
-        """Id of the image that programs find themselves in; None where they see this machine's own /usr."""
+        """Id of the programs' image; None where they see this machine's own /usr."""
 
     def capabilities(self) -> Sequence[Capability]:
         """Each guarantee with the mechanism that keeps it on this machine."""
@@ -171,18 +171,16 @@ class Sandbox(WorkspaceFiles, Protocol):
 
         Args:
             program: Python source or a command.
-            limits: what it may use, where that is less than the policy's.
-            stdin: what it reads from its standard input: bytes, or a descriptor that is read as it comes
-                and stays the caller's.
-            on_output: called with each piece of output as it comes.
-            fresh: give it a workspace of its own; the files that it leaves there are the Result's artifacts.
-            files: what a fresh workspace holds at first, by relative path; what begins as a program does
-                (`#!`, ELF) is executable.
+            limits: lower than the policy's.
+            stdin: bytes, or a descriptor that is read as data comes and stays the caller's.
+            on_output: called with each piece of output.
+            fresh: use a new workspace; files that the program leaves there are the Result's artifacts.
+            files: of a fresh workspace, by relative path; scripts (`#!`) and ELF files are executable.
 
         Raises:
             SandboxBroken: the sandbox itself stopped working.
             FileRefused: a path of `files` leaves the workspace, there is no room for them, or the program's
-                `cwd` isn't there, isn't a folder, is closed, leaves the workspace, or goes over a link.
+                `cwd` isn't a folder of the workspace that it may enter.
             ValueError: files without fresh.
         """
 
@@ -196,12 +194,12 @@ class Sandbox(WorkspaceFiles, Protocol):
     ) -> Running:
         """Start `main(channel, arguments)` of `sandbox.inner.<entry>` in a child of its own.
 
-        The entry may load code that nobody has read; what comes over its channel is to be trusted as little.
+        The entry may load untrusted code, so don't trust what comes over its channel.
 
         Args:
             entry: room and name of the module, such as `bridge.callee`.
-            arguments: what crosses as JSON.
-            limits, fresh: as `run` has them.
+            arguments: passed as JSON.
+            limits, fresh: as `run`.
         """
 
     def session(
@@ -211,12 +209,12 @@ class Sandbox(WorkspaceFiles, Protocol):
         files: Mapping[str, bytes] | None = None,
         environment: Mapping[str, str] | None = None,
     ) -> AbstractAsyncContextManager[Session]:
-        """Open a place where commands follow one another and live side by side.
+        """Open a place where commands follow one another and run side by side.
 
-        In a workspace where thousands of files were laid, a folder of those may not be renamed (EXDEV).
+        In a workspace with thousands of laid files, renaming one of their folders may fail (EXDEV).
 
         Args:
-            fresh, files: as `run` has them.
+            fresh, files: as `run`.
             environment: variables of every command, over the usual ones.
 
         Raises:
@@ -227,8 +225,8 @@ class Sandbox(WorkspaceFiles, Protocol):
     async def lay(self, files: Mapping[str, bytes]) -> dict[str, str]:
         """Make the workspace hold exactly these files, and give the SHA-256 (hex) of each.
 
-        What is there already, just as it was written, isn't written again; everything else goes, whatever it
-        is. What begins as a program does (`#!`, ELF) is executable.
+        Unchanged files aren't written again; everything else is removed. Scripts and ELF files are
+        executable.
 
         Raises:
             FileRefused: a path leaves the workspace, or the disk limit is reached.
@@ -238,4 +236,4 @@ class Sandbox(WorkspaceFiles, Protocol):
         """SHA-256 (hex) of each regular file of the workspace by its relative path."""
 
     async def close(self) -> None:
-        """End every process, and give back whatever the sandbox held. Idempotent."""
+        """End every process, and release everything that the sandbox holds. Idempotent."""

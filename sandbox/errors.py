@@ -1,4 +1,4 @@
-"""What can go wrong with a sandbox itself.
+"""Errors of a sandbox itself.
 
 SandboxError
 ├── BackendMissing      no way to make a sandbox on this machine; the message names the command that helps
@@ -17,8 +17,7 @@ CallFault = Literal["raised", "timeout", "ended", "not plain"]
 """Why a call gave no value; `not plain`: the value can't be copied."""
 
 FileFault = Literal["not_found", "is_directory", "permission", "too_large", "no_room", "refused"]
-"""Why a file was refused. `not_found`: also a file where a folder should be; `refused`: it is none that is
-let in or out."""
+"""`not_found`: also a file where a folder should be; `refused`: of a kind that isn't let in or out."""
 
 
 class SandboxError(Exception):

@@ -1,4 +1,4 @@
-"""The door: a sandbox by the name of its backend, or the best one that this machine has."""
+"""Open a sandbox by the name of its backend, or the best one of this machine."""
 
 import asyncio
 import contextlib
@@ -21,9 +21,9 @@ P = ParamSpec("P")
 T = TypeVar("T")
 GROUP = "sandbox.backends"
 STEPS = ("bubblewrap", "docker")
-"""Tried by `auto`, in this order. Bubblewrap has two ways to build its walls, and remembers which works."""
+"""Tried by `auto`, in this order."""
 BY_NAME_ONLY = frozenset({"restricted", "unsafe-host"})
-"""Never tried by `auto`: a caller must ask for them, knowing what they lack."""
+"""Never tried by `auto`, for what they lack."""
 
 Opener = Callable[[Policy], AbstractAsyncContextManager[Sandbox]]
 
@@ -33,7 +33,7 @@ async def open_sandbox(policy: Policy | None = None, *, backend: str = "auto") -
     """Open a sandbox for as long as the block lasts.
 
     Args:
-        policy: what its programs may use; the default is meant for code that nobody has read.
+        policy: what its programs may use; the default is for untrusted code.
         backend: the name of an installed backend, or `auto`: bubblewrap, else Docker.
 
     Raises:
@@ -47,16 +47,13 @@ async def open_sandbox(policy: Policy | None = None, *, backend: str = "auto") -
 
 @contextlib.contextmanager
 def open_sandbox_sync(policy: Policy | None = None, *, backend: str = "auto") -> Iterator["SyncSandbox"]:
-    """Open a sandbox for a caller without an event loop, or in another one's: each method waits.
-
-    Args and errors as `open_sandbox` has them.
-    """
+    """As `open_sandbox`, for a caller without an event loop: each method blocks."""
     with _Beside() as beside, beside.entered(open_sandbox(policy, backend=backend)) as sandbox:
         yield SyncSandbox(sandbox, beside)
 
 
 class SyncFiles:
-    """What `sandbox.contract.WorkspaceFiles` says of each method holds here."""
+    """Blocking form of `sandbox.contract.WorkspaceFiles`."""
 
     def __init__(self, files: WorkspaceFiles, beside: "_Beside") -> None:
         self._beside = beside
@@ -68,7 +65,7 @@ class SyncFiles:
 
 
 class SyncSandbox(SyncFiles):
-    """What `sandbox.contract.Sandbox` says of each method holds here."""
+    """Blocking form of `sandbox.contract.Sandbox`."""
 
     def __init__(self, sandbox: Sandbox, beside: "_Beside") -> None:
         super().__init__(sandbox, beside)
@@ -85,14 +82,14 @@ class SyncSandbox(SyncFiles):
         files: Mapping[str, bytes] | None = None,
         environment: Mapping[str, str] | None = None,
     ) -> Iterator["SyncSession"]:
-        """Open a place where commands follow one another and live side by side."""
+        """Open a place where commands follow one another and run side by side."""
         opening = self._sandbox.session(fresh=fresh, files=files, environment=environment)
         with self._beside.entered(opening) as session:
             yield SyncSession(session, self._beside)
 
 
 class SyncSession(SyncFiles):
-    """What `sandbox.contract.Session` says of each method holds here."""
+    """Blocking form of `sandbox.contract.Session`."""
 
     def __init__(self, session: Session, beside: "_Beside") -> None:
         super().__init__(session, beside)
@@ -102,12 +99,12 @@ class SyncSession(SyncFiles):
         self.changes, self.rebase = beside.waiting(session.changes), beside.waiting(session.rebase)
 
     def start(self, program: str | Program, **how: Unpack[CommandOptions]) -> "SyncStarted":
-        """Start a program, or a script of the shell, that lives until it is stopped or the session closes."""
+        """Start a program, or a script of the shell, in the background."""
         return SyncStarted(self._begin(program, **how), self._beside)
 
 
 class SyncStarted:
-    """What `sandbox.contract.Started` says holds here."""
+    """Blocking form of `sandbox.contract.Started`."""
 
     def __init__(self, started: Started, beside: "_Beside") -> None:
         self._started = started
@@ -142,7 +139,7 @@ class _Beside:
         self._thread.join()
 
     def waiting(self, call: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, T]:
-        """The same, and the caller's thread waits. Ctrl-C there cancels it."""
+        """A blocking form of a coroutine function; Ctrl-C cancels the call."""
 
         @functools.wraps(call)
         def wait(*given: P.args, **named: P.kwargs) -> T:
@@ -156,7 +153,7 @@ class _Beside:
         return wait
 
     def piecewise(self, call: Callable[P, AsyncGenerator[T, None]]) -> Callable[P, Iterator[T]]:
-        """The same, and the caller's thread waits for each piece."""
+        """A blocking form of an asynchronous generator."""
 
         @functools.wraps(call)
         def wait(*given: P.args, **named: P.kwargs) -> Iterator[T]:
@@ -171,7 +168,7 @@ class _Beside:
 
     @contextlib.contextmanager
     def entered(self, opening: AbstractAsyncContextManager[T]) -> Iterator[T]:
-        """What is open in the loop for as long as the block lasts."""
+        """Enter an asynchronous context manager for as long as the block lasts."""
         stack = AsyncExitStack()
         try:
             yield self.waiting(stack.enter_async_context)(opening)
@@ -180,7 +177,7 @@ class _Beside:
 
 
 def find_backend(name: str) -> Opener:
-    """The function that opens a sandbox of one backend, imported only now.
+    """The function that opens a sandbox of one backend.
 
     Raises:
         ValueError: there is none of that name; the nearest ones are named.
@@ -195,7 +192,7 @@ def find_backend(name: str) -> Opener:
 
 
 def _load(point: EntryPoint) -> Opener:
-    """An opener that imports its backend when it is called: most are never needed."""
+    """An opener that imports its backend when it is called."""
 
     def opened(policy: Policy) -> AbstractAsyncContextManager[Sandbox]:
         opener: Opener = point.load()

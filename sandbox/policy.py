@@ -1,4 +1,4 @@
-"""What a program in a sandbox may use: one frozen Policy for the sandbox, Limits for one run."""
+"""What programs may use: one frozen Policy for the sandbox, Limits for one run."""
 
 import os
 import re
@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from sandbox.program import Environment
 
 AskHost = Callable[[str, int], Awaitable[bool]]
-"""Asked whether programs may reach a host at a port."""
+"""Decides whether programs may reach a host at a port."""
 
 
 class Limits(BaseModel):
@@ -27,7 +27,7 @@ class Limits(BaseModel):
 
 
 class Policy(BaseModel):
-    """What every program of one sandbox may use. The default is meant for code that nobody has read."""
+    """What every program of one sandbox may use. The default is for untrusted code."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -35,7 +35,7 @@ class Policy(BaseModel):
     """`none`, or the hosts that programs may reach through a proxy: `HOST`, `HOST:PORT`, `*.NAME`, or
     `registries`, those of the usual package indexes."""
     ask_host: AskHost | None = Field(default=None, exclude=True)
-    """Asked before a host that `network` doesn't name is refused; where no proxy can be had, nothing is."""
+    """Asked about hosts that `network` doesn't name; never asked where there can be no proxy."""
     memory_mb: int = Field(default=512, ge=16, le=1 << 20)
     processes: int = Field(default=128, ge=1, le=1 << 16)
     wall_s: float = Field(default=10.0, gt=0, le=86_400)
@@ -45,38 +45,32 @@ class Policy(BaseModel):
     files: int = Field(default=16_384, ge=16, le=1 << 24)
     open_files: int = Field(default=256, ge=16, le=1 << 16)
     environment: Environment = Field(default_factory=dict)
-    preload: tuple[str, ...] = ()
-    """Modules of the task's interpreter that are imported before a run of Python begins, such as `numpy`.
-
-    Once for all runs, or ahead of each where a virtual environment brings them, at the cost of the run's CPU
-    time. They get one thread for their mathematics, and each run its own random state.
-    """
     kernel: bool = False
     """Show the packages of a Jupyter kernel to an interpreter that has none; `open_kernel` sets it."""
     image: str | None = None
-    """The image of the Docker backend; None is the one that `coder sandbox build` makes."""
+    """Of the Docker backend; None is the one that `coder sandbox build` makes."""
     runtime: str | None = None
-    """The engine's runtime for the Docker backend, such as `runsc`; None is the engine's own choice."""
+    """Of the Docker engine, such as `runsc`; None is the engine's own choice."""
     cpus: float | None = Field(default=None, gt=0, le=1024)
-    """How many processors a program may keep busy; None is all of them."""
+    """Processors that a program may keep busy; None is all of them."""
     folders: dict[str, Path] = Field(default_factory=dict)
-    """Folders of this machine that programs find in their workspace, read-only, by their path there, such as
-    `node_modules`. None of them is part of the workspace: nothing lists, lays or removes it."""
+    """Folders of this machine, shown read-only in the workspace by their path there, such as `node_modules`.
+    They aren't part of the workspace: nothing lists, lays or removes them."""
     beside: dict[str, Path] = Field(default_factory=dict)
-    """Folders of this machine that programs find in `/opt/shown`, read-only, by their name there."""
+    """Folders of this machine, shown read-only in `/opt/shown` by their name there."""
     on_path: tuple[str, ...] = ()
-    """Folders in the sandbox that PATH names before the system's, such as `/opt/shown/go/bin`."""
+    """Folders in the sandbox at the front of PATH, such as `/opt/shown/go/bin`."""
     layered: tuple[str, ...] = ()
-    """What of this a session may write to, into a layer that ends with it: places of `folders`, names of
+    """Shown folders that a session may write to, in a layer that ends with it: places of `folders`, names of
     `beside`, and `/opt/venv`, the interpreter's virtual environment."""
     python: Path | None = None
-    """The interpreter that the program gets; None is the base interpreter of the running one."""
+    """The programs' interpreter; None is the base interpreter of the running one."""
     strict: bool = False
-    """Refuse to open where a guarantee has no mechanism on this machine, or is only sampled."""
+    """Refuse to open where a guarantee has no mechanism here, or is only sampled."""
 
     @property
     def has_proxy(self) -> bool:
-        """Some host may be reached, or asked for."""
+        """Whether some host may be reached, or asked for."""
         return self.network != "none" or self.ask_host is not None
 
     @field_validator("folders")
@@ -113,7 +107,7 @@ class Policy(BaseModel):
 
 
 def session_policy(**given: object) -> Policy:
-    """What a session needs that builds and tests a project; `given` are fields of the policy that differ."""
+    """A policy for building and testing a project; `given` overrides its fields."""
     half_mb = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") >> 21
     usual = {
         "memory_mb": min(4096, half_mb),

@@ -1,4 +1,4 @@
-"""Which backends work on this machine, found out by running a program in each."""
+"""Find out which backends work on this machine by running a program in each."""
 
 import warnings
 from dataclasses import dataclass
@@ -20,15 +20,13 @@ class BackendReport:
     name: str
     works: bool
     detail: str
-    """What keeps its guarantees, or why it doesn't work."""
+    """What keeps its memory limit, or why it doesn't work."""
     fix: str | None = None
-    """The command that helps, where there is one."""
     capabilities: tuple[Capability, ...] = ()
-    """Each guarantee with what keeps it here; none where the backend doesn't work."""
 
     @property
     def automatic(self) -> bool:
-        """True when `auto` may be this one; the others must be asked for by their names."""
+        """Whether `auto` may choose it."""
         return self.name not in BY_NAME_ONLY
 
 

@@ -1,4 +1,4 @@
-"""What a sandbox can run: Python code by fork of its warm server, or any command by exec."""
+"""What a sandbox can run: Python code, or a command."""
 
 from typing import Annotated
 
@@ -6,7 +6,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 
 def _given(word: str) -> str:
-    """What the kernel can hand to a new program: bytes that end at the first null."""
+    """Refuse what the kernel can't pass to a new program."""
     if "\0" in word:
         raise ValueError(f"{word[:80]!r} holds a null character, at which a program's words end")
     try:
@@ -28,22 +28,22 @@ Environment = dict[Annotated[str, AfterValidator(_named), AfterValidator(_given)
 
 
 class PythonCode(BaseModel):
-    """Source that runs as `__main__`, as `python FILE` would run it, in a folder of the workspace."""
+    """Source that runs as `__main__`, as `python FILE` would."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     source: str
     filename: str = "main.py"
-    """Name in tracebacks and `__file__`, relative to `cwd`; it need not exist there."""
+    """Name in tracebacks and `__file__`, relative to `cwd`; the file need not exist."""
     arguments: tuple[str, ...] = ()
     environment: Environment = Field(default_factory=dict)
     """Over the sandbox's variables. Of those that Python reads as it starts, PYTHONPATH alone counts."""
     cwd: str = "."
-    """A folder of the workspace, where it begins."""
+    """The working directory, a folder of the workspace."""
 
 
 class Command(BaseModel):
-    """A program and its arguments, found on the sandbox's PATH, started in a folder of the workspace."""
+    """A program on the sandbox's PATH, with its arguments."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -51,7 +51,7 @@ class Command(BaseModel):
     environment: Environment = Field(default_factory=dict)
     """Over the sandbox's variables."""
     cwd: str = "."
-    """A folder of the workspace, where it begins."""
+    """The working directory, a folder of the workspace."""
 
 
 Program = PythonCode | Command

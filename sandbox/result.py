@@ -1,4 +1,4 @@
-"""What one program did. A failing program is a Result; only a broken sandbox is an error."""
+"""What a program did. A failing program is a result; only a broken sandbox is an error."""
 
 import base64
 from typing import Literal
@@ -10,7 +10,7 @@ KilledBy = Literal["wall", "cpu", "memory", "output", "disk", "cancel"]
 
 
 class Artifact(BaseModel):
-    """A file that a program wrote. Its path is relative, with `/`; nobody has looked at its content."""
+    """A file that a program wrote; its path is relative, its content unchecked."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -25,10 +25,7 @@ class Artifact(BaseModel):
 
 
 class Result(BaseModel):
-    """How a program ended, and what it wrote. Bytes that aren't UTF-8 are U+FFFD in what is text.
-
-    Dumps and JSON leave the raw bytes out.
-    """
+    """How a program ended, and what it wrote. Text replaces what isn't UTF-8; dumps omit the raw bytes."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -39,21 +36,21 @@ class Result(BaseModel):
     stdout: str = ""
     stderr: str = ""
     raw_stdout: bytes = Field(default=b"", exclude=True, repr=False)
-    """The bytes that it wrote, bounded as `stdout` is."""
+    """The bytes of `stdout`."""
     raw_stderr: bytes = Field(default=b"", exclude=True, repr=False)
     truncated: bool = False
     """The middle of stdout or stderr was dropped: head and tail were kept."""
     wall_s: float = 0.0
     cpu_s: float = 0.0
     max_rss_mb: float = 0.0
-    """Most memory at a time; 0.0 where nothing counted it, or an earlier run had more."""
+    """Peak memory; 0.0 where nothing counted it, or an earlier run used more."""
     killed_by: KilledBy | None = None
     artifacts: tuple[Artifact, ...] = ()
-    """Of a fresh run: the files that its program wrote, by path."""
+    """Files that the program of a fresh run wrote, by path."""
     artifacts_left_out: int = 0
-    """What else it left in its workspace: too many, too large or too deep, links, pipes, unreadable."""
+    """Number of files that were too many, too large, too deep, unreadable, or links and pipes."""
     state_lost: bool = False
-    """Of a kernel's cell: the kernel was restarted, and what cells had defined is gone."""
+    """Of a kernel's cell: the kernel was restarted, and its variables are lost."""
 
     @property
     def ok(self) -> bool:
@@ -67,12 +64,12 @@ class StillRunning(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     pid: int
-    """As commands of the session see it."""
+    """Inside the session."""
     command: str
 
 
 class CommandResult(BaseModel):
-    """How one command of a session ended, and what it wrote to stdout and stderr, as it came."""
+    """How a command of a session ended, and its stdout and stderr as one text."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -82,22 +79,22 @@ class CommandResult(BaseModel):
     """The command's own code; None when a signal ended it."""
     signal: int | None = None
     output: str = ""
-    """A line that was rewritten by carriage returns is shown in its last state."""
+    """A line that carriage returns rewrote is shown in its last state."""
     raw_output: bytes = Field(default=b"", exclude=True, repr=False)
-    """The bytes that were written, bounded as `output` is; dumps and JSON leave them out."""
+    """The bytes of `output`; omitted in dumps."""
     output_bytes: int = 0
-    """All that was written, kept or not."""
+    """Number of bytes written, kept or not."""
     truncated: bool = False
     """The middle of the output was dropped: head and tail were kept."""
     wall_s: float = 0.0
     cpu_s: float = 0.0
     killed_by: KilledBy | None = None
     still_running: tuple[StillRunning, ...] = ()
-    """What it left running, at most twenty."""
+    """Processes that it left, at most twenty."""
     log: str = ""
-    """A file inside that holds the head of the output, and of what comes after the command's end."""
+    """A file inside with the head of the output, also of later output."""
     state_lost: bool = False
-    """The session was replaced: processes and /tmp are gone, the workspace is kept."""
+    """The session was restarted: processes and /tmp are lost, the workspace is kept."""
 
     @property
     def ok(self) -> bool:
@@ -106,7 +103,7 @@ class CommandResult(BaseModel):
 
 
 class Entry(BaseModel):
-    """What stands in a folder under one name."""
+    """One name of a folder."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -115,27 +112,27 @@ class Entry(BaseModel):
     size: int = Field(ge=0)
     """Bytes."""
     executable: bool = False
-    """Of a file: whether its owner may run it."""
+    """Whether its owner may run the file."""
 
 
 class Change(BaseModel):
-    """How one file of a session's workspace differs from what it was."""
+    """A changed file of a session's workspace."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     path: str
     before: str | None
-    """SHA-256 (hex) of the content; None: it was not there. A link's content is its target."""
+    """SHA-256 (hex) of the content, of a link's target; None for a new file."""
     after: str | None
     mode: Literal["100644", "100755", "120000"]
-    """As git has it, of the file that is there now; of the one that was there, where it is deleted."""
+    """Git's mode of the file, or of the deleted one."""
     kind: Literal["added", "modified", "deleted"]
     content: bytes | None = Field(default=None, repr=False)
-    """What `after` is the hash of."""
+    """The content that `after` is the hash of."""
 
 
 class LeftOut(BaseModel):
-    """Something in a session's workspace that changed and isn't handed out."""
+    """A change of a session's workspace that isn't handed out."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -144,7 +141,7 @@ class LeftOut(BaseModel):
 
 
 class Changes(BaseModel):
-    """What is different in a session's workspace."""
+    """Changes of a session's workspace."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -154,12 +151,12 @@ class Changes(BaseModel):
 
 
 def out_of_time(result: Result) -> bool:
-    """Whether a limit of time ended a process."""
+    """Whether a time limit ended a process."""
     return result.killed_by in ("wall", "cpu")
 
 
 def ending(result: Result) -> str:
-    """Why a process answers no more, in a few words."""
+    """Why a process stopped answering, in a few words."""
     if out_of_time(result):
         return f"it didn't return within {result.wall_s:.1f} s"
     if result.killed_by not in (None, "cancel"):  # "cancel" is ours: it had closed its channel before

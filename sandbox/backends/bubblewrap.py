@@ -1,26 +1,24 @@
 """The bubblewrap backend: an outer wall that lives as long as its workspace, an inner wall for every run.
 
-Where namespaces inside of bubblewrap are refused, each run gets a bubblewrap of its own instead. Which of the
-two this machine lets us build is found out by building it, once for a process.
+Where namespaces inside of bubblewrap are refused, each run gets a bubblewrap of its own. Which of the two
+works is found by trying, once per process.
 """
 
 import contextlib
 import os
 import shutil
 import sys
-from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
-from sandbox.contract import Capability
 from sandbox.errors import BackendMissing, NamespacesRefused, PolicyUnmet, SandboxBroken
 from sandbox.host.capabilities import (
     LAYER_FROM,
     Build,
-    capabilities_of_one_wall,
+    Facts,
+    capabilities_of,
     require_kept,
-    with_hosts,
-    with_processors,
 )
 from sandbox.host.served_sandbox import ServedSandbox
 from sandbox.host.server import Server, start_server
@@ -28,7 +26,6 @@ from sandbox.policy import Policy
 from sandbox.supervisor.outer_wall import Builder, environment, two_walls
 
 if TYPE_CHECKING:
-    from sandbox.host.disk_watch import DiskBounds
     from sandbox.network.outside_lookup import Outside
     from sandbox.network.proxy import Network
 
@@ -38,15 +35,6 @@ _FILTERED = ("x86_64", "aarch64")
 _WALLS: tuple[Walls, ...] = ("two", "one")
 _refused: dict[tuple[str | None, str, Walls], tuple[str, str | None]] = {}
 """Why walls could not be built, by bubblewrap, interpreter and kind."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Wanted:
-    policy: Policy
-    without: frozenset[str]
-    landlock: int
-    outside: "Outside | None"
-    layer_from: int
 
 
 @contextlib.asynccontextmanager
@@ -66,8 +54,8 @@ async def open_bubblewrap(
         without: mechanisms to leave off, by name; only tests do, to see a probe escape.
         landlock: the highest ABI to use; tests lower it to be an older kernel.
         outside: how hosts of an allow-list are reached; tests put a world of their own there.
-        walls: `two`, or `one` bubblewrap a run; None is the first of them that this machine lets us build.
-        layer_from: how many files a workspace has that gets a layer over it for sessions.
+        walls: `two`, or `one` bubblewrap a run; None is the first that works on this machine.
+        layer_from: how many files a workspace has that gets a layer for sessions.
 
     Raises:
         BackendMissing: bubblewrap can't be used here; the message says what helps.
@@ -78,37 +66,46 @@ async def open_bubblewrap(
         from sandbox.host.refusal import why_missing
 
         raise why_missing(_FILTERED)
-    wanted = _Wanted(policy, without, landlock, outside, layer_from)
-    sandbox = await (_first_that_works(wanted) if walls is None else _opened(wanted, walls))
+    which, python = shutil.which("bwrap"), str(policy.python)
+    sandbox: ServedSandbox | None = None
+    for kind in _WALLS if walls is None else (walls,):
+        if walls is None and (which, python, kind) in _refused:
+            continue
+        try:
+            sandbox = await _opened(policy, kind, without, landlock, outside, layer_from)
+            break
+        except NamespacesRefused as error:
+            if walls is not None:
+                raise
+            _refused[which, python, kind] = (str(error), error.fix)
+    if sandbox is None:
+        message, fix = _refused[which, python, "two"]
+        raise NamespacesRefused(message, fix=fix)
     try:
         yield sandbox
     finally:
         await sandbox.close()
 
 
-async def _first_that_works(wanted: _Wanted) -> ServedSandbox:
-    which, python = shutil.which("bwrap"), str(wanted.policy.python)
-    for walls in _WALLS:
-        if (which, python, walls) in _refused:
-            continue
-        try:
-            return await _opened(wanted, walls)
-        except NamespacesRefused as error:
-            _refused[which, python, walls] = (str(error), error.fix)
-    message, fix = _refused[which, python, "two"]
-    raise NamespacesRefused(message, fix=fix)
-
-
-async def _opened(wanted: _Wanted, walls: Walls) -> ServedSandbox:
-    if walls == "one" and wanted.policy.network != "none":
+async def _opened(
+    policy: Policy,
+    walls: Walls,
+    without: frozenset[str],
+    landlock: int,
+    outside: "Outside | None",
+    layer_from: int,
+) -> ServedSandbox:
+    if walls == "one" and policy.network != "none":
         raise PolicyUnmet(
             "Hosts can be allowed to a program only where bubblewrap may make namespaces inside of its own."
         )
-    server = await start_server(
-        wanted.policy, _builder(walls), without=wanted.without, landlock=wanted.landlock
-    )
+    server = await start_server(policy, _builder(walls), without=without, landlock=landlock)
     try:
-        sandbox = _around(server, wanted, walls)
+        network = _network(policy, outside, without) if policy.has_proxy and walls == "two" else None
+        build = _build(server, policy, walls, without, network)
+        if walls == "two" and "layer" not in without:
+            build = replace(build, layer_from=layer_from)
+        sandbox = ServedSandbox(server, policy, build)
     except PermissionError as error:
         await server.close()
         raise BackendMissing(
@@ -119,7 +116,7 @@ async def _opened(wanted: _Wanted, walls: Walls) -> ServedSandbox:
         await server.close()
         raise
     try:
-        if walls == "one" or wanted.policy.preload:
+        if walls == "one":
             await sandbox.prove()
     except SandboxBroken as error:
         from sandbox.host.refusal import explain
@@ -133,55 +130,58 @@ async def _opened(wanted: _Wanted, walls: Walls) -> ServedSandbox:
     return sandbox
 
 
-def _around(server: Server, wanted: _Wanted, walls: Walls) -> ServedSandbox:
-    policy = wanted.policy
-    capabilities: Sequence[Capability] = server.capabilities()
-    if walls == "one":
-        capabilities = capabilities_of_one_wall(capabilities, own_uid=server.uid != os.geteuid())
-    network, told = _network(wanted) if policy.has_proxy and walls == "two" else (None, {})
-    capabilities = with_hosts(
-        capabilities, policy.network, asks=network is not None and policy.ask_host is not None
+def _build(
+    server: Server, policy: Policy, walls: Walls, without: frozenset[str], network: "Network | None"
+) -> Build:
+    hosts = [] if policy.network == "none" else [*policy.network]
+    hosts += ["hosts that the caller is asked about"] if network is not None and policy.ask_host else []
+    facts = Facts(
+        server.groups.version if server.groups else None,
+        server.landlock,
+        root=os.geteuid() == 0,
+        one_wall=walls == "one",
+        hosts=tuple(hosts),
+        cpus=policy.cpus is not None,
+        counts_processors=server.counts_processors,
     )
-    capabilities = with_processors(capabilities, policy.cpus, counted=server.counts_processors)
+    capabilities = capabilities_of(facts)
     require_kept(policy, capabilities)
-    programs = environment(server.interpreter, told | policy.environment, policy.on_path)
-    disk, fresh_disk = _bounds(server, policy) if server.folder else (None, None)
+    told: dict[str, str] = {}
+    if network is not None:
+        from sandbox.network.proxy import variables
+
+        told = variables()
     build = Build(
         "bubblewrap",
-        tuple(capabilities),
-        programs,
-        wanted.without,
+        capabilities,
+        environment(server.interpreter, told | policy.environment, policy.on_path),
+        without,
         sessions=True,
         network=network,
-        disk=disk,
-        fresh_disk=fresh_disk,
-        layer_from=wanted.layer_from if walls == "two" and "layer" not in wanted.without else None,
     )
-    return ServedSandbox(server, policy, build)
+    if not server.folder:
+        return build
+    from sandbox.host.disk_watch import DiskBounds
+
+    # No mount of an ordinary user bounds these: the workspace that lasts is a folder, files aren't counted.
+    size, folder = policy.disk_mb << 20, f"{server.folder}/w"
+    return replace(
+        build,
+        disk=DiskBounds(size, policy.files, folder=folder, mounts=("/tmp",)),
+        fresh_disk=DiskBounds(size, policy.files, mounts=("/tmp", "/w")),
+    )
 
 
 def _builder(walls: Walls) -> Builder:
     if walls == "two":
         return two_walls
-    from sandbox.supervisor.one_wall import one_wall
+    from sandbox.supervisor.starting import one_wall
 
     return one_wall
 
 
-def _network(wanted: _Wanted) -> "tuple[Network, dict[str, str]]":
-    """What programs may reach, and what tells them how."""
-    from sandbox.network.proxy import Network, variables
+def _network(policy: Policy, outside: "Outside | None", without: frozenset[str]) -> "Network":
+    from sandbox.network.proxy import Network
 
-    policy = wanted.policy
     hosts = () if policy.network == "none" else policy.network
-    network = Network(hosts, outside=wanted.outside, without=wanted.without, ask=policy.ask_host)
-    return network, variables()
-
-
-def _bounds(server: Server, policy: Policy) -> "tuple[DiskBounds, DiskBounds]":
-    """What no mount of an ordinary user keeps: the workspace that lasts is a folder, files aren't counted."""
-    from sandbox.host.disk_watch import DiskBounds
-
-    size = policy.disk_mb << 20
-    lasting = DiskBounds(size, policy.files, folder=f"{server.folder}/w", mounts=("/tmp",))
-    return lasting, DiskBounds(size, policy.files, mounts=("/tmp", "/w"))
+    return Network(hosts, outside=outside, without=without, ask=policy.ask_host)

@@ -1,19 +1,16 @@
 """The `restricted` backend, by name only: for containers that have neither namespaces nor Docker.
 
-A program is a process of this machine, in the machine's network namespace. What holds it is Landlock for
-files, a filter of system calls without sockets, limits, and a uid of its own where we are root.
-`capabilities()` names what nothing keeps.
+A program is a process of this machine, confined by Landlock, a seccomp filter without sockets, limits, and a
+uid of its own where we are root. `capabilities()` names what nothing keeps.
 """
 
 import contextlib
 import os
 import sys
-from collections.abc import AsyncIterator, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 from sandbox.backends.single_run import Holding, open_alone, own_code
-from sandbox.contract import Capability
 from sandbox.errors import BackendMissing
 from sandbox.host.served_sandbox import ServedSandbox
 from sandbox.host.server import Server
@@ -35,9 +32,10 @@ _FILES = (
 )
 
 
-def open_restricted(
+@contextlib.asynccontextmanager
+async def open_restricted(
     policy: Policy, *, without: frozenset[str] = frozenset(), landlock: int = 99
-) -> AbstractAsyncContextManager[ServedSandbox]:
+) -> AsyncIterator[ServedSandbox]:
     """Open a sandbox for as long as the block lasts.
 
     Args:
@@ -50,11 +48,6 @@ def open_restricted(
         PolicyUnmet: the policy asks for what can't be kept here.
         SandboxBroken: it could not be started for another reason.
     """
-    return _open(policy, without=without, landlock=landlock)
-
-
-@contextlib.asynccontextmanager
-async def _open(policy: Policy, *, without: frozenset[str], landlock: int) -> AsyncIterator[ServedSandbox]:
     _require_landlock(landlock)
     _require_reach(describe(policy.python))
     holding = Holding("restricted", take_slot, rules_for, _capabilities)
@@ -63,7 +56,7 @@ async def _open(policy: Policy, *, without: frozenset[str], landlock: int) -> As
 
 
 def rules_for(interpreter: Interpreter) -> list[tuple[str, str]]:
-    """What Landlock lets programs read, and nothing that is the caller's."""
+    """What Landlock lets programs read: nothing of the caller's."""
     trees = [*map(Path, _SYSTEM), interpreter.prefix]
     trees += [interpreter.venv] if interpreter.venv else []
     hidden = own_code()
@@ -72,7 +65,7 @@ def rules_for(interpreter: Interpreter) -> list[tuple[str, str]]:
 
 
 def _leaving_out(hidden: Path, tree: Path) -> list[tuple[str, str]]:
-    """A tree to read, but for one folder: of that no more than its name can be seen."""
+    """Rules for a tree without one folder."""
     if tree.is_relative_to(hidden):
         return []
     if not hidden.is_relative_to(tree):
@@ -93,7 +86,7 @@ def _require_landlock(most: int) -> None:
 
 
 def _require_reach(interpreter: Interpreter) -> None:
-    """See that the uid of a program can reach its interpreter: nothing can be mounted for it here."""
+    """Check that the uid of programs can reach the interpreter, as nothing can be mounted here."""
     if os.geteuid() != 0:
         return
     for folder in (interpreter.venv or interpreter.prefix, interpreter.executable):
@@ -105,7 +98,7 @@ def _require_reach(interpreter: Interpreter) -> None:
                 )
 
 
-def _capabilities(server: Server) -> Sequence[Capability]:
+def _capabilities(server: Server) -> tuple[dict[str, str | None], frozenset[str]]:
     cgroup = f"cgroup v{server.groups.version}" if server.groups else None
     landlock = f"Landlock (ABI {server.landlock})"
     own_uid = server.uid != os.geteuid()
@@ -114,29 +107,23 @@ def _capabilities(server: Server) -> Sequence[Capability]:
     ends = (
         "each run's reaper, as a subreaper, ends every descendant; a keeper ends the sandbox with its owner"
     )
-    kept: dict[str, tuple[str | None, bool]] = {
-        "memory": (cgroup or "RLIMIT_DATA per process, the run's total sampled every 20 ms", cgroup is None),
-        "processes": (f"RLIMIT_NPROC per uid{f' and {cgroup}' if cgroup else ''}", False),
-        "cpu time": ("RLIMIT_CPU per process, and the wall time of the run", False),
-        "wall time": ("the host has the run's reaper end it", False),
-        "output": ("the host reads a bounded part and ends a flood", False),
-        "disk": ("RLIMIT_FSIZE per file, the sandbox's total sampled every 50 ms", True),
-        "files": ("sampled every 50 ms", True),
-        "network": ("seccomp: no sockets but pairs", False),
-        "host files": (f"{landlock}: content and folders; that a file is there can be seen", False),
-        "modes and times of host files": ("a uid of the sandbox's own" if own_uid else None, False),
-        "environment": ("empty environment at the start of each run", False),
-        "other processes": (parted, False),
-        "names of other processes": (None, False),
-        "other runs": (f"signals: {landlock}; one workspace" if scoped else None, False),
-        "nothing left": (ends if scoped or own_uid else None, False),
-        "privileges": (
-            "no capabilities, no_new_privs, a uid of its own" if own_uid else "no_new_privs",
-            False,
-        ),
-        "system calls": ("seccomp allow-list", False),
+    kept: dict[str, str | None] = {
+        "memory": cgroup or "RLIMIT_DATA per process, the run's total sampled every 20 ms",
+        "processes": f"RLIMIT_NPROC per uid{f' and {cgroup}' if cgroup else ''}",
+        "cpu time": "RLIMIT_CPU per process, and the wall time of the run",
+        "wall time": "the host has the run's reaper end it",
+        "output": "the host reads a bounded part and ends a flood",
+        "disk": "RLIMIT_FSIZE per file, the sandbox's total sampled every 50 ms",
+        "files": "sampled every 50 ms",
+        "network": "seccomp: no sockets but pairs",
+        "host files": f"{landlock}: content and folders; that a file is there can be seen",
+        "modes and times of host files": "a uid of the sandbox's own" if own_uid else None,
+        "environment": "empty environment at the start of each run",
+        "other processes": parted,
+        "names of other processes": None,
+        "other runs": f"signals: {landlock}; one workspace" if scoped else None,
+        "nothing left": ends if scoped or own_uid else None,
+        "privileges": "no capabilities, no_new_privs, a uid of its own" if own_uid else "no_new_privs",
+        "system calls": "seccomp allow-list",
     }
-    return tuple(
-        Capability(guarantee=guarantee, mechanism=mechanism, sampled=sampled)
-        for guarantee, (mechanism, sampled) in kept.items()
-    )
+    return kept, frozenset({"disk", "files"} if cgroup else {"disk", "files", "memory"})

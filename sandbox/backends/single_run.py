@@ -1,31 +1,25 @@
-"""Sandboxes whose runs are processes of this machine, with no wall of namespaces around them.
-
-What else holds them is for the backend to say: `sandbox/backends/restricted.py`,
-`sandbox/backends/unsafe_host.py`.
-"""
+"""Sandboxes whose runs are processes of this machine without namespaces: `restricted` and `unsafe-host`."""
 
 import contextlib
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
-from sandbox.contract import Capability
 from sandbox.errors import BackendMissing, PolicyUnmet, SandboxBroken
-from sandbox.host.capabilities import Build, require_kept, with_processors
+from sandbox.host.capabilities import Build, as_capabilities, require_kept, with_processors
 from sandbox.host.disk_watch import DiskBounds
 from sandbox.host.served_sandbox import ServedSandbox
 from sandbox.host.server import Server, start_server
 from sandbox.interpreter.interpreter import Interpreter
 from sandbox.policy import Policy
-from sandbox.supervisor.cgroups import Groups
-from sandbox.supervisor.one_wall import START
-from sandbox.supervisor.outer_wall import Specification
+from sandbox.supervisor.outer_wall import Specification, Wanted
 from sandbox.supervisor.shipped import inner_files
 from sandbox.supervisor.slots import Slot
-from sandbox.supervisor.starting import Plan, new_folder, specify_starter
+from sandbox.supervisor.starting import START, Plan, new_folder, specify_starter
 
 NAMESPACES = frozenset({"user", "pid", "mnt", "ipc", "net", "uts"})
-"""The mechanisms that every one of them lacks."""
+"""Mechanisms that both lack."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +28,11 @@ class Holding:
 
     backend: str
     slot: Callable[[], Slot]
-    """Whose processes they are."""
+    """Gives the uid of the programs."""
     rules: Callable[[Interpreter], Sequence[tuple[str, str]]]
-    """What Landlock lets them do below which paths, besides their workspace."""
-    describe: Callable[[Server], Sequence[Capability]]
+    """Rules for Landlock besides the workspace."""
+    describe: Callable[[Server], tuple[dict[str, str | None], frozenset[str]]]
+    """Gives the mechanism of each guarantee, and the guarantees that are only sampled."""
     without: frozenset[str] = NAMESPACES
 
 
@@ -57,11 +52,12 @@ async def open_alone(
     if policy.folders or policy.beside:
         raise PolicyUnmet(f"Nothing can be mounted for programs of {holding.backend}: it shows no folders.")
     lacking = without | holding.without
-    server = await start_server(policy, _Builder(holding), without=lacking, landlock=landlock)
+    server = await start_server(policy, partial(_specify, holding), without=lacking, landlock=landlock)
     try:
-        capabilities = with_processors(
-            holding.describe(server), policy.cpus, counted=server.counts_processors
-        )
+        kept, sampled = holding.describe(server)
+        if policy.cpus is not None:
+            kept |= with_processors(counted=server.counts_processors)
+        capabilities = as_capabilities(kept, sampled)
         require_kept(policy, capabilities)
         size = policy.disk_mb << 20
         bounds = None if "disk" in without else DiskBounds(size, policy.files, folder=server.folder)
@@ -98,7 +94,7 @@ async def _prove(sandbox: ServedSandbox, server: Server) -> None:
 
 
 def _environment(server: Server, given: Mapping[str, str]) -> dict[str, str]:
-    """What a program finds; where its workspace is, and its folder for temporary files, the starter adds."""
+    """The environment of programs; the starter adds HOME and TMPDIR."""
     interpreter = server.interpreter
     places = [f"{server.folder}/bin"] if interpreter.venv is None else [f"{interpreter.venv}/bin"]
     places += [str(interpreter.executable.parent), "/usr/local/bin", "/usr/bin", "/bin"]
@@ -111,47 +107,26 @@ def _library_path(interpreter: Interpreter) -> dict[str, str]:
     return {"LD_LIBRARY_PATH": str(libraries)} if any(libraries.glob("libpython3*.so*")) else {}
 
 
-class _Builder:
-    """How the starter of such a sandbox is started: a `sandbox.supervisor.outer_wall.Builder`."""
-
-    def __init__(self, holding: Holding) -> None:
-        self._holding = holding
-
-    def __call__(
-        self,
-        interpreter: Interpreter,
-        groups: Groups | None,
-        *,
-        without: frozenset[str],
-        shown: tuple[str, ...],
-        policy: Policy,
-    ) -> Callable[[int, int], Specification]:
-        """`shown` and `policy` are for backends that show programs another root than this machine's."""
-        rules = tuple(self._holding.rules(interpreter))
-
-        def specify(control: int, lifeline: int) -> Specification:
-            plan = _plan(interpreter, rules)
-            slot = self._holding.slot()
-            return specify_starter(plan, slot, control=control, lifeline=lifeline, groups=groups)
-
-        return specify
-
-
-def _plan(interpreter: Interpreter, rules: Sequence[tuple[str, str]]) -> Plan:
-    base = new_folder()
+def _specify(holding: Holding, wanted: Wanted) -> Specification:
+    """How to start the starter of such a sandbox."""
+    interpreter, base = wanted.interpreter, new_folder()
     names = ("python", "python3") if interpreter.venv is None else ()
-    return Plan(
-        # Never the one of a virtual environment, which nobody may have read: nothing holds this process yet.
+    plan = Plan(
+        # The base interpreter, never a virtual environment's: nothing confines this process yet.
         command=(str(interpreter.executable), "-I", "-S", "-c", START.format(f"{base}/opt/lib")),
         base=base,
         files={**inner_files(interpreter.version), "/bin": None},
         links={f"/bin/{name}": str(interpreter.executable) for name in names},
-        rules=(*rules, (f"{base}/opt", "read and execute"), (f"{base}/bin", "read and execute")),
+        rules=(
+            *holding.rules(interpreter),
+            *((f"{base}/{name}", "read and execute") for name in ("opt", "bin")),
+        ),
         environment=_library_path(interpreter),
         beside=str(interpreter.venv) if interpreter.venv else None,
     )
+    return specify_starter(plan, holding.slot(), wanted)
 
 
 def own_code() -> Path:
-    """Where this product is installed: no program is shown that."""
+    """Where this product is installed; programs don't see it."""
     return Path(__file__).resolve().parents[2]

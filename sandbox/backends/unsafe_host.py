@@ -1,17 +1,15 @@
-"""The `unsafe-host` backend, by name only: a plain process of this machine, held by nothing but its limits.
+"""The `unsafe-host` backend, by name only: a plain process of this machine, for programs that you have read.
 
-For programs that their caller has read. The environment is clean, the folder a temporary one, time and output
-are bounded, and descendants are ended; what a program does to files, processes or the network, nothing stops.
+Its environment is clean, its folder temporary, time and output are bounded, and descendants are ended.
+Nothing confines its access to files, processes or the network.
 """
 
 import os
 import sys
 import warnings
-from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 
 from sandbox.backends.single_run import NAMESPACES, Holding, open_alone
-from sandbox.contract import Capability
 from sandbox.errors import BackendMissing
 from sandbox.host.served_sandbox import ServedSandbox
 from sandbox.host.server import Server
@@ -61,6 +59,5 @@ def _own_slot() -> Slot:
     return Slot(os.geteuid(), ())
 
 
-def _capabilities(_: Server) -> Sequence[Capability]:
-    kept: dict[str, str | None] = {**_KEPT, **dict.fromkeys(_UNKEPT)}
-    return tuple(Capability(guarantee=name, mechanism=mechanism) for name, mechanism in kept.items())
+def _capabilities(_: Server) -> tuple[dict[str, str | None], frozenset[str]]:
+    return {**_KEPT, **dict.fromkeys(_UNKEPT)}, frozenset()

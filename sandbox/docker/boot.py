@@ -34,8 +34,7 @@ _HOST = "/opt/lib/host"
 _OUTER = (
     "errors.py",
     "files/resolve_beneath.py",
-    "files/removal.py",
-    "files/as_written.py",
+    "files/folder_entry.py",
     "files/listing.py",
     "files/workspace.py",
 )
@@ -202,7 +201,6 @@ def run_settings(
         "tidy": [TEMPORARY, SHARED] if tidy and "tidy" not in recipe.without else [],
         "files": True,
         "first_to_die": True,
-        "preload": list(recipe.policy.preload),
     }
 
 

@@ -23,8 +23,8 @@ from sandbox.docker.prepared import rlimits_of
 from sandbox.docker.session_containers import SessionContainers
 from sandbox.docker.spares import Spares
 from sandbox.errors import SandboxBroken
+from sandbox.files.with_files import WithFiles
 from sandbox.host.limits import Jobs, resolve
-from sandbox.host.persistent_workspace import WithFiles
 from sandbox.policy import Limits
 from sandbox.program import Program
 from sandbox.result import Result

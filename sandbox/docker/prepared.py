@@ -10,7 +10,7 @@ from sandbox.docker.attached_stream import Attached
 from sandbox.docker.boot import run_settings
 from sandbox.docker.container import Container
 from sandbox.docker.control_channel import Ended
-from sandbox.errors import FileFault, FileRefused, PolicyUnmet, SandboxBroken
+from sandbox.errors import FileFault, FileRefused, SandboxBroken
 from sandbox.host.limits import RunLimits
 from sandbox.host.output import Stream
 from sandbox.inner.process.wire import HEADER, READY
@@ -50,7 +50,6 @@ class Prepared:
         """Have it put up its walls, and have them looked at.
 
         Raises:
-            PolicyUnmet: the image hasn't got a module that the policy preloads.
             SandboxBroken: it can't, or isn't confined as it must be.
         """
         settings = run_settings(
@@ -62,7 +61,7 @@ class Prepared:
         try:
             async with asyncio.timeout(_START_S):
                 await self.attached.send(frame(settings))
-                await self._hear_ready()
+                await self._exactly(len(READY))
                 self.kept_bytes = await self.container.control.watch(self.group)
         except TimeoutError as error:
             raise SandboxBroken(f"A process in the container was not ready in {_START_S:.0f} s.") from error
@@ -167,14 +166,6 @@ class Prepared:
         except SandboxBroken:
             pass  # the container is gone, and it with it
         control.forget(self.group)
-
-    async def _hear_ready(self) -> None:
-        if await self._exactly(len(READY)) == READY:
-            return
-        (length,) = HEADER.unpack(await self._exactly(HEADER.size))
-        said = ascii((await self._exactly(min(length, _LAST_WORDS))).decode("ascii", "replace"))[1:-1]
-        names = ", ".join(self.container.recipe.policy.preload)
-        raise PolicyUnmet(f"The policy preloads {names}, which can't be imported in the image: {said}")
 
     def _hear(self, stream: Stream, content: bytes) -> None:
         if stream == "stderr":

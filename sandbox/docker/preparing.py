@@ -19,7 +19,6 @@ async def prepare(container: Container, limits: RunLimits, *, tidy: bool) -> Pre
         tidy: whether nothing else runs there, so that what earlier runs left can be removed.
 
     Raises:
-        PolicyUnmet: the image hasn't got a module that the policy preloads.
         SandboxBroken: it could not be started.
     """
     control, engine = container.control, container.engine

@@ -1,34 +1,132 @@
 """Folders of a workspace as tar streams, up and down, piece by piece, over no link."""
 
+import asyncio
+import stat
 import tarfile
-from collections.abc import AsyncGenerator, Callable
+import tempfile
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterator
+from contextlib import contextmanager
+from typing import IO, Self
 
 from sandbox.errors import FileRefused
 from sandbox.files.resolve_beneath import parts_of
-from sandbox.files.tar_members import PIECE, Member, TarBytes, next_member, padded
 from sandbox.files.workspace_files import Files, TarSource
 from sandbox.result import Entry
 
+_PIECE = 1 << 20
+"""Bytes held in memory at a time."""
+_FILES, _FOLDER = (tarfile.REGTYPE, tarfile.AREGTYPE), tarfile.DIRTYPE
+_EXTENSIONS = (tarfile.XHDTYPE, tarfile.SOLARIS_XHDTYPE, tarfile.XGLTYPE)
+_LONG = (tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK)
+
+
+class _Header(tarfile.TarInfo):
+    """A header that is checked before tarfile reads on: it would hold an extension of any size."""
+
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
+        """Parse one block; a zero block ends the archive.
+
+        Raises:
+            FileRefused: it is cut off, no header, or of a kind or size that isn't taken.
+        """
+        if len(buf) < tarfile.BLOCKSIZE:
+            raise FileRefused("The archive ends before its end.")
+        if not any(buf):
+            return super().frombuf(buf, encoding, errors)  # raises what ends the iteration
+        try:
+            header = super().frombuf(buf, encoding, errors)
+        except tarfile.HeaderError as error:
+            raise FileRefused(f"What should be a header of the archive isn't one: {error}.") from error
+        if header.type not in (*_FILES, _FOLDER, *_EXTENSIONS, *_LONG):
+            raise FileRefused(f"{header.name!r} of the archive is neither a regular file nor a folder.")
+        if header.size < 0 or (header.type in (*_EXTENSIONS, *_LONG) and header.size > _PIECE):
+            raise FileRefused(f"{header.name!r} of the archive has a size that it can't have.")
+        return header
+
 
 async def write_tar(files: Files, path: str, stream: TarSource, *, max_bytes: int, max_entries: int) -> None:
-    """What `WorkspaceFiles.write_folder` does.
+    """Do what `WorkspaceFiles.write_folder` says; the stream is copied to a temporary file first.
 
     Raises:
-        FileRefused: as it has it.
+        FileRefused: as it says.
     """
-    source = TarBytes(stream, max_bytes)
-    if path != ".":
-        await files.make_folder(path)
-    number = 0
-    while (member := await next_member(source)) is not None:
-        number += 1
-        if number > max_entries:
-            raise FileRefused(f"The archive has more than {max_entries} members.", kind="too_large")
-        if member.kind == "file":
-            await _write_file(files, f"{path}/{'/'.join(parts_of(member.name))}", member, source)
-        elif member.name.strip("/") not in ("", "."):
-            await files.make_folder(f"{path}/{'/'.join(parts_of(member.name))}")
-    await source.drain()
+    with tempfile.TemporaryFile() as spool:
+        size = await _copy(stream, spool, max_bytes)
+        if path != ".":
+            await files.make_folder(path)
+        with _refused():
+            archive = tarfile.TarFile(
+                fileobj=spool, tarinfo=_Header, encoding="utf-8", errors="surrogateescape"
+            )
+        for number in range(max_entries + 1):
+            with _refused():
+                member = archive.next()
+            if member is None:
+                return
+            if number == max_entries:
+                raise FileRefused(f"The archive has more than {max_entries} members.", kind="too_large")
+            _check(member, archive, size)
+            if member.name in ("", "."):
+                continue
+            inside = f"{path}/{'/'.join(parts_of(member.name))}"
+            if member.isdir():
+                await files.make_folder(inside)
+            else:
+                await _write_file(files, inside, member, spool)
+
+
+async def _copy(stream: TarSource, spool: IO[bytes], max_bytes: int) -> int:
+    """Copy a stream to its end; its size in bytes."""
+    size = 0
+    async for piece in _pieces_of(stream):
+        size += len(piece)
+        if size > max_bytes:
+            raise FileRefused(f"The archive has more than {max_bytes} bytes.", kind="too_large")
+        spool.write(piece)
+    spool.seek(0)
+    return size
+
+
+async def _pieces_of(stream: TarSource) -> AsyncGenerator[bytes, None]:
+    if isinstance(stream, AsyncIterable):
+        async for piece in stream:
+            yield piece
+        return
+    pieces = iter(lambda: stream.read(_PIECE), b"") if hasattr(stream, "read") else filter(None, stream)
+    while piece := await asyncio.to_thread(next, pieces, b""):
+        yield piece
+
+
+@contextmanager
+def _refused() -> Iterator[None]:
+    """Turn errors of tarfile into FileRefused."""
+    try:
+        yield
+    except (tarfile.TarError, ValueError, OverflowError, RecursionError) as error:
+        raise FileRefused(f"The archive can't be read: {error}.") from error
+
+
+def _check(member: tarfile.TarInfo, archive: tarfile.TarFile, size: int) -> None:
+    """Refuse attributes that change what a member is."""
+    if {"path", "size", "linkpath"} & archive.pax_headers.keys():
+        raise FileRefused("The archive names all of its members at once.")
+    if any(name.startswith("GNU.sparse") for name in member.pax_headers):
+        raise FileRefused("A member of the archive is a sparse file.")
+    most = 0 if member.isdir() else size - member.offset_data
+    if not 0 <= member.size <= most:
+        raise FileRefused(f"{member.name!r} of the archive has a size that it can't have.")
+
+
+async def _write_file(files: Files, path: str, member: tarfile.TarInfo, spool: IO[bytes]) -> None:
+    executable = bool(member.mode & stat.S_IXUSR)
+    for start in range(0, max(member.size, 1), _PIECE):
+        spool.seek(member.offset_data + start)
+        piece = spool.read(min(member.size - start, _PIECE))
+        if start:
+            await files.append(path, piece)
+        else:
+            await files.write(path, piece, executable=executable)
 
 
 async def read_tar(
@@ -39,10 +137,10 @@ async def read_tar(
     max_entries: int,
     on_left_out: Callable[[str], None] | None,
 ) -> AsyncGenerator[bytes, None]:
-    """What `WorkspaceFiles.read_folder` does.
+    """Do what `WorkspaceFiles.read_folder` says.
 
     Raises:
-        FileRefused: as it has it.
+        FileRefused: as it says.
     """
     room, number, waiting = max_bytes, 0, [""]
     while waiting:
@@ -77,39 +175,25 @@ async def read_tar(
     yield bytes(2 * tarfile.BLOCKSIZE)
 
 
-async def _write_file(files: Files, path: str, member: Member, source: TarBytes) -> None:
-    left, begun = member.size, False
-    while left or not begun:
-        piece = await source.take(min(left, PIECE)) if left else b""
-        if left and not piece:
-            raise FileRefused("The archive ends before its end.")
-        if begun:
-            await files.append(path, piece)
-        else:
-            await files.write(path, piece, executable=member.executable)
-        left, begun = left - len(piece), True
-    await source.exactly(padded(member.size) - member.size)
-
-
 async def _first_piece(files: Files, path: str, entry: Entry) -> bytes:
     if entry.kind not in ("file", "folder"):
         raise FileRefused(f"{path!r} is neither a regular file nor a folder.")
     if entry.kind == "folder":
-        await files.stat(path)  # not by this name, where that isn't UTF-8
+        await files.stat(path)  # refuses a name that isn't UTF-8
         return b""
-    return await files.read(path, start=0, limit=min(entry.size, PIECE))
+    return await files.read(path, start=0, limit=min(entry.size, _PIECE))
 
 
 async def _rest(files: Files, path: str, first: bytes, size: int) -> AsyncGenerator[bytes, None]:
-    """The content of a file and what fills its last block."""
+    """The content of a file, padded to whole blocks."""
     done, piece = len(first), first
     while piece:
         yield piece
-        piece = await files.read(path, start=done, limit=min(size - done, PIECE)) if done < size else b""
+        piece = await files.read(path, start=done, limit=min(size - done, _PIECE)) if done < size else b""
         done += len(piece)
     if done < size:
         raise FileRefused(f"{path!r} became shorter while it was read.")
-    yield bytes(padded(size) - size)
+    yield bytes(_padded(size) - size)
 
 
 def _header(name: str, entry: Entry) -> bytes:
@@ -118,3 +202,8 @@ def _header(name: str, entry: Entry) -> bytes:
     header.size = entry.size if entry.kind == "file" else 0
     header.mode = 0o755 if entry.executable or entry.kind == "folder" else 0o644
     return header.tobuf(tarfile.PAX_FORMAT, "utf-8", "surrogateescape")
+
+
+def _padded(size: int) -> int:
+    """Bytes that so many bytes take in an archive."""
+    return -(-size // tarfile.BLOCKSIZE) * tarfile.BLOCKSIZE

@@ -1,7 +1,7 @@
-"""The workspace's files from outside: what a program left there is never followed, only looked at.
+"""The files of a workspace from outside: nothing that a program left there is followed.
 
-Every path is opened below the workspace's own descriptor (`resolve_beneath.py`), and where we are
-root with the file rights of the sandbox's uid. The Docker backend has it inside, with any Python from 3.8 on.
+Every path is opened below the workspace's own descriptor (`resolve_beneath.py`), and as root with the file
+rights of the sandbox's uid. Docker containers load this too: standard library alone, Python 3.8 or newer.
 """
 
 from __future__ import annotations
@@ -12,16 +12,16 @@ from contextlib import ExitStack, contextmanager, suppress
 from typing import BinaryIO
 
 from sandbox.errors import FileRefused
-from sandbox.files.as_written import (
+from sandbox.files.folder_entry import (
     FOLDER_MODE,
     MODES,
     digest,
     is_as_written,
     is_plain_folder,
     pour,
+    remove_from,
     write_anew,
 )
-from sandbox.files.removal import remove_from
 from sandbox.files.resolve_beneath import FOLDER, Beneath, is_attached, parts_of, told, walk
 
 
@@ -33,12 +33,10 @@ class Workspace:
     ) -> None:
         """`root` is an O_PATH descriptor, closed by `close`; `owner` the uid of the sandbox.
 
-        `capacity` is how many bytes the workspace may hold, where its file system doesn't say so. `attached`
-        are the places of folders of the host's in it, which stay: to remove the place where something is
-        mounted for a run ends the mount.
+        `capacity`: bytes that the workspace may hold, where its file system doesn't say so. `attached`: where
+        folders of the host are mounted in it; removing such a place would end the mount.
         """
         self.below, self._most = Beneath(root, owner), capacity
-        """How what lies in it is opened, and how many bytes it may hold."""
         parts = [place.split("/") for place in attached]
         self._attached = {"/".join(each[:i]) for each in parts for i in range(1, len(each) + 1)}
 
@@ -47,7 +45,7 @@ class Workspace:
         self.below.close()
 
     def write(self, path: str, content: bytes | Iterable[bytes], *, executable: bool) -> None:
-        """A new file in place of whatever regular file was there; its content may come in pieces.
+        """Write a new file in place of any regular file there; its content may come in pieces.
 
         Raises:
             FileRefused: the path isn't a plain one, or there is no room.
@@ -55,10 +53,10 @@ class Workspace:
         self.write_all([(path, content, executable)])
 
     def write_all(self, files: Iterable[tuple[str, bytes | Iterable[bytes], bool]]) -> None:
-        """The same for many files: path, content, executable. A folder is opened once for those in a row.
+        """Write many files: path, content, executable.
 
         Raises:
-            FileRefused: as `write` does.
+            FileRefused: as `write`.
         """
         parents: list[str] | None = None
         with self.below.as_owner(), ExitStack() as opened:
@@ -72,7 +70,7 @@ class Workspace:
                     write_anew(folder, name, content, MODES[executable])
 
     def append(self, path: str, content: bytes | Iterable[bytes]) -> None:
-        """Add to the end of a regular file, all or nothing; one that isn't there is made as `write` does.
+        """Add to the end of a regular file, all or nothing; a missing one is written.
 
         Raises:
             FileRefused: the path isn't a plain one, it is something else, or there is no room.
@@ -91,7 +89,7 @@ class Workspace:
         self.write(path, content, executable=False)
 
     def make_folder(self, path: str) -> None:
-        """Make a folder, with those on the way; one that is there is no error.
+        """Make a folder, with those on the way; an existing one is no error.
 
         Raises:
             FileRefused: the path isn't a plain one, something else is there, or there is no room.
@@ -101,7 +99,7 @@ class Workspace:
             os.close(self._make_folders(parts))
 
     def read(self, path: str, *, limit: int, start: int | None = None) -> bytes:
-        """Content of one regular file; with a `start`, no more than `limit` bytes from there on.
+        """Read one regular file; with a `start`, at most `limit` bytes from there on.
 
         Raises:
             FileRefused: not there, not a regular file with one name, over a link, or larger than `limit`.
@@ -118,10 +116,10 @@ class Workspace:
 
     @contextmanager
     def opened(self, path: str, *, limit: int | None = None) -> Iterator[BinaryIO]:
-        """One regular file, open for reading.
+        """Open one regular file for reading.
 
         Raises:
-            FileRefused: as `read` does.
+            FileRefused: as `read`.
         """
         plain = "/".join(parts_of(path))
         with self.below.as_owner(), told(path), open(self.below.open_file(plain), "rb") as file:
@@ -130,10 +128,9 @@ class Workspace:
             yield file
 
     def manifest(self) -> dict[str, str]:
-        """SHA-256 by path of the regular files that can be read. Names that aren't UTF-8 are left out.
+        """SHA-256 by path of the regular files that can be read and have a UTF-8 name.
 
-        So is a file that claims more bytes than the disk has left beside those before it: holes cost nothing,
-        and hashing them takes hours.
+        A sparse file that claims more bytes than the disk has left is skipped: hashing holes takes hours.
         """
         hashes = {}
         with self.below.as_owner():
@@ -151,22 +148,47 @@ class Workspace:
         return hashes
 
     def capacity(self) -> int:
-        """Bytes that the workspace may hold; what a program really wrote is never more."""
+        """Bytes that the workspace may hold."""
         if self._most is not None:
             return self._most
         found = os.fstatvfs(self.below.root)
         return found.f_blocks * found.f_frsize
 
-    def entries(self, *, deepest: int) -> list[tuple[str, bool]]:
-        """Path of whatever is no folder, and whether it is a regular file with a name that can be read.
+    def collect(
+        self, given: Mapping[str, tuple[int, str]], *, most: int, most_bytes: int, deepest: int
+    ) -> Iterator[tuple[str, BinaryIO] | None]:
+        """Path and content of each file that differs from what was given; None for one that is left out.
 
-        What lies deeper than `deepest` folders is named by its folder, and so is one that can't be listed.
+        Args:
+            given: size and SHA-256 (hex) by path.
+            most: how many files are handed out.
+            most_bytes: of them together.
+            deepest: folders above a file.
         """
+        number, room = 0, most_bytes
         with self.below.as_owner():
-            return sorted(walk(self.below, deepest=deepest))
+            entries = sorted(walk(self.below, deepest=deepest))
+        for path, regular in entries:
+            size, sha256 = given.get(path, (0, ""))
+            try:
+                if not regular or number == most:
+                    raise FileRefused(f"{path!r} is no file to hand out.")
+                with self.opened(path, limit=max(room, size)) as file:
+                    length = os.fstat(file.fileno()).st_size
+                    if sha256 and length == size and digest(file) == sha256:
+                        continue
+                    if length > room:
+                        raise FileRefused(f"{path!r} is too large.")
+                    file.seek(0)
+                    yield path, file
+            except FileRefused:
+                yield None
+                continue
+            number += 1
+            room -= length
 
     def remove(self, path: str) -> None:
-        """Remove a file or a whole folder, or with "." all that the workspace holds; nothing is followed.
+        """Remove a file or a folder, "." is everything; nothing is followed.
 
         Raises:
             FileRefused: the path isn't a plain one.
@@ -187,12 +209,10 @@ class Workspace:
                 os.close(folder)
 
     def keep(self, known: Mapping[str, tuple[str, bool]]) -> set[str]:
-        """Remove whatever isn't one of these files, and give the paths of those that are there.
+        """Remove everything but these files, and give the paths of those that are there.
 
-        Links, pipes and what else the manifest doesn't name goes too, and so do rights set on the root.
-        Kept is a regular file with one name, the content and the rights that `write` gives it, and no
-        attributes, in folders of the same kind: so nothing is left of what a program did, and what was
-        written once needn't be written again.
+        A file is kept if it has one name, the content and the rights that `write` gives it, and no
+        attributes, in folders of the same kind: so nothing is left of what a program did.
 
         Args:
             known: SHA-256 (hex), and whether it is executable, by plain path.
@@ -226,7 +246,7 @@ class Workspace:
         return kept
 
     def _make_folders(self, parts: list[str]) -> int:
-        """Descriptor of a folder, made with those on the way where they are missing."""
+        """Descriptor of a folder; missing ones on the way are made."""
         self.below.open_root_to_us()
         folder = self.below.open(".", FOLDER)
         for part in parts:

@@ -16,8 +16,7 @@ from sandbox.host.child import Child
 from sandbox.host.command_run import CommandEnd, CommandRun
 from sandbox.host.limits import RunLimits
 from sandbox.host.memory_watch import holds_more
-from sandbox.inner.process.agent import MAX_MESSAGE
-from sandbox.inner.process.wire import receive_with_fds, send_with_fds
+from sandbox.inner.process.wire import MAX_MESSAGE, receive_with_fds, send_with_fds
 from sandbox.program import Command, Program
 from sandbox.result import KilledBy, StillRunning
 

@@ -1,8 +1,8 @@
-"""What a sandbox on this machine is made of, and which mechanism keeps each guarantee here."""
+"""How a sandbox on this machine is built, and which mechanism keeps each guarantee."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from sandbox.contract import Capability
 from sandbox.errors import PolicyUnmet
@@ -13,39 +13,37 @@ if TYPE_CHECKING:
     from sandbox.network.proxy import Network
 
 _DEVICES = ", devices mounted read-only"
-"""So that no program sets the times of the machine's own."""
 LAYER_FROM = 5_000
-"""Files. A look at so many takes 25 ms."""
+"""Files; to walk so many takes 25 ms."""
 
 
 @dataclass(frozen=True, slots=True)
 class Build:
-    """As the function that opens it has found it."""
+    """How a sandbox is built."""
 
     backend: str
-    """The name that opens this kind."""
     capabilities: tuple[Capability, ...]
     environment: Mapping[str, str]
-    """What every program finds in its environment."""
+    """Of every program."""
     without: frozenset[str] = frozenset()
-    """Mechanisms that it doesn't have, by name."""
+    """Mechanisms that are left off, by name."""
     disk: "DiskBounds | None" = None
     fresh_disk: "DiskBounds | None" = None
-    """What has to be looked at while programs run; None where file systems keep all of it."""
+    """Bounds to sample while programs run; None where file systems keep them."""
     namespaces: bool = True
-    """Each run has its own, which end with it."""
+    """Each run has its own."""
     on_disk: bool = False
-    """Workspaces are folders of the machine's: a fresh one is emptied at its end."""
+    """Workspaces are folders of the machine: a fresh one is emptied at its end."""
     sessions: bool = False
     """A run has a pid 1 of its own, which can be the agent of a session."""
     network: "Network | None" = None
-    """What its programs may reach; None is nothing."""
+    """Hosts that programs may reach; None for none."""
     layer_from: int | None = None
-    """Files of a workspace that gets a layer over it for sessions; None where there are no layers."""
+    """Files of a workspace that gets a layer for sessions; None for no layers."""
 
 
 def require_kept(policy: Policy, capabilities: Sequence[Capability]) -> None:
-    """See that a strict policy has every guarantee enforced here.
+    """Check that a strict policy has every guarantee enforced here.
 
     Raises:
         PolicyUnmet: nothing keeps one of them, or it is only sampled.
@@ -60,17 +58,41 @@ def require_kept(policy: Policy, capabilities: Sequence[Capability]) -> None:
         raise PolicyUnmet(f"The policy is strict, and {'; '.join(said)}. Open it without `strict`.")
 
 
-def capabilities_of(*, cgroup_version: int | None, landlock: int, own_uid: bool) -> Sequence[Capability]:
-    """The guarantees of the bubblewrap backend with what keeps each here.
+def as_capabilities(kept: Mapping[str, str | None], sampled: Collection[str]) -> tuple[Capability, ...]:
+    """Each guarantee with its mechanism, and those that are only sampled."""
+    return tuple(
+        Capability(guarantee=guarantee, mechanism=mechanism, sampled=guarantee in sampled)
+        for guarantee, mechanism in kept.items()
+    )
 
-    Args:
-        cgroup_version: 1 or 2 where groups can be made, else None.
-        landlock: the ABI in use, 0 for none.
-        own_uid: the sandbox has a uid that nothing else on the machine has.
-    """
-    cgroup = f"cgroup v{cgroup_version}" if cgroup_version else None
-    second = f" and Landlock (ABI {landlock})" if landlock >= 2 else ""
-    kept = {
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What keeps the guarantees of the bubblewrap backend on this machine."""
+
+    cgroup_version: int | None
+    """1 or 2 where groups can be made."""
+    landlock: int
+    """The ABI in use, 0 for none."""
+    root: bool
+    """Root started it: it has a uid of its own, and mounts workspaces with a size and a number of files."""
+    one_wall: bool = False
+    """Every run has a bubblewrap of its own and no wall inside."""
+    hosts: tuple[str, ...] = ()
+    """What programs may reach by the proxy."""
+    cpus: bool = False
+    """The policy limits processors."""
+    counts_processors: bool = False
+    """A cgroup enforces that."""
+
+
+def capabilities_of(facts: Facts) -> tuple[Capability, ...]:
+    """The guarantees of the bubblewrap backend, with the mechanism of each on this machine."""
+    cgroup = f"cgroup v{facts.cgroup_version}" if facts.cgroup_version else None
+    second = f" and Landlock (ABI {facts.landlock})" if facts.landlock >= 2 else ""
+    sampled = set() if cgroup else {"memory"}
+    parted = f"user, pid, mount, ipc, net, uts and cgroup namespaces per run{second}"
+    kept: dict[str, str | None] = {
         "memory": cgroup
         or "RLIMIT_DATA per process, memfd refused, the run's total, sockets too, sampled every 20 ms",
         "processes": f"RLIMIT_NPROC per run{f' and {cgroup}' if cgroup else ''}",
@@ -82,76 +104,35 @@ def capabilities_of(*, cgroup_version: int | None, landlock: int, own_uid: bool)
         "network": "a network namespace per run without any route",
         "host files": f"mount namespace of bubblewrap{second}",
         "environment": "empty environment at the server's start",
-        "other runs": f"user, pid, mount, ipc, net, uts and cgroup namespaces per run{second}{_DEVICES}",
+        "other runs": f"{parted}{_DEVICES}",
         "nothing left": "the run's pid namespace ends with it; a keeper ends the sandbox with its owner",
         "privileges": "no capabilities, no_new_privs, "
-        + ("a uid of its own" if own_uid else "the uid of the caller"),
+        + ("a uid of its own" if facts.root else "the uid of the caller"),
         "system calls": "seccomp allow-list",
     }
-    return tuple(
-        Capability(guarantee=guarantee, mechanism=mechanism, sampled=guarantee == "memory" and cgroup is None)
-        for guarantee, mechanism in kept.items()
-    )
-
-
-def with_hosts(
-    capabilities: Sequence[Capability], hosts: Literal["none"] | tuple[str, ...], *, asks: bool = False
-) -> tuple[Capability, ...]:
-    """The same, where programs may reach some hosts: what keeps them from all others."""
-    named = [*(() if hosts == "none" else hosts), *(["hosts that the caller is asked about"] if asks else [])]
-    if not named:
-        return tuple(capabilities)
-    proxy = f"; a proxy of the host's to public addresses of {', '.join(named)}"
-    return tuple(
-        item.model_copy(
-            update={"mechanism": f"{item.mechanism}{proxy if item.guarantee == 'network' else ''}"}
+    if facts.one_wall:
+        kept["network"] = "a network namespace per run with loopback only"
+        kept["nothing left"] = (
+            "the pid namespace of the run's own bubblewrap; a keeper ends all with its owner"
         )
-        for item in capabilities
-    )
+        own = f"{parted}{_DEVICES if facts.root else ''}"
+        kept["other runs"] = f"a bubblewrap per run, as it may make none inside; {own}"
+    if facts.one_wall and not facts.root:
+        sampled |= {"disk", "files"}
+        kept["disk"] = "tmpfs with a size; the workspace that lasts is a folder, sampled"
+        kept["files"] = "sampled every 50 ms"
+        kept["host files"] = (
+            f"{kept['host files']}; the mount table shows where the interpreter and the workspace are"
+        )
+    if facts.hosts:
+        kept["network"] = (
+            f"{kept['network']}; a proxy of the host's to public addresses of {', '.join(facts.hosts)}"
+        )
+    if facts.cpus:
+        kept |= with_processors(counted=facts.counts_processors)
+    return as_capabilities(kept, sampled)
 
 
-def capabilities_of_one_wall(two: Sequence[Capability], *, own_uid: bool) -> tuple[Capability, ...]:
-    """The same guarantees where every run has a bubblewrap of its own and no wall inside.
-
-    Args:
-        two: what keeps them where there are two walls.
-        own_uid: root started it, and mounts workspaces with a size and a number of files.
-    """
-    disk = (
-        "tmpfs with a size" if own_uid else "tmpfs with a size; the workspace that lasts is a folder, sampled"
-    )
-    files = "tmpfs with a number of inodes" if own_uid else "sampled every 50 ms"
-    other = {
-        "disk": Capability(guarantee="disk", mechanism=disk, sampled=not own_uid),
-        "files": Capability(guarantee="files", mechanism=files, sampled=not own_uid),
-        "network": Capability(
-            guarantee="network", mechanism="a network namespace per run with loopback only"
-        ),
-        "nothing left": Capability(
-            guarantee="nothing left",
-            mechanism="the pid namespace of the run's own bubblewrap; a keeper ends all with its owner",
-        ),
-    }
-    found = {item.guarantee: item.mechanism or "" for item in two}
-    paths = "" if own_uid else "; the mount table shows where the interpreter and the workspace are"
-    apart = found["other runs"] if own_uid else found["other runs"].removesuffix(_DEVICES)
-    runs = f"a bubblewrap per run, as it may make none inside; {apart}"
-    other["host files"] = Capability(guarantee="host files", mechanism=f"{found['host files']}{paths}")
-    other["other runs"] = Capability(guarantee="other runs", mechanism=runs)
-    return tuple(other.get(item.guarantee, item) for item in two)
-
-
-def with_processors(
-    capabilities: Sequence[Capability], cpus: float | None, *, counted: bool
-) -> tuple[Capability, ...]:
-    """The same, and what keeps a program to some processors, where the policy asks for that.
-
-    Args:
-        capabilities: the other guarantees.
-        cpus: what the policy says.
-        counted: a cgroup counts their time; without one nothing keeps a program from asking for all again.
-    """
-    if cpus is None:
-        return tuple(capabilities)
-    mechanism = "a quota of the run's cgroup" if counted else None
-    return (*capabilities, Capability(guarantee="processors", mechanism=mechanism))
+def with_processors(*, counted: bool) -> dict[str, str | None]:
+    """The guarantee of a limit on processors: without a cgroup a program can take all of them again."""
+    return {"processors": "a quota of the run's cgroup" if counted else None}

@@ -1,7 +1,6 @@
-"""One isolated child of the server, seen from the host: verified, given one job, watched until it is gone.
+"""One isolated child of the server, seen from the host: verified, given one job, watched until it is dead.
 
-All of it hangs on the event loop's readers, no task of its own: nothing is left running when a caller is
-cancelled.
+It uses the event loop's readers and no task of its own: nothing is left running when a caller is cancelled.
 """
 
 import asyncio
@@ -13,14 +12,13 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from sandbox.errors import PolicyUnmet, SandboxBroken, SandboxError
+from sandbox.errors import SandboxBroken, SandboxError
 from sandbox.host.credentials import CROWDED, introduced_pair, may_send_none, receive
 from sandbox.host.limits import Ending
 from sandbox.inner.process.wire import ENDING, FAILED, GO, HEADER, send_with_fds
 from sandbox.supervisor.cgroups import Group, Groups
 
 if TYPE_CHECKING:
-    from sandbox.host.preloading import Preloading
     from sandbox.network.proxy import Network, Proxy
 
 _AGAIN_S = 0.1
@@ -37,14 +35,13 @@ class Child:
         admit: Callable[["Child"], None],
         on_ready: Callable[["Child"], None],
         on_gone: Callable[["Child"], None],
-        preload: Sequence[str] = (),
         network: "Network | None" = None,
         namespaces: bool = True,
     ) -> None:
-        """`network` is what a child with a door may reach; the proxy behind it ends with the child.
+        """`network`: the hosts that a child with an egress socket may reach.
 
-        Without `namespaces` of its own what it has started doesn't end with its reaper, so that this one is
-        asked to end it, and never killed outright.
+        Without `namespaces` of its own, what a child has started outlives a killed reaper, so the reaper is
+        asked to end it.
         """
         self._loop = asyncio.get_running_loop()
         self._admit, self._on_ready, self._on_gone = admit, on_ready, on_gone
@@ -56,24 +53,20 @@ class Child:
         self._workspace = -1
         self._network, self._groups, self._namespaces = network, groups, namespaces
         self._proxy: Proxy | None = None
-        self._preload = tuple(preload)
-        """Modules that it imports before it can be lent."""
-        self._preloading: Preloading | None = None
         self.reaper: int | None = None
         self.program: int | None = None
         self.group = group
-        """Given back at the end."""
         self.failure: SandboxError | None = None
         """Why this child can't be lent."""
         self.ended: asyncio.Future[Ending | None] = self._loop.create_future()
-        """Set when every process of the run is dead; None when nobody could say how the program ended."""
+        """Set when every process of the run is dead; None where nothing reported how the program ended."""
         self.gone = asyncio.Event()
         """Set when the reaper is dead too and the cgroup is given back."""
         self._loop.add_reader(self._status.fileno(), self._read_status)
         self._loop.add_reader(self._work.fileno(), self._read_work)
 
     def sent(self) -> None:
-        """The server has its ends of the sockets; ours of them are closed."""
+        """Close our copies of the sockets that the server has received."""
         self.status_inside.close()
         self.work_inside.close()
 
@@ -95,7 +88,7 @@ class Child:
             self._close_work()
 
     def take_workspace(self) -> int:
-        """The descriptor of the run's own workspace, once, for a child that was asked to be fresh.
+        """The descriptor of a fresh child's own workspace; the caller closes it.
 
         Raises:
             SandboxBroken: the child has ended meanwhile.
@@ -109,17 +102,15 @@ class Child:
         """End the run: by its reaper, which still reports, or outright."""
         if self._pidfd is not None:
             by = signal.SIGKILL if outright and self._namespaces else signal.SIGTERM
-            try:
+            with suppress(ProcessLookupError):  # dead already
                 signal.pidfd_send_signal(self._pidfd, by)
-            except ProcessLookupError:
-                return  # gone already, which is what was wanted
 
     def memory_kills(self) -> int:
         """Processes of the run that the kernel killed for want of memory."""
         return self._kills if self.group is None else self.group.kills()
 
     def discard(self) -> None:
-        """Let go of a child that got no job; it ends by itself, and at once where it doesn't listen."""
+        """Let go of a child without a job: it ends by itself, or is killed."""
         self.kill(outright=True)
         self._close_work()
         if self._pidfd is None:
@@ -153,7 +144,7 @@ class Child:
             self._look()
 
     def _look(self) -> None:
-        """Once both have shown themselves: look at them from outside, and let the child go on."""
+        """Once both processes have reported: verify them from outside, and let the child go on."""
         if self.reaper is None or self.program is None:
             return
         try:
@@ -161,25 +152,14 @@ class Child:
             self._loop.add_reader(self._pidfd, self._leave)
             self._admit(self)
             self._work.send(GO)
-            if self._preload:
-                from sandbox.host.preloading import Preloading
-
-                self._preloading = Preloading(self._work, self._preload, self._preloaded)
-                return
         except (OSError, SandboxBroken) as error:
             self.failure = SandboxBroken(f"A child of the sandbox was refused: {error}")
             self.failure.__cause__ = error
             self.kill(outright=True)
         self._announce()
 
-    def _preloaded(self, failure: PolicyUnmet | None) -> None:
-        if failure is not None:
-            self.failure = failure
-            self.kill(outright=True)
-        self._announce()
-
     def _announce(self) -> None:
-        """Say once whether this child can be lent."""
+        """Report once whether this child can be lent."""
         if not self._announced:
             self._announced = True
             if self.gone.is_set() and self.failure is None:
@@ -188,7 +168,7 @@ class Child:
             self._on_ready(self)
 
     def _leave(self) -> None:
-        """The reaper is dead, and with it the whole namespace."""
+        """Clean up: the reaper is dead, and with it the whole namespace."""
         if self.gone.is_set():
             return
         self._loop.remove_reader(self._status.fileno())
@@ -197,13 +177,10 @@ class Child:
             self._loop.remove_reader(self._pidfd)
             os.close(self._pidfd)
             self._pidfd = None
-        if self._preloading is not None:
-            self._preloading.close()
         self._close_work()
         self._status.close()
         if self._workspace >= 0:
-            os.close(self._workspace)
-            self._workspace = -1
+            os.close(self.take_workspace())
         if self._proxy is not None:
             self._proxy.close()
         self._give_group_back()
@@ -215,7 +192,7 @@ class Child:
 
     def _close_work(self) -> None:
         if self._work.fileno() >= 0:
-            self._loop.remove_reader(self._work)  # first: the loop would take its number's next socket for it
+            self._loop.remove_reader(self._work)  # first: the next socket may get the same number
             self._work.close()
 
     def _give_group_back(self) -> None:
@@ -223,18 +200,16 @@ class Child:
             group, self._kills, self.group = self.group, self.group.kills(), None
             try:
                 self._groups.give_back(group)
-            except OSError:  # busy for a moment more; what stays, the keeper removes at the end
+            except OSError:  # busy for a moment more; the keeper removes what stays
                 self._loop.call_later(_AGAIN_S, _remove_later, group)
 
     def _read_last_words(self) -> None:
-        try:
+        with suppress(BlockingIOError):
             while not self.ended.done():
                 message, _, _ = receive(self._status)
                 if len(message) != ENDING.size:
                     return
                 self.ended.set_result(Ending.of(message))
-        except BlockingIOError:
-            return
 
 
 def _remove_later(group: Group) -> None:

@@ -5,14 +5,14 @@ import errno
 import json
 import os
 import socket
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING
 
 from sandbox.errors import SandboxBroken
 from sandbox.host.child import Child
 from sandbox.host.credentials import CROWDED
 from sandbox.host.limits import RunLimits
-from sandbox.inner.process.wire import send_with_fds
+from sandbox.inner.process.wire import SPARE_PROCESSES, send_with_fds
 from sandbox.supervisor.cgroups import Group, Groups
 
 if TYPE_CHECKING:
@@ -43,14 +43,13 @@ class ChildMaker:
         groups: Groups | None,
         without: frozenset[str],
         fresh: bool = False,
-        preload: Sequence[str] = (),
         network: "Network | None" = None,
         namespaces: bool = True,
     ) -> None:
         """`fresh` children get a workspace of their own, and `take_workspace` gives it."""
         self.groups, self.without = groups, without
         self._fresh, self._network, self._namespaces = fresh, network, namespaces
-        self._control, self._preload = control, preload
+        self._control = control
         self._apart_from = (namespaces_of("self"), namespaces_of(server))
 
     def make(
@@ -71,8 +70,7 @@ class ChildMaker:
         """
         spare, rlimits = _EXTRA_PROCESSES, limits.rlimits(counted=self.groups is not None)
         if session:
-            from sandbox.inner.process.agent import SPARE_PROCESSES as spare
-
+            spare = SPARE_PROCESSES
             rlimits |= {"cpu_s": FOR_EVER_S, "processes": limits.processes + spare}
         group = self._make_group(limits, spare, together=not session)
         child = Child(
@@ -81,7 +79,6 @@ class ChildMaker:
             admit=self._admit,
             on_ready=on_ready,
             on_gone=on_gone,
-            preload=() if session else self._preload,
             network=self._network,
             namespaces=self._namespaces,
         )

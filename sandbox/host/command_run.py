@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from sandbox.host.execution import FLOOD, STATUS_OF
 from sandbox.host.output import Output
+from sandbox.inner.process.wire import OUTPUT
 from sandbox.result import CommandResult, KilledBy, Status, StillRunning
 
 _CHUNK = 1 << 16
@@ -31,7 +32,7 @@ class CommandRun:
         self, number: int, limit: int, on_output: Callable[[bytes], None] = lambda chunk: None
     ) -> None:
         self._loop = asyncio.get_running_loop()
-        self.number, self.log = number, f"/tmp/out/{number}"
+        self.number, self.log = number, f"{OUTPUT}/{number}"
         self._limit, self._on_output = limit, on_output
         self._flooded: Callable[[CommandRun], None] = lambda run: None
         self._output = Output(limit)

@@ -4,7 +4,7 @@ import asyncio
 import fcntl
 import os
 import signal
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Literal
 
@@ -17,24 +17,43 @@ from sandbox.result import KilledBy, Result, Status
 if TYPE_CHECKING:
     from sandbox.host.disk_watch import DiskBounds, DiskWatch
     from sandbox.host.inflow import Inflow
-    from sandbox.host.pool import Pool
 
 FLOOD = 64
 """A program that writes this many times what is kept is ended."""
+STATUS_OF: dict[KilledBy, Status] = {
+    "wall": "timeout",
+    "cpu": "timeout",
+    "memory": "oom",
+    "output": "output_limit",
+    "disk": "killed",
+    "cancel": "killed",
+}
+"""Status of a run that was ended, by the reason."""
 _CHUNK = 1 << 16
 _GRACE_S, _PATIENCE_S = 0.15, 0.4
-"""After a limit: until the reaper is killed outright, and until the caller has a Result whatever happens."""
+"""After a limit: until the reaper is killed outright, and until the caller gets a Result in any case."""
 _SAMPLE_S = 0.02
 
 
 class Execution:
-    """What the host holds of a run while it lasts."""
+    """A run while it lasts: a lent child with its pipes and clocks."""
 
     def __init__(
-        self, child: Child, limits: RunLimits, *, on_output: OnOutput | None, without: frozenset[str]
+        self,
+        child: Child,
+        limits: RunLimits,
+        *,
+        on_output: OnOutput | None,
+        without: frozenset[str],
+        bounds: "DiskBounds | None",
+        give_back: Callable[[Child], None],
     ) -> None:
+        """`bounds`: what has to be sampled while the program runs; `give_back` returns the child, once."""
         self._loop = asyncio.get_running_loop()
-        self._child, self._limits, self._on_output, self._without = child, limits, on_output, without
+        self.child, self._limits, self._on_output, self._without = child, limits, on_output, without
+        self._bounds, self._give_back = bounds, give_back
+        self._watch: DiskWatch | None = None
+        self._closed = False
         self._output = Output(limits.output_bytes)
         self._killed_by: KilledBy | None = None
         self._readers: dict[int, Stream] = {}
@@ -43,7 +62,9 @@ class Execution:
         self._began = 0.0
         self._over: asyncio.Future[Ending | None] = self._loop.create_future()
 
-    async def begin(self, job: Mapping[str, object], *, stdin: bytes | int, extra: list[int]) -> None:
+    async def begin(
+        self, job: Mapping[str, object], *, stdin: bytes | int = b"", extra: Sequence[int] = ()
+    ) -> None:
         """Hand over the job with its pipes. `extra` descriptors come last; all are closed here."""
         inside = [self._reader("stdout"), self._reader("stderr")]
         if stdin != b"":
@@ -52,13 +73,17 @@ class Execution:
             self._inflow = Inflow(stdin)
             inside.append(self._inflow.inside)
         self._began = self._loop.time()
-        self._child.ended.add_done_callback(self._finish)
+        self.child.ended.add_done_callback(self._finish)
         self._start_clocks()
         try:
-            await self._child.assign({**job, "stdin": self._inflow is not None}, [*inside, *extra])
+            await self.child.assign({**job, "stdin": self._inflow is not None}, [*inside, *extra])
         finally:
             for descriptor in (*inside, *extra):
                 os.close(descriptor)
+        if self._bounds is not None and self.child.reaper is not None:
+            from sandbox.host.disk_watch import DiskWatch
+
+            self._watch = DiskWatch(self._bounds, self.child.reaper, lambda: self.end("disk"))
 
     async def result(self) -> Result:
         """Wait for the end of the run."""
@@ -66,49 +91,60 @@ class Execution:
         wall = self._loop.time() - self._began
         if ending is None and self._killed_by is not None:
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._child.gone.wait(), _PATIENCE_S)
+                await asyncio.wait_for(self.child.gone.wait(), _PATIENCE_S)
         self._drain()
         return self._describe(ending, wall)
 
     def end(self, reason: KilledBy) -> None:
-        """End the run for a reason that its Result will name; the first one stays."""
-        if self._over.done() or self._child.ended.done():
+        """End the run for a reason that its Result names; the first one counts."""
+        if self._over.done() or self.child.ended.done():
             return
         self._killed_by = self._killed_by or reason
-        self._child.kill(outright=False)
-        self._timers.append(self._loop.call_later(_GRACE_S, lambda: self._child.kill(outright=True)))
+        self.child.kill(outright=False)
+        self._timers.append(self._loop.call_later(_GRACE_S, lambda: self.child.kill(outright=True)))
         self._timers.append(self._loop.call_later(_PATIENCE_S, self._give_up))
 
     def take_output(self) -> Output:
-        """What came so far; what comes next is counted anew. Nobody may be writing meanwhile."""
+        """The output so far; the next is counted anew. Nothing may write meanwhile."""
         self._drain()
         taken, self._output = self._output, Output(self._limits.output_bytes)
         return taken
 
     def close(self) -> None:
-        """Let go of pipes and timers. The child may not outlive this."""
+        """End what is left of the run, and return its child. Idempotent."""
+        if self._closed:
+            return
+        self._closed = True
+        if self._watch is not None:
+            self._watch.close()
         for timer in self._timers:
             timer.cancel()
         for descriptor in list(self._readers):
             self._close_reader(descriptor)
         if self._inflow is not None:
             self._inflow.close()
-        if not self._child.ended.done():
-            self._child.kill(outright=True)
+        if not self.child.ended.done():
+            self.child.kill(outright=True)
+        self._give_back(self.child)
+
+    async def abandon(self) -> None:
+        """End the run, and wait until all of it is dead."""
+        self.close()
+        await self.child.gone.wait()
 
     def _start_clocks(self) -> None:
         if "wall" not in self._without:
             self._timers.append(self._loop.call_later(self._limits.wall_s, self.end, "wall"))
-        if self._child.group is None and "memory" not in self._without:
+        if self.child.group is None and "memory" not in self._without:
             self._sample()
 
     def _sample(self) -> None:
         from sandbox.host.memory_watch import holds_more
 
-        if self._child.ended.done():
+        if self.child.ended.done():
             return
         limit, sockets = self._limits.memory_mb << 20, "net" not in self._without
-        if self._child.reaper and holds_more(self._child.reaper, limit, sockets=sockets):
+        if self.child.reaper and holds_more(self.child.reaper, limit, sockets=sockets):
             self.end("memory")
         self._timers.append(self._loop.call_later(_SAMPLE_S, self._sample))
         if len(self._timers) > 16:
@@ -122,7 +158,7 @@ class Execution:
         return inside
 
     def _read(self, descriptor: int) -> int:
-        """Read once from a pipe; the number of bytes, 0 when there is no more."""
+        """Read once from a pipe; the number of bytes."""
         try:
             chunk = os.read(descriptor, _CHUNK)
         except BlockingIOError:
@@ -134,12 +170,12 @@ class Execution:
         self._output.add(stream, chunk)
         if self._output.total > FLOOD * self._limits.output_bytes and "output" not in self._without:
             self.end("output")
-        if self._on_output is not None:  # last: it is the caller's, and may raise
+        if self._on_output is not None:  # last: it may raise
             self._on_output(stream, chunk)
         return len(chunk)
 
     def _drain(self) -> None:
-        """What is still in the pipes of a run whose processes are dead: at most what the pipes hold."""
+        """Read what is left in the pipes, at most what they hold."""
         for descriptor in list(self._readers):
             room = fcntl.fcntl(descriptor, fcntl.F_GETPIPE_SZ)
             while room > 0 and descriptor in self._readers:
@@ -164,17 +200,9 @@ class Execution:
     def _describe(self, ending: Ending | None, wall_s: float) -> Result:
         code = None if ending is None else os.waitstatus_to_exitcode(ending.wait_status)
         killed_by = self._killed_by or self._killer(ending, code)
-        status: Status = (
-            STATUS_OF[killed_by]
-            if killed_by
-            else "killed"
-            if code is None
-            else "ok"
-            if code == 0
-            else "error"
-        )
+        status: Status = "killed" if code is None else "ok" if code == 0 else "error"
         return Result(
-            status=status,
+            status=STATUS_OF[killed_by] if killed_by else status,
             exit_code=code if code is not None and code >= 0 else None,
             signal=-code if code is not None and code < 0 else signal.SIGKILL if code is None else None,
             **self._output.streams(),
@@ -185,55 +213,12 @@ class Execution:
         )
 
     def _killer(self, ending: Ending | None, code: int | None) -> Literal["cpu", "memory"] | None:
-        """The limit of the kernel's that ended the program, if one did."""
+        """The kernel's limit that ended the program, if any."""
         if code == 0:
             return None
-        if self._child.memory_kills():
+        if self.child.memory_kills():
             return "memory"
         late = ending is not None and ending.cpu_s >= self._limits.cpu_s
         if code == -signal.SIGXCPU or (code == -signal.SIGKILL and late):
             return "cpu"
         return None
-
-
-STATUS_OF: dict[KilledBy, Status] = {
-    "wall": "timeout",
-    "cpu": "timeout",
-    "memory": "oom",
-    "output": "output_limit",
-    "disk": "killed",
-    "cancel": "killed",
-}
-"""What a Result says of a run that was ended."""
-
-
-class ChildLease:
-    """One child with its execution. It is returned once, whatever became of it."""
-
-    def __init__(self, pool: "Pool", child: Child, execution: Execution, bounds: "DiskBounds | None") -> None:
-        """`bounds` are what has to be looked at while its program runs."""
-        self.child, self.execution = child, execution
-        self._pool, self._bounds = pool, bounds
-        self._watch: DiskWatch | None = None
-
-    async def begin(
-        self, job: Mapping[str, object], *, stdin: bytes | int = b"", extra: Sequence[int] = ()
-    ) -> None:
-        """Hand over its job; `extra` descriptors are closed here."""
-        await self.execution.begin(job, stdin=stdin, extra=list(extra))
-        if self._bounds is not None and self.child.reaper is not None:
-            from sandbox.host.disk_watch import DiskWatch
-
-            self._watch = DiskWatch(self._bounds, self.child.reaper, lambda: self.execution.end("disk"))
-
-    async def abandon(self) -> None:
-        """End the run, and wait until all of it is dead."""
-        self.execution.close()
-        await self.child.gone.wait()
-
-    def give_back(self) -> None:
-        """End what is left of the run, and let the pool have the child's place."""
-        self.execution.close()
-        if self._watch is not None:
-            self._watch.close()
-        self._pool.give_back(self.child)

@@ -1,7 +1,7 @@
-"""How a large workspace gets a layer over it before a session begins, so that what changes is soon found.
+"""Put a layer over a large workspace before a session begins, so that changes are found quickly.
 
-What lies below is sealed, and children that were made before are let go. A folder that lies below can't be
-renamed (EXDEV): `mv` copies it, and not everybody does. So only trees that take long to look at get a layer.
+The files below are sealed, and children that were made before are discarded. A folder below a layer can't be
+renamed (EXDEV), so only workspaces that take long to walk get one.
 """
 
 import asyncio
@@ -17,47 +17,40 @@ from sandbox.inner.process.wire import LAYER, MOST, receive_with_fds, send_with_
 from sandbox.policy import Policy
 
 _DEEPEST = 64
-"""Folders above a file. No folder below a layer can be moved up to be removed (`removal.py`)."""
+"""Folders above a file. A folder below a layer can't be moved up to be removed (`folder_entry.py`)."""
 _ANSWER_S = 30.0
 
 
-class Layering:
-    """Asks the server of one sandbox for the layer."""
+async def put_layer(
+    server: Server, pool: Pool, policy: Policy, least: int, laid: Mapping[str, str]
+) -> tuple[Workspace, Beneath] | None:
+    """The workspace as seen from now on, and the layer; None where everything stays as it is.
 
-    def __init__(self, server: Server, pool: Pool, policy: Policy, least: int | None) -> None:
-        """`pool` has the children that see the workspace; `least` files get a layer, with None never."""
-        self._server, self._pool, self._policy, self._least = server, pool, policy, least
+    Args:
+        server: mounts the layer.
+        pool: its children see the workspace.
+        policy: of the sandbox.
+        least: how many files a workspace has that gets a layer.
+        laid: the files that the workspace holds.
 
-    async def put(self, laid: Mapping[str, str]) -> tuple[Workspace, Beneath] | None:
-        """The workspace as it is seen from now on, and the layer; None where all stays as it is.
-
-        Args:
-            laid: the files that the workspace holds.
-
-        Raises:
-            SandboxBroken: the server doesn't answer.
-        """
-        if self._least is None or len(laid) < self._least or max(map(_depth, laid), default=0) > _DEEPEST:
-            return None
-        if not self._pool.renew():
-            return None
-        ours, inside = socket.socketpair()
-        ours.settimeout(_ANSWER_S)
-        try:
-            with inside:
-                send_with_fds(self._server.control, LAYER, [inside.fileno()])
-            self._pool.fill()  # with those that see the layer: requests are served one by one
-            _, handed = await asyncio.to_thread(receive_with_fds, ours, 1, MOST)
-        except OSError as error:
-            raise SandboxBroken(f"The sandbox's server does not answer: {error}") from error
-        finally:
-            ours.close()
-        if not handed:
-            return None
-        uid, capacity = self._server.uid, 2 * self._policy.disk_mb << 20
-        seen = Workspace(handed[0], uid, capacity=capacity, attached=self._policy.folders)
-        return seen, Beneath(handed[1], uid)
-
-
-def _depth(path: str) -> int:
-    return path.count("/")
+    Raises:
+        SandboxBroken: the server doesn't answer.
+    """
+    if len(laid) < least or max((path.count("/") for path in laid), default=0) > _DEEPEST or not pool.renew():
+        return None
+    ours, inside = socket.socketpair()
+    ours.settimeout(_ANSWER_S)
+    try:
+        with inside:
+            send_with_fds(server.control, LAYER, [inside.fileno()])
+        pool.fill()  # with children that see the layer: requests are served one by one
+        _, handed = await asyncio.to_thread(receive_with_fds, ours, 1, MOST)
+    except OSError as error:
+        raise SandboxBroken(f"The sandbox's server does not answer: {error}") from error
+    finally:
+        ours.close()
+    if not handed:
+        return None
+    capacity = 2 * policy.disk_mb << 20
+    seen = Workspace(handed[0], server.uid, capacity=capacity, attached=policy.folders)
+    return seen, Beneath(handed[1], server.uid)

@@ -4,7 +4,6 @@ import asyncio
 import errno
 import os
 from collections import deque
-from collections.abc import Callable
 
 from sandbox.errors import SandboxBroken
 from sandbox.host.child import Child
@@ -12,26 +11,22 @@ from sandbox.host.child_maker import ChildMaker, of_group
 from sandbox.host.limits import RunLimits
 from sandbox.supervisor.cgroups import Group
 
-_OLDEST_S = 600.0
-"""A child that nobody wanted for so long is replaced: what it was isolated for is long past."""
 _LOOK_S = 0.5
 _AT_REST = 2
-"""Processes of a child that waits: the reaper and the program-to-be."""
+"""Processes of a waiting child: the reaper and the program-to-be."""
 
 
 class Pool:
     """Has children made, some of them in advance, and lends each once."""
 
-    def __init__(
-        self, maker: ChildMaker, *, usual: RunLimits, foreign: bool = False, oldest_s: float = _OLDEST_S
-    ) -> None:
-        """In children of a `foreign` environment code that nobody has read runs before a run begins, when
-        Python starts: they are looked at while they wait. `usual` are the limits of those made in advance.
+    def __init__(self, maker: ChildMaker, *, usual: RunLimits, foreign: bool = False) -> None:
+        """`usual` are the limits of children made in advance.
+
+        In those of a `foreign` environment untrusted code runs when Python starts, so they are watched while
+        they wait.
         """
         self._maker, self._usual, self._without = maker, usual, maker.without
         self._idle: deque[Child] = deque()
-        self._oldest_s = oldest_s
-        self._retiring: dict[Child, asyncio.TimerHandle] = {}
         self._coming: set[Child] = set()
         self._waiting: deque[asyncio.Future[Child]] = deque()
         self._size = max(1, min(len(os.sched_getaffinity(0)), 4))
@@ -39,17 +34,19 @@ class Pool:
         self._alive: set[Child] = set()
         self.lent: set[Child] = set()
         self._restless: set[Child] = set()
-        self._look_again = _later(_LOOK_S, self._look) if foreign and "rest" not in self._without else None
+        self._look_again: asyncio.TimerHandle | None = None
+        if foreign and "rest" not in self._without:
+            self._look_later()
 
     def at_rest(self) -> bool:
-        """Whether nobody has a child, waits for one, or had one that isn't gone yet."""
+        """Whether no child is lent, waited for, or lent before and not dead yet."""
         return not self._waiting and self._alive == {*self._idle, *self._coming}
 
     def renew(self) -> bool:
-        """Let go of the children, for `fill` to make others; False where not all of them wait."""
+        """Discard the children, for `fill` to make others; False where not all of them are idle."""
         if self._coming or not self.at_rest():
             return False
-        self._let_go()
+        self._discard_all()
         return True
 
     def fill(self) -> None:
@@ -62,7 +59,7 @@ class Pool:
             self.break_down(error)
 
     async def lend(self, limits: RunLimits) -> Child:
-        """A child for one run; from the pool where its limits fit, else made for it.
+        """A child for one run: an idle one where its limits fit, else a new one.
 
         Raises:
             SandboxBroken: the server is gone or could not isolate a child.
@@ -80,7 +77,7 @@ class Pool:
         return child
 
     async def lend_session(self, limits: RunLimits) -> Child:
-        """A child whose pid 1 is the agent of a session, made for it.
+        """A new child whose pid 1 is the agent of a session.
 
         Raises:
             SandboxBroken: the server is gone or could not isolate a child.
@@ -103,14 +100,14 @@ class Pool:
             group.killed_before -= 1  # it holds more already: version 2 kills it then, and version 1 refuses
 
     def give_back(self, child: Child) -> None:
-        """The run is over; the child is used up."""
+        """Note that the run of a child is over, and replace it."""
         self.lent.discard(child)
         self.fill()
 
     def siblings_of(self, child: Child) -> int:
-        """Processes and threads that the other children have, where the kernel counts them as a run's own.
+        """Processes and threads of the other children, where the kernel counts them as a run's own.
 
-        Those that are about to end don't count: what they leave would be the run's to fill.
+        Children that are about to end don't count: the run could take their place.
         """
         from sandbox.host.memory_watch import count_threads
 
@@ -118,49 +115,41 @@ class Pool:
         return sum(count_threads(one.reaper) for one in others if one.reaper is not None)
 
     def break_down(self, reason: SandboxBroken) -> None:
-        """The server is gone: nobody gets a child any more."""
+        """End every child and refuse further ones: the server is gone."""
         self._broken = self._broken or reason
         if self._look_again is not None:
             self._look_again.cancel()
-        while self._waiting:
-            waiter = self._waiting.popleft()
-            if not waiter.done():
-                waiter.set_exception(self._broken)
+        while (waiter := self._next_waiter()) is not None:
+            waiter.set_exception(self._broken)
         for child in (*self._idle, *self._coming, *self.lent):
             child.kill(outright=True)
-        self._let_go()
+        self._discard_all()
 
-    def _let_go(self) -> None:
+    def _discard_all(self) -> None:
         for child in (*self._idle, *self._coming):
             child.discard()
-        for timer in self._retiring.values():
-            timer.cancel()
-        self._retiring.clear()
         self._idle.clear()
         self._coming.clear()
 
     async def wait_until_gone(self) -> None:
-        """Wait until every child that was ever asked for has been seen to end."""
+        """Wait until every child has ended."""
         while self._alive:
             await next(iter(self._alive)).gone.wait()
 
     def _take_idle(self) -> Child | None:
         while self._idle:
             child = self._idle.popleft()
-            self._retiring.pop(child).cancel()
             if not child.gone.is_set():
                 return child
         return None
 
     async def _wait(self, limits: RunLimits, *, session: bool = False) -> Child:
         waiter: asyncio.Future[Child] = asyncio.get_running_loop().create_future()
-        if session:
-            self._spawn(limits, waiter, session=True)
-        elif limits.within(self._usual):
+        if session or not limits.within(self._usual):
+            self._spawn(limits, waiter, session=session)
+        else:
             self._waiting.append(waiter)
             self.fill()
-        else:
-            self._spawn(limits, waiter)
         try:
             return await waiter
         except asyncio.CancelledError:
@@ -169,11 +158,7 @@ class Pool:
             raise
 
     def _spawn(
-        self,
-        limits: RunLimits,
-        waiter: "asyncio.Future[Child] | None" = None,
-        *,
-        session: bool = False,
+        self, limits: RunLimits, waiter: "asyncio.Future[Child] | None" = None, *, session: bool = False
     ) -> Child:
         def on_ready(child: Child) -> None:
             self._coming.discard(child)
@@ -184,27 +169,22 @@ class Pool:
         return child
 
     def _hand_out(self, child: Child, waiter: "asyncio.Future[Child] | None") -> None:
-        if waiter is None:
-            waiter = self._next_waiter()
+        waiter = waiter or self._next_waiter()
         if child.failure is not None:
             if waiter is not None and not waiter.done():
                 waiter.set_exception(child.failure)
         elif waiter is None:
             self._idle.append(child)
-            self._retiring[child] = _later(self._oldest_s, self._retire, child)
         elif waiter.done():
             child.discard()
         else:
             waiter.set_result(child)
 
-    def _retire(self, child: Child) -> None:
-        del self._retiring[child]
-        self._idle.remove(child)
-        child.discard()
-        self.fill()
+    def _look_later(self) -> None:
+        self._look_again = asyncio.get_running_loop().call_later(_LOOK_S, self._look)
 
     def _look(self) -> None:
-        """End waiting children that hold too much or go on working, and make none in advance any more."""
+        """End idle children that hold too much or keep working, and make none in advance any more."""
         from sandbox.host.memory_watch import count_processes
 
         for child in (*self._idle, *self._coming):
@@ -215,14 +195,13 @@ class Pool:
                 self._size = 0
                 if child in self._idle:
                     self._idle.remove(child)
-                    self._retiring.pop(child).cancel()
                 child.discard()
             self._restless = (self._restless | {child}) if works else (self._restless - {child})
         self._restless &= self._alive
-        self._look_again = _later(_LOOK_S, self._look)
+        self._look_later()
 
     def _holds_too_much(self, reaper: int) -> bool:
-        """Where no cgroup counts."""
+        """Whether a child exceeds its memory, where no cgroup counts it."""
         if self._maker.groups is not None or "memory" in self._without:
             return False
         from sandbox.host.memory_watch import holds_more
@@ -235,7 +214,3 @@ class Pool:
             if not waiter.done():
                 return waiter
         return None
-
-
-def _later(seconds: float, call: Callable[..., None], *given: object) -> asyncio.TimerHandle:
-    return asyncio.get_running_loop().call_later(seconds, call, *given)

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from sandbox.errors import SandboxBroken
-from sandbox.host.child import Child
 from sandbox.host.execution import Execution
 from sandbox.host.output import Output
 from sandbox.inner.process.wire import MAX_FRAME, send_with_fds
@@ -15,16 +14,16 @@ from sandbox.result import Result
 
 _LENGTH, _CHUNK = 4, 1 << 16
 _LAST_WORD_S = 2.0
-"""To wait, once a channel is closed, for the word of how its child ended: a busy machine takes its time."""
+"""To wait for the report of how a child ended, once its channel is closed: longer on a busy machine."""
 
 
 class RunningEntry:
-    """What `Sandbox.start` gives. Frames come from code that nobody has read: bounded, never parsed here."""
+    """What `Sandbox.start` gives. Frames come from untrusted code: bounded, never parsed here."""
 
-    def __init__(
-        self, execution: Execution, child: Child, connection: socket.socket, *, done: Callable[[Child], None]
-    ) -> None:
-        self._execution, self._child, self._connection, self._done = execution, child, connection, done
+    def __init__(self, execution: Execution, connection: socket.socket, *, done: Callable[[], None]) -> None:
+        """`done` is called once the child is given back."""
+        self._execution, self._connection, self._done = execution, connection, done
+        self._child = execution.child
         self._loop = asyncio.get_running_loop()
         self._result: Result | None = None
         self._waiting = 0
@@ -32,7 +31,7 @@ class RunningEntry:
         self._released = False
         self._unread = bytearray()
         self._expected: int | None = None
-        """Bytes of the frame that is coming."""
+        """Bytes of the next frame."""
 
     async def send(self, frame: bytes) -> None:
         """Send one frame.
@@ -65,17 +64,17 @@ class RunningEntry:
         return frame
 
     def hand_over(self) -> socket.socket:
-        """Our end of the channel, for another child to talk to this one; nobody here uses it then."""
-        # It is a property of the description, which whoever gets the socket shares.
+        """Our end of the channel, for another child to talk to this one; it isn't used here any more."""
+        # Blocking mode belongs to the open file description, which both processes share.
         os.set_blocking(self._connection.fileno(), True)
         return self._connection
 
     def hung_up(self) -> None:
-        """Know from whoever has our end that the child closed its own: how it ended is told soon."""
+        """Note that the child closed its end: the report of how it ended comes soon."""
         self._hung_up = True
 
     async def send_with(self, frame: bytes, line: socket.socket) -> None:
-        """Send one frame, and a socket along with it.
+        """Send one frame together with a socket.
 
         Raises:
             SandboxBroken: the child is gone.
@@ -90,7 +89,7 @@ class RunningEntry:
             raise SandboxBroken("The child at the other end of the channel is gone.") from error
 
     def take_output(self) -> Output:
-        """What came so far, for an entry that does one job after the other; the next begins anew."""
+        """The output so far, for an entry that does one job after another; the next begins anew."""
         return self._execution.take_output()
 
     def memory_kills(self) -> int:
@@ -115,15 +114,15 @@ class RunningEntry:
         with suppress(OSError):  # the other end may be gone
             self._connection.shutdown(socket.SHUT_RDWR)
         self._close_when_idle()
-        self._done(self._child)
+        self._done()
 
     def _close_when_idle(self) -> None:
-        """A socket that someone waits on stays open until they have heard of its end."""
+        """Close the socket once nothing waits on it."""
         if self._released and self._waiting == 0:
             self._connection.close()
 
     async def _exactly(self, size: int) -> bytes | None:
-        """The next bytes. What came with them is kept, also where whoever waits here gives up."""
+        """The next bytes. What came beyond them is kept, also when this is cancelled."""
         self._waiting += 1
         try:
             while len(self._unread) < size:

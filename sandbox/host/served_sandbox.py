@@ -1,21 +1,20 @@
-"""A sandbox whose runs are children of a server: lent one by one, looked at before, ended after."""
+"""A sandbox whose runs are children of a server: lent one by one, verified before, ended after."""
 
 import asyncio
 import socket
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, nullcontext
 from functools import partial
 
 from sandbox.contract import Capability, OnOutput, Running, Session
 from sandbox.errors import SandboxBroken
+from sandbox.files.with_files import WithFiles
 from sandbox.files.workspace import Workspace
-from sandbox.files.written_files import FreshWorkspace
 from sandbox.host.capabilities import Build
-from sandbox.host.child import Child
 from sandbox.host.child_maker import ChildMaker
-from sandbox.host.execution import ChildLease, Execution
+from sandbox.host.execution import Execution
+from sandbox.host.host_workspace import HostWorkspace
 from sandbox.host.limits import Jobs, RunLimits, resolve
-from sandbox.host.persistent_workspace import PersistentWorkspace, WithLastingWorkspace
 from sandbox.host.pool import Pool
 from sandbox.host.running import RunningEntry
 from sandbox.host.server import Server
@@ -24,13 +23,13 @@ from sandbox.program import Program
 from sandbox.result import Result
 
 _MOMENT_S = 3.0
-"""The ends of processes that die together are seen one after the other, on a busy machine with a pause."""
+"""Processes that die together are seen to end one after the other, on a busy machine with a pause."""
 _IN_FLIGHT = 32
 """Runs at once in one sandbox; more wait, and their clocks don't run meanwhile."""
 
 
-class ServedSandbox(WithLastingWorkspace):
-    """A sandbox on this machine. Made by the functions that open one."""
+class ServedSandbox(WithFiles):
+    """A sandbox on this machine. `sandbox.contract.Sandbox` documents arguments and errors."""
 
     def __init__(self, server: Server, policy: Policy, build: Build) -> None:
         self._server, self._policy, self._build, self._without = server, policy, build, build.without
@@ -38,9 +37,9 @@ class ServedSandbox(WithLastingWorkspace):
         self._places, self._closed = asyncio.Semaphore(_IN_FLIGHT), False
         self._pool, self._fresh_pool = (self._make_pool(fresh=fresh) for fresh in (False, True))
         own = self._workspace_at(server.workspace)
-        self._workspace = PersistentWorkspace(own, build.disk, at_rest=self._pool.at_rest)
+        self._workspace = HostWorkspace(own, build.disk, at_rest=self._pool.at_rest)
         server.on_end(self._break_down)
-        self._pool.fill()  # the other one once somebody asks
+        self._pool.fill()  # the other one at its first use
 
     @property
     def backend(self) -> str:
@@ -58,12 +57,23 @@ class ServedSandbox(WithLastingWorkspace):
 
     @property
     def uid(self) -> int:
-        """Whose its programs are."""
+        """The uid of its programs."""
         return self._server.uid
 
     def capabilities(self) -> Sequence[Capability]:
         """Each guarantee with the mechanism that keeps it on this machine."""
         return self._build.capabilities
+
+    def _filing(self) -> nullcontext[HostWorkspace]:
+        return nullcontext(self._workspace)
+
+    async def lay(self, files: Mapping[str, bytes]) -> dict[str, str]:
+        """Make the workspace hold exactly these files, and give the SHA-256 (hex) of each."""
+        return await self._workspace.lay(files)
+
+    async def manifest(self) -> dict[str, str]:
+        """SHA-256 (hex) of each regular file of the workspace by its relative path."""
+        return await self._workspace.manifest()
 
     async def run(
         self,
@@ -77,8 +87,6 @@ class ServedSandbox(WithLastingWorkspace):
     ) -> Result:
         """Run one program to its end or to a limit; every process of it is dead when this returns.
 
-        Args and FileRefused as `sandbox.contract.Sandbox.run` has them.
-
         Raises:
             SandboxBroken: the sandbox itself stopped working, or was closed.
             ValueError: files without fresh.
@@ -87,24 +95,25 @@ class ServedSandbox(WithLastingWorkspace):
             raise ValueError("Only a fresh run is given files; write() is for the workspace that lasts.")
         allowed = resolve(self._policy, limits)
         async with self._places:
-            loan = await self._lend(allowed, fresh=fresh, on_output=on_output)
-            own: FreshWorkspace | None = None
+            run = await self._lend(allowed, fresh=fresh, on_output=on_output)
+            own: HostWorkspace | None = None
             try:
                 if fresh:
-                    own = FreshWorkspace(self._workspace_at(loan.child.take_workspace()), files or {})
-                    await own.lay()
+                    own = HostWorkspace(self._workspace_at(run.child.take_workspace()))
+                    if files:
+                        await own.lay(files)
                 await (own or self._workspace).enter(program.cwd)
-                await loan.begin(self._held(self._jobs.of(program, allowed), loan), stdin=stdin)
-                result = await loan.execution.result()
-                if own is not None and loan.child.ended.done():  # else nobody knows that all of it is dead
-                    result = await own.with_artifacts(result)
+                await run.begin(self._counted(self._jobs.of(program, allowed), run), stdin=stdin)
+                result = await run.result()
+                if own is not None and run.child.ended.done():  # else a process of it may live
+                    result = await own.with_artifacts(result, files or {})
             except BaseException:
-                await loan.abandon()
+                await run.abandon()
                 raise
             finally:
-                loan.give_back()
+                run.close()
                 if own is not None:
-                    await own.let_go(on_disk=self._build.on_disk)
+                    await self._let_go(own)
             if result.status == "killed" and result.killed_by is None:
                 await self._see_that_it_lives()
             return result
@@ -119,8 +128,6 @@ class ServedSandbox(WithLastingWorkspace):
     ) -> Running:
         """Start `main(channel, arguments)` of `sandbox.inner.<entry>` in a child of its own.
 
-        Args as `sandbox.contract.Sandbox.start` has them.
-
         Raises:
             SandboxBroken: the sandbox itself stopped working, or was closed.
             ValueError: there is no such entry.
@@ -128,26 +135,25 @@ class ServedSandbox(WithLastingWorkspace):
         if not all(part.isidentifier() for part in entry.split(".")):
             raise ValueError(f"{entry!r} isn't the name of an entry.")
         allowed = resolve(self._policy, limits)
-        loan = await self._lend(allowed, fresh=fresh, on_output=None)
-        own = self._workspace_at(loan.child.take_workspace()) if fresh and self._build.on_disk else None
+        run = await self._lend(allowed, fresh=fresh, on_output=None)
+        own = self._workspace_at(run.child.take_workspace()) if fresh and self._build.on_disk else None
         ours, inside = socket.socketpair()
         ours.setblocking(False)
-        job = self._held(self._jobs.of_entry(entry, arguments, allowed), loan)
 
-        def done(_: Child) -> None:
-            loan.give_back()
+        def done() -> None:
             if own is not None:
                 own.remove(".")
                 own.close()
 
         try:
-            await loan.begin(job, extra=[inside.detach()])
+            job = self._jobs.of_entry(entry, arguments, allowed)
+            await run.begin(self._counted(job, run), extra=[inside.detach()])
         except BaseException:
             ours.close()
-            await loan.abandon()
-            done(loan.child)
+            await run.abandon()
+            done()
             raise
-        return RunningEntry(loan.execution, loan.child, ours, done=done)
+        return RunningEntry(run, ours, done=done)
 
     def session(
         self,
@@ -158,19 +164,18 @@ class ServedSandbox(WithLastingWorkspace):
     ) -> AbstractAsyncContextManager[Session]:
         """Open a place where commands follow one another and live side by side.
 
-        Args as `sandbox.contract.Sandbox.session` has them.
-
         Raises:
             BackendMissing: this backend has no sessions.
             ValueError: files without fresh.
         """
-        from sandbox.host.layering import Layering
+        from sandbox.host.layering import put_layer
         from sandbox.host.session_opening import SessionPlace, no_sessions, open_session
 
         if not self._build.sessions:
             raise no_sessions(self.backend)
         if files and not fresh:
             raise ValueError("Only a fresh session is given files; write() is for the workspace that lasts.")
+        least = self._build.layer_from
         place = SessionPlace(
             pool=self._fresh_pool if fresh else self._pool,
             limits=resolve(self._policy, None),
@@ -179,12 +184,12 @@ class ServedSandbox(WithLastingWorkspace):
             bounds=self._build.fresh_disk if fresh else self._build.disk,
             sampled="memory" not in self._without,
             lasting=None if fresh else self._workspace,
-            put_layer=Layering(self._server, self._pool, self._policy, self._build.layer_from).put,
+            put_layer=partial(put_layer, self._server, self._pool, self._policy, least) if least else None,
         )
         return open_session(place, environment or {}, files or {})
 
     async def prove(self) -> None:
-        """See that a child can be had, which takes as long as making one.
+        """See that a child can be made, which takes as long as making one.
 
         Raises:
             SandboxBroken: none can.
@@ -194,7 +199,7 @@ class ServedSandbox(WithLastingWorkspace):
         self._pool.give_back(child)
 
     async def close(self) -> None:
-        """End every process, and give back whatever the sandbox held. Idempotent."""
+        """End every process, and release everything that the sandbox holds. Idempotent."""
         if not self._closed:
             self._closed = True
             self._break_down(SandboxBroken("The sandbox is closed."))
@@ -212,37 +217,49 @@ class ServedSandbox(WithLastingWorkspace):
             groups=self._server.groups,
             without=self._without,
             fresh=fresh,
-            preload=self._policy.preload,
             network=self._build.network,
             namespaces=self._build.namespaces,
         )
-        foreign = self._server.interpreter.venv is not None or bool(self._policy.preload)
+        foreign = self._server.interpreter.venv is not None
         return Pool(maker, usual=resolve(self._policy, None), foreign=foreign)
 
     def _break_down(self, reason: SandboxBroken) -> None:
         for pool in (self._pool, self._fresh_pool):
             pool.break_down(reason)
 
-    async def _lend(self, limits: RunLimits, *, fresh: bool, on_output: OnOutput | None) -> ChildLease:
+    async def _lend(self, limits: RunLimits, *, fresh: bool, on_output: OnOutput | None) -> Execution:
         pool = self._fresh_pool if fresh else self._pool
         if not fresh:
             self._workspace.be_used()
-        child = await pool.lend(limits)
-        execution = Execution(child, limits, on_output=on_output, without=self._without)
-        return ChildLease(pool, child, execution, self._build.fresh_disk if fresh else self._build.disk)
+        return Execution(
+            await pool.lend(limits),
+            limits,
+            on_output=on_output,
+            without=self._without,
+            bounds=self._build.fresh_disk if fresh else self._build.disk,
+            give_back=pool.give_back,
+        )
 
-    def _held(self, job: Mapping[str, object], loan: ChildLease) -> dict[str, object]:
+    def _counted(self, job: Mapping[str, object], run: Execution) -> dict[str, object]:
         """A job with how many processes of other runs the kernel counts as this one's."""
         pools = () if self._build.namespaces else (self._pool, self._fresh_pool)
-        return {**job, "siblings": sum(pool.siblings_of(loan.child) for pool in pools)}
+        return {**job, "siblings": sum(pool.siblings_of(run.child) for pool in pools)}
 
     def _workspace_at(self, root: int) -> Workspace:
         """The files below a descriptor."""
         capacity = None if self._build.disk is None else self._build.disk.disk_bytes
         return Workspace(root, self._server.uid, capacity=capacity, attached=self._policy.folders)
 
+    async def _let_go(self, own: HostWorkspace) -> None:
+        """Close the workspace of a fresh run, emptied first where its files are on a disk."""
+        try:
+            if self._build.on_disk:
+                await own.remove(".")
+        finally:
+            own.close()
+
     async def _see_that_it_lives(self) -> None:
-        """A run that ended without a word was killed from outside, alone or with its server."""
+        """Raise where a run that ended without a report was killed with its server."""
         if self._closed:
             raise SandboxBroken("The sandbox was closed while a program ran in it.")
         if (reason := await self._server.end_within(_MOMENT_S)) is not None:

@@ -1,34 +1,39 @@
-"""A session: commands that follow one another and live side by side in one child. Its pid 1 is our agent."""
+"""A session: commands that follow one another and run side by side in one child, whose pid 1 is our agent."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import nullcontext
 from typing import Unpack
 
 from sandbox.contract import CommandOptions
+from sandbox.files.with_files import WithFiles
 from sandbox.host.agent_link import AgentLink
 from sandbox.host.command_run import CommandRun
-from sandbox.host.persistent_workspace import PersistentWorkspace, WithWorkspace
+from sandbox.host.host_workspace import HostWorkspace
 from sandbox.program import Program, PythonCode
 from sandbox.result import Changes, CommandResult, StillRunning
 
 _DRAIN_S, _GRACE_S = 0.1, 0.5
-"""For output after a command's end; from SIGTERM to SIGKILL."""
+"""To wait for output after a command's end; from SIGTERM to SIGKILL."""
 _KILLS = 3
-"""What is killed may be joined by what it had just started."""
+"""Attempts: a killed process may have started another one just before."""
 
 
-class LiveSession(WithWorkspace):
-    """What `sandbox.contract.Session` says of each method holds here."""
+class LiveSession(WithFiles):
+    """Implements `sandbox.contract.Session`, which documents each method."""
 
     def __init__(
-        self, link: AgentLink, workspace: PersistentWorkspace, renew: Callable[[], Awaitable[AgentLink]]
+        self, link: AgentLink, workspace: HostWorkspace, renew: Callable[[], Awaitable[AgentLink]]
     ) -> None:
-        """`renew` gives another agent on the same workspace, once this one is gone."""
+        """`renew` starts another agent on the same workspace, once this one is dead."""
         self._link, self._renew, self._renewing = link, renew, asyncio.Lock()
         self._number = 0
         self._workspace, self._looking = workspace, asyncio.Lock()
         self._background: list[CommandRun] = []
-        """What may have processes after its command's end, or was started."""
+        """Commands that may have processes after their end, or were started in the background."""
+
+    def _filing(self) -> nullcontext[HostWorkspace]:
+        return nullcontext(self._workspace)
 
     async def sh(self, script: str, **how: Unpack[CommandOptions]) -> CommandResult:
         """Run a script of the shell, bash where there is one."""
@@ -79,7 +84,7 @@ class LiveSession(WithWorkspace):
         run.has_ended(None)
 
     async def conclude(self, run: CommandRun) -> CommandResult:
-        """What became of a command that has ended. Its output is waited for a moment longer."""
+        """The result of a command that has ended; its output is awaited a moment longer."""
         await asyncio.wait({run.silent}, timeout=_DRAIN_S)
         if run.left:
             await self._link.ask("look", run)
@@ -113,7 +118,7 @@ class LiveSession(WithWorkspace):
 
 
 class BackgroundProgram:
-    """What `LiveSession.start` gives, and `background`."""
+    """Implements `sandbox.contract.Started`."""
 
     def __init__(self, session: LiveSession, run: CommandRun) -> None:
         self._session, self._run = session, run
@@ -126,16 +131,16 @@ class BackgroundProgram:
 
     @property
     def processes(self) -> Sequence[StillRunning]:
-        """What lived of it at the latest look."""
+        """Its processes at the latest look."""
         return self._run.left
 
     @property
     def seconds(self) -> float:
-        """Since its begin."""
+        """Since its start."""
         return self._run.seconds
 
     def output(self) -> str:
-        """What it wrote so far: head and tail where that is much."""
+        """Its output so far: head and tail where it is long."""
         return self._run.text()
 
     async def wait(self) -> CommandResult:

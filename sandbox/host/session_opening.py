@@ -1,4 +1,4 @@
-"""How a session is opened: a child with our agent as its pid 1, and what every command finds."""
+"""Open a session: a child with our agent as pid 1, its limits, and the environment of every command."""
 
 import asyncio
 import socket
@@ -12,13 +12,13 @@ from sandbox.files.workspace import Workspace
 from sandbox.host.agent_link import AgentLink
 from sandbox.host.child import Child
 from sandbox.host.disk_watch import DiskBounds, DiskWatch
+from sandbox.host.host_workspace import HostWorkspace
 from sandbox.host.limits import RunLimits
-from sandbox.host.persistent_workspace import PersistentWorkspace
 from sandbox.host.session import LiveSession
-from sandbox.inner.process.agent import HOME, MAX_MESSAGE
+from sandbox.inner.process.wire import HOME, MAX_MESSAGE
 
 if TYPE_CHECKING:
-    from sandbox.host.persistent_workspace import PutLayer
+    from sandbox.host.host_workspace import PutLayer
 
 ENVIRONMENT = {
     "HOME": HOME,
@@ -36,40 +36,39 @@ ENVIRONMENT = {
     "COLUMNS": "160",
     "LANG": "C.UTF-8",
 }
-"""Of every command: nothing asks, pages or colours, and an edit of the same size runs no old bytecode."""
+"""Of every command: no prompts, pagers or colours, and no stale bytecode after an edit of the same size."""
 
 
 class Agents(Protocol):
-    """Who makes agents of sessions, and takes back what is left of one."""
+    """Makes agents of sessions, and takes them back."""
 
     async def lend_session(self, limits: RunLimits) -> Child:
-        """A child whose pid 1 is the agent of a session, made for it."""
+        """A new child whose pid 1 is the agent of a session."""
 
     def give_back(self, child: Child) -> None:
-        """The session is over."""
+        """Note that its session is over."""
 
 
 @dataclass(frozen=True, slots=True)
 class SessionPlace:
-    """Where sessions of one sandbox come from."""
+    """How sessions of one sandbox are opened."""
 
     pool: Agents
     limits: RunLimits
     environment: Mapping[str, str]
     workspace_at: Callable[[int], Workspace]
-    """Files below a descriptor."""
+    """The files below a descriptor."""
     bounds: DiskBounds | None
-    """What has to be looked at; None where file systems keep all of it."""
+    """Disk bounds to sample; None where file systems keep them."""
     sampled: bool
-    """Whether memory that no cgroup counts is looked at; only tests say no."""
-    lasting: PersistentWorkspace | None
-    """The workspace that runs share; None where the session gets one of its own."""
+    """Whether memory that no cgroup counts is sampled; False in tests only."""
+    lasting: HostWorkspace | None
+    """The workspace that runs share; None for one of its own."""
     put_layer: "PutLayer | None" = None
-    """How that one gets a layer over it."""
 
 
 def no_sessions(backend: str) -> BackendMissing:
-    """What is said where a backend has none."""
+    """The error of a backend without sessions."""
     return BackendMissing(
         f"The sandbox backend {backend!r} has no sessions. Open the sandbox with bubblewrap."
     )
@@ -97,7 +96,7 @@ async def open_session(
         child, link = await stack.enter_async_context(_agent(place, environment))
         if workspace is None:
             own = place.workspace_at(child.take_workspace())
-            workspace = PersistentWorkspace(own, None, at_rest=lambda: True)
+            workspace = HostWorkspace(own)
             stack.callback(workspace.close)
             laid = await workspace.lay(files) if files else {}
         await asyncio.to_thread(workspace.tree.rebase, laid)
@@ -108,7 +107,7 @@ async def open_session(
 async def _agent(
     place: SessionPlace, environment: Mapping[str, str]
 ) -> AsyncIterator[tuple[Child, AgentLink]]:
-    """An agent at work, for as long as the block lasts."""
+    """Run an agent for as long as the block lasts."""
     child = await place.pool.lend_session(place.limits)
     ours, inside = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     for end in (ours, inside):

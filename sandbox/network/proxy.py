@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from typing import Any
 
-from sandbox.inner.process.egress_socket import ADDRESS, PORT
+from sandbox.inner.walls.places import EGRESS
 from sandbox.network.addresses import why_refused
 from sandbox.network.allowed_hosts import never_reached, parse_hosts
 from sandbox.network.outside_lookup import Outside
@@ -24,7 +24,7 @@ _HEAD_S, _CONNECT_S, _IDLE_S = 10.0, 20.0, 60.0
 _AGAIN_S = 0.1
 _CHUNK = 1 << 16
 _BAD, _FORBIDDEN, _UNREACHABLE = 400, 403, 502
-_URL = f"http://{ADDRESS}:{PORT}"
+_URL = "http://{}:{}".format(*EGRESS)
 _log = logging.getLogger("sandbox.network")
 
 

@@ -1,4 +1,4 @@
-"""The outer wall: what bubblewrap is told, and the few files of /etc that programs need, made by us."""
+"""The outer wall: arguments of bubblewrap, and the few files of /etc that programs need."""
 
 import marshal
 import os
@@ -6,28 +6,26 @@ import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 from sandbox.inner.walls.places import ATTACHED, COMMANDS, SHOWN, VENV
 from sandbox.interpreter.interpreter import Interpreter
 from sandbox.policy import Policy
-from sandbox.supervisor.cgroups import Groups
 from sandbox.supervisor.owner import this_process
 from sandbox.supervisor.shipped import inner_files
-from sandbox.supervisor.slots import Slot, take_slot
+from sandbox.supervisor.slots import take_slot
 
 _KEEPER = Path(__file__).parent / "launch.py"
 NAME = "coder-bwrap-"
-"""What stands for the name of bubblewrap in its command line, before its owner's mark."""
+"""argv[0] of bubblewrap, before its owner's mark."""
 _USER = "sandbox"
 WALL = (
     *("--unshare-all", "--die-with-parent", "--new-session", "--cap-drop", "ALL", "--hostname", "sandbox"),
     *("--ro-bind", "/usr", "/usr", "--proc", "/proc", "--dev", "/dev", "--dir", "/run"),
 )
-CERTIFICATES = "/etc/ssl/certs"
-"""Whom this machine trusts: shown where programs may reach hosts."""
-KEPT = ("/etc/ld.so.cache", "/etc/alternatives")
-"""Of the host's /etc, what says nothing but which libraries and commands /usr holds."""
+_CERTIFICATES = "/etc/ssl/certs"
+"""Shown where programs may reach hosts."""
+_KEPT = ("/etc/ld.so.cache", "/etc/alternatives")
+"""Parts of the host's /etc that tell only which libraries and commands /usr holds."""
 _START = """\
 import sys
 sys.path.insert(0, "/opt/lib")
@@ -37,114 +35,87 @@ raise SystemExit(main({0}))
 
 
 @dataclass(frozen=True, slots=True)
+class Wanted:
+    """A sandbox that a keeper is to start."""
+
+    interpreter: Interpreter
+    """The Python of the server and the programs."""
+    policy: Policy
+    without: frozenset[str]
+    """Mechanisms that a test has turned off."""
+    cgroups: list[str]
+    """Folders that the keeper removes at the end."""
+    control: int
+    """Socket for the process inside."""
+    lifeline: int
+    """Read end of a pipe that the owner closes."""
+
+    @property
+    def etc(self) -> list[str]:
+        """Files and folders of the host's /etc that programs may read."""
+        shown = (*_KEPT, _CERTIFICATES) if self.policy.has_proxy else _KEPT
+        return [path for path in shown if os.path.exists(path)]
+
+    @property
+    def environment(self) -> list[str]:
+        """Arguments of bubblewrap that set the environment of the process inside."""
+        words = [] if "environment" in self.without else ["--clearenv"]
+        for name, value in library_path(self.interpreter).items():
+            words += ["--setenv", name, value]
+        return words
+
+
+@dataclass(frozen=True, slots=True)
 class Specification:
-    """How a keeper is started."""
+    """How to start a keeper."""
 
     argv: tuple[str, ...]
-    """What follows `python -I -S`."""
+    """Follows `python -I -S`."""
     descriptors: tuple[int, ...]
-    """What it inherits, by the same numbers; ours to close."""
+    """Inherited under the same numbers; the caller closes them."""
     uid: int
-    """Whose the workspace is."""
+    """Owner of the workspace."""
     folder: str = ""
     """Where on this machine the files of the sandbox are; empty where no path leads to them."""
 
 
-Specify = Callable[[int, int], Specification]
-"""Says how a keeper is started that gets the control socket of the inside, and the lifeline."""
+Builder = Callable[[Wanted], Specification]
+"""One way to build what holds the runs of a sandbox."""
 
 
-class Builder(Protocol):
-    """One way to build what holds the runs of a sandbox."""
-
-    def __call__(
-        self,
-        interpreter: Interpreter,
-        groups: Groups | None,
-        *,
-        without: frozenset[str],
-        shown: tuple[str, ...],
-        policy: Policy,
-    ) -> Specify:
-        """How its keeper is started.
-
-        `shown` are paths of the host's that programs may read besides; the policy names folders of it.
-        """
-
-
-def two_walls(
-    interpreter: Interpreter,
-    groups: Groups | None,
-    *,
-    without: frozenset[str],
-    shown: tuple[str, ...],
-    policy: Policy,
-) -> Callable[[int, int], Specification]:
-    """How the keeper starts the outer wall around the server.
-
-    Args:
-        interpreter: whose Python the server and the programs get.
-        groups: what the keeper removes at the end.
-        without: mechanisms that a test has turned off.
-        shown: paths of the host's that programs may read besides.
-        policy: names folders of the host's.
-    """
-    return lambda control, lifeline: _specify(
-        interpreter,
-        take_slot(),
-        control=control,
-        lifeline=lifeline,
-        cgroups=groups.folders if groups else [],
-        without=without,
-        shown=(*KEPT, *shown),
-        policy=policy,
-    )
-
-
-def _specify(
-    interpreter: Interpreter,
-    slot: Slot,
-    *,
-    control: int,
-    lifeline: int,
-    cgroups: list[str],
-    without: frozenset[str],
-    shown: tuple[str, ...],
-    policy: Policy,
-) -> Specification:
+def two_walls(wanted: Wanted) -> Specification:
+    """Have the keeper start the outer wall around the server."""
+    interpreter, policy, slot = wanted.interpreter, wanted.policy, take_slot()
     contents = inner_files(interpreter.version) | etc_files(slot.uid)
     files = {target: _memory_file(content) for target, content in contents.items()}
-    environment = [] if "environment" in without else ["--clearenv"]
-    for name, value in library_path(interpreter).items():
-        environment += ["--setenv", name, value]
     text = marshal.dumps(
         {
             "bwrap": shutil.which("bwrap"),
             "name": NAME + this_process().mark,
-            "before": [*WALL, *environment, *system_links()],
+            "before": [*WALL, *wanted.environment, *system_links()],
             "folders": shown_folders(interpreter, policy),
             "owned": layered_places(policy),
             "after": [
                 *(word for target, number in files.items() for word in ("--file", str(number), target)),
-                *(word for path in shown if os.path.exists(path) for word in ("--ro-bind", path, path)),
+                *(word for path in wanted.etc for word in ("--ro-bind", path, path)),
                 *("--remount-ro", "/dev", "--remount-ro", "/", "--chdir", "/", "--"),
-                *(str(interpreter.inside), "-I", "-S", "-c", _START.format(control)),
+                *(str(interpreter.inside), "-I", "-S", "-c", _START.format(wanted.control)),
             ],
             "uid": slot.uid,
-            "lifeline": lifeline,
-            "held": [lifeline, *slot.locks],
-            "descriptors": [control, *files.values()],
-            "cgroups": cgroups,
+            "lifeline": wanted.lifeline,
+            "held": [wanted.lifeline, *slot.locks],
+            "descriptors": [wanted.control, *files.values()],
+            "cgroups": wanted.cgroups,
         }
     ).hex()
     argv = (str(_KEEPER), text, this_process().mark)
-    return Specification(argv, (control, lifeline, *slot.locks, *files.values()), slot.uid)
+    return Specification(argv, (wanted.control, wanted.lifeline, *slot.locks, *files.values()), slot.uid)
 
 
 def environment(
     interpreter: Interpreter, given: Mapping[str, str], on_path: Sequence[str] = ()
 ) -> dict[str, str]:
-    """What a program finds in its environment: nothing of the host's."""
+    """The environment of programs: nothing of the host's."""
     places = [f"{VENV}/bin"] if interpreter.venv else [COMMANDS]
     if interpreter.show(interpreter.executable) != interpreter.executable:
         places.append(str(interpreter.inside.parent))
@@ -160,7 +131,7 @@ def environment(
 
 
 def shown_folders(interpreter: Interpreter, policy: Policy) -> dict[str, str]:
-    """Folders of the host's, with where the outer wall shows them."""
+    """Where the outer wall shows which folder of the host."""
     packages = interpreter.packages.sites if interpreter.packages else {}
     numbered = {str(folder): f"{ATTACHED}{number}" for number, folder in enumerate(policy.folders.values())}
     beside = {str(folder): f"{SHOWN}/{name}" for name, folder in policy.beside.items()}
@@ -168,7 +139,7 @@ def shown_folders(interpreter: Interpreter, policy: Policy) -> dict[str, str]:
 
 
 def layered_places(policy: Policy) -> list[str]:
-    """Where programs find what a session may write to, in a layer of its own."""
+    """Where programs find what a session may write to, in its own layer."""
     numbers = {place: number for number, place in enumerate(policy.folders)}
     named = {name: f"{SHOWN}/{name}" for name in policy.beside}
     return [
@@ -177,7 +148,7 @@ def layered_places(policy: Policy) -> list[str]:
 
 
 def library_path(interpreter: Interpreter) -> dict[str, str]:
-    """For an interpreter away from its own place: where it finds its shared library, if it has one."""
+    """The variable by which an interpreter shown elsewhere finds its shared library, if it has one."""
     libraries = interpreter.prefix / "lib"
     moved = interpreter.show(libraries)
     if moved == libraries or not any(libraries.glob("libpython3*.so*")):
@@ -186,7 +157,7 @@ def library_path(interpreter: Interpreter) -> dict[str, str]:
 
 
 def system_links() -> list[str]:
-    """How `/bin`, `/lib` and their like appear."""
+    """Arguments of bubblewrap that show `/bin`, `/lib` and the like."""
     words = []
     for name in ("bin", "sbin", "lib", "lib32", "lib64", "libx32"):
         path = Path("/", name)
@@ -198,7 +169,7 @@ def system_links() -> list[str]:
 
 
 def etc_files(uid: int) -> dict[str, bytes]:
-    """Content by path of the few files that programs look for in /etc."""
+    """Content by path of the files that programs look for in /etc."""
     lines = {
         "passwd": f"root:x:0:0:root:/root:/usr/sbin/nologin\n{_USER}:x:{uid}:{uid}:{_USER}:/w:/bin/sh\n",
         "group": f"root:x:0:\n{_USER}:x:{uid}:\n",

@@ -1,6 +1,6 @@
-"""The folders of one sandbox whose runs are started one by one: what all share, and each run's own.
+"""The folders of a sandbox whose runs are started one by one: those that all share, and each run's own.
 
-Where root starts it, they lie in a mount namespace that only the starter has, and workspaces have a size.
+Started by root, they lie in a mount namespace of the starter's own, and workspaces have a size.
 """
 
 import os
@@ -10,26 +10,26 @@ from typing import Any
 
 from sandbox.files.workspace import Workspace
 from sandbox.inner.walls.new_root import keep_device, patch_venv
-from sandbox.inner.walls.places import KERNEL, SITE
+from sandbox.inner.walls.places import ATTACHED, KERNEL, SITE
 from sandbox.inner.walls.syscalls import MNT_DETACH, MS_BIND, MS_NODEV, MS_NOSUID, MS_RDONLY, libc, mount
 from sandbox.supervisor.launch import bind_privately
 
 _DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
-"""What bubblewrap shows of the host's /dev."""
+"""Devices of the host that bubblewrap shows."""
 _PRIVATE = "/tmp/base"
-"""Where root keeps its files: a tmpfs in a mount namespace that only the starter has."""
+"""Where root keeps its files: a tmpfs in the starter's mount namespace."""
 
 
 class Folders:
-    """Made, and removed again, with the rights that the starter has."""
+    """Folders that the starter makes and removes."""
 
     def __init__(self, given: "dict[str, Any]", walls: "dict[str, Any]") -> None:
-        """`given` is the plan (`starting.py`), `walls` what the host asked of all runs."""
+        """`given` is the plan (`starting.py`), `walls` the settings of all runs."""
         self._given, self._walls = given, walls
         self._uid: int = given["uid"]
         self.private: bool = given["private"]
         self.shown: dict[str, str] = dict(given["folders"])
-        """Where programs see what: path of the host's → path inside."""
+        """Path of the host → path inside."""
         if self.private:
             bound = bind_privately(given["folders"])
             self.shown = {_without_its_path(place): target for place, target in bound.items()}
@@ -37,12 +37,12 @@ class Folders:
                 _keep_devices()
         self.base = _PRIVATE if self.private else given["base"]
         self.are_ours = os.getuid() == self._uid
-        """Programs have our uid: what they see of our folders, they may have closed to us."""
+        """Programs have our uid, so they may remove our rights on folders."""
         self.binds: list[str] = []
-        """How bubblewrap is told of what is shown."""
+        """Arguments of bubblewrap that show the shared folders."""
 
     def prepare(self) -> int:
-        """Make the folders that all runs share; a descriptor of the workspace that lasts."""
+        """Make the folders that all runs share; a descriptor of the persistent workspace."""
         os.mkdir(self.base, 0o711)
         for path, content in self._given["files"].items():
             place = Path(self.base + path)
@@ -82,7 +82,7 @@ class Folders:
                 os.close(self._make_workspace(f"{name}/{place}"))
 
     def _make_workspace(self, name: str) -> int:
-        """A folder that the uid of the sandbox owns: with a size and a number of files where we are root."""
+        """Make a folder of the sandbox's uid; as root with a size and a number of files."""
         place = f"{self.base}/{name}"
         os.mkdir(place, 0o700)
         if self.private:
@@ -92,17 +92,14 @@ class Folders:
         return os.open(place, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
 
     def _options(self) -> str:
-        """Of a workspace's tmpfs: a size and a number of files."""
+        """Options of a workspace's tmpfs."""
         without = self._walls["without"]
         options = [] if "disk" in without else [f"size={self._walls['disk_bytes']}"]
         options += [] if "files" in without else [f"nr_inodes={self._walls['files']}"]
         return ",".join([*options, "mode=700"])
 
     def removed(self, folder: str) -> bool:
-        """Remove the folder of a run that has ended; False while the host still takes its files.
-
-        What is mounted there lasts until its last descriptor is closed.
-        """
+        """Remove the folder of a run that has ended; False while the host still reads its files."""
         self._empty(f"{folder}/tmp")
         for name in ("w", "tmp"):
             if self.private:
@@ -117,7 +114,7 @@ class Folders:
         return True
 
     def end(self, runs: "list[str]") -> None:
-        """Remove everything; `runs` are the folders of runs that are still there."""
+        """Remove everything; `runs` are the folders of runs that remain."""
         if self.are_ours:
             self._empty(self.base)
             os.rmdir(self.base)
@@ -129,39 +126,77 @@ class Folders:
             shutil.rmtree(self.base)
 
     def _empty(self, folder: str) -> None:
-        """With the rights of the sandbox: whatever programs have put there."""
+        """Empty a folder with the rights of the sandbox."""
         if os.path.isdir(folder):
             root = os.open(folder, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
             workspace = Workspace(root, self._uid)
             workspace.remove(".")
             workspace.close()
 
+    def wall(self, folder: str, workspace: str, *, fresh: bool) -> "list[str]":
+        """Arguments of bubblewrap around one run, argv[0] first.
+
+        Args:
+            folder: the run's own.
+            workspace: on the host.
+            fresh: whether the workspace is the run's own.
+        """
+        sized = [] if "disk" in self._walls["without"] else ["--size", str(self._walls["disk_bytes"])]
+        shared = str(self._walls["shared_memory_bytes"])
+        place, temporary = ["--bind", workspace, "/w"], ["--bind", f"{folder}/tmp", "/tmp"]
+        if not self.private:
+            temporary = ["--perms", "1777", *sized, "--tmpfs", "/tmp"]
+            place = ["--perms", "0700", *sized, "--tmpfs", "/w"] if fresh else place
+        return [
+            self._given["name"],
+            *self._given["before"],
+            *self.binds,
+            *("--ro-bind", f"{self.base}/opt/lib", "/opt/lib", "--ro-bind", f"{self.base}/etc", "/etc"),
+            *self._given["after"],
+            *temporary,
+            *("--perms", "1777", "--size", shared, "--tmpfs", "/dev/shm"),
+            *place,
+            *self._attached(workspace),
+            *("--remount-ro", "/dev", "--remount-ro", "/", "--chdir", "/", "--"),
+        ]
+
+    def _attached(self, workspace: str) -> "list[str]":
+        """Arguments that show folders of the host in the workspace, unless a link is in the way."""
+        sources = {target: source for source, target in self.shown.items()}
+        words = []
+        for number, place in enumerate(self._given["attached"]):
+            parts = place.split("/")
+            above = ["/".join(parts[:count]) for count in range(1, len(parts) + 1)]
+            if not any(os.path.islink(f"{workspace}/{parent}") for parent in above):
+                words += ["--ro-bind", sources[f"{ATTACHED}{number}"], f"/w/{place}"]
+        return words
+
 
 def _keep_devices() -> None:
-    """In our own mount namespace, from which those of the runs are made, the host's devices are read-only."""
+    """Mount the host's devices read-only in our mount namespace, which runs inherit."""
     for path in filter(os.path.exists, (f"/dev/{name}" for name in _DEVICES)):
         mount(path, path, None, MS_BIND)
         keep_device(path)
 
 
 def _without_its_path(place: str) -> str:
-    """The folder once more, as an overlay: the mount table names no place on the machine then."""
+    """Show the folder as an overlay, so that the mount table doesn't name its path."""
     empty, shown = f"{place}-empty", f"{place}-shown"
     for folder in (empty, shown):
         os.mkdir(folder, 0o755)
     try:
         mount("overlay", shown, "overlay", MS_RDONLY | MS_NOSUID | MS_NODEV, f"lowerdir={place}:{empty}")
     except OSError:
-        return place  # a kernel without overlays shows a path, and that is all
+        return place  # a kernel without overlays shows the path
     return shown
 
 
 def show_venv(source: str, folder: str, *, shown: str, executable: str) -> list[str]:
-    """What bubblewrap is told so that nothing of the environment names places on the host.
+    """Arguments of bubblewrap that show a virtual environment without paths of the host.
 
     Args:
         source: the environment.
-        folder: made here, for what is rewritten.
+        folder: made here, for the rewritten files.
         shown: where programs see the environment.
         executable: the base interpreter, as programs see it.
     """

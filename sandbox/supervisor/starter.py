@@ -1,10 +1,10 @@
 """The starter: a keeper that starts every run by itself, where no server inside one wall can.
 
-It has one thread. The host asks it for children over a SEQPACKET socket as it would ask a server
-(`inner/process/spawn_server.py`); each child becomes bubblewrap with one run in it, or that run itself. When
-the lifeline says EOF, the owner is gone: all that is left is ended, and folders and cgroups are removed.
+It has one thread. The host asks it for children over a SEQPACKET socket as it asks a server
+(`inner/process/spawn_server.py`); each child becomes bubblewrap with one run in it, or that run itself. After
+EOF of the lifeline the owner is dead: the starter ends everything and removes folders and cgroups.
 
-Run as `python -I -S -c … DESCRIPTOR MARK`, by a bare package `sandbox`: importing the real one takes longer.
+Run as `python -I -S -c … DESCRIPTOR MARK` with an empty package `sandbox`, which imports faster.
 """
 
 import json
@@ -21,7 +21,6 @@ from sandbox.inner.process.descendants import become_subreaper, count_descendant
 from sandbox.inner.walls import landlock
 from sandbox.supervisor.launch import remove_group
 from sandbox.supervisor.run_folders import Folders
-from sandbox.supervisor.run_wall import wall_of_run
 
 _MESSAGE = 1 << 16
 
@@ -35,18 +34,14 @@ class Starter:
         self._number = 0
         self._children: dict[int, str] = {}
         self._finished: list[str] = []
-        self._folders = Folders(given, walls)
-
-    def prepare(self) -> int:
-        """Make the folders that all runs share; a descriptor of the workspace that lasts."""
-        return self._folders.prepare()
+        self.folders = Folders(given, walls)
 
     def start(self, request: "dict[str, Any]", descriptors: list[int]) -> None:
-        """Start one child; who can't be started says so, or by its end."""
+        """Start one child; a failure is reported to the host."""
         self._number += 1
-        folder = f"{self._folders.base}/run-{self._number}"
+        folder = f"{self.folders.base}/run-{self._number}"
         try:
-            self._folders.make(f"run-{self._number}", fresh=request["fresh"])
+            self.folders.make(f"run-{self._number}", fresh=request["fresh"])
         except OSError as error:  # a program closes folders while we make them
             _complain(descriptors[0], error)
             return
@@ -63,17 +58,17 @@ class Starter:
         self._children[child] = folder
 
     def notice_ends(self) -> None:
-        """Reap children that ended, and end what they left behind where no namespace did."""
+        """Reap children that ended, and end processes that they left."""
         for child in list(self._children):
             if os.waitpid(child, os.WNOHANG)[0]:
                 self._finished.append(self._children.pop(child))
         end_descendants(spared=frozenset(self._children))
-        self._finished = [folder for folder in self._finished if not self._folders.removed(folder)]
+        self._finished = [folder for folder in self._finished if not self.folders.removed(folder)]
 
     def end(self) -> None:
         """End every child, and remove every folder."""
         end_descendants()
-        self._folders.end([*self._children.values(), *self._finished])
+        self.folders.end([*self._children.values(), *self._finished])
 
     def _become(self, request: "dict[str, Any]", descriptors: list[int], folder: str) -> None:
         status, work, *groups = descriptors
@@ -85,7 +80,8 @@ class Starter:
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         in_wall = self._given["bwrap"] is not None
-        workspace = f"{folder}/w" if request["fresh"] else f"{self._folders.base}/w"
+        workspace = f"{folder}/w" if request["fresh"] else f"{self.folders.base}/w"
+        own_rules = [(place, landlock.EVERYTHING) for place in (workspace, f"{folder}/tmp")]
         own = {} if in_wall else {"HOME": workspace, "TMPDIR": f"{folder}/tmp"}
         settings = {
             "walls": self._walls,
@@ -95,13 +91,13 @@ class Starter:
             "status": status,
             "work": work,
             "groups": groups,
-            "shares_uid": self._folders.are_ours and not in_wall,
+            "shares_uid": self.folders.are_ours and not in_wall,
             "siblings": request["siblings"],
             "workspace": "/w" if in_wall else workspace,
             "environment": own,
             "namespaces": in_wall,
             "venv": self._given["beside"],
-            "rules": None if in_wall else [*self._given["rules"], *_rules(workspace, f"{folder}/tmp")],
+            "rules": None if in_wall else [*self._given["rules"], *own_rules],
         }
         content = os.memfd_create("settings", 0)
         os.pwrite(content, json.dumps(settings).encode(), 0)
@@ -110,24 +106,17 @@ class Starter:
         command = [*self._given["command"], str(content)]
         if in_wall:
             fresh: bool = request["fresh"]
-            wall = wall_of_run(
-                self._folders, self._given, self._walls, folder=folder, workspace=workspace, fresh=fresh
-            )
-            command = wall + command
+            command = self.folders.wall(folder, workspace, fresh=fresh) + command
         os.execve(command[0] if not in_wall else self._given["bwrap"], command, self._given["environment"])
 
 
 def _complain(status: int, error: OSError) -> None:
-    """Tell the host why this child can't be had."""
+    """Tell the host why this child can't be made."""
     os.write(status, wire.FAILED + str(error).encode("utf-8", "replace")[:500])
 
 
-def _rules(*folders: str) -> list[tuple[str, str]]:
-    return [(folder, landlock.EVERYTHING) for folder in folders]
-
-
 def main() -> None:
-    """Start runs until the owner is gone."""
+    """Start runs until the owner is dead."""
     with open(int(sys.argv[1]), "rb") as file:
         given = marshal.load(file)
     lifeline: int = given["lifeline"]
@@ -146,7 +135,7 @@ def main() -> None:
     walls = json.loads(greeting)
     starter = Starter(given, walls)
     try:
-        workspace = starter.prepare()
+        workspace = starter.folders.prepare()
         hello = {"landlock": min(landlock.abi(), walls["landlock"])}
         wire.send_with_fds(control, json.dumps(hello).encode(), [workspace])
         os.close(workspace)
@@ -175,7 +164,7 @@ def _serve(starter: Starter, control: socket.socket, lifeline: int, woken: int) 
 
 
 def _wake_up_at_ends() -> int:
-    """A descriptor that can be read when a child has ended."""
+    """A descriptor that becomes readable when a child ends."""
     woken, wakes = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
     signal.signal(signal.SIGCHLD, lambda *_: None)
     signal.set_wakeup_fd(wakes, warn_on_full_buffer=False)

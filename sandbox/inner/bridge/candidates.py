@@ -22,9 +22,8 @@ from typing import TYPE_CHECKING, Any
 from sandbox.inner.bridge import callee
 from sandbox.inner.bridge.codec import encode
 from sandbox.inner.bridge.frames import HUNG_UP
-from sandbox.inner.process import preload
 from sandbox.inner.process.descendants import become_subreaper
-from sandbox.inner.process.execute import forget_server
+from sandbox.inner.process.execute import forget_server, reseed
 from sandbox.inner.process.reaper import FIRST
 from sandbox.inner.process.wire import close_all_but
 from sandbox.inner.walls.inner_walls import lower
@@ -123,7 +122,7 @@ def _become(line: Channel) -> NoReturn:
         os.open(os.devnull, os.O_RDONLY)  # as 0, its own: the next one isn't to find a lock on it, or a flag
         os.setsid()
         checked(prctl(PR_SET_DUMPABLE, 1), "be as other programs are")
-        preload.reseed()
+        reseed()
         job = json.loads(line.receive() or b"null")
         if job is not None:
             lower(resource.RLIMIT_CPU, job["cpu_s"], grace=1)

@@ -1,8 +1,7 @@
-"""pid 1 of a session: starts each command, takes its status, reaps orphans, and ends what is to end.
+"""pid 1 of a session: starts each command, takes its status, reaps orphans, and ends commands.
 
-It is confined as its commands are, which inherit its walls; no command can read, stop or kill it. It alone
-has the channel, a SEQPACKET socket of bounded messages. Output doesn't pass through it: each command gets a
-pipe of the host's. Standard library only, any Python from 3.8 on.
+Its commands inherit its walls; none can read, stop or kill it. It alone has the channel, a SEQPACKET socket
+of bounded messages. Each command writes to a pipe of the host's. Standard library alone, Python 3.8 or newer.
 """
 
 from __future__ import annotations
@@ -20,31 +19,20 @@ from typing import Any
 from sandbox.inner.process import wire
 from sandbox.inner.process.execute import NOT_EXECUTABLE, NOT_FOUND
 from sandbox.inner.process.family import Family
+from sandbox.inner.process.session_environment import find_program, prepare_environment
 from sandbox.inner.walls.inner_walls import WORKSPACE, Walls, lower_of
-from sandbox.inner.walls.places import VENV
 from sandbox.inner.walls.syscalls import PR_SET_DUMPABLE, checked, prctl
 
-OUTPUT, HOME = "/tmp/out", "/tmp/home"
-_OWN_PROGRAMS = f"{HOME}/.local/bin"
-"""Where pip puts programs that it installs for a user."""
-_INSTALLED = f"{HOME}/installed"
-"""Where pip installs to instead of a virtual environment that is read-only."""
-_SCRIPTS = {"pip": "pip", "pip3": "pip", "pytest": "pytest"}
-"""Modules behind the scripts that a project's instructions name."""
-SPARE_PROCESSES = 16
-"""So many the agent may start beyond what commands may: one is started still where they used theirs up."""
-MAX_MESSAGE = 400_000
-"""Bytes. More doesn't go through a socket of the usual size."""
 _FIRST_TO_DIE = 900
-"""Where memory is short the kernel ends the largest command, not the agent."""
+"""oom_score_adj of commands: the kernel kills the largest one, not the agent."""
 _NAMED = 20
-"""Processes that are named as still running."""
+"""Most processes to report as still running."""
 
 
 def prepare(*kept: int) -> int:
     """Keep some descriptors from commands, and close all others.
 
-    Gives a descriptor of this process's oom_score_adj, opened before Landlock closes /proc to writers.
+    Returns a descriptor of this process's oom_score_adj, opened before Landlock makes /proc read-only.
     """
     wire.close_all_but(0, 1, 2, *kept)
     for descriptor in kept:
@@ -53,9 +41,9 @@ def prepare(*kept: int) -> int:
 
 
 def main(walls: Walls, received: tuple[dict[str, Any], list[int]] | None, score: int) -> int:
-    """Serve the host until it closes the channel, with which the session ends.
+    """Serve the host until it closes the channel.
 
-    `received` is the session's job with the descriptor of the channel, None where the host let it go.
+    `received` is the session's job with the descriptor of the channel, or None if the host discarded it.
     """
     if received is None:
         return 0
@@ -64,20 +52,8 @@ def main(walls: Walls, received: tuple[dict[str, Any], list[int]] | None, score:
         checked(prctl(PR_SET_DUMPABLE, 0), "make the agent unreadable to commands")
     os.umask(0o022)
     os.chdir("/")
-    for folder in (_OWN_PROGRAMS, OUTPUT):
-        os.makedirs(folder, 0o755)
-    environment = job["environment"]
-    for name, module in _SCRIPTS.items():
-        if _is_broken(name, environment["PATH"]):
-            _write_script(f"{_OWN_PROGRAMS}/{name}", module)
-    environment["PATH"] = f"{_OWN_PROGRAMS}:{environment['PATH']}"
-    for name, value in list(environment.items()):
-        if value in walls.layered and not os.access(value, os.W_OK):
-            del environment[name]  # a cache that can't be written is none
-    if os.path.isdir(VENV) and not os.access(f"{VENV}/lib", os.W_OK):  # no layer lies over it
-        environment["PIP_TARGET"] = _INSTALLED
-        environment["PATH"] = f"{_INSTALLED}/bin:{environment['PATH']}"
-        environment["PYTHONPATH"] = f"{_INSTALLED}:{environment.get('PYTHONPATH', '')}".rstrip(":")
+    os.makedirs(wire.OUTPUT, 0o755)
+    prepare_environment(walls, job["environment"])
     agent = Agent(walls, job, socket.socket(fileno=channel), score)
     while agent.serve():
         continue
@@ -85,10 +61,10 @@ def main(walls: Walls, received: tuple[dict[str, Any], list[int]] | None, score:
 
 
 class CannotStart(Exception):
-    """A command that has no process."""
+    """A command could not be started."""
 
     def __init__(self, code: int, why: str) -> None:
-        """Take the exit code that a shell gives, and what it would say."""
+        """Take the exit code and the message of a shell."""
         super().__init__(why)
         self.code = code
 
@@ -100,10 +76,10 @@ class Agent:
         self._walls, self._job, self._channel, self._score = walls, job, channel, score
         self._usual_score = os.read(score, 16).strip()
         self._commands: dict[int, int] = {}
-        """Numbers of commands whose own process lives, by its pid."""
+        """Number of each command whose own process lives, by its pid."""
         self._family = Family()
         self._woken, wakes = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
-        signal.signal(signal.SIGINT, signal.SIG_DFL)  # which pid 1 gets from outside only
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # pid 1 gets it from outside only
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.set_wakeup_fd(wakes, warn_on_full_buffer=False)
 
@@ -115,7 +91,7 @@ class Agent:
             self._reap()
         if self._channel.fileno() not in ready:
             return True
-        message, descriptors = wire.receive_with_fds(self._channel, MAX_MESSAGE, wire.MOST)
+        message, descriptors = wire.receive_with_fds(self._channel, wire.MAX_MESSAGE, wire.MOST)
         if not message:
             return False
         request = json.loads(message)
@@ -151,8 +127,7 @@ class Agent:
     def _spawn(self, request: dict[str, Any], output: int, stdin: int = subprocess.DEVNULL) -> int:
         """Start a command in a process session of its own; its pid.
 
-        The child shares this process's memory until it becomes the command (vfork), which a fork would copy:
-        that takes longer than most commands. So its limits come a moment after its begin.
+        It is spawned by vfork, as a fork takes longer than most commands, so its limits come a moment later.
         """
         try:
             environment = {**self._job["environment"], **request["environment"]}
@@ -172,7 +147,7 @@ class Agent:
         finally:
             self._set_score(self._usual_score)
             os.chdir("/")
-        started.returncode = 0  # so that it leaves the waiting to us
+        started.returncode = 0  # we wait for it ourselves
         pid = started.pid
         lower_of(pid, self._walls, self._job["processes"], request["cpu_s"])
         return pid
@@ -182,10 +157,10 @@ class Agent:
             os.pwrite(self._score, score, 0)
 
     def _open_log(self, number: int) -> list[int]:
-        """A new file that the host writes the command's output to; none where commands left no room."""
+        """A new file for the host to write the output to; none where the disk is full."""
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
         try:
-            return [os.open(f"{OUTPUT}/{number}", flags, 0o644)]
+            return [os.open(f"{wire.OUTPUT}/{number}", flags, 0o644)]
         except OSError:
             return []
 
@@ -209,28 +184,12 @@ class Agent:
             wire.send_with_fds(self._channel, json.dumps(message).encode(), descriptors or [])
         except OSError as error:
             if error.errno != errno.ETOOMANYREFS or not descriptors:
-                os._exit(0)  # the host is gone, and the session with it
-            self._say(message)  # commands have sent themselves more than a user may
+                os._exit(0)  # the host is dead, and the session with it
+            self._say(message)  # commands have too many descriptors in flight
 
 
-def _is_broken(name: str, places: str) -> bool:
-    """Whether a script is there and its Python is not: an interpreter that is shown at another place."""
-    found = [path for place in places.split(os.pathsep) if os.path.isfile(path := f"{place}/{name}")]
-    if not found:
-        return False
-    with open(found[0], "rb") as file:
-        first = file.readline(1000)
-    return first.startswith(b"#!/") and not os.path.exists(first[2:].split()[0])
-
-
-def _write_script(path: str, module: str) -> None:
-    with open(path, "w") as file:
-        file.write(f'#!/bin/sh\nexec python3 -m {module} "$@"\n')
-    os.chmod(path, 0o755)
-
-
-def _enter(request: dict[str, Any], places: str) -> tuple[list[str], str]:
-    """Go to the folder of a command; its words, and where its program is.
+def _enter(request: dict[str, Any], path: str) -> tuple[list[str], str]:
+    """Go to the folder of a command; its words, and the path of its program.
 
     Raises:
         CannotStart: there is no such folder or program.
@@ -243,11 +202,7 @@ def _enter(request: dict[str, Any], places: str) -> tuple[list[str], str]:
         shell = "/bin/bash" if os.path.exists("/bin/bash") else "/bin/sh"
         return [shell, "-c", request["script"]], shell
     argv: list[str] = request["argv"]
-    if "/" in argv[0]:
-        return argv, argv[0]
-    found = [
-        f"{place}/{argv[0]}" for place in places.split(os.pathsep) if os.path.isfile(f"{place}/{argv[0]}")
-    ]
+    found = find_program(argv[0], path)
     if not found:
         raise CannotStart(NOT_FOUND, f"{argv[0]}: command not found")
-    return argv, next((path for path in found if os.access(path, os.X_OK)), found[0])
+    return argv, next((place for place in found if os.access(place, os.X_OK)), found[0])

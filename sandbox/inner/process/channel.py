@@ -2,34 +2,51 @@
 
 from __future__ import annotations
 
+import os
 import socket
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
 
 from sandbox.inner.process.wire import HEADER, receive_with_fds
 from sandbox.inner.process.wire import MAX_FRAME as MAX_FRAME
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from sandbox.inner.process.duplex import Duplex
-
 
 class FrameTooLarge(ValueError):
-    """A frame over MAX_FRAME was to be sent, or was announced by the other side."""
+    """A frame over MAX_FRAME was to be sent, or was announced."""
+
+
+class Duplex:
+    """A reading and a writing descriptor that serve as a stream socket."""
+
+    def __init__(self, reading: int, writing: int) -> None:
+        self._reading, self._writing = reading, writing
+
+    def fileno(self) -> int:
+        """The descriptor to wait on for something to read."""
+        return self._reading
+
+    def recv(self, size: int) -> bytes:
+        """At most so many bytes; none at the end."""
+        return os.read(self._reading, size)
+
+    def sendall(self, content: bytes) -> None:
+        """Send everything; blocks until the other side takes it."""
+        rest = memoryview(content)
+        while rest:
+            rest = rest[os.write(self._writing, rest) :]
 
 
 class Channel:
-    """One end of a stream socket that carries whole frames. Not to be shared between threads."""
+    """One end of a stream socket that carries whole frames. Not thread-safe."""
 
     def __init__(self, sock: socket.socket | Duplex) -> None:
         self._socket = sock
 
     def fileno(self) -> int:
-        """Descriptor of the socket, for those who wait for more than one thing."""
+        """The descriptor to wait on."""
         return self._socket.fileno()
 
     def close(self) -> None:
-        """Let go of this end of a socket; the other one may live on elsewhere."""
+        """Close this end of a socket."""
         if isinstance(self._socket, socket.socket):
             self._socket.close()
 
@@ -43,7 +60,7 @@ class Channel:
         self.send_all((frame,))
 
     def send_all(self, frames: Iterable[bytes]) -> None:
-        """Send several frames at once: whoever waits for them wakes up once.
+        """Send several frames at once, so that the receiver wakes up once.
 
         Raises:
             FrameTooLarge: one is over MAX_FRAME; nothing was sent.
@@ -64,12 +81,7 @@ class Channel:
             OSError: the connection broke.
         """
         header = self._exactly(HEADER.size)
-        if header is None:
-            return None
-        (length,) = HEADER.unpack(header)
-        if length > MAX_FRAME:
-            raise FrameTooLarge(f"a frame of {length:,} bytes was announced; {MAX_FRAME:,} is the limit")
-        return self._exactly(length)
+        return None if header is None else self._content(header)
 
     def receive_with_line(self) -> tuple[bytes | None, Channel | None]:
         """Next frame, and the end of another channel where one came with it.
@@ -87,10 +99,14 @@ class Channel:
             if rest is None:
                 return None, line
             header += rest
+        return self._content(header), line
+
+    def _content(self, header: bytes) -> bytes | None:
+        """The frame that a header announces."""
         (length,) = HEADER.unpack(header)
         if length > MAX_FRAME:
             raise FrameTooLarge(f"a frame of {length:,} bytes was announced; {MAX_FRAME:,} is the limit")
-        return self._exactly(length), line
+        return self._exactly(length)
 
     def _exactly(self, count: int) -> bytes | None:
         parts = bytearray()

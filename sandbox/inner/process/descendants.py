@@ -1,7 +1,7 @@
-"""End every descendant of this process where no pid namespace does it, however they have hidden themselves.
+"""End every descendant of this process where no pid namespace does it, and look at processes in /proc.
 
-This process is a subreaper: what loses its parent becomes its child. All are stopped before one is killed:
-what is stopped can't fork but still counts against the limit on processes, so that a fork bomb runs dry.
+This process is a subreaper: orphans become its children. All are stopped before one is killed: a stopped
+process can't fork but counts against the limit on processes, so a fork bomb runs dry.
 """
 
 from __future__ import annotations
@@ -9,39 +9,54 @@ from __future__ import annotations
 import os
 import signal
 import time
+from contextlib import suppress
 
 from sandbox.inner.walls.syscalls import checked, prctl
 
 _PR_SET_CHILD_SUBREAPER = 36
 _STOPPED = ("T", "t", "Z", "X")
 _PATIENCE_S = 0.3
-"""For a process that the kernel holds and that can't be stopped; it can't fork either."""
+"""For a process that the kernel blocks and that can't be stopped; it can't fork either."""
 
 
 def become_subreaper() -> None:
-    """From here on orphans among our descendants become our children."""
+    """Adopt orphans among our descendants from here on."""
     checked(prctl(_PR_SET_CHILD_SUBREAPER, 1), "become a subreaper")
 
 
 def end_descendants(*, spared: frozenset[int] = frozenset()) -> None:
-    """Kill all descendants and reap them, but for some children and what is below these."""
+    """Kill and reap all descendants, except some children and theirs."""
     deadline = time.monotonic() + _PATIENCE_S
-    while running := [pid for pid in _descendants(spared) if _state(pid) not in _STOPPED]:
+    while running := [pid for pid in _descendants(spared) if state_of(pid) not in _STOPPED]:
         for pid in running:
-            _send(pid, signal.SIGSTOP)
+            send(pid, signal.SIGSTOP)
         if time.monotonic() > deadline:
             break
     while found := _descendants(spared):
         for pid in found:
-            _send(pid, signal.SIGKILL)
+            send(pid, signal.SIGKILL)
         for pid in _children(os.getpid()):
             if pid not in spared:
                 _reap(pid)
 
 
 def count_descendants() -> int:
-    """How many processes and threads descend from this one, as of now: a limit on processes counts both."""
+    """How many processes and threads descend from this one: a limit on processes counts both."""
     return sum(map(_threads, _descendants(frozenset())))
+
+
+def processes_of(uid: int) -> int:
+    """Visible processes and threads of a uid on this machine."""
+    count = 0
+    for pid in pids():
+        try:
+            with open(f"/proc/{pid}/status", encoding="ascii", errors="replace") as lines:
+                told = dict(line.split(":", 1) for line in lines if line.startswith(("Uid:", "Threads:")))
+        except (FileNotFoundError, ProcessLookupError):
+            continue  # it ended meanwhile
+        if int(told["Uid"].split()[0]) == uid:
+            count += int(told["Threads"])
+    return count
 
 
 def _descendants(spared: frozenset[int]) -> list[int]:
@@ -55,7 +70,7 @@ def _descendants(spared: frozenset[int]) -> list[int]:
 
 
 def _children(parent: int) -> list[int]:
-    """Children of all threads of a process; by everybody's parent where the kernel keeps no list."""
+    """Children of all threads of a process; found by parents where the kernel keeps no list."""
     try:
         children = []
         for task in os.listdir(f"/proc/{parent}/task"):
@@ -67,8 +82,7 @@ def _children(parent: int) -> list[int]:
     except FileNotFoundError:
         if os.path.exists(f"/proc/self/task/{os.getpid()}/children"):
             return []  # it ended meanwhile
-        everybody = [int(name) for name in os.listdir("/proc") if name.isdigit()]
-        return [pid for pid in everybody if _field(pid, 1) == str(parent)]
+        return [pid for pid in pids() if (found := fields_of(pid)) and found[1] == str(parent)]
 
 
 def _threads(pid: int) -> int:
@@ -78,28 +92,32 @@ def _threads(pid: int) -> int:
         return 0
 
 
-def _state(pid: int) -> str:
-    return _field(pid, 0)
+def pids() -> list[int]:
+    """All visible processes."""
+    return [int(name) for name in os.listdir("/proc") if name.isdigit()]
 
 
-def _field(pid: int, number: int) -> str:
-    """A field of /proc/PID/stat after the name; "X" where the process is gone."""
+def fields_of(pid: int) -> list[str] | None:
+    """Fields of /proc/PID/stat from the state on; None where the process is gone."""
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:
-            return file.read().rpartition(b")")[2].split()[number].decode()
+            return file.read().rpartition(b")")[2].decode().split()
     except (FileNotFoundError, ProcessLookupError):
-        return "X"
+        return None
 
 
-def _send(pid: int, number: int) -> None:
-    try:
+def state_of(pid: int) -> str:
+    """State of a process; "X" where it is gone."""
+    found = fields_of(pid)
+    return found[0] if found else "X"
+
+
+def send(pid: int, number: int) -> None:
+    """Send a signal, if the process still exists."""
+    with suppress(ProcessLookupError):
         os.kill(pid, number)
-    except ProcessLookupError:
-        return  # it ended meanwhile
 
 
 def _reap(pid: int) -> None:
-    try:
+    with suppress(ChildProcessError):  # the caller's signal handler was quicker
         os.waitpid(pid, 0)
-    except ChildProcessError:
-        return  # the signal handler of the caller was quicker

@@ -24,6 +24,8 @@ NOT_EXECUTABLE, NOT_FOUND = 126, 127
 """Exit codes of a shell for a command that can't be started."""
 _FORGOTTEN: dict[str, types.ModuleType] = {}
 _PLACES: list[str] = []
+_SEEDED = ("random", "numpy.random", "torch")
+"""Modules with a random state that a fork copies; each has a function `seed`."""
 _UNFLUSHED = 120
 """Python's own exit code for output that could not be written at the end."""
 
@@ -163,6 +165,13 @@ def remember_server() -> None:
     sys.modules.update(_FORGOTTEN)
     sys.path.extend(_PLACES)
     _PLACES.clear()
+
+
+def reseed() -> None:
+    """After a fork: give this process a random state of its own."""
+    for name in _SEEDED:
+        if name in sys.modules:
+            sys.modules[name].seed()
 
 
 def exit_code(code: object) -> int:

@@ -1,26 +1,26 @@
-"""Which process of a session belongs to which command, also when its parent has gone.
+"""Which process of a session belongs to which command, also when its parent is dead.
 
-A process belongs to the command in whose process session it is, else to that of its parent, else, an orphan
-in a session of its own, to the command that was started last when it was first seen.
+A process belongs to the command of its process session, else to that of its parent, else, as an orphan in a
+session of its own, to the command that was started last when it was first seen.
 """
 
 from __future__ import annotations
 
-import os
 import signal
 import time
-from contextlib import suppress
+
+from sandbox.inner.process.descendants import fields_of, pids, send
 
 _STOPPED = ("T", "t")
 _PATIENCE_S = 0.3
-"""For a process that the kernel holds and that can't be stopped; it can't fork either."""
+"""For a process that the kernel blocks and that can't be stopped; it can't fork either."""
 _MOMENT_S = 0.001
 _LONGEST = 200
 """Characters of a command line."""
 
 
 class Family:
-    """Seen from the parent of all orphans."""
+    """Processes by command, seen from the parent of all orphans."""
 
     def __init__(self) -> None:
         self._leaders: dict[int, int] = {}
@@ -30,67 +30,62 @@ class Family:
         self._latest = 0
 
     def add(self, number: int, leader: int) -> None:
-        """A command was started."""
+        """Note the start of a command."""
         self._leaders[leader] = number
         self._latest = number
 
     def clear(self) -> None:
-        """No process lives."""
+        """Forget all: no process lives."""
         self._leaders.clear()
         self._known.clear()
 
     def named(self, number: int, most: int) -> list[tuple[int, str]]:
-        """Pid and command line of what lives of a command, at most so many."""
+        """Pid and command line of the living processes of a command, at most so many."""
         return [(pid, _command_line(pid)) for pid in sorted(self._look(number))[:most]]
 
     def send(self, number: int, signal_number: int) -> None:
-        """Send a signal to all that lives of a command."""
-        _send(list(self._look(number)), signal_number)
+        """Send a signal to all processes of a command."""
+        for pid in self._look(number):
+            send(pid, signal_number)
 
     def kill(self, number: int) -> None:
-        """Kill all of it. It is stopped first: what is stopped can't fork, and a fork bomb runs dry."""
+        """Stop, then kill all processes of a command: a stopped one can't fork."""
         deadline = time.monotonic() + _PATIENCE_S
         while running := [pid for pid, state in self._look(number).items() if state not in _STOPPED]:
-            _send(running, signal.SIGSTOP)
+            for pid in running:
+                send(pid, signal.SIGSTOP)
             if time.monotonic() > deadline:
                 break
         while (left := list(self._look(number))) and time.monotonic() < deadline + _PATIENCE_S:
-            _send(left, signal.SIGKILL)
+            for pid in left:
+                send(pid, signal.SIGKILL)
             time.sleep(_MOMENT_S)
 
     def kill_largest(self) -> None:
         """Kill the process that holds most memory."""
-        sizes = [(_resident(pid), pid) for pid in _pids()]
-        if sizes:
-            _send([max(sizes)[1]], signal.SIGKILL)
+        largest = max(_living(), key=_resident, default=0)
+        if largest:
+            send(largest, signal.SIGKILL)
 
     def _look(self, number: int) -> dict[int, str]:
-        """State by pid of all that lives of a command."""
-        found = {pid: stat for pid in _pids() if (stat := _stat(pid)) is not None}
+        """State by pid of the living processes of a command."""
+        found = _living()
         known: dict[tuple[int, str], int] = {}
         of: dict[int, int] = {}
         for pid in sorted(found):  # parents mostly come first
-            _, parent, session, began = found[pid]
+            parent, session, began = int(found[pid][1]), int(found[pid][3]), found[pid][19]
             owner = self._known.get((pid, began), self._leaders.get(session, of.get(parent, self._latest)))
             known[pid, began] = of[pid] = owner
         self._known = known
-        sessions = {session for _, _, session, _ in found.values()}
+        sessions = {int(fields[3]) for fields in found.values()}
         self._leaders = {leader: owner for leader, owner in self._leaders.items() if leader in sessions}
         return {pid: found[pid][0] for pid, owner in of.items() if owner == number}
 
 
-def _pids() -> list[int]:
-    return [int(name) for name in os.listdir("/proc") if name.isdigit() and name != "1"]
-
-
-def _stat(pid: int) -> tuple[str, int, int, str] | None:
-    """State, parent, process session and start time; None where it has ended."""
-    try:
-        with open(f"/proc/{pid}/stat", "rb") as file:
-            words = file.read().rpartition(b")")[2].decode().split()
-    except (FileNotFoundError, ProcessLookupError):
-        return None
-    return None if words[0] in "ZX" else (words[0], int(words[1]), int(words[3]), words[19])
+def _living() -> dict[int, list[str]]:
+    """Fields of /proc/PID/stat of all processes but this one and dead ones."""
+    found = {pid: fields_of(pid) for pid in pids() if pid != 1}
+    return {pid: fields for pid, fields in found.items() if fields and fields[0] not in "ZX"}
 
 
 def _resident(pid: int) -> int:
@@ -108,9 +103,3 @@ def _command_line(pid: int) -> str:
     except OSError:
         return ""
     return "".join(letter if letter.isprintable() else "?" for letter in words)
-
-
-def _send(pids: list[int], signal_number: int) -> None:
-    for pid in pids:
-        with suppress(ProcessLookupError):  # it ended meanwhile
-            os.kill(pid, signal_number)

@@ -7,7 +7,6 @@ It has the uid of the programs, so it can do nothing that they couldn't; what a 
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from collections.abc import Callable, Iterator
@@ -89,26 +88,16 @@ class Filing:
         self._tell(sorted(self._workspace.keep({path: tuple(facts) for path, facts in known.items()})))
 
     def _collect(self, request: dict[str, Any]) -> None:
-        """Every file that isn't as it was given, within bounds, and the number of what was left out."""
-        given, room, found, left_out = request["given"], request["most_bytes"], 0, 0
-        for path, regular in self._workspace.entries(deepest=request["deepest"]):
-            size, digest = given.get(path, (0, ""))
-            try:
-                if not regular or found == request["most"]:
-                    raise FileRefused("no file to hand out")
-                with self._workspace.opened(path, limit=max(room, size)) as file:
-                    length = os.fstat(file.fileno()).st_size
-                    if digest and length == size and _digest(file.fileno()) == digest:
-                        continue
-                    if length > room:
-                        raise FileRefused("too large")
-                    os.lseek(file.fileno(), 0, os.SEEK_SET)
-                    self._send({"path": path}, file.fileno(), room)
-            except FileRefused:
+        """Send every file that differs from what was given, and the number of those left out."""
+        left_out = 0
+        bounds = {name: request[name] for name in ("most", "most_bytes", "deepest")}
+        for found in self._workspace.collect(request["given"], **bounds):
+            if found is None:
                 left_out += 1
-                continue
-            found += 1
-            room -= length
+            else:
+                path, file = found
+                os.lseek(file.fileno(), 0, os.SEEK_SET)  # `file` may have sought in its buffer alone
+                self._send({"path": path}, file.fileno(), bounds["most_bytes"])
         self._say({"left_out": left_out})
 
     def _tell(self, found: object) -> None:
@@ -143,12 +132,3 @@ class Filing:
                 raise EOFError("the owner went away in the middle of a file")
             self._rest -= len(piece)
             yield piece
-
-
-def _digest(file: int) -> str:
-    digest = hashlib.sha256()
-    while True:
-        piece = os.read(file, _PIECE)
-        if not piece:
-            return digest.hexdigest()
-        digest.update(piece)

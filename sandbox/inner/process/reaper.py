@@ -1,4 +1,4 @@
-"""pid 1 of a run: waits for the program, ends what it left behind, and tells the host how it ended."""
+"""The reaper of a run: waits for the program, ends what it left behind, and reports how it ended."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ import os
 import resource
 import signal
 
+from sandbox.inner.process.descendants import become_subreaper, end_descendants
 from sandbox.inner.process.wire import ENDING, READY, close_all_but
 from sandbox.inner.walls.syscalls import PR_SET_DUMPABLE, checked, libc, prctl
 
 FIRST = 2
-"""Pid of the program in a pid namespace of its own: elsewhere that is a thread of the kernel's."""
+"""Pid of the program in a pid namespace of its own."""
+_PR_SET_PDEATHSIG = 1
 _WATCHED = (int(signal.SIGCHLD), int(signal.SIGTERM))
 _SIG_BLOCK, _SIG_SETMASK, _SIG_DFL, _SIG_IGN = 0, 2, 0, 1
 _NONE = (ctypes.c_ulong * 16)()
@@ -20,44 +22,61 @@ libc.signal.argtypes, libc.signal.restype = (ctypes.c_int, ctypes.c_void_p), cty
 
 
 def ignore_children() -> None:
-    """In the server: its children are reaped by the kernel, and the host watches them.
+    """In the server: have the kernel reap its children; the host watches them.
 
-    libc is asked, not `signal`: this way Python in a program takes the signal for what it is there.
+    By libc, not by `signal`, so that Python in a program finds the signal's default.
     """
     libc.signal(signal.SIGCHLD, _SIG_IGN)
 
 
 def block_signals() -> None:
-    """Before the program is forked, so that its end can't be missed."""
+    """Before the program is forked: don't miss its end."""
     libc.signal(_WATCHED[0], _SIG_DFL)
     checked(libc.sigprocmask(_SIG_BLOCK, _MASK, None), "block signals")
 
 
 def unblock_signals() -> None:
-    """In the program: the signals as a new process has them."""
+    """In the program: the signal mask of a new process."""
     checked(libc.sigprocmask(_SIG_SETMASK, _NONE, None), "unblock signals")
 
 
 def reap(program: int, status: int, *, end_the_rest: bool) -> None:
-    """Wait for the program, kill every other process of the run, report, and end.
+    """As pid 1 of a run: wait for the program, kill every other process of the run, report, and exit.
 
     SIGTERM from outside of the run (the host, at a limit) ends the program first. Never returns.
     """
+    _begin(status)
+    how = _wait_for(program, outside=True)
+    if end_the_rest:
+        _kill_the_rest()
+    _report(status, how)
+
+
+def reap_descendants(program: int, status: int, *, end_the_rest: bool) -> None:
+    """The same without a pid namespace: this process adopts all orphans, and finds every descendant.
+
+    SIGTERM comes from the host at a limit, or from the kernel when the keeper has ended. Never returns.
+    """
+    keeper = os.getppid()
+    become_subreaper()
+    checked(prctl(_PR_SET_PDEATHSIG, signal.SIGTERM), "end with the keeper")
+    if os.getppid() != keeper:
+        os.kill(program, signal.SIGKILL)
+    _begin(status)
+    how = _wait_for(program, outside=False)
+    if end_the_rest:
+        end_descendants()
+    _report(status, how)
+
+
+def _begin(status: int) -> None:
     checked(prctl(PR_SET_DUMPABLE, 0), "make the reaper unreadable to the program")
     close_all_but(status)
     os.write(status, READY)
-    how = _wait_for(program)
-    if end_the_rest:
-        _kill_the_rest()
-    used = children_usage()
-    try:
-        os.write(status, ENDING.pack(how, *used))
-    except OSError:
-        os._exit(1)  # the host is gone: there is nobody to tell
-    os._exit(0)
 
 
-def _wait_for(program: int) -> int:
+def _wait_for(program: int, *, outside: bool) -> int:
+    """Wait status of the program; with `outside` SIGTERM counts only from another pid namespace."""
     while True:
         while True:
             pid, how = os.waitpid(-1, os.WNOHANG)
@@ -66,7 +85,7 @@ def _wait_for(program: int) -> int:
             if pid == 0:
                 break
         signalled = signal.sigwaitinfo(_WATCHED)
-        if signalled.si_signo == signal.SIGTERM and signalled.si_pid == 0:  # pid 0: sent from outside
+        if signalled.si_signo == signal.SIGTERM and not (outside and signalled.si_pid):
             os.kill(program, signal.SIGKILL)
 
 
@@ -76,10 +95,16 @@ def _kill_the_rest() -> None:
         while True:
             os.waitpid(-1, 0)
     except (ProcessLookupError, ChildProcessError):
-        return  # nobody was left, or nobody is left now
+        return  # nothing is left
 
 
-def children_usage() -> tuple[int, int, int]:
-    """User and system microseconds of all that was waited for, and the largest resident KiB of one."""
+def _report(status: int, how: int) -> None:
+    """Tell the host how the program ended and what the run used, and exit."""
     usage = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return int(usage.ru_utime * 1e6), int(usage.ru_stime * 1e6), usage.ru_maxrss
+    try:
+        os.write(
+            status, ENDING.pack(how, int(usage.ru_utime * 1e6), int(usage.ru_stime * 1e6), usage.ru_maxrss)
+        )
+    except OSError:
+        os._exit(1)  # the host has ended
+    os._exit(0)

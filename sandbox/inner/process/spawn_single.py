@@ -15,11 +15,9 @@ import socket
 import sys
 from typing import TYPE_CHECKING, Any
 
-from sandbox.inner.process import preload
-from sandbox.inner.process.channel import Channel
-from sandbox.inner.process.duplex import Duplex
+from sandbox.inner.process.channel import Channel, Duplex
 from sandbox.inner.process.execute import become
-from sandbox.inner.process.wire import FAILED, HEADER, READY
+from sandbox.inner.process.wire import HEADER, READY
 from sandbox.inner.walls import landlock
 from sandbox.inner.walls.inner_walls import Rlimits, Walls, bound_descriptors, confine, tighten
 from sandbox.inner.walls.seccomp import Filter
@@ -47,8 +45,6 @@ def main(source: int = _STDIN) -> int:
         tidy: folders that are emptied before, with what else an earlier run left outside of the workspace.
         files: whether it answers requests about files while it waits for its job.
         first_to_die: whether it goes before others where memory is short.
-        preload: modules that are imported before it says that it is ready; else it says FAILED and, as a
-            message, why.
 
     The job is as for a child of the server: `kind` with what belongs to it, `environment`, `rlimits`, and
     `stdin`: whether the program reads standard input. An entry has its channel over `source`, and over
@@ -63,7 +59,7 @@ def main(source: int = _STDIN) -> int:
     if sys.flags.no_site:
         site.main()
     if settings["ready"] is not None:
-        os.write(settings["ready"], _load(settings.get("preload")))
+        os.write(settings["ready"], READY)
     job = receive(source)
     while filing is not None and job["kind"] == "files":
         filing.answer(job)
@@ -114,19 +110,6 @@ def _serve_container(settings: dict[str, Any], source: int) -> Filing | None:
         settings["workspace"], source, settings["ready"]
     )
     return filing
-
-
-def _load(names: list[str] | None) -> bytes:
-    """Import modules, and say what came of it. What they print goes to standard error meanwhile."""
-    if not names:
-        return READY
-    kept = os.dup(_STDOUT)
-    os.dup2(_STDERR, _STDOUT)
-    said = preload.answer(names)
-    sys.stdout.flush()
-    os.dup2(kept, _STDOUT)
-    os.close(kept)
-    return said if said == READY else FAILED + HEADER.pack(len(said) - 1) + said[1:]
 
 
 def _arrange(job: dict[str, Any], source: int) -> Channel | None:

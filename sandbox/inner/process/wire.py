@@ -1,4 +1,4 @@
-"""How the host and the children of the server talk: messages with descriptors, over sockets of their own."""
+"""Messages with descriptors between the host and the children of the server, over sockets of their own."""
 
 from __future__ import annotations
 
@@ -12,14 +12,20 @@ from typing import Any
 
 HEADER = struct.Struct("<I")
 ENDING = struct.Struct("<iQQQ")
-"""What the reaper says at the end: wait status, user and system microseconds, largest resident KiB."""
+"""The reaper's report: wait status, user and system microseconds, largest resident KiB."""
 MAX_FRAME = 16 << 20
-"""Bytes. One frame is held in memory whole, on the host too, so this bounds what a hostile sender costs."""
+"""Bytes. The host holds a whole frame in memory, so this bounds the cost of a hostile sender."""
 MOST = 8
-"""Descriptors that come with one message, at most."""
+"""Descriptors in one message, at most."""
 READY, GO, FAILED = b"R", b"G", b"E"
 LAYER = b"L"
-"""What the host asks the server for in place of a child: a layer over the workspace."""
+"""Asks the server for a layer over the workspace instead of a child."""
+MAX_MESSAGE = 400_000
+"""Bytes of a message to or from the agent of a session; they fit a socket of the usual size."""
+SPARE_PROCESSES = 16
+"""The agent's processes beyond the limit, so that a command starts where others used it up."""
+HOME, OUTPUT = "/tmp/home", "/tmp/out"
+"""Folders of a session."""
 
 
 def receive_with_fds(connection: socket.socket, size: int, most: int) -> tuple[bytes, list[int]]:
@@ -34,11 +40,10 @@ def receive_with_fds(connection: socket.socket, size: int, most: int) -> tuple[b
 
 
 def send_with_fds(connection: socket.socket, message: bytes, descriptors: list[int]) -> int:
-    """Send one message along with copies of descriptors; how many bytes of it went.
+    """Send one message with copies of descriptors; how many bytes were sent.
 
-    The kernel counts the descriptors that all processes of a user have sent and nobody has received yet, and
-    compares them with the sender's limit of open files. Where they are too many, that limit is raised for the
-    moment.
+    The kernel compares the descriptors that all processes of a user have in flight with the sender's limit of
+    open files. Where they are too many, that limit is raised for the moment.
 
     Raises:
         OSError: it could not be sent.
@@ -60,7 +65,7 @@ def send_with_fds(connection: socket.socket, message: bytes, descriptors: list[i
 
 
 def receive_job(connection: socket.socket) -> tuple[dict[str, Any], list[int]] | None:
-    """The one job of a child and its descriptors; None when the host has let it go."""
+    """The one job of a child and its descriptors; None when the host discards it."""
     header, descriptors = receive_with_fds(connection, HEADER.size, MOST)
     if not header:
         return None

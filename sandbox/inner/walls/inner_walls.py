@@ -1,8 +1,7 @@
-"""The inner wall: what parts one run from the server, from other runs and from the kernel.
+"""The inner wall: separates one run from the server, from other runs and from the kernel.
 
-`enclose` makes the namespaces' contents; `confine` is the program's last step before it
-may run code that nobody has read. `without` names mechanisms to leave off: only tests pass it, to see a
-probe escape.
+`enclose` fills the namespaces; `confine` is the last step before untrusted code may run. `without` names
+mechanisms to leave off: only tests pass it, to see a probe escape.
 """
 
 from __future__ import annotations
@@ -14,11 +13,12 @@ import struct
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any
 
 from sandbox.inner.walls import landlock
 from sandbox.inner.walls.attached_process import attach
 from sandbox.inner.walls.landlock import DEVICE, EVERYTHING, LIST, READ, READ_EXECUTE
-from sandbox.inner.walls.seccomp import Filter
+from sandbox.inner.walls.seccomp import Filter, filter_file
 from sandbox.inner.walls.syscalls import (
     MS_NODEV,
     MS_NOEXEC,
@@ -45,9 +45,9 @@ from sandbox.inner.walls.syscalls import (
 NAMESPACES = {"user": NEWUSER, "pid": NEWPID, "mnt": NEWNS, "ipc": NEWIPC, "net": NEWNET, "uts": NEWUTS}
 WORKSPACE = "/w"
 _PENDING_SIGNALS = 256
-"""Each timer of POSIX takes one. 32 runs at once stay below what a small machine allows their user."""
+"""Each POSIX timer takes one. 32 runs at once stay below the limit of a small machine's user."""
 _WATCHING = {"max_inotify_instances": 8, "max_inotify_watches": 8192}
-"""Of 128 instances that the kernel allows a user, and of 8,192 watches at least."""
+"""The kernel allows a user 128 instances, and at least 8,192 watches."""
 _SIOCSIFFLAGS, _IFF_UP = 0x8914, 1
 _LOOPBACK_UP = struct.pack("16sh14x", b"lo", _IFF_UP)
 
@@ -66,7 +66,7 @@ RULES = (
 
 @dataclass(frozen=True)
 class Walls:
-    """What every run of this sandbox is held by."""
+    """What confines every run of this sandbox."""
 
     disk_bytes: int
     shared_memory_bytes: int
@@ -77,16 +77,16 @@ class Walls:
     landlock: int
     without: frozenset[str]
     processors: int | None = None
-    """To how many a run is kept by its affinity, which a program may change; None where a cgroup counts."""
+    """Size of a run's affinity mask, which a program may change; None where a cgroup counts."""
     attached: tuple[str, ...] = ()
-    """Where folders of the host are shown in a workspace that is made for one run."""
+    """Where folders of the host are shown in a fresh workspace."""
     layered: tuple[str, ...] = ()
-    """Over which of what is shown a session gets a layer to write to."""
+    """Shown folders over which a session gets a writable layer."""
 
 
 @dataclass(frozen=True)
 class Rlimits:
-    """What the kernel itself holds a process of one run to; None leaves a limit as it is."""
+    """Limits of the kernel for each process of a run; None leaves one as it is."""
 
     cpu_s: int
     processes: int | None
@@ -94,8 +94,29 @@ class Rlimits:
     address_bytes: int | None
 
 
+def walls_of(asked: dict[str, Any], *, sockets: bool = True) -> Walls:
+    """The walls that the host asked of all runs.
+
+    `sockets`: whether a network namespace keeps what a program makes of them to itself.
+    """
+    without = frozenset(asked["without"])
+    path = filter_file(memfd=asked["memfd"], sockets=sockets)
+    return Walls(
+        disk_bytes=asked["disk_bytes"],
+        shared_memory_bytes=asked["shared_memory_bytes"],
+        files=asked["files"],
+        open_files=asked["open_files"],
+        filter=None if "seccomp" in without else Filter(path),
+        landlock=min(landlock.abi(), asked["landlock"]),
+        without=without,
+        processors=asked["processors"],
+        attached=tuple(asked["attached"]),
+        layered=tuple(asked["layered"]),
+    )
+
+
 def map_own_user(uid: int, gid: int) -> None:
-    """Inside a new user namespace: be who we were, with all capabilities there and none outside."""
+    """In a new user namespace: keep our uid and gid, with all capabilities there and none outside."""
     write_file("/proc/self/setgroups", "deny")
     write_file("/proc/self/uid_map", f"{uid} {uid} 1")
     write_file("/proc/self/gid_map", f"{gid} {gid} 1")
@@ -109,9 +130,9 @@ def workspace_options(walls: Walls) -> str:
 
 
 def enclose(walls: Walls, uid: int, gid: int, *, fresh: bool) -> None:
-    """As the program-to-be of a run, in new namespaces: own /proc, /tmp, /dev/shm and terminals, loopback up.
+    """In a run's new namespaces: mount its /proc, /tmp, /dev/shm and terminals, and raise loopback.
 
-    With `fresh` it has a workspace of its own, too, over the one that lasts.
+    With `fresh` also mount a workspace of its own over the persistent one.
     """
     map_own_user(uid, gid)
     hide_groups(walls)
@@ -132,7 +153,7 @@ def enclose(walls: Walls, uid: int, gid: int, *, fresh: bool) -> None:
 
 
 def hide_groups(walls: Walls) -> None:
-    """Let this process see no control group above its own: their names hold the pid of its owner.
+    """Hide the control groups above this process's own: their names hold the pid of its owner.
 
     Raises:
         OSError: this process may not.
@@ -142,7 +163,7 @@ def hide_groups(walls: Walls) -> None:
 
 
 def bound_watching(walls: Walls) -> None:
-    """Bound what this process's own user namespace takes of the inotify instances that its user has.
+    """Bound the inotify instances and watches of this process's user namespace.
 
     Raises:
         OSError: this process may not.
@@ -155,17 +176,14 @@ def bound_watching(walls: Walls) -> None:
 def bound_descriptors(walls: Walls) -> None:
     """Bound the open files of each process, for good.
 
-    After the last descriptor was sent: the kernel compares what all processes of a user have sent, and nobody
-    has received yet, with this limit of the one that sends.
+    Only after the last descriptor was sent: the kernel compares this limit of the sender with the descriptors
+    that all processes of its user have in flight.
     """
     lower(resource.RLIMIT_NOFILE, walls.open_files)
 
 
 def confine(walls: Walls, rlimits: Rlimits, *, rules: Sequence[tuple[str, str]] = RULES) -> None:
-    """Take from this process all that a program must not have, for good, but for descriptors too many.
-
-    `rules` say what Landlock lets it do below which path.
-    """
+    """Take from this process everything that a program must not have, for good; `rules` are Landlock's."""
     _limit(walls, rlimits)
     if os.getsid(0) != os.getpid():
         os.setsid()
@@ -189,7 +207,7 @@ def _raise_loopback() -> None:
 
 
 def _keep_to(processors: int) -> None:
-    """Some of those that this process may use, other ones for other runs."""
+    """Restrict this process to some random processors."""
     usable = sorted(os.sched_getaffinity(0))
     first = os.urandom(1)[0] % len(usable)
     os.sched_setaffinity(0, [*usable[first:], *usable[:first]][:processors])
@@ -210,7 +228,7 @@ def _limit(walls: Walls, rlimits: Rlimits) -> None:
 
 
 def tighten(walls: Walls, rlimits: Rlimits) -> None:
-    """Bring the limits of one run down to what its caller asked for; they never go up again."""
+    """Lower the limits to what the caller of this run asked for."""
     if "cpu" not in walls.without:
         lower(resource.RLIMIT_CPU, rlimits.cpu_s, grace=1)
     if rlimits.processes is not None and "processes" not in walls.without:
@@ -222,7 +240,7 @@ def tighten(walls: Walls, rlimits: Rlimits) -> None:
 
 
 def lower_of(pid: int, walls: Walls, processes: int, cpu_s: int | None) -> None:
-    """Lower the limits of another process of ours: a command of a session gets less than its agent."""
+    """Lower the limits of a session's command below those of its agent."""
     limits = {} if "processes" in walls.without else {resource.RLIMIT_NPROC: (processes, processes)}
     if cpu_s is not None and "cpu" not in walls.without:
         limits[resource.RLIMIT_CPU] = (cpu_s, cpu_s + 1)

@@ -7,3 +7,5 @@ ATTACHED = "/opt/attached"
 """With a number behind it: the folder for the place of that number."""
 SHOWN = "/opt/shown"
 """Folders that are shown beside the workspace, by their names."""
+EGRESS = ("127.0.0.1", 61_080)
+"""Where a run reaches its proxy; the kernel gives connections lower ports."""

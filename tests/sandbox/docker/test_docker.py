@@ -290,20 +290,6 @@ async def test_an_image_without_python_says_what_it_lacks() -> None:
         _remove_image(name)
 
 
-async def test_modules_are_there_before_a_run_begins() -> None:
-    async with open_docker(POLICY.model_copy(update={"preload": ("sqlite3",)})) as box:
-        result = await box.run(PythonCode(source="import sys; print('sqlite3' in sys.modules)"))
-
-    assert result.stdout == "True\n"
-
-
-@pytest.mark.slow
-async def test_a_module_that_the_image_lacks_is_told() -> None:
-    async with open_docker(POLICY.model_copy(update={"preload": ("no_such_module",)})) as box:
-        with pytest.raises(PolicyUnmet, match="No module named 'no_such_module'"):
-            await box.run(PythonCode(source="print(1)"))
-
-
 async def test_a_user_who_may_not_talk_to_the_engine_is_told() -> None:
     script = """
 import asyncio

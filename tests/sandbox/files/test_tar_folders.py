@@ -7,7 +7,7 @@ import tarfile
 import tempfile
 import tracemalloc
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from itertools import chain, repeat
 from pathlib import Path
 
@@ -16,8 +16,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sandbox import FileRefused
+from sandbox.files.with_files import WithFiles
 from sandbox.files.workspace import Workspace
-from sandbox.host.persistent_workspace import PersistentWorkspace, WithWorkspace
+from sandbox.host.host_workspace import HostWorkspace
 
 NAMES = st.text(
     st.characters(exclude_characters="/\0", exclude_categories=["Cs"]), min_size=1, max_size=60
@@ -44,13 +45,16 @@ HOSTILE = st.builds(
 FORMATS = st.sampled_from([tarfile.PAX_FORMAT, tarfile.GNU_FORMAT])
 
 
-class Box(WithWorkspace):
+class Box(WithFiles):
     """Nothing but a workspace."""
 
     def __init__(self, folder: Path) -> None:
         root = os.open(folder, os.O_PATH)
-        self._workspace = PersistentWorkspace(Workspace(root, os.geteuid()), None)
+        self._workspace = HostWorkspace(Workspace(root, os.geteuid()))
         self.close = self._workspace.close
+
+    def _filing(self) -> nullcontext[HostWorkspace]:
+        return nullcontext(self._workspace)
 
 
 @contextmanager

@@ -3,49 +3,19 @@
 import asyncio
 import time
 import venv
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-from sandbox import Limits, Policy, PythonCode, SandboxBroken, open_sandbox
+from sandbox import Limits, Policy, PythonCode, open_sandbox
 from sandbox.backends.bubblewrap import open_bubblewrap
 from sandbox.host.child import Child
-from sandbox.host.child_maker import ChildMaker
-from sandbox.host.limits import resolve
 from sandbox.host.memory_watch import count_processes
 from sandbox.host.pool import Pool
 
-USUAL = resolve(Policy(), None)
 AT_ONCE = 200
-
-
-@pytest.fixture
-async def young() -> AsyncIterator[Pool]:
-    """A pool whose children are replaced after a tenth of a second."""
-    async with open_bubblewrap(Policy()) as box:
-        server = box._server
-        maker = ChildMaker(server.control, server=server.pid, groups=None, without=frozenset())
-        pool = Pool(maker, usual=USUAL, oldest_s=0.1)
-        yield pool
-        pool.break_down(SandboxBroken("the test is over"))
-        await pool.wait_until_gone()
-
-
-async def test_a_child_that_nobody_wants_for_long_is_replaced(young: Pool) -> None:
-    taken = await young.lend(USUAL)
-    taken.discard()
-    young.give_back(taken)
-    first = await _idle(young)
-
-    async with asyncio.timeout(60):
-        await first.gone.wait()
-
-    another = await young.lend(USUAL)
-    assert another is not first
-    assert not another.gone.is_set()
-    another.discard()
 
 
 async def _idle(pool: Pool) -> Child:
@@ -81,6 +51,14 @@ async def test_two_hundred_runs_that_are_cancelled_at_once_leave_a_sandbox_that_
         await asyncio.gather(*running, return_exceptions=True)
 
         assert (await box.run(PythonCode(source="print(1)"))).stdout == "1\n"
+
+
+async def test_random_numbers_differ_from_run_to_run() -> None:
+    async with open_sandbox() as box:
+        program = PythonCode(source="import random; print(random.random())")
+        drawn = {(await box.run(program)).stdout for _ in range(4)}
+
+    assert len(drawn) == 4
 
 
 WORKS = "import os; os.fork() or os.execvp('sh', ['sh', '-c', 'while :; do sleep 1; done'])"

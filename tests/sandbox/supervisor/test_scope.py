@@ -65,14 +65,11 @@ async def test_a_server_is_started_through_a_scope_also_where_no_group_comes_of_
 ) -> None:
     place = machine(RUNS)
     command, environment = await find_scope(str(place), root=place)
-    interpreter = describe(None)
-    server = Server(interpreter, None, frozenset())
+    server = Server(describe(None), None, Policy(), frozenset(), landlock=99)
     try:
-        specified = two_walls(interpreter, None, without=frozenset(), shown=(), policy=Policy())
+        server.launch(two_walls, command, environment)
 
-        server.launch(specified, command, environment)
-
-        await server.greet(Policy())
+        await server.greet()
         assert server.workspace >= 0
     finally:
         await server.close()

@@ -1,0 +1,195 @@
+"""One workspace on this machine, for callers on the event loop: each operation runs in a thread."""
+
+import asyncio
+import errno
+import os
+import posixpath
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING, TypeVar
+
+from sandbox.errors import FileRefused
+from sandbox.files.workspace import Workspace
+from sandbox.files.written_files import MAX_ARTIFACTS, MAX_BYTES, MAX_DEPTH, known_files
+from sandbox.result import Artifact, Entry, Result
+
+if TYPE_CHECKING:
+    from sandbox.files.resolve_beneath import Beneath
+    from sandbox.files.tree_changes import TreeChanges
+    from sandbox.host.disk_watch import DiskBounds
+
+    PutLayer = Callable[[Mapping[str, str]], Awaitable[tuple[Workspace, Beneath] | None]]
+    """From SHA-256 by path to the workspace as seen from now on, and the layer alone."""
+T = TypeVar("T")
+
+
+class HostWorkspace:
+    """Files that runs share, or those of one fresh run. `sandbox.contract.Sandbox` documents each method."""
+
+    def __init__(
+        self,
+        workspace: Workspace,
+        disk: "DiskBounds | None" = None,
+        *,
+        at_rest: Callable[[], bool] = lambda: True,
+    ) -> None:
+        """`disk`: bounds that no file system keeps; `at_rest` tells that no program uses the workspace."""
+        self._workspace, self._disk, self._at_rest = workspace, disk, at_rest
+        self._uses, self._changing = 0, asyncio.Lock()
+        self._layers: tuple[Workspace, Beneath] | None = None
+        """The lower workspace and the layer, where there is one."""
+        self._laid: dict[str, str] | None = None
+        """SHA-256 of each laid file, "" if unknown; None once programs may have changed them."""
+
+    @cached_property
+    def tree(self) -> "TreeChanges":
+        """Finds what a session changed; it caches what it has read."""
+        from sandbox.files.tree_changes import TreeChanges
+
+        return TreeChanges(self._workspace.below, self._workspace.capacity)
+
+    def be_used(self) -> Mapping[str, str]:
+        """Note that programs come: SHA-256 by path of laid files that nothing could change since."""
+        laid, self._laid = self._laid, None
+        self._uses += 1
+        return laid or {}
+
+    async def be_used_with(self, put: "PutLayer | None") -> Mapping[str, str]:
+        """As `be_used`, with a layer over the laid files where `put` makes one."""
+        return await asyncio.shield(self._put_layer(put))
+
+    async def _put_layer(self, put: "PutLayer | None") -> Mapping[str, str]:
+        async with self._changing:
+            laid = self.be_used()
+            made = await put(laid) if put is not None and self._layers is None else None
+            if made is not None:
+                from sandbox.files.layer_changes import LayerChanges
+
+                self._layers = (self._workspace, made[1])
+                below, self._workspace = self._workspace.below, made[0]
+                self.tree = LayerChanges(made[1], made[0].capacity, below=below, laid=laid)
+        return laid
+
+    def close(self) -> None:
+        """Close the descriptors; the sandbox removes the files."""
+        self._workspace.close()
+        for layer in self._layers or ():
+            layer.close()
+
+    async def write(self, path: str, content: bytes, *, executable: bool = False) -> None:
+        """Write one file; folders on the way are made."""
+        await self._change(path, lambda: self._write([(path, content, executable)]))
+
+    async def append(self, path: str, content: bytes) -> None:
+        """Add to the end of one file."""
+        await self._change(path, lambda: self._append(path, content))
+
+    async def make_folder(self, path: str) -> None:
+        """Make a folder, with those on the way."""
+        async with self._changing:
+            await _in_thread(lambda: self._workspace.make_folder(path))
+
+    async def read(self, path: str, *, limit: int = 16 << 20, start: int | None = None) -> bytes:
+        """Read one regular file, or a part of it."""
+        return await _in_thread(lambda: self._workspace.read(path, limit=limit, start=start))
+
+    async def list(self, path: str = ".") -> tuple[Entry, ...]:
+        """List a folder."""
+        from sandbox.files.listing import list_folder
+
+        found = await _in_thread(lambda: list_folder(self._workspace.below, path))
+        return tuple(map(Entry.model_validate, found))
+
+    async def stat(self, path: str) -> Entry:
+        """Describe one path."""
+        from sandbox.files.listing import look_at
+
+        return Entry.model_validate(await _in_thread(lambda: look_at(self._workspace.below, path)))
+
+    async def lay(self, files: Mapping[str, bytes]) -> dict[str, str]:
+        """Hold exactly these files, and give the SHA-256 (hex) of each.
+
+        Raises:
+            FileRefused: a path leaves the workspace, or the disk limit is reached.
+        """
+        async with self._changing:
+            uses, self._laid = self._uses if self._at_rest() else -1, None
+            hashes = await _in_thread(lambda: self._lay(files))
+            if self._uses == uses:
+                self._laid = dict(hashes)
+        return hashes
+
+    async def manifest(self) -> dict[str, str]:
+        """SHA-256 (hex) of each regular file by its relative path."""
+        return await _in_thread(self._workspace.manifest)
+
+    async def enter(self, path: str) -> None:
+        """See that a program can begin in a folder.
+
+        Raises:
+            FileRefused: it isn't there, isn't a folder, is closed to programs, or lies over a link.
+        """
+        if path != ".":
+            from sandbox.files.listing import enter
+
+            await _in_thread(lambda: enter(self._workspace.below, path))
+
+    async def remove(self, path: str) -> None:
+        """Remove one file or folder, "." is all of it; a missing one is no error."""
+        async with self._changing:
+            self._laid = None
+            await _in_thread(lambda: self._workspace.remove(path))
+
+    async def with_artifacts(self, result: Result, given: Mapping[str, bytes]) -> Result:
+        """The result with the files that its program wrote; every process of the run is dead."""
+        artifacts, left_out = await _in_thread(lambda: self._collect(given))
+        return result.model_copy(update={"artifacts": artifacts, "artifacts_left_out": left_out})
+
+    async def _change(self, path: str, work: Callable[[], None]) -> None:
+        """Change one file, while no layer is put."""
+        async with self._changing:
+            if self._laid is not None:
+                self._laid[posixpath.normpath(path)] = ""
+            await _in_thread(work)
+
+    def _write(self, files: Iterable[tuple[str, bytes, bool]]) -> None:
+        self._workspace.write_all(file for file in files if self._have_room(*file[:2]))
+
+    def _append(self, path: str, content: bytes) -> None:
+        self._have_room(path, content)
+        self._workspace.append(path, content)
+
+    def _have_room(self, path: str, content: bytes) -> bool:
+        if self._disk is not None and not self._disk.have_room(len(content)):
+            raise FileRefused(f"{path!r}: {os.strerror(errno.ENOSPC)}.", kind="no_room")
+        return True
+
+    def _lay(self, files: Mapping[str, bytes]) -> dict[str, str]:
+        known = known_files(files)
+        kept = self._workspace.keep({path: (file.sha256, file.executable) for path, file in known.items()})
+        missing = ((path, file) for path, file in known.items() if path not in kept)
+        self._write((path, file.content, file.executable) for path, file in missing)
+        return {path: file.sha256 for path, file in known.items()}
+
+    def _collect(self, given: Mapping[str, bytes]) -> tuple[tuple[Artifact, ...], int]:
+        artifacts, left_out = [], 0
+        known = {path: (len(file.content), file.sha256) for path, file in known_files(given).items()}
+        for found in self._workspace.collect(
+            known, most=MAX_ARTIFACTS, most_bytes=MAX_BYTES, deepest=MAX_DEPTH
+        ):
+            if found is None:
+                left_out += 1
+            else:
+                content = found[1].read()
+                artifacts.append(Artifact(path=found[0], size=len(content), content=content))
+        return tuple(artifacts), left_out
+
+
+async def _in_thread(work: Callable[[], T]) -> T:
+    """Run it in a thread, and wait for its end also when cancelled: it uses a descriptor."""
+    thread = asyncio.ensure_future(asyncio.to_thread(work))
+    try:
+        return await asyncio.shield(thread)
+    except asyncio.CancelledError:
+        await asyncio.wait([thread])
+        raise

@@ -1,0 +1,75 @@
+"""A child whose walls are up: the host verifies it, and gives it its one job."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import socket
+from collections.abc import Callable
+from typing import Any
+
+from sandbox.inner.process import wire
+from sandbox.inner.process.execute import execute
+from sandbox.inner.walls.inner_walls import Rlimits, Walls, bound_descriptors, tighten
+from sandbox.inner.walls.sites import Site
+
+
+def run_program(
+    walls: Walls,
+    work: socket.socket,
+    own: list[int],
+    site: Site,
+    *,
+    adjust: Callable[[dict[str, Any]], dict[str, Any]] = lambda job: job,
+) -> int:
+    """Be one run: the exit code of its program, 0 where the host discards this child.
+
+    Args:
+        walls: what holds this process.
+        work: the socket of the job.
+        own: descriptors for the host, closed here.
+        site: finished after the verification, as it may run untrusted code.
+        adjust: what is changed in the job.
+    """
+    if not _is_admitted(walls, work, own):
+        return 0
+    site.finish()
+    received = wire.receive_job(work)
+    if received is None:
+        return 0
+    job, descriptors = adjust(received[0]), received[1]
+    work.close()
+    tighten(walls, Rlimits(**job["rlimits"]))
+    return execute(job, descriptors)
+
+
+def run_agent(
+    walls: Walls, status: int, work: socket.socket, own: Callable[[], list[int]], confine: Callable[[], None]
+) -> int:
+    """Be pid 1 of a session: the agent, within the walls that its commands inherit."""
+    agent = importlib.import_module("sandbox.inner.process.agent")
+    score = agent.prepare(status, work.fileno())
+    confine()
+    os.write(status, wire.READY)
+    if not _is_admitted(walls, work, own()):
+        return 0
+    received = wire.receive_job(work)
+    work.close()
+    code: int = agent.main(walls, received, score)
+    return code
+
+
+def complain(status: int, error: OSError) -> None:
+    """Tell the host why this child can't be lent."""
+    os.write(status, wire.FAILED + str(error).encode("utf-8", "replace")[:500])
+
+
+def _is_admitted(walls: Walls, work: socket.socket, own: list[int]) -> bool:
+    """Let the host look at this process; only then may code of the task's interpreter run in it."""
+    wire.send_with_fds(work, wire.READY, own)
+    for descriptor in own:
+        os.close(descriptor)
+    if work.recv(1) != wire.GO:
+        return False
+    bound_descriptors(walls)
+    return True
