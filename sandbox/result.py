@@ -49,8 +49,6 @@ class Result(BaseModel):
     """Files that the program of a fresh run wrote, by path."""
     artifacts_left_out: int = 0
     """Number of files that were too many, too large, too deep, unreadable, or links and pipes."""
-    state_lost: bool = False
-    """Of a kernel's cell: the kernel was restarted, and its variables are lost."""
 
     @property
     def ok(self) -> bool:

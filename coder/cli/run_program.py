@@ -6,7 +6,7 @@ Its output goes through as it comes, and its exit code is ours: what fails in th
 import json as json_format
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated, cast
@@ -23,13 +23,11 @@ from coder.console.backend import see_backend
 from coder.console.failure import report
 from coder.console.interrupt import Interrupted, run_until_interrupted
 from coder.console.options import given_flags
-from coder.environment.cell_runs import run_cells, with_files
 from coder.environment.invocation import Invocation, Job, make_job
 from coder.errors import UsageError
 from coder.text.sanitize import one_line
 from coder.workspace.artifacts import save
-from sandbox import Result, Sandbox, open_sandbox
-from sandbox.contract import OnOutput
+from sandbox import Result, open_sandbox
 
 _OWN = (UsageError, Interrupted)
 """What keeps the exit code that it has everywhere."""
@@ -162,21 +160,14 @@ async def _run_in_sandbox(
         if any(item.guarantee == "processors" and item.kept == "none" for item in box.capabilities()):
             _say(["no control group can be made here: --cpus holds only a program that asks for no more"])
         if job.cells is not None:
-            result = await _run_cells(box, job, job.cells, put)
+            from sandbox.kernel.cells import require_kernel, run_cells
+
+            await require_kernel(box, job.policy)
+            result = await run_cells(box, job.cells, fresh=True, files=job.files, on_output=put)
         else:
             stdin = standard_input() if takes_input else b""
             result = await box.run(job.program, stdin=stdin, fresh=True, files=job.files, on_output=put)
         return result, box.backend
-
-
-async def _run_cells(box: Sandbox, job: Job, cells: Sequence[str], on_output: OnOutput | None) -> Result:
-    from sandbox.kernel import kernel_in
-
-    for path, content in job.files.items():
-        await box.write(path, content)
-    async with kernel_in(box, job.policy, spare=False) as kernel:
-        result = await run_cells(kernel, cells, policy=job.policy, on_output=on_output)
-    return await with_files(result, box, job.files)
 
 
 def _about_artifacts(result: Result, folder: Path | None, refused: int) -> list[str]:

@@ -9,8 +9,8 @@ from pathlib import Path, PurePosixPath
 
 from pydantic import ValidationError
 
-from coder.environment.cell_runs import cells_of, cells_of_notebook
 from coder.environment.run_policy import policy_of
+from coder.environment.script_cells import cells_of, cells_of_notebook
 from coder.errors import UsageError
 from coder.run.settings import Settings
 from sandbox import Command, Policy, Program, PythonCode

@@ -18,7 +18,7 @@ from coder.workspace.session_changes import is_executable, is_same
 from sandbox import Change, Session
 
 if TYPE_CHECKING:
-    from sandbox.kernel.session_kernel import SessionKernel
+    from sandbox import Kernel
 
 Tree = Mapping[str, StoredFile | None]
 """Files by path; None is one that was removed."""
@@ -60,7 +60,7 @@ class SessionTree:
     ) -> None:
         """Begin with the user's files, which the workspace holds, and ignored ones that are only shown."""
         self.session = session
-        self.kernel: SessionKernel | None = None
+        self.kernel: Kernel | None = None
         """For cells, where the run has them."""
         self._shown = shown
         self._root = Path(root) if root is not None else None

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from coder.context.survey import Survey
     from coder.environment.session_tree import SessionTree
     from coder.run.state import State
-    from sandbox import Kernel
 
 
 class Workbench:
@@ -52,11 +51,10 @@ class Workbench:
         self._ask_host = ask_host
         self._stacks: dict[str, AsyncExitStack] = {}
         self._sandboxes: dict[str, Sandbox] = {}
-        self._kernel: Kernel | None = None
         self._work: SessionTree | None = None
         self._has_sessions: bool | None = None
         self._early: asyncio.Task[SessionTree] | None = None
-        self._locks = {name: asyncio.Lock() for name in ("candidate", "checker", "session", "kernel", "work")}
+        self._locks = {name: asyncio.Lock() for name in ("candidate", "checker", "session", "work")}
 
     async def __aenter__(self) -> Self:
         return self
@@ -89,20 +87,6 @@ class Workbench:
             SandboxError: it can't be opened.
         """
         return await self._sandbox("checker")
-
-    async def kernel(self) -> Kernel:
-        """A kernel in the candidate's sandbox, on the same workspace.
-
-        Raises:
-            SandboxError: it can't be opened, or the interpreter has no ipykernel.
-        """
-        async with self._locks["kernel"]:
-            if self._kernel is None:
-                from sandbox.kernel import kernel_in
-
-                opened = kernel_in(await self.candidate(), self.policy)
-                self._kernel = await self._stacks["candidate"].enter_async_context(opened)
-            return self._kernel
 
     async def has_sessions(self) -> bool:
         """Whether sessions can be had here; but for bubblewrap, which has them, one is opened to see it.
@@ -163,9 +147,9 @@ class Workbench:
                 session = await self._stacks["session"].enter_async_context(sandbox.session())
                 work = SessionTree(session, files=state.files, root=state.root, shown=state.settings.show)
                 if self.policy.kernel:
-                    from sandbox.kernel.session_kernel import SessionKernel
+                    from sandbox import Kernel
 
-                    work.kernel = SessionKernel(session)
+                    work.kernel = Kernel(session)
                 installs = [place for place in self.policy.folders if place.endswith("node_modules")]
                 self.read_only = await make_repository(session, installs)
                 if state.tree:

@@ -55,7 +55,7 @@ class PythonTool:
             )
         except BackendMissing as error:
             raise ValueError(desk.redact(str(error))) from error
-        more = ["the kernel has ended: what earlier cells had defined is gone"] if cell.lost else []
+        more = ["the kernel has ended: what earlier cells had defined is gone"] if cell.state_lost else []
         result = ended(cell.result, desk, has_all=left_s < asked.timeout_s, more=more)
         if not desk.sees:
             return result

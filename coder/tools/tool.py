@@ -17,7 +17,7 @@ from coder.tools.shortened import shortened
 from sandbox import Session
 
 if TYPE_CHECKING:
-    from sandbox.kernel.session_kernel import SessionKernel
+    from sandbox import Kernel
 
 _ERRORS_TOLD = 3
 Kind = TypeVar("Kind", bound=BaseModel)
@@ -47,7 +47,7 @@ class Desk:
     redact: Callable[[str], str]
     on_output: Callable[[bytes], None] = lambda chunk: None
     """Sees what commands print, as it comes."""
-    kernel: "SessionKernel | None" = None
+    kernel: "Kernel | None" = None
     """Of the session, where the run has one."""
     sees: bool = False
     """The model sees pictures."""

@@ -33,10 +33,12 @@ async def prepare(bench: Workbench, task: Task, files: Mapping[str, StoredFile])
             group.create_task(bench.candidate())
             if by_call:
                 group.create_task(bench.checker())
-            if bench.policy.kernel:
-                group.create_task(bench.kernel())
     except BaseExceptionGroup as errors:
         raise errors.exceptions[0] from None
+    if bench.policy.kernel:
+        from sandbox.kernel.cells import require_kernel
+
+        await require_kernel(await bench.candidate(), bench.policy)
     if task.test_command:
         await _see_command(await bench.candidate(), task, files)
     if task.lint_command:

@@ -16,7 +16,7 @@ from coder.run.state import State
 from coder.run.target import Target
 from coder.verify.feedback import feedback, gist, shorten
 from coder.verify.finding import Finding, cause_of, checked, line_of
-from sandbox import Assertion, Check, Command, Example, FileRefused, Limits, Result, TestFile
+from sandbox import Assertion, Check, Command, Example, Limits, Result, TestFile
 
 _OUTPUT = 4000
 _NEEDS_INPUT = "EOFError: EOF when reading a line"
@@ -133,7 +133,11 @@ async def _by_cells(
     if settings.strategy == "act" and state.task.test_command:  # it may be a module, which is no script
         return None
     source = files[target.path]
-    result = await run_in_cells(bench, source)
+    from coder.environment.script_cells import cells_of
+    from sandbox.kernel.cells import run_cells
+
+    cells = cells_of(source.decode("utf-8", "replace"))
+    result = await run_cells(await bench.candidate(), cells, on_output=bench.on_output)
     waited = waits_for_input(result)
     passed = result.ok or waited
     line = CheckLine(name=f"{target.path} as cells", passed=passed, message="" if passed else result.stderr)
@@ -205,27 +209,6 @@ def _program_time(state: State) -> float:
 
 def _test_time(state: State) -> float:
     return state.settings.test_timeout_s
-
-
-async def run_in_cells(bench: Workbench, source: bytes) -> Result:
-    """What its cells showed. What rich outputs they had stands in the workspace, beside the answer.
-
-    Raises:
-        SandboxError: the sandbox itself failed, or has no ipykernel.
-    """
-    from coder.environment.cell_runs import cells_of, run_cells
-
-    kernel = await bench.kernel()
-    cells = cells_of(source.decode("utf-8", "replace"))
-    result = await run_cells(kernel, cells, policy=bench.policy, on_output=bench.on_output)
-    await kernel.restart()  # nothing of it may go on beside its tests, nor in the next answer
-    left_out = result.artifacts_left_out
-    for artifact in result.artifacts:
-        try:
-            await kernel.sandbox.write(artifact.path, artifact.content)
-        except FileRefused:  # the disk is full, or the answer put something else there
-            left_out += 1
-    return result.model_copy(update={"artifacts_left_out": left_out})
 
 
 def waits_for_input(result: Result) -> bool:

@@ -1,1 +1,1 @@
-"""A Jupyter kernel and its client, both inside; the host gets frames. Read kernel_entry."""
+"""A Jupyter kernel and its client, both inside. Read kernel_service."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import sys
 import traceback
 from typing import Any, NoReturn
 
 from sandbox.inner.process.execute import forget_server
+from sandbox.inner.walls.places import KERNEL
 
 _SETTINGS: dict[str, dict[str, object]] = {
     "HistoryManager": {"enabled": False},
@@ -15,6 +17,8 @@ _SETTINGS: dict[str, dict[str, object]] = {
     "IPKernelApp": {"ignore_cwd": True, "log_level": 50, "exec_PYTHONSTARTUP": False},
     "IPCompleter": {"use_jedi": False},
 }
+
+_FOLDERS = {"IPYTHONDIR": "ipython", "JUPYTER_CONFIG_DIR": "config", "JUPYTER_RUNTIME_DIR": "runtime"}
 
 WAITING = 16
 """Messages between the kernel and its client, at each end."""
@@ -24,8 +28,28 @@ _LAST = 3
 """Descriptor of the standard error that the host reads."""
 
 
-def load() -> None:
-    """Import all of it, before the process is split in two."""
+def can_load() -> bool:
+    """Whether there is an ipykernel: the interpreter's own, else the one that the sandbox shows."""
+    if not _can_import():
+        sys.path.append(KERNEL)  # last: what the interpreter has itself goes before it
+    return _can_import()
+
+
+def _can_import() -> bool:
+    return all(importlib.util.find_spec(name) is not None for name in ("ipykernel", "jupyter_client"))
+
+
+def load(home: str) -> None:
+    """Import what a kernel and its client need, before the process is split in two.
+
+    Raises:
+        SystemExit: there is no ipykernel.
+    """
+    if not can_load():
+        raise SystemExit("there is no ipykernel")
+    for name, folder in _FOLDERS.items():
+        os.environ[name] = f"{home}/{folder}"
+    os.environ["JUPYTER_NO_CONFIG"] = "1"
     import ipykernel.ipkernel
     import ipykernel.kernelapp
     import ipykernel.zmqshell  # noqa: F401

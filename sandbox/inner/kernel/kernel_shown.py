@@ -1,66 +1,52 @@
-"""What one cell shows, from the kernel's messages to frames for the host."""
+"""What one cell shows: text goes to descriptors, every rich output to a file."""
 
 from __future__ import annotations
 
 import base64
 import json
+import os
 import re
-from typing import TYPE_CHECKING, Any
-
-from sandbox.inner.kernel.kernel_frames import (
-    CLEAR,
-    DONE,
-    ENDING,
-    LEFT_OUT,
-    MAX_RICH,
-    MAX_TEXT,
-    MAX_TYPE,
-    NUMBER,
-    RICH,
-    RICH_HEAD,
-    STDERR,
-    STDOUT,
-    TYPE,
-)
-
-if TYPE_CHECKING:
-    from sandbox.inner.process.channel import Channel
+from contextlib import suppress
+from typing import Any
 
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 _PLAIN = "text/plain"
 _NO_TEXT = "<IPython.core.display."
-"""What begins so, such as `<IPython.core.display.HTML object>`, says less than the file beside it."""
+"""Text that begins so, such as `<IPython.core.display.HTML object>`, says less than the file beside it."""
+_TYPE = re.compile(r"[a-z]+/[A-Za-z0-9.+_-]{1,80}", re.ASCII)
+_PICTURES = {"image/png": "png", "image/jpeg": "jpg", "image/gif": "gif", "image/svg+xml": "svg"}
+_ENDINGS = {
+    **_PICTURES,
+    "text/html": "html",
+    "text/markdown": "md",
+    "text/latex": "tex",
+    "text/javascript": "js",
+    "application/javascript": "js",
+    "application/json": "json",
+    "application/pdf": "pdf",
+}
 _FAILED = 1
 
 
 class Shown:
-    """Outputs of one cell, told as they come."""
+    """Outputs of one cell, written as they come."""
 
-    def __init__(self, channel: Channel, number: int) -> None:
-        self._channel, self._number = channel, NUMBER.pack(number)
-        self._clear_first = False
+    def __init__(self, stdout: int, stderr: int, place: str, *, tells: bool) -> None:
+        """`place` begins the paths of its files; `tells` adds a line of text for each picture."""
+        self._stdout, self._stderr, self._place, self._tells = stdout, stderr, place, tells
         self._at_line_start = True
         self._count = 0
         self._named: dict[str, int] = {}
         """Number of each display that can be updated, by its id."""
 
     def show(self, kind: str, content: dict[str, Any]) -> None:
-        """Tell the host of one message of the kernel's; of the other kinds there is nothing to tell."""
-        if kind == "clear_output":
-            self._clear_first = True
-            if not content.get("wait"):
-                self._clear()
-        elif kind == "stream":
-            self._text(STDERR if content["name"] == "stderr" else STDOUT, content["text"])
+        """Show one message of the kernel's; other kinds show nothing."""
+        if kind == "stream":
+            self._text(self._stderr if content["name"] == "stderr" else self._stdout, content["text"])
         elif kind == "error":
             self._error(content)
         elif kind in ("execute_result", "display_data", "update_display_data"):
             self._bundle(content["data"], (content.get("transient") or {}).get("display_id"))
-
-    def finish(self, reply: dict[str, Any]) -> None:
-        """Tell the host how the cell ended."""
-        leaves = any(part.get("source") == "ask_exit" for part in reply.get("payload") or ())
-        self._send(DONE, ENDING.pack(_exit_code(reply), leaves))
 
     def _error(self, content: dict[str, Any]) -> None:
         """A traceback as the kernel made it; of SystemExit the text alone, as Python prints it."""
@@ -68,59 +54,59 @@ class Shown:
         if content["ename"] == "SystemExit":
             text = "" if _code(content["evalue"]) is not None else content["evalue"]
         if text:
-            self._text(STDERR, _COLOURS.sub("", text).rstrip("\n") + "\n")
+            self._text(self._stderr, _COLOURS.sub("", text).rstrip("\n") + "\n")
 
     def _bundle(self, data: dict[str, Any], name: str | None) -> None:
-        """One output in all the types that it has: its text is printed, the others have one number."""
+        """One output in all its types: its text is printed, the others are files with one number."""
         text = str(data.get(_PLAIN, ""))
-        rich = {kind: value for kind, value in data.items() if kind != _PLAIN}
+        rich = {kind: value for kind, value in data.items() if kind != _PLAIN and _TYPE.fullmatch(kind)}
         if text and not (rich and text.startswith(_NO_TEXT)):
-            self._text(STDOUT, ("" if self._at_line_start else "\n") + text + "\n")
+            self._text(self._stdout, ("" if self._at_line_start else "\n") + text + "\n")
         if not rich:
             return
         number = self._named.get(name) if name is not None else None
+        is_new = number is None
         if number is None:
             self._count = number = self._count + 1
             if name is not None:
                 self._named[name] = number
         for kind, value in rich.items():
-            content = _content(kind, value) if TYPE.fullmatch(kind) and len(kind) <= MAX_TYPE else None
-            if content is None or len(content) > MAX_RICH:
-                self._send(LEFT_OUT, b"")
-            else:
-                self._send(RICH, RICH_HEAD.pack(number, len(kind)) + kind.encode() + content)
+            self._keep(kind, value, number, is_new)
 
-    def _text(self, kind: bytes, text: str) -> None:
-        if kind == STDOUT and text:
-            self._at_line_start = text.endswith("\n")
-        content = text.encode("utf-8", "replace")
-        for start in range(0, len(content), MAX_TEXT):
-            self._send(kind, content[start : start + MAX_TEXT])
-
-    def _clear(self) -> None:
-        self._clear_first = False
-        self._at_line_start = True
-        self._channel.send(CLEAR + self._number)
-
-    def _send(self, kind: bytes, content: bytes) -> None:
-        if self._clear_first and kind != DONE:
-            self._clear()
-        self._channel.send(kind + self._number + content)
-
-
-def _content(kind: str, value: Any) -> bytes | None:
-    """The bytes of one rich output; None where they aren't what its type says."""
-    if not isinstance(value, str):
-        return json.dumps(value, ensure_ascii=False).encode("utf-8", "replace")
-    if kind.partition("/")[0] in ("image", "audio", "video") and not kind.endswith("+xml"):
+    def _keep(self, kind: str, value: Any, number: int, is_new: bool) -> None:
+        path = f"{self._place}-{number}.{ending(kind)}"
+        content = _content(kind, value)
         try:
-            return base64.b64decode(value)
-        except ValueError:
-            return None
-    return value.encode("utf-8", "replace")
+            with open(path, "wb") as file:
+                file.write(content)
+        except OSError as error:
+            self._text(self._stderr, f"[{path} can't be written: {error.strerror}]\n")
+            return
+        if self._tells and is_new and kind in _PICTURES:
+            size_kb = -(-len(content) // 1024)
+            self._text(self._stdout, f"[picture {kind}, {size_kb} KiB, kept as {path}]\n")
+
+    def _text(self, stream: int, text: str) -> None:
+        if stream == self._stdout and text:
+            self._at_line_start = text.endswith("\n")
+        rest = memoryview(text.encode("utf-8", "replace"))
+        with suppress(OSError):  # nobody reads it any more
+            while rest:
+                rest = rest[os.write(stream, rest) :]
 
 
-def _exit_code(reply: dict[str, Any]) -> int:
+def ending(kind: str) -> str:
+    """The ending of a file's name for a type of content; for an unknown type, its own name."""
+    if kind in _ENDINGS:
+        return _ENDINGS[kind]
+    name, _, syntax = kind.partition("/")[2].lower().partition("+")
+    plain = re.sub(r"[^a-z0-9]+", "-", name).strip("-") or "output"
+    if syntax in ("json", "xml"):
+        return f"{plain}.{syntax}"
+    return f"{plain}.txt" if kind.startswith("text/") else plain
+
+
+def exit_code(reply: dict[str, Any]) -> int:
     """0 for a cell that ended well, the code of a SystemExit, 1 for any other error."""
     if reply.get("status") == "ok":
         return 0
@@ -128,8 +114,18 @@ def _exit_code(reply: dict[str, Any]) -> int:
     return _FAILED if code is None else code
 
 
+def _content(kind: str, value: Any) -> bytes:
+    """The bytes of one rich output; where it isn't what its type says, as it came."""
+    if not isinstance(value, str):
+        return json.dumps(value, ensure_ascii=False).encode("utf-8", "replace")
+    if kind.partition("/")[0] in ("image", "audio", "video") and not kind.endswith("+xml"):
+        with suppress(ValueError):
+            return base64.b64decode(value)
+    return value.encode("utf-8", "replace")
+
+
 def _code(text: str) -> int | None:
-    """What exit code the text of a SystemExit stands for; None where it is a message."""
+    """The exit code that the text of a SystemExit stands for; None where it is a message."""
     if text in ("", "None"):
         return 0
     return int(text) & 0xFF if re.fullmatch(r"-?\d{1,18}", text, re.ASCII) else None

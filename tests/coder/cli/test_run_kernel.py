@@ -44,7 +44,7 @@ def test_a_notebook_runs_and_is_a_result_in_json(console: Console, folder: Path)
 
     result = json.loads(done.out)
     assert (done.code, result["status"], result["stdout"]) == (0, "ok", "21\n")
-    assert (result["state_lost"], result["artifacts"], result["backend"]) == (False, [], "bubblewrap")
+    assert (result["artifacts"], result["backend"]) == ([], "bubblewrap")
 
 
 def test_a_notebook_without_a_kernel_is_told_the_flag(console: Console, folder: Path) -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coder.environment.cell_runs import cells_of, cells_of_notebook
+from coder.environment.script_cells import cells_of, cells_of_notebook
 from coder.errors import UsageError
 
 

@@ -8,7 +8,7 @@ from importlib.metadata import entry_points
 import pytest
 import pytest_asyncio
 
-from sandbox import BackendMissing, Kernel, Policy, open_kernel
+from sandbox import BackendMissing, Kernel, Policy, open_kernel, session_policy
 
 BACKENDS = [name for name in ("bubblewrap", "docker") if entry_points(group="sandbox.backends", name=name)]
 
@@ -16,8 +16,8 @@ BACKENDS = [name for name in ("bubblewrap", "docker") if entry_points(group="san
 def policy_for(backend: str) -> Policy:
     """One that the backend of this machine can open a kernel by."""
     if backend == "docker":
-        return Policy(image=os.environ.get("CODER_TEST_IMAGE"))
-    return Policy()
+        return session_policy().model_copy(update={"image": os.environ.get("CODER_TEST_IMAGE")})
+    return session_policy()
 
 
 @pytest.fixture(scope="module", params=BACKENDS)
