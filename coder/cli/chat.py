@@ -14,18 +14,12 @@ from coder.console.options import given_flags
 @takes(answering, sandboxed, going_about, spending, held, telling)
 def chat(
     context: typer.Context,
-    path: Annotated[
-        Path | None, typer.Argument(metavar="[PATH]", help="Folder or file to talk about (here).")
-    ] = None,
+    path: Annotated[Path | None, typer.Argument(metavar="[PATH]", help="Folder or file (here).")] = None,
     resume: Annotated[
         str | None,
-        typer.Option(
-            "--resume", "--continue", metavar="RUN", help="Go on with a conversation, or from a run."
-        ),
+        typer.Option("--resume", "--continue", metavar="RUN", help="Continue a conversation, or a run."),
     ] = None,
-    test: Annotated[
-        str | None, typer.Option("--test", metavar="CMD", help='What must pass: "pytest -q".')
-    ] = None,
+    test: options.Test = None,
     lint: options.Lint = None,
     read: options.Read = None,
     commit: options.Commit = False,
@@ -35,17 +29,15 @@ def chat(
     ] = None,
     timeout: Annotated[
         float | None,
-        typer.Option("--timeout", metavar="SECONDS", help="Working time of all messages (14400)."),
+        typer.Option("--timeout", metavar="SECONDS", help="Seconds for all messages (14400)."),
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Write what passes without asking.")] = False,
 ) -> None:
-    """Talk about a folder: each message is a task, and you see and approve each change before it is written.
+    """Chat about a folder: each message is a task, and you approve each change before it is written.
 
     /help lists the commands. From a pipe each line is a message, a command or an answer to a question.
     """
-
-    from coder.cli.conversing import Talk
-    from coder.cli.conversing import held as talked
+    from coder.cli.conversing import Talk, talk
     from coder.config.layers import load, user_file
     from coder.config.schema import checked, flag
     from coder.config.task_file import lint_words, split_command
@@ -63,8 +55,8 @@ def chat(
         if resume is None and not folder.exists():
             raise UsageError(f"There is no {folder}. Make it, or name another one: coder chat PATH")
         named = given_flags(context)
-        workspace = folder if resume is None else None
-        loaded = load(named, environ=os.environ, user_file=user_file(), workspace=workspace)
+        repository = folder if resume is None else None
+        loaded = load(named, environ=os.environ, user_file=user_file(), workspace=repository)
         see_backend(loaded.config.sandbox or "auto", named)
         screen = Screen(verbose=given["verbose"], quiet=given["quiet"], yes=yes, jsonl=given["jsonl"])
         for note in loaded.notes:
@@ -78,4 +70,4 @@ def chat(
         )
         return Talk(task, resume, loaded, checked(named, flag), given, screen)
 
-    raise typer.Exit(talked(begin, as_json=given["json"], jsonl=given["jsonl"]))
+    raise typer.Exit(talk(begin, as_json=given["json"], jsonl=given["jsonl"]))

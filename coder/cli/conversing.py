@@ -16,6 +16,7 @@ from coder.chat.transcript import Transcript, transcript
 from coder.cli.chat_observer import ChatObserver
 from coder.cli.permission_commands import PermissionCommands
 from coder.cli.repl import Repl
+from coder.cli.resume import state_of
 from coder.cli.session_settings import Models, gone_on_with, price_of, settings_from, settings_of
 from coder.config.layers import Loaded
 from coder.config.schema import Config
@@ -23,11 +24,10 @@ from coder.console.answerer import Answerer
 from coder.console.failure import report, single
 from coder.console.interrupt import run_until_interrupted
 from coder.console.screen import Screen
-from coder.errors import LogNewer, UsageError
+from coder.errors import UsageError
 from coder.models.model import Model
 from coder.run.journal import Journal
 from coder.run.model_choice import asked_again
-from coder.run.reducer import fold_all
 from coder.run.settings import Settings
 from coder.run.state import State
 from coder.run.task import Task
@@ -91,7 +91,7 @@ class Talk:
         """
         async with AsyncExitStack() as stack:
             log = stack.enter_context(SqliteLog(data_folder(os.environ)))
-            state = await _state(log, self.resumes) if self.resumes is not None else None
+            state = await state_of(log, await log.resolve(self.resumes)) if self.resumes is not None else None
             models = Models(self._answerer(state), self.screen)
             stack.push_async_callback(models.close)
             model = await models.open()
@@ -153,22 +153,22 @@ class Talk:
         )
 
 
-def held(begin: Callable[[], Talk], *, as_json: bool, jsonl: bool) -> int:
+def talk(begin: Callable[[], Talk], *, as_json: bool, jsonl: bool) -> int:
     """Talk, print the document where one is wanted, and return the exit code."""
-    talk: Talk | None = None
+    one: Talk | None = None
     error: str | None = None
     try:
         if as_json and jsonl:
             raise UsageError("--json and --jsonl exclude each other: one document, or a line for each event.")
-        talk = begin()
-        screen = talk.screen
-        code = run_until_interrupted(talk.hold(), run_id=lambda: screen.run_id)
+        one = begin()
+        screen = one.screen
+        code = run_until_interrupted(one.hold(), run_id=lambda: screen.run_id)
     except Exception as failed:  # noqa: BLE001 - whoever asked for a document gets one whatever happens
-        if talk is not None:
-            talk.screen.clear()
+        if one is not None:
+            one.screen.clear()
         code, error = report(failed), str(single(failed))
     if as_json:
-        state, wrong = (talk.ended, talk.error) if talk is not None else (None, None)
+        state, wrong = (one.ended, one.error) if one is not None else (None, None)
         print(document(state, exit_code=code, error=error or wrong))
     return code
 
@@ -179,14 +179,6 @@ def document(state: State | None, *, exit_code: int, error: str | None) -> str:
     if state is not None:
         known = transcript(state).model_dump(mode="json")
     return json.dumps(known | {"error": error or known["error"], "exit_code": exit_code}, indent=2)
-
-
-async def _state(log: SqliteLog, prefix: str) -> State:
-    run = await log.resolve(prefix)
-    try:
-        return fold_all(await log.read(run))
-    except ValueError as error:
-        raise LogNewer(f"{run} was written by a newer version of coder: {error}. Update coder.") from error
 
 
 def _reader(paths: Callable[[], Sequence[str]]) -> Reader:

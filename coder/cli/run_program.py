@@ -73,8 +73,7 @@ def run(
         typer.Option("--env", metavar="NAME=VALUE", help="Of the program's environment. Repeatable."),
     ] = None,
     artifacts: Annotated[
-        Path | None,
-        typer.Option("--artifacts", metavar="DIR", help="Copy the files that it wrote into a folder."),
+        Path | None, typer.Option("--artifacts", metavar="DIR", help="Copy files that it wrote to a folder.")
     ] = None,
     program_timeout: Annotated[
         float | None,
@@ -93,11 +92,10 @@ def run(
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Run one program in a sandbox, with no model.
+    """Run one program in a sandbox, without a model.
 
-    It sees no file and no variable of yours but those that you name. Options stand before FILE; what follows
-    is the program's. The exit code is its own; 124 says that it ran out of time, 137 of memory, 128+N that
-    signal N ended it, 125 that the sandbox failed.
+    It sees only the files and variables that you name. Options stand before FILE, its arguments after it. The
+    exit code is the program's; 124: out of time, 137: of memory, 128+N: signal N, 125: the sandbox failed.
     """
     wanted = Invocation(
         words=tuple(words or ()),

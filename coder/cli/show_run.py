@@ -166,30 +166,8 @@ def _paragraphs(event: Event, body: Body, how: _How) -> Iterator[str]:
             pass  # the answer that called it shows its arguments
         case ToolAnswered():
             yield from _step(event, body, how)
-        case Spoken(message=Message(kind="code") as message):
-            again = "  the same as before" if message.repeats else ""
-            yield f"code {message.sample}.{message.attempt}{again}"
-            for path, text in message.files.items():
-                yield from _indented(path, "(deleted)" if text is None else how.text(text))
-            for path, text in message.test_edits.items():
-                what = "(deleted)" if text is None else how.text(text)
-                yield from _indented(f"{path}  (left out: needs --allow)", what)
-            yield from _indented("left out", "\n".join(message.left_out))
-            yield from _indented("check", message.check)
-        case Spoken(message=Message(kind="reply", text=text)):
-            yield from _indented("reply", text)
-        case Spoken(message=Message(kind="decision")):
-            yield "the human has decided"
-        case Spoken(message=Message(outcome=Outcome() as outcome)):
-            yield render.progress(body) or ""
-            for name, text in (
-                ("stdout", outcome.stdout),
-                ("stderr", outcome.stderr),
-                ("feedback", outcome.feedback),
-                ("reproduced by", how.names(outcome.reproduced_by)),
-                ("not shown", outcome.unshown),
-            ):
-                yield from _indented(name, text)
+        case Spoken(message=message):
+            yield from _spoken(body, message, how)
         case LandingPlanned():
             yield from _indented("patch", body.patch)
             yield from _indented("left out", body.tests)
@@ -199,6 +177,35 @@ def _paragraphs(event: Event, body: Body, how: _How) -> Iterator[str]:
                 yield from _indented("error", body.error or "")
         case other:
             if line := render.progress(other):
+                yield line
+
+
+def _spoken(body: Spoken, message: Message, how: _How) -> Iterator[str]:
+    """What a participant has said: code, words, a decision or an outcome."""
+    match message:
+        case Message(kind="code"):
+            again = "  the same as before" if message.repeats else ""
+            yield f"code {message.sample}.{message.attempt}{again}"
+            for path, text in message.files.items():
+                yield from _indented(path, "(deleted)" if text is None else how.text(text))
+            for path, text in message.test_edits.items():
+                what = "(deleted)" if text is None else how.text(text)
+                yield from _indented(f"{path}  (left out: needs --allow)", what)
+            yield from _indented("left out", "\n".join(message.left_out))
+            yield from _indented("check", message.check)
+        case Message(kind="reply", text=text):
+            yield from _indented("reply", text)
+        case Message(kind="decision"):
+            yield "the human has decided"
+        case Message(outcome=Outcome() as outcome):
+            yield render.progress(body) or ""
+            yield from _indented("stdout", outcome.stdout)
+            yield from _indented("stderr", outcome.stderr)
+            yield from _indented("feedback", outcome.feedback)
+            yield from _indented("reproduced by", how.names(outcome.reproduced_by))
+            yield from _indented("not shown", outcome.unshown)
+        case _:
+            if line := render.progress(body):
                 yield line
 
 

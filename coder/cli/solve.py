@@ -21,9 +21,7 @@ def solve(
     file: Annotated[
         Path | None, typer.Option("--file", metavar="FILE", help="Read the task from .md, .yaml or .json.")
     ] = None,
-    test: Annotated[
-        str | None, typer.Option("--test", metavar="CMD", help='Solved when it passes: "pytest -q".')
-    ] = None,
+    test: options.Test = None,
     test_file: Annotated[
         list[Path] | None, typer.Option("--test-file", metavar="FILE", help="Tests to pass. Repeatable.")
     ] = None,

@@ -167,6 +167,9 @@ Branch = Annotated[
     str | None,
     typer.Option("--branch", metavar="NAME", help="Commit it on a new branch; the folder stays as it is."),
 ]
+Test = Annotated[
+    str | None, typer.Option("--test", metavar="CMD", help='Solved when it passes: "pytest -q".')
+]
 Read = Annotated[
     list[str] | None,
     typer.Option("--read", metavar="GLOB", help="Show these files, ignored ones too; not to be changed."),
