@@ -7,20 +7,16 @@ demonstrations and self-made tests, and gets what it uses of the prompt.
 
 import ast
 import textwrap
-import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from benchmarks.suite import FunctionCase
 from benchmarks.suites.samples import Sample
-from coder.edits.code_blocks import find_blocks, parse_answer
-from coder.source.python_names import defined_names, free_names, parse_source
+from coder.edits.code_blocks import find_blocks, whole_files
+from coder.source.python_names import defined_names, free_names, longest_start, parse_source
 
 MAX_CODE = 1 << 20
 """Characters of an answer in which code is looked for; a longer one is taken as it is."""
-_CUTS = 60
-"""Ends that are tried until what is left of an answer is Python."""
-
 _STARTS_TRIED = 20
 """Lines at which the code of an answer without fences may begin."""
 _LONG = 100_000
@@ -94,7 +90,8 @@ def _modules(answer: str, entry_point: str) -> Iterator[str]:
             yield _with_other_blocks(code, blocks[:i] + blocks[i + 1 :])
     if len(blocks) == _BLOCKS or len(answer) > _LONG:
         return
-    for code in parse_answer(answer, default="solution.py", expected=[entry_point]).files.values():
+    read = whole_files(answer, find_blocks(answer), default="solution.py", expected=[entry_point])
+    for code in read.files.values():
         if entry_point in defined_names(code):
             yield code
     lines = answer.splitlines()
@@ -163,23 +160,7 @@ def _after(prompt: str, text: str) -> str:
 
 
 def _longest_start(code: str, *, least: int = 0) -> str:
-    """The code up to where it stops being Python; empty where not even its start is."""
-    lines = textwrap.dedent(code).splitlines()
-    for _ in range(_CUTS):
-        if len(lines) <= least:
-            return ""
-        text = "\n".join(lines) + "\n"
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                ast.parse(text)
-        except SyntaxError as error:
-            del lines[min(error.lineno or len(lines), len(lines)) - 1 :]
-        except (ValueError, RecursionError, MemoryError):
-            return ""
-        else:
-            return text
-    return ""
+    return longest_start(textwrap.dedent(code), least=least)
 
 
 def _with_other_blocks(code: str, others: list[str]) -> str:

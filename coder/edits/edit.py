@@ -1,7 +1,7 @@
-"""Edit: what an answer does to one file, whatever form it was written in."""
+"""Edits: what an answer does to files, whatever form it was written in."""
 
-from collections.abc import Collection
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
 Sign = Literal[" ", "-", "+"]
@@ -10,51 +10,30 @@ Sign = Literal[" ", "-", "+"]
 
 @dataclass(frozen=True, slots=True)
 class Hunk:
-    """Lines that have to be in the file, and what stands in their place afterwards."""
+    """Lines that must be in the file, and what stands in their place afterwards."""
 
     lines: tuple[tuple[Sign, str], ...]
     """Each with its line end; the last one of a file may have none."""
     line: int | None = None
-    """Where the answer says that it is, from 1; a hint. A hunk without old lines stands behind this line."""
+    """Line number that the answer gives, from 1; a hint. A hunk without old lines goes behind this line."""
     anchors: tuple[str, ...] = ()
     """Lines that stand somewhere above it, outermost first; a hint."""
     at_end: bool = False
     """It ends where the file ends."""
-    in_order: bool = False
-    """It stands below the hunk before it; a hint."""
+    signed: bool = False
+    """It is of a diff or a patch: hunks are in order, and their indentation is exact."""
     others: tuple["Hunk", ...] = ()
-    """What it can mean too, where its form leaves that open; tried in this order after the first."""
+    """Other readings, where the form leaves that open; tried in this order after the first."""
 
     @property
     def old(self) -> list[str]:
-        """The lines that have to be there."""
+        """The lines that must be there."""
         return [text for sign, text in self.lines if sign != "+"]
 
     @property
     def new(self) -> list[str]:
         """The lines that stand there afterwards."""
         return [text for sign, text in self.lines if sign != "-"]
-
-    @property
-    def readings(self) -> tuple["Hunk", ...]:
-        """All that it can mean, the likeliest first."""
-        return (self, *self.others)
-
-
-def or_unsigned(hunk: Hunk, forgotten: Collection[int]) -> Hunk:
-    """The hunk, and what it means if the blank before each line that stays was forgotten.
-
-    The line's own first blank was read as that one, then.
-
-    Args:
-        hunk: as its lines say.
-        forgotten: indices of those lines that can only be without that blank.
-    """
-    lines = tuple(
-        (sign, f" {text}") if sign == " " and text.strip() and i not in forgotten else (sign, text)
-        for i, (sign, text) in enumerate(hunk.lines)
-    )
-    return hunk if lines == hunk.lines else replace(hunk, others=(*hunk.others, replace(hunk, lines=lines)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +47,11 @@ class Edit:
     """All of the file, for `write`."""
     hunks: tuple[Hunk, ...] = ()
     to: str | None = None
-    """The name that the file has afterwards, where it is another one."""
+    """The file's new name, if it gets one."""
     keeps: bool = False
     """The file stays under its old name too: a copy."""
     new: bool = False
-    """The file must not be there yet."""
+    """The file must not exist yet."""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -82,8 +61,29 @@ class Edit:
 
 @dataclass(frozen=True, slots=True)
 class Slip:
-    """A slip of form: what of an answer could not be read, in words for whoever wrote it."""
+    """A part of an answer that can't be read or made, in words for the model."""
 
     text: str
     path: str | None = None
-    """The file of the workspace that it is about, where to see that file helps."""
+    """The file of the workspace that it is about, if showing that file helps."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """The files that an answer changes, and what to ask for again."""
+
+    files: dict[str, str | None] = field(default_factory=dict)
+    """Whole new texts by path, of what changes; None deletes."""
+    problem: str | None = None
+    fits: bool = True
+    """False: some edit doesn't fit or can't be read. What `files` holds all the same, fits."""
+    empty: bool = False
+    """The answer holds neither an edit nor a file."""
+    gist: str = ""
+    """The problem in a sentence, where it says more than one."""
+    missed: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    """By file, the lines, from 1, near which edits that don't fit may belong."""
+    left_out: tuple[str, ...] = ()
+    """Files that the answer changes but may not."""
+    apart: dict[str, str | None] = field(default_factory=dict)
+    """The texts that those files would have, as far as the edits fit."""

@@ -1,104 +1,32 @@
-"""Names and hunks of a unified diff: where one begins and ends, whatever its numbers and counts say."""
+"""Hunks of a unified diff: where one begins and ends, also where its counts are wrong or missing."""
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from coder.edits.edit import Hunk, Sign, or_unsigned
+from coder.edits.edit import Hunk, Sign
 from coder.edits.nesting import closes_signed
 
-NOWHERE = "/dev/null"
-"""The name of the file that isn't there."""
-_MOST_OF_NAMES = 2_000
-"""Characters of a line with two names that are looked through for where one ends."""
-_TIME = re.compile(r" +\d{4}-\d\d-\d\d[ T]\d\d:\d\d[\d:. +-]*$")
-"""Of a file, behind blanks instead of a tab."""
-_ESCAPE = re.compile(rb"\\([0-7]{3}|.)", re.DOTALL)
-_ESCAPES = {b"n": b"\n", b"t": b"\t", b"r": b"\r", b"a": b"\a", b"b": b"\b", b"f": b"\f", b"v": b"\v"}
-
-
-def header_name(text: str) -> str:
-    """`a/x.py` of a `---` or `+++` line, without what stands behind a tab, and without quotes."""
-    text = text.rstrip("\r").split("\t")[0]  # in quotes a tab is `\\t`
-    return unquoted(text if text.startswith('"') else _TIME.sub("", text))
-
-
-def unprefixed(name: str) -> str:
-    """A name without git's `a/` or `b/`."""
-    return name[2:] if name[:2] in ("a/", "b/") else name
-
-
-@dataclass(frozen=True, slots=True)
-class GitNames:
-    """What a `diff --git` line names."""
-
-    old: str
-    new: str
-    prefixes: tuple[str, ...] = ()
-    """What stood before each: `a/` and `b/`, or what the user has chosen; empty where nothing did."""
-
-
-def git_names(rest: str) -> GitNames:
-    """Both names of a `diff --git` line, from what stands behind these words."""
-    rest = rest.rstrip("\r")
-    if rest.startswith('"'):
-        first, _, second = rest[1:].partition('" ')
-        return _without_prefixes(unquoted(f'"{first}"'), unquoted(second))
-    for blank in re.finditer(" ", rest[:_MOST_OF_NAMES]):  # names may hold some; most often both are the same
-        first, second = rest[: blank.start()], rest[blank.end() :]
-        if first == second or is_prefixed(first, second):
-            return _without_prefixes(first, second)
-    first, _, second = rest.partition(" ")
-    return _without_prefixes(first, unquoted(second))
-
-
-def is_prefixed(old: str, new: str) -> bool:
-    """Whether two names are one, each behind a prefix of its own: `a/x` and `b/x`, `i/x` and `w/x`."""
-    one, _, path = old.partition("/")
-    other, _, same = new.partition("/")
-    return path == same != "" and one != other
-
-
-def _without_prefixes(old: str, new: str) -> GitNames:
-    if not is_prefixed(old, new) and not (old.startswith("a/") and new.startswith("b/")):
-        return GitNames(old, new)
-    one, _, path = old.partition("/")
-    other, _, later_path = new.partition("/")
-    return GitNames(path, later_path, (f"{one}/", f"{other}/"))
-
-
-def unquoted(text: str) -> str:
-    """git writes unusual names in quotes, byte by byte."""
-    if len(text) < 2 or text[0] != '"' or text[-1] != '"':
-        return text
-
-    def byte(match: re.Match[bytes]) -> bytes:
-        code = match[1]
-        return bytes([int(code, 8) & 0xFF]) if code.isdigit() else _ESCAPES.get(code, code)
-
-    return _ESCAPE.sub(byte, text[1:-1].encode()).decode(errors="replace")
-
-
 GIT = "diff --git "
-"""What begins git's words on a file."""
-_NUMBERS = r"@@ -(\d{1,9})(?:,(\d{1,9}))? \+(\d{1,9})(?:,(\d{1,9}))? @@"
+_NUMBERS = r"@@ -(\d{1,9})(?:,(\d{1,9}))? \+\d{1,9}(?:,(\d{1,9}))? @@"
 _HUNK = re.compile(rf"^(?:{_NUMBERS}|@@(?:(?: \.\.\.)? ?@@|\s|$))(.*)$")
 _NUMBERED = re.compile(f"^{_NUMBERS}")
 _SIGNATURE = re.compile(r"^-- ?\r?$")
 _NAME_ALONE = re.compile(r"^\+\+\+ [\w./-]+(?:\t.*)?\r?$")
 _BULLET = re.compile(r"^[+-] \S")
 _SOON = 5
-"""Lines among which a hunk goes on, if it does."""
-_SIGNS: dict[str, Sign] = {" ": " ", "-": "-", "+": "+"}
+"""Lines in which changes must follow a line without a sign, for that line to belong to the hunk."""
+SIGNS: dict[str, Sign] = {" ": " ", "-": "-", "+": "+"}
+Signed = list[tuple[Sign, str]]
 
 
 def is_numbered(line: str) -> bool:
-    """Whether this line begins a hunk and nothing else, wherever it stands."""
+    """Whether this line can only be the heading of a hunk."""
     return _NUMBERED.match(line) is not None
 
 
 def begins_hunk(line: str) -> bool:
-    """Whether this line can begin a hunk."""
+    """Whether this line can be the heading of a hunk."""
     return _HUNK.match(line) is not None
 
 
@@ -108,61 +36,59 @@ def begins_names(lines: Sequence[str], at: int) -> bool:
 
 
 def begins_name(lines: Sequence[str], at: int) -> bool:
-    """Whether a `+++` line names a file by itself, before a hunk: its `---` line was forgotten."""
+    """Whether a `+++` line names a file without its `---` line, before a hunk."""
     return bool(_NAME_ALONE.match(lines[at])) and at + 1 < len(lines) and begins_hunk(lines[at + 1])
 
 
-def read_hunk(lines: Sequence[str], at: int, fence: str | None) -> tuple[Hunk, int]:
-    """The hunk that begins in line `at`, and the index of the line behind it.
+def begins_diff(lines: Sequence[str], at: int) -> bool:
+    """Whether the diff of a file begins in this line."""
+    if lines[at].startswith(GIT) or begins_name(lines, at):
+        return True
+    behind = [line for line in lines[at + 2 : at + 4] if line.strip()]
+    return begins_names(lines, at) and bool(behind) and begins_hunk(behind[0])
 
-    Raises:
-        ValueError: none does; `begins_hunk` tells.
+
+def read_hunk(
+    lines: Sequence[str], at: int, *, fence: str | None = None, exact: bool = False
+) -> tuple[Hunk, int] | None:
+    """The hunk whose heading is line `at`, and the index of the line behind it.
+
+    Args:
+        lines: of the diff, without their ends.
+        at: index of the heading.
+        fence: what closes the block that the diff stands in, if any.
+        exact: only a hunk that has as many lines as its heading says; None for any other.
     """
     match = _HUNK.match(lines[at])
     if match is None:
-        raise ValueError(f"no hunk begins in line {at}")
-    counts = _counts(match) if match[1] is not None else None
+        return None
+    counts = (int(match[2] or 1), int(match[3] or 1)) if match[1] is not None else None
     body = _counted(lines, at + 1, counts) if counts is not None else None
+    if exact:
+        return (Hunk(tuple(body.signed), line=int(match[1])), body.end) if body is not None else None
     if body is None or body.is_over or _goes_on(lines, body.end):
         body = _as_far_as_it_goes(lines, at + 1, fence)
-    signed, end = body.signed, body.end
-    start = int(match[1]) if match[1] is not None else None
-    if not any(sign != "+" for sign, _ in signed) and (counts is None or counts[0] != 0):
-        start = None  # it can't be trusted where the count beside it is wrong
-    heading = (match[5] or "").strip()
-    anchors = (heading,) if heading and start is None else ()
-    hunk = Hunk(tuple(signed), line=start, anchors=anchors, in_order=True)
-    return or_unsigned(hunk, body.forgotten), end
-
-
-def counted_hunk(lines: Sequence[str], at: int) -> tuple[Hunk, int] | None:
-    """As `read_hunk`, for a hunk that has as many lines as its numbers say; None where it hasn't."""
-    match = _NUMBERED.match(lines[at])
-    body = _counted(lines, at + 1, _counts(match)) if match is not None else None
-    return (Hunk(tuple(body.signed), line=int(match[1])), body.end) if match and body else None
-
-
-def _counts(match: re.Match[str]) -> tuple[int, int]:
-    """Lines before and after, as the numbers of a hunk say."""
-    return int(match[2] or 1), int(match[4] or 1)
+    line = int(match[1]) if match[1] is not None else None
+    if not any(sign != "+" for sign, _ in body.signed) and (counts is None or counts[0] != 0):
+        line = None  # it can't be trusted beside a wrong count
+    heading = match[4].strip()
+    anchors = (heading,) if heading and line is None else ()
+    return Hunk(tuple(body.signed), line=line, anchors=anchors, signed=True), body.end
 
 
 @dataclass(frozen=True, slots=True)
 class _Body:
-    """A hunk's lines, and where they end in the answer."""
-
-    signed: list[tuple[Sign, str]]
+    signed: Signed
     end: int
-    forgotten: Collection[int] = ()
-    """Indices of lines without a sign."""
+    """Index of the line behind it."""
     is_over: bool = False
-    """It has more lines of one kind than its numbers say."""
+    """It has more lines of one kind than its heading says."""
 
 
 def _counted(lines: Sequence[str], start: int, counts: tuple[int, int]) -> _Body | None:
-    """A hunk's lines by its own counts; None where it ends before."""
+    """As many lines as the heading says; None where it ends before."""
     old, new = counts
-    signed: list[tuple[Sign, str]] = []
+    signed: Signed = []
     i = start
     while i < len(lines):
         text = lines[i]
@@ -172,7 +98,7 @@ def _counted(lines: Sequence[str], start: int, counts: tuple[int, int]) -> _Body
             continue
         if old <= 0 and new <= 0:
             break
-        sign = _SIGNS.get(text[:1] or " ") if text != "\r" else " "
+        sign = SIGNS.get(text[:1] or " ") if text != "\r" else " "
         if sign is None:
             return None
         signed.append((sign, f"{text[1:]}\n"))
@@ -190,38 +116,39 @@ def _goes_on(lines: Sequence[str], at: int) -> bool:
 
 
 def _as_far_as_it_goes(lines: Sequence[str], start: int, fence: str | None) -> _Body:
-    """A hunk's lines up to what can't be one."""
-    signed: list[tuple[Sign, str]] = []
-    forgotten: list[int] = []
+    """A hunk's lines up to the first that can't be one."""
+    signed: Signed = []
     i = start
     empty = 0
-    while i < len(lines):
+    while i < len(lines) and not _ends(lines, i, fence):
         text = lines[i]
-        if text.startswith((GIT, "@@")) or begins_names(lines, i) or begins_name(lines, i):
-            break
-        if _is_signature(lines, i):
-            break
-        if fence is not None and closes_signed(text, fence):
-            break
         if text.startswith("\\"):
             _without_end(signed)
         elif text[:1].strip() == "":
             signed.append((" ", f"{text[1:]}\n"))
-        elif text[0] in _SIGNS:
-            signed.append((_SIGNS[text[0]], f"{text[1:]}\n"))
-        elif fence is None and not _resumes(lines, i + 1):
-            break
+        elif text[0] in SIGNS:
+            signed.append((SIGNS[text[0]], f"{text[1:]}\n"))
+        elif fence is not None or _resumes(lines, i + 1):
+            signed.append((" ", f"{text}\n"))  # its blank was forgotten
         else:
-            forgotten.append(len(signed))
-            signed.append((" ", f"{text}\n"))
+            break
         empty = empty + 1 if text.strip("\r") == "" else 0
         i += 1
     # Lines with nothing in them, not even a blank, stand behind a hunk more often than in it.
-    return _Body(signed[: len(signed) - empty], i, forgotten)
+    return _Body(signed[: len(signed) - empty], i)
+
+
+def _ends(lines: Sequence[str], at: int, fence: str | None) -> bool:
+    """Whether a line begins something else, or closes the block."""
+    text = lines[at]
+    if text.startswith((GIT, "@@")) or begins_names(lines, at) or begins_name(lines, at):
+        return True
+    is_signature = _SIGNATURE.match(text) and at + 1 < len(lines) and lines[at + 1][:1].isdigit()
+    return bool(is_signature) or (fence is not None and closes_signed(text, fence))
 
 
 def _resumes(lines: Sequence[str], at: int) -> bool:
-    """Whether lines that come or go follow at once: the one before is of the hunk too, then."""
+    """Whether changed lines follow at once: then the line before belongs to the hunk too."""
     for line in lines[at : at + _SOON]:
         if line[:1].strip() == "" or line.startswith(("--- ", "+++ ")):
             return False
@@ -230,20 +157,7 @@ def _resumes(lines: Sequence[str], at: int) -> bool:
     return False
 
 
-def _is_signature(lines: Sequence[str], at: int) -> bool:
-    """git's version behind a mailed patch."""
-    return bool(_SIGNATURE.match(lines[at])) and at + 1 < len(lines) and lines[at + 1][:1].isdigit()
-
-
-def _without_end(signed: list[tuple[Sign, str]]) -> None:
+def _without_end(signed: Signed) -> None:
     if signed:
         sign, text = signed[-1]
         signed[-1] = (sign, text.removesuffix("\n"))
-
-
-def begins_diff(lines: Sequence[str], at: int) -> bool:
-    """Whether the diff of a file begins in this line."""
-    if lines[at].startswith(GIT) or begins_name(lines, at):
-        return True
-    behind = [line for line in lines[at + 2 : at + 4] if line.strip()]
-    return begins_names(lines, at) and bool(behind) and begins_hunk(behind[0])

@@ -1,8 +1,7 @@
-"""Lines of a file: their ends (only \\n ends one, as for git; \\r belongs to it), and their indentation."""
+"""Lines of a file: their ends (only \\n ends one, as in git; \\r belongs to it), and their indentation."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 BOM = "\ufeff"
 
@@ -19,7 +18,7 @@ def bare(line: str) -> str:
 
 
 def usual_end(lines: Sequence[str]) -> str:
-    """The end that most lines of a file have."""
+    """The end that most lines have."""
     ended = sum(line.endswith("\n") for line in lines)
     with_return = sum(line.endswith("\r\n") for line in lines)
     return "\r\n" if with_return * 2 > ended else "\n"
@@ -35,7 +34,7 @@ def joined(lines: Iterable[str], end: str) -> str:
 
 
 def like(text: str, before: str) -> str:
-    """A whole new text of a file, with the line ends and the byte order mark that it had before."""
+    """A file's new text, with the line ends and the byte order mark that it had before."""
     had = BOM if before.startswith(BOM) else ""
     text = text.removeprefix(BOM)
     if usual_end(split_lines(before)) == "\r\n":
@@ -45,66 +44,30 @@ def like(text: str, before: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Shift:
-    """From the indentations of an answer to those of the file."""
+    """A difference of indentation: `cut` is removed from an answer's lines, `added` put before them."""
 
-    pairs: tuple[tuple[str, str], ...]
-    """Indentation in the answer and in the file, the longest first."""
+    cut: str
+    added: str
 
     def applied(self, line: str) -> str:
-        """A line of the answer with the file's indentation; one deeper than any known keeps its surplus."""
-        indent = _indent(line)
-        if indent is None:
-            return line
-        ours = indent
-        for theirs, mapped in self.pairs:
-            if indent.startswith(theirs):
-                ours = mapped + self._converted(indent[len(theirs) :])
-                break
-        else:
-            theirs, mapped = self.pairs[-1]
-            missing = self._converted(theirs.removeprefix(indent))
-            if theirs.startswith(indent):  # further out than all that are known
-                ours = mapped.removesuffix(missing) if mapped.endswith(missing) else ""
-        return ours + line[len(indent) :]
-
-    def _converted(self, surplus: str) -> str:
-        """Blanks as tabs, and tabs as blanks, where the known indentations show which are meant."""
-        theirs = "".join(pair[0] for pair in self.pairs)
-        ours = "".join(pair[1] for pair in self.pairs)
-        width = self._width()
-        if width is None or not ours or not surplus:
-            return surplus
-        if ours.strip("\t") == "" and theirs.strip(" ") == "" and surplus.strip(" ") == "":
-            return "\t" * (len(surplus) // width) + " " * (len(surplus) % width)
-        if ours.strip(" ") == "" and theirs.strip("\t") == "" and surplus.strip("\t") == "":
-            return " " * (len(surplus) * width)
-        return surplus
-
-    def _width(self) -> int | None:
-        """How many blanks are a tab: by two known indentations, else by one."""
-        (theirs, ours), (less, our_less) = self.pairs[0], self.pairs[-1] if self.pairs[1:] else ("", "")
-        one, other = len(theirs) - len(less), len(ours) - len(our_less)
-        if not one or not other:
-            return None
-        return max(one, other) // min(one, other)
+        """A line of the answer, indented as the file is."""
+        return self.added + line.removeprefix(self.cut) if line.strip() else line
 
 
 def find_shift(answered: Sequence[str], there: Sequence[str]) -> Shift | None:
-    """How the indentation of the same lines differs; None where it doesn't do so in one way."""
-    pairs: dict[str, str] = {}
-    for line, own in zip(answered, there, strict=True):
-        theirs, ours = _indent(line), _indent(own)
-        if theirs is None or ours is None:
-            continue
-        if pairs.setdefault(theirs, ours) != ours:
-            return None
-    by_width = sorted(pairs.items(), key=lambda pair: len(pair[0]))
-    if not pairs or any(len(a[1]) >= len(b[1]) for a, b in pairwise(by_width)):
-        return None
-    return Shift(tuple(reversed(by_width)))
+    """How the indentation of the same lines differs; None where it isn't the same for all."""
+    shifts = {
+        _shift(indent(line), indent(own)) for line, own in zip(answered, there, strict=True) if line.strip()
+    }
+    return shifts.pop() if len(shifts) == 1 else None
 
 
-def _indent(line: str) -> str | None:
-    """The blanks before a line; None for one that is blank."""
-    text = line.lstrip(" \t")
-    return line[: len(line) - len(text)] if text.strip() else None
+def _shift(answered: str, there: str) -> Shift | None:
+    if there.endswith(answered):
+        return Shift("", there.removesuffix(answered))
+    return Shift(answered.removesuffix(there), "") if answered.endswith(there) else None
+
+
+def indent(line: str) -> str:
+    """The blanks before a line's text."""
+    return line[: len(line) - len(line.lstrip(" \t"))]

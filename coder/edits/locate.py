@@ -1,19 +1,19 @@
-"""Locate: where in a file a hunk's lines are. Strictly first, then more leniently, and never one of two.
+"""Locate: where in a file a hunk's lines are. Strictly first, then more leniently; of several places, none.
 
-The steps: word for word; but for blanks at line ends, line ends and typographic signs; but for an indentation
-that is shifted throughout; but for blank lines between. A search is one `str.find` over a text that is made
-once for each step and file, so that large files and answers cost no more than their size.
+The steps: word for word; without blanks at line ends, and with typographic signs made plain; with the same
+shift of all indentations. A search is one `str.find` over a text that is made once for each step and file, so
+that large files and answers cost no more than their size.
 """
 
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import accumulate
 
 from coder.edits.edit import Hunk
 from coder.edits.lines import Shift, find_shift
 
-MOST_PLACES = 50
+_MOST_PLACES = 50
 """Places of one hunk that are looked at."""
 _LEAST_SAID = 12
 """Characters of new lines that can't be in a file by chance."""
@@ -32,8 +32,6 @@ class Place:
     """Word for word, line ends too."""
     shift: Shift | None = None
     """How the file's indentation differs from the hunk's."""
-    aligned: bool = True
-    """Each old line has its own line in the file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,25 +65,22 @@ class Index:
 
     def __init__(self, lines: Sequence[str]) -> None:
         self.lines = lines
-        self._texts: dict[str, _Text] = {}
+        self._texts: dict[str, tuple[str, list[int]]] = {}
 
     def positions(self, old: Sequence[str], form: Callable[[str], str]) -> list[int]:
-        """Indices at which these lines, in this form, stand one below the other; at most MOST_PLACES."""
-        text = self._texts.get(form.__name__)
-        if text is None:
-            text = self._texts[form.__name__] = _Text.of([form(line) for line in self.lines])
-        return text.positions([form(line) for line in old])
-
-    def dense(self, old: Sequence[str]) -> list[tuple[int, int]]:
-        """Ranges in which these lines stand, blank lines not counted."""
-        text = self._texts.get("dense")
-        if text is None:
-            numbers = [i for i, line in enumerate(self.lines) if line.strip()]
-            text = _Text.of([_roughly(self.lines[i]) for i in numbers], numbers)
-            self._texts["dense"] = text
-        wanted = [_roughly(line) for line in old if line.strip()]
-        starts = text.positions(wanted) if wanted else []
-        return [(text.numbers[at], text.numbers[at + len(wanted) - 1] + 1) for at in starts]
+        """Indices at which these lines, in this form, stand one below the other."""
+        if form.__name__ not in self._texts:
+            formed = [form(line) for line in self.lines]
+            begins = list(accumulate((len(line) + 1 for line in formed), initial=0))
+            self._texts[form.__name__] = _as_text(formed), begins
+        text, begins = self._texts[form.__name__]
+        needle = _as_text([form(line) for line in old])
+        found: list[int] = []
+        at = text.find(needle)
+        while at >= 0 and len(found) < _MOST_PLACES:
+            found.append(bisect_right(begins, at) - 1)
+            at = text.find(needle, at + 1)
+        return found
 
     def below_anchors(self, hunk: Hunk) -> int | None:
         """The line behind a hunk's last anchor: each is one line of the file, or the first below another."""
@@ -98,28 +93,9 @@ class Index:
         return below
 
 
-@dataclass(frozen=True, slots=True)
-class _Text:
-    """Lines in some form as one string, each behind a line end, and where each begins in it."""
-
-    text: str
-    begins: list[int]
-    numbers: list[int] = field(default_factory=list)
-
-    @classmethod
-    def of(cls, lines: list[str], numbers: list[int] | None = None) -> "_Text":
-        begins = list(accumulate((len(line) + 1 for line in lines), initial=0))
-        return cls("".join(f"\n{line}" for line in lines) + "\n", begins, numbers or [])
-
-    def positions(self, wanted: list[str]) -> list[int]:
-        """Lines at which the wanted ones begin."""
-        needle = "".join(f"\n{line}" for line in wanted) + "\n"
-        found: list[int] = []
-        at = self.text.find(needle)
-        while at >= 0 and len(found) < MOST_PLACES:
-            found.append(bisect_right(self.begins, at) - 1)
-            at = self.text.find(needle, at + 1)
-        return found
+def _as_text(lines: Sequence[str]) -> str:
+    """Lines as one string, each behind a line end."""
+    return "".join(f"\n{line}" for line in lines) + "\n"
 
 
 def locate(index: Index, hunk: Hunk, *, behind: int = 0) -> Found:
@@ -127,11 +103,12 @@ def locate(index: Index, hunk: Hunk, *, behind: int = 0) -> Found:
 
     Args:
         index: the file.
-        behind: the hunk before it, in an order that means something, ended before this line.
+        hunk: what is looked for.
+        behind: the hunk before it ended before this line.
     """
-    for step in (_word_for_word, _but_for_ends, _but_for_indents, _but_for_blank_lines):
+    for step in (_word_for_word, _but_for_ends, _but_for_indents):
         several = Found(hunk)
-        for reading in hunk.readings:
+        for reading in (hunk, *hunk.others):
             places = step(index, reading) if reading.old else []
             if len(places) > 1:
                 places = _hinted(index, reading, places, behind)
@@ -156,8 +133,8 @@ def _but_for_ends(index: Index, hunk: Hunk) -> list[Place]:
 
 def _but_for_indents(index: Index, hunk: Hunk) -> list[Place]:
     old = hunk.old
-    if not any(line.strip() for line in old):
-        return []
+    if hunk.signed or not any(line.strip() for line in old):
+        return []  # in a diff, a sign that was forgotten looks like a shift
     places: list[Place] = []
     for at in index.positions(old, _unindented):
         shift = find_shift(old, index.lines[at : at + len(old)])
@@ -166,30 +143,26 @@ def _but_for_indents(index: Index, hunk: Hunk) -> list[Place]:
     return places
 
 
-def _but_for_blank_lines(index: Index, hunk: Hunk) -> list[Place]:
-    return [Place(start, end, aligned=False) for start, end in index.dense(hunk.old)]
-
-
 def _hinted(index: Index, hunk: Hunk, places: list[Place], behind: int) -> list[Place]:
-    """Of several places, the one that the hunk's own words choose; all where they choose none."""
+    """Of several places, the one that the hunk's own hints choose; all where they choose none."""
     if hunk.at_end and (last := [place for place in places if place.end == len(index.lines)]):
         return last
     if hunk.line is not None and (there := [place for place in places if place.start == hunk.line - 1]):
-        # Nothing stands below such a hunk: git and patch look for it at the end, whatever its number is.
+        # Where no line follows in a hunk, git and patch look for it at the end, whatever its number is.
         opens, ends = hunk.lines[0][0] == " ", hunk.lines[-1][0] != " "
         at_end = places[-1].end == len(index.lines) and places[-1] not in there
         return places if opens and ends and at_end else there
     below = index.below_anchors(hunk)
     if below is not None:
         return [place for place in places if place.start >= below][:1] or places
-    if hunk.in_order:
+    if hunk.signed:
         left = [place for place in places if place.start >= behind]
         return left if len(left) == 1 else places
     return places
 
 
 def place_of_addition(lines: Sequence[str], index: Index, hunk: Hunk) -> Place | None:
-    """Where lines belong that name none around them: into an empty file, at a line's number, at the end."""
+    """Where lines without any around them belong: in an empty file, at a line number or at the end."""
     if not lines:
         return Place(0, 0, exact=True)
     if hunk.at_end:

@@ -10,18 +10,21 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from coder.edits.naming import name_in
 from coder.source.python_names import parse_source
 
-NAME = r"(?:[\w.-]+/)*(?:[\w.-]*\.[A-Za-z]\w{0,15}|Makefile|Dockerfile)"
-"""A path that is easily told from prose."""
-LONGEST_NAME = 1000
-"""Characters of a line that may be a name."""
 _MOST_BLANKS = 3
 """Before a fence; with more it is text (CommonMark 4.5)."""
 _FENCE = re.compile(r"^[ ]{0,3}(?P<mark>`{3,}|~{3,})[ \t]*(?P<info>[^`\n]*)$")
-_PLAIN = re.compile(NAME)
-_SAID = re.compile(r"^(?:file(?:name)?|path)\s*:\s*", re.IGNORECASE)
-_AROUND = " \t\r*`#:\"'<>"
+Language = Literal["python", "markdown", "other"]
+_MOST_FENCES = 400
+"""Fences behind the opening one that are looked at."""
+_MOST_LOOKED_AT = 20_000
+"""Of all blocks of an answer together; in the rest of it the first fence that can close a block does."""
+_MOST_PARSES = 200
+"""Of all blocks of an answer together."""
+_MOST_PARSED = 500_000
+"""Characters of code that is parsed to find its end."""
 
 
 def opening_fence(line: str) -> re.Match[str] | None:
@@ -30,53 +33,15 @@ def opening_fence(line: str) -> re.Match[str] | None:
 
 
 def closes(line: str, mark: str) -> bool:
-    """Whether a line closes the block that this mark opened: at most three blanks stand before its own."""
+    """Whether a line closes the block that this mark opened."""
     line, mark = line.rstrip(), mark.strip()
     bare = line.lstrip(" ")
     return len(line) - len(bare) <= _MOST_BLANKS and bare.startswith(mark) and not bare.strip(mark[0])
 
 
 def closes_signed(line: str, mark: str) -> bool:
-    """The same of a block of lines with signs: behind a blank, which is a sign, a fence is one of these."""
+    """The same in a block of signed lines: a fence behind a blank, which is a sign, is one of these."""
     return (mark.startswith(" ") or not line.startswith(" ")) and closes(line, mark)
-
-
-def name_in(line: str, known: Collection[str], *, any_word: bool = False) -> str | None:
-    """The path that a line names and nothing else; None where it does something else.
-
-    Args:
-        line: above or in a block.
-        known: files that are there: their names may look like anything.
-        any_word: whether any one word is a name.
-    """
-    if (there := known_name(line, known)) is not None or len(line) > LONGEST_NAME:
-        return there
-    text = _bare(line)
-    if not text or text.split() != [text] or "://" in text:
-        return None
-    is_name = any_word or "/" in text or "\\" in text or _PLAIN.fullmatch(text) is not None
-    return text if is_name else None
-
-
-def known_name(line: str, known: Collection[str]) -> str | None:
-    """The file that is there which a line names and nothing else; None where it does something else."""
-    return text if len(line) <= LONGEST_NAME and (text := _bare(line)) in known else None
-
-
-def _bare(line: str) -> str:
-    """What a line says, without the signs around it and the word for a file."""
-    return _SAID.sub("", line.strip(_AROUND).removeprefix("//").strip(_AROUND)).strip(_AROUND)
-
-
-Language = Literal["python", "markdown", "other"]
-MOST_FENCES = 400
-"""Fences behind the opening one that are looked at."""
-_MOST_LOOKED_AT = 20_000
-"""Of all blocks of an answer together; in the rest of it the first fence that can close a block does."""
-_MOST_PARSES = 200
-"""Of all blocks of an answer together."""
-_MOST_PARSED = 500_000
-"""Characters of code that is parsed to find its end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +73,7 @@ class Fences:
         start = bisect_right(self._all, at, key=lambda fence: fence.line)
         mark = self._all[start - 1].mark
         behind = (self._all[i] for i in range(start, len(self._all)))
-        first = next((fence.line for fence in behind if not fence.info and _is_as_long(fence, mark)), None)
+        first = next((fence.line for fence in behind if not fence.info and fence.mark.startswith(mark)), None)
         if first is None:
             return len(self._lines)
         near = self._near(start, mark)
@@ -122,8 +87,8 @@ class Fences:
 
     def _near(self, start: int, mark: str) -> list[_Fence]:
         """The fences behind an opening one that can nest in its block or close it."""
-        most = min(MOST_FENCES, _MOST_LOOKED_AT - self._looked_at)
-        found = [fence for fence in self._all[start : start + most] if _is_as_long(fence, mark)]
+        most = min(_MOST_FENCES, _MOST_LOOKED_AT - self._looked_at)
+        found = [fence for fence in self._all[start : start + most] if fence.mark.startswith(mark)]
         self._looked_at += len(found)
         return found
 
@@ -147,7 +112,7 @@ class Fences:
                 return end
             if fence.info:
                 inner.append(fence)
-            elif inner and _is_as_long(fence, inner[-1].mark):
+            elif inner and fence.mark.startswith(inner[-1].mark):
                 inner.pop()
             elif not inner:
                 end = fence.line
@@ -164,10 +129,6 @@ class Fences:
         return (is_first and name_in(line, self._known) is not None) or (line.endswith(":") and "`" in line)
 
 
-def _is_as_long(fence: _Fence, mark: str) -> bool:
-    return fence.mark.startswith(mark)
-
-
 def _nested(fences: Iterable[_Fence]) -> int | None:
     """The fence that closes a block in which those with an info string open others; None where none does."""
     inner: list[str] = []
@@ -176,6 +137,6 @@ def _nested(fences: Iterable[_Fence]) -> int | None:
             inner.append(fence.mark)
         elif not inner:
             return fence.line
-        elif _is_as_long(fence, inner[-1]):
+        elif fence.mark.startswith(inner[-1]):
             inner.pop()
     return None

@@ -15,23 +15,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from coder.edits.edit import Hunk, Sign, Slip
-from coder.edits.nesting import closes, opening_fence
 
-_OPEN = re.compile(
-    r"^\s{0,3}(?P<mark><{5,}|-{5,})\s*(?:SEARCH|ORIGINAL)\b(?:\s*>?|[ \t:]+(?P<name>[^\s<>:|=]{1,400}))\s*$",
-    re.IGNORECASE,
-)
+_OPEN = re.compile(r"^\s{0,3}(?P<mark><{5,})\s*SEARCH\s*$", re.IGNORECASE)
 _DIVIDER = re.compile(r"^\s{0,3}={5,}\s*$")
-_CLOSE = re.compile(r"^\s{0,3}(?P<mark>>{5,}|\+{5,})\s*(?:(?:REPLACE|UPDATED)\b\s*)?$", re.IGNORECASE)
-_NUMBER = re.compile(r"^ {0,6}\d{1,6}\| ?")
-"""Of a line, as our own reports show it."""
+_CLOSE = re.compile(r"^\s{0,3}(?P<mark>>{5,})\s*(?:REPLACE\s*)?$", re.IGNORECASE)
 _MOST_READINGS = 8
 _LONG = 20_000
 """Lines of a block that is read in one way only."""
 
 
 @dataclass(frozen=True, slots=True)
-class Block:
+class SearchBlock:
     """One block, and where it ends in the answer."""
 
     hunk: Hunk
@@ -49,48 +43,32 @@ def opens(line: str) -> bool:
     return _OPEN.match(line) is not None
 
 
-def named(line: str) -> str | None:
-    """The file that the line names in which a block begins."""
-    opening = _OPEN.match(line)
-    return opening["name"].strip("`\"'*") or None if opening is not None and opening["name"] else None
-
-
-def read_block(lines: Sequence[str], at: int, path: str) -> Block | Slip:
+def read_block(lines: Sequence[str], at: int, path: str) -> SearchBlock | Slip:
     """The block that begins in line `at` of an answer."""
     opening = _OPEN.match(lines[at])
     assert opening is not None
-    end = _closing(lines, at + 1, opening["mark"])
+    mark = opening["mark"]
+    end = _closing(lines, at + 1, mark)
     if end is None:
         return Slip(f"`{path}`: a SEARCH block isn't closed by `>>>>>>> REPLACE`.")
     dividers = [i for i in range(at + 1, end) if _DIVIDER.match(lines[i])]
     if not dividers:
         return Slip(f"`{path}`: a SEARCH block has no `=======` between its old and its new lines.")
-    exact = [i for i in dividers if lines[i].strip() == "=" * len(opening["mark"])] or dividers
+    exact = [i for i in dividers if lines[i].strip() == "=" * len(mark)] or dividers
     # The longest search says most: the last divider goes first.
     most = _MOST_READINGS if end - at < _LONG else 1
-    hunks = [_hunk(lines[at + 1 : i], lines[i + 1 : end]) for i in reversed(exact[-most:])]
-    first, *others = [reading for hunk in hunks for reading in (hunk, *_other_readings(hunk))]
-    return Block(Hunk(first.lines, others=tuple(others)), end + 1)
+    first, *others = [_hunk(lines[at + 1 : i], lines[i + 1 : end]) for i in reversed(exact[-most:])]
+    return SearchBlock(Hunk(first.lines, others=tuple(others)), end + 1)
 
 
 def _closing(lines: Sequence[str], start: int, mark: str) -> int | None:
-    """The line that closes a block; another block's opening before it means that it is missing."""
-    sign = ">" if mark[0] == "<" else "+"
+    """The line that closes a block; None where another block opens before."""
     for i in range(start, len(lines)):
         closing = _CLOSE.match(lines[i])
-        if closing is not None and closing["mark"] == sign * len(mark):
+        if closing is not None and len(closing["mark"]) == len(mark):
             return i
         if (opening := _OPEN.match(lines[i])) is not None and opening["mark"] == mark:
-            return _loose_closing(lines, start, i, sign)
-    return _loose_closing(lines, start, len(lines), sign)
-
-
-def _loose_closing(lines: Sequence[str], start: int, end: int, sign: str) -> int | None:
-    """A closing marker of another length, where there is none of the right one."""
-    for i in range(start, end):
-        closing = _CLOSE.match(lines[i])
-        if closing is not None and closing["mark"][0] == sign:
-            return i
+            return None
     return None
 
 
@@ -105,27 +83,3 @@ def _hunk(old: Sequence[str], new: Sequence[str]) -> Hunk:
     lines += [("+", line) for line in new[head : len(new) - tail]]
     lines += [(stay, line) for line in old[len(old) - tail :]]
     return Hunk(tuple((sign, f"{line}\n") for sign, line in lines))
-
-
-def _other_readings(hunk: Hunk) -> list[Hunk]:
-    """The same without what is easily added: blank lines around it, numbers before lines, a fence."""
-    old, new = ([line[:-1] for line in lines] for lines in (hunk.old, hunk.new))
-    stripped = _stripped(old)
-    found = [_hunk(stripped, _stripped(new))] if stripped and stripped != old else []
-    if stripped and all(_NUMBER.match(line) for line in stripped if line.strip()):
-        found.append(
-            _hunk(*([_NUMBER.sub("", line) for line in part] for part in (stripped, _stripped(new))))
-        )
-    if len(stripped) > 2 and opening_fence(stripped[0]) and closes(stripped[-1], "```"):
-        found.append(_hunk(stripped[1:-1], _unfenced(_stripped(new))))
-    return found
-
-
-def _unfenced(lines: list[str]) -> list[str]:
-    is_fenced = len(lines) > 1 and opening_fence(lines[0]) is not None and closes(lines[-1], "```")
-    return lines[1:-1] if is_fenced else lines
-
-
-def _stripped(lines: Sequence[str]) -> list[str]:
-    written = [i for i, line in enumerate(lines) if line.strip()]
-    return list(lines[written[0] : written[-1] + 1]) if written else []

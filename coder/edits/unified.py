@@ -1,33 +1,28 @@
-"""Unified diffs, as git and diff write them and as models do: numbers and counts may be wrong or missing."""
+"""Unified diffs, as git, diff and models write them: one reader for answers and for patches of benchmarks."""
 
+import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 from coder.edits.edit import Edit, Hunk, Slip
-from coder.edits.hunks import (
-    GIT,
-    NOWHERE,
-    begins_hunk,
-    begins_name,
-    begins_names,
-    git_names,
-    header_name,
-    is_numbered,
-    is_prefixed,
-    read_hunk,
-    unprefixed,
-    unquoted,
-)
+from coder.edits.hunks import GIT, begins_hunk, begins_name, begins_names, is_numbered, read_hunk
 from coder.edits.nesting import closes_signed
 
+_NOWHERE = "/dev/null"
+_MOST_OF_NAMES = 2_000
+"""Characters of a line with two names that are searched for where one ends."""
+_ESCAPE = re.compile(rb"\\([0-7]{3}|.)", re.DOTALL)
+_ESCAPES = {b"n": b"\n", b"t": b"\t", b"r": b"\r", b"a": b"\a", b"b": b"\b", b"f": b"\f", b"v": b"\v"}
 _OTHERS = (GIT, "```", "~~~", "*** ", "<<<<<")
 """What begins something else than a hunk of the same file."""
 _NO_FILES = {"120000": "a link", "160000": "a submodule"}
+BINARY = "binary files can't be changed by a diff"
+BROKEN = "the patch ends in the middle of a hunk, or its numbers are wrong"
 
 
 @dataclass(slots=True)
-class _Section:
-    """What a diff says of one file."""
+class FileDiff:
+    """What a diff says of one file; None is the file that isn't there."""
 
     old: str | None
     new: str | None
@@ -35,38 +30,27 @@ class _Section:
     renames: bool = False
     copies: bool = False
     from_git: bool = False
-    prefixes: tuple[str, ...] = ()
-    """What stood before its names, and is gone; empty where that isn't sure."""
-    slip: str | None = None
-    no_file: str | None = None
-    """What it would make, where that isn't a file."""
-
-
-@dataclass(frozen=True, slots=True)
-class Diff:
-    """The edits of a diff, and where it ends in the answer."""
-
-    edits: list[Edit]
-    slips: list[Slip]
-    end: int
-    """Index of the line behind it."""
-    goes_on: bool = False
-    """It began with a hunk, without a file's name."""
+    prefixed: bool = False
+    """git's line put a prefix, such as `a/`, before both names."""
+    mode: str = ""
+    """Mode of a new file, or the new mode of one that is there."""
+    fault: str = ""
+    """Why it can't be made."""
 
 
 def read_diff(
-    lines: Sequence[str], at: int, *, fence: str | None, path: str | None, known: Collection[str]
-) -> Diff:
-    """The diff that begins in line `at` of an answer.
+    lines: Sequence[str], at: int = 0, *, path: str = "", fence: str | None = None, exact: bool = False
+) -> tuple[list[FileDiff], int]:
+    """The diff that begins in line `at`, and the index of the line behind it.
 
     Args:
         lines: of the answer, without their ends.
         at: index of its first line.
-        fence: what closes the block that it stands in; None where it stands in none.
         path: the file that hunks without a name belong to.
-        known: the files that are there.
+        fence: what closes the block that the diff stands in, if any.
+        exact: all lines are a patch whose numbers must be right; lines between its parts say nothing.
     """
-    sections: list[_Section] = []
+    found: list[FileDiff] = []
     i = at
     while i < len(lines):
         line = lines[i]
@@ -74,35 +58,32 @@ def read_diff(
             break
         if line.startswith(GIT):
             section, i = _headed(lines, i)
-            sections.append(section)
+            found.append(section)
         elif begins_names(lines, i):
-            _name(sections, lines[i][4:], lines[i + 1][4:])
+            _name(found, lines[i][4:], lines[i + 1][4:])
             i += 2
-        elif begins_name(lines, i):
-            _name(sections, line[4:], line[4:])
+        elif not exact and begins_name(lines, i):
+            _name(found, line[4:], line[4:])
             i += 1
-        elif begins_hunk(line):
-            if not sections:
-                sections.append(_Section(path, path))
-            hunk, i = read_hunk(lines, i, fence)
-            sections[-1].hunks.append(hunk)
-        elif line.startswith(("GIT binary patch", "Binary files ")) and sections:
-            sections[-1].slip = "binary files can't be changed by a diff"
+        elif is_numbered(line) or (not exact and begins_hunk(line)):
+            if not found:
+                found.append(FileDiff(path, path))
+            if (read := read_hunk(lines, i, fence=fence, exact=exact)) is None:
+                found[-1].fault = found[-1].fault or f"line {i + 1}: {BROKEN}"
+                i += 1
+                continue
+            found[-1].hunks.append(read[0])
+            i = read[1]
+        elif line.startswith(("GIT binary patch", "Binary files ")) and found:
+            found[-1].fault = BINARY
             i += 1
-        elif fence is None and not line.startswith(("index ", "Index: ", "=====")):
-            further = _further(lines, i)
-            if further is None:
-                break
+        elif exact or fence is not None or line.startswith(("index ", "Index: ", "=====")):
+            i += 1
+        elif (further := _further(lines, i)) is not None:
             i = further
         else:
-            i += 1
-    made = [_edit(section, known) for section in sections]
-    return Diff(
-        [edit for edit in made if isinstance(edit, Edit)],
-        [slip for slip in made if isinstance(slip, Slip)],
-        i,
-        goes_on=begins_hunk(lines[at]),
-    )
+            break
+    return found, i
 
 
 def _further(lines: Sequence[str], at: int) -> int | None:
@@ -115,99 +96,132 @@ def _further(lines: Sequence[str], at: int) -> int | None:
     return None
 
 
-def _headed(lines: Sequence[str], at: int) -> tuple[_Section, int]:
+def _headed(lines: Sequence[str], at: int) -> tuple[FileDiff, int]:
     """What git's lines before the first hunk say, and the index of the line behind them."""
-    names = git_names(lines[at][len(GIT) :])
-    section = _Section(names.old, names.new, from_git=True, prefixes=names.prefixes)
+    old, new = _git_names(lines[at][len(GIT) :].rstrip("\r"))
+    prefixed = _is_prefixed(old, new) or (old.startswith("a/") and new.startswith("b/"))
+    if prefixed:
+        old, new = old.partition("/")[2], new.partition("/")[2]
+    section = FileDiff(old, new, from_git=True, prefixed=prefixed)
     i = at + 1
     while i < len(lines):
         line = lines[i].rstrip("\r")
-        word, _, rest = line.rpartition(" ")
-        if line.startswith("new file"):
-            section.old = None
-            section.no_file = _NO_FILES.get(rest)
+        if line.startswith("new file mode "):
+            section.old, section.mode = None, line.rpartition(" ")[2]
         elif line.startswith("deleted file"):
             section.new = None
         elif line.startswith(("rename from ", "copy from ")):
-            section.old = unquoted(line.partition(" from ")[2])
+            section.old = _unquoted(line.partition(" from ")[2])
         elif line.startswith(("rename to ", "copy to ")):
-            section.new = unquoted(line.partition(" to ")[2])
+            section.new = _unquoted(line.partition(" to ")[2])
             section.renames, section.copies = True, line.startswith("copy")
-        elif word == "new mode":
-            section.slip = f"a diff can't change a file's mode ({rest}) here"
+        elif line.startswith("new mode "):
+            section.mode = line.rpartition(" ")[2]
         elif not line.startswith(("old mode", "index ", "similarity ", "dissimilarity ")):
             break
         i += 1
     return section, i
 
 
-def _name(sections: list[_Section], old_text: str, new_text: str) -> None:
-    """`---` and `+++` lines: the first of a plain diff, or git's words once more."""
-    old, new = header_name(old_text), header_name(new_text)
-    last = sections[-1] if sections else None
+def _name(found: list[FileDiff], old_text: str, new_text: str) -> None:
+    """Read `---` and `+++` lines: the first of a plain diff, or git's names once more."""
+    names = [_header_name(old_text), _header_name(new_text)]
+    last = found[-1] if found else None
     if last is not None and last.from_git and not last.hunks:
-        meant, later = _meanings(old, last), _meanings(new, last)
-        if last.renames and last.new in (new, new.partition("/")[2]):
-            return
-        if not last.renames and {last.old, last.new} & {*meant, *later}:
-            last.old = last.old if last.old in meant else meant[-1]
-            last.new = last.new if last.new in later else later[-1]
-            return
-    prefixes = ("a/", "b/") if old.startswith("a/") and new.startswith("b/") else ()
-    if prefixes:
-        old, new = old[2:], new[2:]
-    sections.append(
-        _Section(None if old == NOWHERE else old, None if new == NOWHERE else new, prefixes=prefixes)
-    )
+        if not last.renames:
+            last.old, last.new = (_below_git(name, last) for name in names)
+        return
+    old, new = (None if name == _NOWHERE else name for name in names)
+    found.append(FileDiff(old, new))
 
 
-def _meanings(name: str, section: _Section) -> list[str | None]:
-    """What a name can mean below git's line: itself, or without a prefix, the likeliest last."""
-    if name == NOWHERE:
-        return [None]
-    prefix = next((prefix for prefix in section.prefixes if name.startswith(prefix)), "")
-    return [name, name.removeprefix(prefix) if prefix else unprefixed(name)]
+def _below_git(name: str, section: FileDiff) -> str | None:
+    if name == _NOWHERE:
+        return None
+    return name.partition("/")[2] if section.prefixed and "/" in name else name
 
 
-def _edit(section: _Section, known: Collection[str]) -> Edit | Slip | None:
-    old, new = _names(section, known)
+def _header_name(text: str) -> str:
+    """The name in a `---` or `+++` line, without the time behind a tab."""
+    return _unquoted(text.rstrip("\r").split("\t")[0])
+
+
+def unprefixed(name: str) -> str:
+    """A name without git's `a/` or `b/`."""
+    return name[2:] if name[:2] in ("a/", "b/") else name
+
+
+def _git_names(rest: str) -> tuple[str, str]:
+    """Both names of a `diff --git` line, from what stands behind these words."""
+    if rest.startswith('"'):
+        first, _, second = rest[1:].partition('" ')
+        return _unquoted(f'"{first}"'), _unquoted(second)
+    for blank in re.finditer(" ", rest[:_MOST_OF_NAMES]):  # names may hold some; most often both are the same
+        first, second = rest[: blank.start()], rest[blank.end() :]
+        if first == second or _is_prefixed(first, second):
+            return first, second
+    first, _, second = rest.partition(" ")
+    return first, _unquoted(second)
+
+
+def _is_prefixed(old: str, new: str) -> bool:
+    """Whether two names are one, each behind a prefix of its own: `a/x` and `b/x`, `i/x` and `w/x`."""
+    one, _, path = old.partition("/")
+    other, _, same = new.partition("/")
+    return path == same != "" and one != other
+
+
+def _unquoted(text: str) -> str:
+    """A name without the quotes and escaped bytes of git's unusual names."""
+    if len(text) < 2 or text[0] != '"' or text[-1] != '"':
+        return text
+
+    def byte(match: re.Match[bytes]) -> bytes:
+        code = match[1]
+        return bytes([int(code, 8) & 0xFF]) if code.isdigit() else _ESCAPES.get(code, code)
+
+    return _ESCAPE.sub(byte, text[1:-1].encode()).decode(errors="replace")
+
+
+def edit_of(section: FileDiff, known: Collection[str]) -> Edit | Slip | None:
+    """The edit that a file's diff means; None where it changes nothing.
+
+    Args:
+        section: of the diff.
+        known: the files that are there.
+    """
+    old, new = _known(section.old, section, known), _known(section.new, section, known)
     hunks = tuple(section.hunks)
-    name = new or old
-    if name is None:
-        return Slip("A diff names no file.")
-    if section.no_file is not None:
-        return Slip(f"`{name}`: a diff can't make {section.no_file} here.")
-    if section.slip is not None and not hunks:
-        return Slip(f"`{name}`: {section.slip}.")
-    if any(not hunk.lines for hunk in hunks):
-        return Slip(f"`{name}`: a hunk of the diff is empty.")
+    if (why := _fault(new or old, section)) is not None:
+        return Slip(why)
     if old is None:
-        return Edit(name, "write", text="".join(line for hunk in hunks for line in hunk.new), new=True)
+        text = "".join(line for hunk in hunks for line in hunk.new)
+        return Edit(new or "", "write", text=text, new=True)
     if new is None:
         return Edit(old, "delete", hunks=hunks)
     if section.renames:
         return Edit(old, "change", hunks=hunks, to=new, keeps=section.copies)
-    if not hunks:
+    return Edit(new if new in known or old not in known else old, "change", hunks=hunks) if hunks else None
+
+
+def _fault(name: str | None, section: FileDiff) -> str | None:
+    """Why a file's diff can't be made; None where it can."""
+    if name is None:
+        return "A diff names no file."
+    if section.mode in _NO_FILES:
+        return f"`{name}`: a diff can't make {_NO_FILES[section.mode]} here."
+    if any(not hunk.lines for hunk in section.hunks):
+        return f"`{name}`: a hunk of the diff is empty."
+    if section.hunks:
         return None
-    return Edit(new if new in known or old not in known else old, "change", hunks=hunks)
+    if section.fault:
+        return f"`{name}`: {section.fault}."
+    is_mode_alone = section.mode and section.old is not None and not section.renames
+    return f"`{name}`: a diff can't change a file's mode ({section.mode}) here." if is_mode_alone else None
 
 
-def _names(section: _Section, known: Collection[str]) -> list[str | None]:
-    """Both names as the tree has them: with `a/` where that is a folder of it."""
-    old, new = section.old, section.new
-    if section.prefixes or (section.renames and old in known):
-        return [old, new]
-    if old is not None and new is not None and is_prefixed(old, new):
-        path = old.partition("/")[2]
-        if path in known and old not in known and new not in known:
-            return [path, path]
-    return [None if name is None else _known(name, known, section) for name in (old, new)]
-
-
-def _known(name: str, known: Collection[str], section: _Section) -> str:
-    short = unprefixed(name)
-    if name in known or short == name:
+def _known(name: str | None, section: FileDiff, known: Collection[str]) -> str | None:
+    """A name of a plain diff without `a/` or `b/`, unless that is a folder of the tree."""
+    if name is None or section.from_git or name in known:
         return name
-    # Names that git has written without prefixes are those of the tree, if their folder is there.
-    is_bare = section.from_git and short not in known and any(there.startswith(name[:2]) for there in known)
-    return name if is_bare else short
+    return unprefixed(name)

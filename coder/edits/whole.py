@@ -1,9 +1,9 @@
 """Whole: why a whole file of an answer can't be all of that file, so far as its text tells."""
 
 import re
-from collections.abc import Collection
+from collections.abc import Sequence
 
-from coder.edits.code_blocks import find_blocks
+from coder.edits.code_blocks import Block
 
 _COMMENT = r"^\s*(?:#|//|/\*|<!--|--|;)"
 _ELIDED = re.compile(
@@ -13,6 +13,23 @@ _ELIDED = re.compile(
 )
 _MOST_OF_A_LINE = 400
 """Characters of a line that are looked at."""
+LEFT_OUT = (
+    "`{path}`: the new line `{line}` stands for code that it doesn't hold. Write that code, or leave it out "
+    "of the old lines too."
+)
+_MARKER = (
+    "`{path}` was not written: the line `{line}` begins an edit, in no form that is understood here. Answer "
+    "with `<<<<<<< SEARCH`, the old lines, `=======`, the new lines and `>>>>>>> REPLACE`, or with the whole "
+    "file."
+)
+_CUT = (
+    "`{path}` was not written: your answer ends in the middle of it, before its block is closed. "
+    "Answer with edits, or with the whole file again."
+)
+_ELISION = (
+    "`{path}` was not written: the line `{line}` stands for code that your answer leaves out. "
+    "Answer with the whole file, or with edits."
+)
 
 
 def stands_for_others(line: str) -> bool:
@@ -23,12 +40,10 @@ def stands_for_others(line: str) -> bool:
 class Whole:
     """The blocks of one answer that are no edits, read for signs of what they leave out."""
 
-    def __init__(self, answer: str, *, default: str, known: Collection[str], is_cut: bool) -> None:
-        """What of an answer is no edit; `is_cut` says that it went on, but isn't read any further."""
-        blocks = find_blocks(answer, known=known)
-        self._elided = [
-            line for block in blocks for line in block.text.split("\n") if stands_for_others(line)
-        ]
+    def __init__(self, blocks: Sequence[Block], *, default: str, is_cut: bool) -> None:
+        """Read the blocks; `is_cut` says that the answer goes on, but isn't read any further."""
+        lines = [line for block in blocks for line in block.text.split("\n")]
+        self._elided = [line for line in lines if stands_for_others(line)]
         self._marker = next((line for block in blocks if (line := _marker(block.text))), None)
         is_open = bool(blocks) and not blocks[-1].is_closed
         self._open = (blocks[-1].name or default) if is_open else None
@@ -58,20 +73,6 @@ class Whole:
 def _marker(code: str) -> str | None:
     """A line that begins an edit, or a conflict of git's: in no form that is understood."""
     lines = code.split("\n")
-    ends = any(line.startswith((">>>>>>>", "&gt;" * 5)) for line in lines)
-    return next((line for line in lines if line.startswith(("<<<<<<<", "&lt;" * 5))), None) if ends else None
-
-
-_MARKER = (
-    "`{path}` was not written: the line `{line}` begins an edit, in no form that is understood here. Answer "
-    "with `<<<<<<< SEARCH`, the old lines, `=======`, the new lines and `>>>>>>> REPLACE`, or with the whole "
-    "file."
-)
-_CUT = (
-    "`{path}` was not written: your answer ends in the middle of it, before its block is closed. "
-    "Answer with edits, or with the whole file again."
-)
-_ELISION = (
-    "`{path}` was not written: the line `{line}` stands for code that your answer leaves out. "
-    "Answer with the whole file, or with edits."
-)
+    begins = [line for line in lines if line.startswith(("<<<<<<<", "&lt;" * 5, "------- "))]
+    ends = any(line.startswith((">>>>>>>", "&gt;" * 5, "+++++++ ")) for line in lines)
+    return begins[0] if begins and ends else None

@@ -4,7 +4,8 @@ import asyncio
 import re
 from typing import Literal
 
-from coder.edits.answer import Answered, read_answer
+from coder.edits.answer import read_answer
+from coder.edits.edit import Answered
 from coder.environment.python_line import python_line
 from coder.models.model import ChatMessage, Form, Sampling, ToolCall
 from coder.participants.dialogue import Dialogue
@@ -182,9 +183,7 @@ async def _edited(text: str, state: State, target: Target, place: Workplace) -> 
     def is_kept_apart(path: str) -> bool:
         return not is_allowed(path, allow) and decides(end_of(path, state.files), task, target)
 
-    answered = read_answer(
-        text, files, default=target.path, expected=target.names, ignored=is_kept_apart, by_parts=True
-    )
+    answered = read_answer(text, files, default=target.path, expected=target.names, ignored=is_kept_apart)
     if state.settings.chat and is_reply(task.prompt, answered, text) and not has_new_tree(state):
         return None
     if answered.files or (answered.fits and answered.apart):

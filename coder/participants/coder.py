@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from itertools import count
 
-from coder.edits.answer import Answered, read_answer
+from coder.edits.answer import read_answer
+from coder.edits.edit import Answered
 from coder.models.abilities import EMBEDDED
 from coder.models.model import ChatMessage, Sampling
 from coder.participants.reasks import Reasks

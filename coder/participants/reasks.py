@@ -7,7 +7,7 @@ shown. Each of these happens twice at most. Words alone that ask the user someth
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Literal
 
-from coder.edits.answer import Answered
+from coder.edits.edit import Answered
 from coder.prompting.asking import asks, form_words
 from coder.prompting.looking import (
     Lines,

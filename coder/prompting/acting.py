@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from coder.context.quoting import fenced, shown_path, whole_files
-from coder.edits.answer import Answered
+from coder.edits.edit import Answered
 from coder.models.model import ChatMessage
 from coder.prompting.acting_files import best_places, notes_shown, project_files
 from coder.prompting.history import account, history, history_budget

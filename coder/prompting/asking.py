@@ -4,8 +4,7 @@ import re
 from dataclasses import replace
 
 from coder.context.quoting import fenced
-from coder.edits.answer import Answered
-from coder.edits.code_blocks import find_blocks
+from coder.edits.edit import Answered
 from coder.edits.read_answer import read_edits
 from coder.prompts import prompt
 from coder.run.message import Message
@@ -76,9 +75,8 @@ def is_reply(asked: str, answered: Answered, text: str) -> bool:
         return False
     if "```" not in text:
         return not answered.files
-    if not is_question(asked) or read_edits(text, default="", known=()).is_any:
-        return False
-    return not any(block.name for block in find_blocks(text, known=answered.files))
+    found = read_edits(text, known=answered.files)
+    return is_question(asked) and not found.is_any and not any(block.name for block in found.blocks)
 
 
 def asks(text: str) -> bool:

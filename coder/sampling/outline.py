@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from coder.source.begun_function import begun_function
-from coder.source.python_names import defined_names, parse_source
+from coder.source.python_names import defined_names, longest_start, parse_source
 
 _KINDS = {str: "text", int: "n", float: "x", bool: "flag", dict: "mapping"}
 _MOST_SHOWN = 3
@@ -81,13 +81,8 @@ def missing_function(prompt: str, names: Sequence[str]) -> str | None:
 
 
 def finished(source: str) -> str:
-    """A continued outline, without text behind the function or a last line that was cut off."""
-    lines = source.rstrip().splitlines()
-    for end in range(len(lines), 0, -1):
-        text = "\n".join(lines[:end]).rstrip() + "\n"
-        if parse_source(text) is not None:
-            return text
-    return source
+    """A completed outline without a last statement that was cut off."""
+    return longest_start(source.rstrip()) or source
 
 
 def _from_examples(prompt: str, name: str, examples: Sequence[str]) -> Outline | None:

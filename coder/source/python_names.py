@@ -96,3 +96,27 @@ def _bound(body: Iterable[ast.stmt]) -> set[str]:
             case ast.Try(body=inner, handlers=handlers, orelse=other, finalbody=last):
                 names |= _bound([*inner, *(s for h in handlers for s in h.body), *other, *last])
     return names
+
+
+_CUTS = 60
+"""Ends that are tried until what is left is Python."""
+
+
+def longest_start(source: str, *, least: int = 0) -> str:
+    """The source up to where it stops being Python; empty where that is within the first `least` lines."""
+    lines = source.rstrip("\n").split("\n")
+    for _ in range(_CUTS):
+        if len(lines) <= least:
+            return ""
+        text = "\n".join(lines) + "\n"
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                ast.parse(text)
+        except SyntaxError as error:
+            del lines[min(error.lineno or len(lines), len(lines)) - 1 :]
+        except (ValueError, RecursionError, MemoryError):
+            return ""
+        else:
+            return text
+    return ""

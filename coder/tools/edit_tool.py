@@ -114,7 +114,7 @@ def _closed(patch: str) -> str:
 
 async def _patched(patch: str, session: Session) -> tuple[dict[str, str | None], dict[str, str | None]]:
     """The files of a patch before and after."""
-    found = read_edits(_closed(patch.lstrip()), default="", known=())
+    found = read_edits(_closed(patch.lstrip()))
     edits = [_inside(edit) for edit in found.edits]
     before = await _texts((name for edit in edits for name in edit.names), session)
     applied = apply(edits, before, slips=found.slips or ([] if edits else [Slip("The patch holds no edit.")]))

@@ -4,9 +4,9 @@ from difflib import SequenceMatcher
 
 from coder.edits.apply import apply
 from coder.edits.edit import Edit, Hunk
-from coder.edits.edit_report import not_there
 from coder.edits.lines import split_lines, usual_end
 from coder.edits.locate import Index, locate
+from coder.edits.misses import not_there
 from coder.edits.syntax import numbered
 
 _MOST_PLACES = 20

@@ -6,7 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coder.edits.code_blocks import find_blocks, parse_answer
+from coder.edits.code_blocks import Parsed, find_blocks, whole_files
+
+
+def parse_answer(text: str, *, default: str, expected: tuple[str, ...] | list[str] = ()) -> Parsed:
+    """The whole files of an answer."""
+    return whole_files(text, find_blocks(text), default=default, expected=expected)
+
 
 ADD = "def add(a, b):\n    return a + b\n"
 

@@ -18,38 +18,16 @@ def indented(text: str) -> str:
 @pytest.mark.parametrize(
     "answer",
     [
-        f"```bash\napply_patch <<'EOF'\n{PATCH}EOF\n```\n",
         f"apply_patch <<'PATCH-1'\n{PATCH}PATCH-1\n",
-        f'```sh\n$ cd src && applypatch << "EOF"\n{PATCH}EOF\n```\nDone.\n',
-        "```json\n" + json.dumps({"command": ["apply_patch", PATCH]}, indent=1) + "\n```\n",
-        json.dumps({"input": PATCH}),
         f"<patch>\n{PATCH}</patch>\n",
-        PATCH.replace("Begin Patch", "Begin Patch ***").replace("End Patch", "End Patch ***"),
-        PATCH.replace("a.py", "`a.py`"),
-        PATCH.replace("a.py", '"a.py"'),
-        PATCH.replace("Update File", "Modify File"),
-        PATCH.replace("*** Update File:", "*** update file:"),
         PATCH.replace("@@", "@@ -1,3 +1,3 @@"),
-        PATCH.replace("@@", "--- a/a.py\n+++ b/a.py\n@@ -1,3 +1,3 @@ def f():"),
-        f"*** Begin Patch\n```diff\n*** Update File: a.py\n@@\n{HUNK}```\n*** End Patch\n",
-        f"*** Begin Patch\n*** Update File: a.py\n```\n@@\n{HUNK}```\n*** End Patch\n",
         PATCH.replace("*** End", "@@ nothing of this\n is there\n*** End"),
-        PATCH.replace("*** End", " \n*** End").replace("     return x\n", ""),
-        indented(PATCH),
-        "```\n<<<<<<< SEARCH a.py\n    x = 1\n=======\n    x = 3\n>>>>>>> REPLACE\n```\n",
-        "lib/c.py\n```\n<<<<<<< SEARCH: a.py\n    x = 1\n=======\n    x = 3\n>>>>>>> REPLACE\n```\n",
-        named(
-            "a.py", block("   2|     x = 1\n   3|     return x\n", "   2|     x = 3\n   3|     return x\n")
-        ),
-        named("a.py", block("   2|     x = 1\n", "    x = 3\n")),
-        "a.py\n" + block("```python\n    x = 1\n```\n", "```python\n    x = 3\n```\n"),
         named("a.py", X3, X3),
         f"a.py\n```python\n@@ -1,3 +1,3 @@\n{HUNK}```\n",
         f"a.py\n```diff\n@@ def f():\n{HUNK}```\n",
         f"a.py\n```diff\n{HUNK}```\n",
         "```diff\n-    x = 1\n+    x = 3\n```\n",
         f"```diff\n+++ b/a.py\n@@ -1,3 +1,3 @@\n{HUNK}```\n",
-        f"```diff\n--- a.py 2024-01-01 00:00:00\n+++ a.py 2024-01-01 00:00:01 +0100\n@@ -1,3 +1,3 @@\n{HUNK}",
     ],
 )
 def test_an_odd_form_is_understood(answer: str) -> None:
@@ -59,27 +37,40 @@ def test_an_odd_form_is_understood(answer: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "body",
+    "answer",
     [
-        "+x = 9\n",
-        "@@\n+x = 9\n",
-        "--- /dev/null\n+++ b/q.py\n@@ -0,0 +1 @@\n+x = 9\n",
-        "x = 9\n",
-        "+x = 9\n*** End of File\n",
+        f"```bash\napply_patch <<'EOF'\n{PATCH}EOF\n```\n",
+        "```json\n" + json.dumps({"command": ["apply_patch", PATCH]}, indent=1) + "\n```\n",
+        json.dumps({"input": PATCH}),
+        PATCH.replace("a.py", "`a.py`"),
+        PATCH.replace("Update File", "Modify File"),
+        PATCH.replace("@@", "--- a/a.py\n+++ b/a.py\n@@ -1,3 +1,3 @@ def f():"),
+        f"*** Begin Patch\n*** Update File: a.py\n```\n@@\n{HUNK}```\n*** End Patch\n",
+        indented(PATCH),
+        "*** Begin Patch\n*** Add File: q.py\n+x = 9\ny = 8\n*** End Patch\n",
+        "*** Begin Patch\n*** Create File: q.py\n+x = 9\n*** End Patch\n",
+        "```\n<<<<<<< SEARCH a.py\n    x = 1\n=======\n    x = 3\n>>>>>>> REPLACE\n```\n",
+        named("a.py", X3.replace("<<<<<<< SEARCH", "------- SEARCH").replace(">>>>>>>", "+++++++")),
+        named("a.py", block("   2|     x = 1\n", "    x = 3\n")),
+        "a.py\n" + block("```python\n    x = 1\n```\n", "```python\n    x = 3\n```\n"),
+        named("a.py", block("def f():\n\tx = 1\n", "def f():\n\tx = 3\n")),
+        named("a.py", block("    return x\ndef g():\n", "    return x\n\n\ndef k():\n")),
+        named("a.py", block("x = \n", "x = 3\n")),
+        f"```diff\n--- a.py 2024-01-01 00:00:00\n+++ a.py 2024-01-01 00:00:01\n@@ -1,3 +1,3 @@\n{HUNK}",
     ],
 )
-@pytest.mark.parametrize("word", ["Add", "Create"])
-def test_a_new_files_lines_are_only_its_lines(word: str, body: str) -> None:
-    answer = f"*** Begin Patch\n*** {word} File: q.py\n{body}*** End Patch\n"
+def test_a_form_that_is_not_read_changes_nothing_and_is_asked_for_again(answer: str) -> None:
+    seen = answered(answer)
+
+    assert seen.files == {}
+    assert seen.problem is not None
+
+
+@pytest.mark.parametrize("body", ["+x = 9\n", "+x = 9\n*** End of File\n", "+x = 9\n\n"])
+def test_a_new_files_lines_are_only_its_lines(body: str) -> None:
+    answer = f"*** Begin Patch\n*** Add File: q.py\n{body}*** End Patch\n"
 
     assert answered(answer).files == {"q.py": "x = 9\n"}
-
-
-def test_a_new_file_of_which_only_some_lines_have_their_sign_is_asked_for_again() -> None:
-    seen = answered("*** Begin Patch\n*** Add File: q.py\n+x = 9\ny = 8\n*** End Patch\n")
-
-    assert (seen.files, seen.fits) == ({}, False)
-    assert "begins with `+`" in (seen.problem or "")
 
 
 @pytest.mark.parametrize(
@@ -149,18 +140,6 @@ def test_a_whole_file_beside_edits_may_not_leave_code_out_either() -> None:
     assert seen.files == {}
 
 
-def test_a_part_of_one_line_is_changed_where_it_stands_once() -> None:
-    edit = named("p.html", block('for="enabled-x"\n', 'for="enabled-y"\n'))
-    label = '<label for="enabled-x" class="a">\n'
-
-    once = answered(edit, {"p.html": f"<p>\n{label}"})
-    twice = answered(edit, {"p.html": label * 2})
-    longer = answered(named("a.py", block("total_sum\n", "total\n")), {"a.py": "subtotal_sum = 1\n"})
-
-    assert once.files == {"p.html": f"<p>\n{label.replace('-x', '-y')}"}
-    assert twice.files == longer.files == {}
-
-
 def test_the_likeness_of_another_function_is_never_taken() -> None:
     body = "    best = xs[0]\n    for x in xs:\n        if x < best:\n            best = x\n    return best\n"
     least = f"def least(xs):\n{body}"
@@ -173,12 +152,6 @@ def test_a_blank_line_that_a_patch_names_is_one_of_the_file() -> None:
     patch = "*** Begin Patch\n*** Update File: b.txt\n@@\n+a\n \n*** End Patch\n"
 
     assert answered(patch, {"b.txt": "\n"}).files == {"b.txt": "a\n\n"}
-
-
-def test_numbers_behind_the_heading_of_a_patch_choose_among_equal_places() -> None:
-    patch = "*** Begin Patch\n*** Update File: b.txt\n@@ -3,1 +3,1 @@\n-a\n+b\n*** End Patch\n"
-
-    assert answered(patch, {"b.txt": "a\nx\na\nx\n"}).files == {"b.txt": "a\nx\nb\nx\n"}
 
 
 def test_what_was_there_before_is_whole() -> None:

@@ -235,7 +235,7 @@ async def test_arguments_that_do_not_fit_are_told(desk: Desk, given: dict[str, o
         await edited(desk, **given)
 
 
-lines = st.lists(st.sampled_from(["a", "b", " c", "", "d\r", "\té"]), min_size=1).map("\n".join)
+lines = st.lists(st.sampled_from(["a", "b", " c", "", "\té"]), min_size=1).map("\n".join)
 
 
 @given(before=lines, old=lines.filter(bool), new=lines, behind=lines)

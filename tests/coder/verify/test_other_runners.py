@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from coder.agent import solve
-from coder.edits.code_blocks import parse_answer
+from coder.edits.code_blocks import find_blocks, whole_files
 from coder.models.scripted import Scripted
 from coder.run.run import Run
 from coder.run.settings import Budget, Settings
@@ -101,7 +101,7 @@ async def test_a_task_about_a_tested_repository_is_not_asked_for_a_new_file(tmp_
 def test_one_block_without_a_name_is_the_file_and_several_are_none(
     answer: str, files: dict[str, str]
 ) -> None:
-    parsed = parse_answer(answer, default="a.js")
+    parsed = whole_files(answer, find_blocks(answer), default="a.js")
 
     assert parsed.files == files
     assert (parsed.problem is None) == bool(files)
