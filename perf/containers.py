@@ -16,7 +16,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from sandbox import Policy, PythonCode
 from sandbox.docker.docker_sandbox import DockerSandbox
-from sandbox.docker.image import IMAGE
+from sandbox.docker.engine import IMAGE
 from sandbox.docker.open_docker import open_docker
 
 ROUNDS, PAUSE_S = 25, 0.25

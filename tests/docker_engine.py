@@ -11,9 +11,8 @@ from pathlib import Path
 import pytest
 
 from sandbox import BackendMissing, Policy
-from sandbox.docker.engine import connect
-from sandbox.docker.image import IMAGE as BUILT
-from sandbox.docker.image import find_image
+from sandbox.docker.engine import IMAGE as BUILT
+from sandbox.docker.engine import connect, find_image
 from sandbox.docker.labels import OURS, list_containers
 from tests.ordinary_user import REPOSITORY
 

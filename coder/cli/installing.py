@@ -3,13 +3,11 @@
 import time
 from collections.abc import Mapping
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from coder.cli.network_refusals import NetworkRefusals
 from coder.console.ask import ask_human
 from coder.console.screen import Screen
-from coder.environment.dependencies import cache, size_of
 from coder.errors import Refused, UsageError
 from coder.install.building import Plan, install, plan_install
 from coder.run.settings import Settings
@@ -72,12 +70,5 @@ async def _install(plan: Plan, settings: Settings, screen: Screen) -> None:
             unnamed = any("is not among the hosts" in line for line in refusals.lines)
             hint = "\nLet it reach more hosts: --network HOST" if unnamed else ""
             raise UsageError("\n".join([str(error), *refusals.lines]) + hint) from error
-    folder, seconds = plan.installed.folder, time.monotonic() - began
-    size, all_of_them = _mib(folder), _mib(cache())
-    screen.note(f"installed {size} MiB in {seconds:.0f} s; drop it: rm -r {folder}")
-    if all_of_them != size:
-        screen.note(f"all that was installed so has {all_of_them} MiB: {cache()}")
-
-
-def _mib(folder: Path) -> int:
-    return -(-size_of(folder) >> 20) if folder.is_dir() else 0
+    seconds = time.monotonic() - began
+    screen.note(f"installed in {seconds:.0f} s; drop it: rm -r {plan.installed.folder}")

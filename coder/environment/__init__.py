@@ -1,4 +1,4 @@
-"""What programs of a run get: policy, sandboxes, interpreter, installed packages, source folders.
+"""The environment of a run's programs: policy, sandboxes, interpreter, packages, source folders.
 
 Read workbench.
 """

@@ -1,4 +1,4 @@
-"""What `coder run` runs: a program, the files that go with it, and what it may use."""
+"""The job of `coder run`: a program, its files and its policy."""
 
 import os
 import stat
@@ -33,7 +33,7 @@ class Invocation:
 
     @property
     def reads_source(self) -> bool:
-        """Standard input holds the program, so that the program has none."""
+        """The program itself is read from standard input."""
         return self.code is None and not self.is_command and self.words[:1] == ("-",)
 
 
@@ -49,7 +49,7 @@ class Job:
 
 
 def make_job(wanted: Invocation, settings: Settings, *, read_source: Callable[[], bytes]) -> Job:
-    """Read what was named, and check all of it before a sandbox is opened.
+    """Read and check everything before a sandbox is opened.
 
     Raises:
         UsageError: nothing to run, or a file, variable or limit that can't be used.
@@ -68,7 +68,7 @@ def make_job(wanted: Invocation, settings: Settings, *, read_source: Callable[[]
 
 
 class _Files:
-    """Files of the user's on their way into the workspace, no more than it holds."""
+    """Files for the workspace, within its size."""
 
     def __init__(self, room: int) -> None:
         self._room = room

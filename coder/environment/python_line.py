@@ -1,4 +1,4 @@
-"""The task's Python and its packages in one line, for a model that works with them."""
+"""One line on the sandbox's Python and its packages, for the prompt."""
 
 from collections.abc import Collection
 from itertools import accumulate
@@ -8,7 +8,7 @@ from coder.text.sanitize import one_line
 from sandbox import PythonCode
 
 _MOST, _LONGEST = 500, 1_000
-"""Characters of the packages that are named, and of the line."""
+"""Characters of the named packages, and of the line."""
 _SOURCE = """\
 import os, sys
 end = ".dist-info"

@@ -1,4 +1,4 @@
-"""The policies of a run's sandboxes: from its settings, its files, and where its code is imported from."""
+"""Policies of a run's sandboxes, from its settings, files and import folders."""
 
 import ast
 import os
@@ -20,16 +20,16 @@ from sandbox.interpreter.interpreter import find_interpreter
 
 _PAGE = 4096
 _FEW, _LITTLE = 1_000, 8 << 20
-"""Files, and bytes, that the room of every workspace has place for."""
+"""Files and bytes that fit into any workspace."""
 
 _ROOM = ("memory_mb", "disk_mb", "files", "processes", "open_files")
-"""Limits that are wider in a session."""
+"""Limits that a session widens."""
 
 OpenSandbox = Callable[[Policy], AbstractAsyncContextManager[Sandbox]]
 
 
 def for_session(policy: Policy) -> Policy:
-    """The policy of a model's session: what `session_policy` allows, where that is more."""
+    """The policy of a model's session: at least the limits of `session_policy`."""
     from sandbox import session_policy
 
     room = session_policy()
@@ -38,7 +38,7 @@ def for_session(policy: Policy) -> Policy:
 
 
 def with_room(policy: Policy, files: Mapping[str, StoredFile]) -> Policy:
-    """A policy whose workspace has as much room beside these files as any other."""
+    """Enlarge the workspace by the size of large files."""
     held = sum(ceil(len(file.text or file.base64 or "") / _PAGE) * _PAGE for file in files.values())
     if len(files) <= _FEW and held <= _LITTLE:
         return policy
@@ -48,7 +48,7 @@ def with_room(policy: Policy, files: Mapping[str, StoredFile]) -> Policy:
 
 
 def with_sources(policy: Policy, task: Task, files: Mapping[str, StoredFile]) -> Policy:
-    """A policy whose programs import the project's own packages from the copy.
+    """Set PYTHONPATH so that programs import the project's packages from the copy.
 
     What the test command sets before it begins is set, and folders of the copy that PYTHONPATH names here.
     """
@@ -65,7 +65,7 @@ def with_sources(policy: Policy, task: Task, files: Mapping[str, StoredFile]) ->
 
 
 def open_for(task: Task, settings: Settings) -> tuple[Policy, OpenSandbox]:
-    """The policy of a run, and what opens its sandboxes.
+    """The policy of a run, and the function that opens its sandboxes.
 
     Raises:
         UsageError: the interpreter that was named can't be used.
@@ -75,7 +75,7 @@ def open_for(task: Task, settings: Settings) -> tuple[Policy, OpenSandbox]:
 
 
 def policy_for(task: Task, settings: Settings, files: Mapping[str, StoredFile]) -> tuple[Policy, OpenSandbox]:
-    """The policy of a run on these files, and what opens its sandboxes.
+    """The policy of a run on these files, and the function that opens its sandboxes.
 
     Raises:
         UsageError: the interpreter that was named can't be used.
@@ -110,14 +110,14 @@ def source_folders(workspace: Path, files: Iterable[str]) -> tuple[str, ...]:
 
 
 def inside(workspace: Path, path: str) -> list[str]:
-    """Those folders of a PYTHONPATH of the user's that lie in the workspace, relative to it."""
+    """Folders of a PYTHONPATH that lie in the workspace, relative to it."""
     top = workspace.resolve()
     places = [Path(os.path.normpath(top / entry)) for entry in path.split(os.pathsep) if entry]
     return [place.relative_to(top).as_posix() for place in places if place.is_relative_to(top)]
 
 
 def _editable(workspace: Path) -> Iterator[str]:
-    """Folders beneath the workspace that its environment was told to import from."""
+    """Folders of the workspace that its virtual environment imports from."""
     for site in sorted(workspace.glob(".venv/lib/python3*/site-packages")):
         for place in sorted([*site.glob("*.pth"), *site.glob("__editable__*_finder.py")]):
             for named in _named(place):
@@ -147,7 +147,7 @@ def _parents(path: str) -> Iterator[str]:
 
 
 def policy_of(settings: Settings, *, workspace: Path | None) -> Policy:
-    """What programs of a run may use.
+    """The policy that the settings give.
 
     Args:
         workspace: the user's folder, whose `.venv` is the task's.
@@ -180,7 +180,7 @@ def policy_of(settings: Settings, *, workspace: Path | None) -> Policy:
 
 
 def redactor_for(files: Mapping[str, StoredFile], shown: Mapping[str, bytes]) -> Redactor:
-    """What keeps out of the log the secrets of the environment, and those in the user's `.env` files."""
+    """A redactor of the secrets in the environment and in `.env` files."""
     texts = {path: stored.text for path, stored in files.items() if stored.text is not None}
     texts |= {path: held[: 1 << 20].decode("utf-8", "replace") for path, held in shown.items()}
     if not texts:

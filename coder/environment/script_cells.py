@@ -11,7 +11,7 @@ _FORMAT = 4
 
 
 def cells_of(source: str) -> tuple[str, ...]:
-    """Cells of a script, without those that hold no code; all of it is one cell where no line marks any."""
+    """Cells of a script that hold code; without marks the script is one cell."""
     marks = list(_MARK.finditer(source))
     ends = [*(mark.start() for mark in marks[1:]), len(source)]
     cells = [source[: marks[0].start()] if marks else source]

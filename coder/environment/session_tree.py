@@ -1,4 +1,4 @@
-"""SessionTree: the session that a model works in, and what was changed in its tree, call by call."""
+"""SessionTree: the session that a model works in, and the changes in its tree, call by call."""
 
 import asyncio
 from collections.abc import Collection, Mapping
@@ -36,19 +36,19 @@ _CACHES = frozenset(
         "node_modules",
     }
 )
-"""Names of what tools leave behind when they run."""
+"""Names of caches and leftovers of tools."""
 _BASE_COMMIT = """for place in $INSTALLS; do [ -w "$place" ] || [ ! -d "$place" ] || echo "$place"; done
 command -v git >/dev/null || exit 0
 git init --quiet . && git config gc.auto 0 &&
 git config user.name coder && git config user.email coder@localhost &&
 git add --all && git commit --quiet --message 'The files as they were'"""
-"""Makes the workspace a repository, for `git diff` and the like; nobody else reads it."""
+"""Makes the workspace a repository, for the model's `git diff`."""
 _COMMIT_S = 10.0
-"""Longest wait for that; of a larger tree, it goes on beside the first command."""
+"""Longest wait for that; in a larger tree it continues beside the first command."""
 
 
 class SessionTree:
-    """A session opened on the user's files, and what was changed in it since."""
+    """A session on the user's files, and its changes."""
 
     def __init__(
         self,
@@ -74,7 +74,7 @@ class SessionTree:
         self._known: dict[str, Change] = {}
 
     async def changes(self) -> tuple[dict[str, StoredFile | None], tuple[str, ...]]:
-        """Files that have changed since the last look, and what of the tree can't be taken over."""
+        """Files that changed since the last call, and changes that can't be taken over."""
         found = await self.session.changes(ignored=self._is_left)
         refused = {change.path: reason for change in found.changes if (reason := self._refused(change))}
         now = {change.path: change for change in found.changes if change.path not in refused}
@@ -87,7 +87,7 @@ class SessionTree:
         return changed, (*left, *(f"{left.path}: {left.reason}" for left in found.left_out))
 
     async def rebase(self, files: Mapping[str, StoredFile], tree: Tree) -> None:
-        """Go on with what the user's files are now, and with what the run has changed of them.
+        """Replace the user's files by their present state, and keep the run's changes.
 
         Raises:
             FileRefused: there is no room.
@@ -101,7 +101,7 @@ class SessionTree:
         await self.write(tree)
 
     def _refused(self, change: Change) -> LeftOut | None:
-        """Why no run writes this file into the user's folder; None where one may."""
+        """Why this file can't be written into the user's folder; None where it can."""
         if change.mode == _LINK and change.content is not None:
             return "link"
         try:
@@ -118,7 +118,7 @@ class SessionTree:
         return None
 
     def _is_left(self, path: str) -> bool:
-        """Whether a path is what tools leave behind, or git is told to ignore, and no file of the user's."""
+        """Whether a path is left by tools or ignored by git, and no file that the run read."""
         if path in self.files or path in self._folders:
             return False
         return path in self._shown or PurePosixPath(path).name in _CACHES or self._ignores(path)
@@ -142,7 +142,7 @@ async def make_repository(session: Session, installs: Collection[str] = ()) -> s
     """Commit the tree as it is, so that `git diff` shows what was changed since.
 
     Args:
-        installs: folders that installs write to; those that can't be written to here are told.
+        installs: folders that installs write to; read-only ones are returned.
     """
     committing = await session.start(_BASE_COMMIT, environment={"INSTALLS": " ".join(installs)})
     with suppress(TimeoutError):

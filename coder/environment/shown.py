@@ -1,4 +1,4 @@
-"""What the user shows to programs beside the files that a run reads: ignored ones, and other folders."""
+"""Files that `--show` and `--add-dir` add: ignored ones, and other folders."""
 
 import os
 from math import ceil
@@ -11,11 +11,11 @@ from coder.workspace.overlay import place_in, shown_files
 from sandbox import Policy
 
 _NO_SECRETS = frozenset({".git", ".ssh", ".gnupg", ".aws", ".azure", ".kube", ".docker", ".password-store"})
-"""Folders that are never shown. `.git` inside of one that is holds what its files held."""
+"""Folders that are never shown. A `.git` inside a shown folder holds no more than its files did."""
 
 
 def with_shown(policy: Policy, settings: Settings, root: Path | None) -> Policy:
-    """A policy whose programs find folders of `--show` in the workspace, those of `--add-dir` beside it.
+    """Add folders of `--show` to the workspace, and those of `--add-dir` beside it.
 
     Raises:
         UsageError: one isn't there, leaves the workspace, or holds what may be a key and isn't named itself.

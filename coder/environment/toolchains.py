@@ -1,7 +1,7 @@
 """Toolchains that PATH names outside of the system's folders, and caches of packages.
 
-They are shown to all programs of a project that has their manifest; what installers keep, to sessions alone.
-Nothing is shown beside which credentials may lie.
+All programs of a project with their manifest see them; caches of installers are for sessions only. A folder
+that may hold credentials is not shown.
 """
 
 import os
@@ -26,12 +26,12 @@ class _Shown:
     """A toolchain or a cache."""
 
     holds: tuple[str, ...]
-    """What lies in a toolchain's folder; where a cache may be: in the home folder, or by a variable."""
+    """Files in a toolchain's folder; places of a cache, in the home folder or by a variable."""
     manifests: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
-    """What tells programs of it; {} is where it is shown."""
+    """Variables that name it; {} is its place inside."""
     never_with: tuple[str, ...] = ()
-    """Files in a cache that isn't shown then."""
+    """Files that keep a cache from being shown."""
 
 
 _TOOLCHAINS = {
@@ -63,7 +63,7 @@ _ALL = _TOOLCHAINS | _CACHES | _INSTALLERS
 
 
 def with_toolchains(policy: Policy, files: Collection[str], *, caches: bool = True) -> Policy:
-    """A policy whose programs find the toolchains of a project's manifests, as PATH names them.
+    """Add the toolchains of a project's manifests, as PATH names them, to a policy.
 
     Args:
         files: paths that were read of the user's folder.
@@ -86,7 +86,7 @@ def with_toolchains(policy: Policy, files: Collection[str], *, caches: bool = Tr
 
 
 def with_layers(policy: Policy, *, caches: bool = True) -> Policy:
-    """A session's policy: it may install over what is shown, and finds what installers have kept."""
+    """A session's policy: with caches of installers, and layers over what is shown."""
     kept = {name: folder for name, shown in _INSTALLERS.items() if (folder := _cache(shown)) is not None}
     policy = _with(policy, kept) if caches else policy
     modules = [place for place in policy.folders if place.endswith("node_modules")]
@@ -106,7 +106,7 @@ def _with(policy: Policy, found: Mapping[str, Path]) -> Policy:
 
 
 def _cache(shown: _Shown) -> Path | None:
-    """The first place where it is."""
+    """The first place that exists."""
     named = [os.path.expandvars(place) for place in shown.holds]
     places = [Path.home() / place for place in named if not place.startswith("$")]
     folder = next((place.resolve() for place in places if place.is_dir()), None)

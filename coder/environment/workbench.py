@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class Workbench:
-    """Hands out the sandboxes of one run, and closes them."""
+    """Opens the sandboxes of one run when first used, and closes them."""
 
     def __init__(
         self,
@@ -40,13 +40,13 @@ class Workbench:
         self.redactor = redactor
         self.on_output = on_output
         self.tools = tools
-        """Functions of the caller's, which a model that acts may call."""
+        """The caller's functions that a model may call."""
         self.survey: tuple[Mapping[str, StoredFile], int, Survey] | None = None
-        """What of the repository is shown to models, and the files and the budget that it was chosen for."""
+        """What models see of the repository, with the files and the budget it was chosen for."""
         self.python_line: str | None = None
-        """The sandbox's Python and its packages, once they were looked up."""
+        """Line on the sandbox's Python, once looked up."""
         self.read_only = ""
-        """Folders of installs that are read-only in the session, where no layer can be laid."""
+        """Folders of installs that are read-only in the session, for want of a layer."""
         self._open = open_sandbox
         self._ask_host = ask_host
         self._stacks: dict[str, AsyncExitStack] = {}
@@ -89,7 +89,7 @@ class Workbench:
         return await self._sandbox("checker")
 
     async def has_sessions(self) -> bool:
-        """Whether sessions can be had here; but for bubblewrap, which has them, one is opened to see it.
+        """Whether the backend has sessions: of others than bubblewrap, one is opened to see it.
 
         Raises:
             SandboxError: the candidate's sandbox can't be opened.
@@ -113,7 +113,7 @@ class Workbench:
         return self._work.session if self._work is not None else None
 
     def open_session_early(self, state: State) -> None:
-        """Begin to open the session, while the model's first answer is awaited.
+        """Start to open the session beside the model's first call.
 
         Where that fails, `session` tries again and says why.
         """
@@ -122,7 +122,7 @@ class Workbench:
             self._early.add_done_callback(lambda task: task.cancelled() or task.exception())
 
     async def session(self, state: State, *, anew: bool = False) -> SessionTree:
-        """The session that the model works in, opened on the user's files with what it has changed.
+        """The session that the model works in, on the user's files with its changes.
 
         It has a sandbox of its own: no verdict is formed where it lives. What the user has edited since it
         was opened is taken over.

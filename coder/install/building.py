@@ -1,4 +1,4 @@
-"""Building: the install itself, in a sandbox that may reach the indexes, and what is taken out of it."""
+"""The install itself, in a sandbox that may reach the indexes."""
 
 import asyncio
 import io
@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from importlib.resources import files as resources
 from pathlib import Path
 
-from coder.environment.dependencies import ENVIRONMENT, Installed, find_installed
-from coder.environment.indexes import Indexes, find_indexes
+from coder.environment.dependencies import ENVIRONMENT, Installed
 from coder.environment.run_policy import OpenSandbox
 from coder.errors import UsageError
+from coder.install.entries import find_installed, make_entry
+from coder.install.indexes import Indexes, find_indexes
 from coder.install.unpacking import MOST_BYTES, unpack
 from coder.run.command_inputs import MODULES, uses_pytest
 from coder.run.event_types import StoredFile
@@ -46,7 +47,7 @@ _SAID = 2000
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is to be installed, how and from where; and where it will be, or is already."""
+    """An install: command, source, and the entry it makes."""
 
     command: str
     indexes: Indexes
@@ -64,7 +65,7 @@ def plan_install(
     test_command: Sequence[str] = (),
     command: str | None = None,
 ) -> Plan:
-    """What an install would do.
+    """Plan an install.
 
     Args:
         root: the user's folder.
@@ -90,12 +91,12 @@ def plan_install(
 
 
 async def install(plan: Plan, open_sandbox: OpenSandbox) -> None:
-    """Install it; afterwards its entry is there, whole.
+    """Install, and make the entry.
 
     Raises:
         UsageError: the command failed; the message holds what it said last.
         MachineError: what was installed can't be kept.
-        SandboxError: no sandbox that can reach hosts can be had here.
+        SandboxError: no sandbox here can reach hosts.
     """
     async with open_sandbox(_policy(plan)) as box:
         await box.lay(plan.files)
@@ -111,11 +112,11 @@ async def install(plan: Plan, open_sandbox: OpenSandbox) -> None:
         except FileRefused as error:
             raise UsageError(f"Nothing was installed: {error}") from error
 
-    await asyncio.to_thread(plan.installed.make, lambda folder: fill(folder, archive, plan))
+    await asyncio.to_thread(make_entry, plan.installed, lambda folder: fill(folder, archive, plan))
 
 
 def fill(folder: Path, archive: bytes, plan: Plan) -> None:
-    """Make an entry of what an install packed. Code that nobody has read wrote the archive.
+    """Make an entry of what an install packed: an archive by untrusted code.
 
     What says which interpreter runs is there before it: nothing of an archive replaces what is there.
 
@@ -152,7 +153,7 @@ def _is_for_python(plan: Plan) -> bool:
 
 
 def _make_environment(folder: Path, base: Interpreter) -> None:
-    """What makes a folder of packages a virtual environment: written here, from what we know ourselves."""
+    """Write the files of a virtual environment ourselves: none comes from the archive."""
     version = ".".join(map(str, base.version))
     for made in (folder, folder / "bin"):
         made.mkdir()

@@ -8,7 +8,7 @@ import sys
 import tarfile
 
 _INTERPRETER = ("python", "pypy", "activate", "Activate")
-"""Beginnings of the names in `bin` that the environment itself has; it gets them anew outside."""
+"""Prefixes of the environment's own files in `bin`, which are made anew outside."""
 
 
 def main() -> None:

@@ -1,6 +1,6 @@
-"""What an install has made, out of the sandbox into a folder of ours: parsed with bounds, never extracted.
+"""Unpack what an install made: an archive by untrusted code, read with bounds.
 
-Code that nobody has read wrote it. Regular files, folders, and links that stay inside; nothing else.
+Regular files, folders, and links that stay inside; nothing else.
 """
 
 import os
@@ -79,7 +79,7 @@ def _take(archive: tarfile.TarFile, entry: tarfile.TarInfo, folder: Path) -> Non
 
 
 def _is_ours(folder: Path, parent: Path) -> bool:
-    """Whether a folder is there, and is no link: its entry came before, or this one isn't taken."""
+    """Whether a folder was unpacked before and no part of its path is a link."""
     while parent != folder:
         if parent.is_symlink() or not parent.is_dir():
             return False
@@ -88,7 +88,7 @@ def _is_ours(folder: Path, parent: Path) -> bool:
 
 
 def _stays_inside(entry: tarfile.TarInfo) -> bool:
-    """Whether a link, wherever other links lead, ends inside: the folders that it lies in are none.
+    """Whether a link ends inside, wherever other links lead: its parent folders are no links.
 
     So it may climb through them, but not once it has gone down: where it would climb from, a link may say.
     """

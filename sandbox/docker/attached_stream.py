@@ -1,6 +1,6 @@
-"""An upgraded connection to a container: bytes in, and two streams out of one, a header before each piece.
+"""An upgraded connection to a container: bytes in; stdout and stderr out, multiplexed by the engine.
 
-All of it hangs on the event loop's readers. Nothing is gathered here: who doesn't take, pauses.
+Nothing is buffered here: a consumer that can't take more pauses the reader.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ _CHUNK = 1 << 16
 
 
 class Demultiplexer:
-    """Parts the engine's stream. Pieces are told as they come, however long the header says they are."""
+    """Splits the engine's stream. Pieces are returned as they come, whatever length their header says."""
 
     def __init__(self) -> None:
         self._header = b""

@@ -1,4 +1,4 @@
-"""What the engine is told of a container, and what the container is told at its start."""
+"""The configuration of a container, and the code and settings that pid 1 gets at its start."""
 
 import marshal
 from collections.abc import Mapping

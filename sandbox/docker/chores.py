@@ -1,4 +1,4 @@
-"""What a sandbox does beside its callers: containers made in advance and removed afterwards."""
+"""Background tasks of a sandbox: containers are made in advance and removed afterwards."""
 
 import asyncio
 from collections.abc import Awaitable, Coroutine
@@ -8,26 +8,26 @@ T = TypeVar("T")
 
 
 class Chores:
-    """Tasks that nobody waits for until the end. Each sees to its own errors."""
+    """Tasks that are awaited at the end only. Each handles its own errors."""
 
     def __init__(self) -> None:
         self._tasks: set[asyncio.Task[None]] = set()
 
     def start(self, work: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
-        """Do it beside everything else."""
+        """Start a task."""
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
 
     async def finish(self) -> None:
-        """Wait until all is done, what comes meanwhile too."""
+        """Wait until all is done, tasks started meanwhile included."""
         while self._tasks:
             await asyncio.wait(self._tasks)
 
 
 async def to_the_end(work: Awaitable[T]) -> T:
-    """Do what must not stay half done. Whoever is cancelled meanwhile, how often ever, is so afterwards."""
+    """Finish work that must not stay half done; a cancellation takes effect afterwards."""
     task = asyncio.ensure_future(work)
     cancelled: asyncio.CancelledError | None = None
     while not task.done():
@@ -37,6 +37,6 @@ async def to_the_end(work: Awaitable[T]) -> T:
             cancelled = error
     if cancelled is not None:
         if not task.cancelled():
-            task.exception()  # it has been looked at: what counts is that the caller was cancelled
+            task.exception()  # retrieved: the cancellation counts
         raise cancelled
     return task.result()

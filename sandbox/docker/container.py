@@ -1,4 +1,4 @@
-"""One container: made, seen to be what was asked for, and removed whatever happens."""
+"""One container: created, verified from inside, and removed whatever happens."""
 
 import asyncio
 import secrets
@@ -86,7 +86,7 @@ class Container:
             changes |= {"Memory": size, "MemorySwap": size}
         if "processes" not in self.recipe.without:
             changes["PidsLimit"] = given[1]
-        self._given = None  # whoever is cancelled meanwhile knows neither the old nor the new
+        self._given = None  # unknown, should this be cancelled meanwhile
         if changes:
             await self.engine.update(self.name, changes)
         self._given = given

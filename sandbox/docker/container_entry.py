@@ -1,4 +1,4 @@
-"""A trusted entry at work in a container, and its channel of bounded frames on the host's side."""
+"""A trusted entry that runs in a container, and its channel of bounded frames."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
@@ -13,13 +13,13 @@ from sandbox.result import Result
 
 _LENGTH = 4
 _HELD = 1 << 20
-"""Bytes that may wait to be taken beyond a frame that somebody waits for; then the entry waits."""
+"""Bytes buffered beyond the frame that is awaited; with more the entry is paused."""
 _LAST_WORD_S, _LAST_BYTES_S = 2.0, 0.1
-"""To wait for the word of how an entry ended whose channel is closed, and for what it wrote before."""
+"""Wait for the end of an entry whose channel is closed, and for its last output."""
 
 
 class RunningEntry:
-    """What `start` gives. Frames come from code that nobody has read: bounded, never parsed here."""
+    """What `start` returns. Frames come from untrusted code: bounded, never parsed here."""
 
     def __init__(
         self, execution: Execution, prepared: Prepared, *, done: Callable[[], Coroutine[Any, Any, None]]

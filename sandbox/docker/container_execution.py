@@ -1,4 +1,4 @@
-"""One program in a container: its job, its clocks, its output, and the Result that comes of it."""
+"""One program in a container: its job, clocks, output and Result."""
 
 import asyncio
 import signal
@@ -24,7 +24,7 @@ _SIGNALS = 64
 
 
 class Execution:
-    """What the host holds of a run while it lasts."""
+    """A run, on the host's side."""
 
     def __init__(self, prepared: Prepared, limits: RunLimits, *, on_output: OnOutput | None) -> None:
         self._loop = asyncio.get_running_loop()
@@ -55,7 +55,7 @@ class Execution:
         if "wall" not in self._without:
             self._timers.append(self._loop.call_later(self._limits.wall_s, self.end, "wall"))
         given = stdin != b""
-        await self._prepared.hand_over({**job, "stdin": given}, self._hear, self._hear_end)
+        await self._prepared.hand_over({**job, "stdin": given}, self.take, self._hear_end)
         if given:
             self._inflow = Inflow(stdin, into=self._prepared.attached.connection)
 
@@ -63,7 +63,7 @@ class Execution:
         """Wait for the end of the run.
 
         Raises:
-            SandboxBroken: the container or the engine is gone, so that nobody knows how it ended.
+            SandboxBroken: the container or the engine is gone, so that its end is unknown.
         """
         self.ended = ended = await self._over
         wall_s = self._loop.time() - self._began
@@ -97,15 +97,12 @@ class Execution:
             async with asyncio.timeout(self._patience_s()):
                 await self._drained.wait()
         except TimeoutError:
-            return  # someone else holds the pipe, or the engine is slow: it has had its time
+            return  # another process holds the pipe, or the engine is slow
 
     def _patience_s(self) -> float:
-        """How long the last bytes of a run are waited for: not beyond its wall time, if not for a moment."""
+        """How long to wait for the last bytes of a run: until its wall time, and at least a moment."""
         left = self._limits.wall_s - (self._loop.time() - self._began)
         return max(_LAST_BYTES_S, min(left, _BUSY_ENGINE_S) if self._killed_by is None else 0)
-
-    def _hear(self, stream: Stream, content: bytes) -> None:
-        self.take(stream, content)
 
     def _hear_end(self) -> None:
         self._drained.set()

@@ -1,4 +1,4 @@
-"""The owner's line to pid 1 of a container: which runs there are, when they end, and that the owner lives."""
+"""The owner's line to pid 1 of a container: starts and ends of runs, and the owner's heartbeat."""
 
 import ast
 import asyncio
@@ -28,9 +28,9 @@ class Ended:
     memory_kills: int
     cpu_us: int
     peak_bytes: int
-    """0 where something before had used more."""
+    """0 where an earlier run used more."""
     kept_bytes: int
-    """In all folders with a size, whoever wrote it."""
+    """In all folders with a size, of all runs."""
     kept_files: int
     """In the workspace, itself included."""
 
@@ -51,7 +51,7 @@ class Control:
         self._ended: dict[int, asyncio.Future[Ended]] = {}
         self._beating: asyncio.TimerHandle | None = None
         self.broken: SandboxBroken | None = None
-        """Why nobody answers any more."""
+        """Why the line is cut."""
 
     async def hello(self) -> tuple[int, int]:
         """Version of the container's Python, once it runs."""
@@ -93,7 +93,7 @@ class Control:
         self._attached.say(f"kill {group}")
 
     def drop(self, group: int) -> None:
-        """End a group of which nobody may have been seen yet."""
+        """End a group, also one whose process was not seen yet."""
         if group in self._ended and not self._ended[group].done():
             self._attached.say(f"drop {group}")
 
@@ -102,7 +102,7 @@ class Control:
         return self._ended[group]
 
     def forget(self, group: int) -> None:
-        """Nobody asks for a group any more."""
+        """Forget a group."""
         for futures in (self._watching, self._ended):
             future = futures.pop(group, None)
             if future is not None and not future.done():
@@ -175,4 +175,4 @@ def _set(future: "asyncio.Future[Any]", value: object) -> None:
 def _fail(future: "asyncio.Future[Any]", error: SandboxBroken) -> None:
     if not future.done():
         future.set_exception(error)
-        future.exception()  # whoever waits still gets it; with nobody waiting it is no surprise
+        future.exception()  # retrieved: no warning where nothing awaits it

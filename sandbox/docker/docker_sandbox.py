@@ -45,7 +45,7 @@ class DockerSandbox(WithFiles):
         self._spares = Spares(engine, first, self._usual, self._chores)
         self._lasting: LastingContainer | None = None
         self._laid: Mapping[str, bytes] | None = None
-        """What the workspace that lasts holds, where nobody has been at it since it was laid."""
+        """Contents of the persistent workspace, while unused since `lay`."""
         self._jobs = Jobs(first.facts.environment | self._policy.environment, rlimits_of)
         self._sessions = SessionContainers(engine, first, self._chores)
         self._closing: asyncio.Task[None] | None = None

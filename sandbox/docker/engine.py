@@ -1,4 +1,4 @@
-"""The Docker engine that the user's own settings name, asked in threads, with an answer or a clear error."""
+"""The Docker engine that the user's settings name, called in threads."""
 
 import asyncio
 import os
@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from sandbox.docker.chores import to_the_end
 from sandbox.errors import BackendMissing, SandboxBroken
@@ -23,6 +23,8 @@ _THREADS = 12
 _MISSING, _UNDER_WAY = 404, 409
 BY_SOCKET = "http+docker://"
 """How the SDK's client names an engine of this machine."""
+IMAGE = "coder-sandbox:latest"
+"""The image that `coder sandbox build` makes."""
 
 
 class EngineRefused(SandboxBroken):
@@ -39,12 +41,12 @@ class Engine:
 
     def __init__(self, api: "APIClient") -> None:
         self._api = api
-        # Threads of its own: an engine that has fallen silent holds up nobody else's.
+        # Its own threads: a silent engine must not block those of others.
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="docker")
 
     @property
     def is_here(self) -> bool:
-        """Whether it is an engine of this machine: another one has no folders of ours."""
+        """Whether it is an engine of this machine: another one can't mount our folders."""
         return sys.platform == "linux" and str(self._api.base_url).startswith(BY_SOCKET)
 
     async def ask(self, what: str, act: "Callable[[APIClient], T]", *, missing_ok: bool = False) -> T | None:
@@ -110,6 +112,27 @@ class Engine:
         self._api.close()
 
 
+async def find_image(engine: Engine, name: str | None) -> tuple[str, list[str]]:
+    """Id of an image, so that no other of its name takes its place, and the folders it wants as volumes.
+
+    Raises:
+        BackendMissing: the engine has no such image; the message says how to make it.
+    """
+    wanted = name or IMAGE
+
+    def look(api: "APIClient") -> dict[str, Any]:
+        return dict(api.inspect_image(wanted))  # type: ignore[no-untyped-call]
+
+    found = await engine.ask("look for an image", look, missing_ok=True)
+    if found is None:
+        fix = f"coder sandbox build --tag {name}" if name else "coder sandbox build"
+        raise BackendMissing(
+            f"The Docker engine has no image {wanted!r}, and images are never pulled. Build it with: {fix}",
+            fix=fix,
+        )
+    return str(found["Id"]), sorted((found.get("Config") or {}).get("Volumes") or {})
+
+
 async def connect() -> Engine:
     """The engine that DOCKER_HOST names, or the current context, or the one of this machine or user.
 
@@ -168,7 +191,7 @@ def _place() -> str | None:
         return os.environ["DOCKER_HOST"]
     try:
         context = ContextAPI.get_current_context()
-    except (DockerException, OSError, ValueError):  # a broken file of the user's is the engine's own business
+    except (DockerException, OSError, ValueError):  # a broken configuration: the default is tried
         context = None
     if context is not None and context.name != "default" and context.Host:
         return str(context.Host)

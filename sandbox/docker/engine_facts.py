@@ -1,4 +1,4 @@
-"""What a container turned out to be, as the kernel has it: seen before any program runs in it."""
+"""What the kernel says of a container, verified before any program runs in it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -36,7 +36,7 @@ class Facts:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What a program finds in its environment where nobody says otherwise."""
+        """The default environment of programs."""
         return {"PATH": self.path, "HOME": WORKSPACE, "LANG": "C.UTF-8", "USER": "sandbox"}
 
     @property
@@ -53,7 +53,7 @@ def check(said: Mapping[str, Any], recipe: Recipe) -> Facts:
     """The facts, once they are what was asked of the engine.
 
     Raises:
-        SandboxBroken: the engine did not do what it was told.
+        SandboxBroken: the engine did not do what was asked.
         PolicyUnmet: there is no filter of system calls for the container's architecture.
     """
     facts = Facts(**said)

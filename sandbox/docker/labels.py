@@ -1,7 +1,7 @@
-"""Whose a container is, so that nobody alive is ever taken for dead; and the removal of those nobody has.
+"""Labels that name the owner of a container, and the removal of containers whose owner is dead.
 
-A container whose owner is gone ends by itself. What stays is what was made and never started, or what an
-engine was too sick to remove.
+A container whose owner is gone ends by itself. One stays where its owner was killed before it started, or
+where the engine failed to remove it: the next sandbox, or `coder sandbox reap`, removes it.
 """
 
 import time
@@ -14,15 +14,15 @@ from sandbox.supervisor.owner import Owner, owner_in, this_process
 if TYPE_CHECKING:
     from docker import APIClient
 
-OURS, SANDBOX, OWNER, CREATED = (f"coder.sandbox{part}" for part in ("", ".id", ".owner", ".created"))
-"""Labels: that it is ours, of which sandbox, of which process, and since when (seconds since 1970)."""
+OURS, OWNER, CREATED = (f"coder.sandbox{part}" for part in ("", ".owner", ".created"))
+"""Labels: that it is ours, of which process, and since when (seconds since 1970)."""
 _YOUNG_S = 2 * LEASE_S
 
 
-def labels(sandbox: str) -> dict[str, str]:
-    """What a container of one sandbox of this process is marked with."""
+def labels() -> dict[str, str]:
+    """Labels of a container of this process."""
     me = _me()
-    return {OURS: "1", SANDBOX: sandbox, OWNER: me.mark if me else "", CREATED: str(int(time.time()))}
+    return {OURS: "1", OWNER: me.mark if me else "", CREATED: str(int(time.time()))}
 
 
 async def reap_containers() -> list[str]:
@@ -34,13 +34,24 @@ async def reap_containers() -> list[str]:
     """
     engine = await connect()
     try:
-        found = await list_containers(engine, OURS)
-        gone = [item for item in found if _is_left(item)]
-        for item in gone:
-            await engine.remove(str(item["Id"]))
-        return [str(item["Names"][0]).lstrip("/") for item in gone]
+        return await remove_left_containers(engine, thorough=True)
     finally:
         engine.close()
+
+
+async def remove_left_containers(engine: Engine, *, thorough: bool) -> list[str]:
+    """Remove containers whose owner is dead; their names.
+
+    Args:
+        thorough: also running ones, and old ones of owners that can't be looked for.
+
+    Raises:
+        SandboxBroken: the engine refused.
+    """
+    left = [item for item in await list_containers(engine, OURS) if _is_left(item, thorough=thorough)]
+    for item in left:
+        await engine.remove(str(item["Id"]))
+    return [str(item["Names"][0]).lstrip("/") for item in left]
 
 
 async def list_containers(engine: Engine, label: str) -> list[dict[str, Any]]:
@@ -56,13 +67,14 @@ async def list_containers(engine: Engine, label: str) -> list[dict[str, Any]]:
     return await engine.ask("list containers", act) or []
 
 
-def _is_left(item: dict[str, Any]) -> bool:
+def _is_left(item: dict[str, Any], *, thorough: bool) -> bool:
     given = item["Labels"]
     created = given.get(CREATED, "")
     age_s = time.time() - int(created) if created.isdigit() else _YOUNG_S
-    if item["State"] in ("running", "paused", "restarting"):
-        return _is_certainly_dead(owner_in(given.get(OWNER, "")))
-    return age_s > _YOUNG_S or _is_certainly_dead(owner_in(given.get(OWNER, "")))
+    runs = item["State"] in ("running", "paused", "restarting")
+    if _is_certainly_dead(owner_in(given.get(OWNER, ""))):
+        return thorough or not runs
+    return thorough and not runs and age_s > _YOUNG_S
 
 
 def _is_certainly_dead(owner: Owner | None) -> bool:

@@ -1,4 +1,4 @@
-"""The container whose workspace lasts: who is at work in it, and a process that waits for the next job."""
+"""The container of the persistent workspace: its runs, and a process that waits for the next job."""
 
 import asyncio
 import contextlib
@@ -6,8 +6,7 @@ from collections.abc import AsyncIterator
 
 from sandbox.docker.chores import Chores, to_the_end
 from sandbox.docker.control_channel import Ended
-from sandbox.docker.prepared import Prepared
-from sandbox.docker.preparing import prepare
+from sandbox.docker.prepared import Prepared, prepare
 from sandbox.errors import SandboxError
 from sandbox.host.limits import RunLimits
 
@@ -36,7 +35,7 @@ class LastingContainer:
             self._making = self._chores.start(self._make())
 
     async def take(self, limits: RunLimits) -> Prepared:
-        """A process for one job, once those are dead that nobody waited for any longer.
+        """Lend a process for one job, once abandoned ones are dead.
 
         Raises:
             SandboxBroken: the container is gone.
@@ -61,7 +60,7 @@ class LastingContainer:
             return taken
 
     async def give_back(self, taken: Prepared) -> None:
-        """The job is over, or is ended now. What is overdue goes on ending: only the next job waits."""
+        """End the job. What is overdue goes on ending: only the next job waits for it."""
         leaving = self._chores.start(self._end(taken))
         self._leaving.add(leaving)
         leaving.add_done_callback(self._leaving.discard)
@@ -111,7 +110,7 @@ class LastingContainer:
             await self.container.limit(self._usual, kept_bytes=self._kept_bytes)
             self._spare = await prepare(self.container, self._usual, tidy=True)
         except SandboxError:
-            self._spare = None  # whoever comes next makes one, and hears why it can't be
+            self._spare = None  # the next caller makes one, and gets the error
         finally:
             self._making = None
 

@@ -1,15 +1,14 @@
 """Open the Docker backend: find the engine and the image, and begin a container."""
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 
 from sandbox.docker.boot import Recipe
 from sandbox.docker.container import open_container
-from sandbox.docker.container_keeper import keeper
 from sandbox.docker.docker_sandbox import DockerSandbox
-from sandbox.docker.engine import connect
-from sandbox.docker.image import find_image
-from sandbox.docker.labels import labels
+from sandbox.docker.engine import connect, find_image
+from sandbox.docker.labels import labels, remove_left_containers
 from sandbox.errors import PolicyUnmet
 from sandbox.host.capabilities import require_kept
 from sandbox.policy import Policy
@@ -36,14 +35,15 @@ async def open_docker(
     engine = await connect()
     try:
         image, volumes = await find_image(engine, policy.image)
-        async with keeper(wanted="keeper" not in without) as name:
-            recipe = Recipe(policy, image, tuple(volumes), labels(name), without, landlock)
-            container = await open_container(engine, recipe)
-            sandbox = DockerSandbox(engine, container)
-            try:
-                require_kept(policy, sandbox.capabilities())
-                yield sandbox
-            finally:
-                await sandbox.close()
+        recipe = Recipe(policy, image, tuple(volumes), labels(), without, landlock)
+        container = await open_container(engine, recipe)
+        sandbox = DockerSandbox(engine, container)
+        reaping = asyncio.create_task(remove_left_containers(engine, thorough=False))
+        try:
+            require_kept(policy, sandbox.capabilities())
+            yield sandbox
+        finally:
+            await sandbox.close()
+            await asyncio.gather(reaping, return_exceptions=True)
     finally:
         engine.close()

@@ -7,9 +7,11 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any, get_args
 
 from sandbox.docker.attached_stream import Attached
-from sandbox.docker.boot import run_settings
+from sandbox.docker.boot import SINGLE, UID, run_settings
+from sandbox.docker.chores import to_the_end
 from sandbox.docker.container import Container
 from sandbox.docker.control_channel import Ended
+from sandbox.docker.engine import plain_socket
 from sandbox.errors import FileFault, FileRefused, SandboxBroken
 from sandbox.host.limits import RunLimits
 from sandbox.host.output import Stream
@@ -17,7 +19,7 @@ from sandbox.inner.process.wire import HEADER, READY
 
 _START_S = 30.0
 _END_S = 20.0
-"""A busy machine has so long to end what runs; whoever wants the container next waits."""
+"""Time for a busy machine to end what runs."""
 _LAST_WORDS = 4096
 _LONGEST_HEADER = 1 << 20
 _PIECE = 1 << 20
@@ -38,7 +40,7 @@ class Prepared:
         self.ended: asyncio.Future[Ended] = container.control.ended(group)
         """Set when every process of it is dead."""
         self.overdue = False
-        """Somebody has waited for its end, and goes on without it."""
+        """Its Result was given before its end was known."""
         attached.on_data, attached.on_end = self._hear, self._said.set
 
     @property
@@ -204,3 +206,42 @@ def frame(message: Mapping[str, object]) -> bytes:
 def rlimits_of(limits: RunLimits) -> dict[str, int | None]:
     """What the kernel holds each process to; the container's cgroup counts memory and processes."""
     return {**limits.rlimits(counted=True), "processes": None}
+
+
+async def prepare(container: Container, limits: RunLimits, *, tidy: bool) -> Prepared:
+    """A new process in a container, ready for its job.
+
+    Args:
+        container: a running one.
+        limits: what its job may use at most.
+        tidy: whether nothing else runs there, so that what earlier runs left can be removed.
+
+    Raises:
+        SandboxBroken: it could not be started.
+    """
+    control, engine = container.control, container.engine
+    if container.broken is not None:
+        raise container.broken
+    group = control.hold()
+    user = f"{0 if 'uid' in container.recipe.without else UID}:{group}"
+    prepared: Prepared | None = None
+    try:
+        made = await engine.ask(
+            "make a run", lambda api: api.exec_create(container.name, list(SINGLE), stdin=True, user=user)
+        )
+        assert made is not None
+        stream = await engine.ask(
+            "start a run", lambda api: plain_socket(api.exec_start(made["Id"], socket=True))
+        )
+        assert stream is not None
+        attached = Attached(stream, lambda stream, content: None, lambda: None)
+        prepared = Prepared(container, made["Id"], group, attached)
+        await prepared.confine(limits, tidy=tidy)
+    except BaseException:
+        if prepared is not None:
+            await to_the_end(prepared.discard())
+        else:
+            control.drop(group)
+            control.forget(group)
+        raise
+    return prepared

@@ -1,8 +1,7 @@
 """Sessions on Docker: a container for each, whose pid 1 is the agent.
 
-The engine can't hand descriptors of ours to a process. So a socket of this machine is bound into the
-container, over which pid 1 gets those that any child of a sandbox has: from there on a session is what it is
-with bubblewrap.
+The engine can't pass descriptors to a process, so a socket of this machine is bound into the container. Over
+it pid 1 gets the descriptors of any sandbox child; then a session is the same as with bubblewrap.
 """
 
 import asyncio
@@ -58,7 +57,7 @@ class SessionContainers:
         )
         self._lent: dict[Child, Container] = {}
         self._left: Workspace | None = None
-        """What a session on the workspace that lasts has made of it, while nobody has asked."""
+        """The persistent workspace as the last session left it, until it is brought back."""
         self._closed = False
 
     @contextlib.asynccontextmanager
@@ -92,7 +91,7 @@ class SessionContainers:
                     self._leave(self._place.workspace_at(os.dup(roots[0])))
 
     async def bring_back(self, lasting: LastingContainer) -> None:
-        """Have the workspace that lasts hold what the last session left of it.
+        """Make the persistent workspace hold what the last session left.
 
         Raises:
             FileRefused: there is no room.
@@ -139,7 +138,7 @@ class SessionContainers:
             self._chores.start(self._lent.pop(child).remove())
 
     def close(self) -> None:
-        """End every session; nobody gets one any more."""
+        """End every session, and refuse new ones."""
         self._closed = True
         for child in list(self._lent):
             child.kill(outright=True)
@@ -147,7 +146,7 @@ class SessionContainers:
         self._leave(None)
 
     def _leave(self, left: Workspace | None) -> None:
-        """What somebody else has left before is not wanted any more."""
+        """Replace what an earlier session left."""
         if self._left is not None:
             self._left.close()
         self._left = left
@@ -155,7 +154,7 @@ class SessionContainers:
     async def _open(self, place: str) -> Container:
         if self._closed:
             raise SandboxBroken("The sandbox is closed.")
-        user = os.geteuid(), os.getegid()  # who may read and write what the programs do
+        user = os.geteuid(), os.getegid()  # may read and write the files of programs
         owner = user if user[0] else self._recipe.owner
         try:
             return await open_container(self._engine, replace(self._recipe, host=place, owner=owner))
@@ -218,7 +217,7 @@ class SessionContainers:
 
 
 def elsewhere() -> BackendMissing:
-    """What is said where a process of the engine's can't be handed descriptors, or not be looked at."""
+    """The error for an engine whose processes can't be passed descriptors, or be looked at."""
     return BackendMissing(
         "The sandbox backend 'docker' has sessions only with an engine of this machine that isn't rootless: "
         "this one can't be handed a socket. Open the sandbox with bubblewrap."

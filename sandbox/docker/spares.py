@@ -1,4 +1,4 @@
-"""Containers for fresh runs: one is made in advance, each serves once, only so many are there at a time."""
+"""Containers for fresh runs: one is made in advance, each serves once, and their number is bounded."""
 
 import asyncio
 import contextlib
@@ -10,8 +10,7 @@ from sandbox.docker.chores import Chores, to_the_end
 from sandbox.docker.container import Container, open_container
 from sandbox.docker.container_execution import execute
 from sandbox.docker.engine import Engine
-from sandbox.docker.prepared import Prepared
-from sandbox.docker.preparing import prepare
+from sandbox.docker.prepared import Prepared, prepare
 from sandbox.errors import SandboxBroken, SandboxError
 from sandbox.host.limits import RunLimits
 from sandbox.result import Result
@@ -21,14 +20,14 @@ _AT_ONCE = 6
 _WORKSPACE_ALONE = 1
 """Files in a workspace that holds nothing."""
 _KEPT_S = 120.0
-"""A container that nobody wanted for so long is removed."""
+"""A spare container that was not used for so long is removed."""
 
 
 class Spares:
     """Lends containers, each with a process that waits for its job."""
 
     def __init__(self, engine: Engine, first: Container, usual: RunLimits, chores: Chores) -> None:
-        """`first` is a container that whoever comes first gets."""
+        """`first` is lent first."""
         self._engine, self._recipe, self._usual, self._chores = engine, first.recipe, usual, chores
         self._places = asyncio.Semaphore(_AT_ONCE)
         self._spare: Prepared | None = None
@@ -106,7 +105,7 @@ class Spares:
             self.give_back(taken)
 
     async def close(self) -> None:
-        """End every container; nobody gets one any more."""
+        """End every container, and refuse new ones."""
         self._closed = True
         if self._making is not None:
             await asyncio.wait([self._making])
@@ -139,7 +138,7 @@ class Spares:
             raise
 
     def _refill(self) -> None:
-        """From the second time on: who has one program to run wants one container."""
+        """Make a spare, from the second run on: a caller with one program needs one container."""
         if self._seldom:
             self._seldom = False
         elif self._spare is None and self._making is None and not self._closed:
@@ -151,7 +150,7 @@ class Spares:
             loop = asyncio.get_running_loop()
             self._ageing = loop.call_later(_KEPT_S, lambda: self._chores.start(self._drop()))
         except SandboxError:
-            self._spare = None  # whoever comes next makes one, and hears why it can't be
+            self._spare = None  # the next caller makes one, and gets the error
         finally:
             self._making = None
 

@@ -1,14 +1,20 @@
-"""The image that ours is built upon: on this machine or pulled, and which Python it has."""
+"""The image that ours is built upon: local, pulled or made of Debian's packages; and its Python."""
 
 import json
+import subprocess
 from dataclasses import dataclass
+from importlib.resources import as_file, files
 from typing import TYPE_CHECKING
 
+from sandbox.docker.engine import open_client
 from sandbox.errors import ImageNotBuilt
 
 if TYPE_CHECKING:
     from docker import DockerClient
 
+DEBIAN_BASE = "coder-debian:bookworm"
+SLOW_S = 600
+"""A step of a build may be silent for so long."""
 _QUESTION = (
     "import json, platform, sys; "
     "print(json.dumps([list(sys.version_info[:2]), platform.machine(), list(platform.libc_ver())]))"
@@ -41,11 +47,32 @@ class Base:
         ]
 
 
-def find_base(engine: "DockerClient", image: str) -> Base:
-    """Pull the image where it isn't there, and ask its Python, without a network.
+def connect() -> "DockerClient":
+    """A client for building images.
 
     Raises:
-        ImageNotBuilt: it can't be had, or has no Python 3.
+        BackendMissing: the package is missing, or no engine answers; the message says what to do.
+    """
+    return open_client(answer_s=SLOW_S)
+
+
+def make_debian_base(tag: str = DEBIAN_BASE) -> None:
+    """Make a base image of Debian's packages with debootstrap, as root; its steps appear on stderr.
+
+    Raises:
+        ImageNotBuilt: a tool, a right or the packages are missing; stderr says which.
+    """
+    with as_file(files("sandbox.images").joinpath("debian.sh")) as script:
+        ended = subprocess.run(["sh", str(script), tag], stdin=subprocess.DEVNULL, check=False)
+    if ended.returncode != 0:
+        raise ImageNotBuilt("The base image of Debian's packages could not be made; the reason stands above.")
+
+
+def find_base(engine: "DockerClient", image: str) -> Base:
+    """Pull an image if needed, and ask its Python, without a network.
+
+    Raises:
+        ImageNotBuilt: it can't be pulled, or has no Python 3.
     """
     from docker.errors import APIError, ContainerError, ImageNotFound
 
@@ -72,7 +99,7 @@ def find_base(engine: "DockerClient", image: str) -> Base:
 
 
 def say_once(engine: "DockerClient", image: str, source: str) -> bytes:
-    """What a line of Python prints in a container without rights or network, which is gone afterwards.
+    """Run a line of Python in a container without rights or network; its output.
 
     Raises:
         APIError: the engine could not start it.

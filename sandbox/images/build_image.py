@@ -16,7 +16,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
-from sandbox.docker.image import IMAGE
+from sandbox.docker.engine import IMAGE
 from sandbox.errors import ImageNotBuilt
 from sandbox.images.base import Base, find_base, say_once
 from sandbox.supervisor.owner import this_process
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 DEFAULT_BASE = "python:3-slim"
 PACKAGES = ("pytest", "numpy", "ipykernel", "jupyter_client")
-"""What every image has. Each is imported by the name under which it is installed."""
+"""Packages of every image. Each is imported by the name of its distribution."""
 _DOCKERFILE = "Dockerfile.sandbox"
 _LAST_LINES = 8
 
@@ -37,7 +37,7 @@ _PIP_LINES = 5
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """What an image is made of."""
+    """The parts of an image."""
 
     base: str = DEFAULT_BASE
     """The image to build upon, with Python 3.8 or newer; pulled where it isn't there."""
@@ -50,7 +50,7 @@ class Recipe:
 
 
 def build_image(engine: "DockerClient", recipe: Recipe, *, say: Say) -> str:
-    """Build the image, and see that its packages work.
+    """Build the image, and test its packages.
 
     Args:
         engine: a client of the docker SDK.
@@ -85,13 +85,13 @@ def build_image(engine: "DockerClient", recipe: Recipe, *, say: Say) -> str:
 
 
 def dockerfile() -> bytes:
-    """What the image is built from: the file in the installed package, or at the root of a clone."""
+    """The Dockerfile: in the installed package, or at the root of a clone."""
     installed = files("sandbox.images").joinpath(_DOCKERFILE)
     return (installed if installed.is_file() else Path(__file__).parents[2] / _DOCKERFILE).read_bytes()
 
 
 def _prefix() -> str:
-    """Of the folder's name: with its owner's mark, so that what a killed build left is found."""
+    """The folder's name has its owner's mark, so that leftovers of a killed build are found."""
     return f"coder-{this_process().mark}-image-" if sys.platform == "linux" else "coder-image-"
 
 
@@ -109,7 +109,7 @@ def _pack(context: Path, target: IO[bytes]) -> None:
 
 
 def _plain(entry: tarfile.TarInfo) -> tarfile.TarInfo:
-    """Nothing of this machine's users or times goes along."""
+    """Drop this machine's users and times."""
     entry.uid = entry.gid = 0
     entry.uname = entry.gname = ""
     entry.mtime = 0

@@ -1,4 +1,4 @@
-"""The files of a folder in an image, as the engine packs them: nothing of the image is run to read it."""
+"""Read the files of a folder in an image from the engine's archive; nothing of the image runs."""
 
 import secrets
 import tarfile
@@ -9,7 +9,7 @@ from typing import IO, TYPE_CHECKING, cast
 
 from sandbox.docker.labels import labels
 from sandbox.errors import BackendMissing, FileRefused, SandboxBroken
-from sandbox.images.image_engine import connect
+from sandbox.images.base import SLOW_S, connect
 
 if TYPE_CHECKING:
     from docker import APIClient
@@ -17,13 +17,11 @@ if TYPE_CHECKING:
 MAX_FILES = 50_000
 MAX_BYTES = 512 << 20
 WITHOUT = frozenset({".git", "__pycache__"})
-"""Folders that are no part of a tree: its history, and what Python makes anew."""
+"""Folders that are left out: history, and Python's caches."""
 _PACKED_FACTOR = 8
-"""What is packed beside the files that are taken, of their limit: histories, mostly."""
+"""Limit of the whole archive, as a multiple of the files' limit: mostly history."""
 
 _PIECE = 1 << 20
-_SLOW_S = 600
-"""An engine may pack for so long before it says anything."""
 _MISSING = 404
 
 
@@ -76,14 +74,14 @@ def read_tree(
 
 
 def _make(api: "APIClient", image: str) -> str:
-    """A container that nobody starts, marked so that it is found should we be killed."""
+    """Create a container that is never started, labelled with its owner."""
     name = f"coder-tree-{secrets.token_hex(6)}"
     api.create_container(
         image,
         name=name,
         entrypoint=["true"],
         network_disabled=True,
-        labels=labels(name),
+        labels=labels(),
         use_config_proxy=False,  # a proxy's password is no image's business
     )
     return name
@@ -92,10 +90,10 @@ def _make(api: "APIClient", image: str) -> str:
 def _archived(
     api: "APIClient", name: str, folder: str, where: str, max_files: int, max_bytes: int
 ) -> ImageTree:
-    """What the engine packs of a container's folder."""
+    """Read the engine's archive of a container's folder."""
     place = f"{api.base_url}/v{api.api_version}/containers/{name}/archive"
     # Not the SDK's own call: that can't be ended early, and the engine removes nothing that it still packs.
-    with api.get(place, params={"path": folder}, stream=True, timeout=_SLOW_S) as answer:
+    with api.get(place, params={"path": folder}, stream=True, timeout=SLOW_S) as answer:
         if answer.status_code == _MISSING:
             raise FileRefused(f"There is no {where}.")
         answer.raise_for_status()
@@ -136,7 +134,7 @@ def _relative(name: str) -> str | None:
 
 
 class _Packed:
-    """What the engine sends, as a file that is read once, to a limit."""
+    """The engine's stream as a file, read once and bounded."""
 
     def __init__(self, pieces: Iterator[bytes], most: int) -> None:
         self._pieces, self._most, self._left = pieces, most, most

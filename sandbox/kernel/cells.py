@@ -23,9 +23,10 @@ _CODE = (
 _SEE = _CODE.format("kernel_process", "not programs.can_load()")
 
 
-def program(name: str, *arguments: str) -> Command:
-    """One of the programs of `sandbox.inner.kernel.kernel_service`."""
-    return Command(argv=("python", "-c", _CODE.format("kernel_service", f"programs.{name}()"), *arguments))
+def program(name: str, *arguments: str, flags: tuple[str, ...] = ()) -> Command:
+    """One of the programs of `sandbox.inner.kernel.kernel_service`, with flags of Python."""
+    code = _CODE.format("kernel_service", f"programs.{name}()")
+    return Command(argv=("python", *flags, "-c", code, *arguments))
 
 
 def new_home() -> str:

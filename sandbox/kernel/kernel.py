@@ -16,8 +16,10 @@ from sandbox.program import Command
 from sandbox.result import CommandResult
 
 _BOOT_S = 60.0
+_QUICK = ("-I", "-S")
+"""Flags of a cell's command, which imports nothing of packages."""
 _READ_S = 5.0
-"""Longest wait for a picture: what a cell leaves under its name may be a pipe that gives none."""
+"""Longest wait for a picture: a cell may put a pipe in its place."""
 _FIRST = "ls -1 /tmp/out/cell-$CELL-[1-9].png 2> /dev/null"
 
 
@@ -29,7 +31,7 @@ class Cell:
     result: CommandResult
     """Its output is what it printed and showed as text."""
     state_lost: bool
-    """The kernel has ended, within this cell or before it, and with it what earlier cells had defined."""
+    """The kernel ended, within this cell or before it; definitions of earlier cells are lost."""
 
 
 class Kernel:
@@ -69,7 +71,7 @@ class Kernel:
             if self._kernel is None or lost:
                 self._kernel = await self._start()
             self._cells += 1
-            cell = program("run_cell", self._home, str(self._cells))
+            cell = program("run_cell", self._home, str(self._cells), flags=_QUICK)
             content = source.encode("utf-8", "replace")
             result = await self.session.run(cell, stdin=content, wall_s=wall_s, on_output=on_output)
             if not self._kernel.running:
@@ -77,14 +79,14 @@ class Kernel:
             return Cell(self._cells, result, lost)
 
     async def restart(self) -> None:
-        """End the kernel with all that its cells have defined; the next cell gets another one."""
+        """End the kernel; the next cell starts another one."""
         async with self._turn:
             if self._kernel is not None:
                 await self._kernel.stop()
                 self._kernel = None
 
     async def pictures(self, cell: int, *, most: int, largest: int) -> list[bytes]:
-        """The first PNG pictures that a cell has shown, as its code made them, without larger ones.
+        """The first PNG pictures that a cell showed, without larger ones. Their content is not verified.
 
         Args:
             cell: its number.

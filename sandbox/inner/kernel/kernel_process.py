@@ -1,4 +1,4 @@
-"""The kernel's own process: ipykernel as it is, with what nobody can use in here turned off."""
+"""The kernel's own process: ipykernel without history, colours and completion."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from sandbox.inner.kernel.kernel_client import Client
 
 _GRACE_S = 5
-"""From an interrupt that nobody waits for until the kernel is killed."""
+"""From the interrupt of an abandoned cell until the kernel is killed."""
 _GONE = 1
 READY = b"R"
 _INTERRUPT = b"I"
@@ -77,12 +77,10 @@ def _serve_cell(client: Client, connection: socket.socket) -> None:
     client.begin(source, Shown(streams[1], streams[2], f"/tmp/out/cell-{int(number)}", tells=True))
     command = connection.fileno()
     client.watch(command)
-    while client.busy and command not in client.step():
-        pass
+    _wait(client, command)
     if client.busy and connection.recv(1):
         client.interrupt()
-        while client.busy and command not in client.step():
-            pass
+        _wait(client, command)
     client.unwatch(command)
     if client.busy:
         client.abandon()
@@ -98,6 +96,12 @@ def _serve_cell(client: Client, connection: socket.socket) -> None:
         signal.alarm(_GRACE_S)
     while client.leaves:  # until it has ended, and this process with it
         client.step()
+
+
+def _wait(client: Client, command: int) -> None:
+    """Wait until the cell has ended, or its command sent something or closed its end."""
+    while client.busy and command not in client.step():
+        pass
 
 
 def run_cell() -> int:

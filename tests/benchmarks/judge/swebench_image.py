@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from benchmarks.suite import RepositoryCase
 from benchmarks.suites.public_formats import swebench_case
-from sandbox.images.image_engine import connect
+from sandbox.images.base import connect
 from tests.benchmarks.judge.patches import diff
 from tests.docker_engine import IMAGE
 

@@ -13,6 +13,7 @@ from coder.agent import solve
 from coder.environment.dependencies import Installed
 from coder.errors import UsageError
 from coder.install.building import fill, install, plan_install
+from coder.install.entries import make_entry
 from coder.models.scripted import Scripted
 from coder.run.event_types import StoredFile
 from coder.run.settings import Budget, Settings
@@ -173,6 +174,6 @@ def test_no_archive_without_packages_brings_an_interpreter(tmp_path: Path) -> No
         archive.addfile(entry)
     entry_of_ours = Installed(tmp_path / "key")
 
-    entry_of_ours.make(lambda folder: fill(folder, held.getvalue(), plan))
+    make_entry(entry_of_ours, lambda folder: fill(folder, held.getvalue(), plan))
 
     assert (entry_of_ours.python, entry_of_ours.modules) == (None, entry_of_ours.folder / "node_modules")

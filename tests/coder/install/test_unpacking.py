@@ -8,6 +8,7 @@ import pytest
 
 from coder.environment.dependencies import Installed
 from coder.errors import MachineError
+from coder.install.entries import make_entry
 from coder.install.unpacking import unpack
 
 
@@ -143,10 +144,10 @@ def test_an_entry_whose_making_fails_isnt_there_and_can_be_made_again(tmp_path: 
         raise MachineError("no room")
 
     with pytest.raises(MachineError):
-        entry.make(fail)
+        make_entry(entry, fail)
     assert (entry.is_there, list(tmp_path.iterdir())) == (False, [])
 
-    entry.make(lambda folder: (folder / "whole").touch())
+    make_entry(entry, lambda folder: (folder / "whole").touch())
     assert [path.name for path in entry.folder.iterdir()] == ["whole"]
 
 
@@ -154,7 +155,7 @@ def test_an_entry_that_cant_be_written_is_an_error_that_names_it(tmp_path: Path)
     entry = Installed(tmp_path / "key")
 
     with pytest.raises(MachineError, match=r"can't be kept in .*key"):
-        entry.make(lambda folder: (folder / ("x" * 300)).touch())
+        make_entry(entry, lambda folder: (folder / ("x" * 300)).touch())
 
 
 def test_of_two_who_make_an_entry_the_first_one_stays(tmp_path: Path) -> None:
@@ -162,10 +163,10 @@ def test_of_two_who_make_an_entry_the_first_one_stays(tmp_path: Path) -> None:
 
     def fill(folder: Path) -> None:
         if not entry.is_there:
-            entry.make(lambda other: (other / "first").touch())
+            make_entry(entry, lambda other: (other / "first").touch())
         (folder / "second").touch()
 
-    entry.make(fill)
+    make_entry(entry, fill)
 
     assert [path.name for path in entry.folder.iterdir()] == ["first"]
     assert [path.name for path in tmp_path.iterdir()] == ["key"]

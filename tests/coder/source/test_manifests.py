@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from coder.environment.indexes import NPM, PYPI, find_indexes
 from coder.errors import UsageError
+from coder.install.indexes import NPM, PYPI, find_indexes
 from coder.source.manifests import are_declared, install_command, missing_modules, named_in
 
 EXTRAS = b"""

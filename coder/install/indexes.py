@@ -1,4 +1,4 @@
-"""Where packages come from: the hosts that an install may reach, and what tells the installers of them.
+"""Package indexes: the hosts that an install may reach, and the installers' variables for them.
 
 The public indexes, unless the user's own configuration of pip or npm names others.
 """
@@ -34,7 +34,7 @@ class Indexes:
 
 
 def find_indexes(environ: Mapping[str, str], *, home: Path, more: tuple[str, ...] = ()) -> Indexes:
-    """What the user's configuration says; a repository has no say in it.
+    """Read the user's configuration; a repository can't set it.
 
     Args:
         home: the user's home folder.
@@ -86,7 +86,7 @@ def _npm_file(home: Path) -> str:
 
 
 def _web(words: str) -> list[str]:
-    """The addresses among some words; those of files are of this machine, and not in the sandbox."""
+    """The web addresses among some words; file addresses don't exist in the sandbox."""
     found = [word for word in words.split() if word.startswith(("http://", "https://"))]
     for address in found:
         if "@" in urlsplit(address).netloc:
