@@ -1,4 +1,4 @@
-"""The doors: solve a task, go on with a run that stopped, or go another way from a step of one."""
+"""Entry points: solve a task, resume a run that stopped, or fork one at a step."""
 
 import asyncio
 import os
@@ -13,12 +13,11 @@ from coder.loop import Landing, Team, run_until_stopped
 from coder.models.model import Model
 from coder.run.event_types import RunOrigin, RunResumed, Spoken, StoredFile
 from coder.run.events import Event
-from coder.run.journal import Journal, answered
+from coder.run.journal import Journal, answered, forked, said
 from coder.run.model_choice import asked_of, default_model, same_model
-from coder.run.run import Run
+from coder.run.run import Run, summarize
 from coder.run.settings import Budget, Settings
 from coder.run.state import State
-from coder.run.summary import summarize
 from coder.run.task import Task
 from coder.run.termination import Stop
 from coder.run.watch import Permitting, Unwatched, Watch
@@ -27,7 +26,7 @@ from coder.teams.strategies import attempts, named_limits, see_tools, settled_he
 from coder.verify.preflight import prepare
 from coder.workspace.deliver import deliver, see_committable
 from coder.workspace.overlay import shown_files
-from coder.workspace.read import read_workspace
+from coder.workspace.read import read_workspace, restore
 
 
 class Options(TypedDict, total=False):
@@ -139,8 +138,6 @@ async def fork(
         LogDamaged, LogNewer, MachineError: the log can't be used.
         SandboxError: no sandbox can be had here.
     """
-    from coder.run.forking import forked, said
-
     _see_known(options)
     async with AsyncExitStack() as stack:
         log = _log_of(stack, options)
@@ -166,8 +163,6 @@ async def _go_on(
         words: the user's.
         copied: what the log is to begin with.
     """
-    from coder.workspace.restore import restore
-
     state, before = journal.state, journal.state.settings
     settings = options.get("settings") or before
     if settings.strategy is None:
@@ -212,13 +207,7 @@ def _see_known(options: Options) -> None:
 async def open_environment(
     task: Task, settings: Settings, files: Mapping[str, StoredFile], options: Options
 ) -> AsyncIterator[Workbench]:
-    """The sandboxes of a run for these files, once it is seen that its tests can run in them.
-
-    Raises:
-        UsageError: the interpreter that was named can't be used, or a test command, a test file or pytest is
-            missing.
-        SandboxError: no sandbox can be had.
-    """
+    """The sandboxes of a run for these files, once it is seen that its tests can run in them."""
     policy, opener = policy_for(task, settings, files)
     redactor = redactor_for(files, shown_files(task.workspace, settings.show))
     sandbox, watch = options.get("sandbox"), options.get("watch")

@@ -14,9 +14,8 @@ from coder.run.attempts import decisive_outcome, is_approved
 from coder.run.event_types import BudgetReached, CommitRefused, RunStopped, Spoken, Status
 from coder.run.journal import Journal
 from coder.run.message import HUMAN, Verified
-from coder.run.run import EXIT_CODES, Run
+from coder.run.run import EXIT_CODES, Run, summarize
 from coder.run.state import State
-from coder.run.summary import summarize
 from coder.run.termination import Reason, Stop, awaits_answer, budget_reached, nothing_to_mend
 from coder.turn import Turn
 from coder.workspace.deliver import with_written
@@ -64,12 +63,12 @@ class Finish:
 Command = Speak | Land | Finish
 Landing = Callable[[Journal], Awaitable[None]]
 """Writes what a run has made, or proposes it."""
-_BUDGET = budget_reached()  # holds whatever else a caller's own stop says
 
 
 def decide(state: State, team: Team, stop: Stop) -> Command:
     """What comes next. Pure: the same state gives the same command, on this day and on a resume."""
-    reason = nothing_to_mend(state) or awaits_answer(state) or stop(state) or _BUDGET(state)
+    # The budget holds whatever else a caller's own stop says.
+    reason = nothing_to_mend(state) or awaits_answer(state) or stop(state) or budget_reached(state)
     if reason is None or (reason.status == "limit" and _has_last_word(team, state)):
         return Speak(team.next(state).name)
     if _should_land(state, reason):
@@ -118,7 +117,7 @@ async def run_until_stopped(
         async with AsyncExitStack() as stack:
             known = None
             if journal.state.task.test_command is not None:
-                from coder.verify.pending_baseline import pending_baseline
+                from coder.verify.baseline import pending_baseline
 
                 known = await stack.enter_async_context(pending_baseline(journal, bench))
             await advance(

@@ -1,18 +1,36 @@
-"""Usage: the tokens of a call, and what they cost by a price of US dollars per million."""
+"""The tokens of a call, and what they cost by a price of US dollars per million."""
 
 from decimal import Decimal
+from typing import ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
 
-_LATER = ("is_estimate", "cache_write_tokens")
-"""Fields that came after the first recordings; left out where they are empty."""
 MILLION = 1_000_000
 
 
-class Usage(BaseModel):
-    """Tokens of one call, as the endpoint counted them."""
+class Grown(BaseModel):
+    """A logged value whose later fields, which came after the first release, are left out where empty."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    later: ClassVar[tuple[str, ...]] = ()
+    zeros: ClassVar[tuple[str, ...]] = ()
+    """Later fields whose 0 says something."""
+
+    @model_serializer(mode="wrap")
+    def _as_before(self, plain: SerializerFunctionWrapHandler) -> dict[str, object]:
+        document: dict[str, object] = plain(self)
+        return {
+            name: value
+            for name, value in document.items()
+            if value or name not in self.later or (value == 0 and name in self.zeros)
+        }
+
+
+class Usage(Grown):
+    """Tokens of one call, as the endpoint counted them."""
+
+    later = ("is_estimate", "cache_write_tokens")
 
     input_tokens: int = 0
     output_tokens: int = 0
@@ -24,11 +42,6 @@ class Usage(BaseModel):
     """Of the output."""
     is_estimate: bool = False
     """The endpoint counted nothing, and we count by characters."""
-
-    @model_serializer(mode="wrap")
-    def _as_before(self, plain: SerializerFunctionWrapHandler) -> dict[str, object]:
-        document: dict[str, object] = plain(self)
-        return {name: value for name, value in document.items() if value or name not in _LATER}
 
 
 class Used(BaseModel):

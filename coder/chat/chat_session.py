@@ -35,8 +35,7 @@ from coder.text.sanitize import terminal_text
 from coder.tools.shortened import shortened
 from coder.verify.baseline import take_baseline
 from coder.workspace.deliver import see_committable
-from coder.workspace.read import Read, read_workspace
-from coder.workspace.restore import restore
+from coder.workspace.read import Read, read_workspace, restore
 from coder.workspace.take_back import commit_left, left_to_undo, take_back
 from sandbox import CommandResult
 

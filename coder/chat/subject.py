@@ -81,7 +81,7 @@ def about(paths: Iterable[str]) -> str:
 
 def happened_before(state: State, read: Read, task: Task) -> list[Body]:
     """What is known when a further message begins: what the user has edited, and what the tests said."""
-    changed = changed_since(state.files, read)
+    changed = changed_since(state.files, read.files)
     happened: list[Body] = [changed] if changed is not None else []
     tests, now = state.task, task
     is_same = (tests.test_command, tests.lint_command) == (now.test_command, now.lint_command)

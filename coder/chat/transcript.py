@@ -6,9 +6,8 @@ from pydantic import BaseModel, ConfigDict
 
 from coder.run.event_types import LandingPlanned, RunStopped, Status, StoredFile
 from coder.run.message import Message
-from coder.run.run import Run, Tokens
-from coder.run.state import State, Step
-from coder.run.summary import summarize
+from coder.run.run import Run, Tokens, summarize
+from coder.run.state import State
 from coder.workspace.diff import unified_diff
 from coder.workspace.read import content
 
@@ -55,7 +54,7 @@ def transcript(state: State) -> Transcript:
     return Transcript(**{name: getattr(run, name) for name in Run.model_fields}, messages=said)
 
 
-def _said(step: Step) -> Said:
+def _said(step: State) -> Said:
     stopped = step.stopped or RunStopped(status="interrupted", reason="it was broken off", exit_code=130)
     return Said(
         prompt=step.task.prompt,
@@ -94,7 +93,7 @@ def standing_landings(state: State) -> list[LandingPlanned]:
     return [one.landing for one in steps_of(state) if one.landing is not None and not one.taken_back]
 
 
-def steps_of(state: State) -> list[Step | State]:
+def steps_of(state: State) -> list[State]:
     """All messages, the latest as the state has it."""
     return [*state.steps, state]
 

@@ -13,10 +13,9 @@ from coder.cli.show_run import RunId
 from coder.config.schema import Config
 from coder.console.flags import GOING_ON, takes
 from coder.console.screen import Screen
-from coder.run.forking import forked
+from coder.run.journal import forked
 from coder.run.reducer import fold_all
-from coder.run.run import Run
-from coder.run.summary import standing
+from coder.run.run import Run, standing
 from coder.store import SqliteLog, data_folder
 
 

@@ -30,7 +30,7 @@ from coder.workspace.git.pending import (
     startable,
     started_in,
 )
-from coder.workspace.landing.planning import is_made
+from coder.workspace.landing import is_made
 from coder.workspace.read import content, read_workspace
 
 _MOST_NAMED = 8

@@ -12,8 +12,8 @@ from coder.console.render import age, money
 from coder.errors import CoderError
 from coder.run.events import Event
 from coder.run.reducer import fold_all
+from coder.run.run import standing
 from coder.run.state import State
-from coder.run.summary import standing
 from coder.run.task import Task
 from coder.store import SqliteLog, data_folder
 from coder.text.sanitize import one_line

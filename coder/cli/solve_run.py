@@ -19,9 +19,8 @@ from coder.console.screen import Screen
 from coder.console.signals import INTERRUPTED
 from coder.errors import CoderError, MachineError, Refused, UsageError
 from coder.run.reducer import fold_all
-from coder.run.run import Run
+from coder.run.run import Run, summarize
 from coder.run.settings import Settings
-from coder.run.summary import summarize
 from coder.run.task import Task
 from coder.store import SqliteLog, data_folder
 

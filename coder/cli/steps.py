@@ -10,8 +10,8 @@ from coder.run.events import Event
 from coder.run.reducer import fold_all
 from coder.run.state import State
 from coder.workspace.diff import unified_diff
+from coder.workspace.proposal import is_executable, is_switched
 from coder.workspace.read import content, store
-from coder.workspace.session_changes import is_executable, is_switched
 
 
 def numbered(events: Iterable[Event]) -> dict[int, int]:

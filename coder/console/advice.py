@@ -4,7 +4,8 @@ import shlex
 from math import ceil
 
 from coder.errors import UsageError
-from coder.run.run import LeftOut, Run
+from coder.run.message import LeftOut
+from coder.run.run import Run
 from coder.run.termination import named
 
 _LEFT_OUT: dict[LeftOut, str] = {

@@ -10,11 +10,11 @@ from coder.context.ignoring import ignores
 from coder.errors import MachineError
 from coder.fs.file_hashes import SnapshotFile
 from coder.run.event_types import StoredFile
-from coder.run.run import LeftOut
+from coder.run.message import LeftOut
 from coder.text.sanitize import one_line
 from coder.workspace.landing.staging import LandingRefused, parts_of, see_same_repository, state_of
+from coder.workspace.proposal import is_executable, is_same
 from coder.workspace.read import content, store
-from coder.workspace.session_changes import is_executable, is_same
 from sandbox import Change, Session
 
 if TYPE_CHECKING:

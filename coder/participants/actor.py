@@ -24,7 +24,7 @@ from coder.tools.tool import read_arguments, tool_of
 from coder.turn import Turn
 from coder.workspace.edited_tests import is_allowed
 from coder.workspace.overlay import end_of, to_ends
-from coder.workspace.session_changes import session_changes
+from coder.workspace.proposal import session_changes
 
 MOST_NUDGES = 2
 """Answers in a row that neither call a tool nor change a file, before such an answer ends the turn."""

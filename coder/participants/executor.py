@@ -7,8 +7,9 @@ from coder.context.quoting import shown_path
 from coder.run.event_types import ProgramFinished, ProgramStarted
 from coder.run.message import Cause, Message, Outcome
 from coder.run.state import State
-from coder.run.target import Target, find_target
+from coder.run.target import find_target
 from coder.turn import Turn
+from coder.verify.verification import Verification
 from coder.verify.verify import verify
 from coder.workspace.overlay import workspace_files
 from coder.workspace.read import KEPT_FILES
@@ -27,8 +28,8 @@ class Executor:
         state = turn.state
         code = state.codes[-1]
         if code.is_change:
-            target = find_target(state.task, state.files)
-            outcome = await self._try(turn, state, code, target)
+            on = Verification(turn.bench, state, find_target(state.task, state.files))
+            outcome = await self._try(turn, on, code)
         elif code.problem:
             outcome = _with_left_out(Outcome(passed=False, verified="none", feedback=code.problem), code)
         else:
@@ -42,15 +43,16 @@ class Executor:
             author=self.name, kind="outcome", sample=code.sample, attempt=code.attempt, outcome=outcome
         )
 
-    async def _try(self, turn: Turn, state: State, code: Message, target: Target) -> Outcome:
+    async def _try(self, turn: Turn, on: Verification, code: Message) -> Outcome:
+        state = on.state
         files = workspace_files(state, code.files)
         hashes = await (await turn.bench.candidate()).lay(files)
         await turn.journal.append(ProgramStarted(what="verify", before=_told(hashes, state)))
-        outcome, result = await verify(turn.bench, state, target, files)
+        outcome, result = await verify(on, files)
         finished = ProgramFinished(
             what="verify",
-            status=result.status if result is not None else "ok",
-            exit_code=result.exit_code if result is not None else None,
+            status=result.status,
+            exit_code=result.exit_code,
             seconds=outcome.seconds,
             after=_told(await (await turn.bench.candidate()).manifest(), state),
         )
@@ -59,26 +61,24 @@ class Executor:
             from coder.verify.evidence import evidence, wants_evidence
 
             if wants_evidence(state, code, outcome):
-                more = evidence(turn.bench, state, target, code, outcome)
+                more = evidence(on, code, outcome)
                 outcome = await self._further(turn, "evidence", workspace_files(state, {}), more)
         if code.test_edits and state.task.test_command is not None:
-            outcome = await self._as_edited(turn, state, code, target, outcome)
+            outcome = await self._as_edited(turn, on, code, outcome)
         if outcome.passed and code.test_edits and not code.files and not outcome.unshown:
             unshown = {"verified": "none", "unshown": "it changes given tests alone"}
             outcome = outcome.model_copy(update=unshown)
         return _with_left_out(outcome, code)
 
-    async def _as_edited(
-        self, turn: Turn, state: State, code: Message, target: Target, outcome: Outcome
-    ) -> Outcome:
+    async def _as_edited(self, turn: Turn, on: Verification, code: Message, outcome: Outcome) -> Outcome:
         """The outcome with what the suite says where given tests are as the answer edits them."""
         from coder.verify.given_tests import as_edited, red_where_edited, unreported
 
-        is_open = red_where_edited(state, code, outcome) or unreported(state, code, outcome)
+        is_open = red_where_edited(on.state, code, outcome) or unreported(on.state, code, outcome)
         if not is_open and code.files:
             return outcome
-        files = workspace_files(state, code.files, test_edits=code.test_edits)
-        more = as_edited(turn.bench, state, target, code, outcome)
+        files = workspace_files(on.state, code.files, test_edits=code.test_edits)
+        more = as_edited(on, code, outcome)
         return await self._further(turn, "edited tests", files, more)
 
     async def _further(

@@ -10,7 +10,7 @@ from coder.run.termination import named
 from coder.tools.registry import Registry
 from coder.tools.tool import Desk, ToolResult
 from coder.turn import Turn
-from coder.workspace.session_changes import text_file
+from coder.workspace.proposal import text_file
 from sandbox import SandboxBroken
 
 _RESTARTED = (

@@ -15,8 +15,8 @@ from coder.run.state import State
 from coder.run.target import Target
 from coder.run.termination import named, why_unverified
 from coder.workspace.diff import unified_diff
+from coder.workspace.proposal import is_same
 from coder.workspace.read import content
-from coder.workspace.session_changes import is_same
 
 if TYPE_CHECKING:
     from coder.context.survey import Survey

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from coder.context.quoting import fenced
 from coder.models.model import ChatMessage
 from coder.models.tokens import input_tokens
-from coder.run.state import State, Step
+from coder.run.state import State
 
 _SHARE = 0.2
 """Of what a model can read; files, answers and failures need the rest."""
@@ -84,10 +84,10 @@ def _dialogue(said: str, answer: str) -> Dialogue:
 class _Kept:
     """The steps of which something is told whatever the budget."""
 
-    planned: Step | None
-    failing: Step | None
+    planned: State | None
+    failing: State | None
 
-    def told(self, step: Step, *, fully: bool, is_first: bool = False) -> Dialogue:
+    def told(self, step: State, *, fully: bool, is_first: bool = False) -> Dialogue:
         parts = [account(step, fully=fully)]
         if fully or step is self.planned:
             parts.insert(0, _plan(step))
@@ -96,7 +96,7 @@ class _Kept:
         said = _cut(step.task.prompt.strip(), _REQUEST if fully or is_first else _SHORT)
         return _dialogue(said, "\n\n".join(part for part in parts if part))
 
-    def told_first(self, steps: Sequence[Step], dropped: int) -> Dialogue:
+    def told_first(self, steps: Sequence[State], dropped: int) -> Dialogue:
         """What was asked first, with what stays of those behind it that are left out."""
         said, answer = self.told(steps[0], fully=False, is_first=True)
         if not dropped:
@@ -108,16 +108,16 @@ class _Kept:
         return _dialogue(said.content, text)
 
 
-def _latest(steps: Sequence[Step], what: Callable[[Step], str]) -> Step | None:
+def _latest(steps: Sequence[State], what: Callable[[State], str]) -> State | None:
     return next((step for step in reversed(steps) if what(step)), None)
 
 
-def _plan(step: Step) -> str:
+def _plan(step: State) -> str:
     plan = next((message.text for message in reversed(step.messages) if message.kind == "plan"), "")
     return f"Plan:\n{_cut(plan.strip(), _REQUEST)}" if plan.strip() else ""
 
 
-def _failure(step: Step) -> str:
+def _failure(step: State) -> str:
     """The last thing that failed, unless it was mended in the same step."""
     outcome = next((message.outcome for message in reversed(step.messages) if message.outcome), None)
     if outcome is None or outcome.passed or not outcome.feedback.strip():
@@ -125,7 +125,7 @@ def _failure(step: Step) -> str:
     return f"What failed last:\n{fenced(_cut(outcome.feedback.strip(), _FAILURE))}"
 
 
-def account(step: Step, *, fully: bool) -> str:
+def account(step: State, *, fully: bool) -> str:
     """What came of a step: the answer in words, or what was changed, and whether that stands."""
     last = step.messages[-1] if step.messages else None
     if last is not None and last.kind == "reply":

@@ -17,7 +17,7 @@ from coder.run.event_types import (
     ToolAnswered,
     ToolCalled,
 )
-from coder.run.run import LeftOut
+from coder.run.message import LeftOut
 from coder.run.state import State
 
 CallBody = (

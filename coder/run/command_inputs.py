@@ -2,7 +2,9 @@
 
 import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from fnmatch import fnmatchcase
+from itertools import pairwise
 from pathlib import PurePosixPath
 
 from coder.source.python_names import imported_modules
@@ -32,6 +34,16 @@ _OTHER_LANGUAGE = re.compile(
     r"_test\.go$|[._](test|spec)\.[cm]?[jt]sx?$|(^|[_-])tests?\.(sh|bats)$|\.bats$"
     r"|(^|/)(jest|vitest|vite|karma|playwright)\.config\.[cm]?[jt]s$|(^|/)\.mocharc\."
 )
+_ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=")
+_SETTINGS = {"pytest.ini", ".pytest.ini", "pytest.toml", "pyproject.toml", "tox.ini", "setup.cfg"}
+_PYTHON_FILES = re.compile(
+    r"^[ \t]*(?:ini_options\.)?python_files[ \t]*=[ \t]*(\[[^\]]*\]|[^\n]*(?:\n[ \t]+[^\n]*)*)", re.MULTILINE
+)
+_PATTERN = re.compile(r"[^\s\[\]\"',]+")
+_ALL = {"*", "*.py"}
+"""Patterns that say nothing: they name the code under test too."""
+_FOLDERS = {"test", "testing"}
+"""Names that folders of tests have, and folders of code: one that holds test files is one of tests."""
 
 
 def deciding_files(argv: Sequence[str], files: Mapping[str, str | None], *, prompt: str) -> set[str]:
@@ -46,11 +58,12 @@ def deciding_files(argv: Sequence[str], files: Mapping[str, str | None], *, prom
     tools = parted(argv)[1][:1] if line is None else _WORD.findall(line)
     found = {path for path in files if _OTHER_LANGUAGE.search(path)}
     found |= {path for tool in tools for path in _OF_TOOL.get(PurePosixPath(tool).name, ())}
+    asked = set(re.findall(r"[\w./-]+\.(?:py|sh|bash)\b", prompt))
     waiting = [word for argument in argv for word in _WORD.findall(argument)]
     waiting += [word for path in found for word in _scripts_in(files.get(path), files)]
     while waiting:
         path = PurePosixPath(waiting.pop()).as_posix()
-        if path in files and path not in found and not _is_the_task(path, prompt):
+        if path in files and path not in found and asked != {path}:
             found.add(path)
             if not path.endswith(".py"):
                 waiting += _scripts_in(files[path], files)
@@ -71,12 +84,33 @@ def _tests_a_module(word: str, files: Mapping[str, str | None]) -> bool:
     return bool(tops - sys.stdlib_module_names)
 
 
-def _is_the_task(path: str, prompt: str) -> bool:
-    """Whether a script is the only one that the prompt names."""
-    return set(re.findall(r"[\w./-]+\.(?:py|sh|bash)\b", prompt)) == {path}
+def _patterns(files: Mapping[str, str | None], argv: Sequence[str]) -> set[str]:
+    """Patterns of names that pytest's settings, or `-p` of a command of unittest's, give to tests."""
+    found = {word for before, word in pairwise(argv) if before in ("-p", "--pattern")}
+    for path in _SETTINGS & files.keys():
+        for match in _PYTHON_FILES.finditer(files[path] or ""):
+            found |= set(_PATTERN.findall(match[1]))
+    return {pattern for pattern in found if pattern.endswith(".py")} - _ALL
 
 
-_ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=")
+def more_tests(files: Mapping[str, str | None], argv: Sequence[str], known: Iterable[str]) -> set[str]:
+    """Paths that hold tests beside those that are known to.
+
+    Args:
+        files: text of each of the user's files, None for what is no text.
+        argv: the test command.
+        known: paths that hold tests by the convention.
+    """
+    wanted = _patterns(files, argv)
+    named = {
+        path
+        for path in files
+        for pattern in wanted
+        if fnmatchcase(path if "/" in pattern else PurePosixPath(path).name, pattern)
+    }
+    folders = {PurePosixPath(path).parent for path in (*known, *named)}
+    of_tests = {str(folder) for folder in folders if folder.name in _FOLDERS}
+    return named | {path for path in files if any(path.startswith(f"{folder}/") for folder in of_tests)}
 
 
 def parted(argv: Sequence[str]) -> tuple[dict[str, str], tuple[str, ...]]:

@@ -51,14 +51,8 @@ class Costs(BaseModel):
     def usage(self) -> Usage:
         """Tokens of all answers, with those that broke off."""
         used = [usage for call in self.calls for usage in (call.usage, *(lost.usage for lost in call.lost))]
-        return Usage(
-            input_tokens=sum(usage.input_tokens for usage in used),
-            output_tokens=sum(usage.output_tokens for usage in used),
-            cached_tokens=sum(usage.cached_tokens for usage in used),
-            cache_write_tokens=sum(usage.cache_write_tokens for usage in used),
-            reasoning_tokens=sum(usage.reasoning_tokens for usage in used),
-            is_estimate=any(usage.is_estimate for usage in used),
-        )
+        sums = {name: sum(getattr(usage, name) for usage in used) for name in Usage.model_fields}
+        return Usage(**{**sums, "is_estimate": any(usage.is_estimate for usage in used)})
 
     @property
     def cost_usd(self) -> Decimal | None:
@@ -76,11 +70,7 @@ class Costs(BaseModel):
 
 
 def costs_of(events: Iterable[Event]) -> Costs:
-    """What the calls of a run used; events that this version can't read are left out.
-
-    Raises:
-        ValidationError: a known type of a known version with a body that doesn't fit.
-    """
+    """What the calls of a run used; events that this version can't read are left out."""
     calls: dict[int, CallCost] = {}
     for event in events:
         match parse(event):

@@ -1,14 +1,23 @@
 """Events: the only state. One envelope for all, and a body per type that is versioned.
 
 Summary, resume, costs, reports and traces are folds over these. Types that this version doesn't know are
-kept and skipped; a run with a newer version of a known type is shown, not resumed.
+kept and skipped; a run with a newer version of a known type is shown, not resumed. Of a large folder the
+contents stay in their place, and the log has a listing: one text, stored once for all runs that begin there.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from json import dumps
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
+
+from coder.fs.file_hashes import SnapshotFile
+from coder.usage import Grown
+
+_END = "\0"
+"""Of an entry: no path holds it."""
+_LINK = "//"
+"""Between a link and the file that it leads to: no path of a listing holds it."""
 
 
 class Event(BaseModel):
@@ -41,6 +50,57 @@ class Draft(BaseModel):
     durable: bool = True
     """On the disk before `append` returns. False: a power cut may lose it until a later durable one is there;
     the death of a process loses nothing of either."""
+
+
+class Body(Grown):
+    """What an event says."""
+
+    type: ClassVar[str]
+    version: ClassVar[int] = 1
+    durable: ClassVar[bool] = True
+    """Must outlive a power cut. False where losing it only means that work in the sandbox is done again, or a
+    reservation forgotten: no effect outside rests on it (docs/decisions/0014-one-sync-a-turn.md)."""
+
+    def draft(self) -> Draft:
+        """This body as an event that waits for its number."""
+        return Draft(
+            type=self.type, version=self.version, body=self.model_dump(mode="json"), durable=self.durable
+        )
+
+
+class StoredFile(Grown):
+    """One file of the user's folder as the run read it."""
+
+    later = ("link",)
+
+    text: str | None = None
+    base64: str | None = None
+    """Content that isn't UTF-8; exactly one of text and base64 is set."""
+    mode: int = 0o644
+    sha256: str | None = Field(default=None, exclude=True)
+    """Of a content that stays where it is, instead of text and base64; the log has it in a listing."""
+    link: str | None = None
+    """The path of the file that this one is a link to; the content is that file's."""
+
+
+def listing(files: Mapping[str, SnapshotFile]) -> str:
+    """`MODE SHA256 PATH` of each file, by path, a link's with `//TARGET`; the mode in octal."""
+    return "".join(
+        f"{file.mode:o} {file.sha256} {path}{_LINK + file.link if file.link else ''}{_END}"
+        for path, file in sorted(files.items())
+    )
+
+
+def listed(text: str) -> dict[str, StoredFile]:
+    """The files of a listing, by path, without their contents."""
+    files = {}
+    for entry in text.split(_END)[:-1]:
+        mode, sha256, path = entry.split(" ", 2)
+        path, _, link = path.partition(_LINK)
+        files[path] = StoredFile.model_construct(
+            text=None, base64=None, mode=int(mode, 8), sha256=sha256, link=link or None
+        )
+    return files
 
 
 class EventStore(Protocol):

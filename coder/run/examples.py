@@ -1,4 +1,4 @@
-"""Examples of a prompt: transcripts, asserts, and in words: `f(2) => 4`, "f(2) should return 4", "Input: 2".
+"""Examples of a prompt: transcripts, asserts, and in words: `f(2) => 4`, "f(2) should return 4".
 
 Read strictly: a call with literals, a word or an arrow, one literal, and nothing that goes on with it. What
 is in doubt is left out, since an example that was read wrongly would refuse right code.
@@ -90,24 +90,10 @@ _GIVE = (
 )
 _KIND = rf"(?:{_B}the{_B}(?:string|list|number|value|tuple|integer|boolean))?"
 _VERB = rf"{_WHO}{_MUST}{_GIVE}{_KIND}\b"
-_OUT = rf"(?:(?:the{_B})?(?:expected{_B})?(?:output|result|answer|function){_S})?"
 _MARKS = r"[`*]{0,2}"
 _GIVES = re.compile(
     rf"{_MARKS}{_S}[,;]?{_S}(?:(?:\#|//){_S})?(?:{_ARROW}|={{1,3}}|:|{_VERB}){_S}:?{_S}{_MARKS}{_S}", re.I
 )
-_GIVES_BARE = re.compile(
-    rf"{_MARKS}{_S}[,;.]?{_S}(?:{_ARROW}|(?:then{_B})?{_OUT}{_VERB}){_S}:?{_S}{_MARKS}{_S}", re.I
-)
-_WHICH = rf"(?:(?:sample|example|expected){_B})?"
-_INPUT = re.compile(rf"^[ \t*>#-]{{0,20}}{_WHICH}inputs?{_S}\d{{0,3}}{_S}[:=]{_S}", re.I | re.M)
-_OUTPUT = re.compile(rf"[`*.]{{0,2}}{_S},?{_S}{_WHICH}outputs?{_S}\d{{0,3}}{_S}[:=]{_S}{_MARKS}", re.I)
-_FOR = re.compile(
-    rf"(?:^[ \t*>#-]{{0,20}}(?:\d{{1,3}}[.)]{_B})?"
-    rf"|\b(?:for|given|with|if|when){_B}(?:example,?{_B})?(?:the{_B})?(?:input{_B})?)",
-    re.I | re.M,
-)
-_NAMED = re.compile(rf"{_S}([A-Za-z_]\w*){_S}=(?!=){_S}")
-_COMMA = re.compile(rf"{_S}(?:,{_S}(?:and{_B})?|\band{_B})")
 _PLAIN = re.compile(r"[-+]?(?:\d+(?:\.\d+)?(?:[eE][-+]?\d+)?|\.\d+)|True\b|False\b|None\b")
 _ENDS = re.compile(r"[`*'\"]{0,2}\s*(?:$|[.,;:!)](?:\s|$|[)\"'`*])|[)\]]|#|//|\(|\n|[A-Za-z])")
 _OPENING, _CLOSING = "([{", ")]}"
@@ -118,11 +104,10 @@ def stated_examples(prompt: str, names: Sequence[str]) -> Iterator[str]:
     if _COMPLAINS.search(prompt):
         return
     text = "\n".join(line for line in prompt.splitlines() if not line.lstrip().startswith((">>>", "assert ")))
-    found = [*_calls(text, names), *_unnamed(text, names)] if names else []
-    yield from dict.fromkeys(source for _, source in sorted(found))
+    yield from dict.fromkeys(_calls(text, names) if names else ())
 
 
-def _calls(text: str, names: Sequence[str]) -> Iterator[tuple[int, str]]:
+def _calls(text: str, names: Sequence[str]) -> Iterator[str]:
     """`f(2) => 4`."""
     called = "|".join(map(re.escape, names))
     for match in islice(re.finditer(rf"(?<![\w.])(?<!def )(?:{called})\s*(?=\()", text), _MOST):
@@ -131,52 +116,11 @@ def _calls(text: str, names: Sequence[str]) -> Iterator[tuple[int, str]]:
         value = _value(text, gives.end()) if gives else None
         source = text[match.start() : end]
         if value and _is_call_of_literals(source):
-            yield match.start(), f"assert {_one_line(source)} == {value[0]}"
+            yield f"assert {_one_line(source)} == {value}"
 
 
-def _unnamed(text: str, names: Sequence[str]) -> Iterator[tuple[int, str]]:
-    """Arguments without the function: "Input: 2 Output: 4", "for x = 2 the output should be 4"."""
-    name = names[-1]
-    parameters = _parameters(text, name)
-    starts = [(match.end(), _OUTPUT) for match in islice(_INPUT.finditer(text), _MOST)]
-    starts += (
-        [(match.end(), _GIVES_BARE) for match in islice(_FOR.finditer(text), _MOST)] if parameters else []
-    )
-    for start, gives in starts:
-        arguments, end = _arguments(text, start, parameters)
-        match = gives.match(text, end) if arguments else None
-        value = _value(text, match.end()) if match else None
-        if value and (not parameters or len(arguments) == len(parameters)):
-            yield start, f"assert {name}({', '.join(arguments)}) == {value[0]}"
-
-
-def _arguments(text: str, at: int, parameters: Sequence[str]) -> tuple[list[str], int]:
-    """Literals with commas between, each with its parameter's name or none; and where they end."""
-    found: list[str] = []
-    while True:
-        if named := _NAMED.match(text, at):
-            if parameters and named[1] != (parameters[len(found)] if len(found) < len(parameters) else None):
-                return [], at
-            at = named.end()
-        literal = _literal(text, at)
-        if literal is None:
-            return [], at
-        source, at = literal
-        found.append(source)
-        comma = _COMMA.match(text, at)
-        if comma is None or _literal(text, (_NAMED.match(text, comma.end()) or comma).end()) is None:
-            return found, at
-        at = comma.end()
-
-
-def _value(text: str, at: int) -> tuple[str, int] | None:
-    """A literal that nothing goes on with: in `f(2) == 4 + x` there is none."""
-    literal = _literal(text, at)
-    return literal if literal is not None and _ENDS.match(text, literal[1]) else None
-
-
-def _literal(text: str, at: int) -> tuple[str, int] | None:
-    """The literal that begins here, on one line, and its end."""
+def _value(text: str, at: int) -> str | None:
+    """The literal that begins here, on one line; None where something goes on with it, as in `4 + x`."""
     while text[at : at + 1] in (" ", "`"):
         at += 1
     if text[at : at + 1] in ("[", "(", "{", "'", '"'):
@@ -185,7 +129,7 @@ def _literal(text: str, at: int) -> tuple[str, int] | None:
         plain = _PLAIN.match(text, at)
         end = plain.end() if plain else None
     source = _one_line(text[at:end]) if end else ""
-    return (source, end) if end and _is_literal(source) else None
+    return source if end and _is_literal(source) and _ENDS.match(text, end) else None
 
 
 def _balanced(text: str, at: int) -> int | None:
@@ -220,16 +164,6 @@ def _is_literal(source: str) -> bool:
     except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
         return False
     return True
-
-
-def _parameters(text: str, name: str) -> list[str]:
-    """The parameters of the function that the prompt begins; empty where it doesn't."""
-    match = re.search(
-        rf"^[ \t]*(def\s+{re.escape(name)}\s*\(.{{0,2000}}?\)\s*(?:->[^:\n]+)?:)", text, re.M | re.S
-    )
-    tree = parse_source(match[1] + " pass") if match else None
-    function = tree.body[0] if tree else None
-    return [one.arg for one in function.args.args] if isinstance(function, ast.FunctionDef) else []
 
 
 def _one_line(source: str) -> str:

@@ -1,16 +1,17 @@
-"""Journal: the one writer of a run. Appends to the log, folds what was appended, tells whoever watches."""
+"""Journal: the one writer of a run. Appends to the log, folds what was appended, tells the watch."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from coder.errors import LogNewer, UsageError
-from coder.run.event_types import Body, Spoken, StoredFile, is_newer
+from coder.run.event_types import Body, RunOrigin, Spoken, StoredFile, ToolAnswered, is_newer
 from coder.run.events import Draft, Event, EventStore
 from coder.run.message import HUMAN, Message
 from coder.run.reducer import begin, fold
 from coder.run.state import State
 from coder.run.watch import Watch
+from coder.text.sanitize import count_of
 
 
 class Journal:
@@ -28,11 +29,7 @@ class Journal:
 
     @property
     def state(self) -> State:
-        """The state after the last event.
-
-        Raises:
-            RuntimeError: nothing was appended or loaded yet.
-        """
+        """The state after the last event. Raises RuntimeError: nothing was appended or loaded yet."""
         if self._state is None:
             raise RuntimeError("a journal has no state before its first event")
         return self._state
@@ -83,10 +80,6 @@ class Journal:
         Args:
             copied: events of another run, with which this one has begun and its log is to begin, too. Whoever
                 watches is told of the last one only.
-
-        Raises:
-            LeaseHeld: another process has taken this run.
-            MachineError: the log can't be written.
         """
         async with self._appending:
             after = self._state.seq - len(copied) if self._state is not None else 0
@@ -118,3 +111,38 @@ def answered(state: State, answer: str | None) -> tuple[Spoken, ...]:
         author=HUMAN, kind="answer", sample=question.sample, attempt=question.attempt, text=answer.strip()
     )
     return (Spoken(message=said),)
+
+
+def forked(events: Sequence[Event], run: str, *, step: int) -> list[Event]:
+    """What a run's events say up to a step, as the events of another run, and where that comes from.
+
+    Args:
+        run: the id of the new run.
+        step: an answered tool call, from 1, as `coder show` numbers them.
+
+    Raises:
+        UsageError: there is no such step.
+    """
+    if not events:
+        raise UsageError("There is no such run. See the runs with: coder ls")
+    origin, ends = events[0].run, [event.seq for event in events if event.type == ToolAnswered.type]
+    if not ends:
+        raise UsageError(
+            f"{origin} has no step to fork at: no tool was called. A model that acts calls some."
+        )
+    if not 1 <= step <= len(ends):
+        count = count_of(len(ends), "step")
+        raise UsageError(f"{origin} has {count}, so there is no step {step}. See: coder show {origin}")
+    copied = [event.model_copy(update={"run": run}) for event in events[: ends[step - 1]]]
+    marked = RunOrigin(run=origin, step=step).model_dump(mode="json")
+    origin_of = {"seq": len(copied) + 1, "type": RunOrigin.type, "version": RunOrigin.version, "body": marked}
+    return [*copied, copied[-1].model_copy(update=origin_of)]
+
+
+def said(state: State, words: str) -> tuple[Spoken, ...]:
+    """What the log holds of the user's words to a fork; nothing where there are none."""
+    if not words.strip():
+        return ()
+    attempt = len(state.codes) + 1
+    message = Message(author=HUMAN, kind="answer", sample=1, attempt=attempt, text=words.strip())
+    return (Spoken(message=message),)

@@ -1,10 +1,11 @@
 """Message: what a participant says in its turn. Outcome: what the Executor saw."""
 
-from typing import ClassVar, Literal
+from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
+from pydantic import Field
 
 from coder.models.model import Alternative
+from coder.usage import Grown
 
 Verified = Literal["tests", "checks", "examples", "reproduced", "added", "self", "none"]
 """What decided, strongest first: given tests, given checks, the task's examples; new tests, or the answer's
@@ -14,23 +15,17 @@ Cause = Literal["missing_module", "network", "program_timeout", "test_timeout", 
 """Why a task isn't solved, where a better model may not help: what a program lacked, that it didn't end, an
 answer in words alone, tests written with the code."""
 
+Strength = Literal["outside", "inside", "none"]
+"""outside: decided where the code can't reach; inside: tests and code shared a process."""
+
+LeftOut = Literal["needs_allow", "decides", "too_large", "too_many", "link", "special", "name", "unreadable"]
+"""needs_allow: a given test, or other file that decides what passes; `--allow PATH` lands it. decides: such a
+file of which the run keeps nothing, or one that was only to be read. The others can't be taken over."""
+
 HUMAN = "human"
 """Who says yes or no in a conversation."""
 EXPERT = "expert"
 """Whose calls go to the model that was named for hard cases."""
-
-
-class Grown(BaseModel):
-    """A value with fields that came after the first release; those are left out where they are empty."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    later: ClassVar[tuple[str, ...]] = ()
-
-    @model_serializer(mode="wrap")
-    def _as_before(self, plain: SerializerFunctionWrapHandler) -> dict[str, object]:
-        document: dict[str, object] = plain(self)
-        return {name: value for name, value in document.items() if value or name not in self.later}
 
 
 class CheckLine(Grown):
@@ -56,8 +51,7 @@ class Outcome(Grown):
 
     passed: bool
     verified: Verified
-    strength: Literal["outside", "inside", "none"] = "none"
-    """outside: decided where the code can't reach; inside: tests and code shared a process."""
+    strength: Strength = "none"
     checks: tuple[CheckLine, ...] = ()
     feedback: str = ""
     """The first failure, shortened, as the next prompt quotes it."""

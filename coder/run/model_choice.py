@@ -23,11 +23,7 @@ def asked_of(settings: Settings) -> Asked:
 
 @asynccontextmanager
 async def default_model(settings: Settings, task: Task) -> AsyncIterator[Model]:
-    """Who was named in the settings; where nobody was, whoever can be found here.
-
-    Raises:
-        UsageError, ModelAuthError: whoever was named can't be used, or can't see the task's pictures.
-    """
+    """Who was named in the settings; where nobody was, whoever can be found here."""
     casting = await resolve_casting(asked_of(settings), environ=os.environ)
     if task.pictures:
         see_that_all_see(casting)
@@ -37,11 +33,7 @@ async def default_model(settings: Settings, task: Task) -> AsyncIterator[Model]:
 
 @asynccontextmanager
 async def same_model(state: State) -> AsyncIterator[Model]:
-    """Who answers in a run that goes on; a replay goes on from its recording.
-
-    Raises:
-        UsageError, ModelAuthError: whoever was named can't be used.
-    """
+    """Who answers in a run that goes on; a replay goes on from its recording."""
     if state.settings.replay is not None:
         from coder.models.recorded import Recorded
 

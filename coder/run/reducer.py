@@ -1,21 +1,17 @@
 """Fold a run's events into its state: a pure function, so that a resume knows what the run knew."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from typing import Any
 
-from coder.run.call_reducer import after_call
+from coder.run.call_reducer import CallBody, after_call
 from coder.run.event_types import (
     BaselineTaken,
     Body,
     BudgetReached,
-    CallAnswered,
-    CallFailed,
     CallIntended,
-    CallRetried,
-    CallSwitched,
     CommitMade,
     CommitRefused,
-    ContextFolded,
     FileLanded,
     FilesChanged,
     FileUndone,
@@ -31,14 +27,21 @@ from coder.run.event_types import (
     RunStopped,
     Spoken,
     StepStarted,
-    ToolAnswered,
-    ToolCalled,
     parse,
 )
-from coder.run.event_types.body import listed
-from coder.run.events import Event
+from coder.run.events import Event, listed
 from coder.run.message import HUMAN, Message
-from coder.run.state import State, Step
+from coder.run.state import State
+
+_KEPT: Mapping[type[Body], str] = {
+    BudgetReached: "exhausted",
+    PatchProposed: "proposed",
+    CommitMade: "committed",
+    CommitRefused: "committed",
+    LandingRefused: "refused",
+    RunStopped: "stopped",
+}
+"""The field of the state that holds the latest event of a type."""
 
 
 def begin(event: Event) -> State:
@@ -89,12 +92,12 @@ def fold_all(events: Iterable[Event]) -> State:
 
 
 def _after(state: State, body: Body) -> State:
+    if isinstance(body, CallBody):
+        return after_call(state, body)
+    if (name := _KEPT.get(type(body))) is not None:
+        kept: dict[str, Any] = {name: body}
+        return replace(state, **kept)
     match body:
-        case (
-            CallIntended() | CallAnswered() | CallRetried() | CallSwitched() | CallFailed()
-            | ContextFolded() | ToolCalled() | ToolAnswered()
-        ):  # fmt: skip
-            return after_call(state, body)
         case BaselineTaken():
             owes = bool(state.dialogue) and state.known is None
             return replace(state, baseline=body, owes_baseline=owes)
@@ -102,46 +105,46 @@ def _after(state: State, body: Body) -> State:
             return replace(state, messages=(*state.messages, body.message), pending=())
         case Looked():
             return replace(state, pending=())
-        case BudgetReached():
-            return replace(state, exhausted=body)
-        case FilesChanged():
-            return _changed(state, body)
-        case PatchProposed():
-            return replace(state, proposed=body)
-        case LandingPlanned():
-            return replace(state, landing=body, landed=(), undone=(), taken_back=False, refused=None)
-        case CommitMade() | CommitRefused():
-            return replace(state, committed=body)
-        case FileLanded():
-            return replace(state, landed=(*state.landed, body.path))
-        case LandingRefused():
-            return replace(state, refused=body)
-        case FileUndone():
-            return state if body.left else _undone(state, body.path)
-        case LandingUndone():
-            return _landing_undone(state, body.step)
-        case RunStopped():
-            return replace(state, stopped=body)
         case RunOrigin():
             return state.forked(body) if body.step else replace(state, origin=body)
         case StepStarted():
             return _next_step(state, body)
         case RunResumed():
-            return replace(
-                state,
-                settings=body.settings or state.settings,
-                budget=body.budget,
-                model=body.model,
-                stopped=None,
-                exhausted=None,
-                empty_answers=0,
-                results={},
-                has_background=False,
-                refused=None,
-                committed=state.committed if isinstance(state.committed, CommitMade) else None,
-            )
+            return _resumed(state, body)
+        case _:
+            return _after_landing(state, body)
+
+
+def _after_landing(state: State, body: Body) -> State:
+    match body:
+        case FilesChanged():
+            return _changed(state, body)
+        case LandingPlanned():
+            return replace(state, landing=body, landed=(), undone=(), taken_back=False, refused=None)
+        case FileLanded():
+            return replace(state, landed=(*state.landed, body.path))
+        case FileUndone():
+            return state if body.left else _undone(state, body.path)
+        case LandingUndone():
+            return _landing_undone(state, body.step)
         case _:
             return state
+
+
+def _resumed(state: State, body: RunResumed) -> State:
+    return replace(
+        state,
+        settings=body.settings or state.settings,
+        budget=body.budget,
+        model=body.model,
+        stopped=None,
+        exhausted=None,
+        empty_answers=0,
+        results={},
+        has_background=False,
+        refused=None,
+        committed=state.committed if isinstance(state.committed, CommitMade) else None,
+    )
 
 
 def _waited_for_human(state: State, body: Body | None) -> bool:
@@ -172,48 +175,39 @@ def _tested(state: State, body: Body | None) -> float:
 
 def _next_step(state: State, body: StepStarted) -> State:
     """The same run with nothing said yet about a further task; what was spent stays spent."""
-    done = Step(
-        task=state.task,
-        messages=state.messages,
-        landing=state.landing,
-        landed=state.landed,
-        proposed=state.proposed,
-        refused=state.refused,
-        stopped=state.stopped,
-        taken_back=state.taken_back,
-        committed=state.committed,
-    )
-    goes_on = bool(state.dialogue) and body.settings.strategy == "act"
-    return replace(
-        state,
+    begun = State(
+        run=state.run,
         task=body.task,
         settings=body.settings,
         budget=body.settings.budget,
         model=body.model,
-        steps=(*state.steps, done),
-        baseline=None,
-        owes_baseline=False,
-        messages=(),
-        pending=(),
-        dialogue=state.dialogue if goes_on else (),
-        known=state.worked if goes_on else None,
-        speaks_text=state.speaks_text and goes_on,
-        tree=state.open_work if goes_on else {},
-        plan=state.plan if goes_on else "",
-        left_out={},
-        open_tool=None,
-        results={},
-        has_background=False,
-        empty_answers=0,
-        exhausted=None,
-        proposed=None,
-        landing=None,
-        landed=(),
-        committed=None,
-        undone=(),
-        refused=None,
-        stopped=None,
-        taken_back=False,
+        files=state.files,
+        root=state.root,
+        origin=state.origin,
+        is_untold=state.is_untold,
+        seq=state.seq,
+        time=state.time,
+        seconds=state.seconds,
+        callers=state.callers,
+        open_calls=state.open_calls,
+        calls=state.calls,
+        input_tokens=state.input_tokens,
+        output_tokens=state.output_tokens,
+        cached_tokens=state.cached_tokens,
+        reasoning_tokens=state.reasoning_tokens,
+        cost_usd=state.cost_usd,
+        cost_known=state.cost_known,
+        steps=(*state.steps, replace(state, steps=())),
+    )
+    if not state.dialogue or body.settings.strategy != "act":
+        return begun
+    return replace(
+        begun,
+        dialogue=state.dialogue,
+        known=state.worked,
+        speaks_text=state.speaks_text,
+        tree=state.open_work,
+        plan=state.plan,
     )
 
 
@@ -236,14 +230,9 @@ def _changed(state: State, body: FilesChanged) -> State:
     files = {**state.files, **listed(body.listing), **body.files}
     left = {path: file for path, file in files.items() if path not in body.gone}
     # What earlier answers have shown was about other files: none of them is the best any more.
+    forgotten = {"passed": False, "checks": (), "contradicts": ()}
     messages = tuple(
-        message.model_copy(
-            update={
-                "outcome": message.outcome.model_copy(
-                    update={"passed": False, "checks": (), "contradicts": ()}
-                )
-            }
-        )
+        message.model_copy(update={"outcome": message.outcome.model_copy(update=forgotten)})
         if message.outcome is not None
         else message
         for message in state.messages

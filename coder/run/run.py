@@ -1,16 +1,13 @@
-"""Run: what a caller gets. Status and why, diff, tests, usage, cost; resumable by its id."""
-
-from typing import Literal
+"""Run: what a caller gets, folded from the state. Status and why, diff, tests, usage, cost."""
 
 from pydantic import BaseModel, ConfigDict, field_serializer
 
-from coder.run.event_types import Limit, Status
-from coder.run.message import Cause, CheckLine, Verified
+from coder.run.attempts import CHOOSER, best_code, decisive_outcome, samples_used
+from coder.run.event_types import CommitMade, CommitRefused, Limit, RunStopped, Status
+from coder.run.message import Cause, CheckLine, LeftOut, Message, Verified
 from coder.run.settings import Budget
-
-LeftOut = Literal["needs_allow", "decides", "too_large", "too_many", "link", "special", "name", "unreadable"]
-"""needs_allow: a given test, or other file that decides what passes; `--allow PATH` lands it. decides: such a
-file of which the run keeps nothing, or one that was only to be read. The others can't be taken over."""
+from coder.run.state import State
+from coder.text.binary import is_binary
 
 EXIT_CODES: dict[Status, int] = {
     "solved": 0,
@@ -111,3 +108,78 @@ class Run(BaseModel):
     def _in_numbers(self, limits: Budget) -> dict[str, object]:
         """A document's dollars are numbers, as in `cost`; the log keeps them exact, as text."""
         return {**limits.model_dump(mode="json"), "cost_usd": float(limits.cost_usd)}
+
+
+def summarize(state: State) -> Run:
+    """What is known of a run; one that has not stopped is said to be interrupted."""
+    stopped = state.stopped or RunStopped(status="interrupted", reason="it has not ended yet", exit_code=130)
+    best, made = best_code(state), state.committed
+    last = best or next(reversed(state.codes), None)
+    shown = state.landing or state.proposed
+    least = state.exhausted.least if state.exhausted is not None else None
+    outcome = decisive_outcome(state)
+    caused = outcome if outcome is not None and stopped.status != "solved" else None
+    return Run(
+        run_id=state.run,
+        status=stopped.status,
+        reason=stopped.reason,
+        verified=stopped.verified,
+        strength=outcome.strength if outcome is not None and outcome.passed else "none",
+        model=state.model,
+        samples=samples_used(state),
+        attempts=sum(1 for message in state.codes if not message.repeats and message.author != CHOOSER),
+        tests=outcome.checks if outcome is not None else (),
+        lint=outcome.lint if outcome is not None else (),
+        files=_texts(best) if best is not None else {},
+        patch=shown.patch if shown is not None else "",
+        reproduced_by=outcome.reproduced_by if outcome is not None else (),
+        contradicts=outcome.contradicts if outcome is not None else (),
+        test_patch=shown.tests if shown is not None else "",
+        left_out=_left_out(state, last),
+        landed=standing(state),
+        commit=made.commit if isinstance(made, CommitMade) else None,
+        branch=made.branch if isinstance(made, CommitMade) else None,
+        uncommitted=made.reason if isinstance(made, CommitRefused) else None,
+        calls=state.calls,
+        tokens=Tokens(
+            input=state.input_tokens,
+            output=state.output_tokens,
+            cached=state.cached_tokens,
+            reasoning=state.reasoning_tokens,
+        ),
+        cost=float(state.cost_usd) if state.cost_known else None,
+        seconds=round(state.seconds, 3),
+        limits=state.budget,
+        limit=_limit(state) if stopped.status == "limit" else None,
+        limit_least=float(least) if stopped.status == "limit" and least is not None else None,
+        cause=caused.cause if caused is not None else None,
+        lacks=caused.lacks if caused is not None else (),
+        error=stopped.error,
+        exit_code=stopped.exit_code,
+    )
+
+
+def standing(state: State) -> tuple[str, ...]:
+    """Paths that the run has written and `coder undo` hasn't taken back."""
+    return () if state.taken_back else tuple(path for path in state.landed if path not in state.undone)
+
+
+def _texts(code: Message) -> dict[str, str]:
+    files = {path: text for path, text in code.files.items() if text is not None}
+    return {path: text for path, text in files.items() if not is_binary(text)}
+
+
+def _left_out(state: State, last: Message | None) -> dict[str, LeftOut]:
+    found: dict[str, LeftOut] = {**state.left_out}
+    for path in last.test_edits if last is not None else ():
+        found[path] = "needs_allow"
+    for path in last.left_out if last is not None else ():
+        found[path] = "decides"
+    landed = standing(state)
+    return {path: why for path, why in sorted(found.items()) if path not in landed}
+
+
+def _limit(state: State) -> Limit:
+    if state.exhausted is not None:
+        return state.exhausted.limit
+    return "time" if state.seconds >= state.budget.seconds else "calls"

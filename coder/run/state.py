@@ -1,4 +1,4 @@
-"""State: what is known of a run, folded of its events (`reducer.py`). Nothing else remembers anything."""
+"""State: what is known of a run, folded from its events by `reducer.py`."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -20,37 +20,14 @@ from coder.run.event_types import (
     StoredFile,
     ToolCalled,
 )
-from coder.run.message import Message, Outcome
-from coder.run.run import LeftOut
+from coder.run.message import LeftOut, Message, Outcome
 from coder.run.settings import Budget, Settings
 from coder.run.task import Task
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
-    """One task of several in the same run, and how it ended."""
-
-    task: Task
-    messages: tuple[Message, ...]
-    landing: LandingPlanned | None
-    landed: tuple[str, ...]
-    proposed: PatchProposed | None
-    refused: LandingRefused | None
-    stopped: RunStopped | None
-    taken_back: bool
-    """The user has taken back what it had written."""
-    committed: CommitMade | CommitRefused | None = None
-
-    @property
-    def patch(self) -> str:
-        """What has landed, or would have; empty where nothing was proposed."""
-        shown = self.landing or self.proposed
-        return shown.patch if shown is not None else ""
-
-
-@dataclass(frozen=True, slots=True)
 class State:
-    """All that is known of a run after some event of it."""
+    """All that is known of a run after some event of it; of several tasks in one run, of the latest."""
 
     run: str
     task: Task
@@ -118,10 +95,16 @@ class State:
     undone: tuple[str, ...] = ()
     refused: LandingRefused | None = None
     stopped: RunStopped | None = None
-    steps: tuple[Step, ...] = ()
-    """What came before the latest message of the user's; all above but the sums is about that one."""
+    steps: tuple["State", ...] = ()
+    """How the earlier tasks of the run ended."""
     taken_back: bool = False
-    """The user has taken back what this step has written."""
+    """The user has taken back what was written for this task."""
+
+    @property
+    def patch(self) -> str:
+        """The patch that has landed, or would have; empty where nothing was proposed."""
+        shown = self.landing or self.proposed
+        return shown.patch if shown is not None else ""
 
     @property
     def worked(self) -> dict[str, StoredFile]:
@@ -158,16 +141,14 @@ class State:
     @property
     def spent_tokens(self) -> int:
         """Tokens used, with the reservations of calls that have no answer."""
-        return (
-            self.input_tokens + self.output_tokens + sum(c.reserved_tokens for c in self.open_calls.values())
-        )
+        reserved = sum(call.reserved_tokens for call in self.open_calls.values())
+        return self.input_tokens + self.output_tokens + reserved
 
     @property
     def spent_usd(self) -> Decimal:
         """Cost so far, with the reservations of calls that have no answer."""
-        return self.cost_usd + sum(
-            (c.reserved_usd or Decimal(0) for c in self.open_calls.values()), Decimal(0)
-        )
+        reserved = (call.reserved_usd or Decimal(0) for call in self.open_calls.values())
+        return sum(reserved, self.cost_usd)
 
     def forked(self, origin: RunOrigin) -> "State":
         """The same work in a run of its own, no conversation, that has spent and written nothing."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
 
-from coder.run.command_inputs import MODULES, deciding_files
+from coder.run.command_inputs import MODULES, deciding_files, more_tests
 from coder.run.event_types import StoredFile
 from coder.run.examples import find_examples
 from coder.run.task import Task
@@ -66,8 +66,6 @@ def find_target(task: Task, files: Mapping[str, StoredFile]) -> Target:
         return Target(path, names=(), tests=(), is_known=False, writes_tests=True)
     tests = {path for path in files if is_test(path)} | {test.path for test in task.test_files}
     if task.test_command:
-        from coder.run.test_patterns import more_tests
-
         texts = {path: file.text for path, file in files.items()}
         tests |= more_tests(texts, task.test_command, tests)
         tests |= deciding_files(task.test_command, texts, prompt=task.prompt)
@@ -190,15 +188,11 @@ def _names(
         return []
     checked = [n for check in task.checks for n in free_names(check) if n not in sys.stdlib_module_names]
     shown = [name for example in find_examples(task.prompt) for name in called_free_names(example.source)]
-    bare = [name for test in task.test_files for name in _bare_names(test.text)]
+    called = [name for test in task.test_files for name in called_free_names(test.text)]
+    bare = [name for name in called if not name.startswith("test")]
     # Beside files that are there, code in a prompt is quoted from them, or from a traceback.
     asked = outside_fences(task.prompt) if any(map(is_source, files)) else task.prompt
     return list(dict.fromkeys([*checked, *bare, *shown])) or names_in_prompt(asked)[:1]
-
-
-def _bare_names(source: str) -> list[str]:
-    """Names that a test file calls without importing them."""
-    return [name for name in called_free_names(source) if not name.startswith("test")]
 
 
 def _paths(

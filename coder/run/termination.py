@@ -116,20 +116,17 @@ def _before_and_after(state: State) -> str:
     return "the tests passed before and after"
 
 
-def tests_pass() -> Stop:
+@Stop
+def tests_pass(state: State) -> Reason | None:
     """Solved: all that was given to check it by has passed; unverified where nothing was given."""
-
-    def rule(state: State) -> Reason | None:
-        outcome = state.outcome
-        if outcome is None or not outcome.passed:
-            outcome = passed_but_for_lint(state)
-        elif lint_is_pending(state):
-            return None
-        if outcome is None:
-            return None
-        return verdict(state, outcome)
-
-    return Stop(rule)
+    outcome = state.outcome
+    if outcome is None or not outcome.passed:
+        outcome = passed_but_for_lint(state)
+    elif lint_is_pending(state):
+        return None
+    if outcome is None:
+        return None
+    return verdict(state, outcome)
 
 
 def verdict(state: State, outcome: Outcome) -> Reason:
@@ -146,13 +143,10 @@ def by_what(outcome: Outcome) -> str:
     return f"reproduced: {named(outcome.reproduced_by)} failed without the change and passed with it"
 
 
-def contradicts_tests() -> Stop:
+@Stop
+def contradicts_tests(state: State) -> Reason | None:
     """It passes but for given tests that it edits: more answers decide nothing, the user does."""
-
-    def rule(state: State) -> Reason | None:
-        return contradiction(state.outcome) if state.outcome is not None else None
-
-    return Stop(rule)
+    return contradiction(state.outcome) if state.outcome is not None else None
 
 
 def contradiction(outcome: Outcome) -> Reason | None:
@@ -173,49 +167,40 @@ def goes_round(state: State) -> bool:
     return not state.has_background and any(len(calls) >= SAME_RESULTS for calls in state.results.values())
 
 
-def stuck(answers: int = STUCK_AFTER) -> Stop:
+@Stop
+def stuck(state: State) -> Reason | None:
     """The model gave the same answer so many times, or an empty one three times."""
-
-    def rule(state: State) -> Reason | None:
-        if state.empty_answers >= EMPTY_ANSWERS:
-            return Reason("stuck", f"the model's last {state.empty_answers} answers were empty")
-        if state.awaits_execution or most_repeated(state) < answers:
-            return None
-        return Reason("stuck", f"the model gave the same answer {answers} times")
-
-    return Stop(rule)
+    if state.empty_answers >= EMPTY_ANSWERS:
+        return Reason("stuck", f"the model's last {state.empty_answers} answers were empty")
+    if state.awaits_execution or most_repeated(state) < STUCK_AFTER:
+        return None
+    return Reason("stuck", f"the model gave the same answer {STUCK_AFTER} times")
 
 
-def samples_spent() -> Stop:
+@Stop
+def samples_spent(state: State) -> Reason | None:
     """Every sample and its repairs have been tried."""
-
-    def rule(state: State) -> Reason | None:
-        if not state.codes or state.awaits_execution or not next_round(state).fresh:
-            return None
-        if samples_used(state) < state.budget.samples:
-            return None
-        attempts = sum(not message.repeats for message in state.codes)
-        tried = "the one attempt" if attempts == 1 else f"none of {attempts} attempts"
-        return Reason("unsolved", f"{tried} {'did not pass' if attempts == 1 else 'passed'}")
-
-    return Stop(rule)
+    if not state.codes or state.awaits_execution or not next_round(state).fresh:
+        return None
+    if samples_used(state) < state.budget.samples:
+        return None
+    attempts = sum(not message.repeats for message in state.codes)
+    tried = "the one attempt" if attempts == 1 else f"none of {attempts} attempts"
+    return Reason("unsolved", f"{tried} {'did not pass' if attempts == 1 else 'passed'}")
 
 
-def budget_reached() -> Stop:
+@Stop
+def budget_reached(state: State) -> Reason | None:
     """A limit of the user's: calls, tokens, cost or time. What was answered is still tried."""
-
-    def rule(state: State) -> Reason | None:
-        if state.exhausted is not None:
-            return Reason("limit", state.exhausted.text)
-        if state.seconds >= state.budget.seconds:
-            return Reason("limit", f"the time limit of {state.budget.seconds:g} s was reached")
-        if state.awaits_execution or state.calls < state.budget.calls or state.pending:
-            return None
-        return Reason("limit", state.budget.calls_reached)
-
-    return Stop(rule)
+    if state.exhausted is not None:
+        return Reason("limit", state.exhausted.text)
+    if state.seconds >= state.budget.seconds:
+        return Reason("limit", f"the time limit of {state.budget.seconds:g} s was reached")
+    if state.awaits_execution or state.calls < state.budget.calls or state.pending:
+        return None
+    return Reason("limit", state.budget.calls_reached)
 
 
 def default_stop() -> Stop:
     """Passing first, so that a last call that solves the task counts."""
-    return tests_pass() | contradicts_tests() | stuck() | samples_spent() | budget_reached()
+    return tests_pass | contradicts_tests | stuck | samples_spent | budget_reached

@@ -18,7 +18,6 @@ from coder.sampling.completer import Completer, can_go_on
 from coder.text.sanitize import count_of
 from coder.turn import Turn
 
-_SPENT = budget_reached()
 _ENOUGH = 3
 """Answers that pass and do the same: further ones would hardly change the choice."""
 
@@ -39,7 +38,7 @@ class BestOfN:
         if state.awaits_execution:
             return Trier()
         is_drawn = drawn(state) >= state.budget.samples or bool(agreed(state))
-        return Chooser() if is_drawn or _SPENT(state) is not None else _writer(state)
+        return Chooser() if is_drawn or budget_reached(state) is not None else _writer(state)
 
     def has_last_word(self, state: State) -> bool:
         """Whether there is something to choose from, and time to do so, though no call may be made."""
@@ -53,7 +52,7 @@ def _writer(state: State) -> Participant:
 
 def best_of_n_stop() -> Stop:
     """Given tests pass, or the choice was made and run."""
-    return Stop(_chosen) | budget_reached()
+    return Stop(_chosen) | budget_reached
 
 
 def _chosen(state: State) -> Reason | None:

@@ -1,8 +1,5 @@
 """Act: the Coder works in a session until it calls its work done, and the Executor decides whether it is."""
 
-import functools
-import operator
-
 from coder.participants.actor import MOST_NUDGES, Actor, LastTree, has_new_tree
 from coder.participants.executor import Executor
 from coder.participants.participant import Participant
@@ -28,11 +25,10 @@ class Act:
 
     def __init__(self) -> None:
         self._members = RoundRobin((Planner(), Actor(), Executor()), skip=_has_nothing_to_do)
-        self._limit = budget_reached()
 
     def next(self, state: State) -> Participant:
         """Whose turn it is."""
-        is_over = self._limit(state) is not None
+        is_over = budget_reached(state) is not None
         return LastTree() if is_over and not state.awaits_execution else self._members.next(state)
 
     def has_last_word(self, state: State) -> bool:
@@ -44,84 +40,66 @@ class Act:
 
 def act_stop() -> Stop:
     """Solved at once; what nothing shows is remarked once, and the second `done` ends the run with it."""
-    rules = (_contradicts(), going_round(), stuck(), idle(), given_up(), budget_reached())
-    return functools.reduce(operator.or_, rules, _passed())
+    return _passed | _contradicts | going_round | stuck | idle | given_up | budget_reached
 
 
-def going_round() -> Stop:
+@Stop
+def going_round(state: State) -> Reason | None:
     """The model makes the same call with the same result: what it has changed until then is tried."""
-
-    def rule(state: State) -> Reason | None:
-        last = state.last
-        if last is None or not goes_round(state):
-            return None
-        if state.awaits_execution and (last.files or last.test_edits):
-            return None
-        return Reason("stuck", f"the model made the same call {SAME_RESULTS} times, with the same result")
-
-    return Stop(rule)
+    last = state.last
+    if last is None or not goes_round(state):
+        return None
+    if state.awaits_execution and (last.files or last.test_edits):
+        return None
+    return Reason("stuck", f"the model made the same call {SAME_RESULTS} times, with the same result")
 
 
-def idle() -> Stop:
+@Stop
+def idle(state: State) -> Reason | None:
     """The model has only words, though it was told how to act, and nothing has changed."""
-
-    def rule(state: State) -> Reason | None:
-        last = state.last
-        if last is None or last.kind != "code" or not state.awaits_execution or not state.dialogue:
-            return None
-        if last.files or last.test_edits or last.check or state.dialogue[-1].tool_calls:
-            return None
-        text = f"the model's last {MOST_NUDGES + 1} answers changed nothing and called nothing"
-        return Reason("stuck", text) if state.dialogue[-1].role == "assistant" else None
-
-    return Stop(rule)
+    last = state.last
+    if last is None or last.kind != "code" or not state.awaits_execution or not state.dialogue:
+        return None
+    if last.files or last.test_edits or last.check or state.dialogue[-1].tool_calls:
+        return None
+    text = f"the model's last {MOST_NUDGES + 1} answers changed nothing and called nothing"
+    return Reason("stuck", text) if state.dialogue[-1].role == "assistant" else None
 
 
-def given_up() -> Stop:
+@Stop
+def given_up(state: State) -> Reason | None:
     """The model says that it is done, and has changed nothing since it was told otherwise."""
-
-    def rule(state: State) -> Reason | None:
-        last = state.last
-        if last is None or last.kind != "code" or not last.repeats:
-            return None
-        outcome = next((m.outcome for m in reversed(state.messages) if m.outcome is not None), None)
-        if outcome is not None and outcome.passed:
-            return Reason("unverified", why_unverified(state, outcome))
-        if outcome is not None and (reason := contradiction(outcome)) is not None:
-            return reason
-        return Reason("unsolved", "the model calls it done again, and has changed nothing since it wasn't")
-
-    return Stop(rule)
+    last = state.last
+    if last is None or last.kind != "code" or not last.repeats:
+        return None
+    outcome = next((m.outcome for m in reversed(state.messages) if m.outcome is not None), None)
+    if outcome is not None and outcome.passed:
+        return Reason("unverified", why_unverified(state, outcome))
+    if outcome is not None and (reason := contradiction(outcome)) is not None:
+        return reason
+    return Reason("unsolved", "the model calls it done again, and has changed nothing since it wasn't")
 
 
-def _passed() -> Stop:
-    passed, limit = tests_pass(), budget_reached()
-
-    def rule(state: State) -> Reason | None:
-        reason = passed(state)
-        if reason is None or reason.status == "solved":
-            return reason
-        said = state.settings.accept_unverified or state.settings.chat  # there the user sees it at once
-        return reason if said or _is_remarked(state) or limit(state) is not None else None
-
-    return Stop(rule)
+@Stop
+def _passed(state: State) -> Reason | None:
+    reason = tests_pass(state)
+    if reason is None or reason.status == "solved":
+        return reason
+    said = state.settings.accept_unverified or state.settings.chat  # there the user sees it at once
+    return reason if said or _is_remarked(state) or budget_reached(state) is not None else None
 
 
-def _contradicts() -> Stop:
+@Stop
+def _contradicts(state: State) -> Reason | None:
     """Red in given tests alone that it edits: told once, and then the user decides, or has done so before."""
-    limit = budget_reached()
-
-    def rule(state: State) -> Reason | None:
-        reason = contradiction(state.outcome) if state.outcome is not None else None
-        if reason is None:
-            return None
-        told = sum(
-            message.outcome is not None and bool(message.outcome.contradicts) for message in state.messages
-        )
-        asked = state.settings.chat or is_accepted(state)
-        return reason if told > 1 or asked or limit(state) is not None else None
-
-    return Stop(rule)
+    reason = contradiction(state.outcome) if state.outcome is not None else None
+    if reason is None:
+        return None
+    told = sum(
+        message.outcome is not None and bool(message.outcome.contradicts) for message in state.messages
+    )
+    asked = state.settings.chat or is_accepted(state)
+    return reason if told > 1 or asked or budget_reached(state) is not None else None
 
 
 def _is_remarked(state: State) -> bool:

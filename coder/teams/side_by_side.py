@@ -17,10 +17,9 @@ from coder.run.attempts import decisive_outcome
 from coder.run.event_types import PatchProposed, RunOrigin, RunResumed
 from coder.run.journal import Journal
 from coder.run.message import Verified
-from coder.run.run import Other, Run
+from coder.run.run import Other, Run, summarize
 from coder.run.settings import Settings
 from coder.run.state import State
-from coder.run.summary import summarize
 from coder.store import new_run_id
 from coder.teams.strategies import LEAST_CALLS, attempts
 from coder.workspace.deliver import deliver

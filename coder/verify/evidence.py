@@ -1,4 +1,4 @@
-"""Evidence: what the tests, or a check, of an answer show where nothing given does.
+"""What the tests, or a check, of an answer show where nothing given does.
 
 They reproduce the task where they fail without the change and pass with it, twice each, in a workspace that
 is laid anew for every run. They are the model's own, so that this says less than a given test.
@@ -8,20 +8,17 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from coder.environment.workbench import Workbench
-from coder.run.command_inputs import parted, reported
+from coder.run.command_inputs import more_tests, parted, reported
 from coder.run.message import Message, Outcome
 from coder.run.state import State
-from coder.run.target import Target, is_test
+from coder.run.target import is_test
 from coder.run.termination import named
-from coder.run.test_patterns import more_tests
 from coder.source.shell import command_words
 from coder.verify.feedback import feedback, gist
+from coder.verify.finding import Finding
 from coder.verify.regressions import is_red_as_before
-from coder.verify.test_command import TestRun, run_tests
-from coder.verify.test_command_verifier import run_command
-from coder.workspace.overlay import workspace_files
-from sandbox import Command, Limits, Result
+from coder.verify.verification import Verification
+from sandbox import Command, Result
 
 _LENGTH = 200
 """Characters of what a program says, in a reason."""
@@ -39,21 +36,16 @@ def wants_evidence(state: State, code: Message, outcome: Outcome) -> bool:
     return is_open and bool(code.check or _new_tests(state, code, outcome))
 
 
-async def evidence(
-    bench: Workbench, state: State, target: Target, code: Message, outcome: Outcome
-) -> Outcome:
+async def evidence(on: Verification, code: Message, outcome: Outcome) -> Outcome:
     """The outcome of a change that broke nothing, with what the answer's own check and tests show.
 
     In a suite that was red before the work, and stays so, it is a failure still where they show nothing.
-
-    Raises:
-        SandboxError: the sandbox itself failed.
     """
-    trial = _Trial(bench, state, target, code)
+    trial = _Trial(on, code)
     found = outcome if outcome.passed else _without_old_reds(outcome)
     if code.check:
         found = await trial.check(found)
-    names = _new_tests(state, code, found)
+    names = _new_tests(on.state, code, found)
     if names and found.passed and found.verified != "reproduced":
         found = await trial.tests(found, names)
     return found if outcome.passed or found.verified == "reproduced" else outcome
@@ -80,7 +72,7 @@ def _new_tests(state: State, code: Message, outcome: Outcome) -> tuple[str, ...]
     baseline, paths = state.baseline, _test_files(state, code)
     if baseline is None or not baseline.told or not paths:
         return ()
-    known = {test.name for test in baseline.tests} | {*baseline.flaky}
+    known = {*baseline.before, *baseline.flaky}
     new = tuple(line.name for line in outcome.checks if line.passed and line.name not in known)
     if reported(state.task.test_command or ("",)) is None:
         return () if baseline.is_long else new
@@ -107,9 +99,7 @@ def _is_of(path: str, name: str) -> bool:
 class _Trial:
     """Runs what an answer brings on the user's files, and on the changed ones."""
 
-    bench: Workbench
-    state: State
-    target: Target
+    on: Verification
     code: Message
 
     async def check(self, outcome: Outcome) -> Outcome:
@@ -137,7 +127,7 @@ class _Trial:
         """What the answer's new tests show, which have passed once with the change."""
         before = self._tests
         first = await self._run(before, names)
-        broken = [line.name for line in first.lines if not line.passed and "::" not in line.name]
+        broken = [line.name for line in first.failing if "::" not in line.name]
         unread = {path for path in before if any(_is_of(path, f"{name}::") for name in broken)}
         others = [name for name in names if not any(_is_of(path, name) for path in unread)]
         if unread and others:  # pytest runs nothing where it can't read one file
@@ -148,7 +138,7 @@ class _Trial:
             return _shows_nothing(outcome, first, names)
         again = await self._run(before, red)
         now = await self._run(self.code.files, red)
-        passes = {line.name for line in now.lines if line.passed}
+        passes = now.passing
         steady = tuple(name for name in red if _is_red(again, name) and name in passes)
         if steady:
             return _reproduced(outcome, steady)
@@ -157,33 +147,28 @@ class _Trial:
     @property
     def _tests(self) -> dict[str, str | None]:
         """What stands on the user's files for a run without the change."""
-        return _test_files(self.state, self.code)
+        return _test_files(self.on.state, self.code)
 
-    async def _run(self, files: Mapping[str, str | None], names: tuple[str, ...]) -> TestRun:
-        await (await self.bench.candidate()).lay(workspace_files(self.state, files))
-        return await run_command(self.bench, self.state, ours=self._ours, only=names, wall_s=self._wall_s)
+    async def _run(self, files: Mapping[str, str | None], names: tuple[str, ...]) -> Finding:
+        await self.on.lay_over(files)
+        return await self.on.command(ours=self._tests, only=names, wall_s=self._wall_s)
 
     async def _checked(self, files: Mapping[str, str | None]) -> tuple[Result, bool]:
         """How the check ends, and whether it failed by what the code does, as far as that can be known."""
-        sandbox = await self.bench.candidate()
-        await sandbox.lay(workspace_files(self.state, files))
-        limits = Limits(wall_s=self._wall_s, cpu_s=self._wall_s)
+        await self.on.lay_over(files)
         if (words := _python_tests(self.code.check)) is not None:
-            run = await run_tests(sandbox, words, ours=self._ours, limits=limits)
+            run = await self.on.command(words, ours=self._tests, wall_s=self._wall_s, is_shown=False)
             return run.result, bool(run.reached)
         argv = ("bash", "-c", self.code.check)
-        result = await sandbox.run(Command(argv=argv, environment={"PYTHONNOUSERSITE": "1"}), limits=limits)
+        asked = Command(argv=argv, environment={"PYTHONNOUSERSITE": "1"})
+        result = await (await self.on.bench.candidate()).run(asked, limits=self.on.limits(self._wall_s))
         return result, result.status == "error" and result.exit_code not in _NOT_RUN
-
-    @property
-    def _ours(self) -> list[str]:
-        return [*self.target.tests, *self._tests]
 
     @property
     def _wall_s(self) -> float:
         """A test may never end without the change."""
-        known = self.state.baseline.seconds if self.state.baseline is not None else 0.0
-        return min(self.state.settings.test_timeout_s, _LEAST_S + 2 * known)
+        known = self.on.state.baseline.seconds if self.on.state.baseline is not None else 0.0
+        return min(self.on.state.settings.test_timeout_s, _LEAST_S + 2 * known)
 
 
 def _python_tests(check: str) -> tuple[str, ...] | None:
@@ -202,7 +187,7 @@ def _quoted(command: str) -> str:
     return f"`{line[:_LENGTH]}…`" if len(line) > _LENGTH else f"`{line}`"
 
 
-def _is_red(run: TestRun, name: str) -> bool:
+def _is_red(run: Finding, name: str) -> bool:
     """Whether a test, or a part of it, failed by what the code does."""
     return any(reached == name or reached.startswith(f"{name} ") for reached in run.reached)
 
@@ -217,13 +202,11 @@ def _unshown(outcome: Outcome, why: str, *, added: bool = False) -> Outcome:
     return outcome.model_copy(update={"verified": verified, "strength": "none", "unshown": why})
 
 
-def _shows_nothing(outcome: Outcome, run: TestRun, names: tuple[str, ...]) -> Outcome:
+def _shows_nothing(outcome: Outcome, run: Finding, names: tuple[str, ...]) -> Outcome:
     """New tests of which none failed by what the code does."""
-    passed = {line.name for line in run.lines if line.passed}
-    if passed.issuperset(names):
+    if run.passing.issuperset(names):
         return _unshown(outcome, "the new tests pass without the change, too: they show nothing")
-    failed = next((line for line in run.lines if not line.passed), None)
-    why = _said(failed.message) if failed is not None else gist(run.result)
+    why = _said(run.failing[0].message) if run.failing else gist(run.result)
     said = f"the new tests pass, and on the code before they could not run: {why[:_LENGTH]}"
     return _unshown(outcome, said, added=True)
 

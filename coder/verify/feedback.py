@@ -1,4 +1,4 @@
-"""Feedback: the first failure, shortened to what a repair needs: expected, actual, traceback, output."""
+"""The first failure, shortened to what a repair needs: expected, actual, traceback, output."""
 
 import re
 from collections.abc import Sequence
@@ -7,6 +7,7 @@ from coder.run.message import CheckLine
 from coder.text.sanitize import printable
 from sandbox import Result
 
+NOTHING_RAN = Result(status="ok", exit_code=None)
 _MESSAGE = 1500
 _OUTPUT = 600
 _IN_FULL = 3
@@ -31,14 +32,15 @@ def shorten(text: str, limit: int) -> str:
     return f"{text[:head].rstrip()}\n…\n{text[-tail:].lstrip()}"
 
 
-def feedback(lines: Sequence[CheckLine], result: Result | None, *, note: str = "") -> str:
+def feedback(lines: Sequence[CheckLine], result: Result = NOTHING_RAN, *, note: str = "") -> str:
     """What the next prompt quotes of a failed run."""
     failed = next((line for line in lines if not line.passed), None)
-    parts = _of_check(failed, _MESSAGE) if failed is not None else []
-    return _joined(note, parts, result, said=failed.message if failed is not None else "")
+    if failed is None:
+        return _joined(note, [], result, said="")
+    return _joined(note, _of_check(failed, _MESSAGE), result, said=failed.message)
 
 
-def failures(lines: Sequence[CheckLine], result: Result | None, *, note: str = "") -> str:
+def failures(lines: Sequence[CheckLine], result: Result, *, note: str = "") -> str:
     """What a first prompt quotes of a failed run: the names of all that fails, the first three in full."""
     failed = [line for line in lines if not line.passed]
     parts = [_names(failed)] if len(failed) > 1 else []
@@ -47,12 +49,15 @@ def failures(lines: Sequence[CheckLine], result: Result | None, *, note: str = "
     return _joined(note, parts, result, said="\n".join(line.message for line in failed))
 
 
-def _joined(note: str, parts: list[str], result: Result | None, *, said: str) -> str:
-    every = [
-        *([note] if note else []),
-        *parts,
-        *(_of_result(result, said=said) if result is not None else []),
-    ]
+def _joined(note: str, parts: list[str], result: Result, *, said: str) -> str:
+    every = [note] if note else []
+    every += parts
+    if (why := stopped(result)) and why not in said:
+        every.append(why)
+    if not said and result.stderr.strip():
+        every.append("stderr:\n" + shorten(result.stderr, _MESSAGE))
+    if not said and result.stdout.strip():
+        every.append("stdout:\n" + shorten(result.stdout, _OUTPUT))
     return _ADDRESS.sub(" at 0x…", printable("\n".join(every))) or "It failed without saying why."
 
 
@@ -70,27 +75,22 @@ def _names(failed: Sequence[CheckLine]) -> str:
 
 
 def _of_check(failed: CheckLine, most: int) -> list[str]:
-    """What one failed check says, its message in at most about so many characters."""
+    """One failed check, its message in at most about so many characters."""
     parts = [f"This check fails: {failed.name}"]
     if failed.path is not None and not failed.message:
         parts.append(f"in {failed.path}, line {failed.line}")
-    if (failed.expected, failed.actual) != (None, None) and not _says(failed):
+    # A test runner's message gives both values itself.
+    is_said = failed.path is not None and str(failed.expected) in failed.message
+    if (failed.expected, failed.actual) != (None, None) and not is_said:
         parts.append(f"expected: {failed.expected}\nactual: {failed.actual}")
     if failed.message:
         parts.append(shorten(_RUNNER.sub("", failed.message), most))
     return parts
 
 
-def _says(failed: CheckLine) -> bool:
-    """Whether the message gives both values itself, as a test runner's does."""
-    return failed.path is not None and str(failed.expected) in failed.message
-
-
-def gist(result: Result | None, *, note: str = "") -> str:
+def gist(result: Result, *, note: str = "") -> str:
     """One line of it for a person, where no check failed by name."""
-    if note or result is None:
-        return note
-    return stopped(result) or last_line(result.stderr) or last_line(result.stdout)
+    return note or stopped(result) or last_line(result.stderr) or last_line(result.stdout)
 
 
 def last_line(text: str) -> str:
@@ -111,12 +111,3 @@ def stopped(result: Result) -> str:
             return "It was killed."
         case _:
             return ""
-
-
-def _of_result(result: Result, *, said: str) -> list[str]:
-    parts = [why] if (why := stopped(result)) and why not in said else []
-    if not said and result.stderr.strip():
-        parts.append("stderr:\n" + shorten(result.stderr, _MESSAGE))
-    if not said and result.stdout.strip():
-        parts.append("stdout:\n" + shorten(result.stdout, _OUTPUT))
-    return parts

@@ -1,31 +1,76 @@
-"""Finding: what one means of verifying showed, also checks from outside, and why other code would fail."""
+"""Finding: what one run of tests, checks or the code itself showed, and why other code might not help."""
 
 import re
 import sys
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from pathlib import PurePosixPath
-from typing import Literal
 
-from coder.environment.workbench import Workbench
-from coder.run.message import Cause, CheckLine, Verified
-from coder.run.target import Target, is_test
+from coder.run.message import Cause, CheckLine, Strength, Verified
 from coder.source.manifests import missing_modules
-from sandbox import Check, CheckReport, CheckResult, Limits, Result, check
+from coder.verify.feedback import NOTHING_RAN
+from sandbox import CheckReport, Result
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What one means of verifying showed."""
+    """What one run showed; the Outcome of a turn is made of those of all means."""
 
     verified: Verified
     passed: bool
     lines: tuple[CheckLine, ...] = ()
-    result: Result | None = None
+    result: Result = NOTHING_RAN
     note: str = ""
-    strength: Literal["outside", "inside", "none"] = "outside"
+    """Why a run with exit code 0 is no pass, or what a person should know of a pass."""
+    strength: Strength = "outside"
     late: bool = False
     """It failed, and the program had used up its time."""
+    complete: bool = True
+    """The command came to its own end; False when something ended it early."""
+    told: bool = True
+    """Single tests were reported; False: only the exit code is known."""
+    reached: frozenset[str] = frozenset()
+    """Tests that failed by what the code does: an assertion, or an exception out of it; of other languages
+    than Python those whose report has an expected value."""
+
+    @property
+    def failing(self) -> list[CheckLine]:
+        """The checks that failed."""
+        return [line for line in self.lines if not line.passed]
+
+    @property
+    def passing(self) -> set[str]:
+        """Names of the checks that passed."""
+        return {line.name for line in self.lines if line.passed}
+
+    @property
+    def said(self) -> str:
+        """Output of the program and messages of the failures."""
+        messages = [line.message for line in self.failing]
+        return "\n".join([*messages, self.result.stdout, self.result.stderr])
+
+
+def finding_of(
+    result: Result,
+    lines: Sequence[CheckLine],
+    *,
+    complete: bool = True,
+    note: str = "",
+    told: bool = True,
+    reached: set[str] | None = None,
+) -> Finding:
+    """How a test command ended, by its exit code and the tests that it reported."""
+    passed = result.ok and complete and bool(lines) and all(line.passed for line in lines)
+    return Finding(
+        "tests",
+        passed,
+        tuple(lines),
+        result,
+        note,
+        strength="inside",
+        complete=complete,
+        told=told,
+        reached=frozenset(reached or ()),
+    )
 
 
 _NETWORK = re.compile(
@@ -34,7 +79,6 @@ _NETWORK = re.compile(
     r"|\b(?:ENOTFOUND|EAI_AGAIN|ENETUNREACH)\b"  # Node's codes
     r"|\bcurl: \((?:5|6|7)\)"
 )
-"""What programs say where a name can't be resolved or no network is there, by kinds and codes."""
 _HOST = re.compile(
     r"\bhost='([\w.-]+)'|\b(?:ENOTFOUND|EAI_AGAIN) ([\w.-]+)|^curl: .* host: ([\w.-]+)", re.MULTILINE
 )
@@ -46,61 +90,17 @@ def cause_of(failed: Finding, own: Collection[str]) -> tuple[Cause | None, tuple
     Args:
         own: paths of the workspace, and of what an answer was to write.
     """
-    result = failed.result
-    if failed.late or (result is not None and result.status == "timeout"):
+    if failed.late or failed.result.status == "timeout":
         return ("test_timeout" if failed.verified == "tests" else "program_timeout"), ()
-    said = "\n".join(line.message for line in failed.lines if not line.passed)
-    if result is not None:
-        said = f"{said}\n{result.stdout}\n{result.stderr}"
-    modules = tuple(name for name in missing_modules(said, own) if name not in sys.stdlib_module_names)
+    modules = tuple(name for name in missing_modules(failed.said, own) if name not in sys.stdlib_module_names)
     if modules:
         return "missing_module", modules
-    if _NETWORK.search(said):
-        return "network", tuple(dict.fromkeys(filter(None, map(_joined, _HOST.findall(said)))))
+    if _NETWORK.search(failed.said):
+        hosts = ("".join(groups).rstrip(".") for groups in _HOST.findall(failed.said))
+        return "network", tuple(dict.fromkeys(filter(None, hosts)))
     return None, ()
 
 
-def _joined(groups: tuple[str, ...]) -> str:
-    return "".join(groups).rstrip(".")
-
-
-async def checked(
-    bench: Workbench, target: Target, files: Mapping[str, bytes], checks: Sequence[Check], seconds: float
-) -> CheckReport:
-    """What the checks show, run from the checker's sandbox.
-
-    Raises:
-        SandboxError: a sandbox itself failed.
-    """
-    return await check(
-        await bench.candidate(),
-        await bench.checker(),
-        checks,
-        module=target.module,
-        provides=modules_of(files),
-        limits=Limits(wall_s=seconds, cpu_s=seconds),
-    )
-
-
-def line_of(result: CheckResult) -> CheckLine:
-    """What a check showed, as events keep it."""
-    return CheckLine(**result.model_dump(exclude={"asserted"}))
-
-
-def modules_of(files: Mapping[str, bytes]) -> tuple[str, ...]:
-    """Top-level modules of the workspace that tests may import from the candidate, wherever their folder is.
-
-    One in `src` or any other folder may be on the path: without its name here, a copy of it that is installed
-    would be tested instead.
-    """
-    paths = [PurePosixPath(path) for path in files if path.endswith(".py") and not is_test(path)]
-    names = (name for path in paths for name in (path.parts[0].removesuffix(".py"), _top(path, files)))
-    return tuple(dict.fromkeys(names))
-
-
-def _top(path: PurePosixPath, files: Collection[str]) -> str:
-    """The outermost package around a file; its own name where it is in none."""
-    folders = [folder for folder in path.parents if folder.name and str(folder / "__init__.py") in files]
-    if path.parts[0] == "src" and len(path.parts) > 2:
-        return path.parts[1]  # it may be a package without that file
-    return folders[-1].name if folders else path.stem
+def lines_of(report: CheckReport) -> tuple[CheckLine, ...]:
+    """The checks of a report, as events keep them."""
+    return tuple(CheckLine(**result.model_dump(exclude={"asserted"})) for result in report.results)

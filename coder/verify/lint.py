@@ -1,7 +1,7 @@
-"""Lint: what a lint command finds in the files that an answer changes, and didn't find before.
+"""What a lint command finds in the files that an answer changes, and didn't find before.
 
-It is run when everything else has passed. Findings are asked to be mended, a few times; they never take back
-that the tests pass.
+It runs when everything else has passed. The model is asked to mend findings, a few times; they never take
+back that the tests pass.
 """
 
 import re
@@ -9,75 +9,17 @@ import shlex
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 
-from coder.environment.workbench import Workbench
-from coder.run.message import CheckLine
-from coder.run.state import State
+from coder.run.message import CheckLine, Outcome
 from coder.text.sanitize import printable
-from coder.verify.reports.failure_places import Places
+from coder.verify.reports.failures import Places
+from coder.verify.verification import Verification
 from coder.workspace.overlay import workspace_files
-from sandbox import Command, Limits, Result
+from sandbox import Command
 
 FILES = "{files}"
 """A word of the command that stands for the changed files."""
 _MOST_TOLD = 10
 _WHOLE = 1500
-
-
-async def lint(bench: Workbench, state: State, files: Mapping[str, bytes]) -> tuple[CheckLine, ...]:
-    """Run the task's lint command on these files, and where it finds something, on the untouched ones.
-
-    The workspace holds other files afterwards.
-
-    Raises:
-        SandboxError: the sandbox itself failed.
-    """
-    untouched = workspace_files(state, {})
-    changed = [path for path, content in files.items() if untouched.get(path) != content]
-    command = state.task.lint_command
-    if command is None or not changed:
-        return ()
-    now = await _found(bench, state, command, files, changed)
-    if not new_findings(now, (), changed=changed):
-        return ()
-    there = [path for path in changed if path in untouched]
-    before = await _found(bench, state, command, untouched, there) if there or FILES not in command else ()
-    return new_findings(now, before, changed=changed)
-
-
-def told(findings: Sequence[CheckLine], command: Sequence[str]) -> str:
-    """What the next prompt says of findings."""
-    lines = [line.name if line.path is not None else line.message for line in findings[:_MOST_TOLD]]
-    if len(findings) > _MOST_TOLD:
-        lines.append(f"… and {len(findings) - _MOST_TOLD} more")
-    return "\n".join(
-        [f"All checks pass, but `{shlex.join(command)}` finds what wasn't there before:", *lines]
-    )
-
-
-async def _found(
-    bench: Workbench, state: State, command: Sequence[str], files: Mapping[str, bytes], changed: Sequence[str]
-) -> tuple[CheckLine, ...]:
-    sandbox = await bench.candidate()
-    await sandbox.lay(files)
-    argv = tuple(word for part in command for word in (changed if part == FILES else [part]))
-    seconds = state.settings.test_timeout_s
-    limits = Limits(wall_s=seconds, cpu_s=seconds)
-    result = await sandbox.run(Command(argv=argv, environment={"NO_COLOR": "1"}), limits=limits)
-    findings = read_findings(f"{result.stdout}\n{result.stderr}", Places(files))
-    if result.ok:
-        return ()  # warnings that the command itself lets pass
-    return findings or (_whole(command, result),)
-
-
-def _whole(command: Sequence[str], result: Result) -> CheckLine:
-    """A failure that names no place."""
-    return CheckLine(
-        name=shlex.join(command),
-        passed=False,
-        message=(result.stdout.strip() or result.stderr.strip())[-_WHOLE:],
-    )
-
-
 _MOST = 1 << 20
 _MOST_FINDINGS = 2000
 _MESSAGE = 300
@@ -93,6 +35,45 @@ _ARROW = re.compile(
 _BELOW = re.compile(r"^\s+(?P<line>\d{1,7}):\d{1,7}\s+(?P<message>\S[^\n]*)$")  # eslint's own form
 _NO_FINDING = re.compile(r"^(?:note|help)\b|: note:")
 _POSITIONS = re.compile(r"\bline \d+|:\d+\b")
+
+
+async def lint(on: Verification, files: Mapping[str, bytes], outcome: Outcome) -> Outcome:
+    """The outcome with new findings of the task's lint command, and what the next prompt says of them.
+
+    The command runs on these files, and where it finds something, on the untouched ones. The workspace holds
+    other files afterwards.
+    """
+    untouched = workspace_files(on.state, {})
+    changed = [path for path, content in files.items() if untouched.get(path) != content]
+    command = on.state.task.lint_command
+    if command is None or not changed:
+        return outcome
+    now = await _found(on, command, files, changed)
+    if not new_findings(now, (), changed=changed):
+        return outcome
+    there = [path for path in changed if path in untouched]
+    before = await _found(on, command, untouched, there) if there or FILES not in command else ()
+    if not (new := new_findings(now, before, changed=changed)):
+        return outcome
+    lines = [line.name if line.path is not None else line.message for line in new[:_MOST_TOLD]]
+    if len(new) > _MOST_TOLD:
+        lines.append(f"… and {len(new) - _MOST_TOLD} more")
+    told = [f"All checks pass, but `{shlex.join(command)}` finds what wasn't there before:", *lines]
+    return outcome.model_copy(update={"lint": new, "feedback": "\n".join(told)})
+
+
+async def _found(
+    on: Verification, command: Sequence[str], files: Mapping[str, bytes], changed: Sequence[str]
+) -> tuple[CheckLine, ...]:
+    await on.lay(files)
+    argv = tuple(word for part in command for word in (changed if part == FILES else [part]))
+    asked = Command(argv=argv, environment={"NO_COLOR": "1"})
+    result = await (await on.bench.candidate()).run(asked, limits=on.limits())
+    if result.ok:
+        return ()  # warnings that the command itself lets pass
+    said = (result.stdout.strip() or result.stderr.strip())[-_WHOLE:]
+    whole = CheckLine(name=shlex.join(command), passed=False, message=said)  # it may name no place
+    return read_findings(f"{result.stdout}\n{result.stderr}", Places(files)) or (whole,)
 
 
 def read_findings(text: str, places: Places) -> tuple[CheckLine, ...]:
@@ -136,5 +117,5 @@ def _finding(path: str, line: int, message: str) -> CheckLine:
 
 
 def _identity(line: CheckLine) -> tuple[str | None, str]:
-    """What stays the same of a finding when lines move; of one without a place, that there is one."""
+    """What stays the same of a finding when lines move; of one without a place, its name."""
     return line.path, _POSITIONS.sub("", line.message) if line.path is not None else line.name

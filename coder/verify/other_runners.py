@@ -5,13 +5,12 @@ under test, so neither is worth more than `inside`.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from coder.run.message import CheckLine
 from coder.source.shell import shown
-from coder.verify.reports.failure_places import Places
+from coder.verify.finding import Finding, finding_of
+from coder.verify.reports.failures import Places, Report, failed_line
 from coder.verify.reports.junit_reader import read_junit
-from coder.verify.reports.runner_report import Report, failed_line
 from coder.verify.reports.runners import Runner, runner_of
 from sandbox import Command, FileRefused, Limits, Result, Sandbox
 from sandbox.contract import OnOutput
@@ -24,19 +23,6 @@ _WITH_PATH = 'PATH="$PWD/{0}/bin:$PATH"; export PATH; exec "$0" "$@"'
 _TO_FILE = 'PATH="$PWD/{0}/bin:$PATH"; export PATH; exec "$0" "$@" >{1}'
 
 
-@dataclass(frozen=True, slots=True)
-class Ran:
-    """How such a command went."""
-
-    result: Result
-    lines: tuple[CheckLine, ...]
-    complete: bool = True
-    note: str = ""
-    """Why it is no pass, where its exit code says that it is one."""
-    told: bool = True
-    """Single tests were told of; False: nothing is known but the exit code."""
-
-
 async def run_other(
     sandbox: Sandbox,
     argv: Sequence[str],
@@ -45,15 +31,12 @@ async def run_other(
     before: Mapping[str, str],
     limits: Limits,
     on_output: OnOutput | None,
-) -> Ran:
+) -> Finding:
     """Run it in the sandbox's workspace.
 
     Args:
         folder: where the report goes; `bin` in it comes first on the PATH.
         before: the workspace's manifest.
-
-    Raises:
-        SandboxError: the sandbox itself failed.
     """
     report = f"{folder}/report"
     places = Places(before)
@@ -71,24 +54,23 @@ async def run_other(
     if runner.on_stdout:
         result = result.model_copy(update={"stdout": runner.shown(content.decode("utf-8", "replace"))})
     found = runner.read(content, result.stdout, result.stderr, places)
-    return _judged(runner, argv, result, found, places)
+    return _judged(runner, argv, result, found or Report(()), places)
 
 
-def _judged(runner: Runner, argv: Sequence[str], result: Result, found: Report | None, places: Places) -> Ran:
-    if result.ok and (found is None or not found.ran):
-        return Ran(result, (), note=f"The test command passed without running any test ({runner.name}).")
-    if result.ok and not found.complete if found is not None else False:
-        return Ran(result, found.lines if found else (), complete=False)
-    lines = found.lines if found is not None else ()
+def _judged(runner: Runner, argv: Sequence[str], result: Result, report: Report, places: Places) -> Finding:
+    lines = report.lines
+    if result.ok and not lines:
+        note = f"The test command passed without running any test ({runner.name})."
+        return finding_of(result, (), note=note)
     if not result.ok and all(line.passed for line in lines):
         lines = (*lines, _whole(argv, result, places))
-    return Ran(result, lines)
+    return _compared(result, lines, complete=report.complete or not result.ok)
 
 
 async def _by_exit_code(
     sandbox: Sandbox, argv: Sequence[str], result: Result, before: Mapping[str, str], places: Places
-) -> Ran:
-    """An unknown command: what it says by its exit code, and by JUnit XML that it has written."""
+) -> Finding:
+    """What an unknown command shows by its exit code, and by JUnit XML that it has written."""
     after = await sandbox.manifest()
     written = [path for path, digest in after.items() if path.endswith(".xml") and before.get(path) != digest]
     reports, room = [], _MOST_REPORT
@@ -100,11 +82,18 @@ async def _by_exit_code(
         reports.append(read_junit(content, places))
     lines = tuple(line for report in reports if report is not None for line in report.lines)
     if result.ok and any(reports) and not lines:
-        return Ran(result, (), note="The test command passed, and its report holds no test.")
+        return finding_of(result, (), note="The test command passed, and its report holds no test.")
     told = bool(lines)
     if not lines or (not result.ok and all(line.passed for line in lines)):
         lines = (*lines, _whole(argv, result, places))
-    return Ran(result, lines, told=told)
+    return _compared(result, lines, told=told)
+
+
+def _compared(
+    result: Result, lines: Sequence[CheckLine], *, complete: bool = True, told: bool = True
+) -> Finding:
+    reached = {line.name for line in lines if not line.passed and line.expected is not None}
+    return finding_of(result, lines, complete=complete, told=told, reached=reached)
 
 
 def _whole(argv: Sequence[str], result: Result, places: Places) -> CheckLine:

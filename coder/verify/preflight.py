@@ -1,8 +1,8 @@
-"""Preflight: what must be there before any model is called: sandboxes, the test command, the tests."""
+"""What must be there before any model is called: sandboxes, the test command, the tests."""
 
 import asyncio
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from coder.environment.workbench import Workbench
 from coder.errors import UsageError
@@ -42,50 +42,49 @@ async def prepare(bench: Workbench, task: Task, files: Mapping[str, StoredFile])
     if task.test_command:
         await _see_command(await bench.candidate(), task, files)
     if task.lint_command:
-        await _see_lint(await bench.candidate(), task.lint_command[0], files)
+        await _see_program(await bench.candidate(), "lint command", task.lint_command[0], files)
     if any("pytest" in imported_modules(test.text) for test in task.test_files):
         await _see_pytest(await bench.candidate())
 
 
 async def _see_command(sandbox: Sandbox, task: Task, files: Mapping[str, StoredFile]) -> None:
     assert task.test_command is not None
-    argv = parted(task.test_command)[1]
+    argv, is_empty = parted(task.test_command)[1], is_greenfield(task, files)
     if uses_pytest(argv):
         await _see_pytest(sandbox)
-        has_tests = files or any(is_test(test.path) for test in task.test_files)
-        if not has_tests and not is_greenfield(task, files):
+        if not (files or is_empty or any(is_test(test.path) for test in task.test_files)):
             raise UsageError(
                 f"The test command {' '.join(argv)!r} has no tests to run: {task.workspace or 'the task'} "
                 "holds no test_*.py or *_test.py. Give one with --test-file; or name an empty folder as "
                 "PATH, and the model writes code and tests."
             )
         return
-    writes_all = is_greenfield(task, files)
-    given = [*files, *(test.path for test in task.test_files)]
+    script = _script(argv)
+    if script is None:
+        await _see_program(sandbox, "test command", argv[0], files)
+        return
+    given = {*files, *(test.path for test in task.test_files)}
+    if script != "-m" and script.removeprefix("./") not in given and not is_empty:
+        where = task.workspace or "the task (give the folder as PATH)"
+        advice = beside_one_file(task)
+        raise UsageError(f"The test command runs {script}, and there is no such file in {where}.{advice}")
+
+
+def _script(argv: Sequence[str]) -> str | None:
+    """The file of the folder that a command runs, or `-m` for a module of Python's; None for a program."""
     inner = reported(argv)
     if inner is not None:
-        if inner[0] != "-m" and inner[0] not in given and not writes_all:
-            raise UsageError(_no_file(inner[0], task))
-        return
-    if "/" in argv[0] and not argv[0].startswith("/"):
-        if argv[0].removeprefix("./") not in given and not writes_all:
-            raise UsageError(_no_file(argv[0], task))
-        return
-    found = await sandbox.run(Command(argv=("sh", "-c", 'command -v "$0"', argv[0])))
-    if not found.ok:
-        raise UsageError(
-            f"The test command {argv[0]!r} is not in the sandbox, which has /usr and the task's interpreter "
-            "only. Install it below /usr, or into the virtual environment that --python names."
-        )
+        return inner[0]
+    return argv[0] if "/" in argv[0] and not argv[0].startswith("/") else None
 
 
-async def _see_lint(sandbox: Sandbox, name: str, files: Mapping[str, StoredFile]) -> None:
+async def _see_program(sandbox: Sandbox, what: str, name: str, files: Mapping[str, StoredFile]) -> None:
     if "/" in name and name.removeprefix("./") in files:
         return
     if not (await sandbox.run(Command(argv=("sh", "-c", 'command -v "$0"', name)))).ok:
         raise UsageError(
-            f"The lint command {name!r} is not in the sandbox, which has /usr and the task's interpreter "
-            "only. Install it into the virtual environment that --python names, or leave --lint out."
+            f"The {what} {name!r} is not in the sandbox, which has /usr and the task's interpreter only. "
+            "Install it below /usr, or into the virtual environment that --python names."
         )
 
 
@@ -97,12 +96,6 @@ async def _see_pytest(sandbox: Sandbox) -> None:
             "install it into a virtual environment beside the code (python3 -m venv .venv && "
             ".venv/bin/pip install pytest), or name another interpreter with --python."
         )
-
-
-def _no_file(path: str, task: Task) -> str:
-    where = task.workspace or "the task (give the folder as PATH)"
-    advice = beside_one_file(task)
-    return f"The test command runs {path}, and there is no such file in {where}.{advice}"
 
 
 def beside_one_file(task: Task) -> str:

@@ -1,4 +1,4 @@
-"""A test command: how it is run so that an exit code of 0 alone proves nothing, and what its report says."""
+"""Run a test command so that an exit code of 0 alone proves nothing, and read its report."""
 
 import hashlib
 import hmac
@@ -6,22 +6,21 @@ import json
 import re
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass
 from importlib.resources import files
 
 from coder.run.command_inputs import parted, reported
 from coder.run.message import CheckLine
 from coder.text.sanitize import printable
 from coder.verify.feedback import stopped
-from coder.verify.reports.compared import compared
-from coder.verify.reports.failure_places import Places
-from sandbox import Command, FileRefused, Limits, Result, Sandbox
+from coder.verify.finding import Finding, finding_of
+from coder.verify.reports.failures import Places, compared
+from sandbox import Command, FileRefused, Limits, Sandbox
 from sandbox.contract import OnOutput
 
 FOLDER = ".coder"
 """Folder of the sandbox's workspace for the reporter and its report; never part of an answer."""
 _CONFIG = f"{FOLDER}/config.json"
-_INSIDE = ("reporter.py", "pytest_plugin.py", "tamper_checks.py", "skips.py")
+_INSIDE = ("reporter.py", "pytest_plugin.py", "tamper_checks.py")
 _IN_SCRIPTS = "python_in_scripts.sh"
 _STANDS_FOR = ("python", "python3", "pytest", "py.test")
 _MAX_REPORT = 32 << 20
@@ -33,32 +32,6 @@ _UNREAD = re.compile(
 """Where a file has what Python can't read, as it is said before the error."""
 
 
-@dataclass(frozen=True, slots=True)
-class TestRun:
-    """How a test command went."""
-
-    __test__ = False  # not a test class
-
-    result: Result
-    lines: tuple[CheckLine, ...]
-    complete: bool
-    """The command came to its own end; False when something ended it early."""
-    note: str = ""
-    """Why it is no pass where its exit code says so: it ran no test."""
-    told: bool = True
-    """Single tests were told of; False: nothing is known but the exit code."""
-    reached: frozenset[str] = frozenset()
-    """Tests that failed by what the code does: an assertion, or an exception out of it; of other languages
-    than Python those whose report has an expected value."""
-
-    @property
-    def passed(self) -> bool:
-        """Exit code 0, to the end, with at least one test reported and none failed."""
-        return (
-            self.result.ok and self.complete and bool(self.lines) and all(line.passed for line in self.lines)
-        )
-
-
 async def run_tests(
     sandbox: Sandbox,
     argv: Sequence[str],
@@ -67,7 +40,7 @@ async def run_tests(
     limits: Limits,
     on_output: OnOutput | None = None,
     only: Sequence[str] = (),
-) -> TestRun:
+) -> Finding:
     """Run the command in the sandbox's workspace.
 
     Args:
@@ -75,8 +48,8 @@ async def run_tests(
         only: names of tests as an earlier run gave them: of pytest's and unittest's tests the others are
             left out, unless none is called so.
 
-    Raises:
-        SandboxError: the sandbox itself failed.
+    Returns:
+        Passed with exit code 0, to the end, with at least one test reported and none failed.
     """
     argv = parted(argv)[1]  # what it sets is in the sandbox's environment
     inner = reported(argv)
@@ -90,10 +63,11 @@ async def run_tests(
 
         for name in _STANDS_FOR:
             await sandbox.write(f"{FOLDER}/bin/{name}", _source(_IN_SCRIPTS), executable=True)
-        ran = await run_other(sandbox, argv, folder=FOLDER, before=before, limits=limits, on_output=on_output)
+        found = await run_other(
+            sandbox, argv, folder=FOLDER, before=before, limits=limits, on_output=on_output
+        )
         await sandbox.remove(FOLDER)
-        compares = frozenset(line.name for line in ran.lines if not line.passed and line.expected is not None)
-        return TestRun(ran.result, ran.lines, ran.complete, ran.note, told=ran.told, reached=compares)
+        return found
     config = {
         "report": report, "key": key.hex(), "ours": list(ours), "names": list(before), "only": list(only),
     }  # fmt: skip
@@ -105,9 +79,11 @@ async def run_tests(
     result = await sandbox.run(command, limits=limits, on_output=on_output)
     lines, complete, reached = await _read_report(sandbox, report, key, Places(before))
     if not complete and (running := await _read_running(sandbox, report)):
-        lines = [*(line for line in lines if line.name != running), _cut_off(running, result)]
+        why = stopped(result) or "It ended all tests while it ran."
+        lines = [line for line in lines if line.name != running]
+        lines.append(CheckLine(name=running, passed=False, message=why))
     await sandbox.remove(FOLDER)
-    return TestRun(result, tuple(lines), complete, reached=frozenset(reached))
+    return finding_of(result, lines, complete=complete, reached=reached)
 
 
 def _source(name: str) -> bytes:
@@ -120,10 +96,6 @@ async def _read_running(sandbox: Sandbox, report: str) -> str:
         return (await sandbox.read(f"{report}.now", limit=_LONGEST_NAME)).decode("utf-8", "replace")
     except FileRefused:
         return ""
-
-
-def _cut_off(name: str, result: Result) -> CheckLine:
-    return CheckLine(name=name, passed=False, message=stopped(result) or "It ended all tests while it ran.")
 
 
 async def _read_report(

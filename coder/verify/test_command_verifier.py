@@ -1,186 +1,180 @@
-"""By command: what a test command says of the candidate's workspace.
+"""Verify by the task's test command, run on the candidate's workspace.
 
-Where it takes long, the tests that failed last are run first, or those nearest to the change, and only when
-these pass does the whole command decide. Flaky tests that fail are run again before they count, and what was
-red before the work is judged as such (regressions.py).
+Where it takes long, the tests that failed last run first. Flaky tests that fail are run again before they
+count, and what was red before the work is judged as such (regressions.py). What passes is run once more with
+the code under test in a process of its own.
 """
 
-import re
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import PurePosixPath
 
-from coder.environment.workbench import Workbench
 from coder.run.command_inputs import reported
-from coder.run.message import CheckLine
 from coder.run.state import State
-from coder.run.target import Target
-from coder.verify.cross_check import confirm
-from coder.verify.finding import Finding
-from coder.verify.regressions import judge, new_reds, shows_work, was_run, without_flaky
-from coder.verify.test_command import TestRun, run_tests
+from coder.source.literal_tests import is_plain
+from coder.verify.finding import Finding, lines_of
+from coder.verify.regressions import judge, new_reds, shows_work, without_flaky
+from coder.verify.verification import Verification
 from coder.workspace.overlay import workspace_files
-from sandbox import Limits
+from sandbox import CheckReport, CheckResult, TestFile
 
 NARROW_FROM_S = 2.0
 """Time of the whole command from which it pays to run the failing tests alone first."""
 FLAKY_AGAIN = 2
 """Times that a flaky test which fails is run again."""
 _MOST_NARROW = 200
+_CONFIRMING_S, _MOST_MORE_S = 10.0, 30.0
+"""For the same tests once more, beside the time that they took: some end in a deadlock there."""
 
 
-async def by_command(bench: Workbench, state: State, target: Target, files: Mapping[str, bytes]) -> Finding:
-    """Run the task's test command on what stands in the candidate's workspace.
-
-    Raises:
-        SandboxError: the sandbox itself failed.
-    """
-    assert state.task.test_command is not None
+async def by_command(on: Verification, files: Mapping[str, bytes]) -> Finding:
+    """Run the task's test command on what stands in the candidate's workspace."""
+    state, target = on.state, on.target
     if targets := _targets(state):
-        run = await run_command(bench, state, ours=target.tests, only=targets)
-        if any(not line.passed for line in run.lines):
-            return _failed(run)
-        await (await bench.candidate()).lay(files)
-    elif (broken := await _broken_nearby(bench, state, target)) is not None:
-        return _failed(broken)
-    elif _is_long(state):
-        await (await bench.candidate()).lay(files)
-    run = await _without_flaky(bench, state, target, files)
+        run = await on.command(only=targets)
+        if run.failing:
+            return judge(run, None)
+        await on.lay(files)
+    run = await _without_flaky(on, files)
     given = {test.path for test in state.task.test_files}
     judged = judge(run, state.baseline, mends=state.task.mends, given=given)
+    nothing = replace(judged, verified="none", strength="none")
     if judged.passed and target.writes_tests:
-        note = "the tests were written with the code"
-        return Finding("self", True, run.lines, run.result, note, strength="none")
+        return replace(nothing, verified="self", note="the tests were written with the code")
     if judged.passed and not run.told:
-        return _by_exit_code(run, state)
+        return _by_exit_code(judged, state)
     shows = not run.passed or shows_work(run.lines, state.baseline, given=given)
-    if not run.passed or reported(state.task.test_command) is None:
-        seen = Finding("tests", judged.passed, judged.lines, run.result, judged.note, strength="inside")
-        return seen if shows else replace(seen, verified="none", strength="none")
-    await (await bench.candidate()).lay(files)  # what the tests' own run has changed is not what was answered
-    confirmed = await confirm(bench, state, target, files, run=run)
-    if confirmed.verdict == "refuted":
-        return Finding("tests", False, confirmed.lines, run.result, confirmed.note, strength="inside")
-    if not shows:
-        return Finding("none", True, run.lines, run.result, strength="none")
-    return Finding("tests", True, run.lines, run.result, strength=confirmed.verdict)
+    if not run.passed or reported(state.task.test_command or ()) is None:
+        return judged if shows else nothing
+    await on.lay(files)  # what the tests' own run has changed is not what was answered
+    confirmed = await _confirmed(on, files, run=judged)
+    return confirmed if shows or not confirmed.passed else nothing
 
 
-def _failed(run: TestRun) -> Finding:
-    judged = judge(run, None)
-    return Finding("tests", False, judged.lines, run.result, judged.note, strength="inside")
+def _by_exit_code(run: Finding, state: State) -> Finding:
+    """A command that succeeds and reports no test shows something only where it failed before."""
+    if state.baseline is not None and not all(state.baseline.before.values()):
+        return replace(run, note="by its exit code, which was another before the work")
+    return replace(run, verified="none", strength="none", note="it tells of no test")
 
 
-async def _broken_nearby(bench: Workbench, state: State, target: Target) -> TestRun | None:
-    """Where the command takes long: the tests nearest to the change, where it breaks some; they run first.
-
-    A test that fails alone without the change, too, says nothing here: the whole command decides.
-    """
-    if not _is_long(state) or not (near := _nearby(state, target)):
-        return None
-    run = await run_command(bench, state, ours=target.tests, only=near)
-    red = {line.name for line in run.lines if not line.passed} & {*near}
-    if not red:
-        return None
-    await (await bench.candidate()).lay(workspace_files(state, {}))
-    before = await run_command(bench, state, ours=target.tests, only=sorted(red))
-    return run if red <= {line.name for line in before.lines if line.passed} else None
-
-
-def _is_long(state: State) -> bool:
-    command, baseline = state.task.test_command, state.baseline
-    return baseline is not None and baseline.is_long and reported(command or ()) is not None
-
-
-def _nearby(state: State, target: Target) -> list[str]:
-    """Tests that passed before the work, of files that name a module which the answer changes."""
-    changed = "|".join(re.escape(PurePosixPath(path).stem) for path in state.codes[-1].files)
-    if not changed:
-        return []
-    named = re.compile(rf"\b(?:{changed})\b")
-    paths = [
-        path for path in target.tests if path in state.files and named.search(state.files[path].text or "")
-    ]
-    known = state.baseline.tests if state.baseline is not None else ()
-    lines = [CheckLine(name=test.name, passed=True) for test in known if test.passed]
-    return [line.name for line in lines if any(was_run(path, (line,)) for path in paths)][:_MOST_NARROW]
-
-
-def _by_exit_code(run: TestRun, state: State) -> Finding:
-    """A command that succeeds and tells of no test says something only where it failed before."""
-    before = state.baseline.tests if state.baseline is not None else ()
-    if any(not test.passed for test in before):
-        note = "by its exit code, which was another before the work"
-        return Finding("tests", True, run.lines, run.result, note, strength="inside")
-    return Finding("none", True, run.lines, run.result, "it tells of no test", strength="none")
-
-
-async def _without_flaky(
-    bench: Workbench, state: State, target: Target, files: Mapping[str, bytes]
-) -> TestRun:
-    """The whole command; flaky tests that fail in it are run again, and one pass is enough for them.
+async def _without_flaky(on: Verification, files: Mapping[str, bytes]) -> Finding:
+    """Run the whole command; flaky tests that fail in it are run again, and one pass is enough for them.
 
     Where a test that passed before the work fails, and passes alone, the whole is run again, and decides.
     """
-    run = await run_command(bench, state, ours=target.tests)
+    state = on.state
+    run = await on.command()
     flaky = set(state.baseline.flaky) if state.baseline is not None else set()
     if new := new_reds(run, state.baseline):
-        await (await bench.candidate()).lay(files)
-        alone = await run_command(bench, state, ours=target.tests, only=new)
-        if not {*new}.isdisjoint(line.name for line in alone.lines if line.passed):
-            await (await bench.candidate()).lay(files)
-            run = await run_command(bench, state, ours=target.tests)
+        await on.lay(files)
+        alone = await on.command(only=new)
+        if not alone.passing.isdisjoint(new):
+            await on.lay(files)
+            run = await on.command()
     for _ in range(FLAKY_AGAIN):
-        again = [line.name for line in run.lines if not line.passed and line.name in flaky]
+        again = [line.name for line in run.failing if line.name in flaky]
         if not again or not run.complete:
             break
-        await (await bench.candidate()).lay(files)
-        second = await run_command(bench, state, ours=target.tests, only=again)
-        run = without_flaky(run, {line.name for line in second.lines if line.passed} & set(again))
+        await on.lay(files)
+        second = await on.command(only=again)
+        run = without_flaky(run, second.passing.intersection(again))
     return run
-
-
-async def run_command(
-    bench: Workbench,
-    state: State,
-    *,
-    ours: Sequence[str],
-    only: Sequence[str] = (),
-    wall_s: float | None = None,
-) -> TestRun:
-    """Run the task's test command, or these tests of it, on what stands in the candidate's workspace.
-
-    Args:
-        ours: paths that hold tests.
-
-    Raises:
-        SandboxError: the sandbox itself failed.
-    """
-    assert state.task.test_command is not None
-    seconds = wall_s or state.settings.test_timeout_s
-    return await run_tests(
-        await bench.candidate(),
-        state.task.test_command,
-        ours=ours,
-        limits=Limits(wall_s=seconds, cpu_s=seconds),
-        on_output=bench.on_output,
-        only=only,
-    )
 
 
 def _targets(state: State) -> list[str]:
     """The tests to run first: those that failed in the latest try, or before the work where all must pass."""
-    baseline = state.baseline
-    if baseline is None or baseline.seconds < NARROW_FROM_S or state.task.test_command is None:
+    baseline, mends = state.baseline, state.task.mends
+    if (
+        baseline is None
+        or baseline.seconds < NARROW_FROM_S
+        or reported(state.task.test_command or ()) is None
+    ):
         return []
-    if reported(state.task.test_command) is None:
-        return []
+    before = baseline.before
     latest = next((m.outcome for m in reversed(state.messages) if m.outcome is not None), None)
     if latest is not None:
-        known = {test.name for test in baseline.tests}
-        red = {test.name for test in baseline.tests if not test.passed}
-        failing = [line.name for line in latest.checks if not line.passed and line.name in known]
-        failing = failing if state.task.mends else [name for name in failing if name not in red]
+        known = [line.name for line in latest.checks if not line.passed and line.name in before]
+        failing = [name for name in known if mends or before[name]]
     else:
-        failing = [test.name for test in baseline.tests if not test.passed] if state.task.mends else []
+        failing = [name for name, passed in before.items() if mends and not passed]
     return [name for name in failing if name not in baseline.flaky][:_MOST_NARROW]
+
+
+async def _confirmed(on: Verification, files: Mapping[str, bytes], *, run: Finding) -> Finding:
+    """The finding of a Python test command, once its tests have run again from outside.
+
+    Where they pass there, its strength is `outside`. Many honest tests can't (fixtures that share files with
+    the code, patched modules): then the pass stands, labelled `inside`, unless what passed was an object of
+    the candidate's own class that claims to equal the tests' data, or a plain comparison that is false, and
+    the user's own code doesn't show the same (operators that build queries, say, are equal to all).
+    """
+    state, target = on.state, on.target
+    script = _script(state.task.test_command or ())
+    checks = [
+        TestFile(path=path, source=files[path].decode())
+        for path in target.tests
+        if _is_text(files.get(path, b"")) and (path == script or _decides(path, files))
+    ]
+    if not checks or target.module.partition(".")[0] in sys.stdlib_module_names:
+        return run
+    checker = await on.bench.checker()
+    await checker.lay({path: files[path] for path in target.tests if path in files})
+    took = run.result.wall_s
+    seconds = min(state.settings.test_timeout_s, _CONFIRMING_S + 4 * took, _MOST_MORE_S + took)
+    report = await on.checked(files, checks, seconds)
+    if report.passed:
+        return replace(run, strength="outside")
+    disowned = report.disowned
+    wrong = {result.name for result in report.results if _is_wrong_anywhere(result, files)}
+    if (disowned or wrong) and state.baseline is not None:
+        untouched = workspace_files(state, {})
+        await on.lay(untouched)
+        before = await on.checked(untouched, checks, seconds)
+        await on.lay(files)
+        # Where these don't come to their end on the untouched files, nothing is known to be new.
+        disowned = disowned and before.complete and not before.disowned
+        passed = {test.name for test in state.baseline.tests if test.passed}
+        wrong = wrong - _old(before, passed) if before.complete else set()
+    if disowned:
+        note = "A test passed only because an object of your own class claims to equal the test's data."
+    elif wrong:
+        note = "A test passed only in the process of your code, which must have changed the test."
+    else:
+        return run
+    return replace(run, passed=False, lines=lines_of(report), note=note)
+
+
+def _old(before: CheckReport, passed: Collection[str]) -> set[str]:
+    """Checks that fail on the untouched files, of tests that passed in their own process."""
+    return {result.name for result in before.results if not result.passed and result.name in passed}
+
+
+def _is_wrong_anywhere(line: CheckResult, files: Mapping[str, bytes]) -> bool:
+    """Whether a failed comparison owes nothing to the process that it was made in."""
+    if line.passed or "::" not in line.name or not (line.expected is not None or line.asserted):
+        return False
+    if any(b"autouse" in text for path, text in files.items() if path.endswith("conftest.py")):
+        return False  # a fixture may have prepared the process for each test
+    source = files.get(line.name.partition("::")[0], b"")
+    return b"autouse" not in source and is_plain(source.decode(), line.name)
+
+
+def _decides(path: str, files: Mapping[str, bytes]) -> bool:
+    """Whether a pristine file holds tests of its own (a conftest.py or a helper doesn't)."""
+    return path.endswith(".py") and not path.endswith("conftest.py") and b"test" in files.get(path, b"")
+
+
+def _script(argv: Sequence[str]) -> str | None:
+    """The file that a test command runs, where it runs one."""
+    inner = reported(argv) or ["-m"]
+    return None if inner[0] == "-m" else PurePosixPath(inner[0]).as_posix()
+
+
+def _is_text(content: bytes) -> bool:
+    try:
+        content.decode()
+    except UnicodeDecodeError:
+        return False
+    return True

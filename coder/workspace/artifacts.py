@@ -27,6 +27,9 @@ def save(artifacts: Sequence[Artifact], folder: Path) -> list[str]:
 
 
 async def _save_all(artifacts: Sequence[Artifact], folder: Path) -> list[str]:
+    async def forget(path: str) -> None:
+        """Nothing of this goes into a log."""
+
     refused = []
     nothing_read = Snapshot(root=folder, files={})
     for artifact in artifacts:
@@ -34,11 +37,7 @@ async def _save_all(artifacts: Sequence[Artifact], folder: Path) -> list[str]:
         try:
             if (why := risky(artifact.path)) is not None:
                 raise LandingRefused(f"{artifact.path}: {why}.")
-            await apply(plan(nothing_read, content), content, _forget)
+            await apply(plan(nothing_read, content), content, forget)
         except LandingRefused as error:
             refused.append(str(error))
     return refused
-
-
-async def _forget(path: str) -> None:
-    """Nothing of this goes into a log."""

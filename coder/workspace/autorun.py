@@ -7,93 +7,62 @@ shell or debugger, or when pytest collects.
 
 from pathlib import PurePosixPath
 
-_NAMES = {
-    ".envrc": "direnv runs it when the folder is entered",
-    ".mise.toml": "mise runs its hooks when the folder is entered",
-    "mise.toml": "mise runs its hooks when the folder is entered",
-    ".mise.local.toml": "mise runs its hooks when the folder is entered",
-    "mise.local.toml": "mise runs its hooks when the folder is entered",
-    "conftest.py": "pytest runs it before any test",
-    "sitecustomize.py": "every Python that finds it runs it at its start",
-    "usercustomize.py": "every Python that finds it runs it at its start",
-    ".pdbrc": "the Python debugger runs it at its start",
-    ".gdbinit": "gdb runs it at its start",
-    ".lldbinit": "lldb runs it at its start",
-    ".rprofile": "R runs it when it starts in the folder",
-    ".ghci": "GHCi runs it when it starts in the folder",
-    ".irbrc": "Ruby's irb runs it when it starts in the folder",
-    ".pryrc": "Ruby's pry runs it when it starts in the folder",
-    ".octaverc": "Octave runs it when it starts in the folder",
-    ".exrc": "vi runs it when it starts in the folder",
-    ".nvimrc": "Neovim runs it when it starts in the folder",
-    ".nvim.lua": "Neovim runs it when it starts in the folder",
-    ".vimrc": "Vim runs it at its start",
-    ".dir-locals.el": "Emacs evaluates it when a file of the folder is opened",
-    ".yarnrc.yml": "it names a program that yarn runs in its own place",
-    ".npmrc": "it can name programs that npm runs",
-    ".devcontainer.json": "its commands run when the folder is opened in a container",
-    ".gitpod.yml": "Gitpod runs its tasks when the folder is opened",
-    ".aider.conf.yml": "an agent runs the commands that it names",
-    ".mcp.json": "agents and editors start the programs that it names",
-    ".pre-commit-config.yaml": "its hooks run at every commit",
-    "lefthook.yml": "its hooks run at every commit",
-    "lefthook.yaml": "its hooks run at every commit",
-    ".lefthook.yml": "its hooks run at every commit",
-    ".overcommit.yml": "its hooks run at every commit",
-    ".gitlab-ci.yml": "GitLab runs it at every push",
-    ".travis.yml": "Travis runs it at every push",
-    ".cirrus.yml": "Cirrus runs it at every push",
-    ".woodpecker.yml": "Woodpecker runs it at every push",
-    ".drone.yml": "Drone runs it at every push",
-    "appveyor.yml": "AppVeyor runs it at every push",
-    ".appveyor.yml": "AppVeyor runs it at every push",
-    "azure-pipelines.yml": "Azure runs it at every push",
-    "bitbucket-pipelines.yml": "Bitbucket runs it at every push",
-    "jenkinsfile": "Jenkins runs it at every push",
-    ".gitmodules": "git fetches what it names",
-    ".gitconfig": "git runs the programs that it names",
-}
-_SHELL = "bash_profile bash_login bash_logout bashrc profile zshrc zshenv zprofile zlogin zlogout kshrc cshrc"
-_NAMES |= {f".{name}": "a shell runs it at its start" for name in _SHELL.split()}
-
+_FILES = {
+    "direnv runs it when the folder is entered": [".envrc"],
+    "mise runs its hooks when the folder is entered": [
+        ".mise.toml", "mise.toml", ".mise.local.toml", "mise.local.toml",
+    ],
+    "pytest runs it before any test": ["conftest.py"],
+    "every Python that finds it runs it at its start": ["sitecustomize.py", "usercustomize.py"],
+    "the debugger runs it at its start": [".pdbrc", ".gdbinit", ".lldbinit"],
+    "a shell of its language runs it when it starts in the folder": [
+        ".rprofile", ".ghci", ".irbrc", ".pryrc", ".octaverc",
+    ],
+    "the editor runs it when it starts in the folder": [
+        ".exrc", ".nvimrc", ".nvim.lua", ".vimrc", ".dir-locals.el",
+    ],
+    "it can name programs that npm or yarn runs": [".yarnrc.yml", ".npmrc"],
+    "its commands run when the folder is opened": [".devcontainer.json", ".gitpod.yml"],
+    "agents and editors start the programs that it names": [".aider.conf.yml", ".mcp.json"],
+    "its hooks run at every commit": [
+        ".pre-commit-config.yaml", "lefthook.yml", "lefthook.yaml", ".lefthook.yml", ".overcommit.yml",
+    ],
+    "a CI service runs it at every push": [
+        ".gitlab-ci.yml", ".travis.yml", ".cirrus.yml", ".woodpecker.yml", ".drone.yml", "appveyor.yml",
+        ".appveyor.yml", "azure-pipelines.yml", "bitbucket-pipelines.yml", "jenkinsfile",
+    ],
+    "git fetches or runs what it names": [".gitmodules", ".gitconfig"],
+    "a shell runs it at its start": [
+        ".bash_profile", ".bash_login", ".bash_logout", ".bashrc", ".profile", ".zshrc", ".zshenv",
+        ".zprofile", ".zlogin", ".zlogout", ".kshrc", ".cshrc",
+    ],
+}  # fmt: skip
 _FOLDERS = {
-    ".github/workflows": "GitHub runs it at a push",
-    ".github/actions": "workflows run it at a push",
-    ".gitea/workflows": "Gitea runs it at a push",
-    ".forgejo/workflows": "Forgejo runs it at a push",
-    ".circleci": "CircleCI runs it at a push",
-    ".semaphore": "Semaphore runs it at a push",
-    ".buildkite": "Buildkite runs it at a push",
-    ".woodpecker": "Woodpecker runs it at a push",
-    ".vscode": "the editor can run its tasks when the folder is opened",
-    ".idea": "the editor can run its tasks when the folder is opened",
-    ".fleet": "the editor can run its tasks when the folder is opened",
-    ".zed": "the editor can run its tasks when the folder is opened",
-    ".devcontainer": "its commands run when the folder is opened in a container",
-    ".husky": "git runs it at every commit",
-    ".githooks": "git runs it at every commit",
-    ".lefthook": "git runs it at every commit",
-    ".hg": "Mercurial runs the hooks that it names",
-    ".jj": "Jujutsu runs the programs that it names",
-    ".svn": "Subversion keeps its own files there",
-    ".cargo": "cargo runs the programs that it names in its own place",
-    ".mise": "mise runs its hooks when the folder is entered",
-    ".config/mise": "mise runs its hooks when the folder is entered",
-    ".venv": "an environment's programs run in place of others",
-    "node_modules": "a project's programs and packages run from there",
-    ".claude": "agents run its hooks",
-    ".gemini": "agents run its hooks",
-    ".codex": "agents run its hooks",
-    ".cursor": "agents run its hooks",
-}
+    "a CI service runs it at a push": [
+        ".github/workflows", ".github/actions", ".gitea/workflows", ".forgejo/workflows", ".circleci",
+        ".semaphore", ".buildkite", ".woodpecker",
+    ],
+    "the editor can run its tasks when the folder is opened": [".vscode", ".idea", ".fleet", ".zed"],
+    "its commands run when the folder is opened in a container": [".devcontainer"],
+    "git runs it at every commit": [".husky", ".githooks", ".lefthook"],
+    "a version control system runs what it names": [".hg", ".jj", ".svn"],
+    "cargo runs the programs that it names in its own place": [".cargo"],
+    "mise runs its hooks when the folder is entered": [".mise", ".config/mise"],
+    "programs and packages run from there": [".venv", "node_modules"],
+    "agents run its hooks": [".claude", ".gemini", ".codex", ".cursor"],
+}  # fmt: skip
 
 
 def risky(path: str) -> str | None:
     """Why a file at this path (relative, with `/`) would run by itself later; None when it wouldn't."""
     lowered = path.lower()  # on many disks .VSCode is .vscode
-    name = PurePosixPath(lowered).name
+    name, around = PurePosixPath(lowered).name, f"/{lowered}"
     if name.endswith(".pth"):
         return "every Python that finds it in its library runs the lines that begin with import"
-    around = f"/{lowered}"
-    folder = next((reason for folder, reason in _FOLDERS.items() if f"/{folder}/" in around), None)
-    return _NAMES.get(name) or folder
+    for reason, names in _FILES.items():
+        if name in names:
+            return reason
+    for reason, folders in _FOLDERS.items():
+        if any(f"/{folder}/" in around for folder in folders):
+            return reason
+    return None

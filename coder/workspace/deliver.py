@@ -51,9 +51,6 @@ async def deliver(journal: Journal) -> None:
 
     Killed at any moment, it can be called again: what has landed is not touched twice. Where the user has
     edited a file meanwhile, both edits are joined and the run goes on to try that; or nothing is written.
-
-    Raises:
-        MachineError: the folder or the log can't be written; the run can be resumed.
     """
     settings = journal.state.settings
     try:

@@ -104,11 +104,7 @@ def _leave_out_recordings(reader: Reader, wanted: Collection[str]) -> None:
 
 
 def _named(folder: Path, globs: Sequence[str]) -> list[str]:
-    """Files that were named, though git ignores them.
-
-    Raises:
-        UsageError: a glob leaves the folder.
-    """
+    """Files that were named, though git ignores them. Raises UsageError: a glob leaves the folder."""
     try:
         places = [place for glob in globs for place in folder.glob(glob) if place.is_file()]
         return [place.relative_to(folder).as_posix() for place in places]

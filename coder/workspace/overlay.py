@@ -52,11 +52,7 @@ _MOST_SHOWN = 64 << 20
 
 
 def shown_files(root: Path | None, show: Sequence[str]) -> dict[str, bytes]:
-    """Content of the ignored files that the user shows to programs, as they are now.
-
-    Raises:
-        UsageError: one isn't there, leaves the folder, can't be read, or is too large.
-    """
+    """Content of the ignored files that the user shows to programs, as they are now."""
     places = {path: place_in(root, path) for path in show} if root is not None else {}
     return {
         path: read_named(place, limit=_MOST_SHOWN) for path, place in places.items() if not place.is_dir()
@@ -64,11 +60,7 @@ def shown_files(root: Path | None, show: Sequence[str]) -> dict[str, bytes]:
 
 
 def place_in(root: Path, path: str) -> Path:
-    """Where something lies that `--show` names.
-
-    Raises:
-        UsageError: it isn't there, or leaves the folder.
-    """
+    """Where something lies that `--show` names. Raises UsageError: it isn't there, or leaves the folder."""
     place = (root / path).resolve()
     if path.startswith(("/", "../")) or not place.is_relative_to(root.resolve()) or place == root.resolve():
         raise UsageError(f"--show {path}: name a path inside of {root}; another folder goes by --add-dir.")

@@ -1,16 +1,21 @@
-"""Proposal: what of a run's answer would change the user's folder, as a plan and as patches."""
+"""What of a run's answer, or of its session, would change the user's folder, as a plan and as patches."""
 
 import shlex
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 
+from coder.fs.file_hashes import SnapshotFile
 from coder.run.attempts import best_code
+from coder.run.event_types import StoredFile
 from coder.run.state import State
-from coder.text.binary import as_bytes
+from coder.run.target import Target, decides
+from coder.text.binary import as_bytes, as_text
 from coder.workspace.autorun import risky
 from coder.workspace.diff import unified_diff
-from coder.workspace.edited_tests import landing_edits
+from coder.workspace.edited_tests import is_allowed, is_offered, landing_edits
 from coder.workspace.landing import LandingRefused, Plan, plan
-from coder.workspace.read import content, snapshot_of
+from coder.workspace.overlay import end_of
+from coder.workspace.read import content, hash_and_mode, snapshot_of, store
 
 Contents = Mapping[str, bytes | None]
 """What is to stand at each path; None removes."""
@@ -32,7 +37,7 @@ def intended(state: State, *, edits: Contents | None = None) -> Plan:
     if state.root is None:
         raise LandingRefused("The task names no folder to write into.")
     read = {path: state.files[path] for path in contents if path in state.files}
-    return plan(snapshot_of(state.root, read), contents, executable=_modes(state))
+    return plan(snapshot_of(state.root, read), contents, executable=modes_of(state))
 
 
 def proposal(state: State) -> tuple[str, str]:
@@ -78,21 +83,12 @@ def _encoded(files: Mapping[str, str | None]) -> dict[str, bytes | None]:
 def read_diff(state: State, contents: Contents) -> str:
     """The patch from the files as the run has read them."""
     before = {path: content(state.files[path]) if path in state.files else None for path in contents}
-    modes = _modes(state)
+    modes = modes_of(state)
     begins = {path: now if now is not None else before[path] or b"" for path, now in contents.items()}
     runs = {path for path, begin in begins.items() if modes.get(path, begin.startswith(b"#!"))}
     there = {path for path in modes if path in state.files and contents.get(path) is not None}
     switched = {path for path in there if bool(state.files[path].mode & 0o100) != modes[path]}
     return unified_diff(before, contents, executable=runs, switched=switched)
-
-
-def _modes(state: State) -> dict[str, bool]:
-    """As `modes_of`, which has nothing to say where no session has changed anything."""
-    if not state.tree:
-        return {}
-    from coder.workspace.session_changes import modes_of
-
-    return modes_of(state)
 
 
 def _by_itself(state: State, contents: Mapping[str, bytes | None]) -> str | None:
@@ -105,3 +101,83 @@ def _by_itself(state: State, contents: Mapping[str, bytes | None]) -> str | None
                 f"coder resume {state.run} --allow {shlex.quote(path)}"
             )
     return None
+
+
+@dataclass(frozen=True, slots=True)
+class SessionChanges:
+    """Texts by path; None is a file that was removed."""
+
+    files: dict[str, str | None] = field(default_factory=dict)
+    test_edits: dict[str, str | None] = field(default_factory=dict)
+    """Given tests, and other files that decide what passes."""
+    left_out: tuple[str, ...] = ()
+    """Paths that no change may write."""
+
+    @property
+    def texts(self) -> dict[str, str | None]:
+        """What may land, and what may with the user's word."""
+        return {**self.files, **self.test_edits}
+
+
+def session_changes(state: State, target: Target) -> SessionChanges:
+    """What the tree of a run's session differs in from the files that the run has read."""
+    parts = SessionChanges()
+    left: list[str] = []
+    for path, now in state.tree.items():
+        if not _differs(state.files.get(path), now):
+            continue
+        text = None if now is None else as_text(content(now))
+        end = end_of(path, state.files)
+        if is_allowed(path, state.settings.allow) or not decides(end, state.task, target):
+            parts.files[end if text is not None else path] = text
+        elif is_offered(end, state):
+            parts.test_edits[end] = text
+        else:
+            left.append(path)
+    return SessionChanges(parts.files, parts.test_edits, tuple(left))
+
+
+def text_file(text: str | None, *, like: StoredFile | None) -> StoredFile | None:
+    """A file with this text, and with the mode of another one; None where there is no text."""
+    mode = like.mode if like is not None else 0o644
+    return store(SnapshotFile.of(as_bytes(text), mode=mode)) if text is not None else None
+
+
+def modes_of(state: State) -> dict[str, bool]:
+    """Whether a file can be run by its name: of those that are new, and where the session has changed it."""
+    now = {path: stored for path, stored in state.tree.items() if stored is not None}
+    return {
+        path: is_executable(stored)
+        for path, stored in now.items()
+        if path not in state.files or is_executable(stored) != is_program(state.files[path])
+    }
+
+
+def is_executable(stored: StoredFile) -> bool:
+    """Whether a file can be run by its name."""
+    return bool(stored.mode & 0o100)
+
+
+def is_same(one: StoredFile | None, other: StoredFile | None) -> bool:
+    """Whether two files hold the same, and both can be run or neither; of listed ones by their hashes."""
+    if one is None or other is None or one == other:
+        return one == other
+    return hash_and_mode(one)[0] == hash_and_mode(other)[0] and is_executable(one) == is_executable(other)
+
+
+def is_program(stored: StoredFile) -> bool:
+    """Whether a file begins as a program does: such are executable in a session, and others aren't."""
+    return content(stored).startswith((b"#!", b"\x7fELF"))
+
+
+def is_switched(before: StoredFile | None, now: StoredFile | None) -> bool:
+    """Whether a file that stays becomes executable in a session, or ceases to be so."""
+    if before is None or now is None:
+        return False
+    return is_executable(now) not in (is_program(before), is_executable(before))
+
+
+def _differs(before: StoredFile | None, now: StoredFile | None) -> bool:
+    if before is None or now is None:
+        return before is not now
+    return (before.text, before.base64) != (now.text, now.base64) or is_switched(before, now)

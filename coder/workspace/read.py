@@ -1,4 +1,7 @@
-"""Reading: the user's files as a run holds them, what the log keeps of them, and what has become of them."""
+"""The user's files as a run holds them, what the log keeps of them, and what has become of them.
+
+Of a large folder the log keeps a listing alone: a run that goes on reads the contents again (`restore`).
+"""
 
 import base64
 import os
@@ -7,11 +10,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from coder.errors import MachineError
+from coder.errors import MachineError, UsageError
 from coder.fs.file_hashes import Snapshot, SnapshotFile
-from coder.run.event_types import FilesChanged, RunStarted, StoredFile
-from coder.run.event_types.body import listing
+from coder.run.attempts import best_code
+from coder.run.event_types import Body, FilesChanged, RunStarted, Spoken, StoredFile
+from coder.run.events import listing
 from coder.run.settings import Settings
+from coder.run.state import State
 from coder.run.task import Task
 from coder.workspace.folder import take_snapshot
 
@@ -53,10 +58,6 @@ def read_workspace(task: Task, *, lands: bool = True) -> Read:
 
     Args:
         lands: files will be written into it.
-
-    Raises:
-        UsageError: it can't be read, or holds more than a run reads.
-        MachineError: it can't be written to: said now, before a model is paid for code that can't land.
     """
     if task.workspace is None:
         return Read()
@@ -70,20 +71,84 @@ def read_workspace(task: Task, *, lands: bool = True) -> Read:
     return Read(files, str(snapshot.root), text, snapshot.notes)
 
 
-def changed_since(before: Mapping[str, StoredFile], read: Read) -> FilesChanged | None:
+def changed_since(before: Mapping[str, StoredFile], now: Mapping[str, StoredFile]) -> FilesChanged | None:
     """What differs between the files that a run has read and those that stand there now; None: nothing."""
     newer = {
         path: file
-        for path, file in read.files.items()
+        for path, file in now.items()
         if path not in before or hash_and_mode(before[path]) != hash_and_mode(file)
     }
-    gone = tuple(path for path in before if path not in read.files)
+    gone = tuple(path for path in before if path not in now)
     if not newer and not gone:
         return None
-    kept = snapshot_of(read.root or "", newer).files
+    kept = snapshot_of("", newer).files
     if is_small(kept):
         return FilesChanged(files=newer, gone=gone)
     return FilesChanged(listing=listing(kept), gone=gone)
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """The files that a run goes on with."""
+
+    files: Mapping[str, StoredFile]
+    happened: tuple[Body, ...] = ()
+    """What the log doesn't know yet: files have changed since the run stopped."""
+
+
+def restore(state: State) -> Restored:
+    """The files of a run that stopped, with the contents that stayed in the user's folder.
+
+    A file that has changed since is taken as it is now, and the best answer is tried again on it. One that an
+    answer has changed too must be as the run read it, or as HEAD has it: both edits are joined when it lands.
+    """
+    listed = {path: file for path, file in state.files.items() if is_listed(file)}
+    if not listed or state.root is None:
+        return Restored(state.files)
+    found = take_snapshot(Path(state.root), read=state.task.read).files
+    now = {path: store(file) for path, file in found.items()}
+    same = {path: now[path] for path, file in listed.items() if path in now and _is_same(file, now[path])}
+    if state.landing is not None:  # what landed was tried on the files that there were: that stands
+        return Restored({**state.files, **state.landing.before, **same})
+    touched = {path for code in state.codes for path in (*code.files, *code.test_edits)} | state.tree.keys()
+    as_read = {path: state.files[path] for path in touched - listed.keys() if path in state.files}
+    as_read |= _as_committed(state, [path for path in listed if path in touched and path not in same])
+    now |= as_read
+    changed = changed_since(state.files, now)
+    if changed is None:
+        return Restored(now)
+    best = best_code(state)
+    return Restored(now, (changed, Spoken(message=best)) if best is not None else (changed,))  # tried again
+
+
+def is_listed(file: StoredFile) -> bool:
+    """Whether a file's content stayed in the user's folder."""
+    return file.text is None and file.base64 is None
+
+
+def _is_same(one: StoredFile, other: StoredFile) -> bool:
+    return hash_and_mode(one)[0] == hash_and_mode(other)[0]
+
+
+def _as_committed(state: State, paths: list[str]) -> dict[str, StoredFile]:
+    """What the run read of files that have changed since, as far as HEAD still has it.
+
+    Raises:
+        UsageError: HEAD has it not.
+    """
+    from coder.workspace.git.listing import contents_at_head
+
+    committed = contents_at_head(Path(state.root or ""), paths) if paths else {}
+    kept = {}
+    for path in paths:
+        file = SnapshotFile.of(committed.get(path, b""), mode=state.files[path].mode)
+        if path not in committed or file.sha256 != state.files[path].sha256:
+            raise UsageError(
+                f"{path} has changed since {state.run} began, which has changed it too, and what it was is "
+                "not kept. Put it back as it was, or start again."
+            )
+        kept[path] = store(file)
+    return kept
 
 
 def hash_and_mode(stored: StoredFile) -> tuple[str, int]:
@@ -121,11 +186,7 @@ def see_replaceable(path: Path) -> None:
 
 
 def content(stored: StoredFile) -> bytes:
-    """The bytes of a stored file.
-
-    Raises:
-        LookupError: it was listed without its content.
-    """
+    """The bytes of a stored file. Raises LookupError: it was listed without its content."""
     if stored.base64 is not None:
         return base64.b64decode(stored.base64)
     if stored.text is None and stored.sha256 is not None:

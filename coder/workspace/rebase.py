@@ -1,7 +1,5 @@
 """Rebase a run onto what the user has changed meanwhile: both edits joined, or a clear stop."""
 
-import os
-import subprocess
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
@@ -23,9 +21,9 @@ from coder.run.state import State
 from coder.text.binary import as_bytes
 from coder.workspace.diff import unified_diff
 from coder.workspace.folder import MAX_FILE_BYTES
-from coder.workspace.git.isolated import LONGEST_S, GitFailed, closed_environment, git_program
+from coder.workspace.git.isolated import GitFailed, closed_environment, run_git
+from coder.workspace.proposal import is_same, modes_of, text_file
 from coder.workspace.read import content, store
-from coder.workspace.session_changes import is_same, modes_of, text_file
 
 
 async def rebase(journal: Journal, reason: str) -> None:
@@ -55,9 +53,10 @@ async def rebase(journal: Journal, reason: str) -> None:
             continue
         both = _joined(base, found, written[path])
         if both is None:
+            own = f"Both edits of {path} can't be joined; the run's own is in: coder export {state.run}"
             await journal.append(
                 PatchProposed(patch=unified_diff(_of(best, read), _of(best, written))),
-                LandingRefused(reason=_conflict(reason, path, state.run)),
+                LandingRefused(reason=f"{reason} {own}"),
             )
             return
         joined[path] = both
@@ -126,10 +125,6 @@ def _now(root: Path, path: str) -> SnapshotFile | None:
     return SnapshotFile.of(found, mode=status.st_mode & 0o7777)
 
 
-def _conflict(reason: str, path: str, run: str) -> str:
-    return f"{reason} Both edits of {path} can't be joined; the run's own is in: coder export {run}"
-
-
 _MOST_CONFLICTS = 127
 """Git counts conflicts in its exit code, up to here; more is an error."""
 
@@ -143,20 +138,11 @@ def merge(base: bytes, one: bytes, other: bytes) -> bytes | None:
     with tempfile.TemporaryDirectory(prefix="coder-merge-") as place:
         for name, content in (("one", one), ("base", base), ("other", other)):
             (Path(place) / name).write_bytes(content)
-        environment = closed_environment() | {"GIT_CEILING_DIRECTORIES": str(Path(place).parent)}
+        own = {"GIT_DIR": f"{place}/none", "GIT_CEILING_DIRECTORIES": str(Path(place).parent)}
+        asked = ("merge-file", "--stdout", "one", "base", "other")
         try:
-            done = subprocess.run(
-                [git_program(), "merge-file", "--stdout", "one", "base", "other"],
-                cwd=place,
-                env=environment | {"GIT_DIR": os.path.join(place, "none")},
-                capture_output=True,
-                timeout=LONGEST_S,
-                check=False,
-            )
-        except (OSError, subprocess.TimeoutExpired) as error:
-            raise GitFailed(f"git merge-file failed: {error}") from error
-    if 0 < done.returncode <= _MOST_CONFLICTS:
-        return None
-    if done.returncode:
-        raise GitFailed(f"git merge-file failed: {done.stderr.decode('utf-8', 'backslashreplace').strip()}")
-    return done.stdout
+            return run_git(asked, environment=closed_environment() | own, cwd=Path(place))
+        except GitFailed as error:
+            if error.code is not None and 0 < error.code <= _MOST_CONFLICTS:
+                return None
+            raise

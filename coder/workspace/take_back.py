@@ -1,4 +1,4 @@
-"""Undo: take a run's files back, one by one, where nobody has changed them since."""
+"""Take a run's files back, one by one, where nobody has changed them since."""
 
 import os
 from contextlib import AsyncExitStack
@@ -45,14 +45,17 @@ async def undo(run: str, *, log: EventLog | None = None, watch: Watch | None = N
 
 def left_to_undo(state: State) -> list[int]:
     """The steps whose files haven't all been put back, from 1, the latest first."""
-    taken_back = [*(step.taken_back for step in state.steps), state.taken_back]
-    return [step for step in _written(state) if not taken_back[step - 1]]
+    return [step for step in _written(state) if not _of(state, step).taken_back]
 
 
 def _written(state: State) -> list[int]:
     """The steps that have written files, the latest first."""
-    landings = [*(step.landing for step in state.steps), state.landing]
-    return [step for step, landing in reversed([*enumerate(landings, 1)]) if landing is not None]
+    steps = range(len(state.steps) + 1, 0, -1)
+    return [step for step in steps if _of(state, step).landing is not None]
+
+
+def _of(state: State, step: int) -> State:
+    return [*state.steps, state][step - 1]
 
 
 async def take_back(journal: Journal, step: int) -> list[FileUndone]:
@@ -60,12 +63,9 @@ async def take_back(journal: Journal, step: int) -> list[FileUndone]:
 
     Args:
         step: its number, from 1; a run that is no conversation has one.
-
-    Raises:
-        MachineError: the folder or the log can't be written; it can be called again.
     """
     state = journal.state
-    landing = state.steps[step - 1].landing if step <= len(state.steps) else state.landing
+    landing = _of(state, step).landing
     if landing is None:
         return []
     plan = _still_to_do(state, step, landing.plan)
@@ -86,11 +86,9 @@ async def take_back(journal: Journal, step: int) -> list[FileUndone]:
 
 def _still_to_do(state: State, step: int, plan: Plan) -> Plan:
     """The plan without what was taken back already, unless somebody has put it there again."""
-    is_latest = step > len(state.steps)
-    if state.taken_back if is_latest else state.steps[step - 1].taken_back:
+    done = {*state.undone} if step > len(state.steps) else set()
+    if _of(state, step).taken_back:
         done = {change.path for change in plan.changes}
-    else:
-        done = {*state.undone} if is_latest else set()
     left = tuple(one for one in plan.changes if one.path not in done or is_made(plan, one))
     return plan.model_copy(update={"changes": left})
 
@@ -101,8 +99,7 @@ def commit_left(state: State, *, step: int | None = None) -> str | None:
     Args:
         step: of a conversation, from 1; None is the latest.
     """
-    earlier = step is not None and step <= len(state.steps)
-    made = state.steps[step - 1].committed if step is not None and earlier else state.committed
+    made = (state if step is None else _of(state, step)).committed
     if not isinstance(made, CommitMade):
         return None
     if state.settings.branch is not None:

@@ -44,11 +44,7 @@ class Reader:
     taken: int = 0
 
     def walk(self, folder: int, prefix: str = "", *, depth: int = 0) -> None:
-        """Take what an open folder holds, and what its folders hold; what tools made is left out.
-
-        Raises:
-            UsageError: it is more than the bounds allow.
-        """
+        """Take what an open folder holds, and what its folders hold; what tools made is left out."""
         with os.scandir(folder) as entries:
             kinds = {entry.name: entry.is_dir(follow_symlinks=False) for entry in entries}
         if prefix and not kinds.keys().isdisjoint(_CACHE_MARKS):
@@ -64,11 +60,7 @@ class Reader:
                 self._leave_out(prefix + name, error)
 
     def go_through(self, paths: Iterable[str]) -> None:
-        """Take the files at these paths; a link to one of them is taken as a copy of it.
-
-        Raises:
-            UsageError: they are more than the bounds allow.
-        """
+        """Take the files at these paths; a link to one of them is taken as a copy of it."""
         links: dict[str, str] = {}
         plain = sorted((path for path in paths if _is_plain(path)), key=posixpath.split)
         for above, names in groupby(plain, key=posixpath.dirname):

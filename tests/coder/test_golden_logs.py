@@ -21,7 +21,7 @@ from coder.run.event_types import TYPES, CallIntended, is_newer, parse
 from coder.run.events import Draft, Event
 from coder.run.journal import Journal
 from coder.run.reducer import fold_all
-from coder.run.summary import summarize
+from coder.run.run import summarize
 from coder.run.termination import default_stop
 from coder.run.watch import Unwatched
 from coder.store import MemoryLog, SqliteLog

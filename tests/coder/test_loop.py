@@ -198,7 +198,7 @@ async def test_the_budget_holds_whatever_stop_a_caller_brings() -> None:
         TASK,
         model=model,
         settings=Settings(budget=Budget(calls=2)),
-        stop=termination.tests_pass(),
+        stop=termination.tests_pass,
         log=MemoryLog(),
     )
 

@@ -1,11 +1,10 @@
 """The events of a run, one class per type; `parse` gives None for a type that this version doesn't know.
 
-Read body, run_events, turn_events.
+Read run_events, turn_events.
 """
 
 from collections.abc import Mapping
 
-from coder.run.event_types.body import Body, StoredFile
 from coder.run.event_types.folder_events import (
     CommitMade,
     CommitRefused,
@@ -44,47 +43,7 @@ from coder.run.event_types.turn_events import (
     ToolAnswered,
     ToolCalled,
 )
-from coder.run.events import Event
-
-__all__ = [
-    "LONG_TESTS_S",
-    "TYPES",
-    "BaselineTaken",
-    "BaselineTest",
-    "Body",
-    "BudgetReached",
-    "CallAnswered",
-    "CallFailed",
-    "CallIntended",
-    "CallRetried",
-    "CallSwitched",
-    "CommitMade",
-    "CommitRefused",
-    "ContextFolded",
-    "FileLanded",
-    "FileUndone",
-    "FilesChanged",
-    "LandingPlanned",
-    "LandingRefused",
-    "LandingUndone",
-    "Limit",
-    "Looked",
-    "PatchProposed",
-    "ProgramFinished",
-    "ProgramStarted",
-    "RunOrigin",
-    "RunResumed",
-    "RunStarted",
-    "RunStopped",
-    "Spoken",
-    "Status",
-    "StepStarted",
-    "StoredFile",
-    "ToolAnswered",
-    "ToolCalled",
-    "is_newer",
-    "parse",
-]
+from coder.run.events import Body, Event, StoredFile
 
 _ALL: tuple[type[Body], ...] = (
     RunStarted, RunResumed, RunOrigin, StepStarted, CallIntended, CallRetried, CallSwitched, CallAnswered,
@@ -102,11 +61,7 @@ def is_newer(event: Event) -> bool:
 
 
 def parse(event: Event) -> Body | None:
-    """The typed body of an event; None where this version doesn't know the type, or its version is newer.
-
-    Raises:
-        ValidationError: a known type of a known version with a body that doesn't fit.
-    """
+    """The typed body of an event; None where this version doesn't know the type, or its version is newer."""
     known = TYPES.get(event.type)
     if known is None or is_newer(event):
         return None

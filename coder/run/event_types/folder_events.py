@@ -2,7 +2,7 @@
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from coder.run.event_types.body import Body, StoredFile
+from coder.run.events import Body, StoredFile
 
 
 class Change(BaseModel):

@@ -5,7 +5,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from coder.run.event_types.body import Body, StoredFile
+from coder.run.events import Body, StoredFile
 from coder.run.message import Verified
 from coder.run.settings import Budget, Settings
 from coder.run.task import Task

@@ -5,7 +5,7 @@ from decimal import Decimal
 from pydantic import BaseModel, ConfigDict, Field
 
 from coder.models.model import Alternative, ChatMessage, Form, Image, Opaque, Sampling, ToolCall, Usage, Used
-from coder.run.event_types.body import Body, StoredFile
+from coder.run.events import Body, StoredFile
 from coder.run.message import CheckLine, Message
 
 
@@ -117,7 +117,7 @@ class Spoken(Body):
 
 
 class Looked(Body):
-    """A model has read these lines before its first answer; earlier versions let it."""
+    """A model has read these lines before its first answer: an event of earlier versions."""
 
     type = "context.looked"
     durable = False
@@ -167,6 +167,11 @@ class BaselineTaken(Body):
     """The test command told of single tests; False: nothing is known but its exit code."""
     missing: tuple[str, ...] = ()
     """Modules that the command says aren't there, and that the folder doesn't hold."""
+
+    @property
+    def before(self) -> dict[str, bool]:
+        """Whether each of the tests passed, by name."""
+        return {test.name: test.passed for test in self.tests}
 
     @property
     def is_long(self) -> bool:

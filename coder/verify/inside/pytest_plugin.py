@@ -1,4 +1,4 @@
-"""Report each test of a pytest session, and see that pytest still fails what is wrong.
+"""Report each test of a pytest session, and tell the tests' own doing from that of the code under test.
 
 Copied beside reporter.py into the sandbox; standard library only.
 """
@@ -6,6 +6,7 @@ Copied beside reporter.py into the sandbox; standard library only.
 from __future__ import annotations
 
 import os
+import re
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -13,10 +14,10 @@ import tamper_checks  # type: ignore[import-not-found]  # beside this file
 
 if TYPE_CHECKING:
     from coder.verify.inside.reporter import Report
-    from coder.verify.inside.skips import Skips
 
 MESSAGE = 4000
 """Characters of one test's message."""
+_NOT_IMPORTED = re.compile(r"could not import '([^'.]+)")
 _EXPECTED = {"xfail", "__unittest_expecting_failure__"}
 """Keywords of a test that is marked as one that fails; pytest.xfail() in the code under test gives none."""
 
@@ -46,14 +47,21 @@ class PytestPlugin:
 
     def pytest_collection_modifyitems(self, config: Any, items: list[Any]) -> None:
         """Leave out the tests that weren't asked for; all run where none of those is there."""
-        wanted = [item for item in items if _is_wanted(item.nodeid, self._only)]
+        # A test by its own name, or by its file's where that could not be collected.
+        wanted = [item for item in items if {item.nodeid, item.nodeid.partition("::")[0]} & self._only]
         if wanted and len(wanted) < len(items):
             config.hook.pytest_deselected(items=[item for item in items if item not in wanted])
             items[:] = wanted
 
     def pytest_runtest_makereport(self, item: Any, call: Any) -> None:
         """Look at the exception while it is there; the report is made by pytest."""
-        self._see(item, call)
+        self._places.pop(item.nodeid, None)
+        self._reached.discard(item.nodeid)
+        if call.excinfo is not None:
+            frames = [(str(entry.path), str(entry.name)) for entry in call.excinfo.traceback]
+            self._places[item.nodeid] = [path for path, _ in frames]
+            if self._skips.reach_the_code(call.excinfo.value, frames, getattr(item, "originalname", "")):
+                self._reached.add(item.nodeid)
 
     def pytest_collectstart(self, collector: Any) -> None:
         """What a file imports may never end."""
@@ -89,25 +97,11 @@ class PytestPlugin:
             reached = report.when == "call" and report.nodeid in self._reached
             self._report.test(report.nodeid, report.passed, _told(report), reached=reached)
 
-    def _see(self, item: Any, call: Any) -> None:
-        self._places.pop(item.nodeid, None)
-        self._reached.discard(item.nodeid)
-        if call.excinfo is not None:
-            frames = [(str(entry.path), str(entry.name)) for entry in call.excinfo.traceback]
-            self._places[item.nodeid] = [path for path, _ in frames]
-            if self._skips.reach_the_code(call.excinfo.value, frames, getattr(item, "originalname", "")):
-                self._reached.add(item.nodeid)
-
     def _skipped(self, report: Any) -> None:
         path, _, reason = report.longrepr if isinstance(report.longrepr, tuple) else ("", 0, "")
         places = [path, *self._places.get(report.nodeid, ())]
         if not path or not self._skips.are_the_tests_own(places, reason):
             self._report.test(report.nodeid, False, f"skipped by the code under test: {report.longrepr}")
-
-
-def _is_wanted(name: str, only: set[str]) -> bool:
-    """A test by its own name, or by its file's where that could not be collected."""
-    return name in only or name.partition("::")[0] in only
 
 
 def _told(report: Any) -> str:
@@ -117,3 +111,47 @@ def _told(report: Any) -> str:
     wrong = "\n".join(line[1:].strip() for line in lines if line.startswith("E "))[: MESSAGE // 2]
     rest = "\n".join(line for line in lines if not line.startswith("E "))
     return f"{wrong}\n{rest[len(wrong) - MESSAGE + 1 :]}" if wrong else rest
+
+
+class Skips:
+    """Tells by the files of its frames whose doing it is that a test is skipped, or fails."""
+
+    def __init__(self, ours: list[str], names: list[str]) -> None:
+        self._ours, self._names = ours, set(names)
+        parts = [part for name in names for part in name.split("/")]
+        self._modules = {part[:-3] if part.endswith(".py") else part for part in parts}
+
+    def reach_the_code(self, error: BaseException, frames: list[tuple[str, str]], test: str) -> bool:
+        """Whether a test's body failed by what the code does: by an assertion, or with a frame in the code.
+
+        A name that isn't there, and what fails before the body, says nothing of what the code does.
+
+        Args:
+            frames: file and function of each.
+            test: the function that is the test.
+        """
+        if isinstance(error, ImportError) or test not in [function for _, function in frames]:
+            return False
+        here = os.path.realpath(os.getcwd()) + os.sep
+        paths = [os.path.realpath(path) for path, _ in frames]
+        inside = [path[len(here) :] for path in paths if path.startswith(here)]
+        is_asserted = isinstance(error, AssertionError) or type(error).__name__ == "Failed"  # pytest.fail()
+        return is_asserted or any(path in self._names and not is_ours(path, self._ours) for path in inside)
+
+    def are_the_tests_own(self, places: list[str], reason: str) -> bool:
+        """Raised over test files and libraries only, and not for want of a module of the workspace.
+
+        Args:
+            places: files of the frames that it was raised over; none where a mark skips.
+        """
+        here = os.path.realpath(os.getcwd()) + os.sep
+        inside = [place for place in map(os.path.realpath, places) if place.startswith(here)]
+        wanted = _NOT_IMPORTED.search(reason)
+        return all(is_ours(place[len(here) :], self._ours) for place in inside) and (
+            wanted is None or wanted.group(1) not in self._modules
+        )
+
+
+def is_ours(path: str, ours: list[str]) -> bool:
+    """Whether a path of the workspace is one of the tests', or in a folder of theirs."""
+    return path in ours or any(path.startswith(f"{name}/") for name in ours)

@@ -1,7 +1,7 @@
 """Run a Python test command inside the sandbox, and report which tests ran and that it came to its end.
 
-This file is copied beside the tests with pytest_plugin.py, tamper_checks.py and skips.py, and started by the
-sandbox's Python; all need the standard library only (Python 3.8 and later). An exit code of 0 proves nothing
+This file is copied beside the tests with pytest_plugin.py and tamper_checks.py, and started by the sandbox's
+Python; all need the standard library only (Python 3.8 and later). An exit code of 0 proves nothing
 by itself: code under test can call `os._exit(0)`.
 
     python3 reporter.py CONFIG|- -m pytest ARGS… | -m unittest ARGS… | FILE ARGS…
@@ -29,10 +29,9 @@ import unittest
 from typing import Any
 
 import tamper_checks  # type: ignore[import-not-found]  # beside this file
-from pytest_plugin import MESSAGE, run_pytest  # type: ignore[import-not-found]
-from skips import Skips, is_ours  # type: ignore[import-not-found]
+from pytest_plugin import MESSAGE, Skips, is_ours, run_pytest  # type: ignore[import-not-found]
 
-for _beside in ("tamper_checks", "pytest_plugin", "skips"):
+for _beside in ("tamper_checks", "pytest_plugin"):
     del sys.modules[_beside]  # the code under test may have a module of that name, and means its own
 
 _LONGEST_NAME = 500
@@ -80,13 +79,13 @@ class Unread(Report):
         self.failed = False
 
     def write(self, **row: object) -> None:
-        """Nobody reads it."""
+        """Write nothing."""
 
     def running(self, name: object = "") -> None:
-        """Nobody reads it."""
+        """Write nothing."""
 
     def test(self, name: object, passed: bool, message: str = "", *, reached: bool = False) -> None:
-        """One test's result."""
+        """Note one test's result."""
         if not passed and not self.failed:
             print(f"{name}: {message}", file=sys.stderr)
         self.failed = self.failed or not passed

@@ -1,4 +1,4 @@
-"""See that what decides a test still decides: the tools of testing, after the code under test has run.
+"""Check that the tools of testing still decide, after the code under test has run.
 
 Copied beside reporter.py into the sandbox; standard library only. Code that shares a process with its tests
 can do anything in it, so this finds the plain ways of changing the tools, and no clever one.
@@ -21,43 +21,11 @@ import unittest.suite
 from typing import Any
 
 _BUILTINS = (
-    "AssertionError",
-    "abs",
-    "all",
-    "any",
-    "bool",
-    "bytes",
-    "dict",
-    "divmod",
-    "enumerate",
-    "filter",
-    "float",
-    "frozenset",
-    "getattr",
-    "hasattr",
-    "int",
-    "isinstance",
-    "issubclass",
-    "iter",
-    "len",
-    "list",
-    "map",
-    "max",
-    "min",
-    "next",
-    "range",
-    "repr",
-    "reversed",
-    "round",
-    "set",
-    "setattr",
-    "sorted",
-    "str",
-    "sum",
-    "tuple",
-    "type",
-    "zip",
-)
+    "AssertionError", "abs", "all", "any", "bool", "bytes", "dict", "divmod", "enumerate", "filter",
+    "float", "frozenset", "getattr", "hasattr", "int", "isinstance", "issubclass", "iter", "len", "list",
+    "map", "max", "min", "next", "range", "repr", "reversed", "round", "set", "setattr", "sorted", "str",
+    "sum", "tuple", "type", "zip",
+)  # fmt: skip
 _CLASSES = (
     unittest.case.TestCase,
     unittest.case._Outcome,  # type: ignore[attr-defined]

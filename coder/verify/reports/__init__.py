@@ -1,5 +1,5 @@
 """Reports of test runners and linters, read into lines: what failed, where, expected and actual.
 
 They were written inside the sandbox, where the code under test runs too: data, bounded, never trusted. They
-improve a repair; they make no verdict stronger than `inside`. Read runners, runner_report.
+improve a repair; they make no verdict stronger than `inside`. Read runners, failures.
 """

@@ -1,11 +1,9 @@
-"""Rust: what `cargo test` prints, or the JSON lines of libtest (`-- -Z unstable-options --format json`)."""
+"""What `cargo test` prints."""
 
-import json
 import re
 
 from coder.run.message import CheckLine
-from coder.verify.reports.failure_places import Places
-from coder.verify.reports.runner_report import MOST_LINES, Report, failed_line, passed_line
+from coder.verify.reports.failures import MOST_LINES, Places, Report, failed_line, passed_line
 
 _TEST = re.compile(r"^test (?P<name>.+?)(?: - should panic)? \.\.\. (?P<how>ok|FAILED|ignored)\b")
 _SAID = re.compile(r"^---- (?P<name>.+) (?:stdout|stderr) ----$")
@@ -18,7 +16,7 @@ _BACKTRACE = re.compile(r"^stack backtrace:\n(?:(?:   |note: ).*\n?)*", re.MULTI
 
 def read_cargo(stdout: str, stderr: str, places: Places) -> Report | None:
     """Tests by their paths in the crate; code that can't be compiled is one failed line each error."""
-    lines = _from_json(stdout, places) or _from_text(stdout, places)
+    lines = _tests(stdout, places)
     if lines is None and (errors := list(_BUILD.finditer(stderr))):
         lines = [
             failed_line(
@@ -33,7 +31,7 @@ def read_cargo(stdout: str, stderr: str, places: Places) -> Report | None:
     return Report(tuple(lines[:MOST_LINES])) if lines is not None else None
 
 
-def _from_text(stdout: str, places: Places) -> list[CheckLine] | None:
+def _tests(stdout: str, places: Places) -> list[CheckLine] | None:
     how: dict[str, bool] = {}
     said: dict[str, list[str]] = {}
     about: list[str] | None = None
@@ -52,28 +50,8 @@ def _from_text(stdout: str, places: Places) -> list[CheckLine] | None:
         known = known or line.startswith("running ")
     if not known:
         return None
+    told = {name: _BACKTRACE.sub("", "\n".join(lines)) for name, lines in said.items()}
     return [
-        passed_line(name) if passed else failed_line(name, _told("\n".join(said.get(name, []))), places)
+        passed_line(name) if passed else failed_line(name, told.get(name, ""), places)
         for name, passed in how.items()
     ]
-
-
-def _from_json(stdout: str, places: Places) -> list[CheckLine]:
-    lines = []
-    for row in stdout.splitlines():
-        if not row.startswith('{ "type": "test"'):
-            continue
-        try:
-            event = json.loads(row)
-        except (ValueError, RecursionError):
-            continue
-        if event.get("event") == "ok":
-            lines.append(passed_line(str(event.get("name"))))
-        elif event.get("event") in ("failed", "timeout"):
-            message = f"{event.get('stdout', '')}{event.get('message', '')}"
-            lines.append(failed_line(str(event.get("name")), _told(message), places))
-    return lines
-
-
-def _told(message: str) -> str:
-    return _BACKTRACE.sub("", message)

@@ -1,11 +1,10 @@
-"""Go: the stream of `go test -json`, one object a line, as `go doc test2json` describes it."""
+"""The stream of `go test -json`, one object a line, as `go doc test2json` describes it."""
 
 import json
 from collections.abc import Collection
 from typing import Any
 
-from coder.verify.reports.failure_places import Places
-from coder.verify.reports.runner_report import MOST_LINES, Report, failed_line, passed_line
+from coder.verify.reports.failures import MOST_LINES, Places, Report, failed_line, passed_line
 
 _NAME = 500
 _DEEPEST = 50
@@ -38,8 +37,10 @@ def read_go(text: str, places: Places) -> Report | None:
     for (package, test), passed in ended.items():
         name = f"{package}.{test}" if test else package
         if not passed and (package, test) not in explained:
-            message = _told(said.get((package, test), []))
-            lines.append(failed_line(name, message, places, folder=package))
+            pieces = [
+                piece for piece in said.get((package, test), ()) if not piece.strip().startswith(_NOISE)
+            ]
+            lines.append(failed_line(name, "".join(pieces), places, folder=package))
         elif passed and test:
             lines.append(passed_line(name))
     return Report(tuple(lines), complete=any(not test for _, test in ended))
@@ -74,7 +75,3 @@ def _events(text: str) -> list[dict[str, Any]]:
         if isinstance(event, dict) and isinstance(event.get("Action"), str):
             events.append(event)
     return events
-
-
-def _told(said: list[str]) -> str:
-    return "".join(piece for piece in said if not piece.strip().startswith(_NOISE))

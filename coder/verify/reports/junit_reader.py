@@ -1,10 +1,9 @@
-"""JUnit XML, which most test runners can write: whoever's it is, suites of test cases with their failures."""
+"""JUnit XML, which most test runners can write: suites of test cases with their failures."""
 
 from dataclasses import dataclass, field
 from xml.parsers import expat
 
-from coder.verify.reports.failure_places import Places
-from coder.verify.reports.runner_report import MOST_LINES, MOST_MESSAGE, Report, failed_line, passed_line
+from coder.verify.reports.failures import MOST_LINES, MOST_MESSAGE, Places, Report, failed_line, passed_line
 
 _FAILED = {"failure", "error"}
 _ROOTS = {"testsuites", "testsuite"}

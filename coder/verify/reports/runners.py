@@ -1,4 +1,4 @@
-"""Runners: which program a test command is, and how it is asked for a report without changing what it tests.
+"""The program that a test command starts, and how to ask it for a report without changing what it tests.
 
 A command that isn't known stays as it is: its exit code decides, and a JUnit XML file that it writes is read.
 """
@@ -10,63 +10,16 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
 from coder.verify.reports.cargo import read_cargo
-from coder.verify.reports.failure_places import Places
+from coder.verify.reports.failures import MOST_LINES, Places, Report, failed_line, passed_line
 from coder.verify.reports.gotest import read_go, said_by_go
 from coder.verify.reports.junit_reader import read_junit
-from coder.verify.reports.runner_report import MOST_LINES, Report, failed_line, passed_line
-
-
-def read_jest(text: str, places: Places) -> Report | None:
-    """Tests as `file > describe > name`; a file that can't be run is one failed line. None: no such JSON."""
-    try:
-        document = json.loads(text)
-    except (ValueError, RecursionError):
-        return None
-    if not isinstance(document, dict) or not isinstance(document.get("testResults"), list):
-        return None
-    lines = []
-    for file in filter(_is_object, document["testResults"]):
-        printed = str(file.get("name", ""))
-        path = places.resolve(printed) or printed
-        tests = [test for test in file.get("assertionResults") or [] if _is_object(test)]
-        for test in tests[:MOST_LINES]:
-            name = " > ".join([path, *map(str, test.get("ancestorTitles") or []), str(test.get("title", ""))])
-            if test.get("status") == "passed":
-                lines.append(passed_line(name))
-            elif test.get("status") == "failed":
-                lines.append(
-                    failed_line(name, "\n".join(map(str, test.get("failureMessages") or [])), places)
-                )
-        if file.get("status") == "failed" and all(test.get("status") != "failed" for test in tests):
-            lines.append(failed_line(path, str(file.get("message", "")), places))
-    return Report(tuple(lines[:MOST_LINES]))
-
-
-def _is_object(value: object) -> bool:
-    return isinstance(value, dict)
-
 
 _FRONTS = {
-    "npx",
-    "bunx",
-    "yarn",
-    "pnpm",
-    "exec",
-    "dlx",
-    "env",
-    "nice",
-    "time",
-    "--no-install",
-    "-y",
-    "--yes",
-    "--",
-}
+    "npx", "bunx", "yarn", "pnpm", "exec", "dlx", "env", "nice", "time", "--no-install", "-y", "--yes", "--",
+}  # fmt: skip
 _PACKAGES = {"npm", "yarn", "pnpm"}
 _SHELL = set("&|;<>$`(){}\n")
 _KNOWN_RESOLVED = ("jest", "vitest", "node")
-
-Read = Callable[[bytes, str, str, Places], Report | None]
-"""(report file, stdout, stderr, places) -> what the runner said, None where it said nothing that is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +28,8 @@ class Runner:
 
     name: str
     argv: tuple[str, ...]
-    read: Read
+    read: Callable[[bytes, str, str, Places], Report | None]
+    """(report file, stdout, stderr, places) → the report, None where there is none."""
     on_stdout: bool = False
     """Its report is what it prints, which goes to the file: too much for the output that is kept."""
     shown: Callable[[str], str] = field(default=lambda report: "")
@@ -97,10 +51,16 @@ def runner_of(argv: Sequence[str], report: str, files: Mapping[str, bytes]) -> R
         case "go" if after[:1] == ["test"]:
             asked = [] if "-json" in after else ["-json"]
             return Runner(
-                "go test", (*words[: start + 2], *asked, *after[1:]), _go, on_stdout=True, shown=said_by_go
+                "go test",
+                (*words[: start + 2], *asked, *after[1:]),
+                lambda file, out, err, places: read_go(_text(file), places),
+                on_stdout=True,
+                shown=said_by_go,
             )
-        case "cargo" if after[:1] in (["test"], ["t"]):
-            return Runner("cargo test", tuple(words), lambda file, out, err, at: read_cargo(out, err, at))
+        case "cargo" if after[:1] in (["test"], ["t"]) and "--format" not in after:
+            return Runner(
+                "cargo test", tuple(words), lambda file, out, err, places: read_cargo(out, err, places)
+            )
         case "jest" | "vitest" | "node":
             asked_words = _asked(tool, after, report)
             if asked_words is not None:
@@ -120,9 +80,7 @@ def _of_package(words: list[str], tool: str, report: str, files: Mapping[str, by
     except ValueError:
         return None
     inner_tool, start = _tool(inner)
-    if inner_tool not in ("jest", "vitest"):
-        return None
-    asked = _asked(inner_tool, inner[start + 1 :], report)
+    asked = _asked(inner_tool, inner[start + 1 :], report) if inner_tool in ("jest", "vitest") else None
     if asked is None:
         return None
     divider = ["--"] if tool == "npm" and "--" not in words else []
@@ -138,7 +96,7 @@ def _scripts(files: Mapping[str, bytes]) -> dict[str, str]:
 
 
 def _tool(words: Sequence[str]) -> tuple[str, int]:
-    """The program that is meant, behind `npx` and assignments, and where it stands."""
+    """The program behind `npx` and assignments, and where it stands."""
     for i, word in enumerate(words):
         name = PurePosixPath(word).name
         if name in _FRONTS and i + 1 < len(words):
@@ -153,16 +111,14 @@ def _tool(words: Sequence[str]) -> tuple[str, int]:
 
 def _asked(tool: str, after: list[str], report: str) -> tuple[list[str], list[str], list[str]] | None:
     """Words before, the flags that ask for a report, words behind; None where the command has its own."""
+    flags_there = {word.split("=")[0] for word in after}
     if tool == "jest":
-        own = any(word.split("=")[0] in ("--json", "--outputFile", "--watch", "--watchAll") for word in after)
         flags = ["--json", f"--outputFile={report}", "--testLocationInResults"]
+        own = flags_there & {"--json", "--outputFile", "--watch", "--watchAll"}
         return None if own else ([], flags, after)
     if tool == "vitest":
-        if any(word.startswith("--outputFile") for word in after) or after[:1] in (
-            ["watch"],
-            ["dev"],
-            ["bench"],
-        ):
+        own_file = any(word.startswith("--outputFile") for word in after)
+        if own_file or (after and after[0] in ("watch", "dev", "bench")):
             return None
         front = after[:1] if after[:1] == ["run"] else []
         shown = [] if any(word.startswith("--reporter") for word in after) else ["--reporter=default"]
@@ -176,21 +132,39 @@ def _asked(tool: str, after: list[str], report: str) -> tuple[list[str], list[st
 
 
 def _writing(tool: str, words: list[str]) -> Runner:
-    read = _node if tool == "node" else _jest
-    return Runner("node --test" if tool == "node" else tool, tuple(words), read)
-
-
-def _go(file: bytes, stdout: str, stderr: str, places: Places) -> Report | None:
-    return read_go(_text(file), places)
-
-
-def _jest(file: bytes, stdout: str, stderr: str, places: Places) -> Report | None:
-    return read_jest(_text(file), places)
-
-
-def _node(file: bytes, stdout: str, stderr: str, places: Places) -> Report | None:
-    return read_junit(file, places)
+    if tool == "node":
+        return Runner("node --test", tuple(words), lambda file, out, err, places: read_junit(file, places))
+    return Runner(tool, tuple(words), lambda file, out, err, places: read_jest(_text(file), places))
 
 
 def _text(content: bytes) -> str:
     return content.decode("utf-8", "replace")
+
+
+def read_jest(text: str, places: Places) -> Report | None:
+    """Tests as `file > describe > name`; a file that can't be run is one failed line. None: no such JSON."""
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(document, dict) or not isinstance(document.get("testResults"), list):
+        return None
+    lines = []
+    for file in filter(_is_object, document["testResults"]):
+        printed = str(file.get("name", ""))
+        path = places.resolve(printed) or printed
+        tests = [test for test in file.get("assertionResults") or [] if _is_object(test)]
+        for test in tests[:MOST_LINES]:
+            name = " > ".join([path, *map(str, test.get("ancestorTitles") or []), str(test.get("title", ""))])
+            if test.get("status") == "passed":
+                lines.append(passed_line(name))
+            elif test.get("status") == "failed":
+                message = "\n".join(map(str, test.get("failureMessages") or []))
+                lines.append(failed_line(name, message, places))
+        if file.get("status") == "failed" and all(test.get("status") != "failed" for test in tests):
+            lines.append(failed_line(path, str(file.get("message", "")), places))
+    return Report(tuple(lines[:MOST_LINES]))
+
+
+def _is_object(value: object) -> bool:
+    return isinstance(value, dict)

@@ -73,11 +73,7 @@ def commit(folder: Path, changed: Mapping[str, Changed], *, message: str, branch
 
 
 def see_possible(folder: Path, *, branch: str | None) -> None:
-    """See that a commit could be made here now.
-
-    Raises:
-        NoCommit: it couldn't, and why.
-    """
+    """See that a commit could be made here now. Raises NoCommit: it couldn't, and why."""
     repository = find_repository(folder if folder.is_dir() else folder.parent)
     if repository is None:
         raise NoCommit(f"{folder} is in no git repository.")

@@ -37,7 +37,7 @@ def find_repository(folder: Path) -> Repository | None:
     Raises:
         UsageError: the folder is a repository without a work tree.
     """
-    if _is_git_dir(folder):
+    if all((folder / name).is_dir() for name in ("objects", "refs")) and (folder / "HEAD").is_file():
         raise UsageError(
             f"{folder} is a bare repository: it has no files to work on. Clone it, and name the clone: "
             f"git clone {folder}"
@@ -46,7 +46,8 @@ def find_repository(folder: Path) -> Repository | None:
         try:
             found = _opened(top)
             if found is not None:
-                return found if _is_ours(found.git_dir, folder) else None
+                owners = (os.geteuid(), folder.stat().st_uid) if hasattr(os, "geteuid") else None
+                return found if owners is None or found.git_dir.stat().st_uid in owners else None
         except OSError:
             return None  # it can't be read: the folder is then one of files only
     return None
@@ -78,12 +79,3 @@ def _opened(top: Path) -> Repository | None:
 def _one_line(path: Path) -> str:
     with path.open("rb") as file:
         return os.fsdecode(file.read(_MOST).rstrip(b"\r\n"))
-
-
-def _is_git_dir(folder: Path) -> bool:
-    return all((folder / name).is_dir() for name in ("objects", "refs")) and (folder / "HEAD").is_file()
-
-
-def _is_ours(git_dir: Path, folder: Path) -> bool:
-    owner = git_dir.stat().st_uid
-    return not hasattr(os, "geteuid") or owner in (os.geteuid(), folder.stat().st_uid)

@@ -5,6 +5,7 @@ them is defined here, so that none runs. Objects, index, `info/exclude` and spar
 """
 
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -15,16 +16,34 @@ from pathlib import Path
 
 from coder.errors import MachineError
 from coder.workspace.git.found import Repository
-from coder.workspace.git.plainconfig import own_values, user_values
 
 LONGEST_S = 120.0
 """For one command of git's, on the largest repository that a run reads."""
 _MOST_EXCLUDED = 1 << 20
-_OFF = {"core.hooksPath": os.devnull, "core.fsmonitor": "false", "gc.auto": "0"}
+_WORDS = re.compile(r"^(true|false|yes|no|on|off|0|1|input|warn|lf|crlf|native)?$", re.IGNORECASE)
+_PERSON = re.compile(r"^[^\n<>]{0,200}$")
+_CORE = (
+    "autocrlf", "eol", "filemode", "ignorecase", "precomposeunicode", "protecthfs", "protectntfs",
+    "sparsecheckout", "sparsecheckoutcone", "repositoryformatversion",
+)  # fmt: skip
+_PLAIN = {
+    **{f"core.{name}": _WORDS for name in _CORE},
+    "extensions.objectformat": re.compile("^sha(1|256)$"),
+    "user.name": _PERSON,
+    "user.email": _PERSON,
+}
+"""What is taken over of a repository's configuration, and what it may say: none of it names a program."""
+_EXCLUDES = "core.excludesfile"
+"""Taken over of the user's own configuration alone."""
 
 
 class GitFailed(MachineError):
     """Git isn't there, ended with an error, or took too long."""
+
+    def __init__(self, message: str, *, code: int | None = None) -> None:
+        """Take a message, and git's exit code where it ended by itself."""
+        super().__init__(message)
+        self.code = code
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +63,6 @@ class Git:
         Args:
             cwd: where it runs; the top of the work tree unless it is given.
             index: another index than the repository's.
-
-        Raises:
-            GitFailed: it ended with an error; the message has git's own words.
         """
         named = {"GIT_INDEX_FILE": str(index)} if index is not None else {}
         return run_git(
@@ -56,11 +72,7 @@ class Git:
 
 @contextmanager
 def isolated(repository: Repository) -> Iterator[Git]:
-    """Git on this repository, with a GIT_DIR that is removed at the end.
-
-    Raises:
-        GitFailed: there is no git, or it can't read the configuration.
-    """
+    """Git on this repository, with a GIT_DIR that is removed at the end."""
     with tempfile.TemporaryDirectory(prefix="coder-git-") as place:
         folder = Path(place)
         for name in ("refs", "info", "objects"):
@@ -71,41 +83,9 @@ def isolated(repository: Repository) -> Iterator[Git]:
         _take_over(repository.common_dir / "info" / "attributes", folder / "info" / "attributes")
         for shared in repository.git_dir.glob("sharedindex.*"):  # of a split index
             (folder / shared.name).symlink_to(shared)
-        values = user_values(repository) | own_values(repository)
+        values = _user_values(repository) | _own_values(repository)
         (folder / "config").write_text(_config(values), encoding="utf-8", errors="surrogateescape")
         yield Git(repository, _environment(repository, folder), values)
-
-
-def refs_environment(repository: Repository) -> dict[str, str]:
-    """For reading the repository's own references, which needs its own GIT_DIR, so its configuration is read.
-
-    Of what that names, these commands start nothing; moving a reference does (`moving_environment`).
-    """
-    return _overruled(repository, _OFF)
-
-
-def moving_environment(repository: Repository) -> dict[str, str]:
-    """For moving a reference: no hook of the transaction runs, no file's and, from git 2.54 on, no setting's.
-
-    Raises:
-        GitFailed: the configuration can't be read.
-    """
-    reading = refs_environment(repository)
-    named = run_git(
-        ["config", "--null", "--name-only", "--list"], environment=reading, cwd=repository.git_dir
-    )
-    keys = {key for key in named.decode("utf-8", "surrogateescape").split("\0") if key.startswith("hook.")}
-    hooks = {"reference-transaction", *(key[len("hook.") : key.rfind(".")] for key in keys)}
-    off = {f"hook.{name}.enabled": "false" for name in sorted(hooks) if name}
-    return _overruled(repository, {**_OFF, **off})
-
-
-def _overruled(repository: Repository, overruled: dict[str, str]) -> dict[str, str]:
-    """An environment with the repository's own GIT_DIR and these values over its configuration."""
-    numbered = {f"GIT_CONFIG_KEY_{i}": key for i, key in enumerate(overruled)}
-    numbered |= {f"GIT_CONFIG_VALUE_{i}": value for i, value in enumerate(overruled.values())}
-    named = {"GIT_DIR": str(repository.git_dir), "GIT_CONFIG_COUNT": str(len(overruled))}
-    return closed_environment() | named | numbered
 
 
 def run_git(arguments: Sequence[str], *, environment: dict[str, str], stdin: bytes = b"", cwd: Path) -> bytes:
@@ -128,7 +108,7 @@ def run_git(arguments: Sequence[str], *, environment: dict[str, str], stdin: byt
         raise GitFailed(f"git {arguments[0]} failed: {error}") from error
     if done.returncode != 0:
         words = done.stderr.decode("utf-8", "backslashreplace").strip() or f"exit code {done.returncode}"
-        raise GitFailed(f"git {arguments[0]} failed: {words}")
+        raise GitFailed(f"git {arguments[0]} failed: {words}", code=done.returncode)
     return done.stdout
 
 
@@ -164,11 +144,7 @@ def _environment(repository: Repository, folder: Path) -> dict[str, str]:
 
 
 def git_program() -> str:
-    """Where git is.
-
-    Raises:
-        GitFailed: it isn't on this machine.
-    """
+    """Where git is. Raises GitFailed: it isn't on this machine."""
     found = shutil.which("git", path=closed_environment()["PATH"])
     if found is None:
         raise GitFailed("There is no git on this machine.")
@@ -190,3 +166,37 @@ def _take_over(source: Path, target: Path) -> None:
     if source.is_file():
         with source.open("rb") as file:
             target.write_bytes(file.read(_MOST_EXCLUDED))
+
+
+def _own_values(repository: Repository) -> dict[str, str]:
+    """What the repository's own files say of _PLAIN; git parses them, and follows nothing in them."""
+    values: dict[str, str] = {}
+    environment = {**closed_environment(), "GIT_DIR": os.devnull}
+    for place in (repository.common_dir / "config", repository.git_dir / "config.worktree"):
+        if place.is_file():
+            values |= _read(["--file", str(place), "--no-includes"], environment)
+    values.pop(_EXCLUDES, None)
+    return values
+
+
+def _user_values(repository: Repository) -> dict[str, str]:
+    """What the user's own configuration says, with its includes: those on folders see the real repository."""
+    environment = {**os.environ, "GIT_DIR": str(repository.git_dir), "GIT_PAGER": "cat"}
+    home = os.environ.get("XDG_CONFIG_HOME") or "~/.config"
+    values = {_EXCLUDES: str(Path(home) / "git" / "ignore")}
+    for scope in ("--system", "--global"):
+        values |= _read([scope, "--includes"], environment)
+    return {**values, _EXCLUDES: os.path.expanduser(values[_EXCLUDES])}
+
+
+def _read(source: list[str], environment: dict[str, str]) -> dict[str, str]:
+    """Plain values of one place by key; empty where it has none, can't be read, or there is no git."""
+    pattern = "^(" + "|".join(key.replace(".", r"\.") for key in (*_PLAIN, _EXCLUDES)) + ")$"
+    asked = ["config", *source, "--null", "--get-regexp", pattern]
+    try:
+        printed = run_git(asked, environment=environment, cwd=Path(os.sep))
+    except GitFailed:
+        return {}
+    rows = (row.partition("\n") for row in printed.decode("utf-8", "surrogateescape").split("\0") if row)
+    found = {key: value if newline else "true" for key, newline, value in rows}
+    return {key: value for key, value in found.items() if key not in _PLAIN or _PLAIN[key].search(value)}

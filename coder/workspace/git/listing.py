@@ -2,11 +2,13 @@
 
 import os
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from coder.workspace.git.found import Repository, find_repository
-from coder.workspace.git.isolated import Git, GitFailed, isolated, refs_environment, run_git
+from coder.workspace.git.isolated import GitFailed, isolated
+from coder.workspace.git.refs import Refs
 
 _DEEPEST = 8
 """Submodules within submodules."""
@@ -29,9 +31,6 @@ def list_files(repository: Repository, folder: Path, *, depth: int = 0) -> Listi
     """The files beneath a folder of the work tree; those of submodules that are checked out are among them.
 
     A path may be gone, or be a link: whoever reads it sees.
-
-    Raises:
-        GitFailed: there is no git, or it can't read the repository.
     """
     with isolated(repository) as git:
         printed = git.run("ls-files", "-z", "-t", "-s", "-c", "-o", "--exclude-standard", cwd=folder)
@@ -65,20 +64,11 @@ def contents_at_head(folder: Path, paths: Iterable[str]) -> dict[str, bytes]:
     repository = find_repository(folder)
     if repository is None:
         return found
-    try:
-        environment = refs_environment(repository)
-        head = run_git(["rev-parse", "--verify", "HEAD"], environment=environment, cwd=repository.git_dir)
+    with suppress(GitFailed):
+        head = Refs(repository).head()
         with isolated(repository) as git:
-            for path in paths:
+            for path in paths if head is not None else ():
                 place = (folder / path).relative_to(repository.top).as_posix()
-                found |= _blob(git, f"{head.decode().strip()}:{place}", path)
-    except GitFailed:
-        return found
+                with suppress(GitFailed):  # it isn't in that commit
+                    found[path] = git.run("cat-file", "blob", f"{head}:{place}")
     return found
-
-
-def _blob(git: Git, name: str, path: str) -> dict[str, bytes]:
-    try:
-        return {path: git.run("cat-file", "blob", name)}
-    except GitFailed:
-        return {}  # it isn't in that commit

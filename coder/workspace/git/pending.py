@@ -96,9 +96,6 @@ def pending_in(place: Place, asked: Iterable[str]) -> Pending:
 
     Args:
         asked: paths relative to the top.
-
-    Raises:
-        MachineError: the repository can't be read.
     """
     with isolated(place.repository) as git:
         base = place.refs.head() or git.run("hash-object", "-t", "tree", "--stdin").decode().strip()
@@ -116,22 +113,14 @@ def mixed_in(place: Place, befores: Mapping[str, list[bytes | None]]) -> list[st
 
 
 def started_in(place: Place, command: str) -> list[str]:
-    """What the repository has a command of git's start: hooks, so far as they are files, and settings.
-
-    Raises:
-        MachineError: the configuration can't be read.
-    """
+    """What the repository has a command of git's start: hooks, so far as they are files, and settings."""
     folder = _hooks_folder(place)
     hooks = [name for name in HOOKS[command] if os.access(folder / name, os.X_OK)]
     return [*hooks, *(setting for setting in place.refs.own_settings(_PROGRAMS) if not _is_word(setting))]
 
 
 def startable(place: Place, paths: Iterable[str]) -> list[str]:
-    """Of these files of the work tree those that git may start: hooks, what lies beside them, and on PATH.
-
-    Raises:
-        MachineError: the configuration can't be read.
-    """
+    """Of these files of the work tree those that git may start: hooks, what lies beside them, and on PATH."""
     top, folder = place.top.resolve(), _hooks_folder(place)
     hooks = {hook.resolve() for hook in folder.glob("*") if hook.is_symlink()}
     folder = folder.parent if folder.name == "_" else folder  # husky's hooks start those above them
@@ -156,12 +145,7 @@ def _is_word(setting: str) -> bool:
 
 
 def proposed_in(place: Place) -> Proposed:
-    """What a pull request of the branch would hold.
-
-    Raises:
-        UsageError: there is no remote, or it isn't known which of its branches is the default one.
-        MachineError: the repository can't be read.
-    """
+    """What a pull request of the branch would hold."""
     refs = place.refs
     remote = _remote(refs, place.branch)
     base = _default_branch(refs, remote)

@@ -4,7 +4,9 @@ import os
 from dataclasses import dataclass
 
 from coder.workspace.git.found import Repository
-from coder.workspace.git.isolated import GitFailed, moving_environment, refs_environment, run_git
+from coder.workspace.git.isolated import GitFailed, closed_environment, run_git
+
+_OFF = {"core.hooksPath": os.devnull, "core.fsmonitor": "false", "gc.auto": "0"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +38,7 @@ class Refs:
         return self.run("rev-parse", "--verify", f"{commit}^{{tree}}")
 
     def configured(self, key: str) -> str:
-        """A value of the configuration as git itself sees it, the user's own included.
-
-        Raises:
-            GitFailed: there is none.
-        """
+        """A value of the configuration as git itself sees it, the user's own included."""
         environment = {**os.environ, "GIT_DIR": str(self.repository.git_dir)}
         printed = run_git(["config", "--get", key], environment=environment, cwd=self.repository.git_dir)
         return printed.decode("utf-8", "surrogateescape").rstrip("\n")
@@ -58,11 +56,7 @@ class Refs:
         return [row.replace("\n", "=", 1) for scope, row in rows if scope in ("local", "worktree")]
 
     def run(self, *arguments: str) -> str:
-        """What a command of git's prints that reads references only.
-
-        Raises:
-            GitFailed: it fails.
-        """
+        """What a command of git's prints that reads references only."""
         printed = run_git(
             arguments, environment=refs_environment(self.repository), cwd=self.repository.git_dir
         )
@@ -78,3 +72,31 @@ class Refs:
         environment = moving_environment(self.repository) | person
         arguments = ["update-ref", "-m", said, ref, to, old or "0" * len(to)]
         run_git(arguments, environment=environment, cwd=self.repository.git_dir)
+
+
+def refs_environment(repository: Repository) -> dict[str, str]:
+    """For reading the repository's own references, which needs its own GIT_DIR, so its configuration is read.
+
+    Of what that names, reading starts nothing; moving a reference does (`moving_environment`).
+    """
+    return _overruled(repository, _OFF)
+
+
+def moving_environment(repository: Repository) -> dict[str, str]:
+    """For moving a reference: no hook of the transaction runs, neither a file nor a setting (git 2.54)."""
+    reading = refs_environment(repository)
+    named = run_git(
+        ["config", "--null", "--name-only", "--list"], environment=reading, cwd=repository.git_dir
+    )
+    keys = {key for key in named.decode("utf-8", "surrogateescape").split("\0") if key.startswith("hook.")}
+    hooks = {"reference-transaction", *(key[len("hook.") : key.rfind(".")] for key in keys)}
+    off = {f"hook.{name}.enabled": "false" for name in sorted(hooks) if name}
+    return _overruled(repository, {**_OFF, **off})
+
+
+def _overruled(repository: Repository, overruled: dict[str, str]) -> dict[str, str]:
+    """An environment with the repository's own GIT_DIR and these values over its configuration."""
+    numbered = {f"GIT_CONFIG_KEY_{i}": key for i, key in enumerate(overruled)}
+    numbered |= {f"GIT_CONFIG_VALUE_{i}": value for i, value in enumerate(overruled.values())}
+    named = {"GIT_DIR": str(repository.git_dir), "GIT_CONFIG_COUNT": str(len(overruled))}
+    return closed_environment() | named | numbered

@@ -2,11 +2,144 @@
 
 A plan says what stood at each path before and what will after. Applying and undoing it can be repeated, also
 after a kill; a file that is neither stops them. The check and the rename are two steps: an edit saved in the
-microseconds between them is lost. Read planning, staging.
+microseconds between them is lost.
 """
 
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path, PurePosixPath
+
+from coder.errors import MachineError
+from coder.fs.file_hashes import Snapshot
 from coder.run.event_types.folder_events import Change, Plan
-from coder.workspace.landing.planning import apply, is_made, plan, undo
-from coder.workspace.landing.staging import FileChanged, LandingRefused
+from coder.workspace.landing.staging import (
+    FileChanged,
+    LandingRefused,
+    clear,
+    parts_of,
+    place,
+    remove_empty,
+    see_same_repository,
+    sha256_of,
+    stage,
+    state_of,
+)
 
 __all__ = ["Change", "FileChanged", "LandingRefused", "Plan", "apply", "is_made", "plan", "undo"]
+
+
+def plan(
+    snapshot: Snapshot, files: Mapping[str, bytes | None], *, executable: Mapping[str, bool] | None = None
+) -> Plan:
+    """Plan to write these contents (None: remove the file) beneath the snapshot's root; changes nothing.
+
+    Args:
+        executable: whether a file is to be so; of others, new ones are that begin with `#!`.
+
+    Raises:
+        LandingRefused: a path is absolute, leaves the root, is in .git, goes over a link, or is a folder.
+        FileChanged: a file is there that the run hasn't read, or isn't as the run has read it.
+    """
+    changes = []
+    for path, content in sorted(files.items()):
+        parts = parts_of(path)
+        see_same_repository(snapshot.root, parts)
+        if any(str(parent) in files for parent in PurePosixPath(path).parents):
+            raise LandingRefused(f"{path} can't be written: the run made a file of a folder above it.")
+        read = snapshot.files.get(path)
+        now = state_of(snapshot.root, parts)
+        if now is not None and read is None:
+            raise FileChanged(f"{path} is there already, and this run has not read it. It was left as it is.")
+        if now != (read.sha256 if read else None):
+            raise FileChanged(f"{path} has changed since this run read it. It was left as it is.")
+        after = None if content is None else sha256_of(content)
+        chmod = _switched(read.mode, (executable or {}).get(path)) if read and after else None
+        if after != now or chmod is not None:
+            mode = read.mode if read else _mode_of_moved(snapshot, files, path)
+            is_program = (executable or {}).get(path) or (content or b"").startswith(b"#!")
+            bits = mode if chmod is None else chmod
+            runs = read is None and is_program if bits is None else bits & 0o100 != 0
+            changes.append(
+                Change(path=path, before=now, after=after, mode=mode, executable=runs, chmod=chmod)
+            )
+    folders = {str(parent) for change in changes for parent in PurePosixPath(change.path).parents}
+    made = tuple(sorted(folder for folder in folders if not (snapshot.root / folder).exists()))
+    return Plan(root=str(snapshot.root), changes=tuple(changes), made=made)
+
+
+def _switched(mode: int, executable: bool | None) -> int | None:
+    """Bits of a file that becomes executable for those who may read it, or for nobody; None: as it was."""
+    bits = mode & 0o777
+    if executable is None or executable == bool(bits & 0o100):
+        return None
+    return bits | (bits & 0o444) >> 2 if executable else bits & ~0o111
+
+
+def _mode_of_moved(snapshot: Snapshot, files: Mapping[str, bytes | None], path: str) -> int | None:
+    """Mode of the file that is removed and comes back at this path: by its content, or else by its name."""
+    gone = [old for old, content in files.items() if content is None and old in snapshot.files]
+    same = [old for old in gone if snapshot.files[old].content == files[path]]
+    same = same or [old for old in gone if PurePosixPath(old).name == PurePosixPath(path).name]
+    return snapshot.files[same[0]].mode & 0o777 if same else None
+
+
+async def apply(
+    plan: Plan, contents: Mapping[str, bytes | None], record: Callable[[str], Awaitable[None]]
+) -> None:
+    """Make every change of a plan that isn't made yet; `record` is told each path that is as it should be.
+
+    All contents are on the disk before the first file is replaced: a full disk changes nothing.
+
+    Args:
+        contents: what to write, by path; its hashes are those of the plan.
+
+    Raises:
+        FileChanged: a file is neither as before nor as after. Nothing was changed; but where that happened
+            between our own steps, the files before it in the plan stay changed.
+        MachineError: the disk is full or a folder can't be written; nothing was changed.
+        ValueError: a content isn't the planned one.
+    """
+    root = Path(plan.root)
+    try:
+        for change in plan.changes:
+            stage(root, change, contents.get(change.path) if change.after else None)
+    except (LandingRefused, MachineError, ValueError):
+        clear(root, plan)
+        raise
+    for change in plan.changes:
+        place(root, change)
+        await record(change.path)
+
+
+async def undo(
+    plan: Plan, contents: Mapping[str, bytes], record: Callable[[str, str | None], Awaitable[None]]
+) -> None:
+    """Put back what was there before, file by file; `record` is told each path, and why it was left if so.
+
+    Args:
+        contents: what was there before, by path; its hashes are those of the plan.
+
+    Raises:
+        MachineError: the disk is full or a folder can't be written; the file named is as it was.
+        ValueError: a content isn't the planned one.
+    """
+    root = Path(plan.root)
+    for change in reversed(plan.changes):
+        chmod = change.mode if change.chmod is not None else None
+        back = change.model_copy(update={"before": change.after, "after": change.before, "chmod": chmod})
+        try:
+            stage(root, back, contents.get(change.path) if back.after else None)
+            place(root, back)
+        except LandingRefused as error:
+            await record(change.path, str(error))
+        else:
+            await record(change.path, None)
+    for folder in reversed(plan.made):
+        remove_empty(root, folder)
+
+
+def is_made(plan: Plan, change: Change) -> bool:
+    """Whether what stands in the folder is what the change has made."""
+    try:
+        return state_of(Path(plan.root), parts_of(change.path)) == change.after
+    except LandingRefused:
+        return False

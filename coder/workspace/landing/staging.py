@@ -40,11 +40,7 @@ def parts_of(path: str) -> tuple[str, ...]:
 
 
 def see_same_repository(root: Path, parts: tuple[str, ...]) -> None:
-    """See that no folder on the way is a repository of its own.
-
-    Raises:
-        LandingRefused: one is.
-    """
+    """See that no folder on the way is a repository of its own. Raises LandingRefused: one is."""
     for count in range(1, len(parts)):
         folder = root.joinpath(*parts[:count])
         if os.path.lexists(folder / ".git"):

@@ -10,26 +10,27 @@ from coder.prompting.history import history, history_budget
 from coder.run.event_types import RunStopped
 from coder.run.message import Message, Outcome
 from coder.run.settings import Settings
-from coder.run.state import State, Step
+from coder.run.state import State
 from coder.run.task import Task
 
 LONG = "many words about it. " * 60
 
 
-def step(prompt: str, *messages: Message) -> Step:
-    return Step(
+def step(prompt: str, *messages: Message) -> State:
+    settings = Settings(chat=True)
+    return State(
+        run="r",
         task=Task(prompt=prompt),
+        settings=settings,
+        budget=settings.budget,
+        model="m",
         messages=messages,
-        landing=None,
         landed=("a.py",),
-        proposed=None,
-        refused=None,
         stopped=RunStopped(status="solved", reason="tests pass", exit_code=0),
-        taken_back=False,
     )
 
 
-def state(*steps: Step) -> State:
+def state(*steps: State) -> State:
     settings = Settings(chat=True)
     now = Task(prompt="now this")
     return State(run="r", task=now, settings=settings, budget=settings.budget, model="m", steps=steps)

@@ -35,20 +35,6 @@ def test_a_call_a_word_or_arrow_and_a_value_are_an_example(words: str) -> None:
 @pytest.mark.parametrize(
     "words",
     [
-        "for x = 1, y = 2 the output should be 3",
-        "Given 1 and 2, it should return 3",
-        "Input: 1, 2\n    Output: 3",
-        "Example 1:\n    Input: x = 1, y = 2\n    Output: 3",
-        "1, 2 ➞ 3",
-    ],
-)
-def test_arguments_without_the_function_are_an_example_where_they_are_as_many(words: str) -> None:
-    assert stated(f"{HEAD}    {words}") == ["assert f(1, 2) == 3"]
-
-
-@pytest.mark.parametrize(
-    "words",
-    [
         "f(1, 2) == g(3)",
         "f(1, 2) == 3 + x",
         "f(a, b) returns 3",
@@ -66,10 +52,6 @@ def test_what_is_in_doubt_is_left_out(words: str) -> None:
 
 def test_texts_with_brackets_and_quotes_in_them_are_one_value() -> None:
     assert stated("""f('a)', ["b]"]) => {'c': '=> 1'}""") == ["""assert f('a)', ["b]"]) == {'c': '=> 1'}"""]
-
-
-def test_other_numbers_of_arguments_are_no_example() -> None:
-    assert stated(f"{HEAD}    Input: 1\n    Output: 3") == []
 
 
 def test_the_same_example_is_had_once_and_beside_transcripts() -> None:

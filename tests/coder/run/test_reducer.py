@@ -186,7 +186,7 @@ def test_stops_join_like_booleans_and_keep_order(a: bool, b: bool, c: bool) -> N
 
 @given(st.integers(min_value=1, max_value=9))
 def test_a_stop_has_nothing_to_reset(times: int) -> None:
-    stop, state = stuck(), _stuck_state()
+    stop, state = stuck, _stuck_state()
 
     answers = {stop(state) for _ in range(times)}
 

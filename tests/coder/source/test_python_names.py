@@ -15,7 +15,7 @@ from coder.source.python_names import (
     names_in_prompt,
     unknown_modules,
 )
-from coder.verify.finding import modules_of
+from coder.verify.verification import modules_of
 
 
 def test_top_level_names_are_found_below_if_and_try_too() -> None:

@@ -8,7 +8,7 @@ from coder.verify.feedback import feedback
 
 def test_addresses_of_objects_are_left_out_so_that_a_recording_can_answer() -> None:
     said = [
-        feedback([CheckLine(name="t", passed=False, message=f"self = <T object at 0x7fe{n}91078750>")], None)
+        feedback([CheckLine(name="t", passed=False, message=f"self = <T object at 0x7fe{n}91078750>")])
         for n in range(2)
     ]
 
@@ -24,6 +24,6 @@ def test_a_traceback_begins_with_the_test_and_not_with_what_runs_it(runpy: str) 
     )
     head = "Traceback (most recent call last):\n"
 
-    said = feedback([CheckLine(name="t", passed=False, message=head + ours + test)], None)
+    said = feedback([CheckLine(name="t", passed=False, message=head + ours + test)])
 
     assert said == f"This check fails: t\n{head}{test}".rstrip()

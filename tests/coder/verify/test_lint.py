@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from coder.run.attempts import best_code
 from coder.run.event_types import Body, Spoken
 from coder.run.message import CheckLine, Message, Outcome
+from coder.run.run import summarize
 from coder.run.settings import Budget
-from coder.run.summary import summarize
 from coder.run.termination import default_stop
 from tests.coder.states import call, code, outcome, started, state_of
 

@@ -1,27 +1,18 @@
-"""Tests that take long: a model that acts is asked meanwhile; what is nearest to its change runs first."""
+"""Tests that take long: a model that acts is asked meanwhile."""
 
-import re
 from pathlib import Path
 
 import pytest
 
 from coder.agent import solve
-from coder.environment.workbench import Workbench
 from coder.models.model import ChatMessage
 from coder.models.scripted import Scripted
-from coder.run.event_types import BaselineTaken, BaselineTest, ProgramFinished, StoredFile, ToolAnswered
-from coder.run.message import Message
+from coder.run.event_types import BaselineTaken, BaselineTest, ProgramFinished, ToolAnswered
 from coder.run.run import Run
 from coder.run.settings import Settings
-from coder.run.state import State
-from coder.run.target import find_target
 from coder.run.task import Task
 from coder.store import MemoryLog
-from coder.text.redact import Redactor
-from coder.verify.pending_baseline import FIRST_WAIT_S
-from coder.verify.test_command_verifier import by_command
-from coder.workspace.overlay import workspace_files
-from sandbox import Policy, open_sandbox
+from coder.verify.baseline import FIRST_WAIT_S
 from tests.coder.participants.test_actor import DONE, EDIT, RIGHT, TEST, WRONG, bash, told, worked
 from tests.coder.states import call, code, events, outcome, started, state_of
 from tests.only_pytest import only_pytest
@@ -31,13 +22,6 @@ LONG = BaselineTaken(
     seconds=60.0,
     tests=tuple(BaselineTest(name=f"test_{name}.py::test", passed=True) for name in ("calc", "other")),
 )
-SAYS_THAT_IT_RAN = "\n\ndef test():\n    print('[{0}]')\n    import {0}\n    assert {0}.ok\n"
-FILES = {
-    "calc.py": "ok = True\n",
-    "other.py": "ok = True\n",
-    "test_calc.py": SAYS_THAT_IT_RAN.format("calc"),
-    "test_other.py": SAYS_THAT_IT_RAN.format("other"),
-}
 
 
 @pytest.fixture
@@ -85,32 +69,6 @@ async def test_a_task_that_is_to_make_tests_pass_begins_with_what_fails(slow_pro
     assert run.verified == "tests"
 
 
-@pytest.mark.parametrize("edited", ["calc", "other"])
-@pytest.mark.slow
-async def test_of_a_long_suite_a_test_that_the_change_breaks_runs_first_and_alone(
-    edited: str,
-) -> None:
-    passed, ran = await _tried({f"{edited}.py": "ok = False\n"})
-
-    assert (passed, ran) == (False, [edited, edited])  # with the change, and without
-
-
-@pytest.mark.slow
-async def test_a_long_suite_runs_whole_once_where_the_nearest_tests_pass() -> None:
-    passed, ran = await _tried({"calc.py": "ok = 1\n"})
-
-    assert (passed, ran) == (True, ["calc", "calc", "other"])
-
-
-@pytest.mark.slow
-async def test_a_test_that_fails_alone_without_the_change_too_leaves_the_verdict_to_the_whole_suite() -> None:
-    leans = "import sys\n\n\ndef test():\n    import other\n    assert 'calc' in sys.modules\n"
-
-    passed, _ = await _tried({"other.py": "ok = 1\n"}, files={**FILES, "test_other.py": leans})
-
-    assert passed
-
-
 def test_what_the_tests_said_before_the_work_is_owed_until_a_call_is_answered() -> None:
     words = (ChatMessage(role="user", content="Change it."),)
     asked = call(1)[0].model_copy(update={"in_dialogue": True, "messages": words})
@@ -130,28 +88,3 @@ def test_tests_that_take_long_are_not_on_the_runs_time() -> None:
 
     assert state_of(log).seconds == pytest.approx(len(events(log)) - 1 - 1 - 0.75)
     assert state_of(brief).seconds == pytest.approx(len(events(log)) - 1)
-
-
-async def _tried(changed: dict[str, str], *, files: dict[str, str] = FILES) -> tuple[bool, list[str]]:
-    """Whether the command passes with the change, and which tests ran, in order."""
-    task = Task(prompt="Change it.", workspace=Path("/nowhere"), test_command=("pytest", "-q", "-s"))
-    said = Message(author="coder", kind="code", sample=1, attempt=1, files=changed)
-    state = State(
-        run="run_test",
-        task=task,
-        settings=Settings(),
-        budget=Settings().budget,
-        model="test",
-        files={path: StoredFile(text=text) for path, text in files.items()},
-        baseline=LONG,
-        messages=(said,),
-    )
-    printed: list[bytes] = []
-    policy, laid = Policy(python=only_pytest()), workspace_files(state, said.files)
-    bench = Workbench(
-        policy, open_sandbox, redactor=Redactor(), on_output=lambda stream, text: printed.append(text)
-    )
-    async with bench:
-        await (await bench.candidate()).lay(laid)
-        found = await by_command(bench, state, find_target(task, state.files), laid)
-    return found.passed, re.findall(r"(?<!')\[(\w+)\]", b"".join(printed).decode())

@@ -2,12 +2,12 @@
 
 from coder.run.event_types import BaselineTaken, BaselineTest
 from coder.run.message import CheckLine
+from coder.verify.finding import Finding, finding_of
 from coder.verify.regressions import is_red_as_before, judge, new_reds, red_in, without_flaky
-from coder.verify.test_command import TestRun
 from sandbox import Result
 
 
-def ran(*, complete: bool = True, **tests: bool) -> TestRun:
+def ran(*, complete: bool = True, **tests: bool) -> Finding:
     passed = all(tests.values()) and bool(tests)
     result = Result(
         status="ok" if passed else "error", exit_code=0 if passed else 1, stdout="", stderr="", wall_s=0.1
@@ -15,7 +15,7 @@ def ran(*, complete: bool = True, **tests: bool) -> TestRun:
     lines = tuple(
         CheckLine(name=name, passed=ok, message="" if ok else "it fails") for name, ok in tests.items()
     )
-    return TestRun(result, lines, complete)
+    return finding_of(result, lines, complete=complete)
 
 
 def before(*, flaky: tuple[str, ...] = (), **tests: bool) -> BaselineTaken:
@@ -64,7 +64,7 @@ def test_where_the_task_is_to_mend_all_that_failed_must_pass() -> None:
 
 
 def test_given_tests_must_pass_whatever_was_red() -> None:
-    run = TestRun(ran(a=False).result, (*ran(**{"t.py::x": False, "y": True}).lines,), complete=True)
+    run = finding_of(ran(a=False).result, ran(**{"t.py::x": False, "y": True}).lines)
 
     assert not judge(run, before(**{"t.py::x": False, "y": False}), given={"t.py"}).passed
 
@@ -72,7 +72,7 @@ def test_given_tests_must_pass_whatever_was_red() -> None:
 def test_a_run_that_was_cut_off_or_stopped_by_a_limit_is_no_pass() -> None:
     red = before(target=False, old=False)
     cut = ran(target=True, old=False, complete=False)
-    late = TestRun(cut.result.model_copy(update={"status": "timeout"}), cut.lines, complete=True)
+    late = finding_of(cut.result.model_copy(update={"status": "timeout"}), cut.lines)
 
     assert not judge(cut, red).passed
     assert not judge(late, red).passed

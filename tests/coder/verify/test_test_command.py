@@ -6,7 +6,8 @@ from collections.abc import AsyncIterator
 import pytest
 
 from coder.verify.feedback import feedback
-from coder.verify.test_command import TestRun, run_tests
+from coder.verify.finding import Finding
+from coder.verify.test_command import run_tests
 from sandbox import Limits, Policy, Sandbox, open_sandbox
 
 TESTS = """import unittest
@@ -28,7 +29,7 @@ async def box() -> AsyncIterator[Sandbox]:
         yield opened
 
 
-async def run(box: Sandbox, *command: str, only: tuple[str, ...] = (), wall_s: float = 60) -> TestRun:
+async def run(box: Sandbox, *command: str, only: tuple[str, ...] = (), wall_s: float = 60) -> Finding:
     limits = Limits(wall_s=wall_s, cpu_s=60)
     return await run_tests(box, command, ours=["test_x.py"], limits=limits, only=only)
 

@@ -7,7 +7,7 @@ from coder.run.attempts import is_repeat
 from coder.run.event_types import Spoken
 from coder.run.journal import Journal
 from coder.run.message import Message
-from coder.run.summary import summarize
+from coder.run.run import summarize
 from coder.run.task import Task
 from coder.run.watch import Unwatched
 from coder.store import MemoryLog

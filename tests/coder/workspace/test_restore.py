@@ -6,14 +6,13 @@ import pytest
 
 from coder.errors import UsageError
 from coder.run.event_types import FilesChanged, RunStarted, Spoken
-from coder.run.event_types.body import listed, listing
+from coder.run.events import listed, listing
 from coder.run.message import Message
 from coder.run.settings import Settings
 from coder.run.state import State
 from coder.run.task import Task
 from coder.workspace.folder import take_snapshot
-from coder.workspace.read import content, read_workspace
-from coder.workspace.restore import restore
+from coder.workspace.read import content, read_workspace, restore
 from tests.coder.states import state_of
 from tests.git_repository import GitRepository, make_repository
 

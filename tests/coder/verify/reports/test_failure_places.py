@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coder.verify.reports.compared import compared
-from coder.verify.reports.failure_places import Places
+from coder.verify.reports.failures import Places, compared
 
 PATHS = ("src/calc.py", "src/other/calc.py", "tests/test_calc.py", "main.go")
 

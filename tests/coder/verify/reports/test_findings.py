@@ -4,7 +4,7 @@ import pytest
 
 from coder.run.message import CheckLine
 from coder.verify.lint import new_findings, read_findings
-from coder.verify.reports.failure_places import Places
+from coder.verify.reports.failures import Places
 
 PLACES = ("src/calc.py", "web/app.ts", "src/lib.rs")
 

@@ -7,14 +7,11 @@ import json
 import time
 from pathlib import Path
 
-import pytest
-
 from coder.run.message import CheckLine
 from coder.verify.reports.cargo import read_cargo
-from coder.verify.reports.failure_places import Places
+from coder.verify.reports.failures import Places, Report
 from coder.verify.reports.gotest import read_go, said_by_go
 from coder.verify.reports.junit_reader import read_junit
-from coder.verify.reports.runner_report import Report
 from coder.verify.reports.runners import read_jest
 
 OUTPUTS = Path(__file__).parent / "outputs"
@@ -59,9 +56,8 @@ def test_the_junit_of_node_names_the_line_inside_the_cause() -> None:
     assert lines["test::top"][:3] == (False, "calc.test.js", 8)
 
 
-@pytest.mark.parametrize("name", ["cargo.txt", "cargo.jsonl"])
-def test_cargo_names_the_panic_and_not_its_backtrace(name: str) -> None:
-    lines = told(read_cargo(text(name), "", Places(["src/lib.rs", "tests/whole.rs"])))
+def test_cargo_names_the_panic_and_not_its_backtrace() -> None:
+    lines = told(read_cargo(text("cargo.txt"), "", Places(["src/lib.rs", "tests/whole.rs"])))
 
     assert lines["tests::adds"] == (False, "src/lib.rs", 10, "5", "-1")
     assert lines["tests::adds_zero"][0] is True

@@ -1,0 +1,97 @@
+"""Verification: the sandboxes, the state and the target that one verdict is formed with."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from coder.environment.workbench import Workbench
+from coder.run.state import State
+from coder.run.target import Target, is_test
+from coder.verify.finding import Finding
+from coder.workspace.overlay import workspace_files
+from sandbox import Check, CheckReport, Limits, check
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """Lays files into the candidate's workspace, and runs tests and checks on them."""
+
+    bench: Workbench
+    state: State
+    target: Target
+
+    async def lay(self, files: Mapping[str, bytes]) -> None:
+        """Replace what stands in the candidate's workspace."""
+        await (await self.bench.candidate()).lay(files)
+
+    async def lay_over(
+        self, code: Mapping[str, str | None], *, test_edits: Mapping[str, str | None] | None = None
+    ) -> None:
+        """Lay the user's files with these over them; given tests as they are, or as edited."""
+        await self.lay(workspace_files(self.state, code, test_edits=test_edits))
+
+    async def command(
+        self,
+        argv: Sequence[str] | None = None,
+        *,
+        ours: Collection[str] = (),
+        only: Sequence[str] = (),
+        wall_s: float | None = None,
+        is_shown: bool = True,
+    ) -> Finding:
+        """Run a test command on what stands in the candidate's workspace; None is the task's.
+
+        Args:
+            ours: paths that hold tests beside those of the target.
+            only: names of the tests to run, none for all.
+            is_shown: whoever watches sees its output.
+        """
+        from coder.verify.test_command import run_tests
+
+        argv = argv or self.state.task.test_command
+        assert argv is not None
+        return await run_tests(
+            await self.bench.candidate(),
+            argv,
+            ours=[*self.target.tests, *ours],
+            limits=self.limits(wall_s),
+            on_output=self.bench.on_output if is_shown else None,
+            only=only,
+        )
+
+    def limits(self, wall_s: float | None = None) -> Limits:
+        """Time for one run; None is that of the tests."""
+        seconds = wall_s or self.state.settings.test_timeout_s
+        return Limits(wall_s=seconds, cpu_s=seconds)
+
+    async def checked(
+        self, files: Mapping[str, bytes], checks: Sequence[Check], seconds: float
+    ) -> CheckReport:
+        """Run checks from the checker's sandbox on these files, which the candidate's workspace holds."""
+        return await check(
+            await self.bench.candidate(),
+            await self.bench.checker(),
+            checks,
+            module=self.target.module,
+            provides=modules_of(files),
+            limits=self.limits(seconds),
+        )
+
+
+def modules_of(files: Mapping[str, bytes]) -> tuple[str, ...]:
+    """Top-level modules of the workspace that tests may import from the candidate, wherever their folder is.
+
+    One in `src` or any other folder may be on the path: without its name here, a copy of it that is installed
+    would be tested instead.
+    """
+    paths = [PurePosixPath(path) for path in files if path.endswith(".py") and not is_test(path)]
+    names = (name for path in paths for name in (path.parts[0].removesuffix(".py"), _top(path, files)))
+    return tuple(dict.fromkeys(names))
+
+
+def _top(path: PurePosixPath, files: Collection[str]) -> str:
+    """The outermost package around a file; its own name where it is in none."""
+    folders = [folder for folder in path.parents if folder.name and str(folder / "__init__.py") in files]
+    if path.parts[0] == "src" and len(path.parts) > 2:
+        return path.parts[1]  # it may be a package without that file
+    return folders[-1].name if folders else path.stem
