@@ -57,7 +57,7 @@ async def solve(task: Task, **options: Unpack[Options]) -> Run:
 
     Raises:
         UsageError: the task can't be worked on as it is; nothing was called.
-        SandboxError: no sandbox can be had here, before any call.
+        SandboxError: no sandbox can be opened here; no call was made.
         LogDamaged, LogNewer, MachineError: the log can't be used.
     """
     _see_known(options)
@@ -108,7 +108,7 @@ async def resume(
             that the options name wants what isn't there.
         LeaseHeld: another process works on it.
         LogDamaged, LogNewer, MachineError: the log can't be used.
-        SandboxError: no sandbox can be had here.
+        SandboxError: no sandbox can be opened here.
     """
     _see_known(options)
     async with AsyncExitStack() as stack:
@@ -136,13 +136,13 @@ async def fork(
         UsageError: the log holds no such run or step, or the options name a strategy that doesn't act.
         LeaseHeld: a process works on that run.
         LogDamaged, LogNewer, MachineError: the log can't be used.
-        SandboxError: no sandbox can be had here.
+        SandboxError: no sandbox can be opened here.
     """
     _see_known(options)
     async with AsyncExitStack() as stack:
         log = _log_of(stack, options)
         events = forked(await log.read(run), new_run_id(), step=step)
-        async with log.lease(run):  # nobody is at work on it
+        async with log.lease(run):  # no other process works on it
             journal = await _open_journal(stack, events[0].run, log, options)
         state = journal.begun(events)
         return await _go_on(stack, journal, said(state, say), budget, options, copied=events)

@@ -1,4 +1,4 @@
-"""Rounds: which sample and attempt comes next. Pure functions of the state.
+"""Which sample and attempt comes next. Pure functions of the state.
 
 A sample is a fresh start: one attempt and up to `budget.repairs` repairs. An answer identical to an earlier
 one ends the repairs and starts a fresh sample.
@@ -13,7 +13,7 @@ from coder.run.message import HUMAN, Message, Outcome
 from coder.run.state import State
 
 CHOOSER = "chooser"
-"""Who says again what was chosen: that is no new answer."""
+"""The participant that repeats the chosen answer: that is no new one."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Budget: which limit of the user's a call would break, or has broken. Pure; reservations count as spent."""
+"""The limit that a call would exceed, or has exceeded. Pure; reservations count as spent."""
 
 from decimal import Decimal
 

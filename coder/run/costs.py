@@ -1,4 +1,4 @@
-"""Costs: what each model call of a run used, folded from its events."""
+"""What each model call of a run used, folded from its events."""
 
 from collections.abc import Iterable
 from decimal import Decimal

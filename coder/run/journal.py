@@ -25,7 +25,7 @@ class Journal:
         self._state: State | None = None
         self._appending = asyncio.Lock()
         self.intending = asyncio.Lock()
-        """Held by who numbers a call until its intent is in the log: calls may be made side by side."""
+        """Held from numbering a call until its intent is in the log: calls may be made side by side."""
 
     @property
     def state(self) -> State:

@@ -23,7 +23,7 @@ LeftOut = Literal["needs_allow", "decides", "too_large", "too_many", "link", "sp
 file of which the run keeps nothing, or one that was only to be read. The others can't be taken over."""
 
 HUMAN = "human"
-"""Who says yes or no in a conversation."""
+"""The author of decisions in a conversation."""
 EXPERT = "expert"
 """Whose calls go to the model that was named for hard cases."""
 

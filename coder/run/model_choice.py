@@ -1,4 +1,4 @@
-"""Who answers in a run: as its settings name them, and the same ones when it goes on."""
+"""The models of a run: as its settings name them, and the same ones at a resume."""
 
 import os
 from collections.abc import AsyncIterator
@@ -12,7 +12,7 @@ from coder.run.task import Task
 
 
 def asked_of(settings: Settings) -> Asked:
-    """Who was named in the settings."""
+    """The models that the settings name."""
     return Asked(
         model=settings.model,
         base_url=settings.base_url,
@@ -23,7 +23,7 @@ def asked_of(settings: Settings) -> Asked:
 
 @asynccontextmanager
 async def default_model(settings: Settings, task: Task) -> AsyncIterator[Model]:
-    """Who was named in the settings; where nobody was, whoever can be found here."""
+    """The models that the settings name; without a name one that can be found here."""
     casting = await resolve_casting(asked_of(settings), environ=os.environ)
     if task.pictures:
         see_that_all_see(casting)
@@ -33,7 +33,7 @@ async def default_model(settings: Settings, task: Task) -> AsyncIterator[Model]:
 
 @asynccontextmanager
 async def same_model(state: State) -> AsyncIterator[Model]:
-    """Who answers in a run that goes on; a replay goes on from its recording."""
+    """The models of a run that is resumed; a replay goes on from its recording."""
     if state.settings.replay is not None:
         from coder.models.recorded import Recorded
 
@@ -45,15 +45,10 @@ async def same_model(state: State) -> AsyncIterator[Model]:
 
 
 def asked_again(state: State) -> Asked:
-    """Who answers in a run that goes on: the run's own model by its full name, the others as they were named.
+    """The models of a run that is resumed: its own by its full name, the others as they were named.
 
     Behind a base URL it is the name there; weights go by their path.
     """
     settings, named = state.settings, state.settings.model
     as_named = named is not None and (settings.base_url or named.startswith("local/") or "@http" in named)
-    return Asked(
-        model=named if as_named else state.model,
-        base_url=settings.base_url,
-        fallbacks=settings.fallbacks,
-        roles=settings.roles,
-    )
+    return asked_of(settings if as_named else settings.model_copy(update={"model": state.model}))

@@ -148,7 +148,7 @@ def _resumed(state: State, body: RunResumed) -> State:
 
 
 def _waited_for_human(state: State, body: Body | None) -> bool:
-    """Whether the time before this event was the user's, who may think as long as he wants."""
+    """Whether the time before this event was spent waiting for the user."""
     match body:
         case RunResumed() | StepStarted():
             return True

@@ -49,17 +49,17 @@ class Settings(BaseModel):
 
     budget: Budget = Budget()
     model: str | None = None
-    """Who answers, as the user named it; weights by their absolute path. A resume asks the same one."""
+    """The model, as the user named it; weights by their absolute path. A resume asks the same one."""
     base_url: str | None = None
     """Where the model answers, when the user named it."""
     fallbacks: tuple[str, ...] = ()
-    """Who is asked, in this order, when the one before can't answer."""
+    """Models that are asked in this order when the one before can't answer."""
     roles: dict[str, str] = {}
     """Participant → model, where it isn't the run's own."""
     replay: Path | None = None
     """The recording, absolute, that answers instead of a model."""
     price: str | None = None
-    """`IN,OUT` in US dollars per million tokens, where the user gave it: for who opens the model again."""
+    """`IN,OUT` in US dollars per million tokens, where the user gave it; needed to open the model again."""
     strategy: StrategyChoice | RetiredStrategy | None = None
     """How the task is gone about. In a run's first event it is the one that is taken; None in old runs."""
     plan: bool | None = None
@@ -115,7 +115,7 @@ class Settings(BaseModel):
     branch: str | None = None
     """Commit it on this new branch instead, and leave the folder as it is."""
     asks: bool = True
-    """A question of the model's ends the run, status `waiting`; False: it is told that nobody can answer."""
+    """A question of the model ends the run, status `waiting`; False: it is told that there is no answer."""
     allow: tuple[str, ...] = ()
     """Paths that run by themselves later (.envrc, workflows, …) which the user has allowed by name."""
 
@@ -137,7 +137,7 @@ class Settings(BaseModel):
         return self.branch is not None or (self.commit and self.apply)
 
     def brief(self, most: int) -> Sampling:
-        """How those who don't write code are asked: greedily unless the user says otherwise, and briefly."""
+        """Sampling for requests that write no code: greedy unless the user says otherwise, and brief."""
         return Sampling(
             temperature=self.temperature if self.temperature is not None else 0.0,
             top_p=self.top_p,

@@ -41,7 +41,7 @@ class Target:
     tests: tuple[str, ...]
     """Paths that hold tests, or through which the test command decides: never written by an answer."""
     is_known: bool = True
-    """False: nothing says which file it is about; among files of the user's the path is a last resort."""
+    """False: nothing says which file it is about; among the user's files the path is a last resort."""
     writes_tests: bool = False
     """The folder holds neither code nor tests: the answer writes both, and the test command runs them."""
     is_asked_for: bool = True
@@ -97,7 +97,7 @@ def is_greenfield(task: Task, files: Collection[str]) -> bool:
 
 
 def is_test(path: str) -> bool:
-    """Whether a path of the user's folder holds tests, by pytest's own conventions."""
+    """Whether a path holds tests, by pytest's own conventions."""
     folder, _, name = path.rpartition("/")
     return bool(_TEST_NAME.match(name)) or "tests" in folder.split("/")
 

@@ -191,7 +191,7 @@ def samples_spent(state: State) -> Reason | None:
 
 @Stop
 def budget_reached(state: State) -> Reason | None:
-    """A limit of the user's: calls, tokens, cost or time. What was answered is still tried."""
+    """A limit: calls, tokens, cost or time. What was answered is still tried."""
     if state.exhausted is not None:
         return Reason("limit", state.exhausted.text)
     if state.seconds >= state.budget.seconds:

@@ -1,4 +1,4 @@
-"""Watch: who looks on while a run works. The screen is one; the default looks at nothing."""
+"""Watch: an observer of a run. The screen is one; the default shows nothing."""
 
 from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 
@@ -29,7 +29,7 @@ class Asking(Protocol):
     """A watch that can ask what starting the run has not answered."""
 
     async def ask(self, question: str, diff: str, *, by_flag: bool) -> bool | None:
-        """Show a change, and ask the human about it; None where nobody can be asked.
+        """Show a change, and ask the human about it; None where there is no human to ask.
 
         Args:
             by_flag: `--yes` answers it too.
@@ -50,7 +50,7 @@ class Permitting(Protocol):
 
     @property
     def ask_host(self) -> "AskHost | None":
-        """Asks; None where nobody can be asked."""
+        """Asks; None where there is no human to ask."""
 
 
 class Unwatched:

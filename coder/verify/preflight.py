@@ -19,7 +19,7 @@ async def prepare(bench: Workbench, task: Task, files: Mapping[str, StoredFile])
 
     Raises:
         UsageError: a test command, a test file or pytest is missing; nothing was called.
-        SandboxError: no sandbox can be had.
+        SandboxError: no sandbox can be opened.
     """
     by_call = bool(task.checks or task.test_files)
     module = find_target(task, files).module.partition(".")[0]

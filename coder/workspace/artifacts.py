@@ -1,4 +1,4 @@
-"""Put what a program wrote into a folder of the user's: only new files, none that runs by itself later."""
+"""Put what a program wrote into a user's folder: only new files, none that runs by itself later."""
 
 import asyncio
 from collections.abc import Sequence

@@ -157,7 +157,7 @@ async def _take_back(journal: Journal, landing: LandingPlanned) -> None:
 
 
 Consent = Literal["all", "change", "no", "nobody"]
-"""all: the edits of given tests land, too; nobody: it needs a word, and there is nobody to ask."""
+"""all: the edits of given tests land, too; nobody: it needs consent, and there is no human to ask."""
 
 
 async def consent(

@@ -168,7 +168,7 @@ def snapshot_of(root: str, files: Mapping[str, StoredFile]) -> Snapshot:
 
 
 def see_replaceable(path: Path) -> None:
-    """See that a file may be replaced: a rename would not ask, not even where nobody may write it.
+    """See that a file may be replaced: a rename would replace even a read-only one.
 
     Raises:
         MachineError: it is read-only; the run can be resumed.

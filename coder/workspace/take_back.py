@@ -1,4 +1,4 @@
-"""Take a run's files back, one by one, where nobody has changed them since."""
+"""Take a run's files back, one by one, where they haven't changed since."""
 
 import os
 from contextlib import AsyncExitStack

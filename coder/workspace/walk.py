@@ -1,4 +1,4 @@
-"""Walk a folder of the user's, or go through a list of its paths; read regular files, never over a link."""
+"""Walk a folder, or go through a list of its paths; read regular files, never over a link."""
 
 import os
 import posixpath

@@ -1,4 +1,4 @@
-"""What happens to the user's folder: edits of the user's, files that land, commits, and what is put back."""
+"""Events of the user's folder: the user's edits, files that land, commits, and what is put back."""
 
 from pydantic import BaseModel, ConfigDict, Field
 

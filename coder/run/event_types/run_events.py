@@ -81,7 +81,7 @@ class StepStarted(Body):
 
 
 class BudgetReached(Body):
-    """A limit of the user's stopped the next step."""
+    """A limit stopped the next step."""
 
     type = "budget.reached"
     durable = False

@@ -44,7 +44,7 @@ class CallRetried(Body):
     wait_s: float
     reason: str
     lost: Used | None = None
-    """What the answer had used when it broke off, estimated where nobody counted."""
+    """What the answer had used when it broke off, estimated where the endpoint counted nothing."""
 
 
 class CallSwitched(Body):

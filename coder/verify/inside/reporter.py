@@ -189,7 +189,7 @@ def main(config_path: str, args: list[str]) -> int:
 
 
 def main_of_script(args: list[str]) -> int:
-    """Run a command that a script of the user's runs; exit code 0 only when its tests came to their end."""
+    """Run a command that a user's script runs; exit code 0 only when its tests came to their end."""
     report = Unread()
     names = [name for name in os.listdir(".") if not name.startswith(".")]
     ours = [name for name in names if re.match(r"(test_.*|.*_test|conftest)\.py$|tests$", name)]

@@ -5,7 +5,8 @@ goes through a filter (Git LFS, say) is left to its owner to commit.
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -59,27 +60,26 @@ def commit(folder: Path, changed: Mapping[str, Changed], *, message: str, branch
     Raises:
         NoCommit: there is no repository, it isn't in a state for it, or a file had changes of the user's own.
     """
+    with _opened(folder) as committer:
+        below = folder.relative_to(committer.repository.top).as_posix()
+        prefix = "" if below == "." else f"{below}/"
+        return committer.commit({prefix + path: change for path, change in changed.items()}, message, branch)
+
+
+def see_possible(folder: Path, *, branch: str | None) -> None:
+    """See that a commit could be made here now. Raises NoCommit: it couldn't, and why."""
+    with _opened(folder if folder.is_dir() else folder.parent) as committer:
+        committer.see_possible(branch)
+
+
+@contextmanager
+def _opened(folder: Path) -> "Iterator[_Committer]":
     repository = find_repository(folder)
     if repository is None:
         raise NoCommit(f"{folder} is in no git repository.")
     try:
         with isolated(repository) as git:
-            below = folder.relative_to(repository.top).as_posix()
-            prefix = "" if below == "." else f"{below}/"
-            files = {prefix + path: change for path, change in changed.items()}
-            return _Committer(repository, git, Refs(repository)).commit(files, message, branch)
-    except GitFailed as error:
-        raise NoCommit(f"{error}") from error
-
-
-def see_possible(folder: Path, *, branch: str | None) -> None:
-    """See that a commit could be made here now. Raises NoCommit: it couldn't, and why."""
-    repository = find_repository(folder if folder.is_dir() else folder.parent)
-    if repository is None:
-        raise NoCommit(f"{folder} is in no git repository.")
-    try:
-        with isolated(repository) as git:
-            _Committer(repository, git, Refs(repository)).see_possible(branch)
+            yield _Committer(repository, git, Refs(repository))
     except GitFailed as error:
         raise NoCommit(f"{error}") from error
 
@@ -168,9 +168,8 @@ class _Committer:
         if content is None:
             return None
         flags = ["-w"] if write else []
-        return (
-            self.git.run("hash-object", *flags, "--stdin", f"--path={path}", stdin=content).decode().strip()
-        )
+        printed = self.git.run("hash-object", *flags, "--stdin", f"--path={path}", stdin=content)
+        return printed.decode().strip()
 
     def _entry(self, head: str | None, path: str) -> tuple[str | None, str | None]:
         """Mode and blob of a path in a commit."""
@@ -202,17 +201,13 @@ class _Committer:
             raise NoCommit(f"{words} is in progress. End it, or name a branch of its own with --branch.")
 
     def _made(self, tree: str, parent: str | None, message: str) -> str:
-        parents = ["-p", parent] if parent else []
-        environment = self.git.environment | self._person()
-        return run_git(
-            ["commit-tree", tree, *parents],
-            environment=environment,
-            stdin=message.encode("utf-8", "replace"),
-            cwd=self.repository.top,
-        ).decode().strip()  # fmt: skip
+        asked = ["commit-tree", tree, *(["-p", parent] if parent else [])]
+        environment, text = self.git.environment | self._person(), message.encode("utf-8", "replace")
+        made = run_git(asked, environment=environment, stdin=text, cwd=self.repository.top)
+        return made.decode().strip()
 
     def _person(self) -> dict[str, str]:
-        """Who commits: the variables of git's that the user has set, else their configuration."""
+        """The committer: git's variables that the user has set, else their configuration."""
         named = {}
         for role in ("AUTHOR", "COMMITTER"):
             for key in ("NAME", "EMAIL"):

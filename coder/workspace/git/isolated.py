@@ -113,7 +113,7 @@ def run_git(arguments: Sequence[str], *, environment: dict[str, str], stdin: byt
 
 
 def closed_environment() -> dict[str, str]:
-    """An environment in which git reads no configuration of anyone's, asks nobody and pages nothing."""
+    """An environment in which git reads no configuration, asks for nothing and starts no pager."""
     path = os.pathsep.join(place for place in os.get_exec_path() if os.path.isabs(place))
     return {
         "PATH": path,

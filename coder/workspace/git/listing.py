@@ -30,7 +30,7 @@ class Listing:
 def list_files(repository: Repository, folder: Path, *, depth: int = 0) -> Listing:
     """The files beneath a folder of the work tree; those of submodules that are checked out are among them.
 
-    A path may be gone, or be a link: whoever reads it sees.
+    A path may be gone, or be a link.
     """
     with isolated(repository) as git:
         printed = git.run("ls-files", "-z", "-t", "-s", "-c", "-o", "--exclude-standard", cwd=folder)

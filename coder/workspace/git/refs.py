@@ -38,22 +38,26 @@ class Refs:
         return self.run("rev-parse", "--verify", f"{commit}^{{tree}}")
 
     def configured(self, key: str) -> str:
-        """A value of the configuration as git itself sees it, the user's own included."""
-        environment = {**os.environ, "GIT_DIR": str(self.repository.git_dir)}
-        printed = run_git(["config", "--get", key], environment=environment, cwd=self.repository.git_dir)
-        return printed.decode("utf-8", "surrogateescape").rstrip("\n")
+        """A value of the configuration as git itself sees it, the user's own included.
+
+        Raises:
+            GitFailed: there is none.
+        """
+        return self._config("--get", key, errors="surrogateescape").rstrip("\n")
 
     def own_settings(self, pattern: str) -> list[str]:
         """`KEY=VALUE` of what the repository's own configuration says, for keys that match."""
-        environment = {**os.environ, "GIT_DIR": str(self.repository.git_dir)}
-        asked = ["config", "--null", "--show-scope", "--get-regexp", pattern]
         try:
-            printed = run_git(asked, environment=environment, cwd=self.repository.git_dir)
+            fields = self._config("--null", "--show-scope", "--get-regexp", pattern).split("\0")
         except GitFailed:  # there is none
             return []
-        fields = printed.decode("utf-8", "replace").split("\0")
         rows = zip(fields[::2], fields[1::2], strict=False)
         return [row.replace("\n", "=", 1) for scope, row in rows if scope in ("local", "worktree")]
+
+    def _config(self, *asked: str, errors: str = "replace") -> str:
+        environment = {**os.environ, "GIT_DIR": str(self.repository.git_dir)}
+        printed = run_git(["config", *asked], environment=environment, cwd=self.repository.git_dir)
+        return printed.decode("utf-8", errors)
 
     def run(self, *arguments: str) -> str:
         """What a command of git's prints that reads references only."""

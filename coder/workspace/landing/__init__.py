@@ -67,7 +67,7 @@ def plan(
 
 
 def _switched(mode: int, executable: bool | None) -> int | None:
-    """Bits of a file that becomes executable for those who may read it, or for nobody; None: as it was."""
+    """Bits of a file that becomes executable where it is readable, or nowhere; None: as it was."""
     bits = mode & 0o777
     if executable is None or executable == bool(bits & 0o100):
         return None
