@@ -1,17 +1,15 @@
 """Run a Python test command inside the sandbox, and report which tests ran and that it came to its end.
 
-This file is copied beside the tests with pytest_plugin.py and tamper_checks.py, and started by the sandbox's
-Python; all need the standard library only (Python 3.8 and later). An exit code of 0 proves nothing
-by itself: code under test can call `os._exit(0)`.
+Copied beside the tests with pytest_plugin.py and tamper_checks.py; standard library only (Python 3.8 and
+later). An exit code of 0 proves nothing by itself: code under test can call `os._exit(0)`.
 
     python3 reporter.py CONFIG|- -m pytest ARGS… | -m unittest ARGS… | FILE ARGS…
 
-CONFIG is a JSON file, removed once it is read: {"report": path, "key": hex, "ours": paths that hold tests,
-"names": file names and folders of the workspace, "only": names of the tests to run, none for all}. The
-report has a JSON object a line: {"begin": 1}, {"test": id, "passed": bool, "message": text} …, {"end": code},
-each with a "proof" that follows from the key and the line before, so that a line written by the code under
-test ends the report. A test that failed by what the code does has "reached": true. Beside the report,
-PATH.now has the id of the running test, which may never end. Without CONFIG (-) nothing is reported: then a
+CONFIG is JSON, removed once it is read: {"report": path, "key": hex, "ours": paths that hold tests, "names":
+files and folders of the workspace, "only": names of the tests to run, none for all}. The report has a JSON
+object a line: {"begin": 1}, {"test": id, "passed": bool, "message": text, "reached": true where it failed by
+what the code does} …, {"end": code}, each with a proof that follows from the key and the line before: a forged
+line ends the report. PATH.now has the id of the running test. Without CONFIG (-) nothing is reported, and a
 failure that the exit code would hide makes it 1.
 """
 
@@ -59,7 +57,7 @@ class Report:
             os.write(self._fd, f"{self._proof.hex()} {content}\n".encode())
 
     def running(self, name: object = "") -> None:
-        """What runs from now on; nothing by default. In a file of one name, since most of them do end."""
+        """Note what runs from now on; nothing by default. In a file of one name, since most of them end."""
         if os.getpid() == self._pid:
             content = str(name)[:_LONGEST_NAME].encode("utf-8", "replace")
             os.ftruncate(self._now, os.pwrite(self._now, content, 0) if content else 0)
@@ -78,9 +76,6 @@ class Unread(Report):
     def __init__(self) -> None:
         self.failed = False
 
-    def write(self, **row: object) -> None:
-        """Write nothing."""
-
     def running(self, name: object = "") -> None:
         """Write nothing."""
 
@@ -93,6 +88,21 @@ class Unread(Report):
 
 def run_unittest(report: Report, args: list[str], skips: Skips, only: list[str]) -> int:
     """Run unittest in this process."""
+
+    class Runner(unittest.TextTestRunner):
+        def run(self, test: Any) -> Any:
+            wanted = [one for one in _flat(test) if one.id() in only]
+            return super().run(unittest.TestSuite(wanted) if wanted else test)
+
+    runner = Runner(resultclass=_reporting(report, skips))
+    program = unittest.main(module=None, argv=["unittest", *args], exit=False, testRunner=runner)
+    if not program.result.testsRun:
+        return _NO_TESTS
+    return 0 if program.result.wasSuccessful() else 1
+
+
+def _reporting(report: Report, skips: Skips) -> Any:
+    """A class of unittest's results that reports each test."""
 
     class Result(unittest.TextTestResult):
         def startTest(self, test: unittest.TestCase) -> None:
@@ -127,20 +137,11 @@ def run_unittest(report: Report, args: list[str], skips: Skips, only: list[str])
                 said = "".join(traceback.format_exception(*err))
                 report.test(subtest.id(), False, said, reached=_reached(test, err))
 
-    class Runner(unittest.TextTestRunner):
-        def run(self, test: Any) -> Any:
-            wanted = [one for one in _flat(test) if one.id() in only]
-            return super().run(unittest.TestSuite(wanted) if wanted else test)
-
     def _reached(test: Any, err: Any) -> bool:
         frames = [(frame.filename, frame.name) for frame in traceback.extract_tb(err[2])]
         return bool(skips.reach_the_code(err[1], frames, getattr(test, "_testMethodName", "")))
 
-    runner = Runner(resultclass=Result)  # type: ignore[arg-type]  # a class is that callable
-    program = unittest.main(module=None, argv=["unittest", *args], exit=False, testRunner=runner)
-    if not program.result.testsRun:
-        return _NO_TESTS
-    return 0 if program.result.wasSuccessful() else 1
+    return Result
 
 
 def _flat(suite: Any) -> list[Any]:

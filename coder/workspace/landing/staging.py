@@ -117,9 +117,7 @@ def place(root: Path, change: Change) -> None:
         temporary = _temporaries(change)
         if now == change.after:
             clean_up(folder, temporary)
-            sync_folder(
-                folder
-            )  # the process that made the change may have been killed before it was on the disk
+            sync_folder(folder)  # a killed process may have made the change before it was on the disk
         elif now != change.before:
             clean_up(folder, temporary)
             raise FileChanged(f"{root / change.path} has changed just now. It was left as it is.")
