@@ -7,10 +7,10 @@ later). An exit code of 0 proves nothing by itself: code under test can call `os
 
 CONFIG is JSON, removed once it is read: {"report": path, "key": hex, "ours": paths that hold tests, "names":
 files and folders of the workspace, "only": names of the tests to run, none for all}. The report has a JSON
-object a line: {"begin": 1}, {"test": id, "passed": bool, "message": text, "reached": true where it failed by
-what the code does} …, {"end": code}, each with a proof that follows from the key and the line before: a forged
-line ends the report. PATH.now has the id of the running test. Without CONFIG (-) nothing is reported, and a
-failure that the exit code would hide makes it 1.
+object a line: {"begin": 1}, {"test": id, "passed": bool, "message": text, "reached": true where it
+failed by what the code does} …, {"end": code}, each with a proof that follows from the key and the line
+before: a forged line ends the report. PATH.now has the id of the running test. Without CONFIG (-) nothing is
+reported, and a failure that the exit code would hide makes it 1.
 """
 
 from __future__ import annotations
