@@ -28,12 +28,12 @@ if TYPE_CHECKING:
         Assertion,
         Check,
         CheckReport,
-        CheckResult,
         Example,
-        Rules,
         TestFile,
         check,
     )
+    from sandbox.checks.crossing import Crossing
+    from sandbox.checks.run_report import CheckResult
     from sandbox.host.confine import confine
     from sandbox.inner.checker.nearby import nearby
     from sandbox.kernel import Kernel, open_kernel
@@ -54,6 +54,7 @@ __all__ = [
     "CheckResult",
     "Command",
     "CommandResult",
+    "Crossing",
     "Entry",
     "Example",
     "FileRefused",
@@ -66,7 +67,6 @@ __all__ = [
     "Program",
     "PythonCode",
     "Result",
-    "Rules",
     "Running",
     "Sandbox",
     "SandboxBroken",
@@ -88,9 +88,11 @@ __all__ = [
     "session_policy",
 ]
 
-_CHECKS = ("Assertion", "Check", "CheckReport", "CheckResult", "Example", "Rules", "TestFile", "check")
+_CHECKS = ("Assertion", "Check", "CheckReport", "Example", "TestFile", "check")
 _HOMES = {
     **dict.fromkeys(("call", "open_function"), "sandbox.checks.call"),
+    "CheckResult": "sandbox.checks.run_report",
+    "Crossing": "sandbox.checks.crossing",
     **dict.fromkeys(_CHECKS, "sandbox.checks.check"),
     **dict.fromkeys(("Kernel", "open_kernel"), "sandbox.kernel"),
     **dict.fromkeys(("BackendReport", "probe_backends"), "sandbox.probe"),

@@ -14,8 +14,9 @@ from coder.text.sanitize import printable
 from sandbox import Limits, Sandbox
 from sandbox.checks.candidate_pool import Candidates
 from sandbox.checks.checkers import Checkers
-from sandbox.checks.trial import Crossing, Trial, hold_together, hold_trial
-from sandbox.checks.trial_result import TrialResult
+from sandbox.checks.crossing import OPEN, Crossing
+from sandbox.checks.relay import TrialResult
+from sandbox.checks.trial import Trial, hold_together, hold_trial
 
 REPLAYS = 8
 """Calls of a passing sample that are repeated, in another order, on a fresh copy of it."""
@@ -94,7 +95,7 @@ async def find_mode(pair: Pair, case: FunctionCase) -> Mode:
     module = canonical_module(case)
     if module is None:
         return without_canonical(case)
-    everything = Mode(how="by_reference", crossing=Crossing(kinds=None, errors=None, write_back=True))
+    everything = Mode(how="by_reference", crossing=OPEN)
     replays = 0 if keeps_nothing(module) else REPLAYS
     tried = await _hold(pair, _trial(case, module, everything, replays=replays), everything, case)
     said = tried.outcome
@@ -111,7 +112,7 @@ async def find_mode(pair: Pair, case: FunctionCase) -> Mode:
         if not (said.kinds or said.errors or said.uses) or await _holds(pair, case, module, mode):
             return mode
         found = ", ".join(sorted(said.kinds - CARRIERS)) or "what it raises, or does with the test's objects"
-        open_crossing = Crossing(kinds=None, errors=None, write_back=bool(said.changed), changed=said.changed)
+        open_crossing = OPEN.model_copy(update={"write_back": bool(said.changed), "changed": said.changed})
         reason = f"what its canonical answer gives can't cross as plain data: {found}"
         return mode.model_copy(update={"how": "by_reference", "crossing": open_crossing, "reason": reason})
     _, detail = _read(tried, case)

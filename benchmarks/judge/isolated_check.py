@@ -7,7 +7,8 @@ from pathlib import PurePosixPath
 from benchmarks.judge.candidate_tree import is_test_path, test_folders
 from benchmarks.suite import RepositoryCase
 from sandbox import Limits, Sandbox
-from sandbox.checks.check import CheckReport, Rules, TestFile, check
+from sandbox.checks.check import CheckReport, TestFile, check
+from sandbox.checks.crossing import OPEN
 
 Open = Callable[[], AbstractAsyncContextManager[Sandbox]]
 """Opens a sandbox that nobody else uses."""
@@ -47,7 +48,7 @@ async def run_apart(
             module=modules[0],
             provides=modules,
             limits=Limits(cpu_s=case.timeout_s, wall_s=2 * case.timeout_s + 10),
-            rules=Rules(compares=False, write_back=True, uses=uses, spares_mocks=True),
+            crossing=OPEN.model_copy(update={"uses": uses, "data_decides": True}),
         )
 
 

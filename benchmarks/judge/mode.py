@@ -14,7 +14,7 @@ from benchmarks.judge.repository_mode import RepositoryMode
 from benchmarks.suite import FunctionCase
 from benchmarks.verdict import Strength
 from benchmarks.written import write_text
-from sandbox.checks.trial import Crossing
+from sandbox.checks.crossing import Crossing
 
 CARRIERS = frozenset({"generator", "coroutine", "function", "record"})
 """Kinds of references that only carry plain data across: what comes through them is looked at again."""

@@ -12,8 +12,7 @@ from benchmarks.judge.pytest_run import Job, TestRun, run_jobs
 from benchmarks.judge.repository_mode import RepositoryMode, files_of
 from benchmarks.suite import RepositoryCase
 from benchmarks.suites.patch import PatchRefused
-from sandbox import Sandbox
-from sandbox.checks.check import CheckReport, CheckResult
+from sandbox import CheckReport, CheckResult, Sandbox
 
 _NO_PYTEST = "the interpreter has no pytest, which its tests need: install it, or name one: --python"
 _BASE_PASSES = "the base passes already, without any patch"

@@ -42,7 +42,7 @@ async def call(
         raise ValueError(f"{function!r} doesn't name a function: write module:name, such as solution:add.")
     operands = (tuple(args), dict(kwargs or {}))
     encode(operands, refer=_parts)  # refuses what isn't plain data before anything is started
-    running = await sandbox.start("bridge.callee", {"write_back": False}, limits=limits)
+    running = await sandbox.start("bridge.callee", {}, limits=limits)
     try:
         return await (await _found(running, function)).call(*operands)
     finally:
@@ -65,7 +65,7 @@ async def open_function(
     Raises:
         CallFailed: the module can't be loaded, or has no such name.
     """
-    job = {"write_back": False, "modules": {_MODULE: source}}
+    job = {"modules": {_MODULE: source}}
     running = await sandbox.start("bridge.callee", job, limits=limits, fresh=True)
     try:
         yield await _found(running, f"{_MODULE}:{name}")

@@ -4,6 +4,7 @@ The candidate's modules run in one sandbox, pristine checks in another, frames o
 Nothing that the candidate prints, writes, raises or ends with is taken for a result.
 """
 
+import json
 import sys
 from collections.abc import Sequence
 from pathlib import PurePosixPath
@@ -11,8 +12,11 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, field_validator
 
-from sandbox.checks.relay import Verdict, relay
-from sandbox.contract import Sandbox
+from sandbox.checks.checkers import Checkers
+from sandbox.checks.crossing import OPEN, Crossing
+from sandbox.checks.relay import TrialResult, hold, walls_behind
+from sandbox.checks.run_report import CheckResult
+from sandbox.contract import Running, Sandbox
 from sandbox.policy import Limits
 from sandbox.result import Result
 
@@ -75,33 +79,6 @@ class TestFile(_Value):
 Check = Assertion | Example | TestFile
 
 
-class Rules(_Value):
-    """How values cross."""
-
-    write_back: bool = True
-    """Changes that a call makes to its arguments are made to the test's own objects too."""
-    plain: bool = False
-    """A call that returns something else than plain data fails."""
-    compares: bool = True
-    """Objects of the candidate may be compared, by operators of their own; else only what is plain data."""
-    uses: frozenset[str] | None = None
-    """What may be done with the tests' own objects, as an earlier report has it; None: whatever they show."""
-    spares_mocks: bool = False
-    """Nothing may be set on a mock: its assertions would be the candidate's."""
-
-
-class CheckResult(_Value):
-    """What became of one check. The message is what a repair needs: source, both sides, what was raised."""
-
-    name: str
-    passed: bool
-    message: str = ""
-    expected: str | None = None
-    actual: str | None = None
-    asserted: bool = False
-    """It failed by an assertion, and not by another exception."""
-
-
 class CheckReport(_Value):
     """What became of all checks, in their order."""
 
@@ -114,16 +91,14 @@ class CheckReport(_Value):
     """Why it isn't complete."""
     timed_out: bool = False
     """Time ended it, or a call of the candidate."""
-    mutated: bool = False
-    """A call changed one of its arguments."""
-    referred: bool = False
-    """A value that isn't plain data crossed, as a reference."""
     disowned: bool = False
     """An object of a class with an `__eq__` of its own was compared with plain data: it equals none."""
     ended: bool = True
     """The checker came to the end of all checks."""
+    kinds: frozenset[str] = frozenset()
+    changed: frozenset[str] = frozenset()
     uses: frozenset[str] = frozenset()
-    """What was done with the tests' own objects."""
+    """What crossed, in the terms of `Crossing`."""
 
     @property
     def passed(self) -> bool:
@@ -139,7 +114,7 @@ async def check(
     module: str = "solution",
     provides: Sequence[str] = (),
     limits: Limits | None = None,
-    rules: Rules | None = None,
+    crossing: Crossing = OPEN,
 ) -> CheckReport:
     """Run `checks` in one sandbox on the modules that lie in the workspace of another.
 
@@ -158,58 +133,48 @@ async def check(
         raise ValueError("The candidate and the checker need a sandbox each.")
     if module.partition(".")[0] in sys.stdlib_module_names:
         raise ValueError(f"{module!r} is a module of the standard library: tests would import that one.")
-    rules = rules or Rules()
-    verdict = await relay(
-        candidate,
-        checker,
-        {
-            "checks": [{**one.model_dump(), "name": one.name} for one in checks],
-            "module": module,
-            "provides": list(provides),
-            **rules.model_dump(exclude={"uses"}),
-            "uses": None if rules.uses is None else sorted(rules.uses),
-        },
-        limits=limits or Limits(),
-    )
-    return _report(checks, verdict)
+    wall_s, behind = walls_behind(limits or Limits())
+    allowed = crossing.plain()
+    job = {
+        "checks": [{**one.model_dump(), "name": one.name} for one in checks],
+        "module": module,
+        "provides": list(provides),
+        "crossing": allowed,
+        "wall_s": wall_s,
+    }
+
+    async def start(_: bytes) -> Running:
+        arguments = {key: allowed[key] for key in ("write_back", "kinds")}
+        return await candidate.start("bridge.callee", arguments, limits=behind)
+
+    tried = await hold(start, Checkers(checker, once=behind), json.dumps(job).encode(), wall_s)
+    return _report(checks, tried)
 
 
-def _report(checks: Sequence[Check], verdict: Verdict) -> CheckReport:
-    heard = verdict.heard
+def _report(checks: Sequence[Check], tried: TrialResult) -> CheckReport:
+    said = tried.outcome
     results: list[CheckResult] = []
     missing = 0
     for number, one in enumerate(checks):
-        found = [
-            CheckResult(
-                name=name,
-                passed=passed,
-                message=message,
-                expected=expected,
-                actual=actual,
-                asserted=asserted,
-            )
-            for name, passed, message, expected, actual, asserted in heard.results.get(number, ())
-        ]
-        if number == heard.number and heard.unfinished is not None:
-            found.append(CheckResult(name=heard.unfinished, passed=False, message=heard.note))
+        found = said.results.get(number, [])
+        if said.unfinished is not None and said.unfinished[0] == number:
+            found = [*found, CheckResult(name=said.unfinished[1], passed=False, message=said.note)]
             missing += 1
         elif not found:
-            found.append(CheckResult(name=one.name, passed=False, message=f"not run: {heard.note}"))
+            found = [CheckResult(name=one.name, passed=False, message=f"not run: {said.note}")]
             missing += 1
         results += found
     return CheckReport(
         results=tuple(results),
-        complete=heard.ended and not missing,
-        candidate=verdict.candidate,
-        checker=verdict.checker,
-        note=heard.note,
-        timed_out=heard.timed_out,
-        mutated=heard.mutated,
-        referred=heard.referred,
-        disowned=heard.disowned,
-        ended=heard.ended,
-        uses=heard.uses,
+        complete=said.complete and not missing,
+        candidate=tried.candidates[0],
+        checker=tried.checker,
+        ended=said.complete,
+        **{name: getattr(said, name) for name in _AS_REPORTED},
     )
+
+
+_AS_REPORTED = ("note", "timed_out", "disowned", "kinds", "changed", "uses")
 
 
 def _one_line(source: str) -> str:

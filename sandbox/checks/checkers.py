@@ -1,4 +1,4 @@
-"""Checkers that stand ready in one sandbox, each for one trial at a time."""
+"""Lends the processes of checkers in one sandbox, each for one job at a time."""
 
 import asyncio
 from dataclasses import dataclass
@@ -22,15 +22,16 @@ class _Held:
 
 
 class Checkers:
-    """Lends checkers. One that did not end a trial well is ended, and with it whatever ran in it."""
+    """Lends checkers. One that didn't end a job well is ended, and with it whatever ran in it."""
 
-    def __init__(self, sandbox: Sandbox) -> None:
-        self._sandbox = sandbox
+    def __init__(self, sandbox: Sandbox, *, once: Limits | None = None) -> None:
+        """`once`: limits of checkers that do one job, in the sandbox's own workspace; None: they are kept."""
+        self._sandbox, self._once = sandbox, once
         self._idle: list[_Held] = []
         self._lent: dict[int, _Held] = {}
 
     async def take(self) -> Running:
-        """A checker for one trial.
+        """A checker for one job.
 
         Raises:
             SandboxBroken: the sandbox stopped working.
@@ -38,28 +39,29 @@ class Checkers:
         if self._idle:
             held = self._idle.pop()
         else:
-            held = _Held(
-                await self._sandbox.start("checker.trials", {}, limits=Limits(wall_s=_WALL_S), fresh=True)
-            )
+            once, limits = self._once is not None, self._once or Limits(wall_s=_WALL_S)
+            start = self._sandbox.start("checker.checker", {"once": once}, limits=limits, fresh=not once)
+            held = _Held(await start)
         self._lent[id(held.checker)] = held
         return held.checker
 
     async def put_back(self, checker: Running, *, sound: bool, cpu_s: float) -> Result | None:
-        """Keep it for the next trial, or end it; then this is how it ended.
+        """Keep it for the next job, or end it; gives how it ended, where it was for this job or through it.
 
         Args:
-            sound: it said that the trial is over, and how.
-            cpu_s: that it said the trial took.
+            sound: it reported that the job is over, and how.
+            cpu_s: that it reported for the job.
         """
         held = self._lent.pop(id(checker))
-        if not sound:
+        if self._once is not None or not sound:
             result = await asyncio.shield(checker.finish())
             return result.model_copy(update={"cpu_s": max(result.cpu_s - held.cpu_s, 0.0)})
         held.trials, held.cpu_s = held.trials + 1, held.cpu_s + cpu_s
         if held.trials < _TRIALS and held.cpu_s < _CPU_S:
             self._idle.append(held)
-            return None
-        return await asyncio.shield(checker.finish())
+        else:
+            await asyncio.shield(checker.finish())
+        return None
 
     async def close(self) -> None:
         """End those that stand ready."""

@@ -10,39 +10,18 @@ from importlib.resources import files
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from sandbox.checks.candidate_pool import Candidates
+from sandbox.checks.candidate_pool import Candidate, Candidates
 from sandbox.checks.checkers import Checkers
-from sandbox.checks.direct_channel import Acquaintance
-from sandbox.checks.relay import Conversation, decoded, limits_behind
-from sandbox.checks.trial_result import Outcome, TrialResult, result_of
-from sandbox.contract import Sandbox
-from sandbox.host.running import RunningEntry
+from sandbox.checks.crossing import Crossing
+from sandbox.checks.relay import TrialResult, decoded, hold, walls_behind
+from sandbox.checks.run_report import RunReport
+from sandbox.contract import Running, Sandbox
 from sandbox.inner.bridge.codec import CodecError
 from sandbox.inner.bridge.frames import REFERENCE
 from sandbox.policy import Limits, Policy
 from sandbox.result import ending
 
 _MODULE = "solution"
-
-
-class Crossing(BaseModel):
-    """What may cross from the candidate besides plain data. None: whatever comes is let in, and told."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    kinds: frozenset[str] | None = frozenset()
-    """Of references: `generator`, `coroutine`, `function`, `record`; for an `object` its word is taken."""
-    errors: frozenset[str] | None = frozenset()
-    """Names of the standard exceptions that the tests expect."""
-    steps: int | None = None
-    """Of all generators together, at most; None: as many as time allows."""
-    write_back: bool = False
-    """Changes that a call makes to its arguments are made to the test's own objects too."""
-    changed: frozenset[str] | None = None
-    """Of which arguments, by position or name (`*`: of calls of other functions); None: of all."""
-    uses: frozenset[str] | None = None
-    """What may be done with the test's own objects, as an earlier trial told it; None: whatever they show.
-    Where it is given, nothing is set on a mock."""
 
 
 class Trial(BaseModel):
@@ -82,73 +61,23 @@ async def hold_trial(
     Raises:
         SandboxBroken: a sandbox stopped working.
     """
-    outcome = Outcome()
-    wall_s = limits.wall_s or Policy().wall_s
-    behind = limits_behind(wall_s, limits)
-    acquaintance = Acquaintance(
-        lambda which: candidates.start(_job(trial, which), limits=behind), outcome, wall_s
-    )
-    talk: Acquaintance | Conversation = acquaintance
-    job = json.dumps(_arguments(trial, wall_s, limits)).encode()
-    checker = await checkers.take()
-    ended = None
-    try:
-        try:
-            if isinstance(checker, RunningEntry) and await acquaintance.open():
-                await acquaintance.run(checker, job)
-            else:
-                talk = conversation = Conversation(
-                    lambda which: candidates.start_alone(_job(trial, which), limits=behind), outcome, wall_s
-                )
-                await conversation.open()
-                await checker.send(job)
-                await conversation.run(checker)
-        finally:
-            sound = outcome.ended and not outcome.status
-            ended = await checkers.put_back(checker, sound=sound, cpu_s=outcome.cpu_s)
-    finally:
-        await asyncio.shield(talk.close())
-    result = result_of(outcome) if outcome.ended or ended is None else ended
-    if not outcome.complete and not outcome.note:
-        outcome.note = f"the checker gave no verdict: {ending(result)}"
-    return TrialResult(outcome, tuple(talk.results), result)
-
-
-def _job(trial: Trial, which: bytes) -> dict[str, object]:
-    """What a candidate is to do; `which` says whether it is to be the reference."""
-    source = (trial.reference or "") if which == REFERENCE else trial.source
-    return {
-        "write_back": trial.crossing.write_back,
-        "watch": True,
-        "modules": {_MODULE: source},
-        "kinds": _in_order(trial.crossing.kinds),
-    }
-
-
-def _arguments(trial: Trial, wall_s: float, limits: Limits) -> dict[str, object]:
-    crossing = trial.crossing
-    return {
-        "tests": trial.tests,
-        "prelude": trial.prelude,
-        "tidy": trial.tidy,
+    wall_s, behind = walls_behind(limits)
+    crossing = trial.crossing.plain()
+    job = {
+        **trial.model_dump(include={"tests", "prelude", "tidy", "entry_point", "replays", "seed"}),
         "module": _MODULE,
-        "entry_point": trial.entry_point,
-        "kinds": _in_order(crossing.kinds),
-        "errors": _in_order(crossing.errors),
-        "steps": crossing.steps,
-        "changed": _in_order(crossing.changed),
-        "uses": _in_order(crossing.uses),
-        "write_back": crossing.write_back,
-        "replays": trial.replays,
-        "seed": trial.seed,
+        "crossing": crossing,
         "explored": trial.explored if trial.reference is not None else 0,
         "wall_s": wall_s,
         "cpu_s": math.ceil(limits.cpu_s or Policy().cpu_s),
     }
 
+    async def start(which: bytes) -> Running | Candidate:
+        source = (trial.reference or "") if which == REFERENCE else trial.source
+        candidate = {key: crossing[key] for key in ("write_back", "kinds")}
+        return await candidates.start({**candidate, "modules": {_MODULE: source}}, limits=behind)
 
-def _in_order(names: frozenset[str] | None) -> list[str] | None:
-    return None if names is None else sorted(names)
+    return await hold(start, checkers, json.dumps(job).encode(), wall_s)
 
 
 def alarm_source() -> str:
@@ -162,7 +91,7 @@ async def hold_together(sandbox: Sandbox, trial: Trial, *, limits: Limits) -> Tr
     Raises:
         SandboxBroken: the sandbox stopped working.
     """
-    outcome = Outcome()
+    outcome = RunReport()
     arguments = {"source": trial.source, "tests": list(trial.tests), "entry_point": trial.entry_point}
     running = await sandbox.start("checker.together", arguments, limits=limits, fresh=True)
     try:

@@ -41,20 +41,11 @@ _WHERE_LINES = 5
 class Callee:
     """Serves one channel until the other side closes it."""
 
-    def __init__(
-        self,
-        channel: Channel,
-        *,
-        write_back: bool,
-        watch: bool,
-        modules: Mapping[str, str],
-        kinds: Collection[str] | None,
-    ) -> None:
+    def __init__(self, channel: Channel, arguments: Mapping[str, Any]) -> None:
         self._channel = channel
-        self._kinds = kinds
-        self._modules = dict(modules)
-        self._watch = watch
-        self._write_back = write_back
+        self._kinds: Collection[str] | None = arguments.get("kinds")
+        self._modules = dict(arguments.get("modules", {}))
+        self._write_back: bool | None = arguments.get("write_back")
         self._objects: list[Any] = []
         self._numbers: dict[int, int] = {}
         self._foreign: dict[int, object] = {}
@@ -83,7 +74,7 @@ class Callee:
 
     def _answer(self, request: tuple[Any, ...]) -> bytes:
         operation, *operands = request
-        loan = Writeback(request if self._write_back or self._watch else ())
+        loan = Writeback(() if self._write_back is None else request)
         try:
             return self._frame(("value", self._operations[operation](*operands)), loan)
         except BaseException as error:  # noqa: BLE001 - whatever the candidate raises is its answer
@@ -233,15 +224,8 @@ def serve(channel: Channel, arguments: Mapping[str, Any]) -> None:
     """Answer requests until the channel closes.
 
     Args:
-        arguments: `write_back`, whether changes to lent arguments are reported; `watch`, whether at least it
-            is said that there were some; `modules`, sources by name of modules that lie in no file; `kinds`,
-            of references that may cross, where anything else has to be copied.
+        arguments: `write_back`, whether changes to lent arguments are reported (False: only that there were
+            some, None: nothing); `modules`, sources by name of modules that lie in no file; `kinds`, of
+            references that may cross, where anything else has to be copied.
     """
-    callee = Callee(
-        channel,
-        write_back=bool(arguments.get("write_back", True)),
-        watch=bool(arguments.get("watch", False)),
-        modules=arguments.get("modules", {}),
-        kinds=arguments.get("kinds"),
-    )
-    callee.serve()
+    Callee(channel, arguments).serve()

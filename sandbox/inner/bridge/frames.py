@@ -1,15 +1,16 @@
-"""The first byte of a frame between the host and the checker's process says whose word it is.
+"""The first byte of a frame between the host and the checker's process: its kind.
 
-To the process that becomes candidates a frame is nothing but such a byte.
+A frame to the process that candidates are cloned from is nothing but such a byte.
 """
 
 TO_CANDIDATE, REPORT, AGAIN = b"C", b"R", b"N"
-"""From the checker: a request that the host passes on unread, what it found, a wish for another candidate."""
+"""From the checker: a request that the host passes on unread, a report, a request for another candidate."""
 FROM_CANDIDATE, ENDED, TIMED_OUT = b"A", b"E", b"T"
-"""To the checker: the candidate's own bytes, or the host's word that none will come any more."""
+"""To the checker: the candidate's answer, or the host's word that none will come any more."""
 LOST = b"L"
-"""From a checker whose line to the candidate broke: how did that one end?"""
+"""From a checker whose socket to the candidate closed: asks how the candidate ended."""
 REFERENCE = b"R"
-"""Behind AGAIN: the wish for what is known to be right, in place of the candidate."""
+"""After AGAIN: start the known good module instead of the candidate."""
 BEGIN, END, HUNG_UP = b"B", b"X", b"H"
-"""To what becomes candidates: be one, on the line that comes along; end it; end it, it closed that line."""
+"""To what candidates are cloned from: start one on the socket that comes along; end it; end it once it has
+closed that socket."""

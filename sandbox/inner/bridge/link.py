@@ -1,22 +1,21 @@
-"""The checker's side of a call: asks the candidate's process, and lets its answers in as values and proxies.
+"""The checker's side of a call: asks the candidate's process, and admits its answers as values and proxies.
 
-What comes back is only ever decoded into plain data, values of the standard library that are built here, and
-proxies. Callbacks run here, bounded in number and depth.
+Answers are decoded into plain data, values of the standard library that are built here, and proxies.
+Callbacks run here, bounded in number and depth. A guard decides what may cross.
 """
 
 from __future__ import annotations
 
 import threading
 import weakref
-from functools import partial
 from types import CoroutineType, GeneratorType
 from typing import TYPE_CHECKING, Any
 
 from sandbox.inner.bridge.class_proxies import Classes
 from sandbox.inner.bridge.codec import CodecError, decode, encode
-from sandbox.inner.bridge.exports import Exports
-from sandbox.inner.bridge.frames import FROM_CANDIDATE, TIMED_OUT, TO_CANDIDATE
+from sandbox.inner.bridge.frames import FROM_CANDIDATE, TIMED_OUT
 from sandbox.inner.bridge.generators import coroutine, generator
+from sandbox.inner.bridge.guard import Guard
 from sandbox.inner.bridge.link_errors import CandidateGone, CannotCross, NotPlain
 from sandbox.inner.bridge.operators import COMPARISONS
 from sandbox.inner.bridge.proxies import Function, Module, Proxy, number_of
@@ -29,45 +28,45 @@ from sandbox.inner.bridge.writeback import mutable_containers, write_back
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from sandbox.inner.process.channel import Channel
+    from sandbox.inner.bridge.candidate_line import CandidateLine
 
 MAX_DEPTH = 40
 """Calls within callbacks within calls: each level costs some twenty frames of the interpreter's 1,000."""
 MAX_REQUESTS = 1_000_000
-"""Requests of one check: an iterator without end is to hit the wall, or this, before it fills memory."""
+"""Requests of one check: an endless iterator must not fill memory."""
+_OWN = ("describe", "import")
+"""Operations whose answers no test holds."""
+
+
+class _Exchange:
+    """One request under way."""
+
+    def __init__(self, operation: str, lent: list[Any], owners: list[str]) -> None:
+        self.operation, self.lent, self.owners = operation, lent, owners
+        self.met: dict[str, object] = {}
+        """For each kind of reference that came with the answer, the first one."""
 
 
 class Link:
     """Requests to one candidate's process. Threads of the checker take turns."""
 
-    def __init__(
-        self,
-        channel: Channel,
-        *,
-        writes_back: bool = True,
-        plain: bool = False,
-        compares: bool = True,
-        wall_s: float = 0.0,
-        exports: Exports | None = None,
-    ) -> None:
-        self.mutated = False
-        """Some call changed an argument."""
-        self.referred = False
+    def __init__(self, line: CandidateLine, guard: Guard | None = None, *, wall_s: float = 0.0) -> None:
+        self.guard = guard or Guard()
         self.disowned = False
-        """Some call gave something that isn't plain data."""
-        self.calling: str | None = None
-        """The call that is under way, for the message when it never ends."""
-        self._doing = "the candidate"
-        self._channel = channel
-        self._writes_back = writes_back
-        self._plain = plain
-        self._compares = compares
+        """An object with an `__eq__` of its own was compared with plain data: it equals none."""
+        self.gone: CandidateGone | None = None
+        """Why the candidate answers no more requests."""
+        self._entry: int | None = None
+        """Number of the function under test, where there is one."""
+        self._line = line
         self._wall_s = wall_s
+        self._calling: str | None = None
+        self._doing = "the candidate"
         self._lock = threading.RLock()
         self._depth = 0
         self._requests = 0
-        self._gone: CandidateGone | None = None
-        self._exports = exports or Exports()
+        self._exports = self.guard.exports
+        self._now = _Exchange("", [], [])
         self._classes = Classes(self)
         self._names: dict[int, str] = {}
         self._alive: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
@@ -81,113 +80,127 @@ class Link:
             "coroutine": lambda number: self._stepwise(coroutine, number),
             "error": lambda number, cls, args, text: make_error(self, number, cls, args, text),
             "record": self._classes.record,
-            "yours": self._exports.original,
         }
 
     def call(self, proxy: object, args: tuple[object, ...], kwargs: dict[str, object], name: str) -> Any:
-        """Call one of the candidate's objects; arguments that it changes are changed here too.
-
-        Raises:
-            NotPlain: it gave something else than plain data, and this link takes nothing else.
-        """
-        outer, self.calling = self.calling, show_call(name, args, kwargs)
+        """Call one of the candidate's objects; arguments that it changes are changed here too."""
+        outer, self._calling = self._calling, show_call(name, args, kwargs)
         try:
-            value = self.request("call", proxy, args, kwargs)
-            if self._plain:
-                encode(value)
-        except CodecError as error:
-            raise NotPlain(f"{self.calling} returned something else than plain data: {error}") from None
+            return self.request("call", proxy, args, kwargs)
         finally:
-            self.calling = outer
-        return value
+            self._calling = outer
 
     def request(self, operation: str, *operands: object) -> Any:
         """Have one operation done by the candidate's process.
 
         Raises:
-            NotPlain: it compares objects of the candidate, and this link takes only data for the truth.
+            NotPlain: it compares objects of the candidate, and only data may decide.
             CandidateGone: there is no answer, and there will be none.
             CannotCross: an operand or the answer can't be copied.
             BaseException: what the candidate raised.
         """
-        if operation in COMPARISONS and not self._compares:
+        if operation in COMPARISONS and not self.guard.compares:
             raise NotPlain(f"the test compares what isn't plain data ({operation})")
         with self._lock:
-            if self._gone is not None:
-                raise CandidateGone(f"not run: {self._gone}")
+            if self.gone is not None:
+                raise CandidateGone(f"not run: {self.gone}")
             if self._depth >= MAX_DEPTH:
                 raise RecursionError(f"calls and callbacks nested deeper than {MAX_DEPTH}")
             self._requests += 1
-            if self._requests > MAX_REQUESTS:
-                raise CandidateGone(f"more than {MAX_REQUESTS:,} requests to the candidate")
             self._depth += 1
             self._doing = show_request(operation, operands)
             try:
-                return self._exchange((operation, *operands))
+                if self._requests > MAX_REQUESTS:
+                    raise CandidateGone(f"more than {MAX_REQUESTS:,} requests to the candidate")
+                return self._within((operation, *operands))
+            except CandidateGone as gone:
+                self.gone = self.gone or gone
+                raise
             finally:
                 self._depth -= 1
+
+    def _within(self, message: tuple[Any, ...]) -> Any:
+        """Exchange a request for its answer, and restore what was known of the one around it."""
+        if message[0] == "resume":
+            self.guard.step()
+        named = self._named_arguments(message)
+        lent = mutable_containers(message)
+        owners = ["*"] * len(lent)
+        if named and self.guard.write_back:
+            owners = [name for name, value in named for _ in mutable_containers(value)]
+        outer, giving = self._now, self._exports.giving
+        self._now, self._exports.giving = _Exchange(message[0], lent, owners), named
+        try:
+            return self._exchange(message)
+        finally:
+            self._now, self._exports.giving = outer, giving
+
+    def _named_arguments(self, message: tuple[Any, ...]) -> list[tuple[str, object]]:
+        """Name and value of each argument of a call of the entry point; none of any other request."""
+        if message[0] != "call" or self._entry is None or number_of(message[1]) != self._entry:
+            return []
+        return [*((str(i), value) for i, value in enumerate(message[2])), ("*", {}), *message[3].items()]
 
     def _exchange(self, message: tuple[object, ...]) -> Any:
         try:
             frame = encode(message, refer=self._refer)
         except CodecError as error:
             raise CannotCross(f"an argument can't be copied to the candidate: {error}") from None
-        lent = mutable_containers(message)
-        self._channel.send(TO_CANDIDATE + frame)
+        self._line.send(frame)
         while True:
             try:
-                kind, *rest = self._receive(lent)
-                value, raised = (None, None) if kind == "ask" else self._outcome(kind, rest, lent)
+                kind, *rest = self._receive()
+                value, raised = (None, None) if kind == "ask" else self._outcome(kind, rest)
             except (ValueError, TypeError) as error:
-                raise self._lost(f"the candidate's process sent what isn't an answer: {error}") from error
+                raise CandidateGone(f"the candidate's process sent what isn't an answer: {error}") from error
             if raised is not None:
                 raise raised
             if kind != "ask":
                 return value
-            self._channel.send(TO_CANDIDATE + self._exports.answer(rest, self._refer))
+            self._line.send(self._exports.answer(rest, self._refer))
 
-    def _receive(self, lent: list[Any]) -> tuple[Any, ...]:
-        frame = self._channel.receive()
+    def _receive(self) -> tuple[Any, ...]:
+        frame = self._line.receive()
         if frame is None:
-            raise self._lost("the host closed the channel")
+            raise CandidateGone("the host closed the channel")
+        doing = self._calling or self._doing
         if frame[:1] == TIMED_OUT:
-            doing = self.calling or self._doing
-            raise self._lost(f"{doing} did not return within {self._wall_s:g} s", timed_out=True)
+            raise CandidateGone(f"{doing} did not return within {self._wall_s:g} s", timed_out=True)
         if frame[:1] != FROM_CANDIDATE:
             reason = frame[1:].decode("utf-8", "replace")
-            doing = self.calling or self._doing
-            raise self._lost(f"{doing}: the candidate's process ended before it answered{reason}")
-        message = decode(frame[1:], resolve=partial(self._resolve, lent))
+            raise CandidateGone(f"{doing}: the candidate's process ended before it answered{reason}")
+        message = decode(frame[1:], resolve=self._resolve)
         if type(message) is not tuple or not message:
             raise CodecError("no tuple")
+        if message[0] == "ask":  # what comes with it is the test's at once, however the call ends
+            self.guard.admit(self._now.met, doing)
+            self._now.met = {}
         return message
 
-    def _lost(self, message: str, *, timed_out: bool = False) -> CandidateGone:
-        self._gone = CandidateGone(message, timed_out=timed_out)
-        return self._gone
-
-    def _outcome(self, kind: str, rest: list[Any], lent: list[Any]) -> tuple[object, BaseException | None]:
-        """The value that an answer gives, or what it raises; ValueError and TypeError for what isn't one."""
+    def _outcome(self, kind: str, rest: list[Any]) -> tuple[object, BaseException | None]:
+        """The value of an answer, or what it raises; ValueError and TypeError for what isn't an answer."""
         *outcome, changes, printed = rest
-        if changes:
-            self.mutated = True
-            if self._writes_back:
-                write_back(lent, changes)
+        write_back(self._now.lent, self.guard.shown(changes, self._now.owners))
         if type(printed) is not str:
             raise CodecError("no text")
         if printed:
             print(printed, end="")
+        if kind == "unsent":
+            text = f"{self._calling or self._doing}: its value can't be copied: {outcome[0]}"
+            return None, self.guard.uncopied(text)
+        if kind not in ("value", "raised"):
+            raise CodecError("unknown kind of answer")
+        met, doing = self._now.met, self._calling or self._doing
         if kind == "value":
             (value,) = outcome
+            if self._now.operation not in _OWN:
+                self.guard.admit(met, doing)
             return value, None
-        if kind == "unsent":
-            return None, CannotCross(f"{self.calling}: its value can't be copied: {outcome[0]}")
-        if kind != "raised":
-            raise CodecError("unknown kind of answer")
         error, where = outcome
-        return None, as_raised(error, where)
+        raised = as_raised(error, where)
+        return None, raised if self._now.operation in _OWN else self.guard.expected(raised, met, doing)
 
-    def _refer(self, value: Any) -> object:
+    def _refer(self, value: Any) -> Any:
         number = number_of(value)
         if number is None and type(value) in (GeneratorType, CoroutineType):
             number = self._origins.get(value)
@@ -199,19 +212,22 @@ class Link:
         parts = to_parts(value)
         return self._exports.payload(value) if parts is None else parts
 
-    def _resolve(self, lent: list[Any], payload: Any) -> object:
+    def _resolve(self, payload: Any) -> object:
         if type(payload) is not tuple or not payload or type(payload[0]) is not str:
             raise CodecError("an extension that isn't a tuple")
         kind, *rest = payload
+        lent = self._now.lent
         if kind == "lent" and len(rest) == 1 and type(rest[0]) is int and 0 <= rest[0] < len(lent):
             return lent[rest[0]]
-        take = self._take.get(kind)
+        take = self._exports.original if kind == "yours" else self._take.get(kind)
         if take is None:
             return from_parts(payload)
         if not rest or type(rest[0]) is not int:
             raise CodecError(f"a {kind} without a number")
-        self.referred = True
-        return take(*rest)
+        value = take(*rest)
+        if kind != "yours":
+            self._now.met.setdefault(kind, value)
+        return value
 
     def name_of(self, function: Function) -> str:
         """The name of a function, for messages."""

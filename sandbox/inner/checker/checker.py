@@ -1,80 +1,152 @@
-"""The checker's side of a check: runs pristine tests on proxies of the candidate's modules, and reports.
+"""The checker's process: runs pristine tests of code that lives in another sandbox.
 
-None of the candidate's code is ever in this process, or in its sandbox; what the host believes comes from
-here only.
+None of the candidate's code is ever here. The host believes nothing but the reports of this process.
+
+A checker either does one job in the sandbox's own workspace, or stands ready for one trial after the other.
+Then nothing of a trial is left for the next one: its process, a clone of this one, ends, what it started is
+killed, what it wrote is removed. A trial whose tests can't leave anything needs no process of its own.
 """
 
 from __future__ import annotations
 
-import ast
+import gc
+import json
+import math
 import os
-import sys
+import random
+import resource
+import signal
+import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from sandbox.inner.bridge.exports import Exports
-from sandbox.inner.bridge.link import Link
-from sandbox.inner.checker.asserts import rewritten
-from sandbox.inner.checker.example_blocks import run_example
-from sandbox.inner.checker.namespaces import Namespace
-from sandbox.inner.checker.reporting import Reports, remember
-from sandbox.inner.checker.test_imports import Finder
-from sandbox.inner.checker.testfile import run_test_file
+from sandbox.inner.bridge.codec import encode
+from sandbox.inner.bridge.frames import REPORT
+from sandbox.inner.checker import case_trial, check_run
+from sandbox.inner.process.descendants import become_subreaper, end_descendants
 from sandbox.inner.process.execute import forget_server
+from sandbox.inner.process.reaper import FIRST
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import NoReturn
 
     from sandbox.inner.process.channel import Channel
 
+_COLLECTED_AFTER = 16
+"""Jobs in this process: what is left of one are some cycles."""
+
 
 def main(channel: Channel, arguments: Mapping[str, Any]) -> None:
-    """Run checks.
+    """Do jobs until the host closes the channel.
+
+    Each begins with a frame of JSON, and with a socket to the candidate where there is one.
 
     Args:
-        arguments: `checks`, `module` (where the candidate's names are looked up), `provides` (its other
-            modules), `write_back`, `plain`, `compares`, `uses`, `spares_mocks`, `wall_s`.
+        arguments: `once`, whether there is one job, whose tests use this workspace.
     """
-    exports = Exports(arguments["uses"], spares_mocks=arguments["spares_mocks"])
-    link = Link(
-        channel,
-        writes_back=arguments["write_back"],
-        plain=arguments["plain"],
-        compares=arguments["compares"],
-        wall_s=arguments["wall_s"],
-        exports=exports,
-    )
-    reports = Reports(channel)
-    module: str = arguments["module"]
     forget_server()
-    sys.path.append(os.getcwd())  # last: a test's helper must not hide a module of the standard library
-    sys.meta_path.insert(0, Finder(link, module, arguments["provides"]))
-    session = Namespace(module, "__main__")
-    for number, check in enumerate(arguments["checks"]):
-        reports.check(number)
-        kind = check["kind"]
-        if kind == "assertion":
-            with reports.attempt(check["name"]):
-                _run_assertion(check, module)
-        elif kind == "example":
-            with reports.attempt(check["name"]):
-                _run_session(check["source"], check["want"], session)
+    if not arguments["once"]:
+        _stand_ready()
+    held = 0
+    while True:
+        frame, line = channel.receive_with_line()
+        if frame is None:
+            return
+        job = json.loads(frame)
+        if arguments["once"]:
+            check_run.run_checks(channel, line, job)
+            channel.send(_over(0, time.process_time(), _resident_kib()))
+            return
+        case_trial.prepare(job)
+        if job["tidy"] and _limit_cpu(job["cpu_s"]):
+            _hold_here(channel, line, job)
+            held += 1
+            if held % _COLLECTED_AFTER == 0:
+                gc.collect()
         else:
-            run_test_file(check, module, reports)
-    reports.end(
-        mutated=link.mutated, referred=link.referred, disowned=link.disowned, uses=sorted(exports.uses)
-    )
+            _hold_in_clone(channel, line, job)
 
 
-def _run_assertion(check: Mapping[str, Any], module: str) -> None:
-    filename, source = "<check>", check["source"]
-    remember(filename, source)
-    tree = rewritten(source, filename)
-    space = Namespace(module, "check", entry_point=check["entry_point"])
-    space.prepare(tree)
-    exec(compile(tree, filename, "exec"), space)
+def _stand_ready() -> None:
+    become_subreaper()
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in (1, 2):  # nobody reads what tests print, and it must not add up
+        os.dup2(nowhere, stream)
+    gc.set_threshold(20_000)  # in a clone a collection touches, and so copies, pages of this process
+    gc.collect()
+    gc.freeze()
 
 
-def _run_session(source: str, want: str, session: Namespace) -> None:
-    """Examples follow one another in one session; what one defines, the next one finds."""
-    session.prepare(ast.parse(source))
-    run_example(source, want, session)
+def _hold_here(channel: Channel, line: Channel | None, job: Mapping[str, Any]) -> None:
+    """Hold a trial that can leave nothing behind; what else ends it ends this process."""
+    before = time.process_time()
+    random.seed()
+    last = case_trial.hold(channel, line, job)
+    channel.send_all([*last, _over(0, time.process_time() - before, _resident_kib())])
+
+
+def _hold_in_clone(channel: Channel, line: Channel | None, job: Mapping[str, Any]) -> None:
+    process = os.fork()
+    if process == 0:
+        _become(channel, line, job)
+    if line is not None:
+        line.close()
+    _, status, usage = os.wait4(process, 0)
+    _clear_up()
+    channel.send(_over(status, usage.ru_utime + usage.ru_stime, usage.ru_maxrss))
+    if status:
+        os._exit(1)  # it may have died in the middle of a frame: what follows can't be told apart from it
+
+
+def _become(channel: Channel, line: Channel | None, job: Mapping[str, Any]) -> NoReturn:
+    code = 1
+    try:
+        _limit_cpu(job["cpu_s"])
+        random.seed()
+        channel.send_all(case_trial.hold(channel, line, job))
+        code = 0
+    finally:
+        os._exit(code)
+
+
+def _limit_cpu(seconds: int) -> bool:
+    """Let this process use so much more CPU time; whether its hard limit allows that."""
+    hard = resource.getrlimit(resource.RLIMIT_CPU)[1]
+    wanted = math.ceil(time.process_time()) + seconds
+    enough = hard == resource.RLIM_INFINITY or wanted <= hard
+    resource.setrlimit(resource.RLIMIT_CPU, (wanted if enough else hard, hard))
+    return enough
+
+
+def _resident_kib() -> int:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+
+def _over(status: int, cpu_s: float, resident_kib: int) -> bytes:
+    return REPORT + encode(("over", status, cpu_s, resident_kib / 1024))
+
+
+def _clear_up() -> None:
+    """End what the tests started, and remove what they wrote, where nobody else's is there."""
+    if os.getpid() != FIRST:
+        end_descendants()
+        _empty(os.getcwd())
+        return
+    with suppress(ProcessLookupError, ChildProcessError):  # there is nobody, or nobody is left
+        os.kill(-1, signal.SIGKILL)
+        while True:
+            os.waitpid(-1, 0)
+    for folder in (os.getcwd(), "/tmp", "/dev/shm"):
+        _empty(folder)
+
+
+def _empty(folder: str) -> None:
+    for name in os.listdir(folder):
+        path = os.path.join(folder, name)
+        if os.path.isdir(path) and not os.path.islink(path):
+            with suppress(OSError):  # tests can close a folder; the next job finds its name at most
+                _empty(path)
+                os.rmdir(path)
+        else:
+            os.unlink(path)

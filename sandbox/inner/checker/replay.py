@@ -20,7 +20,7 @@ def answers_alike(call: bytes, one: bytes, other: bytes) -> bool:
     if one == other:
         return True
     try:
-        lent = mutable_containers(decode(call[1:], resolve=_given))
+        lent = mutable_containers(decode(call, resolve=_given))
         (kind, value, *_), (other_kind, other_value, *_) = (_parsed(frame, lent) for frame in (one, other))
     except (CodecError, TypeError, ValueError):
         return False

@@ -1,4 +1,4 @@
-"""How the checker's process tells the host what it found: one report per check, and one at the end."""
+"""How the checker's process tells the host what it found."""
 
 from __future__ import annotations
 
@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING
 from sandbox.inner.bridge.codec import encode
 from sandbox.inner.bridge.frames import REPORT
 from sandbox.inner.bridge.link_errors import CandidateGone, NotPlain
+from sandbox.inner.bridge.show_values import show_error
 from sandbox.inner.checker.asserts import Failed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from sandbox.inner.bridge.link import Link
     from sandbox.inner.process.channel import Channel
 
 _MAX_MESSAGE = 2000
@@ -21,20 +23,19 @@ _MAX_SIDE = 1000
 
 
 class Reports:
-    """Sends what happened; the host believes nothing else."""
+    """Reports about the check of `number`. They wait for the next flush: each one sent wakes the host."""
 
     def __init__(self, channel: Channel) -> None:
-        self._channel = channel
+        self.number = 0
         self.count = 0
         """Results so far."""
-
-    def check(self, number: int) -> None:
-        """What follows is about the check of this number."""
-        self._send("check", number)
+        self._channel = channel
+        self.unsent: list[bytes] = []
 
     def begin(self, name: str) -> None:
-        """A check is about to run: the host names it, should it never end."""
-        self._send("begin", name)
+        """A test is about to run: the host names it, should it never end."""
+        self.say("begin", self.number, name)
+        self.flush()
 
     def result(
         self,
@@ -46,27 +47,20 @@ class Reports:
         actual: str | None = None,
         asserted: bool = False,
     ) -> None:
-        """A check ended; `asserted` where an assertion failed."""
+        """A test ended; `asserted` where an assertion failed."""
         self.count += 1
         sides = [side if side is None else side[:_MAX_SIDE] for side in (expected, actual)]
-        self._send("result", name, passed, message[:_MAX_MESSAGE], *sides, asserted)
-
-    def end(self, *, mutated: bool, referred: bool, disowned: bool, uses: list[str]) -> None:
-        """All checks were reported."""
-        self._send("end", mutated, referred, disowned, uses)
-
-    def _send(self, *report: object) -> None:
-        self._channel.send(REPORT + encode(report))
+        self.say("result", self.number, name, passed, message[:_MAX_MESSAGE], *sides, asserted)
 
     def failure(self, name: str, error: BaseException) -> None:
-        """A check ended by an exception."""
-        expected, actual = sides(error)
+        """A test ended by an exception."""
+        expected, actual = (error.expected, error.actual) if isinstance(error, Failed) else (None, None)
         asserted = isinstance(error, AssertionError)
-        self.result(name, False, told(error), expected=expected, actual=actual, asserted=asserted)
+        self.result(name, False, "\n".join(told(error)), expected=expected, actual=actual, asserted=asserted)
 
     @contextlib.contextmanager
     def attempt(self, name: str) -> Iterator[None]:
-        """Run one check in the block: it passed when the block ends without an exception."""
+        """Run one test in the block: it passed when the block ends without an exception."""
         self.begin(name)
         try:
             yield
@@ -75,20 +69,35 @@ class Reports:
         else:
             self.result(name, True)
 
+    def end(self, link: Link, *, timed_out: bool = False) -> None:
+        """All checks were reported; what crossed."""
+        guard = link.guard
+        crossed = map(sorted, (guard.kinds, guard.errors, guard.changed, guard.exports.uses))
+        late = timed_out or (link.gone is not None and link.gone.timed_out)
+        self.say("end", *crossed, guard.steps, late, link.disowned)
 
-def sides(error: BaseException) -> tuple[str | None, str | None]:
-    """What was expected and what was there, where the error knows."""
-    return (error.expected, error.actual) if isinstance(error, Failed) else (None, None)
+    def say(self, *report: object) -> None:
+        """Keep a report for the next flush."""
+        self.unsent.append(REPORT + encode(report))
+
+    def flush(self) -> None:
+        """Send what waits."""
+        if self.unsent:
+            self._channel.send_all(self.unsent)
+            self.unsent.clear()
 
 
-def told(error: BaseException) -> str:
-    """An error as a person, or a model, can act on it: what was run, what was raised, and where."""
+def told(error: BaseException) -> list[str]:
+    """Lines of a message: the line of the test, what was raised there, and where in the candidate's files."""
     if isinstance(error, Failed):
-        return f"{error}\n  expected: {error.expected}\n  actual:   {error.actual}"
+        return [str(error), f"  expected: {error.expected}", f"  actual:   {error.actual}"]
     if isinstance(error, (CandidateGone, NotPlain)):
-        return str(error)
-    lines = [*_source_line(error), f"{type(error).__name__}: {error}"]
-    return "\n".join([*lines, *places(error)])
+        return [str(error)]
+    line, said = _source_line(error), show_error(error)
+    raised = (
+        "" if line and isinstance(error, AssertionError) and not said else f"{type(error).__name__}: {said}"
+    )
+    return [*filter(None, (line, raised)), *places(error)]
 
 
 def places(error: BaseException) -> list[str]:
@@ -96,18 +105,14 @@ def places(error: BaseException) -> list[str]:
     return [f"  at {place}" for place in vars(error).get("__where__", [])]
 
 
-def _source_line(error: BaseException) -> list[str]:
+def _source_line(error: BaseException) -> str:
     """The line of the test that was being run."""
     trace, found = error.__traceback__, ""
     while trace is not None:
-        code = trace.tb_frame.f_code
-        found = (
-            linecache.getline(code.co_filename, trace.tb_lineno).strip()
-            if _is_test(code.co_filename)
-            else found
-        )
+        name = trace.tb_frame.f_code.co_filename
+        found = linecache.getline(name, trace.tb_lineno).strip() if name in _tests else found
         trace = trace.tb_next
-    return [found] if found else []
+    return found
 
 
 _tests: set[str] = set()
@@ -116,9 +121,4 @@ _tests: set[str] = set()
 def remember(filename: str, source: str) -> None:
     """Know a file as one of the tests, so that messages show its lines."""
     _tests.add(filename)
-    lines = source.splitlines(keepends=True)
-    linecache.cache[filename] = (len(source), None, lines, filename)
-
-
-def _is_test(filename: str) -> bool:
-    return filename in _tests
+    linecache.cache[filename] = (len(source), None, source.splitlines(keepends=True), filename)

@@ -56,8 +56,8 @@ def main(channel: Channel, arguments: Mapping[str, Any]) -> None:
                 space["check"](candidate)
             except BaseException as error:  # noqa: BLE001 - whatever a test raises is its result
                 message = f"{type(error).__name__}: {error}"[:2000]
-            say("test", number, not message, message)
-    say("end", [], [], [], [], False, 0)
+            say("result", number, "", not message, message, None, None, False)
+    say("end", [], [], [], [], 0, False, False)
     channel.receive()  # the host closes; at an end of its own, threads of the candidate might still speak
     os._exit(0)
 

@@ -47,7 +47,6 @@ _PRELOADED = (
         "sandbox.inner.bridge.callee",
         "sandbox.inner.bridge.candidates",
         "sandbox.inner.checker.checker",
-        "sandbox.inner.checker.trials",
         "sandbox.inner.process.agent",
     ),
     *("random", "datetime", "heapq", "string", "pathlib"),

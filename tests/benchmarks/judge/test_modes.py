@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from benchmarks.judge.mode import KnownModes, Mode
-from sandbox.checks.trial import Crossing
+from sandbox.checks.crossing import Crossing
 
 MODE = Mode(how="isolated", crossing=Crossing(kinds=frozenset({"generator"}), write_back=True))
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sandbox import Limits, Policy, Sandbox
-from sandbox.checks.check import Assertion, Check, CheckReport, Rules, check
+from sandbox.checks.check import Assertion, Check, CheckReport, check
+from sandbox.checks.crossing import OPEN, Crossing
 from sandbox.open import open_sandbox
 from tests.only_pytest import only_pytest
 
@@ -23,7 +24,7 @@ class Pair:
         files: str | Mapping[str, str],
         *checks: str | Check,
         wall_s: float = 20,
-        rules: Rules | None = None,
+        crossing: Crossing = OPEN,
         module: str = "solution",
     ) -> CheckReport:
         """Check a candidate: the source of solution.py, or several files."""
@@ -38,7 +39,7 @@ class Pair:
             [Assertion(source=one) if isinstance(one, str) else one for one in checks],
             module=module,
             limits=Limits(wall_s=wall_s),
-            rules=rules,
+            crossing=crossing,
         )
 
 

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from sandbox.checks.check import Rules, TestFile
+from sandbox.checks.check import TestFile
+from sandbox.checks.crossing import OPEN
 from tests.sandbox.checks.pairs import Pair, open_pair, sections
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -205,20 +206,10 @@ async def test_write_back_can_be_refused(pair: Pair) -> None:
     check = "xs = [1]\nassert f(xs) == sorted(xs)"
 
     lent = await pair.check(source, check)
-    kept = await pair.check(source, check, rules=Rules(write_back=False))
+    kept = await pair.check(source, check, crossing=OPEN.model_copy(update={"write_back": False}))
 
-    assert (lent.passed, lent.mutated) == (True, True)
+    assert (lent.passed, lent.changed) == (True, {"*"})
     assert not kept.passed
-
-
-async def test_other_than_plain_values_can_be_refused(pair: Pair) -> None:
-    source = "def f(x):\n    yield 4"
-
-    taken = await pair.check(source, "assert list(f(2)) == [4]")
-    refused = await pair.check(source, "assert list(f(2)) == [4]", rules=Rules(plain=True))
-
-    assert (taken.passed, taken.referred) == (True, True)
-    assert "something else than plain data" in refused.results[0].message
 
 
 def rows() -> list[dict[str, Any]]:
@@ -237,8 +228,8 @@ async def test_public_cheats_are_rejected_and_their_honest_twins_accepted(pair: 
         task = row["task"]
         file = TestFile(path="t.py", source=task["test"], entry_point=task["entry_point"])
         honest = await pair.check(task["prompt"] + task["canonical_solution"], file)
-        rules = Rules(write_back=honest.mutated)
-        report = await pair.check(row["solution"], file, wall_s=task["timeout"], rules=rules)
+        crossing = OPEN.model_copy(update={"write_back": bool(honest.changed)})
+        report = await pair.check(row["solution"], file, wall_s=task["timeout"], crossing=crossing)
         if not honest.passed or report.passed != (row["must_be"] == "pass"):
             wrong.append((row["id"], honest.results, report.results))
 

@@ -9,8 +9,8 @@ import pytest
 from sandbox import Limits, Policy, open_sandbox
 from sandbox.checks.candidate_pool import Candidates
 from sandbox.checks.checkers import Checkers
-from sandbox.checks.trial import Crossing, Trial, hold_trial
-from sandbox.checks.trial_result import TrialResult
+from sandbox.checks.relay import TrialResult
+from sandbox.checks.trial import Trial, hold_trial
 
 _LIMITS = Limits(wall_s=300, cpu_s=1)
 ADD = "def add(a, b):\n    return a + b\n"
@@ -18,7 +18,7 @@ RIGHT = "def check(candidate):\n    assert candidate(1, 2) == 3\n"
 
 
 def trial(test: str, *, source: str = ADD, tidy: bool = False) -> Trial:
-    return Trial(source=source, entry_point="add", tests=(test,), tidy=tidy, crossing=Crossing())
+    return Trial(source=source, entry_point="add", tests=(test,), tidy=tidy)
 
 
 @pytest.mark.asyncio

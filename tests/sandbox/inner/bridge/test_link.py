@@ -33,7 +33,7 @@ class Line:
             self._answers.put(answer)
 
     def send(self, frame: bytes) -> None:
-        self.sent.append(decode(frame[1:], resolve=lambda payload: payload))
+        self.sent.append(decode(frame, resolve=lambda payload: payload))
 
     def receive(self) -> bytes | None:
         return ENDED if self._answers.empty() else self._answers.get()
@@ -159,7 +159,7 @@ def test_a_tests_objects_answer_what_was_asked_of_them() -> None:
 
     here.request("call", None, (lambda x: x + 1,), {})
 
-    line: Any = here._channel
+    line: Any = here._line
     assert line.sent[1] == ("answer", 6)
 
 
@@ -182,7 +182,7 @@ def test_a_tests_function_may_only_be_called(asked: tuple[object, ...]) -> None:
 
     here.request("call", None, (lambda x: x + 1,), {})
 
-    line: Any = here._channel
+    line: Any = here._line
     assert line.sent[1][0] == "threw"
 
 
@@ -201,7 +201,7 @@ def test_a_process_that_ended_is_said_with_what_it_was_doing() -> None:
 
 def test_time_that_ran_out_is_said_with_what_it_was_doing() -> None:
     here = Link(Line(), wall_s=3)  # type: ignore[arg-type]
-    line: Any = here._channel
+    line: Any = here._line
     line._answers.put(TIMED_OUT)
 
     with pytest.raises(CandidateGone, match=r"import solution did not return within 3 s") as caught:

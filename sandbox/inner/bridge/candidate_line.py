@@ -1,0 +1,62 @@
+"""The checker's way to the candidate: a socket to it, or frames that the host passes on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sandbox.inner.bridge.frames import FROM_CANDIDATE, LOST, TO_CANDIDATE
+from sandbox.inner.process.channel import FrameTooLarge
+
+if TYPE_CHECKING:
+    from sandbox.inner.process.channel import Channel
+
+MAX_RECEIVED = 512 << 20
+"""Bytes that a candidate may send over a socket of its own."""
+
+
+class CandidateLine:
+    """Sends requests, and gives answers or the host's word that there will be none."""
+
+    def __init__(self, host: Channel, direct: Channel | None = None) -> None:
+        self.sent: bytes | None = None
+        """The first request since this was set to None."""
+        self.received = b""
+        """The latest frame."""
+        self._host, self._direct = host, direct
+        self._count = 0
+        self._lost = False
+
+    def send(self, request: bytes) -> None:
+        """Send a request."""
+        self.sent = self.sent or request
+        if self._direct is None:
+            self._host.send(TO_CANDIDATE + request)
+            return
+        try:
+            self._direct.send(request)
+        except (OSError, FrameTooLarge):
+            self._lost = True
+
+    def receive(self) -> bytes | None:
+        """A frame that begins with FROM_CANDIDATE, ENDED or TIMED_OUT; None once the host is gone."""
+        frame = self._host.receive() if self._direct is None else self._answer(self._direct)
+        self.received = frame or b""
+        return frame
+
+    def _answer(self, direct: Channel) -> bytes | None:
+        if not self._lost:
+            try:
+                answer = direct.receive()
+            except (OSError, FrameTooLarge):
+                answer = None
+            self._count += len(answer or b"")
+            if answer is not None and self._count <= MAX_RECEIVED:
+                return FROM_CANDIDATE + answer
+            self._lost = True
+        self._host.send(LOST)
+        return self._host.receive()
+
+    def close(self) -> None:
+        """Close the socket; the candidate ends by that."""
+        if self._direct is not None:
+            self._direct.close()
