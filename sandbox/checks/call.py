@@ -1,10 +1,10 @@
 """Call one function of a sandbox's workspace from here, with plain data by value both ways."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 from sandbox.checks.relay import decoded
@@ -16,8 +16,9 @@ from sandbox.policy import Limits
 from sandbox.result import ending, out_of_time
 
 _MODULE = "candidate"
-_SHOWN = 1000
-"""Characters of what a callee says."""
+_MAX_TEXT = 1000
+"""Characters of a message of the callee."""
+_REFERENCES = ("object", "class", "function", "module", "generator", "coroutine", "error")
 
 
 async def call(
@@ -34,17 +35,16 @@ async def call(
         function: `module:name`, such as `solution:add`; the module lies in the workspace.
 
     Raises:
-        CallFailed: it raised, didn't return in time, ended its process, or gave what isn't plain data.
+        CallFailed: it raised, didn't return in time, ended its process, or returned what isn't plain data.
         ValueError: `function` isn't `module:name`, or an argument isn't plain data.
     """
     module, _, name = function.partition(":")
     if not (module and name):
         raise ValueError(f"{function!r} doesn't name a function: write module:name, such as solution:add.")
-    operands = (tuple(args), dict(kwargs or {}))
-    encode(operands, refer=_parts)  # refuses what isn't plain data before anything is started
+    _operands(args, kwargs)  # refuses what isn't plain data before anything is started
     running = await sandbox.start("bridge.callee", {}, limits=limits)
     try:
-        return await (await _found(running, function)).call(*operands)
+        return await (await _found(running, function)).call(args, kwargs)
     finally:
         await asyncio.shield(running.finish())
 
@@ -55,18 +55,16 @@ async def open_function(
 ) -> AsyncIterator["Function"]:
     """A function to be called often, in one process of its own with an empty workspace of its own.
 
-    That is quicker than a process for each call; what it keeps between calls is its own.
+    That is quicker than a process for each call; the function may keep state between calls.
 
     Args:
-        source: the module that defines it.
-        name: the function's.
+        source: of the module that defines it.
         limits: of all calls together.
 
     Raises:
         CallFailed: the module can't be loaded, or has no such name.
     """
-    job = {"modules": {_MODULE: source}}
-    running = await sandbox.start("bridge.callee", job, limits=limits, fresh=True)
+    running = await sandbox.start("bridge.callee", {"modules": {_MODULE: source}}, limits=limits, fresh=True)
     try:
         yield await _found(running, f"{_MODULE}:{name}")
     finally:
@@ -75,12 +73,9 @@ async def open_function(
 
 async def _found(running: Running, name: str) -> "Function":
     module, _, path = name.partition(":")
-    try:
-        value = await _ask(running, name, "import", module)
-        for part in path.split("."):
-            value = await _ask(running, name, "get", value, part)
-    except CodecError as error:
-        raise _not_plain(name, error) from error
+    value = await _ask(running, name, "import", module)
+    for part in path.split("."):
+        value = await _ask(running, name, "get", value, part)
     return Function(running, name, value)
 
 
@@ -98,35 +93,32 @@ class Function:
         """What it returns. Arguments are copies.
 
         Raises:
-            CallFailed: it raised, or gave what isn't plain data.
-            CalleeEnded: its process is over: it can't be called again.
+            CallFailed: it raised, or returned what isn't plain data.
+            CalleeEnded: its process ended: it can't be called again.
             ValueError: an argument isn't plain data.
         """
-        operands = (tuple(args), dict(kwargs or {}))
-        encode(operands, refer=_parts)
-        try:
-            return await _ask(self._running, self._name, "call", self._reference, *operands, read=_read_plain)
-        except CodecError as error:
-            raise _not_plain(self._name, error) from error
-
-
-def _not_plain(function: str, error: CodecError) -> CallFailed:
-    return CallFailed(f"{function} returned something else than plain data: {error}.", kind="not plain")
+        operands = _operands(args, kwargs)
+        return await _ask(self._running, self._name, "call", self._reference, *operands, plain=True)
 
 
 @dataclass(frozen=True, slots=True)
-class _There:
-    """Something that stays in the candidate's process."""
+class _Reference:
+    """To something that stays in the candidate's process."""
 
     kind: str
     number: int
     parts: tuple[Any, ...]
 
 
+def _operands(args: Sequence[object], kwargs: Mapping[str, object] | None) -> tuple[object, object]:
+    """Arguments as they cross; a CodecError, which is a ValueError, where one isn't plain data."""
+    operands = (tuple(args), dict(kwargs or {}))
+    encode(operands, refer=_parts)
+    return operands
+
+
 def _refer(value: object) -> tuple[object, ...]:
-    if isinstance(value, _There):
-        return ("object", value.number)
-    return _parts(value)
+    return ("object", value.number) if isinstance(value, _Reference) else _parts(value)
 
 
 def _parts(value: object) -> tuple[object, ...]:
@@ -140,10 +132,10 @@ def _resolve(payload: Any) -> object:  # noqa: ANN401 - hostile, so it is looked
     if type(payload) is not tuple or not payload:
         raise CodecError("an extension that isn't a tuple")
     kind, *rest = payload
-    if kind in ("object", "class", "function", "module", "generator", "coroutine", "error"):
+    if kind in _REFERENCES:
         if not rest or type(rest[0]) is not int:
             raise CodecError(f"a {kind} without a number")
-        return _There(kind, rest[0], tuple(rest[1:]))
+        return _Reference(kind, rest[0], tuple(rest[1:]))
     if kind == "ZoneInfo" and (len(rest) != 1 or type(rest[0]) is not str or rest[0] not in _zones()):
         raise CodecError("a time zone that isn't one of this machine's")
     return from_parts(payload)
@@ -157,21 +149,17 @@ def _zones() -> frozenset[str]:
     return frozenset(available_timezones())
 
 
-def _read(frame: bytes) -> Any:  # noqa: ANN401 - the answer's value
-    return decode(frame, resolve=_resolve)
-
-
-def _read_plain(frame: bytes) -> Any:  # noqa: ANN401 - the answer's value
-    """The same, once it is seen that a value in it is plain data."""
-    answer = _read(frame)
-    if type(answer) is tuple and answer[:1] == ("value",):
+def _read(frame: bytes, *, plain: bool) -> Any:  # noqa: ANN401 - the answer's value
+    answer = decode(frame, resolve=_resolve)
+    if type(answer) is not tuple or len(answer) < 2:
+        raise CodecError("no answer")
+    if plain and answer[0] == "value":
         encode(answer[1:], refer=_parts)
     return answer
 
 
-async def _ask(
-    running: Running, function: str, *request: object, read: Callable[[bytes], Any] = _read
-) -> Any:  # noqa: ANN401 - the answer's value
+async def _ask(running: Running, function: str, *request: object, plain: bool = False) -> Any:  # noqa: ANN401
+    """The value of an answer; with `plain` one that isn't plain data fails the call."""
     try:
         await running.send(encode(request, refer=_refer))
         frame = await running.receive()
@@ -179,27 +167,29 @@ async def _ask(
         frame = None
     if frame is None:
         result = await running.finish()
+        late = out_of_time(result)
         raise CalleeEnded(
-            f"{function} gave no answer: {ending(result)}.",
-            kind="timeout" if out_of_time(result) else "ended",
+            f"{function} gave no answer: {ending(result)}.", kind="timeout" if late else "ended"
         )
-    answer = await decoded(frame, read)
-    if type(answer) is not tuple or len(answer) < 2:
-        raise CodecError("no answer")
+    try:
+        answer = await decoded(frame, partial(_read, plain=plain))
+    except CodecError as error:
+        raise _not_plain(function, str(error)) from error
     if answer[0] == "value":
         return answer[1]
-    if answer[0] == "raised" and isinstance(answer[1], _There) and len(answer[1].parts) == 3:
+    if answer[0] == "raised" and isinstance(answer[1], _Reference) and len(answer[1].parts) == 3:
         kind, _, text = answer[1].parts
         exception = kind.__name__ if isinstance(kind, type) else None
-        raise CallFailed(
-            f"{function} raised {exception or 'an exception of its own'}: {_shown(text)}",
-            kind="raised",
-            exception=exception,
-        )
-    raise CodecError(_shown(answer[1]) or "no answer")
+        said = f"{function} raised {exception or 'an exception of its own'}: {_text(text)}"
+        raise CallFailed(said, kind="raised", exception=exception)
+    raise _not_plain(function, _text(answer[1]) or "no answer")
 
 
-def _shown(text: object) -> str:
-    """What the callee says, where it is text; it can be printed anywhere."""
-    said = text[:_SHOWN] if type(text) is str else ""
+def _not_plain(function: str, reason: str) -> CallFailed:
+    return CallFailed(f"{function} returned something else than plain data: {reason}.", kind="not plain")
+
+
+def _text(text: object) -> str:
+    """A message of the callee, where it is text; it can be printed anywhere."""
+    said = text[:_MAX_TEXT] if type(text) is str else ""
     return said.encode("utf-8", "backslashreplace").decode()

@@ -1,8 +1,8 @@
-"""Candidates for trials: each a process of its own, cloned from one that stands ready behind its walls.
+"""Candidates of trials: each a process of its own, cloned from one that stands ready behind its walls.
 
-To make a child's walls costs more than most trials do. So a child is lent once, looked at by the host, and
-becomes one candidate after the other; a clone can't have less of a wall than what it is cloned from. A child
-in which a candidate left anything, or that doesn't answer as it should, isn't used again.
+To make a child's walls costs more than most trials do. So one child is started, checked by the host, and
+cloned for one candidate after the other; a clone has all walls of what it is cloned from. A child in which a
+candidate left anything, or that doesn't answer as it should, isn't used again.
 """
 
 import asyncio
@@ -12,6 +12,7 @@ import os
 import signal
 import socket
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Literal
 
 from sandbox.contract import Running, Sandbox
@@ -42,35 +43,26 @@ class Candidates:
         self._can_clone = True
 
     async def start(self, job: Mapping[str, object], *, limits: Limits) -> "Running | Candidate":
-        """A candidate with a workspace that no other one sees.
+        """A candidate with a workspace that no other one sees: a clone, or where that can't be a child.
 
         Args:
             job: what `sandbox.inner.bridge.callee.serve` takes.
-            limits: of wall and CPU time; one that limits more has a child made for it.
+            limits: of wall and CPU time.
 
         Raises:
             SandboxBroken: the sandbox stopped working.
         """
-        if limits == Limits(wall_s=limits.wall_s, cpu_s=limits.cpu_s):
-            for _ in range(_TRIES):
-                stem = await self._take()
-                if stem is None:
-                    break
-                candidate = Candidate(self, stem, limits)
-                try:
-                    await candidate.begin(job)
-                except SandboxBroken:
-                    await stem.running.finish()  # it died while it stood ready: the next one
-                else:
-                    return candidate
-        return await self.start_alone(job, limits=limits)
-
-    async def start_alone(self, job: Mapping[str, object], *, limits: Limits) -> Running:
-        """A candidate in a child that was made for it.
-
-        Raises:
-            SandboxBroken: the sandbox stopped working.
-        """
+        for _ in range(_TRIES):
+            stem = await self._take()
+            if stem is None:
+                break
+            candidate = Candidate(self, stem, limits)
+            try:
+                await candidate.begin(job)
+            except SandboxBroken:
+                await stem.running.finish()  # it died while it stood ready: the next one
+            else:
+                return candidate
         return await self._sandbox.start("bridge.callee", job, limits=limits, fresh=True)
 
     async def close(self) -> None:
@@ -79,14 +71,14 @@ class Candidates:
             await self._idle.pop().running.finish()
 
     async def put_back(self, stem: "_Stem", *, sound: bool) -> None:
-        """Keep a child whose candidate is over for the next one, or end it."""
+        """Keep a child whose candidate ended for the next one, or end it."""
         if sound and stem.held < _MOST:
             self._idle.append(stem)
         else:
             await stem.running.finish()
 
     async def _take(self) -> "_Stem | None":
-        """A child that becomes candidates; None where there can't be any."""
+        """A child to clone; None where there can't be any."""
         if self._idle:
             return self._idle.pop()
         if not self._can_clone:
@@ -104,19 +96,18 @@ class Candidates:
         return None
 
 
+@dataclass(slots=True)
 class _Stem:
-    """A child that becomes candidates."""
+    """A child that is cloned, and what its candidates so far took."""
 
-    def __init__(self, running: RunningEntry) -> None:
-        self.running = running
-        self.held = 0
-        self.cpu_s = 0.0
-        """Of its candidates so far."""
-        self.memory_kills = 0
+    running: RunningEntry
+    held: int = 0
+    cpu_s: float = 0.0
+    memory_kills: int = 0
 
 
 class Candidate:
-    """One candidate, and the host's end of its line until that is handed over."""
+    """One candidate, and the host's end of its line."""
 
     def __init__(self, candidates: Candidates, stem: _Stem, limits: Limits) -> None:
         self._candidates, self._stem = candidates, stem
@@ -128,37 +119,34 @@ class Candidate:
         self._result: Result | None = None
 
     async def begin(self, job: Mapping[str, object]) -> None:
-        """Have it cloned, and give it its job.
+        """Clone it, and send it its job.
 
         Raises:
-            SandboxBroken: there is nobody to clone it from; its line is closed.
+            SandboxBroken: what it is cloned from ended; its line is closed.
         """
         content = json.dumps({**job, "cpu_s": math.ceil(self._cpu_s)}).encode()
         try:
             await self._stem.running.send_with(BEGIN, self._inside)
             self._line.setblocking(False)
             await self._loop.sock_sendall(self._line, len(content).to_bytes(4, "little") + content)
-        except OSError as error:
+        except (OSError, SandboxBroken) as error:
             self._line.close()
             raise SandboxBroken("The candidate ended before it had its job.") from error
-        except SandboxBroken:
-            self._line.close()
-            raise
         finally:
             self._inside.close()
         self._stem.held += 1
 
     def hand_over(self) -> socket.socket:
-        """The host's end of its line, for another child; nobody here uses it then."""
+        """The host's end of its line, to be sent to another child and not used here any more."""
         self._line.setblocking(True)
         return self._line
 
     def hung_up(self) -> None:
-        """Know from whoever has its line that it closed its own end: how it ended is told soon."""
+        """Note that the candidate closed its end: its process reports soon how it ended."""
         self._hung_up = True
 
     async def finish(self) -> Result:
-        """End all of it, and say how it ended."""
+        """End all of its processes; how it ended."""
         if self._result is None:
             self._line.close()
             try:
@@ -201,7 +189,7 @@ class Candidate:
         )
 
     def _killer(self, code: int, cpu_s: float) -> KilledBy | None:
-        """The limit of the kernel's that ended it, if one did."""
+        """The kernel's limit that ended it, if one did."""
         if code == 0:
             return None
         before, self._stem.memory_kills = self._stem.memory_kills, self._stem.running.memory_kills()
@@ -211,7 +199,7 @@ class Candidate:
         return "cpu" if code == -signal.SIGXCPU or (code == -signal.SIGKILL and late) else None
 
     def _taken_along(self, result: Result) -> Result:
-        """How the child ended that its candidate was of; the time of those before it isn't its own."""
+        """How its child ended; the CPU time of candidates before it isn't its own."""
         cpu_s = max(result.cpu_s - self._stem.cpu_s, 0.0)
         update: dict[str, object] = {"cpu_s": cpu_s, "wall_s": self._loop.time() - self._began}
         if result.killed_by == "cpu" and cpu_s < self._cpu_s:

@@ -1,32 +1,23 @@
-"""Proxy classes, made from what the candidate's process says of its classes, and what they make.
+"""Proxy classes, made from descriptions that the candidate's process gives of its classes.
 
-Bases are mirrored, so that isinstance, issubclass and except work here as they do there. A builtin exception
-is the builtin itself; any other class derives from nothing builtin, whatever the candidate's does.
+Bases are mirrored, so that isinstance, issubclass and except work as in the candidate's process. A builtin
+exception is the builtin itself; any other class derives from nothing builtin, whatever the candidate's does.
 """
 
 from __future__ import annotations
 
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sandbox.inner.bridge.codec import CodecError
-from sandbox.inner.bridge.proxies import (
-    Instance,
-    Proxy,
-    is_class,
-    mark_built,
-    noted,
-)
-from sandbox.inner.bridge.proxy_operators import class_operators_of, link_of_class, operators_of_instances
+from sandbox.inner.bridge.proxies import Instance, Proxy, is_class, mark_built, noted
+from sandbox.inner.bridge.proxy_operators import class_operators_of, operators_of_instances
 from sandbox.inner.bridge.raised import error_attribute, error_text, standard_error
-from sandbox.inner.bridge.record_fields import Record, are_fields
-
-if TYPE_CHECKING:
-    from sandbox.inner.bridge.proxies import Remote
+from sandbox.inner.bridge.record_fields import Record, are_fields, link_of_class
 
 
 class _Described(type):
-    """The class of proxy classes: what isn't found on one is asked of the candidate's."""
+    """The class of proxy classes: attributes that one lacks are asked of the candidate's class."""
 
     def __new__(
         cls, name: str, bases: tuple[type, ...], space: dict[str, Any], *, made: bool = False
@@ -63,12 +54,12 @@ class _Described(type):
 class Classes:
     """The candidate's classes by their number, each described once."""
 
-    def __init__(self, link: Remote) -> None:
+    def __init__(self, link: Any) -> None:
         self._link = link
         self._known: dict[int, type] = {}
 
     def of(self, number: int) -> type:
-        """What stands for a class here."""
+        """The proxy class of a class."""
         known = self._known.get(number)
         if known is None:
             described = self._link.request("describe", Proxy(self._link, number))
@@ -76,7 +67,7 @@ class Classes:
         return known
 
     def of_instance(self, number: int) -> type:
-        """What stands for the class of an object.
+        """The proxy class of an object.
 
         Raises:
             CodecError: it is one of exceptions.
@@ -98,8 +89,8 @@ class Classes:
         return tuple.__new__(cls, items)
 
 
-def make_class(link: Remote, number: int, described: Any) -> type:
-    """The class that stands for class `number` here.
+def make_class(link: Any, number: int, described: Any) -> type:
+    """The proxy class of class `number`.
 
     Raises:
         CodecError: the description isn't one.

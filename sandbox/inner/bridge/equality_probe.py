@@ -1,4 +1,4 @@
-"""Whether an equality of the candidate's own tells values apart, found out by asking it about others, too.
+"""Whether the candidate's own `__eq__` tells values apart: it is asked about other values, too.
 
 An object that is equal to everything can't know which of several values is the test's.
 """
@@ -12,14 +12,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _WANTED = 5
-"""Other values that it must not be equal to; a guess among them and the test's own passes one in six."""
+"""Other values that it must not be equal to; a guess passes in one of six cases."""
 _TRIES = 100
 _STEPS = (-3, -2, -1, 1, 2, 3)
 _LETTERS = "aeimnorst"
 
 
 def claims(equals: Callable[[Any], object], value: object) -> bool:
-    """Whether `equals` says that it is equal to `value`; an error or an answer that has no truth says no."""
+    """Whether `equals` holds for `value`; an error or an answer without a truth value counts as no."""
     try:
         answer = equals(value)
         return answer is not NotImplemented and bool(answer)
@@ -31,10 +31,8 @@ def tells_apart(equals: Callable[[Any], object], value: object) -> bool:
     """Whether `equals` holds for `value` and for none of a few others like it, asked in random order."""
     others: list[Any] = []
     for _ in range(_TRIES):
-        if len(others) == _WANTED:
-            break
         other = _other(value)
-        if other is not None and other not in others:
+        if other is not None and other not in others and len(others) < _WANTED:
             others.append(other)
     if len(others) < (1 if type(value) is bool else _WANTED):
         return False
@@ -44,7 +42,7 @@ def tells_apart(equals: Callable[[Any], object], value: object) -> bool:
 
 
 def _below(end: int) -> int:
-    """A number in range(end) that nobody can foresee."""
+    """An unpredictable number in range(end)."""
     return int.from_bytes(os.urandom(8), "little") % end
 
 
@@ -74,8 +72,5 @@ def _other_items(value: Any) -> Any:
         return type(value)([_below(10)])
     at = _below(len(value))
     changed = _other(value[at])
-    return (
-        value[:at] + value[at + 1 :]
-        if changed is None
-        else value[:at] + type(value)([changed]) + value[at + 1 :]
-    )
+    new = [] if changed is None else [changed]
+    return value[:at] + type(value)(new) + value[at + 1 :]

@@ -1,21 +1,13 @@
-"""The checker's own objects that a candidate may use: what it may do with them, how often, and nothing more.
+"""The checker's own objects that a candidate may use, and what it may do with them, how often.
 
-A callable may be called, an iterable stepped through, another object used by its public attributes and
-operators. Functions, modules and classes show no attributes, since those lead to the test that they are of.
-Where a verdict hangs on it, only what the case's own answer did with an object may be done with it.
+A callable may be called, an iterable iterated, any other object used by its public attributes and
+operators. Functions, modules and classes show no attributes, since those lead to the test. Where uses of the
+case's own answer were recorded, no others are allowed.
 """
 
 from __future__ import annotations
 
-from types import (
-    AsyncGeneratorType,
-    BuiltinFunctionType,
-    CoroutineType,
-    FunctionType,
-    GeneratorType,
-    MethodType,
-    ModuleType,
-)
+import types
 from typing import TYPE_CHECKING, Any
 
 from sandbox.inner.bridge.codec import CodecError, encode
@@ -30,17 +22,17 @@ if TYPE_CHECKING:
 MAX_CALLBACKS = 200_000
 """Of one check. A sort of 10,000 items by a callback takes some 10,000."""
 MAX_USES = 1_000
-"""Different ones that are remembered: a candidate may ask for any name."""
+"""Different ones that are recorded: a candidate may ask for any name."""
 
-_CLOSED = (FunctionType, MethodType, BuiltinFunctionType, ModuleType, type)
-_STEPWISE = (GeneratorType, CoroutineType, AsyncGeneratorType)
+_CLOSED = (types.FunctionType, types.MethodType, types.BuiltinFunctionType, types.ModuleType, type)
+_STEPWISE = (types.GeneratorType, types.CoroutineType, types.AsyncGeneratorType)
 _STEPS = ("send", "throw", "close", "asend", "athrow", "aclose")
-"""All that these show: their other attributes lead to the frame that they run in."""
+"""All that these show: their other attributes lead to a frame."""
 _PLAIN = ("builtins", "itertools", "_io", "re")
-"""Modules whose objects hold nothing but data, or go on: iterators, files, matches."""
+"""Modules whose objects hold nothing but data, or give items: iterators, files, matches."""
 _COPIES = ("__copy__", "__deepcopy__")
 _FREE = frozenset({"__bool__", "__len__", "__hash__"})
-"""Operators that tell nothing of what an object holds, and change nothing; nor does equality with None."""
+"""Operators that show nothing of an object and change nothing; nor does equality with None."""
 _TEXTS = ("__repr__", "__str__", "__format__")
 _OPERANDS = ((tuple, dict), (str, tuple))
 """Types of what comes with a call, and with an operator."""
@@ -59,11 +51,11 @@ class Exports:
     """Objects of this side by the numbers under which the other side knows them."""
 
     def __init__(self, allowed: Collection[str] | None = None, *, spares_mocks: bool = False) -> None:
-        """`allowed`: uses that an earlier conversation had, None is any; `spares_mocks`: none is changed."""
+        """`allowed`: uses that an earlier job recorded, None is any; `spares_mocks`: none is changed."""
         self.uses: set[str] = set()
-        """What was done: an argument, the class of an object in it, an attribute or a sort of operator."""
+        """What was done: an argument, the class of an object in it, a kind of use, an attribute."""
         self.giving: Sequence[tuple[str, object]] = ()
-        """Name and value of the arguments that cross now."""
+        """Name and value of the arguments of the current call."""
         self._lying: tuple[object, dict[int, str]] = (self.giving, {})
         self._allowed = None if allowed is None else frozenset(allowed)
         self._spares_mocks = spares_mocks
@@ -107,7 +99,7 @@ class Exports:
         return self._objects[number]
 
     def answer(self, asked: list[Any], refer: Callable[[object], object]) -> bytes:
-        """Do what the candidate asks of one of our objects; gives the frame that answers it."""
+        """Do what the candidate asks of one of our objects; the frame that answers it."""
         outer = self._serving
         try:
             value = self._do(*asked)
@@ -123,18 +115,10 @@ class Exports:
     def _do(self, operation: str, number: object, *operands: Any) -> Any:
         value: Any = self.original(number)
         if operation in ("get", "set"):
-            if not _shows(value, operands[0]):
-                raise AttributeError(f"{type(value).__name__!r} object has no attribute {operands[0]!r}")
-            if not self._may(operation, number, operands[0]):
-                told = f"{operands[0]!r} of a test's {type(value).__name__} isn't for answers to {operation}"
-                raise AttributeError(f"{told}: the case's own one doesn't")
-            access: Callable[..., object] = getattr if operation == "get" else setattr
-            return access(value, *operands)
+            return self._access(value, operation, number, *operands)
         self._callbacks += 1
         if self._callbacks > MAX_CALLBACKS:
-            raise CandidateGone(
-                f"the candidate made more than {MAX_CALLBACKS:,} calls to the test's own objects"
-            )
+            raise CandidateGone(f"the candidate made over {MAX_CALLBACKS:,} calls to the test's own objects")
         if tuple(map(type, operands)) not in _OPERANDS:  # an object of ours would be read to unpack it
             raise CodecError("no operands")
         if operation == "call" and self._may(operation, number):
@@ -149,12 +133,23 @@ class Exports:
         told = f"{operands[0]!r}" if operation == "operator" else "a call"
         raise TypeError(f"{told} isn't for answers, or a {type(value).__name__} doesn't have it")
 
+    def _access(self, value: Any, operation: str, number: object, name: str, *new: object) -> Any:
+        if type(name) is not str:  # a message would show an object of ours
+            raise CodecError("no name of an attribute")
+        if not _shows(value, name):
+            raise AttributeError(f"{type(value).__name__!r} object has no attribute {name!r}")
+        if not self._may(operation, number, name):
+            told = f"{name!r} of a test's {type(value).__name__} isn't for answers to {operation}"
+            raise AttributeError(f"{told}: the case's own one doesn't")
+        access: Callable[..., object] = getattr if operation == "get" else setattr
+        return access(value, name, *new)
+
     def _serves(self, name: str, number: Any, given: tuple[Any, ...]) -> bool:
         is_free = name in _FREE or (name in EQUALITY and all(one is None for one in given))
         return is_free or self._may(_USES.get(name, "read"), number)
 
     def _may(self, use: str, number: Any, name: str = "") -> bool:
-        """Whether an object may be used so; remembers that it was."""
+        """Whether an object may be used so; records that it was."""
         value = self._objects[number]
         if use in ("set", "change") and self._spares_mocks and _is_mock(value):
             return False

@@ -1,6 +1,6 @@
-"""What a candidate gets in place of an object of the other side that can't be copied: a callback, a stub.
+"""What a candidate gets in place of a test's object that can't be copied, such as a callback.
 
-It may call it, step through it, and use its public attributes and operators. Nothing else of it is in reach.
+Calls, public attributes and operators are requests to the test's process; nothing else is in reach.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _OWN = ("__call__", "__copy__", "__deepcopy__")
-"""Made otherwise than others: with keywords, and whether or not a class defines them."""
+"""Not made from the names of operators: with keywords, or on every class."""
 
 
 class Foreign:
@@ -39,7 +39,7 @@ class Foreign:
         return self.__ask("operator", self.__number, "__deepcopy__", ())
 
     def __getattr__(self, name: str) -> object:
-        if name.startswith("_"):  # none is shown; and one that isn't set yet would look for itself
+        if name.startswith("_"):  # none is shown; one that isn't set yet would recurse
             raise AttributeError(f"no attribute {name!r} of a test's object is for answers")
         return self.__ask("get", self.__number, name)
 
@@ -48,11 +48,10 @@ class Foreign:
 
 
 def foreign(ask: Callable[..., Any], number: int, name: str, operators: tuple[str, ...]) -> object:
-    """A Foreign of a class of its own, which has the operators that the other side's object has."""
+    """A Foreign of a class of its own, with the operators of the other side's object."""
     space: dict[str, object] = {"__slots__": ()}
-    for operator in OPERATORS:
-        if operator in operators and operator not in _OWN:
-            space[operator] = _operator(ask, operator)
+    own = [one for one in OPERATORS if one in operators and one not in _OWN]
+    space.update((one, _operator(ask, one)) for one in own)
     if name or "__call__" in operators:  # a class has its operators from type, which are its objects'
         space["__call__"] = _call(ask)
     if "unhashable" in operators:

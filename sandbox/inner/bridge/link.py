@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 from sandbox.inner.bridge.class_proxies import Classes
 from sandbox.inner.bridge.codec import CodecError, decode, encode
 from sandbox.inner.bridge.frames import FROM_CANDIDATE, TIMED_OUT
-from sandbox.inner.bridge.generators import coroutine, generator
 from sandbox.inner.bridge.guard import Guard
 from sandbox.inner.bridge.link_errors import CandidateGone, CannotCross, NotPlain
 from sandbox.inner.bridge.operators import COMPARISONS
@@ -23,6 +22,7 @@ from sandbox.inner.bridge.raised import as_raised, make_error
 from sandbox.inner.bridge.record_fields import class_number
 from sandbox.inner.bridge.show_values import show_call, show_request
 from sandbox.inner.bridge.standard import from_parts, to_parts
+from sandbox.inner.bridge.steps import coroutine, generator
 from sandbox.inner.bridge.writeback import mutable_containers, write_back
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ class Link:
             "object": lambda number, cls: self._proxy(self._classes.of_instance(cls), number),
             "class": self._classes.of,
             "function": self._function,
-            "module": self._module,
+            "module": lambda number, name: self._once(number, lambda: Module(self, number, str(name))),
             "generator": lambda number: self._stepwise(generator, number),
             "coroutine": lambda number: self._stepwise(coroutine, number),
             "error": lambda number, cls, args, text: make_error(self, number, cls, args, text),
@@ -233,26 +233,22 @@ class Link:
         """The name of a function, for messages."""
         return self._names.get(number_of(function) or 0, "function")
 
+    def _once(self, number: int, make: Callable[[], Any]) -> Any:
+        """What stands for an object here, the same as long as it is in use."""
+        made = self._alive.get(number)
+        if made is None:
+            made = self._alive[number] = make()
+        return made
+
     def _proxy(self, cls: type, number: int) -> object:
-        proxy = self._alive.get(number)
-        if proxy is None:
-            # Not cls(…): that would have the candidate make a new object.
-            proxy = self._alive[number] = type.__call__(cls, self, number)
-        return proxy
+        # Not cls(…): that would have the candidate make a new object.
+        return self._once(number, lambda: type.__call__(cls, self, number))
 
     def _function(self, number: int, name: object) -> object:
         self._names.setdefault(number, str(name))
         return self._proxy(Function, number)
 
-    def _module(self, number: int, name: object) -> object:
-        module = self._alive.get(number)
-        if module is None:
-            module = self._alive[number] = Module(self, number, str(name))
-        return module
-
     def _stepwise(self, make: Callable[..., Any], number: int) -> object:
-        made = self._alive.get(number)
-        if made is None:
-            made = self._alive[number] = make(self, Proxy(self, number))
-            self._origins[made] = number
+        made = self._once(number, lambda: make(self, Proxy(self, number)))
+        self._origins[made] = number
         return made

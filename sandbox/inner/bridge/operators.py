@@ -36,8 +36,7 @@ ORDER: dict[str, Callable[..., Any]] = {
 }
 EQUALITY: dict[str, Callable[..., Any]] = {"__eq__": operator.eq, "__ne__": operator.ne}
 COMPARISONS = frozenset({*ORDER, *EQUALITY})
-"""What decides whether an assertion holds, once its operands are there."""
-# These tell the object nothing that the caller expects of it, so they may be asked of any object.
+# These give the object nothing that the caller expects of it, so they may be asked of any object.
 PLAIN: dict[str, Callable[..., Any]] = {
     "__neg__": operator.neg,
     "__pos__": operator.pos,
@@ -57,8 +56,7 @@ PLAIN: dict[str, Callable[..., Any]] = {
     "__setitem__": operator.setitem,
     "__delitem__": operator.delitem,
 }
-CONTAINS: dict[str, Callable[..., Any]] = {"__contains__": operator.contains}
-# Every class has these, or can do without them, so that nobody asks whether they are there.
+# Every class has these or can do without them: nothing asks whether they are there.
 ALWAYS: dict[str, Callable[..., Any]] = {
     "__hash__": hash,
     "__repr__": repr,
@@ -79,6 +77,7 @@ METHODS: dict[str, Callable[..., Any]] = {
     for name in ("__call__", "__enter__", "__exit__", "__aiter__", "__anext__", "__aenter__", "__aexit__")
 }
 
+CONTAINS: dict[str, Callable[..., Any]] = {"__contains__": operator.contains}
 OPERATORS = {**BINARY, **IN_PLACE, **ORDER, **EQUALITY, **PLAIN, **CONTAINS, **ALWAYS, **METHODS}
 REFLECTED = {f"__r{name[2:]}": name for name in BINARY}
 

@@ -1,28 +1,20 @@
-"""What crosses in place of a candidate's value where only plain data is let in: a copy, if one says the same.
+"""Plain copies of a candidate's values, where only plain data may cross.
 
-A class that leaves reading and comparing to a builtin or standard type crosses as a value of that type, an
-iterator as its items. What the copy equals is decided by the receiver, which takes it for data and no more.
+An object of a class that leaves reading and comparing to a builtin or standard type crosses as a value of
+that type, an iterator as its items. The receiver compares the copy.
 """
 
 from __future__ import annotations
 
+import types
 from collections import ChainMap, OrderedDict, UserDict, UserList, UserString, defaultdict
 from functools import _lru_cache_wrapper, partial
 from itertools import islice
-from types import (
-    BuiltinFunctionType,
-    CoroutineType,
-    FunctionType,
-    GeneratorType,
-    MappingProxyType,
-    MethodType,
-    MethodWrapperType,
-    ModuleType,
-)
+from types import CoroutineType, GeneratorType, MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from sandbox.inner.bridge.codec import MAX_NODES, CodecError
-from sandbox.inner.bridge.operators import ALWAYS, CONTAINS, EQUALITY, ORDER, operators_of
+from sandbox.inner.bridge.operators import ALWAYS, EQUALITY, ORDER, operators_of
 from sandbox.inner.bridge.plain_data import base_of, found_in, is_path, plain
 from sandbox.inner.bridge.record_fields import fields_of
 from sandbox.inner.bridge.standard import taker, to_parts
@@ -31,21 +23,17 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
 _READ = (
-    *(*EQUALITY, *ORDER, *CONTAINS),
+    *(*EQUALITY, *ORDER, "__contains__"),
     *("__bool__", "__len__", "__iter__", "__reversed__", "__getitem__"),
     *("__int__", "__float__", "__complex__", "__index__"),
 )
-"""By what a test sees what a value is. A class has to leave these to the type that it derives from."""
+"""Operators that show a value. A class has to leave these to the type that it derives from."""
 _UNHEARD = {*ALWAYS, *EQUALITY, *ORDER, "unhashable"}
-"""What the receiver never asks of a reference or a copy."""
+"""Operators that the receiver never asks of a reference or a copy."""
+_FUNCTIONS = (types.FunctionType, types.BuiltinFunctionType, types.MethodType, types.MethodWrapperType)
 _REFERENCES: dict[type, str] = {
-    FunctionType: "function",
-    BuiltinFunctionType: "function",
-    MethodType: "function",
-    MethodWrapperType: "function",
-    _lru_cache_wrapper: "function",
-    partial: "function",
-    ModuleType: "module",
+    **dict.fromkeys((*_FUNCTIONS, _lru_cache_wrapper, partial), "function"),
+    types.ModuleType: "module",
     GeneratorType: "generator",
     CoroutineType: "coroutine",
 }
@@ -57,17 +45,17 @@ _TAKE: dict[type, Callable[[Any], tuple[object, ...]]] = {
     **dict.fromkeys((UserList, UserDict, UserString), lambda value: (value.data,)),
     **{type(view): lambda value: (list(value),) for view in _VIEWS},
 }
-"""Standard types whose values show more than they hold where they cross by reference: what is behind them."""
+"""Parts of standard types that `standard` doesn't take apart: there they cross by reference."""
 _STANDARD = ("builtins", "itertools")
-"""Modules whose iterators can do no more than go on, as a generator does: `map`, `zip`, `islice`, …"""
+"""Modules whose iterators only give items: `map`, `zip`, `islice`, …"""
 _OF_ITEMS = {"__iter__", "__next__", "__len__", "__contains__", "__reversed__"}
 
 
 def copied(value: Any, kinds: Collection[str]) -> tuple[object, ...] | None:
-    """Payload of a plain copy; None where none says the same.
+    """Payload of a plain copy; None where there is none.
 
     Args:
-        kinds: of references that may cross: what they are for isn't copied.
+        kinds: of references that may cross; what crosses as one isn't copied.
 
     Raises:
         CodecError: an iterator goes on for too long.
@@ -100,7 +88,7 @@ def _taker(kind: type) -> Callable[[Any], tuple[object, ...] | None] | None:
 
 
 def reference_kind(kind: type, kinds: Collection[str] | None) -> str | None:
-    """As what objects of a class cross by reference, where that is all that they are good for.
+    """The kind of reference as which objects of a class cross, where they are used in no other way.
 
     Args:
         kinds: of references that may cross; None where objects of any class may.
@@ -115,7 +103,7 @@ def reference_kind(kind: type, kinds: Collection[str] | None) -> str | None:
 
 
 def _is_iterable(kind: type) -> bool:
-    """Whether objects of a class are good for their items, and for nothing else."""
+    """Whether objects of a class only give items."""
     own = _own(kind)
     return "__iter__" in own and own <= _OF_ITEMS
 

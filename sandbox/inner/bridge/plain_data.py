@@ -1,7 +1,7 @@
-"""What a class derived from a builtin type leaves to that type, and the value that an object of it holds.
+"""Objects of classes derived from a builtin type: the builtin value, and the operators that are that type's.
 
-So that a str enum equals its text and a list of the candidate's own class its items: the receiver compares a
-copy that it made, and the candidate has no say in it. Paths count, too; they stay where their files are.
+So a str enum equals its text, and a list of the candidate's own class its items: the receiver compares a copy
+that it made. Paths count, too; their files stay where they are.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from sandbox.inner.bridge.codec import CodecError
-from sandbox.inner.bridge.operators import BINARY, CONTAINS, EQUALITY, ORDER, REFLECTED
+from sandbox.inner.bridge.operators import BINARY, EQUALITY, ORDER, REFLECTED
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,11 +28,11 @@ _COPIES: dict[type, Callable[[Any], object]] = {
 }
 _PATHS = ("PosixPath", "PurePosixPath", "WindowsPath", "PureWindowsPath")
 _COMPARED = (*EQUALITY, *ORDER, "__hash__")
-_ALL = (*_COMPARED, *CONTAINS, *BINARY, *REFLECTED)
+_ALL = (*_COMPARED, "__contains__", *BINARY, *REFLECTED)
 
 
 class Parts:
-    """What crosses by parts that are made when it is written, after whatever is written before it."""
+    """A value whose parts are made when it is encoded, after what is encoded before it."""
 
     def __init__(self, make: Callable[[], tuple[object, ...]]) -> None:
         self.make = make

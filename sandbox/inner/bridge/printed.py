@@ -1,4 +1,4 @@
-"""What a candidate printed during one call, bounded, so that the caller can print it in its own place."""
+"""What a candidate printed during one call, bounded: the test's process prints it, too."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 import sys
 
 MAX_PRINTED = 64 << 10
-"""Bytes kept of one call's output; what is over that is dropped, from the answer and from the real stdout."""
+"""Bytes kept of one call's output; the rest is dropped, from the real stdout too."""
 
 
 class _Kept(io.RawIOBase):
@@ -27,7 +27,7 @@ class _Kept(io.RawIOBase):
 
 
 class Printed:
-    """Takes the place of sys.stdout. What is taken from it goes to the real one as well."""
+    """Replaces sys.stdout. What is taken from it goes to the real one as well."""
 
     def __init__(self) -> None:
         self._kept = _Kept()

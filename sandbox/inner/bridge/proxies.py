@@ -1,32 +1,19 @@
 """What a test holds in place of the candidate's modules, functions and objects (classes: `class_proxies`).
 
-A proxy passes on what is done with it. What it never does is to let the candidate judge the test's own data:
-an object of the candidate is not equal to plain data, isn't ordered against it, does no arithmetic with it,
-unless the test itself made the object by calling its class (then its operators are what is being tested), or
-the operator is that of a builtin type that the class derives from (then it is applied here, to a copy).
+A proxy passes on what is done with it. But the candidate never judges the test's own data: an object of the
+candidate is not equal to plain data, isn't ordered against it, does no arithmetic with it, unless the test
+itself made the object by calling its class (then its operators are what is being tested), or the operator is
+that of a builtin type that the class derives from (then it is applied here, to a copy).
+
+The link of a proxy (`link.Link`) asks the candidate's process.
 """
 
 from __future__ import annotations
 
 from types import ModuleType
-from typing import Any, Protocol
+from typing import Any
 
 from sandbox.inner.bridge.equality_probe import claims, tells_apart
-
-
-class Remote(Protocol):
-    """The candidate's process, as proxies ask it."""
-
-    disowned: bool
-
-    def request(self, operation: str, *operands: object) -> Any:
-        """Have one operation done there."""
-
-    def call(self, proxy: object, args: tuple[object, ...], kwargs: dict[str, object], name: str) -> Any:
-        """Call one of its objects."""
-
-    def name_of(self, function: Function) -> str:
-        """The name of a function, for messages."""
 
 
 class Proxy:
@@ -36,11 +23,11 @@ class Proxy:
     __own_equality__ = False
     __copied__: tuple[str, ...] = ()
     """Operators that are those of a builtin type, so that a copy made here decides."""
-    __link: Remote
+    __link: Any
     __number: int
     __built: bool
 
-    def __init__(self, link: Remote, number: int) -> None:
+    def __init__(self, link: Any, number: int) -> None:
         object.__setattr__(self, "_Proxy__link", link)
         object.__setattr__(self, "_Proxy__number", number)
         object.__setattr__(self, "_Proxy__built", False)
@@ -69,7 +56,7 @@ class Proxy:
         return self.__link.request("__ne__", self, other)
 
     def __equals_plain(self, other: object) -> bool:
-        """Whether it equals data of the test's: by a copy, or by its own word where that tells values apart.
+        """Whether it equals data of a test: by a copy, or by its own `__eq__` where that tells values apart.
 
         Only an object of a class that the test knows by name is asked: it may be what is being tested.
         """
@@ -85,30 +72,21 @@ class Proxy:
         if (self.__built or is_class(cls)) and tells_apart(equals, other):
             return True
         if claims(equals, other):
-            self.__link.disowned = True  # it says so of more than it can know
+            self.__link.disowned = True  # it is equal to values that it can't know
         return False
-
-    # The interpreter itself refuses what isn't exactly an int or a str, so these are believed in type only.
-    def __hash__(self) -> int:
-        return self.__link.request("__hash__", self)  # type: ignore[no-any-return]
-
-    def __repr__(self) -> str:
-        return self.__link.request("__repr__", self)  # type: ignore[no-any-return]
-
-    def __str__(self) -> str:
-        return self.__link.request("__str__", self)  # type: ignore[no-any-return]
-
-    def __format__(self, spec: str) -> str:
-        return self.__link.request("__format__", self, spec)  # type: ignore[no-any-return]
-
-    def __dir__(self) -> list[str]:
-        return self.__link.request("__dir__", self)  # type: ignore[no-any-return]
-
-    def __copy__(self) -> object:
-        return self.__link.request("__copy__", self)
 
     def __deepcopy__(self, memo: object) -> object:
         return self.__link.request("__deepcopy__", self)
+
+
+def asked(name: str) -> Any:
+    """An operator that the candidate's process answers."""
+    return lambda self, *operands: link_of(self).request(name, self, *operands)
+
+
+# The interpreter itself refuses what isn't exactly an int or a str, so these are believed in type only.
+for _name in ("__hash__", "__repr__", "__str__", "__format__", "__dir__", "__copy__"):
+    setattr(Proxy, _name, asked(_name))
 
 
 class Function(Proxy):
@@ -116,15 +94,8 @@ class Function(Proxy):
 
     __slots__ = ()
 
-    @property
-    def __name__(self) -> Any:
-        """Its name there."""
-        return link_of(self).request("get", self, "__name__")
-
-    @property
-    def __doc__(self) -> Any:  # type: ignore[override]
-        """Its docstring there."""
-        return link_of(self).request("get", self, "__doc__")
+    __name__ = property(lambda self: link_of(self).request("get", self, "__name__"))
+    __doc__ = property(lambda self: link_of(self).request("get", self, "__doc__"))
 
     def __call__(self, *args: object, **kwargs: object) -> Any:
         """Call it in the candidate's process."""
@@ -145,17 +116,17 @@ class Module(ModuleType):
     """A module of the candidate."""
 
     __slots__ = ("__link", "__number")
-    __link: Remote
+    __link: Any
     __number: int
 
-    def __init__(self, link: Remote, number: int, name: str) -> None:
+    def __init__(self, link: Any, number: int, name: str) -> None:
         super().__init__(name)
         object.__setattr__(self, "_Module__link", link)
         object.__setattr__(self, "_Module__number", number)
 
     @property
     def __dict__(self) -> Any:  # type: ignore[override]
-        """A copy of the module's names there; this one holds only the marks of the import system."""
+        """A copy of the module's names there; those of this module are the import system's."""
         return self.__link.request("get", self, "__dict__")
 
     def __getattr__(self, name: str) -> Any:
@@ -200,20 +171,18 @@ def is_proxy(value: object) -> bool:
     return number_of(value) is not None
 
 
-def link_of(proxy: Any) -> Remote:
+def link_of(proxy: Any) -> Any:
     """The link that a proxy asks over."""
-    link: Remote = proxy._Proxy__link
-    return link
+    return proxy._Proxy__link
 
 
 def is_built(proxy: Any) -> bool:
     """Whether the test made the object itself, by calling its class, or by operators on such objects."""
-    built: bool = proxy._Proxy__built
-    return built
+    return bool(proxy._Proxy__built)
 
 
 def noted(value: Any, name: str) -> Any:
-    """The value of a name. A class under the name of a function is one in disguise: it makes no operands."""
+    """The value of a name. A class under a function's name isn't trusted: its objects aren't operands."""
     if isinstance(value, type) and number_of(value) is not None:
         is_class = name.lstrip("_")[:1].isupper()
         type.__setattr__(value, "__is_class__", is_class and _space(value).get("__is_class__", True))
@@ -243,5 +212,5 @@ def copy_of(proxy: Any) -> object:
 
 
 def mark_built(proxy: object) -> None:
-    """Say that the test made this object itself."""
+    """Note that the test made this object itself."""
     object.__setattr__(proxy, "_Proxy__built", True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sandbox.inner.bridge.generators import coroutine
 from sandbox.inner.bridge.operators import (
     BINARY,
     CONTAINS,
@@ -15,7 +14,9 @@ from sandbox.inner.bridge.operators import (
     PLAIN,
     REFLECTED,
 )
-from sandbox.inner.bridge.proxies import copy_of, is_built, is_proxy, link_of, mark_built
+from sandbox.inner.bridge.proxies import asked, copy_of, is_built, is_proxy, link_of, mark_built
+from sandbox.inner.bridge.record_fields import link_of_class
+from sandbox.inner.bridge.steps import coroutine
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,8 +25,8 @@ _JUDGING = {**BINARY, **IN_PLACE, **ORDER, **CONTAINS}
 
 
 def operators_of_instances(names: tuple[str, ...], copied: tuple[str, ...]) -> dict[str, Any]:
-    """What a class here has for these operators of the candidate's; `copied` are done on a copy."""
-    space: dict[str, Any] = {name: _asked(name) for name in (*PLAIN, *METHODS) if name in names}
+    """Operators of a proxy class, for these of the candidate's; `copied` are done on a copy."""
+    space: dict[str, Any] = {name: asked(name) for name in (*PLAIN, *METHODS) if name in names}
     space.update((name, _guarded(name)) for name in _JUDGING if name in names)
     space.update((name, _reflected(name, plain)) for name, plain in REFLECTED.items() if name in names)
     if "unhashable" in names:
@@ -48,16 +49,12 @@ def operators_of_instances(names: tuple[str, ...], copied: tuple[str, ...]) -> d
 
 
 def class_operators_of(names: tuple[str, ...]) -> dict[str, Any]:
-    """What the class of a class here has for these operators of its own (`len(Color)`)."""
+    """Operators of the class of a proxy class (`len(Color)`)."""
     return {
         name: lambda cls, *operands, name=name: link_of_class(cls).request(name, cls, *operands)
-        for name in (*PLAIN, *CONTAINS, "__or__")
+        for name in (*PLAIN, "__contains__", "__or__")
         if name in names
     }
-
-
-def _asked(name: str) -> Callable[..., Any]:
-    return lambda self, *operands: link_of(self).request(name, self, *operands)
 
 
 def _leave(self: Any, kind: type | None, error: BaseException | None, trace: object) -> bool:
@@ -80,7 +77,7 @@ def _guarded(name: str) -> Callable[..., Any]:
         if name in type(self).__copied__ and not is_proxy(other):
             return OPERATORS[name](copy_of(self), other, *more)
         if not (is_built(self) or is_proxy(other)):
-            if name in CONTAINS and hasattr(type(self), "__iter__"):
+            if name == "__contains__" and hasattr(type(self), "__iter__"):
                 return any(item is other or item == other for item in self)
             raise _not_for(self, name)
         return _inherit(self, link_of(self).request(name, self, other, *more))
@@ -110,8 +107,3 @@ def _not_for(value: object, name: str) -> TypeError:
         f"the candidate returned an object of its own class {type(value).__name__}, "
         f"which can't be compared or computed with the test's own data ({name})"
     )
-
-
-def link_of_class(cls: type) -> Any:
-    """The link behind a class here."""
-    return type.__getattribute__(cls, "__far__")[0]

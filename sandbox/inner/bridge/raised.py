@@ -4,54 +4,29 @@ from __future__ import annotations
 
 import importlib
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sandbox.inner.bridge.codec import CodecError
 
-if TYPE_CHECKING:
-    from sandbox.inner.bridge.proxies import Remote
 _STANDARD_ERRORS = frozenset(
-    {
-        "asyncio.exceptions",
-        "binascii",
-        "concurrent.futures._base",
-        "configparser",
-        "_csv",
-        "dataclasses",
-        "decimal",
-        "email.errors",
-        "graphlib",
-        "http.client",
-        "json.decoder",
-        "queue",
-        "_queue",
-        "re",
-        "re._constants",
-        "shutil",
-        "socket",
-        "sqlite3",
-        "statistics",
-        "struct",
-        "subprocess",
-        "tarfile",
-        "tomllib",
-        "urllib.error",
-        "xml.etree.ElementTree",
-        "zipfile",
-        "zlib",
-        "zoneinfo._common",
-    }
+    (
+        *(
+            "asyncio.exceptions",
+            "binascii",
+            "concurrent.futures._base",
+            "configparser",
+            "_csv",
+            "dataclasses",
+        ),
+        *("decimal", "email.errors", "graphlib", "http.client", "json.decoder", "queue", "_queue", "re"),
+        *("re._constants", "shutil", "socket", "sqlite3", "statistics", "struct", "subprocess", "tarfile"),
+        *("tomllib", "urllib.error", "xml.etree.ElementTree", "zipfile", "zlib", "zoneinfo._common"),
+    )
 )
-"""Modules whose exceptions are this side's own. None of a test tool: a candidate can't skip or end a test."""
+"""Modules whose exceptions are built here. None of a test tool: a candidate can't skip or end a test."""
 
 
-def make_error(
-    link: Remote,
-    number: int,
-    cls: Any,
-    args: Any,
-    text: object,
-) -> BaseException:
+def make_error(link: Any, number: int, cls: Any, args: Any, text: object) -> BaseException:
     """The exception that stands for exception `number` here.
 
     Raises:
@@ -72,13 +47,12 @@ def make_error(
 
 
 def error_text(error: BaseException) -> str:
-    """Its str(), as the candidate said when it was raised."""
-    text: str = vars(error)["__far__"][2]
-    return text
+    """Its str(), as the candidate gave it when it was raised."""
+    return str(vars(error)["__far__"][2])
 
 
 def error_attribute(error: BaseException, name: str) -> Any:
-    """Any other attribute of it, asked for in the candidate's process."""
+    """Any other attribute, asked for in the candidate's process."""
     far = vars(error).get("__far__")
     if far is None or name.startswith("__"):
         raise AttributeError(name)
@@ -102,7 +76,7 @@ def as_raised(error: object, where: object) -> BaseException:
 
 
 def standard_error(module: str, name: str) -> type | None:
-    """The exception of this side's own that one of the candidate's is; None where there is none."""
+    """The class of the standard library under this name; None where the candidate's is its own."""
     if module not in _STANDARD_ERRORS:
         return None
     try:

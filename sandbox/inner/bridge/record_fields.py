@@ -11,19 +11,21 @@ class Record(tuple):  # type: ignore[type-arg]
     __slots__ = ()
 
     def __getattr__(self, name: str) -> Any:
-        return _far(type(self))[0].request("get", self, name)
+        return link_of_class(type(self)).request("get", self, name)
 
     def __repr__(self) -> str:
-        return _far(type(self))[0].request("__repr__", self)  # type: ignore[no-any-return]
+        return str(link_of_class(type(self)).request("__repr__", self))
 
 
 def class_number(value: object) -> int | None:
     """The candidate's number for the class of a record; None for what isn't one."""
-    return _far(type(value))[1] if issubclass(type(value), Record) else None
+    kind = type(value)
+    return type.__getattribute__(kind, "__far__")[1] if issubclass(kind, Record) else None
 
 
-def _far(cls: type) -> tuple[Any, int]:
-    return type.__getattribute__(cls, "__far__")  # type: ignore[no-any-return]
+def link_of_class(cls: type) -> Any:
+    """The link behind a proxy class."""
+    return type.__getattribute__(cls, "__far__")[0]
 
 
 def fields_of(cls: type) -> tuple[str, ...] | None:

@@ -10,6 +10,10 @@ MAX_SHOWN = 300
 """Characters of one value."""
 
 
+def _cut(text: str, end: str = "...") -> str:
+    return text if len(text) <= MAX_SHOWN else f"{text[: MAX_SHOWN - len(end)]}{end}"
+
+
 class _Short(reprlib.Repr):
     def __init__(self) -> None:
         super().__init__()
@@ -28,7 +32,7 @@ class _Short(reprlib.Repr):
             text = repr(x)
         except (Exception, CandidateGone) as error:  # noqa: BLE001 - a message must not fail itself
             text = f"<{type(x).__name__}, whose repr raised {type(error).__name__}>"
-        return text if len(text) <= self.maxother else f"{text[: self.maxother - 3]}..."
+        return _cut(text)
 
 
 _short = _Short()
@@ -36,12 +40,11 @@ _short = _Short()
 
 def show(value: object) -> str:
     """Short repr of any value."""
-    text = _short.repr(value)
-    return text if len(text) <= MAX_SHOWN else f"{text[: MAX_SHOWN - 3]}..."
+    return _cut(_short.repr(value))
 
 
 def show_error(error: BaseException) -> str:
-    """What an exception says of itself; of what can't be said, that."""
+    """Text of an exception."""
     try:
         return str(error)
     except (Exception, CandidateGone) as failure:  # noqa: BLE001 - its arguments may be of any kind
@@ -51,12 +54,11 @@ def show_error(error: BaseException) -> str:
 def show_call(name: str, args: tuple[object, ...], kwargs: dict[str, object]) -> str:
     """How a call is written: `add(2, 3)`."""
     parts = [show(arg) for arg in args] + [f"{key}={show(value)}" for key, value in kwargs.items()]
-    text = f"{name}({', '.join(parts)})"
-    return text if len(text) <= MAX_SHOWN else f"{text[: MAX_SHOWN - 4]}...)"
+    return _cut(f"{name}({', '.join(parts)})", "...)")
 
 
 def show_request(operation: str, operands: tuple[object, ...]) -> str:
-    """What a candidate is asked for other than a call, in a message's words."""
+    """A request other than a call, in words."""
     if operation == "import":
         return f"import {operands[0]}"
     if operation in ("resume", "__next__"):
@@ -67,13 +69,10 @@ def show_request(operation: str, operands: tuple[object, ...]) -> str:
 
 
 def show_kind(kind: str, value: object) -> str:
-    """What a value is called that may not cross by a reference of this kind, with its article."""
+    """A value that may not cross by a reference of this kind, in words."""
     if kind != "object":
-        return _WITH_ARTICLE.get(kind, f"a {kind}")
+        return {"error": "an exception", "record": "a named tuple"}.get(kind, f"a {kind}")
     cls: object = type(value)
     judges = getattr(cls, "__own_equality__", False) and "__eq__" not in getattr(cls, "__copied__", ())
     why = ", which has an equality of its own," if judges else ""
     return f"an object of class {type(value).__name__[:60]}{why}"
-
-
-_WITH_ARTICLE = {"error": "an exception", "record": "a named tuple"}

@@ -1,6 +1,6 @@
-"""Values of the standard library that cross by their parts, and are built anew by the receiving side.
+"""Values of the standard library that cross by their parts and are built anew by the receiver.
 
-Equality, order and hash of what arrives are therefore the receiver's own. Exact types only.
+So equality, order and hash are the receiver's own. Exact types only.
 """
 
 from __future__ import annotations
@@ -21,11 +21,12 @@ _DIGITS, _FRACTION_BITS = 200_000, 1 << 15
 """Of a Decimal, and of a part of a Fraction: either is made within 10 ms."""
 _BUILTIN_TYPES = {name: value for name, value in vars(builtins).items() if isinstance(value, type)}
 _BUILTIN_NAMES = {value: name for name, value in _BUILTIN_TYPES.items() if name == value.__name__}
+_ADDRESSES = ("IPv4Address", "IPv6Address", "IPv4Network", "IPv6Network")
 _SINGLES = {"Ellipsis": Ellipsis, "NotImplemented": NotImplemented}
 
 
 def to_parts(value: Any) -> tuple[object, ...] | None:
-    """Payload of a standard value: its type's name and its parts. None when it isn't one."""
+    """Payload of a standard value: its type's name and its parts; None for any other value."""
     kind = type(value)
     if kind is type:
         name = _BUILTIN_NAMES.get(value)
@@ -82,7 +83,7 @@ _TAKE: dict[type, Callable[[Any], tuple[object, ...] | None]] = {
     Counter: lambda v: (dict(v),),
     defaultdict: lambda v: (v.default_factory, dict(v)),
 }
-# Looked up by name, so that nobody pays for an import that neither side asked for.
+# By name, so that nothing is imported that neither side uses.
 _TAKE_LOADED: dict[tuple[str, str], Callable[[Any], tuple[object, ...] | None]] = {
     ("decimal", "Decimal"): lambda v: (str(v),),
     ("fractions", "Fraction"): lambda v: (v.numerator, v.denominator),
@@ -93,10 +94,7 @@ _TAKE_LOADED: dict[tuple[str, str], Callable[[Any], tuple[object, ...] | None]] 
     ("zoneinfo", "ZoneInfo"): lambda v: None if v.key is None else (v.key,),
     ("uuid", "UUID"): lambda v: (v.int,),
     ("array", "array"): lambda v: (v.typecode, v.tolist()),
-    ("ipaddress", "IPv4Address"): lambda v: (str(v),),
-    ("ipaddress", "IPv6Address"): lambda v: (str(v),),
-    ("ipaddress", "IPv4Network"): lambda v: (str(v),),
-    ("ipaddress", "IPv6Network"): lambda v: (str(v),),
+    **{("ipaddress", name): lambda v: (str(v),) for name in _ADDRESSES},
     ("datetime", "timedelta"): lambda v: (v.days, v.seconds, v.microseconds),
 }
 
@@ -185,9 +183,6 @@ _MAKE: dict[str, Callable[..., object]] = {
         _exact(code, str), [_exact(item, int, float, str) for item in _exact(items, list)]
     ),
     "path": _path,
-    **{
-        name: lambda text, name=name: _imported("ipaddress", name)(_exact(text, str))
-        for name in ("IPv4Address", "IPv6Address", "IPv4Network", "IPv6Network")
-    },
+    **{name: lambda text, name=name: _imported("ipaddress", name)(_exact(text, str)) for name in _ADDRESSES},
     "timedelta": lambda *parts: _imported("datetime", "timedelta")(*(_exact(part, int) for part in parts)),
 }

@@ -1,19 +1,24 @@
-"""The candidate's side of what goes on step by step: iterators, generators, awaitables."""
+"""Iterators, generators and awaitables that run step by step: the candidate's side, and the test's."""
 
 from __future__ import annotations
 
 from types import GeneratorType
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from sandbox.inner.bridge.writeback import hold, is_mutable
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
 
 _loop: Any = None
 _last: dict[int, object] = {}
-"""Item that each iterator gave last, by its id(); iterators that crossed stay alive."""
+"""Latest item of each iterator, by its id(); iterators that crossed stay alive."""
 
 
 def resume(iterator: Any, how: str, value: Any) -> tuple[str, object]:
-    """Have an iterator go on, or a generator by one of its ways: ("item", value) or ("done", value).
+    """Advance an iterator, or a generator by one of its methods: ("item", value) or ("done", value).
 
-    ("again", value) where that is the same object as the last time: whoever kept that sees its changes.
+    ("again", value) where that is the same object as the last time: a test that kept it sees its changes.
     """
     try:
         if type(iterator) is GeneratorType:
@@ -30,7 +35,7 @@ def resume(iterator: Any, how: str, value: Any) -> tuple[str, object]:
 
 
 def awaited(awaitable: Any) -> object:
-    """What an awaitable gives."""
+    """The value of an awaitable."""
     import asyncio  # heavy, and few candidates are asynchronous
 
     async def its_value() -> object:
@@ -41,3 +46,27 @@ def awaited(awaitable: Any) -> object:
         _loop = asyncio.new_event_loop()
         asyncio.set_event_loop(_loop)
     return _loop.run_until_complete(its_value())
+
+
+def generator(link: Any, proxy: object) -> Generator[Any, Any, Any]:
+    """A generator of this side that steps the candidate's."""
+    how, value, last = "send", None, None
+    while True:
+        kind, item = link.request("resume", proxy, how, value)
+        if kind == "done":
+            return item
+        if kind == "again" and is_mutable(item) and type(item) is type(last) and item is not last:
+            hold(last, item)
+            item = last
+        last = item
+        try:
+            how, value = "send", (yield item)
+        except GeneratorExit:
+            return None
+        except BaseException as error:  # noqa: BLE001 - whatever is thrown into this one goes into that one
+            how, value = "throw", error
+
+
+async def coroutine(link: Any, proxy: object) -> Any:
+    """A coroutine of this side that runs the candidate's to its end."""
+    return link.request("await", proxy)

@@ -1,7 +1,7 @@
-"""Arguments cross as copies; this is how a change that the callee made to a list, dict or set gets back.
+"""Changes that a callee made to its arguments, which cross as copies.
 
-Both sides number the mutable containers of the arguments in the same order, so that a change is said as
-"container 3 holds this now", and a container that was moved around or returned is still itself there.
+Both sides number the mutable containers of the arguments in the same order. A change says that a container
+holds other objects now; a container that was moved or returned keeps its identity.
 """
 
 from __future__ import annotations
@@ -60,12 +60,20 @@ def _differs(now: Any, before: Any) -> bool:
 
 
 def write_back(containers: list[Any], changes: object) -> None:
-    """Make the lender's containers hold what the other side says.
+    """Apply changes to the lender's containers.
 
     Raises:
-        ValueError: the changes don't fit the containers that were lent.
+        ValueError: they don't fit the containers that were lent; nothing was changed.
     """
-    for number, now in _checked(containers, changes):
+    if type(changes) is not tuple:
+        raise ValueError("changes to arguments that aren't a tuple")
+    for change in changes:
+        if type(change) is not tuple or len(change) != 2 or type(change[0]) is not int:
+            raise ValueError("a change to an argument that isn't a number and a value")
+        number, now = change
+        if not 0 <= number < len(containers) or type(now) is not type(containers[number]):
+            raise ValueError("a change to an argument that wasn't lent")
+    for number, now in changes:
         hold(containers[number], now)
 
 
@@ -81,15 +89,3 @@ def hold(container: Any, now: Any) -> None:
 def is_mutable(value: object) -> bool:
     """Whether it is a container that can be lent."""
     return type(value) in _MUTABLE
-
-
-def _checked(containers: list[Any], changes: object) -> list[tuple[int, Any]]:
-    if type(changes) is not tuple:
-        raise ValueError("changes to arguments that aren't a tuple")
-    for change in changes:
-        if type(change) is not tuple or len(change) != 2 or type(change[0]) is not int:
-            raise ValueError("a change to an argument that isn't a number and a value")
-        number, now = change
-        if not 0 <= number < len(containers) or type(now) is not type(containers[number]):
-            raise ValueError("a change to an argument that wasn't lent")
-    return list(changes)

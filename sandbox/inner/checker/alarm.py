@@ -21,41 +21,28 @@ if TYPE_CHECKING:
 MOST = 16
 """Alarms of one process; more say nothing new."""
 _LONGEST = 120
-_FRAMES = frozenset({"tb_frame", "gi_frame", "cr_frame", "ag_frame"})
 _CODE = frozenset({"__code__", "__defaults__", "__kwdefaults__"})
-_ATTRIBUTES = {"object.__getattr__": _FRAMES | _CODE, "object.__setattr__": _CODE}
-_ALL = frozenset({"sys._current_frames", "sys._current_exceptions"})
-_OBJECTS = frozenset({"gc.get_objects", "gc.get_referrers", "gc.get_referents"})
-_TRACING = frozenset(
-    {"sys.settrace", "sys.setprofile", "sys.addaudithook", "sys.monitoring.register_callback"}
-)
-_PROGRAMS = frozenset({"subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "pty.spawn"})
-_FILES = frozenset({"open", "os.remove", "os.rename", "os.truncate", "os.link", "os.symlink", "os.chmod"})
-_CODE_MADE = frozenset({"compile", "code.__new__", "marshal.loads", "marshal.load"})
-_MEMORY = frozenset(
-    {
-        *("import", "ctypes.dlopen", "ctypes.dlsym", "ctypes.dlsym/handle", "ctypes.call_function"),
-        *(
-            "ctypes.addressof",
-            "ctypes.cdata",
-            "ctypes.cdata/buffer",
-            "ctypes.string_at",
-            "ctypes.PyObj_FromPtr",
-        ),
-    }
-)
-_KINDS = {
-    "sys._getframe": "frames",
-    **dict.fromkeys(_ALL, "frames"),
-    **dict.fromkeys(_ATTRIBUTES, "frames and code"),
-    **dict.fromkeys(_OBJECTS, "objects of others"),
-    **dict.fromkeys(_TRACING, "tracing"),
-    **dict.fromkeys(_PROGRAMS, "another program"),
-    **dict.fromkeys(_FILES, "test files"),
-    **dict.fromkeys(_CODE_MADE, "code under another name"),
-    **dict.fromkeys(_MEMORY, "memory"),
+_ATTRIBUTES = {
+    "object.__getattr__": _CODE | {"tb_frame", "gi_frame", "cr_frame", "ag_frame"},
+    "object.__setattr__": _CODE,
 }
-"""What is watched, and what it is called."""
+_ALL = ("sys._current_frames", "sys._current_exceptions")
+_EVENTS = {
+    "frames": ("sys._getframe", *_ALL),
+    "frames and code": tuple(_ATTRIBUTES),
+    "objects of others": ("gc.get_objects", "gc.get_referrers", "gc.get_referents"),
+    "tracing": ("sys.settrace", "sys.setprofile", "sys.addaudithook", "sys.monitoring.register_callback"),
+    "another program": ("subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "pty.spawn"),
+    "test files": ("open", "os.remove", "os.rename", "os.truncate", "os.link", "os.symlink", "os.chmod"),
+    "code under another name": ("compile", "code.__new__", "marshal.loads", "marshal.load"),
+    "memory": (
+        *("import", "ctypes.dlopen", "ctypes.dlsym", "ctypes.dlsym/handle", "ctypes.call_function"),
+        *("ctypes.addressof", "ctypes.cdata", "ctypes.cdata/buffer", "ctypes.string_at"),
+        "ctypes.PyObj_FromPtr",
+    ),
+}
+_KINDS = {event: kind for kind, events in _EVENTS.items() for event in events}
+"""Audit events that are watched, and what they are called."""
 _WAYS_OUT = frozenset(
     {
         *("_ctypes", "ctypes", "_cffi_backend", "cffi", "_testcapi", "_testinternalcapi"),
@@ -72,13 +59,13 @@ _HONEST = (
     ("/typing.py", ""),
     ("/warnings.py", ""),
 )
-"""Functions of the standard library, or whole modules, that keep to themselves what they see of frames."""
+"""Functions of the standard library, or whole modules, that give away nothing of the frames they see."""
 _GIVES_AWAY = ("/traceback.py", "/inspect.py", "/logging/__init__.py", "/asyncio/", "/dis.py")
-"""These hand a frame to who calls them directly; who calls what stands above gets only text."""
+"""These give a frame to their direct caller; callers of what stands above them get only text."""
 
 
 def watch(say: Callable[[str, str], None], tests: frozenset[str], guarded: frozenset[str]) -> None:
-    """Call `say(what, where)` from now on, once for each, when code that isn't trusted trips.
+    """Call `say(what, where)` from now on, once for each, when the candidate's code sets off an alarm.
 
     Trusted are the interpreter's own files, and tests.
 
@@ -86,9 +73,15 @@ def watch(say: Callable[[str, str], None], tests: frozenset[str], guarded: froze
         tests: names of files by which the code of tests is compiled.
         guarded: names of files that only the test tool has to open, in whatever folder.
     """
-    # Looked up once: what is changed later, elsewhere, is none of ours. So is every part made once, below.
+    # Closures, made once: the candidate can change modules and classes, and none of this.
     getframe, ident, kinds, attributes = sys._getframe, _thread.get_ident, dict(_KINDS), dict(_ATTRIBUTES)
-    owner = _owners(tests)
+    trusted = tuple(_trusted())
+
+    def owner(name: str) -> str:
+        if name in tests:
+            return "test"
+        return "machinery" if name.startswith(trusted) else "candidate"
+
     counts, place = _filter(owner, attributes, guarded), _finder(owner)
     ours: set[int] = set()
     said: set[tuple[str, str]] = set()
@@ -101,12 +94,12 @@ def watch(say: Callable[[str, str], None], tests: frozenset[str], guarded: froze
         if me in ours and event == "sys._getframe":
             ours.discard(me)
             return
-        if not counts(event, args):
+        if not counts(kind, event, args):
             return
         ours.add(me)
         frame: FrameType | None = getframe(1)
         ours.discard(me)
-        where = place(event, args, frame)
+        where = place(kind, event, args, frame)
         if where is not None and len(said) < MOST and (kind, where) not in said:
             said.add((kind, where))
             say(kind, where)
@@ -114,32 +107,20 @@ def watch(say: Callable[[str, str], None], tests: frozenset[str], guarded: froze
     sys.addaudithook(hook)
 
 
-def _owners(tests: frozenset[str]) -> Callable[[str], str]:
-    """Says whose code it is by the name of its file."""
-    trusted = tuple(_trusted())
-
-    def owner(name: str) -> str:
-        if name in tests:
-            return "test"
-        return "machinery" if name.startswith(trusted) else "candidate"
-
-    return owner
-
-
 def _filter(
     owner: Callable[[str], str], attributes: dict[str, frozenset[str]], guarded: frozenset[str]
-) -> Callable[[str, tuple[Any, ...]], bool]:
-    """Says whether an event could be of interest, whoever brings it about."""
-    fspath, text = os.fspath, _texts()
+) -> Callable[[str, str, tuple[Any, ...]], bool]:
+    """Says whether an event could be of interest, whatever code brings it about."""
+    fspath, text, ways_out, code = os.fspath, _text(), _WAYS_OUT, _CODE
 
-    def counts(event: str, args: tuple[Any, ...]) -> bool:
+    def counts(kind: str, event: str, args: tuple[Any, ...]) -> bool:
         if event == "import":
-            return str(args[0]).partition(".")[0] in _WAYS_OUT
-        if event in _FILES:
+            return str(args[0]).partition(".")[0] in ways_out
+        if kind == "test files":
             return any(is_guarded(one) for one in args[:2])
         if event in ("compile", "code.__new__"):
             return owner(text(args[1])) != "candidate"
-        if event in attributes and args[1] in _CODE:
+        if event in attributes and args[1] in code:
             space = getattr(args[0], "__globals__", None)
             return type(space) is not dict or owner(str(space.get("__file__"))) != "candidate"
         return True
@@ -156,11 +137,11 @@ def _filter(
 
 def _finder(
     owner: Callable[[str], str],
-) -> Callable[[str, tuple[Any, ...], FrameType | None], str | None]:
-    """Says where the candidate's code stands that brought it about; None for what others did, or may be."""
-    here, honest = os.getcwd() + "/", _excuses()
+) -> Callable[[str, str, tuple[Any, ...], FrameType | None], str | None]:
+    """Says where the candidate's code stands that brought an event about; None where it may be others'."""
+    here, honest, of_all = os.getcwd() + "/", _excuses(), _ALL
 
-    def place(event: str, args: tuple[Any, ...], frame: FrameType | None) -> str | None:
+    def place(kind: str, event: str, args: tuple[Any, ...], frame: FrameType | None) -> str | None:
         inner: list[tuple[str, str]] = []
         while frame is not None:
             name, function = frame.f_code.co_filename, frame.f_code.co_name
@@ -168,34 +149,35 @@ def _finder(
             if whose == "test":
                 return None
             if whose == "candidate":
-                if honest(event, args, inner):
+                if honest(kind, event, args, inner):
                     return None
                 return f"{name[len(here) :] if name.startswith(here) else name}:{function}"[:_LONGEST]
             inner.append((name, function))
             frame = frame.f_back
         # A thread of its own, perhaps, which shows nobody's code above.
-        return f"{inner[0][0]}:{inner[0][1]}"[:_LONGEST] if inner and event in (_ALL | _OBJECTS) else None
+        is_of_all = kind == "objects of others" or event in of_all
+        return f"{inner[0][0]}:{inner[0][1]}"[:_LONGEST] if inner and is_of_all else None
 
     return place
 
 
-def _excuses() -> Callable[[str, tuple[Any, ...], list[tuple[str, str]]], bool]:
+def _excuses() -> Callable[[str, str, tuple[Any, ...], list[tuple[str, str]]], bool]:
     """Says whether the machinery between did it for itself."""
-    read, text = open, _texts()
+    read, text, harmless, gives_away = open, _text(), _HONEST, _GIVES_AWAY
 
-    def honest(event: str, args: tuple[Any, ...], inner: list[tuple[str, str]]) -> bool:
-        if not inner or event in _PROGRAMS or event in _FILES:
+    def honest(kind: str, event: str, args: tuple[Any, ...], inner: list[tuple[str, str]]) -> bool:
+        if not inner or kind in ("another program", "test files"):
             return False
         name, function = inner[0]
         if event == "compile":
             return not name.startswith("<frozen importlib") or is_as_stored(args)
-        if event in _MEMORY:
+        if kind == "memory":
             return any(not one.startswith("<frozen ") and "/ctypes/" not in one for one, _ in inner)
-        if event in _CODE_MADE or event in _TRACING or event in _OBJECTS:
+        if kind in ("code under another name", "tracing", "objects of others"):
             return True
-        if any(name.endswith(file) and wanted in ("", function) for file, wanted in _HONEST):
+        if any(name.endswith(file) and wanted in ("", function) for file, wanted in harmless):
             return True
-        text_only = any(part in name for part in _GIVES_AWAY)
+        text_only = any(part in name for part in gives_away)
         return len(inner) > 1 and (text_only or ("-packages/" in name and "pytest" not in name))
 
     def is_as_stored(args: tuple[Any, ...]) -> bool:
@@ -208,13 +190,9 @@ def _excuses() -> Callable[[str, tuple[Any, ...], list[tuple[str, str]]], bool]:
     return honest
 
 
-def _texts() -> Callable[[object], str]:
-    """Says a name of a file in characters."""
-
-    def text(value: object) -> str:
-        return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
-
-    return text
+def _text() -> Callable[[object], str]:
+    """Gives the name of a file as text."""
+    return lambda value: value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
 
 
 def _trusted() -> Iterator[str]:

@@ -59,3 +59,13 @@ def test_no_object_is_unpacked_as_arguments(operands: tuple[object, ...]) -> Non
 
     assert told == []
     assert decode(answer, resolve=lambda payload: payload)[0] == "threw"
+
+
+@pytest.mark.parametrize("operation", ["get", "set"])
+def test_no_object_is_shown_as_the_name_of_an_attribute(operation: str) -> None:
+    exports = Exports()
+    number = exports.payload(Expected())[1]
+
+    answer = exports.answer([operation, number, Expected(), 1], lambda error: ("an error", str(error)))
+
+    assert "Expected object" not in repr(decode(answer, resolve=lambda payload: payload))
