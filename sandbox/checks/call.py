@@ -4,14 +4,14 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import cache
 from typing import Any
 
 from sandbox.checks.relay import decoded
 from sandbox.contract import Running, Sandbox
 from sandbox.errors import CalleeEnded, CallFailed, SandboxBroken
 from sandbox.inner.bridge.codec import CodecError, decode, encode
-from sandbox.inner.bridge.standard import from_parts, to_parts
+from sandbox.inner.bridge.standard import from_parts, parts_of
 from sandbox.policy import Limits
 from sandbox.result import ending, out_of_time
 
@@ -44,7 +44,7 @@ async def call(
     _operands(args, kwargs)  # refuses what isn't plain data before anything is started
     running = await sandbox.start("bridge.callee", {}, limits=limits)
     try:
-        return await (await _found(running, function)).call(args, kwargs)
+        return await Function(running, function).call(args, kwargs)
     finally:
         await asyncio.shield(running.finish())
 
@@ -66,24 +66,26 @@ async def open_function(
     """
     running = await sandbox.start("bridge.callee", {"modules": {_MODULE: source}}, limits=limits, fresh=True)
     try:
-        yield await _found(running, f"{_MODULE}:{name}")
+        function = Function(running, f"{_MODULE}:{name}")
+        await function.find()
+        yield function
     finally:
         await asyncio.shield(running.finish())
-
-
-async def _found(running: Running, name: str) -> "Function":
-    module, _, path = name.partition(":")
-    value = await _ask(running, name, "import", module)
-    for part in path.split("."):
-        value = await _ask(running, name, "get", value, part)
-    return Function(running, name, value)
 
 
 class Function:
     """A function in a process of a sandbox."""
 
-    def __init__(self, running: Running, name: str, reference: object) -> None:
-        self._running, self._name, self._reference = running, name, reference
+    def __init__(self, running: Running, name: str) -> None:
+        self._running, self._name = running, name
+
+    async def find(self) -> None:
+        """Load its module.
+
+        Raises:
+            CallFailed: the module can't be loaded, or has no such name.
+        """
+        await self._ask("find", self._name)
 
     async def call(
         self,
@@ -97,35 +99,49 @@ class Function:
             CalleeEnded: its process ended: it can't be called again.
             ValueError: an argument isn't plain data.
         """
-        operands = _operands(args, kwargs)
-        return await _ask(self._running, self._name, "call", self._reference, *operands, plain=True)
+        return await self._ask("run", self._name, *_operands(args, kwargs))
+
+    async def _ask(self, *request: object) -> Any:  # noqa: ANN401 - any plain value
+        try:
+            await self._running.send(encode(request, refer=parts_of))
+            frame = await self._running.receive()
+        except SandboxBroken:
+            frame = None
+        if frame is None:
+            result = await self._running.finish()
+            said, late = f"{self._name} gave no answer: {ending(result)}.", out_of_time(result)
+            raise CalleeEnded(said, kind="timeout" if late else "ended")
+        try:
+            answer = await decoded(frame, _read)
+        except CodecError as error:
+            raise self._not_plain(str(error)) from error
+        if answer[0] == "value":
+            return answer[1]
+        if answer[0] == "raised" and isinstance(answer[1], _Reference) and len(answer[1].parts) == 4:
+            _, kind, _, text = answer[1].parts
+            exception = kind.__name__ if isinstance(kind, type) else None
+            said = f"{self._name} raised {exception or 'an exception of its own'}: {_text(text)}"
+            raise CallFailed(said, kind="raised", exception=exception)
+        raise self._not_plain(_text(answer[1]) or "no answer")
+
+    def _not_plain(self, reason: str) -> CallFailed:
+        said = f"{self._name} returned something else than plain data: {reason}."
+        return CallFailed(said, kind="not plain")
 
 
 @dataclass(frozen=True, slots=True)
 class _Reference:
-    """To something that stays in the candidate's process."""
+    """What stays in the candidate's process."""
 
     kind: str
-    number: int
     parts: tuple[Any, ...]
 
 
 def _operands(args: Sequence[object], kwargs: Mapping[str, object] | None) -> tuple[object, object]:
     """Arguments as they cross; a CodecError, which is a ValueError, where one isn't plain data."""
     operands = (tuple(args), dict(kwargs or {}))
-    encode(operands, refer=_parts)
+    encode(operands, refer=parts_of)
     return operands
-
-
-def _refer(value: object) -> tuple[object, ...]:
-    return ("object", value.number) if isinstance(value, _Reference) else _parts(value)
-
-
-def _parts(value: object) -> tuple[object, ...]:
-    parts = to_parts(value)
-    if parts is None:
-        raise CodecError(f"a value of type {type(value).__name__} isn't plain data")
-    return parts
 
 
 def _resolve(payload: Any) -> object:  # noqa: ANN401 - hostile, so it is looked at
@@ -133,9 +149,7 @@ def _resolve(payload: Any) -> object:  # noqa: ANN401 - hostile, so it is looked
         raise CodecError("an extension that isn't a tuple")
     kind, *rest = payload
     if kind in _REFERENCES:
-        if not rest or type(rest[0]) is not int:
-            raise CodecError(f"a {kind} without a number")
-        return _Reference(kind, rest[0], tuple(rest[1:]))
+        return _Reference(kind, tuple(rest))
     if kind == "ZoneInfo" and (len(rest) != 1 or type(rest[0]) is not str or rest[0] not in _zones()):
         raise CodecError("a time zone that isn't one of this machine's")
     return from_parts(payload)
@@ -149,44 +163,14 @@ def _zones() -> frozenset[str]:
     return frozenset(available_timezones())
 
 
-def _read(frame: bytes, *, plain: bool) -> Any:  # noqa: ANN401 - the answer's value
+def _read(frame: bytes) -> tuple[Any, ...]:
+    """An answer; a value in it is plain data."""
     answer = decode(frame, resolve=_resolve)
     if type(answer) is not tuple or len(answer) < 2:
         raise CodecError("no answer")
-    if plain and answer[0] == "value":
-        encode(answer[1:], refer=_parts)
-    return answer
-
-
-async def _ask(running: Running, function: str, *request: object, plain: bool = False) -> Any:  # noqa: ANN401
-    """The value of an answer; with `plain` one that isn't plain data fails the call."""
-    try:
-        await running.send(encode(request, refer=_refer))
-        frame = await running.receive()
-    except SandboxBroken:
-        frame = None
-    if frame is None:
-        result = await running.finish()
-        late = out_of_time(result)
-        raise CalleeEnded(
-            f"{function} gave no answer: {ending(result)}.", kind="timeout" if late else "ended"
-        )
-    try:
-        answer = await decoded(frame, partial(_read, plain=plain))
-    except CodecError as error:
-        raise _not_plain(function, str(error)) from error
     if answer[0] == "value":
-        return answer[1]
-    if answer[0] == "raised" and isinstance(answer[1], _Reference) and len(answer[1].parts) == 3:
-        kind, _, text = answer[1].parts
-        exception = kind.__name__ if isinstance(kind, type) else None
-        said = f"{function} raised {exception or 'an exception of its own'}: {_text(text)}"
-        raise CallFailed(said, kind="raised", exception=exception)
-    raise _not_plain(function, _text(answer[1]) or "no answer")
-
-
-def _not_plain(function: str, reason: str) -> CallFailed:
-    return CallFailed(f"{function} returned something else than plain data: {reason}.", kind="not plain")
+        encode(answer[1:], refer=parts_of)
+    return answer
 
 
 def _text(text: object) -> str:

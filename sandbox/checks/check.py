@@ -1,7 +1,7 @@
-"""Checks that are decided outside of the candidate's process: what passed is what the checker says passed.
+"""Checks that are decided outside of the candidate's process.
 
-The candidate's modules run in one sandbox, pristine checks in another, frames of plain data go between them.
-Nothing that the candidate prints, writes, raises or ends with is taken for a result.
+The candidate's modules run in one sandbox, pristine checks in another, plain data goes between them. Only the
+checker's reports are results, nothing that the candidate prints, writes, raises or ends with.
 """
 
 import json
@@ -35,7 +35,7 @@ class Assertion(_Value):
 
     @property
     def name(self) -> str:
-        """How results call it."""
+        """Its name in results."""
         return _one_line(self.source)
 
 
@@ -48,7 +48,7 @@ class Example(_Value):
 
     @property
     def name(self) -> str:
-        """How results call it."""
+        """Its name in results."""
         return f">>> {_one_line(self.source)}"
 
 
@@ -72,7 +72,7 @@ class TestFile(_Value):
 
     @property
     def name(self) -> str:
-        """How results call it where none of its tests could be named."""
+        """Its name in results where none of its tests has one."""
         return self.path
 
 
@@ -95,7 +95,6 @@ class CheckReport(_Value):
     """An object of a class with an `__eq__` of its own was compared with plain data: it equals none."""
     ended: bool = True
     """The checker came to the end of all checks."""
-    kinds: frozenset[str] = frozenset()
     changed: frozenset[str] = frozenset()
     uses: frozenset[str] = frozenset()
     """What crossed, in the terms of `Crossing`."""
@@ -174,7 +173,7 @@ def _report(checks: Sequence[Check], tried: TrialResult) -> CheckReport:
     )
 
 
-_AS_REPORTED = ("note", "timed_out", "disowned", "kinds", "changed", "uses")
+_AS_REPORTED = ("note", "timed_out", "disowned", "changed", "uses")
 
 
 def _one_line(source: str) -> str:

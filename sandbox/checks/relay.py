@@ -7,7 +7,7 @@ never seen here. Elsewhere frames are passed on, unread and counted.
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 from sandbox.checks.candidate_pool import Candidate
 from sandbox.checks.checkers import Checkers
@@ -21,7 +21,6 @@ from sandbox.inner.process.wire import MAX_FRAME
 from sandbox.policy import Limits, Policy
 from sandbox.result import Result, ending, out_of_time
 
-T = TypeVar("T")
 Start = Callable[[bytes], Awaitable[Running | Candidate]]
 """Starts a candidate, or what else the checker asks for."""
 
@@ -80,16 +79,12 @@ def walls_behind(limits: Limits) -> tuple[float, Limits]:
     return wall_s, limits.model_copy(update={"wall_s": wall_s + _SLACK_S})
 
 
-async def decoded(frame: bytes, read: Callable[[bytes], T] | None = None) -> T | Any:  # noqa: ANN401 - any value
+async def decoded(frame: bytes, read: Callable[[bytes], Any] = decode) -> Any:  # noqa: ANN401 - any value
     """What a frame holds. A large one is read by a thread; no step of it keeps the interpreter for long.
 
-    Args:
-        read: instead of `decode`.
-
     Raises:
-        CodecError: as `decode`.
+        CodecError: as `read`.
     """
-    read = read or decode
     return read(frame) if len(frame) <= _AT_ONCE else await asyncio.to_thread(read, frame)
 
 

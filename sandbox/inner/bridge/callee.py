@@ -1,8 +1,7 @@
 """The candidate's side of a call: loads its modules, and does what the other side asks of its objects.
 
-Everything after the first import of the candidate's code is the candidate's: whatever this process says is a
-claim. So nothing here decides about right and wrong, and nothing here holds a secret: the other side only
-believes values, and builds its own from them (`codec`, `standard`).
+After the first import of the candidate's code this process may answer anything. So nothing here decides about
+right and wrong or holds a secret; the other side takes plain values, and builds its own from them.
 
 A request is a tuple: an operation's name and its operands. The answer is ("value", value, changes, printed),
 ("raised", error, where, changes, printed) or ("unsent", why, changes, printed). Before it there may be
@@ -15,16 +14,15 @@ import importlib
 import linecache
 import os
 import sys
+from functools import reduce
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from sandbox.inner.bridge.codec import CodecError, decode, encode
 from sandbox.inner.bridge.foreign import Foreign, foreign
-from sandbox.inner.bridge.operators import OPERATORS, operators_of
-from sandbox.inner.bridge.plain_copies import copied, reference_kind
-from sandbox.inner.bridge.plain_data import Parts, copied_of, plain
+from sandbox.inner.bridge.operators import OPERATORS, fields_of, operators_of
+from sandbox.inner.bridge.plain_copies import Parts, copied, copied_of, plain, reference_kind
 from sandbox.inner.bridge.printed import Printed
-from sandbox.inner.bridge.record_fields import fields_of
 from sandbox.inner.bridge.standard import from_parts, to_parts
 from sandbox.inner.bridge.steps import awaited, resume
 from sandbox.inner.bridge.writeback import Writeback
@@ -57,6 +55,8 @@ class Callee:
             "set": setattr,
             "delete": delattr,
             "call": lambda function, args, kwargs: function(*args, **kwargs),
+            "find": lambda path: (self._found(path), None)[1],
+            "run": lambda path, args, kwargs: self._found(path)(*args, **kwargs),
             "resume": resume,
             "await": awaited,
             "describe": self._describe,
@@ -96,7 +96,7 @@ class Callee:
         while True:
             frame = self._channel.receive()
             if frame is None:
-                os._exit(0)  # the other side is done: nobody waits for this call any more
+                os._exit(0)  # the other side is done
             message = decode(frame, resolve=self._resolve)
             if message[0] == "answer":
                 return message[1]
@@ -119,13 +119,11 @@ class Callee:
         if issubclass(kind, BaseException):
             return ("error", number, kind, value.args, _text(value))
         known = reference_kind(kind, self._kinds)
-        if known in ("function", "module"):
-            name = getattr(value, "__name__", "")
-            return (known, number, name if type(name) is str else "")
         if known == "generator" and not hasattr(kind, "__next__"):
             return (known, self._number(iter(value)))
         if known is not None:
-            return (known, number)
+            name = (getattr(value, "__name__", ""),) if known in ("function", "module") else ()
+            return (known, number, *(one if type(one) is str else "" for one in name))
         if fields_of(kind) is not None:
             return ("record", self._number(kind), tuple(tuple.__iter__(value)))
         return ("object", number, self._number(kind))
@@ -166,6 +164,11 @@ class Callee:
         source = self._modules.pop(name, None)
         return importlib.import_module(name) if source is None else _load(name, source)
 
+    def _found(self, path: str) -> Any:
+        """What stands under `module:name`."""
+        module, _, names = path.partition(":")
+        return reduce(getattr, names.split("."), self._import(module))
+
     def _describe(self, cls: type) -> tuple[object, ...]:
         bases = [base for base in cls.__bases__ if base is not object]
         names = (cls.__name__, cls.__qualname__, cls.__module__)
@@ -174,14 +177,14 @@ class Callee:
 
 
 def _load(name: str, source: str) -> ModuleType:
-    """A module that its source makes, as if it lay in the current folder; the file isn't there."""
+    """A module made from source, as if it lay in the current folder."""
     path = os.path.join(os.getcwd(), f"{name}.py")
     content = source.encode("utf-8", "surrogatepass")
     linecache.cache[path] = (len(content), None, source.splitlines(keepends=True), path)
     module = sys.modules[name] = ModuleType(name)
     module.__file__ = path
     try:
-        # Not the bytes: a comment that names an encoding could make other code of them than the judge read.
+        # Not the bytes: with a comment that names an encoding they could mean other code than the judge read.
         exec(compile(source, path, "exec", dont_inherit=True), vars(module))
     except BaseException:
         sys.modules.pop(name, None)
@@ -192,7 +195,7 @@ def _load(name: str, source: str) -> ModuleType:
 def _text(error: BaseException) -> str:
     try:
         return str(error)
-    except BaseException:  # noqa: BLE001 - the candidate's own __str__ failed: then there is no text
+    except BaseException:  # noqa: BLE001 - the candidate's own __str__ failed
         return ""
 
 
@@ -214,7 +217,7 @@ def main(channel: Channel, arguments: Mapping[str, Any]) -> None:
     Args:
         arguments: as `serve` has them.
     """
-    forget_server()  # from here on `sandbox`, or whatever a candidate calls its modules, is its own
+    forget_server()  # a candidate may call a module `sandbox`, too
     here, named = os.getcwd(), os.environ.get("PYTHONPATH", "")
     sys.path[:0] = [here, *(os.path.join(here, folder) for folder in named.split(os.pathsep) if folder)]
     serve(channel, arguments)

@@ -1,9 +1,8 @@
-"""A process that becomes one candidate after the other: each is a clone of it, and has all of its walls.
+"""A process that candidates are cloned from, one after the other: each has all of its walls.
 
-Nothing of a candidate ever gets in here: a clone reads its job from a line of its own. What could outlive a
-candidate is ended or told. Its processes are killed. Of namespaces nothing remains, since no socket
-can be made but a pair, nor anything of IPC. And where it wrote as much as an attribute of a file, the host
-hears that this process must not be used again.
+Nothing of a candidate gets in here: a clone reads its job from a socket of its own. What could outlive one is
+ended or reported: its processes are killed; in namespaces nothing remains, since no socket can be made but a
+pair, nor anything of IPC; where it wrote as much as an attribute of a file, this process isn't used again.
 """
 
 from __future__ import annotations
@@ -39,19 +38,19 @@ if TYPE_CHECKING:
 _EMPTY = (".", "/tmp", "/dev/shm")
 _WRITABLE = (*_EMPTY, "/dev", "/dev/pts", "/dev/pts/ptmx")
 _SHARED = (1, 2)
-"""What all candidates write to, by one description with the same state for all of them."""
+"""Output of all candidates: one open file description, whose state they share."""
 _STATES = (fcntl.F_GETFL, fcntl.F_GETOWN, 11, 1032)
-"""Flags, whom to tell, by which signal (F_GETSIG), and how much fits (F_GETPIPE_SZ)."""
+"""Flags, owner, signal (F_GETSIG), and size of the pipe (F_GETPIPE_SZ)."""
 _GRAIN_S = 0.02
-"""Of the times that a kernel gives to files, at most."""
+"""Resolution of the times that a kernel gives to files, at most."""
 _PATIENCE_S, _AGAIN_S = 1.0, 0.001
-"""For a candidate that closed its line to end by itself: how it ended says why."""
+"""For a candidate that closed its socket to end by itself: how it ended says why."""
 
 
 def main(channel: Channel, arguments: Mapping[str, Any]) -> None:
-    """Say whether candidates can be had here, and be them until the host closes the channel.
+    """Report whether candidates can be cloned here, and clone them until the host closes the channel.
 
-    A frame that comes with a line begins one; the one after it, which comes alone, ends it.
+    A frame that comes with a socket begins one; the one after it, which comes alone, ends it.
 
     Args:
         arguments: `without`, mechanisms to leave off: only tests name some, to see a probe escape.
@@ -84,7 +83,7 @@ def main(channel: Channel, arguments: Mapping[str, Any]) -> None:
 
 
 def _close_what_lasts(without: frozenset[str]) -> None:
-    """Let nothing be made that the kernel keeps when its process ends, and nobody look in here."""
+    """Let nothing be made that outlives its process, and let no candidate read this process."""
     become_subreaper()
     if "sockets" not in without:
         Filter(filter_file(memfd=False, sockets=False)).load()
@@ -93,7 +92,7 @@ def _close_what_lasts(without: frozenset[str]) -> None:
 
 
 def _settled_marks() -> list[int]:
-    """The marks, once any change would show in them."""
+    """The marks, once any later change would show in them."""
     marks = _marks()
     while max(marks) / 1e9 + _GRAIN_S > time.time() >= max(marks) / 1e9:
         time.sleep(_AGAIN_S)
@@ -101,7 +100,7 @@ def _settled_marks() -> list[int]:
 
 
 def _marks() -> list[int]:
-    """When the places where a candidate may write were last changed; nobody can set these times."""
+    """When the places where a candidate may write were last changed; these times can't be set."""
     marks = []
     for place in _WRITABLE:
         with suppress(FileNotFoundError):
@@ -110,16 +109,16 @@ def _marks() -> list[int]:
 
 
 def _states() -> list[int]:
-    """What a candidate can set of the descriptions that it shares with the next one."""
+    """State of the descriptions that a candidate shares with the next one."""
     return [fcntl.fcntl(fd, state) for fd in _SHARED for state in _STATES]
 
 
 def _become(line: Channel) -> NoReturn:
-    """As a clone: read the job, load what it says, answer requests."""
+    """In a clone: read the job, and answer requests."""
     code = 1
     try:
         close_all_but(*_SHARED, line.fileno())
-        os.open(os.devnull, os.O_RDONLY)  # as 0, its own: the next one isn't to find a lock on it, or a flag
+        os.open(os.devnull, os.O_RDONLY)  # 0 is its own: its locks and flags end with it
         os.setsid()
         checked(prctl(PR_SET_DUMPABLE, 1), "be as other programs are")
         reseed()
@@ -154,6 +153,6 @@ def _end(candidate: int, *, hung_up: bool, end_the_rest: bool) -> tuple[int, boo
 
 
 def _cpu_s() -> float:
-    """Of all that was waited for so far."""
+    """Of all children so far."""
     usage = resource.getrusage(resource.RUSAGE_CHILDREN)
     return usage.ru_utime + usage.ru_stime

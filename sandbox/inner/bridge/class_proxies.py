@@ -7,17 +7,23 @@ exception is the builtin itself; any other class derives from nothing builtin, w
 from __future__ import annotations
 
 from operator import itemgetter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from sandbox.inner.bridge import operators as known
+from sandbox.inner.bridge import proxies
 from sandbox.inner.bridge.codec import CodecError
-from sandbox.inner.bridge.proxies import Instance, Proxy, is_class, mark_built, noted
-from sandbox.inner.bridge.proxy_operators import class_operators_of, operators_of_instances
+from sandbox.inner.bridge.proxies import Instance, Proxy, Record, is_built, is_proxy, link_of, link_of_class
 from sandbox.inner.bridge.raised import error_attribute, error_text, standard_error
-from sandbox.inner.bridge.record_fields import Record, are_fields, link_of_class
+from sandbox.inner.bridge.steps import coroutine
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_JUDGING = {**known.BINARY, **known.IN_PLACE, **known.ORDER, **known.CONTAINS}
 
 
 class _Described(type):
-    """The class of proxy classes: attributes that one lacks are asked of the candidate's class."""
+    """The class of proxy classes: attributes that one lacks are those of the candidate's class."""
 
     def __new__(
         cls, name: str, bases: tuple[type, ...], space: dict[str, Any], *, made: bool = False
@@ -32,12 +38,12 @@ class _Described(type):
     def __call__(cls, *args: object, **kwargs: object) -> Any:
         """Make an instance there."""
         made = link_of_class(cls).call(cls, args, kwargs, cls.__name__)
-        if isinstance(made, Instance) and is_class(cls):
-            mark_built(made)
+        if isinstance(made, Instance) and proxies.is_class(cls):
+            proxies.mark_built(made)
         return made
 
     def __getattr__(cls, name: str) -> Any:
-        return noted(link_of_class(cls).request("get", cls, name), name)
+        return proxies.noted(link_of_class(cls).request("get", cls, name), name)
 
     def __setattr__(cls, name: str, value: object) -> None:
         link_of_class(cls).request("set", cls, name, value)
@@ -139,6 +145,93 @@ def _checked(described: Any) -> tuple[Any, ...]:
         raise CodecError("a class with bases that aren't classes")
     if any(type(some) is not tuple for some in (operators, class_operators, copied)):
         raise CodecError("a class without operators")
-    if fields is not None and not are_fields(fields):
+    if fields is not None and not known.are_fields(fields):
         raise CodecError("a record without fields")
     return described
+
+
+def operators_of_instances(names: tuple[str, ...], copied: tuple[str, ...]) -> dict[str, Any]:
+    """Operators of a proxy class, for these of the candidate's; `copied` are done on a copy."""
+    space: dict[str, Any] = {
+        name: proxies.asked(name) for name in (*known.PLAIN, *known.METHODS) if name in names
+    }
+    space.update((name, _guarded(name)) for name in _JUDGING if name in names)
+    space.update((name, _reflected(name, plain)) for name, plain in known.REFLECTED.items() if name in names)
+    if "unhashable" in names:
+        space["__hash__"] = None
+    space["__own_equality__"] = "__eq__" in names or "__ne__" in names
+    space["__copied__"] = copied
+    if "__hash__" in copied:
+        space["__hash__"] = lambda self: hash(proxies.copy_of(self))
+    if "__call__" in names:
+        space["__call__"] = lambda self, *args, **kwargs: link_of(self).call(
+            self, args, kwargs, type(self).__name__
+        )
+    if "__exit__" in names:
+        space["__exit__"] = _leave
+    if "__aexit__" in names:
+        space["__aexit__"] = _leave_later
+    if "__await__" in names:
+        space["__await__"] = lambda self: coroutine(link_of(self), self).__await__()
+    return space
+
+
+def class_operators_of(names: tuple[str, ...]) -> dict[str, Any]:
+    """Operators of the class of a proxy class (`len(Color)`)."""
+    return {
+        name: lambda cls, *operands, name=name: link_of_class(cls).request(name, cls, *operands)
+        for name in (*known.PLAIN, "__contains__", "__or__")
+        if name in names
+    }
+
+
+def _leave(self: Any, kind: type | None, error: BaseException | None, trace: object) -> bool:
+    """Leave a `with` block: the candidate may swallow an error, but not the test's own failure."""
+    swallow = link_of(self).request("__exit__", self, kind, error, None)
+    return bool(swallow) and _may_swallow(error)
+
+
+async def _leave_later(self: Any, kind: type | None, error: BaseException | None, trace: object) -> bool:
+    swallow = await link_of(self).request("__aexit__", self, kind, error, None)
+    return bool(swallow) and _may_swallow(error)
+
+
+def _may_swallow(error: BaseException | None) -> bool:
+    return isinstance(error, Exception) and not isinstance(error, AssertionError)
+
+
+def _guarded(name: str) -> Callable[..., Any]:
+    def asked(self: Any, other: object, *more: object) -> object:
+        if name in type(self).__copied__ and not is_proxy(other):
+            return known.OPERATORS[name](proxies.copy_of(self), other, *more)
+        if not (is_built(self) or is_proxy(other)):
+            if name == "__contains__" and hasattr(type(self), "__iter__"):
+                return any(item is other or item == other for item in self)
+            raise _not_for(self, name)
+        return _inherit(self, link_of(self).request(name, self, other, *more))
+
+    return asked
+
+
+def _reflected(name: str, plain: str) -> Callable[..., Any]:
+    def asked(self: Any, other: object) -> object:
+        if name in type(self).__copied__ and not is_proxy(other):
+            return known.OPERATORS[plain](other, proxies.copy_of(self))
+        if not (is_built(self) or is_proxy(other)):
+            raise _not_for(self, name)
+        return _inherit(self, link_of(self).request(plain, other, self))
+
+    return asked
+
+
+def _inherit(operand: Any, result: object) -> object:
+    if is_built(operand) and type(result) is type(operand):
+        proxies.mark_built(result)
+    return result
+
+
+def _not_for(value: object, name: str) -> TypeError:
+    return TypeError(
+        f"the candidate returned an object of its own class {type(value).__name__}, "
+        f"which can't be compared or computed with the test's own data ({name})"
+    )

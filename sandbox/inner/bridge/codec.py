@@ -1,8 +1,8 @@
 """Plain data as bytes and back, by value: what may cross from one sandbox to another.
 
-Exact types only (`type(x) is list`), so that nothing with a mind of its own about class, equality or
-hash crosses. What isn't plain data crosses as an extension, whose meaning the caller gives. Nothing is
-ever looked up, imported or called because bytes said so. Encoder and decoder are loops with the same caps.
+Exact types only (`type(x) is list`), so that no class, equality or hash of the sender's crosses. What isn't
+plain data crosses as an extension, whose meaning the caller gives. Bytes never cause a lookup, an import or a
+call. Encoder and decoder are loops with the same caps.
 """
 
 from __future__ import annotations
@@ -10,8 +10,6 @@ from __future__ import annotations
 import struct
 from itertools import chain
 from typing import TYPE_CHECKING, Any
-
-from sandbox.inner.bridge.hash_keys import refusal_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -21,14 +19,18 @@ MAX_BYTES = (16 << 20) - 4096
 MAX_NODES = 1 << 20
 """About a second of work; a graph of shared references that unfolds without end stops here."""
 MAX_DEPTH = 200
-"""Well under the interpreter's recursion limit, so that repr and == of a decoded value work."""
+"""Under the interpreter's recursion limit, so that repr and == of a decoded value work."""
 MAX_BITS = 1 << 18
-"""79,000 digits: over that, arithmetic and printing get slow enough to be an attack."""
+"""79,000 digits: over that, arithmetic and printing are slow enough to be an attack."""
 
 _NONE, _TRUE, _FALSE, _INT, _FLOAT, _COMPLEX, _STR, _BYTES = b"NTFifcsb"
 _LIST, _TUPLE, _SET, _FROZENSET, _DICT, _EXTENSION = b"ltSzdx"
 _CONTAINERS: dict[type, int] = {list: _LIST, tuple: _TUPLE, set: _SET, frozenset: _FROZENSET}
 
+MAX_ALIKE = 32
+"""Keys of one set or dict with the same hash: each new one is compared with all of them."""
+_PLACES = 1 << 16
+"""A set or dict of so many keys is built within 25 ms, whatever their lower bits are."""
 _STEP = 1 << 12
 _COUNT = struct.Struct("<BI")
 _FLOAT_AT = struct.Struct("<Bd")
@@ -110,12 +112,6 @@ def _write_int(out: bytearray, value: int) -> None:
     _write_bytes(out, value.to_bytes(bits // 8 + 1, "little", signed=True), _INT)
 
 
-def _write_str(out: bytearray, value: str) -> None:
-    if len(value) > MAX_BYTES:
-        raise CodecError(f"a str of {len(value):,} characters; {MAX_BYTES:,} bytes is the limit")
-    _write_bytes(out, value.encode("utf-8", "surrogatepass"), _STR)
-
-
 def _write_bytes(out: bytearray, value: bytes, tag: int = _BYTES) -> None:
     if len(value) > MAX_BYTES:
         raise CodecError(f"{len(value):,} bytes in one value; {MAX_BYTES:,} is the limit")
@@ -129,7 +125,7 @@ _SCALARS: dict[type, Callable[[bytearray, Any], None]] = {
     int: _write_int,
     float: lambda out, value: out.extend(_FLOAT_AT.pack(_FLOAT, value)),
     complex: lambda out, value: out.extend(_COMPLEX_AT.pack(_COMPLEX, value.real, value.imag)),
-    str: _write_str,
+    str: lambda out, value: _write_bytes(out, value.encode("utf-8", "surrogatepass"), _STR),
     bytes: _write_bytes,
 }
 
@@ -153,8 +149,9 @@ def decode(data: bytes, *, resolve: Callable[[Any], object] | None = None) -> An
 
 def _decode(data: bytes, resolve: Callable[[Any], object] | None) -> object:
     at = nodes = 0
-    stack: list[tuple[int, int, list[Any]]] = []
-    while True:
+    root: list[Any] = []
+    stack = [(0, 1, root)]
+    while not root:
         nodes += 1
         if nodes > MAX_NODES:
             raise CodecError(f"more than {MAX_NODES:,} values")
@@ -165,30 +162,22 @@ def _decode(data: bytes, resolve: Callable[[Any], object] | None) -> object:
             want = count * 2 if tag == _DICT else count
             if want > len(data) - at:  # every value takes a byte at least
                 raise CodecError("a container announces more than there is")
-            if len(stack) >= MAX_DEPTH:
+            if len(stack) > MAX_DEPTH:
                 raise CodecError(f"nested deeper than {MAX_DEPTH}")
             stack.append((tag, want, []))
         else:
             value, at = _read_scalar(data, at, tag)
-            if not stack:
-                return _whole(data, at, value)
             stack[-1][2].append(value)
-        while len(stack[-1][2]) == stack[-1][1]:
+        while len(stack) > 1 and len(stack[-1][2]) == stack[-1][1]:
             tag, _, items = stack.pop()
-            value = _build(tag, items, resolve)
-            if not stack:
-                return _whole(data, at, value)
-            stack[-1][2].append(value)
+            stack[-1][2].append(_build(tag, items, resolve))
+    if at != len(data):
+        raise CodecError("there are bytes after the value")
+    return root[0]
 
 
 _SIZES = {_LIST: 5, _TUPLE: 5, _SET: 5, _FROZENSET: 5, _DICT: 5, _EXTENSION: 1}
 _CONSTANTS = {_NONE: None, _TRUE: True, _FALSE: False}
-
-
-def _whole(data: bytes, at: int, value: object) -> object:
-    if at != len(data):
-        raise CodecError("there are bytes after the value")
-    return value
 
 
 def _read_scalar(data: bytes, at: int, tag: int) -> tuple[object, int]:
@@ -239,3 +228,23 @@ def _build(tag: int, items: list[Any], resolve: Callable[[Any], object] | None) 
     if len(built) != len(keys):
         raise CodecError("a set or dict with two equal keys")
     return frozenset(built) if tag == _FROZENSET else built
+
+
+def refusal_of(keys: list[object]) -> str:
+    """Why a set or dict of these keys takes too long to build; empty where it doesn't."""
+    try:
+        hashes = [hash(key) for key in keys]
+    except TypeError:
+        return "a key of a set or dict that can't be hashed"
+    most = MAX_ALIKE + 4 * (len(hashes) // _PLACES)
+    is_crowded = len(hashes) > _PLACES and _most_alike([value % _PLACES for value in hashes]) > most
+    if is_crowded or _most_alike(hashes) > MAX_ALIKE:
+        return f"more than {MAX_ALIKE} keys of a set or dict with the same hash, or hashes that end alike"
+    return ""
+
+
+def _most_alike(numbers: list[int]) -> int:
+    seen: dict[int, int] = {}
+    for number in numbers:
+        seen[number] = seen.get(number, 0) + 1
+    return max(seen.values(), default=0)

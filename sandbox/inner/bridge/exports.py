@@ -151,9 +151,10 @@ class Exports:
     def _may(self, use: str, number: Any, name: str = "") -> bool:
         """Whether an object may be used so; records that it was."""
         value = self._objects[number]
-        if use in ("set", "change") and self._spares_mocks and _is_mock(value):
-            return False
         kind = type(value)
+        is_mock = any(cls.__module__ in ("unittest.mock", "mock.mock") for cls in kind.__mro__)
+        if is_mock and self._spares_mocks and use in ("set", "change"):
+            return False
         is_plain = kind in _CLOSED if use == "call" else kind.__module__ in _PLAIN
         if is_plain and use not in ("set", "change"):
             return True
@@ -186,7 +187,3 @@ def _shows(value: object, name: str) -> bool:
     if isinstance(value, _STEPWISE):
         return name in _STEPS
     return not isinstance(value, _CLOSED) and not name.startswith("_")
-
-
-def _is_mock(value: object) -> bool:
-    return any(cls.__module__ in ("unittest.mock", "mock.mock") for cls in type(value).__mro__)

@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from sandbox.inner.bridge.exports import Exports
-from sandbox.inner.bridge.link_errors import CandidateGone, CannotCross
+from sandbox.inner.bridge.link_errors import CandidateGone
 from sandbox.inner.bridge.proxies import number_of
 from sandbox.inner.bridge.show_values import show_error, show_kind
 
@@ -43,6 +43,7 @@ class Guard:
         self.exports = Exports(uses, spares_mocks=uses is not None or data_decides)
         self.compares = kinds is None and not data_decides
         """Objects of the candidate may be compared by operators of their own."""
+        self.only_data = kinds is not None
         self.write_back = write_back
         self._allowed = None if kinds is None else frozenset(kinds)
         self._expected = None if errors is None else frozenset(errors)
@@ -100,16 +101,6 @@ class Guard:
         if self._allowed is not None and (refused := met.keys() - self._allowed):
             found = show_kind(min(refused), met[min(refused)])
             raise CandidateGone(f"{doing} gave {found} where plain data is expected")
-
-    def uncopied(self, text: str) -> CannotCross:
-        """The exception for a value that can't be copied.
-
-        Raises:
-            CandidateGone: only plain data may cross.
-        """
-        if self._allowed is not None:
-            raise CandidateGone(text)
-        return CannotCross(text)
 
     def expected(self, raised: BaseException, met: dict[str, object], doing: str) -> BaseException:
         """What the test gets for an exception of the candidate: where some are agreed on, a standard one.

@@ -17,9 +17,8 @@ from sandbox.inner.bridge.frames import FROM_CANDIDATE, TIMED_OUT
 from sandbox.inner.bridge.guard import Guard
 from sandbox.inner.bridge.link_errors import CandidateGone, CannotCross, NotPlain
 from sandbox.inner.bridge.operators import COMPARISONS
-from sandbox.inner.bridge.proxies import Function, Module, Proxy, number_of
+from sandbox.inner.bridge.proxies import Function, Module, Proxy, class_number, number_of
 from sandbox.inner.bridge.raised import as_raised, make_error
-from sandbox.inner.bridge.record_fields import class_number
 from sandbox.inner.bridge.show_values import show_call, show_request
 from sandbox.inner.bridge.standard import from_parts, to_parts
 from sandbox.inner.bridge.steps import coroutine, generator
@@ -68,13 +67,12 @@ class Link:
         self._exports = self.guard.exports
         self._now = _Exchange("", [], [])
         self._classes = Classes(self)
-        self._names: dict[int, str] = {}
         self._alive: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
         self._origins: weakref.WeakKeyDictionary[Any, int] = weakref.WeakKeyDictionary()
         self._take: dict[str, Callable[..., object]] = {
             "object": lambda number, cls: self._proxy(self._classes.of_instance(cls), number),
             "class": self._classes.of,
-            "function": self._function,
+            "function": lambda number, name: self._once(number, lambda: Function(self, number, str(name))),
             "module": lambda number, name: self._once(number, lambda: Module(self, number, str(name))),
             "generator": lambda number: self._stepwise(generator, number),
             "coroutine": lambda number: self._stepwise(coroutine, number),
@@ -187,7 +185,9 @@ class Link:
             print(printed, end="")
         if kind == "unsent":
             text = f"{self._calling or self._doing}: its value can't be copied: {outcome[0]}"
-            return None, self.guard.uncopied(text)
+            if self.guard.only_data:
+                raise CandidateGone(text)
+            return None, CannotCross(text)
         if kind not in ("value", "raised"):
             raise CodecError("unknown kind of answer")
         met, doing = self._now.met, self._calling or self._doing
@@ -229,10 +229,6 @@ class Link:
             self._now.met.setdefault(kind, value)
         return value
 
-    def name_of(self, function: Function) -> str:
-        """The name of a function, for messages."""
-        return self._names.get(number_of(function) or 0, "function")
-
     def _once(self, number: int, make: Callable[[], Any]) -> Any:
         """What stands for an object here, the same as long as it is in use."""
         made = self._alive.get(number)
@@ -243,10 +239,6 @@ class Link:
     def _proxy(self, cls: type, number: int) -> object:
         # Not cls(…): that would have the candidate make a new object.
         return self._once(number, lambda: type.__call__(cls, self, number))
-
-    def _function(self, number: int, name: object) -> object:
-        self._names.setdefault(number, str(name))
-        return self._proxy(Function, number)
 
     def _stepwise(self, make: Callable[..., Any], number: int) -> object:
         made = self._once(number, lambda: make(self, Proxy(self, number)))

@@ -93,3 +93,16 @@ def operators_of(kind: type) -> tuple[str, ...]:
     if next((space["__hash__"] for space in spaces if "__hash__" in space), object) is None:
         found.append("unhashable")
     return tuple(found)
+
+
+def fields_of(cls: type) -> tuple[str, ...] | None:
+    """The fields of a class of named tuples, None for any other class."""
+    fields = getattr(cls, "_fields", None)
+    return fields if issubclass(cls, tuple) and are_fields(fields) else None
+
+
+def are_fields(fields: Any) -> bool:
+    """Whether these can be names of fields: by collections.namedtuple's rule none is an operator's."""
+    return type(fields) is tuple and all(
+        type(field) is str and field.isidentifier() and not field.startswith("_") for field in fields
+    )

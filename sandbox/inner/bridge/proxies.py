@@ -90,17 +90,21 @@ for _name in ("__hash__", "__repr__", "__str__", "__format__", "__dir__", "__cop
 
 
 class Function(Proxy):
-    """A function or method."""
+    """A function or method, by its name in messages."""
 
-    __slots__ = ()
+    __slots__ = ("__called",)
+    __called: str
+
+    def __init__(self, link: Any, number: int, name: str = "function") -> None:
+        super().__init__(link, number)
+        object.__setattr__(self, "_Function__called", name)
 
     __name__ = property(lambda self: link_of(self).request("get", self, "__name__"))
     __doc__ = property(lambda self: link_of(self).request("get", self, "__doc__"))
 
     def __call__(self, *args: object, **kwargs: object) -> Any:
         """Call it in the candidate's process."""
-        link = link_of(self)
-        return link.call(self, args, kwargs, link.name_of(self))
+        return link_of(self).call(self, args, kwargs, self.__called)
 
     def __get__(self, owner: object, kind: type | None = None) -> Any:
         return self if owner is None else lambda *args, **kwargs: self(owner, *args, **kwargs)
@@ -110,6 +114,29 @@ class Instance(Proxy):
     """An object; `class_proxies` makes a subclass for each of the candidate's classes, with its operators."""
 
     __slots__ = ()
+
+
+class Record(tuple):  # type: ignore[type-arg]
+    """A named tuple. Items are copies; equality, order and hash are tuple's own, methods the candidate's."""
+
+    __slots__ = ()
+
+    def __getattr__(self, name: str) -> Any:
+        return link_of_class(type(self)).request("get", self, name)
+
+    def __repr__(self) -> str:
+        return str(link_of_class(type(self)).request("__repr__", self))
+
+
+def class_number(value: object) -> int | None:
+    """The candidate's number for the class of a record; None for what isn't one."""
+    kind = type(value)
+    return type.__getattribute__(kind, "__far__")[1] if issubclass(kind, Record) else None
+
+
+def link_of_class(cls: type) -> Any:
+    """The link behind a proxy class."""
+    return type.__getattribute__(cls, "__far__")[0]
 
 
 class Module(ModuleType):

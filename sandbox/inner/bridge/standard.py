@@ -11,8 +11,7 @@ from collections import ChainMap, Counter, OrderedDict, UserDict, UserList, User
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from sandbox.inner.bridge.codec import CodecError
-from sandbox.inner.bridge.hash_keys import refusal_of
+from sandbox.inner.bridge.codec import CodecError, refusal_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,12 +38,25 @@ def to_parts(value: Any) -> tuple[object, ...] | None:
     return None if parts is None else (kind.__name__, *parts)
 
 
+def parts_of(value: object) -> tuple[object, ...]:
+    """Payload of a standard value.
+
+    Raises:
+        CodecError: it is none, nor plain data.
+    """
+    parts = to_parts(value)
+    if parts is None:
+        raise CodecError(f"a value of type {type(value).__name__} isn't plain data")
+    return parts
+
+
 def taker(kind: type) -> Callable[[Any], tuple[object, ...] | None] | None:
     """What takes values of a standard type apart; None for any other type."""
     if kind in _TAKE:
         return _TAKE[kind]
     take = _TAKE_LOADED.get((kind.__module__, kind.__name__))
-    return take if take is not None and _is_loaded(kind) else None
+    is_loaded = getattr(sys.modules.get(kind.__module__), kind.__name__, None) is kind
+    return take if is_loaded else None
 
 
 def from_parts(payload: tuple[Any, ...]) -> object:
@@ -67,11 +79,6 @@ _MISFITS = (
     *(TypeError, ValueError, ArithmeticError, LookupError, AttributeError),
     *(OSError, NotImplementedError),  # a time zone that is a folder, a path of another system
 )
-
-
-def _is_loaded(kind: type) -> bool:
-    module = sys.modules.get(kind.__module__)
-    return getattr(module, kind.__name__, None) is kind
 
 
 _TAKE: dict[type, Callable[[Any], tuple[object, ...] | None]] = {

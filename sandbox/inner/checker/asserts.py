@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import ast
-from typing import TYPE_CHECKING, Any
 
 from sandbox.inner.bridge.proxies import is_proxy
 from sandbox.inner.bridge.show_values import MAX_SHOWN, show
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 FAIL = "@fail"
 """The name under which rewritten code finds `fail`; no source can write it."""
@@ -55,12 +51,14 @@ def fail(sign: str, left: object, right: object, source: str, swapped: bool, *me
     if swapped:
         left, right = right, left
     if sign in ("==", "!=") and is_proxy(left) != is_proxy(right):
-        other = left if is_proxy(left) else right
-        lines.append(
-            f"an object of the candidate's {type(other).__name__} is equal to nothing of the test's own"
-        )
+        lines.append(unequal(left if is_proxy(left) else right))
     expected = show(right) if sign == "==" else f"{sign} {show(right)}"
     return Failed("\n".join(lines), expected, show(left))
+
+
+def unequal(proxy: object) -> str:
+    """Why an object of the candidate doesn't equal what it is compared with."""
+    return f"an object of the candidate's {type(proxy).__name__} is equal to nothing of the test's own"
 
 
 class _Rewriter(ast.NodeTransformer):
@@ -68,8 +66,7 @@ class _Rewriter(ast.NodeTransformer):
         self._source = source
 
     def visit_Assert(self, node: ast.Assert) -> list[ast.stmt]:
-        statements = self._checked(node.test, node)
-        return [ast.copy_location(statement, node) for statement in statements]
+        return [ast.copy_location(statement, node) for statement in self._checked(node.test, node)]
 
     def _checked(self, test: ast.expr, node: ast.Assert) -> list[ast.stmt]:
         if isinstance(test, ast.BoolOp) and isinstance(test.op, ast.And):
@@ -91,15 +88,9 @@ class _Rewriter(ast.NodeTransformer):
     ) -> ast.stmt:
         text = " ".join((ast.get_source_segment(self._source, node) or "assert").split())
         sign, left, right = sides
-        arguments: Sequence[Any] = [
-            ast.Constant(sign),
-            left,
-            right,
-            ast.Constant(text[:MAX_SHOWN]),
-            ast.Constant(swapped),
-            *([node.msg] if node.msg else []),
-        ]
-        error = ast.Call(func=_name(FAIL), args=list(arguments), keywords=[])
+        known = (ast.Constant(one) for one in (text[:MAX_SHOWN], swapped))
+        arguments = [ast.Constant(sign), left, right, *known, *([node.msg] if node.msg else [])]
+        error = ast.Call(func=_name(FAIL), args=arguments, keywords=[])
         return ast.If(test=ast.UnaryOp(ast.Not(), test), body=[ast.Raise(exc=error, cause=None)], orelse=[])
 
 

@@ -13,14 +13,13 @@ from types import CodeType
 from typing import TYPE_CHECKING, Any
 
 from sandbox.inner.bridge.candidate_line import CandidateLine
-from sandbox.inner.bridge.codec import CodecError, encode
+from sandbox.inner.bridge.codec import encode
 from sandbox.inner.bridge.frames import AGAIN, REFERENCE
 from sandbox.inner.bridge.guard import Guard
 from sandbox.inner.bridge.show_values import show, show_call
-from sandbox.inner.bridge.standard import to_parts
+from sandbox.inner.bridge.standard import parts_of
 from sandbox.inner.checker.nearby import nearby
-from sandbox.inner.checker.recording import RecordingLink
-from sandbox.inner.checker.replay import answers_alike, same_answer
+from sandbox.inner.checker.replay import RecordingLink, answers_alike, same_answer
 from sandbox.inner.checker.reporting import Reports, remember, told
 
 if TYPE_CHECKING:
@@ -169,16 +168,9 @@ class _Trial:
             for i, (args, kwargs) in enumerate(copy.deepcopy(asked)):
                 with suppress(Exception):
                     value = function(*args, **kwargs)
-                    encode(value, refer=_plain)
+                    encode(value, refer=parts_of)
                     found[i] = (value,)
         return found
-
-
-def _plain(value: object) -> tuple[object, ...]:
-    parts = to_parts(value)
-    if parts is None:
-        raise CodecError("not plain")
-    return parts
 
 
 def prepare(job: Mapping[str, Any]) -> None:

@@ -1,26 +1,34 @@
-"""Runs checks: assertions, examples and test files, on proxies of the candidate's modules."""
+"""Runs checks on proxies of the candidate's modules: assertions, examples, and test files.
+
+A test file may have functions, classes, unittest, `check(candidate)`, bare assertions, or need pytest.
+"""
 
 from __future__ import annotations
 
 import ast
+import importlib
+import inspect
 import os
 import sys
+import types
 from typing import TYPE_CHECKING, Any
 
 from sandbox.inner.bridge.candidate_line import CandidateLine
 from sandbox.inner.bridge.guard import Guard
 from sandbox.inner.bridge.link import Link
-from sandbox.inner.checker.asserts import rewritten
+from sandbox.inner.bridge.proxies import is_proxy
+from sandbox.inner.checker.asserts import FAIL, rewritten
+from sandbox.inner.checker.candidate_names import Finder, Namespace, is_standard
 from sandbox.inner.checker.example_blocks import run_example
-from sandbox.inner.checker.namespaces import Namespace
 from sandbox.inner.checker.reporting import Reports, remember
-from sandbox.inner.checker.test_imports import Finder
-from sandbox.inner.checker.testfile import run_test_file
+from sandbox.inner.checker.under_pytest import run_under_pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from sandbox.inner.process.channel import Channel
+
+_NO_TEST = "no test ran: the file has no test_ function, TestCase, check() or assert, or all were skipped"
 
 
 def run_checks(channel: Channel, line: Channel | None, job: Mapping[str, Any]) -> None:
@@ -40,7 +48,7 @@ def run_checks(channel: Channel, line: Channel | None, job: Mapping[str, Any]) -
     for number, check in enumerate(job["checks"]):
         reports.number = number
         if check["kind"] == "file":
-            run_test_file(check, module, reports)
+            _run_file(check, module, reports)
             continue
         with reports.attempt(check["name"]):
             if check["kind"] == "assertion":
@@ -59,3 +67,133 @@ def _run_assertion(check: Mapping[str, Any], module: str) -> None:
     space = Namespace(module, "check", entry_point=check["entry_point"])
     space.prepare(tree)
     exec(compile(tree, filename, "exec"), space)
+
+
+def _run_file(check: Mapping[str, Any], module: str, reports: Reports) -> None:
+    path, source = check["path"], check["source"]
+    before = reports.count
+    try:
+        tree = rewritten(source, path)
+    except (SyntaxError, ValueError, RecursionError) as error:
+        reports.result(path, False, f"the test file can't be read: {error}")
+        return
+    if _needs_pytest(tree):
+        run_under_pytest(path, source, reports)
+    else:
+        _run_plainly(tree, check, module, reports)
+    if reports.count == before:
+        reports.result(path, False, _NO_TEST)
+
+
+def _needs_pytest(tree: ast.Module) -> bool:
+    """Whether a test file imports pytest, or has tests with parameters, which only pytest can fill."""
+    for node in ast.walk(tree):
+        names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+        names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+        if "pytest" in (name.partition(".")[0] for name in names):
+            return True
+    functions = [node for node in tree.body if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))]
+    tests = [node.args for node in functions if node.name.startswith("test")]
+    return any(args.args and not args.defaults for args in tests)
+
+
+def _run_plainly(tree: ast.Module, check: Mapping[str, Any], module: str, reports: Reports) -> None:
+    path, entry_point = check["path"], check["entry_point"]
+    reports.begin(path)
+    try:
+        space, asserts = _load(tree, check, module)
+    except BaseException as error:  # noqa: BLE001 - whatever stops the file is its result
+        reports.failure(path, error)
+        return
+    if asserts:
+        reports.result(path, True)
+    if entry_point and inspect.isfunction(space.get("check")):
+        with reports.attempt(f"{path}::check({entry_point})"):
+            space["check"](getattr(importlib.import_module(module), entry_point))
+    for name, test in _tests(space):
+        with reports.attempt(f"{path}::{name}"):
+            _call(test)
+    _run_under_unittest(path, space, reports)
+
+
+def _load(tree: ast.Module, check: Mapping[str, Any], module: str) -> tuple[dict[str, Any], bool]:
+    """What a test file defines, and whether it has assertions outside of functions."""
+    path = check["path"]
+    remember(path, check["source"])
+    stem = os.path.splitext(os.path.basename(path))[0]
+    loaded = types.ModuleType(f"tests_of_{stem}" if stem in sys.modules or is_standard(stem) else stem)
+    sys.modules[loaded.__name__] = loaded  # dataclasses and pickle look a class's module up
+    space = Namespace(module, loaded.__name__, entry_point=check["entry_point"])
+    space["__file__"] = os.path.abspath(path)
+    space.prepare(tree)
+    code = compile(tree, path, "exec", dont_inherit=True)
+    exec(code, space)
+    vars(loaded).update(space)
+    return space, FAIL in code.co_names
+
+
+def _tests(space: dict[str, Any]) -> Iterator[tuple[str, Callable[[], object]]]:
+    """Test functions, and the methods of plain Test classes, in the order of the file."""
+    for name, value in list(space.items()):
+        if is_proxy(value):
+            continue  # a candidate's class may be called Test…
+        if name.startswith("test") and inspect.isfunction(value):
+            yield name, value
+        elif name.startswith("Test") and inspect.isclass(value) and not hasattr(value, "assertEqual"):
+            for method in vars(value):
+                if method.startswith("test"):
+                    yield f"{name}::{method}", _method(value, method)
+
+
+def _method(cls: type, name: str) -> Callable[[], object]:
+    def run() -> None:
+        instance = cls()
+        getattr(instance, "setup_method", lambda: None)()
+        try:
+            _call(getattr(instance, name))
+        finally:
+            getattr(instance, "teardown_method", lambda: None)()
+
+    return run
+
+
+def _call(test: Callable[[], object]) -> None:
+    made = test()
+    if inspect.iscoroutine(made):
+        import asyncio  # heavy, and few tests are asynchronous
+
+        asyncio.run(made)
+
+
+def _run_under_unittest(path: str, space: dict[str, Any], reports: Reports) -> None:
+    """Run a loaded file's test cases; there are none where it never imported unittest."""
+    unittest: Any = sys.modules.get("unittest")
+    if unittest is None:
+        return
+
+    def name_of(test: Any) -> str:
+        return f"{path}::{type(test).__name__}::{getattr(test, '_testMethodName', test)}"
+
+    class Result(unittest.TestResult):  # type: ignore[misc]
+        def startTest(self, test: Any) -> None:
+            super().startTest(test)
+            reports.begin(name_of(test))
+
+        def addSuccess(self, test: Any, *_: Any) -> None:
+            reports.result(name_of(test), True)
+
+        def addError(self, test: Any, err: Any) -> None:
+            reports.failure(name_of(test), err[1])
+
+        def addSubTest(self, test: Any, subtest: Any, err: Any) -> None:
+            if err is not None:
+                self.addError(test, err)
+
+        def addUnexpectedSuccess(self, test: Any) -> None:
+            reports.result(name_of(test), False, "it passed, and was expected to fail")
+
+        addFailure, addExpectedFailure = addError, addSuccess
+
+    for value in list(space.values()):
+        if isinstance(value, type) and issubclass(value, unittest.TestCase):
+            unittest.TestLoader().loadTestsFromTestCase(value)(Result())

@@ -35,13 +35,13 @@ def run_example(source: str, want: str, space: dict[str, Any]) -> None:
             raise
         got = traceback.format_exception_only(type(error), error)[-1]
         bare = f"{type(error).__name__}{got[got.index(':') :] if ':' in got else ''}"
-        if not (matches(expected, got) or matches(expected, bare)):
+        if not (_matches(expected, got) or _matches(expected, bare)):
             raise Failed(f">>> {source.strip()}", expected.strip(), got.strip()) from error
         return
     finally:
         sys.displayhook = hook
     got = printed.getvalue()
-    if not matches(want, got):
+    if not _matches(want, got):
         raise Failed(
             f">>> {source.strip()}", want.strip() or "nothing printed", got.strip() or "nothing printed"
         )
@@ -59,21 +59,9 @@ def _expected_exception(want: str) -> str | None:
     return lines[-1] if len(lines) > 1 else ""
 
 
-def matches(want: str, got: str) -> bool:
+def _matches(want: str, got: str) -> bool:
     """Whether output is what an example wants: white space counts once, `...` stands for anything."""
-    want = re.sub(r"(?m)^<BLANKLINE>\s*?$", "", want)
-    wanted, given = " ".join(want.split()), " ".join(got.split())
-    if wanted == given:
-        return True
-    if "..." not in wanted:
-        return False
-    first, *middle, last = wanted.split("...")
-    if not (given.startswith(first) and given.endswith(last)) or len(given) < len(first) + len(last):
-        return False
-    at, end = len(first), len(given) - len(last)
-    for piece in middle:
-        at = given.find(piece, at, end)
-        if at < 0:
-            return False
-        at += len(piece)
-    return True
+    import doctest  # heavy, and few checks are examples
+
+    rules = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE | doctest.DONT_ACCEPT_TRUE_FOR_1
+    return doctest.OutputChecker().check_output(want, got, rules)

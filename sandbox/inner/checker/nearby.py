@@ -15,14 +15,6 @@ def nearby(value: Any, chance: random.Random) -> Any:
     return value if change is None else change(value, chance)
 
 
-def _int(value: int, chance: random.Random) -> int:
-    return chance.choice([value + 1, value - 1 if value > 0 else value + 2, value + chance.randint(2, 9)])
-
-
-def _float(value: float, chance: random.Random) -> float:
-    return value + chance.choice([1.0, 0.5, 2.0])
-
-
 def _str(value: str, chance: random.Random) -> str:
     """Characters of the text itself change places, come twice or go, so that its alphabet stays."""
     if not value:
@@ -37,14 +29,9 @@ def _list(value: list[Any], chance: random.Random) -> list[Any]:
         return value
     i, j = (chance.randrange(len(value)) for _ in range(2))
     near = [*value[:i], nearby(value[i], chance), *value[i + 1 :]]
-    shorter, longer = value[:i] + value[i + 1 :], [*value, value[i]]
-    return chance.choice([near, near, longer, shorter or near, _swapped(value, i, j)])
-
-
-def _swapped(value: list[Any], i: int, j: int) -> list[Any]:
-    swapped = list(value)
+    shorter, longer, swapped = value[:i] + value[i + 1 :], [*value, value[i]], list(value)
     swapped[i], swapped[j] = swapped[j], swapped[i]
-    return swapped
+    return chance.choice([near, near, longer, shorter or near, swapped])
 
 
 def _tuple(value: tuple[Any, ...], chance: random.Random) -> tuple[Any, ...]:
@@ -63,8 +50,10 @@ def _dict(value: dict[Any, Any], chance: random.Random) -> dict[Any, Any]:
 
 _CHANGES: dict[type, Any] = {
     bool: lambda value, chance: not value,
-    int: _int,
-    float: _float,
+    int: lambda value, chance: chance.choice(
+        [value + 1, value - 1 if value > 0 else value + 2, value + chance.randint(2, 9)]
+    ),
+    float: lambda value, chance: value + chance.choice([1.0, 0.5, 2.0]),
     str: _str,
     list: _list,
     tuple: _tuple,

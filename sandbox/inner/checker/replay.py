@@ -1,22 +1,108 @@
-"""Whether two answers say the same: what a function gave in one process, and in another."""
+"""Calls of a function under test: kept by their link, repeated elsewhere, and their answers compared."""
 
 from __future__ import annotations
 
+import copy
 from functools import partial
 from math import isclose
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sandbox.inner.bridge.codec import CodecError, decode, encode
-from sandbox.inner.bridge.frames import FROM_CANDIDATE
+from sandbox.inner.bridge.frames import FROM_CANDIDATE, TIMED_OUT
+from sandbox.inner.bridge.link import Link
+from sandbox.inner.bridge.link_errors import CandidateGone
+from sandbox.inner.bridge.proxies import number_of
+from sandbox.inner.bridge.show_values import show, show_error
 from sandbox.inner.bridge.standard import from_parts, to_parts
 from sandbox.inner.bridge.writeback import mutable_containers
 
+if TYPE_CHECKING:
+    from sandbox.inner.bridge.candidate_line import CandidateLine
+    from sandbox.inner.bridge.guard import Guard
+
+MAX_CALLS = 256
+MAX_BYTES = 1 << 16
+"""Of one call's arguments, and of its answer."""
 _CLOSE = 1e-9
-"""Relative; sums over a set add up in any order."""
+"""Relative; a sum over a set depends on its order."""
+
+
+class RecordingLink(Link):
+    """Keeps the calls of `entry`, except those that depend on objects of this conversation."""
+
+    def __init__(self, line: CandidateLine, guard: Guard, *, wall_s: float, keeps_inputs: bool) -> None:
+        super().__init__(line, guard, wall_s=wall_s)
+        self.calls: list[tuple[bytes, bytes]] = []
+        """Frames of calls and of their answers."""
+        self.inputs: list[tuple[tuple[object, ...], dict[str, object]]] = []
+        """Arguments of these calls before each call, where they are kept."""
+        self.last = ""
+        """What the latest call gave, for messages."""
+        self._keeps_inputs = keeps_inputs
+        self._ties = False
+
+    def entry(self, module: str, name: str) -> Any:
+        """The function under test.
+
+        Raises:
+            BaseException: what its module raises when it is loaded, AttributeError where the name is missing.
+        """
+        with self.guard.suspended():
+            found = self.request("get", self.request("import", module), name)
+        self._entry = number_of(found)
+        return found
+
+    def call(self, proxy: object, args: tuple[object, ...], kwargs: dict[str, object], name: str) -> Any:
+        """Call one of the candidate's objects, and keep the call."""
+        self._ties, self._line.sent = False, None
+        given = copy.deepcopy((args, kwargs)) if self._keeps_inputs else ((), {})
+        try:
+            value = super().call(proxy, args, kwargs, name)
+        except Exception as error:
+            self.last = f"raised {type(error).__name__}: {show_error(error)[:200]}"
+            raise
+        finally:
+            self._keep(proxy, given)
+        self.last = f"returned {show(value)}"
+        return value
+
+    def repeat(self, call: bytes) -> bytes:
+        """The answer of this candidate to a call that another one was asked.
+
+        Raises:
+            CandidateGone: there is none.
+        """
+        self._line.send(call)
+        answer = self._line.receive() or b""
+        if answer[:1] != FROM_CANDIDATE:
+            self.gone = CandidateGone("a repeated call got no answer", timed_out=answer[:1] == TIMED_OUT)
+            raise self.gone
+        return answer
+
+    def close(self) -> None:
+        """Close the line, and release what was kept."""
+        self._line.close()
+        self.calls.clear()
+        self.inputs.clear()
+
+    def _keep(self, proxy: object, given: tuple[tuple[object, ...], dict[str, object]]) -> None:
+        sent, received = self._line.sent, self._line.received
+        if sent is None or self._ties or self._entry is None or number_of(proxy) != self._entry:
+            return
+        if len(self.calls) < MAX_CALLS and max(len(sent), len(received)) <= MAX_BYTES:
+            self.calls.append((sent, received))
+            self.inputs += [given] if self._keeps_inputs else []
+
+    def _refer(self, value: Any) -> Any:
+        payload = super()._refer(value)
+        is_bound = payload[0] == "object" and payload[1] != self._entry
+        if is_bound or payload[0] in ("mine", "record", "error"):
+            self._ties = True
+        return payload
 
 
 def answers_alike(call: bytes, one: bytes, other: bytes) -> bool:
-    """Whether two frames answer a call alike, but for what was printed, and for which object was meant."""
+    """Whether two frames hold the same answer to a call, except what was printed and numbers of objects."""
     if one == other:
         return True
     try:
@@ -33,7 +119,7 @@ def same_answer(one: Any, other: Any) -> bool:
 
 
 class _Reference(tuple):  # type: ignore[type-arg]
-    """An extension, by what says which kind it is."""
+    """An extension, by its kind."""
 
     __slots__ = ()
 

@@ -1,6 +1,6 @@
-"""A function and its tests in one process: the weaker way, for functions whose values can't cross.
+"""A function and its tests in one process: for functions whose values can't cross.
 
-The candidate can reach whatever is here, the channel too. What comes of it is to be labelled so.
+The candidate can reach everything here, the channel too: such a verdict is labelled weaker.
 """
 
 from __future__ import annotations

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from sandbox.inner.bridge.proxies import is_proxy
 from sandbox.inner.bridge.show_values import show
+from sandbox.inner.checker.asserts import unequal
 from sandbox.inner.checker.reporting import places
 
 if TYPE_CHECKING:
@@ -17,15 +18,8 @@ if TYPE_CHECKING:
 
 _OURS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 _FRAME = re.compile(r"\S.*:\d+: in ")
-_OPTIONS = (
-    "-q",
-    "-p",
-    "no:cacheprovider",
-    "--import-mode=append",
-    "--capture=sys",
-    "--tb=short",
-    "--color=no",
-)
+_PLAIN = ("-q", "-p", "no:cacheprovider", "--capture=sys", "--tb=short", "--color=no")
+_OPTIONS = (*_PLAIN, "--import-mode=append")
 
 
 def run_under_pytest(path: str, source: str, reports: Reports) -> None:
@@ -52,7 +46,7 @@ def run_under_pytest(path: str, source: str, reports: Reports) -> None:
 
 
 class _Plugin:
-    """Hooks of one run. The comparison seen last is that of the assertion which failed."""
+    """Hooks of one run. The latest comparison is that of a failed assertion."""
 
     def __init__(self, path: str, reports: Reports) -> None:
         self._path = path
@@ -73,9 +67,7 @@ class _Plugin:
         expected = show(right) if op == "==" else f"{op} {show(right)}"
         self._sides = (expected, show(left))
         if op == "==" and is_proxy(left) != is_proxy(right):
-            kind = type(left if is_proxy(left) else right).__name__
-            note = f"an object of the candidate's {kind} is equal to nothing of the test's own"
-            return [f"{show(left)} == {show(right)}", note]
+            return [f"{show(left)} == {show(right)}", unequal(left if is_proxy(left) else right)]
         return None
 
     def pytest_runtest_makereport(self, item: Any, call: Any) -> None:

@@ -171,7 +171,7 @@ while "_answer" not in dir(frame.f_locals.get("self")):
     frame = frame.f_back
 callee = frame.f_locals["self"]
 honest = callee._answer
-callee._answer = lambda request: request[2][0] if request[0] == "call" else honest(request)
+callee._answer = lambda request: request[2][0] if request[0] == "run" else honest(request)
 def say(frame): pass
 """
 """A callee whose answer to a call is the frame that it was given."""

@@ -1,13 +1,17 @@
-"""Importing the candidate's modules in the checker's process gives proxies of them."""
+"""Names of the candidate in tests: modules that they import, and names that they don't define."""
 
 from __future__ import annotations
 
+import ast
+import builtins
+import importlib
 import os
 import sys
 from importlib.machinery import ModuleSpec, PathFinder
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sandbox.inner.bridge.proxies import Module
+from sandbox.inner.checker.asserts import FAIL, fail
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,11 +20,43 @@ if TYPE_CHECKING:
     from sandbox.inner.bridge.link import Link
 
 
-class Finder:
-    """Stands in sys.meta_path, before the finders of this interpreter.
+class Namespace(dict):  # type: ignore[type-arg]
+    """Globals of a check: a missing name is looked up in the candidate's module, each time.
 
-    A module of the standard library is never the candidate's. Nor is one that this interpreter has, unless
-    it is the module under test: a candidate that brings its own pytest or numpy changes nothing here.
+    A builtin stays a builtin, whatever the candidate defines, unless it is `entry_point`, the name that the
+    task asked for; `math.` stays the standard library's.
+    """
+
+    def __init__(self, module: str, name: str, *, entry_point: str | None = None) -> None:
+        super().__init__({"__name__": name, "__builtins__": builtins, FAIL: fail})
+        self._module = module
+        self._entry_point = entry_point
+        self._standard: set[str] = set()
+
+    def prepare(self, tree: ast.AST) -> None:
+        """Note the modules of the standard library whose attributes `tree` uses (`math.pi`)."""
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+                name = node.value.id
+                if is_standard(name):
+                    self._standard.add(name)
+
+    def __missing__(self, name: str) -> Any:
+        if name != self._entry_point and (hasattr(builtins, name) or name.startswith("__")):
+            raise KeyError(name)
+        if name in self._standard:
+            return importlib.import_module(name)
+        try:
+            return getattr(importlib.import_module(self._module), name)
+        except AttributeError:
+            raise KeyError(name) from None
+
+
+class Finder:
+    """Gives proxies of the candidate's modules; it stands first in sys.meta_path.
+
+    A module of the standard library is never the candidate's, nor one that this interpreter has, unless it is
+    the module under test: a candidate's own pytest or numpy changes nothing here.
     """
 
     def __init__(self, link: Link, module: str, provides: Sequence[str]) -> None:
@@ -46,7 +82,7 @@ class Finder:
         return ModuleSpec(name, self)  # type: ignore[arg-type]
 
     def create_module(self, spec: ModuleSpec) -> ModuleType:
-        """Import it in the candidate's process; what that raises is raised here."""
+        """Import it in the candidate's process."""
         module = self._link.request("import", spec.name)
         if not isinstance(module, Module):
             raise ImportError(f"the candidate has something else than a module at {spec.name}")
