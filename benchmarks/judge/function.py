@@ -13,9 +13,9 @@ from benchmarks.verdict import Outcome, Verdict
 from coder.text.sanitize import printable
 from sandbox import Limits, Sandbox
 from sandbox.checks.candidate_pool import Candidates
-from sandbox.checks.checkers import Checkers
 from sandbox.checks.crossing import OPEN, Crossing
 from sandbox.checks.relay import TrialResult
+from sandbox.checks.standby import Checkers
 from sandbox.checks.trial import Trial, hold_together, hold_trial
 
 REPLAYS = 8

@@ -10,7 +10,7 @@ from benchmarks.judge.image_cases import Images, Place
 from benchmarks.suite import RepositoryCase
 from sandbox import Policy, Sandbox, open_sandbox
 from sandbox.checks.candidate_pool import Candidates
-from sandbox.checks.checkers import Checkers
+from sandbox.checks.standby import Checkers
 from sandbox.errors import SandboxBroken
 
 

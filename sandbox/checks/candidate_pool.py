@@ -12,23 +12,19 @@ import os
 import signal
 import socket
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Literal
 
+from sandbox.checks.run_report import result_of
+from sandbox.checks.standby import Held, Standby
 from sandbox.contract import Running, Sandbox
 from sandbox.errors import SandboxBroken
-from sandbox.host.execution import STATUS_OF
 from sandbox.host.running import RunningEntry
 from sandbox.inner.bridge.codec import CodecError, decode
 from sandbox.inner.bridge.frames import BEGIN, END, HUNG_UP
 from sandbox.policy import Limits, Policy
 from sandbox.result import KilledBy, Result
 
-_MOST = 256
-"""Candidates of one child: what its own process does adds up, and the kernel limits it."""
 _TRIES = 3
 """Children that died while they stood ready, before a candidate gets one that is made for it."""
-_WALL_S = 86_400.0
 _PATIENCE_S = 5.0
 """For a child to say how its candidate ended, once it was told to end it."""
 
@@ -38,8 +34,8 @@ class Candidates:
 
     def __init__(self, sandbox: Sandbox, *, without: frozenset[str] = frozenset()) -> None:
         """`without` names mechanisms to leave off; only tests do, to see a probe escape."""
-        self._sandbox, self._without = sandbox, without
-        self._idle: list[_Stem] = []
+        self._sandbox = sandbox
+        self._stems = Standby(sandbox, "bridge.candidates", {"without": sorted(without)})
         self._can_clone = True
 
     async def start(self, job: Mapping[str, object], *, limits: Limits) -> "Running | Candidate":
@@ -56,7 +52,7 @@ class Candidates:
             stem = await self._take()
             if stem is None:
                 break
-            candidate = Candidate(self, stem, limits)
+            candidate = Candidate(self._stems, stem, limits)
             try:
                 await candidate.begin(job)
             except SandboxBroken:
@@ -67,50 +63,32 @@ class Candidates:
 
     async def close(self) -> None:
         """End those that stand ready."""
-        while self._idle:
-            await self._idle.pop().running.finish()
+        await self._stems.close()
 
-    async def put_back(self, stem: "_Stem", *, sound: bool) -> None:
-        """Keep a child whose candidate ended for the next one, or end it."""
-        if sound and stem.held < _MOST:
-            self._idle.append(stem)
-        else:
-            await stem.running.finish()
-
-    async def _take(self) -> "_Stem | None":
+    async def _take(self) -> Held | None:
         """A child to clone; None where there can't be any."""
-        if self._idle:
-            return self._idle.pop()
         if not self._can_clone:
             return None
-        arguments, limits = {"without": sorted(self._without)}, Limits(wall_s=_WALL_S)
-        running = await self._sandbox.start("bridge.candidates", arguments, limits=limits, fresh=True)
-        if isinstance(running, RunningEntry):
-            hello = await running.receive()
+        stem = await self._stems.take()
+        if stem.jobs:
+            return stem
+        if isinstance(stem.running, RunningEntry):
+            hello = await stem.running.receive()
             if hello is None:
                 raise SandboxBroken("A child that candidates were to be cloned from ended before.")
             if decode(hello) == ("ready", True):
-                return _Stem(running)
+                return stem
         self._can_clone = False
-        await running.finish()
+        await stem.running.finish()
         return None
-
-
-@dataclass(slots=True)
-class _Stem:
-    """A child that is cloned, and what its candidates so far took."""
-
-    running: RunningEntry
-    held: int = 0
-    cpu_s: float = 0.0
-    memory_kills: int = 0
 
 
 class Candidate:
     """One candidate, and the host's end of its line."""
 
-    def __init__(self, candidates: Candidates, stem: _Stem, limits: Limits) -> None:
-        self._candidates, self._stem = candidates, stem
+    def __init__(self, stems: Standby, stem: Held, limits: Limits) -> None:
+        assert isinstance(stem.running, RunningEntry)
+        self._stems, self._stem, self._running = stems, stem, stem.running
         self._cpu_s = limits.cpu_s or Policy().cpu_s
         self._line, self._inside = socket.socketpair()
         self._loop = asyncio.get_running_loop()
@@ -126,7 +104,7 @@ class Candidate:
         """
         content = json.dumps({**job, "cpu_s": math.ceil(self._cpu_s)}).encode()
         try:
-            await self._stem.running.send_with(BEGIN, self._inside)
+            await self._running.send_with(BEGIN, self._inside)
             self._line.setblocking(False)
             await self._loop.sock_sendall(self._line, len(content).to_bytes(4, "little") + content)
         except (OSError, SandboxBroken) as error:
@@ -134,7 +112,7 @@ class Candidate:
             raise SandboxBroken("The candidate ended before it had its job.") from error
         finally:
             self._inside.close()
-        self._stem.held += 1
+        self._stem.jobs += 1
 
     def hand_over(self) -> socket.socket:
         """The host's end of its line, to be sent to another child and not used here any more."""
@@ -152,47 +130,38 @@ class Candidate:
             try:
                 self._result = await self._end()
             except BaseException:
-                await asyncio.shield(self._stem.running.finish())
+                await asyncio.shield(self._running.finish())
                 raise
         return self._result
 
     async def _end(self) -> Result:
-        running = self._stem.running
         try:
-            await running.send(HUNG_UP if self._hung_up else END)
+            await self._running.send(HUNG_UP if self._hung_up else END)
             async with asyncio.timeout(_PATIENCE_S):
-                report = await running.receive()
+                report = await self._running.receive()
             match decode(report or b""):
                 case ("over", int(status), bool(by_itself), float(cpu_s), float(resident), bool(clean)):
                     self._stem.cpu_s += cpu_s
-                    result = self._describe(status, cpu_s, resident, by_itself=by_itself)
-                    await self._candidates.put_back(self._stem, sound=clean)
+                    code = os.waitstatus_to_exitcode(status)
+                    result = result_of(
+                        code,
+                        self._killer(code, cpu_s) if by_itself else "cancel",
+                        cpu_s=cpu_s,
+                        max_rss_mb=resident,
+                        wall_s=self._loop.time() - self._began,
+                        **self._running.take_output().streams(),
+                    )
+                    await self._stems.put_back(self._stem, sound=clean)
                     return result
         except (SandboxBroken, TimeoutError, CodecError):
             pass
-        return self._taken_along(await running.finish())
-
-    def _describe(self, wait_status: int, cpu_s: float, resident_mb: float, *, by_itself: bool) -> Result:
-        output = self._stem.running.take_output()
-        code = os.waitstatus_to_exitcode(wait_status)
-        killed_by = self._killer(code, cpu_s) if by_itself else "cancel"
-        status: Literal["ok", "error"] = "ok" if code == 0 else "error"
-        return Result(
-            status=STATUS_OF[killed_by] if killed_by else status,
-            exit_code=code if code >= 0 else None,
-            signal=-code if code < 0 else None,
-            **output.streams(),
-            wall_s=self._loop.time() - self._began,
-            cpu_s=cpu_s,
-            max_rss_mb=resident_mb,
-            killed_by=killed_by,
-        )
+        return self._taken_along(await self._running.finish())
 
     def _killer(self, code: int, cpu_s: float) -> KilledBy | None:
         """The kernel's limit that ended it, if one did."""
         if code == 0:
             return None
-        before, self._stem.memory_kills = self._stem.memory_kills, self._stem.running.memory_kills()
+        before, self._stem.memory_kills = self._stem.memory_kills, self._running.memory_kills()
         if self._stem.memory_kills > before:
             return "memory"
         late = cpu_s >= self._cpu_s

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from sandbox.checks.candidate_pool import Candidate
-from sandbox.checks.checkers import Checkers
 from sandbox.checks.run_report import RunReport
+from sandbox.checks.standby import Standby
 from sandbox.contract import Running
 from sandbox.errors import SandboxBroken
 from sandbox.host.running import RunningEntry
@@ -49,22 +49,24 @@ class TrialResult:
         return self.candidates[0].cpu_s + self.checker.cpu_s
 
 
-async def hold(start: Start, checkers: Checkers, job: bytes, wall_s: float) -> TrialResult:
+async def hold(start: Start, checkers: Standby, job: bytes, wall_s: float) -> TrialResult:
     """Have a checker do a job on the candidates that `start` starts.
 
     Raises:
         SandboxBroken: a sandbox stopped working.
     """
     report = RunReport()
-    checker = await checkers.take()
-    relay = _Relay(start, checker, report, wall_s)
+    held = await checkers.take()
+    relay = _Relay(start, held.running, report, wall_s)
     ended = None
     try:
         try:
             await relay.run(job)
         finally:
             sound = report.over and not report.status
-            ended = await checkers.put_back(checker, sound=sound, cpu_s=report.cpu_s)
+            held.jobs += 1
+            held.cpu_s += report.cpu_s if sound else 0.0
+            ended = await checkers.put_back(held, sound=sound)
     finally:
         await asyncio.shield(relay.close())
     result = ended or report.result()

@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from sandbox.host.execution import STATUS_OF
 from sandbox.inner.bridge.codec import CodecError
 from sandbox.result import KilledBy, Result
 
@@ -113,19 +114,20 @@ class RunReport:
     def result(self) -> Result:
         """How the process of a job ended, as its checker says."""
         code = os.waitstatus_to_exitcode(self.status)
-        killed_by: KilledBy | None = None
-        if code == -signal.SIGXCPU:
-            killed_by = "cpu"
-        elif code == -signal.SIGKILL:  # nobody else does that there
-            killed_by = "memory"
-        return Result(
-            status="ok" if code == 0 else "timeout" if killed_by == "cpu" else "error",
-            exit_code=code if code >= 0 else None,
-            signal=-code if code < 0 else None,
-            cpu_s=self.cpu_s,
-            max_rss_mb=self.max_rss_mb,
-            killed_by=killed_by,
-        )
+        # Nobody else sends SIGKILL there.
+        killers: dict[int, KilledBy] = {-signal.SIGXCPU: "cpu", -signal.SIGKILL: "memory"}
+        return result_of(code, killers.get(code), cpu_s=self.cpu_s, max_rss_mb=self.max_rss_mb)
+
+
+def result_of(code: int, killed_by: KilledBy | None, **measured: Any) -> Result:  # noqa: ANN401 - fields
+    """How a process ended: by an exit code, or by the negative number of a signal."""
+    return Result(
+        status=STATUS_OF[killed_by] if killed_by else "error" if code else "ok",
+        exit_code=code if code >= 0 else None,
+        signal=-code if code < 0 else None,
+        killed_by=killed_by,
+        **measured,
+    )
 
 
 def _is_result(told: list[Any]) -> bool:

@@ -14,9 +14,10 @@ import importlib
 import linecache
 import os
 import sys
+from collections.abc import Callable, Collection, Mapping
 from functools import reduce
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sandbox.inner.bridge.codec import CodecError, decode, encode
 from sandbox.inner.bridge.foreign import Foreign, foreign
@@ -26,12 +27,8 @@ from sandbox.inner.bridge.printed import Printed
 from sandbox.inner.bridge.standard import from_parts, to_parts
 from sandbox.inner.bridge.steps import awaited, resume
 from sandbox.inner.bridge.writeback import Writeback
+from sandbox.inner.process.channel import Channel
 from sandbox.inner.process.execute import forget_server
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
-
-    from sandbox.inner.process.channel import Channel
 
 _WHERE_LINES = 5
 

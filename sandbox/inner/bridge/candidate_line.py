@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from sandbox.inner.bridge.frames import FROM_CANDIDATE, LOST, TO_CANDIDATE
-from sandbox.inner.process.channel import FrameTooLarge
-
-if TYPE_CHECKING:
-    from sandbox.inner.process.channel import Channel
+from sandbox.inner.process.channel import Channel, FrameTooLarge
 
 MAX_RECEIVED = 512 << 20
 """Bytes that a candidate may send over a socket of its own."""

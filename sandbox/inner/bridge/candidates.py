@@ -15,12 +15,14 @@ import resource
 import signal
 import sys
 import time
+from collections.abc import Mapping
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import Any, NoReturn
 
 from sandbox.inner.bridge import callee
 from sandbox.inner.bridge.codec import encode
 from sandbox.inner.bridge.frames import HUNG_UP
+from sandbox.inner.process.channel import Channel
 from sandbox.inner.process.descendants import become_subreaper
 from sandbox.inner.process.execute import forget_server, reseed
 from sandbox.inner.process.reaper import FIRST
@@ -28,12 +30,6 @@ from sandbox.inner.process.wire import close_all_but
 from sandbox.inner.walls.inner_walls import lower
 from sandbox.inner.walls.seccomp import Filter, filter_file
 from sandbox.inner.walls.syscalls import PR_SET_DUMPABLE, checked, fork, prctl
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from typing import NoReturn
-
-    from sandbox.inner.process.channel import Channel
 
 _EMPTY = (".", "/tmp", "/dev/shm")
 _WRITABLE = (*_EMPTY, "/dev", "/dev/pts", "/dev/pts/ptmx")

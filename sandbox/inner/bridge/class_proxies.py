@@ -6,8 +6,9 @@ exception is the builtin itself; any other class derives from nothing builtin, w
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sandbox.inner.bridge import operators as known
 from sandbox.inner.bridge import proxies
@@ -15,9 +16,6 @@ from sandbox.inner.bridge.codec import CodecError
 from sandbox.inner.bridge.proxies import Instance, Proxy, Record, is_built, is_proxy, link_of, link_of_class
 from sandbox.inner.bridge.raised import error_attribute, error_text, standard_error
 from sandbox.inner.bridge.steps import coroutine
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 _JUDGING = {**known.BINARY, **known.IN_PLACE, **known.ORDER, **known.CONTAINS}
 
@@ -73,22 +71,14 @@ class Classes:
         return known
 
     def of_instance(self, number: int) -> type:
-        """The proxy class of an object.
-
-        Raises:
-            CodecError: it is one of exceptions.
-        """
+        """The proxy class of an object. Raises CodecError where it is one of exceptions."""
         cls = self.of(number)
         if not issubclass(cls, Instance):
             raise CodecError("an object of a class of exceptions")
         return cls
 
     def record(self, number: int, items: object) -> object:
-        """A named tuple.
-
-        Raises:
-            CodecError: it is none.
-        """
+        """A named tuple. Raises CodecError where it is none."""
         cls = self.of(number)
         if not issubclass(cls, Record) or type(items) is not tuple:
             raise CodecError("no record")
@@ -96,11 +86,7 @@ class Classes:
 
 
 def make_class(link: Any, number: int, described: Any) -> type:
-    """The proxy class of class `number`.
-
-    Raises:
-        CodecError: the description isn't one.
-    """
+    """The proxy class of class `number`. Raises CodecError where the description isn't one."""
     name, qualname, module, bases, operators, class_operators, copied, fields = _checked(described)
     own = [base for base in bases if issubclass(base, (Instance, Record, BaseException))]
     space: dict[str, Any] = {"__module__": module, "__qualname__": qualname, "__far__": (link, number)}

@@ -8,11 +8,9 @@ call. Encoder and decoder are loops with the same caps.
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable, Mapping, Sequence
 from itertools import chain
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 MAX_BYTES = (16 << 20) - 4096
 """One value in one frame, with room for what surrounds it."""

@@ -6,10 +6,8 @@ An object that is equal to everything can't know which of several values is the 
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from collections.abc import Callable
+from typing import Any
 
 _WANTED = 5
 """Other values that it must not be equal to; a guess passes in one of six cases."""

@@ -8,16 +8,14 @@ case's own answer were recorded, no others are allowed.
 from __future__ import annotations
 
 import types
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Collection, Sequence
+from typing import Any
 
 from sandbox.inner.bridge.codec import CodecError, encode
 from sandbox.inner.bridge.link_errors import CandidateGone, NotPlain
 from sandbox.inner.bridge.operators import BINARY, COMPARISONS, EQUALITY, IN_PLACE, OPERATORS, operators_of
 from sandbox.inner.bridge.proxies import number_of
 from sandbox.inner.bridge.standard import to_parts
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Sequence
 
 MAX_CALLBACKS = 200_000
 """Of one check. A sort of 10,000 items by a callback takes some 10,000."""
@@ -89,11 +87,7 @@ class Exports:
         return self._lying[1].get(id(value), "*")
 
     def original(self, number: object) -> object:
-        """The object of a number.
-
-        Raises:
-            CodecError: there is none.
-        """
+        """The object of a number. Raises CodecError where there is none."""
         if type(number) is not int or not 0 <= number < len(self._objects):
             raise CodecError("an object of ours that never crossed")
         return self._objects[number]

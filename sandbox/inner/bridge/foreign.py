@@ -5,12 +5,10 @@ Calls, public attributes and operators are requests to the test's process; nothi
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 from sandbox.inner.bridge.operators import OPERATORS
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 _OWN = ("__call__", "__copy__", "__deepcopy__")
 """Not made from the names of operators: with keywords, or on every class."""

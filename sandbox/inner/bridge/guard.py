@@ -5,16 +5,14 @@ What may not cross ends the candidate for good, also where the test catches what
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sandbox.inner.bridge.exports import Exports
 from sandbox.inner.bridge.link_errors import CandidateGone
 from sandbox.inner.bridge.proxies import number_of
 from sandbox.inner.bridge.show_values import show_error, show_kind
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
 
 _OF_ERRORS = frozenset({"error", "class"})
 """Kinds of references that cross with any exception."""
@@ -63,11 +61,7 @@ class Guard:
             self.errors.clear()
 
     def step(self) -> None:
-        """Count a step of a generator.
-
-        Raises:
-            CandidateGone: they are too many.
-        """
+        """Count a step of a generator. Raises CandidateGone where they are too many."""
         self.steps += 1
         if self._max_steps is not None and self.steps > self._max_steps:
             raise CandidateGone(f"its generators went on for more than {self._max_steps:,} steps")
@@ -92,11 +86,7 @@ class Guard:
         return tuple(one for owner, one in owned if may is None or owner in may)
 
     def admit(self, met: dict[str, object], doing: str) -> None:
-        """Record the kinds of references that came.
-
-        Raises:
-            CandidateGone: one may not cross.
-        """
+        """Record the kinds of references that came. Raises CandidateGone where one may not cross."""
         self.kinds |= met.keys()
         if self._allowed is not None and (refused := met.keys() - self._allowed):
             found = show_kind(min(refused), met[min(refused)])

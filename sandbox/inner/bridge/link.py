@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import threading
 import weakref
+from collections.abc import Callable
 from types import CoroutineType, GeneratorType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from sandbox.inner.bridge.candidate_line import CandidateLine
 from sandbox.inner.bridge.class_proxies import Classes
 from sandbox.inner.bridge.codec import CodecError, decode, encode
 from sandbox.inner.bridge.frames import FROM_CANDIDATE, TIMED_OUT
@@ -23,11 +25,6 @@ from sandbox.inner.bridge.show_values import show_call, show_request
 from sandbox.inner.bridge.standard import from_parts, to_parts
 from sandbox.inner.bridge.steps import coroutine, generator
 from sandbox.inner.bridge.writeback import mutable_containers, write_back
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from sandbox.inner.bridge.candidate_line import CandidateLine
 
 MAX_DEPTH = 40
 """Calls within callbacks within calls: each level costs some twenty frames of the interpreter's 1,000."""

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import copy
 import operator
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from collections.abc import Callable
+from typing import Any
 
 BINARY: dict[str, Callable[..., Any]] = {
     "__add__": operator.add,

@@ -8,17 +8,15 @@ from __future__ import annotations
 
 import types
 from collections import ChainMap, OrderedDict, UserDict, UserList, UserString, defaultdict
+from collections.abc import Callable, Collection
 from functools import _lru_cache_wrapper, partial
 from itertools import islice
 from types import CoroutineType, GeneratorType, MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sandbox.inner.bridge.codec import MAX_NODES, CodecError
 from sandbox.inner.bridge.operators import ALWAYS, BINARY, EQUALITY, ORDER, REFLECTED, fields_of, operators_of
 from sandbox.inner.bridge.standard import taker, to_parts
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
 
 _READ = (
     *(*EQUALITY, *ORDER, "__contains__"),
@@ -147,11 +145,7 @@ class Parts:
 
 
 def plain(value: Any) -> object:
-    """The builtin value that an object holds.
-
-    Raises:
-        CodecError: it holds none.
-    """
+    """The builtin value that an object holds. Raises CodecError where it holds none."""
     kind = type(value)
     if is_path(kind):
         return Parts(lambda: ("path", kind.__name__, str(value)))

@@ -60,11 +60,7 @@ def error_attribute(error: BaseException, name: str) -> Any:
 
 
 def as_raised(error: object, where: object) -> BaseException:
-    """The exception to raise here for one that the candidate raised.
-
-    Raises:
-        CodecError: it is none.
-    """
+    """The exception to raise here for one that the candidate raised. Raises CodecError where it is none."""
     if not isinstance(error, BaseException):
         raise CodecError("something raised that is no exception")
     if isinstance(error, (KeyboardInterrupt, GeneratorExit)):

@@ -8,13 +8,11 @@ from __future__ import annotations
 import builtins
 import sys
 from collections import ChainMap, Counter, OrderedDict, UserDict, UserList, UserString, defaultdict, deque
+from collections.abc import Callable
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sandbox.inner.bridge.codec import CodecError, refusal_of
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 _DIGITS, _FRACTION_BITS = 200_000, 1 << 15
 """Of a Decimal, and of a part of a Fraction: either is made within 10 ms."""
@@ -39,11 +37,7 @@ def to_parts(value: Any) -> tuple[object, ...] | None:
 
 
 def parts_of(value: object) -> tuple[object, ...]:
-    """Payload of a standard value.
-
-    Raises:
-        CodecError: it is none, nor plain data.
-    """
+    """Payload of a standard value. Raises CodecError where it is none, nor plain data."""
     parts = to_parts(value)
     if parts is None:
         raise CodecError(f"a value of type {type(value).__name__} isn't plain data")

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from types import GeneratorType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sandbox.inner.bridge.writeback import hold, is_mutable
-
-if TYPE_CHECKING:
-    from collections.abc import Generator
 
 _loop: Any = None
 _last: dict[int, object] = {}

@@ -7,17 +7,14 @@ import builtins
 import importlib
 import os
 import sys
+from collections.abc import Sequence
 from importlib.machinery import ModuleSpec, PathFinder
-from typing import TYPE_CHECKING, Any
+from types import ModuleType
+from typing import Any
 
+from sandbox.inner.bridge.link import Link
 from sandbox.inner.bridge.proxies import Module
 from sandbox.inner.checker.asserts import FAIL, fail
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from types import ModuleType
-
-    from sandbox.inner.bridge.link import Link
 
 
 class Namespace(dict):  # type: ignore[type-arg]

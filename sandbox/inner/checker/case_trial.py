@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import copy
 import random
+from collections.abc import Mapping
 from contextlib import suppress
 from functools import lru_cache
 from types import CodeType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sandbox.inner.bridge.candidate_line import CandidateLine
 from sandbox.inner.bridge.codec import encode
@@ -21,11 +22,7 @@ from sandbox.inner.bridge.standard import parts_of
 from sandbox.inner.checker.nearby import nearby
 from sandbox.inner.checker.replay import RecordingLink, answers_alike, same_answer
 from sandbox.inner.checker.reporting import Reports, remember, told
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from sandbox.inner.process.channel import Channel
+from sandbox.inner.process.channel import Channel
 
 _TEST, _PRELUDE = "<test>", "<prompt>"
 _MAX_MESSAGE = 2000

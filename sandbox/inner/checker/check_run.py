@@ -11,7 +11,8 @@ import inspect
 import os
 import sys
 import types
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 from sandbox.inner.bridge.candidate_line import CandidateLine
 from sandbox.inner.bridge.guard import Guard
@@ -22,11 +23,7 @@ from sandbox.inner.checker.candidate_names import Finder, Namespace, is_standard
 from sandbox.inner.checker.example_blocks import run_example
 from sandbox.inner.checker.reporting import Reports, remember
 from sandbox.inner.checker.under_pytest import run_under_pytest
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
-
-    from sandbox.inner.process.channel import Channel
+from sandbox.inner.process.channel import Channel
 
 _NO_TEST = "no test ran: the file has no test_ function, TestCase, check() or assert, or all were skipped"
 

@@ -17,21 +17,17 @@ import random
 import resource
 import signal
 import time
+from collections.abc import Mapping
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import Any, NoReturn
 
 from sandbox.inner.bridge.codec import encode
 from sandbox.inner.bridge.frames import REPORT
 from sandbox.inner.checker import case_trial, check_run
+from sandbox.inner.process.channel import Channel
 from sandbox.inner.process.descendants import become_subreaper, end_descendants
 from sandbox.inner.process.execute import forget_server
 from sandbox.inner.process.reaper import FIRST
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from typing import NoReturn
-
-    from sandbox.inner.process.channel import Channel
 
 _COLLECTED_AFTER = 16
 """Jobs in this process: what is left of one are some cycles."""

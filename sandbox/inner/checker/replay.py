@@ -5,20 +5,18 @@ from __future__ import annotations
 import copy
 from functools import partial
 from math import isclose
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from sandbox.inner.bridge.candidate_line import CandidateLine
 from sandbox.inner.bridge.codec import CodecError, decode, encode
 from sandbox.inner.bridge.frames import FROM_CANDIDATE, TIMED_OUT
+from sandbox.inner.bridge.guard import Guard
 from sandbox.inner.bridge.link import Link
 from sandbox.inner.bridge.link_errors import CandidateGone
 from sandbox.inner.bridge.proxies import number_of
 from sandbox.inner.bridge.show_values import show, show_error
 from sandbox.inner.bridge.standard import from_parts, to_parts
 from sandbox.inner.bridge.writeback import mutable_containers
-
-if TYPE_CHECKING:
-    from sandbox.inner.bridge.candidate_line import CandidateLine
-    from sandbox.inner.bridge.guard import Guard
 
 MAX_CALLS = 256
 MAX_BYTES = 1 << 16

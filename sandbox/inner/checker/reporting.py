@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import linecache
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 from sandbox.inner.bridge.codec import encode
 from sandbox.inner.bridge.frames import REPORT
+from sandbox.inner.bridge.link import Link
 from sandbox.inner.bridge.link_errors import CandidateGone, NotPlain
 from sandbox.inner.bridge.show_values import show_error
 from sandbox.inner.checker.asserts import Failed
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from sandbox.inner.bridge.link import Link
-    from sandbox.inner.process.channel import Channel
+from sandbox.inner.process.channel import Channel
 
 _MAX_MESSAGE = 2000
 _MAX_SIDE = 1000

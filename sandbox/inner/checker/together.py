@@ -9,18 +9,15 @@ import linecache
 import os
 import sys
 import threading
+from collections.abc import Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sandbox.inner.bridge.codec import encode
 from sandbox.inner.bridge.frames import REPORT
 from sandbox.inner.checker.alarm import watch
+from sandbox.inner.process.channel import Channel
 from sandbox.inner.process.execute import forget_server
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from sandbox.inner.process.channel import Channel
 
 _TEST = "<test>"
 

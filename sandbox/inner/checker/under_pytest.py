@@ -6,15 +6,12 @@ import os
 import re
 import sys
 from importlib.machinery import PathFinder
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sandbox.inner.bridge.proxies import is_proxy
 from sandbox.inner.bridge.show_values import show
 from sandbox.inner.checker.asserts import unequal
-from sandbox.inner.checker.reporting import places
-
-if TYPE_CHECKING:
-    from sandbox.inner.checker.reporting import Reports
+from sandbox.inner.checker.reporting import Reports, places
 
 _OURS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 _FRAME = re.compile(r"\S.*:\d+: in ")

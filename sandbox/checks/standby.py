@@ -1,0 +1,86 @@
+"""Processes that stand ready in one sandbox, each for one job at a time."""
+
+import asyncio
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sandbox.contract import Running, Sandbox
+from sandbox.policy import Limits
+from sandbox.result import Result
+
+_MOST_JOBS = 256
+"""Of one process: what its jobs leave adds up, and the kernel limits it."""
+_CHECKER_CPU_S = 2.0
+_WALL_S = 86_400.0
+
+
+@dataclass(slots=True)
+class Held:
+    """A process, and what its jobs so far took."""
+
+    running: Running
+    jobs: int = 0
+    cpu_s: float = 0.0
+    memory_kills: int = 0
+
+
+class Standby:
+    """Lends processes. Close it, also where its sandbox is broken."""
+
+    def __init__(
+        self, sandbox: Sandbox, entry: str, arguments: Mapping[str, object], *, max_cpu_s: float = math.inf
+    ) -> None:
+        self._sandbox, self._entry, self._arguments, self._max_cpu_s = sandbox, entry, arguments, max_cpu_s
+        self._idle: list[Held] = []
+
+    async def take(self) -> Held:
+        """A process for one job.
+
+        Raises:
+            SandboxBroken: the sandbox stopped working.
+        """
+        if self._idle:
+            return self._idle.pop()
+        limits = Limits(wall_s=_WALL_S)
+        return Held(await self._sandbox.start(self._entry, self._arguments, limits=limits, fresh=True))
+
+    async def put_back(self, held: Held, *, sound: bool) -> Result | None:
+        """Keep a process for the next job, or end it.
+
+        Returns:
+            How it ended, where that was not `sound`: with the job.
+        """
+        if sound and held.jobs < _MOST_JOBS and held.cpu_s < self._max_cpu_s:
+            self._idle.append(held)
+            return None
+        result = await asyncio.shield(held.running.finish())
+        return None if sound else result.model_copy(update={"cpu_s": max(result.cpu_s - held.cpu_s, 0.0)})
+
+    async def close(self) -> None:
+        """End those that stand ready."""
+        while self._idle:
+            await self._idle.pop().running.finish()
+
+
+class Checkers(Standby):
+    """Checkers, each for one trial after the other; what one did not end well ends with it."""
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        super().__init__(sandbox, "checker.checker", {"once": False}, max_cpu_s=_CHECKER_CPU_S)
+
+
+class OneChecker(Standby):
+    """A checker that does one job, in the sandbox's own workspace."""
+
+    def __init__(self, sandbox: Sandbox, limits: Limits) -> None:
+        super().__init__(sandbox, "checker.checker", {"once": True})
+        self._limits = limits
+
+    async def take(self) -> Held:
+        """Start it."""
+        return Held(await self._sandbox.start(self._entry, self._arguments, limits=self._limits))
+
+    async def put_back(self, held: Held, *, sound: bool) -> Result | None:
+        """End it."""
+        return await super().put_back(held, sound=False)
