@@ -209,11 +209,7 @@ def _where(error: BaseException) -> tuple[tuple[str, int, str], ...]:
 
 
 def main(channel: Channel, arguments: Mapping[str, Any]) -> None:
-    """Serve the modules of the current folder.
-
-    Args:
-        arguments: as `serve` has them.
-    """
+    """Serve the modules of the current folder; `arguments` as `serve` takes them."""
     forget_server()  # a candidate may call a module `sandbox`, too
     here, named = os.getcwd(), os.environ.get("PYTHONPATH", "")
     sys.path[:0] = [here, *(os.path.join(here, folder) for folder in named.split(os.pathsep) if folder)]

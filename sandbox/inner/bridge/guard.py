@@ -67,11 +67,7 @@ class Guard:
             raise CandidateGone(f"its generators went on for more than {self._max_steps:,} steps")
 
     def shown(self, changes: Any, owners: list[str]) -> Any:
-        """The changes of arguments that the test sees.
-
-        Args:
-            owners: for each container that was lent, the argument that it is part of.
-        """
+        """The changes that the test sees; `owners`: for each container that was lent, its argument."""
         if not changes:
             return ()
         if not self.write_back:
@@ -93,11 +89,7 @@ class Guard:
             raise CandidateGone(f"{doing} gave {found} where plain data is expected")
 
     def expected(self, raised: BaseException, met: dict[str, object], doing: str) -> BaseException:
-        """What the test gets for an exception of the candidate: where some are agreed on, a standard one.
-
-        Raises:
-            CandidateGone: it isn't among these.
-        """
+        """What the test gets for an exception. Raises CandidateGone where it isn't among those agreed on."""
         standard: list[Any] = [cls for cls in type(raised).__mro__ if number_of(cls) is None]
         self.errors.add(standard[0].__name__)
         if self._expected is None:

@@ -2,67 +2,39 @@
 
 from __future__ import annotations
 
+import builtins
 import copy
 import operator
 from collections.abc import Callable
 from typing import Any
 
-BINARY: dict[str, Callable[..., Any]] = {
-    "__add__": operator.add,
-    "__sub__": operator.sub,
-    "__mul__": operator.mul,
-    "__matmul__": operator.matmul,
-    "__truediv__": operator.truediv,
-    "__floordiv__": operator.floordiv,
-    "__mod__": operator.mod,
-    "__divmod__": divmod,
-    "__pow__": pow,
-    "__lshift__": operator.lshift,
-    "__rshift__": operator.rshift,
-    "__and__": operator.and_,
-    "__xor__": operator.xor,
-    "__or__": operator.or_,
+
+def _operators(names: str) -> dict[str, Callable[..., Any]]:
+    return {f"__{name}__": getattr(operator, f"__{name}__") for name in names.split()}
+
+
+def _builtins(names: str) -> dict[str, Callable[..., Any]]:
+    return {f"__{name}__": getattr(builtins, name) for name in names.split()}
+
+
+BINARY = {
+    **_operators("add sub mul matmul truediv floordiv mod lshift rshift and xor or"),
+    **_builtins("divmod pow"),
 }
-IN_PLACE: dict[str, Callable[..., Any]] = {
-    f"__i{name[2:]}": getattr(operator, f"__i{name[2:]}") for name in BINARY if name != "__divmod__"
-}
-ORDER: dict[str, Callable[..., Any]] = {
-    "__lt__": operator.lt,
-    "__le__": operator.le,
-    "__gt__": operator.gt,
-    "__ge__": operator.ge,
-}
-EQUALITY: dict[str, Callable[..., Any]] = {"__eq__": operator.eq, "__ne__": operator.ne}
+IN_PLACE = _operators("iadd isub imul imatmul itruediv ifloordiv imod ipow ilshift irshift iand ixor ior")
+ORDER = _operators("lt le gt ge")
+EQUALITY = _operators("eq ne")
+CONTAINS = _operators("contains")
 COMPARISONS = frozenset({*ORDER, *EQUALITY})
 # These give the object nothing that the caller expects of it, so they may be asked of any object.
-PLAIN: dict[str, Callable[..., Any]] = {
-    "__neg__": operator.neg,
-    "__pos__": operator.pos,
-    "__invert__": operator.invert,
-    "__abs__": abs,
-    "__round__": round,
-    "__int__": int,
-    "__float__": float,
-    "__complex__": complex,
-    "__index__": operator.index,
-    "__bool__": bool,
-    "__len__": len,
-    "__iter__": iter,
-    "__next__": next,
-    "__reversed__": reversed,
-    "__getitem__": operator.getitem,
-    "__setitem__": operator.setitem,
-    "__delitem__": operator.delitem,
+PLAIN = {
+    **_operators("neg pos invert index getitem setitem delitem"),
+    **_builtins("abs round int float complex bool len iter next reversed"),
 }
 # Every class has these or can do without them: nothing asks whether they are there.
 ALWAYS: dict[str, Callable[..., Any]] = {
-    "__hash__": hash,
-    "__repr__": repr,
-    "__str__": str,
-    "__format__": format,
-    "__dir__": dir,
-    "__copy__": copy.copy,
-    "__deepcopy__": copy.deepcopy,
+    **_builtins("hash repr str format dir"),
+    **{"__copy__": copy.copy, "__deepcopy__": copy.deepcopy},
 }
 
 
@@ -70,12 +42,11 @@ def _method(name: str) -> Callable[..., Any]:
     return lambda value, *operands: getattr(type(value), name)(value, *operands)
 
 
-METHODS: dict[str, Callable[..., Any]] = {
+METHODS = {
     name: _method(name)
     for name in ("__call__", "__enter__", "__exit__", "__aiter__", "__anext__", "__aenter__", "__aexit__")
 }
 
-CONTAINS: dict[str, Callable[..., Any]] = {"__contains__": operator.contains}
 OPERATORS = {**BINARY, **IN_PLACE, **ORDER, **EQUALITY, **PLAIN, **CONTAINS, **ALWAYS, **METHODS}
 REFLECTED = {f"__r{name[2:]}": name for name in BINARY}
 

@@ -84,11 +84,7 @@ def _taker(kind: type) -> Callable[[Any], tuple[object, ...] | None] | None:
 
 
 def reference_kind(kind: type, kinds: Collection[str] | None) -> str | None:
-    """The kind of reference as which objects of a class cross, where they are used in no other way.
-
-    Args:
-        kinds: of references that may cross; None where objects of any class may.
-    """
+    """The kind of reference as which objects of a class cross; `kinds` may, None: objects of any class."""
     known = _REFERENCES.get(kind)
     if known is not None:
         return known

@@ -227,11 +227,7 @@ def _space(cls: type) -> Any:
 
 
 def copy_of(proxy: Any) -> object:
-    """The builtin value that an object of a class derived from a builtin type holds, made anew here.
-
-    Raises:
-        TypeError: the candidate's process gave something else.
-    """
+    """The builtin value that an object holds, made anew here. Raises TypeError where there is none."""
     value: object = link_of(proxy).request("plain", proxy)
     if is_proxy(value):
         raise TypeError(f"an object of {type(proxy).__name__} without a value")

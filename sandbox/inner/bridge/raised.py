@@ -27,11 +27,7 @@ _STANDARD_ERRORS = frozenset(
 
 
 def make_error(link: Any, number: int, cls: Any, args: Any, text: object) -> BaseException:
-    """The exception that stands for exception `number` here.
-
-    Raises:
-        CodecError: the parts aren't those of an exception.
-    """
+    """The proxy of exception `number`. Raises CodecError where the parts aren't those of one."""
     if not (isinstance(cls, type) and issubclass(cls, BaseException)) or type(args) is not tuple:
         raise CodecError("no exception")
     if type(text) is not str:

@@ -54,11 +54,7 @@ def taker(kind: type) -> Callable[[Any], tuple[object, ...] | None] | None:
 
 
 def from_parts(payload: tuple[Any, ...]) -> object:
-    """The value that a payload of `to_parts` describes.
-
-    Raises:
-        CodecError: no such type, or parts that don't fit.
-    """
+    """The value of a payload. Raises CodecError for an unknown type, or parts that don't fit."""
     name, *parts = payload
     make = _MAKE.get(name) if type(name) is str else None
     if make is None:

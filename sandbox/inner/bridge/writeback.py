@@ -33,7 +33,7 @@ def mutable_containers(value: object) -> list[Any]:
 
 
 class Writeback:
-    """The containers that one call was lent, and what they held before it."""
+    """Containers that were lent to a call, and what they held before it."""
 
     def __init__(self, arguments: object) -> None:
         self.containers = mutable_containers(arguments)
@@ -60,11 +60,7 @@ def _differs(now: Any, before: Any) -> bool:
 
 
 def write_back(containers: list[Any], changes: object) -> None:
-    """Apply changes to the lender's containers.
-
-    Raises:
-        ValueError: they don't fit the containers that were lent; nothing was changed.
-    """
+    """Apply changes to the lender's containers; ValueError, and none is applied, where one doesn't fit."""
     if type(changes) is not tuple:
         raise ValueError("changes to arguments that aren't a tuple")
     for change in changes:

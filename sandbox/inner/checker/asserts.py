@@ -33,11 +33,7 @@ class Failed(AssertionError):
 
 
 def rewritten(source: str, filename: str) -> ast.Module:
-    """The module of `source`, each of its assert statements rewritten to call FAIL.
-
-    Raises:
-        SyntaxError: it isn't Python.
-    """
+    """The module of `source`, its assert statements rewritten to call FAIL. Raises SyntaxError."""
     tree = ast.parse(source, filename)
     _Rewriter(source).visit(tree)
     return ast.fix_missing_locations(tree)

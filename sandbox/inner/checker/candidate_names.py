@@ -64,11 +64,7 @@ class Finder:
     def find_spec(
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        """A spec for the candidate's modules, None for all others.
-
-        Raises:
-            ImportError: the name is the candidate's, and installed here as well.
-        """
+        """A spec for the candidate's modules, None for others; ImportError for one installed here, too."""
         top = name.partition(".")[0]
         if top not in self._provides or is_standard(top):
             return None

@@ -16,12 +16,7 @@ _TRACEBACK = re.compile(r"\s*Traceback \((most recent call last|innermost last)\
 
 
 def run_example(source: str, want: str, space: dict[str, Any]) -> None:
-    """Run one example in `space`.
-
-    Raises:
-        Failed: it printed something else.
-        BaseException: it raised what isn't expected.
-    """
+    """Run one example in `space`. Raises Failed where it printed something else, or what it raised."""
     code = compile(ast.Interactive(body=ast.parse(source).body), "<example>", "single")
     printed = io.StringIO()
     hook = sys.displayhook

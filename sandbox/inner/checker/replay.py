@@ -40,11 +40,7 @@ class RecordingLink(Link):
         self._ties = False
 
     def entry(self, module: str, name: str) -> Any:
-        """The function under test.
-
-        Raises:
-            BaseException: what its module raises when it is loaded, AttributeError where the name is missing.
-        """
+        """The function under test. Raises what its module raises, or AttributeError where it has none."""
         with self.guard.suspended():
             found = self.request("get", self.request("import", module), name)
         self._entry = number_of(found)
@@ -65,11 +61,7 @@ class RecordingLink(Link):
         return value
 
     def repeat(self, call: bytes) -> bytes:
-        """The answer of this candidate to a call that another one was asked.
-
-        Raises:
-            CandidateGone: there is none.
-        """
+        """The answer of this candidate to a call. Raises CandidateGone where there is none."""
         self._line.send(call)
         answer = self._line.receive() or b""
         if answer[:1] != FROM_CANDIDATE:

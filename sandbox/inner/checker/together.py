@@ -23,11 +23,7 @@ _TEST = "<test>"
 
 
 def main(channel: Channel, arguments: Mapping[str, Any]) -> None:
-    """Run the module, and each test after it.
-
-    Args:
-        arguments: `source` of the module, `tests`, `entry_point`.
-    """
+    """Run the `source` of a module, and each of the `tests` on its `entry_point`."""
     forget_server()
     sys.path.insert(0, os.getcwd())
     sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - as long as the process; nobody reads what is printed
