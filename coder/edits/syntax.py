@@ -65,7 +65,7 @@ def block(lines: Sequence[str]) -> str:
 
 
 def _fault(path: str, text: str) -> tuple[int, str] | None:
-    """Line and words of the first thing wrong in a file; None where nothing is, or nobody here knows."""
+    """Line and words of the first thing wrong in a file; None where nothing is, or no check fits."""
     check = _CHECKS.get(PurePosixPath(path).suffix.lower())
     return check(text.removeprefix("\ufeff")) if check is not None and len(text) <= MOST_READ else None
 
@@ -73,7 +73,7 @@ def _fault(path: str, text: str) -> tuple[int, str] | None:
 def _python(text: str) -> tuple[int, str] | None:
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of code that somebody else wrote
+            warnings.simplefilter("ignore")  # of code that isn't ours
             ast.parse(text)
     except SyntaxError as error:
         return error.lineno or 1, error.msg
@@ -104,7 +104,7 @@ def _toml(text: str) -> tuple[int, str] | None:
 
 
 def _yaml(text: str) -> tuple[int, str] | None:
-    import yaml  # by none but those who wrote some
+    import yaml  # loaded only for an answer that changes YAML
 
     try:
         for _ in yaml.parse(text, Loader=yaml.SafeLoader):

@@ -32,7 +32,7 @@ def replacing(path: Path, *, mode: int = 0o600) -> Iterator[BinaryIO]:
 def write_beside(
     folder: int, name: str, content: bytes, *, mode: int | None, temporary: str, new_mode: int = 0o666
 ) -> None:
-    """Write durably what is to replace `name` in an open folder, with the mode and owner of the file there.
+    """Write and sync a content that will replace `name`, with the mode and owner of that file.
 
     Args:
         folder: descriptor of the folder.
@@ -69,7 +69,7 @@ def set_mode(folder: int, name: str, mode: int) -> None:
     """Give a file, and never one that a link leads to, these permission bits.
 
     Raises:
-        OSError: it isn't there, is somebody else's, or a link.
+        OSError: it isn't there, belongs to another user, or is a link.
     """
     flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | getattr(os, "O_CLOEXEC", 0)
     descriptor = os.open(name, flags, dir_fd=folder)
@@ -113,7 +113,7 @@ def _take_over(descriptor: int, folder: int, name: str, mode: int | None) -> Non
 
 
 def write_all(descriptor: int, content: bytes) -> None:
-    """Write all of it and have it on the disk.
+    """Write a content and sync it.
 
     Raises:
         OSError: the disk is full or failed.
@@ -125,13 +125,13 @@ def write_all(descriptor: int, content: bytes) -> None:
 
 
 def sync_folder(descriptor: int) -> None:
-    """Have the names in a folder on the disk, where the system can do that for folders."""
+    """Sync the names in an open folder, where the system can sync folders."""
     if os.name == "posix":
         os.fsync(descriptor)
 
 
 def sync_folder_at(path: Path) -> None:
-    """Have the names in the folder at a path on the disk, where the system can do that for folders."""
+    """Sync the names in the folder at a path, where the system can sync folders."""
     if os.name == "posix":
         descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
         try:

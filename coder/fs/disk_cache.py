@@ -1,4 +1,4 @@
-"""FactCache: what was found in files, by the hash of their content. Losing it costs time only."""
+"""Cache of facts about files, by the hash of their content. Losing it costs only time."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ _BATCH = 500
 
 
 def facts_folder(environ: Mapping[str, str] = os.environ) -> Path:
-    """Where the cache stands: below CODER_HOME where that is set, else in the platform's cache folder."""
+    """Folder of the cache: below CODER_HOME if that is set, else the platform's cache folder."""
     home = environ.get("CODER_HOME")
     return Path(home).expanduser().absolute() / "cache" if home else cache_folder()
 
 
 class FactCache:
-    """Facts by key. A cache that can't be opened, read or written is none; it never fails a run."""
+    """Facts by key. One that can't be opened, read or written acts as an empty cache."""
 
     def __init__(self, folder: Path | None) -> None:
         self._folder = folder

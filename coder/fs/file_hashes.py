@@ -1,4 +1,4 @@
-"""Snapshot: the regular files of the user's folder, as they were read."""
+"""The regular files of a folder as they were read, with their hashes."""
 
 import hashlib
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ class SnapshotFile:
     """Permission bits."""
     sha256: str
     link: str | None = None
-    """The path of the file that this is a link to, and whose copy it is read as."""
+    """Target of the symlink that was read, as a path; None for a plain file."""
 
     @classmethod
     def of(cls, content: bytes, *, mode: int = 0o644) -> "SnapshotFile":
@@ -25,7 +25,7 @@ class SnapshotFile:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """What was read of the user's folder."""
+    """All files that were read of a folder."""
 
     root: Path
     """Absolute, without links; it may not exist yet."""

@@ -1,4 +1,4 @@
-"""Where this product keeps its data: CODER_HOME, else the platform's folder for a user's data."""
+"""Folders for data and caches: CODER_HOME, else those of the platform."""
 
 import os
 from collections.abc import Mapping
@@ -8,7 +8,7 @@ from coder.errors import MachineError
 
 
 def data_folder(environ: Mapping[str, str] = os.environ) -> Path:
-    """Folder of all that this product keeps for one user. It need not exist."""
+    """Folder of all data that is kept for one user. It need not exist."""
     import platformdirs  # kept off the path of `--help`
 
     named = environ.get("CODER_HOME")
@@ -37,7 +37,7 @@ def private_folder(path: Path) -> Path:
 
 
 def unwritable(path: Path, reason: str) -> MachineError:
-    """The error for a place of ours that can't be written."""
+    """The error for a data or cache path that can't be written."""
     return MachineError(
         f"Can't write {path}: {reason}. Make room or give yourself the right to write there, "
         f"or set CODER_HOME to a folder that you can write."

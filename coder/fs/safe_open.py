@@ -1,7 +1,7 @@
-"""Open files beneath a folder of the user's, never over a link.
+"""Open files under a folder without following symlinks.
 
-Every step of a path is opened by itself, relative to the one before: a folder that is swapped for a link
-while we look is refused, not followed. What isn't a regular file is never read, and never blocks.
+Every part of a path is opened by itself, relative to the one before: a folder that is swapped for a link
+meanwhile is refused. Only regular files are read, so that no pipe or device blocks.
 """
 
 import os
@@ -78,7 +78,7 @@ def read_regular(folder: int, name: str, *, limit: int) -> tuple[bytes, os.stat_
 
 
 def read_named(path: Path, *, limit: int) -> bytes:
-    """A regular file that the user has named.
+    """Read a regular file that the user has named.
 
     Raises:
         UsageError: it can't be read, isn't a regular file, or has more than `limit` bytes.

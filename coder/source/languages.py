@@ -133,7 +133,7 @@ _LANGUAGE = {ending: language for language, endings in _ENDINGS.items() for endi
 
 
 def language_of(path: str) -> str | None:
-    """The language of a source file, by the ending of its name; None where none of ours has it."""
+    """The language of a source file, by the ending of its name; None where it is unknown."""
     return _LANGUAGE.get(posixpath.splitext(path)[1].lower())
 
 

@@ -11,10 +11,10 @@ _PROMPT_NAME = re.compile(r"\bdef\s+([A-Za-z_]\w*)\s*\(|\b(?:function|method)\s+
 
 
 def parse_source(source: str) -> ast.Module | None:
-    """The syntax tree, or None where there is none to be had."""
+    """The syntax tree; None where the source doesn't parse."""
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of code that somebody else wrote, such as '\w' in a string
+            warnings.simplefilter("ignore")  # of code that isn't ours, such as '\w' in a string
             return ast.parse(source)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None

@@ -1,4 +1,4 @@
-"""Where events are kept: one SQLite file of the user's, or memory; a lease per run. Read sqlite, lease."""
+"""Event logs: one SQLite file, or memory; a lease for each run. Read sqlite, lease."""
 
 from typing import TYPE_CHECKING
 

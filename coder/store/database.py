@@ -1,8 +1,8 @@
-"""The database file under the event log: opened, checked, and its faults said in our words.
+"""Open and check the event log's database file, and explain its faults.
 
-A durable commit (`synchronous=FULL`) is on the disk before it returns, with all commits before it: they stand
-in one file, the write-ahead log. Any other (`NORMAL`) is with the system, which a process can die without; a
-power cut loses the newest of those, in order, and never tears the file. Measured: 0.17 ms and 0.01 ms.
+A durable commit (`synchronous=FULL`) is on the disk before it returns, with all commits before it, as all are
+in one write-ahead log. Any other (`NORMAL`) survives the process; a power cut loses the newest of those, in
+order, and never tears the file. Measured: 0.17 ms and 0.01 ms.
 """
 
 import contextlib
@@ -123,7 +123,7 @@ class Database:
                 f"knows {SCHEMA}). Update coder, or set CODER_HOME to another folder."
             )
         if version < 1:
-            raise self.damaged("it is empty, or not a log of ours")
+            raise self.damaged("it is empty, or not an event log of coder")
 
     @contextmanager
     def _explained(self) -> Iterator[None]:
@@ -144,7 +144,7 @@ class Database:
 
 
 def _make(path: Path) -> None:
-    """Make the file elsewhere and give it its name at once: no process ever sees half of a log."""
+    """Create the file under another name and link it: no process sees an unfinished log."""
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=".events-")
     try:
         connection = sqlite3.connect(temporary, isolation_level=None)

@@ -1,4 +1,4 @@
-"""Bodies of events as JSON text, and the long strings in them apart.
+"""Encode bodies of events as JSON, with long strings stored apart.
 
 A string over 64 KiB becomes a blob: its place in the body is kept in a list beside the body, so that no
 body, whatever it holds, can be mistaken for a reference. JSON is ASCII: lone surrogates and NUL survive.

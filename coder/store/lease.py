@@ -1,7 +1,7 @@
-"""A lease: one process at a time works on a run, and one that lost it can't write any more.
+"""Leases: one process at a time works on a run; after losing its lease it can't write.
 
-The token grows with each holder and every append names it, so a process that was asleep while another took
-over is refused. A dead holder on this machine is replaced at once, any other when its time is over.
+The token grows with each holder and every append names it, so that a stale holder is refused. A dead holder
+on this machine is replaced at once, any other when its lease expires.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ from coder.store.run_list import RunSummary
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """One process, so that no other one is taken for it."""
+    """Identity of one process, distinct from any that reuses its pid."""
 
     host: str
     namespace: str
@@ -72,7 +72,7 @@ def _state(pid: int) -> tuple[str, str]:
 
 
 LEASE_S = 30.0
-"""How long a holder that gives no sign of life, and can't be asked for one, is waited for."""
+"""A silent holder whose process can't be checked keeps its lease for this long."""
 
 
 class EventLog(EventStore, Protocol):

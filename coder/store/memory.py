@@ -1,4 +1,4 @@
-"""The event log in memory: for tests, and for callers who want nothing kept."""
+"""The event log in memory, for tests and for runs that keep nothing."""
 
 import time
 from collections.abc import AsyncIterator, Callable, Sequence

@@ -1,4 +1,4 @@
-"""Runs by name: their ids, and what a list of them shows."""
+"""Ids of runs, and the entries of a list of runs."""
 
 import difflib
 import secrets
@@ -14,7 +14,7 @@ _EPOCH = 1_735_689_600  # 2025-01-01: 30 bits of seconds reach to 2059
 
 
 class RunSummary(NamedTuple):
-    """What a list of runs shows of one: its first and last event hold the task and the outcome."""
+    """Entry in a list of runs: the first and last event hold the task and the outcome."""
 
     run: str
     first: Event
@@ -22,12 +22,12 @@ class RunSummary(NamedTuple):
 
 
 def unreadable(run: str) -> Event:
-    """What stands in a list for an event that is damaged: `read` says what is wrong with it."""
+    """Placeholder in a list for a damaged event; `read` raises the cause."""
     return Event(run=run, seq=0, time=0.0, type="unreadable", body={})
 
 
 def new_run_id() -> str:
-    """A new id: `run_`, six characters of time, so that ids sort by second, and four of chance."""
+    """A new id: `run_`, six characters of time, so that ids sort by second, and four random ones."""
     return f"run_{_base32(int(time.time()) - _EPOCH, 6)}{_base32(secrets.randbits(20), 4)}"
 
 

@@ -1,4 +1,4 @@
-"""Lines that a CI system takes for commands when it reads its own log, broken so that it doesn't.
+"""Break lines that a CI system would take for commands in its log.
 
 `::add-mask::` at the start of a line (GitHub Actions), `##vso[…]` (Azure Pipelines), `##teamcity[…]`. Their
 manuals call them workflow commands, logging commands and service messages. A zero-width space parts the first
@@ -24,7 +24,7 @@ def no_commands(text: str) -> str:
 
 
 def is_log(descriptor: int, environ: Mapping[str, str]) -> bool:
-    """Whether a CI system may be reading what is written here: a file or a terminal is nobody's log."""
+    """Whether a CI system may read this output; a file or a terminal is no CI log."""
     kind = os.fstat(descriptor).st_mode
     return any(map(environ.get, _SYSTEMS)) and (stat.S_ISFIFO(kind) or stat.S_ISSOCK(kind))
 

@@ -1,4 +1,4 @@
-"""Printed paths: which file of a workspace is meant by a name as programs and people write it."""
+"""Find the file of a workspace that a path in a program's output or in a text means."""
 
 from collections.abc import Iterable
 from pathlib import PurePosixPath
@@ -7,7 +7,7 @@ _MOST_PARTS = 24
 
 
 class PrintedPaths:
-    """Finds files of one workspace by names that are absolute, relative to anywhere, or bare."""
+    """Finds files of one workspace by absolute, relative or bare names."""
 
     def __init__(self, paths: Iterable[str]) -> None:
         self.all = frozenset(paths)
@@ -36,7 +36,7 @@ class PrintedPaths:
             if whole is not None:
                 return whole
         found, shared = self._nearest(parts)
-        # Two parts in common are no accident; the name alone may be a file of somebody else's.
+        # Two equal parts are no accident; the name alone may be a file of another program.
         is_clear = found is not None and (shared > 1 or len(parts) == 1 or "/" not in found)
         return found if is_clear else None
 

@@ -1,4 +1,4 @@
-"""Words for a terminal: what nobody has read made harmless, whole or piece by piece; counts, near names."""
+"""Make text harmless for a terminal, whole or as a stream; format counts and near names."""
 
 import codecs
 import re

@@ -1,4 +1,4 @@
-"""Functions of the user's by their names, as `--tool MODULE:FUNCTION` gives them."""
+"""Import the functions that `--tool MODULE:FUNCTION` names."""
 
 import importlib
 import os

@@ -69,10 +69,10 @@ class PlanTool:
 
 
 class Registry:
-    """The tools that carry out calls: `bash`, `edit`, `plan`, `python` and a user's own."""
+    """Tools that carry out calls: `bash`, `edit`, `plan`, `python` and the user's own."""
 
     def __init__(self, own: Sequence[Tool] = (), *, kernel: bool = False) -> None:
-        """Offer these tools of the user beside ours.
+        """Collect the built-in tools and the user's.
 
         Args:
             own: the user's.
@@ -95,7 +95,7 @@ class Registry:
 
     @property
     def specs(self) -> tuple[ToolSpec, ...]:
-        """What the model is told of them. DONE and ASK are added by whoever answers them."""
+        """The specs of these tools; DONE and ASK are added by the participant that answers them."""
         return tuple(tool.spec for tool in self._tools.values())
 
     def has_effect(self, name: str) -> bool:

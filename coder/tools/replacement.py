@@ -2,8 +2,8 @@
 
 from difflib import SequenceMatcher
 
-from coder.edits.apply import apply
-from coder.edits.edit import Edit, Hunk
+from coder.edits.change import Changed
+from coder.edits.edit import Hunk
 from coder.edits.lines import split_lines, usual_end
 from coder.edits.locate import Index, locate
 from coder.edits.misses import not_there
@@ -17,15 +17,14 @@ _MOST_SHOWN = 6
 
 
 def replaced(path: str, text: str, old: str, new: str, *, every: bool = False) -> str:
-    """The text of a file with `new` in the place of `old`.
-
-    Where `old` is not there word for word, whole lines of it are looked for but for blanks, indentation and
-    the like, as the lines of any edit are.
+    """The text of a file with `new` in the place of `old`, which may differ in blanks or indentation.
 
     Args:
         path: of the file, for messages.
         text: of the file.
-        every: replace each occurrence; else `old` has to be there only once.
+        old: where it isn't there word for word, whole lines of it are looked for as those of any edit.
+        new: what replaces it.
+        every: replace each occurrence; else `old` must be there only once.
 
     Raises:
         ValueError: it isn't there, or several times; the message is for the model.
@@ -34,19 +33,20 @@ def replaced(path: str, text: str, old: str, new: str, *, every: bool = False) -
         as_there = old.replace("\n", "\r\n"), new.replace("\n", "\r\n")
     else:
         as_there = old, new
-    found = [text.count("\n", 0, at) + 1 for at in _occurrences(text, as_there[0])]
-    if len(found) == 1 or (found and every):
+    numbers = [text.count("\n", 0, at) + 1 for at in _occurrences(text, as_there[0])]
+    if len(numbers) == 1 or (numbers and every):
         return text.replace(*as_there)
-    lines = split_lines(text)
+    changed = Changed(text)
     hunk = Hunk((*(("-", line) for line in _whole_lines(old)), *(("+", line) for line in _whole_lines(new))))
-    found = found or [place.start + 1 for place in locate(Index(lines), hunk).places]
-    if len(found) > 1:
-        raise ValueError(_SEVERAL.format(path=path, lines=", ".join(map(str, found[:_MOST_PLACES]))))
-    applied = apply([Edit(path, "change", hunks=(hunk,))], {path: text})
-    if applied.problem is not None:
-        near = not_there(path, lines, hunk).near if applied.gist else ""
-        raise ValueError(f"{applied.gist or applied.problem}\n{near}".rstrip())
-    return applied.files[path] or ""
+    found = locate(Index(changed.lines), hunk)
+    numbers = numbers or [place.start + 1 for place in found.places]
+    if len(numbers) > 1:
+        raise ValueError(_SEVERAL.format(path=path, lines=", ".join(map(str, numbers[:_MOST_PLACES]))))
+    if found.place is None:
+        miss = not_there(path, changed.lines, hunk)
+        raise ValueError(f"{miss.gist}\n{miss.near}".rstrip())
+    changed.put(found.hunk, found.place)
+    return changed.text()
 
 
 _SEVERAL = (
