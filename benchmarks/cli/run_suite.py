@@ -27,8 +27,7 @@ from coder.config.layers import load, user_file
 from coder.config.schema import Config
 from coder.console.answerer import Answerer, opened
 from coder.console.backend import see_backend
-from coder.console.flags import takes
-from coder.console.options import given_flags
+from coder.console.options import given_flags, takes
 from coder.console.screen import Screen
 from coder.errors import UsageError
 from coder.models.catalog import UserModels

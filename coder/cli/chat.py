@@ -7,8 +7,16 @@ from typing import Annotated
 import typer
 
 from coder.console import options
-from coder.console.flags import answering, going_about, held, sandboxed, spending, takes, telling
-from coder.console.options import given_flags
+from coder.console.options import (
+    answering,
+    given_flags,
+    going_about,
+    held,
+    sandboxed,
+    spending,
+    takes,
+    telling,
+)
 
 
 @takes(answering, sandboxed, going_about, spending, held, telling)

@@ -11,7 +11,7 @@ from coder.agent import fork as fork_run
 from coder.cli.resume import end, gone_on, state_of
 from coder.cli.show_run import RunId
 from coder.config.schema import Config
-from coder.console.flags import GOING_ON, takes
+from coder.console.options import GOING_ON, takes
 from coder.console.screen import Screen
 from coder.run.journal import forked
 from coder.run.reducer import fold_all

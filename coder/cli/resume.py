@@ -15,9 +15,8 @@ from coder.config.layers import load, user_file
 from coder.config.schema import Config, answering_fields, checked, flag
 from coder.console.answerer import Answerer, opened
 from coder.console.backend import see_backend
-from coder.console.flags import GOING_ON, takes
 from coder.console.interrupt import run_until_interrupted
-from coder.console.options import given_flags
+from coder.console.options import GOING_ON, given_flags, takes
 from coder.console.screen import Screen
 from coder.errors import LogNewer, UsageError
 from coder.models.roles import Asked

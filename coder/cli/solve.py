@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from coder.console import options
-from coder.console.flags import WORKING, takes
+from coder.console.options import WORKING, takes
 
 
 @takes(*WORKING)

@@ -9,15 +9,14 @@ from decimal import Decimal
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
 from coder.errors import CoderError
-from coder.models import found_endpoints
 from coder.models.catalog import UserModels
 from coder.models.find_model import PROBE_S
 from coder.models.model import Usage
 from coder.models.probe_servers import first_that_answers
-from coder.models.providers import cost, providers
+from coder.models.providers import cost, found_endpoints, providers
 from coder.models.roles import Asked, resolve_casting
 from coder.models.weights import embedded_weights
 from coder.store import SqliteLog, data_folder
@@ -27,10 +26,8 @@ OLDEST_PYTHON = (3, 11)
 LEAST_FREE_MB = 100
 
 
-class Diagnosis(BaseModel):
+class Diagnosis(BaseModel, frozen=True):
     """One line of the doctor's."""
-
-    model_config = ConfigDict(frozen=True)
 
     name: str
     works: bool

@@ -6,7 +6,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
+from pydantic import BaseModel, BeforeValidator, ValidationError
 
 from coder.errors import UsageError
 from coder.models.endpoint import for_log, name_for_log
@@ -80,10 +80,8 @@ def _absolute(value: object) -> object:
     return tuple(map(os.path.abspath, words)) if isinstance(words, (list, tuple)) else words
 
 
-class Config(BaseModel):
+class Config(BaseModel, frozen=True, extra="forbid"):
     """What the layers say together. A field left None takes the default of `Settings`."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     model: str | None = None
     base_url: str | None = None

@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ValidationError
 
 from coder.errors import UsageError
 from coder.fs.safe_open import read_named
@@ -22,10 +22,8 @@ from coder.text.sanitize import or_nearest
 MAX_TEST_BYTES = 4 << 20
 
 
-class TaskFile(BaseModel):
+class TaskFile(BaseModel, frozen=True, extra="forbid"):
     """What a task file may say."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     prompt: str
     test: str | tuple[str, ...] | None = None

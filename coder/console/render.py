@@ -36,8 +36,6 @@ FAILED = "✗"
 _PATCHED = re.compile(r"\*{3} (?:Update|Add|Delete) File: (.+?)\\n")  # in a call's arguments, JSON
 _MOST_ASKED = 40
 """Lines of a question of the model's."""
-_TELLING = ("It was stopped", "The test command ")
-"""How the lines began in which feedback said why a whole program didn't count, before outcomes had a gist."""
 
 
 def progress(body: Body) -> str | None:
@@ -160,9 +158,7 @@ def _attempt(message: Message, outcome: Outcome) -> str:
         note += f"; {told}" if told else ""
         note += f"; lint: {len(outcome.lint)} new, {one_line(outcome.lint[0].name)}" if outcome.lint else ""
         return f"  ✓ {_round(message)}  {_passed(outcome.checks) or 'ran'}{note}"
-    said = (
-        _first_failed(outcome.checks) or one_line(outcome.gist or _gist_before(outcome.feedback)) or "failed"
-    )
+    said = _first_failed(outcome.checks) or one_line(outcome.gist or last_line(outcome.feedback)) or "failed"
     return f"  {FAILED} {_round(message)}  {said.removesuffix('.') if note else said}{note}"
 
 
@@ -191,13 +187,6 @@ def _said(line: CheckLine) -> str:
     if rest and rest[0].startswith("Traceback "):
         return rest[-1]
     return rest[0] if rest else ""
-
-
-def _gist_before(feedback: str) -> str:
-    """The gist of an outcome that has none of its own: older logs have only the words of the feedback."""
-    shown = feedback.partition("\nstdout:\n")[0]
-    told = next((line for line in shown.splitlines() if line.startswith(_TELLING)), "")
-    return told or last_line(shown)
 
 
 def _status(run: Run) -> str:

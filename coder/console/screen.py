@@ -1,13 +1,13 @@
 """The screen: what a person sees of a run. Progress and the verdict go to stderr, results to stdout.
 
-On a terminal the lines appear as things happen, above a spinner; of a run that draws many attempts and then
-chooses, once all are drawn. In a pipe they wait, so that the verdict is the first line; with -v nothing does.
+On a terminal the lines appear as things happen, above a spinner. In a pipe they wait, so that the verdict is
+the first line; with -v nothing waits.
 """
 
 import asyncio
 from collections.abc import Awaitable, Sequence
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, Literal, TypeVar
+from typing import Literal, TypeVar
 
 from coder.console import render
 from coder.console.failure import single
@@ -31,12 +31,8 @@ from coder.run.event_types import (
 from coder.run.events import Event
 from coder.run.run import Run
 from coder.run.settings import Settings
-from coder.teams.strategies import taken
 from coder.text.sanitize import one_line, printable
 from coder.workspace.edited_tests import in_parts
-
-if TYPE_CHECKING:
-    from coder.console.sample_lines import SampleLines
 
 T = TypeVar("T")
 PROGRAMS = {
@@ -58,7 +54,6 @@ class Screen:
         self._jsonl = jsonl
         self._verbose, self._quiet, self._yes = verbose, quiet, yes
         self._waiting: list[str] = []
-        self._draws: SampleLines | None = None
         self._refused: str | None = None
         self._is_chat = False
         self._called: dict[str, ToolCalled] = {}
@@ -96,8 +91,7 @@ class Screen:
                 self._terminal.doing = "running the tests as they are" if body.task.test_command else ""
                 self._tell_left_out(body.notes)
             case CallIntended():
-                drawn = f"; {self._draws.so_far}" if self._draws is not None and self._draws.so_far else ""
-                self._terminal.doing = f"{self._model} is writing (call {body.call}){drawn}"
+                self._terminal.doing = f"{self._model} is writing (call {body.call})"
             case StepStarted(settings=settings) | RunResumed(settings=Settings() as settings):
                 self._called.pop(event.run, None)  # it was cut off
                 self.watch_settings(settings)
@@ -123,11 +117,7 @@ class Screen:
 
     def watch_settings(self, settings: Settings) -> None:
         """Know how the run goes about its task."""
-        self._refused, self._is_chat, self._draws = None, settings.chat, None
-        if taken(settings).draws and not self._verbose:
-            from coder.console.sample_lines import SampleLines
-
-            self._draws = SampleLines()
+        self._refused, self._is_chat = None, settings.chat
 
     def token(self, text: str) -> None:
         """Show a piece of an answer, when everything is to be seen."""
@@ -230,8 +220,6 @@ class Screen:
         elif isinstance(body, RunStopped):
             is_no = self._is_chat and body.status == "refused"  # no verdict follows: the conversation goes on
             line = self._refused if body.error is None or is_no else line
-        if self._draws is not None:
-            return self._draws.told(body, line)
         if line is None or run not in self._attempts:
             return [line] if line is not None else []
         return [] if isinstance(body, RunOrigin | RunResumed) else [f"  {self._attempts[run]}{line[2:]}"]

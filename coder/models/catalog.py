@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ValidationError
 
 from coder.errors import UsageError
 from coder.models.endpoint import Limits, parts_of
@@ -26,10 +26,8 @@ SHARED = frozenset({"amazonaws.com", "azure.com", "googleapis.com", "aliyuncs.co
 OTHER_SHAPES = ("/anthropic", "/ai-sdk")
 
 
-class Listed(BaseModel):
+class Listed(BaseModel, frozen=True, extra="forbid"):
     """One model as the catalogue lists it."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     context: int | None = None
     """Tokens, prompt and answer together."""
@@ -43,10 +41,8 @@ class Listed(BaseModel):
     """It sees them."""
 
 
-class ListedProvider(BaseModel):
+class ListedProvider(BaseModel, frozen=True, extra="forbid"):
     """One provider as the catalogue lists it."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str
     url: str | None = None
@@ -56,10 +52,8 @@ class ListedProvider(BaseModel):
     models: dict[str, Listed] = {}
 
 
-class Header(BaseModel):
+class Header(BaseModel, frozen=True, extra="forbid"):
     """The first line of the file; each further one is a provider."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     coder_catalog: int = FORMAT
     date: str = ""
@@ -169,10 +163,8 @@ def _site(url: str) -> str:
     return host if site in SHARED else site
 
 
-class UserModels(BaseModel):
+class UserModels(BaseModel, frozen=True, extra="forbid"):
     """The tables `[aliases]`, `[prices]`, `[limits]` of the user's file, and where the catalogue stands."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     aliases: dict[str, str] = {}
     """Another name for `provider/model`."""

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Literal
 from urllib.parse import SplitResult, parse_qsl, unquote, urlencode, urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, Field, SecretStr
 
 from coder.text.redact import SHORTEST, names_secret
 from coder.usage import Price
@@ -26,20 +26,16 @@ _MARKED = "anthropic/"
 """Models that cache only what is marked."""
 
 
-class Limits(BaseModel):
+class Limits(BaseModel, frozen=True, extra="forbid"):
     """How fast one provider may be asked, by all runs of this process together. None: as fast as it goes."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     concurrency: int | None = Field(default=None, ge=1)
     """Calls at the same time."""
     requests_per_minute: float | None = Field(default=None, gt=0)
 
 
-class Endpoint(BaseModel):
+class Endpoint(BaseModel, frozen=True, extra="forbid"):
     """One model behind one address. The key, and credentials inside the address, never show in its `repr`."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str
     """`provider/model`, as it stands in events and on screen."""
@@ -104,10 +100,8 @@ class Endpoint(BaseModel):
         return without_credentials(self.url.get_secret_value())
 
 
-class Patience(BaseModel):
+class Patience(BaseModel, frozen=True, extra="forbid"):
     """How long an endpoint may take. An endpoint that answers may take as long as its caller lets it."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     deadline_s: float = Field(default=30.0, gt=0)
     """Time without a sign of life after which no further request is made."""
@@ -200,13 +194,7 @@ def for_log(url: str) -> str:
 
 
 def name_for_log(model: str) -> str:
-    """A model's name as it may be written down, which can hold an address: `name@https://…`.
-
-    Or `local/https://…#sha256=…`, of which the checksum stays: the cache knows the file by it.
-    """
-    if model.startswith("local/http"):
-        url, mark, checksum = model.removeprefix("local/").partition("#")
-        return f"local/{for_log(url)}{mark}{checksum}"
+    """A model's name as it may be logged: it can hold an address, `name@https://…`."""
     name, at, url = model.partition("@http")
     return f"{name}@{for_log('http' + url)}" if at else model
 

@@ -1,9 +1,8 @@
 """Choice: which model answers, from what the user named, what is set, and what this machine has.
 
-Named wins: `provider/model`, `provider`, an alias of the user's, `local`, `local/FILE.gguf` (or its https
-address with a checksum), or any name behind a base URL, which can also be written `name@https://…`. A
-provider that isn't known here is looked up in the catalogue. With nothing named, the first provider whose key
-is set; then a server on this machine; then the embedded model.
+A name can be `provider/model`, `provider`, an alias, `local`, `local/FILE.gguf`, or any name behind a base
+URL, also written `name@https://…`. A provider that isn't known here is looked up in the catalogue. With
+nothing named: the first provider whose key is set; then a server on this machine; then the embedded model.
 """
 
 import re
@@ -11,10 +10,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, SecretStr
+from pydantic import BaseModel, SecretStr
 
 from coder.errors import ModelAuthError, ModelUnavailable, UsageError
-from coder.fs.private_folder import cache_folder
 from coder.models.abilities import EMBEDDED
 from coder.models.catalog import UserModels
 from coder.models.endpoint import Endpoint, is_address, without_credentials
@@ -43,10 +41,8 @@ WEAK = "a very small model (135M); name a better one with --model or set OPENAI_
 _ALSO_CALLED = {"google": "gemini", "x-ai": "xai"}
 
 
-class Choice(BaseModel):
+class Choice(BaseModel, frozen=True, extra="forbid"):
     """The model that will answer: behind an endpoint, or from weights on this machine."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str
     """`provider/model`."""
@@ -89,7 +85,7 @@ async def resolve(
         return await _unnamed(rows, environ, book)
     first, _, rest = name.partition("/")
     if first == "local":
-        return await _from_address(rest, book) if "://" in rest else _local(rest)
+        return _local(rest)
     provider = named(first, rows) or book.catalog().provider(first, rows)
     if provider is None:
         raise UsageError(unknown_name(name, rows))
@@ -128,15 +124,6 @@ def _local(file: str) -> Choice:
     from coder.models.weights import embedded_weights
 
     return Choice(name=f"local/{EMBEDDED}", weights=embedded_weights(), notes=(WEAK,))
-
-
-async def _from_address(address: str, book: UserModels) -> Choice:
-    from coder.models.http_download import fetched_weights
-    from coder.models.weights import checked_weights, require_engine
-
-    require_engine()
-    weights = checked_weights(await fetched_weights(address, cache=book.cache or cache_folder()))
-    return Choice(name=f"local/{weights.stem}", weights=weights)
 
 
 def _chosen(endpoint: Endpoint, book: UserModels, provider: Provider | None) -> Choice:

@@ -1,9 +1,6 @@
-"""Load what stands at an https address, no more than was asked for; weights are kept in the cache."""
+"""Download from an https address, up to a limit of bytes."""
 
-import asyncio
 import hashlib
-import re
-import shutil
 from base64 import b64encode
 from collections.abc import Iterator
 from http.client import HTTPException
@@ -12,7 +9,7 @@ from urllib.error import URLError
 from urllib.parse import unquote, urlsplit
 from urllib.request import Request, urlopen
 
-from coder.errors import MachineError, ModelUnavailable, UsageError
+from coder.errors import ModelUnavailable, UsageError
 from coder.fs.atomic_replace import replacing
 from coder.models.endpoint import parts_of, without_credentials
 
@@ -87,38 +84,3 @@ def _request(url: str) -> Request:
         token = b64encode(unquote(user).encode()).decode()
         request.add_unredirected_header("Authorization", f"Basic {token}")
     return request
-
-
-CHECKSUM = re.compile(r"sha256=([0-9a-fA-F]{64})")
-SPARE = 1 << 30
-"""Bytes of the disk that are left free."""
-
-
-async def fetched_weights(address: str, *, cache: Path) -> Path:
-    """The file of `https://HOST/FILE.gguf#sha256=…`, loaded unless the cache has it.
-
-    Raises:
-        UsageError: the address isn't https, names no checksum, or what stands there has another one.
-        ModelUnavailable: the address doesn't answer.
-        MachineError: the cache can't be written.
-    """
-    url, _, fragment = address.partition("#")
-    shown = without_credentials(url)
-    checksum = CHECKSUM.fullmatch(fragment)
-    if checksum is None:
-        raise UsageError(
-            f"Weights from an address need their checksum: {shown}#sha256=HEX. Their page lists it, "
-            "or take it of a copy that you trust: sha256sum FILE."
-        )
-    wanted = checksum[1].lower()
-    name = Path(parts_of(url).path).name or "weights.gguf"
-    file = cache / "weights" / wanted[:16] / name
-    if file.exists():
-        return file
-    try:
-        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        room = max(0, shutil.disk_usage(file.parent).free - SPARE)
-        await asyncio.to_thread(fetch, url, file, sha256=wanted, most=room)
-    except OSError as error:
-        raise MachineError(f"The weights can't be kept in {file.parent}: {error.strerror}.") from error
-    return file

@@ -3,15 +3,13 @@
 import json
 from collections.abc import Awaitable, Callable, Sequence
 from decimal import Decimal
+from operator import not_
 from typing import Literal, Protocol
 
 from pydantic import (
     BaseModel,
-    ConfigDict,
     Field,
     JsonValue,
-    SerializerFunctionWrapHandler,
-    model_serializer,
 )
 
 from coder.text.redact import quotes_secret
@@ -20,14 +18,11 @@ from coder.usage import Used as Used
 
 JsonObject = dict[str, JsonValue]
 Effort = Literal["low", "medium", "high"]
-_LATER = ("reasoning", "tool_calls", "alternatives", "opaque", "stop", "effort")
-"""Fields that came after the first recordings; left out where they are empty."""
+# Fields with `exclude_if` came after the first recordings, whose requests are found by their JSON.
 
 
-class ToolCall(BaseModel):
+class ToolCall(BaseModel, frozen=True, extra="forbid"):
     """A tool that the model wants called."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     id: str
     name: str
@@ -53,10 +48,8 @@ class ToolCall(BaseModel):
         return value
 
 
-class Image(BaseModel):
+class Image(BaseModel, frozen=True, extra="forbid"):
     """A picture that the model is to see."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     media_type: Literal["image/png", "image/jpeg", "image/gif", "image/webp"]
     base64: str = Field(pattern=r"^[A-Za-z0-9+/]+={0,2}$")
@@ -67,10 +60,8 @@ class Image(BaseModel):
         return f"data:{self.media_type};base64,{self.base64}"
 
 
-class Opaque(BaseModel):
+class Opaque(BaseModel, frozen=True, extra="forbid"):
     """What a model wants back word for word, such as signed or encrypted reasoning. Nobody else reads it."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     source: str
     """API, provider and model that it came from: no other one is sent it."""
@@ -82,30 +73,21 @@ class Opaque(BaseModel):
         return None if any(quotes_secret(text, redact) for _, text in self.items) else self
 
 
-class ChatMessage(BaseModel):
+class ChatMessage(BaseModel, frozen=True, extra="forbid"):
     """One message of a conversation with a model."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     role: Literal["system", "user", "assistant", "tool"]
     content: str
-    images: tuple[Image, ...] = ()
-    tool_calls: tuple[ToolCall, ...] = ()
+    images: tuple[Image, ...] = Field(default=(), exclude_if=not_)
+    tool_calls: tuple[ToolCall, ...] = Field(default=(), exclude_if=not_)
     """What the assistant wanted called."""
-    tool_call_id: str | None = None
+    tool_call_id: str | None = Field(default=None, exclude_if=not_)
     """Of a message of role `tool`: the call that it answers."""
-    opaque: Opaque | None = None
-
-    @model_serializer(mode="wrap")
-    def _as_before(self, plain: SerializerFunctionWrapHandler) -> dict[str, object]:
-        """Without what isn't there: requests are known by their JSON, also those of older recordings."""
-        return {name: value for name, value in plain(self).items() if value or name in ("role", "content")}
+    opaque: Opaque | None = Field(default=None, exclude_if=not_)
 
 
-class ToolSpec(BaseModel):
+class ToolSpec(BaseModel, frozen=True, extra="forbid"):
     """A tool that the model may call."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str = Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")
     description: str
@@ -113,20 +95,16 @@ class ToolSpec(BaseModel):
     """JSON schema of the arguments."""
 
 
-class Form(BaseModel):
+class Form(BaseModel, frozen=True, extra="forbid"):
     """What an answer may be, other than any text."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     tools: tuple[ToolSpec, ...] = ()
     json_schema: JsonObject | None = None
     """The answer is one JSON document of this schema, where the endpoint can be held to it."""
 
 
-class Sampling(BaseModel):
+class Sampling(BaseModel, frozen=True, extra="forbid"):
     """How an answer is drawn. None leaves the endpoint's own default."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     temperature: float | None = Field(default=None, ge=0, le=2)
     top_p: float | None = Field(default=None, gt=0, le=1)
@@ -136,65 +114,45 @@ class Sampling(BaseModel):
     room: int | None = Field(default=None, ge=1, exclude=True)
     """Tokens that a budget leaves for the answer. It changes from call to call, so that it is no part of what
     a request is known by."""
-    stop: tuple[str, ...] = ()
+    stop: tuple[str, ...] = Field(default=(), exclude_if=not_)
     """Texts before which an answer ends, where the endpoint can be told so."""
-    alternatives: int = Field(default=0, ge=0, le=20)
+    alternatives: int = Field(default=0, ge=0, le=20, exclude_if=not_)
     """Other likely tokens to be told of beside each one of the answer, where the endpoint does."""
-    effort: Effort | None = None
+    effort: Effort | None = Field(default=None, exclude_if=not_)
     """How much a model that reasons does so."""
 
-    @model_serializer(mode="wrap")
-    def _as_before(self, plain: SerializerFunctionWrapHandler) -> dict[str, object]:
-        return {name: value for name, value in plain(self).items() if value or name not in _LATER}
 
-
-class Alternative(BaseModel):
+class Alternative(BaseModel, frozen=True, extra="forbid"):
     """How an answer could have begun."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     text: str
     logprob: float
     """Natural logarithm of the probability of all of the text, at most 0."""
 
 
-class Answer(BaseModel):
+class Answer(BaseModel, frozen=True, extra="forbid"):
     """What a model said to one request."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     text: str
     model: str
-    reasoning: str = ""
+    reasoning: str = Field(default="", exclude_if=not_)
     """What the model thought before, where the endpoint tells; never part of the text."""
-    tool_calls: tuple[ToolCall, ...] = ()
-    alternatives: tuple[Alternative, ...] = ()
+    tool_calls: tuple[ToolCall, ...] = Field(default=(), exclude_if=not_)
+    alternatives: tuple[Alternative, ...] = Field(default=(), exclude_if=not_)
     """How it could have begun instead, the likeliest first; empty where none were asked for, or told."""
-    opaque: Opaque | None = None
+    opaque: Opaque | None = Field(default=None, exclude_if=not_)
     finish: Literal["stop", "length", "refusal", "other"] = "stop"
     usage: Usage = Usage()
     cost_usd: Decimal | None = None
     """None where no price is known: unknown is never said to be 0."""
     seconds: float = 0.0
 
-    @model_serializer(mode="wrap")
-    def _as_before(self, plain: SerializerFunctionWrapHandler) -> dict[str, object]:
-        document: dict[str, object] = plain(self)
-        return {name: value for name, value in document.items() if value or name not in _LATER}
 
-
-class _Told(BaseModel):
+class _Told(BaseModel, frozen=True, extra="forbid"):
     """What happens on the way to an answer."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    lost: Used | None = None
+    lost: Used | None = Field(default=None, exclude_if=not_)
     """What had been used until then; None where nothing had come."""
-
-    @model_serializer(mode="wrap")
-    def _as_before(self, plain: SerializerFunctionWrapHandler) -> dict[str, object]:
-        document: dict[str, object] = plain(self)
-        return {name: value for name, value in document.items() if value is not None or name != "lost"}
 
 
 class Retry(_Told):

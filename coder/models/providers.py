@@ -12,7 +12,7 @@ from functools import cache
 from importlib.metadata import entry_points
 from importlib.resources import files
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
 from coder.errors import UsageError
 from coder.models.endpoint import Api, Caching, Endpoint, is_address, without_credentials
@@ -21,10 +21,8 @@ from coder.models.model import Usage
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
-class Provider(BaseModel):
+class Provider(BaseModel, frozen=True, extra="forbid"):
     """What must be known of an endpoint to call it."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str
     url: str
@@ -97,10 +95,8 @@ def address_variables(url: str) -> tuple[str, ...]:
 ENTRY_POINTS = "coder.providers"
 
 
-class Found(BaseModel):
+class Found(BaseModel, frozen=True, extra="forbid"):
     """A provider for which a key is set. It holds the variable's name, never its value."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     provider: Provider
     variable: str

@@ -8,15 +8,14 @@ import hashlib
 import json
 from collections.abc import Callable, Sequence
 from decimal import Decimal
+from operator import not_
 from pathlib import Path
 from typing import Literal, Self, TextIO, TypeVar
 
 from pydantic import (
     BaseModel,
-    ConfigDict,
-    SerializerFunctionWrapHandler,
+    Field,
     ValidationError,
-    model_serializer,
     model_validator,
 )
 
@@ -29,27 +28,23 @@ Line = TypeVar("Line", bound=BaseModel)
 FORMAT = 1
 
 
-class Part(BaseModel):
-    """A model of its own for one participant."""
+def _is_none(value: object) -> bool:
+    return value is None
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+
+class Part(BaseModel, frozen=True, extra="forbid"):
+    """A model of its own for one participant."""
 
     model: str
     usd_per_million: tuple[Decimal, Decimal] | None = None
     context: int | None = None
     tools: bool | None = None
     max_output: int | None = None
-    sees: bool | None = None
-
-    @model_serializer(mode="wrap")
-    def _as_before(self, plain: SerializerFunctionWrapHandler) -> dict[str, object]:
-        return {name: value for name, value in plain(self).items() if value is not None or name != "sees"}
+    sees: bool | None = Field(default=None, exclude_if=_is_none)
 
 
-class Header(BaseModel):
+class Header(BaseModel, frozen=True, extra="forbid"):
     """The first line of a recording."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     coder_recording: int = FORMAT
     kind: Literal["recorded", "scripted"]
@@ -64,29 +59,18 @@ class Header(BaseModel):
     tools: bool | None = None
     max_output: int | None = None
     """Tokens that it could answer with, where that was known."""
-    sees: bool | None = None
+    sees: bool | None = Field(default=None, exclude_if=not_)
     """It was shown pictures of results."""
-    roles: dict[str, Part] = {}
+    roles: dict[str, Part] = Field(default={}, exclude_if=not_)
     """By participant."""
 
-    @model_serializer(mode="wrap")
-    def _as_before(self, plain: SerializerFunctionWrapHandler) -> dict[str, object]:
-        return {name: value for name, value in plain(self).items() if value or name not in ("roles", "sees")}
 
-
-class Request(BaseModel):
+class Request(BaseModel, frozen=True, extra="forbid"):
     """What was asked, redacted."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     messages: tuple[ChatMessage, ...]
     sampling: Sampling
-    form: Form | None = None
-
-    @model_serializer(mode="wrap")
-    def _as_before(self, plain: SerializerFunctionWrapHandler) -> dict[str, object]:
-        """Without a form where there is none: the keys of older recordings stay."""
-        return {name: value for name, value in plain(self).items() if value is not None}
+    form: Form | None = Field(default=None, exclude_if=not_)
 
     @property
     def key(self) -> str:
@@ -95,38 +79,30 @@ class Request(BaseModel):
         return hashlib.sha256(canonical.encode()).hexdigest()
 
 
-class Failure(BaseModel):
+class Failure(BaseModel, frozen=True, extra="forbid"):
     """A call that failed for good."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     kind: str
     """The name of a ModelError."""
     message: str
-    lost: Used | None = None
+    lost: Used | None = Field(default=None, exclude_if=not_)
     """What the answer had used when it broke off."""
 
-    @model_serializer(mode="wrap")
-    def _as_before(self, plain: SerializerFunctionWrapHandler) -> dict[str, object]:
-        return {name: value for name, value in plain(self).items() if value is not None}
 
-
-class Entry(BaseModel):
+class Entry(BaseModel, frozen=True, extra="forbid"):
     """One further line of a recording: a call, and how it ended."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     key: str
     request: Request
-    answer: Answer | None = None
-    failure: Failure | None = None
-    told: tuple[Retry | Switch, ...] = ()
+    answer: Answer | None = Field(default=None, exclude_if=not_)
+    failure: Failure | None = Field(default=None, exclude_if=not_)
+    told: tuple[Retry | Switch, ...] = Field(default=(), exclude_if=not_)
     """What happened on the way: a replay tells it again, without the waits."""
-    reserved_usd: Decimal | None = None
+    reserved_usd: Decimal | None = Field(default=None, exclude_if=_is_none)
     """What the call could have cost at most: a replay reserves as much."""
-    prices: dict[int, Decimal] = {}
+    prices: dict[int, Decimal] = Field(default={}, exclude_if=not_)
     """US dollars of the call by tokens of its answer, where they were asked: none in old recordings."""
-    role: str = ""
+    role: str = Field(default="", exclude_if=not_)
     """The participant whose own model was asked; empty for the run's."""
 
     @model_validator(mode="after")
@@ -134,10 +110,6 @@ class Entry(BaseModel):
         if (self.answer is None) == (self.failure is None):
             raise ValueError("a call ends with an answer or a failure")
         return self
-
-    @model_serializer(mode="wrap")
-    def _as_before(self, plain: SerializerFunctionWrapHandler) -> dict[str, object]:
-        return {name: value for name, value in plain(self).items() if value}
 
 
 def redacted(

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from threading import Thread
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
 from coder.errors import UsageError
 from coder.models.abilities import EMBEDDED
@@ -21,10 +21,8 @@ ATTEMPTS_BEFORE_ANOTHER = 2
 Wrap = Callable[[Model], Model]
 
 
-class Asked(BaseModel):
+class Asked(BaseModel, frozen=True, extra="forbid"):
     """Who is to answer, as the user named them."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     model: str | None = None
     base_url: str | None = None
@@ -43,10 +41,8 @@ class Asked(BaseModel):
         )
 
 
-class Roles(BaseModel):
+class Roles(BaseModel, frozen=True, extra="forbid"):
     """Who will answer."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     main: Choice
     fallbacks: tuple[Choice, ...] = ()

@@ -13,7 +13,9 @@ from pathlib import Path
 import pytest
 
 from coder import agent
-from coder.models import Model, Recorded, Recorder
+from coder.models.model import Model
+from coder.models.recorded import Recorded
+from coder.models.recorder import Recorder
 from coder.models.scripted import Scripted
 from coder.run.run import Run
 from coder.run.settings import Settings

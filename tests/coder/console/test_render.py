@@ -208,16 +208,6 @@ def test_an_attempt_is_shown_by_the_gist_of_its_outcome() -> None:
     assert progress(spoken(outcome)) == "  ✗ attempt 1.2  Too slow."
 
 
-def test_a_command_that_was_stopped_is_shown_by_why_and_not_by_what_it_printed_last() -> None:
-    feedback = (
-        "It was stopped after 5 s: it does not end, or is far too slow.\nstderr:\nsome warning\nstdout:\n.."
-    )
-
-    shown = progress(spoken(Outcome(passed=False, verified="tests", feedback=feedback)))
-
-    assert shown == "  ✗ attempt 1.2  It was stopped after 5 s: it does not end, or is far too slow."
-
-
 def test_a_task_that_new_tests_show_to_be_done_names_them() -> None:
     reason = "reproduced: test_a.py::test_b failed without the change and passed with it"
     tests = (CheckLine(name="test_a.py::test_b", passed=True),)
