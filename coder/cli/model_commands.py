@@ -45,7 +45,7 @@ app = typer.Typer(
 )
 
 
-class ListedModel(Listed):
+class ListedModel(Listed, frozen=True):
     """One row of the list."""
 
     price: Price | None = Field(default=None, exclude=True)

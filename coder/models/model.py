@@ -155,7 +155,7 @@ class _Told(BaseModel, frozen=True, extra="forbid"):
     """What had been used until then; None where nothing had come."""
 
 
-class Retry(_Told):
+class Retry(_Told, frozen=True):
     """One retry, as it is shown on screen and logged."""
 
     attempt: int
@@ -163,7 +163,7 @@ class Retry(_Told):
     reason: str
 
 
-class Switch(_Told):
+class Switch(_Told, frozen=True):
     """Another model is asked instead, as it is shown on screen and logged."""
 
     model: str
