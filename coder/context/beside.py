@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from coder.context.best import Span, spans
 from coder.context.best_places import Place
 from coder.context.definition_facts import Facts
-from coder.context.excerpts import Range, around
+from coder.context.quoting import Range
+from coder.context.shown_files import around
 
 _MOST_AROUND = 60
 """Lines of a class or function that is shown for a place in it."""

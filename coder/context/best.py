@@ -13,7 +13,7 @@ from math import log
 
 from coder.context.best_places import Place
 from coder.context.definition_facts import Facts
-from coder.context.excerpts import Range
+from coder.context.quoting import Range
 
 _K1, _B = 1.2, 0.75
 _NAME_COUNTS = 3

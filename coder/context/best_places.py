@@ -43,10 +43,6 @@ class Places:
         found = [*self._by_path(text), *self._by_word(text)]
         return list(dict.fromkeys(found))[:MOST_PLACES]
 
-    def mentioned(self, text: str) -> set[str]:
-        """Names in a text, no plain words of prose, that are defined somewhere."""
-        return self._definers.keys() & set(_names(text[:MOST_READ]))
-
     def module(self, dotted: str) -> str | None:
         """The file of a Python module by its dotted name; None where none is, or more than one could be."""
         stem = dotted.replace(".", "/")

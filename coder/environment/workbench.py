@@ -41,8 +41,8 @@ class Workbench:
         self.on_output = on_output
         self.tools = tools
         """The caller's functions that a model may call."""
-        self.survey: tuple[Mapping[str, StoredFile], int, Survey] | None = None
-        """What models see of the repository, with the files and the budget it was chosen for."""
+        self.survey: tuple[Mapping[str, StoredFile], str, Survey] | None = None
+        """What models see of the repository, with the files and the words it was chosen for."""
         self.python_line: str | None = None
         """Line on the sandbox's Python, once looked up."""
         self.read_only = ""

@@ -10,8 +10,8 @@ from coder.environment.python_line import python_line
 from coder.models.model import ChatMessage, Form, Sampling, ToolCall
 from coder.participants.dialogue import Dialogue
 from coder.participants.workplace import Workplace
-from coder.prompting.acting import came_of_it, first_request, misfit, next_request, verdict_words
-from coder.prompting.asking import asks, is_reply, target_now
+from coder.prompting.acting import came_of_it, first_request, next_request, verdict_words
+from coder.prompting.asking import asks, is_reply, misfit, target_now
 from coder.prompting.looking import survey_of
 from coder.prompts import prompt
 from coder.run.message import HUMAN, Message
@@ -86,7 +86,8 @@ class Actor:
             return _message(turn.state, "reply", text)
         if answered.problem is not None and not answered.empty:
             tree = turn.state.worked
-            return misfit(answered, {path: file.text for path, file in tree.items() if file.text is not None})
+            texts = {path: file.text for path, file in tree.items()}
+            return misfit(answered, texts, context=turn.abilities.context)
         code = _code(turn.state, target, text)
         if answered.files or answered.apart:
             return code
@@ -126,7 +127,7 @@ def has_new_tree(state: State) -> bool:
 
 async def _first(turn: Turn, target: Target) -> list[ChatMessage]:
     line = python_line(turn.bench, turn.state.files)
-    survey, python = await asyncio.gather(survey_of(turn, is_brief=True), line)
+    survey, python = await asyncio.gather(survey_of(turn), line)
     return first_request(turn.state, target, survey, context=turn.abilities.context, python=python)
 
 

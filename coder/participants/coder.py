@@ -1,4 +1,4 @@
-"""Coder: asks the model for changes, and asks again where an answer can't be tried (see reasks.py)."""
+"""Coder: asks the model for changes, and asks again where an answer can't be tried."""
 
 from collections.abc import Mapping
 from itertools import count
@@ -7,9 +7,8 @@ from coder.edits.answer import read_answer
 from coder.edits.edit import Answered
 from coder.models.abilities import EMBEDDED
 from coder.models.model import ChatMessage, Sampling
-from coder.participants.reasks import Reasks
-from coder.prompting.asking import is_reply, quoted, target_now
-from coder.prompting.looking import survey_of
+from coder.prompting.asking import again_words, asks, is_reply, misfit, quoted, target_now
+from coder.prompting.looking import survey_of, texts_of
 from coder.prompting.messages import coder_view
 from coder.run.attempts import Attempt, is_repeat, next_round
 from coder.run.message import EXPERT, Message
@@ -24,6 +23,8 @@ from coder.workspace.edited_tests import is_allowed, is_given_test
 from coder.workspace.overlay import end_of, following, to_ends
 
 _FRESH_TEMPERATURE = 0.8
+MOST_REASKS = 2
+"""Of each cause, in one turn; they cost calls but no repair."""
 _EMBEDDED_TOKENS = 768
 """The embedded model has lost its thread when it writes more than this for one answer."""
 MOST_OF_A_FILE = 8_000
@@ -54,20 +55,15 @@ class Coder:
             form=form,
             context=turn.abilities.context,
         )
-        files = _files_now(state, upcoming)
-        reasks = Reasks(turn, files, target=target, form=form, survey=survey)
-        answered, text = await self._ask(turn, view, files, target=target, upcoming=upcoming, reasks=reasks)
+        answered, text = await self._ask(turn, view, target=target, upcoming=upcoming, form=form)
         said = Message(
-            author=self.name,
-            kind="code",
-            sample=upcoming.sample,
-            attempt=upcoming.attempt,
-            text=text,
-            shown=dict(reasks.shown),
+            author=self.name, kind="code", sample=upcoming.sample, attempt=upcoming.attempt, text=text
         )
-        is_words = state.settings.chat and (reasks.is_question or is_reply(state.task.prompt, answered, text))
-        if is_words or reasks.is_question:
-            return said.model_copy(update={"kind": "reply" if is_words else "question"})
+        is_question = _is_question(state, answered, text)
+        if state.settings.chat and (is_question or is_reply(state.task.prompt, answered, text)):
+            return said.model_copy(update={"kind": "reply"})
+        if is_question:
+            return said.model_copy(update={"kind": "question"})
         before = upcoming.previous.files if upcoming.previous is not None else {}
         made = to_ends(answered.files, state.files)
         test_edits = _test_edits(answered, state, target, upcoming)
@@ -84,16 +80,15 @@ class Coder:
         return said.model_copy(update=found)
 
     async def _ask(
-        self,
-        turn: Turn,
-        view: list[ChatMessage],
-        files: Mapping[str, str | None],
-        *,
-        target: Target,
-        upcoming: Attempt,
-        reasks: Reasks,
+        self, turn: Turn, view: list[ChatMessage], *, target: Target, upcoming: Attempt, form: EditFormat
     ) -> tuple[Answered, str]:
-        task, allowed, stored = turn.state.task, turn.state.settings.allow, turn.state.files
+        """The answer, asked for again where its form is off or its edits don't fit, twice each."""
+        state = turn.state
+        task, allowed, stored = state.task, state.settings.allow, state.files
+        files = _files_now(state, upcoming)
+        texts = texts_of(state)
+        readable = {path: text for path, text in files.items() if path in texts or path not in stored}
+        left, said = {"form": MOST_REASKS, "misfit": MOST_REASKS}, ""
         for asked in count():
             text = await turn.ask(view, sampling=_sampling(turn.state, upcoming, asked))
             answered = read_answer(
@@ -105,23 +100,36 @@ class Coder:
                     not is_allowed(path, allowed) and decides(end_of(path, stored), task, target)
                 ),
             )
-            is_words = turn.state.settings.chat and is_reply(task.prompt, answered, text)
-            is_done = is_words or _edits_tests_alone(answered, upcoming)
-            again = None if is_done else reasks.next(answered, text)
-            if again is None or turn.state.empty_answers >= EMPTY_ANSWERS:
-                break
+            is_done = answered.problem is None or _edits_tests_alone(answered, upcoming)
+            is_words = state.settings.chat and is_reply(task.prompt, answered, text)
+            cause = "form" if answered.fits else "misfit"
+            is_last = not left[cause] or turn.state.empty_answers >= EMPTY_ANSWERS
+            # A model that repeats itself word for word isn't moved by being asked again.
+            if is_done or is_words or is_last or text == said or _is_question(state, answered, text):
+                return answered, text
+            left[cause] -= 1
+            said = text
+            if answered.fits:
+                again = again_words(answered, text, form=form, is_python=target.is_python)
+            else:
+                again = misfit(answered, readable, context=turn.abilities.context)
             view = [
                 *view,
                 ChatMessage(role="assistant", content=quoted(text)),
                 ChatMessage(role="user", content=again),
             ]
-        return answered, text
+        raise AssertionError("a loop that always returns")
 
 
 class Expert(Coder):
     """A Coder whose calls go to the model that was named for hard cases: asked where the Coder has failed."""
 
     name = EXPERT
+
+
+def _is_question(state: State, answered: Answered, text: str) -> bool:
+    """Whether an answer only asks the user, who may be asked."""
+    return state.settings.asks and answered.empty and answered.fits and asks(text)
 
 
 def _edits_tests_alone(answered: Answered, upcoming: Attempt) -> bool:

@@ -1,14 +1,13 @@
 """Acting: the first request to a model that works in a session, and the words about verdicts and misfits."""
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from coder.context.quoting import fenced, shown_path, whole_files
-from coder.edits.edit import Answered
+from coder.context.quoting import fenced, shown_path
 from coder.models.model import ChatMessage
-from coder.prompting.acting_files import best_places, notes_shown, project_files
+from coder.prompting.files_shown import files_shown, notes_shown
 from coder.prompting.history import account, history, history_budget
-from coder.prompting.messages import asked_for, asked_words, latest_plan, plan_words, what_to_pass
+from coder.prompting.looking import latest_plan
+from coder.prompting.messages import asked_for, asked_words, plan_words, what_to_pass
 from coder.prompts import prompt
 from coder.run.message import HUMAN, Message
 from coder.run.state import State
@@ -23,8 +22,6 @@ if TYPE_CHECKING:
 
 _MOST_EDITED = 4_000
 """Characters of what the user has changed between two messages."""
-_MISFIT_TOKENS = 40_000
-"""Of files that the edits of an answer don't fit."""
 
 
 def first_request(
@@ -114,28 +111,17 @@ def system_words(*, in_text: bool, chat: bool = False) -> str:
 
 def _task(state: State, target: Target, survey: "Survey | None", context: int | None, python: str) -> str:
     """The task, notes, what is to pass and how that fails now, what there is to work with, and files."""
-    plan = latest_plan(state)
     parts = [
         asked_words(state),
-        plan_words(plan),
+        plan_words(latest_plan(state)),
         notes_shown(state, target, survey, context),
         what_to_pass(state, context, green=prompt("act-green")),
         python,
         _shown(state),
-        _files(state, target, survey, plan, context),
+        files_shown(state, target, survey, context, acts=True),
         _wanted(state, target),
     ]
     return "\n\n".join(text for part in parts if (text := part.strip()))
-
-
-def _files(
-    state: State, target: Target, survey: "Survey | None", plan: Message | None, context: int | None
-) -> str:
-    if not state.files:
-        return ""
-    if survey is None:
-        return project_files(state, target, plan, context)
-    return best_places(state, survey, plan, context)
 
 
 def _shown(state: State) -> str:
@@ -182,13 +168,6 @@ def verdict_words(state: State) -> str | None:
     if outcome.lint:
         return outcome.feedback
     return prompt("not-shown").format(why=why_unverified(state, outcome), left=_left(code))
-
-
-def misfit(answered: Answered, texts: Mapping[str, str]) -> str:
-    """The words about edits that were not made, with their files as they are now."""
-    files = {path: texts[path] for path in answered.missed if path in texts}
-    shown = whole_files(files, budget=_MISFIT_TOKENS)
-    return f"{answered.problem}\n\nThese files as they are now:\n{shown}" if shown else answered.problem or ""
 
 
 def _left(code: Message) -> str:

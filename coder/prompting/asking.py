@@ -1,9 +1,10 @@
 """Asking: what a conversation quotes of an answer and its changes, and which answers are words alone."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import replace
 
-from coder.context.quoting import fenced
+from coder.context.quoting import fenced, whole_files
 from coder.edits.edit import Answered
 from coder.edits.read_answer import read_edits
 from coder.prompts import prompt
@@ -18,6 +19,8 @@ _MOST_QUOTED = 24_000
 """Characters of an answer that are quoted."""
 _MOST_CHANGED = 16_000
 """Characters of all changes that are quoted."""
+_MISFIT_TOKENS, _SHARE_OF_MISFIT = 40_000, 4
+"""Of files that edits don't fit: at most so many tokens, and one in so many that the model reads."""
 _WISH = re.compile(r"\b(?:can|could|would|will) (?:you|we)\b|\bplease\b", re.IGNORECASE)
 """A question that asks for more than an answer."""
 _MARKS = ("?", "\uff1f", "\u061f")
@@ -55,6 +58,29 @@ def form_words(form: EditFormat, *, is_python: bool) -> str:
     if is_python:
         return "Answer with the complete code in one ```python block."
     return "Answer with each file whole, in a fenced block, its path above it."
+
+
+def again_words(answered: Answered, text: str, *, form: EditFormat, is_python: bool) -> str:
+    """The request to answer again, in the form that was asked for at first."""
+    how = form_words(form, is_python=is_python)
+    if answered.empty and asks(text):
+        return f"No user is there to answer a question: decide by yourself. {how}"
+    if answered.empty:
+        return f"Your answer {'holds no code' if form == 'whole' else 'changes no file'}. {how}"
+    return answered.problem or ""
+
+
+def misfit(answered: Answered, texts: Mapping[str, str | None], *, context: int | None) -> str:
+    """The words about edits that were not made, with their files as they are now.
+
+    Args:
+        texts: of the files that may be shown; None is one that is no text.
+        context: tokens that the model can read, where that is known.
+    """
+    files = {path: text for path in answered.missed if (text := texts.get(path)) is not None}
+    budget = _MISFIT_TOKENS if context is None else min(_MISFIT_TOKENS, context // _SHARE_OF_MISFIT)
+    shown = whole_files(files, budget=budget)
+    return f"{answered.problem}\n\nThese files as they are now:\n{shown}" if shown else answered.problem or ""
 
 
 def _cut(text: str, most: int) -> str:

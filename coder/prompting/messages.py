@@ -5,12 +5,12 @@ from collections.abc import Mapping
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from coder.context.quoting import fenced, shown_path, whole_files
+from coder.context.quoting import fenced, shown_path
 from coder.models.model import ChatMessage
 from coder.prompting.asking import quoted, repair_of_edits
-from coder.prompting.files_shown import SHARE_OF_PLANNED, files_shown, repository_shown, with_planned
+from coder.prompting.files_shown import files_shown, notes_shown
 from coder.prompting.history import history, history_budget
-from coder.prompting.looking import failing_now, shown_before, survey_budget, texts_of
+from coder.prompting.looking import failing_now, latest_plan
 from coder.prompts import prompt
 from coder.run.attempts import Attempt, is_rejection
 from coder.run.message import Message
@@ -22,8 +22,6 @@ from coder.source.shell import shown
 if TYPE_CHECKING:
     from coder.context.survey import Survey
 
-_FAILURE_TOKENS = 2_000
-"""Of the lines that a failure names in a repository of which only a part is shown."""
 _PENDING = "They are being run on the files as they are; how they end comes with a later result."
 
 
@@ -52,13 +50,12 @@ def coder_view(
         *history(state, budget=history_budget(context)),
         ChatMessage(
             role="user",
-            content=task_words(state, target, survey, context=context, form=form)
-            + (f"\n\n{prompt('asking')}" if survey is not None else ""),
+            content=task_words(state, target, survey, context=context, form=form),
             images=state.task.pictures,
         ),
     ]
     if turn.previous is not None and state.outcome is not None:
-        said = state.outcome.feedback + _places(state, turn.previous, survey)
+        said = state.outcome.feedback
         what = "rejected" if state.last is not None and is_rejection(state.last) else "repair"
         if form == "whole":
             is_one = target.is_python and turn.previous.files.keys() <= {target.path}
@@ -67,7 +64,6 @@ def coder_view(
         else:
             shown = quoted(turn.previous.text)
             asked = repair_of_edits(state, turn.previous, said, words=f"{what}-edits")
-            asked += _changed(state, turn.previous, survey, context)
         messages += [
             ChatMessage(role="assistant", content=shown),
             ChatMessage(role="user", content=asked),
@@ -104,20 +100,16 @@ def task_words(
     return prompt("task" if is_whole else "change").format(
         task=asked_words(state),
         plan=plan_words(plan),
-        files=(
-            files_shown(state, target, plan, context)
-            if survey is None
-            else repository_shown(state, target, with_planned(survey, state, plan, context), context=context)
-        )
-        + shown_before(state, survey, context=context),
+        files=_files(state, target, survey, context),
         tests=what_to_pass(state, context),
         asked=_asked(target),
     )
 
 
-def latest_plan(state: State) -> Message | None:
-    """What the Planner has said."""
-    return next((message for message in reversed(state.messages) if message.author == "planner"), None)
+def _files(state: State, target: Target, survey: "Survey | None", context: int | None) -> str:
+    notes = notes_shown(state, target, survey, context) if state.files else ""
+    shown = files_shown(state, target, survey, context)
+    return f"\n{notes}\n{shown}" if notes or shown else ""
 
 
 def asked_words(state: State) -> str:
@@ -185,27 +177,6 @@ def _fails_now(state: State, context: int | None, green: str) -> str:
 
 def _unknown(state: State) -> str:
     return f" {_PENDING}" if state.files and not is_greenfield(state.task, state.files) else ""
-
-
-def _places(state: State, previous: Message, survey: "Survey | None") -> str:
-    """The lines that a failure names, of files that neither the task's part nor the answer shows."""
-    if survey is None or state.outcome is None:
-        return ""
-    texts = {path: text for path, text in texts_of(state).items() if path not in previous.files}
-    return survey.around(state.outcome.feedback, texts, budget=_FAILURE_TOKENS)
-
-
-def _changed(state: State, previous: Message, survey: "Survey | None", context: int | None) -> str:
-    """The files that the last answer has changed without having seen all of them, as they are now."""
-    if survey is None:
-        return ""
-    unseen = {
-        path: text
-        for path, text in previous.files.items()
-        if text is not None and path in state.files and path not in survey.whole
-    }
-    shown = whole_files(unseen, budget=survey_budget(context) // SHARE_OF_PLANNED)
-    return f"\n\nThe files that you have changed, as they are now:\n{shown}" if shown else ""
 
 
 def _fenced(files: Mapping[str, str | None], target: Target) -> str:

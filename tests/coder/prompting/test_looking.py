@@ -58,7 +58,7 @@ async def test_the_named_file_is_shown_whole_and_the_others_on_a_map(shop: Path)
     hidden = [i for i in range(40) if f"part_{i}_1 " not in first]
     assert hidden
     assert all(f"def total_{i}(" in first or f"module{i}.py" in first for i in hidden)
-    assert 40_000 < len(first) < 80_000
+    assert len(first) < 30_000
 
 
 async def test_a_model_that_reads_little_is_shown_the_named_files_and_a_map(shop: Path) -> None:
@@ -68,7 +68,6 @@ async def test_a_model_that_reads_little_is_shown_the_named_files_and_a_map(shop
 
     first = model.requests[0].messages[1].content
     assert "`shop/price.py`:\n```\ndef rounded(amount):\n    return int(amount)\n```" in first
-    assert "part_0_1 " not in first
     assert len(first) < 8_000
 
 
@@ -80,7 +79,8 @@ async def test_source_files_that_fit_into_an_eighth_of_the_context_are_all_shown
 
     first = model.requests[0].messages[1].content
     assert all(f"part_{i}_79 " in first for i in range(40))
-    assert "`prices.csv` is there too (240000 characters, not shown)." in first
+    assert "`prices.csv` begins (20000 lines):\n```\nname,amount\n" in first
+    assert "Not shown, or only in part: `prices.csv` (240000 characters)." in first
     assert len(model.requests) == 1  # nobody needs to look around
 
 
@@ -121,18 +121,6 @@ async def test_the_files_that_a_plan_names_are_shown_with_the_next_request(shop:
     planning, writing = (request.messages[1].content for request in model.requests)
     assert "part_39_79 " not in planning
     assert (shop / "shop" / "module39.py").read_text() in writing
-
-
-async def test_a_repair_shows_the_files_that_the_answer_has_changed_without_seeing_them(shop: Path) -> None:
-    search, replace = "    part_39_5 = rounded(5)", "    part_39_5 = rounded(6)"
-    edit = f"<<<<<<< SEARCH\n{search}\n=======\n{replace}\n>>>>>>> REPLACE"
-    model = Scripted([f"shop/module39.py\n```\n{edit}\n```", FIXED])
-
-    await _solve(shop, model, "Zero.")
-
-    first, second = (request.messages for request in model.requests)
-    assert "part_39_79 " not in first[1].content
-    assert (shop / "shop" / "module39.py").read_text().replace(search, replace) in second[-1].content
 
 
 async def test_of_a_large_module_what_the_failing_test_uses_is_shown_where_no_traceback_leads_there(

@@ -1,0 +1,33 @@
+"""Definitions of the nearest files, and names of the others, within a budget."""
+
+from coder.context.definition_facts import Facts
+from coder.context.repo_map import repo_map
+
+
+def test_a_map_shows_lines_by_file_and_names_the_rest() -> None:
+    texts = {"pkg/a.py": "x\n\tdef first_one(self): ...\n", "pkg/b.py": "", "c.txt": ""}
+    facts = {"pkg/a.py": Facts("first_one:2", ""), "pkg/b.py": Facts("", "first_one")}
+
+    text = repo_map(facts, texts, ["pkg/a.py"], budget=500)
+
+    assert text == (
+        "pkg/a.py:\n    2      def first_one(self): ...\nOther files, by folder:\n./ c.txt\npkg/ b.py"
+    )
+
+
+def test_a_map_keeps_to_its_budget() -> None:
+    texts = {f"folder{i}/file{i}.py": f"def some_function_{i}(): ...\n" for i in range(3000)}
+    facts = {path: Facts(f"some_function_{i}:1", f"some_function_{i + 1}") for i, path in enumerate(texts)}
+
+    text = repo_map(facts, texts, list(texts), budget=1000)
+
+    assert 1500 < len(text) <= 3 * 1000
+
+
+def test_what_is_shown_otherwise_is_not_on_the_map() -> None:
+    assert (
+        repo_map(
+            {"a.py": Facts("f:1", "")}, {"a.py": "def f(): ...\n"}, ["a.py"], budget=500, without=["a.py"]
+        )
+        == ""
+    )

@@ -1,0 +1,45 @@
+"""Whole files and excerpts within a budget."""
+
+from collections.abc import Sequence
+
+from coder.context.best_places import Place
+from coder.context.quoting import tokens
+from coder.context.shown_files import ShownFiles
+
+
+def excerpts(path: str, text: str, lines: Sequence[int], *, budget: int) -> str:
+    """The lines around these."""
+    shown = ShownFiles({path: text}, budget=budget)
+    shown.add([Place(path, line) for line in lines], extents={}, share=1.0, whole={})
+    return "".join(shown.parts)
+
+
+def test_an_excerpt_is_the_file_s_own_text_with_numbers_apart() -> None:
+    text = "".join(f"line {i}\n" for i in range(1, 201))
+
+    shown = excerpts("a.py", text, [50, 60, 150], budget=5000)
+
+    assert "`a.py`, lines 20 to 90 of 200:\n```\nline 20\n" in shown
+    assert "`a.py`, lines 120 to 180 of 200:\n```\nline 120\n" in shown
+
+
+def test_an_excerpt_keeps_to_its_budget_whatever_fence_it_needs() -> None:
+    text = "a\n" * 9 + "`" * 3_000 + "\n" + "b\n" * 90
+
+    shown = excerpts("a.md", text, [1, 80], budget=1_200)
+
+    assert "lines 50 to 100" in shown
+    assert "lines 1 to" not in shown
+    assert tokens(shown) <= 1_200
+
+
+def test_lines_that_are_not_there_show_nothing() -> None:
+    assert excerpts("a.py", "one\ntwo\n", [0, 3, 10**9], budget=5000) == ""
+
+
+def test_a_file_with_a_share_is_shown_whole_where_it_fits() -> None:
+    shown = ShownFiles({"a.py": "one\ntwo\n"}, budget=500)
+
+    shown.add([Place("a.py", 2)], extents={}, share=1.0, whole={"a.py": 0.5})
+
+    assert (shown.whole, shown.parts) == ({"a.py"}, ["\n`a.py`:\n```\none\ntwo\n```\n"])
