@@ -1,11 +1,10 @@
 """History: what a model is told of the earlier messages of a conversation, within a budget of tokens. Pure.
 
-The newest is told most fully. Whatever the budget: what was asked first, the latest plan and the latest
-failure stay; of what lies between, the oldest goes first, and is counted.
+What was asked first stays, and the newest step is told most fully. Of what lies between, the oldest is left
+out first, and counted.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 from coder.context.quoting import fenced
 from coder.models.model import ChatMessage
@@ -13,19 +12,19 @@ from coder.models.tokens import input_tokens
 from coder.run.state import State
 
 _SHARE = 0.2
-"""Of what a model can read; files, answers and failures need the rest."""
+"""Of the model's context; files, answers and failures need the rest."""
 _USUAL_TOKENS, _LEAST_TOKENS, _MOST_TOKENS = 4_000, 400, 16_000
-"""Where nobody knows what it can read; for a small model; for a large one."""
+"""For an unknown context; for a small model; for a large one."""
 _REQUEST, _PATCH, _FAILURE, _WORDS = 2_000, 4_000, 1_500, 4_000
 """Characters that are quoted at most of one message, one change, one failure, one answer in words."""
 _SHORT = 200
-"""Of a message that has no more than a line left."""
+"""Of a message that is told in a line."""
 Dialogue = tuple[ChatMessage, ChatMessage]
 """One step: what the user said, and what came of it."""
 
 
 def history_budget(context: int | None) -> int:
-    """Tokens of history for a model that can read so many, prompt and answer together; None is unknown."""
+    """Tokens of history for a model with this context; None is unknown."""
     if context is None:
         return _USUAL_TOKENS
     return max(_LEAST_TOKENS, min(int(context * _SHARE), _MOST_TOKENS))
@@ -37,79 +36,50 @@ def history(state: State, *, budget: int) -> list[ChatMessage]:
     Args:
         budget: tokens, as `input_tokens` counts them, that all of it may have.
     """
-    steps = state.steps
-    if not steps:
+    if not state.steps:
         return []
-    kept = _Kept(planned=_latest(steps, _plan), failing=_latest(steps, _failure))
-    room = budget - input_tokens([])
-    # No message is shorter than an empty one, so that of a long conversation only its end is looked at.
-    dropped = max(0, len(steps) - 1 - max(0, room) // _cost(_dialogue("", "")))
-    rest = steps[1 + dropped :]
-    short = [kept.told(step, fully=False) for step in rest]
-    if not dropped:
-        least = [kept.told(steps[0], fully=False, is_first=True), *short]
-        most = [kept.told(step, fully=True) for step in steps]
-        if (count := _fitting(least, most, room)) is not None:
-            place = len(steps) - count
-            return [message for pair in (*least[:place], *most[place:]) for message in pair]
-    left = sum(map(_cost, short))
-    for place, pair in enumerate(short):
-        first_pair = kept.told_first(steps, dropped + place) if left < room else None
-        if first_pair is not None and _cost(first_pair) + left <= room:
-            return [message for pair in (first_pair, *short[place:]) for message in pair]
+    first, *rest = state.steps
+    left = budget - input_tokens([]) - _cost(_first(first, len(rest)))
+    told: list[Dialogue] = []
+    is_full = True
+    for step in reversed(rest):
+        pair = _told(step, fully=is_full)
+        if is_full and _cost(pair) > left:
+            is_full, pair = False, _told(step, fully=False)
         left -= _cost(pair)
-    return list(kept.told_first(steps, len(steps) - 1))
+        if left < 0:
+            break
+        told.append(pair)
+    opening = _first(first, len(rest) - len(told))
+    full = _told(first, fully=True)
+    if is_full and len(told) == len(rest) and _cost(full) <= left + _cost(opening):
+        opening = full
+    dialogue = [opening, *reversed(told)]
+    return [message for pair in dialogue for message in pair]
 
 
-def _fitting(short: Sequence[Dialogue], full: Sequence[Dialogue], room: int) -> int | None:
-    """How many of the newest can be told fully, the others shortly; None where there is no room for all."""
-    costs = [(_cost(one), _cost(other)) for one, other in zip(short, full, strict=True)]
-    needed = sum(more for _, more in costs)
-    for count, (less, more) in zip(range(len(costs), 0, -1), costs, strict=True):
-        if needed <= room:
-            return count
-        needed += less - more
-    return 0 if needed <= room else None
-
-
-def _cost(pair: Dialogue) -> int:
+def _cost(pair: Sequence[ChatMessage]) -> int:
     return input_tokens(pair) - input_tokens([])
+
+
+def _told(step: State, *, fully: bool) -> Dialogue:
+    parts = (
+        [_plan(step), account(step, fully=True), _failure(step)] if fully else [account(step, fully=False)]
+    )
+    said = _cut(step.task.prompt.strip(), _REQUEST if fully else _SHORT)
+    return _dialogue(said, "\n\n".join(filter(None, parts)))
+
+
+def _first(step: State, dropped: int) -> Dialogue:
+    """What was asked first, and how many of the steps behind it are left out."""
+    answer = account(step, fully=False)
+    if dropped:
+        answer += f"\n\n({dropped} of the messages that came next are left out here.)"
+    return _dialogue(_cut(step.task.prompt.strip(), _REQUEST), answer)
 
 
 def _dialogue(said: str, answer: str) -> Dialogue:
     return ChatMessage(role="user", content=said), ChatMessage(role="assistant", content=answer)
-
-
-@dataclass(frozen=True, slots=True)
-class _Kept:
-    """The steps of which something is told whatever the budget."""
-
-    planned: State | None
-    failing: State | None
-
-    def told(self, step: State, *, fully: bool, is_first: bool = False) -> Dialogue:
-        parts = [account(step, fully=fully)]
-        if fully or step is self.planned:
-            parts.insert(0, _plan(step))
-        if fully or step is self.failing:
-            parts.append(_failure(step))
-        said = _cut(step.task.prompt.strip(), _REQUEST if fully or is_first else _SHORT)
-        return _dialogue(said, "\n\n".join(part for part in parts if part))
-
-    def told_first(self, steps: Sequence[State], dropped: int) -> Dialogue:
-        """What was asked first, with what stays of those behind it that are left out."""
-        said, answer = self.told(steps[0], fully=False, is_first=True)
-        if not dropped:
-            return said, answer
-        text = f"{answer.content}\n\n({dropped} of the messages that came next are left out here.)"
-        for step in steps[1 : 1 + dropped]:
-            text += f"\n\n{_plan(step)}" if step is self.planned else ""
-            text += f"\n\n{_failure(step)}" if step is self.failing else ""
-        return _dialogue(said.content, text)
-
-
-def _latest(steps: Sequence[State], what: Callable[[State], str]) -> State | None:
-    return next((step for step in reversed(steps) if what(step)), None)
 
 
 def _plan(step: State) -> str:

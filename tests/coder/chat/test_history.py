@@ -49,21 +49,20 @@ def test_the_first_message_of_a_conversation_has_no_history() -> None:
     assert history(state(), budget=1_000) == []
 
 
-def test_however_small_the_budget_the_task_the_plan_and_the_last_failure_are_kept() -> None:
-    long = [step(f"message {n}: {LONG}") for n in range(30)]
-    steps = (
-        step("build a parser"),
-        step("in steps", plan("1. tokens first")),
-        step("go", failed("KeyError: 'x'")),
-        *long,
-    )
+def test_however_small_the_budget_what_was_asked_first_is_kept_and_what_is_left_out_is_counted() -> None:
+    steps = (step("build a parser"), *[step(f"message {n}: {LONG}") for n in range(30)])
 
     said = "\n".join(message.content for message in history(state(*steps), budget=600))
 
     assert "build a parser" in said
-    assert "1. tokens first" in said
-    assert "KeyError: 'x'" in said
     assert "of the messages that came next are left out here" in said
+
+
+def test_the_plan_and_the_failure_of_the_newest_message_are_told() -> None:
+    said = history(state(step("go", plan("1. tokens first"), failed("KeyError: 'x'"))), budget=1_000)
+
+    assert "1. tokens first" in said[1].content
+    assert "KeyError: 'x'" in said[1].content
 
 
 def test_the_newest_message_is_told_most_fully() -> None:
