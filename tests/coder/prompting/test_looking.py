@@ -79,7 +79,7 @@ async def test_source_files_that_fit_into_an_eighth_of_the_context_are_all_shown
 
     first = model.requests[0].messages[1].content
     assert all(f"part_{i}_79 " in first for i in range(40))
-    assert "`prices.csv` begins (20000 lines):\n```\nname,amount\n" in first
+    assert "`prices.csv` begins (20,000 lines):\n```\nname,amount\n" in first
     assert "Not shown, or only in part: `prices.csv` (240000 characters)." in first
     assert len(model.requests) == 1  # nobody needs to look around
 
