@@ -1,7 +1,7 @@
-"""Remove what sandboxes left whose owner and keeper were both killed: never what might still be somebody's.
+"""Remove what sandboxes left whose owner and keeper were both killed.
 
-Everything that can stay behind carries its owner's mark (`sandbox/supervisor/owner.py`). An owner that can't
-be seen from here, such as one in another container, counts as alive.
+Everything that can stay carries its owner's mark (`sandbox/supervisor/owner.py`). An owner that isn't visible
+from here, such as one in another container, counts as alive.
 """
 
 import asyncio
@@ -23,19 +23,19 @@ from sandbox.supervisor.starting import PREFIX
 
 _CGROUPS = Path("/sys/fs/cgroup")
 _PATIENCE_S = 2.0
-"""For processes in a group to go."""
+"""To wait for processes of a group to end."""
 _AGAIN_S = 0.01
 _KEEPERS = ("sandbox/supervisor/launch.py", "sandbox.supervisor.starter")
-"""What stands in the command line of a keeper, whose last argument is its owner's mark."""
+"""Parts of the command line of a keeper, whose last argument is its owner's mark."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reaped:
-    """What `reap` has done."""
+    """The result of `reap`."""
 
     removed: list[str]
     not_seen: str | None
-    """Why containers were not looked for; None where they were."""
+    """Why containers were not searched; None where they were."""
 
 
 async def reap() -> Reaped:
@@ -55,17 +55,14 @@ async def reap() -> Reaped:
 
 
 def reap_leftovers() -> list[str]:
-    """Remove what bubblewrap and the backends without walls left: processes, cgroups and folders.
-
-    Lock files that nobody holds go too, unsaid: they stay after every sandbox, for the next one.
-    """
+    """Remove leftover processes, cgroups and folders, and name them; unused lock files are removed too."""
     removed = [*_processes(), *_groups(), *_folders()]
     remove_unused_locks()
     return removed
 
 
 def _processes() -> Iterator[str]:
-    """Keepers, and bubblewraps that were killed while they started: no one else ends those."""
+    """End keepers, and bubblewraps that were killed while they started."""
     for pid in [int(name) for name in os.listdir("/proc") if name.isdigit()]:
         try:
             held = os.pidfd_open(pid)
@@ -83,7 +80,7 @@ def _processes() -> Iterator[str]:
 
 
 def _abandoned(pid: int) -> str:
-    """What a process is that was started by a dead owner; empty where it is none of ours, or somebody's."""
+    """The kind of a process of a dead owner; empty for all others."""
     try:
         words = Path(f"/proc/{pid}/cmdline").read_bytes().decode("utf-8", "replace").split("\0")[:-1]
     except (FileNotFoundError, ProcessLookupError):
@@ -103,7 +100,7 @@ def _groups() -> Iterator[str]:
 
 
 def _is_removed(group: Path) -> bool:
-    """Kill whoever is still in a group or below it, and remove it."""
+    """Kill the processes of a group and remove it."""
     deadline = time.monotonic() + _PATIENCE_S
     while group.is_dir():
         for place in (*group.glob("*/"), group):
@@ -127,7 +124,7 @@ def _folders() -> Iterator[str]:
 
 
 def _removed(folder: str) -> bool:
-    """Whatever programs have put there, however deep."""
+    """Remove a folder with everything in it."""
     try:
         root = os.open(folder, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
         workspace = Workspace(root, os.geteuid())

@@ -70,7 +70,7 @@ _SINGLE = """\
 import sys
 sys.path.insert(0, "/opt/lib")
 from sandbox.inner.process.spawn_single import main
-raise SystemExit(main(0))
+raise SystemExit(main())
 """
 SINGLE = ("python3", "-I", "-S", "-c", _SINGLE)
 """The command of a run, before it becomes the program."""

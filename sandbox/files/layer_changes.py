@@ -1,7 +1,7 @@
-"""What changed in a tree with a layer over it, where all that changes lies: nothing else is looked at.
+"""What changed in a tree with a layer over it: only the layer is walked.
 
-What the layer holds at a path hides what lies below it there: a character device 0:0 says that it was
-removed, a folder marked as opaque that all in it was. The rest lies below, where nobody changes it any more.
+An entry of the layer hides the one below: a character device 0:0 marks a removed file, an opaque folder one
+    whose contents were removed. Below the layer nothing changes.
 """
 
 from __future__ import annotations
@@ -11,30 +11,29 @@ import stat
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping, Set
 
-from sandbox.files.file_state import State
 from sandbox.files.resolve_beneath import FOLDER, Beneath
-from sandbox.files.tree_changes import Seen, TreeChanges
+from sandbox.files.tree_changes import Seen, State, TreeChanges
 
 _OPAQUE = "user.overlay.opaque"
 
 
 class LayerChanges(TreeChanges):
-    """As TreeChanges, of a layer and what was laid below it."""
+    """TreeChanges of a layer and the files laid below it."""
 
     def __init__(
         self, layer: Beneath, capacity: Callable[[], int], *, below: Beneath, laid: Mapping[str, str]
     ) -> None:
-        """`laid` are the files below the layer, with their SHA-256 (hex) where it is known."""
+        """`laid`: SHA-256 (hex) by path of the files below the layer, "" if unknown."""
         super().__init__(layer, capacity)
         self._lower, self._laid = TreeChanges(below, capacity), laid
         self._left = sorted(path for path in laid if ".git" not in path or ".git" not in path.split("/"))
-        """Those below the layer that are of the base, in order."""
+        """Files below the layer that belong to the base, in order."""
         self._kept = set(self._left)
         self._asked: list[str] = []
-        """Each path of the layer in the last walk; a folder's ends with a slash."""
+        """Paths of the layer in the last walk; a folder's ends with a slash."""
 
     def rebase(self, laid: Mapping[str, str] | None = None) -> None:
-        """Compare with the tree as it is now from here on."""
+        """Make the present tree the base."""
         super().rebase(laid)
         with self._below.as_owner():
             self._kept -= self._hidden()
@@ -62,14 +61,14 @@ class LayerChanges(TreeChanges):
                 yield path, found
 
     def _hidden(self) -> set[str]:
-        """Files below the layer that what the last walk came by hides."""
+        """Files below the layer that the paths of the last walk hide."""
         hidden: set[str] = set()
         for path in self._asked:
             plain = path.rstrip("/")
             if plain in self._kept:
                 hidden.add(plain)
             first = bisect_left(self._left, f"{plain}/")
-            after = bisect_left(self._left, f"{plain}0")  # which comes next to the slash
+            after = bisect_left(self._left, f"{plain}0")  # the character after the slash
             if first < after and (plain == path or self._is_opaque(plain)):
                 hidden.update(self._left[first:after])
         return hidden

@@ -1,23 +1,26 @@
-"""What stands under a path of a workspace, looked at and never followed.
+"""List, describe and collect files of a workspace without following links.
 
-Standard library only, any Python from 3.8 on: Docker's backend has it inside.
+Docker containers load this too: standard library alone, Python 3.8 or newer.
 """
 
 from __future__ import annotations
 
 import os
 import stat
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import Any, BinaryIO
 
 from sandbox.errors import FileRefused
-from sandbox.files.resolve_beneath import FOLDER, Beneath, as_text, parts_of, told
+from sandbox.files.folder_entry import digest
+from sandbox.files.resolve_beneath import FOLDER, Beneath, as_text, parts_of, told, walk
+from sandbox.files.workspace import Workspace
 
 _REACHED = os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC
-"""Flags to look below a folder with."""
+"""Flags to reach a folder."""
 
 
 def list_folder(below: Beneath, path: str) -> list[dict[str, Any]]:
-    """Fields of an Entry for each name in one folder, by name.
+    """Fields of an Entry for each name of a folder, by name.
 
     Raises:
         FileRefused: it isn't there, isn't a folder, or lies over a link.
@@ -32,7 +35,7 @@ def list_folder(below: Beneath, path: str) -> list[dict[str, Any]]:
 
 
 def look_at(below: Beneath, path: str) -> dict[str, Any]:
-    """Fields of an Entry for what stands under a path; "." is the workspace.
+    """Fields of an Entry for a path; "." is the workspace.
 
     Raises:
         FileRefused: it isn't there, or lies over a link.
@@ -50,7 +53,7 @@ def look_at(below: Beneath, path: str) -> dict[str, Any]:
 
 
 def enter(below: Beneath, path: str) -> None:
-    """See that a program can begin in a folder.
+    """Check that a program can begin in a folder.
 
     Raises:
         FileRefused: it isn't there, isn't a folder, is closed to programs, or lies over a link.
@@ -60,12 +63,46 @@ def enter(below: Beneath, path: str) -> None:
         os.close(below.open(f"{_plain(path)}/.", _REACHED))
 
 
+def collect(
+    workspace: Workspace, given: Mapping[str, tuple[int, str]], *, most: int, most_bytes: int, deepest: int
+) -> Iterator[tuple[str, BinaryIO] | None]:
+    """Path and content of each file that differs from what was given; None for one that is left out.
+
+    Args:
+        given: size and SHA-256 (hex) by path.
+        most: how many files are handed out.
+        most_bytes: of them together.
+        deepest: folders above a file.
+    """
+    number, room = 0, most_bytes
+    with workspace.below.as_owner():
+        entries = sorted(walk(workspace.below, deepest=deepest))
+    for path, regular in entries:
+        size, sha256 = given.get(path, (0, ""))
+        try:
+            if not regular or number == most:
+                raise FileRefused(f"{path!r} is no file to hand out.")
+            with workspace.opened(path, limit=max(room, size)) as file:
+                length = os.fstat(file.fileno()).st_size
+                if sha256 and length == size and digest(file) == sha256:
+                    continue
+                if length > room:
+                    raise FileRefused(f"{path!r} is too large.")
+                file.seek(0)
+                yield path, file
+        except FileRefused:
+            yield None
+            continue
+        number += 1
+        room -= length
+
+
 def _plain(path: str) -> str:
     return "." if path == "." else "/".join(parts_of(path))
 
 
 def _fields(folder: int, name: str) -> dict[str, Any] | None:
-    """None: it is gone meanwhile."""
+    """None where it was removed meanwhile."""
     try:
         found = os.lstat(name, dir_fd=folder)
     except FileNotFoundError:

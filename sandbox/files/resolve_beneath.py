@@ -1,6 +1,6 @@
 """Open and list what lies below one descriptor, over no link or mount point, with the rights of its owner.
 
-Every path goes through openat2. Docker's backend has it inside, with any Python from 3.8 on.
+Every path goes through openat2. Docker containers load this too: standard library alone, Python 3.8 or newer.
 """
 
 from __future__ import annotations
@@ -43,16 +43,16 @@ class _How(ctypes.Structure):
 
 
 class Beneath:
-    """What lies below one descriptor."""
+    """The files below one descriptor."""
 
     def __init__(self, root: int, owner: int) -> None:
-        """`root` is an O_PATH descriptor, closed by `close`; `owner` the uid whose files these are."""
+        """`root` is an O_PATH descriptor, closed by `close`; `owner` the uid of the files."""
         self._root, self._owner = root, owner
         self._libc = ctypes.CDLL(None, use_errno=True)
         self._closing = threading.Lock()
 
     def close(self) -> None:
-        """Give the descriptor back."""
+        """Close the descriptor. Idempotent."""
         with self._closing:
             if self._root >= 0:
                 os.close(self._root)
@@ -63,17 +63,17 @@ class Beneath:
         """The descriptor.
 
         Raises:
-            FileRefused: it has been given back.
+            FileRefused: it is closed.
         """
         if self._root < 0:
             raise FileRefused("The sandbox is closed.")
         return self._root
 
     def open(self, path: str, flags: int, *, below: int | None = None) -> int:
-        """A descriptor of what lies at a plain path, below another descriptor where one is given.
+        """Open a plain path below the root, or below another descriptor.
 
         Raises:
-            FileRefused: the descriptor has been given back.
+            FileRefused: the descriptor is closed.
             OSError: the system refuses it.
         """
         how = _How(flags, 0, _NO_XDEV | _NO_MAGICLINKS | _NO_SYMLINKS | _BENEATH)
@@ -87,7 +87,7 @@ class Beneath:
 
     @contextmanager
     def as_owner(self) -> Iterator[None]:
-        """As root: with the owner's uid for files, in this thread alone: root's rights don't count."""
+        """As root, act on files with the owner's uid alone, in this thread."""
         if os.geteuid() != 0:
             yield
             return
@@ -100,11 +100,11 @@ class Beneath:
     def _become(self, uid: int) -> None:
         for change in (self._libc.setfsgid, self._libc.setfsuid):
             change(uid)
-            if change(-1) != uid:  # these two calls report nothing but the value before
+            if change(-1) != uid:  # these two calls return only the value before
                 raise PermissionError(errno.EPERM, f"could not take the file rights of uid {uid}")
 
     def open_file(self, path: str, way: int = os.O_RDONLY) -> int:
-        """A descriptor of a regular file that nobody has another name for; `way` says what it is opened for.
+        """Open a regular file with one name; `way` is the access mode.
 
         Raises:
             FileRefused: it is something else.
@@ -121,18 +121,18 @@ class Beneath:
         return descriptor
 
     def open_root_to_us(self, *, plainly: bool = False) -> None:
-        """Whatever rights a program has left on the root; `plainly` without those for new files."""
+        """Restore our rights on the root; `plainly` also removes default ACLs."""
         if plainly:
-            with suppress(OSError):  # there is none, or this kernel has none
+            with suppress(OSError):  # there is none
                 os.removexattr(f"/proc/self/fd/{self._root}", "system.posix_acl_default")
         if self._root >= 0:
             os.chmod(f"/proc/self/fd/{self._root}", 0o700)
 
 
 def walk(below: Beneath, *, deepest: int = PATH_MAX) -> Iterator[tuple[str, bool]]:
-    """Path of whatever is no folder, and whether it is a regular file with a name that can be read.
+    """Path of everything but folders, and whether it is a regular file with a UTF-8 name.
 
-    What lies deeper than `deepest` folders is named by its folder, and so is one that can't be listed.
+    A folder below `deepest` folders, or one that can't be listed, is named instead of its files.
     """
     waiting = [""]
     while waiting:
@@ -161,17 +161,17 @@ def walk(below: Beneath, *, deepest: int = PATH_MAX) -> Iterator[tuple[str, bool
 
 
 def as_text(path: str) -> str:
-    """A path that can be shown; another one than it was where it isn't UTF-8."""
+    """A printable path; it differs where the path isn't UTF-8."""
     return path.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 def is_attached(folder: int, name: str) -> bool:
-    """Whether something is mounted on a folder in an open one: it is none of the workspace's."""
+    """Whether something is mounted on a folder in an open one."""
     return os.lstat(name, dir_fd=folder).st_dev != os.fstat(folder).st_dev
 
 
 def parts_of(path: str) -> list[str]:
-    """The names on a plain path, as it lies below a root.
+    """The names of a relative path.
 
     Raises:
         FileRefused: it is no such path.
@@ -186,7 +186,7 @@ def parts_of(path: str) -> list[str]:
 
 @contextmanager
 def told(path: str) -> Iterator[None]:
-    """Say what the system refused as a FileRefused that names the path.
+    """Turn errors of the system into a FileRefused that names the path.
 
     Raises:
         FileRefused: it refused something.

@@ -1,7 +1,6 @@
-"""What changed in a tree since a moment, by content. Only what its times say may have changed is read again.
+"""What changed in a tree, by content. A file is read again only if its times have changed.
 
-Commands may be at work in the tree meanwhile: each file is opened below the root, over no link, and what a
-Change holds is what was read once.
+Commands may run meanwhile: each file is opened below the root, over no link, and read once for a Change.
 """
 
 from __future__ import annotations
@@ -11,36 +10,57 @@ import os
 import stat
 import time
 from collections.abc import Callable, Iterator, Mapping, Set
+from dataclasses import dataclass
+from typing import Literal
 
 from sandbox.errors import FileRefused
-from sandbox.files.file_state import ClosedState, FileState, State, mode_of, read_link, up_to
 from sandbox.files.resolve_beneath import FOLDER, Beneath, as_text
 from sandbox.result import Change, Changes, LeftOut
 
 MAX_FILE, MAX_FILES, MAX_BYTES = 10 << 20, 2000, 100 << 20
-"""Bytes of one changed file, how many are handed out at a time, and their bytes together."""
+"""Bounds of what is handed out: bytes of a file, files, bytes together."""
 _RACY_NS = 50_000_000
-"""A file may change twice within one tick of the kernel's clock: what is so young is read again."""
+"""A file may change twice within a tick of the kernel's clock: a younger one is read again."""
 _READ = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_NOCTTY | os.O_CLOEXEC
 _SETID = stat.S_ISUID | stat.S_ISGID
 Seen = tuple[str, os.stat_result | None]
+Mode = Literal["100644", "100755", "120000"]
+Reason = Literal["too_large", "link", "special", "name", "unreadable"]
+
+
+@dataclass(frozen=True, slots=True)
+class FileState:
+    """A file that is handed out."""
+
+    sha256: str
+    mode: Mode
+
+
+@dataclass(frozen=True, slots=True)
+class ClosedState:
+    """A file that is never handed out; `mark` tells whether it changed."""
+
+    reason: Reason
+    mark: object = None
+
+
+State = FileState | ClosedState
 
 
 class TreeChanges:
-    """A tree, and what it held at a moment. Its methods block: call them in a thread, one at a time."""
+    """A tree and its base. Methods block: call them in a thread, one at a time."""
 
     def __init__(self, below: Beneath, capacity: Callable[[], int]) -> None:
-        """`capacity` is how many bytes the tree can hold: files that claim more together have holes."""
+        """`capacity`: bytes that the tree can hold; files that claim more are sparse."""
         self._below, self._capacity, self._room = below, capacity, 0
         self._base: dict[str, State] = {}
         self._stamps: dict[str, tuple[tuple[int, ...], State]] = {}
-        """What was read, and the times that it had then."""
+        """Stamp and state of each file when it was read."""
 
     def rebase(self, laid: Mapping[str, str] | None = None) -> None:
-        """Compare with the tree as it is now from here on.
+        """Make the present tree the base.
 
-        Args:
-            laid: SHA-256 (hex) by path of files that only the host has written, and nobody may change yet.
+        `laid`: SHA-256 (hex) by path of files that only the host has written, and no program can change yet.
         """
         with self._below.as_owner():
             self._room, known = self._capacity(), laid or {}
@@ -48,7 +68,7 @@ class TreeChanges:
             self._base = {path: self._state(path, found, known.get(path)) for path, found in walk}
 
     def changes(self, ignored: Callable[[str], bool]) -> Changes:
-        """What differs from the base; `ignored` is asked of each path, a folder's with a slash at its end."""
+        """What differs from the base; `ignored` tells which paths to skip, a folder's with a final slash."""
         changes: list[Change] = []
         left_out: list[LeftOut] = []
         room, files = MAX_BYTES, 0
@@ -75,16 +95,13 @@ class TreeChanges:
                     changes.append(_change(path, before, state, content))
             for path in self._gone(seen):
                 before = self._before(path)
-                if (
-                    isinstance(before, FileState)
-                    and not _is_within(path, closed)
-                    and not _is_ignored(path, ignored)
-                ):
+                skipped = _is_within(path, closed) or _is_ignored(path, ignored)
+                if isinstance(before, FileState) and not skipped:
                     changes.append(_change(path, before, None, None))
         return Changes(changes=tuple(sorted(changes, key=lambda one: one.path)), left_out=tuple(left_out))
 
     def look(self, path: str, laid: str) -> State | None:
-        """State of one file, None where there is none; with the rights of the owner."""
+        """State of one file, None where there is none; call it as the owner."""
         self._room = self._capacity()
         try:
             descriptor = self._below.open(path, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)
@@ -96,15 +113,15 @@ class TreeChanges:
             os.close(descriptor)
 
     def _before(self, path: str) -> State | None:
-        """What the base holds at a path."""
+        """State of a path in the base."""
         return self._base.get(path)
 
     def _gone(self, seen: Set[str]) -> Set[str]:
-        """Paths of the base that a walk has not seen."""
+        """Paths of the base that a walk has not met."""
         return self._base.keys() - seen
 
     def _walk(self, ignored: Callable[[str], bool]) -> Iterator[Seen]:
-        """Path and stat of whatever is no folder; None where that can't be had."""
+        """Path and stat of everything but folders; no stat where it is inaccessible."""
         waiting = [""]
         while waiting:
             base = waiting.pop()
@@ -137,21 +154,18 @@ class TreeChanges:
                 os.close(folder)
 
     def _state(self, path: str, found: os.stat_result | None, laid: str | None = None) -> State:
-        """State of one file, which is read only where its times say that it may have changed.
-
-        `laid` is the SHA-256 of its content, where that is known.
-        """
+        """State of one file, read only if its times have changed; `laid` is its known SHA-256."""
         if found is None:
             return ClosedState("unreadable")
         if laid and stat.S_ISREG(found.st_mode) and found.st_size <= MAX_FILE and as_text(path) == path:
-            return self._note(path, found, FileState(laid, mode_of(found)))
+            return self._note(path, found, FileState(laid, _mode_of(found)))
         known = self._stamps.get(path)
         if known is not None and known[0] == _stamp(found):
             return known[1]
         return self._read_anew(path, found)[0]
 
     def _read_anew(self, path: str, found: os.stat_result) -> tuple[State, bytes | None]:
-        """State of one file, and the content that it has then."""
+        """State of one file, and its content."""
         if as_text(path) != path:
             return ClosedState("name", found.st_ctime_ns), None
         state, content = self._read(path, found)
@@ -166,22 +180,22 @@ class TreeChanges:
 
     def _read(self, path: str, found: os.stat_result) -> tuple[State, bytes | None]:
         if stat.S_ISLNK(found.st_mode):
-            return read_link(self._below, path)
+            return _read_link(self._below, path)
         if not stat.S_ISREG(found.st_mode) or found.st_mode & _SETID:
             return ClosedState("special", found.st_mode), None
         self._room -= found.st_size
         if found.st_size > MAX_FILE or self._room < 0:
             return ClosedState("too_large", (found.st_size, found.st_mtime_ns)), None
         try:
-            with open(self._below.open(path, _READ), "rb", buffering=0) as file:
+            with open(self._below.open(path, _READ), "rb") as file:
                 if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
                     return ClosedState("special"), None
-                content = up_to(file, MAX_FILE + 1)
+                content = file.read(MAX_FILE + 1)
         except OSError:
             return ClosedState("unreadable", found.st_ctime_ns), None
         if len(content) > MAX_FILE:
             return ClosedState("too_large"), None
-        return FileState(hashlib.sha256(content).hexdigest(), mode_of(found)), content
+        return FileState(hashlib.sha256(content).hexdigest(), _mode_of(found)), content
 
 
 def _stamp(found: os.stat_result) -> tuple[int, ...]:
@@ -210,3 +224,25 @@ def _is_within(path: str, folders: list[str]) -> bool:
 def _is_ignored(path: str, ignored: Callable[[str], bool]) -> bool:
     parts = path.split("/")
     return ignored(path) or any(ignored("/".join(parts[:i]) + "/") for i in range(1, len(parts)))
+
+
+def _mode_of(found: os.stat_result) -> Mode:
+    """Git's mode of a regular file."""
+    return "100755" if found.st_mode & stat.S_IXUSR else "100644"
+
+
+def _read_link(below: Beneath, path: str) -> tuple[State, bytes | None]:
+    """State of a symbolic link and its target, if that is inside of the tree."""
+    parent, _, name = path.rpartition("/")
+    try:
+        folder = below.open(parent or ".", FOLDER)
+        try:
+            target = os.readlink(name, dir_fd=folder)
+        finally:
+            os.close(folder)
+    except OSError:
+        return ClosedState("unreadable"), None
+    if target.startswith("/") or os.path.normpath(f"{parent}/{target}".lstrip("/")).startswith(".."):
+        return ClosedState("link", target), None
+    content = os.fsencode(target)
+    return FileState(hashlib.sha256(content).hexdigest(), "120000"), content

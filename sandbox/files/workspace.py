@@ -154,39 +154,6 @@ class Workspace:
         found = os.fstatvfs(self.below.root)
         return found.f_blocks * found.f_frsize
 
-    def collect(
-        self, given: Mapping[str, tuple[int, str]], *, most: int, most_bytes: int, deepest: int
-    ) -> Iterator[tuple[str, BinaryIO] | None]:
-        """Path and content of each file that differs from what was given; None for one that is left out.
-
-        Args:
-            given: size and SHA-256 (hex) by path.
-            most: how many files are handed out.
-            most_bytes: of them together.
-            deepest: folders above a file.
-        """
-        number, room = 0, most_bytes
-        with self.below.as_owner():
-            entries = sorted(walk(self.below, deepest=deepest))
-        for path, regular in entries:
-            size, sha256 = given.get(path, (0, ""))
-            try:
-                if not regular or number == most:
-                    raise FileRefused(f"{path!r} is no file to hand out.")
-                with self.opened(path, limit=max(room, size)) as file:
-                    length = os.fstat(file.fileno()).st_size
-                    if sha256 and length == size and digest(file) == sha256:
-                        continue
-                    if length > room:
-                        raise FileRefused(f"{path!r} is too large.")
-                    file.seek(0)
-                    yield path, file
-            except FileRefused:
-                yield None
-                continue
-            number += 1
-            room -= length
-
     def remove(self, path: str) -> None:
         """Remove a file or a folder, "." is everything; nothing is followed.
 

@@ -1,4 +1,4 @@
-"""The channel to the agent of one session: bounded frames both ways, and the commands that they are about."""
+"""The channel to the agent of a session: bounded messages about its commands."""
 
 import asyncio
 import fcntl
@@ -6,6 +6,7 @@ import json
 import math
 import os
 import socket
+from collections import deque
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
@@ -21,25 +22,25 @@ from sandbox.program import Command, Program
 from sandbox.result import KilledBy, StillRunning
 
 LONGEST_WORD = (128 << 10) - 1
-"""Bytes that the kernel hands to a new program as one argument."""
+"""Bytes of one argument of a new program."""
 _SAMPLE_S = 0.02
 _UNCHANGED = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
 _PATIENCE_S = 2.0
-"""An agent that says nothing for so long is given up."""
+"""An agent without an answer for so long is given up."""
 
 
 class AgentLink:
-    """The agent holds the other end alone: commands can't write to it."""
+    """Talks to the agent, which alone holds the other end."""
 
     def __init__(self, child: Child, channel: socket.socket, limits: RunLimits, *, sampled: bool) -> None:
-        """`sampled`: where no cgroup counts its memory, it is looked at now and then."""
+        """`sampled`: check memory now and then, where no cgroup counts it."""
         self._loop = asyncio.get_running_loop()
         self._child, self._channel, self.limits = child, channel, limits
         self._runs: dict[int, CommandRun] = {}
-        self._answers: dict[int, list[asyncio.Future[tuple[StillRunning, ...]]]] = {}
-        """Who waits for an answer about a command, in the order of their questions."""
+        self._answers: deque[asyncio.Future[tuple[StillRunning, ...]]] = deque()
+        """Of questions to the agent, which answers them in order."""
         self.over = False
-        """The agent is gone, and with it every process of the session."""
+        """The agent is dead, and with it every process of the session."""
         self._shed = 0
         self._sampling: asyncio.TimerHandle | None = None
         if child.group is None and sampled:
@@ -48,7 +49,7 @@ class AgentLink:
         self._loop.add_reader(channel, self._read)
 
     def begin(self, run: CommandRun, program: str | Program, how: CommandOptions) -> None:
-        """Have a command started; text is a script of the shell.
+        """Start a command; text is a script of the shell.
 
         Raises:
             SandboxBroken: the session is over.
@@ -81,11 +82,11 @@ class AgentLink:
                 run.close()
 
     async def ask(self, what: str, run: CommandRun) -> bool:
-        """Have the agent `look` what is left of a command, `end` it or `kill` it; False where it is gone."""
+        """Have the agent `look` for processes of a command, `end` or `kill` them; False if it is dead."""
         if self.over:
             return False
         answer: asyncio.Future[tuple[StillRunning, ...]] = self._loop.create_future()
-        self._answers.setdefault(run.number, []).append(answer)
+        self._answers.append(answer)
         try:
             self._send(run.number, {"do": what, "answer": True}, [])
         except OSError:
@@ -101,17 +102,17 @@ class AgentLink:
         return self._child.memory_kills() + self._shed
 
     def forget(self, run: CommandRun) -> None:
-        """Nothing of it runs or writes any more."""
+        """Drop a command of which nothing runs or writes."""
         self._runs.pop(run.number, None)
 
     def end_for(self, reason: KilledBy) -> None:
-        """End the session for a reason that the results of its commands name."""
+        """End the session; the results of its commands name the reason."""
         for run in self._runs.values():
             run.killed_by = run.killed_by or reason
         self.close()
 
     def close(self) -> None:
-        """End the session: its processes are killed, and whoever waits hears of it. Idempotent."""
+        """Kill the processes of the session, and wake everything that waits for them. Idempotent."""
         if self.over:
             return
         self.over = True
@@ -124,7 +125,7 @@ class AgentLink:
             run.state_lost = not run.ended.done()
             run.has_ended(None)
             run.close()
-        for answer in (answer for waiting in self._answers.values() for answer in waiting):
+        for answer in self._answers:
             if not answer.done():
                 answer.set_result(())
 
@@ -136,11 +137,11 @@ class AgentLink:
             self._send(run.number, {"do": "kill", "answer": False}, [])
 
     def _sample(self) -> None:
-        """Have the agent kill the largest process while the session holds too much."""
+        """Have the agent kill the largest process while the session exceeds its memory."""
         limit = self.limits.memory_mb << 20
         if self._runs and self._child.reaper and holds_more(self._child.reaper, limit):
             self._shed += 1
-            with suppress(OSError):  # it is gone: its end of the channel says so
+            with suppress(OSError):  # it is dead: its end of the channel tells
                 self._send(0, {"do": "shed", "answer": False}, [])
         self._sampling = self._loop.call_later(_SAMPLE_S, self._sample)
 
@@ -156,14 +157,14 @@ class AgentLink:
             return
         frame = json.loads(message)
         if "answer" in frame:
-            waiting = self._answers.get(frame["number"])
-            if waiting and not (answer := waiting.pop(0)).done():
+            answer = self._answers.popleft()
+            if not answer.done():
                 answer.set_result(_left(frame["answer"]))
         else:
             self._take(self._runs.get(frame["number"]), frame, descriptors)
 
     def _take(self, run: CommandRun | None, frame: dict[str, Any], descriptors: Sequence[int]) -> None:
-        if run is None:  # nobody waits for it any longer
+        if run is None:  # a forgotten command
             for descriptor in descriptors:
                 os.close(descriptor)
         elif "pid" in frame:
@@ -180,7 +181,7 @@ def _left(named: list[tuple[int, str]]) -> tuple[StillRunning, ...]:
 
 
 def _words(program: str | Program) -> tuple[Sequence[str], Mapping[str, str], str]:
-    """Words, variables and folder."""
+    """Words, variables and folder of a command."""
     if isinstance(program, str):
         return [program], {}, "."
     own = (
@@ -190,7 +191,7 @@ def _words(program: str | Program) -> tuple[Sequence[str], Mapping[str, str], st
 
 
 def _readable(content: bytes) -> int:
-    """A descriptor from which these bytes are read, and to which nobody can write."""
+    """A sealed descriptor from which these bytes are read."""
     descriptor = os.memfd_create("stdin", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
     try:
         with open(descriptor, "wb", closefd=False) as file:

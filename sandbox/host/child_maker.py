@@ -1,4 +1,4 @@
-"""How a child is asked for, and looked at from outside: what it says of itself proves nothing."""
+"""Ask for a child, and verify it from outside: its own word proves nothing."""
 
 import asyncio
 import errno
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from sandbox.network.proxy import Network
 
 _EXTRA_PROCESSES = 2
-"""The reaper, and a moment of overlap while a process is replaced."""
+"""The reaper, and one for overlap."""
 FOR_EVER_S = 1 << 30
-"""Of processor time: an agent is given no end."""
+"""Of processor time: no limit for an agent."""
 NAMESPACES = ("user", "pid", "mnt", "ipc", "net", "uts")
 _WANTED = {
     "CapEff": ("capabilities", "0000000000000000"),
@@ -29,11 +29,11 @@ _WANTED = {
     "Seccomp": ("seccomp", "2"),
 }
 _PAGE = 1 << 16
-"""Bytes, far more than the kernel has to say of a process: its name is cut and escaped."""
+"""Bytes, more than /proc/PID/status has."""
 
 
 class ChildMaker:
-    """Asks the server of one sandbox for children, and admits them."""
+    """Asks the server of a sandbox for children, and verifies them."""
 
     def __init__(
         self,
@@ -46,7 +46,7 @@ class ChildMaker:
         network: "Network | None" = None,
         namespaces: bool = True,
     ) -> None:
-        """`fresh` children get a workspace of their own, and `take_workspace` gives it."""
+        """`fresh` children get a workspace of their own (`take_workspace`)."""
         self.groups, self.without = groups, without
         self._fresh, self._network, self._namespaces = fresh, network, namespaces
         self._control = control
@@ -60,10 +60,7 @@ class ChildMaker:
         on_ready: Callable[[Child], None],
         on_gone: Callable[[Child], None],
     ) -> Child:
-        """A child on its way: `on_ready` says once whether it can be lent.
-
-        Args:
-            session: its pid 1 is the agent of a session.
+        """Make a child; `on_ready` tells once whether it can be lent. In a `session` pid 1 is the agent.
 
         Raises:
             SandboxBroken: it could get no control group.
@@ -88,7 +85,7 @@ class ChildMaker:
         descriptors = [child.status_inside.fileno(), child.work_inside.fileno(), *joins]
         try:
             send_with_fds(self._control, json.dumps(wanted).encode(), descriptors)
-        except OSError as error:  # where the server is gone, its own end of the socket tells
+        except OSError as error:  # where the server is dead, its end of the socket tells
             if error.errno == errno.ETOOMANYREFS:
                 child.failure = SandboxBroken(f"A run could not be asked for: {error}. {CROWDED}")
                 asyncio.get_running_loop().call_soon(child.discard)
@@ -112,7 +109,7 @@ class ChildMaker:
             raise SandboxBroken(f"A run of the sandbox could not get a control group: {error}") from error
 
     def _admit(self, child: Child) -> None:
-        """Look at a new child from outside: its walls, and that its memory is counted."""
+        """Verify the walls of a new child, and that its memory is counted."""
         assert child.reaper is not None
         assert child.program is not None
         verify(child.program, apart_from=self._apart_from, without=self.without)
@@ -121,25 +118,17 @@ class ChildMaker:
 
 
 def of_group(limits: RunLimits, spare: int = _EXTRA_PROCESSES) -> tuple[int, int]:
-    """Bytes and processes that a control group holds a run to, with our own processes beside the program."""
+    """Limits of a run's control group, which holds our own processes too."""
     return limits.memory_mb << 20, limits.processes + spare
 
 
 def namespaces_of(pid: int | str, *, without: Collection[str] = ()) -> dict[str, str]:
-    """Identity of each namespace of a process, by its kind, but for those that don't matter.
-
-    To look at another user's, even root needs the capability to trace it, which a container's root lacks.
-    """
+    """Identity of each namespace of a process by kind. For another user's, root needs CAP_SYS_PTRACE."""
     return {kind: os.readlink(f"/proc/{pid}/ns/{kind}") for kind in NAMESPACES if kind not in without}
 
 
 def verify(pid: int, *, apart_from: Collection[dict[str, str]], without: frozenset[str]) -> None:
-    """See for ourselves that a process has no privileges and shares no namespace.
-
-    Args:
-        pid: the process, as the host numbers it.
-        apart_from: namespaces of those that it must be parted from: the host's and the server's.
-        without: mechanisms that a test has turned off.
+    """Check that a process has no privileges, and shares no namespace with the host and the server.
 
     Raises:
         SandboxBroken: something isn't as it must be; the message says what.

@@ -1,4 +1,4 @@
-"""One command of a session, seen from the host: its pipe, its log inside, and what the agent said of it."""
+"""One command of a session, seen from the host: its pipe, its log inside, and the agent's reports."""
 
 import asyncio
 import os
@@ -14,19 +14,19 @@ from sandbox.result import CommandResult, KilledBy, Status, StillRunning
 
 _CHUNK = 1 << 16
 _PACE_S = 0.01
-"""Between looks at a flood that nobody ends: what was left running may write on for ever."""
+"""Between reads of a flood of remaining processes, which may write forever."""
 
 
 @dataclass(frozen=True, slots=True)
 class CommandEnd:
-    """What the agent said of a command's own process."""
+    """How a command's own process ended."""
 
     wait_status: int
     cpu_s: float
 
 
 class CommandRun:
-    """A pipe that is read until its last writer is gone, also after the command's end."""
+    """A command; its pipe is read until the last writer has closed it."""
 
     def __init__(
         self, number: int, limit: int, on_output: Callable[[bytes], None] = lambda chunk: None
@@ -46,21 +46,21 @@ class CommandRun:
         self.started: asyncio.Future[int] = self._loop.create_future()
         """Pid of the command, 0 where it could not be started."""
         self.ended: asyncio.Future[CommandEnd | None] = self._loop.create_future()
-        """Set when the command's own process has ended; None when nobody could say how."""
+        """Set when its own process has ended; None where nothing reported how."""
         self.silent: asyncio.Future[None] = self._loop.create_future()
-        """Set when nobody can write any more."""
+        """Set when the last writer has closed the pipe."""
         self.left: tuple[StillRunning, ...] = ()
         self.killed_by: KilledBy | None = None
         self.state_lost = False
         self.kills_before = 0
-        """Processes of the session that were killed for want of memory before this command."""
+        """Memory kills of the session before this command."""
 
     def on_flood(self, call: Callable[["CommandRun"], None]) -> None:
-        """Have `call` called when a command that still runs has written far more than is kept."""
+        """Have `call` called when the running command has written far more than is kept."""
         self._flooded = call
 
     def has_started(self, pid: int, log: Sequence[int]) -> None:
-        """Take what the agent says of the start, and the file that output goes to."""
+        """Note its pid, and the file for its output."""
         if log:
             self._log_file = log[0]
             self._write_log(bytes(self._unlogged))
@@ -68,12 +68,12 @@ class CommandRun:
         self.started.set_result(pid)
 
     def has_failed(self, why: str, code: int) -> None:
-        """It could not be started: what a shell says then, and its exit code."""
+        """Note that it could not be started: the message and exit code of a shell."""
         self._output.add("stdout", f"{why}\n".encode("utf-8", "replace"))
         self.has_ended(CommandEnd(code << 8, 0.0))
 
     def has_ended(self, end: CommandEnd | None) -> None:
-        """Its own process is gone."""
+        """Note the end of its own process."""
         if not self.ended.done():
             self._ended_at = self._loop.time()
             self.ended.set_result(end)
@@ -82,7 +82,7 @@ class CommandRun:
 
     @property
     def seconds(self) -> float:
-        """Since its begin."""
+        """Since its start."""
         return self._loop.time() - self._began
 
     def text(self) -> str:
@@ -90,7 +90,7 @@ class CommandRun:
         return fold(self._output.text("stdout"))
 
     def close(self) -> None:
-        """Let go of pipe and log. What still writes is told so by the kernel."""
+        """Close pipe and log. Idempotent."""
         if self._pacing is not None:
             self._pacing.cancel()
         if self._pipe >= 0:
@@ -103,7 +103,7 @@ class CommandRun:
             self._log_file = -1
 
     def result(self, *, memory_kills: int) -> CommandResult:
-        """How it ended."""
+        """Describe how it ended."""
         end = self.ended.result()
         code = None if end is None else os.waitstatus_to_exitcode(end.wait_status)
         killed_by = self.killed_by

@@ -1,4 +1,4 @@
-"""Walls around this process itself, for good: for code of ours that works on hostile input."""
+"""Confine this process itself: for code of ours that reads hostile input."""
 
 import os
 import resource
@@ -18,7 +18,7 @@ def confine(*, memory_bytes: int, cpu_s: int) -> None:
         OSError: a wall that this machine has could not be raised: then nothing hostile may be read.
     """
     calls = filter_file(memfd=False, sockets=False)
-    filter_of_calls = Filter(calls) if os.path.exists(calls) else None  # read while files can be
+    filter_of_calls = Filter(calls) if os.path.exists(calls) else None  # read before files are closed
     limits = {
         resource.RLIMIT_AS: memory_bytes,
         resource.RLIMIT_CPU: cpu_s,

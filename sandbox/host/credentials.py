@@ -1,4 +1,4 @@
-"""Sockets whose messages tell who sent them: the kernel adds the pid, and no sender can change it."""
+"""Sockets whose messages carry the sender's pid: the kernel adds it, and no sender can change it."""
 
 import array
 import errno
@@ -11,13 +11,13 @@ _CREDENTIALS = struct.Struct("iII")
 _DESCRIPTOR = array.array("i").itemsize
 _MESSAGE = 1024
 _MOST = 2
-"""Descriptors that come with one message."""
+"""Descriptors in one message."""
 CROWDED = "Raise the hard limit of open files (ulimit -Hn): a program has sent itself too many descriptors."
-"""Why descriptors can't be sent, and what helps."""
+"""Helps where descriptors can't be sent."""
 
 
 def introduced_pair(kind: socket.SocketKind) -> tuple[socket.socket, socket.socket]:
-    """Our end, which the kernel tells who writes to it, and the end for inside."""
+    """Our end, which receives credentials, and the end for inside."""
     ours, inside = socket.socketpair(socket.AF_UNIX, kind)
     ours.setblocking(False)
     ours.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
@@ -25,10 +25,7 @@ def introduced_pair(kind: socket.SocketKind) -> tuple[socket.socket, socket.sock
 
 
 def receive(connection: socket.socket, size: int = _MESSAGE) -> tuple[bytes, int, list[int]]:
-    """One message, the host's pid of the process that sent it, and descriptors; (b"", 0, []) at the end.
-
-    The sender is ours still: code that nobody has read never holds the other end.
-    """
+    """One message, the sender's pid on the host, and descriptors; (b"", 0, []) at the end."""
     room = socket.CMSG_SPACE(_CREDENTIALS.size) + socket.CMSG_SPACE(_MOST * _DESCRIPTOR)
     try:
         message, ancillary, _, _ = connection.recvmsg(size, room, socket.MSG_CMSG_CLOEXEC)
@@ -44,7 +41,7 @@ def receive(connection: socket.socket, size: int = _MESSAGE) -> tuple[bytes, int
 
 
 def may_send_none() -> bool:
-    """Whether the kernel lets this user send no descriptor now, for those that are on their way."""
+    """Whether this user has too many descriptors in flight to send one."""
     one, other = socket.socketpair()
     with one, other:
         try:

@@ -1,4 +1,4 @@
-"""The disk of a run where no file system keeps its limits: looked at now and then, the run ended beyond."""
+"""Sample the disk of a run where no file system bounds it, and end the run beyond its limits."""
 
 import asyncio
 import os
@@ -9,32 +9,32 @@ from typing import Literal
 
 _EVERY_S = 0.05
 _SHARE = 10
-"""A look that took long isn't repeated before this many times as long."""
+"""A pause lasts at least this many times the look before it."""
 _BLOCK = 512
 _CLOSED_LOOKS = 20
-"""So often in a row something may be closed to us; what it holds then, nobody knows."""
+"""Looks in a row in which a folder may be closed to us."""
 Look = Literal["within", "closed", "beyond"]
 
 
 @dataclass(frozen=True, slots=True)
 class DiskBounds:
-    """What the runs of one sandbox may hold, and where to look."""
+    """Bounds on what the runs of a sandbox may hold."""
 
     disk_bytes: int
     files: int
     folder: str | None = None
-    """On the host: all below it counts together, whichever run wrote it."""
+    """On the host: everything below it counts, whichever run wrote it."""
     mounts: tuple[str, ...] = ()
-    """As a run sees them: file systems of its own. They have a size, and here their files are counted."""
+    """File systems of a run, with a size; their files are counted here."""
 
     def look(self, pid: int) -> Look:
-        """How the folder, and the mounts of a process, stand to the bounds."""
+        """Compare the folder, and the mounts of a process, with the bounds."""
         if any(_files_in(f"/proc/{pid}/root{mount}") > self.files for mount in self.mounts):
             return "beyond"
         return "within" if self.folder is None else self._look_into(self.folder, 0)
 
     def have_room(self, size: int) -> bool:
-        """Whether a file of so many bytes may be added to the folder."""
+        """Whether the folder has room for so many bytes."""
         return self.folder is None or self._look_into(self.folder, size) != "beyond"
 
     def _look_into(self, folder: str, held: int) -> Look:
@@ -55,13 +55,13 @@ class DiskBounds:
                             waiting.append(entry.path)
             except FileNotFoundError:
                 continue  # removed meanwhile
-            except OSError:  # its owner took the right from itself, or it is deeper than a path reaches
+            except OSError:  # without rights, or deeper than a path reaches
                 found = "closed"
         return found
 
 
 class DiskWatch:
-    """Looks on while a run lasts; `end` is called once when it holds too much."""
+    """Samples while a run lasts; calls `end` once when it exceeds its bounds."""
 
     def __init__(self, bounds: DiskBounds, pid: int, end: Callable[[], None]) -> None:
         self._loop = asyncio.get_running_loop()
@@ -70,7 +70,7 @@ class DiskWatch:
         self._timer = self._loop.call_later(_EVERY_S, self._look)
 
     def close(self) -> None:
-        """Look no more."""
+        """Stop sampling."""
         self._timer.cancel()
 
     def _look(self) -> None:

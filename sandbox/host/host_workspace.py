@@ -172,11 +172,12 @@ class HostWorkspace:
         return {path: file.sha256 for path, file in known.items()}
 
     def _collect(self, given: Mapping[str, bytes]) -> tuple[tuple[Artifact, ...], int]:
+        from sandbox.files.listing import collect
+
         artifacts, left_out = [], 0
         known = {path: (len(file.content), file.sha256) for path, file in known_files(given).items()}
-        for found in self._workspace.collect(
-            known, most=MAX_ARTIFACTS, most_bytes=MAX_BYTES, deepest=MAX_DEPTH
-        ):
+        bounds = {"most": MAX_ARTIFACTS, "most_bytes": MAX_BYTES, "deepest": MAX_DEPTH}
+        for found in collect(self._workspace, known, **bounds):
             if found is None:
                 left_out += 1
             else:

@@ -1,7 +1,4 @@
-"""What a program reads from its standard input: bytes, or a descriptor of the caller's, as it comes.
-
-The descriptor itself never goes inside, and no more of it is held than one piece.
-"""
+"""A program's standard input: bytes, or what comes from a descriptor of the caller's, piece by piece."""
 
 import asyncio
 import os
@@ -12,10 +9,7 @@ _CHUNK = 1 << 16
 
 
 class Inflow:
-    """The writing end of a pipe, and what goes into it; `inside` is the other end, closed by the caller.
-
-    With `into` it goes to a socket of the caller's instead, which is hung up at the end.
-    """
+    """Fills a pipe, whose other end `inside` the caller closes; or a socket `into`, shut down at the end."""
 
     def __init__(self, source: bytes | int, *, into: socket.socket | None = None) -> None:
         self._loop = asyncio.get_running_loop()
@@ -28,14 +22,14 @@ class Inflow:
         self._go_on()
 
     def close(self) -> None:
-        """Give the pipe back: the program finds the end of its input. Idempotent."""
+        """Close the pipe: the program reads EOF. Idempotent."""
         if self._pipe >= 0:
             self._unwatch()
             self._loop.remove_writer(self._pipe)
             os.close(self._pipe)
             self._pipe = -1
             if self._into is not None:
-                with suppress(OSError):  # it has gone before
+                with suppress(OSError):  # it was closed before
                     self._into.shutdown(socket.SHUT_WR)
 
     def _go_on(self) -> None:
@@ -50,7 +44,7 @@ class Inflow:
         try:
             self._loop.add_reader(source, self._read, source)
             self._watched = True
-        except PermissionError:  # the kernel doesn't watch plain files: they are always ready
+        except PermissionError:  # plain files can't be watched: they are always ready
             self._read(source)
 
     def _unwatch(self) -> None:
@@ -61,9 +55,9 @@ class Inflow:
     def _read(self, source: int) -> None:
         try:
             piece = os.read(source, _CHUNK)
-        except BlockingIOError:  # someone else has read it
+        except BlockingIOError:  # another process has read it
             return
-        except OSError:  # a terminal or a peer that is gone
+        except OSError:  # a closed terminal or peer
             piece = b""
         if not piece:
             self.close()

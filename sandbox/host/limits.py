@@ -1,4 +1,4 @@
-"""The limits of one run, with the policy's values where the caller gave none, and what its child is told."""
+"""The limits of one run, and the job that its child is given."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -9,16 +9,14 @@ from sandbox.policy import Limits, Policy
 from sandbox.program import Command, Program
 
 _STACKS = 512 << 20
-"""Bytes that the stacks of 64 threads reserve and hardly touch; what is really held is sampled."""
-
-
+"""Bytes that the stacks of 64 threads reserve and hardly touch; the use is sampled."""
 _RESERVED = 4 << 30
 """Bytes of address space that threads and large libraries reserve and never touch."""
 
 
 @dataclass(frozen=True, slots=True)
 class RunLimits:
-    """What one run may use, every field known."""
+    """What one run may use."""
 
     wall_s: float
     cpu_s: float
@@ -27,7 +25,7 @@ class RunLimits:
     output_bytes: int
 
     def within(self, other: "RunLimits") -> bool:
-        """True when a child made for `other` can be tightened to these: the kernel never loosens a limit."""
+        """Whether a child made for `other` can be tightened to these limits."""
         return (
             self.cpu_s <= other.cpu_s
             and self.memory_mb <= other.memory_mb
@@ -35,11 +33,7 @@ class RunLimits:
         )
 
     def rlimits(self, *, counted: bool) -> dict[str, int | None]:
-        """What the kernel holds each process to.
-
-        Args:
-            counted: a cgroup counts the memory of the run, so that no process needs a limit of its own.
-        """
+        """Limits of each process; `counted`: a cgroup bounds the memory of the run instead."""
         memory = self.memory_mb << 20
         return {
             "cpu_s": math.ceil(self.cpu_s),
@@ -63,7 +57,7 @@ def resolve(policy: Policy, limits: Limits | None) -> RunLimits:
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """What the reaper said of its program."""
+    """How a program ended, as its reaper reported."""
 
     wait_status: int
     cpu_s: float
@@ -71,18 +65,18 @@ class Ending:
 
     @classmethod
     def of(cls, message: bytes) -> "Ending":
-        """The reaper's last message."""
+        """Parse the reaper's last message."""
         how, user, system, resident = ENDING.unpack(message)
         return cls(how, (user + system) / 1e6, resident / 1024)
 
 
 class Jobs:
-    """Jobs of one sandbox: all have its environment, and are held to limits in its way."""
+    """Makes the jobs of one sandbox."""
 
     def __init__(
         self, environment: Mapping[str, str], rlimits: Callable[[RunLimits], Mapping[str, int | None]]
     ) -> None:
-        """`rlimits` says what the kernel holds each process of a run to."""
+        """`rlimits` gives the kernel's limits of each process of a run."""
         self._environment, self._rlimits = environment, rlimits
 
     def of(self, program: Program, limits: RunLimits) -> dict[str, object]:
@@ -94,7 +88,7 @@ class Jobs:
         return {"kind": "python", **named, **shared}
 
     def of_entry(self, entry: str, arguments: Mapping[str, object], limits: RunLimits) -> dict[str, object]:
-        """Be a trusted entry with a channel."""
+        """Run a trusted entry with a channel."""
         named = {"entry": entry, "arguments": dict(arguments)}
         return {"kind": "entry", **named, **self._shared(limits, {})}
 

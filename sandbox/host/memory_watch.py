@@ -1,64 +1,45 @@
-"""How much memory a run holds, looked up in /proc where no cgroup counts it.
+"""How much memory a run holds, read from /proc where no cgroup counts it.
 
-What waits in sockets is the kernel's memory, and in no process's count: 128 processes can hold gigabytes so.
+Queues of sockets are the kernel's memory, which no process's figure includes: they can hold gigabytes.
 """
 
 import os
 
+from sandbox.inner.process.descendants import below, threads_of
+
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _UNIX_SOCKET = 2 * 212_992
-"""Bytes that one unix socket may hold, twice the usual net.core.wmem_max; what it does, nothing says."""
+"""Most bytes of a unix socket, twice the usual net.core.wmem_max; its present bytes are unknown."""
 _TABLES = {"tcp": "TCP", "tcp6": "TCPv6", "udp": "UDP", "udp6": "UDPv6"}
-"""Each walks all sockets of the machine, which takes a millisecond: read where the run has such sockets."""
+"""Reading one walks all sockets of the machine (1 ms), so only if the run has such sockets."""
 
 
 def holds_more(root: int, limit: int, *, sockets: bool = True) -> bool:
-    """True when a process and its descendants hold more than `limit` bytes, shared pages counted once.
+    """Whether a process and its descendants hold more than `limit` bytes, shared pages counted once.
 
-    With `sockets` what waits in those of its network namespace counts too: it has one of its own then.
+    `sockets`: include those of its own network namespace.
     """
     limit -= _in_sockets(root) if sockets else 0
     if limit < 0:
-        return True  # before the dear look at each process, while the queues grow
-    tree = _tree(root)
+        return True  # before the expensive look at each process
+    tree = [root, *below(root)]
     if sum(_resident(pid) for pid in tree) <= limit:
-        return False  # this counts shared pages often, so the dear exact count isn't needed
+        return False  # shared pages are counted repeatedly, so the exact count isn't needed
     return sum(_proportional(pid) for pid in tree) > limit
 
 
 def count_processes(root: int) -> int:
-    """How many a process and its descendants are."""
-    return len(_tree(root))
+    """Number of a process and its descendants."""
+    return 1 + len(below(root))
 
 
 def count_threads(root: int) -> int:
-    """How many threads a process and its descendants have: what the kernel's limit on processes counts."""
-    return sum(map(_threads, _tree(root)))
-
-
-def _tree(root: int) -> list[int]:
-    found, new = [], [root]
-    while new:
-        pid = new.pop()
-        found.append(pid)
-        try:
-            for task in os.listdir(f"/proc/{pid}/task"):
-                with open(f"/proc/{pid}/task/{task}/children") as file:
-                    new += map(int, file.read().split())
-        except (FileNotFoundError, ProcessLookupError):
-            continue  # it ended meanwhile
-    return found
-
-
-def _threads(pid: int) -> int:
-    try:
-        return len(os.listdir(f"/proc/{pid}/task"))
-    except (FileNotFoundError, ProcessLookupError):
-        return 0
+    """Threads of a process and its descendants, which the kernel's limit on processes counts."""
+    return sum(map(threads_of, [root, *below(root)]))
 
 
 def _in_sockets(root: int) -> int:
-    """Bytes in the queues of a run's sockets: those of unix sockets at their most, the others as they are."""
+    """Bytes in the queues of a run's sockets; the most possible for unix sockets."""
     used = {words[0]: int(words[2]) for line in _lines(root, "protocols")[1:] if (words := line.split())}
     held = _UNIX_SOCKET * (used.get("UNIX", 0) + used.get("UNIX-STREAM", 0))
     for table, protocol in _TABLES.items():

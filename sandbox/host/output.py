@@ -1,15 +1,15 @@
-"""What a program wrote, bounded: head and tail of both streams together, what came between counted."""
+"""A program's output, bounded: head and tail of both streams together; the middle is counted."""
 
 from collections import deque
 from typing import Literal, TypedDict
 
 Stream = Literal["stdout", "stderr"]
 _MARK = 64
-"""Bytes set aside in each stream for the line that says what was left out."""
+"""Bytes reserved in each stream for the line that names the omission."""
 
 
 class Streams(TypedDict):
-    """What a Result says of a program's output."""
+    """Fields of a Result."""
 
     stdout: str
     stderr: str
@@ -19,7 +19,7 @@ class Streams(TypedDict):
 
 
 class Output:
-    """Keeps at most `limit` bytes of two streams: the first half as it comes, then the latest."""
+    """Keeps at most `limit` bytes of two streams: the first half, then the latest."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
@@ -30,15 +30,15 @@ class Output:
         self._tail: deque[tuple[Stream, bytes]] = deque()
         self._dropped: dict[Stream, int] = {"stdout": 0, "stderr": 0}
         self.total = 0
-        """Bytes seen, kept or not."""
+        """Bytes added, kept or not."""
 
     @property
     def truncated(self) -> bool:
-        """True when something was left out."""
+        """Whether something was omitted."""
         return any(self._dropped.values())
 
     def add(self, stream: Stream, chunk: bytes) -> None:
-        """Take one chunk as it was read."""
+        """Add one chunk."""
         self.total += len(chunk)
         head, rest = chunk[: self._head_room], chunk[self._head_room :]
         self._head[stream] += head
@@ -59,11 +59,11 @@ class Output:
         }
 
     def raw(self, stream: Stream) -> bytes:
-        """One stream as it came. Both fit the limit."""
+        """One stream. Both fit the limit."""
         return self._mark(stream).encode().join(self._pieces(stream))
 
     def text(self, stream: Stream) -> str:
-        """One stream as text; what isn't UTF-8 is shown as U+FFFD. Both streams fit the limit as UTF-8."""
+        """One stream as text, invalid UTF-8 replaced. Both streams fit the limit as UTF-8."""
         whole = {name: self._pieces(name) for name in self._head}
         decoded = {
             name: [piece.decode("utf-8", "replace") for piece in pieces] for name, pieces in whole.items()
@@ -77,7 +77,7 @@ class Output:
         return f"\n[… {self._dropped[stream]} bytes left out …]\n"
 
     def _pieces(self, stream: Stream) -> list[bytes]:
-        """All of a stream in one piece, or its head and its tail where the middle was dropped."""
+        """A stream in one piece, or its head and its tail."""
         head = bytes(self._head[stream])
         tail = b"".join(chunk for name, chunk in self._tail if name == stream)
         return [head, tail] if self._dropped[stream] else [head + tail]
@@ -94,7 +94,7 @@ class Output:
 
 
 def _cut(content: bytes) -> str:
-    """UTF-8 with replacements, cut in the middle where they would take more room than the bytes did."""
+    """Decode, and cut the middle where replacements take more room than the bytes did."""
     text = content.decode("utf-8", "replace")
     encoded = text.encode()
     if len(encoded) <= len(content):

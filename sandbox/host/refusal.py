@@ -24,18 +24,16 @@ profile bwrap /usr/bin/bwrap flags=(unconfined) {
   include if exists <local/bwrap>
 }
 """
-"""For bubblewrap alone, as Ubuntu documents it for any program. With Ubuntu's own `bwrap-userns-restrict` too
-bubblewrap may make namespaces, but what runs in it may not: then each run gets a bubblewrap of its own."""
+"""For bubblewrap alone, as Ubuntu documents it. With Ubuntu's own `bwrap-userns-restrict` bubblewrap may make
+namespaces, but not what runs in it: then each run gets a bubblewrap of its own."""
 _SIGNS = ("uid map", "new namespace", "user namespace", "clone into new", "unshare", "userns", "rtm_newaddr")
 _DENIED = ("operation not permitted", "permission denied")
 _CONTAINER = " ".join(f"--security-opt {name}=unconfined" for name in ("seccomp", "apparmor", "systempaths"))
-"""The last one: a new /proc may only be mounted where nothing of the old one is covered."""
+"""The last one: /proc can only be mounted where nothing of the old one is covered."""
 _CONTAINER_OF_ROOT = "--user 1000:1000 "
-"""Root in a container lacks the rights of root that its own steps need; a user needs none."""
+"""Root in a container lacks rights that its own steps need; a user needs none."""
 _PRIVILEGED = ("mount", "pivot_root", "sethostname", "capset")
-"""What user namespaces are for: AppArmor can grant one and deny all that it gives the right to."""
-
-
+"""Calls that AppArmor can deny in a user namespace that it grants."""
 INSTALL = {
     "apt-get": "sudo apt-get install bubblewrap",
     "dnf": "sudo dnf install bubblewrap",
@@ -46,7 +44,7 @@ INSTALL = {
 
 
 def why_missing(machines: Sequence[str]) -> BackendMissing:
-    """Why this machine can't have the backend at all: not Linux, another architecture, or no bubblewrap."""
+    """Why this machine can't have the backend: not Linux, another architecture, or no bubblewrap."""
     if sys.platform != "linux":
         return BackendMissing(f"bubblewrap needs Linux; this is {platform.system()}.")
     if os.uname().machine not in machines:
@@ -60,10 +58,7 @@ def why_missing(machines: Sequence[str]) -> BackendMissing:
 
 
 def explain(said: str, *, kernel: Path = KERNEL) -> BackendMissing:
-    """What bubblewrap or the server said when it could not start, with what to do about it.
-
-    NamespacesRefused where that is the reason. `kernel` is the folder of the kernel's switches.
-    """
+    """The error for a failed start, with what helps; NamespacesRefused where that is the reason."""
     heard = said.strip()
     if not _is_refusal(heard.lower()):
         said_last = heard.splitlines()[-1].strip() if heard else "it said nothing"
@@ -91,7 +86,7 @@ def _why(kernel: Path) -> str:
 
 
 def _help(kernel: Path) -> tuple[str, str]:
-    """What to do, in words that end before a command, and the command."""
+    """What helps, and its command."""
     if _number(kernel / APPARMOR) == 1:
         return (
             "A profile for bubblewrap alone leaves the restriction in place for everything else. "
@@ -114,7 +109,7 @@ def _switch(path: str) -> str:
 
 
 def _number(path: Path) -> int | None:
-    """What a switch of the kernel stands at; None where it has no such switch."""
+    """Value of a switch of the kernel, if it has it."""
     try:
         return int(path.read_text())
     except (OSError, ValueError):

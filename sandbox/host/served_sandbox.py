@@ -31,6 +31,8 @@ _IN_FLIGHT = 32
 class ServedSandbox(WithFiles):
     """A sandbox on this machine. `sandbox.contract.Sandbox` documents arguments and errors."""
 
+    image = None
+
     def __init__(self, server: Server, policy: Policy, build: Build) -> None:
         self._server, self._policy, self._build, self._without = server, policy, build, build.without
         self._jobs = Jobs(build.environment, partial(RunLimits.rlimits, counted=server.groups is not None))
@@ -38,27 +40,15 @@ class ServedSandbox(WithFiles):
         self._pool, self._fresh_pool = (self._make_pool(fresh=fresh) for fresh in (False, True))
         own = self._workspace_at(server.workspace)
         self._workspace = HostWorkspace(own, build.disk, at_rest=self._pool.at_rest)
+        self.lay, self.manifest = self._workspace.lay, self._workspace.manifest
+        self.backend, self.uid = build.backend, server.uid
         server.on_end(self._break_down)
         self._pool.fill()  # the other one at its first use
-
-    @property
-    def backend(self) -> str:
-        """The name by which `open_sandbox` opens this kind of sandbox."""
-        return self._build.backend
-
-    @property
-    def image(self) -> None:
-        """None: programs see this machine's own /usr."""
 
     @property
     def keeper(self) -> int:
         """Pid of the process that starts this sandbox and ends it with its owner."""
         return self._server.keeper
-
-    @property
-    def uid(self) -> int:
-        """The uid of its programs."""
-        return self._server.uid
 
     def capabilities(self) -> Sequence[Capability]:
         """Each guarantee with the mechanism that keeps it on this machine."""
@@ -66,14 +56,6 @@ class ServedSandbox(WithFiles):
 
     def _filing(self) -> nullcontext[HostWorkspace]:
         return nullcontext(self._workspace)
-
-    async def lay(self, files: Mapping[str, bytes]) -> dict[str, str]:
-        """Make the workspace hold exactly these files, and give the SHA-256 (hex) of each."""
-        return await self._workspace.lay(files)
-
-    async def manifest(self) -> dict[str, str]:
-        """SHA-256 (hex) of each regular file of the workspace by its relative path."""
-        return await self._workspace.manifest()
 
     async def run(
         self,

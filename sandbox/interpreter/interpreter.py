@@ -1,7 +1,4 @@
-"""Which Python the programs of a sandbox get, found out by looking at files: none of it is run on the host.
-
-A virtual environment can come with a repository, so nobody has read its `python` either.
-"""
+"""Find the Python of programs by looking at files: nothing of it is run on the host, as it is untrusted."""
 
 import os
 import re
@@ -10,10 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sandbox.inner.walls.places import KERNEL, PYTHON, SITE, VENV
+from sandbox.inner.walls.places import PYTHON, SITE, VENV
 
 OLDEST = (3, 8)
-"""The server inside needs this much of Python."""
+"""Oldest Python for the server inside."""
 BASE_INSIDE, VENV_INSIDE = Path(PYTHON), Path(VENV)
 _SYSTEM = Path("/usr")
 
@@ -25,22 +22,12 @@ class Packages:
     folders: tuple[Path, ...]
     """Each a `site-packages`."""
     names: frozenset[str]
-    """Files and folders in them; nothing else is shown."""
+    """Files and folders in them to show."""
 
     @property
     def sites(self) -> dict[str, str]:
-        """The folders as a whole, with where the outer wall shows them: the server hides the rest."""
+        """Where the outer wall shows the whole folders; the server hides other packages."""
         return {str(folder): f"{SITE}{number}" for number, folder in enumerate(self.folders)}
-
-    @property
-    def entries(self) -> dict[str, str]:
-        """Each file and folder, with where programs find it: for a wall that can show them one by one."""
-        return {
-            str(folder / name): f"{KERNEL}/{name}"
-            for folder in self.folders
-            for name in sorted(self.names)
-            if (folder / name).exists()
-        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,16 +35,16 @@ class Interpreter:
     """A Python on the host, and how a sandbox shows it."""
 
     path: Path
-    """As it was named on the host: for `Policy.python`."""
+    """As named on the host, for `Policy.python`."""
     executable: Path
-    """The base interpreter's file on the host, links resolved."""
+    """The base interpreter on the host, links resolved."""
     version: tuple[int, int]
     venv: Path | None = None
-    """Root of the virtual environment on the host, or None for a base interpreter."""
+    """Root of the virtual environment on the host, if it is one."""
     hidden: tuple[Path, ...] = field(default=())
-    """Folders of the host's prefix that a program must not see: where this product itself is installed."""
+    """Folders of the prefix to hide: where this product is installed."""
     packages: Packages | None = None
-    """What it is shown of our own environment, off its path."""
+    """Packages of our own environment to show it."""
 
     @property
     def prefix(self) -> Path:
@@ -71,7 +58,7 @@ class Interpreter:
 
     @property
     def folders(self) -> dict[str, str]:
-        """Folders to bind read-only, with where they appear. The system's own `/usr` is always there."""
+        """Where folders besides `/usr` are shown read-only."""
         bound = {} if self.prefix.is_relative_to(_SYSTEM) else {str(self.prefix): str(BASE_INSIDE)}
         if self.venv is not None:
             bound[str(self.venv)] = str(VENV_INSIDE)
@@ -101,7 +88,7 @@ def find_interpreter(
 
 
 def _of_workspace(found: Interpreter, workspace: Path) -> Interpreter:
-    """A virtual environment may come with a repository: it holds packages, and its base is the machine's."""
+    """Refuse a base interpreter that came with the repository."""
     if found.executable.is_relative_to(workspace) and not _holds_home(workspace):
         raise ValueError(
             f"{found.path} is {found.executable}, an interpreter that came with the folder itself. "
@@ -111,7 +98,7 @@ def _of_workspace(found: Interpreter, workspace: Path) -> Interpreter:
 
 
 def describe(path: Path | None) -> Interpreter:
-    """What a Python on this machine is made of; None is the base of the one that runs us.
+    """Describe a Python on this machine; None is the base of the one that runs us.
 
     Raises:
         ValueError: it isn't there, isn't a Python with its library beside it, or is too old.
@@ -143,7 +130,7 @@ def _base_of(named: Path, venv: Path | None) -> Path:
         executable = Path(os.path.realpath(home / "python3"))
     if not executable.is_file() or not os.access(executable, os.X_OK):
         raise ValueError(f"There is no Python at {named}. Name another with --python.")
-    if not executable.name.startswith("python"):  # it isn't run to see: nobody may have read it
+    if not executable.name.startswith("python"):  # it isn't run to find out, as it is untrusted
         raise ValueError(f"{named} is {executable}, which is no Python. Name another with --python.")
     return executable
 
@@ -157,7 +144,7 @@ def _home(venv: Path) -> Path:
 
 
 def _version(executable: Path) -> tuple[int, int]:
-    """Version by the name of the library's folder. A folder without one is no prefix, and is never bound."""
+    """Version by the name of the library's folder."""
     prefix = executable.parent.parent
     libraries = [
         place.parent for folder in ("lib", "lib64") for place in prefix.glob(f"{folder}/python3.*/os.py")
@@ -179,7 +166,7 @@ def _numbers(name: str) -> tuple[int, int]:
 
 
 def _own_folder(prefix: Path) -> tuple[Path, ...]:
-    """Where this product is installed, when that is inside the prefix that programs will see."""
+    """Where this product is installed, if inside the prefix that programs see."""
     own = Path(__file__).resolve().parents[2]
     return (own,) if own.is_relative_to(prefix) else ()
 

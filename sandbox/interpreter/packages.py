@@ -1,7 +1,4 @@
-"""The packages of a Jupyter kernel from our own environment, for an interpreter that has none.
-
-Of all that is installed beside us, a sandbox is shown these and what they need, and never ourselves.
-"""
+"""The packages of a Jupyter kernel, with their dependencies, from our own environment."""
 
 import functools
 import re
@@ -16,14 +13,14 @@ _NEEDED = ("ipykernel", "jupyter_client")
 
 
 def with_kernel(interpreter: Interpreter) -> Interpreter:
-    """The interpreter with our packages beside it, unless it has a kernel itself or could not use ours."""
+    """Show our packages to an interpreter without a kernel that can use them."""
     root = interpreter.venv or interpreter.prefix
     has_own = any(root.glob("lib*/python3.*/*-packages/ipykernel"))
     return interpreter if has_own or not fits(interpreter) else replace(interpreter, packages=_ours())
 
 
 def fits(interpreter: Interpreter) -> bool:
-    """Whether it can use the packages of the Python that runs us."""
+    """Whether it can use packages of the Python that runs us."""
     return interpreter.version == sys.version_info[:2] and sys.implementation.name == "cpython"
 
 
@@ -52,7 +49,7 @@ def _ours() -> Packages | None:
 
 
 def _first(line: str) -> str:
-    """The folder or file of `site-packages` that a line of a distribution's RECORD is about."""
+    """The top folder or file of a line of a distribution's RECORD."""
     return re.split(r"[/,]", line.strip('"'), maxsplit=1)[0]
 
 

@@ -1,4 +1,4 @@
-"""Which addresses a program may be connected to: public ones of other machines."""
+"""Decide which addresses a program may be connected to: public ones of other machines."""
 
 import ipaddress
 import socket
@@ -12,10 +12,7 @@ _NOT_FOR_HOSTS = tuple(
         ("192.0.0.0/24", "168.63.129.16/32", "192.88.99.0/24", "fec0::/10", "3fff::/20"),
     )
 )
-"""Services that clouds give their machines, keys among them, relays, what was once private, and examples.
-
-Python's own list knows some of them late, or in part.
-"""
+"""Cloud metadata services, relays, deprecated and example networks; Python's own list is incomplete."""
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -35,7 +32,7 @@ def why_refused(address: str) -> str | None:
 
 
 def _all_meant(address: Address) -> list[Address]:
-    """The address, and the IPv4 address that the network or the kernel takes out of it."""
+    """The address, and an IPv4 address that the network or the kernel derives from it."""
     if isinstance(address, ipaddress.IPv4Address):
         return [address]
     inner = address.ipv4_mapped or address.sixtofour
@@ -47,7 +44,7 @@ def _all_meant(address: Address) -> list[Address]:
 
 
 def _kind(address: Address) -> str | None:
-    """What kind of address it is where it isn't a public one."""
+    """The kind of an address that isn't public."""
     if isinstance(address, ipaddress.IPv6Address) and address.scope_id is not None:
         return "bound to an interface"
     kinds = {
@@ -67,7 +64,7 @@ def _kind(address: Address) -> str | None:
 
 
 def _is_own(address: Address) -> bool:
-    """Whether an interface of this machine has it: only then a socket can be bound to it."""
+    """Whether an interface of this machine has it, so that a socket can be bound to it."""
     family = socket.AF_INET if address.version == 4 else socket.AF_INET6
     with suppress(OSError), socket.socket(family, socket.SOCK_DGRAM) as probe:
         probe.bind((str(address), 0))

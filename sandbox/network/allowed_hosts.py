@@ -1,4 +1,4 @@
-"""The hosts that a policy lets programs reach: how they are written, and which requests they cover."""
+"""The hosts that programs may reach: their notation, and the requests that they cover."""
 
 import ipaddress
 import re
@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from sandbox.network.addresses import why_refused
 
 WEB_PORTS = (80, 443)
-"""What an entry without a port means."""
+"""Ports of an entry without one."""
 REGISTRIES = "registries"
-"""Stands for all of these hosts in an allow-list."""
+"""Stands for the hosts of the usual package indexes."""
 _PACKAGE_HOSTS = (
     *("pypi.org", "files.pythonhosted.org", "registry.npmjs.org", "registry.yarnpkg.com"),
     *("proxy.golang.org", "sum.golang.org", "crates.io", "static.crates.io", "index.crates.io"),
@@ -27,17 +27,17 @@ class Host:
     """One entry: a host by its name or address, at one port or at those of the web."""
 
     name: str
-    """In lower case, without a dot at the end; of `*.NAME` what follows the star, with its dot."""
+    """Lower case, without a final dot; of `*.NAME` the part after the star."""
     port: int | None
 
     def covers(self, name: str, port: int) -> bool:
-        """Whether a request to this name and port is meant."""
+        """Whether it covers a request to this name and port."""
         named = name.endswith(self.name) if self.name.startswith(".") else name == self.name
         return named and (port == self.port if self.port is not None else port in WEB_PORTS)
 
 
 def parse_hosts(entries: Iterable[str]) -> tuple[Host, ...]:
-    """The hosts of an allow-list, each `HOST`, `HOST:PORT`, `[IPV6]:PORT`, `*.NAME` or `registries`.
+    """Parse an allow-list of `HOST`, `HOST:PORT`, `[IPV6]:PORT`, `*.NAME` or `registries`.
 
     Raises:
         ValueError: an entry can't be read, or could never be reached; the message names it.
@@ -47,12 +47,12 @@ def parse_hosts(entries: Iterable[str]) -> tuple[Host, ...]:
 
 
 def split_authority(text: str) -> tuple[str, int | None]:
-    """Host, as `plain_name` gives it, and port of `HOST`, `HOST:PORT` or `[IPV6]:PORT`.
+    """Normalized host and port of `HOST`, `HOST:PORT` or `[IPV6]:PORT`.
 
     Raises:
         ValueError: it is none of these.
     """
-    if "@" in text:  # and what stands before it is nothing to repeat
+    if "@" in text:  # the part before it may be a secret
         raise ValueError("a host is named without a user or password before it")
     found = re.fullmatch(r"(\[[^\]]*\]|[^:]*)(?::(.*))?", text, re.DOTALL)
     if found is None:
@@ -66,7 +66,7 @@ def split_authority(text: str) -> tuple[str, int | None]:
 
 
 def plain_name(host: str) -> str:
-    """A host's name in lower case, or its address in the one way in which we write it.
+    """Normalize a host's name or address.
 
     Raises:
         ValueError: it is neither a name of letters, digits and hyphens nor an address in the usual form.
@@ -98,7 +98,7 @@ def _parse(entry: str) -> Host:
 
 
 def never_reached(name: str) -> str | None:
-    """Why a host, as `plain_name` gives it, could never be reached; None where it could."""
+    """Why a normalized host could never be reached; None where it could."""
     if name == "localhost" or name.endswith(".localhost"):
         return "it is this machine itself"
     try:

@@ -1,4 +1,4 @@
-"""The host's own way to the network: names are resolved and connections made here, for the proxy."""
+"""Resolve names and connect on the host, for the proxy."""
 
 import asyncio
 import errno
@@ -9,12 +9,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 _AT_ONCE = 16
-"""Names that are looked up at the same time; each takes a thread that nothing can end."""
+"""Concurrent lookups; each takes a thread that can't be ended."""
 _places = threading.BoundedSemaphore(_AT_ONCE)
 
 
 async def resolve(name: str, port: int) -> list[str]:
-    """Addresses of a name, in the order in which the system would try them.
+    """Addresses of a name, in the system's order.
 
     Raises:
         OSError: it has none, or too many are looked up already.
@@ -42,16 +42,16 @@ async def resolve(name: str, port: int) -> list[str]:
             failed = error
         finally:
             _places.release()
-        with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+        with suppress(RuntimeError):  # the loop is closed
             loop.call_soon_threadsafe(settle, addresses, failed)
 
-    # Not by the loop's own threads: a name server that is silent would hold the end of the whole program.
+    # Not the loop's own threads: a silent name server would delay the exit of the process.
     threading.Thread(target=look_up, daemon=True).start()
     return await found
 
 
 async def connect(address: str, port: int) -> socket.socket:
-    """A connection to an address; never to a name.
+    """Connect to an address, never to a name.
 
     Raises:
         OSError: it could not be made.
@@ -68,7 +68,7 @@ async def connect(address: str, port: int) -> socket.socket:
 
 @dataclass(frozen=True, slots=True)
 class Outside:
-    """How a proxy reaches the world. Tests put a world of their own in its place."""
+    """How a proxy reaches the network; tests replace it."""
 
     resolve: Callable[[str, int], Awaitable[list[str]]] = resolve
     connect: Callable[[str, int], Awaitable[socket.socket]] = connect

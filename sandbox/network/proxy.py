@@ -1,8 +1,7 @@
-"""The proxy of one run: the only way out of it, and only to the hosts that the policy names.
+"""The proxy of one run: its only way out, and only to the hosts that the policy names.
 
-It listens on a socket in the run's own network namespace, handed out before the program began; no path of
-this machine is shown for it. Every name is resolved once, here, and what is connected to is the address that
-was looked at.
+It accepts on a socket in the run's own network namespace, received before the program began. A name is
+resolved once, here, and the connection goes to the address that was checked.
 """
 
 import asyncio
@@ -19,7 +18,7 @@ from sandbox.network.outside_lookup import Outside
 from sandbox.network.proxy_request import BadRequest, Request, find_end, parse_request
 
 AT_ONCE, IN_A_SECOND = 64, 200
-"""Connections of one run; more have to wait, so that a flood of them costs the host little."""
+"""Bounds on the connections of a run; more have to wait."""
 _HEAD_S, _CONNECT_S, _IDLE_S = 10.0, 20.0, 60.0
 _AGAIN_S = 0.1
 _CHUNK = 1 << 16
@@ -29,7 +28,7 @@ _log = logging.getLogger("sandbox.network")
 
 
 class Refused(Exception):
-    """The program is told so, in the status line of the answer."""
+    """A request is refused; the answer's status line says why."""
 
     def __init__(self, code: int, reason: str) -> None:
         super().__init__(reason)
@@ -37,7 +36,7 @@ class Refused(Exception):
 
 
 class Network:
-    """What the runs of one sandbox may reach, and every connection that they have."""
+    """The hosts that the runs of one sandbox may reach, and their connections."""
 
     def __init__(
         self,
@@ -47,35 +46,29 @@ class Network:
         without: frozenset[str],
         ask: Callable[[str, int], Awaitable[bool]] | None = None,
     ) -> None:
-        """Take what may be reached.
-
-        Args:
-            outside: None for the real one.
-            without: mechanisms to leave off, by name; only tests do.
-            ask: decides on each other host; it is still reached at a public address only.
-        """
+        """`ask` decides on hosts that aren't listed; they too are reached at a public address only."""
         self._ask = ask
         self._hosts, self._outside, self._without = parse_hosts(hosts), outside or Outside(), without
         self._tasks: set[asyncio.Task[None]] = set()
 
     def open(self, listener: int) -> "Proxy":
-        """Serve on a listening socket, which is closed with the proxy."""
+        """Serve on a listening socket, closed with the proxy."""
         return Proxy(socket.socket(fileno=listener), self)
 
     async def close(self) -> None:
-        """Wait until the connections of closed proxies are gone."""
+        """Wait for the connections of closed proxies to end."""
         while self._tasks:
             await asyncio.wait(self._tasks)
 
     def keep(self, work: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
-        """A task that `close` waits for. No task group: runs begin and end in tasks of their callers."""
+        """Start a task that `close` waits for."""
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
 
     async def reach(self, request: Request) -> socket.socket:
-        """A connection to the host that was asked for.
+        """Connect to the requested host.
 
         Raises:
             Refused: it isn't on the list, has no public address, or can't be reached.
@@ -98,7 +91,7 @@ class Network:
         return self._ask is not None and never_reached(host) is None and await self._ask(host, port)
 
     async def _connect(self, named: str, addresses: list[str], port: int) -> socket.socket:
-        """To the first address that is public and answers."""
+        """Connect to the first address that is public and answers."""
         refused = [None if "addresses" in self._without else why_refused(address) for address in addresses]
         usable = [address for address, reason in zip(addresses, refused, strict=True) if reason is None]
         if not usable:
@@ -112,13 +105,13 @@ class Network:
 
 
 def variables() -> dict[str, str]:
-    """What tells programs of the proxy, in the two spellings that they look for."""
+    """Environment variables that tell programs of the proxy."""
     own = {"http_proxy": _URL, "https_proxy": _URL, "no_proxy": "localhost,127.0.0.1,::1"}
     return own | {name.upper(): value for name, value in own.items()}
 
 
 class Proxy:
-    """The way out of one run, for as long as the run lasts."""
+    """Serves one run for as long as it lasts."""
 
     def __init__(self, listener: socket.socket, network: Network) -> None:
         self._loop = asyncio.get_running_loop()
@@ -130,7 +123,7 @@ class Proxy:
         self._listen()
 
     def close(self) -> None:
-        """End every connection, and take no more. Idempotent."""
+        """End every connection, and accept no more. Idempotent."""
         self._closed = True
         self._stop()
         self._listener.close()
@@ -157,9 +150,9 @@ class Proxy:
     def _accept(self) -> None:
         try:
             inside, _ = self._listener.accept()
-        except (BlockingIOError, ConnectionAbortedError):  # it went away before we came
+        except (BlockingIOError, ConnectionAbortedError):  # it was closed before
             return
-        except OSError:  # we have no descriptor left: it waits
+        except OSError:  # no descriptor is left
             self._stop()
             self._loop.call_later(_AGAIN_S, self._listen)
             return
@@ -192,7 +185,7 @@ class Proxy:
                 await self._join(inside, outside, request, rest)
 
     async def _read_request(self, inside: socket.socket) -> tuple[Request, bytes]:
-        """The request, and what has come after its head."""
+        """The request, and the bytes after its head."""
         received = b""
         try:
             async with asyncio.timeout(_HEAD_S):
@@ -208,7 +201,7 @@ class Proxy:
             raise Refused(_BAD, f"no request came within {_HEAD_S:.0f} s") from error
 
     async def _answer(self, inside: socket.socket, code: int, reason: str) -> None:
-        """Tell the program why not: in the status line, which clients show, and in the body."""
+        """Send the reason in the status line, which clients show, and in the body."""
         shown = reason.encode("ascii", "replace").replace(b"\r", b" ").replace(b"\n", b" ")
         fields = b"Content-Type: text/plain\r\nContent-Length: %d\r\nConnection: close" % (len(shown) + 1)
         answer = b"HTTP/1.1 %d %b\r\n%b\r\n\r\n%b\n" % (code, shown, fields, shown)
@@ -223,7 +216,7 @@ class Proxy:
     async def _join(
         self, inside: socket.socket, outside: socket.socket, request: Request, rest: bytes
     ) -> None:
-        """Pass bytes both ways until both ends are done, or neither says anything for a while."""
+        """Pass bytes both ways until both ends are done or idle."""
         try:
             async with asyncio.timeout(_IDLE_S) as idle, asyncio.TaskGroup() as both_ways:
                 if request.head:
@@ -233,12 +226,12 @@ class Proxy:
                 await self._loop.sock_sendall(outside, rest)
                 both_ways.create_task(self._pass_on(inside, outside, idle))
                 both_ways.create_task(self._pass_on(outside, inside, idle))
-        except* OSError as errors:  # one of the ends is gone, or both were silent
+        except* OSError as errors:  # one end has closed, or both were idle
             _log.debug("cut off: %s:%d: %s", request.host, request.port, errors.exceptions[0])
 
     async def _pass_on(self, source: socket.socket, target: socket.socket, idle: asyncio.Timeout) -> None:
         while piece := await self._loop.sock_recv(source, _CHUNK):
             idle.reschedule(self._loop.time() + _IDLE_S)
             await self._loop.sock_sendall(target, piece)
-            await asyncio.sleep(0)  # both calls may return at once, and the runs' clocks want their turn
+            await asyncio.sleep(0)  # both calls may return at once; let timers run
         target.shutdown(socket.SHUT_WR)

@@ -1,4 +1,4 @@
-"""What a program asks of the proxy: one head of HTTP, bounded, from code that nobody has read."""
+"""Parse a request to the proxy: one bounded HTTP head from untrusted code."""
 
 import re
 from dataclasses import dataclass
@@ -12,25 +12,25 @@ _TOKEN = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _ABSOLUTE = re.compile(r"http://([^/?#]*)([^#]*)", re.IGNORECASE)
 _HTTP_PORT = 80
 _BETWEEN_HOPS = {b"connection", b"keep-alive", b"proxy-connection", b"te", b"upgrade", b"host"}
-"""Not passed on, and neither is what begins with `proxy-`; the host's name is set anew."""
+"""Fields that are dropped, as is `proxy-*`; Host is set anew."""
 
 
 class BadRequest(ValueError):
-    """Not a request that a proxy is sent; the message says why."""
+    """Not a proxy request; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """Who is to be reached, and what is sent there first."""
+    """A host to reach, and what to send there first."""
 
     host: str
     port: int
     head: bytes
-    """Empty for CONNECT: what comes then is between the program and the host."""
+    """Empty for CONNECT."""
 
 
 def find_end(received: bytes) -> int:
-    """Where the head ends in what has come so far; -1 while it doesn't.
+    """Where the head ends in the bytes received; -1 while it is incomplete.
 
     Raises:
         BadRequest: it is longer than a head may be.
@@ -42,7 +42,7 @@ def find_end(received: bytes) -> int:
 
 
 def parse_request(head: bytes) -> Request:
-    """Read a head: CONNECT, or any method with an absolute `http://` address.
+    """Parse a head: CONNECT, or any method with an absolute `http://` address.
 
     Raises:
         BadRequest: it is neither; nothing of it may be sent anywhere.
@@ -71,7 +71,7 @@ def _plain(method: bytes, target: str, version: bytes, fields: list[bytes]) -> R
     host, port = split_authority(found[1])
     path = found[2] if found[2].startswith("/") else f"/{found[2]}"
     kept = [field for field in fields if not _is_dropped(field)]
-    # One request a connection: a second one could name another host.
+    # One request per connection: a second one could name another host.
     own = [f"Host: {found[1]}".encode(), b"Connection: close"]
     lines = [b" ".join((method, path.encode(), version)), *own, *kept]
     return Request(host, _HTTP_PORT if port is None else port, b"\r\n".join(lines) + _END)

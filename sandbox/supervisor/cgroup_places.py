@@ -1,4 +1,4 @@
-"""Where on this machine a control group could be made. Whether it can is found out by making one."""
+"""Where on this machine a control group could be made."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -8,13 +8,13 @@ _ROOT = Path("/sys/fs/cgroup")
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """The folders of the controllers: all the same one in version 2."""
+    """Folders of the controllers; in version 2 they are the same."""
 
     version: int
     memory: str
     pids: str
     cpu: str = ""
-    """Empty where processors are not to be counted."""
+    """Empty where processors aren't limited."""
 
     @property
     def folders(self) -> set[str]:
@@ -31,9 +31,9 @@ def find_places(*, cpu: bool, root: Path = _ROOT, own: Path = Path("/proc/self/c
     """Places to try, best first: below our own group, or in version 2 above it too.
 
     Args:
-        cpu: whether processors are to be counted; places that may not are the last ones then.
+        cpu: whether processors are limited; places without that controller come last then.
         root: where the kernel shows its groups.
-        own: what it says of our own.
+        own: names our own group.
     """
     try:
         fields = [line.split(":", 2) for line in own.read_text().splitlines()]
@@ -45,7 +45,7 @@ def find_places(*, cpu: bool, root: Path = _ROOT, own: Path = Path("/proc/self/c
         memory, pids, cpus = (str(root / name / mine.get(name, "")) for name in ("memory", "pids", "cpu"))
         found.append(Place(1, memory, pids, cpus if "cpu" in mine else ""))
     if "" in mine:
-        # A group with processes may not hand controllers down, so the parent of ours is tried, then the root.
+        # A group with processes can't delegate controllers, so its parent and the root are tried too.
         for folder in dict.fromkeys((root / mine[""], (root / mine[""]).parent, root)):
             if folder.is_relative_to(root) and (folder / "cgroup.controllers").exists():
                 found.append(Place(2, *3 * (str(folder),)))

@@ -1,4 +1,4 @@
-"""Control groups, version 1 or 2, where this process may make them: memory and processes of a whole run."""
+"""Control groups, version 1 or 2: they bound memory and processes of a whole run."""
 
 import itertools
 import os
@@ -16,11 +16,11 @@ _FIRST = "run-0"
 _PATIENCE_S, _AGAIN_S = 2.0, 0.01
 _LONGEST = 1 << 16
 _PERIOD_US, _LEAST_US = 100_000, 1000
-"""Of time that processors give; the kernel refuses a smaller part than the least."""
+"""Period and least quota of processor time."""
 _SPARE = 64
-"""Groups that are kept for another run, at most: making one costs the host as much as the rest of a run."""
+"""Most groups to keep for reuse: making one costs the host as much as the rest of a run."""
 _REMAINDER = 128
-"""A group is used again where less than this part of its memory is still charged."""
+"""A group is reused where less than this part of its memory is still charged."""
 
 
 @dataclass(slots=True)
@@ -29,16 +29,16 @@ class Group:
 
     place: Place
     limits: tuple[int, int, bool] | None = None
-    """Bytes of memory, number of processes, and whether all die together, once set."""
+    """Bytes of memory, number of processes, and whether all die together."""
     killed_before: int = 0
 
     def limit(self, *, memory_bytes: int, processes: int, together: bool = True) -> None:
-        """Set both limits; swap counts as memory. `together`: where memory is used up, all processes die."""
+        """Set both limits; swap counts as memory. `together`: out of memory, all processes die."""
         if self.limits == (memory_bytes, processes, together):
             return
         if self.place.version == 1:
             _write(f"{self.place.memory}/memory.limit_in_bytes", memory_bytes)
-            with suppress(FileNotFoundError):  # only where the kernel accounts swap
+            with suppress(FileNotFoundError):  # the kernel doesn't account swap
                 _write(f"{self.place.memory}/memory.memsw.limit_in_bytes", memory_bytes)
         else:
             _write(f"{self.place.memory}/memory.max", memory_bytes)
@@ -49,7 +49,7 @@ class Group:
         self.limits = memory_bytes, processes, together
 
     def hold_to(self, processors: float) -> None:
-        """Let it have no more time in each tenth of a second than so many processors give."""
+        """Set a quota of processor time."""
         quota = max(int(processors * _PERIOD_US), _LEAST_US)
         if self.place.version == 1:
             _write(f"{self.place.cpu}/cpu.cfs_period_us", _PERIOD_US)
@@ -58,30 +58,28 @@ class Group:
             _write(f"{self.place.cpu}/cpu.max", f"{quota} {_PERIOD_US}")
 
     def open(self) -> list[int]:
-        """Descriptors by which a process moves itself in, when it writes a 0 to each.
+        """Descriptors by which a process moves itself in: it writes a 0 to each.
 
-        Moved by another process it would wait, with that process, for a grace period of the kernel (10 ms);
-        a single thread that moves itself doesn't in version 1.
+        Moving another process waits for a grace period of the kernel (10 ms).
         """
         name = "tasks" if self.place.version == 1 else "cgroup.procs"
         return [os.open(f"{folder}/{name}", os.O_WRONLY | os.O_CLOEXEC) for folder in self.place.folders]
 
     def holds(self, *pids: int) -> bool:
-        """Whether these processes are in, and no others; without any: whether it is empty."""
+        """Whether it holds exactly these processes."""
         return all(
             {int(pid) for pid in _read(f"{folder}/cgroup.procs").split()} == set(pids)
             for folder in self.place.folders
         )
 
     def kills(self) -> int:
-        """How often the kernel killed a process of this run because the memory was used up."""
+        """Processes of this run that the kernel killed for want of memory."""
         return self._kills_ever() - self.killed_before
 
     def reuse(self) -> bool:
-        """Make it ready for another run, where its processes and what was charged to it have gone.
+        """Whether it can serve another run: it has no process, and hardly any memory is charged.
 
-        Files that a run left in the workspace stay charged to its group: another run must not pay for them.
-        A process outlives its run where a test has turned off the wall between processes.
+        Files that a run left in the workspace stay charged to its group.
         """
         if self.limits is None:
             return False
@@ -96,14 +94,14 @@ class Group:
         return left <= self.limits[0] // _REMAINDER
 
     def remove(self) -> None:
-        """Remove the folders; every process in them is dead."""
+        """Remove the folders; every process of theirs is dead."""
         for folder in self.place.folders:
             with suppress(FileNotFoundError):
                 os.rmdir(folder)
 
     def _kills_ever(self) -> int:
         name = "memory.oom_control" if self.place.version == 1 else "memory.events"
-        # The keeper of a sandbox that is being closed removes the group: ENOENT, or ENODEV once it is open.
+        # When a sandbox closes its keeper removes the group: ENOENT, or ENODEV once it is open.
         with suppress(OSError):
             for line in _read(f"{self.place.memory}/{name}").splitlines():
                 key, value = line.split()
@@ -116,15 +114,15 @@ class Group:
 class Groups:
     """The folder of one sandbox, in which each run gets a group.
 
-    It is planned first and made later: whoever removes it at the end must know of it before it is there.
+    It is planned first and made later: the keeper, which removes it, must know of it before.
     """
 
     planned: list[Place]
-    """Where it could be, best first."""
+    """Possible places, best first."""
     processors: float | None = None
-    """What each run is held to, where the place that it is made in has the controller for it."""
+    """Limit of each run, where its place has the controller."""
     place: Place | None = None
-    """Where it is, once it is made."""
+    """Its place, once made."""
     _spare: list[Group] = field(default_factory=list)
     _numbers: Iterator[int] = field(default_factory=itertools.count)
 
@@ -136,22 +134,22 @@ class Groups:
 
     @property
     def folders(self) -> list[str]:
-        """What the keeper removes at the end, if it is there."""
+        """Folders that the keeper removes at the end."""
         return sorted({folder for place in self.planned for folder in place.folders})
 
     @property
     def is_likely(self) -> bool:
-        """Whether this process may write where one of the places is."""
+        """Whether this process may write at one of the places."""
         parents = ([os.path.dirname(folder) for folder in place.folders] for place in self.planned)
         return any(all(os.access(folder, os.W_OK) for folder in each) for each in parents)
 
     def also_at(self, places: list[Place]) -> None:
-        """Try these too, which end with the keeper by themselves."""
+        """Try further places, which end with the keeper."""
         name = os.path.basename(self.folders[0]) if self.planned else f"coder-{uuid.uuid4().hex[:8]}"
         self.planned += [place.below(name) for place in places]
 
     def make(self) -> bool:
-        """Make the folder at the first place where it works: found out by doing."""
+        """Make the folder at the first place where that works."""
         return any(self._make_at(place) for place in self.planned)
 
     def _make_at(self, place: Place) -> bool:
@@ -164,7 +162,7 @@ class Groups:
                 _write(f"{place.memory}/cgroup.subtree_control", controllers)
             self.take(memory_bytes=64 << 20, processes=8).remove()
         except OSError:
-            for folder in place.folders:  # what can't be removed was never ours
+            for folder in place.folders:  # the rest isn't ours
                 for made in (f"{folder}/{_FIRST}", folder):
                     with suppress(OSError):
                         os.rmdir(made)
@@ -175,7 +173,7 @@ class Groups:
     def take(
         self, *, memory_bytes: int, processes: int, together: bool = True, limited: bool = True
     ) -> Group:
-        """A group for one run, with its limits unless a test has turned them off."""
+        """A group for one run, with its limits unless a test turns them off."""
         for group in self._spare if limited else ():
             if group.limits == (memory_bytes, processes, together):
                 self._spare.remove(group)
@@ -191,7 +189,7 @@ class Groups:
         return group
 
     def give_back(self, group: Group) -> None:
-        """Every process of a group is dead: it is kept for another run, or removed.
+        """Keep a group whose processes are dead for another run, or remove it.
 
         Raises:
             OSError: it is busy for a moment more.
@@ -202,7 +200,7 @@ class Groups:
             group.remove()
 
     def remove(self) -> None:
-        """Remove what is left of the folders; waits two seconds at most for the last process to go."""
+        """Remove the remaining folders; waits at most two seconds for the last process."""
         self._spare.clear()
         deadline = time.monotonic() + _PATIENCE_S
         while left := [Path(folder) for folder in self.folders if os.path.isdir(folder)]:
@@ -216,11 +214,7 @@ class Groups:
 
 
 def plan_groups(processors: float | None = None) -> Groups:
-    """A folder for the groups of one sandbox of this process, not made yet.
-
-    Args:
-        processors: what each run is to be held to; None is all of them.
-    """
+    """Plan the groups of one sandbox of this process; `processors` limits each run."""
     name = f"coder-{this_process().mark}-{uuid.uuid4().hex[:8]}"
     places = find_places(cpu=processors is not None)
     return Groups([place.below(name) for place in places], processors)
@@ -235,7 +229,7 @@ def _write(path: str, value: object) -> None:
 
 
 def _read(path: str) -> str:
-    """What a file of the kernel's says: io.open takes four times as long."""
+    """Read a file of the kernel; `open` takes four times as long."""
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         return os.read(descriptor, _LONGEST).decode("ascii")

@@ -1,4 +1,4 @@
-"""The keeper of one sandbox, as its owner sees it: the process that starts all of it, and ends with it."""
+"""The keeper of one sandbox, seen from its owner: the process that starts everything else."""
 
 import asyncio
 import os
@@ -15,12 +15,12 @@ _LAST_WORDS = 4096
 
 
 class Keeper:
-    """A keeper at work. It ends by itself once its lifeline is closed, which is the owner's to do."""
+    """A running keeper; it ends once the owner closes its lifeline."""
 
     def __init__(
         self, given: Specification, *, before: Sequence[str] = (), environment: Mapping[str, str]
     ) -> None:
-        """`before` is what comes before its command: what puts it into a scope."""
+        """`before` is a command that puts it into a scope."""
         try:
             self._process = subprocess.Popen(
                 [*before, sys.executable, "-I", "-S", *given.argv, *(["scoped"] if before else [])],
@@ -49,14 +49,14 @@ class Keeper:
         return self._process.pid
 
     def said(self) -> str:
-        """The last that it, and what it started, had to say on standard error."""
+        """The last output of it, and of what it started, on standard error."""
         with suppress(BlockingIOError):
             while heard := os.read(self._stderr.fileno(), _LAST_WORDS):
                 self._last_words = (self._last_words + heard)[-_LAST_WORDS:]
         return self._last_words.decode("utf-8", "replace").strip()
 
     async def gone(self) -> None:
-        """Wait until it is gone, and end it outright where that takes too long. It is not heard any more."""
+        """Wait for its end, and kill it where that takes too long."""
         self._loop.remove_reader(self._stderr)
         self._stderr.close()
         await asyncio.shield(asyncio.to_thread(self._wait))

@@ -1,10 +1,9 @@
-"""The keeper: a process per sandbox that starts the outer wall and takes all down with its owner.
+"""The keeper: a process per sandbox that starts the outer wall and ends everything with its owner.
 
-Run as `python -I -S launch.py SPECIFICATION` (marshalled, in hex: json takes longer to import than this)
-with the read end of a lifeline pipe: when that says EOF, the owner is gone, however it went, and the keeper
-ends the sandbox, removes its cgroups and goes too. Started as root, it keeps root for that only: the wall
-itself is built by a uid of its own, from a private view of the few folders it needs, so that an interpreter
-below a home of mode 700 can be reached.
+Run as `python -I -S launch.py SPECIFICATION` (marshalled, in hex: json takes longer to import) with the read
+end of a lifeline pipe. At EOF the owner is dead: the keeper ends the sandbox, removes its cgroups and exits.
+The wall is built by a uid of its own; as root from a private view of the needed folders, so that an
+interpreter below a home of mode 700 can be reached.
 """
 
 import ctypes
@@ -27,7 +26,7 @@ MS_NOSUID, MS_NODEV, MS_BIND, MS_REC, MS_PRIVATE = 2, 4, 0x1000, 0x4000, 0x40000
 PR_SET_CHILD_SUBREAPER = 36
 CLEANING_S = 5.0
 SCOPED = "scoped"
-"""Last word of our command line, of `Keeper`, where systemd has put us into a scope of the user's."""
+"""Last word of our command line where systemd has put us into a scope."""
 
 
 def main() -> None:
@@ -54,9 +53,9 @@ def main() -> None:
 
 
 def _hand_controllers_down() -> None:
-    """Move into a group below our scope, so that those of runs can be made beside it.
+    """Move into a group below our scope, so that groups of runs can be made beside it.
 
-    Where the kernel refuses, the owner finds no group and goes without.
+    Where the kernel refuses, the owner finds no group and makes none.
     """
     with open("/proc/self/cgroup") as file:
         own = [line.strip()[3:] for line in file if line.startswith("0::")]
@@ -75,10 +74,10 @@ def _hand_controllers_down() -> None:
 
 
 def end_all() -> None:
-    """Kill what is left of the wall, until there is nothing.
+    """Kill the wall and all that remains of it.
 
-    Its inside dies with it: bubblewrap was told so, and we have one thread. But bubblewrap that is killed
-    while it starts leaves a child that waits for it without end; as its subreaper, we are the parent then.
+    Its inside dies with it. But a bubblewrap that is killed while it starts leaves a child that waits
+    forever; we adopt it as a subreaper.
     """
     while True:
         for child in _children():
@@ -93,7 +92,7 @@ def end_all() -> None:
 
 
 def _children() -> "list[int]":
-    """Our own children; where the kernel has no list of them, by what /proc says of everybody's parent."""
+    """Our children; found by parents where the kernel keeps no list."""
     try:
         with open(f"/proc/self/task/{os.getpid()}/children") as file:
             return [int(child) for child in file.read().split()]
@@ -143,7 +142,7 @@ def _step_down(uid: int) -> None:
 
 
 def bind_privately(folders: "dict[str, str]") -> "dict[str, str]":
-    """Show each folder at a path that anyone can reach, in a mount namespace that only we have."""
+    """Show each folder at a path that anyone can reach, in a mount namespace of our own."""
     libc = ctypes.CDLL(None, use_errno=True)
 
     def mount(source: "bytes | None", target: bytes, kind: "bytes | None", flags: int) -> None:
@@ -165,9 +164,9 @@ def bind_privately(folders: "dict[str, str]") -> "dict[str, str]":
 
 
 def _hand_over(places: "list[str]", uid: int) -> None:
-    """Show what the owner of each folder owns in it as another's, who may write to a layer over it.
+    """Map the owner of each folder to a uid that may write to a layer over it (idmapped mounts).
 
-    Where this kernel or file system can't (idmapped mounts), or the owner is nobody here, it stays as it is.
+    Where this kernel or file system can't, or the owner is unknown here, nothing changes.
     """
     libc = ctypes.CDLL(None, use_errno=True)
     namespaces: dict[tuple[int, int], int] = {}
@@ -186,7 +185,7 @@ def _hand_over(places: "list[str]", uid: int) -> None:
 
 
 def _namespace_of(owner: "tuple[int, int]", uid: int) -> int:
-    """A user namespace whose map says that `uid` is that owner."""
+    """A user namespace that maps `uid` to that owner."""
     ready, go = os.pipe()
     holder = os.fork()
     if holder == 0:
@@ -205,7 +204,7 @@ def _namespace_of(owner: "tuple[int, int]", uid: int) -> int:
 
 
 def remove_group(folder: str) -> None:
-    """Remove a cgroup with those in it; the kernel refuses while a process is not quite gone."""
+    """Remove a cgroup and those in it, again while the kernel refuses for a dying process."""
     deadline = time.monotonic() + CLEANING_S
     while os.path.isdir(folder):
         try:

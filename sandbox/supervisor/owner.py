@@ -1,7 +1,7 @@
-"""Who made something that can outlive its maker: told so exactly that nobody alive is ever taken for dead.
+"""The process that made something which can outlive it, named unambiguously.
 
-A pid alone says little: it comes again, after a restart of the machine too, and means another process in
-another container. So a mark holds the boot, the pid namespace, the pid and when that process started.
+Pids are reused, also after a reboot, and mean another process in another container. So a mark holds the boot,
+the pid namespace, the pid and the start time.
 """
 
 import os
@@ -14,12 +14,12 @@ _MARK = re.compile(r"([0-9a-f]{8})-(\d+)-(\d+)-(\d+)")
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """A process, for as long as this machine is up."""
+    """A process, unique while this machine is up."""
 
     boot: str
-    """First 8 digits of the kernel's random id of this boot."""
+    """First 8 digits of the kernel's boot id."""
     namespace: int
-    """Inode of the pid namespace in which `pid` counts."""
+    """Inode of its pid namespace."""
     pid: int
     started: int
     """In clock ticks since the boot."""
@@ -31,19 +31,19 @@ class Owner:
 
     @property
     def is_dead(self) -> bool:
-        """True when it certainly is: it could be seen from here, and isn't there. On doubt False."""
+        """Whether it is certainly dead: it would be visible from here, and isn't."""
         if self.boot != _boot():
             return True
         return self.namespace == _namespace() and _started(self.pid) != self.started
 
 
 def this_process() -> Owner:
-    """The owner of what this process makes."""
+    """This process as an owner."""
     return Owner(_boot(), _namespace(), os.getpid(), _started(os.getpid()) or 0)
 
 
 def owner_in(text: str) -> Owner | None:
-    """The owner whose mark stands somewhere in a text, or None."""
+    """The owner whose mark a text contains."""
     found = _MARK.search(text)
     return Owner(found[1], int(found[2]), int(found[3]), int(found[4])) if found else None
 
@@ -59,7 +59,7 @@ def _namespace() -> int:
 
 
 def _started(pid: int) -> int | None:
-    """When a process started; None where there is none, or only what waits to be reaped."""
+    """When a process started; None where it is dead or a zombie."""
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:
             fields = file.read().rpartition(b")")[2].split()

@@ -1,7 +1,7 @@
-"""A scope of the user's own systemd: where an ordinary user may make control groups that count memory.
+"""A scope of the user's systemd, in which an ordinary user may make control groups that count memory.
 
-A process can't move itself there; systemd puts it there as it starts. So the keeper of a sandbox is started
-through `systemd-run`, where that has been seen to work.
+A process can't move itself there, so the keeper of a sandbox is started through `systemd-run` where that
+works.
 """
 
 import asyncio
@@ -13,14 +13,14 @@ from pathlib import Path
 from sandbox.supervisor.cgroup_places import Place
 
 LEAF = "keeper"
-"""The group in a scope that the keeper moves into: one with processes may not hand controllers down."""
+"""The group in a scope that the keeper moves to: one with processes can't delegate controllers."""
 _ROOT = Path("/sys/fs/cgroup")
 _PATIENCE_S, _AGAIN_S = 2.0, 0.01
 _works: dict[tuple[str, str], bool] = {}
 
 
 async def find_scope(runtime: str | None = None, *, root: Path = _ROOT) -> tuple[list[str], dict[str, str]]:
-    """What comes before the keeper's command, and the environment of both; nothing where it is no use.
+    """The command that precedes the keeper's, and its environment; both empty where it doesn't work.
 
     Args:
         runtime: the user's runtime folder; None is what XDG_RUNTIME_DIR says.
@@ -38,7 +38,7 @@ async def find_scope(runtime: str | None = None, *, root: Path = _ROOT) -> tuple
 
 
 async def place_in_scope(keeper: int, *, root: Path = _ROOT) -> list[Place]:
-    """The scope that a keeper is in, once it has moved itself to a group of its own; empty if it doesn't."""
+    """The scope of a keeper, once it has moved to its own group; empty if it doesn't."""
     try:
         async with asyncio.timeout(_PATIENCE_S):
             while True:

@@ -1,4 +1,4 @@
-"""The server's own files as a sandbox gets them, with bytecode that its Python need not make again."""
+"""Our files inside a sandbox, with their bytecode."""
 
 import functools
 import importlib.util
@@ -12,7 +12,7 @@ from pathlib import Path
 INNER = Path(__file__).parents[1] / "inner"
 INNER_INSIDE = "/opt/lib/sandbox/inner"
 _UNCHECKED = 1
-"""Flag of a bytecode file that its source is not compared with (PEP 552): both are ours, and read-only."""
+"""Flag of a bytecode file whose source isn't checked (PEP 552): both are read-only."""
 
 
 def inner_files(version: tuple[int, int]) -> dict[str, bytes]:
@@ -26,7 +26,7 @@ def _contents() -> tuple[dict[str, bytes], dict[str, bytes]]:
     sources, compiled = {}, {}
     for path in sorted(INNER.rglob("*")):
         inside = f"{INNER_INSIDE}/{path.relative_to(INNER).as_posix()}"
-        if path.name == "__init__.py":  # of the host: inside, each room is a namespace package
+        if path.name == "__init__.py":  # inside, each room is a namespace package
             continue
         if path.suffix in (".py", ".bpf"):
             sources[inside] = path.read_bytes()
@@ -37,7 +37,7 @@ def _contents() -> tuple[dict[str, bytes], dict[str, bytes]]:
 
 
 def _bytecode(path: Path, inside: str) -> bytes:
-    """What Python's own cache holds for a source; compiled now where it holds nothing."""
+    """Bytecode of a source, from Python's cache if it is there."""
     code = SourceFileLoader(path.stem, str(path)).get_code(path.stem)
     assert code is not None
     flags = _UNCHECKED.to_bytes(4, "little")
@@ -46,7 +46,7 @@ def _bytecode(path: Path, inside: str) -> bytes:
 
 
 def _move(code: types.CodeType, filename: str) -> types.CodeType:
-    """The same code from another place: paths of the host are no business of a program."""
+    """The code with another filename: programs don't see paths of the host."""
     constants = tuple(
         _move(constant, filename) if isinstance(constant, types.CodeType) else constant
         for constant in code.co_consts

@@ -1,4 +1,4 @@
-"""A uid for each sandbox, so that two of them share no limit and can't signal each other."""
+"""A uid for each sandbox, so that two share no limit and can't signal each other."""
 
 import fcntl
 import glob
@@ -9,24 +9,24 @@ from dataclasses import dataclass
 FOLDER = "/run/coder-sandbox"
 SLOTS = 1024
 HIGH_BASE, LOW_BASE = 1_640_000_000, 64_000
-"""Uids that nobody has; the low ones are for containers that map only 65,536."""
+"""Unused uids; the low ones are for containers that map only 65,536."""
 
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """A uid that is not 0, and the descriptors that hold it: whoever has them open has the uid."""
+    """A uid other than 0, and the open descriptors that reserve it."""
 
     uid: int
     locks: tuple[int, ...]
 
     def close(self) -> None:
-        """Close this process's descriptors; those passed on go on holding the uid."""
+        """Close this process's descriptors; passed ones still reserve the uid."""
         for lock in self.locks:
             os.close(lock)
 
 
 def take_slot() -> Slot:
-    """A uid that no other sandbox of this machine uses; our own where we aren't root.
+    """Reserve a uid that no other sandbox of this machine uses; our own where we aren't root.
 
     Raises:
         OSError: none is free, or the folder with the locks can't be made.
@@ -43,7 +43,7 @@ def take_slot() -> Slot:
 
 
 def remove_unused_locks() -> None:
-    """Remove the lock files that nobody holds. Nothing where we aren't root: there are none then."""
+    """Remove unused lock files; only root has any."""
     for path in glob.glob(f"{FOLDER}/*") if os.geteuid() == 0 else ():
         lock = _locked(path, 0)
         if lock is not None:
@@ -52,7 +52,7 @@ def remove_unused_locks() -> None:
 
 
 def _locked(path: str, flags: int) -> int | None:
-    """A descriptor that holds the lock of a file, or None where another has it or removes it just now."""
+    """A descriptor that holds the lock of a file; None where another has or removes it."""
     try:
         lock = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC | flags, 0o600)
     except FileNotFoundError:

@@ -1,7 +1,6 @@
-"""What the kernel says of a container's use and limits, read from inside by pid 1: cgroup v1 or v2.
+"""A container's use and limits, read from inside by pid 1: cgroup v1 or v2.
 
-The files belong to the kernel and are mounted read-only, so a program can't change what they say. A value
-that isn't to be had is None.
+The kernel's files are mounted read-only, so a program can't change them.
 """
 
 from __future__ import annotations
@@ -39,7 +38,7 @@ def read(name: str) -> int | None:
 
 
 def machine(folders: list[str]) -> dict[str, Any]:
-    """What holds this container, as the kernel has it."""
+    """The limits and mounts of this container."""
     with open("/proc/self/mounts") as file:
         mounts = [line.split() for line in file]
     with open("/proc/net/dev") as file:
@@ -58,18 +57,18 @@ def machine(folders: list[str]) -> dict[str, Any]:
 
 
 def _is_disk(kind: str, options: str) -> bool:
-    """Whether a mount can be written to, and isn't made of memory or of the kernel's own files."""
+    """Whether a mount is writable and on a disk."""
     return options.split(",")[0] == "rw" and kind not in _KERNELS
 
 
 def _size_of(folder: str) -> list[int]:
-    """Bytes and files that a folder's file system has at most."""
+    """Most bytes and files of a folder's file system."""
     found = os.statvfs(folder)
     return [found.f_blocks * found.f_frsize, found.f_files]
 
 
 class Accounts:
-    """What each group has used: of memory and time all that the container did meanwhile."""
+    """What each group has used: memory and time of the whole container meanwhile."""
 
     def __init__(self, folders: list[str]) -> None:
         self._folders = folders
@@ -80,10 +79,9 @@ class Accounts:
         self._began[group] = self._now()
 
     def end(self, group: int) -> list[int]:
-        """Kills for want of memory, CPU microseconds, the memory's new peak, bytes and files that are kept.
+        """Memory kills, CPU microseconds, new memory peak, bytes in all folders, files in the first one.
 
-        The peak is 0 where an earlier one was higher, the bytes are those of all sized folders, the files
-        those of the first one.
+        The peak is 0 where an earlier one was higher.
         """
         before, now = self._began.pop(group, None) or self._now(), self._now()
         kills, cpu = now[0] - before[0], now[1] - before[1]
@@ -92,7 +90,7 @@ class Accounts:
         return [kills, cpu, peak, self.kept(), workspace.f_files - workspace.f_ffree]
 
     def kept(self) -> int:
-        """Bytes that lie in all sized folders."""
+        """Bytes in all sized folders."""
         found = map(os.statvfs, self._folders)
         return sum((item.f_blocks - item.f_bfree) * item.f_frsize for item in found)
 

@@ -10,8 +10,31 @@ from typing import Any
 
 from sandbox.inner.process import wire
 from sandbox.inner.process.execute import execute
+from sandbox.inner.walls import landlock
 from sandbox.inner.walls.inner_walls import Rlimits, Walls, bound_descriptors, tighten
+from sandbox.inner.walls.seccomp import Filter, filter_file
 from sandbox.inner.walls.sites import Site
+
+
+def walls_of(asked: dict[str, Any], *, sockets: bool = True) -> Walls:
+    """The walls that the host asked of all runs.
+
+    `sockets`: whether a network namespace keeps what a program makes of them to itself.
+    """
+    without = frozenset(asked["without"])
+    path = filter_file(memfd=asked["memfd"], sockets=sockets)
+    return Walls(
+        disk_bytes=asked["disk_bytes"],
+        shared_memory_bytes=asked["shared_memory_bytes"],
+        files=asked["files"],
+        open_files=asked["open_files"],
+        filter=None if "seccomp" in without else Filter(path),
+        landlock=min(landlock.abi(), asked["landlock"]),
+        without=without,
+        processors=asked["processors"],
+        attached=tuple(asked["attached"]),
+        layered=tuple(asked["layered"]),
+    )
 
 
 def run_program(

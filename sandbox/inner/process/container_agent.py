@@ -1,4 +1,4 @@
-"""pid 1 of a container that is a session: the agent, with sockets that the host hands it."""
+"""pid 1 of a session's container: the agent, with sockets that the host sends it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _SETTINGS = 1 << 16
 
 
 def reach(place: str) -> socket.socket | None:
-    """A connection to the host; None where the engine is on another machine than its client."""
+    """A connection to the host; None where the engine is on another machine."""
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     try:
         connection.connect(place)
@@ -23,7 +23,7 @@ def reach(place: str) -> socket.socket | None:
 
 
 def serve(host: socket.socket) -> int:
-    """Take from the host what confines this process, and the sockets of any session; then be its agent."""
+    """Receive settings and sockets from the host, then be the agent."""
     message, descriptors = wire.receive_with_fds(host, _SETTINGS, wire.MOST)
     host.close()
     if not message:

@@ -1,9 +1,9 @@
-"""pid 1 of a container: ends what a run left behind, and everything once its owner is gone.
+"""pid 1 of a container: ends what a run left behind, and everything once its owner is dead.
 
-The owner talks to it over standard input and output, a line for each thing. It runs as uid 0 with no
-capability but KILL and never looks at what a program wrote: all that it knows of a run is its group id, which
-a program can't change. When its input ends, or the owner hasn't spoken for the time of a lease, it exits, and
-the kernel ends whatever is in the container.
+The owner talks to it over standard input and output, in lines. It runs as uid 0 with no capability but KILL
+and
+never reads what a program wrote: it tells runs apart by their group id, which a program can't change. When
+    its input ends, or a lease passes without a line, it exits, and the kernel ends the container.
 """
 
 from __future__ import annotations
@@ -22,21 +22,21 @@ from sandbox.inner.walls import landlock
 
 _STDIN, _STDOUT = 0, 1
 _CROWD_S = 0.3
-"""To end one group while others go on; after that all of them end."""
+"""To end one group while others run; after that all of them end."""
 _STUCK_S = 5.0
 _UNSEEN_S = 0.02
-"""Between two looks at a process where the kernel can't tell of its end."""
+"""Between two looks at a process where there is no pidfd."""
 
 
 def main(settings: dict[str, Any]) -> None:
-    """Serve the owner until it is gone. Never returns.
+    """Serve the owner until it is dead. Never returns.
 
     Args:
         settings: `lease_s`; `folders`, the sized ones; `commands`, where Python is
             to be found; `uid` of programs; `without`, mechanisms to leave off; `host`, the socket that makes
             this a session, None where it isn't one.
     """
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel reaps for us what a run left
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel reaps what a run left
     facts = machine(settings["folders"])
     facts["path"] = f"{_name_commands(settings['commands'])}:{os.environ.get('PATH', os.defpath)}"
     facts["python"] = list(sys.version_info[:3])
@@ -54,7 +54,7 @@ def say(*words: object) -> None:
 
 
 def _name_commands(folder: str) -> str:
-    """Where programs find Python by both names; that of a virtual environment works in its own place only."""
+    """Make a folder with Python by both names; a virtual environment's works in its own place only."""
     place = os.path.dirname(sys.executable)
     if os.path.exists(os.path.join(os.path.dirname(place), "pyvenv.cfg")):
         return place
@@ -65,7 +65,7 @@ def _name_commands(folder: str) -> str:
 
 
 class Init:
-    """Which groups there are, and what each one's first process is watched by."""
+    """The groups, and the first process of each."""
 
     def __init__(self, settings: dict[str, Any]) -> None:
         self._uid: int = settings["uid"]
@@ -74,13 +74,13 @@ class Init:
         self._accounts = Accounts(settings["folders"])
         self._filters = int(status_of("self").get("Seccomp_filters", "0"))
         self._groups: dict[int, int] = {}
-        """The first process of each group, 0 while it isn't known."""
+        """First process of each group, 0 while unknown."""
         self._watched: dict[int, int] = {}
-        """Descriptor of a first process, and its group."""
+        """Group of each pidfd of a first process."""
         self._heard = time.monotonic()
 
     def serve(self) -> None:
-        """Do what the owner says, and end each group with its first process."""
+        """Follow the owner, and end each group with its first process."""
         rest = b""
         while time.monotonic() - self._heard < self._lease_s:
             unseen = any(pid and not self._is_watched(group) for group, pid in self._groups.items())
@@ -117,7 +117,7 @@ class Init:
             self._end(group)
 
     def _watch(self, group: int) -> None:
-        """Look at the one process of a group, which waits for its job, and know when it ends."""
+        """Verify the one process of a group, which waits for its job, and watch for its end."""
         found = self._members(group)
         if len(found) != 1:
             say("refused", group, f"it has {len(found)} processes")
@@ -128,13 +128,13 @@ class Init:
             say("refused", group, fault)
             return
         self._groups[group] = pid
-        with suppress(AttributeError, OSError):  # an older Python or kernel: it is looked at instead
+        with suppress(AttributeError, OSError):  # an older Python or kernel: it is polled
             self._watched[os.pidfd_open(pid)] = group
         self._accounts.begin(group)
         say("watching", group, self._accounts.kept())
 
     def _fault(self, status: dict[str, str], group: int) -> str:
-        """What is missing of the walls that a process must have put up by now; "" for nothing."""
+        """What a process lacks of its walls; "" for nothing."""
         wanted = {
             "Uid": [str(self._uid)] * 4,
             "Gid": [str(group)] * 4,
@@ -155,7 +155,7 @@ class Init:
         return ""
 
     def _end(self, group: int) -> None:
-        """The first process of a group has ended: so does the rest, and the owner is told."""
+        """End a group whose first process has ended, and tell the owner."""
         if "leftovers" not in self._without:
             self._kill(group)
         del self._groups[group]
@@ -169,7 +169,7 @@ class Init:
         return group in self._watched.values()
 
     def _kill(self, group: int) -> None:
-        """Kill a group until there is nobody of it: all at once where it is alone here."""
+        """Kill a group until none of it lives: all processes at once where it is alone."""
         began = time.monotonic()
         while True:
             late = time.monotonic() - began
@@ -184,11 +184,11 @@ class Init:
             if not found:
                 return
             if late > _STUCK_S:
-                os._exit(1)  # what can't be ended ends with the container
+                os._exit(1)  # the container's end ends the rest
             time.sleep(0.0005)
 
     def _members(self, group: int | None) -> list[int]:
-        """Living processes of a group, of any with None; but for this one."""
+        """Living processes of a group, or of all with None, except this one."""
         found = []
         for name in os.listdir("/proc"):
             if name.isdigit() and int(name) != os.getpid():
@@ -200,13 +200,13 @@ class Init:
 
 
 def status_of(pid: int | str) -> dict[str, str]:
-    """/proc/PID/status by name; nothing where there is no such process any more."""
+    """Fields of /proc/PID/status; none where the process is dead."""
     try:
         with open(f"/proc/{pid}/status", encoding="utf-8", errors="replace") as file:
             pairs = [line.partition(":") for line in file]
     except (FileNotFoundError, ProcessLookupError):
         return {}
-    # The first line of a name counts: the program's own name can hold no line break, and stands before.
+    # The first line of a name counts.
     return {name: value.strip() for name, _, value in reversed(pairs)}
 
 

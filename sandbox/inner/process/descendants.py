@@ -27,12 +27,12 @@ def become_subreaper() -> None:
 def end_descendants(*, spared: frozenset[int] = frozenset()) -> None:
     """Kill and reap all descendants, except some children and theirs."""
     deadline = time.monotonic() + _PATIENCE_S
-    while running := [pid for pid in _descendants(spared) if state_of(pid) not in _STOPPED]:
+    while running := [pid for pid in below(os.getpid(), spared) if state_of(pid) not in _STOPPED]:
         for pid in running:
             send(pid, signal.SIGSTOP)
         if time.monotonic() > deadline:
             break
-    while found := _descendants(spared):
+    while found := below(os.getpid(), spared):
         for pid in found:
             send(pid, signal.SIGKILL)
         for pid in _children(os.getpid()):
@@ -42,7 +42,7 @@ def end_descendants(*, spared: frozenset[int] = frozenset()) -> None:
 
 def count_descendants() -> int:
     """How many processes and threads descend from this one: a limit on processes counts both."""
-    return sum(map(_threads, _descendants(frozenset())))
+    return sum(map(threads_of, below(os.getpid())))
 
 
 def processes_of(uid: int) -> int:
@@ -59,9 +59,10 @@ def processes_of(uid: int) -> int:
     return count
 
 
-def _descendants(spared: frozenset[int]) -> list[int]:
+def below(root: int, spared: frozenset[int] = frozenset()) -> list[int]:
+    """Descendants of a process, except some children and theirs."""
     found: list[int] = []
-    new = [pid for pid in _children(os.getpid()) if pid not in spared]
+    new = [pid for pid in _children(root) if pid not in spared]
     while new:
         pid = new.pop()
         found.append(pid)
@@ -71,25 +72,29 @@ def _descendants(spared: frozenset[int]) -> list[int]:
 
 def _children(parent: int) -> list[int]:
     """Children of all threads of a process; found by parents where the kernel keeps no list."""
-    try:
-        children = []
-        for task in os.listdir(f"/proc/{parent}/task"):
+    children: list[int] = []
+    for task in _tasks(parent):
+        try:
             with open(f"/proc/{parent}/task/{task}/children") as file:
                 children += [int(child) for child in file.read().split()]
-        return children
-    except ProcessLookupError:
-        return []
-    except FileNotFoundError:
-        if os.path.exists(f"/proc/self/task/{os.getpid()}/children"):
-            return []  # it ended meanwhile
-        return [pid for pid in pids() if (found := fields_of(pid)) and found[1] == str(parent)]
+        except ProcessLookupError:
+            continue  # the thread ended meanwhile
+        except FileNotFoundError:
+            if not os.path.exists(f"/proc/self/task/{os.getpid()}/children"):
+                return [pid for pid in pids() if (found := fields_of(pid)) and found[1] == str(parent)]
+    return children
 
 
-def _threads(pid: int) -> int:
+def _tasks(pid: int) -> list[str]:
     try:
-        return len(os.listdir(f"/proc/{pid}/task"))
+        return os.listdir(f"/proc/{pid}/task")
     except (FileNotFoundError, ProcessLookupError):
-        return 0
+        return []
+
+
+def threads_of(pid: int) -> int:
+    """Number of threads of a process; 0 where it is dead."""
+    return len(_tasks(pid))
 
 
 def pids() -> list[int]:

@@ -1,6 +1,6 @@
 """Become the program: Python source as `__main__`, a command by exec, or a trusted entry with a channel.
 
-By now the process is confined; what it still holds of the server is cleared away before the program begins.
+The process is confined by now; the server's modules are removed before the program begins.
 """
 
 from __future__ import annotations
@@ -31,20 +31,20 @@ _UNFLUSHED = 120
 
 
 def execute(job: dict[str, Any], descriptors: list[int]) -> int:
-    """Do the job of this child and return its exit code; a command replaces the process instead."""
+    """Do the job of this child: its exit code; a command replaces the process."""
     channel = _take_descriptors(job, descriptors)
     return become(job, None if channel < 0 else Channel(socket.socket(fileno=channel)))
 
 
 def become(job: dict[str, Any], channel: Channel | None) -> int:
-    """The same, once every descriptor is in its place. An entry needs a channel."""
+    """The same, once descriptors are in place. An entry needs a channel."""
     os.environ.clear()
     os.environ.update(job["environment"])
     kind, workspace = job["kind"], os.getcwd()
     if kind != "entry" and job["cwd"] != ".":
         try:
             os.chdir(job["cwd"])
-        except OSError as error:  # it was there when the host looked
+        except OSError as error:  # the host has checked it before
             sys.stderr.write(f"cd: {job['cwd']}: {error.strerror}\n")
             return 1
     if kind == "command":
@@ -56,7 +56,7 @@ def become(job: dict[str, Any], channel: Channel | None) -> int:
 
 
 def _take_descriptors(job: dict[str, Any], descriptors: list[int]) -> int:
-    """Put stdout, stderr and stdin in their places; the descriptor of the channel, or -1."""
+    """Put stdout, stderr and stdin in place; the descriptor of the channel, or -1."""
     stdout, stderr, *rest = descriptors
     stdin = rest.pop(0) if job["stdin"] else os.open("/dev/null", os.O_RDONLY)
     os.dup2(stdout, 1)
@@ -74,7 +74,7 @@ def _run_command(argv: list[str]) -> int:
     folders = os.environ.get("PATH", os.defpath).split(os.pathsep)
     places = [name] if "/" in name else [os.path.join(folder, name) for folder in folders if name]
     for signal_number in (signal.SIGPIPE, signal.SIGXFSZ):
-        signal.signal(signal_number, signal.SIG_DFL)  # Python ignores them; a new program doesn't expect that
+        signal.signal(signal_number, signal.SIG_DFL)  # Python ignores them, other programs don't
     found: OSError | None = None
     for place in places:
         try:
@@ -103,15 +103,10 @@ def _run_python(source: str, filename: str, arguments: list[str]) -> int:
     ]
     if "sandbox" in sys.modules:
         forget_server()
-    del sys.modules["__main__"]  # so that it comes last
+    del sys.modules["__main__"]  # `__main__` comes last then
     sys.modules["__main__"] = module
     lines = source.splitlines(keepends=True)
-    linecache.cache[path] = (
-        len(source),
-        None,
-        lines,
-        path,
-    )  # tracebacks show lines of a file that isn't there
+    linecache.cache[path] = (len(source), None, lines, path)  # for tracebacks
     try:
         exec(compile(source, path, "exec", dont_inherit=True), module.__dict__)
     except SystemExit as error:
@@ -128,7 +123,7 @@ def _run_entry(entry: str, arguments: dict[str, Any], channel: Channel) -> int:
 
 
 def _wind_up(code: int, workspace: str) -> None:
-    """End as Python does, but leave the modules of the server standing: that costs more than most runs."""
+    """Exit as Python does, but without clearing the server's modules, which costs more than most runs."""
     if "threading" in sys.modules:
         sys.modules["threading"]._shutdown()
     atexit._run_exitfuncs()
@@ -147,12 +142,12 @@ def _wind_up(code: int, workspace: str) -> None:
 
 
 def _is_new(name: str) -> bool:
-    """Modules stand in the order of their import; what the program imported comes after itself."""
+    """Whether the program imported it: modules are in the order of import."""
     return name != "__main__"
 
 
 def forget_server() -> None:
-    """Our modules must not answer to a program's `import`. They stay in memory: to free them takes time."""
+    """Hide our modules from a program's `import`; they stay in memory, as freeing takes time."""
     for name in [name for name in sys.modules if name.partition(".")[0] == "sandbox"]:
         _FORGOTTEN[name] = sys.modules.pop(name)
     here = os.path.dirname(os.path.abspath(__file__))
@@ -161,7 +156,7 @@ def forget_server() -> None:
 
 
 def remember_server() -> None:
-    """Our modules answer again: to ours, which import one another."""
+    """Let our own entries import our modules again."""
     sys.modules.update(_FORGOTTEN)
     sys.path.extend(_PLACES)
     _PLACES.clear()
@@ -175,7 +170,7 @@ def reseed() -> None:
 
 
 def exit_code(code: object) -> int:
-    """Exit code of a SystemExit, as Python gives it; text goes to stderr."""
+    """Exit code of a SystemExit; text goes to stderr."""
     if code is None:
         return 0
     if isinstance(code, int):
@@ -185,7 +180,7 @@ def exit_code(code: object) -> int:
 
 
 def _report(error: BaseException) -> int:
-    """Show an exception that the program didn't catch, without our own frame above it."""
+    """Print an uncaught exception without our own frame."""
     ours = error.__traceback__
     shown = error.with_traceback(ours.tb_next if ours else None)
     if sys.excepthook is sys.__excepthook__:

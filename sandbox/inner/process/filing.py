@@ -1,8 +1,7 @@
-"""Files of the workspace in and out of a container, for the owner, by a process that waits for its job.
+"""Files of a container's workspace, read and written for the owner by a process that waits for its job.
 
-It has the uid of the programs, so it can do nothing that they couldn't; what a program left is looked at by
-`sandbox.files.workspace`, never followed. An answer is a u32 length and JSON: `refused` with the reason, or
-`size` and then as many bytes.
+It has the uid and the rights of the programs. An answer is a u32 length and JSON: `refused` with the reason,
+or `size` and then as many bytes.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from sandbox.errors import FileRefused
-from sandbox.files.listing import enter, list_folder, look_at
+from sandbox.files.listing import collect, enter, list_folder, look_at
 from sandbox.files.workspace import Workspace
 from sandbox.inner.process.wire import HEADER
 
@@ -24,18 +23,18 @@ class Filing:
     """Answers requests about one workspace."""
 
     def __init__(self, folder: str, source: int, answers: int) -> None:
-        """`source` has the bytes that belong to a request, `answers` takes what is said of it."""
+        """`source` gives the bytes of a request, `answers` takes the answer."""
         self._source, self._answers = source, answers
         self._workspace = Workspace(os.open(folder, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC), os.getuid())
         self._rest = 0
-        """Bytes of the request that are still to be read."""
+        """Unread bytes of the request."""
 
     def close(self) -> None:
-        """Let go of the folder."""
+        """Close the folder."""
         self._workspace.close()
 
     def answer(self, request: dict[str, Any]) -> None:
-        """Do one thing, and say what came of it."""
+        """Serve one request."""
         acts: dict[str, Callable[[dict[str, Any]], None]] = {
             "write": self._write,
             "append": self._append,
@@ -91,7 +90,7 @@ class Filing:
         """Send every file that differs from what was given, and the number of those left out."""
         left_out = 0
         bounds = {name: request[name] for name in ("most", "most_bytes", "deepest")}
-        for found in self._workspace.collect(request["given"], **bounds):
+        for found in collect(self._workspace, request["given"], **bounds):
             if found is None:
                 left_out += 1
             else:
@@ -106,7 +105,7 @@ class Filing:
         self._write_all(content)
 
     def _send(self, named: dict[str, Any], file: int, most: int) -> None:
-        """A header and a file's bytes from where it stands; if it shrinks meanwhile, this process ends."""
+        """Send a header and the rest of a file; if it shrinks meanwhile, this process ends."""
         size = min(max(os.fstat(file).st_size - os.lseek(file, 0, os.SEEK_CUR), 0), most)
         self._say({**named, "size": size})
         while size:

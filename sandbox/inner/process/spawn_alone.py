@@ -13,7 +13,7 @@ from contextlib import suppress
 from typing import Any
 
 from sandbox.inner.process import reaper
-from sandbox.inner.process.admission import complain, run_agent, run_program
+from sandbox.inner.process.admission import complain, run_agent, run_program, walls_of
 from sandbox.inner.process.descendants import processes_of
 from sandbox.inner.walls.inner_walls import (
     RULES,
@@ -22,7 +22,6 @@ from sandbox.inner.walls.inner_walls import (
     bound_watching,
     confine,
     hide_groups,
-    walls_of,
 )
 from sandbox.inner.walls.sites import Site
 

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sandbox.inner.process import reaper, wire
-from sandbox.inner.process.admission import complain, run_agent, run_program
+from sandbox.inner.process.admission import complain, run_agent, run_program, walls_of
 from sandbox.inner.process.execute import forget_server, remember_server, reseed
 from sandbox.inner.walls.attached_process import attach
 from sandbox.inner.walls.inner_walls import (
@@ -30,7 +30,6 @@ from sandbox.inner.walls.inner_walls import (
     confine,
     enclose,
     map_own_user,
-    walls_of,
     workspace_options,
 )
 from sandbox.inner.walls.layer import layer_shown, put_layer

@@ -1,8 +1,7 @@
-"""One run in a process of its own, where there is no warm server.
+"""One run in a process of its own, in a container.
 
-It is started with a descriptor from which it reads first its settings, by which it confines itself for good,
-then its one job, and not a byte more: where that descriptor is its standard input, the rest is the
-program's. Each of the two is a u32 length (little-endian) and JSON.
+Standard input gives it first its settings, by which it confines itself for good, then its one job; the rest
+is the program's. Each of the two is a u32 length (little-endian) and JSON.
 """
 
 from __future__ import annotations
@@ -11,7 +10,6 @@ import importlib
 import json
 import os
 import site
-import socket
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -29,60 +27,57 @@ if TYPE_CHECKING:
 _STDIN, _STDOUT, _STDERR = 0, 1, 2
 
 
-def main(source: int = _STDIN) -> int:
-    """Confine this process, wait for its job and do it; the exit code, where it isn't replaced by a program.
+def main() -> int:
+    """Confine this process, wait for its job and do it; the exit code, unless a program replaces it.
 
-    The settings, all of them needed:
+    The settings:
         workspace: the folder that it starts in.
         rules: for Landlock, paths with what may be done below them.
         landlock: the highest ABI to use, 0 for none.
         filter: path of the seccomp filter, None for none.
         disk_bytes, open_files: for each process.
-        rlimits: as `walls.Rlimits` has them; those of the job can only be lower.
-        ready: the descriptor that one byte is written to when it waits for its job, or None.
+        rlimits: as `inner_walls.Rlimits`; those of the job can only be lower.
+        ready: the descriptor that READY is written to before the job.
         without: mechanisms to leave off; only tests name any.
-    And these, which only a container has:
-        tidy: folders that are emptied before, with what else an earlier run left outside of the workspace.
-        files: whether it answers requests about files while it waits for its job.
-        first_to_die: whether it goes before others where memory is short.
+        tidy: folders to empty first, with what else an earlier run left outside of the workspace.
+        files: whether it answers requests about files before its job.
+        first_to_die: whether the kernel kills it first where memory is short.
 
-    The job is as for a child of the server: `kind` with what belongs to it, `environment`, `rlimits`, and
-    `stdin`: whether the program reads standard input. An entry has its channel over `source`, and over
-    standard output where `source` is standard input: what it prints goes to standard error then.
+    The job is as for a child of the server. An entry has its channel over standard input and output; what it
+    prints goes to standard error.
     """
-    settings = receive(source)
-    filing = _serve_container(settings, source)
+    settings = receive()
+    filing = _serve_container(settings)
     os.chdir(settings["workspace"])
     walls = walls_of(settings)
     bound_descriptors(walls)
     confine(walls, Rlimits(**settings["rlimits"]), rules=settings["rules"])
     if sys.flags.no_site:
         site.main()
-    if settings["ready"] is not None:
-        os.write(settings["ready"], READY)
-    job = receive(source)
+    os.write(settings["ready"], READY)
+    job = receive()
     while filing is not None and job["kind"] == "files":
         filing.answer(job)
-        job = receive(source)
+        job = receive()
     if filing is not None:
         filing.close()
     tighten(walls, Rlimits(**job["rlimits"]))
-    return become(job, _arrange(job, source))
+    return become(job, _arrange(job))
 
 
-def receive(source: int) -> dict[str, Any]:
+def receive() -> dict[str, Any]:
     """The next message.
 
     Raises:
-        EOFError: there is none: whoever started this process let it go.
+        EOFError: the owner discards this process.
     """
-    (size,) = HEADER.unpack(_exactly(source, HEADER.size))
-    message: dict[str, Any] = json.loads(_exactly(source, size))
+    (size,) = HEADER.unpack(_exactly(HEADER.size))
+    message: dict[str, Any] = json.loads(_exactly(size))
     return message
 
 
 def walls_of(settings: dict[str, Any]) -> Walls:
-    """What holds a process of a container."""
+    """What confines a process of a container."""
     path = settings["filter"]
     without = frozenset(settings["without"]) | (frozenset() if path else {"seccomp"})
     return Walls(
@@ -96,7 +91,7 @@ def walls_of(settings: dict[str, Any]) -> Walls:
     )
 
 
-def _serve_container(settings: dict[str, Any], source: int) -> Filing | None:
+def _serve_container(settings: dict[str, Any]) -> Filing | None:
     if settings.get("first_to_die"):
         write_file("/proc/self/oom_score_adj", "1000")
     if settings.get("tidy"):
@@ -104,25 +99,20 @@ def _serve_container(settings: dict[str, Any], source: int) -> Filing | None:
     if not settings.get("files"):
         return None
     if not os.access(settings["workspace"], os.X_OK):
-        os.chmod(settings["workspace"], 0o700)  # a program has closed it, and we have its uid
+        os.chmod(settings["workspace"], 0o700)  # a program has removed our rights, and we have its uid
     # Imported here: outside of a container it isn't there.
     filing: Filing = importlib.import_module("sandbox.inner.process.filing").Filing(
-        settings["workspace"], source, settings["ready"]
+        settings["workspace"], _STDIN, settings["ready"]
     )
     return filing
 
 
-def _arrange(job: dict[str, Any], source: int) -> Channel | None:
-    """Put the descriptors in their places, and close what a program must not have."""
+def _arrange(job: dict[str, Any]) -> Channel | None:
+    """Put the descriptors in their places."""
     channel: Channel | None = None
     if job["kind"] == "entry":
-        if source == _STDIN:
-            channel = Channel(Duplex(os.dup(_STDIN), os.dup(_STDOUT)))
-            os.dup2(_STDERR, _STDOUT)
-        else:
-            channel = Channel(socket.socket(fileno=source))
-    elif source != _STDIN:
-        os.close(source)
+        channel = Channel(Duplex(os.dup(_STDIN), os.dup(_STDOUT)))
+        os.dup2(_STDERR, _STDOUT)
     if not job["stdin"]:
         nothing = os.open(os.devnull, os.O_RDONLY)
         os.dup2(nothing, _STDIN)
@@ -130,11 +120,11 @@ def _arrange(job: dict[str, Any], source: int) -> Channel | None:
     return channel
 
 
-def _exactly(source: int, size: int) -> bytes:
+def _exactly(size: int) -> bytes:
     content = bytearray()
     while len(content) < size:
-        piece = os.read(source, min(size - len(content), 1 << 20))
+        piece = os.read(_STDIN, min(size - len(content), 1 << 20))
         if not piece:
-            raise EOFError("there is no job: whoever started this process let it go")
+            raise EOFError("there is no job: the owner of this process discards it")
         content += piece
     return bytes(content)

@@ -1,6 +1,6 @@
-"""What one run leaves outside of its workspace is gone before the next begins, in a container that stays.
+"""Remove what a run left outside of its workspace, before the next run in the same container.
 
-It runs as the uid of the programs, when none of them lives any more.
+It runs as the uid of the programs, when all of them are dead.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def _empty(folder: str) -> None:
 
 
 def _numbers(kind: str) -> list[int]:
-    """Ids of what there is of one kind of System V IPC in this namespace."""
+    """Ids of one kind of System V IPC in this namespace."""
     try:
         with open(f"/proc/sysvipc/{kind}") as file:
             return [int(line.split()[1]) for line in list(file)[1:]]

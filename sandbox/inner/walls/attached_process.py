@@ -1,7 +1,6 @@
-"""Folders of the host that programs find in their workspace, read-only: `node_modules` is looked for there.
+"""Show folders of the host read-only in a workspace, such as `node_modules`.
 
-The outer wall shows each below /opt, with no path of the host to be seen; here it is shown once more at its
-place in a workspace. A folder on the way that turns out to be a link is not followed.
+The outer wall shows each below /opt; here it is mounted at its place in a workspace, over no link.
 """
 
 from __future__ import annotations
@@ -16,12 +15,7 @@ _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 def attach(workspace: str, places: Sequence[str]) -> None:
-    """Show the folders in a workspace, of which nobody else has the mount namespace.
-
-    Args:
-        workspace: its path.
-        places: relative paths in it, in the order of the folders; they are made where they are missing.
-    """
+    """Mount the folders at relative paths in a workspace, in their order; missing places are made."""
     for number, place in enumerate(places):
         folder = os.open(workspace, _FOLDER)
         for part in place.split("/"):

@@ -13,12 +13,11 @@ import struct
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
 
 from sandbox.inner.walls import landlock
 from sandbox.inner.walls.attached_process import attach
 from sandbox.inner.walls.landlock import DEVICE, EVERYTHING, LIST, READ, READ_EXECUTE
-from sandbox.inner.walls.seccomp import Filter, filter_file
+from sandbox.inner.walls.seccomp import Filter
 from sandbox.inner.walls.syscalls import (
     MS_NODEV,
     MS_NOEXEC,
@@ -92,27 +91,6 @@ class Rlimits:
     processes: int | None
     data_bytes: int | None
     address_bytes: int | None
-
-
-def walls_of(asked: dict[str, Any], *, sockets: bool = True) -> Walls:
-    """The walls that the host asked of all runs.
-
-    `sockets`: whether a network namespace keeps what a program makes of them to itself.
-    """
-    without = frozenset(asked["without"])
-    path = filter_file(memfd=asked["memfd"], sockets=sockets)
-    return Walls(
-        disk_bytes=asked["disk_bytes"],
-        shared_memory_bytes=asked["shared_memory_bytes"],
-        files=asked["files"],
-        open_files=asked["open_files"],
-        filter=None if "seccomp" in without else Filter(path),
-        landlock=min(landlock.abi(), asked["landlock"]),
-        without=without,
-        processors=asked["processors"],
-        attached=tuple(asked["attached"]),
-        layered=tuple(asked["layered"]),
-    )
 
 
 def map_own_user(uid: int, gid: int) -> None:

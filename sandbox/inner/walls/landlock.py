@@ -1,7 +1,6 @@
-"""Landlock: a second lock on files, abstract sockets and signals. Never the only mechanism.
+"""Landlock: a second lock on files, abstract sockets and signals.
 
-Masked by the ABI that the kernel speaks; below ABI 2 it stays off, since it would forbid every rename between
-folders.
+Below ABI 2 it stays off, since it would forbid every rename between folders.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ _VERSION_FLAG = 1
 _EXECUTE, _WRITE_FILE, _READ_FILE, _READ_DIR = 1 << 0, 1 << 1, 1 << 2, 1 << 3
 _TRUNCATE = 1 << 14
 _RIGHTS_OF_ABI = {2: (1 << 14) - 1, 3: (1 << 15) - 1, 5: (1 << 16) - 1}
-"""All rights on files by the first ABI that has them: refer came with 2, truncate with 3, ioctl with 5."""
+"""Rights on files by ABI: refer came with 2, truncate with 3, ioctl with 5."""
 _ON_FILES = _EXECUTE | _WRITE_FILE | _READ_FILE | _TRUNCATE | 1 << 15
 _SCOPES = 3
 """Abstract unix sockets and signals, from ABI 6 on."""
@@ -36,16 +35,16 @@ class _PathBeneath(ctypes.Structure):
 
 
 def abi() -> int:
-    """Version of Landlock that the kernel speaks; 0 where it has none."""
+    """ABI of the kernel's Landlock; 0 where it has none."""
     version: int = libc.syscall(_CREATE, None, ctypes.c_size_t(0), _VERSION_FLAG)
     return max(version, 0)
 
 
 def restrict(rules: Sequence[tuple[str, str]], *, version: int) -> None:
-    """Confine this process to the paths in `rules`, for good. no_new_privs is set already.
+    """Confine this process to the paths in `rules`, for good, after no_new_privs.
 
     Args:
-        rules: paths with one of LIST, READ, READ_EXECUTE, DEVICE, EVERYTHING; what isn't there is left out.
+        rules: paths with one of LIST, READ, READ_EXECUTE, DEVICE, EVERYTHING; missing paths are skipped.
         version: the ABI to use; below 2 nothing is done.
     """
     if version < 2:

@@ -1,7 +1,6 @@
-"""Layers: over the workspace, which is sealed for good below, and over what is shown to a session.
+"""Layers over the workspace, which is sealed below, and over folders that are shown to a session.
 
-Standard library only, any Python from 3.8 on. The server puts the first, while no program is in the
-workspace; a session, before it is confined, the others.
+The server mounts the first, while no program uses the workspace; a session the others, before it is confined.
 """
 
 from __future__ import annotations
@@ -27,13 +26,13 @@ _PLAIN = MS_NOSUID | MS_NODEV
 
 
 def put_layer(walls: Walls) -> list[int]:
-    """Give descriptors of the workspace as it is seen from now on, and of the layer alone.
+    """Descriptors of the workspace as seen from now on, and of the layer alone.
 
-    The layer has a size and a number of files of its own. The seal is the file system's: no mount of the
-    workspace, and nobody who still has one, can write to what lies below.
+    The layer has a size and a number of files of its own. The file system below is made read-only, so that no
+    earlier mount of it can write.
 
     Raises:
-        OSError: this kernel can't, or a file is being written: the workspace is as it was.
+        OSError: this kernel can't, or a file is being written: nothing has changed.
     """
     mount("tmpfs", _PLACE, "tmpfs", _PLAIN, workspace_options(walls))
     try:
@@ -52,9 +51,9 @@ def put_layer(walls: Walls) -> list[int]:
 
 
 def layer_shown(walls: Walls) -> list[tuple[str, str]]:
-    """Let a session write over what is shown to it: what Landlock is to allow there.
+    """Mount a session's layers over shown folders; rules for Landlock.
 
-    What was written ends with the session. Where this kernel can't, a place stays read-only.
+    Where this kernel can't, a folder stays read-only.
     """
     if not walls.layered or "layer" in walls.without:
         return []
@@ -65,16 +64,16 @@ def layer_shown(walls: Walls) -> list[tuple[str, str]]:
             mount("overlay", place, "overlay", _PLAIN, _folders(f"-{number}", place, 0o755)[0])
             made.append((place, EVERYTHING))
     libc.umount2(_PLACE.encode(), MNT_DETACH)
-    with suppress(OSError):  # a program of before has put something in their way
+    with suppress(OSError):  # an earlier program has put something in the way
         attach(WORKSPACE, walls.attached)
     return made
 
 
 def _folders(name: str, below: str, mode: int) -> tuple[str, str]:
-    """Options of an overlay over a folder, and where its upper layer is."""
+    """Options of an overlay over a folder, and the path of its upper layer."""
     upper, work = f"{_PLACE}/upper{name}", f"{_PLACE}/work{name}"
     for folder in (upper, work):
         os.mkdir(folder, mode)
-    os.setxattr(upper, "user.probe", b"")  # without them no folder could be made where one was removed
+    os.setxattr(upper, "user.probe", b"")  # needed to replace a removed folder
     os.removexattr(upper, "user.probe")
     return f"lowerdir={below},upperdir={upper},workdir={work},userxattr", upper

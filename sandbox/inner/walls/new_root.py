@@ -1,7 +1,7 @@
-"""The root that programs see, put together by the server: its paths say nothing of the host.
+"""The root that programs see, made by the server: it reveals no paths of the host.
 
-A bind mount shows its place on the host in /proc/self/mountinfo, so the interpreter and the virtual
-environment are shown through an overlay, and the outer root is left by pivot_root.
+A bind mount shows its source in /proc/self/mountinfo, so folders are shown through an overlay, and the outer
+root is left by pivot_root.
 """
 
 from __future__ import annotations
@@ -40,15 +40,15 @@ def build_root(
     kernel: list[str],
     devices_stay: bool,
 ) -> None:
-    """Put the new root together, mount the workspace in it, and leave the old root for good.
+    """Build the new root, mount the workspace in it, and leave the old root for good.
 
     Args:
         executable: the base interpreter.
-        hidden: folders of the host's that programs must not see.
-        workspace: where the workspace's tmpfs goes.
+        hidden: folders of the host that programs must not see.
+        workspace: place of the workspace's tmpfs.
         workspace_options: its mount options.
-        kernel: what of the folders of packages is shown; nothing else is.
-        devices_stay: whether the times of the host's devices are out of the programs' reach.
+        kernel: packages to show of the folders of packages.
+        devices_stay: whether devices are mounted read-only.
     """
     mount("none", "/", None, MS_REC | MS_PRIVATE)
     mount("tmpfs", "/run", "tmpfs", MS_NOSUID | MS_NODEV, "mode=755")
@@ -89,10 +89,9 @@ def build_root(
 
 
 def keep_devices(folder: str) -> None:
-    """Make the devices in a folder, each of which is a mount of its own, read-only.
+    """Mount the devices in a folder read-only, so that no program sets the times of the host's nodes.
 
-    They are nodes of the host's, which anyone may write to: so anyone may set their times, too, and all other
-    sandboxes see it. A read-only mount refuses that, while what is written to a device goes on to the device.
+    Writing to the device itself still works.
     """
     for entry in os.scandir(folder):
         if stat.S_ISCHR(entry.stat(follow_symlinks=False).st_mode):
@@ -100,13 +99,13 @@ def keep_devices(folder: str) -> None:
 
 
 def keep_device(path: str) -> None:
-    """The same for one device."""
-    flags = os.statvfs(path).f_flag & (MS_NOSUID | MS_NODEV | MS_NOEXEC)  # the kernel wants them to stay
+    """Mount one device read-only."""
+    flags = os.statvfs(path).f_flag & (MS_NOSUID | MS_NODEV | MS_NOEXEC)  # the kernel requires them to stay
     mount("none", path, None, MS_REMOUNT | MS_BIND | MS_RDONLY | flags)
 
 
 def _show_some(kept: frozenset[str]) -> None:
-    """Show the packages of a kernel. A character device 0:0 in an upper layer hides what is below it."""
+    """Show the packages of a kernel; a character device 0:0 in the upper layer hides each other one."""
     sites = sorted(f"/opt/{name}" for name in os.listdir("/opt") if f"/opt/{name}".startswith(SITE))
     hiding = f"{_PATCH}/kernel"
     os.mkdir(hiding)
@@ -116,7 +115,7 @@ def _show_some(kept: frozenset[str]) -> None:
 
 
 def _show(folder: str, layers: list[str]) -> None:
-    """Show layered folders at one place, read-only; without an overlay (kernels before 5.11) the last one."""
+    """Show layered folders at one place, read-only; the last one before Linux 5.11."""
     os.mkdir(_NEW + folder, 0o755)
     try:
         mount(
@@ -133,7 +132,7 @@ def _show(folder: str, layers: list[str]) -> None:
 
 
 def patch_venv(executable: str, *, source: str, target: str) -> None:
-    """What of a virtual environment names places on the host, rewritten for the inside.
+    """Rewrite the files of a virtual environment that name paths of the host.
 
     Args:
         executable: the base interpreter, as programs see it.

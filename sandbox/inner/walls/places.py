@@ -1,11 +1,11 @@
-"""Where programs find what is shown to them of the host."""
+"""Where programs find what is shown to them."""
 
 PYTHON, VENV, COMMANDS, KERNEL = "/opt/python", "/opt/venv", "/opt/bin", "/opt/kernel"
 SITE = "/opt/site"
-"""With a number behind it: a folder of packages, of which KERNEL shows some."""
+"""Prefix of a numbered folder of packages, of which KERNEL shows some."""
 ATTACHED = "/opt/attached"
-"""With a number behind it: the folder for the place of that number."""
+"""Prefix of a numbered folder that is shown in the workspace."""
 SHOWN = "/opt/shown"
-"""Folders that are shown beside the workspace, by their names."""
+"""Folders beside the workspace, by name."""
 EGRESS = ("127.0.0.1", 61_080)
 """Where a run reaches its proxy; the kernel gives connections lower ports."""

@@ -22,7 +22,7 @@ class Filter:
         self._program = _Program(len(content) // 8, ctypes.addressof(self._content))
 
     def load(self) -> None:
-        """Put the filter on this process, for good. no_new_privs is set already."""
+        """Filter this process for good, after no_new_privs."""
         checked(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, ctypes.addressof(self._program)), "seccomp")
 
 
@@ -30,9 +30,9 @@ def filter_file(*, memfd: bool, sockets: bool = True) -> str:
     """Path of the filter for this machine.
 
     Args:
-        memfd: whether memory that belongs to no process may be made; False where no cgroup counts it.
-        sockets: False where no namespace keeps what a program makes to itself: no sockets but pairs, nothing
-            of the machine's IPC, no word to another process's limits; then never memory without a process.
+        memfd: allow memory that belongs to no process; False where no cgroup counts it.
+        sockets: False without namespaces: no sockets but pairs, no IPC, no memfd, no limits of other
+            processes.
     """
     variant = "-nosockets" if not sockets else "" if memfd else "-nomemfd"
     return os.path.join(

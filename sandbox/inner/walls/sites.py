@@ -1,7 +1,8 @@
-"""The packages of the task's interpreter on sys.path, as `site` puts them there, in two steps.
+"""Put the packages of the task's interpreter on sys.path, as `site` does, in two steps.
 
-The server does the first one, once for all runs: it only reads. Lines of .pth files that begin with `import`
-and sitecustomize are code of the task's environment: they are left for each run, inside its walls.
+The server does the first, which only reads, once for all runs. Lines of .pth files that begin with `import`,
+and
+sitecustomize, are code of the environment: each run executes them inside its walls.
 """
 
 from __future__ import annotations
@@ -20,15 +21,15 @@ from sandbox.inner.walls.places import VENV
 from sandbox.inner.walls.syscalls import fork
 
 _NEWEST = (3, 14)
-"""Up to here we have read how `site` runs such lines; with a newer Python each run does it all."""
+"""Newest Python whose `site` we know; with a newer one each run does everything."""
 _ALONE = b"one thread"
 
 
 class Site:
-    """What `site` has done, and what is left of it."""
+    """What is left of the work of `site`."""
 
     def __init__(self, venv: str = VENV) -> None:
-        """`venv` is where the virtual environment is, if there is one."""
+        """`venv` is the place of a virtual environment, if it exists."""
         self._lines: list[tuple[str, str]] = []
         self._customized = True
         self._read = sys.version_info[:2] <= _NEWEST
@@ -52,41 +53,40 @@ class Site:
         self._customized = bool(self._lines) or PathFinder.find_spec("sitecustomize") is not None
 
     def _keep(self, line: str) -> None:
-        """Stands for exec() in `site.addpackage`."""
+        """Replaces exec() in `site.addpackage`."""
         self._lines.append((line, sys._getframe(1).f_locals["sitedir"]))
 
     def settle(self) -> None:
         """Run the code of the base interpreter's own packages here, once for all runs.
 
-        The server is made of that interpreter, so it trusts them as much as the standard library. A virtual
-        environment may come from anywhere: beside one nothing is run here, since what is run could import
-        from it. Each run still does what fails, prints, or starts a thread.
+        The server runs that interpreter, so it trusts them as the standard library, but not what could import
+        from a virtual environment. Code that fails, prints, or starts a thread is left to each run.
         """
         if self._read and self._customized and not self._has_venv and leaves_nothing(self.finish):
             self.finish()
             self._lines, self._customized = [], False
 
     def finish(self) -> None:
-        """Run the environment's code. What goes wrong there is shown, and stops nothing, as with Python."""
+        """Run the environment's code; errors are printed, as Python does."""
         if not self._read:
             site.main()
             return
         for line, sitedir in self._lines:
             try:
                 _execute(line, sitedir)
-            except Exception:  # noqa: BLE001 - code that nobody has read may raise anything
+            except Exception:  # noqa: BLE001 - untrusted code may raise anything
                 traceback.print_exc()
         if self._customized:
             site.execsitecustomize()
 
 
 def _execute(line: str, sitedir: str) -> None:
-    """`sitedir` is for the lines that setuptools writes: they look it up in this frame."""
+    """Lines of setuptools look up `sitedir` in this frame."""
     exec(line, vars(site), {})
 
 
 def leaves_nothing(work: Callable[[], None], *, patience_s: float = 2.0) -> bool:
-    """Try it in a fork: whether it ends in time, says nothing and leaves one thread."""
+    """Try it in a fork: whether it ends in time, prints nothing and leaves one thread."""
     reading, writing = os.pipe()
     child = fork()
     if child == 0:

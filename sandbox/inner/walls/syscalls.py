@@ -1,7 +1,4 @@
-"""The system calls that Python has no function for, each with its return value checked.
-
-Standard library only, any Python from 3.8 on: this runs inside the sandbox.
-"""
+"""System calls that Python has no function for, with their return values checked."""
 
 from __future__ import annotations
 
@@ -27,7 +24,7 @@ SECCOMP_MODE_FILTER = 2
 LINUX_CAPABILITY_VERSION_3 = 0x20080522
 
 _NUMBERS = {"x86_64": {"clone": 56, "pivot_root": 155}, "aarch64": {"clone": 220, "pivot_root": 41}}
-"""Numbers of the calls that libc has no wrapper for, where they differ between the architectures."""
+"""Numbers of calls without a wrapper in libc that differ between architectures."""
 
 libc = ctypes.CDLL(None, use_errno=True)
 _with_the_gil = ctypes.PyDLL(None, use_errno=True)
@@ -39,7 +36,7 @@ for _name in ("capset", "ioctl", "mount", "sigprocmask", "signal", "socket", "sy
 
 
 def checked(result: int, what: str) -> int:
-    """The result of a call, once it is known that it worked.
+    """The result of a call that worked.
 
     Raises:
         OSError: the call returned -1; the message begins with `what`.
@@ -58,17 +55,16 @@ def number_of(call: str) -> int:
 def clone(flags: int) -> int:
     """fork() into new namespaces: the child's pid, 0 in the child. The caller has one thread.
 
-    Neither Python nor libc is told: the child does little before it forks again.
+    Python and libc don't know: the child does little before it forks again.
     """
     pid: int = libc.syscall(number_of("clone"), ctypes.c_ulong(flags | signal.SIGCHLD), 0, 0, 0, 0)
     return checked(pid, "clone into new namespaces")
 
 
 def fork() -> int:
-    """fork() as libc has it: the child's pid, 0 in the child. The caller has one thread.
+    """fork() of libc: the child's pid, 0 in the child. The caller has one thread.
 
-    Without what modules have registered at Python for a fork, which costs a tenth of a run: it is for locks
-    that other threads held. It stays registered for the forks of a program.
+    It skips Python's hooks for a fork, which cost a tenth of a run and are for locks of other threads.
     """
     return checked(_with_the_gil.fork(), "fork")
 
@@ -111,7 +107,7 @@ class _CapData(ctypes.Structure):
 
 
 def drop_capabilities() -> None:
-    """Give up every capability: bounding, ambient, and the three sets of the process."""
+    """Drop every capability: bounding, ambient, and the three sets of the process."""
     for capability in range(64):
         if prctl(PR_CAPBSET_DROP, capability) < 0:
             break  # EINVAL: the kernel knows no capability of this number
@@ -121,7 +117,7 @@ def drop_capabilities() -> None:
 
 
 def write_file(path: str, text: str) -> None:
-    """Write to a file of /proc in a single write(2), as it asks for."""
+    """Write to a file of /proc in a single write(2), as it requires."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
     try:
         os.write(descriptor, text.encode())
