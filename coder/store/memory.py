@@ -11,7 +11,7 @@ from coder.store.run_list import RunSummary
 
 
 class MemoryLog:
-    """An EventLog that ends with its process. Bodies cross as JSON, as they do in the other logs."""
+    """An EventLog that ends with its process. Bodies cross as JSON, as in the SQLite log."""
 
     def __init__(self, *, clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
@@ -20,19 +20,11 @@ class MemoryLog:
         self._held: set[str] = set()
 
     def lease(self, run: str) -> AbstractAsyncContextManager[int]:
-        """Hold a run while the block lasts; gives the token for `append`.
-
-        Raises:
-            LeaseHeld: on entry: someone else in this process works on the run.
-        """
+        """Hold a run while the block lasts, within this process."""
         return self._hold(run)
 
     async def append(self, run: str, drafts: Sequence[Draft], *, after: int, token: int) -> list[Event]:
-        """Append behind event number `after`, all or none, and return the numbered events.
-
-        Raises:
-            LeaseHeld: the token is stale, or someone else has appended.
-        """
+        """Append behind event number `after`, all or none."""
         events = self._events.get(run, [])
         if token != self._tokens.get(run) or after != len(events):
             raise LeaseHeld(f"Someone else has taken over {run}.")
@@ -61,11 +53,7 @@ class MemoryLog:
         return [RunSummary(run, _copy(events[0]), _copy(events[-1])) for run, events in ends[:limit]]
 
     async def resolve(self, prefix: str) -> str:
-        """The one run whose id starts with this; the leading `run_` may be left out.
-
-        Raises:
-            UsageError: none or several do; the message names the nearest.
-        """
+        """The one run whose id starts with this."""
         return run_list.resolve(prefix, sorted(run for run, events in self._events.items() if events))
 
     @asynccontextmanager

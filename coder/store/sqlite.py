@@ -58,11 +58,7 @@ class SqliteLog:
         self._database.close()
 
     def lease(self, run: str) -> AbstractAsyncContextManager[int]:
-        """Hold a run while the block lasts; gives the token for `append`.
-
-        Raises:
-            LeaseHeld: on entry: another process works on the run; the message says which.
-        """
+        """Hold a run while the block lasts, against all processes that use this file."""
         return held(self._database, run, lease_s=self._lease_s)
 
     async def append(self, run: str, drafts: Sequence[Draft], *, after: int, token: int) -> list[Event]:
@@ -107,11 +103,7 @@ class SqliteLog:
         return [self._event(row) for row in rows]
 
     async def runs(self, *, limit: int | None = None) -> list[RunSummary]:
-        """Runs that have events, newest first, at most `limit` of them; one that is damaged hides no other.
-
-        Raises:
-            LogDamaged: the file itself can't be read.
-        """
+        """Runs that have events, newest first, at most `limit` of them."""
         with self._database.reading() as connection:
             newest = connection.execute(
                 "SELECT run, last FROM run WHERE last > 0 ORDER BY rowid DESC LIMIT ?",
@@ -125,11 +117,7 @@ class SqliteLog:
         return [RunSummary(run, self._shown(run, first), self._shown(run, last)) for run, first, last in ends]
 
     async def resolve(self, prefix: str) -> str:
-        """The one run whose id starts with this; the leading `run_` may be left out.
-
-        Raises:
-            UsageError: none or several do; the message names the nearest.
-        """
+        """The one run whose id starts with this."""
         with self._database.reading() as connection:
             rows = connection.execute("SELECT run FROM run WHERE last > 0 ORDER BY run").fetchall()
         return run_list.resolve(prefix, [run for (run,) in rows])
